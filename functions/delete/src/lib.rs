@@ -1,0 +1,111 @@
+//! Deletes a file: first the record, then the version it stands for, for good.
+//!
+//! From the first write on the file is gone for its owner. Its bytes are given back when S3 tells that the version is
+//! gone, by whoever's hand; if this function dies in between, `sweep` ends what it began.
+
+use consigne_auth::SessionVerifier;
+use consigne_core::files::{File, ObjectKey, Removal};
+use consigne_core::ports::{ApplyTransition, BeginDelete, RemoveVersion};
+use consigne_core::{Code, Fault, Timestamp};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where the key begins in the path of the secure route.
+const SECURE_PREFIX: &str = "/api/secure/files/delete/";
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F, O> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// The records.
+    pub files: F,
+    /// The objects.
+    pub objects: O,
+}
+
+/// Names the file to delete.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeleteRequest {
+    /// Key of the file.
+    pub s3_key: String,
+}
+
+/// Says that the file is gone.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Deleted {
+    /// Always true.
+    pub success: bool,
+    /// A sentence.
+    pub message: &'static str,
+}
+
+/// Names the file that is gone, in the dialect of `/api/secure`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SecureDeleted {
+    /// Key of the file.
+    pub s3_key: String,
+}
+
+const MESSAGE: &str = "File deleted successfully";
+
+/// Answers a request to delete.
+pub async fn handle<F, O>(deps: &Deps<F, O>, request: &Request) -> Result<Answer, Fault>
+where
+    F: BeginDelete + ApplyTransition,
+    O: RemoveVersion,
+{
+    let user = deps.users.user(request.credentials(), request.now).await?;
+    request.notes.field("user.id", &user.id);
+    let secure = request.route().contains("/secure/");
+    let text = if secure { request.path_after(SECURE_PREFIX).to_owned() } else { asked(request)? };
+
+    let key = ObjectKey::parse_for(&user.id, &text).ok_or_else(|| Fault::not_found("File"))?;
+    let before = deps.files.begin_delete(&key, request.now).await?.ok_or_else(|| Fault::not_found("File"))?;
+    // From here on the file is deleted, whatever else goes wrong.
+    if let Err(fault) = remove(deps, &before, request.now).await {
+        request.notes.field("removal.left_to_sweep", fault.chain());
+    }
+    request.notes.field("file.id", key.file());
+    request.notes.count("FilesDeleted");
+    if secure {
+        return Ok(Answer::envelope(200, MESSAGE, &SecureDeleted { s3_key: key.to_string() }, request.now));
+    }
+    Ok(Answer::plain(200, &Deleted { success: true, message: MESSAGE }))
+}
+
+fn asked(request: &Request) -> Result<String, Fault> {
+    let body: DeleteRequest = request.json()?;
+    if body.s3_key.is_empty() { Err(Fault::field("s3Key", "s3Key is empty")) } else { Ok(body.s3_key) }
+}
+
+/// Removes the file's version, or ends its record at once when nothing has arrived.
+async fn remove<F, O>(deps: &Deps<F, O>, before: &File, now: Timestamp) -> Result<(), Fault>
+where
+    F: ApplyTransition,
+    O: RemoveVersion,
+{
+    if let Some(pinned) = &before.pinned {
+        deps.objects.remove_version(before.key.as_str(), &pinned.version).await
+    } else {
+        let step = before.deleting(now).remove(Removal::Deleted, now);
+        // When the record has moved meanwhile, someone else has ended it.
+        deps.files.apply_transition(&step).await.map(drop)
+    }
+}
+
+/// Describes the routes.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new::<Deleted>("DELETE /api/files/delete", "Delete a file")
+            .takes::<DeleteRequest>()
+            .refuses(&[Code::NotFound]),
+        Operation::new::<SecureDeleted>("DELETE /api/secure/files/delete/{key+}", "Delete a file")
+            .in_envelope()
+            .parameter("key", "Key of the file; its slashes may be escaped", true)
+            .refuses(&[Code::NotFound]),
+    ]
+}

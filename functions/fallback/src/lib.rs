@@ -1,0 +1,65 @@
+//! Answers what no other route answers: 404 for an unknown path, 405 with `Allow` for a known one.
+
+use consigne_core::{Code, Fault};
+use consigne_runtime::{Answer, Request};
+
+include!(concat!(env!("OUT_DIR"), "/routes.rs"));
+
+/// Refuses a request that matched no route.
+// Every handler has the same shape, also the one that has nothing to wait for.
+#[allow(clippy::unused_async)]
+pub async fn handle((): &(), request: &Request) -> Result<Answer, Fault> {
+    let allowed = methods(request.path());
+    // A path that the gateway did not route although its method is allowed is none of ours either.
+    if allowed.is_empty() || allowed.contains(&request.method().as_str()) {
+        return Err(Fault::not_found("Route"));
+    }
+    let allow = allowed.join(", ");
+    Err(Fault::new(Code::MethodNotAllowed, format!("{} is not allowed here; use {allow}", request.method()))
+        .header("allow", allow))
+}
+
+/// Gives the methods a path can be called with.
+fn methods(path: &str) -> Vec<&'static str> {
+    let mut methods: Vec<_> =
+        ROUTES.iter().filter(|(_, pattern)| matches(pattern, path)).map(|(method, _)| *method).collect();
+    methods.sort_unstable();
+    methods.dedup();
+    methods
+}
+
+/// Says whether a path is of a pattern: `{name}` stands for one segment, `{name+}` at the end for the rest.
+fn matches(pattern: &str, path: &str) -> bool {
+    let (mut patterns, mut segments) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (patterns.next(), segments.next()) {
+            (None, None) => return true,
+            (Some(rest), Some(first)) if rest.ends_with("+}") => return !first.is_empty(),
+            (Some(name), Some(segment)) if name.starts_with('{') && !segment.is_empty() => {}
+            (Some(literal), Some(segment)) if literal == segment => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_methods_of_a_path_are_those_of_the_template() {
+        assert_eq!(methods("/api/files/list"), ["GET"]);
+        assert_eq!(methods("/api/secure/files/download/a/b.png"), ["GET"]);
+        for unknown in ["", "/", "/api", "/api/files/list/", "/api/secure/files/download/", "/api/nothing"] {
+            assert!(methods(unknown).is_empty(), "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn patterns_match_whole_segments() {
+        assert!(matches("/a/{id}/c", "/a/b/c"));
+        assert!(!matches("/a/{id}/c", "/a//c"));
+        assert!(!matches("/a/{id}", "/a/b/c"));
+        assert!(matches("/a/{rest+}", "/a/b/c"));
+    }
+}

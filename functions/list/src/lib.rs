@@ -1,0 +1,136 @@
+//! Lists a user's files, newest first, a page at a time.
+
+use consigne_auth::{Seal, SessionVerifier, User};
+use consigne_core::files::{FileView, Kind, SecureFileView, Status};
+use consigne_core::ports::{Filter, GetUsage, ListFiles, Position};
+use consigne_core::{Code, Fault, FileId, Timestamp};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+const LIMIT_MAX: u32 = 1000;
+const LIMIT_DEFAULT: u32 = 100;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// The records and the ledger.
+    pub files: F,
+    /// Seals cursors, so that they work for one user and one filter only.
+    pub cursors: Seal,
+}
+
+/// A page of files.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FileList {
+    /// Files, newest first.
+    pub files: Vec<FileView>,
+    /// Files the filter shows, on all pages together.
+    pub total: u64,
+    /// Whose they are.
+    pub user_id: String,
+    /// Gets the next page, until it is null.
+    pub next_cursor: Option<String>,
+}
+
+/// `metadata` of the envelope.
+#[derive(Debug, Serialize)]
+struct Metadata {
+    next_cursor: Option<String>,
+    total: u64,
+}
+
+/// Answers a request for a page.
+pub async fn handle<F: ListFiles + GetUsage>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let user = deps.users.user(request.credentials(), request.now).await?;
+    request.notes.field("user.id", &user.id);
+    let secure = request.route().contains("/secure/");
+    let filter = filter(request, if secure { "content_type" } else { "contentType" })?;
+    let limit = limit(request)?;
+    let after = request.query("cursor")?.map(|cursor| deps.open(&user, filter, &cursor)).transpose()?;
+
+    let (page, total) =
+        tokio::try_join!(deps.files.list_files(&user.id, filter, limit, after.as_ref()), deps.total(&user, filter))?;
+    request.notes.field("files.listed", page.files.len());
+    let next_cursor = page.next.map(|next| deps.seal(&user, filter, &next));
+    if secure {
+        let files: Vec<SecureFileView> = page.files.iter().map(SecureFileView::from).collect();
+        let answer = Answer::envelope(200, "Files listed", &files, request.now);
+        return Ok(answer.with_metadata(&Metadata { next_cursor, total }));
+    }
+    let files = page.files.iter().map(FileView::from).collect();
+    Ok(Answer::plain(200, &FileList { files, total, user_id: user.id.to_string(), next_cursor }))
+}
+
+impl<F: ListFiles + GetUsage> Deps<F> {
+    /// Counts what the filter shows. The ledger keeps the count of READY files; the few others are counted.
+    async fn total(&self, user: &User, filter: Filter) -> Result<u64, Fault> {
+        if filter.status == Status::Ready {
+            return Ok(self.files.get_usage(&user.id).await?.files(filter.kind));
+        }
+        self.files.count_files(&user.id, filter).await
+    }
+}
+
+impl<F> Deps<F> {
+    fn seal(&self, user: &User, filter: Filter, next: &Position) -> String {
+        let text = format!("{}#{}", next.changed_at.as_millis(), next.file);
+        self.cursors.seal(&context(user, filter), &text)
+    }
+
+    fn open(&self, user: &User, filter: Filter, cursor: &str) -> Result<Position, Fault> {
+        let invalid = || Fault::new(Code::InvalidCursor, "cursor is not one of this list's").detail("field", "cursor");
+        let text = self.cursors.open(&context(user, filter), cursor).ok_or_else(invalid)?;
+        let (millis, file) = text.split_once('#').ok_or_else(invalid)?;
+        let changed_at = Timestamp::from_millis(millis.parse().map_err(|_| invalid())?);
+        Ok(Position { changed_at, file: FileId::parse(file).ok_or_else(invalid)? })
+    }
+}
+
+/// What a cursor is bound to.
+fn context(user: &User, filter: Filter) -> [&str; 4] {
+    ["list", user.id.as_str(), filter.status.name(), filter.kind.map_or("", Kind::name)]
+}
+
+fn filter(request: &Request, kind_parameter: &str) -> Result<Filter, Fault> {
+    let kind = match request.query(kind_parameter)? {
+        None => None,
+        Some(name) => Some(Kind::from_name(&name).ok_or_else(|| {
+            Fault::field(kind_parameter, format!("{kind_parameter} must be image, video, book or blog"))
+        })?),
+    };
+    let status = match request.query("status")? {
+        None => Status::Ready,
+        Some(name) => Status::from_name(&name)
+            .filter(|status| status.is_visible())
+            .ok_or_else(|| Fault::field("status", "status must be pending, processing, ready, rejected or infected"))?,
+    };
+    Ok(Filter { status, kind })
+}
+
+fn limit(request: &Request) -> Result<u32, Fault> {
+    let Some(text) = request.query("limit")? else { return Ok(LIMIT_DEFAULT) };
+    match text.parse() {
+        Ok(limit @ 1..=LIMIT_MAX) => Ok(limit),
+        _ => Err(Fault::field("limit", format!("limit must be 1 to {LIMIT_MAX}"))),
+    }
+}
+
+/// Describes the routes.
+pub fn operations() -> Vec<Operation> {
+    let paged = |operation: Operation, kind| {
+        operation
+            .parameter(kind, "Only files of this kind: image, video, book or blog", false)
+            .parameter("status", "Only files of this status; ready when absent", false)
+            .parameter("limit", "Files a page, 1 to 1000; 100 when absent", false)
+            .parameter("cursor", "nextCursor of the page before", false)
+            .refuses(&[Code::InvalidCursor])
+    };
+    let plain = Operation::new::<FileList>("GET /api/files/list", "List files, newest first");
+    let secure = Operation::new::<Vec<SecureFileView>>("GET /api/secure/files/list", "List files, newest first");
+    vec![paged(plain, "contentType"), paged(secure.in_envelope(), "content_type")]
+}

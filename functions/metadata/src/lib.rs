@@ -1,0 +1,74 @@
+//! Tells everything about one file.
+
+use consigne_auth::SessionVerifier;
+use consigne_core::files::{File, FileView, ObjectKey};
+use consigne_core::ports::GetFile;
+use consigne_core::{Code, Fault};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// The records.
+    pub files: F,
+}
+
+/// A file with what only its owner wants to know.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FileMetadata {
+    /// What lists show.
+    #[serde(flatten)]
+    pub file: FileView,
+    /// S3's entity tag, once the file has arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// S3's version id, once the file has arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// SHA-256 in base64, when the upload named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Why the file was rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected_reason: Option<String>,
+}
+
+/// Answers a request for one file's facts.
+pub async fn handle<F: GetFile>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let user = deps.users.user(request.credentials(), request.now).await?;
+    request.notes.field("user.id", &user.id);
+    let text = request.query("s3Key")?.ok_or_else(|| Fault::field("s3Key", "s3Key is missing"))?;
+
+    let key = ObjectKey::parse_for(&user.id, &text).ok_or_else(|| Fault::not_found("File"))?;
+    let file = deps.files.get_file(&user.id, key.file()).await?;
+    let file = file.filter(|file| file.key == key && file.status.is_visible());
+    let file = file.ok_or_else(|| Fault::not_found("File"))?;
+    Ok(Answer::plain(200, &FileMetadata::from(&file)))
+}
+
+impl From<&File> for FileMetadata {
+    fn from(file: &File) -> Self {
+        Self {
+            file: FileView::from(file),
+            etag: file.pinned.as_ref().map(|pinned| pinned.etag.clone()),
+            version_id: file.pinned.as_ref().map(|pinned| pinned.version.clone()),
+            sha256: file.sha256.clone(),
+            rejected_reason: file.rejected_reason.clone(),
+        }
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new::<FileMetadata>("GET /api/files/metadata", "Get everything about one file")
+            .parameter("s3Key", "Key of the file", true)
+            .refuses(&[Code::NotFound]),
+    ]
+}

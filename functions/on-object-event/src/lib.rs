@@ -1,0 +1,159 @@
+//! Follows the bucket: an object that has arrived is checked and kept or refused, one that is gone gives its bytes back.
+//!
+//! S3 delivers events at least once and in any order. Every case is decided by the record, the version and the sequencer,
+//! and applied on condition of the record's revision, so that any event may come again at any time.
+
+use consigne_core::Fault;
+use consigne_core::files::{Checked, File, ObjectKey, OnCreated, Removal, Status, check_arrival};
+use consigne_core::ports::{ApplyTransition, GetFile, ReadHead, RemoveVersion};
+use consigne_runtime::queue::Message;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F, O> {
+    /// The records.
+    pub files: F,
+    /// The objects.
+    pub objects: O,
+}
+
+/// An event of S3 on EventBridge. Its key is plain, not URL-encoded as in S3's older notifications.
+/// Source: Amazon S3 user guide, "Event message structure" of EventBridge.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ObjectEvent {
+    detail_type: String,
+    detail: Detail,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Detail {
+    object: Object,
+    deletion_type: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Object {
+    key: String,
+    /// Absent in a bucket without versions.
+    version_id: Option<String>,
+    #[serde(default)]
+    sequencer: String,
+}
+
+/// Tries before a record that keeps moving is left to the message's next delivery.
+const TRIES: usize = 3;
+
+/// Processes one message.
+///
+/// # Errors
+/// A malformed message, or one whose work cannot be done now; it comes again, and in the end lies on the dead-letter queue.
+pub async fn handle<F, O>(deps: &Deps<F, O>, message: &Message) -> Result<(), Fault>
+where
+    F: GetFile + ApplyTransition,
+    O: ReadHead + RemoveVersion,
+{
+    let Some(event) = parse(&message.body)? else { return Ok(()) };
+    message.notes.field("event.kind", &event.detail_type);
+    for _ in 0..TRIES {
+        // Keys that are not ours, and ours without a record, are somebody else's business.
+        let Some(file) = record(&deps.files, &event.detail.object.key).await? else {
+            message.notes.field("file.known", false);
+            return Ok(());
+        };
+        message.notes.field("file.id", file.id());
+        message.notes.field("user.id", file.owner());
+        let settled = match event.detail_type.as_str() {
+            "Object Created" => created(deps, &file, &event.detail.object, message).await?,
+            "Object Deleted" => deleted(deps, &file, &event.detail, message).await?,
+            _ => true,
+        };
+        if settled {
+            return Ok(());
+        }
+    }
+    Err(Fault::unavailable("the record kept moving"))
+}
+
+/// Reads a message; `None` for the one S3 sends by itself when a notification is set up, which says nothing.
+fn parse(body: &str) -> Result<Option<ObjectEvent>, Fault> {
+    let value: Value = serde_json::from_str(body).map_err(Fault::internal)?;
+    if value["Event"] == "s3:TestEvent" {
+        return Ok(None);
+    }
+    serde_json::from_value(value).map(Some).map_err(Fault::internal)
+}
+
+async fn record(files: &impl GetFile, key: &str) -> Result<Option<File>, Fault> {
+    let Some(key) = ObjectKey::parse(key) else { return Ok(None) };
+    let file = files.get_file(key.owner(), key.file()).await?;
+    Ok(file.filter(|file| file.key == key))
+}
+
+/// Follows an arrival; `false` when the record moved meanwhile.
+async fn created<F, O>(deps: &Deps<F, O>, file: &File, object: &Object, message: &Message) -> Result<bool, Fault>
+where
+    F: ApplyTransition,
+    O: ReadHead + RemoveVersion,
+{
+    if file.status == Status::Pending {
+        return arrived(deps, file, object, message).await;
+    }
+    let key = file.key.as_str();
+    let version = match &object.version_id {
+        Some(version) => Some(version.clone()),
+        None => deps.objects.read_head(key, None, 1).await?.map(|head| head.version),
+    };
+    if let Some(version) = version.filter(|version| file.on_created(version) == OnCreated::RemoveVersion) {
+        message.notes.count("UploadsReplayed");
+        deps.objects.remove_version(key, &version).await?;
+    }
+    Ok(true)
+}
+
+/// Checks the upload a pending file waits for.
+async fn arrived<F, O>(deps: &Deps<F, O>, file: &File, object: &Object, message: &Message) -> Result<bool, Fault>
+where
+    F: ApplyTransition,
+    O: ReadHead + RemoveVersion,
+{
+    let (version, sequencer) = (object.version_id.as_deref(), &object.sequencer);
+    match check_arrival(&deps.files, &deps.objects, file, version, sequencer, message.now).await? {
+        Checked::Ready => {
+            let waited = message.now.since(file.granted_at).as_millis();
+            message.notes.count("UploadsReady");
+            message.notes.bytes("BytesReady", file.size);
+            message.notes.millis("GrantToReady", u64::try_from(waited).unwrap_or(u64::MAX));
+        }
+        Checked::Rejected => message.notes.count("UploadsRejected"),
+        Checked::Gone => message.notes.field("file.gone", true),
+        Checked::Overtaken => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Follows a removal; `false` when the record moved meanwhile.
+async fn deleted<F, O>(deps: &Deps<F, O>, file: &File, detail: &Detail, message: &Message) -> Result<bool, Fault>
+where
+    F: ApplyTransition,
+    O: ReadHead,
+{
+    // A delete marker hides an object and removes no byte; the version's own end will be told.
+    if detail.deletion_type.as_deref() == Some("Delete Marker Created") {
+        return Ok(true);
+    }
+    let ended = match (&detail.object.version_id, file.keeps()) {
+        (Some(version), _) => file.ends_with(version, &detail.object.sequencer),
+        // Not told which version is gone, look whether it is the one that counts.
+        (None, Some(pinned)) => deps.objects.read_head(file.key.as_str(), Some(&pinned.version), 1).await?.is_none(),
+        (None, None) => file.status == Status::Pending,
+    };
+    if !ended {
+        return Ok(true);
+    }
+    deps.files.apply_transition(&file.remove(Removal::Deleted, message.now)).await
+}

@@ -1,0 +1,115 @@
+//! Hands out a short-lived ticket to read one file.
+//!
+//! Only a READY file gets one, for the version that was checked. Another user's file is not found, like one that never was.
+
+use std::time::Duration;
+
+use consigne_auth::SessionVerifier;
+use consigne_core::files::ObjectKey;
+use consigne_core::ports::GetFile;
+use consigne_core::{Code, Fault};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use consigne_storage::Presigner;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Longest and default validity of a ticket, in seconds.
+const VALID_MAX: u32 = 3600;
+/// Where the key begins in the path of the secure route.
+const SECURE_PREFIX: &str = "/api/secure/files/download/";
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// The records.
+    pub files: F,
+    /// Signs the ticket.
+    pub tickets: Presigner,
+}
+
+/// Asks for a ticket.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TicketRequest {
+    /// Key of the file.
+    pub s3_key: String,
+    /// Wanted validity in seconds, 1 to 3600; 3600 when absent.
+    pub expires_in: Option<u32>,
+}
+
+/// A ticket.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ticket {
+    /// Where to `GET` the file.
+    pub url: String,
+    /// Real validity in seconds; shorter than asked for when the signer's credentials end sooner.
+    pub expires_in: u64,
+    /// When it ends.
+    pub expires_at: String,
+}
+
+/// A ticket in the dialect of `/api/secure`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SecureTicket {
+    /// Where to `GET` the file.
+    pub download_url: String,
+    /// Real validity in seconds.
+    pub expires_in: u64,
+    /// When it ends.
+    pub expires_at: String,
+}
+
+/// Answers a request for a ticket.
+pub async fn handle<F: GetFile>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let user = deps.users.user(request.credentials(), request.now).await?;
+    request.notes.field("user.id", &user.id);
+    let secure = request.route().starts_with("GET ");
+    let ask = if secure { asked_by_path(request) } else { request.json()? };
+    let asked = validity(&ask)?;
+
+    let key = ObjectKey::parse_for(&user.id, &ask.s3_key).ok_or_else(|| Fault::not_found("File"))?;
+    let file = deps.files.get_file(&user.id, key.file()).await?;
+    let file = file.filter(|file| file.key == key).ok_or_else(|| Fault::not_found("File"))?;
+    let pinned = file.readable()?;
+
+    let valid = deps.tickets.validity(asked, request.now)?;
+    let url = deps.tickets.read(&file, pinned, valid, request.now)?;
+    let (expires_in, expires_at) = (valid.as_secs(), request.now.plus(valid).to_string());
+    if secure {
+        let ticket = SecureTicket { download_url: url, expires_in, expires_at };
+        return Ok(Answer::envelope(200, "Download URL created", &ticket, request.now));
+    }
+    Ok(Answer::plain(200, &Ticket { url, expires_in, expires_at }))
+}
+
+fn asked_by_path(request: &Request) -> TicketRequest {
+    TicketRequest { s3_key: request.path_after(SECURE_PREFIX).to_owned(), expires_in: None }
+}
+
+fn validity(ask: &TicketRequest) -> Result<Duration, Fault> {
+    if ask.s3_key.is_empty() {
+        return Err(Fault::field("s3Key", "s3Key is empty"));
+    }
+    match ask.expires_in.unwrap_or(VALID_MAX) {
+        seconds @ 1..=VALID_MAX => Ok(Duration::from_secs(seconds.into())),
+        _ => Err(Fault::field("expiresIn", format!("expiresIn must be 1 to {VALID_MAX} seconds"))),
+    }
+}
+
+/// Describes the routes.
+pub fn operations() -> Vec<Operation> {
+    let refusals = [Code::NotFound, Code::NotReady, Code::FileInfected];
+    vec![
+        Operation::new::<Ticket>("POST /api/files/presigned-url", "Get a ticket to read a file")
+            .takes::<TicketRequest>()
+            .refuses(&refusals),
+        Operation::new::<SecureTicket>("GET /api/secure/files/download/{key+}", "Get a ticket to read a file")
+            .in_envelope()
+            .parameter("key", "Key of the file; its slashes may be escaped", true)
+            .refuses(&refusals),
+    ]
+}

@@ -1,0 +1,121 @@
+//! Ends what did not end by itself: grants nobody used, deletions that were cut short, events that were not published.
+//!
+//! Nothing here is on anyone's way; it runs every five minutes and looks only at what has been due for a while.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use consigne_core::files::{Checked, File, Removal, Status, check_arrival};
+use consigne_core::ports::{ApplyTransition, ClearOutbox, Due, FindDue, PublishEvent, ReadHead, RemoveVersion};
+use consigne_core::{Fault, Timestamp};
+use consigne_runtime::remaining;
+use consigne_runtime::schedule::Tick;
+use serde_json::{Value, json};
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F, O, B> {
+    /// The table.
+    pub table: F,
+    /// The objects.
+    pub objects: O,
+    /// The bus.
+    pub bus: B,
+}
+
+/// Things looked at between two questions to the table.
+const PAGE: u32 = 100;
+/// Time kept for the answer; what is left over waits for the next run.
+const RESERVE: Duration = Duration::from_secs(5);
+
+/// What a run has done.
+#[derive(Debug, Default)]
+struct Tally {
+    expired: u32,
+    arrived: u32,
+    removed: u32,
+    published: u32,
+    failed: u32,
+}
+
+/// Sweeps until nothing is due, or time runs short.
+pub async fn handle<F, O, B>(deps: &Deps<F, O, B>, tick: &Tick) -> Result<Value, Fault>
+where
+    F: FindDue + ApplyTransition + ClearOutbox,
+    O: ReadHead + RemoveVersion,
+    B: PublishEvent,
+{
+    let (mut tally, mut seen) = (Tally::default(), HashSet::new());
+    while remaining() > RESERVE {
+        let due = deps.table.find_due(tick.now, PAGE).await?;
+        let fresh: Vec<Due> = due.into_iter().filter(|due| seen.insert(name(due))).collect();
+        // What is still there was tried in this run and failed; the next run tries again.
+        if fresh.is_empty() {
+            break;
+        }
+        for due in fresh {
+            if let Err(fault) = end(deps, &due, tick.now, &mut tally).await {
+                tally.failed += 1;
+                tick.notes.field("sweep.last_failure", fault.chain());
+            }
+            if remaining() < RESERVE {
+                break;
+            }
+        }
+    }
+    let Tally { expired, arrived, removed, published, failed } = tally;
+    let done = json!({
+        "expired": expired, "arrived": arrived, "removed": removed, "published": published, "failed": failed,
+    });
+    tick.notes.field("sweep.done", &done);
+    Ok(done)
+}
+
+fn name(due: &Due) -> String {
+    match due {
+        Due::File(file) => file.key.to_string(),
+        Due::Event(entry) => entry.id.to_string(),
+        Due::Unreadable(key) => key.clone(),
+    }
+}
+
+async fn end<F, O, B>(deps: &Deps<F, O, B>, due: &Due, now: Timestamp, tally: &mut Tally) -> Result<(), Fault>
+where
+    F: ApplyTransition + ClearOutbox,
+    O: ReadHead + RemoveVersion,
+    B: PublishEvent,
+{
+    match due {
+        Due::File(file) if file.status == Status::Pending => {
+            // A look at the bucket first: the upload may be there, and only its event lost or late.
+            match check_arrival(&deps.table, &deps.objects, file, None, "", now).await? {
+                Checked::Gone => tally.expired += 1,
+                Checked::Ready | Checked::Rejected => tally.arrived += 1,
+                Checked::Overtaken => {}
+            }
+        }
+        Due::File(file) => {
+            finish_deletion(deps, file, now).await?;
+            tally.removed += 1;
+        }
+        Due::Event(entry) => {
+            deps.bus.publish_event(entry).await?;
+            deps.table.clear_outbox(entry.id).await?;
+            tally.published += 1;
+        }
+        Due::Unreadable(key) => return Err(Fault::internal(format!("the item {key} cannot be read"))),
+    }
+    Ok(())
+}
+
+async fn finish_deletion<F, O, B>(deps: &Deps<F, O, B>, file: &File, now: Timestamp) -> Result<(), Fault>
+where
+    F: ApplyTransition,
+    O: RemoveVersion,
+{
+    if let Some(pinned) = &file.pinned {
+        deps.objects.remove_version(file.key.as_str(), &pinned.version).await?;
+    }
+    // Should the removal's own event be faster, the record has moved and there is nothing left to do.
+    deps.table.apply_transition(&file.remove(Removal::Deleted, now)).await.map(drop)
+}

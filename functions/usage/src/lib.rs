@@ -1,0 +1,88 @@
+//! Tells how much of their plan's storage a user has taken.
+
+use std::collections::BTreeMap;
+
+use consigne_auth::SessionVerifier;
+use consigne_core::Fault;
+use consigne_core::files::Kind;
+use consigne_core::ports::GetUsage;
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// The ledger.
+    pub files: F,
+}
+
+/// A user's storage.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageUsage {
+    /// Whose it is.
+    pub user_id: String,
+    /// Their plan.
+    pub plan: &'static str,
+    /// Kept files.
+    pub total_files: u64,
+    /// Bytes of kept files.
+    pub total_size: u64,
+    /// Bytes reserved for uploads that have not arrived.
+    pub reserved_size: u64,
+    /// Bytes the plan allows, reserved ones included.
+    pub limit: u64,
+    /// Kept and reserved bytes in percent of the limit, two decimals.
+    pub percent: f64,
+    /// Kept files by kind.
+    pub by_kind: BTreeMap<&'static str, KindUsage>,
+}
+
+/// Kept files of one kind.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct KindUsage {
+    /// Number of files.
+    pub files: u64,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// Answers a request for the caller's storage.
+pub async fn handle<F: GetUsage>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let user = deps.users.user(request.credentials(), request.now).await?;
+    request.notes.field("user.id", &user.id);
+    let usage = deps.files.get_usage(&user.id).await?;
+
+    let limit = user.plan.allowances().storage;
+    let by_kind = Kind::ALL.map(|kind| {
+        let kept = usage.of(kind);
+        (kind.name(), KindUsage { files: kept.files, size: kept.bytes })
+    });
+    let answer = StorageUsage {
+        user_id: user.id.to_string(),
+        plan: user.plan.name(),
+        total_files: usage.files(None),
+        total_size: usage.bytes(),
+        reserved_size: usage.reserved,
+        limit,
+        percent: percent(usage.committed, limit),
+        by_kind: BTreeMap::from(by_kind),
+    };
+    Ok(Answer::plain(200, &answer))
+}
+
+/// Gives a share in percent with two decimals.
+// Byte counts lose nothing that two decimals of a percentage could show.
+#[allow(clippy::cast_precision_loss)]
+fn percent(part: u64, whole: u64) -> f64 {
+    (part as f64 / whole as f64 * 10_000.0).round() / 100.0
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    vec![Operation::new::<StorageUsage>("GET /api/files/usage", "Get the caller's use of storage")]
+}

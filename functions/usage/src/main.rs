@@ -1,0 +1,14 @@
+//! Wires `usage`.
+
+use std::process::ExitCode;
+
+use consigne_runtime::{Start, http};
+use usage::{Deps, handle};
+
+fn main() -> ExitCode {
+    let wire = async |start: &Start| {
+        start.aws().warm("dynamodb").await;
+        Ok(Deps { users: start.session_verifier()?, files: start.table()? })
+    };
+    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+}

@@ -1,0 +1,53 @@
+//! `consigne`: the operator's command line.
+
+mod doctor;
+mod stack_env;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Looks after a Consigne stack. Reads the stack's names from the environment or from target/local/stack.env.
+#[derive(Debug, Parser)]
+#[command(name = "consigne", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a session token of the laptop's issuer.
+    Token(token::Options),
+    /// Check that the stack is set up and answers, and say what to do about what is not.
+    Doctor,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Token(options) => token::run(&options),
+        Command::Doctor => doctor::run(),
+    };
+    match outcome {
+        Ok(text) => {
+            say(&text);
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            complain(&problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+// A command line prints; these are the two places.
+#[allow(clippy::print_stdout)]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[allow(clippy::print_stderr)]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,61 @@
+//! `consigne token`: session tokens of the laptop's issuer, to try the API with.
+
+use clap::Args;
+use consigne_core::{Plan, UserId};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::json;
+
+use crate::stack_env::StackEnv;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Whom the token names: `user_` and letters or digits.
+    #[arg(long)]
+    user: String,
+    /// Subscription: free, basic, pro, premium or enterprise.
+    #[arg(long, default_value = "free")]
+    plan: String,
+    /// Role: user, expert or admin.
+    #[arg(long, default_value = "user")]
+    role: String,
+    /// How many seconds the token is valid; negative for one that has expired.
+    #[arg(long, default_value_t = 3600, allow_negative_numbers = true)]
+    ttl: i64,
+    /// E-mail address.
+    #[arg(long)]
+    email: Option<String>,
+    /// Language.
+    #[arg(long)]
+    locale: Option<String>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<String, String> {
+    if UserId::parse(&options.user).is_none() {
+        return Err(format!("--user {} is not `user_` and letters or digits.", options.user));
+    }
+    if Plan::ALL.iter().all(|plan| plan.name() != options.plan) {
+        return Err(format!("--plan {} is not free, basic, pro, premium or enterprise.", options.plan));
+    }
+    if !["user", "expert", "admin"].contains(&options.role.as_str()) {
+        return Err(format!("--role {} is not user, expert or admin.", options.role));
+    }
+    let stack = StackEnv::read();
+    let path = stack.get("JWT_KEY_FILE")?;
+    let pem = std::fs::read(&path).map_err(|error| format!("{path} cannot be read: {error}"))?;
+    let key = EncodingKey::from_rsa_pem(&pem).map_err(|error| format!("{path} is no RSA key: {error}"))?;
+    let now = consigne_runtime::clock::now().as_secs();
+    let mut claims = json!({
+        "sub": options.user, "iss": stack.get("JWT_ISSUER")?, "azp": stack.get("JWT_AZP")?,
+        "iat": now, "nbf": now, "exp": now + options.ttl, "sid": "sess_laptop",
+        "public_metadata": { "subscription": options.plan, "role": options.role },
+    });
+    if let Some(email) = &options.email {
+        claims["email"] = json!(email);
+        claims["email_verified"] = json!(true);
+    }
+    if let Some(locale) = &options.locale {
+        claims["locale"] = json!(locale);
+    }
+    let header = Header { kid: Some(stack.get("JWT_KID")?), ..Header::new(Algorithm::RS256) };
+    jsonwebtoken::encode(&header, &claims, &key).map_err(|error| format!("The token cannot be signed: {error}"))
+}

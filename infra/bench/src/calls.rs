@@ -1,0 +1,122 @@
+//! AWS calls per request, warm, counted by the proxy.
+
+use std::time::Duration;
+
+use consigne_testkit::pictures;
+use consigne_testkit::stack::Person;
+use serde_json::{Value, json};
+
+use crate::Problem;
+use crate::stack::BenchStack;
+use crate::table::{Row, Table};
+
+const GROUP: &str = "AWS calls per request, warm, counted by a proxy";
+
+/// Measures each route `rounds` times.
+pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) -> Result<(), Problem> {
+    let ann = bench.stack.newcomer("enterprise");
+    let mut keys = Vec::new();
+    for n in 0..=rounds {
+        keys.push(ann.upload(&format!("{n}.png"), "image/png", pictures::png(640, 480, 2_000)).await);
+    }
+    let key = keys[0].clone();
+    let ticket = json!({ "s3Key": key });
+    let wish = json!({ "filename": "a.png", "contentType": "image/png", "size": 2000 });
+    let metadata = format!("/api/files/metadata?s3Key={key}");
+    let cases: [(&str, &str, &str, Option<&Value>, f64); 6] = [
+        ("presign", "POST", "/api/files/presigned-url", Some(&ticket), 1.0),
+        ("upload-grant", "POST", "/api/files/uploads", Some(&wish), 1.0),
+        ("list, the total included", "GET", "/api/files/list", None, 2.0),
+        ("metadata", "GET", &metadata, None, 1.0),
+        ("usage", "GET", "/api/files/usage", None, 1.0),
+        ("presign, no credential", "POST", "/api/files/presigned-url", Some(&ticket), 0.0),
+    ];
+    for (name, method, path, body, most) in cases {
+        let anonymous = name.ends_with("no credential");
+        let ask = async || {
+            if anonymous {
+                let headers = [("content-type", "application/json")];
+                bench
+                    .stack
+                    .call(method, path, &headers, body.map(Value::to_string).unwrap_or_default().as_bytes())
+                    .await
+            } else {
+                match body {
+                    Some(body) => ann.call_with(method, path, body).await,
+                    None => ann.call(method, path).await,
+                }
+            }
+        };
+        ask().await;
+        quiet(bench).await;
+        bench.proxy.reset();
+        for _ in 0..rounds {
+            ask().await;
+        }
+        push(bench, name, rounds, most, table);
+        quiet(bench).await;
+    }
+    delete(bench, &ann, &keys, rounds, table).await;
+    object_events(bench, rounds, table).await;
+    Ok(())
+}
+
+/// Measures the deletion of files: its own two calls, not those of what follows from it.
+async fn delete(bench: &BenchStack, ann: &Person<'_>, keys: &[String], rounds: u32, table: &mut Table) {
+    ann.delete(&keys[0]).await;
+    quiet(bench).await;
+    let mut total = 0;
+    for key in &keys[1..] {
+        bench.proxy.reset();
+        ann.delete(key).await;
+        quiet(bench).await;
+        // Marking the record and removing the version are its own; the event that follows is on-object-event's.
+        let own = ["UpdateItem", "DeleteObject"];
+        let counts = bench.proxy.counts();
+        total += counts.iter().filter(|((_, name), _)| own.contains(&name.as_str())).map(|(_, n)| n).sum::<u32>();
+    }
+    table.push(Row::new(GROUP, "delete", f64::from(total) / f64::from(rounds), "calls").at_most(2.0));
+}
+
+/// Measures what an upload causes behind the scenes.
+async fn object_events(bench: &BenchStack, rounds: u32, table: &mut Table) {
+    let bob = bench.stack.newcomer("enterprise");
+    bob.upload("first.png", "image/png", pictures::png(1, 1, 2_000)).await;
+    quiet(bench).await;
+    let mut total = 0;
+    for n in 0..rounds {
+        let grant = bob.grant(&format!("{n}.png"), "image/png", 2_000).await.json();
+        quiet(bench).await;
+        bench.proxy.reset();
+        bob.put(&grant, pictures::png(1, 1, 2_000)).await;
+        quiet(bench).await;
+        // The first is the upload itself, signed by the grant; the rest is on-object-event's and publish-events'.
+        let own = ["GetItem", "GetObject", "TransactWriteItems"];
+        let counts = bench.proxy.counts();
+        total += counts.iter().filter(|((_, name), _)| own.contains(&name.as_str())).map(|(_, n)| n).sum::<u32>();
+    }
+    let row = Row::new(GROUP, "on-object-event, an upload", f64::from(total) / f64::from(rounds), "calls");
+    table.push(row.at_most(3.0).with_note("read the record, read the first bytes, one transaction"));
+}
+
+fn push(bench: &BenchStack, name: &str, rounds: u32, most: f64, table: &mut Table) {
+    let counts = bench.proxy.counts();
+    let total: u32 = counts.values().sum();
+    let mut kinds: Vec<&str> = counts.keys().map(|(_, operation)| operation.as_str()).collect();
+    kinds.sort_unstable();
+    let row = Row::new(GROUP, name, f64::from(total) / f64::from(rounds), "calls");
+    table.push(row.at_most(most).with_note(kinds.join(", ")));
+}
+
+/// Waits until nothing has passed the proxy for a while: what runs behind the scenes has run.
+async fn quiet(bench: &BenchStack) {
+    let mut last = 0;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let now: u32 = bench.proxy.counts().values().sum();
+        if now == last {
+            return;
+        }
+        last = now;
+    }
+}

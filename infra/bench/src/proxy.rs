@@ -1,0 +1,118 @@
+//! A proxy between functions and AWS that counts: the calls of a function are what passed here, not what it says.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+
+use crate::Problem;
+
+/// Calls by the access key that signed them, and by operation.
+type Counts = HashMap<(String, String), u32>;
+
+/// The proxy.
+#[derive(Clone)]
+pub(crate) struct Proxy {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    upstream: Arc<RwLock<String>>,
+    counts: Arc<Mutex<Counts>>,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Proxy {
+    /// Starts listening on a free port.
+    pub(crate) async fn start() -> Result<Self, Problem> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let proxy = Self { address, upstream: Arc::default(), counts: Arc::default(), client };
+        let serving = proxy.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                drop(stream.set_nodelay(true));
+                let proxy = serving.clone();
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| {
+                        let proxy = proxy.clone();
+                        async move { Ok::<_, Infallible>(proxy.forward(request).await) }
+                    });
+                    // A function that ends hangs up in the middle.
+                    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+                });
+            }
+        });
+        Ok(proxy)
+    }
+
+    /// Says where the requests go, without trailing slash.
+    pub(crate) fn forward_to(&self, upstream: &str) {
+        upstream.clone_into(&mut self.upstream.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Forgets what was counted.
+    pub(crate) fn reset(&self) {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Gives the calls counted since, by access key and operation.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Passes a request on as it came, its `Host` included, which is part of its signature.
+    async fn forward(&self, request: http::Request<Incoming>) -> http::Response<Full<Bytes>> {
+        let (mut parts, body) = request.into_parts();
+        let key = (access_key(&parts.headers), operation(&parts));
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
+        let upstream = self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let target = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let Ok(uri) = format!("{upstream}{target}").parse() else { return failed("the upstream is no address") };
+        parts.uri = uri;
+        let body = match body.collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => return failed(&error.to_string()),
+        };
+        match self.client.request(http::Request::from_parts(parts, Full::new(body))).await {
+            Ok(response) => {
+                let (parts, body) = response.into_parts();
+                let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+                http::Response::from_parts(parts, Full::new(body))
+            }
+            Err(error) => failed(&error.to_string()),
+        }
+    }
+}
+
+fn failed(reason: &str) -> http::Response<Full<Bytes>> {
+    let body = Full::new(Bytes::from(reason.to_owned()));
+    http::Response::builder().status(502).body(body).unwrap_or_default()
+}
+
+/// Gives the access key of a signed request: every function has one of its own.
+fn access_key(headers: &http::HeaderMap) -> String {
+    let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let credential = authorization.split("Credential=").nth(1).unwrap_or_default();
+    credential.split('/').next().unwrap_or_default().to_owned()
+}
+
+/// Names a request: the target of AWS's JSON protocols, else method and `x-id`.
+fn operation(parts: &http::request::Parts) -> String {
+    let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    if let Some(target) = target {
+        return target.rsplit('.').next().unwrap_or_default().to_owned();
+    }
+    let id = parts.uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("x-id="));
+    id.map_or_else(|| format!("S3 {}", parts.method), str::to_owned)
+}

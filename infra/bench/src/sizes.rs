@@ -1,0 +1,53 @@
+//! Sizes of the bootstraps, and the C library they ask for.
+
+use crate::table::{Row, Table};
+use crate::{Problem, bootstrap};
+
+/// Largest bootstrap by the number of SDK clients in it, in megabytes.
+fn most(clients: usize) -> f64 {
+    match clients {
+        0 => 3.5,
+        1 => 6.5,
+        _ => 9.0,
+    }
+}
+
+/// Counts the SDK clients a function is made with, by the methods its wiring calls.
+pub(crate) fn clients(name: &str) -> Result<usize, Problem> {
+    let path = consigne_testkit::payload::root().join("functions").join(name).join("src/main.rs");
+    let wiring = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let makes = ["start.table()", "start.bucket()", "start.bus()", "start.queue(", "start.cursor_seal()"];
+    Ok(makes.iter().filter(|make| wiring.contains(**make)).count())
+}
+
+/// Measures every bootstrap.
+// Sizes are far below 2^52.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn measure(names: &[String], table: &mut Table) -> Result<(), Problem> {
+    let mut newest = 0;
+    for name in names.iter().map(String::as_str).chain(["hello"]) {
+        let bytes = std::fs::read(bootstrap(name)).map_err(|error| format!("{name}: {error}"))?;
+        newest = newest.max(newest_glibc(&bytes));
+        let row = Row::new("Stripped bootstrap, release", name, bytes.len() as f64 / 1e6, "MB");
+        if name == "hello" {
+            table.push(row);
+        } else {
+            let clients = clients(name)?;
+            let s = if clients == 1 { "" } else { "s" };
+            table.push(row.at_most(most(clients)).with_note(format!("{clients} SDK client{s}")));
+        }
+    }
+    let row = Row::new("Stripped bootstrap, release", "newest glibc asked for, 2.x", f64::from(newest), "");
+    table.push(row.at_most(34.0).with_note("Amazon Linux 2023 has 2.34"));
+    Ok(())
+}
+
+/// Finds the newest symbol version `GLIBC_2.x` in a binary.
+fn newest_glibc(bytes: &[u8]) -> u32 {
+    let needle = b"GLIBC_2.";
+    let versions = bytes.windows(needle.len() + 3).filter(|window| window.starts_with(needle)).filter_map(|window| {
+        let digits: Vec<u8> = window[needle.len()..].iter().copied().take_while(u8::is_ascii_digit).collect();
+        String::from_utf8(digits).ok()?.parse().ok()
+    });
+    versions.max().unwrap_or(0)
+}

@@ -1,0 +1,53 @@
+//! A stack of the bench's own, built with the profile that is deployed, whose functions reach AWS through the proxy.
+
+use std::process::Command;
+
+use consigne_testkit::payload;
+use consigne_testkit::stack::Stack;
+
+use crate::proxy::Proxy;
+use crate::{Problem, say};
+
+/// Where it lives, below the checkout, apart from the one of `make up`.
+const HOME: &str = "target/bench-stack";
+
+/// The stack and the proxy in front of it.
+pub(crate) struct BenchStack {
+    /// The stack.
+    pub(crate) stack: &'static Stack,
+    /// The proxy.
+    pub(crate) proxy: Proxy,
+}
+
+/// Starts it.
+pub(crate) async fn up() -> Result<BenchStack, Problem> {
+    say("Starting a stack of its own behind a counting proxy...");
+    let proxy = Proxy::start().await?;
+    command("down", &proxy)?;
+    command("up", &proxy)?;
+    let port = std::fs::read_to_string(payload::root().join(HOME).join("port")).map_err(|error| error.to_string())?;
+    proxy.forward_to(&format!("http://127.0.0.1:{}", port.trim()));
+    let stack = Stack::of_file(&format!("{HOME}/stack.env"));
+    Ok(BenchStack { stack: Box::leak(Box::new(stack)), proxy })
+}
+
+impl BenchStack {
+    /// Stops it.
+    pub(crate) fn down(&self) {
+        if let Err(problem) = command("down", &self.proxy) {
+            say(&problem);
+        }
+    }
+}
+
+fn command(verb: &str, proxy: &Proxy) -> Result<(), Problem> {
+    let root = payload::root();
+    let output = Command::new(root.join(".venv/bin/python"))
+        .arg(root.join("infra/local/stack.py"))
+        .args([verb, "--home", HOME, "--binaries", "target/release"])
+        .env("CONSIGNE_FUNCTION_ENDPOINT", format!("http://{}", proxy.address))
+        .current_dir(&root)
+        .output()
+        .map_err(|error| format!("the stack cannot be started: {error}"))?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}

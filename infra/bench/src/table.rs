@@ -1,0 +1,144 @@
+//! The one table: rows with their bars, written as JSON and compared with the committed ones.
+
+use std::collections::BTreeMap;
+
+use consigne_testkit::payload;
+use serde::{Deserialize, Serialize};
+
+use crate::{Problem, say};
+
+/// Where the committed table lies, below the checkout.
+const COMMITTED: &str = "infra/bench/table.json";
+/// Where the results of this run go.
+const RESULTS: &str = "target/bench.json";
+/// How much worse than the committed figure a ratio may be before it counts, beyond the noise of a shared machine.
+const NOISE: f64 = 1.25;
+
+/// One figure.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Row {
+    /// Group of rows.
+    pub(crate) group: String,
+    /// What was measured.
+    pub(crate) name: String,
+    /// The figure; less is better, unless there is a floor.
+    pub(crate) value: f64,
+    /// Its unit.
+    pub(crate) unit: String,
+    /// Most it may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) most: Option<f64>,
+    /// Least it may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) least: Option<f64>,
+    /// What else there is to say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) note: String,
+    /// Whether the figure means the same on every machine, and so can be compared with the committed one.
+    pub(crate) portable: bool,
+}
+
+impl Row {
+    /// Makes a row without a bar that means the same everywhere.
+    pub(crate) fn new(group: &str, name: &str, value: f64, unit: &str) -> Self {
+        let (group, name, unit) = (group.to_owned(), name.to_owned(), unit.to_owned());
+        Self { group, name, value, unit, most: None, least: None, note: String::new(), portable: true }
+    }
+
+    /// Sets the most it may be.
+    pub(crate) fn at_most(self, most: f64) -> Self {
+        Self { most: Some(most), ..self }
+    }
+
+    /// Sets the least it may be.
+    pub(crate) fn at_least(self, least: f64) -> Self {
+        Self { least: Some(least), ..self }
+    }
+
+    /// Adds a remark.
+    pub(crate) fn with_note(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
+    }
+
+    /// Says that the figure is of this machine only.
+    pub(crate) fn of_this_machine(self) -> Self {
+        Self { portable: false, ..self }
+    }
+
+    fn meets_its_bar(&self) -> bool {
+        self.most.is_none_or(|most| self.value <= most) && self.least.is_none_or(|least| self.value >= least)
+    }
+}
+
+/// Every figure of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Table(Vec<Row>);
+
+impl Table {
+    /// Adds a row.
+    pub(crate) fn push(&mut self, row: Row) {
+        self.0.push(row);
+    }
+
+    /// Prints the table.
+    pub(crate) fn print(&self) {
+        let mut group = "";
+        for row in &self.0 {
+            if row.group != group {
+                group = &row.group;
+                say(&format!("\n{group}"));
+            }
+            let bar = match (row.most, row.least) {
+                (Some(most), _) => format!("<= {most}"),
+                (_, Some(least)) => format!(">= {least}"),
+                _ => String::new(),
+            };
+            let verdict = if row.meets_its_bar() { "" } else { "  NOT MET" };
+            let value = figure(row.value);
+            say(&format!("  {:<44} {value:>9} {:<12} {bar:<9} {}{verdict}", row.name, row.unit, row.note));
+        }
+    }
+
+    /// Writes the results and compares them with the committed ones; gives whether all is well.
+    pub(crate) fn settle(&self, accept: bool) -> Result<bool, Problem> {
+        let write = |path: &str| {
+            let text = serde_json::to_string_pretty(&self.0).map_err(|error| error.to_string())?;
+            std::fs::write(payload::root().join(path), text + "\n").map_err(|error| format!("{path}: {error}"))
+        };
+        write(RESULTS)?;
+        let mut well = self.0.iter().all(Row::meets_its_bar);
+        if accept {
+            write(COMMITTED)?;
+            say(&format!("\nWrote {COMMITTED}, the table to compare with from now on."));
+            return Ok(well);
+        }
+        let committed = std::fs::read_to_string(payload::root().join(COMMITTED)).unwrap_or_else(|_| "[]".to_owned());
+        let committed: Vec<Row> = serde_json::from_str(&committed).map_err(|error| format!("{COMMITTED}: {error}"))?;
+        let known: BTreeMap<_, _> = committed.iter().map(|row| ((&row.group, &row.name), row.value)).collect();
+        for row in self.0.iter().filter(|row| row.portable && row.least.is_none()) {
+            if let Some(before) = known.get(&(&row.group, &row.name))
+                && row.value > before * NOISE + f64::EPSILON
+            {
+                well = false;
+                let (now, before) = (figure(row.value), figure(*before));
+                say(&format!("Worse than committed: {} of {}: {now} {}, was {before}", row.name, row.group, row.unit));
+            }
+        }
+        say(&format!("\nThe results as JSON: {RESULTS}. `make bench ACCEPT=1` makes them the committed table."));
+        Ok(well)
+    }
+}
+
+/// Writes a figure with as many decimals as it is worth.
+fn figure(value: f64) -> String {
+    if value.fract() == 0.0 || value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+}
+
+/// Gives the value below which a share of the sorted values lies.
+// Counts of measurements are small.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (values.len() as f64 * share).ceil() as usize;
+    values.get(at.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}

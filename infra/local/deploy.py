@@ -1,0 +1,105 @@
+"""Deploying template.yaml to the laptop: packages, then the stack itself."""
+
+import hashlib
+import io
+import stat
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+import gaps
+import template as templates
+from server import REGION
+
+ARTIFACTS = "consigne-artifacts"
+
+
+class Deployment:
+    """One stack on the laptop's server."""
+
+    def __init__(self, address: str, stack: str):
+        self.stack = stack
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+        config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2})
+
+        def client(service: str) -> Any:
+            return session.client(service, endpoint_url=address, config=config)
+
+        self.client = client
+        self.s3, self.cloudformation = client("s3"), client("cloudformation")
+
+    def deploy(self, source: Path, binaries: Path, parameters: dict[str, str]) -> None:
+        """Creates or updates the stack from a template and the binaries it names."""
+        template = templates.load(source)
+        self._ensure_artifacts()
+        for function in templates.functions(template).values():
+            properties = function["Properties"]
+            binary = binaries / Path(properties["CodeUri"]).name
+            properties["CodeUri"] = {"Bucket": ARTIFACTS, "Key": self._upload(binary)}
+        self._apply(template, parameters)
+        gaps.fill(template, self.stack, client=self.client)
+
+    def outputs(self) -> dict[str, str]:
+        """Gives the stack's outputs."""
+        stack = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+    def _ensure_artifacts(self) -> None:
+        try:
+            self.s3.create_bucket(Bucket=ARTIFACTS)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
+                raise
+
+    def _upload(self, binary: Path) -> str:
+        """Uploads a bootstrap under its content's hash, once; stored, since deflating takes longer than reading."""
+        content = binary.read_bytes()
+        key = f"{binary.name}-{hashlib.sha256(content).hexdigest()[:32]}.zip"
+        try:
+            self.s3.head_object(Bucket=ARTIFACTS, Key=key)
+        except ClientError:
+            package = io.BytesIO()
+            with zipfile.ZipFile(package, "w", zipfile.ZIP_STORED) as archive:
+                entry = zipfile.ZipInfo("bootstrap")
+                entry.external_attr = (stat.S_IFREG | 0o755) << 16
+                archive.writestr(entry, content)
+            self.s3.put_object(Bucket=ARTIFACTS, Key=key, Body=package.getvalue())
+        return key
+
+    def _apply(self, template: dict[str, Any], parameters: dict[str, str]) -> None:
+        text = templates.as_text(template)
+        key = f"template-{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
+        self.s3.put_object(Bucket=ARTIFACTS, Key=key, Body=text.encode())
+        url = f"{self.s3.meta.endpoint_url}/{ARTIFACTS}/{key}"
+        request = {
+            "StackName": self.stack,
+            "TemplateURL": url,
+            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+        }
+        try:
+            self.cloudformation.describe_stacks(StackName=self.stack)
+            verb, waiter = self.cloudformation.update_stack, "stack_update_complete"
+        except ClientError:
+            verb, waiter = self.cloudformation.create_stack, "stack_create_complete"
+        try:
+            verb(**request)
+        except ClientError as error:
+            if "No updates are to be performed" in str(error):
+                return
+            raise
+        try:
+            self.cloudformation.get_waiter(waiter).wait(
+                StackName=self.stack, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300}
+            )
+        except Exception as error:
+            raise SystemExit(f"The stack was not deployed: {error}\n{self._failures()}") from error
+
+    def _failures(self) -> str:
+        events = self.cloudformation.describe_stack_events(StackName=self.stack)["StackEvents"]
+        failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
+        return "\n".join(f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in failed)

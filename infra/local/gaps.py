@@ -1,0 +1,86 @@
+"""What the server's CloudFormation leaves out of a stack, made through the services' own APIs after each deployment:
+the routes and CORS of the HTTP API, the table's time to live, the bucket's lifecycle.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from intrinsics import Resolver
+
+
+def fill(template: dict[str, Any], stack: str, client: Callable[[str], Any]) -> None:
+    """Makes what is missing from a stack that was deployed from a template."""
+    cloudformation = client("cloudformation")
+    processed = cloudformation.get_template(StackName=stack, TemplateStage="Processed")["TemplateBody"]
+    resolver = Resolver.of_stack(cloudformation, stack, processed.get("Conditions", {}))
+    for name, body in processed["Resources"].items():
+        if body["Type"] == "AWS::ApiGatewayV2::Api":
+            import_routes(client("apigatewayv2"), resolver.values[name], body["Properties"]["Body"], resolver)
+    for name, body in template["Resources"].items():
+        physical, properties = resolver.values.get(name), body.get("Properties", {})
+        if "TimeToLiveSpecification" in properties:
+            set_time_to_live(client("dynamodb"), physical, properties["TimeToLiveSpecification"])
+        if "LifecycleConfiguration" in properties:
+            rules = resolver.resolve(properties["LifecycleConfiguration"]["Rules"])
+            configuration = {"Rules": [lifecycle_rule(rule) for rule in rules]}
+            client("s3").put_bucket_lifecycle_configuration(Bucket=physical, LifecycleConfiguration=configuration)
+
+
+def import_routes(api: Any, api_id: str, document: dict[str, Any], resolver: Resolver) -> None:
+    """Makes the routes and CORS of an HTTP API, which SAM writes as OpenAPI and the server ignores there."""
+    for route in api.get_routes(ApiId=api_id, MaxResults="1000")["Items"]:
+        api.delete_route(ApiId=api_id, RouteId=route["RouteId"])
+    for integration in api.get_integrations(ApiId=api_id, MaxResults="1000")["Items"]:
+        api.delete_integration(ApiId=api_id, IntegrationId=integration["IntegrationId"])
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            target = operation["x-amazon-apigateway-integration"]
+            integration = api.create_integration(
+                ApiId=api_id,
+                IntegrationType="AWS_PROXY",
+                IntegrationUri=resolver.resolve(target["uri"]),
+                PayloadFormatVersion=target["payloadFormatVersion"],
+            )
+            verb = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
+            key = "$default" if path == "/$default" else f"{verb} {path}"
+            api.create_route(ApiId=api_id, RouteKey=key, Target=f"integrations/{integration['IntegrationId']}")
+    if "x-amazon-apigateway-cors" in document:
+        cors = resolver.resolve(document["x-amazon-apigateway-cors"])
+        api.update_api(ApiId=api_id, CorsConfiguration=cors_configuration(cors))
+
+
+def set_time_to_live(dynamodb: Any, table: str, specification: dict[str, Any]) -> None:
+    """Sets a table's time to live, unless it is set."""
+    current = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    if current.get("TimeToLiveStatus") != "ENABLED":
+        dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
+
+
+def cors_configuration(cors: dict[str, Any]) -> dict[str, Any]:
+    """Turns the CORS of the OpenAPI extension into the API's own shape."""
+    origins = cors.get("allowOrigins", [])
+    return {
+        "AllowOrigins": origins.split(",") if isinstance(origins, str) else origins,
+        "AllowMethods": cors.get("allowMethods", []),
+        "AllowHeaders": cors.get("allowHeaders", []),
+        "ExposeHeaders": cors.get("exposeHeaders", []),
+        "AllowCredentials": cors.get("allowCredentials", False),
+        "MaxAge": cors.get("maxAge", 0),
+    }
+
+
+def lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
+    """Turns a lifecycle rule of the template into the API's shape, which differs in small ways."""
+    turned = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": ""}}
+    if "AbortIncompleteMultipartUpload" in rule:
+        turned["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
+    if "NoncurrentVersionExpiration" in rule:
+        turned["NoncurrentVersionExpiration"] = rule["NoncurrentVersionExpiration"]
+    if "ExpiredObjectDeleteMarker" in rule:
+        turned["Expiration"] = {"ExpiredObjectDeleteMarker": rule["ExpiredObjectDeleteMarker"]}
+    if "Transitions" in rule:
+        turned["Transitions"] = [
+            {"StorageClass": item["StorageClass"], "Days": int(item["TransitionInDays"])}
+            for item in rule["Transitions"]
+        ]
+    return turned

@@ -1,0 +1,68 @@
+"""Runs MiniStack, the AWS of the laptop, with small differences to AWS taken away: two waits, and two gaps of its S3.
+
+Started by stack.py, with everything it needs in the environment.
+"""
+
+import functools
+import json
+import socketserver
+import threading
+
+# Its Runtime API answers in two writes. With Nagle's algorithm the second waits for the acknowledgement of the first,
+# which hyper delays: 40 ms on every warm call.
+socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+
+from ministack import app  # noqa: E402  (the line above must come first)
+from ministack.core import lambda_runtime  # noqa: E402
+from ministack.services import eventbridge, s3  # noqa: E402
+
+# After each call it waits for log lines. Ours are written before the answer is sent, so a short wait finds them.
+_drain = lambda_runtime.Worker._drain_stderr_bounded
+lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(_drain, first_line_wait=0.004, idle_confirm=0.001)
+
+# S3's events on EventBridge carry the version id in a versioned bucket; here it gets lost on the way.
+_current = threading.local()
+_fire, _dispatch = s3._fire_s3_event, eventbridge._dispatch_event
+
+
+def _fire_with_version(*args, **kwargs):
+    _current.version_id = kwargs.get("version_id")
+    try:
+        return _fire(*args, **kwargs)
+    finally:
+        _current.version_id = None
+
+
+def _dispatch_with_version(event, *rest):
+    version_id = getattr(_current, "version_id", None)
+    if version_id and event.get("Source") == "aws.s3":
+        detail = json.loads(event["Detail"])
+        detail["object"]["version-id"] = version_id
+        event = event | {"Detail": json.dumps(detail)}
+    return _dispatch(event, *rest)
+
+
+s3._fire_s3_event, eventbridge._dispatch_event = _fire_with_version, _dispatch_with_version
+
+# A read of one version ignores `Range` and the `response-*` overrides; a read of the current one does not.
+_get = s3._get_object
+
+
+def _get_with_overrides(bucket, key, headers, query=None):
+    status, response, body = _get(bucket, key, headers, query)
+    if status != 200 or not s3._qp(query or {}, "versionId", ""):
+        return status, response, body
+    s3._apply_response_overrides(response, query)
+    span = s3._parse_range(headers["range"], len(body)) if "range" in headers else None
+    if span is None:
+        return status, response, body
+    start, end = span
+    part = body[start : end + 1]
+    response |= {"Content-Length": str(len(part)), "Content-Range": f"bytes {start}-{end}/{len(body)}"}
+    return 206, response, part
+
+
+s3._get_object = _get_with_overrides
+
+if __name__ == "__main__":
+    app.main()

@@ -1,0 +1,108 @@
+"""Starting and stopping the server process of the laptop stack."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+REGION = "us-east-1"
+FIRST_PORT = 4566
+
+
+class Server:
+    """One server per checkout; its port and process id live in files, so that any command finds it."""
+
+    def __init__(self, home: Path):
+        self.home = home
+        self._port_file = home / "port"
+        self._pid_file = home / "pid"
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._port_file.read_text().strip()}"
+
+    def is_up(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.address}/_ministack/health", timeout=2):
+                return True
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def start(self) -> None:
+        """Starts the server in the background and waits until it answers, at most half a minute."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        self._port_file.write_text(str(free_port(FIRST_PORT)))
+        (self.home / "tmp").mkdir(exist_ok=True)
+        log = (self.home / "server.log").open("ab")
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("serve.py"))],
+            env=self._environment(),
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        self._pid_file.write_text(str(process.pid))
+        for _ in range(300):
+            if self.is_up():
+                return
+            if process.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise SystemExit(f"The server did not come up. Its log: {self.home / 'server.log'}")
+
+    def stop(self) -> bool:
+        """Ends the server and the functions it runs; gives whether there was one."""
+        try:
+            pid = int(self._pid_file.read_text())
+            os.killpg(pid, signal.SIGTERM)
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return False
+        for _ in range(100):
+            try:
+                os.killpg(pid, 0)
+            except ProcessLookupError:
+                break
+            time.sleep(0.1)
+        else:
+            os.killpg(pid, signal.SIGKILL)
+        self._pid_file.unlink()
+        return True
+
+    def _environment(self) -> dict[str, str]:
+        # Functions inherit it, so nothing of the user's environment goes in but what a process needs to run.
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        # Functions may be sent through a proxy that counts their calls.
+        endpoint = os.environ.get("CONSIGNE_FUNCTION_ENDPOINT", self.address)
+        return kept | {
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "localhost",
+            "GATEWAY_PORT": self._port_file.read_text(),
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "TMPDIR": str(self.home / "tmp"),
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+        }
+
+
+def free_port(first: int) -> int:
+    """Gives `first`, or any other port when someone else listens there."""
+    for port in (first, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return probe.getsockname()[1]
+            except OSError:
+                continue
+    raise SystemExit("No port is free on 127.0.0.1.")

@@ -1,0 +1,158 @@
+"""The laptop stack: `stack.py up`, `down`, `status`, `deploy`, `watch`. The Makefile calls it; people call `make`."""
+
+import argparse
+import platform
+import subprocess
+import time
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from deploy import Deployment
+from server import REGION, Server
+
+ROOT = Path(__file__).resolve().parents[2]
+ISSUER = "https://issuer.consigne.example"
+PARTY = "http://localhost:3000"
+KEY_ID = "laptop-1"
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("command", choices=["up", "down", "status", "deploy", "watch"])
+    parser.add_argument("--stack", default="consigne", help="name of the stack; another name is another stack")
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="overrides a parameter")
+    parser.add_argument("--home", default="target/local", help="where the server lives; another home is another server")
+    parser.add_argument("--binaries", default="target/debug", help="where the built functions are")
+    parser.add_argument("--env-file", help="where to write what tools read; stack.env in the home when absent")
+    arguments = parser.parse_args()
+    laptop = Laptop(arguments)
+    getattr(laptop, arguments.command)()
+
+
+class Laptop:
+    """One server, and one stack on it."""
+
+    def __init__(self, arguments: argparse.Namespace):
+        self.home = ROOT / arguments.home
+        self.binaries = ROOT / arguments.binaries
+        self.env_file = ROOT / arguments.env_file if arguments.env_file else self.home / "stack.env"
+        self.stack = arguments.stack
+        self.overrides = dict(item.split("=", 1) for item in arguments.parameter)
+        self.server = Server(self.home)
+
+    def up(self) -> None:
+        """Starts the server unless it runs, and deploys."""
+        if not self.server.is_up():
+            began = time.monotonic()
+            self.server.stop()
+            self.server.start()
+            print(f"Started AWS on {self.server.address} in {time.monotonic() - began:.1f} s.")
+        self.deploy()
+
+    def down(self) -> None:
+        """Stops the server. What it held is gone: it keeps everything in memory."""
+        print("The stack is down." if self.server.stop() else "There was no stack to take down.")
+
+    def status(self) -> None:
+        """Says whether the server runs; ends with 1 when it does not."""
+        up = self.server.is_up()
+        print(f"The stack is up on {self.server.address}." if up else "The stack is down.")
+        raise SystemExit(0 if up else 1)
+
+    def deploy(self) -> None:
+        """Deploys what was built and writes what tools need to know."""
+        if not self.server.is_up():
+            raise SystemExit("The stack is not up. `make up` starts it.")
+        began = time.monotonic()
+        deployment = Deployment(self.server.address, self.stack)
+        deployment.deploy(ROOT / "template.yaml", self.binaries, self.parameters() | self.overrides)
+        self.write_env(deployment.outputs())
+        took = time.monotonic() - began
+        print(f"Deployed in {took:.1f} s. What tools need to know: {self.env_file.relative_to(ROOT)}")
+
+    def watch(self) -> None:
+        """Rebuilds and redeploys whenever a source file changes, until interrupted."""
+        print("Watching functions/, shared/ and template.yaml. Ctrl-C ends it; the stack stays up.")
+        seen = newest_change()
+        try:
+            while True:
+                time.sleep(0.5)
+                now = newest_change()
+                if now == seen:
+                    continue
+                seen = now
+                build = ["cargo", "build", "--workspace", "--bins", "--message-format", "short"]
+                if subprocess.run(build, cwd=ROOT, check=False).returncode == 0:
+                    self.deploy()
+                else:
+                    print("The build failed; the stack keeps what it has.")
+        except KeyboardInterrupt:
+            print()
+
+    def issuer_key(self) -> rsa.RSAPrivateKey:
+        """Gives the private key of this laptop's token issuer, made at first start and never committed."""
+        path = self.home / "issuer.pem"
+        if not path.exists():
+            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            text = key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+            path.touch(mode=0o600)
+            path.write_bytes(text)
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        return key
+
+    def parameters(self) -> dict[str, str]:
+        """Gives the template's parameters for a laptop."""
+        public = (
+            self.issuer_key()
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
+        return {
+            "ClerkIssuer": ISSUER,
+            "AuthorizedParties": PARTY,
+            "ClerkJwtKey": public.decode().strip().replace("\n", "\\n"),
+            "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+            "ApiRateLimit": "100000",
+            "ApiBurstLimit": "100000",
+            "DeletionProtection": "false",
+            "RequireTls": "false",
+        }
+
+    def write_env(self, outputs: dict[str, str]) -> None:
+        """Writes the file that tools and strangers' test suites read."""
+        values = {
+            "CONSIGNE_URL": f"{self.server.address}/_aws/execute-api/{outputs['ApiId']}/%24default",
+            "AWS_ENDPOINT_URL": self.server.address,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "STACK_NAME": self.stack,
+            "TABLE_NAME": outputs["TableName"],
+            "BUCKET_NAME": outputs["BucketName"],
+            "BUS_NAME": outputs["BusName"],
+            "MAIL_URL": f"{self.server.address}/_ministack/ses/messages",
+            "JWT_KEY_FILE": str(self.home / "issuer.pem"),
+            "JWT_KID": KEY_ID,
+            "JWT_ISSUER": ISSUER,
+            "JWT_AZP": PARTY,
+        }
+        self.env_file.parent.mkdir(parents=True, exist_ok=True)
+        self.env_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+
+
+def newest_change() -> float:
+    """Gives when a source file was last changed."""
+    files = [ROOT / "template.yaml", ROOT / "Cargo.toml"]
+    for folder in ("functions", "shared"):
+        files.extend(path for path in (ROOT / folder).rglob("*") if path.suffix in (".rs", ".toml"))
+    return max(path.stat().st_mtime for path in files)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Reading template.yaml: CloudFormation's short tags become their long forms, which JSON can hold."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _tag)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Gives the template as plain values."""
+    return yaml.load(path.read_text(), _Loader)
+
+
+def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Gives the functions by logical id."""
+    resources = template["Resources"].items()
+    return {name: body for name, body in resources if body["Type"] == "AWS::Serverless::Function"}
+
+
+def as_text(template: dict[str, Any]) -> str:
+    """Writes the template in the form CloudFormation takes."""
+    return json.dumps(template, sort_keys=True)

@@ -1,0 +1,161 @@
+//! Where a request carries its credential.
+
+use consigne_core::{Code, Fault};
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
+
+/// The parts of a request that decide who is calling.
+#[derive(Clone, Copy, Debug)]
+pub struct Credentials<'a> {
+    /// The request's headers.
+    pub headers: &'a HeaderMap,
+    /// Whether the request changes anything (every method but GET and HEAD).
+    pub writes: bool,
+}
+
+/// How a credential was carried; what a browser sends by itself needs more proof than what a program put there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Carrier {
+    Header,
+    Cookie,
+}
+
+/// Beginnings of API keys; such a key is told apart from a token to give a helpful refusal.
+const API_KEY_PREFIXES: [&str; 2] = ["sk_live_", "sk_test_"];
+
+impl<'a> Credentials<'a> {
+    /// Finds the credential. The first carrier present wins and never falls through to the next, so that nobody can slip
+    /// a weaker credential past a stronger one: `Authorization: Bearer t`, `Authorization: t`, `X-Clerk-Auth-Token`,
+    /// cookie `__session`, cookie `__session_<suffix>`.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` when there is none or it is unreadable, `API_KEY_NOT_ACCEPTED` when it is an API key.
+    pub fn find(&self) -> Result<(Carrier, &'a str), Fault> {
+        let (carrier, token) = if self.headers.contains_key(AUTHORIZATION) {
+            (Carrier::Header, self.single(AUTHORIZATION.as_str()).map(without_scheme))
+        } else if self.headers.contains_key("x-clerk-auth-token") {
+            (Carrier::Header, self.single("x-clerk-auth-token"))
+        } else {
+            (Carrier::Cookie, self.session_cookie())
+        };
+        match token {
+            Some(key) if API_KEY_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => {
+                Err(Fault::new(Code::ApiKeyNotAccepted, "This route takes a session token, not an API key")
+                    .header("www-authenticate", "Bearer"))
+            }
+            Some(token) if !token.is_empty() => Ok((carrier, token)),
+            _ => Err(unauthenticated("Sign in first")),
+        }
+    }
+
+    /// Refuses a write that a browser may have been tricked into: one authenticated by cookie whose `Origin` is not ours.
+    ///
+    /// # Errors
+    /// `ORIGIN_NOT_ALLOWED`.
+    pub fn check_origin(&self, carrier: Carrier, allowed: &[String]) -> Result<(), Fault> {
+        if carrier == Carrier::Header || !self.writes {
+            return Ok(());
+        }
+        let origin = self.single(ORIGIN.as_str());
+        if origin.is_some_and(|origin| allowed.iter().any(|known| known == origin)) {
+            return Ok(());
+        }
+        Err(Fault::new(Code::OriginNotAllowed, "A write with a session cookie needs an allowed Origin"))
+    }
+
+    /// Gives a header that stands there exactly once, trimmed.
+    fn single(&self, name: &str) -> Option<&'a str> {
+        let mut values = self.headers.get_all(name).iter();
+        let (first, more) = (values.next()?, values.next());
+        if more.is_some() { None } else { first.to_str().ok().map(str::trim) }
+    }
+
+    fn session_cookie(&self) -> Option<&'a str> {
+        let cookies = || {
+            let headers = self.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+            headers.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
+        };
+        let exact = cookies().find(|(name, _)| *name == "__session");
+        exact.or_else(|| cookies().find(|(name, _)| name.starts_with("__session_"))).map(|(_, value)| value)
+    }
+}
+
+/// Takes `Bearer`, in any case, off an `Authorization` value; a bare token has no scheme. RFC 9110, section 11.4.
+fn without_scheme(value: &str) -> &str {
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => value,
+    }
+}
+
+/// Makes the 401 every failed authentication shares; `WWW-Authenticate` is required by RFC 9110, section 11.6.1.
+pub(crate) fn unauthenticated(message: &'static str) -> Fault {
+    Fault::new(Code::Unauthenticated, message).header("www-authenticate", "Bearer")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let pair = |(name, value): &(&str, &str)| {
+            (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap())
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    fn find(pairs: &[(&str, &str)]) -> Result<String, Code> {
+        let headers = headers(pairs);
+        let credentials = Credentials { headers: &headers, writes: false };
+        credentials.find().map(|(_, token)| token.to_owned()).map_err(|fault| fault.code)
+    }
+
+    #[test]
+    fn every_carrier_is_found() {
+        for carrier in [
+            ("authorization", "Bearer t"),
+            ("authorization", "bearer  t"),
+            ("authorization", "t"),
+            ("x-clerk-auth-token", "t"),
+            ("cookie", "a=b; __session=t; c=d"),
+            ("cookie", "__session_Ab12=t"),
+            ("cookie", "__session_Ab12=other; __session=t"),
+        ] {
+            assert_eq!(find(&[carrier]), Ok("t".to_owned()), "{carrier:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_carrier_present_never_falls_through() {
+        assert_eq!(find(&[("authorization", ""), ("cookie", "__session=t")]), Err(Code::Unauthenticated));
+        assert_eq!(find(&[("authorization", "Bearer"), ("cookie", "__session=t")]), Ok("Bearer".to_owned()));
+        assert_eq!(find(&[("x-clerk-auth-token", ""), ("cookie", "__session=t")]), Err(Code::Unauthenticated));
+        assert_eq!(find(&[("authorization", "a"), ("authorization", "b")]), Err(Code::Unauthenticated));
+        assert_eq!(find(&[("cookie", "session=t")]), Err(Code::Unauthenticated));
+        assert_eq!(find(&[]), Err(Code::Unauthenticated));
+    }
+
+    #[test]
+    fn an_api_key_is_told_apart() {
+        assert_eq!(find(&[("authorization", "Bearer sk_live_x")]), Err(Code::ApiKeyNotAccepted));
+        assert_eq!(find(&[("x-clerk-auth-token", "sk_test_x")]), Err(Code::ApiKeyNotAccepted));
+    }
+
+    #[test]
+    fn only_a_cookie_write_needs_an_origin() {
+        let allowed = ["https://app.example".to_owned()];
+        let check = |pairs: &[(&str, &str)], carrier, writes| {
+            let headers = headers(pairs);
+            Credentials { headers: &headers, writes }.check_origin(carrier, &allowed).is_ok()
+        };
+        assert!(check(&[], Carrier::Header, true));
+        assert!(check(&[], Carrier::Cookie, false));
+        assert!(check(&[("origin", "https://app.example")], Carrier::Cookie, true));
+        assert!(!check(&[], Carrier::Cookie, true));
+        assert!(!check(&[("origin", "null")], Carrier::Cookie, true));
+        assert!(!check(&[("origin", "https://app.example.evil")], Carrier::Cookie, true));
+    }
+}

@@ -1,0 +1,131 @@
+//! Reading the claims of a session token, in both shapes Clerk writes them.
+//!
+//! Version 1 carries what a customised session puts into it (`public_metadata`, `email`, ...). Version 2 (`"v": 2`) adds
+//! compact claims: `pla` and `fea` (plan and features, each with a scope), `o` (organisation), `sts`, `act`.
+//! Source: Clerk documentation, "Session tokens".
+
+use std::collections::BTreeSet;
+
+use consigne_core::{Plan, UserId};
+use serde_json::{Map, Value};
+
+use crate::user::{Organisation, Role, User};
+
+/// The claims of a token whose signature has been verified. A claim of an unexpected type counts as absent.
+pub(crate) struct Claims(pub(crate) Map<String, Value>);
+
+impl Claims {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    /// Reads a date in seconds since the epoch. Fractions are allowed by RFC 7519, section 2, and rounded down.
+    pub(crate) fn date(&self, name: &str) -> Option<i64> {
+        let value = self.0.get(name)?;
+        // A date beyond 2^63 is absurd, and saturates.
+        #[allow(clippy::cast_possible_truncation)]
+        value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds.floor() as i64))
+    }
+
+    pub(crate) fn user(&self) -> Option<User> {
+        let owned = |name| self.text(name).filter(|text| !text.is_empty()).map(str::to_owned);
+        let flag = |name| self.0.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let metadata = self.0.get("public_metadata").and_then(Value::as_object);
+        let listed = |name| metadata.and_then(|metadata| metadata.get(name)).and_then(Value::as_str);
+        let plan = self.text("pla").and_then(by_scope).or_else(|| listed("subscription"));
+        Some(User {
+            id: UserId::parse(self.text("sub")?)?,
+            session: owned("sid"),
+            email: owned("email"),
+            email_verified: flag("email_verified"),
+            first_name: owned("first_name"),
+            last_name: owned("last_name"),
+            full_name: owned("full_name"),
+            username: owned("username"),
+            image_url: owned("image_url"),
+            phone_number: owned("phone_number"),
+            phone_verified: flag("phone_verified"),
+            locale: owned("locale"),
+            plan: plan.map_or(Plan::Free, Plan::from_name),
+            role: listed("role").map_or(Role::User, Role::from_name),
+            features: self.features(metadata),
+            organisation: self.organisation(),
+            actor: self.0.get("act").and_then(|act| act.get("sub")).and_then(Value::as_str).map(str::to_owned),
+        })
+    }
+
+    /// Joins the features of `fea` (both scopes) and of `public_metadata.features`.
+    fn features(&self, metadata: Option<&Map<String, Value>>) -> BTreeSet<String> {
+        let compact = self.text("fea").unwrap_or_default().split(',').filter_map(|item| item.trim().split_once(':'));
+        let listed = metadata.and_then(|metadata| metadata.get("features")).and_then(Value::as_array);
+        let listed = listed.into_iter().flatten().filter_map(Value::as_str);
+        compact.map(|(_, feature)| feature).chain(listed).map(str::to_owned).collect()
+    }
+
+    fn organisation(&self) -> Option<Organisation> {
+        let o = self.0.get("o")?.as_object()?;
+        let owned = |name| o.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(Organisation { id: owned("id")?, slug: owned("slg"), role: owned("rol") })
+    }
+}
+
+/// Picks the plan out of `u:pro` or `o:team,u:pro`: the user's own before their organisation's.
+fn by_scope(pla: &str) -> Option<&str> {
+    let scoped = |scope| {
+        pla.split(',').filter_map(|item| item.trim().split_once(':')).find(|(s, _)| *s == scope).map(|(_, name)| name)
+    };
+    scoped("u").or_else(|| scoped("o"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn user(claims: Value) -> Option<User> {
+        match claims {
+            Value::Object(claims) => Claims(claims).user(),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn version_1_claims_come_from_public_metadata() {
+        let user = user(json!({
+            "sub": "user_ann1", "email": "ann@example.org", "email_verified": true, "first_name": "Ann", "locale": "fr",
+            "public_metadata": {"subscription": "pro", "role": "expert", "features": ["beta"]},
+        }))
+        .unwrap();
+        assert_eq!((user.plan, user.role, user.email_verified), (Plan::Pro, Role::Expert, true));
+        assert!(user.require_feature("beta").is_ok() && user.require_feature("video-generation").is_ok());
+    }
+
+    #[test]
+    fn version_2_claims_name_the_users_own_plan_first() {
+        for (pla, plan) in [
+            ("u:pro", Plan::Pro),
+            ("o:premium,u:basic", Plan::Basic),
+            ("o:premium", Plan::Premium),
+            ("pro", Plan::Free),
+        ] {
+            let user = user(json!({"v": 2, "sub": "user_ann1", "pla": pla, "fea": "u:beta,o:team-view"})).unwrap();
+            assert_eq!(user.plan, plan, "{pla}");
+            assert!(user.features.contains("beta") && user.features.contains("team-view"));
+        }
+        let user = user(
+            json!({"v": 2, "sub": "user_a", "o": {"id": "org_1", "slg": "acme", "rol": "admin"}, "act": {"sub": "user_s"}}),
+        );
+        let user = user.unwrap();
+        assert_eq!(user.organisation.map(|o| o.id).as_deref(), Some("org_1"));
+        assert_eq!((user.actor.as_deref(), user.role), (Some("user_s"), Role::User));
+    }
+
+    #[test]
+    fn a_bare_token_is_a_free_user_and_odd_claims_are_ignored() {
+        let user = user(json!({"sub": "user_ann1", "email": 7, "public_metadata": "x", "pla": [], "fea": 1})).unwrap();
+        assert_eq!((user.plan, user.role, user.email), (Plan::Free, Role::User, None));
+        assert!(super::tests::user(json!({"sub": "../user_ann1"})).is_none());
+        assert!(super::tests::user(json!({})).is_none());
+    }
+}

@@ -1,0 +1,45 @@
+//! Secrets that do not print.
+
+use std::fmt;
+
+/// A secret read from configuration. It has no `Display`, and its `Debug` says nothing.
+#[derive(Clone)]
+pub struct Secret(Vec<u8>);
+
+/// Fewest bytes a secret may have: the output size of SHA-256. Source: RFC 2104, section 3.
+const SECRET_MIN: usize = 32;
+
+impl Secret {
+    /// Takes a secret of at least 32 bytes that does not look like a placeholder.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Self> {
+        let bytes = bytes.into();
+        let varied = bytes.iter().any(|byte| *byte != bytes[0]);
+        let placeholder = bytes.to_ascii_lowercase().windows(8).any(|window| window == b"changeme");
+        (bytes.len() >= SECRET_MIN && varied && !placeholder).then_some(Self(bytes))
+    }
+
+    /// Gives the bytes to whoever computes with them.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_placeholder_secrets_are_refused_and_good_ones_do_not_print() {
+        for bad in ["", "short", "changeme-changeme-changeme-changeme", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"] {
+            assert!(Secret::new(bad).is_none(), "{bad}");
+        }
+        let secret = Secret::new("0123456789abcdef0123456789abcdef");
+        assert_eq!(format!("{secret:?}"), "Some(Secret(..))");
+    }
+}

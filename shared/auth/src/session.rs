@@ -1,0 +1,110 @@
+//! Verifying session tokens.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use consigne_core::{Code, Fault, Timestamp};
+use jsonwebtoken::{Algorithm, crypto};
+use serde::Deserialize;
+
+use crate::carrier::unauthenticated;
+use crate::claims::Claims;
+use crate::{Credentials, KeySource, User};
+
+/// How far clocks may differ, in seconds, either way.
+const LEEWAY: i64 = 5;
+/// Longest token looked at, in bytes. Clerk keeps its own below 4 KiB, to fit a cookie.
+const TOKEN_MAX: usize = 16 * 1024;
+
+/// What a token must say besides being genuine.
+#[derive(Clone, Debug)]
+pub struct SessionPolicy {
+    /// The only `iss` accepted.
+    pub issuer: String,
+    /// The values of `azp` accepted: origins of the applications, exactly as a browser writes them. They are also the
+    /// origins from which a cookie may authenticate a write.
+    pub authorized_parties: Vec<String>,
+}
+
+/// Turns credentials into users.
+#[derive(Debug)]
+pub struct SessionVerifier {
+    policy: SessionPolicy,
+    keys: KeySource,
+}
+
+/// The part of the header that matters. Source: RFC 7515, section 4.1.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    crit: Option<serde_json::Value>,
+}
+
+impl SessionVerifier {
+    /// Makes a verifier.
+    pub fn new(policy: SessionPolicy, keys: KeySource) -> Self {
+        Self { policy, keys }
+    }
+
+    /// Finds out who is calling.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED`, `TOKEN_EXPIRED`, `API_KEY_NOT_ACCEPTED`, `ORIGIN_NOT_ALLOWED`, and `UNAVAILABLE` when the
+    /// issuer's keys cannot be had.
+    pub async fn user(&self, credentials: Credentials<'_>, now: Timestamp) -> Result<User, Fault> {
+        let (carrier, token) = credentials.find()?;
+        let claims = self.genuine_claims(token, now).await?;
+        let user = self.accept(&claims, now)?;
+        credentials.check_origin(carrier, &self.policy.authorized_parties)?;
+        Ok(user)
+    }
+
+    /// Checks the algorithm, then the signature; nothing else of the token is believed before.
+    async fn genuine_claims(&self, token: &str, now: Timestamp) -> Result<Claims, Fault> {
+        let refused = || unauthenticated("The session token is not valid");
+        let (signed, signature) = token.rsplit_once('.').filter(|_| token.len() <= TOKEN_MAX).ok_or_else(refused)?;
+        let (header, payload) = signed.split_once('.').ok_or_else(refused)?;
+        let header: Header = decode(header).ok_or_else(refused)?;
+        // Nothing here is understood that could be critical; and a key is only looked for when the algorithm is ours, so
+        // that `none` or `HS256` never costs a fetch.
+        if header.alg != "RS256" || header.crit.is_some() {
+            return Err(refused());
+        }
+        let candidates = self.keys.candidates(header.kid.as_deref(), now).await.map_err(Fault::unavailable)?;
+        let genuine = candidates
+            .iter()
+            .any(|key| crypto::verify(signature, signed.as_bytes(), key, Algorithm::RS256).unwrap_or(false));
+        if !genuine {
+            return Err(refused());
+        }
+        decode(payload).map(Claims).ok_or_else(refused)
+    }
+
+    fn accept(&self, claims: &Claims, now: Timestamp) -> Result<User, Fault> {
+        let refused = || unauthenticated("The session token is not valid");
+        let now = now.as_secs();
+        let expires = claims.date("exp").ok_or_else(refused)?;
+        if now > expires.saturating_add(LEEWAY) {
+            return Err(Fault::new(Code::TokenExpired, "The session token has expired")
+                .header("www-authenticate", "Bearer error=\"invalid_token\""));
+        }
+        let early =
+            claims.0.contains_key("nbf") && claims.date("nbf").is_none_or(|start| now < start.saturating_sub(LEEWAY));
+        let ours = claims.text("iss") == Some(self.policy.issuer.as_str());
+        let party = claims.text("azp").unwrap_or_default();
+        let known_party = self.policy.authorized_parties.iter().any(|known| known == party);
+        let pending = claims.text("sts") == Some("pending");
+        if early || !ours || !known_party || pending {
+            return Err(refused());
+        }
+        claims.user().ok_or_else(refused)
+    }
+}
+
+fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -1,0 +1,118 @@
+//! A signed-in person, and what may be required of one.
+
+use std::collections::BTreeSet;
+
+use consigne_core::{Code, Fault, Plan, UserId};
+
+/// A person's role, least powerful first; the order is what "at least expert" means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Role {
+    User,
+    Expert,
+    Admin,
+}
+
+impl Role {
+    /// Gives the role's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Expert => "expert",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads a name; unknown ones are plain users.
+    pub fn from_name(name: &str) -> Self {
+        [Self::Expert, Self::Admin].into_iter().find(|role| role.name() == name).unwrap_or(Self::User)
+    }
+}
+
+/// The Clerk organisation a session is active in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Organisation {
+    pub id: String,
+    pub slug: Option<String>,
+    pub role: Option<String>,
+}
+
+/// A signed-in person, as their session token describes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Clerk's id.
+    pub id: UserId,
+    /// Their session.
+    pub session: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Whether Clerk has verified the address.
+    pub email_verified: bool,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// Both names, as they write it.
+    pub full_name: Option<String>,
+    /// Handle.
+    pub username: Option<String>,
+    /// Picture.
+    pub image_url: Option<String>,
+    /// Telephone number.
+    pub phone_number: Option<String>,
+    /// Whether Clerk has verified the number.
+    pub phone_verified: bool,
+    /// Language, as a BCP 47 tag.
+    pub locale: Option<String>,
+    /// Subscription.
+    pub plan: Plan,
+    /// Role.
+    pub role: Role,
+    /// Features named by the token, beyond those of the plan.
+    pub features: BTreeSet<String>,
+    /// Active Clerk organisation.
+    pub organisation: Option<Organisation>,
+    /// Who acts in this person's name, when support impersonates them.
+    pub actor: Option<String>,
+}
+
+impl User {
+    /// Requires at least a plan.
+    ///
+    /// # Errors
+    /// `SUBSCRIPTION_REQUIRED`, naming the plan needed and the plan held.
+    pub fn require_subscription(&self, least: Plan) -> Result<(), Fault> {
+        if self.plan >= least {
+            return Ok(());
+        }
+        Err(Fault::new(Code::SubscriptionRequired, format!("This needs the plan {} or a larger one", least.name()))
+            .detail("required", least.name())
+            .detail("plan", self.plan.name()))
+    }
+
+    /// Requires at least a role.
+    ///
+    /// # Errors
+    /// `ROLE_REQUIRED`.
+    pub fn require_role(&self, least: Role) -> Result<(), Fault> {
+        if self.role >= least {
+            return Ok(());
+        }
+        Err(Fault::new(Code::RoleRequired, format!("This needs the role {}", least.name()))
+            .detail("required", least.name()))
+    }
+
+    /// Requires a feature, of the plan or of the token.
+    ///
+    /// # Errors
+    /// `FEATURE_REQUIRED`.
+    pub fn require_feature(&self, feature: &str) -> Result<(), Fault> {
+        if self.plan.allowances().features.contains(&feature) || self.features.contains(feature) {
+            return Ok(());
+        }
+        Err(Fault::new(Code::FeatureRequired, format!("Your plan does not include {feature}"))
+            .detail("required", feature)
+            .detail("plan", self.plan.name()))
+    }
+}

@@ -1,0 +1,200 @@
+//! What goes wrong, as a caller may see it and as the log must have it.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::ops::Deref;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Declares the codes once: name, wire form and HTTP status.
+macro_rules! codes {
+    ($($name:ident = $wire:literal $status:literal,)*) => {
+        /// A stable error code. Clients branch on it; messages may change, codes do not.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[allow(missing_docs)] // The wire form beside each name says it all.
+        pub enum Code { $($name,)* }
+
+        impl Code {
+            /// Every code there is, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Gives the code as it stands in `error.code`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $wire,)* }
+            }
+
+            /// Gives the HTTP status that goes with the code.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidRequest = "INVALID_REQUEST" 400,
+    InvalidFilename = "INVALID_FILENAME" 400,
+    InvalidCursor = "INVALID_CURSOR" 400,
+    Unauthenticated = "UNAUTHENTICATED" 401,
+    TokenExpired = "TOKEN_EXPIRED" 401,
+    InvalidSignature = "INVALID_SIGNATURE" 401,
+    ApiKeyNotAccepted = "API_KEY_NOT_ACCEPTED" 401,
+    InsufficientCredits = "INSUFFICIENT_CREDITS" 402,
+    SubscriptionRequired = "SUBSCRIPTION_REQUIRED" 403,
+    RoleRequired = "ROLE_REQUIRED" 403,
+    FeatureRequired = "FEATURE_REQUIRED" 403,
+    InsufficientScope = "INSUFFICIENT_SCOPE" 403,
+    StorageQuotaExceeded = "STORAGE_QUOTA_EXCEEDED" 403,
+    FileInfected = "FILE_INFECTED" 403,
+    OriginNotAllowed = "ORIGIN_NOT_ALLOWED" 403,
+    NotFound = "NOT_FOUND" 404,
+    MethodNotAllowed = "METHOD_NOT_ALLOWED" 405,
+    NotReady = "NOT_READY" 409,
+    Conflict = "CONFLICT" 409,
+    IdempotencyInFlight = "IDEMPOTENCY_IN_FLIGHT" 409,
+    HoldResolved = "HOLD_RESOLVED" 409,
+    HoldExpired = "HOLD_EXPIRED" 409,
+    FileTooLarge = "FILE_TOO_LARGE" 413,
+    BodyTooLarge = "BODY_TOO_LARGE" 413,
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE" 415,
+    UnsupportedFileType = "UNSUPPORTED_FILE_TYPE" 415,
+    IdempotencyMismatch = "IDEMPOTENCY_MISMATCH" 422,
+    WebhookContentMismatch = "WEBHOOK_CONTENT_MISMATCH" 422,
+    HoldExceeded = "HOLD_EXCEEDED" 422,
+    RateLimited = "RATE_LIMITED" 429,
+    GenerationQuotaExceeded = "GENERATION_QUOTA_EXCEEDED" 429,
+    Internal = "INTERNAL" 500,
+    Unavailable = "UNAVAILABLE" 503,
+}
+
+/// One refusal or failure: a code and a sentence for the caller, a chain of causes for the log.
+///
+/// Nothing of the cause ever reaches the caller; a 5xx does not even show its message. Boxed, so that a `Result` of it is
+/// as small as its good side.
+#[derive(Debug)]
+pub struct Fault(Box<Particulars>);
+
+/// What a [`Fault`] says.
+#[derive(Debug)]
+pub struct Particulars {
+    /// What the caller branches on.
+    pub code: Code,
+    /// A sentence for the person who reads the answer.
+    pub message: Cow<'static, str>,
+    /// Machine-readable particulars: the field, the limit.
+    pub details: Map<String, Value>,
+    /// Response headers that belong to this refusal: `Retry-After`, `Allow`, `RateLimit-*`.
+    pub headers: Vec<(&'static str, String)>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Deref for Fault {
+    type Target = Particulars;
+
+    fn deref(&self) -> &Particulars {
+        &self.0
+    }
+}
+
+impl Fault {
+    /// Makes a fault with a code and a sentence.
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        let (message, details) = (message.into(), Map::new());
+        Self(Box::new(Particulars { code, message, details, headers: Vec::new(), source: None }))
+    }
+
+    /// Makes the 400 that names the field at fault.
+    pub fn field(field: &str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::InvalidRequest, message).detail("field", field)
+    }
+
+    /// Makes the one 404 that an unknown thing and another tenant's thing share, word for word.
+    pub fn not_found(what: &'static str) -> Self {
+        Self::new(Code::NotFound, format!("{what} not found"))
+    }
+
+    /// Makes a 500 whose cause only the log sees.
+    pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Code::Internal, "Something went wrong on our side").because(source)
+    }
+
+    /// Makes a 503 that invites a retry, whose cause only the log sees.
+    pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Code::Unavailable, "Please try again in a moment").retry_after(Duration::from_secs(1)).because(source)
+    }
+
+    /// Adds one machine-readable particular.
+    #[must_use]
+    pub fn detail(mut self, name: &str, value: impl Serialize) -> Self {
+        self.0.details.insert(name.to_owned(), serde_json::to_value(value).unwrap_or(Value::Null));
+        self
+    }
+
+    /// Adds one response header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.0.headers.push((name, value.to_string()));
+        self
+    }
+
+    /// Adds `Retry-After`, in whole seconds, at least one. Source: RFC 9110, section 10.2.3.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        self.header("retry-after", seconds)
+    }
+
+    /// Attaches the cause.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Writes the whole chain of causes on one line, for the log.
+    pub fn chain(&self) -> String {
+        let mut line = format!("{}: {}", self.code.as_str(), self.message);
+        let mut next = self.source();
+        while let Some(cause) = next {
+            line.push_str(": ");
+            line.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        line
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl Error for Fault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_holds_every_cause_and_the_message_none() {
+        let fault = Fault::internal(std::io::Error::other("disk on fire"));
+        assert_eq!(fault.chain(), "INTERNAL: Something went wrong on our side: disk on fire");
+        assert_eq!(fault.message, "Something went wrong on our side");
+    }
+
+    #[test]
+    fn retry_after_rounds_up_and_is_never_zero() {
+        let header = |wait| Fault::new(Code::RateLimited, "").retry_after(wait).headers[0].1.clone();
+        assert_eq!(header(Duration::from_millis(1)), "1");
+        assert_eq!(header(Duration::ZERO), "1");
+        assert_eq!(header(Duration::from_millis(1001)), "2");
+    }
+}

@@ -1,0 +1,212 @@
+//! Granting an upload: from what the caller says to a record with reserved bytes.
+
+use std::time::Duration;
+
+use super::{File, FileName, Holding, Kind, MediaType, ObjectKey, Status, Window, in_words};
+use crate::{Code, Fault, FileId, Plan, Timestamp, UserId};
+
+/// How long an upload grant can be used. Short, since only the start of the upload must fall inside.
+pub const UPLOAD_GRANT_VALID: Duration = Duration::from_mins(15);
+
+/// What a caller says about a file to come, parsed into types that cannot be wrong.
+#[derive(Clone, Debug)]
+pub struct GrantRequest {
+    name: FileName,
+    media: &'static MediaType,
+    kind: Kind,
+    size: u64,
+    sha256: Option<String>,
+}
+
+impl GrantRequest {
+    /// Parses the fields of a request.
+    ///
+    /// # Errors
+    /// `INVALID_FILENAME`, `UNSUPPORTED_FILE_TYPE` for a type not taken, one that contradicts the extension, or one that
+    /// cannot be of the wanted kind, and `INVALID_REQUEST` naming `size` or `sha256`.
+    pub fn parse(
+        filename: &str,
+        content_type: &str,
+        size: u64,
+        sha256: Option<&str>,
+        kind: Option<Kind>,
+    ) -> Result<Self, Fault> {
+        let name = FileName::parse(filename)?;
+        let media = MediaType::from_name(content_type).ok_or_else(|| unsupported_type(content_type))?;
+        if let Some(extension) = name.extension()
+            && !media.takes_extension(extension)
+        {
+            return Err(Fault::new(
+                Code::UnsupportedFileType,
+                format!("A file named .{extension} cannot be {}", media.name),
+            )
+            .detail("field", "filename")
+            .detail("extensions", media.extensions));
+        }
+        let kind = kind.unwrap_or(media.kinds[0]);
+        if !media.kinds.contains(&kind) {
+            return Err(Fault::new(Code::UnsupportedFileType, format!("{} cannot be a {}", media.name, kind.name()))
+                .detail("field", "kind"));
+        }
+        if size == 0 {
+            return Err(Fault::field("size", "size must be at least 1"));
+        }
+        let sha256 = sha256.map(parse_sha256).transpose()?;
+        Ok(Self { name, media, kind, size, sha256 })
+    }
+
+    /// Checks the request against the caller's plan and makes the record to be, whose grant is valid for `valid`.
+    ///
+    /// # Errors
+    /// `FILE_TOO_LARGE` with the plan's limit for the kind.
+    pub fn admit(self, owner: &UserId, plan: Plan, valid: Duration, now: Timestamp) -> Result<File, Fault> {
+        let limit = plan.largest(self.kind);
+        if self.size > limit {
+            let (name, kind) = (self.name.as_str(), self.kind.name());
+            let (size, allowed) = (in_words(self.size), in_words(limit));
+            return Err(Fault::new(
+                Code::FileTooLarge,
+                format!("{name} is {size}; your plan allows {allowed} per {kind}"),
+            )
+            .detail("field", "size")
+            .detail("limit", limit));
+        }
+        let key = ObjectKey::mint(owner, self.kind, FileId::mint(now), &self.name, self.media);
+        Ok(File {
+            key,
+            name: self.name,
+            media: self.media,
+            size: self.size,
+            holding: Holding::Reserved,
+            sha256: self.sha256,
+            status: Status::Pending,
+            granted_at: now,
+            grant_expires_at: now.plus(valid),
+            changed_at: now,
+            pinned: None,
+            dimensions: None,
+            rejected_reason: None,
+            revision: 1,
+        })
+    }
+}
+
+fn unsupported_type(content_type: &str) -> Fault {
+    let message = if content_type.trim().is_empty() {
+        "contentType is empty".to_owned()
+    } else {
+        "Files of this contentType are not taken".to_owned()
+    };
+    Fault::new(Code::UnsupportedFileType, message)
+        .detail("field", "contentType")
+        .detail("supported", MediaType::names().collect::<Vec<_>>())
+}
+
+/// Checks the form of a SHA-256 in padded base64: 44 characters that spell 32 bytes.
+fn parse_sha256(text: &str) -> Result<String, Fault> {
+    let digits = text.strip_suffix('=').unwrap_or_default();
+    let alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
+    // 32 bytes leave two unused bits in the last digit, so only every fourth value of the alphabet may stand there.
+    let exact = digits.as_bytes().last().is_some_and(|last| b"AEIMQUYcgkosw048".contains(last));
+    if digits.len() == 43 && digits.bytes().all(alphabet) && exact {
+        Ok(text.to_owned())
+    } else {
+        Err(Fault::field("sha256", "sha256 must be 32 bytes in base64, 44 characters"))
+    }
+}
+
+/// A caller's promise that two requests with one key are the same request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// As the caller wrote it.
+    pub key: String,
+    /// Hash of everything in the request that must not differ.
+    pub fingerprint: String,
+}
+
+/// A grant on its way to the ledger.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The record to create.
+    pub file: File,
+    /// The plan whose storage and rate the grant must fit.
+    pub plan: Plan,
+    /// The caller's idempotency key, if any.
+    pub idempotency: Option<IdempotencyKey>,
+    /// When it is made.
+    pub now: Timestamp,
+}
+
+/// What became of a grant. Everything but `Granted` has changed nothing.
+#[derive(Debug, PartialEq)]
+pub enum GrantOutcome {
+    /// Bytes are reserved and the file recorded.
+    Granted,
+    /// The same request was granted before, for this file.
+    Replayed(Box<File>),
+    /// The idempotency key stands for another request.
+    Mismatch,
+    /// The bytes do not fit the plan; this many are committed.
+    OverQuota {
+        /// Bytes committed before.
+        committed: u64,
+    },
+    /// The window's writes are spent.
+    OverRate(Window),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(filename: &str, content_type: &str, kind: Option<Kind>) -> Result<Kind, Code> {
+        GrantRequest::parse(filename, content_type, 1, None, kind)
+            .map(|request| request.kind)
+            .map_err(|fault| fault.code)
+    }
+
+    #[test]
+    fn kind_follows_the_type_unless_asked_for() {
+        assert_eq!(parse("a.png", "image/png", None), Ok(Kind::Image));
+        assert_eq!(parse("a.pdf", "application/pdf", None), Ok(Kind::Book));
+        assert_eq!(parse("a.md", "text/markdown; charset=utf-8", None), Ok(Kind::Blog));
+        assert_eq!(parse("a.md", "text/markdown", Some(Kind::Book)), Ok(Kind::Book));
+        assert_eq!(parse("a.png", "image/png", Some(Kind::Video)), Err(Code::UnsupportedFileType));
+    }
+
+    #[test]
+    fn extension_and_type_must_agree_but_a_name_may_have_none() {
+        assert_eq!(parse("a.JPEG", "image/jpeg", None), Ok(Kind::Image));
+        assert_eq!(parse("photo", "image/jpeg", None), Ok(Kind::Image));
+        assert_eq!(parse("a.exe", "image/png", None), Err(Code::UnsupportedFileType));
+        assert_eq!(parse("a.png", "application/x-msdownload", None), Err(Code::UnsupportedFileType));
+    }
+
+    #[test]
+    fn a_sha256_is_44_characters_that_spell_32_bytes() {
+        assert!(parse_sha256("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=").is_ok());
+        for bad in [
+            "",
+            "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+            "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=",
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        ] {
+            assert!(parse_sha256(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_plan_limits_the_size_of_the_kind() {
+        let owner = UserId::parse("user_ann1").unwrap_or_else(|| panic!("is a user id"));
+        let now = Timestamp::from_secs(0);
+        let admit = |size, plan| {
+            GrantRequest::parse("a.png", "image/png", size, None, None)
+                .and_then(|request| request.admit(&owner, plan, UPLOAD_GRANT_VALID, now))
+        };
+        assert!(admit(10 << 20, Plan::Free).is_ok());
+        let fault = admit((10 << 20) + 1, Plan::Free).err();
+        assert_eq!(fault.as_ref().map(|fault| fault.code), Some(Code::FileTooLarge));
+        assert_eq!(fault.map(|fault| fault.details["limit"].clone()), Some(serde_json::json!(10 << 20)));
+        assert!(admit((10 << 20) + 1, Plan::Basic).is_ok());
+    }
+}

@@ -1,0 +1,117 @@
+//! Looking at the first bytes of an upload: is it what was declared, and how large is the picture?
+
+use super::MediaType;
+use super::media::Shape;
+
+/// How many bytes of an upload are read to judge it.
+///
+/// Enough for the dimensions of a JPEG behind its colour profile and preview; a single range read inside the region.
+pub const HEAD_BYTES: u64 = 256 * 1024;
+
+/// Measured width and height of an image, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Dimensions {
+    pub width: u32,
+    pub height: u32,
+}
+
+/// What the first bytes of an upload show.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The bytes are of the declared type; the dimensions where they could be measured.
+    Genuine(Option<Dimensions>),
+    /// The bytes are something else, named as well as it can be.
+    Impostor(&'static str),
+}
+
+/// Judges the first [`HEAD_BYTES`] of an upload against its declared type.
+pub fn inspect(head: &[u8], declared: &MediaType) -> Finding {
+    let found = infer::get(head).map(|kind| kind.mime_type());
+    match declared.shape {
+        Shape::Magic => match found {
+            Some(found) if found == declared.name || declared.also_known_as.contains(&found) => {
+                Finding::Genuine(measure(head))
+            }
+            Some(found) => Finding::Impostor(found),
+            None if is_text(head) => Finding::Impostor("text"),
+            None => Finding::Impostor("unknown bytes"),
+        },
+        // Text has no magic number of its own; what has one is no text, save the marked-up kinds a detector names too.
+        Shape::Text | Shape::Svg => match found {
+            Some(found) if !found.starts_with("text/") => Finding::Impostor(found),
+            _ if !is_text(head) => Finding::Impostor("unknown bytes"),
+            _ if declared.shape == Shape::Svg && !holds_svg(head) => Finding::Impostor("text without an svg element"),
+            _ => Finding::Genuine(None),
+        },
+    }
+}
+
+/// Measures an image by its header; `None` for what is no image, or hides its size behind more than [`HEAD_BYTES`].
+fn measure(head: &[u8]) -> Option<Dimensions> {
+    let size = imagesize::blob_size(head).ok()?;
+    let dimensions = Dimensions { width: u32::try_from(size.width).ok()?, height: u32::try_from(size.height).ok()? };
+    (dimensions.width > 0 && dimensions.height > 0).then_some(dimensions)
+}
+
+/// Says whether the bytes are UTF-8 without NUL; a character cut off at the end of the head is no fault of the text.
+fn is_text(head: &[u8]) -> bool {
+    let whole = match std::str::from_utf8(head) {
+        Ok(_) => head,
+        Err(error) if error.error_len().is_none() => &head[..error.valid_up_to()],
+        Err(_) => return false,
+    };
+    !whole.contains(&0)
+}
+
+/// Says whether an `<svg` element opens within the first 4 KiB, behind declaration, comments and document type.
+fn holds_svg(head: &[u8]) -> bool {
+    head[..head.len().min(4096)].windows(4).any(|window| window.eq_ignore_ascii_case(b"<svg"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A PNG header that says 640 x 480.
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x02\x80\0\0\x01\xe0\x08\x06\0\0\0";
+    const GIF: &[u8] = b"GIF89a\x0a\0\x14\0\x80\0\0\0\0\0";
+    const PDF: &[u8] = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n";
+    const HTML: &[u8] = b"<!DOCTYPE html><html><script>alert(1)</script></html>";
+    const SVG: &[u8] = b"<?xml version=\"1.0\"?><!-- c --><svg xmlns=\"http://www.w3.org/2000/svg\"></svg>";
+
+    fn judge(head: &[u8], declared: &str) -> Finding {
+        MediaType::from_name(declared).map_or(Finding::Impostor("unknown type"), |media| inspect(head, media))
+    }
+
+    #[test]
+    fn the_declared_type_is_accepted_and_an_image_is_measured() {
+        assert_eq!(judge(PNG, "image/png"), Finding::Genuine(Some(Dimensions { width: 640, height: 480 })));
+        assert_eq!(judge(GIF, "image/gif"), Finding::Genuine(Some(Dimensions { width: 10, height: 20 })));
+        assert_eq!(judge(PDF, "application/pdf"), Finding::Genuine(None));
+        assert_eq!(judge(HTML, "text/html"), Finding::Genuine(None));
+        assert_eq!(judge(SVG, "image/svg+xml"), Finding::Genuine(None));
+        assert_eq!(judge("# Été\n".as_bytes(), "text/markdown"), Finding::Genuine(None));
+        assert_eq!(judge(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "video/mp4"), Finding::Genuine(None));
+    }
+
+    #[test]
+    fn an_impostor_is_named() {
+        assert_eq!(judge(GIF, "image/png"), Finding::Impostor("image/gif"));
+        assert_eq!(judge(PDF, "image/png"), Finding::Impostor("application/pdf"));
+        assert_eq!(judge(HTML, "image/png"), Finding::Impostor("text/html"));
+        assert_eq!(judge(b"hello", "image/png"), Finding::Impostor("text"));
+        assert_eq!(judge(b"\xff\xfe\x00", "image/png"), Finding::Impostor("unknown bytes"));
+        assert_eq!(judge(PNG, "text/plain"), Finding::Impostor("image/png"));
+        assert_eq!(judge(b"a\0b", "text/plain"), Finding::Impostor("unknown bytes"));
+        assert_eq!(judge(HTML, "image/svg+xml"), Finding::Impostor("text without an svg element"));
+        assert_eq!(judge(b"", "image/png"), Finding::Impostor("text"));
+    }
+
+    #[test]
+    fn a_character_cut_off_by_the_range_does_not_condemn_a_text() {
+        let text = "aé".as_bytes();
+        assert_eq!(judge(&text[..2], "text/plain"), Finding::Genuine(None));
+        assert_eq!(judge(b"a\xc3b", "text/plain"), Finding::Impostor("unknown bytes"));
+    }
+}

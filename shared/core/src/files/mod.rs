@@ -1,0 +1,25 @@
+//! The file desk: what a file is, where it lies, what it weighs, and how it moves from grant to deletion.
+
+mod check;
+mod grant;
+mod inspect;
+mod key;
+mod media;
+mod name;
+mod record;
+mod transition;
+mod usage;
+mod view;
+mod window;
+
+pub use check::{Checked, check_arrival};
+pub use grant::{Grant, GrantOutcome, GrantRequest, IdempotencyKey, UPLOAD_GRANT_VALID};
+pub use inspect::{Dimensions, Finding, HEAD_BYTES, inspect};
+pub use key::ObjectKey;
+pub use media::{Kind, MediaType};
+pub use name::FileName;
+pub use record::{Disposition, File, Holding, Pinned, SWEEP_MARGIN, Status};
+pub use transition::{Arrival, LedgerDelta, OnCreated, Removal, Transition};
+pub use usage::{KindUsage, Usage, in_words};
+pub use view::{FileView, SecureFileView};
+pub use window::{WINDOW, Window};

@@ -1,0 +1,161 @@
+//! File names: what the person wrote, and what is safe to put into a key.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::{Code, Fault};
+
+/// The longest display name, in UTF-8 bytes: what common file systems take.
+const NAME_MAX: usize = 255;
+/// The longest stem inside a key, in bytes.
+const STEM_MAX: usize = 80;
+
+/// A file name fit to be shown: NFC, one line, no path, nothing that changes how the text around it reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileName(String);
+
+impl FileName {
+    /// Parses a name as a caller wrote it.
+    ///
+    /// # Errors
+    /// `INVALID_FILENAME` when it is empty, `.` or `..`, longer than 255 bytes, holds `/` or `\`, a control character, or
+    /// an invisible character that can disguise the name (bidirectional overrides, zero-width ones, line separators).
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let name: String = text.nfc().collect();
+        if name.trim().is_empty() {
+            return Err(invalid("filename is empty"));
+        }
+        if name == "." || name == ".." {
+            return Err(invalid("filename is a directory"));
+        }
+        if name.len() > NAME_MAX {
+            return Err(invalid("filename is longer than 255 bytes").detail("limit", NAME_MAX));
+        }
+        if name.contains(['/', '\\']) {
+            return Err(invalid("filename holds a path; send the last part only"));
+        }
+        if name.contains(|c: char| c.is_control() || is_disguise(c)) {
+            return Err(invalid("filename holds a control or invisible character"));
+        }
+        Ok(Self(name))
+    }
+
+    /// Reads a name back that was parsed before it was stored.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Gives the name as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Gives what stands after the last dot, if there is both a dot and something before and after it.
+    pub fn extension(&self) -> Option<&str> {
+        let (stem, extension) = self.0.rsplit_once('.')?;
+        (!stem.is_empty() && !extension.is_empty()).then_some(extension)
+    }
+
+    /// Writes the name in the alphabet of keys, `a-z 0-9 . _ -`, with the given extension.
+    ///
+    /// Accents fall off (`été` becomes `ete`); what has no ASCII counterpart becomes a hyphen; nothing left becomes `file`.
+    pub(super) fn slug(&self, extension: &str) -> String {
+        let stem = match self.extension() {
+            Some(known) => &self.0[..self.0.len() - known.len() - 1],
+            None => &self.0,
+        };
+        let mut slug = String::new();
+        for c in stem.nfkd().filter(|c| !is_combining_mark(*c)) {
+            match c {
+                'a'..='z' | '0'..='9' | '_' | '.' => slug.push(c),
+                'A'..='Z' => slug.push(c.to_ascii_lowercase()),
+                _ if slug.ends_with('-') => {}
+                _ => slug.push('-'),
+            }
+        }
+        slug.truncate(STEM_MAX);
+        let stem = slug.trim_matches(|c| c == '-' || c == '.');
+        let stem = if stem.is_empty() { "file" } else { stem };
+        format!("{stem}.{extension}")
+    }
+}
+
+/// Characters of Unicode's category Cf and friends that hide or reorder what stands around them.
+///
+/// Zero-width joiners stay allowed: emoji and several scripts are spelled with them.
+fn is_disguise(c: char) -> bool {
+    matches!(c,
+        '\u{200B}' | '\u{200E}' | '\u{200F}' // zero-width space, left-to-right and right-to-left marks
+        | '\u{061C}'                         // Arabic letter mark
+        | '\u{2028}'..='\u{202E}'            // line and paragraph separators, embeddings, overrides
+        | '\u{2060}'..='\u{206F}'            // word joiner, invisible operators, isolates
+        | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
+        | '\u{E0000}'..='\u{E007F}') // tags
+}
+
+fn invalid(message: &'static str) -> Fault {
+    Fault::new(Code::InvalidFilename, message).detail("field", "filename")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn slug(name: &str) -> String {
+        FileName::parse(name).map(|name| name.slug("png")).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_slug_keeps_what_can_be_kept() {
+        assert_eq!(slug("photo été.png"), "photo-ete.png");
+        assert_eq!(slug("file..name.png"), "file..name.png");
+        assert_eq!(slug("%2e%2e%2f.png"), "2e-2e-2f.png");
+        assert_eq!(slug("写真.png"), "file.png");
+        assert_eq!(slug("Ｗｉｄｅ Ⅷ.png"), "wide-viii.png");
+        assert_eq!(slug(".png"), "png.png");
+        assert_eq!(slug("a#b?c&d%.png"), "a-b-c-d.png");
+        assert_eq!(slug("no extension"), "no-extension.png");
+    }
+
+    #[test]
+    fn a_display_name_is_normalised_and_otherwise_kept() {
+        let name = FileName::parse("e\u{301}te\u{301} 👩\u{200D}🚀.png").map(|name| name.0);
+        assert_eq!(name.ok().as_deref(), Some("été 👩\u{200D}🚀.png"));
+    }
+
+    #[test]
+    fn names_that_deceive_are_refused() {
+        let long = format!("{}.png", "x".repeat(252));
+        for bad in [
+            "",
+            "   ",
+            ".",
+            "..",
+            "a/b.png",
+            "..\\b.png",
+            "a\0.png",
+            "a\r\nb.png",
+            "gnp.\u{202E}exe",
+            "\u{FEFF}a.png",
+            "a\u{85}b.png",
+            long.as_str(),
+        ] {
+            assert_eq!(FileName::parse(bad).err().map(|fault| fault.code), Some(Code::InvalidFilename), "{bad:?}");
+        }
+        assert!(FileName::parse(&long[1..]).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn a_slug_of_any_name_is_safe(name in "\\PC{1,120}") {
+            if let Ok(name) = FileName::parse(&name) {
+                let slug = name.slug("png");
+                prop_assert!(slug.len() <= STEM_MAX + 4);
+                prop_assert!(slug.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-')));
+                prop_assert!(!slug.starts_with(['.', '-']));
+            }
+        }
+    }
+}

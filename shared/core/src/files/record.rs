@@ -1,0 +1,202 @@
+//! The record of one file.
+
+use std::time::Duration;
+
+use super::{Dimensions, FileName, Kind, MediaType, ObjectKey};
+use crate::{Code, Fault, FileId, Timestamp, UserId};
+
+/// How long after its time an open grant or an unfinished deletion is left to the normal way, before `sweep` ends it.
+pub const SWEEP_MARGIN: Duration = Duration::from_mins(5);
+/// How long the record of a deleted file stays.
+const TOMBSTONE_KEPT: Duration = Duration::from_hours(720);
+
+/// Where a file stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Granted; the bytes are reserved and have not arrived.
+    Pending,
+    /// Arrived and checked; waits for the verdict of the malware scan.
+    Processing,
+    /// Checked; may be read.
+    Ready,
+    /// Arrived as something else than declared; its bytes are gone.
+    Rejected,
+    /// Carries malware; kept out of reach.
+    Infected,
+    /// Deleted by its owner; its bytes are on their way out.
+    Deleting,
+    /// Gone. The record stays for a while so that a late event or a replayed grant finds it closed.
+    Deleted,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 7] =
+        [Self::Pending, Self::Processing, Self::Ready, Self::Rejected, Self::Infected, Self::Deleting, Self::Deleted];
+
+    /// Gives the name used in the table, in answers and in filters.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Ready => "ready",
+            Self::Rejected => "rejected",
+            Self::Infected => "infected",
+            Self::Deleting => "deleting",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// Reads a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
+    /// Says whether the owner still sees the file; what is on its way out is as gone as what never was.
+    pub const fn is_visible(self) -> bool {
+        !matches!(self, Self::Deleting | Self::Deleted)
+    }
+}
+
+/// What the owner's ledger holds for a record, always of the record's `size`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holding {
+    /// Bytes promised to a grant.
+    Reserved,
+    /// Bytes of a file that is kept.
+    Kept,
+    /// Nothing: given back, or never taken.
+    Nothing,
+}
+
+impl Holding {
+    /// Gives the name used in the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reserved => "reserved",
+            Self::Kept => "kept",
+            Self::Nothing => "nothing",
+        }
+    }
+
+    /// Reads a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Reserved, Self::Kept, Self::Nothing].into_iter().find(|holding| holding.name() == name)
+    }
+}
+
+/// The one version of the object that a record stands for.
+///
+/// Tickets name it, deletion removes it, and only its removal gives bytes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// S3's version id.
+    pub version: String,
+    /// S3's entity tag, without quotes.
+    pub etag: String,
+    /// The sequencer of the event that announced it, empty when it was found by other means.
+    pub sequencer: String,
+}
+
+/// One file of one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its key in the bucket, which names owner, kind and id.
+    pub key: ObjectKey,
+    /// The name the person gave it.
+    pub name: FileName,
+    /// Its type, declared and then verified.
+    pub media: &'static MediaType,
+    /// Bytes: as granted, and from READY on as measured.
+    pub size: u64,
+    /// What the ledger holds for it.
+    pub holding: Holding,
+    /// SHA-256 of the content in base64, when the grant named it; S3 has then verified it.
+    pub sha256: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// When the upload was granted.
+    pub granted_at: Timestamp,
+    /// Until when the grant could be used.
+    pub grant_expires_at: Timestamp,
+    /// When the status last changed.
+    pub changed_at: Timestamp,
+    /// The version it stands for, once it has arrived.
+    pub pinned: Option<Pinned>,
+    /// Measured dimensions of an image.
+    pub dimensions: Option<Dimensions>,
+    /// Why it was rejected, as a sentence.
+    pub rejected_reason: Option<String>,
+    /// Counts the writes of this record; every write names the revision it read.
+    pub revision: u64,
+}
+
+/// How a browser should treat a download.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Disposition {
+    Inline,
+    Attachment,
+}
+
+impl File {
+    /// Gives the id.
+    pub fn id(&self) -> FileId {
+        self.key.file()
+    }
+
+    /// Gives the owner.
+    pub fn owner(&self) -> &UserId {
+        self.key.owner()
+    }
+
+    /// Gives the kind.
+    pub fn kind(&self) -> Kind {
+        self.key.kind()
+    }
+
+    /// Gives the version a read ticket may name.
+    ///
+    /// # Errors
+    /// `NOT_READY` while the file has not arrived or is being checked, `FILE_INFECTED`, and `NOT_FOUND` for everything
+    /// that will never be readable again.
+    pub fn readable(&self) -> Result<&Pinned, Fault> {
+        match (self.status, &self.pinned) {
+            (Status::Ready, Some(pinned)) => Ok(pinned),
+            (Status::Pending | Status::Processing, _) => {
+                Err(Fault::new(Code::NotReady, "The file has not been checked yet")
+                    .detail("status", self.status.name())
+                    .retry_after(Duration::from_secs(1)))
+            }
+            (Status::Infected, _) => Err(Fault::new(Code::FileInfected, "The file carries malware")),
+            (Status::Ready | Status::Rejected | Status::Deleting | Status::Deleted, _) => Err(Fault::not_found("File")),
+        }
+    }
+
+    /// Gives the record after its owner has marked it deleted, as the table marks it.
+    #[must_use]
+    pub fn deleting(&self, now: Timestamp) -> Self {
+        Self { status: Status::Deleting, changed_at: now, revision: self.revision + 1, ..self.clone() }
+    }
+
+    /// Gives when `sweep` should look at the record, if nothing happens to it before.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        match self.status {
+            Status::Pending => Some(self.grant_expires_at.plus(SWEEP_MARGIN)),
+            Status::Deleting => Some(self.changed_at.plus(SWEEP_MARGIN)),
+            _ => None,
+        }
+    }
+
+    /// Gives when the table may forget the record.
+    ///
+    /// Far later than any grant for its key can be used, and than a queue keeps an event (14 days).
+    pub fn forget_at(&self) -> Option<Timestamp> {
+        (self.status == Status::Deleted).then(|| self.changed_at.plus(TOMBSTONE_KEPT))
+    }
+
+    /// Says how a browser should treat the file; what could run a script is never shown in place.
+    pub fn disposition(&self) -> Disposition {
+        if self.media.script_capable { Disposition::Attachment } else { Disposition::Inline }
+    }
+}

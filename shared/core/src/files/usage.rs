@@ -1,0 +1,91 @@
+//! The storage ledger of one user: bytes promised, bytes held, and what they are.
+
+use super::{Kind, Window};
+use crate::{Code, Fault, Plan};
+
+/// Files and bytes of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct KindUsage {
+    pub files: u64,
+    pub bytes: u64,
+}
+
+/// The ledger of one user.
+///
+/// `committed` is what counts against the plan: bytes of kept files plus bytes reserved for open grants. It is kept as
+/// one number so that a grant is one condition, `committed <= limit - size`, whatever plan the caller's token names today.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes kept and reserved together.
+    pub committed: u64,
+    /// Bytes reserved for uploads that have not arrived.
+    pub reserved: u64,
+    /// Kept files by kind, in the order of [`Kind::ALL`].
+    pub by_kind: [KindUsage; 4],
+    /// The rate window of the user's writes.
+    pub window: Option<Window>,
+}
+
+impl Usage {
+    /// Gives the kept files and bytes of one kind.
+    pub fn of(&self, kind: Kind) -> KindUsage {
+        self.by_kind[kind as usize]
+    }
+
+    /// Gives the number of kept files, of one kind or of all.
+    pub fn files(&self, kind: Option<Kind>) -> u64 {
+        match kind {
+            Some(kind) => self.of(kind).files,
+            None => self.by_kind.iter().map(|usage| usage.files).sum(),
+        }
+    }
+
+    /// Gives the number of kept bytes.
+    pub fn bytes(&self) -> u64 {
+        self.by_kind.iter().map(|usage| usage.bytes).sum()
+    }
+
+    /// Makes the 403 of a grant that does not fit the plan.
+    pub fn refusal(committed: u64, size: u64, plan: Plan) -> Fault {
+        let limit = plan.allowances().storage;
+        let left = limit.saturating_sub(committed);
+        Fault::new(
+            Code::StorageQuotaExceeded,
+            format!(
+                "The file needs {}; {} of your plan's {} are left",
+                in_words(size),
+                in_words(left),
+                in_words(limit)
+            ),
+        )
+        .detail("field", "size")
+        .detail("limit", limit)
+        .detail("committed", committed)
+        .detail("left", left)
+    }
+}
+
+/// Writes a size the way people say it: `12 MB`, `1.5 GB`; powers of two, one decimal, rounded down.
+pub fn in_words(bytes: u64) -> String {
+    let units = [(1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")];
+    let Some((unit, name)) = units.into_iter().find(|(unit, _)| bytes >= *unit) else {
+        return format!("{bytes} bytes");
+    };
+    let (whole, tenths) = (bytes / unit, bytes % unit * 10 / unit);
+    if tenths == 0 { format!("{whole} {name}") } else { format!("{whole}.{tenths} {name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_like_speech() {
+        assert_eq!(in_words(0), "0 bytes");
+        assert_eq!(in_words(1023), "1023 bytes");
+        assert_eq!(in_words(12 << 20), "12 MB");
+        assert_eq!(in_words((3 << 30) / 2), "1.5 GB");
+        assert_eq!(in_words(10 << 40), "10 TB");
+    }
+}

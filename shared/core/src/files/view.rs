@@ -1,0 +1,91 @@
+//! A file as answers show it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Dimensions, File};
+
+/// A file in the plain dialect.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FileView {
+    /// Id, opaque.
+    pub file_id: String,
+    /// Key in the bucket, the name every other route takes.
+    pub key: String,
+    /// Name as the person wrote it, in NFC.
+    pub filename: String,
+    /// Bytes.
+    pub size: u64,
+    /// Media type.
+    pub content_type: String,
+    /// `image`, `video`, `book` or `blog`.
+    pub kind: String,
+    /// `pending`, `processing`, `ready`, `rejected` or `infected`.
+    pub status: String,
+    /// Pixels; images only.
+    pub width: Option<u32>,
+    /// Pixels; images only.
+    pub height: Option<u32>,
+    /// When the file entered its status.
+    pub last_modified: String,
+    /// Smaller pictures by name; empty as yet.
+    pub thumbnails: Map<String, Value>,
+}
+
+/// A file in the snake-case dialect of `/api/secure`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct SecureFileView {
+    /// Key in the bucket.
+    pub s3_key: String,
+    /// Name as the person wrote it, in NFC.
+    pub filename: String,
+    /// Bytes.
+    pub size: u64,
+    /// When the file entered its status.
+    pub last_modified: String,
+    /// Media type.
+    pub content_type: String,
+    /// Further facts: `file_id`, `kind`, `status`, and `width` and `height` of an image.
+    pub metadata: Map<String, Value>,
+}
+
+impl From<&File> for FileView {
+    fn from(file: &File) -> Self {
+        Self {
+            file_id: file.id().to_string(),
+            key: file.key.to_string(),
+            filename: file.name.as_str().to_owned(),
+            size: file.size,
+            content_type: file.media.name.to_owned(),
+            kind: file.kind().name().to_owned(),
+            status: file.status.name().to_owned(),
+            width: file.dimensions.map(|dimensions| dimensions.width),
+            height: file.dimensions.map(|dimensions| dimensions.height),
+            last_modified: file.changed_at.to_string(),
+            thumbnails: Map::new(),
+        }
+    }
+}
+
+impl From<&File> for SecureFileView {
+    fn from(file: &File) -> Self {
+        let mut metadata = Map::new();
+        metadata.insert("file_id".to_owned(), file.id().to_string().into());
+        metadata.insert("kind".to_owned(), file.kind().name().into());
+        metadata.insert("status".to_owned(), file.status.name().into());
+        if let Some(Dimensions { width, height }) = file.dimensions {
+            metadata.insert("width".to_owned(), width.into());
+            metadata.insert("height".to_owned(), height.into());
+        }
+        Self {
+            s3_key: file.key.to_string(),
+            filename: file.name.as_str().to_owned(),
+            size: file.size,
+            last_modified: file.changed_at.to_string(),
+            content_type: file.media.name.to_owned(),
+            metadata,
+        }
+    }
+}

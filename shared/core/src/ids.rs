@@ -1,0 +1,139 @@
+//! Identifiers, each a type of its own so that one cannot stand where another is meant.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use ulid::Ulid;
+
+use crate::Timestamp;
+
+/// The longest user id accepted, in bytes. Clerk's are 32.
+const USER_ID_MAX: usize = 64;
+
+/// A Clerk user id: `user_` and letters or digits, nothing else.
+///
+/// The narrow alphabet is what makes it safe inside an object key and a table key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(String);
+
+impl UserId {
+    /// Parses `^user_[A-Za-z0-9]+$`, at most 64 bytes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let tail = text.strip_prefix("user_")?;
+        let plain = !tail.is_empty() && tail.bytes().all(|b| b.is_ascii_alphanumeric());
+        (plain && text.len() <= USER_ID_MAX).then(|| Self(text.to_owned()))
+    }
+
+    /// Gives the id as Clerk writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for UserId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// Makes an id type around a ULID: 48 bits of time, 80 random bits, 26 characters of Crockford's base 32.
+///
+/// Source: <https://github.com/ulid/spec>.
+macro_rules! ulid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Ulid);
+
+        impl $name {
+            /// Mints a fresh id that sorts by `now`.
+            ///
+            /// # Panics
+            /// Panics when the operating system has no randomness to give, without which nothing is safe to answer.
+            pub fn mint(now: Timestamp) -> Self {
+                Self(Ulid::from_parts(u64::try_from(now.as_millis()).unwrap_or(0), random_80_bits()))
+            }
+
+            /// Parses the canonical form: 26 upper-case characters.
+            pub fn parse(text: &str) -> Option<Self> {
+                let id = Ulid::from_string(text).ok()?;
+                // The decoder also takes lower case and overlong numbers; two spellings of one id are one too many.
+                (id.to_string() == text).then_some(Self(id))
+            }
+
+            /// Gives the moment the id was minted at.
+            pub fn minted_at(self) -> Timestamp {
+                Timestamp::from_millis(i64::try_from(self.0.timestamp_ms()).unwrap_or(i64::MAX))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(&self.0)
+            }
+        }
+    };
+}
+
+ulid_id! {
+    /// One file of one user, from its grant to its deletion.
+    FileId
+}
+
+ulid_id! {
+    /// One event of the outbox; consumers remember it to take each event once.
+    EventId
+}
+
+/// Draws 80 random bits from the operating system.
+fn random_80_bits() -> u128 {
+    let mut bytes = [0; 16];
+    // Only fails on systems without a random source; there is no safe answer without one.
+    #[allow(clippy::expect_used)]
+    getrandom::fill(&mut bytes[6..]).expect("the operating system gives random bytes");
+    u128::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_ids_are_narrow() {
+        for good in ["user_a", "user_2abcDEF0", "user_ann12"] {
+            assert_eq!(UserId::parse(good).map(|id| id.to_string()).as_deref(), Some(good));
+        }
+        let long = format!("user_{}", "a".repeat(60));
+        for bad in ["", "user_", "ann", "user_a/b", "user_a#b", "USER_a", "user_é", "user_a\n", long.as_str()] {
+            assert_eq!(UserId::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ids_sort_by_time_and_have_one_spelling() {
+        let early = FileId::mint(Timestamp::from_secs(1_000));
+        let late = FileId::mint(Timestamp::from_secs(2_000));
+        assert!(early < late && early.to_string() < late.to_string());
+        assert_eq!(FileId::parse(&early.to_string()), Some(early));
+        assert_eq!(FileId::parse(&early.to_string().to_lowercase()), None);
+        assert_eq!(early.minted_at(), Timestamp::from_secs(1_000));
+    }
+
+    #[test]
+    fn two_ids_of_one_moment_differ() {
+        let now = Timestamp::from_secs(1);
+        assert_ne!(FileId::mint(now), FileId::mint(now));
+    }
+}

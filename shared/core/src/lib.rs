@@ -1,0 +1,17 @@
+//! The rules of Consigne, free of AWS, HTTP and tokio.
+//!
+//! Everything here is a value or a pure function, except the [`ports`], which name what the outside world must be able
+//! to do. Whoever wants to know what Consigne promises reads this crate; the others carry it out.
+
+pub mod events;
+pub mod fault;
+pub mod files;
+pub mod ids;
+pub mod plans;
+pub mod ports;
+pub mod timestamp;
+
+pub use fault::{Code, Fault};
+pub use ids::{EventId, FileId, UserId};
+pub use plans::Plan;
+pub use timestamp::Timestamp;

@@ -1,0 +1,176 @@
+//! Plans as data: what each subscription allows. This file is the only place that knows.
+
+use crate::files::Kind;
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const TIB: u64 = 1 << 40;
+
+/// A subscription, cheapest first; the order is what "at least pro" means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)] // The table below documents each.
+pub enum Plan {
+    Free,
+    Basic,
+    Pro,
+    Premium,
+    Enterprise,
+}
+
+/// What one plan allows.
+#[derive(Debug)]
+pub struct Allowances {
+    /// Name in tokens and answers.
+    pub name: &'static str,
+    /// Bytes a user may hold, reserved ones included.
+    pub storage: u64,
+    /// Largest image, in bytes.
+    pub image: u64,
+    /// Largest video, in bytes.
+    pub video: u64,
+    /// Largest text file (book or blog), in bytes.
+    pub text: u64,
+    /// Texts a user may generate in a calendar month (UTC).
+    pub text_generations: u32,
+    /// Images a user may generate in a calendar month (UTC).
+    pub image_generations: u32,
+    /// Videos a user may generate in a calendar month (UTC).
+    pub video_generations: u32,
+    /// Writes a user may make in a window of one minute.
+    pub writes_per_minute: u32,
+    /// Features the plan includes.
+    pub features: &'static [&'static str],
+}
+
+const BLOG: &str = "blog-generation";
+const IMAGE: &str = "image-generation";
+const BOOK: &str = "book-generation";
+const VIDEO: &str = "video-generation";
+const PRIORITY: &str = "priority";
+
+static FREE: Allowances = Allowances {
+    name: "free",
+    storage: GIB,
+    image: 10 * MIB,
+    video: 100 * MIB,
+    text: 20 * MIB,
+    text_generations: 5,
+    image_generations: 10,
+    video_generations: 0,
+    writes_per_minute: 60,
+    features: &[BLOG],
+};
+
+static BASIC: Allowances = Allowances {
+    name: "basic",
+    storage: 10 * GIB,
+    image: 20 * MIB,
+    video: 500 * MIB,
+    text: 50 * MIB,
+    text_generations: 30,
+    image_generations: 100,
+    video_generations: 5,
+    writes_per_minute: 120,
+    features: &[BLOG, IMAGE],
+};
+
+static PRO: Allowances = Allowances {
+    name: "pro",
+    storage: 100 * GIB,
+    image: 50 * MIB,
+    video: 2 * GIB,
+    text: 100 * MIB,
+    text_generations: 200,
+    image_generations: 1_000,
+    video_generations: 50,
+    writes_per_minute: 600,
+    features: &[BLOG, IMAGE, BOOK, VIDEO],
+};
+
+static PREMIUM: Allowances = Allowances {
+    name: "premium",
+    storage: TIB,
+    image: 100 * MIB,
+    video: 5 * GIB,
+    text: 200 * MIB,
+    text_generations: 1_000,
+    image_generations: 5_000,
+    video_generations: 250,
+    writes_per_minute: 1_200,
+    features: &[BLOG, IMAGE, BOOK, VIDEO, PRIORITY],
+};
+
+static ENTERPRISE: Allowances = Allowances {
+    name: "enterprise",
+    storage: 10 * TIB,
+    image: 200 * MIB,
+    video: 5 * GIB,
+    text: 500 * MIB,
+    text_generations: 10_000,
+    image_generations: 50_000,
+    video_generations: 2_500,
+    writes_per_minute: 60_000,
+    features: &[BLOG, IMAGE, BOOK, VIDEO, PRIORITY],
+};
+
+impl Plan {
+    /// Every plan, cheapest first.
+    pub const ALL: [Self; 5] = [Self::Free, Self::Basic, Self::Pro, Self::Premium, Self::Enterprise];
+
+    /// Reads a plan's name; unknown names are the free plan, so that a typo in a dashboard never gives more.
+    pub fn from_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|plan| plan.allowances().name == name).unwrap_or(Self::Free)
+    }
+
+    /// Gives the plan's name.
+    pub fn name(self) -> &'static str {
+        self.allowances().name
+    }
+
+    /// Gives what the plan allows.
+    pub fn allowances(self) -> &'static Allowances {
+        match self {
+            Self::Free => &FREE,
+            Self::Basic => &BASIC,
+            Self::Pro => &PRO,
+            Self::Premium => &PREMIUM,
+            Self::Enterprise => &ENTERPRISE,
+        }
+    }
+
+    /// Gives the largest file of a kind the plan takes, in bytes.
+    pub fn largest(self, kind: Kind) -> u64 {
+        let allowances = self.allowances();
+        match kind {
+            Kind::Image => allowances.image,
+            Kind::Video => allowances.video,
+            Kind::Book | Kind::Blog => allowances.text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_plan_gives_at_least_what_the_cheaper_one_gives() {
+        for pair in Plan::ALL.windows(2) {
+            let (less, more) = (pair[0].allowances(), pair[1].allowances());
+            assert!(pair[0] < pair[1]);
+            assert!(less.storage < more.storage && less.writes_per_minute < more.writes_per_minute);
+            assert!(less.image < more.image && less.video <= more.video && less.text < more.text);
+            assert!(less.features.iter().all(|feature| more.features.contains(feature)));
+        }
+    }
+
+    #[test]
+    fn names_read_back_and_unknown_means_free() {
+        for plan in Plan::ALL {
+            assert_eq!(Plan::from_name(plan.name()), plan);
+        }
+        for unknown in ["", "PRO", "gold", "pro "] {
+            assert_eq!(Plan::from_name(unknown), Plan::Free);
+        }
+    }
+}

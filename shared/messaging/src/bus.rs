@@ -1,0 +1,40 @@
+//! The event bus, on EventBridge.
+
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_smithy_types::DateTime;
+use consigne_core::Fault;
+use consigne_core::events::{OutboxEntry, SOURCE};
+use consigne_core::ports::PublishEvent;
+
+/// The bus.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    client: Client,
+    name: String,
+}
+
+impl Bus {
+    /// Makes an adapter for a bus.
+    pub fn new(config: &aws_types::SdkConfig, name: impl Into<String>) -> Self {
+        Self { client: Client::new(config), name: name.into() }
+    }
+}
+
+impl PublishEvent for Bus {
+    async fn publish_event(&self, entry: &OutboxEntry) -> Result<(), Fault> {
+        let event = PutEventsRequestEntry::builder()
+            .event_bus_name(&self.name)
+            .source(SOURCE)
+            .detail_type(&entry.kind)
+            .detail(&entry.detail)
+            .time(DateTime::from_millis(entry.occurred_at.as_millis()))
+            .build();
+        let answer = self.client.put_events().entries(event).send().await.map_err(Fault::unavailable)?;
+        // The call succeeds even when its only entry was refused.
+        match answer.entries().iter().find_map(|entry| entry.error_code()) {
+            None => Ok(()),
+            Some(code) => Err(Fault::unavailable(format!("the bus refused the event: {code}"))),
+        }
+    }
+}

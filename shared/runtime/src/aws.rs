@@ -1,0 +1,143 @@
+//! One connection pool, one set of credentials and one region for every client of a function.
+//!
+//! Without `aws_config`, whose search for credentials and certificates is most of what an SDK client adds to a start: a
+//! function finds its credentials in its environment, and needs the few roots that AWS's own certificates hang from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use aws_types::sdk_config::SharedCredentialsProvider;
+use consigne_storage::{Endpoint, call};
+
+use crate::settings::Environment;
+
+/// Amazon Root CA 1 to 4 and Starfield Services Root CA G2, from which every AWS endpoint's certificate hangs.
+/// Source: <https://www.amazontrust.com/repository/>.
+const AMAZON_ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
+
+/// Longest wait for a TCP and TLS connection.
+const CONNECT: Duration = Duration::from_secs(1);
+/// Longest wait for one try of a call; the deadline of the invocation may make it shorter.
+const ATTEMPT: Duration = Duration::from_secs(3);
+/// Time of an invocation kept for the answer.
+const RESERVE: Duration = Duration::from_millis(250);
+
+/// What every client of a function shares.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    /// What SDK clients are made from.
+    pub config: SdkConfig,
+    /// Region of the function.
+    pub region: String,
+    /// Credentials of its role.
+    pub credentials: Credentials,
+    /// Where the bucket is reached.
+    pub endpoint: Endpoint,
+    connector: SharedHttpConnector,
+}
+
+impl Aws {
+    /// Reads region, credentials and endpoint from the variables Lambda sets.
+    pub fn from_environment(environment: &Environment) -> Self {
+        let variable = |name| environment.variable(name).unwrap_or_default();
+        let credentials = Credentials::new(
+            variable("AWS_ACCESS_KEY_ID"),
+            variable("AWS_SECRET_ACCESS_KEY"),
+            environment.variable("AWS_SESSION_TOKEN"),
+            None,
+            "environment",
+        );
+        let address = if environment.is_describing() { None } else { environment.variable("AWS_ENDPOINT_URL") };
+        Self::new(variable("AWS_REGION"), credentials, address)
+    }
+
+    /// Makes clients' common ground for a region, at AWS or at another address.
+    pub fn new(region: String, credentials: Credentials, address: Option<String>) -> Self {
+        let connector = SharedHttpConnector::new(Metered(Arc::new(connector(amazon_roots()))));
+        let shared = connector.clone();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
+            .http_client(http_client_fn(move |_, _| shared.clone()))
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)))
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build());
+        config.set_endpoint_url(address.clone());
+        let endpoint = match address {
+            Some(address) => Endpoint::At(address.trim_end_matches('/').to_owned()),
+            None => Endpoint::Aws,
+        };
+        Self { config: config.build(), region, credentials, endpoint, connector }
+    }
+
+    /// Opens a connection to a service before the first request needs it; a handshake on a small function takes most of
+    /// a second. Does nothing at another address than AWS's, and never fails: the first request will say what is wrong.
+    pub async fn warm(&self, service: &str) {
+        if self.endpoint == Endpoint::Aws {
+            let url = format!("https://{service}.{}.amazonaws.com/ping", self.region);
+            if let Ok(request) = HttpRequest::get(url) {
+                // Whatever it answers, the connection is open.
+                drop(self.connector.call(request).await);
+            }
+        }
+    }
+}
+
+/// Makes a connector that trusts the given roots.
+fn connector(roots: TlsContext) -> Connector {
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(ATTEMPT).build();
+    Connector::builder()
+        .connector_settings(settings)
+        .sleep_impl(TokioSleep::new())
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tls_context(roots)
+        .build()
+}
+
+fn amazon_roots() -> TlsContext {
+    trusting(TrustStore::empty().with_pem_certificate(AMAZON_ROOTS))
+}
+
+/// Makes a connector to the world at large, trusting the roots of the machine.
+pub fn outside_connector() -> SharedHttpConnector {
+    SharedHttpConnector::new(connector(trusting(TrustStore::default())))
+}
+
+fn trusting(store: TrustStore) -> TlsContext {
+    // Only fails when there is no trust store, and there is one.
+    #[allow(clippy::expect_used)]
+    TlsContext::builder().with_trust_store(store).build().expect("a trust store was given")
+}
+
+/// Counts every request on the account of its invocation, and lets none outlive it.
+#[derive(Clone, Debug)]
+struct Metered(Arc<Connector>);
+
+impl HttpConnector for Metered {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        call::count_aws_call();
+        let connector = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let left = call::remaining().saturating_sub(RESERVE);
+            match tokio::time::timeout(left, connector.call(request)).await {
+                Ok(answer) => answer,
+                Err(late) => Err(aws_smithy_runtime_api::client::result::ConnectorError::timeout(late.into())),
+            }
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! Receiving requests from Lambda and answering them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use consigne_core::Fault;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use serde_json::Map;
+
+use super::{Answer, Request, fault_answer};
+use crate::clock;
+use crate::invocation::Invocation;
+use crate::start::{self, Start, StartError};
+
+/// A handler at work.
+pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>>;
+
+/// Runs an HTTP function: wires its dependencies once, then answers requests until Lambda ends it.
+///
+/// `name` is the function's one name. With the argument `--settings` it lists the settings it reads instead.
+pub fn serve<D, H>(name: &'static str, wire: impl AsyncFnOnce(&Start) -> Result<D, StartError>, handle: H) -> ExitCode
+where
+    D: Send + Sync + 'static,
+    H: for<'a> Fn(&'a D, &'a Request) -> Handling<'a> + Send + Sync + 'static,
+{
+    start::serve(name, wire, handle, |name, deps, handle, event, deadline| {
+        Box::pin(async move { Ok(respond(name, deps, handle, event, deadline).await) })
+    })
+}
+
+/// Answers one event: the whole path of a request, without Lambda around it.
+pub async fn respond<D, H>(
+    name: &str,
+    deps: &D,
+    handle: &H,
+    event: ApiGatewayV2httpRequest,
+    deadline: SystemTime,
+) -> ApiGatewayV2httpResponse
+where
+    H: for<'a> Fn(&'a D, &'a Request) -> Handling<'a>,
+{
+    let now = clock::now();
+    let request = Request::from_event(event, now);
+    let invocation = Invocation::begin(name, deadline, now);
+    let (answer, fault) = match invocation.run(handle(deps, &request)).await {
+        Ok(answer) => (answer, None),
+        Err(fault) => (fault_answer(&fault, &request.id, now), Some(fault)),
+    };
+    let mut fields = Map::new();
+    fields.insert("request.id".to_owned(), request.id.as_str().into());
+    fields.insert("http.route".to_owned(), request.route().into());
+    fields.insert("http.status".to_owned(), answer.status.into());
+    let message = format!("{} answered {}", request.route(), answer.status);
+    invocation.finish(&message, fault.as_ref(), fields, &request.notes, now);
+    answer.into_response(&request.id)
+}

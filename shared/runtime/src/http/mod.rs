@@ -1,0 +1,11 @@
+//! The HTTP edge: from an API Gateway event to a handler and back.
+
+mod answer;
+mod edge;
+mod request;
+mod schema;
+
+pub use answer::{Answer, fault_answer};
+pub use edge::{Handling, respond, serve};
+pub use request::{BODY_MAX, Request};
+pub use schema::{Caller, Operation, Parameter, SchemaOf};

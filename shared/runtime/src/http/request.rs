@@ -1,0 +1,195 @@
+//! One HTTP request, as handlers see it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use consigne_auth::Credentials;
+use consigne_core::files::IdempotencyKey;
+use consigne_core::{Code, Fault, Timestamp};
+use http::header::{CONTENT_TYPE, COOKIE};
+use http::{HeaderMap, HeaderValue, Method};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+
+use crate::log::Notes;
+
+/// Largest JSON body taken, in bytes. Media never passes through a function; what remains is small.
+pub const BODY_MAX: usize = 64 * 1024;
+/// Longest idempotency key, in characters.
+const IDEMPOTENCY_KEY_MAX: usize = 255;
+
+/// A request.
+///
+/// Made from the event itself, not by `lambda_http`'s conversion: that builds a URI out of the path, which the gateway
+/// has already decoded, and panics on the paths of which none can be built.
+#[derive(Debug)]
+pub struct Request {
+    /// Goes into the answer, into errors and into the log.
+    pub id: String,
+    /// When it arrived.
+    pub now: Timestamp,
+    /// What the handler adds to the log line.
+    pub notes: Notes,
+    method: Method,
+    route: String,
+    path: String,
+    query: String,
+    headers: HeaderMap,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Bytes(Vec<u8>),
+    /// Marked as base64 and none.
+    Broken,
+}
+
+impl Request {
+    /// Makes a request from an event of payload format 2.0.
+    pub fn from_event(event: ApiGatewayV2httpRequest, now: Timestamp) -> Self {
+        let mut headers = event.headers;
+        // API Gateway takes cookies out of the headers and gives them one by one.
+        let cookies = event.cookies.filter(|cookies| !cookies.is_empty()).map(|cookies| cookies.join("; "));
+        if let Some(Ok(cookies)) = cookies.map(|cookies| HeaderValue::from_str(&cookies)) {
+            headers.insert(COOKIE, cookies);
+        }
+        let body = match (event.body, event.is_base64_encoded) {
+            (Some(text), true) => STANDARD.decode(text).map_or(Body::Broken, Body::Bytes),
+            (text, _) => Body::Bytes(text.unwrap_or_default().into_bytes()),
+        };
+        Self {
+            id: event.request_context.request_id.unwrap_or_default(),
+            now,
+            notes: Notes::default(),
+            method: event.request_context.http.method,
+            route: event.route_key.unwrap_or_default(),
+            path: event.raw_path.unwrap_or_default(),
+            query: event.raw_query_string.unwrap_or_default(),
+            headers,
+            body,
+        }
+    }
+
+    /// Gives the route that matched, as template.yaml writes it: `GET /api/files/list`, or `$default`.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// Gives the method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Gives the path, decoded by the gateway: whatever looks like an escape in it is one no longer.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Gives what stands behind a prefix of the path, for routes that end in a greedy parameter.
+    pub fn path_after(&self, prefix: &str) -> &str {
+        self.path.strip_prefix(prefix).unwrap_or_default()
+    }
+
+    /// Gives what decides who is calling.
+    pub fn credentials(&self) -> Credentials<'_> {
+        let reads = self.method == Method::GET || self.method == Method::HEAD;
+        Credentials { headers: &self.headers, writes: !reads }
+    }
+
+    /// Gives a header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Gives a query parameter; an empty one counts as absent.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming a parameter that stands there twice.
+    pub fn query(&self, name: &str) -> Result<Option<String>, Fault> {
+        let mut values = form_urlencoded::parse(self.query.as_bytes()).filter(|(key, _)| key == name);
+        let (first, more) = (values.next(), values.next());
+        if more.is_some() {
+            return Err(Fault::field(name, format!("{name} is given twice")));
+        }
+        Ok(first.map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty()))
+    }
+
+    /// Reads the body as JSON of one shape.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, and `INVALID_REQUEST` with the position of malformed JSON or the name
+    /// of the field that is missing, unknown or of the wrong type.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        let essence = self.header(CONTENT_TYPE.as_str()).unwrap_or_default().split(';').next().unwrap_or_default();
+        if !essence.trim().eq_ignore_ascii_case("application/json") {
+            return Err(Fault::new(Code::UnsupportedMediaType, "The body must be sent as application/json"));
+        }
+        let Body::Bytes(bytes) = &self.body else {
+            return Err(Fault::new(Code::InvalidRequest, "The body is marked as base64 and is not"));
+        };
+        if bytes.len() > BODY_MAX {
+            return Err(Fault::new(Code::BodyTooLarge, format!("The body may have {BODY_MAX} bytes"))
+                .detail("limit", BODY_MAX)
+                .detail("size", bytes.len()));
+        }
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| shape_fault(&error))?;
+        json.end().map_err(|error| syntax_fault(&error))?;
+        Ok(value)
+    }
+
+    /// Reads `Idempotency-Key`, if there is one, and binds it to the request it stands for.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` when it is empty, longer than 255 characters or not plain ASCII.
+    pub fn idempotency_key(&self, request: &impl Serialize) -> Result<Option<IdempotencyKey>, Fault> {
+        const NAME: &str = "idempotency-key";
+        let Some(value) = self.headers.get(NAME) else { return Ok(None) };
+        let key = value.to_str().unwrap_or_default().trim();
+        if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MAX {
+            return Err(Fault::field("Idempotency-Key", "Idempotency-Key must be 1 to 255 plain ASCII characters"));
+        }
+        let json = serde_json::to_vec(request).map_err(Fault::internal)?;
+        let mut hash = Sha256::new();
+        hash.update(self.route.as_bytes());
+        hash.update([0]);
+        hash.update(json);
+        let fingerprint = URL_SAFE_NO_PAD.encode(hash.finalize());
+        Ok(Some(IdempotencyKey { key: key.to_owned(), fingerprint }))
+    }
+}
+
+fn syntax_fault(error: &serde_json::Error) -> Fault {
+    let (line, column) = (error.line(), error.column());
+    Fault::new(Code::InvalidRequest, format!("The body is not JSON: line {line}, column {column}"))
+        .detail("line", line)
+        .detail("column", column)
+}
+
+/// Says which field is at fault. For a missing or unknown field the name stands only in serde's sentence, in backquotes.
+fn shape_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
+    let inner = error.inner();
+    if !inner.is_data() {
+        return syntax_fault(inner);
+    }
+    let sentence = inner.to_string();
+    let sentence = sentence.split(" at line ").next().unwrap_or_default();
+    let path = error.path().to_string();
+    for problem in ["missing field", "unknown field", "duplicate field"] {
+        if let Some(name) = sentence.strip_prefix(problem).and_then(|rest| rest.split('`').nth(1)) {
+            let parent = path.trim_end_matches(name).trim_end_matches('.');
+            let field = if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") };
+            return Fault::field(&field, format!("{problem} {field}"));
+        }
+    }
+    if path == "." {
+        return Fault::new(Code::InvalidRequest, format!("The body has the wrong shape: {sentence}"));
+    }
+    Fault::field(&path, format!("{path}: {sentence}"))
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -1,0 +1,108 @@
+//! What a route takes and gives, as data: the source of the `OpenAPI` document.
+
+use consigne_core::Code;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+/// Makes the schema of one type.
+pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// A query parameter of a route, or the parameter its path ends in.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// Name.
+    pub name: &'static str,
+    /// What it means, its unit, its default.
+    pub description: &'static str,
+    /// Whether a request without it is refused.
+    pub required: bool,
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Everyone.
+    Anyone,
+    /// A signed-in person.
+    User,
+}
+
+/// One route of one function.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// As API Gateway names it: `POST /api/files/uploads`.
+    pub route: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// Who may call.
+    pub caller: Caller,
+    /// Query and path parameters.
+    pub parameters: Vec<Parameter>,
+    /// Shape of the JSON body, if there is one.
+    pub body: Option<SchemaOf>,
+    /// Whether `Idempotency-Key` is honoured.
+    pub idempotent: bool,
+    /// Status of success.
+    pub status: u16,
+    /// Shape of the answer; inside the envelope, when there is one.
+    pub answer: SchemaOf,
+    /// Whether the answer comes in the envelope.
+    pub envelope: bool,
+    /// Refusals beyond those every route has.
+    pub refusals: Vec<Code>,
+}
+
+impl Operation {
+    /// Describes a route that answers 200 with `A` at top level, to a signed-in person.
+    pub fn new<A: JsonSchema>(route: &'static str, summary: &'static str) -> Self {
+        Self {
+            route,
+            summary,
+            caller: Caller::User,
+            parameters: Vec::new(),
+            body: None,
+            idempotent: false,
+            status: 200,
+            answer: |generator| generator.subschema_for::<A>(),
+            envelope: false,
+            refusals: Vec::new(),
+        }
+    }
+
+    /// Says that the answer comes in the envelope.
+    #[must_use]
+    pub fn in_envelope(self) -> Self {
+        Self { envelope: true, ..self }
+    }
+
+    /// Says that anyone may call.
+    #[must_use]
+    pub fn for_anyone(self) -> Self {
+        Self { caller: Caller::Anyone, ..self }
+    }
+
+    /// Says that the request has a JSON body of shape `B`.
+    #[must_use]
+    pub fn takes<B: JsonSchema>(self) -> Self {
+        Self { body: Some(schemars::SchemaGenerator::subschema_for::<B>), ..self }
+    }
+
+    /// Says that success is 201, and that a retry with the same `Idempotency-Key` gets the same answer.
+    #[must_use]
+    pub fn creates(self) -> Self {
+        Self { status: 201, idempotent: true, ..self }
+    }
+
+    /// Adds a parameter.
+    #[must_use]
+    pub fn parameter(mut self, name: &'static str, description: &'static str, required: bool) -> Self {
+        self.parameters.push(Parameter { name, description, required });
+        self
+    }
+
+    /// Adds refusals.
+    #[must_use]
+    pub fn refuses(mut self, codes: &[Code]) -> Self {
+        self.refusals.extend_from_slice(codes);
+        self
+    }
+}

@@ -1,0 +1,81 @@
+//! What HTTP requests, queue records and ticks have in common: a deadline, a guard against panics, a line in the log.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use consigne_core::{Fault, Timestamp};
+use consigne_storage::call::Call;
+use futures_util::FutureExt as _;
+use serde_json::{Map, Value};
+
+use crate::log::{self, Level, Notes};
+
+/// Time of an invocation kept for shaping and sending the answer.
+const RESERVE: Duration = Duration::from_millis(150);
+
+/// One unit of work on its way to a line in the log.
+#[derive(Debug)]
+pub struct Invocation<'a> {
+    function: &'a str,
+    began: Instant,
+    call: Arc<Call>,
+}
+
+impl<'a> Invocation<'a> {
+    /// Begins work that must be done by the moment Lambda has set.
+    pub fn begin(function: &'a str, deadline: SystemTime, now: Timestamp) -> Self {
+        let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or(0));
+        Self { function, began: Instant::now(), call: Call::new(deadline.saturating_sub(now)) }
+    }
+
+    /// Runs the work: a panic becomes `INTERNAL`, a missed deadline `UNAVAILABLE`.
+    pub async fn run<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let guarded = self.call.run(AssertUnwindSafe(work).catch_unwind());
+        let limit = self.call.deadline().checked_sub(RESERVE).unwrap_or_else(|| self.call.deadline());
+        match tokio::time::timeout_at(limit, guarded).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => Err(Fault::internal(format!("panic: {}", panic_message(panic.as_ref())))),
+            Err(late) => Err(Fault::unavailable(late)),
+        }
+    }
+
+    /// Writes the line.
+    pub fn finish(
+        &self,
+        message: &str,
+        fault: Option<&Fault>,
+        fields: Map<String, Value>,
+        notes: &Notes,
+        now: Timestamp,
+    ) {
+        let mut all = fields;
+        // A duration in milliseconds with three decimals.
+        #[allow(clippy::cast_precision_loss)]
+        let millis = self.began.elapsed().as_micros() as f64 / 1000.0;
+        all.insert("duration_ms".to_owned(), millis.into());
+        all.insert("aws.calls".to_owned(), self.call.aws_calls().into());
+        all.extend(notes.take(self.function, now));
+        let level = match fault {
+            None => Level::Info,
+            Some(fault) if fault.code.status() < 500 => {
+                all.insert("error.code".to_owned(), fault.code.as_str().into());
+                Level::Info
+            }
+            Some(fault) => {
+                all.insert("error.code".to_owned(), fault.code.as_str().into());
+                all.insert("error.chain".to_owned(), fault.chain().into());
+                Level::Error
+            }
+        };
+        log::write(&log::line(level, self.function, message, now, all));
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+}

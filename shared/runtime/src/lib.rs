@@ -1,0 +1,19 @@
+//! Everything between AWS Lambda and a handler.
+//!
+//! A function is a struct of dependencies and a `handle`; this crate reads the settings, makes the clients, receives the
+//! events, calls `handle`, shapes the answer and writes one log line. It is the only crate that names `lambda_*`.
+
+pub mod aws;
+pub mod clock;
+pub mod http;
+pub mod invocation;
+pub mod log;
+pub mod queue;
+pub mod schedule;
+pub mod settings;
+pub mod start;
+pub mod stream;
+
+pub use consigne_storage::call::remaining;
+pub use http::{Answer, Request};
+pub use start::{Start, StartError};

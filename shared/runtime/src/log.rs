@@ -1,0 +1,105 @@
+//! The log: one JSON line an invocation or record, with its metrics in it.
+//!
+//! A line reads alone: a sentence in `message`, then dotted fields with units in their names. It never holds a body, a
+//! token, a signed URL or an address.
+//!
+//! Metrics ride on the same line in CloudWatch's embedded metric format.
+//! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
+
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use consigne_core::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// Namespace of every metric.
+pub const NAMESPACE: &str = "Consigne";
+
+/// What a handler adds to its line.
+#[derive(Debug, Default)]
+pub struct Notes(Mutex<Noted>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    fields: Map<String, Value>,
+    metrics: Vec<(&'static str, &'static str)>,
+}
+
+impl Notes {
+    /// Adds a field; its name is dotted and ends in its unit, if it has one.
+    pub fn field(&self, name: &str, value: impl Serialize) {
+        let value = serde_json::to_value(value).unwrap_or(Value::Null);
+        self.noted().fields.insert(name.to_owned(), value);
+    }
+
+    /// Counts one happening.
+    pub fn count(&self, metric: &'static str) {
+        self.metric(metric, "Count", 1);
+    }
+
+    /// Measures an amount of bytes.
+    pub fn bytes(&self, metric: &'static str, value: u64) {
+        self.metric(metric, "Bytes", value);
+    }
+
+    /// Measures a time in milliseconds.
+    pub fn millis(&self, metric: &'static str, value: u64) {
+        self.metric(metric, "Milliseconds", value);
+    }
+
+    fn metric(&self, name: &'static str, unit: &'static str, value: u64) {
+        let mut noted = self.noted();
+        noted.fields.insert(name.to_owned(), value.into());
+        noted.metrics.push((name, unit));
+    }
+
+    fn noted(&self) -> std::sync::MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes everything noted, as it goes into the line.
+    pub fn take(&self, function: &str, now: Timestamp) -> Map<String, Value> {
+        let Noted { mut fields, metrics } = std::mem::take(&mut *self.noted());
+        if !metrics.is_empty() {
+            let list: Vec<_> = metrics.iter().map(|(name, unit)| json!({ "Name": name, "Unit": unit })).collect();
+            let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["function"]], "Metrics": list });
+            fields.insert("_aws".to_owned(), json!({ "Timestamp": now.as_millis(), "CloudWatchMetrics": [directive] }));
+            fields.insert("function".to_owned(), function.into());
+        }
+        fields
+    }
+}
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Level {
+    Info,
+    Warn,
+    Error,
+}
+
+/// Makes a line.
+pub fn line(level: Level, function: &str, message: &str, now: Timestamp, fields: Map<String, Value>) -> String {
+    let level = match level {
+        Level::Info => "INFO",
+        Level::Warn => "WARN",
+        Level::Error => "ERROR",
+    };
+    let mut line = Map::new();
+    line.insert("timestamp".to_owned(), json!(now));
+    line.insert("level".to_owned(), level.into());
+    line.insert("message".to_owned(), message.into());
+    line.insert("function".to_owned(), function.into());
+    line.extend(fields);
+    Value::Object(line).to_string()
+}
+
+/// Writes a line to standard output, where Lambda collects it.
+pub fn write(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // A log that cannot be written must not stop what it tells of.
+    let _ = out.write_all(format!("{line}\n").as_bytes());
+    let _ = out.flush();
+}

@@ -1,0 +1,130 @@
+//! Settings: each read once, at start, by name. `bootstrap --settings` lists those a function reads.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+
+/// A setting that template.yaml puts into a function's environment.
+#[derive(Debug)]
+pub struct Setting {
+    /// Name of the environment variable.
+    pub name: &'static str,
+    /// What it holds, with its unit, and what happens without it.
+    pub doc: &'static str,
+}
+
+macro_rules! settings {
+    ($($name:ident: $doc:literal,)*) => {
+        $(#[doc = $doc] pub static $name: Setting = Setting { name: stringify!($name), doc: $doc };)*
+    };
+}
+
+settings! {
+    TABLE_NAME: "Name of the DynamoDB table.",
+    BUCKET_NAME: "Name of the bucket of user files.",
+    BUS_NAME: "Name of the event bus.",
+    OBJECT_QUEUE_URL: "URL of the queue of object events.",
+    PARKING_QUEUE_URL: "URL of the queue that takes what cannot be processed.",
+    CURSOR_SECRET_ARN: "ARN of the secret that seals list cursors; at least 32 bytes.",
+    CLERK_ISSUER: "The only `iss` accepted in session tokens, such as <https://clerk.example.com>.",
+    AUTHORIZED_PARTIES: "Accepted `azp` values and origins of cookie writes, separated by commas.",
+    CLERK_JWT_KEY: "The issuer's public keys in PEM, `\\n` for line breaks; empty to fetch them from `CLERK_JWKS_URL`.",
+    CLERK_JWKS_URL: "Where the issuer's key set is fetched; used when `CLERK_JWT_KEY` is empty.",
+}
+
+/// Where settings come from.
+#[derive(Debug)]
+pub struct Environment {
+    variables: Source,
+    read: RefCell<Vec<&'static Setting>>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Process,
+    Fixed(HashMap<String, String>),
+    /// Answers every setting with a placeholder, to find out which are read.
+    Describing,
+}
+
+/// A setting that is missing or unusable.
+#[derive(Debug)]
+pub struct SettingError {
+    name: &'static str,
+    doc: &'static str,
+    problem: String,
+}
+
+impl SettingError {
+    /// Says what is wrong with a setting. The value stays out of it.
+    pub fn new(setting: &Setting, problem: impl Into<String>) -> Self {
+        Self { name: setting.name, doc: setting.doc, problem: problem.into() }
+    }
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "setting {} {} ({})", self.name, self.problem, self.doc)
+    }
+}
+
+impl std::error::Error for SettingError {}
+
+impl Environment {
+    /// Reads the process's environment variables.
+    pub fn process() -> Self {
+        Self { variables: Source::Process, read: RefCell::default() }
+    }
+
+    /// Reads from a map, for tests and tools.
+    pub fn fixed(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { variables: Source::Fixed(variables.into_iter().collect()), read: RefCell::default() }
+    }
+
+    /// Reads nothing and remembers what was asked for.
+    pub fn describing() -> Self {
+        Self { variables: Source::Describing, read: RefCell::default() }
+    }
+
+    /// Says whether this environment only describes.
+    pub fn is_describing(&self) -> bool {
+        matches!(self.variables, Source::Describing)
+    }
+
+    /// Gives a setting.
+    ///
+    /// # Errors
+    /// When it is missing or empty.
+    pub fn get(&self, setting: &'static Setting) -> Result<String, SettingError> {
+        self.optional(setting).ok_or_else(|| SettingError::new(setting, "is missing"))
+    }
+
+    /// Gives a setting that may be missing or empty.
+    pub fn optional(&self, setting: &'static Setting) -> Option<String> {
+        self.read.borrow_mut().push(setting);
+        self.variable(setting.name)
+    }
+
+    /// Gives a variable that Lambda itself sets, which no template needs to.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let value = match &self.variables {
+            // The one place.
+            #[allow(clippy::disallowed_methods)]
+            Source::Process => std::env::var(name).ok(),
+            Source::Fixed(map) => map.get(name).cloned(),
+            Source::Describing => Some("described".to_owned()),
+        };
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// Gives the settings that were asked for, in order, each once.
+    pub fn asked_for(&self) -> Vec<&'static Setting> {
+        let mut seen: Vec<&'static Setting> = Vec::new();
+        for setting in self.read.borrow().iter() {
+            if !seen.iter().any(|known| known.name == setting.name) {
+                seen.push(setting);
+            }
+        }
+        seen
+    }
+}

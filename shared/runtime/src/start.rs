@@ -1,0 +1,227 @@
+//! The start of a function: from its environment to its dependencies.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use consigne_auth::{FetchError, KeySource, Seal, Secret, SessionPolicy, SessionVerifier};
+use consigne_messaging::{Bus, Queue};
+use consigne_storage::{Bucket, Lifetime, Presigner, Table};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde::{Deserialize, Serialize};
+
+use crate::aws::{Aws, outside_connector};
+use crate::clock;
+use crate::log::{self, Level};
+use crate::settings::{self, Environment, Setting, SettingError};
+
+/// Makes a function's dependencies, one method each.
+#[derive(Debug)]
+pub struct Start {
+    environment: Environment,
+    aws: OnceLock<Aws>,
+}
+
+/// Why a function cannot start.
+#[derive(Debug)]
+pub struct StartError(Box<dyn Error + Send + Sync>);
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl Error for StartError {}
+
+impl From<SettingError> for StartError {
+    fn from(error: SettingError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl Start {
+    /// Starts from an environment.
+    pub fn new(environment: Environment) -> Self {
+        Self { environment, aws: OnceLock::new() }
+    }
+
+    /// Gives the environment.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Gives what AWS clients share; made when the first of them is.
+    pub fn aws(&self) -> &Aws {
+        self.aws.get_or_init(|| Aws::from_environment(&self.environment))
+    }
+
+    /// Makes the table's adapter.
+    pub fn table(&self) -> Result<Table, StartError> {
+        Ok(Table::new(&self.aws().config, self.environment.get(&settings::TABLE_NAME)?))
+    }
+
+    /// Makes the bucket's adapter.
+    pub fn bucket(&self) -> Result<Bucket, StartError> {
+        Ok(Bucket::new(&self.aws().config, self.environment.get(&settings::BUCKET_NAME)?))
+    }
+
+    /// Makes the signer of tickets for the bucket.
+    pub fn presigner(&self) -> Result<Presigner, StartError> {
+        let (aws, bucket) = (self.aws(), self.environment.get(&settings::BUCKET_NAME)?);
+        let lifetime = Lifetime { until: clock::now().plus(CREDENTIALS_LAST), when_over: end_environment };
+        Ok(Presigner::new(aws.credentials.clone(), lifetime, &aws.region, &aws.endpoint, &bucket))
+    }
+
+    /// Makes the bus's adapter.
+    pub fn bus(&self) -> Result<Bus, StartError> {
+        Ok(Bus::new(&self.aws().config, self.environment.get(&settings::BUS_NAME)?))
+    }
+
+    /// Makes a queue's adapter.
+    pub fn queue(&self, url: &'static Setting) -> Result<Queue, StartError> {
+        Ok(Queue::new(&self.aws().config, self.environment.get(url)?))
+    }
+
+    /// Makes the verifier of session tokens.
+    pub fn session_verifier(&self) -> Result<SessionVerifier, StartError> {
+        let issuer = self.environment.get(&settings::CLERK_ISSUER)?;
+        let parties = self.environment.get(&settings::AUTHORIZED_PARTIES)?;
+        let authorized_parties = parties.split(',').map(|party| party.trim().to_owned()).collect();
+        let keys = self.session_keys()?;
+        Ok(SessionVerifier::new(SessionPolicy { issuer, authorized_parties }, keys))
+    }
+
+    fn session_keys(&self) -> Result<KeySource, StartError> {
+        let pem = self.environment.optional(&settings::CLERK_JWT_KEY);
+        let url = self.environment.optional(&settings::CLERK_JWKS_URL);
+        match (pem, url) {
+            (Some(pem), _) if !self.environment.is_describing() => KeySource::from_pem(&pem)
+                .map_err(|error| SettingError::new(&settings::CLERK_JWT_KEY, error.to_string()).into()),
+            (_, Some(url)) => Ok(fetched_keys(url)),
+            _ => Err(SettingError::new(&settings::CLERK_JWKS_URL, "is missing, and so is CLERK_JWT_KEY").into()),
+        }
+    }
+
+    /// Reads the secret that seals list cursors.
+    pub async fn cursor_seal(&self) -> Result<Seal, StartError> {
+        self.secret(&settings::CURSOR_SECRET_ARN).await.map(Seal::new)
+    }
+
+    /// Reads a secret, once, from Secrets Manager.
+    async fn secret(&self, arn: &'static Setting) -> Result<Secret, StartError> {
+        let unusable = |problem: String| StartError::from(SettingError::new(arn, problem));
+        let id = self.environment.get(arn)?;
+        let text = if self.environment.is_describing() {
+            "0123456789abcdef0123456789abcdef".to_owned()
+        } else {
+            let client = aws_sdk_secretsmanager::Client::new(&self.aws().config);
+            let read = client.get_secret_value().secret_id(id).send().await;
+            let read = read.map_err(|error| unusable(format!("cannot be read: {}", error.into_service_error())))?;
+            read.secret_string.unwrap_or_default()
+        };
+        Secret::new(text).ok_or_else(|| unusable("names a secret that is short or a placeholder".to_owned()))
+    }
+}
+
+/// How long the credentials of an environment are relied on, from its start. Lambda does not tell when they end; the
+/// sessions behind execution roles last longer than this, and most environments far less.
+const CREDENTIALS_LAST: Duration = Duration::from_hours(6);
+/// Time to send the answer that is being made before the environment ends.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
+/// Ends this environment, so that Lambda makes one with fresh credentials.
+fn end_environment() {
+    tokio::spawn(async {
+        tokio::time::sleep(LAST_WORDS).await;
+        std::process::exit(0);
+    });
+}
+
+/// Longest key set read, in bytes; real ones hold a few keys of half a kilobyte.
+const KEY_SET_MAX: usize = 256 * 1024;
+
+/// Makes a key source that fetches from a URL.
+fn fetched_keys(url: String) -> KeySource {
+    let connector = outside_connector();
+    KeySource::fetched(Box::new(move || {
+        let (connector, url) = (connector.clone(), url.clone());
+        Box::pin(async move {
+            let mut answer = connector.call(HttpRequest::get(url)?).await?;
+            if !answer.status().is_success() {
+                return Err(FetchError::from(format!("the key endpoint answered {}", answer.status().as_u16())));
+            }
+            let body = aws_smithy_types::byte_stream::ByteStream::new(answer.take_body());
+            let bytes = body.collect().await?.to_vec();
+            if bytes.len() > KEY_SET_MAX {
+                return Err(FetchError::from("the key endpoint's answer is too large"));
+            }
+            Ok(String::from_utf8(bytes)?)
+        })
+    }))
+}
+
+/// The work on one event, boxed.
+pub(crate) type Work<'a, R> = Pin<Box<dyn Future<Output = Result<R, lambda_runtime::Error>> + Send + 'a>>;
+
+/// Runs a function's whole life: wires its dependencies, then processes events until Lambda ends it.
+///
+/// With the argument `--settings` it lists the settings the function reads instead.
+pub(crate) fn serve<D, H, E, R>(
+    name: &'static str,
+    wire: impl AsyncFnOnce(&Start) -> Result<D, StartError>,
+    handle: H,
+    process: for<'a> fn(&'a str, &'a D, &'a H, E, SystemTime) -> Work<'a, R>,
+) -> ExitCode
+where
+    D: Send + Sync + 'static,
+    H: Send + Sync + 'static,
+    E: for<'de> Deserialize<'de> + Send + 'static,
+    R: Serialize + Send + 'static,
+{
+    let describing = std::env::args().nth(1).as_deref() == Some("--settings");
+    let environment = if describing { Environment::describing() } else { Environment::process() };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(name, &error),
+    };
+    runtime.block_on(async {
+        let start = Start::new(environment);
+        let deps = match wire(&start).await {
+            Ok(deps) => deps,
+            Err(error) => return failed(name, &error),
+        };
+        if describing {
+            let settings = start.environment.asked_for();
+            let lines = settings.iter().map(|setting| format!("{}\t{}", setting.name, setting.doc));
+            log::write(&lines.collect::<Vec<_>>().join("\n"));
+            return ExitCode::SUCCESS;
+        }
+        let shared = Arc::new((deps, handle));
+        let service = service_fn(move |event: LambdaEvent<E>| {
+            let shared = shared.clone();
+            async move {
+                let deadline = event.context.deadline();
+                process(name, &shared.0, &shared.1, event.payload, deadline).await
+            }
+        });
+        match lambda_runtime::run_concurrent(service).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(name, &*error),
+        }
+    })
+}
+
+/// Says in the log why a function ends, before Lambda starts it anew.
+fn failed(name: &str, error: &dyn Error) -> ExitCode {
+    let mut fields = serde_json::Map::new();
+    fields.insert("error.chain".to_owned(), error.to_string().into());
+    log::write(&log::line(Level::Error, name, "The function cannot run", clock::now(), fields));
+    ExitCode::FAILURE
+}

@@ -1,0 +1,10 @@
+//! Where things are kept: the table (DynamoDB), the objects (S3), and the tickets signed for them.
+
+pub mod call;
+mod objects;
+mod presign;
+mod table;
+
+pub use objects::Bucket;
+pub use presign::{Endpoint, Lifetime, Presigner, SignedUpload};
+pub use table::{Table, outbox_entry_of_image};

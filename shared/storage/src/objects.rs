@@ -1,0 +1,115 @@
+//! The objects, on S3.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use consigne_core::Fault;
+use consigne_core::ports::{ObjectHead, Probe, ReadHead, RemoveVersion};
+
+/// The bucket of user files.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    client: Client,
+    name: String,
+}
+
+impl Bucket {
+    /// Makes an adapter for a bucket.
+    pub fn new(config: &aws_types::SdkConfig, name: impl Into<String>) -> Self {
+        // A bucket at another address than AWS's is named by the path, since its host name need not resolve.
+        let path_style = config.endpoint_url().is_some();
+        let config = aws_sdk_s3::config::Builder::from(config).force_path_style(path_style).build();
+        Self { client: Client::from_conf(config), name: name.into() }
+    }
+
+    /// Gives what is known of an object whose first byte cannot be read because it has none.
+    async fn read_empty(&self, key: &str, version: Option<&str>) -> Result<Option<ObjectHead>, Fault> {
+        let head = self.client.head_object().bucket(&self.name).key(key).set_version_id(version.map(str::to_owned));
+        let head = match head.send().await {
+            Ok(head) => head,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(fault(error)),
+        };
+        Ok(Some(ObjectHead {
+            version: head.version_id.unwrap_or_else(|| "null".to_owned()),
+            etag: unquoted(head.e_tag),
+            size: u64::try_from(head.content_length.unwrap_or(0)).unwrap_or(0),
+            bytes: Vec::new(),
+        }))
+    }
+}
+
+impl ReadHead for Bucket {
+    async fn read_head(&self, key: &str, version: Option<&str>, length: u64) -> Result<Option<ObjectHead>, Fault> {
+        let request = self
+            .client
+            .get_object()
+            .bucket(&self.name)
+            .key(key)
+            .set_version_id(version.map(str::to_owned))
+            .range(format!("bytes=0-{}", length.saturating_sub(1)));
+        match request.send().await {
+            Ok(output) => object_head(output, length).await.map(Some),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) if status(&error) == Some(416) => self.read_empty(key, version).await,
+            Err(error) => Err(fault(error)),
+        }
+    }
+}
+
+impl RemoveVersion for Bucket {
+    async fn remove_version(&self, key: &str, version: &str) -> Result<(), Fault> {
+        let delete = self.client.delete_object().bucket(&self.name).key(key).version_id(version);
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if status(&error) == Some(404) => Ok(()),
+            Err(error) => Err(fault(error)),
+        }
+    }
+}
+
+impl Probe for Bucket {
+    async fn probe(&self) -> Result<(), Fault> {
+        self.client.head_bucket().bucket(&self.name).send().await.map(drop).map_err(fault)
+    }
+}
+
+/// Reads the start of an answer; no more than was asked for, even from a server that ignores ranges.
+async fn object_head(output: GetObjectOutput, length: u64) -> Result<ObjectHead, Fault> {
+    // `bytes 0-999/5000`: the size of the whole stands behind the slash.
+    let whole = output.content_range.as_deref().and_then(|range| range.rsplit('/').next()?.parse().ok());
+    let sent = output.content_length.and_then(|length| u64::try_from(length).ok());
+    let (version, etag) = (output.version_id.unwrap_or_else(|| "null".to_owned()), unquoted(output.e_tag));
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let (mut body, mut bytes) = (output.body, Vec::new());
+    while bytes.len() < length {
+        match body.try_next().await.map_err(Fault::unavailable)? {
+            Some(chunk) => bytes.extend_from_slice(&chunk),
+            None => break,
+        }
+    }
+    bytes.truncate(length);
+    let size = whole.or(sent).unwrap_or(bytes.len() as u64);
+    Ok(ObjectHead { version, etag, size, bytes })
+}
+
+fn unquoted(etag: Option<String>) -> String {
+    etag.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+/// Says whether S3 answered that there is no such key or version; 405 is its word for a version that is a delete marker.
+fn is_absent<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    matches!(status(error), Some(404 | 405))
+}
+
+fn fault<E>(error: SdkError<E, HttpResponse>) -> Fault
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    Fault::unavailable(error)
+}

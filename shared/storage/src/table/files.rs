@@ -1,0 +1,116 @@
+//! Files and ledgers: reading them, marking them deleted, moving them by a step.
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem, Update};
+use consigne_core::files::{File, ObjectKey, SWEEP_MARGIN, Status, Transition, Usage};
+use consigne_core::ports::{ApplyTransition, BeginDelete, GetFile, GetUsage};
+use consigne_core::{Fault, FileId, Timestamp, UserId};
+
+use super::item::{number, text, user_pk};
+use super::transact::Outcome;
+use super::{Table, due, file_item, outbox, usage_item};
+
+impl GetFile for Table {
+    async fn get_file(&self, owner: &UserId, file: FileId) -> Result<Option<File>, Fault> {
+        let read = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", text(user_pk(owner)))
+            .key("sk", text(file_item::file_sk(file)))
+            // A ticket must never follow a deletion, nor lag behind an arrival.
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Fault::unavailable)?;
+        read.item().map(file_item::read).transpose()
+    }
+}
+
+impl GetUsage for Table {
+    async fn get_usage(&self, owner: &UserId) -> Result<Usage, Fault> {
+        let read = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(usage_item::key(owner)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Fault::unavailable)?;
+        Ok(read.item().map(usage_item::read).unwrap_or_default())
+    }
+}
+
+impl BeginDelete for Table {
+    async fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<File>, Fault> {
+        let file = key.file();
+        let marked = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(user_pk(key.owner())))
+            .key("sk", text(file_item::file_sk(file)))
+            .update_expression(
+                "SET #status = :deleting, changed_at = :now, due_shard = :shard, due_at = :due \
+                 ADD revision :one REMOVE gsi1pk, gsi1sk, gsi2pk, gsi2sk",
+            )
+            .condition_expression("s3_key = :key AND NOT #status IN (:deleting, :deleted)")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":key", text(key.as_str()))
+            .expression_attribute_values(":deleting", text(Status::Deleting.name()))
+            .expression_attribute_values(":deleted", text(Status::Deleted.name()))
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .expression_attribute_values(":shard", text(due::shard(&file.to_string())))
+            .expression_attribute_values(":due", number(now.plus(SWEEP_MARGIN).as_millis()))
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllOld)
+            .send()
+            .await;
+        match marked {
+            Ok(marked) => marked.attributes().map(file_item::read).transpose(),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
+                _ => Err(Fault::unavailable(error)),
+            },
+        }
+    }
+}
+
+impl ApplyTransition for Table {
+    async fn apply_transition(&self, step: &Transition) -> Result<bool, Fault> {
+        let writes = self.transition_writes(step).map_err(Fault::internal)?;
+        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+    }
+}
+
+impl Table {
+    fn transition_writes(&self, step: &Transition) -> Result<Vec<TransactWriteItem>, BuildError> {
+        let (file, delta) = (&step.file, step.ledger);
+        let record = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(file_item::write(file)))
+            .condition_expression("revision = :seen")
+            .expression_attribute_values(":seen", number(step.seen))
+            .build()?;
+        let event = Put::builder().table_name(&self.name).set_item(Some(outbox::write(&step.event))).build()?;
+        let mut writes = vec![TransactWriteItem::builder().put(record).build()];
+        if delta != consigne_core::files::LedgerDelta::default() {
+            let ledger = Update::builder()
+                .table_name(&self.name)
+                .set_key(Some(usage_item::key(file.owner())))
+                .update_expression("ADD committed :committed, reserved :reserved, #files :files, #bytes :bytes")
+                .expression_attribute_names("#files", usage_item::files_attribute(file.kind()))
+                .expression_attribute_names("#bytes", usage_item::bytes_attribute(file.kind()))
+                .expression_attribute_values(":committed", number(delta.committed))
+                .expression_attribute_values(":reserved", number(delta.reserved))
+                .expression_attribute_values(":files", number(delta.files))
+                .expression_attribute_values(":bytes", number(delta.bytes))
+                .build()?;
+            writes.push(TransactWriteItem::builder().update(ledger).build());
+        }
+        writes.push(TransactWriteItem::builder().put(event).build());
+        Ok(writes)
+    }
+}

@@ -1,0 +1,81 @@
+//! The table, on DynamoDB: one table, one item a fact, every key beginning with its tenant.
+//!
+//! | item | `pk` | `sk` |
+//! |---|---|---|
+//! | file | `USER#<user>` | `FILE#<file>` |
+//! | storage ledger | `USER#<user>` | `USAGE` |
+//! | idempotency key | `USER#<user>` | `IDEM#<operation>#<key>` |
+//! | outbox entry | `OUTBOX#<event>` | `OUTBOX` |
+//!
+//! | index | keys | holds |
+//! |---|---|---|
+//! | `gsi1` | `USER#<user>#<status>`, `<changed at>#<file>` | files their owner may see, newest first |
+//! | `gsi2` | `USER#<user>#<kind>`, `<changed at>#<file>` | READY files of one kind, newest first |
+//! | `due` | `DUE#<shard>`, time | what `sweep` must look at, unless it ends by itself |
+//!
+//! All three are sparse: an item leaves an index when its turn is over.
+
+mod due;
+mod file_item;
+mod files;
+mod grant;
+mod item;
+mod list;
+mod outbox;
+mod transact;
+mod usage_item;
+
+pub use outbox::outbox_entry_of_image;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use aws_sdk_dynamodb::Client;
+use consigne_core::ports::Probe;
+use consigne_core::{Fault, Timestamp, UserId};
+
+/// The table.
+#[derive(Debug)]
+pub struct Table {
+    client: Client,
+    name: String,
+    windows: WindowHints,
+}
+
+impl Table {
+    /// Makes an adapter for a table.
+    pub fn new(config: &aws_types::SdkConfig, name: impl Into<String>) -> Self {
+        Self { client: Client::new(config), name: name.into(), windows: WindowHints::default() }
+    }
+}
+
+impl Probe for Table {
+    async fn probe(&self) -> Result<(), Fault> {
+        let request = self.client.get_item().table_name(&self.name);
+        let request = request.key("pk", item::text("HEALTH")).key("sk", item::text("HEALTH"));
+        request.send().await.map(drop).map_err(Fault::unavailable)
+    }
+}
+
+/// When this environment last saw each user's rate window open: a guess which of two conditions to try first.
+///
+/// A wrong guess costs one more call, never a wrong answer.
+#[derive(Debug, Default)]
+struct WindowHints(Mutex<HashMap<UserId, Timestamp>>);
+
+/// Users remembered before all are forgotten.
+const HINTS_MAX: usize = 1_000;
+
+impl WindowHints {
+    fn get(&self, user: &UserId) -> Option<Timestamp> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(user).copied()
+    }
+
+    fn set(&self, user: &UserId, started: Timestamp) {
+        let mut hints = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if hints.len() >= HINTS_MAX {
+            hints.clear();
+        }
+        hints.insert(user.clone(), started);
+    }
+}

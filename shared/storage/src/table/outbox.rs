@@ -1,0 +1,83 @@
+//! The outbox: events written with the state they tell of, until the bus has them.
+
+use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
+use consigne_core::ports::ClearOutbox;
+use consigne_core::{EventId, Fault};
+
+use super::item::{Item, Reader, number, text};
+use super::{Table, due};
+
+/// Sort key of every outbox entry.
+pub(super) const SK: &str = "OUTBOX";
+
+fn pk(id: EventId) -> String {
+    format!("OUTBOX#{id}")
+}
+
+/// Writes the item of an event.
+pub(super) fn write(event: &Event) -> Item {
+    Item::from([
+        ("pk".to_owned(), text(pk(event.id))),
+        ("sk".to_owned(), text(SK)),
+        ("event_kind".to_owned(), text(event.kind.name())),
+        ("detail".to_owned(), text(event.detail.to_string())),
+        ("occurred_at".to_owned(), number(event.occurred_at.as_millis())),
+        (due::SHARD.to_owned(), text(due::shard(&event.id.to_string()))),
+        (due::AT.to_owned(), number(event.occurred_at.plus(OUTBOX_MARGIN).as_millis())),
+    ])
+}
+
+/// Reads an entry back.
+pub(super) fn read(item: &Item) -> Result<OutboxEntry, Fault> {
+    let reader = Reader(item);
+    Ok(OutboxEntry {
+        id: reader.parsed("pk", |pk| EventId::parse(pk.strip_prefix("OUTBOX#")?))?,
+        kind: reader.text("event_kind")?.to_owned(),
+        detail: reader.text("detail")?.to_owned(),
+        occurred_at: reader.time("occurred_at")?,
+    })
+}
+
+impl ClearOutbox for Table {
+    async fn clear_outbox(&self, event: EventId) -> Result<(), Fault> {
+        let delete = self.client.delete_item().table_name(&self.name).key("pk", text(pk(event))).key("sk", text(SK));
+        delete.send().await.map(drop).map_err(Fault::unavailable)
+    }
+}
+
+/// Reads an entry out of a stream record's `NewImage`, in the JSON form DynamoDB gives it there.
+///
+/// # Errors
+/// `INTERNAL` when it is no outbox entry as this code writes them.
+pub fn outbox_entry_of_image(image: &serde_json::Value) -> Result<OutboxEntry, Fault> {
+    let attributes = image.as_object().into_iter().flatten().filter_map(|(name, value)| {
+        let text_of = |kind| value.get(kind).and_then(serde_json::Value::as_str);
+        let value = text_of("S").map(text).or_else(|| text_of("N").map(number))?;
+        Some((name.clone(), value))
+    });
+    read(&attributes.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use consigne_core::Timestamp;
+    use consigne_core::events::EventKind;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_reads_back_from_the_item_and_from_the_stream() {
+        let event = Event::new(EventKind::FileReady, Timestamp::from_secs(5), json!({"size": 3}));
+        let entry = read(&write(&event)).unwrap();
+        assert_eq!((entry.id, entry.kind.as_str()), (event.id, "file.ready"));
+        let image = json!({
+            "pk": {"S": pk(event.id)}, "sk": {"S": SK}, "event_kind": {"S": "file.ready"},
+            "detail": {"S": event.detail.to_string()}, "occurred_at": {"N": "5000"}, "due_at": {"N": "125000"},
+        });
+        assert_eq!(outbox_entry_of_image(&image).unwrap(), entry);
+        for poison in [json!({}), json!(null), json!({"pk": {"S": "OUTBOX#x"}}), json!({"pk": {"S": pk(event.id)}})] {
+            assert!(outbox_entry_of_image(&poison).is_err());
+        }
+    }
+}

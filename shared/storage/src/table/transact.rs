@@ -1,0 +1,86 @@
+//! Transactions: sent, retried while they only conflict with another one, and told apart when they are refused.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
+use consigne_core::Fault;
+
+use super::Table;
+use super::item::Item;
+use crate::call;
+
+/// Time kept for answering when a transaction goes on conflicting.
+const RESERVE: Duration = Duration::from_millis(500);
+/// First and longest wait between two tries.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+const LONGEST_WAIT: Duration = Duration::from_millis(320);
+
+/// What became of a transaction.
+pub(super) enum Outcome {
+    /// Every write was made.
+    Committed,
+    /// No write was made: these conditions failed, by place in the transaction, each with the item that failed it.
+    Refused(Vec<Failed>),
+}
+
+/// One failed condition.
+pub(super) struct Failed {
+    /// Place of the write in the transaction.
+    pub(super) at: usize,
+    /// The item as it stands, empty when there is none.
+    pub(super) item: Item,
+}
+
+impl Table {
+    /// Sends a transaction. Conflicts with other transactions are retried with growing, jittered waits for as long as
+    /// the invocation can afford; the SDK does not retry them.
+    pub(super) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Outcome, Fault> {
+        let mut longest = FIRST_WAIT;
+        loop {
+            let sent = self.client.transact_write_items().set_transact_items(Some(writes.clone())).send().await;
+            let Err(error) = sent else { return Ok(Outcome::Committed) };
+            let reasons = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+                    canceled.cancellation_reasons()
+                }
+                Some(TransactWriteItemsError::TransactionInProgressException(_)) => &[],
+                _ => return Err(Fault::unavailable(error)),
+            };
+            let failed = failed_conditions(reasons);
+            if !failed.is_empty() {
+                return Ok(Outcome::Refused(failed));
+            }
+            let passing = |reason: &CancellationReason| {
+                matches!(
+                    reason.code(),
+                    None | Some("None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
+                )
+            };
+            if !reasons.iter().all(passing) {
+                return Err(Fault::internal(error));
+            }
+            if call::remaining() < RESERVE + longest {
+                return Err(Fault::unavailable(error));
+            }
+            tokio::time::sleep(jittered(longest)).await;
+            longest = (longest * 2).min(LONGEST_WAIT);
+        }
+    }
+}
+
+fn failed_conditions(reasons: &[CancellationReason]) -> Vec<Failed> {
+    let failed = reasons.iter().enumerate().filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
+    failed.map(|(at, reason)| Failed { at, item: reason.item().cloned().unwrap_or_default() }).collect()
+}
+
+/// Draws a wait between nothing and `longest`, so that those who met do not meet again.
+/// Source: AWS Architecture Blog, "Exponential Backoff And Jitter" (full jitter).
+fn jittered(longest: Duration) -> Duration {
+    let mut random = [0; 2];
+    // Without randomness the full wait is as good.
+    if getrandom::fill(&mut random).is_err() {
+        return longest;
+    }
+    longest * u32::from(u16::from_be_bytes(random)) / u32::from(u16::MAX)
+}

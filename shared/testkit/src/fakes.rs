@@ -1,0 +1,334 @@
+//! The outside world in memory, behind every port, with faults on demand.
+//!
+//! A fake is never kinder than the service: the same suite of contract tests runs on it and on the real adapters.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
+use consigne_core::files::{
+    File, Grant, GrantOutcome, LedgerDelta, ObjectKey, SWEEP_MARGIN, Status, Transition, Usage, Window,
+};
+use consigne_core::ports::{
+    ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
+    ObjectHead, Page, Position, Probe, PublishEvent, ReadHead, RemoveVersion, SendMessage,
+};
+use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
+
+/// Table, bucket, bus and queue in one. Clones are the same world.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    state: Arc<Mutex<State>>,
+    fault: Arc<Mutex<Option<PlannedFault>>>,
+}
+
+/// Everything the world holds; two worlds are alike when these are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// Records by owner and id.
+    pub files: BTreeMap<(UserId, FileId), File>,
+    /// Ledgers by owner.
+    pub usage: BTreeMap<UserId, Usage>,
+    /// Idempotency keys by owner and key: fingerprint, file and end.
+    pub keys: BTreeMap<(UserId, String), (String, ObjectKey, Timestamp)>,
+    /// Events not yet published, in order.
+    pub outbox: Vec<(EventId, OutboxEntry)>,
+    /// Versions of objects by key, oldest first.
+    pub objects: BTreeMap<String, Vec<Version>>,
+    /// Events published, in order.
+    pub published: Vec<OutboxEntry>,
+    /// Messages sent, in order.
+    pub messages: Vec<String>,
+}
+
+/// One version of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    /// Its id.
+    pub id: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// When, within one effect, the world fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The effect does not happen.
+    Before,
+    /// The effect happens and its answer is lost.
+    After,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PlannedFault {
+    skip: u32,
+    moment: Moment,
+}
+
+impl World {
+    /// Fails the effect after `skip` others; every effect counts, reads and writes alike.
+    pub fn fail_at(&self, skip: u32, moment: Moment) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(PlannedFault { skip, moment });
+    }
+
+    /// Says whether a planned fault is still to come; clears it.
+    pub fn fault_is_left(&self) -> bool {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+    }
+
+    /// Gives a copy of everything.
+    pub fn state(&self) -> State {
+        self.lock().clone()
+    }
+
+    /// Changes something by hand.
+    pub fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+    }
+
+    /// Puts a version of an object into the bucket, as an upload would.
+    pub fn put_object(&self, key: &str, version: &str, bytes: Vec<u8>) {
+        self.lock().objects.entry(key.to_owned()).or_default().push(Version { id: version.to_owned(), bytes });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one effect, with the planned fault in it if it is its turn.
+    fn effect<T>(&self, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
+        let mut planned = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = match planned.as_mut() {
+            Some(fault) if fault.skip == 0 => planned.take().map(|fault| fault.moment),
+            Some(fault) => {
+                fault.skip -= 1;
+                None
+            }
+            None => None,
+        };
+        drop(planned);
+        if due == Some(Moment::Before) {
+            return Err(Fault::unavailable("planned: nothing was done"));
+        }
+        let outcome = effect(&mut self.lock());
+        if due == Some(Moment::After) {
+            return Err(Fault::unavailable("planned: the answer was lost"));
+        }
+        Ok(outcome)
+    }
+}
+
+impl State {
+    fn push_event(&mut self, event: &Event) {
+        let entry = OutboxEntry {
+            id: event.id,
+            kind: event.kind.name().to_owned(),
+            detail: event.detail.to_string(),
+            occurred_at: event.occurred_at,
+        };
+        self.outbox.push((event.id, entry));
+    }
+
+    /// Sums what the records hold, by owner: what the ledgers must say.
+    pub fn sums(&self) -> HashMap<UserId, Usage> {
+        let mut sums: HashMap<UserId, Usage> = HashMap::new();
+        for file in self.files.values() {
+            LedgerDelta::of(file).apply(sums.entry(file.owner().clone()).or_default(), file.kind());
+        }
+        sums
+    }
+}
+
+impl GrantUpload for World {
+    async fn grant_upload(&self, grant: &Grant) -> Result<GrantOutcome, Fault> {
+        self.effect(|state| {
+            let owner = grant.file.owner().clone();
+            if let Some(key) = &grant.idempotency
+                && let Some((fingerprint, object, ends)) = state.keys.get(&(owner.clone(), key.key.clone()))
+                && *ends > grant.now
+            {
+                if *fingerprint != key.fingerprint {
+                    return GrantOutcome::Mismatch;
+                }
+                let file = state.files.get(&(owner, object.file())).cloned();
+                return GrantOutcome::Replayed(Box::new(file.expect("a granted file has a record")));
+            }
+            let allowances = grant.plan.allowances();
+            let usage = state.usage.entry(owner.clone()).or_default();
+            let Some(window) = Window::admit(usage.window, allowances.writes_per_minute, grant.now) else {
+                return GrantOutcome::OverRate(usage.window.expect("a spent window is one"));
+            };
+            if usage.committed + grant.file.size > allowances.storage {
+                return GrantOutcome::OverQuota { committed: usage.committed };
+            }
+            usage.window = Some(window);
+            usage.committed += grant.file.size;
+            usage.reserved += grant.file.size;
+            if let Some(key) = &grant.idempotency {
+                let ends = grant.now.plus(Duration::from_hours(24));
+                let entry = (key.fingerprint.clone(), grant.file.key.clone(), ends);
+                state.keys.insert((owner.clone(), key.key.clone()), entry);
+            }
+            state.files.insert((owner, grant.file.id()), grant.file.clone());
+            GrantOutcome::Granted
+        })
+    }
+}
+
+impl GetFile for World {
+    async fn get_file(&self, owner: &UserId, file: FileId) -> Result<Option<File>, Fault> {
+        self.effect(|state| state.files.get(&(owner.clone(), file)).cloned())
+    }
+}
+
+impl GetUsage for World {
+    async fn get_usage(&self, owner: &UserId) -> Result<Usage, Fault> {
+        self.effect(|state| state.usage.get(owner).cloned().unwrap_or_default())
+    }
+}
+
+/// Selects what a list shows, newest first.
+fn listed(state: &State, owner: &UserId, filter: Filter) -> Vec<File> {
+    let mut files: Vec<File> = state
+        .files
+        .values()
+        .filter(|file| file.owner() == owner && file.status == filter.status && file.status.is_visible())
+        .filter(|file| filter.kind.is_none_or(|kind| file.kind() == kind))
+        .cloned()
+        .collect();
+    files.sort_by_key(|file| std::cmp::Reverse((file.changed_at, file.id())));
+    files
+}
+
+impl ListFiles for World {
+    async fn list_files(
+        &self,
+        owner: &UserId,
+        filter: Filter,
+        limit: u32,
+        after: Option<&Position>,
+    ) -> Result<Page, Fault> {
+        self.effect(|state| {
+            let mut files = listed(state, owner, filter);
+            if let Some(after) = after {
+                files.retain(|file| (file.changed_at, file.id()) < (after.changed_at, after.file));
+            }
+            let more = files.len() > limit as usize;
+            files.truncate(limit as usize);
+            let last = files.last().filter(|_| more);
+            let next = last.map(|file| Position { changed_at: file.changed_at, file: file.id() });
+            Page { files, next }
+        })
+    }
+
+    async fn count_files(&self, owner: &UserId, filter: Filter) -> Result<u64, Fault> {
+        self.effect(|state| listed(state, owner, filter).len() as u64)
+    }
+}
+
+impl BeginDelete for World {
+    async fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<File>, Fault> {
+        self.effect(|state| {
+            let file = state.files.get_mut(&(key.owner().clone(), key.file()))?;
+            if file.key != *key || !file.status.is_visible() {
+                return None;
+            }
+            let before = file.clone();
+            *file = before.deleting(now);
+            Some(before)
+        })
+    }
+}
+
+impl ApplyTransition for World {
+    async fn apply_transition(&self, step: &Transition) -> Result<bool, Fault> {
+        self.effect(|state| {
+            let place = (step.file.owner().clone(), step.file.id());
+            if state.files.get(&place).is_none_or(|file| file.revision != step.seen) {
+                return false;
+            }
+            state.files.insert(place.clone(), step.file.clone());
+            step.ledger.apply(state.usage.entry(place.0).or_default(), step.file.kind());
+            state.push_event(&step.event);
+            true
+        })
+    }
+}
+
+impl RemoveVersion for World {
+    async fn remove_version(&self, key: &str, version: &str) -> Result<(), Fault> {
+        self.effect(|state| {
+            if let Some(versions) = state.objects.get_mut(key) {
+                versions.retain(|known| known.id != version);
+                if versions.is_empty() {
+                    state.objects.remove(key);
+                }
+            }
+        })
+    }
+}
+
+impl ReadHead for World {
+    async fn read_head(&self, key: &str, version: Option<&str>, length: u64) -> Result<Option<ObjectHead>, Fault> {
+        self.effect(|state| {
+            let versions = state.objects.get(key)?;
+            let found = match version {
+                Some(version) => versions.iter().find(|known| known.id == version)?,
+                None => versions.last()?,
+            };
+            let length = usize::try_from(length).unwrap_or(usize::MAX).min(found.bytes.len());
+            Some(ObjectHead {
+                version: found.id.clone(),
+                etag: format!("etag-of-{}", found.id),
+                size: found.bytes.len() as u64,
+                bytes: found.bytes[..length].to_vec(),
+            })
+        })
+    }
+}
+
+impl FindDue for World {
+    async fn find_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Due>, Fault> {
+        self.effect(|state| {
+            let files = state.files.values().filter_map(|file| {
+                let at = match file.status {
+                    Status::Deleting => Some(file.changed_at.plus(SWEEP_MARGIN)),
+                    _ => file.due_at(),
+                };
+                at.map(|at| (at, Due::File(Box::new(file.clone()))))
+            });
+            let events = state
+                .outbox
+                .iter()
+                .map(|(_, entry)| (entry.occurred_at.plus(OUTBOX_MARGIN), Due::Event(entry.clone())));
+            let mut due: Vec<_> = files.chain(events).filter(|(at, _)| *at <= now).collect();
+            due.sort_by_key(|(at, _)| *at);
+            due.into_iter().take(limit as usize).map(|(_, due)| due).collect()
+        })
+    }
+}
+
+impl PublishEvent for World {
+    async fn publish_event(&self, entry: &OutboxEntry) -> Result<(), Fault> {
+        self.effect(|state| state.published.push(entry.clone()))
+    }
+}
+
+impl ClearOutbox for World {
+    async fn clear_outbox(&self, event: EventId) -> Result<(), Fault> {
+        self.effect(|state| state.outbox.retain(|(id, _)| *id != event))
+    }
+}
+
+impl SendMessage for World {
+    async fn send_message(&self, body: &str) -> Result<(), Fault> {
+        self.effect(|state| state.messages.push(body.to_owned()))
+    }
+}
+
+impl Probe for World {
+    async fn probe(&self) -> Result<(), Fault> {
+        self.effect(|_| ())
+    }
+}

@@ -1,0 +1,130 @@
+//! The functions on fakes: each handler behind its real edge, fed with real events.
+
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_credential_types::Credentials;
+use consigne_auth::{Seal, Secret};
+use consigne_core::Timestamp;
+use consigne_runtime::{clock, http, queue, schedule, stream};
+use consigne_storage::{Endpoint, Lifetime, Presigner};
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_http::aws_lambda_events::encodings::Body;
+use serde_json::{Value, json};
+
+use crate::fakes::World;
+use crate::tokens::Issuer;
+
+/// The issuer of every test on fakes; making its key takes a moment.
+static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::fresh("test-1"));
+
+/// Gives the issuer whose tokens the functions here accept.
+pub fn issuer() -> &'static Issuer {
+    &ISSUER
+}
+
+/// Calls an HTTP function on a world and gives status, headers worth seeing, and body.
+pub async fn call(world: &World, function: &str, event: Value) -> Value {
+    let event: ApiGatewayV2httpRequest = serde_json::from_value(event).expect("the payload is an HTTP event");
+    let (users, files) = (ISSUER.verifier(), world.clone());
+    let until = deadline();
+    let response = match function {
+        "presign" => {
+            let deps = presign::Deps { users, files, tickets: presigner() };
+            http::respond(function, &deps, &|d, r| Box::pin(presign::handle(d, r)), event, until).await
+        }
+        "upload-grant" => {
+            let deps = upload_grant::Deps { users, files, tickets: presigner() };
+            http::respond(function, &deps, &|d, r| Box::pin(upload_grant::handle(d, r)), event, until).await
+        }
+        "list" => {
+            let deps = list::Deps { users, files, cursors: seal() };
+            http::respond(function, &deps, &|d, r| Box::pin(list::handle(d, r)), event, until).await
+        }
+        "metadata" => {
+            let deps = metadata::Deps { users, files };
+            http::respond(function, &deps, &|d, r| Box::pin(metadata::handle(d, r)), event, until).await
+        }
+        "delete" => {
+            let deps = delete::Deps { users, files, objects: world.clone() };
+            http::respond(function, &deps, &|d, r| Box::pin(delete::handle(d, r)), event, until).await
+        }
+        "usage" => {
+            let deps = usage::Deps { users, files };
+            http::respond(function, &deps, &|d, r| Box::pin(usage::handle(d, r)), event, until).await
+        }
+        "health" => {
+            let deps = health::Deps { table: world.clone(), bucket: world.clone() };
+            http::respond(function, &deps, &|d, r| Box::pin(health::handle(d, r)), event, until).await
+        }
+        "fallback" => http::respond(function, &(), &|d, r| Box::pin(fallback::handle(d, r)), event, until).await,
+        other => panic!("{other} is no HTTP function"),
+    };
+    shown(response)
+}
+
+/// Hands a batch of messages to `on-object-event` and gives what Lambda is told.
+pub async fn object_events(world: &World, batch: Value) -> Value {
+    let batch: queue::Batch = serde_json::from_value(batch).expect("the payload is a batch of messages");
+    let deps = on_object_event::Deps { files: world.clone(), objects: world.clone() };
+    let outcome =
+        queue::process("on-object-event", &deps, &|d, m| Box::pin(on_object_event::handle(d, m)), batch, deadline());
+    json!(outcome.await)
+}
+
+/// Hands a batch of stream records to `publish-events` and gives what Lambda is told.
+pub async fn stream_records(world: &World, batch: Value) -> Value {
+    let batch: stream::Batch = serde_json::from_value(batch).expect("the payload is a batch of records");
+    let deps = publish_events::Deps { table: world.clone(), bus: world.clone(), parking: world.clone() };
+    let outcome =
+        stream::process("publish-events", &deps, &|d, c| Box::pin(publish_events::handle(d, c)), batch, deadline());
+    json!(outcome.await)
+}
+
+/// Lets `sweep` run as of a time and gives what it has done.
+pub async fn sweep_at(world: &World, event: Value) -> Result<Value, String> {
+    let event: schedule::Scheduled = serde_json::from_value(event).expect("the payload is a scheduled event");
+    let deps = sweep::Deps { table: world.clone(), objects: world.clone(), bus: world.clone() };
+    let outcome = schedule::process("sweep", &deps, &|d, t| Box::pin(sweep::handle(d, t)), &event, deadline());
+    outcome.await.map_err(|fault| fault.chain())
+}
+
+fn presigner() -> Presigner {
+    let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+    let lifetime = Lifetime { until: Timestamp::from_secs(i64::MAX / 1000), when_over: || () };
+    Presigner::new(credentials, lifetime, "eu-west-3", &Endpoint::Aws, "photos")
+}
+
+fn seal() -> Seal {
+    Seal::new(Secret::new("0123456789abcdef0123456789abcdef").expect("it is long enough"))
+}
+
+/// Gives the moment ten seconds from now.
+fn deadline() -> SystemTime {
+    let now = u64::try_from(clock::now().as_millis()).expect("it is after 1970");
+    UNIX_EPOCH + Duration::from_millis(now) + Duration::from_secs(10)
+}
+
+/// Shows an answer as a caller sees it, without the headers that every answer has.
+fn shown(response: ApiGatewayV2httpResponse) -> Value {
+    let everywhere = ["content-type", "cache-control", "x-content-type-options", "x-request-id"];
+    for name in everywhere {
+        assert!(response.headers.contains_key(name), "the answer lacks {name}");
+    }
+    let headers: serde_json::Map<String, Value> = response
+        .headers
+        .iter()
+        .filter(|(name, _)| !everywhere.contains(&name.as_str()))
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().into()))
+        .collect();
+    let body = match response.body {
+        Some(Body::Text(text)) => serde_json::from_str(&text).expect("the body is JSON"),
+        other => panic!("the body is text, not {other:?}"),
+    };
+    let mut shown = json!({ "status": response.status_code });
+    if !headers.is_empty() {
+        shown["headers"] = headers.into();
+    }
+    shown["body"] = body;
+    shown
+}

@@ -1,0 +1,73 @@
+//! A plain HTTP client for tests and benches: whatever the server answers is an answer.
+
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client as Hyper;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+/// The client. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    hyper: Hyper<HttpConnector, Full<Bytes>>,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// Status.
+    pub status: u16,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub bytes: Vec<u8>,
+}
+
+impl Response {
+    /// Gives the body as JSON; null when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
+    }
+
+    /// Gives `error.code` of the body.
+    pub fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Gives a header's text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self { hyper: Hyper::builder(TokioExecutor::new()).build(connector) }
+    }
+}
+
+impl Client {
+    /// Sends a request and reads the whole answer, within a minute.
+    pub async fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
+        let uri: Uri = url.parse().unwrap_or_else(|error| panic!("{url}: {error}"));
+        let method = Method::from_bytes(method.as_bytes()).expect("a method is a token");
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(body))).expect("headers are headers");
+        let exchange = async {
+            let response = self.hyper.request(request).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+            let (parts, body) = response.into_parts();
+            let bytes = body.collect().await.unwrap_or_else(|error| panic!("{url}: {error}")).to_bytes().to_vec();
+            Response { status: parts.status.as_u16(), headers: parts.headers, bytes }
+        };
+        tokio::time::timeout(Duration::from_mins(1), exchange).await.unwrap_or_else(|_| panic!("{url}: no answer"))
+    }
+}

@@ -1,0 +1,14 @@
+//! What tests stand on: fakes behind the ports, tokens, payloads, the deployed stack; and the OpenAPI document.
+
+// A test that cannot be set up must stop with a reason; every `expect` here gives one.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc)]
+
+pub mod fakes;
+pub mod functions;
+pub mod http;
+pub mod openapi;
+pub mod payload;
+pub mod pictures;
+pub mod stack;
+pub mod template;
+pub mod tokens;

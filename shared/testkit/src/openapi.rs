@@ -1,0 +1,167 @@
+//! The OpenAPI document, made from the handlers' own types. `make openapi` writes it; a test keeps it true.
+
+use std::collections::BTreeMap;
+
+use consigne_core::Code;
+use consigne_runtime::http::{Caller, Operation};
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+/// Where the document lies, below the checkout.
+pub const PATH: &str = "openapi.json";
+
+/// Refusals of every route.
+const EVERYWHERE: [Code; 3] = [Code::InvalidRequest, Code::Internal, Code::Unavailable];
+
+/// Lists the operations of every function.
+pub fn operations() -> Vec<Operation> {
+    let functions = [
+        delete::operations,
+        health::operations,
+        list::operations,
+        metadata::operations,
+        presign::operations,
+        upload_grant::operations,
+        usage::operations,
+    ];
+    functions.iter().flat_map(|operations| operations()).collect()
+}
+
+/// Writes the document.
+pub fn document() -> Value {
+    let mut generator =
+        SchemaSettings::draft2020_12().with(|s| s.definitions_path = "/components/schemas".into()).into_generator();
+    let mut paths: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
+    for operation in operations() {
+        let (method, path) = operation.route.split_once(' ').expect("a route is a method and a path");
+        // OpenAPI knows no greedy parameter; its clients escape the slashes, which the gateway undoes.
+        let path = path.replace("+}", "}");
+        paths.entry(path).or_default().insert(method.to_lowercase(), describe(&operation, &mut generator));
+    }
+    let schemas = generator.take_definitions(true);
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Consigne",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Private files per user, reached by short-lived tickets.",
+            "license": { "name": "MIT", "identifier": "MIT" },
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "session": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Clerk session token" },
+            },
+        },
+    })
+}
+
+fn describe(operation: &Operation, generator: &mut schemars::SchemaGenerator) -> Value {
+    let mut parameters: Vec<Value> = operation
+        .parameters
+        .iter()
+        .map(|parameter| {
+            let place = if operation.route.contains(&format!("{{{}", parameter.name)) { "path" } else { "query" };
+            json!({
+                "name": parameter.name, "in": place, "required": parameter.required,
+                "description": parameter.description, "schema": { "type": "string" },
+            })
+        })
+        .collect();
+    if operation.idempotent {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string", "maxLength": 255 },
+            "description": "Two requests with one key are one request, for 24 hours",
+        }));
+    }
+    let answer = (operation.answer)(generator).to_value();
+    let answer = if operation.envelope { enveloped(&answer) } else { answer };
+    let mut responses = json!({
+        operation.status.to_string(): { "description": "Success", "content": { "application/json": { "schema": answer } } },
+    });
+    for (status, codes) in refusals(operation) {
+        responses[status.to_string()] = json!({
+            "description": codes.join(", "), "content": { "application/json": { "schema": error_schema(&codes) } },
+        });
+    }
+    let mut described = json!({
+        "summary": operation.summary,
+        "operationId": operation_id(operation.route),
+        "responses": responses,
+    });
+    if !parameters.is_empty() {
+        described["parameters"] = parameters.into();
+    }
+    if let Some(body) = operation.body {
+        let schema = body(generator).to_value();
+        described["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+    }
+    described["security"] = match operation.caller {
+        Caller::User => json!([{ "session": [] }]),
+        Caller::Anyone => json!([]),
+    };
+    described
+}
+
+/// Groups every refusal an operation may answer with by its status.
+fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static str>> {
+    let mut codes: Vec<Code> = EVERYWHERE.to_vec();
+    if operation.caller == Caller::User {
+        codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::ApiKeyNotAccepted]);
+        if !operation.route.starts_with("GET ") {
+            codes.push(Code::OriginNotAllowed);
+        }
+    }
+    if operation.body.is_some() {
+        codes.extend([Code::UnsupportedMediaType, Code::BodyTooLarge]);
+    }
+    codes.extend(&operation.refusals);
+    let mut grouped: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
+    for code in codes {
+        grouped.entry(code.status()).or_default().push(code.as_str());
+    }
+    grouped
+}
+
+fn enveloped(data: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["success", "message", "data", "timestamp"],
+        "properties": {
+            "success": { "type": "boolean" },
+            "message": { "type": "string" },
+            "data": data,
+            "timestamp": { "type": "string", "format": "date-time" },
+            "metadata": { "type": "object", "properties": {
+                "next_cursor": { "type": ["string", "null"] }, "total": { "type": "integer" },
+            } },
+        },
+    })
+}
+
+fn error_schema(codes: &[&str]) -> Value {
+    json!({
+        "type": "object",
+        "required": ["success", "error", "timestamp", "requestId"],
+        "properties": {
+            "success": { "const": false },
+            "error": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {
+                    "code": { "enum": codes }, "message": { "type": "string" }, "details": { "type": "object" },
+                },
+            },
+            "timestamp": { "type": "string", "format": "date-time" },
+            "requestId": { "type": "string" },
+        },
+    })
+}
+
+/// Makes an id out of a route: `POST /api/files/uploads` becomes `postFilesUploads`.
+fn operation_id(route: &str) -> String {
+    let mut words = route.split([' ', '/', '-', '{', '}', '+']).filter(|word| !word.is_empty() && *word != "api");
+    let first = words.next().unwrap_or_default().to_lowercase();
+    words.fold(first, |id, word| format!("{id}{}{}", word[..1].to_uppercase(), &word[1..]))
+}

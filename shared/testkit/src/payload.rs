@@ -1,0 +1,41 @@
+//! Payloads: `events/<function>/<case>.json`, the events a function is fed in tests and by `cargo lambda invoke`.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+/// Gives the root of the checkout.
+pub fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// Reads one payload, with `$TOKEN` replaced.
+pub fn event(function: &str, case: &str, token: &str) -> Value {
+    let path = root().join("events").join(function).join(format!("{case}.json"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text.replace("$TOKEN", token)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Replaces what differs from run to run: ids, times, version ids, signatures.
+pub fn steady(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(steady_text(text)),
+        Value::Array(items) => items.iter().map(steady).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), steady(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+fn steady_text(text: &str) -> String {
+    let rules = [
+        (r"[0-9A-HJKMNP-TV-Z]{26}", "<id>"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<time>"),
+        (r"X-Amz-Date=\d{8}T\d{6}Z", "X-Amz-Date=<time>"),
+        (r"%2F\d{8}%2F", "%2F<day>%2F"),
+        (r"X-Amz-Signature=[0-9a-f]{64}", "X-Amz-Signature=<signature>"),
+    ];
+    rules.iter().fold(text.to_owned(), |text, (pattern, with)| {
+        let pattern = regex_lite::Regex::new(pattern).expect("the patterns above are sound");
+        pattern.replace_all(&text, *with).into_owned()
+    })
+}

@@ -1,0 +1,168 @@
+//! Crash points: every effect of every handler fails once, before it happens and after; whoever called tries again, and
+//! the world must end as if nothing had gone wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use consigne_core::files::Removal;
+use consigne_testkit::fakes::{Moment, World};
+use consigne_testkit::{functions, payload, pictures};
+use serde_json::{Value, json};
+
+use crate::handlers::{GRANTED, KEY, assert_books_balance, pending, ready, world_with};
+
+/// What must be the same in the end: everything but ids and times.
+fn essence(world: &World) -> Value {
+    let state = world.state();
+    let files: Vec<Value> = state
+        .files
+        .values()
+        .map(|file| json!([file.status.name(), file.holding.name(), file.size, file.name.as_str()]))
+        .collect();
+    let ledgers: BTreeMap<String, Value> = state
+        .usage
+        .iter()
+        .map(|(owner, usage)| {
+            let writes = usage.window.map_or(0, |window| window.writes);
+            (owner.to_string(), json!([usage.committed, usage.reserved, usage.files(None), usage.bytes(), writes]))
+        })
+        .collect();
+    let objects: BTreeMap<String, usize> = state
+        .objects
+        .iter()
+        .map(|(key, versions)| (key.replace(|c: char| c.is_ascii_uppercase(), ""), versions.len()))
+        .collect();
+    let told: BTreeSet<(String, String)> =
+        state.published.iter().map(|entry| (entry.kind.clone(), entry.id.to_string())).collect();
+    let told: Vec<String> = told.into_iter().map(|(kind, _)| kind).collect();
+    json!({ "files": files, "ledgers": ledgers, "objects": objects, "told": told, "outbox": state.outbox.len() })
+}
+
+/// Lets everything that runs by itself run: redelivered events, the sweep, the outbox.
+async fn settle(world: &World) {
+    for (case, when) in [("created", true), ("deleted", false)] {
+        // S3 tells of what is there, and of what is gone.
+        if world.state().objects.contains_key(KEY) == when {
+            functions::object_events(world, payload::event("on-object-event", case, "")).await;
+        }
+    }
+    for hours in [1, 2] {
+        let mut tick = payload::event("sweep", "tick", "");
+        let later = consigne_runtime::clock::now().plus(Duration::from_hours(hours));
+        tick["time"] = later.to_string().into();
+        functions::sweep_at(world, tick).await.unwrap();
+    }
+}
+
+/// Runs `act` on a fresh world with a fault at each effect in turn; after a fault it is run again, as a retry.
+async fn survives(prepare: impl Fn() -> World, act: impl AsyncFn(&World)) {
+    let calm = prepare();
+    act(&calm).await;
+    settle(&calm).await;
+    assert_books_balance(&calm);
+    let want = essence(&calm);
+    let mut points = 0;
+    for moment in [Moment::Before, Moment::After] {
+        for skip in 0.. {
+            let world = prepare();
+            world.fail_at(skip, moment);
+            act(&world).await;
+            if world.fault_is_left() {
+                break;
+            }
+            points += 1;
+            act(&world).await;
+            settle(&world).await;
+            assert_eq!(essence(&world), want, "after a fault {moment:?} effect {skip}");
+            assert_books_balance(&world);
+        }
+    }
+    assert!(points >= 2, "no crash point was reached");
+}
+
+async fn http(world: &World, function: &str, case: &str) {
+    let token = functions::issuer().token("user_ann1", "pro");
+    functions::call(world, function, payload::event(function, case, &token)).await;
+}
+
+async fn object_event(world: &World, case: &str) {
+    functions::object_events(world, payload::event("on-object-event", case, "")).await;
+}
+
+fn arrived(bytes: Vec<u8>) -> World {
+    let world = world_with(&[pending()]);
+    world.put_object(KEY, "v1", bytes);
+    world
+}
+
+#[tokio::test]
+async fn a_grant_with_a_key() {
+    survives(World::default, async |world| http(world, "upload-grant", "with-checksum-and-key").await).await;
+}
+
+#[tokio::test]
+async fn the_arrival_of_a_good_upload() {
+    survives(|| arrived(pictures::png(640, 480, 1000)), async |world| object_event(world, "created").await).await;
+}
+
+#[tokio::test]
+async fn the_arrival_of_an_impostor() {
+    survives(|| arrived(pictures::gif(1000)), async |world| object_event(world, "created").await).await;
+}
+
+#[tokio::test]
+async fn the_arrival_of_a_replayed_grant() {
+    let prepare = || {
+        let world = world_with(&[ready(&pending()).remove(Removal::Deleted, GRANTED).file]);
+        world.put_object(KEY, "v1", pictures::png(640, 480, 1000));
+        world
+    };
+    survives(prepare, async |world| object_event(world, "created").await).await;
+}
+
+#[tokio::test]
+async fn the_end_of_an_object() {
+    let prepare = || {
+        let world = world_with(&[ready(&pending())]);
+        world.change(|state| state.objects.clear());
+        world
+    };
+    survives(prepare, async |world| object_event(world, "deleted").await).await;
+}
+
+#[tokio::test]
+async fn the_deletion_of_a_ready_file() {
+    survives(|| world_with(&[ready(&pending())]), async |world| http(world, "delete", "plain").await).await;
+}
+
+#[tokio::test]
+async fn the_deletion_of_a_pending_file() {
+    survives(|| world_with(&[pending()]), async |world| http(world, "delete", "plain").await).await;
+}
+
+#[tokio::test]
+async fn the_sweep_of_everything_it_sweeps() {
+    let prepare = || {
+        let other = |end: &str| format!("user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2F{end}-photo.png");
+        let leaving = ready(&crate::handlers::pending_at(&other("TS"))).deleting(GRANTED);
+        let expiring = crate::handlers::pending_at(&other("TT"));
+        let world = world_with(&[pending(), leaving, expiring]);
+        world.put_object(KEY, "v1", pictures::png(640, 480, 1000));
+        world
+    };
+    let sweep = async |world: &World| {
+        let mut tick = payload::event("sweep", "tick", "");
+        tick["time"] = GRANTED.plus(Duration::from_mins(30)).to_string().into();
+        // A run that fails is run again at the next tick.
+        drop(functions::sweep_at(world, tick).await);
+    };
+    survives(prepare, sweep).await;
+}
+
+#[tokio::test]
+async fn the_publishing_of_events() {
+    let publish = async |world: &World| {
+        functions::stream_records(world, payload::event("publish-events", "two", "")).await;
+    };
+    survives(World::default, publish).await;
+}

@@ -1,0 +1,148 @@
+//! A second stack, for what would disturb the first: its keys come from a key endpoint of the
+//! test, and its queue gives up fast.
+
+use std::convert::Infallible;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use consigne_testkit::payload;
+use consigne_testkit::pictures;
+use consigne_testkit::stack::{Stack, fresh_user, until};
+use consigne_testkit::tokens::Issuer;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+
+use super::{assert_refused, text};
+
+const ENV_FILE: &str = "target/local/lab.env";
+
+/// One test at a time has the lab.
+static LAB: Mutex<()> = Mutex::const_new(());
+
+/// A key endpoint that counts its callers and can be switched off.
+struct KeyEndpoint {
+    issuer: Arc<Issuer>,
+    fetches: AtomicU32,
+    up: AtomicBool,
+}
+
+/// Starts a key endpoint; gives its address.
+async fn serve_keys(endpoint: &Arc<KeyEndpoint>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let endpoint = endpoint.clone();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let endpoint = endpoint.clone();
+            tokio::spawn(async move {
+                let service = service_fn(|_| {
+                    endpoint.fetches.fetch_add(1, Ordering::SeqCst);
+                    let up = endpoint.up.load(Ordering::SeqCst);
+                    let body = if up { endpoint.issuer.key_set() } else { "down".to_owned() };
+                    let status = if up { 200 } else { 500 };
+                    let response = http::Response::builder().status(status).body(Full::new(Bytes::from(body)));
+                    async move { Ok::<_, Infallible>(response.unwrap()) }
+                });
+                // A client that hangs up is none of the test's business.
+                drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+            });
+        }
+    });
+    format!("http://{address}/jwks.json")
+}
+
+/// Deploys the lab anew, so that its functions have seen no key yet.
+fn deploy(keys: &str, issuer: &Issuer) -> Stack {
+    let root = payload::root();
+    let output = Command::new(root.join(".venv/bin/python"))
+        .arg(root.join("infra/local/stack.py"))
+        .args(["deploy", "--stack", "lab", "--env-file"])
+        .arg(root.join(ENV_FILE))
+        .args(["--parameter", "ClerkJwtKey="])
+        .args(["--parameter", &format!("ClerkJwksUrl={keys}")])
+        .args(["--parameter", &format!("ClerkIssuer={}", issuer.iss)])
+        .args(["--parameter", &format!("AuthorizedParties={}", issuer.azp)])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Stack::of_file(ENV_FILE)
+}
+
+#[tokio::test]
+async fn random_key_ids_do_not_make_us_fetch_and_stale_keys_outlive_the_endpoint() {
+    let _lab = LAB.lock().await;
+    let issuer = Arc::new(Issuer::fresh("key-1"));
+    let endpoint = Arc::new(KeyEndpoint { issuer, fetches: AtomicU32::new(0), up: AtomicBool::new(true) });
+    let issuer = &endpoint.issuer;
+    let stack = deploy(&serve_keys(&endpoint).await, issuer);
+    let call = async |token: &str| {
+        stack.call("GET", "/api/files/usage", &[("authorization", &format!("Bearer {token}"))], b"").await
+    };
+    // An algorithm that is not ours costs no fetch.
+    let unsigned = issuer.signed(&json!({"alg": "none", "kid": "key-1"}), &json!({"sub": "user_a"}));
+    assert_refused(&call(&unsigned).await, 401, "UNAUTHENTICATED");
+    assert_eq!(endpoint.fetches.load(Ordering::SeqCst), 0);
+    let good = issuer.token(&fresh_user(), "free");
+    for n in 0..500 {
+        let header = json!({"alg": "RS256", "typ": "JWT", "kid": format!("invented-{n}")});
+        let forged = issuer.signed(&header, &json!({"sub": "user_a"}));
+        assert_refused(&call(&forged).await, 401, "UNAUTHENTICATED");
+        assert_eq!(call(&good).await.status, 200, "beside {n} invented ones");
+    }
+    let fetches = endpoint.fetches.load(Ordering::SeqCst);
+    assert!(fetches <= 2, "{fetches} fetches");
+    endpoint.up.store(false, Ordering::SeqCst);
+    assert_eq!(call(&good).await.status, 200);
+    assert_eq!(call(&issuer.token(&fresh_user(), "pro")).await.status, 200);
+}
+
+#[tokio::test]
+async fn without_any_key_a_token_is_neither_good_nor_bad_but_asked_for_again() {
+    let _lab = LAB.lock().await;
+    let issuer = Arc::new(Issuer::fresh("key-2"));
+    let endpoint = Arc::new(KeyEndpoint { issuer, fetches: AtomicU32::new(0), up: AtomicBool::new(false) });
+    let stack = deploy(&serve_keys(&endpoint).await, &endpoint.issuer);
+    let bearer = format!("Bearer {}", endpoint.issuer.token(&fresh_user(), "free"));
+    let refused = stack.call("GET", "/api/files/usage", &[("authorization", &bearer)], b"").await;
+    assert_refused(&refused, 503, "UNAVAILABLE");
+    assert_eq!(refused.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn a_poisoned_message_ends_on_the_dead_letter_queue_and_the_others_do_not_wait_for_it() {
+    let _lab = LAB.lock().await;
+    let issuer = Arc::new(Issuer::fresh("key-3"));
+    let endpoint = Arc::new(KeyEndpoint { issuer, fetches: AtomicU32::new(0), up: AtomicBool::new(true) });
+    let mut stack = deploy(&serve_keys(&endpoint).await, &endpoint.issuer);
+    stack.issuer = endpoint.issuer.clone();
+    let sqs = aws_sdk_sqs::Client::new(&stack.aws().config);
+    let url = async |name: &str| {
+        let name = format!("{}-{name}", stack.name("STACK_NAME"));
+        sqs.get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap()
+    };
+    let (queue, dead) = (url("object-events").await, url("object-events-dead").await);
+    let fast = sqs.set_queue_attributes().queue_url(&queue).attributes("VisibilityTimeout".into(), "1");
+    fast.send().await.unwrap();
+    let poison = r#"{"detail-type": "Object Created", "detail": {"object": "#;
+    sqs.send_message().queue_url(&queue).message_body(poison).send().await.unwrap();
+    let test_event = r#"{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}"#;
+    sqs.send_message().queue_url(&queue).message_body(test_event).send().await.unwrap();
+    let ann = stack.newcomer("pro");
+    let key = ann.upload("a.png", "image/png", pictures::png(1, 1, 100)).await;
+    assert_eq!(ann.metadata(&key).await.json()["status"], "ready");
+    let parked = until(async || {
+        let received = sqs.receive_message().queue_url(&dead).send().await.unwrap();
+        received.messages?.into_iter().next()?.body
+    });
+    assert_eq!(parked.await.as_deref(), Some(poison));
+    let left = sqs.receive_message().queue_url(&dead).send().await.unwrap().messages;
+    assert!(left.is_none_or(|messages| messages.is_empty()), "more than the poison lies there");
+    assert!(!text(&ann.usage().await, "userId").is_empty());
+}

@@ -1,0 +1,85 @@
+//! Quotas and rates, under load.
+
+use aws_sdk_dynamodb::types::AttributeValue::{N, S};
+use consigne_core::Plan;
+use consigne_testkit::stack::Stack;
+use serde_json::json;
+
+use super::assert_refused;
+
+/// Fills a user's ledger up to so many bytes below their plan's limit.
+async fn leave(stack: &Stack, user: &str, plan: Plan, left: u64) {
+    aws_sdk_dynamodb::Client::new(&stack.aws().config)
+        .put_item()
+        .table_name(stack.name("TABLE_NAME"))
+        .item("pk", S(format!("USER#{user}")))
+        .item("sk", S("USAGE".to_owned()))
+        .item("committed", N((plan.allowances().storage - left).to_string()))
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_hundred_parallel_grants_of_a_megabyte_ten_fit_into_ten() {
+    let stack: &'static Stack = Box::leak(Box::new(Stack::find()));
+    let ann = stack.newcomer("enterprise");
+    leave(stack, &ann.id, Plan::Enterprise, 10 << 20).await;
+    let token = ann.token.clone();
+    let calls: Vec<_> = (0..100)
+        .map(|n| {
+            let bearer = format!("Bearer {token}");
+            let body = json!({"filename": format!("{n}.png"), "contentType": "image/png", "size": 1 << 20}).to_string();
+            tokio::spawn(async move {
+                let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+                stack.call("POST", "/api/files/uploads", &headers, body.as_bytes()).await
+            })
+        })
+        .collect();
+    let (mut granted, mut refused) = (0, 0);
+    for call in calls {
+        let response = call.await.unwrap();
+        if response.status == 201 {
+            granted += 1;
+        } else {
+            assert_refused(&response, 403, "STORAGE_QUOTA_EXCEEDED");
+            assert_eq!(response.json()["error"]["details"]["limit"], 10_u64 << 40);
+            refused += 1;
+        }
+    }
+    assert_eq!((granted, refused), (10, 90), "for {}", ann.id);
+    assert_eq!(ann.usage().await["reservedSize"], 10 << 20);
+}
+
+#[tokio::test]
+async fn the_sixty_first_write_in_a_minute_waits() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("free");
+    for n in 0..60 {
+        assert_eq!(ann.grant("a.png", "image/png", 10).await.status, 201, "write {n}");
+    }
+    let refused = ann.grant("a.png", "image/png", 10).await;
+    assert_refused(&refused, 429, "RATE_LIMITED");
+    let seconds = |name| refused.header(name).parse::<u32>().unwrap_or_else(|_| panic!("{name}"));
+    assert!((1..=60).contains(&seconds("retry-after")) && (1..=60).contains(&seconds("ratelimit-reset")));
+    assert_eq!((seconds("ratelimit-limit"), seconds("ratelimit-remaining")), (60, 0));
+    assert_eq!(ann.usage().await["reservedSize"], 600);
+    // Reading is not writing, and a larger plan has a larger allowance at once.
+    assert_eq!(ann.call("GET", "/api/files/list").await.status, 200);
+    assert_eq!(stack.person(&ann.id, "basic").grant("a.png", "image/png", 10).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_refused_grant_changes_nothing() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("free");
+    leave(&stack, &ann.id, Plan::Free, 999).await;
+    for _ in 0..3 {
+        let refused = ann.grant("a.png", "image/png", 1000).await;
+        assert_refused(&refused, 403, "STORAGE_QUOTA_EXCEEDED");
+        assert_eq!(refused.json()["error"]["details"]["left"], 999);
+    }
+    assert_eq!(ann.usage().await["reservedSize"], 0);
+    assert_eq!(ann.call("GET", "/api/files/list?status=pending").await.json()["total"], 0);
+    assert_eq!(ann.grant("a.png", "image/png", 999).await.status, 201);
+}

@@ -1,0 +1,89 @@
+//! What the log says, and what it never says.
+
+use consigne_testkit::pictures;
+use consigne_testkit::stack::{Stack, until};
+use serde_json::{Value, json};
+
+use super::text;
+
+/// Waits for the one line of a function that holds a text.
+async fn line(stack: &Stack, function: &str, holding: &str) -> Value {
+    let lines = until(async || {
+        let lines = stack.log_lines(function, holding).await;
+        lines.into_iter().find(|line| line.starts_with('{'))
+    });
+    let line = lines.await.unwrap_or_else(|| panic!("{function} has no line with {holding}"));
+    serde_json::from_str(&line).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_is_one_line_with_everything_that_is_asked_of_it() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("pro");
+    let response = ann.grant("secret-holiday.png", "image/png", 1234).await;
+    let line = line(&stack, "upload-grant", response.header("x-request-id")).await;
+    for (field, want) in [
+        ("level", json!("INFO")),
+        ("message", json!("POST /api/files/uploads answered 201")),
+        ("function", json!("upload-grant")),
+        ("request.id", json!(response.header("x-request-id"))),
+        ("http.route", json!("POST /api/files/uploads")),
+        ("http.status", json!(201)),
+        ("user.id", json!(ann.id)),
+        ("file.id", response.json()["fileId"].clone()),
+        ("aws.calls", json!(1)),
+        ("UploadsGranted", json!(1)),
+        ("BytesGranted", json!(1234)),
+    ] {
+        assert_eq!(line[field], want, "{field}: {line}");
+    }
+    assert!(line["duration_ms"].as_f64() > Some(0.0));
+    let directive = &line["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!((&directive["Namespace"], &directive["Dimensions"]), (&json!("Consigne"), &json!([["function"]])));
+    let names: Vec<_> = directive["Metrics"].as_array().unwrap().iter().map(|metric| text(metric, "Name")).collect();
+    assert_eq!(names, ["UploadsGranted", "BytesGranted"]);
+}
+
+#[tokio::test]
+async fn uploads_ready_and_rejected_are_counted_with_their_bytes_and_time() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("pro");
+    let key = ann.upload("a.png", "image/png", pictures::png(1, 1, 700)).await;
+    let id = text(&ann.metadata(&key).await.json(), "fileId");
+    let ready = line(&stack, "on-object-event", &id).await;
+    assert_eq!(
+        (&ready["UploadsReady"], &ready["BytesReady"], &ready["aws.calls"]),
+        (&json!(1), &json!(700), &json!(3))
+    );
+    assert!(ready["GrantToReady"].as_u64().is_some(), "{ready}");
+    let grant = ann.grant("b.png", "image/png", 700).await.json();
+    ann.put(&grant, pictures::gif(700)).await;
+    ann.wait_for(&text(&grant, "s3Key"), "rejected").await;
+    assert_eq!(line(&stack, "on-object-event", &text(&grant, "fileId")).await["UploadsRejected"], 1);
+}
+
+#[tokio::test]
+async fn no_line_holds_a_token_a_signature_a_name_or_an_address() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("pro");
+    let key = ann.upload("secret-holiday.png", "image/png", pictures::png(1, 1, 700)).await;
+    ann.ticket(&key).await;
+    ann.call("GET", &format!("/api/secure/files/download/{key}")).await;
+    ann.metadata(&key).await;
+    ann.call("GET", "/api/files/list").await;
+    ann.delete(&key).await;
+    ann.wait_for_usage(0, 0, 0).await;
+    stack.call("GET", "/api/files/list", &[("authorization", "Bearer a.secret.token")], b"").await;
+    let signature = ann.token.rsplit('.').next().unwrap();
+    for function in
+        ["upload-grant", "presign", "metadata", "list", "delete", "usage", "on-object-event", "publish-events"]
+    {
+        for forbidden in
+            [signature, "secret", "holiday", "X-Amz-Signature", "Credential=", "127.0.0.1", "eyJ", "ey.", "/images/"]
+        {
+            let lines = stack.log_lines(function, forbidden).await;
+            assert!(lines.is_empty(), "{function} logs {forbidden}: {}", lines[0]);
+        }
+        assert!(!stack.log_lines(function, &ann.id).await.is_empty() || function == "publish-events", "{function}");
+    }
+}

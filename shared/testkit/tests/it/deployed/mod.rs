@@ -1,0 +1,36 @@
+//! The deployed stack, over HTTP, with real signatures and real roles.
+
+mod files;
+mod identity;
+mod lab;
+mod limits;
+mod listing;
+mod logs;
+mod requests;
+mod uploads;
+
+use consigne_testkit::http::Response;
+use serde_json::Value;
+
+/// Checks that an answer is a refusal in the one shape refusals have.
+pub fn assert_refused(response: &Response, status: u16, code: &str) {
+    let body = response.json();
+    assert_eq!((response.status, response.code().as_str()), (status, code), "{body}");
+    assert_eq!(body["success"], false);
+    assert!(body["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
+    assert_eq!(body["requestId"], response.header("x-request-id"));
+    assert!(!response.header("x-request-id").is_empty());
+    let timestamp = body["timestamp"].as_str().unwrap();
+    assert!(timestamp.ends_with('Z') && timestamp.contains('T'), "{timestamp}");
+}
+
+/// The same for a refusal that names a field.
+pub fn assert_field_refused(response: &Response, status: u16, code: &str, field: &str) {
+    assert_refused(response, status, code);
+    assert_eq!(response.json()["error"]["details"]["field"], field);
+}
+
+/// Gives the text under a name.
+pub fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_else(|| panic!("{value} lacks {name}")).to_owned()
+}

@@ -1,0 +1,106 @@
+//! Handlers on fakes: an input file, the call, the whole visible outcome.
+
+mod delete;
+mod list;
+mod metadata;
+mod on_object_event;
+mod others;
+mod presign;
+mod publish_events;
+mod sweep;
+mod upload_grant;
+
+use consigne_core::files::{
+    Arrival, Dimensions, File, FileName, Holding, LedgerDelta, MediaType, ObjectKey, Pinned, Status,
+};
+use consigne_core::{Timestamp, UserId};
+use consigne_testkit::fakes::World;
+use consigne_testkit::{functions, payload, pictures};
+use serde_json::Value;
+
+/// The key the payloads in events/ speak of.
+pub const KEY: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-photo-ete.png";
+/// When the file under it was granted.
+pub const GRANTED: Timestamp = Timestamp::from_secs(1_795_257_000);
+
+/// Makes the pending file the payloads speak of.
+pub fn pending() -> File {
+    pending_at(KEY)
+}
+
+/// Makes a pending PNG of 1,000 bytes under a key.
+pub fn pending_at(key: &str) -> File {
+    File {
+        key: ObjectKey::parse(key).unwrap(),
+        name: FileName::parse("photo été.png").unwrap(),
+        media: MediaType::from_name("image/png").unwrap(),
+        size: 1000,
+        holding: Holding::Reserved,
+        sha256: None,
+        status: Status::Pending,
+        granted_at: GRANTED,
+        grant_expires_at: GRANTED.plus(std::time::Duration::from_mins(15)),
+        changed_at: GRANTED,
+        pinned: None,
+        dimensions: None,
+        rejected_reason: None,
+        revision: 1,
+    }
+}
+
+/// Makes the same file after its upload has been checked.
+pub fn ready(file: &File) -> File {
+    let pinned = Pinned { version: "v1".to_owned(), etag: "e1".to_owned(), sequencer: "0055AED6DCD90281E5".to_owned() };
+    let dimensions = Some(Dimensions { width: 640, height: 480 });
+    file.settle(Arrival { pinned, size: 1000, dimensions }, GRANTED).file
+}
+
+/// Makes a world with records and their ledgers, and the object of every record that keeps one.
+pub fn world_with(files: &[File]) -> World {
+    let world = World::default();
+    for file in files {
+        world.change(|state| {
+            let usage = state.usage.entry(file.owner().clone()).or_default();
+            LedgerDelta::of(file).apply(usage, file.kind());
+            state.files.insert((file.owner().clone(), file.id()), file.clone());
+        });
+        if let Some(pinned) = file.keeps() {
+            world.put_object(file.key.as_str(), &pinned.version, pictures::png(640, 480, 1000));
+        }
+    }
+    world
+}
+
+/// Calls a function as a person on a plan with a payload and gives the steady parts of the outcome.
+pub async fn call_as(world: &World, function: &str, case: &str, user: &str, plan: &str) -> Value {
+    let token = functions::issuer().token(user, plan);
+    payload::steady(&functions::call(world, function, payload::event(function, case, &token)).await)
+}
+
+/// The same as Ann, who is on the plan pro.
+pub async fn call(world: &World, function: &str, case: &str) -> Value {
+    call_as(world, function, case, "user_ann1", "pro").await
+}
+
+/// Gives the file of the payloads as the world has it.
+pub fn file_in(world: &World) -> File {
+    let key = ObjectKey::parse(KEY).unwrap();
+    world.state().files[&(key.owner().clone(), key.file())].clone()
+}
+
+/// Gives Ann's ledger as `[committed, reserved, files, bytes]`.
+pub fn ledger_of(world: &World) -> [u64; 4] {
+    let usage = world.state().usage.get(&UserId::parse("user_ann1").unwrap()).cloned().unwrap_or_default();
+    [usage.committed, usage.reserved, usage.files(None), usage.bytes()]
+}
+
+/// Checks that ledgers and records agree, to the byte.
+pub fn assert_books_balance(world: &World) {
+    let state = world.state();
+    let sums = state.sums();
+    for (owner, usage) in &state.usage {
+        let mut sum = sums.get(owner).cloned().unwrap_or_default();
+        sum.window = usage.window;
+        assert_eq!(*usage, sum, "the ledger of {owner} against its records");
+    }
+}

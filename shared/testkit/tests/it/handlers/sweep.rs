@@ -1,0 +1,75 @@
+use std::time::Duration;
+
+use consigne_core::Timestamp;
+use consigne_core::files::{SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID};
+use consigne_testkit::fakes::World;
+use consigne_testkit::{functions, payload, pictures};
+use serde_json::{Value, json};
+
+use super::{GRANTED, KEY, assert_books_balance, file_in, ledger_of, pending, ready, world_with};
+
+async fn sweep_at(world: &World, at: Timestamp) -> Value {
+    let mut event = payload::event("sweep", "tick", "");
+    event["time"] = at.to_string().into();
+    functions::sweep_at(world, event).await.unwrap()
+}
+
+fn after_the_grant() -> Timestamp {
+    GRANTED.plus(UPLOAD_GRANT_VALID).plus(SWEEP_MARGIN)
+}
+
+#[tokio::test]
+async fn a_grant_nobody_used_gives_its_bytes_back_once() {
+    let world = world_with(&[pending()]);
+    let early = sweep_at(&world, after_the_grant().minus(Duration::from_secs(1))).await;
+    assert_eq!((&early["expired"], file_in(&world).status), (&json!(0), Status::Pending));
+    insta::assert_json_snapshot!(sweep_at(&world, after_the_grant()).await, @r#"
+    {
+      "expired": 1,
+      "arrived": 0,
+      "removed": 0,
+      "published": 0,
+      "failed": 0
+    }
+    "#);
+    assert_eq!((file_in(&world).status, ledger_of(&world)), (Status::Deleted, [0, 0, 0, 0]));
+    assert_eq!(sweep_at(&world, after_the_grant()).await["expired"], 0);
+    assert_books_balance(&world);
+}
+
+#[tokio::test]
+async fn an_upload_whose_event_was_lost_is_checked_and_kept() {
+    let world = world_with(&[pending()]);
+    world.put_object(KEY, "v1", pictures::png(640, 480, 1000));
+    assert_eq!(sweep_at(&world, after_the_grant()).await["arrived"], 1);
+    assert_eq!((file_in(&world).status, ledger_of(&world)), (Status::Ready, [1000, 0, 1, 1000]));
+}
+
+#[tokio::test]
+async fn a_deletion_cut_short_is_finished() {
+    let world = world_with(&[ready(&pending()).deleting(GRANTED)]);
+    assert_eq!(sweep_at(&world, GRANTED.plus(SWEEP_MARGIN)).await["removed"], 1);
+    assert!(world.state().objects.is_empty());
+    assert_eq!((file_in(&world).status, ledger_of(&world)), (Status::Deleted, [0, 0, 0, 0]));
+}
+
+#[tokio::test]
+async fn events_the_stream_has_not_carried_are_published() {
+    let world = world_with(&[pending()]);
+    sweep_at(&world, after_the_grant()).await;
+    assert_eq!(world.state().outbox.len(), 1);
+    let done = sweep_at(&world, after_the_grant().plus(Duration::from_mins(2))).await;
+    assert_eq!(done["published"], 1);
+    assert_eq!(world.state().published[0].kind, "file.deleted");
+    assert!(world.state().outbox.is_empty());
+}
+
+#[tokio::test]
+async fn thousands_of_leftovers_are_swept_in_one_run() {
+    let files: Vec<_> = (0..2_500)
+        .map(|n| super::pending_at(&format!("user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH{n:04}-photo.png")))
+        .collect();
+    let world = world_with(&files);
+    assert_eq!(sweep_at(&world, after_the_grant()).await["expired"], 2_500);
+    assert_eq!(ledger_of(&world), [0, 0, 0, 0]);
+}

@@ -1,0 +1,222 @@
+//! The house: one name serves as folder, package, binary, events folder, log group and logical id; a function reads the
+//! settings it is given and may do what its table row says; queues end somewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use consigne_testkit::payload::root;
+use consigne_testkit::template::{functions, name_of, routes, template, text};
+use serde_json::Value;
+
+/// Gives the names of the folders below a folder.
+fn folders(path: &str) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(root().join(path)).unwrap();
+    let folders = entries.map(|entry| entry.unwrap()).filter(|entry| entry.path().is_dir());
+    folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Turns `on-object-event` into `OnObjectEvent`.
+fn pascal(name: &str) -> String {
+    let capital = |word: &str| [word[..1].to_uppercase().as_str(), &word[1..]].concat();
+    name.split('-').map(capital).collect::<Vec<_>>().concat()
+}
+
+fn names() -> BTreeSet<String> {
+    functions(&template()).iter().map(|(_, properties)| name_of(properties).to_owned()).collect()
+}
+
+#[test]
+fn one_name_serves_everywhere() {
+    let template = template();
+    assert_eq!(folders("functions"), names(), "folders of functions/ against the template");
+    assert_eq!(folders("events"), names(), "folders of events/ against the template");
+    for (logical, properties) in functions(&template) {
+        let name = name_of(&properties);
+        assert_eq!(logical, format!("{}Function", pascal(name)));
+        assert_eq!(properties["FunctionName"]["!Sub"], format!("${{AWS::StackName}}-{name}"));
+        assert_eq!(properties["CodeUri"], format!("target/lambda/{name}"));
+        let logs = format!("{}Logs", pascal(name));
+        assert_eq!(properties["LoggingConfig"]["LogGroup"]["!Ref"], logs);
+        let group = &template["Resources"][&logs]["Properties"];
+        assert_eq!(group["LogGroupName"]["!Sub"], format!("/consigne/${{AWS::StackName}}/{name}"));
+        assert!(group["RetentionInDays"].is_object(), "{logs} keeps its lines for ever");
+        let manifest = std::fs::read_to_string(root().join("functions").join(name).join("Cargo.toml")).unwrap();
+        assert!(manifest.contains(&format!("name = \"{name}\"\n")), "{name}: the package has another name");
+    }
+}
+
+#[test]
+fn functions_stand_in_the_order_of_the_alphabet() {
+    let order: Vec<String> = functions(&template()).into_iter().map(|(logical, _)| logical).collect();
+    let mut sorted = order.clone();
+    sorted.sort();
+    assert_eq!(order, sorted);
+}
+
+#[test]
+fn mains_are_wiring_of_at_most_twenty_lines() {
+    for name in names() {
+        let main = std::fs::read_to_string(root().join("functions").join(&name).join("src/main.rs")).unwrap();
+        assert!(main.lines().count() <= 20, "{name}");
+        assert!(!root().join("functions").join(&name).join("src/wire.rs").exists());
+    }
+}
+
+#[test]
+fn every_function_reads_the_settings_it_is_given_and_no_others() {
+    for (_, properties) in functions(&template()) {
+        let name = name_of(&properties);
+        let variables = properties["Environment"]["Variables"].as_object();
+        let given: BTreeSet<String> = variables.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        assert_eq!(settings_of(name), given, "{name}: settings read against variables set");
+    }
+}
+
+/// Asks the built function which settings it reads.
+fn settings_of(name: &str) -> BTreeSet<String> {
+    let binary = root().join("target/debug").join(name);
+    let output = Command::new(&binary).arg("--settings").output();
+    let output = output.unwrap_or_else(|error| panic!("{}: {error}; `cargo build` makes it", binary.display()));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter_map(|line| line.split('\t').next()).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_fallback_knows_the_routes_of_the_template() {
+    let known: BTreeSet<(String, String)> =
+        fallback::ROUTES.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned())).collect();
+    let routed = routes(&template()).into_iter().map(|(_, method, path)| (method, path)).collect();
+    assert_eq!(known, routed);
+}
+
+/// Rows of the table in functions/README.md, by name.
+fn table() -> BTreeMap<String, Vec<String>> {
+    let text = std::fs::read_to_string(root().join("functions/README.md")).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<String> = row.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect();
+        (cells[0].clone(), cells)
+    })
+    .collect()
+}
+
+fn words(cell: &str) -> BTreeSet<String> {
+    cell.split([' ', ',']).filter(|word| !word.is_empty() && *word != "-").map(str::to_owned).collect()
+}
+
+#[test]
+fn the_table_of_functions_says_what_the_template_does() {
+    let (template, table) = (template(), table());
+    assert_eq!(table.keys().cloned().collect::<BTreeSet<_>>(), names());
+    for (_, properties) in functions(&template) {
+        let (name, row) = (name_of(&properties), &table[name_of(&properties)]);
+        let variables = properties["Environment"]["Variables"].as_object();
+        let given: BTreeSet<String> = variables.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        // The four settings of session tokens go by one word there.
+        let session = ["AUTHORIZED_PARTIES", "CLERK_ISSUER", "CLERK_JWKS_URL", "CLERK_JWT_KEY"];
+        let mut listed = words(&row[3]);
+        if listed.remove("session") {
+            listed.extend(session.map(str::to_owned));
+        }
+        assert_eq!(listed, given, "{name}: env");
+        assert_eq!(words(&row[4]), actions(&properties), "{name}: IAM actions");
+        for (_, method, path) in routes(&template).iter().filter(|(function, _, _)| function == name) {
+            assert!(row[1].contains(&format!("{method} {path}")), "{name}: trigger {method} {path}");
+        }
+    }
+}
+
+/// Collects the actions a function may do, but for those Lambda does on its behalf to read a queue or stream.
+fn actions(properties: &Value) -> BTreeSet<String> {
+    let polling = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+    let streaming =
+        ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"];
+    let mut actions = BTreeSet::new();
+    for policy in properties["Policies"].as_array().into_iter().flatten() {
+        for statement in policy["Statement"].as_array().into_iter().flatten() {
+            let action = &statement["Action"];
+            let many = action.as_array().cloned().unwrap_or_else(|| vec![action.clone()]);
+            actions.extend(many.iter().map(|action| action.as_str().unwrap().to_owned()));
+        }
+    }
+    actions.retain(|action| !polling.contains(&action.as_str()) && !streaming.contains(&action.as_str()));
+    actions
+}
+
+#[test]
+fn no_permission_is_a_bare_star_without_a_reason() {
+    let text = text();
+    let lines: Vec<&str> = text.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        let bare = ["\"*\"", "'*'", ": *", "[*]"].iter().any(|star| line.contains(star)) || line.contains(":*\"");
+        assert!(!bare || lines[at - 1].trim_start().starts_with('#'), "line {}: {line}", at + 1);
+    }
+}
+
+#[test]
+fn every_queue_ends_in_a_dead_letter_queue_and_waits_long_enough() {
+    let template = template();
+    let resources = template["Resources"].as_object().unwrap();
+    let of_type = |kind: &str| -> Vec<(&String, &Value)> {
+        resources.iter().filter(|(_, resource)| resource["Type"] == kind).collect()
+    };
+    for (name, mapping) in of_type("AWS::Lambda::EventSourceMapping") {
+        let mapping = &mapping["Properties"];
+        let function = &resources[mapping["FunctionName"]["!Ref"].as_str().unwrap()]["Properties"];
+        assert_eq!(mapping["FunctionResponseTypes"][0], "ReportBatchItemFailures", "{name}");
+        let source = mapping["EventSourceArn"]["!GetAtt"].as_str().unwrap();
+        let Some(queue) = source.strip_suffix(".Arn").and_then(|queue| resources.get(queue)) else {
+            assert!(
+                mapping["DestinationConfig"]["OnFailure"].is_object(),
+                "{name}: a poisoned record blocks the stream"
+            );
+            continue;
+        };
+        let queue = &queue["Properties"];
+        let timeout = function["Timeout"].as_u64().unwrap_or(10);
+        assert!(
+            queue["VisibilityTimeout"].as_u64() >= Some(6 * timeout),
+            "{name}: visibility below six times {timeout} s"
+        );
+        let dead = queue["RedrivePolicy"]["deadLetterTargetArn"]["!GetAtt"].as_str().unwrap();
+        let dead = dead.strip_suffix(".Arn").unwrap();
+        let watched = of_type("AWS::CloudWatch::Alarm")
+            .into_iter()
+            .any(|(_, alarm)| alarm["Properties"]["Dimensions"][0]["Value"]["!GetAtt"] == format!("{dead}.QueueName"));
+        assert!(watched, "{dead}: nobody is told of dead letters");
+    }
+}
+
+#[test]
+fn what_holds_data_is_kept_when_the_stack_goes() {
+    let template = template();
+    for (name, resource) in template["Resources"].as_object().unwrap() {
+        if ["AWS::DynamoDB::Table", "AWS::S3::Bucket"].contains(&resource["Type"].as_str().unwrap()) {
+            assert_eq!(
+                (&resource["DeletionPolicy"], &resource["UpdateReplacePolicy"]),
+                (&"Retain".into(), &"Retain".into()),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_file_has_outgrown_its_idea() {
+    let mut long = Vec::new();
+    let mut folders = vec![root().join("functions"), root().join("shared"), root().join("infra")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
+                let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+                if lines > 420 {
+                    long.push(format!("{} has {lines} lines", path.display()));
+                }
+            }
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
+}

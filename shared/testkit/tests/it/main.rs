@@ -1,0 +1,11 @@
+//! The one integration-test binary: handlers on fakes, ports against their contract, the house, the deployed stack.
+
+// A test may stop by panicking; that is what it is for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+
+mod crash;
+mod deployed;
+mod handlers;
+mod house;
+mod openapi;
+mod ports;

@@ -1,0 +1,305 @@
+//! Records and ledgers.
+
+use std::time::Duration;
+
+use consigne_core::files::{
+    Arrival, Dimensions, File, Grant, GrantOutcome, Holding, IdempotencyKey, Kind, ObjectKey, Pinned, Removal,
+    SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
+};
+use consigne_core::ports::{
+    ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
+};
+use consigne_core::{Plan, Timestamp, UserId};
+use futures_util::future::join_all;
+
+use super::{file_of, now, on_both, owner};
+
+/// Everything the table can do for files.
+pub trait Files:
+    GrantUpload + GetFile + GetUsage + ListFiles + BeginDelete + ApplyTransition + FindDue + ClearOutbox + Sync
+{
+}
+impl<T> Files for T where
+    T: GrantUpload + GetFile + GetUsage + ListFiles + BeginDelete + ApplyTransition + FindDue + ClearOutbox + Sync
+{
+}
+
+on_both!(
+    consigne_testkit::stack::Stack::table,
+    a_grant_is_read_back_as_it_was_made,
+    the_plan_is_filled_to_the_byte_and_no_further,
+    parallel_grants_never_take_more_than_is_left,
+    the_window_admits_its_allowance_and_opens_anew,
+    an_idempotency_key_stands_for_one_request_of_one_user,
+    a_step_is_applied_once_with_ledger_and_event,
+    every_field_of_a_record_survives,
+    of_ten_deletions_one_succeeds,
+    a_deletion_wants_the_exact_key,
+    lists_go_newest_first_page_by_page,
+    lists_show_one_status_and_kind,
+    what_is_due_is_found_until_it_is_done,
+);
+
+fn grant(file: &File, plan: Plan, now: Timestamp) -> Grant {
+    Grant { file: file.clone(), plan, idempotency: None, now }
+}
+
+async fn granted(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
+    let file = file_of(owner, name, size, now);
+    assert_eq!(files.grant_upload(&grant(&file, Plan::Enterprise, now)).await.unwrap(), GrantOutcome::Granted);
+    file
+}
+
+fn arrival(size: u64) -> Arrival {
+    let pinned = Pinned { version: "v1".to_owned(), etag: "e1".to_owned(), sequencer: "05".to_owned() };
+    Arrival { pinned, size, dimensions: Some(Dimensions { width: 3, height: 4 }) }
+}
+
+async fn kept(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
+    let step = granted(files, owner, name, size, now).await.settle(arrival(size), now);
+    assert!(files.apply_transition(&step).await.unwrap());
+    step.file
+}
+
+/// Asks an index until it has caught up with the table, which it may be late by a moment.
+async fn eventually<T>(mut ask: impl AsyncFnMut() -> T, good: impl Fn(&T) -> bool) -> T {
+    for _ in 0..50 {
+        let answer = ask().await;
+        if good(&answer) {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ask().await
+}
+
+async fn a_grant_is_read_back_as_it_was_made(files: &impl Files) {
+    let (owner, now) = (owner(), now());
+    let file = granted(files, &owner, "a.png", 10, now).await;
+    assert_eq!(files.get_file(&owner, file.id()).await.unwrap(), Some(file.clone()));
+    assert_eq!(files.get_file(&super::owner(), file.id()).await.unwrap(), None);
+    let usage = files.get_usage(&owner).await.unwrap();
+    assert_eq!((usage.committed, usage.reserved, usage.files(None)), (10, 10, 0));
+    assert_eq!(usage.window.map(|window| (window.started, window.writes)), Some((now, 1)));
+}
+
+async fn the_plan_is_filled_to_the_byte_and_no_further(files: &impl Files) {
+    let (owner, now) = (owner(), now());
+    let limit = Plan::Free.allowances().storage;
+    let almost = file_of(&owner, "a.png", limit - 10, now);
+    assert_eq!(files.grant_upload(&grant(&almost, Plan::Free, now)).await.unwrap(), GrantOutcome::Granted);
+    let eleven = file_of(&owner, "b.png", 11, now);
+    let refused = files.grant_upload(&grant(&eleven, Plan::Free, now)).await.unwrap();
+    assert_eq!(refused, GrantOutcome::OverQuota { committed: limit - 10 });
+    assert_eq!(files.get_file(&owner, eleven.id()).await.unwrap(), None);
+    let ten = file_of(&owner, "c.png", 10, now);
+    assert_eq!(files.grant_upload(&grant(&ten, Plan::Free, now)).await.unwrap(), GrantOutcome::Granted);
+    // A larger plan has room at once; a smaller one than what is held has none.
+    let one = file_of(&owner, "d.png", 1, now);
+    assert_eq!(files.grant_upload(&grant(&one, Plan::Basic, now)).await.unwrap(), GrantOutcome::Granted);
+    let again = file_of(&owner, "e.png", 1, now);
+    let refused = files.grant_upload(&grant(&again, Plan::Free, now)).await.unwrap();
+    assert_eq!(refused, GrantOutcome::OverQuota { committed: limit + 1 });
+}
+
+async fn parallel_grants_never_take_more_than_is_left(files: &impl Files) {
+    let (owner, now) = (owner(), now());
+    let limit = Plan::Pro.allowances().storage;
+    granted(files, &owner, "most.png", limit - 100, now).await;
+    let tries: Vec<Grant> =
+        (0..40).map(|n| grant(&file_of(&owner, &format!("{n}.png"), 10, now), Plan::Pro, now)).collect();
+    let outcomes = join_all(tries.iter().map(|one| files.grant_upload(one))).await;
+    let granted = outcomes.iter().filter(|outcome| matches!(outcome, Ok(GrantOutcome::Granted))).count();
+    assert_eq!(granted, 10, "{outcomes:?}");
+    assert_eq!(files.get_usage(&owner).await.unwrap().committed, limit);
+}
+
+async fn the_window_admits_its_allowance_and_opens_anew(files: &impl Files) {
+    let (owner, start) = (owner(), now());
+    for n in 0..60_u64 {
+        let at = start.plus(Duration::from_millis(n * 900));
+        let file = file_of(&owner, "a.png", 1, at);
+        assert_eq!(files.grant_upload(&grant(&file, Plan::Free, at)).await.unwrap(), GrantOutcome::Granted, "{n}");
+    }
+    let late = start.plus(Duration::from_millis(59_999));
+    let refused = files.grant_upload(&grant(&file_of(&owner, "a.png", 1, late), Plan::Free, late)).await.unwrap();
+    assert!(matches!(refused, GrantOutcome::OverRate(window) if window.started == start && window.writes == 60));
+    assert_eq!(files.get_usage(&owner).await.unwrap().committed, 60);
+    let anew = start.plus(Duration::from_mins(1));
+    let admitted = files.grant_upload(&grant(&file_of(&owner, "a.png", 1, anew), Plan::Free, anew)).await.unwrap();
+    assert_eq!(admitted, GrantOutcome::Granted);
+    let window = files.get_usage(&owner).await.unwrap().window.unwrap();
+    assert_eq!((window.started, window.writes), (anew, 1));
+}
+
+async fn an_idempotency_key_stands_for_one_request_of_one_user(files: &impl Files) {
+    let (ann, bob, now) = (owner(), owner(), now());
+    let with_key = |owner: &UserId, fingerprint: &str, at| Grant {
+        file: file_of(owner, "a.png", 10, at),
+        plan: Plan::Free,
+        idempotency: Some(IdempotencyKey { key: "order 17".to_owned(), fingerprint: fingerprint.to_owned() }),
+        now: at,
+    };
+    let first = with_key(&ann, "f1", now);
+    assert_eq!(files.grant_upload(&first).await.unwrap(), GrantOutcome::Granted);
+    let again = files.grant_upload(&with_key(&ann, "f1", now)).await.unwrap();
+    assert_eq!(again, GrantOutcome::Replayed(Box::new(first.file.clone())));
+    assert_eq!(files.grant_upload(&with_key(&ann, "f2", now)).await.unwrap(), GrantOutcome::Mismatch);
+    assert_eq!(files.grant_upload(&with_key(&bob, "f2", now)).await.unwrap(), GrantOutcome::Granted);
+    assert_eq!(files.get_usage(&ann).await.unwrap().committed, 10);
+    // A day later the key is free, whether or not the table has forgotten it.
+    let later = now.plus(Duration::from_secs(24 * 60 * 60 + 1));
+    assert_eq!(files.grant_upload(&with_key(&ann, "f3", later)).await.unwrap(), GrantOutcome::Granted);
+}
+
+async fn a_step_is_applied_once_with_ledger_and_event(files: &impl Files) {
+    let (owner, now) = (owner(), now());
+    let file = granted(files, &owner, "a.png", 10, now).await;
+    let settle = file.settle(arrival(9), now);
+    assert!(files.apply_transition(&settle).await.unwrap());
+    assert!(!files.apply_transition(&settle).await.unwrap());
+    assert!(!files.apply_transition(&file.reject("no", now)).await.unwrap());
+    let usage = files.get_usage(&owner).await.unwrap();
+    assert_eq!(
+        (usage.committed, usage.reserved, usage.of(Kind::Image).files, usage.of(Kind::Image).bytes),
+        (9, 0, 1, 9)
+    );
+    assert!(files.apply_transition(&settle.file.remove(Removal::Deleted, now)).await.unwrap());
+    let usage = files.get_usage(&owner).await.unwrap();
+    assert_eq!((usage.committed, usage.reserved, usage.files(None), usage.bytes()), (0, 0, 0, 0));
+}
+
+async fn every_field_of_a_record_survives(files: &impl Files) {
+    let (owner, now) = (owner(), now());
+    let mut file = granted(files, &owner, "Été 👩\u{200D}🚀 \"q\".png", 10, now).await;
+    file.sha256 = Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned());
+    let mut step = file.settle(arrival(10), now);
+    step.file.rejected_reason = Some("declared image/png, found text".to_owned());
+    for (status, holding) in [
+        (Status::Processing, Holding::Reserved),
+        (Status::Ready, Holding::Kept),
+        (Status::Infected, Holding::Kept),
+        (Status::Rejected, Holding::Nothing),
+        (Status::Deleting, Holding::Kept),
+        (Status::Deleted, Holding::Nothing),
+    ] {
+        (step.file.status, step.file.holding) = (status, holding);
+        assert!(files.apply_transition(&step).await.unwrap());
+        assert_eq!(files.get_file(&owner, file.id()).await.unwrap().as_ref(), Some(&step.file));
+        step.seen = step.file.revision;
+        step.file.revision += 1;
+    }
+}
+
+async fn of_ten_deletions_one_succeeds(files: &impl Files) {
+    let (owner, now) = (owner(), now());
+    let file = kept(files, &owner, "a.png", 10, now).await;
+    let later = now.plus(Duration::from_secs(1));
+    let outcomes = join_all((0..10).map(|_| files.begin_delete(&file.key, later))).await;
+    let before: Vec<File> = outcomes.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(before, std::slice::from_ref(&file));
+    let marked = files.get_file(&owner, file.id()).await.unwrap().unwrap();
+    assert_eq!(marked, file.deleting(later));
+    assert!(files.apply_transition(&marked.remove(Removal::Deleted, later)).await.unwrap());
+    assert_eq!(files.begin_delete(&file.key, later).await.unwrap(), None);
+}
+
+async fn a_deletion_wants_the_exact_key(files: &impl Files) {
+    let (owner, now) = (owner(), now());
+    let file = kept(files, &owner, "a.png", 10, now).await;
+    for other in [
+        file.key.as_str().replace("-a.png", "-b.png"),
+        file.key.as_str().replace("/images/", "/videos/"),
+        file.key.as_str().replace(owner.as_str(), super::owner().as_str()),
+    ] {
+        let key = ObjectKey::parse(&other).unwrap();
+        assert_eq!(files.begin_delete(&key, now).await.unwrap(), None, "{other}");
+    }
+    assert_eq!(files.get_file(&owner, file.id()).await.unwrap(), Some(file));
+}
+
+const READY: Filter = Filter { status: Status::Ready, kind: None };
+
+async fn lists_go_newest_first_page_by_page(files: &impl Files) {
+    let (owner, start) = (owner(), now());
+    let mut made = Vec::new();
+    for n in 0..7_u64 {
+        // Two of the same moment among them: the id decides.
+        let at = start.plus(Duration::from_millis(n / 2 * 1000));
+        made.push(kept(files, &owner, &format!("{n}.png"), 1, at).await);
+    }
+    made.sort_by_key(|file| std::cmp::Reverse((file.changed_at, file.id())));
+    let whole =
+        eventually(async || files.list_files(&owner, READY, 10, None).await.unwrap(), |page| page.files.len() == 7);
+    let whole = whole.await;
+    assert_eq!((&whole.files, &whole.next), (&made, &None));
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = files.list_files(&owner, READY, 3, after.as_ref()).await.unwrap();
+        assert!(page.files.len() <= 3);
+        seen.extend(page.files);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, made);
+    // A page that ends exactly where the list ends has no next one.
+    assert_eq!(files.list_files(&owner, READY, 7, None).await.unwrap().next, None);
+    assert_eq!(files.list_files(&super::owner(), READY, 7, None).await.unwrap().files, []);
+}
+
+async fn lists_show_one_status_and_kind(files: &impl Files) {
+    let (owner, now) = (owner(), now());
+    let image = kept(files, &owner, "a.png", 1, now).await;
+    let text = kept(files, &owner, "b.md", 1, now.plus(Duration::from_secs(1))).await;
+    let waiting = granted(files, &owner, "c.png", 1, now.plus(Duration::from_secs(2))).await;
+    let waiting_text = granted(files, &owner, "d.md", 1, now.plus(Duration::from_secs(3))).await;
+    let names = async |status, kind| {
+        let page = files.list_files(&owner, Filter { status, kind }, 10, None).await.unwrap();
+        page.files.iter().map(File::id).collect::<Vec<_>>()
+    };
+    let shown = async |status, kind, wanted: &[&File]| {
+        let wanted: Vec<_> = wanted.iter().map(|file| file.id()).collect();
+        let found = eventually(async || names(status, kind).await, |found| *found == wanted).await;
+        assert_eq!(found, wanted, "{status:?} {kind:?}");
+        assert_eq!(files.count_files(&owner, Filter { status, kind }).await.unwrap(), wanted.len() as u64);
+    };
+    shown(Status::Ready, None, &[&text, &image]).await;
+    shown(Status::Ready, Some(Kind::Image), &[&image]).await;
+    shown(Status::Ready, Some(Kind::Blog), &[&text]).await;
+    shown(Status::Ready, Some(Kind::Video), &[]).await;
+    shown(Status::Pending, None, &[&waiting_text, &waiting]).await;
+    shown(Status::Pending, Some(Kind::Image), &[&waiting]).await;
+    files.begin_delete(&image.key, now).await.unwrap();
+    shown(Status::Ready, None, &[&text]).await;
+    shown(Status::Ready, Some(Kind::Image), &[]).await;
+}
+
+async fn what_is_due_is_found_until_it_is_done(files: &impl Files) {
+    // Long ago, so that the thousand things other tests leave lying cannot crowd it out.
+    let (owner, start) = (owner(), now().minus(Duration::from_hours(10_000)));
+    let file = granted(files, &owner, "a.png", 10, start).await;
+    let due_at = start.plus(UPLOAD_GRANT_VALID).plus(SWEEP_MARGIN);
+    let mine = async |at| {
+        let due = files.find_due(at, 100).await.unwrap();
+        let mine = due.into_iter().filter_map(|due| match due {
+            Due::File(file) if *file.owner() == owner => Some(file.id().to_string()),
+            Due::Event(entry) if entry.detail.contains(owner.as_str()) => Some(entry.kind),
+            _ => None,
+        });
+        mine.collect::<Vec<_>>()
+    };
+    assert_eq!(mine(due_at.minus(Duration::from_millis(1))).await, Vec::<String>::new());
+    let found = eventually(async || mine(due_at).await, |found| !found.is_empty()).await;
+    assert_eq!(found, [file.id().to_string()]);
+    let step = file.remove(Removal::Expired, start);
+    assert!(files.apply_transition(&step).await.unwrap());
+    let found = eventually(async || mine(due_at).await, |found| *found == ["file.deleted"]).await;
+    // On the deployed stack the stream may have carried the event already.
+    assert!(found.is_empty() || found == ["file.deleted"], "{found:?}");
+    files.clear_outbox(step.event.id).await.unwrap();
+    files.clear_outbox(step.event.id).await.unwrap();
+    let found = eventually(async || mine(due_at).await, Vec::is_empty).await;
+    assert_eq!(found, Vec::<String>::new());
+}

@@ -1,0 +1,40 @@
+//! What every adapter owes its port, asked of the fake and of the real one alike.
+
+mod files;
+mod objects;
+
+use consigne_core::files::{File, GrantRequest, UPLOAD_GRANT_VALID};
+use consigne_core::{Plan, Timestamp, UserId};
+use consigne_runtime::clock;
+use consigne_testkit::stack::fresh_user;
+
+/// Makes up an owner nobody has used.
+fn owner() -> UserId {
+    UserId::parse(&fresh_user()).unwrap()
+}
+
+/// Makes a pending file as a grant would.
+fn file_of(owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
+    let content_type = if name.contains(".md") { "text/markdown" } else { "image/png" };
+    let request = GrantRequest::parse(name, content_type, 1, None, None).unwrap();
+    let file = request.admit(owner, Plan::Enterprise, UPLOAD_GRANT_VALID, now).unwrap();
+    // The limit of one file is not the table's business; here a single one may fill a plan.
+    File { size, ..file }
+}
+
+fn now() -> Timestamp {
+    clock::now()
+}
+
+/// Runs a suite on the fake and on the real adapter of the deployed stack.
+macro_rules! on_both {
+    ($real:expr, $($suite:ident),* $(,)?) => {
+        mod on_the_fake {
+            $(#[tokio::test] async fn $suite() { super::$suite(&consigne_testkit::fakes::World::default()).await; })*
+        }
+        mod on_the_real_one {
+            $(#[tokio::test] async fn $suite() { super::$suite(&$real(&consigne_testkit::stack::Stack::find())).await; })*
+        }
+    };
+}
+pub(crate) use on_both;

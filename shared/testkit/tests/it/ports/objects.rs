@@ -1,0 +1,119 @@
+//! Objects.
+
+use consigne_core::ports::{Probe, ReadHead, RemoveVersion};
+use consigne_storage::Bucket;
+use consigne_testkit::fakes::World;
+use consigne_testkit::stack::Stack;
+
+use super::{on_both, owner};
+
+/// A bucket a test can fill.
+struct Filled<T> {
+    bucket: T,
+    client: Option<(aws_sdk_s3::Client, String)>,
+}
+
+/// Everything the bucket can do, and a way to fill it.
+trait Objects: ReadHead + RemoveVersion + Probe {
+    async fn put(&self, key: &str, bytes: &[u8]) -> String;
+}
+
+impl Objects for World {
+    async fn put(&self, key: &str, bytes: &[u8]) -> String {
+        let version = format!("v{}", self.state().objects.get(key).map_or(1, |versions| versions.len() + 1));
+        self.put_object(key, &version, bytes.to_vec());
+        version
+    }
+}
+
+impl ReadHead for Filled<Bucket> {
+    async fn read_head(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        length: u64,
+    ) -> Result<Option<consigne_core::ports::ObjectHead>, consigne_core::Fault> {
+        self.bucket.read_head(key, version, length).await
+    }
+}
+
+impl RemoveVersion for Filled<Bucket> {
+    async fn remove_version(&self, key: &str, version: &str) -> Result<(), consigne_core::Fault> {
+        self.bucket.remove_version(key, version).await
+    }
+}
+
+impl Probe for Filled<Bucket> {
+    async fn probe(&self) -> Result<(), consigne_core::Fault> {
+        self.bucket.probe().await
+    }
+}
+
+impl Objects for Filled<Bucket> {
+    async fn put(&self, key: &str, bytes: &[u8]) -> String {
+        let (client, name) = self.client.as_ref().unwrap();
+        let put = client.put_object().bucket(name).key(key).body(bytes.to_vec().into()).send().await.unwrap();
+        put.version_id.unwrap()
+    }
+}
+
+fn filled(stack: &Stack) -> Filled<Bucket> {
+    let config = stack.aws().config;
+    let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+    let client = (aws_sdk_s3::Client::from_conf(config), stack.name("BUCKET_NAME").to_owned());
+    Filled { bucket: stack.bucket(), client: Some(client) }
+}
+
+on_both!(
+    super::filled,
+    the_start_of_a_version_is_read_with_the_size_of_the_whole,
+    what_is_not_there_is_not_an_error,
+    a_removed_version_is_gone_and_the_others_stay,
+    an_empty_object_has_a_head_too,
+    the_bucket_answers_a_probe,
+);
+
+fn key() -> String {
+    format!("tests/{}/a b+é.png", owner())
+}
+
+async fn the_start_of_a_version_is_read_with_the_size_of_the_whole(objects: &impl Objects) {
+    let key = key();
+    let first = objects.put(&key, b"first version").await;
+    let second = objects.put(&key, b"second").await;
+    let head = objects.read_head(&key, Some(&first), 5).await.unwrap().unwrap();
+    assert_eq!((head.version.as_str(), head.size, head.bytes.as_slice()), (first.as_str(), 13, b"first".as_slice()));
+    assert!(!head.etag.is_empty() && !head.etag.contains('"'));
+    let head = objects.read_head(&key, None, 100).await.unwrap().unwrap();
+    assert_eq!((head.version.as_str(), head.size, head.bytes.as_slice()), (second.as_str(), 6, b"second".as_slice()));
+}
+
+async fn what_is_not_there_is_not_an_error(objects: &impl Objects) {
+    let key = key();
+    assert_eq!(objects.read_head(&key, None, 10).await.unwrap(), None);
+    let version = objects.put(&key, b"x").await;
+    objects.remove_version(&key, &version).await.unwrap();
+    objects.remove_version(&key, &version).await.unwrap();
+    assert_eq!(objects.read_head(&key, Some(&version), 10).await.unwrap(), None);
+    assert_eq!(objects.read_head(&key, None, 10).await.unwrap(), None);
+}
+
+async fn a_removed_version_is_gone_and_the_others_stay(objects: &impl Objects) {
+    let key = key();
+    let first = objects.put(&key, b"1").await;
+    let second = objects.put(&key, b"2").await;
+    objects.remove_version(&key, &second).await.unwrap();
+    assert_eq!(objects.read_head(&key, None, 1).await.unwrap().unwrap().version, first);
+    assert_eq!(objects.read_head(&key, Some(&second), 1).await.unwrap(), None);
+}
+
+async fn an_empty_object_has_a_head_too(objects: &impl Objects) {
+    let key = key();
+    let version = objects.put(&key, b"").await;
+    let head = objects.read_head(&key, Some(&version), 10).await.unwrap().unwrap();
+    assert_eq!((head.version, head.size, head.bytes), (version, 0, Vec::new()));
+}
+
+async fn the_bucket_answers_a_probe(objects: &impl Objects) {
+    objects.probe().await.unwrap();
+}
