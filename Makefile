@@ -25,6 +25,7 @@ check: $(VENV)/check $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	$(TOOLS)/bin/cargo-machete functions shared infra
+	cargo fetch --locked --quiet
 	$(TOOLS)/bin/cargo-deny --offline check --hide-inclusion-graph bans licenses sources
 	$(VENV)/bin/ruff check --quiet infra
 	$(VENV)/bin/ruff format --quiet --check infra
