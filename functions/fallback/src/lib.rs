@@ -41,25 +41,3 @@ fn matches(pattern: &str, path: &str) -> bool {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_methods_of_a_path_are_those_of_the_template() {
-        assert_eq!(methods("/api/files/list"), ["GET"]);
-        assert_eq!(methods("/api/secure/files/download/a/b.png"), ["GET"]);
-        for unknown in ["", "/", "/api", "/api/files/list/", "/api/secure/files/download/", "/api/nothing"] {
-            assert!(methods(unknown).is_empty(), "{unknown:?}");
-        }
-    }
-
-    #[test]
-    fn patterns_match_whole_segments() {
-        assert!(matches("/a/{id}/c", "/a/b/c"));
-        assert!(!matches("/a/{id}/c", "/a//c"));
-        assert!(!matches("/a/{id}", "/a/b/c"));
-        assert!(matches("/a/{rest+}", "/a/b/c"));
-    }
-}

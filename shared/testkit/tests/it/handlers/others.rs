@@ -156,3 +156,19 @@ async fn without_a_credential_every_user_route_is_401_with_a_challenge() {
         assert_eq!(answer["body"]["error"]["code"], "UNAUTHENTICATED");
     }
 }
+
+#[tokio::test]
+async fn a_path_is_known_by_whole_segments() {
+    let methods = async |path: &str| {
+        let mut event = payload::event("fallback", "wrong-method", "");
+        event["rawPath"] = path.into();
+        event["requestContext"]["http"]["method"] = "PATCH".into();
+        let answer = functions::call(&World::default(), "fallback", event).await;
+        answer["headers"]["allow"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(methods("/api/files/list").await, "GET");
+    assert_eq!(methods("/api/secure/files/download/a/b.png").await, "GET");
+    for unknown in ["", "/", "/api", "/api/files/list/", "/api/secure/files/download/", "/api/nothing"] {
+        assert_eq!(methods(unknown).await, "", "{unknown:?}");
+    }
+}
