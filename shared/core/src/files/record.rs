@@ -7,6 +7,10 @@ use crate::{Code, Fault, FileId, Timestamp, UserId};
 
 /// How long after its time an open grant or an unfinished deletion is left to the normal way, before `sweep` ends it.
 pub const SWEEP_MARGIN: Duration = Duration::from_mins(5);
+/// The slowest upload that is waited for, in bytes a second.
+///
+/// A grant need only be valid when its upload begins; 5 GiB begun in its last second arrive up to six hours later.
+const SLOWEST_UPLOAD: u64 = 250_000;
 /// How long the record of a deleted file stays.
 const TOMBSTONE_KEPT: Duration = Duration::from_hours(720);
 
@@ -182,7 +186,7 @@ impl File {
     /// Gives when `sweep` should look at the record, if nothing happens to it before.
     pub fn due_at(&self) -> Option<Timestamp> {
         match self.status {
-            Status::Pending => Some(self.grant_expires_at.plus(SWEEP_MARGIN)),
+            Status::Pending => Some(self.grant_expires_at.plus(upload_margin(self.size))),
             Status::Deleting => Some(self.changed_at.plus(SWEEP_MARGIN)),
             _ => None,
         }
@@ -198,5 +202,50 @@ impl File {
     /// Says how a browser should treat the file; what could run a script is never shown in place.
     pub fn disposition(&self) -> Disposition {
         if self.media.script_capable { Disposition::Attachment } else { Disposition::Inline }
+    }
+}
+
+/// Gives how long after its grant's end an upload of so many bytes may still be under way.
+fn upload_margin(size: u64) -> Duration {
+    Duration::from_secs(size.div_ceil(SLOWEST_UPLOAD)).max(SWEEP_MARGIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_upload_is_waited_for_longer() {
+        for (size, margin) in [
+            (1, SWEEP_MARGIN),
+            (75_000_000, SWEEP_MARGIN),
+            (75_000_001, Duration::from_secs(301)),
+            (5 << 30, Duration::from_secs(21_475)),
+        ] {
+            assert_eq!(upload_margin(size), margin, "{size} bytes");
+        }
+    }
+
+    #[test]
+    fn an_open_grant_is_due_once_its_upload_can_no_longer_be_under_way() {
+        let now = Timestamp::from_secs(1_000);
+        let file = File {
+            key: ObjectKey::parse("user_ann1/videos/01M7YREWKH7VM7Z3Z2KWSH2FTR-film.mp4").unwrap(),
+            name: FileName::parse("film.mp4").unwrap(),
+            media: MediaType::from_name("video/mp4").unwrap(),
+            size: 5 << 30,
+            holding: Holding::Reserved,
+            sha256: None,
+            status: Status::Pending,
+            granted_at: now,
+            grant_expires_at: now.plus(Duration::from_mins(15)),
+            changed_at: now,
+            pinned: None,
+            dimensions: None,
+            rejected_reason: None,
+            revision: 1,
+        };
+        assert_eq!(file.due_at(), Some(now.plus(Duration::from_secs(15 * 60 + 21_475))));
+        assert_eq!(file.deleting(now).due_at(), Some(now.plus(SWEEP_MARGIN)));
     }
 }
