@@ -27,9 +27,8 @@ pub enum Finding {
 
 /// Judges the first [`HEAD_BYTES`] of an upload against its declared type.
 pub fn inspect(head: &[u8], declared: &MediaType) -> Finding {
-    let found = infer::get(head).map(|kind| kind.mime_type());
     match declared.shape {
-        Shape::Magic => match found {
+        Shape::Magic => match detect(head) {
             Some(found) if found == declared.name || declared.also_known_as.contains(&found) => {
                 Finding::Genuine(measure(head))
             }
@@ -37,14 +36,40 @@ pub fn inspect(head: &[u8], declared: &MediaType) -> Finding {
             None if is_text(head) => Finding::Impostor("text"),
             None => Finding::Impostor("unknown bytes"),
         },
-        // Text has no magic number of its own; what has one is no text, save the marked-up kinds a detector names too.
-        Shape::Text | Shape::Svg => match found {
-            Some(found) if !found.starts_with("text/") => Finding::Impostor(found),
-            _ if !is_text(head) => Finding::Impostor("unknown bytes"),
-            _ if declared.shape == Shape::Svg && !holds_svg(head) => Finding::Impostor("text without an svg element"),
-            _ => Finding::Genuine(None),
+        Shape::Text | Shape::Svg => match foreign_to_text(head) {
+            Some(found) => Finding::Impostor(found),
+            None if declared.shape == Shape::Svg && !holds_svg(head) => {
+                Finding::Impostor("text without an svg element")
+            }
+            None => Finding::Genuine(None),
         },
     }
+}
+
+/// Names the format of the bytes by their magic number.
+fn detect(head: &[u8]) -> Option<&'static str> {
+    infer::get(head).map(|kind| kind.mime_type()).or_else(|| is_further_mp4(head).then_some("video/mp4"))
+}
+
+/// Says whether the bytes open an MPEG-4 file of a brand the detector does not know: later editions of the base format
+/// (`iso7`, `iso8`, ...) and what telephones record (`3gp4`, `3gp5`, ...). Source: ISO/IEC 14496-12; <https://mp4ra.org>.
+fn is_further_mp4(head: &[u8]) -> bool {
+    head.get(4..8) == Some(b"ftyp") && head.get(8..11).is_some_and(|brand| [b"iso", b"3gp"].iter().any(|b| *b == brand))
+}
+
+/// Formats that may be text through and through, by how they begin.
+const WRITTEN_IN_TEXT: [(&[u8], &str); 3] =
+    [(b"%PDF-", "application/pdf"), (b"{\\rtf", "text/rtf"), (b"%!PS-", "application/postscript")];
+
+/// Names what the bytes are instead of plain text; `None` when they are text.
+///
+/// Text has no magic number of its own, and may begin with another's: a poem with "BM", minutes with "MZ". So the detector
+/// is only asked to name what is no text, and text is refused for the few formats that are written in it.
+fn foreign_to_text(head: &[u8]) -> Option<&'static str> {
+    if !is_text(head) {
+        return Some(detect(head).filter(|found| !found.starts_with("text/")).unwrap_or("unknown bytes"));
+    }
+    WRITTEN_IN_TEXT.into_iter().find(|(start, _)| head.starts_with(start)).map(|(_, name)| name)
 }
 
 /// Measures an image by its header; `None` for what is no image, or hides its size behind more than [`HEAD_BYTES`].
@@ -113,5 +138,46 @@ mod tests {
         let text = "aé".as_bytes();
         assert_eq!(judge(&text[..2], "text/plain"), Finding::Genuine(None));
         assert_eq!(judge(b"a\xc3b", "text/plain"), Finding::Impostor("unknown bytes"));
+    }
+    #[test]
+    fn a_text_may_begin_with_the_magic_number_of_something_else() {
+        for text in [
+            "BM, said the bookmaker",
+            "MZ met us at the station",
+            "ID3 tags, explained",
+            "# On PDF\n\nEvery file begins with %PDF-1.7.",
+            "GIF89a is a format",
+            "#!/bin/sh\necho hello\n",
+            "\u{FEFF}<!DOCTYPE html><p>",
+            "-----BEGIN CERTIFICATE-----",
+            "{\\rt is no command",
+            "%PDF is an abbreviation",
+        ] {
+            for declared in ["text/markdown", "text/plain", "text/html"] {
+                assert_eq!(judge(text.as_bytes(), declared), Finding::Genuine(None), "{text:?} as {declared}");
+            }
+        }
+        for (text, found) in [
+            ("%PDF-1.4\n1 0 obj\n", "application/pdf"),
+            ("{\\rtf1\\ansi hello}", "text/rtf"),
+            ("%!PS-Adobe-3.0\n", "application/postscript"),
+        ] {
+            assert_eq!(judge(text.as_bytes(), "text/plain"), Finding::Impostor(found));
+            assert_eq!(judge(text.as_bytes(), "image/svg+xml"), Finding::Impostor(found));
+        }
+        let svg = b"BM <svg xmlns=\"http://www.w3.org/2000/svg\"></svg>";
+        assert_eq!(judge(svg, "image/svg+xml"), Finding::Genuine(None));
+    }
+
+    #[test]
+    fn mpeg_4_is_known_by_every_brand_in_use() {
+        for brand in [b"isom", b"iso2", b"iso6", b"iso7", b"iso8", b"iso9", b"isoa", b"mp42", b"3gp4", b"3gp5", b"3gp6"]
+        {
+            let head = [b"\0\0\0\x18ftyp", &brand[..], b"\0\0\0\0mp42isom"].concat();
+            assert_eq!(judge(&head, "video/mp4"), Finding::Genuine(None), "{}", brand.escape_ascii());
+        }
+        assert_eq!(judge(b"\0\0\0\x18ftypzzzz\0\0\0\0", "video/mp4"), Finding::Impostor("unknown bytes"));
+        assert_eq!(judge(b"\0\0\0\x18ftypiso8\0\0\0\0", "image/png"), Finding::Impostor("video/mp4"));
+        assert_eq!(judge(b"\0\0\0\x18ftyp", "video/mp4"), Finding::Impostor("unknown bytes"));
     }
 }
