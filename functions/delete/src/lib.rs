@@ -64,9 +64,9 @@ where
     let text = if secure { request.path_after(SECURE_PREFIX).to_owned() } else { asked(request)? };
 
     let key = ObjectKey::parse_for(&user.id, &text).ok_or_else(|| Fault::not_found("File"))?;
-    let before = deps.files.begin_delete(&key, request.now).await?.ok_or_else(|| Fault::not_found("File"))?;
+    let marked = deps.files.begin_delete(&key, request.now).await?.ok_or_else(|| Fault::not_found("File"))?;
     // From here on the file is deleted, whatever else goes wrong.
-    if let Err(fault) = remove(deps, &before, request.now).await {
+    if let Err(fault) = remove(deps, &marked, request.now).await {
         request.notes.field("removal.left_to_sweep", fault.chain());
     }
     request.notes.field("file.id", key.file());
@@ -83,17 +83,16 @@ fn asked(request: &Request) -> Result<String, Fault> {
 }
 
 /// Removes the file's version, or ends its record at once when nothing has arrived.
-async fn remove<F, O>(deps: &Deps<F, O>, before: &File, now: Timestamp) -> Result<(), Fault>
+async fn remove<F, O>(deps: &Deps<F, O>, marked: &File, now: Timestamp) -> Result<(), Fault>
 where
     F: ApplyTransition,
     O: RemoveVersion,
 {
-    if let Some(pinned) = &before.pinned {
-        deps.objects.remove_version(before.key.as_str(), &pinned.version).await
+    if let Some(pinned) = &marked.pinned {
+        deps.objects.remove_version(marked.key.as_str(), &pinned.version).await
     } else {
-        let step = before.deleting(now).remove(Removal::Deleted, now);
         // When the record has moved meanwhile, someone else has ended it.
-        deps.files.apply_transition(&step).await.map(drop)
+        deps.files.apply_transition(&marked.remove(Removal::Deleted, now)).await.map(drop)
     }
 }
 

@@ -70,7 +70,9 @@ pub trait ListFiles {
 
 /// Marks a user's file as deleting. `dynamodb:UpdateItem`.
 pub trait BeginDelete {
-    /// Marks the file and gives the record as it was before; `None` when the owner has no such visible file.
+    /// Marks the file and gives the record as marked; `None` when the owner has no such visible file.
+    ///
+    /// Of several who ask at once, one gets it, and gets it also when an answer was lost on the way.
     fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> impl Doing<Option<File>>;
 }
 

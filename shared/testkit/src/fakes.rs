@@ -234,9 +234,8 @@ impl BeginDelete for World {
             if file.key != *key || !file.status.is_visible() {
                 return None;
             }
-            let before = file.clone();
-            *file = before.deleting(now);
-            Some(before)
+            *file = file.deleting(now);
+            Some(file.clone())
         })
     }
 }

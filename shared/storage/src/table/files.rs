@@ -2,13 +2,14 @@
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use consigne_core::files::{File, ObjectKey, SWEEP_MARGIN, Status, Transition, Usage};
 use consigne_core::ports::{ApplyTransition, BeginDelete, GetFile, GetUsage};
-use consigne_core::{Fault, FileId, Timestamp, UserId};
+use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
 
-use super::item::{number, text, user_pk};
-use super::transact::Outcome;
+use super::item::{Reader, number, text, user_pk};
+use super::transact::{Outcome, Patience};
 use super::{Table, due, file_item, outbox, usage_item};
 
 impl GetFile for Table {
@@ -43,37 +44,28 @@ impl GetUsage for Table {
     }
 }
 
+/// Attribute that tells which call has marked a file deleted; gone when the record is next written.
+const MARK: &str = "deletion_mark";
+
 impl BeginDelete for Table {
     async fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<File>, Fault> {
-        let file = key.file();
-        let marked = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .key("pk", text(user_pk(key.owner())))
-            .key("sk", text(file_item::file_sk(file)))
-            .update_expression(
-                "SET #status = :deleting, changed_at = :now, due_shard = :shard, due_at = :due \
-                 ADD revision :one REMOVE gsi1pk, gsi1sk, gsi2pk, gsi2sk",
-            )
-            .condition_expression("s3_key = :key AND NOT #status IN (:deleting, :deleted)")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":key", text(key.as_str()))
-            .expression_attribute_values(":deleting", text(Status::Deleting.name()))
-            .expression_attribute_values(":deleted", text(Status::Deleted.name()))
-            .expression_attribute_values(":now", number(now.as_millis()))
-            .expression_attribute_values(":shard", text(due::shard(&file.to_string())))
-            .expression_attribute_values(":due", number(now.plus(SWEEP_MARGIN).as_millis()))
-            .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::AllOld)
-            .send()
-            .await;
-        match marked {
-            Ok(marked) => marked.attributes().map(file_item::read).transpose(),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
-                _ => Err(Fault::unavailable(error)),
-            },
+        // The SDK sends an update again whose answer was lost; the second then fails on what the first has done.
+        let mark = EventId::mint(now).to_string();
+        let mut patience = Patience::default();
+        loop {
+            let error = match self.deletion_write(key, now, &mark).send().await {
+                Ok(marked) => return marked.attributes().map(file_item::read).transpose(),
+                Err(error) => error,
+            };
+            match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    let ours = failed.item().filter(|item| Reader(item).optional_text(MARK) == Some(&mark));
+                    return ours.map(file_item::read).transpose();
+                }
+                // Met a transaction on the same record, such as the one that makes it ready; the SDK does not retry.
+                Some(UpdateItemError::TransactionConflictException(_)) if patience.wait().await => {}
+                _ => return Err(Fault::unavailable(error)),
+            }
         }
     }
 }
@@ -86,6 +78,32 @@ impl ApplyTransition for Table {
 }
 
 impl Table {
+    fn deletion_write(&self, key: &ObjectKey, now: Timestamp, mark: &str) -> UpdateItemFluentBuilder {
+        let file = key.file();
+        self.client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(user_pk(key.owner())))
+            .key("sk", text(file_item::file_sk(file)))
+            .update_expression(
+                "SET #status = :deleting, changed_at = :now, due_shard = :shard, due_at = :due, #mark = :mark \
+                 ADD revision :one REMOVE gsi1pk, gsi1sk, gsi2pk, gsi2sk",
+            )
+            .condition_expression("s3_key = :key AND NOT #status IN (:deleting, :deleted)")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#mark", MARK)
+            .expression_attribute_values(":key", text(key.as_str()))
+            .expression_attribute_values(":deleting", text(Status::Deleting.name()))
+            .expression_attribute_values(":deleted", text(Status::Deleted.name()))
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .expression_attribute_values(":shard", text(due::shard(&file.to_string())))
+            .expression_attribute_values(":due", number(now.plus(SWEEP_MARGIN).as_millis()))
+            .expression_attribute_values(":mark", text(mark))
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
     fn transition_writes(&self, step: &Transition) -> Result<Vec<TransactWriteItem>, BuildError> {
         let (file, delta) = (&step.file, step.ledger);
         let record = Put::builder()

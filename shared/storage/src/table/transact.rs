@@ -10,7 +10,7 @@ use super::Table;
 use super::item::Item;
 use crate::call;
 
-/// Time kept for answering when a transaction goes on conflicting.
+/// Time kept for answering when a write goes on conflicting.
 const RESERVE: Duration = Duration::from_millis(500);
 /// First and longest wait between two tries.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
@@ -36,7 +36,7 @@ impl Table {
     /// Sends a transaction. Conflicts with other transactions are retried with growing, jittered waits for as long as
     /// the invocation can afford; the SDK does not retry them.
     pub(super) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Outcome, Fault> {
-        let mut longest = FIRST_WAIT;
+        let mut patience = Patience::default();
         loop {
             let sent = self.client.transact_write_items().set_transact_items(Some(writes.clone())).send().await;
             let Err(error) = sent else { return Ok(Outcome::Committed) };
@@ -60,12 +60,33 @@ impl Table {
             if !reasons.iter().all(passing) {
                 return Err(Fault::internal(error));
             }
-            if call::remaining() < RESERVE + longest {
+            if !patience.wait().await {
                 return Err(Fault::unavailable(error));
             }
-            tokio::time::sleep(jittered(longest)).await;
-            longest = (longest * 2).min(LONGEST_WAIT);
         }
+    }
+}
+
+/// Waits between tries that conflict with someone else's: growing, jittered, within what the invocation can afford.
+pub(super) struct Patience {
+    longest: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { longest: FIRST_WAIT }
+    }
+}
+
+impl Patience {
+    /// Waits before another try; `false`, at once, when there is no time for one.
+    pub(super) async fn wait(&mut self) -> bool {
+        if call::remaining() < RESERVE + self.longest {
+            return false;
+        }
+        tokio::time::sleep(jittered(self.longest)).await;
+        self.longest = (self.longest * 2).min(LONGEST_WAIT);
+        true
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every adapter owes its port, asked of the fake and of the real one alike.
 
 mod files;
+mod mishaps;
 mod objects;
 
 use consigne_core::files::{File, GrantRequest, UPLOAD_GRANT_VALID};

@@ -1,0 +1,105 @@
+//! The real table on a wire where things go wrong: answers get lost, writes meet other people's transactions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use consigne_core::files::{Grant, Status};
+use consigne_core::ports::{BeginDelete, GetFile, GrantUpload};
+use consigne_core::{Code, Plan};
+use consigne_storage::Table;
+use consigne_testkit::stack::Stack;
+
+use super::{file_of, now, owner};
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug)]
+enum Mishap {
+    /// The table does what it is asked, and its answer does not arrive.
+    AnswerLost,
+    /// A transaction on the same item is under way; the table does nothing.
+    Conflict,
+}
+
+/// A connector on which an operation goes wrong a number of times, and then right.
+#[derive(Clone, Debug)]
+struct Wire {
+    inner: SharedHttpConnector,
+    operation: &'static str,
+    mishap: Mishap,
+    left: Arc<AtomicU32>,
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let meant = target.ends_with(self.operation);
+        let less = |left: u32| left.checked_sub(1);
+        if !meant || self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_err() {
+            return self.inner.call(request);
+        }
+        match self.mishap {
+            Mishap::AnswerLost => {
+                let answer = self.inner.call(request);
+                HttpConnectorFuture::new(async move {
+                    answer.await?;
+                    Err(ConnectorError::io("the answer was lost".into()))
+                })
+            }
+            Mishap::Conflict => {
+                let body = r#"{"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException"}"#;
+                let status = 400.try_into().expect("it is a status");
+                HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+            }
+        }
+    }
+}
+
+/// Gives the table of the deployed stack behind a wire on which an operation first goes wrong so many times.
+fn table_on(stack: &Stack, operation: &'static str, mishap: Mishap, times: u32) -> Table {
+    let config = stack.aws().config;
+    let (client, left) = (config.http_client().expect("it has one"), Arc::new(AtomicU32::new(times)));
+    let wired = http_client_fn(move |settings, components| {
+        let inner = client.http_connector(settings, components);
+        SharedHttpConnector::new(Wire { inner, operation, mishap, left: left.clone() })
+    });
+    Table::new(&config.into_builder().http_client(wired).build(), stack.name("TABLE_NAME"))
+}
+
+#[tokio::test]
+async fn a_deletion_whose_answer_was_lost_is_still_the_callers_own() {
+    let (stack, owner, now) = (Stack::find(), owner(), now());
+    let table = table_on(&stack, ".UpdateItem", Mishap::AnswerLost, 1);
+    let file = file_of(&owner, "a.png", 10, now);
+    table.grant_upload(&Grant { file: file.clone(), plan: Plan::Free, idempotency: None, now }).await.unwrap();
+    assert_eq!(table.begin_delete(&file.key, now).await.unwrap(), Some(file.deleting(now)));
+    // Somebody else's deletion, at the very same moment, finds nothing.
+    assert_eq!(table.begin_delete(&file.key, now).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_deletion_that_meets_a_transaction_is_tried_again() {
+    let (stack, owner, now) = (Stack::find(), owner(), now());
+    let table = table_on(&stack, ".UpdateItem", Mishap::Conflict, 6);
+    let file = file_of(&owner, "a.png", 10, now);
+    table.grant_upload(&Grant { file: file.clone(), plan: Plan::Free, idempotency: None, now }).await.unwrap();
+    assert_eq!(table.begin_delete(&file.key, now).await.unwrap(), Some(file.deleting(now)));
+}
+
+#[tokio::test]
+async fn a_deletion_that_keeps_meeting_transactions_is_given_up_in_time() {
+    let (stack, owner, now) = (Stack::find(), owner(), now());
+    let table = table_on(&stack, ".UpdateItem", Mishap::Conflict, u32::MAX);
+    let file = file_of(&owner, "a.png", 10, now);
+    table.grant_upload(&Grant { file: file.clone(), plan: Plan::Free, idempotency: None, now }).await.unwrap();
+    let call = consigne_storage::call::Call::new(std::time::Duration::from_secs(1));
+    let fault = call.run(table.begin_delete(&file.key, now)).await.unwrap_err();
+    assert_eq!(fault.code, Code::Unavailable);
+    let kept = table.get_file(&owner, file.id()).await.unwrap().unwrap();
+    assert_eq!(kept.status, Status::Pending);
+}
