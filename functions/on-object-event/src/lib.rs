@@ -4,9 +4,10 @@
 //! and applied on condition of the record's revision, so that any event may come again at any time.
 
 use consigne_core::Fault;
-use consigne_core::files::{Checked, File, ObjectKey, OnCreated, Removal, Status, check_arrival};
+use consigne_core::files::{Checked, File, Notice, ObjectKey, OnCreated, Removal, Status, check_arrival};
 use consigne_core::ports::{ApplyTransition, GetFile, ReadHead, RemoveVersion};
 use consigne_runtime::queue::Message;
+use consigne_runtime::uploads::note_checked;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -121,15 +122,15 @@ where
     F: ApplyTransition,
     O: ReadHead + RemoveVersion,
 {
-    let (version, sequencer) = (object.version_id.as_deref(), &object.sequencer);
-    match check_arrival(&deps.files, &deps.objects, file, version, sequencer, message.now).await? {
+    let notice = Notice::Event { version: object.version_id.as_deref(), sequencer: &object.sequencer };
+    let checked = check_arrival(&deps.files, &deps.objects, file, notice, message.now).await?;
+    note_checked(&message.notes, file, checked);
+    match checked {
         Checked::Ready => {
             let waited = message.now.since(file.granted_at).as_millis();
-            message.notes.count("UploadsReady");
-            message.notes.bytes("BytesReady", file.size);
             message.notes.millis("GrantToReady", u64::try_from(waited).unwrap_or(u64::MAX));
         }
-        Checked::Rejected => message.notes.count("UploadsRejected"),
+        Checked::Rejected => {}
         Checked::Gone => message.notes.field("file.gone", true),
         Checked::Overtaken => return Ok(false),
     }

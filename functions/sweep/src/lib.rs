@@ -2,14 +2,14 @@
 //!
 //! Nothing here is on anyone's way; it runs every five minutes and looks only at what has been due for a while.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use consigne_core::files::{Checked, File, Removal, Status, check_arrival};
+use consigne_core::files::{Checked, File, Notice, Removal, Status, check_arrival};
 use consigne_core::ports::{ApplyTransition, ClearOutbox, Due, FindDue, PublishEvent, ReadHead, RemoveVersion};
 use consigne_core::{Fault, Timestamp};
 use consigne_runtime::remaining;
 use consigne_runtime::schedule::Tick;
+use consigne_runtime::uploads::note_checked;
 use serde_json::{Value, json};
 
 /// What the handler works with.
@@ -45,17 +45,17 @@ where
     O: ReadHead + RemoveVersion,
     B: PublishEvent,
 {
-    let (mut tally, mut seen) = (Tally::default(), HashSet::new());
+    let (mut tally, mut walk) = (Tally::default(), F::Walk::default());
     while remaining() > RESERVE {
-        let due = deps.table.find_due(tick.now, PAGE).await?;
-        let fresh: Vec<Due> = due.into_iter().filter(|due| seen.insert(name(due))).collect();
-        // What is still there was tried in this run and failed; the next run tries again.
-        if fresh.is_empty() {
+        let due = deps.table.find_due(tick.now, PAGE, &mut walk).await?;
+        if due.is_empty() {
             break;
         }
-        for due in fresh {
-            if let Err(fault) = end(deps, &due, tick.now, &mut tally).await {
+        for due in due {
+            // What fails is left for the next run, and everything behind it is looked at in this one.
+            if let Err(fault) = end(deps, &due, tick, &mut tally).await {
                 tally.failed += 1;
+                tick.notes.count("SweepFailed");
                 tick.notes.field("sweep.last_failure", fault.chain());
             }
             if remaining() < RESERVE {
@@ -71,15 +71,7 @@ where
     Ok(done)
 }
 
-fn name(due: &Due) -> String {
-    match due {
-        Due::File(file) => file.key.to_string(),
-        Due::Event(entry) => entry.id.to_string(),
-        Due::Unreadable(key) => key.clone(),
-    }
-}
-
-async fn end<F, O, B>(deps: &Deps<F, O, B>, due: &Due, now: Timestamp, tally: &mut Tally) -> Result<(), Fault>
+async fn end<F, O, B>(deps: &Deps<F, O, B>, due: &Due, tick: &Tick, tally: &mut Tally) -> Result<(), Fault>
 where
     F: ApplyTransition + ClearOutbox,
     O: ReadHead + RemoveVersion,
@@ -88,14 +80,16 @@ where
     match due {
         Due::File(file) if file.status == Status::Pending => {
             // A look at the bucket first: the upload may be there, and only its event lost or late.
-            match check_arrival(&deps.table, &deps.objects, file, None, "", now).await? {
+            let checked = check_arrival(&deps.table, &deps.objects, file, Notice::Look, tick.now).await?;
+            note_checked(&tick.notes, file, checked);
+            match checked {
                 Checked::Gone => tally.expired += 1,
                 Checked::Ready | Checked::Rejected => tally.arrived += 1,
                 Checked::Overtaken => {}
             }
         }
         Due::File(file) => {
-            finish_deletion(deps, file, now).await?;
+            finish_deletion(deps, file, tick.now).await?;
             tally.removed += 1;
         }
         Due::Event(entry) => {

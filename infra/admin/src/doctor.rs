@@ -2,7 +2,7 @@
 
 use consigne_core::ports::{FindDue, Probe};
 use consigne_runtime::{Start, clock};
-use consigne_storage::{Bucket, Table};
+use consigne_storage::{Bucket, DueWalk, Table};
 
 use crate::stack_env::StackEnv;
 
@@ -30,7 +30,7 @@ async fn examine(table: &Table, bucket: &Bucket) -> Result<String, String> {
     note("bucket", bucket.probe().await.map(|()| "answers".to_owned()).map_err(|fault| fault.chain()));
     // Whatever has been due for this long was missed by several runs of `sweep`.
     let long_ago = clock::now().minus(std::time::Duration::from_mins(15));
-    let overdue = table.find_due(long_ago, 1).await.map_err(|fault| fault.chain());
+    let overdue = table.find_due(long_ago, 1, &mut DueWalk::default()).await.map_err(|fault| fault.chain());
     note(
         "nothing overdue",
         overdue.and_then(|due| {

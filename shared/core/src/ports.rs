@@ -121,8 +121,13 @@ pub enum Due {
 
 /// Finds what is due. `dynamodb:Query`.
 pub trait FindDue {
-    /// Gives up to `limit` things that were due by `now`, the longest overdue first.
-    fn find_due(&self, now: Timestamp, limit: u32) -> impl Doing<Vec<Due>>;
+    /// How far one walk over everything due has come; it begins with the default.
+    type Walk: Default + Send;
+
+    /// Gives up to `limit` more things that were due by `now`, the longest overdue first; none when the walk is over.
+    ///
+    /// A walk shows each of them once, also those that stay due because they cannot be ended.
+    fn find_due(&self, now: Timestamp, limit: u32, walk: &mut Self::Walk) -> impl Doing<Vec<Due>>;
 }
 
 /// Puts events on the bus. `events:PutEvents`.

@@ -13,6 +13,7 @@ pub mod schedule;
 pub mod settings;
 pub mod start;
 pub mod stream;
+pub mod uploads;
 
 pub use consigne_storage::call::remaining;
 pub use http::{Answer, Request};

@@ -33,12 +33,12 @@ impl Notes {
         self.noted().fields.insert(name.to_owned(), value);
     }
 
-    /// Counts one happening.
+    /// Counts one happening; several of one line add up.
     pub fn count(&self, metric: &'static str) {
         self.metric(metric, "Count", 1);
     }
 
-    /// Measures an amount of bytes.
+    /// Measures an amount of bytes; several of one line add up.
     pub fn bytes(&self, metric: &'static str, value: u64) {
         self.metric(metric, "Bytes", value);
     }
@@ -50,8 +50,11 @@ impl Notes {
 
     fn metric(&self, name: &'static str, unit: &'static str, value: u64) {
         let mut noted = self.noted();
-        noted.fields.insert(name.to_owned(), value.into());
-        noted.metrics.push((name, unit));
+        let before = noted.fields.get(name).and_then(Value::as_u64);
+        noted.fields.insert(name.to_owned(), before.unwrap_or(0).saturating_add(value).into());
+        if before.is_none() {
+            noted.metrics.push((name, unit));
+        }
     }
 
     fn noted(&self) -> std::sync::MutexGuard<'_, Noted> {
@@ -102,4 +105,23 @@ pub fn write(line: &str) {
     // A log that cannot be written must not stop what it tells of.
     let _ = out.write_all(format!("{line}\n").as_bytes());
     let _ = out.flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_noted_several_times_is_one_metric_with_the_sum() {
+        let notes = Notes::default();
+        notes.count("UploadsReady");
+        notes.bytes("BytesReady", 700);
+        notes.count("UploadsReady");
+        notes.bytes("BytesReady", 300);
+        let fields = notes.take("sweep", Timestamp::from_secs(1));
+        assert_eq!((&fields["UploadsReady"], &fields["BytesReady"]), (&json!(2), &json!(1000)));
+        let metrics = &fields["_aws"]["CloudWatchMetrics"][0]["Metrics"];
+        let want = json!([{ "Name": "UploadsReady", "Unit": "Count" }, { "Name": "BytesReady", "Unit": "Bytes" }]);
+        assert_eq!(*metrics, want);
+    }
 }

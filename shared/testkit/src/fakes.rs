@@ -3,13 +3,12 @@
 //! A fake is never kinder than the service: the same suite of contract tests runs on it and on the real adapters.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
-use consigne_core::files::{
-    File, Grant, GrantOutcome, LedgerDelta, ObjectKey, SWEEP_MARGIN, Status, Transition, Usage, Window,
-};
+use consigne_core::files::{File, Grant, GrantOutcome, LedgerDelta, ObjectKey, Transition, Usage, Window};
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
     ObjectHead, Page, Position, Probe, PublishEvent, ReadHead, RemoveVersion, SendMessage,
@@ -21,6 +20,7 @@ use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
 pub struct World {
     state: Arc<Mutex<State>>,
     fault: Arc<Mutex<Option<PlannedFault>>>,
+    removals_refused: Arc<AtomicBool>,
 }
 
 /// Everything the world holds; two worlds are alike when these are.
@@ -75,6 +75,11 @@ impl World {
     /// Says whether a planned fault is still to come; clears it.
     pub fn fault_is_left(&self) -> bool {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+    }
+
+    /// Lets every removal of a version fail from now on, or succeed again.
+    pub fn refuse_removals(&self, refuse: bool) {
+        self.removals_refused.store(refuse, Ordering::Relaxed);
     }
 
     /// Gives a copy of everything.
@@ -257,6 +262,9 @@ impl ApplyTransition for World {
 
 impl RemoveVersion for World {
     async fn remove_version(&self, key: &str, version: &str) -> Result<(), Fault> {
+        if self.removals_refused.load(Ordering::Relaxed) {
+            return Err(Fault::unavailable("planned: removals are refused"));
+        }
         self.effect(|state| {
             if let Some(versions) = state.objects.get_mut(key) {
                 versions.retain(|known| known.id != version);
@@ -288,22 +296,24 @@ impl ReadHead for World {
 }
 
 impl FindDue for World {
-    async fn find_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Due>, Fault> {
+    /// The last thing given: when it was due, and its name.
+    type Walk = Option<(Timestamp, String)>;
+
+    async fn find_due(&self, now: Timestamp, limit: u32, walk: &mut Self::Walk) -> Result<Vec<Due>, Fault> {
         self.effect(|state| {
             let files = state.files.values().filter_map(|file| {
-                let at = match file.status {
-                    Status::Deleting => Some(file.changed_at.plus(SWEEP_MARGIN)),
-                    _ => file.due_at(),
-                };
-                at.map(|at| (at, Due::File(Box::new(file.clone()))))
+                let at = file.due_at()?;
+                Some(((at, file.key.to_string()), Due::File(Box::new(file.clone()))))
             });
-            let events = state
-                .outbox
-                .iter()
-                .map(|(_, entry)| (entry.occurred_at.plus(OUTBOX_MARGIN), Due::Event(entry.clone())));
-            let mut due: Vec<_> = files.chain(events).filter(|(at, _)| *at <= now).collect();
-            due.sort_by_key(|(at, _)| *at);
-            due.into_iter().take(limit as usize).map(|(_, due)| due).collect()
+            let events = state.outbox.iter().map(|(id, entry)| {
+                ((entry.occurred_at.plus(OUTBOX_MARGIN), id.to_string()), Due::Event(entry.clone()))
+            });
+            let mut due: Vec<_> = files.chain(events).filter(|((at, _), _)| *at <= now).collect();
+            due.retain(|(place, _)| walk.as_ref().is_none_or(|last| place > last));
+            due.sort_by(|(a, _), (b, _)| a.cmp(b));
+            due.truncate(limit as usize);
+            *walk = due.last().map(|(place, _)| place.clone()).or(walk.take());
+            due.into_iter().map(|(_, due)| due).collect()
         })
     }
 }

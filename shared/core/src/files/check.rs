@@ -17,11 +17,26 @@ pub enum Checked {
     Overtaken,
 }
 
+/// How an upload came to notice.
+#[derive(Clone, Copy, Debug)]
+pub enum Notice<'a> {
+    /// By an event, which comes again until its work is done.
+    Event {
+        /// The version announced; `None` in a bucket without versions.
+        version: Option<&'a str>,
+        /// The event's place among those of its key.
+        sequencer: &'a str,
+    },
+    /// By a look into the bucket, for which the record was due; nothing comes again once it no longer is.
+    Look,
+}
+
 /// Looks at the object a pending file waits for and moves the file on.
 ///
-/// `version` is the one announced, or `None` for whatever is there. Running it twice is safe: the second run is
-/// overtaken by the first. A crash between the rejection and the removal is mended by the event's redelivery, which
-/// finds the record rejected and removes the version.
+/// Running it twice is safe: the second run is overtaken by the first. What is not what it says is gone in the end, at
+/// whatever point a run is cut short. After an event the rejection comes first, and the event's redelivery finds the
+/// record rejected and removes the version. After a look the removal comes first, since nobody would look at a rejected
+/// record again; cut short in between, the next look finds nothing and ends the grant as unused.
 ///
 /// # Errors
 /// `UNAVAILABLE` when bucket or table do not answer; nothing is lost by trying again.
@@ -29,12 +44,15 @@ pub async fn check_arrival(
     files: &impl ApplyTransition,
     objects: &(impl ReadHead + RemoveVersion),
     file: &File,
-    version: Option<&str>,
-    sequencer: &str,
+    notice: Notice<'_>,
     now: Timestamp,
 ) -> Result<Checked, Fault> {
     let apply = async |step: Transition, checked| {
         Ok(if files.apply_transition(&step).await? { checked } else { Checked::Overtaken })
+    };
+    let (version, sequencer) = match notice {
+        Notice::Event { version, sequencer } => (version, sequencer),
+        Notice::Look => (None, ""),
     };
     let Some(head) = objects.read_head(file.key.as_str(), version, HEAD_BYTES).await? else {
         return apply(file.remove(Removal::Expired, now), Checked::Gone).await;
@@ -47,8 +65,12 @@ pub async fn check_arrival(
             apply(file.settle(arrival, now), Checked::Ready).await
         }
         Finding::Impostor(found) => {
-            let reason = format!("declared {}, found {found}", file.media.name);
-            let checked = apply(file.reject(&reason, now), Checked::Rejected).await?;
+            let step = file.reject(&format!("declared {}, found {found}", file.media.name), now);
+            if let Notice::Look = notice {
+                objects.remove_version(file.key.as_str(), &pinned.version).await?;
+                return apply(step, Checked::Rejected).await;
+            }
+            let checked = apply(step, Checked::Rejected).await?;
             if checked == Checked::Rejected {
                 objects.remove_version(file.key.as_str(), &pinned.version).await?;
             }

@@ -12,7 +12,7 @@ mod usage;
 mod view;
 mod window;
 
-pub use check::{Checked, check_arrival};
+pub use check::{Checked, Notice, check_arrival};
 pub use grant::{Grant, GrantOutcome, GrantRequest, IdempotencyKey, UPLOAD_GRANT_VALID};
 pub use inspect::{Dimensions, Finding, HEAD_BYTES, inspect};
 pub use key::ObjectKey;

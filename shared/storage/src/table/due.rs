@@ -1,9 +1,11 @@
 //! What is due: one sparse index over everything that must not be forgotten.
 
+use std::collections::VecDeque;
+
 use consigne_core::ports::{Due, FindDue};
 use consigne_core::{Fault, Timestamp};
 
-use super::item::{Reader, number, text};
+use super::item::{Item, Reader, number, text};
 use super::{Table, file_item, outbox};
 
 /// Attribute that holds an item's shard of the index.
@@ -18,38 +20,73 @@ pub(super) fn shard(id: &str) -> String {
     format!("DUE#{}", id.as_bytes().last().map_or(0, |byte| byte % SHARDS))
 }
 
+/// How far a walk over everything due has come, in each shard.
+#[derive(Debug, Default)]
+pub struct DueWalk([Stretch; SHARDS as usize]);
+
+/// One shard's part of a walk.
+#[derive(Debug, Default)]
+struct Stretch {
+    /// Read and not yet given, the longest overdue first.
+    read: VecDeque<(Timestamp, Due)>,
+    /// Where reading goes on.
+    next: Option<Item>,
+    /// Whether the last page was read.
+    over: bool,
+}
+
 impl FindDue for Table {
-    async fn find_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Due>, Fault> {
-        let mut found: Vec<(Timestamp, Due)> = Vec::new();
-        for shard in 0..SHARDS {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .index_name("due")
-                .key_condition_expression("due_shard = :shard AND due_at <= :now")
-                .expression_attribute_values(":shard", text(format!("DUE#{shard}")))
-                .expression_attribute_values(":now", number(now.as_millis()))
-                .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-                .send()
-                .await
-                .map_err(Fault::unavailable)?;
-            for item in page.items() {
-                let reader = Reader(item);
-                let at = reader.time(AT)?;
-                let due = if reader.optional_text("sk") == Some(outbox::SK) {
-                    outbox::read(item).map(Due::Event)
-                } else {
-                    file_item::read(item).map(|file| Due::File(Box::new(file)))
-                };
-                // One odd item must not keep all others from being looked after.
-                let unreadable = |_| Due::Unreadable(reader.optional_text("pk").unwrap_or_default().to_owned());
-                let due = due.unwrap_or_else(unreadable);
-                found.push((at, due));
+    type Walk = DueWalk;
+
+    async fn find_due(&self, now: Timestamp, limit: u32, walk: &mut DueWalk) -> Result<Vec<Due>, Fault> {
+        let mut found = Vec::new();
+        while found.len() < limit as usize {
+            for (shard, stretch) in (0_u8..).zip(&mut walk.0) {
+                while stretch.read.is_empty() && !stretch.over {
+                    self.read_due(shard, now, limit, stretch).await?;
+                }
             }
+            let waiting = walk.0.iter_mut().filter(|stretch| !stretch.read.is_empty());
+            let longest = waiting.min_by_key(|stretch| stretch.read.front().map(|(at, _)| *at));
+            let Some((_, due)) = longest.and_then(|stretch| stretch.read.pop_front()) else { break };
+            found.push(due);
         }
-        found.sort_by_key(|(at, _)| *at);
-        found.truncate(limit as usize);
-        Ok(found.into_iter().map(|(_, due)| due).collect())
+        Ok(found)
     }
+}
+
+impl Table {
+    /// Reads a shard's next page.
+    async fn read_due(&self, shard: u8, now: Timestamp, limit: u32, stretch: &mut Stretch) -> Result<(), Fault> {
+        let page = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name("due")
+            .key_condition_expression("due_shard = :shard AND due_at <= :now")
+            .expression_attribute_values(":shard", text(format!("DUE#{shard}")))
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(stretch.next.take())
+            .send()
+            .await
+            .map_err(Fault::unavailable)?;
+        for item in page.items() {
+            stretch.read.push_back((Reader(item).time(AT)?, due(item)));
+        }
+        stretch.over = page.last_evaluated_key.is_none();
+        stretch.next = page.last_evaluated_key;
+        Ok(())
+    }
+}
+
+fn due(item: &Item) -> Due {
+    let reader = Reader(item);
+    let due = if reader.optional_text("sk") == Some(outbox::SK) {
+        outbox::read(item).map(Due::Event)
+    } else {
+        file_item::read(item).map(|file| Due::File(Box::new(file)))
+    };
+    // One odd item must not keep all others from being looked after.
+    due.unwrap_or_else(|_| Due::Unreadable(reader.optional_text("pk").unwrap_or_default().to_owned()))
 }

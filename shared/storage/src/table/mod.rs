@@ -25,6 +25,7 @@ mod outbox;
 mod transact;
 mod usage_item;
 
+pub use due::DueWalk;
 pub use outbox::outbox_entry_of_image;
 
 use std::collections::HashMap;

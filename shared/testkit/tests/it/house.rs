@@ -188,6 +188,30 @@ fn every_queue_ends_in_a_dead_letter_queue_and_waits_long_enough() {
 }
 
 #[test]
+fn somebody_is_told_when_the_safety_net_tears() {
+    let template = template();
+    let resources = template["Resources"].as_object().unwrap();
+    let alarms: BTreeSet<(&str, &str)> = resources
+        .values()
+        .filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm")
+        .map(|alarm| &alarm["Properties"])
+        .filter(|alarm| alarm["AlarmActions"][0]["!Ref"] == "AlarmTopic")
+        .filter_map(|alarm| {
+            let watched = &alarm["Dimensions"][0]["Value"];
+            let watched = watched.as_str().or(watched["!Ref"].as_str()).or(watched["!GetAtt"].as_str())?;
+            Some((alarm["MetricName"].as_str()?, watched))
+        })
+        .collect();
+    for wanted in [
+        ("Errors", "SweepFunction"),
+        ("SweepFailed", "sweep"),
+        ("ApproximateNumberOfMessagesVisible", "ParkedEvents.QueueName"),
+    ] {
+        assert!(alarms.contains(&wanted), "{wanted:?}: {alarms:?}");
+    }
+}
+
+#[test]
 fn what_holds_data_is_kept_when_the_stack_goes() {
     let template = template();
     for (name, resource) in template["Resources"].as_object().unwrap() {

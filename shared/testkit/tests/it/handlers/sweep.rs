@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use consigne_core::Timestamp;
 use consigne_core::files::{SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID};
-use consigne_testkit::fakes::World;
+use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
@@ -72,4 +72,52 @@ async fn thousands_of_leftovers_are_swept_in_one_run() {
     let world = world_with(&files);
     assert_eq!(sweep_at(&world, after_the_grant()).await["expired"], 2_500);
     assert_eq!(ledger_of(&world), [0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn hundreds_that_cannot_be_ended_do_not_keep_the_younger_ones_from_it() {
+    // Their objects are not what they say, and their versions cannot be removed.
+    let stuck: Vec<_> = (0..250)
+        .map(|n| super::pending_at(&format!("user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH0{n:03}-photo.png")))
+        .collect();
+    let mut younger = pending();
+    younger.grant_expires_at = younger.grant_expires_at.plus(Duration::from_secs(1));
+    let world = world_with(&[&stuck[..], &[younger]].concat());
+    for file in &stuck {
+        world.put_object(file.key.as_str(), "v1", pictures::gif(1000));
+    }
+    world.refuse_removals(true);
+    let done = sweep_at(&world, after_the_grant().plus(Duration::from_secs(1))).await;
+    assert_eq!((&done["failed"], &done["expired"]), (&json!(250), &json!(1)));
+    assert_eq!(file_in(&world).status, Status::Deleted);
+    // Nothing is lost by it: the next run ends them all.
+    world.refuse_removals(false);
+    let done = sweep_at(&world, after_the_grant().plus(Duration::from_secs(1))).await;
+    assert_eq!((&done["failed"], &done["arrived"]), (&json!(0), &json!(250)));
+    assert_eq!((world.state().objects.len(), ledger_of(&world)), (0, [0, 0, 0, 0]));
+}
+
+#[tokio::test]
+async fn an_impostor_is_gone_in_the_end_wherever_a_run_is_cut_short() {
+    let mut points = 0;
+    for moment in [Moment::Before, Moment::After] {
+        for skip in 0.. {
+            let world = world_with(&[pending()]);
+            world.put_object(KEY, "v1", pictures::gif(1000));
+            world.fail_at(skip, moment);
+            let mut event = payload::event("sweep", "tick", "");
+            event["time"] = after_the_grant().to_string().into();
+            // A run that fails is run again at the next tick.
+            drop(functions::sweep_at(&world, event).await);
+            if world.fault_is_left() {
+                break;
+            }
+            points += 1;
+            sweep_at(&world, after_the_grant()).await;
+            assert!(world.state().objects.is_empty(), "after a fault {moment:?} effect {skip}");
+            assert_eq!(ledger_of(&world), [0, 0, 0, 0], "after a fault {moment:?} effect {skip}");
+            assert_books_balance(&world);
+        }
+    }
+    assert!(points >= 6, "no crash point was reached");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use consigne_core::files::{
-    Arrival, Dimensions, File, Grant, GrantOutcome, Holding, IdempotencyKey, Kind, ObjectKey, Pinned, Removal,
-    SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
+    Arrival, Dimensions, File, Grant, GrantOutcome, Holding, IdempotencyKey, Kind, LedgerDelta, ObjectKey, Pinned,
+    Removal, SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
 };
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
@@ -38,6 +38,7 @@ on_both!(
     lists_go_newest_first_page_by_page,
     lists_show_one_status_and_kind,
     what_is_due_is_found_until_it_is_done,
+    a_walk_over_what_is_due_shows_everything_once_the_longest_overdue_first,
 );
 
 fn grant(file: &File, plan: Plan, now: Timestamp) -> Grant {
@@ -188,6 +189,8 @@ async fn every_field_of_a_record_survives(files: &impl Files) {
         assert_eq!(files.get_file(&owner, file.id()).await.unwrap().as_ref(), Some(&step.file));
         step.seen = step.file.revision;
         step.file.revision += 1;
+        // The ledger moves once; from here on only the record does.
+        step.ledger = LedgerDelta::default();
     }
 }
 
@@ -276,13 +279,13 @@ async fn lists_show_one_status_and_kind(files: &impl Files) {
     shown(Status::Ready, Some(Kind::Image), &[]).await;
 }
 
-async fn what_is_due_is_found_until_it_is_done(files: &impl Files) {
+async fn what_is_due_is_found_until_it_is_done<F: Files>(files: &F) {
     // Long ago, so that the thousand things other tests leave lying cannot crowd it out.
     let (owner, start) = (owner(), now().minus(Duration::from_hours(10_000)));
     let file = granted(files, &owner, "a.png", 10, start).await;
     let due_at = start.plus(UPLOAD_GRANT_VALID).plus(SWEEP_MARGIN);
     let mine = async |at| {
-        let due = files.find_due(at, 100).await.unwrap();
+        let due = files.find_due(at, 100, &mut F::Walk::default()).await.unwrap();
         let mine = due.into_iter().filter_map(|due| match due {
             Due::File(file) if *file.owner() == owner => Some(file.id().to_string()),
             Due::Event(entry) if entry.detail.contains(owner.as_str()) => Some(entry.kind),
@@ -302,4 +305,35 @@ async fn what_is_due_is_found_until_it_is_done(files: &impl Files) {
     files.clear_outbox(step.event.id).await.unwrap();
     let found = eventually(async || mine(due_at).await, Vec::is_empty).await;
     assert_eq!(found, Vec::<String>::new());
+}
+
+async fn a_walk_over_what_is_due_shows_everything_once_the_longest_overdue_first<F: Files>(files: &F) {
+    // Longer ago than anything else, so that the first pages are this test's own.
+    let (owner, start) = (owner(), now().minus(Duration::from_hours(20_000)));
+    let mut made = Vec::new();
+    for n in 0..12_u64 {
+        made.push(granted(files, &owner, "a.png", 10, start.plus(Duration::from_secs(n))).await);
+    }
+    let at = start.plus(UPLOAD_GRANT_VALID).plus(SWEEP_MARGIN).plus(Duration::from_mins(1));
+    let walked = async || {
+        let (mut walk, mut walked) = (F::Walk::default(), Vec::new());
+        loop {
+            let page = files.find_due(at, 5, &mut walk).await.unwrap();
+            assert!(page.len() <= 5);
+            if page.is_empty() {
+                return walked;
+            }
+            walked.extend(page.into_iter().filter_map(|due| match due {
+                Due::File(file) if *file.owner() == owner => Some(file.id()),
+                _ => None,
+            }));
+        }
+    };
+    let wanted: Vec<_> = made.iter().map(File::id).collect();
+    assert_eq!(eventually(walked, |found| found.len() == wanted.len()).await, wanted);
+    for file in made {
+        let step = file.remove(Removal::Expired, start);
+        assert!(files.apply_transition(&step).await.unwrap());
+        files.clear_outbox(step.event.id).await.unwrap();
+    }
 }
