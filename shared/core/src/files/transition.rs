@@ -184,12 +184,19 @@ impl File {
 
 impl LedgerDelta {
     /// Applies the delta to a ledger, for models and fakes; the table does the same by `ADD`.
+    ///
+    /// # Panics
+    /// Panics when a count would fall below nothing, which a test must not let pass.
     pub fn apply(self, usage: &mut super::Usage, kind: Kind) {
-        let add = |value: &mut u64, delta: i64| *value = value.saturating_add_signed(delta);
-        add(&mut usage.committed, self.committed);
-        add(&mut usage.reserved, self.reserved);
-        add(&mut usage.by_kind[kind as usize].files, self.files);
-        add(&mut usage.by_kind[kind as usize].bytes, self.bytes);
+        let add = |name: &str, value: &mut u64, delta: i64| match value.checked_add_signed(delta) {
+            Some(sum) => *value = sum,
+            None => panic!("{name} would fall below nothing: {value} and {delta}"),
+        };
+        let of_kind = &mut usage.by_kind[kind as usize];
+        add("committed", &mut usage.committed, self.committed);
+        add("reserved", &mut usage.reserved, self.reserved);
+        add("files", &mut of_kind.files, self.files);
+        add("bytes", &mut of_kind.bytes, self.bytes);
     }
 }
 

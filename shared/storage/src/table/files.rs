@@ -40,7 +40,7 @@ impl GetUsage for Table {
             .send()
             .await
             .map_err(Fault::unavailable)?;
-        Ok(read.item().map(usage_item::read).unwrap_or_default())
+        read.item().map_or_else(|| Ok(Usage::default()), usage_item::read)
     }
 }
 

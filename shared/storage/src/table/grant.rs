@@ -49,7 +49,7 @@ impl GrantUpload for Table {
                 .iter()
                 .find(|failed| failed.at == LEDGER)
                 .ok_or_else(|| Fault::internal("a file id was minted twice"))?;
-            let usage = usage_item::read(&ledger.item);
+            let usage = usage_item::read(&ledger.item)?;
             let limit = allowances.writes_per_minute;
             let Some(next) = Window::admit(usage.window, limit, grant.now) else {
                 return Ok(GrantOutcome::OverRate(

@@ -1,7 +1,7 @@
 //! A user's storage ledger as an item.
 
 use consigne_core::files::{Kind, KindUsage, Usage, Window};
-use consigne_core::{Timestamp, UserId};
+use consigne_core::{Fault, Timestamp, UserId};
 
 use super::item::{Item, Reader, text, user_pk};
 
@@ -20,15 +20,56 @@ pub(super) fn bytes_attribute(kind: Kind) -> String {
 }
 
 /// Reads a ledger; an attribute never written counts as nothing.
-pub(super) fn read(item: &Item) -> Usage {
+///
+/// # Errors
+/// `INTERNAL` when a count is below nothing: the books are wrong, and to show a zero would hide it.
+pub(super) fn read(item: &Item) -> Result<Usage, Fault> {
     let reader = Reader(item);
-    let count = |name: &str| reader.optional_number(name).unwrap_or(0);
+    let mut by_kind = [KindUsage::default(); Kind::ALL.len()];
+    for kind in Kind::ALL {
+        let (files, bytes) = (count(item, &files_attribute(kind))?, count(item, &bytes_attribute(kind))?);
+        by_kind[kind as usize] = KindUsage { files, bytes };
+    }
     let window = reader.optional_number("window_started").zip(reader.optional_number("window_writes"));
-    Usage {
-        committed: count("committed"),
-        reserved: count("reserved"),
-        by_kind: Kind::ALL
-            .map(|kind| KindUsage { files: count(&files_attribute(kind)), bytes: count(&bytes_attribute(kind)) }),
+    Ok(Usage {
+        committed: count(item, "committed")?,
+        reserved: count(item, "reserved")?,
+        by_kind,
         window: window.map(|(started, writes)| Window { started: Timestamp::from_millis(started), writes }),
+    })
+}
+
+fn count(item: &Item, name: &str) -> Result<u64, Fault> {
+    if !item.contains_key(name) {
+        return Ok(0);
+    }
+    let value: i64 = Reader(item).number(name)?;
+    u64::try_from(value).map_err(|_| Fault::internal(format!("the ledger's {name} is below nothing: {value}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use consigne_core::Code;
+
+    use super::super::item::number;
+    use super::*;
+
+    #[test]
+    fn what_was_never_written_counts_as_nothing() {
+        assert_eq!(read(&Item::new()).unwrap(), Usage::default());
+        let item = Item::from([("committed".to_owned(), number(7)), ("video_files".to_owned(), number(2))]);
+        let usage = read(&item).unwrap();
+        assert_eq!((usage.committed, usage.reserved, usage.of(Kind::Video).files), (7, 0, 2));
+    }
+
+    #[test]
+    fn a_count_below_nothing_is_a_fault_that_names_it() {
+        for name in ["committed", "reserved", "image_files", "blog_bytes"] {
+            let fault = read(&Item::from([(name.to_owned(), number(-1))])).unwrap_err();
+            assert_eq!(fault.code, Code::Internal);
+            assert!(fault.chain().ends_with(&format!("the ledger's {name} is below nothing: -1")), "{}", fault.chain());
+        }
+        let odd = Item::from([("committed".to_owned(), text("much"))]);
+        assert_eq!(read(&odd).unwrap_err().code, Code::Internal);
     }
 }
