@@ -66,11 +66,6 @@ macro_rules! ulid_id {
                 // The decoder also takes lower case and overlong numbers; two spellings of one id are one too many.
                 (id.to_string() == text).then_some(Self(id))
             }
-
-            /// Gives the moment the id was minted at.
-            pub fn minted_at(self) -> Timestamp {
-                Timestamp::from_millis(i64::try_from(self.0.timestamp_ms()).unwrap_or(i64::MAX))
-            }
         }
 
         impl fmt::Display for $name {
@@ -128,7 +123,6 @@ mod tests {
         assert!(early < late && early.to_string() < late.to_string());
         assert_eq!(FileId::parse(&early.to_string()), Some(early));
         assert_eq!(FileId::parse(&early.to_string().to_lowercase()), None);
-        assert_eq!(early.minted_at(), Timestamp::from_secs(1_000));
     }
 
     #[test]

@@ -23,7 +23,6 @@ settings! {
     TABLE_NAME: "Name of the DynamoDB table.",
     BUCKET_NAME: "Name of the bucket of user files.",
     BUS_NAME: "Name of the event bus.",
-    OBJECT_QUEUE_URL: "URL of the queue of object events.",
     PARKING_QUEUE_URL: "URL of the queue that takes what cannot be processed.",
     CURSOR_SECRET_ARN: "ARN of the secret that seals list cursors; at least 32 bytes.",
     CLERK_ISSUER: "The only `iss` accepted in session tokens, such as <https://clerk.example.com>.",
