@@ -7,7 +7,6 @@ use delete::{Deps, handle};
 
 fn main() -> ExitCode {
     let wire = async |start: &Start| {
-        start.aws().warm("dynamodb").await;
         Ok(Deps { users: start.session_verifier()?, files: start.table()?, objects: start.bucket()? })
     };
     http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))

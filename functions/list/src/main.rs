@@ -7,7 +7,6 @@ use list::{Deps, handle};
 
 fn main() -> ExitCode {
     let wire = async |start: &Start| {
-        start.aws().warm("dynamodb").await;
         Ok(Deps { users: start.session_verifier()?, files: start.table()?, cursors: start.cursor_seal().await? })
     };
     http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))

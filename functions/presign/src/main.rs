@@ -7,7 +7,6 @@ use presign::{Deps, handle};
 
 fn main() -> ExitCode {
     let wire = async |start: &Start| {
-        start.aws().warm("dynamodb").await;
         Ok(Deps { users: start.session_verifier()?, files: start.table()?, tickets: start.presigner()? })
     };
     http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))

@@ -6,9 +6,6 @@ use consigne_runtime::{Start, http};
 use usage::{Deps, handle};
 
 fn main() -> ExitCode {
-    let wire = async |start: &Start| {
-        start.aws().warm("dynamodb").await;
-        Ok(Deps { users: start.session_verifier()?, files: start.table()? })
-    };
+    let wire = async |start: &Start| Ok(Deps { users: start.session_verifier()?, files: start.table()? });
     http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
 }

@@ -85,11 +85,12 @@ impl Aws {
         Self { config: config.build(), region, credentials, endpoint, connector }
     }
 
-    /// Opens a connection to a service before the first request needs it; a handshake on a small function takes most of
-    /// a second. Does nothing at another address than AWS's, and never fails: the first request will say what is wrong.
-    pub async fn warm(&self, service: &str) {
+    /// Opens a connection to a host of the region before the first request needs it; a handshake on a small function takes
+    /// most of a second. `dynamodb` is such a host, and `<bucket>.s3`. Does nothing at another address than AWS's, and
+    /// never fails: the first request will say what is wrong.
+    pub async fn warm(&self, host: &str) {
         if self.endpoint == Endpoint::Aws {
-            let url = format!("https://{service}.{}.amazonaws.com/ping", self.region);
+            let url = format!("https://{host}.{}.amazonaws.com/ping", self.region);
             if let Ok(request) = HttpRequest::get(url) {
                 // Whatever it answers, the connection is open.
                 drop(self.connector.call(request).await);

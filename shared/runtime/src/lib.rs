@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod clock;
+mod ending;
 pub mod http;
 pub mod invocation;
 pub mod log;

@@ -1,5 +1,6 @@
 //! The start of a function: from its environment to its dependencies.
 
+use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -13,11 +14,14 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use consigne_auth::{FetchError, KeySource, Seal, Secret, SessionPolicy, SessionVerifier};
 use consigne_messaging::{Bus, Queue};
 use consigne_storage::{Bucket, Lifetime, Presigner, Table};
-use lambda_runtime::{LambdaEvent, service_fn};
+use futures_util::future::join_all;
+use lambda_runtime::tower::layer::layer_fn;
+use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{Aws, outside_connector};
 use crate::clock;
+use crate::ending::{Ending, end_environment};
 use crate::log::{self, Level};
 use crate::settings::{self, Environment, Setting, SettingError};
 
@@ -26,6 +30,7 @@ use crate::settings::{self, Environment, Setting, SettingError};
 pub struct Start {
     environment: Environment,
     aws: OnceLock<Aws>,
+    hosts: RefCell<Vec<String>>,
 }
 
 /// Why a function cannot start.
@@ -49,7 +54,7 @@ impl From<SettingError> for StartError {
 impl Start {
     /// Starts from an environment.
     pub fn new(environment: Environment) -> Self {
-        Self { environment, aws: OnceLock::new() }
+        Self { environment, aws: OnceLock::new(), hosts: RefCell::default() }
     }
 
     /// Gives the environment.
@@ -64,12 +69,15 @@ impl Start {
 
     /// Makes the table's adapter.
     pub fn table(&self) -> Result<Table, StartError> {
+        self.will_call("dynamodb");
         Ok(Table::new(&self.aws().config, self.environment.get(&settings::TABLE_NAME)?))
     }
 
     /// Makes the bucket's adapter.
     pub fn bucket(&self) -> Result<Bucket, StartError> {
-        Ok(Bucket::new(&self.aws().config, self.environment.get(&settings::BUCKET_NAME)?))
+        let bucket = self.environment.get(&settings::BUCKET_NAME)?;
+        self.will_call(format!("{bucket}.s3"));
+        Ok(Bucket::new(&self.aws().config, bucket))
     }
 
     /// Makes the signer of tickets for the bucket.
@@ -81,12 +89,24 @@ impl Start {
 
     /// Makes the bus's adapter.
     pub fn bus(&self) -> Result<Bus, StartError> {
+        self.will_call("events");
         Ok(Bus::new(&self.aws().config, self.environment.get(&settings::BUS_NAME)?))
     }
 
     /// Makes a queue's adapter.
     pub fn queue(&self, url: &'static Setting) -> Result<Queue, StartError> {
         Ok(Queue::new(&self.aws().config, self.environment.get(url)?))
+    }
+
+    /// Remembers a host that every request will call.
+    fn will_call(&self, host: impl Into<String>) {
+        self.hosts.borrow_mut().push(host.into());
+    }
+
+    /// Opens the connections that requests will use, side by side, while the environment still starts.
+    async fn open_connections(&self) {
+        let hosts = self.hosts.take();
+        join_all(hosts.iter().map(|host| self.aws().warm(host))).await;
     }
 
     /// Makes the verifier of session tokens.
@@ -133,16 +153,6 @@ impl Start {
 /// How long the credentials of an environment are relied on, from its start. Lambda does not tell when they end; the
 /// sessions behind execution roles last longer than this, and most environments far less.
 const CREDENTIALS_LAST: Duration = Duration::from_hours(6);
-/// Time to send the answer that is being made before the environment ends.
-const LAST_WORDS: Duration = Duration::from_millis(250);
-
-/// Ends this environment, so that Lambda makes one with fresh credentials.
-fn end_environment() {
-    tokio::spawn(async {
-        tokio::time::sleep(LAST_WORDS).await;
-        std::process::exit(0);
-    });
-}
 
 /// Longest key set read, in bytes; real ones hold a few keys of half a kilobyte.
 const KEY_SET_MAX: usize = 256 * 1024;
@@ -203,6 +213,7 @@ where
             log::write(&lines.collect::<Vec<_>>().join("\n"));
             return ExitCode::SUCCESS;
         }
+        start.open_connections().await;
         let shared = Arc::new((deps, handle));
         let service = service_fn(move |event: LambdaEvent<E>| {
             let shared = shared.clone();
@@ -211,7 +222,7 @@ where
                 process(name, &shared.0, &shared.1, event.payload, deadline).await
             }
         });
-        match lambda_runtime::run_concurrent(service).await {
+        match Runtime::new(service).layer(layer_fn(Ending::after)).run_concurrent().await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(name, &*error),
         }
@@ -224,4 +235,23 @@ fn failed(name: &str, error: &dyn Error) -> ExitCode {
     fields.insert("error.chain".to_owned(), error.to_string().into());
     log::write(&log::line(Level::Error, name, "The function cannot run", clock::now(), fields));
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_that_requests_will_call_are_known_from_the_dependencies() {
+        let variables = [("TABLE_NAME", "t"), ("BUCKET_NAME", "photos"), ("BUS_NAME", "b")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let start = Start::new(Environment::fixed(variables));
+        assert!(start.hosts.borrow().is_empty());
+        start.table().unwrap();
+        start.bucket().unwrap();
+        start.bus().unwrap();
+        // A signer makes no calls.
+        start.presigner().unwrap();
+        assert_eq!(*start.hosts.borrow(), ["dynamodb", "photos.s3", "events"]);
+    }
 }
