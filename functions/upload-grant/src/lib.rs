@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use consigne_auth::SessionVerifier;
-use consigne_core::files::{File, Grant, GrantOutcome, GrantRequest, Kind, UPLOAD_GRANT_VALID, Usage};
+use consigne_core::files::{File, Grant, GrantOutcome, GrantRequest, Kind, Status, UPLOAD_GRANT_VALID, Usage};
 use consigne_core::ports::GrantUpload;
 use consigne_core::{Code, Fault, Timestamp};
 use consigne_runtime::http::Operation;
@@ -80,7 +80,11 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
 
     let grant = Grant { file, plan: user.plan, idempotency, now: request.now };
     let file = match deps.files.grant_upload(&grant).await? {
-        GrantOutcome::Granted => grant.file,
+        GrantOutcome::Granted => {
+            request.notes.count("UploadsGranted");
+            request.notes.bytes("BytesGranted", grant.file.size);
+            grant.file
+        }
         GrantOutcome::Replayed(file) => still_usable(*file, request.now)?,
         GrantOutcome::Mismatch => {
             return Err(Fault::new(Code::IdempotencyMismatch, "This Idempotency-Key stands for another request"));
@@ -91,8 +95,6 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
         }
     };
     request.notes.field("file.id", file.id());
-    request.notes.count("UploadsGranted");
-    request.notes.bytes("BytesGranted", file.size);
 
     // Signed as of the grant, so that a replay gets the same ticket.
     let valid = file.grant_expires_at.since(file.granted_at);
@@ -109,10 +111,15 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
 }
 
 fn still_usable(file: File, now: Timestamp) -> Result<File, Fault> {
-    if now < file.grant_expires_at {
-        return Ok(file);
+    if file.status != Status::Pending {
+        let message = "The upload granted for this Idempotency-Key has ended; ask again with a new key";
+        return Err(Fault::new(Code::Conflict, message).detail("status", file.status.name()));
     }
-    Err(Fault::new(Code::Conflict, "The upload granted for this Idempotency-Key has run out; ask again with a new key"))
+    if now >= file.grant_expires_at {
+        let message = "The upload granted for this Idempotency-Key has run out; ask again with a new key";
+        return Err(Fault::new(Code::Conflict, message));
+    }
+    Ok(file)
 }
 
 /// Describes the route.

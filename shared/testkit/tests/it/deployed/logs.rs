@@ -45,6 +45,22 @@ async fn a_request_is_one_line_with_everything_that_is_asked_of_it() {
 }
 
 #[tokio::test]
+async fn a_replayed_grant_is_not_counted_again() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("pro");
+    let body = json!({"filename": "a.png", "contentType": "image/png", "size": 1234});
+    let mut counted = Vec::new();
+    for _ in 0..2 {
+        let key = [("idempotency-key", "order-17")];
+        let response = ann.call_with_headers("POST", "/api/files/uploads", &body, &key).await;
+        assert_eq!(response.status, 201);
+        let line = line(&stack, "upload-grant", response.header("x-request-id")).await;
+        counted.push([line["UploadsGranted"].clone(), line["BytesGranted"].clone()]);
+    }
+    assert_eq!(counted, [[json!(1), json!(1234)], [Value::Null, Value::Null]]);
+}
+
+#[tokio::test]
 async fn uploads_ready_and_rejected_are_counted_with_their_bytes_and_time() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use consigne_core::Timestamp;
-use consigne_core::files::Window;
+use consigne_core::files::{Status, Window};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
@@ -118,6 +118,20 @@ async fn a_grant_that_has_run_out_is_not_replayed() {
       }
     }
     "#);
+}
+
+#[tokio::test]
+async fn a_grant_that_was_used_or_deleted_is_not_replayed() {
+    for status in [Status::Ready, Status::Rejected, Status::Deleting, Status::Deleted] {
+        let world = World::default();
+        let token = functions::issuer().token("user_ann1", "pro");
+        let event = payload::event("upload-grant", "with-checksum-and-key", &token);
+        functions::call(&world, "upload-grant", event.clone()).await;
+        world.change(|state| state.files.values_mut().for_each(|file| file.status = status));
+        let answer = functions::call(&world, "upload-grant", event).await;
+        assert_eq!((&answer["status"], &answer["body"]["error"]["code"]), (&json!(409), &json!("CONFLICT")));
+        assert_eq!(answer["body"]["error"]["details"], json!({"status": status.name()}));
+    }
 }
 
 #[tokio::test]
