@@ -1,9 +1,10 @@
 //! Says whether the stack is well: the table and the bucket answer.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use consigne_core::Fault;
 use consigne_core::ports::Probe;
+use consigne_core::{Code, Fault};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
 use schemars::JsonSchema;
@@ -21,13 +22,16 @@ pub struct Deps<F, O> {
 /// The stack's health.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Health {
-    /// `ok`, or `degraded` when a check failed.
+    /// `ok`.
     pub status: &'static str,
     /// Version of the code.
     pub version: &'static str,
-    /// Each part: `ok` or `unreachable`.
+    /// Each part: `ok`. When one is `unreachable`, the answer is a 503 with the same under `error.details`.
     pub checks: BTreeMap<&'static str, &'static str>,
 }
+
+/// When to ask again after a failed check.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Answers whether the stack is well: 200, or 503 with the part that is not.
 pub async fn handle<F: Probe, O: Probe>(deps: &Deps<F, O>, request: &Request) -> Result<Answer, Fault> {
@@ -39,15 +43,13 @@ pub async fn handle<F: Probe, O: Probe>(deps: &Deps<F, O>, request: &Request) ->
         }
     }
     let word = |outcome: Result<(), Fault>| if outcome.is_ok() { "ok" } else { "unreachable" };
-    let health = Health {
-        status: if well { "ok" } else { "degraded" },
-        version: env!("CARGO_PKG_VERSION"),
-        checks: BTreeMap::from([("table", word(table)), ("bucket", word(bucket))]),
-    };
-    let (status, message) = if well { (200, "All is well") } else { (503, "A part of the stack does not answer") };
-    let mut answer = Answer::envelope(status, message, &health, request.now);
-    answer.body["success"] = well.into();
-    Ok(answer)
+    let checks = BTreeMap::from([("table", word(table)), ("bucket", word(bucket))]);
+    if !well {
+        let fault = Fault::new(Code::Unavailable, "A part of the stack does not answer").detail("checks", checks);
+        return Err(fault.retry_after(RETRY_AFTER));
+    }
+    let health = Health { status: "ok", version: env!("CARGO_PKG_VERSION"), checks };
+    Ok(Answer::envelope(200, "All is well", &health, request.now))
 }
 
 /// Describes the route.

@@ -1,6 +1,6 @@
 //! Answers, in the two dialects of the contract.
 
-use consigne_core::{Fault, Timestamp};
+use consigne_core::{Code, Fault, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::aws_lambda_events::encodings::Body;
@@ -61,12 +61,32 @@ impl Answer {
     }
 }
 
-/// Answers with an error, in the one shape errors have. A 5xx shows nothing but that it happened.
+/// Answers with an error, in the one shape errors have. An `INTERNAL` shows nothing but that it happened; an `UNAVAILABLE`
+/// may say in `details`, which are only ever written for the caller, what of the stack does not answer.
 pub fn fault_answer(fault: &Fault, request_id: &str, now: Timestamp) -> Answer {
     let mut error = json!({ "code": fault.code.as_str(), "message": fault.message });
-    if !fault.details.is_empty() && fault.code.status() < 500 {
+    if !fault.details.is_empty() && fault.code != Code::Internal {
         error["details"] = Value::Object(fault.details.clone());
     }
     let body = json!({ "success": false, "error": error, "timestamp": now, "requestId": request_id });
     Answer { status: fault.code.status(), headers: fault.headers.clone(), body }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_internal_error_shows_no_details_and_an_unavailable_part_does() {
+        let error = |fault: Fault| {
+            fault_answer(&fault.detail("checks", "x"), "r", Timestamp::from_secs(1)).body["error"].take()
+        };
+        assert_eq!(
+            error(Fault::internal("disk on fire")),
+            json!({"code": "INTERNAL", "message": "Something went wrong on our side"})
+        );
+        let shown = error(Fault::unavailable("disk on fire"));
+        assert_eq!((&shown["code"], &shown["details"]), (&json!("UNAVAILABLE"), &json!({"checks": "x"})));
+        assert!(!shown.to_string().contains("fire"));
+    }
 }

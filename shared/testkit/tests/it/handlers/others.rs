@@ -72,9 +72,29 @@ async fn health_names_the_part_that_does_not_answer() {
     }
     "#);
     world.fail_at(1, Moment::Before);
-    let answer = call(&world, "health", "ask").await;
-    assert_eq!((&answer["status"], &answer["body"]["success"]), (&json!(503), &json!(false)));
-    assert_eq!(answer["body"]["data"]["checks"], json!({"table": "ok", "bucket": "unreachable"}));
+    insta::assert_json_snapshot!(call(&world, "health", "ask").await, @r#"
+    {
+      "status": 503,
+      "headers": {
+        "retry-after": "5"
+      },
+      "body": {
+        "success": false,
+        "error": {
+          "code": "UNAVAILABLE",
+          "message": "A part of the stack does not answer",
+          "details": {
+            "checks": {
+              "bucket": "unreachable",
+              "table": "ok"
+            }
+          }
+        },
+        "timestamp": "<time>",
+        "requestId": "request-1"
+      }
+    }
+    "#);
 }
 
 #[tokio::test]
