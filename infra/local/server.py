@@ -12,6 +12,7 @@ from pathlib import Path
 
 REGION = "us-east-1"
 FIRST_PORT = 4566
+SERVE = Path(__file__).resolve().with_name("serve.py")
 
 
 class Server:
@@ -40,7 +41,7 @@ class Server:
         (self.home / "tmp").mkdir(exist_ok=True)
         log = (self.home / "server.log").open("ab")
         process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("serve.py"))],
+            [sys.executable, str(SERVE)],
             env=self._environment(),
             cwd=self.home,
             stdin=subprocess.DEVNULL,
@@ -61,9 +62,16 @@ class Server:
         """Ends the server and the functions it runs; gives whether there was one."""
         try:
             pid = int(self._pid_file.read_text())
-            os.killpg(pid, signal.SIGTERM)
-        except (FileNotFoundError, ProcessLookupError, ValueError):
+        except (FileNotFoundError, ValueError):
             return False
+        if not is_server(pid):
+            # Left behind by a machine that went down; the number may be anybody's by now.
+            self._pid_file.unlink()
+            return False
+        try:
+            os.killpg(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
         for _ in range(100):
             try:
                 os.killpg(pid, 0)
@@ -93,6 +101,15 @@ class Server:
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
         }
+
+
+def is_server(pid: int) -> bool:
+    """Says whether a process is one of ours, by its command line."""
+    if Path("/proc/self/cmdline").exists():
+        command = Path(f"/proc/{pid}/cmdline")
+        return command.exists() and str(SERVE).encode() in command.read_bytes().split(b"\0")
+    shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return str(SERVE) in shown.stdout
 
 
 def free_port(first: int) -> int:

@@ -7,5 +7,6 @@ mod crash;
 mod deployed;
 mod handlers;
 mod house;
+mod laptop;
 mod openapi;
 mod ports;
