@@ -9,6 +9,8 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 STACK := $(PYTHON) infra/local/stack.py
 TOOLS := target/tools
+# Read from where SAM reads it, so that what is built is what is deployed.
+ARCH = $(shell sed -n 's/^[^#]*"Architecture=\(.*\)".*/\1/p' infra/samconfig.toml)
 export CARGO_TERM_PROGRESS_WHEN ?= auto
 
 help: ## List the verbs
@@ -43,14 +45,13 @@ up: $(VENV)/local ## Start the stack in the background, with what is built now
 down: $(VENV)/local ## Stop the stack
 	@$(STACK) down
 
-build: $(VENV)/deploy ## Build every function for Amazon Linux 2023 (ARCH=arm64 or x86_64)
+build: $(VENV)/deploy ## Build every function for Amazon Linux 2023 and the processor of infra/samconfig.toml
 	PATH="$(CURDIR)/$(VENV)/deploy-tools/bin:$$PATH" cargo lambda build --release \
 	  $$(for name in $$(ls functions | grep --invert-match README); do echo --package $$name; done) \
 	  $(if $(filter x86_64,$(ARCH)),--x86-64,--arm64)
 
 deploy: build ## Deploy to AWS with infra/samconfig.toml (ARGS="--guided" the first time)
-	$(VENV)/deploy-tools/bin/sam deploy --template-file template.yaml --config-file infra/samconfig.toml \
-	  --parameter-overrides Architecture=$(if $(ARCH),$(ARCH),arm64) $(ARGS)
+	$(VENV)/deploy-tools/bin/sam deploy --template-file template.yaml --config-file infra/samconfig.toml $(ARGS)
 
 bench: $(VENV)/local ## Measure starts, sizes, calls and uploads, and compare with the committed table (QUICK=1, ACCEPT=1)
 	@cargo run --quiet --release --package bench -- $(if $(QUICK),--quick) $(if $(ACCEPT),--accept)

@@ -225,6 +225,44 @@ fn what_holds_data_is_kept_when_the_stack_goes() {
     }
 }
 
+/// Says whether CloudFormation would take a value for a parameter.
+fn takes(parameter: &str, value: &str) -> bool {
+    let pattern = template()["Parameters"][parameter]["AllowedPattern"].as_str().unwrap().to_owned();
+    // CloudFormation matches the whole value.
+    regex_lite::Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(value)
+}
+
+#[test]
+fn parameters_take_what_works_and_nothing_else() {
+    let key = "-----BEGIN PUBLIC KEY-----\\nMIIB+/a=\\n-----END PUBLIC KEY-----";
+    for good in [String::new(), key.to_owned(), format!("{key}\\n"), format!("{key}\n"), key.replace("\\n", "\n")] {
+        assert!(takes("ClerkJwtKey", &good), "{good:?}");
+    }
+    assert!(takes("ClerkJwtKey", &format!("{key}\\n{key}\\n")), "two keys, while one replaces the other");
+    for bad in ["x", "-----BEGIN PRIVATE KEY-----\\nMIIB\\n-----END PRIVATE KEY-----", "sk_test_x"] {
+        assert!(!takes("ClerkJwtKey", bad), "{bad:?}");
+    }
+    assert!(takes("AuthorizedParties", "https://app.example.com") && !takes("AuthorizedParties", ""));
+    // One of the two ways to know the issuer's keys must be given.
+    let rule = template()["Rules"]["SomeKey"]["Assertions"][0]["Assert"].to_string();
+    assert!(rule.contains("ClerkJwtKey") && rule.contains("ClerkJwksUrl"), "{rule}");
+}
+
+#[test]
+fn what_is_built_is_what_is_deployed_with_the_parameters_of_its_file() {
+    let mut dry = Command::new("make");
+    // These tests may themselves run under make.
+    dry.args(["--dry-run", "deploy"]).current_dir(root()).env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
+    let output = dry.output().unwrap();
+    let commands = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let named = std::fs::read_to_string(root().join("infra/samconfig.toml")).unwrap();
+    let architecture = if named.contains("\"Architecture=x86_64\"") { "--x86-64" } else { "--arm64" };
+    assert!(commands.contains(architecture), "{commands}");
+    // It would put its own list in the place of the file's.
+    assert!(!commands.contains("--parameter-overrides"), "{commands}");
+}
+
 #[test]
 fn no_file_has_outgrown_its_idea() {
     let mut long = Vec::new();
