@@ -116,3 +116,60 @@ impl User {
             .detail("plan", self.plan.name()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::claims::Claims;
+
+    const ROLES: [Role; 3] = [Role::User, Role::Expert, Role::Admin];
+
+    fn user(plan: Plan, role: Role) -> User {
+        let claims = json!({
+            "sub": "user_ann1", "public_metadata": { "subscription": plan.name(), "role": role.name() },
+        });
+        let Value::Object(claims) = claims else { panic!("claims are an object") };
+        Claims(claims).user().unwrap()
+    }
+
+    #[test]
+    fn a_plan_is_enough_for_itself_and_every_smaller_one_whatever_the_role() {
+        for (held, plan) in Plan::ALL.into_iter().enumerate() {
+            for role in ROLES {
+                for (needed, least) in Plan::ALL.into_iter().enumerate() {
+                    let outcome = user(plan, role).require_subscription(least);
+                    if held >= needed {
+                        assert!(outcome.is_ok(), "{plan:?} {role:?} for {least:?}");
+                        continue;
+                    }
+                    let fault = outcome.unwrap_err();
+                    assert_eq!((fault.code, fault.code.status()), (Code::SubscriptionRequired, 403));
+                    assert_eq!(
+                        Value::Object(fault.details.clone()),
+                        json!({ "required": least.name(), "plan": plan.name() })
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_role_is_enough_for_itself_and_every_smaller_one_whatever_the_plan() {
+        for (held, role) in ROLES.into_iter().enumerate() {
+            for plan in Plan::ALL {
+                for (needed, least) in ROLES.into_iter().enumerate() {
+                    let outcome = user(plan, role).require_role(least);
+                    if held >= needed {
+                        assert!(outcome.is_ok(), "{role:?} on {plan:?} for {least:?}");
+                        continue;
+                    }
+                    let fault = outcome.unwrap_err();
+                    assert_eq!((fault.code, fault.code.status()), (Code::RoleRequired, 403));
+                    assert_eq!(Value::Object(fault.details.clone()), json!({ "required": least.name() }));
+                }
+            }
+        }
+    }
+}
