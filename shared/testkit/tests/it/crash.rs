@@ -1,5 +1,5 @@
-//! Crash points: every effect of every handler fails once, before it happens and after; whoever called tries again, and
-//! the world must end as if nothing had gone wrong.
+//! Crash points: every effect of every handler that writes fails once, before it happens and after; whoever called tries
+//! again, and the world must end as if nothing had gone wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
