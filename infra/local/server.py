@@ -1,5 +1,6 @@
 """Starting and stopping the server process of the laptop stack."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -28,6 +29,9 @@ class Server:
         return f"http://127.0.0.1:{self._port_file.read_text().strip()}"
 
     def is_up(self) -> bool:
+        """Says whether this checkout's server answers, and not somebody else's on a port it once had."""
+        if not is_server(self._pid()):
+            return False
         try:
             with urllib.request.urlopen(f"{self.address}/_ministack/health", timeout=2):
                 return True
@@ -60,18 +64,13 @@ class Server:
 
     def stop(self) -> bool:
         """Ends the server and the functions it runs; gives whether there was one."""
-        try:
-            pid = int(self._pid_file.read_text())
-        except (FileNotFoundError, ValueError):
-            return False
+        pid = self._pid()
         if not is_server(pid):
-            # Left behind by a machine that went down; the number may be anybody's by now.
-            self._pid_file.unlink()
+            # What a machine that went down has left behind; the number may be anybody's by now.
+            self._pid_file.unlink(missing_ok=True)
             return False
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
         for _ in range(100):
             try:
                 os.killpg(pid, 0)
@@ -82,6 +81,12 @@ class Server:
             os.killpg(pid, signal.SIGKILL)
         self._pid_file.unlink()
         return True
+
+    def _pid(self) -> int | None:
+        try:
+            return int(self._pid_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
 
     def _environment(self) -> dict[str, str]:
         # Functions inherit it, so nothing of the user's environment goes in but what a process needs to run.
@@ -103,8 +108,10 @@ class Server:
         }
 
 
-def is_server(pid: int) -> bool:
-    """Says whether a process is one of ours, by its command line."""
+def is_server(pid: int | None) -> bool:
+    """Says whether a process is a server of this checkout, by its command line."""
+    if pid is None:
+        return False
     if Path("/proc/self/cmdline").exists():
         command = Path(f"/proc/{pid}/cmdline")
         return command.exists() and str(SERVE).encode() in command.read_bytes().split(b"\0")
