@@ -67,15 +67,29 @@ async fn the_first_carrier_present_decides() {
     assert_refused(&response, 401, "UNAUTHENTICATED");
 }
 
+/// Calls with claims made from the current second, and again when that was over before the answer came.
+async fn within_a_second(stack: &Stack, claims: impl Fn(i64) -> Value) -> Response {
+    for _ in 0..10 {
+        let now = clock::now().as_secs();
+        let response = with_claims(stack, claims(now)).await;
+        if clock::now().as_secs() == now {
+            return response;
+        }
+    }
+    panic!("no call was answered within the second it began in")
+}
+
 #[tokio::test]
 async fn clocks_may_differ_by_five_seconds() {
     let stack = Stack::find();
-    let now = clock::now().as_secs();
-    assert_eq!(with_claims(&stack, json!({"exp": now - 4})).await.status, 200);
-    assert_refused(&with_claims(&stack, json!({"exp": now - 6})).await, 401, "TOKEN_EXPIRED");
-    assert_eq!(with_claims(&stack, json!({"nbf": clock::now().as_secs() + 4})).await.status, 200);
-    // Two seconds beyond the leeway, so that the second in which the test runs does not matter.
-    assert_refused(&with_claims(&stack, json!({"nbf": clock::now().as_secs() + 8})).await, 401, "UNAUTHENTICATED");
+    // The first call may have to start the function.
+    assert_eq!(with_claims(&stack, json!({})).await.status, 200);
+    assert_eq!(within_a_second(&stack, |now| json!({"exp": now - 4})).await.status, 200);
+    let late = within_a_second(&stack, |now| json!({"exp": now - 6})).await;
+    assert_refused(&late, 401, "TOKEN_EXPIRED");
+    assert_eq!(within_a_second(&stack, |now| json!({"nbf": now + 4})).await.status, 200);
+    let early = within_a_second(&stack, |now| json!({"nbf": now + 6})).await;
+    assert_refused(&early, 401, "UNAUTHENTICATED");
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ fn deploy(keys: &str, issuer: &Issuer) -> Stack {
 }
 
 #[tokio::test]
-async fn random_key_ids_do_not_make_us_fetch_and_stale_keys_outlive_the_endpoint() {
+async fn random_key_ids_do_not_make_us_fetch_and_known_keys_need_no_endpoint() {
     let _lab = LAB.lock().await;
     let issuer = Arc::new(Issuer::fresh("key-1"));
     let endpoint = Arc::new(KeyEndpoint { issuer, fetches: AtomicU32::new(0), up: AtomicBool::new(true) });

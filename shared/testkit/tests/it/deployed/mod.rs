@@ -6,6 +6,7 @@ mod lab;
 mod limits;
 mod listing;
 mod logs;
+mod object_events;
 mod requests;
 mod uploads;
 

@@ -1,0 +1,95 @@
+//! Events of S3 as they may come: again, late, in any order. Made by hand, and handed to the deployed function.
+
+use consigne_core::UserId;
+use consigne_core::files::{File, ObjectKey, Status};
+use consigne_core::ports::{GetFile, ReadHead};
+use consigne_testkit::pictures;
+use consigne_testkit::stack::{Person, Stack};
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::{assert_refused, text};
+
+/// Tells the function that an object came or went, as its queue would.
+async fn tell(stack: &Stack, what: &str, key: &str, version: &str, sequencer: &str) {
+    let body = json!({
+        "version": "0", "source": "aws.s3", "detail-type": what,
+        "detail": {
+            "bucket": { "name": stack.name("BUCKET_NAME") },
+            "object": { "key": key, "version-id": version, "sequencer": sequencer },
+        },
+    });
+    let record = json!({ "messageId": "made-up", "eventSource": "aws:sqs", "body": body.to_string() });
+    let response = stack.invoke("on-object-event", &json!({ "Records": [record] })).await;
+    assert_eq!((response.status, response.json()), (200, json!({ "batchItemFailures": [] })));
+}
+
+async fn record(stack: &Stack, ann: &Person<'_>, key: &str) -> File {
+    let (owner, key) = (UserId::parse(&ann.id).unwrap(), ObjectKey::parse(key).unwrap());
+    stack.table().get_file(&owner, key.file()).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn one_created_event_five_times_is_one_file() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("pro");
+    let grant = ann.grant("a.png", "image/png", 1000).await.json();
+    let key = text(&grant, "s3Key");
+    assert_eq!(ann.put(&grant, pictures::png(640, 480, 1000)).await.status, 200);
+    let version = stack.bucket().read_head(&key, None, 1).await.unwrap().unwrap().version;
+    // Five at once, racing with S3's own, and five more when all is done.
+    join_all((0..5).map(|_| tell(&stack, "Object Created", &key, &version, "0055AED6DCD90281E5"))).await;
+    ann.wait_for(&key, "ready").await;
+    let once = record(&stack, &ann, &key).await;
+    assert_eq!((once.status, once.revision), (Status::Ready, 2));
+    for _ in 0..5 {
+        tell(&stack, "Object Created", &key, &version, "0055AED6DCD90281E5").await;
+    }
+    assert_eq!(record(&stack, &ann, &key).await, once);
+    assert_eq!(stack.bucket().read_head(&key, None, 1).await.unwrap().unwrap().version, version);
+    ann.wait_for_usage(1, 1000, 0).await;
+}
+
+#[tokio::test]
+async fn a_deletion_older_than_the_creation_is_ignored_and_a_younger_one_counts() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("pro");
+    let key = ann.upload("a.png", "image/png", pictures::png(640, 480, 1000)).await;
+    let ready = record(&stack, &ann, &key).await;
+    let pinned = ready.pinned.clone().unwrap();
+    assert!(!pinned.sequencer.is_empty(), "the event that announced it had a place");
+    tell(&stack, "Object Deleted", &key, &pinned.version, "00").await;
+    assert_eq!(record(&stack, &ann, &key).await, ready);
+    ann.wait_for_usage(1, 1000, 0).await;
+    tell(&stack, "Object Deleted", &key, &pinned.version, &format!("{}F", pinned.sequencer)).await;
+    assert_eq!(record(&stack, &ann, &key).await.status, Status::Deleted);
+    ann.wait_for_usage(0, 0, 0).await;
+    // The object is still there, since the event was made up; its creation, told again, removes it.
+    tell(&stack, "Object Created", &key, &pinned.version, &pinned.sequencer).await;
+    assert_eq!(stack.bucket().read_head(&key, None, 1).await.unwrap(), None);
+    ann.wait_for_usage(0, 0, 0).await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_overtakes_its_creation_has_the_last_word() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("pro");
+    let key = text(&ann.grant("a.png", "image/png", 1000).await.json(), "s3Key");
+    tell(&stack, "Object Deleted", &key, "v1", "0055AED6DCD90281E6").await;
+    tell(&stack, "Object Created", &key, "v1", "0055AED6DCD90281E5").await;
+    let ended = record(&stack, &ann, &key).await;
+    assert_eq!((ended.status, ended.revision), (Status::Deleted, 2));
+    ann.wait_for_usage(0, 0, 0).await;
+    assert_refused(&ann.metadata(&key).await, 404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn an_object_that_is_gone_when_it_is_looked_at_gives_its_bytes_back() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("pro");
+    let key = text(&ann.grant("a.png", "image/png", 1000).await.json(), "s3Key");
+    ann.wait_for_usage(0, 0, 1000).await;
+    tell(&stack, "Object Created", &key, "v1", "0055AED6DCD90281E5").await;
+    ann.wait_for_usage(0, 0, 0).await;
+    assert_refused(&ann.metadata(&key).await, 404, "NOT_FOUND");
+}
