@@ -1,10 +1,11 @@
-"""`make demo`: the main job, walked through on a real picture in front of the reader.
+"""`make demo`: the two main jobs, walked through in front of the reader: a real picture, and a key with credits.
 
 Everything goes through the real functions of template.yaml: the API, the bucket, its events, the table. Each step says
 what happened, how long it took, and how many calls to AWS the functions made for it, read from their own log lines.
 """
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -41,6 +42,9 @@ class Demo:
 
     # -- telling -------------------------------------------------------------------------------------------------
 
+    def title(self, text: str) -> None:
+        print(f"\n{text}\n")
+
     def say(self, what: str, outcome: str, took: float, calls: str = "none of ours") -> None:
         self.step += 1
         print(f"{self.step:>3}  {what:<58} {outcome:<22} {took * 1000:>6.0f} ms   {calls}", flush=True)
@@ -51,9 +55,16 @@ class Demo:
 
     # -- doing ---------------------------------------------------------------------------------------------------
 
+    def consigne(self, *arguments: str) -> str:
+        """Runs the operator's command line on this stack, whatever AWS the reader's own shell is set up for."""
+        command = [ROOT / "target" / "debug" / "consigne", *arguments]
+        environment = {**os.environ, **self.env}
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+        self.expect(done.returncode == 0, done.stderr.strip())
+        return done.stdout.strip()
+
     def token(self, user: str, plan: str) -> str:
-        command = [ROOT / "target" / "debug" / "consigne", "token", "--user", user, "--plan", plan]
-        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+        return self.consigne("token", "--user", user, "--plan", plan)
 
     def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> tuple[int, bytes, Any]:
         request = urllib.request.Request(url, method=method, headers=headers, data=body)
@@ -63,8 +74,12 @@ class Demo:
         except urllib.error.HTTPError as answer:
             return answer.code, answer.read(), answer.headers
 
-    def api(self, method: str, path: str, token: str, body: Any = None) -> tuple[int, Any, str]:
+    def api(
+        self, method: str, path: str, token: str, body: Any = None, once: str | None = None
+    ) -> tuple[int, Any, str]:
         headers = {"authorization": f"Bearer {token}"}
+        if once is not None:
+            headers["idempotency-key"] = once
         if body is not None:
             headers["content-type"] = "application/json"
         data = None if body is None else json.dumps(body).encode()
@@ -96,6 +111,12 @@ class Demo:
 
     def walk(self) -> None:
         ann, bob = self.token(f"user_ann{int(time.time())}", "pro"), self.token("user_bob", "pro")
+        self.title("Files: one picture goes from your disk into private storage and back.")
+        self.files(ann, bob)
+        self.title("Keys and credits: a server asks who pays, and is paid, before it works.")
+        self.credits(ann)
+
+    def files(self, ann: str, bob: str) -> None:
         picture = PICTURE.read_bytes()
         file = self.upload(ann, picture)
         url = self.read(ann, file["key"], picture)
@@ -166,10 +187,85 @@ class Demo:
         calls = self.calls("on-object-event", file["fileId"], "Object Deleted")
         self.say("S3 tells that they are gone; her usage is back at", "0 bytes", took, calls)
 
+    def credits(self, ann: str) -> None:
+        org = self.found(ann)
+        key = self.issue(ann, org)
+        self.spend(key["key"])
+        self.revoke(ann, org, key)
+
+    def found(self, ann: str) -> str:
+        took, (status, answer, request) = timed(lambda: self.api("POST", "/api/orgs", ann, {"name": "Acme"}))
+        self.expect(status == 201, f"no organisation was founded: {answer}")
+        org = answer["data"]["id"]
+        self.say("Ann founds an organisation, Acme", f"{org[:4]}...{org[-6:]}", took, self.calls("org-create", request))
+
+        took, _ = timed(lambda: self.consigne("credits", "grant", org, "10", "--reason", "to try it"))
+        self.say("The operator grants it credits: consigne credits grant", "10 credits", took)
+        return org
+
+    def issue(self, ann: str, org: str) -> dict[str, Any]:
+        wish = {"name": "Demo", "environment": "production", "scopes": ["pdf:read"], "daily_quota": 3}
+        took, (status, answer, request) = timed(lambda: self.api("POST", f"/api/orgs/{org}/keys", ann, wish))
+        self.expect(status == 201, f"no key was issued: {answer}")
+        key = answer["data"]
+        shown = f"{key['prefix']}_...{key['hint']}"
+        self.say("She issues a key for 3 calls a day, shown this once", shown, took, self.calls("key-issue", request))
+        return key
+
+    def check(self, key: str, once: str) -> tuple[float, dict[str, Any], str]:
+        """Has a server check a key and charge it one credit; gives the seconds it took, the answer and its calls."""
+        ask = {"key": key, "scope": "pdf:read", "cost": 1}
+        took, (status, answer, request) = timed(
+            lambda: self.api("POST", "/api/keys/verify", self.env["SERVICE_TOKEN"], ask, once)
+        )
+        self.expect(status == 200, f"the check was answered {status}: {answer}")
+        return took, answer["data"], self.calls("key-verify", request)
+
+    def spend(self, key: str) -> None:
+        receipts = []
+        for which in ("first", "second", "third"):
+            took, answer, calls = self.check(key, which)
+            self.expect(answer["valid"], f"the {which} call was refused: {answer}")
+            receipts.append(answer["receipt_id"])
+            self.say(f"A server checks and charges it, the {which} time", receipt(receipts[-1]), took, calls)
+        self.expect(len(set(receipts)) == 3, f"three calls share receipts: {receipts}")
+
+        took, answer, calls = self.check(key, "third")
+        self.expect(answer["receipt_id"] == receipts[-1], f"the retry was answered {answer}")
+        self.say("It lost that answer and asks again: same Idempotency-Key", receipt(answer["receipt_id"]), took, calls)
+
+        took, answer, calls = self.check(key, "fourth")
+        self.expect(answer["code"] == "DAILY_QUOTA_EXCEEDED", f"the fourth call was answered {answer}")
+        self.say(f"A fourth call must wait until {answer['resets_at']}", answer["code"], took, calls)
+
+        middle = len(key) // 2
+        mistyped = key[:middle] + ("x" if key[middle] != "x" else "y") + key[middle + 1 :]
+        took, answer, calls = self.check(mistyped, "mistyped")
+        self.expect(answer["code"] == "NOT_FOUND", f"a mistyped key was answered {answer}")
+        self.expect(calls == "0 AWS calls", f"a mistyped key cost {calls}")
+        self.say("Somebody mistypes the key; its checksum tells", answer["code"], took, calls)
+
+    def revoke(self, ann: str, org: str, key: dict[str, Any]) -> None:
+        path, why = f"/api/orgs/{org}/keys/{key['id']}/revoke", {"reason": "The demo is over"}
+        took, (status, answer, request) = timed(lambda: self.api("POST", path, ann, why))
+        self.expect(status == 200, f"the key was not revoked: {answer}")
+        self.say("Ann revokes the key", answer["data"]["status"], took, self.calls("key-revoke", request))
+
+        took, answer, calls = self.check(key["key"], "fifth")
+        self.expect(answer["code"] == "REVOKED", f"a revoked key was answered {answer}")
+        self.say("The very next check", answer["code"], took, calls)
+
+        took, (_, answer, request) = timed(lambda: self.api("GET", f"/api/orgs/{org}/wallet", ann))
+        balance, used = answer["data"]["balance"], answer["data"]["total_used"]
+        self.expect((balance, used) == (7, 3), f"the wallet shows {answer['data']}")
+        calls = self.calls("wallet", request)
+        self.say("The wallet: three calls were paid for, nothing else", f"balance {balance}, used {used}", took, calls)
+
     def end(self) -> None:
         print(f"\nAll {self.step} steps went well, in {time.monotonic() - self.began:.1f} s. The stack is still up:")
         print(f"  API         {self.env['CONSIGNE_URL']}")
         print("  a token     target/debug/consigne token --user user_ann --plan pro")
+        print("  credits     target/debug/consigne credits grant ORG 10 --reason ...")
         print("  its health  target/debug/consigne doctor")
         print("  its names   target/local/stack.env")
         print("\nTry next: `make test` holds it to its contract, `make dev` rebuilds on change, `make down` ends it.")
@@ -180,6 +276,11 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     began = time.monotonic()
     outcome = work()
     return time.monotonic() - began, outcome
+
+
+def receipt(name: str) -> str:
+    """Writes a receipt's id short: its last characters, by which they differ."""
+    return f"receipt ...{name[-6:]}"
 
 
 def paint(path: Path, width: int = 640, height: int = 480) -> None:
@@ -205,7 +306,6 @@ def main() -> None:
     if not ENV_FILE.exists():
         sys.exit("The stack is not up. `make demo` starts it.")
     paint(PICTURE)
-    print("\nConsigne: one picture goes from your disk into private storage and back.\n")
     demo = Demo()
     demo.walk()
     demo.end()

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import stat
 import zipfile
 from pathlib import Path
@@ -40,6 +41,7 @@ class Deployment:
             properties = function["Properties"]
             binary = binaries / Path(properties["CodeUri"]).name
             properties["CodeUri"] = {"Bucket": ARTIFACTS, "Key": self._upload(binary)}
+        gaps.prepare(template)
         self._apply(template, parameters)
         gaps.fill(template, self.stack, client=self.client)
 
@@ -47,6 +49,13 @@ class Deployment:
         """Gives the stack's outputs."""
         stack = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+    def service_token(self) -> str:
+        """Gives a token of any service; every new stack begins with one. Empty when all were retired."""
+        secret = self.client("secretsmanager").get_secret_value(SecretId=self.outputs()["ServiceTokensArn"])
+        tokens = list(json.loads(secret["SecretString"]).values())
+        newest = tokens[0] if tokens else ""
+        return newest[-1] if isinstance(newest, list) else newest
 
     def _ensure_artifacts(self) -> None:
         try:

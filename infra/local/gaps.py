@@ -1,11 +1,21 @@
-"""What the server's CloudFormation leaves out of a stack, made through the services' own APIs after each deployment:
-the routes and CORS of the HTTP API, the table's time to live, the bucket's lifecycle.
+"""What the server's CloudFormation leaves out of a stack: said in other words before a deployment, or made through the
+services' own APIs after it, such as the routes and CORS of the HTTP API, the table's time to live, the bucket's
+lifecycle.
 """
 
+import string
 from collections.abc import Callable
 from typing import Any
 
 from intrinsics import Resolver
+
+
+def prepare(template: dict[str, Any]) -> None:
+    """Says in a template what the server would not understand as it stands: which characters secrets do without."""
+    for body in template["Resources"].values():
+        generate = body.get("Properties", {}).get("GenerateSecretString", {})
+        if generate.pop("ExcludePunctuation", False):
+            generate["ExcludeCharacters"] = string.punctuation
 
 
 def fill(template: dict[str, Any], stack: str, client: Callable[[str], Any]) -> None:

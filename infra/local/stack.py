@@ -69,7 +69,7 @@ class Laptop:
         began = time.monotonic()
         deployment = Deployment(self.server.address, self.stack)
         deployment.deploy(ROOT / "template.yaml", self.binaries, self.parameters() | self.overrides)
-        self.write_env(deployment.outputs())
+        self.write_env(deployment.outputs(), deployment.service_token())
         took = time.monotonic() - began
         print(f"Deployed in {took:.1f} s. What tools need to know: {self.env_file.relative_to(ROOT)}")
 
@@ -124,7 +124,7 @@ class Laptop:
             "RequireTls": "false",
         }
 
-    def write_env(self, outputs: dict[str, str]) -> None:
+    def write_env(self, outputs: dict[str, str], service_token: str) -> None:
         """Writes the file that tools and strangers' test suites read."""
         values = {
             "CONSIGNE_URL": f"{self.server.address}/_aws/execute-api/{outputs['ApiId']}/%24default",
@@ -136,6 +136,9 @@ class Laptop:
             "TABLE_NAME": outputs["TableName"],
             "BUCKET_NAME": outputs["BucketName"],
             "BUS_NAME": outputs["BusName"],
+            "PEPPER_SECRET_ARN": outputs["PeppersArn"],
+            "SERVICE_TOKENS_ARN": outputs["ServiceTokensArn"],
+            "SERVICE_TOKEN": service_token,
             "MAIL_URL": f"{self.server.address}/_ministack/ses/messages",
             "JWT_KEY_FILE": str(self.home / "issuer.pem"),
             "JWT_KID": KEY_ID,

@@ -4,13 +4,10 @@ use consigne_auth::{Seal, SessionVerifier, User};
 use consigne_core::files::{FileView, Kind, SecureFileView, Status};
 use consigne_core::ports::{Filter, GetUsage, ListFiles, Position};
 use consigne_core::{Code, Fault, FileId, Timestamp};
-use consigne_runtime::http::Operation;
+use consigne_runtime::http::{Operation, limit};
 use consigne_runtime::{Answer, Request};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-const LIMIT_MAX: u32 = 1000;
-const LIMIT_DEFAULT: u32 = 100;
 
 /// What the handler works with.
 #[derive(Debug)]
@@ -110,14 +107,6 @@ fn filter(request: &Request, kind_parameter: &str) -> Result<Filter, Fault> {
             .ok_or_else(|| Fault::field("status", "status must be pending, processing, ready, rejected or infected"))?,
     };
     Ok(Filter { status, kind })
-}
-
-fn limit(request: &Request) -> Result<u32, Fault> {
-    let Some(text) = request.query("limit")? else { return Ok(LIMIT_DEFAULT) };
-    match text.parse() {
-        Ok(limit @ 1..=LIMIT_MAX) => Ok(limit),
-        _ => Err(Fault::field("limit", format!("limit must be 1 to {LIMIT_MAX}"))),
-    }
 }
 
 /// Describes the routes.

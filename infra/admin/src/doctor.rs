@@ -1,21 +1,15 @@
 //! `consigne doctor`: is the stack set up, and does it answer?
 
 use consigne_core::ports::{FindDue, Probe};
-use consigne_runtime::{Start, clock};
+use consigne_runtime::clock;
 use consigne_storage::{Bucket, DueWalk, Table};
 
-use crate::stack_env::StackEnv;
-
-const NAMES: [&str; 6] =
-    ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "TABLE_NAME", "BUCKET_NAME"];
+use crate::operator::{Operator, work};
 
 pub(crate) fn run() -> Result<String, String> {
-    let stack = StackEnv::read();
-    let start = Start::new(stack.environment(&NAMES)?);
-    let (table, bucket) = (start.table(), start.bucket());
-    let (table, bucket) = table.and_then(|table| Ok((table, bucket?))).map_err(|error| error.to_string())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| error.to_string())?.block_on(examine(&table, &bucket))
+    let operator = Operator::of_stack(&["TABLE_NAME", "BUCKET_NAME"])?;
+    let (table, bucket) = (operator.table()?, operator.bucket()?);
+    work(examine(&table, &bucket))
 }
 
 async fn examine(table: &Table, bucket: &Bucket) -> Result<String, String> {

@@ -1,6 +1,12 @@
 //! `consigne`: the operator's command line.
 
+mod credits;
 mod doctor;
+mod operator;
+mod org;
+mod pepper;
+mod secret;
+mod service_token;
 mod stack_env;
 mod token;
 
@@ -22,12 +28,28 @@ enum Command {
     Token(token::Options),
     /// Check that the stack is set up and answers, and say what to do about what is not.
     Doctor,
+    /// Give credits to an organisation.
+    #[command(subcommand)]
+    Credits(credits::Command),
+    /// Stop an organisation's keys, or let them work again.
+    #[command(subcommand)]
+    Org(org::Command),
+    /// Look after the peppers: the secrets under which API keys are kept.
+    #[command(subcommand)]
+    Pepper(pepper::Command),
+    /// Look after the tokens by which servers that check keys prove who they are.
+    #[command(subcommand)]
+    ServiceToken(service_token::Command),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Token(options) => token::run(&options),
         Command::Doctor => doctor::run(),
+        Command::Credits(command) => credits::run(&command),
+        Command::Org(command) => org::run(&command),
+        Command::Pepper(command) => pepper::run(&command),
+        Command::ServiceToken(command) => service_token::run(&command),
     };
     match outcome {
         Ok(text) => {

@@ -4,6 +4,8 @@ use consigne_core::{Code, Fault};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 
+use crate::api_key::looks_like_key;
+
 /// The parts of a request that decide who is calling.
 #[derive(Clone, Copy, Debug)]
 pub struct Credentials<'a> {
@@ -21,9 +23,6 @@ pub enum Carrier {
     Cookie,
 }
 
-/// Beginnings of API keys; such a key is told apart from a token to give a helpful refusal.
-const API_KEY_PREFIXES: [&str; 2] = ["sk_live_", "sk_test_"];
-
 impl<'a> Credentials<'a> {
     /// Finds the credential. The first carrier present wins and never falls through to the next, so that nobody can slip
     /// a weaker credential past a stronger one: `Authorization: Bearer t`, `Authorization: t`, `X-Clerk-Auth-Token`,
@@ -40,13 +39,20 @@ impl<'a> Credentials<'a> {
             (Carrier::Cookie, self.session_cookie())
         };
         match token {
-            Some(key) if API_KEY_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) => {
+            // Told apart from a token to give a helpful refusal.
+            Some(key) if looks_like_key(key) => {
                 Err(Fault::new(Code::ApiKeyNotAccepted, "This route takes a session token, not an API key")
                     .header("www-authenticate", "Bearer"))
             }
             Some(token) if !token.is_empty() => Ok((carrier, token)),
             _ => Err(unauthenticated("Sign in first")),
         }
+    }
+
+    /// Gives the token of `Authorization: Bearer <token>`, the only carrier of service tokens.
+    pub(crate) fn bearer(&self) -> Option<&'a str> {
+        let (scheme, token) = self.single(AUTHORIZATION.as_str())?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
     }
 
     /// Refuses a write that a browser may have been tricked into: one authenticated by cookie whose `Origin` is not ours.

@@ -1,16 +1,28 @@
 //! Who is calling, and what they may do.
 
+mod api_key;
 mod carrier;
 mod claims;
+mod key_desk;
 mod keys;
+mod peppers;
+mod permissions;
+mod refreshed;
 mod seal;
 mod secret;
+mod service;
 mod session;
 mod user;
 
+pub use api_key::{KeyPrefix, KeyText};
 pub use carrier::{Carrier, Credentials};
+pub use key_desk::{KeyFinder, KeyMint};
 pub use keys::{FetchError, FetchKeys, KeySource, KeySourceError};
+pub use peppers::{PepperError, Peppers};
+pub use permissions::{MATRIX, Route, member};
+pub use refreshed::{Fetch, Refreshed};
 pub use seal::Seal;
 pub use secret::Secret;
+pub use service::{ServiceTokenError, ServiceTokens};
 pub use session::{SessionPolicy, SessionVerifier};
 pub use user::{Organisation, Role, User};

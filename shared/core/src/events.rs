@@ -19,11 +19,23 @@ pub enum EventKind {
     FileReady,
     FileRejected,
     FileDeleted,
+    KeyCreated,
+    KeyRotated,
+    KeyRevoked,
+    KeyDeleted,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::FileReady, Self::FileRejected, Self::FileDeleted];
+    pub const ALL: [Self; 7] = [
+        Self::FileReady,
+        Self::FileRejected,
+        Self::FileDeleted,
+        Self::KeyCreated,
+        Self::KeyRotated,
+        Self::KeyRevoked,
+        Self::KeyDeleted,
+    ];
 
     /// Gives the `detail-type`.
     pub const fn name(self) -> &'static str {
@@ -31,6 +43,10 @@ impl EventKind {
             Self::FileReady => "file.ready",
             Self::FileRejected => "file.rejected",
             Self::FileDeleted => "file.deleted",
+            Self::KeyCreated => "key.created",
+            Self::KeyRotated => "key.rotated",
+            Self::KeyRevoked => "key.revoked",
+            Self::KeyDeleted => "key.deleted",
         }
     }
 }

@@ -46,7 +46,7 @@ impl Serialize for UserId {
 ///
 /// Source: <https://github.com/ulid/spec>.
 macro_rules! ulid_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident = $prefix:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Ulid);
@@ -60,8 +60,9 @@ macro_rules! ulid_id {
                 Self(Ulid::from_parts(u64::try_from(now.as_millis()).unwrap_or(0), random_80_bits()))
             }
 
-            /// Parses the canonical form: 26 upper-case characters.
+            /// Parses the canonical form: the prefix and 26 upper-case characters.
             pub fn parse(text: &str) -> Option<Self> {
+                let text = text.strip_prefix($prefix)?;
                 let id = Ulid::from_string(text).ok()?;
                 // The decoder also takes lower case and overlong numbers; two spellings of one id are one too many.
                 (id.to_string() == text).then_some(Self(id))
@@ -70,13 +71,13 @@ macro_rules! ulid_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(&self.0, f)
+                write!(f, "{}{}", $prefix, self.0)
             }
         }
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(&self.0)
+                serializer.collect_str(self)
             }
         }
     };
@@ -84,12 +85,32 @@ macro_rules! ulid_id {
 
 ulid_id! {
     /// One file of one user, from its grant to its deletion.
-    FileId
+    FileId = ""
 }
 
 ulid_id! {
     /// One event of the outbox; consumers remember it to take each event once.
-    EventId
+    EventId = ""
+}
+
+ulid_id! {
+    /// One organisation.
+    OrgId = "org_"
+}
+
+ulid_id! {
+    /// One API key of one organisation, through all its rotations.
+    KeyId = "key_"
+}
+
+ulid_id! {
+    /// One lot of credits in a wallet, by the grant or purchase that brought it.
+    BucketId = "lot_"
+}
+
+ulid_id! {
+    /// One entry of an organisation's audit trail.
+    AuditId = "aud_"
 }
 
 /// Draws 80 random bits from the operating system.

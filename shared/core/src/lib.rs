@@ -3,15 +3,24 @@
 //! Everything here is a value or a pure function, except the [`ports`], which name what the outside world must be able
 //! to do. Whoever wants to know what Consigne promises reads this crate; the others carry it out.
 
+pub mod audit;
+pub mod credits;
 pub mod events;
 pub mod fault;
 pub mod files;
+pub mod idempotency;
 pub mod ids;
+pub mod keys;
+pub mod orgs;
+pub mod periods;
 pub mod plans;
 pub mod ports;
+pub mod services;
+pub mod text;
 pub mod timestamp;
 
 pub use fault::{Code, Fault};
-pub use ids::{EventId, FileId, UserId};
+pub use idempotency::IdempotencyKey;
+pub use ids::{AuditId, BucketId, EventId, FileId, KeyId, OrgId, UserId};
 pub use plans::Plan;
 pub use timestamp::Timestamp;

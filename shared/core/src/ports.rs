@@ -4,6 +4,10 @@
 //! to ask without one. Errors are [`Fault`]s: an adapter turns what went wrong into `UNAVAILABLE` (worth a retry) or
 //! `INTERNAL` (not), with the cause for the log.
 
+mod keys;
+
+pub use keys::*;
+
 use std::future::Future;
 
 use crate::events::OutboxEntry;

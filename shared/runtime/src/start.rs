@@ -11,7 +11,10 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use consigne_auth::{FetchError, KeySource, Seal, Secret, SessionPolicy, SessionVerifier};
+use consigne_auth::{
+    Fetch, FetchError, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers, Refreshed, Seal, Secret, ServiceTokens,
+    SessionPolicy, SessionVerifier,
+};
 use consigne_messaging::{Bus, Queue};
 use consigne_storage::{Bucket, Lifetime, Presigner, Table};
 use futures_util::future::join_all;
@@ -22,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::{Aws, outside_connector};
 use crate::clock;
 use crate::ending::{Ending, end_environment};
+use crate::http::Paging;
 use crate::log::{self, Level};
 use crate::settings::{self, Environment, Setting, SettingError};
 
@@ -132,6 +136,60 @@ impl Start {
     /// Reads the secret that seals list cursors.
     pub async fn cursor_seal(&self) -> Result<Seal, StartError> {
         self.secret(&settings::CURSOR_SECRET_ARN).await.map(Seal::new)
+    }
+
+    /// Makes what pages through lists.
+    pub async fn paging(&self) -> Result<Paging, StartError> {
+        self.cursor_seal().await.map(Paging::new)
+    }
+
+    /// Gives the word API keys begin with.
+    fn key_prefix(&self) -> Result<KeyPrefix, StartError> {
+        let word = self.environment.get(&settings::KEY_PREFIX)?;
+        let bad = || SettingError::new(&settings::KEY_PREFIX, "must be 2 to 12 lower-case letters and digits");
+        KeyPrefix::parse(&word).ok_or_else(|| bad().into())
+    }
+
+    /// Reads the peppers of API keys.
+    async fn peppers(&self) -> Result<Refreshed<Peppers>, StartError> {
+        let example = r#"{"current": 1, "1": "0123456789abcdef0123456789abcdef"}"#;
+        self.refreshed(&settings::PEPPER_SECRET_ARN, example, |text| Ok(Peppers::parse(text)?)).await
+    }
+
+    /// Reads the tokens of services.
+    pub async fn service_tokens(&self) -> Result<Refreshed<ServiceTokens>, StartError> {
+        self.refreshed(&settings::SERVICE_TOKENS_ARN, "{}", |text| Ok(ServiceTokens::parse(text)?)).await
+    }
+
+    /// Makes what writes keys.
+    pub async fn key_mint(&self) -> Result<KeyMint, StartError> {
+        Ok(KeyMint::new(self.key_prefix()?, self.peppers().await?))
+    }
+
+    /// Makes what finds keys.
+    pub async fn key_finder(&self) -> Result<KeyFinder, StartError> {
+        Ok(KeyFinder::new(self.key_prefix()?, self.peppers().await?))
+    }
+
+    /// Reads a secret that may change while this environment lives, and makes a value of it.
+    async fn refreshed<T: Send + Sync + 'static>(
+        &self,
+        arn: &'static Setting,
+        example: &str,
+        parse: fn(&str) -> Result<T, Box<dyn Error + Send + Sync>>,
+    ) -> Result<Refreshed<T>, StartError> {
+        let id = self.environment.get(arn)?;
+        let client = aws_sdk_secretsmanager::Client::new(&self.aws().config);
+        let fetch: Fetch<T> = Box::new(move || {
+            let (client, id) = (client.clone(), id.clone());
+            Box::pin(async move {
+                let read = client.get_secret_value().secret_id(id).send().await?;
+                parse(read.secret_string().unwrap_or_default())
+            })
+        });
+        let unusable = |problem: String| StartError::from(SettingError::new(arn, problem));
+        let value = if self.environment.is_describing() { parse(example) } else { fetch().await };
+        Ok(Refreshed::new(value.map_err(|error| unusable(format!("names an unusable secret: {error}")))?, fetch))
     }
 
     /// Reads a secret, once, from Secrets Manager.

@@ -2,6 +2,10 @@
 //!
 //! A fake is never kinder than the service: the same suite of contract tests runs on it and on the real adapters.
 
+mod desk;
+
+pub use desk::Desk;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,6 +44,8 @@ pub struct State {
     pub published: Vec<OutboxEntry>,
     /// Messages sent, in order.
     pub messages: Vec<String>,
+    /// Organisations, keys and credits.
+    pub desk: Desk,
 }
 
 /// One version of an object.

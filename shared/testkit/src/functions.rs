@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
-use consigne_auth::{Seal, Secret};
+use consigne_auth::{KeyFinder, KeyMint, KeyPrefix, Peppers, Refreshed, Seal, Secret, ServiceTokens};
 use consigne_core::Timestamp;
 use consigne_runtime::{clock, http, queue, schedule, stream};
 use consigne_storage::{Endpoint, Lifetime, Presigner};
@@ -58,9 +58,110 @@ pub async fn call(world: &World, function: &str, event: Value) -> Value {
             http::respond(function, &deps, &|d, r| Box::pin(health::handle(d, r)), event, until).await
         }
         "fallback" => http::respond(function, &(), &|d, r| Box::pin(fallback::handle(d, r)), event, until).await,
-        other => panic!("{other} is no HTTP function"),
+        _ => call_desk(world, function, event).await,
     };
     shown(response)
+}
+
+/// Calls a function of the key desk.
+async fn call_desk(world: &World, function: &str, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+    let (users, files) = (ISSUER.verifier(), world.clone());
+    let until = deadline();
+    match function {
+        "audit-list" => {
+            let deps = audit_list::Deps { users, orgs: files, paging: paging() };
+            http::respond(function, &deps, &|d, r| Box::pin(audit_list::handle(d, r)), event, until).await
+        }
+        "key-delete" => {
+            let deps = key_delete::Deps { users, keys: files };
+            http::respond(function, &deps, &|d, r| Box::pin(key_delete::handle(d, r)), event, until).await
+        }
+        "key-issue" => {
+            let deps = key_issue::Deps { users, keys: files, mint: mint() };
+            http::respond(function, &deps, &|d, r| Box::pin(key_issue::handle(d, r)), event, until).await
+        }
+        "key-list" => {
+            let deps = key_list::Deps { users, keys: files, paging: paging() };
+            http::respond(function, &deps, &|d, r| Box::pin(key_list::handle(d, r)), event, until).await
+        }
+        "key-revoke" => {
+            let deps = key_revoke::Deps { users, keys: files };
+            http::respond(function, &deps, &|d, r| Box::pin(key_revoke::handle(d, r)), event, until).await
+        }
+        "key-rotate" => {
+            let deps = key_rotate::Deps { users, keys: files, mint: mint() };
+            http::respond(function, &deps, &|d, r| Box::pin(key_rotate::handle(d, r)), event, until).await
+        }
+        "key-update" => {
+            let deps = key_update::Deps { users, keys: files };
+            http::respond(function, &deps, &|d, r| Box::pin(key_update::handle(d, r)), event, until).await
+        }
+        "key-verify" => {
+            let deps = key_verify::Deps { services: service_tokens(), finder: finder(), keys: files };
+            http::respond(function, &deps, &|d, r| Box::pin(key_verify::handle(d, r)), event, until).await
+        }
+        "member-list" => {
+            let deps = member_list::Deps { users, orgs: files, paging: paging() };
+            http::respond(function, &deps, &|d, r| Box::pin(member_list::handle(d, r)), event, until).await
+        }
+        "org-create" => {
+            let deps = org_create::Deps { users, orgs: files };
+            http::respond(function, &deps, &|d, r| Box::pin(org_create::handle(d, r)), event, until).await
+        }
+        "org-list" => {
+            let deps = org_list::Deps { users, orgs: files, paging: paging() };
+            http::respond(function, &deps, &|d, r| Box::pin(org_list::handle(d, r)), event, until).await
+        }
+        "receipt-outcome" => {
+            let deps = receipt_outcome::Deps { services: service_tokens(), receipts: files };
+            http::respond(function, &deps, &|d, r| Box::pin(receipt_outcome::handle(d, r)), event, until).await
+        }
+        "services" => {
+            let deps = services::Deps { users };
+            http::respond(function, &deps, &|d, r| Box::pin(services::handle(d, r)), event, until).await
+        }
+        "usage-log" => {
+            let deps = usage_log::Deps { users, receipts: files, paging: paging() };
+            http::respond(function, &deps, &|d, r| Box::pin(usage_log::handle(d, r)), event, until).await
+        }
+        "wallet" => {
+            let deps = wallet::Deps { users, credits: files };
+            http::respond(function, &deps, &|d, r| Box::pin(wallet::handle(d, r)), event, until).await
+        }
+        other => panic!("{other} is no HTTP function"),
+    }
+}
+
+/// The service token the functions here accept, of the service `pdf-api`.
+pub const SERVICE_TOKEN: &str = "svc-0123456789abcdef0123456789abcdef";
+/// The tokens of two services, as their secret holds them.
+const SERVICES: &str =
+    r#"{"pdf-api": "svc-0123456789abcdef0123456789abcdef", "ai-api": "svc-fedcba9876543210fedcba9876543210"}"#;
+/// The peppers of the functions here, as their secret holds them.
+const PEPPERS: &str = r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#;
+
+fn service_tokens() -> Refreshed<ServiceTokens> {
+    Refreshed::fixed(ServiceTokens::parse(SERVICES).expect("the tokens above are well formed"))
+}
+
+fn peppers() -> Refreshed<Peppers> {
+    Refreshed::fixed(Peppers::parse(PEPPERS).expect("the peppers above are well formed"))
+}
+
+fn sk() -> KeyPrefix {
+    KeyPrefix::parse("sk").expect("it is a word")
+}
+
+fn mint() -> KeyMint {
+    KeyMint::new(sk(), peppers())
+}
+
+fn finder() -> KeyFinder {
+    KeyFinder::new(sk(), peppers())
+}
+
+fn paging() -> http::Paging {
+    http::Paging::new(seal())
 }
 
 /// Hands a batch of messages to `on-object-event` and gives what Lambda is told.

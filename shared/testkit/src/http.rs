@@ -55,19 +55,28 @@ impl Default for Client {
 impl Client {
     /// Sends a request and reads the whole answer, within a minute.
     pub async fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
-        let uri: Uri = url.parse().unwrap_or_else(|error| panic!("{url}: {error}"));
-        let method = Method::from_bytes(method.as_bytes()).expect("a method is a token");
-        let mut request = Request::builder().method(method).uri(uri);
+        self.try_send(method, url, headers, body).await.unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    /// The same; a connection that breaks is an error, not the end.
+    pub async fn try_send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Response, Box<dyn std::error::Error + Send + Sync>> {
+        let uri: Uri = url.parse()?;
+        let mut request = Request::builder().method(Method::from_bytes(method.as_bytes())?).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(Bytes::from(body))).expect("headers are headers");
+        let request = request.body(Full::new(Bytes::from(body)))?;
         let exchange = async {
-            let response = self.hyper.request(request).await.unwrap_or_else(|error| panic!("{url}: {error}"));
-            let (parts, body) = response.into_parts();
-            let bytes = body.collect().await.unwrap_or_else(|error| panic!("{url}: {error}")).to_bytes().to_vec();
-            Response { status: parts.status.as_u16(), headers: parts.headers, bytes }
+            let (parts, body) = self.hyper.request(request).await?.into_parts();
+            let bytes = body.collect().await?.to_bytes().to_vec();
+            Ok(Response { status: parts.status.as_u16(), headers: parts.headers, bytes })
         };
-        tokio::time::timeout(Duration::from_mins(1), exchange).await.unwrap_or_else(|_| panic!("{url}: no answer"))
+        tokio::time::timeout(Duration::from_mins(1), exchange).await?
     }
 }

@@ -3,12 +3,14 @@
 // A test that cannot be set up must stop with a reason; every `expect` here gives one.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc)]
 
+pub mod desk;
 pub mod fakes;
 pub mod functions;
 pub mod http;
 pub mod openapi;
 pub mod payload;
 pub mod pictures;
+pub mod shop;
 pub mod stack;
 pub mod template;
 pub mod tokens;

@@ -16,13 +16,28 @@ const EVERYWHERE: [Code; 3] = [Code::InvalidRequest, Code::Internal, Code::Unava
 /// Lists the operations of every function.
 pub fn operations() -> Vec<Operation> {
     let functions = [
+        audit_list::operations,
         delete::operations,
         health::operations,
+        key_delete::operations,
+        key_issue::operations,
+        key_list::operations,
+        key_revoke::operations,
+        key_rotate::operations,
+        key_update::operations,
+        key_verify::operations,
         list::operations,
+        member_list::operations,
         metadata::operations,
+        org_create::operations,
+        org_list::operations,
         presign::operations,
+        receipt_outcome::operations,
+        services::operations,
         upload_grant::operations,
         usage::operations,
+        usage_log::operations,
+        wallet::operations,
     ];
     functions.iter().flat_map(|operations| operations()).collect()
 }
@@ -44,13 +59,14 @@ pub fn document() -> Value {
         "info": {
             "title": "Consigne",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Private files per user, reached by short-lived tickets.",
+            "description": "Private files per user, reached by short-lived tickets; API keys charged exactly once.",
             "license": { "name": "MIT", "identifier": "MIT" },
         },
         "paths": paths,
         "components": {
             "schemas": schemas,
             "securitySchemes": {
+                "service": { "type": "http", "scheme": "bearer", "description": "Service token" },
                 "session": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Clerk session token" },
             },
         },
@@ -98,6 +114,7 @@ fn describe(operation: &Operation, generator: &mut schemars::SchemaGenerator) ->
         described["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
     described["security"] = match operation.caller {
+        Caller::Service => json!([{ "service": [] }]),
         Caller::User => json!([{ "session": [] }]),
         Caller::Anyone => json!([]),
     };
@@ -112,6 +129,9 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static str>> {
         if !operation.route.starts_with("GET ") {
             codes.push(Code::OriginNotAllowed);
         }
+    }
+    if operation.caller == Caller::Service {
+        codes.push(Code::Unauthenticated);
     }
     if operation.body.is_some() {
         codes.extend([Code::UnsupportedMediaType, Code::BodyTooLarge]);

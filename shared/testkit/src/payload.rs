@@ -16,18 +16,30 @@ pub fn event(function: &str, case: &str, token: &str) -> Value {
     serde_json::from_str(&text.replace("$TOKEN", token)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Replaces what differs from run to run: ids, times, version ids, signatures.
+/// Replaces what differs from run to run: ids, times, version ids, signatures, texts of API keys.
 pub fn steady(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(steady_text(text)),
         Value::Array(items) => items.iter().map(steady).collect(),
-        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), steady(value))).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), steady_field(name, value))).collect(),
         other => other.clone(),
+    }
+}
+
+/// Replaces what only its name tells from ordinary text.
+fn steady_field(name: &str, value: &Value) -> Value {
+    match (name, value) {
+        ("hint", Value::String(hint)) if hint.len() == 4 => "<hint>".into(),
+        ("next_cursor", Value::String(_)) => "<cursor>".into(),
+        // What is readable of a slug follows from the name; its end is the end of an id.
+        ("slug", Value::String(slug)) if slug.len() >= 6 => format!("{}<end>", &slug[..slug.len() - 6]).into(),
+        _ => steady(value),
     }
 }
 
 fn steady_text(text: &str) -> String {
     let rules = [
+        (r"sk_(live|test)_[0-9A-Za-z]{43}", "<key>"),
         (r"[0-9A-HJKMNP-TV-Z]{26}", "<id>"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<time>"),
         (r"X-Amz-Date=\d{8}T\d{6}Z", "X-Amz-Date=<time>"),

@@ -1,11 +1,12 @@
 //! The deployed stack, as `make up` has left it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use consigne_core::Timestamp;
 use consigne_runtime::aws::Aws;
 use consigne_runtime::clock;
 use consigne_storage::{Bucket, Table};
@@ -27,6 +28,7 @@ pub struct Stack {
 impl Stack {
     /// Finds the stack of `make up`.
     pub fn find() -> Self {
+        began();
         Self::of_file("target/local/stack.env")
     }
 
@@ -71,6 +73,25 @@ impl Stack {
         self.client.send(method, &url, headers, body.to_vec()).await
     }
 
+    /// Calls a route of services with a JSON body, as the server whose token every new stack has.
+    pub async fn serve(&self, path: &str, body: &Value, once: Option<&str>) -> Response {
+        self.try_serve(path, body, once).await.unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// The same; a connection that breaks is an error, not the end.
+    pub async fn try_serve(
+        &self,
+        path: &str,
+        body: &Value,
+        once: Option<&str>,
+    ) -> Result<Response, Box<dyn std::error::Error + Send + Sync>> {
+        let url = format!("{}{path}", self.name("CONSIGNE_URL"));
+        let bearer = format!("Bearer {}", self.name("SERVICE_TOKEN"));
+        let mut headers = vec![("authorization", bearer.as_str()), ("content-type", "application/json")];
+        headers.extend(once.map(|key| ("idempotency-key", key)));
+        self.client.try_send("POST", &url, &headers, body.to_string().into_bytes()).await
+    }
+
     /// Gives a person of the stack, with a fresh token.
     pub fn person(&self, user: &str, plan: &str) -> Person<'_> {
         Person { stack: self, id: user.to_owned(), token: self.issuer.token(user, plan) }
@@ -97,7 +118,7 @@ impl Stack {
         self.client.send("POST", &url, &headers, payload.to_string().into_bytes()).await
     }
 
-    /// Reads the lines a function has logged that hold a text.
+    /// Reads the lines a function has logged, since these tests began, that hold a text.
     pub async fn log_lines(&self, function: &str, holding: &str) -> Vec<String> {
         let group = format!("/consigne/{}/{function}", self.name("STACK_NAME"));
         let authorization = self.operator("logs");
@@ -108,7 +129,7 @@ impl Stack {
         ];
         let (mut lines, mut token) = (Vec::new(), Value::Null);
         loop {
-            let mut ask = json!({ "logGroupName": group });
+            let mut ask = json!({ "logGroupName": group, "startTime": began().as_millis() - 1_000 });
             if token.is_string() {
                 ask["nextToken"] = token;
             }
@@ -132,6 +153,12 @@ impl Stack {
             "AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"
         )
     }
+}
+
+/// Gives when this process first asked.
+fn began() -> Timestamp {
+    static BEGAN: LazyLock<Timestamp> = LazyLock::new(clock::now);
+    *BEGAN
 }
 
 static USERS: AtomicU32 = AtomicU32::new(0);

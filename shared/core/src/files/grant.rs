@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{File, FileName, Holding, Kind, MediaType, ObjectKey, Status, Window, in_words};
-use crate::{Code, Fault, FileId, Plan, Timestamp, UserId};
+use crate::{Code, Fault, FileId, IdempotencyKey, Plan, Timestamp, UserId};
 
 /// How long an upload grant can be used. Short, since only the start of the upload must fall inside.
 pub const UPLOAD_GRANT_VALID: Duration = Duration::from_mins(15);
@@ -113,15 +113,6 @@ fn parse_sha256(text: &str) -> Result<String, Fault> {
     } else {
         Err(Fault::field("sha256", "sha256 must be 32 bytes in base64, 44 characters"))
     }
-}
-
-/// A caller's promise that two requests with one key are the same request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotencyKey {
-    /// As the caller wrote it.
-    pub key: String,
-    /// Hash of everything in the request that must not differ.
-    pub fingerprint: String,
 }
 
 /// A grant on its way to the ledger.

@@ -1,9 +1,8 @@
 //! File names: what the person wrote, and what is safe to put into a key.
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
-use crate::{Code, Fault};
+use crate::{Code, Fault, text};
 
 /// The longest display name, in UTF-8 bytes: what common file systems take.
 const NAME_MAX: usize = 255;
@@ -34,7 +33,7 @@ impl FileName {
         if name.contains(['/', '\\']) {
             return Err(invalid("filename holds a path; send the last part only"));
         }
-        if name.contains(|c: char| c.is_control() || is_disguise(c)) {
+        if name.contains(text::is_unfit) {
             return Err(invalid("filename holds a control or invisible character"));
         }
         Ok(Self(name))
@@ -64,33 +63,11 @@ impl FileName {
             Some(known) => &self.0[..self.0.len() - known.len() - 1],
             None => &self.0,
         };
-        let mut slug = String::new();
-        for c in stem.nfkd().filter(|c| !is_combining_mark(*c)) {
-            match c {
-                'a'..='z' | '0'..='9' | '_' | '.' => slug.push(c),
-                'A'..='Z' => slug.push(c.to_ascii_lowercase()),
-                _ if slug.ends_with('-') => {}
-                _ => slug.push('-'),
-            }
-        }
-        slug.truncate(STEM_MAX);
+        let slug = text::slug(stem, STEM_MAX);
         let stem = slug.trim_matches(|c| c == '-' || c == '.');
         let stem = if stem.is_empty() { "file" } else { stem };
         format!("{stem}.{extension}")
     }
-}
-
-/// Characters of Unicode's category Cf and friends that hide or reorder what stands around them.
-///
-/// Zero-width joiners stay allowed: emoji and several scripts are spelled with them.
-fn is_disguise(c: char) -> bool {
-    matches!(c,
-        '\u{200B}' | '\u{200E}' | '\u{200F}' // zero-width space, left-to-right and right-to-left marks
-        | '\u{061C}'                         // Arabic letter mark
-        | '\u{2028}'..='\u{202E}'            // line and paragraph separators, embeddings, overrides
-        | '\u{2060}'..='\u{206F}'            // word joiner, invisible operators, isolates
-        | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-        | '\u{E0000}'..='\u{E007F}') // tags
 }
 
 fn invalid(message: &'static str) -> Fault {

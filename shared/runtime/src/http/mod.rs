@@ -2,10 +2,12 @@
 
 mod answer;
 mod edge;
+mod paging;
 mod request;
 mod schema;
 
 pub use answer::{Answer, fault_answer};
 pub use edge::{Handling, respond, serve};
+pub use paging::{Paging, limit};
 pub use request::{BODY_MAX, Request};
 pub use schema::{Caller, Operation, Parameter, SchemaOf};

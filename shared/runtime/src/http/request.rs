@@ -1,15 +1,17 @@
 //! One HTTP request, as handlers see it.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use consigne_auth::Credentials;
-use consigne_core::files::IdempotencyKey;
-use consigne_core::{Code, Fault, Timestamp};
+use consigne_core::audit::{Actor, Origin};
+use consigne_core::{Code, Fault, IdempotencyKey, Timestamp, UserId};
 use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest as _, Sha256};
 
 use crate::log::Notes;
@@ -18,6 +20,8 @@ use crate::log::Notes;
 pub const BODY_MAX: usize = 64 * 1024;
 /// Longest idempotency key, in characters.
 const IDEMPOTENCY_KEY_MAX: usize = 255;
+/// Most characters kept of what a client calls itself.
+const AGENT_MAX: usize = 256;
 
 /// A request.
 ///
@@ -34,6 +38,8 @@ pub struct Request {
     method: Method,
     route: String,
     path: String,
+    parameters: HashMap<String, String>,
+    source_ip: Option<String>,
     query: String,
     headers: HeaderMap,
     body: Body,
@@ -66,6 +72,8 @@ impl Request {
             method: event.request_context.http.method,
             route: event.route_key.unwrap_or_default(),
             path: event.raw_path.unwrap_or_default(),
+            parameters: event.path_parameters,
+            source_ip: event.request_context.http.source_ip,
             query: event.raw_query_string.unwrap_or_default(),
             headers,
             body,
@@ -90,6 +98,17 @@ impl Request {
     /// Gives what stands behind a prefix of the path, for routes that end in a greedy parameter.
     pub fn path_after(&self, prefix: &str) -> &str {
         self.path.strip_prefix(prefix).unwrap_or_default()
+    }
+
+    /// Gives a parameter of the path, decoded by the gateway; empty when the route has none of that name.
+    pub fn parameter(&self, name: &str) -> &str {
+        self.parameters.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Tells who acts and from where, for the audit trail.
+    pub fn origin(&self, actor: &UserId) -> Origin {
+        let user_agent = self.header("user-agent").map(|agent| agent.chars().take(AGENT_MAX).collect());
+        Origin { actor: Actor::User(actor.clone()), ip: self.source_ip.clone(), user_agent }
     }
 
     /// Gives what decides who is calling.
@@ -134,10 +153,15 @@ impl Request {
                 .detail("limit", BODY_MAX)
                 .detail("size", bytes.len()));
         }
+        // First whether it is JSON at all: read as a shape, some values of a wrong type are taken for wrong syntax, and an
+        // array would pass for an object whose fields it lists.
+        let whole: Result<IgnoredAny, _> = serde_json::from_slice(bytes);
+        whole.map_err(|error| syntax_fault(&error))?;
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Fault::new(Code::InvalidRequest, "The body must be a JSON object"));
+        }
         let mut json = serde_json::Deserializer::from_slice(bytes);
-        let value = serde_path_to_error::deserialize(&mut json).map_err(|error| shape_fault(&error))?;
-        json.end().map_err(|error| syntax_fault(&error))?;
-        Ok(value)
+        serde_path_to_error::deserialize(&mut json).map_err(|error| shape_fault(&error))
     }
 
     /// Reads `Idempotency-Key`, if there is one, and binds it to the request it stands for.
@@ -155,6 +179,8 @@ impl Request {
         let mut hash = Sha256::new();
         hash.update(self.route.as_bytes());
         hash.update([0]);
+        hash.update(self.path.as_bytes());
+        hash.update([0]);
         hash.update(json);
         let fingerprint = URL_SAFE_NO_PAD.encode(hash.finalize());
         Ok(Some(IdempotencyKey { key: key.to_owned(), fingerprint }))
@@ -170,11 +196,7 @@ fn syntax_fault(error: &serde_json::Error) -> Fault {
 
 /// Says which field is at fault. For a missing or unknown field the name stands only in serde's sentence, in backquotes.
 fn shape_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
-    let inner = error.inner();
-    if !inner.is_data() {
-        return syntax_fault(inner);
-    }
-    let sentence = inner.to_string();
+    let sentence = error.inner().to_string();
     let sentence = sentence.split(" at line ").next().unwrap_or_default();
     let path = error.path().to_string();
     for problem in ["missing field", "unknown field", "duplicate field"] {

@@ -24,6 +24,8 @@ pub enum Caller {
     Anyone,
     /// A signed-in person.
     User,
+    /// A server with a service token.
+    Service,
 }
 
 /// One route of one function.
@@ -78,6 +80,34 @@ impl Operation {
     #[must_use]
     pub fn for_anyone(self) -> Self {
         Self { caller: Caller::Anyone, ..self }
+    }
+
+    /// Says that servers call it, with a service token.
+    #[must_use]
+    pub fn for_services(self) -> Self {
+        Self { caller: Caller::Service, ..self }
+    }
+
+    /// Says that it is paged.
+    #[must_use]
+    pub fn paged(self) -> Self {
+        self.parameter("limit", "Entries a page, 1 to 1000; 100 when absent", false)
+            .parameter("cursor", "next_cursor of the page before", false)
+            .refuses(&[Code::InvalidCursor])
+    }
+
+    /// Says that it concerns one organisation, of which the caller must be a member in a role that may call it.
+    #[must_use]
+    pub fn in_org(self) -> Self {
+        self.in_envelope()
+            .parameter("org", "Id of the organisation", true)
+            .refuses(&[Code::NotFound, Code::RoleRequired])
+    }
+
+    /// Says that it honours `Idempotency-Key`.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { idempotent: true, ..self }.refuses(&[Code::IdempotencyMismatch])
     }
 
     /// Says that the request has a JSON body of shape `B`.

@@ -2,9 +2,9 @@
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
-use consigne_core::files::{File, Grant, GrantOutcome, IdempotencyKey, ObjectKey, WINDOW, Window};
+use consigne_core::files::{File, Grant, GrantOutcome, ObjectKey, WINDOW, Window};
 use consigne_core::ports::{GetFile, GrantUpload};
-use consigne_core::{Fault, Timestamp, UserId};
+use consigne_core::{Fault, IdempotencyKey, Timestamp, UserId};
 
 use super::item::{Item, Reader, number, text, user_pk};
 use super::transact::Outcome;

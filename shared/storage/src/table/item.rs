@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use consigne_core::{Fault, Timestamp, UserId};
+use consigne_core::{Fault, OrgId, Timestamp, UserId};
 
 /// An item as DynamoDB speaks it.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -19,6 +19,22 @@ pub(super) fn number(value: impl Display) -> AttributeValue {
 
 pub(super) fn user_pk(user: &UserId) -> String {
     format!("USER#{user}")
+}
+
+pub(super) fn org_pk(org: OrgId) -> String {
+    format!("ORG#{org}")
+}
+
+/// Makes a key of the table.
+pub(super) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
+    Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
+}
+
+/// Adds an attribute that may be missing.
+pub(super) fn add(item: &mut Item, name: &str, value: Option<AttributeValue>) {
+    if let Some(value) = value {
+        item.insert(name.to_owned(), value);
+    }
 }
 
 /// Reads attributes by name and says which one is missing or odd.
@@ -45,6 +61,33 @@ impl<'a> Reader<'a> {
         self.number(name).map(Timestamp::from_millis)
     }
 
+    pub(super) fn optional_time(&self, name: &str) -> Option<Timestamp> {
+        self.optional_number(name).map(Timestamp::from_millis)
+    }
+
+    pub(super) fn owned_text(&self, name: &str) -> Option<String> {
+        self.optional_text(name).map(str::to_owned)
+    }
+
+    /// Reads a set of texts.
+    pub(super) fn texts(&self, name: &str) -> Result<&'a [String], Fault> {
+        self.0.get(name).and_then(|value| value.as_ss().ok()).map(Vec::as_slice).ok_or_else(|| odd(name))
+    }
+
+    /// Gives the attributes whose names begin so, without that beginning.
+    pub(super) fn beginning(&self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a AttributeValue)> {
+        self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value)))
+    }
+
+    /// Reads text that may be missing through a parser of its type.
+    pub(super) fn optional_parsed<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Fault> {
+        self.optional_text(name).map(|text| parse(text).ok_or_else(|| odd(name))).transpose()
+    }
+
     /// Reads text through a parser of its type.
     pub(super) fn parsed<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Fault> {
         parse(self.text(name)?).ok_or_else(|| odd(name))
@@ -52,6 +95,6 @@ impl<'a> Reader<'a> {
 }
 
 /// Makes the fault of an item that is not as this code writes it. The value stays out of the log.
-fn odd(name: &str) -> Fault {
+pub(super) fn odd(name: &str) -> Fault {
     Fault::internal(format!("attribute {name} is missing or malformed"))
 }

@@ -6,24 +6,49 @@
 //! | storage ledger | `USER#<user>` | `USAGE` |
 //! | idempotency key | `USER#<user>` | `IDEM#<operation>#<key>` |
 //! | outbox entry | `OUTBOX#<event>` | `OUTBOX` |
+//! | organisation | `ORG#<org>` | `ORG` |
+//! | member | `ORG#<org>` | `MEMBER#<user>` |
+//! | key | `ORG#<org>` | `KEY#<key>` |
+//! | wallet | `ORG#<org>` | `WALLET` |
+//! | credit grant | `ORG#<org>` | `LOT#<lot>` |
+//! | audit entry | `ORG#<org>`, or `SYSTEM` | `AUDIT#<entry>` |
+//! | test wallet | `USER#<user>` | `TESTWALLET` |
+//! | pointer of a key's text | `MAC#<pepper>#<mac>` | `MAC` |
+//! | receipt | `RECEIPT#<org>#<tail>` | `RECEIPT` |
+//! | pepper | `SYSTEM` | `PEPPER#<version>` |
 //!
 //! | index | keys | holds |
 //! |---|---|---|
 //! | `gsi1` | `USER#<user>#<status>`, `<changed at>#<file>` | files their owner may see, newest first |
+//! | `gsi1` | `USER#<user>#ORGS`, `<org>` | a person's places in organisations |
+//! | `gsi1` | `ORG#<org>#RECEIPTS`, `<time>#<tail>` | an organisation's receipts |
 //! | `gsi2` | `USER#<user>#<kind>`, `<changed at>#<file>` | READY files of one kind, newest first |
+//! | `gsi2` | `ORG#<org>#<key>#RECEIPTS`, `<time>#<tail>` | a key's receipts |
+//! | `gsi2` | `PEPPER#<version>`, `<org>#<key>#<generation>` | pointers whose key cannot be found under a newer pepper |
 //! | `due` | `DUE#<shard>`, time | what `sweep` must look at, unless it ends by itself |
 //!
 //! All three are sparse: an item leaves an index when its turn is over.
 
+mod audit;
+mod charge;
 mod due;
 mod file_item;
 mod files;
 mod grant;
 mod item;
+mod key_item;
+mod keys;
 mod list;
+mod once;
+mod orgs;
 mod outbox;
+mod page;
+mod pointers;
+mod receipts;
 mod transact;
 mod usage_item;
+mod wallet_item;
+mod wallets;
 
 pub use due::DueWalk;
 pub use outbox::outbox_entry_of_image;

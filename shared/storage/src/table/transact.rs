@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
+use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, UpdateBuilder};
+use aws_sdk_dynamodb::types::{CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use consigne_core::Fault;
 
 use super::Table;
@@ -65,6 +66,53 @@ impl Table {
             }
         }
     }
+}
+
+impl Table {
+    /// Makes the write of an item that may stand there already.
+    pub(super) fn put(&self, item: Item) -> Result<TransactWriteItem, Fault> {
+        let put = Put::builder().table_name(&self.name).set_item(Some(item)).build().map_err(Fault::internal)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Makes the write of an item that must be new.
+    pub(super) fn put_new(&self, item: Item) -> Result<TransactWriteItem, Fault> {
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Fault::internal)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Makes a write out of an update, which gives the item back should its condition fail.
+    pub(super) fn update(&self, update: UpdateBuilder) -> Result<TransactWriteItem, Fault> {
+        let update = update
+            .table_name(&self.name)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        Ok(TransactWriteItem::builder().update(update.build().map_err(Fault::internal)?).build())
+    }
+
+    /// Makes a write out of a check that writes nothing.
+    pub(super) fn check(&self, check: ConditionCheckBuilder) -> Result<TransactWriteItem, Fault> {
+        let check = check
+            .table_name(&self.name)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        Ok(TransactWriteItem::builder().condition_check(check.build().map_err(Fault::internal)?).build())
+    }
+
+    /// Reads one item, as it is at this moment.
+    pub(super) async fn get(&self, key: Item) -> Result<Option<Item>, Fault> {
+        let get = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
+        get.send().await.map(|read| read.item).map_err(Fault::unavailable)
+    }
+}
+
+/// Gives the item that failed the write at a place.
+pub(super) fn failed_at(failed: &[Failed], at: usize) -> Option<&Item> {
+    failed.iter().find(|failed| failed.at == at).map(|failed| &failed.item)
 }
 
 /// Waits between tries that conflict with someone else's: growing, jittered, within what the invocation can afford.

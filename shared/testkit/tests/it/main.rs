@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod crash;
+mod crash_keys;
 mod deployed;
 mod handlers;
 mod house;
 mod laptop;
+mod ledger;
 mod openapi;
 mod ports;

@@ -95,7 +95,7 @@ async fn no_line_holds_a_token_a_signature_a_name_or_an_address() {
         ["upload-grant", "presign", "metadata", "list", "delete", "usage", "on-object-event", "publish-events"]
     {
         for forbidden in
-            [signature, "secret", "holiday", "X-Amz-Signature", "Credential=", "127.0.0.1", "eyJ", "ey.", "/images/"]
+            [signature, "secret", "holiday", "X-Amz-Signature", "Credential=", "127.0.0.1", "eyJ", "/images/"]
         {
             let lines = stack.log_lines(function, forbidden).await;
             assert!(lines.is_empty(), "{function} logs {forbidden}: {}", lines[0]);

@@ -1,13 +1,17 @@
 //! The deployed stack, over HTTP, with real signatures and real roles.
 
+mod charges;
 mod files;
 mod identity;
+mod key_desk;
 mod lab;
 mod limits;
 mod listing;
 mod logs;
 mod object_events;
+mod peppers;
 mod requests;
+mod roles;
 mod uploads;
 
 use consigne_testkit::http::Response;

@@ -1,12 +1,25 @@
 //! Handlers on fakes: an input file, the call, the whole visible outcome.
 
+mod credits;
 mod delete;
+pub mod desk;
+mod desk_callers;
+mod desk_paging;
+mod key_charge;
+mod key_end;
+mod key_issue;
+mod key_issue_fields;
+mod key_rotate;
+mod key_verify;
+mod keys;
 mod list;
 mod metadata;
 mod on_object_event;
+mod orgs;
 mod others;
 mod presign;
 mod publish_events;
+mod receipt_outcome;
 mod sweep;
 mod upload_grant;
 

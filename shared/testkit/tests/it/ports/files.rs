@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use consigne_core::files::{
-    Arrival, Dimensions, File, Grant, GrantOutcome, Holding, IdempotencyKey, Kind, LedgerDelta, ObjectKey, Pinned,
-    Removal, SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
+    Arrival, Dimensions, File, Grant, GrantOutcome, Holding, Kind, LedgerDelta, ObjectKey, Pinned, Removal,
+    SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
 };
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
 };
-use consigne_core::{Plan, Timestamp, UserId};
+use consigne_core::{IdempotencyKey, Plan, Timestamp, UserId};
 use futures_util::future::join_all;
 
-use super::{file_of, now, on_both, owner};
+use super::{eventually, file_of, now, on_both, owner};
 
 /// Everything the table can do for files.
 pub trait Files:
@@ -60,18 +60,6 @@ async fn kept(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Ti
     let step = granted(files, owner, name, size, now).await.settle(arrival(size), now);
     assert!(files.apply_transition(&step).await.unwrap());
     step.file
-}
-
-/// Asks an index until it has caught up with the table, which it may be late by a moment.
-async fn eventually<T>(mut ask: impl AsyncFnMut() -> T, good: impl Fn(&T) -> bool) -> T {
-    for _ in 0..50 {
-        let answer = ask().await;
-        if good(&answer) {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    ask().await
 }
 
 async fn a_grant_is_read_back_as_it_was_made(files: &impl Files) {

@@ -1,8 +1,12 @@
 //! What every adapter owes its port, asked of the fake and of the real one alike.
 
+mod charges;
 mod files;
+mod keys;
 mod mishaps;
 mod objects;
+
+use std::time::Duration;
 
 use consigne_core::files::{File, GrantRequest, UPLOAD_GRANT_VALID};
 use consigne_core::{Plan, Timestamp, UserId};
@@ -25,6 +29,18 @@ fn file_of(owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
 
 fn now() -> Timestamp {
     clock::now()
+}
+
+/// Asks an index until it has caught up with the table, which it may be late by a moment.
+async fn eventually<T>(mut ask: impl AsyncFnMut() -> T, good: impl Fn(&T) -> bool) -> T {
+    for _ in 0..50 {
+        let answer = ask().await;
+        if good(&answer) {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ask().await
 }
 
 /// Runs a suite on the fake and on the real adapter of the deployed stack.

@@ -1,0 +1,180 @@
+//! Issues an API key. Its text stands in this answer and nowhere else.
+
+use std::collections::BTreeMap;
+
+use consigne_auth::{KeyMint, Route, SessionVerifier, User, member};
+use consigne_core::audit::{AuditAction, AuditEntry};
+use consigne_core::events::{Event, EventKind};
+use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::keys::{ApiKey, Environment, IssuedKey, KeyRequest, KeyStatus, KeyView};
+use consigne_core::orgs::{key_in_path, org_in_path};
+use consigne_core::ports::{GetKey, GetMember, IssueKey, NewKey};
+use consigne_core::{Code, Fault, KeyId, OrgId};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+const OPERATION: &str = "key-issue";
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// Members and keys.
+    pub keys: F,
+    /// Writes the text.
+    pub mint: KeyMint,
+}
+
+/// Asks for a key.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IssueRequest {
+    /// Name, 1 to 100 characters.
+    pub name: String,
+    /// What it spends.
+    pub environment: Environment,
+    /// What it may be used for; at least one scope of the catalogue.
+    pub scopes: Vec<String>,
+    /// Charged calls it may make in a day (UTC); unlimited when absent or null.
+    pub daily_quota: Option<u64>,
+    /// Charged calls it may make in a month (UTC); unlimited when absent or null.
+    pub monthly_quota: Option<u64>,
+    /// When it stops working; never when absent or null.
+    pub expires_at: Option<String>,
+}
+
+/// Answers a request for a new key.
+pub async fn handle<F: GetMember + GetKey + IssueKey>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let user = deps.users.user(request.credentials(), request.now).await?;
+    request.notes.field("user.id", &user.id);
+    let org = org_in_path(request.parameter("org"))?;
+    member(&deps.keys, org, &user, Route::KeyIssue).await?;
+    request.notes.field("org.id", org);
+    let body: IssueRequest = request.json()?;
+    let promise = request.idempotency_key(&body)?;
+    let ask = body.parse(request)?;
+
+    let (environment, pepper, id) = (ask.environment, deps.mint.current(request.now).await, KeyId::mint(request.now));
+    let secret = promise.as_ref().map_or_else(KeyMint::nonce, |promise| promise.key.clone());
+    let (text, pointer) = deps.text(pepper, environment, org, id, &user, &secret, request).await?;
+    let key = key_of(ask, org, id, &user, &deps.mint, text.hint(), request);
+    let origin = request.origin(&user.id);
+    let facts = json!({ "org_id": org, "key_id": id, "name": key.name, "actor": user.id });
+    let details = json!({ "name": key.name, "environment": environment.name(), "scopes": key.scopes });
+    let new = NewKey {
+        audit: AuditEntry::new(org, AuditAction::KeyIssued, id.to_string(), &origin, request.now, details),
+        event: Event::new(EventKind::KeyCreated, request.now, facts),
+        once: promise.map(|key| Once {
+            key,
+            caller: user.id.clone(),
+            operation: OPERATION,
+            result: format!("{id}#{pepper}"),
+        }),
+        key,
+        pointer,
+    };
+    let (key, text) = match deps.keys.issue_key(&new).await? {
+        Written::Now => (new.key, text),
+        Written::Before(result) => deps.again(&result, org, environment, &user, &secret, request).await?,
+        Written::Mismatch => return Err(mismatch()),
+        Written::Moved => {
+            deps.mint.refresh(request.now).await;
+            return Err(Fault::unavailable("the pepper was retired meanwhile"));
+        }
+    };
+    request.notes.field("key.id", key.id);
+    let issued = IssuedKey { key: text.expose().to_owned(), view: KeyView::of(&key, request.now) };
+    Ok(Answer::envelope(201, "Key issued; this answer alone shows it", &issued, request.now))
+}
+
+impl IssueRequest {
+    fn parse(&self, request: &Request) -> Result<KeyRequest, Fault> {
+        let (daily, monthly, expires_at) = (self.daily_quota, self.monthly_quota, self.expires_at.as_deref());
+        KeyRequest::parse(&self.name, self.environment, &self.scopes, daily, monthly, expires_at, request.now)
+    }
+}
+
+impl<F> Deps<F> {
+    /// Writes the text that follows from this request.
+    #[allow(clippy::too_many_arguments)] // Each is a part of what the text follows from.
+    async fn text(
+        &self,
+        pepper: u32,
+        environment: Environment,
+        org: OrgId,
+        id: KeyId,
+        user: &User,
+        secret: &str,
+        request: &Request,
+    ) -> Result<(consigne_auth::KeyText, consigne_core::keys::Pointer), Fault> {
+        let (org, id) = (org.to_string(), id.to_string());
+        let parts = [OPERATION, &org, &id, user.id.as_str(), secret];
+        self.mint.text(pepper, environment, &parts, request.now).await
+    }
+}
+
+impl<F: GetKey> Deps<F> {
+    /// Gives the key that the same request issued before, with its text.
+    async fn again(
+        &self,
+        result: &str,
+        org: OrgId,
+        environment: Environment,
+        user: &User,
+        secret: &str,
+        request: &Request,
+    ) -> Result<(ApiKey, consigne_auth::KeyText), Fault> {
+        let odd = || Fault::internal("a promise of key-issue is malformed");
+        let (id, pepper) = result.split_once('#').ok_or_else(odd)?;
+        let (id, pepper) = (key_in_path(id)?, pepper.parse().map_err(|_| odd())?);
+        let key = self.keys.get_key(org, id).await?.ok_or_else(odd)?;
+        if key.generation != 1 || key.status == KeyStatus::Deleted {
+            return Err(Fault::new(Code::Conflict, "The key was issued, and rotated or deleted since"));
+        }
+        let (text, _) = self.text(pepper, environment, org, id, user, secret, request).await?;
+        Ok((key, text))
+    }
+}
+
+fn key_of(
+    ask: KeyRequest,
+    org: OrgId,
+    id: KeyId,
+    user: &User,
+    mint: &KeyMint,
+    hint: &str,
+    request: &Request,
+) -> ApiKey {
+    ApiKey {
+        org,
+        id,
+        name: ask.name,
+        environment: ask.environment,
+        scopes: ask.scopes,
+        daily_quota: ask.daily_quota,
+        monthly_quota: ask.monthly_quota,
+        expires_at: ask.expires_at,
+        status: KeyStatus::Active,
+        generation: 1,
+        previous_until: None,
+        prefix: mint.prefix(ask.environment),
+        hint: hint.to_owned(),
+        spender: (ask.environment == Environment::Test).then(|| user.id.clone()),
+        created_by: user.id.clone(),
+        created_at: request.now,
+        revoked: None,
+        last_used: None,
+        used: BTreeMap::new(),
+        revision: 1,
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys", "Issue a key; the answer alone shows it");
+    vec![operation.in_org().takes::<IssueRequest>().creates().once().refuses(&[Code::Conflict])]
+}

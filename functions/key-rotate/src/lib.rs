@@ -1,0 +1,154 @@
+//! Gives a key a new text; the one before goes on working for a grace period, on the same quotas.
+
+use std::time::Duration;
+
+use consigne_auth::{KeyMint, KeyText, Route, SessionVerifier, User, member};
+use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::keys::{ApiKey, Changed, IssuedKey, KeyStatus, KeyView, Outgoing, Pointer, change};
+use consigne_core::orgs::{key_in_path, key_not_found, org_in_path};
+use consigne_core::ports::{ChangeKey, GetKey, GetMember, Recall};
+use consigne_core::{Code, Fault, IdempotencyKey, KeyId, OrgId};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+const OPERATION: &str = "key-rotate";
+/// Grace period when none is named, in seconds: a day.
+const GRACE_DEFAULT: u64 = 24 * 60 * 60;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// Members and keys.
+    pub keys: F,
+    /// Writes the text.
+    pub mint: KeyMint,
+}
+
+/// Asks to rotate a key.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateRequest {
+    /// How long the text before goes on working, in seconds, at most 30 days; a day when absent.
+    pub grace_seconds: Option<u64>,
+}
+
+/// One rotation: everything its new text follows from but the pepper and the generation.
+struct Rotation<'a> {
+    org: OrgId,
+    id: KeyId,
+    user: &'a User,
+    promise: Option<IdempotencyKey>,
+    secret: String,
+    grace: Duration,
+}
+
+/// Answers a request to rotate a key.
+pub async fn handle<F: GetMember + GetKey + ChangeKey + Recall>(
+    deps: &Deps<F>,
+    request: &Request,
+) -> Result<Answer, Fault> {
+    let user = deps.users.user(request.credentials(), request.now).await?;
+    request.notes.field("user.id", &user.id);
+    let org = org_in_path(request.parameter("org"))?;
+    member(&deps.keys, org, &user, Route::KeyRotate).await?;
+    let id = key_in_path(request.parameter("key"))?;
+    request.notes.field("org.id", org);
+    request.notes.field("key.id", id);
+    let body: RotateRequest = request.json()?;
+    let promise = request.idempotency_key(&body)?;
+    let grace = ApiKey::grace(body.grace_seconds.unwrap_or(GRACE_DEFAULT))?;
+
+    let secret = promise.as_ref().map_or_else(KeyMint::nonce, |promise| promise.key.clone());
+    let rotation = Rotation { org, id, user: &user, promise, secret, grace };
+    let (key, text) = match deps.rotate(&rotation, request).await? {
+        (Changed::Now(key), text) => (*key, text),
+        (Changed::Before(result), _) => deps.again(&rotation, &result, request).await?,
+    };
+    let issued = IssuedKey { key: text.expose().to_owned(), view: KeyView::of(&key, request.now) };
+    Ok(Answer::envelope(201, "Key rotated; this answer alone shows it", &issued, request.now))
+}
+
+impl<F: GetKey + ChangeKey + Recall> Deps<F> {
+    /// Makes the step, unless the same request made it before.
+    async fn rotate(&self, rotation: &Rotation<'_>, request: &Request) -> Result<(Changed, KeyText), Fault> {
+        let key = self.keys.get_key(rotation.org, rotation.id).await?.ok_or_else(key_not_found)?;
+        let (pepper, next) = (self.mint.current(request.now).await, key.generation + 1);
+        let (text, pointer) = self.text(rotation, pepper, &key, next, request).await?;
+        let once = rotation.once(&format!("{next}#{pepper}"));
+        if let Some(once) = &once {
+            // An open rotation refuses another one; but it may be the one that was asked for.
+            match self.keys.recall(once, request.now).await? {
+                Some(Written::Before(result)) => return Ok((Changed::Before(result), text)),
+                Some(_) => return Err(mismatch()),
+                None => {}
+            }
+        }
+        let origin = request.origin(&rotation.user.id);
+        let by = Outgoing { origin: &origin, now: request.now };
+        let changed = change(&self.keys, rotation.org, rotation.id, |key| {
+            if key.generation + 1 != next {
+                return Err(Fault::new(Code::Conflict, "Somebody else is rotating the key"));
+            }
+            key.rotate(pointer.clone(), text.hint(), rotation.grace, once.clone(), &by).map(Some)
+        });
+        let changed = changed.await;
+        if changed.as_ref().is_err_and(|fault| fault.code == Code::Unavailable) {
+            // It may be the pepper that has moved: retired since this environment read it.
+            self.mint.refresh(request.now).await;
+        }
+        Ok((changed?, text))
+    }
+
+    /// Gives what the same request was answered before.
+    async fn again(
+        &self,
+        rotation: &Rotation<'_>,
+        result: &str,
+        request: &Request,
+    ) -> Result<(ApiKey, KeyText), Fault> {
+        let odd = || Fault::internal("a promise of key-rotate is malformed");
+        let (generation, pepper) = result.split_once('#').ok_or_else(odd)?;
+        let (generation, pepper): (u32, u32) =
+            (generation.parse().map_err(|_| odd())?, pepper.parse().map_err(|_| odd())?);
+        let key = self.keys.get_key(rotation.org, rotation.id).await?.ok_or_else(key_not_found)?;
+        if key.status == KeyStatus::Deleted {
+            return Err(key_not_found());
+        }
+        if key.generation != generation {
+            return Err(Fault::new(Code::Conflict, "The key was rotated, and rotated again since"));
+        }
+        let (text, _) = self.text(rotation, pepper, &key, generation, request).await?;
+        Ok((key, text))
+    }
+
+    async fn text(
+        &self,
+        rotation: &Rotation<'_>,
+        pepper: u32,
+        key: &ApiKey,
+        generation: u32,
+        request: &Request,
+    ) -> Result<(KeyText, Pointer), Fault> {
+        let (org, id, generation) = (rotation.org.to_string(), rotation.id.to_string(), generation.to_string());
+        let parts = [OPERATION, &org, &id, &generation, rotation.user.id.as_str(), &rotation.secret];
+        self.mint.text(pepper, key.environment, &parts, request.now).await
+    }
+}
+
+impl Rotation<'_> {
+    fn once(&self, result: &str) -> Option<Once> {
+        let key = self.promise.clone()?;
+        Some(Once { key, caller: self.user.id.clone(), operation: OPERATION, result: result.to_owned() })
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys/{key}/rotate", "Give a key a new text");
+    let operation = operation.in_org().parameter("key", "Id of the key", true);
+    vec![operation.takes::<RotateRequest>().creates().once().refuses(&[Code::Conflict])]
+}

@@ -1,0 +1,88 @@
+//! Changes a key's name, scopes, quotas or expiry: what is absent stays, what is null goes, a value is taken.
+
+use consigne_auth::{Route, SessionVerifier, member};
+use consigne_core::keys::{KeyPatch, KeyView, Outgoing, change};
+use consigne_core::orgs::{key_in_path, org_in_path};
+use consigne_core::ports::{ChangeKey, GetKey, GetMember};
+use consigne_core::{Code, Fault};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// Members and keys.
+    pub keys: F,
+}
+
+/// Asks to change a key.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateRequest {
+    /// Name; not null.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub name: Option<Option<String>>,
+    /// Scopes; not null.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Option<Vec<String>>>,
+    /// Charged calls a day; null for no limit.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub daily_quota: Option<Option<u64>>,
+    /// Charged calls a month; null for no limit.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub monthly_quota: Option<Option<u64>>,
+    /// When it stops working; null for never.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Option<String>>,
+}
+
+/// Reads a field that stands there, be it null: only an absent one is `None`.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Answers a request to change a key.
+pub async fn handle<F: GetMember + GetKey + ChangeKey>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let user = deps.users.user(request.credentials(), request.now).await?;
+    request.notes.field("user.id", &user.id);
+    let (org, id) = (org_in_path(request.parameter("org"))?, request.parameter("key"));
+    member(&deps.keys, org, &user, Route::KeyUpdate).await?;
+    let id = key_in_path(id)?;
+    request.notes.field("org.id", org);
+    request.notes.field("key.id", id);
+    let body: UpdateRequest = request.json()?;
+    let patch = body.parse(request)?;
+
+    let origin = request.origin(&user.id);
+    let by = Outgoing { origin: &origin, now: request.now };
+    let key = change(&deps.keys, org, id, |key| key.update(&patch, &by)).await?.key()?;
+    Ok(Answer::envelope(200, "Key updated", &KeyView::of(&key, request.now), request.now))
+}
+
+impl UpdateRequest {
+    fn parse(&self, request: &Request) -> Result<KeyPatch, Fault> {
+        let patch = KeyPatch::parse(
+            self.name.as_ref().map(Option::as_deref),
+            self.scopes.as_ref().map(Option::as_deref),
+            self.daily_quota,
+            self.monthly_quota,
+            self.expires_at.as_ref().map(Option::as_deref),
+            request.now,
+        )?;
+        if patch.is_empty() {
+            return Err(Fault::new(Code::InvalidRequest, "The body names nothing to change"));
+        }
+        Ok(patch)
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<KeyView>("PATCH /api/orgs/{org}/keys/{key}", "Change a key");
+    let operation = operation.in_org().parameter("key", "Id of the key", true);
+    vec![operation.takes::<UpdateRequest>().refuses(&[Code::Conflict])]
+}

@@ -1,0 +1,294 @@
+//! Checks an API key and charges it: one transaction of key, wallet and receipt.
+//!
+//! Nothing is remembered of a key but what never changes, so a key that was revoked is refused at once, everywhere. A
+//! request that comes again with its idempotency key gets the receipt it got before, whatever has happened since.
+
+use std::net::IpAddr;
+
+use consigne_auth::{KeyFinder, Refreshed, ServiceTokens};
+use consigne_core::credits::{CallFacts, Charge, ChargeOutcome, Receipt, ReceiptId, Standing};
+use consigne_core::idempotency::mismatch;
+use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
+use consigne_core::orgs::key_not_found;
+use consigne_core::ports::{ChargeKey, FindKey, GetKey, ReadStanding, Repoint};
+use consigne_core::{Code, Fault, Timestamp, services};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Most credits one call may cost.
+const COST_MAX: u64 = 1_000_000;
+/// Most characters kept of what a service tells of a call.
+const TOLD_MAX: usize = 256;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Which service is calling.
+    pub services: Refreshed<ServiceTokens>,
+    /// Finds keys.
+    pub finder: KeyFinder,
+    /// Keys, wallets and receipts.
+    pub keys: F,
+}
+
+/// Asks whether a key may make a call, and charges it.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyRequest {
+    /// The key, as its holder sent it.
+    pub key: String,
+    /// Scope the call needs.
+    pub scope: Option<String>,
+    /// Service that is paid for; its catalogue cost is charged unless `cost` is given.
+    pub service: Option<String>,
+    /// Credits to charge, at most 1,000,000; 0 checks without a trace.
+    pub cost: Option<u64>,
+    /// Address the call came from.
+    pub ip: Option<String>,
+    /// Endpoint that was called; what exceeds 256 characters is cut off.
+    pub endpoint: Option<String>,
+    /// HTTP method.
+    pub method: Option<String>,
+    /// Country the call came from, two letters (ISO 3166-1).
+    pub country: Option<String>,
+    /// What the client calls itself; what exceeds 256 characters is cut off.
+    pub user_agent: Option<String>,
+    /// `remaining`: tells what is left, for one read more.
+    #[serde(default)]
+    pub include: Vec<Include>,
+}
+
+/// What an answer can tell besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Include {
+    Remaining,
+}
+
+/// A key that may make the call.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Valid {
+    /// True.
+    pub valid: bool,
+    /// `VALID`.
+    pub code: &'static str,
+    /// The key.
+    pub key_id: String,
+    /// Whose it is.
+    pub org_id: String,
+    /// What it spends: production or test.
+    pub environment: &'static str,
+    /// Receipt of the charge; null when nothing was charged.
+    pub receipt_id: Option<String>,
+    /// What is left, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<Remaining>,
+}
+
+/// What is left to a key; null where there is no limit.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Remaining {
+    /// Credits in the wallet it spends.
+    pub credits: u64,
+    /// Charged calls today.
+    pub daily: Option<u64>,
+    /// Charged calls this month.
+    pub monthly: Option<u64>,
+}
+
+/// A key that may not.
+#[derive(Debug, Serialize)]
+struct Refused {
+    valid: bool,
+    code: RefusalCode,
+    limiter: Option<consigne_core::keys::Limiter>,
+    resets_at: Option<String>,
+}
+
+/// Answers a request to check a key. A refusal is an answer too: 200, with its code.
+pub async fn handle<F: FindKey + Repoint + GetKey + ReadStanding + ChargeKey>(
+    deps: &Deps<F>,
+    request: &Request,
+) -> Result<Answer, Fault> {
+    let caller = deps.services.service(request.credentials(), request.now).await?;
+    request.notes.field("service", &caller);
+    let body: VerifyRequest = request.json()?;
+    let call = body.call()?;
+    // Also of a check that is not charged, a key that cannot be one is refused.
+    request.idempotency_key(&())?;
+    let Some(cost) = body.cost()? else { return Ok(refused(&Refusal::bare(RefusalCode::ServiceUnknown), request)) };
+    let Some(facts) = deps.finder.find(&deps.keys, &body.key, request.now).await? else {
+        return Ok(refused(&Refusal::bare(RefusalCode::NotFound), request));
+    };
+    request.notes.field("org.id", facts.org);
+    request.notes.field("key.id", facts.id);
+    let ask = Ask { generation: facts.generation, scope: call.scope.clone(), now: request.now };
+
+    let checked = if cost == 0 {
+        deps.probe(facts, &ask).await?
+    } else {
+        let receipt = receipt(&facts, cost, caller, call, request)?;
+        deps.charge(&body.key, Charge { key: facts, ask, receipt }).await?
+    };
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => return Ok(refused(&refusal, request)),
+    };
+    request.notes.count(if checked.receipt.is_some() { "KeysCharged" } else { "KeysProbed" });
+    let remaining =
+        if body.include.contains(&Include::Remaining) { deps.remaining(&checked, request).await? } else { None };
+    let facts = &checked.facts;
+    let valid = Valid {
+        valid: true,
+        code: "VALID",
+        key_id: facts.id.to_string(),
+        org_id: facts.org.to_string(),
+        environment: facts.environment.name(),
+        receipt_id: checked.receipt.map(|id| id.to_string()),
+        remaining,
+    };
+    Ok(Answer::envelope(200, "The key is valid", &valid, request.now))
+}
+
+/// A key that may make its call.
+struct Checked {
+    facts: KeyFacts,
+    receipt: Option<ReceiptId>,
+}
+
+impl<F: GetKey + ChargeKey> Deps<F> {
+    /// Charges a key, looking up its wallet again should its spender have left.
+    async fn charge(&self, text: &str, mut charge: Charge) -> Result<Result<Checked, Refusal>, Fault> {
+        loop {
+            let receipt = match self.keys.charge_key(&charge).await? {
+                ChargeOutcome::Charged => charge.receipt.id,
+                ChargeOutcome::Replayed(receipt) => receipt.id,
+                ChargeOutcome::Mismatch => return Err(mismatch()),
+                ChargeOutcome::Refused(refusal) => return Ok(Err(refusal)),
+                ChargeOutcome::Moved => {
+                    let key = self.keys.get_key(charge.key.org, charge.key.id).await?.ok_or_else(key_not_found)?;
+                    charge.key.spender = key.spender;
+                    self.finder.correct(text, &charge.key, charge.ask.now).await;
+                    continue;
+                }
+            };
+            return Ok(Ok(Checked { facts: charge.key, receipt: Some(receipt) }));
+        }
+    }
+}
+
+impl<F: ReadStanding> Deps<F> {
+    /// Checks a key without a charge and without a trace.
+    async fn probe(&self, facts: KeyFacts, ask: &Ask) -> Result<Result<Checked, Refusal>, Fault> {
+        let Some(standing) = self.standing(&facts, ask.now).await? else {
+            return Ok(Err(Refusal::bare(RefusalCode::NotFound)));
+        };
+        Ok(standing.refusal(ask, 0).map_or(Ok(Checked { facts, receipt: None }), Err))
+    }
+
+    /// Tells what is left to a key.
+    async fn remaining(&self, checked: &Checked, request: &Request) -> Result<Option<Remaining>, Fault> {
+        let standing = self.standing(&checked.facts, request.now).await?;
+        Ok(standing.map(|standing| remaining(&standing, request.now)))
+    }
+
+    /// Reads a key with the wallet it spends, which is another one than was remembered should its spender have left.
+    async fn standing(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<Standing>, Fault> {
+        let standing = self.keys.read_standing(facts, now).await?;
+        match standing {
+            Some(standing) if standing.key.spender != facts.spender => {
+                let facts = KeyFacts { spender: standing.key.spender, ..facts.clone() };
+                self.keys.read_standing(&facts, now).await
+            }
+            standing => Ok(standing),
+        }
+    }
+}
+
+impl VerifyRequest {
+    /// Gives the credits to charge: `cost` wins over `service`; `None` when that names none of the catalogue.
+    fn cost(&self) -> Result<Option<u64>, Fault> {
+        match (self.cost, &self.service) {
+            (Some(cost), _) if cost > COST_MAX => {
+                Err(Fault::field("cost", format!("cost must be 0 to {COST_MAX}")).detail("limit", COST_MAX))
+            }
+            (Some(cost), _) => Ok(Some(cost)),
+            (None, Some(name)) => Ok(services::service(name).map(|service| service.base_cost)),
+            (None, None) => Ok(Some(0)),
+        }
+    }
+
+    /// Parses what the service tells of the call.
+    fn call(&self) -> Result<CallFacts, Fault> {
+        let cut = |text: &Option<String>| text.as_ref().map(|text| text.chars().take(TOLD_MAX).collect::<String>());
+        let word = |field: &str, text: &Option<String>, max: usize| {
+            let good = |text: &String| (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+            match text {
+                Some(text) if !good(text) => {
+                    Err(Fault::field(field, format!("{field} must be 1 to {max} visible ASCII characters")))
+                }
+                text => Ok(text.clone()),
+            }
+        };
+        if self.ip.as_ref().is_some_and(|ip| ip.parse::<IpAddr>().is_err()) {
+            return Err(Fault::field("ip", "ip must be an IPv4 or IPv6 address"));
+        }
+        let two_letters = |country: &String| country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
+        if self.country.as_ref().is_some_and(|country| !two_letters(country)) {
+            return Err(Fault::field("country", "country must be two capital letters, such as FR"));
+        }
+        Ok(CallFacts {
+            service: word("service", &self.service, 64)?,
+            scope: word("scope", &self.scope, 64)?,
+            endpoint: cut(&self.endpoint),
+            method: word("method", &self.method, 16)?,
+            ip: self.ip.clone(),
+            country: self.country.clone(),
+            user_agent: cut(&self.user_agent),
+        })
+    }
+}
+
+/// Writes the receipt to be. Its name follows from service and idempotency key, so the same request meets its own receipt.
+fn receipt(
+    facts: &KeyFacts,
+    credits: u64,
+    caller: String,
+    call: CallFacts,
+    request: &Request,
+) -> Result<Receipt, Fault> {
+    let promise = request.idempotency_key(&(facts.id, credits, &call))?;
+    let (id, fingerprint) = match promise {
+        Some(promise) => (ReceiptId::for_key(facts.org, &caller, &promise.key), promise.fingerprint),
+        None => (ReceiptId::fresh(facts.org, request.now), String::new()),
+    };
+    let (key, environment, at) = (facts.id, facts.environment, request.now);
+    Ok(Receipt { id, key, environment, credits, at, caller, fingerprint, call, outcome: None })
+}
+
+fn remaining(standing: &Standing, now: Timestamp) -> Remaining {
+    let key = &standing.key;
+    Remaining {
+        credits: standing.wallet.balance,
+        daily: key.daily_quota.map(|quota| quota.saturating_sub(key.daily_used(now))),
+        monthly: key.monthly_quota.map(|quota| quota.saturating_sub(key.monthly_used(now))),
+    }
+}
+
+fn refused(refusal: &Refusal, request: &Request) -> Answer {
+    request.notes.field("key.refusal", refusal.code);
+    request.notes.count("KeysRefused");
+    let (code, limiter) = (refusal.code, refusal.limiter);
+    let refused = Refused { valid: false, code, limiter, resets_at: refusal.resets_at.map(|at| at.to_string()) };
+    Answer::envelope(200, "The key is refused", &refused, request.now)
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<Valid>("POST /api/keys/verify", "Check a key, and charge it in the same moment");
+    let operation = operation.in_envelope().for_services().takes::<VerifyRequest>();
+    vec![operation.once().refuses(&[Code::Unavailable])]
+}

@@ -1,0 +1,57 @@
+//! Lists the members of an organisation.
+
+use consigne_auth::{Route, SessionVerifier, member};
+use consigne_core::Fault;
+use consigne_core::orgs::{Member, org_in_path};
+use consigne_core::ports::{GetMember, ListMembers};
+use consigne_runtime::http::{Operation, Paging};
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// The organisations.
+    pub orgs: F,
+    /// Pages.
+    pub paging: Paging,
+}
+
+/// A member.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct MemberView {
+    /// Who.
+    pub user_id: String,
+    /// Role: owner, admin, developer or billing.
+    pub role: &'static str,
+    /// Since when.
+    pub joined_at: String,
+}
+
+/// Answers a request for an organisation's members.
+pub async fn handle<F: GetMember + ListMembers>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let user = deps.users.user(request.credentials(), request.now).await?;
+    request.notes.field("user.id", &user.id);
+    let org = org_in_path(request.parameter("org"))?;
+    member(&deps.orgs, org, &user, Route::MemberList).await?;
+    request.notes.field("org.id", org);
+    let id = org.to_string();
+    let context = ["member-list", user.id.as_str(), &id];
+    let page = deps.paging.ask(request, &context)?;
+    let listed = deps.orgs.list_members(org, &page).await?;
+    Ok(deps.paging.answer("Members listed", &listed, show, request, &context))
+}
+
+fn show(member: &Member) -> MemberView {
+    let joined_at = member.joined_at.to_string();
+    MemberView { user_id: member.user.to_string(), role: member.role.name(), joined_at }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<Vec<MemberView>>("GET /api/orgs/{org}/members", "List an organisation's members");
+    vec![operation.in_org().paged()]
+}

@@ -1,0 +1,73 @@
+//! Founds an organisation; whoever does becomes its owner.
+
+use consigne_auth::SessionVerifier;
+use consigne_core::Fault;
+use consigne_core::audit::{AuditAction, AuditEntry};
+use consigne_core::credits::Wallet;
+use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::orgs::{Member, OrgRole, OrgView, Organisation, org_in_path};
+use consigne_core::ports::{CreateOrg, GetOrg, NewOrg};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// The organisations.
+    pub orgs: F,
+}
+
+/// Asks for an organisation.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrgRequest {
+    /// Its name, 1 to 100 characters.
+    pub name: String,
+}
+
+/// Answers a request for a new organisation.
+pub async fn handle<F: CreateOrg + GetOrg>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let user = deps.users.user(request.credentials(), request.now).await?;
+    request.notes.field("user.id", &user.id);
+    let body: OrgRequest = request.json()?;
+    let promise = request.idempotency_key(&body)?;
+
+    let org = Organisation::found(&body.name, request.now)?;
+    let owner = Member { org: org.id, user: user.id.clone(), role: OrgRole::Owner, joined_at: request.now };
+    let origin = request.origin(&user.id);
+    let audit = AuditEntry::new(
+        org.id,
+        AuditAction::OrgCreated,
+        org.id.to_string(),
+        &origin,
+        request.now,
+        json!({ "name": org.name }),
+    );
+    let once = promise.map(|key| Once { key, caller: user.id, operation: "org-create", result: org.id.to_string() });
+    let wallet = Wallet::of_organisation(org.id, request.now);
+    let new = NewOrg { org, owner, wallet, audit, once };
+    let org = match deps.orgs.create_org(&new).await? {
+        Written::Now => new.org,
+        Written::Before(id) => founded(&deps.orgs, &id).await?,
+        Written::Mismatch => return Err(mismatch()),
+        Written::Moved => return Err(Fault::internal("a new organisation cannot have moved")),
+    };
+    request.notes.field("org.id", org.id);
+    Ok(Answer::envelope(201, "Organisation created", &OrgView::of(&org, &new.owner), request.now))
+}
+
+/// Finds the organisation that the same request founded before.
+async fn founded<F: GetOrg>(orgs: &F, id: &str) -> Result<Organisation, Fault> {
+    orgs.get_org(org_in_path(id)?).await?.ok_or_else(|| Fault::internal("a promise names an organisation that is gone"))
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<OrgView>("POST /api/orgs", "Found an organisation");
+    vec![operation.in_envelope().takes::<OrgRequest>().creates().once()]
+}

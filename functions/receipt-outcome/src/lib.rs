@@ -1,0 +1,92 @@
+//! Keeps on a receipt how the call it paid for went. Once: the usage log is not rewritten.
+
+use consigne_auth::{Refreshed, ServiceTokens};
+use consigne_core::credits::{Outcome, OutcomeKept, ReceiptId};
+use consigne_core::ports::KeepOutcome;
+use consigne_core::{Code, Fault};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Most bytes of `details`, as JSON.
+const DETAILS_MAX: usize = 4 * 1024;
+/// Longest time a call may be said to have taken: a day, in milliseconds.
+const RESPONSE_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Which service is calling.
+    pub services: Refreshed<ServiceTokens>,
+    /// The receipts.
+    pub receipts: F,
+}
+
+/// Tells how a call went.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutcomeRequest {
+    /// HTTP status the service answered, 100 to 599.
+    pub status_code: u16,
+    /// How long it took, in milliseconds.
+    pub response_ms: u64,
+    /// Whatever else there is to tell, at most 4 KiB as JSON.
+    #[serde(default)]
+    pub details: Map<String, Value>,
+}
+
+/// A receipt with its outcome.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Completed {
+    /// The receipt.
+    pub receipt_id: String,
+    /// Status kept.
+    pub status_code: u16,
+    /// Time kept, in milliseconds.
+    pub response_ms: u64,
+}
+
+/// Answers the telling of an outcome; the same one again is answered the same.
+pub async fn handle<F: KeepOutcome>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let service = deps.services.service(request.credentials(), request.now).await?;
+    request.notes.field("service", &service);
+    let body: OutcomeRequest = request.json()?;
+    let outcome = body.parse()?;
+    let unknown = || Fault::not_found("Receipt");
+    let id = ReceiptId::parse(request.parameter("id")).ok_or_else(unknown)?;
+    request.notes.field("receipt.id", id);
+
+    match deps.receipts.keep_outcome(id, &service, &outcome, request.now).await? {
+        OutcomeKept::Kept => {}
+        OutcomeKept::Unknown => return Err(unknown()),
+        OutcomeKept::Other => return Err(Fault::new(Code::Conflict, "Another outcome stands on this receipt")),
+    }
+    let (status_code, response_ms) = (outcome.status_code, outcome.response_ms);
+    let completed = Completed { receipt_id: id.to_string(), status_code, response_ms };
+    Ok(Answer::envelope(200, "Outcome kept", &completed, request.now))
+}
+
+impl OutcomeRequest {
+    fn parse(self) -> Result<Outcome, Fault> {
+        if !(100..=599).contains(&self.status_code) {
+            return Err(Fault::field("status_code", "status_code must be 100 to 599"));
+        }
+        if self.response_ms > RESPONSE_MS_MAX {
+            return Err(Fault::field("response_ms", "response_ms must be at most a day"));
+        }
+        let details = Value::Object(self.details);
+        if details.to_string().len() > DETAILS_MAX {
+            return Err(Fault::field("details", "details is longer than 4 KiB").detail("limit", DETAILS_MAX));
+        }
+        Ok(Outcome { status_code: self.status_code, response_ms: self.response_ms, details })
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<Completed>("POST /api/keys/receipts/{id}/outcome", "Tell how a paid call went");
+    let operation = operation.in_envelope().for_services().parameter("id", "receipt_id of the check", true);
+    vec![operation.takes::<OutcomeRequest>().refuses(&[Code::NotFound, Code::Conflict])]
+}

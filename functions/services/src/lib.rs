@@ -1,0 +1,60 @@
+//! Lists the services that keys pay for.
+
+use consigne_auth::SessionVerifier;
+use consigne_core::Fault;
+use consigne_core::services::{SERVICES, Service};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps {
+    /// Who is calling.
+    pub users: SessionVerifier,
+}
+
+/// A service.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ServiceView {
+    /// Name in requests.
+    pub name: &'static str,
+    /// Name for people.
+    pub display_name: &'static str,
+    /// One sentence.
+    pub description: &'static str,
+    /// Credits a call costs when its caller names no cost.
+    pub base_cost_per_call: u64,
+    /// Scopes that concern it.
+    pub scopes: &'static [&'static str],
+    /// Group.
+    pub category: &'static str,
+    /// Whether keys can pay for it now.
+    pub is_active: bool,
+}
+
+/// Answers a request for the catalogue.
+pub async fn handle(deps: &Deps, request: &Request) -> Result<Answer, Fault> {
+    let user = deps.users.user(request.credentials(), request.now).await?;
+    request.notes.field("user.id", &user.id);
+    let services: Vec<ServiceView> = SERVICES.iter().map(show).collect();
+    Ok(Answer::envelope(200, "Services listed", &services, request.now))
+}
+
+fn show(service: &'static Service) -> ServiceView {
+    ServiceView {
+        name: service.name,
+        display_name: service.display_name,
+        description: service.description,
+        base_cost_per_call: service.base_cost,
+        scopes: service.scopes,
+        category: service.category,
+        is_active: true,
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    vec![Operation::new::<Vec<ServiceView>>("GET /api/services", "List the services keys pay for").in_envelope()]
+}

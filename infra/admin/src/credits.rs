@@ -1,0 +1,132 @@
+//! `consigne credits`: credits for an organisation, by the operator's own hand.
+
+use clap::{Args, Subcommand, ValueEnum, value_parser};
+use consigne_core::audit::AuditAction;
+use consigne_core::credits::{BucketKind, CreditGrant, CreditGrantOutcome};
+use consigne_core::ports::GrantCredits;
+use consigne_core::{BucketId, Timestamp};
+use consigne_runtime::clock;
+use serde_json::json;
+
+use crate::operator::{Operator, no_such_org, org, reason, table_failed, work};
+
+/// Most credits of one grant.
+const AMOUNT_MAX: u64 = 1_000_000_000;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Put credits into an organisation's wallet, once.
+    Grant(Grant),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Grant {
+    /// Id of the organisation: `org_` and 26 characters.
+    org: String,
+    /// How many credits, 1 to 1,000,000,000.
+    #[arg(value_parser = value_parser!(u64).range(1..=AMOUNT_MAX))]
+    amount: u64,
+    /// Why, for the audit trail: 1 to 200 characters.
+    #[arg(long)]
+    reason: String,
+    /// When what is left of them is lost, such as 2027-01-01T00:00:00Z; never when absent.
+    #[arg(long)]
+    expires: Option<String>,
+    /// Whether they are a gift, spent first, or were paid for.
+    #[arg(long, value_enum, default_value_t = Kind::Promo)]
+    kind: Kind,
+    /// Id of the grant, as an earlier run printed it: the same id is granted once.
+    #[arg(long)]
+    id: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    Promo,
+    Paid,
+}
+
+impl From<Kind> for BucketKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Promo => Self::Promo,
+            Kind::Paid => Self::Paid,
+        }
+    }
+}
+
+pub(crate) fn run(command: &Command) -> Result<String, String> {
+    let Command::Grant(ask) = command;
+    let (org, reason, now) = (org(&ask.org)?, reason(&ask.reason)?, clock::now());
+    let (id, expires_at) = (id(ask.id.as_deref(), now)?, expiry(ask.expires.as_deref(), now)?);
+    let operator = Operator::of_stack(&["TABLE_NAME"])?;
+    let table = operator.table()?;
+
+    let (kind, amount) = (BucketKind::from(ask.kind), ask.amount);
+    let until = expires_at.map(|end| end.to_string());
+    let details = json!({ "amount": amount, "kind": kind.name(), "expires_at": until, "reason": reason });
+    let audit = operator.entry(Some(org), AuditAction::CreditsGranted, id.to_string(), details);
+    let grant = CreditGrant { id, org, kind, amount, expires_at, now, audit };
+    // Told before it is used: who is cut off from here on can still grant it once.
+    crate::complain(&format!("Granting as {id}..."));
+    work(async {
+        // Whatever went wrong, it may have gone wrong after the write; only the id makes a second try safe.
+        let unsure = |problem: String| {
+            format!(
+                "{problem}\nThey may have been granted all the same. Run it again with `--id {id}`: that grants once."
+            )
+        };
+        let end =
+            until.map_or_else(|| "They do not expire.".to_owned(), |end| format!("What is left expires at {end}."));
+        match table.grant_credits(&grant).await.map_err(|fault| unsure(table_failed(&fault)))? {
+            CreditGrantOutcome::Granted => Ok(format!(
+                "Granted {amount} {} credits to {org} as {id}. {end}\nTheir wallet shows them now: GET /api/orgs/{org}/wallet.",
+                kind.name()
+            )),
+            CreditGrantOutcome::GrantedBefore => {
+                Ok(format!("{id} was granted to {org} before; nothing was changed. To grant more, leave out --id."))
+            }
+            CreditGrantOutcome::NoSuchOrganisation => Err(no_such_org(org)),
+        }
+    })
+}
+
+fn id(text: Option<&str>, now: Timestamp) -> Result<BucketId, String> {
+    let Some(text) = text else { return Ok(BucketId::mint(now)) };
+    BucketId::parse(text).ok_or_else(|| {
+        format!("--id {text} is no id of a grant: `lot_` and 26 characters, as an earlier run printed it. Leave it out for a new one.")
+    })
+}
+
+fn expiry(text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, String> {
+    let Some(text) = text else { return Ok(None) };
+    let end = Timestamp::parse(text)
+        .ok_or_else(|| format!("--expires {text} is no RFC 3339 time, such as 2027-01-01T00:00:00Z."))?;
+    if end <= now {
+        return Err(format!("--expires {text} has passed; credits must last until a time to come."));
+    }
+    Ok(Some(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_lies_ahead() {
+        let now = Timestamp::from_secs(1_795_257_000);
+        assert_eq!(expiry(None, now), Ok(None));
+        let end = expiry(Some("2027-01-01T01:00:00+01:00"), now).unwrap();
+        assert_eq!(end.map(|end| end.to_string()).as_deref(), Some("2027-01-01T00:00:00Z"));
+        assert!(expiry(Some("2026-11-21T10:30:00Z"), now).unwrap_err().contains("has passed"));
+        assert!(expiry(Some("tomorrow"), now).unwrap_err().contains("RFC 3339"));
+    }
+
+    #[test]
+    fn a_grant_keeps_the_id_it_is_given() {
+        let now = Timestamp::from_secs(1);
+        let first = id(None, now).unwrap();
+        assert_eq!(id(Some(&first.to_string()), now), Ok(first));
+        assert!(id(Some("42"), now).unwrap_err().contains("`lot_`"));
+    }
+}

@@ -1,0 +1,122 @@
+//! What commands that act on a stack have in common: who acts, on which table, within what time.
+
+use std::error::Error;
+use std::future::Future;
+use std::time::Duration;
+
+use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
+use consigne_core::{Fault, OrgId, text};
+use consigne_runtime::settings::Setting;
+use consigne_runtime::{Start, clock};
+use consigne_storage::call::Call;
+use consigne_storage::{Bucket, Table};
+use serde_json::Value;
+
+use crate::secret::StoredSecret;
+use crate::stack_env::StackEnv;
+
+/// Longest a command may take. Only counting the keys of a pepper takes more than seconds: two reads a key.
+const BUDGET: Duration = Duration::from_hours(1);
+/// Most characters of a reason.
+const REASON_MAX: usize = 200;
+/// Where to read how environments that know an old secret are replaced.
+pub(crate) const NEW_ENVIRONMENTS: &str = "infra/README.md, \"Have new environments\"";
+
+/// Somebody at the command line, and the stack they act on.
+#[derive(Debug)]
+pub(crate) struct Operator {
+    start: Start,
+    origin: Origin,
+}
+
+impl Operator {
+    /// Makes the clients for a stack; `names` are the settings the command needs.
+    pub(crate) fn of_stack(names: &[&str]) -> Result<Self, String> {
+        let stack = StackEnv::read();
+        let origin = Origin { actor: Actor::Operator(stack.operator()), ip: None, user_agent: None };
+        Ok(Self { start: Start::new(stack.environment(names)?), origin })
+    }
+
+    /// Gives the table.
+    pub(crate) fn table(&self) -> Result<Table, String> {
+        self.start.table().map_err(|error| error.to_string())
+    }
+
+    /// Gives the bucket.
+    pub(crate) fn bucket(&self) -> Result<Bucket, String> {
+        self.start.bucket().map_err(|error| error.to_string())
+    }
+
+    /// Gives the secret a setting names.
+    pub(crate) fn secret(&self, arn: &'static Setting) -> Result<StoredSecret, String> {
+        let id = self.start.environment().get(arn).map_err(|error| error.to_string())?;
+        Ok(StoredSecret::new(aws_sdk_secretsmanager::Client::new(&self.start.aws().config), id))
+    }
+
+    /// Makes an entry of the audit trail, as of now; the installation's own trail without an organisation.
+    pub(crate) fn entry(&self, org: Option<OrgId>, action: AuditAction, subject: String, details: Value) -> AuditEntry {
+        AuditEntry::new(org, action, subject, &self.origin, clock::now(), details)
+    }
+}
+
+/// Does a command's work, within the time a command may take.
+pub(crate) fn work<F: Future<Output = Result<String, String>>>(work: F) -> Result<String, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("This machine cannot run the command: {error}"))?;
+    runtime.block_on(async { Call::new(BUDGET).run(work).await })
+}
+
+/// Reads the id of an organisation.
+pub(crate) fn org(text: &str) -> Result<OrgId, String> {
+    let remedy = "`GET /api/orgs` shows each person the ids of theirs.";
+    OrgId::parse(text).ok_or_else(|| format!("{text} is no organisation: an id is `org_` and 26 characters. {remedy}"))
+}
+
+/// Makes the refusal of an organisation that is not there.
+pub(crate) fn no_such_org(org: OrgId) -> String {
+    format!(
+        "There is no organisation {org} in this stack; nothing was changed. Check the id, and that TABLE_NAME is the \
+         stack you mean."
+    )
+}
+
+/// Reads a reason.
+pub(crate) fn reason(text: &str) -> Result<String, String> {
+    text::label("--reason", text, REASON_MAX).map_err(|fault| format!("{}.", fault.message))
+}
+
+/// Says why the table did not do something.
+pub(crate) fn table_failed(fault: &Fault) -> String {
+    format!("The table did not answer as it should: {}\n`consigne doctor` says what is wrong with it.", fault.chain())
+}
+
+/// Writes an error's chain of causes on one line.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_line_of_at_most_200_characters() {
+        assert_eq!(reason("  goodwill "), Ok("goodwill".to_owned()));
+        for bad in ["", " ", "a\nb", &"x".repeat(201)] {
+            assert!(reason(bad).unwrap_err().starts_with("--reason "), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_organisation_is_named_by_its_id() {
+        assert!(org("org_01JD0000000000000000000000").is_ok());
+        assert!(org("Acme").unwrap_err().contains("`org_` and 26 characters"));
+    }
+}

@@ -1,0 +1,194 @@
+//! `consigne pepper`: replaces the secrets under which API keys are kept, while the keys are in use.
+//!
+//! Two places must agree: the secret, which holds the peppers, and the register in the table, which says of a pepper that
+//! it takes no new keys. Every command may be killed between its writes and run again. What holds at any moment: a pepper
+//! under which a key could still be written is in the secret, and nothing is done that the audit trail does not tell; at
+//! worst it tells of something that was not done.
+
+mod kept;
+
+use std::time::Duration;
+
+use base64::engine::general_purpose::STANDARD;
+use clap::Subcommand;
+use consigne_core::audit::{AuditAction, AuditEntry};
+use consigne_core::ports::KeepPeppers;
+use consigne_runtime::clock;
+use consigne_runtime::settings::PEPPER_SECRET_ARN;
+use consigne_storage::Table;
+use serde_json::{Value, json};
+
+use crate::operator::{NEW_ENVIRONMENTS as NEW, Operator, table_failed, work};
+use crate::secret::{Held, StoredSecret, Unreplaced, random};
+use kept::{Bar, Kept};
+
+/// How long a write may take to show in the index that is counted; it is usually there within a tenth of a second.
+const INDEX_LAG: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the live peppers by version, and which could be retired; never a pepper.
+    Status,
+    /// Make a new pepper, which is not current yet.
+    Add,
+    /// Make a live pepper the one new keys are written under.
+    Promote {
+        /// Version, as `status` shows it.
+        version: u32,
+    },
+    /// Remove a pepper that no live key needs.
+    Retire {
+        /// Version, as `status` shows it.
+        version: u32,
+    },
+}
+
+pub(crate) fn run(command: &Command) -> Result<String, String> {
+    let operator = Operator::of_stack(&["TABLE_NAME", PEPPER_SECRET_ARN.name])?;
+    let (table, secret) = (operator.table()?, operator.secret(&PEPPER_SECRET_ARN)?);
+    let desk = Desk { operator, table, secret };
+    work(async {
+        let held = desk.secret.read().await?;
+        let kept = Kept::parse(&held.text)?;
+        match command {
+            Command::Status => desk.status(&kept).await,
+            Command::Add => desk.add(&held, kept).await,
+            Command::Promote { version } => desk.promote(&held, kept, *version).await,
+            Command::Retire { version } => desk.retire(&held, kept, *version).await,
+        }
+    })
+}
+
+/// What the commands work with.
+struct Desk {
+    operator: Operator,
+    table: Table,
+    secret: StoredSecret,
+}
+
+impl Desk {
+    async fn status(&self, kept: &Kept) -> Result<String, String> {
+        let mut lines = vec![format!("{:<8} {:<8} {:>14}   can be retired", "version", "current", "live keys need")];
+        for version in kept.versions() {
+            let needs = self.count(version).await?;
+            let current = if version == kept.current() { "yes" } else { "" };
+            let verdict = match (kept.bar(version), needs) {
+                (Some(Bar::Current), _) => "no: it is current".to_owned(),
+                (Some(Bar::Newest), _) => "no: it is the newest".to_owned(),
+                (Some(Bar::NotLive(problem)), _) => problem,
+                (None, 0) => format!("yes: consigne pepper retire {version}"),
+                (None, _) => "not yet".to_owned(),
+            };
+            lines.push(format!("{version:<8} {current:<8} {needs:>14}   {verdict}"));
+        }
+        lines.push(
+            "A key needs the pepper it can be found under only. It is carried over to the current one when it is next used."
+                .to_owned(),
+        );
+        Ok(lines.join("\n"))
+    }
+
+    /// Adds a pepper: the register first. Killed in between, it tells of a pepper that is not there, and the next `add`
+    /// makes one of that number; the other way round there would be a secret nobody is known to have made.
+    async fn add(&self, held: &Held, mut kept: Kept) -> Result<String, String> {
+        let version = kept.add(random(&STANDARD)?)?;
+        let text = kept.render()?;
+        self.record(version, false, AuditAction::PepperAdded, json!({})).await?;
+        self.secret.replace(held, text).await?;
+        Ok(format!(
+            "Added pepper {version}; pepper {} is still current.\nNext: wait five minutes, after which every environment \
+             knows it; then `consigne pepper promote {version}`.\nPromoted sooner, it is learnt by an environment when it \
+             meets a key it cannot find; having looked within the last minute, it refuses such a key until that minute is \
+             over.",
+            kept.current()
+        ))
+    }
+
+    /// Promotes a pepper: the register first, since a retirement that was cut short may have left the pepper closed, and a
+    /// current pepper that takes no keys would stop all issuing. Killed in between, an open pepper is not current, which
+    /// is where it was after `add`.
+    async fn promote(&self, held: &Held, mut kept: Kept, version: u32) -> Result<String, String> {
+        let before = kept.current();
+        let changes = kept.promote(version)?;
+        let text = kept.render()?;
+        self.record(version, false, AuditAction::PepperPromoted, json!({ "before": before })).await?;
+        if !changes {
+            return Ok(format!("Pepper {version} was current already, and takes new keys."));
+        }
+        self.secret.replace(held, text).await?;
+        Ok(format!(
+            "Pepper {version} is current; pepper {before} was, and stays live.\nWithin five minutes every environment \
+             writes new keys under it, and carries old ones over when they are next used. `consigne pepper status` says \
+             when pepper {before} can be retired."
+        ))
+    }
+
+    /// Retires a pepper: closed, counted, removed, in this order.
+    ///
+    /// Counted before it is closed, a key could be written under it after the count, and be lost with it. Closing is a
+    /// condition of the very transactions that write pointers, so once it is closed the count can only fall. Killed after
+    /// that, the pepper is closed and still in the secret: its keys are found, new ones go under the current one, and
+    /// running it again finishes. The removal is the last write because it alone cannot be made good.
+    async fn retire(&self, held: &Held, mut kept: Kept, version: u32) -> Result<String, String> {
+        kept.retire(version)?;
+        let text = kept.render()?;
+        self.record(version, true, AuditAction::PepperRetired, json!({ "step": "closed" })).await?;
+        // What was written just before that must be in the index before it is counted.
+        tokio::time::sleep(INDEX_LAG).await;
+        let needs = match self.count(version).await {
+            Ok(needs) => needs,
+            Err(problem) => return self.reopen(version, json!({ "step": "not counted" }), problem).await,
+        };
+        if needs > 0 {
+            let keys = if needs == 1 { "1 live key needs it" } else { &format!("{needs} live keys need it") };
+            let problem = format!(
+                "Pepper {version} was not retired: {keys}.\nA key is carried over to pepper {} when it is next used; one \
+                 that nobody uses must be rotated or revoked. If the count stays although keys are used, \
+                 have new environments ({NEW}): those from before the promotion carry nothing over. Then run this again.",
+                kept.current()
+            );
+            return self.reopen(version, json!({ "step": "refused", "live_keys": needs }), problem).await;
+        }
+        match self.secret.replace(held, text).await {
+            Ok(()) => Ok(format!(
+                "Retired pepper {version}: no live key needs it, and it is gone from the secret.\nUntil the secret is next \
+                 written to, Secrets Manager keeps it under AWSPREVIOUS. Environments that run know it until they end; \
+                 to have new ones: {NEW}."
+            )),
+            Err(Unreplaced::Moved) => self.moved(version).await,
+            // It may be gone from the secret; open, it could take keys that nobody would find. So it stays closed.
+            Err(Unreplaced::Failed(problem)) => Err(format!(
+                "{problem}\nPepper {version} takes no new keys meanwhile, which harms none. Run this again to finish; \
+                 `consigne pepper promote {version}` opens it again."
+            )),
+        }
+    }
+
+    /// Leaves a pepper as it was when somebody else has changed the secret meanwhile: open, if they left it there.
+    async fn moved(&self, version: u32) -> Result<String, String> {
+        if Kept::parse(&self.secret.read().await?.text)?.holds(version) {
+            return self.reopen(version, json!({ "step": "moved" }), Unreplaced::Moved.into()).await;
+        }
+        Ok(format!("Somebody else retired pepper {version} in the same moment."))
+    }
+
+    /// Takes back the closing of a pepper that stays, and gives the reason it stays.
+    async fn reopen(&self, version: u32, details: Value, problem: String) -> Result<String, String> {
+        let opened = self.record(version, false, AuditAction::PepperRetired, details).await;
+        Err(match opened {
+            Ok(()) => problem,
+            Err(also) => format!(
+                "{problem}\nIt takes no new keys meanwhile, which harms none, because it could not be opened again: {also}"
+            ),
+        })
+    }
+
+    async fn count(&self, version: u32) -> Result<u64, String> {
+        self.table.count_pepper_needs(version, clock::now()).await.map_err(|fault| table_failed(&fault))
+    }
+
+    async fn record(&self, version: u32, closed: bool, action: AuditAction, details: Value) -> Result<(), String> {
+        let entry: AuditEntry = self.operator.entry(None, action, format!("pepper:{version}"), details);
+        self.table.record_pepper(version, closed, &entry).await.map_err(|fault| table_failed(&fault))
+    }
+}

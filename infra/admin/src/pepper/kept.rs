@@ -1,0 +1,169 @@
+//! The text of the peppers' secret, and what may be done to it.
+
+use std::collections::BTreeMap;
+
+use consigne_auth::Peppers;
+use serde_json::{Map, Value};
+
+/// What keeps a pepper from being retired.
+#[derive(Debug)]
+pub(crate) enum Bar {
+    /// It is not there.
+    NotLive(String),
+    /// New keys are written under it.
+    Current,
+    /// The next one to be added would get its number, and requests that are remembered by number would meet the wrong one.
+    Newest,
+}
+
+/// Every live pepper. It has no `Debug`: it holds secrets.
+pub(crate) struct Kept {
+    current: u32,
+    live: BTreeMap<u32, String>,
+}
+
+impl Kept {
+    /// Reads `{"current": 1, "1": "...", "2": "..."}`, by the rules of the functions that read it too.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let unfit = |why: String| {
+            format!("The secret of peppers is not fit for use: {why}. Its value before stands under AWSPREVIOUS.")
+        };
+        let current = Peppers::parse(text).map_err(|error| unfit(error.to_string()))?.current();
+        let fields: Map<String, Value> = serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))?;
+        let pepper = |(name, value): (String, Value)| Some((name.parse().ok()?, value.as_str()?.to_owned()));
+        Ok(Self { current, live: fields.into_iter().filter_map(pepper).collect() })
+    }
+
+    /// Writes the secret's text, which the functions must be able to read.
+    pub(crate) fn render(&self) -> Result<String, String> {
+        let mut fields = Map::new();
+        fields.insert("current".to_owned(), self.current.into());
+        fields.extend(self.live.iter().map(|(version, pepper)| (version.to_string(), pepper.clone().into())));
+        let text = Value::Object(fields).to_string();
+        Peppers::parse(&text).map_err(|error| format!("Nothing was changed: {error}."))?;
+        Ok(text)
+    }
+
+    /// Gives the version new keys are written under.
+    pub(crate) fn current(&self) -> u32 {
+        self.current
+    }
+
+    /// Gives the live versions, oldest first.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = u32> {
+        self.live.keys().copied()
+    }
+
+    /// Says whether a version is live.
+    pub(crate) fn holds(&self, version: u32) -> bool {
+        self.live.contains_key(&version)
+    }
+
+    fn newest(&self) -> u32 {
+        self.versions().last().unwrap_or(self.current)
+    }
+
+    /// Adds a pepper, not current, and gives its version.
+    pub(crate) fn add(&mut self, pepper: String) -> Result<u32, String> {
+        let next = self.newest().checked_add(1).ok_or("There are no versions left.")?;
+        self.live.insert(next, pepper);
+        Ok(next)
+    }
+
+    /// Makes a live version current; `false` when it is already.
+    pub(crate) fn promote(&mut self, version: u32) -> Result<bool, String> {
+        if !self.holds(version) {
+            return Err(self.unknown(version));
+        }
+        let changes = self.current != version;
+        self.current = version;
+        Ok(changes)
+    }
+
+    /// Says what keeps a version from being retired, whoever needs it.
+    pub(crate) fn bar(&self, version: u32) -> Option<Bar> {
+        if !self.holds(version) {
+            return Some(Bar::NotLive(self.unknown(version)));
+        }
+        if version == self.current {
+            return Some(Bar::Current);
+        }
+        (version == self.newest()).then_some(Bar::Newest)
+    }
+
+    /// Removes a version.
+    pub(crate) fn retire(&mut self, version: u32) -> Result<(), String> {
+        let why = match self.bar(version) {
+            None => {
+                self.live.remove(&version);
+                return Ok(());
+            }
+            Some(Bar::NotLive(problem)) => return Err(problem),
+            Some(Bar::Current) => "is current: new keys are written under it. Promote another one first",
+            Some(Bar::Newest) => "is the newest, and its number must not be given to another. Have a newer one first",
+        };
+        Err(format!("Pepper {version} {why}; `consigne pepper add` makes one."))
+    }
+
+    fn unknown(&self, version: u32) -> String {
+        let live: Vec<String> = self.versions().map(|version| version.to_string()).collect();
+        format!("There is no live pepper {version}; there are: {}.", live.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "0123456789abcdef0123456789abcdef";
+    const TWO: &str = "fedcba9876543210fedcba9876543210";
+
+    fn kept(text: &str) -> Kept {
+        Kept::parse(text).ok().unwrap()
+    }
+
+    fn two() -> Kept {
+        kept(&format!(r#"{{"current": 1, "1": "{ONE}", "2": "{TWO}"}}"#))
+    }
+
+    #[test]
+    fn a_pepper_is_added_promoted_and_the_old_one_retired() {
+        let mut held = kept(&format!(r#"{{"current": 1, "1": "{ONE}"}}"#));
+        assert_eq!(held.add(TWO.to_owned()), Ok(2));
+        assert_eq!(held.render().unwrap(), format!(r#"{{"current":1,"1":"{ONE}","2":"{TWO}"}}"#));
+        assert_eq!(held.promote(2), Ok(true));
+        assert_eq!(held.promote(2), Ok(false));
+        assert_eq!(held.retire(1), Ok(()));
+        assert_eq!(held.render().unwrap(), format!(r#"{{"current":2,"2":"{TWO}"}}"#));
+    }
+
+    #[test]
+    fn the_current_the_newest_and_unknown_ones_stay() {
+        let mut held = two();
+        assert!(held.retire(1).unwrap_err().contains("is current"));
+        assert!(held.retire(2).unwrap_err().contains("is the newest"));
+        assert!(held.retire(7).unwrap_err().contains("there are: 1, 2."));
+        assert!(held.promote(7).unwrap_err().contains("no live pepper 7"));
+        held.add(ONE.to_owned()).unwrap();
+        assert_eq!(held.retire(2), Ok(()), "with a newer one its number is not given again");
+        assert_eq!(held.add(TWO.to_owned()), Ok(4));
+    }
+
+    #[test]
+    fn versions_are_numbers_not_texts() {
+        let many: Vec<String> = (1..=10).map(|version| format!(r#""{version}": "{ONE}""#)).collect();
+        let mut held = kept(&format!(r#"{{"current": 9, {}}}"#, many.join(", ")));
+        assert_eq!(held.add(TWO.to_owned()), Ok(11));
+    }
+
+    #[test]
+    fn what_is_refused_shows_no_pepper() {
+        for bad in ["", "{}", r#"{"current": 1}"#, &format!(r#"{{"current": 3, "1": "{ONE}"}}"#)] {
+            let error = Kept::parse(bad).err().unwrap();
+            assert!(error.contains("not fit for use") && !error.contains(ONE), "{error}");
+        }
+        let mut held = two();
+        held.add("short".to_owned()).unwrap();
+        assert!(!held.render().unwrap_err().contains("\"short\""));
+    }
+}

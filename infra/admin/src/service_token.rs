@@ -1,0 +1,249 @@
+//! `consigne service-token`: how servers prove who they are to the routes that check and charge keys.
+
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::Subcommand;
+use consigne_auth::ServiceTokens;
+use consigne_runtime::settings::SERVICE_TOKENS_ARN;
+use serde_json::{Map, Value};
+
+use crate::operator::{NEW_ENVIRONMENTS, Operator, work};
+use crate::secret::random;
+
+/// Most tokens of one service: one in use and one that replaces it.
+const LIVE_MAX: usize = 2;
+/// Most characters of a service's name.
+const NAME_MAX: usize = 64;
+/// What tokens begin with, so that secret scanners can tell what they have found.
+const PREFIX: &str = "svc_";
+/// When a new token works in environments that have read the secret before.
+const LEARNT: &str = "Environments that run learn of it when it first comes, looking again once a minute at most; within five minutes, anyhow.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the services and how many tokens each has; never a token.
+    List,
+    /// Add a service and print its token, this once.
+    Add {
+        /// Name of the service; it stands on the receipts of what it charges.
+        name: String,
+    },
+    /// Give a service a second token beside its first, and print it, this once.
+    Rotate {
+        /// Name of the service.
+        name: String,
+    },
+    /// Take the older of a service's two tokens away, or, with --last, the service.
+    Retire {
+        /// Name of the service.
+        name: String,
+        /// Take the only token, and so the service, away.
+        #[arg(long)]
+        last: bool,
+    },
+}
+
+pub(crate) fn run(command: &Command) -> Result<String, String> {
+    let secret = Operator::of_stack(&[SERVICE_TOKENS_ARN.name])?.secret(&SERVICE_TOKENS_ARN)?;
+    work(async {
+        let held = secret.read().await?;
+        let mut tokens = Tokens::parse(&held.text)?;
+        let done = match command {
+            Command::List => return Ok(tokens.list()),
+            Command::Add { name } => {
+                let token = mint()?;
+                tokens.add(name, &token)?;
+                format!("Added {name}. Its token, shown this once:\n{token}\n{LEARNT}")
+            }
+            Command::Rotate { name } => {
+                let token = mint()?;
+                tokens.rotate(name, &token)?;
+                format!(
+                    "{name} has a second token, shown this once:\n{token}\n{LEARNT}\nGive it to the service, then take \
+                     the older one away: `consigne service-token retire {name}`."
+                )
+            }
+            Command::Retire { name, last } => {
+                tokens.retire(name, *last)?;
+                let what = if *last { "the service and its only token are gone" } else { "its older token is gone" };
+                format!(
+                    "Retired: {what} ({name}).\nEnvironments that run still accept it until they end, or meet a token they do \
+                     not know and look again; to have new ones: {NEW_ENVIRONMENTS}."
+                )
+            }
+        };
+        // Written before it is shown: whoever holds a token can use it. Killed in between, it is one nobody knows; rotate
+        // and retire replace it.
+        secret.replace(&held, tokens.render()?).await?;
+        Ok(done)
+    })
+}
+
+/// Makes a token of 256 random bits.
+fn mint() -> Result<String, String> {
+    Ok(format!("{PREFIX}{}", random(&URL_SAFE_NO_PAD)?))
+}
+
+/// The secret's text, parsed. It has no `Debug`: it holds tokens.
+struct Tokens(Map<String, Value>);
+
+impl Tokens {
+    /// Reads `{"pdf-api": "...", "ai-api": ["old", "new"]}`, by the rules of the functions that read it too.
+    fn parse(text: &str) -> Result<Self, String> {
+        let unfit = |why: String| {
+            format!(
+                "The secret of service tokens is not fit for use: {why}. Its value before stands under AWSPREVIOUS."
+            )
+        };
+        ServiceTokens::parse(text).map_err(|error| unfit(error.to_string()))?;
+        serde_json::from_str(text).map(Self).map_err(|_| unfit("no JSON object".to_owned()))
+    }
+
+    /// Writes the secret's text, which the functions must be able to read.
+    fn render(&self) -> Result<String, String> {
+        let text = Value::Object(self.0.clone()).to_string();
+        ServiceTokens::parse(&text).map_err(|error| format!("Nothing was changed: {error}."))?;
+        Ok(text)
+    }
+
+    fn list(&self) -> String {
+        if self.0.is_empty() {
+            return "There is no service. `consigne service-token add NAME` adds one.".to_owned();
+        }
+        let line = |(name, live): (&String, &Value)| {
+            let next = if count(live) == LIVE_MAX { "   one replaces the other; retire the older" } else { "" };
+            format!("{name:<24} {}{next}", count(live))
+        };
+        let lines: Vec<String> = self.0.iter().map(line).collect();
+        format!("{:<24} tokens\n{}", "service", lines.join("\n"))
+    }
+
+    fn add(&mut self, name: &str, token: &str) -> Result<(), String> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let led = name.starts_with(|c: char| c.is_ascii_lowercase());
+        if !led || name.len() > NAME_MAX || !name.bytes().all(plain) {
+            return Err(format!(
+                "{name:?} is no name: a lower-case letter, then lower-case letters, digits and hyphens, at most {NAME_MAX}."
+            ));
+        }
+        if self.0.contains_key(name) {
+            return Err(format!(
+                "{name} is there already. `consigne service-token rotate {name}` gives it a second token."
+            ));
+        }
+        self.0.insert(name.to_owned(), token.into());
+        Ok(())
+    }
+
+    fn rotate(&mut self, name: &str, token: &str) -> Result<(), String> {
+        let live = self.0.get_mut(name).ok_or_else(|| unknown(name))?;
+        if count(live) >= LIVE_MAX {
+            return Err(format!(
+                "{name} has {LIVE_MAX} tokens already. `consigne service-token retire {name}` takes the older one away, \
+                 once nobody uses it."
+            ));
+        }
+        let mut tokens = match live.take() {
+            Value::Array(tokens) => tokens,
+            only => vec![only],
+        };
+        tokens.push(token.into());
+        *live = Value::Array(tokens);
+        Ok(())
+    }
+
+    fn retire(&mut self, name: &str, last: bool) -> Result<(), String> {
+        let live = self.0.get_mut(name).ok_or_else(|| unknown(name))?;
+        match (live.as_array_mut(), last) {
+            (Some(tokens), false) if tokens.len() == LIVE_MAX => {
+                let newer = tokens.pop().unwrap_or_default();
+                *live = newer;
+            }
+            (Some(tokens), true) if tokens.len() == LIVE_MAX => {
+                return Err(format!(
+                    "{name} has two tokens; --last is for a service's only one. Retire the older first."
+                ));
+            }
+            (_, true) => drop(self.0.shift_remove(name)),
+            (_, false) => {
+                return Err(format!(
+                    "{name} has only this token, and could check no key without it. Rotate first; or, to be rid of the \
+                     service, add --last."
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count(live: &Value) -> usize {
+    live.as_array().map_or(1, Vec::len)
+}
+
+fn unknown(name: &str) -> String {
+    format!("There is no service {name}. `consigne service-token list` shows those there are; `add` adds one.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "svc_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1";
+    const NEW: &str = "svc_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2";
+
+    fn tokens(text: &str) -> Tokens {
+        Tokens::parse(text).ok().unwrap()
+    }
+
+    #[test]
+    fn a_token_is_43_url_safe_characters_and_never_the_same() {
+        let (one, other) = (mint().unwrap(), mint().unwrap());
+        assert_eq!(one.len(), PREFIX.len() + 43);
+        assert!(one.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn a_service_is_added_rotated_and_retired() {
+        let mut held = tokens("{}");
+        held.add("ai-api", OLD).unwrap();
+        assert_eq!(held.render().unwrap(), format!(r#"{{"ai-api":"{OLD}"}}"#));
+        held.rotate("ai-api", NEW).unwrap();
+        assert_eq!(held.render().unwrap(), format!(r#"{{"ai-api":["{OLD}","{NEW}"]}}"#));
+        assert!(held.rotate("ai-api", NEW).unwrap_err().contains("has 2 tokens already"));
+        assert!(held.retire("ai-api", true).unwrap_err().contains("has two tokens"));
+        held.retire("ai-api", false).unwrap();
+        assert_eq!(held.render().unwrap(), format!(r#"{{"ai-api":"{NEW}"}}"#));
+        assert!(held.retire("ai-api", false).unwrap_err().contains("--last"));
+        held.retire("ai-api", true).unwrap();
+        assert_eq!(held.render().unwrap(), "{}");
+    }
+
+    #[test]
+    fn one_token_in_an_array_is_one_token() {
+        let mut held = tokens(&format!(r#"{{"default": "{OLD}", "pdf": ["{OLD}"]}}"#));
+        assert!(held.retire("pdf", false).unwrap_err().contains("only this token"));
+        held.rotate("pdf", NEW).unwrap();
+        assert_eq!(count(&held.0["pdf"]), 2);
+        held.retire("pdf", false).unwrap();
+        assert_eq!(held.render().unwrap(), format!(r#"{{"default":"{OLD}","pdf":"{NEW}"}}"#));
+    }
+
+    #[test]
+    fn names_are_plain_and_taken_once() {
+        let mut held = tokens(&format!(r#"{{"default": "{OLD}"}}"#));
+        for bad in ["", "A", "1a", "-a", "a b", "é", &"a".repeat(65)] {
+            assert!(held.add(bad, NEW).unwrap_err().contains("is no name"), "{bad}");
+        }
+        assert!(held.add("default", NEW).unwrap_err().contains("there already"));
+        assert!(held.rotate("pdf", NEW).unwrap_err().contains("no service pdf"));
+        assert!(held.retire("pdf", true).unwrap_err().contains("no service pdf"));
+    }
+
+    #[test]
+    fn what_is_listed_or_refused_shows_no_token() {
+        let listed = tokens(&format!(r#"{{"default": "{OLD}", "pdf": ["{OLD}", "{NEW}"]}}"#)).list();
+        assert!(listed.contains("pdf                      2") && !listed.contains("svc_"), "{listed}");
+        let bad = Tokens::parse(&format!(r#"{{"a": ["{OLD}", "{OLD}", "{OLD}"]}}"#)).err().unwrap();
+        assert!(bad.contains("more than 2") && !bad.contains("svc_"), "{bad}");
+    }
+}

@@ -1,0 +1,163 @@
+//! Peppers: the secrets under which the MACs of API keys are made.
+//!
+//! A copied table without the peppers says nothing about any key. Several can be live, so that one can be replaced while
+//! keys are in use: new keys are written under the current one, old keys are found under the others until they have been
+//! seen once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use consigne_core::keys::{Environment, Pointer};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::Sha256;
+
+use crate::{KeyPrefix, KeyText, Secret};
+
+/// Every live pepper.
+#[derive(Clone, Debug)]
+pub struct Peppers {
+    current: u32,
+    live: BTreeMap<u32, Secret>,
+}
+
+/// Why a text holds no peppers. The text stays out of it.
+#[derive(Debug)]
+pub struct PepperError(String);
+
+impl fmt::Display for PepperError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for PepperError {}
+
+impl Peppers {
+    /// Reads `{"current": 2, "1": "...", "2": "..."}`: each live version with its secret.
+    ///
+    /// # Errors
+    /// When that is not its shape, a secret is short or a placeholder, or the current one is missing.
+    pub fn parse(text: &str) -> Result<Self, PepperError> {
+        let odd = |what: &str| PepperError(what.to_owned());
+        let fields: BTreeMap<String, Value> = serde_json::from_str(text).map_err(|_| odd("no JSON object"))?;
+        let current = fields.get("current").and_then(Value::as_u64).and_then(|version| u32::try_from(version).ok());
+        let current = current.ok_or_else(|| odd("no `current` version"))?;
+        let mut live = BTreeMap::new();
+        for (name, value) in fields.iter().filter(|(name, _)| *name != "current") {
+            let version: u32 = name.parse().map_err(|_| odd("a version that is no number"))?;
+            let secret = value.as_str().and_then(Secret::new);
+            let secret = secret.ok_or_else(|| PepperError(format!("pepper {version} is short or a placeholder")))?;
+            live.insert(version, secret);
+        }
+        if !live.contains_key(&current) {
+            return Err(odd("the current pepper is missing"));
+        }
+        Ok(Self { current, live })
+    }
+
+    /// Gives the version new keys are written under.
+    pub fn current(&self) -> u32 {
+        self.current
+    }
+
+    /// Gives the live versions.
+    pub fn versions(&self) -> Vec<u32> {
+        self.live.keys().copied().collect()
+    }
+
+    /// Gives the places a key may be found at, that under the current pepper first.
+    pub fn pointers(&self, key: &KeyText) -> Vec<Pointer> {
+        let others = self.live.keys().rev().filter(|version| **version != self.current);
+        std::iter::once(&self.current).chain(others).filter_map(|version| self.pointer(*version, key)).collect()
+    }
+
+    /// Gives the place a key is written at under one pepper, if it is live.
+    pub fn pointer(&self, version: u32, key: &KeyText) -> Option<Pointer> {
+        let mac = self.mac(version, &["key", key.expose()])?;
+        Some(Pointer { pepper: version, mac: URL_SAFE_NO_PAD.encode(mac) })
+    }
+
+    /// Writes the text of the key that follows from a request, if the pepper is live.
+    pub fn derive(
+        &self,
+        version: u32,
+        prefix: &KeyPrefix,
+        environment: Environment,
+        request: &[&str],
+    ) -> Option<KeyText> {
+        let context: Vec<&str> = std::iter::once("mint").chain(request.iter().copied()).collect();
+        Some(KeyText::write(prefix, environment, self.mac(version, &context)?))
+    }
+
+    fn mac(&self, version: u32, parts: &[&str]) -> Option<[u8; 32]> {
+        let pepper = self.live.get(&version)?;
+        // HMAC takes keys of any length, so this cannot fail.
+        #[allow(clippy::expect_used)]
+        let mut mac = Hmac::<Sha256>::new_from_slice(pepper.expose()).expect("HMAC takes any key");
+        // Lengths keep ("ab", "c") and ("a", "bc") apart.
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        Some(mac.finalize().into_bytes().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "0123456789abcdef0123456789abcdef";
+    const TWO: &str = "fedcba9876543210fedcba9876543210";
+
+    fn peppers(text: &str) -> Peppers {
+        Peppers::parse(text).unwrap()
+    }
+
+    fn sk() -> KeyPrefix {
+        KeyPrefix::parse("sk").unwrap()
+    }
+
+    #[test]
+    fn the_current_pepper_is_asked_first_and_all_live_ones_after_it() {
+        let both = peppers(&format!(r#"{{"current": 1, "1": "{ONE}", "2": "{TWO}"}}"#));
+        let key = KeyText::write(&sk(), Environment::Production, [9; 32]);
+        let versions: Vec<u32> = both.pointers(&key).iter().map(|pointer| pointer.pepper).collect();
+        assert_eq!(versions, [1, 2]);
+        let one = peppers(&format!(r#"{{"current": 1, "1": "{ONE}"}}"#));
+        assert_eq!(one.pointers(&key)[0], both.pointers(&key)[0], "a pepper's MAC does not depend on the others");
+        assert_ne!(both.pointers(&key)[0].mac, both.pointers(&key)[1].mac);
+        assert_eq!(one.pointer(2, &key), None);
+    }
+
+    #[test]
+    fn a_derived_key_follows_from_its_request_only() {
+        let peppers = peppers(&format!(r#"{{"current": 1, "1": "{ONE}", "2": "{TWO}"}}"#));
+        let derive = |version, request: &[&str]| peppers.derive(version, &sk(), Environment::Test, request);
+        assert_eq!(derive(1, &["org_1", "k"]), derive(1, &["org_1", "k"]));
+        assert_ne!(derive(1, &["org_1", "k"]), derive(1, &["org_1k", ""]));
+        assert_ne!(derive(1, &["org_1", "k"]), derive(2, &["org_1", "k"]));
+        assert_eq!(derive(3, &["org_1", "k"]), None);
+        assert!(KeyText::parse(&sk(), derive(1, &["a"]).unwrap().expose()).is_some());
+    }
+
+    #[test]
+    fn what_holds_no_peppers_is_refused_without_being_shown() {
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            r#"{"current": 1}"#,
+            r#"{"current": 1, "1": "short"}"#,
+            r#"{"current": 1, "1": "changeme-changeme-changeme-changeme"}"#,
+            &format!(r#"{{"current": 2, "1": "{ONE}"}}"#),
+            &format!(r#"{{"current": 1, "1": "{ONE}", "x": "{TWO}"}}"#),
+        ] {
+            let error = Peppers::parse(bad).unwrap_err().to_string();
+            assert!(!error.contains(ONE) && !error.contains("short\""), "{error}");
+        }
+    }
+}

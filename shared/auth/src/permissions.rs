@@ -1,0 +1,66 @@
+//! Who may do what in an organisation: one table of routes and roles. README shows the same one; a test compares them.
+
+use consigne_core::orgs::OrgRole::{self, Admin, Billing, Developer, Owner};
+use consigne_core::orgs::{Member, org_not_found};
+use consigne_core::ports::GetMember;
+use consigne_core::{Code, Fault, OrgId};
+
+use crate::User;
+
+/// A route within an organisation, by the name of its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Route {
+    AuditList,
+    KeyDelete,
+    KeyIssue,
+    KeyList,
+    KeyRevoke,
+    KeyRotate,
+    KeyUpdate,
+    MemberList,
+    UsageLog,
+    Wallet,
+}
+
+/// The table: each route with the roles that may call it.
+pub const MATRIX: [(Route, &str, &[OrgRole]); 10] = [
+    (Route::AuditList, "audit-list", &[Owner, Admin]),
+    (Route::KeyDelete, "key-delete", &[Owner, Admin]),
+    (Route::KeyIssue, "key-issue", &[Owner, Admin, Developer]),
+    (Route::KeyList, "key-list", &[Owner, Admin, Developer]),
+    (Route::KeyRevoke, "key-revoke", &[Owner, Admin, Developer]),
+    (Route::KeyRotate, "key-rotate", &[Owner, Admin, Developer]),
+    (Route::KeyUpdate, "key-update", &[Owner, Admin, Developer]),
+    (Route::MemberList, "member-list", &[Owner, Admin, Developer, Billing]),
+    (Route::UsageLog, "usage-log", &[Owner, Admin, Developer, Billing]),
+    (Route::Wallet, "wallet", &[Owner, Admin, Developer, Billing]),
+];
+
+impl Route {
+    /// Says whether a role may call the route.
+    pub fn allows(self, role: OrgRole) -> bool {
+        MATRIX.iter().any(|(route, _, roles)| *route == self && roles.contains(&role))
+    }
+
+    /// Gives the roles that may call the route, least last.
+    fn roles(self) -> Vec<&'static str> {
+        let row = MATRIX.iter().find(|(route, _, _)| *route == self);
+        row.map(|(_, _, roles)| roles.iter().map(|role| role.name()).collect()).unwrap_or_default()
+    }
+}
+
+/// Requires that a person is a member of an organisation, in a role that may call a route.
+///
+/// # Errors
+/// `NOT_FOUND` to whoever is no member, as for an organisation that does not exist; `ROLE_REQUIRED`, naming the roles.
+pub async fn member<F: GetMember>(orgs: &F, org: OrgId, user: &User, route: Route) -> Result<Member, Fault> {
+    let member = orgs.get_member(org, &user.id).await?.ok_or_else(org_not_found)?;
+    if route.allows(member.role) {
+        return Ok(member);
+    }
+    let roles = route.roles();
+    Err(Fault::new(Code::RoleRequired, format!("This needs one of the roles {} in the organisation", roles.join(", ")))
+        .detail("required", roles)
+        .detail("role", member.role.name()))
+}

@@ -1,0 +1,138 @@
+//! Values made from a secret that may change while an environment lives.
+//!
+//! They are read at start, and again every five minutes, so that what was replaced or withdrawn is soon known everywhere. What
+//! they do not know (a token added since, a key written under a newer pepper) makes them be read at once, but once a minute
+//! at most, so that nobody can make us read at will.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use consigne_core::Timestamp;
+use tokio::sync::Mutex;
+
+/// How long a value counts as fresh.
+const FRESH: Duration = Duration::from_mins(5);
+/// How long a value is not read again, whatever it does not know.
+const COOL_DOWN: Duration = Duration::from_mins(1);
+
+/// Reads the value anew.
+pub type Fetch<T> =
+    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<T, Box<dyn Error + Send + Sync>>> + Send>> + Send + Sync>;
+
+/// A value and how to read it again.
+pub struct Refreshed<T> {
+    value: RwLock<Arc<T>>,
+    fetch: Fetch<T>,
+    tried_at: Mutex<Option<Timestamp>>,
+    /// When it was last read or tried to be, in milliseconds; 0 before the first request.
+    read_at: AtomicI64,
+}
+
+impl<T> fmt::Debug for Refreshed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Refreshed(..)")
+    }
+}
+
+impl<T> Refreshed<T> {
+    /// Starts with a value.
+    pub fn new(value: T, fetch: Fetch<T>) -> Self {
+        Self { value: RwLock::new(Arc::new(value)), fetch, tried_at: Mutex::default(), read_at: AtomicI64::new(0) }
+    }
+
+    /// Makes a value that stays as it is.
+    pub fn fixed(value: T) -> Self
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        let again = value.clone();
+        Self::new(
+            value,
+            Box::new(move || {
+                let again = again.clone();
+                Box::pin(async move { Ok(again) })
+            }),
+        )
+    }
+
+    /// Gives the value as it was last read.
+    fn last(&self) -> Arc<T> {
+        self.value.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives the value, read anew if it is old; the old one when it cannot be read.
+    pub async fn get(&self, now: Timestamp) -> Arc<T> {
+        let read_at = Timestamp::from_millis(self.read_at.load(Ordering::Relaxed));
+        // The first request tells when the environment started, near enough.
+        let unknown = read_at == Timestamp::from_millis(0);
+        if unknown {
+            self.read_at.store(now.as_millis(), Ordering::Relaxed);
+        }
+        if unknown || now.since(read_at) < FRESH { self.last() } else { self.refresh(now).await }
+    }
+
+    /// Reads the value again, unless that was done a moment ago, and gives it; an old one when it cannot be read.
+    pub async fn refresh(&self, now: Timestamp) -> Arc<T> {
+        let mut tried_at = self.tried_at.lock().await;
+        if tried_at.is_none_or(|tried| now.since(tried) >= COOL_DOWN) {
+            *tried_at = Some(now);
+            self.read_at.store(now.as_millis(), Ordering::Relaxed);
+            if let Ok(value) = (self.fetch)().await {
+                *self.value.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
+            }
+        }
+        self.last()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+
+    fn counting() -> (Arc<AtomicU32>, Refreshed<u32>) {
+        let reads = Arc::new(AtomicU32::new(0));
+        let counter = reads.clone();
+        let fetch: Fetch<u32> = Box::new(move || {
+            let counter = counter.clone();
+            Box::pin(async move {
+                match counter.fetch_add(1, Ordering::Relaxed) {
+                    1 => Err("down".into()),
+                    n => Ok(n + 1),
+                }
+            })
+        });
+        (reads, Refreshed::new(0, fetch))
+    }
+
+    #[tokio::test]
+    async fn a_value_is_read_again_once_a_minute_at_most_and_survives_a_failure() {
+        let (reads, value) = counting();
+        let start = Timestamp::from_secs(1_000);
+        for _ in 0..100 {
+            assert_eq!(*value.refresh(start).await, 1);
+        }
+        assert_eq!(reads.load(Ordering::Relaxed), 1);
+        assert_eq!(*value.refresh(start.plus(Duration::from_mins(1))).await, 1, "a failed read keeps the value");
+        assert_eq!(*value.refresh(start.plus(Duration::from_mins(2))).await, 3);
+        let later = |minutes| start.plus(Duration::from_mins(minutes));
+        assert_eq!((*value.get(later(6)).await, reads.load(Ordering::Relaxed)), (3, 3));
+    }
+
+    #[tokio::test]
+    async fn a_value_is_read_anew_when_it_is_five_minutes_old() {
+        let (reads, value) = counting();
+        let start = Timestamp::from_secs(1_000);
+        for seconds in 0..300 {
+            assert_eq!(*value.get(start.plus(Duration::from_secs(seconds))).await, 0);
+        }
+        assert_eq!(reads.load(Ordering::Relaxed), 0, "nothing is read between refreshes");
+        assert_eq!(*value.get(start.plus(Duration::from_mins(5))).await, 1);
+    }
+}

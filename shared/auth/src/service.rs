@@ -1,0 +1,151 @@
+//! Service tokens: how servers prove who they are to the routes that check and charge keys.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use consigne_core::{Fault, Timestamp};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::carrier::unauthenticated;
+use crate::{Credentials, Refreshed, Secret};
+
+/// Most tokens a service may have at once: one in use and one that replaces it.
+const LIVE_MAX: usize = 2;
+
+/// The tokens of every service.
+#[derive(Clone, Debug)]
+pub struct ServiceTokens(Vec<(String, Hashed)>);
+
+/// A token's SHA-256; the token itself is not needed to recognise it.
+#[derive(Clone)]
+struct Hashed([u8; 32]);
+
+impl fmt::Debug for Hashed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hashed(..)")
+    }
+}
+
+/// Why a text holds no service tokens. The text stays out of it.
+#[derive(Debug)]
+pub struct ServiceTokenError(String);
+
+impl fmt::Display for ServiceTokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ServiceTokenError {}
+
+impl ServiceTokens {
+    /// Reads `{"pdf-api": "...", "ai-api": ["...", "..."]}`: each service with one token, or two while one replaces the
+    /// other.
+    ///
+    /// # Errors
+    /// When that is not its shape, or a token is short or a placeholder.
+    pub fn parse(text: &str) -> Result<Self, ServiceTokenError> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Live {
+            One(String),
+            Several(Vec<String>),
+        }
+        let services: BTreeMap<String, Live> = serde_json::from_str(text)
+            .map_err(|_| ServiceTokenError("no JSON object of tokens by service".to_owned()))?;
+        let mut tokens = Vec::new();
+        for (name, live) in services {
+            let live = match live {
+                Live::One(token) => vec![token],
+                Live::Several(tokens) => tokens,
+            };
+            if live.len() > LIVE_MAX {
+                return Err(ServiceTokenError(format!("service {name} has more than {LIVE_MAX} tokens")));
+            }
+            for token in live {
+                let problem = || ServiceTokenError(format!("a token of service {name} is short or a placeholder"));
+                let token = Secret::new(token).ok_or_else(problem)?;
+                tokens.push((name.clone(), Hashed(Sha256::digest(token.expose()).into())));
+            }
+        }
+        Ok(Self(tokens))
+    }
+
+    /// Finds the service a token belongs to, in a time that tells nothing of any token.
+    fn service_of(&self, token: &str) -> Option<&str> {
+        let hash: [u8; 32] = Sha256::digest(token).into();
+        let mut found = None;
+        for (name, known) in &self.0 {
+            if bool::from(known.0.ct_eq(&hash)) {
+                found = Some(name.as_str());
+            }
+        }
+        found
+    }
+}
+
+impl Refreshed<ServiceTokens> {
+    /// Finds out which service is calling, by `Authorization: Bearer <token>`.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED`.
+    pub async fn service(&self, credentials: Credentials<'_>, now: Timestamp) -> Result<String, Fault> {
+        let refused = || unauthenticated("The service token is not valid");
+        let token = credentials.bearer().ok_or_else(refused)?;
+        if let Some(name) = self.get(now).await.service_of(token) {
+            return Ok(name.to_owned());
+        }
+        // It may have been added since this environment started.
+        self.refresh(now).await.service_of(token).map(str::to_owned).ok_or_else(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1";
+    const B: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2";
+    const C: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa3";
+
+    async fn ask(tokens: &Refreshed<ServiceTokens>, value: &str) -> Option<String> {
+        let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, HeaderValue::from_str(value).unwrap())]);
+        let credentials = Credentials { headers: &headers, writes: true };
+        tokens.service(credentials, Timestamp::from_secs(1)).await.ok()
+    }
+
+    #[tokio::test]
+    async fn a_service_is_known_by_either_of_its_tokens() {
+        let tokens = ServiceTokens::parse(&format!(r#"{{"pdf": ["{A}", "{B}"], "ai": "{C}"}}"#)).unwrap();
+        let tokens = Refreshed::fixed(tokens);
+        assert_eq!(ask(&tokens, &format!("Bearer {A}")).await.as_deref(), Some("pdf"));
+        assert_eq!(ask(&tokens, &format!("bearer {B}")).await.as_deref(), Some("pdf"));
+        assert_eq!(ask(&tokens, &format!("Bearer {C}")).await.as_deref(), Some("ai"));
+        for bad in ["", "Bearer", A, &format!("Bearer {A}x"), &format!("Basic {A}")] {
+            assert_eq!(ask(&tokens, bad).await, None, "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_added_later_is_learnt() {
+        let later = ServiceTokens::parse(&format!(r#"{{"ai": "{C}"}}"#)).unwrap();
+        let tokens = Refreshed::new(
+            ServiceTokens::parse("{}").unwrap(),
+            Box::new(move || {
+                let later = later.clone();
+                Box::pin(async move { Ok(later) })
+            }),
+        );
+        assert_eq!(ask(&tokens, &format!("Bearer {C}")).await.as_deref(), Some("ai"));
+    }
+
+    #[test]
+    fn three_tokens_and_weak_ones_are_refused() {
+        for bad in ["", "[]", r#"{"a": 1}"#, r#"{"a": "short"}"#, &format!(r#"{{"a": ["{A}", "{B}", "{C}"]}}"#)] {
+            assert!(ServiceTokens::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

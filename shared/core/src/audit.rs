@@ -1,0 +1,140 @@
+//! The audit trail: who did what to an organisation, when, and from where. Written in the transaction that does it.
+
+use serde_json::Value;
+
+use crate::{AuditId, OrgId, Timestamp, UserId};
+
+/// What can be done that must not be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // The wire forms below are the catalogue.
+pub enum AuditAction {
+    OrgCreated,
+    OrgSuspended,
+    OrgResumed,
+    RoleChanged,
+    KeyIssued,
+    KeyUpdated,
+    KeyRotated,
+    KeyRevoked,
+    KeyDeleted,
+    CreditsGranted,
+    PepperAdded,
+    PepperPromoted,
+    PepperRetired,
+}
+
+impl AuditAction {
+    /// Every action.
+    pub const ALL: [Self; 13] = [
+        Self::OrgCreated,
+        Self::OrgSuspended,
+        Self::OrgResumed,
+        Self::RoleChanged,
+        Self::KeyIssued,
+        Self::KeyUpdated,
+        Self::KeyRotated,
+        Self::KeyRevoked,
+        Self::KeyDeleted,
+        Self::CreditsGranted,
+        Self::PepperAdded,
+        Self::PepperPromoted,
+        Self::PepperRetired,
+    ];
+
+    /// Gives the action's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OrgCreated => "org.created",
+            Self::OrgSuspended => "org.suspended",
+            Self::OrgResumed => "org.resumed",
+            Self::RoleChanged => "member.role_changed",
+            Self::KeyIssued => "key.issued",
+            Self::KeyUpdated => "key.updated",
+            Self::KeyRotated => "key.rotated",
+            Self::KeyRevoked => "key.revoked",
+            Self::KeyDeleted => "key.deleted",
+            Self::CreditsGranted => "credits.granted",
+            Self::PepperAdded => "pepper.added",
+            Self::PepperPromoted => "pepper.promoted",
+            Self::PepperRetired => "pepper.retired",
+        }
+    }
+
+    /// Reads a name back.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+}
+
+/// Who acted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A signed-in person.
+    User(UserId),
+    /// Somebody with the operator's command line, by the name they go by there.
+    Operator(String),
+}
+
+impl Actor {
+    /// Reads an actor back.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("operator:") {
+            Some(name) => Some(Self::Operator(name.to_owned())),
+            None => UserId::parse(text).map(Self::User),
+        }
+    }
+}
+
+impl std::fmt::Display for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::User(user) => user.fmt(f),
+            Self::Operator(name) => write!(f, "operator:{name}"),
+        }
+    }
+}
+
+/// Who acts, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Who.
+    pub actor: Actor,
+    /// Address the request came from.
+    pub ip: Option<String>,
+    /// What the client calls itself, cut to 256 characters.
+    pub user_agent: Option<String>,
+}
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditEntry {
+    /// Its id; sorts by time.
+    pub id: AuditId,
+    /// Whose trail it stands in; the installation's own when there is none.
+    pub org: Option<OrgId>,
+    /// What was done.
+    pub action: AuditAction,
+    /// What it was done to: a key, a member, a pepper.
+    pub subject: String,
+    /// Who did it, from where.
+    pub origin: Origin,
+    /// When.
+    pub at: Timestamp,
+    /// Particulars, a JSON object; never a secret.
+    pub details: Value,
+}
+
+impl AuditEntry {
+    /// Makes an entry with a fresh id.
+    pub fn new(
+        org: impl Into<Option<OrgId>>,
+        action: AuditAction,
+        subject: impl Into<String>,
+        origin: &Origin,
+        now: Timestamp,
+        details: Value,
+    ) -> Self {
+        let (org, subject, origin) = (org.into(), subject.into(), origin.clone());
+        Self { id: AuditId::mint(now), org, action, subject, origin, at: now, details }
+    }
+}

@@ -1,0 +1,13 @@
+//! API keys: what one is, what may be done with it, and why one is refused.
+
+mod judge;
+mod record;
+mod request;
+mod step;
+mod view;
+
+pub use judge::{Ask, Limiter, Refusal, RefusalCode};
+pub use record::{ApiKey, Environment, KeyFacts, KeyStatus, Pointer};
+pub use request::{KeyPatch, KeyRequest};
+pub use step::{Changed, KeyStep, Outgoing, change};
+pub use view::{IssuedKey, KeyView};

@@ -1,0 +1,121 @@
+//! What people ask of a key, parsed into what cannot be wrong.
+
+use std::collections::BTreeSet;
+
+use super::Environment;
+use crate::{Fault, Timestamp, services, text};
+
+/// Most characters of a key's name.
+const NAME_MAX: usize = 100;
+/// Largest quota: what a number in JSON holds exactly in every language.
+const QUOTA_MAX: u64 = 1 << 53;
+
+/// A key to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // As in `ApiKey`.
+pub struct KeyRequest {
+    pub name: String,
+    pub environment: Environment,
+    pub scopes: BTreeSet<String>,
+    pub daily_quota: Option<u64>,
+    pub monthly_quota: Option<u64>,
+    pub expires_at: Option<Timestamp>,
+}
+
+impl KeyRequest {
+    /// Parses the fields of a request.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming the field.
+    pub fn parse(
+        name: &str,
+        environment: Environment,
+        scopes: &[String],
+        daily_quota: Option<u64>,
+        monthly_quota: Option<u64>,
+        expires_at: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Self, Fault> {
+        Ok(Self {
+            name: parse_name(name)?,
+            environment,
+            scopes: parse_scopes(scopes)?,
+            daily_quota: parse_quota("daily_quota", daily_quota)?,
+            monthly_quota: parse_quota("monthly_quota", monthly_quota)?,
+            expires_at: expires_at.map(|text| parse_expiry(text, now)).transpose()?,
+        })
+    }
+}
+
+/// A change of a key: of each field, nothing, or a new value; of a limit also none at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // As in `ApiKey`.
+pub struct KeyPatch {
+    pub name: Option<String>,
+    pub scopes: Option<BTreeSet<String>>,
+    pub daily_quota: Option<Option<u64>>,
+    pub monthly_quota: Option<Option<u64>>,
+    pub expires_at: Option<Option<Timestamp>>,
+}
+
+impl KeyPatch {
+    /// Parses the fields of a request, each absent, null or a value.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming the field; a name and scopes cannot be null.
+    pub fn parse(
+        name: Option<Option<&str>>,
+        scopes: Option<Option<&[String]>>,
+        daily_quota: Option<Option<u64>>,
+        monthly_quota: Option<Option<u64>>,
+        expires_at: Option<Option<&str>>,
+        now: Timestamp,
+    ) -> Result<Self, Fault> {
+        let needed = |field: &str| Fault::field(field, format!("{field} cannot be null"));
+        Ok(Self {
+            name: name.map(|name| parse_name(name.ok_or_else(|| needed("name"))?)).transpose()?,
+            scopes: scopes.map(|scopes| parse_scopes(scopes.ok_or_else(|| needed("scopes"))?)).transpose()?,
+            daily_quota: daily_quota.map(|quota| parse_quota("daily_quota", quota)).transpose()?,
+            monthly_quota: monthly_quota.map(|quota| parse_quota("monthly_quota", quota)).transpose()?,
+            expires_at: expires_at.map(|end| end.map(|text| parse_expiry(text, now)).transpose()).transpose()?,
+        })
+    }
+
+    /// Says whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn parse_name(name: &str) -> Result<String, Fault> {
+    text::label("name", name, NAME_MAX)
+}
+
+fn parse_scopes(scopes: &[String]) -> Result<BTreeSet<String>, Fault> {
+    let known = |scope: &String| {
+        services::scope(scope).map(str::to_owned).ok_or_else(|| {
+            Fault::field("scopes", "scopes holds one that does not exist").detail("supported", services::scopes())
+        })
+    };
+    let scopes: BTreeSet<String> = scopes.iter().map(known).collect::<Result<_, _>>()?;
+    if scopes.is_empty() {
+        return Err(Fault::field("scopes", "scopes must name at least one").detail("supported", services::scopes()));
+    }
+    Ok(scopes)
+}
+
+fn parse_quota(field: &str, quota: Option<u64>) -> Result<Option<u64>, Fault> {
+    match quota {
+        Some(0) => Err(Fault::field(field, format!("{field} must be at least 1; revoke a key that must not be used"))),
+        Some(quota) if quota > QUOTA_MAX => Err(Fault::field(field, format!("{field} is too large"))),
+        quota => Ok(quota),
+    }
+}
+
+fn parse_expiry(text: &str, now: Timestamp) -> Result<Timestamp, Fault> {
+    match Timestamp::parse(text) {
+        Some(end) if end > now => Ok(end),
+        Some(_) => Err(Fault::field("expires_at", "expires_at must lie ahead")),
+        None => Err(Fault::field("expires_at", "expires_at must be a time such as 2027-01-31T00:00:00Z")),
+    }
+}

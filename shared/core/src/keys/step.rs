@@ -1,0 +1,226 @@
+//! How a key changes: steps computed from what was read, applied on condition that nobody else was faster.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{ApiKey, KeyPatch, KeyStatus, Pointer};
+use crate::audit::{AuditAction, AuditEntry, Origin};
+use crate::events::{Event, EventKind};
+use crate::idempotency::{Once, Written, mismatch};
+use crate::orgs::key_not_found;
+use crate::ports::{ChangeKey, GetKey};
+use crate::{Code, Fault, KeyId, OrgId, Timestamp, text};
+
+/// Most characters of a reason.
+const REASON_MAX: usize = 200;
+/// Longest grace period of a rotation.
+const GRACE_MAX: Duration = Duration::from_hours(24 * 30);
+/// How often a step is computed anew when somebody else was faster.
+const TRIES: u32 = 5;
+
+/// One change of one key, with everything that goes into the same transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyStep {
+    /// The key after the step. What charging writes (`used`, `last_used`) is not part of it.
+    pub key: ApiKey,
+    /// Revision the step was computed from.
+    pub seen: u64,
+    /// Where the text of a new generation leads.
+    pub pointer: Option<Pointer>,
+    /// Entry of the audit trail.
+    pub audit: AuditEntry,
+    /// What the world is told.
+    pub event: Option<Event>,
+    /// The caller's promise, for steps whose answer cannot be given again from the record alone.
+    pub once: Option<Once>,
+}
+
+/// What goes with a change: who makes it, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing<'a> {
+    /// Who, from where.
+    pub origin: &'a Origin,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl ApiKey {
+    /// Changes name, scopes, quotas or expiry; `None` when that changes nothing.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a deleted key, `CONFLICT` for a revoked one.
+    pub fn update(&self, patch: &KeyPatch, by: &Outgoing<'_>) -> Result<Option<KeyStep>, Fault> {
+        self.require_active()?;
+        let mut key = self.clone();
+        let patch = patch.clone();
+        key.name = patch.name.unwrap_or(key.name);
+        key.scopes = patch.scopes.unwrap_or(key.scopes);
+        key.daily_quota = patch.daily_quota.unwrap_or(key.daily_quota);
+        key.monthly_quota = patch.monthly_quota.unwrap_or(key.monthly_quota);
+        key.expires_at = patch.expires_at.unwrap_or(key.expires_at);
+        if key == *self {
+            return Ok(None);
+        }
+        let details = json!({
+            "name": key.name, "scopes": key.scopes, "daily_quota": key.daily_quota, "monthly_quota": key.monthly_quota,
+            "expires_at": key.expires_at,
+        });
+        Ok(Some(self.step(key, AuditAction::KeyUpdated, details, None, by)))
+    }
+
+    /// Gives the key a new text; the one before goes on working for a grace period.
+    ///
+    /// Quotas and counters belong to the key, not to its text: both texts share them.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a deleted key, `CONFLICT` for one that is revoked, expired, or within a grace period.
+    pub fn rotate(
+        &self,
+        pointer: Pointer,
+        hint: &str,
+        grace: Duration,
+        once: Option<Once>,
+        by: &Outgoing<'_>,
+    ) -> Result<KeyStep, Fault> {
+        self.require_active()?;
+        if self.expires_at.is_some_and(|end| end <= by.now) {
+            return Err(Fault::new(Code::Conflict, "The key has expired"));
+        }
+        if let Some(until) = self.previous_until.filter(|until| *until > by.now) {
+            return Err(Fault::new(
+                Code::Conflict,
+                format!("A rotation is open until {until}; there is one at a time"),
+            )
+            .detail("previous_valid_until", until));
+        }
+        let mut key = self.clone();
+        key.generation += 1;
+        key.previous_until = Some(by.now.plus(grace));
+        hint.clone_into(&mut key.hint);
+        let details = json!({ "generation": key.generation, "previous_valid_until": key.previous_until });
+        let mut step = self.step(key, AuditAction::KeyRotated, details, Some(EventKind::KeyRotated), by);
+        step.pointer = Some(pointer);
+        step.once = once;
+        Ok(step)
+    }
+
+    /// Revokes the key for good; `None` when it is revoked already, whose reason and time stay.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a deleted key, `INVALID_REQUEST` naming `reason`.
+    pub fn revoke(&self, reason: &str, by: &Outgoing<'_>) -> Result<Option<KeyStep>, Fault> {
+        let reason = text::label("reason", reason, REASON_MAX)?;
+        match self.status {
+            KeyStatus::Deleted => return Err(key_not_found()),
+            KeyStatus::Revoked => return Ok(None),
+            KeyStatus::Active => {}
+        }
+        let crate::audit::Actor::User(actor) = &by.origin.actor else {
+            return Err(Fault::internal("only a person revokes a key here"));
+        };
+        let mut key = self.clone();
+        key.status = KeyStatus::Revoked;
+        key.revoked = Some((actor.clone(), by.now, reason.clone()));
+        let details = json!({ "reason": reason });
+        Ok(Some(self.step(key, AuditAction::KeyRevoked, details, Some(EventKind::KeyRevoked), by)))
+    }
+
+    /// Deletes the key. Its row stays, for the audit trail.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when it is deleted already.
+    pub fn delete(&self, by: &Outgoing<'_>) -> Result<KeyStep, Fault> {
+        if self.status == KeyStatus::Deleted {
+            return Err(key_not_found());
+        }
+        let mut key = self.clone();
+        key.status = KeyStatus::Deleted;
+        Ok(self.step(key, AuditAction::KeyDeleted, json!({}), Some(EventKind::KeyDeleted), by))
+    }
+
+    /// Reads a grace period.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `grace_seconds` when it is longer than 30 days.
+    pub fn grace(seconds: u64) -> Result<Duration, Fault> {
+        let grace = Duration::from_secs(seconds);
+        if grace > GRACE_MAX {
+            let most = GRACE_MAX.as_secs();
+            return Err(
+                Fault::field("grace_seconds", format!("grace_seconds must be 0 to {most}")).detail("limit", most)
+            );
+        }
+        Ok(grace)
+    }
+
+    fn require_active(&self) -> Result<(), Fault> {
+        match self.status {
+            KeyStatus::Deleted => Err(key_not_found()),
+            KeyStatus::Revoked => Err(Fault::new(Code::Conflict, "The key is revoked, for good")),
+            KeyStatus::Active => Ok(()),
+        }
+    }
+
+    fn step(
+        &self,
+        key: ApiKey,
+        action: AuditAction,
+        details: serde_json::Value,
+        event: Option<EventKind>,
+        by: &Outgoing<'_>,
+    ) -> KeyStep {
+        let facts =
+            json!({ "org_id": key.org, "key_id": key.id, "name": key.name, "actor": by.origin.actor.to_string() });
+        KeyStep {
+            audit: AuditEntry::new(key.org, action, key.id.to_string(), by.origin, by.now, details),
+            event: event.map(|kind| Event::new(kind, by.now, facts)),
+            key: ApiKey { revision: self.revision + 1, ..key },
+            seen: self.revision,
+            pointer: None,
+            once: None,
+        }
+    }
+}
+
+/// What became of a change: the key as it then is, or the `result` of the same request before.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Changed {
+    /// It was made, or there was nothing to change.
+    Now(Box<ApiKey>),
+    /// It was made before, with this `result`.
+    Before(String),
+}
+
+impl Changed {
+    /// Gives the key after a step that promises nothing, which therefore was made now.
+    pub fn key(self) -> Result<ApiKey, Fault> {
+        match self {
+            Self::Now(key) => Ok(*key),
+            Self::Before(_) => Err(Fault::internal("a step without a promise was made before")),
+        }
+    }
+}
+
+/// Reads a key, computes a step and applies it, anew as long as somebody else was faster.
+///
+/// # Errors
+/// `NOT_FOUND`, what the step refuses, `IDEMPOTENCY_MISMATCH`, and `UNAVAILABLE` when the key keeps changing.
+pub async fn change<F: GetKey + ChangeKey>(
+    keys: &F,
+    org: OrgId,
+    id: KeyId,
+    step: impl Fn(&ApiKey) -> Result<Option<KeyStep>, Fault>,
+) -> Result<Changed, Fault> {
+    for _ in 0..TRIES {
+        let key = keys.get_key(org, id).await?.ok_or_else(key_not_found)?;
+        let Some(step) = step(&key)? else { return Ok(Changed::Now(Box::new(key))) };
+        match keys.change_key(&step).await? {
+            Written::Now => return Ok(Changed::Now(Box::new(step.key))),
+            Written::Before(result) => return Ok(Changed::Before(result)),
+            Written::Mismatch => return Err(mismatch()),
+            Written::Moved => {}
+        }
+    }
+    Err(Fault::unavailable("the key keeps changing"))
+}

@@ -1,0 +1,152 @@
+//! Organisations and their members: the least that API keys need.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{Fault, KeyId, OrgId, Timestamp, UserId, text};
+
+/// Most characters of an organisation's name.
+const NAME_MAX: usize = 100;
+/// Most bytes of the readable part of a slug.
+const SLUG_MAX: usize = 40;
+
+/// An organisation: what owns keys and a wallet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organisation {
+    /// Its id.
+    pub id: OrgId,
+    /// Its name, as a person wrote it.
+    pub name: String,
+    /// Its name in addresses: readable, and its own by the end of its id.
+    pub slug: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Whether its keys are stopped, all at once.
+    pub suspended: bool,
+}
+
+impl Organisation {
+    /// Makes an organisation from the name a person chose.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `name`.
+    pub fn found(name: &str, now: Timestamp) -> Result<Self, Fault> {
+        let name = text::label("name", name, NAME_MAX)?;
+        let id = OrgId::mint(now);
+        let readable = text::slug(&name, SLUG_MAX).replace(['.', '_'], "-");
+        let readable = readable.trim_matches('-');
+        let own = id.to_string().to_ascii_lowercase();
+        let own = &own[own.len() - 6..];
+        let slug = if readable.is_empty() { own.to_owned() } else { format!("{readable}-{own}") };
+        Ok(Self { id, name, slug, created_at: now, suspended: false })
+    }
+}
+
+/// What a member may do; `consigne_auth::permissions` says which role may call which route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum OrgRole {
+    Owner,
+    Admin,
+    Developer,
+    Billing,
+}
+
+impl OrgRole {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Owner, Self::Admin, Self::Developer, Self::Billing];
+
+    /// Gives the role's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Developer => "developer",
+            Self::Billing => "billing",
+        }
+    }
+
+    /// Reads a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+}
+
+/// A person's place in an organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The organisation.
+    pub org: OrgId,
+    /// The person.
+    pub user: UserId,
+    /// What they may do there.
+    pub role: OrgRole,
+    /// Since when.
+    pub joined_at: Timestamp,
+}
+
+/// An organisation as one of its members sees it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OrgView {
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Name in addresses.
+    pub slug: String,
+    /// The member's role: owner, admin, developer or billing.
+    pub role: &'static str,
+    /// When it was made.
+    pub created_at: String,
+}
+
+impl OrgView {
+    /// Shows an organisation to a member.
+    pub fn of(org: &Organisation, member: &Member) -> Self {
+        Self {
+            id: org.id.to_string(),
+            name: org.name.clone(),
+            slug: org.slug.clone(),
+            role: member.role.name(),
+            created_at: org.created_at.to_string(),
+        }
+    }
+}
+
+/// Reads the id of an organisation out of a path; whatever is none cannot be found.
+pub fn org_in_path(text: &str) -> Result<OrgId, Fault> {
+    OrgId::parse(text).ok_or_else(org_not_found)
+}
+
+/// Reads the id of a key out of a path; whatever is none cannot be found.
+pub fn key_in_path(text: &str) -> Result<KeyId, Fault> {
+    KeyId::parse(text).ok_or_else(key_not_found)
+}
+
+/// Makes the one 404 of organisations: unknown ones and those the caller is no member of.
+pub fn org_not_found() -> Fault {
+    Fault::not_found("Organisation")
+}
+
+/// Makes the one 404 of keys: unknown, deleted and other organisations' ones.
+pub fn key_not_found() -> Fault {
+    Fault::not_found("Key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_is_readable_and_its_own() {
+        let now = Timestamp::from_secs(1);
+        for (name, start) in [("Acme", "acme-"), ("Société  d'Été!", "societe-d-ete-"), ("日本", "")] {
+            let org = Organisation::found(name, now).unwrap();
+            assert!(org.slug.starts_with(start), "{}", org.slug);
+            assert_eq!(org.slug.len(), start.len() + 6);
+            assert!(org.slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+        }
+        assert_ne!(Organisation::found("Acme", now).unwrap().slug, Organisation::found("Acme", now).unwrap().slug);
+        assert!(Organisation::found("a\u{202E}b", now).is_err());
+    }
+}

@@ -1,0 +1,127 @@
+//! Days and months of quotas: calendar periods in UTC, named as RFC 3339 writes them.
+
+use std::fmt;
+
+use time::{Date, Month as CalendarMonth, OffsetDateTime, Time};
+
+use crate::Timestamp;
+
+/// A day in UTC; prints as `2026-11-21`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(Date);
+
+/// A month in UTC; prints as `2026-11`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month {
+    year: i32,
+    month: CalendarMonth,
+}
+
+fn date(at: Timestamp) -> Date {
+    OffsetDateTime::from_unix_timestamp(at.as_secs()).unwrap_or(OffsetDateTime::UNIX_EPOCH).date()
+}
+
+fn midnight(date: Date) -> Timestamp {
+    Timestamp::from_secs(OffsetDateTime::new_utc(date, Time::MIDNIGHT).unix_timestamp())
+}
+
+impl Day {
+    /// Gives the day a moment falls on.
+    pub fn of(at: Timestamp) -> Self {
+        Self(date(at))
+    }
+
+    /// Parses `2026-11-21` and nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+        let month = CalendarMonth::try_from(month.parse::<u8>().ok()?).ok()?;
+        let day = Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok().map(Self)?;
+        (day.to_string() == text).then_some(day)
+    }
+
+    /// Gives its first moment.
+    pub fn starts(self) -> Timestamp {
+        midnight(self.0)
+    }
+
+    /// Gives the first moment of the next day.
+    pub fn ends(self) -> Timestamp {
+        midnight(self.0.next_day().unwrap_or(Date::MAX))
+    }
+}
+
+impl Month {
+    /// Gives the month a moment falls in.
+    pub fn of(at: Timestamp) -> Self {
+        let date = date(at);
+        Self { year: date.year(), month: date.month() }
+    }
+
+    /// Gives the first moment of the next month.
+    pub fn ends(self) -> Timestamp {
+        let year = if self.month == CalendarMonth::December { self.year + 1 } else { self.year };
+        midnight(Date::from_calendar_date(year, self.month.next(), 1).unwrap_or(Date::MAX))
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.0.year(), u8::from(self.0.month()), self.0.day())
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.year, u8::from(self.month))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_period_ends_where_the_next_begins() {
+        for (moment, day, day_ends, month, month_ends) in [
+            ("2026-02-28T23:59:59.999Z", "2026-02-28", "2026-03-01T00:00:00Z", "2026-02", "2026-03-01T00:00:00Z"),
+            ("2028-02-28T23:59:59.999Z", "2028-02-28", "2028-02-29T00:00:00Z", "2028-02", "2028-03-01T00:00:00Z"),
+            ("2028-02-29T00:00:00Z", "2028-02-29", "2028-03-01T00:00:00Z", "2028-02", "2028-03-01T00:00:00Z"),
+            ("2026-04-30T23:59:59.999Z", "2026-04-30", "2026-05-01T00:00:00Z", "2026-04", "2026-05-01T00:00:00Z"),
+            ("2026-12-31T23:59:59.999Z", "2026-12-31", "2027-01-01T00:00:00Z", "2026-12", "2027-01-01T00:00:00Z"),
+            ("2027-01-01T00:00:00Z", "2027-01-01", "2027-01-02T00:00:00Z", "2027-01", "2027-02-01T00:00:00Z"),
+        ] {
+            assert_eq!(Day::of(at(moment)).to_string(), day);
+            assert_eq!(Day::of(at(moment)).ends(), at(day_ends));
+            assert_eq!(Month::of(at(moment)).to_string(), month);
+            assert_eq!(Month::of(at(moment)).ends(), at(month_ends));
+        }
+    }
+
+    #[test]
+    fn a_day_has_one_spelling() {
+        assert_eq!(Day::parse("2026-11-21").map(|day| day.to_string()).as_deref(), Some("2026-11-21"));
+        for bad in ["", "2026-11", "2026-11-31", "2026-2-01", "2026-11-21Z", "+2026-11-21", "2026-11-21-1"] {
+            assert_eq!(Day::parse(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_moment_lies_in_its_own_period(millis in 0_i64..4_102_444_800_000) {
+            let moment = Timestamp::from_millis(millis);
+            let (day, month) = (Day::of(moment), Month::of(moment));
+            prop_assert!(day.starts() <= moment && moment < day.ends());
+            prop_assert!(moment < month.ends());
+            prop_assert_eq!(Day::of(day.ends()).starts(), day.ends());
+            prop_assert_eq!(Day::parse(&day.to_string()), Some(day));
+            prop_assert!(day.to_string().starts_with(&month.to_string()));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What people write: fit to be shown beside other people's text, and cut down to what is safe in a key.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::Fault;
+
+/// Reads a short text a person wrote: NFC, trimmed, one line, 1 to `max` characters.
+///
+/// # Errors
+/// `INVALID_REQUEST` naming the field when it is empty, too long, or holds a character that is not fit to be shown.
+pub fn label(field: &str, text: &str, max: usize) -> Result<String, Fault> {
+    let text: String = text.trim().nfc().collect();
+    if text.is_empty() || text.chars().count() > max {
+        return Err(Fault::field(field, format!("{field} must have 1 to {max} characters")).detail("limit", max));
+    }
+    if text.contains(is_unfit) {
+        return Err(Fault::field(field, format!("{field} holds a control or invisible character")));
+    }
+    Ok(text)
+}
+
+/// Writes a text in the alphabet of keys, `a-z 0-9 . _ -`, at most `max` bytes.
+///
+/// Accents fall off (`été` becomes `ete`); what has no ASCII counterpart becomes a hyphen.
+pub fn slug(text: &str, max: usize) -> String {
+    let mut slug = String::new();
+    for c in text.nfkd().filter(|c| !is_combining_mark(*c)) {
+        match c {
+            'a'..='z' | '0'..='9' | '_' | '.' => slug.push(c),
+            'A'..='Z' => slug.push(c.to_ascii_lowercase()),
+            _ if slug.ends_with('-') => {}
+            _ => slug.push('-'),
+        }
+    }
+    slug.truncate(max);
+    slug
+}
+
+/// Says whether a character must not stand in a name: it controls, hides or reorders what stands around it.
+///
+/// Zero-width joiners stay allowed: emoji and several scripts are spelled with them.
+pub fn is_unfit(c: char) -> bool {
+    c.is_control() || is_disguise(c)
+}
+
+/// Characters of Unicode's category Cf and friends that hide or reorder what stands around them.
+fn is_disguise(c: char) -> bool {
+    matches!(c,
+        '\u{200B}' | '\u{200E}' | '\u{200F}' // zero-width space, left-to-right and right-to-left marks
+        | '\u{061C}'                         // Arabic letter mark
+        | '\u{2028}'..='\u{202E}'            // line and paragraph separators, embeddings, overrides
+        | '\u{2060}'..='\u{206F}'            // word joiner, invisible operators, isolates
+        | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
+        | '\u{E0000}'..='\u{E007F}') // tags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_one_line_of_its_length() {
+        assert_eq!(label("name", "  Société Générale ", 20).ok().as_deref(), Some("Société Générale"));
+        for bad in ["", "   ", "a\nb", "a\u{202E}b", "123456789012345678901"] {
+            assert_eq!(label("name", bad, 20).err().map(|fault| fault.details["field"].clone()), Some("name".into()));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Pages of lists: limit and cursor in, cursor and total out.
+
+use consigne_auth::Seal;
+use consigne_core::ports::{Listed, PageAsk};
+use consigne_core::{Code, Fault};
+use serde::Serialize;
+
+use super::{Answer, Request};
+
+const LIMIT_MAX: u32 = 1000;
+const LIMIT_DEFAULT: u32 = 100;
+
+/// Pages through lists. A cursor is sealed: it works for one caller and one filter only, and cannot be altered.
+#[derive(Debug)]
+pub struct Paging(Seal);
+
+/// `metadata` of a list in an envelope.
+#[derive(Debug, Serialize)]
+struct Metadata {
+    next_cursor: Option<String>,
+    total: Option<u64>,
+}
+
+impl Paging {
+    /// Makes a pager.
+    pub fn new(seal: Seal) -> Self {
+        Self(seal)
+    }
+
+    /// Reads `limit` and `cursor` of a request. `context` names the list: whose, and by which filter.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `limit`, `INVALID_CURSOR`.
+    pub fn ask(&self, request: &Request, context: &[&str]) -> Result<PageAsk, Fault> {
+        let limit = limit(request)?;
+        let Some(cursor) = request.query("cursor")? else { return Ok(PageAsk { limit, after: None }) };
+        let after = self.0.open(context, &cursor);
+        let invalid = || Fault::new(Code::InvalidCursor, "cursor is not one of this list's").detail("field", "cursor");
+        Ok(PageAsk { limit, after: Some(after.ok_or_else(invalid)?) })
+    }
+
+    /// Answers a page in the envelope, each entry as `show` shows it.
+    pub fn answer<T, V: Serialize>(
+        &self,
+        message: &str,
+        listed: &Listed<T>,
+        show: impl Fn(&T) -> V,
+        request: &Request,
+        context: &[&str],
+    ) -> Answer {
+        request.notes.field("list.entries", listed.items.len());
+        let data: Vec<V> = listed.items.iter().map(show).collect();
+        let next_cursor = listed.next.as_ref().map(|next| self.0.seal(context, next));
+        Answer::envelope(200, message, &data, request.now).with_metadata(&Metadata { next_cursor, total: listed.total })
+    }
+}
+
+/// Reads `limit`: 1 to 1000, 100 when absent.
+///
+/// # Errors
+/// `INVALID_REQUEST` naming `limit`.
+pub fn limit(request: &Request) -> Result<u32, Fault> {
+    let Some(text) = request.query("limit")? else { return Ok(LIMIT_DEFAULT) };
+    match text.parse() {
+        Ok(limit @ 1..=LIMIT_MAX) => Ok(limit),
+        _ => Err(Fault::field("limit", format!("limit must be 1 to {LIMIT_MAX}"))),
+    }
+}

@@ -1,0 +1,54 @@
+//! The audit trail.
+
+use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
+use consigne_core::ports::{ListAudit, Listed, PageAsk};
+use consigne_core::{AuditId, Fault, OrgId};
+
+use super::Table;
+use super::item::{Item, Reader, add, key, number, org_pk, text};
+
+/// Partition of what belongs to the installation itself.
+pub(super) const SYSTEM: &str = "SYSTEM";
+
+/// Writes the item of an entry.
+pub(super) fn write(entry: &AuditEntry) -> Item {
+    let pk = entry.org.map_or_else(|| SYSTEM.to_owned(), org_pk);
+    let mut item = key(pk, format!("AUDIT#{}", entry.id));
+    item.insert("action".to_owned(), text(entry.action.name()));
+    item.insert("subject".to_owned(), text(&entry.subject));
+    item.insert("actor".to_owned(), text(entry.origin.actor.to_string()));
+    item.insert("at".to_owned(), number(entry.at.as_millis()));
+    item.insert("details".to_owned(), text(entry.details.to_string()));
+    add(&mut item, "ip", entry.origin.ip.as_ref().map(text));
+    add(&mut item, "user_agent", entry.origin.user_agent.as_ref().map(text));
+    item
+}
+
+fn read(item: &Item) -> Result<AuditEntry, Fault> {
+    let reader = Reader(item);
+    let origin = Origin {
+        actor: reader.parsed("actor", Actor::parse)?,
+        ip: reader.owned_text("ip"),
+        user_agent: reader.owned_text("user_agent"),
+    };
+    Ok(AuditEntry {
+        id: reader.parsed("sk", |sk| AuditId::parse(sk.strip_prefix("AUDIT#")?))?,
+        org: reader.text("pk")?.strip_prefix("ORG#").and_then(OrgId::parse),
+        action: reader.parsed("action", AuditAction::from_name)?,
+        subject: reader.text("subject")?.to_owned(),
+        origin,
+        at: reader.time("at")?,
+        details: reader.parsed("details", |details| serde_json::from_str(details).ok())?,
+    })
+}
+
+impl ListAudit for Table {
+    async fn list_audit(&self, org: OrgId, page: &PageAsk) -> Result<Listed<AuditEntry>, Fault> {
+        let query = self
+            .partition(None, org_pk(org))
+            .key_condition_expression("#pk = :pk AND begins_with(sk, :audit)")
+            .expression_attribute_values(":audit", text("AUDIT#"))
+            .scan_index_forward(false);
+        self.page(query, page, read).await
+    }
+}

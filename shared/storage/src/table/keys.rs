@@ -1,0 +1,115 @@
+//! Issuing, changing and listing keys.
+
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use consigne_core::idempotency::{Once, Written};
+use consigne_core::keys::{ApiKey, KeyStatus, KeyStep};
+use consigne_core::ports::{ChangeKey, GetKey, IssueKey, ListKeys, Listed, NewKey, PageAsk};
+use consigne_core::{Fault, KeyId, OrgId, Timestamp};
+
+use super::item::{number, org_pk, text};
+use super::transact::{Failed, Outcome, failed_at};
+use super::{Table, audit, key_item, once, outbox, pointers};
+
+impl GetKey for Table {
+    async fn get_key(&self, org: OrgId, id: KeyId) -> Result<Option<ApiKey>, Fault> {
+        self.get(key_item::key_key(org, id)).await?.as_ref().map(key_item::read).transpose()
+    }
+}
+
+impl ListKeys for Table {
+    async fn list_keys(&self, org: OrgId, page: &PageAsk) -> Result<Listed<ApiKey>, Fault> {
+        let query = self
+            .partition(None, org_pk(org))
+            .key_condition_expression("#pk = :pk AND begins_with(sk, :key)")
+            .expression_attribute_values(":key", text("KEY#"))
+            .filter_expression("#status <> :deleted")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":deleted", text(KeyStatus::Deleted.name()))
+            .scan_index_forward(false);
+        self.page(query, page, key_item::read).await
+    }
+}
+
+impl IssueKey for Table {
+    async fn issue_key(&self, new: &NewKey) -> Result<Written, Fault> {
+        let key = &new.key;
+        let writes = vec![
+            self.put_new(key_item::write(key))?,
+            self.put_new(pointers::write(&new.pointer, &key.facts()))?,
+            self.pepper_takes_keys(new.pointer.pepper)?,
+            self.put(audit::write(&new.audit))?,
+            self.put(outbox::write(&new.event))?,
+        ];
+        self.once(writes, new.once.as_ref(), key.created_at, |failed| {
+            // The key's id and text are fresh, so only the pepper can refuse.
+            if failed_at(failed, 2).is_some() {
+                Ok(Written::Moved)
+            } else {
+                Err(Fault::internal("a key was minted twice"))
+            }
+        })
+        .await
+    }
+}
+
+impl ChangeKey for Table {
+    async fn change_key(&self, step: &KeyStep) -> Result<Written, Fault> {
+        let key = &step.key;
+        let mut writes = vec![self.decide(key, step.seen)?, self.put(audit::write(&step.audit))?];
+        if let Some(event) = &step.event {
+            writes.push(self.put(outbox::write(event))?);
+        }
+        if let Some(pointer) = &step.pointer {
+            writes.push(self.put_new(pointers::write(pointer, &key.facts()))?);
+            writes.push(self.pepper_takes_keys(pointer.pepper)?);
+        }
+        self.once(writes, step.once.as_ref(), step.audit.at, |_| Ok(Written::Moved)).await
+    }
+}
+
+impl Table {
+    /// Sends a transaction with a promise as its last write, if there is one; `refused` explains any other refusal.
+    async fn once(
+        &self,
+        mut writes: Vec<TransactWriteItem>,
+        once: Option<&Once>,
+        now: Timestamp,
+        refused: impl FnOnce(&[Failed]) -> Result<Written, Fault>,
+    ) -> Result<Written, Fault> {
+        let promise = writes.len();
+        if let Some(once) = once {
+            writes.push(self.promise(once, now)?);
+        }
+        let Outcome::Refused(failed) = self.transact(writes).await? else { return Ok(Written::Now) };
+        match (once, failed_at(&failed, promise)) {
+            (Some(once), Some(item)) => once::kept(once, item),
+            _ => refused(&failed),
+        }
+    }
+
+    /// Writes what people decide about a key, and leaves alone what charging writes.
+    fn decide(&self, key: &ApiKey, seen: u64) -> Result<TransactWriteItem, Fault> {
+        let mut update = Update::builder()
+            .set_key(Some(key_item::key_key(key.org, key.id)))
+            .condition_expression("revision = :seen")
+            .expression_attribute_values(":seen", number(seen))
+            .expression_attribute_values(":revision", number(key.revision));
+        let (mut set, mut remove) = (vec!["revision = :revision".to_owned()], Vec::new());
+        for (at, (name, value)) in key_item::decided(key).into_iter().enumerate() {
+            update = update.expression_attribute_names(format!("#{at}"), name);
+            match value {
+                Some(value) => {
+                    set.push(format!("#{at} = :{at}"));
+                    update = update.expression_attribute_values(format!(":{at}"), value);
+                }
+                None => remove.push(format!("#{at}")),
+            }
+        }
+        let mut expression = format!("SET {}", set.join(", "));
+        if !remove.is_empty() {
+            expression.push_str(" REMOVE ");
+            expression.push_str(&remove.join(", "));
+        }
+        self.update(update.update_expression(expression))
+    }
+}

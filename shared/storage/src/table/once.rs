@@ -1,0 +1,56 @@
+//! Promises kept: what a request with an idempotency key led to, for a day.
+
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use consigne_core::idempotency::{Once, REMEMBERED, Written};
+use consigne_core::ports::Recall;
+use consigne_core::{Fault, Timestamp};
+use sha2::{Digest, Sha256};
+
+use super::Table;
+use super::item::{Item, Reader, key, number, text, user_pk};
+
+/// Gives the key of a promise. The caller's key itself is not kept: new API keys may be derived from it.
+fn once_key(once: &Once) -> Item {
+    let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(&once.key.key));
+    key(user_pk(&once.caller), format!("IDEM#{}#{hash}", once.operation))
+}
+
+/// Reads what became of a promise.
+pub(super) fn kept(once: &Once, item: &Item) -> Result<Written, Fault> {
+    let reader = Reader(item);
+    if reader.text("fingerprint")? != once.key.fingerprint {
+        return Ok(Written::Mismatch);
+    }
+    Ok(Written::Before(reader.text("result")?.to_owned()))
+}
+
+impl Table {
+    /// Makes the write that keeps a promise, on condition that it was not kept before.
+    pub(super) fn promise(&self, once: &Once, now: Timestamp) -> Result<TransactWriteItem, Fault> {
+        let mut item = once_key(once);
+        item.insert("fingerprint".to_owned(), text(&once.key.fingerprint));
+        item.insert("result".to_owned(), text(&once.result));
+        item.insert("ttl".to_owned(), number(now.plus(REMEMBERED).as_secs()));
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            // The table may be days late in forgetting what has run out.
+            .condition_expression("attribute_not_exists(pk) OR #ttl <= :now")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":now", number(now.as_secs()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Fault::internal)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+}
+
+impl Recall for Table {
+    async fn recall(&self, once: &Once, now: Timestamp) -> Result<Option<Written>, Fault> {
+        let Some(item) = self.get(once_key(once)).await? else { return Ok(None) };
+        let over = Reader(&item).number::<i64>("ttl")? <= now.as_secs();
+        if over { Ok(None) } else { kept(once, &item).map(Some) }
+    }
+}

@@ -1,0 +1,174 @@
+//! Organisations and their members.
+
+use aws_sdk_dynamodb::types::{KeysAndAttributes, Update};
+use consigne_core::audit::AuditEntry;
+use consigne_core::idempotency::Written;
+use consigne_core::orgs::{Member, OrgRole, Organisation};
+use consigne_core::ports::{
+    CreateOrg, GetMember, GetOrg, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, PutMember, SuspendOrg,
+};
+use consigne_core::{Fault, OrgId, UserId};
+
+use super::item::{Item, Reader, add, key, number, org_pk, text};
+use super::transact::{Outcome, failed_at};
+use super::{Table, audit, once, wallet_item};
+
+const ORG: &str = "ORG";
+
+fn org_key(org: OrgId) -> Item {
+    key(org_pk(org), ORG)
+}
+
+fn write_org(org: &Organisation) -> Item {
+    let mut item = org_key(org.id);
+    item.insert("name".to_owned(), text(&org.name));
+    item.insert("slug".to_owned(), text(&org.slug));
+    item.insert("created_at".to_owned(), number(org.created_at.as_millis()));
+    add(&mut item, "suspended", org.suspended.then(|| text("yes")));
+    item
+}
+
+fn read_org(item: &Item) -> Result<Organisation, Fault> {
+    let reader = Reader(item);
+    Ok(Organisation {
+        id: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
+        name: reader.text("name")?.to_owned(),
+        slug: reader.text("slug")?.to_owned(),
+        created_at: reader.time("created_at")?,
+        suspended: reader.optional_text("suspended").is_some(),
+    })
+}
+
+fn write_member(member: &Member) -> Item {
+    let mut item = key(org_pk(member.org), format!("MEMBER#{}", member.user));
+    item.insert("role".to_owned(), text(member.role.name()));
+    item.insert("joined_at".to_owned(), number(member.joined_at.as_millis()));
+    item.insert("gsi1pk".to_owned(), text(orgs_of(&member.user)));
+    item.insert("gsi1sk".to_owned(), text(member.org.to_string()));
+    item
+}
+
+fn read_member(item: &Item) -> Result<Member, Fault> {
+    let reader = Reader(item);
+    Ok(Member {
+        org: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
+        user: reader.parsed("sk", |sk| UserId::parse(sk.strip_prefix("MEMBER#")?))?,
+        role: reader.parsed("role", OrgRole::from_name)?,
+        joined_at: reader.time("joined_at")?,
+    })
+}
+
+fn orgs_of(user: &UserId) -> String {
+    format!("USER#{user}#ORGS")
+}
+
+impl CreateOrg for Table {
+    async fn create_org(&self, new: &NewOrg) -> Result<Written, Fault> {
+        let mut writes = vec![
+            self.put_new(write_org(&new.org))?,
+            self.put_new(write_member(&new.owner))?,
+            self.put_new(wallet_item::write(&new.wallet))?,
+            self.put(audit::write(&new.audit))?,
+        ];
+        let promise = writes.len();
+        if let Some(once) = &new.once {
+            writes.push(self.promise(once, new.org.created_at)?);
+        }
+        match (self.transact(writes).await?, &new.once) {
+            (Outcome::Committed, _) => Ok(Written::Now),
+            (Outcome::Refused(failed), Some(once)) if failed_at(&failed, promise).is_some() => {
+                once::kept(once, failed_at(&failed, promise).unwrap_or(&Item::new()))
+            }
+            (Outcome::Refused(_), _) => Err(Fault::internal("an organisation's id was minted twice")),
+        }
+    }
+}
+
+impl GetOrg for Table {
+    async fn get_org(&self, org: OrgId) -> Result<Option<Organisation>, Fault> {
+        self.get(org_key(org)).await?.as_ref().map(read_org).transpose()
+    }
+}
+
+impl SuspendOrg for Table {
+    async fn suspend_org(&self, org: OrgId, suspended: bool, entry: &AuditEntry) -> Result<bool, Fault> {
+        let mark = if suspended { "SET suspended = :yes" } else { "REMOVE suspended" };
+        let mut stop = Update::builder()
+            .set_key(Some(org_key(org)))
+            .update_expression(mark)
+            .condition_expression("attribute_exists(pk)");
+        if suspended {
+            stop = stop.expression_attribute_values(":yes", text("yes"));
+        }
+        // Production keys are charged to this wallet, so that closing it stops them all in the same moment.
+        let close = Update::builder()
+            .set_key(Some(key(org_pk(org), wallet_item::WALLET)))
+            .update_expression("SET wallet_status = :status")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":status", text(wallet_item::status(!suspended)));
+        let writes = vec![self.update(stop)?, self.update(close)?, self.put(audit::write(entry))?];
+        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+    }
+}
+
+impl GetMember for Table {
+    async fn get_member(&self, org: OrgId, user: &UserId) -> Result<Option<Member>, Fault> {
+        self.get(key(org_pk(org), format!("MEMBER#{user}"))).await?.as_ref().map(read_member).transpose()
+    }
+}
+
+impl PutMember for Table {
+    async fn put_member(&self, member: &Member, entry: &AuditEntry) -> Result<(), Fault> {
+        let writes = vec![self.put(write_member(member))?, self.put(audit::write(entry))?];
+        self.transact(writes).await.map(drop)
+    }
+}
+
+impl ListMembers for Table {
+    async fn list_members(&self, org: OrgId, page: &PageAsk) -> Result<Listed<Member>, Fault> {
+        let query = self
+            .partition(None, org_pk(org))
+            .key_condition_expression("#pk = :pk AND begins_with(sk, :member)")
+            .expression_attribute_values(":member", text("MEMBER#"));
+        self.page(query, page, read_member).await
+    }
+}
+
+impl ListOrgs for Table {
+    async fn list_orgs(&self, user: &UserId, page: &PageAsk) -> Result<Listed<(Organisation, Member)>, Fault> {
+        let query = self.partition(Some("gsi1"), orgs_of(user)).key_condition_expression("#pk = :pk");
+        let places = self.page(query, page, read_member).await?;
+        let mut orgs: Vec<Organisation> = Vec::new();
+        // Most keys one BatchGetItem takes.
+        for some in places.items.chunks(100) {
+            let mut keys: Vec<Item> = some.iter().map(|member| org_key(member.org)).collect();
+            while !keys.is_empty() {
+                let (read, left) = self.batch_get(keys, false).await?;
+                orgs.extend(read.iter().map(read_org).collect::<Result<Vec<_>, _>>()?);
+                keys = left;
+            }
+        }
+        let pair = |member: Member| {
+            let org = orgs.iter().find(|org| org.id == member.org)?.clone();
+            Some((org, member))
+        };
+        Ok(Listed {
+            items: places.items.into_iter().filter_map(pair).collect(),
+            next: places.next,
+            total: places.total,
+        })
+    }
+}
+
+impl Table {
+    /// Reads several items; gives those found, and the keys the table did not get round to.
+    pub(super) async fn batch_get(&self, keys: Vec<Item>, consistent: bool) -> Result<(Vec<Item>, Vec<Item>), Fault> {
+        let ask = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistent).build();
+        let ask = ask.map_err(Fault::internal)?;
+        let read =
+            self.client.batch_get_item().request_items(&self.name, ask).send().await.map_err(Fault::unavailable)?;
+        let found = read.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
+        let left = read.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name)).map(|left| left.keys);
+        Ok((found, left.unwrap_or_default()))
+    }
+}

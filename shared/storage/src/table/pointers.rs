@@ -1,0 +1,121 @@
+//! Pointers: from the MAC of a key's text to the key, and the peppers the MACs are made under.
+
+use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
+use consigne_core::audit::AuditEntry;
+use consigne_core::keys::{Ask, Environment, KeyFacts, KeyStatus, Pointer};
+use consigne_core::ports::{FindKey, GetKey, KeepPeppers, PageAsk, Repoint};
+use consigne_core::{Fault, KeyId, OrgId, Timestamp, UserId};
+
+use super::audit::SYSTEM;
+use super::item::{Item, Reader, add, key, number, text};
+use super::transact::Outcome;
+use super::{Table, audit};
+
+fn pointer_key(pointer: &Pointer) -> Item {
+    key(format!("MAC#{}#{}", pointer.pepper, pointer.mac), "MAC")
+}
+
+fn needs(version: u32) -> String {
+    format!("PEPPER#{version}")
+}
+
+fn pepper_key(version: u32) -> Item {
+    key(SYSTEM, format!("PEPPER#{version}"))
+}
+
+/// Writes the item of a pointer. Its place in `gsi2` says that the key needs this pepper; nothing else of it ever changes.
+pub(super) fn write(pointer: &Pointer, facts: &KeyFacts) -> Item {
+    let mut item = pointer_key(pointer);
+    item.insert("org".to_owned(), text(facts.org.to_string()));
+    item.insert("key_id".to_owned(), text(facts.id.to_string()));
+    item.insert("environment".to_owned(), text(facts.environment.name()));
+    item.insert("generation".to_owned(), number(facts.generation));
+    add(&mut item, "spender", facts.spender.as_ref().map(|user| text(user.as_str())));
+    item.insert("gsi2pk".to_owned(), text(needs(pointer.pepper)));
+    item.insert("gsi2sk".to_owned(), text(format!("{}#{}#{}", facts.org, facts.id, facts.generation)));
+    item
+}
+
+fn read(item: &Item) -> Result<KeyFacts, Fault> {
+    let reader = Reader(item);
+    Ok(KeyFacts {
+        org: reader.parsed("org", OrgId::parse)?,
+        id: reader.parsed("key_id", KeyId::parse)?,
+        environment: reader.parsed("environment", Environment::from_name)?,
+        generation: reader.number("generation")?,
+        spender: reader.optional_parsed("spender", UserId::parse)?,
+    })
+}
+
+impl FindKey for Table {
+    async fn find_key(&self, pointers: &[Pointer]) -> Result<Option<(Pointer, KeyFacts)>, Fault> {
+        let mut keys: Vec<Item> = pointers.iter().map(pointer_key).collect();
+        let mut found: Vec<Item> = Vec::new();
+        while !keys.is_empty() {
+            // A key works from the moment it was issued, so what is read must be what stands there.
+            let (read, left) = self.batch_get(keys, true).await?;
+            found.extend(read);
+            keys = left;
+        }
+        for pointer in pointers {
+            let own = pointer_key(pointer);
+            if let Some(item) = found.iter().find(|item| item.get("pk") == own.get("pk")) {
+                return Ok(Some((pointer.clone(), read(item)?)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Repoint for Table {
+    async fn repoint(&self, old: &Pointer, new: &Pointer, facts: &KeyFacts) -> Result<(), Fault> {
+        let found = Update::builder()
+            .set_key(Some(pointer_key(old)))
+            .update_expression("REMOVE gsi2pk, gsi2sk")
+            .condition_expression("attribute_exists(pk)");
+        let writes = vec![self.put(write(new, facts))?, self.update(found)?, self.pepper_takes_keys(new.pepper)?];
+        match self.transact(writes).await? {
+            Outcome::Committed => Ok(()),
+            Outcome::Refused(_) => Err(Fault::unavailable("the pepper was retired meanwhile")),
+        }
+    }
+}
+
+impl Table {
+    /// Makes the check that a pepper still takes new pointers.
+    pub(super) fn pepper_takes_keys(&self, version: u32) -> Result<TransactWriteItem, Fault> {
+        self.check(
+            ConditionCheck::builder()
+                .set_key(Some(pepper_key(version)))
+                .condition_expression("attribute_not_exists(closed)"),
+        )
+    }
+}
+
+/// Pointers looked at in one query when they are counted.
+const COUNTED_AT_ONCE: u32 = 500;
+
+impl KeepPeppers for Table {
+    async fn count_pepper_needs(&self, version: u32, now: Timestamp) -> Result<u64, Fault> {
+        let (mut count, mut page) = (0, PageAsk { limit: COUNTED_AT_ONCE, after: None });
+        loop {
+            let query = self.partition(Some("gsi2"), needs(version)).key_condition_expression("#pk = :pk");
+            let listed = self.page(query, &page, read).await?;
+            for facts in listed.items {
+                let key = self.get_key(facts.org, facts.id).await?;
+                let ask = Ask { generation: facts.generation, scope: None, now };
+                let lives = key.is_some_and(|key| key.status == KeyStatus::Active && key.lives(&ask));
+                count += u64::from(lives);
+            }
+            let Some(next) = listed.next else { return Ok(count) };
+            page.after = Some(next);
+        }
+    }
+
+    async fn record_pepper(&self, version: u32, closed: bool, entry: &AuditEntry) -> Result<(), Fault> {
+        let mut item = pepper_key(version);
+        add(&mut item, "closed", closed.then(|| text("yes")));
+        let writes = vec![self.put(item)?, self.put(audit::write(entry))?];
+        self.transact(writes).await.map(drop)
+    }
+}

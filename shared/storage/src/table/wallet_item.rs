@@ -1,0 +1,112 @@
+//! A wallet as an item.
+
+use consigne_core::credits::{Bucket, BucketKind, Wallet, WalletId};
+use consigne_core::{BucketId, Fault, OrgId, Timestamp, UserId};
+use serde_json::json;
+
+use super::item::{Item, Reader, add, key, number, odd, org_pk, text, user_pk};
+
+/// Sort key of an organisation's wallet.
+pub(super) const WALLET: &str = "WALLET";
+/// Sort key of a person's test wallet.
+const TEST_WALLET: &str = "TESTWALLET";
+/// Beginning of the attributes that hold lots.
+const LOT: &str = "lot.";
+/// Beginning of the attributes that hold the `used` a lot came at: copied within the write that adds the lot, so that it
+/// is right however many debits pass at the same time.
+const SINCE: &str = "since.";
+
+pub(super) fn wallet_key(id: &WalletId) -> Item {
+    match id {
+        WalletId::Organisation(org) => key(org_pk(*org), WALLET),
+        WalletId::Test(user) => key(user_pk(user), TEST_WALLET),
+    }
+}
+
+pub(super) fn status(open: bool) -> &'static str {
+    if open { "open" } else { "closed" }
+}
+
+pub(super) fn lot_attribute(id: BucketId) -> String {
+    format!("{LOT}{id}")
+}
+
+pub(super) fn since_attribute(id: BucketId) -> String {
+    format!("{SINCE}{id}")
+}
+
+pub(super) fn lot(bucket: &Bucket) -> String {
+    let expires_at = bucket.expires_at.map(Timestamp::as_millis);
+    json!({ "kind": bucket.kind.name(), "amount": bucket.amount, "left": bucket.left, "expires_at": expires_at })
+        .to_string()
+}
+
+/// Writes the whole item.
+pub(super) fn write(wallet: &Wallet) -> Item {
+    let mut item = wallet_key(&wallet.id);
+    item.insert("wallet_status".to_owned(), text(status(wallet.open)));
+    for (name, value) in numbers(wallet) {
+        item.insert(name.to_owned(), number(value));
+    }
+    item.insert("anchor".to_owned(), number(wallet.anchor.as_millis()));
+    add(&mut item, "next_expiry", wallet.next_expiry.map(|expiry| number(expiry.as_millis())));
+    for (id, bucket) in &wallet.buckets {
+        item.insert(lot_attribute(*id), text(lot(bucket)));
+        item.insert(since_attribute(*id), number(bucket.since));
+    }
+    item
+}
+
+/// Names the numbers of a wallet.
+pub(super) fn numbers(wallet: &Wallet) -> [(&'static str, u64); 8] {
+    [
+        ("balance", wallet.balance),
+        ("held", wallet.held),
+        ("used", wallet.used),
+        ("purchased", wallet.purchased),
+        ("granted", wallet.granted),
+        ("expired", wallet.expired),
+        ("clawed_back", wallet.clawed_back),
+        ("attributed", wallet.attributed),
+    ]
+}
+
+/// Reads a wallet back.
+pub(super) fn read(item: &Item) -> Result<Wallet, Fault> {
+    let reader = Reader(item);
+    let mut buckets = std::collections::BTreeMap::new();
+    for (id, value) in reader.beginning(LOT) {
+        let id = BucketId::parse(id).ok_or_else(|| odd(LOT))?;
+        let lot: serde_json::Value =
+            value.as_s().ok().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| odd(LOT))?;
+        let amount = |name: &str| lot[name].as_u64().ok_or_else(|| odd(LOT));
+        let bucket = Bucket {
+            kind: lot["kind"].as_str().and_then(BucketKind::from_name).ok_or_else(|| odd(LOT))?,
+            amount: amount("amount")?,
+            left: amount("left")?,
+            expires_at: lot["expires_at"].as_i64().map(Timestamp::from_millis),
+            since: reader.number(&since_attribute(id))?,
+        };
+        buckets.insert(id, bucket);
+    }
+    let pk = reader.text("pk")?;
+    let id = match reader.text("sk")? {
+        WALLET => pk.strip_prefix("ORG#").and_then(OrgId::parse).map(WalletId::Organisation),
+        _ => pk.strip_prefix("USER#").and_then(UserId::parse).map(WalletId::Test),
+    };
+    Ok(Wallet {
+        id: id.ok_or_else(|| odd("pk"))?,
+        open: reader.text("wallet_status")? == status(true),
+        balance: reader.number("balance")?,
+        held: reader.number("held")?,
+        used: reader.number("used")?,
+        purchased: reader.number("purchased")?,
+        granted: reader.number("granted")?,
+        expired: reader.number("expired")?,
+        clawed_back: reader.number("clawed_back")?,
+        attributed: reader.number("attributed")?,
+        next_expiry: reader.optional_time("next_expiry"),
+        anchor: reader.time("anchor")?,
+        buckets,
+    })
+}

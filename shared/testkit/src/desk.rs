@@ -1,0 +1,137 @@
+//! Organisations, keys and credits made through the ports, for tests that begin with some.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use consigne_auth::KeyMint;
+use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
+use consigne_core::credits::{BucketKind, CallFacts, Charge, CreditGrant, Receipt, ReceiptId, Wallet};
+use consigne_core::events::{Event, EventKind};
+use consigne_core::idempotency::Written;
+use consigne_core::keys::{ApiKey, Ask, Environment, KeyFacts, KeyStatus, Pointer};
+use consigne_core::orgs::{Member, OrgRole, Organisation};
+use consigne_core::ports::{CreateOrg, IssueKey, NewKey, NewOrg};
+use consigne_core::{BucketId, KeyId, OrgId, Timestamp, UserId};
+use serde_json::json;
+
+use crate::stack::fresh_user;
+
+/// Says that a person acts, from an address of the documentation.
+pub fn origin(user: &UserId) -> Origin {
+    Origin { actor: Actor::User(user.clone()), ip: Some("203.0.113.9".to_owned()), user_agent: None }
+}
+
+/// Makes an entry of the audit trail.
+pub fn entry(org: OrgId, action: AuditAction, user: &UserId, now: Timestamp) -> AuditEntry {
+    AuditEntry::new(org, action, "test", &origin(user), now, json!({}))
+}
+
+/// Makes up a person nobody has used.
+pub fn person() -> UserId {
+    UserId::parse(&fresh_user()).expect("it is a user id")
+}
+
+/// Makes what founds an organisation.
+pub fn org(owner: &UserId, now: Timestamp) -> NewOrg {
+    let org = Organisation::found("Acme", now).expect("it is a name");
+    let (id, user) = (org.id, owner.clone());
+    NewOrg {
+        org,
+        owner: Member { org: id, user, role: OrgRole::Owner, joined_at: now },
+        wallet: Wallet::of_organisation(id, now),
+        audit: entry(id, AuditAction::OrgCreated, owner, now),
+        once: None,
+    }
+}
+
+/// Founds an organisation and gives it with its owner.
+pub async fn found<F: CreateOrg>(desk: &F, now: Timestamp) -> (OrgId, UserId) {
+    let owner = person();
+    let new = org(&owner, now);
+    assert_eq!(desk.create_org(&new).await.expect("the table answers"), Written::Now);
+    (new.org.id, owner)
+}
+
+/// Makes an unlimited key of every scope.
+pub fn key(org: OrgId, owner: &UserId, test: bool, now: Timestamp) -> ApiKey {
+    let environment = if test { Environment::Test } else { Environment::Production };
+    ApiKey {
+        org,
+        id: KeyId::mint(now),
+        name: "Key".to_owned(),
+        environment,
+        scopes: BTreeSet::from(["pdf:read".to_owned(), "pdf:write".to_owned()]),
+        daily_quota: None,
+        monthly_quota: None,
+        expires_at: None,
+        status: KeyStatus::Active,
+        generation: 1,
+        previous_until: None,
+        prefix: format!("sk_{}", environment.word()),
+        hint: "x7Qa".to_owned(),
+        spender: test.then(|| owner.clone()),
+        created_by: owner.clone(),
+        created_at: now,
+        revoked: None,
+        last_used: None,
+        used: BTreeMap::new(),
+        revision: 1,
+    }
+}
+
+/// Makes what issues a key, under a pointer nobody has used.
+pub fn new_key(key: &ApiKey) -> NewKey {
+    let event = Event::new(EventKind::KeyCreated, key.created_at, json!({ "key_id": key.id }));
+    NewKey {
+        key: key.clone(),
+        pointer: pointer(1),
+        audit: entry(key.org, AuditAction::KeyIssued, &key.created_by, key.created_at),
+        event,
+        once: None,
+    }
+}
+
+/// Makes a pointer nobody has used.
+pub fn pointer(pepper: u32) -> Pointer {
+    Pointer { pepper, mac: KeyMint::nonce() }
+}
+
+/// Issues a key and gives what of it never changes.
+pub async fn issue<F: IssueKey>(desk: &F, key: &ApiKey) -> KeyFacts {
+    assert_eq!(desk.issue_key(&new_key(key)).await.expect("the table answers"), Written::Now);
+    key.facts()
+}
+
+/// Makes a grant of credits.
+pub fn credits(
+    org: OrgId,
+    kind: BucketKind,
+    amount: u64,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> CreditGrant {
+    let origin = Origin { actor: Actor::Operator("test".to_owned()), ip: None, user_agent: None };
+    let audit = AuditEntry::new(org, AuditAction::CreditsGranted, "test", &origin, now, json!({ "amount": amount }));
+    CreditGrant { id: BucketId::mint(now), org, kind, amount, expires_at, now, audit }
+}
+
+/// Makes a charge, by an idempotency key if there is one.
+pub fn charge(key: &KeyFacts, cost: u64, idempotency_key: Option<&str>, now: Timestamp) -> Charge {
+    let caller = "pdf-api".to_owned();
+    let named = |text| ReceiptId::for_key(key.org, &caller, text);
+    let id = idempotency_key.map_or_else(|| ReceiptId::fresh(key.org, now), named);
+    Charge {
+        key: key.clone(),
+        ask: Ask { generation: key.generation, scope: None, now },
+        receipt: Receipt {
+            id,
+            key: key.id,
+            environment: key.environment,
+            credits: cost,
+            at: now,
+            caller,
+            fingerprint: format!("{}-{cost}", key.id),
+            call: CallFacts::default(),
+            outcome: None,
+        },
+    }
+}

@@ -1,0 +1,114 @@
+//! An organisation on the deployed stack, with an owner, credits and keys, and the server that checks them.
+
+use consigne_core::audit::AuditAction;
+use consigne_core::credits::{BucketKind, CreditGrantOutcome};
+use consigne_core::orgs::{Member, OrgRole};
+use consigne_core::ports::{GrantCredits, PutMember};
+use consigne_core::{OrgId, UserId};
+use consigne_runtime::clock;
+use serde_json::{Value, json};
+
+use crate::desk;
+use crate::http::Response;
+use crate::stack::{Person, Stack};
+
+/// An organisation.
+pub struct Shop<'a> {
+    stack: &'a Stack,
+    /// Its owner.
+    pub owner: Person<'a>,
+    /// Its id.
+    pub org: String,
+}
+
+/// A key as its holder has it.
+#[derive(Clone, Debug)]
+pub struct HeldKey {
+    /// Id.
+    pub id: String,
+    /// Text.
+    pub text: String,
+}
+
+impl<'a> Shop<'a> {
+    /// Founds an organisation with a new owner and some credits.
+    pub async fn open(stack: &'a Stack, credits: u64) -> Self {
+        let owner = stack.newcomer("pro");
+        let founded = owner.call_with("POST", "/api/orgs", &json!({ "name": "Acme" })).await;
+        assert_eq!(founded.status, 201, "{}", founded.json());
+        let org = founded.json()["data"]["id"].as_str().expect("it has an id").to_owned();
+        let shop = Self { stack, owner, org };
+        if credits > 0 {
+            shop.fund(credits).await;
+        }
+        shop
+    }
+
+    /// Gives it credits, as an operator would.
+    pub async fn fund(&self, credits: u64) {
+        let grant = desk::credits(self.id(), BucketKind::Promo, credits, None, clock::now());
+        let granted = self.stack.table().grant_credits(&grant).await.expect("the table answers");
+        assert_eq!(granted, CreditGrantOutcome::Granted);
+    }
+
+    /// Makes a new person a member.
+    pub async fn hire(&self, role: OrgRole) -> Person<'a> {
+        let person = self.stack.newcomer("pro");
+        let user = UserId::parse(&person.id).expect("it is a user id");
+        let member = Member { org: self.id(), user: user.clone(), role, joined_at: clock::now() };
+        let entry = desk::entry(self.id(), AuditAction::RoleChanged, &user, clock::now());
+        self.stack.table().put_member(&member, &entry).await.expect("the table answers");
+        person
+    }
+
+    /// Gives its id.
+    pub fn id(&self) -> OrgId {
+        OrgId::parse(&self.org).expect("it is an organisation's id")
+    }
+
+    /// Gives the path of something of its own.
+    pub fn path(&self, rest: &str) -> String {
+        format!("/api/orgs/{}{rest}", self.org)
+    }
+
+    /// Issues a key of every PDF scope, with further fields.
+    pub async fn issue(&self, environment: &str, more: &Value) -> HeldKey {
+        let mut body = json!({ "name": "Key", "environment": environment, "scopes": ["pdf:read", "pdf:write"] });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        let issued = self.owner.call_with("POST", &self.path("/keys"), &body).await;
+        assert_eq!(issued.status, 201, "{}", issued.json());
+        let data = &issued.json()["data"];
+        let text = |name: &str| data[name].as_str().expect("a key has a text and an id").to_owned();
+        HeldKey { id: text("id"), text: text("key") }
+    }
+
+    /// Calls a route of a key as the owner.
+    pub async fn change(&self, method: &str, key: &HeldKey, verb: &str, body: &Value) -> Response {
+        self.owner.call_with(method, &self.path(&format!("/keys/{}{verb}", key.id)), body).await
+    }
+
+    /// Gets the wallet.
+    pub async fn wallet(&self) -> Value {
+        let wallet = self.owner.call("GET", &self.path("/wallet")).await;
+        assert_eq!(wallet.status, 200, "{}", wallet.json());
+        wallet.json()["data"].clone()
+    }
+
+    /// Checks a key as a server does, perhaps by an idempotency key.
+    pub async fn verify(&self, text: &str, more: &Value, once: Option<&str>) -> Response {
+        let mut body = json!({ "key": text });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        self.stack.serve("/api/keys/verify", &body, once).await
+    }
+
+    /// Charges a key one credit and gives `data` of the answer.
+    pub async fn charge(&self, key: &HeldKey, once: Option<&str>) -> Value {
+        let answer = self.verify(&key.text, &json!({ "cost": 1 }), once).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+        answer.json()["data"].clone()
+    }
+}

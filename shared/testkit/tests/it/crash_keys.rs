@@ -1,0 +1,175 @@
+//! Crash points of the key desk: keys, credits and receipts must end as if nothing had gone wrong.
+
+use consigne_core::credits::WalletId;
+use consigne_core::keys::Environment;
+use consigne_testkit::fakes::World;
+use consigne_testkit::{functions, payload};
+use serde_json::{Value, json};
+
+use crate::crash::survives_to;
+use crate::handlers::desk::{KEY_ID, acme, code_of, put_key, put_production, sent_by, told_of, with};
+
+/// What must be the same in the end: everything of the key desk but ids, texts and times.
+fn essence(world: &World) -> Value {
+    let state = world.state();
+    let desk = &state.desk;
+    let orgs: Vec<Value> = desk.orgs.values().map(|org| json!([org.name, org.suspended])).collect();
+    let members: Vec<Value> =
+        desk.members.values().map(|member| json!([member.user.as_str(), member.role.name()])).collect();
+    let keys: Vec<Value> = desk
+        .keys
+        .values()
+        .map(|key| {
+            let calls: u64 = key.used.values().sum();
+            json!([
+                key.status.name(),
+                key.generation,
+                key.previous_until.is_some(),
+                calls,
+                key.revision,
+                key.scopes,
+                key.daily_quota,
+                key.monthly_quota,
+                key.spender
+            ])
+        })
+        .collect();
+    let wallets: Vec<Value> = desk
+        .wallets
+        .values()
+        .map(|wallet| {
+            assert!(wallet.is_balanced(), "{wallet:?}");
+            let test = matches!(wallet.id, WalletId::Test(_));
+            json!([
+                test,
+                wallet.open,
+                wallet.balance,
+                wallet.held,
+                wallet.used,
+                wallet.purchased,
+                wallet.granted,
+                wallet.expired,
+                wallet.clawed_back
+            ])
+        })
+        .collect();
+    let receipts: Vec<Value> = desk
+        .receipts
+        .values()
+        .map(|receipt| json!([receipt.credits, receipt.outcome.as_ref().map(|outcome| outcome.status_code)]))
+        .collect();
+    let audit: Vec<&str> = desk.audit.iter().map(|entry| entry.action.name()).collect();
+    let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
+    json!({ "orgs": orgs, "members": members, "keys": keys, "wallets": wallets, "receipts": receipts, "audit": audit,
+        "told": told, "pointers": desk.pointers.len(), "promises": desk.promises.len() })
+}
+
+/// Asks as Ann does, with a case of a function.
+async fn asked(world: &World, function: &str, case: &str) -> Value {
+    functions::call(world, function, sent_by("user_ann1", function, case)).await
+}
+
+fn one_key() -> World {
+    let world = acme();
+    put_production(&world, |_| ());
+    world
+}
+
+/// Asks once more and sees that the answer stands and that its text works; so it does not matter which answer was lost.
+async fn the_text_is_still_shown(world: &World, function: &str, case: &str) -> Value {
+    let before = world.state();
+    let again = asked(world, function, case).await;
+    assert_eq!(again["status"], 201, "{again}");
+    assert_eq!(code_of(world, again["body"]["data"]["key"].as_str().unwrap()).await, "VALID");
+    assert_eq!(world.state(), before);
+    essence(world)
+}
+
+#[tokio::test]
+async fn the_founding_of_an_organisation() {
+    let act = async |world: &World| drop(asked(world, "org-create", "with-key").await);
+    survives_to(World::default, act, async |world| essence(world)).await;
+}
+
+#[tokio::test]
+async fn the_issue_of_a_key() {
+    let act = async |world: &World| drop(asked(world, "key-issue", "production").await);
+    survives_to(acme, act, async |world| the_text_is_still_shown(world, "key-issue", "production").await).await;
+}
+
+#[tokio::test]
+async fn the_update_of_a_key() {
+    let act = async |world: &World| drop(asked(world, "key-update", "limits").await);
+    survives_to(one_key, act, async |world| essence(world)).await;
+}
+
+#[tokio::test]
+async fn the_rotation_of_a_key() {
+    let act = async |world: &World| drop(asked(world, "key-rotate", "with-grace-and-key").await);
+    let end = async |world: &World| the_text_is_still_shown(world, "key-rotate", "with-grace-and-key").await;
+    survives_to(one_key, act, end).await;
+}
+
+#[tokio::test]
+async fn the_revocation_of_a_key() {
+    let act = async |world: &World| drop(asked(world, "key-revoke", "leaked").await);
+    survives_to(one_key, act, async |world| essence(world)).await;
+}
+
+#[tokio::test]
+async fn the_deletion_of_a_key() {
+    let act = async |world: &World| drop(asked(world, "key-delete", "one").await);
+    survives_to(one_key, act, async |world| essence(world)).await;
+}
+
+/// Puts a key as it stands in every world and charges it, asking what remains, which is one effect more.
+async fn charge_survives(environment: Environment) {
+    let text = put_key(&acme(), KEY_ID, environment, |_| ());
+    let prepare = || {
+        let world = acme();
+        assert_eq!(put_key(&world, KEY_ID, environment, |_| ()), text);
+        world
+    };
+    let charge = async |world: &World| {
+        let event = with(told_of(&text, "key-verify", "charge"), &json!({ "include": ["remaining"] }));
+        functions::call(world, "key-verify", event).await
+    };
+    let end = async |world: &World| {
+        let (before, again) = (world.state(), charge(world).await);
+        assert_eq!(world.state(), before);
+        json!([essence(world), payload::steady(&again)])
+    };
+    survives_to(prepare, async |world| drop(charge(world).await), end).await;
+}
+
+#[tokio::test]
+async fn a_charge_of_an_organisations_wallet() {
+    charge_survives(Environment::Production).await;
+}
+
+#[tokio::test]
+async fn the_first_charge_of_a_test_wallet() {
+    charge_survives(Environment::Test).await;
+}
+
+#[tokio::test]
+async fn the_telling_of_an_outcome() {
+    let text = put_production(&acme(), |_| ());
+    let told = async |world: &World| {
+        let event = payload::event("receipt-outcome", "served", functions::SERVICE_TOKEN);
+        functions::call(world, "receipt-outcome", event).await
+    };
+    let paid = acme();
+    put_production(&paid, |_| ());
+    functions::call(&paid, "key-verify", told_of(&text, "key-verify", "charge")).await;
+    let prepare = || {
+        let world = World::default();
+        world.change(|state| *state = paid.state());
+        world
+    };
+    let end = async |world: &World| {
+        assert_eq!(told(world).await["status"], 200);
+        essence(world)
+    };
+    survives_to(prepare, async |world| drop(told(world).await), end).await;
+}

@@ -1,0 +1,82 @@
+//! A new pepper becomes current while keys are in use; on a stack of its own, since no key may be issued under a pepper
+//! while its retirement is tried.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use consigne_testkit::payload::root;
+use consigne_testkit::shop::Shop;
+use consigne_testkit::stack::Stack;
+use serde_json::json;
+
+const ENV_FILE: &str = "target/local/peppers.env";
+
+/// Deploys the stack of this test.
+fn deploy() -> Stack {
+    let output = Command::new(root().join(".venv/bin/python"))
+        .arg(root().join("infra/local/stack.py"))
+        .args(["deploy", "--stack", "peppers", "--env-file"])
+        .arg(root().join(ENV_FILE))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Stack::of_file(ENV_FILE)
+}
+
+/// Runs the operator's command line on that stack; gives whether it went well and what it said.
+async fn consigne(arguments: &[&str]) -> (bool, String) {
+    let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    let text = std::fs::read_to_string(root().join(ENV_FILE)).unwrap();
+    let names: Vec<(String, String)> =
+        text.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect();
+    let run = move || Command::new(root().join("target/debug/consigne")).args(arguments).envs(names).output();
+    let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_check_fails_while_another_pepper_becomes_current() {
+    let stack = deploy();
+    let shop = Shop::open(&stack, 100_000).await;
+    let (old, unused) = (shop.issue("production", &json!({})).await, shop.issue("production", &json!({})).await);
+    let (done, checks) = (AtomicBool::new(false), AtomicU32::new(0));
+    let load = async || {
+        while !done.load(Ordering::Relaxed) {
+            let data = shop.charge(&old, None).await;
+            assert_eq!(data["valid"], true, "{data}");
+            checks.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let rotate = async || {
+        let (well, said) = consigne(&["pepper", "add"]).await;
+        assert!(well, "{said}");
+        let (_, status) = consigne(&["pepper", "status"]).await;
+        let version = newest(&status);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let (well, said) = consigne(&["pepper", "promote", &version.to_string()]).await;
+        assert!(well, "{said}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        done.store(true, Ordering::Relaxed);
+        version
+    };
+    let ((), (), version) = tokio::join!(load(), load(), rotate());
+    assert!(checks.load(Ordering::Relaxed) > 20, "there was load");
+    let before = (version - 1).to_string();
+    let (well, said) = consigne(&["pepper", "retire", &before]).await;
+    assert!(!well, "a pepper that a live key needs was retired: {said}");
+    assert!(said.contains("1 live key") || said.contains("2 live keys"), "{said}");
+    let (well, said) = consigne(&["pepper", "retire", &version.to_string()]).await;
+    assert!(!well, "the current pepper was retired: {said}");
+    let new = shop.issue("production", &json!({})).await;
+    for key in [&new, &old, &unused] {
+        assert_eq!(shop.charge(key, None).await["valid"], true);
+    }
+}
+
+/// Reads the newest version off the status: the last line that begins with a number.
+fn newest(status: &str) -> u32 {
+    let versions = status.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok());
+    versions.max().unwrap_or_else(|| panic!("no version in: {status}"))
+}

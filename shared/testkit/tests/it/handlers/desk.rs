@@ -1,0 +1,252 @@
+//! What the tests of the key desk begin with: an organisation, its people, and keys whose texts are known.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use consigne_auth::{KeyPrefix, KeyText, Peppers};
+use consigne_core::credits::{BucketKind, Receipt, Wallet, WalletId};
+use consigne_core::keys::{ApiKey, Environment, KeyStatus};
+use consigne_core::orgs::{Member, OrgRole, Organisation};
+use consigne_core::periods::{Day, Month};
+use consigne_core::{BucketId, KeyId, OrgId, Timestamp, UserId};
+use consigne_runtime::clock;
+use consigne_testkit::fakes::World;
+use consigne_testkit::{functions, payload};
+use serde_json::{Value, json};
+
+use super::GRANTED;
+
+/// The organisation the payloads in events/ speak of.
+pub const ORG: &str = "org_01M7YREWKH7VM7Z3Z2KWSH2FTR";
+/// The key they speak of.
+pub const KEY_ID: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTS";
+/// Another organisation of Ann's.
+pub const OTHER_ORG: &str = "org_01M7YREWKH7VM7Z3Z2KWSH2FTT";
+/// The second service whose token the functions on fakes accept.
+pub const OTHER_SERVICE: &str = "svc-fedcba9876543210fedcba9876543210";
+/// Who is what in the organisation.
+pub const PEOPLE: [(&str, OrgRole); 4] = [
+    ("user_ann1", OrgRole::Owner),
+    ("user_adam1", OrgRole::Admin),
+    ("user_dev1", OrgRole::Developer),
+    ("user_bill1", OrgRole::Billing),
+];
+/// The peppers the functions on fakes have, to write a key's text without asking them for one.
+const PEPPERS: &str = r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#;
+
+/// Gives an organisation's id.
+pub fn org(text: &str) -> OrgId {
+    OrgId::parse(text).unwrap()
+}
+
+/// Gives a key's id.
+pub fn key_id(text: &str) -> KeyId {
+    KeyId::parse(text).unwrap()
+}
+
+/// Gives a person's id.
+pub fn user(text: &str) -> UserId {
+    UserId::parse(text).unwrap()
+}
+
+/// Gives the moment some days from now, or before it when negative.
+pub fn in_days(days: i32) -> Timestamp {
+    let away = Duration::from_hours(24) * days.unsigned_abs();
+    if days < 0 { clock::now().minus(away) } else { clock::now().plus(away) }
+}
+
+/// Makes a world with Acme, its four people and 1,000 credits.
+pub fn acme() -> World {
+    let world = World::default();
+    found(&world, ORG, "Acme", &PEOPLE);
+    credit(&world, 1000);
+    world
+}
+
+/// Founds an organisation with an empty wallet.
+pub fn found(world: &World, id: &str, name: &str, people: &[(&str, OrgRole)]) {
+    let id = org(id);
+    world.change(|state| {
+        let desk = &mut state.desk;
+        let slug = format!("{}-sh2ftr", name.to_lowercase());
+        let organisation = Organisation { id, name: name.to_owned(), slug, created_at: GRANTED, suspended: false };
+        desk.orgs.insert(id, organisation);
+        for (person, role) in people {
+            let member = Member { org: id, user: user(person), role: *role, joined_at: GRANTED };
+            desk.members.insert((id, member.user.clone()), member);
+        }
+        desk.wallets.insert(WalletId::Organisation(id), Wallet::of_organisation(id, GRANTED));
+    });
+}
+
+/// Gives Acme paid credits.
+pub fn credit(world: &World, amount: u64) {
+    world.change(|state| {
+        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        wallet.add(BucketId::mint(GRANTED), BucketKind::Paid, amount, None);
+    });
+}
+
+/// Makes a key of Acme by Dev, with two scopes and no limits.
+fn key(id: &str, environment: Environment) -> ApiKey {
+    ApiKey {
+        org: org(ORG),
+        id: key_id(id),
+        name: "Production API".to_owned(),
+        environment,
+        scopes: BTreeSet::from(["pdf:read".to_owned(), "pdf:write".to_owned()]),
+        daily_quota: None,
+        monthly_quota: None,
+        expires_at: None,
+        status: KeyStatus::Active,
+        generation: 1,
+        previous_until: None,
+        prefix: format!("sk_{}", environment.word()),
+        hint: String::new(),
+        spender: (environment == Environment::Test).then(|| user("user_dev1")),
+        created_by: user("user_dev1"),
+        created_at: GRANTED,
+        revoked: None,
+        last_used: None,
+        used: BTreeMap::new(),
+        revision: 1,
+    }
+}
+
+/// Puts a key into the world, changed as the test needs it, and gives its text.
+pub fn put_key(world: &World, id: &str, environment: Environment, change: impl FnOnce(&mut ApiKey)) -> String {
+    let mut key = key(id, environment);
+    change(&mut key);
+    let mut entropy = [0; 32];
+    entropy[..26].copy_from_slice(&id.as_bytes()[4..]);
+    let text = KeyText::write(&KeyPrefix::parse("sk").unwrap(), environment, entropy);
+    text.hint().clone_into(&mut key.hint);
+    let pointer = Peppers::parse(PEPPERS).unwrap().pointer(1, &text).unwrap();
+    world.change(|state| {
+        state.desk.pointers.insert(pointer, (key.facts(), true));
+        state.desk.keys.insert((key.org, key.id), key);
+    });
+    text.expose().to_owned()
+}
+
+/// Puts the production key of the payloads into the world.
+pub fn put_production(world: &World, change: impl FnOnce(&mut ApiKey)) -> String {
+    put_key(world, KEY_ID, Environment::Production, change)
+}
+
+/// Changes the key of the payloads by hand.
+pub fn change_key(world: &World, change: impl FnOnce(&mut ApiKey)) {
+    world.change(|state| change(state.desk.keys.get_mut(&(org(ORG), key_id(KEY_ID))).unwrap()));
+}
+
+/// Gives the key of the payloads as the world has it.
+pub fn key_in(world: &World) -> ApiKey {
+    world.state().desk.keys[&(org(ORG), key_id(KEY_ID))].clone()
+}
+
+/// Says that today's and this month's calls were so many.
+pub fn used(calls: u64) -> BTreeMap<String, u64> {
+    let now = clock::now();
+    BTreeMap::from([(Day::of(now).to_string(), calls), (Month::of(now).to_string(), calls)])
+}
+
+/// Gives Acme's wallet as `[balance, used]`, having seen that its books balance.
+pub fn wallet_of(world: &World) -> [u64; 2] {
+    numbers(world, &WalletId::Organisation(org(ORG))).unwrap()
+}
+
+/// Gives a person's test wallet as `[balance, used]`, if they have one.
+pub fn test_wallet_of(world: &World, person: &str) -> Option<[u64; 2]> {
+    numbers(world, &WalletId::Test(user(person)))
+}
+
+fn numbers(world: &World, id: &WalletId) -> Option<[u64; 2]> {
+    let wallet = world.state().desk.wallets.get(id).cloned()?;
+    assert!(wallet.is_balanced(), "{wallet:?}");
+    Some([wallet.balance, wallet.used])
+}
+
+/// Gives the receipts there are.
+pub fn receipts(world: &World) -> Vec<Receipt> {
+    world.state().desk.receipts.into_values().collect()
+}
+
+/// Gives the audit trail as a caller would read it, but for ids and times.
+pub fn trail(world: &World) -> Value {
+    let entries = world.state().desk.audit;
+    let shown = entries.iter().map(|entry| {
+        json!({ "action": entry.action.name(), "subject": entry.subject, "actor": entry.origin.actor.to_string(),
+            "ip": entry.origin.ip, "details": entry.details })
+    });
+    payload::steady(&shown.collect())
+}
+
+/// Gives the events waiting in the outbox.
+pub fn outbox(world: &World) -> Value {
+    let told = world.state().outbox;
+    let shown = told.iter().map(|(_, entry)| {
+        let detail: Value = serde_json::from_str(&entry.detail).unwrap();
+        json!({ "kind": entry.kind, "detail": detail })
+    });
+    payload::steady(&shown.collect())
+}
+
+/// Makes the event of a case as a person sends it.
+pub fn sent_by(person: &str, function: &str, case: &str) -> Value {
+    payload::event(function, case, &functions::issuer().token(person, "free"))
+}
+
+/// Makes the event of a case as the service `pdf-api` sends it, about a key.
+pub fn told_of(key: &str, function: &str, case: &str) -> Value {
+    let mut event = payload::event(function, case, functions::SERVICE_TOKEN);
+    event["body"] = event["body"].as_str().unwrap().replace("$KEY", key).into();
+    event
+}
+
+/// Replaces fields of an event's body.
+pub fn with(mut event: Value, fields: &Value) -> Value {
+    let mut body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
+    for (name, value) in fields.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    event["body"] = body.to_string().into();
+    event
+}
+
+/// Replaces an event's body.
+pub fn saying(mut event: Value, body: &Value) -> Value {
+    event["body"] = body.to_string().into();
+    event
+}
+
+/// Replaces a header, or takes it out.
+pub fn headed(mut event: Value, name: &str, value: Option<&str>) -> Value {
+    match value {
+        Some(value) => event["headers"][name] = value.into(),
+        None => drop(event["headers"].as_object_mut().unwrap().remove(name)),
+    }
+    event
+}
+
+/// Calls a function and gives the whole answer with its steady parts.
+pub async fn answer(world: &World, function: &str, event: Value) -> Value {
+    payload::steady(&functions::call(world, function, event).await)
+}
+
+/// Checks a key as `pdf-api` does, with a case of key-verify changed in some fields, and gives `data` as it stands.
+pub async fn verified(world: &World, key: &str, case: &str, fields: &Value) -> Value {
+    let event = with(told_of(key, "key-verify", case), fields);
+    let answer = functions::call(world, "key-verify", event).await;
+    assert_eq!(answer["status"], 200, "{answer}");
+    answer["body"]["data"].clone()
+}
+
+/// The code a check without a charge gets.
+pub async fn code_of(world: &World, key: &str) -> String {
+    verified(world, key, "probe", &json!({})).await["code"].as_str().unwrap().to_owned()
+}
+
+/// Gives an answer's status and the code of its error.
+pub fn refusal(answer: &Value) -> (u64, &str) {
+    (answer["status"].as_u64().unwrap(), answer["body"]["error"]["code"].as_str().unwrap_or_default())
+}
