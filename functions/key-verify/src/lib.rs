@@ -236,7 +236,13 @@ impl VerifyRequest {
         if self.ip.as_ref().is_some_and(|ip| ip.parse::<IpAddr>().is_err()) {
             return Err(Fault::field("ip", "ip must be an IPv4 or IPv6 address"));
         }
-        let two_letters = |country: &String| country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
+        // Some networks write `T1` for Tor and the like.
+        let two_letters = |country: &String| {
+            let mut letters = country.bytes();
+            country.len() == 2
+                && letters.next().is_some_and(|b| b.is_ascii_uppercase())
+                && letters.all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        };
         if self.country.as_ref().is_some_and(|country| !two_letters(country)) {
             return Err(Fault::field("country", "country must be two capital letters, such as FR"));
         }

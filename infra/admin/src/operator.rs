@@ -19,8 +19,6 @@ use crate::stack_env::StackEnv;
 const BUDGET: Duration = Duration::from_hours(1);
 /// Most characters of a reason.
 const REASON_MAX: usize = 200;
-/// Where to read how environments that know an old secret are replaced.
-pub(crate) const NEW_ENVIRONMENTS: &str = "infra/README.md, \"Have new environments\"";
 
 /// Somebody at the command line, and the stack they act on.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use consigne_runtime::settings::PEPPER_SECRET_ARN;
 use consigne_storage::Table;
 use serde_json::{Value, json};
 
-use crate::operator::{NEW_ENVIRONMENTS as NEW, Operator, table_failed, work};
+use crate::operator::{Operator, table_failed, work};
 use crate::secret::{Held, StoredSecret, Unreplaced, random};
 use kept::{Bar, Kept};
 
@@ -143,8 +143,8 @@ impl Desk {
             let keys = if needs == 1 { "1 live key needs it" } else { &format!("{needs} live keys need it") };
             let problem = format!(
                 "Pepper {version} was not retired: {keys}.\nA key is carried over to pepper {} when it is next used; one \
-                 that nobody uses must be rotated or revoked. If the count stays although keys are used, \
-                 have new environments ({NEW}): those from before the promotion carry nothing over. Then run this again.",
+                 that nobody uses must be rotated or revoked. All environments do so from five minutes after the promotion at \
+                 the latest. Then run this again.",
                 kept.current()
             );
             return self.reopen(version, json!({ "step": "refused", "live_keys": needs }), problem).await;
@@ -152,8 +152,8 @@ impl Desk {
         match self.secret.replace(held, text).await {
             Ok(()) => Ok(format!(
                 "Retired pepper {version}: no live key needs it, and it is gone from the secret.\nUntil the secret is next \
-                 written to, Secrets Manager keeps it under AWSPREVIOUS. Environments that run know it until they end; \
-                 to have new ones: {NEW}."
+                 written to, Secrets Manager keeps it under AWSPREVIOUS. Environments that run forget it within five \
+                 minutes."
             )),
             Err(Unreplaced::Moved) => self.moved(version).await,
             // It may be gone from the secret; open, it could take keys that nobody would find. So it stays closed.

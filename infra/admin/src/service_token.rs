@@ -6,7 +6,7 @@ use consigne_auth::ServiceTokens;
 use consigne_runtime::settings::SERVICE_TOKENS_ARN;
 use serde_json::{Map, Value};
 
-use crate::operator::{NEW_ENVIRONMENTS, Operator, work};
+use crate::operator::{Operator, work};
 use crate::secret::random;
 
 /// Most tokens of one service: one in use and one that replaces it.
@@ -66,8 +66,8 @@ pub(crate) fn run(command: &Command) -> Result<String, String> {
                 tokens.retire(name, *last)?;
                 let what = if *last { "the service and its only token are gone" } else { "its older token is gone" };
                 format!(
-                    "Retired: {what} ({name}).\nEnvironments that run still accept it until they end, or meet a token they do \
-                     not know and look again; to have new ones: {NEW_ENVIRONMENTS}."
+                    "Retired: {what} ({name}).\nEnvironments that run read their tokens again every five minutes; after that it is \
+                     refused everywhere."
                 )
             }
         };

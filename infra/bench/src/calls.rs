@@ -10,7 +10,8 @@ use crate::Problem;
 use crate::stack::BenchStack;
 use crate::table::{Row, Table};
 
-const GROUP: &str = "AWS calls per request, warm, counted by a proxy";
+/// Group of these rows.
+pub(crate) const GROUP: &str = "AWS calls per request, warm, counted by a proxy";
 
 /// Measures each route `rounds` times.
 pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) -> Result<(), Problem> {
@@ -53,7 +54,7 @@ pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) 
         for _ in 0..rounds {
             ask().await;
         }
-        push(bench, name, rounds, most, table);
+        push(bench, GROUP, name, rounds, most, table);
         quiet(bench).await;
     }
     delete(bench, &ann, &keys, rounds, table).await;
@@ -99,17 +100,18 @@ async fn object_events(bench: &BenchStack, rounds: u32, table: &mut Table) {
     table.push(row.at_most(3.0).with_note("read the record, read the first bytes, one transaction"));
 }
 
-fn push(bench: &BenchStack, name: &str, rounds: u32, most: f64, table: &mut Table) {
+/// Adds a row of what the proxy has counted since it was reset.
+pub(crate) fn push(bench: &BenchStack, group: &str, name: &str, rounds: u32, most: f64, table: &mut Table) {
     let counts = bench.proxy.counts();
     let total: u32 = counts.values().sum();
     let mut kinds: Vec<&str> = counts.keys().map(|(_, operation)| operation.as_str()).collect();
     kinds.sort_unstable();
-    let row = Row::new(GROUP, name, f64::from(total) / f64::from(rounds), "calls");
+    let row = Row::new(group, name, f64::from(total) / f64::from(rounds), "calls");
     table.push(row.at_most(most).with_note(kinds.join(", ")));
 }
 
 /// Waits until nothing has passed the proxy for a while: what runs behind the scenes has run.
-async fn quiet(bench: &BenchStack) {
+pub(crate) async fn quiet(bench: &BenchStack) {
     let mut last = 0;
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(150)).await;

@@ -3,6 +3,7 @@
 //! Ratios to a hello-world of the same profile and counts of calls mean the same on every machine; milliseconds do not.
 
 mod calls;
+mod keys;
 mod proxy;
 mod runtime_api;
 mod sizes;
@@ -62,6 +63,7 @@ async fn run(options: &Options) -> Result<bool, Problem> {
     starts::measure(&names, if options.quick { 15 } else { 50 }, &mut table).await?;
     let stack = stack::up().await?;
     calls::measure(&stack, if options.quick { 5 } else { 20 }, &mut table).await?;
+    keys::measure(&stack, if options.quick { 5 } else { 20 }, &mut table).await?;
     uploads::measure(&stack, if options.quick { 200 } else { 1_000 }, &mut table).await?;
     stack.down();
     table.print();

@@ -158,3 +158,7 @@ impl KeyFinder {
         seen.insert(pointer.mac, facts);
     }
 }
+
+#[cfg(test)]
+#[path = "key_desk_tests.rs"]
+mod tests;

@@ -19,6 +19,8 @@ use tokio::sync::Mutex;
 const FRESH: Duration = Duration::from_mins(5);
 /// How long a value is not read again, whatever it does not know.
 const COOL_DOWN: Duration = Duration::from_mins(1);
+/// How long a reading may take.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Reads the value anew.
 pub type Fetch<T> =
@@ -29,7 +31,7 @@ pub struct Refreshed<T> {
     value: RwLock<Arc<T>>,
     fetch: Fetch<T>,
     tried_at: Mutex<Option<Timestamp>>,
-    /// When it was last read or tried to be, in milliseconds; 0 before the first request.
+    /// When it was last read or tried to be, in milliseconds.
     read_at: AtomicI64,
 }
 
@@ -40,9 +42,10 @@ impl<T> fmt::Debug for Refreshed<T> {
 }
 
 impl<T> Refreshed<T> {
-    /// Starts with a value.
-    pub fn new(value: T, fetch: Fetch<T>) -> Self {
-        Self { value: RwLock::new(Arc::new(value)), fetch, tried_at: Mutex::default(), read_at: AtomicI64::new(0) }
+    /// Starts with a value that was read at a time.
+    pub fn new(value: T, read_at: Timestamp, fetch: Fetch<T>) -> Self {
+        let read_at = AtomicI64::new(read_at.as_millis());
+        Self { value: RwLock::new(Arc::new(value)), fetch, tried_at: Mutex::default(), read_at }
     }
 
     /// Makes a value that stays as it is.
@@ -53,6 +56,7 @@ impl<T> Refreshed<T> {
         let again = value.clone();
         Self::new(
             value,
+            Timestamp::from_millis(i64::MAX),
             Box::new(move || {
                 let again = again.clone();
                 Box::pin(async move { Ok(again) })
@@ -68,12 +72,7 @@ impl<T> Refreshed<T> {
     /// Gives the value, read anew if it is old; the old one when it cannot be read.
     pub async fn get(&self, now: Timestamp) -> Arc<T> {
         let read_at = Timestamp::from_millis(self.read_at.load(Ordering::Relaxed));
-        // The first request tells when the environment started, near enough.
-        let unknown = read_at == Timestamp::from_millis(0);
-        if unknown {
-            self.read_at.store(now.as_millis(), Ordering::Relaxed);
-        }
-        if unknown || now.since(read_at) < FRESH { self.last() } else { self.refresh(now).await }
+        if now.since(read_at) < FRESH { self.last() } else { self.refresh(now).await }
     }
 
     /// Reads the value again, unless that was done a moment ago, and gives it; an old one when it cannot be read.
@@ -82,7 +81,8 @@ impl<T> Refreshed<T> {
         if tried_at.is_none_or(|tried| now.since(tried) >= COOL_DOWN) {
             *tried_at = Some(now);
             self.read_at.store(now.as_millis(), Ordering::Relaxed);
-            if let Ok(value) = (self.fetch)().await {
+            // A secret that cannot be had soon must not hold up those who can do with the old one.
+            if let Ok(Ok(value)) = tokio::time::timeout(PATIENCE, (self.fetch)()).await {
                 *self.value.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
             }
         }
@@ -108,7 +108,7 @@ mod tests {
                 }
             })
         });
-        (reads, Refreshed::new(0, fetch))
+        (reads, Refreshed::new(0, Timestamp::from_secs(1_000), fetch))
     }
 
     #[tokio::test]

@@ -134,6 +134,7 @@ mod tests {
         let later = ServiceTokens::parse(&format!(r#"{{"ai": "{C}"}}"#)).unwrap();
         let tokens = Refreshed::new(
             ServiceTokens::parse("{}").unwrap(),
+            Timestamp::from_secs(1),
             Box::new(move || {
                 let later = later.clone();
                 Box::pin(async move { Ok(later) })

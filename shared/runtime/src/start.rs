@@ -189,7 +189,8 @@ impl Start {
         });
         let unusable = |problem: String| StartError::from(SettingError::new(arn, problem));
         let value = if self.environment.is_describing() { parse(example) } else { fetch().await };
-        Ok(Refreshed::new(value.map_err(|error| unusable(format!("names an unusable secret: {error}")))?, fetch))
+        let value = value.map_err(|error| unusable(format!("names an unusable secret: {error}")))?;
+        Ok(Refreshed::new(value, clock::now(), fetch))
     }
 
     /// Reads a secret, once, from Secrets Manager.

@@ -79,7 +79,7 @@ impl ApiKey {
             KeyStatus::Revoked => return Some(Refusal::of(RefusalCode::Revoked, Limiter::Key)),
             KeyStatus::Active => {}
         }
-        if !self.lives(ask) {
+        if !self.knows_text(ask) || self.expires_at.is_some_and(|end| end <= ask.now) {
             return Some(Refusal::of(RefusalCode::Expired, Limiter::Key));
         }
         if ask.scope.as_ref().is_some_and(|scope| !self.scopes.contains(scope)) {
@@ -94,12 +94,9 @@ impl ApiKey {
         None
     }
 
-    /// Says whether the key has not expired, and the text shown is the current one, or the one before it within its grace
-    /// period.
-    pub fn lives(&self, ask: &Ask) -> bool {
-        let replaced =
-            ask.generation + 1 == self.generation && self.previous_until.is_some_and(|until| until > ask.now);
-        let expired = self.expires_at.is_some_and(|end| end <= ask.now);
-        !expired && (ask.generation == self.generation || replaced)
+    /// Says whether the text shown is the current one, or the one before it within its grace period.
+    pub fn knows_text(&self, ask: &Ask) -> bool {
+        ask.generation == self.generation
+            || (ask.generation + 1 == self.generation && self.previous_until.is_some_and(|until| until > ask.now))
     }
 }

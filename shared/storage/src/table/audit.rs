@@ -49,6 +49,6 @@ impl ListAudit for Table {
             .key_condition_expression("#pk = :pk AND begins_with(sk, :audit)")
             .expression_attribute_values(":audit", text("AUDIT#"))
             .scan_index_forward(false);
-        self.page(query, page, read).await
+        self.page(None, query, page, read).await
     }
 }

@@ -26,7 +26,7 @@ impl ListKeys for Table {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":deleted", text(KeyStatus::Deleted.name()))
             .scan_index_forward(false);
-        self.page(query, page, key_item::read).await
+        self.page(None, query, page, key_item::read).await
     }
 }
 
@@ -80,7 +80,8 @@ impl Table {
         if let Some(once) = once {
             writes.push(self.promise(once, now)?);
         }
-        let Outcome::Refused(failed) = self.transact(writes).await? else { return Ok(Written::Now) };
+        let place = once.map(|_| promise);
+        let Outcome::Refused(failed) = self.transact_decided_by(place, writes).await? else { return Ok(Written::Now) };
         match (once, failed_at(&failed, promise)) {
             (Some(once), Some(item)) => once::kept(once, item),
             _ => refused(&failed),

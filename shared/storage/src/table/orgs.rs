@@ -74,7 +74,8 @@ impl CreateOrg for Table {
         if let Some(once) = &new.once {
             writes.push(self.promise(once, new.org.created_at)?);
         }
-        match (self.transact(writes).await?, &new.once) {
+        let place = new.once.as_ref().map(|_| promise);
+        match (self.transact_decided_by(place, writes).await?, &new.once) {
             (Outcome::Committed, _) => Ok(Written::Now),
             (Outcome::Refused(failed), Some(once)) if failed_at(&failed, promise).is_some() => {
                 once::kept(once, failed_at(&failed, promise).unwrap_or(&Item::new()))
@@ -130,14 +131,14 @@ impl ListMembers for Table {
             .partition(None, org_pk(org))
             .key_condition_expression("#pk = :pk AND begins_with(sk, :member)")
             .expression_attribute_values(":member", text("MEMBER#"));
-        self.page(query, page, read_member).await
+        self.page(None, query, page, read_member).await
     }
 }
 
 impl ListOrgs for Table {
     async fn list_orgs(&self, user: &UserId, page: &PageAsk) -> Result<Listed<(Organisation, Member)>, Fault> {
         let query = self.partition(Some("gsi1"), orgs_of(user)).key_condition_expression("#pk = :pk");
-        let places = self.page(query, page, read_member).await?;
+        let places = self.page(Some("gsi1"), query, page, read_member).await?;
         let mut orgs: Vec<Organisation> = Vec::new();
         // Most keys one BatchGetItem takes.
         for some in places.items.chunks(100) {

@@ -1,7 +1,9 @@
 //! Lists: one query a page, and one entry more than wanted, to know whether there is another page.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use aws_sdk_dynamodb::types::Select;
 use consigne_core::ports::{Listed, PageAsk};
 use consigne_core::{Code, Fault};
 
@@ -22,70 +24,124 @@ impl Table {
         if index.is_none() { query.consistent_read(true) } else { query }
     }
 
-    /// Reads a page of a query, with the count of all its entries.
+    /// Reads a page of a query of the table or of an index, with the count of all its entries.
     pub(super) async fn page<T>(
         &self,
+        index: Option<&str>,
         query: QueryFluentBuilder,
         ask: &PageAsk,
         read: impl Fn(&Item) -> Result<T, Fault>,
     ) -> Result<Listed<T>, Fault> {
-        let mut listed = self.entries(&query, ask, read).await?;
-        if ask.after.is_none() && listed.next.is_none() {
-            listed.total = Some(listed.items.len() as u64);
-            return Ok(listed);
-        }
-        // What one query counts is a megabyte; a list that is longer has no total, since counting it would cost more than
-        // reading the page.
-        let count = query.select(Select::Count).send().await.map_err(Fault::unavailable)?;
-        if count.last_evaluated_key.is_none() {
-            listed.total = u64::try_from(count.count).ok();
-        }
-        Ok(listed)
+        let place = ask.after.as_deref().map(Place::open).transpose()?;
+        let (entries, more) = self.entries(index, &query, ask.limit, place.as_ref(), read).await?;
+        let total = match &place {
+            Some(place) => place.total,
+            None if more.is_none() => Some(entries.len() as u64),
+            None => count(query).await?,
+        };
+        let next = more.map(|start| Place { start, total }.seal());
+        Ok(Listed { items: entries, next, total })
     }
 
-    async fn entries<T>(
+    /// Reads the entries of one page, and where the next one starts.
+    pub(super) async fn entries<T>(
         &self,
+        index: Option<&str>,
         query: &QueryFluentBuilder,
-        ask: &PageAsk,
+        limit: u32,
+        after: Option<&Place>,
         read: impl Fn(&Item) -> Result<T, Fault>,
-    ) -> Result<Listed<T>, Fault> {
-        let wanted = ask.limit as usize;
-        let mut start = ask.after.as_deref().map(open).transpose()?;
-        let mut items: Vec<T> = Vec::new();
+    ) -> Result<(Vec<T>, Option<Item>), Fault> {
+        let wanted = limit as usize;
+        let mut start = after.map(|place| place.start.clone());
+        let mut entries: Vec<T> = Vec::new();
         let mut last: Option<Item> = None;
         loop {
             let limit = i32::try_from(wanted + 1).unwrap_or(i32::MAX);
             let query = query.clone().limit(limit).set_exclusive_start_key(start);
             let page = query.send().await.map_err(Fault::unavailable)?;
             for item in page.items() {
-                if items.len() == wanted {
-                    return Ok(Listed { items, next: last.as_ref().map(seal), total: None });
+                if entries.len() == wanted {
+                    return Ok((entries, last));
                 }
-                items.push(read(item)?);
-                last = Some(position(item));
+                entries.push(read(item)?);
+                last = Some(position(index, item));
             }
             start = page.last_evaluated_key;
             if start.is_none() {
-                return Ok(Listed { items, next: None, total: None });
+                return Ok((entries, None));
             }
         }
     }
 }
 
-/// Takes the keys out of an item: of the table, and of the indexes it stands in.
-fn position(item: &Item) -> Item {
-    let keys = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"];
-    keys.iter().filter_map(|name| Some(((*name).to_owned(), item.get(*name)?.clone()))).collect()
+/// Counts the entries of a query, once for a whole list: as far as a megabyte goes. A list that is longer has no total.
+async fn count(query: QueryFluentBuilder) -> Result<Option<u64>, Fault> {
+    let count = query.select(Select::Count).send().await.map_err(Fault::unavailable)?;
+    Ok(if count.last_evaluated_key.is_none() { u64::try_from(count.count).ok() } else { None })
 }
 
-/// Writes a position as text; the handler seals it before a caller sees it.
-fn seal(position: &Item) -> String {
-    let texts = position.iter().filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone().into())));
-    serde_json::Value::Object(texts.collect()).to_string()
+/// Takes the keys out of an item that a query of the table, or of one index, starts after: exactly those, since DynamoDB
+/// refuses others. Source: API reference, `Query`, `ExclusiveStartKey`.
+fn position(index: Option<&str>, item: &Item) -> Item {
+    let of_index = index.map(|index| [format!("{index}pk"), format!("{index}sk")]);
+    let names = ["pk".to_owned(), "sk".to_owned()].into_iter().chain(of_index.into_iter().flatten());
+    names.filter_map(|name| item.get(&name).cloned().map(|value| (name, value))).collect()
 }
 
-fn open(text: &str) -> Result<Item, Fault> {
-    let invalid = || Fault::new(Code::InvalidCursor, "cursor is not one of this list's").detail("field", "cursor");
-    let position: std::collections::HashMap<String, String> = serde_json::from_str(text).map_err(|_| invalid())?;
-    Ok(position.into_iter().map(|(name, value)| (name, AttributeValue::S(value))).collect())
+/// Where a page starts, and what was counted before the first one.
+pub(super) struct Place {
+    start: Item,
+    total: Option<u64>,
+}
+
+impl Place {
+    /// Makes the place of a list that nobody counts.
+    pub(super) fn uncounted(start: Item) -> Self {
+        Self { start, total: None }
+    }
+
+    /// Writes the place as text; the handler seals it before a caller sees it.
+    fn seal(&self) -> String {
+        let texts = self.start.iter().filter_map(|(name, value)| Some((name, value.as_s().ok()?)));
+        serde_json::json!({ "start": texts.collect::<BTreeMap<_, _>>(), "total": self.total }).to_string()
+    }
+
+    fn open(text: &str) -> Result<Self, Fault> {
+        let invalid = || Fault::new(Code::InvalidCursor, "cursor is not one of this list's").detail("field", "cursor");
+        let place: serde_json::Value = serde_json::from_str(text).map_err(|_| invalid())?;
+        let start = place["start"].as_object().ok_or_else(invalid)?;
+        let texts = start.iter().filter_map(|(name, value)| Some((name.clone(), super::item::text(value.as_str()?))));
+        Ok(Self { start: texts.collect(), total: place["total"].as_u64() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_starts_after_the_keys_of_its_own_index_and_no_others() {
+        let names = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "credits"];
+        let item: Item = names.iter().map(|name| ((*name).to_owned(), text(*name))).collect();
+        let names_of = |index| {
+            let mut names: Vec<String> = position(index, &item).into_keys().collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names_of(None), ["pk", "sk"]);
+        assert_eq!(names_of(Some("gsi1")), ["gsi1pk", "gsi1sk", "pk", "sk"]);
+        assert_eq!(names_of(Some("gsi2")), ["gsi2pk", "gsi2sk", "pk", "sk"]);
+    }
+
+    #[test]
+    fn a_place_reads_back_with_its_total() {
+        let start = Item::from([("pk".to_owned(), text("ORG#1")), ("sk".to_owned(), text("KEY#é"))]);
+        for total in [Some(7), None] {
+            let place = Place { start: start.clone(), total };
+            let again = Place::open(&place.seal()).unwrap();
+            assert_eq!((again.start, again.total), (place.start, total));
+        }
+        assert!(Place::open("elsewhere").is_err());
+    }
 }

@@ -3,12 +3,13 @@
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
 use consigne_core::keys::{Ask, Environment, KeyFacts, KeyStatus, Pointer};
-use consigne_core::ports::{FindKey, GetKey, KeepPeppers, PageAsk, Repoint};
+use consigne_core::ports::{FindKey, GetKey, KeepPeppers, Repoint};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp, UserId};
 
 use super::audit::SYSTEM;
 use super::item::{Item, Reader, add, key, number, text};
-use super::transact::Outcome;
+use super::page::Place;
+use super::transact::{Outcome, failed_at};
 use super::{Table, audit};
 
 fn pointer_key(pointer: &Pointer) -> Item {
@@ -72,11 +73,14 @@ impl Repoint for Table {
         let found = Update::builder()
             .set_key(Some(pointer_key(old)))
             .update_expression("REMOVE gsi2pk, gsi2sk")
-            .condition_expression("attribute_exists(pk)");
+            // Once it has been moved, perhaps to a newer one than this, it is not moved again.
+            .condition_expression("attribute_exists(gsi2pk)");
         let writes = vec![self.put(write(new, facts))?, self.update(found)?, self.pepper_takes_keys(new.pepper)?];
         match self.transact(writes).await? {
-            Outcome::Committed => Ok(()),
-            Outcome::Refused(_) => Err(Fault::unavailable("the pepper was retired meanwhile")),
+            Outcome::Refused(failed) if failed_at(&failed, 2).is_some() => {
+                Err(Fault::unavailable("the pepper was retired meanwhile"))
+            }
+            Outcome::Committed | Outcome::Refused(_) => Ok(()),
         }
     }
 }
@@ -97,18 +101,18 @@ const COUNTED_AT_ONCE: u32 = 500;
 
 impl KeepPeppers for Table {
     async fn count_pepper_needs(&self, version: u32, now: Timestamp) -> Result<u64, Fault> {
-        let (mut count, mut page) = (0, PageAsk { limit: COUNTED_AT_ONCE, after: None });
+        let (mut count, mut place) = (0, None);
         loop {
             let query = self.partition(Some("gsi2"), needs(version)).key_condition_expression("#pk = :pk");
-            let listed = self.page(query, &page, read).await?;
-            for facts in listed.items {
+            let (found, more) = self.entries(Some("gsi2"), &query, COUNTED_AT_ONCE, place.as_ref(), read).await?;
+            for facts in found {
                 let key = self.get_key(facts.org, facts.id).await?;
                 let ask = Ask { generation: facts.generation, scope: None, now };
-                let lives = key.is_some_and(|key| key.status == KeyStatus::Active && key.lives(&ask));
-                count += u64::from(lives);
+                // Also of an expired key, since its expiry can be moved.
+                count += u64::from(key.is_some_and(|key| key.status == KeyStatus::Active && key.knows_text(&ask)));
             }
-            let Some(next) = listed.next else { return Ok(count) };
-            page.after = Some(next);
+            let Some(start) = more else { return Ok(count) };
+            place = Some(Place::uncounted(start));
         }
     }
 

@@ -9,8 +9,9 @@ use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 
 use super::Table;
 use super::item::{Item, Reader, add, key, number, text};
+use super::transact::Patience;
 
-fn receipt_key(id: &ReceiptId) -> Item {
+pub(super) fn receipt_key(id: &ReceiptId) -> Item {
     key(format!("RECEIPT#{}#{}", id.org(), id.tail()), "RECEIPT")
 }
 
@@ -106,24 +107,32 @@ impl KeepOutcome for Table {
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<OutcomeKept, Fault> {
-        let kept = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(receipt_key(&id)))
-            .update_expression("SET status_code = :status, response_ms = :took, details = :details, outcome_at = :now")
-            .condition_expression("caller = :caller AND attribute_not_exists(status_code)")
-            .expression_attribute_values(":status", number(outcome.status_code))
-            .expression_attribute_values(":took", number(outcome.response_ms))
-            .expression_attribute_values(":details", text(outcome.details.to_string()))
-            .expression_attribute_values(":now", number(now.as_millis()))
-            .expression_attribute_values(":caller", text(caller))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let Err(error) = kept else { return Ok(OutcomeKept::Kept) };
-        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
-            return Err(Fault::unavailable(error));
+        let mut patience = Patience::default();
+        let failed = loop {
+            let kept = self
+                .client
+                .update_item()
+                .table_name(&self.name)
+                .set_key(Some(receipt_key(&id)))
+                .update_expression(
+                    "SET status_code = :status, response_ms = :took, details = :details, outcome_at = :now",
+                )
+                .condition_expression("caller = :caller AND attribute_not_exists(status_code)")
+                .expression_attribute_values(":status", number(outcome.status_code))
+                .expression_attribute_values(":took", number(outcome.response_ms))
+                .expression_attribute_values(":details", text(outcome.details.to_string()))
+                .expression_attribute_values(":now", number(now.as_millis()))
+                .expression_attribute_values(":caller", text(caller))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .send()
+                .await;
+            let Err(error) = kept else { return Ok(OutcomeKept::Kept) };
+            match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => break failed.clone(),
+                // Met a retry of the charge itself, which looks at the same receipt.
+                Some(UpdateItemError::TransactionConflictException(_)) if patience.wait().await => {}
+                _ => return Err(Fault::unavailable(error)),
+            }
         };
         let Some(item) = failed.item() else { return Ok(OutcomeKept::Unknown) };
         let receipt = read(item)?;
@@ -150,6 +159,6 @@ impl ListReceipts for Table {
                 // What lies in the day sorts before the bare end of it.
                 .expression_attribute_values(":to", text(sortable(day.ends()))),
         };
-        self.page(query, page, read).await
+        self.page(Some(index), query, page, read).await
     }
 }

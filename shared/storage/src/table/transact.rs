@@ -37,6 +37,16 @@ impl Table {
     /// Sends a transaction. Conflicts with other transactions are retried with growing, jittered waits for as long as
     /// the invocation can afford; the SDK does not retry them.
     pub(super) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Outcome, Fault> {
+        self.transact_decided_by(None, writes).await
+    }
+
+    /// The same, for a transaction in which one place outranks all others: while another transaction has its item, that one
+    /// may be this very request, still under way, and no refusal is final.
+    pub(super) async fn transact_decided_by(
+        &self,
+        place: Option<usize>,
+        writes: Vec<TransactWriteItem>,
+    ) -> Result<Outcome, Fault> {
         let mut patience = Patience::default();
         loop {
             let sent = self.client.transact_write_items().set_transact_items(Some(writes.clone())).send().await;
@@ -49,16 +59,14 @@ impl Table {
                 _ => return Err(Fault::unavailable(error)),
             };
             let failed = failed_conditions(reasons);
-            if !failed.is_empty() {
+            let open = place.and_then(|place| reasons.get(place)).is_some_and(is_passing_trouble);
+            if !failed.is_empty() && !open {
                 return Ok(Outcome::Refused(failed));
             }
-            let passing = |reason: &CancellationReason| {
-                matches!(
-                    reason.code(),
-                    None | Some("None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
-                )
+            let known = |reason: &CancellationReason| {
+                matches!(reason.code(), None | Some("None" | "ConditionalCheckFailed")) || is_passing_trouble(reason)
             };
-            if !reasons.iter().all(passing) {
+            if !reasons.iter().all(known) {
                 return Err(Fault::internal(error));
             }
             if !patience.wait().await {
@@ -136,6 +144,11 @@ impl Patience {
         self.longest = (self.longest * 2).min(LONGEST_WAIT);
         true
     }
+}
+
+/// Says whether a write failed for what goes away by itself: another transaction on its item, or too much traffic.
+fn is_passing_trouble(reason: &CancellationReason) -> bool {
+    matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
 }
 
 fn failed_conditions(reasons: &[CancellationReason]) -> Vec<Failed> {

@@ -1,7 +1,7 @@
 //! Wallets: read, filled and settled. What is charged to them stands in [`super::charge`].
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use consigne_core::credits::{Bucket, BucketKind, CreditGrant, CreditGrantOutcome, Wallet, WalletId};
 use consigne_core::ports::{GetWallet, GrantCredits};
 use consigne_core::{Fault, Timestamp};
@@ -91,7 +91,7 @@ impl Table {
 
     /// Settles a wallet in which a lot has expired, unless somebody else does.
     pub(super) async fn settle(&self, seen: &Wallet, now: Timestamp) -> Result<(), Fault> {
-        let mut put = self.client.put_item().table_name(&self.name).set_item(Some(write(&seen.settled(now))));
+        let mut put = Put::builder().table_name(&self.name).set_item(Some(write(&seen.settled(now))));
         let mut conditions = vec!["wallet_status = :status".to_owned()];
         put = put.expression_attribute_values(":status", text(status(seen.open)));
         for (name, value) in numbers(seen) {
@@ -103,26 +103,19 @@ impl Table {
             conditions.push("next_expiry = :expiry".to_owned());
             put = put.expression_attribute_values(":expiry", number(expiry.as_millis()));
         }
-        put_unless_moved(put.condition_expression(conditions.join(" AND ")).send().await)
+        self.put_unless_moved(put.condition_expression(conditions.join(" AND "))).await
     }
 
     /// Makes a person's test wallet at their first use of it, unless somebody else does.
     pub(super) async fn make_test_wallet(&self, wallet: &Wallet) -> Result<(), Fault> {
-        let put = self.client.put_item().table_name(&self.name).set_item(Some(write(wallet)));
-        put_unless_moved(put.condition_expression("attribute_not_exists(pk)").send().await)
+        let put = Put::builder().table_name(&self.name).set_item(Some(write(wallet)));
+        self.put_unless_moved(put.condition_expression("attribute_not_exists(pk)")).await
     }
-}
 
-/// Takes a failed condition for somebody else's success.
-fn put_unless_moved<T, R>(put: Result<T, aws_sdk_dynamodb::error::SdkError<PutItemError, R>>) -> Result<(), Fault>
-where
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match put {
-        Ok(_) => Ok(()),
-        Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
-            Ok(())
-        }
-        Err(error) => Err(Fault::unavailable(error)),
+    /// Writes on a condition whose failure is somebody else's success. As a transaction, since those wait for each other;
+    /// charges of the same wallet are under way.
+    async fn put_unless_moved(&self, put: PutBuilder) -> Result<(), Fault> {
+        let put = put.build().map_err(Fault::internal)?;
+        self.transact(vec![TransactWriteItem::builder().put(put).build()]).await.map(drop)
     }
 }

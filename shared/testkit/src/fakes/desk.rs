@@ -245,12 +245,12 @@ impl FindKey for World {
 impl Repoint for World {
     async fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts) -> Result<(), Fault> {
         self.effect(|State { desk, .. }| {
-            if desk.closed_peppers.contains(&new.pepper) || !desk.pointers.contains_key(old) {
+            if desk.closed_peppers.contains(&new.pepper) {
                 return Err(Fault::unavailable("the pepper was retired meanwhile"));
             }
-            desk.pointers.insert(new.clone(), (key.clone(), true));
-            if let Some((_, needed)) = desk.pointers.get_mut(old) {
+            if let Some((_, needed)) = desk.pointers.get_mut(old).filter(|(_, needed)| *needed) {
                 *needed = false;
+                desk.pointers.insert(new.clone(), (key.clone(), true));
             }
             Ok(())
         })?
@@ -393,8 +393,8 @@ impl KeepPeppers for World {
             let needing = desk.pointers.iter().filter(|(pointer, (facts, needed))| {
                 let ask = Ask { generation: facts.generation, scope: None, now };
                 let key = desk.keys.get(&(facts.org, facts.id));
-                let lives = key.is_some_and(|key| key.status == KeyStatus::Active && key.lives(&ask));
-                pointer.pepper == version && *needed && lives
+                let known = key.is_some_and(|key| key.status == KeyStatus::Active && key.knows_text(&ask));
+                pointer.pepper == version && *needed && known
             });
             needing.count() as u64
         })

@@ -1,0 +1,112 @@
+use std::collections::HashMap;
+
+use consigne_core::{KeyId, OrgId};
+
+use super::*;
+
+const ONE: &str = "0123456789abcdef0123456789abcdef";
+const TWO: &str = "fedcba9876543210fedcba9876543210";
+const NOW: Timestamp = Timestamp::from_secs(1_000);
+
+/// Pointers of one key, and how often they were asked for and moved.
+#[derive(Default)]
+struct Register {
+    pointers: Mutex<HashMap<Pointer2, KeyFacts>>,
+    asked: Mutex<u32>,
+    moved: Mutex<Vec<(u32, u32)>>,
+}
+
+/// A pointer as a map's key.
+type Pointer2 = (u32, String);
+
+impl FindKey for Register {
+    async fn find_key(&self, pointers: &[Pointer]) -> Result<Option<(Pointer, KeyFacts)>, Fault> {
+        *self.asked.lock().unwrap() += 1;
+        let known = self.pointers.lock().unwrap();
+        let find = |pointer: &Pointer| known.get(&(pointer.pepper, pointer.mac.clone())).cloned();
+        Ok(pointers.iter().find_map(|pointer| Some((pointer.clone(), find(pointer)?))))
+    }
+}
+
+impl Repoint for Register {
+    async fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts) -> Result<(), Fault> {
+        self.moved.lock().unwrap().push((old.pepper, new.pepper));
+        self.pointers.lock().unwrap().insert((new.pepper, new.mac.clone()), key.clone());
+        Ok(())
+    }
+}
+
+fn sk() -> KeyPrefix {
+    KeyPrefix::parse("sk").unwrap()
+}
+
+fn peppers(current: u32, live: &[(u32, &str)]) -> Peppers {
+    let live: Vec<String> = live.iter().map(|(version, secret)| format!(r#""{version}": "{secret}""#)).collect();
+    Peppers::parse(&format!(r#"{{"current": {current}, {}}}"#, live.join(", "))).unwrap()
+}
+
+fn finder(peppers: Peppers) -> KeyFinder {
+    KeyFinder::new(sk(), Refreshed::fixed(peppers))
+}
+
+/// Writes a key under one pepper.
+async fn written(register: &Register, peppers: Peppers, version: u32) -> String {
+    let mint = KeyMint::new(sk(), Refreshed::fixed(peppers));
+    let (text, pointer) = mint.text(version, Environment::Production, &["test", &KeyMint::nonce()], NOW).await.unwrap();
+    let facts = KeyFacts {
+        org: OrgId::mint(NOW),
+        id: KeyId::mint(NOW),
+        environment: Environment::Production,
+        generation: 1,
+        spender: None,
+    };
+    register.pointers.lock().unwrap().insert((pointer.pepper, pointer.mac), facts);
+    text.expose().to_owned()
+}
+
+#[tokio::test]
+async fn a_key_is_looked_up_once_and_a_text_that_is_none_never() {
+    let register = Register::default();
+    let text = written(&register, peppers(1, &[(1, ONE)]), 1).await;
+    let finder = finder(peppers(1, &[(1, ONE)]));
+    for _ in 0..3 {
+        assert!(finder.find(&register, &text, NOW).await.unwrap().is_some());
+    }
+    for bad in ["", "sk_live_x", &text[..50], &format!("{text}0"), &text.replacen("live", "test", 1)] {
+        assert_eq!(finder.find(&register, bad, NOW).await.unwrap(), None);
+    }
+    assert_eq!(*register.asked.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_key_is_found_under_either_pepper_and_carried_to_the_newer_one() {
+    let register = Register::default();
+    let text = written(&register, peppers(1, &[(1, ONE)]), 1).await;
+    let both = || peppers(2, &[(1, ONE), (2, TWO)]);
+    assert!(finder(both()).find(&register, &text, NOW).await.unwrap().is_some());
+    assert!(finder(both()).find(&register, &text, NOW).await.unwrap().is_some());
+    assert_eq!(*register.moved.lock().unwrap(), [(1, 2)], "once");
+    assert!(
+        finder(peppers(2, &[(2, TWO)])).find(&register, &text, NOW).await.unwrap().is_some(),
+        "pepper 1 is not needed"
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_never_carried_back_to_an_older_pepper() {
+    let register = Register::default();
+    let text = written(&register, peppers(2, &[(1, ONE), (2, TWO)]), 2).await;
+    // An environment that knows the new pepper and not yet that it is current.
+    let behind = finder(peppers(1, &[(1, ONE), (2, TWO)]));
+    assert!(behind.find(&register, &text, NOW).await.unwrap().is_some());
+    assert!(register.moved.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_key_under_a_pepper_that_was_added_since_makes_the_finder_look_again() {
+    let register = Register::default();
+    let text = written(&register, peppers(2, &[(1, ONE), (2, TWO)]), 2).await;
+    let fetch: crate::Fetch<Peppers> = Box::new(|| Box::pin(async { Ok(peppers(2, &[(1, ONE), (2, TWO)])) }));
+    let finder = KeyFinder::new(sk(), Refreshed::new(peppers(1, &[(1, ONE)]), NOW, fetch));
+    assert!(finder.find(&register, &text, NOW).await.unwrap().is_some());
+}
