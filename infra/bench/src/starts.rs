@@ -3,6 +3,9 @@
 use std::process::Stdio;
 use std::time::Instant;
 
+use consigne_auth::{KeyPrefix, KeyText};
+use consigne_core::keys::Environment;
+use consigne_testkit::functions::SERVICE_TOKEN;
 use consigne_testkit::payload;
 use consigne_testkit::tokens::Issuer;
 use tokio::process::Command;
@@ -83,7 +86,17 @@ fn event(name: &str, issuer: &Issuer) -> Result<String, Problem> {
         .collect();
     cases.sort();
     let case = cases.first().ok_or_else(|| format!("{} holds no payload", folder.display()))?;
-    Ok(payload::event(name, case, &issuer.token("user_ann1", "pro")).to_string())
+    let token = match name {
+        "key-verify" | "receipt-outcome" => SERVICE_TOKEN.to_owned(),
+        _ => issuer.token("user_ann1", "pro"),
+    };
+    Ok(payload::event(name, case, &token).to_string().replace("$KEY", &a_key()))
+}
+
+/// Writes the text of a key, whichever.
+fn a_key() -> String {
+    let prefix = KeyPrefix::parse("sk").unwrap_or_else(|| unreachable!("sk is a word"));
+    KeyText::write(&prefix, Environment::Production, [7; 32]).expose().to_owned()
 }
 
 fn settings(issuer: &Issuer, stub: &str) -> Vec<(String, String)> {
@@ -99,7 +112,10 @@ fn settings(issuer: &Issuer, stub: &str) -> Vec<(String, String)> {
         ("BUCKET_NAME", "bucket"),
         ("BUS_NAME", "bus"),
         ("PARKING_QUEUE_URL", &queue),
-        ("CURSOR_SECRET_ARN", "arn"),
+        ("CURSOR_SECRET_ARN", "cursors"),
+        ("PEPPER_SECRET_ARN", "peppers"),
+        ("SERVICE_TOKENS_ARN", "tokens"),
+        ("KEY_PREFIX", "sk"),
         ("CLERK_ISSUER", &issuer.iss),
         ("AUTHORIZED_PARTIES", &issuer.azp),
         ("CLERK_JWT_KEY", &issuer.public_pem),

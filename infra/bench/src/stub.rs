@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
+use consigne_testkit::functions::SERVICE_TOKEN;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -16,6 +17,10 @@ use crate::Problem;
 
 /// The key the payloads in events/ speak of.
 const KEY: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-photo-ete.png";
+
+/// The organisation and the key they speak of.
+const ORG: &str = "org_01M7YREWKH7VM7Z3Z2KWSH2FTR";
+const API_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTS";
 
 /// Starts the stub; gives its address.
 pub(crate) async fn start() -> Result<SocketAddr, Problem> {
@@ -37,18 +42,68 @@ async fn answer(request: http::Request<Incoming>) -> Result<http::Response<Full<
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     // The whole request is read before it is answered, as a server would.
-    drop(request.into_body().collect().await);
+    let asked = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let asked: Value = serde_json::from_slice(&asked).unwrap_or(Value::Null);
     let body = match operation.as_str() {
-        "GetItem" => json!({ "Item": file() }),
+        "GetItem" => json!({ "Item": item(asked["Key"]["sk"]["S"].as_str().unwrap_or_default()) }),
+        "BatchGetItem" => json!({ "Responses": { "table": found(&asked) } }),
         "UpdateItem" => json!({ "Attributes": file() }),
         "Query" => json!({ "Items": [], "Count": 0, "ScannedCount": 0 }),
-        "GetSecretValue" => json!({ "ARN": "arn", "Name": "n", "SecretString": "0123456789abcdef0123456789abcdef" }),
+        "GetSecretValue" => json!({ "ARN": "arn", "Name": "n", "SecretString": secret(&asked) }),
         "PutEvents" => json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "1" }] }),
         _ => json!({}),
     };
     let response = http::Response::builder().header("content-type", "application/x-amz-json-1.0");
     let response = response.header("x-amz-version-id", "v1").header("etag", "\"e1\"");
     Ok(response.body(Full::new(Bytes::from(body.to_string()))).unwrap_or_default())
+}
+
+/// The secret of a name, such as `settings` of the starts gives them.
+fn secret(asked: &Value) -> String {
+    match asked["SecretId"].as_str() {
+        Some("peppers") => r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#.to_owned(),
+        Some("tokens") => json!({ "pdf-api": SERVICE_TOKEN }).to_string(),
+        _ => "0123456789abcdef0123456789abcdef".to_owned(),
+    }
+}
+
+/// The pointer that leads from any key's text to the one key there is.
+fn found(asked: &Value) -> Vec<Value> {
+    let keys = asked["RequestItems"]["table"]["Keys"].as_array().cloned().unwrap_or_default();
+    let pointer = |key: Value| {
+        let mut item = json!({
+            "org": { "S": ORG }, "key_id": { "S": API_KEY }, "environment": { "S": "production" },
+            "generation": { "N": "1" },
+        });
+        item["pk"] = key["pk"].clone();
+        item["sk"] = key["sk"].clone();
+        item
+    };
+    keys.into_iter().filter(|key| key["sk"]["S"] == "MAC").map(pointer).collect()
+}
+
+/// An item by its sort key: of organisations, keys and wallets, or else a file.
+fn item(sk: &str) -> Value {
+    let (text, number) = (|text: &str| json!({ "S": text }), |number: u64| json!({ "N": number.to_string() }));
+    let org = format!("ORG#{ORG}");
+    match sk.split('#').next() {
+        Some("MEMBER") => json!({
+            "pk": text(&org), "sk": text(sk), "role": text("owner"), "joined_at": number(1_795_257_000_000),
+        }),
+        Some("KEY") => json!({
+            "pk": text(&org), "sk": text(sk), "name": text("Key"), "environment": text("production"),
+            "scopes": { "SS": ["pdf:read"] }, "status": text("active"), "generation": number(1), "prefix": text("sk_live"),
+            "hint": text("x7Qa"), "created_by": text("user_ann1"), "created_at": number(1_795_257_000_000),
+            "revision": number(1),
+        }),
+        Some("WALLET" | "TESTWALLET") => json!({
+            "pk": text(if sk == "WALLET" { &org } else { "USER#user_ann1" }), "sk": text(sk),
+            "wallet_status": text("open"), "balance": number(0), "held": number(0), "used": number(0),
+            "purchased": number(0), "granted": number(0), "expired": number(0), "clawed_back": number(0),
+            "attributed": number(0), "anchor": number(1_795_257_000_000),
+        }),
+        _ => file(),
+    }
 }
 
 /// A ready file, as the table holds it; it satisfies readers of the ledger too.

@@ -29,12 +29,15 @@ use crate::http::Paging;
 use crate::log::{self, Level};
 use crate::settings::{self, Environment, Setting, SettingError};
 
+/// Opens a connection to a host. Kept as a pointer beside the host, so that TLS is linked only into functions that call one.
+type Opener = for<'a> fn(&'a Start, &'a str) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+
 /// Makes a function's dependencies, one method each.
 #[derive(Debug)]
 pub struct Start {
     environment: Environment,
     aws: OnceLock<Aws>,
-    hosts: RefCell<Vec<String>>,
+    hosts: RefCell<Vec<(String, Opener)>>,
 }
 
 /// Why a function cannot start.
@@ -104,13 +107,13 @@ impl Start {
 
     /// Remembers a host that every request will call.
     fn will_call(&self, host: impl Into<String>) {
-        self.hosts.borrow_mut().push(host.into());
+        self.hosts.borrow_mut().push((host.into(), |start, host| Box::pin(start.aws().warm(host))));
     }
 
     /// Opens the connections that requests will use, side by side, while the environment still starts.
     async fn open_connections(&self) {
         let hosts = self.hosts.take();
-        join_all(hosts.iter().map(|host| self.aws().warm(host))).await;
+        join_all(hosts.iter().map(|(host, open)| open(self, host))).await;
     }
 
     /// Makes the verifier of session tokens.
@@ -311,6 +314,7 @@ mod tests {
         start.bus().unwrap();
         // A signer makes no calls.
         start.presigner().unwrap();
-        assert_eq!(*start.hosts.borrow(), ["dynamodb", "photos.s3", "events"]);
+        let hosts: Vec<String> = start.hosts.take().into_iter().map(|(host, _)| host).collect();
+        assert_eq!(hosts, ["dynamodb", "photos.s3", "events"]);
     }
 }
