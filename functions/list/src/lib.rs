@@ -80,7 +80,7 @@ impl<F> Deps<F> {
     }
 
     fn open(&self, user: &User, filter: Filter, cursor: &str) -> Result<Position, Fault> {
-        let invalid = || Fault::new(Code::InvalidCursor, "cursor is not one of this list's").detail("field", "cursor");
+        let invalid = Fault::invalid_cursor;
         let text = self.cursors.open(&context(user, filter), cursor).ok_or_else(invalid)?;
         let (millis, file) = text.split_once('#').ok_or_else(invalid)?;
         let changed_at = Timestamp::from_millis(millis.parse().map_err(|_| invalid())?);

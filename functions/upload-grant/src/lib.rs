@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{File, Grant, GrantOutcome, GrantRequest, Kind, Status, UPLOAD_GRANT_VALID, Usage};
+use consigne_core::idempotency::mismatch;
 use consigne_core::ports::GrantUpload;
 use consigne_core::{Code, Fault, Timestamp};
 use consigne_runtime::http::Operation;
@@ -86,9 +87,7 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
             grant.file
         }
         GrantOutcome::Replayed(file) => still_usable(*file, request.now)?,
-        GrantOutcome::Mismatch => {
-            return Err(Fault::new(Code::IdempotencyMismatch, "This Idempotency-Key stands for another request"));
-        }
+        GrantOutcome::Mismatch => return Err(mismatch()),
         GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, user.plan)),
         GrantOutcome::OverRate(window) => {
             return Err(window.refusal(user.plan.allowances().writes_per_minute, request.now));

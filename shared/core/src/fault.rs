@@ -116,6 +116,11 @@ impl Fault {
         Self::new(Code::NotFound, format!("{what} not found"))
     }
 
+    /// Makes the 400 of a cursor that is altered, or of another list.
+    pub fn invalid_cursor() -> Self {
+        Self::new(Code::InvalidCursor, "cursor is not one of this list's").detail("field", "cursor")
+    }
+
     /// Makes a 500 whose cause only the log sees.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Code::Internal, "Something went wrong on our side").because(source)

@@ -1,8 +1,8 @@
 //! Pages of lists: limit and cursor in, cursor and total out.
 
 use consigne_auth::Seal;
+use consigne_core::Fault;
 use consigne_core::ports::{Listed, PageAsk};
-use consigne_core::{Code, Fault};
 use serde::Serialize;
 
 use super::{Answer, Request};
@@ -35,8 +35,7 @@ impl Paging {
         let limit = limit(request)?;
         let Some(cursor) = request.query("cursor")? else { return Ok(PageAsk { limit, after: None }) };
         let after = self.0.open(context, &cursor);
-        let invalid = || Fault::new(Code::InvalidCursor, "cursor is not one of this list's").detail("field", "cursor");
-        Ok(PageAsk { limit, after: Some(after.ok_or_else(invalid)?) })
+        Ok(PageAsk { limit, after: Some(after.ok_or_else(Fault::invalid_cursor)?) })
     }
 
     /// Answers a page in the envelope, each entry as `show` shows it.

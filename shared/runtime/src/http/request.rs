@@ -153,15 +153,21 @@ impl Request {
                 .detail("limit", BODY_MAX)
                 .detail("size", bytes.len()));
         }
-        // First whether it is JSON at all: read as a shape, some values of a wrong type are taken for wrong syntax, and an
-        // array would pass for an object whose fields it lists.
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let read = serde_path_to_error::deserialize(&mut json);
+        // An array would pass for an object whose fields it lists.
+        let object = bytes.trim_ascii_start().starts_with(b"{");
+        match read {
+            Ok(value) if object && json.end().is_ok() => return Ok(value),
+            _ => {}
+        }
+        // First whether it is JSON at all: read as a shape, some values of a wrong type are taken for wrong syntax.
         let whole: Result<IgnoredAny, _> = serde_json::from_slice(bytes);
         whole.map_err(|error| syntax_fault(&error))?;
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            return Err(Fault::new(Code::InvalidRequest, "The body must be a JSON object"));
+        match read {
+            Err(error) if object => Err(shape_fault(&error)),
+            _ => Err(Fault::new(Code::InvalidRequest, "The body must be a JSON object")),
         }
-        let mut json = serde_json::Deserializer::from_slice(bytes);
-        serde_path_to_error::deserialize(&mut json).map_err(|error| shape_fault(&error))
     }
 
     /// Reads `Idempotency-Key`, if there is one, and binds it to the request it stands for.

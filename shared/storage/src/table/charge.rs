@@ -178,12 +178,7 @@ impl ReadStanding for Table {
             key(org_pk(facts.org), "ORG"),
         ];
         // Read one by one in a single request: a transaction would fail whenever a charge is under way.
-        let (mut found, mut left) = (Vec::new(), keys.to_vec());
-        while !left.is_empty() {
-            let (read, unread) = self.batch_get(left, true).await?;
-            found.extend(read);
-            left = unread;
-        }
+        let found = self.batch_get(keys.to_vec(), true).await?;
         let [key, wallet, org] = keys.map(|own| {
             let same = |item: &&Item| ["pk", "sk"].iter().all(|name| item.get(*name) == own.get(*name));
             found.iter().find(same).cloned().unwrap_or_default()

@@ -5,7 +5,7 @@ use consigne_core::ports::{Filter, Position};
 use consigne_core::{Fault, FileId, Timestamp, UserId};
 
 use super::due;
-use super::item::{Item, Reader, number, text, user_pk};
+use super::item::{Item, Reader, number, sortable, text, user_pk};
 
 pub(super) fn file_sk(file: FileId) -> String {
     format!("FILE#{file}")
@@ -19,9 +19,9 @@ pub(super) fn list_partition(owner: &UserId, filter: Filter) -> (&'static str, S
     }
 }
 
-/// Gives the place of a file in its lists: by time, then by id. Thirteen digits hold every time until the year 2286.
+/// Gives the place of a file in its lists: by time, then by id.
 pub(super) fn list_sort(changed_at: Timestamp, file: FileId) -> String {
-    format!("{:013}#{file}", changed_at.as_millis())
+    format!("{}#{file}", sortable(changed_at))
 }
 
 /// Writes the whole item of a file.

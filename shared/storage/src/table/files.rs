@@ -10,42 +10,25 @@ use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
 
 use super::item::{Reader, number, text, user_pk};
 use super::transact::{Outcome, Patience};
-use super::{Table, due, file_item, outbox, usage_item};
+use super::{Table, due, file_item, item, outbox, usage_item};
+
+/// Attribute that tells which call has marked a file deleted; gone when the record is next written.
+const MARK: &str = "deletion_mark";
 
 impl GetFile for Table {
+    // A ticket must never follow a deletion, nor lag behind an arrival; `get` reads what stands there now.
     async fn get_file(&self, owner: &UserId, file: FileId) -> Result<Option<File>, Fault> {
-        let read = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .key("pk", text(user_pk(owner)))
-            .key("sk", text(file_item::file_sk(file)))
-            // A ticket must never follow a deletion, nor lag behind an arrival.
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(Fault::unavailable)?;
-        read.item().map(file_item::read).transpose()
+        let read = self.get(item::key(user_pk(owner), file_item::file_sk(file))).await?;
+        read.as_ref().map(file_item::read).transpose()
     }
 }
 
 impl GetUsage for Table {
     async fn get_usage(&self, owner: &UserId) -> Result<Usage, Fault> {
-        let read = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .set_key(Some(usage_item::key(owner)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(Fault::unavailable)?;
-        read.item().map_or_else(|| Ok(Usage::default()), usage_item::read)
+        let read = self.get(usage_item::key(owner)).await?;
+        read.as_ref().map_or_else(|| Ok(Usage::default()), usage_item::read)
     }
 }
-
-/// Attribute that tells which call has marked a file deleted; gone when the record is next written.
-const MARK: &str = "deletion_mark";
 
 impl BeginDelete for Table {
     async fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<File>, Fault> {

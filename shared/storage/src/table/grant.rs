@@ -1,17 +1,14 @@
 //! Granting uploads: one transaction of the file, the ledger with its rate window, and the idempotency key.
 
-use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
-use consigne_core::files::{File, Grant, GrantOutcome, ObjectKey, WINDOW, Window};
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use consigne_core::files::{Grant, GrantOutcome, ObjectKey, WINDOW, Window};
+use consigne_core::idempotency::{Once, Written};
 use consigne_core::ports::{GetFile, GrantUpload};
-use consigne_core::{Fault, IdempotencyKey, Timestamp, UserId};
+use consigne_core::{Fault, UserId};
 
-use super::item::{Item, Reader, number, text, user_pk};
-use super::transact::Outcome;
-use super::{Table, file_item, usage_item};
-
-/// How long an idempotency key is remembered, in seconds.
-const KEY_REMEMBERED: i64 = 24 * 60 * 60;
+use super::item::number;
+use super::transact::{Outcome, failed_at};
+use super::{Table, file_item, once, usage_item};
 
 /// Places in the transaction.
 const LEDGER: usize = 1;
@@ -35,21 +32,18 @@ impl GrantUpload for Table {
         let seen = self.windows.get(owner).is_some_and(|started| started > grant.now.minus(WINDOW));
         let mut guess = if seen { Guess::Running } else { Guess::Over };
         loop {
-            let writes = self.grant_writes(grant, room, guess).map_err(Fault::internal)?;
+            let writes = self.grant_writes(grant, room, guess)?;
             let Outcome::Refused(failed) = self.transact(writes).await? else {
                 if guess == Guess::Over {
                     self.windows.set(owner, grant.now);
                 }
                 return Ok(GrantOutcome::Granted);
             };
-            if let (Some(key), Some(failed)) = (&grant.idempotency, failed.iter().find(|failed| failed.at == KEY)) {
-                return self.replay(owner, key, &failed.item).await;
+            if let (Some(once), Some(item)) = (once_of(grant), failed_at(&failed, KEY)) {
+                return self.replay(owner, once::kept(&once, item)?).await;
             }
-            let ledger = failed
-                .iter()
-                .find(|failed| failed.at == LEDGER)
-                .ok_or_else(|| Fault::internal("a file id was minted twice"))?;
-            let usage = usage_item::read(&ledger.item)?;
+            let ledger = failed_at(&failed, LEDGER).ok_or_else(|| Fault::internal("a file id was minted twice"))?;
+            let usage = usage_item::read(ledger)?;
             let limit = allowances.writes_per_minute;
             let Some(next) = Window::admit(usage.window, limit, grant.now) else {
                 return Ok(GrantOutcome::OverRate(
@@ -70,29 +64,22 @@ impl GrantUpload for Table {
 }
 
 impl Table {
-    fn grant_writes(&self, grant: &Grant, room: u64, guess: Guess) -> Result<Vec<TransactWriteItem>, BuildError> {
-        let file = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(file_item::write(&grant.file)))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()?;
-        let mut writes = vec![TransactWriteItem::builder().put(file).build(), self.ledger_write(grant, room, guess)?];
-        if let Some(key) = &grant.idempotency {
-            writes.push(self.key_write(key, &grant.file, grant.now)?);
+    fn grant_writes(&self, grant: &Grant, room: u64, guess: Guess) -> Result<Vec<TransactWriteItem>, Fault> {
+        let mut writes = vec![self.put_new(file_item::write(&grant.file))?, self.ledger_write(grant, room, guess)?];
+        if let Some(once) = once_of(grant) {
+            writes.push(self.promise(&once, grant.now)?);
         }
         Ok(writes)
     }
 
-    fn ledger_write(&self, grant: &Grant, room: u64, guess: Guess) -> Result<TransactWriteItem, BuildError> {
+    fn ledger_write(&self, grant: &Grant, room: u64, guess: Guess) -> Result<TransactWriteItem, Fault> {
         let owner = grant.file.owner();
         let update = Update::builder()
-            .table_name(&self.name)
             .set_key(Some(usage_item::key(owner)))
             .expression_attribute_values(":size", number(grant.file.size))
             .expression_attribute_values(":room", number(room))
             .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":over", number(grant.now.minus(WINDOW).as_millis()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            .expression_attribute_values(":over", number(grant.now.minus(WINDOW).as_millis()));
         let fits = "(attribute_not_exists(committed) OR committed <= :room)";
         let update = match guess {
             Guess::Running => update
@@ -108,37 +95,22 @@ impl Table {
                 ))
                 .expression_attribute_values(":now", number(grant.now.as_millis())),
         };
-        Ok(TransactWriteItem::builder().update(update.build()?).build())
-    }
-
-    fn key_write(&self, key: &IdempotencyKey, file: &File, now: Timestamp) -> Result<TransactWriteItem, BuildError> {
-        let put = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(Item::from([
-                ("pk".to_owned(), text(user_pk(file.owner()))),
-                ("sk".to_owned(), text(format!("IDEM#upload-grant#{}", key.key))),
-                ("fingerprint".to_owned(), text(&key.fingerprint)),
-                ("s3_key".to_owned(), text(file.key.as_str())),
-                ("ttl".to_owned(), number(now.as_secs() + KEY_REMEMBERED)),
-            ])))
-            // The table may be days late in forgetting what has run out.
-            .condition_expression("attribute_not_exists(pk) OR #ttl <= :now")
-            .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":now", number(now.as_secs()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()?;
-        Ok(TransactWriteItem::builder().put(put).build())
+        self.update(update)
     }
 
     /// Answers a request that was granted before.
-    async fn replay(&self, owner: &UserId, key: &IdempotencyKey, item: &Item) -> Result<GrantOutcome, Fault> {
-        let reader = Reader(item);
-        if reader.text("fingerprint")? != key.fingerprint {
-            return Ok(GrantOutcome::Mismatch);
-        }
-        let object = reader.parsed("s3_key", |text| ObjectKey::parse_for(owner, text))?;
+    async fn replay(&self, owner: &UserId, kept: Written) -> Result<GrantOutcome, Fault> {
+        let Written::Before(key) = kept else { return Ok(GrantOutcome::Mismatch) };
+        let object =
+            ObjectKey::parse_for(owner, &key).ok_or_else(|| Fault::internal("a promise names no key of its owner"))?;
         let file = self.get_file(owner, object.file()).await?;
         file.map(|file| GrantOutcome::Replayed(Box::new(file)))
             .ok_or_else(|| Fault::internal("an idempotency key names a file that is not there"))
     }
+}
+
+/// Gives the promise of a grant: a retry finds the file by its key.
+fn once_of(grant: &Grant) -> Option<Once> {
+    let (key, caller) = (grant.idempotency.clone()?, grant.file.owner().clone());
+    Some(Once { key, caller, operation: "upload-grant", result: grant.file.key.to_string() })
 }

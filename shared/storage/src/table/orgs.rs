@@ -1,6 +1,6 @@
 //! Organisations and their members.
 
-use aws_sdk_dynamodb::types::{KeysAndAttributes, Update};
+use aws_sdk_dynamodb::types::Update;
 use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::Written;
 use consigne_core::orgs::{Member, OrgRole, Organisation};
@@ -142,12 +142,8 @@ impl ListOrgs for Table {
         let mut orgs: Vec<Organisation> = Vec::new();
         // Most keys one BatchGetItem takes.
         for some in places.items.chunks(100) {
-            let mut keys: Vec<Item> = some.iter().map(|member| org_key(member.org)).collect();
-            while !keys.is_empty() {
-                let (read, left) = self.batch_get(keys, false).await?;
-                orgs.extend(read.iter().map(read_org).collect::<Result<Vec<_>, _>>()?);
-                keys = left;
-            }
+            let read = self.batch_get(some.iter().map(|member| org_key(member.org)).collect(), false).await?;
+            orgs.extend(read.iter().map(read_org).collect::<Result<Vec<_>, _>>()?);
         }
         let pair = |member: Member| {
             let org = orgs.iter().find(|org| org.id == member.org)?.clone();
@@ -158,18 +154,5 @@ impl ListOrgs for Table {
             next: places.next,
             total: places.total,
         })
-    }
-}
-
-impl Table {
-    /// Reads several items; gives those found, and the keys the table did not get round to.
-    pub(super) async fn batch_get(&self, keys: Vec<Item>, consistent: bool) -> Result<(Vec<Item>, Vec<Item>), Fault> {
-        let ask = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistent).build();
-        let ask = ask.map_err(Fault::internal)?;
-        let read =
-            self.client.batch_get_item().request_items(&self.name, ask).send().await.map_err(Fault::unavailable)?;
-        let found = read.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default();
-        let left = read.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name)).map(|left| left.keys);
-        Ok((found, left.unwrap_or_default()))
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::Select;
+use consigne_core::Fault;
 use consigne_core::ports::{Listed, PageAsk};
-use consigne_core::{Code, Fault};
 
 use super::Table;
 use super::item::{Item, text};
@@ -33,7 +33,8 @@ impl Table {
         read: impl Fn(&Item) -> Result<T, Fault>,
     ) -> Result<Listed<T>, Fault> {
         let place = ask.after.as_deref().map(Place::open).transpose()?;
-        let (entries, more) = self.entries(index, &query, ask.limit, place.as_ref(), read).await?;
+        let (entries, more) =
+            self.entries(index, &query, ask.limit, place.as_ref().map(|place| place.start.clone()), read).await?;
         let total = match &place {
             Some(place) => place.total,
             None if more.is_none() => Some(entries.len() as u64),
@@ -49,11 +50,10 @@ impl Table {
         index: Option<&str>,
         query: &QueryFluentBuilder,
         limit: u32,
-        after: Option<&Place>,
+        mut start: Option<Item>,
         read: impl Fn(&Item) -> Result<T, Fault>,
     ) -> Result<(Vec<T>, Option<Item>), Fault> {
         let wanted = limit as usize;
-        let mut start = after.map(|place| place.start.clone());
         let mut entries: Vec<T> = Vec::new();
         let mut last: Option<Item> = None;
         loop {
@@ -90,17 +90,12 @@ fn position(index: Option<&str>, item: &Item) -> Item {
 }
 
 /// Where a page starts, and what was counted before the first one.
-pub(super) struct Place {
+struct Place {
     start: Item,
     total: Option<u64>,
 }
 
 impl Place {
-    /// Makes the place of a list that nobody counts.
-    pub(super) fn uncounted(start: Item) -> Self {
-        Self { start, total: None }
-    }
-
     /// Writes the place as text; the handler seals it before a caller sees it.
     fn seal(&self) -> String {
         let texts = self.start.iter().filter_map(|(name, value)| Some((name, value.as_s().ok()?)));
@@ -108,9 +103,8 @@ impl Place {
     }
 
     fn open(text: &str) -> Result<Self, Fault> {
-        let invalid = || Fault::new(Code::InvalidCursor, "cursor is not one of this list's").detail("field", "cursor");
-        let place: serde_json::Value = serde_json::from_str(text).map_err(|_| invalid())?;
-        let start = place["start"].as_object().ok_or_else(invalid)?;
+        let place: serde_json::Value = serde_json::from_str(text).map_err(|_| Fault::invalid_cursor())?;
+        let start = place["start"].as_object().ok_or_else(Fault::invalid_cursor)?;
         let texts = start.iter().filter_map(|(name, value)| Some((name.clone(), super::item::text(value.as_str()?))));
         Ok(Self { start: texts.collect(), total: place["total"].as_u64() })
     }

@@ -8,7 +8,7 @@ use consigne_core::ports::{KeepOutcome, ListReceipts, Listed, PageAsk, ReceiptFi
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 
 use super::Table;
-use super::item::{Item, Reader, add, key, number, text};
+use super::item::{Item, Reader, add, key, number, sortable, text};
 use super::transact::Patience;
 
 pub(super) fn receipt_key(id: &ReceiptId) -> Item {
@@ -21,11 +21,6 @@ fn of_org(org: OrgId) -> String {
 
 fn of_key(org: OrgId, key: KeyId) -> String {
     format!("ORG#{org}#{key}#RECEIPTS")
-}
-
-/// Writes a time so that it sorts as text: milliseconds in thirteen digits last until the year 2286.
-fn sortable(at: Timestamp) -> String {
-    format!("{:013}", at.as_millis())
 }
 
 /// Writes the item of a new receipt.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, UpdateBuilder};
-use aws_sdk_dynamodb::types::{CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use consigne_core::Fault;
 
 use super::Table;
@@ -115,6 +117,20 @@ impl Table {
     pub(super) async fn get(&self, key: Item) -> Result<Option<Item>, Fault> {
         let get = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
         get.send().await.map(|read| read.item).map_err(Fault::unavailable)
+    }
+
+    /// Reads several items, at most a hundred, in no particular order; asks again for those the table did not get round to.
+    pub(super) async fn batch_get(&self, keys: Vec<Item>, consistent: bool) -> Result<Vec<Item>, Fault> {
+        let (mut found, mut left) = (Vec::new(), keys);
+        while !left.is_empty() {
+            let ask = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(consistent).build();
+            let batch = self.client.batch_get_item().request_items(&self.name, ask.map_err(Fault::internal)?);
+            let read = batch.send().await.map_err(Fault::unavailable)?;
+            found.extend(read.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default());
+            let unread = read.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
+            left = unread.map(|unread| unread.keys).unwrap_or_default();
+        }
+        Ok(found)
     }
 }
 

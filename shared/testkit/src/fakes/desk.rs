@@ -16,7 +16,7 @@ use consigne_core::ports::{
     KeepOutcome, KeepPeppers, ListAudit, ListKeys, ListMembers, ListOrgs, ListReceipts, Listed, NewKey, NewOrg,
     PageAsk, PutMember, ReadStanding, Recall, ReceiptFilter, Repoint, SuspendOrg,
 };
-use consigne_core::{BucketId, Code, Fault, KeyId, OrgId, Timestamp, UserId};
+use consigne_core::{BucketId, Fault, KeyId, OrgId, Timestamp, UserId};
 
 use super::{State, World};
 
@@ -86,7 +86,7 @@ impl Desk {
 fn page<T: Clone>(all: &[T], ask: &PageAsk) -> Result<Listed<T>, Fault> {
     let start: usize = match &ask.after {
         None => 0,
-        Some(text) => text.parse().map_err(|_| Fault::new(Code::InvalidCursor, "cursor is not one of this list's"))?,
+        Some(text) => text.parse().map_err(|_| Fault::invalid_cursor())?,
     };
     let end = (start + ask.limit as usize).min(all.len());
     let next = (end < all.len()).then(|| end.to_string());
