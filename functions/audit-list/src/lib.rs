@@ -1,9 +1,8 @@
 //! Lists an organisation's audit trail, newest first, to its owners and admins.
 
-use consigne_auth::{Route, SessionVerifier, member};
+use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
 use consigne_core::audit::AuditEntry;
-use consigne_core::orgs::org_in_path;
 use consigne_core::ports::{GetMember, ListAudit};
 use consigne_runtime::http::{Operation, Paging};
 use consigne_runtime::{Answer, Request};
@@ -45,11 +44,7 @@ pub struct AuditView {
 
 /// Answers a request for an organisation's audit trail.
 pub async fn handle<F: GetMember + ListAudit>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
-    let org = org_in_path(request.parameter("org"))?;
-    member(&deps.orgs, org, &user, Route::AuditList).await?;
-    request.notes.field("org.id", org);
+    let (user, org) = request.member(&deps.users, &deps.orgs, Route::AuditList).await?;
     let id = org.to_string();
     let context = ["audit-list", user.id.as_str(), &id];
     let page = deps.paging.ask(request, &context)?;

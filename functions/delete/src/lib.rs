@@ -58,8 +58,7 @@ where
     F: BeginDelete + ApplyTransition,
     O: RemoveVersion,
 {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
+    let user = request.user(&deps.users).await?;
     let secure = request.route().contains("/secure/");
     let text = if secure { request.path_after(SECURE_PREFIX).to_owned() } else { asked(request)? };
 

@@ -1,9 +1,9 @@
 //! Deletes a key: it works no more and is listed no more. Its row stays, for the audit trail and its receipts.
 
-use consigne_auth::{Route, SessionVerifier, member};
+use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
 use consigne_core::keys::{Outgoing, change};
-use consigne_core::orgs::{key_in_path, org_in_path};
+use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -28,12 +28,8 @@ pub struct Deleted {
 
 /// Answers a request to delete a key.
 pub async fn handle<F: GetMember + GetKey + ChangeKey>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
-    let org = org_in_path(request.parameter("org"))?;
-    member(&deps.keys, org, &user, Route::KeyDelete).await?;
+    let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyDelete).await?;
     let id = key_in_path(request.parameter("key"))?;
-    request.notes.field("org.id", org);
     request.notes.field("key.id", id);
 
     let origin = request.origin(&user.id);

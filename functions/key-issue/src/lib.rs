@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use consigne_auth::{KeyMint, Route, SessionVerifier, User, member};
+use consigne_auth::{KeyMint, Route, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::events::{Event, EventKind};
 use consigne_core::idempotency::{Once, Written, mismatch};
 use consigne_core::keys::{ApiKey, Environment, IssuedKey, KeyRequest, KeyStatus, KeyView};
-use consigne_core::orgs::{key_in_path, org_in_path};
+use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{GetKey, GetMember, IssueKey, NewKey};
 use consigne_core::{Code, Fault, KeyId, OrgId};
 use consigne_runtime::http::Operation;
@@ -49,11 +49,7 @@ pub struct IssueRequest {
 
 /// Answers a request for a new key.
 pub async fn handle<F: GetMember + GetKey + IssueKey>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
-    let org = org_in_path(request.parameter("org"))?;
-    member(&deps.keys, org, &user, Route::KeyIssue).await?;
-    request.notes.field("org.id", org);
+    let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyIssue).await?;
     let body: IssueRequest = request.json()?;
     let promise = request.idempotency_key(&body)?;
     let ask = body.parse(request)?;
@@ -67,7 +63,7 @@ pub async fn handle<F: GetMember + GetKey + IssueKey>(deps: &Deps<F>, request: &
     let details = json!({ "name": key.name, "environment": environment.name(), "scopes": key.scopes });
     let new = NewKey {
         audit: AuditEntry::new(org, AuditAction::KeyIssued, id.to_string(), &origin, request.now, details),
-        event: Event::new(EventKind::KeyCreated, request.now, facts),
+        event: Event::new(EventKind::KeyIssued, request.now, facts),
         once: promise.map(|key| Once {
             key,
             caller: user.id.clone(),

@@ -1,9 +1,8 @@
 //! Lists an organisation's keys, newest first, without their texts.
 
-use consigne_auth::{Route, SessionVerifier, member};
+use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
 use consigne_core::keys::KeyView;
-use consigne_core::orgs::org_in_path;
 use consigne_core::ports::{GetMember, ListKeys};
 use consigne_runtime::http::{Operation, Paging};
 use consigne_runtime::{Answer, Request};
@@ -21,11 +20,7 @@ pub struct Deps<F> {
 
 /// Answers a request for an organisation's keys.
 pub async fn handle<F: GetMember + ListKeys>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
-    let org = org_in_path(request.parameter("org"))?;
-    member(&deps.keys, org, &user, Route::KeyList).await?;
-    request.notes.field("org.id", org);
+    let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyList).await?;
     let id = org.to_string();
     let context = ["key-list", user.id.as_str(), &id];
     let page = deps.paging.ask(request, &context)?;

@@ -1,9 +1,9 @@
 //! Revokes a key for good. No charge succeeds once this has answered, whatever anybody remembers of the key.
 
-use consigne_auth::{Route, SessionVerifier, member};
+use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
 use consigne_core::keys::{KeyView, Outgoing, change};
-use consigne_core::orgs::{key_in_path, org_in_path};
+use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -29,12 +29,8 @@ pub struct RevokeRequest {
 
 /// Answers a request to revoke a key; a second one changes neither reason nor time.
 pub async fn handle<F: GetMember + GetKey + ChangeKey>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
-    let org = org_in_path(request.parameter("org"))?;
-    member(&deps.keys, org, &user, Route::KeyRevoke).await?;
+    let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyRevoke).await?;
     let id = key_in_path(request.parameter("key"))?;
-    request.notes.field("org.id", org);
     request.notes.field("key.id", id);
     let body: RevokeRequest = request.json()?;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use consigne_auth::{KeyMint, KeyText, Route, SessionVerifier, User, member};
+use consigne_auth::{KeyMint, KeyText, Route, SessionVerifier, User};
 use consigne_core::idempotency::{Once, Written, mismatch};
 use consigne_core::keys::{ApiKey, Changed, IssuedKey, KeyStatus, KeyView, Outgoing, Pointer, change};
-use consigne_core::orgs::{key_in_path, key_not_found, org_in_path};
+use consigne_core::orgs::{key_in_path, key_not_found};
 use consigne_core::ports::{ChangeKey, GetKey, GetMember, Recall};
 use consigne_core::{Code, Fault, IdempotencyKey, KeyId, OrgId};
 use consigne_runtime::http::Operation;
@@ -51,12 +51,8 @@ pub async fn handle<F: GetMember + GetKey + ChangeKey + Recall>(
     deps: &Deps<F>,
     request: &Request,
 ) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
-    let org = org_in_path(request.parameter("org"))?;
-    member(&deps.keys, org, &user, Route::KeyRotate).await?;
+    let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyRotate).await?;
     let id = key_in_path(request.parameter("key"))?;
-    request.notes.field("org.id", org);
     request.notes.field("key.id", id);
     let body: RotateRequest = request.json()?;
     let promise = request.idempotency_key(&body)?;

@@ -1,8 +1,8 @@
 //! Changes a key's name, scopes, quotas or expiry: what is absent stays, what is null goes, a value is taken.
 
-use consigne_auth::{Route, SessionVerifier, member};
+use consigne_auth::{Route, SessionVerifier};
 use consigne_core::keys::{KeyPatch, KeyView, Outgoing, change};
-use consigne_core::orgs::{key_in_path, org_in_path};
+use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
 use consigne_core::{Code, Fault};
 use consigne_runtime::http::Operation;
@@ -47,12 +47,8 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 
 /// Answers a request to change a key.
 pub async fn handle<F: GetMember + GetKey + ChangeKey>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
-    let (org, id) = (org_in_path(request.parameter("org"))?, request.parameter("key"));
-    member(&deps.keys, org, &user, Route::KeyUpdate).await?;
-    let id = key_in_path(id)?;
-    request.notes.field("org.id", org);
+    let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyUpdate).await?;
+    let id = key_in_path(request.parameter("key"))?;
     request.notes.field("key.id", id);
     let body: UpdateRequest = request.json()?;
     let patch = body.parse(request)?;

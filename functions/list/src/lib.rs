@@ -43,8 +43,7 @@ struct Metadata {
 
 /// Answers a request for a page.
 pub async fn handle<F: ListFiles + GetUsage>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
+    let user = request.user(&deps.users).await?;
     let secure = request.route().contains("/secure/");
     let filter = filter(request, if secure { "content_type" } else { "contentType" })?;
     let limit = limit(request)?;

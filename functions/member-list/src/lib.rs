@@ -1,8 +1,8 @@
 //! Lists the members of an organisation.
 
-use consigne_auth::{Route, SessionVerifier, member};
+use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
-use consigne_core::orgs::{Member, org_in_path};
+use consigne_core::orgs::Member;
 use consigne_core::ports::{GetMember, ListMembers};
 use consigne_runtime::http::{Operation, Paging};
 use consigne_runtime::{Answer, Request};
@@ -33,11 +33,7 @@ pub struct MemberView {
 
 /// Answers a request for an organisation's members.
 pub async fn handle<F: GetMember + ListMembers>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
-    let org = org_in_path(request.parameter("org"))?;
-    member(&deps.orgs, org, &user, Route::MemberList).await?;
-    request.notes.field("org.id", org);
+    let (user, org) = request.member(&deps.users, &deps.orgs, Route::MemberList).await?;
     let id = org.to_string();
     let context = ["member-list", user.id.as_str(), &id];
     let page = deps.paging.ask(request, &context)?;

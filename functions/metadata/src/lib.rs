@@ -41,8 +41,7 @@ pub struct FileMetadata {
 
 /// Answers a request for one file's facts.
 pub async fn handle<F: GetFile>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
+    let user = request.user(&deps.users).await?;
     let text = request.query("s3Key")?.ok_or_else(|| Fault::field("s3Key", "s3Key is missing"))?;
 
     let key = ObjectKey::parse_for(&user.id, &text).ok_or_else(|| Fault::not_found("File"))?;

@@ -32,10 +32,10 @@ pub struct OrgRequest {
 
 /// Answers a request for a new organisation.
 pub async fn handle<F: CreateOrg + GetOrg>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
+    let user = request.user(&deps.users).await?;
     let body: OrgRequest = request.json()?;
     let promise = request.idempotency_key(&body)?;
+    let seen = user.sighting(request.now);
 
     let org = Organisation::found(&body.name, request.now)?;
     let owner = Member { org: org.id, user: user.id.clone(), role: OrgRole::Owner, joined_at: request.now };
@@ -50,7 +50,7 @@ pub async fn handle<F: CreateOrg + GetOrg>(deps: &Deps<F>, request: &Request) ->
     );
     let once = promise.map(|key| Once { key, caller: user.id, operation: "org-create", result: org.id.to_string() });
     let wallet = Wallet::of_organisation(org.id, request.now);
-    let new = NewOrg { org, owner, wallet, audit, once };
+    let new = NewOrg { org, owner, wallet, audit, seen, once };
     let org = match deps.orgs.create_org(&new).await? {
         Written::Now => new.org,
         Written::Before(id) => founded(&deps.orgs, &id).await?,

@@ -20,8 +20,7 @@ pub struct Deps<F> {
 
 /// Answers a request for the caller's organisations.
 pub async fn handle<F: ListOrgs>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
+    let user = request.user(&deps.users).await?;
     let context = ["org-list", user.id.as_str()];
     let page = deps.paging.ask(request, &context)?;
     let listed = deps.orgs.list_orgs(&user.id, &page).await?;

@@ -65,8 +65,7 @@ pub struct SecureTicket {
 
 /// Answers a request for a ticket.
 pub async fn handle<F: GetFile>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
+    let user = request.user(&deps.users).await?;
     let secure = request.route().starts_with("GET ");
     let ask = if secure { asked_by_path(request) } else { request.json()? };
     let asked = validity(&ask)?;

@@ -36,8 +36,7 @@ pub struct ServiceView {
 
 /// Answers a request for the catalogue.
 pub async fn handle(deps: &Deps, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
+    request.user(&deps.users).await?;
     let services: Vec<ServiceView> = SERVICES.iter().map(show).collect();
     Ok(Answer::envelope(200, "Services listed", &services, request.now))
 }

@@ -71,8 +71,7 @@ pub struct Upload {
 
 /// Answers a request to upload.
 pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
+    let user = request.user(&deps.users).await?;
     let body: UploadRequest = request.json()?;
     let idempotency = request.idempotency_key(&body)?;
     let valid = deps.tickets.validity(UPLOAD_GRANT_VALID, request.now)?;

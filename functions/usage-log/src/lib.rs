@@ -1,8 +1,7 @@
 //! Lists an organisation's receipts, newest first: what was charged, to which key, and how the call went.
 
-use consigne_auth::{Route, SessionVerifier, member};
+use consigne_auth::{Route, SessionVerifier};
 use consigne_core::credits::Receipt;
-use consigne_core::orgs::org_in_path;
 use consigne_core::periods::Day;
 use consigne_core::ports::{GetMember, ListReceipts, ReceiptFilter};
 use consigne_core::{Fault, KeyId};
@@ -58,11 +57,7 @@ pub struct UsageEntry {
 
 /// Answers a request for an organisation's usage log.
 pub async fn handle<F: GetMember + ListReceipts>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
-    let org = org_in_path(request.parameter("org"))?;
-    member(&deps.receipts, org, &user, Route::UsageLog).await?;
-    request.notes.field("org.id", org);
+    let (user, org) = request.member(&deps.users, &deps.receipts, Route::UsageLog).await?;
     let filter = filter(request)?;
     let (id, day) = (org.to_string(), filter.day.map(|day| day.to_string()).unwrap_or_default());
     let key = filter.key.map(|key| key.to_string()).unwrap_or_default();

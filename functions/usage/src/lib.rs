@@ -53,8 +53,7 @@ pub struct KindUsage {
 
 /// Answers a request for the caller's storage.
 pub async fn handle<F: GetUsage>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
+    let user = request.user(&deps.users).await?;
     let usage = deps.files.get_usage(&user.id).await?;
 
     let limit = user.plan.allowances().storage;

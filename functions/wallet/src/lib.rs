@@ -1,9 +1,9 @@
 //! Shows an organisation's credits, and the caller's test credits.
 
-use consigne_auth::{Route, SessionVerifier, member};
+use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
 use consigne_core::credits::{Wallet, WalletId};
-use consigne_core::orgs::{org_in_path, org_not_found};
+use consigne_core::orgs::org_not_found;
 use consigne_core::ports::{GetMember, GetWallet};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -72,11 +72,7 @@ pub struct BucketView {
 
 /// Answers a request for an organisation's wallet.
 pub async fn handle<F: GetMember + GetWallet>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = deps.users.user(request.credentials(), request.now).await?;
-    request.notes.field("user.id", &user.id);
-    let org = org_in_path(request.parameter("org"))?;
-    member(&deps.credits, org, &user, Route::Wallet).await?;
-    request.notes.field("org.id", org);
+    let (user, org) = request.member(&deps.users, &deps.credits, Route::Wallet).await?;
     let (own, test) = (WalletId::Organisation(org), WalletId::Test(user.id));
     let (wallet, test) =
         tokio::try_join!(deps.credits.get_wallet(&own, request.now), deps.credits.get_wallet(&test, request.now))?;

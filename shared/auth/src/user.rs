@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use consigne_core::{Code, Fault, Plan, UserId};
+use consigne_core::profiles::{Contact, Language, Sighting};
+use consigne_core::{Code, Fault, Plan, Timestamp, UserId};
 
 /// A person's role, least powerful first; the order is what "at least expert" means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +79,15 @@ pub struct User {
 }
 
 impl User {
+    /// Gives what the token says of how to reach this person; `None` when it names no address.
+    pub fn sighting(&self, now: Timestamp) -> Option<Sighting> {
+        let email = self.email.clone()?;
+        let given = self.full_name.clone().or_else(|| self.first_name.clone()).or_else(|| self.username.clone());
+        let language = self.locale.as_deref().map_or_else(Language::default, Language::for_tag);
+        let contact = Contact { email, verified: self.email_verified, name: given, language, at: now };
+        Some(Sighting { user: self.id.clone(), contact })
+    }
+
     /// Requires at least a plan.
     ///
     /// # Errors

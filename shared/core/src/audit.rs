@@ -73,14 +73,17 @@ pub enum Actor {
     User(UserId),
     /// Somebody with the operator's command line, by the name they go by there.
     Operator(String),
+    /// A server that signs what it sends, or a schedule of our own.
+    Service(String),
 }
 
 impl Actor {
     /// Reads an actor back.
     pub fn parse(text: &str) -> Option<Self> {
-        match text.strip_prefix("operator:") {
-            Some(name) => Some(Self::Operator(name.to_owned())),
-            None => UserId::parse(text).map(Self::User),
+        match text.split_once(':') {
+            Some(("operator", name)) => Some(Self::Operator(name.to_owned())),
+            Some(("service", name)) => Some(Self::Service(name.to_owned())),
+            _ => UserId::parse(text).map(Self::User),
         }
     }
 }
@@ -90,6 +93,7 @@ impl std::fmt::Display for Actor {
         match self {
             Self::User(user) => user.fmt(f),
             Self::Operator(name) => write!(f, "operator:{name}"),
+            Self::Service(name) => write!(f, "service:{name}"),
         }
     }
 }

@@ -19,7 +19,10 @@ pub enum EventKind {
     FileReady,
     FileRejected,
     FileDeleted,
-    KeyCreated,
+    JobRequested,
+    JobCompleted,
+    JobFailed,
+    KeyIssued,
     KeyRotated,
     KeyRevoked,
     KeyDeleted,
@@ -27,11 +30,14 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::FileReady,
         Self::FileRejected,
         Self::FileDeleted,
-        Self::KeyCreated,
+        Self::JobRequested,
+        Self::JobCompleted,
+        Self::JobFailed,
+        Self::KeyIssued,
         Self::KeyRotated,
         Self::KeyRevoked,
         Self::KeyDeleted,
@@ -43,7 +49,10 @@ impl EventKind {
             Self::FileReady => "file.ready",
             Self::FileRejected => "file.rejected",
             Self::FileDeleted => "file.deleted",
-            Self::KeyCreated => "key.created",
+            Self::JobRequested => "job.requested",
+            Self::JobCompleted => "job.completed",
+            Self::JobFailed => "job.failed",
+            Self::KeyIssued => "key.issued",
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",
             Self::KeyDeleted => "key.deleted",

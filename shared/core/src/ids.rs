@@ -113,6 +113,21 @@ ulid_id! {
     AuditId = "aud_"
 }
 
+ulid_id! {
+    /// One generation job of one user.
+    JobId = "job_"
+}
+
+ulid_id! {
+    /// One hold of credits, from its opening to its resolution.
+    HoldId = "hold_"
+}
+
+ulid_id! {
+    /// One invitation into an organisation.
+    InvitationId = "inv_"
+}
+
 /// Draws 80 random bits from the operating system.
 fn random_80_bits() -> u128 {
     let mut bytes = [0; 16];

@@ -15,12 +15,13 @@ pub mod orgs;
 pub mod periods;
 pub mod plans;
 pub mod ports;
+pub mod profiles;
 pub mod services;
 pub mod text;
 pub mod timestamp;
 
 pub use fault::{Code, Fault};
 pub use idempotency::IdempotencyKey;
-pub use ids::{AuditId, BucketId, EventId, FileId, KeyId, OrgId, UserId};
+pub use ids::{AuditId, BucketId, EventId, FileId, HoldId, InvitationId, JobId, KeyId, OrgId, UserId};
 pub use plans::Plan;
 pub use timestamp::Timestamp;

@@ -12,6 +12,7 @@ use std::future::Future;
 
 use crate::events::OutboxEntry;
 use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage};
+use crate::profiles::Profile;
 use crate::{EventId, Fault, FileId, Timestamp, UserId};
 
 /// What every verb gives back, some time.
@@ -150,6 +151,12 @@ pub trait ClearOutbox {
 pub trait SendMessage {
     /// Sends the text.
     fn send_message(&self, body: &str) -> impl Doing<()>;
+}
+
+/// Reads what is known of a person. `dynamodb:GetItem`.
+pub trait GetProfile {
+    /// Gives the profile; of somebody never heard of, one that knows nothing.
+    fn get_profile(&self, user: &UserId) -> impl Doing<Profile>;
 }
 
 /// Says whether a part of the stack answers. `dynamodb:GetItem` or `s3:ListBucket`.

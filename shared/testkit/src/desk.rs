@@ -39,6 +39,7 @@ pub fn org(owner: &UserId, now: Timestamp) -> NewOrg {
         owner: Member { org: id, user, role: OrgRole::Owner, joined_at: now },
         wallet: Wallet::of_organisation(id, now),
         audit: entry(id, AuditAction::OrgCreated, owner, now),
+        seen: None,
         once: None,
     }
 }
@@ -80,7 +81,7 @@ pub fn key(org: OrgId, owner: &UserId, test: bool, now: Timestamp) -> ApiKey {
 
 /// Makes what issues a key, under a pointer nobody has used.
 pub fn new_key(key: &ApiKey) -> NewKey {
-    let event = Event::new(EventKind::KeyCreated, key.created_at, json!({ "key_id": key.id }));
+    let event = Event::new(EventKind::KeyIssued, key.created_at, json!({ "key_id": key.id }));
     NewKey {
         key: key.clone(),
         pointer: pointer(1),

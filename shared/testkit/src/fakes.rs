@@ -2,7 +2,10 @@
 //!
 //! A fake is never kinder than the service: the same suite of contract tests runs on it and on the real adapters.
 
+mod credits;
 mod desk;
+mod orgs;
+mod people;
 
 pub use desk::Desk;
 
@@ -17,6 +20,7 @@ use consigne_core::ports::{
     ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
     ObjectHead, Page, Position, Probe, PublishEvent, ReadHead, RemoveVersion, SendMessage,
 };
+use consigne_core::profiles::Profile;
 use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
 
 /// Table, bucket, bus and queue in one. Clones are the same world.
@@ -46,6 +50,8 @@ pub struct State {
     pub messages: Vec<String>,
     /// Organisations, keys and credits.
     pub desk: Desk,
+    /// People by id.
+    pub profiles: BTreeMap<UserId, Profile>,
 }
 
 /// One version of an object.

@@ -11,6 +11,7 @@ use crate::idempotency::{Once, Written};
 use crate::keys::{ApiKey, KeyFacts, KeyStep, Pointer};
 use crate::orgs::{Member, Organisation};
 use crate::periods::Day;
+use crate::profiles::Sighting;
 use crate::{KeyId, OrgId, Timestamp, UserId};
 
 /// Which page of a list is asked for.
@@ -44,6 +45,8 @@ pub struct NewOrg {
     pub wallet: Wallet,
     /// Entry of the audit trail.
     pub audit: AuditEntry,
+    /// How to reach the owner, as their token says.
+    pub seen: Option<Sighting>,
     /// The caller's promise, if any.
     pub once: Option<Once>,
 }
@@ -54,9 +57,12 @@ pub trait Recall {
     fn recall(&self, once: &Once, now: Timestamp) -> impl Doing<Option<Written>>;
 }
 
-/// Creates an organisation, in one transaction. `dynamodb:PutItem`.
+/// Creates an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait CreateOrg {
     /// Creates it; never answers `Moved`.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` when the owner's account is closed.
     fn create_org(&self, org: &NewOrg) -> impl Doing<Written>;
 }
 

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use consigne_auth::Credentials;
+use consigne_auth::{Credentials, Route, SessionVerifier, User, member};
 use consigne_core::audit::{Actor, Origin};
-use consigne_core::{Code, Fault, IdempotencyKey, Timestamp, UserId};
+use consigne_core::orgs::org_in_path;
+use consigne_core::ports::GetMember;
+use consigne_core::{Code, Fault, IdempotencyKey, OrgId, Timestamp, UserId};
 use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -115,6 +117,33 @@ impl Request {
     pub fn credentials(&self) -> Credentials<'_> {
         let reads = self.method == Method::GET || self.method == Method::HEAD;
         Credentials { headers: &self.headers, writes: !reads }
+    }
+
+    /// Finds out which person is calling.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` and its kin.
+    pub async fn user(&self, users: &SessionVerifier) -> Result<User, Fault> {
+        let user = users.user(self.credentials(), self.now).await?;
+        self.notes.field("user.id", &user.id);
+        Ok(user)
+    }
+
+    /// Finds out which person is calling, in which organisation: that of the path, where their role must allow the route.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` and its kin; `NOT_FOUND` to whoever is no member; `ROLE_REQUIRED`.
+    pub async fn member(
+        &self,
+        users: &SessionVerifier,
+        orgs: &impl GetMember,
+        route: Route,
+    ) -> Result<(User, OrgId), Fault> {
+        let user = self.user(users).await?;
+        let org = org_in_path(self.parameter("org"))?;
+        member(orgs, org, &user, route).await?;
+        self.notes.field("org.id", org);
+        Ok((user, org))
     }
 
     /// Gives a header's text.

@@ -13,6 +13,7 @@
 //! | credit grant | `ORG#<org>` | `LOT#<lot>` |
 //! | audit entry | `ORG#<org>`, or `SYSTEM` | `AUDIT#<entry>` |
 //! | test wallet | `USER#<user>` | `TESTWALLET` |
+//! | profile | `USER#<user>` | `PROFILE` |
 //! | pointer of a key's text | `MAC#<pepper>#<mac>` | `MAC` |
 //! | receipt | `RECEIPT#<org>#<tail>` | `RECEIPT` |
 //! | pepper | `SYSTEM` | `PEPPER#<version>` |
@@ -44,6 +45,7 @@ mod orgs;
 mod outbox;
 mod page;
 mod pointers;
+mod profiles;
 mod receipts;
 mod transact;
 mod usage_item;

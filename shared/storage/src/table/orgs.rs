@@ -7,6 +7,7 @@ use consigne_core::orgs::{Member, OrgRole, Organisation};
 use consigne_core::ports::{
     CreateOrg, GetMember, GetOrg, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, PutMember, SuspendOrg,
 };
+use consigne_core::profiles::Sighting;
 use consigne_core::{Fault, OrgId, UserId};
 
 use super::item::{Item, Reader, add, key, number, org_pk, text};
@@ -70,6 +71,10 @@ impl CreateOrg for Table {
             self.put_new(wallet_item::write(&new.wallet))?,
             self.put(audit::write(&new.audit))?,
         ];
+        let sighting = writes.len();
+        if let Some(seen) = &new.seen {
+            writes.push(self.sighting(seen)?);
+        }
         let promise = writes.len();
         if let Some(once) = &new.once {
             writes.push(self.promise(once, new.org.created_at)?);
@@ -79,6 +84,9 @@ impl CreateOrg for Table {
             (Outcome::Committed, _) => Ok(Written::Now),
             (Outcome::Refused(failed), Some(once)) if failed_at(&failed, promise).is_some() => {
                 once::kept(once, failed_at(&failed, promise).unwrap_or(&Item::new()))
+            }
+            (Outcome::Refused(failed), _) if new.seen.is_some() && failed_at(&failed, sighting).is_some() => {
+                Err(Sighting::closed())
             }
             (Outcome::Refused(_), _) => Err(Fault::internal("an organisation's id was minted twice")),
         }

@@ -81,7 +81,7 @@ async fn a_key_is_shown_in_full_as_it_is_issued() {
     insta::assert_json_snapshot!(outbox(&world), @r#"
     [
       {
-        "kind": "key.created",
+        "kind": "key.issued",
         "detail": {
           "event_id": "<id>",
           "occurred_at": "<time>",
