@@ -52,10 +52,17 @@ class Deployment:
 
     def service_token(self) -> str:
         """Gives a token of any service; every new stack begins with one. Empty when all were retired."""
-        secret = self.client("secretsmanager").get_secret_value(SecretId=self.outputs()["ServiceTokensArn"])
-        tokens = list(json.loads(secret["SecretString"]).values())
+        tokens = list(self._secret("ServiceTokensArn").values())
         newest = tokens[0] if tokens else ""
         return newest[-1] if isinstance(newest, list) else newest
+
+    def webhook_secret(self, output: str) -> str:
+        """Gives the secret by which a sender of webhooks signs, by the output that names it."""
+        return "whsec_" + self._secret(output)["current"].removeprefix("whsec_")
+
+    def _secret(self, output: str) -> dict[str, Any]:
+        secret = self.client("secretsmanager").get_secret_value(SecretId=self.outputs()[output])
+        return json.loads(secret["SecretString"])
 
     def _ensure_artifacts(self) -> None:
         try:

@@ -69,7 +69,7 @@ class Laptop:
         began = time.monotonic()
         deployment = Deployment(self.server.address, self.stack)
         deployment.deploy(ROOT / "template.yaml", self.binaries, self.parameters() | self.overrides)
-        self.write_env(deployment.outputs(), deployment.service_token())
+        self.write_env(deployment)
         took = time.monotonic() - began
         print(f"Deployed in {took:.1f} s. What tools need to know: {self.env_file.relative_to(ROOT)}")
 
@@ -124,8 +124,9 @@ class Laptop:
             "RequireTls": "false",
         }
 
-    def write_env(self, outputs: dict[str, str], service_token: str) -> None:
+    def write_env(self, deployment: Deployment) -> None:
         """Writes the file that tools and strangers' test suites read."""
+        outputs = deployment.outputs()
         values = {
             "CONSIGNE_URL": f"{self.server.address}/_aws/execute-api/{outputs['ApiId']}/%24default",
             "AWS_ENDPOINT_URL": self.server.address,
@@ -138,7 +139,11 @@ class Laptop:
             "BUS_NAME": outputs["BusName"],
             "PEPPER_SECRET_ARN": outputs["PeppersArn"],
             "SERVICE_TOKENS_ARN": outputs["ServiceTokensArn"],
-            "SERVICE_TOKEN": service_token,
+            "SERVICE_TOKEN": deployment.service_token(),
+            "GENERATOR_SECRETS_ARN": outputs["GeneratorSecretsArn"],
+            "GENERATOR_WEBHOOK_SECRET": deployment.webhook_secret("GeneratorSecretsArn"),
+            "CLERK_SECRETS_ARN": outputs["ClerkSecretsArn"],
+            "CLERK_WEBHOOK_SECRET": deployment.webhook_secret("ClerkSecretsArn"),
             "MAIL_URL": f"{self.server.address}/_ministack/ses/messages",
             "JWT_KEY_FILE": str(self.home / "issuer.pem"),
             "JWT_KID": KEY_ID,

@@ -9,6 +9,7 @@ mod secret;
 mod service_token;
 mod stack_env;
 mod token;
+mod webhook_secret;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,9 @@ enum Command {
     /// Look after the tokens by which servers that check keys prove who they are.
     #[command(subcommand)]
     ServiceToken(service_token::Command),
+    /// Look after the secrets by which senders sign the webhooks that come in.
+    #[command(subcommand)]
+    WebhookSecret(webhook_secret::Command),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Command::Org(command) => org::run(&command),
         Command::Pepper(command) => pepper::run(&command),
         Command::ServiceToken(command) => service_token::run(&command),
+        Command::WebhookSecret(command) => webhook_secret::run(&command),
     };
     match outcome {
         Ok(text) => {

@@ -13,6 +13,7 @@ mod secret;
 mod service;
 mod session;
 mod user;
+mod webhooks;
 
 pub use api_key::{KeyPrefix, KeyText};
 pub use carrier::{Carrier, Credentials};
@@ -26,3 +27,4 @@ pub use secret::Secret;
 pub use service::{ServiceTokenError, ServiceTokens};
 pub use session::{SessionPolicy, SessionVerifier};
 pub use user::{Organisation, Role, User};
+pub use webhooks::{WebhookSecret, WebhookSecretError, WebhookSecrets};

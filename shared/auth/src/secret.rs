@@ -12,10 +12,15 @@ const SECRET_MIN: usize = 32;
 impl Secret {
     /// Takes a secret of at least 32 bytes that does not look like a placeholder.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Self> {
+        Self::of_at_least(SECRET_MIN, bytes)
+    }
+
+    /// Takes a secret of which a standard says how many bytes it has at least.
+    pub(crate) fn of_at_least(min: usize, bytes: impl Into<Vec<u8>>) -> Option<Self> {
         let bytes = bytes.into();
         let varied = bytes.iter().any(|byte| *byte != bytes[0]);
         let placeholder = bytes.to_ascii_lowercase().windows(8).any(|window| window == b"changeme");
-        (bytes.len() >= SECRET_MIN && varied && !placeholder).then_some(Self(bytes))
+        (bytes.len() >= min && varied && !placeholder).then_some(Self(bytes))
     }
 
     /// Gives the bytes to whoever computes with them.

@@ -19,6 +19,7 @@ pub mod profiles;
 pub mod services;
 pub mod text;
 pub mod timestamp;
+pub mod webhooks;
 
 pub use fault::{Code, Fault};
 pub use idempotency::IdempotencyKey;

@@ -27,6 +27,8 @@ settings! {
     CURSOR_SECRET_ARN: "ARN of the secret that seals list cursors; at least 32 bytes.",
     PEPPER_SECRET_ARN: "ARN of the secret of the peppers under which API keys are kept: `{\"current\": 1, \"1\": \"...\"}`.",
     SERVICE_TOKENS_ARN: "ARN of the secret of service tokens: `{\"pdf-api\": \"...\"}`; at least 32 bytes each.",
+    GENERATOR_SECRETS_ARN: "ARN of the secrets by which generators sign webhooks: `{\"current\": \"whsec_...\"}`.",
+    CLERK_SECRETS_ARN: "ARN of the secrets by which Clerk signs webhooks: `{\"current\": \"whsec_...\"}`.",
     PUBLIC_URL: "Where the API is reached from outside, without a slash at the end.",
     APPLICATION_URL: "Where people use the product; mails lead there.",
     KEY_PREFIX: "The word API keys begin with, such as `sk`.",

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use consigne_auth::{
     Fetch, FetchError, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers, Refreshed, Seal, Secret, ServiceTokens,
-    SessionPolicy, SessionVerifier,
+    SessionPolicy, SessionVerifier, WebhookSecrets,
 };
 use consigne_messaging::{Bus, Queue};
 use consigne_storage::{Bucket, Lifetime, Presigner, Table};
@@ -162,6 +162,12 @@ impl Start {
     /// Reads the tokens of services.
     pub async fn service_tokens(&self) -> Result<Refreshed<ServiceTokens>, StartError> {
         self.refreshed(&settings::SERVICE_TOKENS_ARN, "{}", |text| Ok(ServiceTokens::parse(text)?)).await
+    }
+
+    /// Reads the secrets by which a sender signs its webhooks.
+    pub async fn webhook_secrets(&self, arn: &'static Setting) -> Result<Refreshed<WebhookSecrets>, StartError> {
+        let example = r#"{"current": "whsec_0123456789abcdef0123456789abcdef"}"#;
+        self.refreshed(arn, example, |text| Ok(WebhookSecrets::parse(text)?)).await
     }
 
     /// Makes what writes keys.

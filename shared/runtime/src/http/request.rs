@@ -1,13 +1,15 @@
 //! One HTTP request, as handlers see it.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use consigne_auth::{Credentials, Route, SessionVerifier, User, member};
+use consigne_auth::{Credentials, Refreshed, Route, SessionVerifier, User, WebhookSecrets, member};
 use consigne_core::audit::{Actor, Origin};
 use consigne_core::orgs::org_in_path;
 use consigne_core::ports::GetMember;
+use consigne_core::webhooks::WebhookId;
 use consigne_core::{Code, Fault, IdempotencyKey, OrgId, Timestamp, UserId};
 use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method};
@@ -146,6 +148,32 @@ impl Request {
         Ok((user, org))
     }
 
+    /// Finds out whether a webhook is from whom it must be from, by its headers and its body as it came.
+    ///
+    /// # Errors
+    /// `INVALID_SIGNATURE`; `BODY_TOO_LARGE` and `INVALID_REQUEST` for a body that cannot be had as it came.
+    pub async fn signed(&self, secrets: &Refreshed<WebhookSecrets>) -> Result<WebhookId, Fault> {
+        let verified = secrets.verify(&self.headers, self.bytes()?, self.now).await;
+        match &verified {
+            Ok(id) => self.notes.field("webhook.id", id.as_str()),
+            Err(fault) => self.notes.field("webhook.refused", fault.source().map(ToString::to_string)),
+        }
+        verified
+    }
+
+    /// Gives the body as it came.
+    fn bytes(&self) -> Result<&[u8], Fault> {
+        let Body::Bytes(bytes) = &self.body else {
+            return Err(Fault::new(Code::InvalidRequest, "The body is marked as base64 and is not"));
+        };
+        if bytes.len() > BODY_MAX {
+            return Err(Fault::new(Code::BodyTooLarge, format!("The body may have {BODY_MAX} bytes"))
+                .detail("limit", BODY_MAX)
+                .detail("size", bytes.len()));
+        }
+        Ok(bytes)
+    }
+
     /// Gives a header's text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -174,14 +202,7 @@ impl Request {
         if !essence.trim().eq_ignore_ascii_case("application/json") {
             return Err(Fault::new(Code::UnsupportedMediaType, "The body must be sent as application/json"));
         }
-        let Body::Bytes(bytes) = &self.body else {
-            return Err(Fault::new(Code::InvalidRequest, "The body is marked as base64 and is not"));
-        };
-        if bytes.len() > BODY_MAX {
-            return Err(Fault::new(Code::BodyTooLarge, format!("The body may have {BODY_MAX} bytes"))
-                .detail("limit", BODY_MAX)
-                .detail("size", bytes.len()));
-        }
+        let bytes = self.bytes()?;
         let mut json = serde_json::Deserializer::from_slice(bytes);
         let read = serde_path_to_error::deserialize(&mut json);
         // An array would pass for an object whose fields it lists.

@@ -120,3 +120,26 @@ fn cookies_come_from_their_own_list_or_from_the_header() {
     let request = Request::from_event(serde_json::from_value(event).unwrap(), Timestamp::from_secs(0));
     assert_eq!(request.header("cookie"), Some("a=1; __session=t"));
 }
+
+#[tokio::test]
+async fn a_webhook_is_signed_over_its_body_as_it_came() {
+    let secrets = WebhookSecrets::parse(r#"{"current": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"#).unwrap();
+    let (known, id) = (Refreshed::fixed(secrets.clone()), WebhookId::parse("msg_1").unwrap());
+    let sign = |body: &[u8]| -> Value {
+        let headers = secrets.sign(&id, Timestamp::from_secs(0), body);
+        headers.map(|(name, value)| (name.to_owned(), Value::String(value))).into_iter().collect()
+    };
+    let body = "{ \"size\" :1,\n\"name\":\"\u{e9}\"}";
+    let good = request(&sign(body.as_bytes()), "", body);
+    assert_eq!(good.signed(&known).await.unwrap(), id);
+    assert_eq!(good.notes.take("x", good.now)["webhook.id"], "msg_1");
+
+    let respaced = request(&sign(body.as_bytes()), "", "{\"size\":1,\"name\":\"\u{e9}\"}");
+    assert_eq!(respaced.signed(&known).await.unwrap_err().code, Code::InvalidSignature);
+    let why = &respaced.notes.take("x", respaced.now)["webhook.refused"];
+    assert_eq!(*why, "no signature is by a secret known here");
+
+    let large = "x".repeat(BODY_MAX + 1);
+    let large = request(&sign(large.as_bytes()), "", &large);
+    assert_eq!(large.signed(&known).await.unwrap_err().code, Code::BodyTooLarge);
+}

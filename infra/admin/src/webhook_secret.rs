@@ -1,0 +1,263 @@
+//! `consigne webhook-secret`: by which the senders of webhooks sign them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use clap::{Subcommand, ValueEnum};
+use consigne_auth::{WebhookSecret, WebhookSecrets};
+use consigne_runtime::settings::{CLERK_SECRETS_ARN, GENERATOR_SECRETS_ARN, Setting};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::operator::{Operator, work};
+use crate::secret::random;
+
+/// What secrets begin with, so that people and secret scanners can tell what they have found.
+const PREFIX: &str = "whsec_";
+/// Characters of the mark by which a secret is told from another.
+const MARK: usize = 8;
+/// When a new secret works in environments that have read the secret before.
+const LEARNT: &str =
+    "Environments that run learn of it with the first webhook it signed, looking again once a minute at most.";
+
+/// Who sends webhooks here.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Sender {
+    /// What generates images and videos, and tells that they are done. We make its secret.
+    Generator,
+    /// Clerk, which tells of people. It makes its secret itself and shows it at the endpoint, under "Signing Secret".
+    Clerk,
+}
+
+impl Sender {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Generator => "generator",
+            Self::Clerk => "clerk",
+        }
+    }
+
+    fn setting(self) -> &'static Setting {
+        match self {
+            Self::Generator => &GENERATOR_SECRETS_ARN,
+            Self::Clerk => &CLERK_SECRETS_ARN,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show which secrets of a sender are taken, by a mark; never a secret.
+    Status {
+        /// Who signs with them.
+        sender: Sender,
+    },
+    /// Make a sender's next secret and print it, this once; the one before is taken until it is retired.
+    Rotate {
+        /// Who is to sign with it.
+        sender: Sender,
+    },
+    /// Take the secret that a sender has made itself, from standard input; the one before is taken until it is retired.
+    Set {
+        /// Who signs with it.
+        sender: Sender,
+        /// Take no other from now on: the first of a sender, or one in the place of one that leaked.
+        #[arg(long)]
+        alone: bool,
+    },
+    /// Take away the secret that was in use before.
+    Retire {
+        /// Who signed with it.
+        sender: Sender,
+        /// Take away the newer one instead, which nobody came to know.
+        #[arg(long)]
+        newer: bool,
+    },
+}
+
+pub(crate) fn run(command: &Command) -> Result<String, String> {
+    let (Command::Status { sender }
+    | Command::Rotate { sender }
+    | Command::Set { sender, .. }
+    | Command::Retire { sender, .. }) = *command;
+    let (name, setting) = (sender.name(), sender.setting());
+    let secret = Operator::of_stack(&[setting.name])?.secret(setting)?;
+    work(async {
+        let held = secret.read().await?;
+        let mut live = Live::parse(&held.text)?;
+        let done = match command {
+            Command::Status { .. } => return Ok(live.status()),
+            Command::Rotate { sender: Sender::Clerk } => {
+                return Err(
+                    "Clerk makes its secret itself: rotate it there, then `consigne webhook-secret set clerk`."
+                        .to_owned(),
+                );
+            }
+            Command::Rotate { .. } => {
+                let next = format!("{PREFIX}{}", random(&STANDARD)?);
+                live.take(next.clone(), false, name)?;
+                format!(
+                    "The {name} has another secret, shown this once:\n{next}\n{LEARNT}\nGive it to the {name}, then take \
+                     the one before away: `consigne webhook-secret retire {name}`."
+                )
+            }
+            Command::Set { alone, .. } => {
+                live.take(given()?, *alone, name)?;
+                let rest = if *alone {
+                    "No other is taken any more, within five minutes in environments that run."
+                } else {
+                    "The one before is taken until `retire` takes it away."
+                };
+                format!("Webhooks of {name} are taken by the secret {}. {LEARNT}\n{rest}", mark(&live.current))
+            }
+            Command::Retire { newer, .. } => {
+                live.retire(*newer, name)?;
+                format!("Retired: within five minutes, only {} is taken of {name}.", mark(&live.current))
+            }
+        };
+        // Written before it is shown: whoever holds a secret can sign. Killed in between, it is one nobody knows, and
+        // `retire --newer` takes it away.
+        secret.replace(&held, live.render()?).await?;
+        Ok(done)
+    })
+}
+
+/// Reads one line of standard input, so that a secret stands in no list of processes and no shell's memory.
+fn given() -> Result<String, String> {
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    read.map_err(|error| format!("Standard input cannot be read: {error}"))?;
+    Ok(line.trim().to_owned())
+}
+
+/// Gives what tells a secret from another and says nothing of either.
+fn mark(secret: &str) -> String {
+    let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(secret.trim_start_matches(PREFIX)));
+    hash.chars().take(MARK).collect()
+}
+
+/// The secret's text, parsed. It has no `Debug`: it holds secrets.
+#[derive(Deserialize, Serialize)]
+struct Live {
+    current: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<String>,
+}
+
+impl Live {
+    /// Reads `{"current": "whsec_...", "previous": "whsec_..."}`, by the rules of the functions that read it too.
+    fn parse(text: &str) -> Result<Self, String> {
+        let unfit =
+            |why: String| format!("The secret is not fit for use: {why}. Its value before stands under AWSPREVIOUS.");
+        WebhookSecrets::parse(text).map_err(|error| unfit(error.to_string()))?;
+        serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))
+    }
+
+    /// Writes the secret's text, which the functions must be able to read.
+    fn render(&self) -> Result<String, String> {
+        let text = serde_json::to_string(self).map_err(|error| format!("Nothing was changed: {error}."))?;
+        WebhookSecrets::parse(&text).map_err(|error| format!("Nothing was changed: {error}."))?;
+        Ok(text)
+    }
+
+    fn status(&self) -> String {
+        let previous = self.previous.as_deref().map(|secret| {
+            format!("\nprevious  {}   taken until `retire`, so that one can replace the other", mark(secret))
+        });
+        format!("current   {}{}", mark(&self.current), previous.unwrap_or_default())
+    }
+
+    fn take(&mut self, next: String, alone: bool, name: &str) -> Result<(), String> {
+        if WebhookSecret::parse(&next).is_none() {
+            return Err(
+                "That is no secret of webhooks: `whsec_` and base64 of at least 24 bytes. Nothing was changed."
+                    .to_owned(),
+            );
+        }
+        if alone {
+            *self = Self { current: next, previous: None };
+            return Ok(());
+        }
+        if mark(&next) == mark(&self.current) {
+            return Err("That secret is in use already; nothing was changed.".to_owned());
+        }
+        if self.previous.is_some() {
+            return Err(format!(
+                "{name} has two secrets already. `consigne webhook-secret retire {name}` takes the older one away, once \
+                 nothing is signed with it."
+            ));
+        }
+        self.previous = Some(std::mem::replace(&mut self.current, next));
+        Ok(())
+    }
+
+    fn retire(&mut self, newer: bool, name: &str) -> Result<(), String> {
+        let only = || format!("{name} has only one secret, and nothing could be taken without it.");
+        let previous = self.previous.take().ok_or_else(only)?;
+        if newer {
+            self.current = previous;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const NEW: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDazfgQ8KS9rc=";
+
+    fn live() -> Live {
+        Live::parse(&format!(r#"{{"current": "{OLD}"}}"#)).ok().unwrap()
+    }
+
+    #[test]
+    fn a_secret_is_rotated_and_retired() {
+        let mut live = live();
+        assert!(live.retire(false, "clerk").unwrap_err().contains("only one"));
+        live.take(NEW.to_owned(), false, "clerk").unwrap();
+        assert_eq!(live.render().unwrap(), format!(r#"{{"current":"{NEW}","previous":"{OLD}"}}"#));
+        assert!(live.take(OLD.to_owned(), false, "clerk").unwrap_err().contains("two secrets"));
+        live.retire(false, "clerk").unwrap();
+        assert_eq!(live.render().unwrap(), format!(r#"{{"current":"{NEW}"}}"#));
+        assert!(live.take(NEW.to_owned(), false, "clerk").unwrap_err().contains("in use already"));
+        live.take(OLD.to_owned(), false, "clerk").unwrap();
+        live.retire(true, "clerk").unwrap();
+        assert_eq!(live.render().unwrap(), format!(r#"{{"current":"{NEW}"}}"#));
+    }
+
+    #[test]
+    fn a_secret_alone_leaves_no_other() {
+        let mut live = live();
+        live.take(NEW.to_owned(), false, "clerk").unwrap();
+        live.take(OLD.to_owned(), true, "clerk").unwrap();
+        assert_eq!(live.render().unwrap(), format!(r#"{{"current":"{OLD}"}}"#));
+    }
+
+    #[test]
+    fn what_is_no_secret_changes_nothing_and_is_not_shown() {
+        let mut live = live();
+        for bad in ["", "whsec_", "whsec_short", "sk_live_0123456789abcdef0123456789abcdef"] {
+            let problem = live.take(bad.to_owned(), true, "clerk").unwrap_err();
+            assert!(problem.contains("no secret of webhooks") && !problem.contains("short"), "{problem}");
+        }
+        assert_eq!(live.current, OLD);
+        assert!(Live::parse("{}").is_err());
+    }
+
+    #[test]
+    fn a_status_shows_marks_only() {
+        let mut live = live();
+        live.take(NEW.to_owned(), false, "generator").unwrap();
+        let status = live.status();
+        assert!(status.contains(&mark(NEW)) && status.contains(&mark(OLD)), "{status}");
+        assert!(!status.contains(&OLD[6..]) && !status.contains(&NEW[6..]), "{status}");
+        assert_eq!(mark(OLD), mark(&OLD[6..]), "the prefix is no part of it");
+    }
+
+    #[test]
+    fn a_fresh_secret_is_one() {
+        let fresh = format!("{PREFIX}{}", random(&STANDARD).unwrap());
+        assert!(WebhookSecret::parse(&fresh).is_some() && fresh.len() == PREFIX.len() + 44);
+    }
+}
