@@ -46,8 +46,11 @@ class Deployment:
         gaps.fill(template, self.stack, client=self.client)
 
     def outputs(self) -> dict[str, str]:
-        """Gives the stack's outputs."""
-        stack = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
+        """Gives the stack's outputs; none of one that was never deployed."""
+        try:
+            stack = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
+        except ClientError:
+            return {}
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def service_token(self) -> str:

@@ -68,10 +68,24 @@ class Laptop:
             raise SystemExit("The stack is not up. `make up` starts it.")
         began = time.monotonic()
         deployment = Deployment(self.server.address, self.stack)
-        deployment.deploy(ROOT / "template.yaml", self.binaries, self.parameters() | self.overrides)
+        known = self.public_url(deployment)
+        self.apply(deployment, known)
+        # The address holds the API's id, which only the first deployment makes.
+        if self.public_url(deployment) != known:
+            self.apply(deployment, self.public_url(deployment))
         self.write_env(deployment)
         took = time.monotonic() - began
         print(f"Deployed in {took:.1f} s. What tools need to know: {self.env_file.relative_to(ROOT)}")
+
+    def apply(self, deployment: Deployment, public_url: str) -> None:
+        """Deploys a stack that is reached at an address."""
+        parameters = self.parameters() | {"PublicUrl": public_url} | self.overrides
+        deployment.deploy(ROOT / "template.yaml", self.binaries, parameters)
+
+    def public_url(self, deployment: Deployment) -> str:
+        """Gives where the API of a stack is reached; nothing before it was first deployed."""
+        api = deployment.outputs().get("ApiId")
+        return f"{self.server.address}/_aws/execute-api/{api}/%24default" if api else ""
 
     def watch(self) -> None:
         """Rebuilds and redeploys whenever a source file changes, until interrupted."""
@@ -128,7 +142,7 @@ class Laptop:
         """Writes the file that tools and strangers' test suites read."""
         outputs = deployment.outputs()
         values = {
-            "CONSIGNE_URL": f"{self.server.address}/_aws/execute-api/{outputs['ApiId']}/%24default",
+            "CONSIGNE_URL": self.public_url(deployment),
             "AWS_ENDPOINT_URL": self.server.address,
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",

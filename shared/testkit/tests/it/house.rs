@@ -243,6 +243,12 @@ fn parameters_take_what_works_and_nothing_else() {
         assert!(!takes("ClerkJwtKey", bad), "{bad:?}");
     }
     assert!(takes("AuthorizedParties", "https://app.example.com") && !takes("AuthorizedParties", ""));
+    for good in ["", "https://api.example.com", "http://127.0.0.1:4566/_aws/execute-api/a1/%24default"] {
+        assert!(takes("PublicUrl", good), "{good:?}");
+    }
+    for bad in ["https://api.example.com/", "https://", "api.example.com", "https://a.example?x", "https://a b"] {
+        assert!(!takes("PublicUrl", bad), "{bad:?}");
+    }
     // One of the two ways to know the issuer's keys must be given.
     let rule = template()["Rules"]["SomeKey"]["Assertions"][0]["Assert"].to_string();
     assert!(rule.contains("ClerkJwtKey") && rule.contains("ClerkJwksUrl"), "{rule}");
