@@ -158,6 +158,7 @@ class Laptop:
             "GENERATOR_WEBHOOK_SECRET": deployment.webhook_secret("GeneratorSecretsArn"),
             "CLERK_SECRETS_ARN": outputs["ClerkSecretsArn"],
             "CLERK_WEBHOOK_SECRET": deployment.webhook_secret("ClerkSecretsArn"),
+            "GENERATION_QUEUE_URL": outputs["GenerationQueueUrl"],
             "MAIL_URL": f"{self.server.address}/_ministack/ses/messages",
             "JWT_KEY_FILE": str(self.home / "issuer.pem"),
             "JWT_KID": KEY_ID,

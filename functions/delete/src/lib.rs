@@ -5,7 +5,8 @@
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{File, ObjectKey, Removal};
-use consigne_core::ports::{ApplyTransition, BeginDelete, RemoveVersion};
+use consigne_core::jobs::follow;
+use consigne_core::ports::{ApplyTransition, BeginDelete, GetJob, RemoveVersion};
 use consigne_core::{Code, Fault, Timestamp};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -55,7 +56,7 @@ const MESSAGE: &str = "File deleted successfully";
 /// Answers a request to delete.
 pub async fn handle<F, O>(deps: &Deps<F, O>, request: &Request) -> Result<Answer, Fault>
 where
-    F: BeginDelete + ApplyTransition,
+    F: BeginDelete + ApplyTransition + GetJob,
     O: RemoveVersion,
 {
     let user = request.user(&deps.users).await?;
@@ -84,14 +85,15 @@ fn asked(request: &Request) -> Result<String, Fault> {
 /// Removes the file's version, or ends its record at once when nothing has arrived.
 async fn remove<F, O>(deps: &Deps<F, O>, marked: &File, now: Timestamp) -> Result<(), Fault>
 where
-    F: ApplyTransition,
+    F: ApplyTransition + GetJob,
     O: RemoveVersion,
 {
     if let Some(pinned) = &marked.pinned {
         deps.objects.remove_version(marked.key.as_str(), &pinned.version).await
     } else {
         // When the record has moved meanwhile, someone else has ended it.
-        deps.files.apply_transition(&marked.remove(Removal::Deleted, now)).await.map(drop)
+        let step = follow(&deps.files, marked.remove(Removal::Deleted, now), now).await?;
+        deps.files.apply_transition(&step).await.map(drop)
     }
 }
 

@@ -5,7 +5,8 @@
 
 use consigne_core::Fault;
 use consigne_core::files::{Checked, File, Notice, ObjectKey, OnCreated, Removal, Status, check_arrival};
-use consigne_core::ports::{ApplyTransition, GetFile, ReadHead, RemoveVersion};
+use consigne_core::jobs::follow;
+use consigne_core::ports::{ApplyTransition, GetFile, GetJob, ReadHead, RemoveVersion};
 use consigne_runtime::queue::Message;
 use consigne_runtime::uploads::note_checked;
 use serde::Deserialize;
@@ -46,8 +47,8 @@ struct Object {
     sequencer: String,
 }
 
-/// Tries before a record that keeps moving is left to the message's next delivery.
-const TRIES: usize = 3;
+/// Tries before a record that keeps moving is left to the message's next delivery: files of one job arrive together.
+const TRIES: usize = 8;
 
 /// Processes one message.
 ///
@@ -55,7 +56,7 @@ const TRIES: usize = 3;
 /// A malformed message, or one whose work cannot be done now; it comes again, and in the end lies on the dead-letter queue.
 pub async fn handle<F, O>(deps: &Deps<F, O>, message: &Message) -> Result<(), Fault>
 where
-    F: GetFile + ApplyTransition,
+    F: GetFile + GetJob + ApplyTransition,
     O: ReadHead + RemoveVersion,
 {
     let Some(event) = parse(&message.body)? else { return Ok(()) };
@@ -98,7 +99,7 @@ async fn record(files: &impl GetFile, key: &str) -> Result<Option<File>, Fault> 
 /// Follows an arrival; `false` when the record moved meanwhile.
 async fn created<F, O>(deps: &Deps<F, O>, file: &File, object: &Object, message: &Message) -> Result<bool, Fault>
 where
-    F: ApplyTransition,
+    F: ApplyTransition + GetJob,
     O: ReadHead + RemoveVersion,
 {
     if file.status == Status::Pending {
@@ -119,7 +120,7 @@ where
 /// Checks the upload a pending file waits for.
 async fn arrived<F, O>(deps: &Deps<F, O>, file: &File, object: &Object, message: &Message) -> Result<bool, Fault>
 where
-    F: ApplyTransition,
+    F: ApplyTransition + GetJob,
     O: ReadHead + RemoveVersion,
 {
     let notice = Notice::Event { version: object.version_id.as_deref(), sequencer: &object.sequencer };
@@ -140,7 +141,7 @@ where
 /// Follows a removal; `false` when the record moved meanwhile.
 async fn deleted<F, O>(deps: &Deps<F, O>, file: &File, detail: &Detail, message: &Message) -> Result<bool, Fault>
 where
-    F: ApplyTransition,
+    F: ApplyTransition + GetJob,
     O: ReadHead,
 {
     // A delete marker hides an object and removes no byte; the version's own end will be told.
@@ -156,5 +157,6 @@ where
     if !ended {
         return Ok(true);
     }
-    deps.files.apply_transition(&file.remove(Removal::Deleted, message.now)).await
+    let step = follow(&deps.files, file.remove(Removal::Deleted, message.now), message.now).await?;
+    deps.files.apply_transition(&step).await
 }

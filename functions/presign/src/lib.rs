@@ -73,10 +73,10 @@ pub async fn handle<F: GetFile>(deps: &Deps<F>, request: &Request) -> Result<Ans
     let key = ObjectKey::parse_for(&user.id, &ask.s3_key).ok_or_else(|| Fault::not_found("File"))?;
     let file = deps.files.get_file(&user.id, key.file()).await?;
     let file = file.filter(|file| file.key == key).ok_or_else(|| Fault::not_found("File"))?;
-    let pinned = file.readable()?;
+    let readable = file.readable()?;
 
     let valid = deps.tickets.validity(asked, request.now)?;
-    let url = deps.tickets.read(&file, pinned, valid, request.now)?;
+    let url = deps.tickets.read(&readable, valid, request.now)?;
     let (expires_in, expires_at) = (valid.as_secs(), request.now.plus(valid).to_string());
     if secure {
         let ticket = SecureTicket { download_url: url, expires_in, expires_at };

@@ -1,11 +1,15 @@
-//! Ends what did not end by itself: grants nobody used, deletions that were cut short, events that were not published.
+//! Ends what did not end by itself: grants nobody used, deletions that were cut short, events that were not published, jobs
+//! nobody delivered.
 //!
 //! Nothing here is on anyone's way; it runs every five minutes and looks only at what has been due for a while.
 
 use std::time::Duration;
 
 use consigne_core::files::{Checked, File, Notice, Removal, Status, check_arrival};
-use consigne_core::ports::{ApplyTransition, ClearOutbox, Due, FindDue, PublishEvent, ReadHead, RemoveVersion};
+use consigne_core::jobs::follow;
+use consigne_core::ports::{
+    ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion,
+};
 use consigne_core::{Fault, Timestamp};
 use consigne_runtime::remaining;
 use consigne_runtime::schedule::Tick;
@@ -35,13 +39,14 @@ struct Tally {
     arrived: u32,
     removed: u32,
     published: u32,
+    overdue: u32,
     failed: u32,
 }
 
 /// Sweeps until nothing is due, or time runs short.
 pub async fn handle<F, O, B>(deps: &Deps<F, O, B>, tick: &Tick) -> Result<Value, Fault>
 where
-    F: FindDue + ApplyTransition + ClearOutbox,
+    F: FindDue + GetJob + ApplyTransition + ApplyJobStep + ClearOutbox,
     O: ReadHead + RemoveVersion,
     B: PublishEvent,
 {
@@ -63,9 +68,10 @@ where
             }
         }
     }
-    let Tally { expired, arrived, removed, published, failed } = tally;
+    let Tally { expired, arrived, removed, published, overdue, failed } = tally;
     let done = json!({
-        "expired": expired, "arrived": arrived, "removed": removed, "published": published, "failed": failed,
+        "expired": expired, "arrived": arrived, "removed": removed, "published": published,
+        "overdue": overdue, "failed": failed,
     });
     tick.notes.field("sweep.done", &done);
     Ok(done)
@@ -73,7 +79,7 @@ where
 
 async fn end<F, O, B>(deps: &Deps<F, O, B>, due: &Due, tick: &Tick, tally: &mut Tally) -> Result<(), Fault>
 where
-    F: ApplyTransition + ClearOutbox,
+    F: GetJob + ApplyTransition + ApplyJobStep + ClearOutbox,
     O: ReadHead + RemoveVersion,
     B: PublishEvent,
 {
@@ -97,6 +103,13 @@ where
             deps.table.clear_outbox(entry.id).await?;
             tally.published += 1;
         }
+        Due::Job(job) => {
+            // When the job has moved meanwhile, it is somebody's again, or due at the next run.
+            if let Some(step) = job.overdue(tick.now) {
+                deps.table.apply_job_step(&step, None).await?;
+                tally.overdue += 1;
+            }
+        }
         Due::Unreadable(key) => return Err(Fault::internal(format!("the item {key} cannot be read"))),
     }
     Ok(())
@@ -104,12 +117,13 @@ where
 
 async fn finish_deletion<F, O, B>(deps: &Deps<F, O, B>, file: &File, now: Timestamp) -> Result<(), Fault>
 where
-    F: ApplyTransition,
+    F: ApplyTransition + GetJob,
     O: RemoveVersion,
 {
     if let Some(pinned) = &file.pinned {
         deps.objects.remove_version(file.key.as_str(), &pinned.version).await?;
     }
     // Should the removal's own event be faster, the record has moved and there is nothing left to do.
-    deps.table.apply_transition(&file.remove(Removal::Deleted, now)).await.map(drop)
+    let step = follow(&deps.table, file.remove(Removal::Deleted, now), now).await?;
+    deps.table.apply_transition(&step).await.map(drop)
 }

@@ -78,7 +78,7 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
     let ask = GrantRequest::parse(&body.filename, &body.content_type, body.size, body.sha256.as_deref(), body.kind)?;
     let file = ask.admit(&user.id, user.plan, valid, request.now)?;
 
-    let grant = Grant { file, plan: user.plan, idempotency, now: request.now };
+    let grant = Grant { file, plan: user.plan, job: None, idempotency, now: request.now };
     let file = match deps.files.grant_upload(&grant).await? {
         GrantOutcome::Granted => {
             request.notes.count("UploadsGranted");
@@ -88,6 +88,7 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
         GrantOutcome::Replayed(file) => still_usable(*file, request.now)?,
         GrantOutcome::Mismatch => return Err(mismatch()),
         GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, user.plan)),
+        GrantOutcome::JobMoved => return Err(Fault::internal("a grant of one's own concerns no job")),
         GrantOutcome::OverRate(window) => {
             return Err(window.refusal(user.plan.allowances().writes_per_minute, request.now));
         }

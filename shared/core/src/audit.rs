@@ -21,11 +21,12 @@ pub enum AuditAction {
     PepperAdded,
     PepperPromoted,
     PepperRetired,
+    WebhookRefused,
 }
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
@@ -39,6 +40,7 @@ impl AuditAction {
         Self::PepperAdded,
         Self::PepperPromoted,
         Self::PepperRetired,
+        Self::WebhookRefused,
     ];
 
     /// Gives the action's name.
@@ -57,6 +59,7 @@ impl AuditAction {
             Self::PepperAdded => "pepper.added",
             Self::PepperPromoted => "pepper.promoted",
             Self::PepperRetired => "pepper.retired",
+            Self::WebhookRefused => "webhook.refused",
         }
     }
 

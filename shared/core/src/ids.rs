@@ -114,11 +114,6 @@ ulid_id! {
 }
 
 ulid_id! {
-    /// One generation job of one user.
-    JobId = "job_"
-}
-
-ulid_id! {
     /// One hold of credits, from its opening to its resolution.
     HoldId = "hold_"
 }

@@ -10,6 +10,7 @@ pub mod fault;
 pub mod files;
 pub mod idempotency;
 pub mod ids;
+pub mod jobs;
 pub mod keys;
 pub mod orgs;
 pub mod periods;
@@ -23,6 +24,7 @@ pub mod webhooks;
 
 pub use fault::{Code, Fault};
 pub use idempotency::IdempotencyKey;
-pub use ids::{AuditId, BucketId, EventId, FileId, HoldId, InvitationId, JobId, KeyId, OrgId, UserId};
+pub use ids::{AuditId, BucketId, EventId, FileId, HoldId, InvitationId, KeyId, OrgId, UserId};
+pub use jobs::JobId;
 pub use plans::Plan;
 pub use timestamp::Timestamp;

@@ -58,6 +58,11 @@ impl Month {
         Self { year: date.year(), month: date.month() }
     }
 
+    /// Parses `2026-11` and nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        Day::parse(&format!("{text}-01")).map(|day| Self::of(day.starts()))
+    }
+
     /// Gives the first moment of the next month.
     pub fn ends(self) -> Timestamp {
         let year = if self.month == CalendarMonth::December { self.year + 1 } else { self.year };

@@ -30,11 +30,11 @@ pub struct Allowances {
     pub video: u64,
     /// Largest text file (book or blog), in bytes.
     pub text: u64,
-    /// Texts a user may generate in a calendar month (UTC).
+    /// Text jobs a user may ask for in a calendar month (UTC).
     pub text_generations: u32,
-    /// Images a user may generate in a calendar month (UTC).
+    /// Image jobs a user may ask for in a calendar month (UTC).
     pub image_generations: u32,
-    /// Videos a user may generate in a calendar month (UTC).
+    /// Video jobs a user may ask for in a calendar month (UTC).
     pub video_generations: u32,
     /// Writes a user may make in a window of one minute.
     pub writes_per_minute: u32,
@@ -42,10 +42,14 @@ pub struct Allowances {
     pub features: &'static [&'static str],
 }
 
-const BLOG: &str = "blog-generation";
-const IMAGE: &str = "image-generation";
-const BOOK: &str = "book-generation";
-const VIDEO: &str = "video-generation";
+/// Feature of blog jobs.
+pub const BLOG: &str = "blog-generation";
+/// Feature of image jobs.
+pub const IMAGE: &str = "image-generation";
+/// Feature of book jobs.
+pub const BOOK: &str = "book-generation";
+/// Feature of video jobs.
+pub const VIDEO: &str = "video-generation";
 const PRIORITY: &str = "priority";
 
 static FREE: Allowances = Allowances {
@@ -135,6 +139,16 @@ impl Plan {
             Self::Pro => &PRO,
             Self::Premium => &PREMIUM,
             Self::Enterprise => &ENTERPRISE,
+        }
+    }
+
+    /// Gives how many jobs of a kind may be accepted in a calendar month (UTC); books and articles share theirs.
+    pub fn generations(self, kind: Kind) -> u32 {
+        let allowances = self.allowances();
+        match kind {
+            Kind::Image => allowances.image_generations,
+            Kind::Video => allowances.video_generations,
+            Kind::Book | Kind::Blog => allowances.text_generations,
         }
     }
 

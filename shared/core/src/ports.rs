@@ -4,14 +4,17 @@
 //! to ask without one. Errors are [`Fault`]s: an adapter turns what went wrong into `UNAVAILABLE` (worth a retry) or
 //! `INTERNAL` (not), with the cause for the log.
 
+mod jobs;
 mod keys;
 
+pub use jobs::*;
 pub use keys::*;
 
 use std::future::Future;
 
 use crate::events::OutboxEntry;
 use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage};
+use crate::jobs::Job;
 use crate::profiles::Profile;
 use crate::{EventId, Fault, FileId, Timestamp, UserId};
 
@@ -120,6 +123,8 @@ pub enum Due {
     File(Box<File>),
     /// An event that was not published.
     Event(OutboxEntry),
+    /// A job that was not delivered in time.
+    Job(Box<Job>),
     /// An item that cannot be read, named by its key; only a person can mend it.
     Unreadable(String),
 }

@@ -20,6 +20,21 @@ pub fn label(field: &str, text: &str, max: usize) -> Result<String, Fault> {
     Ok(text)
 }
 
+/// Reads a longer text a person wrote: NFC, trimmed, 1 to `max` characters, with line breaks and tabs.
+///
+/// # Errors
+/// `INVALID_REQUEST` naming the field when it is empty, too long, or holds another control character.
+pub fn prose(field: &str, text: &str, max: usize) -> Result<String, Fault> {
+    let text: String = text.trim().nfc().collect();
+    if text.is_empty() || text.chars().count() > max {
+        return Err(Fault::field(field, format!("{field} must have 1 to {max} characters")).detail("limit", max));
+    }
+    if text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(Fault::field(field, format!("{field} holds a control character")));
+    }
+    Ok(text)
+}
+
 /// Writes a text in the alphabet of keys, `a-z 0-9 . _ -`, at most `max` bytes.
 ///
 /// Accents fall off (`été` becomes `ete`); what has no ASCII counterpart becomes a hyphen.

@@ -1,6 +1,9 @@
 //! Webhooks that come in: what names one.
 
 use std::fmt;
+use std::time::Duration;
+
+use crate::Timestamp;
 
 /// Longest id of a webhook, in bytes.
 const ID_MAX: usize = 255;
@@ -20,6 +23,22 @@ impl WebhookId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// How long the id of a webhook is remembered: longer than any sender goes on trying.
+pub const REMEMBERED: Duration = Duration::from_hours(24 * 5);
+
+/// A webhook that was received, to be remembered in the transaction it leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Whose it is: ids of two senders never meet.
+    pub source: &'static str,
+    /// Its id.
+    pub id: WebhookId,
+    /// Hash of what it says.
+    pub fingerprint: String,
+    /// When it came.
+    pub at: Timestamp,
 }
 
 impl fmt::Display for WebhookId {

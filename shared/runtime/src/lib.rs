@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod clock;
+pub mod completions;
 mod ending;
 pub mod http;
 pub mod invocation;

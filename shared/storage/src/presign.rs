@@ -15,7 +15,7 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
-use consigne_core::files::{Disposition, File, Pinned};
+use consigne_core::files::{Disposition, File, Readable};
 use consigne_core::{Fault, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -88,15 +88,15 @@ impl Presigner {
         Ok(asked.min(left))
     }
 
-    /// Signs the reading of a file's pinned version.
+    /// Signs the reading of a file's one version.
     ///
     /// The browser is told name, type and disposition by us, whatever was stored beside the object.
-    pub fn read(&self, file: &File, pinned: &Pinned, valid: Duration, now: Timestamp) -> Result<String, Fault> {
+    pub fn read(&self, file: &Readable, valid: Duration, now: Timestamp) -> Result<String, Fault> {
         let disposition = content_disposition(file);
         let query = [
             ("response-content-disposition", disposition.as_str()),
             ("response-content-type", file.media.name),
-            ("versionId", &pinned.version),
+            ("versionId", &file.version),
         ];
         let url = self.url(file.key.as_str(), "GetObject", &query);
         self.sign("GET", &url, &[], valid, now)
@@ -163,7 +163,7 @@ impl Presigner {
 }
 
 /// Writes `Content-Disposition` with the person's own spelling, and the key's for clients that cannot read it. Source: RFC 6266, with RFC 8187 for the extended form.
-fn content_disposition(file: &File) -> String {
+fn content_disposition(file: &Readable) -> String {
     let how = match file.disposition() {
         Disposition::Inline => "inline",
         Disposition::Attachment => "attachment",

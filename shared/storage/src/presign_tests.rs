@@ -55,6 +55,7 @@ fn file(name: &str, content_type: &str, size: u64, sha256: Option<String>) -> Fi
         pinned: None,
         dimensions: None,
         rejected_reason: None,
+        job: None,
         revision: 1,
     }
 }
@@ -96,8 +97,8 @@ proptest! {
     ) {
         let (at, valid) = (Timestamp::from_millis(at), Duration::from_secs(valid));
         let file = file(&name, "image/svg+xml", 10, None);
-        let pinned = Pinned { version: version.clone(), etag: String::new(), sequencer: String::new() };
-        let ours = presigner(token.clone(), &endpoint).read(&file, &pinned, valid, at).unwrap();
+        let file = Readable { key: file.key, name: file.name, media: file.media, version: version.clone() };
+        let ours = presigner(token.clone(), &endpoint).read(&file, valid, at).unwrap();
         let request = sdk(token, &endpoint)
             .get_object()
             .bucket("photos-bucket")
@@ -137,7 +138,10 @@ proptest! {
 
 #[test]
 fn a_download_carries_the_persons_own_spelling_and_nothing_that_breaks_the_header() {
-    let disposition = |name, content_type| content_disposition(&file(name, content_type, 1, None));
+    let disposition = |name, content_type| {
+        let file = file(name, content_type, 1, None);
+        content_disposition(&Readable { key: file.key, name: file.name, media: file.media, version: "v".to_owned() })
+    };
     assert_eq!(disposition("a.png", "image/png"), "inline; filename=\"a.png\"");
     assert_eq!(
         disposition("photo été.png", "image/png"),

@@ -4,18 +4,21 @@
 
 mod credits;
 mod desk;
+mod jobs;
 mod orgs;
 mod people;
+mod received;
 
 pub use desk::Desk;
+pub use jobs::Jobs;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
 use consigne_core::files::{File, Grant, GrantOutcome, LedgerDelta, ObjectKey, Transition, Usage, Window};
+use consigne_core::idempotency::Written;
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
     ObjectHead, Page, Position, Probe, PublishEvent, ReadHead, RemoveVersion, SendMessage,
@@ -38,8 +41,6 @@ pub struct State {
     pub files: BTreeMap<(UserId, FileId), File>,
     /// Ledgers by owner.
     pub usage: BTreeMap<UserId, Usage>,
-    /// Idempotency keys by owner and key: fingerprint, file and end.
-    pub keys: BTreeMap<(UserId, String), (String, ObjectKey, Timestamp)>,
     /// Events not yet published, in order.
     pub outbox: Vec<(EventId, OutboxEntry)>,
     /// Versions of objects by key, oldest first.
@@ -50,6 +51,10 @@ pub struct State {
     pub messages: Vec<String>,
     /// Organisations, keys and credits.
     pub desk: Desk,
+    /// Jobs.
+    pub jobs: Jobs,
+    /// Webhooks received, by source and id: what they said and until when that is remembered.
+    pub received: BTreeMap<(&'static str, String), (String, Timestamp)>,
     /// People by id.
     pub profiles: BTreeMap<UserId, Profile>,
 }
@@ -161,15 +166,17 @@ impl GrantUpload for World {
     async fn grant_upload(&self, grant: &Grant) -> Result<GrantOutcome, Fault> {
         self.effect(|state| {
             let owner = grant.file.owner().clone();
-            if let Some(key) = &grant.idempotency
-                && let Some((fingerprint, object, ends)) = state.keys.get(&(owner.clone(), key.key.clone()))
-                && *ends > grant.now
-            {
-                if *fingerprint != key.fingerprint {
-                    return GrantOutcome::Mismatch;
+            match grant.once().and_then(|once| state.desk.kept(&once, grant.now)) {
+                Some(Written::Before(key)) => {
+                    let object = ObjectKey::parse(&key).expect("a promise names a key");
+                    let file = state.files.get(&(owner, object.file())).cloned();
+                    return GrantOutcome::Replayed(Box::new(file.expect("a granted file has a record")));
                 }
-                let file = state.files.get(&(owner, object.file())).cloned();
-                return GrantOutcome::Replayed(Box::new(file.expect("a granted file has a record")));
+                Some(_) => return GrantOutcome::Mismatch,
+                None => {}
+            }
+            if grant.job.as_ref().is_some_and(|step| !state.jobs.is_current(step)) {
+                return GrantOutcome::JobMoved;
             }
             let allowances = grant.plan.allowances();
             let usage = state.usage.entry(owner.clone()).or_default();
@@ -182,10 +189,9 @@ impl GrantUpload for World {
             usage.window = Some(window);
             usage.committed += grant.file.size;
             usage.reserved += grant.file.size;
-            if let Some(key) = &grant.idempotency {
-                let ends = grant.now.plus(Duration::from_hours(24));
-                let entry = (key.fingerprint.clone(), grant.file.key.clone(), ends);
-                state.keys.insert((owner.clone(), key.key.clone()), entry);
+            state.desk.keep(grant.once().as_ref(), grant.now);
+            if let Some(step) = &grant.job {
+                state.take_step(step);
             }
             state.files.insert((owner, grant.file.id()), grant.file.clone());
             GrantOutcome::Granted
@@ -264,6 +270,12 @@ impl ApplyTransition for World {
             if state.files.get(&place).is_none_or(|file| file.revision != step.seen) {
                 return false;
             }
+            if step.job.as_ref().is_some_and(|follows| !state.jobs.is_current(follows)) {
+                return false;
+            }
+            if let Some(follows) = &step.job {
+                state.take_step(follows);
+            }
             state.files.insert(place.clone(), step.file.clone());
             step.ledger.apply(state.usage.entry(place.0).or_default(), step.file.kind());
             state.push_event(&step.event);
@@ -320,7 +332,12 @@ impl FindDue for World {
             let events = state.outbox.iter().map(|(id, entry)| {
                 ((entry.occurred_at.plus(OUTBOX_MARGIN), id.to_string()), Due::Event(entry.clone()))
             });
-            let mut due: Vec<_> = files.chain(events).filter(|((at, _), _)| *at <= now).collect();
+            let jobs = state
+                .jobs
+                .jobs
+                .values()
+                .filter_map(|job| Some(((job.due_at()?, job.id.to_string()), Due::Job(Box::new(job.clone())))));
+            let mut due: Vec<_> = files.chain(events).chain(jobs).filter(|((at, _), _)| *at <= now).collect();
             due.retain(|(place, _)| walk.as_ref().is_none_or(|last| place > last));
             due.sort_by(|(a, _), (b, _)| a.cmp(b));
             due.truncate(limit as usize);

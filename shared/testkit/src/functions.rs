@@ -1,5 +1,9 @@
 //! The functions on fakes: each handler behind its real edge, fed with real events.
 
+mod jobs;
+
+pub use jobs::signed_by_generator;
+
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -58,6 +62,9 @@ pub async fn call(world: &World, function: &str, event: Value) -> Value {
             http::respond(function, &deps, &|d, r| Box::pin(health::handle(d, r)), event, until).await
         }
         "fallback" => http::respond(function, &(), &|d, r| Box::pin(fallback::handle(d, r)), event, until).await,
+        _ if function.contains("job") || function.contains("completion") || function == "generate" => {
+            jobs::call(world, function, event).await
+        }
         _ => call_desk(world, function, event).await,
     };
     shown(response)

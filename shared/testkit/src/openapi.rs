@@ -18,7 +18,12 @@ pub fn operations() -> Vec<Operation> {
     let functions = [
         audit_list::operations,
         delete::operations,
+        generate::operations,
         health::operations,
+        job_cancel::operations,
+        job_list::operations,
+        job_status::operations,
+        job_upload_grant::operations,
         key_delete::operations,
         key_issue::operations,
         key_list::operations,
@@ -38,6 +43,9 @@ pub fn operations() -> Vec<Operation> {
         usage::operations,
         usage_log::operations,
         wallet::operations,
+        webhook_image_completion::operations,
+        webhook_text_completion::operations,
+        webhook_video_completion::operations,
     ];
     functions.iter().flat_map(|operations| operations()).collect()
 }
@@ -67,6 +75,10 @@ pub fn document() -> Value {
             "schemas": schemas,
             "securitySchemes": {
                 "service": { "type": "http", "scheme": "bearer", "description": "Service token" },
+                "signature": {
+                    "type": "apiKey", "in": "header", "name": "webhook-signature",
+                    "description": "Standard Webhooks signature, with webhook-id and webhook-timestamp",
+                },
                 "session": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Clerk session token" },
             },
         },
@@ -115,6 +127,7 @@ fn describe(operation: &Operation, generator: &mut schemars::SchemaGenerator) ->
     }
     described["security"] = match operation.caller {
         Caller::Service => json!([{ "service": [] }]),
+        Caller::Signed => json!([{ "signature": [] }]),
         Caller::User => json!([{ "session": [] }]),
         Caller::Anyone => json!([]),
     };

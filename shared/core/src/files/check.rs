@@ -1,7 +1,8 @@
 //! Checking an upload that has arrived: the same whether an event announces it or `sweep` finds it.
 
 use super::{Arrival, File, Finding, HEAD_BYTES, Pinned, Removal, Transition, inspect};
-use crate::ports::{ApplyTransition, ReadHead, RemoveVersion};
+use crate::jobs::follow;
+use crate::ports::{ApplyTransition, GetJob, ReadHead, RemoveVersion};
 use crate::{Fault, Timestamp};
 
 /// What became of an upload.
@@ -41,13 +42,14 @@ pub enum Notice<'a> {
 /// # Errors
 /// `UNAVAILABLE` when bucket or table do not answer; nothing is lost by trying again.
 pub async fn check_arrival(
-    files: &impl ApplyTransition,
+    files: &(impl ApplyTransition + GetJob),
     objects: &(impl ReadHead + RemoveVersion),
     file: &File,
     notice: Notice<'_>,
     now: Timestamp,
 ) -> Result<Checked, Fault> {
     let apply = async |step: Transition, checked| {
+        let step = follow(files, step, now).await?;
         Ok(if files.apply_transition(&step).await? { checked } else { Checked::Overtaken })
     };
     let (version, sequencer) = match notice {

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::{File, FileName, Holding, Kind, MediaType, ObjectKey, Status, Window, in_words};
+use crate::idempotency::Once;
+use crate::jobs::JobStep;
 use crate::{Code, Fault, FileId, IdempotencyKey, Plan, Timestamp, UserId};
 
 /// How long an upload grant can be used. Short, since only the start of the upload must fall inside.
@@ -86,6 +88,7 @@ impl GrantRequest {
             pinned: None,
             dimensions: None,
             rejected_reason: None,
+            job: None,
             revision: 1,
         })
     }
@@ -122,10 +125,26 @@ pub struct Grant {
     pub file: File,
     /// The plan whose storage and rate the grant must fit.
     pub plan: Plan,
+    /// What follows from it for the job the file is delivered for.
+    pub job: Option<Box<JobStep>>,
     /// The caller's idempotency key, if any.
     pub idempotency: Option<IdempotencyKey>,
     /// When it is made.
     pub now: Timestamp,
+}
+
+/// Operation of the promises that owners are kept.
+const OF_OWNER: &str = "upload-grant";
+/// Operation of the promises that generators are kept, in the name of a job's owner.
+pub const OF_JOB: &str = "job-upload-grant";
+
+impl Grant {
+    /// Gives the promise to keep: a retry finds the file by its key. Owners' promises and generators' do not meet.
+    pub fn once(&self) -> Option<Once> {
+        let operation = if self.job.is_some() { OF_JOB } else { OF_OWNER };
+        let (key, caller) = (self.idempotency.clone()?, self.file.owner().clone());
+        Some(Once { key, caller, operation, result: self.file.key.to_string() })
+    }
 }
 
 /// What became of a grant. Everything but `Granted` has changed nothing.
@@ -144,6 +163,8 @@ pub enum GrantOutcome {
     },
     /// The window's writes are spent.
     OverRate(Window),
+    /// The job has moved since it was read.
+    JobMoved,
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Dimensions, FileName, Kind, MediaType, ObjectKey};
-use crate::{Code, Fault, FileId, Timestamp, UserId};
+use crate::{Code, Fault, FileId, JobId, Timestamp, UserId};
 
 /// How long after its time an open grant or an unfinished deletion is left to the normal way, before `sweep` ends it.
 pub const SWEEP_MARGIN: Duration = Duration::from_mins(5);
@@ -131,8 +131,30 @@ pub struct File {
     pub dimensions: Option<Dimensions>,
     /// Why it was rejected, as a sentence.
     pub rejected_reason: Option<String>,
+    /// The job it is delivered for.
+    pub job: Option<JobId>,
     /// Counts the writes of this record; every write names the revision it read.
     pub revision: u64,
+}
+
+/// What a read ticket is signed over: only ever made of a file that may be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readable {
+    /// Its key.
+    pub key: ObjectKey,
+    /// The name the person gave it.
+    pub name: FileName,
+    /// Its type.
+    pub media: &'static MediaType,
+    /// The one version that may be read.
+    pub version: String,
+}
+
+impl Readable {
+    /// Says how a browser should treat the file; what could run a script is never shown in place.
+    pub fn disposition(&self) -> Disposition {
+        if self.media.script_capable { Disposition::Attachment } else { Disposition::Inline }
+    }
 }
 
 /// How a browser should treat a download.
@@ -159,14 +181,19 @@ impl File {
         self.key.kind()
     }
 
-    /// Gives the version a read ticket may name.
+    /// Gives what a read ticket is signed over.
     ///
     /// # Errors
     /// `NOT_READY` while the file has not arrived or is being checked, `FILE_INFECTED`, and `NOT_FOUND` for everything
     /// that will never be readable again.
-    pub fn readable(&self) -> Result<&Pinned, Fault> {
+    pub fn readable(&self) -> Result<Readable, Fault> {
         match (self.status, &self.pinned) {
-            (Status::Ready, Some(pinned)) => Ok(pinned),
+            (Status::Ready, Some(Pinned { version, .. })) => Ok(Readable {
+                key: self.key.clone(),
+                name: self.name.clone(),
+                media: self.media,
+                version: version.clone(),
+            }),
             (Status::Pending | Status::Processing, _) => {
                 Err(Fault::new(Code::NotReady, "The file has not been checked yet")
                     .detail("status", self.status.name())
@@ -197,11 +224,6 @@ impl File {
     /// Far later than any grant for its key can be used, and than a queue keeps an event (14 days).
     pub fn forget_at(&self) -> Option<Timestamp> {
         (self.status == Status::Deleted).then(|| self.changed_at.plus(TOMBSTONE_KEPT))
-    }
-
-    /// Says how a browser should treat the file; what could run a script is never shown in place.
-    pub fn disposition(&self) -> Disposition {
-        if self.media.script_capable { Disposition::Attachment } else { Disposition::Inline }
     }
 }
 
@@ -243,6 +265,7 @@ mod tests {
             pinned: None,
             dimensions: None,
             rejected_reason: None,
+            job: None,
             revision: 1,
         };
         assert_eq!(file.due_at(), Some(now.plus(Duration::from_secs(15 * 60 + 21_475))));

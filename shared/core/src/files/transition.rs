@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Dimensions, File, Holding, Kind, Pinned, Status};
 use crate::Timestamp;
 use crate::events::{Event, EventKind};
+use crate::jobs::JobStep;
 
 /// One step of a file, ready to be applied.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,8 @@ pub struct Transition {
     pub ledger: LedgerDelta,
     /// What the step tells the world.
     pub event: Event,
+    /// What follows from it for the job the file is delivered for.
+    pub job: Option<Box<JobStep>>,
 }
 
 /// What a step adds to the owner's ledger; negative where it gives back.
@@ -157,7 +160,7 @@ impl File {
         file.revision += 1;
         let ledger = LedgerDelta::between(self, &file);
         let event = Event::new(kind, now, file.facts(extra));
-        Transition { seen: self.revision, file, ledger, event }
+        Transition { seen: self.revision, file, ledger, event, job: None }
     }
 
     /// Gives what every event about a file says.
@@ -175,6 +178,9 @@ impl File {
             if let Some(Dimensions { width, height }) = self.dimensions {
                 facts.insert("width".to_owned(), width.into());
                 facts.insert("height".to_owned(), height.into());
+            }
+            if let Some(job) = &self.job {
+                facts.insert("job_id".to_owned(), job.to_string().into());
             }
             facts.extend(extra);
         }

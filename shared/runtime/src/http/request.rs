@@ -9,7 +9,7 @@ use consigne_auth::{Credentials, Refreshed, Route, SessionVerifier, User, Webhoo
 use consigne_core::audit::{Actor, Origin};
 use consigne_core::orgs::org_in_path;
 use consigne_core::ports::GetMember;
-use consigne_core::webhooks::WebhookId;
+use consigne_core::webhooks::{Received, WebhookId};
 use consigne_core::{Code, Fault, IdempotencyKey, OrgId, Timestamp, UserId};
 use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method};
@@ -44,6 +44,7 @@ pub struct Request {
     path: String,
     parameters: HashMap<String, String>,
     source_ip: Option<String>,
+    domain: String,
     query: String,
     headers: HeaderMap,
     body: Body,
@@ -78,6 +79,7 @@ impl Request {
             path: event.raw_path.unwrap_or_default(),
             parameters: event.path_parameters,
             source_ip: event.request_context.http.source_ip,
+            domain: event.request_context.domain_name.unwrap_or_default(),
             query: event.raw_query_string.unwrap_or_default(),
             headers,
             body,
@@ -111,8 +113,18 @@ impl Request {
 
     /// Tells who acts and from where, for the audit trail.
     pub fn origin(&self, actor: &UserId) -> Origin {
+        self.origin_of(Actor::User(actor.clone()))
+    }
+
+    /// Tells the same of whoever acts.
+    pub fn origin_of(&self, actor: Actor) -> Origin {
         let user_agent = self.header("user-agent").map(|agent| agent.chars().take(AGENT_MAX).collect());
-        Origin { actor: Actor::User(actor.clone()), ip: self.source_ip.clone(), user_agent }
+        Origin { actor, ip: self.source_ip.clone(), user_agent }
+    }
+
+    /// Gives the domain the request came to, as API Gateway knows it.
+    pub fn domain(&self) -> &str {
+        &self.domain
     }
 
     /// Gives what decides who is calling.
@@ -146,6 +158,12 @@ impl Request {
         member(orgs, org, &user, route).await?;
         self.notes.field("org.id", org);
         Ok((user, org))
+    }
+
+    /// Makes what remembers a webhook of a sender, whose id [`Self::signed`] gave.
+    pub fn received(&self, source: &'static str, id: WebhookId) -> Result<Received, Fault> {
+        let fingerprint = URL_SAFE_NO_PAD.encode(Sha256::digest(self.bytes()?));
+        Ok(Received { source, id, fingerprint, at: self.now })
     }
 
     /// Finds out whether a webhook is from whom it must be from, by its headers and its body as it came.
@@ -231,6 +249,11 @@ impl Request {
         if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MAX {
             return Err(Fault::field("Idempotency-Key", "Idempotency-Key must be 1 to 255 plain ASCII characters"));
         }
+        self.promise(key, request).map(Some)
+    }
+
+    /// Binds a key to the request it stands for.
+    pub fn promise(&self, key: &str, request: &impl Serialize) -> Result<IdempotencyKey, Fault> {
         let json = serde_json::to_vec(request).map_err(Fault::internal)?;
         let mut hash = Sha256::new();
         hash.update(self.route.as_bytes());
@@ -239,7 +262,7 @@ impl Request {
         hash.update([0]);
         hash.update(json);
         let fingerprint = URL_SAFE_NO_PAD.encode(hash.finalize());
-        Ok(Some(IdempotencyKey { key: key.to_owned(), fingerprint }))
+        Ok(IdempotencyKey { key: key.to_owned(), fingerprint })
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Caller {
     User,
     /// A server with a service token.
     Service,
+    /// A server that signs what it sends, as Standard Webhooks has it.
+    Signed,
 }
 
 /// One route of one function.
@@ -86,6 +88,12 @@ impl Operation {
     #[must_use]
     pub fn for_services(self) -> Self {
         Self { caller: Caller::Service, ..self }
+    }
+
+    /// Says that servers call it, with a signature.
+    #[must_use]
+    pub fn signed(self) -> Self {
+        Self { caller: Caller::Signed, ..self }.refuses(&[Code::InvalidSignature])
     }
 
     /// Says that it is paged.

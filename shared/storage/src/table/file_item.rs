@@ -2,7 +2,7 @@
 
 use consigne_core::files::{Dimensions, File, FileName, Holding, MediaType, ObjectKey, Pinned, Status};
 use consigne_core::ports::{Filter, Position};
-use consigne_core::{Fault, FileId, Timestamp, UserId};
+use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
 
 use super::due;
 use super::item::{Item, Reader, number, sortable, text, user_pk};
@@ -57,6 +57,9 @@ pub(super) fn write(file: &File) -> Item {
     if let Some(reason) = &file.rejected_reason {
         put("rejected_reason", text(reason));
     }
+    if let Some(job) = &file.job {
+        put("job_id", text(job.to_string()));
+    }
     if file.status.is_visible() {
         let (_, partition) = list_partition(file.owner(), Filter { status: file.status, kind: None });
         put("gsi1pk", text(partition));
@@ -100,6 +103,7 @@ pub(super) fn read(item: &Item) -> Result<File, Fault> {
         pinned,
         dimensions: dimensions.map(|(width, height)| Dimensions { width, height }),
         rejected_reason: reader.optional_text("rejected_reason").map(str::to_owned),
+        job: reader.optional_parsed("job_id", JobId::parse)?,
         revision: reader.number("revision")?,
     })
 }

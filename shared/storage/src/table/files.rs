@@ -1,10 +1,9 @@
 //! Files and ledgers: reading them, marking them deleted, moving them by a step.
 
-use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
-use consigne_core::files::{File, ObjectKey, SWEEP_MARGIN, Status, Transition, Usage};
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use consigne_core::files::{File, LedgerDelta, ObjectKey, SWEEP_MARGIN, Status, Transition, Usage};
 use consigne_core::ports::{ApplyTransition, BeginDelete, GetFile, GetUsage};
 use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
 
@@ -55,7 +54,7 @@ impl BeginDelete for Table {
 
 impl ApplyTransition for Table {
     async fn apply_transition(&self, step: &Transition) -> Result<bool, Fault> {
-        let writes = self.transition_writes(step).map_err(Fault::internal)?;
+        let writes = self.transition_writes(step)?;
         Ok(matches!(self.transact(writes).await?, Outcome::Committed))
     }
 }
@@ -87,19 +86,11 @@ impl Table {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    fn transition_writes(&self, step: &Transition) -> Result<Vec<TransactWriteItem>, BuildError> {
+    fn transition_writes(&self, step: &Transition) -> Result<Vec<TransactWriteItem>, Fault> {
         let (file, delta) = (&step.file, step.ledger);
-        let record = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(file_item::write(file)))
-            .condition_expression("revision = :seen")
-            .expression_attribute_values(":seen", number(step.seen))
-            .build()?;
-        let event = Put::builder().table_name(&self.name).set_item(Some(outbox::write(&step.event))).build()?;
-        let mut writes = vec![TransactWriteItem::builder().put(record).build()];
-        if delta != consigne_core::files::LedgerDelta::default() {
+        let mut writes = vec![self.put_seen(file_item::write(file), step.seen)?];
+        if delta != LedgerDelta::default() {
             let ledger = Update::builder()
-                .table_name(&self.name)
                 .set_key(Some(usage_item::key(file.owner())))
                 .update_expression("ADD committed :committed, reserved :reserved, #files :files, #bytes :bytes")
                 .expression_attribute_names("#files", usage_item::files_attribute(file.kind()))
@@ -107,11 +98,13 @@ impl Table {
                 .expression_attribute_values(":committed", number(delta.committed))
                 .expression_attribute_values(":reserved", number(delta.reserved))
                 .expression_attribute_values(":files", number(delta.files))
-                .expression_attribute_values(":bytes", number(delta.bytes))
-                .build()?;
-            writes.push(TransactWriteItem::builder().update(ledger).build());
+                .expression_attribute_values(":bytes", number(delta.bytes));
+            writes.push(self.update(ledger)?);
         }
-        writes.push(TransactWriteItem::builder().put(event).build());
+        writes.push(self.put(outbox::write(&step.event))?);
+        if let Some(follows) = &step.job {
+            writes.extend(self.job_writes(follows)?);
+        }
         Ok(writes)
     }
 }

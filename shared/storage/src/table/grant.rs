@@ -2,17 +2,18 @@
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::files::{Grant, GrantOutcome, ObjectKey, WINDOW, Window};
-use consigne_core::idempotency::{Once, Written};
+use consigne_core::idempotency::Written;
 use consigne_core::ports::{GetFile, GrantUpload};
 use consigne_core::{Fault, UserId};
 
 use super::item::number;
-use super::transact::{Outcome, failed_at};
-use super::{Table, file_item, once, usage_item};
+use super::once::Kept;
+use super::transact::failed_at;
+use super::{Table, file_item, usage_item};
 
 /// Places in the transaction.
 const LEDGER: usize = 1;
-const KEY: usize = 2;
+const JOB: usize = 2;
 
 /// Which of the two states a rate window can be in is assumed; an expression cannot ask and choose.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,14 +34,18 @@ impl GrantUpload for Table {
         let mut guess = if seen { Guess::Running } else { Guess::Over };
         loop {
             let writes = self.grant_writes(grant, room, guess)?;
-            let Outcome::Refused(failed) = self.transact(writes).await? else {
-                if guess == Guess::Over {
-                    self.windows.set(owner, grant.now);
+            let failed = match self.once(writes, grant.once().as_ref(), grant.now).await? {
+                Kept::Written(Written::Now) => {
+                    if guess == Guess::Over {
+                        self.windows.set(owner, grant.now);
+                    }
+                    return Ok(GrantOutcome::Granted);
                 }
-                return Ok(GrantOutcome::Granted);
+                Kept::Written(before) => return self.replay(owner, before).await,
+                Kept::Refused(failed) => failed,
             };
-            if let (Some(once), Some(item)) = (once_of(grant), failed_at(&failed, KEY)) {
-                return self.replay(owner, once::kept(&once, item)?).await;
+            if grant.job.is_some() && failed_at(&failed, JOB).is_some() {
+                return Ok(GrantOutcome::JobMoved);
             }
             let ledger = failed_at(&failed, LEDGER).ok_or_else(|| Fault::internal("a file id was minted twice"))?;
             let usage = usage_item::read(ledger)?;
@@ -66,8 +71,8 @@ impl GrantUpload for Table {
 impl Table {
     fn grant_writes(&self, grant: &Grant, room: u64, guess: Guess) -> Result<Vec<TransactWriteItem>, Fault> {
         let mut writes = vec![self.put_new(file_item::write(&grant.file))?, self.ledger_write(grant, room, guess)?];
-        if let Some(once) = once_of(grant) {
-            writes.push(self.promise(&once, grant.now)?);
+        if let Some(step) = &grant.job {
+            writes.push(self.job_write(step)?);
         }
         Ok(writes)
     }
@@ -107,10 +112,4 @@ impl Table {
         file.map(|file| GrantOutcome::Replayed(Box::new(file)))
             .ok_or_else(|| Fault::internal("an idempotency key names a file that is not there"))
     }
-}
-
-/// Gives the promise of a grant: a retry finds the file by its key.
-fn once_of(grant: &Grant) -> Option<Once> {
-    let (key, caller) = (grant.idempotency.clone()?, grant.file.owner().clone());
-    Some(Once { key, caller, operation: "upload-grant", result: grant.file.key.to_string() })
 }

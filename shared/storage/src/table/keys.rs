@@ -1,14 +1,15 @@
 //! Issuing, changing and listing keys.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
-use consigne_core::idempotency::{Once, Written};
+use consigne_core::idempotency::Written;
 use consigne_core::keys::{ApiKey, KeyStatus, KeyStep};
 use consigne_core::ports::{ChangeKey, GetKey, IssueKey, ListKeys, Listed, NewKey, PageAsk};
-use consigne_core::{Fault, KeyId, OrgId, Timestamp};
+use consigne_core::{Fault, KeyId, OrgId};
 
 use super::item::{number, org_pk, text};
-use super::transact::{Failed, Outcome, failed_at};
-use super::{Table, audit, key_item, once, outbox, pointers};
+use super::once::Kept;
+use super::transact::failed_at;
+use super::{Table, audit, key_item, outbox, pointers};
 
 impl GetKey for Table {
     async fn get_key(&self, org: OrgId, id: KeyId) -> Result<Option<ApiKey>, Fault> {
@@ -40,15 +41,12 @@ impl IssueKey for Table {
             self.put(audit::write(&new.audit))?,
             self.put(outbox::write(&new.event))?,
         ];
-        self.once(writes, new.once.as_ref(), key.created_at, |failed| {
+        match self.once(writes, new.once.as_ref(), key.created_at).await? {
+            Kept::Written(written) => Ok(written),
             // The key's id and text are fresh, so only the pepper can refuse.
-            if failed_at(failed, 2).is_some() {
-                Ok(Written::Moved)
-            } else {
-                Err(Fault::internal("a key was minted twice"))
-            }
-        })
-        .await
+            Kept::Refused(failed) if failed_at(&failed, 2).is_some() => Ok(Written::Moved),
+            Kept::Refused(_) => Err(Fault::internal("a key was minted twice")),
+        }
     }
 }
 
@@ -63,31 +61,14 @@ impl ChangeKey for Table {
             writes.push(self.put_new(pointers::write(pointer, &key.facts()))?);
             writes.push(self.pepper_takes_keys(pointer.pepper)?);
         }
-        self.once(writes, step.once.as_ref(), step.audit.at, |_| Ok(Written::Moved)).await
+        match self.once(writes, step.once.as_ref(), step.audit.at).await? {
+            Kept::Written(written) => Ok(written),
+            Kept::Refused(_) => Ok(Written::Moved),
+        }
     }
 }
 
 impl Table {
-    /// Sends a transaction with a promise as its last write, if there is one; `refused` explains any other refusal.
-    async fn once(
-        &self,
-        mut writes: Vec<TransactWriteItem>,
-        once: Option<&Once>,
-        now: Timestamp,
-        refused: impl FnOnce(&[Failed]) -> Result<Written, Fault>,
-    ) -> Result<Written, Fault> {
-        let promise = writes.len();
-        if let Some(once) = once {
-            writes.push(self.promise(once, now)?);
-        }
-        let place = once.map(|_| promise);
-        let Outcome::Refused(failed) = self.transact_decided_by(place, writes).await? else { return Ok(Written::Now) };
-        match (once, failed_at(&failed, promise)) {
-            (Some(once), Some(item)) => once::kept(once, item),
-            _ => refused(&failed),
-        }
-    }
-
     /// Writes what people decide about a key, and leaves alone what charging writes.
     fn decide(&self, key: &ApiKey, seen: u64) -> Result<TransactWriteItem, Fault> {
         let mut update = Update::builder()

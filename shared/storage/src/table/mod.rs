@@ -5,6 +5,8 @@
 //! | file | `USER#<user>` | `FILE#<file>` |
 //! | storage ledger | `USER#<user>` | `USAGE` |
 //! | idempotency key | `USER#<user>` | `IDEM#<operation>#<key>` |
+//! | job | `USER#<user>` | `JOB#<job>` |
+//! | generations of a month | `USER#<user>` | `GENERATIONS#<month>` |
 //! | outbox entry | `OUTBOX#<event>` | `OUTBOX` |
 //! | organisation | `ORG#<org>` | `ORG` |
 //! | member | `ORG#<org>` | `MEMBER#<user>` |
@@ -16,11 +18,13 @@
 //! | profile | `USER#<user>` | `PROFILE` |
 //! | pointer of a key's text | `MAC#<pepper>#<mac>` | `MAC` |
 //! | receipt | `RECEIPT#<org>#<tail>` | `RECEIPT` |
+//! | webhook received | `WEBHOOK#<source>#<id's hash>` | `WEBHOOK` |
 //! | pepper | `SYSTEM` | `PEPPER#<version>` |
 //!
 //! | index | keys | holds |
 //! |---|---|---|
 //! | `gsi1` | `USER#<user>#<status>`, `<changed at>#<file>` | files their owner may see, newest first |
+//! | `gsi1` | `USER#<user>#JOBS#<status>`, `<job>` | a person's jobs of one status |
 //! | `gsi1` | `USER#<user>#ORGS`, `<org>` | a person's places in organisations |
 //! | `gsi1` | `ORG#<org>#RECEIPTS`, `<time>#<tail>` | an organisation's receipts |
 //! | `gsi2` | `USER#<user>#<kind>`, `<changed at>#<file>` | READY files of one kind, newest first |
@@ -37,6 +41,8 @@ mod file_item;
 mod files;
 mod grant;
 mod item;
+mod job_item;
+mod jobs;
 mod key_item;
 mod keys;
 mod list;
@@ -47,6 +53,7 @@ mod page;
 mod pointers;
 mod profiles;
 mod receipts;
+mod received;
 mod transact;
 mod usage_item;
 mod wallet_item;

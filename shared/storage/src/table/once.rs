@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Table;
 use super::item::{Item, Reader, key, number, text, user_pk};
+use super::transact::{Failed, Outcome, failed_at};
 
 /// Gives the key of a promise. The caller's key itself is not kept: new API keys may be derived from it.
 fn once_key(once: &Once) -> Item {
@@ -18,7 +19,7 @@ fn once_key(once: &Once) -> Item {
 }
 
 /// Reads what became of a promise.
-pub(super) fn kept(once: &Once, item: &Item) -> Result<Written, Fault> {
+fn kept(once: &Once, item: &Item) -> Result<Written, Fault> {
     let reader = Reader(item);
     if reader.text("fingerprint")? != once.key.fingerprint {
         return Ok(Written::Mismatch);
@@ -26,9 +27,38 @@ pub(super) fn kept(once: &Once, item: &Item) -> Result<Written, Fault> {
     Ok(Written::Before(reader.text("result")?.to_owned()))
 }
 
+/// What became of a transaction that may carry a promise.
+pub(super) enum Kept {
+    /// It was made now, or before; or its promise stands for another request.
+    Written(Written),
+    /// It was not made: these conditions failed, and none of them is the promise's.
+    Refused(Vec<Failed>),
+}
+
 impl Table {
+    /// Sends a transaction with a promise as its last write, if there is one.
+    pub(super) async fn once(
+        &self,
+        mut writes: Vec<TransactWriteItem>,
+        once: Option<&Once>,
+        now: Timestamp,
+    ) -> Result<Kept, Fault> {
+        let promise = writes.len();
+        if let Some(once) = once {
+            writes.push(self.promise(once, now)?);
+        }
+        let place = once.map(|_| promise);
+        let Outcome::Refused(failed) = self.transact_decided_by(place, writes).await? else {
+            return Ok(Kept::Written(Written::Now));
+        };
+        match (once, failed_at(&failed, promise)) {
+            (Some(once), Some(item)) => kept(once, item).map(Kept::Written),
+            _ => Ok(Kept::Refused(failed)),
+        }
+    }
+
     /// Makes the write that keeps a promise, on condition that it was not kept before.
-    pub(super) fn promise(&self, once: &Once, now: Timestamp) -> Result<TransactWriteItem, Fault> {
+    fn promise(&self, once: &Once, now: Timestamp) -> Result<TransactWriteItem, Fault> {
         let mut item = once_key(once);
         item.insert("fingerprint".to_owned(), text(&once.key.fingerprint));
         item.insert("result".to_owned(), text(&once.result));

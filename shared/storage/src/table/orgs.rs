@@ -11,8 +11,9 @@ use consigne_core::profiles::Sighting;
 use consigne_core::{Fault, OrgId, UserId};
 
 use super::item::{Item, Reader, add, key, number, org_pk, text};
+use super::once::Kept;
 use super::transact::{Outcome, failed_at};
-use super::{Table, audit, once, wallet_item};
+use super::{Table, audit, wallet_item};
 
 const ORG: &str = "ORG";
 
@@ -75,20 +76,12 @@ impl CreateOrg for Table {
         if let Some(seen) = &new.seen {
             writes.push(self.sighting(seen)?);
         }
-        let promise = writes.len();
-        if let Some(once) = &new.once {
-            writes.push(self.promise(once, new.org.created_at)?);
-        }
-        let place = new.once.as_ref().map(|_| promise);
-        match (self.transact_decided_by(place, writes).await?, &new.once) {
-            (Outcome::Committed, _) => Ok(Written::Now),
-            (Outcome::Refused(failed), Some(once)) if failed_at(&failed, promise).is_some() => {
-                once::kept(once, failed_at(&failed, promise).unwrap_or(&Item::new()))
-            }
-            (Outcome::Refused(failed), _) if new.seen.is_some() && failed_at(&failed, sighting).is_some() => {
+        match self.once(writes, new.once.as_ref(), new.org.created_at).await? {
+            Kept::Written(written) => Ok(written),
+            Kept::Refused(failed) if new.seen.is_some() && failed_at(&failed, sighting).is_some() => {
                 Err(Sighting::closed())
             }
-            (Outcome::Refused(_), _) => Err(Fault::internal("an organisation's id was minted twice")),
+            Kept::Refused(_) => Err(Fault::internal("an organisation's id was minted twice")),
         }
     }
 }

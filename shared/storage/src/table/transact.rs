@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 use consigne_core::Fault;
 
 use super::Table;
-use super::item::Item;
+use super::item::{Item, number};
 use crate::call;
 
 /// Time kept for answering when a write goes on conflicting.
@@ -92,6 +92,18 @@ impl Table {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(Fault::internal)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Makes the write of an item on condition that the one in its place still has a revision.
+    pub(super) fn put_seen(&self, item: Item, seen: u64) -> Result<TransactWriteItem, Fault> {
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("revision = :seen")
+            .expression_attribute_values(":seen", number(seen))
             .build()
             .map_err(Fault::internal)?;
         Ok(TransactWriteItem::builder().put(put).build())

@@ -57,6 +57,7 @@ pub fn pending_at(key: &str) -> File {
         pinned: None,
         dimensions: None,
         rejected_reason: None,
+        job: None,
         revision: 1,
     }
 }

@@ -29,6 +29,7 @@ async fn a_grant_nobody_used_gives_its_bytes_back_once() {
       "arrived": 0,
       "removed": 0,
       "published": 0,
+      "overdue": 0,
       "failed": 0
     }
     "#);

@@ -76,7 +76,10 @@ async fn a_deletion_whose_answer_was_lost_is_still_the_callers_own() {
     let (stack, owner, now) = (Stack::find(), owner(), now());
     let table = table_on(&stack, ".UpdateItem", Mishap::AnswerLost, 1);
     let file = file_of(&owner, "a.png", 10, now);
-    table.grant_upload(&Grant { file: file.clone(), plan: Plan::Free, idempotency: None, now }).await.unwrap();
+    table
+        .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, idempotency: None, now })
+        .await
+        .unwrap();
     assert_eq!(table.begin_delete(&file.key, now).await.unwrap(), Some(file.deleting(now)));
     // Somebody else's deletion, at the very same moment, finds nothing.
     assert_eq!(table.begin_delete(&file.key, now).await.unwrap(), None);
@@ -87,7 +90,10 @@ async fn a_deletion_that_meets_a_transaction_is_tried_again() {
     let (stack, owner, now) = (Stack::find(), owner(), now());
     let table = table_on(&stack, ".UpdateItem", Mishap::Conflict, 6);
     let file = file_of(&owner, "a.png", 10, now);
-    table.grant_upload(&Grant { file: file.clone(), plan: Plan::Free, idempotency: None, now }).await.unwrap();
+    table
+        .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, idempotency: None, now })
+        .await
+        .unwrap();
     assert_eq!(table.begin_delete(&file.key, now).await.unwrap(), Some(file.deleting(now)));
 }
 
@@ -96,7 +102,10 @@ async fn a_deletion_that_keeps_meeting_transactions_is_given_up_in_time() {
     let (stack, owner, now) = (Stack::find(), owner(), now());
     let table = table_on(&stack, ".UpdateItem", Mishap::Conflict, u32::MAX);
     let file = file_of(&owner, "a.png", 10, now);
-    table.grant_upload(&Grant { file: file.clone(), plan: Plan::Free, idempotency: None, now }).await.unwrap();
+    table
+        .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, idempotency: None, now })
+        .await
+        .unwrap();
     let call = consigne_storage::call::Call::new(std::time::Duration::from_secs(1));
     let fault = call.run(table.begin_delete(&file.key, now)).await.unwrap_err();
     assert_eq!(fault.code, Code::Unavailable);

@@ -1,0 +1,164 @@
+//! Accepts a wish: takes one unit of the month's allowance, records the job, and asks generators to work on it.
+//!
+//! Allowance, record, event and idempotency key are one transaction; the event reaches the generators' queue from the outbox.
+
+use consigne_auth::{SessionVerifier, User};
+use consigne_core::files::Kind;
+use consigne_core::idempotency::{Once, mismatch};
+use consigne_core::jobs::{Admission, Ask, Job, JobId, NewJob, allowance_spent};
+use consigne_core::ports::{GetJob, RequestJob};
+use consigne_core::{Code, Fault, IdempotencyKey, Plan, plans};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// The jobs.
+    pub jobs: F,
+    /// Where the API is reached from outside; where the request came to, when absent.
+    pub public_url: Option<String>,
+}
+
+/// Asks for a book or an article.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TextRequest {
+    /// What it is about, 1 to 500 characters.
+    pub topic: String,
+    /// What it should achieve, at most 2,000 characters.
+    pub goal: Option<String>,
+    /// How it should be called, at most 200 characters.
+    pub title: Option<String>,
+}
+
+/// Asks for pictures.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImageRequest {
+    /// What they show, 1 to 4,000 characters.
+    pub prompt: String,
+    /// How many, 1 to 4; one when absent.
+    pub count: Option<u32>,
+    /// Width x height in pixels, each 64 to 4096; `1024x1024` when absent.
+    pub size: Option<String>,
+}
+
+/// Asks for a video.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VideoRequest {
+    /// What it shows, 1 to 4,000 characters.
+    pub prompt: String,
+    /// How long it lasts, 1 to 60 seconds; 8 when absent.
+    pub duration_seconds: Option<u32>,
+    /// Its shape: `16:9` (when absent), `9:16`, `1:1`, `4:3` or `3:4`.
+    pub aspect_ratio: Option<String>,
+}
+
+/// A job that was accepted.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AcceptedJob {
+    /// Id, opaque.
+    pub job_id: String,
+    /// `pending`; on a retry, how the job stands by then.
+    pub status: &'static str,
+    /// The same as a sentence.
+    pub message: String,
+}
+
+/// Answers a wish.
+pub async fn handle<F: RequestJob + GetJob>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let user = request.user(&deps.users).await?;
+    let kind = kind_of(request.route())?;
+    require(&user, kind)?;
+    let (ask, promise) = wish(kind, request)?;
+
+    let job = Job::accept(&user.id, user.plan, kind, ask, request.now);
+    let once =
+        promise.map(|key| Once { key, caller: user.id.clone(), operation: "generate", result: job.id.to_string() });
+    let event = job.requested(&deps.base(request));
+    let new = NewJob { seen: user.sighting(request.now), job, event, once };
+    let job = match deps.jobs.request_job(&new).await? {
+        Admission::Accepted => {
+            request.notes.count("JobsRequested");
+            new.job
+        }
+        Admission::Before(id) => accepted_before(&deps.jobs, &id).await?,
+        Admission::Mismatch => return Err(mismatch()),
+        Admission::Spent => return Err(allowance_spent(user.plan, kind, request.now)),
+    };
+    request.notes.field("job.id", &job.id);
+    request.notes.field("job.kind", kind.name());
+    let accepted = AcceptedJob { job_id: job.id.to_string(), status: job.status.name(), message: job.message() };
+    Ok(Answer::envelope(201, "Generation requested", &accepted, request.now))
+}
+
+impl<F> Deps<F> {
+    fn base(&self, request: &Request) -> String {
+        self.public_url.clone().unwrap_or_else(|| format!("https://{}", request.domain()))
+    }
+}
+
+/// Reads from the route what is asked for.
+fn kind_of(route: &str) -> Result<Kind, Fault> {
+    let folder = route.strip_prefix("POST /api/secure/").and_then(|rest| rest.strip_suffix("/generate"));
+    let kind = match folder {
+        Some("blog") => Some(Kind::Blog),
+        other => other.and_then(Kind::from_folder),
+    };
+    kind.ok_or_else(|| Fault::internal("the route is none of this function's"))
+}
+
+/// Requires what the kind asks of the caller's plan.
+fn require(user: &User, kind: Kind) -> Result<(), Fault> {
+    match kind {
+        Kind::Book => user.require_subscription(Plan::Pro),
+        Kind::Blog => user.require_feature(plans::BLOG),
+        Kind::Image => user.require_feature(plans::IMAGE),
+        Kind::Video => user.require_feature(plans::VIDEO),
+    }
+}
+
+fn wish(kind: Kind, request: &Request) -> Result<(Ask, Option<IdempotencyKey>), Fault> {
+    Ok(match kind {
+        Kind::Book | Kind::Blog => {
+            let body: TextRequest = request.json()?;
+            let ask = Ask::text(&body.topic, body.goal.as_deref(), body.title.as_deref())?;
+            (ask, request.idempotency_key(&body)?)
+        }
+        Kind::Image => {
+            let body: ImageRequest = request.json()?;
+            (Ask::images(&body.prompt, body.count, body.size.as_deref())?, request.idempotency_key(&body)?)
+        }
+        Kind::Video => {
+            let body: VideoRequest = request.json()?;
+            let ask = Ask::video(&body.prompt, body.duration_seconds, body.aspect_ratio.as_deref())?;
+            (ask, request.idempotency_key(&body)?)
+        }
+    })
+}
+
+/// Finds the job that the same request led to before.
+async fn accepted_before(jobs: &impl GetJob, id: &str) -> Result<Job, Fault> {
+    let id = JobId::parse(id).ok_or_else(|| Fault::internal("a promise names no job"))?;
+    jobs.get_job(&id).await?.ok_or_else(|| Fault::internal("a promise names a job that is gone"))
+}
+
+/// Describes the routes.
+pub fn operations() -> Vec<Operation> {
+    let refusals = [Code::SubscriptionRequired, Code::FeatureRequired, Code::GenerationQuotaExceeded];
+    let route = |route, summary| {
+        Operation::new::<AcceptedJob>(route, summary).in_envelope().creates().once().refuses(&refusals)
+    };
+    vec![
+        route("POST /api/secure/books/generate", "Ask for a book").takes::<TextRequest>(),
+        route("POST /api/secure/blog/generate", "Ask for an article").takes::<TextRequest>(),
+        route("POST /api/secure/images/generate", "Ask for pictures").takes::<ImageRequest>(),
+        route("POST /api/secure/videos/generate", "Ask for a video").takes::<VideoRequest>(),
+    ]
+}

@@ -1,0 +1,46 @@
+//! Cancels a job that no generator has taken up, and gives its allowance back.
+
+use consigne_auth::SessionVerifier;
+use consigne_core::jobs::{Job, JobId, JobView, StepOutcome, job_not_found};
+use consigne_core::ports::{ApplyJobStep, GetJob};
+use consigne_core::{Code, Fault};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// The jobs.
+    pub jobs: F,
+}
+
+/// Answers a request to cancel.
+pub async fn handle<F: GetJob + ApplyJobStep>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let user = request.user(&deps.users).await?;
+    let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;
+    request.notes.field("job.id", &id);
+    let job = cancel(&deps.jobs, &id, request).await?;
+    Ok(Answer::envelope(200, "Job cancelled", &JobView::of(&job), request.now))
+}
+
+async fn cancel<F: GetJob + ApplyJobStep>(jobs: &F, id: &JobId, request: &Request) -> Result<Job, Fault> {
+    // A pending job moves once: then it is somebody's, or has ended, and the second look says so.
+    for _ in 0..2 {
+        let job = jobs.get_job(id).await?.ok_or_else(job_not_found)?;
+        let Some(step) = job.cancelled(request.now)? else { return Ok(job) };
+        if jobs.apply_job_step(&step, None).await? == StepOutcome::Applied {
+            request.notes.count("JobsCancelled");
+            return Ok(step.job);
+        }
+    }
+    Err(Fault::unavailable("the job kept moving"))
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<JobView>("DELETE /api/secure/jobs/{id}", "Cancel a pending job");
+    let refusals = [Code::NotFound, Code::Conflict];
+    vec![operation.in_envelope().parameter("id", "Id of the job", true).refuses(&refusals)]
+}

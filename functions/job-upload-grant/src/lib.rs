@@ -1,0 +1,183 @@
+//! Grants a generator the upload of one file of a job, under the prefix of the job's owner and against their storage.
+//!
+//! The message is signed like a completion. Its id is its idempotency key: sent again, it gets the same grant.
+
+use std::collections::BTreeMap;
+
+use consigne_auth::{Refreshed, WebhookSecrets};
+use consigne_core::files::{
+    File, Grant, GrantOutcome, GrantRequest, OF_JOB, ObjectKey, Status, UPLOAD_GRANT_VALID, Usage,
+};
+use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::jobs::{Job, JobId, job_not_found};
+use consigne_core::ports::{GetFile, GetJob, GrantUpload, Recall};
+use consigne_core::{Code, Fault, IdempotencyKey};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use consigne_storage::{Presigner, SignedUpload};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Tries before a job that keeps moving is left to the message's next delivery.
+const TRIES: u32 = 8;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who may ask.
+    pub generators: Refreshed<WebhookSecrets>,
+    /// The jobs, the ledger and the records.
+    pub jobs: F,
+    /// Signs the upload.
+    pub tickets: Presigner,
+}
+
+/// Asks to upload a file of a job.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+pub struct OutputRequest {
+    /// Name, at most 255 bytes, without path.
+    pub filename: String,
+    /// Media type; must agree with the name's extension and with the job's kind.
+    pub content_type: String,
+    /// Exact size in bytes, at least 1.
+    pub size: u64,
+    /// SHA-256 of the content in base64; S3 then refuses other bytes.
+    pub sha256: Option<String>,
+}
+
+/// A granted upload.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OutputUpload {
+    /// Id of the file, opaque.
+    pub file_id: String,
+    /// Key of the file, which the completion names.
+    pub s3_key: String,
+    /// How to send the bytes: `PUT`, one request with the bytes as its body.
+    pub method: &'static str,
+    /// Where to send them.
+    pub url: String,
+    /// Headers to send exactly so.
+    pub headers: BTreeMap<&'static str, String>,
+    /// Until when the upload must have begun.
+    pub expires_at: String,
+    /// `file_id`, as the answer to `POST /api/files/uploads` spells it; so one client reads both.
+    #[serde(rename = "fileId")]
+    pub plain_file_id: String,
+    /// `s3_key`, spelt so.
+    #[serde(rename = "s3Key")]
+    pub plain_s3_key: String,
+    /// `expires_at`, spelt so.
+    #[serde(rename = "expiresAt")]
+    pub plain_expires_at: String,
+}
+
+/// Answers a generator's request to upload.
+pub async fn handle<F: GetJob + GrantUpload + Recall + GetFile>(
+    deps: &Deps<F>,
+    request: &Request,
+) -> Result<Answer, Fault> {
+    let message = request.signed(&deps.generators).await?;
+    let id = JobId::parse(request.parameter("id")).ok_or_else(job_not_found)?;
+    request.notes.field("job.id", &id);
+    let body: OutputRequest = request.json()?;
+    let promise = request.promise(message.as_str(), &body)?;
+
+    let file = grant(deps, &id, &body, promise, request).await?;
+    request.notes.field("file.id", file.id());
+    // Signed as of the grant, so that a replay gets the same ticket.
+    let valid = file.grant_expires_at.since(file.granted_at);
+    let SignedUpload { url, headers } = deps.tickets.upload(&file, valid, file.granted_at)?;
+    let upload = OutputUpload {
+        file_id: file.id().to_string(),
+        s3_key: file.key.to_string(),
+        method: "PUT",
+        url,
+        headers: headers.into_iter().collect(),
+        expires_at: file.grant_expires_at.to_string(),
+        plain_file_id: file.id().to_string(),
+        plain_s3_key: file.key.to_string(),
+        plain_expires_at: file.grant_expires_at.to_string(),
+    };
+    Ok(Answer::plain(201, &upload))
+}
+
+async fn grant<F: GetJob + GrantUpload + Recall + GetFile>(
+    deps: &Deps<F>,
+    id: &JobId,
+    body: &OutputRequest,
+    promise: IdempotencyKey,
+    request: &Request,
+) -> Result<File, Fault> {
+    let valid = deps.tickets.validity(UPLOAD_GRANT_VALID, request.now)?;
+    for _ in 0..TRIES {
+        let job = deps.jobs.get_job(id).await?.ok_or_else(job_not_found)?;
+        let file = File { job: Some(id.clone()), ..ask(&job, body)?.admit(job.owner(), job.plan, valid, request.now)? };
+        let step = match job.granted(&file, request.now) {
+            Ok(step) => Some(Box::new(step)),
+            Err(refusal) => return granted_before(&deps.jobs, &job, &promise, request).await?.ok_or(refusal),
+        };
+        let grant = Grant { file, plan: job.plan, job: step, idempotency: Some(promise.clone()), now: request.now };
+        match deps.jobs.grant_upload(&grant).await? {
+            GrantOutcome::Granted => {
+                request.notes.count("OutputsGranted");
+                request.notes.bytes("BytesGranted", grant.file.size);
+                return Ok(grant.file);
+            }
+            GrantOutcome::Replayed(file) => return still_usable(*file),
+            GrantOutcome::Mismatch => return Err(mismatch()),
+            GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, job.plan)),
+            GrantOutcome::OverRate(window) => {
+                return Err(window.refusal(job.plan.allowances().writes_per_minute, request.now));
+            }
+            GrantOutcome::JobMoved => {}
+        }
+    }
+    Err(Fault::unavailable("the job kept moving"))
+}
+
+/// Finds the file that the same message was granted before the job had had enough.
+async fn granted_before<F: Recall + GetFile>(
+    jobs: &F,
+    job: &Job,
+    promise: &IdempotencyKey,
+    request: &Request,
+) -> Result<Option<File>, Fault> {
+    let (key, caller) = (promise.clone(), job.owner().clone());
+    let once = Once { key, caller, operation: OF_JOB, result: String::new() };
+    let key = match jobs.recall(&once, request.now).await? {
+        Some(Written::Before(key)) => ObjectKey::parse_for(job.owner(), &key),
+        _ => None,
+    };
+    let Some(key) = key else { return Ok(None) };
+    jobs.get_file(job.owner(), key.file()).await?.map(still_usable).transpose()
+}
+
+fn ask(job: &Job, body: &OutputRequest) -> Result<GrantRequest, Fault> {
+    GrantRequest::parse(&body.filename, &body.content_type, body.size, body.sha256.as_deref(), Some(job.kind))
+}
+
+fn still_usable(file: File) -> Result<File, Fault> {
+    if file.status == Status::Pending {
+        return Ok(file);
+    }
+    let message = "The upload granted for this message has ended; ask again with a new id";
+    Err(Fault::new(Code::Conflict, message).detail("status", file.status.name()))
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let route = "POST /api/webhooks/jobs/{id}/uploads";
+    let operation = Operation::new::<OutputUpload>(route, "Ask to upload a file of a job").signed();
+    let refusals = [
+        Code::NotFound,
+        Code::Conflict,
+        Code::InvalidFilename,
+        Code::UnsupportedFileType,
+        Code::FileTooLarge,
+        Code::StorageQuotaExceeded,
+        Code::RateLimited,
+        Code::IdempotencyMismatch,
+    ];
+    let operation = Operation { status: 201, ..operation.takes::<OutputRequest>() };
+    vec![operation.parameter("id", "Id of the job", true).refuses(&refusals)]
+}

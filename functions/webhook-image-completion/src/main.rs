@@ -1,0 +1,14 @@
+//! Wires `webhook-image-completion`.
+
+use std::process::ExitCode;
+
+use consigne_runtime::{Start, http, settings};
+use webhook_image_completion::{Deps, handle};
+
+fn main() -> ExitCode {
+    let wire = async |start: &Start| {
+        let generators = start.webhook_secrets(&settings::GENERATOR_SECRETS_ARN).await?;
+        Ok(Deps { generators, jobs: start.table()?, objects: start.bucket()? })
+    };
+    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+}

@@ -1,0 +1,208 @@
+//! What a person wishes for.
+
+use serde_json::{Map, Value, json};
+
+use crate::files::Kind;
+use crate::{Fault, text};
+
+/// Most pictures of one job.
+pub const COUNT_MAX: u32 = 4;
+/// Longest video, in seconds.
+pub const DURATION_MAX: u32 = 60;
+/// Shapes a video may have.
+pub const ASPECT_RATIOS: [&str; 5] = ["16:9", "9:16", "1:1", "4:3", "3:4"];
+
+const TOPIC_MAX: usize = 500;
+const GOAL_MAX: usize = 2_000;
+const TITLE_MAX: usize = 200;
+const PROMPT_MAX: usize = 4_000;
+/// Pixels of a side of a picture.
+const SIDES: std::ops::RangeInclusive<u32> = 64..=4_096;
+/// Characters of a wish that serve as its title.
+const GLIMPSE: usize = 80;
+
+/// A wish, parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// A book or an article.
+    Text {
+        /// What it is about.
+        topic: String,
+        /// What it should achieve.
+        goal: Option<String>,
+        /// How it should be called.
+        title: Option<String>,
+    },
+    /// Pictures.
+    Images {
+        /// What they show.
+        prompt: String,
+        /// How many.
+        count: u32,
+        /// Pixels, as `1024x768`.
+        size: String,
+    },
+    /// A video.
+    Video {
+        /// What it shows.
+        prompt: String,
+        /// How long it lasts.
+        duration_seconds: u32,
+        /// Its shape, one of [`ASPECT_RATIOS`].
+        aspect_ratio: String,
+    },
+}
+
+impl Ask {
+    /// Parses the wish for a text.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming the field, as for the others.
+    pub fn text(topic: &str, goal: Option<&str>, title: Option<&str>) -> Result<Self, Fault> {
+        let topic = text::prose("topic", topic, TOPIC_MAX)?;
+        let goal = goal.map(|goal| text::prose("goal", goal, GOAL_MAX)).transpose()?;
+        let title = title.map(|title| text::label("title", title, TITLE_MAX)).transpose()?;
+        Ok(Self::Text { topic, goal, title })
+    }
+
+    /// Parses the wish for pictures: one of 1024x1024 unless asked for otherwise.
+    pub fn images(prompt: &str, count: Option<u32>, size: Option<&str>) -> Result<Self, Fault> {
+        let prompt = text::prose("prompt", prompt, PROMPT_MAX)?;
+        let count = count.unwrap_or(1);
+        if !(1..=COUNT_MAX).contains(&count) {
+            return Err(Fault::field("count", format!("count must be 1 to {COUNT_MAX}")).detail("limit", COUNT_MAX));
+        }
+        let size = size.unwrap_or("1024x1024");
+        let is_side = |text: &str| {
+            text.bytes().all(|b| b.is_ascii_digit()) && text.parse().is_ok_and(|side| SIDES.contains(&side))
+        };
+        if !size.split_once('x').is_some_and(|(width, height)| is_side(width) && is_side(height)) {
+            return Err(Fault::field(
+                "size",
+                "size must be width x height in pixels, each 64 to 4096, such as 1024x1024",
+            ));
+        }
+        Ok(Self::Images { prompt, count, size: size.to_owned() })
+    }
+
+    /// Parses the wish for a video: eight seconds at 16:9 unless asked for otherwise.
+    pub fn video(prompt: &str, duration_seconds: Option<u32>, aspect_ratio: Option<&str>) -> Result<Self, Fault> {
+        let prompt = text::prose("prompt", prompt, PROMPT_MAX)?;
+        let duration_seconds = duration_seconds.unwrap_or(8);
+        if !(1..=DURATION_MAX).contains(&duration_seconds) {
+            let message = format!("duration_seconds must be 1 to {DURATION_MAX}");
+            return Err(Fault::field("duration_seconds", message).detail("limit", DURATION_MAX));
+        }
+        let aspect_ratio = aspect_ratio.unwrap_or(ASPECT_RATIOS[0]);
+        if !ASPECT_RATIOS.contains(&aspect_ratio) {
+            return Err(Fault::field(
+                "aspect_ratio",
+                format!("aspect_ratio must be one of {}", ASPECT_RATIOS.join(", ")),
+            )
+            .detail("supported", ASPECT_RATIOS));
+        }
+        Ok(Self::Video { prompt, duration_seconds, aspect_ratio: aspect_ratio.to_owned() })
+    }
+
+    /// Gives the wish as generators read it.
+    pub fn facts(&self) -> Map<String, Value> {
+        let facts = match self {
+            Self::Text { topic, goal, title } => json!({ "topic": topic, "goal": goal, "title": title }),
+            Self::Images { prompt, count, size } => json!({ "prompt": prompt, "count": count, "size": size }),
+            Self::Video { prompt, duration_seconds, aspect_ratio } => {
+                json!({ "prompt": prompt, "duration_seconds": duration_seconds, "aspect_ratio": aspect_ratio })
+            }
+        };
+        let Value::Object(mut facts) = facts else { return Map::new() };
+        facts.retain(|_, value| !value.is_null());
+        facts
+    }
+
+    /// Reads facts back, as [`Self::facts`] wrote them.
+    pub fn stored(kind: Kind, facts: &Value) -> Option<Self> {
+        let owned = |name: &str| facts[name].as_str().map(str::to_owned);
+        let number = |name: &str| facts[name].as_u64().and_then(|number| u32::try_from(number).ok());
+        Some(match kind {
+            Kind::Book | Kind::Blog => {
+                Self::Text { topic: owned("topic")?, goal: owned("goal"), title: owned("title") }
+            }
+            Kind::Image => Self::Images { prompt: owned("prompt")?, count: number("count")?, size: owned("size")? },
+            Kind::Video => Self::Video {
+                prompt: owned("prompt")?,
+                duration_seconds: number("duration_seconds")?,
+                aspect_ratio: owned("aspect_ratio")?,
+            },
+        })
+    }
+
+    /// Gives what the wish is called in a list or a mail: its title, or how it begins.
+    pub fn title(&self) -> String {
+        let (Self::Text { topic: whole, .. } | Self::Images { prompt: whole, .. } | Self::Video { prompt: whole, .. }) =
+            self;
+        let title = if let Self::Text { title: Some(title), .. } = self { title } else { whole };
+        let line = title.split_whitespace().collect::<Vec<_>>().join(" ");
+        match line.char_indices().nth(GLIMPSE) {
+            Some((end, _)) => format!("{}…", line[..end].trim_end()),
+            None => line,
+        }
+    }
+
+    /// Gives how many files the wish is for.
+    pub fn wanted(&self) -> usize {
+        match self {
+            Self::Images { count, .. } => *count as usize,
+            Self::Text { .. } | Self::Video { .. } => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(asked: Result<Ask, Fault>) -> Value {
+        asked.unwrap_err().details["field"].clone()
+    }
+
+    #[test]
+    fn a_wish_reads_back() {
+        let wishes = [
+            (Kind::Book, Ask::text("Intelligence artificielle", Some("two\nlines"), Some("L\u{e9}on")).unwrap()),
+            (Kind::Blog, Ask::text("t", None, None).unwrap()),
+            (Kind::Image, Ask::images("a cat", Some(2), Some("64x4096")).unwrap()),
+            (Kind::Video, Ask::video("a cat", None, None).unwrap()),
+        ];
+        for (kind, ask) in wishes {
+            assert_eq!(Ask::stored(kind, &Value::Object(ask.facts())), Some(ask));
+        }
+    }
+
+    #[test]
+    fn what_is_odd_is_refused_by_name() {
+        for (topic, goal, title, name) in [
+            ("", None, None, "topic"),
+            ("a\0", None, None, "topic"),
+            ("a", Some(""), None, "goal"),
+            ("a", None, Some("two\nlines"), "title"),
+        ] {
+            assert_eq!(field(Ask::text(topic, goal, title)), name);
+        }
+        assert_eq!(field(Ask::text(&"x".repeat(501), None, None)), "topic");
+        for count in [0, 5] {
+            assert_eq!(field(Ask::images("a", Some(count), None)), "count");
+        }
+        for size in ["", "x", "1024", "1024x", "63x64", "64x4097", "+64x64", "64x64x64", "64 x64"] {
+            assert_eq!(field(Ask::images("a", None, Some(size))), "size", "{size}");
+        }
+        assert_eq!(field(Ask::video("a", Some(61), None)), "duration_seconds");
+        assert_eq!(field(Ask::video("a", None, Some("2:1"))), "aspect_ratio");
+    }
+
+    #[test]
+    fn a_long_wish_is_called_by_how_it_begins() {
+        assert_eq!(Ask::text("topic", None, Some("Title")).unwrap().title(), "Title");
+        assert_eq!(Ask::images("two\n  lines", None, None).unwrap().title(), "two lines");
+        let long = Ask::video(&"été ".repeat(100), None, None).unwrap().title();
+        assert!(long.ends_with('…') && long.chars().count() <= 81, "{long}");
+    }
+}

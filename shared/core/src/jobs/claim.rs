@@ -1,0 +1,136 @@
+//! What a generator claims to have delivered, and how it is held against what is there.
+
+use super::{Job, JobStep, Output};
+use crate::files::{File, ObjectKey};
+use crate::ports::{GetFile, ReadHead};
+use crate::{Code, Fault, Timestamp};
+
+/// One file, as a completion names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedFile {
+    /// Key of the file.
+    pub s3_key: String,
+    /// Its size in bytes, where it is told.
+    pub size: Option<u64>,
+    /// Its type, where it is told.
+    pub content_type: Option<String>,
+    /// How long it plays, in seconds.
+    pub duration_seconds: Option<u32>,
+}
+
+/// What a completion says of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextFacts {
+    /// What it came to be called.
+    pub title: Option<String>,
+    /// Its chapters.
+    pub chapters: Option<u32>,
+    /// Its words.
+    pub words: Option<u64>,
+}
+
+/// A completion that was held against what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The files, in the order of the completion.
+    pub files: Vec<CheckedFile>,
+    /// What is said of a text.
+    pub text: Option<TextFacts>,
+}
+
+/// A claimed file that is there as claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedFile {
+    /// The file as a part of the job.
+    pub output: Output,
+    /// The record of a file that was not granted for the job and waits for its check.
+    pub adopts: Option<File>,
+}
+
+/// Holds a completion against the job, the records and the bucket, and computes the step it leads to; `None` when it says
+/// nothing new: the job has ended, or the same was accepted before.
+///
+/// Sizes and types must be as claimed; dimensions are not compared, since what counts is what was measured.
+///
+/// # Errors
+/// `WEBHOOK_CONTENT_MISMATCH` naming the field; `CONFLICT` when another completion was accepted; `UNAVAILABLE` when table or
+/// bucket do not answer.
+pub async fn accept(
+    files: &impl GetFile,
+    objects: &impl ReadHead,
+    job: &Job,
+    claimed: &[ClaimedFile],
+    text: Option<TextFacts>,
+    now: Timestamp,
+) -> Result<Option<JobStep>, Fault> {
+    let accepted = job.delivered().map(|output| output.key.as_str());
+    if job.claimed_at.is_some() && accepted.eq(claimed.iter().map(|file| file.s3_key.as_str())) {
+        return Ok(None);
+    }
+    let wanted = job.ask.wanted();
+    if claimed.is_empty() || claimed.len() > wanted {
+        return Err(mismatch("files", format!("The job is for {wanted} files, not {}", claimed.len())));
+    }
+    let mut claim = Claim { files: Vec::new(), text };
+    for (at, file) in claimed.iter().enumerate() {
+        let checked = check(files, objects, job, at, file).await?;
+        if claim.files.iter().any(|other| other.output.key == checked.output.key) {
+            return Err(mismatch(&field(at, "s3_key"), "A file is named twice"));
+        }
+        claim.files.push(checked);
+    }
+    // Whatever was claimed too late was looked at all the same: a claim that does not hold must not pass for one that does.
+    if job.claimed_at.is_some() {
+        return Err(Fault::new(Code::Conflict, "Another completion of the job was accepted"));
+    }
+    if job.status.is_final() {
+        return Ok(None);
+    }
+    let mut step = job.claimed(&claim, now);
+    for file in claim.files.into_iter().filter_map(|file| file.adopts) {
+        let adopted = File { job: Some(job.id.clone()), revision: file.revision + 1, ..file.clone() };
+        step.adopted.push((file.revision, adopted));
+    }
+    Ok(Some(step))
+}
+
+/// Holds one claimed file against what is there.
+async fn check(
+    files: &impl GetFile,
+    objects: &impl ReadHead,
+    job: &Job,
+    at: usize,
+    claimed: &ClaimedFile,
+) -> Result<CheckedFile, Fault> {
+    let absent = || mismatch(&field(at, "s3_key"), "There is no such file of the job's owner");
+    let key = ObjectKey::parse_for(job.owner(), &claimed.s3_key).ok_or_else(absent)?;
+    if key.kind() != job.kind {
+        return Err(mismatch(&field(at, "s3_key"), format!("The job is for {} files", job.kind.name())));
+    }
+    let granted = job.output(key.file()).filter(|output| output.key == key);
+    let (mut output, adopts) = if let Some(output) = granted {
+        (output.clone(), None)
+    } else {
+        let file = files.get_file(job.owner(), key.file()).await?;
+        let file = file.filter(|file| file.key == key && file.status.is_visible()).ok_or_else(absent)?;
+        (Output::of(&file), file.keeps().is_none().then_some(file))
+    };
+    let head = objects.read_head(key.as_str(), output.version.as_deref(), 1).await?.ok_or_else(absent)?;
+    if claimed.size.is_some_and(|size| size != head.size) {
+        return Err(mismatch(&field(at, "file_size"), format!("The file has {} bytes", head.size)));
+    }
+    let essence = |text: &str| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if claimed.content_type.as_ref().is_some_and(|claimed| essence(claimed) != output.media.name) {
+        return Err(mismatch(&field(at, "content_type"), format!("The file is {}", output.media.name)));
+    }
+    output.duration_seconds = claimed.duration_seconds;
+    Ok(CheckedFile { output, adopts })
+}
+
+fn field(at: usize, name: &str) -> String {
+    format!("files[{at}].{name}")
+}
+
+fn mismatch(field: &str, message: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
+    Fault::new(Code::WebhookContentMismatch, message).detail("field", field)
+}

@@ -1,0 +1,17 @@
+//! The job desk: what people wish for, what generators deliver, and how a job moves from the one to the other.
+
+mod ask;
+mod claim;
+mod id;
+mod record;
+mod settle;
+mod step;
+mod view;
+
+pub use ask::{ASPECT_RATIOS, Ask, COUNT_MAX, DURATION_MAX};
+pub use claim::{Claim, ClaimedFile, TextFacts, accept};
+pub use id::JobId;
+pub use record::{Admission, Failure, Job, JobStatus, NewJob, Output, allowance_spent};
+pub use settle::{Report, Sender, job_not_found, settle};
+pub use step::{CANCELLED, JobStep, StepOutcome, follow};
+pub use view::{ErrorView, JobResult, JobView, MediaView, TextView};

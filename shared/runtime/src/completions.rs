@@ -1,0 +1,103 @@
+//! Completion webhooks: the same path for each kind of job; only what a file says of itself differs.
+
+use consigne_auth::{Refreshed, WebhookSecrets};
+use consigne_core::audit::Actor;
+use consigne_core::files::Kind;
+use consigne_core::jobs::{ClaimedFile, Report, Sender, TextFacts, settle};
+use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
+use consigne_core::{Code, Fault};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::http::{Answer, Operation, Request};
+
+/// Who sends completions, in the audit trail and in what is remembered of them.
+const SOURCE: &str = "generator";
+
+/// How a generator says that a job ended.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Ending {
+    Completed,
+    Failed,
+}
+
+/// Why a job failed, as its generator says.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+pub struct ReportedError {
+    /// What programs branch on.
+    pub code: String,
+    /// A sentence for the job's owner.
+    pub message: String,
+}
+
+/// A completion, as its function reads it.
+#[derive(Clone, Debug)]
+pub struct Completion {
+    /// Id of the job.
+    pub generation_id: String,
+    /// How it ended; as the presence of an error says, when absent.
+    pub status: Option<Ending>,
+    /// What was delivered.
+    pub files: Option<Vec<ClaimedFile>>,
+    /// What is said of a text.
+    pub text: Option<TextFacts>,
+    /// Why it failed.
+    pub error: Option<ReportedError>,
+}
+
+/// What a completion is answered.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Completed {
+    /// True.
+    pub success: bool,
+    /// How the job stands: `processing` until its last file is checked, then `completed` or `failed`.
+    pub status: &'static str,
+}
+
+impl Completion {
+    /// Says what is reported; `list` is the field that names the files.
+    fn report(self, list: &str) -> Result<(String, Report), Fault> {
+        let failed = matches!(self.status, Some(Ending::Failed)) || (self.status.is_none() && self.error.is_some());
+        let report = if failed {
+            let error = self.error.ok_or_else(|| Fault::field("error", "missing field error"))?;
+            Report::Failed { code: error.code, message: error.message }
+        } else {
+            let files = self.files.ok_or_else(|| Fault::field(list, format!("missing field {list}")))?;
+            Report::Completed { files, text: self.text }
+        };
+        Ok((self.generation_id, report))
+    }
+}
+
+/// Answers a completion: checks its signature, reads its body as `B`, and settles the job.
+pub async fn answer<B, F, O>(
+    generators: &Refreshed<WebhookSecrets>,
+    (jobs, objects): (&F, &O),
+    (kinds, list): (&[Kind], &str),
+    request: &Request,
+) -> Result<Answer, Fault>
+where
+    B: DeserializeOwned + Into<Completion>,
+    F: GetJob + GetFile + ApplyJobStep + WriteAudit,
+    O: ReadHead,
+{
+    let message = request.signed(generators).await?;
+    let (id, report) = request.json::<B>()?.into().report(list)?;
+    request.notes.field("job.id", &id);
+    let received = request.received(SOURCE, message)?;
+    let origin = request.origin_of(Actor::Service(SOURCE.to_owned()));
+    let sender = Sender { received: &received, origin, now: request.now };
+    let status = settle(jobs, objects, kinds, &id, &report, &sender).await?;
+    request.notes.field("job.status", status.name());
+    Ok(Answer::plain(200, &Completed { success: true, status: status.name() }))
+}
+
+/// Describes a completion route, which takes a `B`.
+pub fn operation<B: JsonSchema>(route: &'static str, summary: &'static str) -> Operation {
+    let operation = Operation::new::<Completed>(route, summary).signed().takes::<B>();
+    let refusals = [Code::NotFound, Code::WebhookContentMismatch, Code::IdempotencyMismatch, Code::Conflict];
+    operation.refuses(&refusals)
+}

@@ -1,0 +1,148 @@
+//! Jobs: accepted against a month's allowance, read, listed, moved by a step.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use consigne_core::audit::AuditEntry;
+use consigne_core::files::Kind;
+use consigne_core::idempotency::Written;
+use consigne_core::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
+use consigne_core::ports::{ApplyJobStep, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
+use consigne_core::profiles::Sighting;
+use consigne_core::webhooks::Received;
+use consigne_core::{Fault, UserId};
+
+use super::item::{key, number, text, user_pk};
+use super::once::Kept;
+use super::transact::{Outcome, failed_at};
+use super::{Table, audit, file_item, job_item, outbox, received};
+
+/// Places in the transaction that accepts a job.
+const ALLOWANCE: usize = 1;
+const SIGHTING: usize = 3;
+/// How long the counts of a month stay behind its end.
+const COUNTS_KEPT: Duration = Duration::from_hours(24 * 400);
+
+impl RequestJob for Table {
+    async fn request_job(&self, new: &NewJob) -> Result<Admission, Fault> {
+        let job = &new.job;
+        // The condition below holds for a month without any count, whatever the limit.
+        if job.plan.generations(job.kind) == 0 {
+            return Ok(Admission::Spent);
+        }
+        let mut writes = vec![
+            self.put_new(job_item::write(job))?,
+            self.update(take_one(job))?,
+            self.put(outbox::write(&new.event))?,
+        ];
+        if let Some(seen) = &new.seen {
+            writes.push(self.sighting(seen)?);
+        }
+        match self.once(writes, new.once.as_ref(), job.created_at).await? {
+            Kept::Written(Written::Now) => Ok(Admission::Accepted),
+            Kept::Written(Written::Before(id)) => Ok(Admission::Before(id)),
+            Kept::Written(Written::Mismatch) => Ok(Admission::Mismatch),
+            Kept::Refused(failed) if new.seen.is_some() && failed_at(&failed, SIGHTING).is_some() => {
+                Err(Sighting::closed())
+            }
+            Kept::Refused(failed) if failed_at(&failed, ALLOWANCE).is_some() => Ok(Admission::Spent),
+            Kept::Written(Written::Moved) | Kept::Refused(_) => Err(Fault::internal("a job was minted twice")),
+        }
+    }
+}
+
+/// Writes the update that takes one unit of the month's allowance, on condition that there is one.
+fn take_one(job: &Job) -> UpdateBuilder {
+    count(job, 1)
+        .update_expression("ADD #class :change SET #ttl = :ttl")
+        .condition_expression("attribute_not_exists(#class) OR #class < :limit")
+        .expression_attribute_names("#ttl", "ttl")
+        .expression_attribute_values(":ttl", number(job.month().ends().plus(COUNTS_KEPT).as_secs()))
+        .expression_attribute_values(":limit", number(job.plan.generations(job.kind)))
+}
+
+/// Writes the update that gives it back: to the month it was taken from, whatever month it is now.
+fn give_one_back(job: &Job) -> UpdateBuilder {
+    count(job, -1).update_expression("ADD #class :change")
+}
+
+fn count(job: &Job, change: i8) -> UpdateBuilder {
+    let class = match job.kind {
+        Kind::Image => "image",
+        Kind::Video => "video",
+        Kind::Book | Kind::Blog => "text",
+    };
+    Update::builder()
+        .set_key(Some(key(user_pk(job.owner()), format!("GENERATIONS#{}", job.month()))))
+        .expression_attribute_names("#class", class)
+        .expression_attribute_values(":change", number(change))
+}
+
+impl GetJob for Table {
+    async fn get_job(&self, job: &JobId) -> Result<Option<Job>, Fault> {
+        self.get(job_item::job_key(job)).await?.as_ref().map(job_item::read).transpose()
+    }
+}
+
+impl ListJobs for Table {
+    async fn list_jobs(&self, owner: &UserId, status: Option<JobStatus>, page: &PageAsk) -> Result<Listed<Job>, Fault> {
+        let (index, query) = if let Some(status) = status {
+            let query = self.partition(Some("gsi1"), job_item::by_status(owner, status));
+            (Some("gsi1"), query.key_condition_expression("#pk = :pk"))
+        } else {
+            let query = self.partition(None, user_pk(owner));
+            let query = query.key_condition_expression("#pk = :pk AND begins_with(sk, :job)");
+            (None, query.expression_attribute_values(":job", text(job_item::JOB)))
+        };
+        self.page(index, query.scan_index_forward(false), page, job_item::read).await
+    }
+}
+
+impl ApplyJobStep for Table {
+    async fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> Result<StepOutcome, Fault> {
+        let mut writes = self.job_writes(step)?;
+        for (seen, file) in &step.adopted {
+            writes.push(self.put_seen(file_item::write(file), *seen)?);
+        }
+        let memory = writes.len();
+        if let Some(received) = received {
+            writes.push(self.remember(received)?);
+        }
+        let place = received.map(|_| memory);
+        let Outcome::Refused(failed) = self.transact_decided_by(place, writes).await? else {
+            return Ok(StepOutcome::Applied);
+        };
+        match (received, failed_at(&failed, memory)) {
+            (Some(message), Some(item)) if received::is_same(message, item)? => Ok(StepOutcome::ReceivedBefore),
+            (Some(_), Some(_)) => Ok(StepOutcome::Mismatch),
+            _ => Ok(StepOutcome::Moved),
+        }
+    }
+}
+
+impl Table {
+    /// Makes the write of a job after a step.
+    pub(super) fn job_write(&self, step: &JobStep) -> Result<TransactWriteItem, Fault> {
+        self.put_seen(job_item::write(&step.job), step.seen)
+    }
+
+    /// Makes all writes of a step but those of files it takes in.
+    pub(super) fn job_writes(&self, step: &JobStep) -> Result<Vec<TransactWriteItem>, Fault> {
+        let mut writes = vec![self.job_write(step)?];
+        if step.gives_back {
+            writes.push(self.update(give_one_back(&step.job))?);
+        }
+        if let Some(event) = &step.event {
+            writes.push(self.put(outbox::write(event))?);
+        }
+        Ok(writes)
+    }
+}
+
+impl WriteAudit for Table {
+    async fn write_audit(&self, entry: &AuditEntry) -> Result<(), Fault> {
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(audit::write(entry)));
+        put.send().await.map(drop).map_err(Fault::unavailable)
+    }
+}

@@ -1,0 +1,123 @@
+//! The job desk in memory.
+
+use std::collections::BTreeMap;
+
+use consigne_core::audit::AuditEntry;
+use consigne_core::files::Kind;
+use consigne_core::idempotency::Written;
+use consigne_core::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
+use consigne_core::ports::{ApplyJobStep, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
+use consigne_core::webhooks::Received;
+use consigne_core::{Fault, UserId};
+
+use super::desk::page;
+use super::{State, World};
+
+/// Jobs and what they count against.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Jobs {
+    /// Jobs by id.
+    pub jobs: BTreeMap<JobId, Job>,
+    /// Units taken, by owner, month and class.
+    pub generations: BTreeMap<(UserId, String, &'static str), u32>,
+}
+
+impl Jobs {
+    fn taken(&mut self, job: &Job) -> &mut u32 {
+        let class = match job.kind {
+            Kind::Image => "image",
+            Kind::Video => "video",
+            Kind::Book | Kind::Blog => "text",
+        };
+        self.generations.entry((job.owner().clone(), job.month().to_string(), class)).or_default()
+    }
+
+    /// Says whether a step may be applied.
+    pub(super) fn is_current(&self, step: &JobStep) -> bool {
+        self.jobs.get(&step.job.id).is_some_and(|job| job.revision == step.seen)
+    }
+}
+
+impl State {
+    /// Applies a step that is current.
+    pub(super) fn take_step(&mut self, step: &JobStep) {
+        if step.gives_back {
+            let taken = self.jobs.taken(&step.job);
+            *taken = taken.checked_sub(1).expect("no more is given back than was taken");
+        }
+        self.jobs.jobs.insert(step.job.id.clone(), step.job.clone());
+        if let Some(event) = &step.event {
+            self.push_event(event);
+        }
+    }
+}
+
+impl RequestJob for World {
+    async fn request_job(&self, new: &NewJob) -> Result<Admission, Fault> {
+        self.effect(|state| {
+            let (job, now) = (&new.job, new.job.created_at);
+            match new.once.as_ref().and_then(|once| state.desk.kept(once, now)) {
+                Some(Written::Before(id)) => return Ok(Admission::Before(id)),
+                Some(_) => return Ok(Admission::Mismatch),
+                None => {}
+            }
+            if *state.jobs.taken(job) >= job.plan.generations(job.kind) {
+                return Ok(Admission::Spent);
+            }
+            state.see(new.seen.as_ref())?;
+            *state.jobs.taken(job) += 1;
+            state.desk.keep(new.once.as_ref(), now);
+            state.jobs.jobs.insert(job.id.clone(), job.clone());
+            state.push_event(&new.event);
+            Ok(Admission::Accepted)
+        })?
+    }
+}
+
+impl GetJob for World {
+    async fn get_job(&self, job: &JobId) -> Result<Option<Job>, Fault> {
+        self.effect(|state| state.jobs.jobs.get(job).cloned())
+    }
+}
+
+impl ListJobs for World {
+    async fn list_jobs(&self, owner: &UserId, status: Option<JobStatus>, ask: &PageAsk) -> Result<Listed<Job>, Fault> {
+        self.effect(|state| {
+            let theirs = state.jobs.jobs.values().rev().filter(|job| job.owner() == owner);
+            let listed: Vec<Job> =
+                theirs.filter(|job| status.is_none_or(|status| job.status == status)).cloned().collect();
+            page(&listed, ask)
+        })?
+    }
+}
+
+impl ApplyJobStep for World {
+    async fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> Result<StepOutcome, Fault> {
+        self.effect(|state| {
+            match received.and_then(|received| state.received_before(received)) {
+                Some(true) => return StepOutcome::ReceivedBefore,
+                Some(false) => return StepOutcome::Mismatch,
+                None => {}
+            }
+            let place = |file: &consigne_core::files::File| (file.owner().clone(), file.id());
+            let moved = |(seen, file): &(u64, _)| state.files.get(&place(file)).is_none_or(|now| now.revision != *seen);
+            if !state.jobs.is_current(step) || step.adopted.iter().any(moved) {
+                return StepOutcome::Moved;
+            }
+            for (_, file) in &step.adopted {
+                state.files.insert(place(file), file.clone());
+            }
+            state.take_step(step);
+            if let Some(received) = received {
+                state.receive(received);
+            }
+            StepOutcome::Applied
+        })
+    }
+}
+
+impl WriteAudit for World {
+    async fn write_audit(&self, entry: &AuditEntry) -> Result<(), Fault> {
+        self.effect(|state| state.desk.audit.push(entry.clone()))
+    }
+}
