@@ -1,15 +1,16 @@
 //! Ends what did not end by itself: grants nobody used, deletions that were cut short, events that were not published, jobs
-//! nobody delivered.
+//! nobody delivered, and whatever a closed account has left behind.
 //!
 //! Nothing here is on anyone's way; it runs every five minutes and looks only at what has been due for a while.
 
+mod closing;
+
 use std::time::Duration;
 
+pub use closing::Closes;
 use consigne_core::files::{Checked, File, Notice, Removal, Status, check_arrival};
 use consigne_core::jobs::follow;
-use consigne_core::ports::{
-    ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion,
-};
+use consigne_core::ports::{ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion};
 use consigne_core::{Fault, Timestamp};
 use consigne_runtime::remaining;
 use consigne_runtime::schedule::Tick;
@@ -40,46 +41,66 @@ struct Tally {
     removed: u32,
     published: u32,
     overdue: u32,
+    closed: u32,
     failed: u32,
 }
 
 /// Sweeps until nothing is due, or time runs short.
 pub async fn handle<F, O, B>(deps: &Deps<F, O, B>, tick: &Tick) -> Result<Value, Fault>
 where
-    F: FindDue + GetJob + ApplyTransition + ApplyJobStep + ClearOutbox,
+    F: FindDue + ClearOutbox + Closes,
     O: ReadHead + RemoveVersion,
     B: PublishEvent,
 {
-    let (mut tally, mut walk) = (Tally::default(), F::Walk::default());
+    let (mut tally, mut walk, mut closings) = (Tally::default(), F::Walk::default(), Vec::new());
     while remaining() > RESERVE {
         let due = deps.table.find_due(tick.now, PAGE, &mut walk).await?;
         if due.is_empty() {
             break;
         }
         for due in due {
-            // What fails is left for the next run, and everything behind it is looked at in this one.
-            if let Err(fault) = end(deps, &due, tick, &mut tally).await {
-                tally.failed += 1;
-                tick.notes.count("SweepFailed");
-                tick.notes.field("sweep.last_failure", fault.chain());
+            // One account may hold so much that everything else would wait for it.
+            if matches!(due, Due::Closing(_)) {
+                closings.push(due);
+                continue;
             }
+            attempt(deps, &due, tick, &mut tally).await;
             if remaining() < RESERVE {
                 break;
             }
         }
     }
-    let Tally { expired, arrived, removed, published, overdue, failed } = tally;
+    for closing in closings {
+        if remaining() > RESERVE {
+            attempt(deps, &closing, tick, &mut tally).await;
+        }
+    }
+    let Tally { expired, arrived, removed, published, overdue, closed, failed } = tally;
     let done = json!({
         "expired": expired, "arrived": arrived, "removed": removed, "published": published,
-        "overdue": overdue, "failed": failed,
+        "overdue": overdue, "closed": closed, "failed": failed,
     });
     tick.notes.field("sweep.done", &done);
     Ok(done)
 }
 
+/// Tries to end something. What fails is left for the next run, and everything behind it is looked at in this one.
+async fn attempt<F, O, B>(deps: &Deps<F, O, B>, due: &Due, tick: &Tick, tally: &mut Tally)
+where
+    F: ClearOutbox + Closes,
+    O: ReadHead + RemoveVersion,
+    B: PublishEvent,
+{
+    if let Err(fault) = end(deps, due, tick, tally).await {
+        tally.failed += 1;
+        tick.notes.count("SweepFailed");
+        tick.notes.field("sweep.last_failure", fault.chain());
+    }
+}
+
 async fn end<F, O, B>(deps: &Deps<F, O, B>, due: &Due, tick: &Tick, tally: &mut Tally) -> Result<(), Fault>
 where
-    F: GetJob + ApplyTransition + ApplyJobStep + ClearOutbox,
+    F: ClearOutbox + Closes,
     O: ReadHead + RemoveVersion,
     B: PublishEvent,
 {
@@ -110,6 +131,7 @@ where
                 tally.overdue += 1;
             }
         }
+        Due::Closing(closing) => tally.closed += u32::from(closing::close(deps, closing, tick).await?),
         Due::Unreadable(key) => return Err(Fault::internal(format!("the item {key} cannot be read"))),
     }
     Ok(())

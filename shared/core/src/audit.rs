@@ -12,6 +12,7 @@ pub enum AuditAction {
     OrgSuspended,
     OrgResumed,
     RoleChanged,
+    MemberRemoved,
     KeyIssued,
     KeyUpdated,
     KeyRotated,
@@ -26,11 +27,12 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
         Self::RoleChanged,
+        Self::MemberRemoved,
         Self::KeyIssued,
         Self::KeyUpdated,
         Self::KeyRotated,
@@ -50,6 +52,7 @@ impl AuditAction {
             Self::OrgSuspended => "org.suspended",
             Self::OrgResumed => "org.resumed",
             Self::RoleChanged => "member.role_changed",
+            Self::MemberRemoved => "member.removed",
             Self::KeyIssued => "key.issued",
             Self::KeyUpdated => "key.updated",
             Self::KeyRotated => "key.rotated",

@@ -6,16 +6,18 @@
 
 mod jobs;
 mod keys;
+mod people;
 
 pub use jobs::*;
 pub use keys::*;
+pub use people::*;
 
 use std::future::Future;
 
 use crate::events::OutboxEntry;
 use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage};
 use crate::jobs::Job;
-use crate::profiles::Profile;
+use crate::profiles::{Closing, Profile};
 use crate::{EventId, Fault, FileId, Timestamp, UserId};
 
 /// What every verb gives back, some time.
@@ -125,6 +127,8 @@ pub enum Due {
     Event(OutboxEntry),
     /// A job that was not delivered in time.
     Job(Box<Job>),
+    /// An account that was closed.
+    Closing(Closing),
     /// An item that cannot be read, named by its key; only a person can mend it.
     Unreadable(String),
 }

@@ -4,7 +4,13 @@
 //! tokens they sign in with. Each has its place in the record and the newer one counts, so that neither waits for the other and
 //! nothing is lost when both write at once.
 
+use std::time::Duration;
+
 use crate::{Code, Fault, Timestamp, UserId};
+
+/// How long after an account was closed what it owned is looked for once more: session tokens issued before have run out by
+/// then, and indexes have long caught up.
+const LAST_LOOK: Duration = Duration::from_hours(1);
 
 /// A language mails are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -77,8 +83,10 @@ pub struct Profile {
     pub user: UserId,
     /// What the token of their last recorded sign-in said.
     pub seen: Option<Contact>,
-    /// What the issuer's last event said.
+    /// What the issuer's last event said; nothing when it knew no address.
     pub told: Option<Contact>,
+    /// When the issuer knew that.
+    pub told_at: Option<Timestamp>,
     /// When their account was closed; nothing else is known of them from then on.
     pub closed_at: Option<Timestamp>,
 }
@@ -86,13 +94,47 @@ pub struct Profile {
 impl Profile {
     /// Makes the profile of somebody of whom nothing is known.
     pub fn unknown(user: UserId) -> Self {
-        Self { user, seen: None, told: None, closed_at: None }
+        Self { user, seen: None, told: None, told_at: None, closed_at: None }
     }
 
-    /// Gives how to reach them: what is newest.
+    /// Gives how to reach them: what is newest, which may be that there is no way.
     pub fn contact(&self) -> Option<&Contact> {
-        let known = self.seen.iter().chain(&self.told);
-        known.max_by_key(|contact| contact.at).filter(|_| self.closed_at.is_none())
+        let known = self.seen.iter().chain(&self.told).max_by_key(|contact| contact.at);
+        known.filter(|newest| self.closed_at.is_none() && self.told_at.is_none_or(|told| newest.at >= told))
+    }
+}
+
+/// What the issuer tells of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// Who.
+    pub user: UserId,
+    /// How to reach them; `None` when they have no address.
+    pub contact: Option<Contact>,
+    /// When it was so. What is told late, of an earlier time, changes nothing.
+    pub at: Timestamp,
+}
+
+/// An account that was closed, and whose belongings are still to be ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// Whose it was.
+    pub user: UserId,
+    /// When it was closed.
+    pub closed_at: Timestamp,
+    /// When `sweep` should look at it next.
+    pub due_at: Timestamp,
+}
+
+impl Closing {
+    /// Begins to close an account, at once.
+    pub fn begin(user: UserId, now: Timestamp) -> Self {
+        Self { user, closed_at: now, due_at: now }
+    }
+
+    /// Gives when all is looked for once more, before the closing ends.
+    pub fn last_look(&self) -> Timestamp {
+        self.closed_at.plus(LAST_LOOK)
     }
 }
 
@@ -117,6 +159,16 @@ mod tests {
         assert_eq!(profile.contact().map(|contact| contact.email.as_str()), Some("newer@example.com"));
         profile.closed_at = Some(Timestamp::from_secs(4));
         assert_eq!(profile.contact(), None);
+    }
+
+    #[test]
+    fn an_address_that_was_given_up_is_used_no_more_until_a_newer_token_names_one() {
+        let mut profile = Profile::unknown(UserId::parse("user_ann1").unwrap());
+        profile.seen = Some(contact("old@example.com", 1));
+        profile.told_at = Some(Timestamp::from_secs(2));
+        assert_eq!(profile.contact(), None);
+        profile.seen = Some(contact("new@example.com", 3));
+        assert_eq!(profile.contact().map(|contact| contact.email.as_str()), Some("new@example.com"));
     }
 
     #[test]

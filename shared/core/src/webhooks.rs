@@ -1,15 +1,17 @@
-//! Webhooks that come in: what names one.
+//! Webhooks that come in: what names one, and what is remembered of it, so that it is taken once.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::Timestamp;
+use crate::{Code, Fault, Timestamp};
 
 /// Longest id of a webhook, in bytes.
 const ID_MAX: usize = 255;
+/// How long a webhook is remembered: longer than any sender goes on trying.
+pub const REMEMBERED: Duration = Duration::from_hours(5 * 24);
 
 /// The id its sender gave a webhook, the same on every delivery.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WebhookId(String);
 
 impl WebhookId {
@@ -25,26 +27,49 @@ impl WebhookId {
     }
 }
 
-/// How long the id of a webhook is remembered: longer than any sender goes on trying.
-pub const REMEMBERED: Duration = Duration::from_hours(24 * 5);
-
-/// A webhook that was received, to be remembered in the transaction it leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// Whose it is: ids of two senders never meet.
-    pub source: &'static str,
-    /// Its id.
-    pub id: WebhookId,
-    /// Hash of what it says.
-    pub fingerprint: String,
-    /// When it came.
-    pub at: Timestamp,
-}
-
 impl fmt::Display for WebhookId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Who sends webhooks here; two senders' ids never meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// Clerk, of people.
+    Clerk,
+    /// What generates images and videos, of jobs.
+    Generator,
+}
+
+impl Source {
+    /// Gives its name in the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clerk => "clerk",
+            Self::Generator => "generator",
+        }
+    }
+}
+
+/// A webhook whose signature is good, to be remembered in the transaction that carries it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Who sent it.
+    pub source: Source,
+    /// How its sender names it.
+    pub id: WebhookId,
+    /// Hash of its body, which must not differ when it comes again.
+    pub fingerprint: String,
+    /// What its answer is made from. No secret.
+    pub result: String,
+    /// When it came.
+    pub now: Timestamp,
+}
+
+/// Makes the 422 of a webhook that came before with another body.
+pub fn mismatch() -> Fault {
+    Fault::new(Code::IdempotencyMismatch, "This webhook id stands for another webhook")
 }
 
 #[cfg(test)]

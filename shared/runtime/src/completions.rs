@@ -5,15 +5,13 @@ use consigne_core::audit::Actor;
 use consigne_core::files::Kind;
 use consigne_core::jobs::{ClaimedFile, Report, Sender, TextFacts, settle};
 use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
+use consigne_core::webhooks::Source;
 use consigne_core::{Code, Fault};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::http::{Answer, Operation, Request};
-
-/// Who sends completions, in the audit trail and in what is remembered of them.
-const SOURCE: &str = "generator";
 
 /// How a generator says that a job ended.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
@@ -87,8 +85,8 @@ where
     let message = request.signed(generators).await?;
     let (id, report) = request.json::<B>()?.into().report(list)?;
     request.notes.field("job.id", &id);
-    let received = request.received(SOURCE, message)?;
-    let origin = request.origin_of(Actor::Service(SOURCE.to_owned()));
+    let received = request.received(Source::Generator, message, id.as_str())?;
+    let origin = request.origin_of(Actor::Service(Source::Generator.name().to_owned()));
     let sender = Sender { received: &received, origin, now: request.now };
     let status = settle(jobs, objects, kinds, &id, &report, &sender).await?;
     request.notes.field("job.status", status.name());

@@ -7,7 +7,6 @@ mod desk;
 mod jobs;
 mod orgs;
 mod people;
-mod received;
 
 pub use desk::Desk;
 pub use jobs::Jobs;
@@ -23,7 +22,8 @@ use consigne_core::ports::{
     ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
     ObjectHead, Page, Position, Probe, PublishEvent, ReadHead, RemoveVersion, SendMessage,
 };
-use consigne_core::profiles::Profile;
+use consigne_core::profiles::{Closing, Profile};
+use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
 
 /// Table, bucket, bus and queue in one. Clones are the same world.
@@ -53,10 +53,12 @@ pub struct State {
     pub desk: Desk,
     /// Jobs.
     pub jobs: Jobs,
-    /// Webhooks received, by source and id: what they said and until when that is remembered.
-    pub received: BTreeMap<(&'static str, String), (String, Timestamp)>,
     /// People by id.
     pub profiles: BTreeMap<UserId, Profile>,
+    /// Closed accounts with things left to end.
+    pub closings: BTreeMap<UserId, Closing>,
+    /// Webhooks received, by sender and id.
+    pub webhooks: BTreeMap<(Source, WebhookId), Received>,
 }
 
 /// One version of an object.
@@ -337,7 +339,12 @@ impl FindDue for World {
                 .jobs
                 .values()
                 .filter_map(|job| Some(((job.due_at()?, job.id.to_string()), Due::Job(Box::new(job.clone())))));
-            let mut due: Vec<_> = files.chain(events).chain(jobs).filter(|((at, _), _)| *at <= now).collect();
+            let closings = state
+                .closings
+                .values()
+                .map(|closing| ((closing.due_at, closing.user.to_string()), Due::Closing(closing.clone())));
+            let mut due: Vec<_> =
+                files.chain(events).chain(jobs).chain(closings).filter(|((at, _), _)| *at <= now).collect();
             due.retain(|(place, _)| walk.as_ref().is_none_or(|last| place > last));
             due.sort_by(|(a, _), (b, _)| a.cmp(b));
             due.truncate(limit as usize);

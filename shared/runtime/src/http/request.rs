@@ -9,7 +9,7 @@ use consigne_auth::{Credentials, Refreshed, Route, SessionVerifier, User, Webhoo
 use consigne_core::audit::{Actor, Origin};
 use consigne_core::orgs::org_in_path;
 use consigne_core::ports::GetMember;
-use consigne_core::webhooks::{Received, WebhookId};
+use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{Code, Fault, IdempotencyKey, OrgId, Timestamp, UserId};
 use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method};
@@ -161,9 +161,9 @@ impl Request {
     }
 
     /// Makes what remembers a webhook of a sender, whose id [`Self::signed`] gave.
-    pub fn received(&self, source: &'static str, id: WebhookId) -> Result<Received, Fault> {
+    pub fn received(&self, source: Source, id: WebhookId, result: impl Into<String>) -> Result<Received, Fault> {
         let fingerprint = URL_SAFE_NO_PAD.encode(Sha256::digest(self.bytes()?));
-        Ok(Received { source, id, fingerprint, at: self.now })
+        Ok(Received { source, id, fingerprint, result: result.into(), now: self.now })
     }
 
     /// Finds out whether a webhook is from whom it must be from, by its headers and its body as it came.

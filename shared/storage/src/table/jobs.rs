@@ -16,7 +16,7 @@ use consigne_core::{Fault, UserId};
 use super::item::{key, number, text, user_pk};
 use super::once::Kept;
 use super::transact::{Outcome, failed_at};
-use super::{Table, audit, file_item, job_item, outbox, received};
+use super::{Table, audit, file_item, job_item, outbox, webhooks};
 
 /// Places in the transaction that accepts a job.
 const ALLOWANCE: usize = 1;
@@ -114,8 +114,10 @@ impl ApplyJobStep for Table {
             return Ok(StepOutcome::Applied);
         };
         match (received, failed_at(&failed, memory)) {
-            (Some(message), Some(item)) if received::is_same(message, item)? => Ok(StepOutcome::ReceivedBefore),
-            (Some(_), Some(_)) => Ok(StepOutcome::Mismatch),
+            (Some(message), Some(item)) => Ok(match webhooks::kept(message, item)? {
+                Written::Mismatch => StepOutcome::Mismatch,
+                _ => StepOutcome::ReceivedBefore,
+            }),
             _ => Ok(StepOutcome::Moved),
         }
     }

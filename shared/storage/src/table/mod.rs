@@ -16,9 +16,10 @@
 //! | audit entry | `ORG#<org>`, or `SYSTEM` | `AUDIT#<entry>` |
 //! | test wallet | `USER#<user>` | `TESTWALLET` |
 //! | profile | `USER#<user>` | `PROFILE` |
+//! | closed account with things left to end | `USER#<user>` | `CLOSING` |
+//! | webhook received | `WEBHOOK#<source>#<hash of its id>` | `WEBHOOK` |
 //! | pointer of a key's text | `MAC#<pepper>#<mac>` | `MAC` |
 //! | receipt | `RECEIPT#<org>#<tail>` | `RECEIPT` |
-//! | webhook received | `WEBHOOK#<source>#<id's hash>` | `WEBHOOK` |
 //! | pepper | `SYSTEM` | `PEPPER#<version>` |
 //!
 //! | index | keys | holds |
@@ -36,6 +37,8 @@
 
 mod audit;
 mod charge;
+mod closings;
+mod departures;
 mod due;
 mod file_item;
 mod files;
@@ -53,11 +56,11 @@ mod page;
 mod pointers;
 mod profiles;
 mod receipts;
-mod received;
 mod transact;
 mod usage_item;
 mod wallet_item;
 mod wallets;
+mod webhooks;
 
 pub use due::DueWalk;
 pub use outbox::outbox_entry_of_image;

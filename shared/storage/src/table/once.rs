@@ -1,6 +1,6 @@
 //! Promises kept: what a request with an idempotency key led to, for a day.
 
-use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consigne_core::idempotency::{Once, REMEMBERED, Written};
@@ -9,7 +9,7 @@ use consigne_core::{Fault, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::Table;
-use super::item::{Item, Reader, key, number, text, user_pk};
+use super::item::{Item, Reader, key, text, user_pk};
 use super::transact::{Failed, Outcome, failed_at};
 
 /// Gives the key of a promise. The caller's key itself is not kept: new API keys may be derived from it.
@@ -62,18 +62,7 @@ impl Table {
         let mut item = once_key(once);
         item.insert("fingerprint".to_owned(), text(&once.key.fingerprint));
         item.insert("result".to_owned(), text(&once.result));
-        item.insert("ttl".to_owned(), number(now.plus(REMEMBERED).as_secs()));
-        let put = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(item))
-            // The table may be days late in forgetting what has run out.
-            .condition_expression("attribute_not_exists(pk) OR #ttl <= :now")
-            .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":now", number(now.as_secs()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(Fault::internal)?;
-        Ok(TransactWriteItem::builder().put(put).build())
+        self.put_until(item, now.plus(REMEMBERED), now)
     }
 }
 

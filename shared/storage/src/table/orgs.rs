@@ -1,6 +1,6 @@
 //! Organisations and their members.
 
-use aws_sdk_dynamodb::types::Update;
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::Written;
 use consigne_core::orgs::{Member, OrgRole, Organisation};
@@ -41,8 +41,12 @@ fn read_org(item: &Item) -> Result<Organisation, Fault> {
     })
 }
 
+pub(super) fn member_key(org: OrgId, user: &UserId) -> Item {
+    key(org_pk(org), format!("MEMBER#{user}"))
+}
+
 fn write_member(member: &Member) -> Item {
-    let mut item = key(org_pk(member.org), format!("MEMBER#{}", member.user));
+    let mut item = member_key(member.org, &member.user);
     item.insert("role".to_owned(), text(member.role.name()));
     item.insert("joined_at".to_owned(), number(member.joined_at.as_millis()));
     item.insert("gsi1pk".to_owned(), text(orgs_of(&member.user)));
@@ -94,6 +98,15 @@ impl GetOrg for Table {
 
 impl SuspendOrg for Table {
     async fn suspend_org(&self, org: OrgId, suspended: bool, entry: &AuditEntry) -> Result<bool, Fault> {
+        let mut writes = self.suspension(org, suspended)?.to_vec();
+        writes.push(self.put(audit::write(entry))?);
+        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+    }
+}
+
+impl Table {
+    /// Makes the writes that stop an organisation's keys or let them work again, on condition that there is one.
+    pub(super) fn suspension(&self, org: OrgId, suspended: bool) -> Result<[TransactWriteItem; 2], Fault> {
         let mark = if suspended { "SET suspended = :yes" } else { "REMOVE suspended" };
         let mut stop = Update::builder()
             .set_key(Some(org_key(org)))
@@ -108,14 +121,13 @@ impl SuspendOrg for Table {
             .update_expression("SET wallet_status = :status")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":status", text(wallet_item::status(!suspended)));
-        let writes = vec![self.update(stop)?, self.update(close)?, self.put(audit::write(entry))?];
-        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+        Ok([self.update(stop)?, self.update(close)?])
     }
 }
 
 impl GetMember for Table {
     async fn get_member(&self, org: OrgId, user: &UserId) -> Result<Option<Member>, Fault> {
-        self.get(key(org_pk(org), format!("MEMBER#{user}"))).await?.as_ref().map(read_member).transpose()
+        self.get(member_key(org, user)).await?.as_ref().map(read_member).transpose()
     }
 }
 

@@ -1,9 +1,12 @@
 //! People: what is known of them, by source.
 
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
-use consigne_core::ports::GetProfile;
-use consigne_core::profiles::{Contact, Language, Profile, Sighting};
-use consigne_core::{Fault, UserId};
+use consigne_core::idempotency::Written;
+use consigne_core::ports::{GetProfile, TellProfile};
+use consigne_core::profiles::{Contact, Language, Profile, Sighting, Telling};
+use consigne_core::webhooks::Received;
+use consigne_core::{Fault, Timestamp, UserId};
 
 use super::Table;
 use super::item::{Item, Reader, key, number, text, user_pk};
@@ -23,6 +26,7 @@ impl GetProfile for Table {
             user: user.clone(),
             seen: contact(&item, SEEN)?,
             told: contact(&item, TOLD)?,
+            told_at: Reader(&item).optional_time("told_at"),
             closed_at: Reader(&item).optional_time("closed_at"),
         })
     }
@@ -40,32 +44,49 @@ fn contact(item: &Item, source: &str) -> Result<Option<Contact>, Fault> {
     }))
 }
 
+impl TellProfile for Table {
+    async fn tell_profile(&self, telling: &Telling, received: &Received) -> Result<Written, Fault> {
+        let told = hearsay(TOLD, &telling.user, telling.contact.as_ref(), telling.at)
+            // What is told late, of an earlier time, changes nothing; nor does what is told of the departed.
+            .condition_expression(
+                "attribute_not_exists(closed_at) AND (attribute_not_exists(told_at) OR told_at < :at)",
+            );
+        self.carry_out(received, vec![self.update(told)?]).await
+    }
+}
+
 impl Table {
     /// Makes the write that remembers a person's token, on condition that their account is not closed.
     pub(super) fn sighting(&self, sighting: &Sighting) -> Result<TransactWriteItem, Fault> {
-        let Contact { email, verified, name, language, at } = &sighting.contact;
-        let (mut set, mut remove) = (vec!["email", "language", "at"], Vec::new());
-        let mut update = Update::builder()
-            .set_key(Some(profile_key(&sighting.user)))
-            .condition_expression("attribute_not_exists(closed_at)")
-            .expression_attribute_values(":email", text(email))
-            .expression_attribute_values(":language", text(language.name()))
-            .expression_attribute_values(":at", number(at.as_millis()));
-        let optional = [("verified", verified.then(|| text("yes"))), ("name", name.as_ref().map(text))];
-        for (field, value) in optional {
-            match value {
-                Some(value) => {
-                    set.push(field);
-                    update = update.expression_attribute_values(format!(":{field}"), value);
-                }
-                None => remove.push(format!("{SEEN}{field}")),
-            }
-        }
-        let set: Vec<String> = set.iter().map(|field| format!("{SEEN}{field} = :{field}")).collect();
-        let mut expression = format!("SET {}", set.join(", "));
-        if !remove.is_empty() {
-            expression = format!("{expression} REMOVE {}", remove.join(", "));
-        }
-        self.update(update.update_expression(expression))
+        let Sighting { user, contact } = sighting;
+        let seen = hearsay(SEEN, user, Some(contact), contact.at);
+        self.update(seen.condition_expression("attribute_not_exists(closed_at)"))
     }
+}
+
+/// Makes the update that puts what a source says in the place of what it said before.
+fn hearsay(source: &str, user: &UserId, contact: Option<&Contact>, at: Timestamp) -> UpdateBuilder {
+    let fields = [
+        ("at", Some(number(at.as_millis()))),
+        ("email", contact.map(|contact| text(&contact.email))),
+        ("verified", contact.filter(|contact| contact.verified).map(|_| text("yes"))),
+        ("name", contact.and_then(|contact| contact.name.as_ref()).map(text)),
+        ("language", contact.map(|contact| text(contact.language.name()))),
+    ];
+    let mut update = Update::builder().set_key(Some(profile_key(user)));
+    let (mut set, mut remove) = (Vec::new(), Vec::new());
+    for (field, value) in fields {
+        match value {
+            Some(value) => {
+                set.push(format!("{source}{field} = :{field}"));
+                update = update.expression_attribute_values(format!(":{field}"), value);
+            }
+            None => remove.push(format!("{source}{field}")),
+        }
+    }
+    let mut expression = format!("SET {}", set.join(", "));
+    if !remove.is_empty() {
+        expression = format!("{expression} REMOVE {}", remove.join(", "));
+    }
+    update.update_expression(expression)
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, UpdateBuilder};
+use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, PutBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
     CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
-use consigne_core::Fault;
+use consigne_core::{Fault, Timestamp};
 
 use super::Table;
 use super::item::{Item, number};
@@ -87,14 +87,40 @@ impl Table {
 
     /// Makes the write of an item that must be new.
     pub(super) fn put_new(&self, item: Item) -> Result<TransactWriteItem, Fault> {
+        self.put_if(Put::builder().set_item(Some(item)).condition_expression("attribute_not_exists(pk)"))
+    }
+
+    /// Makes the write of an item that is forgotten after a time, where none stands whose time has not run out.
+    pub(super) fn put_until(
+        &self,
+        mut item: Item,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, Fault> {
+        item.insert("ttl".to_owned(), number(until.as_secs()));
         let put = Put::builder()
-            .table_name(&self.name)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(Fault::internal)?;
-        Ok(TransactWriteItem::builder().put(put).build())
+            // The table may be days late in forgetting what has run out.
+            .condition_expression("attribute_not_exists(pk) OR #ttl <= :now")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":now", number(now.as_secs()));
+        self.put_if(put)
+    }
+
+    /// Makes the write of an item on a condition, which gives back the item that stands there should it fail.
+    pub(super) fn put_if(&self, put: PutBuilder) -> Result<TransactWriteItem, Fault> {
+        let put = put
+            .table_name(&self.name)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        Ok(TransactWriteItem::builder().put(put.build().map_err(Fault::internal)?).build())
+    }
+
+    /// Makes the removal of an item on a condition, which gives back the item that stands there should it fail.
+    pub(super) fn delete_if(&self, delete: DeleteBuilder) -> Result<TransactWriteItem, Fault> {
+        let delete = delete
+            .table_name(&self.name)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(Fault::internal)?).build())
     }
 
     /// Makes the write of an item on condition that the one in its place still has a revision.

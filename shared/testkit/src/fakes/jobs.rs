@@ -94,9 +94,9 @@ impl ListJobs for World {
 impl ApplyJobStep for World {
     async fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> Result<StepOutcome, Fault> {
         self.effect(|state| {
-            match received.and_then(|received| state.received_before(received)) {
-                Some(true) => return StepOutcome::ReceivedBefore,
-                Some(false) => return StepOutcome::Mismatch,
+            match received.and_then(|received| state.came_before(received)) {
+                Some(Written::Mismatch) => return StepOutcome::Mismatch,
+                Some(_) => return StepOutcome::ReceivedBefore,
                 None => {}
             }
             let place = |file: &consigne_core::files::File| (file.owner().clone(), file.id());
@@ -109,7 +109,7 @@ impl ApplyJobStep for World {
             }
             state.take_step(step);
             if let Some(received) = received {
-                state.receive(received);
+                state.remember(received);
             }
             StepOutcome::Applied
         })

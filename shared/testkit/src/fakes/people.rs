@@ -1,8 +1,15 @@
 //! People in memory.
 
-use consigne_core::ports::GetProfile;
-use consigne_core::profiles::{Profile, Sighting};
-use consigne_core::{Fault, UserId};
+use consigne_core::audit::AuditEntry;
+use consigne_core::credits::WalletId;
+use consigne_core::idempotency::Written;
+use consigne_core::orgs::OrgRole;
+use consigne_core::ports::{
+    CloseAccount, Departure, EndClosing, EndMembership, GetProfile, PostponeClosing, Succession, TellProfile,
+};
+use consigne_core::profiles::{Closing, Profile, Sighting, Telling};
+use consigne_core::webhooks::{REMEMBERED, Received};
+use consigne_core::{Fault, Timestamp, UserId};
 
 use super::{State, World};
 
@@ -17,10 +24,104 @@ impl State {
         profile.seen = Some(contact.clone());
         Ok(())
     }
+
+    /// Gives what became of a webhook that came before.
+    pub(super) fn came_before(&self, received: &Received) -> Option<Written> {
+        let before = self.webhooks.get(&(received.source, received.id.clone()))?;
+        if before.now.plus(REMEMBERED).as_secs() <= received.now.as_secs() {
+            return None;
+        }
+        let same = before.fingerprint == received.fingerprint;
+        Some(if same { Written::Before(before.result.clone()) } else { Written::Mismatch })
+    }
+
+    /// Remembers a webhook.
+    pub(super) fn remember(&mut self, received: &Received) {
+        self.webhooks.insert((received.source, received.id.clone()), received.clone());
+    }
 }
 
 impl GetProfile for World {
     async fn get_profile(&self, user: &UserId) -> Result<Profile, Fault> {
         self.effect(|state| state.profiles.get(user).cloned().unwrap_or_else(|| Profile::unknown(user.clone())))
+    }
+}
+
+impl TellProfile for World {
+    async fn tell_profile(&self, telling: &Telling, received: &Received) -> Result<Written, Fault> {
+        self.effect(|state| {
+            if let Some(before) = state.came_before(received) {
+                return before;
+            }
+            let Telling { user, contact, at } = telling;
+            let mut profile = state.profiles.get(user).cloned().unwrap_or_else(|| Profile::unknown(user.clone()));
+            if profile.closed_at.is_some() || profile.told_at.is_some_and(|told| told >= *at) {
+                return Written::Moved;
+            }
+            (profile.told, profile.told_at) = (contact.clone(), Some(*at));
+            state.profiles.insert(user.clone(), profile);
+            state.remember(received);
+            Written::Now
+        })
+    }
+}
+
+impl CloseAccount for World {
+    async fn close_account(&self, closing: &Closing, received: &Received) -> Result<Written, Fault> {
+        self.effect(|state| {
+            if let Some(before) = state.came_before(received) {
+                return before;
+            }
+            let user = &closing.user;
+            if state.profiles.get(user).is_some_and(|profile| profile.closed_at.is_some()) {
+                return Written::Moved;
+            }
+            let tombstone = Profile { closed_at: Some(closing.closed_at), ..Profile::unknown(user.clone()) };
+            state.profiles.insert(user.clone(), tombstone);
+            state.closings.insert(user.clone(), closing.clone());
+            state.remember(received);
+            Written::Now
+        })
+    }
+}
+
+impl PostponeClosing for World {
+    async fn postpone_closing(&self, closing: &Closing, until: Timestamp) -> Result<(), Fault> {
+        self.effect(|state| {
+            if let Some(known) = state.closings.get_mut(&closing.user) {
+                known.due_at = until;
+            }
+        })
+    }
+}
+
+impl EndClosing for World {
+    async fn end_closing(&self, user: &UserId) -> Result<(), Fault> {
+        self.effect(|state| drop(state.closings.remove(user)))
+    }
+}
+
+impl EndMembership for World {
+    async fn end_membership(&self, departure: &Departure) -> Result<bool, Fault> {
+        self.effect(|State { desk, .. }| {
+            let Departure { member, succession, audit } = departure;
+            let role = |user: &UserId| desk.members.get(&(member.org, user.clone())).map(|member| member.role);
+            if role(&member.user) != Some(member.role) {
+                return false;
+            }
+            match succession {
+                Succession::Owner(owner) if role(owner) != Some(OrgRole::Owner) => return false,
+                Succession::Nobody(_) if !desk.orgs.contains_key(&member.org) => return false,
+                _ => {}
+            }
+            desk.members.remove(&(member.org, member.user.clone()));
+            desk.audit.push(audit.clone());
+            if let Succession::Nobody(suspended) = succession {
+                desk.orgs.entry(member.org).and_modify(|org| org.suspended = true);
+                desk.wallets.entry(WalletId::Organisation(member.org)).and_modify(|wallet| wallet.open = false);
+                desk.audit.push(AuditEntry::clone(suspended));
+            }
+            true
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! Handlers on fakes: an input file, the call, the whole visible outcome.
 
+mod closing;
 mod credits;
 mod delete;
 pub mod desk;

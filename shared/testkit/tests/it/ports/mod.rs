@@ -5,6 +5,7 @@ mod files;
 mod keys;
 mod mishaps;
 mod objects;
+mod people;
 
 use std::time::Duration;
 

@@ -1,0 +1,41 @@
+//! Members who go, and what becomes of an organisation that nobody answers for.
+
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete};
+use consigne_core::Fault;
+use consigne_core::orgs::OrgRole;
+use consigne_core::ports::{Departure, EndMembership, Succession};
+
+use super::item::text;
+use super::orgs::member_key;
+use super::transact::Outcome;
+use super::{Table, audit};
+
+impl EndMembership for Table {
+    async fn end_membership(&self, departure: &Departure) -> Result<bool, Fault> {
+        let Departure { member, succession, audit: entry } = departure;
+        let role = |role: OrgRole| text(role.name());
+        let leave = Delete::builder()
+            .set_key(Some(member_key(member.org, &member.user)))
+            .condition_expression("#role = :role")
+            .expression_attribute_names("#role", "role")
+            .expression_attribute_values(":role", role(member.role));
+        let mut writes = vec![self.delete_if(leave)?, self.put(audit::write(entry))?];
+        match succession {
+            Succession::Unchanged => {}
+            Succession::Owner(owner) => {
+                // Of two owners who go at once, one is last.
+                let stays = ConditionCheck::builder()
+                    .set_key(Some(member_key(member.org, owner)))
+                    .condition_expression("#role = :owner")
+                    .expression_attribute_names("#role", "role")
+                    .expression_attribute_values(":owner", role(OrgRole::Owner));
+                writes.push(self.check(stays)?);
+            }
+            Succession::Nobody(suspended) => {
+                writes.extend(self.suspension(member.org, true)?);
+                writes.push(self.put(audit::write(suspended))?);
+            }
+        }
+        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+    }
+}

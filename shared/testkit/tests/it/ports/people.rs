@@ -1,0 +1,322 @@
+//! People, their accounts, and the webhooks that tell of them.
+
+use std::time::Duration;
+
+use consigne_core::audit::AuditAction;
+use consigne_core::idempotency::Written;
+use consigne_core::orgs::{Member, OrgRole};
+use consigne_core::ports::{
+    CloseAccount, CreateOrg, Departure, Due, EndClosing, EndMembership, FindDue, GetMember, GetOrg, GetProfile,
+    GetWallet, ListAudit, ListOrgs, PageAsk, PostponeClosing, PutMember, Succession, SuspendOrg, TellProfile,
+};
+use consigne_core::profiles::{Closing, Contact, Language, Profile, Sighting, Telling};
+use consigne_core::webhooks::{Received, Source, WebhookId};
+use consigne_core::{Code, OrgId, Timestamp, UserId};
+use consigne_testkit::desk;
+use consigne_testkit::stack::fresh_user;
+use futures_util::future::join_all;
+
+use super::{eventually, now, on_both};
+
+/// Everything the table can do for people.
+pub trait People:
+    GetProfile
+    + TellProfile
+    + CloseAccount
+    + PostponeClosing
+    + EndClosing
+    + FindDue
+    + CreateOrg
+    + GetOrg
+    + SuspendOrg
+    + GetMember
+    + PutMember
+    + EndMembership
+    + ListOrgs
+    + ListAudit
+    + GetWallet
+    + Sync
+{
+}
+impl<T> People for T where
+    T: GetProfile
+        + TellProfile
+        + CloseAccount
+        + PostponeClosing
+        + EndClosing
+        + FindDue
+        + CreateOrg
+        + GetOrg
+        + SuspendOrg
+        + GetMember
+        + PutMember
+        + EndMembership
+        + ListOrgs
+        + ListAudit
+        + GetWallet
+        + Sync
+{
+}
+
+on_both!(
+    consigne_testkit::stack::Stack::table,
+    what_is_told_is_kept_and_what_is_told_late_is_not,
+    whatever_order_it_is_told_in_the_newest_is_kept,
+    what_is_seen_and_what_is_told_stand_side_by_side,
+    a_webhook_is_carried_out_once_and_remembered_for_five_days,
+    two_senders_ids_never_meet,
+    a_closed_account_is_nobodys_and_stays_closed,
+    of_ten_closings_at_once_one_is_made,
+    a_closing_is_due_until_it_ends,
+    a_member_goes_once_with_an_entry_in_the_trail,
+    a_member_whose_role_has_changed_stays_until_it_is_looked_at_again,
+    an_owner_goes_only_while_the_other_stays,
+    of_two_owners_who_go_at_once_one_is_last,
+    an_organisation_nobody_answers_for_is_stopped,
+);
+
+/// Makes a webhook that came at a time, with a body of its own.
+fn received(now: Timestamp) -> Received {
+    Received {
+        source: Source::Clerk,
+        id: WebhookId::parse(&format!("msg_{}", fresh_user())).unwrap(),
+        fingerprint: "f1".to_owned(),
+        result: "r1".to_owned(),
+        now,
+    }
+}
+
+fn contact(email: &str, at: Timestamp) -> Contact {
+    let (name, language) = (Some("Ann Été".to_owned()), Language::French);
+    Contact { email: email.to_owned(), verified: true, name, language, at }
+}
+
+fn telling(user: &UserId, email: &str, at: Timestamp) -> Telling {
+    Telling { user: user.clone(), contact: Some(contact(email, at)), at }
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+async fn what_is_told_is_kept_and_what_is_told_late_is_not(people: &impl People) {
+    let (user, at) = (desk::person(), now());
+    assert_eq!(people.get_profile(&user).await.unwrap(), Profile::unknown(user.clone()));
+    let second = telling(&user, "second@example.com", at);
+    assert_eq!(people.tell_profile(&second, &received(at)).await.unwrap(), Written::Now);
+    let known = people.get_profile(&user).await.unwrap();
+    let want = Profile { told: second.contact.clone(), told_at: Some(at), ..Profile::unknown(user.clone()) };
+    assert_eq!(known, want);
+    for late in [at, at.minus(seconds(1))] {
+        let first = telling(&user, "first@example.com", late);
+        assert_eq!(people.tell_profile(&first, &received(at)).await.unwrap(), Written::Moved);
+    }
+    assert_eq!(people.get_profile(&user).await.unwrap(), known);
+    // Less is known of them now, and nothing of before is left.
+    let bare = Contact { verified: false, name: None, ..contact("third@example.com", at.plus(seconds(1))) };
+    let third = Telling { user: user.clone(), at: bare.at, contact: Some(bare.clone()) };
+    assert_eq!(people.tell_profile(&third, &received(at)).await.unwrap(), Written::Now);
+    assert_eq!(people.get_profile(&user).await.unwrap().told, Some(bare));
+    let gone = Telling { contact: None, at: at.plus(seconds(2)), user: user.clone() };
+    assert_eq!(people.tell_profile(&gone, &received(at)).await.unwrap(), Written::Now);
+    let want = Profile { told_at: Some(gone.at), ..Profile::unknown(user.clone()) };
+    assert_eq!(people.get_profile(&user).await.unwrap(), want);
+}
+
+async fn whatever_order_it_is_told_in_the_newest_is_kept(people: &impl People) {
+    let start = now();
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for order in orders {
+        let user = desk::person();
+        for n in order {
+            let at = start.plus(seconds(n));
+            people.tell_profile(&telling(&user, &format!("{n}@example.com"), at), &received(start)).await.unwrap();
+        }
+        let told = people.get_profile(&user).await.unwrap().told.unwrap();
+        assert_eq!(told.email, "2@example.com", "{order:?}");
+    }
+}
+
+async fn what_is_seen_and_what_is_told_stand_side_by_side(people: &impl People) {
+    let (user, at) = (desk::person(), now());
+    let seen = contact("seen@example.com", at);
+    let mut org = desk::org(&user, at);
+    org.seen = Some(Sighting { user: user.clone(), contact: seen.clone() });
+    assert_eq!(people.create_org(&org).await.unwrap(), Written::Now);
+    // What the issuer tells is measured by what it told before, not by what was seen.
+    let told = telling(&user, "told@example.com", at.minus(seconds(9)));
+    assert_eq!(people.tell_profile(&told, &received(at)).await.unwrap(), Written::Now);
+    let profile = people.get_profile(&user).await.unwrap();
+    assert_eq!((profile.seen.as_ref(), &profile.told), (Some(&seen), &told.contact));
+    assert_eq!(profile.contact(), Some(&seen));
+}
+
+async fn a_webhook_is_carried_out_once_and_remembered_for_five_days(people: &impl People) {
+    let (user, at) = (desk::person(), now());
+    let webhook = received(at);
+    let tell = async |n: u64, webhook: &Received| {
+        people.tell_profile(&telling(&user, &format!("{n}@example.com"), at.plus(seconds(n))), webhook).await.unwrap()
+    };
+    assert_eq!(tell(0, &webhook).await, Written::Now);
+    let known = people.get_profile(&user).await.unwrap();
+    assert_eq!(tell(0, &webhook).await, Written::Before("r1".to_owned()));
+    // Also before whatever it would change, and before it is found to be old.
+    assert_eq!(tell(1, &webhook).await, Written::Before("r1".to_owned()));
+    let other = Received { fingerprint: "f2".to_owned(), ..webhook.clone() };
+    assert_eq!(tell(1, &other).await, Written::Mismatch);
+    let closing = Closing::begin(user.clone(), at);
+    assert_eq!(people.close_account(&closing, &webhook).await.unwrap(), Written::Before("r1".to_owned()));
+    let late = Received { now: at.plus(Duration::from_hours(5 * 24)).minus(seconds(1)), ..other.clone() };
+    assert_eq!(tell(1, &late).await, Written::Mismatch);
+    assert_eq!(people.get_profile(&user).await.unwrap(), known);
+    // Then it is forgotten, whether or not the table has got round to it.
+    let forgotten = Received { now: at.plus(Duration::from_hours(5 * 24)), ..other };
+    assert_eq!(tell(1, &forgotten).await, Written::Now);
+}
+
+async fn two_senders_ids_never_meet(people: &impl People) {
+    let (user, at) = (desk::person(), now());
+    let clerks = received(at);
+    let generators = Received { source: Source::Generator, fingerprint: "f2".to_owned(), ..clerks.clone() };
+    assert_eq!(people.tell_profile(&telling(&user, "1@example.com", at), &clerks).await.unwrap(), Written::Now);
+    let later = at.plus(seconds(1));
+    assert_eq!(people.tell_profile(&telling(&user, "2@example.com", later), &generators).await.unwrap(), Written::Now);
+}
+
+async fn a_closed_account_is_nobodys_and_stays_closed(people: &impl People) {
+    let (user, at) = (desk::person(), now());
+    let mut org = desk::org(&user, at);
+    org.seen = Some(Sighting { user: user.clone(), contact: contact("seen@example.com", at) });
+    people.create_org(&org).await.unwrap();
+    people.tell_profile(&telling(&user, "told@example.com", at), &received(at)).await.unwrap();
+    let closing = Closing::begin(user.clone(), at);
+    assert_eq!(people.close_account(&closing, &received(at)).await.unwrap(), Written::Now);
+    let closed = Profile { closed_at: Some(at), ..Profile::unknown(user.clone()) };
+    assert_eq!(people.get_profile(&user).await.unwrap(), closed);
+    // However late or new what comes then.
+    let newer = telling(&user, "back@example.com", at.plus(seconds(9)));
+    assert_eq!(people.tell_profile(&newer, &received(at)).await.unwrap(), Written::Moved);
+    let mut again = desk::org(&user, at);
+    again.seen.clone_from(&org.seen);
+    assert_eq!(people.create_org(&again).await.unwrap_err().code, Code::Unauthenticated);
+    let later = Closing::begin(user.clone(), at.plus(seconds(9)));
+    assert_eq!(people.close_account(&later, &received(at)).await.unwrap(), Written::Moved);
+    assert_eq!(people.get_profile(&user).await.unwrap(), closed);
+}
+
+async fn of_ten_closings_at_once_one_is_made(people: &impl People) {
+    let (user, at) = (desk::person(), now());
+    let closing = Closing::begin(user, at);
+    let webhooks: Vec<_> = (0..10).map(|_| received(at)).collect();
+    let outcomes = join_all(webhooks.iter().map(|webhook| people.close_account(&closing, webhook))).await;
+    let made = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Written::Now))).count();
+    assert_eq!(made, 1, "{outcomes:?}");
+}
+
+async fn a_closing_is_due_until_it_ends<P: People>(people: &P) {
+    // Long ago, so that the thousand things other tests leave lying cannot crowd it out.
+    let (user, start) = (desk::person(), now().minus(Duration::from_hours(10_000)));
+    let closing = Closing::begin(user.clone(), start);
+    people.close_account(&closing, &received(now())).await.unwrap();
+    let mine = async |at| {
+        let due = people.find_due(at, 100, &mut P::Walk::default()).await.unwrap();
+        due.into_iter().find_map(|due| match due {
+            Due::Closing(closing) if closing.user == user => Some(closing),
+            _ => None,
+        })
+    };
+    assert_eq!(mine(start.minus(Duration::from_millis(1))).await, None);
+    assert_eq!(eventually(async || mine(start).await, Option::is_some).await, Some(closing.clone()));
+    let later = closing.last_look();
+    people.postpone_closing(&closing, later).await.unwrap();
+    assert_eq!(eventually(async || mine(start).await, Option::is_none).await, None);
+    let postponed = Closing { due_at: later, ..closing.clone() };
+    assert_eq!(eventually(async || mine(later).await, Option::is_some).await, Some(postponed));
+    for _ in 0..2 {
+        people.end_closing(&user).await.unwrap();
+        people.postpone_closing(&closing, start).await.unwrap();
+    }
+    assert_eq!(eventually(async || mine(later).await, Option::is_none).await, None);
+    assert_eq!(people.get_profile(&user).await.unwrap().closed_at, Some(start), "the mark stays");
+}
+
+/// Founds an organisation with further members.
+async fn hired(people: &impl People, roles: &[OrgRole]) -> (OrgId, Vec<Member>) {
+    let (org, owner) = desk::found(people, now()).await;
+    let mut members = vec![people.get_member(org, &owner).await.unwrap().unwrap()];
+    for role in roles {
+        let member = Member { org, user: desk::person(), role: *role, joined_at: now() };
+        let entry = desk::entry(org, AuditAction::RoleChanged, &owner, now());
+        people.put_member(&member, &entry).await.unwrap();
+        members.push(member);
+    }
+    (org, members)
+}
+
+fn departure(member: &Member, succession: Succession) -> Departure {
+    let audit = desk::entry(member.org, AuditAction::MemberRemoved, &member.user, now());
+    Departure { member: member.clone(), succession, audit }
+}
+
+async fn trail(people: &impl People, org: OrgId) -> Vec<&'static str> {
+    let listed = people.list_audit(org, &PageAsk { limit: 100, after: None }).await.unwrap();
+    let mut names: Vec<_> = listed.items.iter().map(|entry| entry.action.name()).collect();
+    names.sort_unstable();
+    names
+}
+
+async fn a_member_goes_once_with_an_entry_in_the_trail(people: &impl People) {
+    let (org, members) = hired(people, &[OrgRole::Developer]).await;
+    let leave = departure(&members[1], Succession::Unchanged);
+    assert!(people.end_membership(&leave).await.unwrap());
+    assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap());
+    assert_eq!(people.get_member(org, &members[1].user).await.unwrap(), None);
+    let places = async || people.list_orgs(&members[1].user, &PageAsk { limit: 10, after: None }).await.unwrap().items;
+    assert_eq!(eventually(places, Vec::is_empty).await, []);
+    assert_eq!(trail(people, org).await, ["member.removed", "member.role_changed", "org.created"]);
+    assert!(!people.get_org(org).await.unwrap().unwrap().suspended);
+}
+
+async fn a_member_whose_role_has_changed_stays_until_it_is_looked_at_again(people: &impl People) {
+    let (org, members) = hired(people, &[OrgRole::Developer]).await;
+    let promoted = Member { role: OrgRole::Owner, ..members[1].clone() };
+    people.put_member(&promoted, &desk::entry(org, AuditAction::RoleChanged, &members[0].user, now())).await.unwrap();
+    assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap());
+    assert_eq!(people.get_member(org, &promoted.user).await.unwrap(), Some(promoted));
+}
+
+async fn an_owner_goes_only_while_the_other_stays(people: &impl People) {
+    let (org, members) = hired(people, &[OrgRole::Admin]).await;
+    let (owner, admin) = (&members[0], &members[1]);
+    let to_admin = departure(owner, Succession::Owner(admin.user.clone()));
+    assert!(!people.end_membership(&to_admin).await.unwrap(), "an admin does not answer for an organisation");
+    assert!(!people.end_membership(&departure(owner, Succession::Owner(desk::person()))).await.unwrap());
+    assert_eq!(people.get_member(org, &owner.user).await.unwrap().as_ref(), Some(owner));
+    let promoted = Member { role: OrgRole::Owner, ..admin.clone() };
+    people.put_member(&promoted, &desk::entry(org, AuditAction::RoleChanged, &owner.user, now())).await.unwrap();
+    assert!(people.end_membership(&to_admin).await.unwrap());
+    assert_eq!(people.get_member(org, &owner.user).await.unwrap(), None);
+}
+
+async fn of_two_owners_who_go_at_once_one_is_last(people: &impl People) {
+    for _ in 0..10 {
+        let (_, members) = hired(people, &[OrgRole::Owner]).await;
+        let (one, other) = (&members[0], &members[1]);
+        let first = departure(one, Succession::Owner(other.user.clone()));
+        let second = departure(other, Succession::Owner(one.user.clone()));
+        let (first, second) = tokio::join!(people.end_membership(&first), people.end_membership(&second));
+        assert_ne!(first.unwrap(), second.unwrap(), "one has gone, the other must look again");
+    }
+}
+
+async fn an_organisation_nobody_answers_for_is_stopped(people: &impl People) {
+    let (org, members) = hired(people, &[]).await;
+    let stopped = desk::entry(org, AuditAction::OrgSuspended, &members[0].user, now());
+    let last = departure(&members[0], Succession::Nobody(Box::new(stopped)));
+    assert!(people.end_membership(&last).await.unwrap());
+    assert!(!people.end_membership(&last).await.unwrap());
+    assert!(people.get_org(org).await.unwrap().unwrap().suspended);
+    let wallet = consigne_core::credits::WalletId::Organisation(org);
+    assert!(!people.get_wallet(&wallet, now()).await.unwrap().unwrap().open);
+    assert_eq!(trail(people, org).await, ["member.removed", "org.created", "org.suspended"]);
+}
