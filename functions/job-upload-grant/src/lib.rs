@@ -167,7 +167,7 @@ fn still_usable(file: File) -> Result<File, Fault> {
 /// Describes the route.
 pub fn operations() -> Vec<Operation> {
     let route = "POST /api/webhooks/jobs/{id}/uploads";
-    let operation = Operation::new::<OutputUpload>(route, "Ask to upload a file of a job").signed();
+    let operation = Operation::new::<OutputUpload>(route, "Ask to upload a file of a job").for_senders();
     let refusals = [
         Code::NotFound,
         Code::Conflict,

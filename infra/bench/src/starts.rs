@@ -6,8 +6,8 @@ use std::time::Instant;
 use consigne_auth::{KeyPrefix, KeyText};
 use consigne_core::keys::Environment;
 use consigne_testkit::functions::SERVICE_TOKEN;
-use consigne_testkit::payload;
 use consigne_testkit::tokens::Issuer;
+use consigne_testkit::{payload, webhooks};
 use tokio::process::Command;
 
 use crate::runtime_api::RuntimeApi;
@@ -90,7 +90,9 @@ fn event(name: &str, issuer: &Issuer) -> Result<String, Problem> {
         "key-verify" | "receipt-outcome" => SERVICE_TOKEN.to_owned(),
         _ => issuer.token("user_ann1", "pro"),
     };
-    Ok(payload::event(name, case, &token).to_string().replace("$KEY", &a_key()))
+    let event = payload::event(name, case, &token);
+    let event = if name.starts_with("webhook-") { webhooks::signed(event, "msg_1") } else { event };
+    Ok(event.to_string().replace("$KEY", &a_key()))
 }
 
 /// Writes the text of a key, whichever.
@@ -115,6 +117,7 @@ fn settings(issuer: &Issuer, stub: &str) -> Vec<(String, String)> {
         ("CURSOR_SECRET_ARN", "cursors"),
         ("PEPPER_SECRET_ARN", "peppers"),
         ("SERVICE_TOKENS_ARN", "tokens"),
+        ("CLERK_SECRETS_ARN", "webhooks"),
         ("KEY_PREFIX", "sk"),
         ("CLERK_ISSUER", &issuer.iss),
         ("AUTHORIZED_PARTIES", &issuer.azp),

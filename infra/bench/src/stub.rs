@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use consigne_testkit::functions::SERVICE_TOKEN;
+use consigne_testkit::webhooks;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -63,6 +64,7 @@ fn secret(asked: &Value) -> String {
     match asked["SecretId"].as_str() {
         Some("peppers") => r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#.to_owned(),
         Some("tokens") => json!({ "pdf-api": SERVICE_TOKEN }).to_string(),
+        Some("webhooks") => json!({ "current": webhooks::SECRET }).to_string(),
         _ => "0123456789abcdef0123456789abcdef".to_owned(),
     }
 }

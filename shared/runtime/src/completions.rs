@@ -95,7 +95,7 @@ where
 
 /// Describes a completion route, which takes a `B`.
 pub fn operation<B: JsonSchema>(route: &'static str, summary: &'static str) -> Operation {
-    let operation = Operation::new::<Completed>(route, summary).signed().takes::<B>();
+    let operation = Operation::new::<Completed>(route, summary).for_senders().takes::<B>();
     let refusals = [Code::NotFound, Code::WebhookContentMismatch, Code::IdempotencyMismatch, Code::Conflict];
     operation.refuses(&refusals)
 }

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::fakes::World;
 use crate::tokens::Issuer;
+use crate::webhooks;
 
 /// The issuer of every test on fakes; making its key takes a moment.
 static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::fresh("test-1"));
@@ -60,6 +61,10 @@ pub async fn call(world: &World, function: &str, event: Value) -> Value {
         "health" => {
             let deps = health::Deps { table: world.clone(), bucket: world.clone() };
             http::respond(function, &deps, &|d, r| Box::pin(health::handle(d, r)), event, until).await
+        }
+        "webhook-clerk" => {
+            let deps = webhook_clerk::Deps { secrets: webhooks::known(), people: files };
+            http::respond(function, &deps, &|d, r| Box::pin(webhook_clerk::handle(d, r)), event, until).await
         }
         "fallback" => http::respond(function, &(), &|d, r| Box::pin(fallback::handle(d, r)), event, until).await,
         _ if function.contains("job") || function.contains("completion") || function == "generate" => {

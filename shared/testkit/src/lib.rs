@@ -14,3 +14,4 @@ pub mod shop;
 pub mod stack;
 pub mod template;
 pub mod tokens;
+pub mod webhooks;

@@ -43,6 +43,7 @@ pub fn operations() -> Vec<Operation> {
         usage::operations,
         usage_log::operations,
         wallet::operations,
+        webhook_clerk::operations,
         webhook_image_completion::operations,
         webhook_text_completion::operations,
         webhook_video_completion::operations,
@@ -77,7 +78,7 @@ pub fn document() -> Value {
                 "service": { "type": "http", "scheme": "bearer", "description": "Service token" },
                 "signature": {
                     "type": "apiKey", "in": "header", "name": "webhook-signature",
-                    "description": "Standard Webhooks signature, with webhook-id and webhook-timestamp",
+                    "description": "Standard Webhooks: with webhook-id and webhook-timestamp, or the same three beginning with svix",
                 },
                 "session": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Clerk session token" },
             },
@@ -127,7 +128,7 @@ fn describe(operation: &Operation, generator: &mut schemars::SchemaGenerator) ->
     }
     described["security"] = match operation.caller {
         Caller::Service => json!([{ "service": [] }]),
-        Caller::Signed => json!([{ "signature": [] }]),
+        Caller::Sender => json!([{ "signature": [] }]),
         Caller::User => json!([{ "session": [] }]),
         Caller::Anyone => json!([]),
     };
@@ -145,6 +146,9 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static str>> {
     }
     if operation.caller == Caller::Service {
         codes.push(Code::Unauthenticated);
+    }
+    if operation.caller == Caller::Sender {
+        codes.push(Code::InvalidSignature);
     }
     if operation.body.is_some() {
         codes.extend([Code::UnsupportedMediaType, Code::BodyTooLarge]);

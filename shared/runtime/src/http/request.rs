@@ -179,6 +179,14 @@ impl Request {
         verified
     }
 
+    /// Gives a hash of the body as it came, by which one that comes again is told from another.
+    ///
+    /// # Errors
+    /// `BODY_TOO_LARGE`, and `INVALID_REQUEST` for a body that cannot be had as it came.
+    pub fn fingerprint(&self) -> Result<String, Fault> {
+        Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(self.bytes()?)))
+    }
+
     /// Gives the body as it came.
     fn bytes(&self) -> Result<&[u8], Fault> {
         let Body::Bytes(bytes) = &self.body else {

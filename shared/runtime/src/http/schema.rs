@@ -26,8 +26,8 @@ pub enum Caller {
     User,
     /// A server with a service token.
     Service,
-    /// A server that signs what it sends, as Standard Webhooks has it.
-    Signed,
+    /// A server that signs what it sends.
+    Sender,
 }
 
 /// One route of one function.
@@ -90,10 +90,10 @@ impl Operation {
         Self { caller: Caller::Service, ..self }
     }
 
-    /// Says that servers call it, with a signature.
+    /// Says that servers send it signed, as Standard Webhooks has it.
     #[must_use]
-    pub fn signed(self) -> Self {
-        Self { caller: Caller::Signed, ..self }.refuses(&[Code::InvalidSignature])
+    pub fn for_senders(self) -> Self {
+        Self { caller: Caller::Sender, ..self }
     }
 
     /// Says that it is paged.

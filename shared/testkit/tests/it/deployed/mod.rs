@@ -9,6 +9,7 @@ mod limits;
 mod listing;
 mod logs;
 mod object_events;
+mod people;
 mod peppers;
 mod requests;
 mod roles;

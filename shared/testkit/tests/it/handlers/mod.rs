@@ -23,6 +23,7 @@ mod publish_events;
 mod receipt_outcome;
 mod sweep;
 mod upload_grant;
+mod webhook_clerk;
 
 use consigne_core::files::{
     Arrival, Dimensions, File, FileName, Holding, LedgerDelta, MediaType, ObjectKey, Pinned, Status,
