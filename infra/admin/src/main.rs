@@ -5,6 +5,7 @@ mod doctor;
 mod operator;
 mod org;
 mod pepper;
+mod redrive;
 mod secret;
 mod service_token;
 mod stack_env;
@@ -38,6 +39,8 @@ enum Command {
     /// Look after the peppers: the secrets under which API keys are kept.
     #[command(subcommand)]
     Pepper(pepper::Command),
+    /// Bring what lies on a dead-letter queue back to the queue it came from; without a name, list what lies where.
+    Redrive(redrive::Options),
     /// Look after the tokens by which servers that check keys prove who they are.
     #[command(subcommand)]
     ServiceToken(service_token::Command),
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Credits(command) => credits::run(&command),
         Command::Org(command) => org::run(&command),
         Command::Pepper(command) => pepper::run(&command),
+        Command::Redrive(options) => redrive::run(&options),
         Command::ServiceToken(command) => service_token::run(&command),
         Command::WebhookSecret(command) => webhook_secret::run(&command),
     };

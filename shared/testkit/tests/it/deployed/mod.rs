@@ -11,6 +11,7 @@ mod logs;
 mod object_events;
 mod people;
 mod peppers;
+mod redrive;
 mod requests;
 mod roles;
 mod uploads;
