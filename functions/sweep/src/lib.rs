@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use closing::Closes;
 use consigne_core::files::{Checked, File, Notice, Removal, Status, check_arrival};
-use consigne_core::jobs::follow;
+use consigne_core::jobs::{StepOutcome, follow};
 use consigne_core::ports::{ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion};
 use consigne_core::{Fault, Timestamp};
 use consigne_runtime::remaining;
@@ -127,8 +127,8 @@ where
         Due::Job(job) => {
             // When the job has moved meanwhile, it is somebody's again, or due at the next run.
             if let Some(step) = job.overdue(tick.now) {
-                deps.table.apply_job_step(&step, None).await?;
-                tally.overdue += 1;
+                let applied = deps.table.apply_job_step(&step, None).await? == StepOutcome::Applied;
+                tally.overdue += u32::from(applied);
             }
         }
         Due::Closing(closing) => tally.closed += u32::from(closing::close(deps, closing, tick).await?),
