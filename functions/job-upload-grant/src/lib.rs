@@ -153,7 +153,13 @@ async fn granted_before<F: Recall + GetFile>(
 }
 
 fn ask(job: &Job, body: &OutputRequest) -> Result<GrantRequest, Fault> {
-    GrantRequest::parse(&body.filename, &body.content_type, body.size, body.sha256.as_deref(), Some(job.kind))
+    let OutputRequest { filename, content_type, size, sha256 } = body;
+    let asked = GrantRequest::parse(filename, content_type, *size, sha256.as_deref(), Some(job.kind));
+    asked.map_err(|fault| match fault.details.get("field").and_then(|field| field.as_str()) {
+        // So it is spelt here; and the kind is the job's, which leaves the type to be wrong.
+        Some("contentType" | "kind") => fault.detail("field", "content_type"),
+        _ => fault,
+    })
 }
 
 fn still_usable(file: File) -> Result<File, Fault> {

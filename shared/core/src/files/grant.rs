@@ -96,9 +96,9 @@ impl GrantRequest {
 
 fn unsupported_type(content_type: &str) -> Fault {
     let message = if content_type.trim().is_empty() {
-        "contentType is empty".to_owned()
+        "The content type is empty".to_owned()
     } else {
-        "Files of this contentType are not taken".to_owned()
+        "Files of this content type are not taken".to_owned()
     };
     Fault::new(Code::UnsupportedFileType, message)
         .detail("field", "contentType")
