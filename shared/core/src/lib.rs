@@ -12,6 +12,7 @@ pub mod idempotency;
 pub mod ids;
 pub mod jobs;
 pub mod keys;
+pub mod mail;
 pub mod orgs;
 pub mod periods;
 pub mod plans;

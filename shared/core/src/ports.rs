@@ -6,10 +6,12 @@
 
 mod jobs;
 mod keys;
+mod mail;
 mod people;
 
 pub use jobs::*;
 pub use keys::*;
+pub use mail::*;
 pub use people::*;
 
 use std::future::Future;

@@ -7,9 +7,11 @@ mod desk;
 mod jobs;
 mod orgs;
 mod people;
+mod post;
 
 pub use desk::Desk;
 pub use jobs::Jobs;
+pub use post::{MailService, Post, Standing};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,6 +61,8 @@ pub struct State {
     pub closings: BTreeMap<UserId, Closing>,
     /// Webhooks received, by sender and id.
     pub webhooks: BTreeMap<(Source, WebhookId), Received>,
+    /// Mails.
+    pub post: Post,
 }
 
 /// One version of an object.

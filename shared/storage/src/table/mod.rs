@@ -18,6 +18,9 @@
 //! | profile | `USER#<user>` | `PROFILE` |
 //! | closed account with things left to end | `USER#<user>` | `CLOSING` |
 //! | webhook received | `WEBHOOK#<source>#<hash of its id>` | `WEBHOOK` |
+//! | topic a person wants no mails of | `USER#<user>` | `UNSUBSCRIBED#<topic>` |
+//! | mail, claimed or ended | `MAIL#<event>#<hash of the recipient>` | `MAIL` |
+//! | mailbox that gets no mail | `MAILBOX#<hash of the address>` | `SUPPRESSED` |
 //! | pointer of a key's text | `MAC#<pepper>#<mac>` | `MAC` |
 //! | receipt | `RECEIPT#<org>#<tail>` | `RECEIPT` |
 //! | pepper | `SYSTEM` | `PEPPER#<version>` |
@@ -49,6 +52,7 @@ mod jobs;
 mod key_item;
 mod keys;
 mod list;
+mod mail;
 mod once;
 mod orgs;
 mod outbox;

@@ -3,6 +3,7 @@
 mod charges;
 mod files;
 mod keys;
+mod mail;
 mod mishaps;
 mod objects;
 mod people;
