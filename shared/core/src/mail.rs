@@ -11,7 +11,7 @@ use crate::{EventId, Fault, Timestamp, UserId, text};
 /// is older was left behind by one that died.
 pub const LEASE: Duration = Duration::from_mins(15);
 
-/// How long it is remembered that a mail was sent: twice as long as a queue keeps a message.
+/// How long it is remembered that a mail was sent: more than twice as long as a queue keeps a message.
 pub const REMEMBERED: Duration = Duration::from_hours(24 * 30);
 
 /// Longest address that can be written to, in bytes. Source: RFC 3696, erratum 1690.
@@ -61,8 +61,8 @@ impl fmt::Display for Mailbox {
 }
 
 fn hash(text: &str) -> String {
-    let digest = Sha256::digest(text);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let nibbles = Sha256::digest(text).into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
 }
 
 /// Who mails come from, as the setting says: `Consigne <no-reply@example.com>`, or an address alone.
