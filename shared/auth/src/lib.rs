@@ -12,6 +12,7 @@ mod seal;
 mod secret;
 mod service;
 mod session;
+mod unsubscribe;
 mod user;
 mod webhooks;
 
@@ -26,5 +27,6 @@ pub use seal::Seal;
 pub use secret::Secret;
 pub use service::{ServiceTokenError, ServiceTokens};
 pub use session::{SessionPolicy, SessionVerifier};
+pub use unsubscribe::UnsubscribeSeal;
 pub use user::{Organisation, Role, User};
 pub use webhooks::{WebhookSecret, WebhookSecretError, WebhookSecrets};

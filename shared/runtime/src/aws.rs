@@ -85,6 +85,17 @@ impl Aws {
         Self { config: config.build(), region, credentials, endpoint, connector }
     }
 
+    /// Gives what the clients of one service are made from. As everywhere, `AWS_ENDPOINT_URL_<service>` puts that service
+    /// at an address of its own.
+    pub fn config_of(&self, service: &str, environment: &Environment) -> SdkConfig {
+        let name = format!("AWS_ENDPOINT_URL_{service}");
+        let address = if environment.is_describing() { None } else { environment.variable(&name) };
+        match address {
+            Some(address) => self.config.clone().into_builder().endpoint_url(address).build(),
+            None => self.config.clone(),
+        }
+    }
+
     /// Opens a connection to a host of the region before the first request needs it; a handshake on a small function takes
     /// most of a second. `dynamodb` is such a host, and `<bucket>.s3`. Does nothing at another address than AWS's, and
     /// never fails: the first request will say what is wrong.

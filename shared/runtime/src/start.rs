@@ -13,8 +13,10 @@ use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use consigne_auth::{
     Fetch, FetchError, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers, Refreshed, Seal, Secret, ServiceTokens,
-    SessionPolicy, SessionVerifier, WebhookSecrets,
+    SessionPolicy, SessionVerifier, UnsubscribeSeal, WebhookSecrets,
 };
+use consigne_core::mail::Sender;
+use consigne_messaging::mail::{Application, Mailer, Stationery};
 use consigne_messaging::{Bus, Queue};
 use consigne_storage::{Bucket, Lifetime, Presigner, Table};
 use futures_util::future::join_all;
@@ -103,6 +105,39 @@ impl Start {
     /// Makes a queue's adapter.
     pub fn queue(&self, url: &'static Setting) -> Result<Queue, StartError> {
         Ok(Queue::new(&self.aws().config, self.environment.get(url)?))
+    }
+
+    /// Makes the mail service's adapter, where mails are sent at all.
+    pub fn mailer(&self) -> Result<Option<Mailer>, StartError> {
+        let configuration_set = self.environment.get(&settings::MAIL_CONFIGURATION_SET)?;
+        let Some(sender) = self.mail_sender()? else { return Ok(None) };
+        self.will_call("email");
+        let config = self.aws().config_of("SES", &self.environment);
+        Ok(Some(Mailer::new(&config, sender, configuration_set)))
+    }
+
+    /// Makes what all letters have in common.
+    pub fn stationery(&self) -> Result<Stationery, StartError> {
+        let application = Application::at(&self.environment.get(&settings::APPLICATION_URL)?);
+        let brand = self.mail_sender()?.and_then(|sender| sender.name);
+        Ok(Stationery { brand: brand.unwrap_or_else(|| "Consigne".to_owned()), application })
+    }
+
+    fn mail_sender(&self) -> Result<Option<Sender>, StartError> {
+        let Some(text) = self.environment.optional(&settings::MAIL_FROM) else { return Ok(None) };
+        let bad = || SettingError::new(&settings::MAIL_FROM, "is no sender");
+        let text = if self.environment.is_describing() { "Consigne <no-reply@example.com>" } else { &text };
+        Sender::parse(text).map(Some).ok_or_else(|| bad().into())
+    }
+
+    /// Reads the secret that seals links to unsubscribe.
+    pub async fn unsubscribe_seal(&self) -> Result<UnsubscribeSeal, StartError> {
+        self.secret(&settings::UNSUBSCRIBE_SECRET_ARN).await.map(UnsubscribeSeal::new)
+    }
+
+    /// Gives where the API is reached from outside.
+    pub fn public_url(&self) -> Result<String, StartError> {
+        Ok(self.environment.get(&settings::PUBLIC_URL)?.trim_end_matches('/').to_owned())
     }
 
     /// Remembers a host that every request will call.

@@ -7,10 +7,12 @@ mod layout;
 pub mod letters;
 mod mime;
 mod ses;
+mod unsubscribe;
 mod words;
 
 pub use layout::{Reader, Stationery};
 pub use ses::Mailer;
+pub use unsubscribe::unsubscribe_page;
 pub use words::{Application, Letter, Quoted, Words};
 
 #[cfg(test)]

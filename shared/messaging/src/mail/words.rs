@@ -5,7 +5,7 @@ use std::fmt;
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 use consigne_core::text::is_unfit;
-use consigne_core::{JobId, OrgId, Timestamp};
+use consigne_core::{OrgId, Timestamp};
 
 /// Most characters shown of a name somebody else has chosen.
 const NAME_MAX: usize = 80;
@@ -122,8 +122,8 @@ impl Application {
     }
 
     /// Leads to a job.
-    pub fn job(&self, job: JobId) -> String {
-        format!("{}/jobs/{job}", self.0)
+    pub fn job(&self, id: &str) -> String {
+        format!("{}/jobs/{}", self.0, plain(id))
     }
 
     /// Leads to a person's files.
@@ -148,10 +148,13 @@ impl Application {
 
     /// Leads to where an invitation is accepted.
     pub fn invitation(&self, token: &str) -> String {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
-        let token: String = token.chars().filter(|c| plain(*c)).collect();
-        format!("{}/invitations/accept?token={token}", self.0)
+        format!("{}/invitations/accept?token={}", self.0, plain(token))
     }
+}
+
+/// Keeps of a text what stands for itself in a URL, which is all of it where it is an id or a token.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_~".contains(*c)).collect()
 }
 
 /// Writes a number with its thousands apart.
@@ -288,6 +291,7 @@ mod tests {
         let application = Application::at("https://app.example.com/");
         assert_eq!(application.files(), "https://app.example.com/files");
         assert_eq!(application.invitation("aB-_9"), "https://app.example.com/invitations/accept?token=aB-_9");
+        assert_eq!(application.job("job_01/../x?y"), "https://app.example.com/jobs/job_01xy");
         assert_eq!(application.invitation("a\r\n&b=\"c"), "https://app.example.com/invitations/accept?token=abc");
     }
 }

@@ -1,6 +1,5 @@
 //! `job-completed`: what a person had generated is there.
 
-use consigne_core::JobId;
 use consigne_core::files::Kind;
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
@@ -11,8 +10,8 @@ use crate::mail::words::{Application, Letter, Quoted, Words};
 /// What was asked for is ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobCompleted {
-    /// Which job.
-    pub job: JobId,
+    /// Id of the job.
+    pub job: String,
     /// What it has made.
     pub kind: Kind,
     /// What its owner calls it.
@@ -47,7 +46,7 @@ impl Words for JobCompleted {
                 Letter::about(format!("Your {thing} is ready: {}", self.title))
                     .says(format!("Your {thing} {title} is ready."))
                     .says("You can look at it, download it or delete it in the application.")
-                    .leads_to("See the result", application.job(self.job))
+                    .leads_to("See the result", application.job(&self.job))
             }
             Language::French => {
                 let (thing, ready) = match self.kind {
@@ -59,7 +58,7 @@ impl Words for JobCompleted {
                 Letter::about(format!("Votre {thing} est {ready} : {}", self.title))
                     .says(format!("Votre {thing} {title} est {ready}."))
                     .says("Vous pouvez consulter, télécharger ou supprimer le résultat dans l’application.")
-                    .leads_to("Voir le résultat", application.job(self.job))
+                    .leads_to("Voir le résultat", application.job(&self.job))
             }
         }
     }

@@ -1,6 +1,5 @@
 //! `job-failed`: what a person wanted generated could not be made.
 
-use consigne_core::JobId;
 use consigne_core::files::Kind;
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
@@ -11,8 +10,8 @@ use crate::mail::words::{Application, Letter, Quoted, Words};
 /// What was asked for could not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobFailed {
-    /// Which job.
-    pub job: JobId,
+    /// Id of the job.
+    pub job: String,
     /// What it should have made.
     pub kind: Kind,
     /// What its owner calls it.
@@ -52,7 +51,7 @@ impl Words for JobFailed {
                     .says(format!("We are sorry: your {thing} {title} could not be made."))
                     .may_say(reason.map(|reason| format!("The reason we were given: {reason}.")))
                     .says("You can try again in the application, with the same words or others.")
-                    .leads_to("See the job", application.job(self.job))
+                    .leads_to("See the job", application.job(&self.job))
             }
             Language::French => {
                 let (thing, made) = match self.kind {
@@ -65,7 +64,7 @@ impl Words for JobFailed {
                     .says(format!("Nous sommes désolés\u{a0}: votre {thing} {title} n’a pas pu être {made}."))
                     .may_say(reason.map(|reason| format!("La raison qui nous a été donnée\u{a0}: {reason}.")))
                     .says("Vous pouvez réessayer dans l’application, avec les mêmes mots ou d’autres.")
-                    .leads_to("Voir la demande", application.job(self.job))
+                    .leads_to("Voir la demande", application.job(&self.job))
             }
         }
     }
