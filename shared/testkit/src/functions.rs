@@ -8,8 +8,9 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
-use consigne_auth::{KeyFinder, KeyMint, KeyPrefix, Peppers, Refreshed, Seal, Secret, ServiceTokens};
+use consigne_auth::{KeyFinder, KeyMint, KeyPrefix, Peppers, Refreshed, Seal, Secret, ServiceTokens, UnsubscribeSeal};
 use consigne_core::Timestamp;
+use consigne_messaging::mail::{Application, Stationery};
 use consigne_runtime::{clock, http, queue, schedule, stream};
 use consigne_storage::{Endpoint, Lifetime, Presigner};
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -112,6 +113,10 @@ async fn call_desk(world: &World, function: &str, event: ApiGatewayV2httpRequest
             let deps = key_verify::Deps { services: service_tokens(), finder: finder(), keys: files };
             http::respond(function, &deps, &|d, r| Box::pin(key_verify::handle(d, r)), event, until).await
         }
+        "mail-unsubscribe" => {
+            let deps = mail_unsubscribe::Deps { table: files, seal: unsubscribe_seal() };
+            http::respond(function, &deps, &|d, r| Box::pin(mail_unsubscribe::handle(d, r)), event, until).await
+        }
         "member-list" => {
             let deps = member_list::Deps { users, orgs: files, paging: paging() };
             http::respond(function, &deps, &|d, r| Box::pin(member_list::handle(d, r)), event, until).await
@@ -185,6 +190,43 @@ pub async fn object_events(world: &World, batch: Value) -> Value {
     json!(outcome.await)
 }
 
+/// Gives what `send-mail` works with on a world, in an installation in which mails are sent or not.
+pub fn mail_deps(world: &World, are_sent: bool) -> send_mail::Deps<World, World, World> {
+    send_mail::Deps {
+        table: world.clone(),
+        mailer: are_sent.then(|| world.clone()),
+        stationery: Stationery {
+            brand: "Consigne".to_owned(),
+            application: Application::at("https://app.example.com"),
+        },
+        public_url: "https://api.example.com".to_owned(),
+        seal: unsubscribe_seal(),
+        dead_letters: world.clone(),
+    }
+}
+
+/// Hands a batch of messages to `send-mail` and gives what Lambda is told.
+pub async fn mails(world: &World, batch: Value) -> Value {
+    let batch: queue::Batch = serde_json::from_value(batch).expect("the payload is a batch of messages");
+    let deps = mail_deps(world, true);
+    let outcome = queue::process("send-mail", &deps, &|d, m| Box::pin(send_mail::handle(d, m)), batch, deadline());
+    json!(outcome.await)
+}
+
+/// Hands a batch of messages to `mail-feedback` and gives what Lambda is told.
+pub async fn mail_feedback(world: &World, batch: Value) -> Value {
+    let batch: queue::Batch = serde_json::from_value(batch).expect("the payload is a batch of messages");
+    let deps = mail_feedback::Deps { table: world.clone() };
+    let outcome =
+        queue::process("mail-feedback", &deps, &|d, m| Box::pin(mail_feedback::handle(d, m)), batch, deadline());
+    json!(outcome.await)
+}
+
+/// Gives what seals links to unsubscribe.
+pub fn unsubscribe_seal() -> UnsubscribeSeal {
+    UnsubscribeSeal::new(Secret::new("0123456789abcdef0123456789abcdef").expect("it is long enough"))
+}
+
 /// Hands a batch of stream records to `publish-events` and gives what Lambda is told.
 pub async fn stream_records(world: &World, batch: Value) -> Value {
     let batch: stream::Batch = serde_json::from_value(batch).expect("the payload is a batch of records");
@@ -224,6 +266,7 @@ fn shown(response: ApiGatewayV2httpResponse) -> Value {
     for name in everywhere {
         assert!(response.headers.contains_key(name), "the answer lacks {name}");
     }
+    let is_page = response.headers["content-type"] == "text/html; charset=utf-8";
     let headers: serde_json::Map<String, Value> = response
         .headers
         .iter()
@@ -231,6 +274,7 @@ fn shown(response: ApiGatewayV2httpResponse) -> Value {
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().into()))
         .collect();
     let body = match response.body {
+        Some(Body::Text(page)) if is_page => page.into(),
         Some(Body::Text(text)) => serde_json::from_str(&text).expect("the body is JSON"),
         other => panic!("the body is text, not {other:?}"),
     };

@@ -32,6 +32,7 @@ pub fn operations() -> Vec<Operation> {
         key_update::operations,
         key_verify::operations,
         list::operations,
+        mail_unsubscribe::operations,
         member_list::operations,
         metadata::operations,
         org_create::operations,
@@ -106,8 +107,9 @@ fn describe(operation: &Operation, generator: &mut schemars::SchemaGenerator) ->
     }
     let answer = (operation.answer)(generator).to_value();
     let answer = if operation.envelope { enveloped(&answer) } else { answer };
+    let form = if operation.page { "text/html" } else { "application/json" };
     let mut responses = json!({
-        operation.status.to_string(): { "description": "Success", "content": { "application/json": { "schema": answer } } },
+        operation.status.to_string(): { "description": "Success", "content": { form: { "schema": answer } } },
     });
     for (status, codes) in refusals(operation) {
         responses[status.to_string()] = json!({
