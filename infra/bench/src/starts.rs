@@ -4,8 +4,10 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use consigne_auth::{KeyPrefix, KeyText};
+use consigne_core::UserId;
 use consigne_core::keys::Environment;
-use consigne_testkit::functions::SERVICE_TOKEN;
+use consigne_core::mail::Topic;
+use consigne_testkit::functions::{self, SERVICE_TOKEN};
 use consigne_testkit::tokens::Issuer;
 use consigne_testkit::{payload, webhooks};
 use tokio::process::Command;
@@ -88,11 +90,21 @@ fn event(name: &str, issuer: &Issuer) -> Result<String, Problem> {
     let case = cases.first().ok_or_else(|| format!("{} holds no payload", folder.display()))?;
     let token = match name {
         "key-verify" | "receipt-outcome" => SERVICE_TOKEN.to_owned(),
+        "mail-unsubscribe" => a_way_out().ok_or("no link to unsubscribe can be made")?,
         _ => issuer.token("user_ann1", "pro"),
     };
     let event = payload::event(name, case, &token);
-    let event = if name.starts_with("webhook-") { webhooks::signed(event, "msg_1") } else { event };
+    let event = if name.starts_with("webhook-") || name == "job-upload-grant" {
+        webhooks::signed(event, "msg_1")
+    } else {
+        event
+    };
     Ok(event.to_string().replace("$KEY", &a_key()))
+}
+
+/// Makes what a link to unsubscribe holds, with the secret that the stub gives.
+fn a_way_out() -> Option<String> {
+    Some(functions::unsubscribe_seal().token(&UserId::parse("user_ann1")?, Topic::Jobs))
 }
 
 /// Writes the text of a key, whichever.
@@ -118,6 +130,12 @@ fn settings(issuer: &Issuer, stub: &str) -> Vec<(String, String)> {
         ("PEPPER_SECRET_ARN", "peppers"),
         ("SERVICE_TOKENS_ARN", "tokens"),
         ("CLERK_SECRETS_ARN", "webhooks"),
+        ("GENERATOR_SECRETS_ARN", "webhooks"),
+        ("UNSUBSCRIBE_SECRET_ARN", "unsubscribe"),
+        ("MAIL_FROM", "no-reply@example.com"),
+        ("MAIL_CONFIGURATION_SET", "mails"),
+        ("APPLICATION_URL", "https://app.example.com"),
+        ("PUBLIC_URL", "https://api.example.com"),
         ("KEY_PREFIX", "sk"),
         ("CLERK_ISSUER", &issuer.iss),
         ("AUTHORIZED_PARTIES", &issuer.azp),

@@ -2,7 +2,7 @@
 
 mod jobs;
 
-pub use jobs::signed_by_generator;
+pub use crate::webhooks::signed as signed_by_generator;
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

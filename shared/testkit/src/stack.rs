@@ -112,10 +112,7 @@ impl Stack {
 
     /// Invokes a function by its full name.
     pub async fn invoke_by_name(&self, name: &str, payload: &Value) -> Response {
-        let url = format!("{}/2015-03-31/functions/{name}/invocations", self.name("AWS_ENDPOINT_URL"));
-        let authorization = self.operator("lambda");
-        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
-        self.client.send("POST", &url, &headers, payload.to_string().into_bytes()).await
+        self.operate("lambda", "POST", &format!("/2015-03-31/functions/{name}/invocations"), payload).await
     }
 
     /// Reads the lines a function has logged, since these tests began, that hold a text.
@@ -144,6 +141,14 @@ impl Stack {
                 return lines;
             }
         }
+    }
+
+    /// Calls a JSON interface of a service as the operator.
+    pub async fn operate(&self, service: &str, method: &str, path: &str, body: &Value) -> Response {
+        let url = format!("{}{path}", self.name("AWS_ENDPOINT_URL"));
+        let authorization = self.operator(service);
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        self.client.send(method, &url, &headers, body.to_string().into_bytes()).await
     }
 
     /// Writes the operator's authorization for a service, for calls no client here speaks.

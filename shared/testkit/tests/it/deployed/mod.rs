@@ -8,6 +8,8 @@ mod lab;
 mod limits;
 mod listing;
 mod logs;
+mod mail;
+mod mail_outage;
 mod object_events;
 mod people;
 mod peppers;

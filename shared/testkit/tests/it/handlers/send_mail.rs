@@ -59,7 +59,7 @@ async fn the_owner_of_a_job_is_told_why_it_failed_and_not_of_what_they_cancelled
     assert_eq!(mail.subject, "Votre livre n’a pas pu être créé : Artificial intelligence");
     assert!(mail.text.contains("«\u{a0}The topic is too short\u{a0}»"), "{}", mail.text);
     let world = acme_with_mailboxes();
-    deliver(&world, "job-cancelled").await;
+    deliver(&world, "job-failed-as-cancelled").await;
     assert_eq!(post(&world), json!([]));
 }
 
@@ -141,12 +141,12 @@ async fn who_cannot_be_written_to_is_noted_and_that_is_all() {
 #[tokio::test]
 async fn a_suppressed_mailbox_gets_nothing_and_an_unsubscribed_person_only_what_must_be_sent() {
     let world = acme_with_mailboxes();
-    world.change(|state| drop(state.post.unsubscribed.insert((user("user_ann1"), Topic::Jobs))));
+    world.change(|state| state.post.unsubscribed.extend([(user("user_ann1"), Topic::Jobs)]));
     assert_eq!(deliver(&world, "job-completed").await["mail.outcomes"], json!({ "user_ann1": "unsubscribed" }));
     assert_eq!(deliver(&world, "key-issued").await["mail.outcomes"], json!({ "user_ann1": "sent" }));
     let world = acme_with_mailboxes();
     let mailbox = claim_of("user_ann1", GRANTED).mailbox;
-    world.change(|state| drop(state.post.suppressed.insert(mailbox, Suppression::Bounced)));
+    world.change(|state| state.post.suppressed.extend([(mailbox, Suppression::Bounced)]));
     assert_eq!(deliver(&world, "key-issued").await["mail.outcomes"], json!({ "user_ann1": "suppressed" }));
     assert_eq!(post(&world), json!([]));
 }
