@@ -211,3 +211,6 @@ fn why_lost<'a>(file: &'a File, output: &Output) -> &'a str {
         (None, _) => "it did not arrive",
     }
 }
+
+#[cfg(test)]
+mod tests;
