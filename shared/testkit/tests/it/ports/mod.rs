@@ -2,6 +2,8 @@
 
 mod charges;
 mod files;
+mod job_files;
+mod jobs;
 mod keys;
 mod mail;
 mod mishaps;
