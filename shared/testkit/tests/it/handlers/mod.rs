@@ -28,6 +28,7 @@ mod send_mail;
 mod sweep;
 mod upload_grant;
 mod webhook_clerk;
+mod webhook_clerk_fields;
 
 use consigne_core::files::{
     Arrival, Dimensions, File, FileName, Holding, LedgerDelta, MediaType, ObjectKey, Pinned, Status,
