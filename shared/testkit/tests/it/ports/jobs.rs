@@ -99,9 +99,11 @@ async fn left_of_five(jobs: &impl RequestJob, owner: &UserId, now: Timestamp) ->
     panic!("more than five were accepted");
 }
 
-fn promise(owner: &UserId, key: &str, fingerprint: &str, job: &Job) -> Option<Once> {
+/// Has a request come with an idempotency key.
+fn keyed(new: NewJob, key: &str, fingerprint: &str) -> NewJob {
     let key = IdempotencyKey { key: key.to_owned(), fingerprint: fingerprint.to_owned() };
-    Some(Once { key, caller: owner.clone(), operation: "generate", result: job.id.to_string() })
+    let (caller, result) = (new.job.owner().clone(), new.job.id.to_string());
+    NewJob { once: Some(Once { key, caller, operation: "generate", result }), ..new }
 }
 
 fn contact(now: Timestamp) -> Contact {
@@ -166,10 +168,7 @@ async fn nothing_is_accepted_of_an_allowance_of_nothing(jobs: &impl Jobs) {
 
 async fn a_promise_outranks_every_refusal(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
-    let with_key = |plan, kind, fingerprint: &str| {
-        let new = wish(&owner, plan, kind, now);
-        NewJob { once: promise(&owner, "order-17", fingerprint, &new.job), ..new }
-    };
+    let with_key = |plan, kind, fingerprint: &str| keyed(wish(&owner, plan, kind, now), "order-17", fingerprint);
     let first = with_key(Plan::Basic, Kind::Video, "f1");
     assert_eq!(jobs.request_job(&first).await.unwrap(), Admission::Accepted);
     let before = Admission::Before(first.job.id.to_string());
@@ -180,17 +179,13 @@ async fn a_promise_outranks_every_refusal(jobs: &impl Jobs) {
     assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Blog, "f1")).await.unwrap(), before);
     assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Blog, "f2")).await.unwrap(), Admission::Mismatch);
     // A request that was refused has promised nothing.
-    let refused = wish(&owner, Plan::Free, Kind::Blog, now);
-    let refused = NewJob { once: promise(&owner, "order-18", "f3", &refused.job), ..refused };
+    let refused = keyed(wish(&owner, Plan::Free, Kind::Blog, now), "order-18", "f3");
     assert_eq!(jobs.request_job(&refused).await.unwrap(), Admission::Spent);
-    let later = wish(&owner, Plan::Basic, Kind::Blog, now);
-    let later = NewJob { once: promise(&owner, "order-18", "f4", &later.job), ..later };
+    let later = keyed(wish(&owner, Plan::Basic, Kind::Blog, now), "order-18", "f4");
     assert_eq!(jobs.request_job(&later).await.unwrap(), Admission::Accepted);
     // Somebody else's key is their own.
-    let theirs = super::owner();
-    let new = wish(&theirs, Plan::Basic, Kind::Video, now);
-    let new = NewJob { once: promise(&theirs, "order-17", "f2", &new.job), ..new };
-    assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);
+    let theirs = keyed(wish(&super::owner(), Plan::Basic, Kind::Video, now), "order-17", "f2");
+    assert_eq!(jobs.request_job(&theirs).await.unwrap(), Admission::Accepted);
 }
 
 async fn a_closed_account_gets_no_job_and_spends_nothing(jobs: &impl Jobs) {
