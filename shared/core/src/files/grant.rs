@@ -147,6 +147,22 @@ impl Grant {
     }
 }
 
+/// Gives a file that was granted before, as long as its grant can be used. `promise` is what the caller repeats, `anew` what
+/// would get another grant.
+///
+/// # Errors
+/// `CONFLICT` when the grant was used, has run out, or is gone with its file.
+pub fn still_usable(file: File, (promise, anew): (&str, &str), now: Timestamp) -> Result<File, Fault> {
+    let over = |how: &str| format!("The upload granted for this {promise} has {how}; ask again with a new {anew}");
+    if file.status != Status::Pending {
+        return Err(Fault::new(Code::Conflict, over("ended")).detail("status", file.status.name()));
+    }
+    if now >= file.grant_expires_at {
+        return Err(Fault::new(Code::Conflict, over("run out")));
+    }
+    Ok(file)
+}
+
 /// What became of a grant. Everything but `Granted` has changed nothing.
 #[derive(Debug, PartialEq)]
 pub enum GrantOutcome {
