@@ -154,6 +154,7 @@ class Laptop:
             "TABLE_NAME": outputs["TableName"],
             "BUCKET_NAME": outputs["BucketName"],
             "BUS_NAME": outputs["BusName"],
+            "INVITATION_SECRET_ARN": outputs["InvitationSecretArn"],
             "PEPPER_SECRET_ARN": outputs["PeppersArn"],
             "SERVICE_TOKENS_ARN": outputs["ServiceTokensArn"],
             "SERVICE_TOKEN": deployment.service_token(),

@@ -8,14 +8,16 @@ mod occasion;
 
 use std::collections::BTreeMap;
 
-use consigne_auth::UnsubscribeSeal;
-use consigne_core::mail::{Address, Claim, Claimed, Handover, Mail, MailClaim, MailEnd, MailId};
-use consigne_core::ports::{ClaimMail, GetOrg, GetProfile, ListMembers, MarkMail, ReleaseMail, SendMail, SendMessage};
-use consigne_core::{EventId, Fault};
-use consigne_messaging::mail::{Reader, Stationery};
+use consigne_auth::{InvitationTokens, UnsubscribeSeal};
+use consigne_core::mail::{Address, Claim, Claimed, Handover, Mail, MailClaim, MailEnd, Topic};
+use consigne_core::ports::{
+    ClaimMail, GetInvitation, GetOrg, GetProfile, ListMembers, MarkMail, ReleaseMail, SendMail, SendMessage,
+};
+use consigne_core::{EventId, Fault, UserId};
+use consigne_messaging::mail::{Reader, Stationery, Words};
 use consigne_runtime::queue::Message;
 
-use crate::occasion::{Addressed, Occasion};
+use crate::occasion::{Occasion, Recipient};
 
 /// What the handler works with.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct Deps<F, M, Q> {
     pub public_url: String,
     /// Seals links to unsubscribe.
     pub seal: UnsubscribeSeal,
+    /// Makes the tokens of invitations.
+    pub invitations: InvitationTokens,
     /// Takes what can never be processed.
     pub dead_letters: Q,
 }
@@ -40,7 +44,7 @@ pub struct Deps<F, M, Q> {
 /// When a mail could not be sent now; the message comes back for the recipients that are left.
 pub async fn handle<F, M, Q>(deps: &Deps<F, M, Q>, message: &Message) -> Result<(), Fault>
 where
-    F: GetOrg + GetProfile + ListMembers + ClaimMail + MarkMail + ReleaseMail,
+    F: GetOrg + GetProfile + ListMembers + GetInvitation + ClaimMail + MarkMail + ReleaseMail,
     M: SendMail,
     Q: SendMessage,
 {
@@ -55,11 +59,16 @@ where
     message.notes.field("event.id", event);
     message.notes.field("event.kind", &occasion.kind);
     let (mut outcomes, mut left) = (BTreeMap::new(), None);
-    for addressed in occasion.letters(&deps.table).await? {
-        message.notes.field("mail.letter", addressed.1.name());
-        let outcome = deliver(deps, event, &addressed, message).await;
+    for (to, words) in occasion.letters(&deps.table, &deps.invitations, message.now).await? {
+        message.notes.field("mail.letter", words.name());
+        let outcome = deliver(deps, event, &to, &*words, message).await;
         let word = outcome.as_ref().map_or("left", |outcome| *outcome);
-        outcomes.insert(addressed.0.to_string(), word);
+        // An address is nobody's business but the mail's.
+        let name = match &to {
+            Recipient::Person(user) => user.to_string(),
+            Recipient::Invited(..) => "invited".to_owned(),
+        };
+        outcomes.insert(name, word);
         // One recipient's trouble keeps no other's mail.
         left = outcome.err().or(left);
     }
@@ -71,7 +80,8 @@ where
 async fn deliver<F, M, Q>(
     deps: &Deps<F, M, Q>,
     event: EventId,
-    (user, words): &Addressed,
+    to: &Recipient,
+    words: &dyn Words,
     message: &Message,
 ) -> Result<&'static str, Fault>
 where
@@ -79,16 +89,22 @@ where
     M: SendMail,
 {
     let Some(mailer) = &deps.mailer else { return Ok("skipped") };
-    let profile = deps.table.get_profile(user).await?;
-    let Some(contact) = profile.contact() else { return Ok("no address") };
-    let Some(address) = Address::parse(&contact.email) else { return Ok("unusable address") };
-
-    let wanted_by = words.topic().map(|topic| (user.clone(), topic));
-    let link = |topic| format!("{}/api/mail/unsubscribe?token={}", deps.public_url, deps.seal.token(user, topic));
-    let (mail, mailbox) = (MailId::new(event, user), address.mailbox());
-    let (name, unsubscribe) = (contact.name.clone(), words.topic().map(link));
-    let reader = Reader { address, name, language: contact.language, unsubscribe };
-    let letter = deps.stationery.write(&**words, reader, message.now)?;
+    let (address, name, language) = match to {
+        Recipient::Person(user) => {
+            let profile = deps.table.get_profile(user).await?;
+            let Some(contact) = profile.contact() else { return Ok("no address") };
+            (Address::parse(&contact.email), contact.name.clone(), contact.language)
+        }
+        Recipient::Invited(email, language) => (Address::parse(email.as_str()), None, *language),
+    };
+    let Some(address) = address else { return Ok("unusable address") };
+    let (mail, mailbox) = (to.mail(event), address.mailbox());
+    let wanted_by = to.person().cloned().zip(words.topic());
+    let link = |(user, topic): &(UserId, Topic)| {
+        format!("{}/api/mail/unsubscribe?token={}", deps.public_url, deps.seal.token(user, *topic))
+    };
+    let reader = Reader { address, name, language, unsubscribe: wanted_by.as_ref().map(link) };
+    let letter = deps.stationery.write(words, reader, message.now)?;
 
     match deps.table.claim_mail(&MailClaim { mail, mailbox, wanted_by, now: message.now }).await? {
         Claimed::Ours(claim) => send(&deps.table, mailer, &claim, &letter, message).await,

@@ -1,12 +1,15 @@
 //! What leads to letters: events of the bus, read, and turned into a letter a recipient.
 
+use consigne_auth::InvitationTokens;
 use consigne_core::audit::Actor;
 use consigne_core::events::EventKind;
 use consigne_core::files::Kind;
+use consigne_core::mail::MailId;
 use consigne_core::orgs::OrgRole;
-use consigne_core::ports::{GetOrg, GetProfile, ListMembers, PageAsk};
-use consigne_core::{EventId, Fault, OrgId, UserId};
-use consigne_messaging::mail::letters::{By, JobCompleted, JobFailed, KeyCreated, KeyRevoked};
+use consigne_core::ports::{GetInvitation, GetOrg, GetProfile, ListMembers, PageAsk};
+use consigne_core::profiles::Language;
+use consigne_core::{EmailAddress, EventId, Fault, InvitationId, OrgId, Timestamp, UserId};
+use consigne_messaging::mail::letters::{self, By, JobCompleted, JobFailed, KeyCreated, KeyRevoked};
 use consigne_messaging::mail::{Quoted, Words};
 use serde::Deserialize;
 use serde_json::Value;
@@ -52,6 +55,12 @@ struct KeyDetail {
     actor: String,
 }
 
+#[derive(Deserialize)]
+struct InvitationDetail {
+    org_id: String,
+    invitation_id: String,
+}
+
 /// An event, and what it is about.
 #[derive(Debug)]
 pub(crate) struct Occasion {
@@ -74,6 +83,10 @@ enum What {
     },
     KeyIssued(Key),
     KeyRevoked(Key),
+    Invited {
+        org: OrgId,
+        id: InvitationId,
+    },
     /// Nothing anybody is written about.
     Nothing,
 }
@@ -85,8 +98,35 @@ struct Key {
     actor: Actor,
 }
 
+/// Whom a letter is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Recipient {
+    /// A person, wherever they are reached by now.
+    Person(UserId),
+    /// An address that somebody was invited at, and the language of whoever invites.
+    Invited(EmailAddress, Language),
+}
+
+impl Recipient {
+    /// Names the mail of an event to them.
+    pub(crate) fn mail(&self, event: EventId) -> MailId {
+        match self {
+            Self::Person(user) => MailId::new(event, user.as_str()),
+            Self::Invited(email, _) => MailId::new(event, email.as_str()),
+        }
+    }
+
+    /// Gives who they are, if that is known.
+    pub(crate) fn person(&self) -> Option<&UserId> {
+        match self {
+            Self::Person(user) => Some(user),
+            Self::Invited(..) => None,
+        }
+    }
+}
+
 /// A letter and whom it is for.
-pub(crate) type Addressed = (UserId, Box<dyn Words>);
+pub(crate) type Addressed = (Recipient, Box<dyn Words>);
 
 impl Occasion {
     /// Reads a message; the reason holds nothing of what stands in it.
@@ -109,19 +149,26 @@ impl Occasion {
             },
             Some(EventKind::KeyIssued) => What::KeyIssued(key(&detail(&envelope)?)?),
             Some(EventKind::KeyRevoked) => What::KeyRevoked(key(&detail(&envelope)?)?),
+            Some(EventKind::InvitationCreated) => invited(&detail(&envelope)?)?,
             _ => What::Nothing,
         };
         Ok(Self { event, kind: envelope.detail_type, what })
     }
 
-    /// Writes the letters it leads to: to a job's owner, to the owners of a key's organisation.
-    pub(crate) async fn letters<F>(self, table: &F) -> Result<Vec<Addressed>, Fault>
+    /// Writes the letters it leads to: to a job's owner, to the owners of a key's organisation, to whoever is invited.
+    pub(crate) async fn letters<F>(
+        self,
+        table: &F,
+        tokens: &InvitationTokens,
+        now: Timestamp,
+    ) -> Result<Vec<Addressed>, Fault>
     where
-        F: GetOrg + GetProfile + ListMembers,
+        F: GetOrg + GetProfile + ListMembers + GetInvitation,
     {
         Ok(match self.what {
-            What::JobCompleted { user, letter } => vec![(user, Box::new(letter))],
-            What::JobFailed { user, letter } => vec![(user, Box::new(letter))],
+            What::JobCompleted { user, letter } => vec![(Recipient::Person(user), Box::new(letter))],
+            What::JobFailed { user, letter } => vec![(Recipient::Person(user), Box::new(letter))],
+            What::Invited { org, id } => invitation(table, tokens, org, id, now).await?.into_iter().collect(),
             What::KeyIssued(key) => {
                 key.letters(table, |org, org_name, key_name, by| Box::new(KeyCreated { org, org_name, key_name, by }))
                     .await?
@@ -156,10 +203,37 @@ impl Key {
         let to_each = owners.into_iter().map(|owner| {
             let by = if self.actor == Actor::User(owner.clone()) { By::Reader } else { by.clone() };
             let letter = letter(self.org, Quoted::name(&org.name), self.name.clone(), by);
-            (owner, letter)
+            (Recipient::Person(owner), letter)
         });
         Ok(to_each.collect())
     }
+}
+
+/// Writes to the address that was invited, unless the invitation is worth nothing by now. Its token is made here and goes
+/// nowhere else.
+async fn invitation<F>(
+    table: &F,
+    tokens: &InvitationTokens,
+    org: OrgId,
+    id: InvitationId,
+    now: Timestamp,
+) -> Result<Option<Addressed>, Fault>
+where
+    F: GetOrg + GetProfile + GetInvitation,
+{
+    let found = table.get_invitation(org, id).await?.filter(|invitation| invitation.is_open(now));
+    let (Some(invitation), Some(org)) = (found, table.get_org(org).await?) else { return Ok(None) };
+    let inviter = table.get_profile(&invitation.invited_by).await?;
+    let inviter = inviter.contact();
+    let letter = letters::Invitation {
+        org_name: Quoted::name(&org.name),
+        inviter: inviter.and_then(|contact| contact.name.as_deref()).map(Quoted::name),
+        role: invitation.role,
+        token: tokens.derive(org.id, id).expose().to_owned(),
+        until: invitation.expires_at,
+    };
+    let language = inviter.map(|contact| contact.language).unwrap_or_default();
+    Ok(Some((Recipient::Invited(invitation.email, language), Box::new(letter))))
 }
 
 /// Gives every owner of an organisation.
@@ -185,6 +259,12 @@ fn key(detail: &KeyDetail) -> Result<Key, String> {
     let org = OrgId::parse(&detail.org_id).ok_or("org_id is malformed")?;
     let actor = Actor::parse(&detail.actor).ok_or("actor is malformed")?;
     Ok(Key { org, name: Quoted::name(&detail.name), actor })
+}
+
+fn invited(detail: &InvitationDetail) -> Result<What, String> {
+    let org = OrgId::parse(&detail.org_id).ok_or("org_id is malformed")?;
+    let id = InvitationId::parse(&detail.invitation_id).ok_or("invitation_id is malformed")?;
+    Ok(What::Invited { org, id })
 }
 
 fn detail<'a, T: Deserialize<'a>>(envelope: &'a Envelope) -> Result<T, String> {

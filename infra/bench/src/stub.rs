@@ -19,9 +19,16 @@ use crate::Problem;
 /// The key the payloads in events/ speak of.
 const KEY: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-photo-ete.png";
 
-/// The organisation and the key they speak of.
-const ORG: &str = "org_01M7YREWKH7VM7Z3Z2KWSH2FTR";
+/// The organisation, the key and the invitation they speak of.
+pub(crate) const ORG: &str = "org_01M7YREWKH7VM7Z3Z2KWSH2FTR";
 const API_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTS";
+pub(crate) const INVITATION: &str = "inv_01M7YREWKH7VM7Z3Z2KWSH2FTR";
+
+/// The address that invitation was sent to.
+pub(crate) const INVITED: &str = "bob@example.com";
+
+/// The secrets that are neither peppers nor tokens.
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// Starts the stub; gives its address.
 pub(crate) async fn start() -> Result<SocketAddr, Problem> {
@@ -65,7 +72,7 @@ fn secret(asked: &Value) -> String {
         Some("peppers") => r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#.to_owned(),
         Some("tokens") => json!({ "pdf-api": SERVICE_TOKEN }).to_string(),
         Some("webhooks") => json!({ "current": webhooks::SECRET }).to_string(),
-        _ => "0123456789abcdef0123456789abcdef".to_owned(),
+        _ => SECRET.to_owned(),
     }
 }
 
@@ -89,6 +96,15 @@ fn item(sk: &str) -> Value {
     let (text, number) = (|text: &str| json!({ "S": text }), |number: u64| json!({ "N": number.to_string() }));
     let org = format!("ORG#{ORG}");
     match sk.split('#').next() {
+        Some("ORG") => json!({
+            "pk": text(&org), "sk": text(sk), "name": text("Acme"), "slug": text("acme-sh2ftr"),
+            "created_at": number(1_795_257_000_000),
+        }),
+        Some("INVITATION") => json!({
+            "pk": text(&org), "sk": text(sk), "email": text(INVITED), "role": text("developer"),
+            "invited_by": text("user_adam1"), "created_at": number(1_795_257_000_000),
+            "expires_at": number(4_102_444_800_000), "invitation_status": text("open"),
+        }),
         Some("MEMBER") => json!({
             "pk": text(&org), "sk": text(sk), "role": text("owner"), "joined_at": number(1_795_257_000_000),
         }),

@@ -3,6 +3,7 @@
 mod api_key;
 mod carrier;
 mod claims;
+mod invitation_tokens;
 mod key_desk;
 mod keys;
 mod peppers;
@@ -18,6 +19,7 @@ mod webhooks;
 
 pub use api_key::{KeyPrefix, KeyText};
 pub use carrier::{Carrier, Credentials};
+pub use invitation_tokens::{InvitationToken, InvitationTokens};
 pub use key_desk::{KeyFinder, KeyMint};
 pub use keys::{FetchError, FetchKeys, KeySource, KeySourceError};
 pub use peppers::{PepperError, Peppers};

@@ -11,8 +11,12 @@ pub enum AuditAction {
     OrgCreated,
     OrgSuspended,
     OrgResumed,
+    MemberInvited,
+    InvitationRevoked,
+    MemberJoined,
     RoleChanged,
     MemberRemoved,
+    MemberLeft,
     KeyIssued,
     KeyUpdated,
     KeyRotated,
@@ -27,12 +31,16 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
+        Self::MemberInvited,
+        Self::InvitationRevoked,
+        Self::MemberJoined,
         Self::RoleChanged,
         Self::MemberRemoved,
+        Self::MemberLeft,
         Self::KeyIssued,
         Self::KeyUpdated,
         Self::KeyRotated,
@@ -51,8 +59,12 @@ impl AuditAction {
             Self::OrgCreated => "org.created",
             Self::OrgSuspended => "org.suspended",
             Self::OrgResumed => "org.resumed",
+            Self::MemberInvited => "member.invited",
+            Self::InvitationRevoked => "invitation.revoked",
+            Self::MemberJoined => "member.joined",
             Self::RoleChanged => "member.role_changed",
             Self::MemberRemoved => "member.removed",
+            Self::MemberLeft => "member.left",
             Self::KeyIssued => "key.issued",
             Self::KeyUpdated => "key.updated",
             Self::KeyRotated => "key.rotated",

@@ -22,6 +22,7 @@ pub enum EventKind {
     JobRequested,
     JobCompleted,
     JobFailed,
+    InvitationCreated,
     KeyIssued,
     KeyRotated,
     KeyRevoked,
@@ -30,13 +31,14 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::FileReady,
         Self::FileRejected,
         Self::FileDeleted,
         Self::JobRequested,
         Self::JobCompleted,
         Self::JobFailed,
+        Self::InvitationCreated,
         Self::KeyIssued,
         Self::KeyRotated,
         Self::KeyRevoked,
@@ -52,6 +54,7 @@ impl EventKind {
             Self::JobRequested => "job.requested",
             Self::JobCompleted => "job.completed",
             Self::JobFailed => "job.failed",
+            Self::InvitationCreated => "invitation.created",
             Self::KeyIssued => "key.issued",
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",

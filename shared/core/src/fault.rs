@@ -49,6 +49,7 @@ codes! {
     InsufficientScope = "INSUFFICIENT_SCOPE" 403,
     StorageQuotaExceeded = "STORAGE_QUOTA_EXCEEDED" 403,
     FileInfected = "FILE_INFECTED" 403,
+    EmailMismatch = "EMAIL_MISMATCH" 403,
     OriginNotAllowed = "ORIGIN_NOT_ALLOWED" 403,
     NotFound = "NOT_FOUND" 404,
     MethodNotAllowed = "METHOD_NOT_ALLOWED" 405,

@@ -122,9 +122,9 @@ pub struct MailId {
 }
 
 impl MailId {
-    /// Names the mail of an event to a person.
-    pub fn new(event: EventId, person: &UserId) -> Self {
-        Self { event, recipient: hash(person.as_str()) }
+    /// Names the mail of an event to a recipient, by their id or address.
+    pub fn new(event: EventId, recipient: &str) -> Self {
+        Self { event, recipient: hash(recipient) }
     }
 }
 
@@ -298,9 +298,9 @@ mod tests {
     fn a_mail_is_known_by_its_event_and_the_hash_of_its_recipient() {
         let (event, other) = (EventId::mint(Timestamp::from_secs(1)), EventId::mint(Timestamp::from_secs(1)));
         let [ann, eve] = ["user_ann1", "user_eve1"].map(|id| UserId::parse(id).unwrap());
-        assert_eq!(MailId::new(event, &ann), MailId::new(event, &ann));
-        assert_ne!(MailId::new(event, &ann), MailId::new(event, &eve));
-        assert_ne!(MailId::new(event, &ann), MailId::new(other, &ann));
-        assert!(!MailId::new(event, &ann).to_string().contains("ann"));
+        assert_eq!(MailId::new(event, ann.as_str()), MailId::new(event, ann.as_str()));
+        assert_ne!(MailId::new(event, ann.as_str()), MailId::new(event, eve.as_str()));
+        assert_ne!(MailId::new(event, ann.as_str()), MailId::new(other, ann.as_str()));
+        assert!(!MailId::new(event, ann.as_str()).to_string().contains("ann"));
     }
 }

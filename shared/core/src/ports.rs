@@ -7,11 +7,13 @@
 mod jobs;
 mod keys;
 mod mail;
+mod members;
 mod people;
 
 pub use jobs::*;
 pub use keys::*;
 pub use mail::*;
+pub use members::*;
 pub use people::*;
 
 use std::future::Future;

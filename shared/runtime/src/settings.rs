@@ -26,6 +26,7 @@ settings! {
     PARKING_QUEUE_URL: "URL of the queue that takes what cannot be processed.",
     CURSOR_SECRET_ARN: "ARN of the secret that seals list cursors; at least 32 bytes.",
     PEPPER_SECRET_ARN: "ARN of the secret of the peppers under which API keys are kept: `{\"current\": 1, \"1\": \"...\"}`.",
+    INVITATION_SECRET_ARN: "ARN of the secret from which the tokens of invitations are derived; at least 32 bytes.",
     SERVICE_TOKENS_ARN: "ARN of the secret of service tokens: `{\"pdf-api\": \"...\"}`; at least 32 bytes each.",
     GENERATOR_SECRETS_ARN: "ARN of the secrets by which generators sign webhooks: `{\"current\": \"whsec_...\"}`.",
     CLERK_SECRETS_ARN: "ARN of the secrets by which Clerk signs webhooks: `{\"current\": \"whsec_...\"}`.",

@@ -5,6 +5,7 @@
 mod credits;
 mod desk;
 mod jobs;
+mod members;
 mod orgs;
 mod people;
 mod post;

@@ -1,8 +1,10 @@
 //! The functions on fakes: each handler behind its real edge, fed with real events.
 
 mod jobs;
+mod members;
 
 pub use crate::webhooks::signed as signed_by_generator;
+pub use members::invitation_tokens;
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -145,7 +147,7 @@ async fn call_desk(world: &World, function: &str, event: ApiGatewayV2httpRequest
             let deps = wallet::Deps { users, credits: files };
             http::respond(function, &deps, &|d, r| Box::pin(wallet::handle(d, r)), event, until).await
         }
-        other => panic!("{other} is no HTTP function"),
+        other => members::call(world, other, event).await,
     }
 }
 
@@ -201,6 +203,7 @@ pub fn mail_deps(world: &World, are_sent: bool) -> send_mail::Deps<World, World,
         },
         public_url: "https://api.example.com".to_owned(),
         seal: unsubscribe_seal(),
+        invitations: invitation_tokens(),
         dead_letters: world.clone(),
     }
 }

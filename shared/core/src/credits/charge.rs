@@ -44,7 +44,7 @@ pub enum ChargeOutcome {
     Mismatch,
     /// The key or its wallet refuses.
     Refused(Refusal),
-    /// The key spends another wallet than was remembered; look it up again.
+    /// The key spends another wallet than was remembered, perhaps only now: who spent it has left. Look it up again.
     Moved,
 }
 

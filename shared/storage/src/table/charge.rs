@@ -9,6 +9,7 @@ use consigne_core::ports::{ChargeKey, ReadStanding};
 use consigne_core::{Fault, Timestamp};
 
 use super::item::{Item, Reader, key, number, org_pk, text};
+use super::orgs::member_key;
 use super::transact::{Failed, Outcome, failed_at};
 use super::{Table, key_item, receipts, wallet_item};
 use crate::call;
@@ -19,6 +20,8 @@ const WALLET: usize = 1;
 const RECEIPT: usize = 2;
 /// Only of test keys: theirs is not the organisation's wallet, so its suspension is asked for by itself.
 const ORG: usize = 3;
+/// Only of test keys: whether whose wallet it is, is still a member.
+const SPENDER: usize = 4;
 
 /// What a failed transaction calls for.
 enum Next {
@@ -59,11 +62,14 @@ impl Table {
             self.update(debit(&charge.wallet(), charge.receipt.credits, charge.ask.now))?,
             self.put_new(receipts::write(&charge.receipt))?,
         ];
-        if charge.key.spender.is_some() {
+        if let Some(spender) = &charge.key.spender {
             let working = ConditionCheck::builder()
                 .set_key(Some(key(org_pk(charge.key.org), "ORG")))
                 .condition_expression("attribute_exists(pk) AND attribute_not_exists(suspended)");
-            writes.push(self.check(working)?);
+            let member = ConditionCheck::builder()
+                .set_key(Some(member_key(charge.key.org, spender)))
+                .condition_expression("attribute_exists(pk)");
+            writes.extend([self.check(working)?, self.check(member)?]);
         }
         Ok(writes)
     }
@@ -90,6 +96,10 @@ impl Table {
         if failed_at(failed, ORG).is_some() {
             return refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
         }
+        if failed_at(failed, SPENDER).is_some() {
+            self.make_over(&charge.key).await?;
+            return Ok(Next::Answer(ChargeOutcome::Moved));
+        }
         let Some(item) = failed_at(failed, WALLET) else { return Ok(Next::Again) };
         let (cost, now) = (charge.receipt.credits, charge.ask.now);
         if let (true, WalletId::Test(user)) = (item.is_empty(), charge.wallet()) {
@@ -109,6 +119,23 @@ impl Table {
             Some(refusal) => refused(wallet.refused(refusal, cost)),
             None => Ok(Next::Again),
         }
+    }
+}
+
+impl Table {
+    /// Lets a test key spend an owner's wallet from now on, unless it spends another one already. The change of a key that
+    /// somebody computed before this is computed anew, since the revision has moved.
+    async fn make_over(&self, key: &KeyFacts) -> Result<(), Fault> {
+        let heir = self.heir(key.org).await?;
+        let left = key.spender.as_ref().map(ToString::to_string).unwrap_or_default();
+        let update = Update::builder()
+            .set_key(Some(key_item::key_key(key.org, key.id)))
+            .update_expression("SET spender = :heir ADD revision :one")
+            .condition_expression("spender = :left")
+            .expression_attribute_values(":heir", text(heir.user.as_str()))
+            .expression_attribute_values(":left", text(left))
+            .expression_attribute_values(":one", number(1));
+        self.transact(vec![self.update(update)?]).await.map(drop)
     }
 }
 
@@ -172,25 +199,37 @@ fn debit(wallet: &WalletId, cost: u64, now: Timestamp) -> UpdateBuilder {
 
 impl ReadStanding for Table {
     async fn read_standing(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<Standing>, Fault> {
-        let keys = [
-            key_item::key_key(facts.org, facts.id),
-            wallet_item::wallet_key(&facts.wallet()),
-            key(org_pk(facts.org), "ORG"),
-        ];
-        // Read one by one in a single request: a transaction would fail whenever a charge is under way.
-        let found = self.batch_get(keys.to_vec(), true).await?;
-        let [key, wallet, org] = keys.map(|own| {
-            let same = |item: &&Item| ["pk", "sk"].iter().all(|name| item.get(*name) == own.get(*name));
-            found.iter().find(same).cloned().unwrap_or_default()
-        });
-        if key.is_empty() {
-            return Ok(None);
+        let mut payer = facts.wallet();
+        loop {
+            let place = match &payer {
+                WalletId::Test(user) => Some(member_key(facts.org, user)),
+                WalletId::Organisation(_) => None,
+            };
+            let keys = [
+                key_item::key_key(facts.org, facts.id),
+                wallet_item::wallet_key(&payer),
+                key(org_pk(facts.org), "ORG"),
+            ];
+            // Read one by one in a single request: a transaction would fail whenever a charge is under way.
+            let found = self.batch_get(keys.iter().chain(&place).cloned().collect(), true).await?;
+            let find = |own: &Item| {
+                let same = |item: &&Item| ["pk", "sk"].iter().all(|name| item.get(*name) == own.get(*name));
+                found.iter().find(same).cloned().unwrap_or_default()
+            };
+            let [key, wallet, org] = keys.each_ref().map(find);
+            if key.is_empty() {
+                return Ok(None);
+            }
+            if place.is_some_and(|place| find(&place).is_empty()) {
+                payer = WalletId::Test(self.heir(facts.org).await?.user);
+                continue;
+            }
+            let wallet = match payer {
+                WalletId::Test(user) if wallet.is_empty() => Wallet::of_tester(user, now),
+                _ => wallet_item::read(&wallet)?.settled(now),
+            };
+            let suspended = Reader(&org).optional_text("suspended").is_some();
+            return Ok(Some(Standing { key: key_item::read(&key)?, wallet, suspended }));
         }
-        let wallet = match facts.wallet() {
-            WalletId::Test(user) if wallet.is_empty() => Wallet::of_tester(user, now),
-            _ => wallet_item::read(&wallet)?.settled(now),
-        };
-        let suspended = Reader(&org).optional_text("suspended").is_some();
-        Ok(Some(Standing { key: key_item::read(&key)?, wallet, suspended }))
     }
 }

@@ -10,6 +10,8 @@
 //! | outbox entry | `OUTBOX#<event>` | `OUTBOX` |
 //! | organisation | `ORG#<org>` | `ORG` |
 //! | member | `ORG#<org>` | `MEMBER#<user>` |
+//! | counts of members | `ORG#<org>` | `ROSTER` |
+//! | invitation | `ORG#<org>` | `INVITATION#<invitation>` |
 //! | key | `ORG#<org>` | `KEY#<key>` |
 //! | wallet | `ORG#<org>` | `WALLET` |
 //! | credit grant | `ORG#<org>` | `LOT#<lot>` |
@@ -46,6 +48,7 @@ mod due;
 mod file_item;
 mod files;
 mod grant;
+mod invitations;
 mod item;
 mod job_item;
 mod jobs;
@@ -53,6 +56,7 @@ mod key_item;
 mod keys;
 mod list;
 mod mail;
+mod members;
 mod once;
 mod orgs;
 mod outbox;

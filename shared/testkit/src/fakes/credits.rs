@@ -18,7 +18,8 @@ impl ReadStanding for World {
     async fn read_standing(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<Standing>, Fault> {
         self.effect(|State { desk, .. }| {
             let key = desk.keys.get(&(facts.org, facts.id))?.clone();
-            let wallet = match (desk.wallets.get(&facts.wallet()), facts.wallet()) {
+            let payer = KeyFacts { spender: desk.payer(facts), ..facts.clone() }.wallet();
+            let wallet = match (desk.wallets.get(&payer), payer) {
                 (Some(wallet), _) => wallet.settled(now),
                 (None, WalletId::Test(user)) => Wallet::of_tester(user, now),
                 (None, WalletId::Organisation(org)) => Wallet::of_organisation(org, now),
@@ -48,6 +49,12 @@ impl ChargeKey for World {
             let suspended = desk.orgs.get(&charge.key.org).is_none_or(|org| org.suspended);
             if key.spender.is_some() && suspended {
                 return ChargeOutcome::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
+            }
+            if let Some(payer) = desk.payer(&charge.key).filter(|payer| Some(payer) != key.spender.as_ref()) {
+                if let Some(key) = desk.keys.get_mut(&(charge.key.org, charge.key.id)) {
+                    (key.spender, key.revision) = (Some(payer), key.revision + 1);
+                }
+                return ChargeOutcome::Moved;
             }
             let wallet = match desk.wallet_to_charge(&charge.wallet(), receipt.credits, ask.now) {
                 Ok(Some(wallet)) => wallet,

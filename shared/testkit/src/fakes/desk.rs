@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use consigne_core::audit::AuditEntry;
 use consigne_core::credits::{Receipt, ReceiptId, Wallet, WalletId};
 use consigne_core::idempotency::{Once, REMEMBERED, Written};
+use consigne_core::invitations::Invitation;
 use consigne_core::keys::{ApiKey, Ask, KeyFacts, KeyStatus, KeyStep, Pointer, Refusal};
 use consigne_core::orgs::{Member, Organisation};
 use consigne_core::ports::{
     ChangeKey, FindKey, GetKey, IssueKey, KeepPeppers, ListKeys, Listed, NewKey, PageAsk, Recall, Repoint,
 };
-use consigne_core::{BucketId, Fault, KeyId, OrgId, Timestamp, UserId};
+use consigne_core::{BucketId, Fault, InvitationId, KeyId, OrgId, Timestamp, UserId};
 
 use super::{State, World};
 
@@ -21,6 +22,8 @@ pub struct Desk {
     pub orgs: BTreeMap<OrgId, Organisation>,
     /// Members by organisation and person.
     pub members: BTreeMap<(OrgId, UserId), Member>,
+    /// Invitations by organisation and id.
+    pub invitations: BTreeMap<(OrgId, InvitationId), Invitation>,
     /// Keys by organisation and id.
     pub keys: BTreeMap<(OrgId, KeyId), ApiKey>,
     /// Where texts lead, and whether the key needs that pepper.

@@ -6,6 +6,7 @@
 mod crash;
 mod crash_keys;
 mod crash_mail;
+mod crash_members;
 mod deployed;
 mod handlers;
 mod house;

@@ -241,7 +241,7 @@ async fn backdate(stack: &Stack, key: &str) {
 async fn the_bus_is_told_of_every_file_that_is_ready_rejected_or_deleted() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
-    let ear = Ear::on(&stack, &ann.id).await;
+    let ear = Ear::on(&stack, "user_id", &ann.id).await;
     let key = ann.upload("a.png", "image/png", pictures::png(640, 480, 1000)).await;
     let ready = ear.hear("file.ready").await;
     assert_eq!(ready["source"], "consigne");
@@ -257,31 +257,32 @@ async fn the_bus_is_told_of_every_file_that_is_ready_rejected_or_deleted() {
     assert_eq!(rejected["detail"]["reason"], "declared image/png, found image/gif");
 }
 
-/// A queue that hears what the bus says about one user.
-struct Ear {
+/// A queue that hears what the bus says about one user, or one organisation.
+pub struct Ear {
     sqs: aws_sdk_sqs::Client,
     url: String,
 }
 
 impl Ear {
-    async fn on(stack: &Stack, user: &str) -> Self {
+    /// Listens for events with an id in a field of theirs.
+    pub async fn on(stack: &Stack, field: &str, id: &str) -> Self {
         let config = stack.aws().config;
         let sqs = aws_sdk_sqs::Client::new(&config);
-        let url = sqs.create_queue().queue_name(user).send().await.unwrap().queue_url.unwrap();
+        let url = sqs.create_queue().queue_name(id).send().await.unwrap().queue_url.unwrap();
         let attributes =
             sqs.get_queue_attributes().queue_url(&url).attribute_names("QueueArn".into()).send().await.unwrap();
         let arn = attributes.attributes.unwrap().into_values().next().unwrap();
         let bus = aws_sdk_eventbridge::Client::new(&config);
-        let pattern = json!({"source": ["consigne"], "detail": {"user_id": [user]}}).to_string();
+        let pattern = json!({"source": ["consigne"], "detail": {field: [id]}}).to_string();
         let name = stack.name("BUS_NAME");
-        bus.put_rule().event_bus_name(name).name(user).event_pattern(pattern).send().await.unwrap();
+        bus.put_rule().event_bus_name(name).name(id).event_pattern(pattern).send().await.unwrap();
         let target = Target::builder().id("ear").arn(arn).build().unwrap();
-        bus.put_targets().event_bus_name(name).rule(user).targets(target).send().await.unwrap();
+        bus.put_targets().event_bus_name(name).rule(id).targets(target).send().await.unwrap();
         Self { sqs, url }
     }
 
     /// Waits for an event of a kind; what else arrives meanwhile must be of another kind.
-    async fn hear(&self, kind: &str) -> Value {
+    pub async fn hear(&self, kind: &str) -> Value {
         let heard = until(async || {
             let received = self.sqs.receive_message().queue_url(&self.url).send().await.unwrap();
             let message = received.messages.unwrap_or_default().into_iter().next()?;

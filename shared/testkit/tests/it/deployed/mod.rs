@@ -10,6 +10,7 @@ mod listing;
 mod logs;
 mod mail;
 mod mail_outage;
+mod members;
 mod object_events;
 mod people;
 mod peppers;

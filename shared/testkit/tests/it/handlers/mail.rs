@@ -67,5 +67,5 @@ pub fn post(world: &World) -> Value {
 /// Asks for the mail of the payloads' event to a person.
 pub fn claim_of(id: &str, now: Timestamp) -> MailClaim {
     let mailbox = Address::parse(&format!("{}@example.com", id.trim_start_matches("user_"))).unwrap().mailbox();
-    MailClaim { mail: MailId::new(EventId::parse(EVENT).unwrap(), &user(id)), mailbox, wanted_by: None, now }
+    MailClaim { mail: MailId::new(EventId::parse(EVENT).unwrap(), user(id).as_str()), mailbox, wanted_by: None, now }
 }

@@ -18,7 +18,7 @@ fn ask(now: Timestamp) -> MailClaim {
     let user = owner();
     let address = format!("{}@example.com", user.as_str());
     let mailbox = Address::parse(&address).unwrap().mailbox();
-    MailClaim { mail: MailId::new(EventId::mint(now), &user), mailbox, wanted_by: None, now }
+    MailClaim { mail: MailId::new(EventId::mint(now), user.as_str()), mailbox, wanted_by: None, now }
 }
 
 fn at(ask: &MailClaim, now: Timestamp) -> MailClaim {

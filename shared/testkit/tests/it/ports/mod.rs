@@ -2,10 +2,12 @@
 
 mod charges;
 mod files;
+mod invitations;
 mod job_files;
 mod jobs;
 mod keys;
 mod mail;
+mod members;
 mod mishaps;
 mod objects;
 mod people;
