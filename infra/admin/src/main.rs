@@ -2,6 +2,7 @@
 
 mod credits;
 mod doctor;
+mod mail;
 mod operator;
 mod org;
 mod pepper;
@@ -33,6 +34,9 @@ enum Command {
     /// Give credits to an organisation.
     #[command(subcommand)]
     Credits(credits::Command),
+    /// See what mails say.
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Stop an organisation's keys, or let them work again.
     #[command(subcommand)]
     Org(org::Command),
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Token(options) => token::run(&options),
         Command::Doctor => doctor::run(),
         Command::Credits(command) => credits::run(&command),
+        Command::Mail(command) => mail::run(&command),
         Command::Org(command) => org::run(&command),
         Command::Pepper(command) => pepper::run(&command),
         Command::Redrive(options) => redrive::run(&options),
