@@ -153,3 +153,18 @@ impl HttpConnector for Metered {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_may_have_an_address_of_its_own() {
+        let variables = [("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_SES", "http://ses")];
+        let environment = Environment::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let aws = Aws::from_environment(&environment);
+        let address = |service| aws.config_of(service, &environment).endpoint_url().map(str::to_owned);
+        assert_eq!(address("SES").as_deref(), Some("http://ses"));
+        assert_eq!(address("SQS").as_deref(), Some("http://all"));
+    }
+}

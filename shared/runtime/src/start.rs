@@ -363,4 +363,22 @@ mod tests {
         let hosts: Vec<String> = start.hosts.take().into_iter().map(|(host, _)| host).collect();
         assert_eq!(hosts, ["dynamodb", "photos.s3", "events"]);
     }
+
+    #[test]
+    fn without_a_sender_there_is_no_mail_service_and_with_an_odd_one_no_start() {
+        let mailer = |from: &str| {
+            let variables =
+                [("MAIL_FROM", from), ("MAIL_CONFIGURATION_SET", "mails"), ("APPLICATION_URL", "https://a")];
+            let start =
+                Start::new(Environment::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
+            let made = start.mailer().map(|mailer| mailer.is_some());
+            (made.map_err(|error| error.to_string()), start.stationery().map(|paper| paper.brand).ok())
+        };
+        assert_eq!(mailer(""), (Ok(false), Some("Consigne".to_owned())));
+        assert_eq!(mailer("Acme <no-reply@example.com>"), (Ok(true), Some("Acme".to_owned())));
+        let (made, brand) = mailer("Acme <secret>");
+        let problem = made.unwrap_err();
+        assert!(problem.starts_with("setting MAIL_FROM is no sender") && !problem.contains("secret"), "{problem}");
+        assert_eq!(brand, None);
+    }
 }

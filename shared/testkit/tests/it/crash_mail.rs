@@ -8,7 +8,7 @@ use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::profiles::Language;
 use consigne_runtime::clock;
 use consigne_testkit::fakes::{Moment, Standing, World};
-use consigne_testkit::{functions, payload};
+use consigne_testkit::{functions, payload, template};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
@@ -82,6 +82,16 @@ async fn two_faults_one_after_the_other_lose_no_mail_either() {
             assert_eq!(end, want, "faults {one:?} {first}, {other:?} {second}");
         }
     }
+}
+
+#[test]
+fn a_mail_outlasts_an_outage_of_half_a_day_and_every_claim_left_behind() {
+    let queue = &template::template()["Resources"]["MailQueue"]["Properties"];
+    let number = |value: &Value| value.as_u64().unwrap();
+    let patience = number(&queue["VisibilityTimeout"]) * number(&queue["RedrivePolicy"]["maxReceiveCount"]);
+    assert!(patience >= 12 * 60 * 60, "{patience} s");
+    assert!(patience >= 10 * LEASE.as_secs());
+    assert!(number(&queue["MessageRetentionPeriod"]) > 2 * patience);
 }
 
 #[tokio::test]

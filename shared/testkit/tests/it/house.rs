@@ -249,6 +249,14 @@ fn parameters_take_what_works_and_nothing_else() {
     for bad in ["https://api.example.com/", "https://", "api.example.com", "https://a.example?x", "https://a b"] {
         assert!(!takes("PublicUrl", bad), "{bad:?}");
     }
+    for good in ["", "no-reply@example.com", "Été & Cie <no-reply@example.com>", "<no-reply@example.com>"] {
+        assert!(takes("MailFrom", good), "{good:?}");
+    }
+    for bad in ["Consigne", "no-reply@", "\"A\" <a@example.com>", "A <a@example.com> B", "a@example.com, b@example.com"]
+    {
+        assert!(!takes("MailFrom", bad), "{bad:?}");
+    }
+    assert!(takes("ApplicationUrl", "http://localhost:3000") && !takes("ApplicationUrl", "https://app.example.com/"));
     // One of the two ways to know the issuer's keys must be given.
     let rule = template()["Rules"]["SomeKey"]["Assertions"][0]["Assert"].to_string();
     assert!(rule.contains("ClerkJwtKey") && rule.contains("ClerkJwksUrl"), "{rule}");

@@ -14,9 +14,9 @@ pub async fn founder<'a>(stack: &'a Stack, language: &str) -> (Person<'a>, Strin
     let mut founder = stack.newcomer("pro");
     let claims = json!({ "email": address(&founder), "first_name": "Ann", "locale": language });
     founder.token = stack.issuer.token_with(&founder.id, &claims);
-    let founded = founder.call_with("POST", "/api/orgs", &json!({ "name": "Société d’Été" })).await;
-    assert_eq!(founded.status, 201, "{}", founded.json());
-    let org = text(&founded.json()["data"], "id");
+    let answer = founder.call_with("POST", "/api/orgs", &json!({ "name": "Société d’Été" })).await;
+    assert_eq!(answer.status, 201, "{}", answer.json());
+    let org = text(&answer.json()["data"], "id");
     (founder, org)
 }
 
@@ -28,7 +28,7 @@ pub fn address(person: &Person<'_>) -> String {
 /// Gives the mails to an address, as the service took them.
 async fn mails_to(stack: &Stack, address: &str) -> Vec<Value> {
     let taken = stack.client.send("GET", stack.name("MAIL_URL"), &[], Vec::new()).await.json();
-    let all = taken["messages"].as_object().into_iter().flatten().flat_map(|(_, mails)| mails.as_array().cloned());
+    let all = taken["messages"].as_object().into_iter().flatten().filter_map(|(_, mails)| mails.as_array().cloned());
     all.flatten().filter(|mail| mail["To"] == json!([address])).collect()
 }
 
