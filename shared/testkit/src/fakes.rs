@@ -280,12 +280,12 @@ impl ApplyTransition for World {
             if step.job.as_ref().is_some_and(|follows| !state.jobs.is_current(follows)) {
                 return false;
             }
-            if let Some(follows) = &step.job {
-                state.take_step(follows);
-            }
             state.files.insert(place.clone(), step.file.clone());
             step.ledger.apply(state.usage.entry(place.0).or_default(), step.file.kind());
             state.push_event(&step.event);
+            if let Some(follows) = &step.job {
+                state.take_step(follows);
+            }
             true
         })
     }

@@ -23,7 +23,7 @@ fn user(id: &str) -> UserId {
 }
 
 /// Closes an account as the webhook does.
-fn close(world: &World, id: &str) {
+pub fn close(world: &World, id: &str) {
     world.change(|state| {
         let closed = Profile { closed_at: Some(GRANTED), ..Profile::unknown(user(id)) };
         state.profiles.insert(user(id), closed);

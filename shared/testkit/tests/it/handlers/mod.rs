@@ -1,6 +1,8 @@
 //! Handlers on fakes: an input file, the call, the whole visible outcome.
 
-mod closing;
+pub mod closing;
+mod completion_refusals;
+pub mod completions;
 mod credits;
 mod delete;
 pub mod desk;
@@ -9,6 +11,10 @@ mod desk_paging;
 pub mod guests;
 mod invitation_accept;
 mod invitations;
+mod job_ends;
+mod job_status;
+mod job_uploads;
+pub mod jobs;
 mod key_charge;
 mod key_end;
 mod key_issue;
@@ -30,6 +36,7 @@ mod publish_events;
 mod receipt_outcome;
 mod send_mail;
 mod sweep;
+pub mod sweep;
 mod upload_grant;
 mod webhook_clerk;
 mod webhook_clerk_fields;

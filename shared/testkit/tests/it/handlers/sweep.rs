@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::{GRANTED, KEY, assert_books_balance, file_in, ledger_of, pending, ready, world_with};
 
-async fn sweep_at(world: &World, at: Timestamp) -> Value {
+/// Lets `sweep` run as of a time.
+pub async fn sweep_at(world: &World, at: Timestamp) -> Value {
     let mut event = payload::event("sweep", "tick", "");
     event["time"] = at.to_string().into();
     functions::sweep_at(world, event).await.unwrap()
