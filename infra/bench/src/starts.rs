@@ -90,7 +90,7 @@ fn event(name: &str, issuer: &Issuer) -> Result<String, Problem> {
     cases.sort();
     let case = cases.first().ok_or_else(|| format!("{} holds no payload", folder.display()))?;
     let token = match name {
-        "key-verify" | "receipt-outcome" => SERVICE_TOKEN.to_owned(),
+        "hold-open" | "hold-settle" | "hold-void" | "key-verify" | "receipt-outcome" => SERVICE_TOKEN.to_owned(),
         "mail-unsubscribe" => a_way_out().ok_or("no link to unsubscribe can be made")?,
         "invitation-accept" => {
             issuer.token_with("user_ann1", &json!({ "email": stub::INVITED, "email_verified": true }))

@@ -118,7 +118,8 @@ fn item(sk: &str) -> Value {
             "pk": text(if sk == "WALLET" { &org } else { "USER#user_ann1" }), "sk": text(sk),
             "wallet_status": text("open"), "balance": number(0), "held": number(0), "used": number(0),
             "purchased": number(0), "granted": number(0), "expired": number(0), "clawed_back": number(0),
-            "attributed": number(0), "anchor": number(1_795_257_000_000),
+            "attributed": number(0), "late": number(0), "debt": number(0), "era": number(0), "low_reference": number(0),
+            "revision": number(0), "anchor": number(1_795_257_000_000),
         }),
         _ => file(),
     }

@@ -23,6 +23,9 @@ pub enum AuditAction {
     KeyRevoked,
     KeyDeleted,
     CreditsGranted,
+    CreditsPurchased,
+    CreditsClawedBack,
+    CreditsGivenBack,
     PepperAdded,
     PepperPromoted,
     PepperRetired,
@@ -31,7 +34,7 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
@@ -47,6 +50,9 @@ impl AuditAction {
         Self::KeyRevoked,
         Self::KeyDeleted,
         Self::CreditsGranted,
+        Self::CreditsPurchased,
+        Self::CreditsClawedBack,
+        Self::CreditsGivenBack,
         Self::PepperAdded,
         Self::PepperPromoted,
         Self::PepperRetired,
@@ -71,6 +77,9 @@ impl AuditAction {
             Self::KeyRevoked => "key.revoked",
             Self::KeyDeleted => "key.deleted",
             Self::CreditsGranted => "credits.granted",
+            Self::CreditsPurchased => "credits.purchased",
+            Self::CreditsClawedBack => "credits.clawed_back",
+            Self::CreditsGivenBack => "credits.given_back",
             Self::PepperAdded => "pepper.added",
             Self::PepperPromoted => "pepper.promoted",
             Self::PepperRetired => "pepper.retired",

@@ -27,11 +27,13 @@ pub enum EventKind {
     KeyRotated,
     KeyRevoked,
     KeyDeleted,
+    WalletLow,
+    WalletToppedUp,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::FileReady,
         Self::FileRejected,
         Self::FileDeleted,
@@ -43,6 +45,8 @@ impl EventKind {
         Self::KeyRotated,
         Self::KeyRevoked,
         Self::KeyDeleted,
+        Self::WalletLow,
+        Self::WalletToppedUp,
     ];
 
     /// Gives the `detail-type`.
@@ -59,6 +63,8 @@ impl EventKind {
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",
             Self::KeyDeleted => "key.deleted",
+            Self::WalletLow => "wallet.low",
+            Self::WalletToppedUp => "wallet.topped-up",
         }
     }
 }

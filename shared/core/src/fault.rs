@@ -47,6 +47,7 @@ codes! {
     RoleRequired = "ROLE_REQUIRED" 403,
     FeatureRequired = "FEATURE_REQUIRED" 403,
     InsufficientScope = "INSUFFICIENT_SCOPE" 403,
+    KeyRefused = "KEY_REFUSED" 403,
     StorageQuotaExceeded = "STORAGE_QUOTA_EXCEEDED" 403,
     FileInfected = "FILE_INFECTED" 403,
     EmailMismatch = "EMAIL_MISMATCH" 403,

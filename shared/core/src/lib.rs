@@ -29,7 +29,7 @@ pub mod webhooks;
 pub use email::EmailAddress;
 pub use fault::{Code, Fault};
 pub use idempotency::IdempotencyKey;
-pub use ids::{AuditId, BucketId, EventId, FileId, HoldId, InvitationId, KeyId, OrgId, UserId};
+pub use ids::{AuditId, BucketId, EventId, FileId, InvitationId, KeyId, OrgId, UserId};
 pub use jobs::JobId;
 pub use plans::Plan;
 pub use timestamp::Timestamp;

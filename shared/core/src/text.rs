@@ -40,6 +40,18 @@ pub fn cut(text: &str, max: usize) -> String {
     text.chars().filter(|c| !is_unfit(*c)).take(max).collect::<String>().trim().to_owned()
 }
 
+/// Reads a word a program wrote: 1 to `max` visible ASCII characters.
+///
+/// # Errors
+/// `INVALID_REQUEST` naming the field.
+pub fn word(field: &str, text: &str, max: usize) -> Result<String, Fault> {
+    let good = (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    if good {
+        return Ok(text.to_owned());
+    }
+    Err(Fault::field(field, format!("{field} must be 1 to {max} visible ASCII characters")).detail("limit", max))
+}
+
 /// Writes a text in the alphabet of keys, `a-z 0-9 . _ -`, at most `max` bytes.
 ///
 /// Accents fall off (`été` becomes `ete`); what has no ASCII counterpart becomes a hyphen.

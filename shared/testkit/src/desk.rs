@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_auth::KeyMint;
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
-use consigne_core::credits::{BucketKind, CallFacts, Charge, CreditGrant, Receipt, ReceiptId, Wallet};
+use consigne_core::credits::{BucketKind, CallFacts, Charge, CreditGrant, Receipt, ReceiptId, Wallet, topped_up};
 use consigne_core::events::{Event, EventKind};
 use consigne_core::idempotency::Written;
 use consigne_core::keys::{ApiKey, Ask, Environment, KeyFacts, KeyStatus, Pointer};
 use consigne_core::orgs::{Member, OrgRole, Organisation};
 use consigne_core::ports::{CreateOrg, IssueKey, NewKey, NewOrg};
-use consigne_core::{BucketId, KeyId, OrgId, Timestamp, UserId};
+use consigne_core::{BucketId, IdempotencyKey, KeyId, OrgId, Timestamp, UserId};
 use serde_json::json;
 
 use crate::stack::fresh_user;
@@ -112,7 +112,14 @@ pub fn credits(
 ) -> CreditGrant {
     let origin = Origin { actor: Actor::Operator("test".to_owned()), ip: None, user_agent: None };
     let audit = AuditEntry::new(org, AuditAction::CreditsGranted, "test", &origin, now, json!({ "amount": amount }));
-    CreditGrant { id: BucketId::mint(now), org, kind, amount, expires_at, now, audit }
+    let id = BucketId::mint(now);
+    let event = topped_up(org, id, kind, amount, now);
+    CreditGrant { id, org, kind, amount, expires_at, now, audit, event }
+}
+
+/// Makes an idempotency key, for one and the same request.
+pub fn promise(key: &str) -> IdempotencyKey {
+    IdempotencyKey { key: key.to_owned(), fingerprint: "the same".to_owned() }
 }
 
 /// Makes a charge, by an idempotency key if there is one.

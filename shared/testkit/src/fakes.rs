@@ -4,11 +4,13 @@
 
 mod credits;
 mod desk;
+mod holds;
 mod jobs;
 mod members;
 mod orgs;
 mod people;
 mod post;
+mod purchases;
 
 pub use desk::Desk;
 pub use jobs::Jobs;
@@ -339,17 +341,17 @@ impl FindDue for World {
             let events = state.outbox.iter().map(|(id, entry)| {
                 ((entry.occurred_at.plus(OUTBOX_MARGIN), id.to_string()), Due::Event(entry.clone()))
             });
-            let jobs = state
-                .jobs
-                .jobs
-                .values()
-                .filter_map(|job| Some(((job.due_at()?, job.id.to_string()), Due::Job(Box::new(job.clone())))));
-            let closings = state
-                .closings
-                .values()
-                .map(|closing| ((closing.due_at, closing.user.to_string()), Due::Closing(closing.clone())));
-            let mut due: Vec<_> =
-                files.chain(events).chain(jobs).chain(closings).filter(|((at, _), _)| *at <= now).collect();
+            let jobs = state.jobs.jobs.values();
+            let jobs =
+                jobs.filter_map(|job| Some(((job.due_at()?, job.id.to_string()), Due::Job(Box::new(job.clone())))));
+            let closings = state.closings.values();
+            let closings =
+                closings.map(|closing| ((closing.due_at, closing.user.to_string()), Due::Closing(closing.clone())));
+            let holds = state.desk.holds.values();
+            let holds = holds
+                .filter_map(|hold| Some(((hold.due_at()?, hold.id.to_string()), Due::Hold(Box::new(hold.clone())))));
+            let due = files.chain(events).chain(jobs).chain(closings).chain(holds);
+            let mut due: Vec<_> = due.filter(|((at, _), _)| *at <= now).collect();
             due.retain(|(place, _)| walk.as_ref().is_none_or(|last| place > last));
             due.sort_by(|(a, _), (b, _)| a.cmp(b));
             due.truncate(limit as usize);

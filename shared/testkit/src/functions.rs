@@ -87,6 +87,18 @@ async fn call_desk(world: &World, function: &str, event: ApiGatewayV2httpRequest
             let deps = audit_list::Deps { users, orgs: files, paging: paging() };
             http::respond(function, &deps, &|d, r| Box::pin(audit_list::handle(d, r)), event, until).await
         }
+        "hold-open" => {
+            let deps = hold_open::Deps { services: service_tokens(), finder: finder(), keys: files };
+            http::respond(function, &deps, &|d, r| Box::pin(hold_open::handle(d, r)), event, until).await
+        }
+        "hold-settle" => {
+            let deps = hold_settle::Deps { services: service_tokens(), holds: files };
+            http::respond(function, &deps, &|d, r| Box::pin(hold_settle::handle(d, r)), event, until).await
+        }
+        "hold-void" => {
+            let deps = hold_void::Deps { services: service_tokens(), holds: files };
+            http::respond(function, &deps, &|d, r| Box::pin(hold_void::handle(d, r)), event, until).await
+        }
         "key-delete" => {
             let deps = key_delete::Deps { users, keys: files };
             http::respond(function, &deps, &|d, r| Box::pin(key_delete::handle(d, r)), event, until).await

@@ -2,6 +2,7 @@
 
 use super::{BucketKind, Receipt, TEST_CREDITS, Wallet, WalletId, WalletRefusal};
 use crate::audit::AuditEntry;
+use crate::events::Event;
 use crate::keys::{ApiKey, Ask, KeyFacts, Limiter, Refusal, RefusalCode};
 use crate::{BucketId, OrgId, Timestamp};
 
@@ -106,6 +107,8 @@ pub struct CreditGrant {
     pub now: Timestamp,
     /// Entry of the audit trail.
     pub audit: AuditEntry,
+    /// What the world is told.
+    pub event: Event,
 }
 
 /// What became of a grant of credits.

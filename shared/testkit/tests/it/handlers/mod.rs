@@ -35,7 +35,6 @@ mod presign;
 mod publish_events;
 mod receipt_outcome;
 mod send_mail;
-mod sweep;
 pub mod sweep;
 mod upload_grant;
 mod webhook_clerk;

@@ -31,6 +31,7 @@ async fn a_grant_nobody_used_gives_its_bytes_back_once() {
       "removed": 0,
       "published": 0,
       "overdue": 0,
+      "released": 0,
       "closed": 0,
       "failed": 0
     }
