@@ -128,7 +128,7 @@ async fn a_poisoned_message_ends_on_the_dead_letter_queue_and_the_others_do_not_
         sqs.get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap()
     };
     let (queue, dead) = (url("object-events").await, url("object-events-dead").await);
-    let fast = sqs.set_queue_attributes().queue_url(&queue).attributes("VisibilityTimeout".into(), "1");
+    let fast = sqs.set_queue_attributes().queue_url(&queue).attributes("VisibilityTimeout".into(), "4");
     fast.send().await.unwrap();
     let poison = r#"{"detail-type": "Object Created", "detail": {"object": "#;
     sqs.send_message().queue_url(&queue).message_body(poison).send().await.unwrap();
