@@ -52,6 +52,7 @@ where
         Ok(occasion) => occasion,
         Err(problem) => {
             message.notes.field("message.malformed", problem);
+            message.notes.count("MailsParked");
             return deps.dead_letters.send_message(&message.body).await;
         }
     };
