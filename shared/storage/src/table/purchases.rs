@@ -23,15 +23,17 @@ impl CreditPurchase for Table {
                 return Ok(PurchaseOutcome::NoSuchOrganisation);
             };
             let payment = self.payment(&purchase.payment).await?;
+            match &payment.sale {
+                Some(sale) if sale.session == purchase.session => return Ok(PurchaseOutcome::CreditedBefore),
+                Some(_) => return Err(Fault::internal("two sessions were paid by one payment")),
+                None => {}
+            }
             let writes = self.purchase_writes(purchase, &wallet, &payment)?;
             let Outcome::Refused(failed) = self.transact(writes).await? else {
                 return Ok(PurchaseOutcome::Credited);
             };
             if failed_at(&failed, SESSION).is_some() {
                 return Ok(PurchaseOutcome::CreditedBefore);
-            }
-            if payment.sale.is_some() {
-                return Err(Fault::internal("two sessions were paid by one payment"));
             }
             in_time()?;
         }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod crash;
+mod crash_credits;
 mod crash_keys;
 mod crash_mail;
 mod crash_members;

@@ -13,7 +13,7 @@ use consigne_testkit::stack::{Person, Stack, fresh_user, until};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::files::Ear;
+use super::ear::Ear;
 use super::{assert_field_refused, assert_refused, text};
 
 /// Gives what derives tokens in this stack, as the function that sends the mails has it.

@@ -1,7 +1,9 @@
 //! The deployed stack, over HTTP, with real signatures and real roles.
 
 mod charges;
+mod ear;
 mod files;
+mod holds;
 mod identity;
 mod key_desk;
 mod lab;

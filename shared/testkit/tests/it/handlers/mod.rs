@@ -9,6 +9,8 @@ pub mod desk;
 mod desk_callers;
 mod desk_paging;
 pub mod guests;
+mod hold_end;
+mod hold_open;
 mod invitation_accept;
 mod invitations;
 mod job_ends;

@@ -108,7 +108,7 @@ fn so_do_hundreds_on_the_deployed_table() {
 #[test]
 fn planted_bugs_are_found() {
     for bug in bugs::Bug::ALL {
-        let found = search(400, 80, || bugs::Buggy { world: World::default(), bug });
+        let found = search(2_000, 80, || bugs::Buggy { world: World::default(), bug });
         assert!(found.is_err(), "{bug:?} was not noticed");
     }
 }

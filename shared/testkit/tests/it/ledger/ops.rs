@@ -42,17 +42,22 @@ fn fault() -> impl Strategy<Value = Option<Moment>> {
     prop_oneof![3 => Just(None), 1 => Just(Some(Moment::Before)), 1 => Just(Some(Moment::After))]
 }
 
+/// Draws hours up to some; often few, so that things end together.
+fn hours(most: u64) -> impl Strategy<Value = u64> {
+    prop_oneof![1_u64..5, 1..most]
+}
+
 /// Draws an operation.
 pub fn op() -> impl Strategy<Value = Op> {
     let state = prop_oneof![Just(DisputeState::Open), Just(DisputeState::Won), Just(DisputeState::Lost)];
     prop_oneof![
-        3 => (any::<bool>(), 1_u64..60, prop::option::of(1_u64..200))
+        3 => (any::<bool>(), 1_u64..60, prop::option::of(hours(200)))
             .prop_map(|(paid, amount, hours)| Op::Grant { paid, amount, hours }),
         1 => Just(Op::GrantAgain),
         8 => (1_u64..25, 0_u8..40, prop::bool::weighted(0.25), fault(), prop_oneof![4 => Just(0_u64), 1 => 1_u64..90])
             .prop_map(|(cost, key, test, fault, late_minutes)| Op::Debit { cost, key, test, fault, late_minutes }),
         1 => (2_u8..8, any::<bool>()).prop_map(|(calls, test)| Op::Burst { calls, test }),
-        4 => (1_u64..40, prop::bool::weighted(0.3), 1_u64..200, fault())
+        4 => (1_u64..40, prop::bool::weighted(0.3), hours(200), fault())
             .prop_map(|(amount, test, hours, fault)| Op::Hold { amount, test, hours, fault }),
         3 => (0_usize..4, 0_u64..120, fault())
             .prop_map(|(back, percent, fault)| Op::Settle { back, percent, fault }),
@@ -65,7 +70,7 @@ pub fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(payment, percent, fault)| Op::Refund { payment, percent, fault }),
         2 => (0..PAYMENTS, any::<bool>(), 1_u64..100, state)
             .prop_map(|(payment, second, percent, state)| Op::Dispute { payment, second, percent, state }),
-        2 => (1_u64..100).prop_map(|hours| Op::Wait { hours }),
+        3 => hours(100).prop_map(|hours| Op::Wait { hours }),
         1 => (600_u64..2_000).prop_map(|hours| Op::Wait { hours }),
     ]
 }

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
-use consigne_core::credits::{
-    BucketKind, ClawBack, ClawBackCause, DisputeId, DisputeState, PaymentId, Purchase, SessionId, topped_up,
-};
+use consigne_core::credits::{BucketKind, ClawBack, DisputeState, Purchase};
 use consigne_core::{BucketId, OrgId, Timestamp};
-use serde_json::json;
+use consigne_testkit::desk;
 
 use super::model::Model;
 use super::ops::CENTS;
@@ -30,45 +27,23 @@ impl Payment {
         Self { name, org, bought: None, refunded: 0, disputes: BTreeMap::new(), clawed_back: 0 }
     }
 
-    fn id(&self) -> PaymentId {
-        PaymentId::parse(&format!("pi_{}", self.name)).unwrap()
-    }
-
     pub fn is_bought(&self) -> bool {
         self.bought.is_some()
     }
 
     /// Makes its purchase.
     pub fn purchase(&self, credits: u64, now: Timestamp) -> Purchase {
-        let (org, lot) = (self.org, BucketId::mint(now));
-        let audit = AuditEntry::new(org, AuditAction::CreditsPurchased, "test", &provider(), now, json!({}));
-        Purchase {
-            session: SessionId::parse(&format!("cs_{}", self.name)).unwrap(),
-            payment: self.id(),
-            org,
-            lot,
-            pack: "starter".to_owned(),
-            credits,
-            amount_cents: CENTS,
-            currency: "EUR".to_owned(),
-            now,
-            audit,
-            event: topped_up(org, lot, BucketKind::Paid, credits, now),
-        }
+        Purchase { amount_cents: CENTS, ..desk::purchase(self.org, &self.name, credits, now) }
     }
 
     /// Makes what is told of a refund.
     pub fn refund(&self, cents: u64, now: Timestamp) -> ClawBack {
-        self.told(ClawBackCause::Refund { refunded_cents: cents }, now)
+        desk::refund(&self.name, cents, now)
     }
 
     /// Makes what is told of a dispute.
     pub fn dispute(&self, id: &str, cents: u64, state: DisputeState, now: Timestamp) -> ClawBack {
-        self.told(ClawBackCause::Dispute { id: DisputeId::parse(id).unwrap(), cents, state }, now)
-    }
-
-    fn told(&self, cause: ClawBackCause, now: Timestamp) -> ClawBack {
-        ClawBack { payment: self.id(), cause, source: "evt_1".to_owned(), origin: provider(), now }
+        desk::dispute(&self.name, id, cents, state, now)
     }
 
     /// Has the model buy.
@@ -114,8 +89,4 @@ impl Payment {
         }
         self.clawed_back = target;
     }
-}
-
-fn provider() -> Origin {
-    Origin { actor: Actor::Service("stripe".to_owned()), ip: None, user_agent: None }
 }
