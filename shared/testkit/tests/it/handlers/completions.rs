@@ -29,7 +29,7 @@ pub async fn object(world: &World, case: &str, key: &str) {
 }
 
 /// Makes a world in which a job of a kind was granted its file, and the bytes lie in the bucket.
-fn uploaded(kind: Kind, bytes: Vec<u8>) -> World {
+pub fn uploaded(kind: Kind, bytes: Vec<u8>) -> World {
     let file = output(kind);
     let world = world_of(&granted(&job(kind), std::slice::from_ref(&file)), std::slice::from_ref(&file));
     world.put_object(file.key.as_str(), "v1", bytes);
