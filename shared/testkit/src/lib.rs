@@ -6,6 +6,7 @@
 pub mod desk;
 pub mod fakes;
 pub mod functions;
+pub mod generator;
 pub mod http;
 pub mod openapi;
 pub mod payload;

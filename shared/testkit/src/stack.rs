@@ -171,7 +171,16 @@ static USERS: AtomicU32 = AtomicU32::new(0);
 /// Makes up a user id that no test has used on any run.
 pub fn fresh_user() -> String {
     let n = USERS.fetch_add(1, Ordering::Relaxed);
-    format!("user_t{}p{}n{n}", clock::now().as_millis(), std::process::id())
+    format!("user_t{}{}{n}", clock::now().as_millis(), of_this_process())
+}
+
+/// Says whether a user was made up by this process.
+pub fn is_ours(user: &str) -> bool {
+    user.contains(&of_this_process())
+}
+
+fn of_this_process() -> String {
+    format!("p{}n", std::process::id())
 }
 
 /// A person calling the API with a session token.

@@ -5,6 +5,8 @@ mod ear;
 mod files;
 mod holds;
 mod identity;
+mod job_webhooks;
+mod jobs;
 mod key_desk;
 mod lab;
 mod limits;
