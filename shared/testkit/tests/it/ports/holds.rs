@@ -332,11 +332,10 @@ async fn holds_that_outlive_a_lot_end_while_others_are_charged(desk: &impl Holds
 }
 
 async fn a_test_wallets_new_period_is_not_inflated(desk: &impl Holds) {
-    let shop = shop(desk, 1_000, |key| key).await;
     let at = now();
     for (how, used, expired) in [(settled(12), 12, 88), (REFUND, 0, 100), (CHARGED, 30, 70)] {
-        let owner = desk::person();
-        let test = desk::issue(desk, &desk::key(shop.org, &owner, true, at)).await;
+        let (org, owner) = desk::found(desk, at).await;
+        let test = desk::issue(desk, &desk::key(org, &owner, true, at)).await;
         let renewal = at.plus(Duration::from_hours(24 * 30));
         // The first use of the wallet, and one just before its renewal.
         let first = held(desk, &test, 100, at).await;
