@@ -42,10 +42,10 @@ impl InvitationTokens {
     }
 
     /// Gives the token of an organisation's invitation: always the same.
+    // HMAC takes keys of any length, so this cannot panic.
+    #[allow(clippy::expect_used, clippy::missing_panics_doc)]
     pub fn derive(&self, org: OrgId, id: InvitationId) -> InvitationToken {
         let named = format!("{id}.{org}");
-        // HMAC takes keys of any length, so this cannot fail.
-        #[allow(clippy::expect_used)]
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose()).expect("HMAC takes any key");
         // Names what is signed, should the secret ever sign something else too.
         mac.update(b"invitation.");

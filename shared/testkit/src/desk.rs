@@ -84,7 +84,8 @@ pub fn key(org: OrgId, owner: &UserId, test: bool, now: Timestamp) -> ApiKey {
 
 /// Makes what issues a key, under a pointer nobody has used.
 pub fn new_key(key: &ApiKey) -> NewKey {
-    let event = Event::new(EventKind::KeyIssued, key.created_at, json!({ "key_id": key.id }));
+    let facts = json!({ "org_id": key.org, "key_id": key.id, "name": key.name, "actor": key.created_by });
+    let event = Event::new(EventKind::KeyIssued, key.created_at, facts);
     NewKey {
         key: key.clone(),
         pointer: pointer(1),

@@ -31,6 +31,8 @@ use consigne_core::profiles::{Closing, Profile};
 use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
 
+use crate::schemas;
+
 /// Table, bucket, bus and queue in one. Clones are the same world.
 #[derive(Clone, Debug, Default)]
 pub struct World {
@@ -158,6 +160,7 @@ impl State {
             detail: event.detail.to_string(),
             occurred_at: event.occurred_at,
         };
+        schemas::assert_valid(&entry.kind, &entry.detail);
         self.outbox.push((event.id, entry));
     }
 
@@ -363,6 +366,7 @@ impl FindDue for World {
 
 impl PublishEvent for World {
     async fn publish_event(&self, entry: &OutboxEntry) -> Result<(), Fault> {
+        schemas::assert_valid(&entry.kind, &entry.detail);
         self.effect(|state| state.published.push(entry.clone()))
     }
 }

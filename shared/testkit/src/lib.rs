@@ -11,6 +11,7 @@ pub mod http;
 pub mod openapi;
 pub mod payload;
 pub mod pictures;
+pub mod schemas;
 pub mod shop;
 pub mod stack;
 pub mod template;

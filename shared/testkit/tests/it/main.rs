@@ -10,6 +10,7 @@ mod crash_keys;
 mod crash_mail;
 mod crash_members;
 mod deployed;
+mod events;
 mod handlers;
 mod house;
 mod laptop;

@@ -41,6 +41,15 @@ impl Ear {
         heard.await.unwrap_or_else(|| panic!("no {kind} on the bus"))
     }
 
+    /// Listens no more.
+    pub async fn close(self, stack: &Stack) {
+        let bus = aws_sdk_eventbridge::Client::new(&stack.aws().config);
+        let (on, name) = (stack.name("BUS_NAME"), self.url.rsplit('/').next().unwrap());
+        bus.remove_targets().event_bus_name(on).rule(name).ids("ear").send().await.unwrap();
+        bus.delete_rule().event_bus_name(on).name(name).send().await.unwrap();
+        self.sqs.delete_queue().queue_url(&self.url).send().await.unwrap();
+    }
+
     /// Takes up to ten events that have arrived.
     pub async fn take(&self, most: i32) -> Vec<Value> {
         let asked = self.sqs.receive_message().queue_url(&self.url).max_number_of_messages(most);

@@ -2,6 +2,7 @@
 
 mod charges;
 mod ear;
+mod events;
 mod files;
 mod holds;
 mod identity;
