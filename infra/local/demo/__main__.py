@@ -10,6 +10,7 @@ import time
 import credits
 import files
 import jobs
+import members
 from walk import ENV_FILE, Walk
 
 
@@ -18,13 +19,16 @@ def main() -> None:
     if not ENV_FILE.exists():
         sys.exit("The stack is not up. `make demo` starts it.")
     walk = Walk()
-    ann, bob = walk.token(f"user_ann{int(time.time())}", "pro"), walk.token("user_bob", "pro")
+    name = f"user_ann{int(time.time())}"
+    ann, bob = walk.token(name, "pro"), walk.token("user_bob", "pro")
     walk.title("Files: one picture goes from your disk into private storage and back.")
     files.tell(walk, ann, bob)
     walk.title("Keys and credits: a server asks who pays, and is paid, before it works.")
-    credits.tell(walk, ann)
+    org = credits.tell(walk, ann)
     walk.title("Jobs: a wish is accepted, a generator outside delivers, and everybody is told once.")
-    jobs.tell(walk, ann)
+    jobs.tell(walk, name, ann)
+    walk.title("Members: somebody is invited by mail, joins, and leaves.")
+    members.tell(walk, ann, org)
     walk.end()
 
 

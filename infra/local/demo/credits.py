@@ -5,12 +5,13 @@ from typing import Any
 from walk import Walk, timed
 
 
-def tell(walk: Walk, ann: str) -> None:
-    """Tells the life of one key."""
+def tell(walk: Walk, ann: str) -> str:
+    """Tells the life of one key, and gives the organisation it belongs to."""
     org = found(walk, ann)
     key = issue(walk, ann, org)
     spend(walk, key["key"])
     revoke(walk, ann, org, key)
+    return org
 
 
 def found(walk: Walk, ann: str) -> str:

@@ -12,13 +12,17 @@ from files import PICTURE
 from walk import Walk, timed
 
 
-def tell(walk: Walk, ann: str) -> None:
+def tell(walk: Walk, user: str, ann: str) -> None:
     """Tells the life of one image job."""
     job = wish(walk, ann)
     message = take(walk, job)
     key, picture = deliver(walk, message)
     report(walk, message, key, len(picture))
     receive(walk, ann, job, picture)
+    took, mail = timed(lambda: walk.mail(user, job))
+    walk.say(
+        f"She has a mail: {mail['Subject'][:40]}", "one mail", took, walk.calls("send-mail", "job.completed", user)
+    )
 
 
 def wish(walk: Walk, ann: str) -> str:

@@ -25,6 +25,7 @@ class Walk:
         self.env = dict(pairs)
         self.step = 0
         self.began = time.monotonic()
+        self.since = int(time.time() * 1000) - 1000
         session = boto3.Session(
             aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
@@ -57,7 +58,18 @@ class Walk:
         return done.stdout.strip()
 
     def token(self, user: str, plan: str) -> str:
-        return self.consigne("token", "--user", user, "--plan", plan)
+        return self.consigne("token", "--user", user, "--plan", plan, "--email", f"{user}@people.example")
+
+    def mail(self, user: str, about: str) -> dict[str, Any]:
+        """Waits for a mail to a person whose subject or text holds some words."""
+
+        def ours() -> Any:
+            _, text, _ = self.send("GET", self.env["MAIL_URL"], {}, None)
+            mails = [mail for taken in json.loads(text)["messages"].values() for mail in taken]
+            to_them = [mail for mail in mails if mail["To"] == [f"{user}@people.example"]]
+            return next((mail for mail in to_them if about in mail["Subject"] + mail["BodyText"]), None)
+
+        return self.wait(ours, lambda mail: mail is not None, f"the mail about {about}")
 
     def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> tuple[int, bytes, Any]:
         request = urllib.request.Request(url, method=method, headers=headers, data=body)
@@ -83,7 +95,7 @@ class Walk:
         """Counts the AWS calls on the function's log lines that hold these texts."""
         group = f"/consigne/{self.env['STACK_NAME']}/{function}"
         for _ in range(20):
-            pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+            pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=self.since)
             events = [event["message"] for page in pages for event in page["events"]]
             lines = [json.loads(text) for text in events if text.startswith("{") and all(n in text for n in needles)]
             if lines:

@@ -148,7 +148,9 @@ impl Application {
 
     /// Leads to where an invitation is accepted.
     pub fn invitation(&self, token: &str) -> String {
-        format!("{}/invitations/accept?token={}", self.0, plain(token))
+        // The parts of a token stand apart by full stops, which mean nothing in a query.
+        let parts: Vec<String> = token.split('.').map(plain).collect();
+        format!("{}/invitations/accept?token={}", self.0, parts.join("."))
     }
 }
 
@@ -290,7 +292,7 @@ mod tests {
     fn links_lead_into_the_application_and_a_token_adds_nothing_to_them() {
         let application = Application::at("https://app.example.com/");
         assert_eq!(application.files(), "https://app.example.com/files");
-        assert_eq!(application.invitation("aB-_9"), "https://app.example.com/invitations/accept?token=aB-_9");
+        assert_eq!(application.invitation("a.B-_9"), "https://app.example.com/invitations/accept?token=a.B-_9");
         assert_eq!(application.job("job_01/../x?y"), "https://app.example.com/jobs/job_01xy");
         assert_eq!(application.invitation("a\r\n&b=\"c"), "https://app.example.com/invitations/accept?token=abc");
     }

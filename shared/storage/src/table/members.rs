@@ -110,7 +110,7 @@ impl Table {
 
     /// Makes the write that counts somebody out whose account is closed, whatever is left of the organisation then.
     pub(super) fn count_out(&self, member: &Member) -> Result<TransactWriteItem, Fault> {
-        let owners = if member.role == OrgRole::Owner { 1 } else { 0 };
+        let owners = i32::from(member.role == OrgRole::Owner);
         let update = Update::builder()
             .set_key(Some(roster_key(member.org)))
             .update_expression(format!(
