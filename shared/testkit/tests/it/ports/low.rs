@@ -230,7 +230,7 @@ async fn a_charge_is_one_call_but_where_a_mark_is_reached() {
     let mut calls = Vec::new();
     for _ in 0..100 {
         let call = Call::new(Duration::from_secs(10));
-        call.run(buyer.pays(&table, 1, now())).await;
+        Box::pin(call.run(buyer.pays(&table, 1, now()))).await;
         calls.push(call.aws_calls());
     }
     let more: Vec<usize> = (0..100).filter(|paid| calls[*paid] > 1).collect();
