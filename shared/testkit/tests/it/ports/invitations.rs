@@ -86,7 +86,7 @@ async fn owner(desk: &impl Invitations) -> Member {
 /// Makes an invitation to be.
 fn new(by: &Member, name: &str, role: OrgRole, at: Timestamp) -> NewInvitation {
     let invitation = Invitation::by(by, address(name), role, at).unwrap();
-    let facts = json!({ "org_id": by.org, "invitation_id": invitation.id });
+    let facts = json!({ "org_id": by.org, "org_name": "Acme", "invitation_id": invitation.id, "actor": by.user });
     NewInvitation {
         audit: desk::entry(by.org, AuditAction::MemberInvited, &by.user, at),
         event: Event::new(EventKind::InvitationCreated, at, facts),
