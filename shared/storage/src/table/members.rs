@@ -137,8 +137,8 @@ impl Table {
         }
     }
 
-    /// Finds the owner who answers for what somebody left behind.
-    pub(super) async fn heir(&self, org: OrgId) -> Result<Member, Fault> {
+    /// Finds the owner who answers for what somebody left behind; `None` when the last of them has gone too.
+    pub(super) async fn heir(&self, org: OrgId) -> Result<Option<Member>, Fault> {
         let query = self
             .partition(None, org_pk(org))
             .key_condition_expression("#pk = :pk AND begins_with(sk, :member)")
@@ -147,6 +147,6 @@ impl Table {
             .expression_attribute_values(":member", text("MEMBER#"))
             .expression_attribute_values(":owner", text(OrgRole::Owner.name()));
         let (owners, _) = self.entries(None, &query, MEMBERS_MAX, None, read_member).await?;
-        heir(&owners).cloned().ok_or_else(|| Fault::internal("an organisation has no owner"))
+        Ok(heir(&owners).cloned())
     }
 }

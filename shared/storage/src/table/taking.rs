@@ -157,7 +157,10 @@ impl Table {
             return refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
         }
         if taking.key.spender.is_some() && failed_at(failed, SPENDER).is_some() {
-            self.make_over(taking.key).await?;
+            let Some(heir) = self.heir(taking.key.org).await? else {
+                return refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
+            };
+            self.make_over(taking.key, &heir).await?;
             return Ok(Next::Answer(Taken::Moved));
         }
         match failed_at(failed, WALLET) {
@@ -198,8 +201,7 @@ impl Table {
 impl Table {
     /// Lets a test key spend an owner's wallet from now on, unless it spends another one already. The change of a key that
     /// somebody computed before this is computed anew, since the revision has moved.
-    async fn make_over(&self, key: &KeyFacts) -> Result<(), Fault> {
-        let heir = self.heir(key.org).await?;
+    async fn make_over(&self, key: &KeyFacts, heir: &Member) -> Result<(), Fault> {
         let left = key.spender.as_ref().map(ToString::to_string).unwrap_or_default();
         let update = Update::builder()
             .set_key(Some(key_item::key_key(key.org, key.id)))

@@ -19,13 +19,18 @@ impl ReadStanding for World {
     async fn read_standing(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<Standing>, Fault> {
         self.effect(|State { desk, .. }| {
             let key = desk.keys.get(&(facts.org, facts.id))?.clone();
-            let payer = KeyFacts { spender: desk.payer(facts), ..facts.clone() }.wallet();
+            let stopped = desk.orgs.get(&facts.org).is_some_and(|org| org.suspended);
+            let (payer, suspended) = match (desk.spender_has_left(facts) && !stopped, desk.heir(facts.org)) {
+                (true, Some(heir)) => (WalletId::Test(heir), false),
+                (true, None) => (facts.wallet(), true),
+                (false, _) => (facts.wallet(), stopped),
+            };
             let wallet = match (desk.wallets.get(&payer), payer) {
                 (Some(wallet), _) => wallet.settled(now),
                 (None, WalletId::Test(user)) => Wallet::of_tester(user, now),
                 (None, WalletId::Organisation(org)) => Wallet::of_organisation(org, now),
             };
-            Some(Standing { key, wallet, suspended: desk.orgs.get(&facts.org).is_some_and(|org| org.suspended) })
+            Some(Standing { key, wallet, suspended })
         })
     }
 }
@@ -62,9 +67,12 @@ impl State {
         if key.spender.is_some() && suspended {
             return Taken::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
         }
-        if let Some(payer) = self.desk.payer(asked.key).filter(|payer| Some(payer) != key.spender.as_ref()) {
+        if self.desk.spender_has_left(asked.key) {
+            let Some(heir) = self.desk.heir(asked.key.org) else {
+                return Taken::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
+            };
             if let Some(key) = self.desk.keys.get_mut(&(asked.key.org, asked.key.id)) {
-                (key.spender, key.revision) = (Some(payer), key.revision + 1);
+                (key.spender, key.revision) = (Some(heir), key.revision + 1);
             }
             return Taken::Moved;
         }

@@ -31,13 +31,14 @@ impl Desk {
         member.role == OrgRole::Owner && owners.count() == 1
     }
 
-    /// Gives who pays for a test key: its spender, or an owner once they have left.
-    pub(super) fn payer(&self, key: &KeyFacts) -> Option<UserId> {
-        let spender = key.spender.clone()?;
-        if self.members.contains_key(&(key.org, spender.clone())) {
-            return Some(spender);
-        }
-        Some(heir(&self.members_of(key.org)).expect("an organisation has an owner").user.clone())
+    /// Says whether whose test wallet a key spends is no member any more.
+    pub(super) fn spender_has_left(&self, key: &KeyFacts) -> bool {
+        key.spender.as_ref().is_some_and(|spender| !self.members.contains_key(&(key.org, spender.clone())))
+    }
+
+    /// Gives who pays for what they leave, if anybody is left.
+    pub(super) fn heir(&self, org: OrgId) -> Option<UserId> {
+        heir(&self.members_of(org)).map(|heir| heir.user.clone())
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use consigne_core::audit::AuditAction;
 use consigne_core::credits::{ChargeOutcome, WalletId};
 use consigne_core::idempotency::Written;
-use consigne_core::keys::{KeyFacts, KeyPatch, Outgoing};
+use consigne_core::keys::{KeyFacts, KeyPatch, Limiter, Outgoing, Refusal, RefusalCode};
 use consigne_core::members::{MEMBERS_MAX, Stepped};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
@@ -72,6 +72,7 @@ on_both!(
     making_over_undoes_no_change_and_no_change_undoes_it,
     what_was_paid_before_leaving_stays_paid,
     a_check_without_a_charge_shows_the_heirs_wallet_and_changes_nothing,
+    where_nobody_is_left_who_could_pay_nothing_is_charged,
 );
 
 fn page() -> PageAsk {
@@ -330,4 +331,20 @@ async fn a_check_without_a_charge_shows_the_heirs_wallet_and_changes_nothing(des
     assert_eq!(payer().await, WalletId::Test(lab.first.user.clone()));
     leave(desk, &lab.first).await;
     assert_eq!(payer().await, WalletId::Test(lab.second.user.clone()));
+}
+
+async fn where_nobody_is_left_who_could_pay_nothing_is_charged(desk: &impl Members) {
+    // An organisation without an owner, as the closing of accounts may leave it.
+    let mut new = desk::org(&desk::person(), now());
+    new.owner.role = OrgRole::Admin;
+    desk.create_org(&new).await.unwrap();
+    let admin = new.owner;
+    let key = desk::issue(desk, &desk::key(admin.org, &admin.user, true, now())).await;
+    let charge = async || desk.charge_key(&desk::charge(&key, 1, None, now())).await.unwrap();
+    assert_eq!(charge().await, ChargeOutcome::Charged, "while its spender is there");
+    assert_eq!(leave(desk, &admin).await, Stepped::Done);
+    let suspended = ChargeOutcome::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
+    assert_eq!(charge().await, suspended);
+    assert!(desk.read_standing(&key, now()).await.unwrap().unwrap().suspended);
+    assert_eq!(used(desk, &admin.user).await, 1);
 }
