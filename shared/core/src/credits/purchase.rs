@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::Wallet;
 use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::events::Event;
 use crate::{BucketId, OrgId, Timestamp};
@@ -287,6 +288,17 @@ impl ClawBack {
             (true, now, was) if now > was => ClawBackOutcome::Taken(now - was),
             (true, now, was) if now < was => ClawBackOutcome::GivenBack(was - now),
             _ => ClawBackOutcome::Unchanged,
+        }
+    }
+}
+
+impl Wallet {
+    /// Does what a claw-back comes to.
+    pub fn follow(&mut self, lot: BucketId, outcome: ClawBackOutcome) {
+        match outcome {
+            ClawBackOutcome::Taken(credits) => self.claw_back(lot, credits),
+            ClawBackOutcome::GivenBack(credits) => self.give_back(lot, credits),
+            ClawBackOutcome::Unchanged | ClawBackOutcome::Remembered => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use consigne_core::{Fault, Timestamp};
 
 use super::item::{Item, Reader, key, org_pk};
 use super::orgs::member_key;
-use super::taking::{Into, Taken, Taking};
+use super::taking::{Becomes, Taken, Taking};
 use super::{Table, key_item, receipts, wallet_item};
 
 impl ChargeKey for Table {
@@ -17,7 +17,7 @@ impl ChargeKey for Table {
             ask: &charge.ask,
             ip: charge.receipt.call.ip.as_deref(),
             amount: charge.receipt.credits,
-            into: Into::Used,
+            becomes: Becomes::Used,
             record_key: receipts::receipt_key(&charge.receipt.id),
             promised: !charge.receipt.fingerprint.is_empty(),
         };

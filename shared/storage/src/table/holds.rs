@@ -10,7 +10,7 @@ use consigne_core::ports::{GetHold, OpenHold, ResolveHold};
 use consigne_core::{Fault, KeyId, OrgId};
 
 use super::item::{Item, key, number, org_pk};
-use super::taking::{FRESH, Into, Taken, Taking, millis};
+use super::taking::{Becomes, FRESH, Taken, Taking, millis};
 use super::transact::{Outcome, failed_at};
 use super::wallet_change::WalletChange;
 use super::{Table, hold_item, receipts, wallet_item};
@@ -30,13 +30,13 @@ impl OpenHold for Table {
             ask: &opening.ask,
             ip: None,
             amount: hold.amount,
-            into: Into::Held(era),
+            becomes: Becomes::Held(era),
             record_key: hold_item::hold_key(&hold.id),
             promised: !hold.fingerprint.is_empty(),
         };
         let record = |era: Option<u32>| hold_item::write(&Hold { era: era.unwrap_or_default(), ..hold.clone() });
         let taken = self.take(&mut taking, record).await?;
-        if let Into::Held(now) = taking.into
+        if let Becomes::Held(now) = taking.becomes
             && now != era
         {
             self.eras.set(&hold.wallet, now);

@@ -5,7 +5,7 @@ use consigne_core::credits::Wallet;
 use consigne_core::events::Event;
 
 use super::item::{number, text};
-use super::taking::{FRESH, Into, Taking, millis};
+use super::taking::{Becomes, FRESH, Taking, millis};
 use super::wallet_change::WalletChange;
 use super::wallet_item;
 
@@ -23,9 +23,9 @@ impl Crossing {
     /// Sees whether taking credits out of a wallet reaches a mark.
     pub(super) fn of(seen: Wallet, taking: &Taking<'_>) -> Option<Self> {
         let mut lowered = seen.clone();
-        match taking.into {
-            Into::Used => lowered.debit(taking.amount),
-            Into::Held(_) => lowered.hold(taking.amount),
+        match taking.becomes {
+            Becomes::Used => lowered.debit(taking.amount),
+            Becomes::Held(_) => lowered.hold(taking.amount),
         }
         let (mark, event) = lowered.take_notice(taking.ask.now)?;
         let band = seen.low.band(mark);

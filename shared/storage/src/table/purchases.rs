@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use consigne_core::credits::{
-    BucketKind, ClawBack, ClawBackOutcome, Payment, PaymentId, Purchase, PurchaseOutcome, Wallet,
+    BucketKind, ClawBack, ClawBackOutcome, Payment, PaymentId, Purchase, PurchaseOutcome, Sale, Wallet,
 };
 use consigne_core::ports::{ClawBackCredits, CreditPurchase};
 use consigne_core::{Fault, Timestamp};
@@ -47,19 +47,8 @@ impl ClawBackCredits for Table {
             let Some(after) = before.told(&told.cause) else { return Ok(ClawBackOutcome::Unchanged) };
             let outcome = ClawBack::outcome(&before, &after);
             let mut writes = vec![self.keep_payment(&before, &after, told.now)?];
-            if let (Some(sale), ClawBackOutcome::Taken(_) | ClawBackOutcome::GivenBack(_)) = (&after.sale, outcome) {
-                let wallet = self.wallet_to_change(sale.org, told.now).await?;
-                let seen = wallet.ok_or_else(|| Fault::internal("credits were sold to nobody"))?;
-                let mut new = seen.clone();
-                match outcome {
-                    ClawBackOutcome::GivenBack(credits) => new.give_back(sale.lot, credits),
-                    _ => new.claw_back(sale.lot, after.clawed_back - before.clawed_back),
-                }
-                let notice = new.take_notice(told.now);
-                writes.extend(self.wallet_writes(WalletChange::between(&seen, &new), notice)?);
-                if let Some(entry) = told.audit(sale.org, outcome) {
-                    writes.push(self.put(audit::write(&entry))?);
-                }
+            if let Some(sale) = &after.sale {
+                writes.extend(self.claw_back_writes(told, sale, outcome).await?);
             }
             if matches!(self.transact(writes).await?, Outcome::Committed) {
                 return Ok(outcome);
@@ -95,6 +84,24 @@ impl Table {
         }
         let notice = wallet.take_notice(purchase.now);
         writes.extend(self.wallet_writes(WalletChange::between(seen, &wallet), notice)?);
+        Ok(writes)
+    }
+
+    /// Makes the writes of what a claw-back comes to: the wallet's change and the entry of the trail, if there is one.
+    async fn claw_back_writes(
+        &self,
+        told: &ClawBack,
+        sale: &Sale,
+        outcome: ClawBackOutcome,
+    ) -> Result<Vec<TransactWriteItem>, Fault> {
+        let Some(entry) = told.audit(sale.org, outcome) else { return Ok(Vec::new()) };
+        let wallet = self.wallet_to_change(sale.org, told.now).await?;
+        let seen = wallet.ok_or_else(|| Fault::internal("credits were sold to nobody"))?;
+        let mut wallet = seen.clone();
+        wallet.follow(sale.lot, outcome);
+        let notice = wallet.take_notice(told.now);
+        let mut writes = self.wallet_writes(WalletChange::between(&seen, &wallet), notice)?;
+        writes.push(self.put(audit::write(&entry))?);
         Ok(writes)
     }
 

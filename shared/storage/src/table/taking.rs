@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use consigne_core::credits::{Wallet, WalletId, WalletRefusal};
 use consigne_core::keys::{Ask, KeyFacts, KeyStatus, Limiter, Refusal, RefusalCode};
+use consigne_core::orgs::Member;
 use consigne_core::periods::{Day, Month};
 use consigne_core::{Fault, Timestamp};
 
@@ -33,7 +34,7 @@ pub(super) struct Taking<'a> {
     /// How many.
     pub(super) amount: u64,
     /// To what end.
-    pub(super) into: Into,
+    pub(super) becomes: Becomes,
     /// Key of the record.
     pub(super) record_key: Item,
     /// Whether the same request may come again.
@@ -42,7 +43,7 @@ pub(super) struct Taking<'a> {
 
 /// What becomes of credits that are taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Into {
+pub(super) enum Becomes {
     /// They are spent.
     Used,
     /// They are set aside, by a hold of this era.
@@ -88,7 +89,7 @@ impl Table {
             crossing = None;
             match self.explain(taking, &failed).await? {
                 Next::Again => {}
-                Next::InEra(era) => taking.into = Into::Held(era),
+                Next::InEra(era) => taking.becomes = Becomes::Held(era),
                 Next::Tell(told) => crossing = Some(told),
                 // That every failed condition is told of is not documented; so a request that may have been paid for is
                 // refused only after a look at its record.
@@ -110,9 +111,9 @@ impl Table {
         record: impl Fn(Option<u32>) -> Item,
         crossing: Option<&Crossing>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
-        let era = match taking.into {
-            Into::Used => None,
-            Into::Held(era) => Some(era),
+        let era = match taking.becomes {
+            Becomes::Used => None,
+            Becomes::Held(era) => Some(era),
         };
         let wallet = match crossing {
             None => lower(taking),
@@ -189,7 +190,7 @@ impl Table {
             Some(refusal) => return refused(wallet.refused(refusal, cost)),
             None => {}
         }
-        if let Into::Held(era) = taking.into
+        if let Becomes::Held(era) = taking.becomes
             && era != wallet.era
         {
             return Ok(Next::InEra(wallet.era));
@@ -265,9 +266,9 @@ fn lower(taking: &Taking<'_>) -> UpdateBuilder {
         .expression_attribute_values(":now", millis(taking.ask.now));
     let taken = "SET balance = balance - :amount, spare = spare - :amount";
     let condition = format!("wallet_status = :open AND spare > :amount AND {FRESH}");
-    match taking.into {
-        Into::Used => update.update_expression(format!("{taken} ADD used :amount")).condition_expression(condition),
-        Into::Held(era) => update
+    match taking.becomes {
+        Becomes::Used => update.update_expression(format!("{taken} ADD used :amount")).condition_expression(condition),
+        Becomes::Held(era) => update
             .update_expression(format!("{taken} ADD held :amount"))
             .condition_expression(format!("{condition} AND era = :era"))
             .expression_attribute_values(":era", number(era)),

@@ -60,16 +60,15 @@ impl ClawBackCredits for World {
             let before = state.payment(&told.payment);
             let Some(after) = before.told(&told.cause) else { return ClawBackOutcome::Unchanged };
             let outcome = ClawBack::outcome(&before, &after);
-            if let (Some(sale), ClawBackOutcome::Taken(_) | ClawBackOutcome::GivenBack(_)) = (&after.sale, outcome) {
+            if let Some(sale) = &after.sale
+                && let Some(entry) = told.audit(sale.org, outcome)
+            {
                 state.settle(&WalletId::Organisation(sale.org), told.now);
                 let wallet = state.wallet_of(sale.org).expect("credits were sold to it");
-                match outcome {
-                    ClawBackOutcome::GivenBack(credits) => wallet.give_back(sale.lot, credits),
-                    _ => wallet.claw_back(sale.lot, after.clawed_back - before.clawed_back),
-                }
+                wallet.follow(sale.lot, outcome);
                 let notice = wallet.take_notice(told.now);
                 state.tell(notice);
-                state.desk.audit.extend(told.audit(sale.org, outcome));
+                state.desk.audit.push(entry);
             }
             state.desk.payments.insert(after.id.clone(), after);
             outcome

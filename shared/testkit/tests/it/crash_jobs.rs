@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 
 use consigne_core::Timestamp;
 use consigne_core::files::{File, Kind};
-use consigne_core::jobs::Job;
+use consigne_core::jobs::{Job, JobId};
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
+use crate::handlers::closing::close;
 use crate::handlers::completions::{answered, picture, report, uploaded};
 use crate::handlers::desk::headed;
-use crate::handlers::jobs::{granted, job, output, signed, taken, world_of};
+use crate::handlers::jobs::{add_job, granted, job, output, signed, taken, world_of};
 use crate::handlers::{GRANTED, KEY, assert_books_balance, ledger_of};
 
 /// What must be the same in the end: everything of the job desk but ids and times.
@@ -185,4 +186,23 @@ async fn the_sweep_of_an_overdue_job_and_of_a_grant_its_completion_names() {
         world
     };
     survives_to(gone, async |world| sweep(world, minutes(20)).await, end).await;
+}
+
+#[tokio::test]
+async fn the_closing_of_an_account_with_jobs() {
+    let minutes = |minutes| GRANTED.plus(std::time::Duration::from_mins(minutes));
+    let prepare = || {
+        let world = picture();
+        add_job(&world, &Job { id: JobId::parse("job_01M7YREWKH7VM7Z3Z2KWSH2FTXann1").unwrap(), ..job(Kind::Image) });
+        close(&world, "user_ann1");
+        world
+    };
+    let end = async |world: &World| {
+        for later in [60, 120] {
+            sweep(world, minutes(later)).await;
+        }
+        assert!(world.state().closings.is_empty());
+        essence(world)
+    };
+    survives_to(prepare, async |world| sweep(world, minutes(1)).await, end).await;
 }

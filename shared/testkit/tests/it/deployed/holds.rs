@@ -1,7 +1,9 @@
 //! Holds of credits: opened by a service, settled or voided by it once, released when it forgets.
 
-use consigne_core::credits::HoldId;
+use consigne_core::credits::{ClawBackOutcome, HoldId, PurchaseOutcome};
+use consigne_core::ports::{ClawBackCredits, CreditPurchase};
 use consigne_runtime::clock;
+use consigne_testkit::desk;
 use consigne_testkit::http::Response;
 use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Stack, until};
@@ -169,6 +171,25 @@ async fn what_cannot_be_held_is_refused_by_name() {
     assert_eq!(void(&stack, &hold, "caller_error").await.json()["data"]["used"], 40);
     let wallet = shop.wallet().await;
     assert_eq!((&wallet["balance"], &wallet["test"]["balance"]), (&json!(50), &json!(60)));
+}
+
+#[tokio::test]
+async fn a_balance_below_zero_is_shown_and_stops_keys() {
+    let stack = Stack::find();
+    let (table, shop) = (stack.table(), Shop::open(&stack, 0).await);
+    let bought = desk::purchase(shop.id(), &shop.org, 100, clock::now());
+    assert_eq!(table.credit_purchase(&bought).await.unwrap(), PurchaseOutcome::Credited);
+    let key = shop.issue("production", &json!({})).await;
+    let hold = held(&stack, &key, 80).await;
+    let refund = desk::refund(&shop.org, 100, clock::now());
+    assert_eq!(table.claw_back(&refund).await.unwrap(), ClawBackOutcome::Taken(100));
+    assert_eq!(numbers(&shop).await, json!([-80, 80, 0]));
+    assert_refused(&ask(&stack, &key, 1, None).await, 402, "INSUFFICIENT_CREDITS");
+    assert_eq!(shop.charge(&key, None).await["code"], "INSUFFICIENT_CREDITS");
+    assert_eq!(settle(&stack, &hold, 50).await.status, 200, "what was held was promised");
+    assert_eq!(numbers(&shop).await, json!([-50, 0, 50]));
+    let wallet = shop.wallet().await;
+    assert_eq!((&wallet["total_purchased"], &wallet["total_clawed_back"]), (&json!(100), &json!(100)));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ pub mod closing;
 mod completion_refusals;
 pub mod completions;
 mod credits;
+mod credits_back;
 mod delete;
 pub mod desk;
 mod desk_callers;
