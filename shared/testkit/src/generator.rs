@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::Message;
+use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use consigne_auth::WebhookSecrets;
 use consigne_core::webhooks::WebhookId;
 use consigne_core::{EventId, Timestamp};
@@ -68,6 +68,15 @@ impl<'a> Generator<'a> {
                 _ => self.put_back(&message).await,
             }
         }
+    }
+
+    /// Counts the messages that wait on the queue.
+    pub async fn waiting(&self) -> u32 {
+        let name = QueueAttributeName::ApproximateNumberOfMessages;
+        let asked = self.sqs.get_queue_attributes().queue_url(self.queue()).attribute_names(name.clone());
+        let attributes = asked.send().await.expect("the queue answers").attributes;
+        let count = attributes.and_then(|attributes| attributes.get(&name)?.parse().ok());
+        count.expect("a queue knows how many wait")
     }
 
     async fn delete(&self, message: &Message) {
