@@ -17,8 +17,7 @@ use super::{GRANTED, KEY, assert_books_balance, call, file_in, ledger_of, pendin
 #[tokio::test]
 async fn a_job_nobody_delivers_in_time_fails_and_gives_its_allowance_back() {
     let deadline = GRANTED.plus(Duration::from_hours(1));
-    let claimed = Job { claimed_at: Some(GRANTED), ..granted(&job(Kind::Image), &[output(Kind::Image)]) };
-    for job in [job(Kind::Image), granted(&job(Kind::Image), &[output(Kind::Image)]), claimed] {
+    for job in [job(Kind::Image), granted(&job(Kind::Image), &[output(Kind::Image)])] {
         let world = world_of(&job, &[]);
         assert_eq!(sweep_at(&world, deadline.plus(Duration::from_secs(59))).await["overdue"], 0);
         assert_eq!(
