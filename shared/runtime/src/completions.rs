@@ -95,7 +95,11 @@ where
     let received = request.received(Source::Generator, message, id.as_str())?;
     let origin = request.origin_of(Actor::Service(Source::Generator.name().to_owned()));
     let sender = Sender { received: &received, origin, now: request.now };
-    let status = settle(jobs, objects, kinds, &id, &report, &sender).await?;
+    let settled = settle(jobs, objects, kinds, &id, &report, &sender).await;
+    if settled.as_ref().is_err_and(|fault| fault.code == Code::WebhookContentMismatch) {
+        request.notes.count("ReportsRefused");
+    }
+    let status = settled?;
     request.notes.field("job.status", status.name());
     Ok(Answer::plain(200, &Completed { success: true, status: status.name() }))
 }

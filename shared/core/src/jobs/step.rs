@@ -176,7 +176,13 @@ impl Job {
         job.updated_at = now;
         job.revision += 1;
         let event = event.map(|kind| Event::new(kind, now, job.facts()));
-        JobStep { seen: self.revision, gives_back: job.status == JobStatus::Failed && !job.spent, job, event, adopted: Vec::new() }
+        JobStep {
+            seen: self.revision,
+            gives_back: job.status == JobStatus::Failed && !job.spent,
+            job,
+            event,
+            adopted: Vec::new(),
+        }
     }
 
     /// Works out how far the deliveries are.

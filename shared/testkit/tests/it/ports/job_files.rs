@@ -109,7 +109,8 @@ async fn a_promise_to_a_generator_is_kept_though_the_job_has_moved(desk: &impl D
     let (owner, now) = (owner(), now());
     let job = accepted(desk, &owner, now).await;
     let message = fresh_id();
-    let promise = |fingerprint: &str| Some(IdempotencyKey { key: message.clone(), fingerprint: fingerprint.to_owned() });
+    let promise =
+        |fingerprint: &str| Some(IdempotencyKey { key: message.clone(), fingerprint: fingerprint.to_owned() });
     let asked = |fingerprint| Grant { idempotency: promise(fingerprint), ..grant_for(&job, 10, now) };
     let first = asked("f1");
     assert_eq!(desk.grant_upload(&first).await.unwrap(), GrantOutcome::Granted);
