@@ -13,7 +13,7 @@ use super::{assert_field_refused, text};
 pub async fn founder<'a>(stack: &'a Stack, language: &str) -> (Person<'a>, String) {
     let mut founder = stack.newcomer("pro");
     let claims = json!({ "email": address(&founder), "email_verified": true, "first_name": "Ann",
-        "locale": language });
+        "locale": language, "public_metadata": { "subscription": "pro" } });
     founder.token = stack.issuer.token_with(&founder.id, &claims);
     let answer = founder.call_with("POST", "/api/orgs", &json!({ "name": "Société d’Été" })).await;
     assert_eq!(answer.status, 201, "{}", answer.json());
