@@ -26,14 +26,14 @@ pub fn address(person: &Person<'_>) -> String {
 }
 
 /// Gives the mails to an address, as the service took them.
-async fn mails_to(stack: &Stack, address: &str) -> Vec<Value> {
+pub async fn mails_to(stack: &Stack, address: &str) -> Vec<Value> {
     let taken = stack.client.send("GET", stack.name("MAIL_URL"), &[], Vec::new()).await.json();
     let all = taken["messages"].as_object().into_iter().flatten().filter_map(|(_, mails)| mails.as_array().cloned());
     all.flatten().filter(|mail| mail["To"] == json!([address])).collect()
 }
 
 /// Waits for the first mail to an address.
-async fn mail_to(stack: &Stack, address: &str) -> Value {
+pub async fn mail_to(stack: &Stack, address: &str) -> Value {
     let first = until(async || mails_to(stack, address).await.into_iter().next());
     first.await.unwrap_or_else(|| panic!("no mail came to {address}"))
 }
