@@ -63,9 +63,15 @@ class Deployment:
         """Gives the secret by which a sender of webhooks signs, by the output that names it."""
         return "whsec_" + self._secret(output)["current"].removeprefix("whsec_")
 
+    def stripe_api_key(self) -> str:
+        """Gives the secret key under which the stack opens checkouts."""
+        return self._text("StripeApiKeyArn")
+
     def _secret(self, output: str) -> dict[str, Any]:
-        secret = self.client("secretsmanager").get_secret_value(SecretId=self.outputs()[output])
-        return json.loads(secret["SecretString"])
+        return json.loads(self._text(output))
+
+    def _text(self, output: str) -> str:
+        return self.client("secretsmanager").get_secret_value(SecretId=self.outputs()[output])["SecretString"]
 
     def _ensure_artifacts(self) -> None:
         try:

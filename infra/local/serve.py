@@ -1,10 +1,12 @@
-"""Runs MiniStack, the AWS of the laptop, with small differences to AWS taken away: two waits, and two gaps of its S3.
+"""Runs MiniStack, the AWS of the laptop, with small differences to AWS taken away: two waits, and two gaps of its S3;
+and beside it a stand-in for Stripe.
 
 Started by stack.py, with everything it needs in the environment.
 """
 
 import functools
 import json
+import os
 import socketserver
 import threading
 
@@ -12,7 +14,8 @@ import threading
 # which hyper delays: 40 ms on every warm call.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
-from ministack import app  # noqa: E402  (the line above must come first)
+import stripe_stand_in  # noqa: E402  (the line above must come first)
+from ministack import app  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
 from ministack.services import eventbridge, s3  # noqa: E402
 
@@ -65,4 +68,5 @@ def _get_with_overrides(bucket, key, headers, query=None):
 s3._get_object = _get_with_overrides
 
 if __name__ == "__main__":
+    stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
     app.main()

@@ -22,11 +22,17 @@ class Server:
     def __init__(self, home: Path):
         self.home = home
         self._port_file = home / "port"
+        self._stripe_port_file = home / "stripe-port"
         self._pid_file = home / "pid"
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self._port_file.read_text().strip()}"
+
+    @property
+    def stripe_address(self) -> str:
+        """Where the stand-in for Stripe listens."""
+        return f"http://127.0.0.1:{self._stripe_port_file.read_text().strip()}"
 
     def is_up(self) -> bool:
         """Says whether this checkout's server answers, and not somebody else's on a port it once had."""
@@ -41,7 +47,9 @@ class Server:
     def start(self) -> None:
         """Starts the server in the background and waits until it answers, at most half a minute."""
         self.home.mkdir(parents=True, exist_ok=True)
-        self._port_file.write_text(str(free_port(FIRST_PORT)))
+        port = free_port(FIRST_PORT)
+        self._port_file.write_text(str(port))
+        self._stripe_port_file.write_text(str(free_port(port + 1)))
         (self.home / "tmp").mkdir(exist_ok=True)
         log = (self.home / "server.log").open("ab")
         process = subprocess.Popen(
@@ -98,6 +106,7 @@ class Server:
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "localhost",
             "GATEWAY_PORT": self._port_file.read_text(),
+            "STRIPE_STAND_IN_PORT": self._stripe_port_file.read_text(),
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",

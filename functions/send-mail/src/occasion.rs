@@ -10,7 +10,9 @@ use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{GetInvitation, GetOrg, GetProfile, ListMembers, PageAsk};
 use consigne_core::profiles::Language;
 use consigne_core::{EmailAddress, EventId, Fault, InvitationId, OrgId, Timestamp, UserId};
-use consigne_messaging::mail::letters::{self, By, JobCompleted, JobFailed, KeyCreated, KeyRevoked};
+use consigne_messaging::mail::letters::{
+    self, By, JobCompleted, JobFailed, KeyCreated, KeyRevoked, PaymentDisputed, WalletLow,
+};
 use consigne_messaging::mail::{Quoted, Words};
 use serde::Deserialize;
 use serde_json::Value;
@@ -55,6 +57,20 @@ struct KeyDetail {
 }
 
 #[derive(Deserialize)]
+struct DisputeDetail {
+    org_id: String,
+    amount_cents: u64,
+    credits: u64,
+}
+
+#[derive(Deserialize)]
+struct LowDetail {
+    org_id: String,
+    percent: u8,
+    balance: i64,
+}
+
+#[derive(Deserialize)]
 struct InvitationDetail {
     org_id: String,
     invitation_id: String,
@@ -82,6 +98,16 @@ enum What {
     },
     KeyIssued(Key),
     KeyRevoked(Key),
+    Disputed {
+        org: OrgId,
+        cents: u64,
+        credits: u64,
+    },
+    Low {
+        org: OrgId,
+        percent: u8,
+        balance: u64,
+    },
     Invited {
         org: OrgId,
         id: InvitationId,
@@ -149,13 +175,16 @@ impl Occasion {
             },
             Some(EventKind::KeyIssued) => What::KeyIssued(key(&detail(&envelope)?)?),
             Some(EventKind::KeyRevoked) => What::KeyRevoked(key(&detail(&envelope)?)?),
+            Some(EventKind::PaymentDisputed) => disputed(&detail(&envelope)?)?,
+            Some(EventKind::WalletLow) => low(&detail(&envelope)?)?,
             Some(EventKind::InvitationCreated) => invited(&detail(&envelope)?)?,
             _ => What::Nothing,
         };
         Ok(Self { event, kind: envelope.detail_type, what })
     }
 
-    /// Writes the letters it leads to: to a job's owner, to the owners of a key's organisation, to whoever is invited.
+    /// Writes the letters it leads to: to a job's owner, to the owners of a key's organisation, to who pays for it,
+    /// to whoever is invited.
     pub(crate) async fn letters<F>(
         self,
         table: &F,
@@ -176,6 +205,12 @@ impl Occasion {
             What::KeyRevoked(key) => {
                 key.letters(table, |org, org_name, key_name, by| Box::new(KeyRevoked { org, org_name, key_name, by }))
                     .await?
+            }
+            What::Disputed { org, cents, credits } => {
+                to_payers(table, org, |org_name| Box::new(PaymentDisputed { org, org_name, cents, credits })).await?
+            }
+            What::Low { org, percent, balance } => {
+                to_payers(table, org, |org_name| Box::new(WalletLow { org, org_name, percent, balance })).await?
             }
             What::Nothing => Vec::new(),
         })
@@ -199,7 +234,7 @@ impl Key {
             }
             Actor::Operator(_) | Actor::Service(_) => By::Operator,
         };
-        let owners = owners(table, self.org).await?;
+        let owners = members_in(table, self.org, &[OrgRole::Owner]).await?;
         let to_each = owners.into_iter().map(|owner| {
             let by = if self.actor == Actor::User(owner.clone()) { By::Reader } else { by.clone() };
             let letter = letter(self.org, Quoted::name(&org.name), self.name.clone(), by);
@@ -236,15 +271,25 @@ where
     Ok(Some((Recipient::Invited(invitation.email, language), Box::new(letter))))
 }
 
-/// Gives every owner of an organisation.
-async fn owners(orgs: &impl ListMembers, org: OrgId) -> Result<Vec<UserId>, Fault> {
-    let (mut owners, mut after) = (Vec::new(), None);
+/// Writes to everybody who pays for an organisation: its owners, and who sees to its bills.
+async fn to_payers<F>(table: &F, org: OrgId, letter: impl Fn(Quoted) -> Box<dyn Words>) -> Result<Vec<Addressed>, Fault>
+where
+    F: GetOrg + ListMembers,
+{
+    let Some(known) = table.get_org(org).await? else { return Ok(Vec::new()) };
+    let payers = members_in(table, org, &[OrgRole::Owner, OrgRole::Billing]).await?;
+    Ok(payers.into_iter().map(|payer| (Recipient::Person(payer), letter(Quoted::name(&known.name)))).collect())
+}
+
+/// Gives every member of an organisation in one of some roles.
+async fn members_in(orgs: &impl ListMembers, org: OrgId, roles: &[OrgRole]) -> Result<Vec<UserId>, Fault> {
+    let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = orgs.list_members(org, &PageAsk { limit: MEMBERS, after }).await?;
-        owners.extend(page.items.into_iter().filter(|member| member.role == OrgRole::Owner).map(|owner| owner.user));
+        found.extend(page.items.into_iter().filter(|member| roles.contains(&member.role)).map(|member| member.user));
         after = page.next;
         if after.is_none() {
-            return Ok(owners);
+            return Ok(found);
         }
     }
 }
@@ -259,6 +304,17 @@ fn key(detail: &KeyDetail) -> Result<Key, String> {
     let org = OrgId::parse(&detail.org_id).ok_or("org_id is malformed")?;
     let actor = Actor::parse(&detail.actor).ok_or("actor is malformed")?;
     Ok(Key { org, name: Quoted::name(&detail.name), actor })
+}
+
+fn disputed(detail: &DisputeDetail) -> Result<What, String> {
+    let org = OrgId::parse(&detail.org_id).ok_or("org_id is malformed")?;
+    Ok(What::Disputed { org, cents: detail.amount_cents, credits: detail.credits })
+}
+
+fn low(detail: &LowDetail) -> Result<What, String> {
+    let org = OrgId::parse(&detail.org_id).ok_or("org_id is malformed")?;
+    // What is below zero was taken back; of what can be spent, nothing is left.
+    Ok(What::Low { org, percent: detail.percent, balance: u64::try_from(detail.balance).unwrap_or(0) })
 }
 
 fn invited(detail: &InvitationDetail) -> Result<What, String> {

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clap::{Subcommand, ValueEnum};
-use consigne_auth::{WebhookSecret, WebhookSecrets};
-use consigne_runtime::settings::{CLERK_SECRETS_ARN, GENERATOR_SECRETS_ARN, Setting};
+use consigne_auth::{StripeSecret, StripeSecrets, WebhookSecret, WebhookSecretError, WebhookSecrets};
+use consigne_runtime::settings::{CLERK_SECRETS_ARN, GENERATOR_SECRETS_ARN, STRIPE_SECRETS_ARN, Setting};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -26,6 +26,8 @@ pub(crate) enum Sender {
     Generator,
     /// Clerk, which tells of people. It makes its secret itself and shows it at the endpoint, under "Signing Secret".
     Clerk,
+    /// Stripe, which tells of payments. It makes its secret itself and shows it at the endpoint, under "Signing secret".
+    Stripe,
 }
 
 impl Sender {
@@ -33,6 +35,7 @@ impl Sender {
         match self {
             Self::Generator => "generator",
             Self::Clerk => "clerk",
+            Self::Stripe => "stripe",
         }
     }
 
@@ -40,6 +43,23 @@ impl Sender {
         match self {
             Self::Generator => &GENERATOR_SECRETS_ARN,
             Self::Clerk => &CLERK_SECRETS_ARN,
+            Self::Stripe => &STRIPE_SECRETS_ARN,
+        }
+    }
+
+    /// Says whether a text can be a secret of this sender, by the rules of the functions that read it.
+    fn could_sign_by(self, secret: &str) -> bool {
+        match self {
+            Self::Generator | Self::Clerk => WebhookSecret::parse(secret).is_some(),
+            Self::Stripe => StripeSecret::parse(secret).is_some(),
+        }
+    }
+
+    /// Says whether the functions could read a secret's whole text.
+    fn check(self, text: &str) -> Result<(), WebhookSecretError> {
+        match self {
+            Self::Generator | Self::Clerk => WebhookSecrets::parse(text).map(drop),
+            Self::Stripe => StripeSecrets::parse(text).map(drop),
         }
     }
 }
@@ -83,25 +103,24 @@ pub(crate) fn run(command: &Command) -> Result<String, String> {
     let secret = Operator::of_stack(&[setting.name])?.secret(setting)?;
     work(async {
         let held = secret.read().await?;
-        let mut live = Live::parse(&held.text)?;
+        let mut live = Live::parse(&held.text, sender)?;
         let done = match command {
             Command::Status { .. } => return Ok(live.status()),
-            Command::Rotate { sender: Sender::Clerk } => {
-                return Err(
-                    "Clerk makes its secret itself: rotate it there, then `consigne webhook-secret set clerk`."
-                        .to_owned(),
-                );
+            Command::Rotate { sender: Sender::Clerk | Sender::Stripe } => {
+                return Err(format!(
+                    "That secret is made by {name} itself: rotate it there, then `consigne webhook-secret set {name}`."
+                ));
             }
             Command::Rotate { .. } => {
                 let next = format!("{PREFIX}{}", random(&STANDARD)?);
-                live.take(next.clone(), false, name)?;
+                live.take(next.clone(), false, sender)?;
                 format!(
                     "The {name} has another secret, shown this once:\n{next}\n{LEARNT}\nGive it to the {name}, then take \
                      the one before away: `consigne webhook-secret retire {name}`."
                 )
             }
             Command::Set { alone, .. } => {
-                live.take(given()?, *alone, name)?;
+                live.take(given()?, *alone, sender)?;
                 let rest = if *alone {
                     "No other is taken any more, within five minutes in environments that run."
                 } else {
@@ -110,13 +129,13 @@ pub(crate) fn run(command: &Command) -> Result<String, String> {
                 format!("Webhooks of {name} are taken by the secret {}. {LEARNT}\n{rest}", mark(&live.current))
             }
             Command::Retire { newer, .. } => {
-                live.retire(*newer, name)?;
+                live.retire(*newer, sender)?;
                 format!("Retired: within five minutes, only {} is taken of {name}.", mark(&live.current))
             }
         };
         // Written before it is shown: whoever holds a secret can sign. Killed in between, it is one nobody knows, and
         // `retire --newer` takes it away.
-        secret.replace(&held, live.render()?).await?;
+        secret.replace(&held, live.render(sender)?).await?;
         Ok(done)
     })
 }
@@ -145,17 +164,17 @@ struct Live {
 
 impl Live {
     /// Reads `{"current": "whsec_...", "previous": "whsec_..."}`, by the rules of the functions that read it too.
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str, sender: Sender) -> Result<Self, String> {
         let unfit =
             |why: String| format!("The secret is not fit for use: {why}. Its value before stands under AWSPREVIOUS.");
-        WebhookSecrets::parse(text).map_err(|error| unfit(error.to_string()))?;
+        sender.check(text).map_err(|error| unfit(error.to_string()))?;
         serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))
     }
 
     /// Writes the secret's text, which the functions must be able to read.
-    fn render(&self) -> Result<String, String> {
+    fn render(&self, sender: Sender) -> Result<String, String> {
         let text = serde_json::to_string(self).map_err(|error| format!("Nothing was changed: {error}."))?;
-        WebhookSecrets::parse(&text).map_err(|error| format!("Nothing was changed: {error}."))?;
+        sender.check(&text).map_err(|error| format!("Nothing was changed: {error}."))?;
         Ok(text)
     }
 
@@ -166,10 +185,10 @@ impl Live {
         format!("current   {}{}", mark(&self.current), previous.unwrap_or_default())
     }
 
-    fn take(&mut self, next: String, alone: bool, name: &str) -> Result<(), String> {
-        if WebhookSecret::parse(&next).is_none() {
+    fn take(&mut self, next: String, alone: bool, sender: Sender) -> Result<(), String> {
+        if !sender.could_sign_by(&next) {
             return Err(
-                "That is no secret of webhooks: `whsec_` and base64 of at least 24 bytes. Nothing was changed."
+                "That is no secret of webhooks: `whsec_` and what its sender shows behind it. Nothing was changed."
                     .to_owned(),
             );
         }
@@ -181,6 +200,7 @@ impl Live {
             return Err("That secret is in use already; nothing was changed.".to_owned());
         }
         if self.previous.is_some() {
+            let name = sender.name();
             return Err(format!(
                 "{name} has two secrets already. `consigne webhook-secret retire {name}` takes the older one away, once \
                  nothing is signed with it."
@@ -190,7 +210,8 @@ impl Live {
         Ok(())
     }
 
-    fn retire(&mut self, newer: bool, name: &str) -> Result<(), String> {
+    fn retire(&mut self, newer: bool, sender: Sender) -> Result<(), String> {
+        let name = sender.name();
         let only = || format!("{name} has only one secret, and nothing could be taken without it.");
         let previous = self.previous.take().ok_or_else(only)?;
         if newer {
@@ -208,51 +229,60 @@ mod tests {
     const NEW: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDazfgQ8KS9rc=";
 
     fn live() -> Live {
-        Live::parse(&format!(r#"{{"current": "{OLD}"}}"#)).ok().unwrap()
+        Live::parse(&format!(r#"{{"current": "{OLD}"}}"#), Sender::Clerk).ok().unwrap()
     }
 
     #[test]
     fn a_secret_is_rotated_and_retired() {
         let mut live = live();
-        assert!(live.retire(false, "clerk").unwrap_err().contains("only one"));
-        live.take(NEW.to_owned(), false, "clerk").unwrap();
-        assert_eq!(live.render().unwrap(), format!(r#"{{"current":"{NEW}","previous":"{OLD}"}}"#));
-        assert!(live.take(OLD.to_owned(), false, "clerk").unwrap_err().contains("two secrets"));
-        live.retire(false, "clerk").unwrap();
-        assert_eq!(live.render().unwrap(), format!(r#"{{"current":"{NEW}"}}"#));
-        assert!(live.take(NEW.to_owned(), false, "clerk").unwrap_err().contains("in use already"));
-        live.take(OLD.to_owned(), false, "clerk").unwrap();
-        live.retire(true, "clerk").unwrap();
-        assert_eq!(live.render().unwrap(), format!(r#"{{"current":"{NEW}"}}"#));
+        assert!(live.retire(false, Sender::Clerk).unwrap_err().contains("only one"));
+        live.take(NEW.to_owned(), false, Sender::Clerk).unwrap();
+        assert_eq!(live.render(Sender::Clerk).unwrap(), format!(r#"{{"current":"{NEW}","previous":"{OLD}"}}"#));
+        assert!(live.take(OLD.to_owned(), false, Sender::Clerk).unwrap_err().contains("two secrets"));
+        live.retire(false, Sender::Clerk).unwrap();
+        assert_eq!(live.render(Sender::Clerk).unwrap(), format!(r#"{{"current":"{NEW}"}}"#));
+        assert!(live.take(NEW.to_owned(), false, Sender::Clerk).unwrap_err().contains("in use already"));
+        live.take(OLD.to_owned(), false, Sender::Clerk).unwrap();
+        live.retire(true, Sender::Clerk).unwrap();
+        assert_eq!(live.render(Sender::Clerk).unwrap(), format!(r#"{{"current":"{NEW}"}}"#));
     }
 
     #[test]
     fn a_secret_alone_leaves_no_other() {
         let mut live = live();
-        live.take(NEW.to_owned(), false, "clerk").unwrap();
-        live.take(OLD.to_owned(), true, "clerk").unwrap();
-        assert_eq!(live.render().unwrap(), format!(r#"{{"current":"{OLD}"}}"#));
+        live.take(NEW.to_owned(), false, Sender::Clerk).unwrap();
+        live.take(OLD.to_owned(), true, Sender::Clerk).unwrap();
+        assert_eq!(live.render(Sender::Clerk).unwrap(), format!(r#"{{"current":"{OLD}"}}"#));
     }
 
     #[test]
     fn what_is_no_secret_changes_nothing_and_is_not_shown() {
         let mut live = live();
         for bad in ["", "whsec_", "whsec_short", "sk_live_0123456789abcdef0123456789abcdef"] {
-            let problem = live.take(bad.to_owned(), true, "clerk").unwrap_err();
+            let problem = live.take(bad.to_owned(), true, Sender::Clerk).unwrap_err();
             assert!(problem.contains("no secret of webhooks") && !problem.contains("short"), "{problem}");
         }
         assert_eq!(live.current, OLD);
-        assert!(Live::parse("{}").is_err());
+        assert!(Live::parse("{}", Sender::Clerk).is_err());
     }
 
     #[test]
     fn a_status_shows_marks_only() {
         let mut live = live();
-        live.take(NEW.to_owned(), false, "generator").unwrap();
+        live.take(NEW.to_owned(), false, Sender::Generator).unwrap();
         let status = live.status();
         assert!(status.contains(&mark(NEW)) && status.contains(&mark(OLD)), "{status}");
         assert!(!status.contains(&OLD[6..]) && !status.contains(&NEW[6..]), "{status}");
         assert_eq!(mark(OLD), mark(&OLD[6..]), "the prefix is no part of it");
+    }
+
+    #[test]
+    fn a_secret_of_stripe_need_be_no_base64() {
+        let odd = format!("whsec_{}", "aB3dE".repeat(9));
+        assert!(live().take(odd.clone(), true, Sender::Clerk).is_err());
+        let mut live = live();
+        live.take(odd.clone(), true, Sender::Stripe).unwrap();
+        assert_eq!(live.render(Sender::Stripe).unwrap(), format!(r#"{{"current":"{odd}"}}"#));
     }
 
     #[test]

@@ -11,6 +11,7 @@ import credits
 import files
 import jobs
 import members
+import money
 from walk import ENV_FILE, Walk
 
 
@@ -25,6 +26,8 @@ def main() -> None:
     files.tell(walk, ann, bob)
     walk.title("Keys and credits: a server asks who pays, and is paid, before it works.")
     org = credits.tell(walk, ann)
+    walk.title("Money: credits are bought once, however often that is told, and a job is paid for at what it has cost.")
+    money.tell(walk, ann, org)
     walk.title("Jobs: a wish is accepted, a generator outside delivers, and everybody is told once.")
     jobs.tell(walk, name, ann)
     walk.title("Members: somebody is invited by mail, joins, and leaves.")

@@ -12,6 +12,7 @@ use crate::User;
 #[allow(missing_docs)]
 pub enum Route {
     AuditList,
+    Checkout,
     InvitationList,
     InvitationRevoke,
     KeyDelete,
@@ -30,8 +31,9 @@ pub enum Route {
 
 /// The table: each route with the roles that may call it. Whom of the others an admin may invite, change or remove is said by
 /// [`OrgRole::may_invite`] and [`OrgRole::may_manage`]; to leave, anybody may.
-pub const MATRIX: [(Route, &str, &[OrgRole]); 15] = [
+pub const MATRIX: [(Route, &str, &[OrgRole]); 16] = [
     (Route::AuditList, "audit-list", &[Owner, Admin]),
+    (Route::Checkout, "checkout", &[Owner, Billing]),
     (Route::InvitationList, "invitation-list", &[Owner, Admin]),
     (Route::InvitationRevoke, "invitation-revoke", &[Owner, Admin]),
     (Route::KeyDelete, "key-delete", &[Owner, Admin]),

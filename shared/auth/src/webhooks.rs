@@ -65,6 +65,12 @@ pub struct WebhookSecrets(Vec<WebhookSecret>);
 #[derive(Debug)]
 pub struct WebhookSecretError(&'static str);
 
+impl WebhookSecretError {
+    pub(crate) const fn new(why: &'static str) -> Self {
+        Self(why)
+    }
+}
+
 impl fmt::Display for WebhookSecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
@@ -79,16 +85,7 @@ impl WebhookSecrets {
     /// # Errors
     /// When that is not its shape, or a secret is no base64, short or a placeholder.
     pub fn parse(text: &str) -> Result<Self, WebhookSecretError> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Live {
-            current: String,
-            previous: Option<String>,
-        }
-        let live: Live = serde_json::from_str(text)
-            .map_err(|_| WebhookSecretError("no JSON object of `current` and, perhaps, `previous`"))?;
-        let secrets = std::iter::once(live.current).chain(live.previous);
-        let secrets: Option<Vec<_>> = secrets.map(|secret| WebhookSecret::parse(&secret)).collect();
+        let secrets: Option<Vec<_>> = live(text)?.iter().map(|secret| WebhookSecret::parse(secret)).collect();
         secrets.map(Self).ok_or(WebhookSecretError("a secret that is no base64, short or a placeholder"))
     }
 
@@ -130,6 +127,19 @@ impl Refreshed<WebhookSecrets> {
     }
 }
 
+/// Reads the texts of the live secrets out of a secret's text.
+pub(crate) fn live(text: &str) -> Result<Vec<String>, WebhookSecretError> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Live {
+        current: String,
+        previous: Option<String>,
+    }
+    let live: Live = serde_json::from_str(text)
+        .map_err(|_| WebhookSecretError("no JSON object of `current` and, perhaps, `previous`"))?;
+    Ok(std::iter::once(live.current).chain(live.previous).collect())
+}
+
 /// What the headers of a webhook say.
 struct Envelope<'a> {
     id: WebhookId,
@@ -156,14 +166,14 @@ impl<'a> Envelope<'a> {
 }
 
 /// Gives a header that stands there exactly once.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let (first, more) = (values.next()?, values.next());
     if more.is_some() { None } else { first.to_str().ok() }
 }
 
 /// Reads whole seconds since the epoch.
-fn moment(text: &str) -> Option<Timestamp> {
+pub(crate) fn moment(text: &str) -> Option<Timestamp> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| digits).map(Timestamp::from_secs)
 }

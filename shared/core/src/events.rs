@@ -27,13 +27,14 @@ pub enum EventKind {
     KeyRotated,
     KeyRevoked,
     KeyDeleted,
+    PaymentDisputed,
     WalletLow,
     WalletToppedUp,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::FileReady,
         Self::FileRejected,
         Self::FileDeleted,
@@ -45,6 +46,7 @@ impl EventKind {
         Self::KeyRotated,
         Self::KeyRevoked,
         Self::KeyDeleted,
+        Self::PaymentDisputed,
         Self::WalletLow,
         Self::WalletToppedUp,
     ];
@@ -63,6 +65,7 @@ impl EventKind {
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",
             Self::KeyDeleted => "key.deleted",
+            Self::PaymentDisputed => "payment.disputed",
             Self::WalletLow => "wallet.low",
             Self::WalletToppedUp => "wallet.topped-up",
         }

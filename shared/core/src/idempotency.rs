@@ -33,6 +33,14 @@ impl From<UserId> for Caller {
 }
 
 impl Caller {
+    /// Gives their name, which no other caller of their sort has.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User(user) => user.as_str(),
+            Self::Sender(source) => source.name(),
+        }
+    }
+
     /// Gives how long a promise to them is remembered.
     pub const fn remembered(&self) -> Duration {
         match self {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
 use crate::Timestamp;
@@ -118,6 +119,15 @@ ulid_id! {
     InvitationId = "inv_"
 }
 
+impl AuditId {
+    /// Names the one entry there is about something that may be told of again: the same time and name, the same id.
+    pub fn about(at: Timestamp, name: &str) -> Self {
+        let mut bits = [0; 16];
+        bits[6..].copy_from_slice(&Sha256::digest(name)[..10]);
+        Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), u128::from_be_bytes(bits)))
+    }
+}
+
 /// Draws 80 random bits from the operating system.
 fn random_80_bits() -> u128 {
     let mut bytes = [0; 16];
@@ -155,5 +165,14 @@ mod tests {
     fn two_ids_of_one_moment_differ() {
         let now = Timestamp::from_secs(1);
         assert_ne!(FileId::mint(now), FileId::mint(now));
+    }
+
+    #[test]
+    fn what_is_told_of_again_has_the_same_id() {
+        let (at, later) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
+        let id = AuditId::about(at, "evt_1");
+        assert_eq!(AuditId::about(at, "evt_1"), id);
+        assert_eq!(AuditId::parse(&id.to_string()), Some(id));
+        assert!(AuditId::about(at, "evt_2") != id && AuditId::about(later, "evt_1") > id);
     }
 }

@@ -1,5 +1,7 @@
 //! What people write: fit to be shown beside other people's text, and cut down to what is safe in a key.
 
+use std::fmt::Write as _;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -38,6 +40,15 @@ pub fn prose(field: &str, text: &str, max: usize) -> Result<String, Fault> {
 /// Cuts what somebody else's program wrote to `max` characters, without what is not fit to be shown.
 pub fn cut(text: &str, max: usize) -> String {
     text.chars().filter(|c| !is_unfit(*c)).take(max).collect::<String>().trim().to_owned()
+}
+
+/// Writes bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Reads a word a program wrote: 1 to `max` visible ASCII characters.

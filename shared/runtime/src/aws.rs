@@ -67,7 +67,7 @@ impl Aws {
 
     /// Makes clients' common ground for a region, at AWS or at another address.
     pub fn new(region: String, credentials: Credentials, address: Option<String>) -> Self {
-        let connector = SharedHttpConnector::new(Metered(Arc::new(connector(amazon_roots()))));
+        let connector = SharedHttpConnector::new(Metered(Arc::new(connector(amazon_roots(), ATTEMPT))));
         let shared = connector.clone();
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -110,9 +110,9 @@ impl Aws {
     }
 }
 
-/// Makes a connector that trusts the given roots.
-fn connector(roots: TlsContext) -> Connector {
-    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(ATTEMPT).build();
+/// Makes a connector that trusts the given roots and waits so long for an answer.
+fn connector(roots: TlsContext, read: Duration) -> Connector {
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(read).build();
     Connector::builder()
         .connector_settings(settings)
         .sleep_impl(TokioSleep::new())
@@ -125,9 +125,9 @@ fn amazon_roots() -> TlsContext {
     trusting(TrustStore::empty().with_pem_certificate(AMAZON_ROOTS))
 }
 
-/// Makes a connector to the world at large, trusting the roots of the machine.
-pub fn outside_connector() -> SharedHttpConnector {
-    SharedHttpConnector::new(connector(trusting(TrustStore::default())))
+/// Makes a connector to the world at large, trusting the roots of the machine, that waits so long for an answer.
+pub fn outside_connector(read: Duration) -> SharedHttpConnector {
+    SharedHttpConnector::new(connector(trusting(TrustStore::default()), read))
 }
 
 fn trusting(store: TrustStore) -> TlsContext {

@@ -15,6 +15,7 @@ pub mod schedule;
 pub mod settings;
 pub mod start;
 pub mod stream;
+pub mod stripe;
 pub mod uploads;
 
 pub use consigne_storage::call::remaining;

@@ -221,7 +221,7 @@ impl Start {
     }
 
     /// Reads a secret that may change while this environment lives, and makes a value of it.
-    async fn refreshed<T: Send + Sync + 'static>(
+    pub(crate) async fn refreshed<T: Send + Sync + 'static>(
         &self,
         arn: &'static Setting,
         example: &str,
@@ -262,12 +262,15 @@ impl Start {
 /// sessions behind execution roles last longer than this, and most environments far less.
 const CREDENTIALS_LAST: Duration = Duration::from_hours(6);
 
+/// Longest wait for a key endpoint.
+const KEYS_WAIT: Duration = Duration::from_secs(3);
+
 /// Longest key set read, in bytes; real ones hold a few keys of half a kilobyte.
 const KEY_SET_MAX: usize = 256 * 1024;
 
 /// Makes a key source that fetches from a URL.
 fn fetched_keys(url: String) -> KeySource {
-    let connector = outside_connector();
+    let connector = outside_connector(KEYS_WAIT);
     KeySource::fetched(Box::new(move || {
         let (connector, url) = (connector.clone(), url.clone());
         Box::pin(async move {

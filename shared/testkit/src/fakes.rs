@@ -2,6 +2,7 @@
 //!
 //! A fake is never kinder than the service: the same suite of contract tests runs on it and on the real adapters.
 
+mod checkouts;
 mod credits;
 mod desk;
 mod holds;

@@ -2,6 +2,7 @@
 
 mod jobs;
 mod members;
+mod payments;
 
 pub use crate::webhooks::signed as signed_by_generator;
 pub use members::invitation_tokens;
@@ -69,6 +70,7 @@ pub async fn call(world: &World, function: &str, event: Value) -> Value {
             let deps = webhook_clerk::Deps { secrets: webhooks::known(), people: files };
             http::respond(function, &deps, &|d, r| Box::pin(webhook_clerk::handle(d, r)), event, until).await
         }
+        "checkout" | "webhook-stripe" => payments::call(world, function, event).await,
         "fallback" => http::respond(function, &(), &|d, r| Box::pin(fallback::handle(d, r)), event, until).await,
         _ if function.contains("job") || function.contains("completion") || function == "generate" => {
             jobs::call(world, function, event).await

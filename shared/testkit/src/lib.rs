@@ -14,6 +14,7 @@ pub mod pictures;
 pub mod schemas;
 pub mod shop;
 pub mod stack;
+pub mod stripe;
 pub mod template;
 pub mod tokens;
 pub mod webhooks;

@@ -17,6 +17,7 @@ const EVERYWHERE: [Code; 3] = [Code::InvalidRequest, Code::Internal, Code::Unava
 pub fn operations() -> Vec<Operation> {
     let functions = [
         audit_list::operations,
+        checkout::operations,
         delete::operations,
         generate::operations,
         health::operations,
@@ -55,6 +56,7 @@ pub fn operations() -> Vec<Operation> {
         wallet::operations,
         webhook_clerk::operations,
         webhook_image_completion::operations,
+        webhook_stripe::operations,
         webhook_text_completion::operations,
         webhook_video_completion::operations,
     ];
@@ -89,6 +91,10 @@ pub fn document() -> Value {
                 "signature": {
                     "type": "apiKey", "in": "header", "name": "webhook-signature",
                     "description": "Standard Webhooks: with webhook-id and webhook-timestamp, or the same three beginning with svix",
+                },
+                "stripe": {
+                    "type": "apiKey", "in": "header", "name": "stripe-signature",
+                    "description": "Stripe's own: t=<time>,v1=<HMAC-SHA-256 of time and body>",
                 },
                 "session": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Clerk session token" },
             },
@@ -140,6 +146,7 @@ fn describe(operation: &Operation, generator: &mut schemars::SchemaGenerator) ->
     described["security"] = match operation.caller {
         Caller::Service => json!([{ "service": [] }]),
         Caller::Sender => json!([{ "signature": [] }]),
+        Caller::Stripe => json!([{ "stripe": [] }]),
         Caller::User => json!([{ "session": [] }]),
         Caller::Anyone => json!([]),
     };
@@ -158,7 +165,7 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static str>> {
     if operation.caller == Caller::Service {
         codes.push(Code::Unauthenticated);
     }
-    if operation.caller == Caller::Sender {
+    if matches!(operation.caller, Caller::Sender | Caller::Stripe) {
         codes.push(Code::InvalidSignature);
     }
     if operation.body.is_some() {

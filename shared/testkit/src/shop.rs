@@ -44,6 +44,11 @@ impl<'a> Shop<'a> {
         shop
     }
 
+    /// Takes over an organisation that somebody has founded.
+    pub fn of(stack: &'a Stack, owner: Person<'a>, org: String) -> Self {
+        Self { stack, owner, org }
+    }
+
     /// Gives it credits, as an operator would.
     pub async fn fund(&self, credits: u64) {
         let grant = desk::credits(self.id(), BucketKind::Promo, credits, None, clock::now());

@@ -1,6 +1,7 @@
 //! Credits: wallets, what is charged to them, set aside, bought and taken back, and the receipts of it.
 
 mod charge;
+mod checkout;
 mod hold;
 mod ids;
 mod low;
@@ -11,6 +12,7 @@ mod settling;
 mod wallet;
 
 pub use charge::{Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, Standing};
+pub use checkout::{CHECKOUT_KEPT, CURRENCY, Checkout, CheckoutAsk, OpenSession, PACKS, Pack, PaidSession};
 pub use hold::{
     Ending, HOLD_MARGIN, Hold, HoldEnd, HoldView, REFUNDS_A_DAY, Resolution, ResolutionOutcome, Resolver, VoidReason,
     resolve,

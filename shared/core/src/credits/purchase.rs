@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Wallet;
 use crate::audit::{AuditAction, AuditEntry, Origin};
-use crate::events::Event;
+use crate::events::{Event, EventKind};
 use crate::{BucketId, OrgId, Timestamp};
 
 /// Longest id of the payment provider, in bytes.
@@ -256,11 +256,16 @@ impl Payment {
         Some(payment)
     }
 
+    /// Sums what is disputed and not won.
+    fn disputed_cents(&self) -> u64 {
+        let disputed = self.disputes.values().filter(|dispute| dispute.state != DisputeState::Won);
+        disputed.fold(0, |sum: u64, dispute| sum.saturating_add(dispute.cents))
+    }
+
     /// Works out how many credits must be away: the share of the payment that is refunded or disputed, rounded down.
     fn to_claw_back(&self) -> u64 {
         let Some(sale) = &self.sale else { return 0 };
-        let disputed = self.disputes.values().filter(|dispute| dispute.state != DisputeState::Won);
-        let away = disputed.fold(self.refunded_cents, |sum, dispute| sum.saturating_add(dispute.cents));
+        let away = self.refunded_cents.saturating_add(self.disputed_cents());
         if away >= sale.amount_cents {
             return if away == 0 { 0 } else { sale.credits };
         }
@@ -279,6 +284,16 @@ impl ClawBack {
         };
         let details = json!({ "credits": credits, "cause": self.cause.name(), "source": self.source });
         Some(AuditEntry::new(org, action, self.payment.as_str(), &self.origin, self.now, details))
+    }
+
+    /// Makes what the world is told of it: that a dispute has taken credits back.
+    pub fn event(&self, sale: &Sale, outcome: ClawBackOutcome) -> Option<Event> {
+        match (&self.cause, outcome) {
+            (ClawBackCause::Dispute { cents, .. }, ClawBackOutcome::Taken(credits)) => {
+                Some(disputed(sale, &self.payment, *cents, credits, self.now))
+            }
+            _ => None,
+        }
     }
 
     /// Says what the change of a payment comes to.
@@ -310,6 +325,21 @@ impl Purchase {
         let (subject, origin) = (self.payment.as_str(), &self.audit.origin);
         AuditEntry::new(self.org, AuditAction::CreditsClawedBack, subject, origin, self.now, details)
     }
+
+    /// Makes what the world is told of a dispute that was told of before the purchase, if there is one.
+    pub fn event_of_early_dispute(&self, sold: &Payment) -> Option<Event> {
+        let (sale, cents) = (sold.sale.as_ref()?, sold.disputed_cents());
+        (cents > 0).then(|| disputed(sale, &sold.id, cents, sold.clawed_back, self.now))
+    }
+}
+
+/// Makes the event of a dispute: what is disputed, and the credits it took back.
+fn disputed(sale: &Sale, payment: &PaymentId, cents: u64, credits: u64, now: Timestamp) -> Event {
+    let facts = json!({
+        "org_id": sale.org, "payment_id": payment.as_str(), "amount_cents": cents, "currency": sale.currency,
+        "credits": credits,
+    });
+    Event::new(EventKind::PaymentDisputed, now, facts)
 }
 
 #[cfg(test)]

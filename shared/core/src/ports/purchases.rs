@@ -1,7 +1,29 @@
 //! What buying credits needs of the outside world.
 
 use super::Doing;
-use crate::credits::{ClawBack, ClawBackOutcome, Purchase, PurchaseOutcome};
+use crate::OrgId;
+use crate::credits::{
+    Checkout, CheckoutAsk, ClawBack, ClawBackOutcome, OpenSession, Purchase, PurchaseOutcome, SessionId,
+};
+use crate::idempotency::{Once, Written};
+
+/// Opens checkout sessions at the payment provider. No action of IAM's: a call to the outside, under a key of its own.
+pub trait StartCheckout {
+    /// Opens a session for a pack; the same ask again gets the same session.
+    fn start_checkout(&self, ask: &CheckoutAsk) -> impl Doing<OpenSession>;
+}
+
+/// Writes checkout sessions down. `dynamodb:PutItem`.
+pub trait RecordCheckout {
+    /// Records what was offered in a session, and keeps the promise it was asked for with; never [`Written::Moved`].
+    fn record_checkout(&self, checkout: &Checkout, once: Option<&Once>) -> impl Doing<Written>;
+}
+
+/// Reads what was offered in a checkout session. `dynamodb:GetItem`.
+pub trait GetCheckout {
+    /// Gives the record of a session of an organisation; `None` when none was opened here for it.
+    fn get_checkout(&self, org: OrgId, session: &SessionId) -> impl Doing<Option<Checkout>>;
+}
 
 /// Puts credits that were paid for into a wallet, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`,
 /// `dynamodb:UpdateItem`.

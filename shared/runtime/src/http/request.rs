@@ -5,7 +5,7 @@ use std::error::Error as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use consigne_auth::{Credentials, Refreshed, Route, SessionVerifier, User, WebhookSecrets, member};
+use consigne_auth::{Credentials, Refreshed, Route, SessionVerifier, StripeSecrets, User, WebhookSecrets, member};
 use consigne_core::audit::{Actor, Origin};
 use consigne_core::orgs::{Member, org_in_path};
 use consigne_core::ports::GetMember;
@@ -186,6 +186,18 @@ impl Request {
         match &verified {
             Ok(id) => self.notes.field("webhook.id", id.as_str()),
             Err(fault) => self.notes.field("webhook.refused", fault.source().map(ToString::to_string)),
+        }
+        verified
+    }
+
+    /// Finds out whether a webhook is Stripe's, which signs in a way of its own.
+    ///
+    /// # Errors
+    /// As [`Self::signed`].
+    pub async fn signed_by_stripe(&self, secrets: &Refreshed<StripeSecrets>) -> Result<(), Fault> {
+        let verified = secrets.verify(&self.headers, self.bytes()?, self.now).await;
+        if let Err(fault) = &verified {
+            self.notes.field("webhook.refused", fault.source().map(ToString::to_string));
         }
         verified
     }

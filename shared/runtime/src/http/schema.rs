@@ -28,6 +28,8 @@ pub enum Caller {
     Service,
     /// A server that signs what it sends.
     Sender,
+    /// Stripe, which signs in a way of its own.
+    Stripe,
 }
 
 /// One route of one function.
@@ -103,6 +105,12 @@ impl Operation {
     #[must_use]
     pub fn for_senders(self) -> Self {
         Self { caller: Caller::Sender, ..self }
+    }
+
+    /// Says that Stripe sends it, signed in its own way.
+    #[must_use]
+    pub fn for_stripe(self) -> Self {
+        Self { caller: Caller::Stripe, ..self }
     }
 
     /// Says that it is paged.

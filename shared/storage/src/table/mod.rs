@@ -15,6 +15,7 @@
 //! | key | `ORG#<org>` | `KEY#<key>` |
 //! | wallet | `ORG#<org>` | `WALLET` |
 //! | credit grant | `ORG#<org>` | `LOT#<lot>` |
+//! | checkout session, as it was offered | `ORG#<org>` | `CHECKOUT#<session>` |
 //! | checkout session that was paid | `ORG#<org>` | `SESSION#<session>` |
 //! | refunds of a key's holds in a day | `ORG#<org>` | `REFUNDS#<key>#<day>` |
 //! | audit entry | `ORG#<org>`, or `SYSTEM` | `AUDIT#<entry>` |
@@ -46,6 +47,7 @@
 
 mod audit;
 mod charge;
+mod checkouts;
 mod closings;
 mod departures;
 mod due;

@@ -82,6 +82,9 @@ impl Table {
             wallet.claw_back(purchase.lot, sold.clawed_back);
             writes.push(self.put(audit::write(&purchase.audit_of_early_refund(sold.clawed_back)))?);
         }
+        if let Some(event) = purchase.event_of_early_dispute(&sold) {
+            writes.push(self.put(outbox::write(&event))?);
+        }
         let notice = wallet.take_notice(purchase.now);
         writes.extend(self.wallet_writes(WalletChange::between(seen, &wallet), notice)?);
         Ok(writes)
@@ -102,6 +105,9 @@ impl Table {
         let notice = wallet.take_notice(told.now);
         let mut writes = self.wallet_writes(WalletChange::between(&seen, &wallet), notice)?;
         writes.push(self.put(audit::write(&entry))?);
+        if let Some(event) = told.event(sale, outcome) {
+            writes.push(self.put(outbox::write(&event))?);
+        }
         Ok(writes)
     }
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_core::audit::AuditEntry;
-use consigne_core::credits::{Hold, HoldId, Payment, PaymentId, Receipt, ReceiptId, SessionId, Wallet, WalletId};
+use consigne_core::credits::{
+    Checkout, Hold, HoldId, OpenSession, Payment, PaymentId, Receipt, ReceiptId, SessionId, Wallet, WalletId,
+};
 use consigne_core::idempotency::{Caller, Once, Written};
 use consigne_core::invitations::Invitation;
 use consigne_core::keys::{ApiKey, Ask, KeyFacts, KeyStatus, KeyStep, Pointer, Refusal};
@@ -45,6 +47,10 @@ pub struct Desk {
     pub holds: BTreeMap<HoldId, Hold>,
     /// Refunds by organisation, key and day.
     pub refunds: BTreeMap<(OrgId, KeyId, Day), u32>,
+    /// Checkout sessions the payment provider has opened, by the key they were asked for with.
+    pub opened: BTreeMap<String, OpenSession>,
+    /// What was offered in checkout sessions.
+    pub checkouts: BTreeMap<(OrgId, SessionId), Checkout>,
     /// Checkout sessions that were paid.
     pub sessions: BTreeSet<(OrgId, SessionId)>,
     /// Payments by id.

@@ -125,6 +125,10 @@ impl ForgetJob for World {
 
 impl WriteAudit for World {
     async fn write_audit(&self, entry: &AuditEntry) -> Result<(), Fault> {
-        self.effect(|state| state.desk.audit.push(entry.clone()))
+        self.effect(|state| {
+            // An entry that is named by what it is about stands there once.
+            state.desk.audit.retain(|known| known.id != entry.id);
+            state.desk.audit.push(entry.clone());
+        })
     }
 }

@@ -35,7 +35,7 @@ impl CreditPurchase for World {
             let sold = known.sold(purchase);
             state.desk.sessions.insert(session);
             state.settle(&WalletId::Organisation(purchase.org), purchase.now);
-            let early = sold.clawed_back;
+            let (early, disputed) = (sold.clawed_back, purchase.event_of_early_dispute(&sold));
             let wallet = state.wallet_of(purchase.org).expect("it was there");
             wallet.add(purchase.lot, BucketKind::Paid, purchase.credits, None);
             if early > 0 {
@@ -48,6 +48,9 @@ impl CreditPurchase for World {
                 state.desk.audit.push(purchase.audit_of_early_refund(early));
             }
             state.push_event(&purchase.event);
+            if let Some(event) = disputed {
+                state.push_event(&event);
+            }
             state.tell(told);
             Ok(PurchaseOutcome::Credited)
         })?
@@ -67,6 +70,9 @@ impl ClawBackCredits for World {
                 let wallet = state.wallet_of(sale.org).expect("credits were sold to it");
                 wallet.follow(sale.lot, outcome);
                 let notice = wallet.take_notice(told.now);
+                if let Some(event) = told.event(sale, outcome) {
+                    state.push_event(&event);
+                }
                 state.tell(notice);
                 state.desk.audit.push(entry);
             }

@@ -17,6 +17,7 @@ mod mail;
 mod mail_outage;
 mod members;
 mod object_events;
+mod payments;
 mod people;
 mod peppers;
 mod redrive;

@@ -37,6 +37,7 @@ fn call(shop: &Shop<'_>, route: &str, things: &Things) -> (&'static str, String,
     let issue = json!({ "name": "Key", "environment": "test", "scopes": ["pdf:read"] });
     match route {
         "audit-list" => ("GET", shop.path("/audit"), None),
+        "checkout" => ("POST", shop.path("/credits/checkout"), Some(json!({ "pack": "starter" }))),
         "invitation-list" => ("GET", shop.path("/invitations"), None),
         "invitation-revoke" => ("DELETE", shop.path(&format!("/invitations/{}", things.invitation)), None),
         "key-delete" => ("DELETE", of_key(""), None),

@@ -1,5 +1,6 @@
 //! Handlers on fakes: an input file, the call, the whole visible outcome.
 
+mod checkout;
 pub mod closing;
 mod completion_refusals;
 pub mod completions;
@@ -42,6 +43,7 @@ pub mod sweep;
 mod upload_grant;
 mod webhook_clerk;
 mod webhook_clerk_fields;
+pub mod webhook_stripe;
 
 use consigne_core::files::{
     Arrival, Dimensions, File, FileName, Holding, LedgerDelta, MediaType, ObjectKey, Pinned, Status,

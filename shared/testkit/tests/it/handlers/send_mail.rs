@@ -90,6 +90,35 @@ async fn every_owner_of_an_organisation_is_told_of_a_new_key_each_in_their_langu
 }
 
 #[tokio::test]
+async fn who_pays_for_an_organisation_is_told_of_a_dispute_and_of_the_last_credits() {
+    for (case, subject, said) in [
+        ("payment-disputed", "Acme: a payment was disputed", "The 10,000 credits it had bought were taken back."),
+        ("wallet-low", "Acme: 10% of the credits are left", "has 90 credits left, which is 10%."),
+    ] {
+        let world = acme_with_mailboxes();
+        for id in ["user_adam1", "user_bill1"] {
+            known(&world, id, None, Language::English);
+        }
+        deliver(&world, case).await;
+        let sent = world.state().post.sent;
+        let to: Vec<&str> = sent.iter().map(|mail| mail.to.as_str()).collect();
+        assert_eq!(to, ["ann1@example.com", "bill1@example.com"], "neither admin nor developer");
+        assert_eq!(sent[1].subject, subject);
+        assert!(sent[1].text.contains(said), "{}", sent[1].text);
+        assert_eq!(sent[1].unsubscribe.is_some(), case == "wallet-low", "a dispute must be told");
+    }
+}
+
+#[tokio::test]
+async fn a_balance_below_zero_is_nothing_left_to_who_reads_of_it() {
+    let world = acme_with_mailboxes();
+    let body = message_of("wallet-low").replace(r#""balance": 90"#, r#""balance": -70"#).replace("10,", "0,");
+    assert!(delivered(&world, &body, clock::now()).await.0.is_ok());
+    let text = world.state().post.sent.remove(0).text;
+    assert!(text.contains("Il reste 0 crédits"), "{text}");
+}
+
+#[tokio::test]
 async fn who_did_it_is_said_as_the_reader_knows_them() {
     for (actor, said) in [
         ("user_ann1", "par vous."),

@@ -1,6 +1,7 @@
 //! What every adapter owes its port, asked of the fake and of the real one alike.
 
 mod charges;
+mod checkouts;
 mod files;
 mod holds;
 mod invitations;

@@ -1,0 +1,105 @@
+//! Sells credits: opens a checkout session at the payment provider and writes down what is offered in it.
+//!
+//! The session comes first, since only the provider can name it. Its URL is told to nobody before it is recorded, so none is
+//! ever paid that is not known here; and the same request again, whatever was lost, leads to the same session.
+
+use consigne_auth::{KeyMint, Route, SessionVerifier};
+use consigne_core::credits::{Checkout, CheckoutAsk, Pack, SessionId};
+use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::ports::{GetCheckout, GetMember, Recall, RecordCheckout, StartCheckout};
+use consigne_core::{Fault, OrgId, Timestamp};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+const OPERATION: &str = "checkout";
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F, P> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// Members and sessions.
+    pub credits: F,
+    /// The payment provider.
+    pub provider: P,
+}
+
+/// Asks to buy credits.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckoutRequest {
+    /// Which pack: starter (1,000 credits, 10.00 EUR), growth (10,000, 80.00) or scale (100,000, 600.00).
+    pub pack: String,
+}
+
+/// Where to pay.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CheckoutView {
+    /// Id of the session at the payment provider.
+    pub session_id: String,
+    /// Where the buyer pays, within a day.
+    pub url: String,
+}
+
+/// Answers a wish to buy credits.
+pub async fn handle<F, P>(deps: &Deps<F, P>, request: &Request) -> Result<Answer, Fault>
+where
+    F: GetMember + Recall + GetCheckout + RecordCheckout,
+    P: StartCheckout,
+{
+    let (user, org) = request.member(&deps.users, &deps.credits, Route::Checkout).await?;
+    let body: CheckoutRequest = request.json()?;
+    let promise = request.idempotency_key(&body)?;
+    let pack = Pack::named(&body.pack)?;
+    let once =
+        promise.map(|key| Once { key, caller: user.id.clone().into(), operation: OPERATION, result: String::new() });
+    if let Some(before) = deps.before(org, once.as_ref(), request.now).await? {
+        return Ok(answer(&before, request));
+    }
+
+    let ask = CheckoutAsk::new(org, pack, once.as_ref(), &KeyMint::nonce());
+    let session = deps.provider.start_checkout(&ask).await?;
+    let checkout = Checkout::of(&ask, session, user.id, request.now);
+    let once = once.map(|once| Once { result: checkout.session.as_str().to_owned(), ..once });
+    let checkout = match deps.credits.record_checkout(&checkout, once.as_ref()).await? {
+        Written::Now => checkout,
+        // The same request, at the same moment.
+        Written::Before(session) => deps.recorded(org, &session).await?,
+        Written::Mismatch => return Err(mismatch()),
+        Written::Moved => return Err(Fault::internal("a record of a session cannot have moved")),
+    };
+    Ok(answer(&checkout, request))
+}
+
+impl<F: Recall + GetCheckout, P> Deps<F, P> {
+    /// Finds the session that the same request opened before.
+    async fn before(&self, org: OrgId, once: Option<&Once>, now: Timestamp) -> Result<Option<Checkout>, Fault> {
+        let Some(once) = once else { return Ok(None) };
+        match self.credits.recall(once, now).await? {
+            Some(Written::Before(session)) => self.recorded(org, &session).await.map(Some),
+            Some(Written::Mismatch) => Err(mismatch()),
+            _ => Ok(None),
+        }
+    }
+
+    async fn recorded(&self, org: OrgId, session: &str) -> Result<Checkout, Fault> {
+        let gone = || Fault::internal("a promise names a session without a record");
+        let session = SessionId::parse(session).ok_or_else(gone)?;
+        self.credits.get_checkout(org, &session).await?.ok_or_else(gone)
+    }
+}
+
+fn answer(checkout: &Checkout, request: &Request) -> Answer {
+    request.notes.field("checkout.session", checkout.session.as_str());
+    request.notes.field("checkout.pack", &checkout.pack);
+    let view = CheckoutView { session_id: checkout.session.as_str().to_owned(), url: checkout.url.clone() };
+    Answer::envelope(201, "Checkout opened", &view, request.now)
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<CheckoutView>("POST /api/orgs/{org}/credits/checkout", "Buy a pack of credits");
+    vec![operation.in_org().takes::<CheckoutRequest>().creates().once()]
+}

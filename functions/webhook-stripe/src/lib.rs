@@ -1,0 +1,142 @@
+//! Credits what was paid for, and takes back what was refunded or disputed.
+//!
+//! Stripe sends its events again until they are answered, late, and in any order. Nothing of them is remembered here: a
+//! session is credited once, and what is known of a payment only grows, so the same event again, or the same fact in
+//! another one, changes nothing. What was not sold here is answered 200 as well, since no repetition would mend it.
+
+mod event;
+
+use consigne_auth::{Refreshed, StripeSecrets};
+use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
+use consigne_core::credits::{ClawBack, ClawBackCause, ClawBackOutcome, PaidSession, PaymentId, PurchaseOutcome};
+use consigne_core::ports::{ClawBackCredits, CreditPurchase, GetCheckout, WriteAudit};
+use consigne_core::{AuditId, Fault, OrgId};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use event::News;
+pub use event::StripeEvent;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// By which Stripe signs.
+    pub secrets: Refreshed<StripeSecrets>,
+    /// Sessions, wallets and payments.
+    pub credits: F,
+}
+
+/// Says that an event was taken.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PaymentTaken {
+    /// Always true.
+    pub success: bool,
+}
+
+/// Answers an event of Stripe.
+pub async fn handle<F>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault>
+where
+    F: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit,
+{
+    request.signed_by_stripe(&deps.secrets).await?;
+    let event: StripeEvent = request.json()?;
+    request.notes.field("stripe.event", event.id());
+
+    let outcome = match event.news()? {
+        News::Paid(paid) => deps.credit(&paid, &event, request).await?,
+        News::Told(payment, cause) => deps.claw_back(payment, cause, &event, request).await?,
+        News::Nothing(why) => {
+            request.notes.field("stripe.ignored", why);
+            "ignored"
+        }
+    };
+    request.notes.field("stripe.outcome", outcome);
+    Ok(Answer::plain(200, &PaymentTaken { success: true }))
+}
+
+impl<F: GetCheckout + CreditPurchase + WriteAudit> Deps<F> {
+    /// Credits a session that is paid, if it is as it was offered.
+    async fn credit(&self, paid: &PaidSession, event: &StripeEvent, request: &Request) -> Result<&'static str, Fault> {
+        request.notes.field("org.id", paid.org);
+        request.notes.field("checkout.session", paid.session.as_str());
+        let Some(offered) = self.credits.get_checkout(paid.org, &paid.session).await? else {
+            // In nobody's trail: whom it names may have nothing to do with it.
+            return self.refuse(None, paid, "it was not opened here", event, request).await;
+        };
+        if let Some(field) = paid.differs(&offered) {
+            return self.refuse(Some(offered.org), paid, field, event, request).await;
+        }
+        let purchase = paid.purchase(&offered, &event.id(), &origin(request), request.now);
+        match self.credits.credit_purchase(&purchase).await? {
+            PurchaseOutcome::Credited => {
+                request.notes.count("PurchasesCredited");
+                Ok("credited")
+            }
+            PurchaseOutcome::CreditedBefore => Ok("repeated"),
+            PurchaseOutcome::NoSuchOrganisation => {
+                self.refuse(None, paid, "there is no such organisation", event, request).await
+            }
+        }
+    }
+
+    /// Puts a paid session that buys nothing into the trail, once an event, and says so aloud: somebody's money came in.
+    async fn refuse(
+        &self,
+        org: Option<OrgId>,
+        paid: &PaidSession,
+        why: &'static str,
+        event: &StripeEvent,
+        request: &Request,
+    ) -> Result<&'static str, Fault> {
+        request.notes.field("webhook.refused", why);
+        request.notes.count("PurchasesRefused");
+        let details = json!({
+            "field": why, "org_id": paid.org, "amount_cents": paid.amount_cents, "currency": paid.currency,
+            "source": event.id(),
+        });
+        let (session, at) = (paid.session.as_str(), event.at(request.now));
+        let entry = AuditEntry::new(org, AuditAction::WebhookRefused, session, &origin(request), at, details);
+        let entry = AuditEntry { id: AuditId::about(at, &event.id()), ..entry };
+        self.credits.write_audit(&entry).await?;
+        Ok("refused")
+    }
+}
+
+impl<F: ClawBackCredits> Deps<F> {
+    /// Brings a wallet to what follows from what is told of a payment.
+    async fn claw_back(
+        &self,
+        payment: PaymentId,
+        cause: ClawBackCause,
+        event: &StripeEvent,
+        request: &Request,
+    ) -> Result<&'static str, Fault> {
+        request.notes.field("payment.id", payment.as_str());
+        let (origin, now) = (origin(request), request.now);
+        let told = ClawBack { payment, cause, source: event.id(), origin, now };
+        Ok(match self.credits.claw_back(&told).await? {
+            ClawBackOutcome::Taken(credits) => {
+                request.notes.field("credits.taken", credits);
+                "taken back"
+            }
+            ClawBackOutcome::GivenBack(credits) => {
+                request.notes.field("credits.given_back", credits);
+                "given back"
+            }
+            ClawBackOutcome::Unchanged => "repeated",
+            ClawBackOutcome::Remembered => "remembered",
+        })
+    }
+}
+
+fn origin(request: &Request) -> Origin {
+    request.origin_of(Actor::Service("stripe".to_owned()))
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<PaymentTaken>("POST /api/webhooks/stripe", "Tell of a payment, as Stripe does");
+    vec![operation.for_stripe().takes::<StripeEvent>()]
+}

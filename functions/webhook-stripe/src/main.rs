@@ -1,0 +1,11 @@
+//! Wires `webhook-stripe`.
+
+use std::process::ExitCode;
+
+use consigne_runtime::{Start, http};
+use webhook_stripe::{Deps, handle};
+
+fn main() -> ExitCode {
+    let wire = async |start: &Start| Ok(Deps { secrets: start.stripe_secrets().await?, credits: start.table()? });
+    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+}

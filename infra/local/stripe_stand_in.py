@@ -1,0 +1,166 @@
+"""A stand-in for Stripe: as much of its API as a checkout needs, in memory.
+
+`POST /v1/checkout/sessions` opens a session, once for an `Idempotency-Key`; `GET /v1/checkout/sessions/{id}` shows it.
+Nobody can pay here: who plays the buyer signs Stripe's events with the stack's `STRIPE_WEBHOOK_SECRET` and sends them
+to the stack.
+
+`POST /_stand-in/faults {"org": "org_...", "next": [503, "kept", "hang", "lost"]}` lets the next requests of an
+organisation go wrong: a status is answered and nothing done, `kept` is a failure that is replayed whenever its key
+comes again, `hang` is never answered, and of `lost` only the answer is not.
+`GET /_stand-in/sessions/{org}` shows how many requests came for an organisation and which sessions are open.
+"""
+
+import json
+import re
+import secrets
+import threading
+import time
+from collections import defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl
+
+HANG_S = 30
+KEY = re.compile(r"Bearer \w{32,}")
+
+
+class Book:
+    """Everything the stand-in knows."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.sessions: dict[str, dict[str, Any]] = {}
+        self.asked: dict[str, tuple[bytes, dict[str, Any]]] = {}
+        self.failed: set[str] = set()
+        self.faults: dict[str, list[int | str]] = defaultdict(list)
+        self.requests: dict[str, int] = defaultdict(int)
+
+    def open(self, once: str, body: bytes, form: dict[str, str], address: str) -> dict[str, Any] | None:
+        """Opens a session, or finds the one that was opened for the same request; none for another request's key."""
+        with self.lock:
+            if once in self.asked:
+                before, session = self.asked[once]
+                return session if before == body else None
+            session = session_of(form, address)
+            self.sessions[session["id"]] = session
+            self.asked[once] = (body, session)
+            return session
+
+    def fault(self, org: str) -> int | str | None:
+        """Counts a request of an organisation and says what is to go wrong with it."""
+        with self.lock:
+            self.requests[org] += 1
+            return self.faults[org].pop(0) if self.faults[org] else None
+
+
+def session_of(form: dict[str, str], address: str) -> dict[str, Any]:
+    """Makes a session as Stripe shows it, without what nobody here looks at."""
+    mark = secrets.token_hex(24)
+    item = "line_items[0]"
+    amount = int(form[f"{item}[quantity]"]) * int(form[f"{item}[price_data][unit_amount]"])
+    return {
+        "id": f"cs_test_{mark}",
+        "object": "checkout.session",
+        "amount_total": amount,
+        "client_reference_id": form["client_reference_id"],
+        "created": int(time.time()),
+        "currency": form[f"{item}[price_data][currency]"],
+        "livemode": False,
+        "metadata": inside(form, "metadata"),
+        "mode": form["mode"],
+        "payment_intent": None,
+        "payment_status": "unpaid",
+        "status": "open",
+        "success_url": form["success_url"],
+        "cancel_url": form["cancel_url"],
+        "url": f"{address}/c/pay/cs_test_{mark}",
+    }
+
+
+def inside(form: dict[str, str], name: str) -> dict[str, str]:
+    """Gives the fields `name[...]` of a form."""
+    pattern = re.compile(rf"{re.escape(name)}\[(\w+)\]")
+    return {found[1]: value for field, value in form.items() if (found := pattern.fullmatch(field))}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    protocol_version = "HTTP/1.1"
+    book: Book
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        if self.path == "/_stand-in/faults":
+            wish = json.loads(body)
+            self.book.faults[wish["org"]] = list(wish["next"])
+            self.answer(200, {})
+        elif self.path == "/v1/checkout/sessions" and self.is_known():
+            self.open_session(body)
+
+    def do_GET(self) -> None:
+        *path, last = self.path.rsplit("/", 1)
+        if path == ["/_stand-in/sessions"]:
+            mine = [session for session in self.book.sessions.values() if session["client_reference_id"] == last]
+            self.answer(200, {"requests": self.book.requests[last], "sessions": mine})
+        elif path == ["/v1/checkout/sessions"] and self.is_known():
+            session = self.book.sessions.get(last)
+            self.answer(200, session) if session else self.refuse(404, "resource_missing")
+
+    def open_session(self, body: bytes) -> None:
+        form = dict(parse_qsl(body.decode(), keep_blank_values=True))
+        once = self.headers.get("idempotency-key", secrets.token_hex())
+        fault = self.book.fault(form.get("client_reference_id", ""))
+        if fault == "hang":
+            time.sleep(HANG_S)
+            return
+        if once in self.book.failed:
+            self.refuse(500, "planned", replayed=True)
+            return
+        if fault == "kept":
+            self.book.failed.add(once)
+        if isinstance(fault, int) or fault == "kept":
+            self.refuse(500 if fault == "kept" else fault, "planned")
+            return
+        try:
+            session = self.book.open(once, body, form, f"http://{self.headers['host']}")
+        except (KeyError, ValueError) as error:
+            self.refuse(400, f"parameter_missing {error}")
+            return
+        if session is None:
+            self.refuse(400, "idempotency_error")
+        elif fault == "lost":
+            self.close_connection = True
+        else:
+            self.answer(200, session)
+
+    def is_known(self) -> bool:
+        """Says whether the request carries a key; without one it is answered as Stripe does."""
+        known = KEY.fullmatch(self.headers.get("authorization", "")) is not None
+        if not known:
+            self.refuse(401, "api_key_missing")
+        return known
+
+    def refuse(self, status: int, code: str, replayed: bool = False) -> None:
+        self.answer(status, {"error": {"type": "invalid_request_error", "code": code, "message": "No."}}, replayed)
+
+    def answer(self, status: int, body: dict[str, Any], replayed: bool = False) -> None:
+        text = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(text)))
+        if replayed:
+            self.send_header("idempotent-replayed", "true")
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing: the server's log is the stack's."""
+
+
+def start(port: int) -> None:
+    """Starts the stand-in in the background, for as long as the process lives."""
+    Handler.book = Book()
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,0 +1,258 @@
+//! Buying credits: what is for sale, the checkout session it is sold in, and what must hold of one that is paid.
+//!
+//! The price stands in the session's own record, not in the catalogue of the moment it is paid: who was shown a price pays
+//! that one, and a session nobody was shown here buys nothing, whoever signed what is told of it.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{BucketKind, PaymentId, Purchase, SessionId, topped_up};
+use crate::audit::{AuditAction, AuditEntry, Origin};
+use crate::idempotency::Once;
+use crate::{BucketId, Fault, OrgId, Timestamp, UserId, text};
+
+/// In what packs are paid.
+pub const CURRENCY: &str = "EUR";
+/// How long the record of a session is kept: as long as receipts. A session itself lives for a day, and some ways to pay
+/// take two weeks more.
+pub const CHECKOUT_KEPT: Duration = Duration::from_hours(24 * 400);
+
+/// Credits for sale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pack {
+    /// Name.
+    pub name: &'static str,
+    /// Credits in it.
+    pub credits: u64,
+    /// Its price, in cents of a euro.
+    pub cents: u64,
+}
+
+/// The catalogue.
+pub const PACKS: [Pack; 3] = [
+    Pack { name: "starter", credits: 1_000, cents: 1_000 },
+    Pack { name: "growth", credits: 10_000, cents: 8_000 },
+    Pack { name: "scale", credits: 100_000, cents: 60_000 },
+];
+
+impl Pack {
+    /// Finds a pack by its name.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `pack` and the packs there are.
+    pub fn named(name: &str) -> Result<Self, Fault> {
+        PACKS.into_iter().find(|pack| pack.name == name).ok_or_else(|| {
+            let names = PACKS.map(|pack| pack.name);
+            Fault::field("pack", format!("pack must be one of {}", names.join(", "))).detail("allowed", names)
+        })
+    }
+}
+
+/// What the payment provider is asked to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckoutAsk {
+    /// Who buys.
+    pub org: OrgId,
+    /// What.
+    pub pack: Pack,
+    /// The same for the same request, by which the provider opens one session for it.
+    pub idempotency_key: String,
+}
+
+impl CheckoutAsk {
+    /// Asks for a session. Of a request that is promised to be one the key follows from the promise; else from what nobody
+    /// has used before.
+    pub fn new(org: OrgId, pack: Pack, once: Option<&Once>, nonce: &str) -> Self {
+        let org_text = org.to_string();
+        let parts = match once {
+            Some(once) => [once.operation, &org_text, once.caller.name(), &once.key.key, &once.key.fingerprint],
+            None => ["", &org_text, "", nonce, ""],
+        };
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Self { org, pack, idempotency_key: text::hex(&hash.finalize()) }
+    }
+}
+
+/// A session the payment provider has opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Where the buyer pays.
+    pub url: String,
+}
+
+/// The record of a checkout session: what was offered in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkout {
+    /// The session.
+    pub session: SessionId,
+    /// Where the buyer pays.
+    pub url: String,
+    /// Who buys.
+    pub org: OrgId,
+    /// For whom somebody asked.
+    pub user: UserId,
+    /// Which pack.
+    pub pack: String,
+    /// How many credits.
+    pub credits: u64,
+    /// For how much, in hundredths of the currency.
+    pub amount_cents: u64,
+    /// In which currency.
+    pub currency: String,
+    /// When it was opened.
+    pub at: Timestamp,
+}
+
+impl Checkout {
+    /// Writes down what is offered in a session.
+    pub fn of(ask: &CheckoutAsk, session: OpenSession, user: UserId, now: Timestamp) -> Self {
+        Self {
+            session: session.id,
+            url: session.url,
+            org: ask.org,
+            user,
+            pack: ask.pack.name.to_owned(),
+            credits: ask.pack.credits,
+            amount_cents: ask.pack.cents,
+            currency: CURRENCY.to_owned(),
+            at: now,
+        }
+    }
+}
+
+/// A session that was paid, as the provider tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaidSession {
+    /// The session.
+    pub session: SessionId,
+    /// The payment.
+    pub payment: PaymentId,
+    /// Whom it names as the buyer.
+    pub org: OrgId,
+    /// What its own notes say: organisation, pack and credits.
+    pub noted: [String; 3],
+    /// What was paid, in hundredths of the currency.
+    pub amount_cents: u64,
+    /// In which currency.
+    pub currency: String,
+}
+
+impl PaidSession {
+    /// Says what of it is not as it was offered.
+    pub fn differs(&self, offered: &Checkout) -> Option<&'static str> {
+        let noted = [offered.org.to_string(), offered.pack.clone(), offered.credits.to_string()];
+        let checks = [
+            ("metadata", self.noted == noted),
+            ("amount_total", self.amount_cents == offered.amount_cents),
+            ("currency", self.currency.eq_ignore_ascii_case(&offered.currency)),
+        ];
+        checks.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
+    }
+
+    /// Makes the purchase of what was offered; `source` is the id of the provider's event.
+    pub fn purchase(&self, offered: &Checkout, source: &str, origin: &Origin, now: Timestamp) -> Purchase {
+        let (org, credits, lot) = (offered.org, offered.credits, BucketId::mint(now));
+        let details = json!({
+            "credits": credits, "pack": offered.pack, "amount_cents": offered.amount_cents, "currency": offered.currency,
+            "payment": self.payment.as_str(), "asked_by": offered.user, "source": source,
+        });
+        let subject = self.session.as_str();
+        Purchase {
+            session: self.session.clone(),
+            payment: self.payment.clone(),
+            org,
+            lot,
+            pack: offered.pack.clone(),
+            credits,
+            amount_cents: offered.amount_cents,
+            currency: offered.currency.clone(),
+            now,
+            audit: AuditEntry::new(org, AuditAction::CreditsPurchased, subject, origin, now, details),
+            event: topped_up(org, lot, BucketKind::Paid, credits, now),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::IdempotencyKey;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
+
+    fn once(key: &str, fingerprint: &str, user: &str) -> Once {
+        Once {
+            key: IdempotencyKey { key: key.to_owned(), fingerprint: fingerprint.to_owned() },
+            caller: UserId::parse(user).unwrap().into(),
+            operation: "checkout",
+            result: String::new(),
+        }
+    }
+
+    #[test]
+    fn packs_are_what_they_are_said_to_cost() {
+        let all = PACKS.map(|pack| (pack.name, pack.credits, pack.cents));
+        assert_eq!(all, [("starter", 1_000, 1_000), ("growth", 10_000, 8_000), ("scale", 100_000, 60_000)]);
+        for pack in PACKS {
+            assert_eq!(Pack::named(pack.name).unwrap(), pack);
+        }
+        for bad in ["", "Starter", "starter ", "free", "1000"] {
+            assert_eq!(Pack::named(bad).unwrap_err().details["field"], "pack", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn one_request_is_one_key_and_another_is_another() {
+        let (org, other, pack) = (OrgId::mint(NOW), OrgId::mint(NOW), PACKS[0]);
+        let key = |org, once: Option<&Once>, nonce: &str| CheckoutAsk::new(org, pack, once, nonce).idempotency_key;
+        let first = key(org, Some(&once("k", "f", "user_a")), "n1");
+        assert_eq!(key(org, Some(&once("k", "f", "user_a")), "n2"), first, "whatever else is random");
+        assert_eq!(first.len(), 64);
+        for unlike in [
+            key(other, Some(&once("k", "f", "user_a")), "n1"),
+            key(org, Some(&once("k2", "f", "user_a")), "n1"),
+            key(org, Some(&once("k", "f2", "user_a")), "n1"),
+            key(org, Some(&once("k", "f", "user_b")), "n1"),
+            key(org, None, "n1"),
+            key(org, None, "k"),
+        ] {
+            assert_ne!(unlike, first);
+        }
+        assert_ne!(key(org, None, "n1"), key(org, None, "n2"));
+    }
+
+    #[test]
+    fn what_is_paid_must_be_what_was_offered() {
+        let org = OrgId::mint(NOW);
+        let ask = CheckoutAsk::new(org, PACKS[0], None, "n");
+        let id = SessionId::parse("cs_test_1").unwrap();
+        let session = OpenSession { id: id.clone(), url: "https://checkout.example/1".to_owned() };
+        let offered = Checkout::of(&ask, session, UserId::parse("user_ann1").unwrap(), NOW);
+        let paid = PaidSession {
+            session: id,
+            payment: PaymentId::parse("pi_1").unwrap(),
+            org,
+            noted: [org.to_string(), "starter".to_owned(), "1000".to_owned()],
+            amount_cents: 1_000,
+            currency: "eur".to_owned(),
+        };
+        assert_eq!(paid.differs(&offered), None);
+        for at in 0..3 {
+            let mut odd = paid.clone();
+            odd.noted[at].push('0');
+            assert_eq!(odd.differs(&offered), Some("metadata"));
+        }
+        for cents in [0, 999, 1_001, 100_000] {
+            assert_eq!(PaidSession { amount_cents: cents, ..paid.clone() }.differs(&offered), Some("amount_total"));
+        }
+        assert_eq!(PaidSession { currency: "usd".to_owned(), ..paid }.differs(&offered), Some("currency"));
+    }
+}

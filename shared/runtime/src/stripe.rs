@@ -1,0 +1,194 @@
+//! Stripe, as far as it is called: a checkout session is opened, over the connector that everything else is called by.
+//!
+//! Source: Stripe API reference, "Create a Checkout Session", "Idempotent requests", "Errors".
+
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use consigne_auth::{Refreshed, Secret, StripeSecrets};
+use consigne_core::credits::{CURRENCY, CheckoutAsk, OpenSession, SessionId};
+use consigne_core::ports::StartCheckout;
+use consigne_core::{Fault, Timestamp};
+use consigne_messaging::mail::Application;
+use consigne_storage::call::remaining;
+use serde_json::Value;
+
+use crate::aws::outside_connector;
+use crate::clock;
+use crate::settings::{APPLICATION_URL, STRIPE_API_KEY_ARN, STRIPE_SECRETS_ARN, STRIPE_URL};
+use crate::start::{Start, StartError};
+
+/// The version of its API that is spoken, whatever the account's own is.
+const VERSION: &str = "2024-06-20";
+/// Longest wait for one try. It mostly answers within a second; two tries and the wait between them fit into what the
+/// template gives the function.
+const TRY: Duration = Duration::from_secs(6);
+/// Wait before the second try.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Time of an invocation kept for what comes after.
+const RESERVE: Duration = Duration::from_secs(2);
+/// Longest answer read, in bytes; a session has some four thousand.
+const ANSWER_MAX: usize = 256 * 1024;
+/// Most characters of a word of Stripe's that go into the log.
+const WORD_MAX: usize = 64;
+
+/// Stripe.
+#[derive(Debug)]
+pub struct Stripe {
+    connector: SharedHttpConnector,
+    url: String,
+    key: Refreshed<ApiKey>,
+    application: Application,
+}
+
+/// The secret key of an account, fit for a header.
+#[derive(Clone, Debug)]
+pub struct ApiKey(Secret);
+
+impl ApiKey {
+    /// Reads a key, which is plain letters, digits and `_`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        Secret::new(text).filter(|_| plain).map(Self)
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", String::from_utf8_lossy(self.0.expose()))
+    }
+}
+
+/// Why a try failed.
+enum Trouble {
+    /// Another try may go well.
+    Passing(Box<dyn std::error::Error + Send + Sync>),
+    /// So would any other under the same key: what Stripe replays is a failure of its own, which it keeps for a day.
+    Kept(String),
+    /// No other will.
+    Lasting(String),
+}
+
+impl Stripe {
+    /// Makes an adapter for the API at an address, under a key; buyers come back to an application.
+    pub fn new(url: &str, key: Refreshed<ApiKey>, application: Application) -> Self {
+        Self { connector: outside_connector(TRY), url: url.trim_end_matches('/').to_owned(), key, application }
+    }
+
+    /// Writes what is asked for, as a form.
+    fn form(&self, ask: &CheckoutAsk) -> String {
+        let wallet = self.application.wallet(ask.org);
+        let (org, credits) = (ask.org.to_string(), ask.pack.credits.to_string());
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("mode", "payment")
+            .append_pair("client_reference_id", &org)
+            .append_pair("success_url", &format!("{wallet}?checkout=paid"))
+            .append_pair("cancel_url", &format!("{wallet}?checkout=cancelled"))
+            .append_pair("line_items[0][quantity]", "1")
+            .append_pair("line_items[0][price_data][currency]", &CURRENCY.to_lowercase())
+            .append_pair("line_items[0][price_data][unit_amount]", &ask.pack.cents.to_string())
+            .append_pair("line_items[0][price_data][product_data][name]", &format!("{credits} credits"));
+        // On the payment, too, where people see it who look at a refund or a dispute.
+        for place in ["metadata", "payment_intent_data[metadata]"] {
+            for (name, value) in [("org_id", org.as_str()), ("pack", ask.pack.name), ("credits", &credits)] {
+                form.append_pair(&format!("{place}[{name}]"), value);
+            }
+        }
+        form.finish()
+    }
+
+    /// Sends the form once.
+    async fn send(&self, form: &str, idempotency_key: &str, now: Timestamp) -> Result<OpenSession, Trouble> {
+        let lasting = |error: &dyn std::error::Error| Trouble::Lasting(error.to_string());
+        let mut request = HttpRequest::new(SdkBody::from(form));
+        request.set_method("POST").map_err(|error| lasting(&error))?;
+        request.set_uri(format!("{}/v1/checkout/sessions", self.url)).map_err(|error| lasting(&error))?;
+        for (name, value) in [
+            ("authorization", self.key.get(now).await.bearer()),
+            ("content-type", "application/x-www-form-urlencoded".to_owned()),
+            ("content-length", form.len().to_string()),
+            ("idempotency-key", idempotency_key.to_owned()),
+            ("stripe-version", VERSION.to_owned()),
+        ] {
+            request.headers_mut().insert(name, value);
+        }
+        let exchange = async {
+            let mut answer = self.connector.call(request).await.map_err(|error| Trouble::Passing(error.into()))?;
+            let body = ByteStream::new(answer.take_body()).collect().await;
+            let body = body.map_err(|error| Trouble::Passing(error.into()))?.to_vec();
+            read(answer.status().as_u16(), answer.headers().get("idempotent-replayed") == Some("true"), &body)
+        };
+        let left = remaining().saturating_sub(RESERVE).min(TRY);
+        tokio::time::timeout(left, exchange).await.map_err(|late| Trouble::Passing(late.into()))?
+    }
+}
+
+impl StartCheckout for Stripe {
+    async fn start_checkout(&self, ask: &CheckoutAsk) -> Result<OpenSession, Fault> {
+        let (form, key) = (self.form(ask), &ask.idempotency_key);
+        let tried = match self.send(&form, key, clock::now()).await {
+            Err(Trouble::Passing(_)) => {
+                tokio::time::sleep(PAUSE).await;
+                // Under the same key: a session the first try has opened is the one that comes back.
+                self.send(&form, key, clock::now()).await
+            }
+            // Under the next key, which is as much the request's own. What the first may have opened nobody was told of.
+            Err(Trouble::Kept(_)) => self.send(&form, &format!("{key}-2"), clock::now()).await,
+            done => done,
+        };
+        tried.map_err(|trouble| match trouble {
+            Trouble::Passing(why) => Fault::unavailable(why),
+            Trouble::Kept(why) => Fault::unavailable(why),
+            Trouble::Lasting(why) => Fault::internal(why),
+        })
+    }
+}
+
+/// Reads an answer. Of a refusal only its words for programs go into the log: its sentence may show a part of the key.
+fn read(status: u16, replayed: bool, body: &[u8]) -> Result<OpenSession, Trouble> {
+    let whole = Some(body).filter(|body| body.len() <= ANSWER_MAX);
+    let answer: Option<Value> = whole.and_then(|body| serde_json::from_slice(body).ok());
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    if (200..300).contains(&status) {
+        let session = answer.as_ref().and_then(|session| {
+            let id = SessionId::parse(session["id"].as_str()?)?;
+            Some(OpenSession { id, url: text(&session["url"]).filter(|url| url.starts_with("http"))? })
+        });
+        return session.ok_or_else(|| Trouble::Lasting("Stripe's answer is no session".to_owned()));
+    }
+    let error = answer.map(|mut answer| answer["error"].take()).unwrap_or_default();
+    let words = [&error["type"], &error["code"]].into_iter().filter_map(text);
+    let words: String = words.collect::<Vec<_>>().join(" ").chars().take(WORD_MAX).collect();
+    let why = format!("Stripe answered {status} {words}");
+    Err(match status {
+        500.. if replayed => Trouble::Kept(why),
+        // 409: a request with the same key is under way, perhaps our own first one.
+        409 | 429 | 500.. => Trouble::Passing(why.into()),
+        _ => Trouble::Lasting(why),
+    })
+}
+
+impl Start {
+    /// Makes the adapter of Stripe.
+    pub async fn stripe(&self) -> Result<Stripe, StartError> {
+        let url = self.environment().get(&STRIPE_URL)?;
+        let application = Application::at(&self.environment().get(&APPLICATION_URL)?);
+        let example = "sk_test_0123456789abcdef0123456789abcdef";
+        let key = self.refreshed(&STRIPE_API_KEY_ARN, example, |text| {
+            ApiKey::parse(text).ok_or_else(|| "no secret key of Stripe's".into())
+        });
+        Ok(Stripe::new(&url, key.await?, application))
+    }
+
+    /// Reads the secrets by which Stripe signs its webhooks.
+    pub async fn stripe_secrets(&self) -> Result<Refreshed<StripeSecrets>, StartError> {
+        let example = r#"{"current": "whsec_0123456789abcdef0123456789abcdef"}"#;
+        self.refreshed(&STRIPE_SECRETS_ARN, example, |text| Ok(StripeSecrets::parse(text)?)).await
+    }
+}
+
+#[cfg(test)]
+#[path = "stripe_tests.rs"]
+mod tests;

@@ -1,0 +1,59 @@
+//! Checkout sessions: what was offered in each, as it is held against what is paid.
+
+use consigne_core::credits::{CHECKOUT_KEPT, Checkout, SessionId};
+use consigne_core::idempotency::{Once, Written};
+use consigne_core::ports::{GetCheckout, RecordCheckout};
+use consigne_core::{Fault, OrgId, UserId};
+
+use super::Table;
+use super::item::{Item, Reader, key, number, org_pk, text};
+use super::once::Kept;
+
+fn checkout_key(org: OrgId, session: &SessionId) -> Item {
+    key(org_pk(org), format!("CHECKOUT#{}", session.as_str()))
+}
+
+fn write(checkout: &Checkout) -> Item {
+    let mut item = checkout_key(checkout.org, &checkout.session);
+    item.insert("url".to_owned(), text(&checkout.url));
+    item.insert("user".to_owned(), text(checkout.user.as_str()));
+    item.insert("pack".to_owned(), text(&checkout.pack));
+    item.insert("credits".to_owned(), number(checkout.credits));
+    item.insert("amount_cents".to_owned(), number(checkout.amount_cents));
+    item.insert("currency".to_owned(), text(&checkout.currency));
+    item.insert("at".to_owned(), number(checkout.at.as_millis()));
+    item.insert("ttl".to_owned(), number(checkout.at.plus(CHECKOUT_KEPT).as_secs()));
+    item
+}
+
+fn read(item: &Item) -> Result<Checkout, Fault> {
+    let reader = Reader(item);
+    Ok(Checkout {
+        session: reader.parsed("sk", |sk| SessionId::parse(sk.strip_prefix("CHECKOUT#")?))?,
+        url: reader.text("url")?.to_owned(),
+        org: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
+        user: reader.parsed("user", UserId::parse)?,
+        pack: reader.text("pack")?.to_owned(),
+        credits: reader.number("credits")?,
+        amount_cents: reader.number("amount_cents")?,
+        currency: reader.text("currency")?.to_owned(),
+        at: reader.time("at")?,
+    })
+}
+
+impl RecordCheckout for Table {
+    async fn record_checkout(&self, checkout: &Checkout, once: Option<&Once>) -> Result<Written, Fault> {
+        // The same session may be recorded again, by a request that is the same and could not know: it says the same.
+        let writes = vec![self.put(write(checkout))?];
+        match self.once(writes, once, checkout.at).await? {
+            Kept::Written(written) => Ok(written),
+            Kept::Refused(_) => Err(Fault::internal("a record without a condition was refused")),
+        }
+    }
+}
+
+impl GetCheckout for Table {
+    async fn get_checkout(&self, org: OrgId, session: &SessionId) -> Result<Option<Checkout>, Fault> {
+        self.get(checkout_key(org, session)).await?.as_ref().map(read).transpose()
+    }
+}

@@ -1,0 +1,40 @@
+//! Checkouts in memory: the payment provider, and what is written down of its sessions.
+
+use consigne_core::credits::{Checkout, CheckoutAsk, OpenSession, SessionId};
+use consigne_core::idempotency::{Once, Written};
+use consigne_core::ports::{GetCheckout, RecordCheckout, StartCheckout};
+use consigne_core::{Fault, OrgId};
+
+use super::World;
+
+impl StartCheckout for World {
+    async fn start_checkout(&self, ask: &CheckoutAsk) -> Result<OpenSession, Fault> {
+        self.effect(|state| {
+            let next = state.desk.opened.len() + 1;
+            let fresh = || OpenSession {
+                id: SessionId::parse(&format!("cs_test_{next}")).expect("it is plain"),
+                url: format!("https://checkout.stripe.com/c/pay/cs_test_{next}"),
+            };
+            state.desk.opened.entry(ask.idempotency_key.clone()).or_insert_with(fresh).clone()
+        })
+    }
+}
+
+impl RecordCheckout for World {
+    async fn record_checkout(&self, checkout: &Checkout, once: Option<&Once>) -> Result<Written, Fault> {
+        self.effect(|state| {
+            if let Some(before) = once.and_then(|once| state.desk.kept(once, checkout.at)) {
+                return before;
+            }
+            state.desk.keep(once, checkout.at);
+            state.desk.checkouts.insert((checkout.org, checkout.session.clone()), checkout.clone());
+            Written::Now
+        })
+    }
+}
+
+impl GetCheckout for World {
+    async fn get_checkout(&self, org: OrgId, session: &SessionId) -> Result<Option<Checkout>, Fault> {
+        self.effect(|state| state.desk.checkouts.get(&(org, session.clone())).cloned())
+    }
+}

@@ -1,0 +1,333 @@
+//! Stripe's events: late, again, in any order; and those that are not what they seem.
+
+use std::time::Duration;
+
+use consigne_core::credits::WalletId;
+use consigne_runtime::clock;
+use consigne_testkit::fakes::World;
+use consigne_testkit::stripe::{self, signed, signed_at};
+use consigne_testkit::{functions, payload};
+use serde_json::{Value, json};
+
+use super::desk::{ORG, OTHER_ORG, PEOPLE, found, org, outbox, sent_by, trail};
+
+/// The cases that change something, each a fact of one purchase.
+const FACTS: [&str; 5] = ["completed", "paid-later", "refunded", "dispute-created", "dispute-won"];
+
+pub fn event(case: &str) -> Value {
+    payload::event("webhook-stripe", case, "")
+}
+
+/// Hands an event over and gives what is answered.
+pub async fn send(world: &World, event: Value) -> Value {
+    payload::steady(&functions::call(world, "webhook-stripe", event).await)
+}
+
+/// Hands a case over, which must be taken.
+pub async fn tell(world: &World, case: &str) {
+    assert_eq!(send(world, signed(event(case))).await, taken(), "{case}");
+}
+
+fn taken() -> Value {
+    json!({ "status": 200, "body": { "success": true } })
+}
+
+/// Makes a world in which Bill of Acme, which has no credits, has been shown where to pay for a starter pack.
+pub async fn offered() -> World {
+    let world = World::default();
+    found(&world, ORG, "Acme", &PEOPLE);
+    let opened = functions::call(&world, "checkout", sent_by("user_bill1", "checkout", "starter")).await;
+    assert_eq!(opened["status"], 201, "{opened}");
+    world
+}
+
+/// Changes the object an event is about.
+fn with(mut event: Value, change: impl FnOnce(&mut Value)) -> Value {
+    let mut body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
+    change(&mut body["data"]["object"]);
+    event["body"] = body.to_string().into();
+    event
+}
+
+/// Gives Acme's balance, and what it has purchased and lost again.
+fn wallet(world: &World) -> (i64, u64, u64) {
+    let wallet = world.state().desk.wallets[&WalletId::Organisation(org(ORG))].clone();
+    assert!(wallet.is_balanced(), "{wallet:?}");
+    (wallet.balance, wallet.purchased, wallet.clawed_back)
+}
+
+#[tokio::test]
+async fn a_paid_checkout_is_credited_and_told_of() {
+    let world = offered().await;
+    tell(&world, "completed").await;
+    assert_eq!(wallet(&world), (1_000, 1_000, 0));
+    insta::assert_json_snapshot!(trail(&world), @r#"
+    [
+      {
+        "action": "credits.purchased",
+        "subject": "cs_test_1",
+        "actor": "service:stripe",
+        "ip": "203.0.113.9",
+        "details": {
+          "credits": 1000,
+          "pack": "starter",
+          "amount_cents": 1000,
+          "currency": "EUR",
+          "payment": "pi_3MtwBwLkdIwHu7ix28a3tqPa",
+          "asked_by": "user_bill1",
+          "source": "evt_completed"
+        }
+      }
+    ]
+    "#);
+    insta::assert_json_snapshot!(outbox(&world), @r#"
+    [
+      {
+        "kind": "wallet.topped-up",
+        "detail": {
+          "event_id": "<id>",
+          "occurred_at": "<time>",
+          "org_id": "org_<id>",
+          "lot_id": "lot_<id>",
+          "kind": "paid",
+          "credits": 1000
+        }
+      }
+    ]
+    "#);
+}
+
+#[tokio::test]
+async fn the_same_event_and_the_same_fact_in_another_one_change_nothing() {
+    for case in FACTS {
+        let world = offered().await;
+        tell(&world, "completed").await;
+        tell(&world, case).await;
+        let once = world.state();
+        for _ in 0..3 {
+            tell(&world, case).await;
+        }
+        tell(&world, "paid-later").await;
+        assert_eq!(world.state(), once, "{case}");
+    }
+}
+
+/// Gives every order of some things.
+fn orders(of: &[&'static str]) -> Vec<Vec<&'static str>> {
+    if of.is_empty() {
+        return vec![Vec::new()];
+    }
+    let with_first = |at: usize| {
+        let rest = [&of[..at], &of[at + 1..]].concat();
+        orders(&rest).into_iter().map(move |order| [vec![of[at]], order].concat())
+    };
+    (0..of.len()).flat_map(with_first).collect()
+}
+
+#[tokio::test]
+async fn in_whatever_order_events_come_three_times_each_credits_come_to_the_same() {
+    for order in orders(&FACTS) {
+        let world = offered().await;
+        for case in order.iter().chain(&order).chain(&order) {
+            tell(&world, case).await;
+        }
+        // A quarter is refunded, and the dispute is won.
+        assert_eq!(wallet(&world), (750, 1_000, 250), "{order:?}");
+        let bought = world.state().desk.audit.iter().filter(|entry| entry.action.name() == "credits.purchased").count();
+        assert_eq!(bought, 1, "{order:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_dispute_takes_back_what_it_disputes_and_says_so() {
+    let world = offered().await;
+    tell(&world, "completed").await;
+    tell(&world, "dispute-created").await;
+    assert_eq!(wallet(&world), (0, 1_000, 1_000));
+    let told = outbox(&world);
+    insta::assert_json_snapshot!(told[1], @r#"
+    {
+      "kind": "payment.disputed",
+      "detail": {
+        "event_id": "<id>",
+        "occurred_at": "<time>",
+        "org_id": "org_<id>",
+        "payment_id": "pi_3MtwBwLkdIwHu7ix28a3tqPa",
+        "amount_cents": 1000,
+        "currency": "EUR",
+        "credits": 1000
+      }
+    }
+    "#);
+    assert_eq!(told[2]["kind"], "wallet.low");
+    tell(&world, "dispute-lost").await;
+    assert_eq!(wallet(&world), (0, 1_000, 1_000));
+    assert_eq!(outbox(&world).as_array().unwrap().len(), 3, "nothing new");
+}
+
+#[tokio::test]
+async fn a_dispute_told_of_before_its_purchase_is_told_once_that_comes() {
+    let world = offered().await;
+    tell(&world, "dispute-created").await;
+    assert_eq!(outbox(&world), json!([]));
+    tell(&world, "completed").await;
+    assert_eq!(wallet(&world), (0, 1_000, 1_000));
+    let kinds: Vec<Value> = outbox(&world).as_array().unwrap().iter().map(|event| event["kind"].clone()).collect();
+    assert_eq!(kinds, ["wallet.topped-up", "payment.disputed", "wallet.low"]);
+}
+
+#[tokio::test]
+async fn what_moves_no_money_changes_nothing() {
+    let world = offered().await;
+    for case in ["completed-unpaid", "expired", "dispute-inquiry", "other-type"] {
+        let before = world.state();
+        tell(&world, case).await;
+        assert_eq!(world.state(), before, "{case}");
+    }
+    tell(&world, "completed").await;
+    tell(&world, "dispute-inquiry").await;
+    assert_eq!(wallet(&world), (1_000, 1_000, 0), "a bank that asks has taken nothing");
+    let closed = |status: &str| signed(with(event("dispute-won"), |dispute| dispute["status"] = json!(status)));
+    assert_eq!(send(&world, closed("warning_closed")).await, taken());
+    assert_eq!(wallet(&world), (1_000, 1_000, 0));
+}
+
+#[tokio::test]
+async fn money_that_is_withdrawn_takes_credits_back_and_money_that_returns_gives_them_back() {
+    let world = offered().await;
+    tell(&world, "completed").await;
+    for (kind, status, balance) in [
+        ("charge.dispute.funds_withdrawn", "needs_response", 0),
+        ("charge.dispute.funds_withdrawn", "under_review", 0),
+        ("charge.dispute.funds_reinstated", "won", 1_000),
+        ("charge.dispute.closed", "won", 1_000),
+    ] {
+        let mut told = with(event("dispute-created"), |dispute| dispute["status"] = json!(status));
+        told["body"] = told["body"].as_str().unwrap().replace("charge.dispute.created", kind).into();
+        assert_eq!(send(&world, signed(told)).await, taken());
+        assert_eq!(wallet(&world).0, balance, "{kind} {status}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_not_opened_here_or_not_paid_as_offered_buys_nothing_and_is_put_into_the_trail() {
+    type Change = fn(&mut Value);
+    let bad: [(&str, Change); 9] = [
+        ("it was not opened here", |session| session["id"] = json!("cs_test_2")),
+        ("it was not opened here", |session| session["client_reference_id"] = json!(OTHER_ORG)),
+        ("amount_total", |session| session["amount_total"] = json!(1)),
+        ("amount_total", |session| session["amount_total"] = json!(0)),
+        ("currency", |session| session["currency"] = json!("jpy")),
+        ("metadata", |session| session["metadata"]["credits"] = json!("1000000")),
+        ("metadata", |session| session["metadata"]["pack"] = json!("scale")),
+        ("metadata", |session| session["metadata"]["org_id"] = json!(OTHER_ORG)),
+        ("metadata", |session| drop(session.as_object_mut().unwrap().remove("metadata"))),
+    ];
+    for (why, change) in bad {
+        let world = offered().await;
+        found(&world, OTHER_ORG, "Other", &PEOPLE[..1]);
+        for _ in 0..3 {
+            assert_eq!(send(&world, signed(with(event("completed"), change))).await, taken(), "{why}");
+        }
+        let state = world.state();
+        assert_eq!((wallet(&world), state.outbox.len()), ((0, 0, 0), 0), "{why}");
+        let trail: Vec<_> =
+            state.desk.audit.iter().map(|entry| (entry.action.name(), &entry.details["field"])).collect();
+        assert_eq!(trail, [("webhook.refused", &json!(why))], "once");
+        let of = state.desk.audit[0].org;
+        assert_eq!(of.is_some(), !why.contains("opened"), "of nobody's when nobody here asked for it");
+        // As it was offered, it is still for sale.
+        tell(&world, "completed").await;
+        assert_eq!(wallet(&world), (1_000, 1_000, 0), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_sold_elsewhere_under_the_same_account_is_none_of_ours() {
+    for named in [json!(null), json!("order-17"), json!(17)] {
+        let world = offered().await;
+        let before = world.state();
+        let elsewhere = with(event("completed"), |session| session["client_reference_id"] = named.clone());
+        assert_eq!(send(&world, signed(elsewhere)).await, taken());
+        for case in ["refunded", "dispute-created"] {
+            let old = signed(with(event(case), |object| object["payment_intent"] = Value::Null));
+            assert_eq!(send(&world, old).await, taken());
+        }
+        assert_eq!(world.state(), before, "{named}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_signed_as_it_must_be_is_refused_in_the_same_words_and_not_looked_at() {
+    let world = offered().await;
+    let before = world.state();
+    insta::assert_json_snapshot!(send(&world, event("completed")).await, @r#"
+    {
+      "status": 401,
+      "headers": {
+        "www-authenticate": "StripeSignature"
+      },
+      "body": {
+        "success": false,
+        "error": {
+          "code": "INVALID_SIGNATURE",
+          "message": "The webhook's signature is not valid"
+        },
+        "timestamp": "<time>",
+        "requestId": "request-1"
+      }
+    }
+    "#);
+    let refused = send(&world, event("completed")).await;
+    let now = clock::now();
+    let good = signed(event("completed"));
+    let mut respaced = good.clone();
+    respaced["body"] = respaced["body"].as_str().unwrap().replace(": ", ":").into();
+    let mut test_scheme = good.clone();
+    let header = test_scheme["headers"]["stripe-signature"].as_str().unwrap().replace("v1=", "v0=");
+    test_scheme["headers"]["stripe-signature"] = header.into();
+    let mut broken = event("completed");
+    broken["body"] = "{".into();
+    for bad in [
+        respaced,
+        test_scheme,
+        broken,
+        signed_at(event("completed"), "whsec_b7Qw2eR5tY8uI1oP4aS6dF9gH3jK0lZx", now),
+        signed_at(event("completed"), stripe::SECRET, now.minus(Duration::from_mins(6))),
+        signed_at(event("completed"), stripe::SECRET, now.plus(Duration::from_mins(6))),
+        consigne_testkit::webhooks::signed(event("completed"), "evt_1"),
+    ] {
+        assert_eq!(send(&world, bad).await, refused);
+    }
+    assert_eq!(world.state(), before);
+}
+
+#[tokio::test]
+async fn a_signed_event_of_another_shape_names_the_field_and_changes_nothing() {
+    let world = offered().await;
+    let before = world.state();
+    let cases: [(&str, &str, Value); 10] = [
+        ("completed", "id", json!("cs/1")),
+        ("completed", "payment_intent", json!(null)),
+        ("completed", "payment_intent", json!({ "id": "pi_1" })),
+        ("completed", "amount_total", json!("1000")),
+        ("completed", "amount_total", json!(-1)),
+        ("completed", "payment_status", json!(null)),
+        ("refunded", "amount_refunded", json!(null)),
+        ("refunded", "payment_intent", json!("pi 1")),
+        ("dispute-created", "id", json!(7)),
+        ("dispute-won", "status", json!("new_status")),
+    ];
+    for (case, field, value) in cases {
+        let odd = signed(with(event(case), |object| object[field] = value.clone()));
+        let refused = send(&world, odd).await;
+        assert_eq!(refused["status"], 400, "{case} {field} {value}: {refused}");
+        assert_eq!(refused["body"]["error"]["details"]["field"], format!("data.object.{field}"));
+    }
+    for body in ["{", "[]", "", r#"{"id": "evt_1"}"#, r#"{"id": "evt_1", "type": "charge.refunded", "data": {}}"#] {
+        let mut odd = event("completed");
+        odd["body"] = body.into();
+        assert_eq!(send(&world, signed(odd)).await["status"], 400, "{body}");
+    }
+    assert_eq!(world.state(), before);
+}

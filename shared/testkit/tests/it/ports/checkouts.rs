@@ -1,0 +1,116 @@
+//! Checkout sessions: what was offered is found by organisation and session, and a request records one.
+
+use consigne_core::credits::{Checkout, CheckoutAsk, OpenSession, PACKS, SessionId};
+use consigne_core::idempotency::{Once, Written};
+use consigne_core::ports::{GetCheckout, Recall, RecordCheckout, StartCheckout};
+use consigne_core::{IdempotencyKey, OrgId, UserId};
+use consigne_runtime::settings::{APPLICATION_URL, Environment, STRIPE_API_KEY_ARN, STRIPE_URL};
+use consigne_runtime::{Start, stripe::Stripe};
+use consigne_testkit::desk;
+use consigne_testkit::stack::Stack;
+use futures_util::future::join_all;
+
+use super::{now, on_both};
+
+/// Everything the table can do for checkouts.
+pub trait Checkouts: RecordCheckout + GetCheckout + Recall + Sync {}
+impl<T: RecordCheckout + GetCheckout + Recall + Sync> Checkouts for T {}
+
+on_both!(
+    consigne_testkit::stack::Stack::table,
+    what_was_offered_is_found_by_organisation_and_session,
+    the_same_request_records_one_session_and_another_body_none,
+    of_the_same_request_at_once_one_is_recorded,
+);
+
+/// Makes a session of an organisation nobody has used.
+fn checkout(name: &str) -> Checkout {
+    let org = OrgId::mint(now());
+    let ask = CheckoutAsk::new(org, PACKS[1], None, name);
+    let id = SessionId::parse(&format!("cs_test_{name}")).unwrap();
+    Checkout::of(&ask, OpenSession { id, url: format!("https://checkout.example/{name}") }, desk::person(), now())
+}
+
+fn once(checkout: &Checkout, fingerprint: &str) -> Once {
+    Once {
+        key: IdempotencyKey { key: "buy 17".to_owned(), fingerprint: fingerprint.to_owned() },
+        caller: checkout.user.clone(),
+        operation: "checkout",
+        result: checkout.session.as_str().to_owned(),
+    }
+}
+
+async fn what_was_offered_is_found_by_organisation_and_session(desk: &impl Checkouts) {
+    let (offered, other) = (checkout("1"), checkout("2"));
+    assert_eq!(desk.get_checkout(offered.org, &offered.session).await.unwrap(), None);
+    for offered in [&offered, &other, &offered] {
+        assert_eq!(desk.record_checkout(offered, None).await.unwrap(), Written::Now);
+    }
+    assert_eq!(desk.get_checkout(offered.org, &offered.session).await.unwrap(), Some(offered.clone()));
+    assert_eq!(desk.get_checkout(other.org, &offered.session).await.unwrap(), None, "of another organisation");
+    assert_eq!(desk.get_checkout(offered.org, &other.session).await.unwrap(), None);
+}
+
+async fn the_same_request_records_one_session_and_another_body_none(desk: &impl Checkouts) {
+    let offered = checkout("1");
+    let promise = once(&offered, "f");
+    assert_eq!(desk.recall(&promise, now()).await.unwrap(), None);
+    assert_eq!(desk.record_checkout(&offered, Some(&promise)).await.unwrap(), Written::Now);
+    let before = Written::Before("cs_test_1".to_owned());
+    assert_eq!(desk.record_checkout(&offered, Some(&promise)).await.unwrap(), before);
+    assert_eq!(desk.recall(&promise, now()).await.unwrap(), Some(before));
+    let other = Checkout { session: SessionId::parse("cs_test_2").unwrap(), ..offered.clone() };
+    assert_eq!(desk.record_checkout(&other, Some(&once(&other, "g"))).await.unwrap(), Written::Mismatch);
+    assert_eq!(desk.get_checkout(other.org, &other.session).await.unwrap(), None, "of which nobody was told");
+    let somebody = UserId::parse("user_somebody").unwrap();
+    let anothers = Once { caller: somebody, ..once(&offered, "g") };
+    assert_eq!(desk.recall(&anothers, now()).await.unwrap(), None);
+}
+
+async fn of_the_same_request_at_once_one_is_recorded(desk: &impl Checkouts) {
+    let offered = checkout("1");
+    let promise = once(&offered, "f");
+    let all = join_all((0..6).map(|_| desk.record_checkout(&offered, Some(&promise)))).await;
+    let now = all.iter().filter(|written| matches!(written, Ok(Written::Now))).count();
+    let before = all.iter().filter(|written| matches!(written, Ok(Written::Before(id)) if id == "cs_test_1")).count();
+    assert_eq!((now, before), (1, 5), "{all:?}");
+}
+
+/// The provider's side, asked of its fake and of its stand-in through the real adapter.
+mod provider {
+    use consigne_testkit::fakes::World;
+
+    use super::*;
+
+    /// Makes the adapter as the function does.
+    async fn stripe() -> Stripe {
+        let stack = Stack::find();
+        let names = [&STRIPE_URL, &STRIPE_API_KEY_ARN, &APPLICATION_URL].map(|setting| setting.name);
+        let aws = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"];
+        let all = names.into_iter().chain(aws).map(|name| {
+            let value = if name == APPLICATION_URL.name { "https://app.example.com" } else { stack.name(name) };
+            (name.to_owned(), value.to_owned())
+        });
+        Start::new(Environment::fixed(all)).stripe().await.unwrap()
+    }
+
+    async fn the_same_ask_opens_one_session(provider: &impl StartCheckout) {
+        let org = OrgId::mint(now());
+        let ask = CheckoutAsk::new(org, PACKS[0], None, "n");
+        let first = provider.start_checkout(&ask).await.unwrap();
+        assert!(first.url.starts_with("http") && first.id.as_str().starts_with("cs_"), "{first:?}");
+        assert_eq!(provider.start_checkout(&ask).await.unwrap(), first);
+        let other = CheckoutAsk::new(org, PACKS[0], None, "another");
+        assert_ne!(provider.start_checkout(&other).await.unwrap().id, first.id);
+    }
+
+    #[tokio::test]
+    async fn on_the_fake() {
+        the_same_ask_opens_one_session(&World::default()).await;
+    }
+
+    #[tokio::test]
+    async fn on_the_stand_in() {
+        the_same_ask_opens_one_session(&stripe().await).await;
+    }
+}
