@@ -34,7 +34,7 @@ fn checkout(name: &str) -> Checkout {
 fn once(checkout: &Checkout, fingerprint: &str) -> Once {
     Once {
         key: IdempotencyKey { key: "buy 17".to_owned(), fingerprint: fingerprint.to_owned() },
-        caller: checkout.user.clone(),
+        caller: checkout.user.clone().into(),
         operation: "checkout",
         result: checkout.session.as_str().to_owned(),
     }
@@ -63,7 +63,7 @@ async fn the_same_request_records_one_session_and_another_body_none(desk: &impl 
     assert_eq!(desk.record_checkout(&other, Some(&once(&other, "g"))).await.unwrap(), Written::Mismatch);
     assert_eq!(desk.get_checkout(other.org, &other.session).await.unwrap(), None, "of which nobody was told");
     let somebody = UserId::parse("user_somebody").unwrap();
-    let anothers = Once { caller: somebody, ..once(&offered, "g") };
+    let anothers = Once { caller: somebody.into(), ..once(&offered, "g") };
     assert_eq!(desk.recall(&anothers, now()).await.unwrap(), None);
 }
 
