@@ -129,6 +129,7 @@ async fn whoever_is_removed_is_known_on_no_route_from_that_answer_on() {
         let person = shop.hire(role).await;
         let calls = [
             ("GET", "/audit", json!(null)),
+            ("POST", "/credits/checkout", json!({ "pack": "starter" })),
             ("GET", "/invitations", json!(null)),
             ("DELETE", "/invitations/inv_01M7Z3F2Q9ZEJV6C0JHH6NS5QH", json!(null)),
             ("POST", "/invitations", json!({ "email": address(), "role": "billing" })),

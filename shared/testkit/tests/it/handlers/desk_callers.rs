@@ -9,8 +9,9 @@ use super::desk::{KEY_ID, ORG, PEOPLE, acme, answer, headed, outbox, put_product
 use super::guests::{address, put_invitation};
 
 /// Each route within an organisation, with a good request of it.
-pub const IN_ORG: [(&str, &str); 15] = [
+pub const IN_ORG: [(&str, &str); 16] = [
     ("audit-list", "newest"),
+    ("checkout", "starter"),
     ("invitation-list", "open"),
     ("invitation-revoke", "one"),
     ("key-delete", "one"),
@@ -200,6 +201,7 @@ async fn a_role_may_call_what_the_table_says_and_nothing_else() {
     insta::assert_json_snapshot!(outcomes, @r#"
     [
       "audit-list: owner 200, admin 200, developer 403, billing 403",
+      "checkout: owner 201, admin 403, developer 403, billing 201",
       "invitation-list: owner 200, admin 200, developer 403, billing 403",
       "invitation-revoke: owner 200, admin 200, developer 403, billing 403",
       "key-delete: owner 200, admin 200, developer 403, billing 403",
