@@ -14,6 +14,9 @@ use super::ear::Ear;
 use super::jobs::{pictures_of, wait_for};
 use super::text;
 
+/// Kinds that take a whole test of their own to cause, where what is told is looked at.
+const CAUSED_ELSEWHERE: [&str; 1] = ["payment.disputed"];
+
 /// Has something of each kind happen to one person; gives what names the person and their organisation.
 async fn eventful(stack: &Stack) -> [String; 2] {
     let shop = Shop::open(stack, 100).await;
@@ -52,7 +55,8 @@ async fn everything_that_is_published_is_as_its_schema_says() {
     // Whatever other tests cause meanwhile is heard as well.
     let ear = Ear::to(&stack, &fresh_user(), &json!({ "source": ["consigne"] })).await;
     let whose = eventful(&stack).await;
-    let wanted: BTreeSet<&str> = EventKind::ALL.into_iter().map(EventKind::name).collect();
+    let wanted: BTreeSet<&str> =
+        EventKind::ALL.into_iter().map(EventKind::name).filter(|kind| !CAUSED_ELSEWHERE.contains(kind)).collect();
     let (mut wrong, mut heard) = (Vec::new(), BTreeSet::new());
     let all = until(async || {
         loop {
