@@ -11,11 +11,25 @@ from intrinsics import Resolver
 
 
 def prepare(template: dict[str, Any]) -> None:
-    """Says in a template what the server would not understand as it stands: which characters secrets do without."""
+    """Says in a template what the server would not understand as it stands: which characters secrets do without, and
+    that who may send messages may send them in batches.
+    """
     for body in template["Resources"].values():
-        generate = body.get("Properties", {}).get("GenerateSecretString", {})
+        properties = body.get("Properties", {})
+        generate = properties.get("GenerateSecretString", {})
         if generate.pop("ExcludePunctuation", False):
             generate["ExcludeCharacters"] = string.punctuation
+        if body["Type"] == "AWS::Serverless::Function":
+            for policy in properties.get("Policies", []):
+                for statement in policy["Statement"]:
+                    allow_batches(statement)
+
+
+def allow_batches(statement: dict[str, Any]) -> None:
+    """Adds an action that AWS has only as a part of another one."""
+    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+    if "sqs:SendMessage" in actions:
+        statement["Action"] = [*actions, "sqs:SendMessageBatch"]
 
 
 def fill(template: dict[str, Any], stack: str, client: Callable[[str], Any]) -> None:

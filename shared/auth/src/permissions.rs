@@ -19,12 +19,13 @@ pub enum Route {
     KeyRotate,
     KeyUpdate,
     MemberList,
+    Stats,
     UsageLog,
     Wallet,
 }
 
 /// The table: each route with the roles that may call it.
-pub const MATRIX: [(Route, &str, &[OrgRole]); 10] = [
+pub const MATRIX: [(Route, &str, &[OrgRole]); 11] = [
     (Route::AuditList, "audit-list", &[Owner, Admin]),
     (Route::KeyDelete, "key-delete", &[Owner, Admin]),
     (Route::KeyIssue, "key-issue", &[Owner, Admin, Developer]),
@@ -33,6 +34,7 @@ pub const MATRIX: [(Route, &str, &[OrgRole]); 10] = [
     (Route::KeyRotate, "key-rotate", &[Owner, Admin, Developer]),
     (Route::KeyUpdate, "key-update", &[Owner, Admin, Developer]),
     (Route::MemberList, "member-list", &[Owner, Admin, Developer, Billing]),
+    (Route::Stats, "stats", &[Owner, Admin, Developer, Billing]),
     (Route::UsageLog, "usage-log", &[Owner, Admin, Developer, Billing]),
     (Route::Wallet, "wallet", &[Owner, Admin, Developer, Billing]),
 ];

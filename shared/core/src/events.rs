@@ -26,11 +26,12 @@ pub enum EventKind {
     KeyRotated,
     KeyRevoked,
     KeyDeleted,
+    StatsReady,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::FileReady,
         Self::FileRejected,
         Self::FileDeleted,
@@ -41,6 +42,7 @@ impl EventKind {
         Self::KeyRotated,
         Self::KeyRevoked,
         Self::KeyDeleted,
+        Self::StatsReady,
     ];
 
     /// Gives the `detail-type`.
@@ -56,6 +58,7 @@ impl EventKind {
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",
             Self::KeyDeleted => "key.deleted",
+            Self::StatsReady => "stats.ready",
         }
     }
 }

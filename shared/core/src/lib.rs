@@ -18,6 +18,7 @@ pub mod plans;
 pub mod ports;
 pub mod profiles;
 pub mod services;
+pub mod stats;
 pub mod text;
 pub mod timestamp;
 pub mod webhooks;

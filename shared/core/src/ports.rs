@@ -7,10 +7,12 @@
 mod jobs;
 mod keys;
 mod people;
+mod stats;
 
 pub use jobs::*;
 pub use keys::*;
 pub use people::*;
+pub use stats::*;
 
 use std::future::Future;
 
@@ -160,6 +162,12 @@ pub trait ClearOutbox {
 pub trait SendMessage {
     /// Sends the text.
     fn send_message(&self, body: &str) -> impl Doing<()>;
+}
+
+/// Puts many messages on a queue, in batches. `sqs:SendMessage`.
+pub trait SendMessages {
+    /// Sends the texts, of at most some kilobytes each, in no particular order. After an error some may have been sent.
+    fn send_messages(&self, bodies: &[String]) -> impl Doing<()>;
 }
 
 /// Reads what is known of a person. `dynamodb:GetItem`.

@@ -7,6 +7,7 @@ mod desk;
 mod jobs;
 mod orgs;
 mod people;
+mod stats;
 
 pub use desk::Desk;
 pub use jobs::Jobs;
@@ -18,13 +19,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
 use consigne_core::files::{File, Grant, GrantOutcome, LedgerDelta, ObjectKey, Transition, Usage, Window};
 use consigne_core::idempotency::Written;
+use consigne_core::periods::Day;
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
     ObjectHead, Page, Position, Probe, PublishEvent, ReadHead, RemoveVersion, SendMessage,
 };
 use consigne_core::profiles::{Closing, Profile};
+use consigne_core::stats::DayStats;
 use consigne_core::webhooks::{Received, Source, WebhookId};
-use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
+use consigne_core::{EventId, Fault, FileId, OrgId, Timestamp, UserId};
 
 /// Table, bucket, bus and queue in one. Clones are the same world.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +56,8 @@ pub struct State {
     pub desk: Desk,
     /// Jobs.
     pub jobs: Jobs,
+    /// Figures by organisation and day.
+    pub stats: BTreeMap<(OrgId, Day), DayStats>,
     /// People by id.
     pub profiles: BTreeMap<UserId, Profile>,
     /// Closed accounts with things left to end.

@@ -1,8 +1,10 @@
 //! The functions on fakes: each handler behind its real edge, fed with real events.
 
 mod jobs;
+mod night;
 
 pub use jobs::signed_by_generator;
+pub use night::{aggregate_at, deliver_night, stats_messages};
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -126,6 +128,10 @@ async fn call_desk(world: &World, function: &str, event: ApiGatewayV2httpRequest
         "services" => {
             let deps = services::Deps { users };
             http::respond(function, &deps, &|d, r| Box::pin(services::handle(d, r)), event, until).await
+        }
+        "stats" => {
+            let deps = stats::Deps { users, stats: files };
+            http::respond(function, &deps, &|d, r| Box::pin(stats::handle(d, r)), event, until).await
         }
         "usage-log" => {
             let deps = usage_log::Deps { users, receipts: files, paging: paging() };

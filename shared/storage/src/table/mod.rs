@@ -9,6 +9,7 @@
 //! | generations of a month | `USER#<user>` | `GENERATIONS#<month>` |
 //! | outbox entry | `OUTBOX#<event>` | `OUTBOX` |
 //! | organisation | `ORG#<org>` | `ORG` |
+//! | figures of a day | `ORG#<org>` | `STATS#<day>` |
 //! | member | `ORG#<org>` | `MEMBER#<user>` |
 //! | key | `ORG#<org>` | `KEY#<key>` |
 //! | wallet | `ORG#<org>` | `WALLET` |
@@ -30,6 +31,7 @@
 //! | `gsi1` | `ORG#<org>#RECEIPTS`, `<time>#<tail>` | an organisation's receipts |
 //! | `gsi2` | `USER#<user>#<kind>`, `<changed at>#<file>` | READY files of one kind, newest first |
 //! | `gsi2` | `ORG#<org>#<key>#RECEIPTS`, `<time>#<tail>` | a key's receipts |
+//! | `gsi2` | `ORGS#<shard>`, `<org>` | every organisation there is |
 //! | `gsi2` | `PEPPER#<version>`, `<org>#<key>#<generation>` | pointers whose key cannot be found under a newer pepper |
 //! | `due` | `DUE#<shard>`, time | what `sweep` must look at, unless it ends by itself |
 //!
@@ -50,12 +52,14 @@ mod key_item;
 mod keys;
 mod list;
 mod once;
+mod org_walk;
 mod orgs;
 mod outbox;
 mod page;
 mod pointers;
 mod profiles;
 mod receipts;
+mod stats;
 mod transact;
 mod usage_item;
 mod wallet_item;
@@ -63,6 +67,7 @@ mod wallets;
 mod webhooks;
 
 pub use due::DueWalk;
+pub use org_walk::OrgWalk;
 pub use outbox::outbox_entry_of_image;
 
 use std::collections::HashMap;

@@ -205,6 +205,7 @@ fn somebody_is_told_when_the_safety_net_tears() {
     for wanted in [
         ("Errors", "SweepFunction"),
         ("SweepFailed", "sweep"),
+        ("Errors", "StatsAggregateFunction"),
         ("ApproximateNumberOfMessagesVisible", "ParkedEvents.QueueName"),
     ] {
         assert!(alarms.contains(&wanted), "{wanted:?}: {alarms:?}");

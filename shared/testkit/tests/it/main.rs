@@ -5,6 +5,7 @@
 
 mod crash;
 mod crash_keys;
+mod crash_night;
 mod deployed;
 mod handlers;
 mod house;

@@ -257,31 +257,36 @@ async fn the_bus_is_told_of_every_file_that_is_ready_rejected_or_deleted() {
     assert_eq!(rejected["detail"]["reason"], "declared image/png, found image/gif");
 }
 
-/// A queue that hears what the bus says about one user.
-struct Ear {
+/// A queue that hears what the bus says about one user, or one of something else.
+pub struct Ear {
     sqs: aws_sdk_sqs::Client,
     url: String,
 }
 
 impl Ear {
     async fn on(stack: &Stack, user: &str) -> Self {
+        Self::on_those(stack, "user_id", user).await
+    }
+
+    /// Hears the events whose field has a value.
+    pub async fn on_those(stack: &Stack, field: &str, value: &str) -> Self {
         let config = stack.aws().config;
         let sqs = aws_sdk_sqs::Client::new(&config);
-        let url = sqs.create_queue().queue_name(user).send().await.unwrap().queue_url.unwrap();
+        let url = sqs.create_queue().queue_name(value).send().await.unwrap().queue_url.unwrap();
         let attributes =
             sqs.get_queue_attributes().queue_url(&url).attribute_names("QueueArn".into()).send().await.unwrap();
         let arn = attributes.attributes.unwrap().into_values().next().unwrap();
         let bus = aws_sdk_eventbridge::Client::new(&config);
-        let pattern = json!({"source": ["consigne"], "detail": {"user_id": [user]}}).to_string();
+        let pattern = json!({"source": ["consigne"], "detail": {field: [value]}}).to_string();
         let name = stack.name("BUS_NAME");
-        bus.put_rule().event_bus_name(name).name(user).event_pattern(pattern).send().await.unwrap();
+        bus.put_rule().event_bus_name(name).name(value).event_pattern(pattern).send().await.unwrap();
         let target = Target::builder().id("ear").arn(arn).build().unwrap();
-        bus.put_targets().event_bus_name(name).rule(user).targets(target).send().await.unwrap();
+        bus.put_targets().event_bus_name(name).rule(value).targets(target).send().await.unwrap();
         Self { sqs, url }
     }
 
     /// Waits for an event of a kind; what else arrives meanwhile must be of another kind.
-    async fn hear(&self, kind: &str) -> Value {
+    pub async fn hear(&self, kind: &str) -> Value {
         let heard = until(async || {
             let received = self.sqs.receive_message().queue_url(&self.url).send().await.unwrap();
             let message = received.messages.unwrap_or_default().into_iter().next()?;

@@ -12,6 +12,7 @@ mod object_events;
 mod peppers;
 mod requests;
 mod roles;
+mod stats;
 mod uploads;
 
 use consigne_testkit::http::Response;

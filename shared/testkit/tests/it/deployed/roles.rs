@@ -22,6 +22,7 @@ fn call(shop: &Shop<'_>, route: &str, key: &HeldKey) -> (&'static str, String, O
         "key-rotate" => ("POST", of_key("/rotate"), Some(json!({ "grace_seconds": 0 }))),
         "key-update" => ("PATCH", of_key(""), Some(json!({ "name": "New" }))),
         "member-list" => ("GET", shop.path("/members"), None),
+        "stats" => ("GET", shop.path("/stats"), None),
         "usage-log" => ("GET", shop.path("/usage"), None),
         "wallet" => ("GET", shop.path("/wallet"), None),
         other => panic!("{other} has no call here"),

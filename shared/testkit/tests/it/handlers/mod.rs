@@ -15,12 +15,14 @@ mod key_verify;
 mod keys;
 mod list;
 mod metadata;
+pub mod night_of_stats;
 mod on_object_event;
 mod orgs;
 mod others;
 mod presign;
 mod publish_events;
 mod receipt_outcome;
+pub mod stats;
 mod sweep;
 mod upload_grant;
 

@@ -6,6 +6,7 @@ mod keys;
 mod mishaps;
 mod objects;
 mod people;
+mod stats;
 
 use std::time::Duration;
 

@@ -1,0 +1,53 @@
+//! Crash points of the night: figures must be the same, and told as often.
+
+use std::time::Duration;
+
+use consigne_testkit::fakes::World;
+use consigne_testkit::{functions, payload};
+use serde_json::{Value, json};
+
+use crate::crash::survives_to;
+use crate::handlers::desk::{OTHER_ORG, acme, found};
+use crate::handlers::night_of_stats::{message, within};
+use crate::handlers::stats::{days_ago, outcome, put_receipt};
+
+/// What must be the same in the end: figures and events.
+fn essence(world: &World) -> Value {
+    let state = world.state();
+    let figures: Vec<Value> =
+        state.stats.values().map(|stats| json!([stats.day.to_string(), format!("{:?}", stats.figures)])).collect();
+    let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
+    json!({ "stats": figures, "told": told })
+}
+
+fn busy() -> World {
+    let world = acme();
+    found(&world, OTHER_ORG, "Other", &[]);
+    for back in 1..3 {
+        put_receipt(&world, days_ago(back).starts(), |receipt| receipt.outcome = Some(outcome(200, 20)));
+    }
+    world
+}
+
+#[tokio::test]
+async fn the_handing_out_of_a_night() {
+    let act = async |world: &World| {
+        let mut tick = payload::event("stats-aggregate", "night", "");
+        tick["time"] = consigne_runtime::clock::now().to_string().into();
+        // Lambda tries a tick that failed again.
+        drop(functions::aggregate_at(world, tick).await);
+    };
+    let end = async |world: &World| {
+        functions::deliver_night(world).await;
+        essence(world)
+    };
+    survives_to(busy, act, end).await;
+}
+
+#[tokio::test]
+async fn the_counting_of_a_day() {
+    let act = async |world: &World| {
+        functions::stats_messages(world, message(days_ago(1)), within(Duration::from_mins(1))).await;
+    };
+    survives_to(busy, act, async |world| essence(world)).await;
+}
