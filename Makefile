@@ -17,7 +17,7 @@ help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: up ## Set everything up and walk the main job: a real picture, a real key
-	@$(PYTHON) infra/local/demo.py
+	@$(PYTHON) infra/local/demo
 
 test: $(VENV)/local ## Run every test: rules, handlers on fakes, contracts and the deployed stack
 	@infra/local/test.sh

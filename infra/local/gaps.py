@@ -1,6 +1,6 @@
 """What the server's CloudFormation leaves out of a stack: said in other words before a deployment, or made through the
 services' own APIs after it, such as the routes and CORS of the HTTP API, the table's time to live, the bucket's
-lifecycle.
+lifecycle, the sender of mails.
 """
 
 import string
@@ -11,18 +11,19 @@ from intrinsics import Resolver
 
 
 def prepare(template: dict[str, Any]) -> None:
-    """Says in a template what the server would not understand as it stands: which characters secrets do without, and
-    that who may send messages may send them in batches.
+    """Says in a template what the server would not understand as it stands: which characters secrets do without,
+    what mails are sent with, since it knows no such resources, and that who may send messages may send them in batches.
     """
     for body in template["Resources"].values():
         properties = body.get("Properties", {})
         generate = properties.get("GenerateSecretString", {})
         if generate.pop("ExcludePunctuation", False):
             generate["ExcludeCharacters"] = string.punctuation
-        if body["Type"] == "AWS::Serverless::Function":
-            for policy in properties.get("Policies", []):
-                for statement in policy["Statement"]:
-                    allow_batches(statement)
+        for policy in properties.get("Policies", []):
+            for statement in policy["Statement"]:
+                allow_batches(statement)
+                if statement["Action"] == "ses:SendRawEmail":
+                    statement["Resource"] = "*"
 
 
 def allow_batches(statement: dict[str, Any]) -> None:
@@ -40,6 +41,7 @@ def fill(template: dict[str, Any], stack: str, client: Callable[[str], Any]) -> 
     for name, body in processed["Resources"].items():
         if body["Type"] == "AWS::ApiGatewayV2::Api":
             import_routes(client("apigatewayv2"), resolver.values[name], body["Properties"]["Body"], resolver)
+    verify_sender(client("ses"), resolver.values["MailFrom"])
     for name, body in template["Resources"].items():
         physical, properties = resolver.values.get(name), body.get("Properties", {})
         if "TimeToLiveSpecification" in properties:
@@ -71,6 +73,13 @@ def import_routes(api: Any, api_id: str, document: dict[str, Any], resolver: Res
     if "x-amazon-apigateway-cors" in document:
         cors = resolver.resolve(document["x-amazon-apigateway-cors"])
         api.update_api(ApiId=api_id, CorsConfiguration=cors_configuration(cors))
+
+
+def verify_sender(ses: Any, sender: str) -> None:
+    """Lets mails come from a sender, as the owner of its domain does with an entry in the domain's DNS."""
+    domain = sender.rpartition("@")[2].rstrip(">")
+    if domain:
+        ses.verify_domain_identity(Domain=domain)
 
 
 def set_time_to_live(dynamodb: Any, table: str, specification: dict[str, Any]) -> None:

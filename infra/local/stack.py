@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ISSUER = "https://issuer.consigne.example"
 PARTY = "http://localhost:3000"
 KEY_ID = "laptop-1"
+MAIL_FROM = "Consigne <no-reply@consigne.example>"
 
 
 def main() -> None:
@@ -130,6 +131,8 @@ class Laptop:
         return {
             "ClerkIssuer": ISSUER,
             "AuthorizedParties": PARTY,
+            "MailFrom": MAIL_FROM,
+            "ApplicationUrl": PARTY,
             "ClerkJwtKey": public.decode().strip().replace("\n", "\\n"),
             "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
             "ApiRateLimit": "100000",
@@ -151,6 +154,7 @@ class Laptop:
             "TABLE_NAME": outputs["TableName"],
             "BUCKET_NAME": outputs["BucketName"],
             "BUS_NAME": outputs["BusName"],
+            "INVITATION_SECRET_ARN": outputs["InvitationSecretArn"],
             "PEPPER_SECRET_ARN": outputs["PeppersArn"],
             "SERVICE_TOKENS_ARN": outputs["ServiceTokensArn"],
             "SERVICE_TOKEN": deployment.service_token(),

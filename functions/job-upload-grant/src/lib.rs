@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use consigne_auth::{Refreshed, WebhookSecrets};
 use consigne_core::files::{
-    File, Grant, GrantOutcome, GrantRequest, OF_JOB, ObjectKey, Status, UPLOAD_GRANT_VALID, Usage,
+    File, Grant, GrantOutcome, GrantRequest, OF_JOB, ObjectKey, UPLOAD_GRANT_VALID, Usage, still_usable,
 };
 use consigne_core::idempotency::{Once, Written, mismatch};
 use consigne_core::jobs::{Job, JobId, job_not_found};
@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 
 /// Tries before a job that keeps moving is left to the message's next delivery.
 const TRIES: u32 = 8;
+/// What a generator repeats when it asks again, and what it needs for another grant.
+const REPEATED: (&str, &str) = ("message", "id");
 
 /// What the handler works with.
 #[derive(Debug)]
@@ -123,7 +125,7 @@ async fn grant<F: GetJob + GrantUpload + Recall + GetFile>(
                 request.notes.bytes("BytesGranted", grant.file.size);
                 return Ok(grant.file);
             }
-            GrantOutcome::Replayed(file) => return still_usable(*file),
+            GrantOutcome::Replayed(file) => return still_usable(*file, REPEATED, request.now),
             GrantOutcome::Mismatch => return Err(mismatch()),
             GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, job.plan)),
             GrantOutcome::OverRate(window) => {
@@ -146,28 +148,27 @@ async fn granted_before<F: Recall + GetFile>(
     let once = Once { key, caller, operation: OF_JOB, result: String::new() };
     let key = match jobs.recall(&once, request.now).await? {
         Some(Written::Before(key)) => ObjectKey::parse_for(job.owner(), &key),
+        Some(Written::Mismatch) => return Err(mismatch()),
         _ => None,
     };
     let Some(key) = key else { return Ok(None) };
-    jobs.get_file(job.owner(), key.file()).await?.map(still_usable).transpose()
+    jobs.get_file(job.owner(), key.file()).await?.map(|file| still_usable(file, REPEATED, request.now)).transpose()
 }
 
 fn ask(job: &Job, body: &OutputRequest) -> Result<GrantRequest, Fault> {
-    GrantRequest::parse(&body.filename, &body.content_type, body.size, body.sha256.as_deref(), Some(job.kind))
-}
-
-fn still_usable(file: File) -> Result<File, Fault> {
-    if file.status == Status::Pending {
-        return Ok(file);
-    }
-    let message = "The upload granted for this message has ended; ask again with a new id";
-    Err(Fault::new(Code::Conflict, message).detail("status", file.status.name()))
+    let OutputRequest { filename, content_type, size, sha256 } = body;
+    let asked = GrantRequest::parse(filename, content_type, *size, sha256.as_deref(), Some(job.kind));
+    asked.map_err(|fault| match fault.details.get("field").and_then(|field| field.as_str()) {
+        // So it is spelt here; and the kind is the job's, which leaves the type to be wrong.
+        Some("contentType" | "kind") => fault.detail("field", "content_type"),
+        _ => fault,
+    })
 }
 
 /// Describes the route.
 pub fn operations() -> Vec<Operation> {
     let route = "POST /api/webhooks/jobs/{id}/uploads";
-    let operation = Operation::new::<OutputUpload>(route, "Ask to upload a file of a job").signed();
+    let operation = Operation::new::<OutputUpload>(route, "Ask to upload a file of a job").for_senders();
     let refusals = [
         Code::NotFound,
         Code::Conflict,

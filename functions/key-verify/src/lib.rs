@@ -11,7 +11,7 @@ use consigne_core::idempotency::mismatch;
 use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
 use consigne_core::orgs::key_not_found;
 use consigne_core::ports::{ChargeKey, FindKey, GetKey, ReadStanding, Repoint};
-use consigne_core::{Code, Fault, Timestamp, services};
+use consigne_core::{Code, Fault, Timestamp, services, text};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
 use schemars::JsonSchema;
@@ -91,8 +91,8 @@ pub struct Valid {
 /// What is left to a key; null where there is no limit.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Remaining {
-    /// Credits in the wallet it spends.
-    pub credits: u64,
+    /// Credits in the wallet it spends; below zero when more was taken back after a refund than was left.
+    pub credits: i64,
     /// Charged calls today.
     pub daily: Option<u64>,
     /// Charged calls this month.
@@ -224,14 +224,8 @@ impl VerifyRequest {
     /// Parses what the service tells of the call.
     fn call(&self) -> Result<CallFacts, Fault> {
         let cut = |text: &Option<String>| text.as_ref().map(|text| text.chars().take(TOLD_MAX).collect::<String>());
-        let word = |field: &str, text: &Option<String>, max: usize| {
-            let good = |text: &String| (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-            match text {
-                Some(text) if !good(text) => {
-                    Err(Fault::field(field, format!("{field} must be 1 to {max} visible ASCII characters")))
-                }
-                text => Ok(text.clone()),
-            }
+        let word = |field: &str, told: &Option<String>, max: usize| {
+            told.as_ref().map(|told| text::word(field, told, max)).transpose()
         };
         if self.ip.as_ref().is_some_and(|ip| ip.parse::<IpAddr>().is_err()) {
             return Err(Fault::field("ip", "ip must be an IPv4 or IPv6 address"));

@@ -2,12 +2,10 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
-use consigne_core::orgs::Member;
+use consigne_core::orgs::MemberView;
 use consigne_core::ports::{GetMember, ListMembers};
 use consigne_runtime::http::{Operation, Paging};
 use consigne_runtime::{Answer, Request};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 /// What the handler works with.
 #[derive(Debug)]
@@ -20,17 +18,6 @@ pub struct Deps<F> {
     pub paging: Paging,
 }
 
-/// A member.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct MemberView {
-    /// Who.
-    pub user_id: String,
-    /// Role: owner, admin, developer or billing.
-    pub role: &'static str,
-    /// Since when.
-    pub joined_at: String,
-}
-
 /// Answers a request for an organisation's members.
 pub async fn handle<F: GetMember + ListMembers>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let (user, org) = request.member(&deps.users, &deps.orgs, Route::MemberList).await?;
@@ -38,12 +25,7 @@ pub async fn handle<F: GetMember + ListMembers>(deps: &Deps<F>, request: &Reques
     let context = ["member-list", user.id.as_str(), &id];
     let page = deps.paging.ask(request, &context)?;
     let listed = deps.orgs.list_members(org, &page).await?;
-    Ok(deps.paging.answer("Members listed", &listed, show, request, &context))
-}
-
-fn show(member: &Member) -> MemberView {
-    let joined_at = member.joined_at.to_string();
-    MemberView { user_id: member.user.to_string(), role: member.role.name(), joined_at }
+    Ok(deps.paging.answer("Members listed", &listed, MemberView::of, request, &context))
 }
 
 /// Describes the route.

@@ -12,8 +12,6 @@ use serde_json::{Map, Value};
 
 /// Most bytes of `details`, as JSON.
 const DETAILS_MAX: usize = 4 * 1024;
-/// Longest time a call may be said to have taken: a day, in milliseconds.
-const RESPONSE_MS_MAX: u64 = 24 * 60 * 60 * 1000;
 
 /// What the handler works with.
 #[derive(Debug)]
@@ -70,17 +68,11 @@ pub async fn handle<F: KeepOutcome>(deps: &Deps<F>, request: &Request) -> Result
 
 impl OutcomeRequest {
     fn parse(self) -> Result<Outcome, Fault> {
-        if !(100..=599).contains(&self.status_code) {
-            return Err(Fault::field("status_code", "status_code must be 100 to 599"));
-        }
-        if self.response_ms > RESPONSE_MS_MAX {
-            return Err(Fault::field("response_ms", "response_ms must be at most a day"));
-        }
-        let details = Value::Object(self.details);
-        if details.to_string().len() > DETAILS_MAX {
+        let outcome = Outcome::told(self.status_code, self.response_ms, Value::Object(self.details))?;
+        if outcome.details.to_string().len() > DETAILS_MAX {
             return Err(Fault::field("details", "details is longer than 4 KiB").detail("limit", DETAILS_MAX));
         }
-        Ok(Outcome { status_code: self.status_code, response_ms: self.response_ms, details })
+        Ok(outcome)
     }
 }
 

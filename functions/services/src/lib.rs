@@ -26,6 +26,8 @@ pub struct ServiceView {
     pub description: &'static str,
     /// Credits a call costs when its caller names no cost.
     pub base_cost_per_call: u64,
+    /// Most credits one hold for a call may set aside.
+    pub hold_max: u64,
     /// Scopes that concern it.
     pub scopes: &'static [&'static str],
     /// Group.
@@ -47,6 +49,7 @@ fn show(service: &'static Service) -> ServiceView {
         display_name: service.display_name,
         description: service.description,
         base_cost_per_call: service.base_cost,
+        hold_max: service.hold_max,
         scopes: service.scopes,
         category: service.category,
         is_active: true,

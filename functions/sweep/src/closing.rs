@@ -63,10 +63,12 @@ pub(crate) async fn close<F: Closes, O, B>(deps: &Deps<F, O, B>, closing: &Closi
 where
     O: RemoveVersion,
 {
-    // Whatever else a person may come to own gets a step here, which says whether it has left nothing.
-    let all = end_jobs(&deps.table, &closing.user, tick.now).await?
-        && delete_files(deps, &closing.user, tick).await?
-        && leave_orgs(&deps.table, &closing.user, tick.now).await?;
+    // Whatever else a person may come to own gets a step here, which says whether it has left nothing. None waits for
+    // another that fails.
+    let left = leave_orgs(&deps.table, &closing.user, tick.now).await;
+    let ended = end_jobs(&deps.table, &closing.user, tick.now).await;
+    let deleted = delete_files(deps, &closing.user, tick).await;
+    let all = left? && ended? && deleted?;
     if all && tick.now >= closing.last_look() {
         deps.table.end_closing(&closing.user).await?;
         return Ok(true);

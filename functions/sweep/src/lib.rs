@@ -1,5 +1,5 @@
 //! Ends what did not end by itself: grants nobody used, deletions that were cut short, events that were not published, jobs
-//! nobody delivered, and whatever a closed account has left behind.
+//! nobody delivered, holds nobody resolved, and whatever a closed account has left behind.
 //!
 //! Nothing here is on anyone's way; it runs every five minutes and looks only at what has been due for a while.
 
@@ -8,9 +8,12 @@ mod closing;
 use std::time::Duration;
 
 pub use closing::Closes;
+use consigne_core::credits::ResolutionOutcome;
 use consigne_core::files::{Checked, File, Notice, Removal, Status, check_arrival};
-use consigne_core::jobs::follow;
-use consigne_core::ports::{ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion};
+use consigne_core::jobs::{StepOutcome, follow};
+use consigne_core::ports::{
+    ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion, ResolveHold,
+};
 use consigne_core::{Fault, Timestamp};
 use consigne_runtime::remaining;
 use consigne_runtime::schedule::Tick;
@@ -41,6 +44,7 @@ struct Tally {
     removed: u32,
     published: u32,
     overdue: u32,
+    released: u32,
     closed: u32,
     failed: u32,
 }
@@ -48,7 +52,7 @@ struct Tally {
 /// Sweeps until nothing is due, or time runs short.
 pub async fn handle<F, O, B>(deps: &Deps<F, O, B>, tick: &Tick) -> Result<Value, Fault>
 where
-    F: FindDue + ClearOutbox + Closes,
+    F: FindDue + ClearOutbox + ResolveHold + Closes,
     O: ReadHead + RemoveVersion,
     B: PublishEvent,
 {
@@ -75,10 +79,10 @@ where
             attempt(deps, &closing, tick, &mut tally).await;
         }
     }
-    let Tally { expired, arrived, removed, published, overdue, closed, failed } = tally;
+    let Tally { expired, arrived, removed, published, overdue, released, closed, failed } = tally;
     let done = json!({
         "expired": expired, "arrived": arrived, "removed": removed, "published": published,
-        "overdue": overdue, "closed": closed, "failed": failed,
+        "overdue": overdue, "released": released, "closed": closed, "failed": failed,
     });
     tick.notes.field("sweep.done", &done);
     Ok(done)
@@ -87,7 +91,7 @@ where
 /// Tries to end something. What fails is left for the next run, and everything behind it is looked at in this one.
 async fn attempt<F, O, B>(deps: &Deps<F, O, B>, due: &Due, tick: &Tick, tally: &mut Tally)
 where
-    F: ClearOutbox + Closes,
+    F: ClearOutbox + ResolveHold + Closes,
     O: ReadHead + RemoveVersion,
     B: PublishEvent,
 {
@@ -100,7 +104,7 @@ where
 
 async fn end<F, O, B>(deps: &Deps<F, O, B>, due: &Due, tick: &Tick, tally: &mut Tally) -> Result<(), Fault>
 where
-    F: ClearOutbox + Closes,
+    F: ClearOutbox + ResolveHold + Closes,
     O: ReadHead + RemoveVersion,
     B: PublishEvent,
 {
@@ -127,11 +131,20 @@ where
         Due::Job(job) => {
             // When the job has moved meanwhile, it is somebody's again, or due at the next run.
             if let Some(step) = job.overdue(tick.now) {
-                deps.table.apply_job_step(&step, None).await?;
-                tally.overdue += 1;
+                let applied = deps.table.apply_job_step(&step, None).await? == StepOutcome::Applied;
+                tally.overdue += u32::from(applied);
             }
         }
         Due::Closing(closing) => tally.closed += u32::from(closing::close(deps, closing, tick).await?),
+        Due::Hold(hold) => {
+            // Should its service have been faster, there is nothing left to do.
+            if let Some(step) = hold.time_out(tick.now)
+                && deps.table.resolve_hold(&step).await? == ResolutionOutcome::Resolved
+            {
+                tick.notes.count("HoldsTimedOut");
+                tally.released += 1;
+            }
+        }
         Due::Unreadable(key) => return Err(Fault::internal(format!("the item {key} cannot be read"))),
     }
     Ok(())

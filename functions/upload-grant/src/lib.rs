@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use consigne_auth::SessionVerifier;
-use consigne_core::files::{File, Grant, GrantOutcome, GrantRequest, Kind, Status, UPLOAD_GRANT_VALID, Usage};
+use consigne_core::files::{Grant, GrantOutcome, GrantRequest, Kind, UPLOAD_GRANT_VALID, Usage, still_usable};
 use consigne_core::idempotency::mismatch;
 use consigne_core::ports::GrantUpload;
-use consigne_core::{Code, Fault, Timestamp};
+use consigne_core::{Code, Fault};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
 use consigne_storage::{Presigner, SignedUpload};
@@ -85,7 +85,7 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
             request.notes.bytes("BytesGranted", grant.file.size);
             grant.file
         }
-        GrantOutcome::Replayed(file) => still_usable(*file, request.now)?,
+        GrantOutcome::Replayed(file) => still_usable(*file, ("Idempotency-Key", "key"), request.now)?,
         GrantOutcome::Mismatch => return Err(mismatch()),
         GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, user.plan)),
         GrantOutcome::JobMoved => return Err(Fault::internal("a grant of one's own concerns no job")),
@@ -107,18 +107,6 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
         expires_at: file.grant_expires_at.to_string(),
     };
     Ok(Answer::plain(201, &upload))
-}
-
-fn still_usable(file: File, now: Timestamp) -> Result<File, Fault> {
-    if file.status != Status::Pending {
-        let message = "The upload granted for this Idempotency-Key has ended; ask again with a new key";
-        return Err(Fault::new(Code::Conflict, message).detail("status", file.status.name()));
-    }
-    if now >= file.grant_expires_at {
-        let message = "The upload granted for this Idempotency-Key has run out; ask again with a new key";
-        return Err(Fault::new(Code::Conflict, message));
-    }
-    Ok(file)
 }
 
 /// Describes the route.

@@ -22,8 +22,8 @@ pub struct Deps<F> {
 /// A wallet: `balance + held + total_used + total_expired + total_clawed_back == total_purchased + total_granted`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct WalletView {
-    /// Credits to spend.
-    pub balance: u64,
+    /// Credits to spend; below zero when more was taken back after a refund than was left.
+    pub balance: i64,
     /// Credits set aside for jobs that run.
     pub held: u64,
     /// Credits ever bought.
@@ -50,7 +50,7 @@ pub struct WalletView {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct TestView {
     /// Test credits to spend.
-    pub balance: u64,
+    pub balance: i64,
     /// When they are a hundred again.
     pub resets_at: Option<String>,
 }

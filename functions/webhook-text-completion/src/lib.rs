@@ -5,6 +5,7 @@ use consigne_core::Fault;
 use consigne_core::files::Kind;
 use consigne_core::jobs::{ClaimedFile, TextFacts};
 use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
+use consigne_core::text::cut;
 use consigne_runtime::completions::{self, Completion, Ending, ReportedError};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -60,7 +61,7 @@ const TITLE_MAX: usize = 200;
 impl From<TextCompletion> for Completion {
     fn from(body: TextCompletion) -> Self {
         let text = body.texts.as_ref().and_then(|texts| texts.first()).map(|text| TextFacts {
-            title: text.title.as_ref().map(|title| title.chars().take(TITLE_MAX).collect()),
+            title: text.title.as_ref().map(|title| cut(title, TITLE_MAX)).filter(|title| !title.is_empty()),
             chapters: text.chapter_count,
             words: text.word_count,
         });

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum, value_parser};
 use consigne_core::audit::AuditAction;
-use consigne_core::credits::{BucketKind, CreditGrant, CreditGrantOutcome};
+use consigne_core::credits::{BucketKind, CreditGrant, CreditGrantOutcome, topped_up};
 use consigne_core::ports::GrantCredits;
 use consigne_core::{BucketId, Timestamp};
 use consigne_runtime::clock;
@@ -66,7 +66,8 @@ pub(crate) fn run(command: &Command) -> Result<String, String> {
     let until = expires_at.map(|end| end.to_string());
     let details = json!({ "amount": amount, "kind": kind.name(), "expires_at": until, "reason": reason });
     let audit = operator.entry(Some(org), AuditAction::CreditsGranted, id.to_string(), details);
-    let grant = CreditGrant { id, org, kind, amount, expires_at, now, audit };
+    let event = topped_up(org, id, kind, amount, now);
+    let grant = CreditGrant { id, org, kind, amount, expires_at, now, audit, event };
     // Told before it is used: who is cut off from here on can still grant it once.
     crate::complain(&format!("Granting as {id}..."));
     work(async {

@@ -2,9 +2,11 @@
 
 mod credits;
 mod doctor;
+mod mail;
 mod operator;
 mod org;
 mod pepper;
+mod redrive;
 mod secret;
 mod service_token;
 mod stack_env;
@@ -32,12 +34,17 @@ enum Command {
     /// Give credits to an organisation.
     #[command(subcommand)]
     Credits(credits::Command),
+    /// See what mails say.
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Stop an organisation's keys, or let them work again.
     #[command(subcommand)]
     Org(org::Command),
     /// Look after the peppers: the secrets under which API keys are kept.
     #[command(subcommand)]
     Pepper(pepper::Command),
+    /// Bring what lies on a dead-letter queue back to the queue it came from; without a name, list what lies where.
+    Redrive(redrive::Options),
     /// Look after the tokens by which servers that check keys prove who they are.
     #[command(subcommand)]
     ServiceToken(service_token::Command),
@@ -51,8 +58,10 @@ fn main() -> ExitCode {
         Command::Token(options) => token::run(&options),
         Command::Doctor => doctor::run(),
         Command::Credits(command) => credits::run(&command),
+        Command::Mail(command) => mail::run(&command),
         Command::Org(command) => org::run(&command),
         Command::Pepper(command) => pepper::run(&command),
+        Command::Redrive(options) => redrive::run(&options),
         Command::ServiceToken(command) => service_token::run(&command),
         Command::WebhookSecret(command) => webhook_secret::run(&command),
     };

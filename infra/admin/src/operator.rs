@@ -51,6 +51,16 @@ impl Operator {
         Ok(StoredSecret::new(aws_sdk_secretsmanager::Client::new(&self.start.aws().config), id))
     }
 
+    /// Gives a client for queues.
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.start.aws().config)
+    }
+
+    /// Gives one of the names the command was made with.
+    pub(crate) fn name(&self, name: &str) -> String {
+        self.start.environment().variable(name).unwrap_or_default()
+    }
+
     /// Makes an entry of the audit trail, as of now; the installation's own trail without an organisation.
     pub(crate) fn entry(&self, org: Option<OrgId>, action: AuditAction, subject: String, details: Value) -> AuditEntry {
         AuditEntry::new(org, action, subject, &self.origin, clock::now(), details)

@@ -3,6 +3,7 @@
 //! Ratios to a hello-world of the same profile and counts of calls mean the same on every machine; milliseconds do not.
 
 mod calls;
+mod jobs;
 mod keys;
 mod proxy;
 mod runtime_api;
@@ -21,7 +22,7 @@ use consigne_testkit::{payload, template};
 
 use crate::table::Table;
 
-/// Measures starts, sizes, calls and uploads.
+/// Measures starts, sizes, calls, key checks, jobs and uploads.
 #[derive(Debug, Parser)]
 struct Options {
     /// Fewer repetitions, in about two minutes.
@@ -64,6 +65,7 @@ async fn run(options: &Options) -> Result<bool, Problem> {
     let stack = stack::up().await?;
     calls::measure(&stack, if options.quick { 5 } else { 20 }, &mut table).await?;
     keys::measure(&stack, if options.quick { 5 } else { 20 }, &mut table).await?;
+    jobs::measure(&stack, if options.quick { 5 } else { 20 }, 200, &mut table).await?;
     uploads::measure(&stack, if options.quick { 200 } else { 1_000 }, &mut table).await?;
     stack.down();
     table.print();

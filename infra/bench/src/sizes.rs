@@ -16,7 +16,15 @@ fn most(clients: usize) -> f64 {
 pub(crate) fn clients(name: &str) -> Result<usize, Problem> {
     let path = consigne_testkit::payload::root().join("functions").join(name).join("src/main.rs");
     let wiring = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let makes = ["start.table()", "start.bucket()", "start.bus()", "start.queue(", "start.cursor_seal()"];
+    let makes = [
+        "start.table()",
+        "start.bucket()",
+        "start.bus()",
+        "start.queue(",
+        "start.mailer()",
+        "start.cursor_seal()",
+        "start.unsubscribe_seal()",
+    ];
     Ok(makes.iter().filter(|make| wiring.contains(**make)).count())
 }
 

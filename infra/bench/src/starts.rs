@@ -3,11 +3,14 @@
 use std::process::Stdio;
 use std::time::Instant;
 
-use consigne_auth::{KeyPrefix, KeyText};
+use consigne_auth::{InvitationToken, InvitationTokens, KeyPrefix, KeyText, Secret};
 use consigne_core::keys::Environment;
-use consigne_testkit::functions::SERVICE_TOKEN;
-use consigne_testkit::payload;
+use consigne_core::mail::Topic;
+use consigne_core::{InvitationId, OrgId, UserId};
+use consigne_testkit::functions::{self, SERVICE_TOKEN};
 use consigne_testkit::tokens::Issuer;
+use consigne_testkit::{payload, webhooks};
+use serde_json::json;
 use tokio::process::Command;
 
 use crate::runtime_api::RuntimeApi;
@@ -87,10 +90,34 @@ fn event(name: &str, issuer: &Issuer) -> Result<String, Problem> {
     cases.sort();
     let case = cases.first().ok_or_else(|| format!("{} holds no payload", folder.display()))?;
     let token = match name {
-        "key-verify" | "receipt-outcome" => SERVICE_TOKEN.to_owned(),
+        "hold-open" | "hold-settle" | "hold-void" | "key-verify" | "receipt-outcome" => SERVICE_TOKEN.to_owned(),
+        "mail-unsubscribe" => a_way_out().ok_or("no link to unsubscribe can be made")?,
+        "invitation-accept" => {
+            issuer.token_with("user_ann1", &json!({ "email": stub::INVITED, "email_verified": true }))
+        }
         _ => issuer.token("user_ann1", "pro"),
     };
-    Ok(payload::event(name, case, &token).to_string().replace("$KEY", &a_key()))
+    let event = payload::event(name, case, &token);
+    let event = if name.starts_with("webhook-") || name == "job-upload-grant" {
+        webhooks::signed(event, "msg_1")
+    } else {
+        event
+    };
+    let event = event.to_string().replace("$KEY", &a_key());
+    Ok(event.replace("$INVITATION", an_invitation().expose()))
+}
+
+/// Makes what a link to unsubscribe holds, with the secret that the stub gives.
+fn a_way_out() -> Option<String> {
+    Some(functions::unsubscribe_seal().token(&UserId::parse("user_ann1")?, Topic::Jobs))
+}
+
+/// Writes the token of the invitation there is, under the secret there is.
+fn an_invitation() -> InvitationToken {
+    let secret = Secret::new(stub::SECRET).unwrap_or_else(|| unreachable!("it is long enough"));
+    let ids = (OrgId::parse(stub::ORG), InvitationId::parse(stub::INVITATION));
+    let (Some(org), Some(id)) = ids else { unreachable!("they are ids") };
+    InvitationTokens::new(secret).derive(org, id)
 }
 
 /// Writes the text of a key, whichever.
@@ -113,8 +140,16 @@ fn settings(issuer: &Issuer, stub: &str) -> Vec<(String, String)> {
         ("BUS_NAME", "bus"),
         ("PARKING_QUEUE_URL", &queue),
         ("CURSOR_SECRET_ARN", "cursors"),
+        ("INVITATION_SECRET_ARN", "invitations"),
         ("PEPPER_SECRET_ARN", "peppers"),
         ("SERVICE_TOKENS_ARN", "tokens"),
+        ("CLERK_SECRETS_ARN", "webhooks"),
+        ("GENERATOR_SECRETS_ARN", "webhooks"),
+        ("UNSUBSCRIBE_SECRET_ARN", "unsubscribe"),
+        ("MAIL_FROM", "no-reply@example.com"),
+        ("MAIL_CONFIGURATION_SET", "mails"),
+        ("APPLICATION_URL", "https://app.example.com"),
+        ("PUBLIC_URL", "https://api.example.com"),
         ("KEY_PREFIX", "sk"),
         ("CLERK_ISSUER", &issuer.iss),
         ("AUTHORIZED_PARTIES", &issuer.azp),

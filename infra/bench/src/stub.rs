@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use consigne_testkit::functions::SERVICE_TOKEN;
+use consigne_testkit::webhooks;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -18,9 +19,16 @@ use crate::Problem;
 /// The key the payloads in events/ speak of.
 const KEY: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-photo-ete.png";
 
-/// The organisation and the key they speak of.
-const ORG: &str = "org_01M7YREWKH7VM7Z3Z2KWSH2FTR";
+/// The organisation, the key and the invitation they speak of.
+pub(crate) const ORG: &str = "org_01M7YREWKH7VM7Z3Z2KWSH2FTR";
 const API_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTS";
+pub(crate) const INVITATION: &str = "inv_01M7YREWKH7VM7Z3Z2KWSH2FTR";
+
+/// The address that invitation was sent to.
+pub(crate) const INVITED: &str = "bob@example.com";
+
+/// The secrets that are neither peppers nor tokens.
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// Starts the stub; gives its address.
 pub(crate) async fn start() -> Result<SocketAddr, Problem> {
@@ -63,7 +71,8 @@ fn secret(asked: &Value) -> String {
     match asked["SecretId"].as_str() {
         Some("peppers") => r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#.to_owned(),
         Some("tokens") => json!({ "pdf-api": SERVICE_TOKEN }).to_string(),
-        _ => "0123456789abcdef0123456789abcdef".to_owned(),
+        Some("webhooks") => json!({ "current": webhooks::SECRET }).to_string(),
+        _ => SECRET.to_owned(),
     }
 }
 
@@ -87,6 +96,15 @@ fn item(sk: &str) -> Value {
     let (text, number) = (|text: &str| json!({ "S": text }), |number: u64| json!({ "N": number.to_string() }));
     let org = format!("ORG#{ORG}");
     match sk.split('#').next() {
+        Some("ORG") => json!({
+            "pk": text(&org), "sk": text(sk), "name": text("Acme"), "slug": text("acme-sh2ftr"),
+            "created_at": number(1_795_257_000_000),
+        }),
+        Some("INVITATION") => json!({
+            "pk": text(&org), "sk": text(sk), "email": text(INVITED), "role": text("developer"),
+            "invited_by": text("user_adam1"), "created_at": number(1_795_257_000_000),
+            "expires_at": number(4_102_444_800_000), "invitation_status": text("open"),
+        }),
         Some("MEMBER") => json!({
             "pk": text(&org), "sk": text(sk), "role": text("owner"), "joined_at": number(1_795_257_000_000),
         }),
@@ -100,7 +118,8 @@ fn item(sk: &str) -> Value {
             "pk": text(if sk == "WALLET" { &org } else { "USER#user_ann1" }), "sk": text(sk),
             "wallet_status": text("open"), "balance": number(0), "held": number(0), "used": number(0),
             "purchased": number(0), "granted": number(0), "expired": number(0), "clawed_back": number(0),
-            "attributed": number(0), "anchor": number(1_795_257_000_000),
+            "attributed": number(0), "late": number(0), "debt": number(0), "era": number(0), "low_reference": number(0),
+            "revision": number(0), "anchor": number(1_795_257_000_000),
         }),
         _ => file(),
     }

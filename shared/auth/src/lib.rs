@@ -3,6 +3,7 @@
 mod api_key;
 mod carrier;
 mod claims;
+mod invitation_tokens;
 mod key_desk;
 mod keys;
 mod peppers;
@@ -12,11 +13,13 @@ mod seal;
 mod secret;
 mod service;
 mod session;
+mod unsubscribe;
 mod user;
 mod webhooks;
 
 pub use api_key::{KeyPrefix, KeyText};
 pub use carrier::{Carrier, Credentials};
+pub use invitation_tokens::{InvitationToken, InvitationTokens};
 pub use key_desk::{KeyFinder, KeyMint};
 pub use keys::{FetchError, FetchKeys, KeySource, KeySourceError};
 pub use peppers::{PepperError, Peppers};
@@ -26,5 +29,6 @@ pub use seal::Seal;
 pub use secret::Secret;
 pub use service::{ServiceTokenError, ServiceTokens};
 pub use session::{SessionPolicy, SessionVerifier};
+pub use unsubscribe::UnsubscribeSeal;
 pub use user::{Organisation, Role, User};
 pub use webhooks::{WebhookSecret, WebhookSecretError, WebhookSecrets};

@@ -12,28 +12,39 @@ use crate::User;
 #[allow(missing_docs)]
 pub enum Route {
     AuditList,
+    InvitationList,
+    InvitationRevoke,
     KeyDelete,
     KeyIssue,
     KeyList,
     KeyRevoke,
     KeyRotate,
     KeyUpdate,
+    MemberInvite,
     MemberList,
+    MemberRemove,
+    MemberUpdate,
     Stats,
     UsageLog,
     Wallet,
 }
 
-/// The table: each route with the roles that may call it.
-pub const MATRIX: [(Route, &str, &[OrgRole]); 11] = [
+/// The table: each route with the roles that may call it. Whom of the others an admin may invite, change or remove is said by
+/// [`OrgRole::may_invite`] and [`OrgRole::may_manage`]; to leave, anybody may.
+pub const MATRIX: [(Route, &str, &[OrgRole]); 16] = [
     (Route::AuditList, "audit-list", &[Owner, Admin]),
+    (Route::InvitationList, "invitation-list", &[Owner, Admin]),
+    (Route::InvitationRevoke, "invitation-revoke", &[Owner, Admin]),
     (Route::KeyDelete, "key-delete", &[Owner, Admin]),
     (Route::KeyIssue, "key-issue", &[Owner, Admin, Developer]),
     (Route::KeyList, "key-list", &[Owner, Admin, Developer]),
     (Route::KeyRevoke, "key-revoke", &[Owner, Admin, Developer]),
     (Route::KeyRotate, "key-rotate", &[Owner, Admin, Developer]),
     (Route::KeyUpdate, "key-update", &[Owner, Admin, Developer]),
+    (Route::MemberInvite, "member-invite", &[Owner, Admin]),
     (Route::MemberList, "member-list", &[Owner, Admin, Developer, Billing]),
+    (Route::MemberRemove, "member-remove", &[Owner, Admin, Developer, Billing]),
+    (Route::MemberUpdate, "member-update", &[Owner, Admin]),
     (Route::Stats, "stats", &[Owner, Admin, Developer, Billing]),
     (Route::UsageLog, "usage-log", &[Owner, Admin, Developer, Billing]),
     (Route::Wallet, "wallet", &[Owner, Admin, Developer, Billing]),

@@ -22,27 +22,33 @@ pub enum EventKind {
     JobRequested,
     JobCompleted,
     JobFailed,
+    InvitationCreated,
     KeyIssued,
     KeyRotated,
     KeyRevoked,
     KeyDeleted,
     StatsReady,
+    WalletLow,
+    WalletToppedUp,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::FileReady,
         Self::FileRejected,
         Self::FileDeleted,
         Self::JobRequested,
         Self::JobCompleted,
         Self::JobFailed,
+        Self::InvitationCreated,
         Self::KeyIssued,
         Self::KeyRotated,
         Self::KeyRevoked,
         Self::KeyDeleted,
         Self::StatsReady,
+        Self::WalletLow,
+        Self::WalletToppedUp,
     ];
 
     /// Gives the `detail-type`.
@@ -54,11 +60,14 @@ impl EventKind {
             Self::JobRequested => "job.requested",
             Self::JobCompleted => "job.completed",
             Self::JobFailed => "job.failed",
+            Self::InvitationCreated => "invitation.created",
             Self::KeyIssued => "key.issued",
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",
             Self::KeyDeleted => "key.deleted",
             Self::StatsReady => "stats.ready",
+            Self::WalletLow => "wallet.low",
+            Self::WalletToppedUp => "wallet.topped-up",
         }
     }
 }

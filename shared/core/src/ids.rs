@@ -114,11 +114,6 @@ ulid_id! {
 }
 
 ulid_id! {
-    /// One hold of credits, from its opening to its resolution.
-    HoldId = "hold_"
-}
-
-ulid_id! {
     /// One invitation into an organisation.
     InvitationId = "inv_"
 }

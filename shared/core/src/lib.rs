@@ -5,13 +5,17 @@
 
 pub mod audit;
 pub mod credits;
+pub mod email;
 pub mod events;
 pub mod fault;
 pub mod files;
 pub mod idempotency;
 pub mod ids;
+pub mod invitations;
 pub mod jobs;
 pub mod keys;
+pub mod mail;
+pub mod members;
 pub mod orgs;
 pub mod periods;
 pub mod plans;
@@ -23,9 +27,10 @@ pub mod text;
 pub mod timestamp;
 pub mod webhooks;
 
+pub use email::EmailAddress;
 pub use fault::{Code, Fault};
 pub use idempotency::IdempotencyKey;
-pub use ids::{AuditId, BucketId, EventId, FileId, HoldId, InvitationId, KeyId, OrgId, UserId};
+pub use ids::{AuditId, BucketId, EventId, FileId, InvitationId, KeyId, OrgId, UserId};
 pub use jobs::JobId;
 pub use plans::Plan;
 pub use timestamp::Timestamp;

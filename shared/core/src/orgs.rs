@@ -1,7 +1,7 @@
-//! Organisations and their members: the least that API keys need.
+//! Organisations and their members. How places in them change stands in [`crate::members`].
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Fault, KeyId, OrgId, Timestamp, UserId, text};
 
@@ -43,7 +43,8 @@ impl Organisation {
 }
 
 /// What a member may do; `consigne_auth::permissions` says which role may call which route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum OrgRole {
     Owner,
@@ -110,6 +111,25 @@ impl OrgView {
             role: member.role.name(),
             created_at: org.created_at.to_string(),
         }
+    }
+}
+
+/// A member as the others see them.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MemberView {
+    /// Who.
+    pub user_id: String,
+    /// Role: owner, admin, developer or billing.
+    pub role: &'static str,
+    /// Since when.
+    pub joined_at: String,
+}
+
+impl MemberView {
+    /// Shows a member.
+    pub fn of(member: &Member) -> Self {
+        let joined_at = member.joined_at.to_string();
+        Self { user_id: member.user.to_string(), role: member.role.name(), joined_at }
     }
 }
 

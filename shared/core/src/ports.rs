@@ -4,18 +4,27 @@
 //! to ask without one. Errors are [`Fault`]s: an adapter turns what went wrong into `UNAVAILABLE` (worth a retry) or
 //! `INTERNAL` (not), with the cause for the log.
 
+mod holds;
 mod jobs;
 mod keys;
+mod mail;
+mod members;
 mod people;
+mod purchases;
 mod stats;
 
+pub use holds::*;
 pub use jobs::*;
 pub use keys::*;
+pub use mail::*;
+pub use members::*;
 pub use people::*;
+pub use purchases::*;
 pub use stats::*;
 
 use std::future::Future;
 
+use crate::credits::Hold;
 use crate::events::OutboxEntry;
 use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage};
 use crate::jobs::Job;
@@ -131,6 +140,8 @@ pub enum Due {
     Job(Box<Job>),
     /// An account that was closed.
     Closing(Closing),
+    /// A hold that nobody resolved.
+    Hold(Box<Hold>),
     /// An item that cannot be read, named by its key; only a person can mend it.
     Unreadable(String),
 }

@@ -97,6 +97,12 @@ impl Profile {
         Self { user, seen: None, told: None, told_at: None, closed_at: None }
     }
 
+    /// Gives the newest of what is known whose address the issuer has verified.
+    pub fn verified(&self) -> Option<&Contact> {
+        let known = self.seen.iter().chain(&self.told).filter(|contact| contact.verified);
+        known.max_by_key(|contact| contact.at).filter(|_| self.closed_at.is_none())
+    }
+
     /// Gives how to reach them: what is newest, which may be that there is no way.
     pub fn contact(&self) -> Option<&Contact> {
         let known = self.seen.iter().chain(&self.told).max_by_key(|contact| contact.at);
@@ -169,6 +175,19 @@ mod tests {
         assert_eq!(profile.contact(), None);
         profile.seen = Some(contact("new@example.com", 3));
         assert_eq!(profile.contact().map(|contact| contact.email.as_str()), Some("new@example.com"));
+    }
+
+    #[test]
+    fn an_address_nobody_verified_hides_no_older_one_that_was() {
+        let mut profile = Profile::unknown(UserId::parse("user_ann1").unwrap());
+        profile.told = Some(contact("told@example.com", 1));
+        profile.seen = Some(Contact { verified: false, ..contact("seen@example.com", 2) });
+        let verified = |profile: &Profile| profile.verified().map(|contact| contact.email.clone());
+        assert_eq!(verified(&profile).as_deref(), Some("told@example.com"));
+        profile.seen = Some(contact("seen@example.com", 2));
+        assert_eq!(verified(&profile).as_deref(), Some("seen@example.com"));
+        profile.closed_at = Some(Timestamp::from_secs(3));
+        assert_eq!(verified(&profile), None);
     }
 
     #[test]

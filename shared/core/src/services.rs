@@ -11,6 +11,8 @@ pub struct Service {
     pub description: &'static str,
     /// Credits a call costs when the caller names no cost.
     pub base_cost: u64,
+    /// Most credits one hold for a call may set aside.
+    pub hold_max: u64,
     /// Scopes that concern it.
     pub scopes: &'static [&'static str],
     /// Group in a catalogue.
@@ -24,6 +26,7 @@ pub static SERVICES: [Service; 3] = [
         display_name: "PDF",
         description: "Makes and reads PDF documents.",
         base_cost: 1,
+        hold_max: 1_000,
         scopes: &["pdf:read", "pdf:write"],
         category: "documents",
     },
@@ -32,6 +35,7 @@ pub static SERVICES: [Service; 3] = [
         display_name: "AI",
         description: "Generates text and images.",
         base_cost: 3,
+        hold_max: 10_000,
         scopes: &["ai:read", "ai:write"],
         category: "generation",
     },
@@ -40,6 +44,7 @@ pub static SERVICES: [Service; 3] = [
         display_name: "Mileage",
         description: "Calculates mileage allowances.",
         base_cost: 1,
+        hold_max: 1_000,
         scopes: &["mileage:calculate"],
         category: "calculation",
     },

@@ -35,6 +35,23 @@ pub fn prose(field: &str, text: &str, max: usize) -> Result<String, Fault> {
     Ok(text)
 }
 
+/// Cuts what somebody else's program wrote to `max` characters, without what is not fit to be shown.
+pub fn cut(text: &str, max: usize) -> String {
+    text.chars().filter(|c| !is_unfit(*c)).take(max).collect::<String>().trim().to_owned()
+}
+
+/// Reads a word a program wrote: 1 to `max` visible ASCII characters.
+///
+/// # Errors
+/// `INVALID_REQUEST` naming the field.
+pub fn word(field: &str, text: &str, max: usize) -> Result<String, Fault> {
+    let good = (1..=max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    if good {
+        return Ok(text.to_owned());
+    }
+    Err(Fault::field(field, format!("{field} must be 1 to {max} visible ASCII characters")).detail("limit", max))
+}
+
 /// Writes a text in the alphabet of keys, `a-z 0-9 . _ -`, at most `max` bytes.
 ///
 /// Accents fall off (`été` becomes `ete`); what has no ASCII counterpart becomes a hyphen.
@@ -80,5 +97,11 @@ mod tests {
         for bad in ["", "   ", "a\nb", "a\u{202E}b", "123456789012345678901"] {
             assert_eq!(label("name", bad, 20).err().map(|fault| fault.details["field"].clone()), Some("name".into()));
         }
+    }
+
+    #[test]
+    fn what_is_cut_is_fit_to_be_shown() {
+        assert_eq!(cut(" gnp.\u{202E}exe\r\n\u{0} 👩\u{200D}🚀 ", 99), "gnp.exe 👩\u{200D}🚀");
+        assert_eq!((cut("été", 2), cut("\u{FEFF} ", 9)), ("ét".to_owned(), String::new()));
     }
 }

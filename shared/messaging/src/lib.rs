@@ -1,6 +1,7 @@
-//! Telling others: queues (SQS) and the bus (EventBridge).
+//! Telling others: queues (SQS), the bus (EventBridge) and mail (SES).
 
 mod bus;
+pub mod mail;
 mod queue;
 
 pub use bus::Bus;

@@ -85,6 +85,17 @@ impl Aws {
         Self { config: config.build(), region, credentials, endpoint, connector }
     }
 
+    /// Gives what the clients of one service are made from. As everywhere, `AWS_ENDPOINT_URL_<service>` puts that service
+    /// at an address of its own.
+    pub fn config_of(&self, service: &str, environment: &Environment) -> SdkConfig {
+        let name = format!("AWS_ENDPOINT_URL_{service}");
+        let address = if environment.is_describing() { None } else { environment.variable(&name) };
+        match address {
+            Some(address) => self.config.clone().into_builder().endpoint_url(address).build(),
+            None => self.config.clone(),
+        }
+    }
+
     /// Opens a connection to a host of the region before the first request needs it; a handshake on a small function takes
     /// most of a second. `dynamodb` is such a host, and `<bucket>.s3`. Does nothing at another address than AWS's, and
     /// never fails: the first request will say what is wrong.
@@ -140,5 +151,20 @@ impl HttpConnector for Metered {
                 Err(late) => Err(aws_smithy_runtime_api::client::result::ConnectorError::timeout(late.into())),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_may_have_an_address_of_its_own() {
+        let variables = [("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_SES", "http://ses")];
+        let environment = Environment::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let aws = Aws::from_environment(&environment);
+        let address = |service| aws.config_of(service, &environment).endpoint_url().map(str::to_owned);
+        assert_eq!(address("SES").as_deref(), Some("http://ses"));
+        assert_eq!(address("SQS").as_deref(), Some("http://all"));
     }
 }

@@ -57,14 +57,14 @@ pub struct Completed {
 
 impl Completion {
     /// Says what is reported; `list` is the field that names the files.
-    fn report(self, list: &str) -> Result<(String, Report), Fault> {
+    fn report(self, list: &'static str) -> Result<(String, Report), Fault> {
         let failed = matches!(self.status, Some(Ending::Failed)) || (self.status.is_none() && self.error.is_some());
         let report = if failed {
             let error = self.error.ok_or_else(|| Fault::field("error", "missing field error"))?;
             Report::Failed { code: error.code, message: error.message }
         } else {
             let files = self.files.ok_or_else(|| Fault::field(list, format!("missing field {list}")))?;
-            Report::Completed { files, text: self.text }
+            Report::Completed { list, files, text: self.text }
         };
         Ok((self.generation_id, report))
     }
@@ -74,7 +74,7 @@ impl Completion {
 pub async fn answer<B, F, O>(
     generators: &Refreshed<WebhookSecrets>,
     (jobs, objects): (&F, &O),
-    (kinds, list): (&[Kind], &str),
+    (kinds, list): (&[Kind], &'static str),
     request: &Request,
 ) -> Result<Answer, Fault>
 where
@@ -95,7 +95,7 @@ where
 
 /// Describes a completion route, which takes a `B`.
 pub fn operation<B: JsonSchema>(route: &'static str, summary: &'static str) -> Operation {
-    let operation = Operation::new::<Completed>(route, summary).signed().takes::<B>();
+    let operation = Operation::new::<Completed>(route, summary).for_senders().takes::<B>();
     let refusals = [Code::NotFound, Code::WebhookContentMismatch, Code::IdempotencyMismatch, Code::Conflict];
     operation.refuses(&refusals)
 }

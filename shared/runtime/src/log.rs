@@ -6,7 +6,6 @@
 //! Metrics ride on the same line in CloudWatch's embedded metric format.
 //! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
 
-use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use consigne_core::Timestamp;
@@ -100,11 +99,22 @@ pub fn line(level: Level, function: &str, message: &str, now: Timestamp, fields:
 }
 
 /// Writes a line to standard output, where Lambda collects it.
+#[cfg(not(test))]
 pub fn write(line: &str) {
+    use std::io::Write as _;
+
     let mut out = std::io::stdout().lock();
     // A log that cannot be written must not stop what it tells of.
     let _ = out.write_all(format!("{line}\n").as_bytes());
     let _ = out.flush();
+}
+
+/// Writes a line where a test's own output goes, which is shown should it fail.
+#[cfg(test)]
+// Only what this macro prints is held back.
+#[allow(clippy::print_stdout)]
+pub fn write(line: &str) {
+    println!("{line}");
 }
 
 #[cfg(test)]

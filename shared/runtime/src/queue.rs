@@ -103,3 +103,7 @@ where
     }));
     Outcome { batch_item_failures: verdicts.await.into_iter().flatten().collect() }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

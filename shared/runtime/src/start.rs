@@ -12,9 +12,11 @@ use std::time::{Duration, SystemTime};
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use consigne_auth::{
-    Fetch, FetchError, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers, Refreshed, Seal, Secret, ServiceTokens,
-    SessionPolicy, SessionVerifier, WebhookSecrets,
+    Fetch, FetchError, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers, Refreshed, Seal, Secret,
+    ServiceTokens, SessionPolicy, SessionVerifier, UnsubscribeSeal, WebhookSecrets,
 };
+use consigne_core::mail::Sender;
+use consigne_messaging::mail::{Application, Mailer, Stationery};
 use consigne_messaging::{Bus, Queue};
 use consigne_storage::{Bucket, Lifetime, Presigner, Table};
 use futures_util::future::join_all;
@@ -105,6 +107,39 @@ impl Start {
         Ok(Queue::new(&self.aws().config, self.environment.get(url)?))
     }
 
+    /// Makes the mail service's adapter, where mails are sent at all.
+    pub fn mailer(&self) -> Result<Option<Mailer>, StartError> {
+        let configuration_set = self.environment.get(&settings::MAIL_CONFIGURATION_SET)?;
+        let Some(sender) = self.mail_sender()? else { return Ok(None) };
+        self.will_call("email");
+        let config = self.aws().config_of("SES", &self.environment);
+        Ok(Some(Mailer::new(&config, sender, configuration_set)))
+    }
+
+    /// Makes what all letters have in common.
+    pub fn stationery(&self) -> Result<Stationery, StartError> {
+        let application = Application::at(&self.environment.get(&settings::APPLICATION_URL)?);
+        let brand = self.mail_sender()?.and_then(|sender| sender.name);
+        Ok(Stationery { brand: brand.unwrap_or_else(|| "Consigne".to_owned()), application })
+    }
+
+    fn mail_sender(&self) -> Result<Option<Sender>, StartError> {
+        let Some(text) = self.environment.optional(&settings::MAIL_FROM) else { return Ok(None) };
+        let bad = || SettingError::new(&settings::MAIL_FROM, "is no sender");
+        let text = if self.environment.is_describing() { "Consigne <no-reply@example.com>" } else { &text };
+        Sender::parse(text).map(Some).ok_or_else(|| bad().into())
+    }
+
+    /// Reads the secret that seals links to unsubscribe.
+    pub async fn unsubscribe_seal(&self) -> Result<UnsubscribeSeal, StartError> {
+        self.secret(&settings::UNSUBSCRIBE_SECRET_ARN).await.map(UnsubscribeSeal::new)
+    }
+
+    /// Gives where the API is reached from outside.
+    pub fn public_url(&self) -> Result<String, StartError> {
+        Ok(self.environment.get(&settings::PUBLIC_URL)?.trim_end_matches('/').to_owned())
+    }
+
     /// Remembers a host that every request will call.
     fn will_call(&self, host: impl Into<String>) {
         self.hosts.borrow_mut().push((host.into(), |start, host| Box::pin(start.aws().warm(host))));
@@ -144,6 +179,11 @@ impl Start {
     /// Makes what pages through lists.
     pub async fn paging(&self) -> Result<Paging, StartError> {
         self.cursor_seal().await.map(Paging::new)
+    }
+
+    /// Makes what derives the tokens of invitations.
+    pub async fn invitation_tokens(&self) -> Result<InvitationTokens, StartError> {
+        self.secret(&settings::INVITATION_SECRET_ARN).await.map(InvitationTokens::new)
     }
 
     /// Gives the word API keys begin with.
@@ -322,5 +362,23 @@ mod tests {
         start.presigner().unwrap();
         let hosts: Vec<String> = start.hosts.take().into_iter().map(|(host, _)| host).collect();
         assert_eq!(hosts, ["dynamodb", "photos.s3", "events"]);
+    }
+
+    #[test]
+    fn without_a_sender_there_is_no_mail_service_and_with_an_odd_one_no_start() {
+        let mailer = |from: &str| {
+            let variables =
+                [("MAIL_FROM", from), ("MAIL_CONFIGURATION_SET", "mails"), ("APPLICATION_URL", "https://a")];
+            let start =
+                Start::new(Environment::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
+            let made = start.mailer().map(|mailer| mailer.is_some());
+            (made.map_err(|error| error.to_string()), start.stationery().map(|paper| paper.brand).ok())
+        };
+        assert_eq!(mailer(""), (Ok(false), Some("Consigne".to_owned())));
+        assert_eq!(mailer("Acme <no-reply@example.com>"), (Ok(true), Some("Acme".to_owned())));
+        let (made, brand) = mailer("Acme <secret>");
+        let problem = made.unwrap_err();
+        assert!(problem.starts_with("setting MAIL_FROM is no sender") && !problem.contains("secret"), "{problem}");
+        assert_eq!(brand, None);
     }
 }

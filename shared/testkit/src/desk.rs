@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_auth::KeyMint;
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
-use consigne_core::credits::{BucketKind, CallFacts, Charge, CreditGrant, Receipt, ReceiptId, Wallet};
+use consigne_core::credits::{
+    BucketKind, CallFacts, Charge, ClawBack, ClawBackCause, CreditGrant, DisputeId, DisputeState, HoldEnd, HoldTerms,
+    Opening, PaymentId, Purchase, Receipt, ReceiptId, Resolver, SessionId, Wallet, topped_up,
+};
 use consigne_core::events::{Event, EventKind};
 use consigne_core::idempotency::Written;
 use consigne_core::keys::{ApiKey, Ask, Environment, KeyFacts, KeyStatus, Pointer};
 use consigne_core::orgs::{Member, OrgRole, Organisation};
 use consigne_core::ports::{CreateOrg, IssueKey, NewKey, NewOrg};
-use consigne_core::{BucketId, KeyId, OrgId, Timestamp, UserId};
+use consigne_core::{BucketId, IdempotencyKey, KeyId, OrgId, Timestamp, UserId};
 use serde_json::json;
 
 use crate::stack::fresh_user;
@@ -81,7 +84,8 @@ pub fn key(org: OrgId, owner: &UserId, test: bool, now: Timestamp) -> ApiKey {
 
 /// Makes what issues a key, under a pointer nobody has used.
 pub fn new_key(key: &ApiKey) -> NewKey {
-    let event = Event::new(EventKind::KeyIssued, key.created_at, json!({ "key_id": key.id }));
+    let facts = json!({ "org_id": key.org, "key_id": key.id, "name": key.name, "actor": key.created_by });
+    let event = Event::new(EventKind::KeyIssued, key.created_at, facts);
     NewKey {
         key: key.clone(),
         pointer: pointer(1),
@@ -112,7 +116,75 @@ pub fn credits(
 ) -> CreditGrant {
     let origin = Origin { actor: Actor::Operator("test".to_owned()), ip: None, user_agent: None };
     let audit = AuditEntry::new(org, AuditAction::CreditsGranted, "test", &origin, now, json!({ "amount": amount }));
-    CreditGrant { id: BucketId::mint(now), org, kind, amount, expires_at, now, audit }
+    let id = BucketId::mint(now);
+    let event = topped_up(org, id, kind, amount, now);
+    CreditGrant { id, org, kind, amount, expires_at, now, audit, event }
+}
+
+/// Makes the opening of a hold for an hour by `pdf-api`, by an idempotency key if there is one.
+pub fn opening(key: &KeyFacts, amount: u64, idempotency_key: Option<&str>, now: Timestamp) -> Opening {
+    let terms = HoldTerms::parse("pdf", amount, None).expect("the catalogue allows it");
+    let ask = Ask { generation: key.generation, scope: None, now };
+    Opening::new(key.clone(), ask, terms, "pdf-api".to_owned(), idempotency_key.map(promise))
+}
+
+/// Says that `pdf-api` resolves a hold.
+pub fn resolver(now: Timestamp) -> Resolver {
+    Resolver { caller: "pdf-api".to_owned(), promise: None, now }
+}
+
+/// Says that a hold is settled.
+pub fn settled(amount: u64) -> HoldEnd {
+    HoldEnd::Settled { amount, status_code: 200, response_ms: 7 }
+}
+
+/// Says that the payment provider acts.
+fn provider() -> Origin {
+    Origin { actor: Actor::Service("stripe".to_owned()), ip: None, user_agent: None }
+}
+
+/// Makes a purchase at a cent a credit, in a session and by a payment of this name.
+pub fn purchase(org: OrgId, name: &str, credits: u64, now: Timestamp) -> Purchase {
+    let lot = BucketId::mint(now);
+    let details = json!({ "credits": credits });
+    Purchase {
+        session: SessionId::parse(&format!("cs_{name}")).expect("the name is plain"),
+        payment: payment(name),
+        org,
+        lot,
+        pack: "starter".to_owned(),
+        credits,
+        amount_cents: credits,
+        currency: "EUR".to_owned(),
+        now,
+        audit: AuditEntry::new(org, AuditAction::CreditsPurchased, name, &provider(), now, details),
+        event: topped_up(org, lot, BucketKind::Paid, credits, now),
+    }
+}
+
+/// Gives the id of a payment of this name.
+fn payment(name: &str) -> PaymentId {
+    PaymentId::parse(&format!("pi_{name}")).expect("the name is plain")
+}
+
+/// Makes what the provider tells of a refund of a payment of this name.
+pub fn refund(name: &str, refunded_cents: u64, now: Timestamp) -> ClawBack {
+    told(name, ClawBackCause::Refund { refunded_cents }, now)
+}
+
+/// Makes what the provider tells of a dispute of a payment of this name.
+pub fn dispute(name: &str, id: &str, cents: u64, state: DisputeState, now: Timestamp) -> ClawBack {
+    let id = DisputeId::parse(id).expect("the id is plain");
+    told(name, ClawBackCause::Dispute { id, cents, state }, now)
+}
+
+fn told(name: &str, cause: ClawBackCause, now: Timestamp) -> ClawBack {
+    ClawBack { payment: payment(name), cause, source: "evt_1".to_owned(), origin: provider(), now }
+}
+
+/// Makes an idempotency key, for one and the same request.
+pub fn promise(key: &str) -> IdempotencyKey {
+    IdempotencyKey { key: key.to_owned(), fingerprint: "the same".to_owned() }
 }
 
 /// Makes a charge, by an idempotency key if there is one.

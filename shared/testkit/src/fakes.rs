@@ -4,13 +4,18 @@
 
 mod credits;
 mod desk;
+mod holds;
 mod jobs;
+mod members;
 mod orgs;
 mod people;
+mod post;
+mod purchases;
 mod stats;
 
 pub use desk::Desk;
 pub use jobs::Jobs;
+pub use post::{MailService, Post, Standing};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +33,8 @@ use consigne_core::profiles::{Closing, Profile};
 use consigne_core::stats::DayStats;
 use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{EventId, Fault, FileId, OrgId, Timestamp, UserId};
+
+use crate::schemas;
 
 /// Table, bucket, bus and queue in one. Clones are the same world.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +71,8 @@ pub struct State {
     pub closings: BTreeMap<UserId, Closing>,
     /// Webhooks received, by sender and id.
     pub webhooks: BTreeMap<(Source, WebhookId), Received>,
+    /// Mails.
+    pub post: Post,
 }
 
 /// One version of an object.
@@ -156,6 +165,7 @@ impl State {
             detail: event.detail.to_string(),
             occurred_at: event.occurred_at,
         };
+        schemas::assert_valid(&entry.kind, &entry.detail);
         self.outbox.push((event.id, entry));
     }
 
@@ -280,12 +290,12 @@ impl ApplyTransition for World {
             if step.job.as_ref().is_some_and(|follows| !state.jobs.is_current(follows)) {
                 return false;
             }
-            if let Some(follows) = &step.job {
-                state.take_step(follows);
-            }
             state.files.insert(place.clone(), step.file.clone());
             step.ledger.apply(state.usage.entry(place.0).or_default(), step.file.kind());
             state.push_event(&step.event);
+            if let Some(follows) = &step.job {
+                state.take_step(follows);
+            }
             true
         })
     }
@@ -339,17 +349,17 @@ impl FindDue for World {
             let events = state.outbox.iter().map(|(id, entry)| {
                 ((entry.occurred_at.plus(OUTBOX_MARGIN), id.to_string()), Due::Event(entry.clone()))
             });
-            let jobs = state
-                .jobs
-                .jobs
-                .values()
-                .filter_map(|job| Some(((job.due_at()?, job.id.to_string()), Due::Job(Box::new(job.clone())))));
-            let closings = state
-                .closings
-                .values()
-                .map(|closing| ((closing.due_at, closing.user.to_string()), Due::Closing(closing.clone())));
-            let mut due: Vec<_> =
-                files.chain(events).chain(jobs).chain(closings).filter(|((at, _), _)| *at <= now).collect();
+            let jobs = state.jobs.jobs.values();
+            let jobs =
+                jobs.filter_map(|job| Some(((job.due_at()?, job.id.to_string()), Due::Job(Box::new(job.clone())))));
+            let closings = state.closings.values();
+            let closings =
+                closings.map(|closing| ((closing.due_at, closing.user.to_string()), Due::Closing(closing.clone())));
+            let holds = state.desk.holds.values();
+            let holds = holds
+                .filter_map(|hold| Some(((hold.due_at()?, hold.id.to_string()), Due::Hold(Box::new(hold.clone())))));
+            let due = files.chain(events).chain(jobs).chain(closings).chain(holds);
+            let mut due: Vec<_> = due.filter(|((at, _), _)| *at <= now).collect();
             due.retain(|(place, _)| walk.as_ref().is_none_or(|last| place > last));
             due.sort_by(|(a, _), (b, _)| a.cmp(b));
             due.truncate(limit as usize);
@@ -361,6 +371,7 @@ impl FindDue for World {
 
 impl PublishEvent for World {
     async fn publish_event(&self, entry: &OutboxEntry) -> Result<(), Fault> {
+        schemas::assert_valid(&entry.kind, &entry.detail);
         self.effect(|state| state.published.push(entry.clone()))
     }
 }

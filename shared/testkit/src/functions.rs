@@ -1,17 +1,20 @@
 //! The functions on fakes: each handler behind its real edge, fed with real events.
 
 mod jobs;
+mod members;
 mod night;
 
-pub use jobs::signed_by_generator;
+pub use crate::webhooks::signed as signed_by_generator;
+pub use members::invitation_tokens;
 pub use night::{aggregate_at, deliver_night, stats_messages};
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
-use consigne_auth::{KeyFinder, KeyMint, KeyPrefix, Peppers, Refreshed, Seal, Secret, ServiceTokens};
+use consigne_auth::{KeyFinder, KeyMint, KeyPrefix, Peppers, Refreshed, Seal, Secret, ServiceTokens, UnsubscribeSeal};
 use consigne_core::Timestamp;
+use consigne_messaging::mail::{Application, Stationery};
 use consigne_runtime::{clock, http, queue, schedule, stream};
 use consigne_storage::{Endpoint, Lifetime, Presigner};
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -20,6 +23,7 @@ use serde_json::{Value, json};
 
 use crate::fakes::World;
 use crate::tokens::Issuer;
+use crate::webhooks;
 
 /// The issuer of every test on fakes; making its key takes a moment.
 static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::fresh("test-1"));
@@ -63,6 +67,10 @@ pub async fn call(world: &World, function: &str, event: Value) -> Value {
             let deps = health::Deps { table: world.clone(), bucket: world.clone() };
             http::respond(function, &deps, &|d, r| Box::pin(health::handle(d, r)), event, until).await
         }
+        "webhook-clerk" => {
+            let deps = webhook_clerk::Deps { secrets: webhooks::known(), people: files };
+            http::respond(function, &deps, &|d, r| Box::pin(webhook_clerk::handle(d, r)), event, until).await
+        }
         "fallback" => http::respond(function, &(), &|d, r| Box::pin(fallback::handle(d, r)), event, until).await,
         _ if function.contains("job") || function.contains("completion") || function == "generate" => {
             jobs::call(world, function, event).await
@@ -80,6 +88,18 @@ async fn call_desk(world: &World, function: &str, event: ApiGatewayV2httpRequest
         "audit-list" => {
             let deps = audit_list::Deps { users, orgs: files, paging: paging() };
             http::respond(function, &deps, &|d, r| Box::pin(audit_list::handle(d, r)), event, until).await
+        }
+        "hold-open" => {
+            let deps = hold_open::Deps { services: service_tokens(), finder: finder(), keys: files };
+            http::respond(function, &deps, &|d, r| Box::pin(hold_open::handle(d, r)), event, until).await
+        }
+        "hold-settle" => {
+            let deps = hold_settle::Deps { services: service_tokens(), holds: files };
+            http::respond(function, &deps, &|d, r| Box::pin(hold_settle::handle(d, r)), event, until).await
+        }
+        "hold-void" => {
+            let deps = hold_void::Deps { services: service_tokens(), holds: files };
+            http::respond(function, &deps, &|d, r| Box::pin(hold_void::handle(d, r)), event, until).await
         }
         "key-delete" => {
             let deps = key_delete::Deps { users, keys: files };
@@ -108,6 +128,10 @@ async fn call_desk(world: &World, function: &str, event: ApiGatewayV2httpRequest
         "key-verify" => {
             let deps = key_verify::Deps { services: service_tokens(), finder: finder(), keys: files };
             http::respond(function, &deps, &|d, r| Box::pin(key_verify::handle(d, r)), event, until).await
+        }
+        "mail-unsubscribe" => {
+            let deps = mail_unsubscribe::Deps { table: files, seal: unsubscribe_seal() };
+            http::respond(function, &deps, &|d, r| Box::pin(mail_unsubscribe::handle(d, r)), event, until).await
         }
         "member-list" => {
             let deps = member_list::Deps { users, orgs: files, paging: paging() };
@@ -141,7 +165,7 @@ async fn call_desk(world: &World, function: &str, event: ApiGatewayV2httpRequest
             let deps = wallet::Deps { users, credits: files };
             http::respond(function, &deps, &|d, r| Box::pin(wallet::handle(d, r)), event, until).await
         }
-        other => panic!("{other} is no HTTP function"),
+        other => members::call(world, other, event).await,
     }
 }
 
@@ -186,6 +210,44 @@ pub async fn object_events(world: &World, batch: Value) -> Value {
     json!(outcome.await)
 }
 
+/// Gives what `send-mail` works with on a world, in an installation in which mails are sent or not.
+pub fn mail_deps(world: &World, are_sent: bool) -> send_mail::Deps<World, World, World> {
+    send_mail::Deps {
+        table: world.clone(),
+        mailer: are_sent.then(|| world.clone()),
+        stationery: Stationery {
+            brand: "Consigne".to_owned(),
+            application: Application::at("https://app.example.com"),
+        },
+        public_url: "https://api.example.com".to_owned(),
+        seal: unsubscribe_seal(),
+        invitations: invitation_tokens(),
+        dead_letters: world.clone(),
+    }
+}
+
+/// Hands a batch of messages to `send-mail` and gives what Lambda is told.
+pub async fn mails(world: &World, batch: Value) -> Value {
+    let batch: queue::Batch = serde_json::from_value(batch).expect("the payload is a batch of messages");
+    let deps = mail_deps(world, true);
+    let outcome = queue::process("send-mail", &deps, &|d, m| Box::pin(send_mail::handle(d, m)), batch, deadline());
+    json!(outcome.await)
+}
+
+/// Hands a batch of messages to `mail-feedback` and gives what Lambda is told.
+pub async fn mail_feedback(world: &World, batch: Value) -> Value {
+    let batch: queue::Batch = serde_json::from_value(batch).expect("the payload is a batch of messages");
+    let deps = mail_feedback::Deps { table: world.clone() };
+    let outcome =
+        queue::process("mail-feedback", &deps, &|d, m| Box::pin(mail_feedback::handle(d, m)), batch, deadline());
+    json!(outcome.await)
+}
+
+/// Gives what seals links to unsubscribe.
+pub fn unsubscribe_seal() -> UnsubscribeSeal {
+    UnsubscribeSeal::new(Secret::new("0123456789abcdef0123456789abcdef").expect("it is long enough"))
+}
+
 /// Hands a batch of stream records to `publish-events` and gives what Lambda is told.
 pub async fn stream_records(world: &World, batch: Value) -> Value {
     let batch: stream::Batch = serde_json::from_value(batch).expect("the payload is a batch of records");
@@ -225,6 +287,7 @@ fn shown(response: ApiGatewayV2httpResponse) -> Value {
     for name in everywhere {
         assert!(response.headers.contains_key(name), "the answer lacks {name}");
     }
+    let is_page = response.headers["content-type"] == "text/html; charset=utf-8";
     let headers: serde_json::Map<String, Value> = response
         .headers
         .iter()
@@ -232,6 +295,7 @@ fn shown(response: ApiGatewayV2httpResponse) -> Value {
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().into()))
         .collect();
     let body = match response.body {
+        Some(Body::Text(page)) if is_page => page.into(),
         Some(Body::Text(text)) => serde_json::from_str(&text).expect("the body is JSON"),
         other => panic!("the body is text, not {other:?}"),
     };

@@ -6,11 +6,14 @@
 pub mod desk;
 pub mod fakes;
 pub mod functions;
+pub mod generator;
 pub mod http;
 pub mod openapi;
 pub mod payload;
 pub mod pictures;
+pub mod schemas;
 pub mod shop;
 pub mod stack;
 pub mod template;
 pub mod tokens;
+pub mod webhooks;

@@ -20,6 +20,12 @@ pub fn operations() -> Vec<Operation> {
         delete::operations,
         generate::operations,
         health::operations,
+        hold_open::operations,
+        hold_settle::operations,
+        hold_void::operations,
+        invitation_accept::operations,
+        invitation_list::operations,
+        invitation_revoke::operations,
         job_cancel::operations,
         job_list::operations,
         job_status::operations,
@@ -32,7 +38,11 @@ pub fn operations() -> Vec<Operation> {
         key_update::operations,
         key_verify::operations,
         list::operations,
+        mail_unsubscribe::operations,
+        member_invite::operations,
         member_list::operations,
+        member_remove::operations,
+        member_update::operations,
         metadata::operations,
         org_create::operations,
         org_list::operations,
@@ -44,6 +54,7 @@ pub fn operations() -> Vec<Operation> {
         usage::operations,
         usage_log::operations,
         wallet::operations,
+        webhook_clerk::operations,
         webhook_image_completion::operations,
         webhook_text_completion::operations,
         webhook_video_completion::operations,
@@ -78,7 +89,7 @@ pub fn document() -> Value {
                 "service": { "type": "http", "scheme": "bearer", "description": "Service token" },
                 "signature": {
                     "type": "apiKey", "in": "header", "name": "webhook-signature",
-                    "description": "Standard Webhooks signature, with webhook-id and webhook-timestamp",
+                    "description": "Standard Webhooks: with webhook-id and webhook-timestamp, or the same three beginning with svix",
                 },
                 "session": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Clerk session token" },
             },
@@ -106,8 +117,9 @@ fn describe(operation: &Operation, generator: &mut schemars::SchemaGenerator) ->
     }
     let answer = (operation.answer)(generator).to_value();
     let answer = if operation.envelope { enveloped(&answer) } else { answer };
+    let form = if operation.page { "text/html" } else { "application/json" };
     let mut responses = json!({
-        operation.status.to_string(): { "description": "Success", "content": { "application/json": { "schema": answer } } },
+        operation.status.to_string(): { "description": "Success", "content": { form: { "schema": answer } } },
     });
     for (status, codes) in refusals(operation) {
         responses[status.to_string()] = json!({
@@ -128,7 +140,7 @@ fn describe(operation: &Operation, generator: &mut schemars::SchemaGenerator) ->
     }
     described["security"] = match operation.caller {
         Caller::Service => json!([{ "service": [] }]),
-        Caller::Signed => json!([{ "signature": [] }]),
+        Caller::Sender => json!([{ "signature": [] }]),
         Caller::User => json!([{ "session": [] }]),
         Caller::Anyone => json!([]),
     };
@@ -146,6 +158,9 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static str>> {
     }
     if operation.caller == Caller::Service {
         codes.push(Code::Unauthenticated);
+    }
+    if operation.caller == Caller::Sender {
+        codes.push(Code::InvalidSignature);
     }
     if operation.body.is_some() {
         codes.extend([Code::UnsupportedMediaType, Code::BodyTooLarge]);

@@ -21,6 +21,16 @@ pub fn pdf(size: usize) -> Vec<u8> {
     filled(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".to_vec(), size)
 }
 
+/// Makes the start of an MPEG-4 video.
+pub fn mp4(size: usize) -> Vec<u8> {
+    filled(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom".to_vec(), size)
+}
+
+/// Makes a text in Markdown.
+pub fn markdown(size: usize) -> Vec<u8> {
+    "# Un phare\n\nIl pleut sur la mer. ".bytes().cycle().take(size).collect()
+}
+
 /// Makes an HTML page with a script in it.
 pub fn html(size: usize) -> Vec<u8> {
     let mut bytes = b"<!DOCTYPE html><html><script>alert(1)</script>".to_vec();

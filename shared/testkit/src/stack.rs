@@ -112,10 +112,7 @@ impl Stack {
 
     /// Invokes a function by its full name.
     pub async fn invoke_by_name(&self, name: &str, payload: &Value) -> Response {
-        let url = format!("{}/2015-03-31/functions/{name}/invocations", self.name("AWS_ENDPOINT_URL"));
-        let authorization = self.operator("lambda");
-        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
-        self.client.send("POST", &url, &headers, payload.to_string().into_bytes()).await
+        self.operate("lambda", "POST", &format!("/2015-03-31/functions/{name}/invocations"), payload).await
     }
 
     /// Reads the lines a function has logged, since these tests began, that hold a text.
@@ -146,6 +143,14 @@ impl Stack {
         }
     }
 
+    /// Calls a JSON interface of a service as the operator.
+    pub async fn operate(&self, service: &str, method: &str, path: &str, body: &Value) -> Response {
+        let url = format!("{}{path}", self.name("AWS_ENDPOINT_URL"));
+        let authorization = self.operator(service);
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        self.client.send(method, &url, &headers, body.to_string().into_bytes()).await
+    }
+
     /// Writes the operator's authorization for a service, for calls no client here speaks.
     fn operator(&self, service: &str) -> String {
         let (key, region) = (self.name("AWS_ACCESS_KEY_ID"), self.name("AWS_REGION"));
@@ -166,7 +171,16 @@ static USERS: AtomicU32 = AtomicU32::new(0);
 /// Makes up a user id that no test has used on any run.
 pub fn fresh_user() -> String {
     let n = USERS.fetch_add(1, Ordering::Relaxed);
-    format!("user_t{}p{}n{n}", clock::now().as_millis(), std::process::id())
+    format!("user_t{}{}{n}", clock::now().as_millis(), of_this_process())
+}
+
+/// Says whether a user was made up by this process.
+pub fn is_ours(user: &str) -> bool {
+    user.contains(&of_this_process())
+}
+
+fn of_this_process() -> String {
+    format!("p{}n", std::process::id())
 }
 
 /// A person calling the API with a session token.

@@ -2,6 +2,7 @@
 
 use super::{BucketKind, Receipt, TEST_CREDITS, Wallet, WalletId, WalletRefusal};
 use crate::audit::AuditEntry;
+use crate::events::Event;
 use crate::keys::{ApiKey, Ask, KeyFacts, Limiter, Refusal, RefusalCode};
 use crate::{BucketId, OrgId, Timestamp};
 
@@ -44,7 +45,7 @@ pub enum ChargeOutcome {
     Mismatch,
     /// The key or its wallet refuses.
     Refused(Refusal),
-    /// The key spends another wallet than was remembered; look it up again.
+    /// The key spends another wallet than was remembered, perhaps only now: who spent it has left. Look it up again.
     Moved,
 }
 
@@ -106,6 +107,8 @@ pub struct CreditGrant {
     pub now: Timestamp,
     /// Entry of the audit trail.
     pub audit: AuditEntry,
+    /// What the world is told.
+    pub event: Event,
 }
 
 /// What became of a grant of credits.

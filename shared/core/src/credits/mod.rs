@@ -1,9 +1,26 @@
-//! Credits: wallets, what is charged to them, and the receipts of it.
+//! Credits: wallets, what is charged to them, set aside, bought and taken back, and the receipts of it.
 
 mod charge;
+mod hold;
+mod ids;
+mod low;
+mod opening;
+mod purchase;
 mod receipt;
+mod settling;
 mod wallet;
 
 pub use charge::{Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, Standing};
-pub use receipt::{CallFacts, Outcome, OutcomeKept, RECEIPT_KEPT, Receipt, ReceiptId};
-pub use wallet::{Bucket, BucketKind, TEST_CREDITS, TEST_PERIOD, Wallet, WalletId, WalletRefusal};
+pub use hold::{
+    Ending, HOLD_MARGIN, Hold, HoldEnd, HoldView, REFUNDS_A_DAY, Resolution, ResolutionOutcome, Resolver, VoidReason,
+    resolve,
+};
+pub use ids::{HoldId, ReceiptId};
+pub use low::{LOW_MARKS, LowMark, topped_up};
+pub use opening::{HoldTerms, Opening, OpeningOutcome};
+pub use purchase::{
+    ClawBack, ClawBackCause, ClawBackOutcome, Dispute, DisputeId, DisputeState, Payment, PaymentId, Purchase,
+    PurchaseOutcome, Sale, SessionId,
+};
+pub use receipt::{CallFacts, Outcome, OutcomeKept, RECEIPT_KEPT, Receipt};
+pub use wallet::{Bucket, BucketKind, Outlived, TEST_CREDITS, TEST_PERIOD, Wallet, WalletId, WalletRefusal};

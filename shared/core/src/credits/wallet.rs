@@ -5,11 +5,16 @@
 //! at the latest when a lot expires: until that has been done no debit passes, so nothing is ever spent from a lot that is
 //! gone, nor attributed to one that came later.
 //!
-//! At any time `balance + held + used + expired + clawed_back == purchased + granted`.
+//! A hold moves credits from `balance` to `held` and takes them from no lot: what it is settled at is a debit of that moment.
+//! Should a lot expire meanwhile, as much of it as is held is kept for those holds, and lost once they do not need it; see
+//! [`Outlived`]. So a hold neither loses what it was promised nor carries it into a time it was not meant for.
+//!
+//! At any time `balance + held + used + expired + clawed_back == purchased + granted`; `balance` alone may be below zero.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::LowMark;
 use crate::{BucketId, OrgId, Timestamp, UserId};
 
 /// Credits a test wallet holds at the beginning of each of its periods.
@@ -62,8 +67,17 @@ pub struct Bucket {
     pub left: u64,
     /// When what is left of it is lost.
     pub expires_at: Option<Timestamp>,
-    /// The wallet's `used` when it came: debits before that are none of its.
+    /// What the wallet had spent when it came: debits before that are none of its.
     pub since: u64,
+}
+
+/// Holds that have outlived a lot: opened before it expired, and still open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlived {
+    /// Credits they hold.
+    pub held: u64,
+    /// How many of those are of lots that have expired: never more than they hold.
+    pub kept: u64,
 }
 
 /// A wallet.
@@ -73,8 +87,8 @@ pub struct Wallet {
     pub id: WalletId,
     /// Whether anything may be spent from it.
     pub open: bool,
-    /// Credits to spend.
-    pub balance: u64,
+    /// Credits to spend; below zero when more was taken back after a refund than was left.
+    pub balance: i64,
     /// Credits set aside for jobs whose cost is not known yet.
     pub held: u64,
     /// Credits ever spent.
@@ -85,10 +99,22 @@ pub struct Wallet {
     pub granted: u64,
     /// Credits ever lost by expiry.
     pub expired: u64,
-    /// Credits ever taken back after a refund.
+    /// Credits taken back after a refund or a dispute.
     pub clawed_back: u64,
-    /// How much of `used` has been attributed to lots.
+    /// How much of `used` holds have spent of lots that had expired: of those lots it was taken there and then.
+    pub late: u64,
+    /// How much of the rest of `used` has been attributed to lots.
     pub attributed: u64,
+    /// Credits that were spent or taken back and that no lot covers: the next lots do.
+    pub debt: u64,
+    /// Counts the expiries that holds have outlived; a hold is opened in one of these eras.
+    pub era: u32,
+    /// Holds of past eras that are still open.
+    pub eras: BTreeMap<u32, Outlived>,
+    /// When its owner is told that little is left.
+    pub low: LowMark,
+    /// Counts the writes that did more than debit, hold and release.
+    pub revision: u64,
     /// When the first lot expires; from then on the wallet must be settled before anything is spent.
     pub next_expiry: Option<Timestamp>,
     /// When the wallet was made.
@@ -132,7 +158,13 @@ impl Wallet {
             granted: 0,
             expired: 0,
             clawed_back: 0,
+            late: 0,
             attributed: 0,
+            debt: 0,
+            era: 0,
+            eras: BTreeMap::new(),
+            low: LowMark::default(),
+            revision: 0,
             next_expiry: None,
             anchor,
             buckets: BTreeMap::new(),
@@ -147,7 +179,8 @@ impl Wallet {
         if self.is_stale(now) {
             return Some(WalletRefusal::Stale);
         }
-        (self.balance < cost).then_some(WalletRefusal::Insufficient)
+        let covered = i64::try_from(cost).is_ok_and(|cost| self.balance >= cost);
+        (!covered).then_some(WalletRefusal::Insufficient)
     }
 
     /// Says whether a lot has expired and the wallet was not settled since.
@@ -157,88 +190,63 @@ impl Wallet {
 
     /// Spends credits. Whoever calls has asked [`Self::refusal`] in the same breath.
     pub fn debit(&mut self, cost: u64) {
-        self.balance -= cost;
+        self.balance = self.balance.saturating_sub_unsigned(cost);
         self.used += cost;
+    }
+
+    /// Sets credits aside. Whoever calls has asked [`Self::refusal`] in the same breath.
+    pub fn hold(&mut self, amount: u64) {
+        self.balance = self.balance.saturating_sub_unsigned(amount);
+        self.held += amount;
     }
 
     /// Adds a lot.
     pub fn add(&mut self, id: BucketId, kind: BucketKind, amount: u64, expires_at: Option<Timestamp>) {
-        let since = self.used;
+        let since = self.spent();
         self.buckets.insert(id, Bucket { kind, amount, left: amount, expires_at, since });
-        self.balance += amount;
+        self.balance = self.balance.saturating_add_unsigned(amount);
         match kind {
             BucketKind::Paid => self.purchased += amount,
             BucketKind::Promo | BucketKind::Test => self.granted += amount,
         }
         self.next_expiry = self.first_expiry();
-    }
-
-    /// Gives the wallet with every debit attributed to its lot, and what had expired by `now` gone.
-    ///
-    /// Right only because no debit passes between a lot's expiry and this.
-    #[must_use]
-    pub fn settled(&self, now: Timestamp) -> Self {
-        let mut wallet = self.clone();
-        wallet.attribute();
-        for bucket in wallet.buckets.values_mut() {
-            if bucket.expires_at.is_some_and(|expiry| expiry <= now) {
-                wallet.balance -= bucket.left;
-                wallet.expired += bucket.left;
-                bucket.left = 0;
-            }
+        match kind {
+            BucketKind::Paid => self.low = LowMark::full(amount),
+            // A gift is compared with only as long as nothing was ever bought.
+            BucketKind::Promo if self.purchased == 0 => self.low = LowMark::full(amount),
+            BucketKind::Promo => self.low = LowMark::full(self.low.reference),
+            BucketKind::Test => {}
         }
-        let over = |bucket: &Bucket| bucket.expires_at.is_some_and(|expiry| expiry <= now);
-        // A spent lot says nothing any more; but a test lot's end is also the beginning of the next.
-        wallet.buckets.retain(|_, bucket| !over(bucket) && (bucket.left > 0 || bucket.kind == BucketKind::Test));
-        if matches!(wallet.id, WalletId::Test(_)) && wallet.buckets.is_empty() {
-            wallet.renew(now);
-        }
-        wallet.next_expiry = wallet.first_expiry();
-        wallet
     }
 
     /// Says whether the books balance: every credit that came is somewhere, and lots and numbers agree.
     pub fn is_balanced(&self) -> bool {
-        let came = self.purchased + self.granted;
-        let there = self.balance + self.held + self.used + self.expired + self.clawed_back;
-        let in_lots: u64 = self.buckets.values().map(|bucket| bucket.left).sum();
-        let unattributed = self.used - self.attributed;
-        came == there && in_lots == self.balance + self.held + unattributed
+        let sum = |numbers: &[u64]| numbers.iter().map(|number| i128::from(*number)).sum::<i128>();
+        let balance = i128::from(self.balance);
+        let came = sum(&[self.purchased, self.granted]);
+        let there = balance + sum(&[self.held, self.used, self.expired, self.clawed_back]);
+        let in_lots = self.buckets.values().map(|bucket| i128::from(bucket.left)).sum::<i128>();
+        let outlived: Vec<&Outlived> = self.eras.values().collect();
+        let kept = outlived.iter().map(|outlived| i128::from(outlived.kept)).sum::<i128>();
+        let unattributed = i128::from(self.spent()) - i128::from(self.attributed);
+        came == there
+            && in_lots - i128::from(self.debt) == balance + i128::from(self.held) - kept + unattributed
+            && outlived.iter().all(|outlived| outlived.kept <= outlived.held)
+            && outlived.iter().map(|outlived| outlived.held).sum::<u64>() <= self.held
     }
 
-    /// Attributes what was spent to lots: promotional before paid, soonest to expire first, and each debit only to lots
-    /// that were there when it was made.
-    fn attribute(&mut self) {
-        while self.attributed < self.used {
-            let next_lot =
-                self.buckets.values().map(|bucket| bucket.since).filter(|since| *since > self.attributed).min();
-            let until = next_lot.unwrap_or(self.used).min(self.used);
-            let mut spent = until - self.attributed;
-            let mut order: Vec<BucketId> = self.buckets.keys().copied().collect();
-            order.retain(|id| self.buckets[id].since <= self.attributed);
-            order.sort_by_key(|id| {
-                let bucket = &self.buckets[id];
-                (bucket.kind, bucket.expires_at.is_none(), bucket.expires_at, *id)
-            });
-            for id in order {
-                if let Some(bucket) = self.buckets.get_mut(&id) {
-                    let taken = spent.min(bucket.left);
-                    bucket.left -= taken;
-                    spent -= taken;
-                }
-            }
-            debug_assert_eq!(spent, 0, "more was spent than there was");
-            self.attributed = until;
-        }
+    /// Gives how much was spent of lots that had not expired: the line along which lots and debits are ordered.
+    pub(super) fn spent(&self) -> u64 {
+        self.used - self.late
     }
 
-    fn renew(&mut self, now: Timestamp) {
+    pub(super) fn renew(&mut self, now: Timestamp) {
         let periods = now.since(self.anchor).as_millis() / TEST_PERIOD.as_millis() + 1;
         let ends = self.anchor.plus(TEST_PERIOD * u32::try_from(periods).unwrap_or(u32::MAX));
         self.add(BucketId::mint(now), BucketKind::Test, TEST_CREDITS, Some(ends));
     }
 
-    fn first_expiry(&self) -> Option<Timestamp> {
+    pub(super) fn first_expiry(&self) -> Option<Timestamp> {
         self.buckets.values().filter_map(|bucket| bucket.expires_at).min()
     }
 }

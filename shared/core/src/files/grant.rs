@@ -96,9 +96,9 @@ impl GrantRequest {
 
 fn unsupported_type(content_type: &str) -> Fault {
     let message = if content_type.trim().is_empty() {
-        "contentType is empty".to_owned()
+        "The content type is empty".to_owned()
     } else {
-        "Files of this contentType are not taken".to_owned()
+        "Files of this content type are not taken".to_owned()
     };
     Fault::new(Code::UnsupportedFileType, message)
         .detail("field", "contentType")
@@ -145,6 +145,22 @@ impl Grant {
         let (key, caller) = (self.idempotency.clone()?, self.file.owner().clone());
         Some(Once { key, caller, operation, result: self.file.key.to_string() })
     }
+}
+
+/// Gives a file that was granted before, as long as its grant can be used. `promise` is what the caller repeats, `anew` what
+/// would get another grant.
+///
+/// # Errors
+/// `CONFLICT` when the grant was used, has run out, or is gone with its file.
+pub fn still_usable(file: File, (promise, anew): (&str, &str), now: Timestamp) -> Result<File, Fault> {
+    let over = |how: &str| format!("The upload granted for this {promise} has {how}; ask again with a new {anew}");
+    if file.status != Status::Pending {
+        return Err(Fault::new(Code::Conflict, over("ended")).detail("status", file.status.name()));
+    }
+    if now >= file.grant_expires_at {
+        return Err(Fault::new(Code::Conflict, over("run out")));
+    }
+    Ok(file)
 }
 
 /// What became of a grant. Everything but `Granted` has changed nothing.

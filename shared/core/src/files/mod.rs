@@ -13,7 +13,7 @@ mod view;
 mod window;
 
 pub use check::{Checked, Notice, check_arrival};
-pub use grant::{Grant, GrantOutcome, GrantRequest, OF_JOB, UPLOAD_GRANT_VALID};
+pub use grant::{Grant, GrantOutcome, GrantRequest, OF_JOB, UPLOAD_GRANT_VALID, still_usable};
 pub use inspect::{Dimensions, Finding, HEAD_BYTES, inspect};
 pub use key::ObjectKey;
 pub use media::{Kind, MediaType};

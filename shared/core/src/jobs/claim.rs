@@ -1,7 +1,7 @@
 //! What a generator claims to have delivered, and how it is held against what is there.
 
 use super::{Job, JobStep, Output};
-use crate::files::{File, ObjectKey};
+use crate::files::{File, ObjectKey, Status};
 use crate::ports::{GetFile, ReadHead};
 use crate::{Code, Fault, Timestamp};
 
@@ -48,7 +48,7 @@ pub struct CheckedFile {
 }
 
 /// Holds a completion against the job, the records and the bucket, and computes the step it leads to; `None` when it says
-/// nothing new: the job has ended, or the same was accepted before.
+/// nothing new: the job has ended, or the same was accepted before. `list` is what its sender calls the files.
 ///
 /// Sizes and types must be as claimed; dimensions are not compared, since what counts is what was measured.
 ///
@@ -59,7 +59,7 @@ pub async fn accept(
     files: &impl GetFile,
     objects: &impl ReadHead,
     job: &Job,
-    claimed: &[ClaimedFile],
+    (list, claimed): (&str, &[ClaimedFile]),
     text: Option<TextFacts>,
     now: Timestamp,
 ) -> Result<Option<JobStep>, Fault> {
@@ -69,13 +69,14 @@ pub async fn accept(
     }
     let wanted = job.ask.wanted();
     if claimed.is_empty() || claimed.len() > wanted {
-        return Err(mismatch("files", format!("The job is for {wanted} files, not {}", claimed.len())));
+        return Err(mismatch(list, format!("The job is for {wanted} files, not {}", claimed.len())));
     }
     let mut claim = Claim { files: Vec::new(), text };
     for (at, file) in claimed.iter().enumerate() {
-        let checked = check(files, objects, job, at, file).await?;
+        let place = format!("{list}[{at}]");
+        let checked = check(files, objects, job, &place, file).await?;
         if claim.files.iter().any(|other| other.output.key == checked.output.key) {
-            return Err(mismatch(&field(at, "s3_key"), "A file is named twice"));
+            return Err(mismatch(&format!("{place}.s3_key"), "A file is named twice"));
         }
         claim.files.push(checked);
     }
@@ -94,41 +95,46 @@ pub async fn accept(
     Ok(Some(step))
 }
 
-/// Holds one claimed file against what is there.
+/// Holds one claimed file against what is there; `place` is where the completion names it.
 async fn check(
     files: &impl GetFile,
     objects: &impl ReadHead,
     job: &Job,
-    at: usize,
+    place: &str,
     claimed: &ClaimedFile,
 ) -> Result<CheckedFile, Fault> {
-    let absent = || mismatch(&field(at, "s3_key"), "There is no such file of the job's owner");
+    let refused = |field: &str, message: String| mismatch(&format!("{place}.{field}"), message);
+    let absent = || refused("s3_key", "There is no such file of the job's owner".to_owned());
     let key = ObjectKey::parse_for(job.owner(), &claimed.s3_key).ok_or_else(absent)?;
     if key.kind() != job.kind {
-        return Err(mismatch(&field(at, "s3_key"), format!("The job is for {} files", job.kind.name())));
+        return Err(refused("s3_key", format!("The job is for {} files", job.kind.name())));
     }
     let granted = job.output(key.file()).filter(|output| output.key == key);
     let (mut output, adopts) = if let Some(output) = granted {
         (output.clone(), None)
     } else {
         let file = files.get_file(job.owner(), key.file()).await?;
-        let file = file.filter(|file| file.key == key && file.status.is_visible()).ok_or_else(absent)?;
-        (Output::of(&file), file.keeps().is_none().then_some(file))
+        let file = file.filter(|file| file.key == key).ok_or_else(absent)?;
+        match file.status {
+            Status::Ready => (Output::of(&file), None),
+            // Taken in, it would no longer be followed for the job it was granted for.
+            Status::Pending | Status::Processing if file.job.as_ref().is_some_and(|other| *other != job.id) => {
+                return Err(refused("s3_key", "The file is granted for another job".to_owned()));
+            }
+            Status::Pending | Status::Processing => (Output::of(&file), Some(file)),
+            Status::Rejected | Status::Infected | Status::Deleting | Status::Deleted => return Err(absent()),
+        }
     };
     let head = objects.read_head(key.as_str(), output.version.as_deref(), 1).await?.ok_or_else(absent)?;
     if claimed.size.is_some_and(|size| size != head.size) {
-        return Err(mismatch(&field(at, "file_size"), format!("The file has {} bytes", head.size)));
+        return Err(refused("file_size", format!("The file has {} bytes", head.size)));
     }
     let essence = |text: &str| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if claimed.content_type.as_ref().is_some_and(|claimed| essence(claimed) != output.media.name) {
-        return Err(mismatch(&field(at, "content_type"), format!("The file is {}", output.media.name)));
+        return Err(refused("content_type", format!("The file is {}", output.media.name)));
     }
     output.duration_seconds = claimed.duration_seconds;
     Ok(CheckedFile { output, adopts })
-}
-
-fn field(at: usize, name: &str) -> String {
-    format!("files[{at}].{name}")
 }
 
 fn mismatch(field: &str, message: impl Into<std::borrow::Cow<'static, str>>) -> Fault {

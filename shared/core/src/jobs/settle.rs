@@ -7,6 +7,7 @@ use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::files::Kind;
 use crate::idempotency::mismatch;
 use crate::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
+use crate::text::cut;
 use crate::webhooks::Received;
 use crate::{Code, Fault, Timestamp};
 
@@ -21,6 +22,8 @@ const MESSAGE_MAX: usize = 500;
 pub enum Report {
     /// The job is done, and this was delivered.
     Completed {
+        /// What its sender calls the files: `images`, `videos` or `texts`.
+        list: &'static str,
         /// The files.
         files: Vec<ClaimedFile>,
         /// What is said of a text.
@@ -68,12 +71,13 @@ where
     for _ in 0..TRIES {
         let job = jobs.get_job(&id).await?.filter(|job| kinds.contains(&job.kind)).ok_or_else(job_not_found)?;
         let step = match report {
-            Report::Completed { files, text } => {
-                let accepted = accept(jobs, objects, &job, files, text.clone(), sender.now).await;
+            Report::Completed { list, files, text } => {
+                let accepted = accept(jobs, objects, &job, (list, files), text.clone(), sender.now).await;
                 told(jobs, &job, accepted, sender).await?
             }
             Report::Failed { code, message } => {
-                job.failed(&cut(code, CODE_MAX), &cut(message, MESSAGE_MAX), sender.now)
+                let (code, message) = (said(code, CODE_MAX, "FAILED"), said(message, MESSAGE_MAX, "Generation failed"));
+                job.given_up(&code, &message, sender.now)
             }
         };
         let Some(step) = step else { return Ok(job.status) };
@@ -106,6 +110,11 @@ async fn told<T>(
     accepted
 }
 
+/// Gives what a generator says, as far as it is fit to be shown.
+fn said(text: &str, max: usize, otherwise: &str) -> String {
+    Some(cut(text, max)).filter(|text| !text.is_empty()).unwrap_or_else(|| otherwise.to_owned())
+}
+
 async fn stands(jobs: &impl GetJob, id: &JobId) -> Result<JobStatus, Fault> {
     jobs.get_job(id).await?.map(|job| job.status).ok_or_else(job_not_found)
 }
@@ -113,9 +122,4 @@ async fn stands(jobs: &impl GetJob, id: &JobId) -> Result<JobStatus, Fault> {
 /// Makes the one 404 of jobs: unknown ones and other people's.
 pub fn job_not_found() -> Fault {
     Fault::not_found("Job")
-}
-
-/// Cuts what somebody else wrote to a length, without what is not fit to be shown.
-fn cut(text: &str, max: usize) -> String {
-    text.chars().filter(|c| !crate::text::is_unfit(*c)).take(max).collect()
 }

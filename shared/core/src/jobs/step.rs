@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Claim, Failure, Job, JobStatus, Output};
 use crate::events::{Event, EventKind};
-use crate::files::{File, Transition};
+use crate::files::{File, Status, Transition};
 use crate::ports::GetJob;
 use crate::{Code, Fault, FileId, Timestamp};
 
@@ -84,7 +84,7 @@ impl Job {
     pub fn lost(&self, file: &File, now: Timestamp) -> Option<JobStep> {
         let output = self.concerned_by(file.id())?;
         if output.claimed {
-            let why = file.rejected_reason.clone().unwrap_or_else(|| "it did not arrive".to_owned());
+            let why = why_lost(file, output);
             return self.failed("OUTPUT_LOST", &format!("A file of the result could not be kept: {why}"), now);
         }
         Some(self.step(now, |job| job.outputs.retain(|output| output.key != file.key)))
@@ -111,6 +111,12 @@ impl Job {
     pub fn failed(&self, code: &str, message: &str, now: Timestamp) -> Option<JobStep> {
         let failure = Failure { code: code.to_owned(), message: message.to_owned() };
         (!self.status.is_final()).then(|| self.step(now, |job| job.failure = Some(failure)))
+    }
+
+    /// Fails the job on its generator's word; `None` when it has ended, or a completion was accepted: what was delivered
+    /// counts, whichever of two workers speaks last.
+    pub fn given_up(&self, code: &str, message: &str, now: Timestamp) -> Option<JobStep> {
+        self.failed(code, message, now).filter(|_| self.claimed_at.is_none())
     }
 
     /// Fails a job whose time is over; `None` when it has ended, or has time left.
@@ -187,9 +193,24 @@ impl Job {
 pub async fn follow(jobs: &impl GetJob, step: Transition, now: Timestamp) -> Result<Transition, Fault> {
     let Some(id) = &step.file.job else { return Ok(step) };
     let job = jobs.get_job(id).await?;
-    let follows = job.and_then(|job| match step.file.readable() {
-        Ok(_) => job.arrived(&step.file, now),
-        Err(_) => job.lost(&step.file, now),
+    let follows = job.and_then(|job| match step.file.status {
+        Status::Ready => job.arrived(&step.file, now),
+        // Still on its way, perhaps to the malware scan.
+        Status::Pending | Status::Processing => None,
+        Status::Rejected | Status::Infected | Status::Deleting | Status::Deleted => job.lost(&step.file, now),
     });
     Ok(Transition { job: follows.map(Box::new), ..step })
 }
+
+/// Says why a file of the result is lost.
+fn why_lost<'a>(file: &'a File, output: &Output) -> &'a str {
+    match (&file.rejected_reason, file.status) {
+        (Some(reason), _) => reason,
+        (None, Status::Infected) => "it carries malware",
+        (None, _) if output.version.is_some() => "it was deleted",
+        (None, _) => "it did not arrive",
+    }
+}
+
+#[cfg(test)]
+mod tests;

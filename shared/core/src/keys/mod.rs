@@ -2,6 +2,7 @@
 
 mod judge;
 mod record;
+mod refused;
 mod request;
 mod step;
 mod view;

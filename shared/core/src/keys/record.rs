@@ -97,7 +97,7 @@ pub struct ApiKey {
     pub prefix: String,
     /// Last four characters of its current text.
     pub hint: String,
-    /// Whose test wallet it spends, when it is a test key.
+    /// Whose test wallet it spends, when it is a test key: its creator's, and once they have left, an owner's.
     pub spender: Option<UserId>,
     /// Who made it.
     pub created_by: UserId,

@@ -85,9 +85,13 @@ pub trait GetMember {
     fn get_member(&self, org: OrgId, user: &UserId) -> impl Doing<Option<Member>>;
 }
 
-/// Gives a person a place in an organisation, or another role, in one transaction. `dynamodb:PutItem`.
+/// Gives a person a place in an organisation without an invitation, in one transaction. `dynamodb:PutItem`,
+/// `dynamodb:UpdateItem`.
 pub trait PutMember {
     /// Writes the place.
+    ///
+    /// # Errors
+    /// `CONFLICT` when they have one, or there is none left.
     fn put_member(&self, member: &Member, audit: &AuditEntry) -> impl Doing<()>;
 }
 
@@ -156,16 +160,20 @@ pub trait Repoint {
     fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts) -> impl Doing<()>;
 }
 
-/// Reads what a check without a charge needs. `dynamodb:BatchGetItem`.
+/// Reads what a check without a charge needs. `dynamodb:BatchGetItem`; and `dynamodb:Query` to find an owner when a test
+/// key's spender has left.
 pub trait ReadStanding {
-    /// Reads key, wallet and organisation in one request; `None` when there is no such key.
+    /// Reads key, wallet and organisation in one request; `None` when there is no such key. The wallet is the one a charge
+    /// would spend: an owner's when the spender has left.
     fn read_standing(&self, key: &KeyFacts, now: Timestamp) -> impl Doing<Option<Standing>>;
 }
 
 /// Checks and charges a key, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
-/// `dynamodb:ConditionCheckItem`; and `dynamodb:GetItem` to settle a wallet in which a lot has expired.
+/// `dynamodb:ConditionCheckItem`; `dynamodb:GetItem` to settle a wallet in which a lot has expired; and `dynamodb:Query` to
+/// find an owner when a test key's spender has left.
 pub trait ChargeKey {
-    /// Charges, or says why not; only `Charged` changes anything.
+    /// Charges, or says why not; only `Charged` changes anything. A test key whose spender has left is made over to an owner
+    /// and answered with `Moved`, so that nobody pays for an organisation they are no member of.
     fn charge_key(&self, charge: &Charge) -> impl Doing<ChargeOutcome>;
 }
 

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use consigne_auth::{Credentials, Refreshed, Route, SessionVerifier, User, WebhookSecrets, member};
 use consigne_core::audit::{Actor, Origin};
-use consigne_core::orgs::org_in_path;
+use consigne_core::orgs::{Member, org_in_path};
 use consigne_core::ports::GetMember;
 use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{Code, Fault, IdempotencyKey, OrgId, Timestamp, UserId};
@@ -153,11 +153,22 @@ impl Request {
         orgs: &impl GetMember,
         route: Route,
     ) -> Result<(User, OrgId), Fault> {
+        let (user, member) = self.place(users, orgs, route).await?;
+        Ok((user, member.org))
+    }
+
+    /// The same for routes on which it matters further who of the members is calling.
+    pub async fn place(
+        &self,
+        users: &SessionVerifier,
+        orgs: &impl GetMember,
+        route: Route,
+    ) -> Result<(User, Member), Fault> {
         let user = self.user(users).await?;
         let org = org_in_path(self.parameter("org"))?;
-        member(orgs, org, &user, route).await?;
+        let member = member(orgs, org, &user, route).await?;
         self.notes.field("org.id", org);
-        Ok((user, org))
+        Ok((user, member))
     }
 
     /// Makes what remembers a webhook of a sender, whose id [`Self::signed`] gave.
@@ -177,6 +188,14 @@ impl Request {
             Err(fault) => self.notes.field("webhook.refused", fault.source().map(ToString::to_string)),
         }
         verified
+    }
+
+    /// Gives a hash of the body as it came, by which one that comes again is told from another.
+    ///
+    /// # Errors
+    /// `BODY_TOO_LARGE`, and `INVALID_REQUEST` for a body that cannot be had as it came.
+    pub fn fingerprint(&self) -> Result<String, Fault> {
+        Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(self.bytes()?)))
     }
 
     /// Gives the body as it came.

@@ -26,8 +26,8 @@ pub enum Caller {
     User,
     /// A server with a service token.
     Service,
-    /// A server that signs what it sends, as Standard Webhooks has it.
-    Signed,
+    /// A server that signs what it sends.
+    Sender,
 }
 
 /// One route of one function.
@@ -51,6 +51,8 @@ pub struct Operation {
     pub answer: SchemaOf,
     /// Whether the answer comes in the envelope.
     pub envelope: bool,
+    /// Whether the answer is a page for people.
+    pub page: bool,
     /// Refusals beyond those every route has.
     pub refusals: Vec<Code>,
 }
@@ -68,6 +70,7 @@ impl Operation {
             status: 200,
             answer: |generator| generator.subschema_for::<A>(),
             envelope: false,
+            page: false,
             refusals: Vec::new(),
         }
     }
@@ -76,6 +79,12 @@ impl Operation {
     #[must_use]
     pub fn in_envelope(self) -> Self {
         Self { envelope: true, ..self }
+    }
+
+    /// Says that the answer is a page for people.
+    #[must_use]
+    pub fn as_page(self) -> Self {
+        Self { page: true, ..self }
     }
 
     /// Says that anyone may call.
@@ -90,10 +99,10 @@ impl Operation {
         Self { caller: Caller::Service, ..self }
     }
 
-    /// Says that servers call it, with a signature.
+    /// Says that servers send it signed, as Standard Webhooks has it.
     #[must_use]
-    pub fn signed(self) -> Self {
-        Self { caller: Caller::Signed, ..self }.refuses(&[Code::InvalidSignature])
+    pub fn for_senders(self) -> Self {
+        Self { caller: Caller::Sender, ..self }
     }
 
     /// Says that it is paged.

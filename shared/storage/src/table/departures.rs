@@ -19,7 +19,7 @@ impl EndMembership for Table {
             .condition_expression("#role = :role")
             .expression_attribute_names("#role", "role")
             .expression_attribute_values(":role", role(member.role));
-        let mut writes = vec![self.delete_if(leave)?, self.put(audit::write(entry))?];
+        let mut writes = vec![self.delete_if(leave)?, self.count_out(member)?, self.put(audit::write(entry))?];
         match succession {
             Succession::Unchanged => {}
             Succession::Owner(owner) => {

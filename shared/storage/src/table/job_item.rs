@@ -130,3 +130,25 @@ fn text_facts(json: &str) -> Option<TextFacts> {
         words: facts["words"].as_u64(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use consigne_core::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn an_open_job_is_due_and_one_that_has_ended_is_forgotten_some_day() {
+        let (owner, now) = (UserId::parse("user_ann1").unwrap(), Timestamp::from_secs(1_795_257_000));
+        let job = Job::accept(&owner, Plan::Pro, Kind::Image, Ask::images("a cat", None, None).unwrap(), now);
+        let has = |job: &Job| {
+            let item = write(job);
+            [due::SHARD, due::AT, "ttl"].map(|name| item.contains_key(name))
+        };
+        assert_eq!(has(&job), [true, true, false]);
+        let failed = job.failed("SAFETY", "No", now).unwrap().job;
+        assert_eq!(has(&failed), [false, false, true]);
+        let days = Reader(&write(&failed)).number::<i64>("ttl").unwrap() - now.as_secs();
+        assert_eq!(days / (24 * 60 * 60), 400);
+    }
+}

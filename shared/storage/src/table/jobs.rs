@@ -27,10 +27,6 @@ const COUNTS_KEPT: Duration = Duration::from_hours(24 * 400);
 impl RequestJob for Table {
     async fn request_job(&self, new: &NewJob) -> Result<Admission, Fault> {
         let job = &new.job;
-        // The condition below holds for a month without any count, whatever the limit.
-        if job.plan.generations(job.kind) == 0 {
-            return Ok(Admission::Spent);
-        }
         let mut writes = vec![
             self.put_new(job_item::write(job))?,
             self.update(take_one(job))?,
@@ -54,12 +50,15 @@ impl RequestJob for Table {
 
 /// Writes the update that takes one unit of the month's allowance, on condition that there is one.
 fn take_one(job: &Job) -> UpdateBuilder {
+    let limit = job.plan.generations(job.kind);
+    // Where nothing was counted yet there is room, unless there never is.
+    let room = if limit == 0 { "#class < :limit" } else { "attribute_not_exists(#class) OR #class < :limit" };
     count(job, 1)
         .update_expression("ADD #class :change SET #ttl = :ttl")
-        .condition_expression("attribute_not_exists(#class) OR #class < :limit")
+        .condition_expression(room)
         .expression_attribute_names("#ttl", "ttl")
         .expression_attribute_values(":ttl", number(job.month().ends().plus(COUNTS_KEPT).as_secs()))
-        .expression_attribute_values(":limit", number(job.plan.generations(job.kind)))
+        .expression_attribute_values(":limit", number(limit))
 }
 
 /// Writes the update that gives it back: to the month it was taken from, whatever month it is now.

@@ -11,16 +11,25 @@
 //! | organisation | `ORG#<org>` | `ORG` |
 //! | figures of a day | `ORG#<org>` | `STATS#<day>` |
 //! | member | `ORG#<org>` | `MEMBER#<user>` |
+//! | counts of members | `ORG#<org>` | `ROSTER` |
+//! | invitation | `ORG#<org>` | `INVITATION#<invitation>` |
 //! | key | `ORG#<org>` | `KEY#<key>` |
 //! | wallet | `ORG#<org>` | `WALLET` |
 //! | credit grant | `ORG#<org>` | `LOT#<lot>` |
+//! | checkout session that was paid | `ORG#<org>` | `SESSION#<session>` |
+//! | refunds of a key's holds in a day | `ORG#<org>` | `REFUNDS#<key>#<day>` |
 //! | audit entry | `ORG#<org>`, or `SYSTEM` | `AUDIT#<entry>` |
 //! | test wallet | `USER#<user>` | `TESTWALLET` |
 //! | profile | `USER#<user>` | `PROFILE` |
 //! | closed account with things left to end | `USER#<user>` | `CLOSING` |
 //! | webhook received | `WEBHOOK#<source>#<hash of its id>` | `WEBHOOK` |
+//! | topic a person wants no mails of | `USER#<user>` | `UNSUBSCRIBED#<topic>` |
+//! | mail, claimed or ended | `MAIL#<event>#<hash of the recipient>` | `MAIL` |
+//! | mailbox that gets no mail | `MAILBOX#<hash of the address>` | `SUPPRESSED` |
 //! | pointer of a key's text | `MAC#<pepper>#<mac>` | `MAC` |
 //! | receipt | `RECEIPT#<org>#<tail>` | `RECEIPT` |
+//! | hold | `HOLD#<org>#<tail>` | `HOLD` |
+//! | payment | `PAYMENT#<payment>` | `PAYMENT` |
 //! | pepper | `SYSTEM` | `PEPPER#<version>` |
 //!
 //! | index | keys | holds |
@@ -45,23 +54,33 @@ mod due;
 mod file_item;
 mod files;
 mod grant;
+mod hold_item;
+mod holds;
+mod invitations;
 mod item;
 mod job_item;
 mod jobs;
 mod key_item;
 mod keys;
 mod list;
+mod low;
+mod mail;
+mod members;
 mod once;
 mod org_walk;
 mod orgs;
 mod outbox;
 mod page;
+mod payment_item;
 mod pointers;
 mod profiles;
+mod purchases;
 mod receipts;
 mod stats;
+mod taking;
 mod transact;
 mod usage_item;
+mod wallet_change;
 mod wallet_item;
 mod wallets;
 mod webhooks;
@@ -71,9 +90,11 @@ pub use org_walk::OrgWalk;
 pub use outbox::outbox_entry_of_image;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Mutex;
 
 use aws_sdk_dynamodb::Client;
+use consigne_core::credits::WalletId;
 use consigne_core::ports::Probe;
 use consigne_core::{Fault, Timestamp, UserId};
 
@@ -82,13 +103,14 @@ use consigne_core::{Fault, Timestamp, UserId};
 pub struct Table {
     client: Client,
     name: String,
-    windows: WindowHints,
+    windows: Hints<UserId, Timestamp>,
+    eras: Hints<WalletId, u32>,
 }
 
 impl Table {
     /// Makes an adapter for a table.
     pub fn new(config: &aws_types::SdkConfig, name: impl Into<String>) -> Self {
-        Self { client: Client::new(config), name: name.into(), windows: WindowHints::default() }
+        Self { client: Client::new(config), name: name.into(), windows: Hints::default(), eras: Hints::default() }
     }
 }
 
@@ -100,25 +122,32 @@ impl Probe for Table {
     }
 }
 
-/// When this environment last saw each user's rate window open: a guess which of two conditions to try first.
+/// What this environment last saw of something: when each user's rate window was opened, in which era each wallet is. It
+/// says which of several conditions to try first.
 ///
 /// A wrong guess costs one more call, never a wrong answer.
-#[derive(Debug, Default)]
-struct WindowHints(Mutex<HashMap<UserId, Timestamp>>);
+#[derive(Debug)]
+struct Hints<K, V>(Mutex<HashMap<K, V>>);
 
-/// Users remembered before all are forgotten.
+/// Things remembered before all are forgotten.
 const HINTS_MAX: usize = 1_000;
 
-impl WindowHints {
-    fn get(&self, user: &UserId) -> Option<Timestamp> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(user).copied()
+impl<K, V> Default for Hints<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Copy> Hints<K, V> {
+    fn get(&self, key: &K) -> Option<V> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(key).copied()
     }
 
-    fn set(&self, user: &UserId, started: Timestamp) {
+    fn set(&self, key: &K, value: V) {
         let mut hints = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if hints.len() >= HINTS_MAX {
             hints.clear();
         }
-        hints.insert(user.clone(), started);
+        hints.insert(key.clone(), value);
     }
 }

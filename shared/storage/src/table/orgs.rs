@@ -4,9 +4,7 @@ use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::Written;
 use consigne_core::orgs::{Member, OrgRole, Organisation};
-use consigne_core::ports::{
-    CreateOrg, GetMember, GetOrg, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, PutMember, SuspendOrg,
-};
+use consigne_core::ports::{CreateOrg, GetMember, GetOrg, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, SuspendOrg};
 use consigne_core::profiles::Sighting;
 use consigne_core::{Fault, OrgId, UserId};
 
@@ -47,7 +45,7 @@ pub(super) fn member_key(org: OrgId, user: &UserId) -> Item {
     key(org_pk(org), format!("MEMBER#{user}"))
 }
 
-fn write_member(member: &Member) -> Item {
+pub(super) fn write_member(member: &Member) -> Item {
     let mut item = member_key(member.org, &member.user);
     item.insert("role".to_owned(), text(member.role.name()));
     item.insert("joined_at".to_owned(), number(member.joined_at.as_millis()));
@@ -56,7 +54,7 @@ fn write_member(member: &Member) -> Item {
     item
 }
 
-fn read_member(item: &Item) -> Result<Member, Fault> {
+pub(super) fn read_member(item: &Item) -> Result<Member, Fault> {
     let reader = Reader(item);
     Ok(Member {
         org: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
@@ -130,13 +128,6 @@ impl Table {
 impl GetMember for Table {
     async fn get_member(&self, org: OrgId, user: &UserId) -> Result<Option<Member>, Fault> {
         self.get(member_key(org, user)).await?.as_ref().map(read_member).transpose()
-    }
-}
-
-impl PutMember for Table {
-    async fn put_member(&self, member: &Member, entry: &AuditEntry) -> Result<(), Fault> {
-        let writes = vec![self.put(write_member(member))?, self.put(audit::write(entry))?];
-        self.transact(writes).await.map(drop)
     }
 }
 

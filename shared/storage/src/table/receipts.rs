@@ -42,6 +42,13 @@ pub(super) fn write(receipt: &Receipt) -> Item {
     for (name, value) in told(call) {
         add(&mut item, name, value.map(text));
     }
+    // Of a call that was over when it was charged, as a hold's is.
+    if let Some(outcome) = &receipt.outcome {
+        item.insert("status_code".to_owned(), number(outcome.status_code));
+        item.insert("response_ms".to_owned(), number(outcome.response_ms));
+        item.insert("details".to_owned(), text(outcome.details.to_string()));
+        item.insert("outcome_at".to_owned(), number(receipt.at.as_millis()));
+    }
     item
 }
 

@@ -1,6 +1,9 @@
 //! A wallet as an item.
 
-use consigne_core::credits::{Bucket, BucketKind, Wallet, WalletId};
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use consigne_core::credits::{Bucket, BucketKind, LowMark, Outlived, Wallet, WalletId};
 use consigne_core::{BucketId, Fault, OrgId, Timestamp, UserId};
 use serde_json::json;
 
@@ -12,8 +15,8 @@ pub(super) const WALLET: &str = "WALLET";
 const TEST_WALLET: &str = "TESTWALLET";
 /// Beginning of the attributes that hold lots.
 const LOT: &str = "lot.";
-/// Beginning of the attributes that hold the `used` a lot came at: copied within the write that adds the lot, so that it
-/// is right however many debits pass at the same time.
+/// Beginning of the attributes that hold what had been spent when a lot came: copied within the write that adds the lot,
+/// so that it is right however many debits pass at the same time.
 const SINCE: &str = "since.";
 
 pub(super) fn wallet_key(id: &WalletId) -> Item {
@@ -48,6 +51,13 @@ pub(super) fn write(wallet: &Wallet) -> Item {
     for (name, value) in numbers(wallet) {
         item.insert(name.to_owned(), number(value));
     }
+    item.insert("attributed".to_owned(), number(wallet.attributed));
+    item.insert("debt".to_owned(), number(wallet.debt));
+    item.insert("era".to_owned(), number(wallet.era));
+    add(&mut item, "eras", eras(wallet));
+    item.insert("low_reference".to_owned(), number(wallet.low.reference));
+    add(&mut item, "low_next", wallet.low.next.map(number));
+    item.insert("revision".to_owned(), number(wallet.revision));
     item.insert("anchor".to_owned(), number(wallet.anchor.as_millis()));
     add(&mut item, "next_expiry", wallet.next_expiry.map(|expiry| number(expiry.as_millis())));
     for (id, bucket) in &wallet.buckets {
@@ -57,24 +67,38 @@ pub(super) fn write(wallet: &Wallet) -> Item {
     item
 }
 
-/// Names the numbers of a wallet.
-pub(super) fn numbers(wallet: &Wallet) -> [(&'static str, u64); 8] {
+/// Names the numbers of a wallet that are changed by their differences. `spare` follows from the others: it stands there
+/// for the condition of a debit, which knows no arithmetic.
+pub(super) fn numbers(wallet: &Wallet) -> [(&'static str, i128); 9] {
     [
-        ("balance", wallet.balance),
-        ("held", wallet.held),
-        ("used", wallet.used),
-        ("purchased", wallet.purchased),
-        ("granted", wallet.granted),
-        ("expired", wallet.expired),
-        ("clawed_back", wallet.clawed_back),
-        ("attributed", wallet.attributed),
+        ("balance", wallet.balance.into()),
+        ("spare", wallet.spare().into()),
+        ("held", wallet.held.into()),
+        ("used", wallet.used.into()),
+        ("purchased", wallet.purchased.into()),
+        ("granted", wallet.granted.into()),
+        ("expired", wallet.expired.into()),
+        ("clawed_back", wallet.clawed_back.into()),
+        ("late", wallet.late.into()),
     ]
+}
+
+/// Writes the eras that holds have outlived as `[[era, held, kept], ...]`, if there are any.
+pub(super) fn eras(wallet: &Wallet) -> Option<AttributeValue> {
+    let eras: Vec<_> = wallet.eras.iter().map(|(era, outlived)| json!([era, outlived.held, outlived.kept])).collect();
+    (!eras.is_empty()).then(|| text(json!(eras).to_string()))
+}
+
+fn read_eras(reader: &Reader<'_>) -> Result<BTreeMap<u32, Outlived>, Fault> {
+    let Some(written) = reader.optional_text("eras") else { return Ok(BTreeMap::new()) };
+    let eras: Vec<(u32, u64, u64)> = serde_json::from_str(written).map_err(|_| odd("eras"))?;
+    Ok(eras.into_iter().map(|(era, held, kept)| (era, Outlived { held, kept })).collect())
 }
 
 /// Reads a wallet back.
 pub(super) fn read(item: &Item) -> Result<Wallet, Fault> {
     let reader = Reader(item);
-    let mut buckets = std::collections::BTreeMap::new();
+    let mut buckets = BTreeMap::new();
     for (id, value) in reader.beginning(LOT) {
         let id = BucketId::parse(id).ok_or_else(|| odd(LOT))?;
         let lot: serde_json::Value =
@@ -104,7 +128,13 @@ pub(super) fn read(item: &Item) -> Result<Wallet, Fault> {
         granted: reader.number("granted")?,
         expired: reader.number("expired")?,
         clawed_back: reader.number("clawed_back")?,
+        late: reader.number("late")?,
         attributed: reader.number("attributed")?,
+        debt: reader.number("debt")?,
+        era: reader.number("era")?,
+        eras: read_eras(&reader)?,
+        low: LowMark { reference: reader.number("low_reference")?, next: reader.optional_number("low_next") },
+        revision: reader.number("revision")?,
         next_expiry: reader.optional_time("next_expiry"),
         anchor: reader.time("anchor")?,
         buckets,

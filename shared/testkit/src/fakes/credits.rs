@@ -4,7 +4,8 @@ use consigne_core::credits::{
     Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, Outcome, OutcomeKept, Receipt, ReceiptId, Standing, Wallet,
     WalletId, WalletRefusal,
 };
-use consigne_core::keys::{KeyFacts, Limiter, Refusal, RefusalCode};
+use consigne_core::events::Event;
+use consigne_core::keys::{Ask, KeyFacts, Limiter, Refusal, RefusalCode};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
     ChargeKey, GetWallet, GrantCredits, KeepOutcome, ListReceipts, Listed, PageAsk, ReadStanding, ReceiptFilter,
@@ -18,54 +19,120 @@ impl ReadStanding for World {
     async fn read_standing(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<Standing>, Fault> {
         self.effect(|State { desk, .. }| {
             let key = desk.keys.get(&(facts.org, facts.id))?.clone();
-            let wallet = match (desk.wallets.get(&facts.wallet()), facts.wallet()) {
+            let stopped = desk.orgs.get(&facts.org).is_some_and(|org| org.suspended);
+            let (payer, suspended) = match (desk.spender_has_left(facts) && !stopped, desk.heir(facts.org)) {
+                (true, Some(heir)) => (WalletId::Test(heir), false),
+                (true, None) => (facts.wallet(), true),
+                (false, _) => (facts.wallet(), stopped),
+            };
+            let wallet = match (desk.wallets.get(&payer), payer) {
                 (Some(wallet), _) => wallet.settled(now),
                 (None, WalletId::Test(user)) => Wallet::of_tester(user, now),
                 (None, WalletId::Organisation(org)) => Wallet::of_organisation(org, now),
             };
-            Some(Standing { key, wallet, suspended: desk.orgs.get(&facts.org).is_some_and(|org| org.suspended) })
+            Some(Standing { key, wallet, suspended })
         })
+    }
+}
+
+/// What is asked of a key and its wallet.
+pub(super) struct Asked<'a> {
+    pub(super) key: &'a KeyFacts,
+    pub(super) ask: &'a Ask,
+    pub(super) ip: Option<&'a str>,
+    pub(super) amount: u64,
+}
+
+/// What became of it.
+pub(super) enum Taken {
+    Now { era: u32 },
+    Refused(Refusal),
+    Moved,
+}
+
+impl State {
+    /// Checks a key and lowers its wallet, or says why not.
+    pub(super) fn take(&mut self, asked: &Asked<'_>, lower: impl FnOnce(&mut Wallet)) -> Taken {
+        let (place, now) = ((asked.key.org, asked.key.id), asked.ask.now);
+        let Some(key) = self.desk.keys.get(&place).cloned() else {
+            return Taken::Refused(Refusal::bare(RefusalCode::NotFound));
+        };
+        if let Some(refusal) = key.refusal(asked.ask) {
+            return Taken::Refused(refusal);
+        }
+        if key.spender != asked.key.spender {
+            return Taken::Moved;
+        }
+        let suspended = self.desk.orgs.get(&asked.key.org).is_none_or(|org| org.suspended);
+        if key.spender.is_some() && suspended {
+            return Taken::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
+        }
+        if self.desk.spender_has_left(asked.key) {
+            let Some(heir) = self.desk.heir(asked.key.org) else {
+                return Taken::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
+            };
+            if let Some(key) = self.desk.keys.get_mut(&(asked.key.org, asked.key.id)) {
+                (key.spender, key.revision) = (Some(heir), key.revision + 1);
+            }
+            return Taken::Moved;
+        }
+        let id = asked.key.wallet();
+        if let Err(refusal) = self.desk.begin_test_wallet(&id, asked.amount, now) {
+            return Taken::Refused(refusal);
+        }
+        if self.desk.wallets.get(&id).is_some_and(|wallet| wallet.open) {
+            self.settle(&id, now);
+        }
+        let Some(wallet) = self.desk.wallets.get_mut(&id) else {
+            return Taken::Refused(Refusal::bare(RefusalCode::NotFound));
+        };
+        if let Some(refusal) = wallet.refusal(asked.amount, now) {
+            assert_ne!(refusal, WalletRefusal::Stale, "the wallet was just settled");
+            return Taken::Refused(wallet.refused(refusal, asked.amount));
+        }
+        lower(wallet);
+        let (era, told) = (wallet.era, wallet.take_notice(now));
+        self.tell(told);
+        if let Some(key) = self.desk.keys.get_mut(&place) {
+            key.count_call(asked.ip, now);
+        }
+        Taken::Now { era }
+    }
+
+    /// Settles a wallet in which a lot has expired.
+    pub(super) fn settle(&mut self, id: &WalletId, now: Timestamp) {
+        let Some(wallet) = self.desk.wallets.get_mut(id).filter(|wallet| wallet.is_stale(now)) else { return };
+        *wallet = wallet.settled(now);
+        let told = wallet.take_notice(now);
+        self.tell(told);
+    }
+
+    /// Puts a notice into the outbox, if there is one.
+    pub(super) fn tell(&mut self, told: Option<(u8, Event)>) {
+        if let Some((_, event)) = told {
+            self.push_event(&event);
+        }
     }
 }
 
 impl ChargeKey for World {
     async fn charge_key(&self, charge: &Charge) -> Result<ChargeOutcome, Fault> {
-        self.effect(|State { desk, .. }| {
-            let (receipt, ask) = (&charge.receipt, &charge.ask);
-            if let Some(before) = desk.receipts.get(&receipt.id) {
+        self.effect(|state| {
+            let receipt = &charge.receipt;
+            if let Some(before) = state.desk.receipts.get(&receipt.id) {
                 let same = before.fingerprint == receipt.fingerprint && before.key == receipt.key;
                 return if same { ChargeOutcome::Replayed(Box::new(before.clone())) } else { ChargeOutcome::Mismatch };
             }
-            let Some(key) = desk.keys.get(&(charge.key.org, charge.key.id)).cloned() else {
-                return ChargeOutcome::Refused(Refusal::bare(RefusalCode::NotFound));
-            };
-            if let Some(refusal) = key.refusal(ask) {
-                return ChargeOutcome::Refused(refusal);
-            }
-            if key.spender != charge.key.spender {
-                return ChargeOutcome::Moved;
-            }
-            let suspended = desk.orgs.get(&charge.key.org).is_none_or(|org| org.suspended);
-            if key.spender.is_some() && suspended {
-                return ChargeOutcome::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
-            }
-            let wallet = match desk.wallet_to_charge(&charge.wallet(), receipt.credits, ask.now) {
-                Ok(Some(wallet)) => wallet,
-                Ok(None) => return ChargeOutcome::Refused(Refusal::bare(RefusalCode::NotFound)),
-                Err(refusal) => return ChargeOutcome::Refused(refusal),
-            };
-            match wallet.refusal(receipt.credits, ask.now) {
-                Some(refusal) => {
-                    assert_ne!(refusal, WalletRefusal::Stale, "the wallet was just settled");
-                    return ChargeOutcome::Refused(wallet.refused(refusal, receipt.credits));
+            let ip = receipt.call.ip.as_deref();
+            let asked = Asked { key: &charge.key, ask: &charge.ask, ip, amount: receipt.credits };
+            match state.take(&asked, |wallet| wallet.debit(receipt.credits)) {
+                Taken::Refused(refusal) => ChargeOutcome::Refused(refusal),
+                Taken::Moved => ChargeOutcome::Moved,
+                Taken::Now { .. } => {
+                    state.desk.receipts.insert(receipt.id, receipt.clone());
+                    ChargeOutcome::Charged
                 }
-                None => wallet.debit(receipt.credits),
             }
-            if let Some(key) = desk.keys.get_mut(&(charge.key.org, charge.key.id)) {
-                key.count_call(receipt.call.ip.as_deref(), ask.now);
-            }
-            desk.receipts.insert(receipt.id, receipt.clone());
-            ChargeOutcome::Charged
         })
     }
 }
@@ -82,18 +149,22 @@ impl GetWallet for World {
 
 impl GrantCredits for World {
     async fn grant_credits(&self, grant: &CreditGrant) -> Result<CreditGrantOutcome, Fault> {
-        self.effect(|State { desk, .. }| {
-            let Some(wallet) = desk.wallets.get_mut(&WalletId::Organisation(grant.org)) else {
+        self.effect(|state| {
+            let id = WalletId::Organisation(grant.org);
+            if !state.desk.wallets.contains_key(&id) {
                 return CreditGrantOutcome::NoSuchOrganisation;
-            };
-            if !desk.given.insert(grant.id) {
+            }
+            if !state.desk.given.insert(grant.id) {
                 return CreditGrantOutcome::GrantedBefore;
             }
-            if wallet.is_stale(grant.now) {
-                *wallet = wallet.settled(grant.now);
-            }
-            wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
-            desk.audit.push(grant.audit.clone());
+            state.settle(&id, grant.now);
+            let told = state.desk.wallets.get_mut(&id).and_then(|wallet| {
+                wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
+                wallet.take_notice(grant.now)
+            });
+            state.desk.audit.push(grant.audit.clone());
+            state.push_event(&grant.event);
+            state.tell(told);
             CreditGrantOutcome::Granted
         })
     }

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_core::audit::AuditEntry;
-use consigne_core::credits::{Receipt, ReceiptId, Wallet, WalletId};
+use consigne_core::credits::{Hold, HoldId, Payment, PaymentId, Receipt, ReceiptId, SessionId, Wallet, WalletId};
 use consigne_core::idempotency::{Once, REMEMBERED, Written};
+use consigne_core::invitations::Invitation;
 use consigne_core::keys::{ApiKey, Ask, KeyFacts, KeyStatus, KeyStep, Pointer, Refusal};
 use consigne_core::orgs::{Member, Organisation};
+use consigne_core::periods::Day;
 use consigne_core::ports::{
     ChangeKey, FindKey, GetKey, IssueKey, KeepPeppers, ListKeys, Listed, NewKey, PageAsk, Recall, Repoint,
 };
-use consigne_core::{BucketId, Fault, KeyId, OrgId, Timestamp, UserId};
+use consigne_core::{BucketId, Fault, InvitationId, KeyId, OrgId, Timestamp, UserId};
 
 use super::{State, World};
 
@@ -21,6 +23,8 @@ pub struct Desk {
     pub orgs: BTreeMap<OrgId, Organisation>,
     /// Members by organisation and person.
     pub members: BTreeMap<(OrgId, UserId), Member>,
+    /// Invitations by organisation and id.
+    pub invitations: BTreeMap<(OrgId, InvitationId), Invitation>,
     /// Keys by organisation and id.
     pub keys: BTreeMap<(OrgId, KeyId), ApiKey>,
     /// Where texts lead, and whether the key needs that pepper.
@@ -37,6 +41,14 @@ pub struct Desk {
     pub closed_peppers: BTreeSet<u32>,
     /// Credit grants made.
     pub given: BTreeSet<BucketId>,
+    /// Holds.
+    pub holds: BTreeMap<HoldId, Hold>,
+    /// Refunds by organisation, key and day.
+    pub refunds: BTreeMap<(OrgId, KeyId, Day), u32>,
+    /// Checkout sessions that were paid.
+    pub sessions: BTreeSet<(OrgId, SessionId)>,
+    /// Payments by id.
+    pub payments: BTreeMap<PaymentId, Payment>,
 }
 
 impl Desk {
@@ -57,13 +69,8 @@ impl Desk {
         }
     }
 
-    /// Gives a wallet to charge: settled if it must be, made if it is a tester's first and will do.
-    pub(super) fn wallet_to_charge(
-        &mut self,
-        id: &WalletId,
-        cost: u64,
-        now: Timestamp,
-    ) -> Result<Option<&mut Wallet>, Refusal> {
+    /// Makes a tester's wallet at their first use of it, if it will do.
+    pub(super) fn begin_test_wallet(&mut self, id: &WalletId, cost: u64, now: Timestamp) -> Result<(), Refusal> {
         if let (WalletId::Test(user), false) = (id, self.wallets.contains_key(id)) {
             let wallet = Wallet::of_tester(user.clone(), now);
             if let Some(refusal) = wallet.refusal(cost, now) {
@@ -71,13 +78,7 @@ impl Desk {
             }
             self.wallets.insert(id.clone(), wallet);
         }
-        let wallet = self.wallets.get_mut(id);
-        Ok(wallet.map(|wallet| {
-            if wallet.open && wallet.is_stale(now) {
-                *wallet = wallet.settled(now);
-            }
-            wallet
-        }))
+        Ok(())
     }
 }
 

@@ -61,6 +61,7 @@ impl RequestJob for World {
                 Some(_) => return Ok(Admission::Mismatch),
                 None => {}
             }
+            state.admit(new.seen.as_ref())?;
             if *state.jobs.taken(job) >= job.plan.generations(job.kind) {
                 return Ok(Admission::Spent);
             }

@@ -5,7 +5,7 @@ use consigne_core::credits::WalletId;
 use consigne_core::idempotency::Written;
 use consigne_core::orgs::{Member, Organisation};
 use consigne_core::ports::{
-    CreateOrg, GetMember, GetOrg, ListAudit, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, PutMember, SuspendOrg,
+    CreateOrg, GetMember, GetOrg, ListAudit, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, SuspendOrg,
 };
 use consigne_core::{Fault, OrgId, UserId};
 
@@ -54,15 +54,6 @@ impl SuspendOrg for World {
 impl GetMember for World {
     async fn get_member(&self, org: OrgId, user: &UserId) -> Result<Option<Member>, Fault> {
         self.effect(|state| state.desk.members.get(&(org, user.clone())).cloned())
-    }
-}
-
-impl PutMember for World {
-    async fn put_member(&self, member: &Member, audit: &AuditEntry) -> Result<(), Fault> {
-        self.effect(|State { desk, .. }| {
-            desk.members.insert((member.org, member.user.clone()), member.clone());
-            desk.audit.push(audit.clone());
-        })
     }
 }
 

@@ -14,14 +14,19 @@ use consigne_core::{Fault, Timestamp, UserId};
 use super::{State, World};
 
 impl State {
+    /// Refuses somebody whose account is closed.
+    pub(super) fn admit(&self, seen: Option<&Sighting>) -> Result<(), Fault> {
+        let closed = |seen: &Sighting| self.profiles.get(&seen.user).is_some_and(|known| known.closed_at.is_some());
+        if seen.is_some_and(closed) { Err(Sighting::closed()) } else { Ok(()) }
+    }
+
     /// Remembers what a token said, unless the account is closed.
     pub(super) fn see(&mut self, seen: Option<&Sighting>) -> Result<(), Fault> {
-        let Some(Sighting { user, contact }) = seen else { return Ok(()) };
-        let profile = self.profiles.entry(user.clone()).or_insert_with(|| Profile::unknown(user.clone()));
-        if profile.closed_at.is_some() {
-            return Err(Sighting::closed());
+        self.admit(seen)?;
+        if let Some(Sighting { user, contact }) = seen {
+            let profile = self.profiles.entry(user.clone()).or_insert_with(|| Profile::unknown(user.clone()));
+            profile.seen = Some(contact.clone());
         }
-        profile.seen = Some(contact.clone());
         Ok(())
     }
 

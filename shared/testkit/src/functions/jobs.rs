@@ -1,34 +1,11 @@
 //! The functions of the job desk.
 
-use consigne_auth::{Refreshed, WebhookSecrets};
-use consigne_core::webhooks::WebhookId;
-use consigne_runtime::{clock, http};
+use consigne_runtime::http;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use serde_json::Value;
 
 use super::{ISSUER, deadline, paging, presigner};
 use crate::fakes::World;
-
-/// The secret by which generators sign here.
-const GENERATORS: &str = r#"{"current": "whsec_Z2VuZXJhdG9yLTAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5"}"#;
-
-fn secrets() -> WebhookSecrets {
-    WebhookSecrets::parse(GENERATORS).expect("the secret above is well formed")
-}
-
-fn generators() -> Refreshed<WebhookSecrets> {
-    Refreshed::fixed(secrets())
-}
-
-/// Signs an HTTP event as a generator does, under an id.
-pub fn signed_by_generator(mut event: Value, id: &str) -> Value {
-    let body = event["body"].as_str().unwrap_or_default().as_bytes().to_vec();
-    let id = WebhookId::parse(id).expect("it is an id");
-    for (name, value) in secrets().sign(&id, clock::now(), &body) {
-        event["headers"][name] = value.into();
-    }
-    event
-}
+use crate::webhooks;
 
 /// Calls a function.
 pub(super) async fn call(world: &World, function: &str, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
@@ -52,19 +29,19 @@ pub(super) async fn call(world: &World, function: &str, event: ApiGatewayV2httpR
             http::respond(function, &deps, &|d, r| Box::pin(job_status::handle(d, r)), event, until).await
         }
         "job-upload-grant" => {
-            let deps = job_upload_grant::Deps { generators: generators(), jobs, tickets: presigner() };
+            let deps = job_upload_grant::Deps { generators: webhooks::known(), jobs, tickets: presigner() };
             http::respond(function, &deps, &|d, r| Box::pin(job_upload_grant::handle(d, r)), event, until).await
         }
         "webhook-image-completion" => {
-            let deps = webhook_image_completion::Deps { generators: generators(), jobs, objects: world.clone() };
+            let deps = webhook_image_completion::Deps { generators: webhooks::known(), jobs, objects: world.clone() };
             http::respond(function, &deps, &|d, r| Box::pin(webhook_image_completion::handle(d, r)), event, until).await
         }
         "webhook-text-completion" => {
-            let deps = webhook_text_completion::Deps { generators: generators(), jobs, objects: world.clone() };
+            let deps = webhook_text_completion::Deps { generators: webhooks::known(), jobs, objects: world.clone() };
             http::respond(function, &deps, &|d, r| Box::pin(webhook_text_completion::handle(d, r)), event, until).await
         }
         "webhook-video-completion" => {
-            let deps = webhook_video_completion::Deps { generators: generators(), jobs, objects: world.clone() };
+            let deps = webhook_video_completion::Deps { generators: webhooks::known(), jobs, objects: world.clone() };
             http::respond(function, &deps, &|d, r| Box::pin(webhook_video_completion::handle(d, r)), event, until).await
         }
         other => panic!("{other} is no function of the job desk"),

@@ -10,7 +10,7 @@ use crate::crash::survives_to;
 use crate::handlers::desk::{KEY_ID, acme, code_of, put_key, put_production, sent_by, told_of, with};
 
 /// What must be the same in the end: everything of the key desk but ids, texts and times.
-fn essence(world: &World) -> Value {
+pub fn essence(world: &World) -> Value {
     let state = world.state();
     let desk = &state.desk;
     let orgs: Vec<Value> = desk.orgs.values().map(|org| json!([org.name, org.suspended])).collect();
@@ -58,10 +58,21 @@ fn essence(world: &World) -> Value {
         .values()
         .map(|receipt| json!([receipt.credits, receipt.outcome.as_ref().map(|outcome| outcome.status_code)]))
         .collect();
+    let holds: Vec<Value> = desk
+        .holds
+        .values()
+        .map(|hold| json!([hold.amount, hold.used(), hold.end.as_ref().map(|end| end.how.status())]))
+        .collect();
+    let payments: Vec<Value> = desk
+        .payments
+        .values()
+        .map(|payment| json!([payment.sale.is_some(), payment.refunded_cents, payment.clawed_back]))
+        .collect();
     let audit: Vec<&str> = desk.audit.iter().map(|entry| entry.action.name()).collect();
     let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
     json!({ "orgs": orgs, "members": members, "keys": keys, "wallets": wallets, "receipts": receipts, "audit": audit,
-        "told": told, "pointers": desk.pointers.len(), "promises": desk.promises.len() })
+        "told": told, "holds": holds, "refunds": desk.refunds.values().collect::<Vec<_>>(), "payments": payments,
+        "pointers": desk.pointers.len(), "promises": desk.promises.len() })
 }
 
 /// Asks as Ann does, with a case of a function.

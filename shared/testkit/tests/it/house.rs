@@ -29,7 +29,9 @@ fn names() -> BTreeSet<String> {
 fn one_name_serves_everywhere() {
     let template = template();
     assert_eq!(folders("functions"), names(), "folders of functions/ against the template");
-    assert_eq!(folders("events"), names(), "folders of events/ against the template");
+    let mut payloads = folders("events");
+    assert!(payloads.remove("schemas"), "what the world is told is described beside what functions are told");
+    assert_eq!(payloads, names(), "folders of events/ against the template");
     for (logical, properties) in functions(&template) {
         let name = name_of(&properties);
         assert_eq!(logical, format!("{}Function", pascal(name)));
@@ -250,6 +252,14 @@ fn parameters_take_what_works_and_nothing_else() {
     for bad in ["https://api.example.com/", "https://", "api.example.com", "https://a.example?x", "https://a b"] {
         assert!(!takes("PublicUrl", bad), "{bad:?}");
     }
+    for good in ["", "no-reply@example.com", "Été & Cie <no-reply@example.com>", "<no-reply@example.com>"] {
+        assert!(takes("MailFrom", good), "{good:?}");
+    }
+    for bad in ["Consigne", "no-reply@", "\"A\" <a@example.com>", "A <a@example.com> B", "a@example.com, b@example.com"]
+    {
+        assert!(!takes("MailFrom", bad), "{bad:?}");
+    }
+    assert!(takes("ApplicationUrl", "http://localhost:3000") && !takes("ApplicationUrl", "https://app.example.com/"));
     // One of the two ways to know the issuer's keys must be given.
     let rule = template()["Rules"]["SomeKey"]["Assertions"][0]["Assert"].to_string();
     assert!(rule.contains("ClerkJwtKey") && rule.contains("ClerkJwksUrl"), "{rule}");

@@ -4,9 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod crash;
+mod crash_credits;
+mod crash_jobs;
 mod crash_keys;
+mod crash_mail;
+mod crash_members;
 mod crash_night;
 mod deployed;
+mod events;
 mod handlers;
 mod house;
 mod laptop;

@@ -1,6 +1,5 @@
 //! The life of a file after its upload.
 
-use aws_sdk_eventbridge::types::Target;
 use consigne_core::UserId;
 use consigne_core::files::ObjectKey;
 use consigne_core::ports::{GetFile, ReadHead};
@@ -9,6 +8,7 @@ use consigne_testkit::pictures;
 use consigne_testkit::stack::{Stack, until};
 use serde_json::{Value, json};
 
+use super::ear::Ear;
 use super::{assert_refused, text};
 
 #[tokio::test]
@@ -241,7 +241,7 @@ async fn backdate(stack: &Stack, key: &str) {
 async fn the_bus_is_told_of_every_file_that_is_ready_rejected_or_deleted() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
-    let ear = Ear::on(&stack, &ann.id).await;
+    let ear = Ear::on(&stack, "user_id", &ann.id).await;
     let key = ann.upload("a.png", "image/png", pictures::png(640, 480, 1000)).await;
     let ready = ear.hear("file.ready").await;
     assert_eq!(ready["source"], "consigne");
@@ -255,46 +255,4 @@ async fn the_bus_is_told_of_every_file_that_is_ready_rejected_or_deleted() {
     ann.put(&grant, pictures::gif(1000)).await;
     let rejected = ear.hear("file.rejected").await;
     assert_eq!(rejected["detail"]["reason"], "declared image/png, found image/gif");
-}
-
-/// A queue that hears what the bus says about one user, or one of something else.
-pub struct Ear {
-    sqs: aws_sdk_sqs::Client,
-    url: String,
-}
-
-impl Ear {
-    async fn on(stack: &Stack, user: &str) -> Self {
-        Self::on_those(stack, "user_id", user).await
-    }
-
-    /// Hears the events whose field has a value.
-    pub async fn on_those(stack: &Stack, field: &str, value: &str) -> Self {
-        let config = stack.aws().config;
-        let sqs = aws_sdk_sqs::Client::new(&config);
-        let url = sqs.create_queue().queue_name(value).send().await.unwrap().queue_url.unwrap();
-        let attributes =
-            sqs.get_queue_attributes().queue_url(&url).attribute_names("QueueArn".into()).send().await.unwrap();
-        let arn = attributes.attributes.unwrap().into_values().next().unwrap();
-        let bus = aws_sdk_eventbridge::Client::new(&config);
-        let pattern = json!({"source": ["consigne"], "detail": {field: [value]}}).to_string();
-        let name = stack.name("BUS_NAME");
-        bus.put_rule().event_bus_name(name).name(value).event_pattern(pattern).send().await.unwrap();
-        let target = Target::builder().id("ear").arn(arn).build().unwrap();
-        bus.put_targets().event_bus_name(name).rule(value).targets(target).send().await.unwrap();
-        Self { sqs, url }
-    }
-
-    /// Waits for an event of a kind; what else arrives meanwhile must be of another kind.
-    pub async fn hear(&self, kind: &str) -> Value {
-        let heard = until(async || {
-            let received = self.sqs.receive_message().queue_url(&self.url).send().await.unwrap();
-            let message = received.messages.unwrap_or_default().into_iter().next()?;
-            let handle = message.receipt_handle.unwrap();
-            self.sqs.delete_message().queue_url(&self.url).receipt_handle(handle).send().await.unwrap();
-            let event: Value = serde_json::from_str(&message.body.unwrap()).unwrap();
-            (event["detail-type"] == kind).then_some(event)
-        });
-        heard.await.unwrap_or_else(|| panic!("no {kind} on the bus"))
-    }
 }

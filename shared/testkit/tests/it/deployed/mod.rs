@@ -1,15 +1,25 @@
 //! The deployed stack, over HTTP, with real signatures and real roles.
 
 mod charges;
+mod ear;
+mod events;
 mod files;
+mod holds;
 mod identity;
+mod job_webhooks;
+mod jobs;
 mod key_desk;
 mod lab;
 mod limits;
 mod listing;
 mod logs;
+mod mail;
+mod mail_outage;
+mod members;
 mod object_events;
+mod people;
 mod peppers;
+mod redrive;
 mod requests;
 mod roles;
 mod stats;

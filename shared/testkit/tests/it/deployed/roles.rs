@@ -4,24 +4,57 @@ use consigne_auth::MATRIX;
 use consigne_core::orgs::OrgRole;
 use consigne_testkit::payload::root;
 use consigne_testkit::shop::{HeldKey, Shop};
-use consigne_testkit::stack::{Person, Stack};
+use consigne_testkit::stack::{Person, Stack, fresh_user};
 use serde_json::{Value, json};
 
-use super::assert_refused;
+use super::{assert_refused, text};
+
+/// What a route may be called on: a key, an invitation, a member who may be told what to do, and the caller.
+struct Things {
+    key: HeldKey,
+    invitation: String,
+    member: String,
+    caller: String,
+}
+
+impl Things {
+    async fn new(shop: &Shop<'_>, caller: &Person<'_>) -> Self {
+        let body = json!({ "email": format!("{}@example.com", fresh_user()), "role": "billing" });
+        let invited = shop.owner.call_with("POST", &shop.path("/invitations"), &body).await;
+        assert_eq!(invited.status, 201, "{}", invited.json());
+        Self {
+            key: shop.issue("test", &json!({})).await,
+            invitation: text(&invited.json()["data"], "id"),
+            member: shop.hire(OrgRole::Developer).await.id,
+            caller: caller.id.clone(),
+        }
+    }
+}
 
 /// Gives a call of a route that only the role can spoil.
-fn call(shop: &Shop<'_>, route: &str, key: &HeldKey) -> (&'static str, String, Option<Value>) {
-    let of_key = |verb: &str| shop.path(&format!("/keys/{}{verb}", key.id));
+fn call(shop: &Shop<'_>, route: &str, things: &Things) -> (&'static str, String, Option<Value>) {
+    let of_key = |verb: &str| shop.path(&format!("/keys/{}{verb}", things.key.id));
     let issue = json!({ "name": "Key", "environment": "test", "scopes": ["pdf:read"] });
     match route {
         "audit-list" => ("GET", shop.path("/audit"), None),
+        "invitation-list" => ("GET", shop.path("/invitations"), None),
+        "invitation-revoke" => ("DELETE", shop.path(&format!("/invitations/{}", things.invitation)), None),
         "key-delete" => ("DELETE", of_key(""), None),
         "key-issue" => ("POST", shop.path("/keys"), Some(issue)),
         "key-list" => ("GET", shop.path("/keys"), None),
         "key-revoke" => ("POST", of_key("/revoke"), Some(json!({ "reason": "leaked" }))),
         "key-rotate" => ("POST", of_key("/rotate"), Some(json!({ "grace_seconds": 0 }))),
         "key-update" => ("PATCH", of_key(""), Some(json!({ "name": "New" }))),
+        "member-invite" => {
+            let email = format!("{}@example.com", fresh_user());
+            ("POST", shop.path("/invitations"), Some(json!({ "email": email, "role": "billing" })))
+        }
         "member-list" => ("GET", shop.path("/members"), None),
+        // Anybody may leave; whom else they may remove is tried in `members`.
+        "member-remove" => ("DELETE", shop.path(&format!("/members/{}", things.caller)), None),
+        "member-update" => {
+            ("PATCH", shop.path(&format!("/members/{}", things.member)), Some(json!({ "role": "billing" })))
+        }
         "stats" => ("GET", shop.path("/stats"), None),
         "usage-log" => ("GET", shop.path("/usage"), None),
         "wallet" => ("GET", shop.path("/wallet"), None),
@@ -39,12 +72,12 @@ async fn ask(person: &Person<'_>, call: &(&'static str, String, Option<Value>)) 
 #[tokio::test]
 async fn every_role_may_call_what_the_matrix_says_and_nothing_else() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
     for role in OrgRole::ALL {
-        let person = shop.hire(role).await;
         for (route, name, _) in MATRIX {
-            let key = shop.issue("test", &json!({})).await;
-            let answer = ask(&person, &call(&shop, name, &key)).await;
+            // An organisation each: one alone may not invite so many.
+            let shop = Shop::open(&stack, 0).await;
+            let person = shop.hire(role).await;
+            let answer = ask(&person, &call(&shop, name, &Things::new(&shop, &person).await)).await;
             if route.allows(role) {
                 assert!(answer.status < 300, "{} on {name}: {}", role.name(), answer.json());
             } else {
@@ -59,26 +92,35 @@ async fn every_role_may_call_what_the_matrix_says_and_nothing_else() {
 async fn a_stranger_is_told_nothing_of_an_organisation_nor_of_its_keys() {
     let stack = Stack::find();
     let (shop, other) = (Shop::open(&stack, 10).await, Shop::open(&stack, 10).await);
-    let key = shop.issue("production", &json!({})).await;
+    let things = Things { key: shop.issue("production", &json!({})).await, ..Things::new(&shop, &other.owner).await };
     let unknown = "org_01M7Z3D967H8YQTNEZGQ95NKGS";
     let same = |response: &consigne_testkit::http::Response| response.json()["error"].clone();
     for (_, name, _) in MATRIX {
-        let (method, path, body) = call(&shop, name, &key);
+        let (method, path, body) = call(&shop, name, &things);
         let refused = ask(&other.owner, &(method, path.clone(), body.clone())).await;
         assert_refused(&refused, 404, "NOT_FOUND");
         for nowhere in [unknown, "org_x", "%2e%2e", "acme"] {
             let answer = ask(&other.owner, &(method, path.replace(&shop.org, nowhere), body.clone())).await;
             assert_eq!(same(&answer), same(&refused), "{name} of {nowhere}");
         }
-        // Another organisation's key, asked for in one's own.
-        if path.contains(&key.id) {
+        // Another organisation's key, invitation or member, asked for in one's own.
+        for (id, nobodys) in [
+            (&things.key.id, "key_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
+            (&things.invitation, "inv_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
+            (&things.member, "user_nobody"),
+        ] {
+            if !path.contains(id.as_str()) {
+                continue;
+            }
             let answer = ask(&other.owner, &(method, path.replace(&shop.org, &other.org), body.clone())).await;
-            let nobody = path.replace(&shop.org, &other.org).replace(&key.id, "key_01M7Z3F2Q9ZEJV6C0JHH6NS5QH");
+            let nobody = path.replace(&shop.org, &other.org).replace(id, nobodys);
             assert_refused(&answer, 404, "NOT_FOUND");
-            assert_eq!(same(&ask(&other.owner, &(method, nobody, body)).await), same(&answer), "{name}");
+            assert_eq!(same(&ask(&other.owner, &(method, nobody, body.clone())).await), same(&answer), "{name}");
         }
     }
-    assert_eq!(shop.charge(&key, None).await["valid"], true, "nothing of it came through");
+    assert_eq!(shop.charge(&things.key, None).await["valid"], true, "nothing of it came through");
+    let members = shop.owner.call("GET", &shop.path("/members")).await.json();
+    assert_eq!(members["metadata"]["total"], 2);
 }
 
 #[test]

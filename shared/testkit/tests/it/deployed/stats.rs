@@ -16,7 +16,7 @@ use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Stack, until};
 use serde_json::{Value, json};
 
-use super::files::Ear;
+use super::ear::Ear;
 use super::{assert_field_refused, text};
 
 /// Lets the night's count run as of a time.
@@ -114,7 +114,7 @@ async fn a_night_keeps_a_day_tells_of_it_once_and_takes_up_what_comes_late() {
         charge.receipt.id
     };
     let receipt = charge(day.starts()).await;
-    let ear = Ear::on_those(&stack, "org_id", &shop.org).await;
+    let ear = Ear::on(&stack, "org_id", &shop.org).await;
     until(async || (row(&shop, day).await["requests"] == 1).then_some(())).await.expect("the receipt is counted");
     assert_eq!(row(&shop, day).await["complete"], true, "the day is over");
     night(&stack, tonight).await;

@@ -23,7 +23,7 @@ fn user(id: &str) -> UserId {
 }
 
 /// Closes an account as the webhook does.
-fn close(world: &World, id: &str) {
+pub fn close(world: &World, id: &str) {
     world.change(|state| {
         let closed = Profile { closed_at: Some(GRANTED), ..Profile::unknown(user(id)) };
         state.profiles.insert(user(id), closed);
@@ -210,6 +210,23 @@ async fn a_developer_leaves_every_organisation_and_none_of_them_stops() {
     assert!(desk.orgs.values().all(|org| !org.suspended));
     let removed = desk.audit.iter().filter(|entry| entry.action.name() == "member.removed").count();
     assert_eq!(removed, 2);
+}
+
+#[tokio::test]
+async fn more_organisations_than_a_page_holds_are_left_run_by_run() {
+    let world = World::default();
+    for _ in 0..1001 {
+        let id = OrgId::mint(GRANTED).to_string();
+        found(&world, &id, "Acme", &[("user_ann1", OrgRole::Owner), ("user_bob1", OrgRole::Owner)]);
+    }
+    close(&world, "user_ann1");
+    let left = || world.state().desk.members.values().filter(|member| member.user == user("user_ann1")).count();
+    sweep(&world, GRANTED.plus(Duration::from_mins(1))).await;
+    assert_eq!(left(), 1);
+    assert_eq!(world.state().closings[&user("user_ann1")].due_at, GRANTED.plus(Duration::from_mins(1)));
+    sweep(&world, GRANTED.plus(Duration::from_mins(6))).await;
+    assert_eq!(left(), 0);
+    assert_eq!(world.state().closings[&user("user_ann1")].due_at, GRANTED.plus(Duration::from_hours(1)));
 }
 
 #[tokio::test]

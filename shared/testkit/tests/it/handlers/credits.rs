@@ -124,6 +124,7 @@ async fn the_catalogue_is_there_for_everyone_who_is_signed_in() {
             "display_name": "PDF",
             "description": "Makes and reads PDF documents.",
             "base_cost_per_call": 1,
+            "hold_max": 1000,
             "scopes": [
               "pdf:read",
               "pdf:write"
@@ -136,6 +137,7 @@ async fn the_catalogue_is_there_for_everyone_who_is_signed_in() {
             "display_name": "AI",
             "description": "Generates text and images.",
             "base_cost_per_call": 3,
+            "hold_max": 10000,
             "scopes": [
               "ai:read",
               "ai:write"
@@ -148,6 +150,7 @@ async fn the_catalogue_is_there_for_everyone_who_is_signed_in() {
             "display_name": "Mileage",
             "description": "Calculates mileage allowances.",
             "base_cost_per_call": 1,
+            "hold_max": 1000,
             "scopes": [
               "mileage:calculate"
             ],

@@ -163,7 +163,7 @@ pub fn test_wallet_of(world: &World, person: &str) -> Option<[u64; 2]> {
 fn numbers(world: &World, id: &WalletId) -> Option<[u64; 2]> {
     let wallet = world.state().desk.wallets.get(id).cloned()?;
     assert!(wallet.is_balanced(), "{wallet:?}");
-    Some([wallet.balance, wallet.used])
+    Some([wallet.balance.try_into().unwrap(), wallet.used])
 }
 
 /// Gives the receipts there are.

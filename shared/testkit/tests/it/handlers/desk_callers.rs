@@ -6,24 +6,39 @@ use consigne_testkit::{functions, payload};
 use serde_json::Value;
 
 use super::desk::{KEY_ID, ORG, PEOPLE, acme, answer, headed, outbox, put_production, refusal, sent_by, told_of};
+use super::guests::{address, put_invitation};
 
 /// Each route within an organisation, with a good request of it.
-pub const IN_ORG: [(&str, &str); 10] = [
+pub const IN_ORG: [(&str, &str); 15] = [
     ("audit-list", "newest"),
+    ("invitation-list", "open"),
+    ("invitation-revoke", "one"),
     ("key-delete", "one"),
     ("key-issue", "production"),
     ("key-list", "all"),
     ("key-revoke", "leaked"),
     ("key-rotate", "with-grace-and-key"),
     ("key-update", "limits"),
+    ("member-invite", "developer"),
     ("member-list", "all"),
+    ("member-remove", "dev"),
+    ("member-update", "to-billing"),
     ("usage-log", "all"),
     ("wallet", "ask"),
 ];
 /// The other routes people call.
-const BESIDES: [(&str, &str); 3] = [("org-create", "acme"), ("org-list", "mine"), ("services", "catalogue")];
+const BESIDES: [(&str, &str); 4] =
+    [("invitation-accept", "from-mail"), ("org-create", "acme"), ("org-list", "mine"), ("services", "catalogue")];
 /// The routes services call.
 const FOR_SERVICES: [(&str, &str); 2] = [("key-verify", "charge"), ("receipt-outcome", "served")];
+
+/// Makes Acme with a key and an invitation.
+fn furnished() -> World {
+    let world = acme();
+    put_production(&world, |_| ());
+    put_invitation(&world, |invitation| invitation.email = address("zoe@example.com"));
+    world
+}
 
 /// Calls a function with a credential, in a world where any effect would fail; so a refusal is known to have had none.
 async fn refused_at_the_door(function: &str, case: &str, authorization: Option<&str>) -> Value {
@@ -125,8 +140,7 @@ async fn a_session_cookie_is_no_service_token() {
 
 #[tokio::test]
 async fn an_organisation_one_is_no_member_of_is_as_unknown_as_one_that_does_not_exist() {
-    let world = acme();
-    put_production(&world, |_| ());
+    let world = furnished();
     let before = world.state();
     for (function, case) in IN_ORG {
         let strangers = answer(&world, function, sent_by("user_eve1", function, case)).await;
@@ -171,8 +185,7 @@ async fn a_role_may_call_what_the_table_says_and_nothing_else() {
     for (function, case) in IN_ORG {
         let mut statuses = Vec::new();
         for (person, role) in PEOPLE {
-            let world = acme();
-            put_production(&world, |_| ());
+            let world = furnished();
             let before = world.state();
             let answer = functions::call(&world, function, sent_by(person, function, case)).await;
             if answer["status"] == 403 {
@@ -187,13 +200,18 @@ async fn a_role_may_call_what_the_table_says_and_nothing_else() {
     insta::assert_json_snapshot!(outcomes, @r#"
     [
       "audit-list: owner 200, admin 200, developer 403, billing 403",
+      "invitation-list: owner 200, admin 200, developer 403, billing 403",
+      "invitation-revoke: owner 200, admin 200, developer 403, billing 403",
       "key-delete: owner 200, admin 200, developer 403, billing 403",
       "key-issue: owner 201, admin 201, developer 201, billing 403",
       "key-list: owner 200, admin 200, developer 200, billing 403",
       "key-revoke: owner 200, admin 200, developer 200, billing 403",
       "key-rotate: owner 201, admin 201, developer 201, billing 403",
       "key-update: owner 200, admin 200, developer 200, billing 403",
+      "member-invite: owner 201, admin 201, developer 403, billing 403",
       "member-list: owner 200, admin 200, developer 200, billing 200",
+      "member-remove: owner 200, admin 200, developer 200, billing 403",
+      "member-update: owner 200, admin 200, developer 403, billing 403",
       "usage-log: owner 200, admin 200, developer 200, billing 200",
       "wallet: owner 200, admin 200, developer 200, billing 200"
     ]
@@ -228,9 +246,8 @@ async fn a_wrong_role_is_told_the_right_ones() {
 
 #[tokio::test]
 async fn a_role_in_one_organisation_is_none_in_another() {
-    let world = acme();
+    let world = furnished();
     super::desk::found(&world, super::desk::OTHER_ORG, "Other", &[("user_eve1", consigne_core::orgs::OrgRole::Owner)]);
-    put_production(&world, |_| ());
     for (function, case) in IN_ORG {
         let mine = sent_by("user_eve1", function, case);
         assert_eq!(mine["pathParameters"]["org"], ORG);
@@ -238,8 +255,8 @@ async fn a_role_in_one_organisation_is_none_in_another() {
         let mut theirs = sent_by("user_eve1", function, case);
         theirs["pathParameters"]["org"] = super::desk::OTHER_ORG.into();
         let status = functions::call(&world, function, theirs.clone()).await["status"].clone();
-        // The key of the payload is Acme's, and so it is unknown under the other organisation's name.
-        let of_key = theirs["pathParameters"]["key"].is_string();
-        assert_eq!(status == 404, of_key, "{function}: {status}");
+        // Key, invitation and member of the payloads are Acme's, and so unknown under the other organisation's name.
+        let of_acme = theirs["pathParameters"].as_object().unwrap().len() > 1;
+        assert_eq!(status == 404, of_acme, "{function}: {status}");
     }
 }

@@ -1,5 +1,6 @@
-//! Pages of the key desk's five lists: every entry once, and cursors that work for their list only.
+//! Pages of the key desk's six lists: every entry once, and cursors that work for their list only.
 
+use consigne_core::InvitationId;
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{CallFacts, Receipt, ReceiptId};
 use consigne_core::keys::Environment;
@@ -10,10 +11,12 @@ use serde_json::{Value, json};
 
 use super::GRANTED;
 use super::desk::{KEY_ID, ORG, OTHER_ORG, acme, answer, found, key_id, org, put_key, refusal, sent_by, user};
+use super::guests::put_invitation;
 
 /// The lists, each with a case and the field that names an entry.
-const LISTS: [(&str, &str, &str); 5] = [
+const LISTS: [(&str, &str, &str); 6] = [
     ("audit-list", "newest", "id"),
+    ("invitation-list", "open", "id"),
     ("key-list", "all", "id"),
     ("member-list", "all", "user_id"),
     ("org-list", "mine", "id"),
@@ -48,6 +51,11 @@ fn full() -> World {
         let entry = AuditEntry::new(org(ORG), AuditAction::KeyIssued, n.to_string(), &origin, at, json!({}));
         let elsewhere = AuditEntry::new(org(&others[0]), AuditAction::KeyIssued, "", &origin, at, json!({}));
         let theirs = Receipt { id: ReceiptId::fresh(org(&others[0]), at), ..receipt.clone() };
+        for place in [ORG, &others[0]] {
+            put_invitation(&world, |invitation| {
+                (invitation.org, invitation.id) = (org(place), InvitationId::mint(at));
+            });
+        }
         world.change(|state| {
             state.desk.audit.extend([entry, elsewhere]);
             state.desk.receipts.extend([(receipt.id, receipt), (theirs.id, theirs)]);

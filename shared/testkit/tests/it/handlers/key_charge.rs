@@ -124,7 +124,7 @@ async fn a_receipt_outranks_every_refusal_that_came_later() {
     });
     world.change(|state| {
         let wallet: &mut Wallet = state.desk.wallets.values_mut().next().unwrap();
-        wallet.debit(wallet.balance);
+        wallet.debit(wallet.balance.unsigned_abs());
         wallet.open = false;
     });
     assert_eq!(verified(&world, &text, "charge", &json!({})).await, first);

@@ -26,7 +26,7 @@ fn suspend(world: &World) {
 fn leave(world: &World, credits: u64) {
     world.change(|state| {
         let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
-        wallet.debit(wallet.balance - credits);
+        wallet.debit(wallet.balance.unsigned_abs() - credits);
     });
 }
 

@@ -1,11 +1,23 @@
 //! Handlers on fakes: an input file, the call, the whole visible outcome.
 
-mod closing;
+pub mod closing;
+mod completion_refusals;
+pub mod completions;
 mod credits;
+mod credits_back;
 mod delete;
 pub mod desk;
 mod desk_callers;
 mod desk_paging;
+pub mod guests;
+mod hold_end;
+mod hold_open;
+mod invitation_accept;
+mod invitations;
+mod job_ends;
+mod job_status;
+mod job_uploads;
+pub mod jobs;
 mod key_charge;
 mod key_end;
 mod key_issue;
@@ -14,6 +26,10 @@ mod key_rotate;
 mod key_verify;
 mod keys;
 mod list;
+pub mod mail;
+mod mail_feedback;
+mod mail_unsubscribe;
+mod members;
 mod metadata;
 pub mod night_of_stats;
 mod on_object_event;
@@ -22,9 +38,12 @@ mod others;
 mod presign;
 mod publish_events;
 mod receipt_outcome;
+mod send_mail;
 pub mod stats;
-mod sweep;
+pub mod sweep;
 mod upload_grant;
+mod webhook_clerk;
+mod webhook_clerk_fields;
 
 use consigne_core::files::{
     Arrival, Dimensions, File, FileName, Holding, LedgerDelta, MediaType, ObjectKey, Pinned, Status,

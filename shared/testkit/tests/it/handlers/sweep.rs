@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::{GRANTED, KEY, assert_books_balance, file_in, ledger_of, pending, ready, world_with};
 
-async fn sweep_at(world: &World, at: Timestamp) -> Value {
+/// Lets `sweep` run as of a time.
+pub async fn sweep_at(world: &World, at: Timestamp) -> Value {
     let mut event = payload::event("sweep", "tick", "");
     event["time"] = at.to_string().into();
     functions::sweep_at(world, event).await.unwrap()
@@ -30,6 +31,7 @@ async fn a_grant_nobody_used_gives_its_bytes_back_once() {
       "removed": 0,
       "published": 0,
       "overdue": 0,
+      "released": 0,
       "closed": 0,
       "failed": 0
     }

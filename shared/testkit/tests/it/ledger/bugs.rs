@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
-use consigne_core::Fault;
-use consigne_core::Timestamp;
-use consigne_core::credits::{Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, ReceiptId, Wallet, WalletId};
+use consigne_core::credits::{
+    Charge, ChargeOutcome, ClawBack, ClawBackCause, ClawBackOutcome, CreditGrant, CreditGrantOutcome, Hold, HoldId,
+    Opening, OpeningOutcome, Purchase, PurchaseOutcome, ReceiptId, Resolution, ResolutionOutcome, Wallet, WalletId,
+};
 use consigne_core::idempotency::Written;
-use consigne_core::ports::{ChargeKey, CreateOrg, GetWallet, GrantCredits, IssueKey, NewKey, NewOrg};
-use consigne_testkit::fakes::{Moment, World};
+use consigne_core::ports::{
+    ChargeKey, ClawBackCredits, CreateOrg, CreditPurchase, GetHold, GetWallet, GrantCredits, IssueKey, NewKey, NewOrg,
+    OpenHold, ResolveHold,
+};
+use consigne_core::{Fault, OrgId, Timestamp};
+use consigne_testkit::fakes::{Desk, Moment, World};
 
 use super::Ledger;
 
 /// What is wrong.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
     /// A retry is charged again.
     ChargesRetries,
@@ -22,11 +27,36 @@ pub enum Bug {
     GrantsTwice,
     /// Debits are taken from whichever lot came last.
     TakesFromTheWrongLot,
+    /// What is held can be spent as well.
+    HoldsNothing,
+    /// A hold is released as often as anybody asks.
+    ReleasesTwice,
+    /// What a hold has kept of a lot that has expired is spent in the time after it.
+    CarriesOver,
+    /// A session that is told of twice is credited twice.
+    CreditsTwice,
+    /// What is told of a refund is added to what was told before.
+    AddsRefundsUp,
+    /// A refund is forgotten when its purchase comes after it.
+    ForgetsEarlyRefunds,
+    /// A mark is told of at every debit beneath it.
+    TellsAgain,
 }
 
 impl Bug {
-    pub const ALL: [Self; 4] =
-        [Self::ChargesRetries, Self::SpendsTheExpired, Self::GrantsTwice, Self::TakesFromTheWrongLot];
+    pub const ALL: [Self; 11] = [
+        Self::ChargesRetries,
+        Self::SpendsTheExpired,
+        Self::GrantsTwice,
+        Self::TakesFromTheWrongLot,
+        Self::HoldsNothing,
+        Self::ReleasesTwice,
+        Self::CarriesOver,
+        Self::CreditsTwice,
+        Self::AddsRefundsUp,
+        Self::ForgetsEarlyRefunds,
+        Self::TellsAgain,
+    ];
 }
 
 /// A world with a bug in front.
@@ -35,9 +65,33 @@ pub struct Buggy {
     pub bug: Bug,
 }
 
+impl Buggy {
+    fn ask<T>(&self, ask: impl FnOnce(&Desk) -> T) -> T {
+        let mut answer = None;
+        self.world.change(|state| answer = Some(ask(&state.desk)));
+        answer.expect("it was asked")
+    }
+
+    fn change_wallet(&self, id: &WalletId, change: impl FnOnce(&mut Wallet)) {
+        self.world.change(|state| {
+            if let Some(wallet) = state.desk.wallets.get_mut(id) {
+                change(wallet);
+            }
+        });
+    }
+}
+
 impl Ledger for Buggy {
-    fn fail_next(&self, moment: Moment) {
-        self.world.fail_next(moment);
+    fn fail_at(&self, skip: u32, moment: Moment) {
+        Ledger::fail_at(&self.world, skip, moment);
+    }
+
+    fn calm(&self) {
+        self.world.calm();
+    }
+
+    fn told(&self, org: OrgId) -> Option<Vec<u8>> {
+        self.world.told(org)
     }
 }
 
@@ -64,25 +118,28 @@ impl ChargeKey for Buggy {
         let mut charge = charge.clone();
         match self.bug {
             Bug::ChargesRetries => {
-                let known = self.world.state().desk.receipts.contains_key(&charge.receipt.id);
+                let known = self.ask(|desk| desk.receipts.contains_key(&charge.receipt.id));
                 if known {
                     charge.receipt.id = ReceiptId::fresh(charge.key.org, charge.ask.now);
                 }
             }
             Bug::SpendsTheExpired => charge.ask.now = charge.ask.now.minus(Duration::from_hours(1)),
-            Bug::GrantsTwice | Bug::TakesFromTheWrongLot => {}
+            _ => {}
         }
+        let before = self.ask(|desk| desk.wallets.get(&charge.wallet()).map(|wallet| wallet.low));
         let outcome = self.world.charge_key(&charge).await?;
         if matches!((self.bug, &outcome), (Bug::TakesFromTheWrongLot, ChargeOutcome::Charged)) {
-            self.world.change(|state| {
-                let wallet = state.desk.wallets.get_mut(&charge.wallet()).expect("it was charged");
-                let spent = wallet.used - wallet.attributed;
+            self.change_wallet(&charge.wallet(), |wallet| {
+                let spent = wallet.used - wallet.late - wallet.attributed;
                 let last = wallet.buckets.values_mut().rev().find(|bucket| bucket.left >= spent);
                 if let Some(bucket) = last {
                     bucket.left -= spent;
-                    wallet.attributed = wallet.used;
+                    wallet.attributed += spent;
                 }
             });
+        }
+        if let (Bug::TellsAgain, Some(before)) = (self.bug, before) {
+            self.change_wallet(&charge.wallet(), |wallet| wallet.low = before);
         }
         Ok(outcome)
     }
@@ -90,11 +147,78 @@ impl ChargeKey for Buggy {
 
 impl GrantCredits for Buggy {
     async fn grant_credits(&self, grant: &CreditGrant) -> Result<CreditGrantOutcome, Fault> {
-        if matches!(self.bug, Bug::GrantsTwice) {
+        if self.bug == Bug::GrantsTwice {
             self.world.change(|state| {
                 state.desk.given.remove(&grant.id);
             });
         }
         self.world.grant_credits(grant).await
+    }
+}
+
+impl OpenHold for Buggy {
+    async fn open_hold(&self, opening: &Opening) -> Result<OpeningOutcome, Fault> {
+        let outcome = self.world.open_hold(opening).await?;
+        if matches!((self.bug, &outcome), (Bug::HoldsNothing, OpeningOutcome::Opened)) {
+            self.change_wallet(&opening.hold.wallet, |wallet| {
+                wallet.balance = wallet.balance.saturating_add_unsigned(opening.hold.amount);
+            });
+        }
+        Ok(outcome)
+    }
+}
+
+impl GetHold for Buggy {
+    async fn get_hold(&self, hold: HoldId) -> Result<Option<Hold>, Fault> {
+        self.world.get_hold(hold).await
+    }
+}
+
+impl ResolveHold for Buggy {
+    async fn resolve_hold(&self, step: &Resolution) -> Result<ResolutionOutcome, Fault> {
+        let expired = |wallet: &Wallet| wallet.settled(step.now).expired;
+        let before = self.ask(|desk| desk.wallets.get(&step.hold.wallet).map(expired));
+        let outcome = self.world.resolve_hold(step).await?;
+        match (self.bug, outcome) {
+            (Bug::ReleasesTwice, ResolutionOutcome::Moved) => {
+                self.change_wallet(&step.hold.wallet, |wallet| {
+                    let freed = step.hold.amount - step.used;
+                    wallet.balance = wallet.balance.saturating_add_unsigned(freed);
+                });
+                return Ok(ResolutionOutcome::Resolved);
+            }
+            (Bug::CarriesOver, ResolutionOutcome::Resolved) => self.change_wallet(&step.hold.wallet, |wallet| {
+                let lost = wallet.expired - before.unwrap_or(wallet.expired);
+                wallet.expired -= lost;
+                wallet.balance = wallet.balance.saturating_add_unsigned(lost);
+            }),
+            _ => {}
+        }
+        Ok(outcome)
+    }
+}
+
+impl CreditPurchase for Buggy {
+    async fn credit_purchase(&self, purchase: &Purchase) -> Result<PurchaseOutcome, Fault> {
+        self.world.change(|state| match self.bug {
+            Bug::CreditsTwice => {
+                state.desk.sessions.remove(&(purchase.org, purchase.session.clone()));
+                state.desk.payments.remove(&purchase.payment);
+            }
+            Bug::ForgetsEarlyRefunds => state.desk.payments.retain(|_, payment| payment.sale.is_some()),
+            _ => {}
+        });
+        self.world.credit_purchase(purchase).await
+    }
+}
+
+impl ClawBackCredits for Buggy {
+    async fn claw_back(&self, told: &ClawBack) -> Result<ClawBackOutcome, Fault> {
+        let mut told = told.clone();
+        if let (Bug::AddsRefundsUp, ClawBackCause::Refund { refunded_cents }) = (self.bug, &mut told.cause) {
+            let known = self.ask(|desk| desk.payments.get(&told.payment).map(|known| known.refunded_cents));
+            *refunded_cents += known.unwrap_or(0);
+        }
+        self.world.claw_back(&told).await
     }
 }

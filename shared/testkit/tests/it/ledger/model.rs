@@ -1,8 +1,9 @@
-//! A wallet as one would write it if nothing could go wrong: every debit taken from its lots at once.
+//! A wallet as one would write it if nothing could go wrong: every debit taken from its lots at once, every hold known by
+//! itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use consigne_core::credits::{BucketKind, TEST_CREDITS, TEST_PERIOD, Wallet};
+use consigne_core::credits::{BucketKind, HoldEnd, LOW_MARKS, TEST_CREDITS, TEST_PERIOD, VoidReason, Wallet};
 use consigne_core::{BucketId, Timestamp};
 
 /// One lot.
@@ -12,19 +13,46 @@ struct Lot {
     kind: BucketKind,
     left: u64,
     expires_at: Option<Timestamp>,
+    /// What had been taken from lots when it came.
+    since: u64,
+}
+
+/// One hold.
+#[derive(Clone, Debug)]
+struct Held {
+    amount: u64,
+    /// Counts the expiries that holds had outlived when it was opened.
+    era: u32,
+    expires_at: Timestamp,
+    end: Option<HoldEnd>,
 }
 
 /// The model.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     lots: Vec<Lot>,
+    balance: i64,
     came: u64,
     used: u64,
     expired: u64,
+    clawed_back: u64,
+    /// Taken from lots, all in all.
+    taken: u64,
+    /// Taken, and in no lot.
+    debt: u64,
     /// When a test wallet was first used.
     anchor: Option<Timestamp>,
     /// Receipts by idempotency key: what was charged.
     receipts: HashMap<String, u64>,
+    holds: Vec<Held>,
+    era: u32,
+    /// Credits of lots that have expired, kept for the holds of an era.
+    kept: BTreeMap<u32, u64>,
+    bought: bool,
+    reference: u64,
+    next_mark: Option<u8>,
+    /// Marks its owner was told of.
+    pub told: Vec<u8>,
 }
 
 /// What a debit comes to.
@@ -36,7 +64,18 @@ pub enum Debit {
     Refused,
 }
 
+/// What a resolution comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolved {
+    Now,
+    Before,
+    Otherwise,
+    Expired,
+    Exceeded,
+}
+
 impl Model {
+    /// Adds a lot, and sees whether there is still little.
     pub fn grant(
         &mut self,
         id: BucketId,
@@ -45,9 +84,34 @@ impl Model {
         expires_at: Option<Timestamp>,
         now: Timestamp,
     ) {
+        self.top_up(id, kind, amount, expires_at, now);
+        self.notice();
+    }
+
+    /// Adds a lot.
+    pub fn top_up(
+        &mut self,
+        id: BucketId,
+        kind: BucketKind,
+        amount: u64,
+        expires_at: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         self.expire(now);
+        self.add(Some(id), kind, amount, expires_at);
+        self.bought |= kind == BucketKind::Paid;
+        if kind == BucketKind::Paid || !self.bought {
+            self.reference = amount;
+        }
+        self.next_mark = Some(LOW_MARKS[0]);
+    }
+
+    fn add(&mut self, id: Option<BucketId>, kind: BucketKind, amount: u64, expires_at: Option<Timestamp>) {
         self.came += amount;
-        self.lots.push(Lot { id: Some(id), kind, left: amount, expires_at });
+        self.balance += i64::try_from(amount).unwrap();
+        let repaid = self.debt.min(amount);
+        self.debt -= repaid;
+        self.lots.push(Lot { id, kind, left: amount - repaid, expires_at, since: self.taken });
     }
 
     pub fn debit(&mut self, cost: u64, key: &str, test: bool, now: Timestamp) -> Debit {
@@ -56,38 +120,167 @@ impl Model {
             Some(_) => return Debit::Mismatch,
             None => {}
         }
-        if test && self.anchor.is_none() {
-            self.anchor = Some(now);
-            self.renew(now);
-        }
-        self.expire(now);
-        if self.balance() < cost {
+        if !self.admits(cost, test, now) {
             return Debit::Refused;
         }
-        self.lots.sort_by_key(|lot| (lot.kind, lot.expires_at.is_none(), lot.expires_at, lot.id));
-        let mut rest = cost;
+        self.balance -= i64::try_from(cost).unwrap();
+        self.used += cost;
+        self.take(cost);
+        self.receipts.insert(key.to_owned(), cost);
+        self.notice();
+        Debit::Charged
+    }
+
+    /// Opens a hold and gives its number, if there is as much.
+    pub fn hold(&mut self, amount: u64, test: bool, now: Timestamp, expires_at: Timestamp) -> Option<usize> {
+        if !self.admits(amount, test, now) {
+            return None;
+        }
+        self.balance -= i64::try_from(amount).unwrap();
+        self.holds.push(Held { amount, era: self.era, expires_at, end: None });
+        self.notice();
+        Some(self.holds.len() - 1)
+    }
+
+    /// Ends a hold as its service says.
+    pub fn resolve(&mut self, number: usize, how: HoldEnd, now: Timestamp) -> Resolved {
+        let hold = self.holds[number].clone();
+        match hold.end {
+            Some(end) if end == how => return Resolved::Before,
+            Some(HoldEnd::TimedOut) => return Resolved::Expired,
+            Some(_) => return Resolved::Otherwise,
+            None if now >= hold.expires_at => return Resolved::Expired,
+            None => {}
+        }
+        let used = match how {
+            HoldEnd::Settled { amount, .. } if amount > hold.amount => return Resolved::Exceeded,
+            HoldEnd::Settled { amount, .. } => amount,
+            HoldEnd::Voided(VoidReason::CallerError) => hold.amount,
+            HoldEnd::Voided(VoidReason::ProviderError) | HoldEnd::TimedOut => 0,
+        };
+        self.end(number, how, used, now);
+        Resolved::Now
+    }
+
+    /// Releases a hold whose time is over, if it is still open.
+    pub fn time_out(&mut self, number: usize, now: Timestamp) {
+        if self.holds[number].end.is_none() {
+            self.end(number, HoldEnd::TimedOut, 0, now);
+        }
+    }
+
+    fn end(&mut self, number: usize, how: HoldEnd, used: u64, now: Timestamp) {
+        self.expire(now);
+        let Held { amount, era, .. } = self.holds[number].clone();
+        self.holds[number].end = Some(how);
+        let still = self.held_in(era);
+        let kept = self.kept.entry(era).or_default();
+        let late = used.min(*kept);
+        *kept -= late;
+        let lost = kept.saturating_sub(still);
+        *kept -= lost;
+        self.used += used;
+        self.expired += lost;
+        self.balance += i64::try_from(amount - used - lost).unwrap();
+        self.take(used - late);
+    }
+
+    /// Takes credits back: of their lot, then of the others as they came.
+    pub fn claw_back(&mut self, lot: BucketId, credits: u64, now: Timestamp) {
+        self.expire(now);
+        self.clawed_back += credits;
+        self.balance -= i64::try_from(credits).unwrap();
+        let mut rest = credits;
+        self.lots.sort_by_key(|known| (known.id != Some(lot), known.since, known.id));
         for lot in &mut self.lots {
             let taken = rest.min(lot.left);
             lot.left -= taken;
             rest -= taken;
         }
-        self.used += cost;
-        self.receipts.insert(key.to_owned(), cost);
-        Debit::Charged
+        self.debt += rest;
+        self.notice();
     }
 
-    pub fn balance(&self) -> u64 {
-        self.lots.iter().map(|lot| lot.left).sum()
+    /// Gives credits back to their lot.
+    pub fn give_back(&mut self, lot: BucketId, credits: u64, now: Timestamp) {
+        self.expire(now);
+        self.clawed_back -= credits;
+        self.balance += i64::try_from(credits).unwrap();
+        let repaid = self.debt.min(credits);
+        self.debt -= repaid;
+        let taken = self.taken;
+        let known = self.lots.iter_mut().find(|known| known.id == Some(lot)).expect("a bought lot never expires");
+        known.left += credits - repaid;
+        known.since = taken;
+        self.notice();
+    }
+
+    /// Sees whether there is as much, once what has expired is gone.
+    fn admits(&mut self, cost: u64, test: bool, now: Timestamp) -> bool {
+        if test && self.anchor.is_none() {
+            self.anchor = Some(now);
+            self.renew(now);
+        }
+        self.expire(now);
+        self.balance >= i64::try_from(cost).unwrap()
+    }
+
+    /// Takes credits from the lots there are, in the order they are spent in.
+    fn take(&mut self, credits: u64) {
+        self.lots.sort_by_key(|lot| (lot.kind, lot.expires_at.is_none(), lot.expires_at, lot.id));
+        let mut rest = credits;
+        for lot in &mut self.lots {
+            let taken = rest.min(lot.left);
+            lot.left -= taken;
+            rest -= taken;
+        }
+        self.debt += rest;
+        self.taken += credits;
+    }
+
+    fn held_in(&self, era: u32) -> u64 {
+        self.holds.iter().filter(|hold| hold.era == era && hold.end.is_none()).map(|hold| hold.amount).sum()
+    }
+
+    /// Tells the owner, should a mark be reached.
+    pub fn notice(&mut self) {
+        if self.anchor.is_some() {
+            return;
+        }
+        let at = |mark: u8| i64::try_from(self.reference * u64::from(mark) / 100).unwrap();
+        let reached: Vec<u8> = LOW_MARKS
+            .into_iter()
+            .filter(|mark| self.next_mark.is_some_and(|next| *mark <= next) && self.balance <= at(*mark))
+            .collect();
+        if let Some(lowest) = reached.last() {
+            self.told.push(*lowest);
+            self.next_mark = LOW_MARKS.into_iter().find(|mark| mark < lowest);
+        }
     }
 
     fn expire(&mut self, now: Timestamp) {
         let over = |lot: &Lot| lot.expires_at.is_some_and(|end| end <= now);
-        let ended = self.lots.iter().any(over);
-        self.expired += self.lots.iter().filter(|lot| over(lot)).map(|lot| lot.left).sum::<u64>();
+        if !self.lots.iter().any(over) {
+            return;
+        }
+        let mut lost = self.lots.iter().filter(|lot| over(lot)).map(|lot| lot.left).sum::<u64>();
         self.lots.retain(|lot| !over(lot));
-        if ended && self.anchor.is_some() {
+        if lost > 0 {
+            let outlived = self.held_in(self.era) > 0;
+            for era in 0..=self.era {
+                let room = self.held_in(era) - self.kept.get(&era).copied().unwrap_or(0);
+                let kept = room.min(lost);
+                *self.kept.entry(era).or_default() += kept;
+                lost -= kept;
+            }
+            self.era += u32::from(outlived);
+        }
+        self.expired += lost;
+        self.balance -= i64::try_from(lost).unwrap();
+        if self.anchor.is_some() {
             self.renew(now);
         }
+        self.notice();
     }
 
     /// Begins a period of a test wallet.
@@ -97,8 +290,12 @@ impl Model {
         while ends <= now {
             ends = ends.plus(TEST_PERIOD);
         }
-        self.came += TEST_CREDITS;
-        self.lots.push(Lot { id: None, kind: BucketKind::Test, left: TEST_CREDITS, expires_at: Some(ends) });
+        self.add(None, BucketKind::Test, TEST_CREDITS, Some(ends));
+    }
+
+    /// Says whether anything ever came.
+    pub fn is_begun(&self) -> bool {
+        self.came > 0
     }
 
     /// Says in what a wallet, settled as of a moment, differs from this.
@@ -108,10 +305,15 @@ impl Model {
         if !wallet.is_balanced() {
             return Some(format!("the books do not balance: {wallet:?}"));
         }
-        let want = [model.balance(), model.used, model.expired, model.came];
-        let got = [wallet.balance, wallet.used, wallet.expired, wallet.purchased + wallet.granted];
+        let held: u64 = model.holds.iter().filter(|hold| hold.end.is_none()).map(|hold| hold.amount).sum();
+        let numbers = |numbers: [u64; 5]| numbers.map(i128::from);
+        let want = (model.balance, numbers([held, model.used, model.expired, model.clawed_back, model.came]));
+        let came = wallet.purchased + wallet.granted;
+        let got = (wallet.balance, numbers([wallet.held, wallet.used, wallet.expired, wallet.clawed_back, came]));
         if want != got {
-            return Some(format!("balance, used, expired and came are {got:?}, should be {want:?}"));
+            return Some(format!(
+                "balance and [held, used, expired, clawed back, came] are {got:?}, should be {want:?}"
+            ));
         }
         for lot in &model.lots {
             let known =

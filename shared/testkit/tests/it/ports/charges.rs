@@ -90,7 +90,7 @@ impl Shop {
         desk.charge_key(&desk::charge(&self.facts, cost, once, at)).await.unwrap()
     }
 
-    async fn balance(&self, desk: &impl Charges) -> (u64, u64) {
+    async fn balance(&self, desk: &impl Charges) -> (i64, u64) {
         let wallet = desk.get_wallet(&WalletId::Organisation(self.org), now()).await.unwrap().unwrap();
         assert!(wallet.is_balanced(), "{wallet:?}");
         (wallet.balance, wallet.used)
@@ -303,7 +303,7 @@ async fn grants_during_debits_lose_nothing(desk: &impl Charges) {
     let (granted, charged) = tokio::join!(granting, charging);
     assert!(granted.iter().all(|outcome| matches!(outcome, Ok(CreditGrantOutcome::Granted))), "{granted:?}");
     let charged = charged.iter().filter(|outcome| **outcome == ChargeOutcome::Charged).count() as u64;
-    assert_eq!(shop.balance(desk).await, (150 - charged, charged));
+    assert_eq!(shop.balance(desk).await, (150 - i64::try_from(charged).unwrap(), charged));
     let wallet = desk.get_wallet(&WalletId::Organisation(shop.org), now()).await.unwrap().unwrap();
     assert!(grants.iter().any(|grant| grant.expires_at == wallet.next_expiry), "the first lot that is not spent");
     let nowhere = desk::credits(OrgId::mint(now()), BucketKind::Promo, 1, None, now());

@@ -2,10 +2,18 @@
 
 mod charges;
 mod files;
+mod holds;
+mod invitations;
+mod job_files;
+mod jobs;
 mod keys;
+mod low;
+mod mail;
+mod members;
 mod mishaps;
 mod objects;
 mod people;
+mod purchases;
 mod stats;
 
 use std::time::Duration;

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
 use consigne_core::idempotency::Written;
+use consigne_core::members::{RoleStep, Stepped};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
-    CloseAccount, CreateOrg, Departure, Due, EndClosing, EndMembership, FindDue, GetMember, GetOrg, GetProfile,
-    GetWallet, ListAudit, ListOrgs, PageAsk, PostponeClosing, PutMember, Succession, SuspendOrg, TellProfile,
+    ChangeRole, CloseAccount, CreateOrg, Departure, Due, EndClosing, EndMembership, FindDue, GetMember, GetOrg,
+    GetProfile, GetWallet, ListAudit, ListOrgs, PageAsk, PostponeClosing, PutMember, Succession, SuspendOrg,
+    TellProfile,
 };
 use consigne_core::profiles::{Closing, Contact, Language, Profile, Sighting, Telling};
 use consigne_core::webhooks::{Received, Source, WebhookId};
@@ -31,6 +33,7 @@ pub trait People:
     + SuspendOrg
     + GetMember
     + PutMember
+    + ChangeRole
     + EndMembership
     + ListOrgs
     + ListAudit
@@ -50,6 +53,7 @@ impl<T> People for T where
         + SuspendOrg
         + GetMember
         + PutMember
+        + ChangeRole
         + EndMembership
         + ListOrgs
         + ListAudit
@@ -277,10 +281,17 @@ async fn a_member_goes_once_with_an_entry_in_the_trail(people: &impl People) {
     assert!(!people.get_org(org).await.unwrap().unwrap().suspended);
 }
 
+/// Makes a member an owner and gives their place then.
+async fn promote(people: &impl People, seen: &Member, by: &Member) -> Member {
+    let audit = desk::entry(seen.org, AuditAction::RoleChanged, &by.user, now());
+    let step = RoleStep { seen: seen.clone(), role: OrgRole::Owner, audit };
+    assert_eq!(people.change_role(&step).await.unwrap(), Stepped::Done);
+    Member { role: OrgRole::Owner, ..seen.clone() }
+}
+
 async fn a_member_whose_role_has_changed_stays_until_it_is_looked_at_again(people: &impl People) {
     let (org, members) = hired(people, &[OrgRole::Developer]).await;
-    let promoted = Member { role: OrgRole::Owner, ..members[1].clone() };
-    people.put_member(&promoted, &desk::entry(org, AuditAction::RoleChanged, &members[0].user, now())).await.unwrap();
+    let promoted = promote(people, &members[1], &members[0]).await;
     assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap());
     assert_eq!(people.get_member(org, &promoted.user).await.unwrap(), Some(promoted));
 }
@@ -292,8 +303,7 @@ async fn an_owner_goes_only_while_the_other_stays(people: &impl People) {
     assert!(!people.end_membership(&to_admin).await.unwrap(), "an admin does not answer for an organisation");
     assert!(!people.end_membership(&departure(owner, Succession::Owner(desk::person()))).await.unwrap());
     assert_eq!(people.get_member(org, &owner.user).await.unwrap().as_ref(), Some(owner));
-    let promoted = Member { role: OrgRole::Owner, ..admin.clone() };
-    people.put_member(&promoted, &desk::entry(org, AuditAction::RoleChanged, &owner.user, now())).await.unwrap();
+    promote(people, admin, owner).await;
     assert!(people.end_membership(&to_admin).await.unwrap());
     assert_eq!(people.get_member(org, &owner.user).await.unwrap(), None);
 }

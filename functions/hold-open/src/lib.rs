@@ -1,0 +1,129 @@
+//! Sets credits aside for a job whose cost is known only at its end. The key is checked as for a charge, which this is: the
+//! call counts, and what is held can be spent by nobody else until its service settles or voids it, or its time is over.
+
+use consigne_auth::{KeyFinder, Refreshed, ServiceTokens};
+use consigne_core::credits::{Hold, HoldTerms, Opening, OpeningOutcome};
+use consigne_core::idempotency::mismatch;
+use consigne_core::keys::{Ask, Refusal, RefusalCode};
+use consigne_core::orgs::key_not_found;
+use consigne_core::ports::{FindKey, GetKey, OpenHold, Repoint};
+use consigne_core::{Code, Fault, text};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Longest scope, in bytes.
+const SCOPE_MAX: usize = 64;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Which service is calling.
+    pub services: Refreshed<ServiceTokens>,
+    /// Finds keys.
+    pub finder: KeyFinder,
+    /// Keys, wallets and holds.
+    pub keys: F,
+}
+
+/// Asks to set credits aside.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenRequest {
+    /// The key, as its holder sent it.
+    pub key: String,
+    /// Credits, from 1 to the most the service may hold at once.
+    pub amount: u64,
+    /// Service of the catalogue that will be paid.
+    pub service: String,
+    /// Scope the job needs.
+    pub scope: Option<String>,
+    /// How long the hold lasts, 60 to 86,400 seconds; an hour when absent.
+    pub ttl_seconds: Option<u64>,
+}
+
+/// A hold.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Opened {
+    /// Id.
+    pub hold_id: String,
+    /// Credits set aside.
+    pub amount: u64,
+    /// Until when it may be settled or voided.
+    pub expires_at: String,
+}
+
+/// Answers a request to hold credits; the same one again gets the same hold, whatever has become of it.
+pub async fn handle<F: FindKey + Repoint + GetKey + OpenHold>(
+    deps: &Deps<F>,
+    request: &Request,
+) -> Result<Answer, Fault> {
+    let caller = deps.services.service(request.credentials(), request.now).await?;
+    request.notes.field("service", &caller);
+    let body: OpenRequest = request.json()?;
+    let terms = HoldTerms::parse(&body.service, body.amount, body.ttl_seconds)?;
+    let scope = body.scope.map(|scope| text::word("scope", &scope, SCOPE_MAX)).transpose()?;
+    // Before anything is looked up, so that it is said of every key alike.
+    request.idempotency_key(&())?;
+    let Some(facts) = deps.finder.find(&deps.keys, &body.key, request.now).await? else {
+        return Err(refused(&Refusal::bare(RefusalCode::NotFound), request));
+    };
+    request.notes.field("org.id", facts.org);
+    request.notes.field("key.id", facts.id);
+
+    let asked = (facts.id, terms.amount, terms.service.name, &scope, terms.ttl.as_secs());
+    let promise = request.idempotency_key(&asked)?;
+    let ask = Ask { generation: facts.generation, scope, now: request.now };
+    let opening = Opening::new(facts, ask, terms, caller, promise);
+    let hold = deps.open(&body.key, opening, request).await?;
+    request.notes.field("hold.id", hold.id);
+    let (hold_id, expires_at) = (hold.id.to_string(), hold.expires_at.to_string());
+    let opened = Opened { hold_id, amount: hold.amount, expires_at };
+    Ok(Answer::envelope(201, "Credits held", &opened, request.now))
+}
+
+impl<F: GetKey + OpenHold> Deps<F> {
+    /// Opens a hold, looking up its wallet again should the key's spender have left.
+    async fn open(&self, text: &str, mut opening: Opening, request: &Request) -> Result<Hold, Fault> {
+        loop {
+            match self.keys.open_hold(&opening).await? {
+                OpeningOutcome::Opened => {
+                    request.notes.count("HoldsOpened");
+                    return Ok(opening.hold);
+                }
+                OpeningOutcome::Replayed(hold) => return Ok(*hold),
+                OpeningOutcome::Mismatch => return Err(mismatch()),
+                OpeningOutcome::Refused(refusal) => return Err(refused(&refusal, request)),
+                OpeningOutcome::Moved => {
+                    let mut facts = opening.key.clone();
+                    let key = self.keys.get_key(facts.org, facts.id).await?.ok_or_else(key_not_found)?;
+                    facts.spender = key.spender;
+                    self.finder.correct(text, &facts, request.now).await;
+                    opening.respend(facts);
+                }
+            }
+        }
+    }
+}
+
+fn refused(refusal: &Refusal, request: &Request) -> Fault {
+    request.notes.field("key.refusal", refusal.code);
+    request.notes.count("HoldsRefused");
+    refusal.fault(request.now)
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let summary = "Hold credits of a key for a job; a refused key's `details.code` is the one a check of it answers";
+    let operation = Operation::new::<Opened>("POST /api/credits/holds", summary);
+    let operation = operation.in_envelope().for_services().takes::<OpenRequest>().creates();
+    vec![operation.refuses(&[
+        Code::InsufficientCredits,
+        Code::KeyRefused,
+        Code::InsufficientScope,
+        Code::NotFound,
+        Code::RateLimited,
+        Code::IdempotencyMismatch,
+    ])]
+}

@@ -1,0 +1,13 @@
+//! Wires `hold-open`.
+
+use std::process::ExitCode;
+
+use consigne_runtime::{Start, http};
+use hold_open::{Deps, handle};
+
+fn main() -> ExitCode {
+    let wire = async |start: &Start| {
+        Ok(Deps { services: start.service_tokens().await?, finder: start.key_finder().await?, keys: start.table()? })
+    };
+    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+}

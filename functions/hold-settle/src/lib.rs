@@ -1,0 +1,56 @@
+//! Settles a hold: the job was done, and what it cost is spent. Once; the rest of what was held is free again.
+
+use consigne_auth::{Refreshed, ServiceTokens};
+use consigne_core::credits::{Hold, HoldEnd, HoldView, Outcome, Resolver, resolve};
+use consigne_core::ports::{GetHold, ResolveHold};
+use consigne_core::{Code, Fault};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Which service is calling.
+    pub services: Refreshed<ServiceTokens>,
+    /// The holds.
+    pub holds: F,
+}
+
+/// Tells what a job has cost, and how it went.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettleRequest {
+    /// Credits to spend, from 0 to what is held.
+    pub amount: u64,
+    /// HTTP status the service answered, 100 to 599.
+    pub status_code: u16,
+    /// How long it took, in milliseconds.
+    pub response_ms: u64,
+}
+
+/// Answers a settlement; the same one again is answered the same. It does not matter what has become of the key.
+pub async fn handle<F: GetHold + ResolveHold>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let caller = deps.services.service(request.credentials(), request.now).await?;
+    request.notes.field("service", &caller);
+    let body: SettleRequest = request.json()?;
+    let Outcome { status_code, response_ms, .. } = Outcome::told(body.status_code, body.response_ms, Value::Null)?;
+    let how = HoldEnd::Settled { amount: body.amount, status_code, response_ms };
+    let promise = request.idempotency_key(&())?.map(|promise| promise.key);
+    let id = Hold::id_in_path(request.parameter("id"))?;
+    request.notes.field("hold.id", id);
+
+    let by = Resolver { caller, promise, now: request.now };
+    let hold = resolve(&deps.holds, id, how, &by).await?;
+    Ok(Answer::envelope(200, "Hold settled", &HoldView::of(&hold), request.now))
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<HoldView>("POST /api/credits/holds/{id}/settle", "Spend what a job has cost");
+    let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
+    let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired, Code::HoldExceeded];
+    vec![operation.takes::<SettleRequest>().once().refuses(&refusals)]
+}

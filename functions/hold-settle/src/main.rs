@@ -1,0 +1,11 @@
+//! Wires `hold-settle`.
+
+use std::process::ExitCode;
+
+use consigne_runtime::{Start, http};
+use hold_settle::{Deps, handle};
+
+fn main() -> ExitCode {
+    let wire = async |start: &Start| Ok(Deps { services: start.service_tokens().await?, holds: start.table()? });
+    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+}

@@ -1,0 +1,71 @@
+//! Voids a hold: the job was not done. If the provider failed, all that was held is free again, so many times a day and key;
+//! if the caller asked for what could not be done, all of it is spent. What lies between is a settlement.
+
+use consigne_auth::{Refreshed, ServiceTokens};
+use consigne_core::credits::{Hold, HoldEnd, HoldView, Resolver, VoidReason, resolve};
+use consigne_core::ports::{GetHold, ResolveHold};
+use consigne_core::{Code, Fault};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Which service is calling.
+    pub services: Refreshed<ServiceTokens>,
+    /// The holds.
+    pub holds: F,
+}
+
+/// Tells why a job was not done.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VoidRequest {
+    /// Whose fault it was.
+    pub reason: Reason,
+}
+
+/// Why a job was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// All is given back, at most 100 times a day (UTC) and key.
+    ProviderError,
+    /// Nothing is given back.
+    CallerError,
+}
+
+impl From<Reason> for VoidReason {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::ProviderError => Self::ProviderError,
+            Reason::CallerError => Self::CallerError,
+        }
+    }
+}
+
+/// Answers a request to void a hold; the same one again is answered the same. It does not matter what has become of the key.
+pub async fn handle<F: GetHold + ResolveHold>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let caller = deps.services.service(request.credentials(), request.now).await?;
+    request.notes.field("service", &caller);
+    let body: VoidRequest = request.json()?;
+    let promise = request.idempotency_key(&())?.map(|promise| promise.key);
+    let id = Hold::id_in_path(request.parameter("id"))?;
+    request.notes.field("hold.id", id);
+
+    let by = Resolver { caller, promise, now: request.now };
+    let how = HoldEnd::Voided(body.reason.into());
+    let hold = resolve(&deps.holds, id, how, &by).await?;
+    Ok(Answer::envelope(200, "Hold voided", &HoldView::of(&hold), request.now))
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation =
+        Operation::new::<HoldView>("POST /api/credits/holds/{id}/void", "End a hold whose job was not done");
+    let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
+    let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired, Code::RateLimited];
+    vec![operation.takes::<VoidRequest>().once().refuses(&refusals)]
+}

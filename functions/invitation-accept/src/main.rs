@@ -1,0 +1,13 @@
+//! Wires `invitation-accept`.
+
+use std::process::ExitCode;
+
+use consigne_runtime::{Start, http};
+use invitation_accept::{Deps, handle};
+
+fn main() -> ExitCode {
+    let wire = async |start: &Start| {
+        Ok(Deps { users: start.session_verifier()?, tokens: start.invitation_tokens().await?, orgs: start.table()? })
+    };
+    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+}

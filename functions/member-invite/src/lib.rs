@@ -1,0 +1,88 @@
+//! Invites an address into an organisation. The mail with the token is sent from the event this leaves.
+
+use consigne_auth::{Route, SessionVerifier};
+use consigne_core::audit::{AuditAction, AuditEntry};
+use consigne_core::events::{Event, EventKind};
+use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::invitations::{Invitation, InvitationView, invitation_in_path};
+use consigne_core::orgs::{OrgRole, Organisation, org_not_found};
+use consigne_core::ports::{CreateInvitation, GetInvitation, GetMember, GetOrg, NewInvitation};
+use consigne_core::{Code, EmailAddress, Fault};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// Members and invitations.
+    pub orgs: F,
+}
+
+/// Asks to invite somebody.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteRequest {
+    /// E-mail address; upper and lower case are one. Only somebody whose verified address this is can accept.
+    pub email: String,
+    /// Role they will have. Only owners invite owners.
+    pub role: OrgRole,
+}
+
+/// Answers a request to invite somebody.
+pub async fn handle<F: GetMember + GetOrg + CreateInvitation + GetInvitation>(
+    deps: &Deps<F>,
+    request: &Request,
+) -> Result<Answer, Fault> {
+    let (user, member) = request.place(&deps.users, &deps.orgs, Route::MemberInvite).await?;
+    let body: InviteRequest = request.json()?;
+    let promise = request.idempotency_key(&body)?;
+    let email = EmailAddress::of_field("email", &body.email)?;
+    let invitation = Invitation::by(&member, email, body.role, request.now)?;
+    let org = deps.orgs.get_org(member.org).await?.ok_or_else(org_not_found)?;
+    require_working(&org)?;
+
+    let (id, origin) = (invitation.id.to_string(), request.origin(&user.id));
+    let details = invitation.particulars();
+    // No address: events travel to whoever subscribes. Who sends the mail reads the invitation.
+    let facts = json!({ "org_id": org.id, "org_name": org.name, "invitation_id": id, "actor": user.id });
+    let new = NewInvitation {
+        invitation,
+        audit: AuditEntry::new(org.id, AuditAction::MemberInvited, id.clone(), &origin, request.now, details),
+        event: Event::new(EventKind::InvitationCreated, request.now, facts),
+        once: promise.map(|key| Once { key, caller: user.id, operation: "member-invite", result: id }),
+    };
+    let invitation = match deps.orgs.create_invitation(&new).await? {
+        Written::Now => new.invitation,
+        Written::Before(id) => deps.sent_before(&org, &id).await?,
+        Written::Mismatch => return Err(mismatch()),
+        Written::Moved => return Err(Fault::internal("a new invitation cannot have moved")),
+    };
+    request.notes.field("invitation.id", invitation.id);
+    Ok(Answer::envelope(201, "Invitation created", &InvitationView::of(&invitation), request.now))
+}
+
+/// Requires that an organisation is not suspended: one that is stopped sends nobody mails either.
+fn require_working(org: &Organisation) -> Result<(), Fault> {
+    if org.suspended { Err(Fault::new(Code::Conflict, "The organisation is suspended")) } else { Ok(()) }
+}
+
+impl<F: GetInvitation> Deps<F> {
+    /// Finds the invitation that the same request sent before.
+    async fn sent_before(&self, org: &Organisation, id: &str) -> Result<Invitation, Fault> {
+        let found = self.orgs.get_invitation(org.id, invitation_in_path(id)?).await?;
+        found.ok_or_else(|| Fault::internal("a promise names an invitation that is gone"))
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation =
+        Operation::new::<InvitationView>("POST /api/orgs/{org}/invitations", "Invite somebody into an organisation");
+    let operation = operation.in_org().takes::<InviteRequest>().creates().once();
+    vec![operation.refuses(&[Code::Conflict, Code::RateLimited])]
+}

@@ -1,0 +1,47 @@
+//! Takes a member out of an organisation, or lets one leave. From this answer on no route of the organisation knows them.
+//!
+//! Test keys they made go on working: at its next use each is made over to an owner, within the charge itself.
+
+use consigne_auth::{Route, SessionVerifier};
+use consigne_core::keys::Outgoing;
+use consigne_core::members::{member_in_path, remove};
+use consigne_core::ports::{GetMember, RemoveMember};
+use consigne_core::{Code, Fault};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// Members.
+    pub orgs: F,
+}
+
+/// A member no more.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Removed {
+    /// Who.
+    pub user_id: String,
+}
+
+/// Answers a request to remove a member; a second one finds nothing.
+pub async fn handle<F: GetMember + RemoveMember>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let (user, caller) = request.place(&deps.users, &deps.orgs, Route::MemberRemove).await?;
+    let id = member_in_path(request.parameter("user"))?;
+    request.notes.field("member.id", &id);
+
+    let origin = request.origin(&user.id);
+    let when = Outgoing { origin: &origin, now: request.now };
+    let member = remove(&deps.orgs, &id, &caller, &when).await?;
+    Ok(Answer::envelope(200, "Member removed", &Removed { user_id: member.user.to_string() }, request.now))
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<Removed>("DELETE /api/orgs/{org}/members/{user}", "Remove a member, or leave");
+    vec![operation.in_org().parameter("user", "Id of the member", true).refuses(&[Code::Conflict])]
+}

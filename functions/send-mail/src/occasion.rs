@@ -1,0 +1,277 @@
+//! What leads to letters: events of the bus, read, and turned into a letter a recipient.
+
+use consigne_auth::InvitationTokens;
+use consigne_core::audit::Actor;
+use consigne_core::events::EventKind;
+use consigne_core::files::Kind;
+use consigne_core::mail::MailId;
+use consigne_core::orgs::OrgRole;
+use consigne_core::ports::{GetInvitation, GetOrg, GetProfile, ListMembers, PageAsk};
+use consigne_core::profiles::Language;
+use consigne_core::{EmailAddress, EventId, Fault, InvitationId, OrgId, Timestamp, UserId};
+use consigne_messaging::mail::letters::{self, By, JobCompleted, JobFailed, KeyCreated, KeyRevoked};
+use consigne_messaging::mail::{Quoted, Words};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Most members read at once, looking for owners.
+const MEMBERS: u32 = 100;
+/// `error.code` of a job that its owner has cancelled, and need not be told of.
+const CANCELLED: &str = "CANCELLED";
+
+/// An event as `EventBridge` puts it on the queue. Source: Amazon `EventBridge` user guide, "Events".
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Envelope {
+    detail_type: String,
+    detail: Value,
+}
+
+/// What every event has.
+#[derive(Deserialize)]
+struct Stamp {
+    event_id: String,
+}
+
+#[derive(Deserialize)]
+struct JobDetail {
+    job_id: String,
+    user_id: String,
+    kind: String,
+    title: String,
+    error: Option<JobError>,
+}
+
+#[derive(Deserialize)]
+struct JobError {
+    code: String,
+    message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct KeyDetail {
+    org_id: String,
+    name: String,
+    actor: String,
+}
+
+#[derive(Deserialize)]
+struct InvitationDetail {
+    org_id: String,
+    invitation_id: String,
+}
+
+/// An event, and what it is about.
+#[derive(Debug)]
+pub(crate) struct Occasion {
+    /// Which event; one mail of it reaches each recipient.
+    pub(crate) event: EventId,
+    /// Its name on the bus.
+    pub(crate) kind: String,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    JobCompleted {
+        user: UserId,
+        letter: JobCompleted,
+    },
+    JobFailed {
+        user: UserId,
+        letter: JobFailed,
+    },
+    KeyIssued(Key),
+    KeyRevoked(Key),
+    Invited {
+        org: OrgId,
+        id: InvitationId,
+    },
+    /// Nothing anybody is written about.
+    Nothing,
+}
+
+#[derive(Debug)]
+struct Key {
+    org: OrgId,
+    name: Quoted,
+    actor: Actor,
+}
+
+/// Whom a letter is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Recipient {
+    /// A person, wherever they are reached by now.
+    Person(UserId),
+    /// An address that somebody was invited at, and the language of whoever invites.
+    Invited(EmailAddress, Language),
+}
+
+impl Recipient {
+    /// Names the mail of an event to them.
+    pub(crate) fn mail(&self, event: EventId) -> MailId {
+        match self {
+            Self::Person(user) => MailId::new(event, user.as_str()),
+            Self::Invited(email, _) => MailId::new(event, email.as_str()),
+        }
+    }
+
+    /// Gives who they are, if that is known.
+    pub(crate) fn person(&self) -> Option<&UserId> {
+        match self {
+            Self::Person(user) => Some(user),
+            Self::Invited(..) => None,
+        }
+    }
+}
+
+/// A letter and whom it is for.
+pub(crate) type Addressed = (Recipient, Box<dyn Words>);
+
+impl Occasion {
+    /// Reads a message; the reason holds nothing of what stands in it.
+    pub(crate) fn parse(body: &str) -> Result<Self, String> {
+        let envelope: Envelope = serde_json::from_str(body).map_err(|error| odd("event", &error))?;
+        let stamp: Stamp = detail(&envelope)?;
+        let event = EventId::parse(&stamp.event_id).ok_or("event_id is malformed")?;
+        let kind = EventKind::ALL.into_iter().find(|kind| kind.name() == envelope.detail_type);
+        let what = match kind {
+            Some(EventKind::JobCompleted) => {
+                let (user, job, kind, title, _) = job(detail(&envelope)?)?;
+                What::JobCompleted { user, letter: JobCompleted { job, kind, title } }
+            }
+            Some(EventKind::JobFailed) => match job(detail(&envelope)?)? {
+                (.., Some(error)) if error.code == CANCELLED => What::Nothing,
+                (user, job, kind, title, error) => {
+                    let reason = error.and_then(|error| error.message).map(|message| Quoted::sentence(&message));
+                    What::JobFailed { user, letter: JobFailed { job, kind, title, reason } }
+                }
+            },
+            Some(EventKind::KeyIssued) => What::KeyIssued(key(&detail(&envelope)?)?),
+            Some(EventKind::KeyRevoked) => What::KeyRevoked(key(&detail(&envelope)?)?),
+            Some(EventKind::InvitationCreated) => invited(&detail(&envelope)?)?,
+            _ => What::Nothing,
+        };
+        Ok(Self { event, kind: envelope.detail_type, what })
+    }
+
+    /// Writes the letters it leads to: to a job's owner, to the owners of a key's organisation, to whoever is invited.
+    pub(crate) async fn letters<F>(
+        self,
+        table: &F,
+        tokens: &InvitationTokens,
+        now: Timestamp,
+    ) -> Result<Vec<Addressed>, Fault>
+    where
+        F: GetOrg + GetProfile + ListMembers + GetInvitation,
+    {
+        Ok(match self.what {
+            What::JobCompleted { user, letter } => vec![(Recipient::Person(user), Box::new(letter))],
+            What::JobFailed { user, letter } => vec![(Recipient::Person(user), Box::new(letter))],
+            What::Invited { org, id } => invitation(table, tokens, org, id, now).await?.into_iter().collect(),
+            What::KeyIssued(key) => {
+                key.letters(table, |org, org_name, key_name, by| Box::new(KeyCreated { org, org_name, key_name, by }))
+                    .await?
+            }
+            What::KeyRevoked(key) => {
+                key.letters(table, |org, org_name, key_name, by| Box::new(KeyRevoked { org, org_name, key_name, by }))
+                    .await?
+            }
+            What::Nothing => Vec::new(),
+        })
+    }
+}
+
+impl Key {
+    async fn letters<F>(
+        self,
+        table: &F,
+        letter: impl Fn(OrgId, Quoted, Quoted, By) -> Box<dyn Words>,
+    ) -> Result<Vec<Addressed>, Fault>
+    where
+        F: GetOrg + GetProfile + ListMembers,
+    {
+        let Some(org) = table.get_org(self.org).await? else { return Ok(Vec::new()) };
+        let by = match &self.actor {
+            Actor::User(user) => {
+                let name = table.get_profile(user).await?.contact().and_then(|contact| contact.name.clone());
+                name.map_or(By::Member, |name| By::Person(Quoted::name(&name)))
+            }
+            Actor::Operator(_) | Actor::Service(_) => By::Operator,
+        };
+        let owners = owners(table, self.org).await?;
+        let to_each = owners.into_iter().map(|owner| {
+            let by = if self.actor == Actor::User(owner.clone()) { By::Reader } else { by.clone() };
+            let letter = letter(self.org, Quoted::name(&org.name), self.name.clone(), by);
+            (Recipient::Person(owner), letter)
+        });
+        Ok(to_each.collect())
+    }
+}
+
+/// Writes to the address that was invited, unless the invitation is worth nothing by now. Its token is made here and goes
+/// nowhere else.
+async fn invitation<F>(
+    table: &F,
+    tokens: &InvitationTokens,
+    org: OrgId,
+    id: InvitationId,
+    now: Timestamp,
+) -> Result<Option<Addressed>, Fault>
+where
+    F: GetOrg + GetProfile + GetInvitation,
+{
+    let found = table.get_invitation(org, id).await?.filter(|invitation| invitation.is_open(now));
+    let (Some(invitation), Some(org)) = (found, table.get_org(org).await?) else { return Ok(None) };
+    let inviter = table.get_profile(&invitation.invited_by).await?;
+    let inviter = inviter.contact();
+    let letter = letters::Invitation {
+        org_name: Quoted::name(&org.name),
+        inviter: inviter.and_then(|contact| contact.name.as_deref()).map(Quoted::name),
+        role: invitation.role,
+        token: tokens.derive(org.id, id).expose().to_owned(),
+        until: invitation.expires_at,
+    };
+    let language = inviter.map(|contact| contact.language).unwrap_or_default();
+    Ok(Some((Recipient::Invited(invitation.email, language), Box::new(letter))))
+}
+
+/// Gives every owner of an organisation.
+async fn owners(orgs: &impl ListMembers, org: OrgId) -> Result<Vec<UserId>, Fault> {
+    let (mut owners, mut after) = (Vec::new(), None);
+    loop {
+        let page = orgs.list_members(org, &PageAsk { limit: MEMBERS, after }).await?;
+        owners.extend(page.items.into_iter().filter(|member| member.role == OrgRole::Owner).map(|owner| owner.user));
+        after = page.next;
+        if after.is_none() {
+            return Ok(owners);
+        }
+    }
+}
+
+fn job(detail: JobDetail) -> Result<(UserId, String, Kind, Quoted, Option<JobError>), String> {
+    let user = UserId::parse(&detail.user_id).ok_or("user_id is malformed")?;
+    let kind = Kind::from_name(&detail.kind).ok_or("kind is unknown")?;
+    Ok((user, detail.job_id, kind, Quoted::name(&detail.title), detail.error))
+}
+
+fn key(detail: &KeyDetail) -> Result<Key, String> {
+    let org = OrgId::parse(&detail.org_id).ok_or("org_id is malformed")?;
+    let actor = Actor::parse(&detail.actor).ok_or("actor is malformed")?;
+    Ok(Key { org, name: Quoted::name(&detail.name), actor })
+}
+
+fn invited(detail: &InvitationDetail) -> Result<What, String> {
+    let org = OrgId::parse(&detail.org_id).ok_or("org_id is malformed")?;
+    let id = InvitationId::parse(&detail.invitation_id).ok_or("invitation_id is malformed")?;
+    Ok(What::Invited { org, id })
+}
+
+fn detail<'a, T: Deserialize<'a>>(envelope: &'a Envelope) -> Result<T, String> {
+    T::deserialize(&envelope.detail).map_err(|error| odd("detail", &error))
+}
+
+/// Says that something could not be read, without what stands in it: it may be a name.
+fn odd(what: &str, error: &serde_json::Error) -> String {
+    format!("{what} cannot be read: {:?} error", error.classify())
+}

@@ -1,0 +1,81 @@
+//! Keeps what Clerk tells of people, and closes the accounts it has deleted.
+//!
+//! Clerk sends its events again until they are answered, late, and in any order: each is carried out once, `updated_at`
+//! decides between two, and a deleted person never comes back.
+
+mod event;
+
+use consigne_auth::{Refreshed, WebhookSecrets};
+use consigne_core::idempotency::Written;
+use consigne_core::ports::{CloseAccount, TellProfile};
+use consigne_core::webhooks::{Received, Source, mismatch};
+use consigne_core::{Code, Fault};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+pub use event::ClerkEvent;
+use event::News;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// By which Clerk signs.
+    pub secrets: Refreshed<WebhookSecrets>,
+    /// The people.
+    pub people: F,
+}
+
+/// Says that an event was taken.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Taken {
+    /// Always true.
+    pub success: bool,
+}
+
+/// Answers an event of Clerk.
+pub async fn handle<F: TellProfile + CloseAccount>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
+    let id = request.signed(&deps.secrets).await?;
+    let event: ClerkEvent = request.json()?;
+    let received = Received {
+        source: Source::Clerk,
+        id,
+        fingerprint: request.fingerprint()?,
+        result: String::new(),
+        now: request.now,
+    };
+
+    let written = match event.news(request.now)? {
+        News::Told(telling) => {
+            request.notes.field("user.id", &telling.user);
+            deps.people.tell_profile(&telling, &received).await?
+        }
+        News::Closed(closing) => {
+            request.notes.field("user.id", &closing.user);
+            deps.people.close_account(&closing, &received).await?
+        }
+        News::Nothing(why) => {
+            request.notes.field("clerk.ignored", why);
+            return Ok(taken());
+        }
+    };
+    let outcome = match written {
+        Written::Now => "kept",
+        Written::Before(_) => "repeated",
+        // Something newer is known, or the account is closed.
+        Written::Moved => "late",
+        Written::Mismatch => return Err(mismatch()),
+    };
+    request.notes.field("clerk.outcome", outcome);
+    Ok(taken())
+}
+
+fn taken() -> Answer {
+    Answer::plain(200, &Taken { success: true })
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<Taken>("POST /api/webhooks/clerk", "Tell of a person, as Clerk does");
+    vec![operation.for_senders().takes::<ClerkEvent>().refuses(&[Code::IdempotencyMismatch])]
+}

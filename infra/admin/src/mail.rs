@@ -1,0 +1,76 @@
+//! `consigne mail`: what the letters look like, with sample values, without sending any.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use consigne_core::mail::{Address, Topic};
+use consigne_core::profiles::Language;
+use consigne_messaging::mail::{Application, Reader, Stationery, letters};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the letters.
+    List,
+    /// Write a letter as its reader sees it, to the screen or a file.
+    Preview {
+        /// Which letter.
+        name: String,
+        /// Language: en or fr.
+        #[arg(long, default_value = "en")]
+        lang: String,
+        /// The words alone, instead of the page.
+        #[arg(long)]
+        text: bool,
+        /// Where to write it.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+}
+
+pub(crate) fn run(command: &Command) -> Result<String, String> {
+    match command {
+        Command::List => Ok(list()),
+        Command::Preview { name, lang, text, out } => {
+            let letter = preview(name, lang, *text)?;
+            let Some(path) = out else { return Ok(letter) };
+            std::fs::write(path, letter).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+            Ok(format!("Wrote {}.", path.display()))
+        }
+    }
+}
+
+fn list() -> String {
+    let lines = letters::samples().into_iter().map(|words| {
+        let topic = words.topic().map_or("always sent", Topic::name);
+        format!("{:<24} {topic}", words.name())
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn preview(name: &str, language: &str, text: bool) -> Result<String, String> {
+    let language = Language::from_name(language).ok_or_else(|| format!("--lang {language} is not en or fr."))?;
+    let words = letters::samples().into_iter().find(|words| words.name() == name);
+    let words = words.ok_or_else(|| format!("There is no letter {name}; there are:\n{}", list()))?;
+    let stationery =
+        Stationery { brand: "Consigne".to_owned(), application: Application::at("https://app.example.com") };
+    let address = Address::parse("ann@example.com").ok_or("the sample address is none")?;
+    let unsubscribe = Some("https://api.example.com/api/mail/unsubscribe?token=sample".to_owned());
+    let reader = Reader { address, name: Some("Ann".to_owned()), language, unsubscribe };
+    let mail = stationery.write(&*words, reader, consigne_runtime::clock::now()).map_err(|fault| fault.chain())?;
+    Ok(if text { format!("{}\n\n{}", mail.subject, mail.text) } else { mail.html })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_is_shown_in_the_language_and_form_asked_for_and_an_unknown_one_names_the_others() {
+        assert!(
+            preview("key-created", "fr", true).unwrap().starts_with("Acme : nouvelle clé d’API « Production API »\n")
+        );
+        assert!(preview("wallet-low", "en", false).unwrap().starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
+        assert!(preview("x", "en", false).unwrap_err().contains("invitation               always sent\n"));
+        assert_eq!(preview("invitation", "de", false), Err("--lang de is not en or fr.".to_owned()));
+    }
+}

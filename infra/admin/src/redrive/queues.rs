@@ -1,0 +1,108 @@
+//! The stack's queues, as far as redriving needs them.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName as Attribute;
+use serde_json::Value;
+
+use crate::operator::causes;
+
+/// A queue.
+#[derive(Clone, Debug)]
+pub(crate) struct Queue {
+    /// Its name, which begins with the stack's.
+    pub(crate) name: String,
+    /// Where it is spoken to.
+    pub(crate) url: String,
+    /// How other queues name it.
+    pub(crate) arn: String,
+    /// Messages to be had, about.
+    pub(crate) waiting: u64,
+    /// Messages that somebody is reading, about.
+    pub(crate) in_flight: u64,
+    /// The queue that takes what fails here.
+    pub(crate) redrives_to: Option<String>,
+}
+
+/// A queue from which nothing goes on by itself, and those that lead there.
+#[derive(Debug)]
+pub(crate) struct DeadEnd {
+    /// The queue.
+    pub(crate) queue: Queue,
+    /// Those whose dead letters it takes; none of a queue that takes other things.
+    pub(crate) sources: Vec<Queue>,
+}
+
+/// Finds the dead ends of a stack, by name.
+pub(crate) async fn dead_ends(sqs: &Client, stack: &str) -> Result<Vec<DeadEnd>, String> {
+    let mut queues = Vec::new();
+    let mut pages = sqs.list_queues().queue_name_prefix(format!("{stack}-")).max_results(1000).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| unanswered("sqs:ListQueues", &error))?;
+        for url in page.queue_urls.unwrap_or_default() {
+            queues.push(read(sqs, url).await?);
+        }
+    }
+    queues.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(sorted_out(&queues))
+}
+
+/// Tells dead ends from queues at work: every queue at work has one to go to with what fails.
+fn sorted_out(queues: &[Queue]) -> Vec<DeadEnd> {
+    let ends = queues.iter().filter(|queue| queue.redrives_to.is_none());
+    let end = |queue: &Queue| {
+        let sources = queues.iter().filter(|source| source.redrives_to.as_ref() == Some(&queue.arn));
+        DeadEnd { queue: queue.clone(), sources: sources.cloned().collect() }
+    };
+    ends.map(end).collect()
+}
+
+async fn read(sqs: &Client, url: String) -> Result<Queue, String> {
+    let ask = sqs.get_queue_attributes().queue_url(&url).set_attribute_names(Some(vec![
+        Attribute::QueueArn,
+        Attribute::RedrivePolicy,
+        Attribute::ApproximateNumberOfMessages,
+        Attribute::ApproximateNumberOfMessagesNotVisible,
+    ]));
+    let answer = ask.send().await.map_err(|error| unanswered("sqs:GetQueueAttributes", &error))?;
+    let attributes = answer.attributes.unwrap_or_default();
+    let count = |name| attributes.get(&name).and_then(|count| count.parse().ok()).unwrap_or(0);
+    let policy: Option<Value> =
+        attributes.get(&Attribute::RedrivePolicy).and_then(|policy| serde_json::from_str(policy).ok());
+    Ok(Queue {
+        name: url.rsplit('/').next().unwrap_or_default().to_owned(),
+        arn: attributes.get(&Attribute::QueueArn).cloned().unwrap_or_default(),
+        waiting: count(Attribute::ApproximateNumberOfMessages),
+        in_flight: count(Attribute::ApproximateNumberOfMessagesNotVisible),
+        redrives_to: policy.and_then(|policy| Some(policy["deadLetterTargetArn"].as_str()?.to_owned())),
+        url,
+    })
+}
+
+/// Says which permission a call needs that failed.
+pub(crate) fn unanswered(action: &str, error: &dyn std::error::Error) -> String {
+    format!("The queues did not answer as they should: {}\nMay you call {action} on them?", causes(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_without_one_to_go_to_is_an_end_and_knows_who_leads_there() {
+        let queue = |name: &str, to: Option<&str>| Queue {
+            name: name.to_owned(),
+            url: String::new(),
+            arn: format!("arn:{name}"),
+            waiting: 0,
+            in_flight: 0,
+            redrives_to: to.map(|to| format!("arn:{to}")),
+        };
+        let queues = [queue("a", Some("dead")), queue("b", Some("dead")), queue("dead", None), queue("parked", None)];
+        let ends: Vec<(String, Vec<String>)> = sorted_out(&queues)
+            .into_iter()
+            .map(|end| (end.queue.name, end.sources.into_iter().map(|source| source.name).collect()))
+            .collect();
+        let want = [("dead".to_owned(), vec!["a".to_owned(), "b".to_owned()]), ("parked".to_owned(), vec![])];
+        assert_eq!(ends, want);
+    }
+}

@@ -1,0 +1,158 @@
+//! Jobs: calls of each route, how fast events leave the outbox, and how long a job takes whose generator answers at once.
+
+use std::time::{Duration, Instant};
+
+use consigne_testkit::generator::{Generator, fresh_id};
+use consigne_testkit::pictures;
+use consigne_testkit::stack::Person;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::Problem;
+use crate::calls::{GROUP, quiet};
+use crate::stack::BenchStack;
+use crate::table::{Row, Table, quantile};
+
+const EVENTS: &str = "Events, from the wish to the queue of the generators";
+const JOBS: &str = "A job of one picture, its generator answering at once";
+/// Wishes under way at once.
+const AT_ONCE: usize = 20;
+/// Longest wait for an event, or for the end of a job.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// Between two looks at how things stand.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Measures calls `rounds` times, the events of `count` jobs, and as many jobs from wish to end as there are rounds.
+pub(crate) async fn measure(bench: &BenchStack, rounds: u32, count: u32, table: &mut Table) -> Result<(), Problem> {
+    let (ann, generator) = (bench.stack.newcomer("enterprise"), Generator::of(bench.stack));
+    // Once for each function, so that what is measured is warm.
+    whole(&ann, &generator).await?;
+    calls(bench, &ann, &generator, rounds, table).await?;
+    events(bench, &ann, &generator, count, table).await?;
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        times.push(whole(&ann, &generator).await?.as_secs_f64() * 1_000.0);
+    }
+    table.push(Row::new(JOBS, "created to completed, median", quantile(&mut times, 0.5), "ms").of_this_machine());
+    table.push(Row::new(JOBS, "created to completed, 95 %", quantile(&mut times, 0.95), "ms").of_this_machine());
+    Ok(())
+}
+
+/// Asks for one picture and gives the job's id.
+async fn wish(ann: &Person<'_>) -> Result<String, Problem> {
+    let accepted = ann.call_with("POST", "/api/secure/images/generate", &json!({ "prompt": "a lighthouse" })).await;
+    let job = accepted.json()["data"]["job_id"].as_str().map(str::to_owned);
+    job.ok_or_else(|| format!("a wish was answered {}", accepted.json()))
+}
+
+/// Gets a job, and says whether it is complete.
+async fn completed(ann: &Person<'_>, job: &str) -> bool {
+    let found = ann.call("GET", &format!("/api/secure/jobs/{job}/status")).await;
+    found.json()["data"]["status"] == "completed"
+}
+
+/// Has a job go from the wish to its end; gives the time that took.
+async fn whole(ann: &Person<'_>, generator: &Generator<'_>) -> Result<Duration, Problem> {
+    let began = Instant::now();
+    let job = wish(ann).await?;
+    let message = generator.take(&job).await;
+    let file = generator.upload(&message, "a.png", "image/png", pictures::png(64, 64, 2_000)).await;
+    generator.complete(&message, &fresh_id(), &[file]).await;
+    while !completed(ann, &job).await {
+        if began.elapsed() > PATIENCE {
+            return Err(format!("{job} was not completed"));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(began.elapsed())
+}
+
+/// Counts the calls of each route by themselves, without those of what follows from it.
+async fn calls(
+    bench: &BenchStack,
+    ann: &Person<'_>,
+    generator: &Generator<'_>,
+    rounds: u32,
+    table: &mut Table,
+) -> Result<(), Problem> {
+    let mut totals = [0; 4];
+    for _ in 0..rounds {
+        quiet(bench).await;
+        bench.proxy.reset();
+        let job = wish(ann).await?;
+        totals[0] += own(bench, &["TransactWriteItems", "GetItem"]).await;
+        let message = generator.take(&job).await;
+
+        bench.proxy.reset();
+        let grant = generator.ask(&message, "a.png", "image/png", 2_000).await.json();
+        totals[1] += own(bench, &["TransactWriteItems", "GetItem"]).await;
+        generator.put(&grant, pictures::png(64, 64, 2_000)).await;
+        quiet(bench).await;
+
+        bench.proxy.reset();
+        let file = json!({ "s3_key": grant["s3_key"], "file_size": 2_000 });
+        let taken = generator.complete(&message, &fresh_id(), &[file]).await.json();
+        if taken["status"] != "completed" {
+            return Err(format!("a completion was answered {taken}"));
+        }
+        totals[2] += own(bench, &["TransactWriteItems", "GetItem", "GetObject"]).await;
+
+        bench.proxy.reset();
+        completed(ann, &job).await;
+        totals[3] += own(bench, &["GetItem", "Query", "GetObject"]).await;
+    }
+    for ((name, most, note), total) in [
+        ("generate", 1.0, "one transaction"),
+        ("job-upload-grant", 2.0, "read the job, one transaction"),
+        ("completion webhook, one file", 3.0, "read the job, one head a file, one transaction"),
+        ("job-status", 1.0, "read the job"),
+    ]
+    .into_iter()
+    .zip(totals)
+    {
+        let row = Row::new(GROUP, name, f64::from(total) / f64::from(rounds), "calls");
+        table.push(row.at_most(most).with_note(note));
+    }
+    Ok(())
+}
+
+/// Counts what has passed the proxy once all is quiet, as far as it can be a route's own: publish-events makes other calls.
+async fn own(bench: &BenchStack, operations: &[&str]) -> u32 {
+    quiet(bench).await;
+    let counts = bench.proxy.counts();
+    counts.iter().filter(|((_, name), _)| operations.contains(&name.as_str())).map(|(_, n)| n).sum()
+}
+
+/// Asks for jobs as fast as they are accepted, and waits until the last event lies on the queue.
+async fn events(
+    bench: &BenchStack,
+    ann: &Person<'_>,
+    generator: &Generator<'_>,
+    count: u32,
+    table: &mut Table,
+) -> Result<(), Problem> {
+    quiet(bench).await;
+    let (before, began) = (generator.waiting().await, Instant::now());
+    let share = count as usize / AT_ONCE;
+    let caller = async |_| {
+        for _ in 0..share {
+            wish(ann).await?;
+        }
+        Ok::<_, Problem>(())
+    };
+    join_all((0..AT_ONCE).map(caller)).await.into_iter().collect::<Result<(), _>>()?;
+    let accepted = began.elapsed().as_secs_f64();
+    let asked = u32::try_from(share * AT_ONCE).unwrap_or(u32::MAX);
+    while generator.waiting().await < before + asked {
+        if began.elapsed() > PATIENCE {
+            return Err(format!("of {asked} events {} reached the queue", generator.waiting().await - before));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let took = began.elapsed().as_secs_f64();
+    let row = Row::new(EVENTS, "through outbox, stream and bus", f64::from(asked) / took, "per second");
+    table.push(row.of_this_machine().with_note(format!("{asked} jobs, {AT_ONCE} at a time")));
+    let behind = (took - accepted) * 1_000.0;
+    table.push(Row::new(EVENTS, "last wish accepted to last event queued", behind, "ms").of_this_machine());
+    Ok(())
+}

@@ -1,0 +1,36 @@
+"""`make demo`: what Consigne is for, walked through in front of the reader.
+
+Everything goes through the real functions of template.yaml: the API, the bucket, its events, the table. Each step says
+what happened, how long it took, and how many calls to AWS the functions made for it, read from their own log lines.
+"""
+
+import sys
+import time
+
+import credits
+import files
+import jobs
+import members
+from walk import ENV_FILE, Walk
+
+
+def main() -> None:
+    """Runs the demo."""
+    if not ENV_FILE.exists():
+        sys.exit("The stack is not up. `make demo` starts it.")
+    walk = Walk()
+    name = f"user_ann{int(time.time())}"
+    ann, bob = walk.token(name, "pro"), walk.token("user_bob", "pro")
+    walk.title("Files: one picture goes from your disk into private storage and back.")
+    files.tell(walk, ann, bob)
+    walk.title("Keys and credits: a server asks who pays, and is paid, before it works.")
+    org = credits.tell(walk, ann)
+    walk.title("Jobs: a wish is accepted, a generator outside delivers, and everybody is told once.")
+    jobs.tell(walk, name, ann)
+    walk.title("Members: somebody is invited by mail, joins, and leaves.")
+    members.tell(walk, ann, org)
+    walk.end()
+
+
+if __name__ == "__main__":
+    main()

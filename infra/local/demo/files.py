@@ -1,0 +1,104 @@
+"""Files: one picture goes from a disk into private storage and back."""
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+from walk import ROOT, Walk, timed
+
+PICTURE = ROOT / "target" / "local" / "demo" / "photo été.png"
+
+
+def tell(walk: Walk, ann: str, bob: str) -> None:
+    """Tells the life of one file."""
+    paint(PICTURE)
+    picture = PICTURE.read_bytes()
+    file = upload(walk, ann, picture)
+    url = read(walk, ann, file["key"], picture)
+    refuse(walk, bob, file["key"], url)
+    delete(walk, ann, file, url)
+
+
+def upload(walk: Walk, ann: str, picture: bytes) -> dict[str, Any]:
+    wish = {"filename": PICTURE.name, "contentType": "image/png", "size": len(picture)}
+    took, (status, grant, request) = timed(lambda: walk.api("POST", "/api/files/uploads", ann, wish))
+    walk.expect(status == 201, f"the grant was refused: {grant}")
+    what = f"Ann asks to upload {PICTURE.name}, {len(picture):,} bytes"
+    walk.say(what, "granted", took, walk.calls("upload-grant", request))
+
+    took, (status, text, _) = timed(lambda: walk.send(grant["method"], grant["url"], grant["headers"], picture))
+    walk.expect(status == 200, f"the bucket refused the upload: {text.decode()}")
+    walk.say("Her browser sends the bytes straight to the bucket", "stored", took)
+
+    def facts() -> Any:
+        return walk.api("GET", f"/api/files/metadata?s3Key={grant['s3Key']}", ann)[1]
+
+    took, file = timed(lambda: walk.wait(facts, lambda file: file["status"] == "ready", "the check of the upload"))
+    calls = walk.calls("on-object-event", file["fileId"], "Object Created")
+    measured = f"ready, {file['width']} x {file['height']}"
+    walk.say("S3 tells of it; its bytes are checked and measured", measured, took, calls)
+    return file
+
+
+def read(walk: Walk, ann: str, key: str, picture: bytes) -> str:
+    took, (_, page, request) = timed(lambda: walk.api("GET", "/api/files/list", ann))
+    walk.expect([entry["key"] for entry in page["files"]] == [key], f"the list shows {page}")
+    walk.say("Ann lists her files", f"{page['total']} file", took, walk.calls("list", request))
+
+    took, (status, ticket, request) = timed(lambda: walk.api("POST", "/api/files/presigned-url", ann, {"s3Key": key}))
+    walk.expect(status == 200, f"the ticket was refused: {ticket}")
+    valid = f"valid {ticket['expiresIn']} s"
+    walk.say("She asks for a ticket to read it", valid, took, walk.calls("presign", request))
+
+    took, (status, content, _) = timed(lambda: walk.send("GET", ticket["url"], {}, None))
+    walk.expect(status == 200 and content == picture, "the download is not what was uploaded")
+    walk.say("She downloads it with the ticket", "the same bytes", took)
+    return ticket["url"]
+
+
+def refuse(walk: Walk, bob: str, key: str, url: str) -> None:
+    took, (status, _, request) = timed(lambda: walk.api("POST", "/api/files/presigned-url", bob, {"s3Key": key}))
+    walk.expect(status == 404, f"Bob was answered {status}")
+    calls = walk.calls("presign", request)
+    walk.say("Bob asks for a ticket to the same key", "404, as if unknown", took, calls)
+
+    took, (status, _, _) = timed(lambda: walk.send("GET", url.partition("?")[0], {}, None))
+    walk.expect(status == 403, f"the bucket answered {status} without a ticket")
+    walk.say("Somebody tries the address without the ticket", "403 by S3", took)
+
+
+def delete(walk: Walk, ann: str, file: dict[str, Any], url: str) -> None:
+    took, (status, _, request) = timed(lambda: walk.api("DELETE", "/api/files/delete", ann, {"s3Key": file["key"]}))
+    walk.expect(status == 200, "the deletion was refused")
+    walk.say("Ann deletes the file", "deleted", took, walk.calls("delete", request))
+
+    took, (status, _, _) = timed(lambda: walk.send("GET", url, {}, None))
+    walk.expect(status == 404, f"the old ticket still answers {status}")
+    walk.say("The ticket she had is worth nothing now", "404 by S3", took)
+
+    def taken() -> int:
+        usage = walk.api("GET", "/api/files/usage", ann)[1]
+        return usage["totalSize"] + usage["reservedSize"]
+
+    took, _ = timed(lambda: walk.wait(taken, lambda size: size == 0, "the return of the bytes"))
+    calls = walk.calls("on-object-event", file["fileId"], "Object Deleted")
+    walk.say("S3 tells that they are gone; her usage is back at", "0 bytes", took, calls)
+
+
+def paint(path: Path, width: int = 640, height: int = 480) -> None:
+    """Makes a real picture: a gradient, as a PNG of 24 bits."""
+    rows = bytearray()
+    for y in range(height):
+        rows.append(0)
+        for x in range(width):
+            rows += bytes((x * 255 // width, y * 255 // height, (x ^ y) & 255))
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(rows))) + chunk(b"IEND", b"")
+    )

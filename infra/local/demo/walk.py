@@ -1,0 +1,129 @@
+"""What every chapter of the demo needs: the stack, a voice, and ways to ask and to wait."""
+
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+ROOT = Path(__file__).resolve().parents[3]
+ENV_FILE = ROOT / "target" / "local" / "stack.env"
+PATIENCE_S = 30
+
+
+class Walk:
+    """A walk along the API, step by step."""
+
+    def __init__(self) -> None:
+        pairs = (line.split("=", 1) for line in ENV_FILE.read_text().splitlines())
+        self.env = dict(pairs)
+        self.step = 0
+        self.began = time.monotonic()
+        self.since = int(time.time() * 1000) - 1000
+        session = boto3.Session(
+            aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.env["AWS_REGION"],
+        )
+        self.logs = session.client("logs", endpoint_url=self.env["AWS_ENDPOINT_URL"])
+        self.queues = session.client("sqs", endpoint_url=self.env["AWS_ENDPOINT_URL"])
+
+    # -- telling -------------------------------------------------------------------------------------------------
+
+    def title(self, text: str) -> None:
+        print(f"\n{text}\n")
+
+    def say(self, what: str, outcome: str, took: float, calls: str = "none of ours") -> None:
+        self.step += 1
+        print(f"{self.step:>3}  {what:<58} {outcome:<22} {took * 1000:>6.0f} ms   {calls}", flush=True)
+
+    def expect(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            raise SystemExit(f"\nThe demo stops here: {otherwise}")
+
+    # -- doing ---------------------------------------------------------------------------------------------------
+
+    def consigne(self, *arguments: str) -> str:
+        """Runs the operator's command line on this stack, whatever AWS the reader's own shell is set up for."""
+        command = [ROOT / "target" / "debug" / "consigne", *arguments]
+        environment = {**os.environ, **self.env}
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+        self.expect(done.returncode == 0, done.stderr.strip())
+        return done.stdout.strip()
+
+    def token(self, user: str, plan: str) -> str:
+        return self.consigne("token", "--user", user, "--plan", plan, "--email", f"{user}@people.example")
+
+    def mail(self, user: str, about: str) -> dict[str, Any]:
+        """Waits for a mail to a person whose subject or text holds some words."""
+
+        def ours() -> Any:
+            _, text, _ = self.send("GET", self.env["MAIL_URL"], {}, None)
+            mails = [mail for taken in json.loads(text)["messages"].values() for mail in taken]
+            to_them = [mail for mail in mails if mail["To"] == [f"{user}@people.example"]]
+            return next((mail for mail in to_them if about in mail["Subject"] + mail["BodyText"]), None)
+
+        return self.wait(ours, lambda mail: mail is not None, f"the mail about {about}")
+
+    def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> tuple[int, bytes, Any]:
+        request = urllib.request.Request(url, method=method, headers=headers, data=body)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+                return answer.status, answer.read(), answer.headers
+        except urllib.error.HTTPError as answer:
+            return answer.code, answer.read(), answer.headers
+
+    def api(
+        self, method: str, path: str, token: str, body: Any = None, once: str | None = None
+    ) -> tuple[int, Any, str]:
+        headers = {"authorization": f"Bearer {token}"}
+        if once is not None:
+            headers["idempotency-key"] = once
+        if body is not None:
+            headers["content-type"] = "application/json"
+        data = None if body is None else json.dumps(body).encode()
+        status, text, answered = self.send(method, self.env["CONSIGNE_URL"] + path, headers, data)
+        return status, json.loads(text), answered["x-request-id"]
+
+    def calls(self, function: str, *needles: str) -> str:
+        """Counts the AWS calls on the function's log lines that hold these texts."""
+        group = f"/consigne/{self.env['STACK_NAME']}/{function}"
+        for _ in range(20):
+            pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=self.since)
+            events = [event["message"] for page in pages for event in page["events"]]
+            lines = [json.loads(text) for text in events if text.startswith("{") and all(n in text for n in needles)]
+            if lines:
+                calls = sum(line["aws.calls"] for line in lines)
+                return f"{calls} AWS call" + ("" if calls == 1 else "s")
+            time.sleep(0.1)
+        return "no log line yet"
+
+    def wait(self, ask: Any, good: Any, what: str) -> Any:
+        for _ in range(PATIENCE_S * 20):
+            answer = ask()
+            if good(answer):
+                return answer
+            time.sleep(0.05)
+        raise SystemExit(f"\nThe demo stops here: {what} did not happen within {PATIENCE_S} s.")
+
+    def end(self) -> None:
+        print(f"\nAll {self.step} steps went well, in {time.monotonic() - self.began:.1f} s. The stack is still up:")
+        print(f"  API         {self.env['CONSIGNE_URL']}")
+        print("  a token     target/debug/consigne token --user user_ann --plan pro")
+        print("  credits     target/debug/consigne credits grant ORG 10 --reason ...")
+        print("  its health  target/debug/consigne doctor")
+        print("  its names   target/local/stack.env")
+        print("\nTry next: `make test` holds it to its contract, `make dev` rebuilds on change, `make down` ends it.")
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Does some work and gives the seconds it took, with its outcome."""
+    began = time.monotonic()
+    outcome = work()
+    return time.monotonic() - began, outcome

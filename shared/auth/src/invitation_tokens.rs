@@ -1,0 +1,131 @@
+//! Tokens of invitations: what stands in the mail, and nowhere else.
+//!
+//! A token follows from its invitation under a secret, so that it need not be kept, nor travel from who invites to who sends the
+//! mail. It names organisation and invitation, so that a forged one is known without a look anywhere.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use consigne_core::{InvitationId, OrgId};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::Secret;
+
+/// Derives tokens from invitations, and reads them.
+#[derive(Clone, Debug)]
+pub struct InvitationTokens {
+    secret: Secret,
+}
+
+/// A token: `inv_<id>.org_<id>.<mac>`, fit for a URL as it stands. It does not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InvitationToken(String);
+
+impl InvitationToken {
+    /// Gives the text, for the mail.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for InvitationToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InvitationToken(..)")
+    }
+}
+
+impl InvitationTokens {
+    /// Makes tokens under a secret.
+    pub fn new(secret: Secret) -> Self {
+        Self { secret }
+    }
+
+    /// Gives the token of an organisation's invitation: always the same.
+    // HMAC takes keys of any length, so this cannot panic.
+    #[allow(clippy::expect_used, clippy::missing_panics_doc)]
+    pub fn derive(&self, org: OrgId, id: InvitationId) -> InvitationToken {
+        let named = format!("{id}.{org}");
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose()).expect("HMAC takes any key");
+        // Names what is signed, should the secret ever sign something else too.
+        mac.update(b"invitation.");
+        mac.update(named.as_bytes());
+        InvitationToken(format!("{named}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())))
+    }
+
+    /// Reads which invitation a token is of; `None` when it was not derived here, to the last character.
+    pub fn read(&self, text: &str) -> Option<(OrgId, InvitationId)> {
+        let mut parts = text.split('.');
+        let (id, org) = (InvitationId::parse(parts.next()?)?, OrgId::parse(parts.next()?)?);
+        let own = self.derive(org, id);
+        bool::from(own.0.as_bytes().ct_eq(text.as_bytes())).then_some((org, id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use consigne_core::Timestamp;
+
+    use super::*;
+
+    fn tokens(secret: &str) -> InvitationTokens {
+        InvitationTokens::new(Secret::new(secret).unwrap())
+    }
+
+    fn ours() -> InvitationTokens {
+        tokens("0123456789abcdef0123456789abcdef")
+    }
+
+    fn invitation() -> (OrgId, InvitationId) {
+        let now = Timestamp::from_secs(1_795_257_000);
+        (OrgId::mint(now), InvitationId::mint(now))
+    }
+
+    #[test]
+    fn a_token_follows_from_its_invitation_and_leads_back_to_it() {
+        let (org, id) = invitation();
+        let token = ours().derive(org, id);
+        assert_eq!(token, ours().derive(org, id));
+        assert_eq!(ours().read(token.expose()), Some((org, id)));
+        assert!(token.expose().starts_with("inv_") && token.expose().len() == 30 + 1 + 30 + 1 + 43);
+        assert!(token.expose().bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "fit for a URL");
+        assert_eq!(format!("{token:?} {:?}", ours()), "InvitationToken(..) InvitationTokens { secret: Secret(..) }");
+    }
+
+    #[test]
+    fn a_token_is_the_same_tomorrow() {
+        let id = InvitationId::parse("inv_01M7YREWKH7VM7Z3Z2KWSH2FTR").unwrap();
+        let org = OrgId::parse("org_01M7YREWKH7VM7Z3Z2KWSH2FTS").unwrap();
+        let want =
+            "inv_01M7YREWKH7VM7Z3Z2KWSH2FTR.org_01M7YREWKH7VM7Z3Z2KWSH2FTS.AsdU3GA0X4d7ILHBuF9_TKg7_qllvtEhmF7RFuIoli0";
+        assert_eq!(ours().derive(org, id).expose(), want);
+    }
+
+    #[test]
+    fn no_character_of_a_token_can_be_altered() {
+        let (org, id) = invitation();
+        let token = ours().derive(org, id);
+        for at in 0..token.expose().len() {
+            for other in ["A", "B", "0", "_", ".", "a", ""] {
+                let altered = format!("{}{other}{}", &token.expose()[..at], &token.expose()[at + 1..]);
+                let same = altered == token.expose();
+                assert_eq!(ours().read(&altered).is_some(), same, "{at} {other}");
+            }
+        }
+        for bad in ["", ".", "..", "inv_", &format!("{}=", token.expose()), &format!(" {}", token.expose()), "é.é.é"]
+        {
+            assert_eq!(ours().read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_of_one_invitation_one_organisation_and_one_secret() {
+        let [first, second] = [invitation(), invitation()].map(|(org, id)| ours().derive(org, id));
+        let (a, b): (Vec<&str>, Vec<&str>) =
+            (first.expose().split('.').collect(), second.expose().split('.').collect());
+        for mixed in [[b[0], a[1], a[2]], [a[0], b[1], a[2]], [a[0], a[1], b[2]], [b[0], b[1], a[2]]] {
+            assert_eq!(ours().read(&mixed.join(".")), None);
+        }
+        assert_eq!(tokens("fedcba9876543210fedcba9876543210").read(first.expose()), None);
+    }
+}

@@ -1,0 +1,54 @@
+//! The way out of a topic of mails: sealed text that proves that a link came from a mail of ours to that person.
+
+use consigne_core::UserId;
+use consigne_core::mail::Topic;
+
+use crate::{Seal, Secret};
+
+/// What the seal is for; nothing sealed for anything else opens here.
+const CONTEXT: &[&str] = &["mail-unsubscribe"];
+
+/// Seals and opens tokens that unsubscribe one person from one topic. They do not run out: old mails are read too.
+#[derive(Clone, Debug)]
+pub struct UnsubscribeSeal(Seal);
+
+impl UnsubscribeSeal {
+    /// Makes a seal from a secret.
+    pub fn new(secret: Secret) -> Self {
+        Self(Seal::new(secret))
+    }
+
+    /// Makes the token of a person and a topic.
+    pub fn token(&self, user: &UserId, topic: Topic) -> String {
+        self.0.seal(CONTEXT, &format!("{} {user}", topic.name()))
+    }
+
+    /// Tells whom a token unsubscribes from what; `None` for a token that is none of ours.
+    pub fn open(&self, token: &str) -> Option<(UserId, Topic)> {
+        let payload = self.0.open(CONTEXT, token)?;
+        let (topic, user) = payload.split_once(' ')?;
+        Some((UserId::parse(user)?, Topic::from_name(topic)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_unsubscribes_its_person_from_its_topic_and_nothing_else_does() {
+        let secret = || Secret::new("0123456789abcdef0123456789abcdef").unwrap();
+        let (seal, ann) = (UnsubscribeSeal::new(secret()), UserId::parse("user_ann1").unwrap());
+        for topic in Topic::ALL {
+            let token = seal.token(&ann, topic);
+            assert_eq!(seal.open(&token), Some((ann.clone(), topic)));
+            assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{token}");
+        }
+        // Sealed by the same secret, for something else.
+        assert_eq!(seal.open(&Seal::new(secret()).seal(&["list"], "jobs user_ann1")), None);
+        assert_eq!(seal.open(&Seal::new(secret()).seal(CONTEXT, "news user_ann1")), None);
+        let other = UnsubscribeSeal::new(Secret::new("fedcba9876543210fedcba9876543210").unwrap());
+        assert_eq!(other.open(&seal.token(&ann, Topic::Jobs)), None);
+        assert_eq!(seal.open(""), None);
+    }
+}

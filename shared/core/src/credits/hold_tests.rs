@@ -1,0 +1,119 @@
+use super::*;
+use crate::OrgId;
+
+const NOW: Timestamp = Timestamp::from_secs(1_795_257_000);
+
+fn hold() -> Hold {
+    let org = OrgId::mint(NOW);
+    Hold {
+        id: HoldId::fresh(org, NOW),
+        key: KeyId::mint(NOW),
+        environment: Environment::Production,
+        wallet: WalletId::Organisation(org),
+        era: 0,
+        amount: 30,
+        service: "pdf".to_owned(),
+        scope: None,
+        caller: "pdf-api".to_owned(),
+        fingerprint: String::new(),
+        opened_at: NOW,
+        expires_at: NOW.plus(Duration::from_mins(10)),
+        end: None,
+    }
+}
+
+fn by(caller: &str, promise: Option<&str>, now: Timestamp) -> Resolver {
+    Resolver { caller: caller.to_owned(), promise: promise.map(str::to_owned), now }
+}
+
+fn settled(amount: u64) -> HoldEnd {
+    HoldEnd::Settled { amount, status_code: 200, response_ms: 7 }
+}
+
+const REFUND: HoldEnd = HoldEnd::Voided(VoidReason::ProviderError);
+const CHARGED: HoldEnd = HoldEnd::Voided(VoidReason::CallerError);
+
+/// The code a resolution is refused with.
+fn refused(hold: &Hold, how: HoldEnd, by: &Resolver) -> &'static str {
+    hold.resolve(how, by).unwrap_err().code.as_str()
+}
+
+#[test]
+fn an_end_says_what_is_spent_and_leaves_a_receipt_of_it() {
+    let (hold, by) = (hold(), by("pdf-api", None, NOW));
+    for (how, used, receipt, refund) in [
+        (settled(12), 12, Some(12), false),
+        (settled(0), 0, Some(0), false),
+        (settled(30), 30, Some(30), false),
+        (REFUND, 0, None, true),
+        (CHARGED, 30, Some(30), false),
+    ] {
+        let step = hold.resolve(how, &by).unwrap().unwrap();
+        assert_eq!((step.used, step.hold.used()), (used, used), "{how:?}");
+        assert_eq!(step.receipt.as_ref().map(|receipt| receipt.credits), receipt, "{how:?}");
+        assert_eq!(step.refund_of, refund.then(|| Day::of(NOW)), "{how:?}");
+        let view = HoldView::of(&step.hold);
+        assert_eq!((view.used, view.released), (used, 30 - used));
+        assert_eq!(view.receipt_id, step.receipt.map(|receipt| receipt.id.to_string()));
+    }
+    let receipt = hold.resolve(settled(12), &by).unwrap().unwrap().receipt.unwrap();
+    assert_eq!(receipt.outcome, Some(Outcome { status_code: 200, response_ms: 7, details: json!({}) }));
+}
+
+#[test]
+fn a_hold_ends_once() {
+    let (open, first) = (hold(), by("pdf-api", Some("k1"), NOW));
+    let hold = open.resolve(settled(12), &first).unwrap().unwrap().hold;
+    let late = hold.expires_at.plus(HOLD_MARGIN);
+    for again in [&first, &by("pdf-api", Some("k2"), NOW), &by("pdf-api", None, late)] {
+        assert_eq!(hold.resolve(settled(12), again).unwrap(), None, "the same is answered the same");
+    }
+    for other in [settled(13), settled(31), REFUND, CHARGED] {
+        assert_eq!(refused(&hold, other, &by("pdf-api", None, NOW)), "HOLD_RESOLVED");
+        assert_eq!(refused(&hold, other, &by("pdf-api", Some("k2"), NOW)), "HOLD_RESOLVED");
+        assert_eq!(refused(&hold, other, &first), "IDEMPOTENCY_MISMATCH");
+    }
+    assert_eq!(hold.time_out(late), None);
+}
+
+#[test]
+fn only_the_service_that_opened_it_knows_a_hold() {
+    let open = hold();
+    let ended = open.resolve(REFUND, &by("pdf-api", None, NOW)).unwrap().unwrap().hold;
+    for hold in [&open, &ended] {
+        assert_eq!(refused(hold, REFUND, &by("ai-api", None, NOW)), "NOT_FOUND");
+    }
+}
+
+#[test]
+fn nothing_is_settled_above_the_hold_or_after_its_time() {
+    let hold = hold();
+    let fault = hold.resolve(settled(31), &by("pdf-api", None, NOW)).unwrap_err();
+    assert_eq!((fault.code, &fault.details["limit"]), (Code::HoldExceeded, &30.into()));
+    let last = hold.expires_at.minus(Duration::from_millis(1));
+    assert!(hold.resolve(settled(30), &by("pdf-api", None, last)).unwrap().is_some());
+    for how in [settled(1), REFUND, CHARGED] {
+        assert_eq!(refused(&hold, how, &by("pdf-api", None, hold.expires_at)), "HOLD_EXPIRED");
+    }
+}
+
+#[test]
+fn a_hold_nobody_resolved_is_released_after_a_margin() {
+    let hold = hold();
+    let due = hold.expires_at.plus(HOLD_MARGIN);
+    assert_eq!(hold.time_out(due.minus(Duration::from_millis(1))), None);
+    let step = hold.time_out(due).unwrap();
+    assert_eq!((step.used, step.receipt, step.refund_of), (0, None, None));
+    assert_eq!(step.hold.due_at(), None);
+    assert_eq!(refused(&step.hold, settled(1), &by("pdf-api", None, due)), "HOLD_EXPIRED");
+}
+
+#[test]
+fn one_refund_too_many_says_when_the_next_is_given() {
+    let fault = no_more_refunds(NOW);
+    assert_eq!((fault.code.as_str(), &fault.details["limit"]), ("RATE_LIMITED", &REFUNDS_A_DAY.into()));
+    assert_eq!(fault.details["resets_at"], Day::of(NOW).ends().to_string());
+    for (name, value) in [("retry-after", "48600"), ("ratelimit-remaining", "0"), ("ratelimit-reset", "48600")] {
+        assert!(fault.headers.contains(&(name, value.to_owned())), "{name}: {:?}", fault.headers);
+    }
+}

@@ -1,0 +1,134 @@
+//! Ids of what charges leave: each names its organisation, and 128 bits that are random or follow from the caller's
+//! idempotency key.
+//!
+//! That the second request with one idempotency key finds what the first has left, without a look-up of its own, is what
+//! makes it happen once.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
+use ulid::Ulid;
+
+use crate::{EventId, OrgId, Timestamp};
+
+/// Makes such an id: the prefix, the organisation without its own, and 26 characters.
+macro_rules! scoped_id {
+    ($(#[$doc:meta])* $name:ident = $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name {
+            org: OrgId,
+            tail: Ulid,
+        }
+
+        impl $name {
+            /// Names something nobody will ask for again.
+            pub fn fresh(org: OrgId, now: Timestamp) -> Self {
+                // A new id is 128 bits that have not been before; hashed, it keeps these ids evenly spread.
+                Self { org, tail: tail_of(&[&org.to_string(), "", &EventId::mint(now).to_string()]) }
+            }
+
+            /// Parses an id as [`fmt::Display`] writes it.
+            pub fn parse(text: &str) -> Option<Self> {
+                let (org, tail) = text.strip_prefix($prefix)?.split_once('_')?;
+                let id = Self { org: OrgId::parse(&format!("org_{org}"))?, tail: Ulid::from_string(tail).ok()? };
+                (id.to_string() == text).then_some(id)
+            }
+
+            /// Gives the organisation it belongs to.
+            pub fn org(&self) -> OrgId {
+                self.org
+            }
+
+            /// Gives what tells it from the organisation's others.
+            pub fn tail(&self) -> String {
+                self.tail.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let org = self.org.to_string();
+                write!(f, "{}{}_{}", $prefix, org.trim_start_matches("org_"), self.tail)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    };
+}
+
+scoped_id! {
+    /// One receipt.
+    ReceiptId = "rcpt_"
+}
+
+scoped_id! {
+    /// One hold of credits, from its opening to its end.
+    HoldId = "hold_"
+}
+
+impl ReceiptId {
+    /// Names the receipt of a service's request with an idempotency key. Two services' keys never meet.
+    pub fn for_key(org: OrgId, caller: &str, idempotency_key: &str) -> Self {
+        Self { org, tail: tail_of(&[&org.to_string(), caller, idempotency_key]) }
+    }
+
+    /// Names the receipt of a hold.
+    pub fn of_hold(hold: HoldId) -> Self {
+        Self { org: hold.org, tail: hold.tail }
+    }
+}
+
+impl HoldId {
+    /// Names the hold of a service's request with an idempotency key; it meets no receipt's.
+    pub fn for_key(org: OrgId, caller: &str, idempotency_key: &str) -> Self {
+        Self { org, tail: tail_of(&[&org.to_string(), caller, idempotency_key, "hold"]) }
+    }
+}
+
+fn tail_of(parts: &[&str]) -> Ulid {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    let mut tail = [0; 16];
+    tail.copy_from_slice(&digest[..16]);
+    Ulid::from_bytes(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_idempotency_key_names_one_thing_of_a_kind() {
+        let (now, key) = (Timestamp::from_secs(1), "order 17");
+        let (org, other) = (OrgId::mint(now), OrgId::mint(now));
+        let hold = HoldId::for_key(org, "pdf-api", key);
+        assert_eq!(hold, HoldId::for_key(org, "pdf-api", key));
+        for unlike in [HoldId::for_key(other, "pdf-api", key), HoldId::for_key(org, "ai-api", key)] {
+            assert_ne!(unlike, hold);
+        }
+        assert_ne!(ReceiptId::for_key(org, "pdf-api", key), ReceiptId::of_hold(hold));
+        assert_ne!(HoldId::fresh(org, now), HoldId::fresh(org, now));
+    }
+
+    #[test]
+    fn an_id_reads_back_and_has_one_spelling() {
+        let id = HoldId::fresh(OrgId::mint(Timestamp::from_secs(1)), Timestamp::from_secs(1));
+        let text = id.to_string();
+        assert_eq!(HoldId::parse(&text), Some(id));
+        for bad in
+            [text.to_lowercase().as_str(), &text[..text.len() - 1], &text.replacen("hold", "rcpt", 1), "hold_", ""]
+        {
+            assert_eq!(HoldId::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Telling an organisation that little is left, once at each mark.
+//!
+//! The wallet's item holds beside `balance` how much of it is to spare before the next mark, and a debit is made on
+//! condition of that number instead of the balance. So the hot path is the same one write, and only the debit that crosses
+//! a mark fails, is told so by the item that failed it, and is made again with the event in its transaction.
+
+use std::ops::RangeInclusive;
+
+use serde_json::json;
+
+use super::{BucketKind, Wallet, WalletId};
+use crate::events::{Event, EventKind};
+use crate::{BucketId, OrgId, Timestamp};
+
+/// Marks, in percent of the last top-up, highest first.
+pub const LOW_MARKS: [u8; 3] = [20, 10, 0];
+
+/// When an organisation is told that little is left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LowMark {
+    /// Credits of the last purchase, or of the last gift when nothing was ever bought.
+    pub reference: u64,
+    /// The mark that was not reached yet; `None` when the last one was, or when there is nobody to tell.
+    pub next: Option<u8>,
+}
+
+impl LowMark {
+    /// Begins anew at the highest mark.
+    pub(super) fn full(reference: u64) -> Self {
+        Self { reference, next: Some(LOW_MARKS[0]) }
+    }
+
+    /// Gives the balance at a mark.
+    fn at(self, percent: u8) -> i64 {
+        let credits = u128::from(self.reference) * u128::from(percent) / 100;
+        i64::try_from(credits).unwrap_or(i64::MAX)
+    }
+
+    /// Gives the lowest mark that a balance has reached, if it is one nobody was told of.
+    fn reached(self, balance: i64) -> Option<u8> {
+        let untold = |mark: &u8| self.next.is_some_and(|next| *mark <= next);
+        LOW_MARKS.into_iter().rev().filter(untold).find(|mark| balance <= self.at(*mark))
+    }
+
+    fn below(mark: u8) -> Option<u8> {
+        LOW_MARKS.into_iter().find(|lower| *lower < mark)
+    }
+
+    /// Gives the balances at which a mark, and none below it, is reached.
+    pub fn band(self, mark: u8) -> RangeInclusive<i64> {
+        let least = Self::below(mark).map_or(i64::MIN, |lower| self.at(lower) + 1);
+        least..=self.at(mark)
+    }
+}
+
+impl Wallet {
+    /// Gives how much of the balance is to spare before the next mark. A debit of less reaches none; and when there is no
+    /// next mark, it is covered.
+    pub fn spare(&self) -> i64 {
+        match self.low.next {
+            Some(mark) => self.balance.saturating_sub(self.low.at(mark)),
+            None => self.balance.saturating_add(1),
+        }
+    }
+
+    /// Takes note of the lowest mark the balance has reached since the last top-up, if there is one to take note of, and
+    /// gives it with what the world is told.
+    pub fn take_notice(&mut self, now: Timestamp) -> Option<(u8, Event)> {
+        let WalletId::Organisation(org) = &self.id else { return None };
+        let mark = self.low.reached(self.balance)?;
+        self.low.next = LowMark::below(mark);
+        let (balance, reference) = (self.balance, self.low.reference);
+        let facts = json!({ "org_id": org, "percent": mark, "balance": balance, "reference": reference });
+        Some((mark, Event::new(EventKind::WalletLow, now, facts)))
+    }
+}
+
+/// Makes the event of a top-up.
+pub fn topped_up(org: OrgId, lot: BucketId, kind: BucketKind, credits: u64, now: Timestamp) -> Event {
+    let facts = json!({ "org_id": org, "lot_id": lot, "kind": kind.name(), "credits": credits });
+    Event::new(EventKind::WalletToppedUp, now, facts)
+}
+
+#[cfg(test)]
+#[path = "low_tests.rs"]
+mod tests;

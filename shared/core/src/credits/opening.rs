@@ -1,0 +1,137 @@
+//! The opening of a hold: what is asked of the table, and what it answers.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{Hold, HoldId};
+use crate::keys::{Ask, KeyFacts, Refusal};
+use crate::services::{Service, service};
+use crate::{Fault, IdempotencyKey};
+
+/// Shortest and longest time a hold lasts, in seconds.
+const TTL: RangeInclusive<u64> = 60..=86_400;
+/// How long one lasts of which nothing is said, in seconds.
+const TTL_DEFAULT: u64 = 3_600;
+
+/// What a hold is asked for, checked against the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldTerms {
+    /// The service that will be paid.
+    pub service: &'static Service,
+    /// Credits, from 1 to the most the service may hold.
+    pub amount: u64,
+    /// How long it lasts.
+    pub ttl: Duration,
+}
+
+impl HoldTerms {
+    /// Checks what is asked.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `service`, `amount` or `ttl_seconds`, with the limit.
+    pub fn parse(name: &str, amount: u64, ttl_seconds: Option<u64>) -> Result<Self, Fault> {
+        let Some(service) = service(name) else {
+            return Err(Fault::field("service", "service is none of the catalogue").detail("code", "SERVICE_UNKNOWN"));
+        };
+        let most = service.hold_max;
+        if !(1..=most).contains(&amount) {
+            return Err(Fault::field("amount", format!("amount must be 1 to {most}")).detail("limit", most));
+        }
+        let seconds = ttl_seconds.unwrap_or(TTL_DEFAULT);
+        if !TTL.contains(&seconds) {
+            let (least, most) = (TTL.start(), TTL.end());
+            let message = format!("ttl_seconds must be {least} to {most}");
+            return Err(Fault::field("ttl_seconds", message).detail("limit", most));
+        }
+        Ok(Self { service, amount, ttl: Duration::from_secs(seconds) })
+    }
+}
+
+/// A hold to be, of a key that is checked as a charge checks it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opening {
+    /// The key.
+    pub key: KeyFacts,
+    /// What is asked of it.
+    pub ask: Ask,
+    /// The hold.
+    pub hold: Hold,
+}
+
+impl Opening {
+    /// Makes the hold that a service asks for. Its name follows from service and idempotency key.
+    pub fn new(key: KeyFacts, ask: Ask, terms: HoldTerms, caller: String, promise: Option<IdempotencyKey>) -> Self {
+        let now = ask.now;
+        let (id, fingerprint) = match promise {
+            Some(promise) => (HoldId::for_key(key.org, &caller, &promise.key), promise.fingerprint),
+            None => (HoldId::fresh(key.org, now), String::new()),
+        };
+        let hold = Hold {
+            id,
+            key: key.id,
+            environment: key.environment,
+            wallet: key.wallet(),
+            era: 0,
+            amount: terms.amount,
+            service: terms.service.name.to_owned(),
+            scope: ask.scope.clone(),
+            caller,
+            fingerprint,
+            opened_at: now,
+            expires_at: now.plus(terms.ttl),
+            end: None,
+        };
+        Self { key, ask, hold }
+    }
+
+    /// Says that the key spends another wallet than was remembered.
+    pub fn respend(&mut self, key: KeyFacts) {
+        self.key = key;
+        self.hold.wallet = self.key.wallet();
+    }
+}
+
+/// What became of an opening. Only `Opened` has changed anything.
+#[derive(Debug, PartialEq)]
+pub enum OpeningOutcome {
+    /// Key, wallet and hold were written.
+    Opened,
+    /// The same request opened this one before.
+    Replayed(Box<Hold>),
+    /// The idempotency key stands for another request.
+    Mismatch,
+    /// The key or its wallet refuses.
+    Refused(Refusal),
+    /// The key spends another wallet than was remembered; look it up again.
+    Moved,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_lie_within_the_limits_and_name_the_field_that_does_not() {
+        let hour = HoldTerms::parse("pdf", 1, None).unwrap();
+        assert_eq!((hour.service.name, hour.amount, hour.ttl), ("pdf", 1, Duration::from_hours(1)));
+        for (name, amount, ttl) in [("pdf", 1_000, Some(60)), ("ai", 10_000, Some(86_400))] {
+            assert!(HoldTerms::parse(name, amount, ttl).is_ok(), "{name} {amount} {ttl:?}");
+        }
+        for (name, amount, ttl, field, limit) in [
+            ("fax", 1, None, "service", None),
+            ("pdf", 0, None, "amount", Some(1_000)),
+            ("pdf", 1_001, None, "amount", Some(1_000)),
+            ("ai", 10_001, None, "amount", Some(10_000)),
+            ("pdf", 1, Some(59), "ttl_seconds", Some(86_400)),
+            ("pdf", 1, Some(86_401), "ttl_seconds", Some(86_400)),
+        ] {
+            let fault = HoldTerms::parse(name, amount, ttl).unwrap_err();
+            assert_eq!((&fault.details["field"], fault.code.as_str()), (&field.into(), "INVALID_REQUEST"));
+            assert_eq!(
+                fault.details.get("limit").and_then(serde_json::Value::as_u64),
+                limit,
+                "{name} {amount} {ttl:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What happens to a wallet's lots: debits are attributed to them, they expire, holds outlive them, refunds take them back.
+
+use super::{Bucket, BucketKind, Outlived, Wallet, WalletId};
+use crate::{BucketId, Timestamp};
+
+impl Wallet {
+    /// Gives the wallet with every debit attributed to its lot, and what had expired by `now` gone.
+    ///
+    /// Right only because no debit passes between a lot's expiry and this.
+    #[must_use]
+    pub fn settled(&self, now: Timestamp) -> Self {
+        let mut wallet = self.clone();
+        wallet.attribute();
+        let over = |bucket: &Bucket| bucket.expires_at.is_some_and(|expiry| expiry <= now);
+        let lost = wallet.buckets.values().filter(|bucket| over(bucket)).map(|bucket| bucket.left).sum();
+        wallet.expire(lost);
+        // A spent lot says nothing any more; but a test lot's end is also the beginning of the next.
+        wallet.buckets.retain(|_, bucket| !over(bucket) && (bucket.left > 0 || bucket.kind == BucketKind::Test));
+        if matches!(wallet.id, WalletId::Test(_)) && wallet.buckets.is_empty() {
+            wallet.renew(now);
+        }
+        wallet.next_expiry = wallet.first_expiry();
+        wallet
+    }
+
+    /// Loses what is left of lots at their end, but for what is held: that is kept, for the oldest holds first.
+    fn expire(&mut self, mut left: u64) {
+        if left == 0 {
+            return;
+        }
+        for outlived in self.eras.values_mut() {
+            let kept = left.min(outlived.held - outlived.kept);
+            outlived.kept += kept;
+            left -= kept;
+        }
+        let held = self.held_at_present();
+        if held > 0 {
+            let kept = left.min(held);
+            self.eras.insert(self.era, Outlived { held, kept });
+            self.era += 1;
+            left -= kept;
+        }
+        self.balance = self.balance.saturating_sub_unsigned(left);
+        self.expired += left;
+    }
+
+    /// Gives what the holds of the present era hold.
+    fn held_at_present(&self) -> u64 {
+        self.held - self.eras.values().map(|outlived| outlived.held).sum::<u64>()
+    }
+
+    /// Ends a hold that was opened in an era: `used` of it is spent, of lots it has outlived first, and the rest is free
+    /// again, but for what was kept of such lots and is now held by nobody: that is lost.
+    ///
+    /// Gives `false`, and changes nothing, when that era's holds do not hold as much.
+    #[must_use]
+    pub fn release(&mut self, era: u32, amount: u64, used: u64) -> bool {
+        let (mut lost, present) = (0, self.held_at_present());
+        match self.eras.get_mut(&era) {
+            Some(outlived) if outlived.held >= amount && used <= amount => {
+                outlived.held -= amount;
+                let late = used.min(outlived.kept);
+                outlived.kept -= late;
+                lost = outlived.kept.saturating_sub(outlived.held);
+                outlived.kept -= lost;
+                self.late += late;
+                if outlived.held == 0 {
+                    self.eras.remove(&era);
+                }
+            }
+            None if era == self.era && present >= amount && used <= amount => {}
+            _ => return false,
+        }
+        self.held -= amount;
+        self.used += used;
+        self.expired += lost;
+        self.balance = self.balance.saturating_add_unsigned(amount - used - lost);
+        true
+    }
+
+    /// Takes credits back: of the lot they came with, and what is no longer there of the others, and of those to come.
+    pub fn claw_back(&mut self, lot: BucketId, credits: u64) {
+        self.attribute();
+        let left = self.buckets.get_mut(&lot).map_or(credits, |bucket| {
+            let taken = credits.min(bucket.left);
+            bucket.left -= taken;
+            credits - taken
+        });
+        self.debt += left;
+        self.balance = self.balance.saturating_sub_unsigned(credits);
+        self.clawed_back += credits;
+        self.repay();
+    }
+
+    /// Gives back credits that had been taken back, as part of the paid lot they came with.
+    pub fn give_back(&mut self, lot: BucketId, credits: u64) {
+        self.attribute();
+        let since = self.spent();
+        let gone = Bucket { kind: BucketKind::Paid, amount: credits, left: 0, expires_at: None, since };
+        let bucket = self.buckets.entry(lot).or_insert(gone);
+        bucket.left += credits;
+        // As if it had come now, whether or not it was still there: nothing that is attributed already concerns it.
+        bucket.since = since;
+        self.balance = self.balance.saturating_add_unsigned(credits);
+        self.clawed_back -= credits;
+        self.repay();
+    }
+
+    /// Attributes what was spent to lots: promotional before paid, soonest to expire first, and each debit only to lots
+    /// that were there when it was made.
+    fn attribute(&mut self) {
+        self.repay();
+        while self.attributed < self.spent() {
+            let next_lot =
+                self.buckets.values().map(|bucket| bucket.since).filter(|since| *since > self.attributed).min();
+            let until = next_lot.unwrap_or(self.spent()).min(self.spent());
+            let mut order = self.lots_by_now();
+            order.sort_by_key(|id| {
+                let bucket = &self.buckets[id];
+                (bucket.kind, bucket.expires_at.is_none(), bucket.expires_at, *id)
+            });
+            // More than there was can only be spent when some of it was taken back before this was worked out.
+            self.debt += self.take(&order, until - self.attributed);
+            self.attributed = until;
+            self.repay();
+        }
+    }
+
+    /// Covers what no lot covers with the lots that have come by what is attributed, the earliest first: so that it does
+    /// not matter how often this is worked out.
+    fn repay(&mut self) {
+        let mut order = self.lots_by_now();
+        order.sort_by_key(|id| (self.buckets[id].since, *id));
+        self.debt = self.take(&order, self.debt);
+    }
+
+    fn lots_by_now(&self) -> Vec<BucketId> {
+        let there = self.buckets.iter().filter(|(_, bucket)| bucket.since <= self.attributed);
+        there.map(|(id, _)| *id).collect()
+    }
+
+    /// Takes credits from lots, in their order; gives how many it could not take.
+    fn take(&mut self, order: &[BucketId], mut credits: u64) -> u64 {
+        for id in order {
+            if let Some(bucket) = self.buckets.get_mut(id) {
+                let taken = credits.min(bucket.left);
+                bucket.left -= taken;
+                credits -= taken;
+            }
+        }
+        credits
+    }
+}
+
+#[cfg(test)]
+#[path = "settling_tests.rs"]
+mod tests;

@@ -1,0 +1,141 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{OrgId, UserId};
+
+const START: Timestamp = Timestamp::from_secs(1_000_000);
+
+fn after(hours: u64) -> Timestamp {
+    START.plus(Duration::from_hours(hours))
+}
+
+fn lot(n: u64) -> BucketId {
+    BucketId::parse(&format!("lot_{n:026}")).unwrap()
+}
+
+fn wallet() -> Wallet {
+    Wallet::of_organisation(OrgId::mint(START), START)
+}
+
+/// Gives balance, held, used and expired, having seen that the books balance.
+fn numbers(wallet: &Wallet) -> (i64, u64, u64, u64) {
+    assert!(wallet.is_balanced(), "{wallet:?}");
+    (wallet.balance, wallet.held, wallet.used, wallet.expired)
+}
+
+#[test]
+fn a_hold_that_ends_before_its_lot_leaves_no_trace_but_what_it_spent() {
+    let mut wallet = wallet();
+    wallet.add(lot(1), BucketKind::Promo, 50, Some(after(10)));
+    wallet.hold(30);
+    assert_eq!(numbers(&wallet), (20, 30, 0, 0));
+    assert!(wallet.release(0, 30, 12));
+    assert_eq!(numbers(&wallet), (38, 0, 12, 0));
+    assert_eq!(numbers(&wallet.settled(after(10))), (0, 0, 12, 38));
+}
+
+#[test]
+fn a_test_wallets_new_period_begins_with_a_hundred_whatever_was_held_of_the_old_one() {
+    let mut wallet = Wallet::of_tester(UserId::parse("user_ann1").unwrap(), START);
+    wallet.hold(30);
+    let renewed = wallet.settled(after(24 * 30));
+    assert_eq!(numbers(&renewed), (100, 30, 0, 70), "what is held is not lost yet");
+    for (used, want) in [(0, (100, 0, 0, 100)), (12, (100, 0, 12, 88)), (30, (100, 0, 30, 70))] {
+        let mut ended = renewed.clone();
+        assert!(ended.release(0, 30, used));
+        assert_eq!(numbers(&ended.settled(after(24 * 31))), want, "of 30 held, {used} are spent");
+    }
+}
+
+#[test]
+fn what_is_kept_of_an_expired_lot_is_lost_only_once_nobody_can_need_it() {
+    let mut wallet = wallet();
+    wallet.add(lot(1), BucketKind::Promo, 50, Some(after(1)));
+    wallet.add(lot(2), BucketKind::Paid, 100, None);
+    wallet.hold(30);
+    wallet.hold(30);
+    let settled = wallet.settled(after(1));
+    assert_eq!(numbers(&settled), (90, 60, 0, 0), "all of the lot is held");
+    // In either order, the one that is settled is settled from the lot that has expired.
+    for first_is_void in [true, false] {
+        let mut ended = settled.clone();
+        for void in [first_is_void, !first_is_void] {
+            assert!(ended.release(0, 30, if void { 0 } else { 30 }));
+        }
+        assert_eq!(numbers(&ended), (100, 0, 30, 20), "void first: {first_is_void}");
+    }
+}
+
+#[test]
+fn a_hold_of_a_later_time_keeps_nothing_of_an_earlier_one() {
+    let mut wallet = wallet();
+    wallet.add(lot(1), BucketKind::Promo, 50, Some(after(1)));
+    wallet.add(lot(2), BucketKind::Paid, 100, None);
+    wallet.hold(30);
+    let mut wallet = wallet.settled(after(1));
+    assert_eq!((numbers(&wallet), wallet.era), ((100, 30, 0, 20), 1));
+    wallet.hold(40);
+    assert!(wallet.release(0, 30, 0));
+    assert_eq!(numbers(&wallet), (60, 40, 0, 50), "the first one's credits are lost with it");
+    assert!(wallet.release(1, 40, 40));
+    assert_eq!(numbers(&wallet), (60, 0, 40, 50));
+}
+
+#[test]
+fn nothing_is_released_that_is_not_held() {
+    let mut wallet = wallet();
+    wallet.add(lot(1), BucketKind::Promo, 50, Some(after(1)));
+    wallet.hold(30);
+    let before = wallet.clone();
+    for (era, amount, used) in [(0, 31, 0), (1, 30, 0), (0, 30, 31)] {
+        assert!(!wallet.release(era, amount, used));
+    }
+    let mut settled = wallet.settled(after(1));
+    assert!(!settled.release(0, 31, 0) && !settled.release(1, 1, 0));
+    assert_eq!(wallet, before);
+}
+
+#[test]
+fn a_claw_back_takes_its_own_lot_first_then_the_others_then_those_to_come() {
+    let mut wallet = wallet();
+    wallet.add(lot(1), BucketKind::Promo, 10, None);
+    wallet.add(lot(2), BucketKind::Paid, 100, None);
+    wallet.claw_back(lot(2), 60);
+    assert_eq!((numbers(&wallet), wallet.buckets[&lot(1)].left), ((50, 0, 0, 0), 10));
+    wallet.debit(45);
+    wallet.claw_back(lot(2), 40);
+    assert_eq!((numbers(&wallet), wallet.debt), ((-35, 0, 45, 0), 35));
+    assert_eq!(wallet.refusal(0, START), Some(super::super::WalletRefusal::Insufficient), "not even for nothing");
+    wallet.add(lot(3), BucketKind::Paid, 100, None);
+    let settled = wallet.settled(START);
+    assert_eq!((numbers(&settled), settled.debt), ((65, 0, 45, 0), 0));
+    assert_eq!(settled.buckets.values().map(|bucket| bucket.left).collect::<Vec<_>>(), [65]);
+}
+
+#[test]
+fn what_is_given_back_is_there_again_also_when_its_lot_was_gone() {
+    let mut wallet = wallet();
+    let bought = lot(1);
+    wallet.add(bought, BucketKind::Paid, 100, None);
+    wallet.claw_back(bought, 100);
+    let mut wallet = wallet.settled(START);
+    assert!(wallet.buckets.is_empty());
+    wallet.give_back(bought, 100);
+    assert_eq!((numbers(&wallet), wallet.clawed_back), ((100, 0, 0, 0), 0));
+    assert_eq!(wallet.buckets[&bought].left, 100);
+}
+
+#[test]
+fn credits_that_are_held_can_be_taken_back_and_spent_all_the_same() {
+    let mut wallet = wallet();
+    let bought = lot(1);
+    wallet.add(bought, BucketKind::Paid, 100, None);
+    wallet.hold(30);
+    wallet.claw_back(bought, 100);
+    assert_eq!(numbers(&wallet), (-30, 30, 0, 0));
+    let mut settled = wallet.clone();
+    assert!(settled.release(0, 30, 30));
+    assert_eq!(numbers(&settled.settled(START)), (-30, 0, 30, 0), "the work was done");
+    assert!(wallet.release(0, 30, 0));
+    assert_eq!(numbers(&wallet.settled(START)), (0, 0, 0, 0));
+}

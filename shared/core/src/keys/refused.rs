@@ -1,0 +1,71 @@
+//! A key's refusal as an error, for routes that do not answer one with 200.
+
+use super::{Refusal, RefusalCode};
+use crate::orgs::key_not_found;
+use crate::{Code, Fault, Timestamp};
+
+impl Refusal {
+    /// Makes the error of a refused key: 402 without credits, 429 for a quota, 404 for no such key, and 403 else. Its
+    /// details hold the `code` a check of the key answers, the `limiter`, and when time lifts it.
+    pub fn fault(&self, now: Timestamp) -> Fault {
+        let mut fault = match self.code {
+            RefusalCode::NotFound => key_not_found(),
+            RefusalCode::Revoked => Fault::new(Code::KeyRefused, "The key is revoked"),
+            RefusalCode::Expired => Fault::new(Code::KeyRefused, "The key has expired"),
+            RefusalCode::Suspended => Fault::new(Code::KeyRefused, "The key's organisation is suspended"),
+            RefusalCode::InsufficientScope => Fault::new(Code::InsufficientScope, "The key lacks the scope"),
+            RefusalCode::DailyQuotaExceeded => Fault::new(Code::RateLimited, "The key has made its day's calls"),
+            RefusalCode::MonthlyQuotaExceeded => Fault::new(Code::RateLimited, "The key has made its month's calls"),
+            RefusalCode::InsufficientCredits => Fault::new(Code::InsufficientCredits, "There are not enough credits"),
+            RefusalCode::ServiceUnknown => Fault::field("service", "service is none of the catalogue"),
+        };
+        fault = fault.detail("code", self.code);
+        if let Some(limiter) = self.limiter {
+            fault = fault.detail("limiter", limiter);
+        }
+        let Some(resets_at) = self.resets_at else { return fault };
+        fault = fault.detail("resets_at", resets_at);
+        if fault.code != Code::RateLimited {
+            return fault;
+        }
+        let wait = resets_at.since(now);
+        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        fault.retry_after(wait).header("ratelimit-remaining", 0).header("ratelimit-reset", seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Limiter;
+
+    #[test]
+    fn every_refusal_has_its_status_and_says_its_code() {
+        let now = Timestamp::from_secs(1_000);
+        for (code, status, wire) in [
+            (RefusalCode::NotFound, 404, "NOT_FOUND"),
+            (RefusalCode::Revoked, 403, "KEY_REFUSED"),
+            (RefusalCode::Expired, 403, "KEY_REFUSED"),
+            (RefusalCode::Suspended, 403, "KEY_REFUSED"),
+            (RefusalCode::InsufficientScope, 403, "INSUFFICIENT_SCOPE"),
+            (RefusalCode::DailyQuotaExceeded, 429, "RATE_LIMITED"),
+            (RefusalCode::MonthlyQuotaExceeded, 429, "RATE_LIMITED"),
+            (RefusalCode::InsufficientCredits, 402, "INSUFFICIENT_CREDITS"),
+            (RefusalCode::ServiceUnknown, 400, "INVALID_REQUEST"),
+        ] {
+            let fault = Refusal::bare(code).fault(now);
+            assert_eq!((fault.code.status(), fault.code.as_str()), (status, wire), "{code:?}");
+            assert_eq!(fault.details["code"], serde_json::to_value(code).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_spent_quota_says_when_to_come_back() {
+        let resets_at = Some(Timestamp::from_secs(1_060));
+        let refusal = Refusal { resets_at, ..Refusal::of(RefusalCode::DailyQuotaExceeded, Limiter::Key) };
+        let fault = refusal.fault(Timestamp::from_secs(1_000));
+        assert_eq!(fault.details["limiter"], "key");
+        assert_eq!(fault.details["resets_at"], "1970-01-01T00:17:40Z");
+        assert!(fault.headers.contains(&("retry-after", "60".to_owned())), "{:?}", fault.headers);
+    }
+}

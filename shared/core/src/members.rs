@@ -1,0 +1,261 @@
+//! How places in an organisation change: who may change whose, and what must stay true of them all.
+
+use serde_json::json;
+
+use crate::audit::{AuditAction, AuditEntry};
+use crate::keys::Outgoing;
+use crate::orgs::{Member, OrgRole};
+use crate::ports::{ChangeRole, GetMember, RemoveMember};
+use crate::{Code, Fault, OrgId, UserId};
+
+/// Most members of an organisation.
+pub const MEMBERS_MAX: u32 = 500;
+/// How often a step is computed anew when somebody else was faster.
+const TRIES: u32 = 5;
+
+impl OrgRole {
+    /// Says whether a member in this role may invite somebody to that one.
+    pub const fn may_invite(self, role: Self) -> bool {
+        match self {
+            Self::Owner => true,
+            Self::Admin => !matches!(role, Self::Owner),
+            Self::Developer | Self::Billing => false,
+        }
+    }
+
+    /// Says whether a member in this role may take that one from somebody, or give it to a member.
+    pub const fn may_manage(self, role: Self) -> bool {
+        match self {
+            Self::Owner => true,
+            Self::Admin => matches!(role, Self::Developer | Self::Billing),
+            Self::Developer | Self::Billing => false,
+        }
+    }
+
+    /// Gives the roles that may invite somebody to this one.
+    pub fn inviters(self) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|role| role.may_invite(self)).collect()
+    }
+}
+
+/// A new role for a member, with the entry of the audit trail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoleStep {
+    /// The place as it was read.
+    pub seen: Member,
+    /// The role from now on.
+    pub role: OrgRole,
+    /// Entry of the audit trail.
+    pub audit: AuditEntry,
+}
+
+/// The end of a membership, with the entry of the audit trail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Removal {
+    /// The place as it was read.
+    pub seen: Member,
+    /// Entry of the audit trail.
+    pub audit: AuditEntry,
+}
+
+/// What became of a change of a place. Only `Done` has changed anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stepped {
+    /// It was made.
+    Done,
+    /// The place has changed since it was read.
+    Moved,
+    /// The organisation would be left without an owner.
+    LastOwner,
+}
+
+impl Member {
+    /// Gives a member another role; `None` when it is theirs already.
+    ///
+    /// # Errors
+    /// `ROLE_REQUIRED` when `by` may neither take the old role from somebody nor give the new one.
+    pub fn assign(&self, role: OrgRole, by: &Self, when: &Outgoing<'_>) -> Result<Option<RoleStep>, Fault> {
+        if !by.role.may_manage(self.role) || !by.role.may_manage(role) {
+            return Err(role_required(by.role, |caller| caller.may_manage(self.role) && caller.may_manage(role)));
+        }
+        if role == self.role {
+            return Ok(None);
+        }
+        let details = json!({ "from": self.role, "to": role });
+        let audit =
+            AuditEntry::new(self.org, AuditAction::RoleChanged, self.user.to_string(), when.origin, when.now, details);
+        Ok(Some(RoleStep { seen: self.clone(), role, audit }))
+    }
+
+    /// Ends a membership; anybody may end their own.
+    ///
+    /// # Errors
+    /// `ROLE_REQUIRED` when `by` may not take the role from somebody else.
+    pub fn remove(&self, by: &Self, when: &Outgoing<'_>) -> Result<Removal, Fault> {
+        let leaves = self.user == by.user;
+        if !leaves && !by.role.may_manage(self.role) {
+            return Err(role_required(by.role, |caller| caller.may_manage(self.role)));
+        }
+        let action = if leaves { AuditAction::MemberLeft } else { AuditAction::MemberRemoved };
+        let details = json!({ "role": self.role });
+        let audit = AuditEntry::new(self.org, action, self.user.to_string(), when.origin, when.now, details);
+        Ok(Removal { seen: self.clone(), audit })
+    }
+}
+
+/// Gives a member another role, anew as long as somebody else changes their place.
+///
+/// # Errors
+/// `NOT_FOUND`, `ROLE_REQUIRED`, `CONFLICT` of the last owner, and `UNAVAILABLE` when the place keeps changing.
+pub async fn assign<F: GetMember + ChangeRole>(
+    orgs: &F,
+    user: &UserId,
+    role: OrgRole,
+    by: &Member,
+    when: &Outgoing<'_>,
+) -> Result<Member, Fault> {
+    for _ in 0..TRIES {
+        let seen = get(orgs, by.org, user).await?;
+        let Some(step) = seen.assign(role, by, when)? else { return Ok(seen) };
+        match orgs.change_role(&step).await? {
+            Stepped::Done => return Ok(Member { role, ..seen }),
+            Stepped::Moved => {}
+            Stepped::LastOwner => return Err(last_owner()),
+        }
+    }
+    Err(keeps_changing())
+}
+
+/// Ends a membership, anew as long as somebody else changes the place.
+///
+/// # Errors
+/// As [`assign`].
+pub async fn remove<F: GetMember + RemoveMember>(
+    orgs: &F,
+    user: &UserId,
+    by: &Member,
+    when: &Outgoing<'_>,
+) -> Result<Member, Fault> {
+    for _ in 0..TRIES {
+        let seen = get(orgs, by.org, user).await?;
+        match orgs.remove_member(&seen.remove(by, when)?).await? {
+            Stepped::Done => return Ok(seen),
+            Stepped::Moved => {}
+            Stepped::LastOwner => return Err(last_owner()),
+        }
+    }
+    Err(keeps_changing())
+}
+
+async fn get<F: GetMember>(orgs: &F, org: OrgId, user: &UserId) -> Result<Member, Fault> {
+    orgs.get_member(org, user).await?.ok_or_else(member_not_found)
+}
+
+/// Chooses who answers for what somebody left behind: of the owners, the one who has been a member longest.
+pub fn heir(members: &[Member]) -> Option<&Member> {
+    let owners = members.iter().filter(|member| member.role == OrgRole::Owner);
+    owners.min_by_key(|owner| (owner.joined_at, &owner.user))
+}
+
+/// Reads the id of a person out of a path; whatever is none cannot be found.
+pub fn member_in_path(text: &str) -> Result<UserId, Fault> {
+    UserId::parse(text).ok_or_else(member_not_found)
+}
+
+/// Makes the 404 of somebody who is no member.
+pub fn member_not_found() -> Fault {
+    Fault::not_found("Member")
+}
+
+/// Makes the 403 of a role that is not enough, naming those that are.
+pub(crate) fn role_required(held: OrgRole, enough: impl Fn(OrgRole) -> bool) -> Fault {
+    let roles: Vec<&str> = OrgRole::ALL.into_iter().filter(|role| enough(*role)).map(OrgRole::name).collect();
+    Fault::new(Code::RoleRequired, format!("This needs the role {} in the organisation", roles.join(" or ")))
+        .detail("required", roles)
+        .detail("role", held)
+}
+
+/// Makes the 409 of an organisation that has as many members as it may.
+pub fn full() -> Fault {
+    Fault::new(Code::Conflict, format!("The organisation has {MEMBERS_MAX} members, as many as it may"))
+        .detail("limit", MEMBERS_MAX)
+}
+
+/// Makes the 409 of the last owner, who can neither leave nor take another role.
+fn last_owner() -> Fault {
+    Fault::new(Code::Conflict, "An organisation keeps an owner; make somebody else an owner first")
+}
+
+fn keeps_changing() -> Fault {
+    Fault::unavailable("the member's place keeps changing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Timestamp;
+    use crate::audit::{Actor, Origin};
+
+    fn member(name: &str, role: OrgRole, joined: i64) -> Member {
+        let user = UserId::parse(&format!("user_{name}")).unwrap();
+        let org = OrgId::parse("org_01M7YREWKH7VM7Z3Z2KWSH2FTR").unwrap();
+        Member { org, user, role, joined_at: Timestamp::from_secs(joined) }
+    }
+
+    #[test]
+    fn an_owner_does_everything_an_admin_what_is_below_them_and_the_others_nothing() {
+        let table = |may: fn(OrgRole, OrgRole) -> bool| -> Vec<String> {
+            let row = |by: OrgRole| OrgRole::ALL.map(|role| if may(by, role) { "yes" } else { "-" }).join(" ");
+            OrgRole::ALL.map(row).to_vec()
+        };
+        assert_eq!(table(OrgRole::may_invite), ["yes yes yes yes", "- yes yes yes", "- - - -", "- - - -"]);
+        assert_eq!(table(OrgRole::may_manage), ["yes yes yes yes", "- - yes yes", "- - - -", "- - - -"]);
+        assert_eq!(OrgRole::Owner.inviters(), [OrgRole::Owner]);
+        assert_eq!(OrgRole::Billing.inviters(), [OrgRole::Owner, OrgRole::Admin]);
+    }
+
+    #[test]
+    fn every_change_of_every_role_by_every_role() {
+        let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None };
+        let when = Outgoing { origin: &origin, now: Timestamp::from_secs(9) };
+        for by in OrgRole::ALL.map(|role| member("by", role, 1)) {
+            for old in OrgRole::ALL.map(|role| member("other", role, 1)) {
+                for new in OrgRole::ALL {
+                    let allowed = by.role.may_manage(old.role) && by.role.may_manage(new);
+                    let step = old.assign(new, &by, &when);
+                    let code = step.as_ref().err().map(|fault| fault.code);
+                    assert_eq!(code, (!allowed).then_some(Code::RoleRequired), "{by:?} {old:?} {new:?}");
+                    assert_eq!(step.ok().flatten().map(|step| step.role), (allowed && new != old.role).then_some(new));
+                }
+                let allowed = by.role.may_manage(old.role);
+                let action = old.remove(&by, &when).ok().map(|removal| removal.audit.action);
+                assert_eq!(action, allowed.then_some(AuditAction::MemberRemoved), "{by:?} {old:?}");
+            }
+            let left = by.remove(&by, &when).unwrap();
+            assert_eq!((left.audit.action, left.audit.subject.as_str()), (AuditAction::MemberLeft, "user_by"));
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_roles_that_would_do() {
+        let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None };
+        let when = Outgoing { origin: &origin, now: Timestamp::from_secs(9) };
+        let (admin, developer) = (member("adam", OrgRole::Admin, 1), member("dev", OrgRole::Developer, 1));
+        let fault = developer.assign(OrgRole::Admin, &admin, &when).unwrap_err();
+        assert_eq!((&fault.details["required"], &fault.details["role"]), (&json!(["owner"]), &json!("admin")));
+        let fault = member("bill", OrgRole::Billing, 1).remove(&developer, &when).unwrap_err();
+        assert_eq!(fault.details["required"], json!(["owner", "admin"]));
+    }
+
+    #[test]
+    fn the_heir_is_the_owner_who_came_first() {
+        let members = [
+            member("adam", OrgRole::Admin, 1),
+            member("zoe", OrgRole::Owner, 2),
+            member("ann", OrgRole::Owner, 3),
+            member("bob", OrgRole::Owner, 2),
+        ];
+        assert_eq!(heir(&members).map(|heir| heir.user.as_str()), Some("user_bob"));
+        assert_eq!(heir(&members[..1]), None);
+    }
+}

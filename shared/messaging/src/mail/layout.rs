@@ -1,0 +1,136 @@
+//! The one layout of all letters, as a page and as plain text; the templates are compiled in.
+
+use askama::Template;
+use consigne_core::mail::{Address, Mail, Topic};
+use consigne_core::profiles::Language;
+use consigne_core::{Fault, Timestamp};
+
+use super::words::{Application, Letter, Quoted, Words};
+
+/// What every letter of an installation has in common.
+#[derive(Clone, Debug)]
+pub struct Stationery {
+    /// What the sender is called.
+    pub brand: String,
+    /// Where letters lead.
+    pub application: Application,
+}
+
+/// Whom a letter is for.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// Where it goes.
+    pub address: Address,
+    /// What they are called.
+    pub name: Option<String>,
+    /// What they read.
+    pub language: Language,
+    /// Where they unsubscribe, for letters of a topic.
+    pub unsubscribe: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "letter.html")]
+struct Page<'a> {
+    language: &'static str,
+    brand: &'a str,
+    greeting: &'a str,
+    letter: &'a Letter,
+    otherwise: &'static str,
+    footer: &'static str,
+    unsubscribe: Option<&'a str>,
+    unsubscribe_label: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "letter.txt")]
+struct Text<'a> {
+    brand: &'a str,
+    greeting: &'a str,
+    letter: &'a Letter,
+    colon: &'static str,
+    footer: &'static str,
+    unsubscribe: Option<&'a str>,
+    unsubscribe_label: &'static str,
+}
+
+impl Stationery {
+    /// Writes a letter to somebody.
+    ///
+    /// # Errors
+    /// Never with the templates that are compiled in; they are tested with every letter.
+    pub fn write(&self, words: &dyn Words, reader: Reader, now: Timestamp) -> Result<Mail, Fault> {
+        let letter = words.words(reader.language, &self.application);
+        let (phrases, greeting) = (Phrases::of(reader.language), greeting(&reader));
+        let (footer, unsubscribe) = match words.topic() {
+            None => (phrases.always, None),
+            Some(Topic::Jobs) => (phrases.jobs, reader.unsubscribe),
+            Some(Topic::Limits) => (phrases.limits, reader.unsubscribe),
+        };
+        let page = Page {
+            language: reader.language.name(),
+            brand: &self.brand,
+            greeting: &greeting,
+            letter: &letter,
+            otherwise: phrases.otherwise,
+            footer,
+            unsubscribe: unsubscribe.as_deref(),
+            unsubscribe_label: phrases.unsubscribe,
+        };
+        let text = Text {
+            brand: &self.brand,
+            greeting: &greeting,
+            letter: &letter,
+            colon: phrases.colon,
+            footer,
+            unsubscribe: unsubscribe.as_deref(),
+            unsubscribe_label: phrases.unsubscribe,
+        };
+        let (html, text) = (page.render().map_err(Fault::internal)?, text.render().map_err(Fault::internal)?);
+        Ok(Mail { to: reader.address, subject: letter.subject, text, html, unsubscribe, at: now })
+    }
+}
+
+fn greeting(reader: &Reader) -> String {
+    let hello = match reader.language {
+        Language::English => "Hello",
+        Language::French => "Bonjour",
+    };
+    match &reader.name {
+        Some(name) => format!("{hello} {},", Quoted::name(name)),
+        None => format!("{hello},"),
+    }
+}
+
+/// What the layout says by itself.
+struct Phrases {
+    colon: &'static str,
+    otherwise: &'static str,
+    always: &'static str,
+    jobs: &'static str,
+    limits: &'static str,
+    unsubscribe: &'static str,
+}
+
+impl Phrases {
+    const fn of(language: Language) -> Self {
+        match language {
+            Language::English => Self {
+                colon: ":",
+                otherwise: "If the button does not work, open this address:",
+                always: "You receive this mail because it concerns your account. Please do not reply to it.",
+                jobs: "You receive this mail because you had something generated. Please do not reply to it.",
+                limits: "You receive this mail because you look after credits and quotas. Please do not reply to it.",
+                unsubscribe: "Receive no more of these mails",
+            },
+            Language::French => Self {
+                colon: "\u{a0}:",
+                otherwise: "Si le bouton ne fonctionne pas, ouvrez cette adresse\u{a0}:",
+                always: "Vous recevez ce message parce qu’il concerne votre compte. Merci de ne pas y répondre.",
+                jobs: "Vous recevez ce message à la suite d’une génération. Merci de ne pas y répondre.",
+                limits: "Vous recevez ce message pour suivre vos crédits et quotas. Merci de ne pas y répondre.",
+                unsubscribe: "Ne plus recevoir ces messages",
+            },
+        }
+    }
+}

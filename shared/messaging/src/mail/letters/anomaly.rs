@@ -1,0 +1,97 @@
+//! `anomaly`: keys are used, or made, as if by somebody else.
+
+use consigne_core::OrgId;
+use consigne_core::mail::Topic;
+use consigne_core::profiles::Language;
+
+use super::sample;
+use crate::mail::words::{Application, Letter, Quoted, Words, count};
+
+/// Something odd about an organisation's keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anomaly {
+    /// Whose.
+    pub org: OrgId,
+    /// What it is called.
+    pub org_name: Quoted,
+    /// What was seen.
+    pub oddity: Oddity,
+    /// Whether the keys were stopped because of it.
+    pub stopped: bool,
+}
+
+/// What was seen, within an hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Oddity {
+    /// A key was used from many countries.
+    Countries {
+        /// What the key is called.
+        key_name: Quoted,
+        /// How many.
+        countries: u64,
+    },
+    /// Many keys were made.
+    Keys(u64),
+}
+
+impl Oddity {
+    fn phrase(&self, language: Language, org: &str) -> String {
+        let written = |number: u64| count(language, number);
+        match (self, language) {
+            (Self::Countries { key_name, countries }, Language::English) => {
+                let (key, countries) = (key_name.quoted(language), written(*countries));
+                format!("The API key {key} of the organisation {org} was used from {countries} countries in an hour.")
+            }
+            (Self::Countries { key_name, countries }, Language::French) => {
+                let (key, countries) = (key_name.quoted(language), written(*countries));
+                format!("La clé d’API {key} de l’organisation {org} a servi depuis {countries} pays en une heure.")
+            }
+            (Self::Keys(keys), Language::English) => {
+                format!("{} API keys were created in the organisation {org} within an hour.", written(*keys))
+            }
+            (Self::Keys(keys), Language::French) => {
+                format!("{} clés d’API ont été créées dans l’organisation {org} en une heure.", written(*keys))
+            }
+        }
+    }
+}
+
+impl Anomaly {
+    pub(super) fn sample() -> Self {
+        let oddity = Oddity::Countries { key_name: Quoted::name("Production API"), countries: 11 };
+        Self { org: sample::org(), org_name: Quoted::name("Acme"), oddity, stopped: true }
+    }
+}
+
+impl Words for Anomaly {
+    fn name(&self) -> &'static str {
+        "anomaly"
+    }
+
+    fn topic(&self) -> Option<Topic> {
+        None
+    }
+
+    fn words(&self, language: Language, application: &Application) -> Letter {
+        let (org, org_name) = (self.org_name.quoted(language), &self.org_name);
+        let seen = self.oddity.phrase(language, &org);
+        match language {
+            Language::English => {
+                let stopped = "The keys concerned are stopped; their calls are refused until you let them work again.";
+                Letter::about(format!("{org_name}: unusual use of API keys"))
+                    .says(seen)
+                    .may_say(self.stopped.then(|| stopped.to_owned()))
+                    .says("If this is none of yours, revoke the keys and issue new ones.")
+                    .leads_to("See the keys", application.keys(self.org))
+            }
+            Language::French => {
+                let stopped = "Les clés concernées sont suspendues\u{a0}: leurs appels sont refusés.";
+                Letter::about(format!("{org_name} : usage inhabituel des clés d’API"))
+                    .says(seen)
+                    .may_say(self.stopped.then(|| stopped.to_owned()))
+                    .says("Si cela ne vient pas de chez vous, révoquez les clés et créez-en de nouvelles.")
+                    .leads_to("Voir les clés", application.keys(self.org))
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `endpoint-disabled`: an address that takes webhooks gets no more.
+
+use consigne_core::OrgId;
+use consigne_core::mail::Topic;
+use consigne_core::profiles::Language;
+
+use super::sample;
+use crate::mail::words::{Application, Letter, Quoted, Words};
+
+/// An endpoint was switched off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointDisabled {
+    /// Whose.
+    pub org: OrgId,
+    /// What it is called.
+    pub org_name: Quoted,
+    /// The endpoint's host; its path may hold a secret.
+    pub host: Quoted,
+    /// Whether it said itself that it is gone; it was out of reach for days otherwise.
+    pub gone: bool,
+}
+
+impl EndpointDisabled {
+    pub(super) fn sample() -> Self {
+        let [org_name, host] = ["Acme", "hooks.example.com"].map(Quoted::name);
+        Self { org: sample::org(), org_name, host, gone: true }
+    }
+}
+
+impl Words for EndpointDisabled {
+    fn name(&self) -> &'static str {
+        "endpoint-disabled"
+    }
+
+    fn topic(&self) -> Option<Topic> {
+        None
+    }
+
+    fn words(&self, language: Language, application: &Application) -> Letter {
+        let (org, host) = (self.org_name.quoted(language), self.host.quoted(language));
+        let org_name = &self.org_name;
+        match language {
+            Language::English => {
+                let why = if self.gone { "it answered that it is gone (410)" } else { "it was out of reach for days" };
+                Letter::about(format!("{org_name}: webhooks are no longer delivered"))
+                    .says(format!("The organisation {org} receives no more webhooks at {host}, since {why}."))
+                    .says("Once it works again, set it up anew and have what was missed delivered again.")
+                    .leads_to("See the endpoints", application.endpoints(self.org))
+            }
+            Language::French => {
+                let gone = "elle a répondu qu’elle n’existe plus (410)";
+                let why = if self.gone { gone } else { "elle est injoignable depuis des jours" };
+                Letter::about(format!("{org_name} : les webhooks ne sont plus livrés"))
+                    .says(format!("L’organisation {org} ne reçoit plus de webhooks à l’adresse {host}, car {why}."))
+                    .says("Une fois le problème résolu, configurez-la de nouveau et redemandez ce qui a été manqué.")
+                    .leads_to("Voir les adresses", application.endpoints(self.org))
+            }
+        }
+    }
+}

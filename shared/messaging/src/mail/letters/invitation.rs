@@ -1,0 +1,92 @@
+//! `invitation`: somebody is asked to join an organisation.
+
+use std::fmt;
+
+use consigne_core::Timestamp;
+use consigne_core::mail::Topic;
+use consigne_core::orgs::OrgRole;
+use consigne_core::profiles::Language;
+
+use super::sample;
+use crate::mail::words::{Application, Letter, Quoted, Words, day};
+
+/// An invitation. It does not print, since whoever has the token is the one invited.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// What the organisation is called.
+    pub org_name: Quoted,
+    /// Who invites, if their name is known.
+    pub inviter: Option<Quoted>,
+    /// As what.
+    pub role: OrgRole,
+    /// What proves that the mail was read.
+    pub token: String,
+    /// Until when it can be accepted.
+    pub until: Timestamp,
+}
+
+impl fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Invitation(..)")
+    }
+}
+
+impl Invitation {
+    pub(super) fn sample() -> Self {
+        Self {
+            org_name: Quoted::name("Acme"),
+            inviter: Some(Quoted::name("Marie Curie")),
+            role: OrgRole::Developer,
+            token: "sample-token".to_owned(),
+            until: sample::at(),
+        }
+    }
+}
+
+impl Words for Invitation {
+    fn name(&self) -> &'static str {
+        "invitation"
+    }
+
+    fn topic(&self) -> Option<Topic> {
+        None
+    }
+
+    fn words(&self, language: Language, application: &Application) -> Letter {
+        let (org, until) = (self.org_name.quoted(language), day(language, self.until));
+        let link = application.invitation(&self.token);
+        match language {
+            Language::English => {
+                let role = match self.role {
+                    OrgRole::Owner => "an owner",
+                    OrgRole::Admin => "an administrator",
+                    OrgRole::Developer => "a developer",
+                    OrgRole::Billing => "a billing contact",
+                };
+                let invited = match &self.inviter {
+                    Some(inviter) => format!("{inviter} invites you"),
+                    None => "You are invited".to_owned(),
+                };
+                Letter::about(format!("Invitation to join {}", self.org_name))
+                    .says(format!("{invited} to join the organisation {org} as {role}."))
+                    .says(format!("The invitation is for you alone and can be accepted until {until}."))
+                    .says("If you do not know who this is from, you need not do anything.")
+                    .leads_to("Accept the invitation", link)
+            }
+            Language::French => {
+                let role = match self.role {
+                    OrgRole::Owner => "propriétaire",
+                    OrgRole::Admin => "administrateur",
+                    OrgRole::Developer => "développeur",
+                    OrgRole::Billing => "responsable de la facturation",
+                };
+                let inviter = self.inviter.as_ref().map_or_else(|| "On".to_owned(), Quoted::to_string);
+                Letter::about(format!("Invitation à rejoindre {}", self.org_name))
+                    .says(format!("{inviter} vous invite à rejoindre l’organisation {org} en tant que {role}."))
+                    .says(format!("Cette invitation est personnelle et peut être acceptée jusqu’au {until}."))
+                    .says("Si vous ne savez pas de qui elle vient, vous n’avez rien à faire.")
+                    .leads_to("Accepter l’invitation", link)
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `job-completed`: what a person had generated is there.
+
+use consigne_core::files::Kind;
+use consigne_core::mail::Topic;
+use consigne_core::profiles::Language;
+
+use super::sample;
+use crate::mail::words::{Application, Letter, Quoted, Words};
+
+/// What was asked for is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobCompleted {
+    /// Id of the job.
+    pub job: String,
+    /// What it has made.
+    pub kind: Kind,
+    /// What its owner calls it.
+    pub title: Quoted,
+}
+
+impl JobCompleted {
+    pub(super) fn sample() -> Self {
+        Self { job: sample::job(), kind: Kind::Image, title: Quoted::name("A lighthouse at dawn") }
+    }
+}
+
+impl Words for JobCompleted {
+    fn name(&self) -> &'static str {
+        "job-completed"
+    }
+
+    fn topic(&self) -> Option<Topic> {
+        Some(Topic::Jobs)
+    }
+
+    fn words(&self, language: Language, application: &Application) -> Letter {
+        let title = self.title.quoted(language);
+        match language {
+            Language::English => {
+                let thing = match self.kind {
+                    Kind::Image => "image",
+                    Kind::Video => "video",
+                    Kind::Book => "book",
+                    Kind::Blog => "article",
+                };
+                Letter::about(format!("Your {thing} is ready: {}", self.title))
+                    .says(format!("Your {thing} {title} is ready."))
+                    .says("You can look at it, download it or delete it in the application.")
+                    .leads_to("See the result", application.job(&self.job))
+            }
+            Language::French => {
+                let (thing, ready) = match self.kind {
+                    Kind::Image => ("image", "prête"),
+                    Kind::Video => ("vidéo", "prête"),
+                    Kind::Book => ("livre", "prêt"),
+                    Kind::Blog => ("article", "prêt"),
+                };
+                Letter::about(format!("Votre {thing} est {ready} : {}", self.title))
+                    .says(format!("Votre {thing} {title} est {ready}."))
+                    .says("Vous pouvez consulter, télécharger ou supprimer le résultat dans l’application.")
+                    .leads_to("Voir le résultat", application.job(&self.job))
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `job-failed`: what a person wanted generated could not be made.
+
+use consigne_core::files::Kind;
+use consigne_core::mail::Topic;
+use consigne_core::profiles::Language;
+
+use super::sample;
+use crate::mail::words::{Application, Letter, Quoted, Words};
+
+/// What was asked for could not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobFailed {
+    /// Id of the job.
+    pub job: String,
+    /// What it should have made.
+    pub kind: Kind,
+    /// What its owner calls it.
+    pub title: Quoted,
+    /// What the generator says of it.
+    pub reason: Option<Quoted>,
+}
+
+impl JobFailed {
+    pub(super) fn sample() -> Self {
+        let reason = Some(Quoted::sentence("The topic is too short"));
+        Self { job: sample::job(), kind: Kind::Book, title: Quoted::name("Artificial intelligence"), reason }
+    }
+}
+
+impl Words for JobFailed {
+    fn name(&self) -> &'static str {
+        "job-failed"
+    }
+
+    fn topic(&self) -> Option<Topic> {
+        Some(Topic::Jobs)
+    }
+
+    fn words(&self, language: Language, application: &Application) -> Letter {
+        let title = self.title.quoted(language);
+        let reason = self.reason.as_ref().map(|reason| reason.quoted(language));
+        match language {
+            Language::English => {
+                let thing = match self.kind {
+                    Kind::Image => "image",
+                    Kind::Video => "video",
+                    Kind::Book => "book",
+                    Kind::Blog => "article",
+                };
+                Letter::about(format!("Your {thing} could not be made: {}", self.title))
+                    .says(format!("We are sorry: your {thing} {title} could not be made."))
+                    .may_say(reason.map(|reason| format!("The reason we were given: {reason}.")))
+                    .says("You can try again in the application, with the same words or others.")
+                    .leads_to("See the job", application.job(&self.job))
+            }
+            Language::French => {
+                let (thing, made) = match self.kind {
+                    Kind::Image => ("image", "créée"),
+                    Kind::Video => ("vidéo", "créée"),
+                    Kind::Book => ("livre", "créé"),
+                    Kind::Blog => ("article", "créé"),
+                };
+                Letter::about(format!("Votre {thing} n’a pas pu être {made} : {}", self.title))
+                    .says(format!("Nous sommes désolés\u{a0}: votre {thing} {title} n’a pas pu être {made}."))
+                    .may_say(reason.map(|reason| format!("La raison qui nous a été donnée\u{a0}: {reason}.")))
+                    .says("Vous pouvez réessayer dans l’application, avec les mêmes mots ou d’autres.")
+                    .leads_to("Voir la demande", application.job(&self.job))
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `key-created`: an API key was issued; told to the owners of its organisation.
+
+use consigne_core::OrgId;
+use consigne_core::mail::Topic;
+use consigne_core::profiles::Language;
+
+use super::{By, sample};
+use crate::mail::words::{Application, Letter, Quoted, Words};
+
+/// A key was issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyCreated {
+    /// In which organisation.
+    pub org: OrgId,
+    /// What it is called.
+    pub org_name: Quoted,
+    /// What the key is called.
+    pub key_name: Quoted,
+    /// By whom.
+    pub by: By,
+}
+
+impl KeyCreated {
+    pub(super) fn sample() -> Self {
+        let [org_name, key_name, actor] = ["Acme", "Production API", "Marie Curie"].map(Quoted::name);
+        Self { org: sample::org(), org_name, key_name, by: By::Person(actor) }
+    }
+}
+
+impl Words for KeyCreated {
+    fn name(&self) -> &'static str {
+        "key-created"
+    }
+
+    fn topic(&self) -> Option<Topic> {
+        None
+    }
+
+    fn words(&self, language: Language, application: &Application) -> Letter {
+        let (org, key) = (self.org_name.quoted(language), self.key_name.quoted(language));
+        let (org_name, by) = (&self.org_name, self.by.phrase(language));
+        match language {
+            Language::English => Letter::about(format!("{org_name}: new API key {key}"))
+                .says(format!("The API key {key} was created in the organisation {org} {by}."))
+                .says("If this was not meant to happen, revoke the key at once.")
+                .leads_to("See the keys", application.keys(self.org)),
+            Language::French => Letter::about(format!("{org_name} : nouvelle clé d’API {key}"))
+                .says(format!("La clé d’API {key} a été créée dans l’organisation {org} {by}."))
+                .says("Si ce n’était pas prévu, révoquez-la sans attendre.")
+                .leads_to("Voir les clés", application.keys(self.org)),
+        }
+    }
+}

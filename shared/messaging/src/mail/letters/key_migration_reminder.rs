@@ -1,0 +1,54 @@
+//! `key-migration-reminder`: old API keys of an organisation have still not been replaced; the second of two letters.
+
+use consigne_core::mail::Topic;
+use consigne_core::profiles::Language;
+use consigne_core::{OrgId, Timestamp};
+
+use super::sample;
+use crate::mail::words::{Application, Letter, Quoted, Words, count, day};
+
+/// Old keys are soon revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyMigrationReminder {
+    /// Whose.
+    pub org: OrgId,
+    /// What it is called.
+    pub org_name: Quoted,
+    /// How many are left.
+    pub keys: u64,
+    /// When they are revoked.
+    pub until: Timestamp,
+}
+
+impl KeyMigrationReminder {
+    pub(super) fn sample() -> Self {
+        Self { org: sample::org(), org_name: Quoted::name("Acme"), keys: 1, until: sample::at() }
+    }
+}
+
+impl Words for KeyMigrationReminder {
+    fn name(&self) -> &'static str {
+        "key-migration-reminder"
+    }
+
+    fn topic(&self) -> Option<Topic> {
+        None
+    }
+
+    fn words(&self, language: Language, application: &Application) -> Letter {
+        let (org, until) = (self.org_name.quoted(language), day(language, self.until));
+        let (org_name, keys) = (&self.org_name, count(language, self.keys));
+        match language {
+            Language::English => Letter::about(format!("{org_name}: old API keys end on {until}, last reminder"))
+                .says(format!("Keys that the organisation {org} has not replaced yet: {keys}."))
+                .says(format!("They are revoked on {until}, and every call made with them is refused from then on."))
+                .says("Please rotate them before that day.")
+                .leads_to("See the keys", application.keys(self.org)),
+            Language::French => Letter::about(format!("{org_name} : fin des anciennes clés le {until}, dernier rappel"))
+                .says(format!("Clés que l’organisation {org} n’a pas encore remplacées\u{a0}: {keys}."))
+                .says(format!("Elles seront révoquées le {until}, et tout appel fait avec l’une d’elles sera refusé."))
+                .says("Merci de les renouveler avant cette date.")
+                .leads_to("Voir les clés", application.keys(self.org)),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `key-revoked`: an API key was revoked; told to the owners of its organisation.
+
+use consigne_core::OrgId;
+use consigne_core::mail::Topic;
+use consigne_core::profiles::Language;
+
+use super::{By, sample};
+use crate::mail::words::{Application, Letter, Quoted, Words};
+
+/// A key was revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRevoked {
+    /// In which organisation.
+    pub org: OrgId,
+    /// What it is called.
+    pub org_name: Quoted,
+    /// What the key is called.
+    pub key_name: Quoted,
+    /// By whom.
+    pub by: By,
+}
+
+impl KeyRevoked {
+    pub(super) fn sample() -> Self {
+        let [org_name, key_name] = ["Acme", "Production API"].map(Quoted::name);
+        Self { org: sample::org(), org_name, key_name, by: By::Member }
+    }
+}
+
+impl Words for KeyRevoked {
+    fn name(&self) -> &'static str {
+        "key-revoked"
+    }
+
+    fn topic(&self) -> Option<Topic> {
+        None
+    }
+
+    fn words(&self, language: Language, application: &Application) -> Letter {
+        let (org, key) = (self.org_name.quoted(language), self.key_name.quoted(language));
+        let (org_name, by) = (&self.org_name, self.by.phrase(language));
+        match language {
+            Language::English => Letter::about(format!("{org_name}: API key {key} revoked"))
+                .says(format!("The API key {key} of the organisation {org} was revoked {by}."))
+                .says("Every call made with it is refused from now on, for good. What used it needs a new key.")
+                .leads_to("See the keys", application.keys(self.org)),
+            Language::French => Letter::about(format!("{org_name} : clé d’API {key} révoquée"))
+                .says(format!("La clé d’API {key} de l’organisation {org} a été révoquée {by}."))
+                .says("Tout appel fait avec elle est refusé, et le restera\u{a0}: il faudra une nouvelle clé.")
+                .leads_to("Voir les clés", application.keys(self.org)),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Every letter there is. A new one is a file here and a line in the list below.
+
+use consigne_core::profiles::Language;
+
+use super::words::{Quoted, Words};
+
+macro_rules! letters {
+    ($($file:ident: $letter:ident,)*) => {
+        $(mod $file;)*
+        $(pub use $file::$letter;)*
+
+        /// Gives every letter with sample values, for previews and tests.
+        pub fn samples() -> Vec<Box<dyn Words>> {
+            vec![$(Box::new($letter::sample()),)*]
+        }
+    };
+}
+
+letters! {
+    anomaly: Anomaly,
+    endpoint_disabled: EndpointDisabled,
+    invitation: Invitation,
+    job_completed: JobCompleted,
+    job_failed: JobFailed,
+    key_created: KeyCreated,
+    key_migration_reminder: KeyMigrationReminder,
+    key_migration_start: KeyMigrationStart,
+    key_revoked: KeyRevoked,
+    payment_disputed: PaymentDisputed,
+    quota_80: Quota80,
+    wallet_low: WalletLow,
+}
+
+pub use anomaly::Oddity;
+pub use quota_80::Quota;
+
+/// Who did what a letter tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Whoever reads it.
+    Reader,
+    /// A person whose name is known.
+    Person(Quoted),
+    /// A member whose name is not.
+    Member,
+    /// The operator of the installation.
+    Operator,
+}
+
+impl By {
+    /// Says it within a sentence.
+    fn phrase(&self, language: Language) -> String {
+        match (self, language) {
+            (Self::Reader, Language::English) => "by you".to_owned(),
+            (Self::Reader, Language::French) => "par vous".to_owned(),
+            (Self::Person(name), Language::English) => format!("by {name}"),
+            (Self::Person(name), Language::French) => format!("par {name}"),
+            (Self::Member, Language::English) => "by a member of the organisation".to_owned(),
+            (Self::Member, Language::French) => "par un membre de l’organisation".to_owned(),
+            (Self::Operator, Language::English) => "by the operator of the service".to_owned(),
+            (Self::Operator, Language::French) => "par l’opérateur du service".to_owned(),
+        }
+    }
+}
+
+/// Values for samples.
+mod sample {
+    use consigne_core::{OrgId, Timestamp};
+
+    const ULID: &str = "01M7YREWKH7VM7Z3Z2KWSH2FTR";
+
+    pub(super) fn org() -> OrgId {
+        OrgId::parse(&format!("org_{ULID}")).unwrap_or_else(|| OrgId::mint(at()))
+    }
+
+    pub(super) fn job() -> String {
+        format!("job_{ULID}")
+    }
+
+    pub(super) fn at() -> Timestamp {
+        Timestamp::from_secs(1_795_257_000)
+    }
+}

@@ -1,0 +1,90 @@
+//! `quota-80`: most of a quota is used.
+
+use consigne_core::OrgId;
+use consigne_core::mail::Topic;
+use consigne_core::profiles::Language;
+
+use super::sample;
+use crate::mail::words::{Application, Letter, Quoted, Words, bytes, count};
+
+/// Most of a quota is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota80 {
+    /// Which quota.
+    pub quota: Quota,
+    /// What is used of it, in per cent.
+    pub percent: u8,
+    /// The same in the quota's unit.
+    pub used: u64,
+    /// The whole of it.
+    pub limit: u64,
+}
+
+/// A quota.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Quota {
+    /// A person's storage, in bytes.
+    Storage,
+    /// Calls of a key in a month.
+    Key {
+        /// Whose key.
+        org: OrgId,
+        /// What the key is called.
+        name: Quoted,
+    },
+}
+
+impl Quota80 {
+    pub(super) fn sample() -> Self {
+        let quota = Quota::Key { org: sample::org(), name: Quoted::name("Production API") };
+        Self { quota, percent: 80, used: 8_000, limit: 10_000 }
+    }
+
+    fn of_storage(&self, language: Language, application: &Application) -> Letter {
+        let (used, limit) = (bytes(language, self.used), bytes(language, self.limit));
+        let percent = self.percent;
+        match language {
+            Language::English => Letter::about(format!("{percent}% of your storage is used"))
+                .says(format!("Your files take {used} of the {limit} of your plan, which is {percent}%."))
+                .says("Once it is full, nothing more can be uploaded or generated. Deleting a file makes room at once.")
+                .leads_to("See the files", application.files()),
+            Language::French => Letter::about(format!("{percent} % de votre espace est utilisé"))
+                .says(format!("Vos fichiers occupent {used} sur les {limit} de votre forfait, soit {percent}\u{a0}%."))
+                .says("Une fois l’espace plein, rien ne peut plus être envoyé ni créé.")
+                .says("Supprimer un fichier libère aussitôt sa place.")
+                .leads_to("Voir les fichiers", application.files()),
+        }
+    }
+
+    fn of_key(&self, org: OrgId, name: &Quoted, language: Language, application: &Application) -> Letter {
+        let (used, limit) = (count(language, self.used), count(language, self.limit));
+        let (percent, key) = (self.percent, name.quoted(language));
+        match language {
+            Language::English => Letter::about(format!("{name}: {percent}% of the quota is used"))
+                .says(format!("The API key {key} has made {used} of its {limit} calls of this month."))
+                .says("After that its calls are refused until the next month (UTC), or until the quota is raised.")
+                .leads_to("See the keys", application.keys(org)),
+            Language::French => Letter::about(format!("{name} : {percent} % du quota est utilisé"))
+                .says(format!("La clé d’API {key} a fait {used} de ses {limit} appels de ce mois."))
+                .says("Ensuite, ses appels seront refusés jusqu’au mois suivant (UTC), ou jusqu’à un quota plus élevé.")
+                .leads_to("Voir les clés", application.keys(org)),
+        }
+    }
+}
+
+impl Words for Quota80 {
+    fn name(&self) -> &'static str {
+        "quota-80"
+    }
+
+    fn topic(&self) -> Option<Topic> {
+        Some(Topic::Limits)
+    }
+
+    fn words(&self, language: Language, application: &Application) -> Letter {
+        match &self.quota {
+            Quota::Storage => self.of_storage(language, application),
+            Quota::Key { org, name } => self.of_key(*org, name, language, application),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `wallet-low`: the credits of an organisation run low.
+
+use consigne_core::OrgId;
+use consigne_core::mail::Topic;
+use consigne_core::profiles::Language;
+
+use super::sample;
+use crate::mail::words::{Application, Letter, Quoted, Words, count};
+
+/// Credits run low.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalletLow {
+    /// Whose.
+    pub org: OrgId,
+    /// What it is called.
+    pub org_name: Quoted,
+    /// What is left of the last purchase, in per cent.
+    pub percent: u8,
+    /// Credits left.
+    pub balance: u64,
+}
+
+impl WalletLow {
+    pub(super) fn sample() -> Self {
+        Self { org: sample::org(), org_name: Quoted::name("Acme"), percent: 10, balance: 1_000 }
+    }
+}
+
+impl Words for WalletLow {
+    fn name(&self) -> &'static str {
+        "wallet-low"
+    }
+
+    fn topic(&self) -> Option<Topic> {
+        Some(Topic::Limits)
+    }
+
+    fn words(&self, language: Language, application: &Application) -> Letter {
+        let (org, balance) = (self.org_name.quoted(language), count(language, self.balance));
+        let (org_name, percent) = (&self.org_name, self.percent);
+        match language {
+            Language::English => Letter::about(format!("{org_name}: {percent}% of the credits are left"))
+                .says(format!("The organisation {org} has {balance} credits left, which is {percent}%."))
+                .says("Once they are spent, its keys are refused until there are new ones.")
+                .leads_to("Buy credits", application.wallet(self.org)),
+            Language::French => Letter::about(format!("{org_name} : il reste {percent} % des crédits"))
+                .says(format!("Il reste {balance} crédits à l’organisation {org}, soit {percent}\u{a0}%."))
+                .says("Une fois dépensés, ses clés seront refusées jusqu’au prochain achat.")
+                .leads_to("Acheter des crédits", application.wallet(self.org)),
+        }
+    }
+}

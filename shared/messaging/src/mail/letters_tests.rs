@@ -1,0 +1,165 @@
+//! Every letter, read in both languages; and what becomes of it when others' names are hostile.
+
+use consigne_core::files::Kind;
+use consigne_core::mail::{Address, Mail, Sender};
+use consigne_core::orgs::OrgRole;
+use consigne_core::profiles::Language;
+use consigne_core::{OrgId, Timestamp};
+
+use super::letters::{self, By, Oddity, Quota};
+use super::{Application, Quoted, Reader, Stationery, Words, mime};
+
+const NOW: Timestamp = Timestamp::from_secs(1_795_257_000);
+
+fn write(words: &dyn Words, name: &str, language: Language) -> Mail {
+    let application = Application::at("https://app.example.com");
+    let stationery = Stationery { brand: "Consigne".to_owned(), application };
+    let unsubscribe = Some("https://api.example.com/api/mail/unsubscribe?token=sealed".to_owned());
+    let address = Address::parse("ann@example.com").unwrap();
+    stationery.write(words, Reader { address, name: Some(name.to_owned()), language, unsubscribe }, NOW).unwrap()
+}
+
+#[test]
+fn every_letter_reads_well_in_every_language_and_form() {
+    for words in letters::samples() {
+        for language in Language::ALL {
+            let mail = write(&*words, "Ann", language);
+            let shown = format!("{}\n\n{}\n\n{}", mail.subject, mail.text, mail.html);
+            let name = format!("{}.{}", words.name(), language.name());
+            insta::with_settings!({ snapshot_path => "../../snapshots", prepend_module_to_snapshot => false }, {
+                insta::assert_snapshot!(name, shown);
+            });
+        }
+    }
+}
+
+#[test]
+fn names_of_letters_are_unlike_and_what_must_be_read_cannot_be_unsubscribed_from() {
+    let samples = letters::samples();
+    let mut names: Vec<&str> = samples.iter().map(|words| words.name()).collect();
+    let always: Vec<&str> = samples.iter().filter(|words| words.topic().is_none()).map(|words| words.name()).collect();
+    names.dedup();
+    assert_eq!(names.len(), samples.len());
+    assert_eq!(
+        always,
+        [
+            "anomaly",
+            "endpoint-disabled",
+            "invitation",
+            "key-created",
+            "key-migration-reminder",
+            "key-migration-start",
+            "key-revoked",
+            "payment-disputed",
+        ]
+    );
+    for words in samples {
+        let mail = write(&*words, "Ann", Language::English);
+        assert_eq!(mail.unsubscribe.is_some(), words.topic().is_some(), "{}", words.name());
+        assert_eq!(mail.html.contains("/unsubscribe?"), words.topic().is_some(), "{}", words.name());
+        assert_eq!(mail.text.contains("/unsubscribe?"), words.topic().is_some(), "{}", words.name());
+    }
+}
+
+/// Every letter with one name in every place that others choose.
+fn letters_naming(name: &str) -> Vec<Box<dyn Words>> {
+    let (org, job) = (OrgId::mint(NOW), || "job_1".to_owned());
+    let name = || Quoted::name(name);
+    let key = || letters::KeyCreated { org, org_name: name(), key_name: name(), by: By::Person(name()) };
+    vec![
+        Box::new(letters::Anomaly {
+            org,
+            org_name: name(),
+            oddity: Oddity::Countries { key_name: name(), countries: 11 },
+            stopped: true,
+        }),
+        Box::new(letters::EndpointDisabled { org, org_name: name(), host: name(), gone: false }),
+        Box::new(letters::Invitation {
+            org_name: name(),
+            inviter: Some(name()),
+            role: OrgRole::Admin,
+            token: "t".to_owned(),
+            until: NOW,
+        }),
+        Box::new(letters::JobCompleted { job: job(), kind: Kind::Blog, title: name() }),
+        Box::new(letters::JobFailed { job: job(), kind: Kind::Video, title: name(), reason: Some(name()) }),
+        Box::new(key()),
+        Box::new(letters::KeyMigrationReminder { org, org_name: name(), keys: 1, until: NOW }),
+        Box::new(letters::KeyMigrationStart { org, org_name: name(), keys: 1, until: NOW }),
+        Box::new(letters::KeyRevoked { org, org_name: key().org_name, key_name: key().key_name, by: key().by }),
+        Box::new(letters::PaymentDisputed { org, org_name: name(), cents: 1, credits: 1 }),
+        Box::new(letters::Quota80 { quota: Quota::Key { org, name: name() }, percent: 80, used: 8, limit: 10 }),
+        Box::new(letters::WalletLow { org, org_name: name(), percent: 10, balance: 1 }),
+    ]
+}
+
+#[test]
+fn no_name_breaks_out_of_its_place() {
+    let long = "é".repeat(300);
+    let names = [
+        "Eve\r\nBcc: everyone@example.com\r\n\r\n<h1>Pay here</h1>",
+        "<script>alert(1)</script><a href=\"https://evil.example\">Click</a>",
+        "\u{202E}gnp.exe\u{2066}\u{200B}\u{0}\u{7F}\u{2028}",
+        "=?utf-8?Q?=0D=0ABcc:_eve@example.com?=",
+        "{{ brand }}{% raw %} \" onmouseover=\"x ' & </title>",
+        "日本語 العربية 👩‍🚀",
+        long.as_str(),
+    ];
+    let sender = Sender::parse("Consigne <no-reply@consigne.example>").unwrap();
+    for name in names {
+        let letters = letters_naming(name);
+        assert_eq!(letters.len(), letters::samples().len(), "a letter is missing from this test");
+        for words in letters {
+            for language in Language::ALL {
+                let (mail, what) = (write(&*words, name, language), format!("{} naming {name:?}", words.name()));
+                let fit = |text: &str| !text.contains(|c: char| c != '\n' && consigne_core::text::is_unfit(c));
+                assert!(fit(&mail.subject) && !mail.subject.contains('\n'), "{what}: {}", mail.subject);
+                assert!(mail.subject.chars().count() <= 150, "{what}");
+                assert!(fit(&mail.text) && fit(&mail.html), "{what}");
+                for tag in ["<script", "<h1", "evil.example\"", "onmouseover=\"", "</title> "] {
+                    assert!(!mail.html.contains(tag), "{what}: {tag}");
+                }
+                assert_eq!(mail.html.matches("</title>").count(), 1, "{what}");
+                assert!(!mail.text.contains(&"é".repeat(81)), "{what}");
+                headers_are_ours(&mime::write(&sender, &mail).unwrap(), &mail, &what);
+            }
+        }
+    }
+}
+
+/// Checks that a message has the headers it should, and no others.
+fn headers_are_ours(message: &[u8], mail: &Mail, what: &str) {
+    let message = std::str::from_utf8(message).unwrap();
+    assert!(message.is_ascii(), "{what}: SES takes seven bits");
+    assert!(message.split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n'])), "{what}");
+    let (head, _) = message.split_once("\r\n\r\n").unwrap();
+    let fields = head.split("\r\n").filter(|line| !line.starts_with([' ', '\t']));
+    let fields: Vec<&str> = fields.map(|line| line.split(':').next().unwrap()).collect();
+    let mut want = vec!["From", "To", "Subject", "Date", "Auto-Submitted"];
+    if mail.unsubscribe.is_some() {
+        want.extend(["List-Unsubscribe", "List-Unsubscribe-Post"]);
+    }
+    want.extend(["Message-ID", "MIME-Version", "Content-Type"]);
+    assert_eq!(fields, want, "{what}");
+}
+
+#[test]
+fn a_message_tells_mail_programs_how_to_unsubscribe_and_answering_machines_to_be_quiet() {
+    let sender = Sender::parse("Été <no-reply@consigne.example>").unwrap();
+    let words = letters::samples().into_iter().find(|words| words.name() == "job-completed").unwrap();
+    let mail = write(&*words, "Ann", Language::French);
+    let message = String::from_utf8(mime::write(&sender, &mail).unwrap()).unwrap();
+    for line in [
+        "From: =?utf-8?",
+        "To: <ann@example.com>\r\n",
+        "Date: Sat, 21 Nov 2026 10:30:00 +0000\r\n",
+        "Auto-Submitted: auto-generated\r\n",
+        "List-Unsubscribe: <https://api.example.com/api/mail/unsubscribe?token=sealed>\r\n",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+        "Content-Type: multipart/alternative;",
+        "Content-Type: text/plain; charset=\"utf-8\"",
+        "Content-Type: text/html; charset=\"utf-8\"",
+    ] {
+        assert!(message.contains(line), "{line}: {message}");
+    }
+}

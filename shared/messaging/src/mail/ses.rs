@@ -1,0 +1,173 @@
+//! The mail service, on SES.
+
+use std::error::Error;
+use std::io::ErrorKind;
+
+use aws_sdk_ses::Client;
+use aws_sdk_ses::config::Builder;
+use aws_sdk_ses::config::retry::RetryConfig;
+use aws_sdk_ses::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ses::primitives::Blob;
+use aws_sdk_ses::types::RawMessage;
+use consigne_core::Fault;
+use consigne_core::mail::{Handover, Mail, Sender};
+use consigne_core::ports::SendMail;
+
+use super::mime;
+
+/// Sends mails in one sender's name.
+#[derive(Clone, Debug)]
+pub struct Mailer {
+    client: Client,
+    sender: Sender,
+    configuration_set: String,
+}
+
+impl Mailer {
+    /// Makes an adapter for a sender, whose bounces and complaints the configuration set tells.
+    pub fn new(config: &aws_types::SdkConfig, sender: Sender, configuration_set: impl Into<String>) -> Self {
+        // A try whose answer was lost may have succeeded; only whoever holds the claim may decide on another.
+        let config = Builder::from(config).retry_config(RetryConfig::disabled()).build();
+        Self { client: Client::from_conf(config), sender, configuration_set: configuration_set.into() }
+    }
+}
+
+impl SendMail for Mailer {
+    async fn send_mail(&self, mail: &Mail) -> Result<Handover, Fault> {
+        let message = RawMessage::builder().data(Blob::new(mime::write(&self.sender, mail)?)).build();
+        let send = self
+            .client
+            .send_raw_email()
+            .source(self.sender.address.as_str())
+            .destinations(mail.to.as_str())
+            .configuration_set_name(&self.configuration_set)
+            .raw_message(message.map_err(Fault::internal)?);
+        match send.send().await {
+            Ok(taken) => Ok(Handover::Accepted(taken.message_id)),
+            Err(error) => not_taken(error),
+        }
+    }
+}
+
+/// Tells what a mail that was not taken means. What SES says of itself or of the sender may change; what it says of the
+/// mail will not. Source: Amazon SES API reference, "`SendRawEmail`" and "Common errors".
+fn not_taken<E>(error: SdkError<E>) -> Result<Handover, Fault>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let SdkError::ServiceError(answer) = &error else {
+        let fault = Fault::unavailable(error);
+        return if was_never_reached(&fault) { Ok(Handover::NotNow(fault)) } else { Err(fault) };
+    };
+    let code = answer.err().code().unwrap_or("an error without a code");
+    let said = format!("{code}: {}", without_addresses(answer.err().message().unwrap_or_default()));
+    // Identities that are yet to be verified are the operator's matter, not the mail's.
+    let unverified = said.contains("not verified");
+    if matches!(code, "MessageRejected" | "InvalidParameterValue") && !unverified {
+        return Ok(Handover::Refused(said));
+    }
+    match answer.raw().status().as_u16() {
+        // It broke while it was at it.
+        500 | 502 | 504 => Err(Fault::unavailable(said)),
+        _ => Ok(Handover::NotNow(Fault::unavailable(said))),
+    }
+}
+
+/// Takes addresses out of a sentence of SES's: it goes into the log.
+fn without_addresses(sentence: &str) -> String {
+    let words = sentence.split_whitespace();
+    words.map(|word| if word.contains('@') { "<address>" } else { word }).collect::<Vec<_>>().join(" ")
+}
+
+/// Says whether nobody was there to take anything.
+fn was_never_reached(fault: &Fault) -> bool {
+    let mut cause = fault.source();
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if matches!(
+            kind,
+            Some(ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
+        ) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ses::config::http::HttpResponse;
+    use aws_sdk_ses::error::{ConnectorError, ErrorMetadata};
+    use aws_sdk_ses::operation::send_raw_email::SendRawEmailError;
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    /// Says in a word what an answer of SES means.
+    fn meaning(status: u16, code: &str, message: &str) -> String {
+        let error = SendRawEmailError::generic(ErrorMetadata::builder().code(code).message(message).build());
+        let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+        word(SdkError::service_error(error, response))
+    }
+
+    fn word(error: SdkError<SendRawEmailError>) -> String {
+        match not_taken(error) {
+            Ok(Handover::Accepted(_)) => unreachable!("an error is no acceptance"),
+            Ok(Handover::Refused(why)) => format!("refused for good: {why}"),
+            Ok(Handover::NotNow(fault)) => format!("another time: {}", fault.source().unwrap()),
+            Err(fault) => format!("perhaps: {}", fault.code.as_str()),
+        }
+    }
+
+    #[test]
+    fn an_answer_says_whether_the_mail_was_taken_and_whether_it_ever_will_be() {
+        for (status, code, message, want) in [
+            (
+                400,
+                "Throttling",
+                "Maximum sending rate exceeded.",
+                "another time: Throttling: Maximum sending rate exceeded.",
+            ),
+            (
+                454,
+                "Throttling",
+                "Daily message quota exceeded.",
+                "another time: Throttling: Daily message quota exceeded.",
+            ),
+            (503, "ServiceUnavailable", "", "another time: ServiceUnavailable: "),
+            (500, "InternalFailure", "", "perhaps: UNAVAILABLE"),
+            (400, "AccountSendingPausedException", "", "another time: AccountSendingPausedException: "),
+            (400, "ConfigurationSetDoesNotExist", "", "another time: ConfigurationSetDoesNotExist: "),
+            (403, "AccessDenied", "no", "another time: AccessDenied: no"),
+            (
+                400,
+                "MessageRejected",
+                "Address is on the suppression list",
+                "refused for good: MessageRejected: Address is on the suppression list",
+            ),
+            (
+                400,
+                "InvalidParameterValue",
+                "Missing final '@domain'",
+                "refused for good: InvalidParameterValue: Missing final <address>",
+            ),
+            (
+                400,
+                "MessageRejected",
+                "Email address is not verified: ann@example.com",
+                "another time: MessageRejected: Email address is not verified: <address>",
+            ),
+        ] {
+            assert_eq!(meaning(status, code, message), want);
+        }
+    }
+
+    #[test]
+    fn without_an_answer_the_mail_may_have_been_taken_unless_nobody_was_there() {
+        let io = |kind: ErrorKind| SdkError::dispatch_failure(ConnectorError::io(std::io::Error::from(kind).into()));
+        assert!(word(io(ErrorKind::ConnectionRefused)).starts_with("another time"));
+        assert_eq!(word(io(ErrorKind::ConnectionReset)), "perhaps: UNAVAILABLE");
+        assert_eq!(word(SdkError::timeout_error("late")), "perhaps: UNAVAILABLE");
+    }
+}

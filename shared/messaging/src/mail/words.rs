@@ -1,0 +1,299 @@
+//! What letters are made of: text of other people made harmless, words in two languages, links into the application.
+
+use std::fmt;
+
+use consigne_core::mail::Topic;
+use consigne_core::profiles::Language;
+use consigne_core::text::is_unfit;
+use consigne_core::{OrgId, Timestamp};
+
+/// Most characters shown of a name somebody else has chosen.
+const NAME_MAX: usize = 80;
+/// Most characters shown of a sentence somebody else has written.
+const SENTENCE_MAX: usize = 300;
+/// Most characters of a subject. Mailboxes show fewer.
+const SUBJECT_MAX: usize = 150;
+
+/// A text of somebody else's: one line, of visible characters, and not long. Letters take no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quoted(String);
+
+impl Quoted {
+    /// Takes a name: of a key, an organisation, a person, a job.
+    pub fn name(text: &str) -> Self {
+        Self(one_line(text, NAME_MAX))
+    }
+
+    /// Takes a sentence, such as a reason.
+    pub fn sentence(text: &str) -> Self {
+        Self(one_line(text, SENTENCE_MAX))
+    }
+
+    /// Gives the text in the quotation marks of a language.
+    pub fn quoted(&self, language: Language) -> String {
+        match language {
+            Language::English => format!("“{self}”"),
+            Language::French => format!("«\u{a0}{self}\u{a0}»"),
+        }
+    }
+}
+
+impl fmt::Display for Quoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Makes one line of at most so many characters, without any that controls, hides or reorders its neighbours.
+fn one_line(text: &str, max: usize) -> String {
+    let visible: String = text.chars().map(|c| if is_unfit(c) { ' ' } else { c }).collect();
+    let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.is_empty() {
+        return "–".to_owned();
+    }
+    match line.char_indices().nth(max - 1) {
+        Some((end, _)) if line.chars().count() > max => format!("{}…", line[..end].trim_end()),
+        _ => line,
+    }
+}
+
+/// The words of one letter in one language. Greeting, signature and the way out of it are the layout's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    pub(super) subject: String,
+    pub(super) paragraphs: Vec<String>,
+    pub(super) button: Option<Button>,
+}
+
+/// Where a letter leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Button {
+    pub(super) label: &'static str,
+    pub(super) url: String,
+}
+
+impl Letter {
+    /// Begins a letter with its subject.
+    pub fn about(subject: impl AsRef<str>) -> Self {
+        Self { subject: one_line(subject.as_ref(), SUBJECT_MAX), paragraphs: Vec::new(), button: None }
+    }
+
+    /// Adds a paragraph.
+    #[must_use]
+    pub fn says(mut self, paragraph: impl Into<String>) -> Self {
+        self.paragraphs.push(paragraph.into());
+        self
+    }
+
+    /// Adds a paragraph, if there is one.
+    #[must_use]
+    pub fn may_say(mut self, paragraph: Option<String>) -> Self {
+        self.paragraphs.extend(paragraph);
+        self
+    }
+
+    /// Ends the letter with a button.
+    #[must_use]
+    pub fn leads_to(self, label: &'static str, url: String) -> Self {
+        Self { button: Some(Button { label, url }), ..self }
+    }
+}
+
+/// A letter: what it must know, and how it says it.
+pub trait Words: Send + Sync {
+    /// Gives its name, as the log and the operator's command line have it.
+    fn name(&self) -> &'static str;
+
+    /// Gives the topic one can unsubscribe from; none for what must be sent.
+    fn topic(&self) -> Option<Topic>;
+
+    /// Writes it.
+    fn words(&self, language: Language, application: &Application) -> Letter;
+}
+
+/// Where people use the product; the one place that knows its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application(String);
+
+impl Application {
+    /// Knows the application at a URL.
+    pub fn at(url: &str) -> Self {
+        Self(url.trim_end_matches('/').to_owned())
+    }
+
+    /// Leads to a job.
+    pub fn job(&self, id: &str) -> String {
+        format!("{}/jobs/{}", self.0, plain(id))
+    }
+
+    /// Leads to a person's files.
+    pub fn files(&self) -> String {
+        format!("{}/files", self.0)
+    }
+
+    /// Leads to an organisation's keys.
+    pub fn keys(&self, org: OrgId) -> String {
+        format!("{}/orgs/{org}/keys", self.0)
+    }
+
+    /// Leads to an organisation's credits.
+    pub fn wallet(&self, org: OrgId) -> String {
+        format!("{}/orgs/{org}/wallet", self.0)
+    }
+
+    /// Leads to an organisation's endpoints.
+    pub fn endpoints(&self, org: OrgId) -> String {
+        format!("{}/orgs/{org}/endpoints", self.0)
+    }
+
+    /// Leads to where an invitation is accepted.
+    pub fn invitation(&self, token: &str) -> String {
+        // The parts of a token stand apart by full stops, which mean nothing in a query.
+        let parts: Vec<String> = token.split('.').map(plain).collect();
+        format!("{}/invitations/accept?token={}", self.0, parts.join("."))
+    }
+}
+
+/// Keeps of a text what stands for itself in a URL, which is all of it where it is an id or a token.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_~".contains(*c)).collect()
+}
+
+/// Writes a number with its thousands apart.
+pub fn count(language: Language, number: u64) -> String {
+    let digits = number.to_string();
+    let apart = match language {
+        Language::English => ',',
+        Language::French => '\u{a0}',
+    };
+    let mut written = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            written.push(apart);
+        }
+        written.push(digit);
+    }
+    written
+}
+
+/// Writes an amount of bytes in the largest unit it fills, with one decimal. Units are powers of two.
+pub fn bytes(language: Language, number: u64) -> String {
+    let (units, point) = match language {
+        Language::English => (["B", "KiB", "MiB", "GiB", "TiB"], '.'),
+        Language::French => (["o", "Kio", "Mio", "Gio", "Tio"], ','),
+    };
+    let filled = (1..units.len()).rev().find(|power| number >= 1 << (10 * power)).unwrap_or(0);
+    let unit = units[filled];
+    if filled == 0 {
+        return format!("{number}\u{a0}{unit}");
+    }
+    let tenths = u128::from(number) * 10 / (1 << (10 * filled));
+    format!("{}{point}{}\u{a0}{unit}", tenths / 10, tenths % 10)
+}
+
+/// Writes an amount of cents in euros.
+pub fn euros(language: Language, cents: u64) -> String {
+    let (whole, rest) = (count(language, cents / 100), cents % 100);
+    match language {
+        Language::English => format!("€{whole}.{rest:02}"),
+        Language::French => format!("{whole},{rest:02}\u{a0}€"),
+    }
+}
+
+/// Writes a day (UTC).
+pub fn day(language: Language, at: Timestamp) -> String {
+    const ENGLISH: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    const FRENCH: [&str; 12] = [
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ];
+    let printed = at.to_string();
+    let parts: Vec<&str> = printed[..10].split('-').collect();
+    let month = parts[1].parse::<usize>().unwrap_or(1) - 1;
+    let day = parts[2].trim_start_matches('0');
+    match language {
+        Language::English => format!("{day} {} {}", ENGLISH[month], parts[0]),
+        Language::French => {
+            let day = if day == "1" { "1er" } else { day };
+            format!("{day} {} {}", FRENCH[month], parts[0])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Language::{English, French};
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_one_short_visible_line() {
+        let cut = format!("{}…", "é".repeat(79));
+        for (wrote, shown) in [
+            ("Acme", "Acme"),
+            ("  Société \t d’Été ", "Société d’Été"),
+            ("a\r\nBcc: eve@example.com", "a Bcc: eve@example.com"),
+            ("photo\u{202E}gnp.exe", "photo gnp.exe"),
+            ("a\u{2066}b\u{2069}c\u{200B}d\u{FEFF}e", "a b c d e"),
+            ("<b>&amp;</b>", "<b>&amp;</b>"),
+            ("👩‍🚀 日本語 العربية", "👩‍🚀 日本語 العربية"),
+            ("", "–"),
+            ("\u{202E}\u{0}", "–"),
+            (&"é".repeat(80), &"é".repeat(80)),
+            (&"é".repeat(300), &cut),
+        ] {
+            assert_eq!(Quoted::name(wrote).to_string(), shown, "{wrote:?}");
+        }
+        assert_eq!(Quoted::sentence(&"x".repeat(301)).to_string().chars().count(), 300);
+    }
+
+    #[test]
+    fn numbers_and_days_are_written_as_each_language_writes_them() {
+        for (number, english, french) in
+            [(7, "7", "7"), (1000, "1,000", "1 000"), (1_234_567, "1,234,567", "1 234 567")]
+        {
+            assert_eq!(
+                (count(English, number), count(French, number).replace('\u{a0}', " ")),
+                (english.into(), french.into())
+            );
+        }
+        assert_eq!((euros(English, 100_005), euros(French, 999)), ("€1,000.05".into(), "9,99\u{a0}€".into()));
+        assert_eq!((bytes(English, 1_610_612_736), bytes(French, 0)), ("1.5\u{a0}GiB".into(), "0\u{a0}o".into()));
+        assert_eq!(bytes(French, u64::MAX), "16777215,9\u{a0}Tio");
+        let first = Timestamp::parse("2026-08-01T00:00:00Z").unwrap();
+        assert_eq!((day(English, first), day(French, first)), ("1 August 2026".into(), "1er août 2026".into()));
+        let last = Timestamp::parse("2026-12-31T23:59:59Z").unwrap();
+        assert_eq!((day(English, last), day(French, last)), ("31 December 2026".into(), "31 décembre 2026".into()));
+    }
+
+    #[test]
+    fn links_lead_into_the_application_and_a_token_adds_nothing_to_them() {
+        let application = Application::at("https://app.example.com/");
+        assert_eq!(application.files(), "https://app.example.com/files");
+        assert_eq!(application.invitation("a.B-_9"), "https://app.example.com/invitations/accept?token=a.B-_9");
+        assert_eq!(application.job("job_01/../x?y"), "https://app.example.com/jobs/job_01xy");
+        assert_eq!(application.invitation("a\r\n&b=\"c"), "https://app.example.com/invitations/accept?token=abc");
+    }
+}

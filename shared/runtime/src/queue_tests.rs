@@ -1,0 +1,81 @@
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// What becomes of the message of a body, however its neighbours fare.
+async fn meet_fate(message: &Message) -> Result<(), Fault> {
+    // Lets the others have their turn in between.
+    tokio::task::yield_now().await;
+    match message.body.as_str() {
+        "good" => Ok(()),
+        "bad" => Err(Fault::internal("planned")),
+        "odd" => Err(Fault::field("body", "planned")),
+        "stuck" => std::future::pending().await,
+        other => panic!("planned: {other}"),
+    }
+}
+
+/// Processes messages of these bodies, named by their places, within a time; gives what Lambda is told.
+async fn told_within(time: Duration, bodies: &[&str]) -> Value {
+    let records: Vec<Value> = bodies
+        .iter()
+        .enumerate()
+        .map(|(at, body)| json!({ "messageId": at.to_string(), "body": body, "eventSource": "aws:sqs" }))
+        .collect();
+    let batch: Batch = serde_json::from_value(json!({ "Records": records })).unwrap();
+    let now = Duration::from_millis(u64::try_from(clock::now().as_millis()).unwrap());
+    let outcome = process("test", &(), &|(), message| Box::pin(meet_fate(message)), batch, UNIX_EPOCH + now + time);
+    json!(outcome.await)
+}
+
+async fn told(bodies: &[&str]) -> Value {
+    told_within(Duration::from_secs(10), bodies).await
+}
+
+/// Makes what Lambda must be told when these messages failed, by their places.
+fn failed(places: impl IntoIterator<Item = usize>) -> Value {
+    let failures: Vec<Value> = places.into_iter().map(|at| json!({ "itemIdentifier": at.to_string() })).collect();
+    json!({ "batchItemFailures": failures })
+}
+
+#[tokio::test]
+async fn whichever_of_ten_messages_fail_those_come_back_and_no_others() {
+    for subset in 0..1_u32 << 10 {
+        let fails = |at: &usize| subset & (1 << at) != 0;
+        // A failure is a failure, whosever fault it is.
+        let body = |at| {
+            if !fails(&at) {
+                "good"
+            } else if at % 2 == 0 {
+                "bad"
+            } else {
+                "odd"
+            }
+        };
+        let bodies: Vec<&str> = (0..10).map(body).collect();
+        assert_eq!(told(&bodies).await, failed((0..10).filter(fails)), "{bodies:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_panics_comes_back_alone() {
+    for place in 0..10 {
+        let mut bodies = ["good"; 10];
+        bodies[place] = "a panic of the test";
+        assert_eq!(told(&bodies).await, failed([place]));
+    }
+    assert_eq!(told(&["a panic of the test"; 3]).await, failed(0..3));
+}
+
+#[tokio::test]
+async fn a_message_that_never_ends_comes_back_alone() {
+    let outcome = told_within(Duration::from_millis(400), &["good", "stuck", "good"]).await;
+    assert_eq!(outcome, failed([1]));
+}
+
+#[tokio::test]
+async fn an_empty_batch_is_done() {
+    assert_eq!(told(&[]).await, failed([]));
+}

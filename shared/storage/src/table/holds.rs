@@ -1,0 +1,150 @@
+//! Holds: opened like a charge, ended in one transaction of hold, wallet and receipt, and released by `sweep` in time.
+
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use consigne_core::credits::{
+    Hold, HoldId, Opening, OpeningOutcome, REFUNDS_A_DAY, Resolution, ResolutionOutcome, Wallet,
+};
+use consigne_core::periods::Day;
+use consigne_core::ports::{GetHold, OpenHold, ResolveHold};
+use consigne_core::{Fault, KeyId, OrgId};
+
+use super::item::{Item, key, number, org_pk};
+use super::taking::{Becomes, FRESH, Taken, Taking, millis};
+use super::transact::{Outcome, failed_at};
+use super::wallet_change::WalletChange;
+use super::{Table, hold_item, receipts, wallet_item};
+use crate::call;
+
+/// Places in the transaction that ends a hold. A refund has no receipt.
+const HOLD: usize = 0;
+const WALLET: usize = 1;
+const REFUNDS: usize = 2;
+
+impl OpenHold for Table {
+    async fn open_hold(&self, opening: &Opening) -> Result<OpeningOutcome, Fault> {
+        let hold = &opening.hold;
+        let era = self.eras.get(&hold.wallet).unwrap_or_default();
+        let mut taking = Taking {
+            key: &opening.key,
+            ask: &opening.ask,
+            ip: None,
+            amount: hold.amount,
+            becomes: Becomes::Held(era),
+            record_key: hold_item::hold_key(&hold.id),
+            promised: !hold.fingerprint.is_empty(),
+        };
+        let record = |era: Option<u32>| hold_item::write(&Hold { era: era.unwrap_or_default(), ..hold.clone() });
+        let taken = self.take(&mut taking, record).await?;
+        if let Becomes::Held(now) = taking.becomes
+            && now != era
+        {
+            self.eras.set(&hold.wallet, now);
+        }
+        match taken {
+            Taken::Now => Ok(OpeningOutcome::Opened),
+            Taken::Before(item) => replay(hold, &item),
+            Taken::Refused(refusal) => Ok(OpeningOutcome::Refused(refusal)),
+            Taken::Moved => Ok(OpeningOutcome::Moved),
+        }
+    }
+}
+
+/// Answers an opening whose hold is there.
+fn replay(asked: &Hold, item: &Item) -> Result<OpeningOutcome, Fault> {
+    let hold = hold_item::read(item)?;
+    let same = hold.fingerprint == asked.fingerprint && hold.key == asked.key;
+    Ok(if same { OpeningOutcome::Replayed(Box::new(hold)) } else { OpeningOutcome::Mismatch })
+}
+
+impl GetHold for Table {
+    async fn get_hold(&self, id: HoldId) -> Result<Option<Hold>, Fault> {
+        self.get(hold_item::hold_key(&id)).await?.as_ref().map(hold_item::read).transpose()
+    }
+}
+
+impl ResolveHold for Table {
+    async fn resolve_hold(&self, step: &Resolution) -> Result<ResolutionOutcome, Fault> {
+        // A hold that has outlived a lot ends against the wallet as it was seen; any other does not ask.
+        let mut seen: Option<Wallet> = None;
+        loop {
+            let wallet = match &seen {
+                None => release(step),
+                Some(wallet) => release_outlived(step, wallet)?,
+            };
+            let Outcome::Refused(failed) = self.transact(self.resolution_writes(step, wallet)?).await? else {
+                return Ok(ResolutionOutcome::Resolved);
+            };
+            if failed_at(&failed, HOLD).is_some() {
+                return Ok(ResolutionOutcome::Moved);
+            }
+            if step.refund_of.is_some() && failed_at(&failed, REFUNDS).is_some() {
+                return Ok(ResolutionOutcome::NoMoreRefunds);
+            }
+            if let Some(item) = failed_at(&failed, WALLET) {
+                let wallet = wallet_item::read(item)?;
+                let stale = wallet.is_stale(step.now);
+                if stale {
+                    self.settle(&wallet, step.now).await?;
+                }
+                seen = (!stale && wallet.era != step.hold.era).then_some(wallet);
+            }
+            if call::remaining().is_zero() {
+                return Err(Fault::unavailable("the wallet kept changing"));
+            }
+        }
+    }
+}
+
+impl Table {
+    fn resolution_writes(&self, step: &Resolution, wallet: UpdateBuilder) -> Result<Vec<TransactWriteItem>, Fault> {
+        let mut writes = vec![self.update(hold_item::end(step))?, self.update(wallet)?];
+        if let Some(day) = step.refund_of {
+            writes.push(self.update(count_refund(step.hold.id.org(), step.hold.key, day))?);
+        }
+        if let Some(receipt) = &step.receipt {
+            writes.push(self.put(receipts::write(receipt))?);
+        }
+        Ok(writes)
+    }
+}
+
+/// Writes the update that ends a hold of the wallet's present era: no lot has expired since it was opened.
+fn release(step: &Resolution) -> UpdateBuilder {
+    let freed = step.hold.amount - step.used;
+    Update::builder()
+        .set_key(Some(wallet_item::wallet_key(&step.hold.wallet)))
+        .update_expression(
+            "SET held = held - :amount, balance = balance + :freed, spare = spare + :freed ADD used :used",
+        )
+        .condition_expression(format!("era = :era AND {FRESH}"))
+        .expression_attribute_values(":amount", number(step.hold.amount))
+        .expression_attribute_values(":freed", number(freed))
+        .expression_attribute_values(":used", number(step.used))
+        .expression_attribute_values(":era", number(step.hold.era))
+        .expression_attribute_values(":now", millis(step.now))
+}
+
+/// Writes the update that ends a hold which has outlived a lot.
+fn release_outlived(step: &Resolution, seen: &Wallet) -> Result<UpdateBuilder, Fault> {
+    let mut wallet = seen.clone();
+    if !wallet.release(step.hold.era, step.hold.amount, step.used) {
+        return Err(Fault::internal("a wallet does not hold what is held of it"));
+    }
+    let change = WalletChange::between(seen, &wallet).on_condition(FRESH).build();
+    Ok(change.expression_attribute_values(":now", millis(step.now)))
+}
+
+/// Writes the update that counts a refund of a key, on condition that its day has some left.
+fn count_refund(org: OrgId, id: KeyId, day: Day) -> UpdateBuilder {
+    // Nobody asks for a day that is over; a week is for those who wonder.
+    let forgotten = day.ends().plus(std::time::Duration::from_hours(24 * 7));
+    Update::builder()
+        .set_key(Some(key(org_pk(org), format!("REFUNDS#{id}#{day}"))))
+        .update_expression("ADD given :one SET #ttl = :ttl")
+        .condition_expression("attribute_not_exists(given) OR given < :most")
+        .expression_attribute_names("#ttl", "ttl")
+        .expression_attribute_values(":one", number(1))
+        .expression_attribute_values(":most", number(REFUNDS_A_DAY))
+        .expression_attribute_values(":ttl", number(forgotten.as_secs()))
+}

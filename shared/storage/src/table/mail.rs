@@ -1,0 +1,175 @@
+//! Mails: claimed, sent, remembered; mailboxes that get none, and people who want none.
+
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use consigne_core::mail::{Claim, Claimed, LEASE, MailClaim, MailEnd, MailId, Mailbox, REMEMBERED, Suppression, Topic};
+use consigne_core::ports::{ClaimMail, MarkMail, ReleaseMail, SuppressMailbox, Unsubscribe};
+use consigne_core::{Fault, Timestamp, UserId};
+
+use super::Table;
+use super::item::{Item, Reader, add, key, number, text, user_pk};
+use super::transact::{Outcome, failed_at};
+
+/// States of a mail.
+const CLAIMED: &str = "claimed";
+const SENT: &str = "sent";
+const REFUSED: &str = "refused";
+
+fn mail_key(mail: &MailId) -> Item {
+    key(format!("MAIL#{mail}"), "MAIL")
+}
+
+fn mailbox_key(mailbox: &Mailbox) -> Item {
+    key(format!("MAILBOX#{mailbox}"), "SUPPRESSED")
+}
+
+fn unsubscribed_key(user: &UserId, topic: Topic) -> Item {
+    key(user_pk(user), format!("UNSUBSCRIBED#{}", topic.name()))
+}
+
+/// What one try to claim a mail has led to.
+enum Tried {
+    /// There is no more to it.
+    Over(Claimed),
+    /// The mail has been claimed before; this is what is known of it.
+    Standing(Item),
+}
+
+impl ClaimMail for Table {
+    async fn claim_mail(&self, ask: &MailClaim) -> Result<Claimed, Fault> {
+        let standing = match self.try_claim(ask, None).await? {
+            Tried::Over(claimed) => return Ok(claimed),
+            Tried::Standing(item) => item,
+        };
+        let reader = Reader(&standing);
+        if reader.text("mail_state")? != CLAIMED {
+            return Ok(Claimed::Done);
+        }
+        let since = reader.time("claimed_at")?;
+        if ask.now.since(since) < LEASE {
+            return Ok(Claimed::InHand);
+        }
+        // Of several who find it left behind, one still finds it as it was seen.
+        match self.try_claim(ask, Some(since)).await? {
+            Tried::Over(claimed) => Ok(claimed),
+            Tried::Standing(_) => Ok(Claimed::InHand),
+        }
+    }
+}
+
+impl Table {
+    /// Claims a mail nobody has claimed yet, or one that was, at exactly that time.
+    async fn try_claim(&self, ask: &MailClaim, left_behind: Option<Timestamp>) -> Result<Tried, Fault> {
+        let mut writes = vec![self.claim(ask, left_behind)?, self.must_not_exist(mailbox_key(&ask.mailbox))?];
+        if let Some((user, topic)) = &ask.wanted_by {
+            writes.push(self.must_not_exist(unsubscribed_key(user, *topic))?);
+        }
+        let Outcome::Refused(failed) = self.transact(writes).await? else {
+            let (mail, at) = (ask.mail.clone(), ask.now);
+            return Ok(Tried::Over(Claimed::Ours(Claim { mail, at, again: left_behind.is_some() })));
+        };
+        if let Some(standing) = failed_at(&failed, 0).filter(|item| !item.is_empty()) {
+            return Ok(Tried::Standing(standing.clone()));
+        }
+        Ok(Tried::Over(match (failed_at(&failed, 1), failed_at(&failed, 2)) {
+            (Some(_), _) => Claimed::Suppressed,
+            (None, Some(_)) => Claimed::Unsubscribed,
+            // What was left behind a moment ago was given back since.
+            (None, None) => Claimed::InHand,
+        }))
+    }
+
+    fn claim(&self, ask: &MailClaim, left_behind: Option<Timestamp>) -> Result<TransactWriteItem, Fault> {
+        let mut item = mail_key(&ask.mail);
+        item.insert("mail_state".to_owned(), text(CLAIMED));
+        item.insert("claimed_at".to_owned(), number(ask.now.as_millis()));
+        item.insert("ttl".to_owned(), number(ask.now.plus(REMEMBERED).as_secs()));
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let put = match left_behind {
+            None => put.condition_expression("attribute_not_exists(pk)"),
+            Some(since) => put
+                .condition_expression("mail_state = :claimed AND claimed_at = :since")
+                .expression_attribute_values(":claimed", text(CLAIMED))
+                .expression_attribute_values(":since", number(since.as_millis())),
+        };
+        Ok(TransactWriteItem::builder().put(put.build().map_err(Fault::internal)?).build())
+    }
+
+    fn must_not_exist(&self, key: Item) -> Result<TransactWriteItem, Fault> {
+        self.check(ConditionCheck::builder().set_key(Some(key)).condition_expression("attribute_not_exists(pk)"))
+    }
+}
+
+impl ReleaseMail for Table {
+    async fn release_mail(&self, claim: &Claim) -> Result<(), Fault> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(mail_key(&claim.mail)))
+            .condition_expression("mail_state = :claimed AND claimed_at = :at")
+            .expression_attribute_values(":claimed", text(CLAIMED))
+            .expression_attribute_values(":at", number(claim.at.as_millis()));
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            // Gone already, or another's by now.
+            Err(error)
+                if matches!(error.as_service_error(), Some(DeleteItemError::ConditionalCheckFailedException(_))) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(Fault::unavailable(error)),
+        }
+    }
+}
+
+impl MarkMail for Table {
+    async fn mark_mail(&self, claim: &Claim, end: &MailEnd, now: Timestamp) -> Result<(), Fault> {
+        let (state, why) = match end {
+            MailEnd::Sent => (SENT, None),
+            MailEnd::Refused(why) => (REFUSED, Some(why)),
+        };
+        // Whoever has the claim by now: what is sent is sent.
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(mail_key(&claim.mail)))
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":state", text(state))
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .expression_attribute_values(":ttl", number(now.plus(REMEMBERED).as_secs()));
+        let mut expression = "SET mail_state = :state, ended_at = :now, #ttl = :ttl".to_owned();
+        if let Some(why) = why {
+            expression.push_str(", refused_because = :why");
+            update = update.expression_attribute_values(":why", text(why));
+        }
+        update.update_expression(expression).send().await.map(drop).map_err(Fault::unavailable)
+    }
+}
+
+impl SuppressMailbox for Table {
+    async fn suppress_mailbox(&self, mailbox: &Mailbox, why: Suppression, now: Timestamp) -> Result<(), Fault> {
+        let mut item = mailbox_key(mailbox);
+        item.insert("reason".to_owned(), text(why.name()));
+        self.put_lasting(item, now).await
+    }
+}
+
+impl Unsubscribe for Table {
+    async fn unsubscribe(&self, user: &UserId, topic: Topic, now: Timestamp) -> Result<(), Fault> {
+        self.put_lasting(unsubscribed_key(user, topic), now).await
+    }
+}
+
+impl Table {
+    /// Writes an item that says all it says by being there; a second one changes its time.
+    async fn put_lasting(&self, mut item: Item, now: Timestamp) -> Result<(), Fault> {
+        add(&mut item, "since", Some(number(now.as_millis())));
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        put.send().await.map(drop).map_err(Fault::unavailable)
+    }
+}

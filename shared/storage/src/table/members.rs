@@ -1,0 +1,152 @@
+//! Places in organisations that come, change and go, and the counts that keep them within their bounds.
+//!
+//! The counts stand in an item of their own, the roster, and change with the places in one transaction. An organisation that
+//! has none yet has one member, its owner. They are not part of the organisation's own item because every charge of a test
+//! key checks that one, and would meet every change made to it.
+
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
+use consigne_core::audit::AuditEntry;
+use consigne_core::members::{MEMBERS_MAX, Removal, RoleStep, Stepped, full, heir};
+use consigne_core::orgs::{Member, OrgRole};
+use consigne_core::ports::{ChangeRole, PutMember, RemoveMember};
+use consigne_core::{Code, Fault, OrgId};
+
+use super::item::{Item, Reader, key, number, org_pk, text};
+use super::orgs::{member_key, read_member, write_member};
+use super::transact::{Outcome, failed_at};
+use super::{Table, audit};
+
+/// Attributes of the roster. Missing ones are 1.
+const MEMBERS: &str = "member_count";
+const OWNERS: &str = "owner_count";
+
+pub(super) fn roster_key(org: OrgId) -> Item {
+    key(org_pk(org), "ROSTER")
+}
+
+/// Reads the count of members off a roster, which may be empty.
+pub(super) fn member_count(roster: &Item) -> u32 {
+    Reader(roster).optional_number(MEMBERS).unwrap_or(1)
+}
+
+impl PutMember for Table {
+    async fn put_member(&self, member: &Member, entry: &AuditEntry) -> Result<(), Fault> {
+        let [place, count] = self.join(member)?;
+        match self.transact(vec![place, count, self.put(audit::write(entry))?]).await? {
+            Outcome::Committed => Ok(()),
+            Outcome::Refused(failed) if failed_at(&failed, 0).is_some() => {
+                Err(Fault::new(Code::Conflict, "This person is a member already"))
+            }
+            Outcome::Refused(_) => Err(full()),
+        }
+    }
+}
+
+impl ChangeRole for Table {
+    async fn change_role(&self, step: &RoleStep) -> Result<Stepped, Fault> {
+        let seen = &step.seen;
+        let place = Update::builder()
+            .set_key(Some(member_key(seen.org, &seen.user)))
+            .update_expression("SET #role = :role")
+            .condition_expression("#role = :seen")
+            .expression_attribute_names("#role", "role")
+            .expression_attribute_values(":role", text(step.role.name()))
+            .expression_attribute_values(":seen", text(seen.role.name()));
+        let owners = i32::from(step.role == OrgRole::Owner) - i32::from(seen.role == OrgRole::Owner);
+        self.step(self.update(place)?, self.count(seen.org, 0, owners)?, &step.audit).await
+    }
+}
+
+impl RemoveMember for Table {
+    async fn remove_member(&self, removal: &Removal) -> Result<Stepped, Fault> {
+        let seen = &removal.seen;
+        let place = Delete::builder()
+            .table_name(&self.name)
+            .set_key(Some(member_key(seen.org, &seen.user)))
+            .condition_expression("#role = :seen")
+            .expression_attribute_names("#role", "role")
+            .expression_attribute_values(":seen", text(seen.role.name()))
+            .build()
+            .map_err(Fault::internal)?;
+        let place = TransactWriteItem::builder().delete(place).build();
+        let owners = -i32::from(seen.role == OrgRole::Owner);
+        self.step(place, self.count(seen.org, -1, owners)?, &removal.audit).await
+    }
+}
+
+impl Table {
+    /// Makes the two writes by which somebody becomes a member: of a new place, and of the counts.
+    pub(super) fn join(&self, member: &Member) -> Result<[TransactWriteItem; 2], Fault> {
+        let owners = i32::from(member.role == OrgRole::Owner);
+        let count = self.count(member.org, 1, owners)?.ok_or_else(|| Fault::internal("a new member counts"))?;
+        Ok([self.put_new(write_member(member))?, count])
+    }
+
+    /// Makes the write that changes the counts, if it changes any, on condition that they stay within their bounds: no more
+    /// members than may be, and no fewer owners than one.
+    fn count(&self, org: OrgId, members: i32, owners: i32) -> Result<Option<TransactWriteItem>, Fault> {
+        let (mut sets, mut conditions) = (Vec::new(), Vec::new());
+        let mut update = Update::builder().set_key(Some(roster_key(org)));
+        for (name, change) in [(MEMBERS, members), (OWNERS, owners)].into_iter().filter(|(_, change)| *change != 0) {
+            sets.push(format!("{name} = if_not_exists({name}, :one) + :{name}"));
+            update = update.expression_attribute_values(format!(":{name}"), number(change));
+        }
+        if sets.is_empty() {
+            return Ok(None);
+        }
+        if members > 0 {
+            conditions.push(format!("(attribute_not_exists({MEMBERS}) OR {MEMBERS} < :most)"));
+            update = update.expression_attribute_values(":most", number(MEMBERS_MAX));
+        }
+        if owners < 0 {
+            conditions.push(format!("{OWNERS} > :one"));
+        }
+        update = update
+            .update_expression(format!("SET {}", sets.join(", ")))
+            .expression_attribute_values(":one", number(1))
+            .set_condition_expression((!conditions.is_empty()).then(|| conditions.join(" AND ")));
+        self.update(update).map(Some)
+    }
+
+    /// Makes the write that counts somebody out whose account is closed, whatever is left of the organisation then.
+    pub(super) fn count_out(&self, member: &Member) -> Result<TransactWriteItem, Fault> {
+        let owners = i32::from(member.role == OrgRole::Owner);
+        let update = Update::builder()
+            .set_key(Some(roster_key(member.org)))
+            .update_expression(format!(
+                "SET {MEMBERS} = if_not_exists({MEMBERS}, :one) - :one, {OWNERS} = if_not_exists({OWNERS}, :one) - :owners"
+            ))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":owners", number(owners));
+        self.update(update)
+    }
+
+    /// Sends the change of a place with that of the counts.
+    async fn step(
+        &self,
+        place: TransactWriteItem,
+        count: Option<TransactWriteItem>,
+        entry: &AuditEntry,
+    ) -> Result<Stepped, Fault> {
+        let mut writes = vec![place, self.put(audit::write(entry))?];
+        writes.extend(count);
+        match self.transact(writes).await? {
+            Outcome::Committed => Ok(Stepped::Done),
+            Outcome::Refused(failed) if failed_at(&failed, 0).is_some() => Ok(Stepped::Moved),
+            Outcome::Refused(_) => Ok(Stepped::LastOwner),
+        }
+    }
+
+    /// Finds the owner who answers for what somebody left behind; `None` when the last of them has gone too.
+    pub(super) async fn heir(&self, org: OrgId) -> Result<Option<Member>, Fault> {
+        let query = self
+            .partition(None, org_pk(org))
+            .key_condition_expression("#pk = :pk AND begins_with(sk, :member)")
+            .filter_expression("#role = :owner")
+            .expression_attribute_names("#role", "role")
+            .expression_attribute_values(":member", text("MEMBER#"))
+            .expression_attribute_values(":owner", text(OrgRole::Owner.name()));
+        let (owners, _) = self.entries(None, &query, MEMBERS_MAX, None, read_member).await?;
+        Ok(heir(&owners).cloned())
+    }
+}

@@ -1,0 +1,280 @@
+//! What a charge and the opening of a hold have in common: key and wallet are checked and changed in one transaction, with
+//! a record that makes the same request happen once.
+
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
+use consigne_core::credits::{Wallet, WalletId, WalletRefusal};
+use consigne_core::keys::{Ask, KeyFacts, KeyStatus, Limiter, Refusal, RefusalCode};
+use consigne_core::orgs::Member;
+use consigne_core::periods::{Day, Month};
+use consigne_core::{Fault, Timestamp};
+
+use super::item::{Item, key, number, org_pk, text};
+use super::low::Crossing;
+use super::orgs::member_key;
+use super::transact::{Failed, Outcome, failed_at};
+use super::{Table, key_item, outbox, wallet_item};
+use crate::call;
+
+/// Places in the transaction.
+const KEY: usize = 0;
+const WALLET: usize = 1;
+const RECORD: usize = 2;
+/// Only of test keys: theirs is not the organisation's wallet, so its suspension is asked for by itself.
+const ORG: usize = 3;
+/// Only of test keys: whether whose wallet it is, is still a member.
+const SPENDER: usize = 4;
+
+/// Credits taken out of a wallet on behalf of a key.
+pub(super) struct Taking<'a> {
+    pub(super) key: &'a KeyFacts,
+    pub(super) ask: &'a Ask,
+    /// Address of the caller, if it is known.
+    pub(super) ip: Option<&'a str>,
+    /// How many.
+    pub(super) amount: u64,
+    /// To what end.
+    pub(super) becomes: Becomes,
+    /// Key of the record.
+    pub(super) record_key: Item,
+    /// Whether the same request may come again.
+    pub(super) promised: bool,
+}
+
+/// What becomes of credits that are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Becomes {
+    /// They are spent.
+    Used,
+    /// They are set aside, by a hold of this era.
+    Held(u32),
+}
+
+/// What became of a taking. Only `Now` has changed anything.
+pub(super) enum Taken {
+    /// It was made.
+    Now,
+    /// Its record stands there.
+    Before(Item),
+    /// The key or its wallet refuses.
+    Refused(Refusal),
+    /// The key spends another wallet than was remembered.
+    Moved,
+}
+
+/// What a failed transaction calls for.
+enum Next {
+    Answer(Taken),
+    /// What was in the way has gone or was put out of it.
+    Again,
+    /// The wallet is in another era than was thought.
+    InEra(u32),
+    /// So little is left afterwards that its owner must be told in the same transaction.
+    Tell(Box<Crossing>),
+}
+
+impl Table {
+    /// Takes the credits and writes the record, or says why not. `record` makes the item, given the wallet's era.
+    pub(super) async fn take(
+        &self,
+        taking: &mut Taking<'_>,
+        record: impl Fn(Option<u32>) -> Item,
+    ) -> Result<Taken, Fault> {
+        let mut crossing = None;
+        loop {
+            let writes = self.taking_writes(taking, &record, crossing.as_deref())?;
+            let Outcome::Refused(failed) = self.transact_decided_by(Some(RECORD), writes).await? else {
+                return Ok(Taken::Now);
+            };
+            crossing = None;
+            match self.explain(taking, &failed).await? {
+                Next::Again => {}
+                Next::InEra(era) => taking.becomes = Becomes::Held(era),
+                Next::Tell(told) => crossing = Some(told),
+                // That every failed condition is told of is not documented; so a request that may have been paid for is
+                // refused only after a look at its record.
+                Next::Answer(Taken::Refused(refusal)) if taking.promised => {
+                    let before = self.get(taking.record_key.clone()).await?;
+                    return Ok(before.map_or(Taken::Refused(refusal), Taken::Before));
+                }
+                Next::Answer(taken) => return Ok(taken),
+            }
+            if call::remaining().is_zero() {
+                return Err(Fault::unavailable("key and wallet kept changing"));
+            }
+        }
+    }
+
+    fn taking_writes(
+        &self,
+        taking: &Taking<'_>,
+        record: impl Fn(Option<u32>) -> Item,
+        crossing: Option<&Crossing>,
+    ) -> Result<Vec<TransactWriteItem>, Fault> {
+        let era = match taking.becomes {
+            Becomes::Used => None,
+            Becomes::Held(era) => Some(era),
+        };
+        let wallet = match crossing {
+            None => lower(taking),
+            Some(crossing) => crossing.update(taking),
+        };
+        let mut writes = vec![self.update(count_call(taking))?, self.update(wallet)?, self.put_new(record(era))?];
+        if let Some(spender) = &taking.key.spender {
+            let working = ConditionCheck::builder()
+                .set_key(Some(key(org_pk(taking.key.org), "ORG")))
+                .condition_expression("attribute_exists(pk) AND attribute_not_exists(suspended)");
+            let member = ConditionCheck::builder()
+                .set_key(Some(member_key(taking.key.org, spender)))
+                .condition_expression("attribute_exists(pk)");
+            writes.extend([self.check(working)?, self.check(member)?]);
+        }
+        if let Some(crossing) = crossing {
+            writes.push(self.put(outbox::write(&crossing.event))?);
+        }
+        Ok(writes)
+    }
+
+    /// Reads out of the failed conditions why nothing was taken: each comes with its item, so nothing is read again.
+    async fn explain(&self, taking: &Taking<'_>, failed: &[Failed]) -> Result<Next, Fault> {
+        // A record outranks every refusal: what was paid for once stays paid for.
+        if let Some(item) = failed_at(failed, RECORD) {
+            return Ok(Next::Answer(Taken::Before(item.clone())));
+        }
+        let refused = |refusal| Ok(Next::Answer(Taken::Refused(refusal)));
+        if let Some(item) = failed_at(failed, KEY) {
+            if item.is_empty() {
+                return refused(Refusal::bare(RefusalCode::NotFound));
+            }
+            let key = key_item::read(item)?;
+            if let Some(refusal) = key.refusal(taking.ask) {
+                return refused(refusal);
+            }
+            if key.spender != taking.key.spender {
+                return Ok(Next::Answer(Taken::Moved));
+            }
+        }
+        if taking.key.spender.is_some() && failed_at(failed, ORG).is_some() {
+            return refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
+        }
+        if taking.key.spender.is_some() && failed_at(failed, SPENDER).is_some() {
+            let Some(heir) = self.heir(taking.key.org).await? else {
+                return refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
+            };
+            self.make_over(taking.key, &heir).await?;
+            return Ok(Next::Answer(Taken::Moved));
+        }
+        match failed_at(failed, WALLET) {
+            Some(item) => self.explain_wallet(taking, item).await,
+            None => Ok(Next::Again),
+        }
+    }
+
+    async fn explain_wallet(&self, taking: &Taking<'_>, item: &Item) -> Result<Next, Fault> {
+        let refused = |refusal| Ok(Next::Answer(Taken::Refused(refusal)));
+        let (cost, now) = (taking.amount, taking.ask.now);
+        if let (true, WalletId::Test(user)) = (item.is_empty(), taking.key.wallet()) {
+            let first = Wallet::of_tester(user, now);
+            if let Some(refusal) = first.refusal(cost, now) {
+                return refused(first.refused(refusal, cost));
+            }
+            self.make_test_wallet(&first).await?;
+            return Ok(Next::Again);
+        }
+        let wallet = wallet_item::read(item)?;
+        match wallet.refusal(cost, now) {
+            Some(WalletRefusal::Stale) => {
+                self.settle(&wallet, now).await?;
+                return Ok(Next::Again);
+            }
+            Some(refusal) => return refused(wallet.refused(refusal, cost)),
+            None => {}
+        }
+        if let Becomes::Held(era) = taking.becomes
+            && era != wallet.era
+        {
+            return Ok(Next::InEra(wallet.era));
+        }
+        Ok(Crossing::of(wallet, taking).map_or(Next::Again, |crossing| Next::Tell(Box::new(crossing))))
+    }
+}
+
+impl Table {
+    /// Lets a test key spend an owner's wallet from now on, unless it spends another one already. The change of a key that
+    /// somebody computed before this is computed anew, since the revision has moved.
+    async fn make_over(&self, key: &KeyFacts, heir: &Member) -> Result<(), Fault> {
+        let left = key.spender.as_ref().map(ToString::to_string).unwrap_or_default();
+        let update = Update::builder()
+            .set_key(Some(key_item::key_key(key.org, key.id)))
+            .update_expression("SET spender = :heir ADD revision :one")
+            .condition_expression("spender = :left")
+            .expression_attribute_values(":heir", text(heir.user.as_str()))
+            .expression_attribute_values(":left", text(left))
+            .expression_attribute_values(":one", number(1));
+        self.transact(vec![self.update(update)?]).await.map(drop)
+    }
+}
+
+/// Writes the update that counts a call, on condition that the key allows it.
+fn count_call(taking: &Taking<'_>) -> UpdateBuilder {
+    let Ask { generation, scope, now } = taking.ask;
+    let mut condition = "#status = :active \
+         AND (generation = :generation OR (generation = :next AND previous_until > :now)) \
+         AND (attribute_not_exists(expires_at) OR expires_at > :now) \
+         AND (attribute_not_exists(monthly_quota) OR attribute_not_exists(#month) OR #month < monthly_quota) \
+         AND (attribute_not_exists(daily_quota) OR attribute_not_exists(#day) OR #day < daily_quota)"
+        .to_owned();
+    let mut counting = "ADD #day :one, #month :one SET last_used_at = :now".to_owned();
+    let mut update = Update::builder()
+        .set_key(Some(key_item::key_key(taking.key.org, taking.key.id)))
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_names("#day", format!("{}{}", key_item::USED, Day::of(*now)))
+        .expression_attribute_names("#month", format!("{}{}", key_item::USED, Month::of(*now)))
+        .expression_attribute_values(":active", text(KeyStatus::Active.name()))
+        .expression_attribute_values(":generation", number(generation))
+        .expression_attribute_values(":next", number(generation + 1))
+        .expression_attribute_values(":now", number(now.as_millis()))
+        .expression_attribute_values(":one", number(1));
+    if let Some(scope) = scope {
+        condition.push_str(" AND contains(scopes, :scope)");
+        update = update.expression_attribute_values(":scope", text(scope));
+    }
+    if let Some(spender) = &taking.key.spender {
+        condition.push_str(" AND spender = :spender");
+        update = update.expression_attribute_values(":spender", text(spender.as_str()));
+    }
+    match taking.ip {
+        Some(ip) => {
+            counting.push_str(", last_used_ip = :ip");
+            update = update.expression_attribute_values(":ip", text(ip));
+        }
+        None => counting.push_str(" REMOVE last_used_ip"),
+    }
+    update.update_expression(counting).condition_expression(condition)
+}
+
+/// Says that no lot has expired unnoticed.
+pub(super) const FRESH: &str = "(attribute_not_exists(next_expiry) OR next_expiry > :now)";
+
+/// Writes the update that takes credits out of a wallet, on condition that so many are there to spare: that covers them,
+/// and reaches no mark at which its owner is told.
+fn lower(taking: &Taking<'_>) -> UpdateBuilder {
+    let update = Update::builder()
+        .set_key(Some(wallet_item::wallet_key(&taking.key.wallet())))
+        .expression_attribute_values(":open", text(wallet_item::status(true)))
+        .expression_attribute_values(":amount", number(taking.amount))
+        .expression_attribute_values(":now", millis(taking.ask.now));
+    let taken = "SET balance = balance - :amount, spare = spare - :amount";
+    let condition = format!("wallet_status = :open AND spare > :amount AND {FRESH}");
+    match taking.becomes {
+        Becomes::Used => update.update_expression(format!("{taken} ADD used :amount")).condition_expression(condition),
+        Becomes::Held(era) => update
+            .update_expression(format!("{taken} ADD held :amount"))
+            .condition_expression(format!("{condition} AND era = :era"))
+            .expression_attribute_values(":era", number(era)),
+    }
+}
+
+pub(super) fn millis(at: Timestamp) -> aws_sdk_dynamodb::types::AttributeValue {
+    number(at.as_millis())
+}

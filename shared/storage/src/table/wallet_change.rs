@@ -1,0 +1,139 @@
+//! A wallet's change as an update: the difference between the wallet as it was seen and as it shall be.
+//!
+//! Its numbers are changed by their differences, so that debits and holds may go on meanwhile; everything else is written
+//! on condition of the revision, which they leave alone and every change of this kind moves on.
+
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
+use consigne_core::credits::Wallet;
+
+use super::item::{number, text};
+use super::wallet_item::{eras, lot, lot_attribute, numbers, since_attribute, wallet_key};
+
+/// The parts of an update's expression.
+pub(super) struct WalletChange {
+    update: UpdateBuilder,
+    placed: usize,
+    set: Vec<String>,
+    remove: Vec<String>,
+    add: Vec<String>,
+    conditions: Vec<String>,
+}
+
+impl WalletChange {
+    /// Makes the change from one state of a wallet to another.
+    pub(super) fn between(seen: &Wallet, new: &Wallet) -> Self {
+        let mut change = Self {
+            update: Update::builder().set_key(Some(wallet_key(&seen.id))),
+            placed: 0,
+            set: Vec::new(),
+            remove: Vec::new(),
+            add: Vec::new(),
+            conditions: Vec::new(),
+        };
+        for ((name, before), (_, after)) in numbers(seen).into_iter().zip(numbers(new)) {
+            if before != after {
+                let (name, value) = (change.name(name), change.value(number(after - before)));
+                change.add.push(format!("{name} {value}"));
+            }
+        }
+        for (name, before, after) in [
+            ("attributed", Some(number(seen.attributed)), Some(number(new.attributed))),
+            ("debt", Some(number(seen.debt)), Some(number(new.debt))),
+            ("era", Some(number(seen.era)), Some(number(new.era))),
+            ("eras", eras(seen), eras(new)),
+            ("low_reference", Some(number(seen.low.reference)), Some(number(new.low.reference))),
+            ("low_next", seen.low.next.map(number), new.low.next.map(number)),
+            ("next_expiry", expiry(seen), expiry(new)),
+        ] {
+            if before != after {
+                change.put(name, after);
+            }
+        }
+        change.lots(seen, new);
+        let (revision, before) = (change.name("revision"), change.value(number(seen.revision)));
+        let after = change.value(number(seen.revision + 1));
+        change.set.push(format!("{revision} = {after}"));
+        change.conditions.push(format!("{revision} = {before}"));
+        change
+    }
+
+    /// Adds a condition on what debits and holds may have changed meanwhile.
+    pub(super) fn on_condition(mut self, condition: &str) -> Self {
+        self.conditions.push(condition.to_owned());
+        self
+    }
+
+    /// Requires that nothing was taken or released meanwhile.
+    pub(super) fn undisturbed(mut self, seen: &Wallet) -> Self {
+        let hot = ["balance", "held", "used"];
+        for (name, value) in numbers(seen).into_iter().filter(|(name, _)| hot.contains(name)) {
+            let (name, value) = (self.name(name), self.value(number(value)));
+            self.conditions.push(format!("{name} = {value}"));
+        }
+        self
+    }
+
+    /// Gives the update.
+    pub(super) fn build(self) -> UpdateBuilder {
+        let mut expression = format!("SET {}", self.set.join(", "));
+        for (verb, parts) in [(" REMOVE ", self.remove), (" ADD ", self.add)] {
+            if !parts.is_empty() {
+                expression.push_str(verb);
+                expression.push_str(&parts.join(", "));
+            }
+        }
+        self.update.update_expression(expression).condition_expression(self.conditions.join(" AND "))
+    }
+
+    /// Writes the lots that differ. A lot that comes, or comes back, begins behind all that was spent when it is written,
+    /// not when the wallet was seen: that is copied within the write.
+    fn lots(&mut self, seen: &Wallet, new: &Wallet) {
+        for (id, bucket) in &new.buckets {
+            let before = seen.buckets.get(id);
+            if before != Some(bucket) {
+                self.put(&lot_attribute(*id), Some(text(lot(bucket))));
+            }
+            if before.is_none_or(|before| before.since != bucket.since) {
+                let since = self.name(&since_attribute(*id));
+                self.set.push(format!("{since} = used - late"));
+            }
+        }
+        for id in seen.buckets.keys().filter(|id| !new.buckets.contains_key(id)) {
+            self.put(&lot_attribute(*id), None);
+            self.put(&since_attribute(*id), None);
+        }
+    }
+
+    fn put(&mut self, name: &str, value: Option<AttributeValue>) {
+        let name = self.name(name);
+        match value {
+            Some(value) => {
+                let value = self.value(value);
+                self.set.push(format!("{name} = {value}"));
+            }
+            None => self.remove.push(name),
+        }
+    }
+
+    fn name(&mut self, name: &str) -> String {
+        let place = self.place('#');
+        self.update = std::mem::take(&mut self.update).expression_attribute_names(&place, name);
+        place
+    }
+
+    fn value(&mut self, value: AttributeValue) -> String {
+        let place = self.place(':');
+        self.update = std::mem::take(&mut self.update).expression_attribute_values(&place, value);
+        place
+    }
+
+    fn place(&mut self, sign: char) -> String {
+        self.placed += 1;
+        format!("{sign}w{}", self.placed)
+    }
+}
+
+fn expiry(wallet: &Wallet) -> Option<AttributeValue> {
+    wallet.next_expiry.map(|expiry| number(expiry.as_millis()))
+}

@@ -1,0 +1,66 @@
+//! Holds in memory.
+
+use consigne_core::Fault;
+use consigne_core::credits::{Hold, HoldId, Opening, OpeningOutcome, REFUNDS_A_DAY, Resolution, ResolutionOutcome};
+use consigne_core::ports::{GetHold, OpenHold, ResolveHold};
+
+use super::credits::{Asked, Taken};
+use super::{State, World};
+
+impl OpenHold for World {
+    async fn open_hold(&self, opening: &Opening) -> Result<OpeningOutcome, Fault> {
+        self.effect(|state| {
+            let hold = &opening.hold;
+            if let Some(before) = state.desk.holds.get(&hold.id) {
+                let same = before.fingerprint == hold.fingerprint && before.key == hold.key;
+                return if same {
+                    OpeningOutcome::Replayed(Box::new(before.clone()))
+                } else {
+                    OpeningOutcome::Mismatch
+                };
+            }
+            let asked = Asked { key: &opening.key, ask: &opening.ask, ip: None, amount: hold.amount };
+            match state.take(&asked, |wallet| wallet.hold(hold.amount)) {
+                Taken::Refused(refusal) => OpeningOutcome::Refused(refusal),
+                Taken::Moved => OpeningOutcome::Moved,
+                Taken::Now { era } => {
+                    state.desk.holds.insert(hold.id, Hold { era, ..hold.clone() });
+                    OpeningOutcome::Opened
+                }
+            }
+        })
+    }
+}
+
+impl GetHold for World {
+    async fn get_hold(&self, id: HoldId) -> Result<Option<Hold>, Fault> {
+        self.effect(|state| state.desk.holds.get(&id).cloned())
+    }
+}
+
+impl ResolveHold for World {
+    async fn resolve_hold(&self, step: &Resolution) -> Result<ResolutionOutcome, Fault> {
+        self.effect(|state| {
+            let State { desk, .. } = state;
+            let hold = &step.hold;
+            if desk.holds.get(&hold.id).is_none_or(|known| known.end.is_some()) {
+                return ResolutionOutcome::Moved;
+            }
+            if let Some(day) = step.refund_of {
+                let given = desk.refunds.entry((hold.id.org(), hold.key, day)).or_default();
+                if *given >= REFUNDS_A_DAY {
+                    return ResolutionOutcome::NoMoreRefunds;
+                }
+                *given += 1;
+            }
+            desk.holds.insert(hold.id, hold.clone());
+            if let Some(receipt) = &step.receipt {
+                desk.receipts.insert(receipt.id, receipt.clone());
+            }
+            state.settle(&hold.wallet, step.now);
+            let wallet = state.desk.wallets.get_mut(&hold.wallet).expect("credits were held of it");
+            assert!(wallet.release(hold.era, hold.amount, step.used), "the wallet holds what is held of it");
+            ResolutionOutcome::Resolved
+        })
+    }
+}

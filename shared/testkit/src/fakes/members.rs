@@ -1,0 +1,172 @@
+//! Places in organisations, and invitations to them, in memory.
+
+use consigne_core::audit::AuditEntry;
+use consigne_core::idempotency::Written;
+use consigne_core::invitations::{Invitation, InvitationStatus};
+use consigne_core::keys::KeyFacts;
+use consigne_core::members::{MEMBERS_MAX, Removal, RoleStep, Stepped, full, heir};
+use consigne_core::orgs::{Member, OrgRole};
+use consigne_core::ports::{
+    AcceptInvitation, Acceptance, Accepted, ChangeRole, CreateInvitation, GetInvitation, ListInvitations, Listed,
+    NewInvitation, PageAsk, PutMember, RemoveMember, RevokeInvitation,
+};
+use consigne_core::{Code, Fault, InvitationId, OrgId, Timestamp, UserId};
+
+use super::desk::{Desk, page};
+use super::{State, World};
+
+impl Desk {
+    /// Gives an organisation's members.
+    fn members_of(&self, org: OrgId) -> Vec<Member> {
+        self.members.values().filter(|member| member.org == org).cloned().collect()
+    }
+
+    fn is_full(&self, org: OrgId) -> bool {
+        self.members_of(org).len() >= MEMBERS_MAX as usize
+    }
+
+    /// Says whether somebody is the only owner.
+    fn is_last_owner(&self, member: &Member) -> bool {
+        let owners = self.members_of(member.org).into_iter().filter(|member| member.role == OrgRole::Owner);
+        member.role == OrgRole::Owner && owners.count() == 1
+    }
+
+    /// Says whether whose test wallet a key spends is no member any more.
+    pub(super) fn spender_has_left(&self, key: &KeyFacts) -> bool {
+        key.spender.as_ref().is_some_and(|spender| !self.members.contains_key(&(key.org, spender.clone())))
+    }
+
+    /// Gives who pays for what they leave, if anybody is left.
+    pub(super) fn heir(&self, org: OrgId) -> Option<UserId> {
+        heir(&self.members_of(org)).map(|heir| heir.user.clone())
+    }
+}
+
+impl PutMember for World {
+    async fn put_member(&self, member: &Member, audit: &AuditEntry) -> Result<(), Fault> {
+        self.effect(|State { desk, .. }| {
+            let place = (member.org, member.user.clone());
+            if desk.members.contains_key(&place) {
+                return Err(Fault::new(Code::Conflict, "This person is a member already"));
+            }
+            if desk.is_full(member.org) {
+                return Err(full());
+            }
+            desk.members.insert(place, member.clone());
+            desk.audit.push(audit.clone());
+            Ok(())
+        })?
+    }
+}
+
+impl ChangeRole for World {
+    async fn change_role(&self, step: &RoleStep) -> Result<Stepped, Fault> {
+        self.effect(|State { desk, .. }| {
+            let place = (step.seen.org, step.seen.user.clone());
+            let Some(known) = desk.members.get(&place).filter(|known| known.role == step.seen.role) else {
+                return Stepped::Moved;
+            };
+            if step.role != OrgRole::Owner && desk.is_last_owner(known) {
+                return Stepped::LastOwner;
+            }
+            desk.members.entry(place).and_modify(|member| member.role = step.role);
+            desk.audit.push(step.audit.clone());
+            Stepped::Done
+        })
+    }
+}
+
+impl RemoveMember for World {
+    async fn remove_member(&self, removal: &Removal) -> Result<Stepped, Fault> {
+        self.effect(|State { desk, .. }| {
+            let place = (removal.seen.org, removal.seen.user.clone());
+            let Some(known) = desk.members.get(&place).filter(|known| known.role == removal.seen.role) else {
+                return Stepped::Moved;
+            };
+            if desk.is_last_owner(known) {
+                return Stepped::LastOwner;
+            }
+            desk.members.remove(&place);
+            desk.audit.push(removal.audit.clone());
+            Stepped::Done
+        })
+    }
+}
+
+impl CreateInvitation for World {
+    async fn create_invitation(&self, new: &NewInvitation) -> Result<Written, Fault> {
+        self.effect(|state| {
+            let (desk, invitation) = (&mut state.desk, &new.invitation);
+            let now = invitation.created_at;
+            if let Some(before) = new.once.as_ref().and_then(|once| desk.kept(once, now)) {
+                return Ok(before);
+            }
+            let all = desk.invitations.values().filter(|other| other.org == invitation.org);
+            let members = u32::try_from(desk.members_of(invitation.org).len()).unwrap_or(u32::MAX);
+            invitation.admit(&all.cloned().collect::<Vec<_>>(), members)?;
+            desk.keep(new.once.as_ref(), now);
+            desk.invitations.insert((invitation.org, invitation.id), invitation.clone());
+            desk.audit.push(new.audit.clone());
+            state.push_event(&new.event);
+            Ok(Written::Now)
+        })?
+    }
+}
+
+impl GetInvitation for World {
+    async fn get_invitation(&self, org: OrgId, id: InvitationId) -> Result<Option<Invitation>, Fault> {
+        self.effect(|state| state.desk.invitations.get(&(org, id)).cloned())
+    }
+}
+
+impl ListInvitations for World {
+    async fn list_invitations(&self, org: OrgId, now: Timestamp, ask: &PageAsk) -> Result<Listed<Invitation>, Fault> {
+        self.effect(|state| {
+            let all = state.desk.invitations.values().rev();
+            let open = all.filter(|invitation| invitation.org == org && invitation.is_open(now));
+            page(&open.cloned().collect::<Vec<_>>(), ask)
+        })?
+    }
+}
+
+impl RevokeInvitation for World {
+    async fn revoke_invitation(&self, invitation: &Invitation, audit: &AuditEntry) -> Result<bool, Fault> {
+        self.effect(|State { desk, .. }| {
+            let known = desk.invitations.get_mut(&(invitation.org, invitation.id));
+            let Some(known) = known.filter(|known| known.is_open(audit.at)) else { return false };
+            known.status = InvitationStatus::Revoked;
+            desk.audit.push(audit.clone());
+            true
+        })
+    }
+}
+
+impl AcceptInvitation for World {
+    async fn accept_invitation(&self, acceptance: &Acceptance) -> Result<Accepted, Fault> {
+        self.effect(|state| {
+            let Acceptance { invitation, member, seen, audit } = acceptance;
+            let (place, name) = ((member.org, member.user.clone()), (invitation.org, invitation.id));
+            let open = state.desk.invitations.get(&name).is_some_and(|known| known.is_open(audit.at));
+            if !open {
+                return Ok(Accepted::Moved);
+            }
+            if state.desk.members.contains_key(&place) {
+                return Ok(Accepted::Member);
+            }
+            let inviter = state.desk.members.get(&(invitation.org, invitation.invited_by.clone()));
+            if !inviter.is_some_and(|inviter| inviter.role.may_invite(invitation.role)) {
+                return Ok(Accepted::Withdrawn);
+            }
+            if state.desk.is_full(member.org) {
+                return Ok(Accepted::Full);
+            }
+            state.see(seen.as_ref())?;
+            let desk = &mut state.desk;
+            let accepted = InvitationStatus::Accepted(member.user.clone());
+            desk.invitations.entry(name).and_modify(|invitation| invitation.status = accepted);
+            desk.members.insert(place, member.clone());
+            desk.audit.push(audit.clone());
+            Ok(Accepted::Joined)
+        })?
+    }
+}

@@ -1,0 +1,77 @@
+//! Purchases and claw-backs in memory.
+
+use consigne_core::Fault;
+use consigne_core::credits::{
+    BucketKind, ClawBack, ClawBackOutcome, Payment, Purchase, PurchaseOutcome, Wallet, WalletId,
+};
+use consigne_core::ports::{ClawBackCredits, CreditPurchase};
+
+use super::{State, World};
+
+impl State {
+    fn payment(&self, id: &consigne_core::credits::PaymentId) -> Payment {
+        self.desk.payments.get(id).cloned().unwrap_or_else(|| Payment::unknown(id.clone()))
+    }
+
+    fn wallet_of(&mut self, org: consigne_core::OrgId) -> Option<&mut Wallet> {
+        self.desk.wallets.get_mut(&WalletId::Organisation(org))
+    }
+}
+
+impl CreditPurchase for World {
+    async fn credit_purchase(&self, purchase: &Purchase) -> Result<PurchaseOutcome, Fault> {
+        self.effect(|state| {
+            let session = (purchase.org, purchase.session.clone());
+            if state.wallet_of(purchase.org).is_none() {
+                return Ok(PurchaseOutcome::NoSuchOrganisation);
+            }
+            if state.desk.sessions.contains(&session) {
+                return Ok(PurchaseOutcome::CreditedBefore);
+            }
+            let known = state.payment(&purchase.payment);
+            if known.sale.is_some() {
+                return Err(Fault::internal("two sessions were paid by one payment"));
+            }
+            let sold = known.sold(purchase);
+            state.desk.sessions.insert(session);
+            state.settle(&WalletId::Organisation(purchase.org), purchase.now);
+            let early = sold.clawed_back;
+            let wallet = state.wallet_of(purchase.org).expect("it was there");
+            wallet.add(purchase.lot, BucketKind::Paid, purchase.credits, None);
+            if early > 0 {
+                wallet.claw_back(purchase.lot, early);
+            }
+            let told = wallet.take_notice(purchase.now);
+            state.desk.payments.insert(sold.id.clone(), sold);
+            state.desk.audit.push(purchase.audit.clone());
+            if early > 0 {
+                state.desk.audit.push(purchase.audit_of_early_refund(early));
+            }
+            state.push_event(&purchase.event);
+            state.tell(told);
+            Ok(PurchaseOutcome::Credited)
+        })?
+    }
+}
+
+impl ClawBackCredits for World {
+    async fn claw_back(&self, told: &ClawBack) -> Result<ClawBackOutcome, Fault> {
+        self.effect(|state| {
+            let before = state.payment(&told.payment);
+            let Some(after) = before.told(&told.cause) else { return ClawBackOutcome::Unchanged };
+            let outcome = ClawBack::outcome(&before, &after);
+            if let Some(sale) = &after.sale
+                && let Some(entry) = told.audit(sale.org, outcome)
+            {
+                state.settle(&WalletId::Organisation(sale.org), told.now);
+                let wallet = state.wallet_of(sale.org).expect("credits were sold to it");
+                wallet.follow(sale.lot, outcome);
+                let notice = wallet.take_notice(told.now);
+                state.tell(notice);
+                state.desk.audit.push(entry);
+            }
+            state.desk.payments.insert(after.id.clone(), after);
+            outcome
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! Crash points of holds, purchases and claw-backs: wallets, receipts and events must end as if nothing had gone wrong.
+
+use std::time::Duration;
+
+use consigne_core::BucketId;
+use consigne_core::credits::{BucketKind, ClawBack, DisputeState, Purchase, WalletId};
+use consigne_core::ports::{ClawBackCredits, CreditPurchase, GrantCredits};
+use consigne_runtime::clock;
+use consigne_testkit::fakes::World;
+use consigne_testkit::{desk, functions, payload};
+use serde_json::{Value, json};
+
+use crate::crash::survives_to;
+use crate::crash_keys::essence;
+use crate::handlers::desk::{ORG, acme, org, put_production, told_of};
+
+/// Makes copies of a world.
+fn copies(world: &World) -> impl Fn() -> World {
+    let state = world.state();
+    move || {
+        let copy = World::default();
+        copy.change(|own| *own = state.clone());
+        copy
+    }
+}
+
+/// Makes a world with the hold of the payloads, in a wallet of which a lot has expired since.
+async fn held() -> World {
+    let world = acme();
+    let text = put_production(&world, |_| ());
+    let soon = clock::now().plus(Duration::from_hours(1));
+    world.change(|state| {
+        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        wallet.add(BucketId::mint(clock::now()), BucketKind::Promo, 20, Some(soon));
+    });
+    functions::call(&world, "hold-open", told_of(&text, "hold-open", "job")).await;
+    world.change(|state| {
+        for wallet in state.desk.wallets.values_mut() {
+            let expiring = wallet.buckets.values_mut().filter(|bucket| bucket.expires_at.is_some());
+            expiring.for_each(|bucket| bucket.expires_at = Some(clock::now()));
+            wallet.next_expiry = Some(clock::now());
+        }
+    });
+    world
+}
+
+/// Has the telling of an end survive every fault.
+async fn end_survives(function: &str, case: &str) {
+    let told = async |world: &World| {
+        functions::call(world, function, payload::event(function, case, functions::SERVICE_TOKEN)).await
+    };
+    let end = async |world: &World| {
+        let (before, again) = (world.state(), told(world).await);
+        assert_eq!(again["status"], 200, "{again}");
+        assert_eq!(world.state(), before);
+        json!([essence(world), payload::steady(&again)])
+    };
+    survives_to(copies(&held().await), async |world| drop(told(world).await), end).await;
+}
+
+#[tokio::test]
+async fn the_opening_of_a_hold() {
+    let world = acme();
+    let text = put_production(&world, |_| ());
+    let open = async |world: &World| functions::call(world, "hold-open", told_of(&text, "hold-open", "job")).await;
+    let end = async |world: &World| {
+        let (before, again) = (world.state(), open(world).await);
+        assert_eq!(again["status"], 201, "{again}");
+        assert_eq!(world.state(), before);
+        essence(world)
+    };
+    survives_to(copies(&world), async |world| drop(open(world).await), end).await;
+}
+
+#[tokio::test]
+async fn the_settlement_of_a_hold() {
+    end_survives("hold-settle", "part").await;
+}
+
+#[tokio::test]
+async fn the_refund_of_a_hold() {
+    end_survives("hold-void", "provider").await;
+}
+
+#[tokio::test]
+async fn the_void_of_a_hold_that_is_charged() {
+    end_survives("hold-void", "caller").await;
+}
+
+#[tokio::test]
+async fn the_release_of_a_hold_nobody_resolved() {
+    let sweep = async |world: &World| {
+        let mut tick = payload::event("sweep", "tick", "");
+        tick["time"] = clock::now().plus(Duration::from_hours(2)).to_string().into();
+        // A run that fails is run again at the next tick.
+        drop(functions::sweep_at(world, tick).await);
+    };
+    survives_to(copies(&held().await), sweep, async |world| essence(world)).await;
+}
+
+#[tokio::test]
+async fn a_grant_of_credits() {
+    let grant = desk::credits(org(ORG), BucketKind::Promo, 50, None, clock::now());
+    let act = async |world: &World| drop(world.grant_credits(&grant).await);
+    survives_to(acme, act, async |world| essence(world)).await;
+}
+
+fn bought() -> Purchase {
+    desk::purchase(org(ORG), "17", 500, clock::now())
+}
+
+#[tokio::test]
+async fn a_purchase() {
+    let bought = bought();
+    let act = async |world: &World| drop(world.credit_purchase(&bought).await);
+    survives_to(acme, act, async |world| essence(world)).await;
+}
+
+/// Has what is told of a payment survive every fault, before its purchase and after it.
+async fn telling_survives(told: &ClawBack) {
+    let bought = bought();
+    for bought_first in [true, false] {
+        let world = acme();
+        if bought_first {
+            world.credit_purchase(&bought).await.unwrap();
+        }
+        let act = async |world: &World| drop(world.claw_back(told).await);
+        let end = async |world: &World| -> Value {
+            if !bought_first {
+                world.credit_purchase(&bought).await.unwrap();
+            }
+            essence(world)
+        };
+        survives_to(copies(&world), act, end).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refund() {
+    // More than is left: so little that its owner is told.
+    telling_survives(&desk::refund("17", 450, clock::now())).await;
+}
+
+#[tokio::test]
+async fn a_dispute() {
+    telling_survives(&desk::dispute("17", "dp_1", 500, DisputeState::Lost, clock::now())).await;
+}

@@ -1,0 +1,111 @@
+//! Crash points of members and invitations: places, invitations and the keys people leave behind must end as if nothing had
+//! gone wrong.
+
+use consigne_core::keys::Environment;
+use consigne_testkit::fakes::World;
+use consigne_testkit::functions;
+use serde_json::{Value, json};
+
+use crate::crash::survives_to;
+use crate::handlers::desk::{KEY_ID, acme, put_key, sent_by, told_of, user};
+use crate::handlers::guests::{BOBS, bob_accepts, put_invitation};
+
+/// What must be the same in the end: everything of members, invitations and keys but ids and times.
+fn essence(world: &World) -> Value {
+    let state = world.state();
+    let desk = &state.desk;
+    let members: Vec<Value> =
+        desk.members.values().map(|member| json!([member.user.as_str(), member.role.name()])).collect();
+    let invitations: Vec<Value> = desk
+        .invitations
+        .values()
+        .map(|invitation| {
+            json!([invitation.email.as_str(), invitation.role.name(), format!("{:?}", invitation.status)])
+        })
+        .collect();
+    let keys: Vec<Value> = desk.keys.values().map(|key| json!([key.spender, key.revision, key.used])).collect();
+    let wallets: Vec<Value> =
+        desk.wallets.values().map(|wallet| json!([format!("{:?}", wallet.id), wallet.balance, wallet.used])).collect();
+    let audit: Vec<&str> = desk.audit.iter().map(|entry| entry.action.name()).collect();
+    let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
+    let known: Vec<Option<&str>> =
+        state.profiles.values().map(|profile| profile.seen.as_ref().map(|seen| seen.email.as_str())).collect();
+    json!({ "members": members, "invitations": invitations, "keys": keys, "wallets": wallets, "audit": audit,
+        "told": told, "known": known, "promises": desk.promises.len(), "receipts": desk.receipts.len() })
+}
+
+/// Asks as Ann does, with a case of a function.
+async fn asked(world: &World, function: &str, case: &str) -> Value {
+    functions::call(world, function, sent_by("user_ann1", function, case)).await
+}
+
+fn invited() -> World {
+    let world = acme();
+    put_invitation(&world, |_| ());
+    world
+}
+
+#[tokio::test]
+async fn the_sending_of_an_invitation() {
+    let act = async |world: &World| drop(asked(world, "member-invite", "with-key").await);
+    let end = async |world: &World| {
+        let (before, again) = (world.state(), asked(world, "member-invite", "with-key").await);
+        assert_eq!((&again["status"], &again["body"]["data"]["email"]), (&json!(201), &json!(BOBS)));
+        assert_eq!(world.state(), before);
+        essence(world)
+    };
+    survives_to(acme, act, end).await;
+}
+
+#[tokio::test]
+async fn the_sending_of_an_invitation_without_a_promise() {
+    // Asked again, it meets its own invitation; so there is one all the same.
+    let act = async |world: &World| drop(asked(world, "member-invite", "developer").await);
+    survives_to(acme, act, async |world| essence(world)).await;
+}
+
+#[tokio::test]
+async fn the_revocation_of_an_invitation() {
+    let act = async |world: &World| drop(asked(world, "invitation-revoke", "one").await);
+    survives_to(invited, act, async |world| essence(world)).await;
+}
+
+#[tokio::test]
+async fn the_acceptance_of_an_invitation() {
+    let token = put_invitation(&acme(), |_| ());
+    let act = async |world: &World| drop(bob_accepts(world, &token).await);
+    let end = async |world: &World| {
+        let (before, again) = (world.state(), bob_accepts(world, &token).await);
+        assert_eq!((&again["status"], &again["body"]["data"]["role"]), (&json!(200), &json!("developer")));
+        assert_eq!(world.state(), before);
+        essence(world)
+    };
+    survives_to(invited, act, end).await;
+}
+
+#[tokio::test]
+async fn the_change_of_a_role() {
+    let act = async |world: &World| drop(asked(world, "member-update", "to-billing").await);
+    survives_to(acme, act, async |world| essence(world)).await;
+}
+
+#[tokio::test]
+async fn the_removal_of_a_member() {
+    let act = async |world: &World| drop(asked(world, "member-remove", "dev").await);
+    survives_to(acme, act, async |world| essence(world)).await;
+}
+
+#[tokio::test]
+async fn the_first_charge_after_the_tester_has_left() {
+    let text = put_key(&acme(), KEY_ID, Environment::Test, |_| ());
+    let prepare = || {
+        let world = acme();
+        put_key(&world, KEY_ID, Environment::Test, |_| ());
+        world.change(|state| state.desk.members.retain(|(_, member), _| *member != user("user_dev1")));
+        world
+    };
+    let act = async |world: &World| {
+        functions::call(world, "key-verify", told_of(&text, "key-verify", "charge")).await;
+    };
+    survives_to(prepare, act, async |world| essence(world)).await;
+}

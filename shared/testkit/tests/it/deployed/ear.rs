@@ -1,0 +1,64 @@
+//! A queue that hears what the bus says.
+
+use aws_sdk_eventbridge::types::Target;
+use consigne_testkit::stack::{Stack, until};
+use serde_json::{Value, json};
+
+/// The queue.
+pub struct Ear {
+    sqs: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl Ear {
+    /// Listens for events whose detail has this id under this name. Nobody else listens for it.
+    pub async fn on(stack: &Stack, field: &str, id: &str) -> Self {
+        Self::to(stack, id, &json!({ "source": ["consigne"], "detail": { field: [id] } })).await
+    }
+
+    /// Listens to what fits a pattern, under a name.
+    pub async fn to(stack: &Stack, name: &str, pattern: &Value) -> Self {
+        let config = stack.aws().config;
+        let sqs = aws_sdk_sqs::Client::new(&config);
+        let url = sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
+        let attributes =
+            sqs.get_queue_attributes().queue_url(&url).attribute_names("QueueArn".into()).send().await.unwrap();
+        let arn = attributes.attributes.unwrap().into_values().next().unwrap();
+        let bus = aws_sdk_eventbridge::Client::new(&config);
+        let on = stack.name("BUS_NAME");
+        bus.put_rule().event_bus_name(on).name(name).event_pattern(pattern.to_string()).send().await.unwrap();
+        let target = Target::builder().id("ear").arn(arn).build().unwrap();
+        bus.put_targets().event_bus_name(on).rule(name).targets(target).send().await.unwrap();
+        Self { sqs, url }
+    }
+
+    /// Waits for an event of a kind; what else arrives meanwhile must be of another kind.
+    pub async fn hear(&self, kind: &str) -> Value {
+        let heard = until(async || {
+            let event = self.take(1).await.into_iter().next()?;
+            (event["detail-type"] == kind).then_some(event)
+        });
+        heard.await.unwrap_or_else(|| panic!("no {kind} on the bus"))
+    }
+
+    /// Listens no more.
+    pub async fn close(self, stack: &Stack) {
+        let bus = aws_sdk_eventbridge::Client::new(&stack.aws().config);
+        let (on, name) = (stack.name("BUS_NAME"), self.url.rsplit('/').next().unwrap());
+        bus.remove_targets().event_bus_name(on).rule(name).ids("ear").send().await.unwrap();
+        bus.delete_rule().event_bus_name(on).name(name).send().await.unwrap();
+        self.sqs.delete_queue().queue_url(&self.url).send().await.unwrap();
+    }
+
+    /// Takes up to ten events that have arrived.
+    pub async fn take(&self, most: i32) -> Vec<Value> {
+        let asked = self.sqs.receive_message().queue_url(&self.url).max_number_of_messages(most);
+        let mut events = Vec::new();
+        for message in asked.send().await.unwrap().messages.unwrap_or_default() {
+            let handle = message.receipt_handle.unwrap();
+            self.sqs.delete_message().queue_url(&self.url).receipt_handle(handle).send().await.unwrap();
+            events.push(serde_json::from_str(&message.body.unwrap()).unwrap());
+        }
+        events
+    }
+}

@@ -1,0 +1,85 @@
+//! What the deployed stack tells the world, whoever makes it: every event is as its schema says.
+
+use std::collections::BTreeSet;
+
+use consigne_testkit::generator::{Generator, fresh_id};
+use consigne_testkit::pictures;
+use consigne_testkit::schemas::faults;
+use consigne_testkit::shop::Shop;
+use consigne_testkit::stack::{Stack, fresh_user, until};
+use serde_json::{Value, json};
+
+use super::ear::Ear;
+use super::jobs::{pictures_of, wait_for};
+use super::text;
+
+/// Has something of each kind happen to one person; gives what names the person and their organisation.
+async fn eventful(stack: &Stack) -> [String; 2] {
+    let shop = Shop::open(stack, 100).await;
+    let (ann, generator) = (&shop.owner, Generator::of(stack));
+    let key = ann.upload("a.png", "image/png", pictures::png(64, 48, 1000)).await;
+    ann.delete(&key).await;
+    let grant = ann.grant("b.png", "image/png", 1000).await.json();
+    assert_eq!(ann.put(&grant, pictures::gif(1000)).await.status, 200);
+    let message = pictures_of(ann, &generator, 1).await;
+    let file = generator.upload(&message, "c.png", "image/png", pictures::png(64, 48, 1000)).await;
+    assert_eq!(generator.complete(&message, &fresh_id(), &[file]).await.status, 200);
+    wait_for(ann, &text(&message, "job_id"), "completed").await;
+    let message = pictures_of(ann, &generator, 1).await;
+    assert_eq!(generator.fail(&message, &fresh_id()).await.status, 200);
+    let held = shop.issue("production", &json!({})).await;
+    for (method, verb, body) in [
+        ("POST", "/rotate", json!({ "grace_seconds": 60 })),
+        ("POST", "/revoke", json!({ "reason": "leaked" })),
+        ("DELETE", "", json!({})),
+    ] {
+        let changed = shop.change(method, &held, verb, &body).await;
+        assert!([200, 201].contains(&changed.status), "{verb}: {}", changed.json());
+    }
+    [ann.id.clone(), shop.org.clone()]
+}
+
+#[tokio::test]
+async fn everything_that_is_published_is_as_its_schema_says() {
+    let stack = Stack::find();
+    // Whatever other tests cause meanwhile is heard as well.
+    let ear = Ear::to(&stack, &fresh_user(), &json!({ "source": ["consigne"] })).await;
+    let whose = eventful(&stack).await;
+    let wanted: BTreeSet<&str> = BTreeSet::from([
+        "file.ready",
+        "file.rejected",
+        "file.deleted",
+        "job.requested",
+        "job.completed",
+        "job.failed",
+        "key.issued",
+        "key.rotated",
+        "key.revoked",
+        "key.deleted",
+    ]);
+    let (mut wrong, mut heard) = (Vec::new(), BTreeSet::new());
+    let all = until(async || {
+        loop {
+            let events = ear.take(10).await;
+            if events.is_empty() {
+                break;
+            }
+            for event in events {
+                let kind = text(&event, "detail-type");
+                wrong.extend(faults(&kind, &event["detail"]));
+                if named(&event["detail"], &whose) {
+                    heard.insert(kind);
+                }
+            }
+        }
+        wanted.iter().all(|kind| heard.contains(*kind)).then_some(())
+    });
+    all.await.unwrap_or_else(|| panic!("of {wanted:?} only {heard:?} were heard"));
+    ear.close(&stack).await;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Says whether an event is about one of these.
+fn named(detail: &Value, whose: &[String]) -> bool {
+    [&detail["user_id"], &detail["org_id"]].iter().any(|name| whose.iter().any(|who| **name == *who))
+}

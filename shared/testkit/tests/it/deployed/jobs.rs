@@ -1,0 +1,334 @@
+//! Jobs on the deployed stack, with a generator that takes them off their queue.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use consigne_core::jobs::JobId;
+use consigne_core::ports::GetJob;
+use consigne_runtime::clock;
+use consigne_testkit::generator::{Generator, fresh_id};
+use consigne_testkit::http::Response;
+use consigne_testkit::pictures;
+use consigne_testkit::stack::{Person, Stack, until};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::ear::Ear;
+use super::{assert_field_refused, assert_refused, text};
+
+/// Asks for a job and gives its id.
+pub async fn asked(person: &Person<'_>, sort: &str, wish: &Value) -> String {
+    let accepted = person.call_with("POST", &format!("/api/secure/{sort}/generate"), wish).await;
+    assert_eq!(accepted.status, 201, "{}", accepted.json());
+    text(&accepted.json()["data"], "job_id")
+}
+
+/// Asks for pictures and gives the message their generator gets.
+pub async fn pictures_of(person: &Person<'_>, generator: &Generator<'_>, count: u32) -> Value {
+    let job = asked(person, "images", &json!({ "prompt": "un phare sous la pluie", "count": count })).await;
+    generator.take(&job).await
+}
+
+/// Gets a job as its owner sees it.
+pub async fn status(person: &Person<'_>, job: &str) -> Value {
+    let found = person.call("GET", &format!("/api/secure/jobs/{job}/status")).await;
+    assert_eq!(found.status, 200, "{}", found.json());
+    found.json()["data"].clone()
+}
+
+/// Waits until a job has a status, and gives it.
+pub async fn wait_for(person: &Person<'_>, job: &str, wanted: &str) -> Value {
+    let seen = until(async || {
+        let job = status(person, job).await;
+        (job["status"] == wanted).then_some(job)
+    });
+    match seen.await {
+        Some(job) => job,
+        None => panic!("it did not become {wanted}: {}", status(person, job).await),
+    }
+}
+
+/// Asks for articles, of which the plan free allows five a month, until there are none left.
+async fn articles_left(person: &Person<'_>) -> usize {
+    for taken in 0..6 {
+        let asked = person.call_with("POST", "/api/secure/blog/generate", &json!({ "topic": "Le phare" })).await;
+        if asked.status != 201 {
+            assert_refused(&asked, 429, "GENERATION_QUOTA_EXCEEDED");
+            return taken;
+        }
+    }
+    panic!("more than five were accepted");
+}
+
+#[tokio::test]
+async fn two_pictures_from_the_wish_to_the_download() {
+    let stack = Stack::find();
+    let (ann, generator) = (stack.newcomer("pro"), Generator::of(&stack));
+    let ear = Ear::on(&stack, "user_id", &ann.id).await;
+    let wish = json!({ "prompt": "un phare sous la pluie", "count": 2, "size": "640x480" });
+    let job = asked(&ann, "images", &wish).await;
+    let waiting = status(&ann, &job).await;
+    assert_eq!((&waiting["status"], &waiting["progress"]), (&json!("pending"), &json!(0)));
+
+    let message = generator.take(&job).await;
+    assert_eq!(
+        (&message["job_id"], &message["user_id"], &message["kind"]),
+        (&json!(job), &json!(ann.id), &json!("image"))
+    );
+    for (field, asked) in wish.as_object().unwrap() {
+        assert_eq!(message[field], *asked, "{field}");
+    }
+    assert!(text(&message, "deadline").ends_with('Z'));
+    assert_eq!(ear.hear("job.requested").await["detail"], message);
+
+    let (first, second) = (pictures::png(640, 480, 5000), pictures::png(320, 240, 3000));
+    let mut files = Vec::new();
+    for (name, bytes) in [("phare 1.png", &first), ("phare 2.png", &second)] {
+        files.push(generator.upload(&message, name, "image/png", bytes.clone()).await);
+    }
+    let begun = status(&ann, &job).await;
+    assert_eq!(begun["status"], "processing");
+    assert!((10..=95).contains(&begun["progress"].as_u64().unwrap()), "{begun}");
+    let taken = generator.complete(&message, &fresh_id(), &files).await;
+    assert_eq!((taken.status, &taken.json()["success"]), (200, &json!(true)), "{}", taken.json());
+
+    let done = wait_for(&ann, &job, "completed").await;
+    assert_eq!((&done["progress"], &done["kind"], &done["title"]), (&json!(100), &json!("image"), &wish["prompt"]));
+    let shown = done["result"]["images"].as_array().unwrap();
+    for ((shown, told), (bytes, width)) in shown.iter().zip(&files).zip([(&first, 640), (&second, 320)]) {
+        for field in ["s3_key", "filename", "file_size"] {
+            assert_eq!(shown[field], told[field], "{field}");
+        }
+        assert_eq!(shown["width"], width);
+        let download = stack.client.send("GET", &text(shown, "download_url"), &[], Vec::new()).await;
+        assert_eq!((download.status, download.bytes == **bytes), (200, true));
+    }
+    assert_eq!(shown.len(), 2);
+    let told = ear.hear("job.completed").await;
+    assert_eq!(told["detail"]["files"], json!([files[0]["s3_key"], files[1]["s3_key"]]));
+    // The files are the owner's own, and the job is in the list.
+    ann.wait_for_usage(2, 8000, 0).await;
+    assert_eq!(ann.metadata(&text(&files[0], "s3_key")).await.json()["filename"], "phare 1.png");
+    let listed = ann.call("GET", "/api/secure/jobs?status=completed").await.json();
+    assert_eq!((&listed["data"][0]["job_id"], &listed["metadata"]["total"]), (&json!(job), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_book_and_a_video_are_delivered_with_what_is_told_of_them() {
+    let stack = Stack::find();
+    let (ann, generator) = (stack.newcomer("pro"), Generator::of(&stack));
+    let book = asked(&ann, "books", &json!({ "topic": "Intelligence artificielle", "goal": "Sans jargon" })).await;
+    let message = generator.take(&book).await;
+    let mut file = generator.upload(&message, "ia.md", "text/markdown", pictures::markdown(4000)).await;
+    (file["title"], file["chapter_count"], file["word_count"]) = (json!("L’IA en clair"), json!(12), json!(30_000));
+    assert_eq!(generator.complete(&message, &fresh_id(), &[file.clone()]).await.status, 200);
+    let result = wait_for(&ann, &book, "completed").await["result"].clone();
+    for (field, want) in [
+        ("book_title", json!("L’IA en clair")),
+        ("topic", json!("Intelligence artificielle")),
+        ("s3_key", file["s3_key"].clone()),
+        ("file_size", json!(4000)),
+        ("chapter_count", json!(12)),
+        ("word_count", json!(30_000)),
+    ] {
+        assert_eq!(result[field], want, "{field}");
+    }
+    assert!(text(&result, "generated_at").ends_with('Z'));
+    let download = stack.client.send("GET", &text(&result, "download_url"), &[], Vec::new()).await;
+    assert_eq!(download.bytes, pictures::markdown(4000));
+
+    let video = asked(&ann, "videos", &json!({ "prompt": "a lighthouse", "duration_seconds": 8 })).await;
+    let message = generator.take(&video).await;
+    let mut file = generator.upload(&message, "phare.mp4", "video/mp4", pictures::mp4(4000)).await;
+    file["duration_seconds"] = json!(7.9);
+    assert_eq!(generator.complete(&message, &fresh_id(), &[file]).await.status, 200);
+    let result = wait_for(&ann, &video, "completed").await["result"].clone();
+    assert_eq!(
+        (&result["videos"][0]["duration_seconds"], &result["videos"][0]["file_size"]),
+        (&json!(8), &json!(4000))
+    );
+}
+
+#[tokio::test]
+async fn a_plan_that_does_not_include_it_gets_no_job() {
+    let stack = Stack::find();
+    let (ann, bob) = (stack.newcomer("free"), stack.newcomer("basic"));
+    let books = ann.call_with("POST", "/api/secure/books/generate", &json!({ "topic": "t" })).await;
+    assert_refused(&books, 403, "SUBSCRIPTION_REQUIRED");
+    let videos = bob.call_with("POST", "/api/secure/videos/generate", &json!({ "prompt": "p" })).await;
+    assert_refused(&videos, 403, "FEATURE_REQUIRED");
+    let count = bob.call_with("POST", "/api/secure/images/generate", &json!({ "prompt": "p", "count": 5 })).await;
+    assert_field_refused(&count, 400, "INVALID_REQUEST", "count");
+    for person in [&ann, &bob] {
+        let listed = person.call("GET", "/api/secure/jobs").await.json();
+        assert_eq!((&listed["data"], &listed["metadata"]["total"]), (&json!([]), &json!(0)));
+    }
+}
+
+#[tokio::test]
+async fn a_spent_allowance_says_when_the_next_begins() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("free");
+    assert_eq!(articles_left(&ann).await, 5);
+    let refused = ann.call_with("POST", "/api/secure/blog/generate", &json!({ "topic": "t" })).await;
+    assert_refused(&refused, 429, "GENERATION_QUOTA_EXCEEDED");
+    let details = refused.json()["error"]["details"].clone();
+    assert_eq!(details["limit"], 5);
+    assert!(text(&details, "resets_at").ends_with("-01T00:00:00Z"), "{details}");
+    assert_eq!((refused.header("ratelimit-limit"), refused.header("ratelimit-remaining")), ("5", "0"));
+    assert!(refused.header("retry-after").parse::<u64>().is_ok() && !refused.header("ratelimit-reset").is_empty());
+    assert_eq!(ann.call("GET", "/api/secure/jobs").await.json()["metadata"]["total"], 5);
+}
+
+#[tokio::test]
+async fn of_fifty_wishes_at_once_as_many_are_accepted_as_the_month_allows() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("basic");
+    let one = async |n: usize| {
+        ann.call_with("POST", "/api/secure/blog/generate", &json!({ "topic": format!("Le phare {n}") })).await
+    };
+    let answers: Vec<Response> = join_all((0..50).map(one)).await;
+    let mut accepted = BTreeSet::new();
+    for answer in &answers {
+        if answer.status == 201 {
+            accepted.insert(text(&answer.json()["data"], "job_id"));
+        } else {
+            assert_refused(answer, 429, "GENERATION_QUOTA_EXCEEDED");
+        }
+    }
+    assert_eq!(accepted.len(), 30);
+    let (mut listed, mut cursor) = (BTreeSet::new(), String::new());
+    loop {
+        let page = ann.call("GET", &format!("/api/secure/jobs?limit=7{cursor}")).await.json();
+        listed.extend(page["data"].as_array().unwrap().iter().map(|job| text(job, "job_id")));
+        let Some(next) = page["metadata"]["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(listed, accepted);
+}
+
+#[tokio::test]
+async fn of_six_wishes_at_once_with_one_key_one_is_accepted() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("free");
+    let one = async |topic: &str| {
+        let (path, key) = ("/api/secure/blog/generate", [("idempotency-key", "order-17")]);
+        ann.call_with_headers("POST", path, &json!({ "topic": topic }), &key).await
+    };
+    let answers = join_all((0..6).map(|_| one("Le phare"))).await;
+    let ids: BTreeSet<String> = answers.iter().map(|answer| text(&answer.json()["data"], "job_id")).collect();
+    assert!(answers.iter().all(|answer| answer.status == 201) && ids.len() == 1, "{ids:?}");
+    assert_refused(&one("La mer").await, 422, "IDEMPOTENCY_MISMATCH");
+    assert_eq!(articles_left(&ann).await, 4);
+}
+
+#[tokio::test]
+async fn anothers_job_looks_like_one_that_never_was() {
+    let stack = Stack::find();
+    let (ann, bob) = (stack.newcomer("pro"), stack.newcomer("pro"));
+    let theirs = asked(&bob, "blog", &json!({ "topic": "Le phare" })).await;
+    let unknown = theirs.replace(bob.id.strip_prefix("user_").unwrap(), ann.id.strip_prefix("user_").unwrap());
+    let steady = |response: Response| {
+        assert_refused(&response, 404, "NOT_FOUND");
+        let mut body = response.json();
+        (body["timestamp"], body["requestId"]) = (Value::Null, Value::Null);
+        body
+    };
+    for (method, verb) in [("GET", "/status"), ("DELETE", "")] {
+        let path = |job: &str| format!("/api/secure/jobs/{job}{verb}");
+        let never = steady(ann.call(method, &path(&unknown)).await);
+        assert_eq!(steady(ann.call(method, &path(&theirs)).await), never);
+        assert_eq!(steady(ann.call(method, &path("job_x")).await), never);
+    }
+    assert_eq!(status(&bob, &theirs).await["status"], "pending");
+}
+
+#[tokio::test]
+async fn a_pending_job_can_be_cancelled_and_one_under_way_cannot() {
+    let stack = Stack::find();
+    let (ann, bob, generator) = (stack.newcomer("free"), stack.newcomer("pro"), Generator::of(&stack));
+    let job = asked(&ann, "blog", &json!({ "topic": "Le phare" })).await;
+    let message = generator.take(&job).await;
+    let cancel = async |person: &Person<'_>, job: &str| person.call("DELETE", &format!("/api/secure/jobs/{job}")).await;
+    let answers = tokio::join!(cancel(&ann, &job), cancel(&ann, &job));
+    assert_eq!((answers.0.status, answers.1.status), (200, 200), "{}", answers.1.json());
+    assert_eq!(answers.0.json()["data"]["error"]["code"], "CANCELLED");
+    assert_eq!(articles_left(&ann).await, 5);
+    // Its generator is told when it comes, and whatever it says changes nothing.
+    assert_refused(&generator.ask(&message, "a.md", "text/markdown", 100).await, 409, "CONFLICT");
+    assert_eq!(generator.fail(&message, &fresh_id()).await.json()["status"], "failed");
+    assert_eq!(articles_left(&ann).await, 0);
+
+    let message = pictures_of(&bob, &generator, 1).await;
+    assert_eq!(generator.ask(&message, "a.png", "image/png", 100).await.status, 201);
+    assert_refused(&cancel(&bob, &text(&message, "job_id")).await, 409, "CONFLICT");
+}
+
+#[tokio::test]
+async fn a_job_nobody_delivers_is_swept_and_gives_its_allowance_back_once() {
+    use aws_sdk_dynamodb::types::AttributeValue::{N, S};
+    let stack = Stack::find();
+    let ann = stack.newcomer("free");
+    let job = asked(&ann, "blog", &json!({ "topic": "Le phare" })).await;
+    let other = asked(&ann, "blog", &json!({ "topic": "La mer" })).await;
+    let id = JobId::parse(&job).unwrap();
+    let past = clock::now().minus(Duration::from_hours(1)).as_millis().to_string();
+    aws_sdk_dynamodb::Client::new(&stack.aws().config)
+        .update_item()
+        .table_name(stack.name("TABLE_NAME"))
+        .key("pk", S(format!("USER#{}", ann.id)))
+        .key("sk", S(format!("JOB#{}", id.tail())))
+        .update_expression("SET due_at = :past, deadline = :past")
+        .expression_attribute_values(":past", N(past))
+        .send()
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        let response = stack.invoke("sweep", &json!({ "time": clock::now().to_string() })).await;
+        assert_eq!(response.status, 200, "{}", response.json());
+    }
+    assert_eq!(status(&ann, &job).await["error"]["code"], "DEADLINE_PASSED");
+    assert_eq!(status(&ann, &other).await["status"], "pending");
+    assert_eq!(articles_left(&ann).await, 4);
+}
+
+#[tokio::test]
+async fn four_files_that_become_ready_as_the_completion_comes_complete_their_job_once() {
+    let stack = Stack::find();
+    let (ann, generator) = (stack.newcomer("enterprise"), Generator::of(&stack));
+    let ear = Ear::on(&stack, "user_id", &ann.id).await;
+    let one = async |n: usize| {
+        let message = pictures_of(&ann, &generator, 4).await;
+        let files = join_all((0..4).map(async |file: usize| {
+            let bytes = pictures::png(64, 64, 1000 + n * 4 + file);
+            generator.upload(&message, &format!("{file}.png"), "image/png", bytes).await
+        }));
+        let files = files.await;
+        // Now S3's events and this are under way together.
+        let taken = generator.complete(&message, &fresh_id(), &files).await;
+        assert_eq!(taken.status, 200, "{}", taken.json());
+        text(&message, "job_id")
+    };
+    let jobs: BTreeSet<String> = join_all((0..20).map(one)).await.into_iter().collect();
+    for job in &jobs {
+        wait_for(&ann, job, "completed").await;
+        let record = stack.table().get_job(&JobId::parse(job).unwrap()).await.unwrap().unwrap();
+        assert!(record.delivered().count() == 4 && record.delivered().all(|output| output.readable().is_some()));
+    }
+    let bytes: u64 = (1000..1080).sum();
+    ann.wait_for_usage(80, bytes, 0).await;
+    let (mut completed, mut ready) = (Vec::new(), 0);
+    let all = until(async || {
+        for event in ear.take(10).await {
+            match event["detail-type"].as_str().unwrap() {
+                "job.completed" => completed.push(text(&event["detail"], "job_id")),
+                "file.ready" => ready += 1,
+                other => assert_eq!(other, "job.requested"),
+            }
+        }
+        (completed.len() >= 20 && ready >= 80).then_some(())
+    });
+    all.await.unwrap();
+    completed.sort();
+    assert_eq!((completed, ready), (jobs.into_iter().collect(), 80), "each told once");
+}

@@ -1,0 +1,167 @@
+//! What Clerk tells of people, signed, over HTTP; and what becomes of all that somebody owned who is gone.
+
+use std::time::Duration;
+
+use consigne_core::ports::{Due, FindDue, GetProfile, ReadHead};
+use consigne_core::profiles::{Language, Profile};
+use consigne_core::{Timestamp, UserId};
+use consigne_runtime::clock;
+use consigne_storage::DueWalk;
+use consigne_testkit::http::Response;
+use consigne_testkit::shop::Shop;
+use consigne_testkit::stack::{Stack, fresh_user, until};
+use consigne_testkit::{pictures, webhooks};
+use serde_json::{Value, json};
+
+use super::assert_refused;
+
+const PATH: &str = "/api/webhooks/clerk";
+
+/// Makes Clerk's record of a person.
+fn record(user: &str, address: &str, updated_at: i64) -> Value {
+    json!({
+        "id": user, "object": "user", "updated_at": updated_at, "primary_email_address_id": "idn_1",
+        "email_addresses": [{ "id": "idn_1", "email_address": address, "verification": { "status": "verified" } }],
+        "first_name": "Ann", "last_name": null, "username": null, "public_metadata": { "language": "fr" },
+    })
+}
+
+fn event(kind: &str, data: &Value) -> String {
+    json!({ "type": kind, "object": "event", "data": data }).to_string()
+}
+
+/// Sends an event under an id, signed by a secret, in headers that begin so.
+async fn send_as(stack: &Stack, family: &str, secret: &str, id: &str, body: &str) -> Response {
+    let signed = webhooks::headers(secret, id, clock::now(), body);
+    let signed = signed.map(|(name, value)| (name.replace("webhook", family), value));
+    let mut headers = vec![("content-type", "application/json")];
+    headers.extend(signed.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    stack.call("POST", PATH, &headers, body.as_bytes()).await
+}
+
+/// The same as Clerk does; a retry has a new time and signature.
+async fn send(stack: &Stack, id: &str, body: &str) -> Response {
+    send_as(stack, "svix", stack.name("CLERK_WEBHOOK_SECRET"), id, body).await
+}
+
+async fn taken(stack: &Stack, id: &str, body: &str) {
+    let answer = send(stack, id, body).await;
+    assert_eq!((answer.status, answer.json()), (200, json!({ "success": true })));
+}
+
+async fn known(stack: &Stack, user: &str) -> Profile {
+    stack.table().get_profile(&UserId::parse(user).unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_clerk_tells_is_kept_once_and_in_the_order_it_happened() {
+    let (stack, user) = (Stack::find(), fresh_user());
+    let id = |n: u8| format!("msg_{user}_{n}");
+    let new = event("user.updated", &record(&user, "new@example.com", 2_000));
+    let old = event("user.created", &record(&user, "old@example.com", 1_000));
+    for _ in 0..2 {
+        taken(&stack, &id(1), &new).await;
+        taken(&stack, &id(2), &old).await;
+    }
+    let told = known(&stack, &user).await.told.unwrap();
+    assert_eq!((told.email.as_str(), told.verified, told.language), ("new@example.com", true, Language::French));
+    let newer = event("user.updated", &record(&user, "newer@example.com", 3_000));
+    assert_refused(&send(&stack, &id(1), &newer).await, 422, "IDEMPOTENCY_MISMATCH");
+    let standard = send_as(&stack, "webhook", stack.name("CLERK_WEBHOOK_SECRET"), &id(3), &newer).await;
+    assert_eq!(standard.status, 200);
+    assert_eq!(known(&stack, &user).await.told.unwrap().email, "newer@example.com");
+    taken(&stack, &id(4), &event("session.created", &json!({ "id": "sess_1" }))).await;
+    let lines = stack.log_lines("webhook-clerk", "@example.com").await;
+    assert!(lines.is_empty(), "the log holds an address");
+}
+
+#[tokio::test]
+async fn what_clerk_has_not_signed_changes_nothing() {
+    let (stack, user) = (Stack::find(), fresh_user());
+    let body = event("user.created", &record(&user, "ann@example.com", 1_000));
+    let secret = stack.name("CLERK_WEBHOOK_SECRET");
+    let plain = [("content-type", "application/json")];
+    assert_refused(&stack.call("POST", PATH, &plain, body.as_bytes()).await, 401, "INVALID_SIGNATURE");
+    let generators = send_as(&stack, "svix", stack.name("GENERATOR_WEBHOOK_SECRET"), "msg_1", &body).await;
+    assert_refused(&generators, 401, "INVALID_SIGNATURE");
+    let sent = async |at: Timestamp, body: &str, signed: &str| {
+        let signed = webhooks::headers(secret, &format!("msg_{user}_{at}"), at, signed);
+        let headers = signed.iter().map(|(name, value)| (*name, value.as_str()));
+        stack.call("POST", PATH, &plain.into_iter().chain(headers).collect::<Vec<_>>(), body.as_bytes()).await
+    };
+    let (far, near) = (Duration::from_mins(6), Duration::from_mins(4));
+    for at in [clock::now().minus(far), clock::now().plus(far)] {
+        assert_refused(&sent(at, &body, &body).await, 401, "INVALID_SIGNATURE");
+    }
+    let respaced = body.replacen(':', ": ", 1);
+    assert_refused(&sent(clock::now(), &respaced, &body).await, 401, "INVALID_SIGNATURE");
+    assert_eq!(known(&stack, &user).await.told_at, None);
+    for at in [clock::now().minus(near), clock::now().plus(near)] {
+        assert_eq!(sent(at, &body, &body).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_deleted_is_forgotten_and_all_they_owned_ends() {
+    let stack = Stack::find();
+    let shop = Shop::open(&stack, 10).await;
+    let (ann, shop_key) = (&shop.owner, shop.issue("production", &json!({})).await);
+    taken(&stack, &format!("msg_{}_1", ann.id), &event("user.created", &record(&ann.id, "ann@example.com", 1_000)))
+        .await;
+    let mut keys = Vec::new();
+    for n in 0..3 {
+        keys.push(ann.upload(&format!("{n}.png"), "image/png", pictures::png(3, 4, 100)).await);
+    }
+    let open = ann.grant("open.png", "image/png", 100).await;
+    assert_eq!(open.status, 201);
+    ann.wait_for_usage(3, 300, 100).await;
+
+    taken(&stack, &format!("msg_{}_2", ann.id), &event("user.deleted", &json!({ "id": ann.id, "deleted": true })))
+        .await;
+    let tombstone = known(&stack, &ann.id).await;
+    let closed_at = tombstone.closed_at.unwrap();
+    assert_eq!(tombstone, Profile { closed_at: Some(closed_at), ..Profile::unknown(tombstone.user.clone()) });
+    // Their token is still good, but not to begin anew.
+    let token = stack.issuer.token_with(&ann.id, &json!({ "email": "ann@example.com" }));
+    let headers = [("authorization", format!("Bearer {token}")), ("content-type", "application/json".to_owned())];
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let refused = stack.call("POST", "/api/orgs", &headers, br#"{"name": "Again"}"#).await;
+    assert_refused(&refused, 401, "UNAUTHENTICATED");
+
+    let user = UserId::parse(&ann.id).unwrap();
+    let put_off = until(async || {
+        let swept = stack.invoke("sweep", &json!({ "time": clock::now().to_string() })).await;
+        assert_eq!(swept.status, 200, "{}", swept.json());
+        let later = closed_at.plus(Duration::from_hours(1));
+        let mut walk = DueWalk::default();
+        loop {
+            let due = stack.table().find_due(later, 100, &mut walk).await.unwrap();
+            if due.is_empty() {
+                return None;
+            }
+            let mine = due.into_iter().find_map(|due| match due {
+                Due::Closing(closing) if closing.user == user => Some(closing),
+                _ => None,
+            });
+            if let Some(closing) = mine {
+                return (closing.due_at == closing.last_look()).then_some(());
+            }
+        }
+    });
+    assert_eq!(put_off.await, Some(()), "nothing is left but a last look");
+    ann.wait_for_usage(0, 0, 0).await;
+    for key in &keys {
+        assert_eq!(stack.bucket().read_head(key, None, 1).await.unwrap(), None);
+        assert_refused(&ann.metadata(key).await, 404, "NOT_FOUND");
+    }
+    // A grant of before is of no use.
+    ann.put(&open.json(), pictures::png(3, 4, 100)).await;
+    let gone = until(async || {
+        let key = open.json()["s3Key"].as_str().unwrap().to_owned();
+        stack.bucket().read_head(&key, None, 1).await.unwrap().is_none().then_some(())
+    });
+    assert!(gone.await.is_some());
+    ann.wait_for_usage(0, 0, 0).await;
+    assert_eq!(shop.charge(&shop_key, None).await["code"], "SUSPENDED");
+    assert_eq!(ann.call("GET", &shop.path("/keys")).await.status, 404);
+}

@@ -1,0 +1,95 @@
+//! What lies on a dead-letter queue, and the operator who sends it back; on a stack of its own, whose queue gives up fast.
+
+use std::process::Command;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName;
+use consigne_testkit::payload::root;
+use consigne_testkit::pictures;
+use consigne_testkit::stack::{Stack, until};
+use serde_json::json;
+
+use super::text;
+
+const ENV_FILE: &str = "target/local/redrive.env";
+const POISON: &str = r#"{"detail-type": "Object Created", "detail": {"object": "#;
+
+/// Deploys the stack of this test.
+fn deploy() -> Stack {
+    let output = Command::new(root().join(".venv/bin/python"))
+        .arg(root().join("infra/local/stack.py"))
+        .args(["deploy", "--stack", "redrive", "--env-file"])
+        .arg(root().join(ENV_FILE))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Stack::of_file(ENV_FILE)
+}
+
+/// Runs `consigne redrive` on that stack; gives whether it went well and what it said.
+fn redrive(arguments: &[&str]) -> (bool, String) {
+    let text = std::fs::read_to_string(root().join(ENV_FILE)).unwrap();
+    let names: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once('=')).collect();
+    let mut consigne = Command::new(root().join("target/debug/consigne"));
+    let output = consigne.arg("redrive").args(arguments).envs(names).output().unwrap();
+    (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+}
+
+/// Counts the messages of a queue, read or not.
+async fn count(sqs: &Client, queue: &str) -> u64 {
+    let wanted =
+        [QueueAttributeName::ApproximateNumberOfMessages, QueueAttributeName::ApproximateNumberOfMessagesNotVisible];
+    let ask = sqs.get_queue_attributes().queue_url(queue).set_attribute_names(Some(wanted.to_vec()));
+    let counts = ask.send().await.unwrap().attributes.unwrap();
+    wanted.iter().map(|name| counts[name].parse::<u64>().unwrap()).sum()
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_and_sent_back_to_be_tried_again() {
+    let stack = deploy();
+    let sqs = Client::new(&stack.aws().config);
+    let url = async |name: &str| sqs.get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap();
+    let (queue, dead) = (url("redrive-object-events").await, url("redrive-object-events-dead").await);
+    let fast = sqs.set_queue_attributes().queue_url(&queue).attributes("VisibilityTimeout".into(), "1");
+    fast.send().await.unwrap();
+    let wait_for_dead = async |wanted: u64| {
+        let seen = until(async || (count(&sqs, &dead).await == wanted).then_some(())).await;
+        assert_eq!(seen, Some(()), "{wanted} dead letters");
+    };
+
+    sqs.send_message().queue_url(&queue).message_body(POISON).send().await.unwrap();
+    wait_for_dead(1).await;
+    // And one that would do no harm any more: the end of a file nobody has told us of.
+    let ann = stack.newcomer("pro");
+    let key = text(&ann.grant("a.png", "image/png", pictures::png(1, 1, 100).len()).await.json(), "s3Key");
+    let gone = json!({
+        "version": "0", "source": "aws.s3", "detail-type": "Object Deleted",
+        "detail": { "bucket": { "name": stack.name("BUCKET_NAME") },
+            "object": { "key": key, "version-id": "v1", "sequencer": "05" } },
+    });
+    sqs.send_message().queue_url(&dead).message_body(gone.to_string()).send().await.unwrap();
+    wait_for_dead(2).await;
+    ann.wait_for_usage(0, 0, 100).await;
+
+    let (well, listed) = redrive(&[]);
+    assert!(well && listed.contains("object-events-dead "), "{listed}");
+    let line = listed.lines().find(|line| line.starts_with("object-events-dead ")).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words, ["object-events-dead", "2", "0", "consigne", "redrive", "object-events"]);
+    assert!(listed.contains("parked-events"), "{listed}");
+
+    let (well, said) = redrive(&["object-events"]);
+    assert!(well && said.contains("Sent back 2 to redrive-object-events."), "{said}");
+    // The good one is carried out now, and the bad one fails all over again.
+    ann.wait_for_usage(0, 0, 0).await;
+    wait_for_dead(1).await;
+    let left = sqs.receive_message().queue_url(&dead).send().await.unwrap().messages.unwrap();
+    assert_eq!(left[0].body.as_deref(), Some(POISON));
+    sqs.purge_queue().queue_url(&dead).send().await.unwrap();
+    let (well, said) = redrive(&["object-events-dead"]);
+    assert!(well && said.contains("Nothing lies on redrive-object-events-dead"), "{said}");
+    for (name, why) in [("parked-events", "No queue leads"), ("nowhere", "is no queue")] {
+        let (well, said) = redrive(&[name]);
+        assert!(!well && said.contains(why), "{said}");
+    }
+}

@@ -1,0 +1,97 @@
+//! The catalogue of events: each has a schema, an example of it, and a row in events/README.md.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use consigne_core::events::EventKind;
+use consigne_testkit::payload::root;
+use consigne_testkit::schemas::{FOLDER, assert_valid, faults, read};
+use serde_json::{Value, json};
+
+fn kinds() -> impl Iterator<Item = &'static str> {
+    EventKind::ALL.into_iter().map(EventKind::name)
+}
+
+#[test]
+fn every_event_has_a_schema_and_an_example_and_nothing_else_has() {
+    let wanted: BTreeSet<String> =
+        kinds().flat_map(|kind| [format!("{kind}.json"), format!("{kind}.example.json")]).collect();
+    let files = std::fs::read_dir(root().join(FOLDER)).unwrap();
+    let found: BTreeSet<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(found, wanted);
+    for kind in kinds() {
+        let schema = read(kind);
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{kind}");
+        assert_eq!(schema["$id"], format!("https://consigne.example/events/{kind}.json"));
+        assert_eq!((&schema["title"], &schema["additionalProperties"]), (&json!(kind), &json!(true)));
+        for (name, property) in schema["properties"].as_object().unwrap() {
+            assert!(property["description"].is_string(), "{kind}: nobody says what {name} is");
+        }
+        assert_valid(kind, &read(&format!("{kind}.example")).to_string());
+    }
+}
+
+#[test]
+fn the_catalogue_names_every_event_and_every_field() {
+    let readme = std::fs::read_to_string(root().join("events/README.md")).unwrap();
+    let (everywhere, table) = readme.split_once("| detail-type |").unwrap();
+    // A row that says "the same" goes on from the last one that does not.
+    let (mut rows, mut whole) = (BTreeMap::new(), String::new());
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        if !row.contains("the same") {
+            row.clone_into(&mut whole);
+        }
+        rows.insert(row.split('`').nth(1).unwrap(), format!("{everywhere} {whole} {row}"));
+    }
+    assert_eq!(rows.keys().copied().collect::<BTreeSet<_>>(), kinds().collect());
+    for (kind, said) in rows {
+        for name in read(kind)["properties"].as_object().unwrap().keys() {
+            let mut words = said.split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '_');
+            assert!(words.any(|word| word == name), "{kind}: {name} is not in the catalogue");
+        }
+    }
+}
+
+#[test]
+fn an_event_that_is_not_as_its_schema_says_is_found() {
+    for kind in kinds() {
+        let (schema, example) = (read(kind), read(&format!("{kind}.example")));
+        for name in schema["required"].as_array().unwrap().iter().filter_map(Value::as_str) {
+            let mut cut = example.clone();
+            cut.as_object_mut().unwrap().remove(name);
+            assert_eq!(faults(kind, &cut), [format!("{kind} lacks {name}")]);
+            let may_be_negative =
+                schema["properties"][name]["type"] == "integer" && schema["properties"][name]["minimum"].is_null();
+            let odd = [json!(null), json!(1.5), json!([]), json!({}), json!(-1)];
+            for odd in odd.into_iter().take(if may_be_negative { 4 } else { 5 }) {
+                let mut changed = example.clone();
+                changed[name] = odd;
+                assert!(!faults(kind, &changed).is_empty(), "{changed}");
+            }
+        }
+        let mut more = example.clone();
+        more["something"] = json!("new");
+        assert_eq!(faults(kind, &more), Vec::<String>::new());
+    }
+    let changed = |kind: &str, name: &str, value: Value| {
+        let mut example = read(&format!("{kind}.example"));
+        example[name] = value;
+        faults(kind, &example).len()
+    };
+    for (kind, name, value) in [
+        ("job.requested", "kind", json!("song")),
+        ("job.requested", "count", json!(5)),
+        ("job.requested", "deadline", json!("2026-11-31T25:00:00Z")),
+        ("job.requested", "uploads_url", json!("/api/webhooks")),
+        ("job.completed", "status", json!("failed")),
+        ("job.completed", "files", json!(["a.png"])),
+        ("job.failed", "error", json!({ "code": "X" })),
+        ("file.deleted", "cause", json!("")),
+        ("file.ready", "width", json!(0)),
+        ("key.issued", "actor", json!("ann")),
+        // A wish for a book has a topic, not a prompt.
+        ("job.requested", "kind", json!("book")),
+    ] {
+        assert!(changed(kind, name, value.clone()) > 0, "{kind} {name} {value}");
+    }
+    assert_eq!(faults("job.sung", &json!({})), ["job.sung has no schema"]);
+}

@@ -1,0 +1,43 @@
+//! wallet and key-verify, once credits were taken back: a balance may be below zero, and what is held stays held.
+
+use consigne_core::ports::{ClawBackCredits, CreditPurchase};
+use consigne_runtime::clock;
+use consigne_testkit::fakes::World;
+use consigne_testkit::{desk, functions};
+use serde_json::json;
+
+use super::desk::{ORG, answer, found, org, outbox, put_production, sent_by, told_of, trail, verified};
+
+/// Makes a world in which Acme has bought 100 credits, holds 30, has spent 60, and got all its money back.
+async fn refunded() -> (World, String) {
+    let world = World::default();
+    found(&world, ORG, "Acme", &super::desk::PEOPLE);
+    let text = put_production(&world, |_| ());
+    world.credit_purchase(&desk::purchase(org(ORG), "17", 100, clock::now())).await.unwrap();
+    functions::call(&world, "hold-open", told_of(&text, "hold-open", "job")).await;
+    verified(&world, &text, "probe", &json!({ "cost": 60 })).await;
+    world.claw_back(&desk::refund("17", 100, clock::now())).await.unwrap();
+    (world, text)
+}
+
+#[tokio::test]
+async fn a_wallet_below_zero_says_so_and_what_is_held_of_it() {
+    let (world, _) = refunded().await;
+    insta::assert_json_snapshot!(answer(&world, "wallet", sent_by("user_bill1", "wallet", "ask")).await, @"");
+}
+
+#[tokio::test]
+async fn a_key_of_a_wallet_below_zero_is_refused_even_a_check_for_nothing() {
+    let (world, text) = refunded().await;
+    for cost in [0, 1] {
+        let checked = verified(&world, &text, "probe", &json!({ "cost": cost })).await;
+        assert_eq!((&checked["code"], &checked["limiter"]), (&json!("INSUFFICIENT_CREDITS"), &json!("wallet")));
+    }
+}
+
+#[tokio::test]
+async fn the_trail_and_the_world_are_told_of_what_came_and_went() {
+    let (world, _) = refunded().await;
+    insta::assert_json_snapshot!(trail(&world), @"");
+    insta::assert_json_snapshot!(outbox(&world), @"");
+}

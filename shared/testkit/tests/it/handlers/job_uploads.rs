@@ -1,0 +1,228 @@
+//! What generators are granted to upload.
+
+use std::time::Duration;
+
+use consigne_core::files::{Kind, Status, Usage, Window};
+use consigne_core::jobs::{Job, JobStatus};
+use consigne_core::{Plan, Timestamp, UserId};
+use consigne_runtime::clock;
+use consigne_testkit::fakes::World;
+use consigne_testkit::{functions, payload};
+use serde_json::{Value, json};
+
+use super::desk::{headed, refusal};
+use super::jobs::{JOB, granted, job, job_in, output, signed, world_of};
+use super::sweep::sweep_at;
+use super::{GRANTED, assert_books_balance, ledger_of, ready};
+
+/// Asks to upload a picture for the job of the payloads.
+async fn ask(world: &World, id: &str, fields: &Value) -> Value {
+    signed(world, "job-upload-grant", "picture", id, fields).await
+}
+
+#[tokio::test]
+async fn a_generator_is_granted_an_upload_under_the_owners_prefix_and_the_job_has_begun() {
+    let world = world_of(&job(Kind::Image), &[]);
+    insta::assert_json_snapshot!(ask(&world, "msg_1", &json!({})).await, @r#"
+    {
+      "status": 201,
+      "body": {
+        "file_id": "<id>",
+        "s3_key": "user_ann1/images/<id>-phare-1.png",
+        "method": "PUT",
+        "url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/images/<id>-phare-1.png?x-id=PutObject&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=900&X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost%3Bif-none-match&X-Amz-Signature=<signature>",
+        "headers": {
+          "content-type": "image/png",
+          "if-none-match": "*"
+        },
+        "expires_at": "<time>",
+        "fileId": "<id>",
+        "s3Key": "user_ann1/images/<id>-phare-1.png",
+        "expiresAt": "<time>"
+      }
+    }
+    "#);
+    assert_eq!(ledger_of(&world), [1000, 1000, 0, 0]);
+    let (state, job) = (world.state(), job_in(&world));
+    let file = state.files.values().next().unwrap();
+    assert_eq!((job.status, job.progress, job.outputs.len()), (JobStatus::Processing, 10, 1));
+    assert_eq!((file.job.as_ref(), &file.key), (Some(&job.id), &job.outputs[0].key));
+    assert_eq!(state.usage[job.owner()].window.map(|window| window.writes), Some(1));
+    assert_books_balance(&world);
+}
+
+#[tokio::test]
+async fn the_same_message_gets_the_same_grant_and_another_body_none() {
+    let world = world_of(&job(Kind::Image), &[]);
+    let event = payload::event("job-upload-grant", "picture", "");
+    let event = functions::signed_by_generator(event, "msg_1");
+    let first = functions::call(&world, "job-upload-grant", event.clone()).await;
+    assert_eq!(first["status"], 201);
+    let before = world.state();
+    assert_eq!(functions::call(&world, "job-upload-grant", event.clone()).await, first);
+    let other = ask(&world, "msg_1", &json!({ "size": 1001 })).await;
+    assert_eq!(refusal(&other), (422, "IDEMPOTENCY_MISMATCH"));
+    assert_eq!(world.state(), before);
+    assert_eq!(ask(&world, "msg_2", &json!({})).await["status"], 201);
+    assert_eq!((job_in(&world).outputs.len(), ledger_of(&world)), (2, [2000, 2000, 0, 0]));
+    // Also when the job takes no more, as long as the grant can be used.
+    world.change(|state| state.jobs.jobs.values_mut().next().unwrap().claimed_at = Some(GRANTED));
+    assert_eq!(functions::call(&world, "job-upload-grant", event.clone()).await, first);
+    assert_eq!(refusal(&ask(&world, "msg_1", &json!({ "size": 1001 })).await), (422, "IDEMPOTENCY_MISMATCH"));
+    world.change(|state| {
+        for file in state.files.values_mut() {
+            file.grant_expires_at = Timestamp::from_secs(1);
+        }
+    });
+    let over = payload::steady(&functions::call(&world, "job-upload-grant", event.clone()).await);
+    insta::assert_json_snapshot!(over["body"]["error"], @r#"
+    {
+      "code": "CONFLICT",
+      "message": "The upload granted for this message has run out; ask again with a new id"
+    }
+    "#);
+    world.change(|state| {
+        for file in state.files.values_mut() {
+            file.status = Status::Ready;
+        }
+    });
+    let used = payload::steady(&functions::call(&world, "job-upload-grant", event).await);
+    insta::assert_json_snapshot!(used["body"]["error"], @r#"
+    {
+      "code": "CONFLICT",
+      "message": "The upload granted for this message has ended; ask again with a new id",
+      "details": {
+        "status": "ready"
+      }
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn what_is_not_signed_by_a_generator_is_granted_nothing() {
+    let world = world_of(&job(Kind::Image), &[]);
+    let before = world.state();
+    let plain = payload::event("job-upload-grant", "picture", "");
+    let good = functions::signed_by_generator(plain.clone(), "msg_1");
+    let at = clock::now().as_secs();
+    let spaced = {
+        let mut event = good.clone();
+        event["body"] = event["body"].as_str().unwrap().replace(": ", ":").into();
+        event
+    };
+    for event in [
+        plain,
+        headed(good.clone(), "webhook-id", Some("msg_2")),
+        headed(good.clone(), "webhook-signature", None),
+        headed(good.clone(), "webhook-signature", Some("v1,AAAA")),
+        headed(good.clone(), "webhook-timestamp", Some(&(at - 360).to_string())),
+        headed(good.clone(), "webhook-timestamp", Some(&(at + 360).to_string())),
+        spaced,
+    ] {
+        let refused = functions::call(&world, "job-upload-grant", event).await;
+        assert_eq!(refusal(&refused), (401, "INVALID_SIGNATURE"));
+        assert_eq!(refused["headers"]["www-authenticate"], "StandardWebhooks");
+    }
+    assert_eq!(world.state(), before);
+}
+
+#[tokio::test]
+async fn what_the_job_is_not_for_is_refused_by_the_name_of_its_field() {
+    let world = world_of(&job(Kind::Image), &[]);
+    let before = world.state();
+    for (fields, status, code, field) in [
+        (json!({ "filename": "a.mp4", "content_type": "video/mp4" }), 415, "UNSUPPORTED_FILE_TYPE", "content_type"),
+        (json!({ "content_type": "application/x-msdownload" }), 415, "UNSUPPORTED_FILE_TYPE", "content_type"),
+        (json!({ "content_type": "" }), 415, "UNSUPPORTED_FILE_TYPE", "content_type"),
+        (json!({ "filename": "a.gif" }), 415, "UNSUPPORTED_FILE_TYPE", "filename"),
+        (json!({ "filename": "../user_ann12/a.png" }), 400, "INVALID_FILENAME", "filename"),
+        (json!({ "filename": "a\r\n.png" }), 400, "INVALID_FILENAME", "filename"),
+        (json!({ "size": 0 }), 400, "INVALID_REQUEST", "size"),
+        (json!({ "size": "1000" }), 400, "INVALID_REQUEST", "size"),
+        (json!({ "sha256": "x" }), 400, "INVALID_REQUEST", "sha256"),
+        (json!({ "size": 50 * 1024 * 1024 + 1 }), 413, "FILE_TOO_LARGE", "size"),
+    ] {
+        let refused = ask(&world, "msg_1", &fields).await;
+        assert_eq!(refusal(&refused), (status, code), "{fields}");
+        assert_eq!(refused["body"]["error"]["details"]["field"], field, "{fields}");
+    }
+    assert_eq!(world.state(), before);
+    // A refused message has promised nothing.
+    assert_eq!(
+        ask(&world, "msg_1", &json!({ "sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" })).await["status"],
+        201
+    );
+}
+
+#[tokio::test]
+async fn the_owners_plan_when_the_job_was_accepted_is_what_limits_it() {
+    for (plan, size, status) in
+        [(Plan::Basic, 20 << 20, 201), (Plan::Basic, (20 << 20) + 1, 413), (Plan::Premium, 100 << 20, 201)]
+    {
+        let world = world_of(&Job { plan, ..job(Kind::Image) }, &[]);
+        assert_eq!(ask(&world, "msg_1", &json!({ "size": size })).await["status"], status, "{plan:?} {size}");
+    }
+}
+
+/// Gives Ann's ledger so many committed bytes, and a window of writes.
+fn ledger(world: &World, committed: u64, window: Option<Window>) {
+    let usage = Usage { committed, window, ..Usage::default() };
+    world.change(|state| {
+        state.usage.insert(UserId::parse("user_ann1").unwrap(), usage);
+    });
+}
+
+#[tokio::test]
+async fn it_counts_against_the_owners_storage_and_writes() {
+    let world = world_of(&job(Kind::Image), &[]);
+    let storage = Plan::Pro.allowances().storage;
+    ledger(&world, storage - 999, None);
+    let refused = ask(&world, "msg_1", &json!({})).await;
+    assert_eq!(refusal(&refused), (403, "STORAGE_QUOTA_EXCEEDED"));
+    ledger(&world, 0, Some(Window { started: clock::now(), writes: 600 }));
+    let refused = ask(&world, "msg_1", &json!({})).await;
+    assert_eq!(refusal(&refused), (429, "RATE_LIMITED"));
+    assert!(refused["headers"]["retry-after"].is_string(), "{refused}");
+    assert_eq!((job_in(&world), world.state().files.len()), (job(Kind::Image), 0));
+    ledger(&world, storage - 1000, Some(Window { started: clock::now().minus(Duration::from_mins(2)), writes: 600 }));
+    assert_eq!(ask(&world, "msg_1", &json!({})).await["status"], 201);
+}
+
+#[tokio::test]
+async fn four_grants_a_file_are_enough_and_a_lost_one_makes_room() {
+    let deadline = clock::now().plus(Duration::from_hours(1));
+    let world = world_of(&Job { deadline, ..job(Kind::Image) }, &[]);
+    for n in 0..8 {
+        assert_eq!(ask(&world, &format!("msg_{n}"), &json!({})).await["status"], 201);
+    }
+    let refused = ask(&world, "msg_8", &json!({})).await;
+    assert_eq!((refusal(&refused), &refused["body"]["error"]["details"]), ((409, "CONFLICT"), &json!({ "limit": 8 })));
+    assert_eq!(sweep_at(&world, clock::now().plus(Duration::from_mins(21))).await["expired"], 8);
+    assert_eq!((job_in(&world).outputs.len(), ledger_of(&world)), (0, [0, 0, 0, 0]));
+    assert_eq!(ask(&world, "msg_8", &json!({})).await["status"], 201);
+}
+
+#[tokio::test]
+async fn a_job_that_is_delivered_or_ended_or_nobodys_takes_no_files() {
+    let file = output(Kind::Image);
+    let claimed = Job { claimed_at: Some(GRANTED), ..granted(&job(Kind::Image), std::slice::from_ref(&file)) };
+    let failed = job(Kind::Image).failed("SAFETY", "No", GRANTED).unwrap().job;
+    for job in [claimed, failed] {
+        let world = world_of(&job, &[ready(&file)]);
+        let before = world.state();
+        let refused = ask(&world, "msg_1", &json!({})).await;
+        assert_eq!(
+            (refusal(&refused), &refused["body"]["error"]["details"]["status"]),
+            ((409, "CONFLICT"), &json!(job.status.name()))
+        );
+        assert_eq!(world.state(), before);
+    }
+    let world = World::default();
+    let unknown = ask(&world, "msg_1", &json!({})).await;
+    assert_eq!(refusal(&unknown), (404, "NOT_FOUND"));
+    for id in ["x", "job_01M7YREWKH7VM7Z3Z2KWSH2FTR", "job_01M7YREWKH7VM7Z3Z2KWSH2FTRann1%00"] {
+        let text = payload::event("job-upload-grant", "picture", "").to_string().replace(JOB, id);
+        let event = functions::signed_by_generator(serde_json::from_str(&text).unwrap(), "msg_1");
+        assert_eq!(payload::steady(&functions::call(&world, "job-upload-grant", event).await), unknown, "{id}");
+    }
+}

@@ -1,0 +1,42 @@
+use consigne_core::mail::{Address, Suppression};
+use consigne_testkit::fakes::{Moment, World};
+use consigne_testkit::{functions, payload};
+use serde_json::{Value, json};
+
+async fn told(world: &World, case: &str) -> Value {
+    functions::mail_feedback(world, payload::event("mail-feedback", case, "")).await
+}
+
+#[tokio::test]
+async fn a_mailbox_that_does_not_exist_or_complains_gets_no_more_mail() {
+    let mailbox = Address::parse("ann@example.com").unwrap().mailbox();
+    for (case, want) in [
+        ("bounced-for-good", Some(Suppression::Bounced)),
+        ("bounced-for-now", None),
+        ("complained", Some(Suppression::Complained)),
+        ("complained-without-a-kind", Some(Suppression::Complained)),
+        ("not-spam", None),
+        ("delivered", None),
+    ] {
+        let world = World::default();
+        // Twice is once.
+        for _ in 0..2 {
+            assert_eq!(told(&world, case).await, json!({ "batchItemFailures": [] }), "{case}");
+            let suppressed: Vec<_> = world.state().post.suppressed.into_iter().collect();
+            let want: Vec<_> = want.map(|why| (mailbox.clone(), why)).into_iter().collect();
+            assert_eq!(suppressed, want, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn feedback_that_cannot_be_kept_or_read_comes_back() {
+    let world = World::default();
+    let failed = json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] });
+    world.fail_at(0, Moment::Before);
+    assert_eq!(told(&world, "complained").await, failed);
+    assert!(world.state().post.suppressed.is_empty());
+    let mut batch = payload::event("mail-feedback", "complained", "");
+    batch["Records"][0]["body"] = "{\"detail\": {}}".into();
+    assert_eq!(functions::mail_feedback(&world, batch).await, failed);
+}

@@ -1,0 +1,260 @@
+use std::time::Duration;
+
+use consigne_core::mail::{LEASE, MailEnd, Suppression, Topic};
+use consigne_core::orgs::{Member, OrgRole};
+use consigne_core::ports::ClaimMail;
+use consigne_core::profiles::Language;
+use consigne_runtime::clock;
+use consigne_testkit::fakes::{MailService, Moment, Standing, World};
+use consigne_testkit::{functions, payload};
+use serde_json::json;
+
+use super::GRANTED;
+use super::desk::{ORG, org, user};
+use super::mail::{acme_with_mailboxes, claim_of, deliver, delivered, known, message_of, post};
+
+#[tokio::test]
+async fn the_owner_of_a_job_is_told_in_their_language_where_its_result_is() {
+    let world = acme_with_mailboxes();
+    let notes = deliver(&world, "job-completed").await;
+    let mail = world.state().post.sent.remove(0);
+    assert_eq!(
+        (mail.to.as_str(), mail.subject.as_str()),
+        ("ann1@example.com", "Votre image est prête : A lighthouse at dawn")
+    );
+    insta::assert_snapshot!(mail.text, @r"
+    Bonjour Ann,
+
+    Votre image « A lighthouse at dawn » est prête.
+
+    Vous pouvez consulter, télécharger ou supprimer le résultat dans l’application.
+
+    Voir le résultat :
+    https://app.example.com/jobs/job_01M7YREWKH7VM7Z3Z2KWSH2FTR
+
+    -- 
+    Consigne
+    Vous recevez ce message à la suite d’une génération. Merci de ne pas y répondre.
+    Ne plus recevoir ces messages :
+    https://api.example.com/api/mail/unsubscribe?token=yMRptV3oO2GigW0Hy4atUmpvYnMgdXNlcl9hbm4x
+    ");
+    assert!(
+        mail.html.contains("href=\"https://app.example.com/jobs/job_01M7YREWKH7VM7Z3Z2KWSH2FTR\""),
+        "{}",
+        mail.html
+    );
+    let link = mail.unsubscribe.as_deref().unwrap();
+    let token = link.strip_prefix("https://api.example.com/api/mail/unsubscribe?token=").unwrap();
+    assert_eq!(functions::unsubscribe_seal().open(token), Some((user("user_ann1"), Topic::Jobs)));
+    assert_eq!((&notes["mail.letter"], &notes["MailsSent"]), (&json!("job-completed"), &json!(1)));
+    assert_eq!(notes["mail.outcomes"], json!({ "user_ann1": "sent" }));
+    assert!(!notes.to_string().contains('@'), "an address in the log: {notes}");
+}
+
+#[tokio::test]
+async fn the_owner_of_a_job_is_told_why_it_failed_and_not_of_what_they_cancelled() {
+    let world = acme_with_mailboxes();
+    deliver(&world, "job-failed").await;
+    let mail = world.state().post.sent.remove(0);
+    assert_eq!(mail.subject, "Votre livre n’a pas pu être créé : Artificial intelligence");
+    assert!(mail.text.contains("«\u{a0}The topic is too short\u{a0}»"), "{}", mail.text);
+    let world = acme_with_mailboxes();
+    deliver(&world, "job-failed-as-cancelled").await;
+    assert_eq!(post(&world), json!([]));
+}
+
+/// Makes Eve another owner of Acme.
+fn with_a_second_owner(world: &World) {
+    let member = Member { org: org(ORG), user: user("user_eve1"), role: OrgRole::Owner, joined_at: GRANTED };
+    world.change(|state| drop(state.desk.members.insert((org(ORG), member.user.clone()), member)));
+}
+
+#[tokio::test]
+async fn every_owner_of_an_organisation_is_told_of_a_new_key_each_in_their_language() {
+    let world = acme_with_mailboxes();
+    with_a_second_owner(&world);
+    known(&world, "user_eve1", None, Language::English);
+    known(&world, "user_adam1", None, Language::English);
+    deliver(&world, "key-issued").await;
+    assert_eq!(
+        post(&world),
+        json!([
+            ["ann1@example.com", "Acme : nouvelle clé d’API « Production API »"],
+            ["eve1@example.com", "Acme: new API key “Production API”"]
+        ])
+    );
+    let sent = world.state().post.sent;
+    assert!(sent[0].text.contains("par Dev."), "{}", sent[0].text);
+    assert!(sent[1].text.starts_with("Hello,\n") && sent[1].text.contains("by Dev."), "{}", sent[1].text);
+    assert!(sent.iter().all(|mail| mail.unsubscribe.is_none()), "this is sent to whoever unsubscribed");
+}
+
+#[tokio::test]
+async fn who_did_it_is_said_as_the_reader_knows_them() {
+    for (actor, said) in [
+        ("user_ann1", "par vous."),
+        ("user_dev1", "par Dev."),
+        ("user_bill1", "par un membre de l’organisation."),
+        ("operator:root", "par l’opérateur du service."),
+    ] {
+        let world = acme_with_mailboxes();
+        let body = message_of("key-revoked").replace("operator:root", actor);
+        assert!(delivered(&world, &body, clock::now()).await.0.is_ok());
+        let sent = world.state().post.sent;
+        assert_eq!(sent[0].subject, "Acme : clé d’API « Production API » révoquée");
+        assert!(sent[0].text.contains(said), "{actor}: {}", sent[0].text);
+    }
+}
+
+#[tokio::test]
+async fn an_event_delivered_twice_is_one_mail() {
+    let world = acme_with_mailboxes();
+    let mut batch = payload::event("send-mail", "job-completed", "");
+    let mut copy = batch["Records"][0].clone();
+    copy["messageId"] = "message-2".into();
+    batch["Records"].as_array_mut().unwrap().push(copy);
+    let told = functions::mails(&world, batch.clone()).await;
+    // Side by side, one of the two may find the mail in the other's hand, and comes back.
+    assert!(told["batchItemFailures"].as_array().unwrap().len() <= 1, "{told}");
+    assert_eq!(functions::mails(&world, batch).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(post(&world).as_array().unwrap().len(), 1);
+    assert_eq!(deliver(&world, "job-completed").await["mail.outcomes"], json!({ "user_ann1": "done before" }));
+}
+
+#[tokio::test]
+async fn who_cannot_be_written_to_is_noted_and_that_is_all() {
+    let unknown = World::default();
+    let odd = acme_with_mailboxes();
+    odd.change(|state| {
+        let contact = state.profiles.get_mut(&user("user_ann1")).unwrap().seen.as_mut().unwrap();
+        contact.email = "ann\r\nBcc: eve@example.com".to_owned();
+    });
+    let closed = acme_with_mailboxes();
+    closed.change(|state| state.profiles.get_mut(&user("user_ann1")).unwrap().closed_at = Some(GRANTED));
+    for (world, word) in [(unknown, "no address"), (odd, "unusable address"), (closed, "no address")] {
+        let notes = deliver(&world, "job-completed").await;
+        assert_eq!(notes["mail.outcomes"], json!({ "user_ann1": word }));
+        assert!(world.state().post.mails.is_empty() && world.state().post.sent.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_suppressed_mailbox_gets_nothing_and_an_unsubscribed_person_only_what_must_be_sent() {
+    let world = acme_with_mailboxes();
+    world.change(|state| state.post.unsubscribed.extend([(user("user_ann1"), Topic::Jobs)]));
+    assert_eq!(deliver(&world, "job-completed").await["mail.outcomes"], json!({ "user_ann1": "unsubscribed" }));
+    assert_eq!(deliver(&world, "key-issued").await["mail.outcomes"], json!({ "user_ann1": "sent" }));
+    let world = acme_with_mailboxes();
+    let mailbox = claim_of("user_ann1", GRANTED).mailbox;
+    world.change(|state| state.post.suppressed.extend([(mailbox, Suppression::Bounced)]));
+    assert_eq!(deliver(&world, "key-issued").await["mail.outcomes"], json!({ "user_ann1": "suppressed" }));
+    assert_eq!(post(&world), json!([]));
+}
+
+#[tokio::test]
+async fn a_mail_the_service_cannot_take_now_comes_back_and_is_sent_once() {
+    let world = acme_with_mailboxes();
+    world.change(|state| state.post.service = MailService::Throttles);
+    for _ in 0..3 {
+        let told = functions::mails(&world, payload::event("send-mail", "job-completed", "")).await;
+        assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
+        assert!(world.state().post.mails.is_empty(), "the claim was not given back");
+    }
+    world.change(|state| state.post.service = MailService::Works);
+    let notes = deliver(&world, "job-completed").await;
+    assert_eq!((&notes["MailsSent"], &notes["MailsPerhapsTwice"]), (&json!(1), &json!(null)));
+    deliver(&world, "job-completed").await;
+    assert_eq!(post(&world).as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_the_service_never_takes_is_recorded_and_not_tried_again() {
+    let world = acme_with_mailboxes();
+    world.change(|state| state.post.service = MailService::Refuses);
+    let notes = deliver(&world, "job-completed").await;
+    assert_eq!((&notes["MailsRefused"], &notes["mail.refused"]), (&json!(1), &json!("planned: not this mail")));
+    let standing: Vec<Standing> = world.state().post.mails.into_values().collect();
+    assert_eq!(standing, [Standing::Ended(MailEnd::Refused("planned: not this mail".to_owned()))]);
+    world.change(|state| state.post.service = MailService::Works);
+    deliver(&world, "job-completed").await;
+    assert_eq!(post(&world), json!([]));
+}
+
+#[tokio::test]
+async fn a_claim_left_behind_is_waited_for_then_the_mail_is_sent_and_it_is_said_that_it_may_be_the_second() {
+    let (world, began) = (acme_with_mailboxes(), clock::now());
+    world.claim_mail(&claim_of("user_ann1", began)).await.unwrap();
+    let body = message_of("job-completed");
+    let just_before = began.plus(LEASE).minus(Duration::from_millis(1));
+    let (outcome, notes) = delivered(&world, &body, just_before).await;
+    assert_eq!(outcome.unwrap_err().code, consigne_core::Code::Unavailable);
+    assert_eq!(notes["mail.outcomes"], json!({ "user_ann1": "left" }));
+    assert_eq!(post(&world), json!([]));
+    let (outcome, notes) = delivered(&world, &body, began.plus(LEASE)).await;
+    assert!(outcome.is_ok());
+    assert_eq!((&notes["MailsSent"], &notes["MailsPerhapsTwice"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test]
+async fn one_owners_trouble_keeps_no_others_mail_and_the_message_comes_back_for_that_one_only() {
+    let world = acme_with_mailboxes();
+    with_a_second_owner(&world);
+    known(&world, "user_eve1", None, Language::English);
+    // Before it come the organisation, who did it, and the members: the next is the first owner's profile.
+    world.fail_at(3, Moment::Before);
+    let (outcome, notes) = delivered(&world, &message_of("key-issued"), clock::now()).await;
+    assert!(outcome.is_err());
+    assert_eq!(notes["mail.outcomes"], json!({ "user_ann1": "left", "user_eve1": "sent" }));
+    let notes = deliver(&world, "key-issued").await;
+    assert_eq!(notes["mail.outcomes"], json!({ "user_ann1": "sent", "user_eve1": "done before" }));
+    assert_eq!(post(&world).as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_malformed_message_lies_with_the_dead_letters_before_it_is_acknowledged() {
+    let world = acme_with_mailboxes();
+    let told = functions::mails(&world, payload::event("send-mail", "malformed-between-two", "")).await;
+    assert_eq!(told, json!({ "batchItemFailures": [] }));
+    assert_eq!(post(&world).as_array().unwrap().len(), 2);
+    assert_eq!(world.state().messages, [r#"{"detail-type": "job.completed", "detail": {"event_id": "#]);
+
+    let world = acme_with_mailboxes();
+    world.fail_at(0, Moment::Before);
+    let (outcome, _) = delivered(&world, "not JSON", clock::now()).await;
+    assert!(outcome.is_err(), "it was acknowledged and lies nowhere");
+    let good = message_of("key-issued");
+    for (what, with) in [
+        ("\"event_id\": \"01M7YREWKH7VM7Z3Z2KWSH2FTR\"", "\"event_id\": \"1\""),
+        ("\"org_id\": \"org_", "\"org_id\": \"ORG_"),
+        ("\"actor\": \"user_dev1\"", "\"actor\": \"secret@example.com\""),
+        ("\"name\": \"Production API\"", "\"name\": {\"secret\": 1}"),
+    ] {
+        let world = acme_with_mailboxes();
+        let body = good.replace(what, with);
+        assert_ne!(body, good);
+        let (outcome, notes) = delivered(&world, &body, clock::now()).await;
+        assert!(outcome.is_ok() && world.state().messages == [body], "{with}");
+        assert!(notes["message.malformed"].is_string() && !notes.to_string().contains("secret"), "{notes}");
+    }
+}
+
+#[tokio::test]
+async fn events_nobody_is_written_about_pass_and_without_a_sender_all_do() {
+    let world = acme_with_mailboxes();
+    assert_eq!(deliver(&world, "other-kind").await["mail.outcomes"], json!({}));
+    let deps = functions::mail_deps(&world, false);
+    let (body, now) = (message_of("job-completed"), clock::now());
+    let notes = consigne_runtime::log::Notes::default();
+    let message = consigne_runtime::queue::Message { body, id: "m".to_owned(), receives: 1, now, notes };
+    send_mail::handle(&deps, &message).await.unwrap();
+    let notes = message.notes.take("send-mail", now);
+    assert_eq!(notes["mail.outcomes"], json!({ "user_ann1": "skipped" }));
+    assert_eq!(notes["mail.letter"], "job-completed");
+    assert!(world.state().post.mails.is_empty() && world.state().post.sent.is_empty());
+}
+
+#[tokio::test]
+async fn keys_of_an_organisation_that_is_gone_concern_nobody() {
+    let world = World::default();
+    assert_eq!(deliver(&world, "key-issued").await["mail.outcomes"], json!({}));
+}

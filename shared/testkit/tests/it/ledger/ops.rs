@@ -1,0 +1,76 @@
+//! What is done to a ledger at random.
+
+use consigne_core::credits::DisputeState;
+use consigne_testkit::fakes::Moment;
+use proptest::prelude::*;
+
+/// One operation. Whatever can be asked twice may come with a fault in it, and a retry after that.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// A lot comes, which expires after so many hours, if at all.
+    Grant { paid: bool, amount: u64, hours: Option<u64> },
+    /// The last grant is made again.
+    GrantAgain,
+    /// A debit, by an idempotency key that may have been used before; perhaps late: admitted by a clock that is behind.
+    Debit { cost: u64, key: u8, test: bool, fault: Option<Moment>, late_minutes: u64 },
+    /// Several debits of one credit at once, all their own.
+    Burst { calls: u8, test: bool },
+    /// Credits are set aside for so many hours.
+    Hold { amount: u64, test: bool, hours: u64, fault: Option<Moment> },
+    /// One of the last holds is settled at a share of it, in percent, which may be too much.
+    Settle { back: usize, percent: u64, fault: Option<Moment> },
+    /// One of the last holds is voided.
+    Void { back: usize, provider: bool, fault: Option<Moment> },
+    /// Holds whose time is over are released, all of them twice.
+    Sweep,
+    /// One of a few payments buys credits; again when it has before.
+    Buy { payment: usize, credits: u64, fault: Option<Moment> },
+    /// So much of a payment was refunded, in percent, all in all; perhaps before it has bought anything.
+    Refund { payment: usize, percent: u64, fault: Option<Moment> },
+    /// One of two disputes of a payment stands so.
+    Dispute { payment: usize, second: bool, percent: u64, state: DisputeState },
+    /// Time passes.
+    Wait { hours: u64 },
+}
+
+/// Payments there are.
+pub const PAYMENTS: usize = 4;
+/// What each of them is of, in cents.
+pub const CENTS: u64 = 1_000;
+
+fn fault() -> impl Strategy<Value = Option<Moment>> {
+    prop_oneof![3 => Just(None), 1 => Just(Some(Moment::Before)), 1 => Just(Some(Moment::After))]
+}
+
+/// Draws hours up to some; often few, so that things end together.
+fn hours(most: u64) -> impl Strategy<Value = u64> {
+    prop_oneof![1_u64..5, 1..most]
+}
+
+/// Draws an operation.
+pub fn op() -> impl Strategy<Value = Op> {
+    let state = prop_oneof![Just(DisputeState::Open), Just(DisputeState::Won), Just(DisputeState::Lost)];
+    prop_oneof![
+        3 => (any::<bool>(), 1_u64..60, prop::option::of(hours(200)))
+            .prop_map(|(paid, amount, hours)| Op::Grant { paid, amount, hours }),
+        1 => Just(Op::GrantAgain),
+        8 => (1_u64..25, 0_u8..40, prop::bool::weighted(0.25), fault(), prop_oneof![4 => Just(0_u64), 1 => 1_u64..90])
+            .prop_map(|(cost, key, test, fault, late_minutes)| Op::Debit { cost, key, test, fault, late_minutes }),
+        1 => (2_u8..8, any::<bool>()).prop_map(|(calls, test)| Op::Burst { calls, test }),
+        4 => (1_u64..40, prop::bool::weighted(0.3), hours(200), fault())
+            .prop_map(|(amount, test, hours, fault)| Op::Hold { amount, test, hours, fault }),
+        3 => (0_usize..4, 0_u64..120, fault())
+            .prop_map(|(back, percent, fault)| Op::Settle { back, percent, fault }),
+        2 => (0_usize..4, any::<bool>(), fault())
+            .prop_map(|(back, provider, fault)| Op::Void { back, provider, fault }),
+        1 => Just(Op::Sweep),
+        2 => (0..PAYMENTS, 1_u64..90, fault())
+            .prop_map(|(payment, credits, fault)| Op::Buy { payment, credits, fault }),
+        2 => (0..PAYMENTS, 1_u64..110, fault())
+            .prop_map(|(payment, percent, fault)| Op::Refund { payment, percent, fault }),
+        2 => (0..PAYMENTS, any::<bool>(), 1_u64..100, state)
+            .prop_map(|(payment, second, percent, state)| Op::Dispute { payment, second, percent, state }),
+        3 => hours(100).prop_map(|hours| Op::Wait { hours }),
+        1 => (600_u64..2_000).prop_map(|hours| Op::Wait { hours }),
+    ]
+}

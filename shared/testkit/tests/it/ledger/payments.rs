@@ -1,0 +1,92 @@
+//! Payments, beside a model of each.
+
+use std::collections::BTreeMap;
+
+use consigne_core::credits::{BucketKind, ClawBack, DisputeState, Purchase};
+use consigne_core::{BucketId, OrgId, Timestamp};
+use consigne_testkit::desk;
+
+use super::model::Model;
+use super::ops::CENTS;
+
+/// One payment.
+#[derive(Clone, Debug)]
+pub struct Payment {
+    name: String,
+    org: OrgId,
+    /// The lot it bought and its credits, once it has.
+    bought: Option<(BucketId, u64)>,
+    refunded: u64,
+    disputes: BTreeMap<&'static str, (u64, DisputeState)>,
+    clawed_back: u64,
+}
+
+impl Payment {
+    pub fn of(org: OrgId, number: usize) -> Self {
+        let name = format!("{org}_{number}");
+        Self { name, org, bought: None, refunded: 0, disputes: BTreeMap::new(), clawed_back: 0 }
+    }
+
+    pub fn is_bought(&self) -> bool {
+        self.bought.is_some()
+    }
+
+    /// Makes its purchase.
+    pub fn purchase(&self, credits: u64, now: Timestamp) -> Purchase {
+        Purchase { amount_cents: CENTS, ..desk::purchase(self.org, &self.name, credits, now) }
+    }
+
+    /// Makes what is told of a refund.
+    pub fn refund(&self, cents: u64, now: Timestamp) -> ClawBack {
+        desk::refund(&self.name, cents, now)
+    }
+
+    /// Makes what is told of a dispute.
+    pub fn dispute(&self, id: &str, cents: u64, state: DisputeState, now: Timestamp) -> ClawBack {
+        desk::dispute(&self.name, id, cents, state, now)
+    }
+
+    /// Has the model buy.
+    pub fn model_buys(&mut self, model: &mut Model, lot: BucketId, credits: u64, now: Timestamp) {
+        model.top_up(lot, BucketKind::Paid, credits, None, now);
+        self.bought = Some((lot, credits));
+        self.model_follows(model, now);
+        model.notice();
+    }
+
+    /// Has the model learn of a refund.
+    pub fn model_refunds(&mut self, model: &mut Model, cents: u64, now: Timestamp) {
+        self.refunded = self.refunded.max(cents);
+        self.model_follows(model, now);
+    }
+
+    /// Has the model learn of a dispute.
+    pub fn model_disputes(
+        &mut self,
+        model: &mut Model,
+        id: &'static str,
+        cents: u64,
+        state: DisputeState,
+        now: Timestamp,
+    ) {
+        let known = self.disputes.entry(id).or_insert((cents, state));
+        if known.1 == DisputeState::Open {
+            *known = (cents, state);
+        }
+        self.model_follows(model, now);
+    }
+
+    /// Brings the model's wallet to what is known of the payment.
+    fn model_follows(&mut self, model: &mut Model, now: Timestamp) {
+        let Some((lot, credits)) = self.bought else { return };
+        let disputed = self.disputes.values().filter(|(_, state)| *state != DisputeState::Won);
+        let away = (self.refunded + disputed.map(|(cents, _)| cents).sum::<u64>()).min(CENTS);
+        let target = credits * away / CENTS;
+        if target > self.clawed_back {
+            model.claw_back(lot, target - self.clawed_back, now);
+        } else if target < self.clawed_back {
+            model.give_back(lot, self.clawed_back - target, now);
+        }
+        self.clawed_back = target;
+    }
+}

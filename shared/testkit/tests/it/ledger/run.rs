@@ -1,0 +1,274 @@
+//! A ledger under test, beside its model.
+
+use std::time::Duration;
+
+use consigne_core::credits::{
+    BucketKind, Charge, ChargeOutcome, ClawBack, ClawBackOutcome, CreditGrant, CreditGrantOutcome, HoldEnd, HoldId,
+    OpeningOutcome, PurchaseOutcome, ResolutionOutcome, VoidReason, resolve,
+};
+use consigne_core::keys::{KeyFacts, RefusalCode};
+use consigne_core::{Code, Fault, Timestamp};
+use consigne_testkit::desk;
+use consigne_testkit::fakes::Moment;
+use futures_util::future::join_all;
+
+use super::Ledger;
+use super::model::{Debit, Model, Resolved};
+use super::ops::{CENTS, Op, PAYMENTS};
+use super::payments::Payment;
+
+/// A ledger under test, beside its model.
+pub struct Run<'a, L> {
+    ledger: &'a L,
+    /// A production key and a test key of one organisation, each with the model of its wallet.
+    desks: [(KeyFacts, Model); 2],
+    now: Timestamp,
+    grants: Vec<CreditGrant>,
+    payments: Vec<Payment>,
+    /// Holds, with their desk and their number in its model.
+    holds: Vec<(HoldId, usize, usize, u64)>,
+    bursts: u32,
+}
+
+impl<'a, L: Ledger> Run<'a, L> {
+    pub async fn begin(ledger: &'a L, now: Timestamp) -> Self {
+        let (org, owner) = desk::found(ledger, now).await;
+        let live = desk::issue(ledger, &desk::key(org, &owner, false, now)).await;
+        let test = desk::issue(ledger, &desk::key(org, &owner, true, now)).await;
+        let desks = [(live, Model::default()), (test, Model::default())];
+        let payments = (0..PAYMENTS).map(|number| Payment::of(org, number)).collect();
+        Self { ledger, desks, now, grants: Vec::new(), payments, holds: Vec::new(), bursts: 0 }
+    }
+
+    /// Makes one operation and says in what the ledger then differs from the model.
+    pub async fn step(&mut self, op: &Op) -> Result<(), String> {
+        // No two things happen at the same moment: lots that come are told apart by when they did.
+        self.now = self.now.plus(Duration::from_millis(1));
+        match op {
+            Op::Wait { hours } => self.now = self.now.plus(Duration::from_hours(*hours)),
+            Op::Grant { paid, amount, hours } => self.grant(*paid, *amount, *hours).await?,
+            Op::GrantAgain => {
+                if let Some(grant) = self.grants.last() {
+                    let again = CreditGrant { now: self.now, ..grant.clone() };
+                    same(&self.ledger.grant_credits(&again).await.unwrap(), &CreditGrantOutcome::GrantedBefore)?;
+                }
+            }
+            Op::Debit { cost, key, test, fault, late_minutes } => {
+                let at = self.now.minus(Duration::from_mins(*late_minutes));
+                self.debit(usize::from(*test), *cost, *key, at, *fault).await?;
+            }
+            Op::Burst { calls, test } => self.burst(usize::from(*test), *calls).await?,
+            Op::Hold { amount, test, hours, fault } => self.hold(usize::from(*test), *amount, *hours, *fault).await?,
+            Op::Settle { back, percent, fault } => {
+                if let Some(hold) = self.hold_before(*back) {
+                    let amount = hold.3 * percent / 100;
+                    self.resolve(hold, desk::settled(amount), *fault).await?;
+                }
+            }
+            Op::Void { back, provider, fault } => {
+                if let Some(hold) = self.hold_before(*back) {
+                    let reason = if *provider { VoidReason::ProviderError } else { VoidReason::CallerError };
+                    self.resolve(hold, HoldEnd::Voided(reason), *fault).await?;
+                }
+            }
+            Op::Sweep => self.sweep().await?,
+            Op::Buy { payment, credits, fault } => self.buy(*payment, *credits, *fault).await?,
+            Op::Refund { payment, percent, fault } => {
+                let (cents, now) = (CENTS * percent / 100, self.now);
+                let told = self.payments[*payment].refund(cents, now);
+                self.payments[*payment].model_refunds(&mut self.desks[0].1, cents, now);
+                self.claw_back(&told, *fault).await?;
+            }
+            Op::Dispute { payment, second, percent, state } => {
+                let (cents, now) = (CENTS * percent / 100, self.now);
+                let id = if *second { "dp_2" } else { "dp_1" };
+                let told = self.payments[*payment].dispute(id, cents, *state, now);
+                self.payments[*payment].model_disputes(&mut self.desks[0].1, id, cents, *state, now);
+                self.claw_back(&told, None).await?;
+            }
+        }
+        self.compare().await
+    }
+
+    async fn compare(&mut self) -> Result<(), String> {
+        for (facts, model) in &self.desks {
+            // A test wallet nobody has used is not there yet.
+            if let Some(wallet) = self.ledger.get_wallet(&facts.wallet(), self.now).await.unwrap()
+                && (facts.spender.is_none() || model.is_begun())
+                && let Some(difference) = model.difference(&wallet, self.now)
+            {
+                return Err(format!("{:?}: {difference}", facts.wallet()));
+            }
+        }
+        let want = std::mem::take(&mut self.desks[0].1.told);
+        match self.ledger.told(self.desks[0].0.org) {
+            Some(told) => same(&told, &want),
+            None => Ok(()),
+        }
+    }
+
+    async fn grant(&mut self, paid: bool, amount: u64, hours: Option<u64>) -> Result<(), String> {
+        let kind = if paid { BucketKind::Paid } else { BucketKind::Promo };
+        let expires_at = hours.map(|hours| self.now.plus(Duration::from_hours(hours)));
+        let grant = desk::credits(self.desks[0].0.org, kind, amount, expires_at, self.now);
+        same(&self.ledger.grant_credits(&grant).await.unwrap(), &CreditGrantOutcome::Granted)?;
+        self.desks[0].1.grant(grant.id, kind, amount, expires_at, self.now);
+        self.grants.push(grant);
+        Ok(())
+    }
+
+    async fn debit(
+        &mut self,
+        desk: usize,
+        cost: u64,
+        key: u8,
+        at: Timestamp,
+        fault: Option<Moment>,
+    ) -> Result<(), String> {
+        let (facts, model) = &mut self.desks[desk];
+        let key = format!("{desk}-{key}");
+        let charge = desk::charge(facts, cost, Some(&key), at);
+        let want = model.debit(cost, &key, desk == 1, at);
+        let outcome = retried(self.ledger, fault, 0, async || self.ledger.charge_key(&charge).await).await;
+        let got = match outcome.map_err(|fault| fault.chain())? {
+            ChargeOutcome::Charged => Debit::Charged,
+            ChargeOutcome::Replayed(receipt) => {
+                same(&(receipt.id, receipt.credits), &(charge.receipt.id, cost))?;
+                // After a lost answer the retry meets its own receipt.
+                if fault.is_some() && want == Debit::Charged { Debit::Charged } else { Debit::Replayed }
+            }
+            ChargeOutcome::Mismatch => Debit::Mismatch,
+            ChargeOutcome::Refused(refusal) => {
+                same(&refusal.code, &RefusalCode::InsufficientCredits)?;
+                Debit::Refused
+            }
+            ChargeOutcome::Moved => return Err("a spender moved".to_owned()),
+        };
+        same(&got, &want)
+    }
+
+    async fn burst(&mut self, desk: usize, calls: u8) -> Result<(), String> {
+        self.bursts += 1;
+        let (facts, model) = &mut self.desks[desk];
+        let keys: Vec<String> = (0..calls).map(|call| format!("burst-{}-{call}", self.bursts)).collect();
+        let asked: Vec<Charge> = keys.iter().map(|key| desk::charge(facts, 1, Some(key), self.now)).collect();
+        let outcomes = join_all(asked.iter().map(|charge| self.ledger.charge_key(charge))).await;
+        let charged = outcomes.iter().filter(|outcome| matches!(outcome, Ok(ChargeOutcome::Charged))).count();
+        // Which of them pass is chance; how many is not.
+        let mut wanted = 0;
+        for key in &keys {
+            wanted += usize::from(model.debit(1, key, desk == 1, self.now) == Debit::Charged);
+        }
+        same(&charged, &wanted)
+    }
+
+    async fn hold(&mut self, desk: usize, amount: u64, hours: u64, fault: Option<Moment>) -> Result<(), String> {
+        let (facts, model) = &mut self.desks[desk];
+        let mut opening = desk::opening(facts, amount, Some(&format!("hold-{}", self.holds.len())), self.now);
+        opening.hold.expires_at = self.now.plus(Duration::from_hours(hours));
+        let want = model.hold(amount, desk == 1, self.now, opening.hold.expires_at);
+        let outcome = retried(self.ledger, fault, 0, async || self.ledger.open_hold(&opening).await).await;
+        match outcome.map_err(|fault| fault.chain())? {
+            OpeningOutcome::Opened => same(&true, &want.is_some())?,
+            // After a lost answer the retry meets its own hold.
+            OpeningOutcome::Replayed(hold) => {
+                same(&(hold.id, hold.amount, fault), &(opening.hold.id, amount, Some(Moment::After)))?;
+            }
+            OpeningOutcome::Refused(refusal) => {
+                same(&(refusal.code, want), &(RefusalCode::InsufficientCredits, None))?;
+            }
+            other => return Err(format!("{other:?}")),
+        }
+        if let Some(number) = want {
+            self.holds.push((opening.hold.id, desk, number, amount));
+        }
+        Ok(())
+    }
+
+    fn hold_before(&self, back: usize) -> Option<(HoldId, usize, usize, u64)> {
+        self.holds.iter().rev().nth(back).copied()
+    }
+
+    async fn resolve(
+        &mut self,
+        (id, desk, number, _): (HoldId, usize, usize, u64),
+        how: HoldEnd,
+        fault: Option<Moment>,
+    ) -> Result<(), String> {
+        let by = desk::resolver(self.now);
+        let want = self.desks[desk].1.resolve(number, how, self.now);
+        // The first effect reads the hold; the second ends it.
+        let outcome = retried(self.ledger, fault, 1, async || resolve(self.ledger, id, how, &by).await).await;
+        let got = match outcome {
+            Ok(hold) => {
+                same(&hold.end.as_ref().map(|end| end.how), &Some(how))?;
+                if want == Resolved::Before { Resolved::Before } else { Resolved::Now }
+            }
+            Err(fault) => match fault.code {
+                Code::HoldResolved => Resolved::Otherwise,
+                Code::HoldExpired => Resolved::Expired,
+                Code::HoldExceeded => Resolved::Exceeded,
+                _ => return Err(fault.chain()),
+            },
+        };
+        same(&got, &want)
+    }
+
+    async fn sweep(&mut self) -> Result<(), String> {
+        for (id, desk, number, _) in self.holds.clone() {
+            let hold = self.ledger.get_hold(id).await.unwrap().expect("it was opened");
+            let Some(step) = hold.time_out(self.now) else { continue };
+            same(&self.ledger.resolve_hold(&step).await.unwrap(), &ResolutionOutcome::Resolved)?;
+            same(&self.ledger.resolve_hold(&step).await.unwrap(), &ResolutionOutcome::Moved)?;
+            self.desks[desk].1.time_out(number, self.now);
+        }
+        Ok(())
+    }
+
+    async fn buy(&mut self, number: usize, credits: u64, fault: Option<Moment>) -> Result<(), String> {
+        let (payment, now) = (&mut self.payments[number], self.now);
+        let purchase = payment.purchase(credits, now);
+        let outcome = retried(self.ledger, fault, 0, async || self.ledger.credit_purchase(&purchase).await).await;
+        let outcome = outcome.map_err(|fault| fault.chain())?;
+        // After a lost answer the retry meets its own purchase.
+        let again = fault == Some(Moment::After) && outcome == PurchaseOutcome::CreditedBefore;
+        if payment.is_bought() || again {
+            same(&outcome, &PurchaseOutcome::CreditedBefore)?;
+        } else {
+            same(&outcome, &PurchaseOutcome::Credited)?;
+        }
+        if !payment.is_bought() {
+            payment.model_buys(&mut self.desks[0].1, purchase.lot, credits, now);
+        }
+        Ok(())
+    }
+
+    /// Tells of a refund or a dispute; that the wallet then agrees with the model is what matters.
+    async fn claw_back(&self, told: &ClawBack, fault: Option<Moment>) -> Result<(), String> {
+        let outcome = retried(self.ledger, fault, 0, async || self.ledger.claw_back(told).await).await;
+        outcome.map_err(|fault| fault.chain())?;
+        same(&self.ledger.claw_back(told).await.unwrap(), &ClawBackOutcome::Unchanged)
+    }
+}
+
+/// Asks, perhaps with a fault in it, and then once more.
+async fn retried<L: Ledger, T>(
+    ledger: &L,
+    fault: Option<Moment>,
+    skip: u32,
+    ask: impl AsyncFn() -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    if let Some(moment) = fault {
+        ledger.fail_at(skip, moment);
+    }
+    let outcome = match ask().await {
+        Err(fault) if fault.code == Code::Unavailable => ask().await,
+        outcome => outcome,
+    };
+    ledger.calm();
+    outcome
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(got: &T, want: &T) -> Result<(), String> {
+    if got == want { Ok(()) } else { Err(format!("got {got:?}, should be {want:?}")) }
+}

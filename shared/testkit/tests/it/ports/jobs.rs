@@ -1,0 +1,394 @@
+//! Jobs: accepted against a month's allowance, listed, and moved by their own steps.
+
+use std::time::Duration;
+
+use consigne_core::audit::AuditAction;
+use consigne_core::files::{File, Kind};
+use consigne_core::idempotency::{IdempotencyKey, Once};
+use consigne_core::jobs::{Admission, Ask, Job, JobId, JobStatus, JobStep, NewJob, Output, StepOutcome, TextFacts};
+use consigne_core::periods::Month;
+use consigne_core::ports::{
+    ApplyJobStep, CloseAccount, Due, FindDue, GetFile, GetJob, GrantUpload, ListAudit, ListJobs, PageAsk, RequestJob,
+    WriteAudit,
+};
+use consigne_core::profiles::{Closing, Contact, Language, Sighting};
+use consigne_core::webhooks::{Received, Source, WebhookId};
+use consigne_core::{Code, OrgId, Plan, Timestamp, UserId};
+use consigne_testkit::desk;
+use consigne_testkit::stack::fresh_user;
+use futures_util::future::join_all;
+
+use super::{eventually, file_of, now, on_both, owner};
+
+/// Everything the table can do for jobs by themselves.
+pub trait Jobs:
+    RequestJob + GetJob + ListJobs + ApplyJobStep + WriteAudit + ListAudit + CloseAccount + FindDue + GrantUpload + GetFile
+{
+}
+impl<T> Jobs for T where
+    T: RequestJob
+        + GetJob
+        + ListJobs
+        + ApplyJobStep
+        + WriteAudit
+        + ListAudit
+        + CloseAccount
+        + FindDue
+        + GrantUpload
+        + GetFile
+{
+}
+
+on_both!(
+    consigne_testkit::stack::Stack::table,
+    a_job_is_read_back_as_it_was_accepted,
+    of_twenty_wishes_at_once_as_many_are_accepted_as_the_month_allows,
+    each_class_has_an_allowance_of_its_own_and_a_larger_plan_more_at_once,
+    nothing_is_accepted_of_an_allowance_of_nothing,
+    a_promise_outranks_every_refusal,
+    a_closed_account_gets_no_job_and_spends_nothing,
+    what_is_given_back_goes_to_the_month_it_was_taken_from,
+    lists_go_newest_first_page_by_page_of_one_status_or_of_all,
+    every_field_of_a_job_survives,
+    a_step_is_applied_once,
+    a_message_is_carried_out_once_and_remembered,
+    a_file_that_has_moved_is_not_taken_in_and_nothing_else_happens,
+    a_job_is_due_until_it_ends,
+    an_entry_of_the_trail_may_stand_alone,
+);
+
+/// Makes a wish of a kind.
+fn ask(kind: Kind) -> Ask {
+    let made = match kind {
+        Kind::Book => Ask::text("Intelligence artificielle", Some("two\nlines"), Some("L’IA en clair")),
+        Kind::Blog => Ask::text("Une journée à la plage", None, None),
+        Kind::Image => Ask::images("un phare", Some(2), Some("1024x768")),
+        Kind::Video => Ask::video("a lighthouse", Some(8), Some("9:16")),
+    };
+    made.unwrap()
+}
+
+/// Makes what asks for a job.
+pub(super) fn wish(owner: &UserId, plan: Plan, kind: Kind, now: Timestamp) -> NewJob {
+    let job = Job::accept(owner, plan, kind, ask(kind), now);
+    let event = job.requested("https://api.example.com");
+    NewJob { job, event, seen: None, once: None }
+}
+
+/// Has an image job accepted.
+pub(super) async fn accepted(jobs: &impl RequestJob, owner: &UserId, now: Timestamp) -> Job {
+    let new = wish(owner, Plan::Pro, Kind::Image, now);
+    assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);
+    new.job
+}
+
+/// Gives the job as it stands.
+pub(super) async fn read(jobs: &impl GetJob, id: &JobId) -> Job {
+    jobs.get_job(id).await.unwrap().unwrap()
+}
+
+/// Asks for articles on the plan free, which allows five a month, until there are none left.
+async fn left_of_five(jobs: &impl RequestJob, owner: &UserId, now: Timestamp) -> usize {
+    for taken in 0..6 {
+        match jobs.request_job(&wish(owner, Plan::Free, Kind::Blog, now)).await.unwrap() {
+            Admission::Accepted => {}
+            Admission::Spent => return taken,
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("more than five were accepted");
+}
+
+/// Has a request come with an idempotency key.
+fn keyed(new: NewJob, key: &str, fingerprint: &str) -> NewJob {
+    let key = IdempotencyKey { key: key.to_owned(), fingerprint: fingerprint.to_owned() };
+    let (caller, result) = (new.job.owner().clone(), new.job.id.to_string());
+    NewJob { once: Some(Once { key, caller, operation: "generate", result }), ..new }
+}
+
+fn contact(now: Timestamp) -> Contact {
+    let email = "ann@example.com".to_owned();
+    Contact { email, verified: true, name: None, language: Language::French, at: now }
+}
+
+/// Makes a message of a generator, which nobody has sent before.
+fn message(fingerprint: &str, now: Timestamp) -> Received {
+    let id = WebhookId::parse(&format!("msg_{}", fresh_user())).unwrap();
+    Received { source: Source::Generator, id, fingerprint: fingerprint.to_owned(), result: "r".to_owned(), now }
+}
+
+async fn a_job_is_read_back_as_it_was_accepted(jobs: &impl Jobs) {
+    let (owner, now) = (owner(), now());
+    for kind in Kind::ALL {
+        let new = wish(&owner, Plan::Pro, kind, now);
+        assert_eq!(jobs.get_job(&new.job.id).await.unwrap(), None);
+        assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);
+        assert_eq!(jobs.get_job(&new.job.id).await.unwrap(), Some(new.job.clone()));
+        let anothers = JobId::of(super::owner(), new.job.id.tail());
+        assert_eq!(jobs.get_job(&anothers).await.unwrap(), None);
+    }
+}
+
+async fn of_twenty_wishes_at_once_as_many_are_accepted_as_the_month_allows(jobs: &impl Jobs) {
+    let (owner, now) = (owner(), now());
+    let wishes: Vec<NewJob> = (0..20).map(|_| wish(&owner, Plan::Free, Kind::Blog, now)).collect();
+    let outcomes = join_all(wishes.iter().map(|new| jobs.request_job(new))).await;
+    let mut recorded = 0;
+    for (new, outcome) in wishes.iter().zip(outcomes) {
+        let (there, outcome) = (jobs.get_job(&new.job.id).await.unwrap().is_some(), outcome.unwrap());
+        assert_eq!(outcome, if there { Admission::Accepted } else { Admission::Spent });
+        recorded += usize::from(there);
+    }
+    assert_eq!((recorded, left_of_five(jobs, &owner, now).await), (5, 0));
+}
+
+async fn each_class_has_an_allowance_of_its_own_and_a_larger_plan_more_at_once(jobs: &impl Jobs) {
+    let (owner, now) = (owner(), now());
+    assert_eq!(left_of_five(jobs, &owner, now).await, 5);
+    let asked = async |plan, kind| jobs.request_job(&wish(&owner, plan, kind, now)).await.unwrap();
+    // Books and articles are texts; pictures are not.
+    assert_eq!(asked(Plan::Free, Kind::Book).await, Admission::Spent);
+    assert_eq!(asked(Plan::Free, Kind::Image).await, Admission::Accepted);
+    assert_eq!(asked(Plan::Pro, Kind::Book).await, Admission::Accepted);
+    assert_eq!(asked(Plan::Free, Kind::Blog).await, Admission::Spent);
+    // Nobody else's, and no other month's.
+    assert_eq!(left_of_five(jobs, &super::owner(), now).await, 5);
+    assert_eq!(left_of_five(jobs, &owner, Month::of(now).ends()).await, 5);
+}
+
+async fn nothing_is_accepted_of_an_allowance_of_nothing(jobs: &impl Jobs) {
+    let (owner, now) = (owner(), now());
+    let new = wish(&owner, Plan::Free, Kind::Video, now);
+    assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Spent);
+    assert_eq!(jobs.get_job(&new.job.id).await.unwrap(), None);
+    // Nor beside what a larger plan has taken.
+    assert_eq!(jobs.request_job(&wish(&owner, Plan::Basic, Kind::Video, now)).await.unwrap(), Admission::Accepted);
+    assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Spent);
+}
+
+async fn a_promise_outranks_every_refusal(jobs: &impl Jobs) {
+    let (owner, now) = (owner(), now());
+    let with_key = |plan, kind, fingerprint: &str| keyed(wish(&owner, plan, kind, now), "order-17", fingerprint);
+    let first = with_key(Plan::Basic, Kind::Video, "f1");
+    assert_eq!(jobs.request_job(&first).await.unwrap(), Admission::Accepted);
+    let before = Admission::Before(first.job.id.to_string());
+    assert_eq!(jobs.request_job(&with_key(Plan::Basic, Kind::Video, "f1")).await.unwrap(), before);
+    // On a plan whose allowance is nothing, and with every unit of another taken.
+    assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Video, "f1")).await.unwrap(), before);
+    left_of_five(jobs, &owner, now).await;
+    assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Blog, "f1")).await.unwrap(), before);
+    assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Blog, "f2")).await.unwrap(), Admission::Mismatch);
+    // A request that was refused has promised nothing.
+    let refused = keyed(wish(&owner, Plan::Free, Kind::Blog, now), "order-18", "f3");
+    assert_eq!(jobs.request_job(&refused).await.unwrap(), Admission::Spent);
+    let later = keyed(wish(&owner, Plan::Basic, Kind::Blog, now), "order-18", "f4");
+    assert_eq!(jobs.request_job(&later).await.unwrap(), Admission::Accepted);
+    // Somebody else's key is their own.
+    let theirs = keyed(wish(&super::owner(), Plan::Basic, Kind::Video, now), "order-17", "f2");
+    assert_eq!(jobs.request_job(&theirs).await.unwrap(), Admission::Accepted);
+}
+
+async fn a_closed_account_gets_no_job_and_spends_nothing(jobs: &impl Jobs) {
+    let (owner, now) = (owner(), now());
+    let seen = Sighting { user: owner.clone(), contact: contact(now) };
+    let seen_wish = || NewJob { seen: Some(seen.clone()), ..wish(&owner, Plan::Free, Kind::Blog, now) };
+    assert_eq!(jobs.request_job(&seen_wish()).await.unwrap(), Admission::Accepted);
+    let closing = Received { source: Source::Clerk, ..message("f", now) };
+    jobs.close_account(&Closing::begin(owner.clone(), now), &closing).await.unwrap();
+    let refused = jobs.request_job(&seen_wish()).await.unwrap_err();
+    assert_eq!(refused.code, Code::Unauthenticated);
+    assert_eq!(left_of_five(jobs, &owner, now).await, 4);
+    // Also when there is nothing left to spend.
+    let refused = jobs.request_job(&seen_wish()).await.unwrap_err();
+    assert_eq!(refused.code, Code::Unauthenticated);
+}
+
+async fn what_is_given_back_goes_to_the_month_it_was_taken_from(jobs: &impl Jobs) {
+    // In months to come, where nobody sweeps.
+    let owner = owner();
+    let next = Month::of(Month::of(now()).ends()).ends();
+    let last = next.minus(Duration::from_millis(1));
+    let asked = wish(&owner, Plan::Free, Kind::Blog, last);
+    assert_eq!(jobs.request_job(&asked).await.unwrap(), Admission::Accepted);
+    assert_eq!((left_of_five(jobs, &owner, last).await, left_of_five(jobs, &owner, next).await), (4, 5));
+    let step = asked.job.failed("SAFETY", "No", next).unwrap();
+    for want in [StepOutcome::Applied, StepOutcome::Moved, StepOutcome::Moved] {
+        assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), want);
+    }
+    assert_eq!((left_of_five(jobs, &owner, next).await, left_of_five(jobs, &owner, last).await), (0, 1));
+}
+
+/// Gives every page of a list, and checks that none is longer than asked for.
+async fn pages(jobs: &impl ListJobs, owner: &UserId, status: Option<JobStatus>, limit: u32) -> Vec<Job> {
+    let (mut seen, mut page) = (Vec::new(), PageAsk { limit, after: None });
+    loop {
+        let listed = jobs.list_jobs(owner, status, &page).await.unwrap();
+        assert!(listed.items.len() <= limit as usize);
+        seen.extend(listed.items);
+        page.after = listed.next;
+        if page.after.is_none() {
+            return seen;
+        }
+    }
+}
+
+async fn lists_go_newest_first_page_by_page_of_one_status_or_of_all(jobs: &impl Jobs) {
+    let (owner, start) = (owner(), now());
+    let mut all = Vec::new();
+    for n in 0..7 {
+        let job = accepted(jobs, &owner, start.plus(Duration::from_millis(n))).await;
+        if n % 3 == 1 {
+            let step = job.failed("SAFETY", "No", start).unwrap();
+            assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), StepOutcome::Applied);
+            all.insert(0, step.job);
+        } else {
+            all.insert(0, job);
+        }
+    }
+    for status in [None, Some(JobStatus::Pending), Some(JobStatus::Failed), Some(JobStatus::Completed)] {
+        let shown = all.iter().filter(|job| status.is_none_or(|status| job.status == status));
+        let shown: Vec<Job> = shown.cloned().collect();
+        for limit in [100, 3, 2, 1] {
+            let found = eventually(async || pages(jobs, &owner, status, limit).await, |found| *found == shown).await;
+            assert_eq!(found, shown, "{status:?} by {limit}");
+        }
+        assert_eq!(pages(jobs, &super::owner(), status, 10).await, []);
+    }
+    let first = jobs.list_jobs(&owner, None, &PageAsk { limit: 3, after: None }).await.unwrap();
+    assert_eq!((first.total, first.next.is_some()), (Some(7), true));
+}
+
+async fn every_field_of_a_job_survives(jobs: &impl Jobs) {
+    let (owner, now) = (owner(), now());
+    let new = wish(&owner, Plan::Premium, Kind::Book, now);
+    assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);
+    let media = file_of(&owner, "Été 👩\u{200D}🚀 \"q\".md", 10, now);
+    let ready =
+        Output { version: Some("v1".to_owned()), claimed: true, duration_seconds: Some(8), ..Output::of(&media) };
+    let waiting = Output::of(&file_of(&owner, "b.png", 10, now));
+    let mut step = new.job.failed("SAFETY", "Non, « jamais »", now.plus(Duration::from_secs(5))).unwrap();
+    step.job.outputs = vec![ready, waiting];
+    step.job.claimed_at = Some(now.plus(Duration::from_millis(7)));
+    step.job.text = Some(TextFacts { title: Some("L’IA".to_owned()), chapters: Some(12), words: None });
+    step.job.progress = 42;
+    for status in [JobStatus::Processing, JobStatus::Completed, JobStatus::Failed] {
+        step.job.status = status;
+        assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), StepOutcome::Applied);
+        assert_eq!(read(jobs, &new.job.id).await, step.job);
+        (step.seen, step.gives_back) = (step.job.revision, false);
+        step.job.revision += 1;
+    }
+}
+
+async fn a_step_is_applied_once(jobs: &impl Jobs) {
+    let (owner, now) = (owner(), now());
+    let job = accepted(jobs, &owner, now).await;
+    let file = file_of(&owner, "a.png", 10, now);
+    let begun = job.granted(&file, now).unwrap();
+    let cancelled = job.cancelled(now).unwrap().unwrap();
+    let both = [begun.clone(), cancelled.clone()];
+    let outcomes = join_all(both.iter().cycle().take(10).map(|step| jobs.apply_job_step(step, None))).await;
+    let applied: Vec<usize> = (0..10).filter(|at| *outcomes[*at].as_ref().unwrap() == StepOutcome::Applied).collect();
+    assert_eq!(applied.len(), 1, "{outcomes:?}");
+    assert_eq!(read(jobs, &job.id).await, both[applied[0] % 2].job);
+    // Nobody's job is moved.
+    let unknown = Job::accept(&owner, Plan::Pro, Kind::Image, ask(Kind::Image), now).failed("X", "x", now).unwrap();
+    assert_eq!(jobs.apply_job_step(&unknown, None).await.unwrap(), StepOutcome::Moved);
+    assert_eq!(jobs.get_job(&unknown.job.id).await.unwrap(), None);
+}
+
+async fn a_message_is_carried_out_once_and_remembered(jobs: &impl Jobs) {
+    let (owner, now) = (owner(), now());
+    let (one, two) = (accepted(jobs, &owner, now).await, accepted(jobs, &owner, now).await);
+    let (fails, other) = (one.failed("X", "x", now).unwrap(), two.failed("X", "x", now).unwrap());
+    let said = message("f1", now);
+    assert_eq!(jobs.apply_job_step(&fails, Some(&said)).await.unwrap(), StepOutcome::Applied);
+    // Whatever step it now leads to, on whatever job, it was carried out; and its id stands for no other body.
+    let again = Received { now: now.plus(Duration::from_hours(119)), ..said.clone() };
+    let forged = Received { fingerprint: "f2".to_owned(), ..said.clone() };
+    for step in [&fails, &other] {
+        assert_eq!(jobs.apply_job_step(step, Some(&again)).await.unwrap(), StepOutcome::ReceivedBefore);
+        assert_eq!(jobs.apply_job_step(step, Some(&forged)).await.unwrap(), StepOutcome::Mismatch);
+    }
+    assert_eq!(read(jobs, &two.id).await, two);
+    // What was refused is not remembered, and may come again.
+    let late = message("f1", now);
+    assert_eq!(jobs.apply_job_step(&fails, Some(&late)).await.unwrap(), StepOutcome::Moved);
+    assert_eq!(jobs.apply_job_step(&other, Some(&late)).await.unwrap(), StepOutcome::Applied);
+    // Of ten deliveries at once one is carried out.
+    let three = accepted(jobs, &owner, now).await;
+    let (step, said) = (three.failed("X", "x", now).unwrap(), message("f1", now));
+    let outcomes = join_all((0..10).map(|_| jobs.apply_job_step(&step, Some(&said)))).await;
+    let count = |want| outcomes.iter().filter(|outcome| *outcome.as_ref().unwrap() == want).count();
+    assert_eq!((count(StepOutcome::Applied), count(StepOutcome::ReceivedBefore)), (1, 9), "{outcomes:?}");
+}
+
+/// Makes the step that takes in a file of its owner's.
+fn taking_in(job: &Job, file: &File, now: Timestamp) -> JobStep {
+    let mut step = job.granted(file, now).unwrap();
+    let adopted = File { job: Some(job.id.clone()), revision: file.revision + 1, ..file.clone() };
+    step.adopted = vec![(file.revision, adopted)];
+    step
+}
+
+async fn a_file_that_has_moved_is_not_taken_in_and_nothing_else_happens(jobs: &impl Jobs) {
+    let (owner, now) = (owner(), now());
+    let job = accepted(jobs, &owner, now).await;
+    let file = file_of(&owner, "a.png", 10, now);
+    let grant = consigne_core::files::Grant { file: file.clone(), plan: Plan::Pro, job: None, idempotency: None, now };
+    jobs.grant_upload(&grant).await.unwrap();
+    let said = message("f1", now);
+    for stale in [
+        taking_in(&job, &File { revision: 7, ..file.clone() }, now),
+        taking_in(&job, &file_of(&owner, "never.png", 10, now), now),
+        JobStep { seen: 7, ..taking_in(&job, &file, now) },
+    ] {
+        assert_eq!(jobs.apply_job_step(&stale, Some(&said)).await.unwrap(), StepOutcome::Moved);
+    }
+    assert_eq!(jobs.get_file(&owner, file.id()).await.unwrap(), Some(file.clone()));
+    assert_eq!(read(jobs, &job.id).await, job);
+    let step = taking_in(&job, &file, now);
+    assert_eq!(jobs.apply_job_step(&step, Some(&said)).await.unwrap(), StepOutcome::Applied);
+    assert_eq!(jobs.get_file(&owner, file.id()).await.unwrap().as_ref(), Some(&step.adopted[0].1));
+    assert_eq!(read(jobs, &job.id).await, step.job);
+}
+
+async fn a_job_is_due_until_it_ends<F: Jobs>(jobs: &F) {
+    // In years to come, where nobody sweeps.
+    let owner = owner();
+    let job = accepted(jobs, &owner, now().plus(Duration::from_hours(10_000))).await;
+    let due_at = job.due_at().unwrap();
+    let mine = async |at: Timestamp| {
+        let (mut walk, mut mine) = (F::Walk::default(), Vec::new());
+        loop {
+            let due = jobs.find_due(at, 1_000, &mut walk).await.unwrap();
+            if due.is_empty() {
+                return mine;
+            }
+            mine.extend(due.into_iter().filter_map(|due| match due {
+                Due::Job(job) if *job.owner() == owner => Some(*job),
+                _ => None,
+            }));
+        }
+    };
+    let found = eventually(async || mine(due_at).await, |found| !found.is_empty()).await;
+    assert_eq!(found, std::slice::from_ref(&job));
+    assert_eq!(mine(due_at.minus(Duration::from_millis(1))).await, []);
+    // At work it is due all the same; when it has ended no more.
+    let step = job.granted(&file_of(&owner, "a.png", 10, due_at), due_at).unwrap();
+    assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), StepOutcome::Applied);
+    let found = eventually(async || mine(due_at).await, |found| *found == std::slice::from_ref(&step.job)).await;
+    assert_eq!(found, std::slice::from_ref(&step.job));
+    let step = step.job.overdue(due_at).unwrap();
+    assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), StepOutcome::Applied);
+    assert_eq!(eventually(async || mine(due_at).await, Vec::is_empty).await, []);
+}
+
+async fn an_entry_of_the_trail_may_stand_alone(jobs: &impl Jobs) {
+    let now = now();
+    let org = OrgId::mint(now);
+    let entry = desk::entry(org, AuditAction::WebhookRefused, &owner(), now);
+    jobs.write_audit(&entry).await.unwrap();
+    let listed = jobs.list_audit(org, &PageAsk { limit: 10, after: None }).await.unwrap();
+    assert_eq!(listed.items, [entry]);
+}

@@ -1,0 +1,238 @@
+//! Low balances: their owner is told once at each mark, in the transaction that reaches it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use consigne_core::credits::{BucketKind, ChargeOutcome, OpeningOutcome, PurchaseOutcome};
+use consigne_core::keys::KeyFacts;
+use consigne_core::ports::{
+    ChargeKey, ClawBackCredits, CreateOrg, CreditPurchase, GrantCredits, IssueKey, OpenHold, ResolveHold,
+};
+use consigne_core::{OrgId, Timestamp};
+use consigne_storage::Table;
+use consigne_storage::call::Call;
+use consigne_testkit::desk;
+use consigne_testkit::fakes::World;
+use consigne_testkit::stack::Stack;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::now;
+
+/// Gives the notices a world has told since this was last asked.
+fn told_by(world: &World) -> Vec<Value> {
+    let mut outbox = Vec::new();
+    world.change(|state| outbox = std::mem::take(&mut state.outbox));
+    let low = outbox.iter().filter(|(_, entry)| entry.kind == "wallet.low");
+    ordered(low.map(|(_, entry)| serde_json::from_str(&entry.detail).unwrap()).collect())
+}
+
+/// The real table on a wire that listens: what is committed to its outbox is soon carried away.
+struct Heard {
+    table: Table,
+    told: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Heard {
+    fn on(stack: &Stack) -> Self {
+        let (config, told) = (stack.aws().config, Arc::new(Mutex::default()));
+        let (client, heard) = (config.http_client().expect("it has one"), Arc::clone(&told));
+        let listening = http_client_fn(move |settings, components| {
+            let inner = client.http_connector(settings, components);
+            SharedHttpConnector::new(Ear { inner, told: Arc::clone(&heard) })
+        });
+        let config = config.into_builder().http_client(listening).build();
+        Self { table: Table::new(&config, stack.name("TABLE_NAME")), told }
+    }
+}
+
+/// A connector that remembers the notices in every transaction that is committed.
+#[derive(Clone, Debug)]
+struct Ear {
+    inner: SharedHttpConnector,
+    told: Arc<Mutex<Vec<Value>>>,
+}
+
+impl HttpConnector for Ear {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let sent: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+        let items = sent["TransactItems"].as_array().cloned().unwrap_or_default();
+        let entries = items.iter().map(|write| &write["Put"]["Item"]);
+        let low = entries.filter(|item| item["event_kind"]["S"] == "wallet.low");
+        let notices: Vec<Value> =
+            low.map(|item| serde_json::from_str(item["detail"]["S"].as_str().unwrap()).unwrap()).collect();
+        let (answer, told) = (self.inner.call(request), Arc::clone(&self.told));
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await?;
+            if answer.status().is_success() {
+                told.lock().unwrap().extend(notices);
+            }
+            Ok(answer)
+        })
+    }
+}
+
+fn ordered(mut told: Vec<Value>) -> Vec<Value> {
+    told.sort_by_key(|notice| std::cmp::Reverse(notice["percent"].as_u64()));
+    told
+}
+
+/// Says the same of both: each suite is given a table and what it has told.
+macro_rules! on_both {
+    ($($suite:ident),* $(,)?) => {
+        mod on_the_fake {
+            $(#[tokio::test] async fn $suite() {
+                let world = consigne_testkit::fakes::World::default();
+                super::$suite(&world, || super::told_by(&world)).await;
+            })*
+        }
+        mod on_the_real_one {
+            $(#[tokio::test] async fn $suite() {
+                let heard = super::Heard::on(&consigne_testkit::stack::Stack::find());
+                let told = || super::ordered(std::mem::take(&mut *heard.told.lock().unwrap()));
+                super::$suite(&heard.table, told).await;
+            })*
+        }
+    };
+}
+
+on_both!(
+    racing_charges_tell_of_each_mark_once,
+    one_charge_or_hold_across_several_marks_tells_of_the_lowest,
+    a_top_up_begins_anew,
+    what_expires_or_is_taken_back_is_told_of_too,
+);
+
+/// Everything that lowers a balance or raises it.
+trait Desk:
+    CreateOrg + IssueKey + ChargeKey + GrantCredits + OpenHold + ResolveHold + CreditPurchase + ClawBackCredits + Sync
+{
+}
+impl<T> Desk for T where
+    T: CreateOrg
+        + IssueKey
+        + ChargeKey
+        + GrantCredits
+        + OpenHold
+        + ResolveHold
+        + CreditPurchase
+        + ClawBackCredits
+        + Sync
+{
+}
+
+/// An organisation that has bought credits.
+struct Buyer {
+    org: OrgId,
+    facts: KeyFacts,
+}
+
+async fn buyer(desk: &impl Desk, credits: u64) -> Buyer {
+    let (org, owner) = desk::found(desk, now()).await;
+    let buyer = Buyer { org, facts: desk::issue(desk, &desk::key(org, &owner, false, now())).await };
+    buyer.buys(desk, "first", credits).await;
+    buyer
+}
+
+impl Buyer {
+    async fn buys(&self, desk: &impl Desk, name: &str, credits: u64) {
+        let purchase = desk::purchase(self.org, &format!("{}_{name}", self.org), credits, now());
+        assert_eq!(desk.credit_purchase(&purchase).await.unwrap(), PurchaseOutcome::Credited);
+    }
+
+    async fn pays(&self, desk: &impl Desk, cost: u64, at: Timestamp) {
+        let charge = desk::charge(&self.facts, cost, None, at);
+        assert_eq!(desk.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
+    }
+}
+
+fn marks(told: &[Value]) -> Vec<u64> {
+    told.iter().map(|notice| notice["percent"].as_u64().unwrap()).collect()
+}
+
+async fn racing_charges_tell_of_each_mark_once(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
+    let buyer = buyer(desk, 100).await;
+    let charges: Vec<_> = (0..120).map(|_| desk::charge(&buyer.facts, 1, None, now())).collect();
+    let outcomes = join_all(charges.iter().map(|charge| desk.charge_key(charge))).await;
+    let paid = outcomes.iter().filter(|outcome| matches!(outcome, Ok(ChargeOutcome::Charged))).count();
+    let told = told();
+    assert_eq!((paid, marks(&told)), (100, vec![20, 10, 0]), "{told:?}");
+    for notice in &told {
+        let facts = (&notice["org_id"], &notice["reference"]);
+        assert_eq!(facts, (&json!(buyer.org), &json!(100)));
+        assert!(notice["event_id"].is_string() && notice["occurred_at"].is_string(), "{notice}");
+    }
+}
+
+async fn one_charge_or_hold_across_several_marks_tells_of_the_lowest(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
+    for (cost, mark) in [(79, None), (80, Some(20)), (90, Some(10)), (100, Some(0))] {
+        let payer = buyer(desk, 100).await;
+        payer.pays(desk, cost, now()).await;
+        let by_charge = told();
+        let holder = buyer(desk, 100).await;
+        let opening = desk::opening(&holder.facts, cost, None, now());
+        assert_eq!(desk.open_hold(&opening).await.unwrap(), OpeningOutcome::Opened);
+        for heard in [by_charge, told()] {
+            assert_eq!(marks(&heard), Vec::from_iter(mark), "{cost}");
+            assert!(heard.iter().all(|notice| notice["balance"] == 100 - cost), "{heard:?}");
+        }
+    }
+}
+
+async fn a_top_up_begins_anew(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
+    let buyer = buyer(desk, 100).await;
+    buyer.pays(desk, 95, now()).await;
+    buyer.pays(desk, 1, now()).await;
+    assert_eq!(marks(&told()), [10], "once");
+    buyer.buys(desk, "second", 50).await;
+    assert_eq!(marks(&told()), Vec::<u64>::new());
+    buyer.pays(desk, 43, now()).await;
+    assert_eq!(marks(&told()), Vec::<u64>::new(), "11 of 50 are left");
+    buyer.pays(desk, 1, now()).await;
+    let heard = told();
+    assert_eq!((marks(&heard), &heard[0]["reference"]), (vec![20], &json!(50)));
+    // A gift begins anew, too, and leaves the measure to what was bought.
+    let gift = desk::credits(buyer.org, BucketKind::Promo, 500, None, now());
+    desk.grant_credits(&gift).await.unwrap();
+    buyer.pays(desk, 500, now()).await;
+    let heard = told();
+    assert_eq!((marks(&heard), &heard[0]["reference"]), (vec![20], &json!(50)));
+}
+
+async fn what_expires_or_is_taken_back_is_told_of_too(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
+    let (loser, at) = (buyer(desk, 10).await, now());
+    let gift = desk::credits(loser.org, BucketKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
+    desk.grant_credits(&gift).await.unwrap();
+    loser.pays(desk, 509, at).await;
+    assert_eq!(marks(&told()), [10], "all of the gift and nine of ten");
+    let (loser, name) = (buyer(desk, 100).await, "first");
+    let gift = desk::credits(loser.org, BucketKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
+    desk.grant_credits(&gift).await.unwrap();
+    let back = desk::refund(&format!("{}_{name}", loser.org), 85, at);
+    desk.claw_back(&back).await.unwrap();
+    assert_eq!(marks(&told()), Vec::<u64>::new(), "there is still the gift");
+    loser.pays(desk, 1, at.plus(Duration::from_hours(2))).await;
+    assert_eq!(marks(&told()), [20], "and now there is not");
+    let back = desk::refund(&format!("{}_{name}", loser.org), 100, at);
+    desk.claw_back(&back).await.unwrap();
+    let heard = told();
+    assert_eq!((marks(&heard), &heard[0]["balance"]), (vec![0], &json!(-1)));
+}
+
+#[tokio::test]
+async fn a_charge_is_one_call_but_where_a_mark_is_reached() {
+    let table = Stack::find().table();
+    let buyer = buyer(&table, 100).await;
+    let mut calls = Vec::new();
+    for _ in 0..100 {
+        let call = Call::new(Duration::from_secs(10));
+        Box::pin(call.run(buyer.pays(&table, 1, now()))).await;
+        calls.push(call.aws_calls());
+    }
+    let more: Vec<usize> = (0..100).filter(|paid| calls[*paid] > 1).collect();
+    assert_eq!((more, calls.iter().sum::<u32>()), (vec![79, 89, 99], 103), "{calls:?}");
+}
