@@ -25,6 +25,7 @@ pub mod services;
 pub mod stats;
 pub mod text;
 pub mod timestamp;
+pub mod upkeep;
 pub mod webhooks;
 
 pub use email::EmailAddress;

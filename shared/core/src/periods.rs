@@ -75,6 +75,16 @@ impl Month {
         Day::parse(&format!("{text}-01")).map(|day| Self::of(day.starts()))
     }
 
+    /// Gives the month so many months earlier.
+    #[must_use]
+    pub fn back(self, months: u8) -> Self {
+        let behind = |month: Self| match month.month {
+            CalendarMonth::January => Self { year: month.year - 1, month: CalendarMonth::December },
+            other => Self { year: month.year, month: other.previous() },
+        };
+        (0..months).fold(self, |month, _| behind(month))
+    }
+
     /// Gives the first moment of the next month.
     pub fn ends(self) -> Timestamp {
         let year = if self.month == CalendarMonth::December { self.year + 1 } else { self.year };
@@ -119,6 +129,12 @@ mod tests {
             assert_eq!(Month::of(at(moment)).to_string(), month);
             assert_eq!(Month::of(at(moment)).ends(), at(month_ends));
         }
+    }
+
+    #[test]
+    fn months_are_counted_back_over_the_turn_of_years() {
+        let back = |months| Month::parse("2028-02").unwrap().back(months).to_string();
+        assert_eq!([0, 1, 2, 13, 14].map(back), ["2028-02", "2028-01", "2027-12", "2027-01", "2026-12"]);
     }
 
     #[test]

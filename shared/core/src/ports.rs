@@ -12,6 +12,7 @@ mod members;
 mod people;
 mod purchases;
 mod stats;
+mod upkeep;
 
 pub use holds::*;
 pub use jobs::*;
@@ -21,6 +22,7 @@ pub use members::*;
 pub use people::*;
 pub use purchases::*;
 pub use stats::*;
+pub use upkeep::*;
 
 use std::future::Future;
 

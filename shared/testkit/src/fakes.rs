@@ -12,6 +12,7 @@ mod people;
 mod post;
 mod purchases;
 mod stats;
+mod upkeep;
 
 pub use desk::Desk;
 pub use jobs::Jobs;

@@ -6,7 +6,7 @@ mod night;
 
 pub use crate::webhooks::signed as signed_by_generator;
 pub use members::invitation_tokens;
-pub use night::{aggregate_at, deliver_night, stats_messages};
+pub use night::{aggregate_at, deliver_night, quota_messages, quota_reset_at, stats_messages, verify_at};
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

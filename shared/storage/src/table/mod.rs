@@ -79,6 +79,7 @@ mod receipts;
 mod stats;
 mod taking;
 mod transact;
+mod upkeep;
 mod usage_item;
 mod wallet_change;
 mod wallet_item;

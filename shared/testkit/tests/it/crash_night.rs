@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::handlers::desk::{OTHER_ORG, acme, found};
+use crate::handlers::night_of_quotas::{message as upkeep, neglected};
 use crate::handlers::night_of_stats::{message, within};
 use crate::handlers::stats::{days_ago, outcome, put_receipt};
 
@@ -33,7 +35,7 @@ fn busy() -> World {
 async fn the_handing_out_of_a_night() {
     let act = async |world: &World| {
         let mut tick = payload::event("stats-aggregate", "night", "");
-        tick["time"] = consigne_runtime::clock::now().to_string().into();
+        tick["time"] = clock::now().to_string().into();
         // Lambda tries a tick that failed again.
         drop(functions::aggregate_at(world, tick).await);
     };
@@ -50,4 +52,36 @@ async fn the_counting_of_a_day() {
         functions::stats_messages(world, message(days_ago(1)), within(Duration::from_mins(1))).await;
     };
     survives_to(busy, act, async |world| essence(world)).await;
+}
+
+#[tokio::test]
+async fn the_upkeep_of_an_organisation() {
+    let act = async |world: &World| {
+        functions::quota_messages(world, upkeep(clock::now()), within(Duration::from_mins(1))).await;
+    };
+    let end = async |world: &World| {
+        let desk = world.state().desk;
+        let used: Vec<_> = desk.keys.values().map(|key| key.used.clone()).collect();
+        let wallets: Vec<Value> = desk
+            .wallets
+            .values()
+            .map(|wallet| json!([wallet.balance, wallet.used, wallet.granted, wallet.expired, wallet.attributed]))
+            .collect();
+        json!([used, wallets])
+    };
+    survives_to(neglected, act, end).await;
+}
+
+#[tokio::test]
+async fn the_handing_out_of_upkeep() {
+    let act = async |world: &World| {
+        let mut tick = payload::event("quota-reset", "night", "");
+        tick["time"] = clock::now().to_string().into();
+        drop(functions::quota_reset_at(world, tick).await);
+    };
+    let end = async |world: &World| {
+        functions::deliver_night(world).await;
+        json!(world.state().desk.keys.values().map(|key| key.used.clone()).collect::<Vec<_>>())
+    };
+    survives_to(neglected, act, end).await;
 }

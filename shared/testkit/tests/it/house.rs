@@ -208,6 +208,7 @@ fn somebody_is_told_when_the_safety_net_tears() {
         ("Errors", "SweepFunction"),
         ("SweepFailed", "sweep"),
         ("Errors", "StatsAggregateFunction"),
+        ("Errors", "QuotaResetFunction"),
         ("ApproximateNumberOfMessagesVisible", "ParkedEvents.QueueName"),
     ] {
         assert!(alarms.contains(&wanted), "{wanted:?}: {alarms:?}");

@@ -18,3 +18,4 @@ mod laptop;
 mod ledger;
 mod openapi;
 mod ports;
+mod year;

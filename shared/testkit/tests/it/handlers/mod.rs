@@ -31,6 +31,7 @@ mod mail_feedback;
 mod mail_unsubscribe;
 mod members;
 mod metadata;
+pub mod night_of_quotas;
 pub mod night_of_stats;
 mod on_object_event;
 mod orgs;

@@ -15,6 +15,7 @@ mod objects;
 mod people;
 mod purchases;
 mod stats;
+mod upkeep;
 
 use std::time::Duration;
 

@@ -163,7 +163,7 @@ fn stats(org: OrgId, day: &str, requests: u64, counted_at: Timestamp) -> DayStat
 }
 
 fn ready(org: OrgId, now: Timestamp) -> Event {
-    Event::new(EventKind::StatsReady, now, json!({ "org_id": org }))
+    Event::new(EventKind::StatsReady, now, json!({ "org_id": org, "date": "2027-03-01" }))
 }
 
 async fn the_first_figures_of_a_day_are_told_and_later_ones_replace_them(desk: &impl Stats) {
