@@ -5,6 +5,7 @@
 mod calls;
 mod jobs;
 mod keys;
+mod night;
 mod proxy;
 mod runtime_api;
 mod sizes;
@@ -22,7 +23,7 @@ use consigne_testkit::{payload, template};
 
 use crate::table::Table;
 
-/// Measures starts, sizes, calls, key checks, jobs and uploads.
+/// Measures starts, sizes, calls, key checks, jobs, uploads and a night's statistics.
 #[derive(Debug, Parser)]
 struct Options {
     /// Fewer repetitions, in about two minutes.
@@ -67,6 +68,8 @@ async fn run(options: &Options) -> Result<bool, Problem> {
     keys::measure(&stack, if options.quick { 5 } else { 20 }, &mut table).await?;
     jobs::measure(&stack, if options.quick { 5 } else { 20 }, 200, &mut table).await?;
     uploads::measure(&stack, if options.quick { 200 } else { 1_000 }, &mut table).await?;
+    let (orgs, calls) = if options.quick { (20, 2_000) } else { (200, 100_000) };
+    night::measure(&stack, orgs, calls, &mut table).await?;
     stack.down();
     table.print();
     table.settle(options.accept)

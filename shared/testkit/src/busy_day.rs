@@ -75,7 +75,8 @@ async fn one(table: &Table, day: Day, calls: usize) -> (OrgId, Figures) {
 async fn call(table: &Table, day: Day, key: &KeyFacts, n: u64, of: u64) -> CountedCall {
     let at = day.starts().plus(Duration::from_hours(24).mul_f64(share(n, of)));
     let mut charge = desk::charge(key, n % 7 + 1, None, at);
-    let pick = |names: &[&str]| names.get(usize::try_from(n).unwrap_or(0) % (names.len() + 1)).map(|name| (*name).to_owned());
+    let pick =
+        |names: &[&str]| names.get(usize::try_from(n).unwrap_or(0) % (names.len() + 1)).map(|name| (*name).to_owned());
     charge.receipt.call.service = pick(&["pdf", "ai", "mileage"]);
     charge.receipt.call.country = pick(&["FR", "DE", "BE", "CH"]);
     assert_eq!(table.charge_key(&charge).await.expect("the table answers"), ChargeOutcome::Charged);
