@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use consigne_core::credits::WalletId;
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
-use crate::handlers::desk::{OTHER_ORG, acme, found};
+use crate::handlers::desk::{ORG, OTHER_ORG, acme, found, org};
 use crate::handlers::night_of_quotas::{message as upkeep, neglected};
 use crate::handlers::night_of_stats::{message, within};
 use crate::handlers::stats::{days_ago, outcome, put_receipt};
@@ -67,9 +68,19 @@ async fn the_upkeep_of_an_organisation() {
             .values()
             .map(|wallet| json!([wallet.balance, wallet.used, wallet.granted, wallet.expired, wallet.attributed]))
             .collect();
-        json!([used, wallets])
+        let told: Vec<String> = world.state().outbox.iter().map(|(_, entry)| entry.kind.clone()).collect();
+        json!([used, wallets, told])
     };
-    survives_to(neglected, act, end).await;
+    let begin = || {
+        let world = neglected();
+        world.change(|state| {
+            let own = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+            // What is left is little, beside that.
+            own.low.reference = 1_000_000;
+        });
+        world
+    };
+    survives_to(begin, act, end).await;
 }
 
 #[tokio::test]

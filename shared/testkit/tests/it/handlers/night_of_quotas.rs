@@ -13,7 +13,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::desk::{
-    KEY_ID, ORG, OTHER_ORG, acme, change_key, found, in_days, key_in, org, put_key, put_production, user,
+    KEY_ID, ORG, OTHER_ORG, acme, change_key, found, in_days, key_in, org, outbox, put_key, put_production, user,
 };
 use super::night_of_stats::within;
 
@@ -122,6 +122,34 @@ async fn a_suspended_organisations_wallet_stays_closed() {
     world.change(|state| state.desk.wallets.get_mut(&own).unwrap().open = false);
     upkeep(&world).await;
     assert_eq!((wallet(&world, &own).open, wallet(&world, &own).expired), (false, 30));
+}
+
+#[tokio::test]
+async fn an_organisation_that_loses_its_gift_is_told_so_once() {
+    let world = World::default();
+    found(&world, ORG, "Acme", &[]);
+    world.change(|state| {
+        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        wallet.add(BucketId::mint(in_days(-9)), BucketKind::Promo, 50, Some(in_days(-2)));
+    });
+    for _ in 0..2 {
+        upkeep(&world).await;
+    }
+    insta::assert_json_snapshot!(outbox(&world), @r#"
+    [
+      {
+        "kind": "wallet.low",
+        "detail": {
+          "event_id": "<id>",
+          "occurred_at": "<time>",
+          "org_id": "org_<id>",
+          "percent": 0,
+          "balance": 0,
+          "reference": 50
+        }
+      }
+    ]
+    "#);
 }
 
 #[tokio::test]

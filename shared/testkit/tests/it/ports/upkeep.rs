@@ -40,6 +40,7 @@ on_both!(
     nothing_is_forgotten_of_a_key_that_is_not_there,
     counters_are_forgotten_while_the_key_is_charged,
     a_wallet_is_settled_once_when_a_lot_has_run_out,
+    an_organisation_that_loses_its_gift_has_been_told_so,
     a_test_wallet_is_settled_once_when_its_period_is_over,
     many_who_settle_a_wallet_at_once_settle_it_once,
 );
@@ -140,6 +141,18 @@ async fn a_wallet_is_settled_once_when_a_lot_has_run_out(desk: &impl Upkeep) {
     assert!(!desk.settle_wallet(&id, end).await.unwrap());
     assert_eq!(wallet().await, settled);
     assert!(!desk.settle_wallet(&WalletId::Organisation(OrgId::mint(start)), end).await.unwrap());
+}
+
+async fn an_organisation_that_loses_its_gift_has_been_told_so(desk: &impl Upkeep) {
+    let (org, start) = (desk::found(desk, now()).await.0, now());
+    let end = start.plus(Duration::from_hours(1));
+    let grant = desk::credits(org, BucketKind::Promo, 50, Some(end), start);
+    assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
+    let id = WalletId::Organisation(org);
+    let next = async || desk.get_wallet(&id, start).await.unwrap().unwrap().low.next;
+    assert_eq!(next().await, Some(20));
+    assert!(desk.settle_wallet(&id, end).await.unwrap());
+    assert_eq!(next().await, None, "there is no mark below nothing");
 }
 
 async fn a_test_wallet_is_settled_once_when_its_period_is_over(desk: &impl Upkeep) {
