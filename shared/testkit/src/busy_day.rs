@@ -80,8 +80,8 @@ async fn call(table: &Table, day: Day, key: &KeyFacts, n: u64, of: u64) -> Count
     charge.receipt.call.service = pick(&["pdf", "ai", "mileage"]);
     charge.receipt.call.country = pick(&["FR", "DE", "BE", "CH"]);
     assert_eq!(table.charge_key(&charge).await.expect("the table answers"), ChargeOutcome::Charged);
-    if n % 5 > 0 {
-        let status_code = [200, 204, 302, 404, 500][usize::try_from(n % 5).unwrap_or(0)];
+    if !n.is_multiple_of(5) {
+        let status_code = [200, 204, 302, 404, 500][usize::try_from(n / 5 % 5).unwrap_or(0)];
         let outcome = Outcome { status_code, response_ms: n * n % 4_001, details: json!({ "n": n }) };
         table.keep_outcome(charge.receipt.id, "pdf-api", &outcome, clock::now()).await.expect("the table answers");
         charge.receipt.outcome = Some(outcome);

@@ -11,6 +11,7 @@ use consigne_core::stats::{DaySpan, DayStats};
 use consigne_core::{KeyId, Timestamp};
 use consigne_runtime::clock;
 use consigne_storage::Table;
+use consigne_testkit::busy_day::BusyDay;
 use consigne_testkit::desk;
 use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Stack, until};
@@ -134,6 +135,17 @@ async fn a_night_keeps_a_day_tells_of_it_once_and_takes_up_what_comes_late() {
     });
     let again = again.await.expect("the late ones are counted");
     assert_eq!((&again["success_rate"], &again["p50_ms"]), (&json!(1.0), &json!(33)));
+}
+
+#[tokio::test]
+async fn a_night_counts_the_days_of_many_organisations_as_one_would_by_hand() {
+    let stack = Stack::find();
+    let (table, now) = (stack.table(), clock::now());
+    let busy = BusyDay::make(&table, Day::of(now).back(1), 6, 61).await;
+    assert_eq!(busy.calls(), 61);
+    night(&stack, now).await;
+    let counted = until(async || (busy.missing(&table).await == 0).then_some(())).await;
+    counted.unwrap_or_else(|| panic!("not every organisation's figures are its receipts'"));
 }
 
 #[tokio::test]
