@@ -53,8 +53,9 @@ build: $(VENV)/deploy ## Build every function for Amazon Linux 2023 and the proc
 deploy: build ## Deploy to AWS with infra/samconfig.toml (ARGS="--guided" the first time)
 	$(VENV)/deploy-tools/bin/sam deploy --template-file template.yaml --config-file infra/samconfig.toml $(ARGS)
 
-bench: $(VENV)/local ## Measure starts, sizes, calls and uploads, and compare with the committed table (QUICK=1, ACCEPT=1)
-	@cargo run --quiet --release --package bench -- $(if $(QUICK),--quick) $(if $(ACCEPT),--accept)
+bench: $(VENV)/local ## Measure what is promised and compare with the committed table (QUICK=1, ACCEPT=1, ONLY=jobs, DEV=1)
+	@cargo run --quiet $(if $(DEV),,--release) --package bench -- \
+	  $(if $(QUICK),--quick) $(if $(ACCEPT),--accept) $(if $(ONLY),--only $(ONLY)) $(if $(DEV),--dev)
 
 token: up ## Print a session token of the laptop's issuer (FOR=user_ann PLAN=pro)
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)

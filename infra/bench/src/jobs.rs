@@ -1,12 +1,13 @@
 //! Jobs: calls of each route, how fast events leave the outbox, and how long a job takes whose generator answers at once.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use consigne_testkit::generator::{Generator, fresh_id};
 use consigne_testkit::pictures;
 use consigne_testkit::stack::Person;
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Problem;
 use crate::calls::{GROUP, quiet};
@@ -89,13 +90,15 @@ async fn calls(
         generator.put(&grant, pictures::png(64, 64, 2_000)).await;
         quiet(bench).await;
 
+        let completer = completer(bench, generator, &message).await?;
         bench.proxy.reset();
         let file = json!({ "s3_key": grant["s3_key"], "file_size": 2_000 });
         let taken = generator.complete(&message, &fresh_id(), &[file]).await.json();
         if taken["status"] != "completed" {
             return Err(format!("a completion was answered {taken}"));
         }
-        totals[2] += own(bench, &["TransactWriteItems", "GetItem", "GetObject"]).await;
+        quiet(bench).await;
+        totals[2] += bench.proxy.counts().iter().filter(|((key, _), _)| *key == completer).map(|(_, n)| n).sum::<u32>();
 
         bench.proxy.reset();
         completed(ann, &job).await;
@@ -114,6 +117,19 @@ async fn calls(
         table.push(row.at_most(most).with_note(note));
     }
     Ok(())
+}
+
+/// Gives the access key of the completion webhook, by which its calls are told from those of the mail that follows: a
+/// completion of a job that never was reads the table and does nothing else.
+async fn completer(bench: &BenchStack, generator: &Generator<'_>, message: &Value) -> Result<String, Problem> {
+    let mut unknown = message.clone();
+    let changed = |(at, letter)| if at == 10 { 'Z' } else { letter };
+    let id: String = message["job_id"].as_str().unwrap_or_default().chars().enumerate().map(changed).collect();
+    unknown["job_id"] = id.into();
+    bench.proxy.reset();
+    generator.complete(&unknown, &fresh_id(), &[]).await;
+    let keys: BTreeSet<String> = bench.proxy.counts().into_keys().map(|(key, _)| key).collect();
+    keys.into_iter().next().ok_or_else(|| "a completion of an unknown job made no call".to_owned())
 }
 
 /// Counts what has passed the proxy once all is quiet, as far as it can be a route's own: publish-events makes other calls.

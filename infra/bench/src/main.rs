@@ -18,9 +18,10 @@ mod uploads;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use consigne_testkit::{payload, template};
 
+use crate::stack::BenchStack;
 use crate::table::Table;
 
 /// Measures starts, sizes, calls, key checks, jobs, uploads and a night's statistics.
@@ -32,6 +33,47 @@ struct Options {
     /// Write the results as the table to compare with from now on.
     #[arg(long)]
     accept: bool,
+    /// Measure one part only; the committed figures of the others stay.
+    #[arg(long)]
+    only: Option<Part>,
+    /// Use the everyday build instead of the one that is deployed: calls are the same, times and rates are not.
+    #[arg(long, requires = "only")]
+    dev: bool,
+}
+
+/// A part that can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Sizes of bootstraps.
+    Sizes,
+    /// Starts beside a hello-world.
+    Starts,
+    /// Calls a request.
+    Calls,
+    /// Key checks.
+    Keys,
+    /// Jobs and events.
+    Jobs,
+    /// Uploads in bulk.
+    Uploads,
+    /// A night's statistics.
+    Night,
+}
+
+impl Options {
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
+
+    /// Gives how often what is counted is done.
+    fn rounds(&self) -> u32 {
+        if self.quick { 5 } else { 20 }
+    }
+
+    /// Gives where the functions' binaries lie, below the checkout.
+    fn binaries(&self) -> &'static str {
+        if self.dev { "target/debug" } else { "target/release" }
+    }
 }
 
 /// Why the bench cannot go on.
@@ -58,28 +100,53 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<bool, Problem> {
-    build()?;
+    build(options)?;
     let names = functions();
     let mut table = Table::default();
-    sizes::measure(&names, &mut table)?;
-    starts::measure(&names, if options.quick { 15 } else { 50 }, &mut table).await?;
-    let stack = stack::up().await?;
-    calls::measure(&stack, if options.quick { 5 } else { 20 }, &mut table).await?;
-    keys::measure(&stack, if options.quick { 5 } else { 20 }, &mut table).await?;
-    jobs::measure(&stack, if options.quick { 5 } else { 20 }, 200, &mut table).await?;
-    uploads::measure(&stack, if options.quick { 200 } else { 1_000 }, &mut table).await?;
-    let (orgs, calls) = if options.quick { (20, 2_000) } else { (200, 100_000) };
-    night::measure(&stack, orgs, calls, &mut table).await?;
-    stack.down();
+    if options.wants(Part::Sizes) {
+        sizes::measure(&names, &mut table)?;
+    }
+    if options.wants(Part::Starts) {
+        starts::measure(&names, if options.quick { 15 } else { 50 }, &mut table).await?;
+    }
+    if !matches!(options.only, Some(Part::Sizes | Part::Starts)) {
+        let stack = stack::up(options.binaries()).await?;
+        deployed(&stack, options, &mut table).await?;
+        stack.down();
+    }
+    if options.dev {
+        table.mark_everyday();
+    }
     table.print();
-    table.settle(options.accept)
+    table.settle(options.accept, options.only.is_none())
 }
 
-/// Builds every function and the hello-world with the profile that is deployed.
-fn build() -> Result<(), Problem> {
-    say("Building with the profile that is deployed (the first time takes some minutes)...");
+async fn deployed(stack: &BenchStack, options: &Options, table: &mut Table) -> Result<(), Problem> {
+    if options.wants(Part::Calls) {
+        calls::measure(stack, options.rounds(), table).await?;
+    }
+    if options.wants(Part::Keys) {
+        keys::measure(stack, options.rounds(), table).await?;
+    }
+    if options.wants(Part::Jobs) {
+        jobs::measure(stack, options.rounds(), 200, table).await?;
+    }
+    if options.wants(Part::Uploads) {
+        uploads::measure(stack, if options.quick { 200 } else { 1_000 }, table).await?;
+    }
+    if options.wants(Part::Night) {
+        let (orgs, calls) = if options.quick { (20, 2_000) } else { (200, 100_000) };
+        night::measure(stack, orgs, calls, table).await?;
+    }
+    Ok(())
+}
+
+/// Builds every function and the hello-world.
+fn build(options: &Options) -> Result<(), Problem> {
+    let profile = if options.dev { "dev" } else { "release" };
+    say(&format!("Building with the profile {profile} (the first time takes some minutes)..."));
     let status = Command::new("cargo")
-        .args(["build", "--release", "--workspace", "--bins", "--quiet"])
+        .args(["build", "--profile", profile, "--workspace", "--bins", "--quiet"])
         .current_dir(payload::root())
         .status()
         .map_err(|error| format!("cargo cannot be run: {error}"))?;

@@ -17,34 +17,35 @@ pub(crate) struct BenchStack {
     pub(crate) stack: &'static Stack,
     /// The proxy.
     pub(crate) proxy: Proxy,
+    binaries: &'static str,
 }
 
-/// Starts it.
-pub(crate) async fn up() -> Result<BenchStack, Problem> {
+/// Starts it with the functions' binaries of a directory below the checkout.
+pub(crate) async fn up(binaries: &'static str) -> Result<BenchStack, Problem> {
     say("Starting a stack of its own behind a counting proxy...");
     let proxy = Proxy::start().await?;
-    command("down", &proxy)?;
-    command("up", &proxy)?;
+    command("down", &proxy, binaries)?;
+    command("up", &proxy, binaries)?;
     let port = std::fs::read_to_string(payload::root().join(HOME).join("port")).map_err(|error| error.to_string())?;
     proxy.forward_to(&format!("http://127.0.0.1:{}", port.trim()));
     let stack = Stack::of_file(&format!("{HOME}/stack.env"));
-    Ok(BenchStack { stack: Box::leak(Box::new(stack)), proxy })
+    Ok(BenchStack { stack: Box::leak(Box::new(stack)), proxy, binaries })
 }
 
 impl BenchStack {
     /// Stops it.
     pub(crate) fn down(&self) {
-        if let Err(problem) = command("down", &self.proxy) {
+        if let Err(problem) = command("down", &self.proxy, self.binaries) {
             say(&problem);
         }
     }
 }
 
-fn command(verb: &str, proxy: &Proxy) -> Result<(), Problem> {
+fn command(verb: &str, proxy: &Proxy, binaries: &str) -> Result<(), Problem> {
     let root = payload::root();
     let output = Command::new(root.join(".venv/bin/python"))
         .arg(root.join("infra/local/stack.py"))
-        .args([verb, "--home", HOME, "--binaries", "target/release"])
+        .args([verb, "--home", HOME, "--binaries", binaries])
         .env("CONSIGNE_FUNCTION_ENDPOINT", format!("http://{}", proxy.address))
         .current_dir(&root)
         .output()

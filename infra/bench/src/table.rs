@@ -80,6 +80,13 @@ impl Table {
         self.0.push(row);
     }
 
+    /// Says of figures that depend on the build that they come from the everyday one.
+    pub(crate) fn mark_everyday(&mut self) {
+        for row in self.0.iter_mut().filter(|row| !row.portable) {
+            row.note = format!("{}{}everyday build", row.note, if row.note.is_empty() { "" } else { ", " });
+        }
+    }
+
     /// Prints the table.
     pub(crate) fn print(&self) {
         let mut group = "";
@@ -99,21 +106,23 @@ impl Table {
         }
     }
 
-    /// Writes the results and compares them with the committed ones; gives whether all is well.
-    pub(crate) fn settle(&self, accept: bool) -> Result<bool, Problem> {
-        let write = |path: &str| {
-            let text = serde_json::to_string_pretty(&self.0).map_err(|error| error.to_string())?;
+    /// Writes the results and compares them with the committed ones; gives whether all is well. When not everything was
+    /// measured, accepting keeps the committed figures of what was not.
+    pub(crate) fn settle(&self, accept: bool, whole: bool) -> Result<bool, Problem> {
+        let write = |path: &str, rows: &[Row]| {
+            let text = serde_json::to_string_pretty(rows).map_err(|error| error.to_string())?;
             std::fs::write(payload::root().join(path), text + "\n").map_err(|error| format!("{path}: {error}"))
         };
-        write(RESULTS)?;
+        write(RESULTS, &self.0)?;
         let mut well = self.0.iter().all(Row::meets_its_bar);
+        let committed = std::fs::read_to_string(payload::root().join(COMMITTED)).unwrap_or_else(|_| "[]".to_owned());
+        let committed: Vec<Row> = serde_json::from_str(&committed).map_err(|error| format!("{COMMITTED}: {error}"))?;
         if accept {
-            write(COMMITTED)?;
+            let kept = if whole { Vec::new() } else { committed };
+            write(COMMITTED, &self.over(kept))?;
             say(&format!("\nWrote {COMMITTED}, the table to compare with from now on."));
             return Ok(well);
         }
-        let committed = std::fs::read_to_string(payload::root().join(COMMITTED)).unwrap_or_else(|_| "[]".to_owned());
-        let committed: Vec<Row> = serde_json::from_str(&committed).map_err(|error| format!("{COMMITTED}: {error}"))?;
         let known: BTreeMap<_, _> = committed.iter().map(|row| ((&row.group, &row.name), row.value)).collect();
         for row in self.0.iter().filter(|row| row.portable && row.least.is_none()) {
             if let Some(before) = known.get(&(&row.group, &row.name))
@@ -126,6 +135,21 @@ impl Table {
         }
         say(&format!("\nThe results as JSON: {RESULTS}. `make bench ACCEPT=1` makes them the committed table."));
         Ok(well)
+    }
+
+    /// Gives the rows of before with these in their places, or after the last row of their group.
+    fn over(&self, mut rows: Vec<Row>) -> Vec<Row> {
+        for row in &self.0 {
+            if let Some(before) =
+                rows.iter_mut().find(|before| (&before.group, &before.name) == (&row.group, &row.name))
+            {
+                *before = row.clone();
+            } else {
+                let after = rows.iter().rposition(|other| other.group == row.group).map_or(rows.len(), |last| last + 1);
+                rows.insert(after, row.clone());
+            }
+        }
+        rows
     }
 }
 

@@ -102,7 +102,8 @@ impl Wallet {
         // As if it had come now, whether or not it was still there: nothing that is attributed already concerns it.
         bucket.since = since;
         self.balance = self.balance.saturating_add_unsigned(credits);
-        self.clawed_back -= credits;
+        // A wallet that was read after its payment may have been given them back meanwhile; such a change is never written.
+        self.clawed_back = self.clawed_back.saturating_sub(credits);
         self.repay();
     }
 

@@ -23,7 +23,32 @@ async fn refunded() -> (World, String) {
 #[tokio::test]
 async fn a_wallet_below_zero_says_so_and_what_is_held_of_it() {
     let (world, _) = refunded().await;
-    insta::assert_json_snapshot!(answer(&world, "wallet", sent_by("user_bill1", "wallet", "ask")).await, @"");
+    insta::assert_json_snapshot!(answer(&world, "wallet", sent_by("user_bill1", "wallet", "ask")).await, @r#"
+    {
+      "status": 200,
+      "body": {
+        "success": true,
+        "message": "Wallet",
+        "data": {
+          "balance": -90,
+          "held": 30,
+          "total_purchased": 100,
+          "total_granted": 0,
+          "total_used": 60,
+          "total_expired": 0,
+          "total_clawed_back": 100,
+          "currency": "EUR",
+          "is_open": true,
+          "test": {
+            "balance": 100,
+            "resets_at": "<time>"
+          },
+          "buckets": []
+        },
+        "timestamp": "<time>"
+      }
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -38,6 +63,65 @@ async fn a_key_of_a_wallet_below_zero_is_refused_even_a_check_for_nothing() {
 #[tokio::test]
 async fn the_trail_and_the_world_are_told_of_what_came_and_went() {
     let (world, _) = refunded().await;
-    insta::assert_json_snapshot!(trail(&world), @"");
-    insta::assert_json_snapshot!(outbox(&world), @"");
+    insta::assert_json_snapshot!(trail(&world), @r#"
+    [
+      {
+        "action": "credits.purchased",
+        "subject": "17",
+        "actor": "service:stripe",
+        "ip": null,
+        "details": {
+          "credits": 100
+        }
+      },
+      {
+        "action": "credits.clawed_back",
+        "subject": "pi_17",
+        "actor": "service:stripe",
+        "ip": null,
+        "details": {
+          "credits": 100,
+          "cause": "refund",
+          "source": "evt_1"
+        }
+      }
+    ]
+    "#);
+    insta::assert_json_snapshot!(outbox(&world), @r#"
+    [
+      {
+        "kind": "wallet.topped-up",
+        "detail": {
+          "event_id": "<id>",
+          "occurred_at": "<time>",
+          "org_id": "org_<id>",
+          "lot_id": "lot_<id>",
+          "kind": "paid",
+          "credits": 100
+        }
+      },
+      {
+        "kind": "wallet.low",
+        "detail": {
+          "event_id": "<id>",
+          "occurred_at": "<time>",
+          "org_id": "org_<id>",
+          "percent": 10,
+          "balance": 10,
+          "reference": 100
+        }
+      },
+      {
+        "kind": "wallet.low",
+        "detail": {
+          "event_id": "<id>",
+          "occurred_at": "<time>",
+          "org_id": "org_<id>",
+          "percent": 0,
+          "balance": -90,
+          "reference": 100
+        }
+      }
+    ]
+    "#);
 }
