@@ -36,7 +36,7 @@ impl ForgetPeriods for Table {
 impl Table {
     async fn forget(&self, org: OrgId, key: KeyId, periods: &[String]) -> Result<(), Fault> {
         let mut patience = Patience::default();
-        let names: Vec<String> = (0..periods.len()).map(|at| format!("#{at}")).collect();
+        let names: Vec<String> = (0..periods.len()).map(|at| format!("#p{at}")).collect();
         loop {
             let mut update = self
                 .client
