@@ -79,8 +79,12 @@ pub async fn handle<F: RequestJob + GetJob>(deps: &Deps<F>, request: &Request) -
     let (ask, promise) = wish(kind, request)?;
 
     let job = Job::accept(&user.id, user.plan, kind, ask, request.now);
-    let once =
-        promise.map(|key| Once { key, caller: user.id.clone(), operation: "generate", result: job.id.to_string() });
+    let once = promise.map(|key| Once {
+        key,
+        caller: user.id.clone().into(),
+        operation: "generate",
+        result: job.id.to_string(),
+    });
     let event = job.requested(&deps.base(request));
     let new = NewJob { seen: user.sighting(request.now), job, event, once };
     let job = match deps.jobs.request_job(&new).await? {

@@ -8,9 +8,10 @@ use consigne_auth::{Refreshed, WebhookSecrets};
 use consigne_core::files::{
     File, Grant, GrantOutcome, GrantRequest, OF_JOB, ObjectKey, UPLOAD_GRANT_VALID, Usage, still_usable,
 };
-use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::idempotency::{Caller, Once, Written};
 use consigne_core::jobs::{Job, JobId, job_not_found};
 use consigne_core::ports::{GetFile, GetJob, GrantUpload, Recall};
+use consigne_core::webhooks::{Source, mismatch};
 use consigne_core::{Code, Fault, IdempotencyKey};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -144,7 +145,7 @@ async fn granted_before<F: Recall + GetFile>(
     promise: &IdempotencyKey,
     request: &Request,
 ) -> Result<Option<File>, Fault> {
-    let (key, caller) = (promise.clone(), job.owner().clone());
+    let (key, caller) = (promise.clone(), Caller::Sender(Source::Generator));
     let once = Once { key, caller, operation: OF_JOB, result: String::new() };
     let key = match jobs.recall(&once, request.now).await? {
         Some(Written::Before(key)) => ObjectKey::parse_for(job.owner(), &key),

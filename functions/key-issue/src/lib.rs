@@ -66,7 +66,7 @@ pub async fn handle<F: GetMember + GetKey + IssueKey>(deps: &Deps<F>, request: &
         event: Event::new(EventKind::KeyIssued, request.now, facts),
         once: promise.map(|key| Once {
             key,
-            caller: user.id.clone(),
+            caller: user.id.clone().into(),
             operation: OPERATION,
             result: format!("{id}#{pepper}"),
         }),

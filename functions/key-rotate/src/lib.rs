@@ -138,7 +138,7 @@ impl<F: GetKey + ChangeKey + Recall> Deps<F> {
 impl Rotation<'_> {
     fn once(&self, result: &str) -> Option<Once> {
         let key = self.promise.clone()?;
-        Some(Once { key, caller: self.user.id.clone(), operation: OPERATION, result: result.to_owned() })
+        Some(Once { key, caller: self.user.id.clone().into(), operation: OPERATION, result: result.to_owned() })
     }
 }
 

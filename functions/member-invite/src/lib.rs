@@ -54,7 +54,7 @@ pub async fn handle<F: GetMember + GetOrg + CreateInvitation + GetInvitation>(
         invitation,
         audit: AuditEntry::new(org.id, AuditAction::MemberInvited, id.clone(), &origin, request.now, details),
         event: Event::new(EventKind::InvitationCreated, request.now, facts),
-        once: promise.map(|key| Once { key, caller: user.id, operation: "member-invite", result: id }),
+        once: promise.map(|key| Once { key, caller: user.id.into(), operation: "member-invite", result: id }),
     };
     let invitation = match deps.orgs.create_invitation(&new).await? {
         Written::Now => new.invitation,

@@ -48,7 +48,8 @@ pub async fn handle<F: CreateOrg + GetOrg>(deps: &Deps<F>, request: &Request) ->
         request.now,
         json!({ "name": org.name }),
     );
-    let once = promise.map(|key| Once { key, caller: user.id, operation: "org-create", result: org.id.to_string() });
+    let once =
+        promise.map(|key| Once { key, caller: user.id.into(), operation: "org-create", result: org.id.to_string() });
     let wallet = Wallet::of_organisation(org.id, request.now);
     let new = NewOrg { org, owner, wallet, audit, seen, once };
     let org = match deps.orgs.create_org(&new).await? {

@@ -93,12 +93,16 @@ where
     let (address, name, language) = match to {
         Recipient::Person(user) => {
             let profile = deps.table.get_profile(user).await?;
-            let Some(contact) = profile.contact() else { return Ok("no address") };
+            let Some(contact) = profile.contact() else { return Ok(unaddressed("no address", message)) };
+            if !contact.verified {
+                // It may be a stranger's.
+                return Ok(unaddressed("unverified address", message));
+            }
             (Address::parse(&contact.email), contact.name.clone(), contact.language)
         }
         Recipient::Invited(email, language) => (Address::parse(email.as_str()), None, *language),
     };
-    let Some(address) = address else { return Ok("unusable address") };
+    let Some(address) = address else { return Ok(unaddressed("unusable address", message)) };
     let (mail, mailbox) = (to.mail(event), address.mailbox());
     let wanted_by = to.person().cloned().zip(words.topic());
     let link = |(user, topic): &(UserId, Topic)| {
@@ -114,6 +118,12 @@ where
         Claimed::Unsubscribed => Ok("unsubscribed"),
         Claimed::InHand => Err(Fault::unavailable("the mail is in hand elsewhere, or was left behind there")),
     }
+}
+
+/// Counts a letter that nobody can be sent, and gives why.
+fn unaddressed(why: &'static str, message: &Message) -> &'static str {
+    message.notes.count("MailsUnaddressed");
+    why
 }
 
 /// Sends a mail that is ours to send, and remembers it.

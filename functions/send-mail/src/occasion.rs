@@ -4,6 +4,7 @@ use consigne_auth::InvitationTokens;
 use consigne_core::audit::Actor;
 use consigne_core::events::EventKind;
 use consigne_core::files::Kind;
+use consigne_core::jobs::CANCELLED;
 use consigne_core::mail::MailId;
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{GetInvitation, GetOrg, GetProfile, ListMembers, PageAsk};
@@ -16,8 +17,6 @@ use serde_json::Value;
 
 /// Most members read at once, looking for owners.
 const MEMBERS: u32 = 100;
-/// `error.code` of a job that its owner has cancelled, and need not be told of.
-const CANCELLED: &str = "CANCELLED";
 
 /// An event as `EventBridge` puts it on the queue. Source: Amazon `EventBridge` user guide, "Events".
 #[derive(Deserialize)]
@@ -141,6 +140,7 @@ impl Occasion {
                 What::JobCompleted { user, letter: JobCompleted { job, kind, title } }
             }
             Some(EventKind::JobFailed) => match job(detail(&envelope)?)? {
+                // Its owner did that.
                 (.., Some(error)) if error.code == CANCELLED => What::Nothing,
                 (user, job, kind, title, error) => {
                     let reason = error.and_then(|error| error.message).map(|message| Quoted::sentence(&message));

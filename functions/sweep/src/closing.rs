@@ -9,8 +9,8 @@ use consigne_core::files::{File, Status};
 use consigne_core::jobs::{CANCELLED, JobStatus};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
-    ApplyJobStep, ApplyTransition, BeginDelete, Departure, EndClosing, EndMembership, Filter, GetJob, GetMember,
-    ListFiles, ListJobs, ListMembers, ListOrgs, PageAsk, PostponeClosing, RemoveVersion, Succession,
+    ApplyJobStep, ApplyTransition, BeginDelete, Departure, EndClosing, EndMembership, Filter, ForgetJob, GetJob,
+    GetMember, ListFiles, ListJobs, ListMembers, ListOrgs, PageAsk, PostponeClosing, RemoveVersion, Succession,
 };
 use consigne_core::profiles::Closing;
 use consigne_core::{Fault, OrgId, Timestamp, UserId};
@@ -32,6 +32,7 @@ pub trait Closes:
     + GetJob
     + ListJobs
     + ApplyJobStep
+    + ForgetJob
     + BeginDelete
     + ListFiles
     + ListOrgs
@@ -47,6 +48,7 @@ impl<T> Closes for T where
         + GetJob
         + ListJobs
         + ApplyJobStep
+        + ForgetJob
         + BeginDelete
         + ListFiles
         + ListOrgs
@@ -68,10 +70,14 @@ where
     let left = leave_orgs(&deps.table, &closing.user, tick.now).await;
     let ended = end_jobs(&deps.table, &closing.user, tick.now).await;
     let deleted = delete_files(deps, &closing.user, tick).await;
-    let all = left? && ended? && deleted?;
+    let mut all = left? && ended? && deleted?;
     if all && tick.now >= closing.last_look() {
-        deps.table.end_closing(&closing.user).await?;
-        return Ok(true);
+        // Nothing refers to them any more, and they hold what was wished for, in its owner's words.
+        all = forget_jobs(&deps.table, &closing.user).await?;
+        if all {
+            deps.table.end_closing(&closing.user).await?;
+            return Ok(true);
+        }
     }
     // What is going on is not overdue, and stands behind what is.
     let next = if all { closing.last_look() } else { tick.now };
@@ -100,6 +106,22 @@ async fn end_jobs<F: Closes>(table: &F, user: &UserId, now: Timestamp) -> Result
         }
     }
     Ok(true)
+}
+
+/// Removes the record of every job; `false` when time ran short.
+async fn forget_jobs<F: Closes>(table: &F, user: &UserId) -> Result<bool, Fault> {
+    loop {
+        let listed = table.list_jobs(user, None, &PageAsk { limit: MANY, after: None }).await?;
+        for some in listed.items.chunks(AT_ONCE) {
+            if remaining() < RESERVE {
+                return Ok(false);
+            }
+            try_join_all(some.iter().map(|job| table.forget_job(&job.id))).await?;
+        }
+        if listed.next.is_none() {
+            return Ok(true);
+        }
+    }
 }
 
 /// Deletes every file that its owner would still see; `false` when time ran short.

@@ -39,10 +39,12 @@ def take(walk: Walk, job: str) -> dict[str, Any]:
 
     def ours() -> Any:
         for message in walk.queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
-            walk.queues.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            body = json.loads(message["Body"])
+            held, body = {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]}, json.loads(message["Body"])
             if body["job_id"] == job:
+                walk.queues.delete_message(**held)
                 return body
+            # Somebody else's: back to where it was.
+            walk.queues.change_message_visibility(**held, VisibilityTimeout=0)
         return None
 
     took, message = timed(lambda: walk.wait(ours, lambda body: body is not None, "the message to the generator"))
@@ -52,6 +54,12 @@ def take(walk: Walk, job: str) -> dict[str, Any]:
         took,
         walk.calls("publish-events", "job.requested"),
     )
+
+    begun = {"generation_id": job, "status": "processing"}
+    took, (status, answer, request) = timed(lambda: signed(walk, message["callback_url"], begun))
+    walk.expect(status == 200, f"that it has begun was answered {answer}")
+    calls = walk.calls("webhook-image-completion", request)
+    walk.say("It says that it has begun; now Ann cannot cancel", answer["status"], took, calls)
     return message
 
 

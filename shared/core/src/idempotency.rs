@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::webhooks::{self, Source};
 use crate::{Code, Fault, UserId};
 
-/// How long a promise is remembered.
+/// How long a person's promise is remembered.
 pub const REMEMBERED: Duration = Duration::from_hours(24);
 
 /// A caller's promise that two requests with one key are the same request.
@@ -16,13 +17,38 @@ pub struct IdempotencyKey {
     pub fingerprint: String,
 }
 
+/// Who makes a promise; two callers' keys never meet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Caller {
+    /// A person.
+    User(UserId),
+    /// A sender of webhooks, whose keys are their ids.
+    Sender(Source),
+}
+
+impl From<UserId> for Caller {
+    fn from(user: UserId) -> Self {
+        Self::User(user)
+    }
+}
+
+impl Caller {
+    /// Gives how long a promise to them is remembered.
+    pub const fn remembered(&self) -> Duration {
+        match self {
+            Self::User(_) => REMEMBERED,
+            Self::Sender(_) => webhooks::REMEMBERED,
+        }
+    }
+}
+
 /// A request that is carried out once, and what its answer is made from when it comes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Once {
     /// The promise.
     pub key: IdempotencyKey,
-    /// Who made it; two people's keys never meet.
-    pub caller: UserId,
+    /// Who made it.
+    pub caller: Caller,
     /// For which operation: the function's name.
     pub operation: &'static str,
     /// What the answer is made from. No secret.

@@ -13,12 +13,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::{Answer, Operation, Request};
 
-/// How a generator says that a job ended.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+/// How a generator says that a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Ending {
+pub enum Standing {
+    /// It was taken up, and can no longer be cancelled.
+    Processing,
+    /// It is done.
     Completed,
+    /// It will not be done.
     Failed,
 }
 
@@ -36,8 +39,8 @@ pub struct ReportedError {
 pub struct Completion {
     /// Id of the job.
     pub generation_id: String,
-    /// How it ended; as the presence of an error says, when absent.
-    pub status: Option<Ending>,
+    /// How it stands; ended as the presence of an error says, when absent.
+    pub status: Option<Standing>,
     /// What was delivered.
     pub files: Option<Vec<ClaimedFile>>,
     /// What is said of a text.
@@ -58,13 +61,17 @@ pub struct Completed {
 impl Completion {
     /// Says what is reported; `list` is the field that names the files.
     fn report(self, list: &'static str) -> Result<(String, Report), Fault> {
-        let failed = matches!(self.status, Some(Ending::Failed)) || (self.status.is_none() && self.error.is_some());
-        let report = if failed {
-            let error = self.error.ok_or_else(|| Fault::field("error", "missing field error"))?;
-            Report::Failed { code: error.code, message: error.message }
-        } else {
-            let files = self.files.ok_or_else(|| Fault::field(list, format!("missing field {list}")))?;
-            Report::Completed { list, files, text: self.text }
+        let untold = if self.error.is_some() { Standing::Failed } else { Standing::Completed };
+        let report = match self.status.unwrap_or(untold) {
+            Standing::Processing => Report::Begun,
+            Standing::Failed => {
+                let error = self.error.ok_or_else(|| Fault::field("error", "missing field error"))?;
+                Report::Failed { code: error.code, message: error.message }
+            }
+            Standing::Completed => {
+                let files = self.files.ok_or_else(|| Fault::field(list, format!("missing field {list}")))?;
+                Report::Completed { list, files, text: self.text }
+            }
         };
         Ok((self.generation_id, report))
     }
@@ -88,7 +95,11 @@ where
     let received = request.received(Source::Generator, message, id.as_str())?;
     let origin = request.origin_of(Actor::Service(Source::Generator.name().to_owned()));
     let sender = Sender { received: &received, origin, now: request.now };
-    let status = settle(jobs, objects, kinds, &id, &report, &sender).await?;
+    let settled = settle(jobs, objects, kinds, &id, &report, &sender).await;
+    if settled.as_ref().is_err_and(|fault| fault.code == Code::WebhookContentMismatch) {
+        request.notes.count("ReportsRefused");
+    }
+    let status = settled?;
     request.notes.field("job.status", status.name());
     Ok(Answer::plain(200, &Completed { success: true, status: status.name() }))
 }

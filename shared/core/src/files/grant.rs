@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{File, FileName, Holding, Kind, MediaType, ObjectKey, Status, Window, in_words};
-use crate::idempotency::Once;
+use crate::idempotency::{Caller, Once};
 use crate::jobs::JobStep;
+use crate::webhooks::Source;
 use crate::{Code, Fault, FileId, IdempotencyKey, Plan, Timestamp, UserId};
 
 /// How long an upload grant can be used. Short, since only the start of the upload must fall inside.
@@ -135,14 +136,18 @@ pub struct Grant {
 
 /// Operation of the promises that owners are kept.
 const OF_OWNER: &str = "upload-grant";
-/// Operation of the promises that generators are kept, in the name of a job's owner.
+/// Operation of the promises that generators are kept. A message that was overheard is worth nothing for another job, since
+/// its id is remembered whatever job it is sent for.
 pub const OF_JOB: &str = "job-upload-grant";
 
 impl Grant {
     /// Gives the promise to keep: a retry finds the file by its key. Owners' promises and generators' do not meet.
     pub fn once(&self) -> Option<Once> {
-        let operation = if self.job.is_some() { OF_JOB } else { OF_OWNER };
-        let (key, caller) = (self.idempotency.clone()?, self.file.owner().clone());
+        let (operation, caller) = match self.job {
+            Some(_) => (OF_JOB, Caller::Sender(Source::Generator)),
+            None => (OF_OWNER, self.file.owner().clone().into()),
+        };
+        let key = self.idempotency.clone()?;
         Some(Once { key, caller, operation, result: self.file.key.to_string() })
     }
 }

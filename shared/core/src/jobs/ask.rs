@@ -73,16 +73,15 @@ impl Ask {
             return Err(Fault::field("count", format!("count must be 1 to {COUNT_MAX}")).detail("limit", COUNT_MAX));
         }
         let size = size.unwrap_or("1024x1024");
-        let is_side = |text: &str| {
-            text.bytes().all(|b| b.is_ascii_digit()) && text.parse().is_ok_and(|side| SIDES.contains(&side))
+        let side = |text: &str| {
+            let digits = text.bytes().all(|b| b.is_ascii_digit());
+            text.parse().ok().filter(|side| digits && SIDES.contains(side))
         };
-        if !size.split_once('x').is_some_and(|(width, height)| is_side(width) && is_side(height)) {
-            return Err(Fault::field(
-                "size",
-                "size must be width x height in pixels, each 64 to 4096, such as 1024x1024",
-            ));
-        }
-        Ok(Self::Images { prompt, count, size: size.to_owned() })
+        let sides = size.split_once('x').and_then(|(width, height)| side(width).zip(side(height)));
+        let (width, height) = sides.ok_or_else(|| {
+            Fault::field("size", "size must be width x height in pixels, each 64 to 4096, such as 1024x1024")
+        })?;
+        Ok(Self::Images { prompt, count, size: format!("{width}x{height}") })
     }
 
     /// Parses the wish for a video: eight seconds at 16:9 unless asked for otherwise.

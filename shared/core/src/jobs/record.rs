@@ -14,6 +14,8 @@ use crate::{Code, Fault, FileId, Plan, Timestamp, UserId};
 
 /// How long after its deadline a job is left to its generator, before `sweep` ends it.
 const MARGIN: Duration = Duration::from_mins(1);
+/// How long the files of an accepted completion may take to arrive and to be checked: longer than grants are valid.
+const CHECKED_WITHIN: Duration = Duration::from_hours(1);
 /// How long the record of a job that has ended stays.
 const KEPT: Duration = Duration::from_hours(24 * 400);
 
@@ -26,7 +28,7 @@ pub enum JobStatus {
     Processing,
     /// Delivered.
     Completed,
-    /// Not delivered, and never will be; the allowance is given back.
+    /// Not delivered, and never will be; the allowance is given back unless the owner has had some of it.
     Failed,
 }
 
@@ -145,6 +147,8 @@ pub struct Job {
     pub text: Option<TextFacts>,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// Whether the allowance stays spent even if it fails.
+    pub spent: bool,
     /// Counts the writes of this record; every write names the revision it read.
     pub revision: u64,
 }
@@ -166,6 +170,7 @@ impl Job {
             claimed_at: None,
             text: None,
             failure: None,
+            spent: false,
             revision: 1,
         }
     }
@@ -180,9 +185,11 @@ impl Job {
         Month::of(self.created_at)
     }
 
-    /// Gives when `sweep` should look at it, if nothing happens to it before.
+    /// Gives when `sweep` should look at it, if nothing happens to it before. What was delivered in time is not late because
+    /// its check is.
     pub fn due_at(&self) -> Option<Timestamp> {
-        (!self.status.is_final()).then(|| self.deadline.plus(MARGIN))
+        let checked = self.claimed_at.map_or(self.deadline, |at| at.plus(CHECKED_WITHIN));
+        (!self.status.is_final()).then(|| self.deadline.max(checked).plus(MARGIN))
     }
 
     /// Gives when the table may forget it.

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
+use super::step::OURS;
 use super::{ClaimedFile, Job, JobId, JobStatus, StepOutcome, TextFacts, accept};
 use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::files::Kind;
-use crate::idempotency::mismatch;
 use crate::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
 use crate::text::cut;
-use crate::webhooks::Received;
+use crate::webhooks::{Received, mismatch};
 use crate::{Code, Fault, Timestamp};
 
 /// Tries before a job that keeps moving is left to the report's next delivery: its files arrive at the same time.
@@ -16,10 +16,14 @@ const TRIES: u32 = 8;
 /// Most characters kept of a code and of a sentence that a generator reports.
 const CODE_MAX: usize = 64;
 const MESSAGE_MAX: usize = 500;
+/// Code of a failure whose generator gives none of its own.
+const FAILED: &str = "FAILED";
 
 /// A report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
+    /// A generator has taken the job and is at work.
+    Begun,
     /// The job is done, and this was delivered.
     Completed {
         /// What its sender calls the files: `images`, `videos` or `texts`.
@@ -71,13 +75,15 @@ where
     for _ in 0..TRIES {
         let job = jobs.get_job(&id).await?.filter(|job| kinds.contains(&job.kind)).ok_or_else(job_not_found)?;
         let step = match report {
+            Report::Begun => job.begun(sender.now),
             Report::Completed { list, files, text } => {
                 let accepted = accept(jobs, objects, &job, (list, files), text.clone(), sender.now).await;
                 told(jobs, &job, accepted, sender).await?
             }
             Report::Failed { code, message } => {
-                let (code, message) = (said(code, CODE_MAX, "FAILED"), said(message, MESSAGE_MAX, "Generation failed"));
-                job.given_up(&code, &message, sender.now)
+                let (code, message) = (said(code, CODE_MAX, FAILED), said(message, MESSAGE_MAX, "Generation failed"));
+                let code = if OURS.contains(&code.as_str()) { FAILED } else { &code };
+                job.given_up(code, &message, sender.now)
             }
         };
         let Some(step) = step else { return Ok(job.status) };

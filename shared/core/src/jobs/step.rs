@@ -14,6 +14,12 @@ use crate::{Code, Fault, FileId, Timestamp};
 
 /// Code of a job that its owner has cancelled.
 pub const CANCELLED: &str = "CANCELLED";
+/// Code of a job whose time was over.
+const DEADLINE_PASSED: &str = "DEADLINE_PASSED";
+/// Code of a job whose completion names a file that is gone.
+const OUTPUT_LOST: &str = "OUTPUT_LOST";
+/// Codes that only we give, so that no generator can speak for us.
+pub(super) const OURS: [&str; 3] = [CANCELLED, DEADLINE_PASSED, OUTPUT_LOST];
 /// Files that may be granted for each one wished for: a generator that was killed asks anew.
 const GRANTS_PER_FILE: usize = 4;
 /// Progress of a job whose generator has shown itself, and of one that is delivered but for the last check.
@@ -68,6 +74,11 @@ impl Job {
         }))
     }
 
+    /// Notes that a generator is at work, from when on the job cannot be cancelled; `None` when that was known.
+    pub fn begun(&self, now: Timestamp) -> Option<JobStep> {
+        (self.status == JobStatus::Pending).then(|| self.step(now, |job| job.status = JobStatus::Processing))
+    }
+
     /// Follows a file that is ready; `None` when that concerns the job no more.
     pub fn arrived(&self, file: &File, now: Timestamp) -> Option<JobStep> {
         self.concerned_by(file.id())?;
@@ -80,14 +91,20 @@ impl Job {
 
     /// Follows a file that will never be ready, or is no longer; `None` when that concerns the job no more.
     ///
-    /// What was only granted may be granted anew. What the completion names is gone for good, and the job fails.
+    /// What was only granted may be granted anew. What the completion names is gone for good, and the job fails. Whoever
+    /// deletes what they could already read has had it: the allowance is then spent, however the job ends.
     pub fn lost(&self, file: &File, now: Timestamp) -> Option<JobStep> {
         let output = self.concerned_by(file.id())?;
-        if output.claimed {
-            let why = why_lost(file, output);
-            return self.failed("OUTPUT_LOST", &format!("A file of the result could not be kept: {why}"), now);
-        }
-        Some(self.step(now, |job| job.outputs.retain(|output| output.key != file.key)))
+        let had = output.version.is_some() && matches!(file.status, Status::Deleting | Status::Deleted);
+        let message = format!("A file of the result could not be kept: {}", why_lost(file, output));
+        let failure = output.claimed.then(|| Failure { code: OUTPUT_LOST.to_owned(), message });
+        Some(self.step(now, |job| {
+            job.spent |= had;
+            if failure.is_none() {
+                job.outputs.retain(|output| output.key != file.key);
+            }
+            job.failure = failure;
+        }))
     }
 
     fn concerned_by(&self, file: FileId) -> Option<&Output> {
@@ -121,8 +138,11 @@ impl Job {
 
     /// Fails a job whose time is over; `None` when it has ended, or has time left.
     pub fn overdue(&self, now: Timestamp) -> Option<JobStep> {
-        let late = || self.failed("DEADLINE_PASSED", "The generator did not deliver in time", now);
-        self.due_at().filter(|due| *due <= now).and_then(|_| late())
+        let why = match self.claimed_at {
+            None => "The generator did not deliver in time",
+            Some(_) => "A file of the result could not be checked in time",
+        };
+        self.due_at().filter(|due| *due <= now).and_then(|_| self.failed(DEADLINE_PASSED, why, now))
     }
 
     /// Cancels the job on behalf of its owner; `None` when that was done before.
@@ -156,7 +176,13 @@ impl Job {
         job.updated_at = now;
         job.revision += 1;
         let event = event.map(|kind| Event::new(kind, now, job.facts()));
-        JobStep { seen: self.revision, gives_back: job.status == JobStatus::Failed, job, event, adopted: Vec::new() }
+        JobStep {
+            seen: self.revision,
+            gives_back: job.status == JobStatus::Failed && !job.spent,
+            job,
+            event,
+            adopted: Vec::new(),
+        }
     }
 
     /// Works out how far the deliveries are.

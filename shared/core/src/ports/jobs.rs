@@ -34,6 +34,12 @@ pub trait ApplyJobStep {
     fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> impl Doing<StepOutcome>;
 }
 
+/// Removes the record of a job whose owner is gone. `dynamodb:DeleteItem`.
+pub trait ForgetJob {
+    /// Removes the record; one that is gone already is removed.
+    fn forget_job(&self, job: &JobId) -> impl Doing<()>;
+}
+
 /// Adds an entry to the audit trail, where nothing else changes: a refusal worth remembering. `dynamodb:PutItem`.
 pub trait WriteAudit {
     /// Adds the entry.

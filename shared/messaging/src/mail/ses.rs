@@ -61,9 +61,10 @@ where
     };
     let code = answer.err().code().unwrap_or("an error without a code");
     let said = format!("{code}: {}", without_addresses(answer.err().message().unwrap_or_default()));
-    // Identities that are yet to be verified are the operator's matter, not the mail's.
-    let unverified = said.contains("not verified");
-    if matches!(code, "MessageRejected" | "InvalidParameterValue") && !unverified {
+    // Identities that are yet to be verified and accounts that may not send for now are the operator's matter, not the
+    // mail's. Source: Amazon SES developer guide, "Amazon SES email sending errors".
+    let ours = ["not verified", "paused", "suspended", "disabled", "shut down"].iter().any(|word| said.contains(word));
+    if matches!(code, "MessageRejected" | "InvalidParameterValue") && !ours {
         return Ok(Handover::Refused(said));
     }
     match answer.raw().status().as_u16() {
@@ -157,6 +158,12 @@ mod tests {
                 "MessageRejected",
                 "Email address is not verified: ann@example.com",
                 "another time: MessageRejected: Email address is not verified: <address>",
+            ),
+            (
+                400,
+                "MessageRejected",
+                "Sending paused for this account.",
+                "another time: MessageRejected: Sending paused for this account.",
             ),
         ] {
             assert_eq!(meaning(status, code, message), want);

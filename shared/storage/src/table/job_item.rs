@@ -61,6 +61,7 @@ pub(super) fn write(job: &Job) -> Item {
         item.insert("failure_code".to_owned(), text(&failure.code));
         item.insert("failure_message".to_owned(), text(&failure.message));
     }
+    add(&mut item, "spent", job.spent.then(|| number(1)));
     if let Some(at) = job.due_at() {
         item.insert(due::SHARD.to_owned(), text(due::shard(&job.id.tail().to_string())));
         item.insert(due::AT.to_owned(), number(at.as_millis()));
@@ -91,6 +92,7 @@ pub(super) fn read(item: &Item) -> Result<Job, Fault> {
         claimed_at: reader.optional_time("claimed_at"),
         text: reader.optional_parsed("text", text_facts)?,
         failure: failure.map(|(code, message)| Failure { code, message }),
+        spent: item.contains_key("spent"),
         revision: reader.number("revision")?,
     })
 }

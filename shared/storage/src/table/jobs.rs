@@ -8,7 +8,7 @@ use consigne_core::audit::AuditEntry;
 use consigne_core::files::Kind;
 use consigne_core::idempotency::Written;
 use consigne_core::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
-use consigne_core::ports::{ApplyJobStep, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
+use consigne_core::ports::{ApplyJobStep, ForgetJob, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
 use consigne_core::profiles::Sighting;
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, UserId};
@@ -138,6 +138,13 @@ impl Table {
             writes.push(self.put(outbox::write(event))?);
         }
         Ok(writes)
+    }
+}
+
+impl ForgetJob for Table {
+    async fn forget_job(&self, job: &JobId) -> Result<(), Fault> {
+        let delete = self.client.delete_item().table_name(&self.name).set_key(Some(job_item::job_key(job)));
+        delete.send().await.map(drop).map_err(Fault::unavailable)
     }
 }
 

@@ -1,9 +1,9 @@
-//! Promises kept: what a request with an idempotency key led to, for a day.
+//! Promises kept: what a request with an idempotency key led to, for as long as its caller may ask again.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use consigne_core::idempotency::{Once, REMEMBERED, Written};
+use consigne_core::idempotency::{Caller, Once, Written};
 use consigne_core::ports::Recall;
 use consigne_core::{Fault, Timestamp};
 use sha2::{Digest, Sha256};
@@ -15,7 +15,11 @@ use super::transact::{Failed, Outcome, failed_at};
 /// Gives the key of a promise. The caller's key itself is not kept: new API keys may be derived from it.
 fn once_key(once: &Once) -> Item {
     let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(&once.key.key));
-    key(user_pk(&once.caller), format!("IDEM#{}#{hash}", once.operation))
+    let of_caller = match &once.caller {
+        Caller::User(user) => user_pk(user),
+        Caller::Sender(source) => format!("WEBHOOK#{}#{hash}", source.name()),
+    };
+    key(of_caller, format!("IDEM#{}#{hash}", once.operation))
 }
 
 /// Reads what became of a promise.
@@ -62,7 +66,7 @@ impl Table {
         let mut item = once_key(once);
         item.insert("fingerprint".to_owned(), text(&once.key.fingerprint));
         item.insert("result".to_owned(), text(&once.result));
-        self.put_until(item, now.plus(REMEMBERED), now)
+        self.put_until(item, now.plus(once.caller.remembered()), now)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_core::audit::AuditEntry;
 use consigne_core::credits::{Hold, HoldId, Payment, PaymentId, Receipt, ReceiptId, SessionId, Wallet, WalletId};
-use consigne_core::idempotency::{Once, REMEMBERED, Written};
+use consigne_core::idempotency::{Caller, Once, Written};
 use consigne_core::invitations::Invitation;
 use consigne_core::keys::{ApiKey, Ask, KeyFacts, KeyStatus, KeyStep, Pointer, Refusal};
 use consigne_core::orgs::{Member, Organisation};
@@ -36,7 +36,7 @@ pub struct Desk {
     /// The audit trail, oldest first.
     pub audit: Vec<AuditEntry>,
     /// Promises kept, with when they run out.
-    pub promises: BTreeMap<(UserId, &'static str, String), (Once, Timestamp)>,
+    pub promises: BTreeMap<(Caller, &'static str, String), (Once, Timestamp)>,
     /// Peppers that take no new pointers.
     pub closed_peppers: BTreeSet<u32>,
     /// Credit grants made.
@@ -65,7 +65,7 @@ impl Desk {
     pub(super) fn keep(&mut self, once: Option<&Once>, now: Timestamp) {
         if let Some(once) = once {
             let place = (once.caller.clone(), once.operation, once.key.key.clone());
-            self.promises.insert(place, (once.clone(), now.plus(REMEMBERED)));
+            self.promises.insert(place, (once.clone(), now.plus(once.caller.remembered())));
         }
     }
 

@@ -6,7 +6,7 @@ use consigne_core::audit::AuditEntry;
 use consigne_core::files::Kind;
 use consigne_core::idempotency::Written;
 use consigne_core::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
-use consigne_core::ports::{ApplyJobStep, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
+use consigne_core::ports::{ApplyJobStep, ForgetJob, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, UserId};
 
@@ -114,6 +114,12 @@ impl ApplyJobStep for World {
             }
             StepOutcome::Applied
         })
+    }
+}
+
+impl ForgetJob for World {
+    async fn forget_job(&self, job: &JobId) -> Result<(), Fault> {
+        self.effect(|state| drop(state.jobs.jobs.remove(job)))
     }
 }
 

@@ -203,18 +203,21 @@ fn progress_shows_how_many_files_have_arrived() {
 fn a_job_says_why_its_result_is_lost() {
     let waiting = file(None);
     let deleted = |file: &File| file.remove(Removal::Deleted, NOW).file;
-    for (before, after, why) in [
-        (waiting.clone(), waiting.reject("declared image/png, found text", NOW).file, "declared image/png, found text"),
-        (waiting.clone(), waiting.remove(Removal::Expired, NOW).file, "it did not arrive"),
-        (waiting.clone(), File { status: Status::Infected, ..arrived(&waiting) }, "it carries malware"),
-        (arrived(&waiting), deleted(&arrived(&waiting)), "it was deleted"),
+    let rejected = waiting.reject("declared image/png, found text", NOW).file;
+    let infected = File { status: Status::Infected, ..arrived(&waiting) };
+    for (before, after, why, gives_back) in [
+        (waiting.clone(), rejected, "declared image/png, found text", true),
+        (waiting.clone(), waiting.remove(Removal::Expired, NOW).file, "it did not arrive", true),
+        (waiting.clone(), infected, "it carries malware", true),
+        // Its owner could have read it.
+        (arrived(&waiting), deleted(&arrived(&waiting)), "it was deleted", false),
     ] {
         let also = file(None);
         let shelf = Shelf::holding(job(2), &[before.clone(), also.clone()]);
         let claimed = shelf.claim(&named(&[&before, &also])).unwrap().unwrap().job;
         let step = claimed.lost(&after, NOW).unwrap();
         let failure = step.job.failure.unwrap();
-        assert_eq!((failure.code.as_str(), step.gives_back), ("OUTPUT_LOST", true));
+        assert_eq!((failure.code.as_str(), step.gives_back), ("OUTPUT_LOST", gives_back));
         assert_eq!(failure.message, format!("A file of the result could not be kept: {why}"));
     }
 }
@@ -236,6 +239,37 @@ fn only_a_file_that_arrives_or_is_lost_moves_its_job() {
     assert_eq!(moved(File { status: Status::Processing, ..arrived(&waiting) }), None);
     assert_eq!(moved(File { job: None, ..arrived(&waiting) }), None);
     assert_eq!(moved(File { job: Some(self::job(1).id), ..arrived(&waiting) }), None);
+}
+
+#[test]
+fn whoever_deletes_what_they_could_read_has_spent_their_allowance_however_the_job_ends() {
+    let waiting = file(None);
+    let job = job(2).granted(&waiting, NOW).unwrap().job.arrived(&arrived(&waiting), NOW).unwrap().job;
+    let step = job.lost(&arrived(&waiting).remove(Removal::Deleted, NOW).file, NOW).unwrap();
+    assert_eq!((step.job.outputs.len(), step.gives_back, step.event), (0, false, None));
+    assert!(!step.job.given_up("SAFETY", "No", NOW).unwrap().gives_back);
+}
+
+#[test]
+fn a_job_its_generator_has_begun_cannot_be_cancelled() {
+    let begun = job(1).begun(NOW).unwrap();
+    assert_eq!((begun.job.status, begun.job.progress, begun.event), (JobStatus::Processing, BEGUN, None));
+    assert_eq!(begun.job.begun(NOW), None);
+    assert_eq!(begun.job.cancelled(NOW).unwrap_err().code, Code::Conflict);
+    assert_eq!(job(1).failed("X", "x", NOW).unwrap().job.begun(NOW), None);
+}
+
+#[test]
+fn what_was_delivered_in_time_is_not_late_because_its_check_is() {
+    let late = NOW.plus(Duration::from_mins(60));
+    let waiting = file(None);
+    let shelf = Shelf::holding(job(1).granted(&waiting, NOW).unwrap().job, &[waiting.clone()]);
+    let claimed = at_once(accept(&shelf, &shelf, &shelf.job, ("images", &named(&[&waiting])), None, late));
+    let job = claimed.unwrap().unwrap().job;
+    assert_eq!(job.overdue(late.plus(Duration::from_mins(60))), None);
+    // A scan that never ends ends the job.
+    let failure = job.overdue(late.plus(Duration::from_mins(61))).unwrap().job.failure.unwrap();
+    assert_eq!(failure.message, "A file of the result could not be checked in time");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use consigne_core::events::EventKind;
 use consigne_testkit::generator::{Generator, fresh_id};
 use consigne_testkit::pictures;
 use consigne_testkit::schemas::faults;
@@ -36,6 +37,12 @@ async fn eventful(stack: &Stack) -> [String; 2] {
         let changed = shop.change(method, &held, verb, &body).await;
         assert!([200, 201].contains(&changed.status), "{verb}: {}", changed.json());
     }
+    let spender = shop.issue("production", &json!({})).await;
+    let most = shop.verify(&spender.text, &json!({ "cost": 90 }), None).await;
+    assert_eq!(most.json()["data"]["code"], "VALID", "{}", most.json());
+    let invitation = json!({ "email": format!("{}@people.example", fresh_user()), "role": "developer" });
+    let invited = ann.call_with("POST", &format!("/api/orgs/{}/invitations", shop.org), &invitation).await;
+    assert_eq!(invited.status, 201, "{}", invited.json());
     [ann.id.clone(), shop.org.clone()]
 }
 
@@ -45,18 +52,7 @@ async fn everything_that_is_published_is_as_its_schema_says() {
     // Whatever other tests cause meanwhile is heard as well.
     let ear = Ear::to(&stack, &fresh_user(), &json!({ "source": ["consigne"] })).await;
     let whose = eventful(&stack).await;
-    let wanted: BTreeSet<&str> = BTreeSet::from([
-        "file.ready",
-        "file.rejected",
-        "file.deleted",
-        "job.requested",
-        "job.completed",
-        "job.failed",
-        "key.issued",
-        "key.rotated",
-        "key.revoked",
-        "key.deleted",
-    ]);
+    let wanted: BTreeSet<&str> = EventKind::ALL.into_iter().map(EventKind::name).collect();
     let (mut wrong, mut heard) = (Vec::new(), BTreeSet::new());
     let all = until(async || {
         loop {

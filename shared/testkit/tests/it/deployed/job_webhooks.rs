@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::jobs::{asked, pictures_of, status, wait_for};
+use super::mail::{address, founder, mail_to, mails_to};
 use super::{assert_field_refused, assert_refused, text};
 
 /// Has one picture of a job uploaded; gives the job's message and what a completion says of the picture.
@@ -23,7 +24,7 @@ async fn uploaded(person: &Person<'_>, generator: &Generator<'_>) -> (Value, Val
 #[tokio::test]
 async fn a_completion_sent_again_at_once_and_under_another_id_is_one() {
     let stack = Stack::find();
-    let (ann, generator) = (stack.newcomer("pro"), Generator::of(&stack));
+    let ((ann, _), generator) = (founder(&stack, "en").await, Generator::of(&stack));
     let (message, file) = uploaded(&ann, &generator).await;
     let (job, id) = (text(&message, "job_id"), fresh_id());
     let files = [file.clone()];
@@ -44,6 +45,11 @@ async fn a_completion_sent_again_at_once_and_under_another_id_is_one() {
     assert_eq!(after["updated_at"], done["updated_at"]);
     assert_eq!(after["result"]["images"].as_array().map(Vec::len), Some(1));
     ann.wait_for_usage(1, 1000, 0).await;
+    // Its owner is told once.
+    let first = mail_to(&stack, &address(&ann)).await;
+    assert!(first.to_string().contains(&job), "{first}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(mails_to(&stack, &address(&ann)).await.len(), 1);
 }
 
 #[tokio::test]

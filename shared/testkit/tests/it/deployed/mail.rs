@@ -12,7 +12,8 @@ use super::{assert_field_refused, text};
 /// organisation's id.
 pub async fn founder<'a>(stack: &'a Stack, language: &str) -> (Person<'a>, String) {
     let mut founder = stack.newcomer("pro");
-    let claims = json!({ "email": address(&founder), "first_name": "Ann", "locale": language });
+    let claims = json!({ "email": address(&founder), "email_verified": true, "first_name": "Ann",
+        "locale": language, "public_metadata": { "subscription": "pro" } });
     founder.token = stack.issuer.token_with(&founder.id, &claims);
     let answer = founder.call_with("POST", "/api/orgs", &json!({ "name": "Société d’Été" })).await;
     assert_eq!(answer.status, 201, "{}", answer.json());
@@ -26,14 +27,14 @@ pub fn address(person: &Person<'_>) -> String {
 }
 
 /// Gives the mails to an address, as the service took them.
-async fn mails_to(stack: &Stack, address: &str) -> Vec<Value> {
+pub async fn mails_to(stack: &Stack, address: &str) -> Vec<Value> {
     let taken = stack.client.send("GET", stack.name("MAIL_URL"), &[], Vec::new()).await.json();
     let all = taken["messages"].as_object().into_iter().flatten().filter_map(|(_, mails)| mails.as_array().cloned());
     all.flatten().filter(|mail| mail["To"] == json!([address])).collect()
 }
 
 /// Waits for the first mail to an address.
-async fn mail_to(stack: &Stack, address: &str) -> Value {
+pub async fn mail_to(stack: &Stack, address: &str) -> Value {
     let first = until(async || mails_to(stack, address).await.into_iter().next());
     first.await.unwrap_or_else(|| panic!("no mail came to {address}"))
 }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use consigne_testkit::payload;
+use consigne_testkit::generator::{Generator, fresh_id};
 use consigne_testkit::stack::{Stack, until};
+use consigne_testkit::{payload, pictures};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -15,7 +16,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use super::jobs::{pictures_of, wait_for};
 use super::mail::{address, founder, happen, job_of};
+use super::text;
 
 const ENV_FILE: &str = "target/local/mail-lab.env";
 
@@ -150,12 +153,18 @@ async fn an_outage_of_the_mail_service_loses_no_mail_and_doubles_none() {
     let service = Arc::new(Service::default());
     let stack = deploy(&serve(&service).await).await;
     let (ann, _) = founder(&stack, "fr").await;
+    let generator = Generator::of(&stack);
     for mood in [Mood::Throttles, Mood::IsOut] {
         service.set(mood);
         let before = service.taken_for(&address(&ann)).len();
-        for _ in 0..3 {
+        for _ in 0..2 {
             happen(&stack, None, "job.completed", &job_of(&ann)).await;
         }
+        // A job is complete whether or not anybody can be told.
+        let message = pictures_of(&ann, &generator, 1).await;
+        let file = generator.upload(&message, "a.png", "image/png", pictures::png(64, 48, 1000)).await;
+        assert_eq!(generator.complete(&message, &fresh_id(), &[file]).await.status, 200);
+        wait_for(&ann, &text(&message, "job_id"), "completed").await;
         let tried = until(async || (*service.refused.lock().unwrap() >= 7).then_some(()));
         assert!(tried.await.is_some(), "the mails did not come back");
         assert_eq!(service.taken_for(&address(&ann)).len(), before);

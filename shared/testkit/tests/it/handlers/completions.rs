@@ -221,7 +221,9 @@ async fn a_claimed_file_that_goes_before_the_job_is_complete_fails_it() {
         let failure = job_in(&world).failure.unwrap();
         assert_eq!(failure.code, "OUTPUT_LOST", "{end}");
         assert_eq!(failure.message, format!("A file of the result could not be kept: {why}"), "{end}");
-        assert_eq!((told_of_jobs(&world), taken(&world)), (vec!["job.failed".to_owned()], 0), "{end}");
+        // Who deletes what they could read has had it.
+        let kept = u32::from(end != "expires");
+        assert_eq!((told_of_jobs(&world), taken(&world)), (vec!["job.failed".to_owned()], kept), "{end}");
         // The other one's arrival changes nothing.
         let failed = job_in(&world);
         object(&world, "created", SECOND).await;
@@ -238,6 +240,28 @@ async fn an_unclaimed_file_that_is_lost_does_not() {
     assert_eq!(told_of_jobs(&world), Vec::<String>::new());
     // To claim it is no good any more.
     assert_eq!(refusal(&report(&world, "completed", "msg_1").await), (422, "WEBHOOK_CONTENT_MISMATCH"));
+}
+
+#[tokio::test]
+async fn a_job_that_was_taken_up_is_under_way_and_cannot_be_cancelled() {
+    let world = world_of(&job(Kind::Image), &[]);
+    let begun = json!({ "status": "processing", "error": null });
+    for id in ["msg_1", "msg_1", "msg_2"] {
+        assert_eq!(signed(&world, "webhook-image-completion", "failed", id, &begun).await, answered("processing"));
+    }
+    assert_eq!((job_in(&world).status, job_in(&world).revision), (JobStatus::Processing, 2));
+    assert_eq!(refusal(&call(&world, "job-cancel", "ask").await), (409, "CONFLICT"));
+    assert_eq!((taken(&world), told_of_jobs(&world)), (1, Vec::new()));
+}
+
+#[tokio::test]
+async fn no_generator_gives_a_code_of_ours() {
+    for code in ["CANCELLED", "DEADLINE_PASSED", "OUTPUT_LOST"] {
+        let world = world_of(&job(Kind::Image), &[]);
+        let error = json!({ "error": { "code": code, "message": "No" } });
+        assert_eq!(signed(&world, "webhook-image-completion", "failed", "msg_1", &error).await, answered("failed"));
+        assert_eq!(job_in(&world).failure.unwrap().code, "FAILED");
+    }
 }
 
 #[tokio::test]

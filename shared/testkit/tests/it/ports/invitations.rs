@@ -145,7 +145,7 @@ async fn the_same_request_sends_one_invitation(desk: &impl Invitations) {
     let ask = |fingerprint: &str, name: &str| {
         let mut new = new(&owner, name, OrgRole::Admin, now());
         let key = IdempotencyKey { key: "order 17".to_owned(), fingerprint: fingerprint.to_owned() };
-        let (caller, result) = (owner.user.clone(), new.invitation.id.to_string());
+        let (caller, result) = (owner.user.clone().into(), new.invitation.id.to_string());
         new.once = Some(Once { key, caller, operation: "test", result });
         new
     };

@@ -7,6 +7,7 @@ use consigne_core::idempotency::IdempotencyKey;
 use consigne_core::jobs::{Admission, Job, JobStatus, JobStep, StepOutcome, follow};
 use consigne_core::ports::{ApplyJobStep, ApplyTransition, GetFile, GetJob, GetUsage, GrantUpload, RequestJob};
 use consigne_core::{Plan, Timestamp, UserId};
+use consigne_testkit::generator::fresh_id;
 use futures_util::future::join_all;
 
 use super::jobs::{accepted, read, wish};
@@ -107,8 +108,9 @@ async fn a_grant_that_does_not_fit_leaves_the_job_as_it_is(desk: &impl Desk) {
 async fn a_promise_to_a_generator_is_kept_though_the_job_has_moved(desk: &impl Desk) {
     let (owner, now) = (owner(), now());
     let job = accepted(desk, &owner, now).await;
+    let message = fresh_id();
     let promise =
-        |fingerprint: &str| Some(IdempotencyKey { key: "msg_17".to_owned(), fingerprint: fingerprint.to_owned() });
+        |fingerprint: &str| Some(IdempotencyKey { key: message.clone(), fingerprint: fingerprint.to_owned() });
     let asked = |fingerprint| Grant { idempotency: promise(fingerprint), ..grant_for(&job, 10, now) };
     let first = asked("f1");
     assert_eq!(desk.grant_upload(&first).await.unwrap(), GrantOutcome::Granted);
@@ -121,6 +123,10 @@ async fn a_promise_to_a_generator_is_kept_though_the_job_has_moved(desk: &impl D
     assert_eq!(desk.grant_upload(&own).await.unwrap(), GrantOutcome::Granted);
     assert_eq!(read(desk, &job.id).await.outputs.len(), 1);
     assert_eq!(usage(desk, &owner).await, [20, 20, 0]);
+    // For a job of another owner the message is worth nothing.
+    let other = accepted(desk, &self::owner(), now).await;
+    let overheard = Grant { idempotency: promise("f3"), ..grant_for(&other, 10, now) };
+    assert_eq!(desk.grant_upload(&overheard).await.unwrap(), GrantOutcome::Mismatch);
 }
 
 async fn of_ten_grants_at_once_one_finds_the_job_as_it_was(desk: &impl Desk) {

@@ -102,7 +102,7 @@ async fn left_of_five(jobs: &impl RequestJob, owner: &UserId, now: Timestamp) ->
 /// Has a request come with an idempotency key.
 fn keyed(new: NewJob, key: &str, fingerprint: &str) -> NewJob {
     let key = IdempotencyKey { key: key.to_owned(), fingerprint: fingerprint.to_owned() };
-    let (caller, result) = (new.job.owner().clone(), new.job.id.to_string());
+    let (caller, result) = (new.job.owner().clone().into(), new.job.id.to_string());
     NewJob { once: Some(Once { key, caller, operation: "generate", result }), ..new }
 }
 

@@ -82,7 +82,7 @@ fn after<T>(page: &Listed<T>, limit: u32) -> PageAsk {
 
 fn once(caller: &consigne_core::UserId, fingerprint: &str, result: &str) -> Once {
     let key = IdempotencyKey { key: "order 17".to_owned(), fingerprint: fingerprint.to_owned() };
-    Once { key, caller: caller.clone(), operation: "test", result: result.to_owned() }
+    Once { key, caller: caller.clone().into(), operation: "test", result: result.to_owned() }
 }
 
 async fn an_organisation_is_founded_once_with_owner_and_trail(desk: &impl Keys) {
