@@ -11,8 +11,8 @@ from intrinsics import Resolver
 
 
 def prepare(template: dict[str, Any]) -> None:
-    """Says in a template what the server would not understand as it stands: which characters secrets do without, and
-    what mails are sent with, since it knows no such resources.
+    """Says in a template what the server would not understand as it stands: which characters secrets do without,
+    what mails are sent with, since it knows no such resources, and that who may send messages may send them in batches.
     """
     for body in template["Resources"].values():
         properties = body.get("Properties", {})
@@ -21,8 +21,16 @@ def prepare(template: dict[str, Any]) -> None:
             generate["ExcludeCharacters"] = string.punctuation
         for policy in properties.get("Policies", []):
             for statement in policy["Statement"]:
+                allow_batches(statement)
                 if statement["Action"] == "ses:SendRawEmail":
                     statement["Resource"] = "*"
+
+
+def allow_batches(statement: dict[str, Any]) -> None:
+    """Adds an action that AWS has only as a part of another one."""
+    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+    if "sqs:SendMessage" in actions:
+        statement["Action"] = [*actions, "sqs:SendMessageBatch"]
 
 
 def fill(template: dict[str, Any], stack: str, client: Callable[[str], Any]) -> None:

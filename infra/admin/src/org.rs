@@ -1,8 +1,8 @@
-//! `consigne org`: stops an organisation, and lets it work again.
+//! `consigne org`: stops an organisation, lets it work again, and lists those that were founded before there was a list.
 
 use clap::{Args, Subcommand};
 use consigne_core::audit::AuditAction;
-use consigne_core::ports::SuspendOrg;
+use consigne_core::ports::{EnrolOrgs, SuspendOrg};
 use serde_json::json;
 
 use crate::operator::{Operator, no_such_org, org, reason, table_failed, work};
@@ -13,6 +13,8 @@ pub(crate) enum Command {
     Suspend(Target),
     /// Let the keys of an organisation work again.
     Resume(Target),
+    /// List the organisations that were founded before the nights' work went by a list.
+    Enrol,
 }
 
 #[derive(Debug, Args)]
@@ -28,6 +30,7 @@ pub(crate) fn run(command: &Command) -> Result<String, String> {
     let (suspend, target, action) = match command {
         Command::Suspend(target) => (true, target, AuditAction::OrgSuspended),
         Command::Resume(target) => (false, target, AuditAction::OrgResumed),
+        Command::Enrol => return enrol(),
     };
     let (org, reason) = (org(&target.org)?, reason(&target.reason)?);
     let operator = Operator::of_stack(&["TABLE_NAME"])?;
@@ -48,5 +51,27 @@ pub(crate) fn run(command: &Command) -> Result<String, String> {
         } else {
             format!("Resumed {org}: its keys work again, with the credits and quotas they had.")
         })
+    })
+}
+
+/// Looks through the whole table, page by page, so it is for once; after a failure it may begin anew.
+fn enrol() -> Result<String, String> {
+    let table = Operator::of_stack(&["TABLE_NAME"])?.table()?;
+    work(async {
+        let (mut after, mut count) = (None, 0);
+        loop {
+            let page = table.enrol_orgs(after.as_deref()).await;
+            let (listed, next) = page.map_err(|fault| {
+                format!("{}\nListed {count} organisations; run the command again for the others.", table_failed(&fault))
+            })?;
+            count += listed;
+            after = next;
+            if after.is_none() {
+                return Ok(format!(
+                    "Listed {count} organisations that were not. From the next night on their days are counted and their keys \
+                     looked after."
+                ));
+            }
+        }
     })
 }

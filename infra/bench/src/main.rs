@@ -5,6 +5,7 @@
 mod calls;
 mod jobs;
 mod keys;
+mod night;
 mod proxy;
 mod runtime_api;
 mod sizes;
@@ -23,7 +24,7 @@ use consigne_testkit::{payload, template};
 use crate::stack::BenchStack;
 use crate::table::Table;
 
-/// Measures starts, sizes, calls, key checks, jobs and uploads.
+/// Measures starts, sizes, calls, key checks, jobs, uploads and a night's statistics.
 #[derive(Debug, Parser)]
 struct Options {
     /// Fewer repetitions, in about two minutes.
@@ -55,6 +56,8 @@ enum Part {
     Jobs,
     /// Uploads in bulk.
     Uploads,
+    /// A night's statistics.
+    Night,
 }
 
 impl Options {
@@ -130,6 +133,10 @@ async fn deployed(stack: &BenchStack, options: &Options, table: &mut Table) -> R
     }
     if options.wants(Part::Uploads) {
         uploads::measure(stack, if options.quick { 200 } else { 1_000 }, table).await?;
+    }
+    if options.wants(Part::Night) {
+        let (orgs, calls) = if options.quick { (20, 2_000) } else { (200, 100_000) };
+        night::measure(stack, orgs, calls, table).await?;
     }
     Ok(())
 }

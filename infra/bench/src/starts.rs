@@ -139,6 +139,8 @@ fn settings(issuer: &Issuer, stub: &str) -> Vec<(String, String)> {
         ("BUCKET_NAME", "bucket"),
         ("BUS_NAME", "bus"),
         ("PARKING_QUEUE_URL", &queue),
+        ("QUOTA_QUEUE_URL", &queue),
+        ("STATS_QUEUE_URL", &queue),
         ("CURSOR_SECRET_ARN", "cursors"),
         ("INVITATION_SECRET_ARN", "invitations"),
         ("PEPPER_SECRET_ARN", "peppers"),

@@ -25,13 +25,14 @@ pub enum Route {
     MemberList,
     MemberRemove,
     MemberUpdate,
+    Stats,
     UsageLog,
     Wallet,
 }
 
 /// The table: each route with the roles that may call it. Whom of the others an admin may invite, change or remove is said by
 /// [`OrgRole::may_invite`] and [`OrgRole::may_manage`]; to leave, anybody may.
-pub const MATRIX: [(Route, &str, &[OrgRole]); 16] = [
+pub const MATRIX: [(Route, &str, &[OrgRole]); 17] = [
     (Route::AuditList, "audit-list", &[Owner, Admin]),
     (Route::Checkout, "checkout", &[Owner, Billing]),
     (Route::InvitationList, "invitation-list", &[Owner, Admin]),
@@ -46,6 +47,7 @@ pub const MATRIX: [(Route, &str, &[OrgRole]); 16] = [
     (Route::MemberList, "member-list", &[Owner, Admin, Developer, Billing]),
     (Route::MemberRemove, "member-remove", &[Owner, Admin, Developer, Billing]),
     (Route::MemberUpdate, "member-update", &[Owner, Admin]),
+    (Route::Stats, "stats", &[Owner, Admin, Developer, Billing]),
     (Route::UsageLog, "usage-log", &[Owner, Admin, Developer, Billing]),
     (Route::Wallet, "wallet", &[Owner, Admin, Developer, Billing]),
 ];

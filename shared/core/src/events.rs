@@ -28,13 +28,14 @@ pub enum EventKind {
     KeyRevoked,
     KeyDeleted,
     PaymentDisputed,
+    StatsReady,
     WalletLow,
     WalletToppedUp,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::FileReady,
         Self::FileRejected,
         Self::FileDeleted,
@@ -47,6 +48,7 @@ impl EventKind {
         Self::KeyRevoked,
         Self::KeyDeleted,
         Self::PaymentDisputed,
+        Self::StatsReady,
         Self::WalletLow,
         Self::WalletToppedUp,
     ];
@@ -66,6 +68,7 @@ impl EventKind {
             Self::KeyRevoked => "key.revoked",
             Self::KeyDeleted => "key.deleted",
             Self::PaymentDisputed => "payment.disputed",
+            Self::StatsReady => "stats.ready",
             Self::WalletLow => "wallet.low",
             Self::WalletToppedUp => "wallet.topped-up",
         }

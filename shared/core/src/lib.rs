@@ -22,8 +22,10 @@ pub mod plans;
 pub mod ports;
 pub mod profiles;
 pub mod services;
+pub mod stats;
 pub mod text;
 pub mod timestamp;
+pub mod upkeep;
 pub mod webhooks;
 
 pub use email::EmailAddress;

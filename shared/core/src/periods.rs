@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use time::{Date, Month as CalendarMonth, OffsetDateTime, Time};
+use time::{Date, Duration, Month as CalendarMonth, OffsetDateTime, Time};
 
 use crate::Timestamp;
 
@@ -49,6 +49,18 @@ impl Day {
     pub fn ends(self) -> Timestamp {
         midnight(self.0.next_day().unwrap_or(Date::MAX))
     }
+
+    /// Gives the next day; the last there is, of itself.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.next_day().unwrap_or(Date::MAX))
+    }
+
+    /// Gives the day so many days earlier.
+    #[must_use]
+    pub fn back(self, days: u16) -> Self {
+        Self(self.0.checked_sub(Duration::days(days.into())).unwrap_or(Date::MIN))
+    }
 }
 
 impl Month {
@@ -61,6 +73,16 @@ impl Month {
     /// Parses `2026-11` and nothing else.
     pub fn parse(text: &str) -> Option<Self> {
         Day::parse(&format!("{text}-01")).map(|day| Self::of(day.starts()))
+    }
+
+    /// Gives the month so many months earlier.
+    #[must_use]
+    pub fn back(self, months: u8) -> Self {
+        let behind = |month: Self| match month.month {
+            CalendarMonth::January => Self { year: month.year - 1, month: CalendarMonth::December },
+            other => Self { year: month.year, month: other.previous() },
+        };
+        (0..months).fold(self, |month, _| behind(month))
     }
 
     /// Gives the first moment of the next month.
@@ -110,6 +132,12 @@ mod tests {
     }
 
     #[test]
+    fn months_are_counted_back_over_the_turn_of_years() {
+        let back = |months| Month::parse("2028-02").unwrap().back(months).to_string();
+        assert_eq!([0, 1, 2, 13, 14].map(back), ["2028-02", "2028-01", "2027-12", "2027-01", "2026-12"]);
+    }
+
+    #[test]
     fn a_day_has_one_spelling() {
         assert_eq!(Day::parse("2026-11-21").map(|day| day.to_string()).as_deref(), Some("2026-11-21"));
         for bad in ["", "2026-11", "2026-11-31", "2026-2-01", "2026-11-21Z", "+2026-11-21", "2026-11-21-1"] {
@@ -125,6 +153,7 @@ mod tests {
             prop_assert!(day.starts() <= moment && moment < day.ends());
             prop_assert!(moment < month.ends());
             prop_assert_eq!(Day::of(day.ends()).starts(), day.ends());
+            prop_assert_eq!((day.next().starts(), day.next().back(1)), (day.ends(), day));
             prop_assert_eq!(Day::parse(&day.to_string()), Some(day));
             prop_assert!(day.to_string().starts_with(&month.to_string()));
         }

@@ -11,6 +11,8 @@ mod mail;
 mod members;
 mod people;
 mod purchases;
+mod stats;
+mod upkeep;
 
 pub use holds::*;
 pub use jobs::*;
@@ -19,6 +21,8 @@ pub use mail::*;
 pub use members::*;
 pub use people::*;
 pub use purchases::*;
+pub use stats::*;
+pub use upkeep::*;
 
 use std::future::Future;
 
@@ -171,6 +175,12 @@ pub trait ClearOutbox {
 pub trait SendMessage {
     /// Sends the text.
     fn send_message(&self, body: &str) -> impl Doing<()>;
+}
+
+/// Puts many messages on a queue, in batches. `sqs:SendMessage`.
+pub trait SendMessages {
+    /// Sends the texts, of at most some kilobytes each, in no particular order. After an error some may have been sent.
+    fn send_messages(&self, bodies: &[String]) -> impl Doing<()>;
 }
 
 /// Reads what is known of a person. `dynamodb:GetItem`.

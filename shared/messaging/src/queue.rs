@@ -1,8 +1,15 @@
 //! A queue, on SQS.
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use consigne_core::Fault;
-use consigne_core::ports::SendMessage;
+use consigne_core::ports::{SendMessage, SendMessages};
+use futures_util::future::try_join_all;
+
+/// Most messages SQS takes at once.
+const BATCH: usize = 10;
+/// Batches that are under way at once.
+const AT_ONCE: usize = 20;
 
 /// One queue.
 #[derive(Clone, Debug)]
@@ -22,5 +29,30 @@ impl SendMessage for Queue {
     async fn send_message(&self, body: &str) -> Result<(), Fault> {
         let send = self.client.send_message().queue_url(&self.url).message_body(body);
         send.send().await.map(drop).map_err(Fault::unavailable)
+    }
+}
+
+impl SendMessages for Queue {
+    async fn send_messages(&self, bodies: &[String]) -> Result<(), Fault> {
+        for some in bodies.chunks(BATCH * AT_ONCE) {
+            try_join_all(some.chunks(BATCH).map(|batch| self.send_batch(batch))).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Queue {
+    async fn send_batch(&self, bodies: &[String]) -> Result<(), Fault> {
+        let mut batch = self.client.send_message_batch().queue_url(&self.url);
+        for (at, body) in bodies.iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(body);
+            batch = batch.entries(entry.build().map_err(Fault::internal)?);
+        }
+        let sent = batch.send().await.map_err(Fault::unavailable)?;
+        // The call succeeds even when some of its entries were refused.
+        match sent.failed().first() {
+            None => Ok(()),
+            Some(entry) => Err(Fault::unavailable(format!("the queue refused a message: {}", entry.code()))),
+        }
     }
 }

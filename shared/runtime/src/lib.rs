@@ -7,6 +7,7 @@ pub mod aws;
 pub mod clock;
 pub mod completions;
 mod ending;
+pub mod fanout;
 pub mod http;
 pub mod invocation;
 pub mod log;

@@ -7,4 +7,4 @@ mod table;
 
 pub use objects::Bucket;
 pub use presign::{Endpoint, Lifetime, Presigner, SignedUpload};
-pub use table::{DueWalk, Table, outbox_entry_of_image};
+pub use table::{DueWalk, OrgWalk, Table, outbox_entry_of_image};

@@ -12,6 +12,8 @@ mod orgs;
 mod people;
 mod post;
 mod purchases;
+mod stats;
+mod upkeep;
 
 pub use desk::Desk;
 pub use jobs::Jobs;
@@ -24,13 +26,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
 use consigne_core::files::{File, Grant, GrantOutcome, LedgerDelta, ObjectKey, Transition, Usage, Window};
 use consigne_core::idempotency::Written;
+use consigne_core::periods::Day;
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
     ObjectHead, Page, Position, Probe, PublishEvent, ReadHead, RemoveVersion, SendMessage,
 };
 use consigne_core::profiles::{Closing, Profile};
+use consigne_core::stats::DayStats;
 use consigne_core::webhooks::{Received, Source, WebhookId};
-use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
+use consigne_core::{EventId, Fault, FileId, OrgId, Timestamp, UserId};
 
 use crate::schemas;
 
@@ -61,6 +65,8 @@ pub struct State {
     pub desk: Desk,
     /// Jobs.
     pub jobs: Jobs,
+    /// Figures by organisation and day.
+    pub stats: BTreeMap<(OrgId, Day), DayStats>,
     /// People by id.
     pub profiles: BTreeMap<UserId, Profile>,
     /// Closed accounts with things left to end.

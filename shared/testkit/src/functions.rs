@@ -2,10 +2,12 @@
 
 mod jobs;
 mod members;
+mod night;
 mod payments;
 
 pub use crate::webhooks::signed as signed_by_generator;
 pub use members::invitation_tokens;
+pub use night::{aggregate_at, deliver_night, quota_messages, quota_reset_at, stats_messages, verify_at};
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -152,6 +154,10 @@ async fn call_desk(world: &World, function: &str, event: ApiGatewayV2httpRequest
         "services" => {
             let deps = services::Deps { users };
             http::respond(function, &deps, &|d, r| Box::pin(services::handle(d, r)), event, until).await
+        }
+        "stats" => {
+            let deps = stats::Deps { users, stats: files };
+            http::respond(function, &deps, &|d, r| Box::pin(stats::handle(d, r)), event, until).await
         }
         "usage-log" => {
             let deps = usage_log::Deps { users, receipts: files, paging: paging() };

@@ -50,6 +50,7 @@ pub fn operations() -> Vec<Operation> {
         presign::operations,
         receipt_outcome::operations,
         services::operations,
+        stats::operations,
         upload_grant::operations,
         usage::operations,
         usage_log::operations,

@@ -6,7 +6,7 @@ mod paging;
 mod request;
 mod schema;
 
-pub use answer::{Answer, fault_answer};
+pub use answer::{Answer, Body, fault_answer};
 pub use edge::{Handling, respond, serve};
 pub use paging::{Paging, limit};
 pub use request::{BODY_MAX, Request};

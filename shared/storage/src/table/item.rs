@@ -30,9 +30,9 @@ pub(super) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
     Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
 }
 
-/// Writes a time so that it sorts as text: milliseconds in thirteen digits last until the year 2286.
+/// Writes a time so that it sorts as text: milliseconds in thirteen digits last until the year 2286. Before 1970 there is nothing.
 pub(super) fn sortable(at: Timestamp) -> String {
-    format!("{:013}", at.as_millis())
+    format!("{:013}", at.as_millis().max(0))
 }
 
 /// Adds an attribute that may be missing.

@@ -9,6 +9,7 @@
 //! | generations of a month | `USER#<user>` | `GENERATIONS#<month>` |
 //! | outbox entry | `OUTBOX#<event>` | `OUTBOX` |
 //! | organisation | `ORG#<org>` | `ORG` |
+//! | figures of a day | `ORG#<org>` | `STATS#<day>` |
 //! | member | `ORG#<org>` | `MEMBER#<user>` |
 //! | counts of members | `ORG#<org>` | `ROSTER` |
 //! | invitation | `ORG#<org>` | `INVITATION#<invitation>` |
@@ -40,6 +41,7 @@
 //! | `gsi1` | `ORG#<org>#RECEIPTS`, `<time>#<tail>` | an organisation's receipts |
 //! | `gsi2` | `USER#<user>#<kind>`, `<changed at>#<file>` | READY files of one kind, newest first |
 //! | `gsi2` | `ORG#<org>#<key>#RECEIPTS`, `<time>#<tail>` | a key's receipts |
+//! | `gsi2` | `ORGS#<shard>`, `<org>` | every organisation there is |
 //! | `gsi2` | `PEPPER#<version>`, `<org>#<key>#<generation>` | pointers whose key cannot be found under a newer pepper |
 //! | `due` | `DUE#<shard>`, time | what `sweep` must look at, unless it ends by itself |
 //!
@@ -67,6 +69,7 @@ mod low;
 mod mail;
 mod members;
 mod once;
+mod org_walk;
 mod orgs;
 mod outbox;
 mod page;
@@ -75,8 +78,10 @@ mod pointers;
 mod profiles;
 mod purchases;
 mod receipts;
+mod stats;
 mod taking;
 mod transact;
+mod upkeep;
 mod usage_item;
 mod wallet_change;
 mod wallet_item;
@@ -84,6 +89,7 @@ mod wallets;
 mod webhooks;
 
 pub use due::DueWalk;
+pub use org_walk::OrgWalk;
 pub use outbox::outbox_entry_of_image;
 
 use std::collections::HashMap;

@@ -11,11 +11,12 @@ use consigne_core::{Fault, OrgId, UserId};
 use super::item::{Item, Reader, add, key, number, org_pk, text};
 use super::once::Kept;
 use super::transact::{Outcome, failed_at};
-use super::{Table, audit, wallet_item};
+use super::{Table, audit, org_walk, wallet_item};
 
-const ORG: &str = "ORG";
+/// Sort key of every organisation.
+pub(super) const ORG: &str = "ORG";
 
-fn org_key(org: OrgId) -> Item {
+pub(super) fn org_key(org: OrgId) -> Item {
     key(org_pk(org), ORG)
 }
 
@@ -25,6 +26,7 @@ fn write_org(org: &Organisation) -> Item {
     item.insert("slug".to_owned(), text(&org.slug));
     item.insert("created_at".to_owned(), number(org.created_at.as_millis()));
     add(&mut item, "suspended", org.suspended.then(|| text("yes")));
+    item.extend(org_walk::place(org.id));
     item
 }
 

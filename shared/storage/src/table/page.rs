@@ -44,6 +44,19 @@ impl Table {
         Ok(Listed { items: entries, next, total })
     }
 
+    /// Reads a page of a query, without the count of all its entries.
+    pub(super) async fn portion<T>(
+        &self,
+        index: Option<&str>,
+        query: QueryFluentBuilder,
+        ask: &PageAsk,
+        read: impl Fn(&Item) -> Result<T, Fault>,
+    ) -> Result<Listed<T>, Fault> {
+        let start = ask.after.as_deref().map(Place::open).transpose()?.map(|place| place.start);
+        let (items, more) = self.entries(index, &query, ask.limit, start, read).await?;
+        Ok(Listed { items, next: more.map(|start| Place { start, total: None }.seal()), total: None })
+    }
+
     /// Reads the entries of one page, and where the next one starts.
     pub(super) async fn entries<T>(
         &self,

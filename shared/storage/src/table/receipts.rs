@@ -15,7 +15,7 @@ pub(super) fn receipt_key(id: &ReceiptId) -> Item {
     key(format!("RECEIPT#{}#{}", id.org(), id.tail()), "RECEIPT")
 }
 
-fn of_org(org: OrgId) -> String {
+pub(super) fn of_org(org: OrgId) -> String {
     format!("ORG#{org}#RECEIPTS")
 }
 

@@ -208,6 +208,8 @@ fn somebody_is_told_when_the_safety_net_tears() {
         ("Errors", "SweepFunction"),
         ("SweepFailed", "sweep"),
         ("PurchasesRefused", "webhook-stripe"),
+        ("Errors", "StatsAggregateFunction"),
+        ("Errors", "QuotaResetFunction"),
         ("ApproximateNumberOfMessagesVisible", "ParkedEvents.QueueName"),
     ] {
         assert!(alarms.contains(&wanted), "{wanted:?}: {alarms:?}");

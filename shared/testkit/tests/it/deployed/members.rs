@@ -142,6 +142,7 @@ async fn whoever_is_removed_is_known_on_no_route_from_that_answer_on() {
             ("GET", "/members", json!(null)),
             ("DELETE", &format!("/members/{}", shop.owner.id), json!(null)),
             ("PATCH", &format!("/members/{}", person.id), json!({ "role": "owner" })),
+            ("GET", "/stats", json!(null)),
             ("GET", "/usage", json!(null)),
             ("GET", "/wallet", json!(null)),
         ];

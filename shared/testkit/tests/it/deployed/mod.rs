@@ -23,6 +23,8 @@ mod peppers;
 mod redrive;
 mod requests;
 mod roles;
+mod stats;
+mod upkeep;
 mod uploads;
 
 use consigne_testkit::http::Response;

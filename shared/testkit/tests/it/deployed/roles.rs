@@ -56,6 +56,7 @@ fn call(shop: &Shop<'_>, route: &str, things: &Things) -> (&'static str, String,
         "member-update" => {
             ("PATCH", shop.path(&format!("/members/{}", things.member)), Some(json!({ "role": "billing" })))
         }
+        "stats" => ("GET", shop.path("/stats"), None),
         "usage-log" => ("GET", shop.path("/usage"), None),
         "wallet" => ("GET", shop.path("/wallet"), None),
         other => panic!("{other} has no call here"),

@@ -9,7 +9,7 @@ use super::desk::{KEY_ID, ORG, PEOPLE, acme, answer, headed, outbox, put_product
 use super::guests::{address, put_invitation};
 
 /// Each route within an organisation, with a good request of it.
-pub const IN_ORG: [(&str, &str); 16] = [
+pub const IN_ORG: [(&str, &str); 17] = [
     ("audit-list", "newest"),
     ("checkout", "starter"),
     ("invitation-list", "open"),
@@ -24,6 +24,7 @@ pub const IN_ORG: [(&str, &str); 16] = [
     ("member-list", "all"),
     ("member-remove", "dev"),
     ("member-update", "to-billing"),
+    ("stats", "two-days"),
     ("usage-log", "all"),
     ("wallet", "ask"),
 ];
@@ -214,6 +215,7 @@ async fn a_role_may_call_what_the_table_says_and_nothing_else() {
       "member-list: owner 200, admin 200, developer 200, billing 200",
       "member-remove: owner 200, admin 200, developer 200, billing 403",
       "member-update: owner 200, admin 200, developer 403, billing 403",
+      "stats: owner 200, admin 200, developer 200, billing 200",
       "usage-log: owner 200, admin 200, developer 200, billing 200",
       "wallet: owner 200, admin 200, developer 200, billing 200"
     ]

@@ -15,6 +15,8 @@ mod mishaps;
 mod objects;
 mod people;
 mod purchases;
+mod stats;
+mod upkeep;
 
 use std::time::Duration;
 

@@ -1,0 +1,72 @@
+//! Looks after an organisation's keys and wallets: forgets counters of periods long past, and settles what has run out.
+//!
+//! All of it is true already when a key is next used; here it becomes so for those nobody uses. Whatever a message has done,
+//! the same message does nothing more.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use consigne_core::credits::WalletId;
+use consigne_core::ports::{ForgetPeriods, PageAsk, SendMessage, SettleWallet, WalkKeys};
+use consigne_core::upkeep::{Upkeep, past_periods};
+use consigne_core::{Fault, UserId};
+use consigne_runtime::queue::Message;
+use consigne_runtime::remaining;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F, Q> {
+    /// Keys and wallets.
+    pub desk: F,
+    /// Takes what is left of an organisation that is too large for one message.
+    pub queue: Q,
+}
+
+/// Keys read at once.
+const PAGE: u32 = 100;
+/// Time without which no further page is begun.
+const RESERVE: Duration = Duration::from_secs(20);
+
+/// Processes one message.
+///
+/// # Errors
+/// A malformed message, or table and queue that do not answer; it comes again, and in the end lies on the dead-letter queue.
+pub async fn handle<F, Q>(deps: &Deps<F, Q>, message: &Message) -> Result<(), Fault>
+where
+    F: WalkKeys + ForgetPeriods + SettleWallet,
+    Q: SendMessage,
+{
+    let Upkeep { org, at, after } = Upkeep::parse(&message.body)?;
+    message.notes.field("org.id", org);
+    // A night that is still to come must not end anything before its time.
+    let now = at.min(message.now);
+    let (mut settled, mut forgotten) = (0, 0);
+    if after.is_none() {
+        settled += u32::from(deps.desk.settle_wallet(&WalletId::Organisation(org), now).await?);
+    }
+    let mut ask = PageAsk { limit: PAGE, after };
+    loop {
+        let page = deps.desk.walk_keys(org, &ask).await?;
+        for key in &page.items {
+            let past = past_periods(key, now);
+            if !past.is_empty() {
+                deps.desk.forget_periods(org, key.id, &past).await?;
+                forgotten += past.len();
+            }
+        }
+        let testers: BTreeSet<UserId> = page.items.into_iter().filter_map(|key| key.spender).collect();
+        for tester in testers {
+            settled += u32::from(deps.desk.settle_wallet(&WalletId::Test(tester), now).await?);
+        }
+        ask.after = page.next;
+        if ask.after.is_none() || remaining() < RESERVE {
+            break;
+        }
+    }
+    message.notes.field("quota.wallets_settled", settled);
+    message.notes.field("quota.counters_forgotten", forgotten);
+    match ask.after {
+        Some(after) => deps.queue.send_message(&Upkeep { org, at, after: Some(after) }.message()?).await,
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,11 @@
+//! Wires `quota-reset`.
+
+use std::process::ExitCode;
+
+use consigne_runtime::{Start, schedule, settings};
+use quota_reset::{Deps, handle};
+
+fn main() -> ExitCode {
+    let wire = async |start: &Start| Ok(Deps { orgs: start.table()?, queue: start.queue(&settings::QUOTA_QUEUE_URL)? });
+    schedule::serve(env!("CARGO_PKG_NAME"), wire, |deps, tick| Box::pin(handle(deps, tick)))
+}

@@ -1,0 +1,64 @@
+//! Counts an organisation's day from its receipts, and keeps the figures.
+//!
+//! Figures are always counted from nothing and put in the place of those before, so a message may come twice, late, or while
+//! another one of the same day is at work.
+
+use std::time::Duration;
+
+use consigne_core::Fault;
+use consigne_core::credits::RECEIPT_KEPT;
+use consigne_core::events::{Event, EventKind};
+use consigne_core::ports::{KeepStats, ReadCalls, SendMessage};
+use consigne_core::stats::{Begun, DaySpan, DayStats, Errand, Tally, read_calls};
+use consigne_runtime::queue::Message;
+use consigne_runtime::remaining;
+use serde_json::json;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F, Q> {
+    /// Receipts and figures.
+    pub stats: F,
+    /// Takes what is left of a day that is too large for one message.
+    pub queue: Q,
+}
+
+/// Time kept for putting a count down, or its figures away.
+const RESERVE: Duration = Duration::from_secs(10);
+
+/// Processes one message.
+///
+/// # Errors
+/// A malformed message, or table and queue that do not answer; it comes again, and in the end lies on the dead-letter queue.
+pub async fn handle<F, Q>(deps: &Deps<F, Q>, message: &Message) -> Result<(), Fault>
+where
+    F: ReadCalls + KeepStats,
+    Q: SendMessage,
+{
+    let Errand { org, day, begun } = Errand::parse(&message.body)?;
+    message.notes.field("org.id", org);
+    message.notes.field("stats.day", day.to_string());
+    if day.starts().plus(RECEIPT_KEPT) <= message.now {
+        // The first of its receipts are forgotten; whatever figures there are know better.
+        message.notes.field("stats.too_old", true);
+        return Ok(());
+    }
+    let begun = begun.map(|begun| (begun.at, Some(begun.after), begun.tally));
+    let (at, after, mut tally) = begun.unwrap_or((message.now, None, Tally::default()));
+    let count = |call: &_| tally.count(call);
+    let left = read_calls(&deps.stats, org, DaySpan::of(day), after, count, || remaining() > RESERVE).await?;
+    if let Some(after) = left {
+        message.notes.field("stats.to_be_continued", true);
+        let errand = Errand { org, day, begun: Some(Begun { at, after, tally }) };
+        return deps.queue.send_message(&errand.message()?).await;
+    }
+    let figures = tally.figures();
+    message.notes.field("stats.requests", figures.requests);
+    if figures.requests == 0 {
+        return Ok(());
+    }
+    let ready = Event::new(EventKind::StatsReady, message.now, json!({ "org_id": org, "date": day.to_string() }));
+    let kept = deps.stats.keep_stats(&DayStats { org, day, figures, counted_at: at }, &ready).await?;
+    message.notes.field("stats.kept", format!("{kept:?}"));
+    Ok(())
+}

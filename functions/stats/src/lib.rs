@@ -1,0 +1,134 @@
+//! Shows what an organisation's keys did, day by day.
+//!
+//! Days that a night has counted are read as they are kept. Those it has not, such as today and, before three in the morning,
+//! yesterday, are counted from their receipts in this moment, so that what is shown is always what the usage log holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use consigne_auth::{Route, SessionVerifier};
+use consigne_core::periods::Day;
+use consigne_core::ports::{GetMember, ListStats, ReadCalls};
+use consigne_core::stats::{CountedCall, DaySpan, DayStats, Figures, Tally, read_calls};
+use consigne_core::{Fault, OrgId, Timestamp};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request, remaining};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// Members, receipts and figures.
+    pub stats: F,
+}
+
+/// Time kept for the answer; what has not been counted by then is not shown.
+const RESERVE: Duration = Duration::from_secs(3);
+
+/// A day's figures.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct DayView {
+    /// The day (UTC), such as 2026-11-21.
+    pub date: String,
+    /// Charged calls.
+    pub requests: u64,
+    /// Credits they cost, those of test wallets included.
+    pub credits: u64,
+    /// Credits of these that test wallets paid.
+    pub test_credits: u64,
+    /// Calls whose outcome was told; rate and times are of these.
+    pub outcomes: u64,
+    /// Share of these that were answered with a status from 200 to 399, 0 to 1 with four decimals; null when there are none.
+    pub success_rate: Option<f64>,
+    /// Calls by service; `unknown` when none was named. Of each breakdown 500 names are told apart, further ones are `other`.
+    pub services: BTreeMap<String, u64>,
+    /// Calls by key.
+    pub keys: BTreeMap<String, u64>,
+    /// Calls by country; `unknown` when none was named.
+    pub countries: BTreeMap<String, u64>,
+    /// Response time in milliseconds that half of the calls do not exceed: exact up to 1,500 different times, else within
+    /// 0.8 %.
+    pub p50_ms: Option<u64>,
+    /// Response time in milliseconds that 95 % of the calls do not exceed.
+    pub p95_ms: Option<u64>,
+    /// Whether the day was over when it was counted, by three hours at least.
+    pub complete: bool,
+    /// Up to when calls are counted here.
+    pub counted_until: String,
+}
+
+/// Answers a request for an organisation's statistics.
+pub async fn handle<F>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault>
+where
+    F: GetMember + ListStats + ReadCalls,
+{
+    let (_, org) = request.member(&deps.users, &deps.stats, Route::Stats).await?;
+    let today = Day::of(request.now);
+    let span = DaySpan::parse(request.query("from")?.as_deref(), request.query("to")?.as_deref(), today)?;
+    let mut kept = deps.stats.list_stats(org, span).await?;
+    kept.retain(DayStats::is_complete);
+    let known: BTreeSet<Day> = kept.iter().map(|stats| stats.day).collect();
+    let mut days: BTreeMap<Day, DayStats> = kept.into_iter().map(|stats| (stats.day, stats)).collect();
+    for gap in span.gaps(&known, today) {
+        days.extend(count(&deps.stats, org, gap, request.now).await?);
+    }
+    request.notes.field("stats.days_kept", known.len());
+    let nothing = |day| DayStats { org, day, figures: Figures::default(), counted_at: request.now };
+    let shown = span.days().map(|day| show(days.remove(&day).unwrap_or_else(|| nothing(day))));
+    let shown: Vec<DayView> = shown.collect();
+    let metadata = json!({ "next_cursor": null, "total": shown.len() });
+    Ok(Answer::envelope(200, "Statistics", &shown, request.now).with_metadata(&metadata))
+}
+
+/// Counts days from their receipts, the earliest first, as far as there is time.
+async fn count<F: ReadCalls>(
+    calls: &F,
+    org: OrgId,
+    span: DaySpan,
+    now: Timestamp,
+) -> Result<BTreeMap<Day, DayStats>, Fault> {
+    let (mut tallies, mut last) = (BTreeMap::<Day, Tally>::new(), now);
+    let add = |call: &CountedCall| {
+        tallies.entry(Day::of(call.at)).or_default().count(call);
+        last = call.at;
+    };
+    let left = read_calls(calls, org, span, None, add, || remaining() > RESERVE).await?;
+    let counted_at = if left.is_some() { last } else { now };
+    let stats = |day| {
+        let figures = tallies.remove(&day).unwrap_or_default().figures();
+        (day, DayStats { org, day, figures, counted_at })
+    };
+    Ok(span.days().map(stats).collect())
+}
+
+fn show(stats: DayStats) -> DayView {
+    let (date, complete) = (stats.day.to_string(), stats.is_complete());
+    let (figures, counted_until) = (stats.figures, stats.counted_at.to_string());
+    DayView {
+        date,
+        requests: figures.requests,
+        credits: figures.credits,
+        test_credits: figures.test_credits,
+        outcomes: figures.outcomes,
+        success_rate: figures.success_rate(),
+        services: figures.services,
+        keys: figures.keys,
+        countries: figures.countries,
+        p50_ms: figures.p50_ms,
+        p95_ms: figures.p95_ms,
+        complete,
+        counted_until,
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<Vec<DayView>>("GET /api/orgs/{org}/stats", "Show what keys did, day by day");
+    let operation =
+        operation.in_org().parameter("from", "First day (UTC); thirty days back from `to` when absent", false);
+    vec![operation.parameter("to", "Last day (UTC), today when absent; 92 days at most", false)]
+}

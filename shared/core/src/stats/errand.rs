@@ -1,0 +1,103 @@
+//! The messages by which a night's work is shared out.
+
+use serde::{Deserialize, Serialize};
+
+use super::Tally;
+use crate::periods::Day;
+use crate::{Fault, OrgId, Timestamp};
+
+/// An organisation's day that is to be counted, perhaps begun before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// The organisation.
+    pub org: OrgId,
+    /// The day.
+    pub day: Day,
+    /// What was counted of it in the time there was.
+    pub begun: Option<Begun>,
+}
+
+/// A count that was put down. It lies in the message, so that the same message leads to the same figures, however often it is
+/// delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// When it was begun.
+    pub at: Timestamp,
+    /// Behind which receipt it goes on.
+    pub after: String,
+    /// What was counted.
+    pub tally: Tally,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Wire {
+    org: String,
+    day: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    begun: Option<BegunWire>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct BegunWire {
+    at_ms: i64,
+    after: String,
+    tally: Tally,
+}
+
+impl Errand {
+    /// Asks for a day.
+    pub fn new(org: OrgId, day: Day) -> Self {
+        Self { org, day, begun: None }
+    }
+
+    /// Writes the message.
+    ///
+    /// # Errors
+    /// None that can happen: what is counted can be written.
+    pub fn message(&self) -> Result<String, Fault> {
+        let begun = |begun: &Begun| BegunWire {
+            at_ms: begun.at.as_millis(),
+            after: begun.after.clone(),
+            tally: begun.tally.clone(),
+        };
+        let wire = Wire { org: self.org.to_string(), day: self.day.to_string(), begun: self.begun.as_ref().map(begun) };
+        serde_json::to_string(&wire).map_err(Fault::internal)
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// `INTERNAL` when it is none of these; it will lie among the dead letters.
+    pub fn parse(message: &str) -> Result<Self, Fault> {
+        let wire: Wire = serde_json::from_str(message).map_err(Fault::internal)?;
+        let org = OrgId::parse(&wire.org).ok_or_else(|| Fault::internal("the message names no organisation"))?;
+        let day = Day::parse(&wire.day).ok_or_else(|| Fault::internal("the message names no day"))?;
+        let begun = wire.begun.map(|begun| Begun {
+            at: Timestamp::from_millis(begun.at_ms),
+            after: begun.after,
+            tally: begun.tally,
+        });
+        Ok(Self { org, day, begun })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_reads_back() {
+        let (org, day) = (OrgId::mint(Timestamp::from_secs(1)), Day::parse("2026-11-21").unwrap());
+        let fresh = Errand::new(org, day);
+        let begun = Begun { at: Timestamp::from_millis(1_234), after: "{}".to_owned(), tally: Tally::default() };
+        for errand in [fresh.clone(), Errand { begun: Some(begun), ..fresh.clone() }] {
+            assert_eq!(Errand::parse(&errand.message().unwrap()).unwrap(), errand);
+        }
+        assert_eq!(fresh.message().unwrap(), format!(r#"{{"org":"{org}","day":"2026-11-21"}}"#));
+        for bad in
+            ["", "{}", "[]", r#"{"org":"org_x","day":"2026-11-21"}"#, &format!(r#"{{"org":"{org}","day":"21"}}"#)]
+        {
+            assert!(Errand::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Statistics: what an organisation's keys did on each day (UTC), counted from its receipts.
+//!
+//! A day's figures follow from its receipts alone, in whatever portions they are read; so they may be counted as often as one
+//! likes, and counting again is how rows that came late get into them.
+
+mod errand;
+mod figures;
+mod latency;
+mod read;
+mod span;
+mod tally;
+
+pub use errand::{Begun, Errand};
+pub use figures::{DayStats, Figures, StatsKept};
+pub use latency::ResponseTimes;
+pub use read::read_calls;
+pub use span::DaySpan;
+pub use tally::{CountedCall, Tally};
+
+use std::time::Duration;
+
+use crate::Timestamp;
+use crate::periods::Day;
+
+/// How long after a day's end its figures are taken for whole. Every night's count begins then: 03:00 UTC.
+pub const SETTLES_AFTER: Duration = Duration::from_hours(3);
+
+/// How many days a night counts: the one that has ended, and those before it, whose outcomes may have come late.
+const DAYS_A_NIGHT: u16 = 3;
+
+/// Gives the days that the count of a night goes over, the latest first.
+pub fn days_of_night(now: Timestamp) -> impl Iterator<Item = Day> + Clone {
+    let today = Day::of(now);
+    (1..=DAYS_A_NIGHT).map(move |back| today.back(back))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_night_counts_the_day_before_it_and_two_more() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let days = |now| days_of_night(at(now)).map(|day| day.to_string()).collect::<Vec<_>>();
+        assert_eq!(days("2028-03-01T03:00:00Z"), ["2028-02-29", "2028-02-28", "2028-02-27"]);
+        assert_eq!(days("2027-01-02T23:59:59Z"), ["2027-01-01", "2026-12-31", "2026-12-30"]);
+    }
+}

@@ -1,0 +1,119 @@
+//! Days in a row.
+
+use std::collections::BTreeSet;
+
+use crate::Fault;
+use crate::periods::Day;
+
+/// Most days that are asked for at once: three months.
+const DAYS_MAX: usize = 92;
+/// Days shown when nobody says which, today included.
+const DAYS_DEFAULT: u16 = 30;
+
+/// Days in a row, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DaySpan {
+    /// The first.
+    pub from: Day,
+    /// The last, no earlier than the first.
+    pub to: Day,
+}
+
+impl DaySpan {
+    /// Gives a single day.
+    pub fn of(day: Day) -> Self {
+        Self { from: day, to: day }
+    }
+
+    /// Reads what a caller asks for: to today, and from thirty days of it, unless they say.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `from` or `to`.
+    pub fn parse(from: Option<&str>, to: Option<&str>, today: Day) -> Result<Self, Fault> {
+        let date = |field: &str, text: &str| {
+            Day::parse(text).ok_or_else(|| Fault::field(field, format!("{field} must be a date such as 2026-11-21")))
+        };
+        let to = to.map_or(Ok(today), |text| date("to", text))?;
+        let from = from.map_or(Ok(to.back(DAYS_DEFAULT - 1)), |text| date("from", text))?;
+        if from > to {
+            return Err(Fault::field("from", format!("from must not lie behind to, which is {to}")));
+        }
+        let span = Self { from, to };
+        if span.days().nth(DAYS_MAX).is_some() {
+            let message = format!("from and to must span at most {DAYS_MAX} days");
+            return Err(Fault::field("from", message).detail("limit", DAYS_MAX));
+        }
+        Ok(span)
+    }
+
+    /// Gives its days, the first first.
+    pub fn days(self) -> impl Iterator<Item = Day> {
+        std::iter::successors(Some(self.from), move |day| (*day < self.to).then(|| day.next()))
+    }
+
+    /// Gives its days up to `last` that are not among the known ones, those next to each other together.
+    pub fn gaps(self, known: &BTreeSet<Day>, last: Day) -> Vec<Self> {
+        let mut gaps: Vec<Self> = Vec::new();
+        for day in self.days().filter(|day| *day <= last && !known.contains(day)) {
+            match gaps.last_mut() {
+                Some(gap) if gap.to.next() == day => gap.to = day,
+                _ => gaps.push(Self::of(day)),
+            }
+        }
+        gaps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        Day::parse(text).unwrap()
+    }
+
+    fn parse(from: Option<&str>, to: Option<&str>) -> Result<(String, String), String> {
+        let span = DaySpan::parse(from, to, day("2026-11-21"));
+        span.map(|span| (span.from.to_string(), span.to.to_string())).map_err(|fault| fault.message.to_string())
+    }
+
+    #[test]
+    fn the_last_thirty_days_unless_the_caller_says() {
+        let span = |from: &str, to: &str| Ok((from.to_owned(), to.to_owned()));
+        assert_eq!(parse(None, None), span("2026-10-23", "2026-11-21"));
+        assert_eq!(parse(Some("2026-11-21"), None), span("2026-11-21", "2026-11-21"));
+        assert_eq!(parse(None, Some("2024-03-01")), span("2024-02-01", "2024-03-01"));
+        assert_eq!(parse(Some("2024-02-28"), Some("2024-03-01")), span("2024-02-28", "2024-03-01"));
+        assert_eq!(parse(Some("2026-01-01"), Some("2026-04-02")), span("2026-01-01", "2026-04-02"), "92 days");
+    }
+
+    #[test]
+    fn a_bad_date_is_named() {
+        let field = |from, to| {
+            let fault = DaySpan::parse(from, to, day("2026-11-21")).unwrap_err();
+            fault.details["field"].as_str().unwrap().to_owned()
+        };
+        for bad in ["", "today", "2026-11-31", "2026-1-1", "2026-11-21T00:00:00Z", "20261121"] {
+            assert_eq!((field(Some(bad), None), field(None, Some(bad))), ("from".to_owned(), "to".to_owned()), "{bad}");
+        }
+        assert_eq!(field(Some("2026-11-22"), None), "from", "behind today, which is `to`");
+        assert_eq!(field(Some("2026-11-22"), Some("2026-11-21")), "from");
+        assert_eq!(field(Some("2026-01-01"), Some("2026-04-03")), "from", "93 days");
+        assert_eq!(field(Some("0001-01-01"), Some("9999-12-31")), "from");
+    }
+
+    #[test]
+    fn gaps_are_the_days_nobody_has_counted() {
+        let span = DaySpan { from: day("2026-11-01"), to: day("2026-11-09") };
+        let known = ["2026-11-03", "2026-11-04", "2026-11-06"].map(day).into();
+        let shown = |gaps: Vec<DaySpan>| -> Vec<String> {
+            gaps.iter().map(|gap| format!("{}..{}", gap.from, gap.to)).collect()
+        };
+        assert_eq!(
+            shown(span.gaps(&known, day("2026-11-08"))),
+            ["2026-11-01..2026-11-02", "2026-11-05..2026-11-05", "2026-11-07..2026-11-08"]
+        );
+        assert_eq!(shown(span.gaps(&BTreeSet::new(), day("2026-12-31"))), ["2026-11-01..2026-11-09"]);
+        assert!(span.gaps(&known, day("2026-10-31")).is_empty());
+    }
+}

@@ -1,0 +1,77 @@
+//! Upkeep: keys gone through, counters forgotten, wallets settled.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use consigne_core::credits::WalletId;
+use consigne_core::keys::ApiKey;
+use consigne_core::ports::{ForgetPeriods, Listed, PageAsk, SettleWallet, WalkKeys};
+use consigne_core::{Fault, KeyId, OrgId, Timestamp};
+
+use super::item::{org_pk, text};
+use super::transact::Patience;
+use super::wallets::in_time;
+use super::{Table, key_item, wallet_item};
+
+/// Attributes one update removes; an expression takes 4 KB at most.
+const REMOVED_AT_ONCE: usize = 100;
+
+impl WalkKeys for Table {
+    async fn walk_keys(&self, org: OrgId, page: &PageAsk) -> Result<Listed<ApiKey>, Fault> {
+        let query = self
+            .partition(None, org_pk(org))
+            .key_condition_expression("#pk = :pk AND begins_with(sk, :key)")
+            .expression_attribute_values(":key", text("KEY#"));
+        self.portion(None, query, page, key_item::read).await
+    }
+}
+
+impl ForgetPeriods for Table {
+    async fn forget_periods(&self, org: OrgId, key: KeyId, periods: &[String]) -> Result<(), Fault> {
+        for some in periods.chunks(REMOVED_AT_ONCE) {
+            self.forget(org, key, some).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    async fn forget(&self, org: OrgId, key: KeyId, periods: &[String]) -> Result<(), Fault> {
+        let mut patience = Patience::default();
+        let names: Vec<String> = (0..periods.len()).map(|at| format!("#p{at}")).collect();
+        loop {
+            let mut update = self
+                .client
+                .update_item()
+                .table_name(&self.name)
+                .set_key(Some(key_item::key_key(org, key)))
+                .update_expression(format!("REMOVE {}", names.join(", ")))
+                .condition_expression("attribute_exists(pk)");
+            for (name, period) in names.iter().zip(periods) {
+                update = update.expression_attribute_names(name, format!("{}{period}", key_item::USED));
+            }
+            let Err(error) = update.send().await else { return Ok(()) };
+            match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(()),
+                // Met a charge, which counts in another period of the same key.
+                Some(UpdateItemError::TransactionConflictException(_)) if patience.wait().await => {}
+                _ => return Err(Fault::unavailable(error)),
+            }
+        }
+    }
+}
+
+impl SettleWallet for Table {
+    async fn settle_wallet(&self, id: &WalletId, now: Timestamp) -> Result<bool, Fault> {
+        let mut settled = false;
+        loop {
+            let Some(item) = self.get(wallet_item::wallet_key(id)).await? else { return Ok(settled) };
+            let wallet = wallet_item::read(&item)?;
+            if !wallet.is_stale(now) {
+                return Ok(settled);
+            }
+            self.settle(&wallet, now).await?;
+            settled = true;
+            // A hold may have ended in between, and then nothing was written.
+            in_time()?;
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A day on which many organisations make many calls, and what one would count of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use consigne_core::OrgId;
+use consigne_core::credits::{BucketKind, ChargeOutcome, CreditGrantOutcome, Outcome};
+use consigne_core::keys::KeyFacts;
+use consigne_core::periods::Day;
+use consigne_core::ports::{ChargeKey, GrantCredits, KeepOutcome, ListStats};
+use consigne_core::stats::{CountedCall, DaySpan, Figures, Tally};
+use consigne_runtime::clock;
+use consigne_storage::Table;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::desk;
+
+/// Organisations whose calls are made side by side; those of one are made one after the other, or they would mostly wait
+/// for its wallet.
+const AT_ONCE: usize = 20;
+
+/// The day, with every organisation's figures as they must come out.
+#[derive(Debug)]
+pub struct BusyDay {
+    day: Day,
+    want: BTreeMap<OrgId, Figures>,
+}
+
+impl BusyDay {
+    /// Makes a day by charging keys of new organisations at times within it, and telling how most of the calls went.
+    pub async fn make(table: &Table, day: Day, orgs: usize, calls: usize) -> Self {
+        let shares: Vec<usize> = (0..orgs).map(|n| calls / orgs + usize::from(n < calls % orgs)).collect();
+        let mut want = BTreeMap::new();
+        for some in shares.chunks(AT_ONCE) {
+            want.extend(join_all(some.iter().map(|calls| one(table, day, *calls))).await);
+        }
+        Self { day, want }
+    }
+
+    /// Counts the organisations whose figures are not kept, or are others.
+    pub async fn missing(&self, table: &Table) -> usize {
+        let mut missing = 0;
+        for (org, want) in &self.want {
+            let kept = table.list_stats(*org, DaySpan::of(self.day)).await.expect("the table answers");
+            missing += usize::from(kept.first().is_none_or(|stats| stats.figures != *want));
+        }
+        missing
+    }
+
+    /// Gives all calls that were made.
+    pub fn calls(&self) -> u64 {
+        self.want.values().map(|figures| figures.requests).sum()
+    }
+}
+
+/// Makes one organisation's calls.
+async fn one(table: &Table, day: Day, calls: usize) -> (OrgId, Figures) {
+    let now = clock::now();
+    let (org, owner) = desk::found(table, now).await;
+    let grant = desk::credits(org, BucketKind::Paid, 10_000_000, None, now);
+    assert_eq!(table.grant_credits(&grant).await.expect("the table answers"), CreditGrantOutcome::Granted);
+    let keys = [
+        desk::issue(table, &desk::key(org, &owner, false, now)).await,
+        desk::issue(table, &desk::key(org, &owner, false, now)).await,
+    ];
+    let mut tally = Tally::default();
+    for n in 0..calls {
+        tally.count(&call(table, day, &keys[n % 2], n as u64, calls as u64).await);
+    }
+    (org, tally.figures())
+}
+
+/// Makes a day's n-th call of so many.
+async fn call(table: &Table, day: Day, key: &KeyFacts, n: u64, of: u64) -> CountedCall {
+    let at = day.starts().plus(Duration::from_hours(24).mul_f64(share(n, of)));
+    let mut charge = desk::charge(key, n % 7 + 1, None, at);
+    let pick =
+        |names: &[&str]| names.get(usize::try_from(n).unwrap_or(0) % (names.len() + 1)).map(|name| (*name).to_owned());
+    charge.receipt.call.service = pick(&["pdf", "ai", "mileage"]);
+    charge.receipt.call.country = pick(&["FR", "DE", "BE", "CH"]);
+    assert_eq!(table.charge_key(&charge).await.expect("the table answers"), ChargeOutcome::Charged);
+    if !n.is_multiple_of(5) {
+        let status_code = [200, 204, 302, 404, 500][usize::try_from(n / 5 % 5).unwrap_or(0)];
+        let outcome = Outcome { status_code, response_ms: n * n % 4_001, details: json!({ "n": n }) };
+        table.keep_outcome(charge.receipt.id, "pdf-api", &outcome, clock::now()).await.expect("the table answers");
+        charge.receipt.outcome = Some(outcome);
+    }
+    CountedCall::of(&charge.receipt)
+}
+
+/// Gives how far into the day the n-th of so many calls is.
+// Counts of calls are small.
+#[allow(clippy::cast_precision_loss)]
+fn share(n: u64, of: u64) -> f64 {
+    n as f64 / of as f64
+}

@@ -1,0 +1,70 @@
+//! Statistics in memory.
+
+use std::collections::btree_map::Entry;
+
+use consigne_core::events::Event;
+use consigne_core::periods::Day;
+use consigne_core::ports::{KeepStats, ListStats, Listed, PageAsk, ReadCalls, SendMessages, WalkOrgs};
+use consigne_core::stats::{CountedCall, DaySpan, DayStats, StatsKept};
+use consigne_core::{Fault, OrgId};
+
+use super::World;
+use super::desk::page;
+
+impl WalkOrgs for World {
+    /// The last one given.
+    type Walk = Option<OrgId>;
+
+    async fn walk_orgs(&self, limit: u32, walk: &mut Self::Walk) -> Result<Vec<OrgId>, Fault> {
+        self.effect(|state| {
+            let rest = state.desk.orgs.keys().copied().filter(|org| walk.is_none_or(|last| *org > last));
+            let some: Vec<OrgId> = rest.take(limit as usize).collect();
+            *walk = some.last().copied().or(*walk);
+            some
+        })
+    }
+}
+
+impl SendMessages for World {
+    async fn send_messages(&self, bodies: &[String]) -> Result<(), Fault> {
+        self.effect(|state| state.messages.extend_from_slice(bodies))
+    }
+}
+
+impl ReadCalls for World {
+    async fn read_calls(&self, org: OrgId, span: DaySpan, ask: &PageAsk) -> Result<Listed<CountedCall>, Fault> {
+        self.effect(|state| {
+            let all = state.desk.receipts.values().filter(|receipt| receipt.id.org() == org);
+            let within = |at| (span.from..=span.to).contains(&Day::of(at));
+            let mut some: Vec<_> = all.filter(|receipt| within(receipt.at)).collect();
+            some.sort_by_key(|receipt| (receipt.at, receipt.id.tail()));
+            let calls: Vec<CountedCall> = some.into_iter().map(CountedCall::of).collect();
+            page(&calls, ask).map(|listed| Listed { total: None, ..listed })
+        })?
+    }
+}
+
+impl KeepStats for World {
+    async fn keep_stats(&self, stats: &DayStats, ready: &Event) -> Result<StatsKept, Fault> {
+        self.effect(|state| match state.stats.entry((stats.org, stats.day)) {
+            Entry::Vacant(place) => {
+                place.insert(stats.clone());
+                state.push_event(ready);
+                StatsKept::First
+            }
+            Entry::Occupied(place) if place.get().counted_at > stats.counted_at => StatsKept::Outdated,
+            Entry::Occupied(mut place) => {
+                place.insert(stats.clone());
+                StatsKept::Again
+            }
+        })
+    }
+}
+
+impl ListStats for World {
+    async fn list_stats(&self, org: OrgId, span: DaySpan) -> Result<Vec<DayStats>, Fault> {
+        self.effect(|state| {
+            state.stats.range((org, span.from)..=(org, span.to)).map(|(_, stats)| stats.clone()).collect()
+        })
+    }
+}

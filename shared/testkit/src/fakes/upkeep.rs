@@ -1,0 +1,38 @@
+//! Upkeep in memory.
+
+use consigne_core::credits::WalletId;
+use consigne_core::keys::ApiKey;
+use consigne_core::ports::{ForgetPeriods, Listed, PageAsk, SettleWallet, WalkKeys};
+use consigne_core::{Fault, KeyId, OrgId, Timestamp};
+
+use super::World;
+use super::desk::page;
+
+impl WalkKeys for World {
+    async fn walk_keys(&self, org: OrgId, ask: &PageAsk) -> Result<Listed<ApiKey>, Fault> {
+        self.effect(|state| {
+            let keys: Vec<ApiKey> = state.desk.keys.values().filter(|key| key.org == org).cloned().collect();
+            page(&keys, ask).map(|listed| Listed { total: None, ..listed })
+        })?
+    }
+}
+
+impl ForgetPeriods for World {
+    async fn forget_periods(&self, org: OrgId, key: KeyId, periods: &[String]) -> Result<(), Fault> {
+        self.effect(|state| {
+            if let Some(key) = state.desk.keys.get_mut(&(org, key)) {
+                key.used.retain(|period, _| !periods.contains(period));
+            }
+        })
+    }
+}
+
+impl SettleWallet for World {
+    async fn settle_wallet(&self, id: &WalletId, now: Timestamp) -> Result<bool, Fault> {
+        self.effect(|state| {
+            let due = state.desk.wallets.get(id).is_some_and(|wallet| wallet.is_stale(now));
+            state.settle(id, now);
+            due
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! Crash points of the night: figures must be the same, and told as often.
+
+use std::time::Duration;
+
+use consigne_core::credits::WalletId;
+use consigne_runtime::clock;
+use consigne_testkit::fakes::World;
+use consigne_testkit::{functions, payload};
+use serde_json::{Value, json};
+
+use crate::crash::survives_to;
+use crate::handlers::desk::{ORG, OTHER_ORG, acme, found, org};
+use crate::handlers::night_of_quotas::{message as upkeep, neglected};
+use crate::handlers::night_of_stats::{message, within};
+use crate::handlers::stats::{days_ago, outcome, put_receipt};
+
+/// What must be the same in the end: figures and events.
+fn essence(world: &World) -> Value {
+    let state = world.state();
+    let figures: Vec<Value> =
+        state.stats.values().map(|stats| json!([stats.day.to_string(), format!("{:?}", stats.figures)])).collect();
+    let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
+    json!({ "stats": figures, "told": told })
+}
+
+fn busy() -> World {
+    let world = acme();
+    found(&world, OTHER_ORG, "Other", &[]);
+    for back in 1..3 {
+        put_receipt(&world, days_ago(back).starts(), |receipt| receipt.outcome = Some(outcome(200, 20)));
+    }
+    world
+}
+
+#[tokio::test]
+async fn the_handing_out_of_a_night() {
+    let act = async |world: &World| {
+        let mut tick = payload::event("stats-aggregate", "night", "");
+        tick["time"] = clock::now().to_string().into();
+        // Lambda tries a tick that failed again.
+        drop(functions::aggregate_at(world, tick).await);
+    };
+    let end = async |world: &World| {
+        functions::deliver_night(world).await;
+        essence(world)
+    };
+    survives_to(busy, act, end).await;
+}
+
+#[tokio::test]
+async fn the_counting_of_a_day() {
+    let act = async |world: &World| {
+        functions::stats_messages(world, message(days_ago(1)), within(Duration::from_mins(1))).await;
+    };
+    survives_to(busy, act, async |world| essence(world)).await;
+}
+
+#[tokio::test]
+async fn the_upkeep_of_an_organisation() {
+    let act = async |world: &World| {
+        functions::quota_messages(world, upkeep(clock::now()), within(Duration::from_mins(1))).await;
+    };
+    let end = async |world: &World| {
+        let desk = world.state().desk;
+        let used: Vec<_> = desk.keys.values().map(|key| key.used.clone()).collect();
+        let wallets: Vec<Value> = desk
+            .wallets
+            .values()
+            .map(|wallet| json!([wallet.balance, wallet.used, wallet.granted, wallet.expired, wallet.attributed]))
+            .collect();
+        let told: Vec<String> = world.state().outbox.iter().map(|(_, entry)| entry.kind.clone()).collect();
+        json!([used, wallets, told])
+    };
+    let begin = || {
+        let world = neglected();
+        world.change(|state| {
+            let own = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+            // What is left is little, beside that.
+            own.low.reference = 1_000_000;
+        });
+        world
+    };
+    survives_to(begin, act, end).await;
+}
+
+#[tokio::test]
+async fn the_handing_out_of_upkeep() {
+    let act = async |world: &World| {
+        let mut tick = payload::event("quota-reset", "night", "");
+        tick["time"] = clock::now().to_string().into();
+        drop(functions::quota_reset_at(world, tick).await);
+    };
+    let end = async |world: &World| {
+        functions::deliver_night(world).await;
+        json!(world.state().desk.keys.values().map(|key| key.used.clone()).collect::<Vec<_>>())
+    };
+    survives_to(neglected, act, end).await;
+}

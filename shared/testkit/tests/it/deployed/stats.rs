@@ -1,0 +1,209 @@
+//! Statistics: fresh by day, counted by night, and the same both ways.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use consigne_core::OrgId;
+use consigne_core::credits::{ChargeOutcome, Outcome};
+use consigne_core::periods::Day;
+use consigne_core::ports::{ChargeKey, EnrolOrgs, GetKey, KeepOutcome, ListStats, WalkOrgs};
+use consigne_core::stats::{DaySpan, DayStats, Errand};
+use consigne_core::{KeyId, Timestamp};
+use consigne_runtime::clock;
+use consigne_storage::Table;
+use consigne_testkit::busy_day::BusyDay;
+use consigne_testkit::desk;
+use consigne_testkit::shop::{HeldKey, Shop};
+use consigne_testkit::stack::{Stack, until};
+use serde_json::{Value, json};
+
+use super::ear::Ear;
+use super::{assert_field_refused, text};
+
+/// Lets the night's count run as of a time.
+async fn night(stack: &Stack, at: Timestamp) {
+    let tick = json!({ "source": "aws.events", "time": at.to_string() });
+    let done = stack.invoke("stats-aggregate", &tick).await;
+    assert_eq!(done.status, 200, "{}", done.json());
+    assert!(done.json()["organisations"].as_u64() >= Some(1), "{}", done.json());
+}
+
+/// Has one day of one organisation counted, as a night does of all.
+async fn count(stack: &Stack, org: OrgId, day: Day) {
+    let sqs = aws_sdk_sqs::Client::new(&stack.aws().config);
+    let queue = sqs.get_queue_url().queue_name(format!("{}-stats", stack.name("STACK_NAME"))).send().await.unwrap();
+    let message = Errand::new(org, day).message().unwrap();
+    sqs.send_message().set_queue_url(queue.queue_url).message_body(message).send().await.unwrap();
+}
+
+/// Gets one day's row.
+async fn row(shop: &Shop<'_>, day: Day) -> Value {
+    let shown = shop.owner.call("GET", &shop.path(&format!("/stats?from={day}&to={day}"))).await;
+    assert_eq!(shown.status, 200, "{}", shown.json());
+    shown.json()["data"][0].clone()
+}
+
+/// Waits until a day's figures are kept.
+async fn kept(table: &Table, org: OrgId, day: Day) -> DayStats {
+    let kept = until(async || table.list_stats(org, DaySpan::of(day)).await.unwrap().pop());
+    kept.await.unwrap_or_else(|| panic!("{day} of {org} was not counted"))
+}
+
+/// Charges a key, says where from, and perhaps how it went.
+async fn call(stack: &Stack, shop: &Shop<'_>, key: &HeldKey, country: &str, outcome: Option<(u16, u64)>) {
+    let charged = shop.verify(&key.text, &json!({ "service": "pdf", "country": country }), None).await.json();
+    let id = text(&charged["data"], "receipt_id");
+    if let Some((status, ms)) = outcome {
+        let body = json!({ "status_code": status, "response_ms": ms });
+        let told = stack.serve(&format!("/api/keys/receipts/{id}/outcome"), &body, None).await;
+        assert_eq!(told.status, 200, "{}", told.json());
+    }
+}
+
+#[tokio::test]
+async fn what_is_counted_at_once_and_what_a_night_counts_are_the_same() {
+    let stack = Stack::find();
+    let shop = Shop::open(&stack, 100).await;
+    let (live, test) = (shop.issue("production", &json!({})).await, shop.issue("test", &json!({})).await);
+    let today = Day::of(clock::now());
+    for (key, country, outcome) in [
+        (&live, "FR", Some((200, 120))),
+        (&live, "FR", Some((503, 900))),
+        (&live, "DE", Some((302, 80))),
+        (&test, "FR", None),
+    ] {
+        call(&stack, &shop, key, country, outcome).await;
+    }
+    let fresh = until(async || {
+        let row = row(&shop, today).await;
+        (row["requests"] == 4 && row["outcomes"] == 3).then_some(row)
+    });
+    let fresh = fresh.await.expect("the receipts are counted");
+    for (field, want) in [
+        ("date", json!(today.to_string())),
+        ("credits", json!(4)),
+        ("test_credits", json!(1)),
+        ("success_rate", json!(0.6667)),
+        ("services", json!({ "pdf": 4 })),
+        ("countries", json!({ "DE": 1, "FR": 3 })),
+        ("p50_ms", json!(120)),
+        ("p95_ms", json!(900)),
+        ("complete", json!(false)),
+    ] {
+        assert_eq!(fresh[field], want, "{field}");
+    }
+    assert_eq!((&fresh["keys"][&live.id], &fresh["keys"][&test.id]), (&json!(3), &json!(1)));
+
+    count(&stack, shop.id(), today).await;
+    let figures = kept(&stack.table(), shop.id(), today).await.figures;
+    assert_eq!((figures.requests, figures.credits, figures.test_credits), (4, 4, 1));
+    assert_eq!(
+        (json!(figures.services), json!(figures.countries)),
+        (fresh["services"].clone(), fresh["countries"].clone())
+    );
+    assert_eq!(json!(figures.keys), fresh["keys"]);
+    assert_eq!((json!(figures.p50_ms), json!(figures.p95_ms)), (fresh["p50_ms"].clone(), fresh["p95_ms"].clone()));
+    // The day is not over: what the night has kept of it is not relied on.
+    call(&stack, &shop, &live, "FR", None).await;
+    let later = until(async || (row(&shop, today).await["requests"] == 5).then_some(()));
+    later.await.expect("a call after the count is shown");
+}
+
+#[tokio::test]
+async fn a_night_keeps_a_day_tells_of_it_once_and_takes_up_what_comes_late() {
+    let stack = Stack::find();
+    let shop = Shop::open(&stack, 100).await;
+    let (table, held) = (stack.table(), shop.issue("production", &json!({})).await);
+    let key = table.get_key(shop.id(), KeyId::parse(&held.id).unwrap()).await.unwrap().unwrap();
+    let today = Day::of(clock::now());
+    let (day, tonight) = (today.back(2), today.starts().plus(Duration::from_hours(3)));
+    let charge = async |at: Timestamp| {
+        let charge = desk::charge(&key.facts(), 2, None, at);
+        assert_eq!(table.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
+        charge.receipt.id
+    };
+    let receipt = charge(day.starts()).await;
+    let ear = Ear::on(&stack, "org_id", &shop.org).await;
+    until(async || (row(&shop, day).await["requests"] == 1).then_some(())).await.expect("the receipt is counted");
+    assert_eq!(row(&shop, day).await["complete"], true, "the day is over");
+    night(&stack, tonight).await;
+    let ready = ear.hear("stats.ready").await;
+    assert_eq!((&ready["detail"]["org_id"], &ready["detail"]["date"]), (&json!(shop.org), &json!(day.to_string())));
+    let first = row(&shop, day).await;
+    assert_eq!((&first["requests"], &first["credits"], &first["success_rate"]), (&json!(1), &json!(2), &Value::Null));
+
+    charge(day.ends().minus(Duration::from_millis(1))).await;
+    let outcome = Outcome { status_code: 200, response_ms: 33, details: json!({}) };
+    table.keep_outcome(receipt, "pdf-api", &outcome, clock::now()).await.unwrap();
+    assert_eq!(row(&shop, day).await, first, "what is kept is shown until the next count");
+    count(&stack, shop.id(), day).await;
+    let again = until(async || {
+        let row = row(&shop, day).await;
+        (row["requests"] == 2 && row["outcomes"] == 1).then_some(row)
+    });
+    let again = again.await.expect("the late ones are counted");
+    assert_eq!((&again["success_rate"], &again["p50_ms"]), (&json!(1.0), &json!(33)));
+}
+
+#[tokio::test]
+async fn a_night_counts_the_days_of_many_organisations_as_one_would_by_hand() {
+    let stack = Stack::find();
+    let (table, now) = (stack.table(), clock::now());
+    let busy = BusyDay::make(&table, Day::of(now).back(1), 6, 61).await;
+    assert_eq!(busy.calls(), 61);
+    night(&stack, now).await;
+    let counted = until(async || (busy.missing(&table).await == 0).then_some(())).await;
+    counted.unwrap_or_else(|| panic!("not every organisation's figures are its receipts'"));
+}
+
+#[tokio::test]
+async fn thirty_days_with_zeros_and_dates_that_are_named_when_they_are_wrong() {
+    let stack = Stack::find();
+    let shop = Shop::open(&stack, 0).await;
+    let shown = shop.owner.call("GET", &shop.path("/stats")).await.json();
+    let rows = shown["data"].as_array().unwrap();
+    assert_eq!((rows.len(), &shown["metadata"]), (30, &json!({ "next_cursor": null, "total": 30 })));
+    for row in rows {
+        assert_eq!((&row["requests"], &row["credits"], &row["services"]), (&json!(0), &json!(0), &json!({})));
+    }
+    for (query, field) in [("from=x", "from"), ("to=2026-02-30", "to"), ("from=2026-01-01&to=2026-06-01", "from")] {
+        let refused = shop.owner.call("GET", &shop.path(&format!("/stats?{query}"))).await;
+        assert_field_refused(&refused, 400, "INVALID_REQUEST", field);
+    }
+    let old = shop.owner.call("GET", &shop.path("/stats?from=0001-01-01&to=0001-01-02")).await;
+    assert_eq!(old.status, 200, "{}", old.json());
+}
+
+#[tokio::test]
+async fn an_organisation_from_before_the_list_is_found_once_it_is_enrolled() {
+    let stack = Stack::find();
+    let shop = Shop::open(&stack, 0).await;
+    let table = stack.table();
+    let client = aws_sdk_dynamodb::Client::new(&stack.aws().config);
+    let key = |name: &str| AttributeValue::S(name.to_owned());
+    let unlist = client.update_item().table_name(stack.name("TABLE_NAME"));
+    let unlist = unlist.key("pk", key(&format!("ORG#{}", shop.org))).key("sk", key("ORG"));
+    unlist.update_expression("REMOVE gsi2pk, gsi2sk").send().await.unwrap();
+    let is_met = async || {
+        let mut walk = <Table as WalkOrgs>::Walk::default();
+        loop {
+            let page = table.walk_orgs(100, &mut walk).await.unwrap();
+            if page.is_empty() || page.contains(&shop.id()) {
+                return !page.is_empty();
+            }
+        }
+    };
+    until(async || (!is_met().await).then_some(())).await.expect("nobody finds it");
+    let (mut after, mut listed): (Option<String>, u32) = (None, 0);
+    loop {
+        let (some, next) = table.enrol_orgs(after.as_deref()).await.unwrap();
+        listed += some;
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert!(listed >= 1);
+    until(async || is_met().await.then_some(())).await.expect("it is found again");
+    assert_eq!(shop.owner.call("GET", &shop.path("/stats")).await.status, 200);
+}

@@ -1,0 +1,65 @@
+//! The nightly upkeep: counters long past forgotten, wallets settled, and no answer changed by it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use consigne_core::KeyId;
+use consigne_core::credits::ChargeOutcome;
+use consigne_core::periods::{Day, Month};
+use consigne_core::ports::{ChargeKey, GetKey};
+use consigne_runtime::clock;
+use consigne_testkit::desk;
+use consigne_testkit::shop::Shop;
+use consigne_testkit::stack::{Stack, until};
+use serde_json::json;
+
+/// Reads an item as it stands.
+async fn item(stack: &Stack, pk: &str, sk: &str) -> HashMap<String, AttributeValue> {
+    let client = aws_sdk_dynamodb::Client::new(&stack.aws().config);
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let get = client.get_item().table_name(stack.name("TABLE_NAME")).key("pk", text(pk)).key("sk", text(sk));
+    get.consistent_read(true).send().await.unwrap().item.unwrap()
+}
+
+#[tokio::test]
+async fn a_night_forgets_what_is_past_and_settles_what_has_run_out() {
+    let stack = Stack::find();
+    let shop = Shop::open(&stack, 100).await;
+    let (live, test) =
+        (shop.issue("production", &json!({ "daily_quota": 2 })).await, shop.issue("test", &json!({})).await);
+    let (table, now) = (stack.table(), clock::now());
+    let ago = |days: u64| now.minus(Duration::from_hours(24 * days));
+    for (key, cost, at) in [(&live, 1, ago(45)), (&live, 1, ago(500)), (&test, 70, ago(31))] {
+        let key = table.get_key(shop.id(), KeyId::parse(&key.id).unwrap()).await.unwrap().unwrap();
+        let charged = table.charge_key(&desk::charge(&key.facts(), cost, None, at)).await.unwrap();
+        assert_eq!(charged, ChargeOutcome::Charged);
+    }
+    assert_eq!(shop.charge(&live, None).await["valid"], true);
+    let (org, owner) = (format!("ORG#{}", shop.org), format!("USER#{}", shop.owner.id));
+    let used = async || {
+        let key = item(&stack, &org, &format!("KEY#{}", live.id)).await;
+        let mut used: Vec<String> =
+            key.keys().filter_map(|name| name.strip_prefix("used.")).map(str::to_owned).collect();
+        used.sort();
+        used
+    };
+    assert_eq!(used().await.len(), 6 - usize::from(Month::of(ago(45)) == Month::of(now)));
+
+    let done = stack.invoke("quota-reset", &json!({ "time": now.to_string() })).await;
+    assert_eq!(done.status, 200, "{}", done.json());
+    let mut kept = vec![Month::of(ago(45)).to_string(), Month::of(now).to_string(), Day::of(now).to_string()];
+    kept.sort();
+    kept.dedup();
+    until(async || (used().await == kept).then_some(())).await.expect("counters long past are forgotten");
+    let settled = until(async || {
+        let wallet = item(&stack, &owner, "TESTWALLET").await;
+        let number = |name: &str| wallet[name].as_n().unwrap().parse::<i64>().unwrap();
+        (number("next_expiry") > now.as_millis()).then(|| [number("balance"), number("used"), number("expired")])
+    });
+    assert_eq!(settled.await.expect("the test wallet's period is over"), [100, 70, 30]);
+
+    assert_eq!(shop.charge(&live, None).await["valid"], true);
+    assert_eq!(shop.charge(&live, None).await["code"], "DAILY_QUOTA_EXCEEDED", "today's calls are not forgotten");
+    assert_eq!(shop.charge(&test, None).await["valid"], true);
+}

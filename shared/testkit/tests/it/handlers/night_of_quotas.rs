@@ -1,0 +1,189 @@
+//! quota-reset and quota-organisation: counters of past periods forgotten, wallets settled, nothing else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use consigne_core::credits::{BucketKind, TEST_PERIOD, Wallet, WalletId};
+use consigne_core::keys::{Environment, KeyStatus};
+use consigne_core::periods::{Day, Month};
+use consigne_core::{BucketId, Timestamp};
+use consigne_runtime::clock;
+use consigne_testkit::fakes::World;
+use consigne_testkit::{functions, payload};
+use serde_json::{Value, json};
+
+use super::desk::{
+    KEY_ID, ORG, OTHER_ORG, acme, change_key, found, in_days, key_in, org, outbox, put_key, put_production, user,
+};
+use super::night_of_stats::within;
+
+const TEST_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTX";
+
+/// Gives the payload's message about another night.
+pub fn message(at: Timestamp) -> Value {
+    let mut event = payload::event("quota-organisation", "organisation", "");
+    let mut body: Value = serde_json::from_str(event["Records"][0]["body"].as_str().unwrap()).unwrap();
+    body["at_ms"] = at.as_millis().into();
+    event["Records"][0]["body"] = body.to_string().into();
+    event
+}
+
+async fn upkeep(world: &World) {
+    let told = functions::quota_messages(world, message(clock::now()), within(Duration::from_mins(1))).await;
+    assert_eq!(told, json!({ "batchItemFailures": [] }));
+}
+
+/// Gives the names of the periods so many days and months back.
+fn periods(days: &[i32], months: &[u8]) -> BTreeMap<String, u64> {
+    let days = days.iter().map(|days| Day::of(in_days(-days)).to_string());
+    let months = months.iter().map(|months| Month::of(clock::now()).back(*months).to_string());
+    days.chain(months).map(|period| (period, 5)).collect()
+}
+
+/// Makes a world with Acme whose keys and wallets nobody has looked after: old counters, a lot that has run out, and Dev's
+/// test wallet a period behind.
+pub fn neglected() -> World {
+    let world = acme();
+    put_production(&world, |key| key.used = periods(&[0, 40, 41, 300], &[0, 13, 14, 30]));
+    put_key(&world, TEST_KEY, Environment::Test, |_| ());
+    world.change(|state| {
+        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        wallet.add(BucketId::mint(in_days(-9)), BucketKind::Promo, 50, Some(in_days(-2)));
+        wallet.debit(20);
+        let mut wallet = Wallet::of_tester(user("user_dev1"), in_days(-31));
+        wallet.debit(70);
+        state.desk.wallets.insert(wallet.id.clone(), wallet);
+    });
+    world
+}
+
+fn wallet(world: &World, id: &WalletId) -> Wallet {
+    let wallet = world.state().desk.wallets[id].clone();
+    assert!(wallet.is_balanced(), "{wallet:?}");
+    wallet
+}
+
+#[tokio::test]
+async fn a_night_hands_out_every_organisation_once() {
+    let world = acme();
+    found(&world, OTHER_ORG, "Other", &[]);
+    let done = functions::quota_reset_at(&world, payload::event("quota-reset", "night", "")).await.unwrap();
+    assert_eq!(done, json!({ "organisations": 2 }));
+    insta::assert_json_snapshot!(world.state().messages, @r#"
+    [
+      "{\"org\":\"org_01M7YREWKH7VM7Z3Z2KWSH2FTR\",\"at_ms\":1795305900000}",
+      "{\"org\":\"org_01M7YREWKH7VM7Z3Z2KWSH2FTT\",\"at_ms\":1795305900000}"
+    ]
+    "#);
+}
+
+#[tokio::test]
+async fn what_is_past_is_forgotten_and_what_has_run_out_is_settled() {
+    let world = neglected();
+    let before = world.state();
+    upkeep(&world).await;
+    assert_eq!(key_in(&world).used, periods(&[0, 40], &[0, 13]));
+    let own = wallet(&world, &WalletId::Organisation(org(ORG)));
+    assert_eq!((own.balance, own.used, own.expired, own.next_expiry), (1_000, 20, 30, None));
+    let test = wallet(&world, &WalletId::Test(user("user_dev1")));
+    assert_eq!((test.balance, test.used, test.expired, test.granted), (100, 70, 30, 200));
+    assert_eq!(test.next_expiry, Some(test.anchor.plus(TEST_PERIOD * 2)));
+    let after = world.state();
+    assert_eq!((&after.desk.audit, &after.outbox), (&before.desk.audit, &before.outbox), "nobody has done anything");
+    assert_eq!(key_in(&world).revision, 1, "nobody has changed the key");
+    upkeep(&world).await;
+    assert_eq!(world.state(), after, "once is enough");
+}
+
+#[tokio::test]
+async fn what_is_in_order_is_left_alone() {
+    let world = acme();
+    put_production(&world, |key| key.used = periods(&[0, 1, 40], &[0, 1, 13]));
+    put_key(&world, TEST_KEY, Environment::Test, |_| ());
+    let before = world.state();
+    upkeep(&world).await;
+    assert_eq!(world.state(), before, "nor is a test wallet made that nobody has used");
+}
+
+#[tokio::test]
+async fn keys_that_work_no_more_are_looked_after_too() {
+    for status in [KeyStatus::Revoked, KeyStatus::Deleted] {
+        let world = neglected();
+        change_key(&world, |key| key.status = status);
+        upkeep(&world).await;
+        assert_eq!(key_in(&world).used, periods(&[0, 40], &[0, 13]));
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_organisations_wallet_stays_closed() {
+    let world = neglected();
+    let own = WalletId::Organisation(org(ORG));
+    world.change(|state| state.desk.wallets.get_mut(&own).unwrap().open = false);
+    upkeep(&world).await;
+    assert_eq!((wallet(&world, &own).open, wallet(&world, &own).expired), (false, 30));
+}
+
+#[tokio::test]
+async fn an_organisation_that_loses_its_gift_is_told_so_once() {
+    let world = World::default();
+    found(&world, ORG, "Acme", &[]);
+    world.change(|state| {
+        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        wallet.add(BucketId::mint(in_days(-9)), BucketKind::Promo, 50, Some(in_days(-2)));
+    });
+    for _ in 0..2 {
+        upkeep(&world).await;
+    }
+    insta::assert_json_snapshot!(outbox(&world), @r#"
+    [
+      {
+        "kind": "wallet.low",
+        "detail": {
+          "event_id": "<id>",
+          "occurred_at": "<time>",
+          "org_id": "org_<id>",
+          "percent": 0,
+          "balance": 0,
+          "reference": 50
+        }
+      }
+    ]
+    "#);
+}
+
+#[tokio::test]
+async fn an_organisation_with_many_keys_is_looked_after_in_several_messages() {
+    let world = neglected();
+    let used = key_in(&world).used;
+    world.change(|state| {
+        for n in 0..250_u64 {
+            let mut key = state.desk.keys[&(org(ORG), super::desk::key_id(KEY_ID))].clone();
+            key.id = consigne_core::KeyId::mint(Timestamp::from_secs(1_795_000_000 + i64::try_from(n).unwrap()));
+            key.used.clone_from(&used);
+            state.desk.keys.insert((key.org, key.id), key);
+        }
+    });
+    let mut batch = message(clock::now());
+    let mut messages = 0;
+    loop {
+        messages += 1;
+        functions::quota_messages(&world, batch.clone(), within(Duration::from_secs(10))).await;
+        let mut waiting = Vec::new();
+        world.change(|state| waiting = std::mem::take(&mut state.messages));
+        let Some(body) = waiting.pop() else { break };
+        batch["Records"][0]["body"] = body.into();
+    }
+    assert_eq!(messages, 3);
+    let keys = world.state().desk.keys;
+    assert_eq!(keys.len(), 252);
+    assert!(keys.values().all(|key| key.used.is_empty() || key.used == periods(&[0, 40], &[0, 13])));
+}
+
+#[tokio::test]
+async fn a_message_nobody_understands_comes_back() {
+    let mut batch = message(clock::now());
+    batch["Records"][0]["body"] = r#"{"org": "org_x", "at_ms": 1}"#.into();
+    let told = functions::quota_messages(&acme(), batch, within(Duration::from_mins(1))).await;
+    assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
+}

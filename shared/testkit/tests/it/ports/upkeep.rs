@@ -1,0 +1,190 @@
+//! Upkeep: keys gone through, counters forgotten, wallets settled.
+
+use std::time::Duration;
+
+use consigne_core::credits::{BucketKind, ChargeOutcome, CreditGrantOutcome, TEST_PERIOD, WalletId};
+use consigne_core::keys::{ApiKey, KeyStatus};
+use consigne_core::periods::{Day, Month};
+use consigne_core::ports::{
+    ChargeKey, CreateOrg, ForgetPeriods, GetKey, GetWallet, GrantCredits, IssueKey, PageAsk, SettleWallet, WalkKeys,
+};
+use consigne_core::{KeyId, OrgId, UserId};
+use consigne_testkit::desk;
+use futures_util::future::join_all;
+
+use super::{now, on_both};
+
+/// Everything the table can do for upkeep.
+pub trait Upkeep:
+    WalkKeys + ForgetPeriods + SettleWallet + CreateOrg + IssueKey + GetKey + GrantCredits + ChargeKey + GetWallet + Sync
+{
+}
+impl<T> Upkeep for T where
+    T: WalkKeys
+        + ForgetPeriods
+        + SettleWallet
+        + CreateOrg
+        + IssueKey
+        + GetKey
+        + GrantCredits
+        + ChargeKey
+        + GetWallet
+        + Sync
+{
+}
+
+on_both!(
+    consigne_testkit::stack::Stack::table,
+    every_key_is_met_in_whatever_state_it_is,
+    forgotten_counters_are_gone_and_all_others_stay,
+    nothing_is_forgotten_of_a_key_that_is_not_there,
+    counters_are_forgotten_while_the_key_is_charged,
+    a_wallet_is_settled_once_when_a_lot_has_run_out,
+    an_organisation_that_loses_its_gift_has_been_told_so,
+    a_test_wallet_is_settled_once_when_its_period_is_over,
+    many_who_settle_a_wallet_at_once_settle_it_once,
+);
+
+/// Founds an organisation with credits and an unlimited key.
+async fn shop(desk: &impl Upkeep) -> (OrgId, UserId, ApiKey) {
+    let (org, owner) = desk::found(desk, now()).await;
+    let grant = desk::credits(org, BucketKind::Paid, 1_000, None, now());
+    assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
+    let key = desk::key(org, &owner, false, now());
+    desk::issue(desk, &key).await;
+    (org, owner, key)
+}
+
+async fn every_key_is_met_in_whatever_state_it_is(desk: &impl Upkeep) {
+    let (org, owner, first) = shop(desk).await;
+    let mut keys = vec![first];
+    for status in [KeyStatus::Revoked, KeyStatus::Deleted, KeyStatus::Active] {
+        // Ids of one moment are in no order.
+        let later = now().plus(Duration::from_secs(keys.len() as u64));
+        let key = ApiKey { status, id: KeyId::mint(later), ..desk::key(org, &owner, true, now()) };
+        desk::issue(desk, &key).await;
+        keys.push(key);
+    }
+    shop(desk).await;
+    let (mut met, mut ask) = (Vec::new(), PageAsk { limit: 3, after: None });
+    loop {
+        let page = desk.walk_keys(org, &ask).await.unwrap();
+        assert!(page.items.len() <= 3 && page.total.is_none());
+        met.extend(page.items);
+        ask.after = page.next;
+        if ask.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(met, keys);
+}
+
+/// Charges a key so many days ago, each time once.
+async fn charge(desk: &impl Upkeep, key: &ApiKey, days_ago: &[u64]) {
+    for days in days_ago {
+        let at = now().minus(Duration::from_hours(24 * days));
+        let charged = desk.charge_key(&desk::charge(&key.facts(), 1, None, at)).await.unwrap();
+        assert_eq!(charged, ChargeOutcome::Charged);
+    }
+}
+
+async fn forgotten_counters_are_gone_and_all_others_stay(desk: &impl Upkeep) {
+    let (org, _, key) = shop(desk).await;
+    let days: Vec<u64> = (0..130).collect();
+    charge(desk, &key, &days).await;
+    let before = desk.get_key(org, key.id).await.unwrap().unwrap();
+    let (today, month) = (Day::of(now()).to_string(), Month::of(now()).to_string());
+    let past: Vec<String> =
+        before.used.keys().filter(|period| **period != today && **period != month).cloned().collect();
+    assert!(past.len() > 130, "more than one update takes");
+    for _ in 0..2 {
+        desk.forget_periods(org, key.id, &past).await.unwrap();
+        let after = desk.get_key(org, key.id).await.unwrap().unwrap();
+        assert_eq!(after.used.keys().collect::<Vec<_>>(), [&month, &today]);
+        assert_eq!(ApiKey { used: before.used.clone(), ..after }, before);
+    }
+}
+
+async fn nothing_is_forgotten_of_a_key_that_is_not_there(desk: &impl Upkeep) {
+    let (org, _, _) = shop(desk).await;
+    let nobody = KeyId::mint(now());
+    desk.forget_periods(org, nobody, &["2020-01-01".to_owned()]).await.unwrap();
+    assert_eq!(desk.get_key(org, nobody).await.unwrap(), None);
+}
+
+async fn counters_are_forgotten_while_the_key_is_charged(desk: &impl Upkeep) {
+    let (org, _, key) = shop(desk).await;
+    charge(desk, &key, &[60]).await;
+    let past = vec![Day::of(now().minus(Duration::from_hours(24 * 60))).to_string()];
+    let charges = join_all((0..20).map(|_| charge(desk, &key, &[0])));
+    let (_, forgotten) = tokio::join!(charges, desk.forget_periods(org, key.id, &past));
+    forgotten.unwrap();
+    let after = desk.get_key(org, key.id).await.unwrap().unwrap();
+    assert_eq!((after.daily_used(now()), after.used.contains_key(&past[0])), (20, false));
+}
+
+async fn a_wallet_is_settled_once_when_a_lot_has_run_out(desk: &impl Upkeep) {
+    let (org, _, key) = shop(desk).await;
+    let (start, id) = (now(), WalletId::Organisation(org));
+    let end = start.plus(Duration::from_hours(1));
+    let grant = desk::credits(org, BucketKind::Promo, 50, Some(end), start);
+    assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
+    charge(desk, &key, &[0]).await;
+    assert!(!desk.settle_wallet(&id, end.minus(Duration::from_millis(1))).await.unwrap());
+    let wallet = async || desk.get_wallet(&id, start).await.unwrap().unwrap();
+    assert_eq!(wallet().await.expired, 0);
+    assert!(desk.settle_wallet(&id, end).await.unwrap());
+    // As it stands, by a clock by which nothing has run out.
+    let settled = wallet().await;
+    assert!(settled.is_balanced());
+    assert_eq!((settled.balance, settled.used, settled.expired, settled.next_expiry), (1_000, 1, 49, None));
+    assert!(!desk.settle_wallet(&id, end).await.unwrap());
+    assert_eq!(wallet().await, settled);
+    assert!(!desk.settle_wallet(&WalletId::Organisation(OrgId::mint(start)), end).await.unwrap());
+}
+
+async fn an_organisation_that_loses_its_gift_has_been_told_so(desk: &impl Upkeep) {
+    let (org, start) = (desk::found(desk, now()).await.0, now());
+    let end = start.plus(Duration::from_hours(1));
+    let grant = desk::credits(org, BucketKind::Promo, 50, Some(end), start);
+    assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
+    let id = WalletId::Organisation(org);
+    let next = async || desk.get_wallet(&id, start).await.unwrap().unwrap().low.next;
+    assert_eq!(next().await, Some(20));
+    assert!(desk.settle_wallet(&id, end).await.unwrap());
+    assert_eq!(next().await, None, "there is no mark below nothing");
+}
+
+async fn a_test_wallet_is_settled_once_when_its_period_is_over(desk: &impl Upkeep) {
+    let (org, owner, _) = shop(desk).await;
+    let (start, id) = (now(), WalletId::Test(owner.clone()));
+    assert!(!desk.settle_wallet(&id, start).await.unwrap(), "nobody has used it");
+    let key = desk::key(org, &owner, true, now());
+    desk::issue(desk, &key).await;
+    let first = desk::charge(&key.facts(), 70, None, start);
+    assert_eq!(desk.charge_key(&first).await.unwrap(), ChargeOutcome::Charged);
+    let end = start.plus(TEST_PERIOD);
+    assert!(!desk.settle_wallet(&id, end.minus(Duration::from_millis(1))).await.unwrap());
+    let late = end.plus(Duration::from_hours(25));
+    assert!(desk.settle_wallet(&id, late).await.unwrap());
+    assert!(!desk.settle_wallet(&id, late).await.unwrap());
+    let wallet = desk.get_wallet(&id, start).await.unwrap().unwrap();
+    assert!(wallet.is_balanced());
+    assert_eq!((wallet.balance, wallet.used, wallet.expired, wallet.granted), (100, 70, 30, 200));
+    assert_eq!(wallet.next_expiry, Some(end.plus(TEST_PERIOD)), "the next period begins where the last one ended");
+}
+
+async fn many_who_settle_a_wallet_at_once_settle_it_once(desk: &impl Upkeep) {
+    let (org, owner, _) = shop(desk).await;
+    let key = desk::key(org, &owner, true, now());
+    desk::issue(desk, &key).await;
+    charge(desk, &key, &[31]).await;
+    let id = WalletId::Test(owner);
+    let (settling, charging) =
+        (join_all((0..6).map(|_| desk.settle_wallet(&id, now()))), join_all((0..6).map(|_| charge(desk, &key, &[0]))));
+    let (settled, _) = tokio::join!(settling, charging);
+    assert!(settled.iter().all(Result::is_ok), "{settled:?}");
+    let wallet = desk.get_wallet(&id, now()).await.unwrap().unwrap();
+    assert!(wallet.is_balanced());
+    assert_eq!((wallet.balance, wallet.used, wallet.granted), (94, 7, 200));
+}

@@ -1,0 +1,259 @@
+//! A year of midnights: what a key may do and what its wallet holds is right to the unit at every step, whether the night's
+//! upkeep comes in time, late, twice or never.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use consigne_core::credits::{BucketKind, TEST_CREDITS, TEST_PERIOD, WalletId};
+use consigne_core::keys::Environment;
+use consigne_core::periods::{Day, Month};
+use consigne_core::{BucketId, Timestamp};
+use consigne_testkit::fakes::World;
+use consigne_testkit::functions;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::handlers::desk::{KEY_ID, ORG, PEOPLE, found, key_id, org, put_key, told_of, with};
+
+/// Charged calls a day and a month of the production key.
+const DAILY: u64 = 3;
+const MONTHLY: u64 = 61;
+/// What the organisation has bought; more than a year of calls costs.
+const PAID: u64 = 10_000;
+/// What it was given, until a day in the middle of the year.
+const PROMO: u64 = 400;
+const TEST_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTX";
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+/// When the promotional credits are lost.
+fn promo_ends() -> Timestamp {
+    at("2024-03-10T12:00:00Z")
+}
+
+/// What one would write if there were nothing but a calendar.
+#[derive(Default)]
+struct Model {
+    calls: BTreeMap<String, u64>,
+    promo: u64,
+    paid: u64,
+    /// When the test wallet was first used, in which of its periods it was last, and what is left in that.
+    test: Option<(Timestamp, u128, u64)>,
+}
+
+impl Model {
+    fn begin() -> Self {
+        Self { promo: PROMO, paid: PAID, ..Self::default() }
+    }
+
+    fn used(&self, period: &str) -> u64 {
+        self.calls.get(period).copied().unwrap_or(0)
+    }
+
+    /// Takes a call of the production key; gives the code and what remains.
+    fn call(&mut self, now: Timestamp) -> (&'static str, Value) {
+        if now >= promo_ends() {
+            self.promo = 0;
+        }
+        let (day, month) = (Day::of(now).to_string(), Month::of(now).to_string());
+        if self.used(&month) >= MONTHLY {
+            return ("MONTHLY_QUOTA_EXCEEDED", Value::Null);
+        }
+        if self.used(&day) >= DAILY {
+            return ("DAILY_QUOTA_EXCEEDED", Value::Null);
+        }
+        for period in [&day, &month] {
+            *self.calls.entry(period.clone()).or_default() += 1;
+        }
+        match self.promo {
+            0 => self.paid -= 1,
+            _ => self.promo -= 1,
+        }
+        let left = json!({ "credits": self.promo + self.paid, "daily": DAILY - self.used(&day),
+            "monthly": MONTHLY - self.used(&month) });
+        ("VALID", left)
+    }
+
+    /// Takes a call of the test key, over some credits.
+    fn test_call(&mut self, cost: u64, now: Timestamp) -> (&'static str, Value) {
+        let anchor = self.test.map_or(now, |(anchor, _, _)| anchor);
+        let period = now.since(anchor).as_millis() / TEST_PERIOD.as_millis();
+        let left = self.test.filter(|(_, last, _)| *last >= period).map_or(TEST_CREDITS, |(_, _, left)| left);
+        let period = self.test.map_or(period, |(_, last, _)| last.max(period));
+        let enough = left >= cost;
+        self.test = Some((anchor, period, if enough { left - cost } else { left }));
+        if enough {
+            ("VALID", json!({ "credits": left - cost, "daily": null, "monthly": null }))
+        } else {
+            ("INSUFFICIENT_CREDITS", Value::Null)
+        }
+    }
+}
+
+/// An organisation with its two keys, and what checks them.
+struct Year {
+    world: World,
+    live: String,
+    test: String,
+}
+
+impl Year {
+    fn begin(start: Timestamp) -> Self {
+        let world = World::default();
+        found(&world, ORG, "Acme", &PEOPLE);
+        world.change(|state| {
+            let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+            wallet.add(BucketId::mint(start), BucketKind::Paid, PAID, None);
+            wallet.add(BucketId::mint(start), BucketKind::Promo, PROMO, Some(promo_ends()));
+        });
+        let live = put_key(&world, KEY_ID, Environment::Production, |key| {
+            key.daily_quota = Some(DAILY);
+            key.monthly_quota = Some(MONTHLY);
+        });
+        let test = put_key(&world, TEST_KEY, Environment::Test, |_| ());
+        Self { world, live, test }
+    }
+
+    /// Checks and charges a key; gives the code and what remains.
+    async fn call(&self, text: &str, cost: u64, now: Timestamp) -> (String, Value) {
+        let event = with(told_of(text, "key-verify", "probe"), &json!({ "cost": cost, "include": ["remaining"] }));
+        let data = functions::verify_at(&self.world, event, now).await;
+        (data["code"].as_str().unwrap().to_owned(), data["remaining"].clone())
+    }
+
+    /// Lets the upkeep of a night come.
+    async fn upkeep(&self, night: Timestamp) {
+        functions::quota_reset_at(&self.world, json!({ "time": night.to_string() })).await.unwrap();
+        functions::deliver_night(&self.world).await;
+    }
+
+    fn counters(&self) -> usize {
+        self.world.state().desk.keys[&(org(ORG), key_id(KEY_ID))].used.len()
+    }
+
+    fn assert_books_balance(&self) {
+        for wallet in self.world.state().desk.wallets.values() {
+            assert!(wallet.is_balanced(), "{wallet:?}");
+        }
+    }
+}
+
+/// How a night's upkeep comes.
+#[derive(Clone, Copy, Debug)]
+enum Night {
+    InTime,
+    Never,
+    Twice,
+    /// So many hours late; its calls of the meantime have come.
+    Late(u64),
+}
+
+fn night() -> impl Strategy<Value = Night> {
+    prop_oneof![
+        3 => Just(Night::InTime),
+        2 => Just(Night::Never),
+        1 => Just(Night::Twice),
+        2 => (1_u64..60).prop_map(Night::Late),
+    ]
+}
+
+/// Goes through days, calling around each midnight and in between, in one world with upkeep and in one without.
+async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) -> u64) {
+    let (kept, left_alone) = (Year::begin(first), Year::begin(first));
+    let mut model = Model::begin();
+    let mut late: Vec<(Timestamp, Timestamp)> = Vec::new();
+    let mut midnight = Day::of(first).starts();
+    for (n, night) in nights.iter().enumerate() {
+        let (due, cost) = (midnight.plus(Duration::from_mins(5)), costs(n));
+        match night {
+            Night::InTime => late.push((due, due)),
+            Night::Twice => late.extend([(due, due), (due.plus(Duration::from_mins(1)), due)]),
+            Night::Late(hours) => late.push((due.plus(Duration::from_hours(*hours)), due)),
+            Night::Never => {}
+        }
+        let end = Day::of(midnight).ends();
+        // The first moment of the day, some within it, and its last; the first also behind the last of the day before.
+        for moment in [
+            midnight,
+            due.plus(Duration::from_mins(1)),
+            midnight.plus(Duration::from_hours(13)),
+            end.minus(Duration::from_millis(1)),
+        ] {
+            let ripe: Vec<_> = late.iter().copied().filter(|(comes, _)| *comes <= moment).collect();
+            late.retain(|(comes, _)| *comes > moment);
+            for (_, night) in ripe {
+                kept.upkeep(night).await;
+            }
+            let want = model.call(moment);
+            let test = model.test_call(cost, moment);
+            for year in [&kept, &left_alone] {
+                let got = year.call(&year.live, 1, moment).await;
+                assert_eq!((got.0.as_str(), &got.1), (want.0, &want.1), "at {moment}, {night:?}");
+                let got = year.call(&year.test, cost, moment).await;
+                assert_eq!((got.0.as_str(), &got.1), (test.0, &test.1), "test at {moment}, {night:?}");
+            }
+        }
+        midnight = end;
+    }
+    for year in [&kept, &left_alone] {
+        year.assert_books_balance();
+    }
+    let end = midnight.plus(Duration::from_mins(5));
+    kept.upkeep(end).await;
+    assert!(kept.counters() <= 41 + 14, "{} counters are left", kept.counters());
+    let before = kept.world.state();
+    kept.upkeep(end).await;
+    assert_eq!(kept.world.state(), before, "the same night again changes nothing");
+    // What has been forgotten is of periods past; of those kept both know the same.
+    let used = |year: &Year| year.world.state().desk.keys[&(org(ORG), key_id(KEY_ID))].used.clone();
+    let all = used(&left_alone);
+    assert!(used(&kept).iter().all(|(period, calls)| all.get(period) == Some(calls)));
+    let wallet = |year: &Year| {
+        let wallet = &year.world.state().desk.wallets[&WalletId::Organisation(org(ORG))];
+        wallet.settled(end)
+    };
+    assert_eq!(
+        (wallet(&kept).balance, wallet(&kept).expired),
+        (wallet(&left_alone).balance, wallet(&left_alone).expired)
+    );
+}
+
+#[tokio::test]
+async fn fourteen_months_of_midnights_with_every_mishap_in_turn() {
+    let mishaps =
+        [Night::InTime, Night::Never, Night::Twice, Night::Late(2), Night::Late(30), Night::Never, Night::Never];
+    let nights: Vec<Night> = mishaps.iter().copied().cycle().take(430).collect();
+    // Among them: 31 December, 29 February, the ends of months of 28 to 31 days, the end of the promotional credits.
+    go_through(at("2023-11-20T00:00:00Z"), &nights, |n| n as u64 % 7 + 1).await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn weeks_around_the_end_of_february_however_the_nights_go(
+        nights in prop::collection::vec(night(), 20..60), start in 0_u64..30, cost in 1_u64..40,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let first = at("2024-01-25T00:00:00Z").plus(Duration::from_hours(24 * start));
+        runtime.block_on(go_through(first, &nights, |n| (n as u64 * cost) % 40 + 1));
+    }
+}
+
+#[tokio::test]
+async fn a_night_that_is_still_to_come_ends_nothing_before_its_time() {
+    let now = consigne_runtime::clock::now();
+    let year = Year::begin(now);
+    let hour = Duration::from_hours(1);
+    year.world.change(|state| {
+        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        wallet.add(BucketId::mint(now), BucketKind::Promo, 5, Some(now.plus(hour)));
+    });
+    year.call(&year.live, 1, now).await;
+    year.call(&year.test, 1, now).await;
+    let before = year.world.state();
+    year.upkeep(now.plus(hour * 24 * 400)).await;
+    assert_eq!(year.world.state(), before);
+}
