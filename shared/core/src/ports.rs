@@ -4,6 +4,7 @@
 //! to ask without one. Errors are [`Fault`]s: an adapter turns what went wrong into `UNAVAILABLE` (worth a retry) or
 //! `INTERNAL` (not), with the cause for the log.
 
+mod gateway;
 mod holds;
 mod jobs;
 mod keys;
@@ -12,6 +13,7 @@ mod members;
 mod people;
 mod purchases;
 
+pub use gateway::*;
 pub use holds::*;
 pub use jobs::*;
 pub use keys::*;

@@ -1,5 +1,6 @@
 //! Credits: wallets, what is charged to them, set aside, bought and taken back, and the receipts of it.
 
+mod calling;
 mod charge;
 mod hold;
 mod ids;
@@ -10,6 +11,7 @@ mod receipt;
 mod settling;
 mod wallet;
 
+pub use calling::{CallTold, resolve_opened};
 pub use charge::{Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, Standing};
 pub use hold::{
     Ending, HOLD_MARGIN, Hold, HoldEnd, HoldView, REFUNDS_A_DAY, Resolution, ResolutionOutcome, Resolver, VoidReason,
