@@ -10,6 +10,7 @@ mod ending;
 pub mod http;
 pub mod invocation;
 pub mod log;
+pub mod outgoing;
 pub mod queue;
 pub mod schedule;
 pub mod settings;
