@@ -63,9 +63,12 @@ class Deployment:
         """Gives the secret by which a sender of webhooks signs, by the output that names it."""
         return "whsec_" + self._secret(output)["current"].removeprefix("whsec_")
 
+    def secret(self, output: str) -> str:
+        """Gives a secret by the output that names it."""
+        return self.client("secretsmanager").get_secret_value(SecretId=self.outputs()[output])["SecretString"]
+
     def _secret(self, output: str) -> dict[str, Any]:
-        secret = self.client("secretsmanager").get_secret_value(SecretId=self.outputs()[output])
-        return json.loads(secret["SecretString"])
+        return json.loads(self.secret(output))
 
     def _ensure_artifacts(self) -> None:
         try:

@@ -1,12 +1,15 @@
 """Runs MiniStack, the AWS of the laptop, with small differences to AWS taken away: two waits, and two gaps of its S3.
 
-Started by stack.py, with everything it needs in the environment.
+Started by stack.py, with everything it needs in the environment. A stand-in for the services behind the gateway runs
+beside it.
 """
 
 import functools
 import json
+import os
 import socketserver
 import threading
+from pathlib import Path
 
 # Its Runtime API answers in two writes. With Nagle's algorithm the second waits for the acknowledgement of the first,
 # which hyper delays: 40 ms on every warm call.
@@ -15,6 +18,8 @@ socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 from ministack import app  # noqa: E402  (the line above must come first)
 from ministack.core import lambda_runtime  # noqa: E402
 from ministack.services import eventbridge, s3  # noqa: E402
+
+import upstream  # noqa: E402
 
 # After each call it waits for log lines. Ours are written before the answer is sent, so a short wait finds them.
 _drain = lambda_runtime.Worker._drain_stderr_bounded
@@ -65,4 +70,5 @@ def _get_with_overrides(bucket, key, headers, query=None):
 s3._get_object = _get_with_overrides
 
 if __name__ == "__main__":
+    upstream.start(int(os.environ.pop("UPSTREAM_PORT")), Path(os.environ.pop("UPSTREAM_SECRETS")))
     app.main()

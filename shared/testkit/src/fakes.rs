@@ -4,6 +4,7 @@
 
 mod credits;
 mod desk;
+mod gateway;
 mod holds;
 mod jobs;
 mod members;
@@ -13,6 +14,7 @@ mod post;
 mod purchases;
 
 pub use desk::Desk;
+pub use gateway::Behind;
 pub use jobs::Jobs;
 pub use post::{MailService, Post, Standing};
 
@@ -58,6 +60,8 @@ pub struct State {
     pub messages: Vec<String>,
     /// Organisations, keys and credits.
     pub desk: Desk,
+    /// What stands behind the gateway.
+    pub behind: Behind,
     /// Jobs.
     pub jobs: Jobs,
     /// People by id.
