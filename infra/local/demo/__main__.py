@@ -9,6 +9,7 @@ import time
 
 import credits
 import files
+import gateway
 import jobs
 import members
 from walk import ENV_FILE, Walk
@@ -25,6 +26,8 @@ def main() -> None:
     files.tell(walk, ann, bob)
     walk.title("Keys and credits: a server asks who pays, and is paid, before it works.")
     org = credits.tell(walk, ann)
+    walk.title("The gateway: a service is called with a key, and paid by the call.")
+    gateway.tell(walk, ann, org)
     walk.title("Jobs: a wish is accepted, a generator outside delivers, and everybody is told once.")
     jobs.tell(walk, name, ann)
     walk.title("Members: somebody is invited by mail, joins, and leaves.")
