@@ -58,21 +58,22 @@ where
     F: FindKey + Repoint + GetKey + OpenHold + GetHold + ResolveHold + GetWallet,
     U: CallUpstream,
 {
-    let mut call = Call::parse(&deps.upstreams, request)?;
-    request.notes.field("service", call.service.name);
-    let Some(facts) = deps.finder.find(&deps.keys, call.text, request.now).await? else {
+    let text = request.credentials().api_key()?;
+    let (service, scope) = asked_of(request.parameter("service"), request.method().as_str())?;
+    request.notes.field("service", service.name);
+    let Some(facts) = deps.finder.find(&deps.keys, text, request.now).await? else {
         return Err(refused(&Refusal::bare(RefusalCode::NotFound), request));
     };
     request.notes.field("org.id", facts.org);
     request.notes.field("key.id", facts.id);
 
+    let mut call = Call::parse(text, service, scope, &deps.upstreams, request)?;
     let hold = deps.hold(&call, facts, request).await?;
     request.notes.field("hold.id", hold.id);
     call.sign(&deps.seal, &hold, request);
     let began = Instant::now();
-    let wallet = deps.keys.get_wallet(&hold.wallet, request.now);
-    let (outcome, wallet) = join(deps.upstream.call_upstream(&call.upstream), wallet).await;
-    let took = began.elapsed();
+    let called = async { (deps.upstream.call_upstream(&call.upstream).await, began.elapsed()) };
+    let ((outcome, took), wallet) = join(called, deps.keys.get_wallet(&hold.wallet, request.now)).await;
 
     let verdict = Verdict::of(outcome.unwrap_or_else(|fault| UpstreamOutcome::Failed(Failure::Broken, fault.chain())));
     request.notes.field("upstream.status", verdict.status);
@@ -84,10 +85,14 @@ where
 }
 
 impl<'a> Call<'a> {
-    /// Reads a request; nothing is looked up before it is known that it can be handed on.
-    fn parse(upstreams: &Upstreams, request: &'a Request) -> Result<Self, Fault> {
-        let text = request.credentials().api_key()?;
-        let (service, scope) = asked_of(request.parameter("service"), request.method().as_str())?;
+    /// Reads a request; nothing is held before it is known that it can be handed on.
+    fn parse(
+        text: &'a str,
+        service: &'static Service,
+        scope: &'static str,
+        upstreams: &Upstreams,
+        request: &'a Request,
+    ) -> Result<Self, Fault> {
         let upstream = upstreams.of(service)?;
         let rest = request.path_after(&format!("/api/v1/{}/", service.name));
         let body = request.body_within(service.request_max)?;

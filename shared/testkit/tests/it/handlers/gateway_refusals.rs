@@ -62,6 +62,8 @@ async fn every_refusal_of_a_key_has_its_status_and_reaches_no_service() {
     }
     let world = acme();
     let text = put_production(&world, |_| ());
+    // However short it is, and wherever else it stands in the request.
+    said_all.push(said("no key at all", &refused_and_nothing_done(&world, "r", |_| ()).await));
     said_all.push(said("mistyped", &refused_and_nothing_done(&world, &format!("{text}x"), |_| ()).await));
     world.change(|state| state.desk.wallets.values_mut().for_each(|wallet| wallet.debit(1_000)));
     said_all.push(said("credits", &refused_and_nothing_done(&world, &text, |_| ()).await));
@@ -76,6 +78,7 @@ async fn every_refusal_of_a_key_has_its_status_and_reaches_no_service() {
       "scope: 403 INSUFFICIENT_SCOPE (code INSUFFICIENT_SCOPE, limiter key)",
       "daily quota: 429 RATE_LIMITED (code DAILY_QUOTA_EXCEEDED, limiter key, Retry-After)",
       "monthly quota: 429 RATE_LIMITED (code MONTHLY_QUOTA_EXCEEDED, limiter key, Retry-After)",
+      "no key at all: 401 UNAUTHENTICATED (code NOT_FOUND, Bearer)",
       "mistyped: 401 UNAUTHENTICATED (code NOT_FOUND, Bearer)",
       "credits: 402 INSUFFICIENT_CREDITS (code INSUFFICIENT_CREDITS, limiter wallet)",
       "suspended: 403 KEY_REFUSED (code SUSPENDED, limiter organisation)"
