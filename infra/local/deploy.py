@@ -65,13 +65,14 @@ class Deployment:
 
     def stripe_api_key(self) -> str:
         """Gives the secret key under which the stack opens checkouts."""
-        return self._text("StripeApiKeyArn")
+        return self.secret("StripeApiKeyArn")
+
+    def secret(self, output: str) -> str:
+        """Gives a secret by the output that names it."""
+        return self.client("secretsmanager").get_secret_value(SecretId=self.outputs()[output])["SecretString"]
 
     def _secret(self, output: str) -> dict[str, Any]:
-        return json.loads(self._text(output))
-
-    def _text(self, output: str) -> str:
-        return self.client("secretsmanager").get_secret_value(SecretId=self.outputs()[output])["SecretString"]
+        return json.loads(self.secret(output))
 
     def _ensure_artifacts(self) -> None:
         try:

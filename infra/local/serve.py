@@ -1,5 +1,5 @@
 """Runs MiniStack, the AWS of the laptop, with small differences to AWS taken away: two waits, and two gaps of its S3;
-and beside it a stand-in for Stripe.
+and beside it stand-ins for Stripe and for the services behind the gateway.
 
 Started by stack.py, with everything it needs in the environment.
 """
@@ -9,6 +9,7 @@ import json
 import os
 import socketserver
 import threading
+from pathlib import Path
 
 # Its Runtime API answers in two writes. With Nagle's algorithm the second waits for the acknowledgement of the first,
 # which hyper delays: 40 ms on every warm call.
@@ -18,6 +19,8 @@ import stripe_stand_in  # noqa: E402  (the line above must come first)
 from ministack import app  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
 from ministack.services import eventbridge, s3  # noqa: E402
+
+import upstream  # noqa: E402
 
 # After each call it waits for log lines. Ours are written before the answer is sent, so a short wait finds them.
 _drain = lambda_runtime.Worker._drain_stderr_bounded
@@ -69,4 +72,5 @@ s3._get_object = _get_with_overrides
 
 if __name__ == "__main__":
     stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
+    upstream.start(int(os.environ.pop("UPSTREAM_PORT")), Path(os.environ.pop("UPSTREAM_SECRETS")))
     app.main()

@@ -24,6 +24,8 @@ class Server:
         self._port_file = home / "port"
         self._stripe_port_file = home / "stripe-port"
         self._pid_file = home / "pid"
+        self._upstream_port_file = home / "upstream-port"
+        self.upstream_secrets = home / "upstream-secrets"
 
     @property
     def address(self) -> str:
@@ -33,6 +35,11 @@ class Server:
     def stripe_address(self) -> str:
         """Where the stand-in for Stripe listens."""
         return f"http://127.0.0.1:{self._stripe_port_file.read_text().strip()}"
+
+    @property
+    def upstream(self) -> str:
+        """Where the stand-in for services behind the gateway is."""
+        return f"http://127.0.0.1:{self._upstream_port_file.read_text().strip()}"
 
     def is_up(self) -> bool:
         """Says whether this checkout's server answers, and not somebody else's on a port it once had."""
@@ -50,7 +57,9 @@ class Server:
         port = free_port(FIRST_PORT)
         self._port_file.write_text(str(port))
         self._stripe_port_file.write_text(str(free_port(port + 1)))
+        self._upstream_port_file.write_text(str(free_port(0)))
         (self.home / "tmp").mkdir(exist_ok=True)
+        self.upstream_secrets.mkdir(mode=0o700, exist_ok=True)
         log = (self.home / "server.log").open("ab")
         process = subprocess.Popen(
             [sys.executable, str(SERVE)],
@@ -112,6 +121,8 @@ class Server:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": REGION,
             "TMPDIR": str(self.home / "tmp"),
+            "UPSTREAM_PORT": self._upstream_port_file.read_text(),
+            "UPSTREAM_SECRETS": str(self.upstream_secrets),
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
         }

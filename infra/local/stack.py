@@ -74,6 +74,7 @@ class Laptop:
         # The address holds the API's id, which only the first deployment makes.
         if self.public_url(deployment) != known:
             self.apply(deployment, self.public_url(deployment))
+        self.tell_upstream(deployment)
         self.write_env(deployment)
         took = time.monotonic() - began
         print(f"Deployed in {took:.1f} s. What tools need to know: {self.env_file.relative_to(ROOT)}")
@@ -82,6 +83,12 @@ class Laptop:
         """Deploys a stack that is reached at an address."""
         parameters = self.parameters() | {"PublicUrl": public_url} | self.overrides
         deployment.deploy(ROOT / "template.yaml", self.binaries, parameters)
+
+    def tell_upstream(self, deployment: Deployment) -> None:
+        """Lets the stand-in for services know by which secret this stack's gateway signs."""
+        path = self.server.upstream_secrets / f"{self.stack}.secret"
+        path.touch(mode=0o600)
+        path.write_text(deployment.secret("GatewaySecretArn"))
 
     def public_url(self, deployment: Deployment) -> str:
         """Gives where the API of a stack is reached; nothing before it was first deployed."""
@@ -140,6 +147,8 @@ class Laptop:
             "ApiBurstLimit": "100000",
             "DeletionProtection": "false",
             "RequireTls": "false",
+            "Upstreams": f"pdf={self.server.upstream}/pdf,ai={self.server.upstream}/ai",
+            "AllowPrivateUpstreams": "true",
         }
 
     def write_env(self, deployment: Deployment) -> None:
@@ -155,6 +164,7 @@ class Laptop:
             "TABLE_NAME": outputs["TableName"],
             "BUCKET_NAME": outputs["BucketName"],
             "BUS_NAME": outputs["BusName"],
+            "UPSTREAM_URL": self.server.upstream,
             "INVITATION_SECRET_ARN": outputs["InvitationSecretArn"],
             "PEPPER_SECRET_ARN": outputs["PeppersArn"],
             "SERVICE_TOKENS_ARN": outputs["ServiceTokensArn"],

@@ -1,11 +1,10 @@
 //! Sets credits aside for a job whose cost is known only at its end. The key is checked as for a charge, which this is: the
 //! call counts, and what is held can be spent by nobody else until its service settles or voids it, or its time is over.
 
-use consigne_auth::{KeyFinder, Refreshed, ServiceTokens};
-use consigne_core::credits::{Hold, HoldTerms, Opening, OpeningOutcome};
+use consigne_auth::{HoldOpened, KeyFinder, Refreshed, ServiceTokens};
+use consigne_core::credits::{Hold, HoldTerms, Opening};
 use consigne_core::idempotency::mismatch;
 use consigne_core::keys::{Ask, Refusal, RefusalCode};
-use consigne_core::orgs::key_not_found;
 use consigne_core::ports::{FindKey, GetKey, OpenHold, Repoint};
 use consigne_core::{Code, Fault, text};
 use consigne_runtime::http::Operation;
@@ -84,25 +83,16 @@ pub async fn handle<F: FindKey + Repoint + GetKey + OpenHold>(
 }
 
 impl<F: GetKey + OpenHold> Deps<F> {
-    /// Opens a hold, looking up its wallet again should the key's spender have left.
+    /// Opens a hold.
     async fn open(&self, text: &str, mut opening: Opening, request: &Request) -> Result<Hold, Fault> {
-        loop {
-            match self.keys.open_hold(&opening).await? {
-                OpeningOutcome::Opened => {
-                    request.notes.count("HoldsOpened");
-                    return Ok(opening.hold);
-                }
-                OpeningOutcome::Replayed(hold) => return Ok(*hold),
-                OpeningOutcome::Mismatch => return Err(mismatch()),
-                OpeningOutcome::Refused(refusal) => return Err(refused(&refusal, request)),
-                OpeningOutcome::Moved => {
-                    let mut facts = opening.key.clone();
-                    let key = self.keys.get_key(facts.org, facts.id).await?.ok_or_else(key_not_found)?;
-                    facts.spender = key.spender;
-                    self.finder.correct(text, &facts, request.now).await;
-                    opening.respend(facts);
-                }
+        match self.finder.open_hold(&self.keys, text, &mut opening).await? {
+            HoldOpened::Now(hold) => {
+                request.notes.count("HoldsOpened");
+                Ok(hold)
             }
+            HoldOpened::Before(hold) => Ok(hold),
+            HoldOpened::Mismatch => Err(mismatch()),
+            HoldOpened::Refused(refusal) => Err(refused(&refusal, request)),
         }
     }
 }

@@ -55,6 +55,16 @@ impl<'a> Credentials<'a> {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
     }
 
+    /// Gives the API key of a call through the gateway: `Authorization: Bearer <key>`, or `X-API-Key: <key>`. The first
+    /// carrier present wins and never falls through to the next.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` when there is none or it is unreadable.
+    pub fn api_key(&self) -> Result<&'a str, Fault> {
+        let key = if self.headers.contains_key(AUTHORIZATION) { self.bearer() } else { self.single("x-api-key") };
+        key.filter(|key| !key.is_empty()).ok_or_else(|| unauthenticated("Send an API key"))
+    }
+
     /// Refuses a write that a browser may have been tricked into: one authenticated by cookie whose `Origin` is not ours.
     ///
     /// # Errors
@@ -148,6 +158,36 @@ mod tests {
     fn an_api_key_is_told_apart() {
         assert_eq!(find(&[("authorization", "Bearer sk_live_x")]), Err(Code::ApiKeyNotAccepted));
         assert_eq!(find(&[("x-clerk-auth-token", "sk_test_x")]), Err(Code::ApiKeyNotAccepted));
+    }
+
+    #[test]
+    fn an_api_key_has_two_carriers_of_which_the_first_counts() {
+        let key = |pairs: &[(&str, &str)]| {
+            let headers = headers(pairs);
+            Credentials { headers: &headers, writes: true }.api_key().map(str::to_owned).map_err(|fault| fault.code)
+        };
+        for pairs in [
+            &[("authorization", "Bearer k")][..],
+            &[("authorization", "bearer  k ")],
+            &[("x-api-key", "k")],
+            &[("x-api-key", " k ")],
+            &[("authorization", "Bearer k"), ("x-api-key", "other")],
+        ] {
+            assert_eq!(key(pairs), Ok("k".to_owned()), "{pairs:?}");
+        }
+        for pairs in [
+            &[][..],
+            &[("authorization", "k")],
+            &[("authorization", "Basic k")],
+            &[("authorization", "Bearer ")],
+            &[("authorization", ""), ("x-api-key", "k")],
+            &[("authorization", "Basic x"), ("x-api-key", "k")],
+            &[("x-api-key", "")],
+            &[("x-api-key", "k"), ("x-api-key", "k")],
+            &[("cookie", "__session=k")],
+        ] {
+            assert_eq!(key(pairs), Err(Code::Unauthenticated), "{pairs:?}");
+        }
     }
 
     #[test]

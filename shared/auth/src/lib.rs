@@ -3,6 +3,8 @@
 mod api_key;
 mod carrier;
 mod claims;
+mod gateway;
+mod holding;
 mod invitation_tokens;
 mod key_desk;
 mod keys;
@@ -20,6 +22,8 @@ mod webhooks;
 
 pub use api_key::{KeyPrefix, KeyText};
 pub use carrier::{Carrier, Credentials};
+pub use gateway::{GatewaySeal, Identity, body_digest};
+pub use holding::HoldOpened;
 pub use invitation_tokens::{InvitationToken, InvitationTokens};
 pub use key_desk::{KeyFinder, KeyMint};
 pub use keys::{FetchError, FetchKeys, KeySource, KeySourceError};

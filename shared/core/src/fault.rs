@@ -53,10 +53,12 @@ codes! {
     EmailMismatch = "EMAIL_MISMATCH" 403,
     OriginNotAllowed = "ORIGIN_NOT_ALLOWED" 403,
     NotFound = "NOT_FOUND" 404,
+    ServiceUnknown = "SERVICE_UNKNOWN" 404,
     MethodNotAllowed = "METHOD_NOT_ALLOWED" 405,
     NotReady = "NOT_READY" 409,
     Conflict = "CONFLICT" 409,
     IdempotencyInFlight = "IDEMPOTENCY_IN_FLIGHT" 409,
+    AlreadyAnswered = "ALREADY_ANSWERED" 409,
     HoldResolved = "HOLD_RESOLVED" 409,
     HoldExpired = "HOLD_EXPIRED" 409,
     FileTooLarge = "FILE_TOO_LARGE" 413,
@@ -69,7 +71,10 @@ codes! {
     RateLimited = "RATE_LIMITED" 429,
     GenerationQuotaExceeded = "GENERATION_QUOTA_EXCEEDED" 429,
     Internal = "INTERNAL" 500,
+    UpstreamFailed = "UPSTREAM_FAILED" 502,
     Unavailable = "UNAVAILABLE" 503,
+    ServiceUnavailable = "SERVICE_UNAVAILABLE" 503,
+    UpstreamTimeout = "UPSTREAM_TIMEOUT" 504,
 }
 
 /// One refusal or failure: a code and a sentence for the caller, a chain of causes for the log.

@@ -9,6 +9,7 @@ pub mod email;
 pub mod events;
 pub mod fault;
 pub mod files;
+pub mod gateway;
 pub mod idempotency;
 pub mod ids;
 pub mod invitations;

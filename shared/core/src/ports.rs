@@ -4,6 +4,7 @@
 //! to ask without one. Errors are [`Fault`]s: an adapter turns what went wrong into `UNAVAILABLE` (worth a retry) or
 //! `INTERNAL` (not), with the cause for the log.
 
+mod gateway;
 mod holds;
 mod jobs;
 mod keys;
@@ -14,6 +15,7 @@ mod purchases;
 mod stats;
 mod upkeep;
 
+pub use gateway::*;
 pub use holds::*;
 pub use jobs::*;
 pub use keys::*;

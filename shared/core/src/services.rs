@@ -1,5 +1,9 @@
 //! The services that API keys pay for, as data. This file is the only place that knows.
 
+/// Units of sizes.
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
 /// One service of the catalogue.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Service {
@@ -15,6 +19,16 @@ pub struct Service {
     pub hold_max: u64,
     /// Scopes that concern it.
     pub scopes: &'static [&'static str],
+    /// The one of them that a call through the gateway needs which only reads: GET and HEAD.
+    pub read_scope: &'static str,
+    /// The one that any other call needs.
+    pub write_scope: &'static str,
+    /// How long the gateway waits for the whole answer to a call, in milliseconds.
+    pub timeout_ms: u64,
+    /// Most bytes of a call's body.
+    pub request_max: usize,
+    /// Most bytes of an answer's body.
+    pub response_max: usize,
     /// Group in a catalogue.
     pub category: &'static str,
 }
@@ -28,6 +42,11 @@ pub static SERVICES: [Service; 3] = [
         base_cost: 1,
         hold_max: 1_000,
         scopes: &["pdf:read", "pdf:write"],
+        read_scope: "pdf:read",
+        write_scope: "pdf:write",
+        timeout_ms: 20_000,
+        request_max: 4 * MIB,
+        response_max: 4 * MIB,
         category: "documents",
     },
     Service {
@@ -37,6 +56,11 @@ pub static SERVICES: [Service; 3] = [
         base_cost: 3,
         hold_max: 10_000,
         scopes: &["ai:read", "ai:write"],
+        read_scope: "ai:read",
+        write_scope: "ai:write",
+        timeout_ms: 25_000,
+        request_max: MIB,
+        response_max: 4 * MIB,
         category: "generation",
     },
     Service {
@@ -46,6 +70,11 @@ pub static SERVICES: [Service; 3] = [
         base_cost: 1,
         hold_max: 1_000,
         scopes: &["mileage:calculate"],
+        read_scope: "mileage:calculate",
+        write_scope: "mileage:calculate",
+        timeout_ms: 5_000,
+        request_max: 64 * KIB,
+        response_max: 256 * KIB,
         category: "calculation",
     },
 ];
@@ -63,4 +92,27 @@ pub fn scope(name: &str) -> Option<&'static str> {
 /// Gives every scope.
 pub fn scopes() -> Vec<&'static str> {
     SERVICES.iter().flat_map(|service| service.scopes).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_is_allowed_fits_into_an_invocation() {
+        // API Gateway waits for half a minute, of which the gateway needs some to settle. Lambda takes and gives 6 MB, in
+        // which a body stands as base64: a third longer, beside its headers.
+        const INVOCATION: usize = 6_000_000;
+        const HEADERS: usize = 256 * KIB;
+        for service in &SERVICES {
+            assert!((1..=25_000).contains(&service.timeout_ms), "{}", service.name);
+            for most in [service.request_max, service.response_max] {
+                assert!(most.div_ceil(3) * 4 + HEADERS <= INVOCATION, "{}: {most}", service.name);
+            }
+            for scope in [service.read_scope, service.write_scope] {
+                assert!(service.scopes.contains(&scope), "{}: {scope}", service.name);
+            }
+            assert!((1..=service.hold_max).contains(&service.base_cost), "{}", service.name);
+        }
+    }
 }

@@ -130,7 +130,7 @@ pub fn outside_connector(read: Duration) -> SharedHttpConnector {
     SharedHttpConnector::new(connector(trusting(TrustStore::default()), read))
 }
 
-fn trusting(store: TrustStore) -> TlsContext {
+pub(crate) fn trusting(store: TrustStore) -> TlsContext {
     // Only fails when there is no trust store, and there is one.
     #[allow(clippy::expect_used)]
     TlsContext::builder().with_trust_store(store).build().expect("a trust store was given")

@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use consigne_auth::{
-    Fetch, FetchError, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers, Refreshed, Seal, Secret,
-    ServiceTokens, SessionPolicy, SessionVerifier, UnsubscribeSeal, WebhookSecrets,
+    Fetch, FetchError, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers, Refreshed,
+    Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, UnsubscribeSeal, WebhookSecrets,
 };
 use consigne_core::mail::Sender;
 use consigne_messaging::mail::{Application, Mailer, Stationery};
@@ -184,6 +184,11 @@ impl Start {
     /// Makes what derives the tokens of invitations.
     pub async fn invitation_tokens(&self) -> Result<InvitationTokens, StartError> {
         self.secret(&settings::INVITATION_SECRET_ARN).await.map(InvitationTokens::new)
+    }
+
+    /// Reads the secret by which the gateway signs who calls a service.
+    pub async fn gateway_seal(&self) -> Result<GatewaySeal, StartError> {
+        self.secret(&settings::GATEWAY_SECRET_ARN).await.map(GatewaySeal::new)
     }
 
     /// Gives the word API keys begin with.

@@ -5,6 +5,7 @@
 mod checkouts;
 mod credits;
 mod desk;
+mod gateway;
 mod holds;
 mod jobs;
 mod members;
@@ -16,6 +17,7 @@ mod stats;
 mod upkeep;
 
 pub use desk::Desk;
+pub use gateway::Behind;
 pub use jobs::Jobs;
 pub use post::{MailService, Post, Standing};
 
@@ -63,6 +65,8 @@ pub struct State {
     pub messages: Vec<String>,
     /// Organisations, keys and credits.
     pub desk: Desk,
+    /// What stands behind the gateway.
+    pub behind: Behind,
     /// Jobs.
     pub jobs: Jobs,
     /// Figures by organisation and day.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use consigne_core::Code;
+use consigne_core::gateway::METHODS;
 use consigne_runtime::http::{Caller, Operation};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ pub fn operations() -> Vec<Operation> {
         audit_list::operations,
         checkout::operations,
         delete::operations,
+        gateway::operations,
         generate::operations,
         health::operations,
         hold_open::operations,
@@ -73,7 +75,12 @@ pub fn document() -> Value {
         let (method, path) = operation.route.split_once(' ').expect("a route is a method and a path");
         // OpenAPI knows no greedy parameter; its clients escape the slashes, which the gateway undoes.
         let path = path.replace("+}", "}");
-        paths.entry(path).or_default().insert(method.to_lowercase(), describe(&operation, &mut generator));
+        // Nor does it know a route for any method; the gateway's hands on these.
+        let methods = if method == "ANY" { &METHODS[..] } else { &[method] };
+        for method in methods {
+            let described = describe(&operation, method, &mut generator);
+            paths.entry(path.clone()).or_default().insert(method.to_lowercase(), described);
+        }
     }
     let schemas = generator.take_definitions(true);
     json!({
@@ -88,6 +95,8 @@ pub fn document() -> Value {
         "components": {
             "schemas": schemas,
             "securitySchemes": {
+                "key": { "type": "http", "scheme": "bearer", "description": "API key" },
+                "keyHeader": { "type": "apiKey", "in": "header", "name": "x-api-key", "description": "API key" },
                 "service": { "type": "http", "scheme": "bearer", "description": "Service token" },
                 "signature": {
                     "type": "apiKey", "in": "header", "name": "webhook-signature",
@@ -103,7 +112,7 @@ pub fn document() -> Value {
     })
 }
 
-fn describe(operation: &Operation, generator: &mut schemars::SchemaGenerator) -> Value {
+fn describe(operation: &Operation, method: &str, generator: &mut schemars::SchemaGenerator) -> Value {
     let mut parameters: Vec<Value> = operation
         .parameters
         .iter()
@@ -121,12 +130,22 @@ fn describe(operation: &Operation, generator: &mut schemars::SchemaGenerator) ->
             "description": "Two requests with one key are one request, for 24 hours",
         }));
     }
+    // What a service behind the gateway takes and answers is its own.
+    let relayed = operation.caller == Caller::Key;
     let answer = (operation.answer)(generator).to_value();
     let answer = if operation.envelope { enveloped(&answer) } else { answer };
     let form = if operation.page { "text/html" } else { "application/json" };
     let mut responses = json!({
         operation.status.to_string(): { "description": "Success", "content": { form: { "schema": answer } } },
     });
+    if relayed {
+        responses = json!({ "default": {
+            "description": "Whatever the service answers, below 500", "content": { "*/*": { "schema": {} } },
+            "headers": { "X-Credits-Remaining": {
+                "description": "Credits left in the wallet the key spends", "schema": { "type": "integer" },
+            } },
+        } });
+    }
     for (status, codes) in refusals(operation) {
         responses[status.to_string()] = json!({
             "description": codes.join(", "), "content": { "application/json": { "schema": error_schema(&codes) } },
@@ -134,7 +153,7 @@ fn describe(operation: &Operation, generator: &mut schemars::SchemaGenerator) ->
     }
     let mut described = json!({
         "summary": operation.summary,
-        "operationId": operation_id(operation.route),
+        "operationId": operation_id(&operation.route.replacen("ANY", method, 1)),
         "responses": responses,
     });
     if !parameters.is_empty() {
@@ -144,11 +163,15 @@ fn describe(operation: &Operation, generator: &mut schemars::SchemaGenerator) ->
         let schema = body(generator).to_value();
         described["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
+    if relayed && !matches!(method, "GET" | "HEAD") {
+        described["requestBody"] = json!({ "required": false, "content": { "*/*": { "schema": {} } } });
+    }
     described["security"] = match operation.caller {
         Caller::Service => json!([{ "service": [] }]),
         Caller::Sender => json!([{ "signature": [] }]),
         Caller::Stripe => json!([{ "stripe": [] }]),
         Caller::User => json!([{ "session": [] }]),
+        Caller::Key => json!([{ "key": [] }, { "keyHeader": [] }]),
         Caller::Anyone => json!([]),
     };
     described
@@ -163,7 +186,7 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static str>> {
             codes.push(Code::OriginNotAllowed);
         }
     }
-    if operation.caller == Caller::Service {
+    if matches!(operation.caller, Caller::Service | Caller::Key) {
         codes.push(Code::Unauthenticated);
     }
     if matches!(operation.caller, Caller::Sender | Caller::Stripe) {

@@ -19,7 +19,7 @@ pub const HOLD_MARGIN: Duration = Duration::from_mins(1);
 /// How often in a day (UTC) a key's holds give everything back because the provider failed.
 pub const REFUNDS_A_DAY: u32 = 100;
 /// How often a resolution is computed anew when somebody else was faster.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 
 /// One hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -242,12 +242,12 @@ impl Hold {
 }
 
 /// Makes the one 404 of holds: unknown ones and other services'.
-fn hold_not_found() -> Fault {
+pub(super) fn hold_not_found() -> Fault {
     Fault::not_found("Hold")
 }
 
 /// Makes the 429 of a key whose day has seen all its refunds.
-fn no_more_refunds(now: Timestamp) -> Fault {
+pub(super) fn no_more_refunds(now: Timestamp) -> Fault {
     let (resets_at, limit) = (Day::of(now).ends(), REFUNDS_A_DAY);
     let wait = resets_at.since(now);
     Fault::new(Code::RateLimited, format!("{limit} holds of this key were given back today; settle it, or wait"))

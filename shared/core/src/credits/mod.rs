@@ -1,5 +1,6 @@
 //! Credits: wallets, what is charged to them, set aside, bought and taken back, and the receipts of it.
 
+mod calling;
 mod charge;
 mod checkout;
 mod hold;
@@ -11,6 +12,7 @@ mod receipt;
 mod settling;
 mod wallet;
 
+pub use calling::{CallTold, resolve_opened};
 pub use charge::{Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, Standing};
 pub use checkout::{CHECKOUT_KEPT, CURRENCY, Checkout, CheckoutAsk, OpenSession, PACKS, Pack, PaidSession};
 pub use hold::{

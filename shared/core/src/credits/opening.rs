@@ -94,8 +94,8 @@ impl Opening {
 /// What became of an opening. Only `Opened` has changed anything.
 #[derive(Debug, PartialEq)]
 pub enum OpeningOutcome {
-    /// Key, wallet and hold were written.
-    Opened,
+    /// Key, wallet and hold were written, the hold as this one.
+    Opened(Box<Hold>),
     /// The same request opened this one before.
     Replayed(Box<Hold>),
     /// The idempotency key stands for another request.

@@ -1,5 +1,7 @@
-//! Answers, in the two dialects of the contract; and the pages that mails lead to.
+//! Answers, in the two dialects of the contract; the pages that mails lead to; and what services behind the gateway answer.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use consigne_core::{Code, Fault, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -25,6 +27,8 @@ pub enum Body {
     Json(Value),
     /// A page for people, whole, which needs nothing from anywhere.
     Html(String),
+    /// What somebody else answered: its headers, and its bytes as they came.
+    Relayed(Vec<(String, String)>, Vec<u8>),
 }
 
 /// What a page may do: show itself, in its own style, and send its form back to where it came from.
@@ -52,6 +56,18 @@ impl Answer {
         Self { status, headers, body: Body::Html(page) }
     }
 
+    /// Answers with what somebody else answered.
+    pub fn relayed(status: u16, headers: Vec<(String, String)>, bytes: Vec<u8>) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Relayed(headers, bytes) }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
+    }
+
     /// Adds the `metadata` of a list in an envelope.
     #[must_use]
     pub fn with_metadata(mut self, metadata: &impl Serialize) -> Self {
@@ -64,16 +80,32 @@ impl Answer {
     /// Makes the event API Gateway expects, with the headers every answer has.
     pub(super) fn into_response(self, request_id: &str) -> ApiGatewayV2httpResponse {
         let mut headers = HeaderMap::new();
-        let mut put = |name: &'static str, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.append(HeaderName::from_static(name), value);
+        let mut put = |name: &str, value: &str| {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+                // API Gateway takes one value of a name; several are one list. Source: RFC 9110, section 5.3.
+                let before = headers.get(&name).and_then(|value: &HeaderValue| value.to_str().ok());
+                let joined = before.and_then(|before| format!("{before}, {}", value.to_str().ok()?).parse().ok());
+                headers.insert(name, joined.unwrap_or(value));
             }
         };
-        let (content_type, body) = match self.body {
-            Body::Json(body) => ("application/json; charset=utf-8", body.to_string()),
-            Body::Html(page) => ("text/html; charset=utf-8", page),
+        let relayed = matches!(self.body, Body::Relayed(..));
+        let body = match self.body {
+            Body::Json(body) => {
+                put("content-type", "application/json; charset=utf-8");
+                body.to_string()
+            }
+            Body::Html(page) => {
+                put("content-type", "text/html; charset=utf-8");
+                page
+            }
+            Body::Relayed(theirs, bytes) => {
+                for (name, value) in &theirs {
+                    put(name, value);
+                }
+                // In base64 whatever they are: then they arrive as they came.
+                STANDARD.encode(bytes)
+            }
         };
-        put("content-type", content_type);
         put("cache-control", "no-store");
         put("x-content-type-options", "nosniff");
         put("x-request-id", request_id);
@@ -84,6 +116,7 @@ impl Answer {
         response.status_code = i64::from(self.status);
         response.headers = headers;
         response.body = Some(encodings::Body::Text(body));
+        response.is_base64_encoded = relayed;
         response
     }
 }
@@ -114,10 +147,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_relayed_arrives_byte_for_byte_with_what_every_answer_has() {
+        let theirs =
+            [("content-type", "application/pdf"), ("link", "<a>"), ("link", "<b>"), ("bad name", "x"), ("x", "é")];
+        let theirs = theirs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let relayed = Answer::relayed(201, theirs, vec![0, 255, b'a']).header("x-credits-remaining", -1);
+        let relayed = relayed.into_response("r");
+        assert_eq!((relayed.status_code, relayed.is_base64_encoded), (201, true));
+        assert_eq!(relayed.body, Some(encodings::Body::Text("AP9h".to_owned())));
+        let names =
+            ["content-type", "link", "cache-control", "x-content-type-options", "x-request-id", "x-credits-remaining"];
+        let values = names.map(|name| relayed.headers[name].to_str().unwrap());
+        assert_eq!(values, ["application/pdf", "<a>, <b>", "no-store", "nosniff", "r", "-1"]);
+        assert!(!relayed.headers.contains_key("bad name"));
+        let json = Answer::plain(200, &1).into_response("r");
+        assert!(!json.is_base64_encoded);
+    }
+
+    #[test]
     fn an_internal_error_shows_no_details_and_an_unavailable_part_does() {
         let error = |fault: Fault| match fault_answer(&fault.detail("checks", "x"), "r", Timestamp::from_secs(1)).body {
             Body::Json(mut body) => body["error"].take(),
-            Body::Html(page) => panic!("an error is no page: {page}"),
+            other => panic!("an error is JSON: {other:?}"),
         };
         assert_eq!(
             error(Fault::internal("disk on fire")),

@@ -212,15 +212,39 @@ impl Request {
 
     /// Gives the body as it came.
     fn bytes(&self) -> Result<&[u8], Fault> {
+        self.body_within(BODY_MAX)
+    }
+
+    /// Gives the body as it came, whatever it is.
+    ///
+    /// # Errors
+    /// `BODY_TOO_LARGE` above so many bytes, and `INVALID_REQUEST` for a body that cannot be had as it came.
+    pub fn body_within(&self, most: usize) -> Result<&[u8], Fault> {
         let Body::Bytes(bytes) = &self.body else {
             return Err(Fault::new(Code::InvalidRequest, "The body is marked as base64 and is not"));
         };
-        if bytes.len() > BODY_MAX {
-            return Err(Fault::new(Code::BodyTooLarge, format!("The body may have {BODY_MAX} bytes"))
-                .detail("limit", BODY_MAX)
+        if bytes.len() > most {
+            return Err(Fault::new(Code::BodyTooLarge, format!("The body may have {most} bytes"))
+                .detail("limit", most)
                 .detail("size", bytes.len()));
         }
         Ok(bytes)
+    }
+
+    /// Gives the address the request came from, as API Gateway knows it.
+    pub fn source_ip(&self) -> Option<&str> {
+        self.source_ip.as_deref()
+    }
+
+    /// Gives the query as it was sent, without the question mark.
+    pub fn raw_query(&self) -> &str {
+        &self.query
+    }
+
+    /// Gives the headers that are text, each with its name in lower case.
+    pub fn headers(&self) -> Vec<(&str, &str)> {
+        let text = |value| std::str::from_utf8(HeaderValue::as_bytes(value)).ok();
+        self.headers.iter().filter_map(|(name, value)| Some((name.as_str(), text(value)?))).collect()
     }
 
     /// Gives a header's text.

@@ -30,6 +30,8 @@ pub enum Caller {
     Sender,
     /// Stripe, which signs in a way of its own.
     Stripe,
+    /// Whoever holds an API key; it is a service behind the gateway that takes the body, and answers.
+    Key,
 }
 
 /// One route of one function.
@@ -87,6 +89,12 @@ impl Operation {
     #[must_use]
     pub fn as_page(self) -> Self {
         Self { page: true, ..self }
+    }
+
+    /// Says that holders of API keys call a service through it.
+    #[must_use]
+    pub fn for_keys(self) -> Self {
+        Self { caller: Caller::Key, ..self }
     }
 
     /// Says that anyone may call.

@@ -34,15 +34,18 @@ impl OpenHold for Table {
             record_key: hold_item::hold_key(&hold.id),
             promised: !hold.fingerprint.is_empty(),
         };
-        let record = |era: Option<u32>| hold_item::write(&Hold { era: era.unwrap_or_default(), ..hold.clone() });
+        let written = |era: Option<u32>| Hold { era: era.unwrap_or_default(), ..hold.clone() };
+        let record = |era: Option<u32>| hold_item::write(&written(era));
         let taken = self.take(&mut taking, record).await?;
-        if let Becomes::Held(now) = taking.becomes
-            && now != era
-        {
+        let now = match taking.becomes {
+            Becomes::Held(now) => now,
+            Becomes::Used => era,
+        };
+        if now != era {
             self.eras.set(&hold.wallet, now);
         }
         match taken {
-            Taken::Now => Ok(OpeningOutcome::Opened),
+            Taken::Now => Ok(OpeningOutcome::Opened(Box::new(written(Some(now))))),
             Taken::Before(item) => replay(hold, &item),
             Taken::Refused(refusal) => Ok(OpeningOutcome::Refused(refusal)),
             Taken::Moved => Ok(OpeningOutcome::Moved),

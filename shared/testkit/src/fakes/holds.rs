@@ -24,8 +24,9 @@ impl OpenHold for World {
                 Taken::Refused(refusal) => OpeningOutcome::Refused(refusal),
                 Taken::Moved => OpeningOutcome::Moved,
                 Taken::Now { era } => {
-                    state.desk.holds.insert(hold.id, Hold { era, ..hold.clone() });
-                    OpeningOutcome::Opened
+                    let hold = Hold { era, ..hold.clone() };
+                    state.desk.holds.insert(hold.id, hold.clone());
+                    OpeningOutcome::Opened(Box::new(hold))
                 }
             }
         })

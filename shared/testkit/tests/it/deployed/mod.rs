@@ -4,6 +4,7 @@ mod charges;
 mod ear;
 mod events;
 mod files;
+mod gateway;
 mod holds;
 mod identity;
 mod job_webhooks;

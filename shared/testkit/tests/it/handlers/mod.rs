@@ -10,6 +10,8 @@ mod delete;
 pub mod desk;
 mod desk_callers;
 mod desk_paging;
+pub mod gateway;
+mod gateway_refusals;
 pub mod guests;
 mod hold_end;
 mod hold_open;

@@ -159,7 +159,7 @@ impl GrantCredits for Buggy {
 impl OpenHold for Buggy {
     async fn open_hold(&self, opening: &Opening) -> Result<OpeningOutcome, Fault> {
         let outcome = self.world.open_hold(opening).await?;
-        if matches!((self.bug, &outcome), (Bug::HoldsNothing, OpeningOutcome::Opened)) {
+        if matches!((self.bug, &outcome), (Bug::HoldsNothing, OpeningOutcome::Opened(_))) {
             self.change_wallet(&opening.hold.wallet, |wallet| {
                 wallet.balance = wallet.balance.saturating_add_unsigned(opening.hold.amount);
             });

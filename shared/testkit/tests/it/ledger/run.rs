@@ -169,7 +169,7 @@ impl<'a, L: Ledger> Run<'a, L> {
         let want = model.hold(amount, desk == 1, self.now, opening.hold.expires_at);
         let outcome = retried(self.ledger, fault, 0, async || self.ledger.open_hold(&opening).await).await;
         match outcome.map_err(|fault| fault.chain())? {
-            OpeningOutcome::Opened => same(&true, &want.is_some())?,
+            OpeningOutcome::Opened(_) => same(&true, &want.is_some())?,
             // After a lost answer the retry meets its own hold.
             OpeningOutcome::Replayed(hold) => {
                 same(&(hold.id, hold.amount, fault), &(opening.hold.id, amount, Some(Moment::After)))?;

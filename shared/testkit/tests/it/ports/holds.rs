@@ -108,8 +108,14 @@ impl Shop {
 async fn held(desk: &impl Holds, facts: &KeyFacts, amount: u64, at: Timestamp) -> HoldId {
     let mut opening = opening(facts, amount, None, at);
     opening.hold.expires_at = at.plus(Duration::from_hours(24));
-    assert_eq!(desk.open_hold(&opening).await.unwrap(), OpeningOutcome::Opened);
-    opening.hold.id
+    let outcome = desk.open_hold(&opening).await.unwrap();
+    let OpeningOutcome::Opened(written) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(
+        desk.get_hold(written.id).await.unwrap(),
+        Some(*written.clone()),
+        "it is told as it stands, era included"
+    );
+    written.id
 }
 
 async fn wallet(desk: &impl Holds, facts: &KeyFacts, at: Timestamp) -> Wallet {
@@ -131,7 +137,7 @@ async fn a_hold_counts_the_call_and_sets_its_credits_aside(desk: &impl Holds) {
     let shop = shop(desk, 50, |key| key).await;
     let (at, mut asked) = (now(), opening(&shop.facts, 30, None, now()));
     asked.hold.scope = Some("pdf:read".to_owned());
-    assert_eq!(desk.open_hold(&asked).await.unwrap(), OpeningOutcome::Opened);
+    assert!(matches!(desk.open_hold(&asked).await.unwrap(), OpeningOutcome::Opened(_)));
     assert_eq!(numbers(&shop.wallet(desk, at).await), (20, 30, 0, 0));
     assert_eq!(desk.get_hold(asked.hold.id).await.unwrap(), Some(asked.hold.clone()));
     let key = desk.get_key(shop.org, shop.facts.id).await.unwrap().unwrap();
@@ -146,7 +152,7 @@ async fn the_same_request_opens_one_hold_whatever_has_become_of_it(desk: &impl H
     let other = desk::issue(desk, &desk::key(shop.org, &shop.owner, false, now())).await;
     let asked = opening(&shop.facts, 30, Some("job 17"), now());
     let all = join_all((0..6).map(|_| desk.open_hold(&asked))).await;
-    let opened = all.iter().filter(|outcome| matches!(outcome, Ok(OpeningOutcome::Opened))).count();
+    let opened = all.iter().filter(|outcome| matches!(outcome, Ok(OpeningOutcome::Opened(_)))).count();
     let again = all.iter().filter(|outcome| matches!(outcome, Ok(OpeningOutcome::Replayed(_)))).count();
     assert_eq!((opened, again), (1, 5), "{all:?}");
     let mut different = opening(&shop.facts, 30, Some("job 17"), now());
@@ -206,7 +212,7 @@ async fn racing_holds_set_aside_what_there_is_and_no_more(desk: &impl Holds) {
     let shop = shop(desk, 100, |key| key).await;
     let asked: Vec<_> = (0..30).map(|_| opening(&shop.facts, 10, None, now())).collect();
     let outcomes = join_all(asked.iter().map(|asked| desk.open_hold(asked))).await;
-    let opened = outcomes.iter().filter(|outcome| matches!(outcome, Ok(OpeningOutcome::Opened))).count();
+    let opened = outcomes.iter().filter(|outcome| matches!(outcome, Ok(OpeningOutcome::Opened(_)))).count();
     assert_eq!((opened, numbers(&shop.wallet(desk, now()).await)), (10, (0, 100, 0, 0)), "{outcomes:?}");
 }
 

@@ -1,0 +1,279 @@
+//! Stands in front of services: whoever holds a key calls them here, and pays by the call.
+//!
+//! What a call costs is held before it is handed on, and spent once the service has answered; a service that fails is not
+//! paid. The service learns who is calling from headers that only this function can sign, and never sees the key.
+
+use std::time::{Duration, Instant};
+
+use consigne_auth::{GatewaySeal, HoldOpened, Identity, KeyFinder, body_digest};
+use consigne_core::credits::{
+    CallFacts, CallTold, Hold, HoldEnd, HoldTerms, HoldView, Opening, Outcome, Resolver, Wallet, resolve_opened,
+};
+use consigne_core::gateway::{
+    CALLER, Failure, UpstreamCall, UpstreamOutcome, Upstreams, Verdict, asked_of, forwarded, returned, target,
+};
+use consigne_core::idempotency::mismatch;
+use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
+use consigne_core::ports::{CallUpstream, FindKey, GetHold, GetKey, GetWallet, OpenHold, Repoint, ResolveHold};
+use consigne_core::services::Service;
+use consigne_core::{Code, Fault, IdempotencyKey};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use futures_util::future::join;
+use serde_json::{Value, json};
+
+/// How long a call's hold lasts. An invocation is over after half of it; one that was cut short is released by `sweep`.
+const HOLD_LASTS: Duration = Duration::from_mins(1);
+/// Most characters of a path and of what a client calls itself that are kept in the usage log.
+const TOLD_MAX: usize = 256;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F, U> {
+    /// Finds keys.
+    pub finder: KeyFinder,
+    /// Keys, wallets and holds.
+    pub keys: F,
+    /// Signs who is calling.
+    pub seal: GatewaySeal,
+    /// Where services are called.
+    pub upstreams: Upstreams,
+    /// Calls them.
+    pub upstream: U,
+}
+
+/// A call that can be handed on, once it is paid for.
+struct Call<'a> {
+    text: &'a str,
+    service: &'static Service,
+    scope: &'static str,
+    digest: String,
+    upstream: UpstreamCall,
+}
+
+/// Hands a call on to its service and gives back what that answers. A call with an `Idempotency-Key` is handed on once,
+/// whatever became of it.
+pub async fn handle<F, U>(deps: &Deps<F, U>, request: &Request) -> Result<Answer, Fault>
+where
+    F: FindKey + Repoint + GetKey + OpenHold + GetHold + ResolveHold + GetWallet,
+    U: CallUpstream,
+{
+    let text = request.credentials().api_key()?;
+    let (service, scope) = asked_of(request.parameter("service"), request.method().as_str())?;
+    request.notes.field("service", service.name);
+    let Some(facts) = deps.finder.find(&deps.keys, text, request.now).await? else {
+        return Err(refused(&Refusal::bare(RefusalCode::NotFound), request));
+    };
+    request.notes.field("org.id", facts.org);
+    request.notes.field("key.id", facts.id);
+
+    let mut call = Call::parse(text, service, scope, &deps.upstreams, request)?;
+    let hold = deps.hold(&call, facts, request).await?;
+    request.notes.field("hold.id", hold.id);
+    call.sign(&deps.seal, &hold, request);
+    let began = Instant::now();
+    let called = async { (deps.upstream.call_upstream(&call.upstream).await, began.elapsed()) };
+    let ((outcome, took), wallet) = join(called, deps.keys.get_wallet(&hold.wallet, request.now)).await;
+
+    let verdict = Verdict::of(outcome.unwrap_or_else(|fault| UpstreamOutcome::Failed(Failure::Broken, fault.chain())));
+    request.notes.field("upstream.status", verdict.status);
+    request.notes.field("upstream.ms", millis(took));
+    let how = verdict.end(hold.amount, millis(took));
+    let ended = deps.end(&call, &hold, how, &verdict, took, request).await;
+    let remaining = wallet.ok().flatten().and_then(|wallet| remaining(&wallet, &hold, ended.as_ref()));
+    answer(verdict, remaining)
+}
+
+impl<'a> Call<'a> {
+    /// Reads a request; nothing is held before it is known that it can be handed on.
+    fn parse(
+        text: &'a str,
+        service: &'static Service,
+        scope: &'static str,
+        upstreams: &Upstreams,
+        request: &'a Request,
+    ) -> Result<Self, Fault> {
+        let upstream = upstreams.of(service)?;
+        let rest = request.path_after(&format!("/api/v1/{}/", service.name));
+        let body = request.body_within(service.request_max)?;
+        request.idempotency_key(&())?;
+        let upstream = UpstreamCall {
+            method: request.method().to_string(),
+            origin: upstream.origin.clone(),
+            target: target(upstream, rest, request.raw_query(), text)?,
+            headers: forwarded(&request.headers(), text),
+            body: body.to_vec(),
+            timeout: Duration::from_millis(service.timeout_ms),
+            response_max: service.response_max,
+        };
+        Ok(Self { text, service, scope, digest: body_digest(body), upstream })
+    }
+
+    /// Says, in a way that cannot be forged, who is calling and what is held for it.
+    fn sign(&mut self, seal: &GatewaySeal, hold: &Hold, request: &Request) {
+        let identity = Identity {
+            org: hold.id.org(),
+            key: hold.key,
+            environment: hold.environment,
+            service: hold.service.clone(),
+            credits: hold.amount,
+            request: request.id.clone(),
+            at: request.now,
+        };
+        let (method, target) = (&self.upstream.method, &self.upstream.target);
+        let signed = seal.sign(&identity, method, target, &self.digest);
+        self.upstream.headers.extend(signed);
+    }
+
+    /// Names the call's hold: by the caller's idempotency key, bound to all that is handed on; else by the request's id, so
+    /// that no invocation is made twice.
+    fn promise(&self, facts: &KeyFacts, request: &Request) -> Result<IdempotencyKey, Fault> {
+        let asked =
+            (facts.id, &self.upstream.method, request.raw_query(), &self.digest, request.header("content-type"));
+        let promise = request.idempotency_key(&asked)?.map(|promise| {
+            let key = format!("call {}", promise.key);
+            IdempotencyKey { key, ..promise }
+        });
+        let own = || IdempotencyKey { key: format!("request {}", request.id), fingerprint: String::new() };
+        Ok(promise.unwrap_or_else(own))
+    }
+
+    /// Tells of the call in the usage log.
+    fn told(&self, verdict: &Verdict, took: Duration, request: &Request) -> CallTold {
+        let cut = |text: &str| text.chars().take(TOLD_MAX).collect::<String>();
+        let facts = CallFacts {
+            service: Some(self.service.name.to_owned()),
+            scope: Some(self.scope.to_owned()),
+            endpoint: Some(cut(request.path())),
+            method: Some(self.upstream.method.clone()),
+            ip: request.source_ip().map(str::to_owned),
+            country: None,
+            user_agent: request.header("user-agent").map(cut),
+        };
+        CallTold {
+            facts,
+            outcome: Outcome { status_code: verdict.status, response_ms: millis(took), details: json!({}) },
+        }
+    }
+}
+
+impl<F, U> Deps<F, U>
+where
+    F: GetKey + OpenHold + GetHold + ResolveHold,
+{
+    /// Sets aside what the call costs.
+    async fn hold(&self, call: &Call<'_>, facts: KeyFacts, request: &Request) -> Result<Hold, Fault> {
+        let terms = HoldTerms { service: call.service, amount: call.service.base_cost, ttl: HOLD_LASTS };
+        let ask = Ask { generation: facts.generation, scope: Some(call.scope.to_owned()), now: request.now };
+        let promise = call.promise(&facts, request)?;
+        let mut opening = Opening::new(facts, ask, terms, CALLER.to_owned(), Some(promise));
+        match self.finder.open_hold(&self.keys, call.text, &mut opening).await? {
+            HoldOpened::Now(hold) => Ok(hold),
+            HoldOpened::Before(hold) => Err(made_before(&hold)),
+            HoldOpened::Mismatch => Err(mismatch()),
+            HoldOpened::Refused(refusal) => Err(refused(&refusal, request)),
+        }
+    }
+
+    /// Ends the hold as the call went. What cannot be ended is released in time, and nobody pays: that is better than to
+    /// keep an answer from its caller that the service was asked for.
+    async fn end(
+        &self,
+        call: &Call<'_>,
+        hold: &Hold,
+        how: HoldEnd,
+        verdict: &Verdict,
+        took: Duration,
+        request: &Request,
+    ) -> Option<Hold> {
+        let by = Resolver { caller: CALLER.to_owned(), promise: None, now: request.now.plus(took) };
+        let told = call.told(verdict, took, request);
+        match resolve_opened(&self.keys, hold, how, &told, &by).await {
+            Ok(hold) => {
+                request.notes.count(if verdict.answer.is_ok() { "CallsPaid" } else { "CallsFailed" });
+                Some(hold)
+            }
+            Err(fault) => {
+                request.notes.count("CallsLeftToSweep");
+                request.notes.field("hold.left", fault.chain());
+                None
+            }
+        }
+    }
+}
+
+/// Gives what the caller gets.
+fn answer(verdict: Verdict, remaining: Option<i64>) -> Result<Answer, Fault> {
+    const REMAINING: &str = "x-credits-remaining";
+    match (verdict.answer, remaining) {
+        (Ok(answered), remaining) => {
+            let answer = Answer::relayed(answered.status, returned(&answered.headers), answered.body);
+            Ok(remaining.into_iter().fold(answer, |answer, credits| answer.header(REMAINING, credits)))
+        }
+        (Err(fault), Some(credits)) => Err(fault.header(REMAINING, credits)),
+        (Err(fault), None) => Err(fault),
+    }
+}
+
+/// Gives the credits left, seen while they were held; nothing when it is not known how the hold has ended.
+fn remaining(wallet: &Wallet, hold: &Hold, ended: Option<&Hold>) -> Option<i64> {
+    ended.map(|ended| wallet.balance.saturating_add_unsigned(hold.amount - ended.used()))
+}
+
+fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Makes the error of a refused key. One that opens nothing is no credential here.
+fn refused(refusal: &Refusal, request: &Request) -> Fault {
+    request.notes.field("key.refusal", refusal.code);
+    request.notes.count("CallsRefused");
+    let message = match refusal.code {
+        RefusalCode::NotFound => "The API key is not valid",
+        RefusalCode::Revoked => "The API key is revoked",
+        RefusalCode::Expired => "The API key has expired",
+        _ => return refusal.fault(request.now),
+    };
+    Fault::new(Code::Unauthenticated, message).header("www-authenticate", "Bearer").detail("code", refusal.code)
+}
+
+/// Makes the error of a call that was made before: it is not made again, and its answer was not kept.
+fn made_before(hold: &Hold) -> Fault {
+    let Some(end) = &hold.end else {
+        let message = "A call with this Idempotency-Key is under way";
+        return Fault::new(Code::IdempotencyInFlight, message).retry_after(Duration::from_secs(1));
+    };
+    let view = HoldView::of(hold);
+    let fault =
+        Fault::new(Code::AlreadyAnswered, "This Idempotency-Key has made its call; take another for another call")
+            .detail("outcome", view.status)
+            .detail("credits", view.used)
+            .detail("receipt_id", view.receipt_id);
+    match end.how {
+        HoldEnd::Settled { status_code, .. } => fault.detail("status_code", status_code),
+        HoldEnd::Voided(_) | HoldEnd::TimedOut => fault,
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let summary = "Call a service with an API key, and pay by the call; a refused key's `details.code` says why";
+    let operation = Operation::new::<Value>("ANY /api/v1/{service}/{proxy+}", summary)
+        .for_keys()
+        .parameter("service", "Name of a service in the catalogue", true)
+        .parameter("proxy", "Path of the call, as the service knows it", true);
+    vec![operation.once().refuses(&[
+        Code::InsufficientCredits,
+        Code::KeyRefused,
+        Code::InsufficientScope,
+        Code::ServiceUnknown,
+        Code::MethodNotAllowed,
+        Code::IdempotencyInFlight,
+        Code::AlreadyAnswered,
+        Code::BodyTooLarge,
+        Code::RateLimited,
+        Code::UpstreamFailed,
+        Code::ServiceUnavailable,
+        Code::UpstreamTimeout,
+    ])]
+}

@@ -1,0 +1,43 @@
+"""The gateway: a service is called with a key, paid by the call, and cannot be reached in any other way."""
+
+import json
+from typing import Any
+
+from walk import Walk, timed
+
+
+def tell(walk: Walk, ann: str, org: str) -> None:
+    """Tells of four calls, of which one is paid for."""
+    wish = {"name": "Reader", "environment": "production", "scopes": ["pdf:read"]}
+    status, answer, _ = walk.api("POST", f"/api/orgs/{org}/keys", ann, wish)
+    walk.expect(status == 201, f"no key was issued: {answer}")
+    key = answer["data"]
+
+    took, (status, answer, left, calls) = call(walk, "GET", key["key"])
+    walk.expect(status == 200 and left is not None, f"the call was answered {status}: {answer}")
+    walk.expect(key["key"] not in json.dumps(answer), "the service has seen the key")
+    walk.say("She calls the PDF service with a key that may read", f"200, {left} credits left", took, calls)
+
+    took, (status, answer, _, calls) = call(walk, "POST", key["key"])
+    walk.expect(status == 403, f"a key that may only read was answered {status}: {answer}")
+    walk.say("The same key may not write", answer["error"]["code"], took, calls)
+
+    url = f"{walk.env['UPSTREAM_URL']}/pdf/pages/1"
+    took, (status, _, _) = timed(lambda: walk.send("GET", url, {"x-consigne-org": org}, None))
+    walk.expect(status == 401, f"the service itself answered {status}")
+    walk.say("Somebody calls the service past the gateway", str(status), took)
+
+    why = {"reason": "The demo is over"}
+    status, answer, _ = walk.api("POST", f"/api/orgs/{org}/keys/{key['id']}/revoke", ann, why)
+    walk.expect(status == 200, f"the key was not revoked: {answer}")
+    took, (status, answer, _, calls) = call(walk, "GET", key["key"])
+    walk.expect(status == 401, f"a revoked key was answered {status}: {answer}")
+    walk.say("Ann revokes the key; the very next call", answer["error"]["details"]["code"], took, calls)
+
+
+def call(walk: Walk, method: str, key: str) -> tuple[float, Any]:
+    """Calls the PDF service; gives the seconds it took, then status, answer, credits left and the calls to AWS."""
+    url = f"{walk.env['CONSIGNE_URL']}/api/v1/pdf/pages/1"
+    took, (status, text, headers) = timed(lambda: walk.send(method, url, {"x-api-key": key}, None))
+    left, request = headers["x-credits-remaining"], headers["x-request-id"]
+    return took, (status, json.loads(text), left, walk.calls("gateway", request))

@@ -1,0 +1,173 @@
+//! Who a call through the gateway is from, signed for the service that gets it.
+//!
+//! The gateway adds nine headers to each call, and removes any of these names that the caller sent. The last is
+//! `X-Consigne-Signature: v1,<base64>`: HMAC-SHA-256, under the gateway's secret, of eleven lines joined by line feeds, none
+//! at the end:
+//!
+//! ```text
+//! consigne-gateway-v1
+//! POST                       the method
+//! /v1/pdf/render?dpi=300     path and query as the service sees them
+//! org_01J...                 X-Consigne-Org
+//! key_01J...                 X-Consigne-Key
+//! production                 X-Consigne-Environment, or test
+//! pdf                        X-Consigne-Service
+//! 1                          X-Consigne-Credits, held for the call
+//! 0b54e2...                  X-Consigne-Request, as in the caller's X-Request-Id
+//! 1795257000                 X-Consigne-Timestamp, in seconds since 1970
+//! e3b0c4...                  X-Consigne-Body, the body's SHA-256 in hexadecimal
+//! ```
+//!
+//! A service takes no call without them. It compares the signature in constant time, the body's hash with its own, the
+//! service's name with its own, and the time with its clock, to five minutes either way.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use consigne_core::keys::Environment;
+use consigne_core::{Code, Fault, KeyId, OrgId, Timestamp};
+use hmac::{Hmac, KeyInit, Mac};
+use http::HeaderMap;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::Secret;
+
+/// First line of what is signed, should the secret ever sign something else too.
+const PURPOSE: &str = "consigne-gateway-v1";
+/// How far a call's time may be from ours, either way.
+const TOLERANCE: Duration = Duration::from_mins(5);
+/// Headers of an identity, in the order in which they are signed.
+const NAMES: [&str; 8] = [
+    "x-consigne-org",
+    "x-consigne-key",
+    "x-consigne-environment",
+    "x-consigne-service",
+    "x-consigne-credits",
+    "x-consigne-request",
+    "x-consigne-timestamp",
+    "x-consigne-body",
+];
+const SIGNATURE: &str = "x-consigne-signature";
+
+/// Who a call is from, and what it has set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The organisation.
+    pub org: OrgId,
+    /// Its key.
+    pub key: KeyId,
+    /// What the key spends.
+    pub environment: Environment,
+    /// The service that is called.
+    pub service: String,
+    /// Credits held for the call.
+    pub credits: u64,
+    /// The request's id, as its caller is told it.
+    pub request: String,
+    /// When it was admitted.
+    pub at: Timestamp,
+}
+
+/// Signs calls, and verifies them as a service does.
+#[derive(Clone, Debug)]
+pub struct GatewaySeal(Secret);
+
+/// Gives the hash of a body, as it is signed.
+pub fn body_digest(body: &[u8]) -> String {
+    Sha256::digest(body).iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+impl GatewaySeal {
+    /// Signs under a secret.
+    pub fn new(secret: Secret) -> Self {
+        Self(secret)
+    }
+
+    /// Gives the headers that tell a service who is calling.
+    pub fn sign(&self, identity: &Identity, method: &str, target: &str, digest: &str) -> Vec<(String, String)> {
+        let values = [
+            identity.org.to_string(),
+            identity.key.to_string(),
+            identity.environment.name().to_owned(),
+            identity.service.clone(),
+            identity.credits.to_string(),
+            // What ends a line would shift what stands behind it; no header can hold it anyway.
+            identity.request.replace(char::is_control, ""),
+            identity.at.as_secs().to_string(),
+            digest.to_owned(),
+        ];
+        let signature = STANDARD.encode(self.mac(method, target, values.each_ref().map(String::as_str)));
+        let named = NAMES.iter().map(|name| (*name).to_owned()).zip(values);
+        named.chain([(SIGNATURE.to_owned(), format!("v1,{signature}"))]).collect()
+    }
+
+    /// Finds out who a call is from, as a service must before it does anything.
+    ///
+    /// # Errors
+    /// `INVALID_SIGNATURE`, whatever it is that does not agree.
+    pub fn verify(
+        &self,
+        headers: &HeaderMap,
+        method: &str,
+        target: &str,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Identity, Fault> {
+        let read = || -> Option<Identity> {
+            let mut values = [""; NAMES.len()];
+            for (value, name) in values.iter_mut().zip(NAMES) {
+                *value = single(headers, name)?;
+            }
+            let signature = STANDARD.decode(single(headers, SIGNATURE)?.strip_prefix("v1,")?).ok()?;
+            let [org, key, environment, service, credits, request, at, digest] = values;
+            let same = self.mac(method, target, values).ct_eq(signature.as_slice());
+            if !bool::from(same & body_digest(body).as_bytes().ct_eq(digest.as_bytes())) {
+                return None;
+            }
+            let at = Timestamp::from_secs(at.parse().ok()?);
+            if now.since(at) > TOLERANCE || at.since(now) > TOLERANCE {
+                return None;
+            }
+            Some(Identity {
+                org: OrgId::parse(org)?,
+                key: KeyId::parse(key)?,
+                environment: Environment::from_name(environment)?,
+                service: service.to_owned(),
+                credits: credits.parse().ok()?,
+                request: request.to_owned(),
+                at,
+            })
+        };
+        read().ok_or_else(|| Fault::new(Code::InvalidSignature, "The call is not from the gateway"))
+    }
+
+    fn mac(&self, method: &str, target: &str, values: [&str; NAMES.len()]) -> [u8; 32] {
+        // HMAC takes keys of any length, so this cannot fail.
+        #[allow(clippy::expect_used)]
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose()).expect("HMAC takes any key");
+        mac.update(PURPOSE.as_bytes());
+        for line in [method, target].into_iter().chain(values) {
+            mac.update(b"\n");
+            mac.update(line.as_bytes());
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// Gives a header that stands there exactly once.
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let (first, more) = (values.next()?, values.next());
+    if more.is_some() { None } else { first.to_str().ok() }
+}
+
+#[cfg(test)]
+#[path = "gateway_tests.rs"]
+mod tests;

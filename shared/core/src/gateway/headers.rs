@@ -1,0 +1,185 @@
+//! Which headers pass the gateway, and in which direction.
+
+/// Most bytes of names and values of all headers together, which API Gateway bears with either way.
+/// Source: Amazon API Gateway developer guide, "Quotas for HTTP APIs": 10,240 bytes; some are added on the way.
+pub const HEADERS_MAX: usize = 8 * 1024;
+
+/// Headers of one connection, beside those that `Connection` names. Source: RFC 9110, section 7.6.1.
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// What a call does not tell an upstream: who is calling by any name but ours, what was said on the way here, and what the
+/// request to the upstream says of itself.
+const NOT_FORWARDED: [&str; 17] = [
+    "authorization",
+    "cdn-loop",
+    "cf-connecting-ip",
+    "client-ip",
+    "content-length",
+    "cookie",
+    "expect",
+    "fastly-client-ip",
+    "forwarded",
+    "host",
+    "true-client-ip",
+    "via",
+    "x-api-key",
+    "x-clerk-auth-token",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-real-ip",
+];
+const NOT_FORWARDED_FAMILIES: [&str; 5] = ["x-amz-", "x-amzn-", "x-consigne-", "x-forwarded-", "x-original-"];
+
+/// What an answer does not tell the caller: what concerns the origin it comes from, which is ours, and what we say ourselves.
+const NOT_RETURNED: [&str; 10] = [
+    "alt-svc",
+    "cache-control",
+    "clear-site-data",
+    "content-length",
+    "set-cookie",
+    "set-cookie2",
+    "strict-transport-security",
+    "x-content-type-options",
+    "x-credits-remaining",
+    "x-request-id",
+];
+const NOT_RETURNED_FAMILIES: [&str; 3] = ["access-control-", "x-amz", "x-consigne-"];
+
+/// Gives the headers of a call that its upstream gets. None holds the key.
+pub fn forwarded(headers: &[(&str, &str)], key: &str) -> Vec<(String, String)> {
+    let mut kept = passing(headers, &NOT_FORWARDED, &NOT_FORWARDED_FAMILIES);
+    kept.retain(|(name, value)| !value.contains(key) && !name.contains(key));
+    kept
+}
+
+/// Gives the headers of an upstream's answer that the caller gets.
+pub fn returned(headers: &[(String, String)]) -> Vec<(String, String)> {
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    passing(&headers, &NOT_RETURNED, &NOT_RETURNED_FAMILIES)
+}
+
+fn passing(headers: &[(&str, &str)], stopped: &[&str], families: &[&str]) -> Vec<(String, String)> {
+    let connection = headers.iter().filter(|(name, _)| plain(name) == "connection");
+    let named: Vec<String> =
+        connection.flat_map(|(_, value)| value.split(',')).map(|name| plain(name.trim())).collect();
+    let passes = |name: &str| {
+        let name = plain(name);
+        !HOP_BY_HOP.contains(&name.as_str())
+            && !named.contains(&name)
+            && !stopped.contains(&name.as_str())
+            && !families.iter().any(|family| name.starts_with(family))
+    };
+    let kept = headers.iter().filter(|(name, _)| passes(name));
+    kept.map(|(name, value)| (name.to_ascii_lowercase(), (*value).to_owned())).collect()
+}
+
+/// Spells a name as it is compared. Many servers take `_` for `-`, so that `X_Consigne_Org` would be ours to them.
+fn plain(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: &str = "sk_live_x7Qa";
+
+    fn names(kept: Vec<(String, String)>) -> Vec<String> {
+        kept.into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn an_upstream_gets_what_the_call_is_about_and_nothing_of_how_it_came() {
+        let call = [
+            ("Accept", "application/json"),
+            ("Authorization", "Bearer sk_live_x7Qa"),
+            ("Connection", "close, X-Mine , x_yours"),
+            ("Content-Length", "17"),
+            ("Content-Type", "text/plain"),
+            ("Cookie", "__session=t"),
+            ("Forwarded", "for=1.2.3.4"),
+            ("Host", "api.example.com"),
+            ("Idempotency-Key", "job-17"),
+            ("Keep-Alive", "timeout=5"),
+            ("Proxy-Authorization", "Basic x"),
+            ("Referer", "https://a.example/?key=sk_live_x7Qa"),
+            ("TE", "trailers"),
+            ("Trailer", "X-Sum"),
+            ("Transfer-Encoding", "chunked"),
+            ("Transfer_Encoding", "chunked"),
+            ("Upgrade", "h2c"),
+            ("Via", "1.1 a"),
+            ("X-Api-Key", "sk_live_x7Qa"),
+            ("X-API_Key", "other"),
+            ("X-Consigne-Org", "org_1"),
+            ("X_Consigne_Org", "org_1"),
+            ("X-Forwarded-For", "1.2.3.4"),
+            ("X-Forwarded-Host", "evil.example"),
+            ("X-Mine", "1"),
+            ("X-Original-URL", "/admin"),
+            ("X-Real-IP", "1.2.3.4"),
+            ("X-Yours", "1"),
+            ("X-Trace", "abc"),
+        ];
+        let kept = names(forwarded(&call, KEY));
+        assert_eq!(kept, ["accept", "content-type", "idempotency-key", "x-trace"]);
+    }
+
+    #[test]
+    fn a_caller_gets_what_the_answer_is_about_and_nothing_that_speaks_for_us() {
+        let answer = [
+            ("Access-Control-Allow-Origin", "*"),
+            ("Cache-Control", "public, max-age=3600"),
+            ("Connection", "X-Internal"),
+            ("Content-Encoding", "gzip"),
+            ("Content-Length", "3"),
+            ("Content-Type", "text/plain"),
+            ("ETag", "\"1\""),
+            ("Location", "https://elsewhere.example/a?b=c"),
+            ("Set-Cookie", "__session=t"),
+            ("Strict-Transport-Security", "max-age=1"),
+            ("Transfer-Encoding", "chunked"),
+            ("X-Amzn-Remapped-Date", "1"),
+            ("X-Consigne-Org", "org_1"),
+            ("X-Credits-Remaining", "1000000"),
+            ("X-Internal", "1"),
+            ("X-Request-Id", "theirs"),
+        ];
+        let kept = returned(&answer.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert!(kept.contains(&("location".to_owned(), "https://elsewhere.example/a?b=c".to_owned())), "as it is");
+        assert_eq!(names(kept), ["content-encoding", "content-type", "etag", "location"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_passes_what_is_stopped(
+            at in 0..NOT_FORWARDED.len() + HOP_BY_HOP.len(), flips in any::<u64>(), value in "[ -~]{0,20}"
+        ) {
+            let name = NOT_FORWARDED.iter().chain(&HOP_BY_HOP).nth(at).unwrap();
+            let spelt: String = name.char_indices().map(|(n, c)| match (flips >> (n % 64) & 1, c) {
+                (1, '-') => '_',
+                (1, c) => c.to_ascii_uppercase(),
+                (_, c) => c,
+            }).collect();
+            prop_assert_eq!(forwarded(&[(spelt.as_str(), value.as_str())], KEY), vec![]);
+        }
+
+        #[test]
+        fn no_header_holds_the_key(before in "[ -~]{0,8}", after in "[ -~]{0,8}", name in "[a-z]{3,12}") {
+            let value = format!("{before}{KEY}{after}");
+            prop_assert_eq!(forwarded(&[(name.as_str(), value.as_str())], KEY), vec![]);
+        }
+    }
+}

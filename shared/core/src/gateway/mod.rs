@@ -1,0 +1,65 @@
+//! The gateway in front of services: which upstream a call goes to, what of it is handed on, and what an answer costs.
+
+mod headers;
+mod reach;
+mod target;
+mod upstreams;
+mod verdict;
+
+pub use headers::{HEADERS_MAX, forwarded, returned};
+pub use reach::Reach;
+pub use target::target;
+pub use upstreams::{Upstream, Upstreams, UpstreamsError};
+pub use verdict::{Answered, Failure, UpstreamCall, UpstreamOutcome, Verdict};
+
+use crate::services::{Service, service};
+use crate::{Code, Fault};
+
+/// Names the gateway as the service that opens and ends its holds. No service that has a token can be called so.
+pub const CALLER: &str = "@gateway";
+
+/// The methods that are handed on.
+pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
+/// Finds the service a call is for, and the scope its key needs.
+///
+/// # Errors
+/// `SERVICE_UNKNOWN`; `METHOD_NOT_ALLOWED` for a method that is not handed on.
+pub fn asked_of(name: &str, method: &str) -> Result<(&'static Service, &'static str), Fault> {
+    let unknown = || Fault::new(Code::ServiceUnknown, "There is no such service");
+    let service = service(name).ok_or_else(unknown)?;
+    if !METHODS.contains(&method) {
+        let allowed = METHODS.join(", ");
+        let message = format!("{method} is not handed on; use {allowed}");
+        return Err(Fault::new(Code::MethodNotAllowed, message).header("allow", allowed));
+    }
+    let reads = matches!(method, "GET" | "HEAD");
+    Ok((service, if reads { service.read_scope } else { service.write_scope }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scope_follows_from_service_and_method() {
+        let scope = |name: &str, method: &str| asked_of(name, method).map(|(_, scope)| scope).map_err(|f| f.code);
+        for (name, method, want) in [
+            ("pdf", "GET", Ok("pdf:read")),
+            ("pdf", "HEAD", Ok("pdf:read")),
+            ("pdf", "POST", Ok("pdf:write")),
+            ("ai", "DELETE", Ok("ai:write")),
+            ("ai", "PATCH", Ok("ai:write")),
+            ("mileage", "GET", Ok("mileage:calculate")),
+            ("mileage", "POST", Ok("mileage:calculate")),
+            ("fax", "GET", Err(Code::ServiceUnknown)),
+            ("PDF", "GET", Err(Code::ServiceUnknown)),
+            ("pdf", "OPTIONS", Err(Code::MethodNotAllowed)),
+            ("pdf", "TRACE", Err(Code::MethodNotAllowed)),
+            ("pdf", "CONNECT", Err(Code::MethodNotAllowed)),
+            ("pdf", "get", Err(Code::MethodNotAllowed)),
+        ] {
+            assert_eq!(scope(name, method), want, "{method} {name}");
+        }
+    }
+}

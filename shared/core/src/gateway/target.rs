@@ -1,0 +1,183 @@
+//! The path and query an upstream is called with: below its base, whatever the caller writes.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::Upstream;
+use crate::Fault;
+
+/// What is escaped in a segment of a path. Source: RFC 3986, section 3.3, `pchar`, without the semicolon, behind which some
+/// servers see parameters and others a part of the name.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// Gives the path and query to call an upstream with. `rest` is what follows the service's name in the path, decoded;
+/// `query` is as it was sent. The key is in neither.
+///
+/// # Errors
+/// `INVALID_REQUEST` naming `path` or `query`: what could be read in two ways is not handed on.
+pub fn target(upstream: &Upstream, rest: &str, query: &str, key: &str) -> Result<String, Fault> {
+    if rest.is_empty() || rest.contains(key) {
+        return Err(bad_path());
+    }
+    let mut path = upstream.base.clone();
+    let segments: Vec<&str> = rest.split('/').collect();
+    for (at, segment) in segments.iter().enumerate() {
+        let last = at > 0 && at + 1 == segments.len();
+        let ends_in_slash = segment.is_empty() && last;
+        if !ends_in_slash && !is_plain(segment) {
+            return Err(bad_path());
+        }
+        path.push('/');
+        path.extend(utf8_percent_encode(segment, SEGMENT));
+    }
+    let query = without_key(query, key)?;
+    Ok(if query.is_empty() { path } else { format!("{path}?{query}") })
+}
+
+/// Says whether a segment names something, and one thing only. API Gateway has decoded the path once; an escape that is
+/// left was escaped twice, and so would an upstream see a slash or a dot where nobody here has.
+fn is_plain(segment: &str) -> bool {
+    let name = segment.split(';').next().unwrap_or_default();
+    let ambiguous = |c: char| c.is_control() || matches!(c, '%' | '\\' | '?' | '#');
+    !name.is_empty() && name != "." && name != ".." && !segment.contains(ambiguous)
+}
+
+/// Takes out of a query whatever holds the key, in any escaping.
+fn without_key(query: &str, key: &str) -> Result<String, Fault> {
+    if !query.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
+        return Err(Fault::field("query", "The query holds characters that must be escaped"));
+    }
+    let holds = |pair: &&str| {
+        let spaced = pair.replace('+', " ");
+        percent_decode_str(&spaced).decode_utf8_lossy().contains(key)
+    };
+    let kept: Vec<&str> = query.split('&').filter(|pair| !holds(pair)).collect();
+    Ok(kept.join("&"))
+}
+
+fn bad_path() -> Fault {
+    Fault::field("path", "The path cannot be handed on: every part of it must be a plain name")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: &str = "sk_live_x7Qa";
+
+    fn at(base: &str) -> Upstream {
+        Upstream { origin: "https://a.example".to_owned(), base: base.to_owned() }
+    }
+
+    fn called(rest: &str, query: &str) -> Option<String> {
+        target(&at("/v1/pdf"), rest, query, KEY).ok()
+    }
+
+    #[test]
+    fn a_path_is_handed_on_below_the_base() {
+        for (rest, query, want) in [
+            ("render", "", "/v1/pdf/render"),
+            ("render/", "", "/v1/pdf/render/"),
+            ("a/b.c/d", "x=1&y=%20&z", "/v1/pdf/a/b.c/d?x=1&y=%20&z"),
+            ("été/a b", "", "/v1/pdf/%C3%A9t%C3%A9/a%20b"),
+            ("...", "", "/v1/pdf/..."),
+            ("a..b/.well-known", "", "/v1/pdf/a..b/.well-known"),
+            ("a;b=c/d:e@f", "", "/v1/pdf/a%3Bb=c/d:e@f"),
+            ("a\"<>[]^`{|}", "", "/v1/pdf/a%22%3C%3E%5B%5D%5E%60%7B%7C%7D"),
+        ] {
+            assert_eq!(called(rest, query).as_deref(), Some(want), "{rest}?{query}");
+        }
+        assert_eq!(target(&at(""), "render", "", KEY).unwrap(), "/render");
+    }
+
+    #[test]
+    fn nothing_leads_out_of_the_base_or_can_be_read_in_two_ways() {
+        for rest in [
+            "",
+            "/",
+            "/x",
+            "//x",
+            "a//b",
+            "a//",
+            ".",
+            "..",
+            "../x",
+            "a/../../x",
+            "a/..",
+            "a/.",
+            "./a",
+            "..;/x",
+            "a/..;x=1/b",
+            ".;/x",
+            ";/x",
+            "..\\x",
+            "a\\..\\b",
+            "%2e%2e/x",
+            "a%2f..%2fb",
+            "%252e",
+            "a%",
+            "a?b",
+            "a#b",
+            "a\0b",
+            "a\r\nb",
+            "a\u{7f}b",
+            "a\u{85}b",
+            "http://b.example/x",
+            "https:", // the last is a name
+            "x/sk_live_x7Qa",
+            "sk_live_x7Qa",
+        ] {
+            assert_eq!(called(rest, "").is_some(), rest == "https:", "{rest:?}");
+        }
+    }
+
+    #[test]
+    fn the_key_is_taken_out_of_the_query_in_any_escaping() {
+        for (query, want) in [
+            ("key=sk_live_x7Qa&a=1", "?a=1"),
+            ("a=1&sk_live_x7Qa", "?a=1"),
+            ("a=1&k=%73k_live%5Fx7Qa&b=2", "?a=1&b=2"),
+            ("k=xsk_live_x7Qax", ""),
+            ("a=1&&b=2", "?a=1&&b=2"),
+        ] {
+            assert_eq!(called("x", query), Some(format!("/v1/pdf/x{want}")), "{query}");
+        }
+        for query in ["a=é", "a b", "a#b", "a\nb"] {
+            assert_eq!(called("x", query), None, "{query:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_target_stays_below_the_base_as_anybody_would_resolve_it(rest in "[a./;%\\\\?#: é\u{0}-]{0,12}") {
+            if let Some(path) = called(&rest, "") {
+                let mut depth = 0_i32;
+                for segment in path.trim_start_matches("/v1/pdf/").split('/') {
+                    let decoded = percent_decode_str(segment).decode_utf8_lossy().into_owned();
+                    let name = decoded.split(';').next().unwrap_or_default();
+                    prop_assert!(!matches!(name, "." | "..") && !decoded.contains(['/', '\\', '%']));
+                    depth += 1;
+                }
+                prop_assert!(path.starts_with("/v1/pdf/") && depth > 0 && path.is_ascii());
+                prop_assert!(!path.contains("//"));
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The upstreams of services, as their setting names them: the only places a call can go.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::Reach;
+use crate::services::{Service, service};
+use crate::{Code, Fault};
+
+/// Where a service's calls go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Scheme and authority, `https://pdf.example.com:8443`.
+    pub origin: String,
+    /// Path below which everything of it lies, without a slash at its end; empty for the root.
+    pub base: String,
+}
+
+/// The upstreams, by the catalogue's names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Upstreams {
+    by_service: BTreeMap<&'static str, Upstream>,
+    /// Whether they may have private addresses.
+    pub private: bool,
+}
+
+/// Why a setting names no upstreams. It may go into a log: of the text it holds the service's name.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UpstreamsError(String);
+
+impl fmt::Display for UpstreamsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UpstreamsError {}
+
+impl Upstreams {
+    /// Reads `{"pdf": "https://..."}` or `pdf=https://...,ai=https://...`; an empty text names none. Addresses without TLS
+    /// are taken of loopback only, and like all private ones only where `private` says so.
+    ///
+    /// # Errors
+    /// When that is not its shape, a service is none of the catalogue or stands twice in a list, or an address cannot be called.
+    pub fn parse(text: &str, private: bool) -> Result<Self, UpstreamsError> {
+        let mut by_service = BTreeMap::new();
+        for (name, address) in pairs(text.trim())? {
+            let Some(service) = service(&name) else {
+                return Err(UpstreamsError(format!("names {name:?}, which is no service of the catalogue")));
+            };
+            let upstream = Upstream::parse(&address, private)
+                .map_err(|problem| UpstreamsError(format!("gives {name} an upstream that {problem}")))?;
+            if by_service.insert(service.name, upstream).is_some() {
+                return Err(UpstreamsError(format!("names {name} twice")));
+            }
+        }
+        Ok(Self { by_service, private })
+    }
+
+    /// Gives the upstream of a service.
+    ///
+    /// # Errors
+    /// `SERVICE_UNAVAILABLE` when it has none.
+    pub fn of(&self, service: &Service) -> Result<&Upstream, Fault> {
+        let none = || {
+            Fault::new(Code::ServiceUnavailable, "The service cannot be called here").detail("service", service.name)
+        };
+        self.by_service.get(service.name).ok_or_else(none)
+    }
+}
+
+fn pairs(text: &str) -> Result<Vec<(String, String)>, UpstreamsError> {
+    if text.starts_with('{') {
+        let read: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(text);
+        let read = read.map_err(|_| UpstreamsError("is no JSON object of addresses by service".to_owned()))?;
+        let address = |(name, value): (String, serde_json::Value)| Some((name, value.as_str()?.to_owned()));
+        let pairs: Option<Vec<_>> = read.into_iter().map(address).collect();
+        return pairs.ok_or_else(|| UpstreamsError("holds something else than addresses".to_owned()));
+    }
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let (name, address) =
+                part.split_once('=').ok_or_else(|| UpstreamsError("is no list of service=url".to_owned()))?;
+            Ok((name.trim().to_owned(), address.trim().to_owned()))
+        })
+        .collect()
+}
+
+impl Upstream {
+    /// Reads `https://host`, perhaps with a port and a path. Stricter than URLs are: what two readers could understand
+    /// differently is refused.
+    fn parse(text: &str, private: bool) -> Result<Self, &'static str> {
+        let Some((scheme, rest)) = text.split_once("://") else { return Err("is no URL") };
+        let at = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(at);
+        let host = host(authority)?;
+        let loopback = host.eq_ignore_ascii_case("localhost") || address(host).is_some_and(|ip| ip.is_loopback());
+        match scheme {
+            "https" => {}
+            "http" if loopback && private => {}
+            "http" => return Err("is called without TLS"),
+            _ => return Err("is called by another protocol than HTTP"),
+        }
+        let allowed = match address(host) {
+            Some(ip) => Reach::of(ip).is_allowed(private),
+            None => !loopback || private,
+        };
+        if !allowed {
+            return Err("has an address that is not allowed");
+        }
+        let base = path.trim_end_matches('/');
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+        let hops = |segment: &str| segment.is_empty() || segment.chars().all(|c| c == '.');
+        if !base.bytes().all(plain) || base.split('/').skip(1).any(hops) {
+            return Err("has a path that is not plain");
+        }
+        Ok(Self { origin: format!("{scheme}://{authority}"), base: base.to_owned() })
+    }
+}
+
+/// Gives the host of an authority, brackets included; there is no user in it, and the port is one.
+fn host(authority: &str) -> Result<&str, &'static str> {
+    let end = if authority.starts_with('[') { authority.find(']').map(|at| at + 1) } else { authority.find(':') };
+    let (host, port) = authority.split_at(end.unwrap_or(authority.len()));
+    let is_port =
+        |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    let port_is_well = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+    let label = |label: &str| {
+        let edges = !label.starts_with('-') && !label.ends_with('-');
+        !label.is_empty() && edges && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    // A name that ends in a number is an address in some spelling, of which one is taken.
+    let number =
+        |label: &str| label.bytes().all(|b| b.is_ascii_digit()) || label.to_ascii_lowercase().starts_with("0x");
+    let named = host.split('.').all(label) && !host.rsplit('.').next().is_some_and(number);
+    if port_is_well && (named || address(host).is_some()) { Ok(host) } else { Err("has no plain host and port") }
+}
+
+/// Reads a host that is an address.
+fn address(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[') {
+        Some(v6) => v6.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
+        None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin_and_base(text: &str, private: bool) -> Result<(String, String), &'static str> {
+        Upstream::parse(text, private).map(|upstream| (upstream.origin, upstream.base))
+    }
+
+    #[test]
+    fn both_ways_of_writing_name_the_same() {
+        let json = Upstreams::parse(r#"{"pdf": "https://pdf.example.com", "ai": "https://ai.example.com/v2/"}"#, false);
+        let list = Upstreams::parse(" pdf=https://pdf.example.com , ai=https://ai.example.com/v2,", false);
+        assert_eq!(json, list);
+        let (pdf, mileage) = (service("pdf").unwrap(), service("mileage").unwrap());
+        let upstreams = list.unwrap();
+        assert_eq!(upstreams.of(pdf).unwrap().origin, "https://pdf.example.com");
+        assert_eq!(upstreams.of(mileage).unwrap_err().code, Code::ServiceUnavailable);
+        assert_eq!(Upstreams::parse("", false), Ok(Upstreams::default()));
+        assert_eq!(Upstreams::parse("{}", false), Ok(Upstreams::default()));
+    }
+
+    #[test]
+    fn what_names_no_upstreams_says_why() {
+        for (text, want) in [
+            ("pdf", "is no list of service=url"),
+            ("{\"pdf\"", "is no JSON object of addresses by service"),
+            ("{\"pdf\": 1}", "holds something else than addresses"),
+            ("fax=https://a.example", "names \"fax\", which is no service of the catalogue"),
+            ("pdf=https://a.example,pdf=https://b.example", "names pdf twice"),
+            ("pdf=http://a.example", "gives pdf an upstream that is called without TLS"),
+        ] {
+            assert_eq!(Upstreams::parse(text, false).unwrap_err().to_string(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_taken_in_one_spelling() {
+        let good = |text: &str, origin: &str, base: &str| {
+            assert_eq!(origin_and_base(text, false), Ok((origin.to_owned(), base.to_owned())), "{text}");
+        };
+        good("https://a.example", "https://a.example", "");
+        good("https://a.example:8443/", "https://a.example:8443", "");
+        good("https://a-b.example/v1/pdf/", "https://a-b.example", "/v1/pdf");
+        good("https://1.1.1.1/x", "https://1.1.1.1", "/x");
+        good("https://[2600:1f18::1]:8443", "https://[2600:1f18::1]:8443", "");
+        for bad in [
+            "",
+            "a.example",
+            "//a.example",
+            "ftp://a.example",
+            "HTTPS://a.example",
+            "https://",
+            "https:///x",
+            "https://a b",
+            "https://u@a.example",
+            "https://u:p@a.example",
+            "https://a.example:0",
+            "https://a.example:65536",
+            "https://a.example:",
+            "https://a.example:+1",
+            "https://a..example",
+            "https://.example",
+            "https://-a.example",
+            "https://a_b.example",
+            "https://a.example\\@b.example",
+            "https://a.example?x",
+            "https://a.example/?x",
+            "https://a.example#x",
+            "https://a.example/a//b",
+            "https://a.example/../b",
+            "https://a.example/%2e%2e/b",
+            "https://a.example/.",
+            "https://127.1",
+            "https://2130706433",
+            "https://0x7f000001",
+            "https://0177.0.0.1",
+            "https://[::1",
+            "https://[a.example]",
+            "https://é.example",
+        ] {
+            assert!(origin_and_base(bad, true).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn private_addresses_are_for_the_laptop_and_link_local_ones_for_nobody() {
+        for (text, without, with) in [
+            ("https://a.example", true, true),
+            ("http://a.example", false, false),
+            ("http://127.0.0.1:8000", false, true),
+            ("http://localhost:8000", false, true),
+            ("http://[::1]:8000", false, true),
+            ("https://localhost", false, true),
+            ("https://10.0.0.1", false, true),
+            ("http://10.0.0.1", false, false),
+            ("https://[fd12::1]", false, true),
+            ("https://169.254.169.254", false, false),
+            ("https://[fe80::1]", false, false),
+            ("https://0.0.0.0", false, false),
+        ] {
+            let taken = [false, true].map(|private| origin_and_base(text, private).is_ok());
+            assert_eq!(taken, [without, with], "{text}");
+        }
+    }
+}

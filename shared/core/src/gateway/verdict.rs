@@ -1,0 +1,146 @@
+//! What becomes of a call: the answer its caller gets, and whether it is paid for.
+
+use std::time::Duration;
+
+use crate::credits::{HoldEnd, VoidReason};
+use crate::{Code, Fault};
+
+/// A call, as it goes to an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamCall {
+    /// Method.
+    pub method: String,
+    /// Scheme and authority of the upstream.
+    pub origin: String,
+    /// Path and query.
+    pub target: String,
+    /// Headers, each with its name in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Body, whatever it is.
+    pub body: Vec<u8>,
+    /// How long the whole answer may take.
+    pub timeout: Duration,
+    /// Most bytes of the answer's body.
+    pub response_max: usize,
+}
+
+/// What an upstream answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, as they came.
+    pub headers: Vec<(String, String)>,
+    /// Body, as it came.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It took too long.
+    Timeout,
+    /// No connection was made.
+    Unreachable,
+    /// What came was no answer, or not the whole of one.
+    Broken,
+    /// It was larger than the service may answer.
+    TooLarge,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamOutcome {
+    /// An answer, whole.
+    Answered(Answered),
+    /// None; with the cause for the log.
+    Failed(Failure, String),
+}
+
+/// What a call comes to: how its hold ends, the status its usage is logged with, and what the caller gets.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The status the upstream answered; what we answer in its place when it did not.
+    pub status: u16,
+    /// What the caller gets.
+    pub answer: Result<Answered, Fault>,
+}
+
+impl Verdict {
+    /// Judges. Any answer below 500 is the service's work, and paid for: what the caller got wrong is not given back. A
+    /// provider that fails is not paid.
+    pub fn of(outcome: UpstreamOutcome) -> Self {
+        match outcome {
+            UpstreamOutcome::Answered(answered) => match answered.status {
+                200..=499 => Self { status: answered.status, answer: Ok(answered) },
+                status @ 500..=599 => Self { status, answer: Err(failed("status").detail("status", status)) },
+                odd => Self { status: 502, answer: Err(failed("malformed").because(format!("the status {odd}"))) },
+            },
+            UpstreamOutcome::Failed(failure, cause) => {
+                let fault = match failure {
+                    Failure::Timeout => Fault::new(Code::UpstreamTimeout, "The service did not answer in time"),
+                    Failure::Unreachable => failed("unreachable"),
+                    Failure::Broken => failed("malformed"),
+                    Failure::TooLarge => failed("too_large"),
+                };
+                Self { status: fault.code.status(), answer: Err(fault.because(cause)) }
+            }
+        }
+    }
+
+    /// Says how a hold of so many credits ends.
+    pub fn end(&self, amount: u64, response_ms: u64) -> HoldEnd {
+        match &self.answer {
+            Ok(_) => HoldEnd::Settled { amount, status_code: self.status, response_ms },
+            Err(_) => HoldEnd::Voided(VoidReason::ProviderError),
+        }
+    }
+}
+
+fn failed(reason: &'static str) -> Fault {
+    Fault::new(Code::UpstreamFailed, "The service failed; the call was not charged").detail("reason", reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16) -> Verdict {
+        Verdict::of(UpstreamOutcome::Answered(Answered { status, headers: Vec::new(), body: Vec::new() }))
+    }
+
+    #[test]
+    fn every_status_is_paid_for_or_is_not() {
+        for status in 0..=999 {
+            let verdict = answered(status);
+            let (paid, logged) = (verdict.answer.is_ok(), verdict.status);
+            match status {
+                200..=499 => assert_eq!((paid, logged), (true, status)),
+                500..=599 => assert_eq!((paid, logged), (false, status)),
+                _ => assert_eq!((paid, logged), (false, 502)),
+            }
+            let want = if paid {
+                HoldEnd::Settled { amount: 3, status_code: status, response_ms: 7 }
+            } else {
+                HoldEnd::Voided(VoidReason::ProviderError)
+            };
+            assert_eq!(verdict.end(3, 7), want, "{status}");
+        }
+    }
+
+    #[test]
+    fn every_failure_has_its_answer_and_the_cause_stays_in_the_log() {
+        for (failure, status, reason) in [
+            (Failure::Timeout, 504, None),
+            (Failure::Unreachable, 502, Some("unreachable")),
+            (Failure::Broken, 502, Some("malformed")),
+            (Failure::TooLarge, 502, Some("too_large")),
+        ] {
+            let verdict = Verdict::of(UpstreamOutcome::Failed(failure, "10.0.0.7 hung up".to_owned()));
+            let fault = verdict.answer.unwrap_err();
+            assert_eq!((verdict.status, fault.code.status()), (status, status));
+            assert_eq!(fault.details.get("reason").and_then(|reason| reason.as_str()), reason);
+            assert!(!fault.message.contains("10.0.0.7") && fault.chain().contains("10.0.0.7"));
+        }
+    }
+}

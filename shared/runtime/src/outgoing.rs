@@ -1,0 +1,160 @@
+//! Calls to servers that are not AWS's, through the HTTP and TLS stack that AWS's clients bring: one try, no redirects
+//! followed, and no address that a name should not lead to.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TrustStore};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use consigne_core::Fault;
+use consigne_core::gateway::{Answered, Failure, HEADERS_MAX, Reach, UpstreamCall, UpstreamOutcome, Upstreams};
+use consigne_core::ports::CallUpstream;
+use consigne_storage::call;
+
+use crate::aws::trusting;
+use crate::settings::{self, SettingError};
+use crate::start::{Start, StartError};
+
+/// Longest wait for a TCP and TLS connection.
+const CONNECT: Duration = Duration::from_secs(2);
+/// How long a connection that nobody uses is kept. Shorter than servers keep theirs, since a request on a connection that
+/// its server has just closed is lost, and must not be sent twice.
+const IDLE: Duration = Duration::from_secs(4);
+/// Time of an invocation kept for what follows a call: its hold is ended, and the caller is answered.
+const RESERVE: Duration = Duration::from_secs(3);
+
+impl Start {
+    /// Gives the services' upstreams, and what calls them.
+    pub fn upstreams(&self) -> Result<(Upstreams, Outgoing), StartError> {
+        let private = self.environment().optional(&settings::PRIVATE_UPSTREAMS).as_deref() == Some("true");
+        let text = self.environment().optional(&settings::UPSTREAMS).filter(|_| !self.environment().is_describing());
+        let upstreams = Upstreams::parse(&text.unwrap_or_default(), private);
+        let upstreams = upstreams.map_err(|error| SettingError::new(&settings::UPSTREAMS, error.to_string()))?;
+        Ok((upstreams, Outgoing::new(private)))
+    }
+}
+
+/// Calls servers.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    connector: SharedHttpConnector,
+}
+
+impl Outgoing {
+    /// Makes what calls them, also at private addresses if `private` says so.
+    pub fn new(private: bool) -> Self {
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).build();
+        let connector = Connector::builder()
+            .connector_settings(settings)
+            .sleep_impl(TokioSleep::new())
+            .pool_idle_timeout(IDLE)
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(trusting(TrustStore::default()))
+            .build_with_resolver(Guarded { private });
+        Self { connector: SharedHttpConnector::new(connector) }
+    }
+
+    async fn exchange(&self, call: &UpstreamCall) -> Result<Answered, (Failure, String)> {
+        let request = request_of(call).map_err(|error| (Failure::Broken, error.to_string()))?;
+        let mut answer = self.connector.call(request).await.map_err(|error| (failure_of(&error), chain_of(&error)))?;
+        let headers: Vec<(String, String)> =
+            answer.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let size: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if size > HEADERS_MAX {
+            return Err((Failure::TooLarge, format!("headers of {size} bytes")));
+        }
+        let (status, mut stream, mut body) =
+            (answer.status().as_u16(), ByteStream::new(answer.take_body()), Vec::new());
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| (Failure::Broken, chain_of(&error)))?;
+            if body.len() + chunk.len() > call.response_max {
+                return Err((Failure::TooLarge, format!("a body of more than {} bytes", call.response_max)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answered { status, headers, body })
+    }
+}
+
+impl CallUpstream for Outgoing {
+    async fn call_upstream(&self, call: &UpstreamCall) -> Result<UpstreamOutcome, Fault> {
+        let patience = call.timeout.min(call::remaining().saturating_sub(RESERVE));
+        Ok(match tokio::time::timeout(patience, self.exchange(call)).await {
+            Ok(Ok(answered)) => UpstreamOutcome::Answered(answered),
+            Ok(Err((failure, cause))) => UpstreamOutcome::Failed(failure, cause),
+            Err(_) => UpstreamOutcome::Failed(Failure::Timeout, format!("nothing whole within {patience:?}")),
+        })
+    }
+}
+
+fn request_of(call: &UpstreamCall) -> Result<HttpRequest, Box<dyn Error + Send + Sync>> {
+    let mut request = http::Request::builder()
+        .method(call.method.as_str())
+        .uri(format!("{}{}", call.origin, call.target))
+        .body(SdkBody::from(call.body.clone()))?;
+    for (name, value) in &call.headers {
+        request.headers_mut().append(http::HeaderName::try_from(name)?, http::HeaderValue::from_str(value)?);
+    }
+    Ok(HttpRequest::try_from(request)?)
+}
+
+fn failure_of(error: &ConnectorError) -> Failure {
+    if error.is_timeout() {
+        return Failure::Timeout;
+    }
+    // A connection that was never made, as the operating system says.
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if kind == Some(std::io::ErrorKind::ConnectionRefused) || cause.is::<ResolveDnsError>() {
+            return Failure::Unreachable;
+        }
+        next = cause.source();
+    }
+    Failure::Broken
+}
+
+fn chain_of(error: &(dyn Error + 'static)) -> String {
+    let (mut line, mut next) = (error.to_string(), error.source());
+    while let Some(cause) = next {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    line
+}
+
+/// Resolves names as the machine does, and leaves out what a call must not go to.
+#[derive(Clone, Copy, Debug)]
+struct Guarded {
+    private: bool,
+}
+
+impl ResolveDns for Guarded {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async move {
+            let found = tokio::net::lookup_host((name, 0)).await.map_err(ResolveDnsError::new)?;
+            let allowed = self.allowed(found.map(|address| address.ip()));
+            if allowed.is_empty() { Err(ResolveDnsError::new("no address that may be called")) } else { Ok(allowed) }
+        })
+    }
+}
+
+impl Guarded {
+    fn allowed(self, found: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
+        found.filter(|address| Reach::of(*address).is_allowed(self.private)).collect()
+    }
+}
+
+#[cfg(test)]
+#[path = "outgoing_tests.rs"]
+mod tests;

@@ -1,0 +1,135 @@
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::settings::Environment;
+
+/// Serves connections one after the other: reads a request, answers it with these bytes, if any, and hangs up. Gives its
+/// origin and what it was sent.
+async fn server(answers: &[&[u8]]) -> (String, tokio::task::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let answers: Vec<Vec<u8>> = answers.iter().map(|answer| answer.to_vec()).collect();
+    let serving = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut buffer = vec![0; 64 * 1024];
+            let read = stream.read(&mut buffer).await.unwrap();
+            seen.push(String::from_utf8_lossy(&buffer[..read]).into_owned());
+            if answer == b"hang" {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+            // Whoever called may have hung up.
+            drop(stream.write_all(&answer).await);
+        }
+        seen
+    });
+    (origin, serving)
+}
+
+fn call(origin: &str) -> UpstreamCall {
+    UpstreamCall {
+        method: "POST".to_owned(),
+        origin: origin.to_owned(),
+        target: "/v1/a?b=c".to_owned(),
+        headers: vec![("x-a".to_owned(), "1".to_owned())],
+        body: vec![0, 255, 1],
+        timeout: Duration::from_millis(500),
+        response_max: 10,
+    }
+}
+
+async fn asked(call: &UpstreamCall) -> Result<Answered, Failure> {
+    match Outgoing::new(true).call_upstream(call).await.unwrap() {
+        UpstreamOutcome::Answered(answered) => Ok(answered),
+        UpstreamOutcome::Failed(failure, cause) => {
+            assert!(!cause.is_empty());
+            Err(failure)
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_arrives_as_it_was_made_and_so_does_its_answer() {
+    let answer =
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nX-B: 1\r\nX-B: 2\r\nContent-Length: 2\r\n\r\n\xff\x00";
+    let (origin, serving) = server(&[answer]).await;
+    let answered = asked(&call(&origin)).await.unwrap();
+    assert_eq!((answered.status, answered.body.as_slice()), (302, &[255, 0][..]), "and is not followed");
+    let text = |(name, value): &(String, String)| format!("{name}={value}");
+    let headers: Vec<String> = answered.headers.iter().map(text).collect();
+    assert_eq!(headers, ["location=http://127.0.0.1:1/", "x-b=1", "x-b=2", "content-length=2"]);
+    let seen = &serving.await.unwrap()[0];
+    assert!(seen.starts_with("POST /v1/a?b=c HTTP/1.1\r\n"), "{seen}");
+    let host = origin.trim_start_matches("http://");
+    for header in ["x-a: 1", "content-length: 3", &format!("host: {host}")] {
+        assert!(seen.contains(&format!("{header}\r\n")), "{header} in {seen}");
+    }
+}
+
+#[tokio::test]
+async fn every_way_to_fail_is_told_apart() {
+    let long = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &[b'a'; 11]].concat();
+    let lines = "X-Long: ".to_owned() + &"a".repeat(HEADERS_MAX) + "\r\n";
+    let headers = format!("HTTP/1.1 200 OK\r\n{lines}\r\n");
+    for (answer, want) in [
+        (&b"hang"[..], Failure::Timeout),
+        (b"", Failure::Broken),
+        (b"no HTTP at all\r\n\r\n", Failure::Broken),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", Failure::Broken),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", Failure::Broken),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\naaaaaaaaaaa", Failure::TooLarge),
+        (&long, Failure::TooLarge),
+        (headers.as_bytes(), Failure::TooLarge),
+    ] {
+        let (origin, _serving) = server(&[answer]).await;
+        assert_eq!(
+            asked(&call(&origin)).await,
+            Err(want),
+            "{}",
+            String::from_utf8_lossy(&answer[..answer.len().min(60)])
+        );
+    }
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    assert_eq!(asked(&call(&format!("http://{nobody}"))).await, Err(Failure::Unreachable));
+    assert_eq!(asked(&call("http://nowhere.invalid")).await, Err(Failure::Unreachable));
+}
+
+#[tokio::test]
+async fn a_call_is_made_once_whatever_comes_of_it() {
+    let (origin, serving) = server(&[b"HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n", b""]).await;
+    assert_eq!(asked(&call(&origin)).await.unwrap().status, 503);
+    assert_eq!(asked(&call(&origin)).await, Err(Failure::Broken));
+    assert_eq!(serving.await.unwrap().len(), 2);
+}
+
+#[test]
+fn a_name_leads_to_no_address_that_may_not_be_called() {
+    let found = || ["10.0.0.1", "169.254.169.254", "1.1.1.1", "::1"].map(|text| text.parse().unwrap()).into_iter();
+    let allowed = |private| Guarded { private }.allowed(found()).len();
+    assert_eq!([allowed(false), allowed(true)], [1, 3]);
+}
+
+#[tokio::test]
+async fn a_name_of_this_machine_is_not_called_unless_that_is_allowed() {
+    let (origin, _serving) = server(&[b"HTTP/1.1 204 No Content\r\n\r\n"]).await;
+    let by_name = origin.replace("127.0.0.1", "localhost");
+    let outcome = Outgoing::new(false).call_upstream(&call(&by_name)).await.unwrap();
+    assert!(matches!(outcome, UpstreamOutcome::Failed(Failure::Unreachable, _)), "{outcome:?}");
+    assert_eq!(asked(&call(&by_name)).await.unwrap().status, 204);
+}
+
+#[test]
+fn without_upstreams_a_function_starts_and_with_odd_ones_it_does_not() {
+    let started = |upstreams: &str, private: &str| {
+        let variables = [("UPSTREAMS", upstreams), ("PRIVATE_UPSTREAMS", private)];
+        let start = Start::new(Environment::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
+        start.upstreams().map(|(upstreams, _)| upstreams.private).map_err(|error| error.to_string())
+    };
+    assert_eq!(started("", ""), Ok(false));
+    assert_eq!(started("pdf=https://pdf.example.com", "false"), Ok(false));
+    assert_eq!(started("pdf=http://127.0.0.1:8000", "true"), Ok(true));
+    let problem = started("pdf=http://127.0.0.1:8000", "false").unwrap_err();
+    assert!(problem.starts_with("setting UPSTREAMS gives pdf an upstream that is called without TLS"), "{problem}");
+}

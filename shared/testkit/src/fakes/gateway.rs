@@ -1,0 +1,27 @@
+//! What stands behind the gateway, in memory: it answers as it was told to, and remembers what it was asked.
+
+use consigne_core::Fault;
+use consigne_core::gateway::{Answered, UpstreamCall, UpstreamOutcome};
+use consigne_core::ports::CallUpstream;
+
+use super::World;
+
+/// The services behind the gateway.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Behind {
+    /// Calls that arrived, in order.
+    pub calls: Vec<UpstreamCall>,
+    /// What comes of the next ones; an empty object with status 200 unless something else is said.
+    pub outcome: Option<UpstreamOutcome>,
+}
+
+impl CallUpstream for World {
+    async fn call_upstream(&self, call: &UpstreamCall) -> Result<UpstreamOutcome, Fault> {
+        self.effect(|state| {
+            state.behind.calls.push(call.clone());
+            let json = ("content-type".to_owned(), "application/json".to_owned());
+            let fine = || Answered { status: 200, headers: vec![json], body: b"{}".to_vec() };
+            state.behind.outcome.clone().unwrap_or_else(|| UpstreamOutcome::Answered(fine()))
+        })
+    }
+}
