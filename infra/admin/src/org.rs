@@ -1,8 +1,9 @@
-//! `consigne org`: stops an organisation, and lets it work again.
+//! `consigne org`: stops an organisation, lets it work again, and chooses what unusual use of its keys leads to.
 
 use clap::{Args, Subcommand};
+use consigne_core::anomalies::OnAnomaly;
 use consigne_core::audit::AuditAction;
-use consigne_core::ports::SuspendOrg;
+use consigne_core::ports::{SetOnAnomaly, SuspendOrg};
 use serde_json::json;
 
 use crate::operator::{Operator, no_such_org, org, reason, table_failed, work};
@@ -13,6 +14,8 @@ pub(crate) enum Command {
     Suspend(Target),
     /// Let the keys of an organisation work again.
     Resume(Target),
+    /// Choose what is done when keys are used, or made, in an unusual way.
+    Policy(Policy),
 }
 
 #[derive(Debug, Args)]
@@ -24,10 +27,20 @@ pub(crate) struct Target {
     reason: String,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Policy {
+    /// Id of the organisation: `org_` and 26 characters.
+    org: String,
+    /// `alert`: its owners are told. `suspend`: and what it is about stops until you resume it.
+    #[arg(value_parser = ["alert", "suspend"])]
+    policy: String,
+}
+
 pub(crate) fn run(command: &Command) -> Result<String, String> {
     let (suspend, target, action) = match command {
         Command::Suspend(target) => (true, target, AuditAction::OrgSuspended),
         Command::Resume(target) => (false, target, AuditAction::OrgResumed),
+        Command::Policy(policy) => return choose(policy),
     };
     let (org, reason) = (org(&target.org)?, reason(&target.reason)?);
     let operator = Operator::of_stack(&["TABLE_NAME"])?;
@@ -47,6 +60,29 @@ pub(crate) fn run(command: &Command) -> Result<String, String> {
             )
         } else {
             format!("Resumed {org}: its keys work again, with the credits and quotas they had.")
+        })
+    })
+}
+
+fn choose(chosen: &Policy) -> Result<String, String> {
+    let org = org(&chosen.org)?;
+    let policy = OnAnomaly::from_name(&chosen.policy).ok_or("The policy is alert or suspend.")?;
+    let operator = Operator::of_stack(&["TABLE_NAME"])?;
+    let table = operator.table()?;
+    let details = json!({ "on_anomaly": policy.name() });
+    let audit = operator.entry(Some(org), AuditAction::OrgPolicyChanged, org.to_string(), details);
+    work(async {
+        if !table.set_on_anomaly(org, policy, &audit).await.map_err(|fault| table_failed(&fault))? {
+            return Err(no_such_org(org));
+        }
+        Ok(match policy {
+            OnAnomaly::Alert => {
+                format!("{org}: of unusual use of its keys its owners are told, and nothing is stopped.")
+            }
+            OnAnomaly::Suspend => format!(
+                "{org}: a key that is used in an unusual way is suspended, the organisation when many keys are made.\n\
+                 `consigne key resume {org} KEY --reason ...` and `consigne org resume {org} --reason ...` undo it."
+            ),
         })
     })
 }

@@ -27,6 +27,10 @@ pub enum EventKind {
     KeyRotated,
     KeyRevoked,
     KeyDeleted,
+    KeyMigrationStarted,
+    KeyMigrationReminder,
+    KeyAnomaly,
+    QuotaExceeded,
     PaymentDisputed,
     WalletLow,
     WalletToppedUp,
@@ -34,7 +38,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::FileReady,
         Self::FileRejected,
         Self::FileDeleted,
@@ -46,6 +50,10 @@ impl EventKind {
         Self::KeyRotated,
         Self::KeyRevoked,
         Self::KeyDeleted,
+        Self::KeyMigrationStarted,
+        Self::KeyMigrationReminder,
+        Self::KeyAnomaly,
+        Self::QuotaExceeded,
         Self::PaymentDisputed,
         Self::WalletLow,
         Self::WalletToppedUp,
@@ -65,6 +73,10 @@ impl EventKind {
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",
             Self::KeyDeleted => "key.deleted",
+            Self::KeyMigrationStarted => "key.migration-started",
+            Self::KeyMigrationReminder => "key.migration-reminder",
+            Self::KeyAnomaly => "key.anomaly",
+            Self::QuotaExceeded => "quota.exceeded",
             Self::PaymentDisputed => "payment.disputed",
             Self::WalletLow => "wallet.low",
             Self::WalletToppedUp => "wallet.topped-up",

@@ -39,6 +39,7 @@ settings! {
     MAIL_CONFIGURATION_SET: "Name of the SES configuration set that tells of bounces and complaints.",
     UNSUBSCRIBE_SECRET_ARN: "ARN of the secret that seals links to unsubscribe; at least 32 bytes.",
     KEY_PREFIX: "The word API keys begin with, such as `sk`.",
+    LEGACY_KEYS_UNTIL: "Until when keys of an older installation work, RFC 3339; empty when there are none.",
     CLERK_ISSUER: "The only `iss` accepted in session tokens, such as <https://clerk.example.com>.",
     AUTHORIZED_PARTIES: "Accepted `azp` values and origins of cookie writes, separated by commas.",
     CLERK_JWT_KEY: "The issuer's public keys in PEM, `\\n` for line breaks; empty to fetch them from `CLERK_JWKS_URL`.",

@@ -1,10 +1,12 @@
 //! The functions on fakes: each handler behind its real edge, fed with real events.
 
 mod jobs;
+mod key_schedules;
 mod members;
 mod payments;
 
 pub use crate::webhooks::signed as signed_by_generator;
+pub use key_schedules::{anomalies_at, migrations_at};
 pub use members::invitation_tokens;
 
 use std::sync::LazyLock;
@@ -190,7 +192,7 @@ fn mint() -> KeyMint {
 }
 
 fn finder() -> KeyFinder {
-    KeyFinder::new(sk(), peppers())
+    KeyFinder::new(sk(), peppers(), None)
 }
 
 fn paging() -> http::Paging {

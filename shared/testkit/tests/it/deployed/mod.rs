@@ -1,15 +1,18 @@
 //! The deployed stack, over HTTP, with real signatures and real roles.
 
+mod anomalies;
 mod charges;
 mod ear;
 mod events;
 mod files;
+mod fullness;
 mod holds;
 mod identity;
 mod job_webhooks;
 mod jobs;
 mod key_desk;
 mod lab;
+mod legacy;
 mod limits;
 mod listing;
 mod logs;
@@ -23,6 +26,7 @@ mod peppers;
 mod redrive;
 mod requests;
 mod roles;
+mod second;
 mod uploads;
 
 use consigne_testkit::http::Response;
