@@ -167,6 +167,7 @@ class Laptop:
             "UPSTREAM_URL": self.server.upstream,
             "INVITATION_SECRET_ARN": outputs["InvitationSecretArn"],
             "PEPPER_SECRET_ARN": outputs["PeppersArn"],
+            "KEY_PREFIX": outputs["KeyPrefix"],
             "SERVICE_TOKENS_ARN": outputs["ServiceTokensArn"],
             "SERVICE_TOKEN": deployment.service_token(),
             "GENERATOR_SECRETS_ARN": outputs["GeneratorSecretsArn"],

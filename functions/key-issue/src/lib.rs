@@ -162,6 +162,7 @@ fn key_of(
         spender: (ask.environment == Environment::Test).then(|| user.id.clone()),
         created_by: user.id.clone(),
         created_at: request.now,
+        migrated_at: None,
         revoked: None,
         last_used: None,
         used: BTreeMap::new(),

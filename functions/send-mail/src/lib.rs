@@ -4,6 +4,7 @@
 //! a second delivery finds it marked, or in hand. A claim whose holder died runs out, and the mail is sent again; it may then
 //! arrive twice, which is counted and said.
 
+mod notice;
 mod occasion;
 
 use std::collections::BTreeMap;

@@ -17,6 +17,8 @@ use consigne_messaging::mail::{Quoted, Words};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::notice::Notice;
+
 /// Most members read at once, looking for owners.
 const MEMBERS: u32 = 100;
 
@@ -112,6 +114,7 @@ enum What {
         org: OrgId,
         id: InvitationId,
     },
+    Noticed(Notice),
     /// Nothing anybody is written about.
     Nothing,
 }
@@ -178,13 +181,17 @@ impl Occasion {
             Some(EventKind::PaymentDisputed) => disputed(&detail(&envelope)?)?,
             Some(EventKind::WalletLow) => low(&detail(&envelope)?)?,
             Some(EventKind::InvitationCreated) => invited(&detail(&envelope)?)?,
+            Some(EventKind::KeyMigrationStarted) => What::Noticed(Notice::migration(&detail(&envelope)?, false)?),
+            Some(EventKind::KeyMigrationReminder) => What::Noticed(Notice::migration(&detail(&envelope)?, true)?),
+            Some(EventKind::KeyAnomaly) => What::Noticed(Notice::anomaly(detail(&envelope)?)?),
+            Some(EventKind::QuotaExceeded) => What::Noticed(Notice::quota(&detail(&envelope)?)?),
             _ => What::Nothing,
         };
         Ok(Self { event, kind: envelope.detail_type, what })
     }
 
     /// Writes the letters it leads to: to a job's owner, to the owners of a key's organisation, to who pays for it,
-    /// to whoever is invited.
+    /// to whoever is invited or must take notice.
     pub(crate) async fn letters<F>(
         self,
         table: &F,
@@ -212,6 +219,7 @@ impl Occasion {
             What::Low { org, percent, balance } => {
                 to_payers(table, org, |org_name| Box::new(WalletLow { org, org_name, percent, balance })).await?
             }
+            What::Noticed(notice) => notice.letters(table).await?,
             What::Nothing => Vec::new(),
         })
     }
@@ -282,7 +290,7 @@ where
 }
 
 /// Gives every member of an organisation in one of some roles.
-async fn members_in(orgs: &impl ListMembers, org: OrgId, roles: &[OrgRole]) -> Result<Vec<UserId>, Fault> {
+pub(crate) async fn members_in(orgs: &impl ListMembers, org: OrgId, roles: &[OrgRole]) -> Result<Vec<UserId>, Fault> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = orgs.list_members(org, &PageAsk { limit: MEMBERS, after }).await?;

@@ -2,7 +2,11 @@
 
 mod credits;
 mod doctor;
+mod input;
+mod key;
 mod mail;
+mod migrate;
+mod migration;
 mod operator;
 mod org;
 mod pepper;
@@ -34,10 +38,18 @@ enum Command {
     /// Give credits to an organisation.
     #[command(subcommand)]
     Credits(credits::Command),
+    /// Let a key work again that was stopped.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Carry API keys over from an older installation.
+    MigrateKeys(migrate::Options),
+    /// Show how far owners are with the keys that were carried over.
+    #[command(subcommand)]
+    Migration(migration::Command),
     /// See what mails say.
     #[command(subcommand)]
     Mail(mail::Command),
-    /// Stop an organisation's keys, or let them work again.
+    /// Stop an organisation's keys, let them work again, or choose when they stop by themselves.
     #[command(subcommand)]
     Org(org::Command),
     /// Look after the peppers: the secrets under which API keys are kept.
@@ -58,6 +70,9 @@ fn main() -> ExitCode {
         Command::Token(options) => token::run(&options),
         Command::Doctor => doctor::run(),
         Command::Credits(command) => credits::run(&command),
+        Command::Key(command) => key::run(&command),
+        Command::MigrateKeys(options) => migrate::run(&options),
+        Command::Migration(command) => migration::run(&command),
         Command::Mail(command) => mail::run(&command),
         Command::Org(command) => org::run(&command),
         Command::Pepper(command) => pepper::run(&command),

@@ -35,6 +35,16 @@ impl Operator {
         Ok(Self { start: Start::new(stack.environment(names)?), origin })
     }
 
+    /// Gives the value of a setting.
+    pub(crate) fn setting(&self, setting: &'static Setting) -> Result<String, String> {
+        self.start.environment().get(setting).map_err(|error| error.to_string())
+    }
+
+    /// Gives who acts, from where.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// Gives the table.
     pub(crate) fn table(&self) -> Result<Table, String> {
         self.start.table().map_err(|error| error.to_string())
@@ -47,7 +57,7 @@ impl Operator {
 
     /// Gives the secret a setting names.
     pub(crate) fn secret(&self, arn: &'static Setting) -> Result<StoredSecret, String> {
-        let id = self.start.environment().get(arn).map_err(|error| error.to_string())?;
+        let id = self.setting(arn)?;
         Ok(StoredSecret::new(aws_sdk_secretsmanager::Client::new(&self.start.aws().config), id))
     }
 

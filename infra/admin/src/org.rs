@@ -1,8 +1,10 @@
-//! `consigne org`: stops an organisation, lets it work again, and lists those that were founded before there was a list.
+//! `consigne org`: stops an organisation, lets it work again, chooses what unusual use of its keys leads to, and lists those
+//! that were founded before there was a list.
 
 use clap::{Args, Subcommand};
+use consigne_core::anomalies::OnAnomaly;
 use consigne_core::audit::AuditAction;
-use consigne_core::ports::{EnrolOrgs, SuspendOrg};
+use consigne_core::ports::{EnrolOrgs, SetOnAnomaly, SuspendOrg};
 use serde_json::json;
 
 use crate::operator::{Operator, no_such_org, org, reason, table_failed, work};
@@ -15,6 +17,8 @@ pub(crate) enum Command {
     Resume(Target),
     /// List the organisations that were founded before the nights' work went by a list.
     Enrol,
+    /// Choose what is done when keys are used, or made, in an unusual way.
+    Policy(Policy),
 }
 
 #[derive(Debug, Args)]
@@ -26,11 +30,21 @@ pub(crate) struct Target {
     reason: String,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Policy {
+    /// Id of the organisation: `org_` and 26 characters.
+    org: String,
+    /// `alert`: its owners are told. `suspend`: and what it is about stops until you resume it.
+    #[arg(value_parser = ["alert", "suspend"])]
+    policy: String,
+}
+
 pub(crate) fn run(command: &Command) -> Result<String, String> {
     let (suspend, target, action) = match command {
         Command::Suspend(target) => (true, target, AuditAction::OrgSuspended),
         Command::Resume(target) => (false, target, AuditAction::OrgResumed),
         Command::Enrol => return enrol(),
+        Command::Policy(policy) => return choose(policy),
     };
     let (org, reason) = (org(&target.org)?, reason(&target.reason)?);
     let operator = Operator::of_stack(&["TABLE_NAME"])?;
@@ -73,5 +87,28 @@ fn enrol() -> Result<String, String> {
                 ));
             }
         }
+    })
+}
+
+fn choose(chosen: &Policy) -> Result<String, String> {
+    let org = org(&chosen.org)?;
+    let policy = OnAnomaly::from_name(&chosen.policy).ok_or("The policy is alert or suspend.")?;
+    let operator = Operator::of_stack(&["TABLE_NAME"])?;
+    let table = operator.table()?;
+    let details = json!({ "on_anomaly": policy.name() });
+    let audit = operator.entry(Some(org), AuditAction::OrgPolicyChanged, org.to_string(), details);
+    work(async {
+        if !table.set_on_anomaly(org, policy, &audit).await.map_err(|fault| table_failed(&fault))? {
+            return Err(no_such_org(org));
+        }
+        Ok(match policy {
+            OnAnomaly::Alert => {
+                format!("{org}: of unusual use of its keys its owners are told, and nothing is stopped.")
+            }
+            OnAnomaly::Suspend => format!(
+                "{org}: a key that is used in an unusual way is suspended, the organisation when many keys are made.\n\
+                 `consigne key resume {org} KEY --reason ...` and `consigne org resume {org} --reason ...` undo it."
+            ),
+        })
     })
 }

@@ -12,12 +12,14 @@ use std::time::Duration;
 use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
 use consigne_core::audit::{AuditAction, AuditEntry};
+use consigne_core::keys::Pointer;
 use consigne_core::ports::KeepPeppers;
 use consigne_runtime::clock;
 use consigne_runtime::settings::PEPPER_SECRET_ARN;
 use consigne_storage::Table;
 use serde_json::{Value, json};
 
+use crate::input::given;
 use crate::operator::{Operator, table_failed, work};
 use crate::secret::{Held, StoredSecret, Unreplaced, random};
 use kept::{Bar, Kept};
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     Status,
     /// Make a new pepper, which is not current yet.
     Add,
+    /// Take the pepper under which an older installation hashed its keys, from standard input. It goes by the number 0.
+    Legacy,
     /// Make a live pepper the one new keys are written under.
     Promote {
         /// Version, as `status` shows it.
@@ -53,6 +57,7 @@ pub(crate) fn run(command: &Command) -> Result<String, String> {
         match command {
             Command::Status => desk.status(&kept).await,
             Command::Add => desk.add(&held, kept).await,
+            Command::Legacy => desk.take_legacy(&held, kept).await,
             Command::Promote { version } => desk.promote(&held, kept, *version).await,
             Command::Retire { version } => desk.retire(&held, kept, *version).await,
         }
@@ -102,6 +107,17 @@ impl Desk {
              over.",
             kept.current()
         ))
+    }
+
+    /// Takes the pepper of an older installation: the register first, as `add` does.
+    async fn take_legacy(&self, held: &Held, mut kept: Kept) -> Result<String, String> {
+        kept.take_legacy(given()?.trim_end_matches(['\r', '\n']).to_owned())?;
+        let text = kept.render()?;
+        self.record(Pointer::HASHED, false, AuditAction::PepperAdded, json!({ "legacy": true })).await?;
+        self.secret.replace(held, text).await?;
+        Ok("Taken as pepper 0. Within five minutes, keys that were carried over as hashes are found; each is carried over to \
+            the current pepper when it is first used. `consigne pepper retire 0` takes it away once no key needs it."
+            .to_owned())
     }
 
     /// Promotes a pepper: the register first, since a retirement that was cut short may have left the pepper closed, and a

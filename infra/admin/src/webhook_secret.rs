@@ -8,6 +8,7 @@ use consigne_runtime::settings::{CLERK_SECRETS_ARN, GENERATOR_SECRETS_ARN, STRIP
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::input::given;
 use crate::operator::{Operator, work};
 use crate::secret::random;
 
@@ -120,7 +121,7 @@ pub(crate) fn run(command: &Command) -> Result<String, String> {
                 )
             }
             Command::Set { alone, .. } => {
-                live.take(given()?, *alone, sender)?;
+                live.take(given()?.trim().to_owned(), *alone, sender)?;
                 let rest = if *alone {
                     "No other is taken any more, within five minutes in environments that run."
                 } else {
@@ -138,14 +139,6 @@ pub(crate) fn run(command: &Command) -> Result<String, String> {
         secret.replace(&held, live.render(sender)?).await?;
         Ok(done)
     })
-}
-
-/// Reads one line of standard input, so that a secret stands in no list of processes and no shell's memory.
-fn given() -> Result<String, String> {
-    let mut line = String::new();
-    let read = std::io::stdin().read_line(&mut line);
-    read.map_err(|error| format!("Standard input cannot be read: {error}"))?;
-    Ok(line.trim().to_owned())
 }
 
 /// Gives what tells a secret from another and says nothing of either.

@@ -23,6 +23,11 @@ impl KeyPrefix {
         (plain && (2..=12).contains(&word.len())).then(|| Self(word.to_owned()))
     }
 
+    /// Gives the word.
+    pub fn word(&self) -> &str {
+        &self.0
+    }
+
     /// Gives the beginning of keys of an environment, without the last underscore: `sk_live`.
     pub fn of(&self, environment: Environment) -> String {
         format!("{}_{}", self.0, environment.word())

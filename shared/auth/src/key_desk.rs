@@ -8,7 +8,7 @@ use consigne_core::keys::{Environment, KeyFacts, Pointer};
 use consigne_core::ports::{FindKey, Repoint};
 use consigne_core::{Fault, Timestamp};
 
-use crate::{KeyPrefix, KeyText, Peppers, Refreshed};
+use crate::{KeyPrefix, KeyText, LegacyText, Peppers, Refreshed};
 
 /// Keys remembered before all are forgotten.
 const SEEN_MAX: usize = 10_000;
@@ -91,29 +91,47 @@ impl KeyMint {
 pub struct KeyFinder {
     prefix: KeyPrefix,
     peppers: Refreshed<Peppers>,
+    legacy_until: Option<Timestamp>,
     seen: Mutex<HashMap<String, KeyFacts>>,
 }
 
+/// A text that may be a key's.
+enum Shown<'a> {
+    Own(KeyText),
+    Legacy(LegacyText<'a>),
+}
+
+impl Shown<'_> {
+    /// Gives the places its key may be found at, that under the current pepper first.
+    fn pointers(&self, peppers: &Peppers) -> Vec<Pointer> {
+        match self {
+            Self::Own(text) => peppers.pointers(text),
+            Self::Legacy(text) => peppers.legacy_pointers(text),
+        }
+    }
+}
+
 impl KeyFinder {
-    /// Makes a finder that has seen nothing.
-    pub fn new(prefix: KeyPrefix, peppers: Refreshed<Peppers>) -> Self {
-        Self { prefix, peppers, seen: Mutex::default() }
+    /// Makes a finder that has seen nothing. Keys of an older installation are looked for until a time, if there is one.
+    pub fn new(prefix: KeyPrefix, peppers: Refreshed<Peppers>, legacy_until: Option<Timestamp>) -> Self {
+        Self { prefix, peppers, legacy_until, seen: Mutex::default() }
     }
 
-    /// Finds a key; `None` when no key has this text. A text with a wrong checksum is looked up nowhere.
+    /// Finds a key; `None` when no key has this text. A text with a wrong checksum is looked up nowhere, unless it may be a
+    /// key of an older installation and those still work: then once, like any other.
     pub async fn find<F: FindKey + Repoint>(
         &self,
         keys: &F,
         text: &str,
         now: Timestamp,
     ) -> Result<Option<KeyFacts>, Fault> {
-        let Some(text) = KeyText::parse(&self.prefix, text) else { return Ok(None) };
+        let Some(text) = self.shown(text, now) else { return Ok(None) };
         let peppers = self.peppers.get(now).await;
-        let pointers = peppers.pointers(&text);
+        let pointers = text.pointers(&peppers);
         if let Some(facts) = pointers.first().and_then(|pointer| self.recall(pointer)) {
             return Ok(Some(facts));
         }
-        if let Some(facts) = self.look_up(keys, &pointers).await? {
+        if let Some(facts) = self.look_up(keys, &pointers, now).await? {
             return Ok(Some(facts));
         }
         // It may have been written under a pepper that was added since this environment started.
@@ -121,25 +139,37 @@ impl KeyFinder {
         if newer.versions() == peppers.versions() {
             return Ok(None);
         }
-        self.look_up(keys, &newer.pointers(&text)).await
+        self.look_up(keys, &text.pointers(&newer), now).await
+    }
+
+    /// Takes a text for a key's own, or for one of an older installation while those work. Looks nothing up.
+    fn shown<'a>(&self, text: &'a str, now: Timestamp) -> Option<Shown<'a>> {
+        let legacy =
+            || LegacyText::parse(&self.prefix, text).filter(|_| self.legacy_until.is_some_and(|end| now < end));
+        KeyText::parse(&self.prefix, text).map(Shown::Own).or_else(|| legacy().map(Shown::Legacy))
     }
 
     /// Remembers that a key's facts have changed after all: its spender has left.
     pub async fn correct(&self, text: &str, facts: &KeyFacts, now: Timestamp) {
-        let Some(text) = KeyText::parse(&self.prefix, text) else { return };
-        if let Some(pointer) = self.peppers.get(now).await.pointers(&text).into_iter().next() {
+        let Some(text) = self.shown(text, now) else { return };
+        if let Some(pointer) = text.pointers(&*self.peppers.get(now).await).into_iter().next() {
             self.remember(pointer, facts.clone());
         }
     }
 
-    async fn look_up<F: FindKey + Repoint>(&self, keys: &F, pointers: &[Pointer]) -> Result<Option<KeyFacts>, Fault> {
+    async fn look_up<F: FindKey + Repoint>(
+        &self,
+        keys: &F,
+        pointers: &[Pointer],
+        now: Timestamp,
+    ) -> Result<Option<KeyFacts>, Fault> {
         let Some((found, facts)) = keys.find_key(pointers).await? else { return Ok(None) };
         if let Some(current) = pointers.first() {
             // Never back to an older one, should this environment not know yet that a newer one is current.
             if found.pepper < current.pepper {
                 // A failure only leaves this to the next environment that sees the key; until then it is found as now, and
                 // the old pepper cannot be retired.
-                drop(keys.repoint(&found, current, &facts).await);
+                drop(keys.repoint(&found, current, &facts, now).await);
             }
             self.remember(current.clone(), facts.clone());
         }

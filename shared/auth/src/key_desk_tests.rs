@@ -29,7 +29,7 @@ impl FindKey for Register {
 }
 
 impl Repoint for Register {
-    async fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts) -> Result<(), Fault> {
+    async fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts, _: Timestamp) -> Result<(), Fault> {
         self.moved.lock().unwrap().push((old.pepper, new.pepper));
         self.pointers.lock().unwrap().insert((new.pepper, new.mac.clone()), key.clone());
         Ok(())
@@ -46,7 +46,7 @@ fn peppers(current: u32, live: &[(u32, &str)]) -> Peppers {
 }
 
 fn finder(peppers: Peppers) -> KeyFinder {
-    KeyFinder::new(sk(), Refreshed::fixed(peppers))
+    KeyFinder::new(sk(), Refreshed::fixed(peppers), None)
 }
 
 /// Writes a key under one pepper.
@@ -78,6 +78,61 @@ async fn a_key_is_looked_up_once_and_a_text_that_is_none_never() {
     assert_eq!(*register.asked.lock().unwrap(), 1);
 }
 
+/// Puts the key of an older installation where it was carried over to.
+fn carried_over(register: &Register, pointer: Pointer) {
+    let facts = KeyFacts {
+        org: OrgId::mint(NOW),
+        id: KeyId::mint(NOW),
+        environment: Environment::Production,
+        generation: 1,
+        spender: None,
+    };
+    register.pointers.lock().unwrap().insert((pointer.pepper, pointer.mac), facts);
+}
+
+#[tokio::test]
+async fn a_key_of_an_older_installation_is_looked_for_until_its_time_and_once() {
+    let (old, unknown) = ("sk_live_an-older-key_0123456789", "sk_live_nobodys-key_0123456789");
+    let register = Register::default();
+    let one = peppers(1, &[(1, ONE)]);
+    carried_over(&register, one.legacy_pointer(&LegacyText::parse(&sk(), old).unwrap()).unwrap());
+    let asked = || *register.asked.lock().unwrap();
+    assert_eq!(finder(one.clone()).find(&register, old, NOW).await.unwrap(), None);
+    assert_eq!(asked(), 0, "without such a time nothing is looked up");
+
+    let end = NOW.plus(std::time::Duration::from_secs(1));
+    let finder = KeyFinder::new(sk(), Refreshed::fixed(one), Some(end));
+    assert_eq!(finder.find(&register, unknown, NOW).await.unwrap(), None);
+    assert_eq!(asked(), 1, "one look-up for a text that may be a key");
+    for _ in 0..3 {
+        assert!(finder.find(&register, old, NOW).await.unwrap().is_some());
+    }
+    assert_eq!(asked(), 2, "and one for a key, whose facts are remembered");
+    for none in ["", "sk_live_short", "pk_live_an-older-key_0123456789", "sk_live_an older key 0123456789"] {
+        assert_eq!(finder.find(&register, none, NOW).await.unwrap(), None);
+    }
+    for text in [old, unknown] {
+        assert_eq!(finder.find(&register, text, end).await.unwrap(), None, "also what is remembered");
+    }
+    assert_eq!(asked(), 2);
+}
+
+#[tokio::test]
+async fn a_key_carried_over_as_a_hash_is_found_by_it_and_then_without_it() {
+    let old = "sk_live_an-older-key_0123456789";
+    let text = || LegacyText::parse(&sk(), old).unwrap();
+    let with = |legacy: &str| Peppers::parse(&format!(r#"{{"current": 1, "1": "{ONE}"{legacy}}}"#)).unwrap();
+    let (register, both) = (Register::default(), with(r#", "legacy": "an-older-pepper""#));
+    carried_over(&register, both.legacy_pointers(&text()).pop().unwrap());
+    let finder =
+        |peppers| KeyFinder::new(sk(), Refreshed::fixed(peppers), Some(NOW.plus(std::time::Duration::from_secs(1))));
+    assert_eq!(finder(with("")).find(&register, old, NOW).await.unwrap(), None, "without that pepper");
+    assert!(finder(both.clone()).find(&register, old, NOW).await.unwrap().is_some());
+    assert!(finder(both).find(&register, old, NOW).await.unwrap().is_some());
+    assert_eq!(*register.moved.lock().unwrap(), [(Pointer::HASHED, 1)], "once");
+    assert!(finder(with("")).find(&register, old, NOW).await.unwrap().is_some(), "it is needed no more");
+}
+
 #[tokio::test]
 async fn a_key_is_found_under_either_pepper_and_carried_to_the_newer_one() {
     let register = Register::default();
@@ -107,6 +162,6 @@ async fn a_key_under_a_pepper_that_was_added_since_makes_the_finder_look_again()
     let register = Register::default();
     let text = written(&register, peppers(2, &[(1, ONE), (2, TWO)]), 2).await;
     let fetch: crate::Fetch<Peppers> = Box::new(|| Box::pin(async { Ok(peppers(2, &[(1, ONE), (2, TWO)])) }));
-    let finder = KeyFinder::new(sk(), Refreshed::new(peppers(1, &[(1, ONE)]), NOW, fetch));
+    let finder = KeyFinder::new(sk(), Refreshed::new(peppers(1, &[(1, ONE)]), NOW, fetch), None);
     assert!(finder.find(&register, &text, NOW).await.unwrap().is_some());
 }

@@ -6,21 +6,29 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consigne_core::keys::{Environment, Pointer};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
-use crate::{KeyPrefix, KeyText, Secret};
+use crate::{KeyPrefix, KeyText, LegacyText, Secret};
+
+/// Name, in the secret, of the pepper of an older installation.
+const LEGACY: &str = "legacy";
+/// Fewest bytes of that pepper, which nobody here chose.
+const LEGACY_MIN: usize = 8;
 
 /// Every live pepper.
 #[derive(Clone, Debug)]
 pub struct Peppers {
     current: u32,
     live: BTreeMap<u32, Secret>,
+    /// Under which an older installation hashed the keys that were carried over as hashes.
+    legacy: Option<Secret>,
 }
 
 /// Why a text holds no peppers. The text stays out of it.
@@ -36,7 +44,8 @@ impl fmt::Display for PepperError {
 impl std::error::Error for PepperError {}
 
 impl Peppers {
-    /// Reads `{"current": 2, "1": "...", "2": "..."}`: each live version with its secret.
+    /// Reads `{"current": 2, "1": "...", "2": "..."}`: each live version with its secret, and perhaps `"legacy"` with that of
+    /// an older installation.
     ///
     /// # Errors
     /// When that is not its shape, a secret is short or a placeholder, or the current one is missing.
@@ -46,8 +55,18 @@ impl Peppers {
         let current = fields.get("current").and_then(Value::as_u64).and_then(|version| u32::try_from(version).ok());
         let current = current.ok_or_else(|| odd("no `current` version"))?;
         let mut live = BTreeMap::new();
-        for (name, value) in fields.iter().filter(|(name, _)| *name != "current") {
+        let legacy = match fields.get(LEGACY) {
+            Some(value) => {
+                let secret = value.as_str().and_then(|text| Secret::of_at_least(LEGACY_MIN, text));
+                Some(secret.ok_or_else(|| odd("the legacy pepper is short or a placeholder"))?)
+            }
+            None => None,
+        };
+        for (name, value) in fields.iter().filter(|(name, _)| !["current", LEGACY].contains(&name.as_str())) {
             let version: u32 = name.parse().map_err(|_| odd("a version that is no number"))?;
+            if version == Pointer::HASHED {
+                return Err(odd("version 0, which stands for the scheme before peppers"));
+            }
             let secret = value.as_str().and_then(Secret::new);
             let secret = secret.ok_or_else(|| PepperError(format!("pepper {version} is short or a placeholder")))?;
             live.insert(version, secret);
@@ -55,7 +74,7 @@ impl Peppers {
         if !live.contains_key(&current) {
             return Err(odd("the current pepper is missing"));
         }
-        Ok(Self { current, live })
+        Ok(Self { current, live, legacy })
     }
 
     /// Gives the version new keys are written under.
@@ -70,13 +89,48 @@ impl Peppers {
 
     /// Gives the places a key may be found at, that under the current pepper first.
     pub fn pointers(&self, key: &KeyText) -> Vec<Pointer> {
-        let others = self.live.keys().rev().filter(|version| **version != self.current);
-        std::iter::once(&self.current).chain(others).filter_map(|version| self.pointer(*version, key)).collect()
+        self.macs(key.expose())
+    }
+
+    /// Gives the places a key of an older installation may be found at: as its own keys are, and then by its hash.
+    pub fn legacy_pointers(&self, key: &LegacyText<'_>) -> Vec<Pointer> {
+        let macs = self.macs(key.expose()).into_iter();
+        macs.chain(self.hashed(key)).collect()
+    }
+
+    /// Gives the place a key of an older installation is written at: under the current pepper.
+    pub fn legacy_pointer(&self, key: &LegacyText<'_>) -> Option<Pointer> {
+        self.pointer_of(self.current, key.expose())
+    }
+
+    /// Says whether keys that were carried over as hashes can be found.
+    pub fn finds_hashed(&self) -> bool {
+        self.legacy.is_some()
+    }
+
+    /// Gives the place a key is at that was carried over as `sha256(key || pepper)`.
+    fn hashed(&self, key: &LegacyText<'_>) -> Option<Pointer> {
+        let digest = Sha256::new().chain_update(key.expose()).chain_update(self.legacy.as_ref()?.expose()).finalize();
+        let hex = digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        Pointer::hashed(&hex)
     }
 
     /// Gives the place a key is written at under one pepper, if it is live.
     pub fn pointer(&self, version: u32, key: &KeyText) -> Option<Pointer> {
-        let mac = self.mac(version, &["key", key.expose()])?;
+        self.pointer_of(version, key.expose())
+    }
+
+    fn macs(&self, text: &str) -> Vec<Pointer> {
+        let others = self.live.keys().rev().filter(|version| **version != self.current);
+        std::iter::once(&self.current).chain(others).filter_map(|version| self.pointer_of(*version, text)).collect()
+    }
+
+    fn pointer_of(&self, version: u32, text: &str) -> Option<Pointer> {
+        let mac = self.mac(version, &["key", text])?;
         Some(Pointer { pepper: version, mac: URL_SAFE_NO_PAD.encode(mac) })
     }
 
@@ -155,9 +209,13 @@ mod tests {
             r#"{"current": 1, "1": "changeme-changeme-changeme-changeme"}"#,
             &format!(r#"{{"current": 2, "1": "{ONE}"}}"#),
             &format!(r#"{{"current": 1, "1": "{ONE}", "x": "{TWO}"}}"#),
+            &format!(r#"{{"current": 1, "0": "{TWO}", "1": "{ONE}"}}"#),
+            &format!(r#"{{"current": 0, "0": "{ONE}"}}"#),
+            &format!(r#"{{"current": 1, "1": "{ONE}", "legacy": "short"}}"#),
         ] {
             let error = Peppers::parse(bad).unwrap_err().to_string();
             assert!(!error.contains(ONE) && !error.contains("short\""), "{error}");
+            assert!(!error.contains(TWO), "{error}");
         }
     }
 }

@@ -27,6 +27,10 @@ pub enum EventKind {
     KeyRotated,
     KeyRevoked,
     KeyDeleted,
+    KeyMigrationStarted,
+    KeyMigrationReminder,
+    KeyAnomaly,
+    QuotaExceeded,
     PaymentDisputed,
     StatsReady,
     WalletLow,
@@ -35,7 +39,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::FileReady,
         Self::FileRejected,
         Self::FileDeleted,
@@ -47,6 +51,10 @@ impl EventKind {
         Self::KeyRotated,
         Self::KeyRevoked,
         Self::KeyDeleted,
+        Self::KeyMigrationStarted,
+        Self::KeyMigrationReminder,
+        Self::KeyAnomaly,
+        Self::QuotaExceeded,
         Self::PaymentDisputed,
         Self::StatsReady,
         Self::WalletLow,
@@ -67,6 +75,10 @@ impl EventKind {
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",
             Self::KeyDeleted => "key.deleted",
+            Self::KeyMigrationStarted => "key.migration-started",
+            Self::KeyMigrationReminder => "key.migration-reminder",
+            Self::KeyAnomaly => "key.anomaly",
+            Self::QuotaExceeded => "quota.exceeded",
             Self::PaymentDisputed => "payment.disputed",
             Self::StatsReady => "stats.ready",
             Self::WalletLow => "wallet.low",

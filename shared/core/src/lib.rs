@@ -3,6 +3,7 @@
 //! Everything here is a value or a pure function, except the [`ports`], which name what the outside world must be able
 //! to do. Whoever wants to know what Consigne promises reads this crate; the others carry it out.
 
+pub mod anomalies;
 pub mod audit;
 pub mod credits;
 pub mod email;
@@ -17,6 +18,7 @@ pub mod jobs;
 pub mod keys;
 pub mod mail;
 pub mod members;
+pub mod migrations;
 pub mod orgs;
 pub mod periods;
 pub mod plans;

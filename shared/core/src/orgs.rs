@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::anomalies::OnAnomaly;
 use crate::{Fault, KeyId, OrgId, Timestamp, UserId, text};
 
 /// Most characters of an organisation's name.
@@ -23,6 +24,8 @@ pub struct Organisation {
     pub created_at: Timestamp,
     /// Whether its keys are stopped, all at once.
     pub suspended: bool,
+    /// What is done when its keys are used or made in an unusual way.
+    pub on_anomaly: OnAnomaly,
 }
 
 impl Organisation {
@@ -31,14 +34,21 @@ impl Organisation {
     /// # Errors
     /// `INVALID_REQUEST` naming `name`.
     pub fn found(name: &str, now: Timestamp) -> Result<Self, Fault> {
+        Self::found_as(OrgId::mint(now), name, now)
+    }
+
+    /// Makes an organisation whose id is known beforehand.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `name`.
+    pub fn found_as(id: OrgId, name: &str, now: Timestamp) -> Result<Self, Fault> {
         let name = text::label("name", name, NAME_MAX)?;
-        let id = OrgId::mint(now);
         let readable = text::slug(&name, SLUG_MAX).replace(['.', '_'], "-");
         let readable = readable.trim_matches('-');
         let own = id.to_string().to_ascii_lowercase();
         let own = &own[own.len() - 6..];
         let slug = if readable.is_empty() { own.to_owned() } else { format!("{readable}-{own}") };
-        Ok(Self { id, name, slug, created_at: now, suspended: false })
+        Ok(Self { id, name, slug, created_at: now, suspended: false, on_anomaly: OnAnomaly::default() })
     }
 }
 

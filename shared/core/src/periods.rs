@@ -40,9 +40,21 @@ impl Day {
         (day.to_string() == text).then_some(day)
     }
 
+    /// Gives the day so many days earlier.
+    #[must_use]
+    pub fn minus(self, days: u16) -> Self {
+        Self(self.0.saturating_sub(time::Duration::days(days.into())))
+    }
+
     /// Gives its first moment.
     pub fn starts(self) -> Timestamp {
         midnight(self.0)
+    }
+
+    /// Gives the day so many days later.
+    #[must_use]
+    pub fn plus(self, days: u16) -> Self {
+        Self(self.0.saturating_add(time::Duration::days(days.into())))
     }
 
     /// Gives the first moment of the next day.
@@ -135,6 +147,15 @@ mod tests {
     fn months_are_counted_back_over_the_turn_of_years() {
         let back = |months| Month::parse("2028-02").unwrap().back(months).to_string();
         assert_eq!([0, 1, 2, 13, 14].map(back), ["2028-02", "2028-01", "2027-12", "2027-01", "2026-12"]);
+    }
+
+    #[test]
+    fn days_are_counted_over_the_ends_of_months() {
+        let day = |text| Day::parse(text).unwrap();
+        assert_eq!(day("2026-11-21").plus(0), day("2026-11-21"));
+        assert_eq!(day("2026-11-21").plus(30), day("2026-12-21"));
+        assert_eq!(day("2028-02-01").plus(30), day("2028-03-02"));
+        assert_eq!(day("2028-03-02").minus(30), day("2028-02-01"));
     }
 
     #[test]

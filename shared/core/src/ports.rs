@@ -4,23 +4,27 @@
 //! to ask without one. Errors are [`Fault`]s: an adapter turns what went wrong into `UNAVAILABLE` (worth a retry) or
 //! `INTERNAL` (not), with the cause for the log.
 
+mod anomalies;
 mod gateway;
 mod holds;
 mod jobs;
 mod keys;
 mod mail;
 mod members;
+mod migrations;
 mod people;
 mod purchases;
 mod stats;
 mod upkeep;
 
+pub use anomalies::*;
 pub use gateway::*;
 pub use holds::*;
 pub use jobs::*;
 pub use keys::*;
 pub use mail::*;
 pub use members::*;
+pub use migrations::*;
 pub use people::*;
 pub use purchases::*;
 pub use stats::*;
@@ -39,7 +43,8 @@ use crate::{EventId, Fault, FileId, Timestamp, UserId};
 pub trait Doing<T>: Future<Output = Result<T, Fault>> + Send {}
 impl<T, F: Future<Output = Result<T, Fault>> + Send> Doing<T> for F {}
 
-/// Reserves bytes and records a pending file, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Reserves bytes and records a pending file, in one transaction, with the notice that storage is nearly full if it becomes so.
+/// `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait GrantUpload {
     /// Makes the grant, or says why not; only `Granted` changes anything.
     fn grant_upload(&self, grant: &Grant) -> impl Doing<GrantOutcome>;

@@ -52,6 +52,12 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis(earlier)))
     }
 
+    /// Gives the start of the span of this length it lies in; spans are counted from the epoch.
+    #[must_use]
+    pub fn floor(self, span: Duration) -> Self {
+        Self(self.0 - self.0.rem_euclid(millis(span).max(1)))
+    }
+
     /// Gives how long it is from `earlier` to this point; zero when `earlier` lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

@@ -99,6 +99,7 @@ mod tests {
             created_at: now,
             revoked: None,
             last_used: None,
+            migrated_at: None,
             used,
             revision: 1,
         }

@@ -44,6 +44,7 @@ settings! {
     UPSTREAMS: "Where services are called, `pdf=https://...,ai=https://...` or a JSON object; those left out cannot be.",
     PRIVATE_UPSTREAMS: "`true` where upstreams may have private addresses, as on a laptop; anything else means no.",
     KEY_PREFIX: "The word API keys begin with, such as `sk`.",
+    LEGACY_KEYS_UNTIL: "Until when keys of an older installation work, RFC 3339; empty when there are none.",
     CLERK_ISSUER: "The only `iss` accepted in session tokens, such as <https://clerk.example.com>.",
     AUTHORIZED_PARTIES: "Accepted `azp` values and origins of cookie writes, separated by commas.",
     CLERK_JWT_KEY: "The issuer's public keys in PEM, `\\n` for line breaks; empty to fetch them from `CLERK_JWKS_URL`.",

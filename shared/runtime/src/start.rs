@@ -15,6 +15,7 @@ use consigne_auth::{
     Fetch, FetchError, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers, Refreshed,
     Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, UnsubscribeSeal, WebhookSecrets,
 };
+use consigne_core::Timestamp;
 use consigne_core::mail::Sender;
 use consigne_messaging::mail::{Application, Mailer, Stationery};
 use consigne_messaging::{Bus, Queue};
@@ -222,7 +223,15 @@ impl Start {
 
     /// Makes what finds keys.
     pub async fn key_finder(&self) -> Result<KeyFinder, StartError> {
-        Ok(KeyFinder::new(self.key_prefix()?, self.peppers().await?))
+        Ok(KeyFinder::new(self.key_prefix()?, self.peppers().await?, self.legacy_keys_until()?))
+    }
+
+    /// Gives until when keys of an older installation work.
+    fn legacy_keys_until(&self) -> Result<Option<Timestamp>, StartError> {
+        let end = self.environment.optional(&settings::LEGACY_KEYS_UNTIL);
+        let bad = || SettingError::new(&settings::LEGACY_KEYS_UNTIL, "must be a time such as 2027-01-31T00:00:00Z");
+        let end = end.filter(|_| !self.environment.is_describing());
+        end.map(|end| Timestamp::parse(&end).ok_or_else(|| bad().into())).transpose()
     }
 
     /// Reads a secret that may change while this environment lives, and makes a value of it.
@@ -356,6 +365,17 @@ fn failed(name: &str, error: &dyn Error) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_of_legacy_keys_is_a_time_or_nothing() {
+        let of = |text: &str| {
+            let variable = ("LEGACY_KEYS_UNTIL".to_owned(), text.to_owned());
+            Start::new(Environment::fixed([variable])).legacy_keys_until()
+        };
+        assert_eq!(of("").unwrap(), None);
+        assert_eq!(of("2027-01-31T00:00:00Z").unwrap(), Timestamp::parse("2027-01-31T00:00:00Z"));
+        assert!(of("2027-01-31").unwrap_err().to_string().contains("LEGACY_KEYS_UNTIL"));
+    }
 
     #[test]
     fn the_hosts_that_requests_will_call_are_known_from_the_dependencies() {

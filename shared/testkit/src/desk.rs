@@ -75,6 +75,7 @@ pub fn key(org: OrgId, owner: &UserId, test: bool, now: Timestamp) -> ApiKey {
         spender: test.then(|| owner.clone()),
         created_by: owner.clone(),
         created_at: now,
+        migrated_at: None,
         revoked: None,
         last_used: None,
         used: BTreeMap::new(),

@@ -2,6 +2,7 @@
 //!
 //! A fake is never kinder than the service: the same suite of contract tests runs on it and on the real adapters.
 
+mod anomalies;
 mod checkouts;
 mod credits;
 mod desk;
@@ -9,6 +10,7 @@ mod gateway;
 mod holds;
 mod jobs;
 mod members;
+mod migrations;
 mod orgs;
 mod people;
 mod post;
@@ -28,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
 use consigne_core::files::{File, Grant, GrantOutcome, LedgerDelta, ObjectKey, Transition, Usage, Window};
 use consigne_core::idempotency::Written;
+use consigne_core::migrations::{Migration, MigrationId};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
@@ -71,6 +74,8 @@ pub struct State {
     pub jobs: Jobs,
     /// Figures by organisation and day.
     pub stats: BTreeMap<(OrgId, Day), DayStats>,
+    /// Keys carried over, by owner, organisation and day.
+    pub migrations: BTreeMap<MigrationId, Migration>,
     /// People by id.
     pub profiles: BTreeMap<UserId, Profile>,
     /// Closed accounts with things left to end.
@@ -209,6 +214,7 @@ impl GrantUpload for World {
             if usage.committed + grant.file.size > allowances.storage {
                 return GrantOutcome::OverQuota { committed: usage.committed };
             }
+            let notice = grant.notice(usage.committed);
             usage.window = Some(window);
             usage.committed += grant.file.size;
             usage.reserved += grant.file.size;
@@ -217,6 +223,9 @@ impl GrantUpload for World {
                 state.take_step(step);
             }
             state.files.insert((owner, grant.file.id()), grant.file.clone());
+            if let Some(event) = &notice {
+                state.push_event(event);
+            }
             GrantOutcome::Granted
         })
     }

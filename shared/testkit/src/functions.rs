@@ -2,12 +2,14 @@
 
 mod gateway;
 mod jobs;
+mod key_schedules;
 mod members;
 mod night;
 mod payments;
 
 pub use crate::webhooks::signed as signed_by_generator;
 pub use gateway::gateway_seal;
+pub use key_schedules::{anomalies_at, migrations_at};
 pub use members::invitation_tokens;
 pub use night::{aggregate_at, deliver_night, quota_messages, quota_reset_at, stats_messages, verify_at};
 
@@ -202,7 +204,7 @@ fn mint() -> KeyMint {
 }
 
 fn finder() -> KeyFinder {
-    KeyFinder::new(sk(), peppers())
+    KeyFinder::new(sk(), peppers(), None)
 }
 
 fn paging() -> http::Paging {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use consigne_auth::Peppers;
+use consigne_core::keys::Pointer;
 use serde_json::{Map, Value};
 
 /// What keeps a pepper from being retired.
@@ -16,7 +17,10 @@ pub(crate) enum Bar {
     Newest,
 }
 
-/// Every live pepper. It has no `Debug`: it holds secrets.
+/// Name, in the secret, of the pepper of an older installation.
+const LEGACY: &str = "legacy";
+
+/// Every live pepper; that of an older installation goes by the number 0. It has no `Debug`: it holds secrets.
 pub(crate) struct Kept {
     current: u32,
     live: BTreeMap<u32, String>,
@@ -30,7 +34,8 @@ impl Kept {
         };
         let current = Peppers::parse(text).map_err(|error| unfit(error.to_string()))?.current();
         let fields: Map<String, Value> = serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))?;
-        let pepper = |(name, value): (String, Value)| Some((name.parse().ok()?, value.as_str()?.to_owned()));
+        let version = |name: &str| if name == LEGACY { Some(Pointer::HASHED) } else { name.parse().ok() };
+        let pepper = |(name, value): (String, Value)| Some((version(&name)?, value.as_str()?.to_owned()));
         Ok(Self { current, live: fields.into_iter().filter_map(pepper).collect() })
     }
 
@@ -38,7 +43,8 @@ impl Kept {
     pub(crate) fn render(&self) -> Result<String, String> {
         let mut fields = Map::new();
         fields.insert("current".to_owned(), self.current.into());
-        fields.extend(self.live.iter().map(|(version, pepper)| (version.to_string(), pepper.clone().into())));
+        let name = |version: u32| if version == Pointer::HASHED { LEGACY.to_owned() } else { version.to_string() };
+        fields.extend(self.live.iter().map(|(version, pepper)| (name(*version), pepper.clone().into())));
         let text = Value::Object(fields).to_string();
         Peppers::parse(&text).map_err(|error| format!("Nothing was changed: {error}."))?;
         Ok(text)
@@ -70,8 +76,20 @@ impl Kept {
         Ok(next)
     }
 
+    /// Takes the pepper of an older installation, for as long as a key needs it.
+    pub(crate) fn take_legacy(&mut self, pepper: String) -> Result<(), String> {
+        if self.holds(Pointer::HASHED) {
+            return Err("There is a pepper of an older installation already: number 0. Retire it first.".to_owned());
+        }
+        self.live.insert(Pointer::HASHED, pepper);
+        Ok(())
+    }
+
     /// Makes a live version current; `false` when it is already.
     pub(crate) fn promote(&mut self, version: u32) -> Result<bool, String> {
+        if version == Pointer::HASHED {
+            return Err("Pepper 0 is an older installation's; nothing is written under it.".to_owned());
+        }
         if !self.holds(version) {
             return Err(self.unknown(version));
         }
@@ -154,6 +172,20 @@ mod tests {
         let many: Vec<String> = (1..=10).map(|version| format!(r#""{version}": "{ONE}""#)).collect();
         let mut held = kept(&format!(r#"{{"current": 9, {}}}"#, many.join(", ")));
         assert_eq!(held.add(TWO.to_owned()), Ok(11));
+    }
+
+    #[test]
+    fn the_pepper_of_an_older_installation_is_taken_and_retired_and_never_current() {
+        let mut held = kept(&format!(r#"{{"current": 1, "1": "{ONE}"}}"#));
+        assert_eq!(held.take_legacy("old-pepper".to_owned()), Ok(()));
+        assert_eq!(held.render().unwrap(), format!(r#"{{"current":1,"legacy":"old-pepper","1":"{ONE}"}}"#));
+        let mut again = kept(&held.render().unwrap());
+        assert!(again.take_legacy("other-one".to_owned()).unwrap_err().contains("already"));
+        assert!(again.promote(0).unwrap_err().contains("nothing is written under it"));
+        assert_eq!(again.add(TWO.to_owned()), Ok(2));
+        assert_eq!(again.retire(0), Ok(()));
+        assert_eq!(again.render().unwrap(), format!(r#"{{"current":1,"1":"{ONE}","2":"{TWO}"}}"#));
+        held.take_legacy("short".to_owned()).unwrap_err();
     }
 
     #[test]

@@ -77,6 +77,7 @@ impl ApiKey {
         match self.status {
             KeyStatus::Deleted => return Some(Refusal::bare(RefusalCode::NotFound)),
             KeyStatus::Revoked => return Some(Refusal::of(RefusalCode::Revoked, Limiter::Key)),
+            KeyStatus::Suspended => return Some(Refusal::of(RefusalCode::Suspended, Limiter::Key)),
             KeyStatus::Active => {}
         }
         if !self.knows_text(ask) || self.expires_at.is_some_and(|end| end <= ask.now) {

@@ -6,6 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Actor;
 use crate::periods::{Day, Month};
 use crate::{KeyId, OrgId, Timestamp, UserId};
 
@@ -46,6 +47,8 @@ impl Environment {
 #[allow(missing_docs)]
 pub enum KeyStatus {
     Active,
+    /// Until an operator lets it work again.
+    Suspended,
     /// For good.
     Revoked,
     /// Gone for everyone but the audit trail.
@@ -57,14 +60,20 @@ impl KeyStatus {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Suspended => "suspended",
             Self::Revoked => "revoked",
             Self::Deleted => "deleted",
         }
     }
 
+    /// Says whether the key works or may work again.
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Active | Self::Suspended)
+    }
+
     /// Reads a name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Active, Self::Revoked, Self::Deleted].into_iter().find(|status| status.name() == name)
+        [Self::Active, Self::Suspended, Self::Revoked, Self::Deleted].into_iter().find(|status| status.name() == name)
     }
 }
 
@@ -103,8 +112,10 @@ pub struct ApiKey {
     pub created_by: UserId,
     /// When.
     pub created_at: Timestamp,
+    /// When it was carried over from an older installation, to work on by its text, if it was.
+    pub migrated_at: Option<Timestamp>,
     /// Who revoked it, when, and why.
-    pub revoked: Option<(UserId, Timestamp, String)>,
+    pub revoked: Option<(Actor, Timestamp, String)>,
     /// When it was last charged, and from which address.
     pub last_used: Option<(Timestamp, Option<String>)>,
     /// Charged calls by period: `2026-11-21` and `2026-11`. Entries of past periods do no harm.
@@ -135,6 +146,11 @@ impl ApiKey {
         }
     }
 
+    /// Says whether it still works by the text an older installation gave it.
+    pub fn is_legacy(&self) -> bool {
+        self.migrated_at.is_some() && self.generation == 1 && self.status.is_live()
+    }
+
     /// Counts one charged call.
     pub fn count_call(&mut self, ip: Option<&str>, now: Timestamp) {
         for period in [Day::of(now).to_string(), Month::of(now).to_string()] {
@@ -162,10 +178,26 @@ pub struct KeyFacts {
 /// Where a key's text leads: its MAC under one pepper. Does not print.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pointer {
-    /// Version of the pepper.
+    /// Version of the pepper; [`Pointer::HASHED`] stands before all of them.
     pub pepper: u32,
-    /// The MAC in base64url.
+    /// The MAC in base64url, or the hash of the older scheme in hex.
     pub mac: String,
+}
+
+impl Pointer {
+    /// Stands in the place of a pepper's version for hashes of the scheme before peppers had versions.
+    pub const HASHED: u32 = 0;
+
+    /// Makes the pointer of a key that was carried over as a hash, 64 hexadecimal digits of SHA-256.
+    pub fn hashed(hash: &str) -> Option<Self> {
+        let hex = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+        hex.then(|| Self { pepper: Self::HASHED, mac: hash.to_ascii_lowercase() })
+    }
+
+    /// Says whether it is one of the older scheme, which goes once the key has been seen.
+    pub fn is_hashed(&self) -> bool {
+        self.pepper == Self::HASHED
+    }
 }
 
 impl fmt::Debug for Pointer {

@@ -114,16 +114,45 @@ impl ApiKey {
         match self.status {
             KeyStatus::Deleted => return Err(key_not_found()),
             KeyStatus::Revoked => return Ok(None),
-            KeyStatus::Active => {}
+            KeyStatus::Active | KeyStatus::Suspended => {}
         }
-        let crate::audit::Actor::User(actor) = &by.origin.actor else {
-            return Err(Fault::internal("only a person revokes a key here"));
-        };
         let mut key = self.clone();
         key.status = KeyStatus::Revoked;
-        key.revoked = Some((actor.clone(), by.now, reason.clone()));
+        key.revoked = Some((by.origin.actor.clone(), by.now, reason.clone()));
         let details = json!({ "reason": reason });
         Ok(Some(self.step(key, AuditAction::KeyRevoked, details, Some(EventKind::KeyRevoked), by)))
+    }
+
+    /// Stops the key until it is resumed; `None` when it does not work anyway.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `reason`.
+    pub fn suspend(&self, reason: &str, by: &Outgoing<'_>) -> Result<Option<KeyStep>, Fault> {
+        self.turn(KeyStatus::Active, KeyStatus::Suspended, AuditAction::KeySuspended, reason, by)
+    }
+
+    /// Lets the key work again; `None` when it is not suspended.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `reason`.
+    pub fn resume(&self, reason: &str, by: &Outgoing<'_>) -> Result<Option<KeyStep>, Fault> {
+        self.turn(KeyStatus::Suspended, KeyStatus::Active, AuditAction::KeyResumed, reason, by)
+    }
+
+    fn turn(
+        &self,
+        from: KeyStatus,
+        to: KeyStatus,
+        action: AuditAction,
+        reason: &str,
+        by: &Outgoing<'_>,
+    ) -> Result<Option<KeyStep>, Fault> {
+        let reason = text::label("reason", reason, REASON_MAX)?;
+        if self.status != from {
+            return Ok(None);
+        }
+        let key = Self { status: to, ..self.clone() };
+        Ok(Some(self.step(key, action, json!({ "reason": reason }), None, by)))
     }
 
     /// Deletes the key. Its row stays, for the audit trail.
@@ -158,6 +187,7 @@ impl ApiKey {
         match self.status {
             KeyStatus::Deleted => Err(key_not_found()),
             KeyStatus::Revoked => Err(Fault::new(Code::Conflict, "The key is revoked, for good")),
+            KeyStatus::Suspended => Err(Fault::new(Code::Conflict, "The key is suspended; the operator can resume it")),
             KeyStatus::Active => Ok(()),
         }
     }

@@ -29,7 +29,7 @@ pub struct KeyView {
     pub expires_at: Option<String>,
     /// When it was issued.
     pub created_at: String,
-    /// `active`, `revoked` or `expired`.
+    /// `active`, `suspended`, `revoked` or `expired`.
     pub status: &'static str,
     /// Charged calls today.
     pub daily_used: u64,
@@ -45,6 +45,9 @@ pub struct KeyView {
     pub revoked_reason: Option<String>,
     /// Until when the text before the current one works too, while it does.
     pub previous_valid_until: Option<String>,
+    /// True while it works by the text of an older installation, which must be rotated; else absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub legacy: bool,
 }
 
 impl KeyView {
@@ -74,6 +77,7 @@ impl KeyView {
             revoked_at: key.revoked.as_ref().map(|(_, at, _)| at.to_string()),
             revoked_reason: key.revoked.as_ref().map(|(_, _, reason)| reason.clone()),
             previous_valid_until: key.previous_until.filter(|until| *until > now).map(|until| until.to_string()),
+            legacy: key.is_legacy(),
         }
     }
 }

@@ -122,7 +122,7 @@ pub struct NewKey {
     pub once: Option<Once>,
 }
 
-/// Issues a key, in one transaction. `dynamodb:PutItem`, `dynamodb:ConditionCheckItem`.
+/// Issues a key, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait IssueKey {
     /// Issues it; `Moved` when the pointer's pepper has been retired meanwhile.
     fn issue_key(&self, key: &NewKey) -> impl Doing<Written>;
@@ -156,8 +156,9 @@ pub trait FindKey {
 /// Lets a key's text be found under another pepper too. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
 /// `dynamodb:ConditionCheckItem`.
 pub trait Repoint {
-    /// Writes the new pointer and marks the old one as no longer needed; doing so twice is once.
-    fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts) -> impl Doing<()>;
+    /// Writes the new pointer and marks the old one as no longer needed; doing so twice is once. One of the older scheme is
+    /// forgotten a day later, when nobody can be looking for it any more.
+    fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts, now: Timestamp) -> impl Doing<()>;
 }
 
 /// Reads what a check without a charge needs. `dynamodb:BatchGetItem`; and `dynamodb:Query` to find an owner when a test

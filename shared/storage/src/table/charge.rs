@@ -16,6 +16,7 @@ impl ChargeKey for Table {
             key: &charge.key,
             ask: &charge.ask,
             ip: charge.receipt.call.ip.as_deref(),
+            country: charge.receipt.call.country.as_deref(),
             amount: charge.receipt.credits,
             becomes: Becomes::Used,
             record_key: receipts::receipt_key(&charge.receipt.id),

@@ -13,11 +13,16 @@ pub(super) const SHARD: &str = "due_shard";
 /// Attribute that holds when an item is due, in milliseconds.
 pub(super) const AT: &str = "due_at";
 /// Shards of the index, so that thousands of writes a second do not meet in one partition.
-const SHARDS: u8 = 4;
+pub(super) const SHARDS: u8 = 4;
 
 /// Chooses the shard of an item by the last character of its ULID, which is random.
 pub(super) fn shard(id: &str) -> String {
-    format!("DUE#{}", id.as_bytes().last().map_or(0, |byte| byte % SHARDS))
+    format!("DUE#{}", shard_of(id))
+}
+
+/// Spreads ids over as many partitions.
+pub(super) fn shard_of(id: &str) -> u8 {
+    id.as_bytes().last().map_or(0, |byte| byte % SHARDS)
 }
 
 /// How far a walk over everything due has come, in each shard.

@@ -1,6 +1,8 @@
-//! Granting uploads: one transaction of the file, the ledger with its rate window, and the idempotency key.
+//! Granting uploads: one transaction of the file, the ledger with its rate window, and the idempotency key; with the notice
+//! that storage is nearly full in the one that makes it so.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use consigne_core::events::Event;
 use consigne_core::files::{Grant, GrantOutcome, ObjectKey, WINDOW, Window};
 use consigne_core::idempotency::Written;
 use consigne_core::ports::{GetFile, GrantUpload};
@@ -9,7 +11,7 @@ use consigne_core::{Fault, UserId};
 use super::item::number;
 use super::once::Kept;
 use super::transact::failed_at;
-use super::{Table, file_item, usage_item};
+use super::{Table, file_item, outbox, usage_item};
 
 /// Places in the transaction.
 const LEDGER: usize = 1;
@@ -32,8 +34,9 @@ impl GrantUpload for Table {
         };
         let seen = self.windows.get(owner).is_some_and(|started| started > grant.now.minus(WINDOW));
         let mut guess = if seen { Guess::Running } else { Guess::Over };
+        let mut notice = None;
         loop {
-            let writes = self.grant_writes(grant, room, guess)?;
+            let writes = self.grant_writes(grant, room, guess, notice.as_ref())?;
             let failed = match self.once(writes, grant.once().as_ref(), grant.now).await? {
                 Kept::Written(Written::Now) => {
                     if guess == Guess::Over {
@@ -58,9 +61,10 @@ impl GrantUpload for Table {
             if usage.committed > room {
                 return Ok(GrantOutcome::OverQuota { committed: usage.committed });
             }
-            // Neither spent: the guess was wrong, or another write got in between.
+            // Neither spent: the guess was wrong, the mark is reached, or another write got in between.
             self.windows.set(owner, next.started);
             guess = if next.writes > 1 { Guess::Running } else { Guess::Over };
+            notice = grant.notice(usage.committed);
             if crate::call::remaining().is_zero() {
                 return Err(Fault::unavailable("the ledger kept changing"));
             }
@@ -69,23 +73,46 @@ impl GrantUpload for Table {
 }
 
 impl Table {
-    fn grant_writes(&self, grant: &Grant, room: u64, guess: Guess) -> Result<Vec<TransactWriteItem>, Fault> {
-        let mut writes = vec![self.put_new(file_item::write(&grant.file))?, self.ledger_write(grant, room, guess)?];
+    fn grant_writes(
+        &self,
+        grant: &Grant,
+        room: u64,
+        guess: Guess,
+        notice: Option<&Event>,
+    ) -> Result<Vec<TransactWriteItem>, Fault> {
+        let ledger = self.ledger_write(grant, room, guess, notice.is_some())?;
+        let mut writes = vec![self.put_new(file_item::write(&grant.file))?, ledger];
         if let Some(step) = &grant.job {
             writes.push(self.job_write(step)?);
+        }
+        if let Some(event) = notice {
+            writes.push(self.put(outbox::write(event))?);
         }
         Ok(writes)
     }
 
-    fn ledger_write(&self, grant: &Grant, room: u64, guess: Guess) -> Result<TransactWriteItem, Fault> {
-        let owner = grant.file.owner();
+    /// Writes the ledger's part, on condition that the bytes fit and reach the mark at which their owner is told, or do not:
+    /// whichever this transaction is made for.
+    fn ledger_write(&self, grant: &Grant, room: u64, guess: Guess, tells: bool) -> Result<TransactWriteItem, Fault> {
+        let (owner, band) = (grant.file.owner(), grant.band());
         let update = Update::builder()
             .set_key(Some(usage_item::key(owner)))
             .expression_attribute_values(":size", number(grant.file.size))
             .expression_attribute_values(":room", number(room))
+            .expression_attribute_values(":mark", number(band.end))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":over", number(grant.now.minus(WINDOW).as_millis()));
-        let fits = "(attribute_not_exists(committed) OR committed <= :room)";
+        let fits = match (tells, band.start) {
+            (false, 0) => "committed >= :mark AND committed <= :room",
+            (false, _) => {
+                "(attribute_not_exists(committed) OR committed < :near OR committed >= :mark) \
+                 AND (attribute_not_exists(committed) OR committed <= :room)"
+            }
+            (true, 0) => "(attribute_not_exists(committed) OR committed < :mark AND committed <= :room)",
+            (true, _) => "committed >= :near AND committed < :mark AND committed <= :room",
+        };
+        let update =
+            if band.start > 0 { update.expression_attribute_values(":near", number(band.start)) } else { update };
         let update = match guess {
             Guess::Running => update
                 .update_expression("ADD committed :size, reserved :size, window_writes :one")

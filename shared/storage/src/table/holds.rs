@@ -29,6 +29,7 @@ impl OpenHold for Table {
             key: &opening.key,
             ask: &opening.ask,
             ip: None,
+            country: None,
             amount: hold.amount,
             becomes: Becomes::Held(era),
             record_key: hold_item::hold_key(&hold.id),

@@ -1,6 +1,7 @@
 //! A key as an item.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use consigne_core::audit::Actor;
 use consigne_core::keys::{ApiKey, Environment, KeyStatus};
 use consigne_core::{Fault, KeyId, OrgId, UserId};
 
@@ -15,7 +16,7 @@ pub(super) fn key_key(org: OrgId, id: KeyId) -> Item {
 
 /// Writes what people decide about a key, all but its primary key. Every attribute is named: one that is missing here is
 /// removed by [`super::keys`].
-pub(super) fn decided(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 17] {
+pub(super) fn decided(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 18] {
     let revoked = key.revoked.as_ref();
     [
         ("name", Some(text(&key.name))),
@@ -32,18 +33,20 @@ pub(super) fn decided(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 
         ("spender", key.spender.as_ref().map(|user| text(user.as_str()))),
         ("created_by", Some(text(key.created_by.as_str()))),
         ("created_at", Some(number(key.created_at.as_millis()))),
-        ("revoked_by", revoked.map(|(user, _, _)| text(user.as_str()))),
+        ("migrated_at", key.migrated_at.map(|at| number(at.as_millis()))),
+        ("revoked_by", revoked.map(|(actor, _, _)| text(actor.to_string()))),
         ("revoked_at", revoked.map(|(_, at, _)| number(at.as_millis()))),
         ("revoked_reason", revoked.map(|(_, _, reason)| text(reason))),
     ]
 }
 
-/// Writes the item of a new key, which nobody has used.
+/// Writes the item of a new key, which nobody has used here.
 pub(super) fn write(key: &ApiKey) -> Item {
     let mut item = key_key(key.org, key.id);
     for (name, value) in decided(key) {
         add(&mut item, name, value);
     }
+    add(&mut item, "last_used_at", key.last_used.as_ref().map(|(at, _)| number(at.as_millis())));
     item.insert("revision".to_owned(), number(key.revision));
     item
 }
@@ -51,8 +54,8 @@ pub(super) fn write(key: &ApiKey) -> Item {
 /// Reads a key back.
 pub(super) fn read(item: &Item) -> Result<ApiKey, Fault> {
     let reader = Reader(item);
-    let revoked = match reader.optional_parsed("revoked_by", UserId::parse)? {
-        Some(user) => Some((user, reader.time("revoked_at")?, reader.text("revoked_reason")?.to_owned())),
+    let revoked = match reader.optional_parsed("revoked_by", Actor::parse)? {
+        Some(actor) => Some((actor, reader.time("revoked_at")?, reader.text("revoked_reason")?.to_owned())),
         None => None,
     };
     let count = |(period, value): (&str, &AttributeValue)| {
@@ -76,6 +79,7 @@ pub(super) fn read(item: &Item) -> Result<ApiKey, Fault> {
         spender: reader.optional_parsed("spender", UserId::parse)?,
         created_by: reader.parsed("created_by", UserId::parse)?,
         created_at: reader.time("created_at")?,
+        migrated_at: reader.optional_time("migrated_at"),
         revoked,
         last_used: reader.optional_time("last_used_at").map(|at| (at, reader.owned_text("last_used_ip"))),
         used: reader.beginning(USED).map(count).collect::<Result<_, Fault>>()?,

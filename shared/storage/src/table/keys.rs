@@ -6,6 +6,7 @@ use consigne_core::keys::{ApiKey, KeyStatus, KeyStep};
 use consigne_core::ports::{ChangeKey, GetKey, IssueKey, ListKeys, Listed, NewKey, PageAsk};
 use consigne_core::{Fault, KeyId, OrgId};
 
+use super::activity::Mark;
 use super::item::{number, org_pk, text};
 use super::once::Kept;
 use super::transact::failed_at;
@@ -34,15 +35,20 @@ impl ListKeys for Table {
 impl IssueKey for Table {
     async fn issue_key(&self, new: &NewKey) -> Result<Written, Fault> {
         let key = &new.key;
-        let writes = vec![
+        let mut writes = vec![
             self.put_new(key_item::write(key))?,
             self.put_new(pointers::write(&new.pointer, &key.facts()))?,
             self.pepper_takes_keys(new.pointer.pepper)?,
             self.put(audit::write(&new.audit))?,
             self.put(outbox::write(&new.event))?,
         ];
+        let mark = Mark::issued(key.org, key.created_at);
+        writes.extend(self.mark(&mark)?);
         match self.once(writes, new.once.as_ref(), key.created_at).await? {
-            Kept::Written(written) => Ok(written),
+            Kept::Written(written) => {
+                self.marked(&mark);
+                Ok(written)
+            }
             // The key's id and text are fresh, so only the pepper can refuse.
             Kept::Refused(failed) if failed_at(&failed, 2).is_some() => Ok(Written::Moved),
             Kept::Refused(_) => Err(Fault::internal("a key was minted twice")),
@@ -70,7 +76,7 @@ impl ChangeKey for Table {
 
 impl Table {
     /// Writes what people decide about a key, and leaves alone what charging writes.
-    fn decide(&self, key: &ApiKey, seen: u64) -> Result<TransactWriteItem, Fault> {
+    pub(super) fn decide(&self, key: &ApiKey, seen: u64) -> Result<TransactWriteItem, Fault> {
         let mut update = Update::builder()
             .set_key(Some(key_item::key_key(key.org, key.id)))
             .condition_expression("revision = :seen")

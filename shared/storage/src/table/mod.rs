@@ -16,9 +16,11 @@
 //! | key | `ORG#<org>` | `KEY#<key>` |
 //! | wallet | `ORG#<org>` | `WALLET` |
 //! | credit grant | `ORG#<org>` | `LOT#<lot>` |
+//! | keys of one owner carried over on one day | `ORG#<org>` | `MIGRATION#<user>#<day>` |
 //! | checkout session, as it was offered | `ORG#<org>` | `CHECKOUT#<session>` |
 //! | checkout session that was paid | `ORG#<org>` | `SESSION#<session>` |
 //! | refunds of a key's holds in a day | `ORG#<org>` | `REFUNDS#<key>#<day>` |
+//! | anomaly that is not told again for a while | `ORG#<org>` | `ANOMALY#<key>#<kind>`, `ANOMALY#-#<kind>` |
 //! | audit entry | `ORG#<org>`, or `SYSTEM` | `AUDIT#<entry>` |
 //! | test wallet | `USER#<user>` | `TESTWALLET` |
 //! | profile | `USER#<user>` | `PROFILE` |
@@ -27,7 +29,9 @@
 //! | topic a person wants no mails of | `USER#<user>` | `UNSUBSCRIBED#<topic>` |
 //! | mail, claimed or ended | `MAIL#<event>#<hash of the recipient>` | `MAIL` |
 //! | mailbox that gets no mail | `MAILBOX#<hash of the address>` | `SUPPRESSED` |
+//! | what a key or an organisation did in ten minutes | `ACTIVITY#<since>#<shard>` | `<org>#<key>`, `<org>#-` |
 //! | pointer of a key's text | `MAC#<pepper>#<mac>` | `MAC` |
+//! | pointer of a text known by its hash only | `SHA#<hash>` | `SHA` |
 //! | receipt | `RECEIPT#<org>#<tail>` | `RECEIPT` |
 //! | hold | `HOLD#<org>#<tail>` | `HOLD` |
 //! | payment | `PAYMENT#<payment>` | `PAYMENT` |
@@ -39,14 +43,17 @@
 //! | `gsi1` | `USER#<user>#JOBS#<status>`, `<job>` | a person's jobs of one status |
 //! | `gsi1` | `USER#<user>#ORGS`, `<org>` | a person's places in organisations |
 //! | `gsi1` | `ORG#<org>#RECEIPTS`, `<time>#<tail>` | an organisation's receipts |
+//! | `gsi1` | `MIGRATIONS`, `<due at>#<org>#<user>#<day>` | migrations that are not over; those that are: `MIGRATIONS#ENDED` |
 //! | `gsi2` | `USER#<user>#<kind>`, `<changed at>#<file>` | READY files of one kind, newest first |
 //! | `gsi2` | `ORG#<org>#<key>#RECEIPTS`, `<time>#<tail>` | a key's receipts |
 //! | `gsi2` | `ORGS#<shard>`, `<org>` | every organisation there is |
-//! | `gsi2` | `PEPPER#<version>`, `<org>#<key>#<generation>` | pointers whose key cannot be found under a newer pepper |
+//! | `gsi2` | `PEPPER#<version>`, `<org>#<key>#<generation>` | pointers whose key cannot be found under a newer pepper; 0: by hash only |
 //! | `due` | `DUE#<shard>`, time | what `sweep` must look at, unless it ends by itself |
 //!
 //! All three are sparse: an item leaves an index when its turn is over.
 
+mod activity;
+mod anomalies;
 mod audit;
 mod charge;
 mod checkouts;
@@ -68,6 +75,7 @@ mod list;
 mod low;
 mod mail;
 mod members;
+mod migrations;
 mod once;
 mod org_walk;
 mod orgs;
@@ -108,12 +116,19 @@ pub struct Table {
     name: String,
     windows: Hints<UserId, Timestamp>,
     eras: Hints<WalletId, u32>,
+    marks: Hints<activity::Mark, ()>,
 }
 
 impl Table {
     /// Makes an adapter for a table.
     pub fn new(config: &aws_types::SdkConfig, name: impl Into<String>) -> Self {
-        Self { client: Client::new(config), name: name.into(), windows: Hints::default(), eras: Hints::default() }
+        Self {
+            client: Client::new(config),
+            name: name.into(),
+            windows: Hints::default(),
+            eras: Hints::default(),
+            marks: Hints::default(),
+        }
     }
 }
 
@@ -125,8 +140,8 @@ impl Probe for Table {
     }
 }
 
-/// What this environment last saw of something: when each user's rate window was opened, in which era each wallet is. It
-/// says which of several conditions to try first.
+/// What this environment last saw of something: when each user's rate window was opened, in which era each wallet is, what
+/// was marked as going on. It says which of several conditions to try first, and what need not be written again.
 ///
 /// A wrong guess costs one more call, never a wrong answer.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Organisations and their members.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use consigne_core::anomalies::OnAnomaly;
 use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::Written;
 use consigne_core::orgs::{Member, OrgRole, Organisation};
@@ -25,6 +26,7 @@ fn write_org(org: &Organisation) -> Item {
     item.insert("name".to_owned(), text(&org.name));
     item.insert("slug".to_owned(), text(&org.slug));
     item.insert("created_at".to_owned(), number(org.created_at.as_millis()));
+    item.insert("on_anomaly".to_owned(), text(org.on_anomaly.name()));
     add(&mut item, "suspended", org.suspended.then(|| text("yes")));
     item.extend(org_walk::place(org.id));
     item
@@ -38,6 +40,7 @@ fn read_org(item: &Item) -> Result<Organisation, Fault> {
         slug: reader.text("slug")?.to_owned(),
         created_at: reader.time("created_at")?,
         suspended: reader.optional_text("suspended").is_some(),
+        on_anomaly: reader.optional_parsed("on_anomaly", OnAnomaly::from_name)?.unwrap_or_default(),
     })
 }
 

@@ -1,8 +1,10 @@
 //! Pointers: from the MAC of a key's text to the key, and the peppers the MACs are made under.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
-use consigne_core::keys::{Ask, Environment, KeyFacts, KeyStatus, Pointer};
+use consigne_core::keys::{Ask, Environment, KeyFacts, Pointer};
 use consigne_core::ports::{FindKey, GetKey, KeepPeppers, Repoint};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp, UserId};
 
@@ -11,7 +13,14 @@ use super::item::{Item, Reader, add, key, number, text};
 use super::transact::{Outcome, failed_at};
 use super::{Table, audit};
 
+/// How long a pointer of the older scheme stays behind the one that replaces it. Reads of several items are not made in
+/// one moment; who asked for both in that moment must find one.
+const REPLACED_KEPT: Duration = Duration::from_hours(24);
+
 fn pointer_key(pointer: &Pointer) -> Item {
+    if pointer.is_hashed() {
+        return key(format!("SHA#{}", pointer.mac), "SHA");
+    }
     key(format!("MAC#{}#{}", pointer.pepper, pointer.mac), "MAC")
 }
 
@@ -62,12 +71,18 @@ impl FindKey for Table {
 }
 
 impl Repoint for Table {
-    async fn repoint(&self, old: &Pointer, new: &Pointer, facts: &KeyFacts) -> Result<(), Fault> {
-        let found = Update::builder()
+    async fn repoint(&self, old: &Pointer, new: &Pointer, facts: &KeyFacts, now: Timestamp) -> Result<(), Fault> {
+        let mut found = Update::builder()
             .set_key(Some(pointer_key(old)))
             .update_expression("REMOVE gsi2pk, gsi2sk")
             // Once it has been moved, perhaps to a newer one than this, it is not moved again.
             .condition_expression("attribute_exists(gsi2pk)");
+        if old.is_hashed() {
+            found = found
+                .update_expression("SET #ttl = :gone REMOVE gsi2pk, gsi2sk")
+                .expression_attribute_names("#ttl", "ttl")
+                .expression_attribute_values(":gone", number(now.plus(REPLACED_KEPT).as_secs()));
+        }
         let writes = vec![self.put(write(new, facts))?, self.update(found)?, self.pepper_takes_keys(new.pepper)?];
         match self.transact(writes).await? {
             Outcome::Refused(failed) if failed_at(&failed, 2).is_some() => {
@@ -101,8 +116,8 @@ impl KeepPeppers for Table {
             for facts in found {
                 let key = self.get_key(facts.org, facts.id).await?;
                 let ask = Ask { generation: facts.generation, scope: None, now };
-                // Also of an expired key, since its expiry can be moved.
-                count += u64::from(key.is_some_and(|key| key.status == KeyStatus::Active && key.knows_text(&ask)));
+                // Also of an expired key, since its expiry can be moved, and of a suspended one, which can be resumed.
+                count += u64::from(key.is_some_and(|key| key.status.is_live() && key.knows_text(&ask)));
             }
             if more.is_none() {
                 return Ok(count);

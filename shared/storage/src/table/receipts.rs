@@ -19,7 +19,7 @@ pub(super) fn of_org(org: OrgId) -> String {
     format!("ORG#{org}#RECEIPTS")
 }
 
-fn of_key(org: OrgId, key: KeyId) -> String {
+pub(super) fn of_key(org: OrgId, key: KeyId) -> String {
     format!("ORG#{org}#{key}#RECEIPTS")
 }
 

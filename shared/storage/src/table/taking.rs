@@ -9,6 +9,7 @@ use consigne_core::orgs::Member;
 use consigne_core::periods::{Day, Month};
 use consigne_core::{Fault, Timestamp};
 
+use super::activity::Mark;
 use super::item::{Item, key, number, org_pk, text};
 use super::low::Crossing;
 use super::orgs::member_key;
@@ -31,6 +32,8 @@ pub(super) struct Taking<'a> {
     pub(super) ask: &'a Ask,
     /// Address of the caller, if it is known.
     pub(super) ip: Option<&'a str>,
+    /// Country of the caller, if it is known.
+    pub(super) country: Option<&'a str>,
     /// How many.
     pub(super) amount: u64,
     /// To what end.
@@ -80,10 +83,13 @@ impl Table {
         taking: &mut Taking<'_>,
         record: impl Fn(Option<u32>) -> Item,
     ) -> Result<Taken, Fault> {
+        let mark = Mark::charged(taking.key.org, taking.key.id, taking.country, taking.ask.now);
         let mut crossing = None;
         loop {
-            let writes = self.taking_writes(taking, &record, crossing.as_deref())?;
+            let mut writes = self.taking_writes(taking, &record, crossing.as_deref())?;
+            writes.extend(self.mark(&mark)?);
             let Outcome::Refused(failed) = self.transact_decided_by(Some(RECORD), writes).await? else {
+                self.marked(&mark);
                 return Ok(Taken::Now);
             };
             crossing = None;

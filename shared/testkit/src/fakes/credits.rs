@@ -40,6 +40,7 @@ pub(super) struct Asked<'a> {
     pub(super) key: &'a KeyFacts,
     pub(super) ask: &'a Ask,
     pub(super) ip: Option<&'a str>,
+    pub(super) country: Option<&'a str>,
     pub(super) amount: u64,
 }
 
@@ -96,6 +97,7 @@ impl State {
         if let Some(key) = self.desk.keys.get_mut(&place) {
             key.count_call(asked.ip, now);
         }
+        self.desk.mark(asked.key.org, Some(asked.key.id), asked.country, now);
         Taken::Now { era }
     }
 
@@ -124,7 +126,8 @@ impl ChargeKey for World {
                 return if same { ChargeOutcome::Replayed(Box::new(before.clone())) } else { ChargeOutcome::Mismatch };
             }
             let ip = receipt.call.ip.as_deref();
-            let asked = Asked { key: &charge.key, ask: &charge.ask, ip, amount: receipt.credits };
+            let country = receipt.call.country.as_deref();
+            let asked = Asked { key: &charge.key, ask: &charge.ask, ip, country, amount: receipt.credits };
             match state.take(&asked, |wallet| wallet.debit(receipt.credits)) {
                 Taken::Refused(refusal) => ChargeOutcome::Refused(refusal),
                 Taken::Moved => ChargeOutcome::Moved,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use consigne_core::anomalies::AnomalyKind;
 use consigne_core::audit::AuditEntry;
 use consigne_core::credits::{
     Checkout, Hold, HoldId, OpenSession, Payment, PaymentId, Receipt, ReceiptId, SessionId, Wallet, WalletId,
@@ -16,6 +17,7 @@ use consigne_core::ports::{
 };
 use consigne_core::{BucketId, Fault, InvitationId, KeyId, OrgId, Timestamp, UserId};
 
+use super::anomalies::Mark;
 use super::{State, World};
 
 /// Organisations, keys, wallets and receipts.
@@ -39,6 +41,10 @@ pub struct Desk {
     pub audit: Vec<AuditEntry>,
     /// Promises kept, with when they run out.
     pub promises: BTreeMap<(Caller, &'static str, String), (Once, Timestamp)>,
+    /// What was going on.
+    pub marks: BTreeSet<Mark>,
+    /// Until when anomalies are not told again.
+    pub quiet: BTreeMap<(OrgId, Option<KeyId>, AnomalyKind), Timestamp>,
     /// Peppers that take no new pointers.
     pub closed_peppers: BTreeSet<u32>,
     /// Credit grants made.
@@ -116,6 +122,7 @@ impl IssueKey for World {
                 return Written::Moved;
             }
             desk.keep(new.once.as_ref(), now);
+            desk.mark(new.key.org, None, None, now);
             desk.keys.insert((new.key.org, new.key.id), new.key.clone());
             desk.pointers.insert(new.pointer.clone(), (new.key.facts(), true));
             desk.audit.push(new.audit.clone());
@@ -177,7 +184,7 @@ impl FindKey for World {
 }
 
 impl Repoint for World {
-    async fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts) -> Result<(), Fault> {
+    async fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts, _now: Timestamp) -> Result<(), Fault> {
         self.effect(|State { desk, .. }| {
             if desk.closed_peppers.contains(&new.pepper) {
                 return Err(Fault::unavailable("the pepper was retired meanwhile"));
@@ -197,7 +204,7 @@ impl KeepPeppers for World {
             let needing = desk.pointers.iter().filter(|(pointer, (facts, needed))| {
                 let ask = Ask { generation: facts.generation, scope: None, now };
                 let key = desk.keys.get(&(facts.org, facts.id));
-                let known = key.is_some_and(|key| key.status == KeyStatus::Active && key.knows_text(&ask));
+                let known = key.is_some_and(|key| key.status.is_live() && key.knows_text(&ask));
                 pointer.pepper == version && *needed && known
             });
             needing.count() as u64

@@ -19,7 +19,7 @@ impl OpenHold for World {
                     OpeningOutcome::Mismatch
                 };
             }
-            let asked = Asked { key: &opening.key, ask: &opening.ask, ip: None, amount: hold.amount };
+            let asked = Asked { key: &opening.key, ask: &opening.ask, ip: None, country: None, amount: hold.amount };
             match state.take(&asked, |wallet| wallet.hold(hold.amount)) {
                 Taken::Refused(refusal) => OpeningOutcome::Refused(refusal),
                 Taken::Moved => OpeningOutcome::Moved,

@@ -10,6 +10,7 @@ mod crash_jobs;
 mod crash_keys;
 mod crash_mail;
 mod crash_members;
+mod crash_migrations;
 mod crash_night;
 mod crash_payments;
 mod deployed;

@@ -20,18 +20,27 @@ pub struct Anomaly {
     pub stopped: bool,
 }
 
-/// What was seen, within an hour.
+/// What was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Oddity {
-    /// A key was used from many countries.
+    /// A key was used from many countries within an hour.
     Countries {
         /// What the key is called.
         key_name: Quoted,
         /// How many.
         countries: u64,
     },
-    /// Many keys were made.
+    /// Many keys were made within ten minutes.
     Keys(u64),
+    /// A key was used far more often than usual.
+    Jump {
+        /// What the key is called.
+        key_name: Quoted,
+        /// Calls of the day.
+        calls: u64,
+        /// Calls of a usual day.
+        median: u64,
+    },
 }
 
 impl Oddity {
@@ -47,10 +56,21 @@ impl Oddity {
                 format!("La clé d’API {key} de l’organisation {org} a servi depuis {countries} pays en une heure.")
             }
             (Self::Keys(keys), Language::English) => {
-                format!("{} API keys were created in the organisation {org} within an hour.", written(*keys))
+                format!("{} API keys were created in the organisation {org} within ten minutes.", written(*keys))
             }
             (Self::Keys(keys), Language::French) => {
-                format!("{} clés d’API ont été créées dans l’organisation {org} en une heure.", written(*keys))
+                format!("{} clés d’API ont été créées dans l’organisation {org} en dix minutes.", written(*keys))
+            }
+            (Self::Jump { key_name, calls, median }, Language::English) => {
+                let (key, calls, median) = (key_name.quoted(language), written(*calls), written(*median));
+                format!("Calls of the API key {key} of the organisation {org} today: {calls}, of a usual day: {median}.")
+            }
+            (Self::Jump { key_name, calls, median }, Language::French) => {
+                let (key, calls, median) = (key_name.quoted(language), written(*calls), written(*median));
+                format!(
+                    "Appels de la clé d’API {key} de l’organisation {org} aujourd’hui\u{a0}: {calls}, d’un jour \
+                     ordinaire\u{a0}: {median}."
+                )
             }
         }
     }
@@ -77,7 +97,7 @@ impl Words for Anomaly {
         let seen = self.oddity.phrase(language, &org);
         match language {
             Language::English => {
-                let stopped = "The keys concerned are stopped; their calls are refused until you let them work again.";
+                let stopped = "What is concerned is stopped; its calls are refused until the operator of the service lets it work again.";
                 Letter::about(format!("{org_name}: unusual use of API keys"))
                     .says(seen)
                     .may_say(self.stopped.then(|| stopped.to_owned()))
@@ -85,7 +105,7 @@ impl Words for Anomaly {
                     .leads_to("See the keys", application.keys(self.org))
             }
             Language::French => {
-                let stopped = "Les clés concernées sont suspendues\u{a0}: leurs appels sont refusés.";
+                let stopped = "Ce qui est concerné est suspendu\u{a0}: ses appels sont refusés jusqu’à ce que l’opérateur du service le rétablisse.";
                 Letter::about(format!("{org_name} : usage inhabituel des clés d’API"))
                     .says(seen)
                     .may_say(self.stopped.then(|| stopped.to_owned()))

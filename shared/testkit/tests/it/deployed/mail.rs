@@ -33,6 +33,13 @@ pub async fn mails_to(stack: &Stack, address: &str) -> Vec<Value> {
     all.flatten().filter(|mail| mail["To"] == json!([address])).collect()
 }
 
+/// Waits for a mail to an address with this in its subject.
+pub async fn mail_about(stack: &Stack, address: &str, subject: &str) -> Value {
+    let about = |mail: &Value| mail["Subject"].as_str().is_some_and(|said| said.contains(subject));
+    let found = until(async || mails_to(stack, address).await.into_iter().find(about));
+    found.await.unwrap_or_else(|| panic!("no mail about {subject} came to {address}"))
+}
+
 /// Waits for the first mail to an address.
 pub async fn mail_to(stack: &Stack, address: &str) -> Value {
     let first = until(async || mails_to(stack, address).await.into_iter().next());

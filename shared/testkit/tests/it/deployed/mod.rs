@@ -1,9 +1,11 @@
 //! The deployed stack, over HTTP, with real signatures and real roles.
 
+mod anomalies;
 mod charges;
 mod ear;
 mod events;
 mod files;
+mod fullness;
 mod gateway;
 mod holds;
 mod identity;
@@ -11,6 +13,7 @@ mod job_webhooks;
 mod jobs;
 mod key_desk;
 mod lab;
+mod legacy;
 mod limits;
 mod listing;
 mod logs;
@@ -24,6 +27,7 @@ mod peppers;
 mod redrive;
 mod requests;
 mod roles;
+mod second;
 mod stats;
 mod upkeep;
 mod uploads;

@@ -1,44 +1,25 @@
 //! A new pepper becomes current while keys are in use; on a stack of its own, since no key may be issued under a pepper
 //! while its retirement is tried.
 
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use consigne_testkit::payload::root;
 use consigne_testkit::shop::Shop;
-use consigne_testkit::stack::Stack;
 use serde_json::json;
 
-const ENV_FILE: &str = "target/local/peppers.env";
+use super::second::Second;
 
-/// Deploys the stack of this test.
-fn deploy() -> Stack {
-    let output = Command::new(root().join(".venv/bin/python"))
-        .arg(root().join("infra/local/stack.py"))
-        .args(["deploy", "--stack", "peppers", "--env-file"])
-        .arg(root().join(ENV_FILE))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Stack::of_file(ENV_FILE)
-}
+/// The stack of this test.
+const SECOND: Second = Second { name: "peppers", env_file: "target/local/peppers.env" };
 
-/// Runs the operator's command line on that stack; gives whether it went well and what it said.
+/// Runs the operator's command line on it; gives whether it went well and what it said.
 async fn consigne(arguments: &[&str]) -> (bool, String) {
-    let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-    let text = std::fs::read_to_string(root().join(ENV_FILE)).unwrap();
-    let names: Vec<(String, String)> =
-        text.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect();
-    let run = move || Command::new(root().join("target/debug/consigne")).args(arguments).envs(names).output();
-    let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8(said).unwrap())
+    SECOND.consigne(arguments, "").await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_check_fails_while_another_pepper_becomes_current() {
-    let stack = deploy();
+    let stack = SECOND.deploy(&[]);
     let shop = Shop::open(&stack, 100_000).await;
     let (old, unused) = (shop.issue("production", &json!({})).await, shop.issue("production", &json!({})).await);
     let (done, checks) = (AtomicBool::new(false), AtomicU32::new(0));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use consigne_auth::{KeyPrefix, KeyText, Peppers};
+use consigne_core::anomalies::OnAnomaly;
 use consigne_core::credits::{BucketKind, Receipt, Wallet, WalletId};
 use consigne_core::keys::{ApiKey, Environment, KeyStatus};
 use consigne_core::orgs::{Member, OrgRole, Organisation};
@@ -69,7 +70,14 @@ pub fn found(world: &World, id: &str, name: &str, people: &[(&str, OrgRole)]) {
     world.change(|state| {
         let desk = &mut state.desk;
         let slug = format!("{}-sh2ftr", name.to_lowercase());
-        let organisation = Organisation { id, name: name.to_owned(), slug, created_at: GRANTED, suspended: false };
+        let organisation = Organisation {
+            id,
+            name: name.to_owned(),
+            slug,
+            created_at: GRANTED,
+            suspended: false,
+            on_anomaly: OnAnomaly::Alert,
+        };
         desk.orgs.insert(id, organisation);
         for (person, role) in people {
             let member = Member { org: id, user: user(person), role: *role, joined_at: GRANTED };
@@ -106,6 +114,7 @@ fn key(id: &str, environment: Environment) -> ApiKey {
         spender: (environment == Environment::Test).then(|| user("user_dev1")),
         created_by: user("user_dev1"),
         created_at: GRANTED,
+        migrated_at: None,
         revoked: None,
         last_used: None,
         used: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! Handlers on fakes: an input file, the call, the whole visible outcome.
 
+mod anomaly_detect;
 mod checkout;
 pub mod closing;
 mod completion_refusals;
@@ -34,8 +35,10 @@ mod mail_feedback;
 mod mail_unsubscribe;
 mod members;
 mod metadata;
+mod migration_deadline;
 pub mod night_of_quotas;
 pub mod night_of_stats;
+mod notices;
 mod on_object_event;
 mod orgs;
 mod others;

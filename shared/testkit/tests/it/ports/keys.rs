@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consigne_core::IdempotencyKey;
-use consigne_core::audit::AuditAction;
+use consigne_core::audit::{Actor, AuditAction};
 use consigne_core::idempotency::{Once, Written};
 use consigne_core::keys::{ApiKey, KeyPatch, KeyStatus, Outgoing};
 use consigne_core::orgs::{Member, OrgRole};
@@ -148,6 +148,7 @@ async fn every_field_of_a_key_survives(desk: &impl Keys) {
         daily_quota: Some(12),
         monthly_quota: Some(1 << 53),
         expires_at: Some(now().plus(Duration::from_hours(1))),
+        migrated_at: Some(now()),
         ..desk::key(org, &owner, true, now())
     };
     for key in [&plain, &full] {
@@ -204,7 +205,7 @@ async fn of_two_changes_of_one_revision_one_is_made(desk: &impl Keys) {
     assert_eq!(desk.change_key(&delete).await.unwrap(), Written::Moved);
     let after = desk.get_key(org, key.id).await.unwrap().unwrap();
     assert_eq!(after.status, KeyStatus::Revoked);
-    assert_eq!(after.revoked, Some((owner, by.now, "leaked".to_owned())));
+    assert_eq!(after.revoked, Some((Actor::User(owner), by.now, "leaked".to_owned())));
 }
 
 async fn a_deleted_key_is_listed_no_more(desk: &impl Keys) {
@@ -238,7 +239,7 @@ async fn a_text_is_found_under_any_live_pepper_and_moves_to_the_current_one(desk
     assert_eq!(desk.find_key(&[newer.clone(), old.clone()]).await.unwrap(), Some((old.clone(), facts.clone())));
     assert_eq!(desk.find_key(&[desk::pointer(version)]).await.unwrap(), None);
     for _ in 0..2 {
-        desk.repoint(&old, &newer, &facts).await.unwrap();
+        desk.repoint(&old, &newer, &facts, now()).await.unwrap();
     }
     assert_eq!(desk.find_key(&[newer.clone(), old.clone()]).await.unwrap(), Some((newer, facts)));
     let needs = async || {
@@ -259,7 +260,7 @@ async fn a_closed_pepper_takes_no_new_texts(desk: &impl Keys) {
     assert_eq!(desk.issue_key(&new).await.unwrap(), Written::Moved);
     assert_eq!(desk.get_key(org, new.key.id).await.unwrap(), None);
     let facts = desk::issue(desk, &desk::key(org, &owner, false, now())).await;
-    assert!(desk.repoint(&desk::pointer(1), &desk::pointer(version), &facts).await.is_err());
+    assert!(desk.repoint(&desk::pointer(1), &desk::pointer(version), &facts, now()).await.is_err());
     desk.record_pepper(version, false, &entry).await.unwrap();
     assert_eq!(desk.issue_key(&new).await.unwrap(), Written::Now);
 }

@@ -1,80 +1,24 @@
 //! Low balances: their owner is told once at each mark, in the transaction that reaches it.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use consigne_core::credits::{BucketKind, ChargeOutcome, OpeningOutcome, PurchaseOutcome};
 use consigne_core::keys::KeyFacts;
 use consigne_core::ports::{
     ChargeKey, ClawBackCredits, CreateOrg, CreditPurchase, GrantCredits, IssueKey, OpenHold, ResolveHold,
 };
 use consigne_core::{OrgId, Timestamp};
-use consigne_storage::Table;
 use consigne_storage::call::Call;
 use consigne_testkit::desk;
-use consigne_testkit::fakes::World;
 use consigne_testkit::stack::Stack;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use super::heard::{Heard, told_by};
 use super::now;
 
-/// Gives the notices a world has told since this was last asked.
-fn told_by(world: &World) -> Vec<Value> {
-    let mut outbox = Vec::new();
-    world.change(|state| outbox = std::mem::take(&mut state.outbox));
-    let low = outbox.iter().filter(|(_, entry)| entry.kind == "wallet.low");
-    ordered(low.map(|(_, entry)| serde_json::from_str(&entry.detail).unwrap()).collect())
-}
-
-/// The real table on a wire that listens: what is committed to its outbox is soon carried away.
-struct Heard {
-    table: Table,
-    told: Arc<Mutex<Vec<Value>>>,
-}
-
-impl Heard {
-    fn on(stack: &Stack) -> Self {
-        let (config, told) = (stack.aws().config, Arc::new(Mutex::default()));
-        let (client, heard) = (config.http_client().expect("it has one"), Arc::clone(&told));
-        let listening = http_client_fn(move |settings, components| {
-            let inner = client.http_connector(settings, components);
-            SharedHttpConnector::new(Ear { inner, told: Arc::clone(&heard) })
-        });
-        let config = config.into_builder().http_client(listening).build();
-        Self { table: Table::new(&config, stack.name("TABLE_NAME")), told }
-    }
-}
-
-/// A connector that remembers the notices in every transaction that is committed.
-#[derive(Clone, Debug)]
-struct Ear {
-    inner: SharedHttpConnector,
-    told: Arc<Mutex<Vec<Value>>>,
-}
-
-impl HttpConnector for Ear {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let sent: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
-        let items = sent["TransactItems"].as_array().cloned().unwrap_or_default();
-        let entries = items.iter().map(|write| &write["Put"]["Item"]);
-        let low = entries.filter(|item| item["event_kind"]["S"] == "wallet.low");
-        let notices: Vec<Value> =
-            low.map(|item| serde_json::from_str(item["detail"]["S"].as_str().unwrap()).unwrap()).collect();
-        let (answer, told) = (self.inner.call(request), Arc::clone(&self.told));
-        HttpConnectorFuture::new(async move {
-            let answer = answer.await?;
-            if answer.status().is_success() {
-                told.lock().unwrap().extend(notices);
-            }
-            Ok(answer)
-        })
-    }
-}
+/// The event that tells of a low balance.
+const LOW: &str = "wallet.low";
 
 fn ordered(mut told: Vec<Value>) -> Vec<Value> {
     told.sort_by_key(|notice| std::cmp::Reverse(notice["percent"].as_u64()));
@@ -87,13 +31,14 @@ macro_rules! on_both {
         mod on_the_fake {
             $(#[tokio::test] async fn $suite() {
                 let world = consigne_testkit::fakes::World::default();
-                super::$suite(&world, || super::told_by(&world)).await;
+                let told = || super::ordered(super::told_by(&world, super::LOW));
+                super::$suite(&world, told).await;
             })*
         }
         mod on_the_real_one {
             $(#[tokio::test] async fn $suite() {
-                let heard = super::Heard::on(&consigne_testkit::stack::Stack::find());
-                let told = || super::ordered(std::mem::take(&mut *heard.told.lock().unwrap()));
+                let heard = super::Heard::on(&super::Stack::find(), super::LOW);
+                let told = || super::ordered(heard.told());
                 super::$suite(&heard.table, told).await;
             })*
         }

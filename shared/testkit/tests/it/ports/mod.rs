@@ -1,8 +1,11 @@
 //! What every adapter owes its port, asked of the fake and of the real one alike.
 
+mod anomalies;
 mod charges;
 mod checkouts;
 mod files;
+mod fullness;
+mod heard;
 mod holds;
 mod invitations;
 mod job_files;
@@ -11,6 +14,7 @@ mod keys;
 mod low;
 mod mail;
 mod members;
+mod migrations;
 mod mishaps;
 mod objects;
 mod people;

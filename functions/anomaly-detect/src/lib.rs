@@ -1,0 +1,139 @@
+//! Notices keys that are used, and keys that are made, as if by somebody else; tells of it, and stops them where that is the
+//! organisation's policy.
+//!
+//! It runs every ten minutes and looks at what was going on within the last hour and a half only. What two runs find, or one
+//! that comes late, is told once.
+
+mod find;
+
+use std::time::Duration;
+
+use consigne_core::anomalies::{Alarm, Finding, LOOK_BACK, OnAnomaly, Raised};
+use consigne_core::audit::{Actor, Origin};
+use consigne_core::ports::{GetKey, GetKeys, GetOrg, ListActivity, ListAudit, ListCalls, RaiseAnomaly};
+use consigne_core::{Fault, KeyId, OrgId, Timestamp};
+use consigne_runtime::remaining;
+use consigne_runtime::schedule::Tick;
+use serde_json::{Value, json};
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// The table.
+    pub table: F,
+}
+
+/// Keys read in one question to the table.
+const BATCH: usize = 100;
+/// How often an alarm is computed anew when what it stops keeps changing.
+const TRIES: u32 = 5;
+/// Time kept for the answer.
+const RESERVE: Duration = Duration::from_secs(5);
+
+/// What a run has done.
+#[derive(Debug, Default)]
+struct Tally {
+    looked: usize,
+    alerted: u32,
+    suspended: u32,
+    failed: u32,
+}
+
+/// Looks at every key that was charged and every organisation that made keys.
+///
+/// # Errors
+/// `UNAVAILABLE` when one of them could not be looked at, after all others were, or when there was no time for all: Lambda
+/// runs it again.
+pub async fn handle<F>(deps: &Deps<F>, tick: &Tick) -> Result<Value, Fault>
+where
+    F: ListActivity + GetKey + GetKeys + ListCalls + ListAudit + GetOrg + RaiseAnomaly,
+{
+    let (table, now, since) = (&deps.table, tick.now, tick.now.minus(LOOK_BACK));
+    let activity = table.list_activity(since, now).await?;
+    let mut tally = Tally { looked: activity.len(), ..Tally::default() };
+    let (by_keys, by_orgs): (Vec<_>, Vec<_>) = activity.iter().partition(|activity| activity.key.is_some());
+    for some in by_keys.chunks(BATCH) {
+        let places: Vec<_> = some.iter().filter_map(|activity| Some((activity.org, activity.key?))).collect();
+        for key in table.get_keys(&places).await? {
+            time_is_left()?;
+            let used = some.iter().find(|activity| (activity.org, activity.key) == (key.org, Some(key.id)));
+            let countries = used.map_or(0, |activity| activity.countries.len());
+            let found = find::in_use_of(table, &key, countries, since, now).await;
+            tell(table, (key.org, Some(key.id)), found, tick, &mut tally).await;
+        }
+    }
+    for activity in by_orgs {
+        time_is_left()?;
+        let found = find::in_keys_made(table, activity.org, since, now).await;
+        tell(table, (activity.org, None), found, tick, &mut tally).await;
+    }
+    tally.told(tick)
+}
+
+fn time_is_left() -> Result<(), Fault> {
+    if remaining() < RESERVE { Err(Fault::unavailable("there was no time for all that was going on")) } else { Ok(()) }
+}
+
+/// Tells of what was found. What fails keeps nothing else waiting.
+async fn tell<F: GetKey + GetOrg + RaiseAnomaly>(
+    table: &F,
+    place: (OrgId, Option<KeyId>),
+    found: Result<Vec<Finding>, Fault>,
+    tick: &Tick,
+    tally: &mut Tally,
+) {
+    let mut outcome = Ok(());
+    match found {
+        Err(fault) => outcome = Err(fault),
+        Ok(found) => {
+            for finding in &found {
+                match raise(table, place, finding, tick.now).await {
+                    Ok(Some(OnAnomaly::Alert)) => tally.alerted += 1,
+                    Ok(Some(OnAnomaly::Suspend)) => tally.suspended += 1,
+                    Ok(None) => {}
+                    Err(fault) => outcome = Err(fault),
+                }
+            }
+        }
+    }
+    if let Err(fault) = outcome {
+        tally.failed += 1;
+        tick.notes.field("anomaly.last_failure", fault.chain());
+    }
+}
+
+/// Raises the alarm, and says what was done; `None` when it was raised before.
+async fn raise<F: GetKey + GetOrg + RaiseAnomaly>(
+    table: &F,
+    (org, key): (OrgId, Option<KeyId>),
+    finding: &Finding,
+    now: Timestamp,
+) -> Result<Option<OnAnomaly>, Fault> {
+    let origin = Origin { actor: Actor::Service("anomaly-detect".to_owned()), ip: None, user_agent: None };
+    for _ in 0..TRIES {
+        let known = match key {
+            Some(key) => table.get_key(org, key).await?,
+            None => None,
+        };
+        let Some(org) = table.get_org(org).await? else { return Ok(None) };
+        let alarm = Alarm::of(finding, &org, known.as_ref(), &origin, now)?;
+        match table.raise_anomaly(&alarm).await? {
+            Raised::Now => return Ok(Some(alarm.response.done())),
+            Raised::Before => return Ok(None),
+            Raised::Moved => {}
+        }
+    }
+    Err(Fault::unavailable("what is to be stopped keeps changing"))
+}
+
+impl Tally {
+    fn told(self, tick: &Tick) -> Result<Value, Fault> {
+        let Self { looked, alerted, suspended, failed } = self;
+        let done = json!({ "looked": looked, "alerted": alerted, "suspended": suspended });
+        tick.notes.field("anomaly.done", &done);
+        if failed > 0 {
+            return Err(Fault::unavailable(format!("{failed} could not be looked at")));
+        }
+        Ok(done)
+    }
+}

@@ -1,0 +1,50 @@
+//! `consigne key`: lets a key work again that was stopped.
+
+use clap::{Args, Subcommand};
+use consigne_core::keys::{KeyStatus, Outgoing, change};
+use consigne_core::{Code, Fault, KeyId, OrgId};
+use consigne_runtime::clock;
+
+use crate::operator::{Operator, org, reason, table_failed, work};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Let a key work again that was suspended for the unusual way it was used.
+    Resume(Target),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// Id of the organisation: `org_` and 26 characters.
+    org: String,
+    /// Id of the key: `key_` and 26 characters.
+    key: String,
+    /// Why, for the audit trail: 1 to 200 characters.
+    #[arg(long)]
+    reason: String,
+}
+
+pub(crate) fn run(Command::Resume(target): &Command) -> Result<String, String> {
+    let (org, reason) = (org(&target.org)?, reason(&target.reason)?);
+    let key = KeyId::parse(&target.key)
+        .ok_or_else(|| format!("{} is no key: an id is `key_` and 26 characters.", target.key))?;
+    let operator = Operator::of_stack(&["TABLE_NAME"])?;
+    let table = operator.table()?;
+    let by = Outgoing { origin: operator.origin(), now: clock::now() };
+    work(async {
+        // Of a key that is not suspended nothing changes, so a lost answer needs no more than the same command.
+        let changed = change(&table, org, key, |key| key.resume(&reason, &by)).await;
+        let after = changed.and_then(consigne_core::keys::Changed::key).map_err(|fault| failed(org, key, &fault))?;
+        Ok(match after.status {
+            KeyStatus::Active => format!("{key} works, with the quotas and scopes it had."),
+            status => format!("{key} is {}, and stays so: only what is suspended can be resumed.", status.name()),
+        })
+    })
+}
+
+fn failed(org: OrgId, key: KeyId, fault: &Fault) -> String {
+    if fault.code == Code::NotFound {
+        return format!("{org} has no key {key} in this stack; nothing was changed.");
+    }
+    format!("{}\nRun the command again; twice does no harm.", table_failed(fault))
+}

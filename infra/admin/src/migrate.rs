@@ -1,0 +1,226 @@
+//! `consigne migrate-keys`: carries API keys over from an older installation, which kept their texts encrypted or hashed.
+//!
+//! Every row is one transaction, and what it makes is named after the row's id: killed anywhere, run again, it does what is
+//! left and changes nothing of what is done. A text is in memory while its row is worked on, and nowhere else.
+
+mod cipher;
+mod export;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use consigne_auth::{KeyPrefix, Peppers};
+use consigne_core::keys::{ApiKey, Outgoing, Pointer};
+use consigne_core::migrations::{Carried, LegacyKey, MigrationId, Plan, announce, carry_over, plan};
+use consigne_core::{Fault, OrgId, Timestamp};
+use consigne_runtime::clock;
+use consigne_runtime::settings::{KEY_PREFIX, PEPPER_SECRET_ARN};
+use consigne_storage::Table;
+use serde::Serialize;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::input::given;
+use crate::operator::{Operator, table_failed, work};
+use cipher::Cipher;
+use export::{Reader, Unfit};
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The export: one JSON object a line.
+    export: PathBuf,
+    /// Say what would be done, row by row, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do it.
+    #[arg(long, conflicts_with = "dry_run")]
+    yes: bool,
+    /// File with the key the texts are encrypted with, 32 bytes in hex or base64; without it, a line of standard input.
+    #[arg(long)]
+    key_file: Option<PathBuf>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<String, String> {
+    if !options.dry_run && !options.yes {
+        return Err("Nothing was done. Look at what `--dry-run` says first; then run it with `--yes`.".to_owned());
+    }
+    let operator = Operator::of_stack(&["TABLE_NAME", PEPPER_SECRET_ARN.name, KEY_PREFIX.name])?;
+    let (table, secret) = (operator.table()?, operator.secret(&PEPPER_SECRET_ARN)?);
+    let prefix = KeyPrefix::parse(&operator.setting(&KEY_PREFIX)?).ok_or("KEY_PREFIX is no prefix of keys.")?;
+    let sealed = lines(&options.export)?.any(|line| line.is_ok_and(|line| line.contains("\"encryptedKey\"")));
+    let cipher = if sealed { Some(Cipher::parse(&key(options.key_file.as_deref())?)?) } else { None };
+    let lines = lines(&options.export)?;
+    work(async {
+        let peppers = Peppers::parse(&secret.read().await?.text).map_err(|error| error.to_string())?;
+        let reader = Reader { prefix, peppers, cipher };
+        let mut desk = Desk { table, operator, now: clock::now(), dry: options.dry_run, seen: Seen::default() };
+        let mut report = Report { dry_run: options.dry_run, ..Report::default() };
+        for (number, line) in (1..).zip(lines) {
+            let line = line.map_err(|error| format!("The export cannot be read: {error}"))?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            match desk.row(reader.read(number, &line)).await {
+                Ok(outcome) => report.note(outcome),
+                Err(fault) => return Err(cut_short(&report, &fault)),
+            }
+        }
+        report.owners_told = desk.announce().await.map_err(|fault| cut_short(&report, &fault))?;
+        Ok(report.render())
+    })
+}
+
+/// Says what was done before the table failed, where the report would have been said, and how to go on.
+fn cut_short(report: &Report, fault: &Fault) -> String {
+    crate::say(&report.render());
+    format!("{}\nRun it again: it does the rest, and changes nothing of what is done.", table_failed(fault))
+}
+
+fn lines(path: &Path) -> Result<impl Iterator<Item = std::io::Result<String>> + use<>, String> {
+    let file = File::open(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    Ok(BufReader::new(file).lines())
+}
+
+/// Reads the key of the export.
+fn key(path: Option<&Path>) -> Result<Zeroizing<String>, String> {
+    let Some(path) = path else { return given() };
+    let read = std::fs::read_to_string(path).map(Zeroizing::new);
+    read.map_err(|error| format!("{} cannot be read: {error}", path.display()))
+}
+
+/// What a run works with.
+struct Desk {
+    table: Table,
+    operator: Operator,
+    now: Timestamp,
+    dry: bool,
+    seen: Seen,
+}
+
+/// What a run has met.
+#[derive(Debug, Default)]
+struct Seen {
+    ids: BTreeSet<String>,
+    pointers: BTreeSet<Pointer>,
+    founded: BTreeSet<OrgId>,
+    migrations: BTreeSet<MigrationId>,
+}
+
+/// What became of a row.
+#[derive(Debug)]
+enum Outcome {
+    Carried { founded: bool, hashed: bool, revoked: bool },
+    Unchanged,
+    Problem(Unfit),
+}
+
+impl Desk {
+    /// Carries one row over, or says what would be done.
+    async fn row(&mut self, row: Result<LegacyKey, Unfit>) -> Result<Outcome, Fault> {
+        let legacy = match row {
+            Ok(legacy) => legacy,
+            Err(unfit) => return Ok(Outcome::Problem(unfit)),
+        };
+        let problem = |problem| Outcome::Problem(Unfit { id: legacy.id.clone(), problem });
+        if !self.seen.ids.insert(legacy.id.clone()) {
+            return Ok(problem("another row of the export has this id"));
+        }
+        if !self.seen.pointers.insert(legacy.text.pointer.clone()) {
+            return Ok(problem("another row of the export has the same text"));
+        }
+        let by = Outgoing { origin: self.operator.origin(), now: self.now };
+        let carrying = if self.dry {
+            match plan(&self.table, &legacy, &by).await? {
+                Plan::Carry(carrying) => carrying,
+                Plan::Unchanged(_) => return Ok(Outcome::Unchanged),
+                Plan::Problem(why) => return Ok(problem(why)),
+            }
+        } else {
+            match carry_over(&self.table, &legacy, &by).await? {
+                Carried::Now(carrying) => carrying,
+                Carried::Before(key) => {
+                    self.remember(&key);
+                    return Ok(Outcome::Unchanged);
+                }
+                Carried::Problem(why) => return Ok(problem(why)),
+            }
+        };
+        self.remember(&carrying.key.key);
+        let founded = carrying.org.is_some() && self.seen.founded.insert(carrying.key.key.org);
+        Ok(Outcome::Carried { founded, hashed: legacy.text.pointer.is_hashed(), revoked: legacy.revoked })
+    }
+
+    fn remember(&mut self, key: &ApiKey) {
+        self.seen.migrations.extend(MigrationId::of(key).filter(|_| key.is_legacy()));
+    }
+
+    /// Lets the owners be told today of what they have not been told yet; `migration-deadline` does the rest.
+    async fn announce(&self) -> Result<u32, Fault> {
+        let mut told = 0;
+        for id in self.seen.migrations.iter().filter(|_| !self.dry) {
+            told += u32::from(announce(&self.table, id, clock::now()).await?);
+        }
+        Ok(told)
+    }
+}
+
+/// What a run has done: a line a problem, and one with the counts. Nothing of a key's text can come into it.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    dry_run: bool,
+    rows: u32,
+    carried_over: u32,
+    unchanged: u32,
+    problems: u32,
+    organisations_founded: u32,
+    of_hashes: u32,
+    revoked: u32,
+    owners_told: u32,
+    #[serde(skip)]
+    lines: Vec<String>,
+}
+
+impl Report {
+    fn note(&mut self, outcome: Outcome) {
+        self.rows += 1;
+        match outcome {
+            Outcome::Carried { founded, hashed, revoked } => {
+                self.carried_over += 1;
+                self.organisations_founded += u32::from(founded);
+                self.of_hashes += u32::from(hashed);
+                self.revoked += u32::from(revoked);
+            }
+            Outcome::Unchanged => self.unchanged += 1,
+            Outcome::Problem(Unfit { id, problem }) => {
+                self.problems += 1;
+                self.lines.push(json!({ "id": id, "problem": problem }).to_string());
+            }
+        }
+    }
+
+    fn render(&self) -> String {
+        let counts = json!(self).to_string();
+        let lines = self.lines.iter().map(String::as_str).chain([counts.as_str()]);
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_a_line_a_problem_and_the_counts() {
+        let mut report = Report::default();
+        report.note(Outcome::Carried { founded: true, hashed: false, revoked: true });
+        report.note(Outcome::Problem(Unfit { id: "7".to_owned(), problem: "name must be one line" }));
+        report.note(Outcome::Unchanged);
+        let want = "{\"id\":\"7\",\"problem\":\"name must be one line\"}\n\
+                    {\"dry_run\":false,\"rows\":3,\"carried_over\":1,\"unchanged\":1,\"problems\":1,\
+                    \"organisations_founded\":1,\"of_hashes\":0,\"revoked\":1,\"owners_told\":0}";
+        assert_eq!(report.render(), want);
+    }
+}

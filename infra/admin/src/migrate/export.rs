@@ -1,0 +1,280 @@
+//! The rows of an export: parsed, opened, and turned into what can be kept. No text of a key leaves this file.
+
+use consigne_auth::{KeyPrefix, LegacyText, Peppers};
+use consigne_core::keys::{Environment, Pointer};
+use consigne_core::migrations::{AccessLevel, LegacyKey, Place, TextFacts};
+use consigne_core::{OrgId, Timestamp, UserId, text};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::cipher::Cipher;
+
+/// Most characters of an id there.
+const ID_MAX: usize = 128;
+/// Most characters of a key's name.
+const NAME_MAX: usize = 100;
+
+/// One row, as it is written. It has no `Debug`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    id: String,
+    encrypted_key: Option<String>,
+    iv: Option<String>,
+    key_hash: Option<String>,
+    access_level: Option<String>,
+    owner_id: String,
+    organization_id: Option<String>,
+    name: String,
+    created_at: String,
+    last_used_at: Option<String>,
+    #[serde(default)]
+    revoked: Option<bool>,
+}
+
+/// A row that is no key: its id, if it has one that can be shown, and why.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unfit {
+    /// The id there, or the number of the line.
+    pub(super) id: String,
+    /// Why. Nothing of the row's own stands in it.
+    pub(super) problem: &'static str,
+}
+
+/// Reads rows.
+pub(super) struct Reader {
+    /// The word keys begin with.
+    pub(super) prefix: KeyPrefix,
+    /// Where texts lead.
+    pub(super) peppers: Peppers,
+    /// Opens texts, if the export has any.
+    pub(super) cipher: Option<Cipher>,
+}
+
+impl Reader {
+    /// Reads the row of a line.
+    pub(super) fn read(&self, number: usize, line: &str) -> Result<LegacyKey, Unfit> {
+        let id = self.id_of(number, line);
+        let row: Row = serde_json::from_str(line).map_err(|_| Unfit {
+            id: id.clone(),
+            problem: "it is no JSON object with the fields of a key: id, ownerId, name, createdAt as texts, revoked true or false",
+        })?;
+        self.key(row).map_err(|problem| Unfit { id, problem })
+    }
+
+    /// Gives what a report names a row by: its id, unless that could itself be a key.
+    fn id_of(&self, number: usize, line: &str) -> String {
+        let row: Value = serde_json::from_str(line).unwrap_or_default();
+        let id = row["id"].as_str().filter(|id| is_id(id) && LegacyText::parse(&self.prefix, id).is_none());
+        id.map_or_else(|| format!("line {number}"), str::to_owned)
+    }
+
+    fn key(&self, row: Row) -> Result<LegacyKey, &'static str> {
+        if !is_id(&row.id) || LegacyText::parse(&self.prefix, &row.id).is_some() {
+            return Err("id must be 1 to 128 visible ASCII characters, and no key");
+        }
+        let owner = UserId::parse(&row.owner_id).ok_or("ownerId is no id of a user: user_ and letters and digits")?;
+        let place = match row.organization_id.as_deref() {
+            None | Some("") => Place::Personal,
+            Some(id) => OrgId::parse(id).map_or_else(|| Place::Former(id.to_owned()), Place::Here),
+        };
+        let access = row.access_level.as_deref().map_or(Some(AccessLevel::Read), AccessLevel::from_name);
+        let time = |text: &str| Timestamp::parse(text);
+        let key = LegacyKey {
+            text: self.text(&row)?,
+            name: text::label("name", &row.name, NAME_MAX)
+                .map_err(|_| "name must be one line of 1 to 100 characters")?,
+            place,
+            owner,
+            access: access.ok_or("accessLevel must be read, write, admin or full")?,
+            created_at: time(&row.created_at).ok_or("createdAt must be an RFC 3339 time")?,
+            last_used_at: match row.last_used_at.as_deref() {
+                Some(at) => Some(time(at).ok_or("lastUsedAt must be an RFC 3339 time")?),
+                None => None,
+            },
+            revoked: row.revoked.unwrap_or(false),
+            id: row.id,
+        };
+        Ok(key)
+    }
+
+    fn text(&self, row: &Row) -> Result<TextFacts, &'static str> {
+        match (&row.encrypted_key, &row.key_hash) {
+            (Some(sealed), None) => self.opened(sealed, row),
+            (None, Some(hash)) => self.hashed(hash),
+            _ => Err("it must have either encryptedKey or keyHash"),
+        }
+    }
+
+    /// Keeps of a sealed text what may be kept; the text is wiped at the end.
+    fn opened(&self, sealed: &str, row: &Row) -> Result<TextFacts, &'static str> {
+        let cipher = self.cipher.as_ref().ok_or("there is no key to open it with")?;
+        let plain = cipher.open(sealed, row.iv.as_deref())?;
+        let own = "what was opened is no key with this installation's prefix, or the key of the export is wrong";
+        let text = LegacyText::parse(&self.prefix, &plain).ok_or(own)?;
+        let shown = [Some(&row.id), Some(&row.name), row.organization_id.as_ref()];
+        if shown.into_iter().flatten().any(|field| field.contains(plain.as_str())) {
+            return Err("another of its fields holds the key itself");
+        }
+        let environment = text.environment();
+        Ok(TextFacts {
+            pointer: self.peppers.legacy_pointer(&text).ok_or("there is no current pepper")?,
+            environment,
+            prefix: self.prefix.of(environment),
+            hint: text.hint().to_owned(),
+        })
+    }
+
+    /// Takes a hash; what a key spends cannot be told from it.
+    fn hashed(&self, hash: &str) -> Result<TextFacts, &'static str> {
+        if !self.peppers.finds_hashed() {
+            return Err("it is a hash, and there is no pepper to find it by: `consigne pepper legacy` takes it");
+        }
+        let environment = Environment::Production;
+        Ok(TextFacts {
+            pointer: Pointer::hashed(hash).ok_or("keyHash must be 64 hexadecimal digits")?,
+            environment,
+            prefix: self.prefix.of(environment),
+            hint: String::new(),
+        })
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=ID_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::cipher::tests::{hex, sealed};
+    use super::*;
+
+    const KEY: [u8; 32] = [7; 32];
+    const PEPPER: &str = "0123456789abcdef0123456789abcdef";
+
+    fn reader() -> Reader {
+        Reader {
+            prefix: KeyPrefix::parse("sk").unwrap(),
+            peppers: Peppers::parse(&format!(r#"{{"current": 1, "1": "{PEPPER}", "legacy": "old-pepper"}}"#)).unwrap(),
+            cipher: Some(Cipher::parse(&hex(&KEY)).unwrap()),
+        }
+    }
+
+    fn row(plain: &str, change: impl FnOnce(&mut Value)) -> String {
+        let iv = [9; 16];
+        let mut row = json!({
+            "id": "64f1c2", "encryptedKey": format!("{}:{}", hex(&iv), hex(&sealed(&KEY, iv, plain))),
+            "accessLevel": "write", "ownerId": "user_ann1", "organizationId": "64aa", "name": "Clé de l'été",
+            "createdAt": "2024-05-01T10:00:00.000Z", "lastUsedAt": "2026-11-01T00:00:00Z",
+        });
+        change(&mut row);
+        row.to_string()
+    }
+
+    #[test]
+    fn a_row_becomes_a_key_and_keeps_of_its_text_what_may_be_kept() {
+        let plain = "sk_test_0123456789abcdefghij";
+        let key = reader().read(1, &row(plain, |_| ())).unwrap();
+        let facts = &key.text;
+        assert_eq!(
+            (facts.environment, facts.prefix.as_str(), facts.hint.as_str()),
+            (Environment::Test, "sk_test", "ghij")
+        );
+        let text = LegacyText::parse(&reader().prefix, plain).unwrap();
+        assert_eq!(Some(&facts.pointer), reader().peppers.legacy_pointers(&text).first());
+        assert_eq!((key.access, &key.place), (AccessLevel::Write, &Place::Former("64aa".to_owned())));
+        assert_eq!((key.created_at.to_string(), key.revoked), ("2024-05-01T10:00:00Z".to_owned(), false));
+        assert!(!format!("{key:?}").contains(&plain[8..24]));
+    }
+
+    #[test]
+    fn a_hash_leads_where_its_text_will_be_looked_for() {
+        let plain = "sk_live_0123456789abcdefghij";
+        let hash = "2c30d5276d72a7a92edd0795e1721c47b696fa41a2ef805fcd85200fe804ee22";
+        let hashed = |row: &mut Value| {
+            row["keyHash"] = hash.into();
+            row.as_object_mut().unwrap().remove("encryptedKey");
+        };
+        let key = reader().read(1, &row(plain, hashed)).unwrap();
+        let text = LegacyText::parse(&reader().prefix, plain).unwrap();
+        assert_eq!(Some(&key.text.pointer), reader().peppers.legacy_pointers(&text).last());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_row_is_said_without_showing_it() {
+        let plain = "sk_live_0123456789abcdefghij";
+        let set = |field: &'static str, value: Value| row(plain, |row| row[field] = value);
+        for (line, why) in [
+            ("{".to_owned(), "no JSON object"),
+            (set("id", json!(7)), "no JSON object"),
+            (set("id", json!("")), "id must be"),
+            (set("id", json!(plain)), "id must be"),
+            (set("ownerId", json!("ann")), "ownerId"),
+            (set("accessLevel", json!("root")), "accessLevel"),
+            (set("name", json!("a\nb")), "name must be"),
+            (set("name", json!(plain)), "holds the key itself"),
+            (set("organizationId", json!(format!("of {plain}"))), "holds the key itself"),
+            (set("createdAt", json!("yesterday")), "createdAt"),
+            (set("lastUsedAt", json!(plain)), "lastUsedAt"),
+            (set("encryptedKey", Value::Null), "either encryptedKey or keyHash"),
+            (set("keyHash", json!("0".repeat(64))), "either encryptedKey or keyHash"),
+            (set("encryptedKey", json!(plain)), "encryptedKey is"),
+            (row("pk_live_0123456789abcdefghij", |_| ()), "no key with this installation's prefix"),
+            (row("sk_live_short", |_| ()), "no key with this installation's prefix"),
+        ] {
+            let unfit = reader().read(3, &line).unwrap_err();
+            assert!(unfit.problem.contains(why), "{line}: {unfit:?}");
+            assert!(unfit.id == "64f1c2" || unfit.id == "line 3", "{unfit:?}");
+            assert!(!format!("{unfit:?}").contains(&plain[8..]), "{unfit:?}");
+        }
+        let reader =
+            Reader { peppers: Peppers::parse(&format!(r#"{{"current": 1, "1": "{PEPPER}"}}"#)).unwrap(), ..reader() };
+        let hashed = set("encryptedKey", Value::Null).replace("\"iv\"", "\"-\"");
+        let hashed = hashed.replacen('{', &format!(r#"{{"keyHash": "{}", "#, "0".repeat(64)), 1);
+        assert!(reader.read(1, &hashed).unwrap_err().problem.contains("consigne pepper legacy"));
+    }
+
+    #[test]
+    fn what_a_row_does_not_say_is_the_least() {
+        let bare = row("sk_0123456789abcdefghij", |row| {
+            for field in ["accessLevel", "organizationId", "lastUsedAt"] {
+                row.as_object_mut().unwrap().remove(field);
+            }
+        });
+        let key = reader().read(1, &bare).unwrap();
+        assert_eq!((key.access, key.place, key.last_used_at), (AccessLevel::Read, Place::Personal, None));
+        let here = "org_01JD0000000000000000000000";
+        let key = reader().read(1, &row("sk_0123456789abcdefghij", |row| row["organizationId"] = here.into())).unwrap();
+        assert_eq!(key.place, Place::Here(OrgId::parse(here).unwrap()));
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_is_found_where_it_was_written(
+            rest in "[0-9A-Za-z_-]{20,128}", word in "(live_|test_|)", iv: [u8; 16], base64: bool,
+        ) {
+            let plain = format!("sk_{word}{rest}");
+            let text = sealed(&KEY, iv, &plain);
+            let line = row(&plain, |row| {
+                if base64 {
+                    use base64::Engine as _;
+                    row["iv"] = hex(&iv).into();
+                    row["encryptedKey"] = base64::engine::general_purpose::STANDARD.encode(&text).into();
+                } else {
+                    row["encryptedKey"] = format!("{}:{}", hex(&iv), hex(&text)).into();
+                }
+            });
+            let Some(shown) = LegacyText::parse(&reader().prefix, &plain) else {
+                // What begins like another word may leave too little behind it.
+                prop_assert!(reader().read(1, &line).is_err());
+                return Ok(());
+            };
+            let key = reader().read(1, &line).unwrap();
+            let pointers = reader().peppers.legacy_pointers(&shown);
+            prop_assert_eq!(Some(&key.text.pointer), pointers.first());
+        }
+    }
+}

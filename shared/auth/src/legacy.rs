@@ -1,0 +1,97 @@
+//! The text of a key of an older installation: our prefix, and no checksum that could tell a key from a misspelling.
+
+use consigne_core::keys::Environment;
+
+use crate::KeyPrefix;
+
+/// Fewest and most characters after the prefix.
+const LENGTH: std::ops::RangeInclusive<usize> = 20..=128;
+
+/// A text that may be a key of an older installation. Does not print. Borrowed, so that whoever owns it can wipe it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct LegacyText<'a> {
+    text: &'a str,
+    environment: Environment,
+}
+
+impl std::fmt::Debug for LegacyText<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LegacyText(..)")
+    }
+}
+
+impl<'a> LegacyText<'a> {
+    /// Parses the prefix's word, perhaps `live` or `test`, and 20 to 128 letters, digits, hyphens and underscores.
+    pub fn parse(prefix: &KeyPrefix, text: &'a str) -> Option<Self> {
+        let rest = text.strip_prefix(prefix.word())?.strip_prefix('_')?;
+        let of = |environment: Environment| {
+            let rest = rest.strip_prefix(environment.word())?.strip_prefix('_')?;
+            Some((rest, environment))
+        };
+        // Not every older installation wrote down what a key spends.
+        let (rest, environment) =
+            of(Environment::Test).or_else(|| of(Environment::Production)).unwrap_or((rest, Environment::Production));
+        let plain = rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        (plain && LENGTH.contains(&rest.len())).then_some(Self { text, environment })
+    }
+
+    /// Gives the text, to whoever must hash it.
+    pub fn expose(&self) -> &'a str {
+        self.text
+    }
+
+    /// Gives what the key spends.
+    pub fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    /// Gives the last four characters, by which people tell keys apart.
+    pub fn hint(&self) -> &'a str {
+        &self.text[self.text.len() - 4..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sk() -> KeyPrefix {
+        KeyPrefix::parse("sk").unwrap()
+    }
+
+    #[test]
+    fn the_prefix_may_say_what_a_key_spends() {
+        for (text, environment) in [
+            ("sk_live_0123456789abcdef0123", Environment::Production),
+            ("sk_test_0123456789abcdef0123", Environment::Test),
+            ("sk_0123456789abcdef0123", Environment::Production),
+            ("sk_prod_0123456789-_ZzA", Environment::Production),
+        ] {
+            let key = LegacyText::parse(&sk(), text).unwrap();
+            assert_eq!((key.environment(), key.expose()), (environment, text));
+            assert_eq!((key.hint(), format!("{key:?}").as_str()), (&text[text.len() - 4..], "LegacyText(..)"));
+        }
+    }
+
+    #[test]
+    fn other_shapes_are_no_keys() {
+        let (short, long) = (format!("sk_live_{}", "a".repeat(19)), format!("sk_live_{}", "a".repeat(129)));
+        let (just, most) = (format!("sk_live_{}", "a".repeat(20)), format!("sk_live_{}", "a".repeat(128)));
+        for bad in ["", "sk_", &short, &long, "pk_live_0123456789abcdef0123", "sk_live_0123456789 abcdef0123"] {
+            assert_eq!(LegacyText::parse(&sk(), bad), None, "{bad}");
+        }
+        assert_eq!(LegacyText::parse(&sk(), "sk_live_é0123456789abcdef0123"), None);
+        assert!(LegacyText::parse(&sk(), &just).is_some() && LegacyText::parse(&sk(), &most).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn anything_can_be_asked(text in ".*") {
+            if let Some(key) = LegacyText::parse(&sk(), &text) {
+                prop_assert_eq!(key.expose(), text.as_str());
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Telling a person that their storage is nearly full, once each time it gets there.
+//!
+//! Only grants make a ledger grow, so it is a grant that takes it across the mark, and the very one that does tells. Nothing
+//! needs to be remembered: whoever is above the mark crosses it again only after they have been below.
+
+use std::ops::Range;
+
+use serde_json::json;
+
+use super::Grant;
+use crate::Plan;
+use crate::events::{Event, EventKind};
+
+/// The share of a plan's storage at which its owner is told, in percent.
+pub const NOTICE_PERCENT: u8 = 80;
+
+/// Gives the bytes of the mark.
+fn mark(plan: Plan) -> u64 {
+    let bytes = u128::from(plan.allowances().storage) * u128::from(NOTICE_PERCENT) / 100;
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+impl Grant {
+    /// Gives what must be committed before the grant for it to reach the mark: from here, and less than there.
+    pub fn band(&self) -> Range<u64> {
+        let mark = mark(self.plan);
+        mark.saturating_sub(self.file.size)..mark
+    }
+
+    /// Gives what the world is told when so many bytes are committed before the grant, if it reaches the mark.
+    pub fn notice(&self, committed: u64) -> Option<Event> {
+        if !self.band().contains(&committed) {
+            return None;
+        }
+        let facts = json!({
+            "user_id": self.file.owner(), "quota": "storage", "percent": NOTICE_PERCENT,
+            "used": committed.saturating_add(self.file.size), "limit": self.plan.allowances().storage,
+        });
+        Some(Event::new(EventKind::QuotaExceeded, self.now, facts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::files::{GrantRequest, UPLOAD_GRANT_VALID};
+    use crate::{Timestamp, UserId};
+
+    fn grant(size: u64) -> Grant {
+        let (owner, now) = (UserId::parse("user_ann1").unwrap(), Timestamp::from_secs(1_795_257_000));
+        let request = GrantRequest::parse("a.png", "image/png", size, None, None).unwrap();
+        let file = request.admit(&owner, Plan::Free, UPLOAD_GRANT_VALID, now).unwrap();
+        Grant { file, plan: Plan::Free, job: None, idempotency: None, now }
+    }
+
+    #[test]
+    fn the_grant_that_reaches_four_fifths_tells_and_no_other() {
+        let mark = mark(Plan::Free);
+        assert_eq!(mark, 858_993_459, "80 % of a GiB, rounded down");
+        for (committed, tells) in [
+            (0, false),
+            (mark - 1_001, false),
+            (mark - 1_000, true),
+            (mark - 1, true),
+            (mark, false),
+            (mark + 1, false),
+        ] {
+            assert_eq!(grant(1_000).notice(committed).is_some(), tells, "{committed}");
+        }
+        let told = grant(1_000).notice(mark - 1).unwrap();
+        assert_eq!(told.detail["used"], mark - 1 + 1_000);
+        assert_eq!(told.detail["limit"], 1 << 30);
+    }
+
+    proptest! {
+        #[test]
+        fn as_often_as_the_mark_is_crossed_upwards_it_is_told(
+            steps in proptest::collection::vec((1_u64..=10 << 20, any::<bool>()), 0..300),
+            begun in 0_u64..1 << 30,
+        ) {
+            let (mut committed, mut told, mut crossed) = (begun, 0, 0);
+            for (size, up) in steps {
+                if up {
+                    told += u32::from(grant(size).notice(committed).is_some());
+                    crossed += u32::from(committed < mark(Plan::Free) && committed + size >= mark(Plan::Free));
+                    committed += size;
+                } else {
+                    committed = committed.saturating_sub(size);
+                }
+            }
+            prop_assert_eq!(told, crossed);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What keys of an older installation were allowed, in the scopes of this one.
+
+use std::collections::BTreeSet;
+
+use crate::services;
+
+/// How much a key was allowed there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum AccessLevel {
+    Read,
+    Write,
+    Admin,
+    Full,
+}
+
+impl AccessLevel {
+    /// Reads a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "read" => Some(Self::Read),
+            "write" => Some(Self::Write),
+            "admin" => Some(Self::Admin),
+            "full" => Some(Self::Full),
+            _ => None,
+        }
+    }
+
+    /// Gives the scopes of the catalogue: those that only read, or all. None of them lets a key manage keys, so there is
+    /// nothing that only an administrator's key could do here.
+    pub fn scopes(self) -> BTreeSet<String> {
+        let reads = |scope: &&str| scope.ends_with(":read");
+        let all = services::scopes().into_iter();
+        match self {
+            Self::Read => all.filter(reads).map(str::to_owned).collect(),
+            Self::Write | Self::Admin | Self::Full => all.map(str::to_owned).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_becomes_scopes_that_exist() {
+        let of = |name| AccessLevel::from_name(name).map(|level| level.scopes().into_iter().collect::<Vec<_>>());
+        assert_eq!(of("read").unwrap(), ["ai:read", "pdf:read"]);
+        for name in ["write", "admin", "full"] {
+            assert_eq!(of(name).unwrap(), ["ai:read", "ai:write", "mileage:calculate", "pdf:read", "pdf:write"]);
+        }
+        assert_eq!(of("owner"), None);
+    }
+}

@@ -1,0 +1,277 @@
+//! Carrying one key over: its id here follows from its id there, so that doing it again finds it done.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{AccessLevel, MigrationId};
+use crate::audit::{AuditAction, AuditEntry};
+use crate::credits::Wallet;
+use crate::keys::{ApiKey, Environment, KeyStatus, Outgoing, Pointer};
+use crate::orgs::{Member, OrgRole, Organisation};
+use crate::periods::Day;
+use crate::ports::{CreateOrg, FindKey, GetKey, GetMember, GetOrg, MigrateKey, NewOrg};
+use crate::{Fault, KeyId, OrgId, UserId};
+
+/// Name of the organisation of somebody who had none.
+const PERSONAL: &str = "Personal";
+/// Why a key is revoked that was so there.
+const REVOKED_BEFORE: &str = "Revoked before it was carried over";
+
+/// Why a key with the text of another one is left alone.
+const TAKEN: &str = "its text is that of another key";
+/// How often a key is looked at anew when something has changed since.
+const TRIES: u32 = 5;
+
+/// A key of an older installation, without its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegacyKey {
+    /// Its id there.
+    pub id: String,
+    /// Whose it was.
+    pub place: Place,
+    /// Who had it issued.
+    pub owner: UserId,
+    /// Its name.
+    pub name: String,
+    /// What it was allowed.
+    pub access: AccessLevel,
+    /// What follows from its text.
+    pub text: TextFacts,
+    /// When it was issued.
+    pub created_at: crate::Timestamp,
+    /// When it was last used.
+    pub last_used_at: Option<crate::Timestamp>,
+    /// Whether it had been revoked.
+    pub revoked: bool,
+}
+
+/// What follows from a key's text, and is kept of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextFacts {
+    /// Where it leads.
+    pub pointer: Pointer,
+    /// What the key spends.
+    pub environment: Environment,
+    /// Beginning of the text: `sk_live`.
+    pub prefix: String,
+    /// Its last four characters; nothing when only its hash is known.
+    pub hint: String,
+}
+
+/// Whose a key was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Its owner's alone; it goes to an organisation that is made for them, once.
+    Personal,
+    /// An organisation's of the older installation, by its id there; one is made for it, once.
+    Former(String),
+    /// An organisation's that is here already.
+    Here(OrgId),
+}
+
+impl LegacyKey {
+    /// Gives the organisation it goes to.
+    pub fn org(&self) -> OrgId {
+        match &self.place {
+            Place::Personal => OrgId::derive(&["migration", "personal", self.owner.as_str()]),
+            Place::Former(id) => OrgId::derive(&["migration", "organisation", id]),
+            Place::Here(org) => *org,
+        }
+    }
+
+    /// Gives its id here.
+    pub fn key_id(&self) -> KeyId {
+        KeyId::derive(&["migration", "key", &self.id])
+    }
+
+    fn org_name(&self) -> &str {
+        match &self.place {
+            Place::Former(id) => id,
+            Place::Personal | Place::Here(_) => PERSONAL,
+        }
+    }
+
+    /// Makes the key it becomes.
+    fn key(&self, by: &Outgoing<'_>) -> ApiKey {
+        let TextFacts { environment, prefix, hint, .. } = &self.text;
+        let revoked = (by.origin.actor.clone(), by.now, REVOKED_BEFORE.to_owned());
+        ApiKey {
+            org: self.org(),
+            id: self.key_id(),
+            name: self.name.clone(),
+            environment: *environment,
+            scopes: self.access.scopes(),
+            daily_quota: None,
+            monthly_quota: None,
+            expires_at: None,
+            status: if self.revoked { KeyStatus::Revoked } else { KeyStatus::Active },
+            generation: 1,
+            previous_until: None,
+            prefix: prefix.clone(),
+            hint: hint.clone(),
+            spender: (*environment == Environment::Test).then(|| self.owner.clone()),
+            created_by: self.owner.clone(),
+            created_at: self.created_at,
+            // What does not work need not be replaced.
+            migrated_at: (!self.revoked).then_some(by.now),
+            revoked: self.revoked.then_some(revoked),
+            last_used: self.last_used_at.map(|at| (at, None)),
+            used: BTreeMap::new(),
+            revision: 1,
+        }
+    }
+}
+
+/// A key to be carried over: with the pointer of its text, its owner's place if they had none, audit entry, and the note
+/// that its owner must be told; all or nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MigratedKey {
+    /// The key.
+    pub key: ApiKey,
+    /// Where its text leads.
+    pub pointer: Pointer,
+    /// Its owner's place in the organisation, if they have none yet.
+    pub member: Option<Member>,
+    /// Entry of the audit trail.
+    pub audit: AuditEntry,
+}
+
+impl MigratedKey {
+    /// Names the migration whose owner must be told of the key; nobody is told of one that does not work.
+    pub fn migration(&self) -> Option<MigrationId> {
+        MigrationId::of(&self.key)
+    }
+}
+
+/// What became of the writes that carry a key over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Migrated {
+    /// It is here.
+    Now,
+    /// Its text leads to another key; nothing was written.
+    Taken,
+    /// Something else has changed since it was looked at; nothing was written.
+    Moved,
+}
+
+/// What there is to do to carry a key over.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plan {
+    /// Nothing: it is here since a run before.
+    Unchanged(Box<ApiKey>),
+    /// These writes.
+    Carry(Box<Carrying>),
+    /// It cannot be carried over, for this reason.
+    Problem(&'static str),
+}
+
+/// The writes that carry a key over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Carrying {
+    /// The organisation that must be made first.
+    pub org: Option<NewOrg>,
+    /// The key.
+    pub key: MigratedKey,
+}
+
+/// Works out what carrying a key over takes, and writes nothing.
+///
+/// # Errors
+/// `UNAVAILABLE` when the table does not answer.
+pub async fn plan<F: GetKey + FindKey + GetOrg + GetMember>(
+    table: &F,
+    legacy: &LegacyKey,
+    by: &Outgoing<'_>,
+) -> Result<Plan, Fault> {
+    let key = legacy.key(by);
+    if let Some(before) = table.get_key(key.org, key.id).await? {
+        return Ok(Plan::Unchanged(Box::new(before)));
+    }
+    let pointer = legacy.text.pointer.clone();
+    if table.find_key(std::slice::from_ref(&pointer)).await?.is_some() {
+        return Ok(Plan::Problem(TAKEN));
+    }
+    let (org, member) = match table.get_org(key.org).await? {
+        Some(_) => match (table.get_member(key.org, &legacy.owner).await?, &legacy.place) {
+            (Some(_), _) => (None, None),
+            (None, Place::Here(_)) => return Ok(Plan::Problem("its owner is no member of the organisation")),
+            (None, Place::Former(_)) => (None, Some(joins(legacy, OrgRole::Developer, by))),
+            (None, Place::Personal) => (None, Some(joins(legacy, OrgRole::Owner, by))),
+        },
+        None if matches!(legacy.place, Place::Here(_)) => {
+            return Ok(Plan::Problem("there is no such organisation"));
+        }
+        None => match found(legacy, by) {
+            Ok(org) => (Some(org), None),
+            Err(_) => return Ok(Plan::Problem("its organisationId cannot be an organisation's name")),
+        },
+    };
+    let details = json!({ "name": key.name, "legacy_id": legacy.id, "scopes": key.scopes, "revoked": legacy.revoked });
+    let audit = AuditEntry::new(key.org, AuditAction::KeyMigrated, key.id.to_string(), by.origin, by.now, details);
+    Ok(Plan::Carry(Box::new(Carrying { org, key: MigratedKey { key, pointer, member, audit } })))
+}
+
+/// What became of a key that was to be carried over.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Carried {
+    /// It is here now, with all that these writes made.
+    Now(Box<Carrying>),
+    /// It was here since a run before, and was left as it is.
+    Before(Box<ApiKey>),
+    /// It cannot be carried over, for this reason.
+    Problem(&'static str),
+}
+
+/// Carries a key over, unless it is here. Cut short anywhere, it does the rest when it is asked again.
+///
+/// # Errors
+/// `UNAVAILABLE` when the table does not answer, or what the key goes to keeps changing.
+pub async fn carry_over<F: GetKey + FindKey + GetOrg + GetMember + CreateOrg + MigrateKey>(
+    table: &F,
+    legacy: &LegacyKey,
+    by: &Outgoing<'_>,
+) -> Result<Carried, Fault> {
+    for _ in 0..TRIES {
+        let carrying = match plan(table, legacy, by).await? {
+            Plan::Carry(carrying) => carrying,
+            Plan::Unchanged(key) => return Ok(Carried::Before(key)),
+            Plan::Problem(why) => return Ok(Carried::Problem(why)),
+        };
+        if let Some(org) = &carrying.org {
+            table.create_org(org).await?;
+        }
+        match table.migrate_key(&carrying.key).await? {
+            Migrated::Now => return Ok(Carried::Now(carrying)),
+            Migrated::Taken => return Ok(Carried::Problem(TAKEN)),
+            Migrated::Moved => {}
+        }
+    }
+    Err(Fault::unavailable("what a key is carried over to keeps changing; perhaps its pepper was retired meanwhile"))
+}
+
+fn joins(legacy: &LegacyKey, role: OrgRole, by: &Outgoing<'_>) -> Member {
+    Member { org: legacy.org(), user: legacy.owner.clone(), role, joined_at: by.now }
+}
+
+/// Makes the organisation a key goes to, owned by its owner.
+fn found(legacy: &LegacyKey, by: &Outgoing<'_>) -> Result<NewOrg, Fault> {
+    let org = Organisation::found_as(legacy.org(), legacy.org_name(), by.now)?;
+    let (id, details) = (org.id, json!({ "name": org.name, "migrated": true }));
+    Ok(NewOrg {
+        owner: joins(legacy, OrgRole::Owner, by),
+        wallet: Wallet::of_organisation(id, by.now),
+        audit: AuditEntry::new(id, AuditAction::OrgCreated, id.to_string(), by.origin, by.now, details),
+        org,
+        seen: None,
+        once: None,
+    })
+}
+
+impl MigrationId {
+    /// Names the migration a key belongs to: its organisation's, its owner's, of the day it was carried over.
+    pub fn of(key: &ApiKey) -> Option<Self> {
+        let day = Day::of(key.migrated_at?);
+        Some(Self { org: key.org, owner: key.created_by.clone(), day })
+    }
+}

@@ -1,0 +1,116 @@
+//! Activity: which keys were charged and which organisations made keys, in spans of ten minutes, so that `anomaly-detect`
+//! knows where to look without looking everywhere.
+//!
+//! A mark is one more write in the transaction that makes what it marks: the first time an environment sees a key, and a
+//! country of it, in ten minutes. What is marked already costs nothing, so the ordinary charge stays what it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use consigne_core::anomalies::{Activity, LOOK_BACK, SPAN};
+use consigne_core::ports::ListActivity;
+use consigne_core::{Fault, KeyId, OrgId, Timestamp};
+
+use super::item::{Item, Reader, key, number, odd, sortable};
+use super::{Table, due};
+
+/// Stands in the place of a key for what an organisation itself does.
+const ITSELF: &str = "-";
+/// How long marks are kept: every run that looks at them has run by then.
+const KEPT: Duration = LOOK_BACK.saturating_mul(4);
+
+/// Something that was going on, as precisely as it is marked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Mark {
+    span: Timestamp,
+    org: OrgId,
+    key: Option<KeyId>,
+    country: Option<String>,
+}
+
+impl Mark {
+    /// Marks a charge of a key, or credits set aside for one.
+    pub(super) fn charged(org: OrgId, key: KeyId, country: Option<&str>, at: Timestamp) -> Self {
+        Self { span: at.floor(SPAN), org, key: Some(key), country: country.map(str::to_owned) }
+    }
+
+    /// Marks the making of a key.
+    pub(super) fn issued(org: OrgId, at: Timestamp) -> Self {
+        Self { span: at.floor(SPAN), org, key: None, country: None }
+    }
+
+    fn item_key(&self) -> Item {
+        let whose = self.key.map_or_else(|| self.org.to_string(), |key| key.to_string());
+        let what = self.key.map_or_else(|| ITSELF.to_owned(), |key| key.to_string());
+        key(partition(self.span, due::shard_of(&whose)), format!("{}#{what}", self.org))
+    }
+}
+
+fn partition(span: Timestamp, shard: u8) -> String {
+    format!("ACTIVITY#{}#{shard}", sortable(span))
+}
+
+impl Table {
+    /// Makes the write of a mark, unless this environment has made it.
+    pub(super) fn mark(&self, mark: &Mark) -> Result<Option<TransactWriteItem>, Fault> {
+        if self.marks.get(mark).is_some() {
+            return Ok(None);
+        }
+        let update = Update::builder()
+            .set_key(Some(mark.item_key()))
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":ttl", number(mark.span.plus(KEPT).as_secs()));
+        let update = match &mark.country {
+            None => update.update_expression("SET #ttl = :ttl"),
+            Some(country) => update
+                .update_expression("SET #ttl = :ttl ADD countries :country")
+                .expression_attribute_values(":country", AttributeValue::Ss(vec![country.clone()])),
+        };
+        self.update(update).map(Some)
+    }
+
+    /// Remembers that a mark was made.
+    pub(super) fn marked(&self, mark: &Mark) {
+        self.marks.set(mark, ());
+    }
+}
+
+impl ListActivity for Table {
+    async fn list_activity(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Activity>, Fault> {
+        let mut found: BTreeMap<(OrgId, Option<KeyId>), BTreeSet<String>> = BTreeMap::new();
+        let mut span = from.floor(SPAN);
+        while span <= to {
+            for shard in 0..due::SHARDS {
+                let mut pages = self
+                    .partition(None, partition(span, shard))
+                    .key_condition_expression("#pk = :pk")
+                    .into_paginator()
+                    .items()
+                    .send();
+                while let Some(item) = pages.next().await {
+                    let (place, countries) = read(&item.map_err(Fault::unavailable)?)?;
+                    found.entry(place).or_default().extend(countries);
+                }
+            }
+            span = span.plus(SPAN);
+        }
+        Ok(found.into_iter().map(|((org, key), countries)| Activity { org, key, countries }).collect())
+    }
+}
+
+type Read = ((OrgId, Option<KeyId>), Vec<String>);
+
+fn read(item: &Item) -> Result<Read, Fault> {
+    let reader = Reader(item);
+    let place = |sk: &str| {
+        let (org, key) = sk.split_once('#')?;
+        let key = if key == ITSELF { None } else { Some(KeyId::parse(key)?) };
+        Some((OrgId::parse(org)?, key))
+    };
+    let countries = match item.get("countries") {
+        Some(countries) => countries.as_ss().map_err(|_| odd("countries"))?.clone(),
+        None => Vec::new(),
+    };
+    Ok((reader.parsed("sk", place)?, countries))
+}

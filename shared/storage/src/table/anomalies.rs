@@ -1,0 +1,107 @@
+//! Anomalies: what they are found in, and the alarm, which is raised once for as long as it is quiet.
+
+use aws_sdk_dynamodb::types::Update;
+use consigne_core::anomalies::{Alarm, OnAnomaly, Raised, Response};
+use consigne_core::audit::AuditEntry;
+use consigne_core::keys::ApiKey;
+use consigne_core::ports::{GetKeys, ListCalls, RaiseAnomaly, SetOnAnomaly};
+use consigne_core::{Fault, KeyId, OrgId, Timestamp};
+
+use super::item::{Item, Reader, key, org_pk, sortable, text};
+use super::transact::{Outcome, failed_at};
+use super::{Table, audit, key_item, orgs, outbox, receipts};
+
+/// Most keys one `BatchGetItem` takes.
+const BATCH: usize = 100;
+/// Place of the mark in the transaction that raises an alarm.
+const MARK: usize = 0;
+
+/// Gives the key of what keeps an alarm's like quiet.
+fn quiet_key(alarm: &Alarm) -> Item {
+    let what = alarm.key.map_or_else(|| "-".to_owned(), |key| key.to_string());
+    key(org_pk(alarm.org), format!("ANOMALY#{what}#{}", alarm.kind.name()))
+}
+
+impl RaiseAnomaly for Table {
+    async fn raise_anomaly(&self, alarm: &Alarm) -> Result<Raised, Fault> {
+        let mut writes = vec![
+            self.put_until(quiet_key(alarm), alarm.quiet_until, alarm.now)?,
+            self.put(audit::write(&alarm.audit))?,
+            self.put(outbox::write(&alarm.event))?,
+        ];
+        match &alarm.response {
+            Response::Alert => {}
+            Response::SuspendKey(step) => {
+                writes.push(self.decide(&step.key, step.seen)?);
+                writes.push(self.put(audit::write(&step.audit))?);
+            }
+            Response::SuspendOrg(entry) => {
+                writes.extend(self.suspension(alarm.org, true)?);
+                writes.push(self.put(audit::write(entry))?);
+            }
+        }
+        Ok(match self.transact(writes).await? {
+            Outcome::Committed => Raised::Now,
+            Outcome::Refused(failed) if failed_at(&failed, MARK).is_some() => Raised::Before,
+            Outcome::Refused(_) => Raised::Moved,
+        })
+    }
+}
+
+impl SetOnAnomaly for Table {
+    async fn set_on_anomaly(&self, org: OrgId, policy: OnAnomaly, entry: &AuditEntry) -> Result<bool, Fault> {
+        let choose = Update::builder()
+            .set_key(Some(orgs::org_key(org)))
+            .update_expression("SET on_anomaly = :policy")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":policy", text(policy.name()));
+        let writes = vec![self.update(choose)?, self.put(audit::write(entry))?];
+        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+    }
+}
+
+impl GetKeys for Table {
+    async fn get_keys(&self, keys: &[(OrgId, KeyId)]) -> Result<Vec<ApiKey>, Fault> {
+        let mut found = Vec::new();
+        for some in keys.chunks(BATCH) {
+            let places = some.iter().map(|(org, id)| key_item::key_key(*org, *id)).collect();
+            for item in self.batch_get(places, false).await? {
+                found.push(key_item::read(&item)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl ListCalls for Table {
+    async fn list_calls(
+        &self,
+        org: OrgId,
+        key: KeyId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, String)>, Fault> {
+        let mut calls = self
+            .partition(Some("gsi2"), receipts::of_key(org, key))
+            .key_condition_expression("#pk = :pk AND gsi2sk >= :since")
+            .expression_attribute_values(":since", text(sortable(since)))
+            .projection_expression("#at, country")
+            .expression_attribute_names("#at", "at")
+            .scan_index_forward(false)
+            .into_paginator()
+            .items()
+            .send();
+        let (mut found, mut seen) = (Vec::new(), 0);
+        while seen < limit
+            && let Some(item) = calls.next().await
+        {
+            seen += 1;
+            let item = item.map_err(Fault::unavailable)?;
+            let reader = Reader(&item);
+            if let Some(country) = reader.owned_text("country") {
+                found.push((reader.time("at")?, country));
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,106 @@
+//! Activity and anomalies in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use consigne_core::anomalies::{Activity, Alarm, OnAnomaly, Raised, Response, SPAN};
+use consigne_core::audit::AuditEntry;
+use consigne_core::credits::WalletId;
+use consigne_core::keys::ApiKey;
+use consigne_core::ports::{GetKeys, ListActivity, ListCalls, RaiseAnomaly, SetOnAnomaly};
+use consigne_core::{Fault, KeyId, OrgId, Timestamp};
+
+use super::World;
+use super::desk::Desk;
+
+/// Something that was going on: in which ten minutes, whose, by which key, from where.
+pub type Mark = (Timestamp, OrgId, Option<KeyId>, Option<String>);
+
+impl Desk {
+    pub(super) fn mark(&mut self, org: OrgId, key: Option<KeyId>, country: Option<&str>, at: Timestamp) {
+        self.marks.insert((at.floor(SPAN), org, key, country.map(str::to_owned)));
+    }
+}
+
+impl ListActivity for World {
+    async fn list_activity(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Activity>, Fault> {
+        self.effect(|state| {
+            let mut found: BTreeMap<(OrgId, Option<KeyId>), BTreeSet<String>> = BTreeMap::new();
+            let within = |span: Timestamp| span >= from.floor(SPAN) && span <= to;
+            for (_, org, key, country) in state.desk.marks.iter().filter(|mark| within(mark.0)) {
+                found.entry((*org, *key)).or_default().extend(country.clone());
+            }
+            found.into_iter().map(|((org, key), countries)| Activity { org, key, countries }).collect()
+        })
+    }
+}
+
+impl GetKeys for World {
+    async fn get_keys(&self, keys: &[(OrgId, KeyId)]) -> Result<Vec<ApiKey>, Fault> {
+        self.effect(|state| keys.iter().filter_map(|place| state.desk.keys.get(place).cloned()).collect())
+    }
+}
+
+impl ListCalls for World {
+    async fn list_calls(
+        &self,
+        org: OrgId,
+        key: KeyId,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, String)>, Fault> {
+        self.effect(|state| {
+            let receipts = state.desk.receipts.values();
+            let of_key =
+                receipts.filter(|receipt| receipt.id.org() == org && receipt.key == key && receipt.at >= since);
+            let mut calls: Vec<_> = of_key.map(|receipt| (receipt.at, receipt.call.country.clone())).collect();
+            calls.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+            calls.truncate(limit);
+            calls.into_iter().filter_map(|(at, country)| Some((at, country?))).collect()
+        })
+    }
+}
+
+impl RaiseAnomaly for World {
+    async fn raise_anomaly(&self, alarm: &Alarm) -> Result<Raised, Fault> {
+        self.effect(|state| {
+            let desk = &mut state.desk;
+            let place = (alarm.org, alarm.key, alarm.kind);
+            if desk.quiet.get(&place).is_some_and(|until| until.as_secs() > alarm.now.as_secs()) {
+                return Raised::Before;
+            }
+            match &alarm.response {
+                Response::Alert => {}
+                Response::SuspendKey(step) => {
+                    let known = desk.keys.get_mut(&(step.key.org, step.key.id));
+                    let Some(known) = known.filter(|known| known.revision == step.seen) else { return Raised::Moved };
+                    let (used, last_used) = (known.used.clone(), known.last_used.clone());
+                    *known = ApiKey { used, last_used, ..step.key.clone() };
+                    desk.audit.push(step.audit.clone());
+                }
+                Response::SuspendOrg(entry) => {
+                    let Some(org) = desk.orgs.get_mut(&alarm.org) else { return Raised::Moved };
+                    org.suspended = true;
+                    if let Some(wallet) = desk.wallets.get_mut(&WalletId::Organisation(alarm.org)) {
+                        wallet.open = false;
+                    }
+                    desk.audit.push((**entry).clone());
+                }
+            }
+            desk.quiet.insert(place, alarm.quiet_until);
+            desk.audit.push(alarm.audit.clone());
+            state.push_event(&alarm.event);
+            Raised::Now
+        })
+    }
+}
+
+impl SetOnAnomaly for World {
+    async fn set_on_anomaly(&self, org: OrgId, policy: OnAnomaly, audit: &AuditEntry) -> Result<bool, Fault> {
+        self.effect(|state| {
+            let Some(known) = state.desk.orgs.get_mut(&org) else { return false };
+            known.on_anomaly = policy;
+            state.desk.audit.push(audit.clone());
+            true
+        })
+    }
+}

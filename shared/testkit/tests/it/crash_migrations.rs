@@ -1,0 +1,125 @@
+//! Crash points of carrying keys over from an older installation: a run that was cut short at any row is run again.
+
+use std::collections::BTreeMap;
+
+use consigne_core::audit::{Actor, Origin};
+use consigne_core::keys::{Environment, Outgoing, Pointer};
+use consigne_core::migrations::{AccessLevel, LegacyKey, MigrationId, Place, TextFacts, announce, carry_over};
+use consigne_core::{Fault, Timestamp, UserId};
+use consigne_testkit::fakes::World;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::crash::survives_to;
+use crate::handlers::GRANTED;
+use crate::handlers::desk::{ORG, acme, org};
+
+/// Makes the `n`th key of an export: of three owners, some without an organisation, some revoked, some known by hashes.
+fn legacy(n: u32) -> LegacyKey {
+    let pepper = if n % 5 == 4 { Pointer::HASHED } else { 1 };
+    let place = match n % 4 {
+        0 => Place::Personal,
+        1 => Place::Here(org(ORG)),
+        _ => Place::Former(format!("64aa{}", n % 3)),
+    };
+    let owner = if place == Place::Here(org(ORG)) { "user_dev1".to_owned() } else { format!("user_old{}", n % 3) };
+    LegacyKey {
+        id: format!("64f1c2{n:02}"),
+        place,
+        owner: UserId::parse(&owner).unwrap(),
+        name: format!("Key {n}"),
+        access: AccessLevel::Write,
+        text: TextFacts {
+            pointer: Pointer { pepper, mac: format!("{n:064}") },
+            environment: if n.is_multiple_of(7) { Environment::Test } else { Environment::Production },
+            prefix: "sk_live".to_owned(),
+            hint: "abcd".to_owned(),
+        },
+        created_at: GRANTED.minus(std::time::Duration::from_hours(1000)),
+        last_used_at: None,
+        revoked: n % 6 == 5,
+    }
+}
+
+/// Runs the migration of some rows, up to the first thing that goes wrong.
+async fn run(world: &World, rows: &[LegacyKey], now: Timestamp) -> Result<(), Fault> {
+    let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None };
+    let by = Outgoing { origin: &origin, now };
+    for row in rows {
+        carry_over(world, row, &by).await?;
+    }
+    let told: Vec<MigrationId> = world.state().migrations.into_keys().collect();
+    for id in &told {
+        announce(world, id, now).await?;
+    }
+    Ok(())
+}
+
+/// What must be the same in the end: everything but ids and times that are minted.
+fn essence(world: &World) -> Value {
+    let state = world.state();
+    let desk = &state.desk;
+    let keys: Vec<_> = desk.keys.values().map(|key| json!([key.id, key.org, key.name, key.status.name()])).collect();
+    let members: Vec<_> =
+        desk.members.values().map(|member| json!([member.org, member.user, member.role.name()])).collect();
+    let pointers: Vec<_> = desk.pointers.iter().map(|(pointer, (facts, _))| json!([pointer.mac, facts.id])).collect();
+    let mut trail: BTreeMap<String, u32> = BTreeMap::new();
+    for entry in &desk.audit {
+        *trail.entry(format!("{} {}", entry.action.name(), entry.subject)).or_default() += 1;
+    }
+    let migrations: Vec<_> =
+        state.migrations.values().map(|one| json!([one.id.owner, one.keys, format!("{:?}", one.stage)])).collect();
+    let told = state.outbox.iter().map(|(_, entry)| {
+        let detail: Value = serde_json::from_str(&entry.detail).unwrap();
+        json!([entry.kind, detail["org_id"], detail["user_id"], detail["total"]])
+    });
+    let mut told: Vec<_> = told.map(|told| told.to_string()).collect();
+    told.sort();
+    json!({ "orgs": desk.orgs.len(), "wallets": desk.wallets.len(), "keys": keys, "members": members,
+        "pointers": pointers, "trail": trail, "migrations": migrations, "told": told })
+}
+
+#[tokio::test]
+async fn the_migration_of_an_export_cut_short_at_every_effect_of_every_row() {
+    let rows: Vec<LegacyKey> = (0..12).map(legacy).collect();
+    let act = async |world: &World| drop(run(world, &rows, GRANTED).await);
+    let end = async |world: &World| {
+        let after = essence(world);
+        let before = world.state();
+        run(world, &rows, GRANTED).await.unwrap();
+        assert_eq!(world.state(), before, "a further run changes nothing");
+        after
+    };
+    survives_to(acme, act, end).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_carried_over_leaves_nothing() {
+    let world = acme();
+    let before = world.state();
+    let nowhere = Place::Here(org("org_01JD0000000000000000000000"));
+    let stranger = UserId::parse("user_stranger1").unwrap();
+    let rows = [LegacyKey { place: nowhere, ..legacy(2) }, LegacyKey { owner: stranger, ..legacy(1) }];
+    run(&world, &rows, GRANTED).await.unwrap();
+    assert_eq!(world.state(), before);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn in_whatever_order_and_however_often_rows_come_the_end_is_the_same(
+        order in Just((0..10_u32).collect::<Vec<_>>()).prop_shuffle(), again in proptest::collection::vec(0..10_u32, 0..10),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let outcome = |order: &[u32]| {
+            let world = acme();
+            let rows: Vec<LegacyKey> = order.iter().map(|n| legacy(*n)).collect();
+            runtime.block_on(run(&world, &rows, GRANTED)).unwrap();
+            let state = world.state();
+            let keys: Vec<_> = state.desk.keys.values().map(|key| (key.id, key.org, key.created_by.clone())).collect();
+            (keys, state.desk.pointers, state.migrations, state.outbox.len())
+        };
+        prop_assert_eq!(outcome(&(0..10).collect::<Vec<_>>()), outcome(&[order, again].concat()));
+    }
+}

@@ -1,0 +1,97 @@
+//! Unusual use of keys on the deployed stack: noticed, told to the owners by mail, stopped by policy, and let go again.
+
+use std::time::Duration;
+
+use consigne_runtime::clock;
+use consigne_testkit::payload;
+use consigne_testkit::shop::{HeldKey, Shop};
+use consigne_testkit::stack::{Stack, until};
+use serde_json::{Value, json};
+
+use super::ear::Ear;
+use super::mail::{address, founder, mail_about};
+use super::second::Second;
+
+/// The stack all tests share, as the operator's command line is told of it.
+const FIRST: Second = Second { name: "consigne", env_file: "target/local/stack.env" };
+
+/// Charges a key from as many countries.
+async fn used_from(shop: &Shop<'_>, key: &HeldKey, countries: u8) {
+    for n in 0..countries {
+        let told = json!({ "cost": 1, "country": format!("A{}", char::from(b'A' + n)) });
+        let answer = shop.verify(&key.text, &told, None).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+    }
+}
+
+/// Runs `anomaly-detect` as of some minutes from now.
+async fn detect(stack: &Stack, minutes: u64) -> Value {
+    let mut tick = payload::event("anomaly-detect", "tick", "");
+    tick["time"] = clock::now().plus(Duration::from_mins(minutes)).to_string().into();
+    let done = stack.invoke("anomaly-detect", &tick).await.json();
+    assert!(done["alerted"].is_u64(), "{done}");
+    done
+}
+
+/// Gives the kinds of a shop's anomalies in its audit trail.
+async fn noticed(shop: &Shop<'_>) -> Vec<String> {
+    let trail = shop.owner.call("GET", &shop.path("/audit")).await.json();
+    let entries = trail["data"].as_array().cloned().unwrap_or_default();
+    let anomalies = entries.iter().filter(|entry| entry["action"] == "key.anomaly");
+    anomalies.map(|entry| entry["details"]["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn eleven_countries_are_one_alert_ten_and_refused_calls_from_twenty_none() {
+    let stack = Stack::find();
+    let (few, many) = (Shop::open(&stack, 100).await, Shop::open(&stack, 100).await);
+    let poor = Shop::open(&stack, 0).await;
+    let ear = Ear::on(&stack, "org_id", &many.org).await;
+    let keys = [few.issue("production", &json!({})).await, many.issue("production", &json!({})).await];
+    used_from(&few, &keys[0], 10).await;
+    used_from(&many, &keys[1], 11).await;
+    used_from(&poor, &poor.issue("production", &json!({})).await, 20).await;
+    // The index of receipts may be behind for a moment.
+    let told = until(async || {
+        detect(&stack, 0).await;
+        (!noticed(&many).await.is_empty()).then_some(())
+    });
+    assert!(told.await.is_some(), "nothing was noticed");
+    detect(&stack, 10).await;
+    assert_eq!(noticed(&many).await, ["countries"]);
+    assert_eq!((noticed(&few).await, noticed(&poor).await), (Vec::<String>::new(), Vec::new()));
+    let event = ear.hear("key.anomaly").await["detail"].clone();
+    assert_eq!((&event["details"]["countries"], &event["action"]), (&json!(11), &json!("alerted")));
+    ear.close(&stack).await;
+    assert_eq!(many.charge(&keys[1], None).await["valid"], true, "an alert stops nothing");
+}
+
+#[tokio::test]
+async fn where_that_is_the_policy_a_key_stops_its_owner_is_written_to_and_the_operator_lets_it_work_again() {
+    let stack = Stack::find();
+    let (owner, org) = founder(&stack, "en").await;
+    let shop = Shop::of(&stack, owner, org);
+    shop.fund(100).await;
+    let org = shop.org.clone();
+    let (well, said) = FIRST.consigne(&["org", "policy", &org, "suspend"], "").await;
+    assert!(well && said.contains("is suspended"), "{said}");
+    let key = shop.issue("production", &json!({})).await;
+    used_from(&shop, &key, 11).await;
+    let stopped = until(async || {
+        detect(&stack, 0).await;
+        (shop.charge(&key, None).await["code"] == "SUSPENDED").then_some(())
+    });
+    assert!(stopped.await.is_some(), "the key still works");
+    let mail = mail_about(&stack, &address(&shop.owner), "unusual use of API keys").await;
+    assert!(mail["BodyText"].as_str().unwrap().contains("from 11 countries in an hour"), "{mail}");
+
+    let resume = ["key", "resume", &org, &key.id, "--reason", "it was our own test"];
+    let (well, said) = FIRST.consigne(&resume, "").await;
+    assert!(well && said.contains("works"), "{said}");
+    assert_eq!(shop.charge(&key, None).await["valid"], true);
+    let (well, said) = FIRST.consigne(&resume, "").await;
+    assert!(well, "twice does no harm: {said}");
+    let (well, said) =
+        FIRST.consigne(&["key", "resume", &org, "key_01M7YREWKH7VM7Z3Z2KWSH2FTS", "--reason", "x"], "").await;
+    assert!(!well && said.contains("has no key"), "{said}");
+}

@@ -1,0 +1,43 @@
+//! A storage nearly full, on the deployed stack: one mail, from the grant that takes it there.
+
+use consigne_testkit::stack::{Stack, until};
+use serde_json::json;
+
+use super::ear::Ear;
+use super::mail::{address, founder, mail_about, mails_to};
+
+/// The largest video of the free plan.
+const VIDEO: usize = 100 << 20;
+
+#[tokio::test]
+async fn the_grant_that_fills_four_fifths_is_one_mail_and_others_are_none() {
+    let stack = Stack::find();
+    let (ann, _) = founder(&stack, "en").await;
+    let ann = stack.person(&ann.id, "free");
+    let ear = Ear::on(&stack, "user_id", &ann.id).await;
+    let grant = async || {
+        let granted = ann.grant("film.mp4", "video/mp4", VIDEO).await;
+        assert_eq!(granted.status, 201, "{}", granted.json());
+    };
+    for _ in 0..8 {
+        grant().await;
+    }
+    assert_eq!(ear.take(10).await.len(), 0, "800 of 1,024 MiB");
+    grant().await;
+    grant().await;
+    let told = ear.hear("quota.exceeded").await["detail"].clone();
+    assert_eq!(
+        json!([told["quota"], told["percent"], told["used"], told["limit"]]),
+        json!(["storage", 80, 9 * VIDEO, 1_u64 << 30])
+    );
+    let mail = mail_about(&stack, &address(&ann), "87% of your storage is used").await;
+    let words = mail["BodyText"].as_str().unwrap();
+    assert!(words.contains("which is 87%"), "{words}");
+    assert!(words.contains("/api/mail/unsubscribe?token="), "whoever wants no such mails can say so: {words}");
+    // Whatever else was told by now would have come.
+    let more = until(async || (mails_to(&stack, &address(&ann)).await.len() > 1).then_some(()));
+    let soon = tokio::time::timeout(std::time::Duration::from_secs(1), more);
+    assert!(soon.await.is_err(), "it was told twice");
+    assert_eq!(ear.take(10).await.len(), 0);
+    ear.close(&stack).await;
+}

@@ -1,0 +1,290 @@
+//! Keys of an older installation, from its export to their end; on a stack of its own, on which such keys work.
+
+use std::time::Duration;
+
+use aws_lc_rs::cipher::{AES_256, EncryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey};
+use aws_lc_rs::iv::FixedLength;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use consigne_runtime::clock;
+use consigne_testkit::payload::root;
+use consigne_testkit::stack::{Stack, fresh_user};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::second::Second;
+use super::text;
+
+/// The stack of this test.
+const SECOND: Second = Second { name: "legacy", env_file: "target/local/legacy.env" };
+/// The pepper under which the older installation hashed its keys.
+const OLD_PEPPER: &str = "pepper-of-the-older-installation";
+
+/// A key of the older installation, as its holder has it.
+struct Held {
+    text: String,
+    owner: String,
+    revoked: bool,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+/// Draws what nobody has used before.
+fn random() -> [u8; 32] {
+    Sha256::digest(consigne_auth::KeyMint::nonce()).into()
+}
+
+/// Makes an export of thirty keys: encrypted in three forms or hashed, of three people, and one of them revoked.
+fn export(key: &[u8; 32], owners: &[String; 3]) -> (Vec<Held>, Vec<Value>) {
+    let cipher = PaddedBlockEncryptingKey::cbc_pkcs7(UnboundCipherKey::new(&AES_256, key).unwrap()).unwrap();
+    let mut held = Vec::new();
+    let mut rows = Vec::new();
+    for n in 0..30 {
+        let word = ["sk_live_", "sk_test_", "sk_"][n % 3];
+        let text = format!("{word}{}", &hex(&random())[..24 + n]);
+        let (iv, owner, revoked) = (random()[..16].to_vec(), owners[n % 3].clone(), n == 29);
+        let mut sealed = text.as_bytes().to_vec();
+        let context = EncryptionContext::Iv128(FixedLength::from(<[u8; 16]>::try_from(iv.as_slice()).unwrap()));
+        cipher.less_safe_encrypt(&mut sealed, context).unwrap();
+        let (id, level) = (hex(&random()[..12]), ["read", "write", "admin", "full"][n % 4]);
+        let mut row = json!({
+            "id": id, "accessLevel": level, "ownerId": owner, "name": format!("Key {n}"),
+            "createdAt": "2024-05-01T10:00:00.000Z", "lastUsedAt": "2026-11-01T00:00:00Z",
+        });
+        if n % 2 == 0 {
+            row["organizationId"] = format!("64aa{}", &owner[5..]).into();
+        }
+        if revoked {
+            row["revoked"] = true.into();
+        }
+        match n % 5 {
+            0..=2 => row["encryptedKey"] = format!("{}:{}", hex(&iv), hex(&sealed)).into(),
+            3 => (row["iv"], row["encryptedKey"]) = (hex(&iv).into(), STANDARD.encode(&sealed).into()),
+            _ => row["keyHash"] = hex(&Sha256::digest(format!("{text}{OLD_PEPPER}"))).into(),
+        }
+        held.push(Held { text, owner, revoked });
+        rows.push(row);
+    }
+    (held, rows)
+}
+
+/// Reads all of the stack's table.
+async fn everything(stack: &Stack) -> Vec<String> {
+    let client = aws_sdk_dynamodb::Client::new(&stack.aws().config);
+    let (mut items, mut start) = (Vec::new(), None);
+    loop {
+        let scan =
+            client.scan().table_name(stack.name("TABLE_NAME")).consistent_read(true).set_exclusive_start_key(start);
+        let page = scan.send().await.unwrap();
+        items.extend(page.items().iter().map(|item| {
+            let mut fields: Vec<String> = item.iter().map(|(name, value)| format!("{name} {value:?}")).collect();
+            fields.sort();
+            fields.join("\n")
+        }));
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            items.sort();
+            return items;
+        }
+    }
+}
+
+/// Empties the stack of what a run before has left in it.
+async fn emptied(stack: &Stack) {
+    // Refused where there is none.
+    drop(SECOND.consigne(&["pepper", "retire", "0"], "").await);
+    let client = aws_sdk_dynamodb::Client::new(&stack.aws().config);
+    loop {
+        let page = client.scan().table_name(stack.name("TABLE_NAME")).projection_expression("pk, sk").send().await;
+        let items = page.unwrap().items.unwrap_or_default();
+        if items.is_empty() {
+            return;
+        }
+        for key in items {
+            client.delete_item().table_name(stack.name("TABLE_NAME")).set_key(Some(key)).send().await.unwrap();
+        }
+    }
+}
+
+/// Leaves out what the table's stream carries away.
+fn lasting(items: Vec<String>) -> Vec<String> {
+    items.into_iter().filter(|item| !item.contains("OUTBOX#")).collect()
+}
+
+async fn verify(stack: &Stack, key: &str, cost: u64) -> (Value, String) {
+    let answer = stack.serve("/api/keys/verify", &json!({ "key": key, "cost": cost }), None).await;
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    (answer.json()["data"].clone(), answer.header("x-request-id").to_owned())
+}
+
+/// Gives how many calls to AWS a request took, by its line in the log.
+async fn calls(stack: &Stack, request: &str) -> u64 {
+    let line = consigne_testkit::stack::until(async || {
+        let lines = stack.log_lines("key-verify", request).await;
+        lines.into_iter().find(|line| line.starts_with('{'))
+    });
+    let line: Value = serde_json::from_str(&line.await.unwrap()).unwrap();
+    line["aws.calls"].as_u64().unwrap()
+}
+
+fn counts(report: &str) -> Value {
+    serde_json::from_str(report.trim().lines().last().unwrap_or_default())
+        .unwrap_or_else(|_| panic!("no counts in: {report}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_is_carried_over_its_keys_verify_and_no_text_of_them_is_anywhere() {
+    let end = clock::now().plus(Duration::from_hours(24 * 60));
+    let stack = SECOND.deploy(&[format!("LegacyKeysUntil={end}")]);
+    emptied(&stack).await;
+    let owners = [fresh_user(), fresh_user(), fresh_user()];
+    let key = random();
+    let (held, rows) = export(&key, &owners);
+    let file = root().join("target/local/legacy-export.jsonl");
+    let (bad, good) = (r#"{"id": "bad"}"#.to_owned(), rows.iter().map(Value::to_string));
+    std::fs::write(&file, good.chain([bad]).collect::<Vec<_>>().join("\n")).unwrap();
+    let key_file = root().join("target/local/legacy-export.key");
+    std::fs::write(&key_file, hex(&key)).unwrap();
+    let (file, key_file) = (file.to_str().unwrap(), key_file.to_str().unwrap());
+
+    let (well, said) = SECOND.consigne(&["migrate-keys", file, "--key-file", key_file], "").await;
+    assert!(!well && said.contains("--dry-run"), "{said}");
+    let (well, said) = SECOND.consigne(&["pepper", "legacy"], OLD_PEPPER).await;
+    assert!(well && !said.contains(OLD_PEPPER), "{said}");
+    let untouched = lasting(everything(&stack).await);
+    let (well, dry) = SECOND.consigne(&["migrate-keys", file, "--key-file", key_file, "--dry-run"], "").await;
+    assert!(well, "{dry}");
+    assert_eq!(lasting(everything(&stack).await), untouched, "a dry run writes nothing");
+    // The key also comes by standard input, in another spelling.
+    let (well, real) = SECOND.consigne(&["migrate-keys", file, "--yes"], &STANDARD.encode(key)).await;
+    assert!(well, "{real}");
+    for (report, dry) in [(&dry, true), (&real, false)] {
+        let told = if dry { 0 } else { 6 };
+        let want = json!({ "dry_run": dry, "rows": 31, "carried_over": 30, "unchanged": 0, "problems": 1,
+            "organisations_founded": 6, "of_hashes": 6, "revoked": 1, "owners_told": told });
+        assert_eq!(counts(report), want, "{report}");
+        assert!(report.contains(r#"{"id":"bad","problem":"#), "{report}");
+    }
+    let after = lasting(everything(&stack).await);
+    let (well, again) = SECOND.consigne(&["migrate-keys", file, "--key-file", key_file, "--yes"], "").await;
+    assert!(well, "{again}");
+    assert_eq!((&counts(&again)["unchanged"], &counts(&again)["carried_over"]), (&json!(30), &json!(0)));
+    assert_eq!(lasting(everything(&stack).await), after, "a second run changes nothing");
+
+    let mut orgs = std::collections::BTreeSet::new();
+    for (n, key) in held.iter().enumerate() {
+        let (data, _) = verify(&stack, &key.text, 0).await;
+        let want = if key.revoked { "REVOKED" } else { "VALID" };
+        assert_eq!(data["code"], want, "key {n}");
+        if !key.revoked {
+            let environment = if key.text.starts_with("sk_test_") && n % 5 != 4 { "test" } else { "production" };
+            assert_eq!(data["environment"], environment, "key {n}");
+            orgs.insert(text(&data, "org_id"));
+        }
+    }
+    assert_eq!(orgs.len(), 6, "one of each owner's own, and one of each organisation of theirs");
+    hashes_have_gone(&stack).await;
+    charged_in_one_call(&stack, &held).await;
+
+    let said = [dry, real, again].concat();
+    let items = everything(&stack).await.join("\n");
+    for key in &held {
+        let secret = key.text.rsplit('_').next().unwrap();
+        assert!(!said.contains(secret) && !items.contains(secret), "a text was written down");
+        let lines = stack.log_lines("key-verify", secret).await;
+        assert!(lines.is_empty(), "the log holds a text");
+    }
+    owners_see_their_keys(&stack, &held).await;
+    a_month_on(&stack, &held).await;
+}
+
+/// Checks that the hashes have given way to MACs, and only wait to be forgotten.
+async fn hashes_have_gone(stack: &Stack) {
+    let items = everything(stack).await;
+    let hashes: Vec<&String> = items.iter().filter(|item| item.contains("SHA#")).collect();
+    assert_eq!(hashes.len(), 6);
+    assert!(hashes.iter().all(|item| item.contains("ttl N(") && !item.contains("gsi2pk")), "{hashes:#?}");
+    let (well, said) = SECOND.consigne(&["pepper", "status"], "").await;
+    assert!(well && said.contains("yes: consigne pepper retire 0"), "{said}");
+}
+
+/// Charges a key of the older installation, as any other, in one call; and has a text that is none looked up once.
+async fn charged_in_one_call(stack: &Stack, held: &[Held]) {
+    let test = held.iter().find(|key| key.text.starts_with("sk_test_")).unwrap();
+    for _ in 0..3 {
+        verify(stack, &test.text, 1).await;
+    }
+    let (data, request) = verify(stack, &test.text, 1).await;
+    assert_eq!((&data["code"], calls(stack, &request).await), (&json!("VALID"), 1));
+    let unknown = format!("sk_live_{}", hex(&random()));
+    let (data, request) = verify(stack, &unknown, 1).await;
+    assert_eq!(data["code"], "NOT_FOUND");
+    // A text nobody knows may also make the peppers be read again, once a minute.
+    let (data, again) = verify(stack, &unknown, 1).await;
+    assert_eq!(data["code"], "NOT_FOUND");
+    assert_eq!(calls(stack, &request).await.min(calls(stack, &again).await), 1);
+    let first = Stack::find();
+    let ((data, request), (_, again)) = (verify(&first, &test.text, 1).await, verify(&first, &test.text, 1).await);
+    // One of the two may be the first in minutes, which looks whether there are new secrets.
+    let calls = calls(&first, &request).await.min(calls(&first, &again).await);
+    assert_eq!((&data["code"], calls), (&json!("NOT_FOUND"), 0), "where they do not work");
+}
+
+/// Checks that an owner sees which keys must be rotated, and that rotating one is the end of it.
+async fn owners_see_their_keys(stack: &Stack, held: &[Held]) {
+    let owner = stack.person(&held[0].owner, "free");
+    let orgs = consigne_testkit::stack::until(async || {
+        let orgs = owner.call("GET", "/api/orgs").await.json()["data"].as_array().cloned().unwrap_or_default();
+        (orgs.len() == 2).then_some(orgs)
+    });
+    for org in orgs.await.unwrap() {
+        let path = format!("/api/orgs/{}/keys", text(&org, "id"));
+        let keys = owner.call("GET", &path).await.json()["data"].as_array().cloned().unwrap();
+        assert!(!keys.is_empty() && keys.iter().all(|key| key["legacy"] == true), "{keys:?}");
+        let rotated = owner.call_with("POST", &format!("{path}/{}/rotate", text(&keys[0], "id")), &json!({})).await;
+        assert_eq!((rotated.status, &rotated.json()["data"]["legacy"]), (201, &Value::Null));
+    }
+}
+
+/// Runs `migration-deadline` as of some days on, and gives `[announced, reminded, ended, revoked]`.
+async fn deadline(stack: &Stack, days: u32) -> Value {
+    let mut tick = consigne_testkit::payload::event("migration-deadline", "tick", "");
+    tick["time"] = clock::now().plus(Duration::from_hours(24) * days).to_string().into();
+    let answer = stack.invoke("migration-deadline", &tick).await;
+    let done = answer.json();
+    assert!(done["revoked"].is_u64(), "{done}");
+    json!([done["announced"], done["reminded"], done["ended"], done["revoked"]])
+}
+
+/// Lets a month pass: reminders after 23 days, and after 30 the end of what was not replaced.
+async fn a_month_on(stack: &Stack, held: &[Held]) {
+    let nothing = json!([0, 0, 0, 0]);
+    let due = consigne_testkit::stack::until(async || {
+        let done = deadline(stack, 23).await;
+        (done != nothing).then_some(done)
+    });
+    assert_eq!(due.await, Some(json!([0, 6, 0, 0])));
+    for days in [23, 29] {
+        assert_eq!(deadline(stack, days).await, nothing, "after {days} days");
+    }
+    let (well, said) = SECOND.consigne(&["migration", "status"], "").await;
+    assert!(well, "{said}");
+    for want in ["0 to be told, 0 told, 6 reminded, 0 done", "29 carried over: 2 replaced, 27 still to be, 0 revoked"] {
+        assert!(said.contains(want), "{said}");
+    }
+    assert_eq!(deadline(stack, 30).await, json!([0, 0, 6, 27]));
+    assert_eq!(deadline(stack, 31).await, nothing);
+    let mut codes = std::collections::BTreeMap::new();
+    for key in held {
+        let (data, _) = verify(stack, &key.text, 0).await;
+        *codes.entry(text(&data, "code")).or_insert(0) += 1;
+    }
+    // The old texts of the two that were replaced work for a day yet; one was revoked before.
+    assert_eq!(json!(codes), json!({ "VALID": 2, "REVOKED": 28 }));
+    let (_, said) = SECOND.consigne(&["migration", "status"], "").await;
+    for want in ["6 done", "29 carried over: 2 replaced, 0 still to be, 27 revoked", "revocation  none"] {
+        assert!(said.contains(want), "{said}");
+    }
+}

@@ -1,0 +1,52 @@
+//! A further stack beside the first, for tests whose settings or doings would disturb the others.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use consigne_testkit::payload::root;
+use consigne_testkit::stack::Stack;
+
+/// A stack of a test's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Second {
+    /// Its name.
+    pub name: &'static str,
+    /// Where its names are written, below the checkout.
+    pub env_file: &'static str,
+}
+
+impl Second {
+    /// Deploys it, with parameters of the test's own: `Name=value`.
+    pub fn deploy(&self, parameters: &[String]) -> Stack {
+        let mut deploy = Command::new(root().join(".venv/bin/python"));
+        deploy.arg(root().join("infra/local/stack.py")).args(["deploy", "--stack", self.name, "--env-file"]);
+        deploy.arg(root().join(self.env_file));
+        for parameter in parameters {
+            deploy.args(["--parameter", parameter]);
+        }
+        let output = deploy.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Stack::of_file(self.env_file)
+    }
+
+    /// Runs the operator's command line on it, with something on its standard input; gives whether it went well and what it
+    /// said.
+    pub async fn consigne(&self, arguments: &[&str], input: &str) -> (bool, String) {
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let text = std::fs::read_to_string(root().join(self.env_file)).unwrap();
+        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        let names: Vec<(String, String)> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let input = input.to_owned();
+        let run = move || {
+            let mut command = Command::new(root().join("target/debug/consigne"));
+            command.args(arguments).envs(names).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.spawn().unwrap();
+            // A command that reads nothing may have ended by now.
+            drop(child.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes())));
+            child.wait_with_output().unwrap()
+        };
+        let output = tokio::task::spawn_blocking(run).await.unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    }
+}

@@ -1,0 +1,73 @@
+//! What an adapter tells: the fake's outbox, and on the real table every transaction that is committed.
+
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use consigne_storage::Table;
+use consigne_testkit::fakes::World;
+use consigne_testkit::stack::Stack;
+use serde_json::Value;
+
+/// Gives the events of a kind that a world has told since this was last asked.
+pub fn told_by(world: &World, kind: &str) -> Vec<Value> {
+    let mut outbox = Vec::new();
+    world.change(|state| outbox = std::mem::take(&mut state.outbox));
+    let told = outbox.iter().filter(|(_, entry)| entry.kind == kind);
+    told.map(|(_, entry)| serde_json::from_str(&entry.detail).unwrap()).collect()
+}
+
+/// The real table on a wire that listens: what is committed to its outbox is soon carried away.
+pub struct Heard {
+    /// The table.
+    pub table: Table,
+    told: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Heard {
+    /// Listens for one kind of event.
+    pub fn on(stack: &Stack, kind: &'static str) -> Self {
+        let (config, told) = (stack.aws().config, Arc::new(Mutex::default()));
+        let (client, heard) = (config.http_client().expect("it has one"), Arc::clone(&told));
+        let listening = http_client_fn(move |settings, components| {
+            let inner = client.http_connector(settings, components);
+            SharedHttpConnector::new(Ear { inner, kind, told: Arc::clone(&heard) })
+        });
+        let config = config.into_builder().http_client(listening).build();
+        Self { table: Table::new(&config, stack.name("TABLE_NAME")), told }
+    }
+
+    /// Gives what was told since this was last asked.
+    pub fn told(&self) -> Vec<Value> {
+        std::mem::take(&mut *self.told.lock().unwrap())
+    }
+}
+
+/// A connector that remembers the events of its kind in every transaction that is committed.
+#[derive(Clone, Debug)]
+struct Ear {
+    inner: SharedHttpConnector,
+    kind: &'static str,
+    told: Arc<Mutex<Vec<Value>>>,
+}
+
+impl HttpConnector for Ear {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let sent: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+        let items = sent["TransactItems"].as_array().cloned().unwrap_or_default();
+        let entries = items.iter().map(|write| &write["Put"]["Item"]);
+        let heard = entries.filter(|item| item["event_kind"]["S"] == self.kind);
+        let notices: Vec<Value> =
+            heard.map(|item| serde_json::from_str(item["detail"]["S"].as_str().unwrap()).unwrap()).collect();
+        let (answer, told) = (self.inner.call(request), Arc::clone(&self.told));
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await?;
+            if answer.status().is_success() {
+                told.lock().unwrap().extend(notices);
+            }
+            Ok(answer)
+        })
+    }
+}

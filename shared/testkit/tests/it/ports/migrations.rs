@@ -1,0 +1,210 @@
+//! Keys of an older installation: carried over, and seen through.
+
+use std::time::Duration;
+
+use consigne_core::audit::AuditAction;
+use consigne_core::events::{Event, EventKind};
+use consigne_core::keys::Pointer;
+use consigne_core::migrations::{Migrated, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
+use consigne_core::orgs::{Member, OrgRole};
+use consigne_core::periods::Day;
+use consigne_core::ports::{
+    CreateOrg, FindKey, GetKey, GetMember, GetMigration, KeepPeppers, ListMigrations, MigrateKey, MigrationFilter,
+    PageAsk, Repoint, StepMigration,
+};
+use consigne_core::{KeyId, OrgId, Timestamp, UserId};
+use consigne_testkit::desk;
+use serde_json::json;
+
+use super::{eventually, now, on_both};
+
+/// Everything the table can do for migrations.
+pub trait Migrations:
+    CreateOrg
+    + MigrateKey
+    + GetMigration
+    + ListMigrations
+    + StepMigration
+    + GetKey
+    + GetMember
+    + FindKey
+    + Repoint
+    + KeepPeppers
+    + Sync
+{
+}
+impl<T> Migrations for T where
+    T: CreateOrg
+        + MigrateKey
+        + GetMigration
+        + ListMigrations
+        + StepMigration
+        + GetKey
+        + GetMember
+        + FindKey
+        + Repoint
+        + KeepPeppers
+        + Sync
+{
+}
+
+on_both!(
+    consigne_testkit::stack::Stack::table,
+    a_key_is_carried_over_with_all_that_belongs_to_it_or_not_at_all,
+    a_migration_counts_its_keys_and_is_told_of_anew_with_each,
+    of_two_steps_of_one_revision_one_is_taken,
+    migrations_are_listed_by_when_they_are_due_page_by_page,
+    a_hash_leads_to_its_key_and_gives_way_to_a_mac,
+);
+
+/// Makes a key carried over at a time.
+fn carried(org: OrgId, owner: &UserId, at: Timestamp) -> MigratedKey {
+    let key = consigne_core::keys::ApiKey {
+        migrated_at: Some(at),
+        last_used: Some((at.minus(Duration::from_hours(5)), None)),
+        ..desk::key(org, owner, false, now())
+    };
+    let audit = desk::entry(org, AuditAction::KeyMigrated, owner, at);
+    MigratedKey { key, pointer: desk::pointer(1), member: None, audit }
+}
+
+fn id(org: OrgId, owner: &UserId, at: Timestamp) -> MigrationId {
+    MigrationId { org, owner: owner.clone(), day: Day::of(at) }
+}
+
+async fn a_key_is_carried_over_with_all_that_belongs_to_it_or_not_at_all(desk: &impl Migrations) {
+    let (org, owner) = desk::found(desk, now()).await;
+    let newcomer = desk::person();
+    let joined = Member { org, user: newcomer.clone(), role: OrgRole::Developer, joined_at: now() };
+    let new = MigratedKey { member: Some(joined.clone()), ..carried(org, &newcomer, now()) };
+    assert_eq!(desk.migrate_key(&new).await.unwrap(), Migrated::Now);
+    assert_eq!(desk.get_key(org, new.key.id).await.unwrap().as_ref(), Some(&new.key));
+    assert_eq!(desk.get_member(org, &newcomer).await.unwrap(), Some(joined.clone()));
+    let led = desk.find_key(std::slice::from_ref(&new.pointer)).await.unwrap();
+    assert_eq!(led, Some((new.pointer.clone(), new.key.facts())));
+
+    let same_text = MigratedKey { pointer: new.pointer.clone(), ..carried(org, &owner, now()) };
+    assert_eq!(desk.migrate_key(&same_text).await.unwrap(), Migrated::Taken);
+    let same_key = MigratedKey { key: new.key.clone(), ..carried(org, &owner, now()) };
+    let same_member = MigratedKey { member: Some(joined), ..carried(org, &newcomer, now()) };
+    for moved in [&same_key, &same_member] {
+        assert_eq!(desk.migrate_key(moved).await.unwrap(), Migrated::Moved);
+        assert_eq!(desk.find_key(std::slice::from_ref(&moved.pointer)).await.unwrap(), None);
+    }
+    assert_eq!(desk.get_key(org, same_member.key.id).await.unwrap(), None);
+    assert_eq!(desk.get_migration(&id(org, &owner, now())).await.unwrap(), None, "nothing of the owner's was written");
+    let only = desk.get_migration(&id(org, &newcomer, now())).await.unwrap().unwrap();
+    assert_eq!((only.keys, only.stage), (1, Stage::Carried));
+
+    let version = u32::try_from(now().as_millis() % 1_000_000).unwrap() * 1_000 + 4_000;
+    let entry = desk::entry(org, AuditAction::PepperRetired, &owner, now());
+    desk.record_pepper(version, true, &entry).await.unwrap();
+    let late = MigratedKey { pointer: desk::pointer(version), ..carried(org, &owner, now()) };
+    assert_eq!(desk.migrate_key(&late).await.unwrap(), Migrated::Moved, "its pepper was retired");
+    let mut revoked = carried(org, &owner, now());
+    revoked.key.migrated_at = None;
+    assert_eq!(desk.migrate_key(&revoked).await.unwrap(), Migrated::Now);
+    assert_eq!(desk.get_migration(&id(org, &owner, now())).await.unwrap(), None, "there is nobody to tell");
+}
+
+async fn a_migration_counts_its_keys_and_is_told_of_anew_with_each(desk: &impl Migrations) {
+    let (org, owner) = desk::found(desk, now()).await;
+    let at = now();
+    let id = id(org, &owner, at);
+    for _ in 0..2 {
+        assert_eq!(desk.migrate_key(&carried(org, &owner, at)).await.unwrap(), Migrated::Now);
+    }
+    let known = desk.get_migration(&id).await.unwrap().unwrap();
+    assert_eq!(known, Migration { id: id.clone(), keys: 2, stage: Stage::Carried, revision: 2 });
+    assert!(desk.step_migration(&step(&known, Stage::Announced(id.day))).await.unwrap());
+    desk.migrate_key(&carried(org, &owner, at)).await.unwrap();
+    let again = desk.get_migration(&id).await.unwrap().unwrap();
+    assert_eq!((again.keys, again.stage), (3, Stage::Carried));
+    let next_day = at.plus(Duration::from_hours(24));
+    desk.migrate_key(&carried(org, &owner, next_day)).await.unwrap();
+    assert_eq!(desk.get_migration(&id).await.unwrap().unwrap().keys, 3, "another day's is another one");
+}
+
+fn step(from: &Migration, stage: Stage) -> MigrationStep {
+    let keys = json!([{ "key_id": KeyId::mint(now()), "name": "Key" }]);
+    let facts = json!({ "org_id": from.id.org, "user_id": from.id.owner, "keys": keys, "total": 1, "until": now() });
+    let event = Event::new(EventKind::KeyMigrationStarted, now(), facts);
+    let migration = Migration { stage, revision: from.revision + 1, ..from.clone() };
+    MigrationStep { migration, seen: from.revision, event: Some(event) }
+}
+
+async fn of_two_steps_of_one_revision_one_is_taken(desk: &impl Migrations) {
+    let (org, owner) = desk::found(desk, now()).await;
+    let id = id(org, &owner, now());
+    desk.migrate_key(&carried(org, &owner, now())).await.unwrap();
+    let known = desk.get_migration(&id).await.unwrap().unwrap();
+    let (one, other) = (step(&known, Stage::Announced(id.day)), step(&known, Stage::Reminded(id.day)));
+    assert!(desk.step_migration(&one).await.unwrap());
+    assert!(!desk.step_migration(&other).await.unwrap());
+    assert_eq!(desk.get_migration(&id).await.unwrap(), Some(one.migration.clone()));
+    let ended = step(&one.migration, Stage::Ended { on: id.day.plus(30), revoked: 7 });
+    assert!(desk.step_migration(&ended).await.unwrap());
+    assert_eq!(desk.get_migration(&id).await.unwrap(), Some(ended.migration));
+    let nowhere = Migration { id: MigrationId { owner: desk::person(), ..id }, ..known };
+    assert!(!desk.step_migration(&step(&nowhere, Stage::Announced(Day::of(now())))).await.unwrap());
+}
+
+async fn migrations_are_listed_by_when_they_are_due_page_by_page(desk: &impl Migrations) {
+    // Days of this test's own, since the list is of all organisations.
+    let week = u16::try_from(now().as_millis() % 1_000).unwrap() * 7;
+    let (first, owner) = (Day::parse("2040-01-01").unwrap().plus(week), desk::person());
+    let mut known = Vec::new();
+    for day in [1, 0, 0] {
+        let (org, _) = desk::found(desk, now()).await;
+        desk.migrate_key(&carried(org, &owner, first.plus(day).starts())).await.unwrap();
+        let id = MigrationId { org, owner: owner.clone(), day: first.plus(day) };
+        known.push(desk.get_migration(&id).await.unwrap().unwrap());
+    }
+    let mine = async |filter: MigrationFilter| {
+        let (mut all, mut page) = (Vec::new(), PageAsk { limit: 2, after: None });
+        loop {
+            let listed = desk.list_migrations(filter, &page).await.unwrap();
+            all.extend(listed.items.into_iter().filter(|migration| migration.id.owner == owner).map(|own| own.id));
+            if listed.next.is_none() {
+                return all;
+            }
+            page.after = listed.next;
+        }
+    };
+    let at = |day: u16| MigrationFilter::Due(first.plus(day).starts());
+    let just_before = MigrationFilter::Due(first.starts().minus(Duration::from_millis(1)));
+    assert_eq!(eventually(async || mine(at(1)).await, |all| all.len() == 3).await.last(), Some(&known[0].id));
+    let mut two = mine(at(0)).await;
+    two.sort();
+    let mut want = vec![known[1].id.clone(), known[2].id.clone()];
+    want.sort();
+    assert_eq!((two, mine(just_before).await), (want, vec![]));
+
+    assert!(desk.step_migration(&step(&known[0], Stage::Announced(first))).await.unwrap());
+    assert!(desk.step_migration(&step(&known[1], Stage::Ended { on: first, revoked: 0 })).await.unwrap());
+    let left = eventually(async || mine(at(1)).await, |all| all.len() == 1).await;
+    assert_eq!(left, [known[2].id.clone()], "what took a step is due later, or never");
+    assert_eq!(mine(at(23)).await, [known[2].id.clone(), known[0].id.clone()]);
+    assert_eq!(mine(MigrationFilter::Open).await.len(), 2);
+    assert_eq!(mine(MigrationFilter::Ended).await, [known[1].id.clone()]);
+}
+
+async fn a_hash_leads_to_its_key_and_gives_way_to_a_mac(desk: &impl Migrations) {
+    let (org, owner) = desk::found(desk, now()).await;
+    let hash = consigne_auth::KeyMint::nonce();
+    let new = MigratedKey { pointer: Pointer::hashed(&hash).unwrap(), ..carried(org, &owner, now()) };
+    assert_eq!(desk.migrate_key(&new).await.unwrap(), Migrated::Now);
+    let (hashed, facts, mac) = (new.pointer, new.key.facts(), desk::pointer(1));
+    let both = [mac.clone(), hashed.clone()];
+    assert_eq!(desk.find_key(&both).await.unwrap(), Some((hashed.clone(), facts.clone())));
+    let needs = desk.count_pepper_needs(Pointer::HASHED, now()).await.unwrap();
+    for _ in 0..2 {
+        desk.repoint(&hashed, &mac, &facts, now()).await.unwrap();
+    }
+    assert_eq!(desk.find_key(&both).await.unwrap(), Some((mac, facts.clone())));
+    // Who asked for both in the moment between still finds the one.
+    assert_eq!(desk.find_key(std::slice::from_ref(&hashed)).await.unwrap(), Some((hashed, facts)));
+    // No other test counts on hashes, so what is counted there is this one's.
+    let count = async || desk.count_pepper_needs(Pointer::HASHED, now()).await.unwrap();
+    assert!(needs >= 1 && eventually(count, |left| *left < needs).await < needs);
+}
