@@ -29,12 +29,12 @@ def main() -> None:
     org = credits.tell(walk, ann)
     walk.title("Money: credits are bought once, however often that is told, and a job is paid for at what it has cost.")
     money.tell(walk, ann, org)
-    walk.title("The gateway: a service is called with a key, and paid by the call.")
-    gateway.tell(walk, ann, org)
     walk.title("Jobs: a wish is accepted, a generator outside delivers, and everybody is told once.")
     jobs.tell(walk, name, ann)
     walk.title("Members: somebody is invited by mail, joins, and leaves.")
     members.tell(walk, ann, org)
+    walk.title("The gateway: a service is called with a key, and paid by the call; then the day's figures.")
+    gateway.tell(walk, ann, org)
     walk.end()
 
 

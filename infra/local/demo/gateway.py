@@ -34,6 +34,13 @@ def tell(walk: Walk, ann: str, org: str) -> None:
     walk.expect(status == 401, f"a revoked key was answered {status}: {answer}")
     walk.say("Ann revokes the key; the very next call", answer["error"]["details"]["code"], took, calls)
 
+    took, (status, answer, request) = timed(lambda: walk.api("GET", f"/api/orgs/{org}/stats", ann))
+    walk.expect(status == 200, f"the figures were refused: {answer}")
+    today = answer["data"][-1]
+    walk.expect(today["requests"] > 0 and today["services"].get("pdf", 0) > 0, f"the call is not counted: {today}")
+    figures = f"{today['requests']} calls, {today['credits']} credits, p50 {today['p50_ms']} ms"
+    walk.say("She looks at the figures of today, counted now", figures, took, walk.calls("stats", request))
+
 
 def call(walk: Walk, method: str, key: str) -> tuple[float, Any]:
     """Calls the PDF service; gives the seconds it took, then status, answer, credits left and the calls to AWS."""
