@@ -73,11 +73,11 @@ impl Ask {
             return Err(Fault::field("count", format!("count must be 1 to {COUNT_MAX}")).detail("limit", COUNT_MAX));
         }
         let size = size.unwrap_or("1024x1024");
-        let side = |text: &str| {
+        let parse = |text: &str| {
             let digits = text.bytes().all(|b| b.is_ascii_digit());
             text.parse().ok().filter(|side| digits && SIDES.contains(side))
         };
-        let sides = size.split_once('x').and_then(|(width, height)| side(width).zip(side(height)));
+        let sides = size.split_once('x').and_then(|(width, height)| parse(width).zip(parse(height)));
         let (width, height) = sides.ok_or_else(|| {
             Fault::field("size", "size must be width x height in pixels, each 64 to 4096, such as 1024x1024")
         })?;

@@ -261,12 +261,12 @@ fn a_job_its_generator_has_begun_cannot_be_cancelled() {
 
 #[test]
 fn what_was_delivered_in_time_is_not_late_because_its_check_is() {
-    let late = NOW.plus(Duration::from_mins(60));
+    let late = NOW.plus(Duration::from_hours(1));
     let waiting = file(None);
-    let shelf = Shelf::holding(job(1).granted(&waiting, NOW).unwrap().job, &[waiting.clone()]);
+    let shelf = Shelf::holding(job(1).granted(&waiting, NOW).unwrap().job, std::slice::from_ref(&waiting));
     let claimed = at_once(accept(&shelf, &shelf, &shelf.job, ("images", &named(&[&waiting])), None, late));
     let job = claimed.unwrap().unwrap().job;
-    assert_eq!(job.overdue(late.plus(Duration::from_mins(60))), None);
+    assert_eq!(job.overdue(late.plus(Duration::from_hours(1))), None);
     // A scan that never ends ends the job.
     let failure = job.overdue(late.plus(Duration::from_mins(61))).unwrap().job.failure.unwrap();
     assert_eq!(failure.message, "A file of the result could not be checked in time");

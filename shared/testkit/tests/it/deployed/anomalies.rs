@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use consigne_runtime::clock;
 use consigne_testkit::payload;
+use consigne_testkit::schemas::faults;
 use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Stack, until};
 use serde_json::{Value, json};
@@ -61,6 +62,7 @@ async fn eleven_countries_are_one_alert_ten_and_refused_calls_from_twenty_none()
     assert_eq!(noticed(&many).await, ["countries"]);
     assert_eq!((noticed(&few).await, noticed(&poor).await), (Vec::<String>::new(), Vec::new()));
     let event = ear.hear("key.anomaly").await["detail"].clone();
+    assert_eq!(faults("key.anomaly", &event), Vec::<String>::new());
     assert_eq!((&event["details"]["countries"], &event["action"]), (&json!(11), &json!("alerted")));
     ear.close(&stack).await;
     assert_eq!(many.charge(&keys[1], None).await["valid"], true, "an alert stops nothing");

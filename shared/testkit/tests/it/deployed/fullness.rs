@@ -1,5 +1,6 @@
 //! A storage nearly full, on the deployed stack: one mail, from the grant that takes it there.
 
+use consigne_testkit::schemas::faults;
 use consigne_testkit::stack::{Stack, until};
 use serde_json::json;
 
@@ -26,6 +27,7 @@ async fn the_grant_that_fills_four_fifths_is_one_mail_and_others_are_none() {
     grant().await;
     grant().await;
     let told = ear.hear("quota.exceeded").await["detail"].clone();
+    assert_eq!(faults("quota.exceeded", &told), Vec::<String>::new());
     assert_eq!(
         json!([told["quota"], told["percent"], told["used"], told["limit"]]),
         json!(["storage", 80, 9 * VIDEO, 1_u64 << 30])

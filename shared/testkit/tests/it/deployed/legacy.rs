@@ -8,10 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consigne_runtime::clock;
 use consigne_testkit::payload::root;
+use consigne_testkit::schemas::faults;
 use consigne_testkit::stack::{Stack, fresh_user};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::ear::Ear;
 use super::second::Second;
 use super::text;
 
@@ -157,6 +159,7 @@ async fn an_export_is_carried_over_its_keys_verify_and_no_text_of_them_is_anywhe
     let (well, dry) = SECOND.consigne(&["migrate-keys", file, "--key-file", key_file, "--dry-run"], "").await;
     assert!(well, "{dry}");
     assert_eq!(lasting(everything(&stack).await), untouched, "a dry run writes nothing");
+    let ear = Ear::on(&stack, "user_id", &owners[0]).await;
     // The key also comes by standard input, in another spelling.
     let (well, real) = SECOND.consigne(&["migrate-keys", file, "--yes"], &STANDARD.encode(key)).await;
     assert!(well, "{real}");
@@ -198,6 +201,11 @@ async fn an_export_is_carried_over_its_keys_verify_and_no_text_of_them_is_anywhe
     }
     owners_see_their_keys(&stack, &held).await;
     a_month_on(&stack, &held).await;
+    for kind in ["key.migration-started", "key.migration-reminder"] {
+        let told = ear.hear(kind).await["detail"].clone();
+        assert_eq!(faults(kind, &told), Vec::<String>::new());
+    }
+    ear.close(&stack).await;
 }
 
 /// Checks that the hashes have given way to MACs, and only wait to be forgotten.
