@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use consigne_core::invitations::InvitationStatus;
 use consigne_core::mail::{Address, Suppression};
+use consigne_core::orgs::OrgRole;
 use consigne_core::profiles::Language;
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use serde_json::{Value, json};
 
-use super::desk::{answer, user};
+use super::desk::{ORG, answer, org, user};
 use super::guests::{BOBS, accepting, address, put_invitation, role_of, verified};
 use super::mail::{acme_with_mailboxes, deliver, delivered, known, message_of, post};
 
@@ -75,6 +76,36 @@ async fn nobody_is_written_to_of_an_invitation_that_cannot_be_accepted_any_more(
     for world in [revoked, accepted, expired, unknown] {
         assert_eq!(deliver(&world, "invitation-created").await["mail.outcomes"], json!({}));
         assert!(world.state().post.sent.is_empty() && world.state().post.mails.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_written_to_once_whoever_invites_could_not_do_so_any_more() {
+    let place = |world: &World, role: Option<OrgRole>| {
+        world.change(|state| {
+            let members = &mut state.desk.members;
+            match role {
+                Some(role) => members.get_mut(&(org(ORG), user("user_ann1"))).unwrap().role = role,
+                None => drop(members.remove(&(org(ORG), user("user_ann1")))),
+            }
+        });
+    };
+    for (role, invited_as, goes_out) in [
+        (None, OrgRole::Developer, false),
+        (Some(OrgRole::Developer), OrgRole::Developer, false),
+        (Some(OrgRole::Admin), OrgRole::Owner, false),
+        (Some(OrgRole::Admin), OrgRole::Developer, true),
+    ] {
+        let world = acme_with_mailboxes();
+        put_invitation(&world, |invitation| invitation.role = invited_as);
+        place(&world, role);
+        let outcomes = deliver(&world, "invitation-created").await["mail.outcomes"].clone();
+        assert_eq!(
+            outcomes,
+            if goes_out { json!({ "invited": "sent" }) } else { json!({}) },
+            "{role:?}, {invited_as:?}"
+        );
+        assert_eq!(world.state().post.sent.len(), usize::from(goes_out));
     }
 }
 
