@@ -226,6 +226,8 @@ impl Model {
         let known = self.lots.iter_mut().find(|known| known.id == Some(lot)).expect("a bought lot never expires");
         known.left += credits - repaid;
         known.since = taken;
+        let below = |mark: &u8| i64::try_from(self.reference * u64::from(*mark) / 100).unwrap() < self.balance;
+        self.next_mark = self.next_mark.max(LOW_MARKS.into_iter().find(below));
         self.notice();
     }
 
