@@ -1,5 +1,5 @@
 //! Voids a hold: the job was not done. If the provider failed, all that was held is free again, so many times a day and key;
-//! if the caller asked for what could not be done, all of it is spent. What lies between is a settlement.
+//! beyond that, or if the caller asked for what could not be done, all of it is spent. What lies between is a settlement.
 
 use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::credits::{Hold, HoldEnd, HoldView, Resolver, VoidReason, resolve};
@@ -31,7 +31,7 @@ pub struct VoidRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// All is given back, at most 100 times a day (UTC) and key.
+    /// All is given back, at most 100 times a day (UTC) and key; nothing beyond that.
     ProviderError,
     /// Nothing is given back.
     CallerError,
@@ -66,6 +66,6 @@ pub fn operations() -> Vec<Operation> {
     let operation =
         Operation::new::<HoldView>("POST /api/credits/holds/{id}/void", "End a hold whose job was not done");
     let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
-    let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired, Code::RateLimited];
+    let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired];
     vec![operation.takes::<VoidRequest>().once().refuses(&refusals)]
 }

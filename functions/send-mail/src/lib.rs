@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use consigne_auth::{InvitationTokens, UnsubscribeSeal};
 use consigne_core::mail::{Address, Claim, Claimed, Handover, Mail, MailClaim, MailEnd, Topic};
 use consigne_core::ports::{
-    ClaimMail, GetInvitation, GetOrg, GetProfile, ListMembers, MarkMail, ReleaseMail, SendMail, SendMessage,
+    ClaimMail, GetInvitation, GetMember, GetOrg, GetProfile, ListMembers, MarkMail, ReleaseMail, SendMail, SendMessage,
 };
 use consigne_core::{EventId, Fault, UserId};
 use consigne_messaging::mail::{Reader, Stationery, Words};
@@ -45,7 +45,7 @@ pub struct Deps<F, M, Q> {
 /// When a mail could not be sent now; the message comes back for the recipients that are left.
 pub async fn handle<F, M, Q>(deps: &Deps<F, M, Q>, message: &Message) -> Result<(), Fault>
 where
-    F: GetOrg + GetProfile + ListMembers + GetInvitation + ClaimMail + MarkMail + ReleaseMail,
+    F: GetOrg + GetProfile + GetMember + ListMembers + GetInvitation + ClaimMail + MarkMail + ReleaseMail,
     M: SendMail,
     Q: SendMessage,
 {

@@ -7,7 +7,7 @@ use consigne_core::files::Kind;
 use consigne_core::jobs::CANCELLED;
 use consigne_core::mail::MailId;
 use consigne_core::orgs::OrgRole;
-use consigne_core::ports::{GetInvitation, GetOrg, GetProfile, ListMembers, PageAsk};
+use consigne_core::ports::{GetInvitation, GetMember, GetOrg, GetProfile, ListMembers, PageAsk};
 use consigne_core::profiles::Language;
 use consigne_core::{EmailAddress, EventId, Fault, InvitationId, OrgId, Timestamp, UserId};
 use consigne_messaging::mail::letters::{
@@ -199,7 +199,7 @@ impl Occasion {
         now: Timestamp,
     ) -> Result<Vec<Addressed>, Fault>
     where
-        F: GetOrg + GetProfile + ListMembers + GetInvitation,
+        F: GetOrg + GetProfile + GetMember + ListMembers + GetInvitation,
     {
         Ok(match self.what {
             What::JobCompleted { user, letter } => vec![(Recipient::Person(user), Box::new(letter))],
@@ -252,8 +252,8 @@ impl Key {
     }
 }
 
-/// Writes to the address that was invited, unless the invitation is worth nothing by now. Its token is made here and goes
-/// nowhere else.
+/// Writes to the address that was invited, unless the invitation is worth nothing by now: it has ended, or who sent it could
+/// not send it any more. Its token is made here and goes nowhere else.
 async fn invitation<F>(
     table: &F,
     tokens: &InvitationTokens,
@@ -262,10 +262,14 @@ async fn invitation<F>(
     now: Timestamp,
 ) -> Result<Option<Addressed>, Fault>
 where
-    F: GetOrg + GetProfile + GetInvitation,
+    F: GetOrg + GetProfile + GetMember + GetInvitation,
 {
     let found = table.get_invitation(org, id).await?.filter(|invitation| invitation.is_open(now));
     let (Some(invitation), Some(org)) = (found, table.get_org(org).await?) else { return Ok(None) };
+    let place = table.get_member(org.id, &invitation.invited_by).await?;
+    if place.is_none_or(|inviter| !inviter.role.may_invite(invitation.role)) {
+        return Ok(None);
+    }
     let inviter = table.get_profile(&invitation.invited_by).await?;
     let inviter = inviter.contact();
     let letter = letters::Invitation {

@@ -1,7 +1,9 @@
 //! The end of a hold that its own opener ends, a moment after it was opened, with everything there is to tell of the call.
 
-use super::hold::{TRIES, hold_not_found, no_more_refunds};
-use super::{CallFacts, Hold, HoldEnd, Outcome, Receipt, ReceiptId, Resolution, ResolutionOutcome, Resolver};
+use super::hold::{TRIES, hold_not_found};
+use super::{
+    CallFacts, Hold, HoldEnd, Outcome, Receipt, ReceiptId, Resolution, ResolutionOutcome, Resolver, VoidReason,
+};
 use crate::Fault;
 use crate::ports::{GetHold, ResolveHold};
 
@@ -42,7 +44,7 @@ impl Resolution {
 pub async fn resolve_opened<F: GetHold + ResolveHold>(
     holds: &F,
     opened: &Hold,
-    how: HoldEnd,
+    mut how: HoldEnd,
     told: &CallTold,
     by: &Resolver,
 ) -> Result<Hold, Fault> {
@@ -52,7 +54,10 @@ pub async fn resolve_opened<F: GetHold + ResolveHold>(
         let step = step.telling(told);
         match holds.resolve_hold(&step).await {
             Ok(ResolutionOutcome::Resolved) => return Ok(step.hold),
-            Ok(ResolutionOutcome::NoMoreRefunds) => return Err(no_more_refunds(by.now)),
+            Ok(ResolutionOutcome::NoMoreRefunds) => {
+                how = HoldEnd::Voided(VoidReason::RefundsSpent);
+                continue;
+            }
             Ok(ResolutionOutcome::Moved) => {}
             Err(fault) if failed => return Err(fault),
             Err(_) => failed = true,

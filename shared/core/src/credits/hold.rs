@@ -16,7 +16,7 @@ use crate::{Code, Fault, KeyId, Timestamp};
 /// How long after its end an open hold is left alone, before `sweep` releases it: for a resolution that was admitted in
 /// time, by a clock that is behind.
 pub const HOLD_MARGIN: Duration = Duration::from_mins(1);
-/// How often in a day (UTC) a key's holds give everything back because the provider failed.
+/// How often in a day (UTC) a key's holds give everything back because the provider failed; later ones give nothing back.
 pub const REFUNDS_A_DAY: u32 = 100;
 /// How often a resolution is computed anew when somebody else was faster.
 pub(super) const TRIES: u32 = 5;
@@ -80,6 +80,8 @@ pub enum HoldEnd {
 pub enum VoidReason {
     /// The provider failed: all is given back, so many times a day.
     ProviderError,
+    /// The provider failed, and the key has had all the refunds of its day: nothing is given back.
+    RefundsSpent,
     /// The caller asked for what could not be done: nothing is given back.
     CallerError,
 }
@@ -89,13 +91,14 @@ impl VoidReason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::ProviderError => "provider_error",
+            Self::RefundsSpent => "refunds_spent",
             Self::CallerError => "caller_error",
         }
     }
 
     /// Reads a name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::ProviderError, Self::CallerError].into_iter().find(|reason| reason.name() == name)
+        [Self::ProviderError, Self::RefundsSpent, Self::CallerError].into_iter().find(|reason| reason.name() == name)
     }
 }
 
@@ -106,6 +109,14 @@ impl HoldEnd {
             Self::Settled { .. } => "settled",
             Self::Voided(_) => "voided",
             Self::TimedOut => "timed_out",
+        }
+    }
+
+    /// Gives what a service asked for that is told of this end. None asks for its refunds to be spent.
+    pub const fn asked(self) -> Self {
+        match self {
+            Self::Voided(VoidReason::RefundsSpent) => Self::Voided(VoidReason::ProviderError),
+            other => other,
         }
     }
 }
@@ -171,7 +182,7 @@ impl Hold {
             return Err(hold_not_found());
         }
         match &self.end {
-            Some(end) if end.how == how => return Ok(None),
+            Some(end) if end.how.asked() == how.asked() => return Ok(None),
             Some(end) if end.how == HoldEnd::TimedOut => return Err(self.expired()),
             Some(end) if end.promise.is_some() && end.promise == by.promise => return Err(mismatch()),
             Some(end) => {
@@ -224,7 +235,7 @@ impl Hold {
     pub fn used(&self) -> u64 {
         match self.end.as_ref().map(|end| end.how) {
             Some(HoldEnd::Settled { amount, .. }) => amount,
-            Some(HoldEnd::Voided(VoidReason::CallerError)) => self.amount,
+            Some(HoldEnd::Voided(VoidReason::CallerError | VoidReason::RefundsSpent)) => self.amount,
             Some(HoldEnd::Voided(VoidReason::ProviderError) | HoldEnd::TimedOut) | None => 0,
         }
     }
@@ -232,8 +243,8 @@ impl Hold {
     /// Names the receipt its end has left, if it has left one.
     fn receipt_id(&self) -> Option<ReceiptId> {
         let end = self.end.as_ref().map(|end| end.how);
-        let charged = matches!(end, Some(HoldEnd::Settled { .. } | HoldEnd::Voided(VoidReason::CallerError)));
-        charged.then(|| ReceiptId::of_hold(self.id))
+        let free = matches!(end, None | Some(HoldEnd::Voided(VoidReason::ProviderError) | HoldEnd::TimedOut));
+        (!free).then(|| ReceiptId::of_hold(self.id))
     }
 
     fn expired(&self) -> Fault {
@@ -246,28 +257,15 @@ pub(super) fn hold_not_found() -> Fault {
     Fault::not_found("Hold")
 }
 
-/// Makes the 429 of a key whose day has seen all its refunds.
-pub(super) fn no_more_refunds(now: Timestamp) -> Fault {
-    let (resets_at, limit) = (Day::of(now).ends(), REFUNDS_A_DAY);
-    let wait = resets_at.since(now);
-    Fault::new(Code::RateLimited, format!("{limit} holds of this key were given back today; settle it, or wait"))
-        .detail("limit", limit)
-        .detail("resets_at", resets_at)
-        .retry_after(wait)
-        .header("ratelimit-limit", limit)
-        .header("ratelimit-remaining", 0)
-        .header("ratelimit-reset", wait.as_millis().div_ceil(1000).max(1))
-}
-
-/// Reads a hold, computes its end and applies it, anew as long as somebody else was faster.
+/// Reads a hold, computes its end and applies it, anew as long as somebody else was faster. One refund too many ends the hold
+/// all the same, and gives nothing back: left open it would run out, and `sweep` would give all of it back, uncounted.
 ///
 /// # Errors
-/// `NOT_FOUND`, what the step refuses, `RATE_LIMITED` for one refund too many, and `UNAVAILABLE` when the hold keeps
-/// changing.
+/// `NOT_FOUND`, what the step refuses, and `UNAVAILABLE` when the hold keeps changing.
 pub async fn resolve<F: GetHold + ResolveHold>(
     holds: &F,
     id: HoldId,
-    how: HoldEnd,
+    mut how: HoldEnd,
     by: &Resolver,
 ) -> Result<Hold, Fault> {
     for _ in 0..TRIES {
@@ -275,7 +273,7 @@ pub async fn resolve<F: GetHold + ResolveHold>(
         let Some(step) = hold.resolve(how, by)? else { return Ok(hold) };
         match holds.resolve_hold(&step).await? {
             ResolutionOutcome::Resolved => return Ok(step.hold),
-            ResolutionOutcome::NoMoreRefunds => return Err(no_more_refunds(by.now)),
+            ResolutionOutcome::NoMoreRefunds => how = HoldEnd::Voided(VoidReason::RefundsSpent),
             ResolutionOutcome::Moved => {}
         }
     }
@@ -289,6 +287,9 @@ pub struct HoldView {
     pub hold_id: String,
     /// `settled` or `voided`.
     pub status: &'static str,
+    /// Why it was voided: `provider_error`, `caller_error`, or `refunds_spent` when the provider failed and the key has had all
+    /// the refunds of its day, so that nothing is given back; null when it was settled.
+    pub reason: Option<&'static str>,
     /// Credits it was of.
     pub amount: u64,
     /// Credits that are spent.
@@ -302,9 +303,14 @@ pub struct HoldView {
 impl HoldView {
     /// Shows a hold.
     pub fn of(hold: &Hold) -> Self {
+        let reason = |end: &Ending| match end.how {
+            HoldEnd::Voided(reason) => Some(reason.name()),
+            HoldEnd::Settled { .. } | HoldEnd::TimedOut => None,
+        };
         Self {
             hold_id: hold.id.to_string(),
             status: hold.end.as_ref().map_or("open", |end| end.how.status()),
+            reason: hold.end.as_ref().and_then(reason),
             amount: hold.amount,
             used: hold.used(),
             released: hold.amount - hold.used(),

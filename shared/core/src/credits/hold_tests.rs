@@ -109,11 +109,21 @@ fn a_hold_nobody_resolved_is_released_after_a_margin() {
 }
 
 #[test]
-fn one_refund_too_many_says_when_the_next_is_given() {
-    let fault = no_more_refunds(NOW);
-    assert_eq!((fault.code.as_str(), &fault.details["limit"]), ("RATE_LIMITED", &REFUNDS_A_DAY.into()));
-    assert_eq!(fault.details["resets_at"], Day::of(NOW).ends().to_string());
-    for (name, value) in [("retry-after", "48600"), ("ratelimit-remaining", "0"), ("ratelimit-reset", "48600")] {
-        assert!(fault.headers.contains(&(name, value.to_owned())), "{name}: {:?}", fault.headers);
+fn one_refund_too_many_spends_the_hold_and_is_what_was_asked_for() {
+    let (open, first) = (hold(), by("pdf-api", Some("k1"), NOW));
+    let spent = HoldEnd::Voided(VoidReason::RefundsSpent);
+    let step = open.resolve(spent, &first).unwrap().unwrap();
+    assert_eq!((step.used, step.refund_of, step.receipt.as_ref().map(|receipt| receipt.credits)), (30, None, Some(30)));
+    let view = HoldView::of(&step.hold);
+    assert_eq!((view.status, view.reason, view.released), ("voided", Some("refunds_spent"), 0));
+    for (end, again) in [(spent, REFUND), (REFUND, spent)] {
+        let ended = open.resolve(end, &first).unwrap().unwrap().hold;
+        assert_eq!(
+            ended.resolve(again, &by("pdf-api", None, NOW)).unwrap(),
+            None,
+            "{end:?}: the same is answered the same"
+        );
+        assert_eq!(refused(&ended, CHARGED, &by("pdf-api", None, NOW)), "HOLD_RESOLVED");
     }
+    assert_eq!(step.hold.due_at(), None, "nothing is left to `sweep`");
 }

@@ -63,6 +63,13 @@ impl Wallet {
         }
     }
 
+    /// Makes the highest mark below the balance the next one, should it have been told of: what was taken back and came again
+    /// runs out again.
+    pub(super) fn rearm(&mut self) {
+        let below = LOW_MARKS.into_iter().find(|mark| self.low.at(*mark) < self.balance);
+        self.low.next = self.low.next.max(below);
+    }
+
     /// Takes note of the lowest mark the balance has reached since the last top-up, if there is one to take note of, and
     /// gives it with what the world is told.
     pub fn take_notice(&mut self, now: Timestamp) -> Option<(u8, Event)> {

@@ -69,6 +69,31 @@ fn holds_and_claw_backs_lower_a_balance_too() {
 }
 
 #[test]
+fn what_is_given_back_is_told_of_again_as_it_runs_out_but_only_below_what_there_is() {
+    for (spent, given_back, again) in [
+        (0, 100, vec![(20, 20), (10, 10), (0, 0)]),
+        (85, 100, vec![(10, 10), (0, 0)]),
+        (0, 15, vec![(10, 10), (0, 0)]),
+        (100, 100, vec![]),
+    ] {
+        let mut wallet = wallet(100);
+        let lot = *wallet.buckets.keys().next().unwrap();
+        wallet.debit(spent);
+        wallet.claw_back(lot, 100);
+        assert_eq!(wallet.take_notice(NOW).map(|(mark, _)| mark), Some(0));
+        wallet.give_back(lot, given_back);
+        assert_eq!(wallet.take_notice(NOW), None, "coming back is no reason to write");
+        let left = u64::try_from(wallet.balance).unwrap_or(0);
+        assert_eq!(told_while_spending(&mut wallet, left), again, "{spent} spent, {given_back} given back");
+    }
+    let mut full = wallet(200);
+    let lot = *full.buckets.keys().next().unwrap();
+    full.claw_back(lot, 50);
+    full.give_back(lot, 50);
+    assert_eq!(full.low.next, Some(20), "what was not told of stays untold");
+}
+
+#[test]
 fn nobody_is_told_of_a_test_wallet_nor_of_one_that_was_always_empty() {
     let mut test = Wallet::of_tester(crate::UserId::parse("user_ann1").unwrap(), NOW);
     test.debit(100);

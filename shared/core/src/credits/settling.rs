@@ -105,6 +105,7 @@ impl Wallet {
         // A wallet that was read after its payment may have been given them back meanwhile; such a change is never written.
         self.clawed_back = self.clawed_back.saturating_sub(credits);
         self.repay();
+        self.rearm();
     }
 
     /// Attributes what was spent to lots: promotional before paid, soonest to expire first, and each debit only to lots

@@ -51,7 +51,8 @@ impl Table {
         given.insert("amount".to_owned(), number(grant.amount));
         given.insert("kind".to_owned(), text(grant.kind.name()));
         given.insert("at".to_owned(), number(grant.now.as_millis()));
-        let mut wallet = seen.clone();
+        // Lots that are spent go now: a wallet in which nothing expires is settled at no other time.
+        let mut wallet = seen.settled(grant.now);
         wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
         let mut writes =
             vec![self.put_new(given)?, self.put(audit::write(&grant.audit))?, self.put(outbox::write(&grant.event))?];

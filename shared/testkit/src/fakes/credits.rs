@@ -162,6 +162,7 @@ impl GrantCredits for World {
             }
             state.settle(&id, grant.now);
             let told = state.desk.wallets.get_mut(&id).and_then(|wallet| {
+                *wallet = wallet.settled(grant.now);
                 wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
                 wallet.take_notice(grant.now)
             });

@@ -45,7 +45,10 @@ impl SuspendOrg for World {
             if let Some(wallet) = desk.wallets.get_mut(&WalletId::Organisation(org)) {
                 wallet.open = !suspended;
             }
-            desk.audit.push(audit.clone());
+            // The same entry written again is one entry, here as there.
+            if !desk.audit.contains(audit) {
+                desk.audit.push(audit.clone());
+            }
             true
         })
     }

@@ -37,6 +37,7 @@ impl CreditPurchase for World {
             state.settle(&WalletId::Organisation(purchase.org), purchase.now);
             let (early, disputed) = (sold.clawed_back, purchase.event_of_early_dispute(&sold));
             let wallet = state.wallet_of(purchase.org).expect("it was there");
+            *wallet = wallet.settled(purchase.now);
             wallet.add(purchase.lot, BucketKind::Paid, purchase.credits, None);
             if early > 0 {
                 wallet.claw_back(purchase.lot, early);

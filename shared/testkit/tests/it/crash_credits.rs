@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use consigne_core::BucketId;
+use consigne_core::audit::AuditAction;
 use consigne_core::credits::{BucketKind, ClawBack, DisputeState, Purchase, WalletId};
-use consigne_core::ports::{ClawBackCredits, CreditPurchase, GrantCredits};
+use consigne_core::ports::{ClawBackCredits, CreditPurchase, GrantCredits, SuspendOrg};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{desk, functions, payload};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::crash_keys::essence;
-use crate::handlers::desk::{ORG, acme, org, put_production, told_of};
+use crate::handlers::desk::{ORG, acme, org, put_production, told_of, user};
 
 /// Makes copies of a world.
 fn copies(world: &World) -> impl Fn() -> World {
@@ -70,6 +71,51 @@ async fn the_opening_of_a_hold() {
         essence(world)
     };
     survives_to(copies(&world), async |world| drop(open(world).await), end).await;
+}
+
+#[tokio::test]
+async fn the_charge_and_the_hold_that_reach_a_mark() {
+    let world = acme();
+    let text = put_production(&world, |_| ());
+    world.change(|state| {
+        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        // One credit more than a fifth of what came.
+        wallet.debit(799);
+    });
+    for (function, case, status) in [("key-verify", "charge", 200), ("hold-open", "job", 201)] {
+        let take = async |world: &World| functions::call(world, function, told_of(&text, function, case)).await;
+        let end = async |world: &World| {
+            let (before, again) = (world.state(), take(world).await);
+            assert_eq!(again["status"], status, "{again}");
+            assert_eq!(world.state(), before);
+            let told: Vec<&str> = before.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
+            assert_eq!(told, ["wallet.low"], "{function}");
+            essence(world)
+        };
+        survives_to(copies(&world), async |world| drop(take(world).await), end).await;
+    }
+}
+
+#[tokio::test]
+async fn the_stop_of_an_organisation_and_its_resumption() {
+    for suspended in [true, false] {
+        let world = acme();
+        let action = if suspended { AuditAction::OrgSuspended } else { AuditAction::OrgResumed };
+        let entry = desk::entry(org(ORG), action, &user("user_ann1"), clock::now());
+        if !suspended {
+            let stop = desk::entry(org(ORG), AuditAction::OrgSuspended, &user("user_ann1"), clock::now());
+            assert!(world.suspend_org(org(ORG), true, &stop).await.unwrap());
+        }
+        let act = async |world: &World| drop(world.suspend_org(org(ORG), suspended, &entry).await);
+        let end = async |world: &World| {
+            let desk = world.state().desk;
+            let wallet = &desk.wallets[&WalletId::Organisation(org(ORG))];
+            assert_eq!((desk.orgs[&org(ORG)].suspended, wallet.open), (suspended, !suspended));
+            assert_eq!(desk.audit.iter().filter(|told| told.action == action).count(), 1);
+            essence(world)
+        };
+        survives_to(copies(&world), act, end).await;
+    }
 }
 
 #[tokio::test]

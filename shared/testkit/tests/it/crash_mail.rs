@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::crash::survives_to;
 use crate::handlers::GRANTED;
 use crate::handlers::desk::{ORG, org, user};
+use crate::handlers::guests::put_invitation;
 use crate::handlers::mail::{acme_with_mailboxes, delivered, known, message_of};
 
 /// Makes Acme with two owners.
@@ -60,6 +61,20 @@ async fn the_mail_about_a_job() {
 async fn the_mails_about_a_key() {
     let act = async |world: &World| drop(delivered(world, &message_of("key-issued"), clock::now()).await);
     survives_to(two_owners, act, async |world| settled(world, "key-issued", 0).await).await;
+}
+
+#[tokio::test]
+async fn the_mails_to_whoever_is_invited_and_to_whoever_pays() {
+    let prepare = || {
+        let world = acme_with_mailboxes();
+        known(&world, "user_bill1", None, Language::English);
+        put_invitation(&world, |_| ());
+        world
+    };
+    for case in ["invitation-created", "payment-disputed", "wallet-low"] {
+        let act = async |world: &World| drop(delivered(world, &message_of(case), clock::now()).await);
+        survives_to(prepare, act, async |world| settled(world, case, 0).await).await;
+    }
 }
 
 #[tokio::test]

@@ -25,12 +25,12 @@ async fn tokens(stack: &Stack) -> InvitationTokens {
 }
 
 /// An address nobody has used.
-fn address() -> String {
+pub fn address() -> String {
     format!("{}@example.com", fresh_user())
 }
 
 /// Makes somebody whose address the issuer has verified.
-fn guest<'a>(stack: &'a Stack, email: &str) -> Person<'a> {
+pub fn guest<'a>(stack: &'a Stack, email: &str) -> Person<'a> {
     let mut person = stack.newcomer("free");
     person.token = stack.issuer.token_with(&person.id, &json!({ "email": email, "email_verified": true }));
     person
@@ -48,7 +48,8 @@ async fn token_of(stack: &Stack, shop: &Shop<'_>, email: &str, role: &str) -> St
     tokens(stack).await.derive(shop.id(), id).expose().to_owned()
 }
 
-async fn accept(person: &Person<'_>, token: &str) -> Response {
+/// Accepts the invitation of a token.
+pub async fn accept(person: &Person<'_>, token: &str) -> Response {
     person.call_with("POST", "/api/invitations/accept", &json!({ "token": token })).await
 }
 
@@ -112,7 +113,7 @@ async fn an_invitation_leads_from_the_event_to_a_place_and_out_again() {
     assert_eq!(trail(&shop).await, want);
     let gone = until(async || Some(orgs_of(&bob).await).filter(|orgs| *orgs == json!([])));
     assert!(gone.await.is_some(), "the organisation is still in the list");
-    for function in ["member-invite", "invitation-accept", "publish-events"] {
+    for function in ["member-invite", "invitation-accept", "publish-events", "send-mail"] {
         for secret in [email.as_str(), &token[30..], &token[62..]] {
             let lines = stack.log_lines(function, secret).await;
             assert!(lines.is_empty(), "the log of {function} holds an address or a token");

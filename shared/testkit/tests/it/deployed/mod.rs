@@ -9,6 +9,7 @@ mod fullness;
 mod gateway;
 mod holds;
 mod identity;
+mod invitation_mail;
 mod job_webhooks;
 mod jobs;
 mod key_desk;

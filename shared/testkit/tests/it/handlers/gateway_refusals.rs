@@ -186,7 +186,7 @@ async fn failed(world: &World, why: &str, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn beyond_a_days_refunds_a_failed_call_is_left_to_run_out_and_still_costs_nothing() {
+async fn beyond_a_days_refunds_a_failed_call_costs_what_it_would_have_and_its_caller_is_told() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let day = (org(ORG), key_id(KEY_ID), Day::of(clock::now()));
@@ -196,12 +196,15 @@ async fn beyond_a_days_refunds_a_failed_call_is_left_to_run_out_and_still_costs_
     answers(&world, 500, &[], b"");
     let answer = called(&world, "render", &text).await;
     assert_eq!(refusal(&answer), (502, "UPSTREAM_FAILED"));
-    assert_eq!(answer["headers"]["x-credits-remaining"], Value::Null, "it is not known yet");
-    assert_eq!((live(&world), end(&world)), ([999, 1, 0], None));
+    assert_eq!(answer["headers"]["x-credits-remaining"], "999");
+    let spent = HoldEnd::Voided(VoidReason::RefundsSpent);
+    assert_eq!((live(&world), end(&world)), ([999, 0, 1], Some(spent)));
+    let logged = shown(&receipts(&world)[0]);
+    assert_eq!(logged["credits"], 1, "{logged}");
     let mut tick = consigne_testkit::payload::event("sweep", "tick", "");
     tick["time"] = clock::now().plus(std::time::Duration::from_mins(3)).to_string().into();
     functions::sweep_at(&world, tick).await.unwrap();
-    assert_eq!((live(&world), end(&world)), ([1_000, 0, 0], Some(HoldEnd::TimedOut)));
+    assert_eq!((live(&world), end(&world)), ([999, 0, 1], Some(spent)));
 }
 
 #[tokio::test]

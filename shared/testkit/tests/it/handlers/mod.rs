@@ -17,6 +17,7 @@ pub mod guests;
 mod hold_end;
 mod hold_open;
 mod invitation_accept;
+mod invitation_mail;
 mod invitations;
 mod job_ends;
 mod job_status;

@@ -11,6 +11,9 @@ mod run;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use consigne_core::OrgId;
+use consigne_core::credits::REFUNDS_A_DAY;
+use consigne_core::keys::KeyFacts;
+use consigne_core::periods::Day;
 use consigne_core::ports::{
     ChargeKey, ClawBackCredits, CreateOrg, CreditPurchase, GetHold, GetWallet, GrantCredits, IssueKey, OpenHold,
     ResolveHold,
@@ -44,6 +47,11 @@ pub trait Ledger:
     /// Lets nothing fail any more.
     fn calm(&self) {}
 
+    /// Lets a key have had all the refunds of a day, if that can be done at once; says whether it was.
+    fn spend_refunds(&self, _key: &KeyFacts, _day: Day) -> bool {
+        false
+    }
+
     /// Gives the marks an organisation was told of since this was last asked, if that can be known.
     fn told(&self, _org: OrgId) -> Option<Vec<u8>> {
         None
@@ -57,6 +65,13 @@ impl Ledger for World {
 
     fn calm(&self) {
         self.fault_is_left();
+    }
+
+    fn spend_refunds(&self, key: &KeyFacts, day: Day) -> bool {
+        self.change(|state| {
+            state.desk.refunds.insert((key.org, key.id, day), REFUNDS_A_DAY);
+        });
+        true
     }
 
     fn told(&self, org: OrgId) -> Option<Vec<u8>> {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use consigne_core::credits::{BucketKind, HoldEnd, LOW_MARKS, TEST_CREDITS, TEST_PERIOD, VoidReason, Wallet};
+use consigne_core::periods::Day;
 use consigne_core::{BucketId, Timestamp};
 
 /// One lot.
@@ -53,6 +54,8 @@ pub struct Model {
     next_mark: Option<u8>,
     /// Marks its owner was told of.
     pub told: Vec<u8>,
+    /// The day whose refunds its key has had.
+    pub unrefunded: Option<Day>,
 }
 
 /// What a debit comes to.
@@ -146,20 +149,31 @@ impl Model {
     pub fn resolve(&mut self, number: usize, how: HoldEnd, now: Timestamp) -> Resolved {
         let hold = self.holds[number].clone();
         match hold.end {
-            Some(end) if end == how => return Resolved::Before,
+            Some(end) if end.asked() == how => return Resolved::Before,
             Some(HoldEnd::TimedOut) => return Resolved::Expired,
             Some(_) => return Resolved::Otherwise,
             None if now >= hold.expires_at => return Resolved::Expired,
             None => {}
         }
+        let how = match how {
+            HoldEnd::Voided(VoidReason::ProviderError) if self.unrefunded == Some(Day::of(now)) => {
+                HoldEnd::Voided(VoidReason::RefundsSpent)
+            }
+            how => how,
+        };
         let used = match how {
             HoldEnd::Settled { amount, .. } if amount > hold.amount => return Resolved::Exceeded,
             HoldEnd::Settled { amount, .. } => amount,
-            HoldEnd::Voided(VoidReason::CallerError) => hold.amount,
+            HoldEnd::Voided(VoidReason::CallerError | VoidReason::RefundsSpent) => hold.amount,
             HoldEnd::Voided(VoidReason::ProviderError) | HoldEnd::TimedOut => 0,
         };
         self.end(number, how, used, now);
         Resolved::Now
+    }
+
+    /// Gives how a hold has ended.
+    pub fn end_of(&self, number: usize) -> Option<HoldEnd> {
+        self.holds[number].end
     }
 
     /// Releases a hold whose time is over, if it is still open.
@@ -212,6 +226,8 @@ impl Model {
         let known = self.lots.iter_mut().find(|known| known.id == Some(lot)).expect("a bought lot never expires");
         known.left += credits - repaid;
         known.since = taken;
+        let below = |mark: &u8| i64::try_from(self.reference * u64::from(*mark) / 100).unwrap() < self.balance;
+        self.next_mark = self.next_mark.max(LOW_MARKS.into_iter().find(below));
         self.notice();
     }
 

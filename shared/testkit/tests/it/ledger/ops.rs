@@ -21,6 +21,8 @@ pub enum Op {
     Settle { back: usize, percent: u64, fault: Option<Moment> },
     /// One of the last holds is voided.
     Void { back: usize, provider: bool, fault: Option<Moment> },
+    /// A key has had all the refunds of the day.
+    RefundsSpent { test: bool },
     /// Holds whose time is over are released, all of them twice.
     Sweep,
     /// One of a few payments buys credits; again when it has before.
@@ -63,6 +65,7 @@ pub fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(back, percent, fault)| Op::Settle { back, percent, fault }),
         2 => (0_usize..4, any::<bool>(), fault())
             .prop_map(|(back, provider, fault)| Op::Void { back, provider, fault }),
+        1 => any::<bool>().prop_map(|test| Op::RefundsSpent { test }),
         1 => Just(Op::Sweep),
         2 => (0..PAYMENTS, 1_u64..90, fault())
             .prop_map(|(payment, credits, fault)| Op::Buy { payment, credits, fault }),

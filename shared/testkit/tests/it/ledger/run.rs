@@ -7,6 +7,7 @@ use consigne_core::credits::{
     OpeningOutcome, PurchaseOutcome, ResolutionOutcome, VoidReason, resolve,
 };
 use consigne_core::keys::{KeyFacts, RefusalCode};
+use consigne_core::periods::Day;
 use consigne_core::{Code, Fault, Timestamp};
 use consigne_testkit::desk;
 use consigne_testkit::fakes::Moment;
@@ -69,6 +70,13 @@ impl<'a, L: Ledger> Run<'a, L> {
                 if let Some(hold) = self.hold_before(*back) {
                     let reason = if *provider { VoidReason::ProviderError } else { VoidReason::CallerError };
                     self.resolve(hold, HoldEnd::Voided(reason), *fault).await?;
+                }
+            }
+            Op::RefundsSpent { test } => {
+                let (facts, model) = &mut self.desks[usize::from(*test)];
+                let day = Day::of(self.now);
+                if self.ledger.spend_refunds(facts, day) {
+                    model.unrefunded = Some(day);
                 }
             }
             Op::Sweep => self.sweep().await?,
@@ -201,7 +209,7 @@ impl<'a, L: Ledger> Run<'a, L> {
         let outcome = retried(self.ledger, fault, 1, async || resolve(self.ledger, id, how, &by).await).await;
         let got = match outcome {
             Ok(hold) => {
-                same(&hold.end.as_ref().map(|end| end.how), &Some(how))?;
+                same(&hold.end.as_ref().map(|end| end.how), &self.desks[desk].1.end_of(number))?;
                 if want == Resolved::Before { Resolved::Before } else { Resolved::Now }
             }
             Err(fault) => match fault.code {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use consigne_core::credits::{BucketKind, ChargeOutcome, OpeningOutcome, PurchaseOutcome};
+use consigne_core::credits::{
+    BucketKind, ChargeOutcome, ClawBackOutcome, DisputeState, OpeningOutcome, PurchaseOutcome,
+};
 use consigne_core::keys::KeyFacts;
 use consigne_core::ports::{
     ChargeKey, ClawBackCredits, CreateOrg, CreditPurchase, GrantCredits, IssueKey, OpenHold, ResolveHold,
@@ -50,6 +52,7 @@ on_both!(
     one_charge_or_hold_across_several_marks_tells_of_the_lowest,
     a_top_up_begins_anew,
     what_expires_or_is_taken_back_is_told_of_too,
+    what_is_given_back_is_told_of_again_as_it_runs_out,
 );
 
 /// Everything that lowers a balance or raises it.
@@ -166,6 +169,23 @@ async fn what_expires_or_is_taken_back_is_told_of_too(desk: &impl Desk, told: im
     desk.claw_back(&back).await.unwrap();
     let heard = told();
     assert_eq!((marks(&heard), &heard[0]["balance"]), (vec![0], &json!(-1)));
+}
+
+async fn what_is_given_back_is_told_of_again_as_it_runs_out(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
+    let (buyer, at) = (buyer(desk, 100).await, now());
+    let stands = async |state| {
+        let dispute = desk::dispute(&format!("{}_first", buyer.org), "dp_1", 100, state, at);
+        desk.claw_back(&dispute).await.unwrap()
+    };
+    assert_eq!(stands(DisputeState::Open).await, ClawBackOutcome::Taken(100));
+    assert_eq!(marks(&told()), [0]);
+    assert_eq!(stands(DisputeState::Won).await, ClawBackOutcome::GivenBack(100));
+    buyer.pays(desk, 79, at).await;
+    assert_eq!(marks(&told()), Vec::<u64>::new());
+    for (cost, mark) in [(1, 20), (10, 10), (10, 0)] {
+        buyer.pays(desk, cost, at).await;
+        assert_eq!(marks(&told()), [mark]);
+    }
 }
 
 #[tokio::test]

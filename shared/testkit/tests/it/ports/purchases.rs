@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::OrgId;
 use consigne_core::audit::AuditAction;
 use consigne_core::credits::{
@@ -13,6 +14,8 @@ use consigne_core::ports::{
     ChargeKey, ClawBackCredits, CreateOrg, CreditPurchase, GetWallet, GrantCredits, IssueKey, ListAudit, PageAsk,
 };
 use consigne_testkit::desk::{self, dispute, purchase, refund};
+use consigne_testkit::fakes::World;
+use consigne_testkit::stack::Stack;
 use futures_util::future::join_all;
 
 use super::{now, on_both};
@@ -209,4 +212,45 @@ async fn claw_backs_and_charges_do_not_wait_for_each_other(desk: &impl Purchases
     let wallet = wallet(desk, org).await;
     assert_eq!((wallet.clawed_back, wallet.used), (80, paid as u64));
     assert!(paid >= 20, "only {paid}");
+}
+
+/// Buys and spends, again and again, and sees that no lot which is spent stays where every charge rewrites it.
+async fn buys_and_spends(desk: &impl Purchases, lots: impl AsyncFn(OrgId) -> usize) {
+    let (org, owner) = desk::found(desk, now()).await;
+    let facts = desk::issue(desk, &desk::key(org, &owner, false, now())).await;
+    for round in 0..5 {
+        if round % 2 == 0 {
+            let bought = purchase(org, &format!("{org}_{round}"), 10, now());
+            assert_eq!(buys(desk, &bought).await, PurchaseOutcome::Credited);
+        } else {
+            let gift = desk::credits(org, BucketKind::Promo, 10, None, now());
+            assert_eq!(desk.grant_credits(&gift).await.unwrap(), CreditGrantOutcome::Granted);
+        }
+        assert_eq!(lots(org).await, 1, "round {round}");
+        let charge = desk::charge(&facts, 10, None, now());
+        assert_eq!(desk.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
+    }
+    // What was spent of them can be taken back all the same.
+    assert_eq!(tell(desk, &refund(&format!("{org}_0"), 10, now())).await, ClawBackOutcome::Taken(10));
+    assert_eq!(numbers(desk, org).await, (-10, 30, 10));
+}
+
+#[tokio::test]
+async fn lots_that_are_spent_go_when_the_next_one_comes_to_the_fake() {
+    let world = World::default();
+    let lots = async |org| world.state().desk.wallets[&WalletId::Organisation(org)].buckets.len();
+    buys_and_spends(&world, lots).await;
+}
+
+#[tokio::test]
+async fn lots_that_are_spent_go_when_the_next_one_comes_to_the_table() {
+    let stack = Stack::find();
+    let (client, name) = (aws_sdk_dynamodb::Client::new(&stack.aws().config), stack.name("TABLE_NAME"));
+    let lots = async |org: OrgId| {
+        let text = |text: String| AttributeValue::S(text);
+        let ask = client.get_item().table_name(name).key("pk", text(format!("ORG#{org}"))).consistent_read(true);
+        let item = ask.key("sk", text("WALLET".to_owned())).send().await.unwrap().item.unwrap();
+        item.keys().filter(|name| name.starts_with("lot.")).count()
+    };
+    buys_and_spends(&stack.table(), lots).await;
 }
