@@ -40,6 +40,8 @@ pub struct Deps<F, U> {
     pub upstreams: Upstreams,
     /// Calls them.
     pub upstream: U,
+    /// Header in which whatever stands before the API names a caller's country, if anything does.
+    pub country_header: Option<String>,
 }
 
 /// A call that can be handed on, once it is paid for.
@@ -48,6 +50,7 @@ struct Call<'a> {
     service: &'static Service,
     scope: &'static str,
     digest: String,
+    country: Option<String>,
     upstream: UpstreamCall,
 }
 
@@ -67,7 +70,7 @@ where
     request.notes.field("org.id", facts.org);
     request.notes.field("key.id", facts.id);
 
-    let mut call = Call::parse(text, service, scope, &deps.upstreams, request)?;
+    let mut call = Call::parse(text, service, scope, deps, request)?;
     let hold = deps.hold(&call, facts, request).await?;
     request.notes.field("hold.id", hold.id);
     call.sign(&deps.seal, &hold, request);
@@ -86,14 +89,14 @@ where
 
 impl<'a> Call<'a> {
     /// Reads a request; nothing is held before it is known that it can be handed on.
-    fn parse(
+    fn parse<F, U>(
         text: &'a str,
         service: &'static Service,
         scope: &'static str,
-        upstreams: &Upstreams,
+        deps: &Deps<F, U>,
         request: &'a Request,
     ) -> Result<Self, Fault> {
-        let upstream = upstreams.of(service)?;
+        let upstream = deps.upstreams.of(service)?;
         let rest = request.path_after(&format!("/api/v1/{}/", service.name));
         let body = request.body_within(service.request_max)?;
         request.idempotency_key(&())?;
@@ -106,7 +109,8 @@ impl<'a> Call<'a> {
             timeout: Duration::from_millis(service.timeout_ms),
             response_max: service.response_max,
         };
-        Ok(Self { text, service, scope, digest: body_digest(body), upstream })
+        let country = deps.country_header.as_deref().and_then(|name| request.header(name)).and_then(country);
+        Ok(Self { text, service, scope, digest: body_digest(body), country, upstream })
     }
 
     /// Says, in a way that cannot be forged, who is calling and what is held for it.
@@ -147,8 +151,8 @@ impl<'a> Call<'a> {
             endpoint: Some(cut(request.path())),
             method: Some(self.upstream.method.clone()),
             ip: request.source_ip().map(str::to_owned),
-            country: None,
-            user_agent: request.header("user-agent").map(cut),
+            country: self.country.clone(),
+            user_agent: request.header("user-agent").filter(|text| !text.contains(self.text)).map(cut),
         };
         CallTold {
             facts,
@@ -166,7 +170,9 @@ where
         let terms = HoldTerms { service: call.service, amount: call.service.base_cost, ttl: HOLD_LASTS };
         let ask = Ask { generation: facts.generation, scope: Some(call.scope.to_owned()), now: request.now };
         let promise = call.promise(&facts, request)?;
-        let mut opening = Opening::new(facts, ask, terms, CALLER.to_owned(), Some(promise));
+        let opening = Opening::new(facts, ask, terms, CALLER.to_owned(), Some(promise));
+        let ip = request.source_ip().map(str::to_owned);
+        let mut opening = Opening { ip, country: call.country.clone(), ..opening };
         match self.finder.open_hold(&self.keys, call.text, &mut opening).await? {
             HoldOpened::Now(hold) => Ok(hold),
             HoldOpened::Before(hold) => Err(made_before(&hold)),
@@ -253,6 +259,12 @@ fn made_before(hold: &Hold) -> Fault {
         HoldEnd::Settled { status_code, .. } => fault.detail("status_code", status_code),
         HoldEnd::Voided(_) | HoldEnd::TimedOut => fault,
     }
+}
+
+/// Reads a country as ISO 3166 writes it.
+fn country(text: &str) -> Option<String> {
+    let letters = text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic());
+    letters.then(|| text.to_ascii_uppercase())
 }
 
 /// Describes the route.

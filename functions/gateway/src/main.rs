@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     let wire = async |start: &Start| {
         let (upstreams, upstream) = start.upstreams()?;
         let (finder, seal) = (start.key_finder().await?, start.gateway_seal().await?);
-        Ok(Deps { finder, keys: start.table()?, seal, upstreams, upstream })
+        Ok(Deps { finder, keys: start.table()?, seal, upstreams, upstream, country_header: start.country_header() })
     };
     http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
 }

@@ -43,6 +43,7 @@ settings! {
     GATEWAY_SECRET_ARN: "ARN of the secret by which the gateway signs who calls a service; at least 32 bytes.",
     UPSTREAMS: "Where services are called, `pdf=https://...,ai=https://...` or a JSON object; those left out cannot be.",
     PRIVATE_UPSTREAMS: "`true` where upstreams may have private addresses, as on a laptop; anything else means no.",
+    COUNTRY_HEADER: "Header in which whatever stands before the API names a caller's country; empty where nothing does.",
     KEY_PREFIX: "The word API keys begin with, such as `sk`.",
     LEGACY_KEYS_UNTIL: "Until when keys of an older installation work, RFC 3339; empty when there are none.",
     CLERK_ISSUER: "The only `iss` accepted in session tokens, such as <https://clerk.example.com>.",

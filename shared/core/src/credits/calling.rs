@@ -1,9 +1,7 @@
 //! The end of a hold that its own opener ends, a moment after it was opened, with everything there is to tell of the call.
 
 use super::hold::{TRIES, hold_not_found};
-use super::{
-    CallFacts, Hold, HoldEnd, Outcome, Receipt, ReceiptId, Resolution, ResolutionOutcome, Resolver, VoidReason,
-};
+use super::{CallFacts, Hold, HoldEnd, Outcome, Receipt, ReceiptId, Resolution, ResolutionOutcome, Resolver};
 use crate::Fault;
 use crate::ports::{GetHold, ResolveHold};
 
@@ -17,7 +15,9 @@ pub struct CallTold {
 }
 
 impl Resolution {
-    /// Tells of the call in the usage log, also when it costs nothing: a receipt of no credits is how a failure is seen.
+    /// Tells of the call in the usage log, also when it costs nothing: a receipt of no credits is how a failure is seen. It
+    /// is dated as its quota was counted, when the call was admitted. What is given back is not limited, since nobody's word
+    /// has to be taken for the failure.
     #[must_use]
     pub fn telling(mut self, told: &CallTold) -> Self {
         let hold = &self.hold;
@@ -26,12 +26,13 @@ impl Resolution {
             key: hold.key,
             environment: hold.environment,
             credits: self.used,
-            at: self.now,
+            at: hold.opened_at,
             caller: hold.caller.clone(),
             fingerprint: String::new(),
             call: told.facts.clone(),
             outcome: Some(told.outcome.clone()),
         });
+        self.refund_of = None;
         self
     }
 }
@@ -44,7 +45,7 @@ impl Resolution {
 pub async fn resolve_opened<F: GetHold + ResolveHold>(
     holds: &F,
     opened: &Hold,
-    mut how: HoldEnd,
+    how: HoldEnd,
     told: &CallTold,
     by: &Resolver,
 ) -> Result<Hold, Fault> {
@@ -54,11 +55,8 @@ pub async fn resolve_opened<F: GetHold + ResolveHold>(
         let step = step.telling(told);
         match holds.resolve_hold(&step).await {
             Ok(ResolutionOutcome::Resolved) => return Ok(step.hold),
-            Ok(ResolutionOutcome::NoMoreRefunds) => {
-                how = HoldEnd::Voided(VoidReason::RefundsSpent);
-                continue;
-            }
-            Ok(ResolutionOutcome::Moved) => {}
+            // Without a limit there are never too many.
+            Ok(ResolutionOutcome::NoMoreRefunds | ResolutionOutcome::Moved) => {}
             Err(fault) if failed => return Err(fault),
             Err(_) => failed = true,
         }

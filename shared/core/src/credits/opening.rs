@@ -56,6 +56,10 @@ pub struct Opening {
     pub ask: Ask,
     /// The hold.
     pub hold: Hold,
+    /// Address of whoever uses the key, if it is known.
+    pub ip: Option<String>,
+    /// Their country, as two letters, if it is known.
+    pub country: Option<String>,
 }
 
 impl Opening {
@@ -81,7 +85,7 @@ impl Opening {
             expires_at: now.plus(terms.ttl),
             end: None,
         };
-        Self { key, ask, hold }
+        Self { key, ask, hold, ip: None, country: None }
     }
 
     /// Says that the key spends another wallet than was remembered.

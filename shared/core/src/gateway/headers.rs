@@ -19,7 +19,7 @@ const HOP_BY_HOP: [&str; 9] = [
 
 /// What a call does not tell an upstream: who is calling by any name but ours, what was said on the way here, and what the
 /// request to the upstream says of itself.
-const NOT_FORWARDED: [&str; 17] = [
+const NOT_FORWARDED: [&str; 22] = [
     "authorization",
     "cdn-loop",
     "cf-connecting-ip",
@@ -36,7 +36,13 @@ const NOT_FORWARDED: [&str; 17] = [
     "x-clerk-auth-token",
     "x-client-ip",
     "x-cluster-client-ip",
+    "x-forwarded",
+    // A method other than the one whose scope was checked.
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
     "x-real-ip",
+    "x-rewrite-url",
 ];
 const NOT_FORWARDED_FAMILIES: [&str; 5] = ["x-amz-", "x-amzn-", "x-consigne-", "x-forwarded-", "x-original-"];
 
@@ -125,11 +131,16 @@ mod tests {
             ("X-API_Key", "other"),
             ("X-Consigne-Org", "org_1"),
             ("X_Consigne_Org", "org_1"),
+            ("X-Forwarded", "1.2.3.4"),
             ("X-Forwarded-For", "1.2.3.4"),
             ("X-Forwarded-Host", "evil.example"),
+            ("X-HTTP-Method", "DELETE"),
+            ("X-HTTP-Method-Override", "DELETE"),
+            ("X-Method_Override", "DELETE"),
             ("X-Mine", "1"),
             ("X-Original-URL", "/admin"),
             ("X-Real-IP", "1.2.3.4"),
+            ("X-Rewrite-URL", "/admin"),
             ("X-Yours", "1"),
             ("X-Trace", "abc"),
         ];

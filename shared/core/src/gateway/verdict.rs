@@ -68,10 +68,11 @@ pub struct Verdict {
 
 impl Verdict {
     /// Judges. Any answer below 500 is the service's work, and paid for: what the caller got wrong is not given back. A
-    /// provider that fails is not paid.
+    /// provider that fails is not paid; nor is one that does not know us, for of its caller it learns from us alone.
     pub fn of(outcome: UpstreamOutcome) -> Self {
         match outcome {
             UpstreamOutcome::Answered(answered) => match answered.status {
+                status @ (401 | 407) => Self { status, answer: Err(failed("unauthorized").detail("status", status)) },
                 200..=499 => Self { status: answered.status, answer: Ok(answered) },
                 status @ 500..=599 => Self { status, answer: Err(failed("status").detail("status", status)) },
                 odd => Self { status: 502, answer: Err(failed("malformed").because(format!("the status {odd}"))) },
@@ -115,6 +116,7 @@ mod tests {
             let verdict = answered(status);
             let (paid, logged) = (verdict.answer.is_ok(), verdict.status);
             match status {
+                401 | 407 => assert_eq!((paid, logged), (false, status)),
                 200..=499 => assert_eq!((paid, logged), (true, status)),
                 500..=599 => assert_eq!((paid, logged), (false, status)),
                 _ => assert_eq!((paid, logged), (false, 502)),

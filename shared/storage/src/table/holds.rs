@@ -28,8 +28,8 @@ impl OpenHold for Table {
         let mut taking = Taking {
             key: &opening.key,
             ask: &opening.ask,
-            ip: None,
-            country: None,
+            ip: opening.ip.as_deref(),
+            country: opening.country.as_deref(),
             amount: hold.amount,
             becomes: Becomes::Held(era),
             record_key: hold_item::hold_key(&hold.id),

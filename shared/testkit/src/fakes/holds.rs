@@ -19,7 +19,9 @@ impl OpenHold for World {
                     OpeningOutcome::Mismatch
                 };
             }
-            let asked = Asked { key: &opening.key, ask: &opening.ask, ip: None, country: None, amount: hold.amount };
+            let Opening { key, ask, ip, country, .. } = opening;
+            let (ip, country) = (ip.as_deref(), country.as_deref());
+            let asked = Asked { key, ask, ip, country, amount: hold.amount };
             match state.take(&asked, |wallet| wallet.hold(hold.amount)) {
                 Taken::Refused(refusal) => OpeningOutcome::Refused(refusal),
                 Taken::Moved => OpeningOutcome::Moved,

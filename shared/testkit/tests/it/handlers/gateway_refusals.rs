@@ -186,25 +186,20 @@ async fn failed(world: &World, why: &str, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn beyond_a_days_refunds_a_failed_call_costs_what_it_would_have_and_its_caller_is_told() {
-    let world = acme();
-    let text = put_production(&world, |_| ());
-    let day = (org(ORG), key_id(KEY_ID), Day::of(clock::now()));
-    world.change(|state| {
-        state.desk.refunds.insert(day, REFUNDS_A_DAY);
-    });
-    answers(&world, 500, &[], b"");
-    let answer = called(&world, "render", &text).await;
-    assert_eq!(refusal(&answer), (502, "UPSTREAM_FAILED"));
-    assert_eq!(answer["headers"]["x-credits-remaining"], "999");
-    let spent = HoldEnd::Voided(VoidReason::RefundsSpent);
-    assert_eq!((live(&world), end(&world)), ([999, 0, 1], Some(spent)));
-    let logged = shown(&receipts(&world)[0]);
-    assert_eq!(logged["credits"], 1, "{logged}");
-    let mut tick = consigne_testkit::payload::event("sweep", "tick", "");
-    tick["time"] = clock::now().plus(std::time::Duration::from_mins(3)).to_string().into();
-    functions::sweep_at(&world, tick).await.unwrap();
-    assert_eq!((live(&world), end(&world)), ([999, 0, 1], Some(spent)));
+async fn however_often_its_service_fails_nobody_pays_for_it() {
+    for status in [500, 401, 407] {
+        let world = acme();
+        let text = put_production(&world, |_| ());
+        let day = (org(ORG), key_id(KEY_ID), Day::of(clock::now()));
+        world.change(|state| {
+            state.desk.refunds.insert(day, REFUNDS_A_DAY);
+        });
+        answers(&world, status, &[], b"");
+        let answer = called(&world, "render", &text).await;
+        assert_eq!(refusal(&answer), (502, "UPSTREAM_FAILED"), "{status}");
+        assert_eq!(answer["headers"]["x-credits-remaining"], "1000", "{status}");
+        assert_eq!((live(&world), receipts(&world)[0].credits), ([1000, 0, 0], 0), "{status}");
+    }
 }
 
 #[tokio::test]
