@@ -51,6 +51,12 @@ where
             request.notes.field("stripe.ignored", why);
             "ignored"
         }
+        News::Unheard(what) => {
+            // Told again it would be as unknown; but it is about somebody's money.
+            request.notes.field("stripe.unheard", what);
+            request.notes.count("PaymentsFailed");
+            "ignored"
+        }
     };
     request.notes.field("stripe.outcome", outcome);
     Ok(Answer::plain(200, &PaymentTaken { success: true }))

@@ -110,11 +110,13 @@ pub struct Sale {
     pub currency: String,
 }
 
-/// How a dispute stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a dispute stands, by rank: whichever is told first, the highest that was told counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum DisputeState {
     Open,
+    /// The payment is refunded in its place; nothing of it counts, since the refund does.
+    Dropped,
     /// The money came back; so do the credits.
     Won,
     Lost,
@@ -125,6 +127,7 @@ impl DisputeState {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Dropped => "dropped",
             Self::Won => "won",
             Self::Lost => "lost",
         }
@@ -132,7 +135,7 @@ impl DisputeState {
 
     /// Reads a name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Open, Self::Won, Self::Lost].into_iter().find(|state| state.name() == name)
+        [Self::Open, Self::Dropped, Self::Won, Self::Lost].into_iter().find(|state| state.name() == name)
     }
 }
 
@@ -234,7 +237,8 @@ impl Payment {
         payment
     }
 
-    /// Adds what is told of it; `None` when that was known. Refunds only grow, and a dispute that is over stays so.
+    /// Adds what is told of it; `None` when that was known. Refunds only grow, and so do disputes: by their state's rank, and
+    /// within one state by their amount.
     pub fn told(&self, cause: &ClawBackCause) -> Option<Self> {
         let mut payment = self.clone();
         match cause {
@@ -242,8 +246,8 @@ impl Payment {
                 payment.refunded_cents = payment.refunded_cents.max(*refunded_cents);
             }
             ClawBackCause::Dispute { id, cents, state } => {
-                let known = payment.disputes.get(id).is_some_and(|known| known.state != DisputeState::Open);
-                if !known {
+                let known = payment.disputes.get(id).map(|known| (known.state, known.cents));
+                if known < Some((*state, *cents)) {
                     payment.disputes.insert(id.clone(), Dispute { cents: *cents, state: *state });
                 }
             }
@@ -256,9 +260,10 @@ impl Payment {
         Some(payment)
     }
 
-    /// Sums what is disputed and not won.
+    /// Sums what is disputed, or was with success.
     fn disputed_cents(&self) -> u64 {
-        let disputed = self.disputes.values().filter(|dispute| dispute.state != DisputeState::Won);
+        let counts = |state| matches!(state, DisputeState::Open | DisputeState::Lost);
+        let disputed = self.disputes.values().filter(|dispute| counts(dispute.state));
         disputed.fold(0, |sum: u64, dispute| sum.saturating_add(dispute.cents))
     }
 

@@ -209,6 +209,69 @@ async fn money_that_is_withdrawn_takes_credits_back_and_money_that_returns_gives
     }
 }
 
+/// Makes an event of Acme's dispute, of a type and a status.
+fn of_dispute(kind: &str, status: &str) -> Value {
+    let mut told = with(event("dispute-created"), |dispute| dispute["status"] = json!(status));
+    told["body"] = told["body"].as_str().unwrap().replace("charge.dispute.created", kind).into();
+    signed(told)
+}
+
+#[tokio::test]
+async fn a_dispute_that_is_lost_is_lost_whatever_comes_first_and_whatever_money_returns() {
+    let closed = ("charge.dispute.closed", "lost");
+    for other in [
+        // The part that was refunded before.
+        ("charge.dispute.funds_reinstated", "lost"),
+        ("charge.dispute.funds_reinstated", "under_review"),
+        ("charge.dispute.created", "needs_response"),
+        // An inquiry that was closed, and became a dispute after all.
+        ("charge.dispute.closed", "warning_closed"),
+    ] {
+        for order in [[closed, other], [other, closed]] {
+            let world = offered().await;
+            tell(&world, "completed").await;
+            for (kind, status) in order {
+                assert_eq!(send(&world, of_dispute(kind, status)).await, taken());
+            }
+            assert_eq!(wallet(&world), (0, 1_000, 1_000), "{order:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dispute_in_whose_place_there_was_a_refund_takes_nothing_beside_it() {
+    let quarter = || signed(event("refunded"));
+    for status in ["prevented", "charge_refunded"] {
+        let opened = || of_dispute("charge.dispute.created", "needs_response");
+        let closed = || of_dispute("charge.dispute.closed", status);
+        for order in [[opened(), closed(), quarter()], [quarter(), closed(), opened()]] {
+            let world = offered().await;
+            tell(&world, "completed").await;
+            for told in order {
+                assert_eq!(send(&world, told).await, taken());
+            }
+            assert_eq!(wallet(&world), (750, 1_000, 250), "{status}");
+        }
+        let world = offered().await;
+        tell(&world, "completed").await;
+        assert_eq!(send(&world, of_dispute("charge.dispute.created", status)).await, taken());
+        assert_eq!(wallet(&world), (1_000, 1_000, 0), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_dispute_of_a_status_nobody_knows_changes_nothing_until_money_moves() {
+    let world = offered().await;
+    tell(&world, "completed").await;
+    let before = world.state();
+    for kind in ["charge.dispute.created", "charge.dispute.closed", "charge.dispute.funds_reinstated"] {
+        assert_eq!(send(&world, of_dispute(kind, "new_status")).await, taken(), "{kind}");
+        assert_eq!(world.state(), before, "{kind}");
+    }
+    assert_eq!(send(&world, of_dispute("charge.dispute.funds_withdrawn", "new_status")).await, taken());
+    assert_eq!(wallet(&world), (0, 1_000, 1_000));
+}
+
 #[tokio::test]
 async fn a_session_that_was_not_opened_here_or_not_paid_as_offered_buys_nothing_and_is_put_into_the_trail() {
     type Change = fn(&mut Value);
@@ -316,7 +379,7 @@ async fn a_signed_event_of_another_shape_names_the_field_and_changes_nothing() {
         ("refunded", "amount_refunded", json!(null)),
         ("refunded", "payment_intent", json!("pi 1")),
         ("dispute-created", "id", json!(7)),
-        ("dispute-won", "status", json!("new_status")),
+        ("dispute-won", "status", json!(null)),
     ];
     for (case, field, value) in cases {
         let odd = signed(with(event(case), |object| object[field] = value.clone()));
