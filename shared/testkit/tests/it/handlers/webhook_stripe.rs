@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_core::credits::WalletId;
 use consigne_runtime::clock;
-use consigne_testkit::fakes::World;
+use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::stripe::{self, signed, signed_at};
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
@@ -207,6 +207,24 @@ async fn money_that_is_withdrawn_takes_credits_back_and_money_that_returns_gives
         assert_eq!(send(&world, signed(told)).await, taken());
         assert_eq!(wallet(&world).0, balance, "{kind} {status}");
     }
+}
+
+#[tokio::test]
+async fn what_was_signed_and_could_not_be_carried_out_is_counted() {
+    let world = offered().await;
+    let failed = async |event: Value| functions::stripe_notes(&world, event).await["PaymentsFailed"].clone();
+    let mut broken = event("completed");
+    broken["body"] = "{".into();
+    let odd = with(event("refunded"), |charge| charge["amount_refunded"] = Value::Null);
+    for bad in [signed(broken), signed(odd), of_dispute("charge.dispute.closed", "new_status")] {
+        assert_eq!(failed(bad.clone()).await, 1, "{bad}");
+    }
+    world.fail_at(0, Moment::Before);
+    assert_eq!(failed(signed(event("completed"))).await, 1);
+    for good in [event("completed"), event("other-type"), event("dispute-inquiry"), event("refunded")] {
+        assert_eq!(failed(signed(good.clone())).await, Value::Null, "{good}");
+    }
+    assert_eq!(failed(event("completed")).await, Value::Null, "anybody may send what is not signed");
 }
 
 /// Makes an event of Acme's dispute, of a type and a status.
