@@ -248,7 +248,7 @@ async fn a_dispute_takes_credits_that_are_spent_stops_keys_and_is_written_about(
         mails.into_iter().find(|mail| text(mail, "Subject").contains("a payment was disputed"))
     });
     let mail = told.await.expect("the owner is told of the dispute");
-    assert!(text(&mail, "BodyText").contains("The 1,000 credits it had bought were taken back."), "{mail}");
+    assert!(text(&mail, "BodyText").contains("1,000 credits were taken back for it."), "{mail}");
     assert!(!text(&mail_to(&stack, &to).await, "BodyText").is_empty());
 
     thrice(&payments, &event("charge.dispute.closed", &disputed(&payment, "du_1", 1_000, "won"))).await;

@@ -92,7 +92,7 @@ async fn every_owner_of_an_organisation_is_told_of_a_new_key_each_in_their_langu
 #[tokio::test]
 async fn who_pays_for_an_organisation_is_told_of_a_dispute_and_of_the_last_credits() {
     for (case, subject, said) in [
-        ("payment-disputed", "Acme: a payment was disputed", "The 10,000 credits it had bought were taken back."),
+        ("payment-disputed", "Acme: a payment was disputed", "10,000 credits were taken back for it."),
         ("wallet-low", "Acme: 10% of the credits are left", "has 90 credits left, which is 10%."),
     ] {
         let world = acme_with_mailboxes();
