@@ -27,7 +27,9 @@ pub enum EventKind {
     KeyRotated,
     KeyRevoked,
     KeyDeleted,
+    PaymentDisputeWon,
     PaymentDisputed,
+    PaymentRefunded,
     StatsReady,
     WalletLow,
     WalletToppedUp,
@@ -35,7 +37,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::FileReady,
         Self::FileRejected,
         Self::FileDeleted,
@@ -47,7 +49,9 @@ impl EventKind {
         Self::KeyRotated,
         Self::KeyRevoked,
         Self::KeyDeleted,
+        Self::PaymentDisputeWon,
         Self::PaymentDisputed,
+        Self::PaymentRefunded,
         Self::StatsReady,
         Self::WalletLow,
         Self::WalletToppedUp,
@@ -67,7 +71,9 @@ impl EventKind {
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",
             Self::KeyDeleted => "key.deleted",
+            Self::PaymentDisputeWon => "payment.dispute-won",
             Self::PaymentDisputed => "payment.disputed",
+            Self::PaymentRefunded => "payment.refunded",
             Self::StatsReady => "stats.ready",
             Self::WalletLow => "wallet.low",
             Self::WalletToppedUp => "wallet.topped-up",

@@ -291,11 +291,18 @@ impl ClawBack {
         Some(AuditEntry::new(org, action, self.payment.as_str(), &self.origin, self.now, details))
     }
 
-    /// Makes what the world is told of it: that a dispute has taken credits back.
-    pub fn event(&self, sale: &Sale, outcome: ClawBackOutcome) -> Option<Event> {
+    /// Makes what the world is told of it, if it has moved credits; `balance` is what it leaves.
+    pub fn event(&self, sale: &Sale, outcome: ClawBackOutcome, balance: i64) -> Option<Event> {
+        let told = |kind, cents, credits| Some(moved(kind, sale, &self.payment, [cents, credits], balance, self.now));
         match (&self.cause, outcome) {
+            (ClawBackCause::Refund { refunded_cents }, ClawBackOutcome::Taken(credits)) => {
+                told(EventKind::PaymentRefunded, *refunded_cents, credits)
+            }
             (ClawBackCause::Dispute { cents, .. }, ClawBackOutcome::Taken(credits)) => {
-                Some(disputed(sale, &self.payment, *cents, credits, self.now))
+                told(EventKind::PaymentDisputed, *cents, credits)
+            }
+            (ClawBackCause::Dispute { cents, state: DisputeState::Won, .. }, ClawBackOutcome::GivenBack(credits)) => {
+                told(EventKind::PaymentDisputeWon, *cents, credits)
             }
             _ => None,
         }
@@ -331,20 +338,36 @@ impl Purchase {
         AuditEntry::new(self.org, AuditAction::CreditsClawedBack, subject, origin, self.now, details)
     }
 
-    /// Makes what the world is told of a dispute that was told of before the purchase, if there is one.
-    pub fn event_of_early_dispute(&self, sold: &Payment) -> Option<Event> {
-        let (sale, cents) = (sold.sale.as_ref()?, sold.disputed_cents());
-        (cents > 0).then(|| disputed(sale, &sold.id, cents, sold.clawed_back, self.now))
+    /// Makes what the world is told of a refund and of disputes that were told of before the purchase, if they took any of
+    /// it back; `balance` is what they leave.
+    pub fn early_events(&self, sold: &Payment, balance: i64) -> Vec<Event> {
+        let Some(sale) = &sold.sale else { return Vec::new() };
+        let refunded = Payment { disputes: BTreeMap::new(), ..sold.clone() }.to_claw_back();
+        let disputed = sold.clawed_back.saturating_sub(refunded);
+        let shares = [
+            (EventKind::PaymentRefunded, sold.refunded_cents, refunded),
+            (EventKind::PaymentDisputed, sold.disputed_cents(), disputed),
+        ];
+        let taken = shares.into_iter().filter(|(.., credits)| *credits > 0);
+        taken.map(|(kind, cents, credits)| moved(kind, sale, &sold.id, [cents, credits], balance, self.now)).collect()
     }
 }
 
-/// Makes the event of a dispute: what is disputed, and the credits it took back.
-fn disputed(sale: &Sale, payment: &PaymentId, cents: u64, credits: u64, now: Timestamp) -> Event {
+/// Makes the event of credits that were taken back, or given back: how much of the payment it is about, how many they are,
+/// and the balance they leave.
+fn moved(
+    kind: EventKind,
+    sale: &Sale,
+    payment: &PaymentId,
+    [cents, credits]: [u64; 2],
+    balance: i64,
+    now: Timestamp,
+) -> Event {
     let facts = json!({
         "org_id": sale.org, "payment_id": payment.as_str(), "amount_cents": cents, "currency": sale.currency,
-        "credits": credits,
+        "credits": credits, "balance": balance,
     });
-    Event::new(EventKind::PaymentDisputed, now, facts)
+    Event::new(kind, now, facts)
 }
 
 #[cfg(test)]

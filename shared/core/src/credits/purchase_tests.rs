@@ -97,6 +97,20 @@ fn what_is_told_before_the_purchase_counts_once_that_comes() {
 }
 
 #[test]
+fn what_was_refunded_and_disputed_before_the_purchase_is_told_of_each_with_its_share() {
+    let known = unknown().told(&refund(300)).unwrap().told(&dispute("dp_1", 900, DisputeState::Open)).unwrap();
+    let bought = purchase(1_000, 1_000);
+    let told = |known: &Payment| -> Vec<_> {
+        let events = bought.early_events(&known.sold(&bought), -5);
+        events.into_iter().map(|event| (event.kind.name(), event.detail["credits"].clone())).collect()
+    };
+    assert_eq!(told(&known), [("payment.refunded", json!(300)), ("payment.disputed", json!(700))], "all, and no more");
+    let won = known.told(&dispute("dp_1", 900, DisputeState::Won)).unwrap();
+    assert_eq!(told(&won), [("payment.refunded", json!(300))]);
+    assert_eq!(told(&unknown()), []);
+}
+
+#[test]
 fn the_trail_says_what_was_taken_and_given_back_and_nothing_else() {
     let (org, sold) = (OrgId::mint(NOW), unknown().sold(&purchase(1_000, 1_000)));
     let told = |cause: ClawBackCause| ClawBack {

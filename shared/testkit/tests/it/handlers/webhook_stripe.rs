@@ -155,7 +155,8 @@ async fn a_dispute_takes_back_what_it_disputes_and_says_so() {
         "payment_id": "pi_3MtwBwLkdIwHu7ix28a3tqPa",
         "amount_cents": 1000,
         "currency": "EUR",
-        "credits": 1000
+        "credits": 1000,
+        "balance": 0
       }
     }
     "#);
@@ -163,6 +164,37 @@ async fn a_dispute_takes_back_what_it_disputes_and_says_so() {
     tell(&world, "dispute-lost").await;
     assert_eq!(wallet(&world), (0, 1_000, 1_000));
     assert_eq!(outbox(&world).as_array().unwrap().len(), 3, "nothing new");
+}
+
+#[tokio::test]
+async fn a_refund_and_a_dispute_that_is_won_say_what_they_moved_and_what_is_left() {
+    let world = offered().await;
+    for case in ["completed", "refunded", "dispute-created", "dispute-won"] {
+        tell(&world, case).await;
+    }
+    let told = outbox(&world);
+    let told: Vec<Value> =
+        told.as_array().unwrap().iter().filter(|event| event["detail"]["payment_id"].is_string()).cloned().collect();
+    let facts = told.iter().map(|event| {
+        let detail = &event["detail"];
+        json!([event["kind"], detail["amount_cents"], detail["credits"], detail["balance"]])
+    });
+    let want = [
+        json!(["payment.refunded", 250, 250, 750]),
+        json!(["payment.disputed", 1_000, 750, 0]),
+        json!(["payment.dispute-won", 1_000, 750, 750]),
+    ];
+    assert_eq!(facts.collect::<Vec<_>>(), want);
+}
+
+#[tokio::test]
+async fn a_refund_told_of_before_its_purchase_is_told_once_that_comes() {
+    let world = offered().await;
+    tell(&world, "refunded").await;
+    assert_eq!(outbox(&world), json!([]));
+    tell(&world, "completed").await;
+    let kinds: Vec<Value> = outbox(&world).as_array().unwrap().iter().map(|event| event["kind"].clone()).collect();
+    assert_eq!(kinds, ["wallet.topped-up", "payment.refunded"]);
 }
 
 #[tokio::test]
