@@ -10,6 +10,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::desk::{ORG, OTHER_ORG, PEOPLE, found, org, outbox, sent_by, trail};
+use super::webhook_stripe_disputes::of_dispute;
 
 /// The cases that change something, each a fact of one purchase.
 const FACTS: [&str; 5] = ["completed", "paid-later", "refunded", "dispute-created", "dispute-won"];
@@ -28,7 +29,7 @@ pub async fn tell(world: &World, case: &str) {
     assert_eq!(send(world, signed(event(case))).await, taken(), "{case}");
 }
 
-fn taken() -> Value {
+pub fn taken() -> Value {
     json!({ "status": 200, "body": { "success": true } })
 }
 
@@ -42,7 +43,7 @@ pub async fn offered() -> World {
 }
 
 /// Changes the object an event is about.
-fn with(mut event: Value, change: impl FnOnce(&mut Value)) -> Value {
+pub fn with(mut event: Value, change: impl FnOnce(&mut Value)) -> Value {
     let mut body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
     change(&mut body["data"]["object"]);
     event["body"] = body.to_string().into();
@@ -50,7 +51,7 @@ fn with(mut event: Value, change: impl FnOnce(&mut Value)) -> Value {
 }
 
 /// Gives Acme's balance, and what it has purchased and lost again.
-fn wallet(world: &World) -> (i64, u64, u64) {
+pub fn wallet(world: &World) -> (i64, u64, u64) {
     let wallet = world.state().desk.wallets[&WalletId::Organisation(org(ORG))].clone();
     assert!(wallet.is_balanced(), "{wallet:?}");
     (wallet.balance, wallet.purchased, wallet.clawed_back)
@@ -139,76 +140,6 @@ async fn in_whatever_order_events_come_three_times_each_credits_come_to_the_same
 }
 
 #[tokio::test]
-async fn a_dispute_takes_back_what_it_disputes_and_says_so() {
-    let world = offered().await;
-    tell(&world, "completed").await;
-    tell(&world, "dispute-created").await;
-    assert_eq!(wallet(&world), (0, 1_000, 1_000));
-    let told = outbox(&world);
-    insta::assert_json_snapshot!(told[1], @r#"
-    {
-      "kind": "payment.disputed",
-      "detail": {
-        "event_id": "<id>",
-        "occurred_at": "<time>",
-        "org_id": "org_<id>",
-        "payment_id": "pi_3MtwBwLkdIwHu7ix28a3tqPa",
-        "amount_cents": 1000,
-        "currency": "EUR",
-        "credits": 1000,
-        "balance": 0
-      }
-    }
-    "#);
-    assert_eq!(told[2]["kind"], "wallet.low");
-    tell(&world, "dispute-lost").await;
-    assert_eq!(wallet(&world), (0, 1_000, 1_000));
-    assert_eq!(outbox(&world).as_array().unwrap().len(), 3, "nothing new");
-}
-
-#[tokio::test]
-async fn a_refund_and_a_dispute_that_is_won_say_what_they_moved_and_what_is_left() {
-    let world = offered().await;
-    for case in ["completed", "refunded", "dispute-created", "dispute-won"] {
-        tell(&world, case).await;
-    }
-    let told = outbox(&world);
-    let told: Vec<Value> =
-        told.as_array().unwrap().iter().filter(|event| event["detail"]["payment_id"].is_string()).cloned().collect();
-    let facts = told.iter().map(|event| {
-        let detail = &event["detail"];
-        json!([event["kind"], detail["amount_cents"], detail["credits"], detail["balance"]])
-    });
-    let want = [
-        json!(["payment.refunded", 250, 250, 750]),
-        json!(["payment.disputed", 1_000, 750, 0]),
-        json!(["payment.dispute-won", 1_000, 750, 750]),
-    ];
-    assert_eq!(facts.collect::<Vec<_>>(), want);
-}
-
-#[tokio::test]
-async fn a_refund_told_of_before_its_purchase_is_told_once_that_comes() {
-    let world = offered().await;
-    tell(&world, "refunded").await;
-    assert_eq!(outbox(&world), json!([]));
-    tell(&world, "completed").await;
-    let kinds: Vec<Value> = outbox(&world).as_array().unwrap().iter().map(|event| event["kind"].clone()).collect();
-    assert_eq!(kinds, ["wallet.topped-up", "payment.refunded"]);
-}
-
-#[tokio::test]
-async fn a_dispute_told_of_before_its_purchase_is_told_once_that_comes() {
-    let world = offered().await;
-    tell(&world, "dispute-created").await;
-    assert_eq!(outbox(&world), json!([]));
-    tell(&world, "completed").await;
-    assert_eq!(wallet(&world), (0, 1_000, 1_000));
-    let kinds: Vec<Value> = outbox(&world).as_array().unwrap().iter().map(|event| event["kind"].clone()).collect();
-    assert_eq!(kinds, ["wallet.topped-up", "payment.disputed", "wallet.low"]);
-}
-
-#[tokio::test]
 async fn what_moves_no_money_changes_nothing() {
     let world = offered().await;
     for case in ["completed-unpaid", "expired", "dispute-inquiry", "other-type"] {
@@ -222,23 +153,6 @@ async fn what_moves_no_money_changes_nothing() {
     let closed = |status: &str| signed(with(event("dispute-won"), |dispute| dispute["status"] = json!(status)));
     assert_eq!(send(&world, closed("warning_closed")).await, taken());
     assert_eq!(wallet(&world), (1_000, 1_000, 0));
-}
-
-#[tokio::test]
-async fn money_that_is_withdrawn_takes_credits_back_and_money_that_returns_gives_them_back() {
-    let world = offered().await;
-    tell(&world, "completed").await;
-    for (kind, status, balance) in [
-        ("charge.dispute.funds_withdrawn", "needs_response", 0),
-        ("charge.dispute.funds_withdrawn", "under_review", 0),
-        ("charge.dispute.funds_reinstated", "won", 1_000),
-        ("charge.dispute.closed", "won", 1_000),
-    ] {
-        let mut told = with(event("dispute-created"), |dispute| dispute["status"] = json!(status));
-        told["body"] = told["body"].as_str().unwrap().replace("charge.dispute.created", kind).into();
-        assert_eq!(send(&world, signed(told)).await, taken());
-        assert_eq!(wallet(&world).0, balance, "{kind} {status}");
-    }
 }
 
 #[tokio::test]
@@ -257,69 +171,6 @@ async fn what_was_signed_and_could_not_be_carried_out_is_counted() {
         assert_eq!(failed(signed(good.clone())).await, Value::Null, "{good}");
     }
     assert_eq!(failed(event("completed")).await, Value::Null, "anybody may send what is not signed");
-}
-
-/// Makes an event of Acme's dispute, of a type and a status.
-fn of_dispute(kind: &str, status: &str) -> Value {
-    let mut told = with(event("dispute-created"), |dispute| dispute["status"] = json!(status));
-    told["body"] = told["body"].as_str().unwrap().replace("charge.dispute.created", kind).into();
-    signed(told)
-}
-
-#[tokio::test]
-async fn a_dispute_that_is_lost_is_lost_whatever_comes_first_and_whatever_money_returns() {
-    let closed = ("charge.dispute.closed", "lost");
-    for other in [
-        // The part that was refunded before.
-        ("charge.dispute.funds_reinstated", "lost"),
-        ("charge.dispute.funds_reinstated", "under_review"),
-        ("charge.dispute.created", "needs_response"),
-        // An inquiry that was closed, and became a dispute after all.
-        ("charge.dispute.closed", "warning_closed"),
-    ] {
-        for order in [[closed, other], [other, closed]] {
-            let world = offered().await;
-            tell(&world, "completed").await;
-            for (kind, status) in order {
-                assert_eq!(send(&world, of_dispute(kind, status)).await, taken());
-            }
-            assert_eq!(wallet(&world), (0, 1_000, 1_000), "{order:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_dispute_in_whose_place_there_was_a_refund_takes_nothing_beside_it() {
-    let quarter = || signed(event("refunded"));
-    for status in ["prevented", "charge_refunded"] {
-        let opened = || of_dispute("charge.dispute.created", "needs_response");
-        let closed = || of_dispute("charge.dispute.closed", status);
-        for order in [[opened(), closed(), quarter()], [quarter(), closed(), opened()]] {
-            let world = offered().await;
-            tell(&world, "completed").await;
-            for told in order {
-                assert_eq!(send(&world, told).await, taken());
-            }
-            assert_eq!(wallet(&world), (750, 1_000, 250), "{status}");
-        }
-        let world = offered().await;
-        tell(&world, "completed").await;
-        assert_eq!(send(&world, of_dispute("charge.dispute.created", status)).await, taken());
-        assert_eq!(wallet(&world), (1_000, 1_000, 0), "{status}");
-    }
-}
-
-#[tokio::test]
-async fn a_dispute_of_a_status_nobody_knows_changes_nothing_until_money_moves() {
-    let world = offered().await;
-    tell(&world, "completed").await;
-    let before = world.state();
-    for kind in ["charge.dispute.created", "charge.dispute.closed", "charge.dispute.funds_reinstated"] {
-        assert_eq!(send(&world, of_dispute(kind, "new_status")).await, taken(), "{kind}");
-        assert_eq!(world.state(), before, "{kind}");
-    }
-    assert_eq!(send(&world, of_dispute("charge.dispute.funds_withdrawn", "new_status")).await, taken());
-    assert_eq!(wallet(&world), (0, 1_000, 1_000));
 }
 
 #[tokio::test]
