@@ -15,7 +15,7 @@ use super::jobs::{pictures_of, wait_for};
 use super::text;
 
 /// Kinds that take a whole test of their own to cause, where what is told is looked at.
-const CAUSED_ELSEWHERE: [&str; 3] = ["payment.disputed", "payment.dispute-won", "payment.refunded"];
+const CAUSED_ELSEWHERE: [&str; 4] = ["payment.disputed", "payment.dispute-won", "payment.refunded", "stats.ready"];
 
 /// Has something of each kind happen to one person; gives what names the person and their organisation.
 async fn eventful(stack: &Stack) -> [String; 2] {
