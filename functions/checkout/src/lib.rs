@@ -6,8 +6,9 @@
 use consigne_auth::{KeyMint, Route, SessionVerifier};
 use consigne_core::credits::{Checkout, CheckoutAsk, Pack, SessionId};
 use consigne_core::idempotency::{Once, Written, mismatch};
-use consigne_core::ports::{GetCheckout, GetMember, Recall, RecordCheckout, StartCheckout};
-use consigne_core::{Fault, OrgId, Timestamp};
+use consigne_core::orgs::org_not_found;
+use consigne_core::ports::{GetCheckout, GetMember, GetOrg, Recall, RecordCheckout, StartCheckout};
+use consigne_core::{Code, Fault, OrgId, Timestamp};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
 use schemars::JsonSchema;
@@ -46,13 +47,14 @@ pub struct CheckoutView {
 /// Answers a wish to buy credits.
 pub async fn handle<F, P>(deps: &Deps<F, P>, request: &Request) -> Result<Answer, Fault>
 where
-    F: GetMember + Recall + GetCheckout + RecordCheckout,
+    F: GetMember + GetOrg + Recall + GetCheckout + RecordCheckout,
     P: StartCheckout,
 {
     let (user, org) = request.member(&deps.users, &deps.credits, Route::Checkout).await?;
     let body: CheckoutRequest = request.json()?;
     let promise = request.idempotency_key(&body)?;
     let pack = Pack::named(&body.pack)?;
+    deps.credits.get_org(org).await?.ok_or_else(org_not_found)?.require_working()?;
     let once =
         promise.map(|key| Once { key, caller: user.id.clone().into(), operation: OPERATION, result: String::new() });
     if let Some(before) = deps.before(org, once.as_ref(), request.now).await? {
@@ -101,5 +103,6 @@ fn answer(checkout: &Checkout, request: &Request) -> Answer {
 /// Describes the route.
 pub fn operations() -> Vec<Operation> {
     let operation = Operation::new::<CheckoutView>("POST /api/orgs/{org}/credits/checkout", "Buy a pack of credits");
-    vec![operation.in_org().takes::<CheckoutRequest>().creates().once()]
+    let operation = operation.in_org().takes::<CheckoutRequest>().creates().once();
+    vec![operation.refuses(&[Code::Conflict, Code::RateLimited])]
 }

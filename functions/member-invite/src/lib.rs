@@ -44,7 +44,7 @@ pub async fn handle<F: GetMember + GetOrg + CreateInvitation + GetInvitation>(
     let email = EmailAddress::of_field("email", &body.email)?;
     let invitation = Invitation::by(&member, email, body.role, request.now)?;
     let org = deps.orgs.get_org(member.org).await?.ok_or_else(org_not_found)?;
-    require_working(&org)?;
+    org.require_working()?;
 
     let (id, origin) = (invitation.id.to_string(), request.origin(&user.id));
     let details = invitation.particulars();
@@ -64,11 +64,6 @@ pub async fn handle<F: GetMember + GetOrg + CreateInvitation + GetInvitation>(
     };
     request.notes.field("invitation.id", invitation.id);
     Ok(Answer::envelope(201, "Invitation created", &InvitationView::of(&invitation), request.now))
-}
-
-/// Requires that an organisation is not suspended: one that is stopped sends nobody mails either.
-fn require_working(org: &Organisation) -> Result<(), Fault> {
-    if org.suspended { Err(Fault::new(Code::Conflict, "The organisation is suspended")) } else { Ok(()) }
 }
 
 impl<F: GetInvitation> Deps<F> {

@@ -11,7 +11,7 @@ use consigne_core::ports::{GetInvitation, GetMember, GetOrg, GetProfile, ListMem
 use consigne_core::profiles::Language;
 use consigne_core::{EmailAddress, EventId, Fault, InvitationId, OrgId, Timestamp, UserId};
 use consigne_messaging::mail::letters::{
-    self, By, JobCompleted, JobFailed, KeyCreated, KeyRevoked, PaymentDisputed, WalletLow,
+    self, By, JobCompleted, JobFailed, KeyCreated, KeyRevoked, PaymentDisputed, PaymentRefunded, WalletLow,
 };
 use consigne_messaging::mail::{Quoted, Words};
 use serde::Deserialize;
@@ -66,6 +66,14 @@ struct DisputeDetail {
 }
 
 #[derive(Deserialize)]
+struct RefundDetail {
+    org_id: String,
+    amount_cents: u64,
+    credits: u64,
+    balance: i64,
+}
+
+#[derive(Deserialize)]
 struct LowDetail {
     org_id: String,
     percent: u8,
@@ -104,6 +112,12 @@ enum What {
         org: OrgId,
         cents: u64,
         credits: u64,
+    },
+    Refunded {
+        org: OrgId,
+        cents: u64,
+        credits: u64,
+        balance: i64,
     },
     Low {
         org: OrgId,
@@ -179,6 +193,7 @@ impl Occasion {
             Some(EventKind::KeyIssued) => What::KeyIssued(key(&detail(&envelope)?)?),
             Some(EventKind::KeyRevoked) => What::KeyRevoked(key(&detail(&envelope)?)?),
             Some(EventKind::PaymentDisputed) => disputed(&detail(&envelope)?)?,
+            Some(EventKind::PaymentRefunded) => refunded(&detail(&envelope)?)?,
             Some(EventKind::WalletLow) => low(&detail(&envelope)?)?,
             Some(EventKind::InvitationCreated) => invited(&detail(&envelope)?)?,
             Some(EventKind::KeyMigrationStarted) => What::Noticed(Notice::migration(&detail(&envelope)?, false)?),
@@ -215,6 +230,10 @@ impl Occasion {
             }
             What::Disputed { org, cents, credits } => {
                 to_payers(table, org, |org_name| Box::new(PaymentDisputed { org, org_name, cents, credits })).await?
+            }
+            What::Refunded { org, cents, credits, balance } => {
+                let letter = |org_name| PaymentRefunded { org, org_name, cents, credits, balance };
+                to_payers(table, org, |org_name| Box::new(letter(org_name))).await?
             }
             What::Low { org, percent, balance } => {
                 to_payers(table, org, |org_name| Box::new(WalletLow { org, org_name, percent, balance })).await?
@@ -321,6 +340,12 @@ fn key(detail: &KeyDetail) -> Result<Key, String> {
 fn disputed(detail: &DisputeDetail) -> Result<What, String> {
     let org = OrgId::parse(&detail.org_id).ok_or("org_id is malformed")?;
     Ok(What::Disputed { org, cents: detail.amount_cents, credits: detail.credits })
+}
+
+fn refunded(detail: &RefundDetail) -> Result<What, String> {
+    let org = OrgId::parse(&detail.org_id).ok_or("org_id is malformed")?;
+    let &RefundDetail { amount_cents: cents, credits, balance, .. } = detail;
+    Ok(What::Refunded { org, cents, credits, balance })
 }
 
 fn low(detail: &LowDetail) -> Result<What, String> {

@@ -12,6 +12,8 @@ use serde_json::Value;
 const ID_MAX: usize = 255;
 /// Statuses of an inquiry: a bank only asks, and no money has moved.
 const INQUIRIES: [&str; 2] = ["warning_needs_response", "warning_under_review"];
+/// Statuses of a dispute in whose place there was a refund, before it began or after; the refund is told of by itself.
+const REFUNDED_INSTEAD: [&str; 2] = ["prevented", "charge_refunded"];
 
 /// One event.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,6 +44,8 @@ pub(crate) enum News {
     Told(PaymentId, ClawBackCause),
     /// Nothing, for this reason.
     Nothing(&'static str),
+    /// Something nobody knows here yet, so that it comes to nothing either; somebody should look at it.
+    Unheard(&'static str),
 }
 
 impl StripeEvent {
@@ -103,15 +107,18 @@ impl StripeEvent {
 
     fn dispute(&self) -> Result<News, Fault> {
         let Some(payment) = self.payment()? else { return Ok(News::Nothing("no payment intent")) };
-        let status = self.data.object["status"].as_str();
-        let state = match (self.kind.as_str(), status) {
-            ("charge.dispute.funds_reinstated", _) | (_, Some("won" | "warning_closed")) => DisputeState::Won,
-            (_, Some("lost")) => DisputeState::Lost,
-            ("charge.dispute.closed", _) => return Err(odd("status")),
-            ("charge.dispute.created", Some(asked)) if INQUIRIES.contains(&asked) => {
+        let state = match (self.kind.as_str(), self.text("status")?) {
+            (_, "lost") => DisputeState::Lost,
+            (_, "won" | "warning_closed") => DisputeState::Won,
+            (_, status) if REFUNDED_INSTEAD.contains(&status) => DisputeState::Dropped,
+            // It may be that of a part that was refunded; what the dispute comes to, its status says.
+            ("charge.dispute.funds_reinstated", _) => return Ok(News::Nothing("the dispute is not over")),
+            ("charge.dispute.funds_withdrawn", _) => DisputeState::Open,
+            ("charge.dispute.created", status) if INQUIRIES.contains(&status) => {
                 return Ok(News::Nothing("an inquiry"));
             }
-            _ => DisputeState::Open,
+            ("charge.dispute.created", "needs_response" | "under_review") => DisputeState::Open,
+            _ => return Ok(News::Unheard("a dispute of another status")),
         };
         let id = DisputeId::parse(self.text("id")?).ok_or_else(|| odd("id"))?;
         Ok(News::Told(payment, ClawBackCause::Dispute { id, cents: self.number("amount")?, state }))

@@ -41,19 +41,38 @@ where
     F: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit,
 {
     request.signed_by_stripe(&deps.secrets).await?;
-    let event: StripeEvent = request.json()?;
-    request.notes.field("stripe.event", event.id());
-
-    let outcome = match event.news()? {
-        News::Paid(paid) => deps.credit(&paid, &event, request).await?,
-        News::Told(payment, cause) => deps.claw_back(payment, cause, &event, request).await?,
-        News::Nothing(why) => {
-            request.notes.field("stripe.ignored", why);
-            "ignored"
-        }
-    };
-    request.notes.field("stripe.outcome", outcome);
+    let taken = deps.take(request).await;
+    if taken.is_err() {
+        // Stripe tells of it again for some days, and then never.
+        request.notes.count("PaymentsFailed");
+    }
+    taken?;
     Ok(Answer::plain(200, &PaymentTaken { success: true }))
+}
+
+impl<F: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit> Deps<F> {
+    /// Does what an event asks for.
+    async fn take(&self, request: &Request) -> Result<(), Fault> {
+        let event: StripeEvent = request.json()?;
+        request.notes.field("stripe.event", event.id());
+
+        let outcome = match event.news()? {
+            News::Paid(paid) => self.credit(&paid, &event, request).await?,
+            News::Told(payment, cause) => self.claw_back(payment, cause, &event, request).await?,
+            News::Nothing(why) => {
+                request.notes.field("stripe.ignored", why);
+                "ignored"
+            }
+            News::Unheard(what) => {
+                // Told again it would be as unknown; but it is about somebody's money.
+                request.notes.field("stripe.unheard", what);
+                request.notes.count("PaymentsFailed");
+                "ignored"
+            }
+        };
+        request.notes.field("stripe.outcome", outcome);
+        Ok(())
+    }
 }
 
 impl<F: GetCheckout + CreditPurchase + WriteAudit> Deps<F> {

@@ -31,7 +31,9 @@ pub enum EventKind {
     KeyMigrationReminder,
     KeyAnomaly,
     QuotaExceeded,
+    PaymentDisputeWon,
     PaymentDisputed,
+    PaymentRefunded,
     StatsReady,
     WalletLow,
     WalletToppedUp,
@@ -39,7 +41,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::FileReady,
         Self::FileRejected,
         Self::FileDeleted,
@@ -55,7 +57,9 @@ impl EventKind {
         Self::KeyMigrationReminder,
         Self::KeyAnomaly,
         Self::QuotaExceeded,
+        Self::PaymentDisputeWon,
         Self::PaymentDisputed,
+        Self::PaymentRefunded,
         Self::StatsReady,
         Self::WalletLow,
         Self::WalletToppedUp,
@@ -79,7 +83,9 @@ impl EventKind {
             Self::KeyMigrationReminder => "key.migration-reminder",
             Self::KeyAnomaly => "key.anomaly",
             Self::QuotaExceeded => "quota.exceeded",
+            Self::PaymentDisputeWon => "payment.dispute-won",
             Self::PaymentDisputed => "payment.disputed",
+            Self::PaymentRefunded => "payment.refunded",
             Self::StatsReady => "stats.ready",
             Self::WalletLow => "wallet.low",
             Self::WalletToppedUp => "wallet.topped-up",

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::anomalies::OnAnomaly;
-use crate::{Fault, KeyId, OrgId, Timestamp, UserId, text};
+use crate::{Code, Fault, KeyId, OrgId, Timestamp, UserId, text};
 
 /// Most characters of an organisation's name.
 const NAME_MAX: usize = 100;
@@ -49,6 +49,14 @@ impl Organisation {
         let own = &own[own.len() - 6..];
         let slug = if readable.is_empty() { own.to_owned() } else { format!("{readable}-{own}") };
         Ok(Self { id, name, slug, created_at: now, suspended: false, on_anomaly: OnAnomaly::default() })
+    }
+
+    /// Requires that it is not suspended: one that is stopped sends nobody mails, and buys nothing it could not spend.
+    ///
+    /// # Errors
+    /// `CONFLICT`.
+    pub fn require_working(&self) -> Result<(), Fault> {
+        if self.suspended { Err(Fault::new(Code::Conflict, "The organisation is suspended")) } else { Ok(()) }
     }
 }
 

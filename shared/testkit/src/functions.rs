@@ -12,6 +12,7 @@ pub use gateway::gateway_seal;
 pub use key_schedules::{anomalies_at, migrations_at};
 pub use members::invitation_tokens;
 pub use night::{aggregate_at, deliver_night, quota_messages, quota_reset_at, stats_messages, verify_at};
+pub use payments::stripe_notes;
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -11,13 +11,38 @@ use sha2::{Digest, Sha256};
 use super::{BucketKind, PaymentId, Purchase, SessionId, topped_up};
 use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::idempotency::Once;
-use crate::{BucketId, Fault, OrgId, Timestamp, UserId, text};
+use crate::{BucketId, Code, Fault, OrgId, Timestamp, UserId, text};
 
 /// In what packs are paid.
 pub const CURRENCY: &str = "EUR";
 /// How long the record of a session is kept: as long as receipts. A session itself lives for a day, and some ways to pay
 /// take two weeks more.
 pub const CHECKOUT_KEPT: Duration = Duration::from_hours(24 * 400);
+
+/// Most sessions an organisation opens in an hour; each is a call to the provider, and a page where cards can be tried.
+pub const CHECKOUTS_AN_HOUR: u32 = 20;
+/// In what they are counted.
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Gives when the hour (UTC) begins that a time is in.
+pub fn checkout_hour(at: Timestamp) -> Timestamp {
+    let hour = HOUR.as_secs().cast_signed();
+    Timestamp::from_secs(at.as_secs().div_euclid(hour) * hour)
+}
+
+/// Refuses to open one session more, until the hour is over.
+pub fn too_many_checkouts(now: Timestamp) -> Fault {
+    let (limit, resets_at) = (CHECKOUTS_AN_HOUR, checkout_hour(now).plus(HOUR));
+    let wait = resets_at.since(now);
+    let message = format!("An organisation opens {limit} checkouts an hour; try again at {resets_at}");
+    Fault::new(Code::RateLimited, message)
+        .detail("limit", limit)
+        .detail("resets_at", resets_at)
+        .retry_after(wait)
+        .header("ratelimit-limit", limit)
+        .header("ratelimit-remaining", 0)
+        .header("ratelimit-reset", wait.as_millis().div_ceil(1000).max(1))
+}
 
 /// Credits for sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,6 +232,16 @@ mod tests {
         for bad in ["", "Starter", "starter ", "free", "1000"] {
             assert_eq!(Pack::named(bad).unwrap_err().details["field"], "pack", "{bad:?}");
         }
+    }
+
+    #[test]
+    fn hours_are_those_of_the_clock() {
+        for (secs, hour) in [(0, 0), (3_599, 0), (3_600, 3_600), (7_199, 3_600)] {
+            assert_eq!(checkout_hour(Timestamp::from_secs(secs)), Timestamp::from_secs(hour));
+        }
+        let refusal = too_many_checkouts(Timestamp::from_secs(3_700));
+        assert_eq!(refusal.code, Code::RateLimited);
+        assert_eq!(refusal.details["resets_at"], json!(Timestamp::from_secs(7_200)));
     }
 
     #[test]

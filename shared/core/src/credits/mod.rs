@@ -14,7 +14,10 @@ mod wallet;
 
 pub use calling::{CallTold, resolve_opened};
 pub use charge::{Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, Standing};
-pub use checkout::{CHECKOUT_KEPT, CURRENCY, Checkout, CheckoutAsk, OpenSession, PACKS, Pack, PaidSession};
+pub use checkout::{
+    CHECKOUT_KEPT, CHECKOUTS_AN_HOUR, CURRENCY, Checkout, CheckoutAsk, OpenSession, PACKS, Pack, PaidSession,
+    checkout_hour, too_many_checkouts,
+};
 pub use hold::{
     Ending, HOLD_MARGIN, Hold, HoldEnd, HoldView, REFUNDS_A_DAY, Resolution, ResolutionOutcome, Resolver, VoidReason,
     resolve,

@@ -110,11 +110,13 @@ pub struct Sale {
     pub currency: String,
 }
 
-/// How a dispute stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a dispute stands, by rank: whichever is told first, the highest that was told counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum DisputeState {
     Open,
+    /// The payment is refunded in its place; nothing of it counts, since the refund does.
+    Dropped,
     /// The money came back; so do the credits.
     Won,
     Lost,
@@ -125,6 +127,7 @@ impl DisputeState {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Dropped => "dropped",
             Self::Won => "won",
             Self::Lost => "lost",
         }
@@ -132,7 +135,7 @@ impl DisputeState {
 
     /// Reads a name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Open, Self::Won, Self::Lost].into_iter().find(|state| state.name() == name)
+        [Self::Open, Self::Dropped, Self::Won, Self::Lost].into_iter().find(|state| state.name() == name)
     }
 }
 
@@ -234,7 +237,8 @@ impl Payment {
         payment
     }
 
-    /// Adds what is told of it; `None` when that was known. Refunds only grow, and a dispute that is over stays so.
+    /// Adds what is told of it; `None` when that was known. Refunds only grow, and so do disputes: by their state's rank, and
+    /// within one state by their amount.
     pub fn told(&self, cause: &ClawBackCause) -> Option<Self> {
         let mut payment = self.clone();
         match cause {
@@ -242,8 +246,8 @@ impl Payment {
                 payment.refunded_cents = payment.refunded_cents.max(*refunded_cents);
             }
             ClawBackCause::Dispute { id, cents, state } => {
-                let known = payment.disputes.get(id).is_some_and(|known| known.state != DisputeState::Open);
-                if !known {
+                let known = payment.disputes.get(id).map(|known| (known.state, known.cents));
+                if known < Some((*state, *cents)) {
                     payment.disputes.insert(id.clone(), Dispute { cents: *cents, state: *state });
                 }
             }
@@ -256,9 +260,10 @@ impl Payment {
         Some(payment)
     }
 
-    /// Sums what is disputed and not won.
+    /// Sums what is disputed, or was with success.
     fn disputed_cents(&self) -> u64 {
-        let disputed = self.disputes.values().filter(|dispute| dispute.state != DisputeState::Won);
+        let counts = |state| matches!(state, DisputeState::Open | DisputeState::Lost);
+        let disputed = self.disputes.values().filter(|dispute| counts(dispute.state));
         disputed.fold(0, |sum: u64, dispute| sum.saturating_add(dispute.cents))
     }
 
@@ -286,11 +291,18 @@ impl ClawBack {
         Some(AuditEntry::new(org, action, self.payment.as_str(), &self.origin, self.now, details))
     }
 
-    /// Makes what the world is told of it: that a dispute has taken credits back.
-    pub fn event(&self, sale: &Sale, outcome: ClawBackOutcome) -> Option<Event> {
+    /// Makes what the world is told of it, if it has moved credits; `balance` is what it leaves.
+    pub fn event(&self, sale: &Sale, outcome: ClawBackOutcome, balance: i64) -> Option<Event> {
+        let told = |kind, cents, credits| Some(moved(kind, sale, &self.payment, [cents, credits], balance, self.now));
         match (&self.cause, outcome) {
+            (ClawBackCause::Refund { refunded_cents }, ClawBackOutcome::Taken(credits)) => {
+                told(EventKind::PaymentRefunded, *refunded_cents, credits)
+            }
             (ClawBackCause::Dispute { cents, .. }, ClawBackOutcome::Taken(credits)) => {
-                Some(disputed(sale, &self.payment, *cents, credits, self.now))
+                told(EventKind::PaymentDisputed, *cents, credits)
+            }
+            (ClawBackCause::Dispute { cents, state: DisputeState::Won, .. }, ClawBackOutcome::GivenBack(credits)) => {
+                told(EventKind::PaymentDisputeWon, *cents, credits)
             }
             _ => None,
         }
@@ -326,20 +338,36 @@ impl Purchase {
         AuditEntry::new(self.org, AuditAction::CreditsClawedBack, subject, origin, self.now, details)
     }
 
-    /// Makes what the world is told of a dispute that was told of before the purchase, if there is one.
-    pub fn event_of_early_dispute(&self, sold: &Payment) -> Option<Event> {
-        let (sale, cents) = (sold.sale.as_ref()?, sold.disputed_cents());
-        (cents > 0).then(|| disputed(sale, &sold.id, cents, sold.clawed_back, self.now))
+    /// Makes what the world is told of a refund and of disputes that were told of before the purchase, if they took any of
+    /// it back; `balance` is what they leave.
+    pub fn early_events(&self, sold: &Payment, balance: i64) -> Vec<Event> {
+        let Some(sale) = &sold.sale else { return Vec::new() };
+        let refunded = Payment { disputes: BTreeMap::new(), ..sold.clone() }.to_claw_back();
+        let disputed = sold.clawed_back.saturating_sub(refunded);
+        let shares = [
+            (EventKind::PaymentRefunded, sold.refunded_cents, refunded),
+            (EventKind::PaymentDisputed, sold.disputed_cents(), disputed),
+        ];
+        let taken = shares.into_iter().filter(|(.., credits)| *credits > 0);
+        taken.map(|(kind, cents, credits)| moved(kind, sale, &sold.id, [cents, credits], balance, self.now)).collect()
     }
 }
 
-/// Makes the event of a dispute: what is disputed, and the credits it took back.
-fn disputed(sale: &Sale, payment: &PaymentId, cents: u64, credits: u64, now: Timestamp) -> Event {
+/// Makes the event of credits that were taken back, or given back: how much of the payment it is about, how many they are,
+/// and the balance they leave.
+fn moved(
+    kind: EventKind,
+    sale: &Sale,
+    payment: &PaymentId,
+    [cents, credits]: [u64; 2],
+    balance: i64,
+    now: Timestamp,
+) -> Event {
     let facts = json!({
         "org_id": sale.org, "payment_id": payment.as_str(), "amount_cents": cents, "currency": sale.currency,
-        "credits": credits,
+        "credits": credits, "balance": balance,
     });
-    Event::new(EventKind::PaymentDisputed, now, facts)
+    Event::new(kind, now, facts)
 }
 
 #[cfg(test)]

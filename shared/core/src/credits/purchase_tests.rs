@@ -66,14 +66,23 @@ fn refunds_only_grow() {
 
 #[test]
 fn a_dispute_takes_back_until_it_is_won_and_what_is_over_stays_so() {
-    use DisputeState::{Lost, Open, Won};
+    use DisputeState::{Dropped, Lost, Open, Won};
     let sold = unknown().sold(&purchase(1_000, 1_000));
     let told = |states: &[DisputeState]| -> u64 {
         let told: Vec<_> = states.iter().map(|state| dispute("dp_1", 400, *state)).collect();
         away(sold.clone(), &told)
     };
     assert_eq!([told(&[Open]), told(&[Open, Won]), told(&[Open, Lost])], [400, 0, 400]);
-    assert_eq!([told(&[Won, Open]), told(&[Lost, Open]), told(&[Won, Lost])], [0, 400, 0], "in any order");
+    assert_eq!([told(&[Won, Open]), told(&[Lost, Open]), told(&[Dropped, Open])], [0, 400, 0], "in any order");
+    assert_eq!(
+        [told(&[Won, Lost]), told(&[Lost, Won]), told(&[Open, Dropped])],
+        [400, 400, 0],
+        "what is lost stays so"
+    );
+    let open = |cents| dispute("dp_1", cents, Open);
+    for order in [[open(300), open(400)], [open(400), open(300)]] {
+        assert_eq!(away(sold.clone(), &order), 400);
+    }
     let both = [dispute("dp_1", 400, Open), refund(500), dispute("dp_2", 400, Open)];
     assert_eq!(away(sold.clone(), &both), 1_000, "all of it, and no more");
     assert_eq!(away(sold, &[&both[..], &[dispute("dp_1", 400, Won)]].concat()), 900);
@@ -85,6 +94,20 @@ fn what_is_told_before_the_purchase_counts_once_that_comes() {
     assert_eq!((known.clawed_back, ClawBack::outcome(&unknown(), &known)), (0, ClawBackOutcome::Remembered));
     let sold = known.sold(&purchase(1_000, 1_000));
     assert_eq!((sold.clawed_back, sold.revision), (250, 2));
+}
+
+#[test]
+fn what_was_refunded_and_disputed_before_the_purchase_is_told_of_each_with_its_share() {
+    let known = unknown().told(&refund(300)).unwrap().told(&dispute("dp_1", 900, DisputeState::Open)).unwrap();
+    let bought = purchase(1_000, 1_000);
+    let told = |known: &Payment| -> Vec<_> {
+        let events = bought.early_events(&known.sold(&bought), -5);
+        events.into_iter().map(|event| (event.kind.name(), event.detail["credits"].clone())).collect()
+    };
+    assert_eq!(told(&known), [("payment.refunded", json!(300)), ("payment.disputed", json!(700))], "all, and no more");
+    let won = known.told(&dispute("dp_1", 900, DisputeState::Won)).unwrap();
+    assert_eq!(told(&won), [("payment.refunded", json!(300))]);
+    assert_eq!(told(&unknown()), []);
 }
 
 #[test]

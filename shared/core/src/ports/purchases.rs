@@ -13,9 +13,10 @@ pub trait StartCheckout {
     fn start_checkout(&self, ask: &CheckoutAsk) -> impl Doing<OpenSession>;
 }
 
-/// Writes checkout sessions down. `dynamodb:PutItem`.
+/// Writes checkout sessions down. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait RecordCheckout {
     /// Records what was offered in a session, and keeps the promise it was asked for with; never [`Written::Moved`].
+    /// `RATE_LIMITED` when the organisation has had as many within the hour as it may.
     fn record_checkout(&self, checkout: &Checkout, once: Option<&Once>) -> impl Doing<Written>;
 }
 

@@ -51,6 +51,7 @@ fn names_of_letters_are_unlike_and_what_must_be_read_cannot_be_unsubscribed_from
             "key-migration-start",
             "key-revoked",
             "payment-disputed",
+            "payment-refunded",
         ]
     );
     for words in samples {
@@ -88,6 +89,7 @@ fn letters_naming(name: &str) -> Vec<Box<dyn Words>> {
         Box::new(letters::KeyMigrationStart { org, org_name: name(), keys: 1, until: NOW }),
         Box::new(letters::KeyRevoked { org, org_name: key().org_name, key_name: key().key_name, by: key().by }),
         Box::new(letters::PaymentDisputed { org, org_name: name(), cents: 1, credits: 1 }),
+        Box::new(letters::PaymentRefunded { org, org_name: name(), cents: 1, credits: 1, balance: -1 }),
         Box::new(letters::Quota80 { quota: Quota::Key { org, name: name() }, percent: 80, used: 8, limit: 10 }),
         Box::new(letters::WalletLow { org, org_name: name(), percent: 10, balance: 1 }),
     ]

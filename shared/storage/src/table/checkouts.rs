@@ -1,6 +1,12 @@
 //! Checkout sessions: what was offered in each, as it is held against what is paid.
 
-use consigne_core::credits::{CHECKOUT_KEPT, Checkout, SessionId};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::Update;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use consigne_core::credits::{
+    CHECKOUT_KEPT, CHECKOUTS_AN_HOUR, Checkout, SessionId, checkout_hour, too_many_checkouts,
+};
 use consigne_core::idempotency::{Once, Written};
 use consigne_core::ports::{GetCheckout, RecordCheckout};
 use consigne_core::{Fault, OrgId, UserId};
@@ -41,13 +47,28 @@ fn read(item: &Item) -> Result<Checkout, Fault> {
     })
 }
 
+/// Writes the update that counts a session of its organisation's, on condition that its hour has some left.
+fn count(checkout: &Checkout) -> UpdateBuilder {
+    let hour = checkout_hour(checkout.at);
+    // Nobody asks for an hour that is over; a day is for those who wonder.
+    let forgotten = hour.plus(Duration::from_hours(25));
+    Update::builder()
+        .set_key(Some(key(org_pk(checkout.org), format!("CHECKOUTS#{hour}"))))
+        .update_expression("ADD opened :one SET #ttl = :ttl")
+        .condition_expression("attribute_not_exists(opened) OR opened < :most")
+        .expression_attribute_names("#ttl", "ttl")
+        .expression_attribute_values(":one", number(1))
+        .expression_attribute_values(":most", number(CHECKOUTS_AN_HOUR))
+        .expression_attribute_values(":ttl", number(forgotten.as_secs()))
+}
+
 impl RecordCheckout for Table {
     async fn record_checkout(&self, checkout: &Checkout, once: Option<&Once>) -> Result<Written, Fault> {
         // The same session may be recorded again, by a request that is the same and could not know: it says the same.
-        let writes = vec![self.put(write(checkout))?];
+        let writes = vec![self.put(write(checkout))?, self.update(count(checkout))?];
         match self.once(writes, once, checkout.at).await? {
             Kept::Written(written) => Ok(written),
-            Kept::Refused(_) => Err(Fault::internal("a record without a condition was refused")),
+            Kept::Refused(_) => Err(too_many_checkouts(checkout.at)),
         }
     }
 }

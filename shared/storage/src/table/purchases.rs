@@ -83,7 +83,7 @@ impl Table {
             wallet.claw_back(purchase.lot, sold.clawed_back);
             writes.push(self.put(audit::write(&purchase.audit_of_early_refund(sold.clawed_back)))?);
         }
-        if let Some(event) = purchase.event_of_early_dispute(&sold) {
+        for event in purchase.early_events(&sold, wallet.balance) {
             writes.push(self.put(outbox::write(&event))?);
         }
         let notice = wallet.take_notice(purchase.now);
@@ -106,7 +106,7 @@ impl Table {
         let notice = wallet.take_notice(told.now);
         let mut writes = self.wallet_writes(WalletChange::between(&seen, &wallet), notice)?;
         writes.push(self.put(audit::write(&entry))?);
-        if let Some(event) = told.event(sale, outcome) {
+        if let Some(event) = told.event(sale, outcome, wallet.balance) {
             writes.push(self.put(outbox::write(&event))?);
         }
         Ok(writes)

@@ -1,6 +1,8 @@
 //! Checkouts in memory: the payment provider, and what is written down of its sessions.
 
-use consigne_core::credits::{Checkout, CheckoutAsk, OpenSession, SessionId};
+use consigne_core::credits::{
+    CHECKOUTS_AN_HOUR, Checkout, CheckoutAsk, OpenSession, SessionId, checkout_hour, too_many_checkouts,
+};
 use consigne_core::idempotency::{Once, Written};
 use consigne_core::ports::{GetCheckout, RecordCheckout, StartCheckout};
 use consigne_core::{Fault, OrgId};
@@ -24,12 +26,17 @@ impl RecordCheckout for World {
     async fn record_checkout(&self, checkout: &Checkout, once: Option<&Once>) -> Result<Written, Fault> {
         self.effect(|state| {
             if let Some(before) = once.and_then(|once| state.desk.kept(once, checkout.at)) {
-                return before;
+                return Ok(before);
             }
+            let opened = state.desk.checkouts_opened.entry((checkout.org, checkout_hour(checkout.at))).or_default();
+            if *opened >= CHECKOUTS_AN_HOUR {
+                return Err(too_many_checkouts(checkout.at));
+            }
+            *opened += 1;
             state.desk.keep(once, checkout.at);
             state.desk.checkouts.insert((checkout.org, checkout.session.clone()), checkout.clone());
-            Written::Now
-        })
+            Ok(Written::Now)
+        })?
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Desk {
     pub opened: BTreeMap<String, OpenSession>,
     /// What was offered in checkout sessions.
     pub checkouts: BTreeMap<(OrgId, SessionId), Checkout>,
+    /// Checkout sessions recorded, by organisation and hour.
+    pub checkouts_opened: BTreeMap<(OrgId, Timestamp), u32>,
     /// Checkout sessions that were paid.
     pub sessions: BTreeSet<(OrgId, SessionId)>,
     /// Payments by id.

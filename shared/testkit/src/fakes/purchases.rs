@@ -35,13 +35,14 @@ impl CreditPurchase for World {
             let sold = known.sold(purchase);
             state.desk.sessions.insert(session);
             state.settle(&WalletId::Organisation(purchase.org), purchase.now);
-            let (early, disputed) = (sold.clawed_back, purchase.event_of_early_dispute(&sold));
+            let early = sold.clawed_back;
             let wallet = state.wallet_of(purchase.org).expect("it was there");
             *wallet = wallet.settled(purchase.now);
             wallet.add(purchase.lot, BucketKind::Paid, purchase.credits, None);
             if early > 0 {
                 wallet.claw_back(purchase.lot, early);
             }
+            let early_events = purchase.early_events(&sold, wallet.balance);
             let told = wallet.take_notice(purchase.now);
             state.desk.payments.insert(sold.id.clone(), sold);
             state.desk.audit.push(purchase.audit.clone());
@@ -49,7 +50,7 @@ impl CreditPurchase for World {
                 state.desk.audit.push(purchase.audit_of_early_refund(early));
             }
             state.push_event(&purchase.event);
-            if let Some(event) = disputed {
+            for event in early_events {
                 state.push_event(&event);
             }
             state.tell(told);
@@ -70,8 +71,9 @@ impl ClawBackCredits for World {
                 state.settle(&WalletId::Organisation(sale.org), told.now);
                 let wallet = state.wallet_of(sale.org).expect("credits were sold to it");
                 wallet.follow(sale.lot, outcome);
+                let balance = wallet.balance;
                 let notice = wallet.take_notice(told.now);
-                if let Some(event) = told.event(sale, outcome) {
+                if let Some(event) = told.event(sale, outcome, balance) {
                     state.push_event(&event);
                 }
                 state.tell(notice);

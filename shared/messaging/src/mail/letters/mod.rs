@@ -27,6 +27,7 @@ letters! {
     key_migration_start: KeyMigrationStart,
     key_revoked: KeyRevoked,
     payment_disputed: PaymentDisputed,
+    payment_refunded: PaymentRefunded,
     quota_80: Quota80,
     wallet_low: WalletLow,
 }

@@ -7,14 +7,14 @@ use consigne_core::profiles::Language;
 use super::sample;
 use crate::mail::words::{Application, Letter, Quoted, Words, count, euros};
 
-/// A payment was disputed, and the credits it bought taken back.
+/// A payment was disputed, and credits it bought taken back. Who reads it is on the side of whoever disputes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentDisputed {
     /// Whose credits.
     pub org: OrgId,
     /// What it is called.
     pub org_name: Quoted,
-    /// The payment, in cents of a euro.
+    /// What is disputed of it, in cents of a euro.
     pub cents: u64,
     /// Credits taken back.
     pub credits: u64,
@@ -41,13 +41,13 @@ impl Words for PaymentDisputed {
         match language {
             Language::English => Letter::about(format!("{org_name}: a payment was disputed"))
                 .says(format!("A payment of {paid} for credits of the organisation {org} was disputed with the bank."))
-                .says(format!("The {credits} credits it had bought were taken back."))
-                .says("Should the dispute end in your favour, they return.")
+                .says(format!("{credits} credits were taken back for it."))
+                .says("Should the dispute be withdrawn or rejected, they return.")
                 .leads_to("See the credits", application.wallet(self.org)),
             Language::French => Letter::about(format!("{org_name} : un paiement est contesté"))
                 .says(format!("Un paiement de {paid} pour des crédits de l’organisation {org} a été contesté."))
-                .says(format!("Les {credits} crédits achetés ont été repris."))
-                .says("Si le litige se règle en votre faveur, ils vous seront rendus.")
+                .says(format!("{credits} crédits ont été repris en conséquence."))
+                .says("Si la contestation est retirée ou rejetée, ils seront rendus.")
                 .leads_to("Voir les crédits", application.wallet(self.org)),
         }
     }

@@ -15,11 +15,13 @@ use super::jobs::{pictures_of, wait_for};
 use super::text;
 
 /// Kinds that take a whole test of their own to cause, where what is told is looked at.
-const CAUSED_ELSEWHERE: [&str; 6] = [
+const CAUSED_ELSEWHERE: [&str; 8] = [
     "key.anomaly",
     "key.migration-reminder",
     "key.migration-started",
+    "payment.dispute-won",
     "payment.disputed",
+    "payment.refunded",
     "quota.exceeded",
     "stats.ready",
 ];

@@ -227,6 +227,29 @@ async fn a_session_of_another_shop_or_at_another_price_buys_nothing() {
 }
 
 #[tokio::test]
+async fn a_refund_of_credits_that_are_spent_is_written_about() {
+    let stack = Stack::find();
+    let payments = Payments::of(&stack);
+    let (ann, org) = founder(&stack, "en").await;
+    let to = address(&ann);
+    let shop = Shop::of(&stack, ann, org);
+    let payment = payment(&shop, "");
+    let session = paid(&payments.open(&shop, "starter").await, &payment);
+    thrice(&payments, &event(COMPLETED, &session)).await;
+    let key = shop.issue("production", &json!({})).await;
+    let spent = shop.verify(&key.text, &json!({ "cost": 300 }), None).await;
+    assert_eq!(spent.json()["data"]["valid"], true, "{}", spent.json());
+    thrice(&payments, &event("charge.refunded", &refunded(&payment, 1_000, 1_000))).await;
+    assert_eq!(numbers(&shop).await, json!([-300, 1_000, 1_000]));
+    let told = until(async || {
+        let mails = super::mail::mails_to(&stack, &to).await;
+        mails.into_iter().find(|mail| text(mail, "Subject").contains("a payment was refunded"))
+    });
+    let mail = told.await.expect("the owner is told of the refund");
+    assert!(text(&mail, "BodyText").contains("300 credits below zero: its keys are refused"), "{mail}");
+}
+
+#[tokio::test]
 async fn a_dispute_takes_credits_that_are_spent_stops_keys_and_is_written_about() {
     let stack = Stack::find();
     let payments = Payments::of(&stack);
@@ -248,7 +271,7 @@ async fn a_dispute_takes_credits_that_are_spent_stops_keys_and_is_written_about(
         mails.into_iter().find(|mail| text(mail, "Subject").contains("a payment was disputed"))
     });
     let mail = told.await.expect("the owner is told of the dispute");
-    assert!(text(&mail, "BodyText").contains("The 1,000 credits it had bought were taken back."), "{mail}");
+    assert!(text(&mail, "BodyText").contains("1,000 credits were taken back for it."), "{mail}");
     assert!(!text(&mail_to(&stack, &to).await, "BodyText").is_empty());
 
     thrice(&payments, &event("charge.dispute.closed", &disputed(&payment, "du_1", 1_000, "won"))).await;

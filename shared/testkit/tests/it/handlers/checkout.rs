@@ -1,6 +1,9 @@
 //! checkout: opening a session, once, and writing down what is offered in it.
 
-use consigne_core::credits::SessionId;
+use std::time::Duration;
+
+use consigne_core::credits::{CHECKOUTS_AN_HOUR, SessionId, checkout_hour};
+use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use serde_json::{Value, json};
 
@@ -76,6 +79,34 @@ async fn without_a_key_each_request_is_another() {
         assert_eq!(answer(&world, "checkout", asked("starter")).await["status"], 201);
         assert_eq!(sessions(&world), (opened, opened));
     }
+}
+
+#[tokio::test]
+async fn an_organisation_that_is_suspended_buys_nothing() {
+    let world = acme();
+    world.change(|state| state.desk.orgs.get_mut(&org(ORG)).unwrap().suspended = true);
+    for case in ["starter", "with-key"] {
+        assert_eq!(refusal(&answer(&world, "checkout", asked(case)).await), (409, "CONFLICT"), "{case}");
+    }
+    assert_eq!(sessions(&world), (0, 0));
+}
+
+#[tokio::test]
+async fn more_than_so_many_an_hour_are_refused_and_say_until_when() {
+    let world = acme();
+    let hour = checkout_hour(clock::now());
+    // In the next one, too, should it begin meanwhile.
+    let hours = [hour, hour.plus(Duration::from_hours(1))];
+    let full = hours.map(|hour| ((org(ORG), hour), CHECKOUTS_AN_HOUR));
+    world.change(|state| state.desk.checkouts_opened.extend(full));
+    let refused = answer(&world, "checkout", asked("starter")).await;
+    assert_eq!(refusal(&refused), (429, "RATE_LIMITED"), "{refused}");
+    let details = &refused["body"]["error"]["details"];
+    assert_eq!(details["limit"], CHECKOUTS_AN_HOUR);
+    assert!(details["resets_at"].is_string(), "{details}");
+    assert_eq!(sessions(&world), (1, 0), "nobody is told where the one would be paid");
+    world.change(|state| state.desk.checkouts_opened.clear());
+    assert_eq!(answer(&world, "checkout", asked("starter")).await["status"], 201);
 }
 
 #[tokio::test]

@@ -112,6 +112,19 @@ async fn the_trail_and_the_world_are_told_of_what_came_and_went() {
         }
       },
       {
+        "kind": "payment.refunded",
+        "detail": {
+          "event_id": "<id>",
+          "occurred_at": "<time>",
+          "org_id": "org_<id>",
+          "payment_id": "pi_17",
+          "amount_cents": 100,
+          "currency": "EUR",
+          "credits": 100,
+          "balance": -90
+        }
+      },
+      {
         "kind": "wallet.low",
         "detail": {
           "event_id": "<id>",

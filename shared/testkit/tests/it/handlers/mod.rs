@@ -53,6 +53,7 @@ mod upload_grant;
 mod webhook_clerk;
 mod webhook_clerk_fields;
 pub mod webhook_stripe;
+mod webhook_stripe_disputes;
 
 use consigne_core::files::{
     Arrival, Dimensions, File, FileName, Holding, LedgerDelta, MediaType, ObjectKey, Pinned, Status,

@@ -92,7 +92,8 @@ async fn every_owner_of_an_organisation_is_told_of_a_new_key_each_in_their_langu
 #[tokio::test]
 async fn who_pays_for_an_organisation_is_told_of_a_dispute_and_of_the_last_credits() {
     for (case, subject, said) in [
-        ("payment-disputed", "Acme: a payment was disputed", "The 10,000 credits it had bought were taken back."),
+        ("payment-disputed", "Acme: a payment was disputed", "10,000 credits were taken back for it."),
+        ("payment-refunded", "Acme: a payment was refunded", "300 credits below zero: its keys are refused"),
         ("wallet-low", "Acme: 10% of the credits are left", "has 90 credits left, which is 10%."),
     ] {
         let world = acme_with_mailboxes();
@@ -105,7 +106,7 @@ async fn who_pays_for_an_organisation_is_told_of_a_dispute_and_of_the_last_credi
         assert_eq!(to, ["ann1@example.com", "bill1@example.com"], "neither admin nor developer");
         assert_eq!(sent[1].subject, subject);
         assert!(sent[1].text.contains(said), "{}", sent[1].text);
-        assert_eq!(sent[1].unsubscribe.is_some(), case == "wallet-low", "a dispute must be told");
+        assert_eq!(sent[1].unsubscribe.is_some(), case == "wallet-low", "what was taken back must be told");
     }
 }
 

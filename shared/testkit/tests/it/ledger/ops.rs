@@ -51,7 +51,12 @@ fn hours(most: u64) -> impl Strategy<Value = u64> {
 
 /// Draws an operation.
 pub fn op() -> impl Strategy<Value = Op> {
-    let state = prop_oneof![Just(DisputeState::Open), Just(DisputeState::Won), Just(DisputeState::Lost)];
+    let state = prop_oneof![
+        Just(DisputeState::Open),
+        Just(DisputeState::Dropped),
+        Just(DisputeState::Won),
+        Just(DisputeState::Lost)
+    ];
     prop_oneof![
         3 => (any::<bool>(), 1_u64..60, prop::option::of(hours(200)))
             .prop_map(|(paid, amount, hours)| Op::Grant { paid, amount, hours }),

@@ -70,7 +70,7 @@ impl Payment {
         now: Timestamp,
     ) {
         let known = self.disputes.entry(id).or_insert((cents, state));
-        if known.1 == DisputeState::Open {
+        if (known.1, known.0) < (state, cents) {
             *known = (cents, state);
         }
         self.model_follows(model, now);
@@ -79,7 +79,8 @@ impl Payment {
     /// Brings the model's wallet to what is known of the payment.
     fn model_follows(&mut self, model: &mut Model, now: Timestamp) {
         let Some((lot, credits)) = self.bought else { return };
-        let disputed = self.disputes.values().filter(|(_, state)| *state != DisputeState::Won);
+        let disputed =
+            self.disputes.values().filter(|(_, state)| [DisputeState::Open, DisputeState::Lost].contains(state));
         let away = (self.refunded + disputed.map(|(cents, _)| cents).sum::<u64>()).min(CENTS);
         let target = credits * away / CENTS;
         if target > self.clawed_back {

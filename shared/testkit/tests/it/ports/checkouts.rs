@@ -1,14 +1,17 @@
 //! Checkout sessions: what was offered is found by organisation and session, and a request records one.
 
-use consigne_core::credits::{Checkout, CheckoutAsk, OpenSession, PACKS, SessionId};
+use std::time::Duration;
+
+use consigne_core::credits::{CHECKOUTS_AN_HOUR, Checkout, CheckoutAsk, OpenSession, PACKS, SessionId, checkout_hour};
 use consigne_core::idempotency::{Once, Written};
 use consigne_core::ports::{GetCheckout, Recall, RecordCheckout, StartCheckout};
-use consigne_core::{IdempotencyKey, OrgId, UserId};
+use consigne_core::{Code, IdempotencyKey, OrgId, UserId};
 use consigne_runtime::settings::{APPLICATION_URL, Environment, STRIPE_API_KEY_ARN, STRIPE_URL};
 use consigne_runtime::{Start, stripe::Stripe};
 use consigne_testkit::desk;
 use consigne_testkit::stack::Stack;
 use futures_util::future::join_all;
+use serde_json::json;
 
 use super::{now, on_both};
 
@@ -21,6 +24,7 @@ on_both!(
     what_was_offered_is_found_by_organisation_and_session,
     the_same_request_records_one_session_and_another_body_none,
     of_the_same_request_at_once_one_is_recorded,
+    an_organisation_opens_so_many_an_hour,
 );
 
 /// Makes a session of an organisation nobody has used.
@@ -74,6 +78,25 @@ async fn of_the_same_request_at_once_one_is_recorded(desk: &impl Checkouts) {
     let now = all.iter().filter(|written| matches!(written, Ok(Written::Now))).count();
     let before = all.iter().filter(|written| matches!(written, Ok(Written::Before(id)) if id == "cs_test_1")).count();
     assert_eq!((now, before), (1, 5), "{all:?}");
+}
+
+async fn an_organisation_opens_so_many_an_hour(desk: &impl Checkouts) {
+    let first = checkout("1");
+    let promise = once(&first, "f");
+    assert_eq!(desk.record_checkout(&first, Some(&promise)).await.unwrap(), Written::Now);
+    let next =
+        |number: u32| Checkout { session: SessionId::parse(&format!("cs_test_n{number}")).unwrap(), ..first.clone() };
+    for number in 1..CHECKOUTS_AN_HOUR {
+        assert_eq!(desk.record_checkout(&next(number), None).await.unwrap(), Written::Now, "{number}");
+    }
+    let refused = desk.record_checkout(&next(100), None).await.unwrap_err();
+    assert_eq!((refused.code, &refused.details["limit"]), (Code::RateLimited, &json!(CHECKOUTS_AN_HOUR)));
+    assert_eq!(desk.get_checkout(first.org, &next(100).session).await.unwrap(), None);
+    let again = desk.record_checkout(&first, Some(&promise)).await.unwrap();
+    assert_eq!(again, Written::Before("cs_test_1".to_owned()), "what was promised is kept");
+    assert_eq!(desk.record_checkout(&checkout("2"), None).await.unwrap(), Written::Now, "another organisation");
+    let later = Checkout { at: checkout_hour(first.at).plus(Duration::from_hours(1)), ..next(101) };
+    assert_eq!(desk.record_checkout(&later, None).await.unwrap(), Written::Now, "another hour");
 }
 
 /// The provider's side, asked of its fake and of its stand-in through the real adapter.

@@ -158,13 +158,21 @@ async fn a_refund_that_is_told_of_first_counts_when_its_purchase_comes(desk: &im
 }
 
 async fn a_dispute_takes_back_and_gives_back_in_any_order(desk: &impl Purchases) {
-    use DisputeState::{Lost, Open, Won};
-    for (order, away) in [(&[Open, Won][..], 0), (&[Won, Open][..], 0), (&[Open, Lost][..], 400), (&[Lost, Open], 400)]
-    {
+    use DisputeState::{Dropped, Lost, Open, Won};
+    for (order, away) in [
+        ([Open, Won], 0),
+        ([Won, Open], 0),
+        ([Open, Lost], 400),
+        ([Lost, Open], 400),
+        ([Won, Lost], 400),
+        ([Lost, Won], 400),
+        ([Open, Dropped], 0),
+        ([Dropped, Open], 0),
+    ] {
         let (org, name) = buyer(desk).await;
         assert_eq!(buys(desk, &purchase(org, &name, 1_000, now())).await, PurchaseOutcome::Credited);
         for state in order {
-            tell(desk, &dispute(&name, "dp_1", 400, *state, now())).await;
+            tell(desk, &dispute(&name, "dp_1", 400, state, now())).await;
         }
         let balance = 1_000 - i64::try_from(away).unwrap();
         assert_eq!(numbers(desk, org).await, (balance, 1_000, away), "{order:?}");

@@ -1,0 +1,77 @@
+//! `payment-refunded`: a payment was refunded.
+
+use consigne_core::OrgId;
+use consigne_core::mail::Topic;
+use consigne_core::profiles::Language;
+
+use super::sample;
+use crate::mail::words::{Application, Letter, Quoted, Words, count, euros};
+
+/// A payment was refunded, and its share of the credits taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentRefunded {
+    /// Whose credits.
+    pub org: OrgId,
+    /// What it is called.
+    pub org_name: Quoted,
+    /// What of the payment is refunded by now, in cents of a euro.
+    pub cents: u64,
+    /// Credits taken back.
+    pub credits: u64,
+    /// Credits left then; below zero when they were spent.
+    pub balance: i64,
+}
+
+impl PaymentRefunded {
+    pub(super) fn sample() -> Self {
+        Self { org: sample::org(), org_name: Quoted::name("Acme"), cents: 8_000, credits: 10_000, balance: -300 }
+    }
+
+    /// Says what is left, and whether keys are refused for want of it.
+    fn rest(&self, language: Language) -> String {
+        let credits = count(language, self.balance.unsigned_abs());
+        match (language, self.balance) {
+            (Language::English, 1..) => format!("It has {credits} credits left."),
+            (Language::English, 0) => "It has no credits left: its keys are refused until there are new ones.".to_owned(),
+            (Language::English, _) => {
+                format!("Its balance is {credits} credits below zero: its keys are refused until that is made up for.")
+            }
+            (Language::French, 1..) => format!("Il lui reste {credits} crédits."),
+            (Language::French, 0) => {
+                "Il ne lui reste aucun crédit : ses clés sont refusées jusqu’au prochain achat.".to_owned()
+            }
+            (Language::French, _) => {
+                format!("Il lui manque {credits} crédits : ses clés sont refusées jusqu’à ce que ce soit comblé.")
+            }
+        }
+    }
+}
+
+impl Words for PaymentRefunded {
+    fn name(&self) -> &'static str {
+        "payment-refunded"
+    }
+
+    fn topic(&self) -> Option<Topic> {
+        None
+    }
+
+    fn words(&self, language: Language, application: &Application) -> Letter {
+        let (org, org_name) = (self.org_name.quoted(language), &self.org_name);
+        let (paid, credits) = (euros(language, self.cents), count(language, self.credits));
+        let letter = match language {
+            Language::English => Letter::about(format!("{org_name}: a payment was refunded"))
+                .says(format!("Of a payment for credits of the organisation {org}, {paid} has been refunded."))
+                .says(format!("{credits} credits were taken back for it."))
+                .says(self.rest(language)),
+            Language::French => Letter::about(format!("{org_name} : un paiement est remboursé"))
+                .says(format!("Un paiement pour des crédits de l’organisation {org} a été remboursé de {paid}."))
+                .says(format!("{credits} crédits ont été repris en conséquence."))
+                .says(self.rest(language)),
+        };
+        match language {
+            Language::English => letter.leads_to("See the credits", application.wallet(self.org)),
+            Language::French => letter.leads_to("Voir les crédits", application.wallet(self.org)),
+        }
+    }
+}
