@@ -113,11 +113,12 @@ impl StripeEvent {
             (_, status) if REFUNDED_INSTEAD.contains(&status) => DisputeState::Dropped,
             // It may be that of a part that was refunded; what the dispute comes to, its status says.
             ("charge.dispute.funds_reinstated", _) => return Ok(News::Nothing("the dispute is not over")),
-            ("charge.dispute.funds_withdrawn", _) => DisputeState::Open,
+            ("charge.dispute.funds_withdrawn", _) | ("charge.dispute.created", "needs_response" | "under_review") => {
+                DisputeState::Open
+            }
             ("charge.dispute.created", status) if INQUIRIES.contains(&status) => {
                 return Ok(News::Nothing("an inquiry"));
             }
-            ("charge.dispute.created", "needs_response" | "under_review") => DisputeState::Open,
             _ => return Ok(News::Unheard("a dispute of another status")),
         };
         let id = DisputeId::parse(self.text("id")?).ok_or_else(|| odd("id"))?;
