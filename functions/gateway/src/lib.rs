@@ -81,7 +81,7 @@ where
     let how = verdict.end(hold.amount, millis(took));
     let ended = deps.end(&call, &hold, how, &verdict, took, request).await;
     let remaining = wallet.ok().flatten().and_then(|wallet| remaining(&wallet, &hold, ended.as_ref()));
-    answer(verdict, remaining)
+    answer(verdict, remaining, ended.as_ref().map_or(0, Hold::used))
 }
 
 impl<'a> Call<'a> {
@@ -202,10 +202,11 @@ where
     }
 }
 
-/// Gives what the caller gets.
-fn answer(verdict: Verdict, remaining: Option<i64>) -> Result<Answer, Fault> {
+/// Gives what the caller gets. A call that failed and is paid for all the same, the key's refunds being spent, says so.
+fn answer(verdict: Verdict, remaining: Option<i64>, paid: u64) -> Result<Answer, Fault> {
     const REMAINING: &str = "x-credits-remaining";
-    match (verdict.answer, remaining) {
+    let told = |fault: Fault| if paid > 0 { fault.detail("credits", paid) } else { fault };
+    match (verdict.answer.map_err(told), remaining) {
         (Ok(answered), remaining) => {
             let answer = Answer::relayed(answered.status, returned(&answered.headers), answered.body);
             Ok(remaining.into_iter().fold(answer, |answer, credits| answer.header(REMAINING, credits)))

@@ -98,7 +98,7 @@ impl Verdict {
 }
 
 fn failed(reason: &'static str) -> Fault {
-    Fault::new(Code::UpstreamFailed, "The service failed; the call was not charged").detail("reason", reason)
+    Fault::new(Code::UpstreamFailed, "The service failed").detail("reason", reason)
 }
 
 #[cfg(test)]

@@ -197,6 +197,7 @@ async fn beyond_a_days_refunds_a_failed_call_costs_what_it_would_have_and_its_ca
     let answer = called(&world, "render", &text).await;
     assert_eq!(refusal(&answer), (502, "UPSTREAM_FAILED"));
     assert_eq!(answer["headers"]["x-credits-remaining"], "999");
+    assert_eq!(answer["body"]["error"]["details"]["credits"], 1, "it says that it was charged");
     let spent = HoldEnd::Voided(VoidReason::RefundsSpent);
     assert_eq!((live(&world), end(&world)), ([999, 0, 1], Some(spent)));
     let logged = shown(&receipts(&world)[0]);
