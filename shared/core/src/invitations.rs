@@ -10,6 +10,7 @@ use crate::audit::{AuditAction, AuditEntry};
 use crate::keys::Outgoing;
 use crate::members::{MEMBERS_MAX, full, role_required};
 use crate::orgs::{Member, OrgRole};
+use crate::periods::Day;
 use crate::{Code, EmailAddress, Fault, InvitationId, OrgId, Timestamp, UserId};
 
 /// How long an invitation may be accepted.
@@ -23,6 +24,9 @@ pub const OPEN_MAX: usize = 100;
 pub const DAILY_MAX: usize = 50;
 /// Most of them to one address.
 pub const DAILY_MAX_EACH: usize = 3;
+/// Most invitations that one person may send in a day (UTC) into all organisations together: anybody may found as many of
+/// those as they like.
+pub const INVITER_DAILY_MAX: u32 = 100;
 /// What the limits look back on.
 const DAY: Duration = Duration::from_hours(24);
 
@@ -167,16 +171,25 @@ fn limit<'a>(sent: impl Iterator<Item = &'a Invitation>, most: usize, who: &str,
     times.sort_unstable_by(|a, b| b.cmp(a));
     // When the oldest of the newest `most` is a day old, there is room again.
     let Some(oldest) = times.get(most - 1) else { return Ok(()) };
-    let resets_at = oldest.plus(DAY);
+    Err(too_many(who, most, oldest.plus(DAY), now))
+}
+
+/// Makes the 429 of somebody who has sent as many invitations today as one person may.
+pub fn inviter_exhausted(now: Timestamp) -> Fault {
+    too_many("One person may send", INVITER_DAILY_MAX as usize, Day::of(now).ends(), now)
+}
+
+/// Makes the 429 of a limit that time lifts.
+fn too_many(who: &str, most: usize, resets_at: Timestamp, now: Timestamp) -> Fault {
     let wait = resets_at.since(now);
     let message = format!("{who} {most} invitations a day; try again at {resets_at}");
-    Err(Fault::new(Code::RateLimited, message)
+    Fault::new(Code::RateLimited, message)
         .detail("limit", most)
         .detail("resets_at", resets_at)
         .retry_after(wait)
         .header("ratelimit-limit", most)
         .header("ratelimit-remaining", 0)
-        .header("ratelimit-reset", wait.as_millis().div_ceil(1000).max(1)))
+        .header("ratelimit-reset", wait.as_millis().div_ceil(1000).max(1))
 }
 
 /// Reads the id of an invitation out of a path; whatever is none cannot be found.

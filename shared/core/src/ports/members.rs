@@ -29,7 +29,8 @@ pub trait CreateInvitation {
     /// Writes it if it may go out beside those of the last days; never answers `Moved`.
     ///
     /// # Errors
-    /// As [`Invitation::admit`], of a request that was not made before.
+    /// As [`Invitation::admit`], of a request that was not made before; and `RATE_LIMITED` to a person who has sent as many
+    /// today, into whichever organisations.
     fn create_invitation(&self, new: &NewInvitation) -> impl Doing<Written>;
 }
 

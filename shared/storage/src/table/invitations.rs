@@ -3,11 +3,13 @@
 //! How many may go out is counted off those of the last days, of which there are few, rather than kept in a number that an
 //! expiry would have to change. So that nobody counts what is no longer so, each that goes out moves a count in the roster.
 
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::Written;
-use consigne_core::invitations::{Invitation, InvitationStatus, REMEMBERED};
+use consigne_core::invitations::{INVITER_DAILY_MAX, Invitation, InvitationStatus, REMEMBERED, inviter_exhausted};
 use consigne_core::orgs::OrgRole;
+use consigne_core::periods::Day;
 use consigne_core::ports::{
     AcceptInvitation, Acceptance, Accepted, CreateInvitation, GetInvitation, ListInvitations, Listed, NewInvitation,
     PageAsk, Recall, RevokeInvitation,
@@ -15,7 +17,7 @@ use consigne_core::ports::{
 use consigne_core::profiles::Sighting;
 use consigne_core::{EmailAddress, Fault, InvitationId, OrgId, Timestamp, UserId};
 
-use super::item::{Item, Reader, add, key, number, odd, org_pk, text};
+use super::item::{Item, Reader, add, key, number, odd, org_pk, text, user_pk};
 use super::members::{member_count, roster_key};
 use super::once::Kept;
 use super::orgs::member_key;
@@ -24,6 +26,8 @@ use super::{Table, audit, outbox};
 
 /// Attribute of the roster that counts the invitations that ever went out.
 const SENT: &str = "invitations_sent";
+/// Place of the inviter's count in the transaction that sends an invitation.
+const INVITER: usize = 4;
 /// Invitations read when they are counted, the newest first: twice as many as the limits let be remembered, since the table
 /// may be days late in forgetting.
 const READ_AT_ONCE: u32 = 1_000;
@@ -88,14 +92,29 @@ impl CreateInvitation for Table {
                 self.put_new(write(invitation))?,
                 self.put(audit::write(&new.audit))?,
                 self.put(outbox::write(&new.event))?,
+                self.update(count_of_inviter(&invitation.invited_by, now))?,
             ];
             match self.once(writes, new.once.as_ref(), now).await? {
                 Kept::Written(written) => return Ok(written),
+                Kept::Refused(failed) if failed_at(&failed, INVITER).is_some() => return Err(inviter_exhausted(now)),
                 Kept::Refused(_) if patience.wait().await => {}
                 Kept::Refused(_) => return Err(Fault::unavailable("other invitations keep going out")),
             }
         }
     }
+}
+
+/// Writes the update that counts an invitation of a person's day, on condition that the day has some left.
+fn count_of_inviter(inviter: &UserId, now: Timestamp) -> UpdateBuilder {
+    let day = Day::of(now);
+    Update::builder()
+        .set_key(Some(key(user_pk(inviter), format!("INVITED#{day}"))))
+        .update_expression("ADD sent :one SET #ttl = :ttl")
+        .condition_expression("attribute_not_exists(sent) OR sent < :most")
+        .expression_attribute_names("#ttl", "ttl")
+        .expression_attribute_values(":one", number(1))
+        .expression_attribute_values(":most", number(INVITER_DAILY_MAX))
+        .expression_attribute_values(":ttl", number(day.ends().as_secs()))
 }
 
 impl GetInvitation for Table {

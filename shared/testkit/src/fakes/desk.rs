@@ -53,6 +53,8 @@ pub struct Desk {
     pub holds: BTreeMap<HoldId, Hold>,
     /// Refunds by organisation, key and day.
     pub refunds: BTreeMap<(OrgId, KeyId, Day), u32>,
+    /// Invitations that a person has sent in a day.
+    pub invited: BTreeMap<(UserId, Day), u32>,
     /// Checkout sessions the payment provider has opened, by the key they were asked for with.
     pub opened: BTreeMap<String, OpenSession>,
     /// What was offered in checkout sessions.

@@ -2,10 +2,11 @@
 
 use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::Written;
-use consigne_core::invitations::{Invitation, InvitationStatus};
+use consigne_core::invitations::{INVITER_DAILY_MAX, Invitation, InvitationStatus, inviter_exhausted};
 use consigne_core::keys::KeyFacts;
 use consigne_core::members::{MEMBERS_MAX, Removal, RoleStep, Stepped, full, heir};
 use consigne_core::orgs::{Member, OrgRole};
+use consigne_core::periods::Day;
 use consigne_core::ports::{
     AcceptInvitation, Acceptance, Accepted, ChangeRole, CreateInvitation, GetInvitation, ListInvitations, Listed,
     NewInvitation, PageAsk, PutMember, RemoveMember, RevokeInvitation,
@@ -104,6 +105,11 @@ impl CreateInvitation for World {
             let all = desk.invitations.values().filter(|other| other.org == invitation.org);
             let members = u32::try_from(desk.members_of(invitation.org).len()).unwrap_or(u32::MAX);
             invitation.admit(&all.cloned().collect::<Vec<_>>(), members)?;
+            let sent = desk.invited.entry((invitation.invited_by.clone(), Day::of(now))).or_default();
+            if *sent >= INVITER_DAILY_MAX {
+                return Err(inviter_exhausted(now));
+            }
+            *sent += 1;
             desk.keep(new.once.as_ref(), now);
             desk.invitations.insert((invitation.org, invitation.id), invitation.clone());
             desk.audit.push(new.audit.clone());

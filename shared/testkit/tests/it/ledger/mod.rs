@@ -7,6 +7,7 @@ mod model;
 mod ops;
 mod payments;
 mod run;
+mod wire;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -84,7 +85,16 @@ impl Ledger for World {
     }
 }
 
-impl Ledger for Table {}
+/// Whatever the operation is, it is its first transaction that fails here.
+impl Ledger for Table {
+    fn fail_at(&self, _skip: u32, moment: Moment) {
+        wire::plan(Some(moment));
+    }
+
+    fn calm(&self) {
+        wire::plan(None);
+    }
+}
 
 /// Tries sequences of operations on ledgers until one differs from the model; gives how many operations were made.
 fn search<L: Ledger>(cases: u32, longest: usize, ledger: impl Fn() -> L) -> Result<u32, String> {
@@ -116,8 +126,9 @@ fn ten_thousand_operations_agree_with_the_model() {
 
 #[test]
 fn so_do_hundreds_on_the_deployed_table() {
-    let made = search(25, 80, || Stack::find().table()).unwrap();
+    let made = search(25, 80, || wire::table(&Stack::find())).unwrap();
     assert!(made >= 300, "only {made} operations were made");
+    assert!(wire::met() >= 50, "only {} faults were met", wire::met());
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub enum Op {
     /// So much of a payment was refunded, in percent, all in all; perhaps before it has bought anything.
     Refund { payment: usize, percent: u64, fault: Option<Moment> },
     /// One of two disputes of a payment stands so.
-    Dispute { payment: usize, second: bool, percent: u64, state: DisputeState },
+    Dispute { payment: usize, second: bool, percent: u64, state: DisputeState, fault: Option<Moment> },
     /// Time passes.
     Wait { hours: u64 },
 }
@@ -76,8 +76,8 @@ pub fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(payment, credits, fault)| Op::Buy { payment, credits, fault }),
         2 => (0..PAYMENTS, 1_u64..110, fault())
             .prop_map(|(payment, percent, fault)| Op::Refund { payment, percent, fault }),
-        2 => (0..PAYMENTS, any::<bool>(), 1_u64..100, state)
-            .prop_map(|(payment, second, percent, state)| Op::Dispute { payment, second, percent, state }),
+        2 => (0..PAYMENTS, any::<bool>(), 1_u64..100, state, fault())
+            .prop_map(|(payment, second, percent, state, fault)| Op::Dispute { payment, second, percent, state, fault }),
         3 => hours(100).prop_map(|hours| Op::Wait { hours }),
         1 => (600_u64..2_000).prop_map(|hours| Op::Wait { hours }),
     ]

@@ -87,12 +87,12 @@ impl<'a, L: Ledger> Run<'a, L> {
                 self.payments[*payment].model_refunds(&mut self.desks[0].1, cents, now);
                 self.claw_back(&told, *fault).await?;
             }
-            Op::Dispute { payment, second, percent, state } => {
+            Op::Dispute { payment, second, percent, state, fault } => {
                 let (cents, now) = (CENTS * percent / 100, self.now);
                 let id = if *second { "dp_2" } else { "dp_1" };
                 let told = self.payments[*payment].dispute(id, cents, *state, now);
                 self.payments[*payment].model_disputes(&mut self.desks[0].1, id, cents, *state, now);
-                self.claw_back(&told, None).await?;
+                self.claw_back(&told, *fault).await?;
             }
         }
         self.compare().await

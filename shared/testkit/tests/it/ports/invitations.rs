@@ -5,10 +5,11 @@ use std::time::Duration;
 use consigne_core::audit::AuditAction;
 use consigne_core::events::{Event, EventKind};
 use consigne_core::idempotency::{Once, Written};
-use consigne_core::invitations::{DAILY_MAX, Invitation, InvitationStatus};
+use consigne_core::invitations::{DAILY_MAX, INVITER_DAILY_MAX, Invitation, InvitationStatus};
 use consigne_core::keys::Outgoing;
 use consigne_core::members::MEMBERS_MAX;
 use consigne_core::orgs::{Member, OrgRole};
+use consigne_core::periods::Day;
 use consigne_core::ports::{
     AcceptInvitation, Acceptance, Accepted, ChangeRole, CreateInvitation, CreateOrg, GetInvitation, GetMember,
     GetProfile, ListAudit, ListInvitations, Listed, NewInvitation, PageAsk, PutMember, RemoveMember, RevokeInvitation,
@@ -63,6 +64,7 @@ on_both!(
     an_address_is_invited_once_at_a_time,
     of_many_who_invite_one_address_at_once_one_does,
     no_more_go_out_than_may_however_many_ask_at_once,
+    one_person_sends_no_more_than_may_into_all_organisations_together,
     open_invitations_are_listed_page_by_page,
     a_revoked_invitation_admits_nobody,
     an_expired_invitation_admits_nobody,
@@ -197,6 +199,28 @@ async fn no_more_go_out_than_may_however_many_ask_at_once(desk: &impl Invitation
     assert_eq!(refused, [Code::RateLimited; 7]);
     let tomorrow = now().plus(Duration::from_hours(24));
     invite(desk, &owner, "tomorrow", tomorrow).await;
+}
+
+async fn one_person_sends_no_more_than_may_into_all_organisations_together(desk: &impl Invitations) {
+    let (first, at) = (owner(desk).await, Day::of(now()).ends().minus(Duration::from_mins(1)));
+    let full = DAILY_MAX * 2;
+    assert_eq!(full, INVITER_DAILY_MAX as usize);
+    for place in 0..2 {
+        let member = Member { org: if place == 0 { first.org } else { owner(desk).await.org }, ..first.clone() };
+        for n in 0..DAILY_MAX {
+            invite(desk, &member, &format!("p{n}"), at).await;
+        }
+    }
+    let (third, other) = (Member { org: owner(desk).await.org, ..first.clone() }, owner(desk).await);
+    for _ in 0..2 {
+        let fault = desk.create_invitation(&new(&third, "bob", OrgRole::Developer, at)).await.unwrap_err();
+        assert_eq!((fault.code, &fault.details["limit"]), (Code::RateLimited, &json!(100)));
+        assert_eq!(fault.details["resets_at"], json!(Day::of(at).ends()));
+    }
+    let nothing = desk.list_invitations(third.org, at, &PageAsk { limit: 10, after: None }).await.unwrap();
+    assert!(nothing.items.is_empty());
+    invite(desk, &other, "bob", at).await;
+    invite(desk, &third, "bob", Day::of(at).ends()).await;
 }
 
 async fn open_invitations_are_listed_page_by_page(desk: &impl Invitations) {
