@@ -113,6 +113,7 @@ impl HoldEnd {
     }
 
     /// Gives what a service asked for that is told of this end. None asks for its refunds to be spent.
+    #[must_use]
     pub const fn asked(self) -> Self {
         match self {
             Self::Voided(VoidReason::RefundsSpent) => Self::Voided(VoidReason::ProviderError),
