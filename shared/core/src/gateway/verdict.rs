@@ -116,9 +116,8 @@ mod tests {
             let verdict = answered(status);
             let (paid, logged) = (verdict.answer.is_ok(), verdict.status);
             match status {
-                401 | 407 => assert_eq!((paid, logged), (false, status)),
+                401 | 407 | 500..=599 => assert_eq!((paid, logged), (false, status)),
                 200..=499 => assert_eq!((paid, logged), (true, status)),
-                500..=599 => assert_eq!((paid, logged), (false, status)),
                 _ => assert_eq!((paid, logged), (false, 502)),
             }
             let want = if paid {
