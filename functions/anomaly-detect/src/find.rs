@@ -6,12 +6,13 @@ use consigne_core::keys::ApiKey;
 use consigne_core::ports::{ListAudit, ListCalls, PageAsk};
 use consigne_core::{Fault, OrgId, Timestamp};
 
-/// Most calls of a key that are read, the latest ones: of a key that makes more in an hour and a half, they are enough.
+use crate::time_is_left;
+
+/// Most calls of a key that are read, the latest ones. Of a key that makes more in an hour and a half only those are looked
+/// at: countries that came before them are then missed.
 const CALLS: usize = 20_000;
 /// Entries of an audit trail read in one question to the table.
 const PAGE: u32 = 100;
-/// Most of those questions; who fills more pages has made keys enough by then.
-const PAGES: usize = 50;
 
 /// Finds what is unusual about a key's use. Its calls are read only when they came from so many countries at all.
 pub(crate) async fn in_use_of<F: ListCalls>(
@@ -30,7 +31,11 @@ pub(crate) async fn in_use_of<F: ListCalls>(
     Ok(found)
 }
 
-/// Finds what is unusual about the keys an organisation has made: by its trail, which keeps those that are gone again.
+/// Finds what is unusual about the keys an organisation has made: by its trail, which keeps those that are gone again, however
+/// much else stands in it.
+///
+/// # Errors
+/// `UNAVAILABLE` when time runs short, besides what the table answers.
 pub(crate) async fn in_keys_made<F: ListAudit>(
     table: &F,
     org: OrgId,
@@ -38,15 +43,15 @@ pub(crate) async fn in_keys_made<F: ListAudit>(
     now: Timestamp,
 ) -> Result<Vec<Finding>, Fault> {
     let (mut made, mut page) = (Vec::new(), PageAsk { limit: PAGE, after: None });
-    for _ in 0..PAGES {
+    loop {
         let listed = table.list_audit(org, &page).await?;
         let recent = listed.items.iter().filter(|entry| entry.at >= since);
         made.extend(recent.filter(|entry| entry.action == AuditAction::KeyIssued).map(|entry| entry.at));
         let goes_back_further = listed.items.last().is_some_and(|entry| entry.at < since);
         page.after = listed.next;
         if goes_back_further || page.after.is_none() {
-            break;
+            return Ok(keys_created(&made, now).into_iter().collect());
         }
+        time_is_left()?;
     }
-    Ok(keys_created(&made, now).into_iter().collect())
 }

@@ -1,7 +1,8 @@
 //! Shows what an organisation's keys did, day by day.
 //!
 //! Days that a night has counted are read as they are kept. Those it has not, such as today and, before three in the morning,
-//! yesterday, are counted from their receipts in this moment, so that what is shown is always what the usage log holds.
+//! yesterday, are counted from their receipts in this moment. An outcome told later joins a day's figures in the next night, up
+//! to the third.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -34,7 +35,7 @@ const RESERVE: Duration = Duration::from_secs(3);
 pub struct DayView {
     /// The day (UTC), such as 2026-11-21.
     pub date: String,
-    /// Charged calls.
+    /// Calls that were charged, and those through the gateway that their service failed.
     pub requests: u64,
     /// Credits they cost, those of test wallets included.
     pub credits: u64,

@@ -1,6 +1,7 @@
 //! What is unusual about the way keys are used or made, and what is done about it.
 //!
-//! Only what was charged counts: a refused call leaves no receipt, and so nothing that could raise an alarm.
+//! What has left a receipt counts: calls that were charged, and those through the gateway that its service failed. A refused
+//! call leaves none, and so nothing that could raise an alarm.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -152,10 +153,13 @@ pub fn keys_created(times: &[Timestamp], now: Timestamp) -> Option<Finding> {
     })
 }
 
-/// Says whether a key's calls of the day are far more than its median day of the week before. A key that is not a week old
-/// has none.
+/// Says whether a key's calls of a day are far more than its median day of the week before: of today, or of yesterday as long
+/// as nobody may have looked since its end. A key that is not a week old has no such week.
 pub fn usage_jump(key: &ApiKey, now: Timestamp) -> Option<Finding> {
-    let today = Day::of(now);
+    [Day::of(now), Day::of(now.minus(LOOK_BACK))].into_iter().find_map(|day| jump_of(key, day))
+}
+
+fn jump_of(key: &ApiKey, today: Day) -> Option<Finding> {
     let since = key.migrated_at.unwrap_or(key.created_at);
     if Day::of(since).plus(WEEK) >= today {
         return None;
@@ -167,7 +171,8 @@ pub fn usage_jump(key: &ApiKey, now: Timestamp) -> Option<Finding> {
     (calls >= JUMP_MIN && calls > median.saturating_mul(JUMP)).then(|| Finding {
         kind: AnomalyKind::UsageJump,
         details: json!({ "calls": calls, "median": median, "day": today.to_string() }),
-        quiet_until: today.ends(),
+        // Until nobody looks back at it any more.
+        quiet_until: today.ends().plus(LOOK_BACK),
     })
 }
 

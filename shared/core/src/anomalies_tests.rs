@@ -87,6 +87,17 @@ fn a_jump_is_ten_times_the_median_and_a_hundred_calls_at_least() {
     assert_eq!(usage_jump(&carried, NOW), None, "its week was elsewhere");
 }
 
+#[test]
+fn a_jump_just_before_midnight_is_seen_after_it_and_told_once() {
+    let busy = key(NOW.minus(Duration::from_hours(24 * 30)), &[(0, 5_000)]);
+    let midnight = Day::of(NOW).ends();
+    let seen = |minutes| usage_jump(&busy, midnight.plus(Duration::from_mins(minutes)));
+    let told = usage_jump(&busy, NOW).unwrap();
+    assert_eq!(told.quiet_until, midnight.plus(LOOK_BACK));
+    assert_eq!((seen(0), seen(89)), (Some(told.clone()), Some(told)), "the same finding, which is quiet by then");
+    assert_eq!(seen(90), None);
+}
+
 proptest! {
     #[test]
     fn the_most_countries_of_any_hour_are_found(

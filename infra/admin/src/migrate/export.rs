@@ -22,6 +22,7 @@ struct Row {
     encrypted_key: Option<String>,
     iv: Option<String>,
     key_hash: Option<String>,
+    environment: Option<String>,
     access_level: Option<String>,
     owner_id: String,
     organization_id: Option<String>,
@@ -65,13 +66,31 @@ impl Reader {
     /// Gives what a report names a row by: its id, unless that could itself be a key.
     fn id_of(&self, number: usize, line: &str) -> String {
         let row: Value = serde_json::from_str(line).unwrap_or_default();
-        let id = row["id"].as_str().filter(|id| is_id(id) && LegacyText::parse(&self.prefix, id).is_none());
+        let id = row["id"].as_str().filter(|id| is_id(id) && !self.shows_a_key(id));
         id.map_or_else(|| format!("line {number}"), str::to_owned)
     }
 
+    /// Says whether the text of a key stands anywhere in a text. The word alone, as in `task_`, makes none within a word.
+    fn shows_a_key(&self, text: &str) -> bool {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let words = [Environment::Production, Environment::Test].map(|environment| self.prefix.of(environment));
+        text.split(|c| !plain(c)).any(|run| {
+            run.char_indices().any(|(at, _)| {
+                let (before, rest) = run.split_at(at);
+                let begins = !before.ends_with(|c: char| c.is_ascii_alphanumeric());
+                let is_marked = words.iter().any(|word| rest.starts_with(word));
+                (begins || is_marked) && LegacyText::parse(&self.prefix, rest).is_some()
+            })
+        })
+    }
+
     fn key(&self, row: Row) -> Result<LegacyKey, &'static str> {
-        if !is_id(&row.id) || LegacyText::parse(&self.prefix, &row.id).is_some() {
-            return Err("id must be 1 to 128 visible ASCII characters, and no key");
+        if !is_id(&row.id) {
+            return Err("id must be 1 to 128 visible ASCII characters");
+        }
+        let kept = [Some(&row.id), Some(&row.name), row.organization_id.as_ref()];
+        if kept.into_iter().flatten().any(|field| self.shows_a_key(field)) {
+            return Err("id, name or organizationId holds a key");
         }
         let owner = UserId::parse(&row.owner_id).ok_or("ownerId is no id of a user: user_ and letters and digits")?;
         let place = match row.organization_id.as_deref() {
@@ -101,7 +120,7 @@ impl Reader {
     fn text(&self, row: &Row) -> Result<TextFacts, &'static str> {
         match (&row.encrypted_key, &row.key_hash) {
             (Some(sealed), None) => self.opened(sealed, row),
-            (None, Some(hash)) => self.hashed(hash),
+            (None, Some(hash)) => self.hashed(hash, row.environment.as_deref()),
             _ => Err("it must have either encryptedKey or keyHash"),
         }
     }
@@ -112,10 +131,6 @@ impl Reader {
         let plain = cipher.open(sealed, row.iv.as_deref())?;
         let own = "what was opened is no key with this installation's prefix, or the key of the export is wrong";
         let text = LegacyText::parse(&self.prefix, &plain).ok_or(own)?;
-        let shown = [Some(&row.id), Some(&row.name), row.organization_id.as_ref()];
-        if shown.into_iter().flatten().any(|field| field.contains(plain.as_str())) {
-            return Err("another of its fields holds the key itself");
-        }
         let environment = text.environment();
         Ok(TextFacts {
             pointer: self.peppers.legacy_pointer(&text).ok_or("there is no current pepper")?,
@@ -125,12 +140,13 @@ impl Reader {
         })
     }
 
-    /// Takes a hash; what a key spends cannot be told from it.
-    fn hashed(&self, hash: &str) -> Result<TextFacts, &'static str> {
+    /// Takes a hash. What its key spends cannot be told from it: bought credits, unless the row says otherwise.
+    fn hashed(&self, hash: &str, environment: Option<&str>) -> Result<TextFacts, &'static str> {
         if !self.peppers.finds_hashed() {
             return Err("it is a hash, and there is no pepper to find it by: `consigne pepper legacy` takes it");
         }
-        let environment = Environment::Production;
+        let environment = environment.map_or(Some(Environment::Production), Environment::from_name);
+        let environment = environment.ok_or("environment must be production or test")?;
         Ok(TextFacts {
             pointer: Pointer::hashed(hash).ok_or("keyHash must be 64 hexadecimal digits")?,
             environment,
@@ -211,12 +227,14 @@ mod tests {
             ("{".to_owned(), "no JSON object"),
             (set("id", json!(7)), "no JSON object"),
             (set("id", json!("")), "id must be"),
-            (set("id", json!(plain)), "id must be"),
+            (set("id", json!(plain)), "holds a key"),
+            (set("id", json!(format!("key:{plain}"))), "holds a key"),
+            (set("id", json!(format!("x{plain}"))), "holds a key"),
             (set("ownerId", json!("ann")), "ownerId"),
             (set("accessLevel", json!("root")), "accessLevel"),
             (set("name", json!("a\nb")), "name must be"),
-            (set("name", json!(plain)), "holds the key itself"),
-            (set("organizationId", json!(format!("of {plain}"))), "holds the key itself"),
+            (set("name", json!(plain)), "holds a key"),
+            (set("organizationId", json!(format!("of {plain}"))), "holds a key"),
             (set("createdAt", json!("yesterday")), "createdAt"),
             (set("lastUsedAt", json!(plain)), "lastUsedAt"),
             (set("encryptedKey", Value::Null), "either encryptedKey or keyHash"),
@@ -235,6 +253,27 @@ mod tests {
         let hashed = set("encryptedKey", Value::Null).replace("\"iv\"", "\"-\"");
         let hashed = hashed.replacen('{', &format!(r#"{{"keyHash": "{}", "#, "0".repeat(64)), 1);
         assert!(reader.read(1, &hashed).unwrap_err().problem.contains("consigne pepper legacy"));
+    }
+
+    #[test]
+    fn a_name_is_no_key_for_its_letters() {
+        let named = row("sk_live_0123456789abcdefghij", |row| row["name"] = "task_manager_of_our_whole_company".into());
+        assert!(reader().read(1, &named).is_ok());
+    }
+
+    #[test]
+    fn a_hash_spends_what_its_row_says() {
+        let hashed = |environment: Value| {
+            let row = row("sk_test_0123456789abcdefghij", |row| {
+                row["keyHash"] = "0".repeat(64).into();
+                row["encryptedKey"] = Value::Null;
+                row["environment"] = environment;
+            });
+            reader().read(1, &row).map(|key| key.text.environment).map_err(|unfit| unfit.problem)
+        };
+        assert_eq!(hashed(Value::Null), Ok(Environment::Production));
+        assert_eq!(hashed("test".into()), Ok(Environment::Test));
+        assert_eq!(hashed("live".into()), Err("environment must be production or test"));
     }
 
     #[test]

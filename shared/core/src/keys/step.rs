@@ -16,6 +16,8 @@ use crate::{Code, Fault, KeyId, OrgId, Timestamp, text};
 const REASON_MAX: usize = 200;
 /// Longest grace period of a rotation.
 const GRACE_MAX: Duration = Duration::from_hours(24 * 30);
+/// Longest one of a text of an older installation.
+const LEGACY_GRACE: Duration = Duration::from_hours(24);
 /// How often a step is computed anew when somebody else was faster.
 const TRIES: u32 = 5;
 
@@ -71,7 +73,8 @@ impl ApiKey {
 
     /// Gives the key a new text; the one before goes on working for a grace period.
     ///
-    /// Quotas and counters belong to the key, not to its text: both texts share them.
+    /// Quotas and counters belong to the key, not to its text: both texts share them. A text of an older installation, which has
+    /// to go, works for a day more at most.
     ///
     /// # Errors
     /// `NOT_FOUND` for a deleted key, `CONFLICT` for one that is revoked, expired, or within a grace period.
@@ -96,7 +99,8 @@ impl ApiKey {
         }
         let mut key = self.clone();
         key.generation += 1;
-        key.previous_until = Some(by.now.plus(grace));
+        let most = if self.is_legacy() { LEGACY_GRACE } else { grace };
+        key.previous_until = Some(by.now.plus(grace.min(most)));
         hint.clone_into(&mut key.hint);
         let details = json!({ "generation": key.generation, "previous_valid_until": key.previous_until });
         let mut step = self.step(key, AuditAction::KeyRotated, details, Some(EventKind::KeyRotated), by);

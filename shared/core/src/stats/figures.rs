@@ -9,7 +9,7 @@ use crate::{OrgId, Timestamp};
 /// The figures of a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Charged calls.
+    /// Calls with a receipt: charged, or handed on by the gateway to a service that failed.
     pub requests: u64,
     /// Credits they cost.
     pub credits: u64,

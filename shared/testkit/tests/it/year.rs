@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use consigne_core::credits::{BucketKind, TEST_CREDITS, TEST_PERIOD, WalletId};
+use consigne_core::files::Kind;
+use consigne_core::jobs::{Admission, Ask, Job, NewJob};
 use consigne_core::keys::Environment;
 use consigne_core::periods::{Day, Month};
-use consigne_core::{BucketId, Timestamp};
+use consigne_core::ports::RequestJob;
+use consigne_core::{BucketId, Plan, Timestamp, UserId};
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use proptest::prelude::*;
@@ -37,6 +40,8 @@ fn promo_ends() -> Timestamp {
 #[derive(Default)]
 struct Model {
     calls: BTreeMap<String, u64>,
+    /// Wishes for articles, by month.
+    wishes: BTreeMap<String, u32>,
     promo: u64,
     paid: u64,
     /// When the test wallet was first used, in which of its periods it was last, and what is left in that.
@@ -74,6 +79,14 @@ impl Model {
         let left = json!({ "credits": self.promo + self.paid, "daily": DAILY - self.used(&day),
             "monthly": MONTHLY - self.used(&month) });
         ("VALID", left)
+    }
+
+    /// Takes a wish for an article; says whether the month allows it.
+    fn wish(&mut self, now: Timestamp) -> bool {
+        let taken = self.wishes.entry(Month::of(now).to_string()).or_default();
+        let allowed = *taken < Plan::Free.generations(Kind::Blog);
+        *taken += u32::from(allowed);
+        allowed
     }
 
     /// Takes a call of the test key, over some credits.
@@ -121,6 +134,14 @@ impl Year {
         let event = with(told_of(text, "key-verify", "probe"), &json!({ "cost": cost, "include": ["remaining"] }));
         let data = functions::verify_at(&self.world, event, now).await;
         (data["code"].as_str().unwrap().to_owned(), data["remaining"].clone())
+    }
+
+    /// Wishes for an article; says whether it is accepted.
+    async fn wish(&self, now: Timestamp) -> bool {
+        let ask = Ask::text("Lighthouses", None, None).unwrap();
+        let job = Job::accept(&UserId::parse("user_ann1").unwrap(), Plan::Free, Kind::Blog, ask, now);
+        let new = NewJob { event: job.requested("https://api.example.com"), job, seen: None, once: None };
+        self.world.request_job(&new).await.unwrap() == Admission::Accepted
     }
 
     /// Lets the upkeep of a night come.
@@ -187,12 +208,13 @@ async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) ->
                 kept.upkeep(night).await;
             }
             let want = model.call(moment);
-            let test = model.test_call(cost, moment);
+            let (test, wish) = (model.test_call(cost, moment), model.wish(moment));
             for year in [&kept, &left_alone] {
                 let got = year.call(&year.live, 1, moment).await;
                 assert_eq!((got.0.as_str(), &got.1), (want.0, &want.1), "at {moment}, {night:?}");
                 let got = year.call(&year.test, cost, moment).await;
                 assert_eq!((got.0.as_str(), &got.1), (test.0, &test.1), "test at {moment}, {night:?}");
+                assert_eq!(year.wish(moment).await, wish, "wish at {moment}, {night:?}");
             }
         }
         midnight = end;

@@ -146,6 +146,18 @@ async fn the_default_grace_is_a_day() {
 }
 
 #[tokio::test]
+async fn a_text_of_an_older_installation_works_for_a_day_more_at_most() {
+    let world = acme();
+    put_production(&world, |key| key.migrated_at = Some(clock::now()));
+    for (asked_for, most) in [(30 * 86_400, 86_400), (3_600, 3_600)] {
+        change_key(&world, |key| (key.previous_until, key.generation) = (None, 1));
+        rotated(&world, saying(asked("default-grace"), &json!({ "grace_seconds": asked_for }))).await;
+        let left = key_in(&world).previous_until.unwrap().since(clock::now()).as_secs();
+        assert!((most - 10..=most).contains(&left), "{left}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_grace_period_the_old_text_stops_at_once() {
     let world = acme();
     let old = put_production(&world, |_| ());
