@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 pub(crate) async fn measure(bench: &BenchStack, orgs: usize, calls: usize, table: &mut Table) -> Result<(), Problem> {
     say(&format!("Charging {calls} calls of {orgs} organisations, which takes its time..."));
     let (desk, now) = (bench.stack.table(), clock::now());
-    let day = BusyDay::make(&desk, Day::of(now).back(1), orgs, calls).await;
+    let day = BusyDay::make(&desk, Day::of(now).minus(1), orgs, calls).await;
     let began = Instant::now();
     let done = bench.stack.invoke("stats-aggregate", &json!({ "time": now.to_string() })).await;
     if done.status != 200 {

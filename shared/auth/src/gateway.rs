@@ -21,12 +21,12 @@
 //! A service takes no call without them. It compares the signature in constant time, the body's hash with its own, the
 //! service's name with its own, and the time with its clock, to five minutes either way.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consigne_core::keys::Environment;
+use consigne_core::text::hex;
 use consigne_core::{Code, Fault, KeyId, OrgId, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
@@ -34,6 +34,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::Secret;
+use crate::webhooks::single;
 
 /// First line of what is signed, should the secret ever sign something else too.
 const PURPOSE: &str = "consigne-gateway-v1";
@@ -77,11 +78,7 @@ pub struct GatewaySeal(Secret);
 
 /// Gives the hash of a body, as it is signed.
 pub fn body_digest(body: &[u8]) -> String {
-    Sha256::digest(body).iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(&Sha256::digest(body))
 }
 
 impl GatewaySeal {
@@ -159,13 +156,6 @@ impl GatewaySeal {
         }
         mac.finalize().into_bytes().into()
     }
-}
-
-/// Gives a header that stands there exactly once.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let mut values = headers.get_all(name).iter();
-    let (first, more) = (values.next()?, values.next());
-    if more.is_some() { None } else { first.to_str().ok() }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Writing keys and finding them again.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use consigne_core::keys::{Environment, KeyFacts, Pointer};
 use consigne_core::ports::{FindKey, Repoint};
+use consigne_core::text::hex;
 use consigne_core::{Fault, Timestamp};
 
 use crate::{KeyPrefix, KeyText, LegacyText, Peppers, Refreshed};
@@ -50,11 +50,7 @@ impl KeyMint {
         // Only fails on systems without a random source; there is no safe answer without one.
         #[allow(clippy::expect_used)]
         getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-        bytes.iter().fold(String::new(), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex(&bytes)
     }
 
     /// Writes the text that follows from a request, and the place it is kept at: the same text for the same request, so

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consigne_core::keys::{Environment, Pointer};
+use consigne_core::text::hex;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -111,12 +111,7 @@ impl Peppers {
     /// Gives the place a key is at that was carried over as `sha256(key || pepper)`.
     fn hashed(&self, key: &LegacyText<'_>) -> Option<Pointer> {
         let digest = Sha256::new().chain_update(key.expose()).chain_update(self.legacy.as_ref()?.expose()).finalize();
-        let hex = digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        Pointer::hashed(&hex)
+        Pointer::hashed(&hex(&digest))
     }
 
     /// Gives the place a key is written at under one pepper, if it is live.

@@ -9,6 +9,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::Timestamp;
+
 /// Declares the codes once: name, wire form and HTTP status.
 macro_rules! codes {
     ($($name:ident = $wire:literal $status:literal,)*) => {
@@ -155,8 +157,24 @@ impl Fault {
     /// Adds `Retry-After`, in whole seconds, at least one. Source: RFC 9110, section 10.2.3.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
-        let seconds = wait.as_millis().div_ceil(1000).max(1);
-        self.header("retry-after", seconds)
+        self.header("retry-after", whole_seconds(wait))
+    }
+
+    /// Says what a limit is and when time lifts it.
+    #[must_use]
+    pub fn limited(self, limit: u64, resets_at: Timestamp, now: Timestamp) -> Self {
+        let fault = self.detail("limit", limit).detail("resets_at", resets_at);
+        fault.header("ratelimit-limit", limit).exhausted(resets_at, now)
+    }
+
+    /// Says in headers that nothing is left, and until when.
+    ///
+    /// Header names: IETF draft "`RateLimit` header fields for HTTP", version 03, the form clients widely read.
+    #[must_use]
+    pub(crate) fn exhausted(self, resets_at: Timestamp, now: Timestamp) -> Self {
+        let wait = resets_at.since(now);
+        let fault = self.retry_after(wait).header("ratelimit-remaining", 0);
+        fault.header("ratelimit-reset", whole_seconds(wait))
     }
 
     /// Attaches the cause.
@@ -177,6 +195,11 @@ impl Fault {
         }
         line
     }
+}
+
+/// Gives a wait as headers tell it: in whole seconds, at least one.
+pub(crate) fn whole_seconds(wait: Duration) -> u128 {
+    wait.as_millis().div_ceil(1000).max(1)
 }
 
 impl fmt::Display for Fault {

@@ -63,7 +63,7 @@ macro_rules! ulid_id {
 
             /// Gives the id that follows from these parts, always the same; it sorts before all that were minted.
             pub fn derive(parts: &[&str]) -> Self {
-                Self(Ulid::from_parts(0, derived_80_bits(parts)))
+                Self(Ulid::from_parts(0, first_80_bits(&digest(parts))))
             }
 
             /// Parses the canonical form: the prefix and 26 upper-case characters.
@@ -127,9 +127,8 @@ ulid_id! {
 impl AuditId {
     /// Names the one entry there is about something that may be told of again: the same time and name, the same id.
     pub fn about(at: Timestamp, name: &str) -> Self {
-        let mut bits = [0; 16];
-        bits[6..].copy_from_slice(&Sha256::digest(name)[..10]);
-        Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), u128::from_be_bytes(bits)))
+        let bits = first_80_bits(&Sha256::digest(name));
+        Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), bits))
     }
 }
 
@@ -142,15 +141,20 @@ fn random_80_bits() -> u128 {
     u128::from_be_bytes(bytes)
 }
 
-/// Hashes parts, whose lengths keep ("ab", "c") and ("a", "bc") apart, to 80 bits.
-fn derived_80_bits(parts: &[&str]) -> u128 {
+/// Hashes parts; their lengths keep ("ab", "c") and ("a", "bc") apart.
+pub(crate) fn digest(parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
+    hash.finalize().into()
+}
+
+/// Takes the first 80 bits of a hash.
+fn first_80_bits(hash: &[u8]) -> u128 {
     let mut bytes = [0; 16];
-    bytes[6..].copy_from_slice(&hash.finalize()[..10]);
+    bytes[6..].copy_from_slice(&hash[..10]);
     u128::from_be_bytes(bytes)
 }
 

@@ -181,15 +181,8 @@ pub fn inviter_exhausted(now: Timestamp) -> Fault {
 
 /// Makes the 429 of a limit that time lifts.
 fn too_many(who: &str, most: usize, resets_at: Timestamp, now: Timestamp) -> Fault {
-    let wait = resets_at.since(now);
     let message = format!("{who} {most} invitations a day; try again at {resets_at}");
-    Fault::new(Code::RateLimited, message)
-        .detail("limit", most)
-        .detail("resets_at", resets_at)
-        .retry_after(wait)
-        .header("ratelimit-limit", most)
-        .header("ratelimit-remaining", 0)
-        .header("ratelimit-reset", wait.as_millis().div_ceil(1000).max(1))
+    Fault::new(Code::RateLimited, message).limited(most as u64, resets_at, now)
 }
 
 /// Reads the id of an invitation out of a path; whatever is none cannot be found.

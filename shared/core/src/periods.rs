@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use time::{Date, Duration, Month as CalendarMonth, OffsetDateTime, Time};
+use time::{Date, Month as CalendarMonth, OffsetDateTime, Time};
 
 use crate::Timestamp;
 
@@ -60,18 +60,6 @@ impl Day {
     /// Gives the first moment of the next day.
     pub fn ends(self) -> Timestamp {
         midnight(self.0.next_day().unwrap_or(Date::MAX))
-    }
-
-    /// Gives the next day; the last there is, of itself.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0.next_day().unwrap_or(Date::MAX))
-    }
-
-    /// Gives the day so many days earlier.
-    #[must_use]
-    pub fn back(self, days: u16) -> Self {
-        Self(self.0.checked_sub(Duration::days(days.into())).unwrap_or(Date::MIN))
     }
 }
 
@@ -174,7 +162,7 @@ mod tests {
             prop_assert!(day.starts() <= moment && moment < day.ends());
             prop_assert!(moment < month.ends());
             prop_assert_eq!(Day::of(day.ends()).starts(), day.ends());
-            prop_assert_eq!((day.next().starts(), day.next().back(1)), (day.ends(), day));
+            prop_assert_eq!((day.plus(1).starts(), day.plus(1).minus(1)), (day.ends(), day));
             prop_assert_eq!(Day::parse(&day.to_string()), Some(day));
             prop_assert!(day.to_string().starts_with(&month.to_string()));
         }

@@ -16,7 +16,7 @@ const MONTHS_KEPT: u8 = 13;
 
 /// Names the periods of a key's counters that nobody will ask for again.
 pub fn past_periods(key: &ApiKey, now: Timestamp) -> Vec<String> {
-    let day = Day::of(now).back(DAYS_KEPT).starts();
+    let day = Day::of(now).minus(DAYS_KEPT).starts();
     let month = Month::of(now).back(MONTHS_KEPT).ends();
     let is_past = |period: &String| match (Day::parse(period), Month::parse(period)) {
         (Some(its), _) => its.starts() < day,

@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::{BucketKind, PaymentId, Purchase, SessionId, topped_up};
 use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::idempotency::Once;
+use crate::ids::digest;
 use crate::{BucketId, Code, Fault, OrgId, Timestamp, UserId, text};
 
 /// In what packs are paid.
@@ -26,22 +26,14 @@ const HOUR: Duration = Duration::from_hours(1);
 
 /// Gives when the hour (UTC) begins that a time is in.
 pub fn checkout_hour(at: Timestamp) -> Timestamp {
-    let hour = HOUR.as_secs().cast_signed();
-    Timestamp::from_secs(at.as_secs().div_euclid(hour) * hour)
+    at.floor(HOUR)
 }
 
 /// Refuses to open one session more, until the hour is over.
 pub fn too_many_checkouts(now: Timestamp) -> Fault {
     let (limit, resets_at) = (CHECKOUTS_AN_HOUR, checkout_hour(now).plus(HOUR));
-    let wait = resets_at.since(now);
     let message = format!("An organisation opens {limit} checkouts an hour; try again at {resets_at}");
-    Fault::new(Code::RateLimited, message)
-        .detail("limit", limit)
-        .detail("resets_at", resets_at)
-        .retry_after(wait)
-        .header("ratelimit-limit", limit)
-        .header("ratelimit-remaining", 0)
-        .header("ratelimit-reset", wait.as_millis().div_ceil(1000).max(1))
+    Fault::new(Code::RateLimited, message).limited(limit.into(), resets_at, now)
 }
 
 /// Credits for sale.
@@ -95,12 +87,7 @@ impl CheckoutAsk {
             Some(once) => [once.operation, &org_text, once.caller.name(), &once.key.key, &once.key.fingerprint],
             None => ["", &org_text, "", nonce, ""],
         };
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        Self { org, pack, idempotency_key: text::hex(&hash.finalize()) }
+        Self { org, pack, idempotency_key: text::hex(&digest(&parts)) }
     }
 }
 

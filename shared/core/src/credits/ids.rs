@@ -7,9 +7,9 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
+use crate::ids::digest;
 use crate::{EventId, OrgId, Timestamp};
 
 /// Makes such an id: the prefix, the organisation without its own, and 26 characters.
@@ -92,14 +92,8 @@ impl HoldId {
 }
 
 fn tail_of(parts: &[&str]) -> Ulid {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let digest = hash.finalize();
     let mut tail = [0; 16];
-    tail.copy_from_slice(&digest[..16]);
+    tail.copy_from_slice(&digest(parts)[..16]);
     Ulid::from_bytes(tail)
 }
 

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::fault::whole_seconds;
 use crate::{Code, Fault, Timestamp};
 
 /// How long a window lasts.
@@ -35,18 +36,11 @@ impl Window {
     }
 
     /// Makes the 429 that says when the window ends.
-    ///
-    /// Header names: IETF draft "`RateLimit` header fields for HTTP", version 03, the form clients widely read.
     pub fn refusal(&self, limit: u32, now: Timestamp) -> Fault {
-        let wait = self.started.plus(WINDOW).since(now);
-        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        let resets_at = self.started.plus(WINDOW);
+        let seconds = whole_seconds(resets_at.since(now));
         Fault::new(Code::RateLimited, format!("Your plan allows {limit} writes a minute; try again in {seconds} s"))
-            .detail("limit", limit)
-            .detail("resets_at", self.started.plus(WINDOW))
-            .retry_after(wait)
-            .header("ratelimit-limit", limit)
-            .header("ratelimit-remaining", 0)
-            .header("ratelimit-reset", seconds)
+            .limited(limit.into(), resets_at, now)
     }
 }
 

@@ -282,17 +282,10 @@ pub enum Admission {
 /// Makes the 429 of a spent allowance, which says when the next one begins.
 pub fn allowance_spent(plan: Plan, kind: Kind, now: Timestamp) -> Fault {
     let (limit, resets_at) = (plan.generations(kind), Month::of(now).ends());
-    let wait = resets_at.since(now);
-    let seconds = wait.as_millis().div_ceil(1000).max(1);
     let class = completion(kind);
     Fault::new(
         Code::GenerationQuotaExceeded,
         format!("Your plan allows {limit} {class} generations a month; the next month begins at {resets_at}"),
     )
-    .detail("limit", limit)
-    .detail("resets_at", resets_at)
-    .retry_after(wait)
-    .header("ratelimit-limit", limit)
-    .header("ratelimit-remaining", 0)
-    .header("ratelimit-reset", seconds)
+    .limited(limit.into(), resets_at, now)
 }

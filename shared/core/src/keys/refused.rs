@@ -28,9 +28,7 @@ impl Refusal {
         if fault.code != Code::RateLimited {
             return fault;
         }
-        let wait = resets_at.since(now);
-        let seconds = wait.as_millis().div_ceil(1000).max(1);
-        fault.retry_after(wait).header("ratelimit-remaining", 0).header("ratelimit-reset", seconds)
+        fault.exhausted(resets_at, now)
     }
 }
 

@@ -31,7 +31,7 @@ const DAYS_A_NIGHT: u16 = 3;
 /// Gives the days that the count of a night goes over, the latest first.
 pub fn days_of_night(now: Timestamp) -> impl Iterator<Item = Day> + Clone {
     let today = Day::of(now);
-    (1..=DAYS_A_NIGHT).map(move |back| today.back(back))
+    (1..=DAYS_A_NIGHT).map(move |days| today.minus(days))
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl DaySpan {
             Day::parse(text).ok_or_else(|| Fault::field(field, format!("{field} must be a date such as 2026-11-21")))
         };
         let to = to.map_or(Ok(today), |text| date("to", text))?;
-        let from = from.map_or(Ok(to.back(DAYS_DEFAULT - 1)), |text| date("from", text))?;
+        let from = from.map_or(Ok(to.minus(DAYS_DEFAULT - 1)), |text| date("from", text))?;
         if from > to {
             return Err(Fault::field("from", format!("from must not lie behind to, which is {to}")));
         }
@@ -48,7 +48,7 @@ impl DaySpan {
 
     /// Gives its days, the first first.
     pub fn days(self) -> impl Iterator<Item = Day> {
-        std::iter::successors(Some(self.from), move |day| (*day < self.to).then(|| day.next()))
+        std::iter::successors(Some(self.from), move |day| (*day < self.to).then(|| day.plus(1)))
     }
 
     /// Gives its days up to `last` that are not among the known ones, those next to each other together.
@@ -56,7 +56,7 @@ impl DaySpan {
         let mut gaps: Vec<Self> = Vec::new();
         for day in self.days().filter(|day| *day <= last && !known.contains(day)) {
             match gaps.last_mut() {
-                Some(gap) if gap.to.next() == day => gap.to = day,
+                Some(gap) if gap.to.plus(1) == day => gap.to = day,
                 _ => gaps.push(Self::of(day)),
             }
         }

@@ -116,7 +116,7 @@ async fn a_night_keeps_a_day_tells_of_it_once_and_takes_up_what_comes_late() {
     let (table, held) = (stack.table(), shop.issue("production", &json!({})).await);
     let key = table.get_key(shop.id(), KeyId::parse(&held.id).unwrap()).await.unwrap().unwrap();
     let today = Day::of(clock::now());
-    let (day, tonight) = (today.back(2), today.starts().plus(Duration::from_hours(3)));
+    let (day, tonight) = (today.minus(2), today.starts().plus(Duration::from_hours(3)));
     let charge = async |at: Timestamp| {
         let charge = desk::charge(&key.facts(), 2, None, at);
         assert_eq!(table.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
@@ -149,7 +149,7 @@ async fn a_night_keeps_a_day_tells_of_it_once_and_takes_up_what_comes_late() {
 async fn a_night_counts_the_days_of_many_organisations_as_one_would_by_hand() {
     let stack = Stack::find();
     let (table, now) = (stack.table(), clock::now());
-    let busy = BusyDay::make(&table, Day::of(now).back(1), 6, 61).await;
+    let busy = BusyDay::make(&table, Day::of(now).minus(1), 6, 61).await;
     assert_eq!(busy.calls(), 61);
     night(&stack, now).await;
     let counted = until(async || (busy.missing(&table).await == 0).then_some(())).await;

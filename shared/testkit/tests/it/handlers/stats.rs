@@ -16,7 +16,7 @@ use super::desk::{KEY_ID, ORG, OTHER_ORG, PEOPLE, acme, answer, found, key_id, o
 
 /// Gives the day so many days before today.
 pub fn days_ago(days: u16) -> Day {
-    Day::of(clock::now()).back(days)
+    Day::of(clock::now()).minus(days)
 }
 
 /// Makes a receipt of Acme's production key over two credits.
@@ -189,8 +189,8 @@ async fn figures_of_a_day_that_was_not_over_are_not_relied_on() {
 #[tokio::test]
 async fn days_ahead_are_empty_and_not_whole() {
     let world = acme();
-    let tomorrow = days_ago(0).next();
-    let rows = rows(&world, &format!("from={}&to={}", days_ago(0), tomorrow.next())).await;
+    let tomorrow = days_ago(0).plus(1);
+    let rows = rows(&world, &format!("from={}&to={}", days_ago(0), tomorrow.plus(1))).await;
     assert_eq!(rows.len(), 3);
     for row in &rows {
         assert_eq!((&row["requests"], &row["complete"]), (&json!(0), &json!(false)), "{row}");
@@ -200,7 +200,7 @@ async fn days_ahead_are_empty_and_not_whole() {
 #[tokio::test]
 async fn a_bad_date_is_named() {
     let world = acme();
-    let (today, tomorrow) = (days_ago(0), days_ago(0).next());
+    let (today, tomorrow) = (days_ago(0), days_ago(0).plus(1));
     for (query, field) in [
         ("from=yesterday".to_owned(), "from"),
         ("to=2026-11-31".to_owned(), "to"),
