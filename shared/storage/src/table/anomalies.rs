@@ -11,8 +11,6 @@ use super::item::{Item, Reader, key, org_pk, sortable, text};
 use super::transact::{Outcome, failed_at};
 use super::{Table, audit, key_item, orgs, outbox, receipts};
 
-/// Most keys one `BatchGetItem` takes.
-const BATCH: usize = 100;
 /// Place of the mark in the transaction that raises an alarm.
 const MARK: usize = 0;
 
@@ -62,14 +60,8 @@ impl SetOnAnomaly for Table {
 
 impl GetKeys for Table {
     async fn get_keys(&self, keys: &[(OrgId, KeyId)]) -> Result<Vec<ApiKey>, Fault> {
-        let mut found = Vec::new();
-        for some in keys.chunks(BATCH) {
-            let places = some.iter().map(|(org, id)| key_item::key_key(*org, *id)).collect();
-            for item in self.batch_get(places, false).await? {
-                found.push(key_item::read(&item)?);
-            }
-        }
-        Ok(found)
+        let places: Vec<Item> = keys.iter().map(|(org, id)| key_item::key_key(*org, *id)).collect();
+        self.batch_get(&places, false).await?.iter().map(key_item::read).collect()
     }
 }
 

@@ -52,7 +52,7 @@ impl ReadStanding for Table {
                 key(org_pk(facts.org), "ORG"),
             ];
             // Read one by one in a single request: a transaction would fail whenever a charge is under way.
-            let found = self.batch_get(keys.iter().chain(&place).cloned().collect(), true).await?;
+            let found = self.batch_get(&[&keys[..], place.as_slice()].concat(), true).await?;
             let find = |own: &Item| {
                 let same = |item: &&Item| ["pk", "sk"].iter().all(|name| item.get(*name) == own.get(*name));
                 found.iter().find(same).cloned().unwrap_or_default()

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::Update;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use consigne_core::credits::{
     CHECKOUT_KEPT, CHECKOUTS_AN_HOUR, Checkout, SessionId, checkout_hour, too_many_checkouts,
@@ -12,7 +11,7 @@ use consigne_core::ports::{GetCheckout, RecordCheckout};
 use consigne_core::{Fault, OrgId, UserId};
 
 use super::Table;
-use super::item::{Item, Reader, key, number, org_pk, text};
+use super::item::{Item, Reader, count_one, key, number, org_pk, text};
 use super::once::Kept;
 
 fn checkout_key(org: OrgId, session: &SessionId) -> Item {
@@ -52,14 +51,7 @@ fn count(checkout: &Checkout) -> UpdateBuilder {
     let hour = checkout_hour(checkout.at);
     // Nobody asks for an hour that is over; a day is for those who wonder.
     let forgotten = hour.plus(Duration::from_hours(25));
-    Update::builder()
-        .set_key(Some(key(org_pk(checkout.org), format!("CHECKOUTS#{hour}"))))
-        .update_expression("ADD opened :one SET #ttl = :ttl")
-        .condition_expression("attribute_not_exists(opened) OR opened < :most")
-        .expression_attribute_names("#ttl", "ttl")
-        .expression_attribute_values(":one", number(1))
-        .expression_attribute_values(":most", number(CHECKOUTS_AN_HOUR))
-        .expression_attribute_values(":ttl", number(forgotten.as_secs()))
+    count_one(key(org_pk(checkout.org), format!("CHECKOUTS#{hour}")), "opened", CHECKOUTS_AN_HOUR, forgotten)
 }
 
 impl RecordCheckout for Table {

@@ -9,7 +9,7 @@ use consigne_core::periods::Day;
 use consigne_core::ports::{GetHold, OpenHold, ResolveHold};
 use consigne_core::{Fault, KeyId, OrgId};
 
-use super::item::{Item, key, number, org_pk};
+use super::item::{Item, count_one, key, number, org_pk};
 use super::taking::{Becomes, FRESH, Taken, Taking, millis};
 use super::transact::{Outcome, failed_at};
 use super::wallet_change::WalletChange;
@@ -143,12 +143,5 @@ fn release_outlived(step: &Resolution, seen: &Wallet) -> Result<UpdateBuilder, F
 fn count_refund(org: OrgId, id: KeyId, day: Day) -> UpdateBuilder {
     // Nobody asks for a day that is over; a week is for those who wonder.
     let forgotten = day.ends().plus(std::time::Duration::from_hours(24 * 7));
-    Update::builder()
-        .set_key(Some(key(org_pk(org), format!("REFUNDS#{id}#{day}"))))
-        .update_expression("ADD given :one SET #ttl = :ttl")
-        .condition_expression("attribute_not_exists(given) OR given < :most")
-        .expression_attribute_names("#ttl", "ttl")
-        .expression_attribute_values(":one", number(1))
-        .expression_attribute_values(":most", number(REFUNDS_A_DAY))
-        .expression_attribute_values(":ttl", number(forgotten.as_secs()))
+    count_one(key(org_pk(org), format!("REFUNDS#{id}#{day}")), "given", REFUNDS_A_DAY, forgotten)
 }

@@ -17,7 +17,7 @@ use consigne_core::ports::{
 use consigne_core::profiles::Sighting;
 use consigne_core::{EmailAddress, Fault, InvitationId, OrgId, Timestamp, UserId};
 
-use super::item::{Item, Reader, add, key, number, odd, org_pk, text, user_pk};
+use super::item::{Item, Reader, add, count_one, key, number, odd, org_pk, text, user_pk};
 use super::members::{member_count, roster_key};
 use super::once::Kept;
 use super::orgs::member_key;
@@ -107,14 +107,7 @@ impl CreateInvitation for Table {
 /// Writes the update that counts an invitation of a person's day, on condition that the day has some left.
 fn count_of_inviter(inviter: &UserId, now: Timestamp) -> UpdateBuilder {
     let day = Day::of(now);
-    Update::builder()
-        .set_key(Some(key(user_pk(inviter), format!("INVITED#{day}"))))
-        .update_expression("ADD sent :one SET #ttl = :ttl")
-        .condition_expression("attribute_not_exists(sent) OR sent < :most")
-        .expression_attribute_names("#ttl", "ttl")
-        .expression_attribute_values(":one", number(1))
-        .expression_attribute_values(":most", number(INVITER_DAILY_MAX))
-        .expression_attribute_values(":ttl", number(day.ends().as_secs()))
+    count_one(key(user_pk(inviter), format!("INVITED#{day}")), "sent", INVITER_DAILY_MAX, day.ends())
 }
 
 impl GetInvitation for Table {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use consigne_core::{Fault, OrgId, Timestamp, UserId};
 
 /// An item as DynamoDB speaks it.
@@ -40,6 +41,20 @@ pub(super) fn add(item: &mut Item, name: &str, value: Option<AttributeValue>) {
     if let Some(value) = value {
         item.insert(name.to_owned(), value);
     }
+}
+
+/// Writes the update that counts one more in an attribute of a counter of its own, which is forgotten in the end, on
+/// condition that fewer than `most` were counted.
+pub(super) fn count_one(counter: Item, counts: &str, most: u32, forgotten: Timestamp) -> UpdateBuilder {
+    Update::builder()
+        .set_key(Some(counter))
+        .update_expression("ADD #counts :one SET #ttl = :ttl")
+        .condition_expression("attribute_not_exists(#counts) OR #counts < :most")
+        .expression_attribute_names("#counts", counts)
+        .expression_attribute_names("#ttl", "ttl")
+        .expression_attribute_values(":one", number(1))
+        .expression_attribute_values(":most", number(most))
+        .expression_attribute_values(":ttl", number(forgotten.as_secs()))
 }
 
 /// Reads attributes by name and says which one is missing or odd.

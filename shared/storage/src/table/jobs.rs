@@ -15,8 +15,8 @@ use consigne_core::{Fault, UserId};
 
 use super::item::{key, number, text, user_pk};
 use super::once::Kept;
-use super::transact::{Outcome, failed_at};
-use super::{Table, audit, file_item, job_item, outbox, webhooks};
+use super::transact::failed_at;
+use super::{Table, audit, file_item, job_item, outbox};
 
 /// Places in the transaction that accepts a job.
 const ALLOWANCE: usize = 1;
@@ -104,21 +104,13 @@ impl ApplyJobStep for Table {
         for (seen, file) in &step.adopted {
             writes.push(self.put_seen(file_item::write(file), *seen)?);
         }
-        let memory = writes.len();
-        if let Some(received) = received {
-            writes.push(self.remember(received)?);
-        }
-        let place = received.map(|_| memory);
-        let Outcome::Refused(failed) = self.transact_decided_by(place, writes).await? else {
-            return Ok(StepOutcome::Applied);
-        };
-        match (received, failed_at(&failed, memory)) {
-            (Some(message), Some(item)) => Ok(match webhooks::kept(message, item)? {
-                Written::Mismatch => StepOutcome::Mismatch,
-                _ => StepOutcome::ReceivedBefore,
-            }),
-            _ => Ok(StepOutcome::Moved),
-        }
+        let memory = received.map(|received| self.memory(received)).transpose()?;
+        Ok(match self.remembering(writes, memory).await? {
+            Kept::Written(Written::Now) => StepOutcome::Applied,
+            Kept::Written(Written::Mismatch) => StepOutcome::Mismatch,
+            Kept::Written(Written::Before(_) | Written::Moved) => StepOutcome::ReceivedBefore,
+            Kept::Refused(_) => StepOutcome::Moved,
+        })
     }
 }
 

@@ -1,8 +1,10 @@
 //! Issuing, changing and listing keys.
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::Written;
-use consigne_core::keys::{ApiKey, KeyStatus, KeyStep};
+use consigne_core::keys::{ApiKey, KeyStatus, KeyStep, Pointer};
 use consigne_core::ports::{ChangeKey, GetKey, IssueKey, ListKeys, Listed, NewKey, PageAsk};
 use consigne_core::{Fault, KeyId, OrgId};
 
@@ -11,6 +13,10 @@ use super::item::{number, org_pk, text};
 use super::once::Kept;
 use super::transact::failed_at;
 use super::{Table, audit, key_item, outbox, pointers};
+
+/// Places among the writes of a key that was not there before.
+pub(super) const POINTER: usize = 1;
+const PEPPER: usize = 2;
 
 impl GetKey for Table {
     async fn get_key(&self, org: OrgId, id: KeyId) -> Result<Option<ApiKey>, Fault> {
@@ -21,9 +27,7 @@ impl GetKey for Table {
 impl ListKeys for Table {
     async fn list_keys(&self, org: OrgId, page: &PageAsk) -> Result<Listed<ApiKey>, Fault> {
         let query = self
-            .partition(None, org_pk(org))
-            .key_condition_expression("#pk = :pk AND begins_with(sk, :key)")
-            .expression_attribute_values(":key", text("KEY#"))
+            .keys_of(org)
             .filter_expression("#status <> :deleted")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":deleted", text(KeyStatus::Deleted.name()))
@@ -35,13 +39,8 @@ impl ListKeys for Table {
 impl IssueKey for Table {
     async fn issue_key(&self, new: &NewKey) -> Result<Written, Fault> {
         let key = &new.key;
-        let mut writes = vec![
-            self.put_new(key_item::write(key))?,
-            self.put_new(pointers::write(&new.pointer, &key.facts()))?,
-            self.pepper_takes_keys(new.pointer.pepper)?,
-            self.put(audit::write(&new.audit))?,
-            self.put(outbox::write(&new.event))?,
-        ];
+        let mut writes = self.minted(key, &new.pointer, &new.audit)?;
+        writes.push(self.put(outbox::write(&new.event))?);
         let mark = Mark::issued(key.org, key.created_at);
         writes.extend(self.mark(&mark)?);
         match self.once(writes, new.once.as_ref(), key.created_at).await? {
@@ -50,7 +49,7 @@ impl IssueKey for Table {
                 Ok(written)
             }
             // The key's id and text are fresh, so only the pepper can refuse.
-            Kept::Refused(failed) if failed_at(&failed, 2).is_some() => Ok(Written::Moved),
+            Kept::Refused(failed) if failed_at(&failed, PEPPER).is_some() => Ok(Written::Moved),
             Kept::Refused(_) => Err(Fault::internal("a key was minted twice")),
         }
     }
@@ -75,6 +74,29 @@ impl ChangeKey for Table {
 }
 
 impl Table {
+    /// Asks for all keys of an organisation, deleted ones included.
+    pub(super) fn keys_of(&self, org: OrgId) -> QueryFluentBuilder {
+        let query = self.partition(None, org_pk(org));
+        let query = query.key_condition_expression("#pk = :pk AND begins_with(sk, :key)");
+        query.expression_attribute_values(":key", text("KEY#"))
+    }
+
+    /// Makes the writes of a key that was not there before, of the pointer of its text, and of its entry in the trail, on
+    /// condition that the pointer's pepper takes keys.
+    pub(super) fn minted(
+        &self,
+        key: &ApiKey,
+        pointer: &Pointer,
+        entry: &AuditEntry,
+    ) -> Result<Vec<TransactWriteItem>, Fault> {
+        Ok(vec![
+            self.put_new(key_item::write(key))?,
+            self.put_new(pointers::write(pointer, &key.facts()))?,
+            self.pepper_takes_keys(pointer.pepper)?,
+            self.put(audit::write(entry))?,
+        ])
+    }
+
     /// Writes what people decide about a key, and leaves alone what charging writes.
     pub(super) fn decide(&self, key: &ApiKey, seen: u64) -> Result<TransactWriteItem, Fault> {
         let mut update = Update::builder()

@@ -7,16 +7,15 @@ use consigne_core::ports::{GetMigration, ListMigrations, Listed, MigrateKey, Mig
 use consigne_core::{Fault, OrgId, UserId};
 
 use super::item::{Item, Reader, add, key, number, odd, org_pk, sortable, text};
+use super::keys::POINTER;
 use super::transact::{Outcome, failed_at};
-use super::{Table, audit, key_item, orgs, outbox, pointers};
+use super::{Table, orgs, outbox};
 
 /// Beginning of the sort key of every migration.
 const SK: &str = "MIGRATION#";
 /// Partitions of the index: what is not over, by when it is due, and what is, by when it ended.
 const OPEN: &str = "MIGRATIONS";
 const ENDED: &str = "MIGRATIONS#ENDED";
-/// Place of the pointer in the transaction that carries a key over.
-const POINTER: usize = 1;
 
 fn migration_key(id: &MigrationId) -> Item {
     key(org_pk(id.org), format!("{SK}{}#{}", id.owner, id.day))
@@ -73,13 +72,7 @@ fn read(item: &Item) -> Result<Migration, Fault> {
 
 impl MigrateKey for Table {
     async fn migrate_key(&self, new: &MigratedKey) -> Result<Migrated, Fault> {
-        let key = &new.key;
-        let mut writes = vec![
-            self.put_new(key_item::write(key))?,
-            self.put_new(pointers::write(&new.pointer, &key.facts()))?,
-            self.pepper_takes_keys(new.pointer.pepper)?,
-            self.put(audit::write(&new.audit))?,
-        ];
+        let mut writes = self.minted(&new.key, &new.pointer, &new.audit)?;
         if let Some(id) = new.migration() {
             writes.push(self.count_in(&id)?);
         }

@@ -22,13 +22,21 @@ fn once_key(once: &Once) -> Item {
     key(of_caller, format!("IDEM#{}#{hash}", once.operation))
 }
 
-/// Reads what became of a promise.
-fn kept(once: &Once, item: &Item) -> Result<Written, Fault> {
+/// Reads what a request with a fingerprint led to before, whose memory stands in an item.
+fn kept(fingerprint: &str, item: &Item) -> Result<Written, Fault> {
     let reader = Reader(item);
-    if reader.text("fingerprint")? != once.key.fingerprint {
+    if reader.text("fingerprint")? != fingerprint {
         return Ok(Written::Mismatch);
     }
     Ok(Written::Before(reader.text("result")?.to_owned()))
+}
+
+/// A memory of what a request leads to, to be written in the transaction that carries it out.
+pub(super) struct Memory<'a> {
+    /// The write, on condition that there is no such memory.
+    pub(super) write: TransactWriteItem,
+    /// Fingerprint of the request.
+    pub(super) fingerprint: &'a str,
 }
 
 /// What became of a transaction that may carry a promise.
@@ -43,20 +51,30 @@ impl Table {
     /// Sends a transaction with a promise as its last write, if there is one.
     pub(super) async fn once(
         &self,
-        mut writes: Vec<TransactWriteItem>,
+        writes: Vec<TransactWriteItem>,
         once: Option<&Once>,
         now: Timestamp,
     ) -> Result<Kept, Fault> {
-        let promise = writes.len();
-        if let Some(once) = once {
-            writes.push(self.promise(once, now)?);
-        }
-        let place = once.map(|_| promise);
-        let Outcome::Refused(failed) = self.transact_decided_by(place, writes).await? else {
+        let promise = |once| Ok(Memory { write: self.promise(once, now)?, fingerprint: &once.key.fingerprint });
+        self.remembering(writes, once.map(promise).transpose()?).await
+    }
+
+    /// Sends a transaction with a memory as its last write, if there is one.
+    pub(super) async fn remembering(
+        &self,
+        mut writes: Vec<TransactWriteItem>,
+        memory: Option<Memory<'_>>,
+    ) -> Result<Kept, Fault> {
+        let place = writes.len();
+        let fingerprint = memory.map(|memory| {
+            writes.push(memory.write);
+            memory.fingerprint
+        });
+        let Outcome::Refused(failed) = self.transact_decided_by(fingerprint.map(|_| place), writes).await? else {
             return Ok(Kept::Written(Written::Now));
         };
-        match (once, failed_at(&failed, promise)) {
-            (Some(once), Some(item)) => kept(once, item).map(Kept::Written),
+        match (fingerprint, failed_at(&failed, place)) {
+            (Some(fingerprint), Some(item)) => kept(fingerprint, item).map(Kept::Written),
             _ => Ok(Kept::Refused(failed)),
         }
     }
@@ -74,6 +92,6 @@ impl Recall for Table {
     async fn recall(&self, once: &Once, now: Timestamp) -> Result<Option<Written>, Fault> {
         let Some(item) = self.get(once_key(once)).await? else { return Ok(None) };
         let over = Reader(&item).number::<i64>("ttl")? <= now.as_secs();
-        if over { Ok(None) } else { kept(once, &item).map(Some) }
+        if over { Ok(None) } else { kept(&once.key.fingerprint, &item).map(Some) }
     }
 }

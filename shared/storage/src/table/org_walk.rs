@@ -4,18 +4,15 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use consigne_core::ports::{EnrolOrgs, WalkOrgs};
 use consigne_core::{Fault, OrgId};
 
-use super::Table;
 use super::item::{Item, Reader, text};
 use super::orgs::{ORG, org_key};
+use super::{Table, due};
 
-/// Partitions of the list, so that organisations founded at the same time do not meet in one.
-const SHARDS: u8 = 4;
-
-/// Gives the attributes by which an organisation is listed. The last character of its id, which is random, chooses the shard.
+/// Gives the attributes by which an organisation is listed: in several partitions, so that those founded at the same time do
+/// not meet in one.
 pub(super) fn place(org: OrgId) -> [(String, aws_sdk_dynamodb::types::AttributeValue); 2] {
     let id = org.to_string();
-    let shard = id.as_bytes().last().map_or(0, |byte| byte % SHARDS);
-    [("gsi2pk".to_owned(), text(format!("ORGS#{shard}"))), ("gsi2sk".to_owned(), text(id))]
+    [("gsi2pk".to_owned(), text(format!("ORGS#{}", due::shard_of(&id)))), ("gsi2sk".to_owned(), text(id))]
 }
 
 /// How far a walk over all organisations has come.
@@ -30,7 +27,7 @@ impl WalkOrgs for Table {
 
     async fn walk_orgs(&self, limit: u32, walk: &mut OrgWalk) -> Result<Vec<OrgId>, Fault> {
         let mut found = Vec::new();
-        while found.is_empty() && walk.shard < SHARDS {
+        while found.is_empty() && walk.shard < due::SHARDS {
             let page = self
                 .partition(Some("gsi2"), format!("ORGS#{}", walk.shard))
                 .key_condition_expression("#pk = :pk")

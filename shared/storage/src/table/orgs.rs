@@ -148,12 +148,9 @@ impl ListOrgs for Table {
     async fn list_orgs(&self, user: &UserId, page: &PageAsk) -> Result<Listed<(Organisation, Member)>, Fault> {
         let query = self.partition(Some("gsi1"), orgs_of(user)).key_condition_expression("#pk = :pk");
         let places = self.page(Some("gsi1"), query, page, read_member).await?;
-        let mut orgs: Vec<Organisation> = Vec::new();
-        // Most keys one BatchGetItem takes.
-        for some in places.items.chunks(100) {
-            let read = self.batch_get(some.iter().map(|member| org_key(member.org)).collect(), false).await?;
-            orgs.extend(read.iter().map(read_org).collect::<Result<Vec<_>, _>>()?);
-        }
+        let keys: Vec<Item> = places.items.iter().map(|member| org_key(member.org)).collect();
+        let orgs = self.batch_get(&keys, false).await?;
+        let orgs = orgs.iter().map(read_org).collect::<Result<Vec<_>, _>>()?;
         let pair = |member: Member| {
             let org = orgs.iter().find(|org| org.id == member.org)?.clone();
             Some((org, member))

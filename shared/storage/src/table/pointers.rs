@@ -59,7 +59,7 @@ fn read(item: &Item) -> Result<KeyFacts, Fault> {
 impl FindKey for Table {
     async fn find_key(&self, pointers: &[Pointer]) -> Result<Option<(Pointer, KeyFacts)>, Fault> {
         // A key works from the moment it was issued, so what is read must be what stands there.
-        let found = self.batch_get(pointers.iter().map(pointer_key).collect(), true).await?;
+        let found = self.batch_get(&pointers.iter().map(pointer_key).collect::<Vec<_>>(), true).await?;
         for pointer in pointers {
             let own = pointer_key(pointer);
             if let Some(item) = found.iter().find(|item| item.get("pk") == own.get("pk")) {

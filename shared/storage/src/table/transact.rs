@@ -13,6 +13,8 @@ use super::Table;
 use super::item::{Item, number};
 use crate::call;
 
+/// Most keys one `BatchGetItem` takes.
+const BATCH: usize = 100;
 /// Time kept for answering when a write goes on conflicting.
 const RESERVE: Duration = Duration::from_millis(500);
 /// First and longest wait between two tries.
@@ -157,16 +159,19 @@ impl Table {
         get.send().await.map(|read| read.item).map_err(Fault::unavailable)
     }
 
-    /// Reads several items, at most a hundred, in no particular order; asks again for those the table did not get round to.
-    pub(super) async fn batch_get(&self, keys: Vec<Item>, consistent: bool) -> Result<Vec<Item>, Fault> {
-        let (mut found, mut left) = (Vec::new(), keys);
-        while !left.is_empty() {
-            let ask = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(consistent).build();
-            let batch = self.client.batch_get_item().request_items(&self.name, ask.map_err(Fault::internal)?);
-            let read = batch.send().await.map_err(Fault::unavailable)?;
-            found.extend(read.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default());
-            let unread = read.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
-            left = unread.map(|unread| unread.keys).unwrap_or_default();
+    /// Reads several items, in no particular order; asks again for those the table did not get round to.
+    pub(super) async fn batch_get(&self, keys: &[Item], consistent: bool) -> Result<Vec<Item>, Fault> {
+        let mut found = Vec::new();
+        for some in keys.chunks(BATCH) {
+            let mut left = some.to_vec();
+            while !left.is_empty() {
+                let ask = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(consistent).build();
+                let batch = self.client.batch_get_item().request_items(&self.name, ask.map_err(Fault::internal)?);
+                let read = batch.send().await.map_err(Fault::unavailable)?;
+                found.extend(read.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default());
+                let unread = read.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
+                left = unread.map(|unread| unread.keys).unwrap_or_default();
+            }
         }
         Ok(found)
     }

@@ -6,7 +6,6 @@ use consigne_core::keys::ApiKey;
 use consigne_core::ports::{ForgetPeriods, Listed, PageAsk, SettleWallet, WalkKeys};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 
-use super::item::{org_pk, text};
 use super::transact::Patience;
 use super::wallets::in_time;
 use super::{Table, key_item, wallet_item};
@@ -16,11 +15,7 @@ const REMOVED_AT_ONCE: usize = 100;
 
 impl WalkKeys for Table {
     async fn walk_keys(&self, org: OrgId, page: &PageAsk) -> Result<Listed<ApiKey>, Fault> {
-        let query = self
-            .partition(None, org_pk(org))
-            .key_condition_expression("#pk = :pk AND begins_with(sk, :key)")
-            .expression_attribute_values(":key", text("KEY#"));
-        self.portion(None, query, page, key_item::read).await
+        self.portion(None, self.keys_of(org), page, key_item::read).await
     }
 }
 

@@ -9,8 +9,8 @@ use consigne_core::webhooks::{REMEMBERED, Received};
 use sha2::{Digest, Sha256};
 
 use super::Table;
-use super::item::{Item, Reader, key, text};
-use super::transact::{Outcome, failed_at};
+use super::item::{Item, key, text};
+use super::once::{Kept, Memory};
 
 /// Gives the key of a webhook. Its sender chose the id; hashed, it is of one length and one alphabet.
 fn webhook_key(received: &Received) -> Item {
@@ -18,37 +18,25 @@ fn webhook_key(received: &Received) -> Item {
     key(format!("WEBHOOK#{}#{hash}", received.source.name()), "WEBHOOK")
 }
 
-/// Reads what became of a webhook that came before.
-pub(super) fn kept(received: &Received, item: &Item) -> Result<Written, Fault> {
-    let reader = Reader(item);
-    if reader.text("fingerprint")? != received.fingerprint {
-        return Ok(Written::Mismatch);
-    }
-    Ok(Written::Before(reader.text("result")?.to_owned()))
-}
-
 impl Table {
     /// Carries out a webhook and remembers it, in one transaction; `Moved` when it is new and another write was refused.
     pub(super) async fn carry_out(
         &self,
         received: &Received,
-        mut writes: Vec<TransactWriteItem>,
+        writes: Vec<TransactWriteItem>,
     ) -> Result<Written, Fault> {
-        let memory = writes.len();
-        writes.push(self.remember(received)?);
-        match self.transact_decided_by(Some(memory), writes).await? {
-            Outcome::Committed => Ok(Written::Now),
-            Outcome::Refused(failed) => {
-                failed_at(&failed, memory).map_or(Ok(Written::Moved), |item| kept(received, item))
-            }
-        }
+        Ok(match self.remembering(writes, Some(self.memory(received)?)).await? {
+            Kept::Written(written) => written,
+            Kept::Refused(_) => Written::Moved,
+        })
     }
 
-    /// Makes the write that remembers a webhook, on condition that it did not come before.
-    pub(super) fn remember(&self, received: &Received) -> Result<TransactWriteItem, Fault> {
+    /// Makes the memory of a webhook, by which it is known when it comes again.
+    pub(super) fn memory<'a>(&self, received: &'a Received) -> Result<Memory<'a>, Fault> {
         let mut item = webhook_key(received);
         item.insert("fingerprint".to_owned(), text(&received.fingerprint));
         item.insert("result".to_owned(), text(&received.result));
-        self.put_until(item, received.now.plus(REMEMBERED), received.now)
+        let write = self.put_until(item, received.now.plus(REMEMBERED), received.now)?;
+        Ok(Memory { write, fingerprint: &received.fingerprint })
     }
 }
