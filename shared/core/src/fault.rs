@@ -163,8 +163,8 @@ impl Fault {
     /// Says what a limit is and when time lifts it.
     #[must_use]
     pub fn limited(self, limit: u64, resets_at: Timestamp, now: Timestamp) -> Self {
-        let fault = self.detail("limit", limit).detail("resets_at", resets_at);
-        fault.header("ratelimit-limit", limit).exhausted(resets_at, now)
+        let (fault, wait) = (self.detail("limit", limit).detail("resets_at", resets_at), resets_at.since(now));
+        fault.retry_after(wait).header("ratelimit-limit", limit).nothing_left(wait)
     }
 
     /// Says in headers that nothing is left, and until when.
@@ -173,8 +173,11 @@ impl Fault {
     #[must_use]
     pub(crate) fn exhausted(self, resets_at: Timestamp, now: Timestamp) -> Self {
         let wait = resets_at.since(now);
-        let fault = self.retry_after(wait).header("ratelimit-remaining", 0);
-        fault.header("ratelimit-reset", whole_seconds(wait))
+        self.retry_after(wait).nothing_left(wait)
+    }
+
+    fn nothing_left(self, wait: Duration) -> Self {
+        self.header("ratelimit-remaining", 0).header("ratelimit-reset", whole_seconds(wait))
     }
 
     /// Attaches the cause.
