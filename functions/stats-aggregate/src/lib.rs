@@ -1,26 +1,36 @@
-//! Has every organisation's last days counted: finds all of them and hands each day out as a message of its own.
+//! Has every organisation's last days counted, and what all users store: finds all organisations and hands each day out as a
+//! message of its own.
 //!
 //! Three days a night: the one that has ended, and the two before it once more, for outcomes that came late. The event's own
 //! `time` says which night it is, so any night can be gone over again.
 
 use consigne_core::Fault;
-use consigne_core::ports::{SendMessages, WalkOrgs};
-use consigne_core::stats::{Errand, days_of_night};
+use consigne_core::periods::Day;
+use consigne_core::ports::{SendMessage, SendMessages, WalkOrgs};
+use consigne_core::stats::{Errand, StorageErrand, days_of_night};
 use consigne_runtime::fanout;
 use consigne_runtime::schedule::Tick;
 use serde_json::{Value, json};
 
 /// What the handler works with.
 #[derive(Debug)]
-pub struct Deps<F, Q> {
+pub struct Deps<F, Q, S> {
     /// The organisations.
     pub orgs: F,
     /// Takes the days that are to be counted.
     pub queue: Q,
+    /// Takes the night whose stored bytes are to be counted.
+    pub storage: S,
 }
 
 /// Hands out a night's work.
-pub async fn handle<F: WalkOrgs, Q: SendMessages>(deps: &Deps<F, Q>, tick: &Tick) -> Result<Value, Fault> {
+pub async fn handle<F, Q, S>(deps: &Deps<F, Q, S>, tick: &Tick) -> Result<Value, Fault>
+where
+    F: WalkOrgs,
+    Q: SendMessages,
+    S: SendMessage,
+{
+    deps.storage.send_message(&StorageErrand::new(Day::of(tick.now)).message()?).await?;
     let days = days_of_night(tick.now);
     let messages = |org| days.clone().map(|day| Errand::new(org, day).message()).collect();
     let orgs = fanout::for_every_org(&deps.orgs, &deps.queue, messages).await?;

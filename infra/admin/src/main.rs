@@ -14,6 +14,7 @@ mod redrive;
 mod secret;
 mod service_token;
 mod stack_env;
+mod stats;
 mod token;
 mod webhook_secret;
 
@@ -60,6 +61,9 @@ enum Command {
     /// Look after the tokens by which servers that check keys prove who they are.
     #[command(subcommand)]
     ServiceToken(service_token::Command),
+    /// See what all users store.
+    #[command(subcommand)]
+    Stats(stats::Command),
     /// Look after the secrets by which senders sign the webhooks that come in.
     #[command(subcommand)]
     WebhookSecret(webhook_secret::Command),
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
         Command::Pepper(command) => pepper::run(&command),
         Command::Redrive(options) => redrive::run(&options),
         Command::ServiceToken(command) => service_token::run(&command),
+        Command::Stats(command) => stats::run(&command),
         Command::WebhookSecret(command) => webhook_secret::run(&command),
     };
     match outcome {

@@ -1,5 +1,6 @@
 //! A night's statistics: the receipts of many organisations, from the tick to the last one's figures, beside a direct count.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use consigne_core::periods::Day;
@@ -9,20 +10,30 @@ use serde_json::json;
 
 use crate::stack::BenchStack;
 use crate::table::{Row, Table};
-use crate::{Problem, say};
+use crate::{Problem, calls, say};
 
 /// Group of these rows.
 const GROUP: &str = "A night's statistics, from the tick to the last organisation's figures";
+/// Calls an organisation with one busy day of three: a question a day and one for each further page of receipts, the figures
+/// with their event, the event on the bus and out of the outbox, and its share of handing out.
+const CALLS_MAX: f64 = 8.0;
 /// Longest wait for them.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Measures `calls` of `orgs` organisations.
+/// Measures `receipts` of `orgs` organisations.
 // Counts of calls are small.
 #[allow(clippy::cast_precision_loss)]
-pub(crate) async fn measure(bench: &BenchStack, orgs: usize, calls: usize, table: &mut Table) -> Result<(), Problem> {
-    say(&format!("Charging {calls} calls of {orgs} organisations, which takes its time..."));
+pub(crate) async fn measure(
+    bench: &BenchStack,
+    orgs: usize,
+    receipts: usize,
+    table: &mut Table,
+) -> Result<(), Problem> {
+    say(&format!("Charging {receipts} calls of {orgs} organisations, which takes its time..."));
     let (desk, now) = (bench.stack.table(), clock::now());
-    let day = BusyDay::make(&desk, Day::of(now).minus(1), orgs, calls).await;
+    let day = BusyDay::make(&desk, Day::of(now).minus(1), orgs, receipts).await;
+    calls::quiet(bench).await;
+    bench.proxy.reset();
     let began = Instant::now();
     let done = bench.stack.invoke("stats-aggregate", &json!({ "time": now.to_string() })).await;
     if done.status != 200 {
@@ -34,9 +45,24 @@ pub(crate) async fn measure(bench: &BenchStack, orgs: usize, calls: usize, table
         missing = day.missing(&desk).await;
     }
     let took = began.elapsed().as_secs_f64();
-    let note = format!("{} calls of {orgs} organisations in {took:.1} s", day.calls());
+    let note = format!("{} receipts of {orgs} organisations in {took:.1} s", day.calls());
     table.push(Row::new(GROUP, "organisations whose figures differ", missing as f64, "").at_most(0.0));
     let rate = day.calls() as f64 / took;
     table.push(Row::new(GROUP, "receipts counted", rate, "per second").with_note(note).of_this_machine());
+    calls::quiet(bench).await;
+    counted(bench, orgs, table);
     Ok(())
+}
+
+/// Adds what the night has asked of AWS, from the first function's question to the last event on the bus.
+#[allow(clippy::cast_precision_loss)]
+fn counted(bench: &BenchStack, orgs: usize, table: &mut Table) {
+    let mut operations: BTreeMap<String, u32> = BTreeMap::new();
+    for ((_, operation), calls) in bench.proxy.counts() {
+        *operations.entry(operation).or_default() += calls;
+    }
+    let total: u32 = operations.values().sum();
+    let note: Vec<String> = operations.iter().map(|(operation, calls)| format!("{calls} {operation}")).collect();
+    let row = Row::new(GROUP, "calls an organisation", f64::from(total) / orgs as f64, "calls");
+    table.push(row.at_most(CALLS_MAX).with_note(note.join(", ")));
 }

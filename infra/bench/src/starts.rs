@@ -141,6 +141,7 @@ fn settings(issuer: &Issuer, stub: &str) -> Vec<(String, String)> {
         ("PARKING_QUEUE_URL", &queue),
         ("QUOTA_QUEUE_URL", &queue),
         ("STATS_QUEUE_URL", &queue),
+        ("STORAGE_QUEUE_URL", &queue),
         ("CURSOR_SECRET_ARN", "cursors"),
         ("GATEWAY_SECRET_ARN", "gateway"),
         ("UPSTREAMS", &format!("pdf={endpoint}")),

@@ -26,6 +26,7 @@ settings! {
     PARKING_QUEUE_URL: "URL of the queue that takes what cannot be processed.",
     QUOTA_QUEUE_URL: "URL of the queue of organisations whose keys and wallets are to be looked after.",
     STATS_QUEUE_URL: "URL of the queue of days that are to be counted.",
+    STORAGE_QUEUE_URL: "URL of the queue of nights whose stored bytes are to be counted.",
     CURSOR_SECRET_ARN: "ARN of the secret that seals list cursors; at least 32 bytes.",
     PEPPER_SECRET_ARN: "ARN of the secret of the peppers under which API keys are kept: `{\"current\": 1, \"1\": \"...\"}`.",
     INVITATION_SECRET_ARN: "ARN of the secret from which the tokens of invitations are derived; at least 32 bytes.",

@@ -37,9 +37,9 @@ use consigne_core::ports::{
     ObjectHead, Page, Position, Probe, PublishEvent, ReadHead, RemoveVersion, SendMessage,
 };
 use consigne_core::profiles::{Closing, Profile};
-use consigne_core::stats::DayStats;
+use consigne_core::stats::{DayStats, StorageDay};
 use consigne_core::webhooks::{Received, Source, WebhookId};
-use consigne_core::{EventId, Fault, FileId, OrgId, Timestamp, UserId};
+use consigne_core::{EventId, Fault, FileId, OrgId, Plan, Timestamp, UserId};
 
 use crate::schemas;
 
@@ -72,6 +72,10 @@ pub struct State {
     pub behind: Behind,
     /// Jobs.
     pub jobs: Jobs,
+    /// Plans of last grants by owner.
+    pub plans: BTreeMap<UserId, Plan>,
+    /// What was stored, by day.
+    pub storage: BTreeMap<Day, StorageDay>,
     /// Figures by organisation and day.
     pub stats: BTreeMap<(OrgId, Day), DayStats>,
     /// Keys carried over, by owner, organisation and day.
@@ -218,6 +222,7 @@ impl GrantUpload for World {
             usage.window = Some(window);
             usage.committed += grant.file.size;
             usage.reserved += grant.file.size;
+            state.plans.insert(owner.clone(), grant.plan);
             state.desk.keep(grant.once().as_ref(), grant.now);
             if let Some(step) = &grant.job {
                 state.take_step(step);

@@ -11,7 +11,9 @@ pub use crate::webhooks::signed as signed_by_generator;
 pub use gateway::gateway_seal;
 pub use key_schedules::{anomalies_at, migrations_at};
 pub use members::invitation_tokens;
-pub use night::{aggregate_at, deliver_night, quota_messages, quota_reset_at, stats_messages, verify_at};
+pub use night::{
+    aggregate_at, deliver_night, quota_messages, quota_reset_at, stats_messages, storage_messages, verify_at,
+};
 pub use payments::stripe_notes;
 
 use std::sync::LazyLock;

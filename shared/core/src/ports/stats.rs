@@ -3,7 +3,7 @@
 use super::{Doing, Listed, PageAsk};
 use crate::OrgId;
 use crate::events::Event;
-use crate::stats::{CountedCall, DaySpan, DayStats, StatsKept};
+use crate::stats::{CountedCall, DaySpan, DayStats, Ledger, StatsKept, StorageDay};
 
 /// Goes through all organisations there are. `dynamodb:Query`.
 pub trait WalkOrgs {
@@ -37,4 +37,22 @@ pub trait KeepStats {
 pub trait ListStats {
     /// Gives the figures that are kept of some days, the first day first.
     fn list_stats(&self, org: OrgId, span: DaySpan) -> impl Doing<Vec<DayStats>>;
+}
+
+/// Goes through the ledgers of all users who were ever granted bytes. `dynamodb:Query`, `dynamodb:BatchGetItem`.
+pub trait WalkLedgers {
+    /// Gives some more of them, each once a walk, and behind which the next ones come; `None` when these were the last.
+    fn walk_ledgers(&self, after: Option<&str>) -> impl Doing<(Vec<Ledger>, Option<String>)>;
+}
+
+/// Keeps what was stored on a day. `dynamodb:PutItem`.
+pub trait KeepStorage {
+    /// Puts it in the place of what was counted earlier; `false` when a count that began later is there.
+    fn keep_storage(&self, storage: &StorageDay) -> impl Doing<bool>;
+}
+
+/// Lists what was stored. For operators: `dynamodb:Query`.
+pub trait ListStorage {
+    /// Gives what is kept of some days, the first day first.
+    fn list_storage(&self, span: DaySpan) -> impl Doing<Vec<StorageDay>>;
 }

@@ -1,4 +1,4 @@
-//! Statistics: what an organisation's keys did on each day (UTC), counted from its receipts.
+//! Statistics: what an organisation's keys did on each day (UTC), counted from its receipts; and what all users store.
 //!
 //! A day's figures follow from its receipts alone, in whatever portions they are read; so they may be counted as often as one
 //! likes, and counting again is how rows that came late get into them.
@@ -8,6 +8,7 @@ mod figures;
 mod latency;
 mod read;
 mod span;
+mod storage;
 mod tally;
 
 pub use errand::{Begun, Errand};
@@ -15,6 +16,7 @@ pub use figures::{DayStats, Figures, StatsKept};
 pub use latency::ResponseTimes;
 pub use read::read_calls;
 pub use span::DaySpan;
+pub use storage::{Ledger, StorageBegun, StorageDay, StorageErrand, StorageTotals, Stored};
 pub use tally::{CountedCall, Tally};
 
 use std::time::Duration;

@@ -8,14 +8,17 @@ use consigne_core::idempotency::Written;
 use consigne_core::ports::{GetFile, GrantUpload};
 use consigne_core::{Fault, UserId};
 
-use super::item::number;
+use super::item::{number, text};
 use super::once::Kept;
 use super::transact::failed_at;
-use super::{Table, file_item, outbox, usage_item};
+use super::{Table, file_item, ledger_walk, outbox, usage_item};
 
 /// Places in the transaction.
 const LEDGER: usize = 1;
 const JOB: usize = 2;
+
+/// What a grant writes of a ledger so that it is counted under its plan. Names that do not change cost nothing.
+const LISTED: &str = "SET granted_plan = :plan, ledger_shard = :shard";
 
 /// Which of the two states a rate window can be in is assumed; an expression cannot ask and choose.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,6 +104,8 @@ impl Table {
             .expression_attribute_values(":room", number(room))
             .expression_attribute_values(":mark", number(band.end))
             .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":plan", text(grant.plan.name()))
+            .expression_attribute_values(":shard", text(ledger_walk::shard(owner)))
             .expression_attribute_values(":over", number(grant.now.minus(WINDOW).as_millis()));
         let fits = match (tells, band.start) {
             (false, 0) => "committed >= :mark AND committed <= :room",
@@ -115,13 +120,13 @@ impl Table {
             if band.start > 0 { update.expression_attribute_values(":near", number(band.start)) } else { update };
         let update = match guess {
             Guess::Running => update
-                .update_expression("ADD committed :size, reserved :size, window_writes :one")
+                .update_expression(format!("ADD committed :size, reserved :size, window_writes :one {LISTED}"))
                 .condition_expression(format!("{fits} AND window_started > :over AND window_writes < :limit"))
                 .expression_attribute_values(":limit", number(grant.plan.allowances().writes_per_minute)),
             Guess::Over => update
-                .update_expression(
-                    "ADD committed :size, reserved :size SET window_started = :now, window_writes = :one",
-                )
+                .update_expression(format!(
+                    "ADD committed :size, reserved :size {LISTED}, window_started = :now, window_writes = :one"
+                ))
                 .condition_expression(format!(
                     "{fits} AND (attribute_not_exists(window_started) OR window_started <= :over)"
                 ))

@@ -1,7 +1,8 @@
 //! A user's storage ledger as an item.
 
 use consigne_core::files::{Kind, KindUsage, Usage, Window};
-use consigne_core::{Fault, Timestamp, UserId};
+use consigne_core::stats::Ledger;
+use consigne_core::{Fault, Plan, Timestamp, UserId};
 
 use super::item::{Item, Reader, text, user_pk};
 
@@ -37,6 +38,18 @@ pub(super) fn read(item: &Item) -> Result<Usage, Fault> {
         by_kind,
         window: window.map(|(started, writes)| Window { started: Timestamp::from_millis(started), writes }),
     })
+}
+
+/// Reads a ledger with the plan of its last grant.
+pub(super) fn read_ledger(item: &Item) -> Result<Ledger, Fault> {
+    let reader = Reader(item);
+    let plan = reader.parsed("granted_plan", |name| Some(Plan::from_name(name)))?;
+    Ok(Ledger { owner: owner(item)?, plan, usage: read(item)? })
+}
+
+/// Reads whose ledger it is.
+pub(super) fn owner(item: &Item) -> Result<UserId, Fault> {
+    Reader(item).parsed("pk", |pk| UserId::parse(pk.strip_prefix("USER#")?))
 }
 
 fn count(item: &Item, name: &str) -> Result<u64, Fault> {

@@ -1,12 +1,15 @@
 //! Statistics in memory.
 
 use std::collections::btree_map::Entry;
+use std::ops::Bound;
 
 use consigne_core::events::Event;
 use consigne_core::periods::Day;
-use consigne_core::ports::{KeepStats, ListStats, Listed, PageAsk, ReadCalls, SendMessages, WalkOrgs};
-use consigne_core::stats::{CountedCall, DaySpan, DayStats, StatsKept};
-use consigne_core::{Fault, OrgId};
+use consigne_core::ports::{
+    KeepStats, KeepStorage, ListStats, ListStorage, Listed, PageAsk, ReadCalls, SendMessages, WalkLedgers, WalkOrgs,
+};
+use consigne_core::stats::{CountedCall, DaySpan, DayStats, Ledger, StatsKept, StorageDay};
+use consigne_core::{Fault, OrgId, UserId};
 
 use super::World;
 use super::desk::page;
@@ -66,5 +69,41 @@ impl ListStats for World {
         self.effect(|state| {
             state.stats.range((org, span.from)..=(org, span.to)).map(|(_, stats)| stats.clone()).collect()
         })
+    }
+}
+
+impl WalkLedgers for World {
+    async fn walk_ledgers(&self, after: Option<&str>) -> Result<(Vec<Ledger>, Option<String>), Fault> {
+        /// Few, so that a walk of a test has several steps.
+        const PAGE: usize = 3;
+        self.effect(|state| {
+            let after = after.and_then(UserId::parse);
+            let behind = (after.as_ref().map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+            let some: Vec<_> = state.plans.range::<UserId, _>(behind).take(PAGE).collect();
+            let ledgers = some.iter().map(|(owner, plan)| {
+                let usage = state.usage.get(*owner).cloned().unwrap_or_default();
+                Ledger { owner: (*owner).clone(), plan: **plan, usage }
+            });
+            let next = some.last().filter(|_| some.len() == PAGE).map(|(owner, _)| owner.to_string());
+            (ledgers.collect(), next)
+        })
+    }
+}
+
+impl KeepStorage for World {
+    async fn keep_storage(&self, storage: &StorageDay) -> Result<bool, Fault> {
+        self.effect(|state| {
+            let later = state.storage.get(&storage.day).is_some_and(|kept| kept.counted_at > storage.counted_at);
+            if !later {
+                state.storage.insert(storage.day, storage.clone());
+            }
+            !later
+        })
+    }
+}
+
+impl ListStorage for World {
+    async fn list_storage(&self, span: DaySpan) -> Result<Vec<StorageDay>, Fault> {
+        self.effect(|state| state.storage.range(span.from..=span.to).map(|(_, storage)| storage.clone()).collect())
     }
 }

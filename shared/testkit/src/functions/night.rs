@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use consigne_core::Timestamp;
-use consigne_core::stats::Errand;
+use consigne_core::stats::{Errand, StorageErrand};
 use consigne_runtime::http::Body;
 use consigne_runtime::{Request, queue, schedule};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::fakes::World;
 /// Lets `stats-aggregate` run as of a time and gives what it has done.
 pub async fn aggregate_at(world: &World, event: Value) -> Result<Value, String> {
     let event: schedule::Scheduled = serde_json::from_value(event).expect("the payload is a scheduled event");
-    let deps = stats_aggregate::Deps { orgs: world.clone(), queue: world.clone() };
+    let deps = stats_aggregate::Deps { orgs: world.clone(), queue: world.clone(), storage: world.clone() };
     let name = "stats-aggregate";
     let outcome = schedule::process(name, &deps, &|d, t| Box::pin(stats_aggregate::handle(d, t)), &event, deadline());
     outcome.await.map_err(|fault| fault.chain())
@@ -26,6 +26,14 @@ pub async fn stats_messages(world: &World, batch: Value, until: SystemTime) -> V
     let deps = stats_organisation::Deps { stats: world.clone(), queue: world.clone() };
     let name = "stats-organisation";
     json!(queue::process(name, &deps, &|d, m| Box::pin(stats_organisation::handle(d, m)), batch, until).await)
+}
+
+/// Hands a batch of messages to `stats-storage`, which must be done by a moment, and gives what Lambda is told.
+pub async fn storage_messages(world: &World, batch: Value, until: SystemTime) -> Value {
+    let batch: queue::Batch = serde_json::from_value(batch).expect("the payload is a batch of messages");
+    let deps = stats_storage::Deps { ledgers: world.clone(), queue: world.clone() };
+    let name = "stats-storage";
+    json!(queue::process(name, &deps, &|d, m| Box::pin(stats_storage::handle(d, m)), batch, until).await)
 }
 
 /// Lets `quota-reset` run as of a time and gives what it has done.
@@ -63,9 +71,11 @@ pub async fn deliver_night(world: &World) {
         world.change(|state| next = if state.messages.is_empty() { None } else { Some(state.messages.remove(0)) });
         let Some(body) = next else { return };
         let batch = json!({ "Records": [{ "messageId": "m1", "body": body }] });
-        // A queue's messages are of one kind; here both kinds lie together.
+        // A queue's messages are of one kind; here all kinds lie together.
         let told = if Errand::parse(&body).is_ok() {
             stats_messages(world, batch, soon()).await
+        } else if StorageErrand::parse(&body).is_ok() {
+            storage_messages(world, batch, soon()).await
         } else {
             quota_messages(world, batch, soon()).await
         };

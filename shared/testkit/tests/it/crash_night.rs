@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use consigne_core::credits::WalletId;
+use consigne_core::periods::Day;
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
@@ -12,6 +13,7 @@ use crate::crash::survives_to;
 use crate::handlers::desk::{ORG, OTHER_ORG, acme, found, org};
 use crate::handlers::night_of_quotas::{message as upkeep, neglected};
 use crate::handlers::night_of_stats::{message, within};
+use crate::handlers::night_of_storage::{of_night, stored, totals};
 use crate::handlers::stats::{days_ago, outcome, put_receipt};
 
 /// What must be the same in the end: figures and events.
@@ -53,6 +55,15 @@ async fn the_counting_of_a_day() {
         functions::stats_messages(world, message(days_ago(1)), within(Duration::from_mins(1))).await;
     };
     survives_to(busy, act, async |world| essence(world)).await;
+}
+
+#[tokio::test]
+async fn the_counting_of_what_is_stored() {
+    let act = async |world: &World| {
+        let batch = of_night(Day::of(clock::now()));
+        functions::storage_messages(world, batch, within(Duration::from_mins(1))).await;
+    };
+    survives_to(stored, act, async |world| json!(totals(world))).await;
 }
 
 #[tokio::test]

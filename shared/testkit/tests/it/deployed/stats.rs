@@ -6,13 +6,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::OrgId;
 use consigne_core::credits::{ChargeOutcome, Outcome};
 use consigne_core::periods::Day;
-use consigne_core::ports::{ChargeKey, EnrolOrgs, GetKey, KeepOutcome, ListStats, WalkOrgs};
-use consigne_core::stats::{DaySpan, DayStats, Errand};
-use consigne_core::{KeyId, Timestamp};
+use consigne_core::ports::{ChargeKey, EnrolOrgs, GetKey, KeepOutcome, ListStats, ListStorage as _, WalkOrgs};
+use consigne_core::stats::{DaySpan, DayStats, Errand, StorageErrand};
+use consigne_core::{KeyId, Plan, Timestamp};
 use consigne_runtime::clock;
 use consigne_storage::Table;
 use consigne_testkit::busy_day::BusyDay;
 use consigne_testkit::desk;
+use consigne_testkit::pictures::png;
 use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Stack, until};
 use serde_json::{Value, json};
@@ -30,9 +31,12 @@ async fn night(stack: &Stack, at: Timestamp) {
 
 /// Has one day of one organisation counted, as a night does of all.
 async fn count(stack: &Stack, org: OrgId, day: Day) {
+    put_on_queue(stack, "stats", Errand::new(org, day).message().unwrap()).await;
+}
+
+async fn put_on_queue(stack: &Stack, name: &str, message: String) {
     let sqs = aws_sdk_sqs::Client::new(&stack.aws().config);
-    let queue = sqs.get_queue_url().queue_name(format!("{}-stats", stack.name("STACK_NAME"))).send().await.unwrap();
-    let message = Errand::new(org, day).message().unwrap();
+    let queue = sqs.get_queue_url().queue_name(format!("{}-{name}", stack.name("STACK_NAME"))).send().await.unwrap();
     sqs.send_message().set_queue_url(queue.queue_url).message_body(message).send().await.unwrap();
 }
 
@@ -206,4 +210,20 @@ async fn an_organisation_from_before_the_list_is_found_once_it_is_enrolled() {
     assert!(listed >= 1);
     until(async || is_met().await.then_some(())).await.expect("it is found again");
     assert_eq!(shop.owner.call("GET", &shop.path("/stats")).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_users_store_is_counted_under_their_plans() {
+    let stack = Stack::find();
+    let (user, table, today) = (stack.newcomer("premium"), stack.table(), Day::of(clock::now()));
+    let key = user.upload("night.png", "image/png", png(3, 2, 500)).await;
+    user.wait_for(&key, "ready").await;
+    let began = clock::now();
+    put_on_queue(&stack, "storage", StorageErrand::new(today).message().unwrap()).await;
+    let counted = until(async || {
+        let day = table.list_storage(DaySpan::of(today)).await.unwrap().pop()?;
+        (day.counted_at >= began).then_some(day.totals.of(Plan::Premium))
+    });
+    let stored = counted.await.expect("what is stored is counted");
+    assert!(stored.users >= 1 && stored.files >= 1 && stored.bytes >= 500, "{stored:?}");
 }

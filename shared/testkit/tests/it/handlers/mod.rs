@@ -39,6 +39,7 @@ mod metadata;
 mod migration_deadline;
 pub mod night_of_quotas;
 pub mod night_of_stats;
+pub mod night_of_storage;
 mod notices;
 mod on_object_event;
 mod orgs;

@@ -20,6 +20,7 @@ mod objects;
 mod people;
 mod purchases;
 mod stats;
+mod storage_days;
 mod upkeep;
 
 use std::time::Duration;

@@ -1,0 +1,208 @@
+//! How much is stored in all, plan by plan: counted from the ledgers of all users, which know the plan of the last grant.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::files::Usage;
+use crate::periods::Day;
+use crate::{Fault, Plan, Timestamp, UserId};
+
+/// One user's ledger, and the plan under which bytes were last granted to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    /// The user.
+    pub owner: UserId,
+    /// The plan.
+    pub plan: Plan,
+    /// What they keep and have reserved.
+    pub usage: Usage,
+}
+
+/// What the users of one plan store together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Stored {
+    /// Users who keep a file, or have bytes reserved for one.
+    pub users: u64,
+    /// Files they keep.
+    pub files: u64,
+    /// Bytes they keep.
+    pub bytes: u64,
+    /// Bytes reserved for uploads that have not arrived.
+    pub reserved: u64,
+}
+
+/// What is stored, by plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StorageTotals(BTreeMap<Plan, Stored>);
+
+impl StorageTotals {
+    /// Makes totals of what each plan's users store.
+    pub fn new(plans: impl IntoIterator<Item = (Plan, Stored)>) -> Self {
+        Self(plans.into_iter().collect())
+    }
+
+    /// Counts a user, unless they store nothing.
+    pub fn count(&mut self, ledger: &Ledger) {
+        let Ledger { plan, usage, .. } = ledger;
+        if usage.committed == 0 {
+            return;
+        }
+        let stored = self.0.entry(*plan).or_default();
+        stored.users += 1;
+        stored.files += usage.files(None);
+        stored.bytes += usage.bytes();
+        stored.reserved += usage.reserved;
+    }
+
+    /// Gives what the users of a plan store.
+    pub fn of(&self, plan: Plan) -> Stored {
+        self.0.get(&plan).copied().unwrap_or_default()
+    }
+
+    /// Gives what each plan's users store, the cheapest plan first; plans nobody stores anything under are left out.
+    pub fn plans(&self) -> impl Iterator<Item = (Plan, Stored)> + '_ {
+        self.0.iter().map(|(plan, stored)| (*plan, *stored))
+    }
+}
+
+/// What was stored when a night counted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageDay {
+    /// The day (UTC) of the night.
+    pub day: Day,
+    /// What was stored.
+    pub totals: StorageTotals,
+    /// When the count began.
+    pub counted_at: Timestamp,
+}
+
+/// The message by which a night has storage counted, perhaps begun before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageErrand {
+    /// The day (UTC) of the night.
+    pub day: Day,
+    /// What was counted in the time there was.
+    pub begun: Option<StorageBegun>,
+}
+
+/// A count of storage that was put down. It lies in the message, as that of a day's receipts does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageBegun {
+    /// When it was begun.
+    pub at: Timestamp,
+    /// Behind which ledger it goes on.
+    pub after: String,
+    /// What was counted.
+    pub totals: StorageTotals,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Wire {
+    day: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    begun: Option<BegunWire>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct BegunWire {
+    at_ms: i64,
+    after: String,
+    plans: BTreeMap<String, Stored>,
+}
+
+impl StorageErrand {
+    /// Asks for a night's count.
+    pub fn new(day: Day) -> Self {
+        Self { day, begun: None }
+    }
+
+    /// Says whether what is stored now may still be told as the day's: it is what a night finds, and no later one can.
+    pub fn is_timely(&self, now: Timestamp) -> bool {
+        let today = Day::of(now);
+        self.day == today || self.day == today.minus(1)
+    }
+
+    /// Writes the message.
+    ///
+    /// # Errors
+    /// None that can happen: what is counted can be written.
+    pub fn message(&self) -> Result<String, Fault> {
+        let begun = self.begun.as_ref().map(|begun| BegunWire {
+            at_ms: begun.at.as_millis(),
+            after: begun.after.clone(),
+            plans: begun.totals.plans().map(|(plan, stored)| (plan.name().to_owned(), stored)).collect(),
+        });
+        serde_json::to_string(&Wire { day: self.day.to_string(), begun }).map_err(Fault::internal)
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// `INTERNAL` when it is none of these; it will lie among the dead letters.
+    pub fn parse(message: &str) -> Result<Self, Fault> {
+        let wire: Wire = serde_json::from_str(message).map_err(Fault::internal)?;
+        let day = Day::parse(&wire.day).ok_or_else(|| Fault::internal("the message names no day"))?;
+        let begun = wire.begun.map(|begun| StorageBegun {
+            at: Timestamp::from_millis(begun.at_ms),
+            after: begun.after,
+            totals: StorageTotals::new(begun.plans.iter().map(|(name, stored)| (Plan::from_name(name), *stored))),
+        });
+        Ok(Self { day, begun })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::KindUsage;
+
+    fn ledger(plan: Plan, files: u64, reserved: u64) -> Ledger {
+        let mut usage = Usage { committed: files * 10 + reserved, reserved, ..Usage::default() };
+        usage.by_kind[0] = KindUsage { files, bytes: files * 10 };
+        Ledger { owner: UserId::parse("user_ann1").unwrap(), plan, usage }
+    }
+
+    #[test]
+    fn users_who_store_something_are_counted_under_their_plan() {
+        let mut totals = StorageTotals::default();
+        for ledger in
+            [ledger(Plan::Pro, 2, 5), ledger(Plan::Pro, 1, 0), ledger(Plan::Free, 0, 7), ledger(Plan::Basic, 0, 0)]
+        {
+            totals.count(&ledger);
+        }
+        let plans: Vec<_> = totals.plans().collect();
+        let free = Stored { users: 1, files: 0, bytes: 0, reserved: 7 };
+        let pro = Stored { users: 2, files: 3, bytes: 30, reserved: 5 };
+        assert_eq!(plans, [(Plan::Free, free), (Plan::Pro, pro)]);
+        assert_eq!((totals.of(Plan::Pro), totals.of(Plan::Basic)), (pro, Stored::default()));
+    }
+
+    #[test]
+    fn a_message_reads_back() {
+        let fresh = StorageErrand::new(Day::parse("2026-11-21").unwrap());
+        let mut totals = StorageTotals::default();
+        totals.count(&ledger(Plan::Enterprise, 4, 1));
+        let begun = StorageBegun { at: Timestamp::from_millis(1_234), after: "[0,\"USER#u\"]".to_owned(), totals };
+        for errand in [fresh.clone(), StorageErrand { begun: Some(begun), ..fresh.clone() }] {
+            assert_eq!(StorageErrand::parse(&errand.message().unwrap()).unwrap(), errand);
+        }
+        assert_eq!(fresh.message().unwrap(), r#"{"day":"2026-11-21"}"#);
+        for bad in ["", "{}", "[]", r#"{"day":"21"}"#, r#"{"day":"2026-11-21","begun":{}}"#] {
+            assert!(StorageErrand::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_stored_now_is_told_of_its_own_night_alone() {
+        let errand = StorageErrand::new(Day::parse("2026-11-21").unwrap());
+        for (now, timely) in [
+            ("2026-11-20T23:59:59Z", false),
+            ("2026-11-21T03:00:00Z", true),
+            ("2026-11-22T23:59:59Z", true),
+            ("2026-11-23T00:00:00Z", false),
+        ] {
+            assert_eq!(errand.is_timely(Timestamp::parse(now).unwrap()), timely, "{now}");
+        }
+    }
+}

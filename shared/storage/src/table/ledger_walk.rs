@@ -1,0 +1,111 @@
+//! The ledgers of all users: listed in an index of keys alone, which costs a write when a ledger is begun and never again.
+
+use consigne_core::ports::WalkLedgers;
+use consigne_core::stats::Ledger;
+use consigne_core::{Fault, UserId};
+
+use super::item::{Item, text};
+use super::{Table, due, usage_item};
+
+/// The index. Its entries are sorted by the table's own partition key.
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html>, "Index projections": an update that
+/// changes no projected attribute writes nothing to an index.
+const INDEX: &str = "ledgers";
+/// Ledgers read at once: as many as one batch takes.
+const PAGE: i32 = 100;
+
+/// Gives the shard by which a ledger is listed.
+pub(super) fn shard(owner: &UserId) -> String {
+    of_shard(due::shard_of(owner.as_str()))
+}
+
+fn of_shard(shard: u8) -> String {
+    format!("LEDGERS#{shard}")
+}
+
+/// A place in a walk: a shard, and behind which user.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Place {
+    shard: u8,
+    user: Option<UserId>,
+}
+
+impl Place {
+    fn seal(&self) -> String {
+        format!("{}:{}", self.shard, self.user.as_ref().map_or("", UserId::as_str))
+    }
+
+    fn open(text: &str) -> Option<Self> {
+        let (shard, user) = text.split_once(':')?;
+        let user = if user.is_empty() { None } else { Some(UserId::parse(user)?) };
+        Some(Self { shard: shard.parse().ok().filter(|shard| *shard < due::SHARDS)?, user })
+    }
+
+    /// Gives the key the index goes on behind.
+    fn start(&self) -> Option<Item> {
+        let mut key = usage_item::key(self.user.as_ref()?);
+        key.insert("ledger_shard".to_owned(), text(of_shard(self.shard)));
+        Some(key)
+    }
+
+    /// Gives the place behind a page that ended with a user, or with the shard.
+    fn behind(&self, last: Option<UserId>) -> Option<Self> {
+        match last {
+            Some(user) => Some(Self { shard: self.shard, user: Some(user) }),
+            None if self.shard + 1 < due::SHARDS => Some(Self { shard: self.shard + 1, user: None }),
+            None => None,
+        }
+    }
+}
+
+impl WalkLedgers for Table {
+    async fn walk_ledgers(&self, after: Option<&str>) -> Result<(Vec<Ledger>, Option<String>), Fault> {
+        let place = match after {
+            Some(text) => Place::open(text).ok_or_else(|| Fault::internal("a walk goes on from nowhere"))?,
+            None => Place::default(),
+        };
+        let page = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(INDEX)
+            .key_condition_expression("ledger_shard = :shard")
+            .expression_attribute_values(":shard", text(of_shard(place.shard)))
+            .limit(PAGE)
+            .set_exclusive_start_key(place.start())
+            .send()
+            .await
+            .map_err(Fault::unavailable)?;
+        let owners = page.items().iter().map(usage_item::owner).collect::<Result<Vec<_>, _>>()?;
+        let keys: Vec<Item> = owners.iter().map(usage_item::key).collect();
+        // A moment old is as good: a night's figures are of no moment in particular.
+        let found = self.batch_get(&keys, false).await?;
+        let ledgers = found.iter().map(usage_item::read_ledger).collect::<Result<_, _>>()?;
+        let last = page.last_evaluated_key.as_ref().map(usage_item::owner).transpose()?;
+        Ok((ledgers, place.behind(last).map(|place| place.seal())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_reads_back_and_a_walk_goes_through_every_shard() {
+        let user = UserId::parse("user_ann1").unwrap();
+        let mut place = Place::default();
+        let mut shards = Vec::new();
+        loop {
+            shards.push(place.shard);
+            let within = place.behind(Some(user.clone())).unwrap();
+            assert_eq!(Place::open(&within.seal()), Some(within));
+            let Some(next) = place.behind(None) else { break };
+            assert_eq!(Place::open(&next.seal()).as_ref(), Some(&next));
+            place = next;
+        }
+        assert_eq!(shards, (0..due::SHARDS).collect::<Vec<_>>());
+        for bad in ["", "x", "9:", "1", "1:nobody", "-1:"] {
+            assert_eq!(Place::open(bad), None, "{bad}");
+        }
+    }
+}
