@@ -168,6 +168,7 @@ class Laptop:
             "INVITATION_SECRET_ARN": outputs["InvitationSecretArn"],
             "PEPPER_SECRET_ARN": outputs["PeppersArn"],
             "KEY_PREFIX": outputs["KeyPrefix"],
+            "LEGACY_KEYS_UNTIL": outputs.get("LegacyKeysUntil", ""),
             "SERVICE_TOKENS_ARN": outputs["ServiceTokensArn"],
             "SERVICE_TOKEN": deployment.service_token(),
             "GENERATOR_SECRETS_ARN": outputs["GeneratorSecretsArn"],

@@ -1,20 +1,23 @@
 //! `consigne migration`: how far owners are with the keys that were carried over from an older installation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Subcommand;
 use consigne_core::keys::{ApiKey, KeyStatus, Pointer};
 use consigne_core::migrations::{Migration, Stage, keys_of};
 use consigne_core::periods::Day;
-use consigne_core::ports::{KeepPeppers as _, ListMigrations, MigrationFilter, PageAsk};
-use consigne_core::{Fault, Timestamp};
+use consigne_core::ports::{GetProfile, KeepPeppers as _, ListMigrations, MigrationFilter, PageAsk};
+use consigne_core::{Fault, Timestamp, UserId};
 use consigne_runtime::clock;
 use consigne_storage::Table;
 
 use crate::operator::{Operator, table_failed, work};
+use crate::stack_env::StackEnv;
 
 /// Migrations read in one question to the table.
 const PAGE: u32 = 100;
+/// Most owners that are named for having no address.
+const UNTOLD_SHOWN: usize = 20;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -24,19 +27,28 @@ pub(crate) enum Command {
 
 pub(crate) fn run(Command::Status: &Command) -> Result<String, String> {
     let table = Operator::of_stack(&["TABLE_NAME"])?.table()?;
-    work(async { status(&table, clock::now()).await.map_err(|fault| table_failed(&fault)) })
+    let until = StackEnv::read().get("LEGACY_KEYS_UNTIL").ok().and_then(|text| Timestamp::parse(&text));
+    work(async { status(&table, until, clock::now()).await.map_err(|fault| table_failed(&fault)) })
 }
 
-async fn status(table: &Table, now: Timestamp) -> Result<String, Fault> {
+async fn status(table: &Table, until: Option<Timestamp>, now: Timestamp) -> Result<String, Fault> {
     let mut counts = Counts::default();
     for filter in [MigrationFilter::Open, MigrationFilter::Ended] {
         for migration in all(table, filter).await? {
             let keys = keys_of(table, &migration.id).await?;
             counts.add(&migration, &keys);
+            if filter == MigrationFilter::Open && !can_be_told(table, &migration.id.owner).await? {
+                counts.untold.insert(migration.id.owner.clone());
+            }
         }
     }
     let hashes = table.count_pepper_needs(Pointer::HASHED, now).await?;
-    Ok(counts.render(hashes, now))
+    Ok(counts.render(hashes, until, now))
+}
+
+/// Says whether mails to a person go anywhere.
+async fn can_be_told<F: GetProfile>(table: &F, owner: &UserId) -> Result<bool, Fault> {
+    Ok(table.get_profile(owner).await?.contact().is_some_and(|contact| contact.verified))
 }
 
 async fn all<F: ListMigrations>(table: &F, filter: MigrationFilter) -> Result<Vec<Migration>, Fault> {
@@ -61,6 +73,7 @@ struct Counts {
     revoked: u64,
     deleted: u64,
     deadlines: Vec<Day>,
+    untold: BTreeSet<UserId>,
 }
 
 impl Counts {
@@ -85,7 +98,7 @@ impl Counts {
         }
     }
 
-    fn render(&self, hashes: u64, now: Timestamp) -> String {
+    fn render(&self, hashes: u64, until: Option<Timestamp>, now: Timestamp) -> String {
         let owner = |stage| self.owners.get(stage).copied().unwrap_or(0);
         let total = self.replaced + self.waiting + self.revoked + self.deleted;
         let (first, last) = (self.deadlines.iter().min(), self.deadlines.iter().max());
@@ -97,7 +110,7 @@ impl Counts {
             }
             _ => "none".to_owned(),
         };
-        [
+        let mut lines = vec![
             format!(
                 "owners      {} to be told, {} told, {} reminded, {} done",
                 owner("to be told"),
@@ -111,7 +124,55 @@ impl Counts {
             ),
             format!("by hash     {hashes} live keys that have not been used since they were carried over"),
             format!("revocation  {deadline}"),
-        ]
-        .join("\n")
+        ];
+        if let (Some(last), Some(until)) = (last, until)
+            && until < last.starts()
+        {
+            lines.push(format!(
+                "too early   LegacyKeysUntil ends the old texts on {}, before owners were told they would; deploy it later",
+                Day::of(until)
+            ));
+        }
+        if !self.untold.is_empty() {
+            let some: Vec<&str> = self.untold.iter().take(UNTOLD_SHOWN).map(UserId::as_str).collect();
+            let more = if self.untold.len() > some.len() { ", ..." } else { "" };
+            lines.push(format!(
+                "no mail     {} owners have no verified address and learn of it from you alone: {}{more}",
+                self.untold.len(),
+                some.join(", ")
+            ));
+        }
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn an_end_of_the_old_texts_before_the_last_owners_time_is_said() {
+        let now = Timestamp::parse("2026-11-21T12:00:00Z").unwrap();
+        let counts = Counts { deadlines: vec![Day::of(now).plus(20), Day::of(now).plus(10)], ..Counts::default() };
+        let said = |days: u64| counts.render(0, Some(now.plus(Duration::from_hours(24 * days))), now);
+        assert!(
+            said(19).ends_with("ends the old texts on 2026-12-10, before owners were told they would; deploy it later")
+        );
+        for fine in [said(20), counts.render(0, None, now)] {
+            assert!(fine.ends_with("revocation  2026-12-01 to 2026-12-11, in 10 to 20 days"), "{fine}");
+        }
+    }
+
+    #[test]
+    fn owners_without_an_address_are_named() {
+        let now = Timestamp::from_secs(0);
+        let owner = |n: usize| UserId::parse(&format!("user_{n:03}")).unwrap();
+        let counts = |most: usize| Counts { untold: (0..most).map(owner).collect(), ..Counts::default() };
+        assert!(!counts(0).render(0, None, now).contains("no mail"));
+        let said = counts(21).render(0, None, now);
+        assert!(said.contains("no mail     21 owners") && said.ends_with("user_018, user_019, ..."), "{said}");
+        assert!(counts(1).render(0, None, now).ends_with("from you alone: user_000"));
     }
 }
