@@ -2,9 +2,12 @@
 //!
 //! Ratios to a hello-world of the same profile and counts of calls mean the same on every machine; milliseconds do not.
 
+mod builds;
 mod calls;
+mod costs;
 mod jobs;
 mod keys;
+mod lists;
 mod night;
 mod proxy;
 mod runtime_api;
@@ -56,8 +59,14 @@ enum Part {
     Jobs,
     /// Uploads in bulk.
     Uploads,
+    /// The first and the nine-hundredth page of a long list.
+    Lists,
     /// A night's statistics.
     Night,
+    /// What a million of each request cost.
+    Costs,
+    /// Building from nothing; only when it is asked for, since it takes so long.
+    Builds,
 }
 
 impl Options {
@@ -100,9 +109,13 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<bool, Problem> {
+    let (names, mut table) = (functions(), Table::default());
+    if options.only == Some(Part::Builds) {
+        builds::measure(&names, &mut table)?;
+        table.print();
+        return table.settle(options.accept, false);
+    }
     build(options)?;
-    let names = functions();
-    let mut table = Table::default();
     if options.wants(Part::Sizes) {
         sizes::measure(&names, &mut table)?;
     }
@@ -133,6 +146,12 @@ async fn deployed(stack: &BenchStack, options: &Options, table: &mut Table) -> R
     }
     if options.wants(Part::Uploads) {
         uploads::measure(stack, if options.quick { 200 } else { 1_000 }, table).await?;
+    }
+    if options.wants(Part::Lists) {
+        lists::measure(stack, if options.quick { 10_000 } else { 100_000 }, table).await?;
+    }
+    if options.wants(Part::Costs) {
+        costs::measure(stack, options.rounds(), table).await?;
     }
     if options.wants(Part::Night) {
         let (orgs, calls) = if options.quick { (20, 2_000) } else { (200, 100_000) };

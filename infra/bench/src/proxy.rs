@@ -12,12 +12,26 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::Problem;
 
 /// Calls by the access key that signed them, and by operation.
 type Counts = HashMap<(String, String), u32>;
+
+/// A request that was recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Taped {
+    /// What it was.
+    pub(crate) operation: String,
+    /// The access key that signed it.
+    pub(crate) signer: String,
+    /// Its body, where it is JSON.
+    pub(crate) asked: Value,
+    /// The body of its answer, where it is JSON.
+    pub(crate) answer: Value,
+}
 
 /// The proxy.
 #[derive(Clone)]
@@ -26,6 +40,7 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     upstream: Arc<RwLock<String>>,
     counts: Arc<Mutex<Counts>>,
+    tape: Arc<Mutex<Option<Vec<Taped>>>>,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -37,7 +52,7 @@ impl Proxy {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        let proxy = Self { address, upstream: Arc::default(), counts: Arc::default(), client };
+        let proxy = Self { address, upstream: Arc::default(), counts: Arc::default(), tape: Arc::default(), client };
         let serving = proxy.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -71,11 +86,28 @@ impl Proxy {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Records every request from now on.
+    pub(crate) fn record(&self) {
+        *self.tape.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    /// Gives what was recorded, and records no more.
+    pub(crate) fn recorded(&self) -> Vec<Taped> {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    fn tape(&self, (signer, operation): (String, String), asked: &[u8], answer: &[u8]) {
+        if let Some(tape) = self.tape.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            let json = |bytes| serde_json::from_slice(bytes).unwrap_or_default();
+            tape.push(Taped { operation, signer, asked: json(asked), answer: json(answer) });
+        }
+    }
+
     /// Passes a request on as it came, its `Host` included, which is part of its signature.
     async fn forward(&self, request: http::Request<Incoming>) -> http::Response<Full<Bytes>> {
         let (mut parts, body) = request.into_parts();
         let key = (access_key(&parts.headers), operation(&parts));
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default() += 1;
         let upstream = self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone();
         let target = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let Ok(uri) = format!("{upstream}{target}").parse() else { return failed("the upstream is no address") };
@@ -84,10 +116,12 @@ impl Proxy {
             Ok(body) => body.to_bytes(),
             Err(error) => return failed(&error.to_string()),
         };
-        match self.client.request(http::Request::from_parts(parts, Full::new(body))).await {
+        match self.client.request(http::Request::from_parts(parts, Full::new(body.clone()))).await {
             Ok(response) => {
-                let (parts, body) = response.into_parts();
-                let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+                let (parts, answer) = response.into_parts();
+                let answer = answer.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+                self.tape(key, &body, &answer);
+                let body = answer;
                 http::Response::from_parts(parts, Full::new(body))
             }
             Err(error) => failed(&error.to_string()),

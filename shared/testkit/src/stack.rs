@@ -151,6 +151,20 @@ impl Stack {
         self.client.send(method, &url, &headers, body.to_string().into_bytes()).await
     }
 
+    /// Asks the table in its own JSON protocol, as the operator; gives the answer's body.
+    pub async fn ask_table(&self, operation: &str, body: &Value) -> Value {
+        let (authorization, target) = (self.operator("dynamodb"), format!("DynamoDB_20120810.{operation}"));
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("content-type", "application/x-amz-json-1.0"),
+            ("x-amz-target", target.as_str()),
+        ];
+        let answer =
+            self.client.send("POST", self.name("AWS_ENDPOINT_URL"), &headers, body.to_string().into_bytes()).await;
+        assert_eq!(answer.status, 200, "{operation}: {}", answer.json());
+        answer.json()
+    }
+
     /// Writes the operator's authorization for a service, for calls no client here speaks.
     fn operator(&self, service: &str) -> String {
         let (key, region) = (self.name("AWS_ACCESS_KEY_ID"), self.name("AWS_REGION"));

@@ -1,0 +1,54 @@
+//! Building: every function from nothing, against the largest of them alone from nothing, with the everyday profile.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use consigne_testkit::payload;
+
+use crate::table::{Row, Table};
+use crate::{Problem, say};
+
+/// Where it is built, below the checkout, so that nothing is there yet.
+const TARGET: &str = "target/bench-build";
+/// The function with the most clients, and so the largest.
+const LARGEST: &str = "sweep";
+
+/// Measures both builds; takes as long as they do.
+pub(crate) fn measure(names: &[String], table: &mut Table) -> Result<(), Problem> {
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let group = "Building from nothing, everyday profile";
+    let alone = build(&[LARGEST])?;
+    let every = build(&all)?;
+    table.push(Row::new(group, &format!("{LARGEST} alone"), alone, "s").of_this_machine());
+    table.push(Row::new(group, &format!("all {} functions", all.len()), every, "s").of_this_machine());
+    let row = Row::new(group, "all against the largest", every / alone, "x").at_most(1.5);
+    table.push(row.with_note("on two cores; what they share is compiled once"));
+    Ok(())
+}
+
+/// Builds functions from nothing; gives the seconds that took.
+fn build(names: &[&str]) -> Result<f64, Problem> {
+    let target = payload::root().join(TARGET);
+    remove(&target)?;
+    say(&format!("Building {} from nothing...", if names.len() == 1 { names[0] } else { "every function" }));
+    let began = Instant::now();
+    let status = Command::new("cargo")
+        .args(["build", "--locked", "--quiet"])
+        .args(names.iter().flat_map(|name| ["--package", name]))
+        .env("CARGO_TARGET_DIR", &target)
+        .env("CARGO_INCREMENTAL", "0")
+        .current_dir(payload::root())
+        .status()
+        .map_err(|error| format!("cargo cannot be run: {error}"))?;
+    let took = began.elapsed().as_secs_f64();
+    remove(&target)?;
+    if status.success() { Ok(took) } else { Err("the build failed".to_owned()) }
+}
+
+fn remove(target: &Path) -> Result<(), Problem> {
+    match std::fs::remove_dir_all(target) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {error}", target.display())),
+        _ => Ok(()),
+    }
+}
