@@ -1,4 +1,4 @@
-"""Keeps a process at a share of a core by stopping it and letting it go on: `duty.py <pid> <percent>`, until it ends."""
+"""Keeps a process at a share of a core by stopping it in turns: `duty.py <pid> <percent>`, until it ends."""
 
 import os
 import signal

@@ -74,7 +74,7 @@ pub(crate) async fn measure(
             let row = |what: &str, value, unit| Row::new(&group, &format!("{what}, {name}"), value, unit);
             rows[0].push(row("exec to first answer", quantile(times, 0.5), "ms"));
             rows[1].push(row("warm request, median", quantile(&mut seen.times, 0.5) / 1e3, "ms"));
-            rows[2].push(row("requests a second of a core", 1e6 / seen.processor, "1/s").at_least(0.0));
+            rows[2].push(row("requests a second of a core", 1e6 / seen.processor, "1/s"));
             rows[3].push(row("memory after 1 request", seen.first, "MB"));
             rows[4].push(row("memory after the last", seen.last, "MB").with_note(format!("{count} more")));
             rows[5].push(row("package, unpacked", megabytes(&peer.package)?, "MB"));

@@ -137,7 +137,7 @@ impl Table {
             };
             let verdict = if row.meets_its_bar() { "" } else { "  NOT MET" };
             let value = figure(row.value);
-            say(&format!("  {:<44} {value:>9} {:<12} {bar:<9} {}{verdict}", row.name, row.unit, row.note));
+            say(&format!("  {:<52} {value:>9} {:<12} {bar:<9} {}{verdict}", row.name, row.unit, row.note));
         }
     }
 
