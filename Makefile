@@ -54,7 +54,9 @@ deploy: build ## Deploy to AWS with infra/samconfig.toml (ARGS="--guided" the fi
 	$(VENV)/deploy-tools/bin/sam deploy --template-file template.yaml --config-file infra/samconfig.toml $(ARGS)
 
 bench: $(VENV)/local ## Measure what is promised and compare with the committed table (QUICK=1, ACCEPT=1, ONLY=jobs, DEV=1)
-	@cargo run --quiet $(if $(DEV),,--release) --package bench -- \
+	@echo "Building the bench (the first time takes some minutes)..."
+	@cargo build --quiet $(if $(DEV),,--release) --workspace --bin bench
+	@target/$(if $(DEV),debug,release)/bench \
 	  $(if $(QUICK),--quick) $(if $(ACCEPT),--accept) $(if $(ONLY),--only $(ONLY)) $(if $(DEV),--dev)
 
 token: up ## Print a session token of the laptop's issuer (FOR=user_ann PLAN=pro)

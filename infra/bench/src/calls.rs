@@ -7,11 +7,14 @@ use consigne_testkit::stack::Person;
 use serde_json::{Value, json};
 
 use crate::Problem;
+use crate::proxy::Passed;
 use crate::stack::BenchStack;
 use crate::table::{Row, Table};
 
 /// Group of these rows.
 pub(crate) const GROUP: &str = "AWS calls per request, warm, counted by a proxy";
+/// Group of the bytes of the same calls.
+const BYTES: &str = "Bytes to and from AWS per request, warm, counted by a proxy";
 
 /// Measures each route `rounds` times.
 pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) -> Result<(), Problem> {
@@ -54,7 +57,7 @@ pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) 
         for _ in 0..rounds {
             ask().await;
         }
-        push(bench, GROUP, name, rounds, most, table);
+        push(bench, name, rounds, most, table);
         quiet(bench).await;
     }
     delete(bench, &ann, &keys, rounds, table).await;
@@ -66,17 +69,16 @@ pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) 
 async fn delete(bench: &BenchStack, ann: &Person<'_>, keys: &[String], rounds: u32, table: &mut Table) {
     ann.delete(&keys[0]).await;
     quiet(bench).await;
-    let mut total = 0;
+    let mut total = Passed::default();
     for key in &keys[1..] {
         bench.proxy.reset();
         ann.delete(key).await;
         quiet(bench).await;
         // Marking the record and removing the version are its own; the event that follows is on-object-event's.
         let own = ["UpdateItem", "DeleteObject"];
-        let counts = bench.proxy.counts();
-        total += counts.iter().filter(|((_, name), _)| own.contains(&name.as_str())).map(|(_, n)| n).sum::<u32>();
+        total += bench.proxy.passed(|_, operation| own.contains(&operation));
     }
-    table.push(Row::new(GROUP, "delete", f64::from(total) / f64::from(rounds), "calls").at_most(2.0));
+    push_passed("delete", total, rounds, 2.0, "DeleteObject, UpdateItem", table);
 }
 
 /// Measures what an upload causes behind the scenes.
@@ -84,7 +86,7 @@ async fn object_events(bench: &BenchStack, rounds: u32, table: &mut Table) {
     let bob = bench.stack.newcomer("enterprise");
     bob.upload("first.png", "image/png", pictures::png(1, 1, 2_000)).await;
     quiet(bench).await;
-    let mut total = 0;
+    let mut total = Passed::default();
     for n in 0..rounds {
         let grant = bob.grant(&format!("{n}.png"), "image/png", 2_000).await.json();
         quiet(bench).await;
@@ -93,21 +95,27 @@ async fn object_events(bench: &BenchStack, rounds: u32, table: &mut Table) {
         quiet(bench).await;
         // The first is the upload itself, signed by the grant; the rest is on-object-event's and publish-events'.
         let own = ["GetItem", "GetObject", "TransactWriteItems"];
-        let counts = bench.proxy.counts();
-        total += counts.iter().filter(|((_, name), _)| own.contains(&name.as_str())).map(|(_, n)| n).sum::<u32>();
+        total += bench.proxy.passed(|_, operation| own.contains(&operation));
     }
-    let row = Row::new(GROUP, "on-object-event, an upload", f64::from(total) / f64::from(rounds), "calls");
-    table.push(row.at_most(3.0).with_note("read the record, read the first bytes, one transaction"));
+    let note = "read the record, read the first bytes, one transaction";
+    push_passed("on-object-event, an upload", total, rounds, 3.0, note, table);
 }
 
-/// Adds a row of what the proxy has counted since it was reset.
-pub(crate) fn push(bench: &BenchStack, group: &str, name: &str, rounds: u32, most: f64, table: &mut Table) {
+/// Adds rows of all calls that the proxy has counted since it was reset, and of their bytes.
+pub(crate) fn push(bench: &BenchStack, name: &str, rounds: u32, most: f64, table: &mut Table) {
     let counts = bench.proxy.counts();
-    let total: u32 = counts.values().sum();
     let mut kinds: Vec<&str> = counts.keys().map(|(_, operation)| operation.as_str()).collect();
     kinds.sort_unstable();
-    let row = Row::new(group, name, f64::from(total) / f64::from(rounds), "calls");
-    table.push(row.at_most(most).with_note(kinds.join(", ")));
+    push_passed(name, bench.proxy.passed(|_, _| true), rounds, most, &kinds.join(", "), table);
+}
+
+/// Adds a row of calls and one of bytes, a request each.
+// A few kilobytes a request are far below 2^52.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn push_passed(name: &str, passed: Passed, rounds: u32, most: f64, note: &str, table: &mut Table) {
+    let each = |total: u64| total as f64 / f64::from(rounds);
+    table.push(Row::new(GROUP, name, each(passed.calls.into()), "calls").at_most(most).with_note(note));
+    table.push(Row::new(BYTES, name, each(passed.bytes), "bytes"));
 }
 
 /// Waits until nothing has passed the proxy for a while: what runs behind the scenes has run.
@@ -115,7 +123,7 @@ pub(crate) async fn quiet(bench: &BenchStack) {
     let mut last = 0;
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(150)).await;
-        let now: u32 = bench.proxy.counts().values().sum();
+        let now: u32 = bench.proxy.calls();
         if now == last {
             return;
         }

@@ -10,7 +10,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::Problem;
-use crate::calls::{GROUP, quiet};
+use crate::calls::{push_passed, quiet};
+use crate::proxy::Passed;
 use crate::stack::BenchStack;
 use crate::table::{Row, Table, quantile};
 
@@ -76,7 +77,7 @@ async fn calls(
     rounds: u32,
     table: &mut Table,
 ) -> Result<(), Problem> {
-    let mut totals = [0; 4];
+    let mut totals = [Passed::default(); 4];
     for _ in 0..rounds {
         quiet(bench).await;
         bench.proxy.reset();
@@ -98,7 +99,7 @@ async fn calls(
             return Err(format!("a completion was answered {taken}"));
         }
         quiet(bench).await;
-        totals[2] += bench.proxy.counts().iter().filter(|((key, _), _)| *key == completer).map(|(_, n)| n).sum::<u32>();
+        totals[2] += bench.proxy.passed(|key, _| key == completer);
 
         bench.proxy.reset();
         completed(ann, &job).await;
@@ -113,8 +114,7 @@ async fn calls(
     .into_iter()
     .zip(totals)
     {
-        let row = Row::new(GROUP, name, f64::from(total) / f64::from(rounds), "calls");
-        table.push(row.at_most(most).with_note(note));
+        push_passed(name, total, rounds, most, note, table);
     }
     Ok(())
 }
@@ -133,10 +133,9 @@ async fn completer(bench: &BenchStack, generator: &Generator<'_>, message: &Valu
 }
 
 /// Counts what has passed the proxy once all is quiet, as far as it can be a route's own: publish-events makes other calls.
-async fn own(bench: &BenchStack, operations: &[&str]) -> u32 {
+async fn own(bench: &BenchStack, operations: &[&str]) -> Passed {
     quiet(bench).await;
-    let counts = bench.proxy.counts();
-    counts.iter().filter(|((_, name), _)| operations.contains(&name.as_str())).map(|(_, n)| n).sum()
+    bench.proxy.passed(|_, operation| operations.contains(&operation))
 }
 
 /// Asks for jobs as fast as they are accepted, and waits until the last event lies on the queue.

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::Problem;
-use crate::calls::{GROUP, push, quiet};
+use crate::calls::{push, quiet};
 use crate::stack::BenchStack;
 use crate::table::{Row, Table, quantile};
 
@@ -50,7 +50,7 @@ async fn calls(bench: &BenchStack, shop: &Shop<'_>, key: &HeldKey, rounds: u32, 
         for _ in 0..rounds {
             shop.verify(text, &json!({ "cost": 1 }), None).await;
         }
-        push(bench, GROUP, name, rounds, most, table);
+        push(bench, name, rounds, most, table);
     }
     quiet(bench).await;
 }

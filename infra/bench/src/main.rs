@@ -2,32 +2,42 @@
 //!
 //! Ratios to a hello-world of the same profile and counts of calls mean the same on every machine; milliseconds do not.
 
+mod answers;
 mod builds;
 mod calls;
 mod costs;
+mod instructions;
 mod jobs;
 mod keys;
 mod lists;
+mod micro;
 mod night;
+mod peers;
+mod process;
 mod proxy;
 mod runtime_api;
+mod scene;
 mod sizes;
 mod stack;
 mod starts;
 mod stub;
 mod table;
+mod throttle;
 mod uploads;
+mod warm;
 
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, ValueEnum};
 use consigne_testkit::{payload, template};
 
+use crate::process::Subject;
+use crate::scene::Scene;
 use crate::stack::BenchStack;
 use crate::table::Table;
 
-/// Measures starts, sizes, calls, key checks, jobs, uploads and a night's statistics.
+/// Measures starts, sizes, warm requests, instructions, calls, key checks, jobs, uploads and a night's statistics, and two
+/// functions beside the same in other languages.
 #[derive(Debug, Parser)]
 struct Options {
     /// Fewer repetitions, in about two minutes.
@@ -51,6 +61,16 @@ enum Part {
     Sizes,
     /// Starts beside a hello-world.
     Starts,
+    /// Warm requests beside a hello-world, and what stays in memory.
+    Warm,
+    /// Instructions a request.
+    Instructions,
+    /// Signing a ticket, verifying a token, checking a key.
+    Micro,
+    /// A simulated function of 128 MB.
+    Small,
+    /// The same functions in other languages.
+    Peers,
     /// Calls a request.
     Calls,
     /// Key checks.
@@ -69,14 +89,38 @@ enum Part {
     Builds,
 }
 
+impl Part {
+    /// Says whether it is measured on functions one by one, without a stack.
+    fn is_of_single_functions(self) -> bool {
+        matches!(self, Self::Sizes | Self::Starts) || self.functions().is_some()
+    }
+
+    /// Gives the few functions it needs; `None` for all.
+    fn functions(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Warm => Some(&warm::FUNCTIONS),
+            Self::Instructions => Some(&instructions::FUNCTIONS),
+            Self::Micro => Some(&[]),
+            Self::Small => Some(&throttle::FUNCTIONS),
+            Self::Peers => Some(&peers::FUNCTIONS),
+            _ => None,
+        }
+    }
+}
+
 impl Options {
     fn wants(&self, part: Part) -> bool {
         self.only.is_none_or(|only| only == part)
     }
 
+    /// Gives the one or the other number of repetitions.
+    fn repeat(&self, quickly: u32, thoroughly: u32) -> u32 {
+        if self.quick { quickly } else { thoroughly }
+    }
+
     /// Gives how often what is counted is done.
     fn rounds(&self) -> u32 {
-        if self.quick { 5 } else { 20 }
+        self.repeat(5, 20)
     }
 
     /// Gives where the functions' binaries lie, below the checkout.
@@ -116,13 +160,10 @@ async fn run(options: &Options) -> Result<bool, Problem> {
         return table.settle(options.accept, false);
     }
     build(options)?;
-    if options.wants(Part::Sizes) {
-        sizes::measure(&names, &mut table)?;
+    if options.only.is_none_or(Part::is_of_single_functions) {
+        single(options, &names, &mut table).await?;
     }
-    if options.wants(Part::Starts) {
-        starts::measure(&names, if options.quick { 15 } else { 50 }, &mut table).await?;
-    }
-    if !matches!(options.only, Some(Part::Sizes | Part::Starts)) {
+    if !options.only.is_some_and(Part::is_of_single_functions) {
         let stack = stack::up(options.binaries()).await?;
         deployed(&stack, options, &mut table).await?;
         stack.down();
@@ -132,6 +173,38 @@ async fn run(options: &Options) -> Result<bool, Problem> {
     }
     table.print();
     table.settle(options.accept, options.only.is_none())
+}
+
+/// Measures functions one by one, beside a hello-world and without a stack.
+async fn single(options: &Options, names: &[String], table: &mut Table) -> Result<(), Problem> {
+    let binaries = payload::root().join(options.binaries());
+    if options.wants(Part::Sizes) {
+        sizes::measure(&binaries, names, table)?;
+    }
+    let scene = Scene::set(binaries).await?;
+    if options.wants(Part::Starts) {
+        starts::measure(&scene, names, options.repeat(15, 50), table).await?;
+    }
+    if options.wants(Part::Warm) {
+        warm::measure(&scene, options.repeat(1_000, 10_000), table).await?;
+    }
+    if options.wants(Part::Instructions) {
+        instructions::measure(&scene, options.repeat(20, 200), table).await?;
+    }
+    if options.wants(Part::Micro) {
+        micro::measure(&scene, options.repeat(2_000, 20_000), table).await?;
+    }
+    if options.wants(Part::Small) || options.wants(Part::Peers) {
+        let peers = peers::had(&scene).await?;
+        if options.wants(Part::Peers) {
+            peers::measure(&scene, &peers, options.repeat(5, 50), options.repeat(200, 1_000), table).await?;
+        }
+        if options.wants(Part::Small) {
+            let peers: Vec<Subject> = peers.into_iter().map(|peer| peer.subject).collect();
+            throttle::measure(&scene, &peers, options.repeat(5, 20), options.repeat(0, 5), table).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn deployed(stack: &BenchStack, options: &Options, table: &mut Table) -> Result<(), Problem> {
@@ -160,15 +233,18 @@ async fn deployed(stack: &BenchStack, options: &Options, table: &mut Table) -> R
     Ok(())
 }
 
-/// Builds every function and the hello-world.
+/// Builds the hello-world and every function that is asked for. The whole workspace is named in any case, since what a
+/// crate is built with is decided for all that are named: so they are the same binaries, whatever part is measured.
 fn build(options: &Options) -> Result<(), Problem> {
     let profile = if options.dev { "dev" } else { "release" };
     say(&format!("Building with the profile {profile} (the first time takes some minutes)..."));
-    let status = Command::new("cargo")
-        .args(["build", "--profile", profile, "--workspace", "--bins", "--quiet"])
-        .current_dir(payload::root())
-        .status()
-        .map_err(|error| format!("cargo cannot be run: {error}"))?;
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--profile", profile, "--workspace", "--quiet"]).current_dir(payload::root());
+    match options.only.and_then(Part::functions) {
+        Some(names) => cargo.args(["hello", "micro"].iter().chain(names).flat_map(|name| ["--bin", name])),
+        None => cargo.arg("--bins"),
+    };
+    let status = cargo.status().map_err(|error| format!("cargo cannot be run: {error}"))?;
     if status.success() { Ok(()) } else { Err("the build failed".to_owned()) }
 }
 
@@ -176,11 +252,6 @@ fn build(options: &Options) -> Result<(), Problem> {
 fn functions() -> Vec<String> {
     let template = template::template();
     template::functions(&template).iter().map(|(_, properties)| template::name_of(properties).to_owned()).collect()
-}
-
-/// Gives the path of a built bootstrap.
-fn bootstrap(name: &str) -> PathBuf {
-    payload::root().join("target/release").join(name)
 }
 
 // A bench prints; this is the place.

@@ -58,8 +58,8 @@ pub(crate) async fn measure(
 #[allow(clippy::cast_precision_loss)]
 fn counted(bench: &BenchStack, orgs: usize, table: &mut Table) {
     let mut operations: BTreeMap<String, u32> = BTreeMap::new();
-    for ((_, operation), calls) in bench.proxy.counts() {
-        *operations.entry(operation).or_default() += calls;
+    for ((_, operation), passed) in bench.proxy.counts() {
+        *operations.entry(operation).or_default() += passed.calls;
     }
     let total: u32 = operations.values().sum();
     let note: Vec<String> = operations.iter().map(|(operation, calls)| format!("{calls} {operation}")).collect();

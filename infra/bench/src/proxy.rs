@@ -18,7 +18,23 @@ use tokio::net::TcpListener;
 use crate::Problem;
 
 /// Calls by the access key that signed them, and by operation.
-type Counts = HashMap<(String, String), u32>;
+pub(crate) type Counts = HashMap<(String, String), Passed>;
+
+/// What has passed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Passed {
+    /// Calls.
+    pub(crate) calls: u32,
+    /// Bytes of their requests and responses, headers included as they are written in HTTP/1.1.
+    pub(crate) bytes: u64,
+}
+
+impl std::ops::AddAssign for Passed {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.bytes += other.bytes;
+    }
+}
 
 /// A request that was recorded.
 #[derive(Clone, Debug)]
@@ -103,11 +119,34 @@ impl Proxy {
         }
     }
 
+    /// Gives how many calls those are, whoever made them.
+    pub(crate) fn calls(&self) -> u32 {
+        self.passed(|_, _| true).calls
+    }
+
+    /// Sums up what was counted of some access keys and operations.
+    pub(crate) fn passed(&self, wanted: impl Fn(&str, &str) -> bool) -> Passed {
+        let counts = self.counts();
+        let wanted = counts.iter().filter(|((key, operation), _)| wanted(key, operation));
+        wanted.fold(Passed::default(), |mut sum, (_, passed)| {
+            sum += *passed;
+            sum
+        })
+    }
+
+    fn count(&self, key: &(String, String), calls: u32, bytes: usize) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = counts.entry(key.clone()).or_default();
+        passed.calls += calls;
+        passed.bytes += bytes as u64;
+    }
+
     /// Passes a request on as it came, its `Host` included, which is part of its signature.
     async fn forward(&self, request: http::Request<Incoming>) -> http::Response<Full<Bytes>> {
         let (mut parts, body) = request.into_parts();
         let key = (access_key(&parts.headers), operation(&parts));
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default() += 1;
+        let asked = parts.method.as_str().len() + parts.uri.to_string().len() + head(&parts.headers);
+        self.count(&key, 1, asked);
         let upstream = self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone();
         let target = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let Ok(uri) = format!("{upstream}{target}").parse() else { return failed("the upstream is no address") };
@@ -116,17 +155,25 @@ impl Proxy {
             Ok(body) => body.to_bytes(),
             Err(error) => return failed(&error.to_string()),
         };
+        self.count(&key, 0, body.len());
         match self.client.request(http::Request::from_parts(parts, Full::new(body.clone()))).await {
             Ok(response) => {
                 let (parts, answer) = response.into_parts();
                 let answer = answer.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+                self.count(&key, 0, head(&parts.headers) + answer.len());
                 self.tape(key, &body, &answer);
-                let body = answer;
-                http::Response::from_parts(parts, Full::new(body))
+                http::Response::from_parts(parts, Full::new(answer))
             }
             Err(error) => failed(&error.to_string()),
         }
     }
+}
+
+/// Weighs a first line, but for what is particular to it, and headers, with what separates them.
+fn head(headers: &http::HeaderMap) -> usize {
+    // ` HTTP/1.1` and its spaces, or `HTTP/1.1 200 OK`, the line's end, and the empty line behind the headers.
+    let lines = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    lines.sum::<usize>() + 15
 }
 
 fn failed(reason: &str) -> http::Response<Full<Bytes>> {

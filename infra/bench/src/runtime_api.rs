@@ -1,11 +1,12 @@
-//! A Runtime API of our own: hands a bootstrap one event and takes the moment its answer arrives.
+//! A Runtime API of our own: hands a bootstrap its events, one after the other, and takes the moments at which it asks and
+//! answers.
 //!
 //! Source: AWS Lambda developer guide, "Using the Lambda runtime API for custom runtimes".
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -13,14 +14,20 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinHandle;
 
 use crate::Problem;
+
+/// Longest wait for a bootstrap that runs as fast as it can.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a bootstrap has answered.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    /// When.
+    /// When it was handed the event.
+    pub(crate) handed: Instant,
+    /// When it answered.
     pub(crate) at: Instant,
     /// What, as text.
     pub(crate) body: String,
@@ -31,33 +38,49 @@ pub(crate) struct Answered {
 /// A Runtime API for one bootstrap at a time.
 pub(crate) struct RuntimeApi {
     address: SocketAddr,
+    patience: Duration,
     events: mpsc::Sender<String>,
     answers: mpsc::Receiver<Answered>,
+    asked: watch::Receiver<Asked>,
+    accepting: JoinHandle<()>,
 }
 
-type Queue = Arc<Mutex<mpsc::Receiver<String>>>;
+/// How often an event was asked for, and when last.
+type Asked = (u32, Instant);
+
+/// What its connections share.
+struct Desk {
+    patience: Duration,
+    /// Events to hand out, and when the last one was.
+    queue: Mutex<mpsc::Receiver<String>>,
+    handed: Mutex<Instant>,
+    asked: watch::Sender<Asked>,
+    answers: mpsc::Sender<Answered>,
+}
 
 impl RuntimeApi {
-    /// Starts listening on a free port.
-    pub(crate) async fn start() -> Result<Self, Problem> {
+    /// Starts listening on a free port; waits so long for an answer, and tells the bootstrap that it has so long.
+    pub(crate) async fn start(patience: Duration) -> Result<Self, Problem> {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let (events, queue) = mpsc::channel(16);
         let (answered, answers) = mpsc::channel(16);
-        let queue: Queue = Arc::new(Mutex::new(queue));
-        tokio::spawn(async move {
+        let (asking, asked) = watch::channel((0, Instant::now()));
+        let (queue, handed) = (Mutex::new(queue), Mutex::new(Instant::now()));
+        let desk = Arc::new(Desk { patience, queue, handed, asked: asking, answers: answered });
+        let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // Answers are small; waiting to fill a packet would be measured as theirs.
                 drop(stream.set_nodelay(true));
-                let (queue, answered) = (queue.clone(), answered.clone());
+                let desk = desk.clone();
                 tokio::spawn(async move {
-                    let service = service_fn(move |request| serve(request, queue.clone(), answered.clone()));
+                    let service = service_fn(move |request| serve(request, desk.clone()));
                     // A bootstrap that is killed hangs up in the middle.
                     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
                 });
             }
         });
-        Ok(Self { address, events, answers })
+        Ok(Self { address, patience, events, answers, asked, accepting })
     }
 
     /// Gives what `AWS_LAMBDA_RUNTIME_API` must say.
@@ -73,32 +96,47 @@ impl RuntimeApi {
 
     /// Waits for the next answer.
     pub(crate) async fn answer(&mut self) -> Result<Answered, Problem> {
-        let waited = tokio::time::timeout(std::time::Duration::from_secs(10), self.answers.recv()).await;
-        waited.ok().flatten().ok_or_else(|| "no answer within ten seconds".to_owned())
+        let waited = tokio::time::timeout(self.patience, self.answers.recv()).await;
+        waited.ok().flatten().ok_or_else(|| format!("no answer within {} seconds", self.patience.as_secs()))
+    }
+
+    /// Waits until an event is asked for the `nth` time, counted from one, which says that the bootstrap is ready for it; gives
+    /// when that was.
+    pub(crate) async fn ready(&mut self, nth: u32) -> Result<Instant, Problem> {
+        let asked = self.asked.wait_for(|(times, _)| *times >= nth);
+        let waited = tokio::time::timeout(self.patience, asked).await;
+        let at = waited.ok().and_then(Result::ok).map(|asked| asked.1);
+        at.ok_or_else(|| format!("not ready within {} seconds", self.patience.as_secs()))
     }
 }
 
-async fn serve(
-    request: http::Request<Incoming>,
-    queue: Queue,
-    answered: mpsc::Sender<Answered>,
-) -> Result<http::Response<Full<Bytes>>, Infallible> {
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn serve(request: http::Request<Incoming>, desk: Arc<Desk>) -> Result<http::Response<Full<Bytes>>, Infallible> {
     let at = Instant::now();
     let path = request.uri().path().to_owned();
     let response = http::Response::builder();
     if path.ends_with("/invocation/next") {
-        let event = queue.lock().await.recv().await.unwrap_or_default();
-        let deadline = consigne_runtime::clock::now().as_millis() + 10_000;
+        desk.asked.send_modify(|(times, last)| (*times, *last) = (*times + 1, at));
+        let event = desk.queue.lock().await.recv().await.unwrap_or_default();
+        let deadline = consigne_runtime::clock::now().plus(desk.patience).as_millis();
         let response = response
+            .header("content-type", "application/json")
             .header("lambda-runtime-aws-request-id", "request-1")
             .header("lambda-runtime-deadline-ms", deadline.to_string())
             .header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:bench")
             .body(Full::new(Bytes::from(event)));
+        *desk.handed.lock().await = Instant::now();
         return Ok(response.unwrap_or_default());
     }
     let failed = path.ends_with("/error");
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body = String::from_utf8_lossy(&body).into_owned();
-    drop(answered.send(Answered { at, body, failed }).await);
+    let handed = *desk.handed.lock().await;
+    drop(desk.answers.send(Answered { handed, at, body, failed }).await);
     Ok(response.status(202).body(Full::default()).unwrap_or_default())
 }

@@ -1,7 +1,9 @@
 //! Sizes of the bootstraps, and the C library they ask for.
 
+use std::path::Path;
+
+use crate::Problem;
 use crate::table::{Row, Table};
-use crate::{Problem, bootstrap};
 
 /// Largest bootstrap by the number of SDK clients in it, in megabytes.
 fn most(clients: usize) -> f64 {
@@ -31,12 +33,12 @@ pub(crate) fn clients(name: &str) -> Result<usize, Problem> {
 /// Measures every bootstrap.
 // Sizes are far below 2^52.
 #[allow(clippy::cast_precision_loss)]
-pub(crate) fn measure(names: &[String], table: &mut Table) -> Result<(), Problem> {
+pub(crate) fn measure(binaries: &Path, names: &[String], table: &mut Table) -> Result<(), Problem> {
     let mut newest = 0;
     for name in names.iter().map(String::as_str).chain(["hello"]) {
-        let bytes = std::fs::read(bootstrap(name)).map_err(|error| format!("{name}: {error}"))?;
+        let bytes = std::fs::read(binaries.join(name)).map_err(|error| format!("{name}: {error}"))?;
         newest = newest.max(newest_glibc(&bytes));
-        let row = Row::new("Stripped bootstrap, release", name, bytes.len() as f64 / 1e6, "MB");
+        let row = Row::new("Stripped bootstrap, release", name, bytes.len() as f64 / 1e6, "MB").of_this_build();
         if name == "hello" {
             table.push(row);
         } else {

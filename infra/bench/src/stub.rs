@@ -1,9 +1,12 @@
 //! AWS in a nutshell: answers every call at once with the least that satisfies it, so that a start measures the function
 //! and not a server in Python.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use consigne_auth::Peppers;
 use consigne_testkit::functions::SERVICE_TOKEN;
 use consigne_testkit::webhooks;
 use http_body_util::{BodyExt as _, Full};
@@ -14,14 +17,14 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::Problem;
+use crate::{Problem, scene};
 
 /// The key the payloads in events/ speak of.
-const KEY: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-photo-ete.png";
+pub(crate) const KEY: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-photo-ete.png";
 
 /// The organisation, the key and the invitation they speak of.
 pub(crate) const ORG: &str = "org_01M7YREWKH7VM7Z3Z2KWSH2FTR";
-const API_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTS";
+pub(crate) const API_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTS";
 pub(crate) const INVITATION: &str = "inv_01M7YREWKH7VM7Z3Z2KWSH2FTR";
 
 /// The address that invitation was sent to.
@@ -30,31 +33,66 @@ pub(crate) const INVITED: &str = "bob@example.com";
 /// The secrets that are neither peppers nor tokens.
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// Starts the stub; gives its address.
-pub(crate) async fn start() -> Result<SocketAddr, Problem> {
+/// The peppers there are.
+pub(crate) const PEPPERS: &str = r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#;
+
+/// The stub.
+#[derive(Clone, Debug)]
+pub(crate) struct Stub {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    calls: Arc<Mutex<BTreeMap<String, u32>>>,
+}
+
+impl Stub {
+    /// Gives the calls by operation since this was asked last.
+    pub(crate) fn calls(&self) -> BTreeMap<String, u32> {
+        std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Starts the stub.
+pub(crate) async fn start() -> Result<Stub, Problem> {
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let pointers: Arc<[String]> = pointers()?.into();
+    let stub = Stub { address, calls: Arc::default() };
+    let calls = stub.calls.clone();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             drop(stream.set_nodelay(true));
+            let (pointers, calls) = (pointers.clone(), calls.clone());
             tokio::spawn(async move {
+                let service = service_fn(move |request| answer(request, pointers.clone(), calls.clone()));
                 // A function that ends hangs up in the middle.
-                drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await);
+                drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
             });
         }
     });
-    Ok(address)
+    Ok(stub)
 }
 
-async fn answer(request: http::Request<Incoming>) -> Result<http::Response<Full<Bytes>>, Infallible> {
+/// Gives where the one key there is may be found: a function that makes another MAC of it finds nothing.
+fn pointers() -> Result<Vec<String>, Problem> {
+    let peppers = Peppers::parse(PEPPERS).map_err(|error| error.to_string())?;
+    let pointers = peppers.pointers(&scene::a_key());
+    Ok(pointers.iter().map(|pointer| format!("MAC#{}#{}", pointer.pepper, pointer.mac)).collect())
+}
+
+async fn answer(
+    request: http::Request<Incoming>,
+    pointers: Arc<[String]>,
+    calls: Arc<Mutex<BTreeMap<String, u32>>>,
+) -> Result<http::Response<Full<Bytes>>, Infallible> {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     // The whole request is read before it is answered, as a server would.
     let asked = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let asked: Value = serde_json::from_slice(&asked).unwrap_or(Value::Null);
+    *calls.lock().unwrap_or_else(PoisonError::into_inner).entry(operation.clone()).or_default() += 1;
     let body = match operation.as_str() {
         "GetItem" => json!({ "Item": item(asked["Key"]["sk"]["S"].as_str().unwrap_or_default()) }),
-        "BatchGetItem" => json!({ "Responses": { "table": found(&asked) } }),
+        "BatchGetItem" => json!({ "Responses": { "table": found(&asked, &pointers) } }),
         "UpdateItem" => json!({ "Attributes": file() }),
         "Query" => json!({ "Items": [], "Count": 0, "ScannedCount": 0 }),
         "GetSecretValue" => json!({ "ARN": "arn", "Name": "n", "SecretString": secret(&asked) }),
@@ -69,15 +107,15 @@ async fn answer(request: http::Request<Incoming>) -> Result<http::Response<Full<
 /// The secret of a name, such as `settings` of the starts gives them.
 fn secret(asked: &Value) -> String {
     match asked["SecretId"].as_str() {
-        Some("peppers") => r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#.to_owned(),
+        Some("peppers") => PEPPERS.to_owned(),
         Some("tokens") => json!({ "pdf-api": SERVICE_TOKEN }).to_string(),
         Some("webhooks") => json!({ "current": webhooks::SECRET }).to_string(),
         _ => SECRET.to_owned(),
     }
 }
 
-/// The pointer that leads from any key's text to the one key there is.
-fn found(asked: &Value) -> Vec<Value> {
+/// The pointer that leads from the text of the one key there is to that key.
+fn found(asked: &Value, pointers: &[String]) -> Vec<Value> {
     let keys = asked["RequestItems"]["table"]["Keys"].as_array().cloned().unwrap_or_default();
     let pointer = |key: Value| {
         let mut item = json!({
@@ -88,7 +126,8 @@ fn found(asked: &Value) -> Vec<Value> {
         item["sk"] = key["sk"].clone();
         item
     };
-    keys.into_iter().filter(|key| key["sk"]["S"] == "MAC").map(pointer).collect()
+    let known = |key: &Value| key["pk"]["S"].as_str().is_some_and(|pk| pointers.iter().any(|pointer| pointer == pk));
+    keys.into_iter().filter(known).map(pointer).collect()
 }
 
 /// An item by its sort key: of organisations, keys and wallets, or else a file.

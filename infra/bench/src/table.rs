@@ -13,6 +13,12 @@ const COMMITTED: &str = "infra/bench/table.json";
 const RESULTS: &str = "target/bench.json";
 /// How much worse than the committed figure a ratio may be before it counts, beyond the noise of a shared machine.
 const NOISE: f64 = 1.25;
+/// How much worse a figure may be that is counted, on another processor.
+const NOISE_OF_COUNTS: f64 = 1.05;
+
+fn ordinary_noise() -> f64 {
+    NOISE
+}
 
 /// One figure.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -36,13 +42,30 @@ pub(crate) struct Row {
     pub(crate) note: String,
     /// Whether the figure means the same on every machine, and so can be compared with the committed one.
     pub(crate) portable: bool,
+    /// Whether it depends on the profile of the build.
+    #[serde(skip)]
+    of_build: bool,
+    /// How many times the committed figure it may be.
+    #[serde(skip, default = "ordinary_noise")]
+    noise: f64,
 }
 
 impl Row {
     /// Makes a row without a bar that means the same everywhere.
     pub(crate) fn new(group: &str, name: &str, value: f64, unit: &str) -> Self {
         let (group, name, unit) = (group.to_owned(), name.to_owned(), unit.to_owned());
-        Self { group, name, value, unit, most: None, least: None, note: String::new(), portable: true }
+        Self {
+            group,
+            name,
+            value,
+            unit,
+            most: None,
+            least: None,
+            note: String::new(),
+            portable: true,
+            of_build: false,
+            noise: NOISE,
+        }
     }
 
     /// Sets the most it may be.
@@ -60,9 +83,19 @@ impl Row {
         Self { note: note.into(), ..self }
     }
 
-    /// Says that the figure is of this machine only.
+    /// Says that the figure is of this machine only, and so of this build.
     pub(crate) fn of_this_machine(self) -> Self {
-        Self { portable: false, ..self }
+        Self { portable: false, of_build: true, ..self }
+    }
+
+    /// Says that the figure is of this build, though not of this machine.
+    pub(crate) fn of_this_build(self) -> Self {
+        Self { of_build: true, ..self }
+    }
+
+    /// Says that the figure is counted: nobody else's load is in it.
+    pub(crate) fn exact(self) -> Self {
+        Self { noise: NOISE_OF_COUNTS, ..self }
     }
 
     fn meets_its_bar(&self) -> bool {
@@ -75,14 +108,16 @@ impl Row {
 pub(crate) struct Table(Vec<Row>);
 
 impl Table {
-    /// Adds a row.
+    /// Adds a row, behind the last one of its group.
     pub(crate) fn push(&mut self, row: Row) {
-        self.0.push(row);
+        insert(&mut self.0, row);
     }
 
-    /// Says of figures that depend on the build that they come from the everyday one.
+    /// Says of figures that depend on the build that they come from the everyday one: they are compared with nothing, and
+    /// held to no bar.
     pub(crate) fn mark_everyday(&mut self) {
-        for row in self.0.iter_mut().filter(|row| !row.portable) {
+        for row in self.0.iter_mut().filter(|row| row.of_build) {
+            (row.portable, row.most, row.least) = (false, None, None);
             row.note = format!("{}{}everyday build", row.note, if row.note.is_empty() { "" } else { ", " });
         }
     }
@@ -102,7 +137,7 @@ impl Table {
             };
             let verdict = if row.meets_its_bar() { "" } else { "  NOT MET" };
             let value = figure(row.value);
-            say(&format!("  {:<44} {value:>9} {:<12} {bar:<9} {}{verdict}", row.name, row.unit, row.note));
+            say(&format!("  {:<52} {value:>9} {:<12} {bar:<9} {}{verdict}", row.name, row.unit, row.note));
         }
     }
 
@@ -126,7 +161,7 @@ impl Table {
         let known: BTreeMap<_, _> = committed.iter().map(|row| ((&row.group, &row.name), row.value)).collect();
         for row in self.0.iter().filter(|row| row.portable && row.least.is_none()) {
             if let Some(before) = known.get(&(&row.group, &row.name))
-                && row.value > before * NOISE + f64::EPSILON
+                && row.value > before * row.noise + f64::EPSILON
             {
                 well = false;
                 let (now, before) = (figure(row.value), figure(*before));
@@ -145,12 +180,16 @@ impl Table {
             {
                 *before = row.clone();
             } else {
-                let after = rows.iter().rposition(|other| other.group == row.group).map_or(rows.len(), |last| last + 1);
-                rows.insert(after, row.clone());
+                insert(&mut rows, row.clone());
             }
         }
         rows
     }
+}
+
+fn insert(rows: &mut Vec<Row>, row: Row) {
+    let after = rows.iter().rposition(|other| other.group == row.group).map_or(rows.len(), |last| last + 1);
+    rows.insert(after, row);
 }
 
 /// Writes a figure with as many decimals as it is worth.

@@ -1,0 +1,110 @@
+//! Instructions a request, counted by callgrind: a figure that means the same on a busy machine and on an idle one.
+//!
+//! Two runs differ in the number of requests alone, so the difference is theirs; what a start costs falls out. The processor
+//! that callgrind plays has no instructions for hashes, so those are made the longer way: counts are to be compared with each
+//! other, not with times.
+//!
+//! Source: Valgrind user manual, chapter 6, "Callgrind": the events collected are told at the end, as `Collected : <Ir>`.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+
+use crate::process::Subject;
+use crate::runtime_api::RuntimeApi;
+use crate::scene::Scene;
+use crate::table::{Row, Table};
+use crate::{Problem, say};
+
+/// Group of these rows.
+const GROUP: &str = "Instructions a warm request, counted by callgrind";
+/// What is measured, beside a hello-world.
+pub(crate) const FUNCTIONS: [&str; 3] = ["presign", "usage", "key-verify"];
+/// Requests before those that are counted: the first ones open connections and fill caches.
+const BEFORE: u32 = 20;
+/// Runs a program some fifty times slower, counts its instructions and keeps no profile.
+pub(crate) const CALLGRIND: [&str; 3] = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
+/// Longest wait for an answer there.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Says whether callgrind can be run here.
+pub(crate) async fn can_count() -> bool {
+    let asked = Command::new(CALLGRIND[0]).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+    asked.is_ok_and(|status| status.success())
+}
+
+/// Measures `count` requests of each.
+pub(crate) async fn measure(scene: &Scene, count: u32, table: &mut Table) -> Result<(), Problem> {
+    if !can_count().await {
+        say("Instructions a request are left out: there is no valgrind here.");
+        return Ok(());
+    }
+    say(&format!("Counting the instructions of {count} requests each..."));
+    let functions = FUNCTIONS.iter().map(|name| scene.function(name));
+    let subjects: Vec<Subject> = std::iter::once(Ok(scene.hello())).chain(functions).collect::<Result<_, _>>()?;
+    for subject in &subjects {
+        let (some, more) = (of_requests(subject, BEFORE).await?, of_requests(subject, BEFORE + count).await?);
+        let each = per_request(some, more, count);
+        table.push(Row::new(GROUP, &subject.name, each, "thousand").of_this_build().exact());
+    }
+    Ok(())
+}
+
+/// Gives the thousands of instructions of each further request.
+// Instructions are far below 2^52.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn per_request(some: u64, more: u64, further: u32) -> f64 {
+    more.saturating_sub(some) as f64 / f64::from(further) / 1e3
+}
+
+/// Counts the instructions of a bootstrap from exec to its end, so many requests in between.
+async fn of_requests(subject: &Subject, requests: u32) -> Result<u64, Problem> {
+    let mut api = RuntimeApi::start(PATIENCE).await?;
+    let mut child = subject
+        .under(&CALLGRIND)
+        .prepare(&api)
+        // Valgrind finds its tools by itself; the shell's path finds valgrind.
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| subject.blame(error))?;
+    for _ in 0..requests {
+        api.offer(&subject.event).await;
+        let answered = api.answer().await.map_err(|problem| subject.blame(problem))?;
+        subject.accept(&answered)?;
+    }
+    // Whatever it does behind its last answer it does in both runs, up to its next question.
+    api.ready(requests + 1).await.map_err(|problem| subject.blame(problem))?;
+    end(child.id().ok_or_else(|| subject.blame("it has ended"))?).await?;
+    let mut told = String::new();
+    let stderr = child.stderr.as_mut().ok_or_else(|| subject.blame("nothing is told"))?;
+    stderr.read_to_string(&mut told).await.map_err(|error| subject.blame(error))?;
+    child.wait().await.map_err(|error| subject.blame(error))?;
+    collected(&told).ok_or_else(|| subject.blame(format!("callgrind tells no count: {told}")))
+}
+
+/// Asks a process to end, so that callgrind can tell its count.
+async fn end(pid: u32) -> Result<(), Problem> {
+    let killed = Command::new("kill").args(["-s", "TERM", &pid.to_string()]).status().await;
+    if killed.is_ok_and(|status| status.success()) { Ok(()) } else { Err(format!("{pid} cannot be ended")) }
+}
+
+/// Finds the count in what callgrind tells at the end.
+pub(crate) fn collected(told: &str) -> Option<u64> {
+    told.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_is_found_among_what_else_is_told() {
+        let told = "==7== Callgrind, a call-graph\n{\"level\":\"info\"}\n==7== \n==7== Events    : Ir\n==7== Collected : 123456\n";
+        assert_eq!(collected(told), Some(123_456));
+        assert_eq!(collected("==7== killed"), None);
+        assert!((per_request(1_000, 5_000, 2) - 2.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,145 @@
+//! A bootstrap that runs, with a Runtime API of its own: what it answers, how long that takes, what it costs.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::process::{Child, ChildStdin, Command};
+
+use crate::Problem;
+use crate::runtime_api::{Answered, PATIENCE, RuntimeApi};
+
+/// What can be started and asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    /// Its name.
+    pub(crate) name: String,
+    /// Program and arguments.
+    pub(crate) command: Vec<String>,
+    /// Its environment, beside what every function has.
+    pub(crate) settings: Vec<(String, String)>,
+    /// What it is asked.
+    pub(crate) event: String,
+}
+
+impl Subject {
+    /// Puts a command in front of its own, which runs it in some other way.
+    pub(crate) fn under(&self, wrapper: &[&str]) -> Self {
+        let wrapper = wrapper.iter().map(|word| (*word).to_owned());
+        Self { command: wrapper.chain(self.command.iter().cloned()).collect(), ..self.clone() }
+    }
+
+    /// Gives the command in the environment of a function.
+    pub(crate) fn prepare(&self, api: &RuntimeApi) -> Command {
+        let mut command = Command::new(self.command.first().map_or("", String::as_str));
+        command
+            .args(self.command.iter().skip(1))
+            .env_clear()
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .env("AWS_LAMBDA_RUNTIME_API", api.address())
+            .env("AWS_LAMBDA_FUNCTION_NAME", &self.name)
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "bench")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Says which of several it is, in what went wrong.
+    pub(crate) fn blame(&self, problem: impl std::fmt::Display) -> Problem {
+        format!("{}: {problem}", self.name)
+    }
+
+    /// Holds that an answer is one: a refusal would be an answer without the work, and must not pass for one.
+    pub(crate) fn accept(&self, answered: &Answered) -> Result<(), Problem> {
+        let body: Value = serde_json::from_str(&answered.body).unwrap_or(Value::Null);
+        let refused = body["statusCode"].as_u64().is_some_and(|status| status >= 400);
+        if answered.failed || refused && self.name != "fallback" {
+            return Err(self.blame(format!("answered {}", answered.body)));
+        }
+        Ok(())
+    }
+}
+
+/// A bootstrap that runs.
+pub(crate) struct Running {
+    subject: Subject,
+    child: Child,
+    pub(crate) api: RuntimeApi,
+}
+
+impl Running {
+    /// Starts a bootstrap and has it answer its event; gives the time from exec to that answer.
+    pub(crate) async fn start(subject: &Subject) -> Result<(Self, Duration), Problem> {
+        let api = RuntimeApi::start(PATIENCE).await?;
+        api.offer(&subject.event).await;
+        let (mut running, began) = Self::spawn(subject, api)?;
+        let answered = running.answer().await?;
+        Ok((running, answered.at.duration_since(began)))
+    }
+
+    /// Starts a bootstrap beside a Runtime API; gives when that was.
+    pub(crate) fn spawn(subject: &Subject, api: RuntimeApi) -> Result<(Self, Instant), Problem> {
+        let mut command = subject.prepare(&api);
+        let began = Instant::now();
+        let child = command.spawn().map_err(|error| subject.blame(error))?;
+        Ok((Self { subject: subject.clone(), child, api }, began))
+    }
+
+    /// The same for a command that waits for a word before it becomes the bootstrap; gives where to say it.
+    pub(crate) fn gated(subject: &Subject, api: RuntimeApi) -> Result<(Self, ChildStdin), Problem> {
+        let child = subject.prepare(&api).stdin(Stdio::piped()).spawn();
+        let mut child = child.map_err(|error| subject.blame(error))?;
+        let gate = child.stdin.take().ok_or_else(|| subject.blame("it takes no word"))?;
+        Ok((Self { subject: subject.clone(), child, api }, gate))
+    }
+
+    /// Asks once more; gives the time from the event to its answer.
+    pub(crate) async fn ask(&mut self) -> Result<Duration, Problem> {
+        self.api.offer(&self.subject.event).await;
+        let answered = self.answer().await?;
+        Ok(answered.at.duration_since(answered.handed))
+    }
+
+    /// Waits for an answer that is one.
+    pub(crate) async fn answer(&mut self) -> Result<Answered, Problem> {
+        let answered = self.api.answer().await.map_err(|problem| self.subject.blame(problem))?;
+        self.subject.accept(&answered)?;
+        Ok(answered)
+    }
+
+    /// Gives its process id.
+    pub(crate) fn pid(&self) -> Result<u32, Problem> {
+        self.child.id().ok_or_else(|| self.subject.blame("it has ended"))
+    }
+
+    /// Gives the time its threads have spent on a processor.
+    ///
+    /// Source: Linux, Documentation/scheduler/sched-stats.rst: the first number is that time in nanoseconds. The ticks of
+    /// /proc/<pid>/stat are too coarse for a few hundred requests.
+    pub(crate) fn cpu(&self) -> Result<Duration, Problem> {
+        let tasks = format!("/proc/{}/task", self.pid()?);
+        let tasks = std::fs::read_dir(&tasks).map_err(|error| self.subject.blame(error))?;
+        let spent = tasks.flatten().filter_map(|task| {
+            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        Ok(Duration::from_nanos(spent.sum()))
+    }
+
+    /// Gives the memory it holds, in megabytes.
+    pub(crate) fn resident(&self) -> Result<f64, Problem> {
+        let path = format!("/proc/{}/status", self.pid()?);
+        let status = std::fs::read_to_string(&path).map_err(|error| self.subject.blame(error))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
+        kibibytes.map(|kibibytes| kibibytes * 1_024.0 / 1e6).ok_or_else(|| self.subject.blame("no VmRSS"))
+    }
+
+    /// Ends it.
+    pub(crate) async fn stop(mut self) -> Result<(), Problem> {
+        self.child.kill().await.map_err(|error| self.subject.blame(error))
+    }
+}

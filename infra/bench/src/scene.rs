@@ -1,0 +1,159 @@
+//! What a function is started with on the bench: its settings, and an event with good credentials in it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use consigne_auth::{InvitationToken, InvitationTokens, KeyPrefix, KeyText, Secret};
+use consigne_core::keys::Environment;
+use consigne_core::mail::Topic;
+use consigne_core::{InvitationId, OrgId, UserId};
+use consigne_runtime::clock;
+use consigne_testkit::functions::{self, SERVICE_TOKEN};
+use consigne_testkit::tokens::Issuer;
+use consigne_testkit::{payload, webhooks};
+use serde_json::json;
+
+use crate::Problem;
+use crate::process::Subject;
+use crate::stub::{self, Stub};
+
+/// How long tokens are good for: longer than any part takes, also on a machine that a tool slows down a hundredfold.
+const TOKEN_VALID: Duration = Duration::from_hours(12);
+
+/// The credentials there are.
+pub(crate) const ACCESS_KEY: &str = "AKIDEXAMPLE";
+pub(crate) const SECRET_KEY: &str = "secret";
+
+/// An issuer of tokens, AWS in a nutshell, and the binaries that are measured.
+pub(crate) struct Scene {
+    /// Who issues session tokens.
+    pub(crate) issuer: Issuer,
+    /// What stands for AWS.
+    pub(crate) aws: Stub,
+    binaries: PathBuf,
+}
+
+impl Scene {
+    /// Sets it up for the binaries in a directory.
+    pub(crate) async fn set(binaries: PathBuf) -> Result<Self, Problem> {
+        Ok(Self { issuer: Issuer::fresh("bench-1"), aws: stub::start().await?, binaries })
+    }
+
+    /// Gives the hello-world, which needs nothing.
+    pub(crate) fn hello(&self) -> Subject {
+        Subject {
+            name: "hello".to_owned(),
+            command: self.command("hello"),
+            settings: Vec::new(),
+            event: "{}".to_owned(),
+        }
+    }
+
+    /// Gives a function with its first payload.
+    pub(crate) fn function(&self, name: &str) -> Result<Subject, Problem> {
+        let (name, command) = (name.to_owned(), self.command(name));
+        Ok(Subject { event: self.event(&name)?, name, command, settings: self.settings() })
+    }
+
+    /// Gives a binary of the bench's own or of a function, as a command.
+    pub(crate) fn command(&self, name: &str) -> Vec<String> {
+        vec![self.binaries.join(name).display().to_string()]
+    }
+
+    /// Gives the first payload of a function, by name, with a good token in it.
+    pub(crate) fn event(&self, name: &str) -> Result<String, Problem> {
+        let folder = payload::root().join("events").join(name);
+        let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let mut cases: Vec<String> = entries
+            .flatten()
+            .filter_map(|entry| Some(entry.path().file_stem()?.to_string_lossy().into_owned()))
+            .filter(|case| !case.contains("poison"))
+            .collect();
+        cases.sort();
+        let case = cases.first().ok_or_else(|| format!("{} holds no payload", folder.display()))?;
+        let token = match name {
+            "hold-open" | "hold-settle" | "hold-void" | "key-verify" | "receipt-outcome" => SERVICE_TOKEN.to_owned(),
+            "mail-unsubscribe" => a_way_out().ok_or("no link to unsubscribe can be made")?,
+            "invitation-accept" => {
+                self.issuer.token_with("user_ann1", &json!({ "email": stub::INVITED, "email_verified": true }))
+            }
+            _ => self.session_token(),
+        };
+        let event = payload::event(name, case, &token);
+        let event = if name.starts_with("webhook-") || name == "job-upload-grant" {
+            webhooks::signed(event, "msg_1")
+        } else {
+            event
+        };
+        let event = event.to_string().replace("$KEY", a_key().expose());
+        Ok(event.replace("$INVITATION", an_invitation().expose()))
+    }
+
+    /// Issues a session token that outlasts the bench.
+    pub(crate) fn session_token(&self) -> String {
+        let expires = clock::now().plus(TOKEN_VALID).as_secs();
+        self.issuer.token_with("user_ann1", &json!({ "exp": expires, "public_metadata": { "subscription": "pro" } }))
+    }
+
+    /// Gives every setting that any function reads.
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
+        let (issuer, endpoint) = (&self.issuer, format!("http://{}", self.aws.address));
+        let queue = format!("{endpoint}/000000000000/queue");
+        [
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+            ("AWS_SESSION_TOKEN", "token"),
+            ("AWS_ENDPOINT_URL", &endpoint),
+            ("TABLE_NAME", "table"),
+            ("BUCKET_NAME", "bucket"),
+            ("BUS_NAME", "bus"),
+            ("PARKING_QUEUE_URL", &queue),
+            ("QUOTA_QUEUE_URL", &queue),
+            ("STATS_QUEUE_URL", &queue),
+            ("STORAGE_QUEUE_URL", &queue),
+            ("CURSOR_SECRET_ARN", "cursors"),
+            ("GATEWAY_SECRET_ARN", "gateway"),
+            ("UPSTREAMS", &format!("pdf={endpoint}")),
+            ("PRIVATE_UPSTREAMS", "true"),
+            ("INVITATION_SECRET_ARN", "invitations"),
+            ("PEPPER_SECRET_ARN", "peppers"),
+            ("SERVICE_TOKENS_ARN", "tokens"),
+            ("CLERK_SECRETS_ARN", "webhooks"),
+            ("GENERATOR_SECRETS_ARN", "webhooks"),
+            ("STRIPE_SECRETS_ARN", "webhooks"),
+            ("STRIPE_API_KEY_ARN", "stripe"),
+            ("STRIPE_URL", &endpoint),
+            ("UNSUBSCRIBE_SECRET_ARN", "unsubscribe"),
+            ("MAIL_FROM", "no-reply@example.com"),
+            ("MAIL_CONFIGURATION_SET", "mails"),
+            ("APPLICATION_URL", "https://app.example.com"),
+            ("PUBLIC_URL", "https://api.example.com"),
+            ("KEY_PREFIX", "sk"),
+            ("CLERK_ISSUER", &issuer.iss),
+            ("AUTHORIZED_PARTIES", &issuer.azp),
+            ("CLERK_JWT_KEY", &issuer.public_pem),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+}
+
+/// Makes what a link to unsubscribe holds, with the secret that the stub gives.
+fn a_way_out() -> Option<String> {
+    Some(functions::unsubscribe_seal().token(&UserId::parse("user_ann1")?, Topic::Jobs))
+}
+
+/// Writes the token of the invitation there is, under the secret there is.
+fn an_invitation() -> InvitationToken {
+    let secret = Secret::new(stub::SECRET).unwrap_or_else(|| unreachable!("it is long enough"));
+    let ids = (OrgId::parse(stub::ORG), InvitationId::parse(stub::INVITATION));
+    let (Some(org), Some(id)) = ids else { unreachable!("they are ids") };
+    InvitationTokens::new(secret).derive(org, id)
+}
+
+/// Writes the text of the key there is.
+pub(crate) fn a_key() -> KeyText {
+    let prefix = KeyPrefix::parse("sk").unwrap_or_else(|| unreachable!("sk is a word"));
+    KeyText::write(&prefix, Environment::Production, [7; 32])
+}

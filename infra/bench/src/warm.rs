@@ -1,0 +1,96 @@
+//! Warm requests, one after the other, beside a hello-world: how long each takes, how many a core does in a second, and what
+//! stays in memory. AWS is the stub, whose time on a processor is its own.
+
+use std::time::Duration;
+
+use crate::process::{Running, Subject};
+use crate::scene::Scene;
+use crate::table::{Row, Table, quantile};
+use crate::{Problem, say};
+
+const LATENCY: &str = "Warm request, from event to answer, against hello-world";
+const PROCESSOR: &str = "Warm request, time on a processor, against hello-world";
+const MEMORY: &str = "Resident memory";
+/// What is measured: a function without AWS, readers, a signer, a charge, a write.
+pub(crate) const FUNCTIONS: [&str; 6] = ["fallback", "presign", "usage", "metadata", "key-verify", "upload-grant"];
+/// Requests of one subject before the next one's turn, so that all see the same machine.
+const TURN: u32 = 100;
+/// Most a function may grow from its first to its last request, in megabytes: buffers find their sizes and caches fill, and
+/// then nothing is kept. Of 10,000 requests that each leave one kilobyte behind, ten megabytes would stay.
+const GROWTH: f64 = 2.0;
+
+/// What was seen of one subject.
+pub(crate) struct Seen {
+    /// Its name.
+    pub(crate) name: String,
+    /// From event to answer, in microseconds.
+    pub(crate) times: Vec<f64>,
+    /// Time on a processor a request, in microseconds.
+    pub(crate) processor: f64,
+    /// Megabytes after its first request.
+    pub(crate) first: f64,
+    /// Megabytes after its last.
+    pub(crate) last: f64,
+}
+
+/// Measures `count` requests of each function.
+pub(crate) async fn measure(scene: &Scene, count: u32, table: &mut Table) -> Result<(), Problem> {
+    let functions = FUNCTIONS.iter().map(|name| scene.function(name));
+    let subjects: Vec<Subject> = std::iter::once(Ok(scene.hello())).chain(functions).collect::<Result<_, _>>()?;
+    say(&format!("Asking {} functions {count} times each...", subjects.len()));
+    let mut seen = ask(&subjects, count).await?;
+    let (hello, processor) = (quantile(&mut seen[0].times, 0.5), seen[0].processor);
+    for seen in &mut seen {
+        let (median, slow) = (quantile(&mut seen.times, 0.5), quantile(&mut seen.times, 0.95));
+        let note = format!("{median:.0} µs, 95 % {slow:.0} µs");
+        table.push(Row::new(LATENCY, &seen.name, median / hello, "x hello").of_this_build().with_note(note));
+    }
+    for seen in &seen {
+        let note = format!("{:.0} µs, {:.0} requests a second and core", seen.processor, 1e6 / seen.processor);
+        let row = Row::new(PROCESSOR, &seen.name, seen.processor / processor, "x hello");
+        table.push(row.of_this_build().with_note(note));
+    }
+    for seen in &seen {
+        let name = format!("{}, after 1 request", seen.name);
+        table.push(Row::new(MEMORY, &name, seen.first, "MB").of_this_build());
+        // Without the count, so that a quick run and a full one are compared with each other.
+        let (name, growth) = (format!("{}, growth since", seen.name), (seen.last - seen.first).max(0.0));
+        let note = format!("{:.1} MB after {count} requests", seen.last);
+        let row = Row::new(MEMORY, &name, growth, "MB").at_most(GROWTH).of_this_machine();
+        table.push(row.with_note(note));
+    }
+    Ok(())
+}
+
+/// Asks each subject `count` times beyond the first, in turns.
+pub(crate) async fn ask(subjects: &[Subject], count: u32) -> Result<Vec<Seen>, Problem> {
+    let mut all = Vec::new();
+    for subject in subjects {
+        let (running, _) = Running::start(subject).await?;
+        let first = running.resident()?;
+        let name = subject.name.clone();
+        all.push((running, Seen { name, times: Vec::new(), processor: 0.0, first, last: first }));
+    }
+    // What begins to run behind the first answer is not a request's.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for _ in 0..count.div_ceil(TURN) {
+        for (running, seen) in &mut all {
+            let before = running.cpu()?;
+            for _ in 0..TURN.min(count) {
+                seen.times.push(running.ask().await?.as_secs_f64() * 1e6);
+            }
+            seen.processor += (running.cpu()?.saturating_sub(before)).as_secs_f64() * 1e6;
+        }
+    }
+    let mut done = Vec::new();
+    for (running, mut seen) in all {
+        seen.last = running.resident()?;
+        // A few thousand requests lose nothing as a float.
+        #[allow(clippy::cast_precision_loss)]
+        let asked = seen.times.len() as f64;
+        seen.processor /= asked;
+        running.stop().await?;
+        done.push(seen);
+    }
+    Ok(done)
+}
