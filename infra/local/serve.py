@@ -1,5 +1,5 @@
 """Runs MiniStack, the AWS of the laptop, with small differences to AWS taken away: two waits, and two gaps of its S3;
-and beside it stand-ins for Stripe and for the services behind the gateway.
+and beside it stand-ins for Stripe, for a language model, and for the services behind the gateway.
 
 Started by stack.py, with everything it needs in the environment.
 """
@@ -15,7 +15,8 @@ from pathlib import Path
 # which hyper delays: 40 ms on every warm call.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
-import stripe_stand_in  # noqa: E402  (the line above must come first)
+import model_stand_in  # noqa: E402  (the line above must come first)
+import stripe_stand_in  # noqa: E402
 from ministack import app  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
 from ministack.services import eventbridge, s3  # noqa: E402
@@ -72,5 +73,6 @@ s3._get_object = _get_with_overrides
 
 if __name__ == "__main__":
     stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
+    model_stand_in.start(int(os.environ.pop("MODEL_STAND_IN_PORT")))
     upstream.start(int(os.environ.pop("UPSTREAM_PORT")), Path(os.environ.pop("UPSTREAM_SECRETS")))
     app.main()

@@ -6,13 +6,15 @@
 use consigne_core::audit::AuditAction::{MemberRemoved, OrgSuspended};
 use consigne_core::audit::{Actor, AuditEntry, Origin};
 use consigne_core::files::{File, Status};
-use consigne_core::jobs::{CANCELLED, JobStatus};
+use consigne_core::jobs::{CANCELLED, Job, JobStatus};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
-    ApplyJobStep, ApplyTransition, BeginDelete, Departure, EndClosing, EndMembership, Filter, ForgetJob, GetJob,
-    GetMember, ListFiles, ListJobs, ListMembers, ListOrgs, PageAsk, PostponeClosing, RemoveVersion, Succession,
+    ApplyJobStep, ApplyTransition, BeginDelete, Departure, EndClosing, EndMembership, Filter, ForgetJob,
+    ForgetManuscript, GetJob, GetMember, ListFiles, ListJobs, ListMembers, ListOrgs, PageAsk, PostponeClosing,
+    RemoveVersion, Succession,
 };
 use consigne_core::profiles::Closing;
+use consigne_core::texts::Form;
 use consigne_core::{Fault, OrgId, Timestamp, UserId};
 use consigne_runtime::remaining;
 use consigne_runtime::schedule::Tick;
@@ -33,6 +35,7 @@ pub trait Closes:
     + ListJobs
     + ApplyJobStep
     + ForgetJob
+    + ForgetManuscript
     + BeginDelete
     + ListFiles
     + ListOrgs
@@ -49,6 +52,7 @@ impl<T> Closes for T where
         + ListJobs
         + ApplyJobStep
         + ForgetJob
+        + ForgetManuscript
         + BeginDelete
         + ListFiles
         + ListOrgs
@@ -108,7 +112,7 @@ async fn end_jobs<F: Closes>(table: &F, user: &UserId, now: Timestamp) -> Result
     Ok(true)
 }
 
-/// Removes the record of every job; `false` when time ran short.
+/// Removes the record of every job, and what was written for it; `false` when time ran short.
 async fn forget_jobs<F: Closes>(table: &F, user: &UserId) -> Result<bool, Fault> {
     loop {
         let listed = table.list_jobs(user, None, &PageAsk { limit: MANY, after: None }).await?;
@@ -116,12 +120,20 @@ async fn forget_jobs<F: Closes>(table: &F, user: &UserId) -> Result<bool, Fault>
             if remaining() < RESERVE {
                 return Ok(false);
             }
-            try_join_all(some.iter().map(|job| table.forget_job(&job.id))).await?;
+            try_join_all(some.iter().map(|job| forget_job(table, job))).await?;
         }
         if listed.next.is_none() {
             return Ok(true);
         }
     }
+}
+
+/// Removes a job's record, and before it, which leads there, the text that was begun for it.
+async fn forget_job<F: Closes>(table: &F, job: &Job) -> Result<(), Fault> {
+    if Form::of(job.kind).is_some() {
+        table.forget_manuscript(&job.id).await?;
+    }
+    table.forget_job(&job.id).await
 }
 
 /// Deletes every file that its owner would still see; `false` when time ran short.

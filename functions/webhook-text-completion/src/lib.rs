@@ -65,6 +65,8 @@ impl From<TextCompletion> for Completion {
             title: text.title.as_ref().map(|title| cut(title, TITLE_MAX)).filter(|title| !title.is_empty()),
             chapters: text.chapter_count,
             words: text.word_count,
+            // What others paid is nothing to us.
+            tokens: None,
         });
         let claimed = |file: TextFile| ClaimedFile {
             s3_key: file.s3_key,

@@ -13,6 +13,7 @@ import gateway
 import jobs
 import members
 import money
+import texts
 from walk import ENV_FILE, Walk
 
 
@@ -31,6 +32,8 @@ def main() -> None:
     money.tell(walk, ann, org)
     walk.title("Jobs: a wish is accepted, a generator outside delivers, and everybody is told once.")
     jobs.tell(walk, name, ann)
+    walk.title("Texts: an article is written by a language model, and delivered like everything else.")
+    texts.tell(walk, name, ann)
     walk.title("Members: somebody is invited by mail, joins, and leaves.")
     members.tell(walk, ann, org)
     walk.title("The gateway: a service is called with a key, and paid by the call; then the day's figures.")

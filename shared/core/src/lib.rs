@@ -27,6 +27,7 @@ pub mod profiles;
 pub mod services;
 pub mod stats;
 pub mod text;
+pub mod texts;
 pub mod timestamp;
 pub mod upkeep;
 pub mod webhooks;

@@ -15,6 +15,7 @@ mod migrations;
 mod people;
 mod purchases;
 mod stats;
+mod texts;
 mod upkeep;
 
 pub use anomalies::*;
@@ -28,6 +29,7 @@ pub use migrations::*;
 pub use people::*;
 pub use purchases::*;
 pub use stats::*;
+pub use texts::*;
 pub use upkeep::*;
 
 use std::future::Future;

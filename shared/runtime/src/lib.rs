@@ -11,6 +11,7 @@ pub mod fanout;
 pub mod http;
 pub mod invocation;
 pub mod log;
+pub mod model;
 pub mod outgoing;
 pub mod queue;
 pub mod schedule;

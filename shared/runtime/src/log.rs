@@ -37,6 +37,11 @@ impl Notes {
         self.metric(metric, "Count", 1);
     }
 
+    /// Counts so many happenings at once; several of one line add up.
+    pub fn add(&self, metric: &'static str, value: u64) {
+        self.metric(metric, "Count", value);
+    }
+
     /// Measures an amount of bytes; several of one line add up.
     pub fn bytes(&self, metric: &'static str, value: u64) {
         self.metric(metric, "Bytes", value);

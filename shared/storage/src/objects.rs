@@ -5,7 +5,8 @@ use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use consigne_core::Fault;
-use consigne_core::ports::{ObjectHead, Probe, ReadHead, RemoveVersion};
+use consigne_core::files::File;
+use consigne_core::ports::{ObjectHead, Probe, PutObject, ReadHead, RemoveVersion};
 
 /// The bucket of user files.
 #[derive(Clone, Debug)]
@@ -64,6 +65,17 @@ impl RemoveVersion for Bucket {
         match delete.send().await {
             Ok(_) => Ok(()),
             Err(error) if status(&error) == Some(404) => Ok(()),
+            Err(error) => Err(fault(error)),
+        }
+    }
+}
+
+impl PutObject for Bucket {
+    async fn put_object(&self, file: &File, bytes: &[u8]) -> Result<bool, Fault> {
+        let put = self.client.put_object().bucket(&self.name).key(file.key.as_str()).content_type(file.media.name);
+        match put.if_none_match("*").body(bytes.to_vec().into()).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if status(&error) == Some(412) => Ok(false),
             Err(error) => Err(fault(error)),
         }
     }

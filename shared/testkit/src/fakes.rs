@@ -16,12 +16,14 @@ mod people;
 mod post;
 mod purchases;
 mod stats;
+mod texts;
 mod upkeep;
 
 pub use desk::Desk;
 pub use gateway::Behind;
 pub use jobs::Jobs;
 pub use post::{MailService, Post, Standing};
+pub use texts::Texts;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,6 +78,8 @@ pub struct State {
     pub plans: BTreeMap<UserId, Plan>,
     /// What was stored, by day.
     pub storage: BTreeMap<Day, StorageDay>,
+    /// Texts in the making, and the model that writes them.
+    pub texts: Texts,
     /// Figures by organisation and day.
     pub stats: BTreeMap<(OrgId, Day), DayStats>,
     /// Keys carried over, by owner, organisation and day.

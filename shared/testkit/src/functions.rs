@@ -6,6 +6,7 @@ mod key_schedules;
 mod members;
 mod night;
 mod payments;
+mod texts;
 
 pub use crate::webhooks::signed as signed_by_generator;
 pub use gateway::gateway_seal;
@@ -15,6 +16,7 @@ pub use night::{
     aggregate_at, deliver_night, quota_messages, quota_reset_at, stats_messages, storage_messages, verify_at,
 };
 pub use payments::stripe_notes;
+pub use texts::{Delivered, text_message, texts};
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

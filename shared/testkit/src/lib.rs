@@ -9,6 +9,7 @@ pub mod fakes;
 pub mod functions;
 pub mod generator;
 pub mod http;
+pub mod model;
 pub mod openapi;
 pub mod payload;
 pub mod pictures;

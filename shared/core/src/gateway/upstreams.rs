@@ -91,7 +91,10 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, UpstreamsError> {
 impl Upstream {
     /// Reads `https://host`, perhaps with a port and a path. Stricter than URLs are: what two readers could understand
     /// differently is refused.
-    fn parse(text: &str, private: bool) -> Result<Self, &'static str> {
+    ///
+    /// # Errors
+    /// What is wrong with it, as the end of a sentence.
+    pub fn parse(text: &str, private: bool) -> Result<Self, &'static str> {
         let Some((scheme, rest)) = text.split_once("://") else { return Err("is no URL") };
         let at = rest.find('/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at(at);

@@ -65,6 +65,14 @@ impl Ask {
         Ok(Self::Text { topic, goal, title })
     }
 
+    /// Gives how a text should be called, if that was wished for.
+    pub fn wished_title(&self) -> Option<&str> {
+        match self {
+            Self::Text { title, .. } => title.as_deref(),
+            Self::Images { .. } | Self::Video { .. } => None,
+        }
+    }
+
     /// Parses the wish for pictures: one of 1024x1024 unless asked for otherwise.
     pub fn images(prompt: &str, count: Option<u32>, size: Option<&str>) -> Result<Self, Fault> {
         let prompt = text::prose("prompt", prompt, PROMPT_MAX)?;

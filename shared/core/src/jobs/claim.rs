@@ -3,6 +3,7 @@
 use super::{Job, JobStep, Output};
 use crate::files::{File, ObjectKey, Status};
 use crate::ports::{GetFile, ReadHead};
+use crate::texts::Tokens;
 use crate::{Code, Fault, Timestamp};
 
 /// One file, as a completion names it.
@@ -27,6 +28,8 @@ pub struct TextFacts {
     pub chapters: Option<u32>,
     /// Its words.
     pub words: Option<u64>,
+    /// What the language model was paid for.
+    pub tokens: Option<Tokens>,
 }
 
 /// A completion that was held against what is there.

@@ -14,4 +14,4 @@ pub use id::JobId;
 pub use record::{Admission, Failure, Job, JobStatus, NewJob, Output, allowance_spent};
 pub use settle::{Report, Sender, job_not_found, settle};
 pub use step::{CANCELLED, JobStep, StepOutcome, follow};
-pub use view::{ErrorView, JobResult, JobView, MediaView, TextView};
+pub use view::{ErrorView, JobResult, JobView, MediaView, TextView, TokensView};

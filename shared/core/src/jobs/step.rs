@@ -79,6 +79,20 @@ impl Job {
         (self.status == JobStatus::Pending).then(|| self.step(now, |job| job.status = JobStatus::Processing))
     }
 
+    /// Notes how far a text is: so many of its chapters are written, of so many, where that is known. From the first time on it
+    /// cannot be cancelled. `None` when nothing of that is news.
+    pub fn written(&self, chapters: usize, of: Option<usize>, now: Timestamp) -> Option<JobStep> {
+        let share = of.map_or(0, |of| chapters * usize::from(NEARLY - BEGUN) / of.max(1));
+        let progress = NEARLY.min(BEGUN.saturating_add(u8::try_from(share).unwrap_or(NEARLY)));
+        let is_news = self.status == JobStatus::Pending || self.progress < progress;
+        (is_news && !self.status.is_final()).then(|| {
+            self.step(now, |job| {
+                job.status = JobStatus::Processing;
+                job.progress = job.progress.max(progress);
+            })
+        })
+    }
+
     /// Follows a file that is ready; `None` when that concerns the job no more.
     pub fn arrived(&self, file: &File, now: Timestamp) -> Option<JobStep> {
         self.concerned_by(file.id())?;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{Ask, Job, JobStatus, Output};
 use crate::Fault;
 use crate::files::Kind;
+use crate::texts::Tokens;
 
 /// A job.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -61,8 +62,20 @@ pub struct TextView {
     pub chapter_count: Option<u32>,
     /// Words, where the generator told.
     pub word_count: Option<u64>,
+    /// What the language model was paid for, where one of this installation wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokensView>,
     /// When it was complete.
     pub generated_at: String,
+}
+
+/// What a text took of a language model, in its own units.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct TokensView {
+    /// Read by it.
+    pub prompt: u64,
+    /// Written by it.
+    pub completion: u64,
 }
 
 /// A picture or a video.
@@ -154,6 +167,7 @@ fn text(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result<
         file_size: output.size,
         chapter_count: facts.chapters,
         word_count: facts.words,
+        tokens: facts.tokens.map(|Tokens { prompt, completion }| TokensView { prompt, completion }),
         generated_at: job.updated_at.to_string(),
     })
 }

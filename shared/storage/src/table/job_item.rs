@@ -54,7 +54,8 @@ pub(super) fn write(job: &Job) -> Item {
     put("gsi1sk", text(job.id.tail().to_string()));
     add(&mut item, "claimed_at", job.claimed_at.map(|at| number(at.as_millis())));
     if let Some(facts) = &job.text {
-        let facts = json!({ "title": facts.title, "chapters": facts.chapters, "words": facts.words });
+        let (title, chapters, words, tokens) = (&facts.title, facts.chapters, facts.words, facts.tokens);
+        let facts = json!({ "title": title, "chapters": chapters, "words": words, "tokens": tokens });
         item.insert("text".to_owned(), text(facts.to_string()));
     }
     if let Some(failure) = &job.failure {
@@ -130,6 +131,7 @@ fn text_facts(json: &str) -> Option<TextFacts> {
         title: facts["title"].as_str().map(str::to_owned),
         chapters: facts["chapters"].as_u64().and_then(|chapters| u32::try_from(chapters).ok()),
         words: facts["words"].as_u64(),
+        tokens: Deserialize::deserialize(&facts["tokens"]).ok().flatten(),
     })
 }
 

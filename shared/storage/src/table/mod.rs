@@ -6,6 +6,8 @@
 //! | storage ledger | `USER#<user>` | `USAGE` |
 //! | idempotency key | `USER#<user>` | `IDEM#<operation>#<key>` |
 //! | job | `USER#<user>` | `JOB#<job>` |
+//! | text in the making | `USER#<user>` | `TEXT#<job>` |
+//! | chapter of one | `USER#<user>` | `TEXT#<job>#<place>` |
 //! | generations of a month | `USER#<user>` | `GENERATIONS#<month>` |
 //! | outbox entry | `OUTBOX#<event>` | `OUTBOX` |
 //! | organisation | `ORG#<org>` | `ORG` |
@@ -75,6 +77,7 @@ mod ledger_walk;
 mod list;
 mod low;
 mod mail;
+mod manuscripts;
 mod members;
 mod migrations;
 mod once;

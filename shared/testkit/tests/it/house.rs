@@ -209,6 +209,7 @@ fn somebody_is_told_when_the_safety_net_tears() {
         ("SweepFailed", "sweep"),
         ("PaymentsFailed", "webhook-stripe"),
         ("PurchasesRefused", "webhook-stripe"),
+        ("ModelMisconfigured", "generate-worker"),
         ("Errors", "StatsAggregateFunction"),
         ("Errors", "QuotaResetFunction"),
         ("ApproximateNumberOfMessagesVisible", "ParkedEvents.QueueName"),

@@ -13,6 +13,7 @@ mod crash_members;
 mod crash_migrations;
 mod crash_night;
 mod crash_payments;
+mod crash_texts;
 mod deployed;
 mod events;
 mod handlers;

@@ -30,6 +30,7 @@ mod requests;
 mod roles;
 mod second;
 mod stats;
+mod texts;
 mod upkeep;
 mod uploads;
 

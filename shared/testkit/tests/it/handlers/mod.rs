@@ -50,6 +50,8 @@ mod receipt_outcome;
 mod send_mail;
 pub mod stats;
 pub mod sweep;
+pub mod texts;
+mod texts_troubles;
 mod upload_grant;
 mod webhook_clerk;
 mod webhook_clerk_fields;

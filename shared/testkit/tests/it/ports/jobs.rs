@@ -12,6 +12,7 @@ use consigne_core::ports::{
     WriteAudit,
 };
 use consigne_core::profiles::{Closing, Contact, Language, Sighting};
+use consigne_core::texts::Tokens;
 use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{Code, OrgId, Plan, Timestamp, UserId};
 use consigne_testkit::desk;
@@ -269,7 +270,12 @@ async fn every_field_of_a_job_survives(jobs: &impl Jobs) {
     let mut step = new.job.failed("SAFETY", "Non, « jamais »", now.plus(Duration::from_secs(5))).unwrap();
     step.job.outputs = vec![ready, waiting];
     step.job.claimed_at = Some(now.plus(Duration::from_millis(7)));
-    step.job.text = Some(TextFacts { title: Some("L’IA".to_owned()), chapters: Some(12), words: None });
+    step.job.text = Some(TextFacts {
+        title: Some("L’IA".to_owned()),
+        chapters: Some(12),
+        words: None,
+        tokens: Some(Tokens { prompt: 7, completion: 9 }),
+    });
     step.job.progress = 42;
     for status in [JobStatus::Processing, JobStatus::Completed, JobStatus::Failed] {
         step.job.status = status;

@@ -21,6 +21,7 @@ mod people;
 mod purchases;
 mod stats;
 mod storage_days;
+mod texts;
 mod upkeep;
 
 use std::time::Duration;

@@ -1,0 +1,174 @@
+//! Delivers a text that is written: its file is granted, uploaded and claimed as every other, each step found done when it is
+//! taken again.
+
+use std::time::Duration;
+
+use consigne_core::files::{File, Grant, GrantOutcome, GrantRequest, ObjectKey, Status, UPLOAD_GRANT_VALID, Usage};
+use consigne_core::jobs::{ClaimedFile, Failure, Job, StepOutcome, TextFacts, accept, job_not_found};
+use consigne_core::ports::{PutObject, ReadHead, SendLater};
+use consigne_core::texts::{Errand, Manuscript, Outline, assembled, file_name};
+use consigne_core::{Fault, FileId, IdempotencyKey};
+use consigne_runtime::queue::Message;
+
+use crate::{Deps, Desk, TRIES, give_up, go_on};
+
+/// What the files of texts are.
+const MEDIA: &str = "text/markdown";
+/// How long a delivery waits whose owner has spent their writes of a minute.
+const NEXT_MINUTE: Duration = Duration::from_mins(1);
+
+/// A text, whole.
+struct Text<'a> {
+    outline: &'a Outline,
+    content: String,
+}
+
+/// Where a grant stands.
+enum Granted {
+    /// It is there; its bytes may be missing.
+    File(Box<File>),
+    /// It cannot be had at the moment.
+    NotNow,
+    /// It cannot be had.
+    Never(Failure),
+}
+
+/// Registers the file, puts it into the bucket, and claims it for the job. S3's event of it ends the job.
+pub(crate) async fn deliver<F, O, M, Q>(
+    deps: &Deps<F, O, M, Q>,
+    errand: &Errand,
+    mut text: Manuscript,
+    message: &Message,
+) -> Result<(), Fault>
+where
+    F: Desk,
+    O: ReadHead + PutObject,
+    Q: SendLater,
+{
+    let chapters = deps.table.read_chapters(&errand.job).await?;
+    let outline = text.outline.clone().filter(|outline| outline.chapters.len() == chapters.len());
+    let outline = outline.ok_or_else(|| Fault::internal("the manuscript lacks chapters"))?;
+    let whole = Text { outline: &outline, content: assembled(&outline, &chapters) };
+    let file = match granted(deps, errand, &mut text, &whole, message).await? {
+        Granted::File(file) => file,
+        Granted::NotNow => {
+            deps.table.keep_manuscript(&text.put_off(NEXT_MINUTE, message.now), None).await?;
+            return go_on(deps, errand, NEXT_MINUTE).await;
+        }
+        Granted::Never(failure) => return give_up(&deps.table, errand, &failure, message).await,
+    };
+    message.notes.field("file.id", file.id());
+    if file.status == Status::Pending {
+        // What is there already was put there by an earlier try, from the same chapters.
+        deps.objects.put_object(&file, whole.content.as_bytes()).await?;
+    }
+    claim(deps, errand, &text, &file, message).await
+}
+
+/// Finds the file of an earlier try, or has one granted under the id that the manuscript names.
+async fn granted<F, O, M, Q>(
+    deps: &Deps<F, O, M, Q>,
+    errand: &Errand,
+    text: &mut Manuscript,
+    whole: &Text<'_>,
+    message: &Message,
+) -> Result<Granted, Fault>
+where
+    F: Desk,
+{
+    for _ in 0..TRIES {
+        let id = text.file.ok_or_else(|| Fault::internal("the manuscript names no file"))?;
+        match deps.table.get_file(errand.job.owner(), id).await? {
+            Some(file) if matches!(file.status, Status::Pending | Status::Processing | Status::Ready) => {
+                return Ok(Granted::File(Box::new(file)));
+            }
+            // It ran out, or was lost, before it was claimed.
+            Some(_) => {
+                *text = text.with_another_file(message.now);
+                if !deps.table.keep_manuscript(text, None).await? {
+                    return Err(Fault::unavailable("somebody else delivers the text"));
+                }
+            }
+            None => {
+                let job = deps.table.get_job(&errand.job).await?.ok_or_else(job_not_found)?;
+                if let Some(granted) = grant(deps, &job, id, whole, message).await? {
+                    return Ok(granted);
+                }
+            }
+        }
+    }
+    Err(Fault::unavailable("the job kept moving"))
+}
+
+/// Has the file granted for the job, against its owner's storage; `None` when the job has moved meanwhile.
+async fn grant<F, O, M, Q>(
+    deps: &Deps<F, O, M, Q>,
+    job: &Job,
+    id: FileId,
+    whole: &Text<'_>,
+    message: &Message,
+) -> Result<Option<Granted>, Fault>
+where
+    F: Desk,
+{
+    let never = |fault: &Fault| {
+        let failure = Failure { code: fault.code.as_str().to_owned(), message: fault.message.to_string() };
+        Ok(Some(Granted::Never(failure)))
+    };
+    let (name, size) = (file_name(&whole.outline.title), whole.content.len() as u64);
+    let asked = GrantRequest::parse(&name, MEDIA, size, None, Some(job.kind))?;
+    let file = match asked.admit(job.owner(), job.plan, UPLOAD_GRANT_VALID, message.now) {
+        Ok(file) => file,
+        Err(fault) => return never(&fault),
+    };
+    let key = ObjectKey::mint(job.owner(), job.kind, id, &file.name, file.media);
+    let file = File { key, job: Some(job.id.clone()), ..file };
+    let step = Some(Box::new(job.granted(&file, message.now)?));
+    let promise = IdempotencyKey { key: format!("text {id}"), fingerprint: String::new() };
+    let grant = Grant { file, plan: job.plan, job: step, idempotency: Some(promise), now: message.now };
+    Ok(match deps.table.grant_upload(&grant).await? {
+        GrantOutcome::Granted => {
+            message.notes.count("OutputsGranted");
+            message.notes.bytes("BytesGranted", size);
+            Some(Granted::File(Box::new(grant.file)))
+        }
+        GrantOutcome::Replayed(file) => Some(Granted::File(file)),
+        GrantOutcome::OverQuota { committed } => return never(&Usage::refusal(committed, size, job.plan)),
+        GrantOutcome::OverRate(_) => Some(Granted::NotNow),
+        GrantOutcome::JobMoved => None,
+        GrantOutcome::Mismatch => return Err(Fault::internal("the file was granted for something else")),
+    })
+}
+
+/// Claims the file, as a generator's completion would.
+async fn claim<F, O, M, Q>(
+    deps: &Deps<F, O, M, Q>,
+    errand: &Errand,
+    text: &Manuscript,
+    file: &File,
+    message: &Message,
+) -> Result<(), Fault>
+where
+    F: Desk,
+    O: ReadHead,
+{
+    let s3_key = file.key.to_string();
+    let claimed = [ClaimedFile { s3_key, size: None, content_type: None, duration_seconds: None }];
+    let facts = TextFacts {
+        title: text.outline.as_ref().map(|outline| outline.title.clone()),
+        chapters: u32::try_from(text.written).ok(),
+        words: Some(text.words),
+        tokens: Some(text.tokens),
+    };
+    for _ in 0..TRIES {
+        let job = deps.table.get_job(&errand.job).await?.ok_or_else(job_not_found)?;
+        let files = ("texts", &claimed[..]);
+        let step = accept(&deps.table, &deps.objects, &job, files, Some(facts.clone()), message.now).await?;
+        let Some(step) = step else { return Ok(()) };
+        if deps.table.apply_job_step(&step, None).await? == StepOutcome::Applied {
+            message.notes.count("TextsDelivered");
+            return Ok(());
+        }
+    }
+    Err(Fault::unavailable("the job kept moving"))
+}

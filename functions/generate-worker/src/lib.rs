@@ -1,0 +1,181 @@
+//! Writes books and articles through a language model: the plan first, then a chapter a message, then the file.
+//!
+//! A message is worth one call to the model. What that answered is kept before the next message is sent, so a worker that is
+//! killed has lost the call in flight and nothing else; its message comes back, and the next worker goes on there.
+
+mod deliver;
+
+use std::time::Duration;
+
+use consigne_core::Fault;
+use consigne_core::jobs::{Failure, Job, StepOutcome};
+use consigne_core::ports::{
+    ApplyJobStep, AskModel, GetFile, GetJob, GetManuscript, GrantUpload, KeepManuscript, PutObject, ReadChapters,
+    ReadHead, SendLater,
+};
+use consigne_core::texts::{Errand, Form, Manuscript, Prompt, Sort, Trouble, Turn};
+use consigne_runtime::queue::Message;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F, O, M, Q> {
+    /// Jobs, files and manuscripts.
+    pub table: F,
+    /// The objects.
+    pub objects: O,
+    /// Who writes.
+    pub model: M,
+    /// Takes what comes next.
+    pub queue: Q,
+}
+
+/// What writing takes of the table.
+pub trait Desk: GetJob + GetFile + ApplyJobStep + GrantUpload + GetManuscript + KeepManuscript + ReadChapters {}
+impl<T> Desk for T where T: GetJob + GetFile + ApplyJobStep + GrantUpload + GetManuscript + KeepManuscript + ReadChapters
+{}
+
+/// Tries before a job or a manuscript that keeps moving is left to the message's next delivery.
+const TRIES: u32 = 8;
+
+/// Processes one message: takes the next step of its job's text.
+///
+/// # Errors
+/// A malformed message, table, bucket or queue that do not answer, or an earlier delivery of the same message that may still
+/// be at work; it comes again, and in the end lies on the dead-letter queue.
+pub async fn handle<F, O, M, Q>(deps: &Deps<F, O, M, Q>, message: &Message) -> Result<(), Fault>
+where
+    F: Desk,
+    O: ReadHead + PutObject,
+    M: AskModel,
+    Q: SendLater,
+{
+    let errand = Errand::parse(&message.body)?;
+    message.notes.field("job.id", &errand.job);
+    for _ in 0..TRIES {
+        let Some((job, form)) = wanted(&deps.table, &errand, message).await? else { return Ok(()) };
+        let kept = deps.table.get_manuscript(&job.id).await?.unwrap_or_else(|| Manuscript::begun(&job));
+        if !show(&deps.table, &job, &kept, message).await? {
+            continue;
+        }
+        let taken = match kept.turn(&message.id, message.now) {
+            Turn::Taken(taken) => *taken,
+            Turn::Early(wait) => return go_on(deps, &errand, wait).await,
+            Turn::Spent(failure) => return give_up(&deps.table, &errand, &failure, message).await,
+            Turn::Others => {
+                message.notes.field("text.in_hand", true);
+                return Ok(());
+            }
+            Turn::Underway => return Err(Fault::unavailable("an earlier delivery of the message may be at work")),
+        };
+        if deps.table.keep_manuscript(&taken, None).await? {
+            message.notes.field("text.step", format!("{:?}", taken.next()));
+            return match taken.prompt(&job, form) {
+                Some(prompt) => write(deps, &job, form, &taken, &prompt, message).await,
+                None => deliver::deliver(deps, &errand, taken, message).await,
+            };
+        }
+    }
+    Err(Fault::unavailable("the job or its manuscript kept moving"))
+}
+
+/// Reads the job, if it is a text that is still to be written.
+async fn wanted(jobs: &impl GetJob, errand: &Errand, message: &Message) -> Result<Option<(Job, Form)>, Fault> {
+    let job = jobs.get_job(&errand.job).await?;
+    let open = job.filter(|job| !job.status.is_final() && job.claimed_at.is_none() && message.now < job.deadline);
+    let wanted = open.and_then(|job| Form::of(job.kind).map(|form| (job, form)));
+    message.notes.field("job.wanted", wanted.is_some());
+    Ok(wanted)
+}
+
+/// Shows the job's owner how far it is; `false` when the job has moved meanwhile.
+async fn show(jobs: &impl ApplyJobStep, job: &Job, text: &Manuscript, message: &Message) -> Result<bool, Fault> {
+    let (written, of) = text.progress();
+    let Some(step) = job.written(written, of, message.now) else { return Ok(true) };
+    // The step counts for what follows: another one is made from the job as it will be read then.
+    Ok(jobs.apply_job_step(&step, None).await? == StepOutcome::Applied)
+}
+
+/// Has the model write the next part, and keeps it.
+async fn write<F, O, M, Q>(
+    deps: &Deps<F, O, M, Q>,
+    job: &Job,
+    form: Form,
+    text: &Manuscript,
+    prompt: &Prompt,
+    message: &Message,
+) -> Result<(), Fault>
+where
+    F: Desk,
+    M: AskModel,
+    Q: SendLater,
+{
+    message.notes.count("ModelCalls");
+    let replied = deps.model.ask_model(prompt).await?;
+    let tokens = replied.as_ref().map_or_else(|trouble| trouble.tokens, |reply| reply.tokens);
+    message.notes.add("PromptTokens", tokens.prompt);
+    message.notes.add("CompletionTokens", tokens.completion);
+
+    let taken = replied.and_then(|reply| text.take(&reply, form, job.ask.wished_title(), message.now));
+    let (after, chapter) = match taken {
+        Ok(taken) => taken,
+        Err(trouble) => return wait(deps, job, text, &trouble, message).await,
+    };
+    if !deps.table.keep_manuscript(&after, chapter.as_ref()).await? {
+        // The lease had run out, and somebody else has taken the step, with a message of their own.
+        message.notes.field("text.overtaken", true);
+        return Ok(());
+    }
+    message.notes.count(if chapter.is_some() { "ChaptersWritten" } else { "TextsPlanned" });
+    go_on(deps, &Errand { job: job.id.clone() }, Duration::ZERO).await
+}
+
+/// Has the step tried again after a wait, or gives the text up.
+async fn wait<F, O, M, Q>(
+    deps: &Deps<F, O, M, Q>,
+    job: &Job,
+    text: &Manuscript,
+    trouble: &Trouble,
+    message: &Message,
+) -> Result<(), Fault>
+where
+    F: Desk,
+    Q: SendLater,
+{
+    message.notes.field("model.trouble", trouble.sort.name());
+    message.notes.field("model.cause", &trouble.cause);
+    message.notes.field("text.tries", text.tries);
+    message.notes.count(if trouble.sort == Sort::Misconfigured { "ModelMisconfigured" } else { "ModelTroubles" });
+    let errand = Errand { job: job.id.clone() };
+    let (after, wait) = text.troubled(trouble, job.deadline, message.now);
+    if !deps.table.keep_manuscript(&after, None).await? {
+        message.notes.field("text.overtaken", true);
+        return Ok(());
+    }
+    match wait {
+        Ok(wait) => go_on(deps, &errand, wait).await,
+        Err(failure) => give_up(&deps.table, &errand, &failure, message).await,
+    }
+}
+
+/// Sends for the next step.
+async fn go_on<F, O, M, Q: SendLater>(deps: &Deps<F, O, M, Q>, errand: &Errand, wait: Duration) -> Result<(), Fault> {
+    deps.queue.send_later(&errand.message(), wait).await
+}
+
+/// Fails the job; its allowance is given back. Nothing is done when it has ended meanwhile.
+async fn give_up<F>(jobs: &F, errand: &Errand, failure: &Failure, message: &Message) -> Result<(), Fault>
+where
+    F: GetJob + ApplyJobStep,
+{
+    message.notes.field("text.given_up", &failure.code);
+    for _ in 0..TRIES {
+        let job = jobs.get_job(&errand.job).await?;
+        let step = job.and_then(|job| job.given_up(&failure.code, &failure.message, message.now));
+        let Some(step) = step else { return Ok(()) };
+        if jobs.apply_job_step(&step, None).await? == StepOutcome::Applied {
+            message.notes.count("TextsGivenUp");
+            return Ok(());
+        }
+    }
+    Err(Fault::unavailable("the job kept moving"))
+}

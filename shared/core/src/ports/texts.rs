@@ -1,0 +1,51 @@
+//! What the writing of texts needs of the outside world.
+
+use std::time::Duration;
+
+use super::Doing;
+use crate::JobId;
+use crate::files::File;
+use crate::texts::{Chapter, Manuscript, Prompt, Reply, Trouble};
+
+/// Asks a language model, once. No IAM action: which one is what the installation names.
+pub trait AskModel {
+    /// Gives what it wrote, or the trouble the call ended in.
+    fn ask_model(&self, prompt: &Prompt) -> impl Doing<Result<Reply, Trouble>>;
+}
+
+/// Reads a manuscript; its job names the owner. `dynamodb:GetItem`.
+pub trait GetManuscript {
+    /// Gives it as it is at this moment; `None` when there is none.
+    fn get_manuscript(&self, job: &JobId) -> impl Doing<Option<Manuscript>>;
+}
+
+/// Keeps a manuscript, with a chapter in the same transaction if there is one. `dynamodb:PutItem`.
+pub trait KeepManuscript {
+    /// Keeps it in the place of the revision before; `false` when another stands there, and nothing was kept.
+    fn keep_manuscript(&self, manuscript: &Manuscript, chapter: Option<&Chapter>) -> impl Doing<bool>;
+}
+
+/// Reads the chapters of a manuscript. `dynamodb:Query`.
+pub trait ReadChapters {
+    /// Gives their texts, in order.
+    fn read_chapters(&self, job: &JobId) -> impl Doing<Vec<String>>;
+}
+
+/// Removes a manuscript whose owner is gone, with its chapters. `dynamodb:Query`, `dynamodb:DeleteItem`.
+pub trait ForgetManuscript {
+    /// Removes it; one that is gone already is removed.
+    fn forget_manuscript(&self, job: &JobId) -> impl Doing<()>;
+}
+
+/// Puts an object into the bucket. `s3:PutObject`.
+pub trait PutObject {
+    /// Puts the bytes under the key of a file that was granted, as its upload would: of its type, and where nothing is yet.
+    /// `false` when something is.
+    fn put_object(&self, file: &File, bytes: &[u8]) -> impl Doing<bool>;
+}
+
+/// Puts a message on a queue that is to be delivered later. `sqs:SendMessage`.
+pub trait SendLater {
+    /// Sends the text, for after `wait`: whole seconds, rounded up, and a quarter of an hour at most, whatever is asked for.
+    fn send_later(&self, body: &str, wait: Duration) -> impl Doing<()>;
+}

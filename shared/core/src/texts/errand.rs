@@ -1,0 +1,48 @@
+//! The messages by which a text is written on: each stands for one call to the model.
+
+use serde_json::{Value, json};
+
+use crate::{Fault, JobId};
+
+/// Asks for whatever comes next of a job's text. It names no chapter: what is next stands in the manuscript, so a message that
+/// comes twice or late does no harm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// The job.
+    pub job: JobId,
+}
+
+impl Errand {
+    /// Writes the message.
+    pub fn message(&self) -> String {
+        json!({ "job_id": self.job }).to_string()
+    }
+
+    /// Reads a message of ours, or the event `job.requested` as the bus delivers it, whole.
+    ///
+    /// # Errors
+    /// `INTERNAL` when it is neither; it will lie among the dead letters.
+    pub fn parse(message: &str) -> Result<Self, Fault> {
+        let value: Value = serde_json::from_str(message).map_err(Fault::internal)?;
+        let named = value["detail"]["job_id"].as_str().or(value["job_id"].as_str());
+        let job = named.and_then(JobId::parse).ok_or_else(|| Fault::internal("the message names no job"))?;
+        Ok(Self { job })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_and_a_message_of_ours_name_the_same_job() {
+        let job = "job_01M7YREWKH7VM7Z3Z2KWSH2FTRann1";
+        let ours = Errand::parse(&format!(r#"{{"job_id": "{job}"}}"#)).unwrap();
+        let event = format!(r#"{{"detail-type": "job.requested", "detail": {{"job_id": "{job}", "kind": "book"}}}}"#);
+        assert_eq!(Errand::parse(&event).unwrap(), ours);
+        assert_eq!(Errand::parse(&ours.message()).unwrap(), ours);
+        for bad in ["", "[]", "{}", r#"{"job_id": 1}"#, r#"{"job_id": "job_x"}"#, r#"{"detail": "job_x"}"#] {
+            assert!(Errand::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! How far a text is: its plan, how many chapters are written, who is at work, and what went wrong.
+//!
+//! Every change is computed from a revision and kept on condition that it still stands, so of several workers one goes on. Whoever
+//! holds the lease holds a message too, which comes back should they be killed; so a message that meets another's lease has
+//! nothing to do and is dropped.
+
+use std::time::Duration;
+
+use super::markdown::{chapter, words};
+use super::{Form, Outline, Prompt, Reply, Sort, Tokens, Trouble, trouble};
+use crate::jobs::{Failure, Job};
+use crate::{FileId, JobId, Timestamp};
+
+/// How long a worker is left alone with a step: longer than its function runs, so that nobody asks beside it.
+pub const LEASE: Duration = Duration::from_secs(130);
+/// How long a manuscript stays behind its job's deadline.
+const KEPT: Duration = Duration::from_hours(24);
+/// Characters of a chapter that the next one is written after.
+const BEFORE: usize = 1_500;
+
+/// Who is at work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Id of the message they work on.
+    pub holder: String,
+    /// Until when they may.
+    pub until: Timestamp,
+}
+
+/// A text in the making.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manuscript {
+    /// The job it is for.
+    pub job: JobId,
+    /// Its plan, once there is one.
+    pub outline: Option<Outline>,
+    /// Chapters that are written.
+    pub written: usize,
+    /// Their words.
+    pub words: u64,
+    /// How the last of them ends.
+    pub before: String,
+    /// The file it will be, once all are written.
+    pub file: Option<FileId>,
+    /// Tries of the next step so far, cut short ones included.
+    pub tries: u32,
+    /// What the last try ended in.
+    pub trouble: Option<Sort>,
+    /// When the next one may be made.
+    pub not_before: Timestamp,
+    /// Who is making it.
+    pub lease: Option<Lease>,
+    /// What all calls cost together.
+    pub tokens: Tokens,
+    /// When it may be forgotten.
+    pub expires: Timestamp,
+    /// Counts its writes; every write names the revision it was computed from. 0 is one that was never kept.
+    pub revision: u64,
+}
+
+/// A chapter that is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chapter {
+    /// Its place, counted from 0.
+    pub at: usize,
+    /// Its text, in Markdown.
+    pub text: String,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The plan.
+    Outline,
+    /// This chapter, counted from 0.
+    Chapter(usize),
+    /// The file.
+    Delivery,
+}
+
+/// What a message may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Take the next step, once this is kept.
+    Taken(Box<Manuscript>),
+    /// Nothing: another message's worker is at it.
+    Others,
+    /// Come back: an earlier delivery of it may be at it.
+    Underway,
+    /// Come back after so long.
+    Early(Duration),
+    /// Nothing more: the step was tried often enough.
+    Spent(Failure),
+}
+
+impl Manuscript {
+    /// Begins one, which nobody has kept yet.
+    pub fn begun(job: &Job) -> Self {
+        Self {
+            job: job.id.clone(),
+            outline: None,
+            written: 0,
+            words: 0,
+            before: String::new(),
+            file: None,
+            tries: 0,
+            trouble: None,
+            not_before: job.created_at,
+            lease: None,
+            tokens: Tokens::default(),
+            // The table counts this in seconds.
+            expires: job.deadline.plus(KEPT).floor(Duration::from_secs(1)),
+            revision: 0,
+        }
+    }
+
+    /// Says what comes next.
+    pub fn next(&self) -> Next {
+        match &self.outline {
+            None => Next::Outline,
+            Some(outline) if self.written < outline.chapters.len() => Next::Chapter(self.written),
+            Some(_) => Next::Delivery,
+        }
+    }
+
+    /// Gives how many chapters are written, and how many there will be, if that is known.
+    pub fn progress(&self) -> (usize, Option<usize>) {
+        (self.written, self.outline.as_ref().map(|outline| outline.chapters.len()))
+    }
+
+    /// Says what a message may do now.
+    pub fn turn(&self, message: &str, now: Timestamp) -> Turn {
+        if let Some(lease) = self.lease.as_ref().filter(|lease| now < lease.until) {
+            return if lease.holder == message { Turn::Underway } else { Turn::Others };
+        }
+        if let Some(failure) = trouble::spent(self.tries, self.trouble) {
+            return Turn::Spent(failure);
+        }
+        if now < self.not_before {
+            return Turn::Early(self.not_before.since(now));
+        }
+        let lease = Some(Lease { holder: message.to_owned(), until: now.plus(LEASE) });
+        Turn::Taken(Box::new(Self { lease, tries: self.tries + 1, ..self.changed() }))
+    }
+
+    /// Gives what the model is asked for next; `None` when that is nothing.
+    pub fn prompt(&self, job: &Job, form: Form) -> Option<Prompt> {
+        match (self.next(), &self.outline) {
+            (Next::Outline, _) => Some(Prompt::outline(&job.ask, form)),
+            (Next::Chapter(at), Some(plan)) => {
+                Some(Prompt::chapter(&job.ask, form, plan, at, &self.before, self.trouble))
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes in what the model answered: the manuscript after it, and the chapter, if it was one.
+    ///
+    /// # Errors
+    /// `Unusable` when it is not what was asked for.
+    pub fn take(
+        &self,
+        reply: &Reply,
+        form: Form,
+        wished: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(Self, Option<Chapter>), Trouble> {
+        let unusable = |why: &str| Trouble { tokens: reply.tokens, ..Trouble::new(Sort::Unusable, why) };
+        let done =
+            Self { lease: None, tries: 0, trouble: None, tokens: self.tokens.plus(reply.tokens), ..self.changed() };
+        let Some(plan) = &self.outline else {
+            let outline = Some(Outline::parse(&reply.text, form, wished).map_err(unusable)?);
+            return Ok((Self { outline, ..done }, None));
+        };
+        let text = chapter(&reply.text).map_err(unusable)?;
+        let (written, words) = (self.written + 1, self.words + words(&text) as u64);
+        let skipped = text.chars().count().saturating_sub(BEFORE);
+        let before = text.chars().skip(skipped).collect();
+        let file = (written >= plan.chapters.len()).then(|| FileId::mint(now));
+        Ok((Self { written, words, before, file, ..done }, Some(Chapter { at: self.written, text })))
+    }
+
+    /// Notes a trouble: the manuscript after it, and how long to wait before the next try, unless there is none. No try is
+    /// made at or behind the deadline.
+    pub fn troubled(
+        &self,
+        trouble: &Trouble,
+        deadline: Timestamp,
+        now: Timestamp,
+    ) -> (Self, Result<Duration, Failure>) {
+        let wait = trouble.wait(self.tries);
+        let late = (now.plus(wait) >= deadline).then(|| trouble.failure());
+        let over = trouble::spent(self.tries, Some(trouble.sort)).or(late);
+        let after = Self {
+            lease: None,
+            trouble: Some(trouble.sort),
+            not_before: now.plus(wait),
+            tokens: self.tokens.plus(trouble.tokens),
+            ..self.changed()
+        };
+        (after, over.map_or(Ok(wait), Err))
+    }
+
+    /// Puts a step off that is not the model's, and was not tried.
+    #[must_use]
+    pub fn put_off(&self, wait: Duration, now: Timestamp) -> Self {
+        Self { lease: None, tries: self.tries.saturating_sub(1), not_before: now.plus(wait), ..self.changed() }
+    }
+
+    /// Makes up another file, in the place of one that can no longer be delivered.
+    #[must_use]
+    pub fn with_another_file(&self, now: Timestamp) -> Self {
+        Self { file: Some(FileId::mint(now)), ..self.changed() }
+    }
+
+    fn changed(&self) -> Self {
+        Self { revision: self.revision + 1, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::Kind;
+    use crate::jobs::Ask;
+    use crate::{Plan, UserId};
+
+    const NOW: Timestamp = Timestamp::from_secs(1_795_257_000);
+
+    fn job() -> Job {
+        let ask = Ask::text("Le phare", None, None).unwrap();
+        Job::accept(&UserId::parse("user_ann1").unwrap(), Plan::Pro, Kind::Blog, ask, NOW)
+    }
+
+    fn taken(manuscript: &Manuscript, message: &str, now: Timestamp) -> Manuscript {
+        match manuscript.turn(message, now) {
+            Turn::Taken(taken) => *taken,
+            other => panic!("{message} may not: {other:?}"),
+        }
+    }
+
+    fn replied(manuscript: &Manuscript, text: &str) -> Result<(Manuscript, Option<Chapter>), Trouble> {
+        let reply = Reply { text: text.to_owned(), tokens: Tokens { prompt: 10, completion: 20 } };
+        manuscript.take(&reply, Form::of(Kind::Blog).unwrap(), None, NOW)
+    }
+
+    #[test]
+    fn a_text_is_planned_written_and_delivered() {
+        let fresh = Manuscript::begun(&job());
+        assert_eq!((fresh.next(), fresh.progress()), (Next::Outline, (0, None)));
+        let plan = r#"{"title": "Le phare", "chapters": ["La lampe", "Le gardien"]}"#;
+        let (planned, none) = replied(&taken(&fresh, "m1", NOW), plan).unwrap();
+        assert_eq!((planned.next(), planned.progress(), none), (Next::Chapter(0), (0, Some(2)), None));
+        let long = format!("{} fin.", "mot ".repeat(2_000));
+        let (first, chapter) = replied(&taken(&planned, "m2", NOW), &long).unwrap();
+        assert_eq!((first.next(), first.words, first.file), (Next::Chapter(1), 2_001, None));
+        assert_eq!((chapter.unwrap().at, first.before.chars().count()), (0, 1_500));
+        assert!(first.before.ends_with("fin."));
+        let (second, chapter) = replied(&taken(&first, "m3", NOW), &long).unwrap();
+        assert_eq!((second.next(), chapter.unwrap().at, second.revision), (Next::Delivery, 1, 6));
+        assert!(second.file.is_some());
+        assert_eq!((second.tokens, second.tries, second.lease), (Tokens { prompt: 30, completion: 60 }, 0, None));
+    }
+
+    #[test]
+    fn while_one_message_is_at_work_another_has_nothing_to_do_and_the_same_comes_back() {
+        let busy = taken(&Manuscript::begun(&job()), "m1", NOW);
+        assert_eq!((busy.turn("m2", NOW), busy.turn("m1", NOW)), (Turn::Others, Turn::Underway));
+        let later = NOW.plus(LEASE);
+        assert_eq!(taken(&busy, "m2", later).tries, 2);
+        assert_eq!(taken(&busy, "m1", later).tries, 2);
+    }
+
+    #[test]
+    fn a_step_that_kills_its_workers_is_given_up() {
+        let (mut manuscript, mut now) = (Manuscript::begun(&job()), NOW);
+        for tries in 1..=4 {
+            manuscript = taken(&manuscript, "m1", now);
+            assert_eq!(manuscript.tries, tries);
+            now = now.plus(LEASE);
+        }
+        assert!(matches!(manuscript.turn("m1", now), Turn::Spent(failure) if failure.code == "WRITING_BROKE_OFF"));
+    }
+
+    #[test]
+    fn trouble_is_waited_for_so_often_and_never_behind_the_deadline() {
+        let trouble = Trouble::new(Sort::Busy, "429");
+        let busy = taken(&Manuscript::begun(&job()), "m1", NOW);
+        let (after, wait) = busy.troubled(&trouble, job().deadline, NOW);
+        assert_eq!(wait, Ok(Duration::from_secs(15)));
+        assert_eq!(after.turn("m2", NOW.plus(Duration::from_secs(5))), Turn::Early(Duration::from_secs(10)));
+        assert_eq!(taken(&after, "m2", NOW.plus(Duration::from_secs(15))).tries, 2);
+        let late = job().deadline.minus(Duration::from_secs(15));
+        assert_eq!(busy.troubled(&trouble, job().deadline, late).1.unwrap_err().code, "MODEL_UNAVAILABLE");
+        let last = Manuscript { tries: 6, ..busy };
+        let (after, failure) = last.troubled(&trouble, job().deadline, NOW);
+        assert_eq!(after.turn("m2", NOW), Turn::Spent(failure.unwrap_err()));
+    }
+
+    #[test]
+    fn an_answer_that_is_not_what_was_asked_for_is_trouble_that_cost_something() {
+        let busy = taken(&Manuscript::begun(&job()), "m1", NOW);
+        let trouble = replied(&busy, "I cannot plan this.").unwrap_err();
+        assert_eq!((trouble.sort, trouble.tokens.completion), (Sort::Unusable, 20));
+        assert_eq!(busy.troubled(&trouble, job().deadline, NOW).0.tokens.prompt, 10);
+    }
+}

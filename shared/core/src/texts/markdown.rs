@@ -1,0 +1,229 @@
+//! Markdown, as models write it and as it is kept.
+//!
+//! A text has one title of the first level and one of the second for each chapter; whatever a model writes stays below them.
+//! What would open an HTML element is written out, but in code. That keeps readers from surprises; it makes nothing safe that
+//! renders Markdown carelessly, no more than a person's own upload is.
+
+use super::Outline;
+
+/// Longest chapter kept, in bytes; with its keys an item of the table holds 400 kB.
+const CHAPTER_MAX: usize = 96 * 1024;
+/// Words without which a chapter is none: what refuses, asks back, or breaks off at once has fewer.
+const WORDS_MIN: usize = 40;
+/// Longest name of a file, in bytes, without its extension.
+const NAME_MAX: usize = 200;
+
+/// Makes one line fit to be a heading.
+pub(super) fn heading(line: &str) -> String {
+    line.trim_matches(|c: char| c == '#' || c.is_whitespace()).to_owned()
+}
+
+/// Counts words.
+pub(super) fn words(text: &str) -> usize {
+    text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count()
+}
+
+/// Makes a chapter of what a model wrote.
+///
+/// # Errors
+/// Why it is none, for the log.
+pub(super) fn chapter(reply: &str) -> Result<String, &'static str> {
+    let text = reply.replace("\r\n", "\n");
+    let kept = |c: &char| *c == '\n' || *c == '\t' || !crate::text::is_unfit(*c);
+    let text: String = text.chars().filter(kept).collect();
+    let text = untitled(unfenced(text.trim()));
+    let text = tidied(text);
+    if words(&text) < WORDS_MIN {
+        return Err("the chapter has too few words");
+    }
+    if text.len() > CHAPTER_MAX {
+        return Err("the chapter is too long");
+    }
+    Ok(text)
+}
+
+/// Takes a fence off that stands around the whole.
+fn unfenced(text: &str) -> &str {
+    let inner = ["```markdown\n", "```md\n"].into_iter().find_map(|fence| text.strip_prefix(fence));
+    inner.and_then(|inner| inner.strip_suffix("\n```")).unwrap_or(text).trim()
+}
+
+/// Leaves out the chapter's own title, which models like to repeat.
+fn untitled(text: &str) -> &str {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    if level_of(first).is_some() { rest.trim_start() } else { text }
+}
+
+/// Gives the level of a heading: one to six hashes and a space.
+fn level_of(line: &str) -> Option<usize> {
+    let level = line.bytes().take_while(|b| *b == b'#').count();
+    ((1..=6).contains(&level) && line[level..].starts_with(' ')).then_some(level)
+}
+
+/// Puts headings below the chapter's own, writes out what would open an element, and closes code that was left open.
+fn tidied(text: &str) -> String {
+    let (mut lines, mut fence) = (Vec::new(), None);
+    for line in text.lines() {
+        let line = line.trim_end();
+        let ticks = line.bytes().take_while(|b| *b == b'`').count();
+        let alone = ticks >= 3 && !line[ticks..].contains('`');
+        match fence {
+            Some(open) => {
+                lines.push(line.to_owned());
+                if alone && ticks >= open && line.len() == ticks {
+                    fence = None;
+                }
+            }
+            None if alone => {
+                lines.push(line.to_owned());
+                fence = Some(ticks);
+            }
+            None => lines.push(plain(line)),
+        }
+    }
+    lines.extend(fence.map(|ticks| "`".repeat(ticks)));
+    lines.join("\n").trim().to_owned()
+}
+
+/// Tidies a line that is no code.
+fn plain(line: &str) -> String {
+    let line = inline(line);
+    let bare = line.trim();
+    if let Some(level) = level_of(bare) {
+        return format!("{} {}", "#".repeat(level.max(3)), heading(&bare[level..]));
+    }
+    // Under a line of text they would make it a heading of the first or second level.
+    if !bare.is_empty() && bare.bytes().all(|b| b == b'=') {
+        return String::new();
+    }
+    if !bare.is_empty() && bare.bytes().all(|b| b == b'-') {
+        return "* * *".to_owned();
+    }
+    // The other spelling of a fence, which nobody needs.
+    if bare.starts_with("~~~") { format!("\\{bare}") } else { line }
+}
+
+/// Writes out what would open an HTML element.
+fn inline(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
+        let opens = rest.peek().is_some_and(|next| next.is_ascii_alphabetic() || matches!(next, '/' | '!' | '?'));
+        if c == '<' && opens { out.push_str("&lt;") } else { out.push(c) }
+    }
+    out
+}
+
+/// Puts a text together from its plan and its chapters, in order.
+pub fn assembled(outline: &Outline, chapters: &[String]) -> String {
+    let mut text = format!("# {}\n", inline(&outline.title));
+    for (heading, chapter) in outline.chapters.iter().zip(chapters) {
+        text.push_str("\n## ");
+        text.push_str(&inline(&heading.title));
+        text.push_str("\n\n");
+        text.push_str(chapter);
+        text.push('\n');
+    }
+    text
+}
+
+/// Makes a name for the file of a text.
+pub fn file_name(title: &str) -> String {
+    let mut name = title.replace(['/', '\\'], "-");
+    while name.len() > NAME_MAX {
+        name.pop();
+    }
+    format!("{}.md", name.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::files::FileName;
+    use crate::texts::Heading;
+
+    fn with_words(text: &str) -> String {
+        format!("{text}\n\n{}", "mot ".repeat(WORDS_MIN))
+    }
+
+    fn shown(text: &str) -> String {
+        let chapter = chapter(&with_words(text)).unwrap();
+        chapter.strip_suffix("mot ".repeat(WORDS_MIN).trim_end()).unwrap().trim_end().to_owned()
+    }
+
+    #[test]
+    fn headings_stay_below_the_chapters_own() {
+        assert_eq!(
+            shown("# La lampe\n\nElle brûle.\n\n# Un\n## Deux ##\n#### Quatre"),
+            "Elle brûle.\n\n### Un\n### Deux\n#### Quatre"
+        );
+        assert_eq!(shown("Un\n===\nDeux\n---\n#sans"), "Un\n\nDeux\n* * *\n#sans");
+    }
+
+    #[test]
+    fn elements_are_written_out_but_in_code() {
+        assert_eq!(shown("a <script>x</script> <!-- b --> 1 < 2"), "a &lt;script>x&lt;/script> &lt;!-- b --> 1 < 2");
+        assert_eq!(shown("a\n```rust\nVec<u8> # b\n```\nVec<u8>"), "a\n```rust\nVec<u8> # b\n```\nVec&lt;u8>");
+        assert_eq!(shown("a\n~~~\n<b>"), "a\n\\~~~\n&lt;b>");
+    }
+
+    #[test]
+    fn code_that_is_left_open_ends_with_its_chapter() {
+        let text = format!("{}\n\n````\nx\n```", with_words("a"));
+        assert!(chapter(&text).unwrap().ends_with("\n````\nx\n```\n````"));
+        assert_eq!(
+            chapter(&format!("```markdown\n{}\n```", with_words("# Titre"))).unwrap(),
+            "mot ".repeat(WORDS_MIN).trim_end()
+        );
+    }
+
+    #[test]
+    fn what_is_too_short_or_too_long_is_no_chapter() {
+        assert_eq!(chapter("I'm sorry, I cannot write that."), Err("the chapter has too few words"));
+        assert_eq!(chapter(&"- ".repeat(100)), Err("the chapter has too few words"));
+        assert_eq!(chapter(&"mot ".repeat(CHAPTER_MAX / 4 + 1)), Err("the chapter is too long"));
+    }
+
+    #[test]
+    fn a_text_is_its_title_and_its_chapters() {
+        let heading = |title: &str| Heading { title: title.to_owned(), about: String::new() };
+        let outline =
+            Outline { title: "Le <b>phare".to_owned(), chapters: vec![heading("La lampe"), heading("Le gardien")] };
+        let text = assembled(&outline, &["Elle brûle.".to_owned(), "Il dort.".to_owned()]);
+        assert_eq!(text, "# Le &lt;b>phare\n\n## La lampe\n\nElle brûle.\n\n## Le gardien\n\nIl dort.\n");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_model_writes_a_chapter_holds_no_heading_above_the_third_level(lines in proptest::collection::vec(
+            prop_oneof!["#{0,7} ?\\PC{0,9}", "[`~=-]{1,5}[a-z]{0,3}", "\\PC{0,20}", "[ \\t\\r#<]{0,5}[/!a-z]{0,3}"], 0..30))
+        {
+            let Ok(text) = chapter(&with_words(&lines.join("\n"))) else { return Ok(()) };
+            let mut open = None;
+            for line in text.lines() {
+                let ticks = line.bytes().take_while(|b| *b == b'`').count();
+                let fence = ticks >= 3 && !line[ticks..].contains('`');
+                match open {
+                    Some(least) if fence && ticks >= least && line.len() == ticks => open = None,
+                    Some(_) => {}
+                    None if fence => open = Some(ticks),
+                    None => {
+                        prop_assert!(level_of(line.trim_start()).is_none_or(|level| level >= 3), "{}", line);
+                        prop_assert!(!line.contains("<a") && !line.contains("</") && !line.contains("<!"), "{}", line);
+                    }
+                }
+            }
+            prop_assert!(open.is_none() && !text.contains('\r'));
+        }
+
+        #[test]
+        fn every_title_makes_a_name(title in "\\PC{1,200}") {
+            let title = heading(&crate::text::cut(&title, 200));
+            if !title.is_empty() {
+                prop_assert!(FileName::parse(&file_name(&title)).is_ok(), "{}", title);
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The plan of a text, as far as it can be read out of what a model says.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Form;
+use super::markdown::heading;
+use crate::text::cut;
+
+/// Most characters of a title, and of what a chapter is about.
+const TITLE_MAX: usize = 200;
+const ABOUT_MAX: usize = 400;
+
+/// What a text is called and consists of.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Outline {
+    /// Its title.
+    pub title: String,
+    /// Its chapters, in order; at least one.
+    pub chapters: Vec<Heading>,
+}
+
+/// A chapter to be.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Heading {
+    /// Its title.
+    pub title: String,
+    /// What it is about; empty when that was not said.
+    pub about: String,
+}
+
+impl Outline {
+    /// Reads a plan: one JSON object, perhaps with talk or a fence around it. What its reader wished it to be called wins over
+    /// what the model calls it.
+    ///
+    /// # Errors
+    /// What is missing, for the log; nothing of the text stands in it.
+    pub fn parse(text: &str, form: Form, wished: Option<&str>) -> Result<Self, &'static str> {
+        let object = text.find('{').zip(text.rfind('}')).and_then(|(from, to)| text.get(from..=to));
+        let plan: Value =
+            object.and_then(|json| serde_json::from_str(json).ok()).ok_or("the plan is no JSON object")?;
+        let listed = plan["chapters"].as_array().ok_or("the plan has no list of chapters")?;
+        let chapters: Vec<Heading> = listed.iter().filter_map(Heading::read).take(form.parts).collect();
+        if chapters.len() < form.parts_min {
+            return Err("the plan has too few chapters");
+        }
+        let title = heading(&cut(wished.or(plan["title"].as_str()).unwrap_or_default(), TITLE_MAX));
+        if title.is_empty() { Err("the plan has no title") } else { Ok(Self { title, chapters }) }
+    }
+}
+
+impl Heading {
+    fn read(value: &Value) -> Option<Self> {
+        let title = heading(&cut(value["title"].as_str().or(value.as_str())?, TITLE_MAX));
+        let about = cut(value["about"].as_str().unwrap_or_default(), ABOUT_MAX);
+        (!title.is_empty()).then_some(Self { title, about })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::files::Kind;
+
+    fn article() -> Form {
+        Form::of(Kind::Blog).unwrap()
+    }
+
+    fn parse(text: &str) -> Result<Outline, &'static str> {
+        Outline::parse(text, article(), None)
+    }
+
+    #[test]
+    fn a_plan_is_read_with_talk_and_fences_around_it() {
+        let plan =
+            r#"{"title": "Le phare", "chapters": [{"title": "La lampe", "about": "Ce qui brûle"}, "Le gardien"]}"#;
+        let want = Outline {
+            title: "Le phare".to_owned(),
+            chapters: vec![
+                Heading { title: "La lampe".to_owned(), about: "Ce qui brûle".to_owned() },
+                Heading { title: "Le gardien".to_owned(), about: String::new() },
+            ],
+        };
+        for text in [plan.to_owned(), format!("Voici :\n```json\n{plan}\n```\nBonne lecture !")] {
+            assert_eq!(parse(&text), Ok(want.clone()), "{text}");
+        }
+        let titled = Outline::parse(plan, article(), Some("La mer")).unwrap();
+        assert_eq!((titled.title.as_str(), titled.chapters), ("La mer", want.chapters));
+    }
+
+    #[test]
+    fn what_is_no_plan_is_told_apart() {
+        for (text, why) in [
+            ("", "the plan is no JSON object"),
+            ("} {", "the plan is no JSON object"),
+            ("I cannot do that.", "the plan is no JSON object"),
+            ("{}", "the plan has no list of chapters"),
+            (r#"{"title": "t", "chapters": ["a"]}"#, "the plan has too few chapters"),
+            (r#"{"title": "t", "chapters": ["a", "", {"title": "\u0000"}, 7, null]}"#, "the plan has too few chapters"),
+            (r#"{"title": " # ", "chapters": ["a", "b"]}"#, "the plan has no title"),
+        ] {
+            assert_eq!(parse(text), Err(why), "{text}");
+        }
+    }
+
+    /// Makes any JSON at all, some of it nearly a plan.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "\\PC{0,300}".prop_map(Value::from),
+            "[\\x00-\\x1f<#>`\u{202E}a ]{0,20}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 60, 15, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..15).prop_map(Value::from),
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| json!({ "title": a, "chapters": b })),
+                (inner.clone(), inner).prop_map(|(a, b)| json!({ "title": a, "about": b })),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_model_says_a_plan_keeps_its_limits(json in any_json(), around in "\\PC{0,20}") {
+            if let Ok(plan) = parse(&format!("{around}{json}{around}")) {
+                prop_assert!((2..=4).contains(&plan.chapters.len()));
+                let titles = plan.chapters.iter().map(|chapter| &chapter.title).chain([&plan.title]);
+                for title in titles {
+                    prop_assert!(!title.is_empty() && title.chars().count() <= TITLE_MAX);
+                    prop_assert!(!title.contains(crate::text::is_unfit) && !title.starts_with('#'), "{}", title);
+                }
+                prop_assert!(plan.chapters.iter().all(|chapter| chapter.about.chars().count() <= ABOUT_MAX));
+            }
+        }
+    }
+}

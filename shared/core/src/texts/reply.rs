@@ -1,0 +1,254 @@
+//! What comes of a call: a text, or trouble.
+//!
+//! Source: OpenAI API reference, "Create chat completion" and "Error codes"; other servers that speak it leave fields out.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Sort, Trouble};
+use crate::Timestamp;
+use crate::gateway::{Answered, UpstreamOutcome};
+use crate::text::cut;
+
+/// Most bytes of an answer that are read: the longest chapter, escaped, with what stands around it.
+pub const REPLY_MAX: usize = 512 * 1024;
+/// Most characters of a word of the server's that go into the log.
+const WORD_MAX: usize = 64;
+
+/// What calls cost, in the model's own units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Tokens {
+    /// Read by the model.
+    pub prompt: u64,
+    /// Written by it.
+    pub completion: u64,
+}
+
+impl Tokens {
+    /// Adds what another call cost.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let add = u64::saturating_add;
+        Self { prompt: add(self.prompt, other.prompt), completion: add(self.completion, other.completion) }
+    }
+}
+
+/// A text as a model wrote it, whole.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The text; not empty.
+    pub text: String,
+    /// What it cost, where the server tells.
+    pub tokens: Tokens,
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reply({} bytes, {:?})", self.text.len(), self.tokens)
+    }
+}
+
+/// Reads what came of a call.
+///
+/// # Errors
+/// The trouble it ended in.
+pub fn read_reply(outcome: UpstreamOutcome, now: Timestamp) -> Result<Reply, Trouble> {
+    let answered = match outcome {
+        UpstreamOutcome::Answered(answered) => answered,
+        UpstreamOutcome::Failed(failure, cause) => {
+            return Err(Trouble::new(Sort::Down, format!("{failure:?}: {cause}")));
+        }
+    };
+    let body: Value = serde_json::from_slice(&answered.body).unwrap_or_default();
+    if answered.status != 200 {
+        return Err(refusal(&answered, &body, now));
+    }
+    let count = |name: &str| body["usage"][name].as_u64().unwrap_or(0);
+    let tokens = Tokens { prompt: count("prompt_tokens"), completion: count("completion_tokens") };
+    let trouble = |sort, cause: &str| Trouble { tokens, ..Trouble::new(sort, cause) };
+    let choice = &body["choices"][0];
+    let refused = choice["message"]["refusal"].as_str().is_some_and(|refusal| !refusal.is_empty());
+    match choice["finish_reason"].as_str() {
+        _ if refused => return Err(trouble(Sort::Refused, "the model refused")),
+        Some("content_filter") => return Err(trouble(Sort::Refused, "finish_reason is content_filter")),
+        Some("length") => return Err(trouble(Sort::Cut, "finish_reason is length")),
+        _ => {}
+    }
+    let text = content(&choice["message"]["content"]).ok_or_else(|| trouble(Sort::Unusable, "there is no content"))?;
+    let text = spoken(&text);
+    if text.is_empty() {
+        return Err(trouble(Sort::Unusable, "the content is empty"));
+    }
+    Ok(Reply { text: text.to_owned(), tokens })
+}
+
+/// Gives the content of a message, which some servers write in parts.
+fn content(content: &Value) -> Option<String> {
+    let parts = content.as_array().map(|parts| parts.iter().filter_map(|part| part["text"].as_str()).collect());
+    content.as_str().map(str::to_owned).or(parts)
+}
+
+/// Leaves out what a model says to itself before it answers.
+fn spoken(text: &str) -> &str {
+    let text = text.trim();
+    match text.strip_prefix("<think>") {
+        Some(thought) => thought.split_once("</think>").map_or("", |(_, said)| said.trim()),
+        None => text,
+    }
+}
+
+/// Sorts an answer other than 200. Of its body only words for programs go into the log: the sentence may hold a part of the key
+/// or of what was asked.
+fn refusal(answered: &Answered, body: &Value, now: Timestamp) -> Trouble {
+    let status = answered.status;
+    let words: Vec<String> = ["type", "code"]
+        .into_iter()
+        .filter_map(|name| body["error"][name].as_str())
+        .map(|word| cut(word, WORD_MAX))
+        .collect();
+    let says = |words_of: &[&str]| words.iter().any(|word| words_of.contains(&word.as_str()));
+    let sort = match status {
+        // The account is out of money: no wait mends that.
+        429 if says(&["insufficient_quota"]) => Sort::Misconfigured,
+        429 => Sort::Busy,
+        408 | 409 | 425 | 500.. => Sort::Down,
+        413 => Sort::TooLong,
+        400 if says(&["context_length_exceeded", "string_above_max_length"]) => Sort::TooLong,
+        400 | 403 if says(&["content_filter", "content_policy_violation"]) => Sort::Refused,
+        // So is a redirect, which nobody follows.
+        _ => Sort::Misconfigured,
+    };
+    let may_ask = matches!(sort, Sort::Busy | Sort::Down);
+    let header = answered.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+    let retry_after = header.filter(|_| may_ask).and_then(|(_, value)| wait(value, now));
+    let cause = format!("the model answered {status} {}", words.join(" "));
+    Trouble { retry_after, ..Trouble::new(sort, cause.trim_end()) }
+}
+
+/// Reads `Retry-After`, in seconds or as a date.
+fn wait(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    seconds.or_else(|| Timestamp::parse_http(text).map(|at| at.since(now)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::gateway::Failure;
+
+    const NOW: Timestamp = Timestamp::from_secs(784_111_777);
+
+    fn outcome(status: u16, headers: &[(&str, &str)], body: &Value) -> UpstreamOutcome {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        UpstreamOutcome::Answered(Answered { status, headers, body: body.to_string().into_bytes() })
+    }
+
+    fn said(body: &Value) -> Result<Reply, Trouble> {
+        read_reply(outcome(200, &[], body), NOW)
+    }
+
+    #[test]
+    fn a_text_is_read_with_what_it_cost() {
+        let usage = json!({ "prompt_tokens": 12, "completion_tokens": 345 });
+        let tokens = Tokens { prompt: 12, completion: 345 };
+        for content in [
+            json!(" Il pleut.\n"),
+            json!([{ "type": "text", "text": "Il " }, { "type": "text", "text": "pleut." }]),
+            json!("<think>Hm. Rain?</think>\n\nIl pleut."),
+        ] {
+            let body =
+                json!({ "choices": [{ "message": { "content": content }, "finish_reason": "stop" }], "usage": usage });
+            assert_eq!(said(&body), Ok(Reply { text: "Il pleut.".to_owned(), tokens }), "{body}");
+        }
+        let bare = json!({ "choices": [{ "message": { "content": "Il pleut." } }] });
+        assert_eq!(said(&bare).unwrap().tokens, Tokens::default());
+    }
+
+    #[test]
+    fn an_answer_without_a_text_is_told_apart_and_counted() {
+        let of = |message: Value, reason: &str| {
+            let usage = json!({ "prompt_tokens": 7, "completion_tokens": 1 });
+            let told = said(&json!({ "choices": [{ "message": message, "finish_reason": reason }], "usage": usage }));
+            told.map_err(|trouble| (trouble.sort, trouble.tokens.prompt)).unwrap_err()
+        };
+        let text = json!({ "content": "Il pl" });
+        assert_eq!(of(text.clone(), "length"), (Sort::Cut, 7));
+        assert_eq!(of(text, "content_filter"), (Sort::Refused, 7));
+        assert_eq!(of(json!({ "content": null, "refusal": "No." }), "stop"), (Sort::Refused, 7));
+        for nothing in [json!(""), json!(" \n"), json!(null), json!(3), json!([]), json!("<think>for ever")] {
+            assert_eq!(of(json!({ "content": nothing }), "stop"), (Sort::Unusable, 7));
+        }
+        for body in [json!({}), json!([]), json!({ "choices": [] }), json!("text"), json!(null)] {
+            assert_eq!(said(&body).unwrap_err().sort, Sort::Unusable, "{body}");
+        }
+        let late = UpstreamOutcome::Failed(Failure::Timeout, "nothing".to_owned());
+        assert_eq!(read_reply(late, NOW).unwrap_err().sort, Sort::Down);
+    }
+
+    #[test]
+    fn a_refusal_is_sorted_by_status_and_by_words_for_programs() {
+        for (status, word, want) in [
+            (429, "rate_limit_exceeded", Sort::Busy),
+            (429, "insufficient_quota", Sort::Misconfigured),
+            (500, "", Sort::Down),
+            (503, "", Sort::Down),
+            (529, "overloaded_error", Sort::Down),
+            (408, "", Sort::Down),
+            (400, "context_length_exceeded", Sort::TooLong),
+            (413, "", Sort::TooLong),
+            (400, "content_filter", Sort::Refused),
+            (403, "content_policy_violation", Sort::Refused),
+            (400, "unsupported_parameter", Sort::Misconfigured),
+            (401, "invalid_api_key", Sort::Misconfigured),
+            (402, "", Sort::Misconfigured),
+            (403, "", Sort::Misconfigured),
+            (404, "model_not_found", Sort::Misconfigured),
+            (301, "", Sort::Misconfigured),
+            (204, "", Sort::Misconfigured),
+        ] {
+            let body = json!({ "error": { "code": word, "message": "Incorrect API key provided: sk-secret" } });
+            let trouble = read_reply(outcome(status, &[], &body), NOW).unwrap_err();
+            assert_eq!(trouble.sort, want, "{status} {word}");
+            assert!(trouble.cause.contains(&status.to_string()) && !trouble.cause.contains("secret"), "{trouble:?}");
+        }
+    }
+
+    #[test]
+    fn the_wait_a_model_asks_for_is_read_in_both_spellings() {
+        let asked = |status, text: &str| {
+            let trouble = read_reply(outcome(status, &[("Retry-After", text)], &json!({})), NOW).unwrap_err();
+            trouble.retry_after.map(|wait| wait.as_secs())
+        };
+        for (text, want) in [
+            ("20", Some(20)),
+            (" 0 ", Some(0)),
+            // The second of the example of RFC 9110, and half a minute later.
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
+            ("Fri, 31 Dec 1993 23:59:59 GMT", Some(0)),
+            ("soon", None),
+            ("-5", None),
+            ("", None),
+        ] {
+            assert_eq!((asked(429, text), asked(503, text)), (want, want), "{text}");
+        }
+        assert_eq!(asked(401, "20"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_a_text_or_trouble(status in 0_u16..1000, body in proptest::collection::vec(any::<u8>(), 0..200), header in "\\PC{0,40}") {
+            let headers = vec![("retry-after".to_owned(), header)];
+            let outcome = UpstreamOutcome::Answered(Answered { status, headers, body });
+            if let Err(trouble) = read_reply(outcome, NOW) {
+                prop_assert!(trouble.wait(u32::MAX) <= Duration::from_hours(1));
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A language model behind the chat completions of OpenAI's API, which most servers of models speak.
+//!
+//! Only what all of them understand is sent: a name and two messages. Lengths are asked for in words, and bounded by the time a
+//! call may take and the bytes that are read of its answer.
+//!
+//! Source: OpenAI API reference, "Create chat completion".
+
+use std::time::Duration;
+
+use consigne_auth::{Refreshed, Secret};
+use consigne_core::Fault;
+use consigne_core::gateway::{Upstream, UpstreamCall};
+use consigne_core::ports::{AskModel, CallUpstream};
+use consigne_core::texts::{Prompt, REPLY_MAX, Reply, Trouble, read_reply};
+use serde_json::json;
+
+use crate::clock;
+use crate::outgoing::Outgoing;
+use crate::settings::{PRIVATE_UPSTREAMS, SettingError, TEXT_MODEL, TEXT_MODEL_KEY_ARN, TEXT_MODEL_URL};
+use crate::start::{Start, StartError};
+
+/// Longest wait for an answer. What the template gives the function leaves time to keep what was answered.
+pub const PATIENCE: Duration = Duration::from_secs(100);
+/// Longest key, in characters.
+const KEY_MAX: usize = 1_024;
+
+/// A language model.
+#[derive(Debug)]
+pub struct LanguageModel {
+    outgoing: Outgoing,
+    at: Upstream,
+    name: String,
+    key: Refreshed<ModelKey>,
+    patience: Duration,
+}
+
+/// The key under which a model is called, fit for a header.
+#[derive(Clone, Debug)]
+pub struct ModelKey(Secret);
+
+impl ModelKey {
+    /// Reads a key, which is visible ASCII.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let plain = text.len() <= KEY_MAX && text.bytes().all(|byte| byte.is_ascii_graphic());
+        Secret::new(text).filter(|_| plain).map(Self)
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", String::from_utf8_lossy(self.0.expose()))
+    }
+}
+
+impl LanguageModel {
+    /// Makes an adapter for the model of a name at an address, which is waited for so long.
+    pub fn new(outgoing: Outgoing, at: Upstream, name: String, key: Refreshed<ModelKey>, patience: Duration) -> Self {
+        Self { outgoing, at, name, key, patience }
+    }
+
+    async fn call(&self, prompt: &Prompt) -> UpstreamCall {
+        let message = |role: &str, content: &str| json!({ "role": role, "content": content });
+        let messages = [message("system", &prompt.system), message("user", &prompt.user)];
+        let body = json!({ "model": self.name, "messages": messages }).to_string().into_bytes();
+        let headers = [
+            ("authorization", self.key.get(clock::now()).await.bearer()),
+            ("content-type", "application/json".to_owned()),
+            ("content-length", body.len().to_string()),
+            ("accept", "application/json".to_owned()),
+        ];
+        UpstreamCall {
+            method: "POST".to_owned(),
+            origin: self.at.origin.clone(),
+            target: format!("{}/chat/completions", self.at.base),
+            headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
+            body,
+            timeout: self.patience,
+            response_max: REPLY_MAX,
+        }
+    }
+}
+
+impl AskModel for LanguageModel {
+    async fn ask_model(&self, prompt: &Prompt) -> Result<Result<Reply, Trouble>, Fault> {
+        let outcome = self.outgoing.call_upstream(&self.call(prompt).await).await?;
+        Ok(read_reply(outcome, clock::now()))
+    }
+}
+
+impl Start {
+    /// Makes the adapter of the language model.
+    pub async fn language_model(&self) -> Result<LanguageModel, StartError> {
+        let private = self.environment().optional(&PRIVATE_UPSTREAMS).as_deref() == Some("true");
+        let address = self.environment().get(&TEXT_MODEL_URL)?;
+        let address = if self.environment().is_describing() { "https://api.example.com/v1" } else { &address };
+        let at = Upstream::parse(address, private).map_err(|problem| SettingError::new(&TEXT_MODEL_URL, problem))?;
+        let name = self.environment().get(&TEXT_MODEL)?;
+        let example = "sk-0123456789abcdef0123456789abcdef";
+        let key = self.refreshed(&TEXT_MODEL_KEY_ARN, example, |text| {
+            ModelKey::parse(text).ok_or_else(|| "no key of at least 32 visible characters".into())
+        });
+        Ok(LanguageModel::new(Outgoing::new(private), at, name, key.await?, PATIENCE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_holds_the_key_in_its_header_alone_and_prints_none_of_it() {
+        let key = "sk-proj-0123456789abcdef_0123456789";
+        let at = Upstream::parse("https://models.example.com/openai/v1/", false).unwrap();
+        let known = Refreshed::fixed(ModelKey::parse(&format!("{key}\n")).unwrap());
+        let model = LanguageModel::new(Outgoing::new(false), at, "gpt-x".to_owned(), known, PATIENCE);
+        let prompt = Prompt { system: "Plan.".to_owned(), user: "{}".to_owned() };
+        let call = model.call(&prompt).await;
+        assert_eq!(
+            (call.origin.as_str(), call.target.as_str()),
+            ("https://models.example.com", "/openai/v1/chat/completions")
+        );
+        assert_eq!(call.headers[0], ("authorization".to_owned(), format!("Bearer {key}")));
+        let body: serde_json::Value = serde_json::from_slice(&call.body).unwrap();
+        let messages = json!([{ "role": "system", "content": "Plan." }, { "role": "user", "content": "{}" }]);
+        assert_eq!(body, json!({ "model": "gpt-x", "messages": messages }));
+        assert!(!format!("{model:?}").contains("sk-proj"));
+    }
+
+    #[test]
+    fn a_key_fits_into_a_header_or_is_none() {
+        assert!(ModelKey::parse("0123456789abcdef0123456789abcdeX").is_some());
+        for bad in
+            ["short", "0123456789abcdef 0123456789abcdef", "0123456789abcdef0123456789abcdef\r\nx: y", &"é".repeat(40)]
+        {
+            assert!(ModelKey::parse(bad).is_none(), "{bad}");
+        }
+    }
+}

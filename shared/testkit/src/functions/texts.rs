@@ -1,0 +1,77 @@
+//! The function that writes texts, and the queue it sends itself messages on, by a clock of its own.
+
+use std::time::Duration;
+
+use consigne_core::{Fault, Timestamp};
+use consigne_runtime::log::Notes;
+use consigne_runtime::queue::{self, Message};
+use serde_json::{Value, json};
+
+use super::deadline;
+use crate::fakes::World;
+
+/// How long a message that failed is hidden, as the template says.
+const HIDDEN: Duration = Duration::from_mins(12);
+/// Deliveries of one message before it lies on the dead-letter queue.
+const RECEIVES: u32 = 5;
+
+fn deps(world: &World) -> generate_worker::Deps<World, World, World, World> {
+    generate_worker::Deps { table: world.clone(), objects: world.clone(), model: world.clone(), queue: world.clone() }
+}
+
+/// Hands a batch of messages to `generate-worker` and gives what Lambda is told.
+pub async fn texts(world: &World, batch: Value) -> Value {
+    let batch: queue::Batch = serde_json::from_value(batch).expect("the payload is a batch of messages");
+    let deps = deps(world);
+    let name = "generate-worker";
+    json!(queue::process(name, &deps, &|d, m| Box::pin(generate_worker::handle(d, m)), batch, deadline()).await)
+}
+
+/// Delivers one message, as of a time.
+pub async fn text_message(world: &World, body: &str, id: &str, now: Timestamp) -> Result<(), Fault> {
+    let message = Message { body: body.to_owned(), id: id.to_owned(), receives: 1, now, notes: Notes::default() };
+    generate_worker::handle(&deps(world), &message).await
+}
+
+/// What came of a queue that was delivered until it was empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// When the last message was.
+    pub at: Timestamp,
+    /// Deliveries.
+    pub deliveries: u32,
+    /// Messages that lie on the dead-letter queue.
+    pub dead: u32,
+}
+
+impl Delivered {
+    /// Delivers a message and all that follow from it, each when its time has come, `copies` times over; those that fail come
+    /// back as they do from SQS.
+    pub async fn from(world: &World, body: &str, began: Timestamp, copies: u32) -> Self {
+        let mut minted = 0;
+        let mut queue: Vec<(Timestamp, String, String, u32)> = Vec::new();
+        let mut send = |queue: &mut Vec<_>, at: Timestamp, body: &str| {
+            minted += 1;
+            queue.extend((0..copies).map(|copy| (at, format!("message-{minted}-{copy}"), body.to_owned(), 1)));
+        };
+        send(&mut queue, began, body);
+        let mut done = Self { at: began, deliveries: 0, dead: 0 };
+        while !queue.is_empty() {
+            queue.sort();
+            let (at, id, body, receives) = queue.remove(0);
+            (done.at, done.deliveries) = (at, done.deliveries + 1);
+            let failed = text_message(world, &body, &id, at).await.is_err();
+            for (body, wait) in world.state().texts.later {
+                send(&mut queue, at.plus(wait), &body);
+            }
+            world.change(|state| state.texts.later.clear());
+            if failed && receives < RECEIVES {
+                queue.push((at.plus(HIDDEN), id, body, receives + 1));
+            } else if failed {
+                done.dead += 1;
+            }
+            assert!(done.deliveries < 1_000, "the messages do not come to an end");
+        }
+        done
+    }
+}

@@ -1,0 +1,166 @@
+//! A language model for tests: what can go wrong with one, the one in memory, and how the stand-in of the laptop is told.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use consigne_core::gateway::{Answered, Failure, UpstreamOutcome};
+use consigne_core::texts::{Prompt, Sort};
+use serde_json::{Value, json};
+
+use crate::http::Client;
+use crate::stack::Stack;
+
+/// What goes wrong with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mischief {
+    /// It is answered with a status, a word for programs, and how long to wait.
+    Status(u16, &'static str, Option<&'static str>),
+    /// It is not answered.
+    Hang,
+    /// The connection ends without an answer.
+    Lost,
+    /// The answer is half an answer.
+    Malformed,
+    /// The text is empty.
+    Empty,
+    /// The text breaks off.
+    Cut,
+    /// The text was kept back.
+    Filtered,
+    /// The text is far too short.
+    Terse,
+}
+
+impl Mischief {
+    /// Everything that can go wrong, with the sort of trouble it is; `None` where only the text itself shows it.
+    pub const ALL: [(Self, Option<Sort>); 17] = [
+        (Self::Status(429, "rate_limit_exceeded", Some("7")), Some(Sort::Busy)),
+        (Self::Status(429, "rate_limit_exceeded", None), Some(Sort::Busy)),
+        (Self::Status(429, "insufficient_quota", None), Some(Sort::Misconfigured)),
+        (Self::Status(500, "server_error", None), Some(Sort::Down)),
+        (Self::Status(503, "overloaded", Some("7")), Some(Sort::Down)),
+        (Self::Hang, Some(Sort::Down)),
+        (Self::Lost, Some(Sort::Down)),
+        (Self::Malformed, Some(Sort::Unusable)),
+        (Self::Empty, Some(Sort::Unusable)),
+        (Self::Terse, None),
+        (Self::Cut, Some(Sort::Cut)),
+        (Self::Filtered, Some(Sort::Refused)),
+        (Self::Status(400, "content_filter", None), Some(Sort::Refused)),
+        (Self::Status(400, "context_length_exceeded", None), Some(Sort::TooLong)),
+        (Self::Status(401, "invalid_api_key", None), Some(Sort::Misconfigured)),
+        (Self::Status(403, "", None), Some(Sort::Misconfigured)),
+        (Self::Status(404, "model_not_found", None), Some(Sort::Misconfigured)),
+    ];
+
+    /// Tells the stand-in.
+    pub fn wish(self) -> Value {
+        match self {
+            Self::Status(status, code, None) => json!({ "status": status, "code": code }),
+            Self::Status(status, code, Some(wait)) => json!({ "status": status, "code": code, "retry_after": wait }),
+            Self::Hang => json!("hang"),
+            Self::Lost => json!("lost"),
+            Self::Malformed => json!("malformed"),
+            Self::Empty => json!("empty"),
+            Self::Cut => json!("cut"),
+            Self::Filtered => json!("filtered"),
+            Self::Terse => json!("terse"),
+        }
+    }
+
+    /// Makes what comes of a call to the model in memory.
+    pub fn outcome(self, prompt: &Prompt) -> UpstreamOutcome {
+        let half = written(prompt).chars().take(40).collect::<String>();
+        match self {
+            Self::Status(status, code, wait) => {
+                let headers = wait.map(|wait| ("retry-after".to_owned(), wait.to_owned()));
+                let body = json!({ "error": { "type": "planned", "code": code, "message": "No." } });
+                let (headers, body) = (headers.into_iter().collect(), body.to_string().into_bytes());
+                UpstreamOutcome::Answered(Answered { status, headers, body })
+            }
+            Self::Hang => UpstreamOutcome::Failed(Failure::Timeout, "planned: no answer".to_owned()),
+            Self::Lost => UpstreamOutcome::Failed(Failure::Broken, "planned: the connection ended".to_owned()),
+            Self::Malformed => answered(r#"{"choices": [{"message""#.to_owned()),
+            Self::Empty => said("", "stop"),
+            Self::Cut => said(&half, "length"),
+            Self::Filtered => said(&half, "content_filter"),
+            Self::Terse => said("I would rather not.", "stop"),
+        }
+    }
+}
+
+/// Makes what comes of a call with which nothing goes wrong. Each costs 100 tokens read and 50 written.
+pub fn answer(prompt: &Prompt) -> UpstreamOutcome {
+    said(&written(prompt), "stop")
+}
+
+fn answered(body: String) -> UpstreamOutcome {
+    UpstreamOutcome::Answered(Answered { status: 200, headers: Vec::new(), body: body.into_bytes() })
+}
+
+fn said(text: &str, reason: &str) -> UpstreamOutcome {
+    let choice = json!({ "message": { "role": "assistant", "content": text }, "finish_reason": reason });
+    let usage = json!({ "prompt_tokens": 100, "completion_tokens": 50 });
+    answered(json!({ "choices": [choice], "usage": usage }).to_string())
+}
+
+/// Names what a question is for: `outline`, `chapter 1` and so on.
+pub fn named(prompt: &Prompt) -> String {
+    let wish = wish(prompt);
+    let number = wish["number"].as_u64();
+    number.map_or_else(|| "outline".to_owned(), |number| format!("chapter {number}"))
+}
+
+fn wish(prompt: &Prompt) -> Value {
+    serde_json::from_str(&prompt.user).expect("a question's data is JSON")
+}
+
+/// Writes what is asked for. A chapter names what it goes on from, so that a text shows in which order it was written.
+fn written(prompt: &Prompt) -> String {
+    let wish = wish(prompt);
+    let topic = wish["topic"].as_str().expect("every text is about something");
+    let Some(number) = wish["number"].as_u64() else {
+        let count = wish["chapters"].as_u64().expect("a plan is asked for by its length");
+        let chapter = |number: u64| json!({ "title": format!("Part {number}"), "about": format!("{topic} {number}") });
+        return json!({ "title": format!("On {topic}"), "chapters": (1..=count).map(chapter).collect::<Vec<_>>() })
+            .to_string();
+    };
+    let mut mark = DefaultHasher::new();
+    wish["before"].as_str().hash(&mut mark);
+    let sentence = format!("This is chapter {number} of {topic}, which goes on from {:016x}. ", mark.finish());
+    format!("# Part {number}\n\n{}\n", sentence.repeat(6))
+}
+
+/// The stand-in of the laptop's stack.
+pub struct StandIn {
+    client: Client,
+    address: String,
+}
+
+impl StandIn {
+    /// Finds the stand-in of a stack.
+    pub fn of(stack: &Stack) -> Self {
+        let address = stack.name("TEXT_MODEL_URL").trim_end_matches("/v1").to_owned();
+        Self { client: Client::default(), address }
+    }
+
+    /// Lets the next calls about a topic go wrong, and all that follow if `always` says so.
+    pub async fn fail(&self, topic: &str, next: &[Mischief], always: Option<Mischief>) {
+        let next: Vec<Value> = next.iter().map(|mischief| mischief.wish()).collect();
+        let always = always.map_or(Value::Null, Mischief::wish);
+        self.tell("faults", &json!({ "topic": topic, "next": next, "always": always })).await;
+    }
+
+    /// Gives the calls that came about a topic, in order.
+    pub async fn calls(&self, topic: &str) -> Vec<String> {
+        let told = self.tell("calls", &json!({ "topic": topic })).await;
+        serde_json::from_value(told["calls"].clone()).expect("calls are texts")
+    }
+
+    async fn tell(&self, what: &str, body: &Value) -> Value {
+        let url = format!("{}/_stand-in/{what}", self.address);
+        let headers = [("content-type", "application/json")];
+        let told = self.client.send("POST", &url, &headers, body.to_string().into_bytes()).await;
+        assert_eq!(told.status, 200, "the stand-in answers");
+        told.json()
+    }
+}

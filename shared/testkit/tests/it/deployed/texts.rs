@@ -1,0 +1,268 @@
+//! Books and articles on the deployed stack, written by the stand-in for a language model.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use consigne_auth::Refreshed;
+use consigne_core::gateway::Upstream;
+use consigne_runtime::clock;
+use consigne_runtime::log::Notes;
+use consigne_runtime::model::{LanguageModel, ModelKey, PATIENCE};
+use consigne_runtime::outgoing::Outgoing;
+use consigne_runtime::queue::Message;
+use consigne_testkit::fakes::{Moment, World};
+use consigne_testkit::generator::{Generator, fresh_id};
+use consigne_testkit::model::{Mischief, StandIn};
+use consigne_testkit::pictures;
+use consigne_testkit::stack::{Stack, fresh_user};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::ear::Ear;
+use super::jobs::{asked, status, wait_for};
+use super::second::Second;
+use super::{assert_refused, text};
+
+/// A stack without a language model.
+const OUTSIDE: Second = Second { name: "outside", env_file: "target/local/outside.env" };
+/// After how long SQS delivers the message of a worker that was killed.
+const HIDDEN: Duration = Duration::from_mins(12);
+
+/// Makes up what a text is about, which no other is.
+fn topic() -> String {
+    format!("Le phare de {}", fresh_user())
+}
+
+/// Names what a text of so many chapters is asked for.
+fn asks(chapters: usize) -> Vec<String> {
+    ["outline".to_owned()].into_iter().chain((1..=chapters).map(|number| format!("chapter {number}"))).collect()
+}
+
+/// Downloads the text of a job that is complete.
+async fn download(stack: &Stack, job: &Value) -> String {
+    let url = text(&job["result"], "download_url");
+    let downloaded = stack.client.send("GET", &url, &[], Vec::new()).await;
+    assert_eq!((downloaded.status, downloaded.header("content-type")), (200, "text/markdown"));
+    String::from_utf8(downloaded.bytes).unwrap()
+}
+
+#[tokio::test]
+async fn an_article_from_the_wish_to_the_download() {
+    let stack = Stack::find();
+    let (ann, stand_in, topic) = (stack.newcomer("free"), StandIn::of(&stack), topic());
+    let ear = Ear::on(&stack, "user_id", &ann.id).await;
+    let job = asked(&ann, "blog", &json!({ "topic": topic, "title": "Lumières / été" })).await;
+    let done = wait_for(&ann, &job, "completed").await;
+    let written = download(&stack, &done).await;
+    let result = &done["result"];
+    let key = text(result, "s3_key");
+    assert!(key.starts_with(&format!("{}/blogs/", ann.id)) && key.ends_with("-lumieres-ete.md"), "{key}");
+    assert_eq!((&result["book_title"], &result["topic"]), (&json!("Lumières / été"), &json!(topic)));
+    assert_eq!((&result["chapter_count"], &result["file_size"]), (&json!(4), &json!(written.len())));
+    assert!(result["word_count"].as_u64().unwrap() > 100 && text(result, "generated_at").ends_with('Z'));
+    assert!(result["tokens"]["prompt"].as_u64().unwrap() > 0 && result["tokens"]["completion"].as_u64().unwrap() > 0);
+    assert!(written.starts_with(&format!("# Lumières / été\n\n## {topic}, part 1\n\n")), "{written}");
+    assert_eq!((written.matches("\n## ").count(), stand_in.calls(&topic).await), (4, asks(4)));
+    ann.wait_for_usage(1, written.len() as u64, 0).await;
+    assert_eq!(ann.metadata(&key).await.json()["filename"], "Lumières - été.md");
+    assert_eq!(ear.hear("job.completed").await["detail"]["files"], json!([key]));
+
+    // The log tells of the job, and neither of what was wished for nor of the key.
+    let lines = stack.log_lines("generate-worker", &job).await;
+    assert!(lines.iter().any(|line| line.contains("\"ChaptersWritten\":1")), "{lines:?}");
+    assert!(stack.log_lines("generate-worker", &topic).await.is_empty());
+    assert!(stack.log_lines("generate-worker", "Bearer").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_book_has_twelve_chapters_each_asked_for_once_though_its_messages_come_twice() {
+    let stack = Stack::find();
+    let (ann, stand_in, topic) = (stack.newcomer("pro"), StandIn::of(&stack), topic());
+    let sqs = aws_sdk_sqs::Client::new(&stack.aws().config);
+    let queue = sqs.get_queue_url().queue_name(format!("{}-texts", stack.name("STACK_NAME")));
+    let queue = queue.send().await.unwrap().queue_url.unwrap();
+    let job = asked(&ann, "books", &json!({ "topic": topic, "goal": "Sans jargon" })).await;
+    for _ in 0..20 {
+        let again = sqs.send_message().queue_url(&queue).message_body(json!({ "job_id": job }).to_string());
+        again.send().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let done = wait_for(&ann, &job, "completed").await;
+    let written = download(&stack, &done).await;
+    assert_eq!(stand_in.calls(&topic).await, asks(12));
+    assert_eq!((written.matches("\n## ").count(), &done["result"]["chapter_count"]), (12, &json!(12)));
+    assert!(text(&done["result"], "s3_key").starts_with(&format!("{}/books/", ann.id)));
+    ann.wait_for_usage(1, written.len() as u64, 0).await;
+    // From its first message on it could not be cancelled any more.
+    assert_refused(&ann.call("DELETE", &format!("/api/secure/jobs/{job}")).await, 409, "CONFLICT");
+}
+
+#[tokio::test]
+async fn a_model_in_trouble_is_asked_again_and_the_article_is_the_same() {
+    let stack = Stack::find();
+    let (ann, stand_in, topic) = (stack.newcomer("pro"), StandIn::of(&stack), topic());
+    let wish = json!({ "topic": topic });
+    let calm = wait_for(&ann, &asked(&ann, "blog", &wish).await, "completed").await;
+    assert_eq!(stand_in.calls(&topic).await, asks(4));
+    let trouble = [
+        Mischief::Status(429, "rate_limit_exceeded", Some("1")),
+        Mischief::Status(503, "overloaded", Some("1")),
+        Mischief::Malformed,
+    ];
+    stand_in.fail(&topic, &trouble, None).await;
+    let began = clock::now();
+    let again = wait_for(&ann, &asked(&ann, "blog", &wish).await, "completed").await;
+    assert!(clock::now().since(began) >= Duration::from_secs(2), "the model asked to be left alone");
+    assert_eq!(download(&stack, &again).await, download(&stack, &calm).await);
+    let calls = [asks(4), vec!["outline".to_owned(); 3], asks(4)].concat();
+    assert_eq!(stand_in.calls(&topic).await, calls);
+}
+
+#[tokio::test]
+async fn a_model_that_stays_in_trouble_fails_the_job_with_a_reason_and_costs_no_allowance() {
+    let stack = Stack::find();
+    let (ann, stand_in) = (stack.newcomer("free"), StandIn::of(&stack));
+    let ear = Ear::on(&stack, "user_id", &ann.id).await;
+    let (overloaded, refused) = (topic(), topic());
+    stand_in.fail(&overloaded, &[], Some(Mischief::Status(503, "overloaded", Some("1")))).await;
+    stand_in.fail(&refused, &[], Some(Mischief::Filtered)).await;
+    for (topic, code, calls) in [(overloaded, "MODEL_UNAVAILABLE", 6), (refused, "MODEL_REFUSED", 2)] {
+        let job = asked(&ann, "blog", &json!({ "topic": topic })).await;
+        let failed = wait_for(&ann, &job, "failed").await;
+        assert_eq!(failed["error"]["code"], code);
+        assert!(text(&failed["error"], "message").contains("please try again"), "{failed}");
+        assert_eq!(stand_in.calls(&topic).await, vec!["outline"; calls]);
+        assert_eq!(ear.hear("job.failed").await["detail"]["error"]["code"], code);
+    }
+    ann.wait_for_usage(0, 0, 0).await;
+    for _ in 0..5 {
+        asked(&ann, "blog", &json!({ "topic": topic() })).await;
+    }
+    let spent = ann.call_with("POST", "/api/secure/blog/generate", &json!({ "topic": "t" })).await;
+    assert_refused(&spent, 429, "GENERATION_QUOTA_EXCEEDED");
+}
+
+#[tokio::test]
+async fn ten_articles_at_once_are_each_written_once() {
+    let stack = Stack::find();
+    let (ann, stand_in) = (stack.newcomer("pro"), StandIn::of(&stack));
+    let keys = join_all((0..10).map(async |_| {
+        let topic = topic();
+        let job = asked(&ann, "blog", &json!({ "topic": topic })).await;
+        let done = wait_for(&ann, &job, "completed").await;
+        assert_eq!(stand_in.calls(&topic).await, asks(4));
+        text(&done["result"], "s3_key")
+    }));
+    assert_eq!(keys.await.into_iter().collect::<BTreeSet<_>>().len(), 10);
+}
+
+/// Plays the worker of a stack that has none, on its real table and bucket.
+struct Worker<'a> {
+    deps: generate_worker::Deps<consigne_storage::Table, consigne_storage::Bucket, LanguageModel, World>,
+    stand_in: StandIn,
+    topic: &'a str,
+    job: String,
+}
+
+impl<'a> Worker<'a> {
+    fn of(stack: &Stack, job: String, topic: &'a str) -> Self {
+        let at = Upstream::parse(stack.name("TEXT_MODEL_URL"), true).unwrap();
+        let key = Refreshed::fixed(ModelKey::parse("key-0123456789abcdef0123456789abcdef").unwrap());
+        let model = LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, PATIENCE);
+        let deps =
+            generate_worker::Deps { table: stack.table(), objects: stack.bucket(), model, queue: World::default() };
+        Self { deps, stand_in: StandIn::of(stack), topic, job }
+    }
+
+    /// Delivers its message for the `n`th time; `false` when that failed.
+    async fn deliver(&self, n: u32) -> bool {
+        let now = clock::now().plus(HIDDEN * n);
+        let body = json!({ "job_id": self.job }).to_string();
+        let message = Message { body, id: "message-1".to_owned(), receives: n, now, notes: Notes::default() };
+        generate_worker::handle(&self.deps, &message).await.is_ok()
+    }
+
+    /// Delivers it and kills the worker while it waits for the model.
+    async fn kill_in_the_call(&self, n: u32) {
+        let before = self.stand_in.calls(self.topic).await.len();
+        self.stand_in.fail(self.topic, &[Mischief::Hang], None).await;
+        let asked = async {
+            while self.stand_in.calls(self.topic).await.len() == before {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        // Whichever ends first, the other is dropped where it stands.
+        tokio::select! {
+            () = asked => {}
+            done = self.deliver(n) => panic!("it was not asked, and came to {done}"),
+        }
+    }
+
+    /// Delivers it and kills the worker behind the checkpoint, before the next message is sent.
+    async fn kill_behind_the_checkpoint(&self, n: u32) {
+        self.deps.queue.fail_at(0, Moment::Before);
+        assert!(!self.deliver(n).await && !self.deps.queue.fault_is_left());
+    }
+}
+
+#[tokio::test]
+async fn where_there_is_no_model_generators_outside_write_and_a_worker_may_be_killed_in_every_chapter() {
+    let stack = OUTSIDE.deploy(&["TextModelUrl=".to_owned()]);
+    let ann = stack.newcomer("premium");
+    a_generator_writes_a_book(&stack).await;
+
+    let mut books = Vec::new();
+    let topic = topic();
+    for kill in ["never", "in the call", "behind the checkpoint"] {
+        let job = asked(&ann, "books", &json!({ "topic": topic })).await;
+        let worker = Worker::of(&stack, job.clone(), &topic);
+        let before = worker.stand_in.calls(&topic).await.len();
+        let mut n = 0;
+        for _ in 0..13 {
+            if kill == "in the call" {
+                worker.kill_in_the_call(n).await;
+                n += 1;
+            }
+            if kill == "behind the checkpoint" {
+                worker.kill_behind_the_checkpoint(n).await;
+            } else {
+                assert!(worker.deliver(n).await, "{kill}");
+            }
+            n += 1;
+        }
+        assert_eq!(status(&ann, &job).await["status"], "processing");
+        assert!(worker.deliver(n).await);
+        let calls = worker.stand_in.calls(&topic).await.split_off(before);
+        // No chapter was asked for twice, but for the calls in flight.
+        let each = if kill == "in the call" { 2 } else { 1 };
+        let want: Vec<String> = asks(12).into_iter().flat_map(|ask| vec![ask; each]).collect();
+        assert_eq!(calls, want, "{kill}");
+        let done = wait_for(&ann, &job, "completed").await;
+        books.push(download(&stack, &done).await);
+    }
+    assert!(books[0].matches("\n## ").count() == 12 && books.iter().all(|book| *book == books[0]));
+}
+
+/// Lets a generator outside take a book from its queue and deliver it.
+async fn a_generator_writes_a_book(stack: &Stack) {
+    let (ann, generator) = (stack.newcomer("pro"), Generator::of(stack));
+    let book = asked(&ann, "books", &json!({ "topic": "Intelligence artificielle", "goal": "Sans jargon" })).await;
+    let message = generator.take(&book).await;
+    let mut file = generator.upload(&message, "ia.md", "text/markdown", pictures::markdown(4000)).await;
+    (file["title"], file["chapter_count"], file["word_count"]) = (json!("L’IA en clair"), json!(12), json!(30_000));
+    assert_eq!(generator.complete(&message, &fresh_id(), &[file.clone()]).await.status, 200);
+    let done = wait_for(&ann, &book, "completed").await;
+    let result = &done["result"];
+    for (field, want) in [
+        ("book_title", json!("L’IA en clair")),
+        ("topic", json!("Intelligence artificielle")),
+        ("s3_key", file["s3_key"].clone()),
+        ("file_size", json!(4000)),
+        ("chapter_count", json!(12)),
+        ("word_count", json!(30_000)),
+    ] {
+        assert_eq!(result[field], want, "{field}");
+    }
+    assert!(text(result, "generated_at").ends_with('Z') && result.get("tokens").is_none());
+    assert_eq!(download(stack, &done).await.into_bytes(), pictures::markdown(4000));
+}

@@ -1,0 +1,266 @@
+//! What the writing of texts needs: manuscripts, the model behind its protocol, a place in the bucket.
+
+use std::time::Duration;
+
+use consigne_auth::Refreshed;
+use consigne_core::files::{Grant, Kind};
+use consigne_core::gateway::Upstream;
+use consigne_core::jobs::{Ask, Job};
+use consigne_core::ports::{
+    AskModel, ForgetManuscript, GetManuscript, GrantUpload, KeepManuscript, PutObject, ReadChapters, ReadHead,
+};
+use consigne_core::texts::{Chapter, Form, Manuscript, Next, Prompt, Reply, Sort, Tokens, Trouble, Turn};
+use consigne_core::{Fault, Plan};
+use consigne_runtime::model::{LanguageModel, ModelKey};
+use consigne_runtime::outgoing::Outgoing;
+use consigne_storage::{Bucket, Table};
+use consigne_testkit::fakes::World;
+use consigne_testkit::model::{Mischief, StandIn};
+use consigne_testkit::stack::{Stack, fresh_user};
+use futures_util::future::join_all;
+
+use super::{file_of, now, on_both, owner};
+
+mod manuscripts {
+    use super::*;
+
+    on_both!(
+        consigne_testkit::stack::Stack::table,
+        a_manuscript_is_read_back_as_it_was_kept,
+        of_ten_who_claim_a_step_at_once_one_gets_it,
+        a_chapter_is_kept_with_its_manuscript_or_not_at_all,
+        a_whole_book_is_read_back_in_order,
+        a_manuscript_is_forgotten_with_its_chapters,
+    );
+
+    trait Desk: GetManuscript + KeepManuscript + ReadChapters + ForgetManuscript {}
+    impl Desk for World {}
+    impl Desk for Table {}
+
+    fn job() -> Job {
+        Job::accept(&owner(), Plan::Pro, Kind::Book, Ask::text("Le phare", None, None).unwrap(), now())
+    }
+
+    fn claimed(text: &Manuscript, message: &str) -> Manuscript {
+        match text.turn(message, now()) {
+            Turn::Taken(taken) => *taken,
+            other => panic!("it may not be claimed: {other:?}"),
+        }
+    }
+
+    fn replied(text: &Manuscript, reply: &str) -> (Manuscript, Option<Chapter>) {
+        let reply = Reply { text: reply.to_owned(), tokens: Tokens { prompt: 3, completion: 4 } };
+        text.take(&reply, Form::of(Kind::Book).unwrap(), None, now()).unwrap()
+    }
+
+    const PLAN: &str = r#"{"title": "Le phare “été”", "chapters": ["1", "2", "3", "4", "5", "6"]}"#;
+
+    /// Keeps a manuscript that is planned.
+    async fn planned(desk: &impl Desk, job: &Job) -> Manuscript {
+        let claimed = claimed(&Manuscript::begun(job), "m0");
+        assert!(desk.keep_manuscript(&claimed, None).await.unwrap());
+        let (planned, _) = replied(&claimed, PLAN);
+        assert!(desk.keep_manuscript(&planned, None).await.unwrap());
+        planned
+    }
+
+    async fn a_manuscript_is_read_back_as_it_was_kept(desk: &impl Desk) {
+        let job = job();
+        assert_eq!(desk.get_manuscript(&job.id).await.unwrap(), None);
+        let first = claimed(&Manuscript::begun(&job), "m1");
+        assert!(desk.keep_manuscript(&first, None).await.unwrap());
+        assert_eq!(desk.get_manuscript(&job.id).await.unwrap().as_ref(), Some(&first));
+        let trouble = Trouble { tokens: Tokens { prompt: 1, completion: 2 }, ..Trouble::new(Sort::TooLong, "") };
+        let (after, _) = first.troubled(&trouble, job.deadline, now());
+        assert!(desk.keep_manuscript(&after, None).await.unwrap());
+        assert_eq!(desk.get_manuscript(&job.id).await.unwrap(), Some(after));
+    }
+
+    async fn of_ten_who_claim_a_step_at_once_one_gets_it(desk: &impl Desk) {
+        let job = job();
+        for kept in [Manuscript::begun(&job), planned(desk, &self::job()).await] {
+            let claims: Vec<Manuscript> = (0..10).map(|n| claimed(&kept, &format!("m{n}"))).collect();
+            let won = join_all(claims.iter().map(|claim| desk.keep_manuscript(claim, None))).await;
+            let won: Vec<bool> = won.into_iter().map(Result::unwrap).collect();
+            assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
+            let winner = won.iter().position(|won| *won).unwrap();
+            assert_eq!(desk.get_manuscript(&kept.job).await.unwrap(), Some(claims[winner].clone()));
+        }
+    }
+
+    async fn a_chapter_is_kept_with_its_manuscript_or_not_at_all(desk: &impl Desk) {
+        let job = job();
+        let text = claimed(&planned(desk, &job).await, "m1");
+        let (after, chapter) = replied(&text, &"mot ".repeat(50));
+        // The claim itself was never kept, so this is computed from nothing that stands.
+        assert!(!desk.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+        assert_eq!(desk.read_chapters(&job.id).await.unwrap(), Vec::<String>::new());
+        assert!(desk.keep_manuscript(&text, None).await.unwrap());
+        assert!(desk.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+        assert!(!desk.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+        assert_eq!(desk.read_chapters(&job.id).await.unwrap(), ["mot ".repeat(50).trim_end()]);
+    }
+
+    /// Six chapters of 90 kB: each near what an item holds, and together more than one page of a query.
+    async fn written(desk: &impl Desk, job: &Job) -> Vec<String> {
+        let (mut text, mut chapters) = (planned(desk, job).await, Vec::new());
+        while let Next::Chapter(at) = text.next() {
+            let claim = claimed(&text, "m1");
+            assert!(desk.keep_manuscript(&claim, None).await.unwrap());
+            let (after, chapter) = replied(&claim, &format!("{at} été ").repeat(11_000));
+            assert!(desk.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+            chapters.extend(chapter.map(|chapter| chapter.text));
+            text = after;
+        }
+        assert!(text.file.is_some());
+        chapters
+    }
+
+    async fn a_whole_book_is_read_back_in_order(desk: &impl Desk) {
+        let job = job();
+        let chapters = written(desk, &job).await;
+        assert_eq!(chapters.len(), 6);
+        assert!(desk.read_chapters(&job.id).await.unwrap() == chapters);
+    }
+
+    async fn a_manuscript_is_forgotten_with_its_chapters(desk: &impl Desk) {
+        let (job, other) = (job(), job());
+        written(desk, &job).await;
+        let kept = planned(desk, &other).await;
+        for _ in 0..2 {
+            desk.forget_manuscript(&job.id).await.unwrap();
+        }
+        assert_eq!(desk.get_manuscript(&job.id).await.unwrap(), None);
+        assert!(desk.read_chapters(&job.id).await.unwrap().is_empty());
+        assert_eq!(desk.get_manuscript(&other.id).await.unwrap(), Some(kept));
+    }
+}
+
+mod models {
+    use super::*;
+
+    /// A model that a test can play tricks on.
+    trait Model: AskModel {
+        async fn plan(&self, topic: &str, mischief: &[Mischief]);
+    }
+
+    impl Model for World {
+        async fn plan(&self, _: &str, mischief: &[Mischief]) {
+            self.change(|state| state.texts.mischief = mischief.iter().copied().map(Some).collect());
+        }
+    }
+
+    /// The adapter in front of the stand-in, which it waits a second for.
+    struct Real(LanguageModel, StandIn);
+
+    impl AskModel for Real {
+        async fn ask_model(&self, prompt: &Prompt) -> Result<Result<Reply, Trouble>, Fault> {
+            self.0.ask_model(prompt).await
+        }
+    }
+
+    impl Model for Real {
+        async fn plan(&self, topic: &str, mischief: &[Mischief]) {
+            self.1.fail(topic, mischief, None).await;
+        }
+    }
+
+    fn model_under(stack: &Stack, key: &str) -> Real {
+        let at = Upstream::parse(stack.name("TEXT_MODEL_URL"), true).unwrap();
+        let key = Refreshed::fixed(ModelKey::parse(key).unwrap());
+        let patience = Duration::from_secs(1);
+        Real(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, patience), StandIn::of(stack))
+    }
+
+    fn real(stack: &Stack) -> Real {
+        model_under(stack, "key-0123456789abcdef0123456789abcdef")
+    }
+
+    on_both!(super::real, a_plan_and_a_chapter_are_written_and_paid_for, everything_that_goes_wrong_is_told_apart,);
+
+    fn form() -> Form {
+        Form::of(Kind::Blog).unwrap()
+    }
+
+    async fn a_plan_and_a_chapter_are_written_and_paid_for(model: &impl Model) {
+        let ask = Ask::text(&format!("Le phare {}", fresh_user()), None, None).unwrap();
+        let prompt = Prompt::outline(&ask, form());
+        let reply = model.ask_model(&prompt).await.unwrap().unwrap();
+        let plan = consigne_core::texts::Outline::parse(&reply.text, form(), None).unwrap();
+        assert!(plan.chapters.len() == 4 && reply.tokens.prompt > 0 && reply.tokens.completion > 0, "{reply:?}");
+        let chapter = |before| Prompt::chapter(&ask, form(), &plan, 1, before, None);
+        let [one, again, other] = [chapter("fin."), chapter("fin."), chapter("autre fin.")];
+        let ask = async |prompt| model.ask_model(prompt).await.unwrap().unwrap().text;
+        assert_eq!(ask(&one).await, ask(&again).await);
+        assert_ne!(ask(&one).await, ask(&other).await);
+    }
+
+    async fn everything_that_goes_wrong_is_told_apart(model: &impl Model) {
+        for (mischief, want) in Mischief::ALL {
+            let topic = format!("Le phare {}", fresh_user());
+            model.plan(&topic, &[mischief]).await;
+            let prompt = Prompt::outline(&Ask::text(&topic, None, None).unwrap(), form());
+            let told = model.ask_model(&prompt).await.unwrap();
+            assert_eq!(told.as_ref().err().map(|trouble| trouble.sort), want, "{mischief:?}: {told:?}");
+            let wait = told.err().and_then(|trouble| trouble.retry_after);
+            let asked = matches!(mischief, Mischief::Status(.., Some(_))).then_some(Duration::from_secs(7));
+            assert_eq!(wait, asked, "{mischief:?}");
+            assert!(model.ask_model(&prompt).await.unwrap().is_ok(), "{mischief:?}: it goes right again");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_model_that_is_not_there_is_down_and_a_key_it_does_not_know_is_misconfigured() {
+        let stack = Stack::find();
+        let prompt = Prompt::outline(&Ask::text("Le phare", None, None).unwrap(), form());
+        let of = async |model: Real| model.ask_model(&prompt).await.unwrap().unwrap_err().sort;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let nobody = format!("http://{}/v1", listener.local_addr().unwrap());
+        drop(listener);
+        let Real(_, stand_in) = real(&stack);
+        let key = Refreshed::fixed(ModelKey::parse("key-0123456789abcdef0123456789abcdef").unwrap());
+        let at = Upstream::parse(&nobody, true).unwrap();
+        let gone = LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, Duration::from_secs(1));
+        assert_eq!(of(Real(gone, stand_in)).await, Sort::Down);
+        let at = Upstream::parse(&stack.name("TEXT_MODEL_URL").replace("/v1", "/v2"), true).unwrap();
+        let key = Refreshed::fixed(ModelKey::parse("key-0123456789abcdef0123456789abcdef").unwrap());
+        let moved = LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, Duration::from_secs(1));
+        assert_eq!(of(Real(moved, StandIn::of(&stack))).await, Sort::Misconfigured);
+        // A public installation calls nobody on its own machine, whatever a setting says.
+        assert!(Upstream::parse(&nobody, false).is_err());
+    }
+}
+
+mod buckets {
+    use super::*;
+
+    on_both!(consigne_testkit::stack::Stack::bucket, a_file_is_put_where_nothing_is_and_never_over_another,);
+
+    trait Objects: PutObject + ReadHead {}
+    impl Objects for World {}
+    impl Objects for Bucket {}
+
+    async fn a_file_is_put_where_nothing_is_and_never_over_another(bucket: &impl Objects) {
+        let file = file_of(&owner(), "été.md", 5, now());
+        assert!(bucket.put_object(&file, b"# Un\n").await.unwrap());
+        assert!(!bucket.put_object(&file, b"# Deux\n").await.unwrap());
+        let head = bucket.read_head(file.key.as_str(), None, 100).await.unwrap().unwrap();
+        assert_eq!((head.bytes.as_slice(), head.size), (&b"# Un\n"[..], 5));
+    }
+
+    #[tokio::test]
+    async fn what_is_put_is_of_its_files_type_and_checked_as_every_upload() {
+        let (stack, now) = (Stack::find(), now());
+        let person = stack.newcomer("pro");
+        let owner = consigne_core::UserId::parse(&person.id).unwrap();
+        let file = file_of(&owner, "a.md", 5, now);
+        let grant = Grant { file: file.clone(), plan: Plan::Pro, job: None, idempotency: None, now };
+        stack.table().grant_upload(&grant).await.unwrap();
+        assert!(stack.bucket().put_object(&file, b"# Un\n").await.unwrap());
+        let facts = person.wait_for(file.key.as_str(), "ready").await;
+        assert_eq!(
+            (&facts["size"], &facts["contentType"]),
+            (&serde_json::json!(5), &serde_json::json!("text/markdown"))
+        );
+    }
+}
