@@ -4,11 +4,11 @@ use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
+use consigne_aws::call::Call;
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::{Fault, OrgId, text};
 use consigne_runtime::settings::Setting;
 use consigne_runtime::{Start, clock};
-use consigne_storage::call::Call;
 use consigne_storage::{Bucket, Table};
 use serde_json::Value;
 
@@ -58,12 +58,12 @@ impl Operator {
     /// Gives the secret a setting names.
     pub(crate) fn secret(&self, arn: &'static Setting) -> Result<StoredSecret, String> {
         let id = self.setting(arn)?;
-        Ok(StoredSecret::new(aws_sdk_secretsmanager::Client::new(&self.start.aws().config), id))
+        Ok(StoredSecret::new(aws_sdk_secretsmanager::Client::new(&self.start.aws().sdk_config()), id))
     }
 
     /// Gives a client for queues.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.start.aws().config)
+        aws_sdk_sqs::Client::new(&self.start.aws().sdk_config())
     }
 
     /// Gives one of the names the command was made with.

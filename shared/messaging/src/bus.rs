@@ -1,23 +1,37 @@
 //! The event bus, on EventBridge.
 
-use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::operation::put_events::PutEventsInput;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
+use consigne_aws::{Caller, Client, Service};
 use consigne_core::Fault;
 use consigne_core::events::{OutboxEntry, SOURCE};
 use consigne_core::ports::PublishEvent;
 
+/// EventBridge.
+#[derive(Debug)]
+struct EventBridge;
+
+impl Service for EventBridge {
+    const HOST: &'static str = "events";
+    const NAME: &'static str = "events";
+}
+
+consigne_aws::operations!(EventBridge:
+    aws_sdk_eventbridge::put_events, PutEvents, PutEventsInputBuilder, PutEventsInput, PutEventsOutput, PutEventsError;
+);
+
 /// The bus.
 #[derive(Clone, Debug)]
 pub struct Bus {
-    client: Client,
+    client: Client<EventBridge>,
     name: String,
 }
 
 impl Bus {
     /// Makes an adapter for a bus.
-    pub fn new(config: &aws_types::SdkConfig, name: impl Into<String>) -> Self {
-        Self { client: Client::new(config), name: name.into() }
+    pub fn new(caller: &Caller, name: impl Into<String>) -> Self {
+        Self { client: Client::new(caller), name: name.into() }
     }
 }
 
@@ -30,7 +44,8 @@ impl PublishEvent for Bus {
             .detail(&entry.detail)
             .time(DateTime::from_millis(entry.occurred_at.as_millis()))
             .build();
-        let answer = self.client.put_events().entries(event).send().await.map_err(Fault::unavailable)?;
+        let events = PutEventsInput::builder().entries(event);
+        let answer = self.client.send(events).await.map_err(Fault::unavailable)?;
         // The call succeeds even when its only entry was refused.
         match answer.entries().iter().find_map(|entry| entry.error_code()) {
             None => Ok(()),

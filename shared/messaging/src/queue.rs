@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::Client;
+use aws_sdk_sqs::operation::send_message::SendMessageInput;
+use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchInput;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use consigne_aws::{Caller, Client, Service};
 use consigne_core::Fault;
 use consigne_core::ports::{SendLater, SendMessage, SendMessages};
 use futures_util::future::try_join_all;
@@ -15,24 +17,38 @@ const DELAY_MAX: u64 = 900;
 /// Batches that are under way at once.
 const AT_ONCE: usize = 20;
 
+/// SQS.
+#[derive(Debug)]
+struct Sqs;
+
+impl Service for Sqs {
+    const HOST: &'static str = "sqs";
+    const NAME: &'static str = "sqs";
+}
+
+consigne_aws::operations!(Sqs:
+    aws_sdk_sqs::send_message, SendMessage, SendMessageInputBuilder, SendMessageInput, SendMessageOutput, SendMessageError;
+    aws_sdk_sqs::send_message_batch, SendMessageBatch, SendMessageBatchInputBuilder, SendMessageBatchInput, SendMessageBatchOutput, SendMessageBatchError;
+);
+
 /// One queue.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    client: Client,
+    client: Client<Sqs>,
     url: String,
 }
 
 impl Queue {
     /// Makes an adapter for the queue at a URL.
-    pub fn new(config: &aws_types::SdkConfig, url: impl Into<String>) -> Self {
-        Self { client: Client::new(config), url: url.into() }
+    pub fn new(caller: &Caller, url: impl Into<String>) -> Self {
+        Self { client: Client::new(caller), url: url.into() }
     }
 }
 
 impl SendMessage for Queue {
     async fn send_message(&self, body: &str) -> Result<(), Fault> {
-        let send = self.client.send_message().queue_url(&self.url).message_body(body);
-        send.send().await.map(drop).map_err(Fault::unavailable)
+        let send = SendMessageInput::builder().queue_url(&self.url).message_body(body);
+        self.client.send(send).await.map(drop).map_err(Fault::unavailable)
     }
 }
 
@@ -40,7 +56,7 @@ impl SendLater for Queue {
     async fn send_later(&self, body: &str, wait: Duration) -> Result<(), Fault> {
         let seconds = wait.as_millis().div_ceil(1000).min(DELAY_MAX.into());
         let delay = i32::try_from(seconds).map_err(Fault::internal)?;
-        let send = self.client.send_message().queue_url(&self.url).message_body(body).delay_seconds(delay);
+        let send = SendMessageInput::builder().queue_url(&self.url).message_body(body).delay_seconds(delay);
         send.send().await.map(drop).map_err(Fault::unavailable)
     }
 }
@@ -56,12 +72,12 @@ impl SendMessages for Queue {
 
 impl Queue {
     async fn send_batch(&self, bodies: &[String]) -> Result<(), Fault> {
-        let mut batch = self.client.send_message_batch().queue_url(&self.url);
+        let mut batch = SendMessageBatchInput::builder().queue_url(&self.url);
         for (at, body) in bodies.iter().enumerate() {
             let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(body);
             batch = batch.entries(entry.build().map_err(Fault::internal)?);
         }
-        let sent = batch.send().await.map_err(Fault::unavailable)?;
+        let sent = self.client.send(batch).await.map_err(Fault::unavailable)?;
         // The call succeeds even when some of its entries were refused.
         match sent.failed().first() {
             None => Ok(()),

@@ -21,7 +21,8 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::SharedCredentialsProvider;
-use consigne_storage::{Endpoint, call};
+use consigne_aws::{Caller, call};
+use consigne_storage::Endpoint;
 
 use crate::settings::Environment;
 
@@ -39,15 +40,10 @@ const RESERVE: Duration = Duration::from_millis(250);
 /// What every client of a function shares.
 #[derive(Clone, Debug)]
 pub struct Aws {
-    /// What SDK clients are made from.
-    pub config: SdkConfig,
-    /// Region of the function.
-    pub region: String,
-    /// Credentials of its role.
-    pub credentials: Credentials,
+    /// What clients are made from.
+    pub caller: Caller,
     /// Where the bucket is reached.
     pub endpoint: Endpoint,
-    connector: SharedHttpConnector,
 }
 
 impl Aws {
@@ -68,44 +64,46 @@ impl Aws {
     /// Makes clients' common ground for a region, at AWS or at another address.
     pub fn new(region: String, credentials: Credentials, address: Option<String>) -> Self {
         let connector = SharedHttpConnector::new(Metered(Arc::new(connector(amazon_roots(), ATTEMPT))));
-        let shared = connector.clone();
-        let mut config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region.clone()))
-            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
-            .http_client(http_client_fn(move |_, _| shared.clone()))
-            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)))
-            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build());
-        config.set_endpoint_url(address.clone());
-        let endpoint = match address {
-            Some(address) => Endpoint::At(address.trim_end_matches('/').to_owned()),
-            None => Endpoint::Aws,
-        };
-        Self { config: config.build(), region, credentials, endpoint, connector }
+        let address = address.map(|address| address.trim_end_matches('/').to_owned());
+        let endpoint = address.clone().map_or(Endpoint::Aws, Endpoint::At);
+        Self { caller: Caller { connector, region, credentials, address }, endpoint }
     }
 
     /// Gives what the clients of one service are made from. As everywhere, `AWS_ENDPOINT_URL_<service>` puts that service
     /// at an address of its own.
-    pub fn config_of(&self, service: &str, environment: &Environment) -> SdkConfig {
+    pub fn caller_of(&self, service: &str, environment: &Environment) -> Caller {
         let name = format!("AWS_ENDPOINT_URL_{service}");
         let address = if environment.is_describing() { None } else { environment.variable(&name) };
         match address {
-            Some(address) => self.config.clone().into_builder().endpoint_url(address).build(),
-            None => self.config.clone(),
+            Some(address) => self.caller.clone().at(address),
+            None => self.caller.clone(),
         }
+    }
+
+    /// Gives what the SDK's own clients are made from, which tools and tests use; no function does.
+    pub fn sdk_config(&self) -> SdkConfig {
+        let Caller { connector, region, credentials, address } = self.caller.clone();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)))
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build());
+        config.set_endpoint_url(address);
+        config.build()
     }
 
     /// Opens a connection to a host of the region before the first request needs it; a handshake on a small function takes
     /// most of a second. `dynamodb` is such a host, and `<bucket>.s3`. Does nothing at another address than AWS's, and
     /// never fails: the first request will say what is wrong.
     pub async fn warm(&self, host: &str) {
-        if self.endpoint == Endpoint::Aws {
-            let url = format!("https://{host}.{}.amazonaws.com/ping", self.region);
-            if let Ok(request) = HttpRequest::get(url) {
-                // Whatever it answers, the connection is open.
-                drop(self.connector.call(request).await);
-            }
+        if self.endpoint == Endpoint::Aws
+            && let Ok(request) = HttpRequest::get(format!("{}/ping", self.caller.url(host)))
+        {
+            // Whatever it answers, the connection is open.
+            drop(self.caller.connector.call(request).await);
         }
     }
 }
@@ -163,7 +161,7 @@ mod tests {
         let variables = [("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_SES", "http://ses")];
         let environment = Environment::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let aws = Aws::from_environment(&environment);
-        let address = |service| aws.config_of(service, &environment).endpoint_url().map(str::to_owned);
+        let address = |service| aws.caller_of(service, &environment).address;
         assert_eq!(address("SES").as_deref(), Some("http://ses"));
         assert_eq!(address("SQS").as_deref(), Some("http://all"));
     }

@@ -6,8 +6,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use consigne_aws::call::Call;
 use consigne_core::{Fault, Timestamp};
-use consigne_storage::call::Call;
 use futures_util::FutureExt as _;
 use serde_json::{Map, Value};
 

@@ -21,6 +21,6 @@ pub mod stream;
 pub mod stripe;
 pub mod uploads;
 
-pub use consigne_storage::call::remaining;
+pub use consigne_aws::call::remaining;
 pub use http::{Answer, Request};
 pub use start::{Start, StartError};

@@ -15,10 +15,10 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
+use consigne_aws::call;
 use consigne_core::Fault;
 use consigne_core::gateway::{Answered, Failure, HEADERS_MAX, Reach, UpstreamCall, UpstreamOutcome, Upstreams};
 use consigne_core::ports::CallUpstream;
-use consigne_storage::call;
 
 use crate::aws::trusting;
 use crate::settings::{self, SettingError};

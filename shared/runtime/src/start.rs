@@ -9,12 +9,14 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueInput;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use consigne_auth::{
     Fetch, FetchError, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers, Refreshed,
     Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, UnsubscribeSeal, WebhookSecrets,
 };
+use consigne_aws::{Client, Service, call};
 use consigne_core::Timestamp;
 use consigne_core::mail::Sender;
 use consigne_messaging::mail::{Application, Mailer, Stationery};
@@ -80,32 +82,32 @@ impl Start {
     /// Makes the table's adapter.
     pub fn table(&self) -> Result<Table, StartError> {
         self.will_call("dynamodb");
-        Ok(Table::new(&self.aws().config, self.environment.get(&settings::TABLE_NAME)?))
+        Ok(Table::new(&self.aws().caller, self.environment.get(&settings::TABLE_NAME)?))
     }
 
     /// Makes the bucket's adapter.
     pub fn bucket(&self) -> Result<Bucket, StartError> {
         let bucket = self.environment.get(&settings::BUCKET_NAME)?;
         self.will_call(format!("{bucket}.s3"));
-        Ok(Bucket::new(&self.aws().config, bucket))
+        Ok(Bucket::new(&self.aws().caller, bucket))
     }
 
     /// Makes the signer of tickets for the bucket.
     pub fn presigner(&self) -> Result<Presigner, StartError> {
         let (aws, bucket) = (self.aws(), self.environment.get(&settings::BUCKET_NAME)?);
         let lifetime = Lifetime { until: clock::now().plus(CREDENTIALS_LAST), when_over: end_environment };
-        Ok(Presigner::new(aws.credentials.clone(), lifetime, &aws.region, &aws.endpoint, &bucket))
+        Ok(Presigner::new(aws.caller.credentials.clone(), lifetime, &aws.caller.region, &aws.endpoint, &bucket))
     }
 
     /// Makes the bus's adapter.
     pub fn bus(&self) -> Result<Bus, StartError> {
         self.will_call("events");
-        Ok(Bus::new(&self.aws().config, self.environment.get(&settings::BUS_NAME)?))
+        Ok(Bus::new(&self.aws().caller, self.environment.get(&settings::BUS_NAME)?))
     }
 
     /// Makes a queue's adapter.
     pub fn queue(&self, url: &'static Setting) -> Result<Queue, StartError> {
-        Ok(Queue::new(&self.aws().config, self.environment.get(url)?))
+        Ok(Queue::new(&self.aws().caller, self.environment.get(url)?))
     }
 
     /// Makes the mail service's adapter, where mails are sent at all.
@@ -113,8 +115,8 @@ impl Start {
         let configuration_set = self.environment.get(&settings::MAIL_CONFIGURATION_SET)?;
         let Some(sender) = self.mail_sender()? else { return Ok(None) };
         self.will_call("email");
-        let config = self.aws().config_of("SES", &self.environment);
-        Ok(Some(Mailer::new(&config, sender, configuration_set)))
+        let caller = self.aws().caller_of("SES", &self.environment);
+        Ok(Some(Mailer::new(&caller, sender, configuration_set)))
     }
 
     /// Makes what all letters have in common.
@@ -242,11 +244,11 @@ impl Start {
         parse: fn(&str) -> Result<T, Box<dyn Error + Send + Sync>>,
     ) -> Result<Refreshed<T>, StartError> {
         let id = self.environment.get(arn)?;
-        let client = aws_sdk_secretsmanager::Client::new(&self.aws().config);
+        let client = Client::<SecretsManager>::new(&self.aws().caller);
         let fetch: Fetch<T> = Box::new(move || {
             let (client, id) = (client.clone(), id.clone());
             Box::pin(async move {
-                let read = client.get_secret_value().secret_id(id).send().await?;
+                let read = client.send(GetSecretValueInput::builder().secret_id(id)).await?;
                 parse(read.secret_string().unwrap_or_default())
             })
         });
@@ -263,14 +265,26 @@ impl Start {
         let text = if self.environment.is_describing() {
             "0123456789abcdef0123456789abcdef".to_owned()
         } else {
-            let client = aws_sdk_secretsmanager::Client::new(&self.aws().config);
-            let read = client.get_secret_value().secret_id(id).send().await;
+            let client = Client::<SecretsManager>::new(&self.aws().caller);
+            let read = client.send(GetSecretValueInput::builder().secret_id(id)).await;
             let read = read.map_err(|error| unusable(format!("cannot be read: {}", error.into_service_error())))?;
             read.secret_string.unwrap_or_default()
         };
         Secret::new(text).ok_or_else(|| unusable("names a secret that is short or a placeholder".to_owned()))
     }
 }
+
+/// Secrets Manager.
+struct SecretsManager;
+
+impl Service for SecretsManager {
+    const HOST: &'static str = "secretsmanager";
+    const NAME: &'static str = "secretsmanager";
+}
+
+consigne_aws::operations!(SecretsManager:
+    aws_sdk_secretsmanager::get_secret_value, GetSecretValue, GetSecretValueInputBuilder, GetSecretValueInput, GetSecretValueOutput, GetSecretValueError;
+);
 
 /// How long the credentials of an environment are relied on, from its start. Lambda does not tell when they end; the
 /// sessions behind execution roles last longer than this, and most environments far less.
@@ -344,7 +358,8 @@ where
             let shared = shared.clone();
             async move {
                 let deadline = event.context.deadline();
-                process(name, &shared.0, &shared.1, event.payload, deadline).await
+                let work = process(name, &shared.0, &shared.1, event.payload, deadline);
+                call::traced(event.context.xray_trace_id, work).await
             }
         });
         match Runtime::new(service).layer(layer_fn(Ending::after)).run_concurrent().await {

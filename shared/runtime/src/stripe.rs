@@ -9,11 +9,11 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use consigne_auth::{Refreshed, Secret, StripeSecrets};
+use consigne_aws::call::remaining;
 use consigne_core::credits::{CURRENCY, CheckoutAsk, OpenSession, SessionId};
 use consigne_core::ports::StartCheckout;
 use consigne_core::{Fault, Timestamp};
 use consigne_messaging::mail::Application;
-use consigne_storage::call::remaining;
 use serde_json::Value;
 
 use crate::aws::outside_connector;

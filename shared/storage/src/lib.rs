@@ -1,6 +1,5 @@
 //! Where things are kept: the table (DynamoDB), the objects (S3), and the tickets signed for them.
 
-pub mod call;
 mod objects;
 mod presign;
 mod table;

@@ -1,33 +1,55 @@
 //! The objects, on S3.
 
-use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::delete_object::DeleteObjectInput;
+use aws_sdk_s3::operation::get_object::{GetObjectInput, GetObjectOutput};
+use aws_sdk_s3::operation::head_bucket::HeadBucketInput;
+use aws_sdk_s3::operation::head_object::HeadObjectInput;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use consigne_aws::{Caller, Client, Service};
 use consigne_core::Fault;
 use consigne_core::files::File;
 use consigne_core::ports::{ObjectHead, Probe, PutObject, ReadHead, RemoveVersion};
 
+/// S3.
+#[derive(Debug)]
+struct S3;
+
+impl Service for S3 {
+    const HOST: &'static str = "s3";
+    const NAME: &'static str = "s3";
+}
+
+consigne_aws::operations!(S3:
+    aws_sdk_s3::delete_object, DeleteObject, DeleteObjectInputBuilder, DeleteObjectInput, DeleteObjectOutput, DeleteObjectError;
+    aws_sdk_s3::get_object, GetObject, GetObjectInputBuilder, GetObjectInput, GetObjectOutput, GetObjectError;
+    aws_sdk_s3::head_bucket, HeadBucket, HeadBucketInputBuilder, HeadBucketInput, HeadBucketOutput, HeadBucketError;
+    aws_sdk_s3::head_object, HeadObject, HeadObjectInputBuilder, HeadObjectInput, HeadObjectOutput, HeadObjectError;
+);
+
 /// The bucket of user files.
 #[derive(Clone, Debug)]
 pub struct Bucket {
-    client: Client,
+    client: Client<S3>,
     name: String,
 }
 
 impl Bucket {
     /// Makes an adapter for a bucket.
-    pub fn new(config: &aws_types::SdkConfig, name: impl Into<String>) -> Self {
+    pub fn new(caller: &Caller, name: impl Into<String>) -> Self {
+        let name = name.into();
         // A bucket at another address than AWS's is named by the path, since its host name need not resolve.
-        let path_style = config.endpoint_url().is_some();
-        let config = aws_sdk_s3::config::Builder::from(config).force_path_style(path_style).build();
-        Self { client: Client::from_conf(config), name: name.into() }
+        let base = match &caller.address {
+            Some(address) => format!("{address}/{name}"),
+            None => caller.url(&format!("{name}.{}", S3::HOST)),
+        };
+        Self { client: Client::based(caller, base), name }
     }
 
     /// Gives what is known of an object whose first byte cannot be read because it has none.
     async fn read_empty(&self, key: &str, version: Option<&str>) -> Result<Option<ObjectHead>, Fault> {
-        let head = self.client.head_object().bucket(&self.name).key(key).set_version_id(version.map(str::to_owned));
-        let head = match head.send().await {
+        let head = HeadObjectInput::builder().bucket(&self.name).key(key).set_version_id(version.map(str::to_owned));
+        let head = match self.client.send(head).await {
             Ok(head) => head,
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(fault(error)),
@@ -43,14 +65,12 @@ impl Bucket {
 
 impl ReadHead for Bucket {
     async fn read_head(&self, key: &str, version: Option<&str>, length: u64) -> Result<Option<ObjectHead>, Fault> {
-        let request = self
-            .client
-            .get_object()
+        let request = GetObjectInput::builder()
             .bucket(&self.name)
             .key(key)
             .set_version_id(version.map(str::to_owned))
             .range(format!("bytes=0-{}", length.saturating_sub(1)));
-        match request.send().await {
+        match self.client.send(request).await {
             Ok(output) => object_head(output, length).await.map(Some),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) if status(&error) == Some(416) => self.read_empty(key, version).await,
@@ -61,8 +81,8 @@ impl ReadHead for Bucket {
 
 impl RemoveVersion for Bucket {
     async fn remove_version(&self, key: &str, version: &str) -> Result<(), Fault> {
-        let delete = self.client.delete_object().bucket(&self.name).key(key).version_id(version);
-        match delete.send().await {
+        let delete = DeleteObjectInput::builder().bucket(&self.name).key(key).version_id(version);
+        match self.client.send(delete).await {
             Ok(_) => Ok(()),
             Err(error) if status(&error) == Some(404) => Ok(()),
             Err(error) => Err(fault(error)),
@@ -83,7 +103,7 @@ impl PutObject for Bucket {
 
 impl Probe for Bucket {
     async fn probe(&self) -> Result<(), Fault> {
-        self.client.head_bucket().bucket(&self.name).send().await.map(drop).map_err(fault)
+        self.client.send(HeadBucketInput::builder().bucket(&self.name)).await.map(drop).map_err(fault)
     }
 }
 

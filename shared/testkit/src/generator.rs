@@ -35,7 +35,7 @@ impl<'a> Generator<'a> {
     pub fn of(stack: &'a Stack) -> Self {
         let secrets = json!({ "current": stack.name("GENERATOR_WEBHOOK_SECRET") }).to_string();
         let secrets = WebhookSecrets::parse(&secrets).expect("the stack's secret is well formed");
-        Self { stack, sqs: Client::new(&stack.aws().config), secrets }
+        Self { stack, sqs: Client::new(&stack.aws().sdk_config()), secrets }
     }
 
     /// Waits for the message of a job.

@@ -3,46 +3,55 @@
 use std::error::Error;
 use std::io::ErrorKind;
 
-use aws_sdk_ses::Client;
-use aws_sdk_ses::config::Builder;
-use aws_sdk_ses::config::retry::RetryConfig;
 use aws_sdk_ses::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ses::operation::send_raw_email::SendRawEmailInput;
 use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::RawMessage;
+use consigne_aws::{Caller, Client, Service};
 use consigne_core::Fault;
 use consigne_core::mail::{Handover, Mail, Sender};
 use consigne_core::ports::SendMail;
 
 use super::mime;
 
+/// SES.
+#[derive(Debug)]
+struct Ses;
+
+impl Service for Ses {
+    const HOST: &'static str = "email";
+    const NAME: &'static str = "ses";
+}
+
+consigne_aws::operations!(Ses:
+    aws_sdk_ses::send_raw_email, SendRawEmail, SendRawEmailInputBuilder, SendRawEmailInput, SendRawEmailOutput, SendRawEmailError;
+);
+
 /// Sends mails in one sender's name.
 #[derive(Clone, Debug)]
 pub struct Mailer {
-    client: Client,
+    client: Client<Ses>,
     sender: Sender,
     configuration_set: String,
 }
 
 impl Mailer {
     /// Makes an adapter for a sender, whose bounces and complaints the configuration set tells.
-    pub fn new(config: &aws_types::SdkConfig, sender: Sender, configuration_set: impl Into<String>) -> Self {
+    pub fn new(caller: &Caller, sender: Sender, configuration_set: impl Into<String>) -> Self {
         // A try whose answer was lost may have succeeded; only whoever holds the claim may decide on another.
-        let config = Builder::from(config).retry_config(RetryConfig::disabled()).build();
-        Self { client: Client::from_conf(config), sender, configuration_set: configuration_set.into() }
+        Self { client: Client::new(caller).once(), sender, configuration_set: configuration_set.into() }
     }
 }
 
 impl SendMail for Mailer {
     async fn send_mail(&self, mail: &Mail) -> Result<Handover, Fault> {
         let message = RawMessage::builder().data(Blob::new(mime::write(&self.sender, mail)?)).build();
-        let send = self
-            .client
-            .send_raw_email()
+        let send = SendRawEmailInput::builder()
             .source(self.sender.address.as_str())
             .destinations(mail.to.as_str())
             .configuration_set_name(&self.configuration_set)
             .raw_message(message.map_err(Fault::internal)?);
-        match send.send().await {
+        match self.client.send(send).await {
             Ok(taken) => Ok(Handover::Accepted(taken.message_id)),
             Err(error) => not_taken(error),
         }

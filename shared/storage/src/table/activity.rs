@@ -82,15 +82,13 @@ impl ListActivity for Table {
         let mut span = from.floor(SPAN);
         while span <= to {
             for shard in 0..due::SHARDS {
-                let mut pages = self
-                    .partition(None, partition(span, shard))
-                    .key_condition_expression("#pk = :pk")
-                    .into_paginator()
-                    .items()
-                    .send();
-                while let Some(item) = pages.next().await {
-                    let (place, countries) = read(&item.map_err(Fault::unavailable)?)?;
-                    found.entry(place).or_default().extend(countries);
+                let query = self.partition(None, partition(span, shard)).key_condition_expression("#pk = :pk");
+                let mut pages = self.pages(query);
+                while let Some(items) = pages.next().await? {
+                    for item in &items {
+                        let (place, countries) = read(item)?;
+                        found.entry(place).or_default().extend(countries);
+                    }
                 }
             }
             span = span.plus(SPAN);

@@ -73,26 +73,24 @@ impl ListCalls for Table {
         since: Timestamp,
         limit: usize,
     ) -> Result<Vec<(Timestamp, String)>, Fault> {
-        let mut calls = self
+        let query = self
             .partition(Some("gsi2"), receipts::of_key(org, key))
             .key_condition_expression("#pk = :pk AND gsi2sk >= :since")
             .expression_attribute_values(":since", text(sortable(since)))
             .projection_expression("#at, country")
             .expression_attribute_names("#at", "at")
-            .scan_index_forward(false)
-            .into_paginator()
-            .items()
-            .send();
-        let (mut found, mut seen) = (Vec::new(), 0);
+            .scan_index_forward(false);
+        let (mut calls, mut found, mut seen) = (self.pages(query), Vec::new(), 0);
         while seen < limit
-            && let Some(item) = calls.next().await
+            && let Some(items) = calls.next().await?
         {
-            seen += 1;
-            let item = item.map_err(Fault::unavailable)?;
-            let reader = Reader(&item);
-            if let Some(country) = reader.owned_text("country") {
-                found.push((reader.time("at")?, country));
+            for item in items.iter().take(limit - seen) {
+                let reader = Reader(item);
+                if let Some(country) = reader.owned_text("country") {
+                    found.push((reader.time("at")?, country));
+                }
             }
+            seen += items.len();
         }
         Ok(found)
     }

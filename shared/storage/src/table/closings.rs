@@ -1,6 +1,8 @@
 //! Closed accounts: the mark that stays for ever, and the note of what is still to be ended, which does not.
 
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::Put;
 use consigne_core::idempotency::Written;
 use consigne_core::ports::{CloseAccount, EndClosing, PostponeClosing};
@@ -46,15 +48,13 @@ impl CloseAccount for Table {
 
 impl PostponeClosing for Table {
     async fn postpone_closing(&self, closing: &Closing, until: Timestamp) -> Result<(), Fault> {
-        let update = self
-            .client
-            .update_item()
+        let update = UpdateItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(key(user_pk(&closing.user), SK)))
             .update_expression("SET due_at = :until")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":until", number(until.as_millis()));
-        match update.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+        match self.client.send(update).await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
             Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
             Err(error) => Err(Fault::unavailable(error)),
         }
@@ -63,7 +63,7 @@ impl PostponeClosing for Table {
 
 impl EndClosing for Table {
     async fn end_closing(&self, user: &UserId) -> Result<(), Fault> {
-        let delete = self.client.delete_item().table_name(&self.name).set_key(Some(key(user_pk(user), SK)));
-        delete.send().await.map(drop).map_err(Fault::unavailable)
+        let delete = DeleteItemInput::builder().table_name(&self.name).set_key(Some(key(user_pk(user), SK)));
+        self.client.send(delete).await.map(drop).map_err(Fault::unavailable)
     }
 }

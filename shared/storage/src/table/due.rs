@@ -1,5 +1,6 @@
 //! What is due: one sparse index over everything that must not be forgotten.
 
+use aws_sdk_dynamodb::operation::query::QueryInput;
 use std::collections::VecDeque;
 
 use consigne_core::ports::{Due, FindDue};
@@ -63,19 +64,15 @@ impl FindDue for Table {
 impl Table {
     /// Reads a shard's next page.
     async fn read_due(&self, shard: u8, now: Timestamp, limit: u32, stretch: &mut Stretch) -> Result<(), Fault> {
-        let page = self
-            .client
-            .query()
+        let query = QueryInput::builder()
             .table_name(&self.name)
             .index_name("due")
             .key_condition_expression("due_shard = :shard AND due_at <= :now")
             .expression_attribute_values(":shard", text(format!("DUE#{shard}")))
             .expression_attribute_values(":now", number(now.as_millis()))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(stretch.next.take())
-            .send()
-            .await
-            .map_err(Fault::unavailable)?;
+            .set_exclusive_start_key(stretch.next.take());
+        let page = self.client.send(query).await.map_err(Fault::unavailable)?;
         for item in page.items() {
             stretch.read.push_back((Reader(item).time(AT)?, due(item)));
         }

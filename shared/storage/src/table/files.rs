@@ -1,7 +1,8 @@
 //! Files and ledgers: reading them, marking them deleted, moving them by a step.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemInputBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use consigne_core::files::{File, LedgerDelta, ObjectKey, SWEEP_MARGIN, Status, Transition, Usage};
 use consigne_core::ports::{ApplyTransition, BeginDelete, GetFile, GetUsage};
@@ -31,11 +32,11 @@ impl GetUsage for Table {
 
 impl BeginDelete for Table {
     async fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<File>, Fault> {
-        // The SDK sends an update again whose answer was lost; the second then fails on what the first has done.
+        // The client sends an update again whose answer was lost; the second then fails on what the first has done.
         let mark = EventId::mint(now).to_string();
         let mut patience = Patience::default();
         loop {
-            let error = match self.deletion_write(key, now, &mark).send().await {
+            let error = match self.client.send(self.deletion_write(key, now, &mark)).await {
                 Ok(marked) => return marked.attributes().map(file_item::read).transpose(),
                 Err(error) => error,
             };
@@ -60,10 +61,9 @@ impl ApplyTransition for Table {
 }
 
 impl Table {
-    fn deletion_write(&self, key: &ObjectKey, now: Timestamp, mark: &str) -> UpdateItemFluentBuilder {
+    fn deletion_write(&self, key: &ObjectKey, now: Timestamp, mark: &str) -> UpdateItemInputBuilder {
         let file = key.file();
-        self.client
-            .update_item()
+        UpdateItemInput::builder()
             .table_name(&self.name)
             .key("pk", text(user_pk(key.owner())))
             .key("sk", text(file_item::file_sk(file)))

@@ -14,7 +14,7 @@ use super::taking::{Becomes, FRESH, Taken, Taking, millis};
 use super::transact::{Outcome, failed_at};
 use super::wallet_change::WalletChange;
 use super::{Table, hold_item, receipts, wallet_item};
-use crate::call;
+use consigne_aws::call;
 
 /// Places in the transaction that ends a hold. A refund has no receipt.
 const HOLD: usize = 0;

@@ -1,5 +1,7 @@
 //! Jobs: accepted against a month's allowance, read, listed, moved by a step.
 
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
@@ -135,14 +137,14 @@ impl Table {
 
 impl ForgetJob for Table {
     async fn forget_job(&self, job: &JobId) -> Result<(), Fault> {
-        let delete = self.client.delete_item().table_name(&self.name).set_key(Some(job_item::job_key(job)));
-        delete.send().await.map(drop).map_err(Fault::unavailable)
+        let delete = DeleteItemInput::builder().table_name(&self.name).set_key(Some(job_item::job_key(job)));
+        self.client.send(delete).await.map(drop).map_err(Fault::unavailable)
     }
 }
 
 impl WriteAudit for Table {
     async fn write_audit(&self, entry: &AuditEntry) -> Result<(), Fault> {
-        let put = self.client.put_item().table_name(&self.name).set_item(Some(audit::write(entry)));
-        put.send().await.map(drop).map_err(Fault::unavailable)
+        let put = PutItemInput::builder().table_name(&self.name).set_item(Some(audit::write(entry)));
+        self.client.send(put).await.map(drop).map_err(Fault::unavailable)
     }
 }

@@ -1,6 +1,6 @@
 //! Issuing, changing and listing keys.
 
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::Written;
@@ -75,7 +75,7 @@ impl ChangeKey for Table {
 
 impl Table {
     /// Asks for all keys of an organisation, deleted ones included.
-    pub(super) fn keys_of(&self, org: OrgId) -> QueryFluentBuilder {
+    pub(super) fn keys_of(&self, org: OrgId) -> QueryInputBuilder {
         let query = self.partition(None, org_pk(org));
         let query = query.key_condition_expression("#pk = :pk AND begins_with(sk, :key)");
         query.expression_attribute_values(":key", text("KEY#"))

@@ -1,6 +1,6 @@
 //! Listing files: one query a page.
 
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::Select;
 use consigne_core::files::Status;
 use consigne_core::ports::{Filter, ListFiles, Page, Position};
@@ -31,7 +31,7 @@ impl ListFiles for Table {
         let mut start: Option<Item> = None;
         loop {
             let query = self.list_query(owner, filter).select(Select::Count).set_exclusive_start_key(start);
-            let page = query.send().await.map_err(Fault::unavailable)?;
+            let page = self.client.send(query).await.map_err(Fault::unavailable)?;
             count += u64::try_from(page.count).unwrap_or(0);
             start = page.last_evaluated_key;
             if start.is_none() {
@@ -42,7 +42,7 @@ impl ListFiles for Table {
 }
 
 impl Table {
-    fn list_query(&self, owner: &UserId, filter: Filter) -> QueryFluentBuilder {
+    fn list_query(&self, owner: &UserId, filter: Filter) -> QueryInputBuilder {
         let (index, partition) = file_item::list_partition(owner, filter);
         let query = self.partition(Some(index), partition).key_condition_expression("#pk = :pk");
         match filter.kind {

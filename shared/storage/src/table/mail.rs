@@ -1,6 +1,9 @@
 //! Mails: claimed, sent, remembered; mailboxes that get none, and people who want none.
 
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use consigne_core::mail::{Claim, Claimed, LEASE, MailClaim, MailEnd, MailId, Mailbox, REMEMBERED, Suppression, Topic};
 use consigne_core::ports::{ClaimMail, MarkMail, ReleaseMail, SuppressMailbox, Unsubscribe};
@@ -105,15 +108,13 @@ impl Table {
 
 impl ReleaseMail for Table {
     async fn release_mail(&self, claim: &Claim) -> Result<(), Fault> {
-        let delete = self
-            .client
-            .delete_item()
+        let delete = DeleteItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(mail_key(&claim.mail)))
             .condition_expression("mail_state = :claimed AND claimed_at = :at")
             .expression_attribute_values(":claimed", text(CLAIMED))
             .expression_attribute_values(":at", number(claim.at.as_millis()));
-        match delete.send().await {
+        match self.client.send(delete).await {
             Ok(_) => Ok(()),
             // Gone already, or another's by now.
             Err(error)
@@ -133,9 +134,7 @@ impl MarkMail for Table {
             MailEnd::Refused(why) => (REFUSED, Some(why)),
         };
         // Whoever has the claim by now: what is sent is sent.
-        let mut update = self
-            .client
-            .update_item()
+        let mut update = UpdateItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(mail_key(&claim.mail)))
             .expression_attribute_names("#ttl", "ttl")
@@ -147,7 +146,7 @@ impl MarkMail for Table {
             expression.push_str(", refused_because = :why");
             update = update.expression_attribute_values(":why", text(why));
         }
-        update.update_expression(expression).send().await.map(drop).map_err(Fault::unavailable)
+        self.client.send(update.update_expression(expression)).await.map(drop).map_err(Fault::unavailable)
     }
 }
 
@@ -169,7 +168,7 @@ impl Table {
     /// Writes an item that says all it says by being there; a second one changes its time.
     async fn put_lasting(&self, mut item: Item, now: Timestamp) -> Result<(), Fault> {
         add(&mut item, "since", Some(number(now.as_millis())));
-        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
-        put.send().await.map(drop).map_err(Fault::unavailable)
+        let put = PutItemInput::builder().table_name(&self.name).set_item(Some(item));
+        self.client.send(put).await.map(drop).map_err(Fault::unavailable)
     }
 }

@@ -105,19 +105,40 @@ pub use due::DueWalk;
 pub use org_walk::OrgWalk;
 pub use outbox::outbox_entry_of_image;
 
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Mutex;
 
-use aws_sdk_dynamodb::Client;
+use consigne_aws::{Caller, Client, Service};
 use consigne_core::credits::WalletId;
 use consigne_core::ports::Probe;
 use consigne_core::{Fault, Timestamp, UserId};
 
+/// DynamoDB.
+#[derive(Debug)]
+struct DynamoDb;
+
+impl Service for DynamoDb {
+    const HOST: &'static str = "dynamodb";
+    const NAME: &'static str = "dynamodb";
+}
+
+consigne_aws::operations!(DynamoDb:
+    aws_sdk_dynamodb::batch_get_item, BatchGetItem, BatchGetItemInputBuilder, BatchGetItemInput, BatchGetItemOutput, BatchGetItemError;
+    aws_sdk_dynamodb::delete_item, DeleteItem, DeleteItemInputBuilder, DeleteItemInput, DeleteItemOutput, DeleteItemError;
+    aws_sdk_dynamodb::get_item, GetItem, GetItemInputBuilder, GetItemInput, GetItemOutput, GetItemError;
+    aws_sdk_dynamodb::put_item, PutItem, PutItemInputBuilder, PutItemInput, PutItemOutput, PutItemError;
+    aws_sdk_dynamodb::query, Query, QueryInputBuilder, QueryInput, QueryOutput, QueryError;
+    aws_sdk_dynamodb::scan, Scan, ScanInputBuilder, ScanInput, ScanOutput, ScanError;
+    aws_sdk_dynamodb::transact_write_items, TransactWriteItems, TransactWriteItemsInputBuilder, TransactWriteItemsInput, TransactWriteItemsOutput, TransactWriteItemsError;
+    aws_sdk_dynamodb::update_item, UpdateItem, UpdateItemInputBuilder, UpdateItemInput, UpdateItemOutput, UpdateItemError;
+);
+
 /// The table.
 #[derive(Debug)]
 pub struct Table {
-    client: Client,
+    client: Client<DynamoDb>,
     name: String,
     windows: Hints<UserId, Timestamp>,
     eras: Hints<WalletId, u32>,
@@ -126,9 +147,9 @@ pub struct Table {
 
 impl Table {
     /// Makes an adapter for a table.
-    pub fn new(config: &aws_types::SdkConfig, name: impl Into<String>) -> Self {
+    pub fn new(caller: &Caller, name: impl Into<String>) -> Self {
         Self {
-            client: Client::new(config),
+            client: Client::new(caller),
             name: name.into(),
             windows: Hints::default(),
             eras: Hints::default(),
@@ -139,9 +160,9 @@ impl Table {
 
 impl Probe for Table {
     async fn probe(&self) -> Result<(), Fault> {
-        let request = self.client.get_item().table_name(&self.name);
+        let request = GetItemInput::builder().table_name(&self.name);
         let request = request.key("pk", item::text("HEALTH")).key("sk", item::text("HEALTH"));
-        request.send().await.map(drop).map_err(Fault::unavailable)
+        self.client.send(request).await.map(drop).map_err(Fault::unavailable)
     }
 }
 

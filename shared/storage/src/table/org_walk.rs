@@ -1,6 +1,8 @@
 //! All organisations there are: listed in an index of their own, so that nobody has to look through the table for them.
 
+use aws_sdk_dynamodb::operation::scan::ScanInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use consigne_core::ports::{EnrolOrgs, WalkOrgs};
 use consigne_core::{Fault, OrgId};
 
@@ -28,14 +30,12 @@ impl WalkOrgs for Table {
     async fn walk_orgs(&self, limit: u32, walk: &mut OrgWalk) -> Result<Vec<OrgId>, Fault> {
         let mut found = Vec::new();
         while found.is_empty() && walk.shard < due::SHARDS {
-            let page = self
+            let query = self
                 .partition(Some("gsi2"), format!("ORGS#{}", walk.shard))
                 .key_condition_expression("#pk = :pk")
                 .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-                .set_exclusive_start_key(walk.next.take())
-                .send()
-                .await
-                .map_err(Fault::unavailable)?;
+                .set_exclusive_start_key(walk.next.take());
+            let page = self.client.send(query).await.map_err(Fault::unavailable)?;
             for item in page.items() {
                 found.push(Reader(item).parsed("gsi2sk", OrgId::parse)?);
             }
@@ -50,17 +50,13 @@ impl WalkOrgs for Table {
 
 impl EnrolOrgs for Table {
     async fn enrol_orgs(&self, after: Option<&str>) -> Result<(u32, Option<String>), Fault> {
-        let page = self
-            .client
-            .scan()
+        let scan = ScanInput::builder()
             .table_name(&self.name)
             .filter_expression("sk = :org AND attribute_not_exists(gsi2pk)")
             .projection_expression("pk")
             .expression_attribute_values(":org", text(ORG))
-            .set_exclusive_start_key(after.map(open))
-            .send()
-            .await
-            .map_err(Fault::unavailable)?;
+            .set_exclusive_start_key(after.map(open));
+        let page = self.client.send(scan).await.map_err(Fault::unavailable)?;
         let mut listed = 0;
         for item in page.items() {
             let org = Reader(item).parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?;
@@ -74,16 +70,14 @@ impl Table {
     /// Lists one organisation; `false` when it is listed already.
     async fn enrol(&self, org: OrgId) -> Result<bool, Fault> {
         let [(_, shard), (_, id)] = place(org);
-        let update = self
-            .client
-            .update_item()
+        let update = UpdateItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(org_key(org)))
             .update_expression("SET gsi2pk = :shard, gsi2sk = :id")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(gsi2pk)")
             .expression_attribute_values(":shard", shard)
             .expression_attribute_values(":id", id);
-        match update.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+        match self.client.send(update).await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
             Ok(_) => Ok(true),
             Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
             Err(error) => Err(Fault::unavailable(error)),

@@ -1,8 +1,9 @@
 //! Lists: one query a page, and one entry more than wanted, to know whether there is another page.
 
+use aws_sdk_dynamodb::operation::query::QueryInput;
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::Select;
 use consigne_core::Fault;
 use consigne_core::ports::{Listed, PageAsk};
@@ -12,10 +13,8 @@ use super::item::{Item, text};
 
 impl Table {
     /// Starts a query of a partition, of the table or of one of its indexes.
-    pub(super) fn partition(&self, index: Option<&str>, pk: String) -> QueryFluentBuilder {
-        let query = self
-            .client
-            .query()
+    pub(super) fn partition(&self, index: Option<&str>, pk: String) -> QueryInputBuilder {
+        let query = QueryInput::builder()
             .table_name(&self.name)
             .set_index_name(index.map(str::to_owned))
             .expression_attribute_names("#pk", format!("{}pk", index.unwrap_or_default()))
@@ -24,11 +23,22 @@ impl Table {
         if index.is_none() { query.consistent_read(true) } else { query }
     }
 
+    /// Reads a query to its end.
+    pub(super) fn pages(&self, query: QueryInputBuilder) -> Pages<'_> {
+        Pages { table: self, query, over: false }
+    }
+
+    /// Counts the entries of a query, once for a whole list: as far as a megabyte goes. A list that is longer has no total.
+    async fn count_entries(&self, query: QueryInputBuilder) -> Result<Option<u64>, Fault> {
+        let count = self.client.send(query.select(Select::Count)).await.map_err(Fault::unavailable)?;
+        Ok(if count.last_evaluated_key.is_none() { u64::try_from(count.count).ok() } else { None })
+    }
+
     /// Reads a page of a query of the table or of an index, with the count of all its entries.
     pub(super) async fn page<T>(
         &self,
         index: Option<&str>,
-        query: QueryFluentBuilder,
+        query: QueryInputBuilder,
         ask: &PageAsk,
         read: impl Fn(&Item) -> Result<T, Fault>,
     ) -> Result<Listed<T>, Fault> {
@@ -38,7 +48,7 @@ impl Table {
         let total = match &place {
             Some(place) => place.total,
             None if more.is_none() => Some(entries.len() as u64),
-            None => count(query).await?,
+            None => self.count_entries(query).await?,
         };
         let next = more.map(|start| Place { start, total }.seal());
         Ok(Listed { items: entries, next, total })
@@ -48,7 +58,7 @@ impl Table {
     pub(super) async fn portion<T>(
         &self,
         index: Option<&str>,
-        query: QueryFluentBuilder,
+        query: QueryInputBuilder,
         ask: &PageAsk,
         read: impl Fn(&Item) -> Result<T, Fault>,
     ) -> Result<Listed<T>, Fault> {
@@ -61,7 +71,7 @@ impl Table {
     pub(super) async fn entries<T>(
         &self,
         index: Option<&str>,
-        query: &QueryFluentBuilder,
+        query: &QueryInputBuilder,
         limit: u32,
         mut start: Option<Item>,
         read: impl Fn(&Item) -> Result<T, Fault>,
@@ -72,7 +82,7 @@ impl Table {
         loop {
             let limit = i32::try_from(wanted + 1).unwrap_or(i32::MAX);
             let query = query.clone().limit(limit).set_exclusive_start_key(start);
-            let page = query.send().await.map_err(Fault::unavailable)?;
+            let page = self.client.send(query).await.map_err(Fault::unavailable)?;
             for item in page.items() {
                 if entries.len() == wanted {
                     return Ok((entries, last));
@@ -88,10 +98,24 @@ impl Table {
     }
 }
 
-/// Counts the entries of a query, once for a whole list: as far as a megabyte goes. A list that is longer has no total.
-async fn count(query: QueryFluentBuilder) -> Result<Option<u64>, Fault> {
-    let count = query.select(Select::Count).send().await.map_err(Fault::unavailable)?;
-    Ok(if count.last_evaluated_key.is_none() { u64::try_from(count.count).ok() } else { None })
+/// What a query finds, page by page to its end.
+pub(super) struct Pages<'a> {
+    table: &'a Table,
+    query: QueryInputBuilder,
+    over: bool,
+}
+
+impl Pages<'_> {
+    /// Reads the next page, which may be empty; nothing behind the last one.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Item>>, Fault> {
+        if self.over {
+            return Ok(None);
+        }
+        let page = self.table.client.send(self.query.clone()).await.map_err(Fault::unavailable)?;
+        self.over = page.last_evaluated_key.is_none();
+        self.query = self.query.clone().set_exclusive_start_key(page.last_evaluated_key);
+        Ok(Some(page.items.unwrap_or_default()))
+    }
 }
 
 /// Takes the keys out of an item that a query of the table, or of one index, starts after: exactly those, since DynamoDB

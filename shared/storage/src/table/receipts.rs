@@ -1,6 +1,7 @@
 //! Receipts: written by charges, completed by outcomes, listed as the usage log.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use consigne_core::credits::{CallFacts, Outcome, OutcomeKept, RECEIPT_KEPT, Receipt, ReceiptId};
 use consigne_core::keys::Environment;
@@ -111,9 +112,7 @@ impl KeepOutcome for Table {
     ) -> Result<OutcomeKept, Fault> {
         let mut patience = Patience::default();
         let failed = loop {
-            let kept = self
-                .client
-                .update_item()
+            let update = UpdateItemInput::builder()
                 .table_name(&self.name)
                 .set_key(Some(receipt_key(&id)))
                 .update_expression(
@@ -125,10 +124,8 @@ impl KeepOutcome for Table {
                 .expression_attribute_values(":details", text(outcome.details.to_string()))
                 .expression_attribute_values(":now", number(now.as_millis()))
                 .expression_attribute_values(":caller", text(caller))
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                .send()
-                .await;
-            let Err(error) = kept else { return Ok(OutcomeKept::Kept) };
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            let Err(error) = self.client.send(update).await else { return Ok(OutcomeKept::Kept) };
             match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => break failed.clone(),
                 // Met a retry of the charge itself, which looks at the same receipt.

@@ -1,5 +1,6 @@
 //! Statistics: the receipts they are counted from, and the figures that are kept.
 
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -116,15 +117,13 @@ impl KeepStats for Table {
         }
         let mut patience = Patience::default();
         loop {
-            let put = self
-                .client
-                .put_item()
+            let put = PutItemInput::builder()
                 .table_name(&self.name)
                 .set_item(Some(write(stats)))
                 // Of two counts the one that began later knows at least as much.
                 .condition_expression("counted_at <= :counted_at")
                 .expression_attribute_values(":counted_at", number(stats.counted_at.as_millis()));
-            let Err(error) = put.send().await else { return Ok(StatsKept::Again) };
+            let Err(error) = self.client.send(put).await else { return Ok(StatsKept::Again) };
             match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => return Ok(StatsKept::Outdated),
                 // Met another count that is the day's first.

@@ -15,7 +15,7 @@ use super::low::Crossing;
 use super::orgs::member_key;
 use super::transact::{Failed, Outcome, failed_at};
 use super::{Table, key_item, outbox, wallet_item};
-use crate::call;
+use consigne_aws::call;
 
 /// Places in the transaction.
 const KEY: usize = 0;

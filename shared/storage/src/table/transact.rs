@@ -1,5 +1,8 @@
 //! Transactions: sent, retried while they only conflict with another one, and told apart when they are refused.
 
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -7,11 +10,14 @@ use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, Pu
 use aws_sdk_dynamodb::types::{
     CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use consigne_aws::jittered;
 use consigne_core::{Fault, Timestamp};
 
 use super::Table;
 use super::item::{Item, number};
-use crate::call;
+use consigne_aws::call;
 
 /// Most keys one `BatchGetItem` takes.
 const BATCH: usize = 100;
@@ -39,7 +45,7 @@ pub(super) struct Failed {
 
 impl Table {
     /// Sends a transaction. Conflicts with other transactions are retried with growing, jittered waits for as long as
-    /// the invocation can afford; the SDK does not retry them.
+    /// the invocation can afford; the client does not retry them.
     pub(super) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Outcome, Fault> {
         self.transact_decided_by(None, writes).await
     }
@@ -53,8 +59,10 @@ impl Table {
     ) -> Result<Outcome, Fault> {
         let mut patience = Patience::default();
         loop {
-            let sent = self.client.transact_write_items().set_transact_items(Some(writes.clone())).send().await;
-            let Err(error) = sent else { return Ok(Outcome::Committed) };
+            let transaction = TransactWriteItemsInput::builder()
+                .set_transact_items(Some(writes.clone()))
+                .client_request_token(request_token()?);
+            let Err(error) = self.client.send(transaction).await else { return Ok(Outcome::Committed) };
             let reasons = match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
                     canceled.cancellation_reasons()
@@ -155,8 +163,8 @@ impl Table {
 
     /// Reads one item, as it is at this moment.
     pub(super) async fn get(&self, key: Item) -> Result<Option<Item>, Fault> {
-        let get = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
-        get.send().await.map(|read| read.item).map_err(Fault::unavailable)
+        let get = GetItemInput::builder().table_name(&self.name).set_key(Some(key)).consistent_read(true);
+        self.client.send(get).await.map(|read| read.item).map_err(Fault::unavailable)
     }
 
     /// Reads several items, in no particular order; asks again for those the table did not get round to.
@@ -166,8 +174,8 @@ impl Table {
             let mut left = some.to_vec();
             while !left.is_empty() {
                 let ask = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(consistent).build();
-                let batch = self.client.batch_get_item().request_items(&self.name, ask.map_err(Fault::internal)?);
-                let read = batch.send().await.map_err(Fault::unavailable)?;
+                let batch = BatchGetItemInput::builder().request_items(&self.name, ask.map_err(Fault::internal)?);
+                let read = self.client.send(batch).await.map_err(Fault::unavailable)?;
                 found.extend(read.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default());
                 let unread = read.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
                 left = unread.map(|unread| unread.keys).unwrap_or_default();
@@ -215,13 +223,10 @@ fn failed_conditions(reasons: &[CancellationReason]) -> Vec<Failed> {
     failed.map(|(at, reason)| Failed { at, item: reason.item().cloned().unwrap_or_default() }).collect()
 }
 
-/// Draws a wait between nothing and `longest`, so that those who met do not meet again.
-/// Source: AWS Architecture Blog, "Exponential Backoff And Jitter" (full jitter).
-fn jittered(longest: Duration) -> Duration {
-    let mut random = [0; 2];
-    // Without randomness the full wait is as good.
-    if getrandom::fill(&mut random).is_err() {
-        return longest;
-    }
-    longest * u32::from(u16::from_be_bytes(random)) / u32::from(u16::MAX)
+/// Draws what tells the table that two requests are one, of which the first answer was lost: without it the second would
+/// find its own work done, and take it for somebody else's. Source: API reference, `TransactWriteItems`.
+fn request_token() -> Result<String, Fault> {
+    let mut random = [0; 24];
+    getrandom::fill(&mut random).map_err(Fault::internal)?;
+    Ok(URL_SAFE_NO_PAD.encode(random))
 }

@@ -1,6 +1,7 @@
 //! Upkeep: keys gone through, counters forgotten, wallets settled.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use consigne_core::credits::WalletId;
 use consigne_core::keys::ApiKey;
 use consigne_core::ports::{ForgetPeriods, Listed, PageAsk, SettleWallet, WalkKeys};
@@ -33,9 +34,7 @@ impl Table {
         let mut patience = Patience::default();
         let names: Vec<String> = (0..periods.len()).map(|at| format!("#p{at}")).collect();
         loop {
-            let mut update = self
-                .client
-                .update_item()
+            let mut update = UpdateItemInput::builder()
                 .table_name(&self.name)
                 .set_key(Some(key_item::key_key(org, key)))
                 .update_expression(format!("REMOVE {}", names.join(", ")))
@@ -43,7 +42,7 @@ impl Table {
             for (name, period) in names.iter().zip(periods) {
                 update = update.expression_attribute_names(name, format!("{}{period}", key_item::USED));
             }
-            let Err(error) = update.send().await else { return Ok(()) };
+            let Err(error) = self.client.send(update).await else { return Ok(()) };
             match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(()),
                 // Met a charge, which counts in another period of the same key.

@@ -11,7 +11,7 @@ use super::transact::{Outcome, failed_at};
 use super::wallet_change::WalletChange;
 use super::wallet_item::{read, wallet_key, write};
 use super::{Table, audit, outbox};
-use crate::call;
+use consigne_aws::call;
 
 /// Place of the grant in its transaction.
 const GIVEN: usize = 0;

@@ -3,6 +3,7 @@
 // A test may stop by panicking; that is what it is for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
+mod concurrent;
 mod crash;
 mod crash_credits;
 mod crash_gateway;

@@ -18,7 +18,7 @@ impl Ear {
 
     /// Listens to what fits a pattern, under a name.
     pub async fn to(stack: &Stack, name: &str, pattern: &Value) -> Self {
-        let config = stack.aws().config;
+        let config = stack.aws().sdk_config();
         let sqs = aws_sdk_sqs::Client::new(&config);
         let url = sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
         let attributes =
@@ -43,7 +43,7 @@ impl Ear {
 
     /// Listens no more.
     pub async fn close(self, stack: &Stack) {
-        let bus = aws_sdk_eventbridge::Client::new(&stack.aws().config);
+        let bus = aws_sdk_eventbridge::Client::new(&stack.aws().sdk_config());
         let (on, name) = (stack.name("BUS_NAME"), self.url.rsplit('/').next().unwrap());
         bus.remove_targets().event_bus_name(on).rule(name).ids("ear").send().await.unwrap();
         bus.delete_rule().event_bus_name(on).name(name).send().await.unwrap();

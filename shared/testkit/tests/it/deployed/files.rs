@@ -188,7 +188,7 @@ async fn a_version_removed_by_a_person_gives_its_bytes_back_and_a_delete_marker_
     let ann = stack.newcomer("pro");
     let key = ann.upload("a.png", "image/png", pictures::png(1, 1, 1000)).await;
     let version = text(&ann.metadata(&key).await.json(), "versionId");
-    let config = aws_sdk_s3::config::Builder::from(&stack.aws().config).force_path_style(true).build();
+    let config = aws_sdk_s3::config::Builder::from(&stack.aws().sdk_config()).force_path_style(true).build();
     let s3 = aws_sdk_s3::Client::from_conf(config);
     let bucket = stack.name("BUCKET_NAME");
     s3.delete_object().bucket(bucket).key(&key).send().await.unwrap();
@@ -225,7 +225,7 @@ async fn backdate(stack: &Stack, key: &str) {
     use aws_sdk_dynamodb::types::AttributeValue::{N, S};
     let key = ObjectKey::parse(key).unwrap();
     let past = clock::now().minus(std::time::Duration::from_hours(1)).as_millis().to_string();
-    aws_sdk_dynamodb::Client::new(&stack.aws().config)
+    aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config())
         .update_item()
         .table_name(stack.name("TABLE_NAME"))
         .key("pk", S(format!("USER#{}", key.owner())))

@@ -46,7 +46,7 @@ async fn let_expire(stack: &Stack, hold: &str) {
     use aws_sdk_dynamodb::types::AttributeValue::{N, S};
     let id = HoldId::parse(hold).unwrap();
     let past = clock::now().minus(std::time::Duration::from_hours(1)).as_millis().to_string();
-    aws_sdk_dynamodb::Client::new(&stack.aws().config)
+    aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config())
         .update_item()
         .table_name(stack.name("TABLE_NAME"))
         .key("pk", S(format!("HOLD#{}#{}", id.org(), id.tail())))

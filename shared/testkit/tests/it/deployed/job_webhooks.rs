@@ -114,7 +114,7 @@ async fn what_is_not_signed_as_it_stands_is_refused() {
 /// Gives the refusals of a job's reports in the installation's own trail.
 async fn refusals(stack: &Stack, job: &str) -> Vec<Value> {
     use aws_sdk_dynamodb::types::AttributeValue::S;
-    let found = aws_sdk_dynamodb::Client::new(&stack.aws().config)
+    let found = aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config())
         .query()
         .table_name(stack.name("TABLE_NAME"))
         .key_condition_expression("pk = :system AND begins_with(sk, :audit)")

@@ -273,7 +273,7 @@ async fn a_job_nobody_delivers_is_swept_and_gives_its_allowance_back_once() {
     let other = asked(&ann, "images", &json!({ "prompt": "la mer" })).await;
     let id = JobId::parse(&job).unwrap();
     let past = clock::now().minus(Duration::from_hours(1)).as_millis().to_string();
-    aws_sdk_dynamodb::Client::new(&stack.aws().config)
+    aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config())
         .update_item()
         .table_name(stack.name("TABLE_NAME"))
         .key("pk", S(format!("USER#{}", ann.id)))

@@ -122,7 +122,7 @@ async fn a_poisoned_message_ends_on_the_dead_letter_queue_and_the_others_do_not_
     let endpoint = Arc::new(KeyEndpoint { issuer, fetches: AtomicU32::new(0), up: AtomicBool::new(true) });
     let mut stack = deploy(&serve_keys(&endpoint).await, &endpoint.issuer);
     stack.issuer = endpoint.issuer.clone();
-    let sqs = aws_sdk_sqs::Client::new(&stack.aws().config);
+    let sqs = aws_sdk_sqs::Client::new(&stack.aws().sdk_config());
     let url = async |name: &str| {
         let name = format!("{}-{name}", stack.name("STACK_NAME"));
         sqs.get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap()

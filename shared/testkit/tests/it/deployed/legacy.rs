@@ -74,7 +74,7 @@ fn export(key: &[u8; 32], owners: &[String; 3]) -> (Vec<Held>, Vec<Value>) {
 
 /// Reads all of the stack's table.
 async fn everything(stack: &Stack) -> Vec<String> {
-    let client = aws_sdk_dynamodb::Client::new(&stack.aws().config);
+    let client = aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config());
     let (mut items, mut start) = (Vec::new(), None);
     loop {
         let scan =
@@ -97,7 +97,7 @@ async fn everything(stack: &Stack) -> Vec<String> {
 async fn emptied(stack: &Stack) {
     // Refused where there is none.
     drop(SECOND.consigne(&["pepper", "retire", "0"], "").await);
-    let client = aws_sdk_dynamodb::Client::new(&stack.aws().config);
+    let client = aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config());
     loop {
         let page = client.scan().table_name(stack.name("TABLE_NAME")).projection_expression("pk, sk").send().await;
         let items = page.unwrap().items.unwrap_or_default();

@@ -9,7 +9,7 @@ use super::assert_refused;
 
 /// Fills a user's ledger up to so many bytes below their plan's limit.
 async fn leave(stack: &Stack, user: &str, plan: Plan, left: u64) {
-    aws_sdk_dynamodb::Client::new(&stack.aws().config)
+    aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config())
         .put_item()
         .table_name(stack.name("TABLE_NAME"))
         .item("pk", S(format!("USER#{user}")))

@@ -53,7 +53,7 @@ pub async fn happen(stack: &Stack, id: Option<&str>, kind: &str, facts: &Value) 
     detail.as_object_mut().unwrap().extend(facts.as_object().unwrap().clone());
     let event = PutEventsRequestEntry::builder().event_bus_name(stack.name("BUS_NAME")).source("consigne");
     let event = event.detail_type(kind).detail(detail.to_string()).build();
-    let client = aws_sdk_eventbridge::Client::new(&stack.aws().config);
+    let client = aws_sdk_eventbridge::Client::new(&stack.aws().sdk_config());
     assert_eq!(client.put_events().entries(event).send().await.unwrap().failed_entry_count, 0);
     id
 }
@@ -154,7 +154,7 @@ async fn the_way_out_in_a_mail_leads_out_of_its_topic() {
 
 /// Gives the address of one of the stack's queues.
 async fn queue(stack: &Stack, name: &str) -> (aws_sdk_sqs::Client, String) {
-    let sqs = aws_sdk_sqs::Client::new(&stack.aws().config);
+    let sqs = aws_sdk_sqs::Client::new(&stack.aws().sdk_config());
     let name = format!("{}-{name}", stack.name("STACK_NAME"));
     let url = sqs.get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap();
     (sqs, url)
@@ -197,7 +197,7 @@ async fn a_mailbox_that_bounced_for_good_gets_no_more_mail() {
 #[tokio::test]
 async fn the_rule_of_feedback_lets_bounces_and_complaints_of_this_stacks_mails_through() {
     let stack = Stack::find();
-    let client = aws_sdk_eventbridge::Client::new(&stack.aws().config);
+    let client = aws_sdk_eventbridge::Client::new(&stack.aws().sdk_config());
     let rules = client.list_rules().send().await.unwrap().rules.unwrap_or_default();
     let prefix = format!("{}-MailFeedbackRule", stack.name("STACK_NAME"));
     let rule = rules.into_iter().find(|rule| rule.name.as_deref().is_some_and(|name| name.starts_with(&prefix)));

@@ -140,7 +140,7 @@ async fn deploy(ses: &str) -> Stack {
     variables["AWS_ENDPOINT_URL_SES"] = ses.into();
     let set = json!({ "Environment": { "Variables": variables } });
     assert_eq!(stack.operate("lambda", "PUT", &function, &set).await.status, 200);
-    let sqs = aws_sdk_sqs::Client::new(&stack.aws().config);
+    let sqs = aws_sdk_sqs::Client::new(&stack.aws().sdk_config());
     let name = format!("{}-mails", stack.name("STACK_NAME"));
     let queue = sqs.get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap();
     let fast = sqs.set_queue_attributes().queue_url(queue).attributes("VisibilityTimeout".into(), "1");

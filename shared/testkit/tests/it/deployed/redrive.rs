@@ -47,7 +47,7 @@ async fn count(sqs: &Client, queue: &str) -> u64 {
 #[tokio::test]
 async fn dead_letters_are_listed_and_sent_back_to_be_tried_again() {
     let stack = deploy();
-    let sqs = Client::new(&stack.aws().config);
+    let sqs = Client::new(&stack.aws().sdk_config());
     let url = async |name: &str| sqs.get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap();
     let (queue, dead) = (url("redrive-object-events").await, url("redrive-object-events-dead").await);
     let fast = sqs.set_queue_attributes().queue_url(&queue).attributes("VisibilityTimeout".into(), "1");

@@ -35,7 +35,7 @@ async fn count(stack: &Stack, org: OrgId, day: Day) {
 }
 
 async fn put_on_queue(stack: &Stack, name: &str, message: String) {
-    let sqs = aws_sdk_sqs::Client::new(&stack.aws().config);
+    let sqs = aws_sdk_sqs::Client::new(&stack.aws().sdk_config());
     let queue = sqs.get_queue_url().queue_name(format!("{}-{name}", stack.name("STACK_NAME"))).send().await.unwrap();
     sqs.send_message().set_queue_url(queue.queue_url).message_body(message).send().await.unwrap();
 }
@@ -183,7 +183,7 @@ async fn an_organisation_from_before_the_list_is_found_once_it_is_enrolled() {
     let stack = Stack::find();
     let shop = Shop::open(&stack, 0).await;
     let table = stack.table();
-    let client = aws_sdk_dynamodb::Client::new(&stack.aws().config);
+    let client = aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config());
     let key = |name: &str| AttributeValue::S(name.to_owned());
     let unlist = client.update_item().table_name(stack.name("TABLE_NAME"));
     let unlist = unlist.key("pk", key(&format!("ORG#{}", shop.org))).key("sk", key("ORG"));

@@ -16,7 +16,7 @@ use serde_json::json;
 
 /// Reads an item as it stands.
 async fn item(stack: &Stack, pk: &str, sk: &str) -> HashMap<String, AttributeValue> {
-    let client = aws_sdk_dynamodb::Client::new(&stack.aws().config);
+    let client = aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config());
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let get = client.get_item().table_name(stack.name("TABLE_NAME")).key("pk", text(pk)).key("sk", text(sk));
     get.consistent_read(true).send().await.unwrap().item.unwrap()

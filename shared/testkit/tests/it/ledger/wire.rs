@@ -3,9 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use consigne_storage::Table;
@@ -30,12 +28,8 @@ pub fn met() -> u32 {
 
 /// Gives the table of the deployed stack behind the wire.
 pub fn table(stack: &Stack) -> Table {
-    let config = stack.aws().config;
-    let client = config.http_client().expect("it has one");
-    let wired = http_client_fn(move |settings, components| {
-        SharedHttpConnector::new(Wire { inner: client.http_connector(settings, components) })
-    });
-    Table::new(&config.into_builder().http_client(wired).build(), stack.name("TABLE_NAME"))
+    let caller = stack.aws().caller.through(|inner| SharedHttpConnector::new(Wire { inner }));
+    Table::new(&caller, stack.name("TABLE_NAME"))
 }
 
 /// A connector on which transactions fail as planned.

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use consigne_storage::Table;
 use consigne_testkit::fakes::World;
@@ -29,14 +27,10 @@ pub struct Heard {
 impl Heard {
     /// Listens for one kind of event.
     pub fn on(stack: &Stack, kind: &'static str) -> Self {
-        let (config, told) = (stack.aws().config, Arc::new(Mutex::default()));
-        let (client, heard) = (config.http_client().expect("it has one"), Arc::clone(&told));
-        let listening = http_client_fn(move |settings, components| {
-            let inner = client.http_connector(settings, components);
-            SharedHttpConnector::new(Ear { inner, kind, told: Arc::clone(&heard) })
-        });
-        let config = config.into_builder().http_client(listening).build();
-        Self { table: Table::new(&config, stack.name("TABLE_NAME")), told }
+        let told = Arc::new(Mutex::default());
+        let heard = Arc::clone(&told);
+        let caller = stack.aws().caller.through(|inner| SharedHttpConnector::new(Ear { inner, kind, told: heard }));
+        Self { table: Table::new(&caller, stack.name("TABLE_NAME")), told }
     }
 
     /// Gives what was told since this was last asked.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use consigne_aws::call::Call;
 use consigne_core::credits::{
     BucketKind, ChargeOutcome, ClawBackOutcome, DisputeState, OpeningOutcome, PurchaseOutcome,
 };
@@ -10,7 +11,6 @@ use consigne_core::ports::{
     ChargeKey, ClawBackCredits, CreateOrg, CreditPurchase, GrantCredits, IssueKey, OpenHold, ResolveHold,
 };
 use consigne_core::{OrgId, Timestamp};
-use consigne_storage::call::Call;
 use consigne_testkit::desk;
 use consigne_testkit::stack::Stack;
 use futures_util::future::join_all;

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
@@ -62,13 +60,9 @@ impl HttpConnector for Wire {
 
 /// Gives the table of the deployed stack behind a wire on which an operation first goes wrong so many times.
 fn table_on(stack: &Stack, operation: &'static str, mishap: Mishap, times: u32) -> Table {
-    let config = stack.aws().config;
-    let (client, left) = (config.http_client().expect("it has one"), Arc::new(AtomicU32::new(times)));
-    let wired = http_client_fn(move |settings, components| {
-        let inner = client.http_connector(settings, components);
-        SharedHttpConnector::new(Wire { inner, operation, mishap, left: left.clone() })
-    });
-    Table::new(&config.into_builder().http_client(wired).build(), stack.name("TABLE_NAME"))
+    let left = Arc::new(AtomicU32::new(times));
+    let caller = stack.aws().caller.through(|inner| SharedHttpConnector::new(Wire { inner, operation, mishap, left }));
+    Table::new(&caller, stack.name("TABLE_NAME"))
 }
 
 #[tokio::test]
@@ -106,7 +100,7 @@ async fn a_deletion_that_keeps_meeting_transactions_is_given_up_in_time() {
         .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, idempotency: None, now })
         .await
         .unwrap();
-    let call = consigne_storage::call::Call::new(std::time::Duration::from_secs(1));
+    let call = consigne_aws::call::Call::new(std::time::Duration::from_secs(1));
     let fault = call.run(table.begin_delete(&file.key, now)).await.unwrap_err();
     assert_eq!(fault.code, Code::Unavailable);
     let kept = table.get_file(&owner, file.id()).await.unwrap().unwrap();

@@ -58,7 +58,7 @@ impl Objects for Filled<Bucket> {
 }
 
 fn filled(stack: &Stack) -> Filled<Bucket> {
-    let config = stack.aws().config;
+    let config = stack.aws().sdk_config();
     let config = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
     let client = (aws_sdk_s3::Client::from_conf(config), stack.name("BUCKET_NAME").to_owned());
     Filled { bucket: stack.bucket(), client: Some(client) }

@@ -253,7 +253,7 @@ async fn lots_that_are_spent_go_when_the_next_one_comes_to_the_fake() {
 #[tokio::test]
 async fn lots_that_are_spent_go_when_the_next_one_comes_to_the_table() {
     let stack = Stack::find();
-    let (client, name) = (aws_sdk_dynamodb::Client::new(&stack.aws().config), stack.name("TABLE_NAME"));
+    let (client, name) = (aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config()), stack.name("TABLE_NAME"));
     let lots = async |org: OrgId| {
         let text = |text: String| AttributeValue::S(text);
         let ask = client.get_item().table_name(name).key("pk", text(format!("ORG#{org}"))).consistent_read(true);

@@ -1,6 +1,6 @@
 //! What one invocation has left and has spent: its deadline, and the calls to AWS it has made.
 //!
-//! It travels beside the task rather than through every signature, since adapters below an SDK client need it too.
+//! It travels beside the task rather than through every signature, since adapters below a client need it too.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,6 +11,17 @@ use tokio::time::Instant;
 
 tokio::task_local! {
     static CURRENT: Arc<Call>;
+    static TRACE: Option<String>;
+}
+
+/// Runs work under the trace of its invocation, which every call it makes then names.
+pub async fn traced<F: Future>(trace: Option<String>, work: F) -> F::Output {
+    TRACE.scope(trace, work).await
+}
+
+/// Gives the trace that the current work is part of.
+pub(crate) fn trace() -> Option<String> {
+    TRACE.try_with(Clone::clone).ok().flatten()
 }
 
 /// One invocation.

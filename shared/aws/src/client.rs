@@ -1,0 +1,290 @@
+//! A client of one service: an operation is serialized by the SDK, signed, sent, and read by the SDK.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::{Duration, SystemTime};
+
+use aws_runtime::auth::SigV4OperationSigningConfig;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
+    sign,
+};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::interceptors::context::{Error, Input, Output};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
+use aws_smithy_runtime_api::client::ser_de::{
+    DeserializeResponse as _, SerializeRequest as _, SharedRequestSerializer, SharedResponseDeserializer,
+};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer, Layer, Storable, StoreReplace};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::operation::BuildError;
+
+use crate::call;
+use crate::caller::Caller;
+use crate::passing::{Patience, is_passing};
+
+/// Longest wait for one try of a call, its answer read; the deadline of the invocation may make it shorter.
+const ATTEMPT: Duration = Duration::from_secs(3);
+/// Tries of a call that fails for what goes away by itself, the first included. As in the SDK's standard mode.
+const TRIES: u32 = 3;
+/// What we call ourselves.
+const USER_AGENT: &str = concat!("consigne/", env!("CARGO_PKG_VERSION"));
+
+/// Why a call failed, as the SDK says it.
+pub type Failure<E> = SdkError<E, HttpResponse>;
+
+/// A service.
+pub trait Service {
+    /// Its host within a region.
+    const HOST: &'static str;
+    /// Its name in signatures.
+    const NAME: &'static str;
+}
+
+/// An operation of a service, as far as its builder has got. Written by [`operations!`](crate::operations).
+pub trait Operation<S> {
+    /// What is asked.
+    type Input: fmt::Debug + Send + Sync + 'static;
+    /// What is answered.
+    type Output: fmt::Debug + Send + Sync + 'static;
+    /// How it is refused.
+    type Error: std::error::Error + ProvideErrorMetadata + fmt::Debug + Send + Sync + 'static;
+
+    /// Ends the building.
+    fn finish(self) -> Result<Self::Input, BuildError>;
+
+    /// Gives how the SDK serializes, signs and reads it.
+    fn plugin() -> impl RuntimePlugin;
+}
+
+/// Says which operations of a service there are, by the names the SDK has for their parts.
+///
+/// `operations!(Table: aws_sdk_dynamodb::get_item, GetItem, GetItemInputBuilder, GetItemInput, GetItemOutput, GetItemError;)`
+#[macro_export]
+macro_rules! operations {
+    ($service:ty: $($sdk:ident::$module:ident, $name:ident, $builder:ident, $input:ident, $output:ident, $error:ident;)*) => {
+        $(impl $crate::Operation<$service> for $sdk::operation::$module::builders::$builder {
+            type Input = $sdk::operation::$module::$input;
+            type Output = $sdk::operation::$module::$output;
+            type Error = $sdk::operation::$module::$error;
+
+            fn finish(self) -> Result<Self::Input, $crate::parts::BuildError> {
+                self.build()
+            }
+
+            fn plugin() -> impl $crate::parts::RuntimePlugin {
+                $sdk::operation::$module::$name::new()
+            }
+        })*
+    };
+}
+
+/// A client of one service.
+pub struct Client<S> {
+    wire: Wire,
+    service: PhantomData<fn() -> S>,
+}
+
+impl<S> Clone for Client<S> {
+    fn clone(&self) -> Self {
+        Self { wire: self.wire.clone(), service: PhantomData }
+    }
+}
+
+impl<S> fmt::Debug for Client<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client at {}", self.wire.base)
+    }
+}
+
+impl<S: Service> Client<S> {
+    /// Makes a client.
+    pub fn new(caller: &Caller) -> Self {
+        let base = caller.address.clone().unwrap_or_else(|| caller.url(S::HOST));
+        Self::based(caller, base)
+    }
+
+    /// Makes a client of what lies below an address, without a slash at the end.
+    pub fn based(caller: &Caller, base: String) -> Self {
+        let identity = caller.credentials.clone().into();
+        let wire = Wire { caller: caller.clone(), identity, base, name: S::NAME, tries: TRIES };
+        Self { wire, service: PhantomData }
+    }
+
+    /// Makes one try do, for calls of which a second may do twice what the first one has done.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.wire.tries = 1;
+        self
+    }
+
+    /// Carries out an operation. Throttling, trouble of the service's own and of the connection are tried again, as far as
+    /// the invocation's time allows.
+    ///
+    /// # Errors
+    /// As the SDK's own `send`.
+    pub async fn send<O: Operation<S>>(&self, operation: O) -> Result<O::Output, Failure<O::Error>> {
+        let input = operation.finish().map_err(SdkError::construction_failure)?;
+        let how = How {
+            operation: O::plugin().config().unwrap_or_else(|| Layer::new("nothing").freeze()),
+            code: |error| error.downcast_ref::<O::Error>().and_then(ProvideErrorMetadata::code),
+        };
+        // What follows is of one kind for all operations, and is compiled once.
+        match self.wire.exchange(&how, Input::erase(input)).await {
+            Ok(output) => {
+                output.downcast().map_err(|_| SdkError::construction_failure("an answer of another operation"))
+            }
+            Err(Failed::Refused(refusal, answer)) => Err(match refusal.downcast() {
+                Ok(refusal) => SdkError::service_error(refusal, answer),
+                Err(other) => SdkError::response_error(other, answer),
+            }),
+            Err(Failed::Broken(failure)) => Err(failure.map_service_error(|never| match never {})),
+        }
+    }
+}
+
+/// How an operation is carried out, whichever it is.
+struct How {
+    /// What the SDK says of it.
+    operation: FrozenLayer,
+    /// Gives the code of one of its refusals.
+    code: for<'a> fn(&'a Error) -> Option<&'a str>,
+}
+
+impl How {
+    fn part<T: Storable<Storer = StoreReplace<T>>>(&self) -> Result<&T, BoxError> {
+        self.operation.load::<T>().ok_or_else(|| "the operation does not say how it is carried out".into())
+    }
+}
+
+/// Why an exchange came to nothing.
+// As large as the SDK's own, which it becomes; boxed, each failure would be unboxed once and read once.
+#[allow(clippy::large_enum_variant)]
+pub(crate) enum Failed {
+    /// The service says so.
+    Refused(Error, HttpResponse),
+    /// There is no answer, or none that can be read.
+    Broken(Failure<Infallible>),
+}
+
+impl Failed {
+    /// Says it of a request that was never sent.
+    fn before(error: BoxError) -> Self {
+        Self::Broken(SdkError::construction_failure(error))
+    }
+
+    /// Says it of an answer that was received.
+    fn on(error: OrchestratorError<Error>, answer: HttpResponse) -> Self {
+        let mut refusal = None;
+        // The way to take a refusal out of where the SDK puts it.
+        let rest = error.map_operation_error(|error| {
+            refusal = Some(error);
+            fmt::Error
+        });
+        match refusal {
+            Some(refusal) => Self::Refused(refusal, answer),
+            None => Self::Broken(SdkError::response_error(rest, answer)),
+        }
+    }
+}
+
+/// A client, whichever service it is of.
+#[derive(Clone)]
+struct Wire {
+    caller: Caller,
+    identity: Identity,
+    base: String,
+    name: &'static str,
+    tries: u32,
+}
+
+impl Wire {
+    async fn exchange(&self, how: &How, input: Input) -> Result<Output, Failed> {
+        let request = self.request(how, input).map_err(Failed::before)?;
+        let mut patience = Patience::of(self.tries);
+        loop {
+            let outcome = self.attempt(how, &request).await;
+            match &outcome {
+                Err(failed) if is_passing(failed, how.code) && patience.wait().await => {}
+                _ => return outcome,
+            }
+        }
+    }
+
+    fn request(&self, how: &How, input: Input) -> Result<HttpRequest, BoxError> {
+        let mut request = how.part::<SharedRequestSerializer>()?.serialize_input(input, &mut ConfigBag::base())?;
+        request.uri_mut().set_endpoint(&self.base)?;
+        let headers = request.headers_mut();
+        headers.insert("user-agent", USER_AGENT);
+        // By which X-Ray follows a request from service to service, and Lambda notices functions that call themselves for ever.
+        if let Some(trace) = call::trace() {
+            headers.try_insert("x-amzn-trace-id", trace)?;
+        }
+        Ok(request)
+    }
+
+    /// Tries once. Every try is signed anew: a signature tells its time.
+    async fn attempt(&self, how: &How, request: &HttpRequest) -> Result<Output, Failed> {
+        let signed = self.signed(how, request).map_err(Failed::before)?;
+        let deserializer = how.part::<SharedResponseDeserializer>().map_err(Failed::before)?;
+        let attempt = async {
+            let answer = self.caller.connector.call(signed).await;
+            let mut answer = answer.map_err(|error| Failed::Broken(SdkError::dispatch_failure(error)))?;
+            let bag = ConfigBag::base();
+            if let Some(output) = deserializer.deserialize_streaming_with_config(&mut answer, &bag) {
+                return output.map_err(|error| Failed::on(error, answer));
+            }
+            match ByteStream::new(answer.take_body()).collect().await {
+                Ok(body) => *answer.body_mut() = SdkBody::from(body.into_bytes()),
+                Err(error) => return Err(Failed::Broken(SdkError::response_error(error, answer))),
+            }
+            let read = deserializer.deserialize_nonstreaming_with_config(&answer, &bag);
+            read.map_err(|error| Failed::on(error, answer))
+        };
+        match tokio::time::timeout(ATTEMPT, attempt).await {
+            Ok(outcome) => outcome,
+            Err(late) => Err(Failed::Broken(SdkError::timeout_error(late))),
+        }
+    }
+
+    fn signed(&self, how: &How, request: &HttpRequest) -> Result<HttpRequest, BoxError> {
+        let mut signed = request.try_clone().ok_or("the request cannot be sent twice")?;
+        let how = &how.part::<SigV4OperationSigningConfig>()?.signing_options;
+        let mut settings = SigningSettings::default();
+        if !how.double_uri_encode {
+            settings.percent_encoding_mode = PercentEncodingMode::Single;
+        }
+        if !how.normalize_uri_path {
+            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        }
+        if how.content_sha256_header {
+            settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        }
+        // The clock behind a signature; no rule depends on it.
+        #[allow(clippy::disallowed_methods)]
+        let now = SystemTime::now();
+        let params = v4::SigningParams::builder()
+            .identity(&self.identity)
+            .region(&self.caller.region)
+            .name(self.name)
+            .time(now)
+            .settings(settings)
+            .build()?;
+        let body = request.body().bytes().map_or(SignableBody::UnsignedPayload, SignableBody::Bytes);
+        let headers = request.headers().iter();
+        let signable = SignableRequest::new(request.method(), request.uri(), headers, body)?;
+        let (instructions, _) = sign(signable, &params.into())?.into_parts();
+        for header in instructions.into_parts().0 {
+            signed.headers_mut().try_insert(header.name(), header.value().to_owned())?;
+        }
+        Ok(signed)
+    }
+}

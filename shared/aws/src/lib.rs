@@ -1,0 +1,26 @@
+//! How AWS is called: the SDK's own operations, on the connections of the environment, signed, tried again, and never
+//! beyond the deadline.
+//!
+//! What an operation says and how its answer is read are the SDK's: its inputs, serializers, outputs and errors. What
+//! carries it there is not: of the SDK's client a start pays for rules about endpoints, partitions, plugins and
+//! interceptors that a function with one region, one address and one set of credentials has no use for. A test holds every
+//! request against the SDK's own, byte for byte.
+
+pub mod call;
+mod caller;
+mod client;
+mod passing;
+#[cfg(test)]
+mod tests;
+
+pub use caller::Caller;
+pub use client::{Client, Failure, Operation, Service};
+pub use passing::jittered;
+
+/// What [`operations!`] names in other crates.
+#[doc(hidden)]
+pub mod parts {
+    pub use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
+    pub use aws_smithy_types::config_bag::FrozenLayer;
+    pub use aws_smithy_types::error::operation::BuildError;
+}

@@ -1,0 +1,279 @@
+//! What is sent, beside what the SDK's own client sends; and what is sent again.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::operation::get_item::{GetItemError, GetItemInput};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_s3::operation::delete_object::DeleteObjectInput;
+use aws_sdk_s3::operation::get_object::GetObjectInput;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueInput;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use aws_types::sdk_config::SharedCredentialsProvider;
+
+use crate::call::{self, Call};
+use crate::{Caller, Client, Service};
+
+struct DynamoDb;
+
+impl Service for DynamoDb {
+    const HOST: &'static str = "dynamodb";
+    const NAME: &'static str = "dynamodb";
+}
+
+crate::operations!(DynamoDb:
+    aws_sdk_dynamodb::get_item, GetItem, GetItemInputBuilder, GetItemInput, GetItemOutput, GetItemError;
+    aws_sdk_dynamodb::transact_write_items, TransactWriteItems, TransactWriteItemsInputBuilder, TransactWriteItemsInput, TransactWriteItemsOutput, TransactWriteItemsError;
+);
+
+struct S3;
+
+impl Service for S3 {
+    const HOST: &'static str = "s3";
+    const NAME: &'static str = "s3";
+}
+
+crate::operations!(S3:
+    aws_sdk_s3::delete_object, DeleteObject, DeleteObjectInputBuilder, DeleteObjectInput, DeleteObjectOutput, DeleteObjectError;
+    aws_sdk_s3::get_object, GetObject, GetObjectInputBuilder, GetObjectInput, GetObjectOutput, GetObjectError;
+);
+
+struct SecretsManager;
+
+impl Service for SecretsManager {
+    const HOST: &'static str = "secretsmanager";
+    const NAME: &'static str = "secretsmanager";
+}
+
+crate::operations!(SecretsManager:
+    aws_sdk_secretsmanager::get_secret_value, GetSecretValue, GetSecretValueInputBuilder, GetSecretValueInput, GetSecretValueOutput, GetSecretValueError;
+);
+
+/// What a connection does with a request.
+#[derive(Clone, Debug)]
+enum Turn {
+    Answer(u16, &'static str),
+    Break,
+    Hang,
+}
+
+/// A connection that does what it is told, and remembers what was sent.
+#[derive(Clone, Debug, Default)]
+struct Line {
+    turns: Arc<Mutex<VecDeque<Turn>>>,
+    sent: Arc<Mutex<Vec<Sent>>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Sent {
+    method: String,
+    uri: String,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Sent {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Leaves out what a client says of itself and of the try, and the signature over it.
+    fn essence(mut self) -> Self {
+        let own = ["user-agent", "x-amz-user-agent", "amz-sdk-invocation-id", "amz-sdk-request", "x-amz-date"];
+        self.headers.retain(|(name, _)| !own.contains(&name.as_str()) && name != "authorization");
+        self.headers.sort();
+        self
+    }
+}
+
+impl HttpConnector for Line {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let headers = request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+        let (method, uri) = (request.method().to_owned(), request.uri().to_owned());
+        self.sent.lock().unwrap().push(Sent { method, uri, headers, body });
+        match self.turns.lock().unwrap().pop_front() {
+            Some(Turn::Break) => HttpConnectorFuture::ready(Err(ConnectorError::io("cut".into()))),
+            Some(Turn::Hang) => HttpConnectorFuture::new(std::future::pending()),
+            turn => {
+                let (status, body) =
+                    if let Some(Turn::Answer(status, body)) = turn { (status, body) } else { (200, "{}") };
+                HttpConnectorFuture::ready(Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))))
+            }
+        }
+    }
+}
+
+impl Line {
+    fn doing(turns: impl IntoIterator<Item = Turn>) -> Self {
+        Self { turns: Arc::new(Mutex::new(turns.into_iter().collect())), sent: Arc::default() }
+    }
+
+    fn sent(&self) -> Vec<Sent> {
+        std::mem::take(&mut *self.sent.lock().unwrap())
+    }
+
+    fn caller(&self) -> Caller {
+        Caller {
+            connector: SharedHttpConnector::new(self.clone()),
+            region: "eu-west-3".to_owned(),
+            credentials: Credentials::new("AKIDEXAMPLE", "secret", Some("token".to_owned()), None, "test"),
+            address: None,
+        }
+    }
+
+    fn sdk(&self) -> SdkConfig {
+        let caller = self.caller();
+        let connector = caller.connector;
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(caller.region))
+            .credentials_provider(SharedCredentialsProvider::new(caller.credentials))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+            .build()
+    }
+
+    /// Asks for an item, and gives how many requests that took and the word for its end.
+    async fn get_item(&self) -> (usize, String) {
+        let asked = Client::<DynamoDb>::new(&self.caller()).send(get_item()).await;
+        let said = match asked {
+            Ok(_) => "an answer".to_owned(),
+            Err(error) => match error.as_service_error() {
+                Some(refusal) => refusal.meta().code().unwrap_or("a refusal").to_owned(),
+                None => error.to_string(),
+            },
+        };
+        (self.sent().len(), said)
+    }
+}
+
+fn get_item() -> aws_sdk_dynamodb::operation::get_item::builders::GetItemInputBuilder {
+    GetItemInput::builder().table_name("table").key("pk", AttributeValue::S("é".to_owned())).consistent_read(true)
+}
+
+#[tokio::test]
+async fn requests_are_the_sdks_own_byte_for_byte() {
+    let line = Line::default();
+    let (caller, sdk) = (line.caller(), line.sdk());
+    let pairs = |line: &Line| {
+        let sent = line.sent();
+        let [ours, theirs] = <[Sent; 2]>::try_from(sent).unwrap();
+        (ours.essence(), theirs.essence())
+    };
+
+    Client::<DynamoDb>::new(&caller).send(get_item()).await.unwrap();
+    let theirs = aws_sdk_dynamodb::Client::new(&sdk).get_item().table_name("table").consistent_read(true);
+    theirs.key("pk", AttributeValue::S("é".to_owned())).send().await.unwrap();
+    let (ours, theirs) = pairs(&line);
+    assert_eq!(ours.uri, "https://dynamodb.eu-west-3.amazonaws.com/");
+    assert_eq!(ours, theirs);
+
+    let write = TransactWriteItem::builder()
+        .put(Put::builder().table_name("table").item("pk", AttributeValue::N("1".to_owned())).build().unwrap())
+        .build();
+    let transaction = TransactWriteItemsInput::builder().transact_items(write.clone()).client_request_token("t");
+    Client::<DynamoDb>::new(&caller).send(transaction).await.unwrap();
+    let theirs = aws_sdk_dynamodb::Client::new(&sdk).transact_write_items().transact_items(write);
+    theirs.client_request_token("t").send().await.unwrap();
+    let (ours, theirs) = pairs(&line);
+    assert_eq!(ours, theirs);
+
+    Client::<SecretsManager>::new(&caller).send(GetSecretValueInput::builder().secret_id("arn")).await.unwrap();
+    aws_sdk_secretsmanager::Client::new(&sdk).get_secret_value().secret_id("arn").send().await.unwrap();
+    let (ours, theirs) = pairs(&line);
+    assert_eq!(ours, theirs);
+}
+
+#[tokio::test]
+async fn requests_for_objects_are_the_sdks_own_whatever_stands_in_a_key() {
+    let line = Line::default();
+    let caller = line.caller();
+    let bucket = Client::<S3>::based(&caller, caller.url("bucket.s3"));
+    let sdk = aws_sdk_s3::Client::new(&line.sdk());
+    for key in ["user_ann1/images/01-photo.png", "a b/ü+%20/../~!'()*=&?#.png"] {
+        let delete = DeleteObjectInput::builder().bucket("bucket").key(key).version_id("v/1+");
+        bucket.send(delete).await.unwrap();
+        sdk.delete_object().bucket("bucket").key(key).version_id("v/1+").send().await.unwrap();
+        let read = GetObjectInput::builder().bucket("bucket").key(key).range("bytes=0-9");
+        bucket.send(read).await.unwrap();
+        sdk.get_object().bucket("bucket").key(key).range("bytes=0-9").send().await.unwrap();
+        let sent: Vec<Sent> = line.sent().into_iter().map(Sent::essence).collect();
+        let [delete, their_delete, read, mut their_read] = <[Sent; 4]>::try_from(sent).unwrap();
+        assert_eq!(delete, their_delete);
+        // The SDK also asks for a checksum, which S3 does not give of a range.
+        their_read.headers.retain(|(name, _)| name != "x-amz-checksum-mode" && name != "accept-encoding");
+        assert_eq!(read, their_read);
+    }
+}
+
+#[tokio::test]
+async fn everything_that_is_sent_is_signed_but_what_may_change_on_the_way() {
+    let line = Line::default();
+    let client = Client::<DynamoDb>::new(&line.caller());
+    call::traced(Some("Root=1-2".to_owned()), client.send(get_item())).await.unwrap();
+    let sent = line.sent().remove(0);
+    assert_eq!(sent.header("x-amzn-trace-id"), Some("Root=1-2"));
+    assert_eq!(sent.header("x-amz-security-token"), Some("token"));
+    let signature = sent.header("authorization").unwrap();
+    assert!(signature.contains("/eu-west-3/dynamodb/aws4_request"), "{signature}");
+    let signed = "SignedHeaders=content-length;content-type;host;x-amz-date;x-amz-security-token;x-amz-target,";
+    assert!(signature.contains(signed), "{signature}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_away_by_itself_is_tried_three_times() {
+    let throttled = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}"#;
+    for turn in [Turn::Answer(500, "{}"), Turn::Answer(503, ""), Turn::Answer(400, throttled), Turn::Break, Turn::Hang]
+    {
+        let (twice, thrice) = (vec![turn.clone(); 2], vec![turn; 3]);
+        assert_eq!(Line::doing(twice).get_item().await, (3, "an answer".to_owned()));
+        let (tries, said) = Line::doing(thrice).get_item().await;
+        assert!(tries == 3 && said != "an answer", "{said}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_go_away_is_not_tried_again() {
+    let refused = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ValidationException","message":"no"}"#;
+    let said = Line::doing([Turn::Answer(400, refused)]).get_item().await;
+    assert_eq!(said, (1, "ValidationException".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_keeps_its_type_and_its_answer() {
+    let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no table"}"#;
+    let line = Line::doing([Turn::Answer(400, body)]);
+    let error = Client::<DynamoDb>::new(&line.caller()).send(get_item()).await.unwrap_err();
+    assert_eq!(error.raw_response().unwrap().status().as_u16(), 400);
+    assert!(matches!(error.into_service_error(), GetItemError::ResourceNotFoundException(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_not_tried_again_beyond_the_invocations_time_nor_where_once_must_do() {
+    let line = Line::doing([Turn::Break]);
+    let (tries, _) = Call::new(Duration::from_millis(200)).run(line.get_item()).await;
+    assert_eq!(tries, 1);
+    let line = Line::doing([Turn::Break]);
+    assert!(Client::<DynamoDb>::new(&line.caller()).once().send(get_item()).await.is_err());
+    assert_eq!(line.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_try_of_a_transaction_bears_the_same_token() {
+    let line = Line::doing([Turn::Break, Turn::Answer(500, "{}")]);
+    let transaction = TransactWriteItemsInput::builder().set_transact_items(Some(Vec::new()));
+    Client::<DynamoDb>::new(&line.caller()).send(transaction.client_request_token("t1")).await.unwrap();
+    let bodies: Vec<String> = line.sent().into_iter().map(|sent| sent.body).collect();
+    assert_eq!(bodies.len(), 3);
+    assert!(bodies.iter().all(|body| body.contains(r#""ClientRequestToken":"t1""#)), "{bodies:?}");
+}
