@@ -7,7 +7,7 @@ use hold_open::{Deps, handle};
 
 fn main() -> ExitCode {
     let wire = async |start: &Start| {
-        Ok(Deps { services: start.service_tokens().await?, finder: start.key_finder().await?, keys: start.table()? })
+        Ok(Deps { keys: start.table()?, services: start.service_tokens().await?, finder: start.key_finder().await? })
     };
     http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
 }

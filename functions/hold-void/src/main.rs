@@ -6,6 +6,6 @@ use consigne_runtime::{Start, http};
 use hold_void::{Deps, handle};
 
 fn main() -> ExitCode {
-    let wire = async |start: &Start| Ok(Deps { services: start.service_tokens().await?, holds: start.table()? });
+    let wire = async |start: &Start| Ok(Deps { holds: start.table()?, services: start.service_tokens().await? });
     http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
 }

@@ -7,7 +7,7 @@ use invitation_accept::{Deps, handle};
 
 fn main() -> ExitCode {
     let wire = async |start: &Start| {
-        Ok(Deps { users: start.session_verifier()?, tokens: start.invitation_tokens().await?, orgs: start.table()? })
+        Ok(Deps { users: start.session_verifier()?, orgs: start.table()?, tokens: start.invitation_tokens().await? })
     };
     http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
 }

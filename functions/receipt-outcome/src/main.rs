@@ -6,6 +6,6 @@ use consigne_runtime::{Start, http};
 use receipt_outcome::{Deps, handle};
 
 fn main() -> ExitCode {
-    let wire = async |start: &Start| Ok(Deps { services: start.service_tokens().await?, receipts: start.table()? });
+    let wire = async |start: &Start| Ok(Deps { receipts: start.table()?, services: start.service_tokens().await? });
     http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
 }

@@ -8,7 +8,7 @@ use webhook_clerk::{Deps, handle};
 
 fn main() -> ExitCode {
     let wire = async |start: &Start| {
-        Ok(Deps { secrets: start.webhook_secrets(&CLERK_SECRETS_ARN).await?, people: start.table()? })
+        Ok(Deps { people: start.table()?, secrets: start.webhook_secrets(&CLERK_SECRETS_ARN).await? })
     };
     http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
 }

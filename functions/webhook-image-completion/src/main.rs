@@ -7,8 +7,9 @@ use webhook_image_completion::{Deps, handle};
 
 fn main() -> ExitCode {
     let wire = async |start: &Start| {
+        let (jobs, objects) = (start.table()?, start.bucket()?);
         let generators = start.webhook_secrets(&settings::GENERATOR_SECRETS_ARN).await?;
-        Ok(Deps { generators, jobs: start.table()?, objects: start.bucket()? })
+        Ok(Deps { generators, jobs, objects })
     };
     http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
 }

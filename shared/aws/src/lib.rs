@@ -9,6 +9,7 @@
 pub mod call;
 mod caller;
 mod client;
+pub mod connections;
 mod passing;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,5 @@ pub use passing::jittered;
 #[doc(hidden)]
 pub mod parts {
     pub use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
-    pub use aws_smithy_types::config_bag::FrozenLayer;
     pub use aws_smithy_types::error::operation::BuildError;
 }

@@ -1,34 +1,25 @@
 //! One connection pool, one set of credentials and one region for every client of a function.
 //!
-//! Without `aws_config`, whose search for credentials and certificates is most of what an SDK client adds to a start: a
+//! Without `aws_config`, whose search for credentials and certificates takes longer than everything else in a start: a
 //! function finds its credentials in its environment, and needs the few roots that AWS's own certificates hang from.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector, http_client_fn,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::SharedCredentialsProvider;
+use consigne_aws::connections::{Connections, IDLE, Roots, Terms};
 use consigne_aws::{Caller, call};
 use consigne_storage::Endpoint;
 
 use crate::settings::Environment;
-
-/// Amazon Root CA 1 to 4 and Starfield Services Root CA G2, from which every AWS endpoint's certificate hangs.
-/// Source: <https://www.amazontrust.com/repository/>.
-const AMAZON_ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
 
 /// Longest wait for a TCP and TLS connection.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -63,7 +54,7 @@ impl Aws {
 
     /// Makes clients' common ground for a region, at AWS or at another address.
     pub fn new(region: String, credentials: Credentials, address: Option<String>) -> Self {
-        let connector = SharedHttpConnector::new(Metered(Arc::new(connector(amazon_roots(), ATTEMPT))));
+        let connector = SharedHttpConnector::new(Metered(connections(Roots::Amazon, ATTEMPT)));
         let address = address.map(|address| address.trim_end_matches('/').to_owned());
         let endpoint = address.clone().map_or(Endpoint::Aws, Endpoint::At);
         Self { caller: Caller { connector, region, credentials, address }, endpoint }
@@ -108,35 +99,19 @@ impl Aws {
     }
 }
 
-/// Makes a connector that trusts the given roots and waits so long for an answer.
-fn connector(roots: TlsContext, read: Duration) -> Connector {
-    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).read_timeout(read).build();
-    Connector::builder()
-        .connector_settings(settings)
-        .sleep_impl(TokioSleep::new())
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .tls_context(roots)
-        .build()
-}
-
-fn amazon_roots() -> TlsContext {
-    trusting(TrustStore::empty().with_pem_certificate(AMAZON_ROOTS))
+/// Makes connections whose other ends are believed by the given roots, and waited for so long.
+fn connections(roots: Roots, answer: Duration) -> Connections {
+    Connections::new(Terms { roots, connect: CONNECT, answer, idle: IDLE, allowed: |_| true })
 }
 
 /// Makes a connector to the world at large, trusting the roots of the machine, that waits so long for an answer.
-pub fn outside_connector(read: Duration) -> SharedHttpConnector {
-    SharedHttpConnector::new(connector(trusting(TrustStore::default()), read))
-}
-
-pub(crate) fn trusting(store: TrustStore) -> TlsContext {
-    // Only fails when there is no trust store, and there is one.
-    #[allow(clippy::expect_used)]
-    TlsContext::builder().with_trust_store(store).build().expect("a trust store was given")
+pub fn outside_connector(answer: Duration) -> SharedHttpConnector {
+    SharedHttpConnector::new(connections(Roots::Machine, answer))
 }
 
 /// Counts every request on the account of its invocation, and lets none outlive it.
 #[derive(Clone, Debug)]
-struct Metered(Arc<Connector>);
+struct Metered(Connections);
 
 impl HttpConnector for Metered {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {

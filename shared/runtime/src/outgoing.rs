@@ -1,31 +1,29 @@
-//! Calls to servers that are not AWS's, through the HTTP and TLS stack that AWS's clients bring: one try, no redirects
+//! Calls to servers that are not AWS's, over connections like those to AWS: one try, no redirects
 //! followed, and no address that a name should not lead to.
 
 use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TrustStore};
-use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
-use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::dns::ResolveDnsError;
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use consigne_aws::call;
+use consigne_aws::connections::{Connections, Roots, Terms};
 use consigne_core::Fault;
 use consigne_core::gateway::{Answered, Failure, HEADERS_MAX, Reach, UpstreamCall, UpstreamOutcome, Upstreams};
 use consigne_core::ports::CallUpstream;
 
-use crate::aws::trusting;
 use crate::settings::{self, SettingError};
 use crate::start::{Start, StartError};
 
 /// Longest wait for a TCP and TLS connection.
 const CONNECT: Duration = Duration::from_secs(2);
+/// Longest wait for the head of an answer: as long as any service may take. Each call's own time is in its hold.
+const ANSWER: Duration = Duration::from_mins(15);
 /// How long a connection that nobody uses is kept. Shorter than servers keep theirs, since a request on a connection that
 /// its server has just closed is lost, and must not be sent twice.
 const IDLE: Duration = Duration::from_secs(4);
@@ -51,21 +49,15 @@ impl Start {
 /// Calls servers.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    connector: SharedHttpConnector,
+    connector: Connections,
 }
 
 impl Outgoing {
     /// Makes what calls them, also at private addresses if `private` says so.
     pub fn new(private: bool) -> Self {
-        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).build();
-        let connector = Connector::builder()
-            .connector_settings(settings)
-            .sleep_impl(TokioSleep::new())
-            .pool_idle_timeout(IDLE)
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .tls_context(trusting(TrustStore::default()))
-            .build_with_resolver(Guarded { private });
-        Self { connector: SharedHttpConnector::new(connector) }
+        let allowed = if private { allowed_also_privately } else { allowed_publicly };
+        let terms = Terms { roots: Roots::Machine, connect: CONNECT, answer: ANSWER, idle: IDLE, allowed };
+        Self { connector: Connections::new(terms) }
     }
 
     async fn exchange(&self, call: &UpstreamCall) -> Result<Answered, (Failure, String)> {
@@ -138,26 +130,12 @@ fn chain_of(error: &(dyn Error + 'static)) -> String {
     line
 }
 
-/// Resolves names as the machine does, and leaves out what a call must not go to.
-#[derive(Clone, Copy, Debug)]
-struct Guarded {
-    private: bool,
+fn allowed_publicly(address: IpAddr) -> bool {
+    Reach::of(address).is_allowed(false)
 }
 
-impl ResolveDns for Guarded {
-    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
-        DnsFuture::new(async move {
-            let found = tokio::net::lookup_host((name, 0)).await.map_err(ResolveDnsError::new)?;
-            let allowed = self.allowed(found.map(|address| address.ip()));
-            if allowed.is_empty() { Err(ResolveDnsError::new("no address that may be called")) } else { Ok(allowed) }
-        })
-    }
-}
-
-impl Guarded {
-    fn allowed(self, found: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
-        found.filter(|address| Reach::of(*address).is_allowed(self.private)).collect()
-    }
+fn allowed_also_privately(address: IpAddr) -> bool {
+    Reach::of(address).is_allowed(true)
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ use futures_util::future::join_all;
 use lambda_runtime::tower::layer::layer_fn;
 use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::aws::{Aws, outside_connector};
 use crate::clock;
@@ -34,15 +36,13 @@ use crate::http::Paging;
 use crate::log::{self, Level};
 use crate::settings::{self, Environment, Setting, SettingError};
 
-/// Opens a connection to a host. Kept as a pointer beside the host, so that TLS is linked only into functions that call one.
-type Opener = for<'a> fn(&'a Start, &'a str) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
-
 /// Makes a function's dependencies, one method each.
 #[derive(Debug)]
 pub struct Start {
     environment: Environment,
     aws: OnceLock<Aws>,
-    hosts: RefCell<Vec<(String, Opener)>>,
+    /// Hosts that every request will call, each with the opening of its connection.
+    hosts: RefCell<Vec<(String, Option<JoinHandle<()>>)>>,
 }
 
 /// Why a function cannot start.
@@ -143,15 +143,20 @@ impl Start {
         Ok(self.environment.get(&settings::PUBLIC_URL)?.trim_end_matches('/').to_owned())
     }
 
-    /// Remembers a host that every request will call.
+    /// Begins to open the connection to a host that every request will call, beside whatever the start goes on with, such
+    /// as the reading of secrets. Nothing is opened where nothing runs.
     fn will_call(&self, host: impl Into<String>) {
-        self.hosts.borrow_mut().push((host.into(), |start, host| Box::pin(start.aws().warm(host))));
+        let (aws, host) = (self.aws().clone(), host.into());
+        let runs = !self.environment.is_describing() && Handle::try_current().is_ok();
+        let to = host.clone();
+        let opening = runs.then(|| tokio::spawn(async move { aws.warm(&to).await }));
+        self.hosts.borrow_mut().push((host, opening));
     }
 
-    /// Opens the connections that requests will use, side by side, while the environment still starts.
+    /// Waits until the connections that requests will use are open, while the environment still starts.
     async fn open_connections(&self) {
-        let hosts = self.hosts.take();
-        join_all(hosts.iter().map(|(host, open)| open(self, host))).await;
+        // One that could not be opened is opened by the first request, which says what is wrong.
+        drop(join_all(self.hosts.take().into_iter().filter_map(|(_, opening)| opening)).await);
     }
 
     /// Makes the verifier of session tokens.
@@ -405,6 +410,20 @@ mod tests {
         start.presigner().unwrap();
         let hosts: Vec<String> = start.hosts.take().into_iter().map(|(host, _)| host).collect();
         assert_eq!(hosts, ["dynamodb", "photos.s3", "events"]);
+    }
+
+    #[tokio::test]
+    async fn connections_are_opened_as_soon_as_they_are_known_of_and_not_only_to_describe() {
+        let variables = [("TABLE_NAME", "t"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:1")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let start = Start::new(Environment::fixed(variables));
+        start.table().unwrap();
+        // Whatever the start waits for next, the opening goes on in that time.
+        tokio::task::yield_now().await;
+        assert!(start.hosts.borrow()[0].1.as_ref().unwrap().is_finished());
+        let start = Start::new(Environment::describing());
+        start.table().unwrap();
+        assert!(start.hosts.borrow()[0].1.is_none());
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl BeginDelete for Table {
                     let ours = failed.item().filter(|item| Reader(item).optional_text(MARK) == Some(&mark));
                     return ours.map(file_item::read).transpose();
                 }
-                // Met a transaction on the same record, such as the one that makes it ready; the SDK does not retry.
+                // Met a transaction on the same record, such as the one that makes it ready; the client does not retry.
                 Some(UpdateItemError::TransactionConflictException(_)) if patience.wait().await => {}
                 _ => return Err(Fault::unavailable(error)),
             }

@@ -70,7 +70,7 @@ async fn watch() {
     });
     let (answers, mut answered) = mpsc::unbounded_channel();
     let events = Arc::new(Mutex::new((1..=AT_ONCE).collect::<Vec<_>>()));
-    let runtime_api = serve(move |request, body| lambda_answers(&events, &answers, &request, body));
+    let runtime_api = serve(move |request, body| lambda_answers(&events, &answers, &request, &body));
     let (aws, runtime_api) = (aws.await, runtime_api.await);
 
     let child = Command::new(std::env::current_exe().unwrap())
@@ -173,12 +173,12 @@ fn lambda_answers(
     events: &Mutex<Vec<usize>>,
     answers: &mpsc::UnboundedSender<(usize, Value)>,
     request: &http::request::Parts,
-    body: Vec<u8>,
+    body: &[u8],
 ) -> Reply {
     if let Some(id) = request.uri.path().strip_suffix("/response") {
         let number = id.rsplit('-').next().unwrap().parse().unwrap();
         // Nobody listens any more once all were answered.
-        drop(answers.send((number, serde_json::from_slice(&body).unwrap())));
+        drop(answers.send((number, serde_json::from_slice(body).unwrap())));
         return Box::pin(async { http::Response::builder().status(202).body(Full::default()).unwrap() });
     }
     assert!(request.uri.path().ends_with("/next"), "{}", request.uri);

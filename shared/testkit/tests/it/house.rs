@@ -65,6 +65,18 @@ fn mains_are_wiring_of_at_most_twenty_lines() {
 }
 
 #[test]
+fn connections_are_opened_while_secrets_are_read() {
+    for name in names() {
+        let main = std::fs::read_to_string(root().join("functions").join(&name).join("src/main.rs")).unwrap();
+        let first_wait = main.find(".await?").unwrap_or(main.len());
+        for opens in ["start.table()", "start.bucket()", "start.bus()", "start.mailer()"] {
+            let known = main.rfind(opens).unwrap_or(0);
+            assert!(known < first_wait, "{name}: {opens} begins to open a connection; call it before any wait");
+        }
+    }
+}
+
+#[test]
 fn every_function_reads_the_settings_it_is_given_and_no_others() {
     for (_, properties) in functions(&template()) {
         let name = name_of(&properties);

@@ -1,0 +1,221 @@
+//! Connections: HTTP/1.1, over TLS where an address says so, kept and used again.
+//!
+//! Not the SDK's own connector, which brings HTTP/2, proxies and a second pool that no function uses, and reads the roots
+//! of certificates from their text at every start.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::dns::ResolveDnsError;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector as Tcp;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::time::error::Elapsed;
+use tower_service::Service;
+
+/// Amazon Root CA 1 to 4 and Starfield Services Root CA G2, from which every AWS endpoint's certificate hangs.
+/// Source: <https://www.amazontrust.com/repository/>.
+const AMAZON: [&[u8]; 5] = [
+    include_bytes!("../roots/amazon-root-ca-1.der"),
+    include_bytes!("../roots/amazon-root-ca-2.der"),
+    include_bytes!("../roots/amazon-root-ca-3.der"),
+    include_bytes!("../roots/amazon-root-ca-4.der"),
+    include_bytes!("../roots/starfield-services-root-ca-g2.der"),
+];
+
+/// Without it the first handshake of every environment would wait 22 ms for its first random number.
+const _: () = assert!(
+    option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY").is_some(),
+    "build below the workspace, where .cargo/config.toml says how the crypto provider is built"
+);
+
+/// Whose certificates are believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Roots {
+    /// AWS's own, which are in the binary.
+    Amazon,
+    /// Whatever the machine believes; read from it when the first connection over TLS is opened.
+    Machine,
+}
+
+/// What connections are made and kept by.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Whose certificates are believed.
+    pub roots: Roots,
+    /// Longest wait for a connection, TLS included.
+    pub connect: Duration,
+    /// Longest wait for the head of an answer.
+    pub answer: Duration,
+    /// How long a connection that nobody uses is kept.
+    pub idle: Duration,
+    /// Which of the addresses that a name leads to may be called.
+    pub allowed: fn(IpAddr) -> bool,
+}
+
+/// How long a connection that nobody uses is kept, where nothing speaks against it.
+pub const IDLE: Duration = Duration::from_secs(90);
+
+/// Connections to wherever requests lead.
+#[derive(Clone)]
+pub struct Connections {
+    client: Client<Opening, SdkBody>,
+    answer: Duration,
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections").field("answer", &self.answer).finish_non_exhaustive()
+    }
+}
+
+impl Connections {
+    /// Makes what opens and keeps them.
+    pub fn new(terms: Terms) -> Self {
+        let mut tcp = Tcp::new_with_resolver(Names { machine: GaiResolver::new(), allowed: terms.allowed });
+        // Else what is written in two goes waits for the other side to acknowledge the first.
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        let opening = Opening { tcp, tls: Arc::default(), roots: terms.roots, within: terms.connect };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(terms.idle)
+            .build(opening);
+        Self { client, answer: terms.answer }
+    }
+}
+
+impl HttpConnector for Connections {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let request = match request.try_into_http1x() {
+            Ok(request) => request,
+            Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
+        };
+        let answer = tokio::time::timeout(self.answer, self.client.request(request));
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await.map_err(|late| ConnectorError::timeout(late.into()))?.map_err(failure)?;
+            let answer = HttpResponse::try_from(answer.map(SdkBody::from_body_1_x));
+            answer.map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// Says what kind of failure it was; whoever retries asks for that.
+fn failure(error: ClientError) -> ConnectorError {
+    let cause: &(dyn Error + 'static) = &error;
+    if find::<Elapsed>(cause).is_some() {
+        return ConnectorError::timeout(error.into());
+    }
+    let kind: fn(BoxError) -> ConnectorError = match find::<hyper::Error>(cause) {
+        Some(error) if error.is_user() => ConnectorError::user,
+        // A connection that broke off, whenever.
+        Some(broken) if broken.is_closed() || broken.is_canceled() || broken.is_incomplete_message() => {
+            ConnectorError::io
+        }
+        _ if error.is_connect() || find::<std::io::Error>(cause).is_some() => ConnectorError::io,
+        _ => |error| ConnectorError::other(error, None),
+    };
+    kind(error.into())
+}
+
+/// Finds an error of a kind among an error and what caused it.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut causes = std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source());
+    causes.find_map(|cause| cause.downcast_ref::<E>())
+}
+
+/// Opens connections.
+#[derive(Clone)]
+struct Opening {
+    tcp: Tcp<Names>,
+    /// Made when the first connection over TLS is opened.
+    tls: Arc<OnceLock<HttpsConnector<Tcp<Names>>>>,
+    roots: Roots,
+    within: Duration,
+}
+
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+impl Service<http::Uri> for Opening {
+    type Response = Stream;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.tcp.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, to: http::Uri) -> Self::Future {
+        let within = self.within;
+        if to.scheme() == Some(&http::uri::Scheme::HTTP) {
+            let opening = self.tcp.call(to);
+            return Box::pin(async move { Ok(MaybeHttpsStream::Http(tokio::time::timeout(within, opening).await??)) });
+        }
+        let opening = self.tls.get_or_init(|| (self.tcp.clone(), tls(self.roots)).into()).clone().call(to);
+        Box::pin(async move { tokio::time::timeout(within, opening).await? })
+    }
+}
+
+fn tls(roots: Roots) -> ClientConfig {
+    let mut store = RootCertStore::empty();
+    match roots {
+        Roots::Amazon => store.add_parsable_certificates(AMAZON.map(CertificateDer::from)),
+        Roots::Machine => store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
+    };
+    // The one crypto provider, which also verifies tokens; deny.toml keeps others out.
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    // Only fails for a provider that has no cipher for TLS 1.2 and 1.3.
+    #[allow(clippy::expect_used)]
+    let builder = builder.with_safe_default_protocol_versions().expect("the provider knows TLS");
+    builder.with_root_certificates(store).with_no_client_auth()
+}
+
+/// Resolves names as the machine does, and leaves out what may not be called.
+#[derive(Clone)]
+struct Names {
+    machine: GaiResolver,
+    allowed: fn(IpAddr) -> bool,
+}
+
+impl Service<Name> for Names {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = ResolveDnsError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ResolveDnsError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ResolveDnsError>> {
+        self.machine.poll_ready(context).map_err(ResolveDnsError::new)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let (found, allowed) = (self.machine.call(name), self.allowed);
+        Box::pin(async move {
+            let found = found.await.map_err(ResolveDnsError::new)?;
+            let found: Vec<SocketAddr> = found.filter(|address| allowed(address.ip())).collect();
+            if found.is_empty() {
+                Err(ResolveDnsError::new("no address that may be called"))
+            } else {
+                Ok(found.into_iter())
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "connections_tests.rs"]
+mod tests;

@@ -1,0 +1,50 @@
+use rustls::client::WebPkiServerVerifier;
+
+use super::*;
+
+#[test]
+fn every_root_of_amazon_is_one() {
+    let mut store = RootCertStore::empty();
+    assert_eq!(store.add_parsable_certificates(AMAZON.map(CertificateDer::from)), (AMAZON.len(), 0));
+    let verifier = WebPkiServerVerifier::builder_with_provider(
+        Arc::new(store),
+        Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
+    );
+    verifier.build().unwrap();
+}
+
+#[tokio::test]
+async fn who_never_answers_and_who_hangs_up_are_told_apart() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Connections::new(Terms {
+        roots: Roots::Amazon,
+        connect: Duration::from_secs(1),
+        answer: Duration::from_millis(200),
+        idle: IDLE,
+        allowed: |_| true,
+    });
+    let call = async || connections.call(HttpRequest::get(&origin).unwrap()).await.unwrap_err();
+    let (silent, failure) = tokio::join!(listener.accept(), call());
+    assert!(failure.is_timeout(), "{failure:?}");
+    drop(silent);
+    let (closed, failure) = tokio::join!(async { listener.accept().await.map(drop) }, call());
+    closed.unwrap();
+    assert!(failure.is_io(), "{failure:?}");
+    drop(listener);
+    let failure = call().await;
+    assert!(failure.is_io(), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_name_that_leads_nowhere_allowed_is_not_called() {
+    let connections = Connections::new(Terms {
+        roots: Roots::Machine,
+        connect: Duration::from_secs(1),
+        answer: Duration::from_secs(1),
+        idle: IDLE,
+        allowed: |_| false,
+    });
+    let failure = connections.call(HttpRequest::get("http://localhost:1").unwrap()).await.unwrap_err();
+    assert!(failure.is_io() && find::<ResolveDnsError>(&failure).is_some(), "{failure:?}");
+}
