@@ -57,7 +57,7 @@ impl SendLater for Queue {
         let seconds = wait.as_millis().div_ceil(1000).min(DELAY_MAX.into());
         let delay = i32::try_from(seconds).map_err(Fault::internal)?;
         let send = SendMessageInput::builder().queue_url(&self.url).message_body(body).delay_seconds(delay);
-        send.send().await.map(drop).map_err(Fault::unavailable)
+        self.client.send(send).await.map(drop).map_err(Fault::unavailable)
     }
 }
 

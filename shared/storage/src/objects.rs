@@ -5,6 +5,7 @@ use aws_sdk_s3::operation::delete_object::DeleteObjectInput;
 use aws_sdk_s3::operation::get_object::{GetObjectInput, GetObjectOutput};
 use aws_sdk_s3::operation::head_bucket::HeadBucketInput;
 use aws_sdk_s3::operation::head_object::HeadObjectInput;
+use aws_sdk_s3::operation::put_object::PutObjectInput;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use consigne_aws::{Caller, Client, Service};
 use consigne_core::Fault;
@@ -25,6 +26,7 @@ consigne_aws::operations!(S3:
     aws_sdk_s3::get_object, GetObject, GetObjectInputBuilder, GetObjectInput, GetObjectOutput, GetObjectError;
     aws_sdk_s3::head_bucket, HeadBucket, HeadBucketInputBuilder, HeadBucketInput, HeadBucketOutput, HeadBucketError;
     aws_sdk_s3::head_object, HeadObject, HeadObjectInputBuilder, HeadObjectInput, HeadObjectOutput, HeadObjectError;
+    aws_sdk_s3::put_object, PutObject, PutObjectInputBuilder, PutObjectInput, PutObjectOutput, PutObjectError;
 );
 
 /// The bucket of user files.
@@ -92,8 +94,8 @@ impl RemoveVersion for Bucket {
 
 impl PutObject for Bucket {
     async fn put_object(&self, file: &File, bytes: &[u8]) -> Result<bool, Fault> {
-        let put = self.client.put_object().bucket(&self.name).key(file.key.as_str()).content_type(file.media.name);
-        match put.if_none_match("*").body(bytes.to_vec().into()).send().await {
+        let put = PutObjectInput::builder().bucket(&self.name).key(file.key.as_str()).content_type(file.media.name);
+        match self.client.send(put.if_none_match("*").body(bytes.to_vec().into())).await {
             Ok(_) => Ok(true),
             Err(error) if status(&error) == Some(412) => Ok(false),
             Err(error) => Err(fault(error)),

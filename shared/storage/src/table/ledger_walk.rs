@@ -1,5 +1,6 @@
 //! The ledgers of all users: listed in an index of keys alone, which costs a write when a ledger is begun and never again.
 
+use aws_sdk_dynamodb::operation::query::QueryInput;
 use consigne_core::ports::WalkLedgers;
 use consigne_core::stats::Ledger;
 use consigne_core::{Fault, UserId};
@@ -64,18 +65,14 @@ impl WalkLedgers for Table {
             Some(text) => Place::open(text).ok_or_else(|| Fault::internal("a walk goes on from nowhere"))?,
             None => Place::default(),
         };
-        let page = self
-            .client
-            .query()
+        let query = QueryInput::builder()
             .table_name(&self.name)
             .index_name(INDEX)
             .key_condition_expression("ledger_shard = :shard")
             .expression_attribute_values(":shard", text(of_shard(place.shard)))
             .limit(PAGE)
-            .set_exclusive_start_key(place.start())
-            .send()
-            .await
-            .map_err(Fault::unavailable)?;
+            .set_exclusive_start_key(place.start());
+        let page = self.client.send(query).await.map_err(Fault::unavailable)?;
         let owners = page.items().iter().map(usage_item::owner).collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<Item> = owners.iter().map(usage_item::key).collect();
         // A moment old is as good: a night's figures are of no moment in particular.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput};
 use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::periods::Day;
 use consigne_core::ports::{KeepStorage, ListStorage, PageAsk};
@@ -52,14 +52,12 @@ fn read(item: &Item) -> Result<StorageDay, Fault> {
 
 impl KeepStorage for Table {
     async fn keep_storage(&self, storage: &StorageDay) -> Result<bool, Fault> {
-        let put = self
-            .client
-            .put_item()
+        let put = PutItemInput::builder()
             .table_name(&self.name)
             .set_item(Some(write(storage)))
             .condition_expression("attribute_not_exists(pk) OR counted_at <= :counted_at")
             .expression_attribute_values(":counted_at", number(storage.counted_at.as_millis()));
-        match put.send().await {
+        match self.client.send(put).await {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),

@@ -78,7 +78,7 @@ async fn an_article_from_the_wish_to_the_download() {
 async fn a_book_has_twelve_chapters_each_asked_for_once_though_its_messages_come_twice() {
     let stack = Stack::find();
     let (ann, stand_in, topic) = (stack.newcomer("pro"), StandIn::of(&stack), topic());
-    let sqs = aws_sdk_sqs::Client::new(&stack.aws().config);
+    let sqs = aws_sdk_sqs::Client::new(&stack.aws().sdk_config());
     let queue = sqs.get_queue_url().queue_name(format!("{}-texts", stack.name("STACK_NAME")));
     let queue = queue.send().await.unwrap().queue_url.unwrap();
     let job = asked(&ann, "books", &json!({ "topic": topic, "goal": "Sans jargon" })).await;
