@@ -5,6 +5,7 @@
 //! `INTERNAL` (not), with the cause for the log.
 
 mod anomalies;
+mod deliveries;
 mod gateway;
 mod holds;
 mod jobs;
@@ -18,6 +19,7 @@ mod stats;
 mod upkeep;
 
 pub use anomalies::*;
+pub use deliveries::*;
 pub use gateway::*;
 pub use holds::*;
 pub use jobs::*;
@@ -33,6 +35,7 @@ pub use upkeep::*;
 use std::future::Future;
 
 use crate::credits::Hold;
+use crate::deliveries::Delivery;
 use crate::events::OutboxEntry;
 use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage};
 use crate::jobs::Job;
@@ -151,6 +154,8 @@ pub enum Due {
     Closing(Closing),
     /// A hold that nobody resolved.
     Hold(Box<Hold>),
+    /// A delivery whose next attempt is due, and has no message on its way.
+    Delivery(Box<Delivery>),
     /// An item that cannot be read, named by its key; only a person can mend it.
     Unreadable(String),
 }

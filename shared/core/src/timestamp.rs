@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
 
 /// A point in time: whole milliseconds since 1970-01-01T00:00:00Z.
 ///
@@ -28,6 +28,11 @@ impl Timestamp {
     pub fn parse(text: &str) -> Option<Self> {
         let parsed = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         i64::try_from(parsed.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
+    }
+
+    /// Parses a date as HTTP headers write it, `Sat, 21 Nov 2026 10:30:00 GMT`. Source: RFC 9110, section 5.6.7.
+    pub fn parse_http(text: &str) -> Option<Self> {
+        OffsetDateTime::parse(text, &Rfc2822).ok().map(|at| Self::from_secs(at.unix_timestamp()))
     }
 
     /// Gives the milliseconds since the epoch.

@@ -1,13 +1,17 @@
 //! A queue, on SQS.
 
+use std::time::Duration;
+
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use consigne_core::Fault;
-use consigne_core::ports::{SendMessage, SendMessages};
+use consigne_core::ports::{SendLater, SendMessage, SendMessages};
 use futures_util::future::try_join_all;
 
 /// Most messages SQS takes at once.
 const BATCH: usize = 10;
+/// Longest time for which SQS holds a message back, in seconds.
+const DELAY_MAX: u64 = 15 * 60;
 /// Batches that are under way at once.
 const AT_ONCE: usize = 20;
 
@@ -28,6 +32,15 @@ impl Queue {
 impl SendMessage for Queue {
     async fn send_message(&self, body: &str) -> Result<(), Fault> {
         let send = self.client.send_message().queue_url(&self.url).message_body(body);
+        send.send().await.map(drop).map_err(Fault::unavailable)
+    }
+}
+
+impl SendLater for Queue {
+    async fn send_later(&self, body: &str, wait: Duration) -> Result<(), Fault> {
+        let seconds = u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(DELAY_MAX).min(DELAY_MAX);
+        let send = self.client.send_message().queue_url(&self.url).message_body(body);
+        let send = send.delay_seconds(i32::try_from(seconds).unwrap_or(i32::MAX));
         send.send().await.map(drop).map_err(Fault::unavailable)
     }
 }
