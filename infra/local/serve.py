@@ -1,5 +1,5 @@
 """Runs MiniStack, the AWS of the laptop, with small differences to AWS taken away: two waits, and two gaps of its S3;
-and beside it stand-ins for Stripe and for the services behind the gateway.
+and beside it stand-ins for Stripe, for the services behind the gateway, and for customers' servers.
 
 Started by stack.py, with everything it needs in the environment.
 """
@@ -20,6 +20,7 @@ from ministack import app  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
 from ministack.services import eventbridge, s3  # noqa: E402
 
+import receiver  # noqa: E402
 import upstream  # noqa: E402
 
 # After each call it waits for log lines. Ours are written before the answer is sent, so a short wait finds them.
@@ -73,4 +74,5 @@ s3._get_object = _get_with_overrides
 if __name__ == "__main__":
     stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
     upstream.start(int(os.environ.pop("UPSTREAM_PORT")), Path(os.environ.pop("UPSTREAM_SECRETS")))
+    receiver.start(int(os.environ.pop("RECEIVER_PORT")))
     app.main()

@@ -25,6 +25,7 @@ class Server:
         self._stripe_port_file = home / "stripe-port"
         self._pid_file = home / "pid"
         self._upstream_port_file = home / "upstream-port"
+        self._receiver_port_file = home / "receiver-port"
         self.upstream_secrets = home / "upstream-secrets"
 
     @property
@@ -40,6 +41,11 @@ class Server:
     def upstream(self) -> str:
         """Where the stand-in for services behind the gateway is."""
         return f"http://127.0.0.1:{self._upstream_port_file.read_text().strip()}"
+
+    @property
+    def receiver(self) -> str:
+        """Where the stand-in for customers' servers is."""
+        return f"http://127.0.0.1:{self._receiver_port_file.read_text().strip()}"
 
     def is_up(self) -> bool:
         """Says whether this checkout's server answers, and not somebody else's on a port it once had."""
@@ -58,6 +64,7 @@ class Server:
         self._port_file.write_text(str(port))
         self._stripe_port_file.write_text(str(free_port(port + 1)))
         self._upstream_port_file.write_text(str(free_port(0)))
+        self._receiver_port_file.write_text(str(free_port(0)))
         (self.home / "tmp").mkdir(exist_ok=True)
         self.upstream_secrets.mkdir(mode=0o700, exist_ok=True)
         log = (self.home / "server.log").open("ab")
@@ -122,6 +129,7 @@ class Server:
             "AWS_REGION": REGION,
             "TMPDIR": str(self.home / "tmp"),
             "UPSTREAM_PORT": self._upstream_port_file.read_text(),
+            "RECEIVER_PORT": self._receiver_port_file.read_text(),
             "UPSTREAM_SECRETS": str(self.upstream_secrets),
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",

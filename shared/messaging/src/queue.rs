@@ -38,7 +38,7 @@ impl SendMessage for Queue {
 
 impl SendLater for Queue {
     async fn send_later(&self, body: &str, wait: Duration) -> Result<(), Fault> {
-        let seconds = u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(DELAY_MAX).min(DELAY_MAX);
+        let seconds = wait.as_secs().min(DELAY_MAX);
         let send = self.client.send_message().queue_url(&self.url).message_body(body);
         let send = send.delay_seconds(i32::try_from(seconds).unwrap_or(i32::MAX));
         send.send().await.map(drop).map_err(Fault::unavailable)

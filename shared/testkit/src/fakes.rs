@@ -5,6 +5,7 @@
 mod anomalies;
 mod checkouts;
 mod credits;
+mod deliveries;
 mod desk;
 mod gateway;
 mod holds;
@@ -18,6 +19,7 @@ mod purchases;
 mod stats;
 mod upkeep;
 
+pub use deliveries::{Hooks, SimClock};
 pub use desk::Desk;
 pub use gateway::Behind;
 pub use jobs::Jobs;
@@ -88,6 +90,8 @@ pub struct State {
     pub webhooks: BTreeMap<(Source, WebhookId), Received>,
     /// Mails.
     pub post: Post,
+    /// Endpoints, deliveries, and what their receivers saw.
+    pub hooks: Hooks,
 }
 
 /// One version of an object.
@@ -378,7 +382,8 @@ impl FindDue for World {
             let holds = state.desk.holds.values();
             let holds = holds
                 .filter_map(|hold| Some(((hold.due_at()?, hold.id.to_string()), Due::Hold(Box::new(hold.clone())))));
-            let due = files.chain(events).chain(jobs).chain(closings).chain(holds);
+            let deliveries = state.hooks.due();
+            let due = files.chain(events).chain(jobs).chain(closings).chain(holds).chain(deliveries);
             let mut due: Vec<_> = due.filter(|((at, _), _)| *at <= now).collect();
             due.retain(|(place, _)| walk.as_ref().is_none_or(|last| place > last));
             due.sort_by(|(a, _), (b, _)| a.cmp(b));

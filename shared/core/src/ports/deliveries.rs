@@ -114,7 +114,7 @@ pub trait PaceCall {
 
 /// Puts a message on a queue, to be received later. `sqs:SendMessage`.
 pub trait SendLater {
-    /// Sends the text, which nobody receives for so long, to the second, rounded up, and at most for fifteen minutes.
+    /// Sends the text, which nobody receives for so long, in whole seconds, rounded down, and at most for fifteen minutes.
     fn send_later(&self, body: &str, wait: Duration) -> impl Doing<()>;
 }
 
