@@ -5,7 +5,9 @@ use consigne_core::endpoints::DisabledBecause;
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{GetOrg, ListMembers};
 use consigne_core::{Fault, OrgId, Timestamp, UserId};
-use consigne_messaging::mail::letters::{Anomaly, EndpointDisabled, KeyMigrationReminder, KeyMigrationStart, Oddity, Quota, Quota80};
+use consigne_messaging::mail::letters::{
+    Anomaly, EndpointDisabled, KeyMigrationReminder, KeyMigrationStart, Oddity, Quota, Quota80,
+};
 use consigne_messaging::mail::{Quoted, Words};
 use serde::Deserialize;
 

@@ -12,7 +12,7 @@ pub const KEPT: Duration = Duration::from_hours(24 * 30);
 /// Most attempts of a delivery that are kept, the last ones.
 pub const ATTEMPTS_KEPT: usize = 20;
 /// Most deliveries that an organisation may ask for again in an hour.
-pub const REDELIVERIES_AN_HOUR: u32 = 200;
+pub const REDELIVERIES_AN_HOUR: u32 = 100;
 const HOUR: Duration = Duration::from_hours(1);
 
 /// What became of a delivery.
