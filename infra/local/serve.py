@@ -15,12 +15,12 @@ from pathlib import Path
 # which hyper delays: 40 ms on every warm call.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
+import receiver  # noqa: E402
 import stripe_stand_in  # noqa: E402  (the line above must come first)
 from ministack import app  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
 from ministack.services import eventbridge, s3  # noqa: E402
 
-import receiver  # noqa: E402
 import upstream  # noqa: E402
 
 # After each call it waits for log lines. Ours are written before the answer is sent, so a short wait finds them.

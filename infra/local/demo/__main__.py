@@ -10,6 +10,7 @@ import time
 import credits
 import files
 import gateway
+import hooks
 import jobs
 import members
 import money
@@ -29,8 +30,11 @@ def main() -> None:
     org = credits.tell(walk, ann)
     walk.title("Money: credits are bought once, however often that is told, and a job is paid for at what it has cost.")
     money.tell(walk, ann, org)
+    walk.title("Webhooks: a customer's own server is told what happens, and a job is what happens next.")
+    endpoint = hooks.register(walk, ann, org)
     walk.title("Jobs: a wish is accepted, a generator outside delivers, and everybody is told once.")
     jobs.tell(walk, name, ann)
+    hooks.tell(walk, ann, org, endpoint)
     walk.title("Members: somebody is invited by mail, joins, and leaves.")
     members.tell(walk, ann, org)
     walk.title("The gateway: a service is called with a key, and paid by the call; then the day's figures.")

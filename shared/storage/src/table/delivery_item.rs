@@ -6,7 +6,7 @@ use consigne_core::{DeliveryId, EndpointId, EventId, Fault, OrgId, Timestamp, Us
 use serde::{Deserialize, Serialize};
 
 use super::due;
-use super::item::{Item, Reader, add, key, number, odd, text};
+use super::item::{Item, Reader, add, key, number, text};
 
 /// Sort key of every delivery.
 pub(super) const SK: &str = "DELIVERY";
@@ -91,7 +91,7 @@ pub(super) fn read(item: &Item) -> Result<Delivery, Fault> {
         wake_at: reader.optional_time(due::AT),
         in_line: reader.optional_text("in_line").is_some(),
         open: reader.optional_time("open_at"),
-        attempts: attempts.into_iter().map(given).collect::<Option<_>>().ok_or_else(|| odd("attempts"))?,
+        attempts: attempts.into_iter().map(given).collect(),
         revision: reader.number("revision")?,
     })
 }
@@ -101,7 +101,7 @@ fn keep(attempt: &Attempt) -> Kept {
     Kept { number, at: at.as_millis(), status_code, duration_ms, error, response }
 }
 
-fn given(kept: Kept) -> Option<Attempt> {
+fn given(kept: Kept) -> Attempt {
     let Kept { number, at, status_code, duration_ms, error, response } = kept;
-    Some(Attempt { number, at: Timestamp::from_millis(at), status_code, duration_ms, error, response })
+    Attempt { number, at: Timestamp::from_millis(at), status_code, duration_ms, error, response }
 }
