@@ -2,8 +2,8 @@
 
 `PUT /_plan/<name>` with `{"secrets": ["whsec_..."], "answers": [...]}` says how the next webhooks to `/<name>` are
 answered: each answer is a status, or an object of `status`, `delay_ms`, `size` in bytes, `location` and `retry_after`;
-after the last one it is 204. `GET /_seen/<name>` tells what came: id, time, whether its signature is by one of the secrets, how many
-signatures there were, and the body. What is not signed is answered 401, if secrets are known.
+after the last one it is 204. `GET /_seen/<name>` tells what came: id, time, whether its signature is by one of the
+secrets, how many signatures there were, and the body. What is not signed is answered 401, if secrets are known.
 """
 
 import base64

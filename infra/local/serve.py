@@ -15,8 +15,8 @@ from pathlib import Path
 # which hyper delays: 40 ms on every warm call.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
-import receiver  # noqa: E402
-import stripe_stand_in  # noqa: E402  (the line above must come first)
+import receiver  # noqa: E402  (the line above must come first)
+import stripe_stand_in  # noqa: E402
 from ministack import app  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
 from ministack.services import eventbridge, s3  # noqa: E402

@@ -2,6 +2,7 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::deliveries::{Delivery, DeliveryView, Errand, delivery_in_path, delivery_not_found};
+use consigne_core::endpoints::Endpoint;
 use consigne_core::idempotency::{Once, Written, mismatch};
 use consigne_core::ports::{GetDelivery, GetEndpoint, GetMember, Redeliver, SendMessage};
 use consigne_core::{Code, DeliveryId, Fault, OrgId, UserId};
@@ -36,7 +37,7 @@ where
     let promise = request.idempotency_key(&())?;
 
     let delivery = deps.known(org, id, &user.id).await?;
-    let endpoint = deps.deliveries.get_endpoint(org, delivery.endpoint).await?.filter(|to| to.is_active());
+    let endpoint = deps.deliveries.get_endpoint(org, delivery.endpoint).await?.filter(Endpoint::is_active);
     endpoint.ok_or_else(|| Fault::new(Code::Conflict, "Its endpoint is disabled or deleted"))?;
 
     let once =

@@ -26,7 +26,7 @@ pub async fn dispatched(world: &World, clock: &SimClock, body: &str) -> (bool, V
     let now = clock.now();
     let message = Message { body: body.to_owned(), id: "m".to_owned(), receives: 1, now, notes: Notes::default() };
     let handled = std::pin::pin!(dispatch_webhook::handle(&deps, &message));
-    let done = super::simulated::run(clock, handled).await;
+    let done = super::simulated::run(clock, handled);
     (done.is_ok(), message.notes.take("dispatch-webhook", now).into())
 }
 
@@ -66,7 +66,7 @@ pub fn the_delivery(world: &World) -> Delivery {
 
 fn answers(world: &World, statuses: &[u16]) {
     world.change(|state| {
-        state.hooks.answers.extend(statuses.iter().map(|status| Posted::answered(*status, None, b"!")))
+        state.hooks.answers.extend(statuses.iter().map(|status| Posted::answered(*status, None, b"!")));
     });
 }
 

@@ -183,7 +183,7 @@ async fn a_rotation_gives_another_secret_and_one_is_open_at_a_time() {
     let other = headed(sent_by("user_ann1", "endpoint-rotate", "day"), "idempotency-key", Some("another"));
     assert_eq!(refusal(&answer(&world, "endpoint-rotate", other.clone()).await), (409, "CONFLICT"));
     world.change(|state| {
-        state.hooks.endpoints.values_mut().for_each(|endpoint| endpoint.previous_until = Some(GRANTED))
+        state.hooks.endpoints.values_mut().for_each(|endpoint| endpoint.previous_until = Some(GRANTED));
     });
     assert_eq!(answer(&world, "endpoint-rotate", other).await["status"], 201);
     assert_eq!(refusal(&rotate().await), (409, "CONFLICT"), "what was shown then signs no more");

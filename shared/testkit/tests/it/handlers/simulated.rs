@@ -22,7 +22,7 @@ use super::endpoints::{endpoint_in, with_endpoint};
 const TICK: Duration = Duration::from_millis(1);
 
 /// Drives work on fakes to its end, moving the clock whenever it waits.
-pub async fn run<T>(clock: &SimClock, mut work: Pin<&mut impl Future<Output = T>>) -> T {
+pub fn run<T>(clock: &SimClock, mut work: Pin<&mut impl Future<Output = T>>) -> T {
     let mut context = Context::from_waker(Waker::noop());
     loop {
         if let Poll::Ready(done) = work.as_mut().poll(&mut context) {
