@@ -2,7 +2,6 @@
 //! followed, and no address that a name should not lead to.
 
 use std::error::Error;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -51,12 +50,18 @@ impl Start {
 /// Calls servers.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    connector: SharedHttpConnector,
+    pub(crate) connector: SharedHttpConnector,
+    pub(crate) private: bool,
 }
 
 impl Outgoing {
     /// Makes what calls them, also at private addresses if `private` says so.
     pub fn new(private: bool) -> Self {
+        Self::resolving(private, Machine)
+    }
+
+    /// The same, where names lead to what a resolver says.
+    pub(crate) fn resolving(private: bool, resolver: impl ResolveDns + Clone + 'static) -> Self {
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).build();
         let connector = Connector::builder()
             .connector_settings(settings)
@@ -64,8 +69,8 @@ impl Outgoing {
             .pool_idle_timeout(IDLE)
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .tls_context(trusting(TrustStore::default()))
-            .build_with_resolver(Guarded { private });
-        Self { connector: SharedHttpConnector::new(connector) }
+            .build_with_resolver(Guarded { resolver, private });
+        Self { connector: SharedHttpConnector::new(connector), private }
     }
 
     async fn exchange(&self, call: &UpstreamCall) -> Result<Answered, (Failure, String)> {
@@ -101,7 +106,7 @@ impl CallUpstream for Outgoing {
     }
 }
 
-fn request_of(call: &UpstreamCall) -> Result<HttpRequest, Box<dyn Error + Send + Sync>> {
+pub(crate) fn request_of(call: &UpstreamCall) -> Result<HttpRequest, Box<dyn Error + Send + Sync>> {
     let mut request = http::Request::builder()
         .method(call.method.as_str())
         .uri(format!("{}{}", call.origin, call.target))
@@ -112,7 +117,7 @@ fn request_of(call: &UpstreamCall) -> Result<HttpRequest, Box<dyn Error + Send +
     Ok(HttpRequest::try_from(request)?)
 }
 
-fn failure_of(error: &ConnectorError) -> Failure {
+pub(crate) fn failure_of(error: &ConnectorError) -> Failure {
     if error.is_timeout() {
         return Failure::Timeout;
     }
@@ -128,7 +133,7 @@ fn failure_of(error: &ConnectorError) -> Failure {
     Failure::Broken
 }
 
-fn chain_of(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain_of(error: &(dyn Error + 'static)) -> String {
     let (mut line, mut next) = (error.to_string(), error.source());
     while let Some(cause) = next {
         line.push_str(": ");
@@ -138,28 +143,37 @@ fn chain_of(error: &(dyn Error + 'static)) -> String {
     line
 }
 
-/// Resolves names as the machine does, and leaves out what a call must not go to.
+/// Resolves names as the machine does.
 #[derive(Clone, Copy, Debug)]
-struct Guarded {
-    private: bool,
-}
+pub(crate) struct Machine;
 
-impl ResolveDns for Guarded {
+impl ResolveDns for Machine {
     fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
         DnsFuture::new(async move {
             let found = tokio::net::lookup_host((name, 0)).await.map_err(ResolveDnsError::new)?;
-            let allowed = self.allowed(found.map(|address| address.ip()));
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
+
+/// Leaves out of what a resolver says where a call must not go. It is asked for the very connection that is then made, to one
+/// of these addresses: there is no second look at which a name could lead elsewhere.
+#[derive(Clone, Copy, Debug)]
+struct Guarded<R> {
+    resolver: R,
+    private: bool,
+}
+
+impl<R: ResolveDns> ResolveDns for Guarded<R> {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async move {
+            let mut allowed = self.resolver.resolve_dns(name).await?;
+            allowed.retain(|address| Reach::of(*address).is_allowed(self.private));
             if allowed.is_empty() { Err(ResolveDnsError::new("no address that may be called")) } else { Ok(allowed) }
         })
     }
 }
 
-impl Guarded {
-    fn allowed(self, found: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
-        found.filter(|address| Reach::of(*address).is_allowed(self.private)).collect()
-    }
-}
-
 #[cfg(test)]
 #[path = "outgoing_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@
 
 mod crash;
 mod crash_credits;
+mod crash_deliveries;
 mod crash_gateway;
 mod crash_jobs;
 mod crash_keys;

@@ -66,9 +66,9 @@ async fn a_book_is_planned_written_chapter_by_chapter_and_delivered() {
         (began.status, began.progress, world.state().texts.asked),
         (JobStatus::Processing, 10, vec!["outline".to_owned()])
     );
-    assert_eq!(world.state().texts.later, [(payload_of("next"), Duration::ZERO)]);
+    assert_eq!(world.state().later, [(payload_of("next"), Duration::ZERO)]);
 
-    world.change(|state| state.texts.later.clear());
+    world.change(|state| state.later.clear());
     let done = Delivered::from(&world, &payload_of("next"), consigne_runtime::clock::now(), 1).await;
     assert_eq!((done.deliveries, done.dead, world.state().texts.asked), (13, 0, asks_of_a_book()));
     assert_eq!((job_in(&world).status, job_in(&world).progress), (JobStatus::Processing, 95));
@@ -191,7 +191,7 @@ async fn a_job_that_ends_while_it_is_written_is_written_no_further() {
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
     }
     world.change(|state| {
-        state.texts.later.clear();
+        state.later.clear();
         let job = state.jobs.jobs.values_mut().next().unwrap();
         *job = job.failed("CANCELLED", "The account was closed", GRANTED).unwrap().job;
     });
@@ -207,7 +207,7 @@ async fn a_file_that_ran_out_before_it_was_claimed_is_granted_anew() {
     for round in 0..5 {
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
     }
-    world.change(|state| state.texts.later.clear());
+    world.change(|state| state.later.clear());
     world.fail_at(8, consigne_testkit::fakes::Moment::Before);
     assert!(functions::text_message(&world, &message(), "message-5", GRANTED).await.is_err());
     assert_eq!((world.state().files.len(), world.state().objects.len()), (1, 0));
