@@ -86,6 +86,11 @@ async fn a_webhook_that_is_taken() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_is_taken_the_second_time() {
+    survives(&[500, 200]).await;
+}
+
+#[tokio::test]
 async fn a_webhook_whose_receiver_is_gone() {
     survives(&[410]).await;
 }
