@@ -68,7 +68,7 @@ where
             Turn::Underway => return Err(Fault::unavailable("an earlier delivery of the message may be at work")),
         };
         if deps.table.keep_manuscript(&taken, None).await? {
-            message.notes.field("text.step", format!("{:?}", taken.next()));
+            message.notes.field("text.step", taken.next().to_string());
             return match taken.prompt(&job, form) {
                 Some(prompt) => write(deps, &job, form, &taken, &prompt, message).await,
                 None => deliver::deliver(deps, &errand, taken, message).await,
