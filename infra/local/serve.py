@@ -1,5 +1,5 @@
 """Runs MiniStack, the AWS of the laptop, with small differences to AWS taken away: two waits, and two gaps of its S3;
-and beside it stand-ins for Stripe, for a language model, and for the services behind the gateway.
+and beside it stand-ins for Stripe, for a language model, for the services behind the gateway, and for customers' servers.
 
 Started by stack.py, with everything it needs in the environment.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 import model_stand_in  # noqa: E402  (the line above must come first)
+import receiver  # noqa: E402
 import stripe_stand_in  # noqa: E402
 from ministack import app  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
@@ -75,4 +76,5 @@ if __name__ == "__main__":
     stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
     model_stand_in.start(int(os.environ.pop("MODEL_STAND_IN_PORT")))
     upstream.start(int(os.environ.pop("UPSTREAM_PORT")), Path(os.environ.pop("UPSTREAM_SECRETS")))
+    receiver.start(int(os.environ.pop("RECEIVER_PORT")))
     app.main()

@@ -26,6 +26,7 @@ class Server:
         self._pid_file = home / "pid"
         self._upstream_port_file = home / "upstream-port"
         self._model_port_file = home / "model-port"
+        self._receiver_port_file = home / "receiver-port"
         self.upstream_secrets = home / "upstream-secrets"
 
     @property
@@ -47,6 +48,11 @@ class Server:
         """Where the stand-in for a language model listens."""
         return f"http://127.0.0.1:{self._model_port_file.read_text().strip()}"
 
+    @property
+    def receiver(self) -> str:
+        """Where the stand-in for customers' servers is."""
+        return f"http://127.0.0.1:{self._receiver_port_file.read_text().strip()}"
+
     def is_up(self) -> bool:
         """Says whether this checkout's server answers, and not somebody else's on a port it once had."""
         if not is_server(self._pid()):
@@ -65,6 +71,7 @@ class Server:
         self._stripe_port_file.write_text(str(free_port(port + 1)))
         self._upstream_port_file.write_text(str(free_port(0)))
         self._model_port_file.write_text(str(free_port(0)))
+        self._receiver_port_file.write_text(str(free_port(0)))
         (self.home / "tmp").mkdir(exist_ok=True)
         self.upstream_secrets.mkdir(mode=0o700, exist_ok=True)
         log = (self.home / "server.log").open("ab")
@@ -130,6 +137,7 @@ class Server:
             "TMPDIR": str(self.home / "tmp"),
             "MODEL_STAND_IN_PORT": self._model_port_file.read_text(),
             "UPSTREAM_PORT": self._upstream_port_file.read_text(),
+            "RECEIVER_PORT": self._receiver_port_file.read_text(),
             "UPSTREAM_SECRETS": str(self.upstream_secrets),
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",

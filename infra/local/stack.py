@@ -151,6 +151,7 @@ class Laptop:
             "RequireTls": "false",
             "Upstreams": f"pdf={self.server.upstream}/pdf,ai={self.server.upstream}/ai",
             "AllowPrivateUpstreams": "true",
+            "AllowPrivateEndpoints": "true",
         }
 
     def write_env(self, deployment: Deployment) -> None:
@@ -167,6 +168,7 @@ class Laptop:
             "BUCKET_NAME": outputs["BucketName"],
             "BUS_NAME": outputs["BusName"],
             "UPSTREAM_URL": self.server.upstream,
+            "RECEIVER_URL": self.server.receiver,
             "INVITATION_SECRET_ARN": outputs["InvitationSecretArn"],
             "PEPPER_SECRET_ARN": outputs["PeppersArn"],
             "KEY_PREFIX": outputs["KeyPrefix"],

@@ -68,7 +68,7 @@ where
             Turn::Underway => return Err(Fault::unavailable("an earlier delivery of the message may be at work")),
         };
         if deps.table.keep_manuscript(&taken, None).await? {
-            message.notes.field("text.step", format!("{:?}", taken.next()));
+            message.notes.field("text.step", taken.next().to_string());
             return match taken.prompt(&job, form) {
                 Some(prompt) => write(deps, &job, form, &taken, &prompt, message).await,
                 None => deliver::deliver(deps, &errand, taken, message).await,
@@ -157,9 +157,10 @@ where
     }
 }
 
-/// Sends for the next step.
+/// Sends for the next step. A queue rounds down; whoever came early would be sent away again.
 async fn go_on<F, O, M, Q: SendLater>(deps: &Deps<F, O, M, Q>, errand: &Errand, wait: Duration) -> Result<(), Fault> {
-    deps.queue.send_later(&errand.message(), wait).await
+    let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    deps.queue.send_later(&errand.message(), Duration::from_secs(whole)).await
 }
 
 /// Fails the job; its allowance is given back. Nothing is done when it has ended meanwhile.

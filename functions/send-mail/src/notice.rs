@@ -1,9 +1,13 @@
-//! What people are told without having asked for it: old keys to be replaced, unusual use of keys, a storage nearly full.
+//! What people are told without having asked for it: old keys to be replaced, unusual use of keys, a storage nearly full, an
+//! endpoint that gets no more webhooks.
 
+use consigne_core::endpoints::DisabledBecause;
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{GetOrg, ListMembers};
 use consigne_core::{Fault, OrgId, Timestamp, UserId};
-use consigne_messaging::mail::letters::{Anomaly, KeyMigrationReminder, KeyMigrationStart, Oddity, Quota, Quota80};
+use consigne_messaging::mail::letters::{
+    Anomaly, EndpointDisabled, KeyMigrationReminder, KeyMigrationStart, Oddity, Quota, Quota80,
+};
 use consigne_messaging::mail::{Quoted, Words};
 use serde::Deserialize;
 
@@ -46,6 +50,14 @@ pub(crate) struct QuotaDetail {
     limit: u64,
 }
 
+/// Detail of `endpoint.disabled`.
+#[derive(Deserialize)]
+pub(crate) struct EndpointDetail {
+    org_id: String,
+    host: String,
+    reason: String,
+}
+
 /// A notice.
 #[derive(Debug)]
 pub(crate) enum Notice {
@@ -53,6 +65,8 @@ pub(crate) enum Notice {
     Migration { org: OrgId, user: UserId, keys: u64, until: Timestamp, reminder: bool },
     /// Keys were used, or made, in an unusual way.
     Anomaly { org: OrgId, oddity: Oddity, stopped: bool },
+    /// An endpoint gets no more webhooks: it is gone, or has failed for a week.
+    Endpoint { org: OrgId, host: Quoted, gone: bool },
     /// A person's storage is nearly full.
     Storage { user: UserId, letter: Quota80 },
 }
@@ -85,6 +99,12 @@ impl Notice {
         Ok(Self::Anomaly { org, oddity, stopped: detail.action == "suspended" })
     }
 
+    pub(crate) fn endpoint(detail: &EndpointDetail) -> Result<Self, String> {
+        let org = OrgId::parse(&detail.org_id).ok_or("org_id is malformed")?;
+        let why = DisabledBecause::from_name(&detail.reason).ok_or("reason is unknown")?;
+        Ok(Self::Endpoint { org, host: Quoted::name(&detail.host), gone: why == DisabledBecause::Gone })
+    }
+
     pub(crate) fn quota(detail: &QuotaDetail) -> Result<Self, String> {
         if detail.quota != "storage" {
             return Err("quota is unknown".to_owned());
@@ -110,6 +130,14 @@ impl Notice {
                     Box::new(KeyMigrationStart { org, org_name, keys, until })
                 };
                 Ok(vec![(Recipient::Person(user), letter)])
+            }
+            Self::Endpoint { org, host, gone } => {
+                let Some(known) = table.get_org(org).await? else { return Ok(Vec::new()) };
+                let letter = |owner| -> Addressed {
+                    let (org_name, host) = (Quoted::name(&known.name), host.clone());
+                    (Recipient::Person(owner), Box::new(EndpointDisabled { org, org_name, host, gone }))
+                };
+                Ok(members_in(table, org, &[OrgRole::Owner]).await?.into_iter().map(letter).collect())
             }
             Self::Anomaly { org, oddity, stopped } => {
                 let Some(known) = table.get_org(org).await? else { return Ok(Vec::new()) };

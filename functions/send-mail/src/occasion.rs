@@ -199,6 +199,7 @@ impl Occasion {
             Some(EventKind::KeyMigrationStarted) => What::Noticed(Notice::migration(&detail(&envelope)?, false)?),
             Some(EventKind::KeyMigrationReminder) => What::Noticed(Notice::migration(&detail(&envelope)?, true)?),
             Some(EventKind::KeyAnomaly) => What::Noticed(Notice::anomaly(detail(&envelope)?)?),
+            Some(EventKind::EndpointDisabled) => What::Noticed(Notice::endpoint(&detail(&envelope)?)?),
             Some(EventKind::QuotaExceeded) => What::Noticed(Notice::quota(&detail(&envelope)?)?),
             _ => What::Nothing,
         };

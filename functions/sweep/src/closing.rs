@@ -9,9 +9,9 @@ use consigne_core::files::{File, Status};
 use consigne_core::jobs::{CANCELLED, Job, JobStatus};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
-    ApplyJobStep, ApplyTransition, BeginDelete, Departure, EndClosing, EndMembership, Filter, ForgetJob,
-    ForgetManuscript, GetJob, GetMember, ListFiles, ListJobs, ListMembers, ListOrgs, PageAsk, PostponeClosing,
-    RemoveVersion, Succession,
+    ApplyJobStep, ApplyTransition, BeginDelete, Departure, EndClosing, EndMembership, Filter, ForgetEndpoints,
+    ForgetJob, ForgetManuscript, GetJob, GetMember, ListFiles, ListJobs, ListMembers, ListOrgs, PageAsk,
+    PostponeClosing, RemoveVersion, Succession,
 };
 use consigne_core::profiles::Closing;
 use consigne_core::texts::Form;
@@ -42,6 +42,7 @@ pub trait Closes:
     + ListMembers
     + GetMember
     + EndMembership
+    + ForgetEndpoints
     + PostponeClosing
     + EndClosing
 {
@@ -59,13 +60,19 @@ impl<T> Closes for T where
         + ListMembers
         + GetMember
         + EndMembership
+        + ForgetEndpoints
+        + ForgetEndpoints
         + PostponeClosing
         + EndClosing
 {
 }
 
 /// Goes on closing an account, as far as time allows; says whether that has come to its end.
-pub(crate) async fn close<F: Closes, O, B>(deps: &Deps<F, O, B>, closing: &Closing, tick: &Tick) -> Result<bool, Fault>
+pub(crate) async fn close<F: Closes, O, B, Q>(
+    deps: &Deps<F, O, B, Q>,
+    closing: &Closing,
+    tick: &Tick,
+) -> Result<bool, Fault>
 where
     O: RemoveVersion,
 {
@@ -78,6 +85,7 @@ where
     if all && tick.now >= closing.last_look() {
         // Nothing refers to them any more, and they hold what was wished for, in its owner's words.
         all = forget_jobs(&deps.table, &closing.user).await?;
+        deps.table.forget_endpoints(&closing.user).await?;
         if all {
             deps.table.end_closing(&closing.user).await?;
             return Ok(true);
@@ -137,7 +145,7 @@ async fn forget_job<F: Closes>(table: &F, job: &Job) -> Result<(), Fault> {
 }
 
 /// Deletes every file that its owner would still see; `false` when time ran short.
-async fn delete_files<F: Closes, O, B>(deps: &Deps<F, O, B>, user: &UserId, tick: &Tick) -> Result<bool, Fault>
+async fn delete_files<F: Closes, O, B, Q>(deps: &Deps<F, O, B, Q>, user: &UserId, tick: &Tick) -> Result<bool, Fault>
 where
     O: RemoveVersion,
 {
@@ -161,7 +169,7 @@ where
     Ok(true)
 }
 
-async fn delete<F: Closes, O, B>(deps: &Deps<F, O, B>, file: &File, tick: &Tick) -> Result<(), Fault>
+async fn delete<F: Closes, O, B, Q>(deps: &Deps<F, O, B, Q>, file: &File, tick: &Tick) -> Result<(), Fault>
 where
     O: RemoveVersion,
 {

@@ -1,5 +1,5 @@
 //! Ends what did not end by itself: grants nobody used, deletions that were cut short, events that were not published, jobs
-//! nobody delivered, holds nobody resolved, and whatever a closed account has left behind.
+//! nobody delivered, holds nobody resolved, and whatever a closed account has left behind; and wakes webhooks that are due.
 //!
 //! Nothing here is on anyone's way; it runs every five minutes and looks only at what has been due for a while.
 
@@ -9,10 +9,12 @@ use std::time::Duration;
 
 pub use closing::Closes;
 use consigne_core::credits::ResolutionOutcome;
+use consigne_core::deliveries::{Delivery, Errand, SNOOZE};
 use consigne_core::files::{Checked, File, Notice, Removal, Status, check_arrival};
 use consigne_core::jobs::{StepOutcome, follow};
 use consigne_core::ports::{
     ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion, ResolveHold,
+    SendMessage, SnoozeDelivery,
 };
 use consigne_core::{Fault, Timestamp};
 use consigne_runtime::remaining;
@@ -22,19 +24,24 @@ use serde_json::{Value, json};
 
 /// What the handler works with.
 #[derive(Debug)]
-pub struct Deps<F, O, B> {
+pub struct Deps<F, O, B, Q> {
     /// The table.
     pub table: F,
     /// The objects.
     pub objects: O,
     /// The bus.
     pub bus: B,
+    /// Takes deliveries that are due.
+    pub deliveries: Q,
 }
 
 /// Things looked at between two questions to the table.
 const PAGE: u32 = 100;
 /// Time kept for the answer; what is left over waits for the next run.
 const RESERVE: Duration = Duration::from_secs(5);
+
+/// How late a delivery may be before somebody should hear of it.
+const LATE: Duration = Duration::from_mins(20);
 
 /// What a run has done.
 #[derive(Debug, Default)]
@@ -46,15 +53,17 @@ struct Tally {
     overdue: u32,
     released: u32,
     closed: u32,
+    woken: u32,
     failed: u32,
 }
 
 /// Sweeps until nothing is due, or time runs short.
-pub async fn handle<F, O, B>(deps: &Deps<F, O, B>, tick: &Tick) -> Result<Value, Fault>
+pub async fn handle<F, O, B, Q>(deps: &Deps<F, O, B, Q>, tick: &Tick) -> Result<Value, Fault>
 where
-    F: FindDue + ClearOutbox + ResolveHold + Closes,
+    F: FindDue + ClearOutbox + ResolveHold + SnoozeDelivery + Closes,
     O: ReadHead + RemoveVersion,
     B: PublishEvent,
+    Q: SendMessage,
 {
     let (mut tally, mut walk, mut closings) = (Tally::default(), F::Walk::default(), Vec::new());
     while remaining() > RESERVE {
@@ -79,21 +88,23 @@ where
             attempt(deps, &closing, tick, &mut tally).await;
         }
     }
-    let Tally { expired, arrived, removed, published, overdue, released, closed, failed } = tally;
+    let Tally { expired, arrived, removed, published, overdue, released, closed, woken, failed } = tally;
     let done = json!({
         "expired": expired, "arrived": arrived, "removed": removed, "published": published,
-        "overdue": overdue, "released": released, "closed": closed, "failed": failed,
+        "overdue": overdue, "released": released, "closed": closed, "woken": woken,
+        "failed": failed,
     });
     tick.notes.field("sweep.done", &done);
     Ok(done)
 }
 
 /// Tries to end something. What fails is left for the next run, and everything behind it is looked at in this one.
-async fn attempt<F, O, B>(deps: &Deps<F, O, B>, due: &Due, tick: &Tick, tally: &mut Tally)
+async fn attempt<F, O, B, Q>(deps: &Deps<F, O, B, Q>, due: &Due, tick: &Tick, tally: &mut Tally)
 where
-    F: ClearOutbox + ResolveHold + Closes,
+    F: ClearOutbox + ResolveHold + SnoozeDelivery + Closes,
     O: ReadHead + RemoveVersion,
     B: PublishEvent,
+    Q: SendMessage,
 {
     if let Err(fault) = end(deps, due, tick, tally).await {
         tally.failed += 1;
@@ -102,11 +113,12 @@ where
     }
 }
 
-async fn end<F, O, B>(deps: &Deps<F, O, B>, due: &Due, tick: &Tick, tally: &mut Tally) -> Result<(), Fault>
+async fn end<F, O, B, Q>(deps: &Deps<F, O, B, Q>, due: &Due, tick: &Tick, tally: &mut Tally) -> Result<(), Fault>
 where
-    F: ClearOutbox + ResolveHold + Closes,
+    F: ClearOutbox + ResolveHold + SnoozeDelivery + Closes,
     O: ReadHead + RemoveVersion,
     B: PublishEvent,
+    Q: SendMessage,
 {
     match due {
         Due::File(file) if file.status == Status::Pending => {
@@ -145,12 +157,29 @@ where
                 tally.released += 1;
             }
         }
+        Due::Delivery(delivery) => {
+            wake(deps, delivery, tick).await?;
+            tally.woken += 1;
+        }
         Due::Unreadable(key) => return Err(Fault::internal(format!("the item {key} cannot be read"))),
     }
     Ok(())
 }
 
-async fn finish_deletion<F, O, B>(deps: &Deps<F, O, B>, file: &File, now: Timestamp) -> Result<(), Fault>
+/// Has a delivery attempted that has no message on its way, and leaves it alone for a while.
+async fn wake<F, O, B, Q>(deps: &Deps<F, O, B, Q>, delivery: &Delivery, tick: &Tick) -> Result<(), Fault>
+where
+    F: SnoozeDelivery,
+    Q: SendMessage,
+{
+    if delivery.next_at.is_some_and(|next| tick.now.since(next) > LATE) {
+        tick.notes.count("DeliveriesLate");
+    }
+    deps.deliveries.send_message(&Errand::attempt(delivery.org, delivery.id)?).await?;
+    deps.table.snooze_delivery(delivery, tick.now.plus(SNOOZE)).await
+}
+
+async fn finish_deletion<F, O, B, Q>(deps: &Deps<F, O, B, Q>, file: &File, now: Timestamp) -> Result<(), Fault>
 where
     F: ApplyTransition + GetJob,
     O: RemoveVersion,

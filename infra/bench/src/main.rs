@@ -7,6 +7,7 @@ mod builds;
 mod calls;
 mod costs;
 mod instructions;
+mod items;
 mod jobs;
 mod keys;
 mod lists;

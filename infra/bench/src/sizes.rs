@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::Problem;
 use crate::table::{Row, Table};
 
-/// Largest bootstrap by the number of SDK clients in it, in megabytes.
+/// Largest bootstrap by the number of clients of AWS in it, in megabytes.
 fn most(clients: usize) -> f64 {
     match clients {
         0 => 3.5,
@@ -14,7 +14,7 @@ fn most(clients: usize) -> f64 {
     }
 }
 
-/// Counts the SDK clients a function is made with, by the methods its wiring calls.
+/// Counts the clients of AWS a function is made with, by the methods its wiring calls.
 pub(crate) fn clients(name: &str) -> Result<usize, Problem> {
     let path = consigne_testkit::payload::root().join("functions").join(name).join("src/main.rs");
     let wiring = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -44,7 +44,7 @@ pub(crate) fn measure(binaries: &Path, names: &[String], table: &mut Table) -> R
         } else {
             let clients = clients(name)?;
             let s = if clients == 1 { "" } else { "s" };
-            table.push(row.at_most(most(clients)).with_note(format!("{clients} SDK client{s}")));
+            table.push(row.at_most(most(clients)).with_note(format!("{clients} client{s}")));
         }
     }
     let row = Row::new("Stripped bootstrap, release", "newest glibc asked for, 2.x", f64::from(newest), "");

@@ -5,7 +5,7 @@ use crate::scene::Scene;
 use crate::table::{Row, Table, quantile};
 use crate::{Problem, say, sizes};
 
-/// Slowest start by the number of SDK clients, as a multiple of the hello-world's.
+/// Slowest start by the number of clients of AWS, as a multiple of the hello-world's.
 fn most(clients: usize) -> f64 {
     match clients {
         0 => 1.15,
@@ -30,7 +30,7 @@ pub(crate) async fn measure(scene: &Scene, names: &[String], rounds: u32, table:
     table.push(Row::new(group, "hello-world, median", hello, "ms").of_this_machine());
     for (name, times) in names.iter().zip(&mut times) {
         let (median, clients) = (quantile(times, 0.5), sizes::clients(name)?);
-        let note = format!("{median:.1} ms, {clients} SDK client{}", if clients == 1 { "" } else { "s" });
+        let note = format!("{median:.1} ms, {clients} client{}", if clients == 1 { "" } else { "s" });
         let row = Row::new(group, name, median / hello, "x hello").at_most(most(clients));
         table.push(row.of_this_build().with_note(note));
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use consigne_auth::Peppers;
 use consigne_testkit::functions::SERVICE_TOKEN;
-use consigne_testkit::webhooks;
+use consigne_testkit::{stripe, webhooks};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::{Problem, scene};
+use crate::{Problem, items, scene};
 
 /// The key the payloads in events/ speak of.
 pub(crate) const KEY: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-photo-ete.png";
@@ -86,17 +86,19 @@ async fn answer(
 ) -> Result<http::Response<Full<Bytes>>, Infallible> {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    let path = request.uri().path().to_owned();
     // The whole request is read before it is answered, as a server would.
     let asked = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let asked: Value = serde_json::from_slice(&asked).unwrap_or(Value::Null);
     *calls.lock().unwrap_or_else(PoisonError::into_inner).entry(operation.clone()).or_default() += 1;
     let body = match operation.as_str() {
-        "GetItem" => json!({ "Item": item(asked["Key"]["sk"]["S"].as_str().unwrap_or_default()) }),
+        "GetItem" => json!({ "Item": items::item(&asked["Key"]) }),
         "BatchGetItem" => json!({ "Responses": { "table": found(&asked, &pointers) } }),
-        "UpdateItem" => json!({ "Attributes": file() }),
+        "UpdateItem" => json!({ "Attributes": items::file() }),
         "Query" => json!({ "Items": [], "Count": 0, "ScannedCount": 0 }),
         "GetSecretValue" => json!({ "ARN": "arn", "Name": "n", "SecretString": secret(&asked) }),
         "PutEvents" => json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "1" }] }),
+        _ if path == "/v1/checkout/sessions" => json!({ "id": "cs_test_1", "url": "https://checkout.example.com/1" }),
         _ => json!({}),
     };
     let response = http::Response::builder().header("content-type", "application/x-amz-json-1.0");
@@ -109,6 +111,7 @@ fn secret(asked: &Value) -> String {
     match asked["SecretId"].as_str() {
         Some("peppers") => PEPPERS.to_owned(),
         Some("tokens") => json!({ "pdf-api": SERVICE_TOKEN }).to_string(),
+        Some("stripe-webhooks") => json!({ "current": stripe::SECRET }).to_string(),
         Some("webhooks") => json!({ "current": webhooks::SECRET }).to_string(),
         _ => SECRET.to_owned(),
     }
@@ -128,50 +131,4 @@ fn found(asked: &Value, pointers: &[String]) -> Vec<Value> {
     };
     let known = |key: &Value| key["pk"]["S"].as_str().is_some_and(|pk| pointers.iter().any(|pointer| pointer == pk));
     keys.into_iter().filter(known).map(pointer).collect()
-}
-
-/// An item by its sort key: of organisations, keys and wallets, or else a file.
-fn item(sk: &str) -> Value {
-    let (text, number) = (|text: &str| json!({ "S": text }), |number: u64| json!({ "N": number.to_string() }));
-    let org = format!("ORG#{ORG}");
-    match sk.split('#').next() {
-        Some("ORG") => json!({
-            "pk": text(&org), "sk": text(sk), "name": text("Acme"), "slug": text("acme-sh2ftr"),
-            "created_at": number(1_795_257_000_000),
-        }),
-        Some("INVITATION") => json!({
-            "pk": text(&org), "sk": text(sk), "email": text(INVITED), "role": text("developer"),
-            "invited_by": text("user_adam1"), "created_at": number(1_795_257_000_000),
-            "expires_at": number(4_102_444_800_000), "invitation_status": text("open"),
-        }),
-        Some("MEMBER") => json!({
-            "pk": text(&org), "sk": text(sk), "role": text("owner"), "joined_at": number(1_795_257_000_000),
-        }),
-        Some("KEY") => json!({
-            "pk": text(&org), "sk": text(sk), "name": text("Key"), "environment": text("production"),
-            "scopes": { "SS": ["pdf:read"] }, "status": text("active"), "generation": number(1), "prefix": text("sk_live"),
-            "hint": text("x7Qa"), "created_by": text("user_ann1"), "created_at": number(1_795_257_000_000),
-            "revision": number(1),
-        }),
-        Some("WALLET" | "TESTWALLET") => json!({
-            "pk": text(if sk == "WALLET" { &org } else { "USER#user_ann1" }), "sk": text(sk),
-            "wallet_status": text("open"), "balance": number(0), "held": number(0), "used": number(0),
-            "purchased": number(0), "granted": number(0), "expired": number(0), "clawed_back": number(0),
-            "attributed": number(0), "late": number(0), "debt": number(0), "era": number(0), "low_reference": number(0),
-            "revision": number(0), "anchor": number(1_795_257_000_000),
-        }),
-        _ => file(),
-    }
-}
-
-/// A ready file, as the table holds it; it satisfies readers of the ledger too.
-fn file() -> Value {
-    let (text, number) = (|text: &str| json!({ "S": text }), |number: u64| json!({ "N": number.to_string() }));
-    json!({
-        "pk": text("USER#user_ann1"), "sk": text("FILE#01M7YREWKH7VM7Z3Z2KWSH2FTR"), "s3_key": text(KEY),
-        "filename": text("photo été.png"), "content_type": text("image/png"), "kind": text("image"),
-        "size": number(1000), "holding": text("kept"), "status": text("ready"), "granted_at": number(1_795_257_000_000),
-        "grant_expires_at": number(1_795_257_900_000), "changed_at": number(1_795_257_001_000), "revision": number(2),
-        "version_id": text("v1"), "etag": text("e1"), "sequencer": text("05"), "width": number(640), "height": number(480),
-    })
 }

@@ -10,6 +10,7 @@ import time
 import credits
 import files
 import gateway
+import hooks
 import jobs
 import members
 import money
@@ -32,8 +33,10 @@ def main() -> None:
     money.tell(walk, ann, org)
     walk.title("Jobs: a wish is accepted, a generator outside delivers, and everybody is told once.")
     jobs.tell(walk, name, ann)
-    walk.title("Texts: an article is written by a language model, and delivered like everything else.")
+    walk.title("Texts: an article is written by a language model, and a customer's own server is told of it.")
+    endpoint = hooks.register(walk, ann, org)
     texts.tell(walk, name, ann)
+    hooks.tell(walk, ann, org, endpoint)
     walk.title("Members: somebody is invited by mail, joins, and leaves.")
     members.tell(walk, ann, org)
     walk.title("The gateway: a service is called with a key, and paid by the call; then the day's figures.")

@@ -3,6 +3,7 @@
 mod api_key;
 mod carrier;
 mod claims;
+mod endpoint_secrets;
 mod gateway;
 mod holding;
 mod invitation_tokens;
@@ -23,6 +24,7 @@ mod webhooks;
 
 pub use api_key::{KeyPrefix, KeyText};
 pub use carrier::{Carrier, Credentials};
+pub use endpoint_secrets::{EndpointSecret, EndpointSecrets};
 pub use gateway::{GatewaySeal, Identity, body_digest};
 pub use holding::HoldOpened;
 pub use invitation_tokens::{InvitationToken, InvitationTokens};

@@ -13,6 +13,13 @@ use crate::User;
 pub enum Route {
     AuditList,
     Checkout,
+    DeliveryList,
+    DeliveryRedeliver,
+    EndpointCreate,
+    EndpointDelete,
+    EndpointList,
+    EndpointRotate,
+    EndpointUpdate,
     InvitationList,
     InvitationRevoke,
     KeyDelete,
@@ -32,9 +39,16 @@ pub enum Route {
 
 /// The table: each route with the roles that may call it. Whom of the others an admin may invite, change or remove is said by
 /// [`OrgRole::may_invite`] and [`OrgRole::may_manage`]; to leave, anybody may.
-pub const MATRIX: [(Route, &str, &[OrgRole]); 17] = [
+pub const MATRIX: [(Route, &str, &[OrgRole]); 24] = [
     (Route::AuditList, "audit-list", &[Owner, Admin]),
     (Route::Checkout, "checkout", &[Owner, Billing]),
+    (Route::DeliveryList, "delivery-list", &[Owner, Admin, Developer]),
+    (Route::DeliveryRedeliver, "delivery-redeliver", &[Owner, Admin, Developer]),
+    (Route::EndpointCreate, "endpoint-create", &[Owner, Admin, Developer]),
+    (Route::EndpointDelete, "endpoint-delete", &[Owner, Admin, Developer]),
+    (Route::EndpointList, "endpoint-list", &[Owner, Admin, Developer]),
+    (Route::EndpointRotate, "endpoint-rotate", &[Owner, Admin, Developer]),
+    (Route::EndpointUpdate, "endpoint-update", &[Owner, Admin, Developer]),
     (Route::InvitationList, "invitation-list", &[Owner, Admin]),
     (Route::InvitationRevoke, "invitation-revoke", &[Owner, Admin]),
     (Route::KeyDelete, "key-delete", &[Owner, Admin]),

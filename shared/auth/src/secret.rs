@@ -23,6 +23,11 @@ impl Secret {
         (bytes.len() >= min && varied && !placeholder).then_some(Self(bytes))
     }
 
+    /// Takes what was derived from a secret, which by that is one.
+    pub(crate) fn derived(bytes: [u8; SECRET_MIN]) -> Self {
+        Self(bytes.to_vec())
+    }
+
     /// Gives the bytes to whoever computes with them.
     pub fn expose(&self) -> &[u8] {
         &self.0

@@ -44,6 +44,11 @@ impl WebhookSecret {
         Secret::of_at_least(SECRET_MIN, bytes).map(Self)
     }
 
+    /// Takes bytes that were derived from a secret.
+    pub(crate) fn of_bytes(bytes: [u8; 32]) -> Self {
+        Self(Secret::derived(bytes))
+    }
+
     fn mac(&self, id: &str, at: &str, body: &[u8]) -> [u8; 32] {
         // HMAC takes keys of any length, so this cannot fail.
         #[allow(clippy::expect_used)]
@@ -87,6 +92,11 @@ impl WebhookSecrets {
     pub fn parse(text: &str) -> Result<Self, WebhookSecretError> {
         let secrets: Option<Vec<_>> = live(text)?.iter().map(|secret| WebhookSecret::parse(secret)).collect();
         secrets.map(Self).ok_or(WebhookSecretError("a secret that is no base64, short or a placeholder"))
+    }
+
+    /// Takes secrets, that in use first.
+    pub(crate) fn of(secrets: Vec<WebhookSecret>) -> Self {
+        Self(secrets)
     }
 
     /// Signs a webhook with every secret and gives its headers, so that a receiver may know either.

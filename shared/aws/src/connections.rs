@@ -13,14 +13,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::dns::ResolveDnsError;
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError, SharedDnsResolver};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector as Tcp;
-use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
@@ -41,8 +41,8 @@ const AMAZON: [&[u8]; 5] = [
 
 /// Without it the first handshake of every environment would wait 22 ms for its first random number.
 const _: () = assert!(
-    option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY").is_some(),
-    "build below the workspace, where .cargo/config.toml says how the crypto provider is built"
+    matches!(option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY"), Some(set) if matches!(set.as_bytes(), b"1")),
+    "call cargo below the workspace's folder, where .cargo/config.toml says how the crypto provider is built"
 );
 
 /// Whose certificates are believed.
@@ -88,7 +88,12 @@ impl fmt::Debug for Connections {
 impl Connections {
     /// Makes what opens and keeps them.
     pub fn new(terms: Terms) -> Self {
-        let mut tcp = Tcp::new_with_resolver(Names { machine: GaiResolver::new(), allowed: terms.allowed });
+        Self::resolving(terms, Machine)
+    }
+
+    /// The same, where names lead to what a resolver says.
+    pub fn resolving(terms: Terms, resolver: impl ResolveDns + 'static) -> Self {
+        let mut tcp = Tcp::new_with_resolver(Guarded::new(resolver, terms.allowed));
         // Else what is written in two goes waits for the other side to acknowledge the first.
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
@@ -143,9 +148,9 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 /// Opens connections.
 #[derive(Clone)]
 struct Opening {
-    tcp: Tcp<Names>,
+    tcp: Tcp<Guarded>,
     /// Made when the first connection over TLS is opened.
-    tls: Arc<OnceLock<HttpsConnector<Tcp<Names>>>>,
+    tls: Arc<OnceLock<HttpsConnector<Tcp<Guarded>>>>,
     roots: Roots,
     within: Duration,
 }
@@ -186,32 +191,60 @@ fn tls(roots: Roots) -> ClientConfig {
     builder.with_root_certificates(store).with_no_client_auth()
 }
 
-/// Resolves names as the machine does, and leaves out what may not be called.
-#[derive(Clone)]
-struct Names {
-    machine: GaiResolver,
+/// Resolves names as the machine does.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine;
+
+impl ResolveDns for Machine {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async move {
+            let found = tokio::net::lookup_host((name, 0)).await.map_err(ResolveDnsError::new)?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
+
+/// Leaves out of what a resolver says where a call must not go. It is asked for the very connection that is then made, to one
+/// of these addresses: there is no second look at which a name could lead elsewhere.
+#[derive(Clone, Debug)]
+pub struct Guarded {
+    resolver: SharedDnsResolver,
     allowed: fn(IpAddr) -> bool,
 }
 
-impl Service<Name> for Names {
+impl Guarded {
+    /// Puts a rule before a resolver.
+    pub fn new(resolver: impl ResolveDns + 'static, allowed: fn(IpAddr) -> bool) -> Self {
+        Self { resolver: SharedDnsResolver::new(resolver), allowed }
+    }
+}
+
+impl ResolveDns for Guarded {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async move {
+            let mut allowed = self.resolver.resolve_dns(name).await?;
+            allowed.retain(|address| (self.allowed)(*address));
+            if allowed.is_empty() { Err(ResolveDnsError::new("no address that may be called")) } else { Ok(allowed) }
+        })
+    }
+}
+
+impl Service<Name> for Guarded {
     type Response = std::vec::IntoIter<SocketAddr>;
     type Error = ResolveDnsError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ResolveDnsError>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), ResolveDnsError>> {
-        self.machine.poll_ready(context).map_err(ResolveDnsError::new)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ResolveDnsError>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let (found, allowed) = (self.machine.call(name), self.allowed);
+        let resolver = self.clone();
         Box::pin(async move {
-            let found = found.await.map_err(ResolveDnsError::new)?;
-            let found: Vec<SocketAddr> = found.filter(|address| allowed(address.ip())).collect();
-            if found.is_empty() {
-                Err(ResolveDnsError::new("no address that may be called"))
-            } else {
-                Ok(found.into_iter())
-            }
+            let found = resolver.resolve_dns(name.as_str()).await?;
+            // The port is the address's; the connection puts it in place of none.
+            let found: Vec<SocketAddr> = found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
+            Ok(found.into_iter())
         })
     }
 }

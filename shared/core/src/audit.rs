@@ -31,6 +31,11 @@ pub enum AuditAction {
     CreditsPurchased,
     CreditsClawedBack,
     CreditsGivenBack,
+    EndpointCreated,
+    EndpointUpdated,
+    EndpointRotated,
+    EndpointDeleted,
+    EndpointDisabled,
     PepperAdded,
     PepperPromoted,
     PepperRetired,
@@ -39,7 +44,7 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 32] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
@@ -63,6 +68,11 @@ impl AuditAction {
         Self::CreditsPurchased,
         Self::CreditsClawedBack,
         Self::CreditsGivenBack,
+        Self::EndpointCreated,
+        Self::EndpointUpdated,
+        Self::EndpointRotated,
+        Self::EndpointDeleted,
+        Self::EndpointDisabled,
         Self::PepperAdded,
         Self::PepperPromoted,
         Self::PepperRetired,
@@ -95,6 +105,11 @@ impl AuditAction {
             Self::CreditsPurchased => "credits.purchased",
             Self::CreditsClawedBack => "credits.clawed_back",
             Self::CreditsGivenBack => "credits.given_back",
+            Self::EndpointCreated => "endpoint.created",
+            Self::EndpointUpdated => "endpoint.updated",
+            Self::EndpointRotated => "endpoint.rotated",
+            Self::EndpointDeleted => "endpoint.deleted",
+            Self::EndpointDisabled => "endpoint.disabled",
             Self::PepperAdded => "pepper.added",
             Self::PepperPromoted => "pepper.promoted",
             Self::PepperRetired => "pepper.retired",

@@ -13,9 +13,10 @@ pub const OUTBOX_MARGIN: Duration = Duration::from_mins(2);
 pub const SOURCE: &str = "consigne";
 
 /// The catalogue of events; the wire form is the `detail-type` on the bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // The wire forms below are the catalogue's names; events/README.md explains each.
 pub enum EventKind {
+    EndpointDisabled,
     FileReady,
     FileRejected,
     FileDeleted,
@@ -41,7 +42,8 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
+        Self::EndpointDisabled,
         Self::FileReady,
         Self::FileRejected,
         Self::FileDeleted,
@@ -68,6 +70,7 @@ impl EventKind {
     /// Gives the `detail-type`.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::EndpointDisabled => "endpoint.disabled",
             Self::FileReady => "file.ready",
             Self::FileRejected => "file.rejected",
             Self::FileDeleted => "file.deleted",
@@ -90,6 +93,11 @@ impl EventKind {
             Self::WalletLow => "wallet.low",
             Self::WalletToppedUp => "wallet.topped-up",
         }
+    }
+
+    /// Reads a `detail-type`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 

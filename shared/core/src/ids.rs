@@ -66,6 +66,11 @@ macro_rules! ulid_id {
                 Self(Ulid::from_parts(0, first_80_bits(&digest(parts))))
             }
 
+            /// Gives the id that follows from a time and these parts, always the same; it sorts by the time.
+            pub fn derive_at(at: Timestamp, parts: &[&str]) -> Self {
+                Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), first_80_bits(&digest(parts))))
+            }
+
             /// Parses the canonical form: the prefix and 26 upper-case characters.
             pub fn parse(text: &str) -> Option<Self> {
                 let text = text.strip_prefix($prefix)?;
@@ -122,6 +127,16 @@ ulid_id! {
 ulid_id! {
     /// One invitation into an organisation.
     InvitationId = "inv_"
+}
+
+ulid_id! {
+    /// One address of an organisation's that takes webhooks.
+    EndpointId = "ep_"
+}
+
+ulid_id! {
+    /// One webhook on its way to one endpoint, through all its attempts: its `webhook-id`.
+    DeliveryId = "dlv_"
 }
 
 impl AuditId {
@@ -189,6 +204,14 @@ mod tests {
         assert_ne!(derive(&["ab", "c"]), derive(&["a", "bc"]));
         assert_eq!(FileId::parse(&derive(&["x"]).to_string()), Some(derive(&["x"])));
         assert!(derive(&["x"]) < FileId::mint(Timestamp::from_millis(1)));
+    }
+
+    #[test]
+    fn an_id_derived_at_a_time_sorts_by_it() {
+        let derive = |secs: i64, part: &str| DeliveryId::derive_at(Timestamp::from_secs(secs), &[part]);
+        assert_eq!(derive(1, "a"), derive(1, "a"));
+        assert!(derive(1, "a") != derive(1, "b") && derive(1, "a") < derive(2, "a"));
+        assert_eq!(DeliveryId::parse(&derive(1, "a").to_string()), Some(derive(1, "a")));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! `INTERNAL` (not), with the cause for the log.
 
 mod anomalies;
+mod deliveries;
 mod gateway;
 mod holds;
 mod jobs;
@@ -19,6 +20,7 @@ mod texts;
 mod upkeep;
 
 pub use anomalies::*;
+pub use deliveries::*;
 pub use gateway::*;
 pub use holds::*;
 pub use jobs::*;
@@ -33,8 +35,10 @@ pub use texts::*;
 pub use upkeep::*;
 
 use std::future::Future;
+use std::time::Duration;
 
 use crate::credits::Hold;
+use crate::deliveries::Delivery;
 use crate::events::OutboxEntry;
 use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage};
 use crate::jobs::Job;
@@ -153,6 +157,8 @@ pub enum Due {
     Closing(Closing),
     /// A hold that nobody resolved.
     Hold(Box<Hold>),
+    /// A delivery whose next attempt is due, and has no message on its way.
+    Delivery(Box<Delivery>),
     /// An item that cannot be read, named by its key; only a person can mend it.
     Unreadable(String),
 }
@@ -184,6 +190,12 @@ pub trait ClearOutbox {
 pub trait SendMessage {
     /// Sends the text.
     fn send_message(&self, body: &str) -> impl Doing<()>;
+}
+
+/// Puts a message on a queue, to be received later. `sqs:SendMessage`.
+pub trait SendLater {
+    /// Sends the text, which nobody receives for so long: in whole seconds, rounded down, and fifteen minutes at most.
+    fn send_later(&self, body: &str, wait: Duration) -> impl Doing<()>;
 }
 
 /// Puts many messages on a queue, in batches. `sqs:SendMessage`.

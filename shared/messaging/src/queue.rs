@@ -54,7 +54,7 @@ impl SendMessage for Queue {
 
 impl SendLater for Queue {
     async fn send_later(&self, body: &str, wait: Duration) -> Result<(), Fault> {
-        let seconds = wait.as_millis().div_ceil(1000).min(DELAY_MAX.into());
+        let seconds = wait.as_secs().min(DELAY_MAX);
         let delay = i32::try_from(seconds).map_err(Fault::internal)?;
         let send = SendMessageInput::builder().queue_url(&self.url).message_body(body).delay_seconds(delay);
         self.client.send(send).await.map(drop).map_err(Fault::unavailable)

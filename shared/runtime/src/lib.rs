@@ -6,6 +6,7 @@
 pub mod aws;
 pub mod clock;
 pub mod completions;
+pub mod courier;
 mod ending;
 pub mod fanout;
 pub mod http;

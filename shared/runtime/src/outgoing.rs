@@ -5,14 +5,14 @@ use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::dns::ResolveDnsError;
+use aws_smithy_runtime_api::client::dns::{ResolveDns, ResolveDnsError};
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use consigne_aws::call;
-use consigne_aws::connections::{Connections, Roots, Terms};
+use consigne_aws::connections::{Connections, Machine, Roots, Terms};
 use consigne_core::Fault;
 use consigne_core::gateway::{Answered, Failure, HEADERS_MAX, Reach, UpstreamCall, UpstreamOutcome, Upstreams};
 use consigne_core::ports::CallUpstream;
@@ -49,15 +49,21 @@ impl Start {
 /// Calls servers.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    connector: Connections,
+    pub(crate) connector: Connections,
+    pub(crate) private: bool,
 }
 
 impl Outgoing {
     /// Makes what calls them, also at private addresses if `private` says so.
     pub fn new(private: bool) -> Self {
+        Self::resolving(private, Machine)
+    }
+
+    /// The same, where names lead to what a resolver says.
+    pub(crate) fn resolving(private: bool, resolver: impl ResolveDns + 'static) -> Self {
         let allowed = if private { allowed_also_privately } else { allowed_publicly };
         let terms = Terms { roots: Roots::Machine, connect: CONNECT, answer: ANSWER, idle: IDLE, allowed };
-        Self { connector: Connections::new(terms) }
+        Self { connector: Connections::resolving(terms, resolver), private }
     }
 
     async fn exchange(&self, call: &UpstreamCall) -> Result<Answered, (Failure, String)> {
@@ -93,7 +99,7 @@ impl CallUpstream for Outgoing {
     }
 }
 
-fn request_of(call: &UpstreamCall) -> Result<HttpRequest, Box<dyn Error + Send + Sync>> {
+pub(crate) fn request_of(call: &UpstreamCall) -> Result<HttpRequest, Box<dyn Error + Send + Sync>> {
     let mut request = http::Request::builder()
         .method(call.method.as_str())
         .uri(format!("{}{}", call.origin, call.target))
@@ -104,7 +110,7 @@ fn request_of(call: &UpstreamCall) -> Result<HttpRequest, Box<dyn Error + Send +
     Ok(HttpRequest::try_from(request)?)
 }
 
-fn failure_of(error: &ConnectorError) -> Failure {
+pub(crate) fn failure_of(error: &ConnectorError) -> Failure {
     if error.is_timeout() {
         return Failure::Timeout;
     }
@@ -120,7 +126,7 @@ fn failure_of(error: &ConnectorError) -> Failure {
     Failure::Broken
 }
 
-fn chain_of(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain_of(error: &(dyn Error + 'static)) -> String {
     let (mut line, mut next) = (error.to_string(), error.source());
     while let Some(cause) = next {
         line.push_str(": ");
@@ -140,4 +146,4 @@ fn allowed_also_privately(address: IpAddr) -> bool {
 
 #[cfg(test)]
 #[path = "outgoing_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -1,3 +1,5 @@
+use aws_smithy_runtime_api::client::dns::DnsFuture;
+use consigne_aws::connections::Guarded;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -104,11 +106,40 @@ async fn a_call_is_made_once_whatever_comes_of_it() {
     assert_eq!(serving.await.unwrap().len(), 2);
 }
 
-#[test]
-fn a_name_leads_to_no_address_that_may_not_be_called() {
-    let found = || ["10.0.0.1", "169.254.169.254", "1.1.1.1", "::1"].map(|text| text.parse().unwrap()).into_iter();
-    let allowed = |rule: fn(IpAddr) -> bool| found().filter(|address: &IpAddr| rule(*address)).count();
-    assert_eq!([allowed(allowed_publicly), allowed(allowed_also_privately)], [1, 3]);
+/// Says something else each time it is asked, and counts how often that is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fickle {
+    answers: std::sync::Arc<std::sync::Mutex<Vec<Vec<IpAddr>>>>,
+}
+
+impl Fickle {
+    /// Gives these answers, one after the other.
+    pub(crate) fn saying(answers: &[&[&str]]) -> Self {
+        let read = |answer: &&[&str]| answer.iter().map(|text| text.parse().unwrap()).collect();
+        Self { answers: std::sync::Arc::new(std::sync::Mutex::new(answers.iter().rev().map(read).collect())) }
+    }
+
+    /// Says how many answers nobody has asked for.
+    pub(crate) fn left(&self) -> usize {
+        self.answers.lock().unwrap().len()
+    }
+}
+
+impl ResolveDns for Fickle {
+    fn resolve_dns<'a>(&'a self, _: &'a str) -> DnsFuture<'a> {
+        DnsFuture::ready(Ok(self.answers.lock().unwrap().pop().expect("nobody asks once more")))
+    }
+}
+
+#[tokio::test]
+async fn a_name_leads_to_no_address_that_may_not_be_called() {
+    let found = ["10.0.0.1", "169.254.169.254", "1.1.1.1", "::1"];
+    for (rule, want) in [(allowed_publicly as fn(IpAddr) -> bool, 1), (allowed_also_privately, 3)] {
+        let guarded = Guarded::new(Fickle::saying(&[&found]), rule);
+        assert_eq!(guarded.resolve_dns("a.example").await.unwrap().len(), want);
+    }
+    let guarded = Guarded::new(Fickle::saying(&[&["169.254.169.254"]]), allowed_also_privately);
+    assert!(guarded.resolve_dns("a.example").await.is_err());
 }
 
 #[tokio::test]

@@ -13,8 +13,8 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueInput;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use consigne_auth::{
-    Fetch, FetchError, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers, Refreshed,
-    Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, UnsubscribeSeal, WebhookSecrets,
+    EndpointSecrets, Fetch, FetchError, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource,
+    Peppers, Refreshed, Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, UnsubscribeSeal, WebhookSecrets,
 };
 use consigne_aws::{Client, Service, call};
 use consigne_core::Timestamp;
@@ -192,6 +192,11 @@ impl Start {
     /// Makes what derives the tokens of invitations.
     pub async fn invitation_tokens(&self) -> Result<InvitationTokens, StartError> {
         self.secret(&settings::INVITATION_SECRET_ARN).await.map(InvitationTokens::new)
+    }
+
+    /// Makes what derives the secrets of customers' endpoints.
+    pub async fn endpoint_secrets(&self) -> Result<EndpointSecrets, StartError> {
+        self.secret(&settings::ENDPOINT_SECRET_ARN).await.map(EndpointSecrets::new)
     }
 
     /// Reads the secret by which the gateway signs who calls a service.

@@ -5,6 +5,7 @@
 mod anomalies;
 mod checkouts;
 mod credits;
+mod deliveries;
 mod desk;
 mod gateway;
 mod holds;
@@ -15,10 +16,12 @@ mod orgs;
 mod people;
 mod post;
 mod purchases;
+mod queues;
 mod stats;
 mod texts;
 mod upkeep;
 
+pub use deliveries::{Hooks, SimClock};
 pub use desk::Desk;
 pub use gateway::Behind;
 pub use jobs::Jobs;
@@ -28,6 +31,7 @@ pub use texts::Texts;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
 use consigne_core::files::{File, Grant, GrantOutcome, LedgerDelta, ObjectKey, Transition, Usage, Window};
@@ -36,7 +40,7 @@ use consigne_core::migrations::{Migration, MigrationId};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
-    ObjectHead, Page, Position, Probe, PublishEvent, ReadHead, RemoveVersion, SendMessage,
+    ObjectHead, Page, Position, Probe, PublishEvent, ReadHead, RemoveVersion,
 };
 use consigne_core::profiles::{Closing, Profile};
 use consigne_core::stats::{DayStats, StorageDay};
@@ -68,6 +72,8 @@ pub struct State {
     pub published: Vec<OutboxEntry>,
     /// Messages sent, in order.
     pub messages: Vec<String>,
+    /// Messages sent to be received later, with how long that is, in order.
+    pub later: Vec<(String, Duration)>,
     /// Organisations, keys and credits.
     pub desk: Desk,
     /// What stands behind the gateway.
@@ -92,6 +98,8 @@ pub struct State {
     pub webhooks: BTreeMap<(Source, WebhookId), Received>,
     /// Mails.
     pub post: Post,
+    /// Endpoints, deliveries, and what their receivers saw.
+    pub hooks: Hooks,
 }
 
 /// One version of an object.
@@ -382,7 +390,8 @@ impl FindDue for World {
             let holds = state.desk.holds.values();
             let holds = holds
                 .filter_map(|hold| Some(((hold.due_at()?, hold.id.to_string()), Due::Hold(Box::new(hold.clone())))));
-            let due = files.chain(events).chain(jobs).chain(closings).chain(holds);
+            let deliveries = state.hooks.due();
+            let due = files.chain(events).chain(jobs).chain(closings).chain(holds).chain(deliveries);
             let mut due: Vec<_> = due.filter(|((at, _), _)| *at <= now).collect();
             due.retain(|(place, _)| walk.as_ref().is_none_or(|last| place > last));
             due.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -403,12 +412,6 @@ impl PublishEvent for World {
 impl ClearOutbox for World {
     async fn clear_outbox(&self, event: EventId) -> Result<(), Fault> {
         self.effect(|state| state.outbox.retain(|(id, _)| *id != event))
-    }
-}
-
-impl SendMessage for World {
-    async fn send_message(&self, body: &str) -> Result<(), Fault> {
-        self.effect(|state| state.messages.push(body.to_owned()))
     }
 }
 

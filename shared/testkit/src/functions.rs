@@ -1,5 +1,6 @@
 //! The functions on fakes: each handler behind its real edge, fed with real events.
 
+mod endpoints;
 mod gateway;
 mod jobs;
 mod key_schedules;
@@ -9,6 +10,7 @@ mod payments;
 mod texts;
 
 pub use crate::webhooks::signed as signed_by_generator;
+pub use endpoints::{DispatchDeps, dispatch_deps, endpoint_secrets};
 pub use gateway::gateway_seal;
 pub use key_schedules::{anomalies_at, migrations_at};
 pub use members::invitation_tokens;
@@ -86,6 +88,9 @@ pub async fn call(world: &World, function: &str, event: Value) -> Value {
         }
         "checkout" | "webhook-stripe" => payments::call(world, function, event).await,
         "fallback" => http::respond(function, &(), &|d, r| Box::pin(fallback::handle(d, r)), event, until).await,
+        _ if function.starts_with("endpoint") || function.starts_with("delivery") => {
+            endpoints::call(world, function, event).await
+        }
         _ if function.contains("job") || function.contains("completion") || function == "generate" => {
             jobs::call(world, function, event).await
         }
@@ -275,7 +280,8 @@ pub async fn stream_records(world: &World, batch: Value) -> Value {
 /// Lets `sweep` run as of a time and gives what it has done.
 pub async fn sweep_at(world: &World, event: Value) -> Result<Value, String> {
     let event: schedule::Scheduled = serde_json::from_value(event).expect("the payload is a scheduled event");
-    let deps = sweep::Deps { table: world.clone(), objects: world.clone(), bus: world.clone() };
+    let (table, objects, bus, deliveries) = (world.clone(), world.clone(), world.clone(), world.clone());
+    let deps = sweep::Deps { table, objects, bus, deliveries };
     let outcome = schedule::process("sweep", &deps, &|d, t| Box::pin(sweep::handle(d, t)), &event, deadline());
     outcome.await.map_err(|fault| fault.chain())
 }

@@ -8,6 +8,7 @@ pub mod desk;
 pub mod fakes;
 pub mod functions;
 pub mod generator;
+pub mod hooks;
 pub mod http;
 pub mod model;
 pub mod openapi;

@@ -10,6 +10,7 @@ pub use headers::{HEADERS_MAX, forwarded, returned};
 pub use reach::Reach;
 pub use target::target;
 pub use upstreams::{Upstream, Upstreams, UpstreamsError};
+pub(crate) use upstreams::{address, host};
 pub use verdict::{Answered, Failure, UpstreamCall, UpstreamOutcome, Verdict};
 
 use crate::services::{Service, service};

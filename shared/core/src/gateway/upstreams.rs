@@ -124,7 +124,7 @@ impl Upstream {
 }
 
 /// Gives the host of an authority, brackets included; there is no user in it, and the port is one.
-fn host(authority: &str) -> Result<&str, &'static str> {
+pub(crate) fn host(authority: &str) -> Result<&str, &'static str> {
     let end = if authority.starts_with('[') { authority.find(']').map(|at| at + 1) } else { authority.find(':') };
     let (host, port) = authority.split_at(end.unwrap_or(authority.len()));
     let is_port =
@@ -142,7 +142,7 @@ fn host(authority: &str) -> Result<&str, &'static str> {
 }
 
 /// Reads a host that is an address.
-fn address(host: &str) -> Option<IpAddr> {
+pub(crate) fn address(host: &str) -> Option<IpAddr> {
     match host.strip_prefix('[') {
         Some(v6) => v6.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
         None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),

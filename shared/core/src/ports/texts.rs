@@ -1,7 +1,5 @@
 //! What the writing of texts needs of the outside world.
 
-use std::time::Duration;
-
 use super::Doing;
 use crate::JobId;
 use crate::files::File;
@@ -42,10 +40,4 @@ pub trait PutObject {
     /// Puts the bytes under the key of a file that was granted, as its upload would: of its type, and where nothing is yet.
     /// `false` when something is.
     fn put_object(&self, file: &File, bytes: &[u8]) -> impl Doing<bool>;
-}
-
-/// Puts a message on a queue that is to be delivered later. `sqs:SendMessage`.
-pub trait SendLater {
-    /// Sends the text, for after `wait`: whole seconds, rounded up, and a quarter of an hour at most, whatever is asked for.
-    fn send_later(&self, body: &str, wait: Duration) -> impl Doing<()>;
 }

@@ -4,6 +4,7 @@
 //! holds the lease holds a message too, which comes back should they be killed; so a message that meets another's lease has
 //! nothing to do and is dropped.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::markdown::{chapter, words};
@@ -76,6 +77,16 @@ pub enum Next {
     Chapter(usize),
     /// The file.
     Delivery,
+}
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outline => f.write_str("outline"),
+            Self::Chapter(at) => write!(f, "chapter {}", at + 1),
+            Self::Delivery => f.write_str("delivery"),
+        }
+    }
 }
 
 /// What a message may do.
@@ -258,6 +269,7 @@ mod tests {
         assert!(first.before.ends_with("fin."));
         let (second, chapter) = replied(&taken(&first, "m3", NOW), &long).unwrap();
         assert_eq!((second.next(), chapter.unwrap().at, second.revision), (Next::Delivery, 1, 6));
+        assert_eq!([planned.next(), second.next()].map(|next| next.to_string()), ["chapter 1", "delivery"]);
         assert!(second.file.is_some());
         assert_eq!((second.tokens, second.tries, second.lease), (Tokens { prompt: 30, completion: 60 }, 0, None));
     }

@@ -7,7 +7,7 @@ use consigne_core::ports::{Due, FindDue};
 use consigne_core::{Fault, Timestamp};
 
 use super::item::{Item, Reader, number, text};
-use super::{Table, closings, file_item, hold_item, job_item, outbox};
+use super::{Table, closings, delivery_item, file_item, hold_item, job_item, outbox};
 
 /// Attribute that holds an item's shard of the index.
 pub(super) const SHARD: &str = "due_shard";
@@ -88,6 +88,7 @@ fn due(item: &Item) -> Due {
         Some(outbox::SK) => outbox::read(item).map(Due::Event),
         Some(closings::SK) => closings::read(item).map(Due::Closing),
         Some(sk) if sk.starts_with(job_item::JOB) => job_item::read(item).map(|job| Due::Job(Box::new(job))),
+        Some(delivery_item::SK) => delivery_item::read(item).map(|delivery| Due::Delivery(Box::new(delivery))),
         Some(hold_item::SK) => hold_item::read(item).map(|hold| Due::Hold(Box::new(hold))),
         _ => file_item::read(item).map(|file| Due::File(Box::new(file))),
     };

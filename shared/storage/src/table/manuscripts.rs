@@ -120,10 +120,9 @@ impl Table {
             .key_condition_expression("#pk = :pk AND begins_with(sk, :beginning)")
             .expression_attribute_values(":beginning", text(beginning));
         // A book is more than one page of a query.
-        let mut pages = query.into_paginator().items().send();
-        let mut items = Vec::new();
-        while let Some(item) = pages.next().await {
-            items.push(item.map_err(Fault::unavailable)?);
+        let (mut pages, mut items) = (self.pages(query), Vec::new());
+        while let Some(page) = pages.next().await? {
+            items.extend(page);
         }
         Ok(items)
     }

@@ -23,12 +23,18 @@
 //! | checkout session that was paid | `ORG#<org>` | `SESSION#<session>` |
 //! | refunds of a key's holds in a day | `ORG#<org>` | `REFUNDS#<key>#<day>` |
 //! | anomaly that is not told again for a while | `ORG#<org>` | `ANOMALY#<key>#<kind>`, `ANOMALY#-#<kind>` |
+//! | endpoint | `ORG#<org>` | `ENDPOINT#<endpoint>` |
+//! | count of endpoints | `ORG#<org>` | `ENDPOINTS` |
+//! | deliveries asked for again in an hour | `ORG#<org>` | `REDELIVERIES#<hour>` |
 //! | audit entry | `ORG#<org>`, or `SYSTEM` | `AUDIT#<entry>` |
+//! | endpoint that somebody has registered | `USER#<user>` | `ENDPOINT#<endpoint>` |
 //! | test wallet | `USER#<user>` | `TESTWALLET` |
 //! | profile | `USER#<user>` | `PROFILE` |
 //! | closed account with things left to end | `USER#<user>` | `CLOSING` |
 //! | webhook received | `WEBHOOK#<source>#<hash of its id>` | `WEBHOOK` |
 //! | topic a person wants no mails of | `USER#<user>` | `UNSUBSCRIBED#<topic>` |
+//! | delivery | `DELIVERY#<org>#<delivery>` | `DELIVERY` |
+//! | how fast a destination is called | `PACE#<destination>` | `PACE` |
 //! | mail, claimed or ended | `MAIL#<event>#<hash of the recipient>` | `MAIL` |
 //! | mailbox that gets no mail | `MAILBOX#<hash of the address>` | `SUPPRESSED` |
 //! | what a key or an organisation did in ten minutes | `ACTIVITY#<since>#<shard>` | `<org>#<key>`, `<org>#-` |
@@ -45,9 +51,11 @@
 //! | `gsi1` | `USER#<user>#JOBS#<status>`, `<job>` | a person's jobs of one status |
 //! | `gsi1` | `USER#<user>#ORGS`, `<org>` | a person's places in organisations |
 //! | `gsi1` | `ORG#<org>#RECEIPTS`, `<time>#<tail>` | an organisation's receipts |
+//! | `gsi1` | `ENDPOINT#<endpoint>#DELIVERIES`, `<delivery>` | an endpoint's deliveries |
 //! | `gsi1` | `MIGRATIONS`, `<due at>#<org>#<user>#<day>` | migrations that are not over; those that are: `MIGRATIONS#ENDED` |
 //! | `gsi2` | `USER#<user>#<kind>`, `<changed at>#<file>` | READY files of one kind, newest first |
 //! | `gsi2` | `ORG#<org>#<key>#RECEIPTS`, `<time>#<tail>` | a key's receipts |
+//! | `gsi2` | `ENDPOINT#<endpoint>#<status>`, `<delivery>` | an endpoint's deliveries of one status |
 //! | `gsi2` | `ORGS#<shard>`, `<org>` | every organisation there is |
 //! | `gsi2` | `PEPPER#<version>`, `<org>#<key>#<generation>` | pointers whose key cannot be found under a newer pepper; 0: by hash only |
 //! | `due` | `DUE#<shard>`, time | what `sweep` must look at, unless it ends by itself |
@@ -60,8 +68,11 @@ mod audit;
 mod charge;
 mod checkouts;
 mod closings;
+mod deliveries;
+mod delivery_item;
 mod departures;
 mod due;
+mod endpoints;
 mod file_item;
 mod files;
 mod grant;
@@ -84,6 +95,7 @@ mod once;
 mod org_walk;
 mod orgs;
 mod outbox;
+mod pacing;
 mod page;
 mod payment_item;
 mod pointers;

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use consigne_core::events::Event;
 use consigne_core::periods::Day;
 use consigne_core::ports::{
-    KeepStats, KeepStorage, ListStats, ListStorage, Listed, PageAsk, ReadCalls, SendMessages, WalkLedgers, WalkOrgs,
+    KeepStats, KeepStorage, ListStats, ListStorage, Listed, PageAsk, ReadCalls, WalkLedgers, WalkOrgs,
 };
 use consigne_core::stats::{CountedCall, DaySpan, DayStats, Ledger, StatsKept, StorageDay};
 use consigne_core::{Fault, OrgId, UserId};
@@ -25,12 +25,6 @@ impl WalkOrgs for World {
             *walk = some.last().copied().or(*walk);
             some
         })
-    }
-}
-
-impl SendMessages for World {
-    async fn send_messages(&self, bodies: &[String]) -> Result<(), Fault> {
-        self.effect(|state| state.messages.extend_from_slice(bodies))
     }
 }
 

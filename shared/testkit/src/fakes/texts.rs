@@ -1,12 +1,9 @@
 //! Texts in the making in memory, and the model that writes them.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use consigne_core::files::File;
-use consigne_core::ports::{
-    AskModel, ForgetManuscript, GetManuscript, KeepManuscript, PutObject, ReadChapters, SendLater,
-};
+use consigne_core::ports::{AskModel, ForgetManuscript, GetManuscript, KeepManuscript, PutObject, ReadChapters};
 use consigne_core::texts::{Chapter, Manuscript, Prompt, Reply, Trouble, read_reply};
 use consigne_core::{Fault, JobId};
 use consigne_runtime::clock;
@@ -27,8 +24,6 @@ pub struct Texts {
     pub mischief: VecDeque<Option<Mischief>>,
     /// What goes wrong with all that follow.
     pub always: Option<Mischief>,
-    /// Messages to be delivered after a wait, in order.
-    pub later: Vec<(String, Duration)>,
 }
 
 impl AskModel for World {
@@ -94,11 +89,5 @@ impl PutObject for World {
             }
             is_free
         })
-    }
-}
-
-impl SendLater for World {
-    async fn send_later(&self, body: &str, wait: Duration) -> Result<(), Fault> {
-        self.effect(|state| state.texts.later.push((body.to_owned(), wait.min(Duration::from_mins(15)))))
     }
 }

@@ -61,10 +61,10 @@ impl Delivered {
             let (at, id, body, receives) = queue.remove(0);
             (done.at, done.deliveries) = (at, done.deliveries + 1);
             let failed = text_message(world, &body, &id, at).await.is_err();
-            for (body, wait) in world.state().texts.later {
+            for (body, wait) in world.state().later {
                 send(&mut queue, at.plus(wait), &body);
             }
-            world.change(|state| state.texts.later.clear());
+            world.change(|state| state.later.clear());
             if failed && receives < RECEIVES {
                 queue.push((at.plus(HIDDEN), id, body, receives + 1));
             } else if failed {

@@ -96,7 +96,7 @@ async fn a_book_whose_worker_is_killed_after_each_chapter_is_the_same_book() {
                 functions::text_message(&world, &body, &id, now).await.unwrap();
             }
         }
-        world.change(|state| state.texts.later.clear());
+        world.change(|state| state.later.clear());
         functions::text_message(&world, &message(), "last", now).await.unwrap();
         assert_asked_once(&world, asked_again..=asked_again);
         assert_eq!(end(&world).await, end(&calm).await);

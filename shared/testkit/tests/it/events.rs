@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use consigne_core::endpoints::offered;
 use consigne_core::events::EventKind;
 use consigne_testkit::payload::root;
 use consigne_testkit::schemas::{FOLDER, assert_valid, faults, read};
+use consigne_testkit::template::template;
 use serde_json::{Value, json};
 
 fn kinds() -> impl Iterator<Item = &'static str> {
@@ -49,6 +51,12 @@ fn the_catalogue_names_every_event_and_every_field() {
             assert!(words.any(|word| word == name), "{kind}: {name} is not in the catalogue");
         }
     }
+}
+
+#[test]
+fn what_endpoints_can_hear_of_is_what_the_rule_passes_on() {
+    let rule = &template()["Resources"]["DeliveryRule"]["Properties"]["EventPattern"]["detail-type"];
+    assert_eq!(*rule, json!(offered().into_iter().map(EventKind::name).collect::<Vec<_>>()));
 }
 
 #[test]

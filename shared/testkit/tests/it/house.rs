@@ -219,6 +219,7 @@ fn somebody_is_told_when_the_safety_net_tears() {
     for wanted in [
         ("Errors", "SweepFunction"),
         ("SweepFailed", "sweep"),
+        ("DeliveriesLate", "sweep"),
         ("PaymentsFailed", "webhook-stripe"),
         ("PurchasesRefused", "webhook-stripe"),
         ("ModelMisconfigured", "generate-worker"),

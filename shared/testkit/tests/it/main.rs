@@ -6,6 +6,7 @@
 mod concurrent;
 mod crash;
 mod crash_credits;
+mod crash_deliveries;
 mod crash_gateway;
 mod crash_jobs;
 mod crash_keys;

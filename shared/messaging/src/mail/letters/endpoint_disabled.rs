@@ -16,7 +16,7 @@ pub struct EndpointDisabled {
     pub org_name: Quoted,
     /// The endpoint's host; its path may hold a secret.
     pub host: Quoted,
-    /// Whether it said itself that it is gone; it was out of reach for days otherwise.
+    /// Whether it said itself that it is gone; otherwise it has failed for a week.
     pub gone: bool,
 }
 
@@ -41,18 +41,18 @@ impl Words for EndpointDisabled {
         let org_name = &self.org_name;
         match language {
             Language::English => {
-                let why = if self.gone { "it answered that it is gone (410)" } else { "it was out of reach for days" };
+                let why = if self.gone { "it answered that it is gone (410)" } else { "every attempt has failed for a week" };
                 Letter::about(format!("{org_name}: webhooks are no longer delivered"))
                     .says(format!("The organisation {org} receives no more webhooks at {host}, since {why}."))
-                    .says("Once it works again, set it up anew and have what was missed delivered again.")
+                    .says("Once it works again, enable it and have what was missed delivered again.")
                     .leads_to("See the endpoints", application.endpoints(self.org))
             }
             Language::French => {
                 let gone = "elle a répondu qu’elle n’existe plus (410)";
-                let why = if self.gone { gone } else { "elle est injoignable depuis des jours" };
+                let why = if self.gone { gone } else { "toutes les tentatives échouent depuis une semaine" };
                 Letter::about(format!("{org_name} : les webhooks ne sont plus livrés"))
                     .says(format!("L’organisation {org} ne reçoit plus de webhooks à l’adresse {host}, car {why}."))
-                    .says("Une fois le problème résolu, configurez-la de nouveau et redemandez ce qui a été manqué.")
+                    .says("Une fois le problème résolu, réactivez-la et redemandez ce qui a été manqué.")
                     .leads_to("Voir les adresses", application.endpoints(self.org))
             }
         }

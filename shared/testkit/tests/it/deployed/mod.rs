@@ -3,6 +3,7 @@
 mod anomalies;
 mod charges;
 mod ear;
+mod endpoints;
 mod events;
 mod files;
 mod fullness;

@@ -1,17 +1,25 @@
 //! Who may do what in an organisation: every role on every route, cell by cell, and strangers on all of them.
 
 use consigne_auth::MATRIX;
+use consigne_core::UserId;
+use consigne_core::audit::AuditAction;
+use consigne_core::endpoints::NewEndpoint;
 use consigne_core::orgs::OrgRole;
+use consigne_core::ports::{CreateEndpoint as _, RecordDelivery as _};
+use consigne_runtime::clock;
 use consigne_testkit::payload::root;
 use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Person, Stack, fresh_user};
+use consigne_testkit::{desk, hooks};
 use serde_json::{Value, json};
 
 use super::{assert_refused, text};
 
-/// What a route may be called on: a key, an invitation, a member who may be told what to do, and the caller.
+/// What a route may be called on: a key, an endpoint with a delivery, an invitation, a member who may be told what to do, and the caller.
 struct Things {
     key: HeldKey,
+    endpoint: String,
+    delivery: String,
     invitation: String,
     member: String,
     caller: String,
@@ -22,7 +30,17 @@ impl Things {
         let body = json!({ "email": format!("{}@example.com", fresh_user()), "role": "billing" });
         let invited = shop.owner.call_with("POST", &shop.path("/invitations"), &body).await;
         assert_eq!(invited.status, 201, "{}", invited.json());
+        let user = UserId::parse(&shop.owner.id).unwrap();
+        let endpoint = hooks::endpoint(shop.id(), &user, clock::now());
+        let audit = desk::entry(shop.id(), AuditAction::EndpointCreated, &user, clock::now());
+        let new = NewEndpoint { endpoint: endpoint.clone(), audit, once: None };
+        Stack::find().table().create_endpoint(&new).await.unwrap();
+        // It has ended: nothing is sent on its behalf.
+        let delivery = hooks::delivery(&endpoint, clock::now()).cancel().delivery;
+        Stack::find().table().record_delivery(&delivery).await.unwrap();
         Self {
+            endpoint: endpoint.id.to_string(),
+            delivery: delivery.id.to_string(),
             key: shop.issue("test", &json!({})).await,
             invitation: text(&invited.json()["data"], "id"),
             member: shop.hire(OrgRole::Developer).await.id,
@@ -34,10 +52,19 @@ impl Things {
 /// Gives a call of a route that only the role can spoil.
 fn call(shop: &Shop<'_>, route: &str, things: &Things) -> (&'static str, String, Option<Value>) {
     let of_key = |verb: &str| shop.path(&format!("/keys/{}{verb}", things.key.id));
+    let of_endpoint = |verb: &str| shop.path(&format!("/endpoints/{}{verb}", things.endpoint));
+    let hook = json!({ "url": "https://hooks.example.com/consigne", "events": ["stats.ready"] });
     let issue = json!({ "name": "Key", "environment": "test", "scopes": ["pdf:read"] });
     match route {
         "audit-list" => ("GET", shop.path("/audit"), None),
         "checkout" => ("POST", shop.path("/credits/checkout"), Some(json!({ "pack": "starter" }))),
+        "delivery-list" => ("GET", of_endpoint("/deliveries"), None),
+        "delivery-redeliver" => ("POST", shop.path(&format!("/deliveries/{}/redeliver", things.delivery)), None),
+        "endpoint-create" => ("POST", shop.path("/endpoints"), Some(hook)),
+        "endpoint-delete" => ("DELETE", of_endpoint(""), None),
+        "endpoint-list" => ("GET", shop.path("/endpoints"), None),
+        "endpoint-rotate" => ("POST", of_endpoint("/rotate"), Some(json!({ "grace_seconds": 0 }))),
+        "endpoint-update" => ("PATCH", of_endpoint(""), Some(json!({ "rate_per_second": 3 }))),
         "invitation-list" => ("GET", shop.path("/invitations"), None),
         "invitation-revoke" => ("DELETE", shop.path(&format!("/invitations/{}", things.invitation)), None),
         "key-delete" => ("DELETE", of_key(""), None),
@@ -107,6 +134,8 @@ async fn a_stranger_is_told_nothing_of_an_organisation_nor_of_its_keys() {
         // Another organisation's key, invitation or member, asked for in one's own.
         for (id, nobodys) in [
             (&things.key.id, "key_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
+            (&things.endpoint, "ep_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
+            (&things.delivery, "dlv_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
             (&things.invitation, "inv_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
             (&things.member, "user_nobody"),
         ] {

@@ -60,8 +60,22 @@ async fn a_person_is_told_that_their_storage_is_nearly_full_unless_they_want_no_
 }
 
 #[tokio::test]
+async fn owners_are_told_that_an_endpoint_gets_no_more_webhooks() {
+    for (reason, said) in [("gone", "(410)"), ("failing", "depuis une semaine")] {
+        let world = acme_with_mailboxes();
+        let body = message_of("endpoint-disabled").replace("gone", reason);
+        let (outcome, notes) = delivered(&world, &body, clock::now()).await;
+        assert!(outcome.is_ok(), "{notes}");
+        assert_eq!(post(&world), json!([["ann1@example.com", "Acme : les webhooks ne sont plus livrés"]]));
+        let mail = world.state().post.sent.remove(0);
+        assert!(mail.text.contains(said) && mail.text.contains("hooks.example.com"), "{}", mail.text);
+        assert_eq!(mail.unsubscribe, None);
+    }
+}
+
+#[tokio::test]
 async fn of_an_organisation_that_is_gone_nobody_is_told() {
-    for case in ["key-anomaly", "key-migration-started"] {
+    for case in ["endpoint-disabled", "key-anomaly", "key-migration-started"] {
         let world = World::default();
         assert_eq!(deliver(&world, case).await["mail.outcomes"], json!({}));
         assert!(world.state().post.sent.is_empty());
@@ -76,6 +90,7 @@ async fn a_notice_that_cannot_be_read_is_parked() {
         ("key-anomaly", "\"name\": \"Production API\", ", ""),
         ("key-migration-started", "\"until\": \"2026", "\"until\": \"soon"),
         ("key-migration-started", "\"user_id\": \"user_", "\"user_id\": \""),
+        ("endpoint-disabled", "\"reason\": \"gone\"", "\"reason\": \"odd\""),
         ("quota-exceeded", "\"quota\": \"storage\"", "\"quota\": \"patience\""),
     ] {
         let (world, body) = (acme_with_mailboxes(), message_of(case));

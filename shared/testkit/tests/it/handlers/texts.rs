@@ -6,6 +6,7 @@ use consigne_core::Timestamp;
 use consigne_core::files::{Kind, Status};
 use consigne_core::jobs::{Job, JobStatus};
 use consigne_core::texts::{LEASE, Tokens};
+use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions::{self, Delivered};
 use consigne_testkit::payload;
@@ -58,7 +59,9 @@ pub fn asks_of_a_book() -> Vec<String> {
 
 #[tokio::test]
 async fn a_book_is_planned_written_chapter_by_chapter_and_delivered() {
-    let world = wished(Kind::Book);
+    // Lambda's own clock is that of today.
+    let deadline = clock::now().plus(Duration::from_hours(12));
+    let world = world_of(&Job { deadline, ..job(Kind::Book) }, &[]);
     let told = functions::texts(&world, payload::event("generate-worker", "requested", "")).await;
     assert_eq!(told, json!({ "batchItemFailures": [] }));
     let began = job_in(&world);
@@ -66,10 +69,10 @@ async fn a_book_is_planned_written_chapter_by_chapter_and_delivered() {
         (began.status, began.progress, world.state().texts.asked),
         (JobStatus::Processing, 10, vec!["outline".to_owned()])
     );
-    assert_eq!(world.state().texts.later, [(payload_of("next"), Duration::ZERO)]);
+    assert_eq!(world.state().later, [(payload_of("next"), Duration::ZERO)]);
 
-    world.change(|state| state.texts.later.clear());
-    let done = Delivered::from(&world, &payload_of("next"), consigne_runtime::clock::now(), 1).await;
+    world.change(|state| state.later.clear());
+    let done = Delivered::from(&world, &payload_of("next"), clock::now(), 1).await;
     assert_eq!((done.deliveries, done.dead, world.state().texts.asked), (13, 0, asks_of_a_book()));
     assert_eq!((job_in(&world).status, job_in(&world).progress), (JobStatus::Processing, 95));
     arrive(&world).await;
@@ -191,7 +194,7 @@ async fn a_job_that_ends_while_it_is_written_is_written_no_further() {
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
     }
     world.change(|state| {
-        state.texts.later.clear();
+        state.later.clear();
         let job = state.jobs.jobs.values_mut().next().unwrap();
         *job = job.failed("CANCELLED", "The account was closed", GRANTED).unwrap().job;
     });
@@ -207,7 +210,7 @@ async fn a_file_that_ran_out_before_it_was_claimed_is_granted_anew() {
     for round in 0..5 {
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
     }
-    world.change(|state| state.texts.later.clear());
+    world.change(|state| state.later.clear());
     world.fail_at(8, consigne_testkit::fakes::Moment::Before);
     assert!(functions::text_message(&world, &message(), "message-5", GRANTED).await.is_err());
     assert_eq!((world.state().files.len(), world.state().objects.len()), (1, 0));

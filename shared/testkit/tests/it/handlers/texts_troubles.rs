@@ -83,10 +83,10 @@ async fn what_goes_wrong_for_ever_ends_the_job_with_a_reason_and_gives_the_allow
 async fn a_model_that_says_how_long_is_asked_again_then_and_no_sooner() {
     let world = troubled(Mischief::Status(429, "rate_limit_exceeded", Some("7")), None);
     functions::text_message(&world, &message(), "message-1", GRANTED).await.unwrap();
-    assert_eq!(world.state().texts.later, [(message(), Duration::from_secs(7))]);
+    assert_eq!(world.state().later, [(message(), Duration::from_secs(7))]);
     // Whoever comes early is sent away for what is left of the wait.
     functions::text_message(&world, &message(), "message-2", GRANTED.plus(Duration::from_secs(3))).await.unwrap();
-    assert_eq!((world.state().texts.later[1].1, world.state().texts.asked.len()), (Duration::from_secs(4), 1));
+    assert_eq!((world.state().later[1].1, world.state().texts.asked.len()), (Duration::from_secs(4), 1));
     functions::text_message(&world, &message(), "message-3", GRANTED.plus(Duration::from_secs(7))).await.unwrap();
     assert_eq!(world.state().texts.asked.len(), 2);
 }

@@ -3,6 +3,7 @@
 mod anomalies;
 mod charges;
 mod checkouts;
+mod deliveries;
 mod files;
 mod fullness;
 mod heard;

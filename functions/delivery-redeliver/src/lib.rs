@@ -1,0 +1,89 @@
+//! Makes a delivery due again, under the same `webhook-id`, whether it arrived, failed, or waits for a later attempt.
+
+use consigne_auth::{Route, SessionVerifier};
+use consigne_core::deliveries::{Delivery, DeliveryView, Errand, delivery_in_path, delivery_not_found};
+use consigne_core::endpoints::Endpoint;
+use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::ports::{GetDelivery, GetEndpoint, GetMember, Redeliver, SendMessage};
+use consigne_core::{Code, DeliveryId, Fault, OrgId, UserId};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+
+const OPERATION: &str = "delivery-redeliver";
+/// How often it is tried again when the delivery has moved meanwhile.
+const TRIES: u32 = 5;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F, Q> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// Members, endpoints and deliveries.
+    pub deliveries: F,
+    /// Takes what is due.
+    pub queue: Q,
+}
+
+/// Answers a request to deliver something again.
+pub async fn handle<F, Q>(deps: &Deps<F, Q>, request: &Request) -> Result<Answer, Fault>
+where
+    F: GetMember + GetEndpoint + GetDelivery + Redeliver,
+    Q: SendMessage,
+{
+    let (user, org) = request.member(&deps.users, &deps.deliveries, Route::DeliveryRedeliver).await?;
+    let id = delivery_in_path(request.parameter("delivery"))?;
+    request.notes.field("delivery.id", id);
+    // There is no body; what must not differ is the path.
+    let promise = request.idempotency_key(&())?;
+
+    let delivery = deps.known(org, id, &user.id).await?;
+    let endpoint = deps.deliveries.get_endpoint(org, delivery.endpoint).await?.filter(Endpoint::is_active);
+    endpoint.ok_or_else(|| Fault::new(Code::Conflict, "Its endpoint is disabled or deleted"))?;
+
+    let once =
+        promise.map(|key| Once { key, caller: user.id.clone().into(), operation: OPERATION, result: id.to_string() });
+    let delivery = deps.make_due(delivery, once.as_ref(), request).await?;
+    // Should this fail, the next look of sweep finds it.
+    deps.queue.send_message(&Errand::attempt(org, id)?).await?;
+    Ok(Answer::envelope(200, "Delivery is on its way", &DeliveryView::of(&delivery), request.now))
+}
+
+impl<F: GetDelivery + Redeliver, Q> Deps<F, Q> {
+    /// Reads a delivery that a member may see.
+    async fn known(&self, org: OrgId, id: DeliveryId, member: &UserId) -> Result<Delivery, Fault> {
+        let known = self.deliveries.get_delivery(org, id).await?;
+        known.filter(|delivery| delivery.is_shown_to(member)).ok_or_else(delivery_not_found)
+    }
+
+    /// Makes it due, unless it is, or the same request has made it so before.
+    async fn make_due(
+        &self,
+        mut delivery: Delivery,
+        once: Option<&Once>,
+        request: &Request,
+    ) -> Result<Delivery, Fault> {
+        for _ in 0..TRIES {
+            let Some(step) = delivery.again(request.now) else { return Ok(delivery) };
+            match self.deliveries.redeliver(&step, once, request.now).await? {
+                Written::Now => return Ok(step.delivery),
+                Written::Before(_) => return Ok(delivery),
+                Written::Mismatch => return Err(mismatch()),
+                Written::Moved => {
+                    let (org, id) = (delivery.org, delivery.id);
+                    delivery = self.deliveries.get_delivery(org, id).await?.ok_or_else(delivery_not_found)?;
+                }
+            }
+        }
+        Err(Fault::unavailable("the delivery keeps moving"))
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<DeliveryView>(
+        "POST /api/orgs/{org}/deliveries/{delivery}/redeliver",
+        "Deliver something again, under the same id",
+    );
+    let operation = operation.in_org().parameter("delivery", "Id of the delivery", true);
+    vec![operation.once().refuses(&[Code::Conflict, Code::RateLimited])]
+}

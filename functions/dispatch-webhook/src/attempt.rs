@@ -1,0 +1,199 @@
+//! One attempt at a delivery: its turn, its claim, the call, and what follows.
+
+use std::time::Duration;
+
+use consigne_core::deliveries::{Conclusion, Delivery, DeliveryStep, Errand, Post, Posted};
+use consigne_core::endpoints::Endpoint;
+use consigne_core::pacing::{PaceAsk, Paced};
+use consigne_core::ports::{Clock, GetEndpoint, GetMember, PaceCall, PostWebhook, SendLater};
+use consigne_core::webhooks::WebhookId;
+use consigne_core::{DeliveryId, Fault, OrgId, Timestamp};
+use consigne_runtime::queue::Message;
+
+use crate::{Attempts, Deps, wait_for};
+
+/// How long an endpoint may take for its whole answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for a turn that is spent waiting: queues know whole seconds only.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// How often a conclusion is worked out anew when the endpoint has changed meanwhile.
+const TRIES: u32 = 5;
+/// What we call ourselves.
+const AGENT: &str = concat!("Consigne-Webhooks/", env!("CARGO_PKG_VERSION"));
+
+/// Attempts a delivery, if one is due; one that is not was attempted by somebody else, and is looked after.
+pub(crate) async fn attempt<F, P, Q, D, C>(
+    deps: &Deps<F, P, Q, D, C>,
+    org: OrgId,
+    id: DeliveryId,
+    message: &Message,
+) -> Result<(), Fault>
+where
+    F: Attempts,
+    P: PostWebhook,
+    Q: SendLater,
+    C: Clock,
+{
+    message.notes.field("delivery.id", id);
+    let Some(delivery) = deps.table.get_delivery(org, id).await?.filter(|delivery| soon(delivery, deps.clock.now()))
+    else {
+        message.notes.field("delivery.outcome", "not due");
+        return Ok(());
+    };
+    message.notes.field("endpoint.id", delivery.endpoint);
+    let Some(endpoint) = receiver(&deps.table, &delivery).await? else {
+        message.notes.field("delivery.outcome", "cancelled");
+        return deps.table.move_delivery(&delivery.cancel()).await.map(drop);
+    };
+    if let Some(turn) = turn(deps, &delivery, &endpoint).await? {
+        message.notes.field("delivery.outcome", "waits for its turn");
+        return postpone(deps, &delivery, turn).await;
+    }
+    let begun = delivery.begin(deps.clock.now());
+    if !deps.table.move_delivery(&begun).await? {
+        message.notes.field("delivery.outcome", "in hand elsewhere");
+        return Ok(());
+    }
+    let (posted, took) = send(deps, &begun.delivery, &endpoint).await?;
+    note(&posted, took, message);
+    conclude(deps, &begun.delivery, endpoint, &posted, took, message).await
+}
+
+/// Says whether a delivery is due, or so soon that waiting for it is no trouble.
+fn soon(delivery: &Delivery, now: Timestamp) -> bool {
+    delivery.is_due(now.plus(PATIENCE))
+}
+
+/// Gives the endpoint a delivery is for: none when it is disabled or deleted, or when whose private matter this is has left the
+/// organisation that would hear of it.
+async fn receiver<F: GetEndpoint + GetMember>(table: &F, delivery: &Delivery) -> Result<Option<Endpoint>, Fault> {
+    if let Some(person) = &delivery.person
+        && table.get_member(delivery.org, person).await?.is_none()
+    {
+        return Ok(None);
+    }
+    Ok(table.get_endpoint(delivery.org, delivery.endpoint).await?.filter(Endpoint::is_active))
+}
+
+/// Waits for the endpoint's own pace; gives the time to ask again when that is too far away to wait for.
+async fn turn<F: PaceCall, P, Q, D, C: Clock>(
+    deps: &Deps<F, P, Q, D, C>,
+    delivery: &Delivery,
+    endpoint: &Endpoint,
+) -> Result<Option<Timestamp>, Fault> {
+    let began = deps.clock.now();
+    let mut place = delivery.place();
+    // A message may be early by a moment; a place is not to be claimed before its time.
+    if let Some(due) = delivery.next_at {
+        deps.clock.wait_until(due).await;
+    }
+    loop {
+        let now = deps.clock.now();
+        let destination = format!("{}#{}", endpoint.org, endpoint.id);
+        let ask = PaceAsk { destination, rate: endpoint.rate, place, now };
+        match deps.table.pace_call(&ask).await? {
+            Paced::Now => return Ok(None),
+            Paced::At(then) if then.since(began) > PATIENCE => return Ok(Some(then)),
+            Paced::At(then) => {
+                if !ask.is_in_turn() {
+                    place = Some(then);
+                }
+                deps.clock.wait_until(then).await;
+            }
+        }
+    }
+}
+
+/// Puts a delivery off until its turn.
+async fn postpone<F: Attempts, P, Q: SendLater, D, C: Clock>(
+    deps: &Deps<F, P, Q, D, C>,
+    delivery: &Delivery,
+    turn: Timestamp,
+) -> Result<(), Fault> {
+    let now = deps.clock.now();
+    if !deps.table.move_delivery(&delivery.postpone(turn, now)).await? {
+        return Ok(());
+    }
+    remind(deps, delivery, turn, now).await
+}
+
+/// Has a message come when a delivery is due, if one can wait for so long; else `sweep` will send one.
+async fn remind<F, P, Q: SendLater, D, C>(
+    deps: &Deps<F, P, Q, D, C>,
+    delivery: &Delivery,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    match wait_for(at, now) {
+        Some(wait) => deps.queue.send_later(&Errand::attempt(delivery.org, delivery.id)?, wait).await,
+        None => Ok(()),
+    }
+}
+
+/// Signs and sends what is told.
+async fn send<F, P: PostWebhook, Q, D, C: Clock>(
+    deps: &Deps<F, P, Q, D, C>,
+    delivery: &Delivery,
+    endpoint: &Endpoint,
+) -> Result<(Posted, Duration), Fault> {
+    let began = deps.clock.now();
+    let id = WebhookId::parse(&delivery.id.to_string()).ok_or_else(|| Fault::internal("an id is no webhook's"))?;
+    let signed = deps.secrets.signing(endpoint, began).sign(&id, began, delivery.payload.as_bytes());
+    let mut headers = vec![
+        ("content-type", "application/json".to_owned()),
+        ("content-length", delivery.payload.len().to_string()),
+        ("user-agent", AGENT.to_owned()),
+    ];
+    headers.extend(signed);
+    let (url, body) = (endpoint.url.clone(), delivery.payload.clone());
+    let posted = deps.courier.post_webhook(&Post { url, headers, body, timeout: TIMEOUT }).await?;
+    Ok((posted, deps.clock.now().since(began)))
+}
+
+fn note(posted: &Posted, took: Duration, message: &Message) {
+    message.notes.field("endpoint.status", posted.status());
+    message.notes.field("endpoint.error", posted.error());
+    message.notes.field("endpoint.duration_ms", u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    if let Posted::Failed(_, cause) = posted {
+        message.notes.field("endpoint.cause", cause);
+    }
+}
+
+/// Puts the attempt down, and arranges what comes next.
+async fn conclude<F: Attempts, P, Q: SendLater, D, C: Clock>(
+    deps: &Deps<F, P, Q, D, C>,
+    begun: &Delivery,
+    mut endpoint: Endpoint,
+    posted: &Posted,
+    took: Duration,
+    message: &Message,
+) -> Result<(), Fault> {
+    let now = deps.clock.now();
+    for _ in 0..TRIES {
+        let (step, conclusion) = begun.conclude(posted, took, &endpoint, now);
+        if deps.table.move_delivery(&step).await? {
+            message.notes.field("delivery.outcome", format!("{conclusion:?}"));
+            message.notes.count(metric(conclusion));
+            return match conclusion {
+                Conclusion::Again(then) => remind(deps, begun, then, now).await,
+                _ => Ok(()),
+            };
+        }
+        let DeliveryStep { endpoint: Some(_), .. } = step else { break };
+        // It may be the endpoint that has changed, or have been deleted, which ends the delivery at its next attempt.
+        let Some(changed) = deps.table.get_endpoint(begun.org, begun.endpoint).await? else { break };
+        endpoint = changed;
+    }
+    // The attempt took longer than it had, and is somebody else's; or everything keeps changing, and it is made again.
+    message.notes.field("delivery.outcome", "not put down");
+    Ok(())
+}
+
+fn metric(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Delivered => "WebhooksDelivered",
+        Conclusion::Again(_) => "WebhooksToRetry",
+        Conclusion::GivenUp => "WebhooksGivenUp",
+        Conclusion::Disabled => "EndpointsDisabled",
+    }
+}

@@ -1,0 +1,118 @@
+//! Registers an endpoint: an address to which an organisation has events told. Its secret stands in this answer.
+
+use consigne_auth::{EndpointSecrets, Route, SessionVerifier, User};
+use consigne_core::audit::{AuditAction, AuditEntry};
+use consigne_core::endpoints::{
+    Endpoint, EndpointStatus, EndpointView, HookUrl, IssuedEndpoint, NewEndpoint, endpoint_in_path, events_of,
+};
+use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::orgs::org_not_found;
+use consigne_core::pacing::Rate;
+use consigne_core::ports::{CreateEndpoint, GetEndpoint, GetMember, GetOrg, ResolveHost};
+use consigne_core::{Code, EndpointId, Fault, OrgId};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+const OPERATION: &str = "endpoint-create";
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F, R> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// Members and endpoints.
+    pub endpoints: F,
+    /// Says where names lead.
+    pub resolver: R,
+    /// Derives the secret.
+    pub secrets: EndpointSecrets,
+    /// Whether private addresses are allowed.
+    pub private: bool,
+}
+
+/// Asks for an endpoint.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointRequest {
+    /// Where webhooks are to be sent: `https`, and a public host.
+    pub url: String,
+    /// What it is to hear of; at least one.
+    pub events: Vec<String>,
+    /// How fast it may be called, in calls a second, 1 to 100; 10 when absent.
+    pub rate_per_second: Option<u64>,
+}
+
+/// Answers a request for a new endpoint.
+pub async fn handle<F, R>(deps: &Deps<F, R>, request: &Request) -> Result<Answer, Fault>
+where
+    F: GetMember + GetOrg + GetEndpoint + CreateEndpoint,
+    R: ResolveHost,
+{
+    let (user, org) = request.member(&deps.users, &deps.endpoints, Route::EndpointCreate).await?;
+    let body: EndpointRequest = request.json()?;
+    let promise = request.idempotency_key(&body)?;
+    let endpoint = body.parse(org, &user, deps.private, request)?;
+    endpoint.url.require_reachable(&deps.resolver, deps.private).await?;
+    deps.endpoints.get_org(org).await?.ok_or_else(org_not_found)?.require_working()?;
+
+    let view = EndpointView::of(&endpoint, request.now);
+    let details =
+        json!({ "host": endpoint.url.host(), "events": view.events, "rate_per_second": view.rate_per_second });
+    let (id, origin) = (endpoint.id.to_string(), request.origin(&user.id));
+    let new = NewEndpoint {
+        audit: AuditEntry::new(org, AuditAction::EndpointCreated, id.clone(), &origin, request.now, details),
+        once: promise.map(|key| Once { key, caller: user.id.into(), operation: OPERATION, result: id }),
+        endpoint,
+    };
+    let endpoint = match deps.endpoints.create_endpoint(&new).await? {
+        Written::Now => new.endpoint,
+        Written::Before(result) => deps.again(org, &result).await?,
+        Written::Mismatch => return Err(mismatch()),
+        Written::Moved => return Err(Fault::internal("a new endpoint has moved")),
+    };
+    request.notes.field("endpoint.id", endpoint.id);
+    let secret = deps.secrets.derive(org, endpoint.id, endpoint.generation).expose();
+    let issued = IssuedEndpoint { secret, view: EndpointView::of(&endpoint, request.now) };
+    Ok(Answer::envelope(201, "Endpoint registered; this answer alone shows its secret", &issued, request.now))
+}
+
+impl EndpointRequest {
+    fn parse(&self, org: OrgId, user: &User, private: bool, request: &Request) -> Result<Endpoint, Fault> {
+        Ok(Endpoint {
+            org,
+            id: EndpointId::mint(request.now),
+            url: HookUrl::parse(&self.url, private)?,
+            events: events_of(&self.events)?,
+            rate: self.rate_per_second.map(Rate::parse).transpose()?.unwrap_or_default(),
+            status: EndpointStatus::Active,
+            generation: 1,
+            previous_until: None,
+            failing_since: None,
+            created_by: user.id.clone(),
+            created_at: request.now,
+            revision: 1,
+        })
+    }
+}
+
+impl<F: GetEndpoint, R> Deps<F, R> {
+    /// Gives the endpoint that the same request registered before, while its secret is still the one that was shown then.
+    async fn again(&self, org: OrgId, id: &str) -> Result<Endpoint, Fault> {
+        let known = self.endpoints.get_endpoint(org, endpoint_in_path(id)?).await?;
+        known.filter(|endpoint| endpoint.generation == 1).ok_or_else(|| {
+            Fault::new(Code::Conflict, "The endpoint was registered, and its secret rotated or itself deleted since")
+        })
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<IssuedEndpoint>(
+        "POST /api/orgs/{org}/endpoints",
+        "Register an endpoint for webhooks; the answer alone shows its secret",
+    );
+    vec![operation.in_org().takes::<EndpointRequest>().creates().once().refuses(&[Code::Conflict])]
+}

@@ -1,0 +1,107 @@
+//! Gives an endpoint a new secret; the one before goes on signing beside it for a grace period.
+
+use consigne_auth::{EndpointSecrets, Route, SessionVerifier};
+use consigne_core::endpoints::{
+    Changed, Endpoint, EndpointView, IssuedEndpoint, change, endpoint_in_path, endpoint_not_found,
+};
+use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::keys::Outgoing;
+use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetMember, Recall};
+use consigne_core::{Code, EndpointId, Fault, OrgId};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+const OPERATION: &str = "endpoint-rotate";
+/// Grace period when none is named, in seconds: a day.
+const GRACE_DEFAULT: u64 = 24 * 60 * 60;
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// Members and endpoints.
+    pub endpoints: F,
+    /// Derives the secret.
+    pub secrets: EndpointSecrets,
+}
+
+/// Asks to rotate an endpoint's secret.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateRequest {
+    /// How long the secret before signs too, in seconds, at most 7 days; a day when absent.
+    pub grace_seconds: Option<u64>,
+}
+
+/// Answers a request to rotate an endpoint's secret.
+pub async fn handle<F>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault>
+where
+    F: GetMember + GetEndpoint + ChangeEndpoint + Recall,
+{
+    let (user, org) = request.member(&deps.users, &deps.endpoints, Route::EndpointRotate).await?;
+    let id = endpoint_in_path(request.parameter("endpoint"))?;
+    request.notes.field("endpoint.id", id);
+    let body: RotateRequest = request.json()?;
+    let promise = request.idempotency_key(&body)?;
+    let grace = Endpoint::grace(body.grace_seconds.unwrap_or(GRACE_DEFAULT))?;
+
+    // What the answer is made from is the generation alone, which only the record knows.
+    let seen = deps.endpoints.get_endpoint(org, id).await?.ok_or_else(endpoint_not_found)?;
+    let once = promise.map(|key| {
+        let result = (seen.generation + 1).to_string();
+        Once { key, caller: user.id.clone().into(), operation: OPERATION, result }
+    });
+    let origin = request.origin(&user.id);
+    let by = Outgoing { origin: &origin, now: request.now };
+    let rotate = |endpoint: &Endpoint| {
+        if endpoint.generation != seen.generation {
+            return Err(Fault::new(Code::Conflict, "Somebody else is rotating the secret"));
+        }
+        endpoint.rotate(grace, once.clone(), &by).map(Some)
+    };
+    let changed = match deps.before(once.as_ref(), request).await? {
+        Some(result) => Changed::Before(result),
+        None => change(&deps.endpoints, org, id, rotate).await?,
+    };
+    let endpoint = match changed {
+        Changed::Now(endpoint) => *endpoint,
+        Changed::Before(generation) => deps.again(org, id, &generation).await?,
+    };
+    let secret = deps.secrets.derive(org, id, endpoint.generation).expose();
+    let issued = IssuedEndpoint { secret, view: EndpointView::of(&endpoint, request.now) };
+    Ok(Answer::envelope(201, "Secret rotated; this answer alone shows it", &issued, request.now))
+}
+
+impl<F: GetEndpoint + Recall> Deps<F> {
+    /// Gives what the same request led to before. An open rotation refuses another one; but it may be this one.
+    async fn before(&self, once: Option<&Once>, request: &Request) -> Result<Option<String>, Fault> {
+        let Some(once) = once else { return Ok(None) };
+        match self.endpoints.recall(once, request.now).await? {
+            Some(Written::Before(result)) => Ok(Some(result)),
+            Some(_) => Err(mismatch()),
+            None => Ok(None),
+        }
+    }
+
+    /// Gives the endpoint as the same request left it before.
+    async fn again(&self, org: OrgId, id: EndpointId, generation: &str) -> Result<Endpoint, Fault> {
+        let endpoint = self.endpoints.get_endpoint(org, id).await?.ok_or_else(endpoint_not_found)?;
+        if endpoint.generation.to_string() == generation {
+            return Ok(endpoint);
+        }
+        Err(Fault::new(Code::Conflict, "The secret was rotated, and rotated again since"))
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<IssuedEndpoint>(
+        "POST /api/orgs/{org}/endpoints/{endpoint}/rotate",
+        "Give an endpoint a new secret; the answer alone shows it",
+    );
+    let operation = operation.in_org().parameter("endpoint", "Id of the endpoint", true);
+    vec![operation.takes::<RotateRequest>().creates().once().refuses(&[Code::Conflict])]
+}

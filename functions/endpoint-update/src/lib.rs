@@ -1,0 +1,90 @@
+//! Changes an endpoint's address, events or rate, and enables one that was disabled.
+
+use consigne_auth::{Route, SessionVerifier};
+use consigne_core::Fault;
+use consigne_core::endpoints::{Changed, EndpointPatch, EndpointView, HookUrl, change, endpoint_in_path, events_of};
+use consigne_core::keys::Outgoing;
+use consigne_core::pacing::Rate;
+use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetMember, ResolveHost};
+use consigne_runtime::http::Operation;
+use consigne_runtime::{Answer, Request};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the handler works with.
+#[derive(Debug)]
+pub struct Deps<F, R> {
+    /// Who is calling.
+    pub users: SessionVerifier,
+    /// Members and endpoints.
+    pub endpoints: F,
+    /// Says where names lead.
+    pub resolver: R,
+    /// Whether private addresses are allowed.
+    pub private: bool,
+}
+
+/// What is changed; what is absent stays as it is.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateRequest {
+    /// Another address.
+    pub url: Option<String>,
+    /// Other events, all of them.
+    pub events: Option<Vec<String>>,
+    /// Another rate, in calls a second, 1 to 100.
+    pub rate_per_second: Option<u64>,
+    /// `active` enables an endpoint that was disabled.
+    pub status: Option<Wanted>,
+}
+
+/// What an endpoint can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Wanted {
+    /// One that gets webhooks.
+    Active,
+}
+
+/// Answers a request to change an endpoint.
+pub async fn handle<F, R>(deps: &Deps<F, R>, request: &Request) -> Result<Answer, Fault>
+where
+    F: GetMember + GetEndpoint + ChangeEndpoint,
+    R: ResolveHost,
+{
+    let (user, org) = request.member(&deps.users, &deps.endpoints, Route::EndpointUpdate).await?;
+    let id = endpoint_in_path(request.parameter("endpoint"))?;
+    request.notes.field("endpoint.id", id);
+    let body: UpdateRequest = request.json()?;
+    let patch = body.parse(deps.private)?;
+    if let Some(url) = &patch.url {
+        url.require_reachable(&deps.resolver, deps.private).await?;
+    }
+
+    let origin = request.origin(&user.id);
+    let by = Outgoing { origin: &origin, now: request.now };
+    let changed = change(&deps.endpoints, org, id, |endpoint| Ok(endpoint.update(&patch, &by))).await?;
+    let Changed::Now(endpoint) = changed else { return Err(Fault::internal("a change promises nothing")) };
+    Ok(Answer::envelope(200, "Endpoint updated", &EndpointView::of(&endpoint, request.now), request.now))
+}
+
+impl UpdateRequest {
+    fn parse(&self, private: bool) -> Result<EndpointPatch, Fault> {
+        Ok(EndpointPatch {
+            url: self.url.as_deref().map(|url| HookUrl::parse(url, private)).transpose()?,
+            events: self.events.as_deref().map(events_of).transpose()?,
+            rate: self.rate_per_second.map(Rate::parse).transpose()?,
+            enable: self.status == Some(Wanted::Active),
+        })
+    }
+}
+
+/// Describes the route.
+pub fn operations() -> Vec<Operation> {
+    let operation = Operation::new::<EndpointView>(
+        "PATCH /api/orgs/{org}/endpoints/{endpoint}",
+        "Change an endpoint, or enable it again",
+    );
+    let operation = operation.in_org().parameter("endpoint", "Id of the endpoint", true);
+    vec![operation.takes::<UpdateRequest>()]
+}

@@ -1,0 +1,94 @@
+//! What stands in the table of the stub: one item of each kind, as the functions write it.
+
+use serde_json::{Value, json};
+
+use crate::stub::{API_KEY, INVITED, KEY};
+
+/// A time that does not come while the bench runs, in milliseconds since 1970.
+const FAR: u64 = 4_102_444_800_000;
+
+/// Gives the item of a key: of an organisation, a key, a wallet, a hold, a purchase or a job, or else a file.
+pub(crate) fn item(key: &Value) -> Value {
+    let sk = key["sk"]["S"].as_str().unwrap_or_default();
+    // Nothing was told of any payment yet, and no text was begun.
+    if sk == "PAYMENT" || sk.starts_with("TEXT#") {
+        return Value::Null;
+    }
+    let mut item = by_kind(sk);
+    item["pk"] = key["pk"].clone();
+    item["sk"] = key["sk"].clone();
+    item
+}
+
+fn by_kind(sk: &str) -> Value {
+    let (text, number) = (|text: &str| json!({ "S": text }), |number: u64| json!({ "N": number.to_string() }));
+    match sk.split('#').next() {
+        Some("ORG") => json!({
+            "name": text("Acme"), "slug": text("acme-sh2ftr"),
+            "created_at": number(1_795_257_000_000),
+        }),
+        Some("INVITATION") => json!({
+            "email": text(INVITED), "role": text("developer"),
+            "invited_by": text("user_adam1"), "created_at": number(1_795_257_000_000),
+            "expires_at": number(FAR), "invitation_status": text("open"),
+        }),
+        Some("MEMBER") => json!({
+            "role": text("owner"), "joined_at": number(1_795_257_000_000),
+        }),
+        Some("KEY") => json!({
+            "name": text("Key"), "environment": text("production"),
+            "scopes": { "SS": ["pdf:read"] }, "status": text("active"), "generation": number(1), "prefix": text("sk_live"),
+            "hint": text("x7Qa"), "created_by": text("user_ann1"), "created_at": number(1_795_257_000_000),
+            "revision": number(1),
+        }),
+        Some("WALLET" | "TESTWALLET") => json!({
+            "wallet_status": text("open"), "balance": number(0), "held": number(0), "used": number(0),
+            "purchased": number(0), "granted": number(0), "expired": number(0), "clawed_back": number(0),
+            "attributed": number(0), "late": number(0), "debt": number(0), "era": number(0), "low_reference": number(0),
+            "revision": number(0), "anchor": number(1_795_257_000_000),
+        }),
+        Some("HOLD") => json!({
+            "hold_status": text("open"), "key_id": text(API_KEY), "environment": text("production"), "era": number(0),
+            "amount": number(50), "service": text("pdf"), "caller": text("pdf-api"), "fingerprint": text(""),
+            "opened_at": number(1_795_257_000_000), "expires_at": number(FAR), "due_at": number(FAR),
+        }),
+        Some("CHECKOUT") => json!({
+            "url": text("https://checkout.example.com/1"), "user": text("user_ann1"), "pack": text("starter"),
+            "credits": number(1_000), "amount_cents": number(1_000), "currency": text("EUR"),
+            "at": number(1_795_257_000_000),
+        }),
+        Some("JOB") => job(sk),
+        _ => file(),
+    }
+}
+
+/// A job nobody has begun, of the kind its id ends in: T for a book, V for a video, else a picture.
+fn job(sk: &str) -> Value {
+    let (text, number) = (|text: &str| json!({ "S": text }), |number: u64| json!({ "N": number.to_string() }));
+    let kind = match sk.chars().last() {
+        Some('T') => "book",
+        Some('V') => "video",
+        _ => "image",
+    };
+    let ask = json!({
+        "prompt": "a lighthouse", "count": 1, "size": "1024x1024", "topic": "lighthouses", "duration_seconds": 8,
+        "aspect_ratio": "16:9",
+    });
+    json!({
+        "kind": text(kind), "ask": text(&ask.to_string()), "plan": text("pro"), "status": text("pending"),
+        "progress": number(0), "created_at": number(1_795_257_000_000), "updated_at": number(1_795_257_000_000),
+        "deadline": number(FAR), "outputs": text("[]"), "revision": number(1),
+    })
+}
+
+/// A ready file, as the table holds it; it satisfies readers of the ledger too.
+pub(crate) fn file() -> Value {
+    let (text, number) = (|text: &str| json!({ "S": text }), |number: u64| json!({ "N": number.to_string() }));
+    json!({
+        "pk": text("USER#user_ann1"), "sk": text("FILE#01M7YREWKH7VM7Z3Z2KWSH2FTR"), "s3_key": text(KEY),
+        "filename": text("photo été.png"), "content_type": text("image/png"), "kind": text("image"),
+        "size": number(1000), "holding": text("kept"), "status": text("ready"), "granted_at": number(1_795_257_000_000),
+        "grant_expires_at": number(1_795_257_900_000), "changed_at": number(1_795_257_001_000), "revision": number(2),
+        "version_id": text("v1"), "etag": text("e1"), "sequencer": text("05"), "width": number(640), "height": number(480),
+    })
+}

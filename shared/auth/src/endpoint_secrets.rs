@@ -1,0 +1,146 @@
+//! Secrets of customers' endpoints: by which webhooks to them are signed, shown once.
+//!
+//! A secret follows from organisation, endpoint and generation under one secret of the installation, so that none need be kept,
+//! and a dump of the table signs nothing.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use consigne_core::endpoints::Endpoint;
+use consigne_core::{EndpointId, OrgId, Timestamp};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::{Secret, WebhookSecret, WebhookSecrets};
+
+/// Derives secrets from endpoints.
+#[derive(Clone, Debug)]
+pub struct EndpointSecrets {
+    secret: Secret,
+}
+
+/// A secret as its receiver keeps it: `whsec_` and base64 of 32 bytes. It does not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EndpointSecret([u8; 32]);
+
+impl EndpointSecret {
+    /// Gives the text, for the one answer that shows it.
+    pub fn expose(&self) -> String {
+        format!("whsec_{}", STANDARD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for EndpointSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EndpointSecret(..)")
+    }
+}
+
+impl EndpointSecrets {
+    /// Derives them under a secret of the installation.
+    pub fn new(secret: Secret) -> Self {
+        Self { secret }
+    }
+
+    /// Gives the secret of one generation of an endpoint: always the same.
+    // HMAC takes keys of any length, so this cannot panic.
+    #[allow(clippy::expect_used, clippy::missing_panics_doc)]
+    pub fn derive(&self, org: OrgId, id: EndpointId, generation: u32) -> EndpointSecret {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose()).expect("HMAC takes any key");
+        // Names what is signed, should the secret ever sign something else too. No part of it can hold a full stop.
+        mac.update(format!("endpoint.{org}.{id}.{generation}").as_bytes());
+        EndpointSecret(mac.finalize().into_bytes().into())
+    }
+
+    /// Gives what signs webhooks to an endpoint at a time: its secret and, while one replaces the other, that before.
+    pub fn signing(&self, endpoint: &Endpoint, now: Timestamp) -> WebhookSecrets {
+        let of = |generation: u32| WebhookSecret::of_bytes(self.derive(endpoint.org, endpoint.id, generation).0);
+        WebhookSecrets::of(endpoint.signing(now).into_iter().map(of).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use consigne_core::UserId;
+    use consigne_core::endpoints::{EndpointStatus, HookUrl};
+    use consigne_core::events::EventKind;
+    use consigne_core::pacing::Rate;
+    use consigne_core::webhooks::WebhookId;
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::*;
+    use crate::Refreshed;
+
+    fn secrets(text: &str) -> EndpointSecrets {
+        EndpointSecrets::new(Secret::new(text).unwrap())
+    }
+
+    fn ours() -> EndpointSecrets {
+        secrets("0123456789abcdef0123456789abcdef")
+    }
+
+    fn endpoint() -> Endpoint {
+        let now = Timestamp::from_secs(1_795_257_000);
+        Endpoint {
+            org: OrgId::parse("org_01M7YREWKH7VM7Z3Z2KWSH2FTS").unwrap(),
+            id: EndpointId::parse("ep_01M7YREWKH7VM7Z3Z2KWSH2FTR").unwrap(),
+            url: HookUrl::kept("https://hooks.example.com").unwrap(),
+            events: BTreeSet::from([EventKind::JobCompleted]),
+            rate: Rate::default(),
+            status: EndpointStatus::Active,
+            generation: 2,
+            previous_until: Some(now.plus(Duration::from_mins(1))),
+            failing_since: None,
+            created_by: UserId::parse("user_ann1").unwrap(),
+            created_at: now,
+            revision: 1,
+        }
+    }
+
+    /// Says whether somebody who knows the secret of a generation takes what is signed at a time, for this body.
+    async fn is_taken(generation: u32, at: Timestamp, body: &[u8]) -> bool {
+        let endpoint = endpoint();
+        let id = WebhookId::parse("dlv_01M7YREWKH7VM7Z3Z2KWSH2FTR").unwrap();
+        let mut headers = HeaderMap::new();
+        for (name, value) in ours().signing(&endpoint, at).sign(&id, at, b"{\"type\":\"job.completed\"}") {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value).unwrap());
+        }
+        let text = ours().derive(endpoint.org, endpoint.id, generation).expose();
+        let known = WebhookSecrets::parse(&format!(r#"{{"current": "{text}"}}"#)).unwrap();
+        Refreshed::fixed(known).verify(&headers, body, at).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn what_is_signed_is_verified_by_whoever_was_shown_the_secret() {
+        let body = b"{\"type\":\"job.completed\"}";
+        let (within, after) = (endpoint().created_at, endpoint().created_at.plus(Duration::from_mins(1)));
+        assert!(is_taken(2, within, body).await && is_taken(1, within, body).await, "both sign during a rotation");
+        assert!(is_taken(2, after, body).await && !is_taken(1, after, body).await, "and one after it");
+        assert!(!is_taken(3, within, body).await && !is_taken(2, within, b"{\"type\":\"job.failed\"}").await);
+    }
+
+    #[test]
+    fn a_secret_is_of_one_endpoint_one_generation_and_one_installation() {
+        let endpoint = endpoint();
+        let other = EndpointId::mint(endpoint.created_at);
+        let of = |secrets: EndpointSecrets, id, generation| secrets.derive(endpoint.org, id, generation).expose();
+        let first = of(ours(), endpoint.id, 1);
+        // printf 'endpoint.<org>.<endpoint>.1' | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef -binary | base64
+        assert_eq!(first, "whsec_Lw2Cv2TBCq/tI0u9XDyJaRx6vs1GgDROaPtUHrGEVos=");
+        assert_eq!(of(ours(), endpoint.id, 1), first);
+        for another in [
+            of(ours(), endpoint.id, 2),
+            of(ours(), other, 1),
+            of(secrets("fedcba9876543210fedcba9876543210"), endpoint.id, 1),
+            ours().derive(OrgId::mint(endpoint.created_at), endpoint.id, 1).expose(),
+        ] {
+            assert_ne!(another, first);
+        }
+        let shown = format!("{:?} {:?}", ours(), ours().derive(endpoint.org, endpoint.id, 1));
+        assert_eq!(shown, "EndpointSecrets { secret: Secret(..) } EndpointSecret(..)");
+    }
+}

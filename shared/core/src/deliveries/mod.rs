@@ -1,0 +1,18 @@
+//! Deliveries: one webhook on its way to one endpoint, through all its attempts, to its end.
+
+mod errand;
+mod posted;
+mod record;
+mod schedule;
+mod step;
+mod view;
+
+pub use errand::{Errand, Heard, Subject};
+pub use posted::{Post, Posted};
+pub use record::{
+    ATTEMPTS_KEPT, Attempt, Delivery, DeliveryStatus, KEPT, REDELIVERIES_AN_HOUR, delivery_in_path, delivery_not_found,
+    redelivery_hour, too_many_redeliveries,
+};
+pub use schedule::{LASTS, Next, WAITS, next};
+pub use step::{Conclusion, DELAY_MAX, DeliveryStep, LEASE, MARGIN, SNOOZE};
+pub use view::{AttemptView, DeliveryView};

@@ -1,0 +1,73 @@
+//! Who may hear of what: every kind of event, with whose endpoints it is told to.
+
+use crate::events::EventKind;
+
+/// Whose endpoints an event is told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// All endpoints of the organisation it names.
+    Organisation,
+    /// Of the person it names: the endpoints they registered themselves, in organisations they are still a member of. Their
+    /// private matters reach no server of somebody else's.
+    Person,
+    /// None, and why not.
+    Nobody(&'static str),
+}
+
+impl EventKind {
+    /// Says whose endpoints hear of events of this kind.
+    pub const fn audience(self) -> Audience {
+        match self {
+            Self::EndpointDisabled
+            | Self::KeyIssued
+            | Self::KeyRotated
+            | Self::KeyRevoked
+            | Self::KeyDeleted
+            | Self::KeyAnomaly
+            | Self::PaymentDisputeWon
+            | Self::PaymentDisputed
+            | Self::PaymentRefunded
+            | Self::StatsReady
+            | Self::WalletLow
+            | Self::WalletToppedUp => Audience::Organisation,
+            Self::FileReady
+            | Self::FileRejected
+            | Self::FileDeleted
+            | Self::JobCompleted
+            | Self::JobFailed
+            | Self::QuotaExceeded => Audience::Person,
+            Self::JobRequested => Audience::Nobody("work for generators, with addresses that only they can use"),
+            Self::InvitationCreated => Audience::Nobody("between who invites and who is invited, by mail"),
+            Self::KeyMigrationStarted | Self::KeyMigrationReminder => {
+                Audience::Nobody("of one person's old keys within an organisation, who is written to")
+            }
+        }
+    }
+}
+
+/// Gives every kind that an endpoint can hear of, in the order of their names.
+pub fn offered() -> Vec<EventKind> {
+    let told = |kind: &EventKind| !matches!(kind.audience(), Audience::Nobody(_));
+    let mut kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(told).collect();
+    kinds.sort_by_key(|kind| kind.name());
+    kinds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_has_a_reason_and_everything_else_is_offered() {
+        let left_out: Vec<&str> = EventKind::ALL
+            .into_iter()
+            .filter(|kind| matches!(kind.audience(), Audience::Nobody(why) if !why.is_empty()))
+            .map(EventKind::name)
+            .collect();
+        assert_eq!(
+            left_out,
+            ["job.requested", "invitation.created", "key.migration-started", "key.migration-reminder"]
+        );
+        assert_eq!(offered().len(), EventKind::ALL.len() - left_out.len());
+    }
+}

@@ -1,0 +1,16 @@
+//! Customers' endpoints: addresses to which an organisation has events told, as signed webhooks.
+
+mod audience;
+mod record;
+mod step;
+mod url;
+mod view;
+
+pub use audience::{Audience, offered};
+pub use record::{
+    DisabledBecause, ENDPOINTS_MAX, Endpoint, EndpointStatus, FAILING_MAX, NewEndpoint, endpoint_in_path,
+    endpoint_not_found, events_of, too_many_endpoints,
+};
+pub use step::{Changed, EndpointPatch, EndpointStep, change};
+pub use url::HookUrl;
+pub use view::{EndpointView, IssuedEndpoint};

@@ -1,0 +1,174 @@
+//! How an endpoint changes: steps computed from what was read, applied on condition that nobody else was faster.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{DisabledBecause, Endpoint, EndpointStatus, HookUrl, endpoint_not_found};
+use crate::audit::{Actor, AuditAction, AuditEntry, Origin};
+use crate::events::{Event, EventKind};
+use crate::idempotency::{Once, Written, mismatch};
+use crate::keys::Outgoing;
+use crate::pacing::Rate;
+use crate::ports::{ChangeEndpoint, GetEndpoint};
+use crate::{Code, EndpointId, Fault, OrgId, Timestamp};
+
+/// Longest time for which the secret before goes on signing.
+const GRACE_MAX: Duration = Duration::from_hours(24 * 7);
+/// How often a step is computed anew when somebody else was faster.
+const TRIES: u32 = 5;
+/// Who disables endpoints.
+const DISABLER: &str = "dispatch-webhook";
+
+/// One change of one endpoint, with everything that goes into the same transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndpointStep {
+    /// The endpoint after the step.
+    pub endpoint: Endpoint,
+    /// Revision the step was computed from.
+    pub seen: u64,
+    /// Entry of the audit trail; none for what only its deliveries change.
+    pub audit: Option<AuditEntry>,
+    /// What the world is told.
+    pub event: Option<Event>,
+    /// The caller's promise, for steps whose answer cannot be given again from the record alone.
+    pub once: Option<Once>,
+}
+
+/// What a caller changes of an endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointPatch {
+    /// Another address.
+    pub url: Option<HookUrl>,
+    /// Other events.
+    pub events: Option<BTreeSet<EventKind>>,
+    /// Another rate.
+    pub rate: Option<Rate>,
+    /// Enables it again.
+    pub enable: bool,
+}
+
+impl Endpoint {
+    /// Changes address, events or rate, or enables it again; `None` when that changes nothing.
+    pub fn update(&self, patch: &EndpointPatch, by: &Outgoing<'_>) -> Option<EndpointStep> {
+        let mut endpoint = self.clone();
+        let patch = patch.clone();
+        endpoint.url = patch.url.unwrap_or(endpoint.url);
+        endpoint.events = patch.events.unwrap_or(endpoint.events);
+        endpoint.rate = patch.rate.unwrap_or(endpoint.rate);
+        if patch.enable && !self.is_active() {
+            endpoint.status = EndpointStatus::Active;
+            endpoint.failing_since = None;
+        }
+        if endpoint == *self {
+            return None;
+        }
+        let details = json!({
+            "host": endpoint.url.host(), "events": endpoint.events.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
+            "rate_per_second": endpoint.rate.per_second(), "enabled": endpoint.is_active(),
+        });
+        Some(self.step(endpoint, AuditAction::EndpointUpdated, details, by.origin, by.now))
+    }
+
+    /// Gives it a new secret; the one before goes on signing beside it for a grace period.
+    ///
+    /// # Errors
+    /// `CONFLICT` within the grace period of another rotation.
+    pub fn rotate(&self, grace: Duration, once: Option<Once>, by: &Outgoing<'_>) -> Result<EndpointStep, Fault> {
+        if let Some(until) = self.previous_until.filter(|until| *until > by.now) {
+            let message = format!("A rotation is open until {until}; there is one at a time");
+            return Err(Fault::new(Code::Conflict, message).detail("previous_valid_until", until));
+        }
+        let mut endpoint = self.clone();
+        endpoint.generation += 1;
+        endpoint.previous_until = Some(by.now.plus(grace));
+        let details = json!({ "generation": endpoint.generation, "previous_valid_until": endpoint.previous_until });
+        let step = self.step(endpoint, AuditAction::EndpointRotated, details, by.origin, by.now);
+        Ok(EndpointStep { once, ..step })
+    }
+
+    /// Reads a grace period of a rotation.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `grace_seconds`.
+    pub fn grace(seconds: u64) -> Result<Duration, Fault> {
+        let grace = Duration::from_secs(seconds);
+        let message = || format!("grace_seconds must be 0 to {}", GRACE_MAX.as_secs());
+        let refuse = || Fault::field("grace_seconds", message()).detail("limit", GRACE_MAX.as_secs());
+        if grace > GRACE_MAX { Err(refuse()) } else { Ok(grace) }
+    }
+
+    /// Gives it no more webhooks, and has its organisation told.
+    pub fn disable(&self, why: DisabledBecause, now: Timestamp) -> EndpointStep {
+        let mut endpoint = self.clone();
+        endpoint.status = EndpointStatus::Disabled(why, now);
+        // Of the address the host alone: the rest may hold a secret.
+        let host = self.url.host();
+        let facts = json!({ "org_id": self.org, "endpoint_id": self.id, "host": host, "reason": why.name() });
+        let details = json!({ "host": host, "reason": why.name(), "failing_since": self.failing_since });
+        let origin = Origin { actor: Actor::Service(DISABLER.to_owned()), ip: None, user_agent: None };
+        let step = self.step(endpoint, AuditAction::EndpointDisabled, details, &origin, now);
+        EndpointStep { event: Some(Event::new(EventKind::EndpointDisabled, now, facts)), ..step }
+    }
+
+    /// Notes since when every attempt has failed; nothing when that is known.
+    pub fn note_failing(&self, now: Timestamp) -> Option<EndpointStep> {
+        self.failing_since.is_none().then(|| self.failing(Some(now)))
+    }
+
+    /// Notes that an attempt went well; nothing when none had failed.
+    pub fn note_working(&self) -> Option<EndpointStep> {
+        self.failing_since.is_some().then(|| self.failing(None))
+    }
+
+    fn failing(&self, since: Option<Timestamp>) -> EndpointStep {
+        let endpoint = Self { failing_since: since, revision: self.revision + 1, ..self.clone() };
+        EndpointStep { endpoint, seen: self.revision, audit: None, event: None, once: None }
+    }
+
+    fn step(
+        &self,
+        mut endpoint: Self,
+        action: AuditAction,
+        details: serde_json::Value,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> EndpointStep {
+        endpoint.revision = self.revision + 1;
+        let audit = Some(AuditEntry::new(self.org, action, self.id.to_string(), origin, now, details));
+        EndpointStep { endpoint, seen: self.revision, audit, event: None, once: None }
+    }
+}
+
+/// What became of a change: the endpoint as it then is, or the `result` of the same request before.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Changed {
+    /// It was made, or there was nothing to change.
+    Now(Box<Endpoint>),
+    /// It was made before, with this `result`.
+    Before(String),
+}
+
+/// Reads an endpoint, computes a step and applies it; anew when somebody else was faster. `None` changes nothing.
+///
+/// # Errors
+/// `NOT_FOUND`, what `step` refuses, `IDEMPOTENCY_MISMATCH`; `UNAVAILABLE` when others go on being faster.
+pub async fn change<F: GetEndpoint + ChangeEndpoint>(
+    endpoints: &F,
+    org: OrgId,
+    id: EndpointId,
+    step: impl Fn(&Endpoint) -> Result<Option<EndpointStep>, Fault>,
+) -> Result<Changed, Fault> {
+    for _ in 0..TRIES {
+        let endpoint = endpoints.get_endpoint(org, id).await?.ok_or_else(endpoint_not_found)?;
+        let Some(step) = step(&endpoint)? else { return Ok(Changed::Now(Box::new(endpoint))) };
+        match endpoints.change_endpoint(&step).await? {
+            Written::Now => return Ok(Changed::Now(Box::new(step.endpoint))),
+            Written::Before(result) => return Ok(Changed::Before(result)),
+            Written::Mismatch => return Err(mismatch()),
+            Written::Moved => {}
+        }
+    }
+    Err(Fault::unavailable("the endpoint keeps changing"))
+}

@@ -1,0 +1,310 @@
+//! Addresses that webhooks are sent to. A path or a query may hold a secret of the receiver's, so only the host is shown.
+
+use std::fmt;
+
+use crate::Fault;
+use crate::gateway::{Reach, address, host};
+use crate::ports::ResolveHost;
+
+/// Longest address, in bytes.
+const LENGTH_MAX: usize = 2048;
+/// Longest name of a host. Source: RFC 1035, section 2.3.4.
+const HOST_MAX: usize = 253;
+/// Ports below this one are other services' than web servers', save that of HTTPS.
+const PORT_MIN: u16 = 1024;
+/// The port of HTTPS.
+const HTTPS: u16 = 443;
+/// What a URL may hold beside letters and digits. Source: RFC 3986, section 2, without `#`, and without what belongs into
+/// an authority of IPv6 only.
+const PLAIN: &[u8] = b"-._~!$&'()*+,;=:@/?%";
+
+/// Where webhooks are sent: `https`, a public host in one spelling, a path, perhaps a query.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HookUrl {
+    text: String,
+    /// Where the path begins.
+    path: usize,
+}
+
+impl HookUrl {
+    /// Reads an address. Stricter than URLs are: what two readers could understand differently is refused. Where `private`
+    /// says so, private addresses are taken too, and those of loopback without TLS.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `url`.
+    pub fn parse(text: &str, private: bool) -> Result<Self, Fault> {
+        Self::read(text, private).map_err(|problem| Fault::field("url", format!("url {problem}")))
+    }
+
+    /// Reads an address that was taken before; what may be called by now, [`Self::is_allowed`] says.
+    pub fn kept(text: &str) -> Option<Self> {
+        Self::read(text, true).ok()
+    }
+
+    fn read(text: &str, private: bool) -> Result<Self, String> {
+        if text.len() > LENGTH_MAX {
+            return Err(format!("must have at most {LENGTH_MAX} bytes"));
+        }
+        let Some((scheme, rest)) = text.split_once("://") else { return Err("must begin with https://".to_owned()) };
+        let at = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at(at);
+        let shape = shape_of(authority, target);
+        if let Err(problem) = shape {
+            return Err(problem.to_owned());
+        }
+        let url = Self { text: text.to_owned(), path: text.len() - target.len() };
+        match scheme {
+            "https" => {}
+            "http" if private && url.is_loopback() => {}
+            _ => return Err("must begin with https://".to_owned()),
+        }
+        if !private && url.port().is_some_and(|port| port != HTTPS && port < PORT_MIN) {
+            return Err(format!("must have the port {HTTPS}, or one from {PORT_MIN} on"));
+        }
+        if url.is_allowed(private) { Ok(url) } else { Err("must lead to a public host".to_owned()) }
+    }
+
+    /// Says whether it may be called, as far as it says itself: a name may lead anywhere, and is looked at when it is resolved.
+    pub fn is_allowed(&self, private: bool) -> bool {
+        match address(self.authority_host()) {
+            Some(ip) => Reach::of(ip).is_allowed(private),
+            // A name without a dot is of some network of its own.
+            None => private || (self.host().contains('.') && !self.is_loopback()),
+        }
+    }
+
+    /// Requires that its name leads to no address that may not be called, as far as it leads anywhere yet: what counts is where
+    /// it leads whenever it is called.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `url`.
+    pub async fn require_reachable(&self, resolver: &impl ResolveHost, private: bool) -> Result<(), Fault> {
+        let found = if self.is_named() { resolver.resolve_host(self.host()).await? } else { Vec::new() };
+        if found.into_iter().all(|address| Reach::of(address).is_allowed(private)) {
+            return Ok(());
+        }
+        Err(Fault::field("url", "url must lead to a public host"))
+    }
+
+    /// Gives the whole address, to whoever calls it or may see it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Gives the host, without brackets.
+    pub fn host(&self) -> &str {
+        self.authority_host().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// Says whether the host is a name, and no address.
+    pub fn is_named(&self) -> bool {
+        address(self.authority_host()).is_none()
+    }
+
+    /// Gives scheme and authority.
+    pub fn origin(&self) -> &str {
+        &self.text[..self.path]
+    }
+
+    /// Gives path and query.
+    pub fn target(&self) -> String {
+        let target = &self.text[self.path..];
+        if target.starts_with('/') { target.to_owned() } else { format!("/{target}") }
+    }
+
+    fn authority(&self) -> &str {
+        self.origin().split_once("://").map_or("", |(_, authority)| authority)
+    }
+
+    fn authority_host(&self) -> &str {
+        host(self.authority()).unwrap_or_default()
+    }
+
+    fn port(&self) -> Option<u16> {
+        self.authority()[self.authority_host().len()..].strip_prefix(':')?.parse().ok()
+    }
+
+    fn is_loopback(&self) -> bool {
+        let name = self.host().to_ascii_lowercase();
+        let local = name == "localhost" || name.ends_with(".localhost");
+        local || address(self.authority_host()).is_some_and(|ip| ip.is_loopback())
+    }
+}
+
+/// Looks at an authority, and at what follows it.
+fn shape_of(authority: &str, target: &str) -> Result<(), &'static str> {
+    if authority.contains('@') {
+        return Err("must hold no user or password");
+    }
+    let host = host(authority).map_err(|_| "must have a plain host, and a port that is a number, if any")?;
+    if host.len() > HOST_MAX {
+        return Err("must have a host of at most 253 characters");
+    }
+    if target.contains('#') {
+        return Err("must have no fragment");
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte);
+    let escaped = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    if !target.bytes().all(plain) || !target.split('%').skip(1).all(escaped) {
+        return Err("must have a path and a query of plain characters, others escaped");
+    }
+    Ok(())
+}
+
+impl fmt::Debug for HookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HookUrl({}, ..)", self.host())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn is_taken(text: &str, private: bool) -> bool {
+        HookUrl::parse(text, private).is_ok()
+    }
+
+    #[test]
+    fn an_address_is_taken_apart_as_it_is_called() {
+        for (text, host, origin, target) in [
+            ("https://a.example", "a.example", "https://a.example", "/"),
+            ("https://a.example/", "a.example", "https://a.example", "/"),
+            ("https://a.example?x=1", "a.example", "https://a.example", "/?x=1"),
+            ("https://A.example:8443/h/%41?t=a/b&u=c@d", "A.example", "https://A.example:8443", "/h/%41?t=a/b&u=c@d"),
+            ("https://1.1.1.1/x", "1.1.1.1", "https://1.1.1.1", "/x"),
+            ("https://[2600:1f18::1]:443/x", "2600:1f18::1", "https://[2600:1f18::1]:443", "/x"),
+            ("https://xn--t-tfa.example/h", "xn--t-tfa.example", "https://xn--t-tfa.example", "/h"),
+        ] {
+            let url = HookUrl::parse(text, false).unwrap();
+            assert_eq!((url.host(), url.origin(), url.target().as_str()), (host, origin, target));
+            assert_eq!((url.as_str(), HookUrl::kept(text).as_ref()), (text, Some(&url)));
+            assert!(!format!("{url:?}").contains("t=a"), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_lead_elsewhere_is_refused_in_all_its_spellings() {
+        let long = format!("https://a.example/{}", "a".repeat(LENGTH_MAX));
+        for bad in [
+            "",
+            "a.example",
+            "//a.example",
+            "https:a.example",
+            "HTTPS://a.example",
+            "ftp://a.example",
+            "http://a.example",
+            "http://1.1.1.1",
+            "https://",
+            "https:///x",
+            "https://a b.example",
+            "https://a.example/a b",
+            "https://a.example/\r\nx: y",
+            "https://a.example/é",
+            "https://a.example/%",
+            "https://a.example/%4",
+            "https://a.example/%zz",
+            "https://a.example/#x",
+            "https://a.example#x",
+            "https://a.example\\@127.0.0.1/",
+            "https://a.example/\\x",
+            "https://u@a.example",
+            "https://u:p@a.example",
+            "https://a.example:0",
+            "https://a.example:22",
+            "https://a.example:80",
+            "https://a.example:65536",
+            "https://a.example:",
+            "https://a.example:+443",
+            "https://a..example",
+            "https://a.example.",
+            "https://é.example",
+            "https://intranet",
+            "https://localhost",
+            "https://LOCALHOST/",
+            "https://a.localhost",
+            "https://127.0.0.1",
+            "https://127.1",
+            "https://0x7f.1",
+            "https://2130706433",
+            "https://0x7f000001",
+            "https://0177.0.0.1",
+            "https://017700000001",
+            "https://10.0.0.1",
+            "https://172.16.0.1",
+            "https://192.168.1.1",
+            "https://100.64.0.1",
+            "https://169.254.169.254/latest/meta-data/",
+            "https://2852039166/",
+            "https://0xa9fea9fe/",
+            "https://0251.0376.0251.0376/",
+            "https://169.254.43518/",
+            "https://0.0.0.0",
+            "https://[::1]",
+            "https://[::]",
+            "https://[::ffff:127.0.0.1]",
+            "https://[::ffff:a9fe:a9fe]",
+            "https://[::127.0.0.1]",
+            "https://[64:ff9b::a9fe:a9fe]",
+            "https://[64:ff9b::10.0.0.1]",
+            "https://[2002:a9fe:a9fe::1]",
+            "https://[2002:7f00:1::]",
+            "https://[2001:0:a9fe:a9fe::]",
+            "https://[fd00:ec2::254]",
+            "https://[fe80::1]",
+            "https://[fe80::1%25eth0]",
+            "https://[fc00::1]",
+            "https://[ff02::1]",
+            "https://[::1",
+            "https://①②⑦.0.0.1",
+            &long,
+        ] {
+            assert!(!is_taken(bad, false), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_laptop_may_be_called_and_link_local_addresses_by_nobody() {
+        for good in [
+            "http://127.0.0.1:9000/hooks",
+            "http://localhost:9000",
+            "http://[::1]:9000/",
+            "https://10.0.0.1",
+            "https://intranet:80/x",
+            "https://a.example",
+        ] {
+            assert!(is_taken(good, true), "{good}");
+        }
+        for bad in [
+            "http://a.example",
+            "http://10.0.0.1",
+            "http://169.254.169.254/",
+            "https://169.254.169.254/",
+            "https://[fd00:ec2::254]/",
+            "https://[::ffff:169.254.169.254]/",
+            "https://[fe80::1]",
+            "https://0.0.0.0",
+        ] {
+            assert!(!is_taken(bad, true), "{bad}");
+        }
+        let kept = HookUrl::kept("http://127.0.0.1:9000/hooks").unwrap();
+        assert!(kept.is_allowed(true) && !kept.is_allowed(false), "what the parameter no longer allows is not called");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_taken_is_safe_in_a_request_line(text in "https://[a-z0-9.:@%/?#\\[\\] \\\\x-]{1,40}") {
+            if let Ok(url) = HookUrl::parse(&text, false) {
+                prop_assert!(url.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
+                prop_assert!(url.target().starts_with('/') && !url.target().contains('#'));
+                let (whole, plain) = (format!("{}{}", url.origin(), url.target()), |text: &str| text.replace("/?", "?"));
+                prop_assert_eq!(plain(&whole).trim_end_matches('/').to_owned(), plain(&text).trim_end_matches('/').to_owned());
+                if let Ok(ip) = url.host().parse() {
+                    prop_assert_eq!(Reach::of(ip), Reach::Public);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! How fast a destination may be called: its own rate, kept by everybody who calls it, however many they are.
+//!
+//! The rule is the generic cell rate algorithm: a destination has a time before which it must not be called again, and each
+//! call moves it on. Source: ITU-T Recommendation I.371, annex A. Whoever comes too early gets a place in a line, so that they
+//! do not all ask again at once; but a place only says when to ask again, and the rule is asked at the very moment of the call.
+
+use std::time::Duration;
+
+use crate::{Fault, Timestamp};
+
+/// Most calls a second a destination may ask for.
+pub const RATE_MAX: u32 = 100;
+/// Calls a second when nothing else is asked for.
+const RATE_DEFAULT: u32 = 10;
+/// How late somebody may come to their place in the line. Whoever is later gets another one, so that few ask at any moment.
+pub const LATEST: Duration = Duration::from_secs(1);
+
+/// Calls a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rate(u32);
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self(RATE_DEFAULT)
+    }
+}
+
+impl Rate {
+    /// Takes 1 to 100 calls a second.
+    pub fn new(per_second: u32) -> Option<Self> {
+        (1..=RATE_MAX).contains(&per_second).then_some(Self(per_second))
+    }
+
+    /// Reads what a caller asks for.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming `rate_per_second`.
+    pub fn parse(per_second: u64) -> Result<Self, Fault> {
+        let rate = u32::try_from(per_second).ok().and_then(Self::new);
+        let message = || format!("rate_per_second must be 1 to {RATE_MAX}");
+        rate.ok_or_else(|| Fault::field("rate_per_second", message()).detail("limit", RATE_MAX))
+    }
+
+    /// Gives the calls a second.
+    pub const fn per_second(self) -> u32 {
+        self.0
+    }
+
+    /// Gives the shortest time between two calls, in whole milliseconds, rounded up: never above the rate.
+    pub const fn interval(self) -> Duration {
+        Duration::from_millis(1000_u64.div_ceil(self.0 as u64))
+    }
+}
+
+/// The rule, for one rate and so many calls that may come at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gcra {
+    interval: Duration,
+    tolerance: Duration,
+}
+
+impl Gcra {
+    /// Makes the rule; at least one call may come at once. In any span of time it admits `span * rate + burst` calls at most.
+    pub fn new(rate: Rate, burst: u32) -> Self {
+        Self { interval: rate.interval(), tolerance: rate.interval() * burst.saturating_sub(1) }
+    }
+
+    /// Asks for a call now, where the next one was expected at `expected`, if any was made.
+    ///
+    /// # Errors
+    /// When it comes too early: the moment from which on it would not.
+    pub fn admit(self, expected: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Timestamp> {
+        let expected = expected.unwrap_or(now);
+        let opens = expected.minus(self.tolerance);
+        if now < opens { Err(opens) } else { Ok(expected.max(now).plus(self.interval)) }
+    }
+}
+
+/// What is known of a destination that is called one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// From when on it may be called.
+    pub opens: Option<Timestamp>,
+    /// Where its line ends: the next place to be given.
+    pub line: Option<Timestamp>,
+}
+
+/// What became of asking for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paced {
+    /// It may be made, now.
+    Now,
+    /// Not now; the asker's own time to ask again, in the line.
+    At(Timestamp),
+}
+
+/// Asks to call a destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaceAsk {
+    /// Which one, by a name no other destination has.
+    pub destination: String,
+    /// Its rate.
+    pub rate: Rate,
+    /// The place in the line that the asker was given before.
+    pub place: Option<Timestamp>,
+    /// When it is asked.
+    pub now: Timestamp,
+}
+
+impl PaceAsk {
+    /// Says whether this is somebody whose turn in the line has come.
+    pub fn is_in_turn(&self) -> bool {
+        self.place.is_some_and(|place| place <= self.now && self.now.since(place) <= LATEST)
+    }
+}
+
+impl Pace {
+    /// Admits a call or gives a place in the line. Whoever has none waits behind those who have.
+    pub fn ask(&mut self, ask: &PaceAsk) -> Paced {
+        let waiting = self.line.is_some_and(|line| line > ask.now) && !ask.is_in_turn();
+        match Gcra::new(ask.rate, 1).admit(self.opens, ask.now) {
+            Ok(opens) if !waiting => {
+                self.opens = Some(opens);
+                Paced::Now
+            }
+            // Somebody was late and called a moment ago.
+            Err(opens) if ask.is_in_turn() => Paced::At(opens),
+            _ => {
+                let place = self.line.max(self.opens).unwrap_or(ask.now).max(ask.now);
+                self.line = Some(place.plus(ask.rate.interval()));
+                Paced::At(place)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(1_795_257_000_000 + millis)
+    }
+
+    fn ask(rate: u32, place: Option<Timestamp>, now: Timestamp) -> PaceAsk {
+        PaceAsk { destination: "d".to_owned(), rate: Rate::new(rate).unwrap(), place, now }
+    }
+
+    /// Counts the most calls within any span that begins with one of them.
+    fn most_within(calls: &[Timestamp], span: Duration) -> u32 {
+        let within = |from: &Timestamp| calls.iter().filter(|at| *at >= from && at.since(*from) < span).count();
+        u32::try_from(calls.iter().map(within).max().unwrap_or(0)).unwrap()
+    }
+
+    #[test]
+    fn rates_have_bounds_and_intervals_are_never_too_short() {
+        for (rate, interval) in [(1, 1000), (3, 334), (10, 100), (60, 17), (100, 10)] {
+            assert_eq!(Rate::new(rate).unwrap().interval(), Duration::from_millis(interval));
+        }
+        assert_eq!(Rate::default().per_second(), 10);
+        for bad in [0, 101, u64::MAX] {
+            assert_eq!(Rate::parse(bad).unwrap_err().details["field"], "rate_per_second");
+        }
+    }
+
+    #[test]
+    fn a_thousand_who_come_at_once_get_a_place_each_in_their_order() {
+        let mut pace = Pace::default();
+        let told: Vec<Paced> = (0..1000).map(|_| pace.ask(&ask(10, None, at(0)))).collect();
+        assert_eq!(told[0], Paced::Now);
+        let want: Vec<Paced> = (1..1000).map(|n| Paced::At(at(n * 100))).collect();
+        assert_eq!(told[1..], want);
+        // Who comes to their place is admitted, also when somebody new is there before them.
+        assert_eq!(pace.ask(&ask(10, None, at(100))), Paced::At(at(100_000)));
+        assert_eq!(pace.ask(&ask(10, Some(at(100)), at(100))), Paced::Now);
+        // Who is a little late takes the moment of the next one, who waits for a moment.
+        assert_eq!(pace.ask(&ask(10, Some(at(200)), at(290))), Paced::Now);
+        assert_eq!(pace.ask(&ask(10, Some(at(300)), at(300))), Paced::At(at(390)));
+        assert_eq!(pace.ask(&ask(10, Some(at(300)), at(390))), Paced::Now);
+        // Who is very late goes to the end.
+        assert_eq!(pace.ask(&ask(10, Some(at(400)), at(1_401))), Paced::At(at(100_100)));
+        // And who comes before their time stays there.
+        assert_eq!(pace.ask(&ask(10, Some(at(5_000)), at(1_401))), Paced::At(at(100_200)));
+    }
+
+    #[test]
+    fn a_line_that_has_passed_is_none() {
+        let mut pace = Pace { opens: Some(at(100)), line: Some(at(500)) };
+        assert_eq!(pace.ask(&ask(10, None, at(499))), Paced::At(at(500)));
+        assert_eq!(pace.ask(&ask(10, None, at(700))), Paced::Now);
+    }
+
+    proptest! {
+        #[test]
+        fn no_span_holds_more_calls_than_the_rate_and_the_burst(
+            rate in 1_u32..=RATE_MAX,
+            burst in 1_u32..20,
+            steps in prop::collection::vec(0_i64..400, 1..200),
+            span in 1_u64..5_000,
+        ) {
+            let rule = Gcra::new(Rate::new(rate).unwrap(), burst);
+            let (mut now, mut expected, mut calls) = (0, None, Vec::new());
+            for step in steps {
+                now += step;
+                match rule.admit(expected, at(now)) {
+                    Ok(next) => {
+                        expected = Some(next);
+                        calls.push(at(now));
+                    }
+                    Err(opens) => {
+                        prop_assert!(opens > at(now));
+                        prop_assert!(rule.admit(expected, opens).is_ok());
+                    }
+                }
+            }
+            let span = Duration::from_millis(span);
+            let most = span.as_millis() * u128::from(rate) / 1000 + u128::from(burst);
+            prop_assert!(u128::from(most_within(&calls, span)) <= most);
+        }
+
+        #[test]
+        fn no_line_lets_more_through_and_everybody_who_comes_to_their_place_soon_is_let_through(
+            rate in 1_u32..=RATE_MAX,
+            steps in prop::collection::vec((0_i64..300, 0_i64..900), 1..100),
+            span in 1_u64..5_000,
+        ) {
+            let (mut pace, mut now, mut calls) = (Pace::default(), 0, Vec::new());
+            // Those who wait: when they come, and the place they have.
+            let mut line: Vec<(Timestamp, Timestamp)> = Vec::new();
+            let mut arrivals: Vec<(Timestamp, Option<Timestamp>, i64)> = steps.iter().map(|(step, late)| {
+                now += step;
+                (at(now), None, *late)
+            }).collect();
+            let all = arrivals.len();
+            let mut asked = 0;
+            while !arrivals.is_empty() {
+                arrivals.sort_by_key(|(when, _, _)| std::cmp::Reverse(*when));
+                let (when, place, late) = arrivals.pop().unwrap();
+                asked += 1;
+                prop_assert!(asked < 100 * all * all, "somebody is never let through");
+                match pace.ask(&ask(rate, place, when)) {
+                    Paced::Now => calls.push(when),
+                    Paced::At(next) => {
+                        line.push((when, next));
+                        // Late once; the next time they are there.
+                        let comes = next.plus(Duration::from_millis(late.unsigned_abs()));
+                        let keeps = ask(rate, place, when).is_in_turn();
+                        arrivals.push((comes.max(when), if keeps { place } else { Some(next) }, 0));
+                    }
+                }
+            }
+            prop_assert_eq!(calls.len(), all);
+            let span = Duration::from_millis(span);
+            let most = span.as_millis() * u128::from(rate) / 1000 + 1;
+            prop_assert!(u128::from(most_within(&calls, span)) <= most);
+        }
+    }
+}

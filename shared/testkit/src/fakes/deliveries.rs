@@ -1,0 +1,293 @@
+//! Customers' endpoints in memory: what is registered, what is on its way, and receivers that answer as they were told to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use consigne_core::audit::AuditEntry;
+use consigne_core::deliveries::{
+    Delivery, DeliveryStep, Post, Posted, REDELIVERIES_AN_HOUR, redelivery_hour, too_many_redeliveries,
+};
+use consigne_core::endpoints::{ENDPOINTS_MAX, Endpoint, EndpointStep, NewEndpoint, too_many_endpoints};
+use consigne_core::idempotency::{Once, Written};
+use consigne_core::pacing::{Pace, PaceAsk, Paced};
+use consigne_core::ports::{
+    ChangeEndpoint, Clock, CreateEndpoint, DeleteEndpoint, DeliveryFilter, Due, FindEndpoints, ForgetEndpoints,
+    GetDelivery, GetEndpoint, ListDeliveries, ListEndpoints, Listed, MoveDelivery, PaceCall, PageAsk, PostWebhook,
+    RecordDelivery, Redeliver, ResolveHost, SnoozeDelivery,
+};
+use consigne_core::{DeliveryId, EndpointId, Fault, OrgId, Timestamp, UserId};
+
+use super::desk::page;
+use super::{State, World};
+
+/// Endpoints and deliveries.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hooks {
+    /// Endpoints by organisation and id.
+    pub endpoints: BTreeMap<(OrgId, EndpointId), Endpoint>,
+    /// Endpoints by who registered them.
+    pub pointers: BTreeMap<(UserId, EndpointId), OrgId>,
+    /// Deliveries by id.
+    pub deliveries: BTreeMap<(OrgId, DeliveryId), Delivery>,
+    /// Until when `sweep` leaves deliveries alone.
+    pub snoozed: BTreeMap<(OrgId, DeliveryId), (u64, Timestamp)>,
+    /// Paces by destination.
+    pub paces: BTreeMap<String, Pace>,
+    /// Redeliveries by organisation and hour.
+    pub redeliveries: BTreeMap<(OrgId, Timestamp), u32>,
+    /// Webhooks that went out, in order.
+    pub posted: Vec<Post>,
+    /// What receivers answer, first to last; 200 when nothing is said.
+    pub answers: VecDeque<Posted>,
+    /// Where names lead; nowhere unless something is said.
+    pub names: BTreeMap<String, Vec<IpAddr>>,
+}
+
+impl Hooks {
+    /// Gives the deliveries that `sweep` would look at, with when.
+    pub(super) fn due(&self) -> impl Iterator<Item = ((Timestamp, String), Due)> {
+        self.deliveries.values().filter_map(|delivery| {
+            let snoozed = self.snoozed.get(&(delivery.org, delivery.id));
+            let snoozed = snoozed.filter(|(revision, _)| *revision == delivery.revision).map(|(_, until)| *until);
+            let wake = delivery.wake_at.map(|wake| snoozed.unwrap_or(wake))?;
+            Some(((wake, delivery.id.to_string()), Due::Delivery(Box::new(delivery.clone()))))
+        })
+    }
+
+    fn is_current(&self, step: &EndpointStep) -> bool {
+        let known = self.endpoints.get(&(step.endpoint.org, step.endpoint.id));
+        known.is_some_and(|known| known.revision == step.seen)
+    }
+
+    fn has_moved(&self, step: &DeliveryStep) -> bool {
+        let known = self.deliveries.get(&(step.delivery.org, step.delivery.id));
+        known.is_none_or(|known| known.revision != step.seen)
+    }
+
+    fn put(&mut self, delivery: &Delivery) {
+        self.deliveries.insert((delivery.org, delivery.id), delivery.clone());
+    }
+}
+
+impl State {
+    fn take_endpoint_step(&mut self, step: &EndpointStep) {
+        self.hooks.endpoints.insert((step.endpoint.org, step.endpoint.id), step.endpoint.clone());
+        self.desk.audit.extend(step.audit.clone());
+        if let Some(event) = &step.event {
+            self.push_event(event);
+        }
+    }
+}
+
+impl CreateEndpoint for World {
+    async fn create_endpoint(&self, new: &NewEndpoint) -> Result<Written, Fault> {
+        self.effect(|state| {
+            let (endpoint, now) = (&new.endpoint, new.endpoint.created_at);
+            if let Some(before) = new.once.as_ref().and_then(|once| state.desk.kept(once, now)) {
+                return Ok(before);
+            }
+            let theirs = state.hooks.endpoints.keys().filter(|(org, _)| *org == endpoint.org);
+            if theirs.count() >= ENDPOINTS_MAX as usize {
+                return Err(too_many_endpoints());
+            }
+            state.desk.keep(new.once.as_ref(), now);
+            state.hooks.endpoints.insert((endpoint.org, endpoint.id), endpoint.clone());
+            state.hooks.pointers.insert((endpoint.created_by.clone(), endpoint.id), endpoint.org);
+            state.desk.audit.push(new.audit.clone());
+            Ok(Written::Now)
+        })?
+    }
+}
+
+impl GetEndpoint for World {
+    async fn get_endpoint(&self, org: OrgId, id: EndpointId) -> Result<Option<Endpoint>, Fault> {
+        self.effect(|state| state.hooks.endpoints.get(&(org, id)).cloned())
+    }
+}
+
+impl ListEndpoints for World {
+    async fn list_endpoints(&self, org: OrgId, ask: &PageAsk) -> Result<Listed<Endpoint>, Fault> {
+        self.effect(|state| {
+            let theirs = state.hooks.endpoints.values().rev().filter(|endpoint| endpoint.org == org);
+            page(&theirs.cloned().collect::<Vec<_>>(), ask)
+        })?
+    }
+}
+
+impl FindEndpoints for World {
+    async fn find_endpoints(&self, user: &UserId) -> Result<Vec<(OrgId, EndpointId)>, Fault> {
+        self.effect(|state| {
+            let theirs = state.hooks.pointers.iter().filter(|((who, _), _)| who == user);
+            theirs.map(|((_, id), org)| (*org, *id)).collect()
+        })
+    }
+}
+
+impl ForgetEndpoints for World {
+    async fn forget_endpoints(&self, user: &UserId) -> Result<(), Fault> {
+        self.effect(|state| state.hooks.pointers.retain(|(who, _), _| who != user))
+    }
+}
+
+impl ChangeEndpoint for World {
+    async fn change_endpoint(&self, step: &EndpointStep) -> Result<Written, Fault> {
+        self.effect(|state| {
+            let now = step.audit.as_ref().map_or(step.endpoint.created_at, |entry| entry.at);
+            if let Some(before) = step.once.as_ref().and_then(|once| state.desk.kept(once, now)) {
+                return before;
+            }
+            if !state.hooks.is_current(step) {
+                return Written::Moved;
+            }
+            state.desk.keep(step.once.as_ref(), now);
+            state.take_endpoint_step(step);
+            Written::Now
+        })
+    }
+}
+
+impl DeleteEndpoint for World {
+    async fn delete_endpoint(&self, endpoint: &Endpoint, audit: &AuditEntry) -> Result<bool, Fault> {
+        self.effect(|state| {
+            if state.hooks.endpoints.remove(&(endpoint.org, endpoint.id)).is_none() {
+                return false;
+            }
+            state.hooks.pointers.remove(&(endpoint.created_by.clone(), endpoint.id));
+            state.desk.audit.push(audit.clone());
+            true
+        })
+    }
+}
+
+impl RecordDelivery for World {
+    async fn record_delivery(&self, delivery: &Delivery) -> Result<bool, Fault> {
+        self.effect(|State { hooks, .. }| {
+            let new = !hooks.deliveries.contains_key(&(delivery.org, delivery.id));
+            if new {
+                hooks.put(delivery);
+            }
+            new
+        })
+    }
+}
+
+impl GetDelivery for World {
+    async fn get_delivery(&self, org: OrgId, id: DeliveryId) -> Result<Option<Delivery>, Fault> {
+        self.effect(|state| state.hooks.deliveries.get(&(org, id)).cloned())
+    }
+}
+
+impl MoveDelivery for World {
+    async fn move_delivery(&self, step: &DeliveryStep) -> Result<bool, Fault> {
+        self.effect(|state| {
+            let current = step.endpoint.as_ref().is_none_or(|endpoint| state.hooks.is_current(endpoint));
+            if state.hooks.has_moved(step) || !current {
+                return false;
+            }
+            state.hooks.put(&step.delivery);
+            if let Some(endpoint) = &step.endpoint {
+                state.take_endpoint_step(endpoint);
+            }
+            true
+        })
+    }
+}
+
+impl Redeliver for World {
+    async fn redeliver(&self, step: &DeliveryStep, once: Option<&Once>, now: Timestamp) -> Result<Written, Fault> {
+        self.effect(|State { desk, hooks, .. }| {
+            if let Some(before) = once.and_then(|once| desk.kept(once, now)) {
+                return Ok(before);
+            }
+            if hooks.redeliveries.get(&(step.delivery.org, redelivery_hour(now))) >= Some(&REDELIVERIES_AN_HOUR) {
+                return Err(too_many_redeliveries(now));
+            }
+            if hooks.has_moved(step) {
+                return Ok(Written::Moved);
+            }
+            *hooks.redeliveries.entry((step.delivery.org, redelivery_hour(now))).or_default() += 1;
+            desk.keep(once, now);
+            hooks.put(&step.delivery);
+            Ok(Written::Now)
+        })?
+    }
+}
+
+impl ListDeliveries for World {
+    async fn list_deliveries(
+        &self,
+        org: OrgId,
+        filter: &DeliveryFilter,
+        ask: &PageAsk,
+    ) -> Result<Listed<Delivery>, Fault> {
+        self.effect(|state| {
+            let all = state.hooks.deliveries.values().rev();
+            let shown = all.filter(|delivery| {
+                let asked = delivery.org == org && delivery.endpoint == filter.endpoint;
+                let status = filter.status.is_none_or(|status| status == delivery.status);
+                asked && status && delivery.is_shown_to(&filter.viewer)
+            });
+            page(&shown.cloned().collect::<Vec<_>>(), ask)
+        })?
+    }
+}
+
+impl SnoozeDelivery for World {
+    async fn snooze_delivery(&self, delivery: &Delivery, until: Timestamp) -> Result<(), Fault> {
+        let place = (delivery.org, delivery.id);
+        self.effect(|state| {
+            state.hooks.snoozed.insert(place, (delivery.revision, until));
+        })
+    }
+}
+
+impl PaceCall for World {
+    async fn pace_call(&self, ask: &PaceAsk) -> Result<Paced, Fault> {
+        self.effect(|state| state.hooks.paces.entry(ask.destination.clone()).or_default().ask(ask))
+    }
+}
+
+impl PostWebhook for World {
+    async fn post_webhook(&self, post: &Post) -> Result<Posted, Fault> {
+        self.effect(|State { hooks, .. }| {
+            hooks.posted.push(post.clone());
+            hooks.answers.pop_front().unwrap_or_else(|| Posted::answered(200, None, b"ok"))
+        })
+    }
+}
+
+impl ResolveHost for World {
+    async fn resolve_host(&self, name: &str) -> Result<Vec<IpAddr>, Fault> {
+        self.effect(|state| state.hooks.names.get(name).cloned().unwrap_or_default())
+    }
+}
+
+/// A clock that stands until somebody moves it. Clones are the same clock.
+#[derive(Clone, Debug)]
+pub struct SimClock(Arc<Mutex<Timestamp>>);
+
+impl SimClock {
+    /// Makes a clock that shows a moment.
+    pub fn at(now: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(now)))
+    }
+
+    /// Moves it on to a moment, never back.
+    pub fn advance(&self, to: Timestamp) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = to.max(*now);
+    }
+}
+
+impl Clock for SimClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for somebody to move the clock that far; nobody is woken, whoever waits asks again.
+    async fn wait_until(&self, at: Timestamp) {
+        std::future::poll_fn(|_| if self.now() >= at { std::task::Poll::Ready(()) } else { std::task::Poll::Pending })
+            .await;
+    }
+}

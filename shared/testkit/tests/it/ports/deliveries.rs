@@ -1,0 +1,371 @@
+//! Endpoints, deliveries and the pace of destinations: what the table owes them.
+
+use std::time::Duration;
+
+use consigne_core::audit::AuditAction;
+use consigne_core::deliveries::{Delivery, DeliveryStatus, Posted, REDELIVERIES_AN_HOUR, SNOOZE};
+use consigne_core::endpoints::{DisabledBecause, ENDPOINTS_MAX, Endpoint, EndpointPatch, NewEndpoint};
+use consigne_core::idempotency::{Once, Written};
+use consigne_core::keys::Outgoing;
+use consigne_core::pacing::{PaceAsk, Paced, Rate};
+use consigne_core::ports::{
+    ChangeEndpoint, CreateEndpoint, DeleteEndpoint, DeliveryFilter, Due, FindDue, FindEndpoints, ForgetEndpoints,
+    GetDelivery, GetEndpoint, ListDeliveries, ListEndpoints, MoveDelivery, PaceCall, PageAsk, RecordDelivery,
+    Redeliver, SnoozeDelivery,
+};
+use consigne_core::{Code, IdempotencyKey, OrgId, Timestamp, UserId};
+use consigne_testkit::{desk, hooks};
+use futures_util::future::join_all;
+
+use super::{eventually, now, on_both};
+
+/// Everything the table can do for endpoints and deliveries.
+pub trait Hooks:
+    CreateEndpoint
+    + GetEndpoint
+    + ListEndpoints
+    + FindEndpoints
+    + ForgetEndpoints
+    + ChangeEndpoint
+    + DeleteEndpoint
+    + RecordDelivery
+    + GetDelivery
+    + MoveDelivery
+    + Redeliver
+    + ListDeliveries
+    + SnoozeDelivery
+    + PaceCall
+    + FindDue
+    + Sync
+{
+}
+impl<
+    T: CreateEndpoint
+        + GetEndpoint
+        + ListEndpoints
+        + FindEndpoints
+        + ForgetEndpoints
+        + ChangeEndpoint
+        + DeleteEndpoint
+        + RecordDelivery
+        + GetDelivery
+        + MoveDelivery
+        + Redeliver
+        + ListDeliveries
+        + SnoozeDelivery
+        + PaceCall
+        + FindDue
+        + Sync,
+> Hooks for T
+{
+}
+
+on_both!(
+    consigne_testkit::stack::Stack::table,
+    an_endpoint_is_found_by_its_organisation_and_by_who_registered_it,
+    an_organisation_has_so_many_endpoints_whoever_registers_them_at_once,
+    the_same_request_registers_one_endpoint,
+    an_endpoint_changes_if_nobody_was_faster,
+    a_delivery_is_recorded_once_and_read_back_at_every_step,
+    of_many_who_claim_an_attempt_one_makes_it,
+    an_endpoint_is_disabled_with_the_delivery_that_says_so,
+    deliveries_are_listed_newest_first_by_status_and_without_other_peoples,
+    a_delivery_is_due_when_no_message_is_on_its_way,
+    redeliveries_are_counted_by_the_hour_and_promised_once,
+    many_workers_never_call_a_destination_above_its_rate_and_each_gets_its_turn,
+);
+
+fn new(endpoint: &Endpoint) -> NewEndpoint {
+    let audit = desk::entry(endpoint.org, AuditAction::EndpointCreated, &endpoint.created_by, endpoint.created_at);
+    NewEndpoint { endpoint: endpoint.clone(), audit, once: None }
+}
+
+async fn registered(table: &impl Hooks, org: OrgId, user: &UserId) -> Endpoint {
+    let endpoint = hooks::endpoint(org, user, now());
+    assert_eq!(table.create_endpoint(&new(&endpoint)).await.unwrap(), Written::Now);
+    endpoint
+}
+
+async fn fresh(table: &impl Hooks) -> Endpoint {
+    registered(table, OrgId::mint(now()), &desk::person()).await
+}
+
+fn first(limit: u32) -> PageAsk {
+    PageAsk { limit, after: None }
+}
+
+fn answered(status: u16) -> Posted {
+    Posted::answered(status, None, b"")
+}
+
+async fn an_endpoint_is_found_by_its_organisation_and_by_who_registered_it(table: &impl Hooks) {
+    let (org, ann) = (OrgId::mint(now()), desk::person());
+    let older = registered(table, org, &ann).await;
+    let newer = registered(table, org, &ann).await;
+    let elsewhere = registered(table, OrgId::mint(now()), &ann).await;
+    assert_eq!(table.get_endpoint(org, older.id).await.unwrap(), Some(older.clone()));
+    assert_eq!(table.get_endpoint(elsewhere.org, older.id).await.unwrap(), None, "of another organisation");
+    let listed = table.list_endpoints(org, &first(10)).await.unwrap();
+    let mut want = vec![newer.clone(), older.clone()];
+    want.sort_by_key(|endpoint| std::cmp::Reverse(endpoint.id));
+    assert_eq!((listed.items, listed.total), (want, Some(2)));
+    let mut found = table.find_endpoints(&ann).await.unwrap();
+    found.sort();
+    let mut want = vec![(org, older.id), (org, newer.id), (elsewhere.org, elsewhere.id)];
+    want.sort();
+    assert_eq!(found, want);
+
+    let audit = desk::entry(org, AuditAction::EndpointDeleted, &ann, now());
+    assert!(table.delete_endpoint(&older, &audit).await.unwrap());
+    assert!(!table.delete_endpoint(&older, &audit).await.unwrap(), "twice");
+    assert_eq!(table.get_endpoint(org, older.id).await.unwrap(), None);
+    assert_eq!(table.find_endpoints(&ann).await.unwrap().len(), 2);
+    table.forget_endpoints(&ann).await.unwrap();
+    assert_eq!(table.find_endpoints(&ann).await.unwrap(), []);
+    assert_eq!(table.get_endpoint(org, newer.id).await.unwrap(), Some(newer), "it is its organisation's");
+}
+
+async fn an_organisation_has_so_many_endpoints_whoever_registers_them_at_once(table: &impl Hooks) {
+    let (org, ann) = (OrgId::mint(now()), desk::person());
+    for _ in 0..ENDPOINTS_MAX - 2 {
+        registered(table, org, &ann).await;
+    }
+    let all: Vec<NewEndpoint> = (0..6).map(|_| new(&hooks::endpoint(org, &ann, now()))).collect();
+    let all = join_all(all.iter().map(|new| table.create_endpoint(new))).await;
+    let made = all.iter().filter(|made| matches!(made, Ok(Written::Now))).count();
+    let refused = all.iter().filter(|made| made.as_ref().is_err_and(|fault| fault.code == Code::Conflict)).count();
+    assert_eq!((made, refused), (2, 4), "{all:?}");
+    let listed = table.list_endpoints(org, &first(100)).await.unwrap().items;
+    assert_eq!(listed.len(), ENDPOINTS_MAX as usize);
+    let audit = desk::entry(org, AuditAction::EndpointDeleted, &ann, now());
+    assert!(table.delete_endpoint(&listed[0], &audit).await.unwrap());
+    registered(table, org, &ann).await;
+}
+
+async fn the_same_request_registers_one_endpoint(table: &impl Hooks) {
+    let (org, ann) = (OrgId::mint(now()), desk::person());
+    let promised = |fingerprint: &str| {
+        let endpoint = hooks::endpoint(org, &ann, now());
+        let key = IdempotencyKey { key: "register".to_owned(), fingerprint: fingerprint.to_owned() };
+        let once =
+            Once { key, caller: ann.clone().into(), operation: "endpoint-create", result: endpoint.id.to_string() };
+        NewEndpoint { once: Some(once), ..new(&endpoint) }
+    };
+    let one = promised("f");
+    assert_eq!(table.create_endpoint(&one).await.unwrap(), Written::Now);
+    let again = table.create_endpoint(&promised("f")).await.unwrap();
+    assert_eq!(again, Written::Before(one.endpoint.id.to_string()));
+    assert_eq!(table.create_endpoint(&promised("g")).await.unwrap(), Written::Mismatch);
+    assert_eq!(table.list_endpoints(org, &first(10)).await.unwrap().items.len(), 1);
+}
+
+async fn an_endpoint_changes_if_nobody_was_faster(table: &impl Hooks) {
+    let endpoint = fresh(table).await;
+    let origin = desk::origin(&endpoint.created_by);
+    let by = Outgoing { origin: &origin, now: now() };
+    let patch = EndpointPatch { rate: Rate::new(3), ..EndpointPatch::default() };
+    let step = endpoint.update(&patch, &by).unwrap();
+    let rotation = endpoint.rotate(Duration::from_mins(1), None, &by).unwrap();
+    assert_eq!(table.change_endpoint(&step).await.unwrap(), Written::Now);
+    assert_eq!(table.change_endpoint(&rotation).await.unwrap(), Written::Moved);
+    let disabled = step.endpoint.disable(DisabledBecause::Failing, now());
+    assert_eq!(table.change_endpoint(&disabled).await.unwrap(), Written::Now);
+    let read = table.get_endpoint(endpoint.org, endpoint.id).await.unwrap().unwrap();
+    assert_eq!(read, disabled.endpoint);
+    let rotation = read.rotate(Duration::from_mins(1), None, &by).unwrap();
+    assert_eq!(table.change_endpoint(&rotation).await.unwrap(), Written::Now);
+    assert_eq!(table.get_endpoint(endpoint.org, endpoint.id).await.unwrap(), Some(rotation.endpoint));
+}
+
+async fn a_delivery_is_recorded_once_and_read_back_at_every_step(table: &impl Hooks) {
+    let endpoint = fresh(table).await;
+    let mut delivery = hooks::delivery(&endpoint, now());
+    delivery.person = Some(endpoint.created_by.clone());
+    assert!(table.record_delivery(&delivery).await.unwrap());
+    assert!(!table.record_delivery(&delivery).await.unwrap());
+    assert_eq!(table.get_delivery(OrgId::mint(now()), delivery.id).await.unwrap(), None, "of another organisation");
+    let steps: [&dyn Fn(&Delivery) -> consigne_core::deliveries::DeliveryStep; 6] = [
+        &|delivery| delivery.postpone(now().plus(Duration::from_secs(9)), now()),
+        &|delivery| delivery.begin(now()),
+        // Nobody knows what became of the first.
+        &|delivery| delivery.begin(now()),
+        &|delivery| delivery.conclude(&answered(500), Duration::from_millis(7), &endpoint, now()).0,
+        &|delivery| delivery.begin(now()),
+        &|delivery| delivery.conclude(&answered(200), Duration::from_millis(8), &endpoint, now()).0,
+    ];
+    for step in steps {
+        let mut step = step(&delivery);
+        step.endpoint = None;
+        assert!(table.move_delivery(&step).await.unwrap());
+        assert!(!table.move_delivery(&step).await.unwrap(), "it has moved");
+        delivery = step.delivery;
+        assert_eq!(table.get_delivery(delivery.org, delivery.id).await.unwrap(), Some(delivery.clone()));
+    }
+    assert_eq!((delivery.status, delivery.attempts.len()), (DeliveryStatus::Delivered, 3));
+    let again = Delivery { id: delivery.id, ..hooks::delivery(&endpoint, now()) };
+    assert!(!table.record_delivery(&again).await.unwrap(), "however far it has come");
+}
+
+async fn of_many_who_claim_an_attempt_one_makes_it(table: &impl Hooks) {
+    let delivery = hooks::delivery(&fresh(table).await, now());
+    table.record_delivery(&delivery).await.unwrap();
+    let claims: Vec<_> = (0..8).map(|n| delivery.begin(now().plus(Duration::from_millis(n)))).collect();
+    let won = join_all(claims.iter().map(|claim| table.move_delivery(claim))).await;
+    assert_eq!(won.iter().filter(|won| *won.as_ref().unwrap()).count(), 1);
+}
+
+async fn an_endpoint_is_disabled_with_the_delivery_that_says_so(table: &impl Hooks) {
+    let endpoint = fresh(table).await;
+    let [one, other] = [0, 1].map(|secs| hooks::delivery(&endpoint, now().plus(Duration::from_secs(secs))));
+    for delivery in [&one, &other] {
+        table.record_delivery(delivery).await.unwrap();
+        assert!(table.move_delivery(&delivery.begin(now())).await.unwrap());
+    }
+    let begun = |delivery: &Delivery| delivery.begin(now()).delivery;
+    let (gone, _) = begun(&one).conclude(&answered(410), Duration::ZERO, &endpoint, now());
+    assert!(table.move_delivery(&gone).await.unwrap());
+    let read = table.get_endpoint(endpoint.org, endpoint.id).await.unwrap().unwrap();
+    assert!(!read.is_active() && read.revision == 2, "{read:?}");
+    // Whoever worked it out on the endpoint as it was before changes nothing of either.
+    let (failed, _) = begun(&other).conclude(&answered(500), Duration::ZERO, &endpoint, now());
+    assert!(!table.move_delivery(&failed).await.unwrap());
+    let (failed, _) = begun(&other).conclude(&answered(500), Duration::ZERO, &read, now());
+    assert!(table.move_delivery(&failed).await.unwrap());
+}
+
+async fn deliveries_are_listed_newest_first_by_status_and_without_other_peoples(table: &impl Hooks) {
+    let (endpoint, viewer, stranger) = (fresh(table).await, desk::person(), desk::person());
+    let at = |secs: u64| now().plus(Duration::from_secs(secs));
+    let mut all = Vec::new();
+    for (secs, person) in [(0, None), (1, Some(&viewer)), (2, Some(&stranger)), (3, None)] {
+        let delivery = Delivery { person: person.cloned(), ..hooks::delivery(&endpoint, at(secs)) };
+        table.record_delivery(&delivery).await.unwrap();
+        all.push(delivery);
+    }
+    let ended = all[0].cancel();
+    assert!(table.move_delivery(&ended).await.unwrap());
+    let ids = async |status, limit: u32| {
+        let filter = DeliveryFilter { endpoint: endpoint.id, status, viewer: viewer.clone() };
+        let mut found = Vec::new();
+        let mut page = first(limit);
+        loop {
+            let listed = table.list_deliveries(endpoint.org, &filter, &page).await.unwrap();
+            assert!(listed.items.len() <= limit as usize);
+            found.extend(listed.items.iter().map(|delivery| delivery.id));
+            page.after = listed.next;
+            if page.after.is_none() {
+                return found;
+            }
+        }
+    };
+    let [a, b, _, d] = [0, 1, 2, 3].map(|at: usize| all[at].id);
+    let want = vec![d, b, a];
+    assert_eq!(eventually(async || ids(None, 10).await, |found| *found == want).await, want);
+    assert_eq!(ids(None, 1).await, want, "page by page");
+    let cancelled = Some(DeliveryStatus::Cancelled);
+    assert_eq!(eventually(async || ids(cancelled, 10).await, |found| found.len() == 1).await, [a]);
+    assert_eq!(ids(Some(DeliveryStatus::Pending), 10).await, [d, b]);
+    let filter = DeliveryFilter { endpoint: endpoint.id, status: None, viewer: viewer.clone() };
+    let elsewhere = table.list_deliveries(OrgId::mint(now()), &filter, &first(10)).await.unwrap();
+    assert_eq!(elsewhere.items, [], "of another organisation");
+}
+
+/// Says whether a delivery is due at a time.
+async fn is_due(table: &impl Hooks, delivery: &Delivery, at: Timestamp) -> bool {
+    let mut walk = Default::default();
+    loop {
+        let due = table.find_due(at, 1_000, &mut walk).await.unwrap();
+        if due.is_empty() {
+            return false;
+        }
+        if due.iter().any(|due| matches!(due, Due::Delivery(found) if found.id == delivery.id)) {
+            return true;
+        }
+    }
+}
+
+async fn a_delivery_is_due_when_no_message_is_on_its_way(table: &impl Hooks) {
+    let long_ago = now().minus(Duration::from_hours(24 * 365));
+    let after = |secs: u64| long_ago.plus(Duration::from_secs(secs));
+    let delivery = hooks::delivery(&fresh(table).await, long_ago);
+    table.record_delivery(&delivery).await.unwrap();
+    assert!(eventually(async || is_due(table, &delivery, after(121)).await, |due| *due).await);
+    assert!(!is_due(table, &delivery, after(119)).await, "a message is on its way");
+    table.snooze_delivery(&delivery, after(121).plus(SNOOZE)).await.unwrap();
+    assert!(!eventually(async || is_due(table, &delivery, after(122)).await, |due| !*due).await);
+    let read = table.get_delivery(delivery.org, delivery.id).await.unwrap().unwrap();
+    assert_eq!((read.revision, read.next_at), (delivery.revision, delivery.next_at), "it stands as it stood");
+    let far = delivery.postpone(after(3_600), long_ago);
+    assert!(table.move_delivery(&far).await.unwrap());
+    assert!(eventually(async || is_due(table, &delivery, after(3_600)).await, |due| *due).await);
+    assert!(!is_due(table, &delivery, after(3_599)).await, "no message can wait for so long, and none is waited for");
+    assert!(table.move_delivery(&far.delivery.cancel()).await.unwrap());
+    assert!(!eventually(async || is_due(table, &delivery, now()).await, |due| !*due).await);
+}
+
+async fn redeliveries_are_counted_by_the_hour_and_promised_once(table: &impl Hooks) {
+    let endpoint = fresh(table).await;
+    let mut delivery = hooks::delivery(&endpoint, now());
+    table.record_delivery(&delivery).await.unwrap();
+    let ended = delivery.cancel();
+    assert!(table.move_delivery(&ended).await.unwrap());
+    delivery = ended.delivery;
+    let key = IdempotencyKey { key: "again".to_owned(), fingerprint: "f".to_owned() };
+    let (caller, result) = (endpoint.created_by.clone().into(), "r".to_owned());
+    let once = Once { key, caller, operation: "delivery-redeliver", result };
+    for n in 0..REDELIVERIES_AN_HOUR {
+        let again = delivery.again(now()).unwrap();
+        let promise = (n == 0).then_some(&once);
+        assert_eq!(table.redeliver(&again, promise, endpoint.created_at).await.unwrap(), Written::Now, "{n}");
+        if n == 0 {
+            assert_eq!(table.redeliver(&again, None, endpoint.created_at).await.unwrap(), Written::Moved);
+        }
+        let ended = again.delivery.cancel();
+        assert!(table.move_delivery(&ended).await.unwrap());
+        delivery = ended.delivery;
+    }
+    let again = delivery.again(now()).unwrap();
+    let refused = table.redeliver(&again, None, endpoint.created_at).await.unwrap_err();
+    assert_eq!(refused.code, Code::RateLimited);
+    let before = table.redeliver(&again, Some(&once), endpoint.created_at).await.unwrap();
+    assert_eq!(before, Written::Before("r".to_owned()), "what was promised is kept");
+    let later = endpoint.created_at.plus(Duration::from_hours(1));
+    assert_eq!(table.redeliver(&again, None, later).await.unwrap(), Written::Now, "another hour");
+}
+
+/// How many workers ask for a destination's turns, and how many calls they have to make.
+const WORKERS: usize = 6;
+const CALLS: usize = 120;
+
+async fn many_workers_never_call_a_destination_above_its_rate_and_each_gets_its_turn(table: &impl Hooks) {
+    let (destination, rate) = (desk::person().to_string(), Rate::new(20).unwrap());
+    let left =
+        std::sync::Mutex::new((0..CALLS).map(|_| (now(), None)).collect::<Vec<(Timestamp, Option<Timestamp>)>>());
+    let made = std::sync::Mutex::new(Vec::new());
+    // Each worker takes whoever is to ask next; by a clock of its own, which nothing waits for.
+    let worker = async |_: usize| {
+        loop {
+            let next = {
+                let mut left = left.lock().unwrap();
+                let at = (0..left.len()).min_by_key(|at| left[*at].0);
+                at.map(|at| left.swap_remove(at))
+            };
+            let Some((when, place)) = next else { return };
+            let ask = PaceAsk { destination: destination.clone(), rate, place, now: when };
+            match table.pace_call(&ask).await.unwrap() {
+                Paced::Now => made.lock().unwrap().push(when),
+                Paced::At(then) => {
+                    let place = if ask.is_in_turn() { place } else { Some(then) };
+                    left.lock().unwrap().push((then, place));
+                }
+            }
+        }
+    };
+    join_all((0..WORKERS).map(worker)).await;
+    let mut made = made.into_inner().unwrap();
+    made.sort();
+    assert_eq!(made.len(), CALLS, "everybody had a turn");
+    assert!(made.windows(2).all(|pair| pair[1].since(pair[0]) >= rate.interval()), "{made:?}");
+    let whole = made[CALLS - 1].since(made[0]);
+    assert!(whole <= rate.interval() * u32::try_from(CALLS).unwrap() * 2, "{whole:?}: turns were left unused");
+}
