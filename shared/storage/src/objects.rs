@@ -1,5 +1,7 @@
 //! The objects, on S3.
 
+use std::time::Duration;
+
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::delete_object::DeleteObjectInput;
 use aws_sdk_s3::operation::get_object::{GetObjectInput, GetObjectOutput};
@@ -7,7 +9,7 @@ use aws_sdk_s3::operation::head_bucket::HeadBucketInput;
 use aws_sdk_s3::operation::head_object::HeadObjectInput;
 use aws_sdk_s3::operation::put_object::PutObjectInput;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use consigne_aws::{Caller, Client, Service};
+use consigne_aws::{Caller, Client, Service, call};
 use consigne_core::Fault;
 use consigne_core::files::File;
 use consigne_core::ports::{ObjectHead, Probe, PutObject, ReadHead, RemoveVersion};
@@ -28,6 +30,10 @@ consigne_aws::operations!(S3:
     aws_sdk_s3::head_object, HeadObject, HeadObjectInputBuilder, HeadObjectInput, HeadObjectOutput, HeadObjectError;
     aws_sdk_s3::put_object, PutObject, PutObjectInputBuilder, PutObjectInput, PutObjectOutput, PutObjectError;
 );
+
+/// Longest wait for the beginning of an object, once S3 has begun to answer; the deadline of the invocation may make it
+/// shorter.
+const BEGINNING: Duration = Duration::from_secs(3);
 
 /// The bucket of user files.
 #[derive(Clone, Debug)]
@@ -73,7 +79,10 @@ impl ReadHead for Bucket {
             .set_version_id(version.map(str::to_owned))
             .range(format!("bytes=0-{}", length.saturating_sub(1)));
         match self.client.send(request).await {
-            Ok(output) => object_head(output, length).await.map(Some),
+            Ok(output) => {
+                let reading = tokio::time::timeout(BEGINNING.min(call::remaining()), object_head(output, length));
+                reading.await.map_err(Fault::unavailable)?.map(Some)
+            }
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) if status(&error) == Some(416) => self.read_empty(key, version).await,
             Err(error) => Err(fault(error)),
@@ -147,3 +156,7 @@ where
 {
     Fault::unavailable(error)
 }
+
+#[cfg(test)]
+#[path = "objects_tests.rs"]
+mod tests;

@@ -1,0 +1,47 @@
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use hyper::body::{Body, Bytes, Frame};
+
+use super::*;
+
+/// Begins to answer, and then says nothing more, ever.
+#[derive(Debug)]
+struct Stalling;
+
+/// What it answers.
+struct Stalled;
+
+impl Body for Stalled {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+impl HttpConnector for Stalling {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let answer = HttpResponse::new(206.try_into().unwrap(), SdkBody::from_body_1_x(Stalled));
+        HttpConnectorFuture::ready(Ok(answer))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_stalls_is_not_waited_for_for_ever() {
+    let caller = Caller {
+        connector: SharedHttpConnector::new(Stalling),
+        region: "eu-west-3".to_owned(),
+        credentials: Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"),
+        address: None,
+    };
+    let begun = tokio::time::Instant::now();
+    Bucket::new(&caller, "photos").read_head("user_ann1/a.png", None, 10).await.unwrap_err();
+    assert_eq!(begun.elapsed().as_secs(), BEGINNING.as_secs());
+}
