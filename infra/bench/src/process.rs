@@ -119,7 +119,7 @@ impl Running {
     /// Gives the time its threads have spent on a processor.
     ///
     /// Source: Linux, Documentation/scheduler/sched-stats.rst: the first number is that time in nanoseconds. The ticks of
-    /// /proc/<pid>/stat are too coarse for a few hundred requests.
+    /// `/proc/<pid>/stat` are too coarse for a few hundred requests.
     pub(crate) fn cpu(&self) -> Result<Duration, Problem> {
         let tasks = format!("/proc/{}/task", self.pid()?);
         let tasks = std::fs::read_dir(&tasks).map_err(|error| self.subject.blame(error))?;
