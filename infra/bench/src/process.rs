@@ -56,8 +56,7 @@ impl Subject {
     pub(crate) fn accept(&self, answered: &Answered) -> Result<(), Problem> {
         let body: Value = serde_json::from_str(&answered.body).unwrap_or(Value::Null);
         let refused = body["statusCode"].as_u64().is_some_and(|status| status >= 400);
-        let undone = body["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty());
-        if answered.failed || undone || refused && self.name != "fallback" {
+        if answered.failed || refused && self.name != "fallback" {
             return Err(self.blame(format!("answered {}", answered.body)));
         }
         Ok(())
