@@ -1,5 +1,6 @@
-"""Runs MiniStack, the AWS of the laptop, with small differences to AWS taken away: two waits, and two gaps of its S3;
-and beside it stand-ins for Stripe, for a language model, for the services behind the gateway, and for customers' servers.
+"""Runs MiniStack, the AWS of the laptop, with small differences to AWS taken away: two waits, and two gaps of its S3.
+
+Beside it run stand-ins: for Stripe, a language model, the services behind the gateway, and customers' servers.
 
 Started by stack.py, with everything it needs in the environment.
 """

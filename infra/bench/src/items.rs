@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::stub::{API_KEY, INVITED, KEY};
+use crate::stub::{API_KEY, INVITED, KEY, ORG};
 
 /// A time that does not come while the bench runs, in milliseconds since 1970.
 const FAR: u64 = 4_102_444_800_000;
@@ -56,6 +56,19 @@ fn by_kind(sk: &str) -> Value {
             "url": text("https://checkout.example.com/1"), "user": text("user_ann1"), "pack": text("starter"),
             "credits": number(1_000), "amount_cents": number(1_000), "currency": text("EUR"),
             "at": number(1_795_257_000_000),
+        }),
+        Some("ENDPOINT") => json!({
+            "url": text("https://hooks.example.com/consigne"), "events": text("key.revoked"), "rate": number(10),
+            "generation": number(1), "created_by": text("user_ann1"), "created_at": number(1_795_257_000_000),
+            "revision": number(1),
+        }),
+        // One that was made, so that nobody outside is called.
+        Some("DELIVERY") => json!({
+            "org_id": text(ORG), "delivery_id": text("dlv_01M7YREWKH7VM7Z3Z2KWSH2FTV"),
+            "endpoint_id": text("ep_01M7YREWKH7VM7Z3Z2KWSH2FTW"), "event_id": text("01M7YREWKH7VM7Z3Z2KWSH2FTX"),
+            "event_kind": text("key.revoked"), "payload": text("{}"), "delivery_status": text("delivered"),
+            "created_at": number(1_795_257_000_000), "began_at": number(1_795_257_000_000), "tries": number(1),
+            "attempts_made": number(1), "attempts": text("[]"), "revision": number(1),
         }),
         Some("JOB") => job(sk),
         _ => file(),

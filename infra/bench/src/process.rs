@@ -56,8 +56,7 @@ impl Subject {
     pub(crate) fn accept(&self, answered: &Answered) -> Result<(), Problem> {
         let body: Value = serde_json::from_str(&answered.body).unwrap_or(Value::Null);
         let refused = body["statusCode"].as_u64().is_some_and(|status| status >= 400);
-        let undone = body["batchItemFailures"].as_array().is_some_and(|failures| !failures.is_empty());
-        if answered.failed || undone || refused && self.name != "fallback" {
+        if answered.failed || refused && self.name != "fallback" {
             return Err(self.blame(format!("answered {}", answered.body)));
         }
         Ok(())
@@ -119,7 +118,7 @@ impl Running {
     /// Gives the time its threads have spent on a processor.
     ///
     /// Source: Linux, Documentation/scheduler/sched-stats.rst: the first number is that time in nanoseconds. The ticks of
-    /// /proc/<pid>/stat are too coarse for a few hundred requests.
+    /// `/proc/<pid>/stat` are too coarse for a few hundred requests.
     pub(crate) fn cpu(&self) -> Result<Duration, Problem> {
         let tasks = format!("/proc/{}/task", self.pid()?);
         let tasks = std::fs::read_dir(&tasks).map_err(|error| self.subject.blame(error))?;

@@ -1,17 +1,28 @@
 //! Who may call which route of the key desk: the three kinds of credential, members and strangers, roles.
 
 use consigne_auth::MATRIX;
+use consigne_core::DeliveryId;
+use consigne_core::deliveries::Delivery;
 use consigne_testkit::fakes::{Moment, World};
-use consigne_testkit::{functions, payload};
+use consigne_testkit::{functions, hooks, payload};
 use serde_json::Value;
 
+use super::GRANTED;
 use super::desk::{KEY_ID, ORG, PEOPLE, acme, answer, headed, outbox, put_production, refusal, sent_by, told_of};
+use super::endpoints::{ENDPOINT, endpoint_in, put_endpoint};
 use super::guests::{address, put_invitation};
 
 /// Each route within an organisation, with a good request of it.
-pub const IN_ORG: [(&str, &str); 17] = [
+pub const IN_ORG: [(&str, &str); 24] = [
     ("audit-list", "newest"),
     ("checkout", "starter"),
+    ("delivery-list", "all"),
+    ("delivery-redeliver", "again"),
+    ("endpoint-create", "hooks"),
+    ("endpoint-delete", "hooks"),
+    ("endpoint-list", "all"),
+    ("endpoint-rotate", "day"),
+    ("endpoint-update", "enable"),
     ("invitation-list", "open"),
     ("invitation-revoke", "one"),
     ("key-delete", "one"),
@@ -39,6 +50,11 @@ fn furnished() -> World {
     let world = acme();
     put_production(&world, |_| ());
     put_invitation(&world, |invitation| invitation.email = address("zoe@example.com"));
+    put_endpoint(&world, ENDPOINT, "user_ann1", |_| ());
+    let delivery = hooks::delivery(&endpoint_in(&world), GRANTED).cancel().delivery;
+    let id = DeliveryId::parse("dlv_01M7YREWKH7VM7Z3Z2KWSH2FTV").unwrap();
+    let delivery = Delivery { id, ..delivery };
+    world.change(|state| drop(state.hooks.deliveries.insert((delivery.org, id), delivery)));
     world
 }
 
@@ -203,6 +219,13 @@ async fn a_role_may_call_what_the_table_says_and_nothing_else() {
     [
       "audit-list: owner 200, admin 200, developer 403, billing 403",
       "checkout: owner 201, admin 403, developer 403, billing 201",
+      "delivery-list: owner 200, admin 200, developer 200, billing 403",
+      "delivery-redeliver: owner 200, admin 200, developer 200, billing 403",
+      "endpoint-create: owner 201, admin 201, developer 201, billing 403",
+      "endpoint-delete: owner 200, admin 200, developer 200, billing 403",
+      "endpoint-list: owner 200, admin 200, developer 200, billing 403",
+      "endpoint-rotate: owner 201, admin 201, developer 201, billing 403",
+      "endpoint-update: owner 200, admin 200, developer 200, billing 403",
       "invitation-list: owner 200, admin 200, developer 403, billing 403",
       "invitation-revoke: owner 200, admin 200, developer 403, billing 403",
       "key-delete: owner 200, admin 200, developer 403, billing 403",

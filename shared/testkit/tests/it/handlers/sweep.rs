@@ -33,6 +33,7 @@ async fn a_grant_nobody_used_gives_its_bytes_back_once() {
       "overdue": 0,
       "released": 0,
       "closed": 0,
+      "woken": 0,
       "failed": 0
     }
     "#);
