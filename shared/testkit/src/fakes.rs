@@ -7,6 +7,7 @@ mod checkouts;
 mod credits;
 mod deliveries;
 mod desk;
+mod due;
 mod gateway;
 mod holds;
 mod jobs;
@@ -33,14 +34,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
+use consigne_core::events::{Event, OutboxEntry};
 use consigne_core::files::{File, Grant, GrantOutcome, LedgerDelta, ObjectKey, Transition, Usage, Window};
 use consigne_core::idempotency::Written;
 use consigne_core::migrations::{Migration, MigrationId};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
-    ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
-    ObjectHead, Page, Position, Probe, PublishEvent, ReadHead, RemoveVersion,
+    ApplyTransition, BeginDelete, Filter, GetFile, GetUsage, GrantUpload, ListFiles, ObjectHead, Page, Position, Probe,
+    ReadHead, RemoveVersion,
 };
 use consigne_core::profiles::{Closing, Profile};
 use consigne_core::stats::{DayStats, StorageDay};
@@ -365,53 +366,6 @@ impl ReadHead for World {
                 bytes: found.bytes[..length].to_vec(),
             })
         })
-    }
-}
-
-impl FindDue for World {
-    /// The last thing given: when it was due, and its name.
-    type Walk = Option<(Timestamp, String)>;
-
-    async fn find_due(&self, now: Timestamp, limit: u32, walk: &mut Self::Walk) -> Result<Vec<Due>, Fault> {
-        self.effect(|state| {
-            let files = state.files.values().filter_map(|file| {
-                let at = file.due_at()?;
-                Some(((at, file.key.to_string()), Due::File(Box::new(file.clone()))))
-            });
-            let events = state.outbox.iter().map(|(id, entry)| {
-                ((entry.occurred_at.plus(OUTBOX_MARGIN), id.to_string()), Due::Event(entry.clone()))
-            });
-            let jobs = state.jobs.jobs.values();
-            let jobs =
-                jobs.filter_map(|job| Some(((job.due_at()?, job.id.to_string()), Due::Job(Box::new(job.clone())))));
-            let closings = state.closings.values();
-            let closings =
-                closings.map(|closing| ((closing.due_at, closing.user.to_string()), Due::Closing(closing.clone())));
-            let holds = state.desk.holds.values();
-            let holds = holds
-                .filter_map(|hold| Some(((hold.due_at()?, hold.id.to_string()), Due::Hold(Box::new(hold.clone())))));
-            let deliveries = state.hooks.due();
-            let due = files.chain(events).chain(jobs).chain(closings).chain(holds).chain(deliveries);
-            let mut due: Vec<_> = due.filter(|((at, _), _)| *at <= now).collect();
-            due.retain(|(place, _)| walk.as_ref().is_none_or(|last| place > last));
-            due.sort_by(|(a, _), (b, _)| a.cmp(b));
-            due.truncate(limit as usize);
-            *walk = due.last().map(|(place, _)| place.clone()).or(walk.take());
-            due.into_iter().map(|(_, due)| due).collect()
-        })
-    }
-}
-
-impl PublishEvent for World {
-    async fn publish_event(&self, entry: &OutboxEntry) -> Result<(), Fault> {
-        schemas::assert_valid(&entry.kind, &entry.detail);
-        self.effect(|state| state.published.push(entry.clone()))
-    }
-}
-
-impl ClearOutbox for World {
-    async fn clear_outbox(&self, event: EventId) -> Result<(), Fault> {
-        self.effect(|state| state.outbox.retain(|(id, _)| *id != event))
     }
 }
 

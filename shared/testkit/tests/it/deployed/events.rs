@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use consigne_core::events::EventKind;
 use consigne_testkit::generator::{Generator, fresh_id};
+use consigne_testkit::hooks::plan;
 use consigne_testkit::pictures;
 use consigne_testkit::schemas::faults;
 use consigne_testkit::shop::Shop;
@@ -30,6 +31,11 @@ const CAUSED_ELSEWHERE: [&str; 8] = [
 async fn eventful(stack: &Stack) -> [String; 2] {
     let shop = Shop::open(stack, 100).await;
     let (ann, generator) = (&shop.owner, Generator::of(stack));
+    // Whoever answers 410 wants to hear no more.
+    let name = fresh_user();
+    let endpoint = json!({ "url": format!("{}/{name}", stack.name("RECEIVER_URL")), "events": ["key.issued"] });
+    let registered = ann.call_with("POST", &shop.path("/endpoints"), &endpoint).await.json();
+    plan(stack, &name, &[&text(&registered["data"], "secret")], &json!([410])).await;
     let key = ann.upload("a.png", "image/png", pictures::png(64, 48, 1000)).await;
     ann.delete(&key).await;
     let grant = ann.grant("b.png", "image/png", 1000).await.json();

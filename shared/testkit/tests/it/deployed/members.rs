@@ -126,11 +126,19 @@ async fn whoever_is_removed_is_known_on_no_route_from_that_answer_on() {
     let stack = Stack::find();
     let shop = Shop::open(&stack, 0).await;
     let key = shop.issue("test", &json!({})).await;
+    let endpoint = |rest: &str| format!("/endpoints/ep_01M7Z3F2Q9ZEJV6C0JHH6NS5QH{rest}");
     for role in OrgRole::ALL {
         let person = shop.hire(role).await;
         let calls = [
             ("GET", "/audit", json!(null)),
             ("POST", "/credits/checkout", json!({ "pack": "starter" })),
+            ("GET", &endpoint("/deliveries"), json!(null)),
+            ("POST", "/deliveries/dlv_01M7Z3F2Q9ZEJV6C0JHH6NS5QH/redeliver", json!({})),
+            ("GET", "/endpoints", json!(null)),
+            ("POST", "/endpoints", json!({ "url": "https://example.com/hooks", "events": ["key.issued"] })),
+            ("DELETE", &endpoint(""), json!(null)),
+            ("PATCH", &endpoint(""), json!({ "rate_per_second": 5 })),
+            ("POST", &endpoint("/rotate"), json!({ "grace_seconds": 0 })),
             ("GET", "/invitations", json!(null)),
             ("DELETE", "/invitations/inv_01M7Z3F2Q9ZEJV6C0JHH6NS5QH", json!(null)),
             ("POST", "/invitations", json!({ "email": address(), "role": "billing" })),
