@@ -15,6 +15,11 @@ pub const DELAY_MAX: Duration = Duration::from_mins(15);
 pub const MARGIN: Duration = Duration::from_mins(2);
 /// How long `sweep` leaves alone what it has woken.
 pub const SNOOZE: Duration = Duration::from_mins(15);
+/// Attempts after which a delivery says something of its endpoint: the fifth is made some half an hour after the first.
+const TRIED_OFTEN: u32 = 5;
+/// How long a delivery stays away from a line that is full, and how many seconds longer by chance.
+const STAND_BACK: Duration = Duration::from_mins(5);
+const STAND_BACK_SPREAD: u64 = 8 * 60;
 /// What is said of an attempt of which nobody knows how it ended.
 const CUT_SHORT: &str = "cut_short";
 
@@ -51,6 +56,20 @@ impl Delivery {
         })
     }
 
+    /// Waits until the line may have places again: five to thirteen minutes, so that not all ask at once, and none waits for
+    /// longer than a message can.
+    pub fn stand_back(&self, now: Timestamp) -> DeliveryStep {
+        let spread = self
+            .id
+            .to_string()
+            .bytes()
+            .fold(now.as_secs().unsigned_abs(), |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        self.step(|delivery| {
+            delivery.in_line = false;
+            delivery.due(now.plus(STAND_BACK + Duration::from_secs(spread % STAND_BACK_SPREAD)), now);
+        })
+    }
+
     /// Begins an attempt, which is whoever's who applies the step. One that was begun before and never ended is put down as
     /// cut short: it may have reached its receiver.
     pub fn begin(&self, now: Timestamp) -> DeliveryStep {
@@ -78,7 +97,9 @@ impl Delivery {
         endpoint: &Endpoint,
         now: Timestamp,
     ) -> (DeliveryStep, Conclusion) {
-        let failing = endpoint.failing_since.is_some_and(|since| now.since(since) >= FAILING_MAX);
+        // After a silence one bad answer is not a week of them.
+        let failing =
+            self.tries >= TRIED_OFTEN && endpoint.failing_since.is_some_and(|since| now.since(since) >= FAILING_MAX);
         let next = next(self.id, self.tries, self.began, posted, now);
         let (conclusion, of_endpoint) = match next {
             _ if posted.is_success() => (Conclusion::Delivered, endpoint.note_working()),

@@ -153,6 +153,29 @@ async fn a_thousand_deliveries_to_one_endpoint_go_out_at_ten_a_second_and_none_i
 }
 
 #[tokio::test]
+async fn a_line_longer_than_messages_can_wait_for_drains_all_the_same() {
+    const MANY: usize = 700;
+    let world = with_endpoint(|endpoint| endpoint.rate = Rate::new(1).unwrap());
+    let endpoint = endpoint_in(&world);
+    for n in 0..MANY {
+        let delivery = hooks::delivery(&endpoint, GRANTED.minus(Duration::from_secs(n as u64)));
+        let delivery = consigne_core::deliveries::Delivery { next_at: Some(GRANTED), ..delivery };
+        assert!(world.record_delivery(&delivery).await.unwrap());
+        let errand = Errand::attempt(delivery.org, delivery.id).unwrap();
+        world.change(|state| state.messages.push(errand));
+    }
+    let late = |_| Duration::ZERO;
+    let mut night = Night { world, clock: SimClock::at(GRANTED), queue: Vec::new(), workers: 20, late, received: 0 };
+    for minutes in 1..=6 {
+        night.work(GRANTED.plus(Duration::from_mins(5 * minutes)));
+        night.sweep().await;
+    }
+    let at = sent_at(&night.world);
+    assert_eq!((at.len(), night.world.state().hooks.posted.len()), (MANY, MANY), "each once");
+    assert!(at.windows(2).all(|pair| pair[1].since(pair[0]) >= Duration::from_secs(1)), "never above the rate");
+}
+
+#[tokio::test]
 async fn a_receiver_that_is_down_is_tried_ever_later_for_three_days_and_then_no_more() {
     let world = with_endpoint(|_| ());
     world.change(|state| state.hooks.answers.extend((0..100).map(|_| Posted::answered(503, None, b""))));
