@@ -5,12 +5,12 @@ use std::time::Duration;
 use consigne_core::deliveries::{Conclusion, Delivery, DeliveryStep, Errand, Post, Posted};
 use consigne_core::endpoints::Endpoint;
 use consigne_core::pacing::{PaceAsk, Paced};
-use consigne_core::ports::{Clock, GetEndpoint, GetMember, PaceCall, PostWebhook, SendLater};
+use consigne_core::ports::{Clock, DELAY_MAX, GetEndpoint, GetMember, PaceCall, PostWebhook, SendLater};
 use consigne_core::webhooks::WebhookId;
 use consigne_core::{DeliveryId, Fault, OrgId, Timestamp};
 use consigne_runtime::queue::Message;
 
-use crate::{Attempts, Deps, wait_for};
+use crate::{Attempts, Deps};
 
 /// How long an endpoint may take for its whole answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -127,10 +127,11 @@ async fn remind<F, P, Q: SendLater, D, C>(
     at: Timestamp,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    match wait_for(at, now) {
-        Some(wait) => deps.queue.send_later(&Errand::attempt(delivery.org, delivery.id)?, wait).await,
-        None => Ok(()),
+    let wait = at.since(now);
+    if wait > DELAY_MAX {
+        return Ok(());
     }
+    deps.queue.send_later(&Errand::attempt(delivery.org, delivery.id)?, wait).await
 }
 
 /// Signs and sends what is told.

@@ -74,11 +74,9 @@ where
         }
         // One customer's server that is down may leave thousands of these; side by side nothing else waits for them.
         let (deliveries, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| matches!(due, Due::Delivery(_)));
-        let waking = deliveries.iter().map(|due| async move {
-            match due {
-                Due::Delivery(delivery) => wake(deps, delivery, tick).await,
-                _ => Ok(()),
-            }
+        let waking = deliveries.iter().filter_map(|due| match due {
+            Due::Delivery(delivery) => Some(wake(deps, delivery, tick)),
+            _ => None,
         });
         for woken in join_all(waking).await {
             tally.woken += u32::from(woken.is_ok());

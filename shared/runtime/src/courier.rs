@@ -15,7 +15,7 @@ use consigne_storage::call;
 use crate::clock;
 use crate::outgoing::{Machine, Outgoing, chain_of, failure_of, request_of};
 use crate::settings;
-use crate::start::{Start, StartError};
+use crate::start::Start;
 
 /// Most bytes read of an answer; a receiver has little to say.
 const ANSWER_MAX: usize = 4 * 1024;
@@ -28,13 +28,13 @@ const LOOK: Duration = Duration::from_secs(2);
 
 impl Start {
     /// Gives whether endpoints may have private addresses.
-    pub fn private_endpoints(&self) -> Result<bool, StartError> {
-        Ok(self.environment().optional(&settings::PRIVATE_ENDPOINTS).as_deref() == Some("true"))
+    pub fn private_endpoints(&self) -> bool {
+        self.environment().is_on(&settings::PRIVATE_ENDPOINTS)
     }
 
     /// Gives what calls customers' endpoints.
-    pub fn courier(&self) -> Result<Outgoing, StartError> {
-        self.private_endpoints().map(Outgoing::new)
+    pub fn courier(&self) -> Outgoing {
+        Outgoing::new(self.private_endpoints())
     }
 }
 

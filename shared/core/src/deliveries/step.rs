@@ -2,24 +2,23 @@
 
 use std::time::Duration;
 
+use super::schedule::spread;
 use super::{ATTEMPTS_KEPT, Attempt, Delivery, DeliveryStatus, Next, Posted, next};
 use crate::Timestamp;
 use crate::endpoints::{DisabledBecause, Endpoint, EndpointStep, FAILING_MAX};
+use crate::ports::DELAY_MAX;
 
 /// How long an attempt is left to whoever makes it: longer than an invocation lives, so that nobody else makes one beside it.
 pub const LEASE: Duration = Duration::from_secs(45);
-/// Longest time for which a message can wait in its queue. What waits for longer is woken by `sweep`. Source: Amazon SQS
-/// API reference, `SendMessage`, `DelaySeconds`.
-pub const DELAY_MAX: Duration = Duration::from_mins(15);
 /// How much longer than a message `sweep` waits before it sends another one in its stead.
 pub const MARGIN: Duration = Duration::from_mins(2);
 /// How long `sweep` leaves alone what it has woken.
 pub const SNOOZE: Duration = Duration::from_mins(15);
 /// Attempts after which a delivery says something of its endpoint: the fifth is made some half an hour after the first.
 const TRIED_OFTEN: u32 = 5;
-/// How long a delivery stays away from a line that is full, and how many seconds longer by chance.
+/// How long a delivery stays away from a line that is full, and by how much longer at most.
 const STAND_BACK: Duration = Duration::from_mins(5);
-const STAND_BACK_SPREAD: u64 = 8 * 60;
+const STAND_BACK_SPREAD: Duration = Duration::from_mins(8);
 /// What is said of an attempt of which nobody knows how it ended.
 const CUT_SHORT: &str = "cut_short";
 
@@ -59,14 +58,10 @@ impl Delivery {
     /// Waits until the line may have places again: five to thirteen minutes, so that not all ask at once, and none waits for
     /// longer than a message can.
     pub fn stand_back(&self, now: Timestamp) -> DeliveryStep {
-        let spread = self
-            .id
-            .to_string()
-            .bytes()
-            .fold(now.as_secs().unsigned_abs(), |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let wait = STAND_BACK + spread(self.id, &now.to_string(), STAND_BACK_SPREAD);
         self.step(|delivery| {
             delivery.in_line = false;
-            delivery.due(now.plus(STAND_BACK + Duration::from_secs(spread % STAND_BACK_SPREAD)), now);
+            delivery.due(now.plus(wait), now);
         })
     }
 
@@ -159,6 +154,7 @@ impl Delivery {
     }
 
     fn due(&mut self, at: Timestamp, now: Timestamp) {
+        // What waits for longer than a message can is woken by `sweep`.
         self.next_at = Some(at);
         self.wake_at = Some(if at.since(now) > DELAY_MAX { at } else { at.plus(MARGIN) });
     }

@@ -63,7 +63,6 @@ impl PostponeClosing for Table {
 
 impl EndClosing for Table {
     async fn end_closing(&self, user: &UserId) -> Result<(), Fault> {
-        let delete = self.client.delete_item().table_name(&self.name).set_key(Some(key(user_pk(user), SK)));
-        delete.send().await.map(drop).map_err(Fault::unavailable)
+        self.delete(key(user_pk(user), SK)).await
     }
 }

@@ -135,8 +135,7 @@ impl Table {
 
 impl ForgetJob for Table {
     async fn forget_job(&self, job: &JobId) -> Result<(), Fault> {
-        let delete = self.client.delete_item().table_name(&self.name).set_key(Some(job_item::job_key(job)));
-        delete.send().await.map(drop).map_err(Fault::unavailable)
+        self.delete(job_item::job_key(job)).await
     }
 }
 

@@ -104,8 +104,7 @@ impl ForgetManuscript for Table {
         let items = self.items_of(job, format!("{TEXT}{}", job.tail())).await?;
         for item in items {
             let place = item.into_iter().filter(|(name, _)| name == "pk" || name == "sk").collect();
-            let delete = self.client.delete_item().table_name(&self.name).set_key(Some(place));
-            delete.send().await.map_err(Fault::unavailable)?;
+            self.delete(place).await?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
 use consigne_core::ports::ClearOutbox;
 use consigne_core::{EventId, Fault};
 
-use super::item::{Item, Reader, number, text};
+use super::item::{Item, Reader, key, number, text};
 use super::{Table, due};
 
 /// Sort key of every outbox entry.
@@ -40,8 +40,7 @@ pub(super) fn read(item: &Item) -> Result<OutboxEntry, Fault> {
 
 impl ClearOutbox for Table {
     async fn clear_outbox(&self, event: EventId) -> Result<(), Fault> {
-        let delete = self.client.delete_item().table_name(&self.name).key("pk", text(pk(event))).key("sk", text(SK));
-        delete.send().await.map(drop).map_err(Fault::unavailable)
+        self.delete(key(pk(event), SK)).await
     }
 }
 

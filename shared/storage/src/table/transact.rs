@@ -159,6 +159,12 @@ impl Table {
         get.send().await.map(|read| read.item).map_err(Fault::unavailable)
     }
 
+    /// Removes an item, whether it is there or not.
+    pub(super) async fn delete(&self, key: Item) -> Result<(), Fault> {
+        let delete = self.client.delete_item().table_name(&self.name).set_key(Some(key));
+        delete.send().await.map(drop).map_err(Fault::unavailable)
+    }
+
     /// Reads several items, in no particular order; asks again for those the table did not get round to.
     pub(super) async fn batch_get(&self, keys: &[Item], consistent: bool) -> Result<Vec<Item>, Fault> {
         let mut found = Vec::new();
