@@ -25,7 +25,7 @@ if [ "$was_up" = no ]; then
 fi
 
 # These ask so much of the laptop's server that others beside them would wait for longer than a function may.
-alone=(of_a_thousand so_do_hundreds three_hundred_racing)
+alone=(of_a_thousand so_do_hundreds three_hundred_racing twenty_invitations_at_once)
 
 # Runs tests and shows what went wrong; the whole output is in the log.
 run() {

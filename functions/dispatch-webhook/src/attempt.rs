@@ -5,12 +5,12 @@ use std::time::Duration;
 use consigne_core::deliveries::{Conclusion, Delivery, DeliveryStep, Errand, Post, Posted};
 use consigne_core::endpoints::Endpoint;
 use consigne_core::pacing::{PaceAsk, Paced};
-use consigne_core::ports::{Clock, GetEndpoint, GetMember, PaceCall, PostWebhook, SendLater};
+use consigne_core::ports::{Clock, DELAY_MAX, GetEndpoint, GetMember, PaceCall, PostWebhook, SendLater};
 use consigne_core::webhooks::WebhookId;
 use consigne_core::{DeliveryId, Fault, OrgId, Timestamp};
 use consigne_runtime::queue::Message;
 
-use crate::{Attempts, Deps, wait_for};
+use crate::{Attempts, Deps};
 
 /// How long an endpoint may take for its whole answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,9 +45,9 @@ where
         message.notes.field("delivery.outcome", "cancelled");
         return deps.table.move_delivery(&delivery.cancel()).await.map(drop);
     };
-    if let Some(turn) = turn(deps, &delivery, &endpoint).await? {
+    if let Some(step) = turn(deps, &delivery, &endpoint).await? {
         message.notes.field("delivery.outcome", "waits for its turn");
-        return postpone(deps, &delivery, turn).await;
+        return postpone(deps, &step).await;
     }
     let begun = delivery.begin(deps.clock.now());
     if !deps.table.move_delivery(&begun).await? {
@@ -72,15 +72,18 @@ async fn receiver<F: GetEndpoint + GetMember>(table: &F, delivery: &Delivery) ->
     {
         return Ok(None);
     }
-    Ok(table.get_endpoint(delivery.org, delivery.endpoint).await?.filter(Endpoint::is_active))
+    // What somebody's own server was to hear goes to no address that was meant for less.
+    let hears = |endpoint: &Endpoint| delivery.person.is_none() || endpoint.hears(delivery.kind);
+    let endpoint = table.get_endpoint(delivery.org, delivery.endpoint).await?;
+    Ok(endpoint.filter(|endpoint| endpoint.is_active() && hears(endpoint)))
 }
 
-/// Waits for the endpoint's own pace; gives the time to ask again when that is too far away to wait for.
+/// Waits for the endpoint's own pace; gives how the delivery is put off when that is too far away to wait for.
 async fn turn<F: PaceCall, P, Q, D, C: Clock>(
     deps: &Deps<F, P, Q, D, C>,
     delivery: &Delivery,
     endpoint: &Endpoint,
-) -> Result<Option<Timestamp>, Fault> {
+) -> Result<Option<DeliveryStep>, Fault> {
     let began = deps.clock.now();
     let mut place = delivery.place();
     // A message may be early by a moment; a place is not to be claimed before its time.
@@ -93,7 +96,8 @@ async fn turn<F: PaceCall, P, Q, D, C: Clock>(
         let ask = PaceAsk { destination, rate: endpoint.rate, place, now };
         match deps.table.pace_call(&ask).await? {
             Paced::Now => return Ok(None),
-            Paced::At(then) if then.since(began) > PATIENCE => return Ok(Some(then)),
+            Paced::At(then) if then.since(began) > PATIENCE => return Ok(Some(delivery.postpone(then, now))),
+            Paced::Full => return Ok(Some(delivery.stand_back(now))),
             Paced::At(then) => {
                 if !ask.is_in_turn() {
                     place = Some(then);
@@ -104,17 +108,16 @@ async fn turn<F: PaceCall, P, Q, D, C: Clock>(
     }
 }
 
-/// Puts a delivery off until its turn.
+/// Puts a delivery off, and has a message come when it is due again.
 async fn postpone<F: Attempts, P, Q: SendLater, D, C: Clock>(
     deps: &Deps<F, P, Q, D, C>,
-    delivery: &Delivery,
-    turn: Timestamp,
+    step: &DeliveryStep,
 ) -> Result<(), Fault> {
-    let now = deps.clock.now();
-    if !deps.table.move_delivery(&delivery.postpone(turn, now)).await? {
-        return Ok(());
+    let (later, now) = (&step.delivery, deps.clock.now());
+    match later.next_at {
+        Some(at) if deps.table.move_delivery(step).await? => remind(deps, later, at, now).await,
+        _ => Ok(()),
     }
-    remind(deps, delivery, turn, now).await
 }
 
 /// Has a message come when a delivery is due, if one can wait for so long; else `sweep` will send one.
@@ -124,10 +127,11 @@ async fn remind<F, P, Q: SendLater, D, C>(
     at: Timestamp,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    match wait_for(at, now) {
-        Some(wait) => deps.queue.send_later(&Errand::attempt(delivery.org, delivery.id)?, wait).await,
-        None => Ok(()),
+    let wait = at.since(now);
+    if wait > DELAY_MAX {
+        return Ok(());
     }
+    deps.queue.send_later(&Errand::attempt(delivery.org, delivery.id)?, wait).await
 }
 
 /// Signs and sends what is told.
@@ -182,6 +186,10 @@ async fn conclude<F: Attempts, P, Q: SendLater, D, C: Clock>(
         let DeliveryStep { endpoint: Some(_), .. } = step else { break };
         // It may be the endpoint that has changed, or have been deleted, which ends the delivery at its next attempt.
         let Some(changed) = deps.table.get_endpoint(begun.org, begun.endpoint).await? else { break };
+        // What the old address has said is nothing about a new one, where the attempt is made again.
+        if changed.url != endpoint.url && !posted.is_success() {
+            break;
+        }
         endpoint = changed;
     }
     // The attempt took longer than it had, and is somebody else's; or everything keeps changing, and it is made again.

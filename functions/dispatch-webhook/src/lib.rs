@@ -14,7 +14,7 @@ use consigne_core::ports::{
     Clock, FindEndpoints, GetDelivery, GetEndpoint, GetMember, ListEndpoints, MoveDelivery, PaceCall, PageAsk,
     PostWebhook, RecordDelivery, SendLater, SendMessage, SendMessages,
 };
-use consigne_core::{Fault, OrgId, Timestamp, UserId};
+use consigne_core::{Fault, OrgId, UserId};
 use consigne_runtime::queue::Message;
 
 /// What the handler works with.
@@ -109,10 +109,4 @@ where
         }
     }
     Ok(found)
-}
-
-/// Says how long a message must wait that is for a moment, if it can at all.
-fn wait_for(at: Timestamp, now: Timestamp) -> Option<std::time::Duration> {
-    let wait = at.since(now);
-    (wait <= consigne_core::deliveries::DELAY_MAX).then_some(wait)
 }

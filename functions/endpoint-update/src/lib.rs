@@ -2,7 +2,9 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
-use consigne_core::endpoints::{Changed, EndpointPatch, EndpointView, HookUrl, change, endpoint_in_path, events_of};
+use consigne_core::endpoints::{
+    Changed, Endpoint, EndpointPatch, EndpointView, HookUrl, change, endpoint_in_path, events_of,
+};
 use consigne_core::keys::Outgoing;
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetMember, ResolveHost};
@@ -63,7 +65,11 @@ where
 
     let origin = request.origin(&user.id);
     let by = Outgoing { origin: &origin, now: request.now };
-    let changed = change(&deps.endpoints, org, id, |endpoint| Ok(endpoint.update(&patch, &by))).await?;
+    let update = |endpoint: &Endpoint| {
+        endpoint.require_own(&patch, &user.id)?;
+        Ok(endpoint.update(&patch, &by))
+    };
+    let changed = change(&deps.endpoints, org, id, update).await?;
     let Changed::Now(endpoint) = changed else { return Err(Fault::internal("a change promises nothing")) };
     Ok(Answer::envelope(200, "Endpoint updated", &EndpointView::of(&endpoint, request.now), request.now))
 }

@@ -120,13 +120,18 @@ where
         Ok(taken) => taken,
         Err(trouble) => return wait(deps, job, text, &trouble, message).await,
     };
-    if !deps.table.keep_manuscript(&after, chapter.as_ref()).await? {
+    if !deps.table.keep_manuscript(&after, chapter.as_ref()).await? && !stands(&deps.table, &after).await? {
         // The lease had run out, and somebody else has taken the step, with a message of their own.
         message.notes.field("text.overtaken", true);
         return Ok(());
     }
     message.notes.count(if chapter.is_some() { "ChaptersWritten" } else { "TextsPlanned" });
     go_on(deps, &Errand { job: job.id.clone() }, Duration::ZERO).await
+}
+
+/// Says whether what was refused stands all the same: a slow try of the same write was made after all.
+async fn stands(table: &impl GetManuscript, text: &Manuscript) -> Result<bool, Fault> {
+    Ok(table.get_manuscript(&text.job).await?.is_some_and(|kept| kept == *text))
 }
 
 /// Has the step tried again after a wait, or gives the text up.
@@ -147,7 +152,7 @@ where
     message.notes.count(if trouble.sort == Sort::Misconfigured { "ModelMisconfigured" } else { "ModelTroubles" });
     let errand = Errand { job: job.id.clone() };
     let (after, wait) = text.troubled(trouble, job.deadline, message.now);
-    if !deps.table.keep_manuscript(&after, None).await? {
+    if !deps.table.keep_manuscript(&after, None).await? && !stands(&deps.table, &after).await? {
         message.notes.field("text.overtaken", true);
         return Ok(());
     }

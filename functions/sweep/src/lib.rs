@@ -20,6 +20,7 @@ use consigne_core::{Fault, Timestamp};
 use consigne_runtime::remaining;
 use consigne_runtime::schedule::Tick;
 use consigne_runtime::uploads::note_checked;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 /// What the handler works with.
@@ -71,6 +72,16 @@ where
         if due.is_empty() {
             break;
         }
+        // One customer's server that is down may leave thousands of these; side by side nothing else waits for them.
+        let (deliveries, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| matches!(due, Due::Delivery(_)));
+        let waking = deliveries.iter().filter_map(|due| match due {
+            Due::Delivery(delivery) => Some(wake(deps, delivery, tick)),
+            _ => None,
+        });
+        for woken in join_all(waking).await {
+            tally.woken += u32::from(woken.is_ok());
+            note_failure(woken, tick, &mut tally);
+        }
         for due in due {
             // One account may hold so much that everything else would wait for it.
             if matches!(due, Due::Closing(_)) {
@@ -106,7 +117,12 @@ where
     B: PublishEvent,
     Q: SendMessage,
 {
-    if let Err(fault) = end(deps, due, tick, tally).await {
+    let ended = end(deps, due, tick, tally).await;
+    note_failure(ended, tick, tally);
+}
+
+fn note_failure(outcome: Result<(), Fault>, tick: &Tick, tally: &mut Tally) {
+    if let Err(fault) = outcome {
         tally.failed += 1;
         tick.notes.count("SweepFailed");
         tick.notes.field("sweep.last_failure", fault.chain());

@@ -15,6 +15,9 @@ const RATE_DEFAULT: u32 = 10;
 /// How late somebody may come to their place in the line. Whoever is later gets another one, so that few ask at any moment.
 pub const LATEST: Duration = Duration::from_secs(1);
 
+/// How long a line may become: every place in it can be waited for by a message. Whoever finds it longer asks again later.
+pub const LINE_MAX: Duration = Duration::from_mins(10);
+
 /// Calls a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rate(u32);
@@ -92,6 +95,8 @@ pub enum Paced {
     Now,
     /// Not now; the asker's own time to ask again, in the line.
     At(Timestamp),
+    /// Not now, and the line is as long as it may be: to be asked again some minutes later.
+    Full,
 }
 
 /// Asks to call a destination.
@@ -127,6 +132,9 @@ impl Pace {
             Err(opens) if ask.is_in_turn() => Paced::At(opens),
             _ => {
                 let place = self.line.max(self.opens).unwrap_or(ask.now).max(ask.now);
+                if place.since(ask.now) > LINE_MAX {
+                    return Paced::Full;
+                }
                 self.line = Some(place.plus(ask.rate.interval()));
                 Paced::At(place)
             }
@@ -163,6 +171,19 @@ mod tests {
         for bad in [0, 101, u64::MAX] {
             assert_eq!(Rate::parse(bad).unwrap_err().details["field"], "rate_per_second");
         }
+    }
+
+    #[test]
+    fn a_line_ends_where_no_message_could_wait_for_a_place() {
+        let mut pace = Pace::default();
+        let asked: Vec<Paced> = (0..700).map(|_| pace.ask(&ask(1, None, at(0)))).collect();
+        assert_eq!(asked[0], Paced::Now);
+        let places = asked.iter().filter(|paced| matches!(paced, Paced::At(_))).count();
+        let full = asked.iter().filter(|paced| **paced == Paced::Full).count();
+        assert_eq!((places, full), (600, 99), "a place each second, for ten minutes");
+        // A place is free again a second later, and no sooner.
+        assert_eq!(pace.ask(&ask(1, None, at(999))), Paced::Full);
+        assert!(matches!(pace.ask(&ask(1, None, at(1_000))), Paced::At(_)));
     }
 
     #[test]
@@ -249,6 +270,7 @@ mod tests {
                         let keeps = ask(rate, place, when).is_in_turn();
                         arrivals.push((comes.max(when), if keeps { place } else { Some(next) }, 0));
                     }
+                    Paced::Full => arrivals.push((when.plus(LINE_MAX / 2), None, late)),
                 }
             }
             prop_assert_eq!(calls.len(), all);

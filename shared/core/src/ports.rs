@@ -192,9 +192,12 @@ pub trait SendMessage {
     fn send_message(&self, body: &str) -> impl Doing<()>;
 }
 
+/// Longest time for which a queue holds a message back. Source: Amazon SQS API reference, `SendMessage`, `DelaySeconds`.
+pub const DELAY_MAX: Duration = Duration::from_mins(15);
+
 /// Puts a message on a queue, to be received later. `sqs:SendMessage`.
 pub trait SendLater {
-    /// Sends the text, which nobody receives for so long: in whole seconds, rounded down, and fifteen minutes at most.
+    /// Sends the text, which nobody receives for so long: in whole seconds, rounded down, and [`DELAY_MAX`] at most.
     fn send_later(&self, body: &str, wait: Duration) -> impl Doing<()>;
 }
 

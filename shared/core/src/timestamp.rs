@@ -36,6 +36,13 @@ impl Timestamp {
         Some(Self::from_secs(parsed.unix_timestamp()))
     }
 
+    /// Gives how long `Retry-After` asks to wait from this point on, in seconds or until a date. Source: RFC 9110, section 10.2.3.
+    pub fn wait_asked(self, retry_after: &str) -> Option<Duration> {
+        let text = retry_after.trim();
+        let seconds = text.parse().ok().map(Duration::from_secs);
+        seconds.or_else(|| Self::parse_http(text).map(|until| until.since(self)))
+    }
+
     /// Gives the milliseconds since the epoch.
     pub const fn as_millis(self) -> i64 {
         self.0

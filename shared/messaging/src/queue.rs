@@ -7,13 +7,11 @@ use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchInput;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use consigne_aws::{Caller, Client, Service};
 use consigne_core::Fault;
-use consigne_core::ports::{SendLater, SendMessage, SendMessages};
+use consigne_core::ports::{DELAY_MAX, SendLater, SendMessage, SendMessages};
 use futures_util::future::try_join_all;
 
 /// Most messages SQS takes at once.
 const BATCH: usize = 10;
-/// Longest delay SQS takes, in seconds.
-const DELAY_MAX: u64 = 900;
 /// Batches that are under way at once.
 const AT_ONCE: usize = 20;
 
@@ -54,7 +52,7 @@ impl SendMessage for Queue {
 
 impl SendLater for Queue {
     async fn send_later(&self, body: &str, wait: Duration) -> Result<(), Fault> {
-        let seconds = wait.as_secs().min(DELAY_MAX);
+        let seconds = wait.min(DELAY_MAX).as_secs();
         let delay = i32::try_from(seconds).map_err(Fault::internal)?;
         let send = SendMessageInput::builder().queue_url(&self.url).message_body(body).delay_seconds(delay);
         self.client.send(send).await.map(drop).map_err(Fault::unavailable)

@@ -16,10 +16,12 @@ use consigne_core::{Fault, Timestamp};
 use crate::clock;
 use crate::outgoing::{Outgoing, chain_of, failure_of, request_of};
 use crate::settings;
-use crate::start::{Start, StartError};
+use crate::start::Start;
 
 /// Most bytes read of an answer; a receiver has little to say.
 const ANSWER_MAX: usize = 4 * 1024;
+/// Time of a call kept for its answer to be taken as it is by then.
+const LEFT: Duration = Duration::from_millis(200);
 /// Time of an invocation kept for what follows: the attempt is put down, and what comes next arranged.
 const RESERVE: Duration = Duration::from_secs(3);
 /// Longest wait for where a name leads, when an endpoint is registered.
@@ -27,13 +29,13 @@ const LOOK: Duration = Duration::from_secs(2);
 
 impl Start {
     /// Gives whether endpoints may have private addresses.
-    pub fn private_endpoints(&self) -> Result<bool, StartError> {
-        Ok(self.environment().optional(&settings::PRIVATE_ENDPOINTS).as_deref() == Some("true"))
+    pub fn private_endpoints(&self) -> bool {
+        self.environment().is_on(&settings::PRIVATE_ENDPOINTS)
     }
 
     /// Gives what calls customers' endpoints.
-    pub fn courier(&self) -> Result<Outgoing, StartError> {
-        self.private_endpoints().map(Outgoing::new)
+    pub fn courier(&self) -> Outgoing {
+        Outgoing::new(self.private_endpoints())
     }
 }
 
@@ -49,17 +51,22 @@ impl Outgoing {
             timeout,
             response_max: ANSWER_MAX,
         };
+        let enough = tokio::time::Instant::now() + timeout.saturating_sub(LEFT);
         let request = request_of(&call).map_err(|error| (Failure::Broken, error.to_string()))?;
         let mut answer = self.connector.call(request).await.map_err(|error| (failure_of(&error), chain_of(&error)))?;
         let retry_after = answer.headers().get("retry-after").map(str::to_owned);
         let (status, mut stream, mut body) =
             (answer.status().as_u16(), ByteStream::new(answer.take_body()), Vec::new());
         // The status is what counts. Of the rest a beginning is enough, and none is needed at all.
-        while body.len() < ANSWER_MAX
-            && let Some(Ok(chunk)) = stream.next().await
-        {
-            body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_MAX - body.len())]);
-        }
+        let reading = async {
+            while body.len() < ANSWER_MAX
+                && let Some(Ok(chunk)) = stream.next().await
+            {
+                body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_MAX - body.len())]);
+            }
+        };
+        // A body that does not end takes nothing away from the status.
+        drop(tokio::time::timeout_at(enough, reading).await);
         Ok(Posted::answered(status, retry_after.as_deref(), &body))
     }
 }

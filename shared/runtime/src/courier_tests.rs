@@ -50,6 +50,25 @@ async fn an_answer_is_read_so_far_and_no_redirect_followed() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_end_takes_nothing_from_the_status() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4_096]).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nso far").await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let Posted::Answered { status, excerpt, .. } =
+        posted(&Outgoing::new(true), &format!("http://127.0.0.1:{port}/")).await
+    else {
+        panic!("it answers");
+    };
+    assert_eq!((status, excerpt.as_str()), (200, "so far"));
+    serving.abort();
+}
+
+#[tokio::test]
 async fn an_address_that_may_not_be_called_any_more_is_not() {
     let port = receiver(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
     for url in

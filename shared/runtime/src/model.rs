@@ -89,7 +89,7 @@ impl AskModel for LanguageModel {
 impl Start {
     /// Makes the adapter of the language model.
     pub async fn language_model(&self) -> Result<LanguageModel, StartError> {
-        let private = self.environment().optional(&PRIVATE_UPSTREAMS).as_deref() == Some("true");
+        let private = self.environment().is_on(&PRIVATE_UPSTREAMS);
         let address = self.environment().get(&TEXT_MODEL_URL)?;
         let address = if self.environment().is_describing() { "https://api.example.com/v1" } else { &address };
         let at = Upstream::parse(address, private).map_err(|problem| SettingError::new(&TEXT_MODEL_URL, problem))?;

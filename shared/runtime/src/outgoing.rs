@@ -33,7 +33,7 @@ const RESERVE: Duration = Duration::from_secs(3);
 impl Start {
     /// Gives the services' upstreams, and what calls them.
     pub fn upstreams(&self) -> Result<(Upstreams, Outgoing), StartError> {
-        let private = self.environment().optional(&settings::PRIVATE_UPSTREAMS).as_deref() == Some("true");
+        let private = self.environment().is_on(&settings::PRIVATE_UPSTREAMS);
         let text = self.environment().optional(&settings::UPSTREAMS).filter(|_| !self.environment().is_describing());
         let upstreams = Upstreams::parse(&text.unwrap_or_default(), private);
         let upstreams = upstreams.map_err(|error| SettingError::new(&settings::UPSTREAMS, error.to_string()))?;

@@ -133,6 +133,11 @@ impl Environment {
         self.variable(setting.name)
     }
 
+    /// Says whether a setting is `true`; absent, or anything else, it is not.
+    pub fn is_on(&self, setting: &'static Setting) -> bool {
+        self.optional(setting).as_deref() == Some("true")
+    }
+
     /// Gives a variable that Lambda itself sets, which no template needs to.
     pub fn variable(&self, name: &str) -> Option<String> {
         let value = match &self.variables {

@@ -14,5 +14,5 @@ pub use record::{
     redelivery_hour, too_many_redeliveries,
 };
 pub use schedule::{LASTS, Next, WAITS, next};
-pub use step::{Conclusion, DELAY_MAX, DeliveryStep, LEASE, MARGIN, SNOOZE};
+pub use step::{Conclusion, DeliveryStep, LEASE, MARGIN, SNOOZE};
 pub use view::{AttemptView, DeliveryView};

@@ -93,9 +93,7 @@ impl Posted {
     /// Gives how long a receiver that is busy asks us to wait.
     pub(super) fn retry_after(&self, now: Timestamp) -> Option<Duration> {
         let Self::Answered { status: 429 | 503, retry_after: Some(asked), .. } = self else { return None };
-        let asked = asked.trim();
-        let seconds = asked.parse().ok().map(Duration::from_secs);
-        seconds.or_else(|| Timestamp::parse_http(asked).map(|until| until.since(now)))
+        now.wait_asked(asked)
     }
 }
 

@@ -47,11 +47,15 @@ pub fn next(delivery: DeliveryId, number: u32, began: Timestamp, posted: &Posted
     if at.since(began) > LASTS { Next::GiveUp } else { Next::Try(at) }
 }
 
-/// Follows from the delivery and the number, so that a step computed twice is the same.
 fn jitter(delivery: DeliveryId, number: u32, wait: Duration) -> Duration {
-    let hash = crate::ids::digest(&["delivery-jitter", &delivery.to_string(), &number.to_string()]);
-    let share = u32::from(u16::from_be_bytes([hash[0], hash[1]]));
-    wait / JITTER * share / u32::from(u16::MAX)
+    spread(delivery, &number.to_string(), wait / JITTER)
+}
+
+/// Gives a part of a time that follows from the delivery and from what it is spread for, so that a step computed twice is the
+/// same.
+pub(super) fn spread(delivery: DeliveryId, what: &str, most: Duration) -> Duration {
+    let hash = crate::ids::digest(&["delivery-jitter", &delivery.to_string(), what]);
+    most * u32::from(u16::from_be_bytes([hash[0], hash[1]])) / u32::from(u16::MAX)
 }
 
 #[cfg(test)]

@@ -2,19 +2,23 @@
 
 use std::time::Duration;
 
+use super::schedule::spread;
 use super::{ATTEMPTS_KEPT, Attempt, Delivery, DeliveryStatus, Next, Posted, next};
 use crate::Timestamp;
 use crate::endpoints::{DisabledBecause, Endpoint, EndpointStep, FAILING_MAX};
+use crate::ports::DELAY_MAX;
 
 /// How long an attempt is left to whoever makes it: longer than an invocation lives, so that nobody else makes one beside it.
 pub const LEASE: Duration = Duration::from_secs(45);
-/// Longest time for which a message can wait in its queue. What waits for longer is woken by `sweep`. Source: Amazon SQS
-/// API reference, `SendMessage`, `DelaySeconds`.
-pub const DELAY_MAX: Duration = Duration::from_mins(15);
 /// How much longer than a message `sweep` waits before it sends another one in its stead.
 pub const MARGIN: Duration = Duration::from_mins(2);
 /// How long `sweep` leaves alone what it has woken.
 pub const SNOOZE: Duration = Duration::from_mins(15);
+/// Attempts after which a delivery says something of its endpoint: the fifth is made some half an hour after the first.
+const TRIED_OFTEN: u32 = 5;
+/// How long a delivery stays away from a line that is full, and by how much longer at most.
+const STAND_BACK: Duration = Duration::from_mins(5);
+const STAND_BACK_SPREAD: Duration = Duration::from_mins(8);
 /// What is said of an attempt of which nobody knows how it ended.
 const CUT_SHORT: &str = "cut_short";
 
@@ -51,6 +55,16 @@ impl Delivery {
         })
     }
 
+    /// Waits until the line may have places again: five to thirteen minutes, so that not all ask at once, and none waits for
+    /// longer than a message can.
+    pub fn stand_back(&self, now: Timestamp) -> DeliveryStep {
+        let wait = STAND_BACK + spread(self.id, &now.to_string(), STAND_BACK_SPREAD);
+        self.step(|delivery| {
+            delivery.in_line = false;
+            delivery.due(now.plus(wait), now);
+        })
+    }
+
     /// Begins an attempt, which is whoever's who applies the step. One that was begun before and never ended is put down as
     /// cut short: it may have reached its receiver.
     pub fn begin(&self, now: Timestamp) -> DeliveryStep {
@@ -78,7 +92,9 @@ impl Delivery {
         endpoint: &Endpoint,
         now: Timestamp,
     ) -> (DeliveryStep, Conclusion) {
-        let failing = endpoint.failing_since.is_some_and(|since| now.since(since) >= FAILING_MAX);
+        // After a silence one bad answer is not a week of them.
+        let failing =
+            self.tries >= TRIED_OFTEN && endpoint.failing_since.is_some_and(|since| now.since(since) >= FAILING_MAX);
         let next = next(self.id, self.tries, self.began, posted, now);
         let (conclusion, of_endpoint) = match next {
             _ if posted.is_success() => (Conclusion::Delivered, endpoint.note_working()),
@@ -138,6 +154,7 @@ impl Delivery {
     }
 
     fn due(&mut self, at: Timestamp, now: Timestamp) {
+        // What waits for longer than a message can is woken by `sweep`.
         self.next_at = Some(at);
         self.wake_at = Some(if at.since(now) > DELAY_MAX { at } else { at.plus(MARGIN) });
     }

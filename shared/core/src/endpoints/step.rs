@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{DisabledBecause, Endpoint, EndpointStatus, HookUrl, endpoint_not_found};
+use super::{Audience, DisabledBecause, Endpoint, EndpointStatus, HookUrl, endpoint_not_found};
 use crate::audit::{Actor, AuditAction, AuditEntry, Origin};
 use crate::events::{Event, EventKind};
 use crate::idempotency::{Once, Written, mismatch};
 use crate::keys::Outgoing;
 use crate::pacing::Rate;
 use crate::ports::{ChangeEndpoint, GetEndpoint};
-use crate::{Code, EndpointId, Fault, OrgId, Timestamp};
+use crate::{Code, EndpointId, Fault, OrgId, Timestamp, UserId};
 
 /// Longest time for which the secret before goes on signing.
 const GRACE_MAX: Duration = Duration::from_hours(24 * 7);
@@ -50,6 +50,22 @@ pub struct EndpointPatch {
 }
 
 impl Endpoint {
+    /// Refuses to have the private matters of whoever registered it go elsewhere, unless they ask for it themselves.
+    ///
+    /// # Errors
+    /// `ROLE_REQUIRED`.
+    pub fn require_own(&self, patch: &EndpointPatch, user: &UserId) -> Result<(), Fault> {
+        let personal = |kind: &EventKind| matches!(kind.audience(), Audience::Person);
+        let events = patch.events.as_ref().unwrap_or(&self.events);
+        let moves = patch.url.as_ref().is_some_and(|url| *url != self.url) && events.iter().any(personal);
+        let hears_more = events.difference(&self.events).any(personal);
+        if *user == self.created_by || !(moves || hears_more) {
+            return Ok(());
+        }
+        let message = "It hears of the private matters of whoever registered it, who alone may say where these go";
+        Err(Fault::new(Code::RoleRequired, message))
+    }
+
     /// Changes address, events or rate, or enables it again; `None` when that changes nothing.
     pub fn update(&self, patch: &EndpointPatch, by: &Outgoing<'_>) -> Option<EndpointStep> {
         let mut endpoint = self.clone();
@@ -59,6 +75,10 @@ impl Endpoint {
         endpoint.rate = patch.rate.unwrap_or(endpoint.rate);
         if patch.enable && !self.is_active() {
             endpoint.status = EndpointStatus::Active;
+            endpoint.failing_since = None;
+        }
+        if endpoint.url != self.url {
+            // How the old address failed says nothing of the new one.
             endpoint.failing_since = None;
         }
         if endpoint == *self {

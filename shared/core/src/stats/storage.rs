@@ -117,10 +117,11 @@ impl StorageErrand {
         Self { day, begun: None }
     }
 
-    /// Says whether what is stored now may still be told as the day's: it is what a night finds, and no later one can.
+    /// Says whether the count is the day's: only one that begins on it is, though it may end after midnight. What was stored on
+    /// a day that is over cannot be counted any more.
     pub fn is_timely(&self, now: Timestamp) -> bool {
-        let today = Day::of(now);
-        self.day == today || self.day == today.minus(1)
+        let began = self.begun.as_ref().map_or(now, |begun| begun.at);
+        Day::of(began) == self.day
     }
 
     /// Writes the message.
@@ -199,10 +200,14 @@ mod tests {
         for (now, timely) in [
             ("2026-11-20T23:59:59Z", false),
             ("2026-11-21T03:00:00Z", true),
-            ("2026-11-22T23:59:59Z", true),
-            ("2026-11-23T00:00:00Z", false),
+            ("2026-11-21T23:59:59Z", true),
+            ("2026-11-22T00:00:00Z", false),
         ] {
             assert_eq!(errand.is_timely(Timestamp::parse(now).unwrap()), timely, "{now}");
         }
+        let at = Timestamp::parse("2026-11-21T23:59:59Z").unwrap();
+        let begun = StorageBegun { at, after: String::new(), totals: StorageTotals::default() };
+        let begun = StorageErrand { begun: Some(begun), ..errand };
+        assert!(begun.is_timely(Timestamp::parse("2026-11-22T00:01:00Z").unwrap()));
     }
 }

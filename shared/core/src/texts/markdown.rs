@@ -15,12 +15,27 @@ const NAME_MAX: usize = 200;
 
 /// Makes one line fit to be a heading.
 pub(super) fn heading(line: &str) -> String {
-    line.trim_matches(|c: char| c == '#' || c.is_whitespace()).to_owned()
+    let line = line.trim_start_matches(|c: char| c == '#' || c.is_whitespace()).trim_end();
+    // Hashes that close a heading stand apart from it; that of `C#` does not.
+    let open = line.trim_end_matches('#');
+    let closes = open.is_empty() || open.ends_with(char::is_whitespace);
+    if closes { open.trim_end() } else { line }.to_owned()
 }
 
-/// Counts words.
+/// Counts words. Of a script that puts no spaces between them every character counts as one.
 pub(super) fn words(text: &str) -> usize {
-    text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count()
+    let of_run = |run: &str| {
+        let unspaced = run.chars().filter(|c| is_unspaced(*c)).count();
+        unspaced + usize::from(run.contains(|c: char| c.is_alphanumeric() && !is_unspaced(c)))
+    };
+    text.split_whitespace().map(of_run).sum()
+}
+
+/// Says whether a letter is of Thai, Lao, Tibetan, Burmese, Khmer, kana or Han.
+fn is_unspaced(c: char) -> bool {
+    c.is_alphanumeric()
+        && matches!(c, '\u{e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
+            | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 /// Makes a chapter of what a model wrote.
@@ -151,6 +166,29 @@ mod tests {
     fn shown(text: &str) -> String {
         let chapter = chapter(&with_words(text)).unwrap();
         chapter.strip_suffix("mot ".repeat(WORDS_MIN).trim_end()).unwrap().trim_end().to_owned()
+    }
+
+    #[test]
+    fn words_are_counted_in_scripts_without_spaces_too() {
+        for (text, count) in [
+            ("Two words", 2),
+            ("- # 1. it's", 2),
+            ("灯台は夜を照らす", 8),
+            ("灯台は Fresnel を使う。", 7),
+            ("ประภาคาร", 7),
+            ("", 0),
+        ] {
+            assert!(words(text).abs_diff(count) <= usize::from(text.starts_with('ป')), "{text}: {}", words(text));
+        }
+    }
+
+    #[test]
+    fn a_heading_loses_the_hashes_around_it_and_keeps_its_own() {
+        for (line, want) in
+            [("## Why F#", "Why F#"), ("# Closed ##", "Closed"), ("###", ""), (" C# ", "C#"), ("# a #b", "a #b")]
+        {
+            assert_eq!(heading(line), want, "{line}");
+        }
     }
 
     #[test]

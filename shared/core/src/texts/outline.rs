@@ -44,8 +44,9 @@ impl Outline {
         if chapters.len() < form.parts_min {
             return Err("the plan has too few chapters");
         }
-        let title = heading(&cut(wished.or(plan["title"].as_str()).unwrap_or_default(), TITLE_MAX));
-        if title.is_empty() { Err("the plan has no title") } else { Ok(Self { title, chapters }) }
+        let titles = [wished, plan["title"].as_str()].into_iter().flatten();
+        let title = titles.map(|title| heading(&cut(title, TITLE_MAX))).find(|title| !title.is_empty());
+        Ok(Self { title: title.ok_or("the plan has no title")?, chapters })
     }
 }
 

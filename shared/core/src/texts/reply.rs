@@ -2,8 +2,6 @@
 //!
 //! Source: OpenAI API reference, "Create chat completion" and "Error codes"; other servers that speak it leave fields out.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -122,22 +120,17 @@ fn refusal(answered: &Answered, body: &Value, now: Timestamp) -> Trouble {
     };
     let may_ask = matches!(sort, Sort::Busy | Sort::Down);
     let header = answered.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
-    let retry_after = header.filter(|_| may_ask).and_then(|(_, value)| wait(value, now));
+    let retry_after = header.filter(|_| may_ask).and_then(|(_, value)| now.wait_asked(value));
     let cause = format!("the model answered {status} {}", words.join(" "));
     Trouble { retry_after, ..Trouble::new(sort, cause.trim_end()) }
-}
-
-/// Reads `Retry-After`, in seconds or as a date.
-fn wait(text: &str, now: Timestamp) -> Option<Duration> {
-    let text = text.trim();
-    let seconds = text.parse().ok().map(Duration::from_secs);
-    seconds.or_else(|| Timestamp::parse_http(text).map(|at| at.since(now)))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use serde_json::json;
+
+    use std::time::Duration;
 
     use super::*;
     use crate::gateway::Failure;

@@ -43,6 +43,8 @@ const KILLED: u32 = 4;
 const LONG: [u64; 5] = [15, 60, 180, 420, 900];
 const SHORT: [u64; 3] = [2, 15, 30];
 const BY_HAND: [u64; 4] = [60, 300, 600, 900];
+/// Tries after which a model is believed that it will be back in a moment.
+const BELIEVED: u32 = 2;
 /// Shortest and longest wait that a model may ask for.
 const LEAST: Duration = Duration::from_secs(1);
 const MOST: Duration = Duration::from_hours(1);
@@ -121,11 +123,14 @@ impl Trouble {
         Self { sort, retry_after: None, cause: cause.into(), tokens: Tokens::default() }
     }
 
-    /// Gives how long to wait after so many tries: as long as the model asks for, within an hour, or longer each time.
+    /// Gives how long to wait after so many tries: as long as the model asks for, within an hour, or longer each time. From the
+    /// third try on a short wait is not believed any more, or all tries would be spent within seconds.
     pub fn wait(&self, tries: u32) -> Duration {
         let waits = self.sort.waits();
         let at = usize::try_from(tries.saturating_sub(1)).unwrap_or(0).min(waits.len() - 1);
-        self.retry_after.map_or(Duration::from_secs(waits[at]), |asked| asked.clamp(LEAST, MOST))
+        let own = Duration::from_secs(waits[at]);
+        let least = if tries > BELIEVED { own } else { LEAST };
+        self.retry_after.map_or(own, |asked| asked.clamp(LEAST, MOST).max(least))
     }
 
     /// Gives what the reader is told should it never be tried again.

@@ -1,6 +1,5 @@
 //! Closed accounts: the mark that stays for ever, and the note of what is still to be ended, which does not.
 
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::Put;
@@ -63,7 +62,6 @@ impl PostponeClosing for Table {
 
 impl EndClosing for Table {
     async fn end_closing(&self, user: &UserId) -> Result<(), Fault> {
-        let delete = DeleteItemInput::builder().table_name(&self.name).set_key(Some(key(user_pk(user), SK)));
-        self.client.send(delete).await.map(drop).map_err(Fault::unavailable)
+        self.delete(key(user_pk(user), SK)).await
     }
 }

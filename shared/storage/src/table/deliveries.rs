@@ -1,5 +1,7 @@
 //! Deliveries: recorded once for each event and endpoint, moved by steps, found when they are due.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput};
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use consigne_aws::Failure;
@@ -10,7 +12,6 @@ use consigne_core::ports::{
     SnoozeDelivery,
 };
 use consigne_core::{DeliveryId, Fault, OrgId, Timestamp};
-use std::time::Duration;
 
 use super::delivery_item::{self, delivery_key};
 use super::item::{count_one, key, number, org_pk, text};

@@ -1,8 +1,8 @@
 //! What is due: one sparse index over everything that must not be forgotten.
 
-use aws_sdk_dynamodb::operation::query::QueryInput;
 use std::collections::VecDeque;
 
+use aws_sdk_dynamodb::operation::query::QueryInput;
 use consigne_core::ports::{Due, FindDue};
 use consigne_core::{Fault, Timestamp};
 

@@ -3,8 +3,7 @@
 //! A pointer of its own rather than an index: what somebody registers hears of their next event, and an index is always a
 //! moment behind.
 
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
 use consigne_core::endpoints::{
     DisabledBecause, ENDPOINTS_MAX, Endpoint, EndpointStatus, EndpointStep, HookUrl, NewEndpoint, too_many_endpoints,
@@ -143,8 +142,7 @@ impl FindEndpoints for Table {
 impl ForgetEndpoints for Table {
     async fn forget_endpoints(&self, user: &UserId) -> Result<(), Fault> {
         for (_, id) in self.find_endpoints(user).await? {
-            let delete = DeleteItemInput::builder().table_name(&self.name).set_key(Some(pointer_key(user, id)));
-            self.client.send(delete).await.map_err(Fault::unavailable)?;
+            self.delete(pointer_key(user, id)).await?;
         }
         Ok(())
     }
@@ -183,11 +181,7 @@ impl DeleteEndpoint for Table {
 impl Table {
     /// Makes the writes of a step of an endpoint, on condition that it has not changed since it was read.
     pub(super) fn endpoint_step(&self, step: &EndpointStep) -> Result<Vec<TransactWriteItem>, Fault> {
-        let put = Put::builder()
-            .set_item(Some(write(&step.endpoint)))
-            .condition_expression("revision = :seen")
-            .expression_attribute_values(":seen", number(step.seen));
-        let mut writes = vec![self.put_if(put)?];
+        let mut writes = vec![self.put_seen(write(&step.endpoint), step.seen)?];
         if let Some(entry) = &step.audit {
             writes.push(self.put(audit::write(entry))?);
         }

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use consigne_aws::call;
 use consigne_core::credits::{
     Hold, HoldId, Opening, OpeningOutcome, REFUNDS_A_DAY, Resolution, ResolutionOutcome, Wallet,
 };
@@ -14,7 +15,6 @@ use super::taking::{Becomes, FRESH, Taken, Taking, millis};
 use super::transact::{Outcome, failed_at};
 use super::wallet_change::WalletChange;
 use super::{Table, hold_item, receipts, wallet_item};
-use consigne_aws::call;
 
 /// Places in the transaction that ends a hold. A refund has no receipt.
 const HOLD: usize = 0;

@@ -1,9 +1,8 @@
 //! Jobs: accepted against a month's allowance, read, listed, moved by a step.
 
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
-use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
@@ -137,8 +136,7 @@ impl Table {
 
 impl ForgetJob for Table {
     async fn forget_job(&self, job: &JobId) -> Result<(), Fault> {
-        let delete = DeleteItemInput::builder().table_name(&self.name).set_key(Some(job_item::job_key(job)));
-        self.client.send(delete).await.map(drop).map_err(Fault::unavailable)
+        self.delete(job_item::job_key(job)).await
     }
 }
 

@@ -77,7 +77,8 @@ impl WalkLedgers for Table {
         let keys: Vec<Item> = owners.iter().map(usage_item::key).collect();
         // A moment old is as good: a night's figures are of no moment in particular.
         let found = self.batch_get(&keys, false).await?;
-        let ledgers = found.iter().map(usage_item::read_ledger).collect::<Result<_, _>>()?;
+        // One odd ledger must not keep all others from being counted.
+        let ledgers = found.iter().filter_map(|item| usage_item::read_ledger(item).ok()).collect();
         let last = page.last_evaluated_key.as_ref().map(usage_item::owner).transpose()?;
         Ok((ledgers, place.behind(last).map(|place| place.seal())))
     }

@@ -1,6 +1,5 @@
 //! Texts in the making: a manuscript and its chapters, an item each, forgotten by the table itself.
 
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use consigne_core::ports::{ForgetManuscript, GetManuscript, KeepManuscript, ReadChapters};
 use consigne_core::texts::{Chapter, Lease, Manuscript, Sort, Tokens};
 use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
@@ -105,8 +104,7 @@ impl ForgetManuscript for Table {
         let items = self.items_of(job, format!("{TEXT}{}", job.tail())).await?;
         for item in items {
             let place = item.into_iter().filter(|(name, _)| name == "pk" || name == "sk").collect();
-            let delete = DeleteItemInput::builder().table_name(&self.name).set_key(Some(place));
-            self.client.send(delete).await.map_err(Fault::unavailable)?;
+            self.delete(place).await?;
         }
         Ok(())
     }

@@ -1,11 +1,10 @@
 //! The outbox: events written with the state they tell of, until the bus has them.
 
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
 use consigne_core::ports::ClearOutbox;
 use consigne_core::{EventId, Fault};
 
-use super::item::{Item, Reader, number, text};
+use super::item::{Item, Reader, key, number, text};
 use super::{Table, due};
 
 /// Sort key of every outbox entry.
@@ -41,8 +40,7 @@ pub(super) fn read(item: &Item) -> Result<OutboxEntry, Fault> {
 
 impl ClearOutbox for Table {
     async fn clear_outbox(&self, event: EventId) -> Result<(), Fault> {
-        let delete = DeleteItemInput::builder().table_name(&self.name).key("pk", text(pk(event))).key("sk", text(SK));
-        self.client.send(delete).await.map(drop).map_err(Fault::unavailable)
+        self.delete(key(pk(event), SK)).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemInputBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
-use consigne_core::pacing::{PaceAsk, Paced};
+use consigne_core::pacing::{LINE_MAX, PaceAsk, Paced};
 use consigne_core::ports::PaceCall;
 use consigne_core::{Fault, Timestamp};
 
@@ -38,6 +38,9 @@ impl PaceCall for Table {
         let opens = Reader(&failed).optional_time(OPENS).unwrap_or(ask.now).max(ask.now);
         if ask.is_in_turn() {
             return Ok(Paced::At(opens));
+        }
+        if Reader(&failed).optional_time(LINE).is_some_and(|line| line.since(ask.now) > LINE_MAX) {
+            return Ok(Paced::Full);
         }
         let mut patience = Patience::default();
         let mut has_line = Reader(&failed).optional_time(LINE).is_some_and(|line| line >= opens);

@@ -1,9 +1,9 @@
 //! Statistics: the receipts they are counted from, and the figures that are kept.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::events::Event;
 use consigne_core::keys::Environment;

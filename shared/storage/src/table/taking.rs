@@ -3,6 +3,7 @@
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
+use consigne_aws::call;
 use consigne_core::credits::{Wallet, WalletId, WalletRefusal};
 use consigne_core::keys::{Ask, KeyFacts, KeyStatus, Limiter, Refusal, RefusalCode};
 use consigne_core::orgs::Member;
@@ -15,7 +16,6 @@ use super::low::Crossing;
 use super::orgs::member_key;
 use super::transact::{Failed, Outcome, failed_at};
 use super::{Table, key_item, outbox, wallet_item};
-use consigne_aws::call;
 
 /// Places in the transaction.
 const KEY: usize = 0;

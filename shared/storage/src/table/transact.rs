@@ -1,23 +1,24 @@
 //! Transactions: sent, retried while they only conflict with another one, and told apart when they are refused.
 
-use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
-use aws_sdk_dynamodb::operation::get_item::GetItemInput;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
+use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, DeleteBuilder, PutBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
     CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use consigne_aws::call;
 use consigne_aws::jittered;
 use consigne_core::{Fault, Timestamp};
 
 use super::Table;
 use super::item::{Item, number};
-use consigne_aws::call;
 
 /// Most keys one `BatchGetItem` takes.
 const BATCH: usize = 100;
@@ -165,6 +166,12 @@ impl Table {
     pub(super) async fn get(&self, key: Item) -> Result<Option<Item>, Fault> {
         let get = GetItemInput::builder().table_name(&self.name).set_key(Some(key)).consistent_read(true);
         self.client.send(get).await.map(|read| read.item).map_err(Fault::unavailable)
+    }
+
+    /// Removes an item, whether it is there or not.
+    pub(super) async fn delete(&self, key: Item) -> Result<(), Fault> {
+        let delete = DeleteItemInput::builder().table_name(&self.name).set_key(Some(key));
+        self.client.send(delete).await.map(drop).map_err(Fault::unavailable)
     }
 
     /// Reads several items, in no particular order; asks again for those the table did not get round to.

@@ -1,6 +1,7 @@
 //! Wallets: read, filled and settled. What is charged to them stands in [`super::charge`].
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use consigne_aws::call;
 use consigne_core::credits::{CreditGrant, CreditGrantOutcome, Wallet, WalletId};
 use consigne_core::events::Event;
 use consigne_core::ports::{GetWallet, GrantCredits};
@@ -11,7 +12,6 @@ use super::transact::{Outcome, failed_at};
 use super::wallet_change::WalletChange;
 use super::wallet_item::{read, wallet_key, write};
 use super::{Table, audit, outbox};
-use consigne_aws::call;
 
 /// Place of the grant in its transaction.
 const GIVEN: usize = 0;

@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use consigne_core::Fault;
-use consigne_core::ports::{SendLater, SendMessage, SendMessages};
+use consigne_core::ports::{DELAY_MAX, SendLater, SendMessage, SendMessages};
 
 use super::World;
-
-/// Longest time for which a queue holds a message back.
-const DELAY_MAX: u64 = 15 * 60;
 
 impl SendMessage for World {
     async fn send_message(&self, body: &str) -> Result<(), Fault> {
@@ -24,7 +21,7 @@ impl SendMessages for World {
 
 impl SendLater for World {
     async fn send_later(&self, body: &str, wait: Duration) -> Result<(), Fault> {
-        let wait = Duration::from_secs(wait.as_secs().min(DELAY_MAX));
+        let wait = Duration::from_secs(wait.min(DELAY_MAX).as_secs());
         self.effect(|state| state.later.push((body.to_owned(), wait)))
     }
 }

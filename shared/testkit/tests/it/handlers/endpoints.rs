@@ -170,6 +170,30 @@ async fn an_endpoint_is_changed_and_enabled_again() {
 }
 
 #[tokio::test]
+async fn nobody_else_sends_a_persons_own_matters_elsewhere() {
+    let world = with_endpoint(|_| ());
+    let change = async |who: &str, body: &Value| {
+        answer(&world, "endpoint-update", saying(sent_by(who, "endpoint-update", "enable"), body)).await
+    };
+    let moved = json!({ "url": "https://soon.example.com" });
+    let personal = json!({ "events": ["job.completed", "key.revoked", "file.ready"] });
+    for body in [&moved, &personal] {
+        assert_eq!(refusal(&change("user_dev1", body).await), (403, "ROLE_REQUIRED"), "{body}");
+    }
+    assert_eq!(
+        change("user_dev1", &json!({ "rate_per_second": 3 })).await["status"],
+        200,
+        "the rest is the organisation's"
+    );
+    assert_eq!(change("user_ann1", &personal).await["status"], 200);
+    assert_eq!(change("user_dev1", &json!({ "events": ["key.revoked"] })).await["status"], 200, "fewer are no harm");
+    assert_eq!(change("user_dev1", &moved).await["status"], 200, "it hears of nobody's own any more");
+    let failing = with_endpoint(|endpoint| endpoint.failing_since = Some(GRANTED));
+    let event = saying(sent_by("user_ann1", "endpoint-update", "enable"), &moved);
+    assert_eq!(answer(&failing, "endpoint-update", event).await["body"]["data"]["failing_since"], json!(null));
+}
+
+#[tokio::test]
 async fn a_rotation_gives_another_secret_and_one_is_open_at_a_time() {
     let world = with_endpoint(|_| ());
     let rotate =

@@ -107,6 +107,18 @@ impl Night {
     }
 }
 
+/// Records so many deliveries to the endpoint there is, all due now, each with its message.
+async fn due_at_once(world: &World, many: usize) {
+    let endpoint = endpoint_in(world);
+    for n in 0..many {
+        let delivery = hooks::delivery(&endpoint, GRANTED.minus(Duration::from_secs(n as u64)));
+        let delivery = consigne_core::deliveries::Delivery { next_at: Some(GRANTED), ..delivery };
+        assert!(world.record_delivery(&delivery).await.unwrap());
+        let errand = Errand::attempt(delivery.org, delivery.id).unwrap();
+        world.change(|state| state.messages.push(errand));
+    }
+}
+
 /// Gives when each webhook went out, as its attempt says.
 fn sent_at(world: &World) -> Vec<Timestamp> {
     let state = world.state();
@@ -122,15 +134,8 @@ async fn a_thousand_deliveries_to_one_endpoint_go_out_at_ten_a_second_and_none_i
     let lates: [fn(usize) -> Duration; 2] = [|_| Duration::ZERO, |n| Duration::from_millis((n as u64 * 7_919) % 900)];
     for late in lates {
         let world = with_endpoint(|_| ());
-        let endpoint = endpoint_in(&world);
         let clock = SimClock::at(GRANTED);
-        for n in 0..MANY {
-            let delivery = hooks::delivery(&endpoint, GRANTED.minus(Duration::from_secs(n as u64)));
-            let delivery = consigne_core::deliveries::Delivery { next_at: Some(GRANTED), ..delivery };
-            assert!(world.record_delivery(&delivery).await.unwrap());
-            let errand = Errand::attempt(delivery.org, delivery.id).unwrap();
-            world.change(|state| state.messages.push(errand));
-        }
+        due_at_once(&world, MANY).await;
         let mut night = Night { world, clock, queue: Vec::new(), workers: 40, late, received: 0 };
         night.work(GRANTED.plus(Duration::from_mins(10)));
         let (state, at) = (night.world.state(), sent_at(&night.world));
@@ -150,6 +155,22 @@ async fn a_thousand_deliveries_to_one_endpoint_go_out_at_ten_a_second_and_none_i
         let whole = at[MANY - 1].since(at[0]).as_secs();
         assert!((99..160).contains(&whole), "{whole} s: the rate is also used");
     }
+}
+
+#[tokio::test]
+async fn a_line_longer_than_messages_can_wait_for_drains_all_the_same() {
+    const MANY: usize = 700;
+    let world = with_endpoint(|endpoint| endpoint.rate = Rate::new(1).unwrap());
+    due_at_once(&world, MANY).await;
+    let late = |_| Duration::ZERO;
+    let mut night = Night { world, clock: SimClock::at(GRANTED), queue: Vec::new(), workers: 20, late, received: 0 };
+    for minutes in 1..=6 {
+        night.work(GRANTED.plus(Duration::from_mins(5 * minutes)));
+        night.sweep().await;
+    }
+    let at = sent_at(&night.world);
+    assert_eq!((at.len(), night.world.state().hooks.posted.len()), (MANY, MANY), "each once");
+    assert!(at.windows(2).all(|pair| pair[1].since(pair[0]) >= Duration::from_secs(1)), "never above the rate");
 }
 
 #[tokio::test]

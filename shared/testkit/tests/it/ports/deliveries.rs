@@ -73,6 +73,7 @@ on_both!(
     a_delivery_is_due_when_no_message_is_on_its_way,
     redeliveries_are_counted_by_the_hour_and_promised_once,
     many_workers_never_call_a_destination_above_its_rate_and_each_gets_its_turn,
+    a_line_has_places_for_ten_minutes_and_no_more,
 );
 
 fn new(endpoint: &Endpoint) -> NewEndpoint {
@@ -358,6 +359,7 @@ async fn many_workers_never_call_a_destination_above_its_rate_and_each_gets_its_
                     let place = if ask.is_in_turn() { place } else { Some(then) };
                     left.lock().unwrap().push((then, place));
                 }
+                Paced::Full => panic!("the line is short"),
             }
         }
     };
@@ -368,4 +370,17 @@ async fn many_workers_never_call_a_destination_above_its_rate_and_each_gets_its_
     assert!(made.windows(2).all(|pair| pair[1].since(pair[0]) >= rate.interval()), "{made:?}");
     let whole = made[CALLS - 1].since(made[0]);
     assert!(whole <= rate.interval() * u32::try_from(CALLS).unwrap() * 2, "{whole:?}: turns were left unused");
+}
+
+async fn a_line_has_places_for_ten_minutes_and_no_more(table: &impl Hooks) {
+    let (rate, now) = (Rate::new(1).unwrap(), now());
+    let mut ask = PaceAsk { destination: desk::person().to_string(), rate, place: None, now };
+    assert_eq!(table.pace_call(&ask).await.unwrap(), Paced::Now);
+    for second in 1..=600 {
+        let place = now.plus(Duration::from_secs(second));
+        assert_eq!(table.pace_call(&ask).await.unwrap(), Paced::At(place));
+    }
+    assert_eq!(table.pace_call(&ask).await.unwrap(), Paced::Full);
+    ask.now = now.plus(Duration::from_secs(1));
+    assert_eq!(table.pace_call(&ask).await.unwrap(), Paced::At(now.plus(Duration::from_secs(601))));
 }

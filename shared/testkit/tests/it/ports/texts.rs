@@ -168,7 +168,8 @@ mod models {
     fn model_under(stack: &Stack, key: &str) -> Real {
         let at = Upstream::parse(stack.name("TEXT_MODEL_URL"), true).unwrap();
         let key = Refreshed::fixed(ModelKey::parse(key).unwrap());
-        let patience = Duration::from_secs(1);
+        // Long enough for a busy machine; what hangs does so for half a minute.
+        let patience = Duration::from_secs(8);
         Real(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, patience), StandIn::of(stack))
     }
 
