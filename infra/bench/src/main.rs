@@ -242,7 +242,7 @@ fn build(options: &Options) -> Result<(), Problem> {
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--profile", profile, "--workspace", "--quiet"]).current_dir(payload::root());
     match options.only.and_then(Part::functions) {
-        Some(names) => cargo.args(["hello", "micro"].iter().chain(names).flat_map(|name| ["--bin", name])),
+        Some(names) => cargo.args(["hello", "floor", "micro"].iter().chain(names).flat_map(|name| ["--bin", name])),
         None => cargo.arg("--bins"),
     };
     let status = cargo.status().map_err(|error| format!("cargo cannot be run: {error}"))?;

@@ -49,6 +49,17 @@ impl Scene {
         }
     }
 
+    /// Gives the hello-world with the settings and the event of somebody else.
+    pub(crate) fn hello_in_place_of(&self, subject: &Subject) -> Subject {
+        Subject { settings: subject.settings.clone(), event: subject.event.clone(), ..self.hello() }
+    }
+
+    /// Gives a hello-world that calls AWS so many times, by hand.
+    pub(crate) fn floor(&self, calls: u32) -> Subject {
+        let command = [self.command("floor"), vec![self.aws.address.to_string(), calls.to_string()]].concat();
+        Subject { name: "floor".to_owned(), command, settings: Vec::new(), event: "{}".to_owned() }
+    }
+
     /// Gives a function with its first payload.
     pub(crate) fn function(&self, name: &str) -> Result<Subject, Problem> {
         let (name, command) = (name.to_owned(), self.command(name));

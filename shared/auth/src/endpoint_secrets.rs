@@ -9,8 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consigne_core::endpoints::Endpoint;
 use consigne_core::{EndpointId, OrgId, Timestamp};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use hmac::Mac as _;
 
 use crate::{Secret, WebhookSecret, WebhookSecrets};
 
@@ -44,13 +43,10 @@ impl EndpointSecrets {
     }
 
     /// Gives the secret of one generation of an endpoint: always the same.
-    // HMAC takes keys of any length, so this cannot panic.
-    #[allow(clippy::expect_used, clippy::missing_panics_doc)]
     pub fn derive(&self, org: OrgId, id: EndpointId, generation: u32) -> EndpointSecret {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose()).expect("HMAC takes any key");
         // Names what is signed, should the secret ever sign something else too. No part of it can hold a full stop.
-        mac.update(format!("endpoint.{org}.{id}.{generation}").as_bytes());
-        EndpointSecret(mac.finalize().into_bytes().into())
+        let named = format!("endpoint.{org}.{id}.{generation}");
+        EndpointSecret(self.secret.mac([named.as_bytes()]).finalize().into_bytes().into())
     }
 
     /// Gives what signs webhooks to an endpoint at a time: its secret and, while one replaces the other, that before.

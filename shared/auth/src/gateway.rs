@@ -28,9 +28,9 @@ use base64::engine::general_purpose::STANDARD;
 use consigne_core::keys::Environment;
 use consigne_core::text::hex;
 use consigne_core::{Code, Fault, KeyId, OrgId, Timestamp};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Mac as _;
 use http::HeaderMap;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::Secret;
@@ -146,15 +146,9 @@ impl GatewaySeal {
     }
 
     fn mac(&self, method: &str, target: &str, values: [&str; NAMES.len()]) -> [u8; 32] {
-        // HMAC takes keys of any length, so this cannot fail.
-        #[allow(clippy::expect_used)]
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose()).expect("HMAC takes any key");
-        mac.update(PURPOSE.as_bytes());
-        for line in [method, target].into_iter().chain(values) {
-            mac.update(b"\n");
-            mac.update(line.as_bytes());
-        }
-        mac.finalize().into_bytes().into()
+        let lines = [PURPOSE, method, target].into_iter().chain(values);
+        let text = lines.collect::<Vec<_>>().join("\n");
+        self.0.mac([text.as_bytes()]).finalize().into_bytes().into()
     }
 }
 

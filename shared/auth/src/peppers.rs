@@ -11,10 +11,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consigne_core::keys::{Environment, Pointer};
 use consigne_core::text::hex;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Mac as _;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::secret::framed;
 use crate::{KeyPrefix, KeyText, LegacyText, Secret};
 
 /// Name, in the secret, of the pepper of an older installation.
@@ -143,15 +144,7 @@ impl Peppers {
 
     fn mac(&self, version: u32, parts: &[&str]) -> Option<[u8; 32]> {
         let pepper = self.live.get(&version)?;
-        // HMAC takes keys of any length, so this cannot fail.
-        #[allow(clippy::expect_used)]
-        let mut mac = Hmac::<Sha256>::new_from_slice(pepper.expose()).expect("HMAC takes any key");
-        // Lengths keep ("ab", "c") and ("a", "bc") apart.
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
-        Some(mac.finalize().into_bytes().into())
+        Some(pepper.mac([framed(parts).as_slice()]).finalize().into_bytes().into())
     }
 }
 

@@ -2,10 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 use crate::Secret;
+use crate::secret::framed;
 
 /// Bytes of the tag that are kept. 128 bits leave nothing to guess. Source: RFC 2104, section 5.
 const TAG: usize = 16;
@@ -37,17 +38,7 @@ impl Seal {
     }
 
     fn mac(&self, context: &[&str], payload: &[u8]) -> Hmac<Sha256> {
-        // HMAC takes keys of any length, so this cannot fail.
-        #[allow(clippy::expect_used)]
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose()).expect("HMAC takes any key");
-        // Lengths keep ("ab", "c") and ("a", "bc") apart.
-        for part in context {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
-        mac.update(&u64::MAX.to_be_bytes());
-        mac.update(payload);
-        mac
+        self.secret.mac([framed(context).as_slice(), &u64::MAX.to_be_bytes(), payload])
     }
 }
 

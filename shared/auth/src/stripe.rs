@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use consigne_core::text::hex;
 use consigne_core::{Code, Fault, Timestamp};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::Mac as _;
 use http::HeaderMap;
-use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::webhooks::{live, moment, single};
@@ -37,13 +36,7 @@ impl StripeSecret {
     }
 
     fn mac(&self, at: &str, body: &[u8]) -> [u8; 32] {
-        // HMAC takes keys of any length, so this cannot fail.
-        #[allow(clippy::expect_used)]
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose()).expect("HMAC takes any key");
-        for part in [at.as_bytes(), b".", body] {
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().into()
+        self.0.mac([at.as_bytes(), b".", body]).finalize().into_bytes().into()
     }
 }
 

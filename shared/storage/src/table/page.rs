@@ -31,6 +31,21 @@ impl Table {
         Pages { table: self, query, over: false }
     }
 
+    /// Reads all entries of a query that is known to have few.
+    pub(super) async fn all<T>(
+        &self,
+        query: QueryInputBuilder,
+        read: impl Fn(&Item) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let (mut pages, mut entries) = (self.pages(query), Vec::new());
+        while let Some(page) = pages.next().await? {
+            for item in &page {
+                entries.push(read(item)?);
+            }
+        }
+        Ok(entries)
+    }
+
     /// Counts the entries of a query, once for a whole list: as far as a megabyte goes. A list that is longer has no total.
     async fn count_entries(&self, query: QueryInputBuilder) -> Result<Option<u64>, Fault> {
         let count = self.client.send(query.select(Select::Count)).await.map_err(Fault::unavailable)?;

@@ -141,16 +141,7 @@ impl ListStats for Table {
             .key_condition_expression("#pk = :pk AND sk BETWEEN :from AND :to")
             .expression_attribute_values(":from", text(format!("{STATS}{}", span.from)))
             .expression_attribute_values(":to", text(format!("{STATS}{}", span.to)));
-        let mut ask = PageAsk { limit: 100, after: None };
-        let mut stats = Vec::new();
-        loop {
-            let page = self.portion(None, query.clone(), &ask, read).await?;
-            stats.extend(page.items);
-            ask.after = page.next;
-            if ask.after.is_none() {
-                return Ok(stats);
-            }
-        }
+        self.all(query, read).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput};
 use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::periods::Day;
-use consigne_core::ports::{KeepStorage, ListStorage, PageAsk};
+use consigne_core::ports::{KeepStorage, ListStorage};
 use consigne_core::stats::{DaySpan, StorageDay, StorageTotals, Stored};
 use consigne_core::{Fault, Plan};
 
@@ -74,15 +74,7 @@ impl ListStorage for Table {
             .key_condition_expression("#pk = :pk AND sk BETWEEN :from AND :to")
             .expression_attribute_values(":from", text(format!("{DAY}{}", span.from)))
             .expression_attribute_values(":to", text(format!("{DAY}{}", span.to)));
-        let (mut ask, mut days) = (PageAsk { limit: 100, after: None }, Vec::new());
-        loop {
-            let page = self.portion(None, query.clone(), &ask, read).await?;
-            days.extend(page.items);
-            ask.after = page.next;
-            if ask.after.is_none() {
-                return Ok(days);
-            }
-        }
+        self.all(query, read).await
     }
 }
 
