@@ -53,11 +53,12 @@ build: $(VENV)/deploy ## Build every function for Amazon Linux 2023 and the proc
 deploy: build ## Deploy to AWS with infra/samconfig.toml (ARGS="--guided" the first time)
 	$(VENV)/deploy-tools/bin/sam deploy --template-file template.yaml --config-file infra/samconfig.toml $(ARGS)
 
-bench: $(VENV)/local ## Measure what is promised and compare with the committed table (QUICK=1, ACCEPT=1, ONLY=jobs, DEV=1)
+bench: $(VENV)/local ## Measure what is promised and compare with the committed table (QUICK=1, ACCEPT=1, DEV=1, ONLY=starts, OF="usage list")
 	@echo "Building the bench (the first time takes some minutes)..."
 	@cargo build --quiet $(if $(DEV),,--release) --workspace --bin bench
 	@target/$(if $(DEV),debug,release)/bench \
-	  $(if $(QUICK),--quick) $(if $(ACCEPT),--accept) $(if $(ONLY),--only $(ONLY)) $(if $(DEV),--dev)
+	  $(if $(QUICK),--quick) $(if $(ACCEPT),--accept) $(if $(ONLY),--only $(ONLY)) $(if $(DEV),--dev) \
+	  $(addprefix --function ,$(OF))
 
 token: up ## Print a session token of the laptop's issuer (FOR=user_ann PLAN=pro)
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)

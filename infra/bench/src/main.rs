@@ -50,6 +50,9 @@ struct Options {
     /// Measure one part only; the committed figures of the others stay.
     #[arg(long)]
     only: Option<Part>,
+    /// Measure these functions only, of the sizes or the starts.
+    #[arg(long = "function", value_name = "NAME", requires = "only", conflicts_with = "accept")]
+    functions: Vec<String>,
     /// Use the everyday build instead of the one that is deployed: calls are the same, times and rates are not.
     #[arg(long, requires = "only")]
     dev: bool,
@@ -114,6 +117,16 @@ impl Options {
         self.only.is_none_or(|only| only == part)
     }
 
+    /// Gives the names of the functions to measure, in the template's order.
+    fn functions(&self) -> Result<Vec<String>, Problem> {
+        let (mut all, chosen) = (functions(), &self.functions);
+        if let Some(unknown) = chosen.iter().find(|name| !all.contains(name)) {
+            return Err(format!("there is no function {unknown}"));
+        }
+        all.retain(|name| chosen.is_empty() || chosen.contains(name));
+        Ok(all)
+    }
+
     /// Gives the one or the other number of repetitions.
     fn repeat(&self, quickly: u32, thoroughly: u32) -> u32 {
         if self.quick { quickly } else { thoroughly }
@@ -154,7 +167,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<bool, Problem> {
-    let (names, mut table) = (functions(), Table::default());
+    let (names, mut table) = (options.functions()?, Table::default());
     if options.only == Some(Part::Builds) {
         builds::measure(&names, &mut table)?;
         table.print();
@@ -241,15 +254,20 @@ fn build(options: &Options) -> Result<(), Problem> {
     say(&format!("Building with the profile {profile} (the first time takes some minutes)..."));
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--profile", profile, "--workspace", "--quiet"]).current_dir(payload::root());
-    match options.only.and_then(Part::functions) {
-        Some(names) => cargo.args(["hello", "floor", "micro"].iter().chain(names).flat_map(|name| ["--bin", name])),
-        None => cargo.arg("--bins"),
+    let chosen: Vec<&str> = match options.only.and_then(Part::functions) {
+        Some(names) => names.to_vec(),
+        None => options.functions.iter().map(String::as_str).collect(),
     };
+    if chosen.is_empty() && options.only != Some(Part::Micro) {
+        cargo.arg("--bins");
+    } else {
+        cargo.args(["hello", "floor", "micro"].iter().chain(&chosen).flat_map(|name| ["--bin", name]));
+    }
     let status = cargo.status().map_err(|error| format!("cargo cannot be run: {error}"))?;
     if status.success() { Ok(()) } else { Err("the build failed".to_owned()) }
 }
 
-/// Gives the names of the functions, in the template's order.
+/// Gives the names of all functions, in the template's order.
 fn functions() -> Vec<String> {
     let template = template::template();
     template::functions(&template).iter().map(|(_, properties)| template::name_of(properties).to_owned()).collect()
