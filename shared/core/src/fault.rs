@@ -189,15 +189,14 @@ impl Fault {
 
     /// Writes the whole chain of causes on one line, for the log.
     pub fn chain(&self) -> String {
-        let mut line = format!("{}: {}", self.code.as_str(), self.message);
-        let mut next = self.source();
-        while let Some(cause) = next {
-            line.push_str(": ");
-            line.push_str(&cause.to_string());
-            next = cause.source();
-        }
-        line
+        chain_of(self)
     }
+}
+
+/// Writes an error and what caused it on one line, for the log.
+pub fn chain_of(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Gives a wait as headers tell it: in whole seconds, at least one.

@@ -36,7 +36,7 @@ pub mod upkeep;
 pub mod webhooks;
 
 pub use email::EmailAddress;
-pub use fault::{Code, Fault};
+pub use fault::{Code, Fault, chain_of};
 pub use idempotency::IdempotencyKey;
 pub use ids::{AuditId, BucketId, DeliveryId, EndpointId, EventId, FileId, InvitationId, KeyId, OrgId, UserId};
 pub use jobs::JobId;

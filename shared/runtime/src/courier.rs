@@ -11,10 +11,10 @@ use consigne_aws::connections::Machine;
 use consigne_core::deliveries::{Post, Posted};
 use consigne_core::gateway::{Failure, UpstreamCall};
 use consigne_core::ports::{PostWebhook, ResolveHost};
-use consigne_core::{Fault, Timestamp};
+use consigne_core::{Fault, Timestamp, chain_of};
 
 use crate::clock;
-use crate::outgoing::{Outgoing, chain_of, failure_of, request_of};
+use crate::outgoing::{Outgoing, failure_of, request_of};
 use crate::settings;
 use crate::start::Start;
 

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::dns::{ResolveDns, ResolveDnsError};
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use consigne_aws::call;
 use consigne_aws::connections::{Connections, Machine, Roots, Terms};
-use consigne_core::Fault;
 use consigne_core::gateway::{Answered, Failure, HEADERS_MAX, Reach, UpstreamCall, UpstreamOutcome, Upstreams};
 use consigne_core::ports::CallUpstream;
+use consigne_core::{Fault, chain_of};
 
 use crate::settings::{self, SettingError};
 use crate::start::{Start, StartError};
@@ -75,17 +75,22 @@ impl Outgoing {
         if size > HEADERS_MAX {
             return Err((Failure::TooLarge, format!("headers of {size} bytes")));
         }
-        let (status, mut stream, mut body) =
-            (answer.status().as_u16(), ByteStream::new(answer.take_body()), Vec::new());
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|error| (Failure::Broken, chain_of(&error)))?;
-            if body.len() + chunk.len() > call.response_max {
-                return Err((Failure::TooLarge, format!("a body of more than {} bytes", call.response_max)));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answered { status, headers, body })
+        let body = body_within(&mut answer, call.response_max).await?;
+        Ok(Answered { status: answer.status().as_u16(), headers, body })
     }
+}
+
+/// Reads the body of an answer, and no further than so many bytes.
+pub(crate) async fn body_within(answer: &mut HttpResponse, most: usize) -> Result<Vec<u8>, (Failure, String)> {
+    let (mut stream, mut body) = (ByteStream::new(answer.take_body()), Vec::new());
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| (Failure::Broken, chain_of(&error)))?;
+        if body.len() + chunk.len() > most {
+            return Err((Failure::TooLarge, format!("a body of more than {most} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 impl CallUpstream for Outgoing {
@@ -124,16 +129,6 @@ pub(crate) fn failure_of(error: &ConnectorError) -> Failure {
         next = cause.source();
     }
     Failure::Broken
-}
-
-pub(crate) fn chain_of(error: &(dyn Error + 'static)) -> String {
-    let (mut line, mut next) = (error.to_string(), error.source());
-    while let Some(cause) = next {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    line
 }
 
 fn allowed_publicly(address: IpAddr) -> bool {

@@ -34,6 +34,7 @@ use crate::clock;
 use crate::ending::{Ending, end_environment};
 use crate::http::Paging;
 use crate::log::{self, Level};
+use crate::outgoing::body_within;
 use crate::settings::{self, Environment, Setting, SettingError};
 
 /// Makes a function's dependencies, one method each.
@@ -316,12 +317,8 @@ fn fetched_keys(url: String) -> KeySource {
             if !answer.status().is_success() {
                 return Err(FetchError::from(format!("the key endpoint answered {}", answer.status().as_u16())));
             }
-            let body = aws_smithy_types::byte_stream::ByteStream::new(answer.take_body());
-            let bytes = body.collect().await?.to_vec();
-            if bytes.len() > KEY_SET_MAX {
-                return Err(FetchError::from("the key endpoint's answer is too large"));
-            }
-            Ok(String::from_utf8(bytes)?)
+            let body = body_within(&mut answer, KEY_SET_MAX).await;
+            Ok(String::from_utf8(body.map_err(|(_, why)| why)?)?)
         })
     }))
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
 use consigne_auth::{Refreshed, Secret, StripeSecrets};
 use consigne_aws::call::remaining;
 use consigne_core::credits::{CURRENCY, CheckoutAsk, OpenSession, SessionId};
+use consigne_core::gateway::Failure;
 use consigne_core::ports::StartCheckout;
 use consigne_core::{Fault, Timestamp};
 use consigne_messaging::mail::Application;
@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use crate::aws::outside_connector;
 use crate::clock;
+use crate::outgoing::body_within;
 use crate::settings::{APPLICATION_URL, STRIPE_API_KEY_ARN, STRIPE_SECRETS_ARN, STRIPE_URL};
 use crate::start::{Start, StartError};
 
@@ -116,8 +117,11 @@ impl Stripe {
         }
         let exchange = async {
             let mut answer = self.connector.call(request).await.map_err(|error| Trouble::Passing(error.into()))?;
-            let body = ByteStream::new(answer.take_body()).collect().await;
-            let body = body.map_err(|error| Trouble::Passing(error.into()))?.to_vec();
+            let body = match body_within(&mut answer, ANSWER_MAX).await {
+                Err((Failure::TooLarge, why)) => return Err(Trouble::Lasting(why)),
+                Err((_, why)) => return Err(Trouble::Passing(why.into())),
+                Ok(body) => body,
+            };
             read(answer.status().as_u16(), answer.headers().get("idempotent-replayed") == Some("true"), &body)
         };
         let left = remaining().saturating_sub(RESERVE).min(TRY);
@@ -148,8 +152,7 @@ impl StartCheckout for Stripe {
 
 /// Reads an answer. Of a refusal only its words for programs go into the log: its sentence may show a part of the key.
 fn read(status: u16, replayed: bool, body: &[u8]) -> Result<OpenSession, Trouble> {
-    let whole = Some(body).filter(|body| body.len() <= ANSWER_MAX);
-    let answer: Option<Value> = whole.and_then(|body| serde_json::from_slice(body).ok());
+    let answer: Option<Value> = serde_json::from_slice(body).ok();
     let text = |value: &Value| value.as_str().map(str::to_owned);
     if (200..300).contains(&status) {
         let session = answer.as_ref().and_then(|session| {
