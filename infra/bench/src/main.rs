@@ -6,6 +6,7 @@ mod answers;
 mod builds;
 mod calls;
 mod costs;
+mod files;
 mod instructions;
 mod items;
 mod jobs;
@@ -18,6 +19,7 @@ mod process;
 mod proxy;
 mod runtime_api;
 mod scene;
+mod shelf;
 mod sizes;
 mod stack;
 mod starts;
@@ -107,6 +109,7 @@ impl Part {
             Self::Micro => Some(&[]),
             Self::Small => Some(&throttle::FUNCTIONS),
             Self::Peers => Some(&peers::FUNCTIONS),
+            Self::Lists => Some(&lists::FUNCTIONS),
             _ => None,
         }
     }
@@ -195,12 +198,16 @@ async fn single(options: &Options, names: &[String], table: &mut Table) -> Resul
     if options.wants(Part::Sizes) {
         sizes::measure(&binaries, names, table)?;
     }
-    let scene = Scene::set(binaries).await?;
+    let scene = Scene::set(binaries.clone()).await?;
     if options.wants(Part::Starts) {
         starts::measure(&scene, names, options.repeat(15, 50), table).await?;
     }
     if options.wants(Part::Warm) {
         warm::measure(&scene, options.repeat(1_000, 10_000), table).await?;
+    }
+    if options.wants(Part::Lists) {
+        let count = if options.quick { 10_000 } else { 100_000 };
+        lists::measure(binaries, count, options.repeat(40, 400), table).await?;
     }
     if options.wants(Part::Instructions) {
         instructions::measure(&scene, options.repeat(20, 200), table).await?;
@@ -233,9 +240,6 @@ async fn deployed(stack: &BenchStack, options: &Options, table: &mut Table) -> R
     }
     if options.wants(Part::Uploads) {
         uploads::measure(stack, if options.quick { 200 } else { 1_000 }, table).await?;
-    }
-    if options.wants(Part::Lists) {
-        lists::measure(stack, if options.quick { 10_000 } else { 100_000 }, table).await?;
     }
     if options.wants(Part::Costs) {
         costs::measure(stack, options.rounds(), table).await?;

@@ -98,9 +98,15 @@ impl Running {
 
     /// Asks once more; gives the time from the event to its answer.
     pub(crate) async fn ask(&mut self) -> Result<Duration, Problem> {
-        self.api.offer(&self.subject.event).await;
-        let answered = self.answer().await?;
+        let event = self.subject.event.clone();
+        let answered = self.ask_with(&event).await?;
         Ok(answered.at.duration_since(answered.handed))
+    }
+
+    /// Asks for something else.
+    pub(crate) async fn ask_with(&mut self, event: &str) -> Result<Answered, Problem> {
+        self.api.offer(event).await;
+        self.answer().await
     }
 
     /// Waits for an answer that is one.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use consigne_auth::Peppers;
 use consigne_testkit::functions::SERVICE_TOKEN;
@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::shelf::Shelf;
 use crate::{Problem, items, scene};
 
 /// The key the payloads in events/ speak of.
@@ -42,9 +43,16 @@ pub(crate) struct Stub {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     calls: Arc<Mutex<BTreeMap<String, u32>>>,
+    shelf: Arc<OnceLock<Shelf>>,
 }
 
 impl Stub {
+    /// Puts up files for queries to find.
+    pub(crate) fn put_up(&self, files: Shelf) {
+        // Only ever done once.
+        drop(self.shelf.set(files));
+    }
+
     /// Gives the calls by operation since this was asked last.
     pub(crate) fn calls(&self) -> BTreeMap<String, u32> {
         std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
@@ -56,14 +64,14 @@ pub(crate) async fn start() -> Result<Stub, Problem> {
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let pointers: Arc<[String]> = pointers()?.into();
-    let stub = Stub { address, calls: Arc::default() };
-    let calls = stub.calls.clone();
+    let stub = Stub { address, calls: Arc::default(), shelf: Arc::default() };
+    let shared = stub.clone();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             drop(stream.set_nodelay(true));
-            let (pointers, calls) = (pointers.clone(), calls.clone());
+            let (pointers, stub) = (pointers.clone(), shared.clone());
             tokio::spawn(async move {
-                let service = service_fn(move |request| answer(request, pointers.clone(), calls.clone()));
+                let service = service_fn(move |request| answer(request, pointers.clone(), stub.clone()));
                 // A function that ends hangs up in the middle.
                 drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
             });
@@ -82,7 +90,7 @@ fn pointers() -> Result<Vec<String>, Problem> {
 async fn answer(
     request: http::Request<Incoming>,
     pointers: Arc<[String]>,
-    calls: Arc<Mutex<BTreeMap<String, u32>>>,
+    stub: Stub,
 ) -> Result<http::Response<Full<Bytes>>, Infallible> {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
@@ -90,11 +98,12 @@ async fn answer(
     // The whole request is read before it is answered, as a server would.
     let asked = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let asked: Value = serde_json::from_slice(&asked).unwrap_or(Value::Null);
-    *calls.lock().unwrap_or_else(PoisonError::into_inner).entry(operation.clone()).or_default() += 1;
+    *stub.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(operation.clone()).or_default() += 1;
     let body = match operation.as_str() {
         "GetItem" => json!({ "Item": items::item(&asked["Key"]) }),
         "BatchGetItem" => json!({ "Responses": { "table": found(&asked, &pointers) } }),
         "UpdateItem" => json!({ "Attributes": items::file() }),
+        "Query" if stub.shelf.get().is_some() => stub.shelf.get().map_or(Value::Null, |shelf| shelf.query(&asked)),
         "Query" => json!({ "Items": [], "Count": 0, "ScannedCount": 0 }),
         "GetSecretValue" => json!({ "ARN": "arn", "Name": "n", "SecretString": secret(&asked) }),
         "PutEvents" => json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "1" }] }),

@@ -16,7 +16,7 @@ use crate::costs::prices::Prices;
 use crate::costs::units::Units;
 use crate::stack::BenchStack;
 use crate::table::{Row, Table};
-use crate::{Problem, lists, say};
+use crate::{Problem, files, say};
 
 /// What of a request does not pass the proxy.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,7 @@ impl Run<'_> {
 
     async fn files(&self, table: &mut Table) -> Result<(), Problem> {
         let (stack, ann) = (self.bench.stack, self.bench.stack.newcomer("enterprise"));
-        lists::fill(stack, &ann, 200).await?;
+        files::fill(stack, &ann, 200).await?;
         let (mut keys, mut grants) = (Vec::new(), Vec::new());
         for n in 0..=self.rounds {
             keys.push(ann.upload(&format!("{n}.png"), "image/png", pictures::png(64, 64, 2_000)).await);

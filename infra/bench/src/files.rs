@@ -1,0 +1,52 @@
+//! Files by the thousand: one is uploaded, the others are written beside it.
+
+use consigne_testkit::pictures;
+use consigne_testkit::stack::{Person, Stack};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::Problem;
+
+/// Files written by one request to the table, and requests under way at once.
+const BATCH: usize = 25;
+const AT_ONCE: usize = 8;
+
+/// Gives a person so many files that are ready: one by an upload, the others written beside it, as like it as may be.
+pub(crate) async fn fill(stack: &Stack, ann: &Person<'_>, count: usize) -> Result<(), Problem> {
+    let key = ann.upload("one.png", "image/png", pictures::png(64, 64, 2_000)).await;
+    ann.wait_for(&key, "ready").await;
+    let name = key.rsplit('/').next().unwrap_or_default();
+    let id = name.get(..26).ok_or("a key names no file")?;
+    let ask = json!({
+        "TableName": stack.name("TABLE_NAME"),
+        "Key": { "pk": { "S": format!("USER#{}", ann.id) }, "sk": { "S": format!("FILE#{id}") } },
+    });
+    let item = stack.ask_table("GetItem", &ask).await["Item"].to_string();
+    // The last five characters of an id are random; so is what stands in their place.
+    let copy = |n: usize| format!("{}{}", &id[..21], digits(n));
+    let items: Vec<String> = (1..count).map(|n| item.replace(id, &copy(n))).collect();
+    for some in items.chunks(BATCH * AT_ONCE) {
+        join_all(some.chunks(BATCH).map(|batch| write(stack, batch))).await;
+    }
+    Ok(())
+}
+
+async fn write(stack: &Stack, batch: &[String]) {
+    let put = |item: &String| {
+        let item: Value = serde_json::from_str(item).unwrap_or_default();
+        json!({ "PutRequest": { "Item": item } })
+    };
+    let puts: Vec<Value> = batch.iter().map(put).collect();
+    stack.ask_table("BatchWriteItem", &json!({ "RequestItems": { stack.name("TABLE_NAME"): puts } })).await;
+}
+
+/// Writes a number as the end of an id.
+pub(crate) fn digits(mut n: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let mut digits = [b'0'; 5];
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET[n % 32];
+        n /= 32;
+    }
+    String::from_utf8_lossy(&digits).into_owned()
+}
