@@ -13,7 +13,7 @@ use consigne_core::ports::{
     ApplyJobStep, AskModel, GetFile, GetJob, GetManuscript, GrantUpload, KeepManuscript, PutObject, ReadChapters,
     ReadHead, SendLater,
 };
-use consigne_core::texts::{Errand, Form, Manuscript, Prompt, Sort, Trouble, Turn};
+use consigne_core::texts::{Errand, Form, Manuscript, Next, Prompt, Sort, Trouble, Turn};
 use consigne_runtime::queue::Message;
 
 /// What the handler works with.
@@ -54,6 +54,11 @@ where
     for _ in 0..TRIES {
         let Some((job, form)) = wanted(&deps.table, &errand, message).await? else { return Ok(()) };
         let kept = deps.table.get_manuscript(&job.id).await?.unwrap_or_else(|| Manuscript::begun(&job));
+        // Behind its deadline no more is written. What is written is delivered, as long as nobody has ended the job.
+        if message.now >= job.deadline && kept.next() != Next::Delivery {
+            message.notes.field("text.late", true);
+            return Ok(());
+        }
         if !show(&deps.table, &job, &kept, message).await? {
             continue;
         }
@@ -81,7 +86,7 @@ where
 /// Reads the job, if it is a text that is still to be written.
 async fn wanted(jobs: &impl GetJob, errand: &Errand, message: &Message) -> Result<Option<(Job, Form)>, Fault> {
     let job = jobs.get_job(&errand.job).await?;
-    let open = job.filter(|job| !job.status.is_final() && job.claimed_at.is_none() && message.now < job.deadline);
+    let open = job.filter(|job| !job.status.is_final() && job.claimed_at.is_none());
     let wanted = open.and_then(|job| Form::of(job.kind).map(|form| (job, form)));
     message.notes.field("job.wanted", wanted.is_some());
     Ok(wanted)

@@ -188,6 +188,21 @@ async fn nothing_is_written_for_a_job_that_is_over_late_or_no_text() {
 }
 
 #[tokio::test]
+async fn what_is_written_in_time_is_delivered_though_the_deadline_passes_before() {
+    let (world, deadline) = (wished(Kind::Blog), job(Kind::Blog).deadline);
+    let mut round = 0;
+    // The plan, and four sections.
+    while world.state().texts.asked.len() < 5 {
+        round += 1;
+        functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
+    }
+    assert!(world.state().objects.is_empty());
+    functions::text_message(&world, &message(), "message-last", deadline).await.unwrap();
+    assert!(text_in(&world).starts_with("# "));
+    assert_eq!(job_in(&world).claimed_at, Some(deadline));
+}
+
+#[tokio::test]
 async fn a_job_that_ends_while_it_is_written_is_written_no_further() {
     let world = wished(Kind::Blog);
     for round in 0..3 {
