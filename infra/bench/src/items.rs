@@ -10,8 +10,8 @@ const FAR: u64 = 4_102_444_800_000;
 /// Gives the item of a key: of an organisation, a key, a wallet, a hold, a purchase or a job, or else a file.
 pub(crate) fn item(key: &Value) -> Value {
     let sk = key["sk"]["S"].as_str().unwrap_or_default();
-    // Nothing was told of any payment yet, and no text was begun.
-    if sk == "PAYMENT" || sk.starts_with("TEXT#") {
+    // Nothing was told of any payment yet, no text was begun, and nothing was asked for before.
+    if sk == "PAYMENT" || sk.starts_with("TEXT#") || sk.starts_with("IDEM#") {
         return Value::Null;
     }
     let mut item = by_kind(sk);

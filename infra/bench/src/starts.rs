@@ -21,31 +21,27 @@ fn most(clients: usize) -> f64 {
 
 /// Measures every function `rounds` times.
 ///
-/// Each start has a hello-world's before it or behind it, in turns: what ran before weighs on a start of a millisecond
-/// (caches, the processor's pace), and so neither is always the one who comes first.
+/// One function after the other, each in turns with the hello-world: what ran before weighs on a start of a millisecond
+/// (caches, the processor's pace). So both have run a moment ago, and neither is always the one who comes first.
 pub(crate) async fn measure(scene: &Scene, names: &[String], rounds: u32, table: &mut Table) -> Result<(), Problem> {
     say(&format!("Starting every function {rounds} times..."));
     let floors = FLOORS.iter().map(|calls| Ok(scene.floor(*calls)));
     let subjects = floors.chain(names.iter().map(|name| scene.function(name))).collect::<Result<Vec<_>, Problem>>()?;
     let mut pairs: Vec<(Subject, Vec<f64>, Vec<f64>)> = Vec::new();
     for subject in subjects {
-        let hello = scene.hello_in_place_of(&subject);
+        let (hello, mut times, mut hellos) = (scene.hello_in_place_of(&subject), Vec::new(), Vec::new());
         // The first start reads the program from the disk.
         start(&subject).await?;
-        start(&hello).await?;
-        pairs.push((subject, Vec::new(), Vec::new()));
-    }
-    for round in 0..rounds {
-        for (subject, times, hellos) in &mut pairs {
-            let hello = scene.hello_in_place_of(subject);
+        for round in 0..rounds {
             if round % 2 == 0 {
                 hellos.push(start(&hello).await?);
-                times.push(start(subject).await?);
+                times.push(start(&subject).await?);
             } else {
-                times.push(start(subject).await?);
+                times.push(start(&subject).await?);
                 hellos.push(start(&hello).await?);
             }
         }
+        pairs.push((subject, times, hellos));
     }
     let mut every: Vec<f64> = pairs.iter().flat_map(|(_, _, hellos)| hellos.iter().copied()).collect();
     table.push(Row::new(GROUP, "hello-world, median", quantile(&mut every, 0.5), "ms").of_this_machine());
