@@ -96,8 +96,11 @@ impl Connections {
         let mut tcp = Tcp::new_with_resolver(Guarded::new(resolver, terms.allowed));
         // Else what is written in two goes waits for the other side to acknowledge the first.
         tcp.set_nodelay(true);
+        // Shared out among the addresses of a name: one of which nobody answers leaves time for the next.
+        tcp.set_connect_timeout(Some(terms.connect));
         tcp.enforce_http(false);
-        let opening = Opening { tcp, tls: Arc::default(), roots: terms.roots, within: terms.connect };
+        let Terms { roots, connect: within, allowed, .. } = terms;
+        let opening = Opening { tcp, tls: Arc::default(), roots, within, allowed };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(terms.idle)
@@ -124,7 +127,8 @@ impl HttpConnector for Connections {
 /// Says what kind of failure it was; whoever retries asks for that.
 fn failure(error: ClientError) -> ConnectorError {
     let cause: &(dyn Error + 'static) = &error;
-    if find::<Elapsed>(cause).is_some() {
+    let slow = find::<std::io::Error>(cause).is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut);
+    if slow || find::<Elapsed>(cause).is_some() {
         return ConnectorError::timeout(error.into());
     }
     let kind: fn(BoxError) -> ConnectorError = match find::<hyper::Error>(cause) {
@@ -137,6 +141,11 @@ fn failure(error: ClientError) -> ConnectorError {
         _ => |error| ConnectorError::other(error, None),
     };
     kind(error.into())
+}
+
+/// Says whether a call failed before there was a connection, so that nobody can have taken it.
+pub fn was_never_connected(error: &(dyn Error + 'static)) -> bool {
+    find::<ClientError>(error).is_some_and(ClientError::is_connect)
 }
 
 /// Finds an error of a kind among an error and what caused it.
@@ -153,6 +162,7 @@ struct Opening {
     tls: Arc<OnceLock<HttpsConnector<Tcp<Guarded>>>>,
     roots: Roots,
     within: Duration,
+    allowed: fn(IpAddr) -> bool,
 }
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -168,6 +178,11 @@ impl Service<http::Uri> for Opening {
 
     fn call(&mut self, to: http::Uri) -> Self::Future {
         let within = self.within;
+        // Of an address no resolver is asked, which would leave it out.
+        let literal = to.host().and_then(|host| host.trim_matches(['[', ']']).parse().ok());
+        if literal.is_some_and(|address| !(self.allowed)(address)) {
+            return Box::pin(std::future::ready(Err(not_allowed().into())));
+        }
         if to.scheme() == Some(&http::uri::Scheme::HTTP) {
             let opening = self.tcp.call(to);
             return Box::pin(async move { Ok(MaybeHttpsStream::Http(tokio::time::timeout(within, opening).await??)) });
@@ -204,6 +219,10 @@ impl ResolveDns for Machine {
     }
 }
 
+fn not_allowed() -> ResolveDnsError {
+    ResolveDnsError::new("no address that may be called")
+}
+
 /// Leaves out of what a resolver says where a call must not go. It is asked for the very connection that is then made, to one
 /// of these addresses: there is no second look at which a name could lead elsewhere.
 #[derive(Clone, Debug)]
@@ -224,7 +243,7 @@ impl ResolveDns for Guarded {
         DnsFuture::new(async move {
             let mut allowed = self.resolver.resolve_dns(name).await?;
             allowed.retain(|address| (self.allowed)(*address));
-            if allowed.is_empty() { Err(ResolveDnsError::new("no address that may be called")) } else { Ok(allowed) }
+            if allowed.is_empty() { Err(not_allowed()) } else { Ok(allowed) }
         })
     }
 }

@@ -37,6 +37,46 @@ async fn who_never_answers_and_who_hangs_up_are_told_apart() {
 }
 
 #[tokio::test]
+async fn whether_there_was_a_connection_is_told_apart() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Connections::new(Terms {
+        roots: Roots::Amazon,
+        connect: Duration::from_millis(200),
+        answer: Duration::from_secs(1),
+        idle: IDLE,
+        allowed: |_| true,
+    });
+    let call = async |origin: &str| connections.call(HttpRequest::get(origin).unwrap()).await.unwrap_err();
+    let (closed, failure) = tokio::join!(async { listener.accept().await.map(drop) }, call(&origin));
+    closed.unwrap();
+    assert!(!was_never_connected(&failure), "{failure:?}");
+    // Whoever listens answers no handshake: the time for a connection runs out.
+    let failure = call(&origin.replace("http:", "https:")).await;
+    assert!(failure.is_timeout() && was_never_connected(&failure), "{failure:?}");
+    drop(listener);
+    assert!(was_never_connected(&call(&origin).await));
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_allowed_is_not_called_either() {
+    let connections = Connections::new(Terms {
+        roots: Roots::Machine,
+        connect: Duration::from_secs(1),
+        answer: Duration::from_secs(1),
+        idle: IDLE,
+        allowed: |address| !address.is_loopback(),
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for origin in [format!("http://127.0.0.1:{port}"), format!("https://127.0.0.1:{port}"), "http://[::1]:1".to_owned()]
+    {
+        let failure = connections.call(HttpRequest::get(&origin).unwrap()).await.unwrap_err();
+        assert!(find::<ResolveDnsError>(&failure).is_some(), "{origin}: {failure:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_name_that_leads_nowhere_allowed_is_not_called() {
     let connections = Connections::new(Terms {
         roots: Roots::Machine,

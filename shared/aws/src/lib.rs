@@ -12,6 +12,8 @@ mod client;
 pub mod connections;
 mod passing;
 #[cfg(test)]
+mod requests_tests;
+#[cfg(test)]
 mod tests;
 
 pub use caller::Caller;

@@ -10,6 +10,7 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -25,6 +26,8 @@ use crate::settings::Environment;
 const CONNECT: Duration = Duration::from_secs(1);
 /// Longest wait for one try of a call; the deadline of the invocation may make it shorter.
 const ATTEMPT: Duration = Duration::from_secs(3);
+/// How long a connection is kept unused of which no call may be lost.
+const BRIEF: Duration = Duration::from_secs(4);
 /// Time of an invocation kept for the answer.
 const RESERVE: Duration = Duration::from_millis(250);
 
@@ -54,20 +57,23 @@ impl Aws {
 
     /// Makes clients' common ground for a region, at AWS or at another address.
     pub fn new(region: String, credentials: Credentials, address: Option<String>) -> Self {
-        let connector = SharedHttpConnector::new(Metered(connections(Roots::Amazon, ATTEMPT)));
+        let connector = SharedHttpConnector::new(Metered(connections(Roots::Amazon, ATTEMPT, IDLE)));
         let address = address.map(|address| address.trim_end_matches('/').to_owned());
         let endpoint = address.clone().map_or(Endpoint::Aws, Endpoint::At);
         Self { caller: Caller { connector, region, credentials, address }, endpoint }
     }
 
-    /// Gives what the clients of one service are made from. As everywhere, `AWS_ENDPOINT_URL_<service>` puts that service
-    /// at an address of its own.
-    pub fn caller_of(&self, service: &str, environment: &Environment) -> Caller {
+    /// Gives what the clients of one service are made from whose calls must not be made twice: their connections are kept
+    /// shorter than the other side keeps them, since a request on one that it has just closed is lost. As everywhere,
+    /// `AWS_ENDPOINT_URL_<service>` puts that service at an address of its own.
+    pub fn caller_once(&self, service: &str, environment: &Environment) -> Caller {
+        let brief = connections(Roots::Amazon, ATTEMPT, BRIEF);
+        let caller = self.caller.clone().through(|_| SharedHttpConnector::new(Metered(brief)));
         let name = format!("AWS_ENDPOINT_URL_{service}");
         let address = if environment.is_describing() { None } else { environment.variable(&name) };
         match address {
-            Some(address) => self.caller.clone().at(address),
-            None => self.caller.clone(),
+            Some(address) => caller.at(address),
+            None => caller,
         }
     }
 
@@ -85,28 +91,30 @@ impl Aws {
         config.set_endpoint_url(address);
         config.build()
     }
+}
 
-    /// Opens a connection to a host of the region before the first request needs it; a handshake on a small function takes
-    /// most of a second. `dynamodb` is such a host, and `<bucket>.s3`. Does nothing at another address than AWS's, and
-    /// never fails: the first request will say what is wrong.
-    pub async fn warm(&self, host: &str) {
-        if self.endpoint == Endpoint::Aws
-            && let Ok(request) = HttpRequest::get(format!("{}/ping", self.caller.url(host)))
-        {
-            // Whatever it answers, the connection is open.
-            drop(self.caller.connector.call(request).await);
-        }
+/// Opens a connection to a host of the region before the first request needs it; a handshake on a small function takes
+/// most of a second. `dynamodb` is such a host, and `<bucket>.s3`. Does nothing at another address than AWS's, and never
+/// fails: the first request will say what is wrong.
+pub(crate) async fn warm(caller: Caller, host: String) {
+    if caller.address.is_none()
+        && let Ok(request) = HttpRequest::get(format!("{}/ping", caller.url(&host)))
+        && let Ok(mut answer) = caller.connector.call(request).await
+    {
+        // Whatever it is. One that is not read to its end closes the connection.
+        let rest = ByteStream::new(answer.take_body()).collect();
+        drop(tokio::time::timeout(CONNECT, rest).await);
     }
 }
 
-/// Makes connections whose other ends are believed by the given roots, and waited for so long.
-fn connections(roots: Roots, answer: Duration) -> Connections {
-    Connections::new(Terms { roots, connect: CONNECT, answer, idle: IDLE, allowed: |_| true })
+/// Makes connections whose other ends are believed by the given roots, waited for so long, and kept for so long unused.
+fn connections(roots: Roots, answer: Duration, idle: Duration) -> Connections {
+    Connections::new(Terms { roots, connect: CONNECT, answer, idle, allowed: |_| true })
 }
 
 /// Makes a connector to the world at large, trusting the roots of the machine, that waits so long for an answer.
 pub fn outside_connector(answer: Duration) -> SharedHttpConnector {
-    SharedHttpConnector::new(connections(Roots::Machine, answer))
+    SharedHttpConnector::new(connections(Roots::Machine, answer, IDLE))
 }
 
 /// Counts every request on the account of its invocation, and lets none outlive it.
@@ -136,7 +144,7 @@ mod tests {
         let variables = [("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_SES", "http://ses")];
         let environment = Environment::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let aws = Aws::from_environment(&environment);
-        let address = |service| aws.caller_of(service, &environment).address;
+        let address = |service| aws.caller_once(service, &environment).address;
         assert_eq!(address("SES").as_deref(), Some("http://ses"));
         assert_eq!(address("SQS").as_deref(), Some("http://all"));
     }

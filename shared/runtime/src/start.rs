@@ -16,7 +16,8 @@ use consigne_auth::{
     EndpointSecrets, Fetch, FetchError, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource,
     Peppers, Refreshed, Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, UnsubscribeSeal, WebhookSecrets,
 };
-use consigne_aws::{Client, Service, call};
+use consigne_aws::call::{self, Call};
+use consigne_aws::{Caller, Client, Service};
 use consigne_core::Timestamp;
 use consigne_core::mail::Sender;
 use consigne_messaging::mail::{Application, Mailer, Stationery};
@@ -29,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::aws::{Aws, outside_connector};
+use crate::aws::{Aws, outside_connector, warm};
 use crate::clock;
 use crate::ending::{Ending, end_environment};
 use crate::http::Paging;
@@ -82,14 +83,14 @@ impl Start {
 
     /// Makes the table's adapter.
     pub fn table(&self) -> Result<Table, StartError> {
-        self.will_call("dynamodb");
+        self.will_call(&self.aws().caller, "dynamodb");
         Ok(Table::new(&self.aws().caller, self.environment.get(&settings::TABLE_NAME)?))
     }
 
     /// Makes the bucket's adapter.
     pub fn bucket(&self) -> Result<Bucket, StartError> {
         let bucket = self.environment.get(&settings::BUCKET_NAME)?;
-        self.will_call(format!("{bucket}.s3"));
+        self.will_call(&self.aws().caller, format!("{bucket}.s3"));
         Ok(Bucket::new(&self.aws().caller, bucket))
     }
 
@@ -102,7 +103,7 @@ impl Start {
 
     /// Makes the bus's adapter.
     pub fn bus(&self) -> Result<Bus, StartError> {
-        self.will_call("events");
+        self.will_call(&self.aws().caller, "events");
         Ok(Bus::new(&self.aws().caller, self.environment.get(&settings::BUS_NAME)?))
     }
 
@@ -115,8 +116,8 @@ impl Start {
     pub fn mailer(&self) -> Result<Option<Mailer>, StartError> {
         let configuration_set = self.environment.get(&settings::MAIL_CONFIGURATION_SET)?;
         let Some(sender) = self.mail_sender()? else { return Ok(None) };
-        self.will_call("email");
-        let caller = self.aws().caller_of("SES", &self.environment);
+        let caller = self.aws().caller_once("SES", &self.environment);
+        self.will_call(&caller, "email");
         Ok(Some(Mailer::new(&caller, sender, configuration_set)))
     }
 
@@ -146,11 +147,10 @@ impl Start {
 
     /// Begins to open the connection to a host that every request will call, beside whatever the start goes on with, such
     /// as the reading of secrets. Nothing is opened where nothing runs.
-    fn will_call(&self, host: impl Into<String>) {
-        let (aws, host) = (self.aws().clone(), host.into());
+    fn will_call(&self, caller: &Caller, host: impl Into<String>) {
+        let host = host.into();
         let runs = !self.environment.is_describing() && Handle::try_current().is_ok();
-        let to = host.clone();
-        let opening = runs.then(|| tokio::spawn(async move { aws.warm(&to).await }));
+        let opening = runs.then(|| tokio::spawn(warm(caller.clone(), host.clone())));
         self.hosts.borrow_mut().push((host, opening));
     }
 
@@ -297,6 +297,10 @@ consigne_aws::operations!(SecretsManager:
     aws_sdk_secretsmanager::get_secret_value, GetSecretValue, GetSecretValueInputBuilder, GetSecretValueInput, GetSecretValueOutput, GetSecretValueError;
 );
 
+/// How long a start may take. Lambda breaks it off after ten seconds, without a word of what it waited for.
+/// Source: AWS Lambda developer guide, "Understanding the Lambda execution environment lifecycle".
+const INIT: Duration = Duration::from_secs(9);
+
 /// How long the credentials of an environment are relied on, from its start. Lambda does not tell when they end; the
 /// sessions behind execution roles last longer than this, and most environments far less.
 const CREDENTIALS_LAST: Duration = Duration::from_hours(6);
@@ -349,7 +353,7 @@ where
     };
     runtime.block_on(async {
         let start = Start::new(environment);
-        let deps = match wire(&start).await {
+        let deps = match Call::new(INIT).run(wire(&start)).await {
             Ok(deps) => deps,
             Err(error) => return failed(name, &error),
         };

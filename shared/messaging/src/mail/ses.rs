@@ -1,12 +1,12 @@
 //! The mail service, on SES.
 
 use std::error::Error;
-use std::io::ErrorKind;
 
 use aws_sdk_ses::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ses::operation::send_raw_email::SendRawEmailInput;
 use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::RawMessage;
+use consigne_aws::connections::was_never_connected;
 use consigne_aws::{Caller, Client, Service};
 use consigne_core::Fault;
 use consigne_core::mail::{Handover, Mail, Sender};
@@ -91,26 +91,21 @@ fn without_addresses(sentence: &str) -> String {
 
 /// Says whether nobody was there to take anything.
 fn was_never_reached(fault: &Fault) -> bool {
-    let mut cause = fault.source();
-    while let Some(error) = cause {
-        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        if matches!(
-            kind,
-            Some(ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
-        ) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    fault.source().is_some_and(was_never_connected)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+    use std::time::Duration;
+
     use aws_sdk_ses::config::http::HttpResponse;
     use aws_sdk_ses::error::{ConnectorError, ErrorMetadata};
     use aws_sdk_ses::operation::send_raw_email::SendRawEmailError;
+    use aws_smithy_runtime_api::client::http::HttpConnector as _;
+    use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
     use aws_smithy_types::body::SdkBody;
+    use consigne_aws::connections::{Connections, IDLE, Roots, Terms};
 
     use super::*;
 
@@ -179,11 +174,19 @@ mod tests {
         }
     }
 
-    #[test]
-    fn without_an_answer_the_mail_may_have_been_taken_unless_nobody_was_there() {
-        let io = |kind: ErrorKind| SdkError::dispatch_failure(ConnectorError::io(std::io::Error::from(kind).into()));
-        assert!(word(io(ErrorKind::ConnectionRefused)).starts_with("another time"));
-        assert_eq!(word(io(ErrorKind::ConnectionReset)), "perhaps: UNAVAILABLE");
+    #[tokio::test]
+    async fn without_an_answer_the_mail_may_have_been_taken_unless_nobody_was_there() {
+        let terms = Terms {
+            roots: Roots::Amazon,
+            connect: Duration::from_secs(1),
+            answer: Duration::from_secs(1),
+            idle: IDLE,
+            allowed: |_| true,
+        };
+        let nobody = Connections::new(terms).call(HttpRequest::get("http://127.0.0.1:1").unwrap()).await.unwrap_err();
+        assert!(word(SdkError::dispatch_failure(nobody)).starts_with("another time"));
+        let reset = std::io::Error::from(ErrorKind::ConnectionReset);
+        assert_eq!(word(SdkError::dispatch_failure(ConnectorError::io(reset.into()))), "perhaps: UNAVAILABLE");
         assert_eq!(word(SdkError::timeout_error("late")), "perhaps: UNAVAILABLE");
     }
 }

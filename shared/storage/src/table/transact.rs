@@ -58,16 +58,19 @@ impl Table {
         place: Option<usize>,
         writes: Vec<TransactWriteItem>,
     ) -> Result<Outcome, Fault> {
-        let mut patience = Patience::default();
+        let (mut patience, mut token) = (Patience::default(), request_token()?);
         loop {
             let transaction = TransactWriteItemsInput::builder()
                 .set_transact_items(Some(writes.clone()))
-                .client_request_token(request_token()?);
+                .client_request_token(&token);
             let Err(error) = self.client.send(transaction).await else { return Ok(Outcome::Committed) };
             let reasons = match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+                    // It has ended, so the next one is another.
+                    token = request_token()?;
                     canceled.cancellation_reasons()
                 }
+                // An earlier try of this very transaction is still under way, and the token is how its outcome is learnt.
                 Some(TransactWriteItemsError::TransactionInProgressException(_)) => &[],
                 _ => return Err(Fault::unavailable(error)),
             };
@@ -177,15 +180,22 @@ impl Table {
     /// Reads several items, in no particular order; asks again for those the table did not get round to.
     pub(super) async fn batch_get(&self, keys: &[Item], consistent: bool) -> Result<Vec<Item>, Fault> {
         let mut found = Vec::new();
+        let mut patience = Patience::default();
         for some in keys.chunks(BATCH) {
             let mut left = some.to_vec();
-            while !left.is_empty() {
+            loop {
                 let ask = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(consistent).build();
                 let batch = BatchGetItemInput::builder().request_items(&self.name, ask.map_err(Fault::internal)?);
                 let read = self.client.send(batch).await.map_err(Fault::unavailable)?;
                 found.extend(read.responses.and_then(|mut tables| tables.remove(&self.name)).unwrap_or_default());
                 let unread = read.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name));
                 left = unread.map(|unread| unread.keys).unwrap_or_default();
+                if left.is_empty() {
+                    break;
+                }
+                if !patience.wait().await {
+                    return Err(Fault::unavailable("the table does not get round to all that is asked of it"));
+                }
             }
         }
         Ok(found)
@@ -237,3 +247,7 @@ fn request_token() -> Result<String, Fault> {
     getrandom::fill(&mut random).map_err(Fault::internal)?;
     Ok(URL_SAFE_NO_PAD.encode(random))
 }
+
+#[cfg(test)]
+#[path = "transact_tests.rs"]
+mod tests;
