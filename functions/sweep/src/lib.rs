@@ -58,6 +58,43 @@ struct Tally {
     failed: u32,
 }
 
+/// What was done about one thing.
+enum Done {
+    Expired,
+    Arrived,
+    Removed,
+    Published,
+    Overdue,
+    Released,
+    Closed,
+    Woken,
+    /// It was ended by somebody else meanwhile, or goes on at the next run.
+    Nothing,
+}
+
+impl Tally {
+    /// Counts what was done. What failed is left for the next run, and everything behind it is looked at in this one.
+    fn count(&mut self, done: Result<Done, Fault>, tick: &Tick) {
+        let counter = match done {
+            Ok(Done::Expired) => &mut self.expired,
+            Ok(Done::Arrived) => &mut self.arrived,
+            Ok(Done::Removed) => &mut self.removed,
+            Ok(Done::Published) => &mut self.published,
+            Ok(Done::Overdue) => &mut self.overdue,
+            Ok(Done::Released) => &mut self.released,
+            Ok(Done::Closed) => &mut self.closed,
+            Ok(Done::Woken) => &mut self.woken,
+            Ok(Done::Nothing) => return,
+            Err(fault) => {
+                tick.notes.count("SweepFailed");
+                tick.notes.field("sweep.last_failure", fault.chain());
+                &mut self.failed
+            }
+        };
+        *counter += 1;
+    }
+}
+
 /// Sweeps until nothing is due, or time runs short.
 pub async fn handle<F, O, B, Q>(deps: &Deps<F, O, B, Q>, tick: &Tick) -> Result<Value, Fault>
 where
@@ -74,13 +111,8 @@ where
         }
         // One customer's server that is down may leave thousands of these; side by side nothing else waits for them.
         let (deliveries, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| matches!(due, Due::Delivery(_)));
-        let waking = deliveries.iter().filter_map(|due| match due {
-            Due::Delivery(delivery) => Some(wake(deps, delivery, tick)),
-            _ => None,
-        });
-        for woken in join_all(waking).await {
-            tally.woken += u32::from(woken.is_ok());
-            note_failure(woken, tick, &mut tally);
+        for done in join_all(deliveries.iter().map(|due| end(deps, due, tick))).await {
+            tally.count(done, tick);
         }
         for due in due {
             // One account may hold so much that everything else would wait for it.
@@ -88,7 +120,7 @@ where
                 closings.push(due);
                 continue;
             }
-            attempt(deps, &due, tick, &mut tally).await;
+            tally.count(end(deps, &due, tick).await, tick);
             if remaining() < RESERVE {
                 break;
             }
@@ -96,7 +128,7 @@ where
     }
     for closing in closings {
         if remaining() > RESERVE {
-            attempt(deps, &closing, tick, &mut tally).await;
+            tally.count(end(deps, &closing, tick).await, tick);
         }
     }
     let Tally { expired, arrived, removed, published, overdue, released, closed, woken, failed } = tally;
@@ -109,77 +141,68 @@ where
     Ok(done)
 }
 
-/// Tries to end something. What fails is left for the next run, and everything behind it is looked at in this one.
-async fn attempt<F, O, B, Q>(deps: &Deps<F, O, B, Q>, due: &Due, tick: &Tick, tally: &mut Tally)
+/// Tries to end something.
+async fn end<F, O, B, Q>(deps: &Deps<F, O, B, Q>, due: &Due, tick: &Tick) -> Result<Done, Fault>
 where
     F: ClearOutbox + ResolveHold + SnoozeDelivery + Closes,
     O: ReadHead + RemoveVersion,
     B: PublishEvent,
     Q: SendMessage,
 {
-    let ended = end(deps, due, tick, tally).await;
-    note_failure(ended, tick, tally);
-}
-
-fn note_failure(outcome: Result<(), Fault>, tick: &Tick, tally: &mut Tally) {
-    if let Err(fault) = outcome {
-        tally.failed += 1;
-        tick.notes.count("SweepFailed");
-        tick.notes.field("sweep.last_failure", fault.chain());
-    }
-}
-
-async fn end<F, O, B, Q>(deps: &Deps<F, O, B, Q>, due: &Due, tick: &Tick, tally: &mut Tally) -> Result<(), Fault>
-where
-    F: ClearOutbox + ResolveHold + SnoozeDelivery + Closes,
-    O: ReadHead + RemoveVersion,
-    B: PublishEvent,
-    Q: SendMessage,
-{
-    match due {
+    Ok(match due {
         Due::File(file) if file.status == Status::Pending => {
             // A look at the bucket first: the upload may be there, and only its event lost or late.
             let checked = check_arrival(&deps.table, &deps.objects, file, Notice::Look, tick.now).await?;
             note_checked(&tick.notes, file, checked);
             match checked {
-                Checked::Gone => tally.expired += 1,
-                Checked::Ready | Checked::Rejected => tally.arrived += 1,
-                Checked::Overtaken => {}
+                Checked::Gone => Done::Expired,
+                Checked::Ready | Checked::Rejected => Done::Arrived,
+                Checked::Overtaken => Done::Nothing,
             }
         }
         Due::File(file) => {
             finish_deletion(deps, file, tick.now).await?;
-            tally.removed += 1;
+            Done::Removed
         }
         Due::Event(entry) => {
             deps.bus.publish_event(entry).await?;
             deps.table.clear_outbox(entry.id).await?;
-            tally.published += 1;
+            Done::Published
         }
         Due::Job(job) => {
-            // When the job has moved meanwhile, it is somebody's again, or due at the next run.
-            if let Some(step) = job.overdue(tick.now) {
-                let applied = deps.table.apply_job_step(&step, None).await? == StepOutcome::Applied;
-                tally.overdue += u32::from(applied);
+            if let Some(step) = job.overdue(tick.now)
+                && deps.table.apply_job_step(&step, None).await? == StepOutcome::Applied
+            {
+                Done::Overdue
+            } else {
+                // When the job has moved meanwhile, it is somebody's again, or due at the next run.
+                Done::Nothing
             }
         }
-        Due::Closing(closing) => tally.closed += u32::from(closing::close(deps, closing, tick).await?),
+        Due::Closing(closing) => {
+            if closing::close(deps, closing, tick).await? {
+                Done::Closed
+            } else {
+                Done::Nothing
+            }
+        }
         Due::Hold(hold) => {
-            // Should its service have been faster, there is nothing left to do.
             if let Some(step) = hold.time_out(tick.now)
                 && deps.table.resolve_hold(&step).await? == ResolutionOutcome::Resolved
             {
                 tick.notes.count("HoldsTimedOut");
-                tally.released += 1;
+                Done::Released
+            } else {
+                // Should its service have been faster, there is nothing left to do.
+                Done::Nothing
             }
         }
         Due::Delivery(delivery) => {
             wake(deps, delivery, tick).await?;
-            tally.woken += 1;
+            Done::Woken
         }
         Due::Unreadable(key) => return Err(Fault::internal(format!("the item {key} cannot be read"))),
-    }
-    Ok(())
+    })
 }
 
 /// Has a delivery attempted that has no message on its way, and leaves it alone for a while.

@@ -19,8 +19,7 @@ const PAGE: usize = 100;
 /// Measures the first and the last but some hundred page of a list of `count` files, each `rounds` times.
 pub(crate) async fn measure(binaries: PathBuf, count: usize, rounds: u32, table: &mut Table) -> Result<(), Problem> {
     say(&format!("Listing {count} files..."));
-    let scene = Scene::set(binaries).await?;
-    scene.aws.put_up(Shelf::of(count));
+    let scene = Scene::set(binaries, Shelf::of(count)).await?;
     let event = |limit, cursor: Option<&str>| event(&scene.session_token(), limit, cursor);
     let (mut running, _) = Running::start(&Subject { event: event(PAGE, None), ..scene.function("list")? }).await?;
     let last = count / PAGE * 9 / 10;
@@ -67,7 +66,7 @@ fn event(token: &str, limit: usize, cursor: Option<&str>) -> String {
 /// Asks for a page of so many files; gives the time that took, in milliseconds, and the page.
 async fn page(running: &mut Running, event: &str, files: usize) -> Result<(f64, Value), Problem> {
     let answered = running.ask_with(event).await?;
-    let took = answered.at.duration_since(answered.handed).as_secs_f64() * 1_000.0;
+    let took = answered.took().as_secs_f64() * 1_000.0;
     let envelope: Value = serde_json::from_str(&answered.body).unwrap_or_default();
     let page: Value = serde_json::from_str(envelope["body"].as_str().unwrap_or_default()).unwrap_or_default();
     let found = page["files"].as_array().map_or(0, Vec::len);

@@ -36,6 +36,7 @@ use consigne_testkit::{payload, template};
 
 use crate::process::Subject;
 use crate::scene::Scene;
+use crate::shelf::Shelf;
 use crate::stack::BenchStack;
 use crate::table::Table;
 
@@ -198,7 +199,7 @@ async fn single(options: &Options, names: &[String], table: &mut Table) -> Resul
     if options.wants(Part::Sizes) {
         sizes::measure(&binaries, names, table)?;
     }
-    let scene = Scene::set(binaries.clone()).await?;
+    let scene = Scene::set(binaries.clone(), Shelf::default()).await?;
     if options.wants(Part::Starts) {
         starts::measure(&scene, names, options.repeat(15, 50), table).await?;
     }
@@ -258,15 +259,12 @@ fn build(options: &Options) -> Result<(), Problem> {
     say(&format!("Building with the profile {profile} (the first time takes some minutes)..."));
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--profile", profile, "--workspace", "--quiet"]).current_dir(payload::root());
-    let chosen: Vec<&str> = match options.only.and_then(Part::functions) {
-        Some(names) => names.to_vec(),
-        None => options.functions.iter().map(String::as_str).collect(),
+    let of_part = options.only.and_then(Part::functions).map(<[_]>::to_vec);
+    let chosen = || options.functions.iter().map(String::as_str).collect();
+    match of_part.or_else(|| (!options.functions.is_empty()).then(chosen)) {
+        Some(names) => cargo.args(["hello", "floor", "micro"].iter().chain(&names).flat_map(|name| ["--bin", name])),
+        None => cargo.arg("--bins"),
     };
-    if chosen.is_empty() && options.only != Some(Part::Micro) {
-        cargo.arg("--bins");
-    } else {
-        cargo.args(["hello", "floor", "micro"].iter().chain(&chosen).flat_map(|name| ["--bin", name]));
-    }
     let status = cargo.status().map_err(|error| format!("cargo cannot be run: {error}"))?;
     if status.success() { Ok(()) } else { Err("the build failed".to_owned()) }
 }

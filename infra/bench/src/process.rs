@@ -98,9 +98,8 @@ impl Running {
 
     /// Asks once more; gives the time from the event to its answer.
     pub(crate) async fn ask(&mut self) -> Result<Duration, Problem> {
-        let event = self.subject.event.clone();
-        let answered = self.ask_with(&event).await?;
-        Ok(answered.at.duration_since(answered.handed))
+        self.api.offer(&self.subject.event).await;
+        Ok(self.answer().await?.took())
     }
 
     /// Asks for something else.

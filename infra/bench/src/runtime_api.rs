@@ -35,6 +35,13 @@ pub(crate) struct Answered {
     pub(crate) failed: bool,
 }
 
+impl Answered {
+    /// Gives the time from the event to its answer.
+    pub(crate) fn took(&self) -> Duration {
+        self.at.duration_since(self.handed)
+    }
+}
+
 /// A Runtime API for one bootstrap at a time.
 pub(crate) struct RuntimeApi {
     address: SocketAddr,

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::Problem;
 use crate::process::Subject;
+use crate::shelf::Shelf;
 use crate::stub::{self, Stub};
 
 /// How long tokens are good for: longer than any part takes, also on a machine that a tool slows down a hundredfold.
@@ -34,9 +35,9 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Sets it up for the binaries in a directory.
-    pub(crate) async fn set(binaries: PathBuf) -> Result<Self, Problem> {
-        Ok(Self { issuer: Issuer::fresh("bench-1"), aws: stub::start().await?, binaries })
+    /// Sets it up for the binaries in a directory, with files for queries to find.
+    pub(crate) async fn set(binaries: PathBuf, files: Shelf) -> Result<Self, Problem> {
+        Ok(Self { issuer: Issuer::fresh("bench-1"), aws: stub::start(files).await?, binaries })
     }
 
     /// Gives the hello-world, which needs nothing.
@@ -55,7 +56,7 @@ impl Scene {
     }
 
     /// Gives a hello-world that calls AWS so many times, by hand.
-    pub(crate) fn floor(&self, calls: u32) -> Subject {
+    pub(crate) fn floor(&self, calls: usize) -> Subject {
         let command = [self.command("floor"), vec![self.aws.address.to_string(), calls.to_string()]].concat();
         Subject { name: "floor".to_owned(), command, settings: Vec::new(), event: "{}".to_owned() }
     }

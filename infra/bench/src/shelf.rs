@@ -15,7 +15,7 @@ const BEGAN: usize = 1_795_257_001_000;
 const ID: &str = "01M7YREWKH7VM7Z3Z2KWS";
 
 /// The files, by their place in the index.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Shelf(BTreeMap<String, Value>);
 
 impl Shelf {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::Problem;
-use crate::table::{Row, Table};
+use crate::table::{Row, Table, counted};
 
 /// Largest bootstrap by the number of clients of AWS in it, in megabytes.
 fn most(clients: usize) -> f64 {
@@ -36,8 +36,7 @@ pub(crate) fn measure(binaries: &Path, names: &[String], table: &mut Table) -> R
             table.push(row);
         } else {
             let clients = clients(name)?;
-            let s = if clients == 1 { "" } else { "s" };
-            table.push(row.at_most(most(clients)).with_note(format!("{clients} client{s}")));
+            table.push(row.at_most(most(clients)).with_note(counted(clients, "client")));
         }
     }
     let row = Row::new("Stripped bootstrap, release", "newest glibc asked for, 2.x", f64::from(newest), "");

@@ -3,12 +3,12 @@
 
 use crate::process::{Running, Subject};
 use crate::scene::Scene;
-use crate::table::{Row, Table, quantile};
+use crate::table::{Row, Table, counted, quantile};
 use crate::{Problem, say, sizes};
 
 const GROUP: &str = "Start: exec to first answer, against hello-world";
 /// Calls of the hello-worlds that stand beside: no function that makes so many can be faster.
-const FLOORS: [u32; 3] = [1, 2, 4];
+const FLOORS: [usize; 3] = [1, 2, 4];
 
 /// Slowest start by the number of clients of AWS, as a multiple of the hello-world's.
 fn most(clients: usize) -> f64 {
@@ -25,41 +25,47 @@ fn most(clients: usize) -> f64 {
 /// (caches, the processor's pace). So both have run a moment ago, and neither is always the one who comes first.
 pub(crate) async fn measure(scene: &Scene, names: &[String], rounds: u32, table: &mut Table) -> Result<(), Problem> {
     say(&format!("Starting every function {rounds} times..."));
-    let floors = FLOORS.iter().map(|calls| Ok(scene.floor(*calls)));
-    let subjects = floors.chain(names.iter().map(|name| scene.function(name))).collect::<Result<Vec<_>, Problem>>()?;
-    let mut pairs: Vec<(Subject, Vec<f64>, Vec<f64>)> = Vec::new();
-    for subject in subjects {
-        let (hello, mut times, mut hellos) = (scene.hello_in_place_of(&subject), Vec::new(), Vec::new());
-        // The first start reads the program from the disk.
-        start(&subject).await?;
-        for round in 0..rounds {
-            if round % 2 == 0 {
-                hellos.push(start(&hello).await?);
-                times.push(start(&subject).await?);
-            } else {
-                times.push(start(&subject).await?);
-                hellos.push(start(&hello).await?);
-            }
-        }
-        pairs.push((subject, times, hellos));
+    let mut every = Vec::new();
+    let mut rows = Vec::new();
+    for calls in FLOORS {
+        let (times, mut hellos) = in_turns(scene, &scene.floor(calls), rounds).await?;
+        let name = format!("hello-world and {}", counted(calls, "bare call"));
+        rows.push(row(&name, times, &mut hellos, "the floor"));
+        every.append(&mut hellos);
     }
-    let mut every: Vec<f64> = pairs.iter().flat_map(|(_, _, hellos)| hellos.iter().copied()).collect();
+    for name in names {
+        let (times, mut hellos) = in_turns(scene, &scene.function(name)?, rounds).await?;
+        let clients = sizes::clients(name)?;
+        rows.push(row(name, times, &mut hellos, &counted(clients, "client")).at_most(most(clients)));
+        every.append(&mut hellos);
+    }
     table.push(Row::new(GROUP, "hello-world, median", quantile(&mut every, 0.5), "ms").of_this_machine());
-    for (place, (subject, times, hellos)) in pairs.iter_mut().enumerate() {
-        let (median, hello) = (quantile(times, 0.5), quantile(hellos, 0.5));
-        let row =
-            |name: &str, note: String| Row::new(GROUP, name, median / hello, "x hello").of_this_build().with_note(note);
-        let Some(calls) = FLOORS.get(place) else {
-            let clients = sizes::clients(&subject.name)?;
-            let s = if clients == 1 { "" } else { "s" };
-            let row = row(&subject.name, format!("{median:.1} ms, {clients} client{s}"));
-            table.push(row.at_most(most(clients)));
-            continue;
-        };
-        let s = if *calls == 1 { "" } else { "s" };
-        table.push(row(&format!("hello-world and {calls} bare call{s}"), format!("{median:.1} ms, the floor")));
+    for row in rows {
+        table.push(row);
     }
     Ok(())
+}
+
+fn row(name: &str, mut times: Vec<f64>, hellos: &mut [f64], note: &str) -> Row {
+    let (median, hello) = (quantile(&mut times, 0.5), quantile(hellos, 0.5));
+    Row::new(GROUP, name, median / hello, "x hello").of_this_build().with_note(format!("{median:.1} ms, {note}"))
+}
+
+/// Starts a bootstrap and its hello-world so many times each; gives the times of both.
+async fn in_turns(scene: &Scene, subject: &Subject, rounds: u32) -> Result<(Vec<f64>, Vec<f64>), Problem> {
+    let (hello, mut times, mut hellos) = (scene.hello_in_place_of(subject), Vec::new(), Vec::new());
+    // The first start reads the program from the disk.
+    start(subject).await?;
+    for round in 0..rounds {
+        if round % 2 == 0 {
+            hellos.push(start(&hello).await?);
+            times.push(start(subject).await?);
+        } else {
+            times.push(start(subject).await?);
+            hellos.push(start(&hello).await?);
+        }
+    }
+    Ok((times, hellos))
 }
 
 /// Starts a bootstrap, gives it one event and takes the time to its answer, in milliseconds.

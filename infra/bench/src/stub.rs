@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use consigne_auth::Peppers;
 use consigne_testkit::functions::SERVICE_TOKEN;
@@ -43,28 +43,22 @@ pub(crate) struct Stub {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     calls: Arc<Mutex<BTreeMap<String, u32>>>,
-    shelf: Arc<OnceLock<Shelf>>,
+    files: Arc<Shelf>,
 }
 
 impl Stub {
-    /// Puts up files for queries to find.
-    pub(crate) fn put_up(&self, files: Shelf) {
-        // Only ever done once.
-        drop(self.shelf.set(files));
-    }
-
     /// Gives the calls by operation since this was asked last.
     pub(crate) fn calls(&self) -> BTreeMap<String, u32> {
         std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Starts the stub.
-pub(crate) async fn start() -> Result<Stub, Problem> {
+/// Starts the stub; its queries find these files.
+pub(crate) async fn start(files: Shelf) -> Result<Stub, Problem> {
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let pointers: Arc<[String]> = pointers()?.into();
-    let stub = Stub { address, calls: Arc::default(), shelf: Arc::default() };
+    let stub = Stub { address, calls: Arc::default(), files: files.into() };
     let shared = stub.clone();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -103,8 +97,7 @@ async fn answer(
         "GetItem" => json!({ "Item": items::item(&asked["Key"]) }),
         "BatchGetItem" => json!({ "Responses": { "table": found(&asked, &pointers) } }),
         "UpdateItem" => json!({ "Attributes": items::file() }),
-        "Query" if stub.shelf.get().is_some() => stub.shelf.get().map_or(Value::Null, |shelf| shelf.query(&asked)),
-        "Query" => json!({ "Items": [], "Count": 0, "ScannedCount": 0 }),
+        "Query" => stub.files.query(&asked),
         "GetSecretValue" => json!({ "ARN": "arn", "Name": "n", "SecretString": secret(&asked) }),
         "PutEvents" => json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "1" }] }),
         _ if path == "/v1/checkout/sessions" => json!({ "id": "cs_test_1", "url": "https://checkout.example.com/1" }),

@@ -103,6 +103,11 @@ impl Row {
     }
 }
 
+/// Names so many of something: `1 client`, `2 clients`.
+pub(crate) fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Every figure of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Table(Vec<Row>);

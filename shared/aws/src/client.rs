@@ -49,7 +49,7 @@ pub trait Service {
     const NAME: &'static str;
 }
 
-/// An operation of a service, as far as its builder has got. Written by [`operations!`](crate::operations).
+/// An operation of a service, as far as its builder has got. Written by [`service!`](crate::service).
 pub trait Operation<S> {
     /// What is asked.
     type Input: fmt::Debug + Send + Sync + 'static;
@@ -65,12 +65,25 @@ pub trait Operation<S> {
     fn plugin() -> impl RuntimePlugin;
 }
 
-/// Says which operations of a service there are, by the names the SDK has for their parts.
+/// Declares a service by its name in signatures and its host within a region, and which of its operations there are, by the
+/// names the SDK has for their parts.
 ///
-/// `operations!(Table: aws_sdk_dynamodb::get_item, GetItem, GetItemInputBuilder, GetItemInput, GetItemOutput, GetItemError;)`
+/// `service! { struct Mail: "ses" at "email"; aws_sdk_ses::send_raw_email, SendRawEmail, SendRawEmailInputBuilder, ...; }`
 #[macro_export]
-macro_rules! operations {
-    ($service:ty: $($sdk:ident::$module:ident, $name:ident, $builder:ident, $input:ident, $output:ident, $error:ident;)*) => {
+macro_rules! service {
+    (
+        $(#[$meta:meta])* $vis:vis struct $service:ident: $called:literal at $host:literal;
+        $($sdk:ident::$module:ident, $name:ident, $builder:ident, $input:ident, $output:ident, $error:ident;)*
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug)]
+        $vis struct $service;
+
+        impl $crate::Service for $service {
+            const HOST: &'static str = $host;
+            const NAME: &'static str = $called;
+        }
+
         $(impl $crate::Operation<$service> for $sdk::operation::$module::builders::$builder {
             type Input = $sdk::operation::$module::$input;
             type Output = $sdk::operation::$module::$output;

@@ -2,6 +2,15 @@ use rustls::client::WebPkiServerVerifier;
 
 use super::*;
 
+/// Terms of a test: a second for everything, and every address.
+const TERMS: Terms = Terms {
+    roots: Roots::Amazon,
+    connect: Duration::from_secs(1),
+    answer: Duration::from_secs(1),
+    idle: IDLE,
+    allowed: |_| true,
+};
+
 #[test]
 fn every_root_of_amazon_is_one() {
     let mut store = RootCertStore::empty();
@@ -17,13 +26,7 @@ fn every_root_of_amazon_is_one() {
 async fn who_never_answers_and_who_hangs_up_are_told_apart() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let connections = Connections::new(Terms {
-        roots: Roots::Amazon,
-        connect: Duration::from_secs(1),
-        answer: Duration::from_millis(200),
-        idle: IDLE,
-        allowed: |_| true,
-    });
+    let connections = Connections::new(Terms { answer: Duration::from_millis(200), ..TERMS });
     let call = async || connections.call(HttpRequest::get(&origin).unwrap()).await.unwrap_err();
     let (silent, failure) = tokio::join!(listener.accept(), call());
     assert!(failure.is_timeout(), "{failure:?}");
@@ -40,13 +43,7 @@ async fn who_never_answers_and_who_hangs_up_are_told_apart() {
 async fn whether_there_was_a_connection_is_told_apart() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let connections = Connections::new(Terms {
-        roots: Roots::Amazon,
-        connect: Duration::from_millis(200),
-        answer: Duration::from_secs(1),
-        idle: IDLE,
-        allowed: |_| true,
-    });
+    let connections = Connections::new(Terms { connect: Duration::from_millis(200), ..TERMS });
     let call = async |origin: &str| connections.call(HttpRequest::get(origin).unwrap()).await.unwrap_err();
     let (closed, failure) = tokio::join!(async { listener.accept().await.map(drop) }, call(&origin));
     closed.unwrap();
@@ -60,13 +57,8 @@ async fn whether_there_was_a_connection_is_told_apart() {
 
 #[tokio::test]
 async fn an_address_that_is_not_allowed_is_not_called_either() {
-    let connections = Connections::new(Terms {
-        roots: Roots::Machine,
-        connect: Duration::from_secs(1),
-        answer: Duration::from_secs(1),
-        idle: IDLE,
-        allowed: |address| !address.is_loopback(),
-    });
+    let connections =
+        Connections::new(Terms { roots: Roots::Machine, allowed: |address| !address.is_loopback(), ..TERMS });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     for origin in [format!("http://127.0.0.1:{port}"), format!("https://127.0.0.1:{port}"), "http://[::1]:1".to_owned()]
@@ -78,13 +70,7 @@ async fn an_address_that_is_not_allowed_is_not_called_either() {
 
 #[tokio::test]
 async fn a_name_that_leads_nowhere_allowed_is_not_called() {
-    let connections = Connections::new(Terms {
-        roots: Roots::Machine,
-        connect: Duration::from_secs(1),
-        answer: Duration::from_secs(1),
-        idle: IDLE,
-        allowed: |_| false,
-    });
+    let connections = Connections::new(Terms { roots: Roots::Machine, allowed: |_| false, ..TERMS });
     let failure = connections.call(HttpRequest::get("http://localhost:1").unwrap()).await.unwrap_err();
     assert!(failure.is_io() && find::<ResolveDnsError>(&failure).is_some(), "{failure:?}");
 }

@@ -20,7 +20,7 @@ pub use caller::Caller;
 pub use client::{Client, Failure, Operation, Service};
 pub use passing::jittered;
 
-/// What [`operations!`] names in other crates.
+/// What [`service!`] names in other crates.
 #[doc(hidden)]
 pub mod parts {
     pub use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;

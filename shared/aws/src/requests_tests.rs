@@ -8,17 +8,11 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_ses::types::RawMessage;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
+use crate::Client;
 use crate::tests::{Line, Sent};
-use crate::{Client, Service};
 
-struct DynamoDb;
-
-impl Service for DynamoDb {
-    const HOST: &'static str = "dynamodb";
-    const NAME: &'static str = "dynamodb";
-}
-
-crate::operations!(DynamoDb:
+crate::service! {
+    pub(crate) struct DynamoDb: "dynamodb" at "dynamodb";
     aws_sdk_dynamodb::batch_get_item, BatchGetItem, BatchGetItemInputBuilder, BatchGetItemInput, BatchGetItemOutput, BatchGetItemError;
     aws_sdk_dynamodb::delete_item, DeleteItem, DeleteItemInputBuilder, DeleteItemInput, DeleteItemOutput, DeleteItemError;
     aws_sdk_dynamodb::get_item, GetItem, GetItemInputBuilder, GetItemInput, GetItemOutput, GetItemError;
@@ -27,67 +21,37 @@ crate::operations!(DynamoDb:
     aws_sdk_dynamodb::scan, Scan, ScanInputBuilder, ScanInput, ScanOutput, ScanError;
     aws_sdk_dynamodb::transact_write_items, TransactWriteItems, TransactWriteItemsInputBuilder, TransactWriteItemsInput, TransactWriteItemsOutput, TransactWriteItemsError;
     aws_sdk_dynamodb::update_item, UpdateItem, UpdateItemInputBuilder, UpdateItemInput, UpdateItemOutput, UpdateItemError;
-);
-
-struct S3;
-
-impl Service for S3 {
-    const HOST: &'static str = "s3";
-    const NAME: &'static str = "s3";
 }
 
-crate::operations!(S3:
+crate::service! {
+    struct S3: "s3" at "s3";
     aws_sdk_s3::delete_object, DeleteObject, DeleteObjectInputBuilder, DeleteObjectInput, DeleteObjectOutput, DeleteObjectError;
     aws_sdk_s3::get_object, GetObject, GetObjectInputBuilder, GetObjectInput, GetObjectOutput, GetObjectError;
     aws_sdk_s3::head_bucket, HeadBucket, HeadBucketInputBuilder, HeadBucketInput, HeadBucketOutput, HeadBucketError;
     aws_sdk_s3::head_object, HeadObject, HeadObjectInputBuilder, HeadObjectInput, HeadObjectOutput, HeadObjectError;
     aws_sdk_s3::put_object, PutObject, PutObjectInputBuilder, PutObjectInput, PutObjectOutput, PutObjectError;
-);
-
-struct Sqs;
-
-impl Service for Sqs {
-    const HOST: &'static str = "sqs";
-    const NAME: &'static str = "sqs";
 }
 
-crate::operations!(Sqs:
+crate::service! {
+    struct Sqs: "sqs" at "sqs";
     aws_sdk_sqs::send_message, SendMessage, SendMessageInputBuilder, SendMessageInput, SendMessageOutput, SendMessageError;
     aws_sdk_sqs::send_message_batch, SendMessageBatch, SendMessageBatchInputBuilder, SendMessageBatchInput, SendMessageBatchOutput, SendMessageBatchError;
-);
-
-struct Ses;
-
-impl Service for Ses {
-    const HOST: &'static str = "email";
-    const NAME: &'static str = "ses";
 }
 
-crate::operations!(Ses:
+crate::service! {
+    struct Ses: "ses" at "email";
     aws_sdk_ses::send_raw_email, SendRawEmail, SendRawEmailInputBuilder, SendRawEmailInput, SendRawEmailOutput, SendRawEmailError;
-);
-
-struct EventBridge;
-
-impl Service for EventBridge {
-    const HOST: &'static str = "events";
-    const NAME: &'static str = "events";
 }
 
-crate::operations!(EventBridge:
+crate::service! {
+    struct EventBridge: "events" at "events";
     aws_sdk_eventbridge::put_events, PutEvents, PutEventsInputBuilder, PutEventsInput, PutEventsOutput, PutEventsError;
-);
-
-struct SecretsManager;
-
-impl Service for SecretsManager {
-    const HOST: &'static str = "secretsmanager";
-    const NAME: &'static str = "secretsmanager";
 }
 
-crate::operations!(SecretsManager:
+crate::service! {
+    struct SecretsManager: "secretsmanager" at "secretsmanager";
     aws_sdk_secretsmanager::get_secret_value, GetSecretValue, GetSecretValueInputBuilder, GetSecretValueInput, GetSecretValueOutput, GetSecretValueError;
-);
+}
 
 /// Sends what one of the SDK's clients is about to send, first by ours and then by that one; gives both as they were sent.
 macro_rules! both {

@@ -18,19 +18,8 @@ use aws_types::region::Region;
 use aws_types::sdk_config::SharedCredentialsProvider;
 
 use crate::call::{self, Call};
-use crate::{Caller, Client, Service};
-
-struct DynamoDb;
-
-impl Service for DynamoDb {
-    const HOST: &'static str = "dynamodb";
-    const NAME: &'static str = "dynamodb";
-}
-
-crate::operations!(DynamoDb:
-    aws_sdk_dynamodb::get_item, GetItem, GetItemInputBuilder, GetItemInput, GetItemOutput, GetItemError;
-    aws_sdk_dynamodb::transact_write_items, TransactWriteItems, TransactWriteItemsInputBuilder, TransactWriteItemsInput, TransactWriteItemsOutput, TransactWriteItemsError;
-);
+use crate::requests_tests::DynamoDb;
+use crate::{Caller, Client};
 
 /// What a connection does with a request.
 #[derive(Clone, Debug)]

@@ -3,23 +3,16 @@
 use aws_sdk_eventbridge::operation::put_events::PutEventsInput;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
-use consigne_aws::{Caller, Client, Service};
+use consigne_aws::{Caller, Client};
 use consigne_core::Fault;
 use consigne_core::events::{OutboxEntry, SOURCE};
 use consigne_core::ports::PublishEvent;
 
-/// EventBridge.
-#[derive(Debug)]
-struct EventBridge;
-
-impl Service for EventBridge {
-    const HOST: &'static str = "events";
-    const NAME: &'static str = "events";
-}
-
-consigne_aws::operations!(EventBridge:
+consigne_aws::service! {
+    /// EventBridge.
+    struct EventBridge: "events" at "events";
     aws_sdk_eventbridge::put_events, PutEvents, PutEventsInputBuilder, PutEventsInput, PutEventsOutput, PutEventsError;
-);
+}
 
 /// The bus.
 #[derive(Clone, Debug)]

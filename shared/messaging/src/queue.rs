@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_sqs::operation::send_message::SendMessageInput;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchInput;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use consigne_aws::{Caller, Client, Service};
+use consigne_aws::{Caller, Client};
 use consigne_core::Fault;
 use consigne_core::ports::{DELAY_MAX, SendLater, SendMessage, SendMessages};
 use futures_util::future::try_join_all;
@@ -15,19 +15,12 @@ const BATCH: usize = 10;
 /// Batches that are under way at once.
 const AT_ONCE: usize = 20;
 
-/// SQS.
-#[derive(Debug)]
-struct Sqs;
-
-impl Service for Sqs {
-    const HOST: &'static str = "sqs";
-    const NAME: &'static str = "sqs";
-}
-
-consigne_aws::operations!(Sqs:
+consigne_aws::service! {
+    /// SQS.
+    struct Sqs: "sqs" at "sqs";
     aws_sdk_sqs::send_message, SendMessage, SendMessageInputBuilder, SendMessageInput, SendMessageOutput, SendMessageError;
     aws_sdk_sqs::send_message_batch, SendMessageBatch, SendMessageBatchInputBuilder, SendMessageBatchInput, SendMessageBatchOutput, SendMessageBatchError;
-);
+}
 
 /// One queue.
 #[derive(Clone, Debug)]

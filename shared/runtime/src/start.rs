@@ -17,7 +17,7 @@ use consigne_auth::{
     Peppers, Refreshed, Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, UnsubscribeSeal, WebhookSecrets,
 };
 use consigne_aws::call::{self, Call};
-use consigne_aws::{Caller, Client, Service};
+use consigne_aws::{Caller, Client};
 use consigne_core::Timestamp;
 use consigne_core::mail::Sender;
 use consigne_messaging::mail::{Application, Mailer, Stationery};
@@ -285,17 +285,11 @@ impl Start {
     }
 }
 
-/// Secrets Manager.
-struct SecretsManager;
-
-impl Service for SecretsManager {
-    const HOST: &'static str = "secretsmanager";
-    const NAME: &'static str = "secretsmanager";
-}
-
-consigne_aws::operations!(SecretsManager:
+consigne_aws::service! {
+    /// Secrets Manager.
+    struct SecretsManager: "secretsmanager" at "secretsmanager";
     aws_sdk_secretsmanager::get_secret_value, GetSecretValue, GetSecretValueInputBuilder, GetSecretValueInput, GetSecretValueOutput, GetSecretValueError;
-);
+}
 
 /// How long a start may take. Lambda breaks it off after ten seconds, without a word of what it waited for.
 /// Source: AWS Lambda developer guide, "Understanding the Lambda execution environment lifecycle".

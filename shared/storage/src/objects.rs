@@ -9,27 +9,20 @@ use aws_sdk_s3::operation::head_bucket::HeadBucketInput;
 use aws_sdk_s3::operation::head_object::HeadObjectInput;
 use aws_sdk_s3::operation::put_object::PutObjectInput;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use consigne_aws::{Caller, Client, Service, call};
+use consigne_aws::{Caller, Client, Service as _, call};
 use consigne_core::Fault;
 use consigne_core::files::File;
 use consigne_core::ports::{ObjectHead, Probe, PutObject, ReadHead, RemoveVersion};
 
-/// S3.
-#[derive(Debug)]
-struct S3;
-
-impl Service for S3 {
-    const HOST: &'static str = "s3";
-    const NAME: &'static str = "s3";
-}
-
-consigne_aws::operations!(S3:
+consigne_aws::service! {
+    /// S3.
+    struct S3: "s3" at "s3";
     aws_sdk_s3::delete_object, DeleteObject, DeleteObjectInputBuilder, DeleteObjectInput, DeleteObjectOutput, DeleteObjectError;
     aws_sdk_s3::get_object, GetObject, GetObjectInputBuilder, GetObjectInput, GetObjectOutput, GetObjectError;
     aws_sdk_s3::head_bucket, HeadBucket, HeadBucketInputBuilder, HeadBucketInput, HeadBucketOutput, HeadBucketError;
     aws_sdk_s3::head_object, HeadObject, HeadObjectInputBuilder, HeadObjectInput, HeadObjectOutput, HeadObjectError;
     aws_sdk_s3::put_object, PutObject, PutObjectInputBuilder, PutObjectInput, PutObjectOutput, PutObjectError;
-);
+}
 
 /// Longest wait for the beginning of an object, once S3 has begun to answer; the deadline of the invocation may make it
 /// shorter.

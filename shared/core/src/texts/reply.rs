@@ -127,10 +127,10 @@ fn refusal(answered: &Answered, body: &Value, now: Timestamp) -> Trouble {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
     use serde_json::json;
-
-    use std::time::Duration;
 
     use super::*;
     use crate::gateway::Failure;

@@ -7,25 +7,18 @@ use aws_sdk_ses::operation::send_raw_email::SendRawEmailInput;
 use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::RawMessage;
 use consigne_aws::connections::was_never_connected;
-use consigne_aws::{Caller, Client, Service};
+use consigne_aws::{Caller, Client};
 use consigne_core::Fault;
 use consigne_core::mail::{Handover, Mail, Sender};
 use consigne_core::ports::SendMail;
 
 use super::mime;
 
-/// SES.
-#[derive(Debug)]
-struct Ses;
-
-impl Service for Ses {
-    const HOST: &'static str = "email";
-    const NAME: &'static str = "ses";
-}
-
-consigne_aws::operations!(Ses:
+consigne_aws::service! {
+    /// SES.
+    struct Ses: "ses" at "email";
     aws_sdk_ses::send_raw_email, SendRawEmail, SendRawEmailInputBuilder, SendRawEmailInput, SendRawEmailOutput, SendRawEmailError;
-);
+}
 
 /// Sends mails in one sender's name.
 #[derive(Clone, Debug)]

@@ -1,7 +1,6 @@
 //! Closed accounts: the mark that stays for ever, and the note of what is still to be ended, which does not.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use aws_sdk_dynamodb::types::Put;
 use consigne_core::idempotency::Written;
 use consigne_core::ports::{CloseAccount, EndClosing, PostponeClosing};

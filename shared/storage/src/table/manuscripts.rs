@@ -118,10 +118,6 @@ impl Table {
             .key_condition_expression("#pk = :pk AND begins_with(sk, :beginning)")
             .expression_attribute_values(":beginning", text(beginning));
         // A book is more than one page of a query.
-        let (mut pages, mut items) = (self.pages(query), Vec::new());
-        while let Some(page) = pages.next().await? {
-            items.extend(page);
-        }
-        Ok(items)
+        self.all(query).await
     }
 }

@@ -122,21 +122,14 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Mutex;
 
-use consigne_aws::{Caller, Client, Service};
+use consigne_aws::{Caller, Client};
 use consigne_core::credits::WalletId;
 use consigne_core::ports::Probe;
 use consigne_core::{Fault, Timestamp, UserId};
 
-/// DynamoDB.
-#[derive(Debug)]
-struct DynamoDb;
-
-impl Service for DynamoDb {
-    const HOST: &'static str = "dynamodb";
-    const NAME: &'static str = "dynamodb";
-}
-
-consigne_aws::operations!(DynamoDb:
+consigne_aws::service! {
+    /// DynamoDB.
+    struct DynamoDb: "dynamodb" at "dynamodb";
     aws_sdk_dynamodb::batch_get_item, BatchGetItem, BatchGetItemInputBuilder, BatchGetItemInput, BatchGetItemOutput, BatchGetItemError;
     aws_sdk_dynamodb::delete_item, DeleteItem, DeleteItemInputBuilder, DeleteItemInput, DeleteItemOutput, DeleteItemError;
     aws_sdk_dynamodb::get_item, GetItem, GetItemInputBuilder, GetItemInput, GetItemOutput, GetItemError;
@@ -145,7 +138,7 @@ consigne_aws::operations!(DynamoDb:
     aws_sdk_dynamodb::scan, Scan, ScanInputBuilder, ScanInput, ScanOutput, ScanError;
     aws_sdk_dynamodb::transact_write_items, TransactWriteItems, TransactWriteItemsInputBuilder, TransactWriteItemsInput, TransactWriteItemsOutput, TransactWriteItemsError;
     aws_sdk_dynamodb::update_item, UpdateItem, UpdateItemInputBuilder, UpdateItemInput, UpdateItemOutput, UpdateItemError;
-);
+}
 
 /// The table.
 #[derive(Debug)]

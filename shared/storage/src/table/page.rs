@@ -31,19 +31,13 @@ impl Table {
         Pages { table: self, query, over: false }
     }
 
-    /// Reads all entries of a query that is known to have few.
-    pub(super) async fn all<T>(
-        &self,
-        query: QueryInputBuilder,
-        read: impl Fn(&Item) -> Result<T, Fault>,
-    ) -> Result<Vec<T>, Fault> {
-        let (mut pages, mut entries) = (self.pages(query), Vec::new());
+    /// Reads all items of a query that is known to have few.
+    pub(super) async fn all(&self, query: QueryInputBuilder) -> Result<Vec<Item>, Fault> {
+        let (mut pages, mut items) = (self.pages(query), Vec::new());
         while let Some(page) = pages.next().await? {
-            for item in &page {
-                entries.push(read(item)?);
-            }
+            items.extend(page);
         }
-        Ok(entries)
+        Ok(items)
     }
 
     /// Counts the entries of a query, once for a whole list: as far as a megabyte goes. A list that is longer has no total.

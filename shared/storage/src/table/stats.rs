@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::put_item::PutItemInput;
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput};
 use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::events::Event;
 use consigne_core::keys::Environment;
@@ -141,7 +140,7 @@ impl ListStats for Table {
             .key_condition_expression("#pk = :pk AND sk BETWEEN :from AND :to")
             .expression_attribute_values(":from", text(format!("{STATS}{}", span.from)))
             .expression_attribute_values(":to", text(format!("{STATS}{}", span.to)));
-        self.all(query, read).await
+        self.all(query).await?.iter().map(read).collect()
     }
 }
 

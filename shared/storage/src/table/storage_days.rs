@@ -74,7 +74,7 @@ impl ListStorage for Table {
             .key_condition_expression("#pk = :pk AND sk BETWEEN :from AND :to")
             .expression_attribute_values(":from", text(format!("{DAY}{}", span.from)))
             .expression_attribute_values(":to", text(format!("{DAY}{}", span.to)));
-        self.all(query, read).await
+        self.all(query).await?.iter().map(read).collect()
     }
 }
 
