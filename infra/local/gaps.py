@@ -1,6 +1,6 @@
 """What the server's CloudFormation leaves out of a stack: said in other words before a deployment, or made through the
 services' own APIs after it, such as the routes and CORS of the HTTP API, the table's time to live, the bucket's
-lifecycle, the sender of mails.
+lifecycle, the sender of mails, and which functions may call themselves.
 """
 
 import string
@@ -10,12 +10,17 @@ from typing import Any
 from intrinsics import Resolver
 
 
-def prepare(template: dict[str, Any]) -> None:
+def prepare(template: dict[str, Any], parameters: dict[str, str]) -> None:
     """Says in a template what the server would not understand as it stands: which characters secrets do without,
-    what mails are sent with, since it knows no such resources, and that who may send messages may send them in batches.
+    what mails are sent with, since it knows no such resources, that who may send messages may send them in batches, and
+    that a parameter of type Number is one.
     """
     for body in template["Resources"].values():
         properties = body.get("Properties", {})
+        scaling = properties.get("ScalingConfig", {})
+        if isinstance(scaling.get("MaximumConcurrency"), dict):
+            name = scaling["MaximumConcurrency"]["Ref"]
+            scaling["MaximumConcurrency"] = int(parameters.get(name, template["Parameters"][name]["Default"]))
         generate = properties.get("GenerateSecretString", {})
         if generate.pop("ExcludePunctuation", False):
             generate["ExcludeCharacters"] = string.punctuation
@@ -24,6 +29,8 @@ def prepare(template: dict[str, Any]) -> None:
                 allow_batches(statement)
                 if statement["Action"] == "ses:SendRawEmail":
                     statement["Resource"] = "*"
+                    # It knows no such condition, and would refuse every mail.
+                    statement.pop("Condition", None)
 
 
 def allow_batches(statement: dict[str, Any]) -> None:
@@ -31,6 +38,18 @@ def allow_batches(statement: dict[str, Any]) -> None:
     actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
     if "sqs:SendMessage" in actions:
         statement["Action"] = [*actions, "sqs:SendMessageBatch"]
+
+
+def drop_metric_math(template: dict[str, Any]) -> None:
+    """Takes out of a template the alarms that calculate with several metrics, which the server's CloudWatch cannot."""
+    resources = template["Resources"]
+    for name in [name for name, body in resources.items() if "Metrics" in body_of(body)]:
+        del resources[name]
+
+
+def body_of(resource: Any) -> dict[str, Any]:
+    """Gives a resource's properties; none of a `Fn::ForEach`."""
+    return resource.get("Properties", {}) if isinstance(resource, dict) else {}
 
 
 def fill(template: dict[str, Any], stack: str, client: Callable[[str], Any]) -> None:
@@ -42,6 +61,7 @@ def fill(template: dict[str, Any], stack: str, client: Callable[[str], Any]) -> 
         if body["Type"] == "AWS::ApiGatewayV2::Api":
             import_routes(client("apigatewayv2"), resolver.values[name], body["Properties"]["Body"], resolver)
     verify_sender(client("ses"), resolver.values["MailFrom"])
+    allow_loops(client("lambda"), resolver.values, template)
     for name, body in template["Resources"].items():
         physical, properties = resolver.values.get(name), body.get("Properties", {})
         if "TimeToLiveSpecification" in properties:
@@ -80,6 +100,14 @@ def verify_sender(ses: Any, sender: str) -> None:
     domain = sender.rpartition("@")[2].rstrip(">")
     if domain:
         ses.verify_domain_identity(Domain=domain)
+
+
+def allow_loops(functions: Any, values: dict[str, str], template: dict[str, Any]) -> None:
+    """Sets which functions may call themselves through their own queue."""
+    for name, body in template["Resources"].items():
+        setting = body.get("Properties", {}).get("RecursiveLoop")
+        if setting and name in values:
+            functions.put_function_recursion_config(FunctionName=values[name], RecursiveLoop=setting)
 
 
 def set_time_to_live(dynamodb: Any, table: str, specification: dict[str, Any]) -> None:

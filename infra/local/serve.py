@@ -18,6 +18,7 @@ socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 import model_stand_in  # noqa: E402  (the line above must come first)
 import receiver  # noqa: E402
+import strict  # noqa: E402
 import stripe_stand_in  # noqa: E402
 from ministack import app  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
@@ -74,6 +75,7 @@ def _get_with_overrides(bucket, key, headers, query=None):
 s3._get_object = _get_with_overrides
 
 if __name__ == "__main__":
+    strict.apply()
     stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
     model_stand_in.start(int(os.environ.pop("MODEL_STAND_IN_PORT")))
     upstream.start(int(os.environ.pop("UPSTREAM_PORT")), Path(os.environ.pop("UPSTREAM_SECRETS")))

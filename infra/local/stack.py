@@ -3,16 +3,21 @@
 import argparse
 import platform
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from deploy import Deployment
+from deployment import Deployment
 from server import REGION, Server
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "infra/deploy"))
+
+import samconfig  # noqa: E402  (the line above finds it)
+
 ISSUER = "https://issuer.consigne.example"
 PARTY = "http://localhost:3000"
 KEY_ID = "laptop-1"
@@ -67,6 +72,11 @@ class Laptop:
         """Deploys what was built and writes what tools need to know."""
         if not self.server.is_up():
             raise SystemExit("The stack is not up. `make up` starts it.")
+        # Not used here, but a file that SAM would refuse should not first be noticed on AWS.
+        try:
+            samconfig.load(ROOT / "infra/samconfig.toml")
+        except samconfig.ConfigError as error:
+            raise SystemExit(str(error)) from error
         began = time.monotonic()
         deployment = Deployment(self.server.address, self.stack)
         known = self.public_url(deployment)
@@ -74,6 +84,7 @@ class Laptop:
         # The address holds the API's id, which only the first deployment makes.
         if self.public_url(deployment) != known:
             self.apply(deployment, self.public_url(deployment))
+        deployment.deploy_alarms(ROOT / "infra/observe.yaml")
         self.tell_upstream(deployment)
         self.write_env(deployment)
         took = time.monotonic() - began

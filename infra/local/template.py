@@ -37,6 +37,14 @@ def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: body for name, body in resources if body["Type"] == "AWS::Serverless::Function"}
 
 
+def log_group(template: dict[str, Any], stack: str, function: str) -> str:
+    """Gives the log group of a function, which it shares with the others of its desk."""
+    bodies = functions(template).values()
+    [properties] = [one["Properties"] for one in bodies if Path(one["Properties"]["CodeUri"]).name == function]
+    group = template["Resources"][properties["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]["LogGroupName"]
+    return group["Fn::Sub"].replace("${AWS::StackName}", stack)
+
+
 def as_text(template: dict[str, Any]) -> str:
     """Writes the template in the form CloudFormation takes."""
     return json.dumps(template, sort_keys=True)

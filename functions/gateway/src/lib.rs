@@ -40,8 +40,6 @@ pub struct Deps<F, U> {
     pub upstreams: Upstreams,
     /// Calls them.
     pub upstream: U,
-    /// Header in which whatever stands before the API names a caller's country, if anything does.
-    pub country_header: Option<String>,
 }
 
 /// A call that can be handed on, once it is paid for.
@@ -50,7 +48,6 @@ struct Call<'a> {
     service: &'static Service,
     scope: &'static str,
     digest: String,
-    country: Option<String>,
     upstream: UpstreamCall,
 }
 
@@ -109,8 +106,7 @@ impl<'a> Call<'a> {
             timeout: Duration::from_millis(service.timeout_ms),
             response_max: service.response_max,
         };
-        let country = deps.country_header.as_deref().and_then(|name| request.header(name)).and_then(country);
-        Ok(Self { text, service, scope, digest: body_digest(body), country, upstream })
+        Ok(Self { text, service, scope, digest: body_digest(body), upstream })
     }
 
     /// Says, in a way that cannot be forged, who is calling and what is held for it.
@@ -151,7 +147,7 @@ impl<'a> Call<'a> {
             endpoint: Some(cut(request.path())),
             method: Some(self.upstream.method.clone()),
             ip: request.source_ip().map(str::to_owned),
-            country: self.country.clone(),
+            country: request.country().map(str::to_owned),
             user_agent: request.header("user-agent").filter(|text| !text.contains(self.text)).map(cut),
         };
         CallTold {
@@ -172,7 +168,8 @@ where
         let promise = call.promise(&facts, request)?;
         let opening = Opening::new(facts, ask, terms, CALLER.to_owned(), Some(promise));
         let ip = request.source_ip().map(str::to_owned);
-        let mut opening = Opening { ip, country: call.country.clone(), ..opening };
+        let country = request.country().map(str::to_owned);
+        let mut opening = Opening { ip, country, ..opening };
         match self.finder.open_hold(&self.keys, call.text, &mut opening).await? {
             HoldOpened::Now(hold) => Ok(hold),
             HoldOpened::Before(hold) => Err(made_before(&hold)),
@@ -259,12 +256,6 @@ fn made_before(hold: &Hold) -> Fault {
         HoldEnd::Settled { status_code, .. } => fault.detail("status_code", status_code),
         HoldEnd::Voided(_) | HoldEnd::TimedOut => fault,
     }
-}
-
-/// Reads a country as ISO 3166 writes it.
-fn country(text: &str) -> Option<String> {
-    let letters = text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic());
-    letters.then(|| text.to_ascii_uppercase())
 }
 
 /// Describes the route.

@@ -9,6 +9,7 @@ use consigne_runtime::clock;
 use serde_json::json;
 
 use crate::operator::{Operator, no_such_org, org, reason, table_failed, work};
+use crate::stack_env::Which;
 
 /// Most credits of one grant.
 const AMOUNT_MAX: u64 = 1_000_000_000;
@@ -55,11 +56,11 @@ impl From<Kind> for BucketKind {
     }
 }
 
-pub(crate) fn run(command: &Command) -> Result<String, String> {
+pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
     let Command::Grant(ask) = command;
     let (org, reason, now) = (org(&ask.org)?, reason(&ask.reason)?, clock::now());
     let (id, expires_at) = (id(ask.id.as_deref(), now)?, expiry(ask.expires.as_deref(), now)?);
-    let operator = Operator::of_stack(&["TABLE_NAME"])?;
+    let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
     let table = operator.table()?;
 
     let (kind, amount) = (BucketKind::from(ask.kind), ask.amount);

@@ -5,9 +5,10 @@ use consigne_runtime::clock;
 use consigne_storage::{Bucket, DueWalk, Table};
 
 use crate::operator::{Operator, work};
+use crate::stack_env::Which;
 
-pub(crate) fn run() -> Result<String, String> {
-    let operator = Operator::of_stack(&["TABLE_NAME", "BUCKET_NAME"])?;
+pub(crate) fn run(which: &Which) -> Result<String, String> {
+    let operator = Operator::of_stack(which, &["TABLE_NAME", "BUCKET_NAME"])?;
     let (table, bucket) = (operator.table()?, operator.bucket()?);
     work(examine(&table, &bucket))
 }

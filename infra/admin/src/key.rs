@@ -6,6 +6,7 @@ use consigne_core::{Code, Fault, KeyId, OrgId};
 use consigne_runtime::clock;
 
 use crate::operator::{Operator, org, reason, table_failed, work};
+use crate::stack_env::Which;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -24,11 +25,11 @@ pub(crate) struct Target {
     reason: String,
 }
 
-pub(crate) fn run(Command::Resume(target): &Command) -> Result<String, String> {
+pub(crate) fn run(which: &Which, Command::Resume(target): &Command) -> Result<String, String> {
     let (org, reason) = (org(&target.org)?, reason(&target.reason)?);
     let key = KeyId::parse(&target.key)
         .ok_or_else(|| format!("{} is no key: an id is `key_` and 26 characters.", target.key))?;
-    let operator = Operator::of_stack(&["TABLE_NAME"])?;
+    let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
     let table = operator.table()?;
     let by = Outgoing { origin: operator.origin(), now: clock::now() };
     work(async {

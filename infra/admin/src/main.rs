@@ -9,6 +9,7 @@ mod migrate;
 mod migration;
 mod operator;
 mod org;
+mod outputs;
 mod pepper;
 mod redrive;
 mod secret;
@@ -22,12 +23,16 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Looks after a Consigne stack. Reads the stack's names from the environment or from target/local/stack.env.
+use crate::stack_env::Which;
+
+/// Looks after a Consigne stack: the laptop's, or with --stack one on AWS.
 #[derive(Debug, Parser)]
 #[command(name = "consigne", version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    which: Which,
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,20 +75,22 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Token(options) => token::run(&options),
-        Command::Doctor => doctor::run(),
-        Command::Credits(command) => credits::run(&command),
-        Command::Key(command) => key::run(&command),
-        Command::MigrateKeys(options) => migrate::run(&options),
-        Command::Migration(command) => migration::run(&command),
+    let Arguments { command, which } = Arguments::parse();
+    let which = &which;
+    let outcome = match command {
+        Command::Token(options) => token::run(which, &options),
+        Command::Doctor => doctor::run(which),
+        Command::Credits(command) => credits::run(which, &command),
+        Command::Key(command) => key::run(which, &command),
+        Command::MigrateKeys(options) => migrate::run(which, &options),
+        Command::Migration(command) => migration::run(which, &command),
         Command::Mail(command) => mail::run(&command),
-        Command::Org(command) => org::run(&command),
-        Command::Pepper(command) => pepper::run(&command),
-        Command::Redrive(options) => redrive::run(&options),
-        Command::ServiceToken(command) => service_token::run(&command),
-        Command::Stats(command) => stats::run(&command),
-        Command::WebhookSecret(command) => webhook_secret::run(&command),
+        Command::Org(command) => org::run(which, &command),
+        Command::Pepper(command) => pepper::run(which, &command),
+        Command::Redrive(options) => redrive::run(which, &options),
+        Command::ServiceToken(command) => service_token::run(which, &command),
+        Command::Stats(command) => stats::run(which, &command),
+        Command::WebhookSecret(command) => webhook_secret::run(which, &command),
     };
     match outcome {
         Ok(text) => {

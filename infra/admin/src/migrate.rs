@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::input::given;
 use crate::operator::{Operator, table_failed, work};
+use crate::stack_env::Which;
 use cipher::Cipher;
 use export::{Reader, Unfit};
 
@@ -43,11 +44,11 @@ pub(crate) struct Options {
     key_file: Option<PathBuf>,
 }
 
-pub(crate) fn run(options: &Options) -> Result<String, String> {
+pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
     if !options.dry_run && !options.yes {
         return Err("Nothing was done. Look at what `--dry-run` says first; then run it with `--yes`.".to_owned());
     }
-    let operator = Operator::of_stack(&["TABLE_NAME", PEPPER_SECRET_ARN.name, KEY_PREFIX.name])?;
+    let operator = Operator::of_stack(which, &["TABLE_NAME", PEPPER_SECRET_ARN.name, KEY_PREFIX.name])?;
     let (table, secret) = (operator.table()?, operator.secret(&PEPPER_SECRET_ARN)?);
     let prefix = KeyPrefix::parse(&operator.setting(&KEY_PREFIX)?).ok_or("KEY_PREFIX is no prefix of keys.")?;
     let sealed = lines(&options.export)?.any(|line| line.is_ok_and(|line| line.contains("\"encryptedKey\"")));

@@ -12,7 +12,7 @@ use consigne_runtime::clock;
 use consigne_storage::Table;
 
 use crate::operator::{Operator, table_failed, work};
-use crate::stack_env::StackEnv;
+use crate::stack_env::Which;
 
 /// Migrations read in one question to the table.
 const PAGE: u32 = 100;
@@ -25,9 +25,9 @@ pub(crate) enum Command {
     Status,
 }
 
-pub(crate) fn run(Command::Status: &Command) -> Result<String, String> {
-    let table = Operator::of_stack(&["TABLE_NAME"])?.table()?;
-    let until = StackEnv::read().get("LEGACY_KEYS_UNTIL").ok().and_then(|text| Timestamp::parse(&text));
+pub(crate) fn run(which: &Which, Command::Status: &Command) -> Result<String, String> {
+    let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
+    let (table, until) = (operator.table()?, Timestamp::parse(&operator.name("LEGACY_KEYS_UNTIL")));
     work(async { status(&table, until, clock::now()).await.map_err(|fault| table_failed(&fault)) })
 }
 

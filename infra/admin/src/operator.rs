@@ -13,7 +13,7 @@ use consigne_storage::{Bucket, Table};
 use serde_json::Value;
 
 use crate::secret::StoredSecret;
-use crate::stack_env::StackEnv;
+use crate::stack_env::{StackEnv, Which, operator};
 
 /// Longest a command may take. Only counting the keys of a pepper takes more than seconds: two reads a key.
 const BUDGET: Duration = Duration::from_hours(1);
@@ -25,14 +25,15 @@ const REASON_MAX: usize = 200;
 pub(crate) struct Operator {
     start: Start,
     origin: Origin,
+    stack: StackEnv,
 }
 
 impl Operator {
     /// Makes the clients for a stack; `names` are the settings the command needs.
-    pub(crate) fn of_stack(names: &[&str]) -> Result<Self, String> {
-        let stack = StackEnv::read();
-        let origin = Origin { actor: Actor::Operator(stack.operator()), ip: None, user_agent: None };
-        Ok(Self { start: Start::new(stack.environment(names)?), origin })
+    pub(crate) fn of_stack(which: &Which, names: &[&str]) -> Result<Self, String> {
+        let stack = StackEnv::of(which)?;
+        let origin = Origin { actor: Actor::Operator(operator()), ip: None, user_agent: None };
+        Ok(Self { start: Start::new(stack.environment(names)?), origin, stack })
     }
 
     /// Gives the value of a setting.
@@ -66,9 +67,9 @@ impl Operator {
         aws_sdk_sqs::Client::new(&self.start.aws().sdk_config())
     }
 
-    /// Gives one of the names the command was made with.
+    /// Returns one of the stack's names; empty when it has none.
     pub(crate) fn name(&self, name: &str) -> String {
-        self.start.environment().variable(name).unwrap_or_default()
+        self.stack.get(name).unwrap_or_default()
     }
 
     /// Makes an entry of the audit trail, as of now; the installation's own trail without an organisation.
@@ -79,9 +80,14 @@ impl Operator {
 
 /// Does a command's work, within the time a command may take.
 pub(crate) fn work<F: Future<Output = Result<String, String>>>(work: F) -> Result<String, String> {
+    work_now(work)?
+}
+
+/// Does a part of it before a command's own work.
+pub(crate) fn work_now<F: Future>(work: F) -> Result<F::Output, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("This machine cannot run the command: {error}"))?;
-    runtime.block_on(async { Call::new(BUDGET).run(work).await })
+    Ok(runtime.block_on(async { Call::new(BUDGET).run(work).await }))
 }
 
 /// Reads the id of an organisation.

@@ -8,6 +8,7 @@ use consigne_core::ports::{EnrolOrgs, SetOnAnomaly, SuspendOrg};
 use serde_json::json;
 
 use crate::operator::{Operator, no_such_org, org, reason, table_failed, work};
+use crate::stack_env::Which;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -39,15 +40,15 @@ pub(crate) struct Policy {
     policy: String,
 }
 
-pub(crate) fn run(command: &Command) -> Result<String, String> {
+pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
     let (suspend, target, action) = match command {
         Command::Suspend(target) => (true, target, AuditAction::OrgSuspended),
         Command::Resume(target) => (false, target, AuditAction::OrgResumed),
-        Command::Enrol => return enrol(),
-        Command::Policy(policy) => return choose(policy),
+        Command::Enrol => return enrol(which),
+        Command::Policy(policy) => return choose(which, policy),
     };
     let (org, reason) = (org(&target.org)?, reason(&target.reason)?);
-    let operator = Operator::of_stack(&["TABLE_NAME"])?;
+    let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
     let table = operator.table()?;
     let audit = operator.entry(Some(org), action, org.to_string(), json!({ "reason": reason }));
     work(async {
@@ -69,8 +70,8 @@ pub(crate) fn run(command: &Command) -> Result<String, String> {
 }
 
 /// Looks through the whole table, page by page, so it is for once; after a failure it may begin anew.
-fn enrol() -> Result<String, String> {
-    let table = Operator::of_stack(&["TABLE_NAME"])?.table()?;
+fn enrol(which: &Which) -> Result<String, String> {
+    let table = Operator::of_stack(which, &["TABLE_NAME"])?.table()?;
     work(async {
         let (mut after, mut count) = (None, 0);
         loop {
@@ -90,10 +91,10 @@ fn enrol() -> Result<String, String> {
     })
 }
 
-fn choose(chosen: &Policy) -> Result<String, String> {
+fn choose(which: &Which, chosen: &Policy) -> Result<String, String> {
     let org = org(&chosen.org)?;
     let policy = OnAnomaly::from_name(&chosen.policy).ok_or("The policy is alert or suspend.")?;
-    let operator = Operator::of_stack(&["TABLE_NAME"])?;
+    let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
     let table = operator.table()?;
     let details = json!({ "on_anomaly": policy.name() });
     let audit = operator.entry(Some(org), AuditAction::OrgPolicyChanged, org.to_string(), details);

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::input::given;
 use crate::operator::{Operator, table_failed, work};
 use crate::secret::{Held, StoredSecret, Unreplaced, random};
+use crate::stack_env::Which;
 use kept::{Bar, Kept};
 
 /// How long a write may take to show in the index that is counted; it is usually there within a tenth of a second.
@@ -47,8 +48,8 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(command: &Command) -> Result<String, String> {
-    let operator = Operator::of_stack(&["TABLE_NAME", PEPPER_SECRET_ARN.name])?;
+pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
+    let operator = Operator::of_stack(which, &["TABLE_NAME", PEPPER_SECRET_ARN.name])?;
     let (table, secret) = (operator.table()?, operator.secret(&PEPPER_SECRET_ARN)?);
     let desk = Desk { operator, table, secret };
     work(async {

@@ -9,6 +9,7 @@ use consigne_runtime::clock;
 
 use crate::operator::{Operator, work};
 use crate::say;
+use crate::stack_env::Which;
 use by_hand::{OnSqs, send_back};
 use queues::{DeadEnd, Queue};
 
@@ -21,8 +22,8 @@ pub(crate) struct Options {
     queue: Option<String>,
 }
 
-pub(crate) fn run(options: &Options) -> Result<String, String> {
-    let operator = Operator::of_stack(&[STACK])?;
+pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
+    let operator = Operator::of_stack(which, &[STACK])?;
     let (sqs, stack) = (operator.sqs(), operator.name(STACK));
     work(async {
         let dead_ends = queues::dead_ends(&sqs, &stack).await?;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::operator::{Operator, work};
 use crate::secret::random;
+use crate::stack_env::Which;
 
 /// Most tokens of one service: one in use and one that replaces it.
 const LIVE_MAX: usize = 2;
@@ -42,8 +43,8 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(command: &Command) -> Result<String, String> {
-    let secret = Operator::of_stack(&[SERVICE_TOKENS_ARN.name])?.secret(&SERVICE_TOKENS_ARN)?;
+pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
+    let secret = Operator::of_stack(which, &[SERVICE_TOKENS_ARN.name])?.secret(&SERVICE_TOKENS_ARN)?;
     work(async {
         let held = secret.read().await?;
         let mut tokens = Tokens::parse(&held.text)?;

@@ -1,65 +1,144 @@
-//! Names of the stack: from the environment, else from the file `make up` writes.
+//! Which stack a command acts on, and what its parts are called.
+//!
+//! Without `--stack` that is the laptop's, by the file that `make up` writes, whatever credentials and region the shell is set
+//! up for: nobody's real AWS account is touched by mistake. With `--stack` it is one on AWS, by its outputs, under the shell's
+//! credentials. What is acted on is the first line a command prints, on standard error.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use clap::Args;
 use consigne_core::text;
+use consigne_runtime::Start;
 use consigne_runtime::settings::Environment;
+
+use crate::{complain, outputs};
 
 /// Where `make up` writes what tools need to know, below the checkout.
 const FILE: &str = "target/local/stack.env";
 /// Most characters of an operator's name.
 const OPERATOR_MAX: usize = 64;
+/// What a command needs from the shell to call AWS.
+const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
+/// Which stack to act on.
+#[derive(Args, Debug)]
+pub(crate) struct Which {
+    /// Name of a stack on AWS; the laptop's stack without it.
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Stack")]
+    stack: Option<String>,
+    /// Region of that stack; `AWS_REGION` without it.
+    #[arg(long, global = true, value_name = "REGION", requires = "stack", help_heading = "Stack")]
+    region: Option<String>,
+    /// File with the names of another stack on the laptop.
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "stack", help_heading = "Stack")]
+    env_file: Option<PathBuf>,
+}
 
 /// What is known of the stack.
 #[derive(Debug)]
 pub(crate) struct StackEnv {
-    process: Environment,
-    file: HashMap<String, String>,
+    names: HashMap<String, String>,
+    /// Where the names are from, for complaints about a missing one.
+    source: String,
 }
 
 impl StackEnv {
-    /// Reads the file, from this folder or one above it; a variable of the environment wins over it.
-    pub(crate) fn read() -> Self {
-        let mut file = HashMap::new();
-        if let Some(text) = find().and_then(|path| std::fs::read_to_string(path).ok()) {
-            let pairs = text.lines().filter_map(|line| line.split_once('='));
-            file.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    /// Finds the stack, and says which it is.
+    pub(crate) fn of(which: &Which) -> Result<Self, String> {
+        let shell = Environment::process();
+        let (found, line) = match &which.stack {
+            Some(stack) => on_aws(stack, which.region.as_deref(), &shell)?,
+            None => on_laptop(which.env_file.as_deref())?,
+        };
+        complain(&line);
+        Ok(found)
+    }
+
+    /// Finds the laptop's stack without a word, for commands whose output is for other programs.
+    pub(crate) fn of_laptop(which: &Which) -> Result<Self, String> {
+        if which.stack.is_some() {
+            return Err("Only the laptop's stack accepts tokens made here; leave --stack out.".to_owned());
         }
-        Self { process: Environment::process(), file }
+        on_laptop(which.env_file.as_deref()).map(|(found, _)| found)
     }
 
-    /// Gives one value.
+    /// Returns one name.
     pub(crate) fn get(&self, name: &str) -> Result<String, String> {
-        self.process
-            .variable(name)
-            .or_else(|| self.file.get(name).cloned())
-            .ok_or_else(|| format!("{name} is not set, and {FILE} does not name it. `make up` writes that file."))
+        self.names.get(name).cloned().ok_or_else(|| format!("{} does not name {name}.", self.source))
     }
 
-    /// Gives these names, and what AWS clients need, as an environment for clients.
+    /// Returns these names, and what AWS clients need, as an environment for clients.
     pub(crate) fn environment(&self, names: &[&str]) -> Result<Environment, String> {
         let needed = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].iter().chain(names);
         let pairs = needed.map(|name| Ok(((*name).to_owned(), self.get(name)?)));
         let mut pairs = pairs.collect::<Result<Vec<_>, String>>()?;
-        let mut add = |name: &str, value: Option<String>| pairs.extend(value.map(|value| (name.to_owned(), value)));
-        add("AWS_SESSION_TOKEN", self.process.variable("AWS_SESSION_TOKEN"));
-        // The file's address goes with the file's credentials: somebody's own are for AWS, unless they say otherwise.
-        let own = self.process.variable("AWS_ACCESS_KEY_ID").is_some();
-        let of_file = self.file.get("AWS_ENDPOINT_URL").filter(|_| !own).cloned();
-        add("AWS_ENDPOINT_URL", self.process.variable("AWS_ENDPOINT_URL").or(of_file));
+        for optional in ["AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"] {
+            pairs.extend(self.names.get(optional).map(|value| (optional.to_owned(), value.clone())));
+        }
         Ok(Environment::fixed(pairs))
-    }
-
-    /// Gives the name the person at the keyboard goes by on this machine, for the audit trail.
-    pub(crate) fn operator(&self) -> String {
-        let name = self.process.variable("USER").or_else(|| self.process.variable("LOGNAME"));
-        let name = name.and_then(|name| text::label("USER", &name, OPERATOR_MAX).ok());
-        name.unwrap_or_else(|| "operator".to_owned())
     }
 }
 
-fn find() -> Option<PathBuf> {
+/// Returns the name the person at the keyboard goes by on this machine, for the audit log.
+pub(crate) fn operator() -> String {
+    let shell = Environment::process();
+    let name = shell.variable("USER").or_else(|| shell.variable("LOGNAME"));
+    let name = name.and_then(|name| text::label("USER", &name, OPERATOR_MAX).ok());
+    name.unwrap_or_else(|| "operator".to_owned())
+}
+
+/// Finds the stack that a file names.
+fn on_laptop(file: Option<&Path>) -> Result<(StackEnv, String), String> {
+    let path = file.map(Path::to_owned).or_else(nearest_file);
+    let path = path.ok_or_else(|| {
+        format!(
+            "There is no {FILE} in this folder or above it. `make up` starts the laptop's stack and writes it; for a stack on \
+             AWS give --stack and --region."
+        )
+    })?;
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    let names: HashMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let known = |name: &str| names.get(name).map_or("?", String::as_str);
+    let line = format!("Acting on the laptop's stack {} at {}.", known("STACK_NAME"), known("AWS_ENDPOINT_URL"));
+    Ok((StackEnv { names, source: path.display().to_string() }, line))
+}
+
+fn nearest_file() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     here.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file())
+}
+
+/// Finds a stack on AWS.
+fn on_aws(stack: &str, region: Option<&str>, shell: &Environment) -> Result<(StackEnv, String), String> {
+    let region = region.map(str::to_owned).or_else(|| shell.variable("AWS_REGION"));
+    let region = region.or_else(|| shell.variable("AWS_DEFAULT_REGION"));
+    let region = region.ok_or("Say in which region the stack is: --region eu-west-3.")?;
+    let mut names = credentials(shell)?;
+    names.insert("AWS_REGION".to_owned(), region.clone());
+    names.extend(shell.variable("AWS_ENDPOINT_URL").map(|url| ("AWS_ENDPOINT_URL".to_owned(), url)));
+    let caller = Start::new(Environment::fixed(names.clone())).aws().caller.clone();
+    names.extend(outputs::of_stack(&caller, stack)?);
+    names.insert("STACK_NAME".to_owned(), stack.to_owned());
+    Ok((StackEnv { names, source: format!("The stack {stack}") }, format!("Acting on the stack {stack} in {region}.")))
+}
+
+/// Returns the shell's credentials, or those the AWS CLI finds for it.
+fn credentials(shell: &Environment) -> Result<HashMap<String, String>, String> {
+    let held = |name: &str| shell.variable(name).map(|value| (name.to_owned(), value));
+    if held(CREDENTIALS[0]).is_some() {
+        return Ok(CREDENTIALS.iter().filter_map(|name| held(name)).collect());
+    }
+    let exported = Command::new("aws").args(["configure", "export-credentials", "--format", "env-no-export"]).output();
+    let exported = exported.ok().filter(|output| output.status.success());
+    let exported = exported.ok_or(
+        "There are no AWS credentials in this shell. Sign in, for example with `aws sso login`; then this command finds them \
+         through the AWS CLI, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    )?;
+    let text = String::from_utf8_lossy(&exported.stdout);
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    let named = pairs.filter(|(name, _)| CREDENTIALS.contains(name));
+    Ok(named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }

@@ -8,6 +8,7 @@ use consigne_core::stats::{DaySpan, StorageDay, Stored};
 use consigne_runtime::clock;
 
 use crate::operator::{Operator, table_failed, work};
+use crate::stack_env::Which;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -25,8 +26,8 @@ pub(crate) struct Storage {
 const NOTHING: &str =
     "Nothing was counted on these days. Every night at 03:00 UTC counts; `stats-storage` has a log line of it.";
 
-pub(crate) fn run(Command::Storage(asked): &Command) -> Result<String, String> {
-    let table = Operator::of_stack(&["TABLE_NAME"])?.table()?;
+pub(crate) fn run(which: &Which, Command::Storage(asked): &Command) -> Result<String, String> {
+    let table = Operator::of_stack(which, &["TABLE_NAME"])?.table()?;
     let today = Day::of(clock::now());
     let span = DaySpan { from: today.minus(asked.days - 1), to: today };
     work(async {

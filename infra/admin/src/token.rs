@@ -5,7 +5,7 @@ use consigne_core::{Plan, UserId};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 
-use crate::stack_env::StackEnv;
+use crate::stack_env::{StackEnv, Which};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -27,9 +27,12 @@ pub(crate) struct Options {
     /// Language.
     #[arg(long)]
     locale: Option<String>,
+    /// Origin of the page that sends the token; the first that the stack lets in without it.
+    #[arg(long)]
+    azp: Option<String>,
 }
 
-pub(crate) fn run(options: &Options) -> Result<String, String> {
+pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
     if UserId::parse(&options.user).is_none() {
         return Err(format!("--user {} is not `user_` and letters or digits.", options.user));
     }
@@ -39,13 +42,14 @@ pub(crate) fn run(options: &Options) -> Result<String, String> {
     if !["user", "expert", "admin"].contains(&options.role.as_str()) {
         return Err(format!("--role {} is not user, expert or admin.", options.role));
     }
-    let stack = StackEnv::read();
+    let stack = StackEnv::of_laptop(which)?;
     let path = stack.get("JWT_KEY_FILE")?;
     let pem = std::fs::read(&path).map_err(|error| format!("{path} cannot be read: {error}"))?;
     let key = EncodingKey::from_rsa_pem(&pem).map_err(|error| format!("{path} is no RSA key: {error}"))?;
     let now = consigne_runtime::clock::now().as_secs();
+    let azp = options.azp.clone().map_or_else(|| stack.get("JWT_AZP"), Ok)?;
     let mut claims = json!({
-        "sub": options.user, "iss": stack.get("JWT_ISSUER")?, "azp": stack.get("JWT_AZP")?,
+        "sub": options.user, "iss": stack.get("JWT_ISSUER")?, "azp": azp,
         "iat": now, "nbf": now, "exp": now + options.ttl, "sid": "sess_laptop",
         "public_metadata": { "subscription": options.plan, "role": options.role },
     });

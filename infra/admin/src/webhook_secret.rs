@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::input::given;
 use crate::operator::{Operator, work};
 use crate::secret::random;
+use crate::stack_env::Which;
 
 /// What secrets begin with, so that people and secret scanners can tell what they have found.
 const PREFIX: &str = "whsec_";
@@ -95,13 +96,13 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(command: &Command) -> Result<String, String> {
+pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
     let (Command::Status { sender }
     | Command::Rotate { sender }
     | Command::Set { sender, .. }
     | Command::Retire { sender, .. }) = *command;
     let (name, setting) = (sender.name(), sender.setting());
-    let secret = Operator::of_stack(&[setting.name])?.secret(setting)?;
+    let secret = Operator::of_stack(which, &[setting.name])?.secret(setting)?;
     work(async {
         let held = secret.read().await?;
         let mut live = Live::parse(&held.text, sender)?;

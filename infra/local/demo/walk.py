@@ -1,8 +1,8 @@
 """What every chapter of the demo needs: the stack, a voice, and ways to ask and to wait."""
 
 import json
-import os
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +13,10 @@ from typing import Any
 import boto3
 
 ROOT = Path(__file__).resolve().parents[3]
+sys.path.append(str(ROOT / "infra/local"))
+
+import template as templates  # noqa: E402  (the line above finds it)
+
 ENV_FILE = ROOT / "target" / "local" / "stack.env"
 PATIENCE_S = 30
 
@@ -23,6 +27,7 @@ class Walk:
     def __init__(self) -> None:
         pairs = (line.split("=", 1) for line in ENV_FILE.read_text().splitlines())
         self.env = dict(pairs)
+        self.template = templates.load(ROOT / "template.yaml")
         self.step = 0
         self.began = time.monotonic()
         self.since = int(time.time() * 1000) - 1000
@@ -50,10 +55,9 @@ class Walk:
     # -- doing ---------------------------------------------------------------------------------------------------
 
     def consigne(self, *arguments: str) -> str:
-        """Runs the operator's command line on this stack, whatever AWS the reader's own shell is set up for."""
+        """Runs the operator's command line on the laptop's stack."""
         command = [ROOT / "target" / "debug" / "consigne", *arguments]
-        environment = {**os.environ, **self.env}
-        done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
         self.expect(done.returncode == 0, done.stderr.strip())
         return done.stdout.strip()
 
@@ -93,11 +97,12 @@ class Walk:
 
     def calls(self, function: str, *needles: str) -> str:
         """Counts the AWS calls on the function's log lines that hold these texts."""
-        group = f"/consigne/{self.env['STACK_NAME']}/{function}"
+        group = templates.log_group(self.template, self.env["STACK_NAME"], function)
         for _ in range(20):
             pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=self.since)
             events = [event["message"] for page in pages for event in page["events"]]
             lines = [json.loads(text) for text in events if text.startswith("{") and all(n in text for n in needles)]
+            lines = [line for line in lines if line["function"] == function]
             if lines:
                 calls = sum(line["aws.calls"] for line in lines)
                 return f"{calls} AWS call" + ("" if calls == 1 else "s")

@@ -31,8 +31,9 @@ use crate::call;
 use crate::caller::Caller;
 use crate::passing::{Patience, is_passing};
 
-/// Longest wait for one try of a call, its answer read; the deadline of the invocation may make it shorter.
-const ATTEMPT: Duration = Duration::from_secs(3);
+/// Longest wait for one try of a call, from its connection to the end of its answer. The invocation's deadline may make it
+/// shorter.
+pub const ATTEMPT: Duration = Duration::from_millis(4_500);
 /// Tries of a call that fails for what goes away by itself, the first included. As in the SDK's standard mode.
 const TRIES: u32 = 3;
 /// What we call ourselves.
@@ -269,7 +270,6 @@ impl Wire {
     }
 
     fn signed(&self, how: &How, request: &HttpRequest) -> Result<HttpRequest, BoxError> {
-        let mut signed = request.try_clone().ok_or("the request cannot be sent twice")?;
         let how = &how.part::<SigV4OperationSigningConfig>()?.signing_options;
         let mut settings = SigningSettings::default();
         if !how.double_uri_encode {
@@ -281,23 +281,35 @@ impl Wire {
         if how.content_sha256_header {
             settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         }
-        // The clock behind a signature; no rule depends on it.
-        #[allow(clippy::disallowed_methods)]
-        let now = SystemTime::now();
-        let params = v4::SigningParams::builder()
-            .identity(&self.identity)
-            .region(&self.caller.region)
-            .name(self.name)
-            .time(now)
-            .settings(settings)
-            .build()?;
-        let body = request.body().bytes().map_or(SignableBody::UnsignedPayload, SignableBody::Bytes);
-        let headers = request.headers().iter();
-        let signable = SignableRequest::new(request.method(), request.uri(), headers, body)?;
-        let (instructions, _) = sign(signable, &params.into())?.into_parts();
-        for header in instructions.into_parts().0 {
-            signed.headers_mut().try_insert(header.name(), header.value().to_owned())?;
-        }
-        Ok(signed)
+        signed(request, &self.identity, &self.caller.region, self.name, settings)
     }
+}
+
+/// Returns a request with the headers of its signature.
+pub(crate) fn signed(
+    request: &HttpRequest,
+    identity: &Identity,
+    region: &str,
+    name: &str,
+    settings: SigningSettings,
+) -> Result<HttpRequest, BoxError> {
+    let mut signed = request.try_clone().ok_or("the request cannot be sent twice")?;
+    // The clock behind a signature; no rule depends on it.
+    #[allow(clippy::disallowed_methods)]
+    let now = SystemTime::now();
+    let params = v4::SigningParams::builder()
+        .identity(identity)
+        .region(region)
+        .name(name)
+        .time(now)
+        .settings(settings)
+        .build()?;
+    let body = request.body().bytes().map_or(SignableBody::UnsignedPayload, SignableBody::Bytes);
+    let headers = request.headers().iter();
+    let signable = SignableRequest::new(request.method(), request.uri(), headers, body)?;
+    let (instructions, _) = sign(signable, &params.into())?.into_parts();
+    for header in instructions.into_parts().0 {
+        signed.headers_mut().try_insert(header.name(), header.value().to_owned())?;
+    }
+    Ok(signed)
 }

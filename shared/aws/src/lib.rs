@@ -11,14 +11,16 @@ mod caller;
 mod client;
 pub mod connections;
 mod passing;
+mod query;
 #[cfg(test)]
 mod requests_tests;
 #[cfg(test)]
 mod tests;
 
 pub use caller::Caller;
-pub use client::{Client, Failure, Operation, Service};
+pub use client::{ATTEMPT, Client, Failure, Operation, Service};
 pub use passing::jittered;
+pub use query::query;
 
 /// What [`service!`] names in other crates.
 #[doc(hidden)]

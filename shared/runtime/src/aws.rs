@@ -17,15 +17,14 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::SharedCredentialsProvider;
 use consigne_aws::connections::{Connections, IDLE, Roots, Terms};
-use consigne_aws::{Caller, call};
+use consigne_aws::{ATTEMPT, Caller, call};
 use consigne_storage::Endpoint;
 
 use crate::settings::Environment;
 
-/// Longest wait for a TCP and TLS connection.
-const CONNECT: Duration = Duration::from_secs(1);
-/// Longest wait for one try of a call; the deadline of the invocation may make it shorter.
-const ATTEMPT: Duration = Duration::from_secs(3);
+/// Longest wait for a TCP and TLS connection, as long as the SDK waits: a handshake right after a start, on the seventh of a
+/// processor that 256 MB get, may take more than a second. Source: AWS SDK for Rust, `ConnectTimeout` default of 3.1 s.
+const CONNECT: Duration = Duration::from_millis(3_100);
 /// How long a connection is kept unused of which no call may be lost.
 const BRIEF: Duration = Duration::from_secs(4);
 /// Time of an invocation kept for the answer.

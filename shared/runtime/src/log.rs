@@ -6,7 +6,7 @@
 //! Metrics ride on the same line in CloudWatch's embedded metric format.
 //! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use consigne_core::Timestamp;
 use serde::Serialize;
@@ -14,6 +14,15 @@ use serde_json::{Map, Value, json};
 
 /// Namespace of every metric.
 pub const NAMESPACE: &str = "Consigne";
+
+/// Name of the stack this function belongs to; empty outside of Lambda.
+static STACK: OnceLock<String> = OnceLock::new();
+
+/// Learns the stack's name from the function's: template.yaml calls each `<stack>-<function>`.
+pub(crate) fn learn_stack(called: &str, function: &str) {
+    let stack = called.strip_suffix(function).and_then(|rest| rest.strip_suffix('-'));
+    let _ = STACK.set(stack.unwrap_or_default().to_owned());
+}
 
 /// What a handler adds to its line.
 #[derive(Debug, Default)]
@@ -70,8 +79,9 @@ impl Notes {
         let Noted { mut fields, metrics } = std::mem::take(&mut *self.noted());
         if !metrics.is_empty() {
             let list: Vec<_> = metrics.iter().map(|(name, unit)| json!({ "Name": name, "Unit": unit })).collect();
-            let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["function"]], "Metrics": list });
+            let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["stack", "function"]], "Metrics": list });
             fields.insert("_aws".to_owned(), json!({ "Timestamp": now.as_millis(), "CloudWatchMetrics": [directive] }));
+            fields.insert("stack".to_owned(), STACK.get().map_or("", String::as_str).into());
             fields.insert("function".to_owned(), function.into());
         }
         fields

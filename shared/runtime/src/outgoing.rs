@@ -39,11 +39,6 @@ impl Start {
         let upstreams = upstreams.map_err(|error| SettingError::new(&settings::UPSTREAMS, error.to_string()))?;
         Ok((upstreams, Outgoing::new(private)))
     }
-
-    /// Gives the header that names callers' countries, if there is one.
-    pub fn country_header(&self) -> Option<String> {
-        self.environment().optional(&settings::COUNTRY_HEADER)
-    }
 }
 
 /// Calls servers.

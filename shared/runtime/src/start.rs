@@ -346,6 +346,7 @@ where
         Err(error) => return failed(name, &error),
     };
     runtime.block_on(async {
+        log::learn_stack(&environment.variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(), name);
         let start = Start::new(environment);
         let deps = match Call::new(INIT).run(wire(&start)).await {
             Ok(deps) => deps,

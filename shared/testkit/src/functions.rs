@@ -304,6 +304,10 @@ fn deadline() -> SystemTime {
 
 /// Shows an answer as a caller sees it, without the headers that every answer has.
 fn shown(mut response: ApiGatewayV2httpResponse) -> Value {
+    // A preflight's. What an upstream answers so is relayed, and shown like everything else of its.
+    if response.status_code == 204 && !response.is_base64_encoded {
+        return json!({ "status": 204, "body": matches!(&response.body, Some(Body::Text(text)) if !text.is_empty()) });
+    }
     let relayed = response.is_base64_encoded;
     if relayed && !response.headers.contains_key("content-type") {
         response.headers.insert("content-type", HeaderValue::from_static("none"));

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Client, Response};
 use crate::payload;
+use crate::template;
 use crate::tokens::Issuer;
 
 /// A deployed stack and a client for it.
@@ -117,7 +118,8 @@ impl Stack {
 
     /// Reads the lines a function has logged, since these tests began, that hold a text.
     pub async fn log_lines(&self, function: &str, holding: &str) -> Vec<String> {
-        let group = format!("/consigne/{}/{function}", self.name("STACK_NAME"));
+        let group = template::log_group(&template::template(), self.name("STACK_NAME"), function);
+        let told_by = format!("\"function\":\"{function}\"");
         let authorization = self.operator("logs");
         let headers = [
             ("authorization", authorization.as_str()),
@@ -135,7 +137,8 @@ impl Stack {
             let page = page.json();
             let messages =
                 page["events"].as_array().into_iter().flatten().filter_map(|event| event["message"].as_str());
-            lines.extend(messages.filter(|line| line.contains(holding)).map(str::to_owned));
+            let lines_of_it = messages.filter(|line| line.contains(holding) && line.contains(&told_by));
+            lines.extend(lines_of_it.map(str::to_owned));
             token = page["nextToken"].clone();
             if !token.is_string() {
                 return lines;

@@ -30,6 +30,15 @@ pub fn name_of(properties: &Value) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
+/// Returns the log group of a function, which it shares with the others of its desk.
+pub fn log_group(template: &Value, stack: &str, function: &str) -> String {
+    let all = functions(template);
+    let (_, properties) = all.iter().find(|(_, it)| name_of(it) == function).expect("there is such a function");
+    let group = properties["LoggingConfig"]["LogGroup"]["!Ref"].as_str().expect("a function names its log group");
+    let name = template["Resources"][group]["Properties"]["LogGroupName"]["!Sub"].as_str();
+    name.expect("a log group has a name").replace("${AWS::StackName}", stack)
+}
+
 /// Gives the routes: function, method and path; the default route has neither.
 pub fn routes(template: &Value) -> Vec<(String, String, String)> {
     let mut routes = Vec::new();

@@ -23,6 +23,8 @@ pub struct Answer {
 /// The body of an answer.
 #[derive(Debug, PartialEq)]
 pub enum Body {
+    /// Nothing.
+    Empty,
     /// What programs read.
     Json(Value),
     /// A page for people, whole, which needs nothing from anywhere.
@@ -46,6 +48,11 @@ impl Answer {
     pub fn envelope(status: u16, message: &str, data: &impl Serialize, now: Timestamp) -> Self {
         let body = Body::Json(json!({ "success": true, "message": message, "data": data, "timestamp": now }));
         Self { status, headers: Vec::new(), body }
+    }
+
+    /// Answers a preflight: 204 without a body.
+    pub(super) fn no_content() -> Self {
+        Self { status: 204, headers: Vec::new(), body: Body::Empty }
     }
 
     /// Answers with a page. Its address may hold a token, which it tells to nobody.
@@ -90,6 +97,7 @@ impl Answer {
         };
         let relayed = matches!(self.body, Body::Relayed(..));
         let body = match self.body {
+            Body::Empty => String::new(),
             Body::Json(body) => {
                 put("content-type", "application/json; charset=utf-8");
                 body.to_string()

@@ -1,13 +1,15 @@
 //! The HTTP edge: from an API Gateway event to a handler and back.
 
 mod answer;
+mod cdn;
 mod edge;
 mod paging;
 mod request;
 mod schema;
 
 pub use answer::{Answer, Body, fault_answer};
-pub use edge::{Handling, respond, serve};
+pub use cdn::{Cdn, SECRET_HEADER};
+pub use edge::{Handling, respond, respond_behind, serve};
 pub use paging::{Paging, limit};
 pub use request::{BODY_MAX, Request};
 pub use schema::{Caller, Operation, Parameter, SchemaOf};

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest as _, Sha256};
 
+use super::Cdn;
 use crate::log::Notes;
 
 /// Largest JSON body taken, in bytes. Media never passes through a function; what remains is small.
@@ -44,6 +45,7 @@ pub struct Request {
     path: String,
     parameters: HashMap<String, String>,
     source_ip: Option<String>,
+    country: Option<String>,
     domain: String,
     query: String,
     headers: HeaderMap,
@@ -60,6 +62,11 @@ enum Body {
 impl Request {
     /// Makes a request from an event of payload format 2.0.
     pub fn from_event(event: ApiGatewayV2httpRequest, now: Timestamp) -> Self {
+        Self::from_event_behind(&Cdn::default(), event, now)
+    }
+
+    /// Makes a request that may have come through a CDN.
+    pub(super) fn from_event_behind(cdn: &Cdn, event: ApiGatewayV2httpRequest, now: Timestamp) -> Self {
         let mut headers = event.headers;
         // API Gateway takes cookies out of the headers and gives them one by one.
         let cookies = event.cookies.filter(|cookies| !cookies.is_empty()).map(|cookies| cookies.join("; "));
@@ -70,6 +77,7 @@ impl Request {
             (Some(text), true) => STANDARD.decode(text).map_or(Body::Broken, Body::Bytes),
             (text, _) => Body::Bytes(text.unwrap_or_default().into_bytes()),
         };
+        let (address, country) = cdn.caller(&headers);
         Self {
             id: event.request_context.request_id.unwrap_or_default(),
             now,
@@ -78,7 +86,8 @@ impl Request {
             route: event.route_key.unwrap_or_default(),
             path: event.raw_path.unwrap_or_default(),
             parameters: event.path_parameters,
-            source_ip: event.request_context.http.source_ip,
+            source_ip: address.map(|address| address.to_string()).or(event.request_context.http.source_ip),
+            country,
             domain: event.request_context.domain_name.unwrap_or_default(),
             query: event.raw_query_string.unwrap_or_default(),
             headers,
@@ -231,9 +240,14 @@ impl Request {
         Ok(bytes)
     }
 
-    /// Gives the address the request came from, as API Gateway knows it.
+    /// Returns the caller's address: as the CDN names it, or else as API Gateway saw it.
     pub fn source_ip(&self) -> Option<&str> {
         self.source_ip.as_deref()
+    }
+
+    /// Returns the caller's country as the CDN names it, two upper-case letters; `None` without a CDN.
+    pub fn country(&self) -> Option<&str> {
+        self.country.as_deref()
     }
 
     /// Gives the query as it was sent, without the question mark.

@@ -22,7 +22,6 @@ pub(super) async fn call(world: &World, event: ApiGatewayV2httpRequest) -> ApiGa
         seal: gateway_seal(),
         upstreams: upstreams.expect("they can be called"),
         upstream: world.clone(),
-        country_header: Some("cloudfront-viewer-country".to_owned()),
     };
     http::respond("gateway", &deps, &|d, r| Box::pin(gateway::handle(d, r)), event, deadline()).await
 }

@@ -25,6 +25,7 @@ async fn a_request_is_one_line_with_everything_that_is_asked_of_it() {
     for (field, want) in [
         ("level", json!("INFO")),
         ("message", json!("POST /api/files/uploads answered 201")),
+        ("stack", json!(stack.name("STACK_NAME"))),
         ("function", json!("upload-grant")),
         ("request.id", json!(response.header("x-request-id"))),
         ("http.route", json!("POST /api/files/uploads")),
@@ -39,7 +40,10 @@ async fn a_request_is_one_line_with_everything_that_is_asked_of_it() {
     }
     assert!(line["duration_ms"].as_f64() > Some(0.0));
     let directive = &line["_aws"]["CloudWatchMetrics"][0];
-    assert_eq!((&directive["Namespace"], &directive["Dimensions"]), (&json!("Consigne"), &json!([["function"]])));
+    assert_eq!(
+        (&directive["Namespace"], &directive["Dimensions"]),
+        (&json!("Consigne"), &json!([["stack", "function"]]))
+    );
     let names: Vec<_> = directive["Metrics"].as_array().unwrap().iter().map(|metric| text(metric, "Name")).collect();
     assert_eq!(names, ["UploadsGranted", "BytesGranted"]);
 }

@@ -199,7 +199,7 @@ async fn the_rule_of_feedback_lets_bounces_and_complaints_of_this_stacks_mails_t
     let stack = Stack::find();
     let client = aws_sdk_eventbridge::Client::new(&stack.aws().sdk_config());
     let rules = client.list_rules().send().await.unwrap().rules.unwrap_or_default();
-    let prefix = format!("{}-MailFeedbackRule", stack.name("STACK_NAME"));
+    let prefix = format!("{}-mail-feedback", stack.name("STACK_NAME"));
     let rule = rules.into_iter().find(|rule| rule.name.as_deref().is_some_and(|name| name.starts_with(&prefix)));
     let pattern = rule.unwrap().event_pattern.unwrap();
     let ours = bounced(&stack, &stack.newcomer("free"), "Permanent");

@@ -23,6 +23,7 @@ mod mail;
 mod mail_outage;
 mod members;
 mod object_events;
+mod operator;
 mod payments;
 mod people;
 mod peppers;

@@ -28,10 +28,9 @@ fn deploy() -> Stack {
 
 /// Runs `consigne redrive` on that stack; gives whether it went well and what it said.
 fn redrive(arguments: &[&str]) -> (bool, String) {
-    let text = std::fs::read_to_string(root().join(ENV_FILE)).unwrap();
-    let names: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once('=')).collect();
     let mut consigne = Command::new(root().join("target/debug/consigne"));
-    let output = consigne.arg("redrive").args(arguments).envs(names).output().unwrap();
+    let stack = root().join(ENV_FILE);
+    let output = consigne.arg("redrive").args(arguments).arg("--env-file").arg(stack).output().unwrap();
     (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
 }
 

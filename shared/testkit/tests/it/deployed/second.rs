@@ -33,20 +33,20 @@ impl Second {
     /// said.
     pub async fn consigne(&self, arguments: &[&str], input: &str) -> (bool, String) {
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let text = std::fs::read_to_string(root().join(self.env_file)).unwrap();
-        let pairs = text.lines().filter_map(|line| line.split_once('='));
-        let names: Vec<(String, String)> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let input = input.to_owned();
+        let (input, env_file) = (input.to_owned(), root().join(self.env_file));
         let run = move || {
             let mut command = Command::new(root().join("target/debug/consigne"));
-            command.args(arguments).envs(names).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.args(arguments).arg("--env-file").arg(env_file);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             let mut child = command.spawn().unwrap();
             // A command that reads nothing may have ended by now.
             drop(child.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes())));
             child.wait_with_output().unwrap()
         };
         let output = tokio::task::spawn_blocking(run).await.unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8(said).unwrap())
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let acted_on = format!("Acting on the laptop's stack {} at ", self.name);
+        let lines = said.split_inclusive('\n').filter(|line| !line.starts_with(&acted_on));
+        (output.status.success(), lines.collect())
     }
 }

@@ -46,6 +46,7 @@ mod notices;
 mod on_object_event;
 mod orgs;
 mod others;
+mod preflights;
 mod presign;
 mod publish_events;
 mod receipt_outcome;

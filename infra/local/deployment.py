@@ -41,9 +41,16 @@ class Deployment:
             properties = function["Properties"]
             binary = binaries / Path(properties["CodeUri"]).name
             properties["CodeUri"] = {"Bucket": ARTIFACTS, "Key": self._upload(binary)}
-        gaps.prepare(template)
+        gaps.prepare(template, parameters)
         self._apply(template, parameters)
         gaps.fill(template, self.stack, client=self.client)
+
+    def deploy_alarms(self, source: Path) -> None:
+        """Creates or updates the stack of alarms on this one."""
+        template = templates.load(source)
+        gaps.drop_metric_math(template)
+        watching = Deployment(self.s3.meta.endpoint_url, f"{self.stack}-observe")
+        watching._apply(template, {"CoreStack": self.stack})
 
     def outputs(self) -> dict[str, str]:
         """Gives the stack's outputs; none of one that was never deployed."""

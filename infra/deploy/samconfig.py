@@ -1,0 +1,82 @@
+"""Reads infra/samconfig.toml as SAM does, and refuses what SAM would refuse or cut.
+
+SAM splits each override at blanks and quotes, so `MailFrom=Consigne <a@b.example>` silently becomes `Consigne`, and
+`Upstreams=` is an error. A value with anything but plain characters therefore stands in double quotes inside TOML's
+single ones: `'MailFrom="Consigne <a@b.example>"'`, `'Upstreams=""'`.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+# What SAM takes whole without quotes: no blank, no quote, no comma at the end.
+PLAIN = re.compile(r'[^\s"\'\\]*[^\s"\'\\,]')
+QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+class ConfigError(Exception):
+    """What is wrong with the file, as a sentence with its cure."""
+
+
+@dataclass
+class Config:
+    """One environment of samconfig.toml."""
+
+    stack_name: str
+    region: str
+    parameters: dict[str, str]
+    observe: dict[str, str] = field(default_factory=dict)
+
+
+def load(path: Path, environment: str = "default") -> Config:
+    """Reads one environment.
+
+    Raises ConfigError with every problem of the file at once.
+    """
+    try:
+        document = tomlkit.parse(path.read_text()).unwrap()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    except TOMLKitError as error:
+        raise ConfigError(f"{path} is not TOML: {error}.") from error
+    section = document.get(environment, {}).get("deploy", {}).get("parameters")
+    if section is None:
+        known = ", ".join(name for name, value in document.items() if isinstance(value, dict))
+        raise ConfigError(f"{path} has no [{environment}.deploy.parameters]. It has: {known}. ENV= chooses one.")
+    problems = [f"{name} is missing." for name in ("stack_name", "region") if not section.get(name)]
+    parameters = read_overrides(section.get("parameter_overrides", []), problems)
+    observe = document[environment].get("observe", {}).get("parameters", {})
+    watched = read_overrides(observe.get("parameter_overrides", []), problems)
+    if problems:
+        raise ConfigError("\n".join(f"{path} [{environment}]: {problem}" for problem in problems))
+    return Config(section["stack_name"], section["region"], parameters, watched)
+
+
+def read_overrides(overrides: Any, problems: list[str]) -> dict[str, str]:
+    """Reads a list of overrides; what is wrong with one goes to the problems."""
+    # `sam deploy --guided` writes one string for all of them.
+    items = re.findall(r'[A-Za-z0-9]+="(?:[^"\\]|\\.)*"|\S+', overrides) if isinstance(overrides, str) else overrides
+    parameters: dict[str, str] = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        quoted = QUOTED.fullmatch(value)
+        if not equals or not re.fullmatch(r"[A-Za-z0-9]+", name):
+            problems.append(f"{item!r} is not Name=value.")
+        elif value == "":
+            problems.append(f"SAM refuses {name}= without a value. Write '{name}=\"\"' to clear it.")
+        elif quoted is None and not PLAIN.fullmatch(value):
+            problems.append(f"SAM would cut the value of {name} short. Write it in double quotes: '{name}=\"...\"'.")
+        elif name in parameters:
+            problems.append(f"{name} stands there twice.")
+        else:
+            parameters[name] = value if quoted is None else re.sub(r"\\(.)", unescape, quoted.group(1))
+    return parameters
+
+
+def unescape(match: re.Match[str]) -> str:
+    """Takes the backslash off an escaped quote or backslash, as SAM does; others, such as `\\n`, stay."""
+    return match.group(1) if match.group(1) in '"\\' else match.group(0)

@@ -1,0 +1,32 @@
+//! One call by AWS's query protocol, for a service of which a tool needs a single operation and nobody links the SDK.
+//!
+//! Source: AWS General Reference, "Making requests using the AWS query APIs".
+
+use aws_sigv4::http_request::SigningSettings;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+
+use crate::caller::Caller;
+use crate::client::signed;
+
+/// Sends a form, such as `Action=DescribeStacks&Version=2010-05-15`, and returns the status and the XML that is answered.
+///
+/// `service` is the service's host within the region and its name in signatures.
+///
+/// # Errors
+/// When there is no answer.
+pub async fn query(caller: &Caller, service: &str, form: String) -> Result<(u16, String), BoxError> {
+    let base = caller.address.clone().unwrap_or_else(|| caller.url(service));
+    let mut request = HttpRequest::new(SdkBody::from(form));
+    request.set_method("POST")?;
+    request.set_uri(format!("{base}/"))?;
+    request.headers_mut().insert("content-type", "application/x-www-form-urlencoded");
+    let identity = caller.credentials.clone().into();
+    let request = signed(&request, &identity, &caller.region, service, SigningSettings::default())?;
+    let mut answer = caller.connector.call(request).await?;
+    let body = ByteStream::new(answer.take_body()).collect().await?;
+    Ok((answer.status().as_u16(), String::from_utf8_lossy(&body.into_bytes()).into_owned()))
+}

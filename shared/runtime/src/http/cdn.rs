@@ -1,0 +1,157 @@
+//! A CDN in front of the API, and when it is believed.
+//!
+//! Behind a CDN every request comes from the CDN's address; the caller's own address and country stand in headers it adds.
+//! Anybody can send such headers to the address API Gateway gave the API, so they count only beside a secret that the CDN
+//! alone knows. Settings hold the secret's SHA-256, which needs no protection and no call at start.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::HeaderMap;
+use sha2::{Digest as _, Sha256};
+
+use crate::settings::{self, Environment, SettingError};
+
+/// Header in which the CDN sends its secret.
+pub const SECRET_HEADER: &str = "x-consigne-edge";
+/// CloudFront's header of the address, which always ends in a port, also behind an IPv6 address without brackets.
+/// Source: Amazon CloudFront developer guide, "Add CloudFront request headers".
+const CLOUDFRONT_ADDRESS: &str = "cloudfront-viewer-address";
+
+/// What is known of the CDN. The default is none.
+#[derive(Clone, Debug, Default)]
+pub struct Cdn {
+    /// SHA-256 of each secret that is valid; two while one replaces the other.
+    hashes: Vec<[u8; 32]>,
+    address_header: Option<String>,
+    country_header: Option<String>,
+}
+
+impl Cdn {
+    /// Knows a CDN by the SHA-256 of its secrets, in hex, separated by commas, and by its headers.
+    ///
+    /// Returns `None` when a hash is not 64 hex digits.
+    pub fn new(hashes: &str, address_header: Option<String>, country_header: Option<String>) -> Option<Self> {
+        let hashes = hashes.split(',').filter(|hash| !hash.is_empty()).map(hash_of).collect::<Option<_>>()?;
+        Some(Self { hashes, address_header, country_header })
+    }
+
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// When a hash is not 64 hex digits.
+    pub fn from_environment(environment: &Environment) -> Result<Self, SettingError> {
+        let hashes = environment.optional(&settings::EDGE_SECRET_HASH).filter(|_| !environment.is_describing());
+        let headers = [&settings::ADDRESS_HEADER, &settings::COUNTRY_HEADER].map(|name| environment.optional(name));
+        let [address, country] = headers;
+        let bad = || SettingError::new(&settings::EDGE_SECRET_HASH, "must be SHA-256 hashes of 64 hex digits");
+        Self::new(&hashes.unwrap_or_default(), address, country).ok_or_else(bad)
+    }
+
+    /// Returns the caller's address and country as the CDN names them; nothing of a request that did not come through it.
+    pub(super) fn caller(&self, headers: &HeaderMap) -> (Option<IpAddr>, Option<String>) {
+        if !self.vouches_for(headers) {
+            return (None, None);
+        }
+        let text = |name: &Option<String>| headers.get(name.as_deref()?)?.to_str().ok().map(str::trim);
+        (text(&self.address_header).and_then(|text| self.address(text)), text(&self.country_header).and_then(country))
+    }
+
+    fn vouches_for(&self, headers: &HeaderMap) -> bool {
+        let Some(secret) = headers.get(SECRET_HEADER) else { return false };
+        let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
+        self.hashes.contains(&hash)
+    }
+
+    fn address(&self, text: &str) -> Option<IpAddr> {
+        if self.address_header.as_deref() == Some(CLOUDFRONT_ADDRESS) {
+            return text.rsplit_once(':')?.0.parse().ok();
+        }
+        text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
+    }
+}
+
+/// Reads 64 hex digits.
+fn hash_of(hex: &str) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    let plain = hex.len() == 64 && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+    for (byte, at) in hash.iter_mut().zip((0..64).step_by(2)) {
+        *byte = u8::from_str_radix(hex.get(at..at + 2).filter(|_| plain)?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+/// Reads a country as ISO 3166 writes it: two letters.
+fn country(text: &str) -> Option<String> {
+    let letters = text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic());
+    letters.then(|| text.to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SHA-256 of `edge-secret` and of `older-secret`, as `sha256sum` prints them.
+    const HASH: &str = "0b863617d30f02eb2cc8e2f26787bdf34a19a06b7ab72c7da72185ed734fce13";
+    const OLDER: &str = "2d0beb7784fd5a6336d327e67d5a56209c303da76525d43b95f2156811fccbf3";
+
+    fn cdn(address_header: &str) -> Cdn {
+        let hashes = format!("{HASH},{OLDER}");
+        Cdn::new(&hashes, Some(address_header.to_owned()), Some("cloudfront-viewer-country".to_owned())).unwrap()
+    }
+
+    fn caller(cdn: &Cdn, sent: &[(&'static str, &str)]) -> (Option<String>, Option<String>) {
+        let headers = sent.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let (address, country) = cdn.caller(&headers);
+        (address.map(|address| address.to_string()), country)
+    }
+
+    #[test]
+    fn address_and_country_count_only_beside_the_secret() {
+        let said = [("cloudfront-viewer-address", "198.51.100.7:4653"), ("cloudfront-viewer-country", "fr")];
+        let believed = (Some("198.51.100.7".to_owned()), Some("FR".to_owned()));
+        let with = |secret| [said.as_slice(), &[("x-consigne-edge", secret)]].concat();
+        let cdn = cdn("cloudfront-viewer-address");
+        assert_eq!(caller(&cdn, &with("edge-secret")), believed);
+        assert_eq!(caller(&cdn, &with("older-secret")), believed);
+        for wrong in ["", "edge-secre", "edge-secret ", "EDGE-SECRET", HASH] {
+            assert_eq!(caller(&cdn, &with(wrong)), (None, None), "{wrong:?}");
+        }
+        assert_eq!(caller(&cdn, &said), (None, None));
+        assert_eq!(caller(&Cdn::default(), &with("edge-secret")), (None, None), "no CDN is known");
+    }
+
+    #[test]
+    fn every_spelling_of_an_address_is_read() {
+        for (header, value, want) in [
+            ("cloudfront-viewer-address", "198.51.100.7:46532", Some("198.51.100.7")),
+            ("cloudfront-viewer-address", "2001:db8::1:4653", Some("2001:db8::1")),
+            ("cloudfront-viewer-address", "198.51.100.7", None),
+            ("cf-connecting-ip", "198.51.100.7", Some("198.51.100.7")),
+            ("cf-connecting-ip", "2001:db8::1:4653", Some("2001:db8::1:4653")),
+            ("cf-connecting-ip", "[2001:db8::1]:443", Some("2001:db8::1")),
+            ("cf-connecting-ip", "198.51.100.7, 10.0.0.1", None),
+            ("cf-connecting-ip", "somebody", None),
+        ] {
+            let headers = [("x-consigne-edge", "edge-secret"), (header, value)];
+            assert_eq!(caller(&cdn(header), &headers).0.as_deref(), want, "{header}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_country_is_two_letters() {
+        let read =
+            |value| caller(&cdn("x"), &[("x-consigne-edge", "edge-secret"), ("cloudfront-viewer-country", value)]).1;
+        assert_eq!(read("de").as_deref(), Some("DE"));
+        for bad in ["", "d", "deu", "d1", "dé"] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn hashes_are_64_hex_digits_each() {
+        assert!(Cdn::new("", None, None).is_some() && Cdn::new(HASH, None, None).is_some());
+        for bad in ["x", &HASH[1..], &format!("{HASH},x"), &HASH.replace('a', "g"), &format!("+{}", &HASH[1..])] {
+            assert!(Cdn::new(bad, None, None).is_none(), "{bad}");
+        }
+    }
+}
