@@ -1,0 +1,99 @@
+"""What only credentials show: settings, alarms and mail of a stack on AWS. Needs boto3, STACK and REGION."""
+
+import time
+from typing import Any
+
+from client import Api, Person, Skipped, expect
+from desk import founded
+
+# Functions that send to the queue they read.
+LOOPS = ("dispatch-webhook", "generate-worker", "quota-organisation", "stats-organisation", "stats-storage")
+DRAINED_WITHIN_S = 120
+# Mailboxes of SES's own, which cost no reputation. Source: Amazon SES developer guide, "Using the mailbox simulator".
+DELIVERED, BOUNCED = "success@simulator.amazonses.com", "bounce@simulator.amazonses.com"
+
+
+class Stack:
+    """A stack, seen with its owner's credentials."""
+
+    def __init__(self, name: str, region: str):
+        try:
+            import boto3  # noqa: PLC0415  (everything else runs without it)
+        except ImportError as error:
+            raise Skipped("boto3 is not installed") from error
+        self.name = name
+        self.client = lambda service: boto3.client(service, region_name=region)
+
+    def output(self, name: str) -> str:
+        """Gives an output of the stack."""
+        [stack] = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        return next(one["OutputValue"] for one in stack["Outputs"] if one["OutputKey"] == name)
+
+
+def stack_of(name: str | None, region: str | None) -> Stack:
+    """Gives the stack; skips a check when none is named."""
+    if not name or not region:
+        raise Skipped("it takes AWS credentials: set STACK and REGION")
+    return Stack(name, region)
+
+
+def loops_are_allowed(name: str | None, region: str | None) -> None:
+    """Functions that send to their own queue are not cut off, and no others are exempt."""
+    stack = stack_of(name, region)
+    client = stack.client("lambda")
+    functions = [
+        one["FunctionName"].removeprefix(f"{stack.name}-")
+        for page in client.get_paginator("list_functions").paginate()
+        for one in page["Functions"]
+        if one["FunctionName"].startswith(f"{stack.name}-")
+    ]
+    for function in ("sweep", "send-mail", *(one for one in LOOPS if one in functions)):
+        setting = client.get_function_recursion_config(FunctionName=f"{stack.name}-{function}")["RecursiveLoop"]
+        wanted = "Allow" if function in LOOPS else "Terminate"
+        expect(setting == wanted, f"{function}: RecursiveLoop is {setting}, not {wanted}")
+
+
+def no_alarm_sounds(name: str | None, region: str | None) -> None:
+    """Alarms are there, and none sounds."""
+    stack = stack_of(name, region)
+    pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack.name} ")
+    alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    expect(bool(alarms), f"the stack {stack.name} has no alarms: deploy without OBSERVE=0")
+    sounding = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
+    expect(not sounding, f"sounding: {', '.join(sounding)}")
+
+
+def mail_goes_out(api: Api, ann: Person, name: str | None, region: str | None) -> None:
+    """Mails to SES's simulator leave their queue, and none lies on its dead-letter queue."""
+    stack = stack_of(name, region)
+    settings = stack.client("lambda").get_function_configuration(FunctionName=f"{stack.name}-send-mail")
+    if not settings["Environment"]["Variables"].get("MAIL_FROM"):
+        raise Skipped("no mails are sent: MailFrom is empty")
+    org = founded(api, ann)
+    invited = [invite(api, ann, org, address) for address in (DELIVERED, BOUNCED)]
+    try:
+        began = time.monotonic()
+        while left := waiting(stack, "mails"):
+            expect(time.monotonic() - began < DRAINED_WITHIN_S, f"{left} mails still wait after {DRAINED_WITHIN_S} s")
+            time.sleep(1)
+        dead = waiting(stack, "mails-dead")
+        expect(dead == 0, f"{dead} messages lie on {stack.name}-mails-dead")
+    finally:
+        for invitation in invited:
+            api.call("DELETE", f"/api/orgs/{org}/invitations/{invitation}", who=ann)
+
+
+def invite(api: Api, ann: Person, org: str, address: str) -> str:
+    """Invites a mailbox of the simulator; gives the invitation's id."""
+    answer = api.call("POST", f"/api/orgs/{org}/invitations", {"email": address, "role": "billing"}, who=ann)
+    expect(answer.status == 201, f"inviting {address} answered {answer.status}: {answer.body[:200]!r}")
+    return answer.json()["data"]["id"]
+
+
+def waiting(stack: Stack, queue: str) -> int:
+    """Counts the messages of a queue, read or not."""
+    client: Any = stack.client("sqs")
+    url = client.get_queue_url(QueueName=f"{stack.name}-{queue}")["QueueUrl"]
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(int(found[name]) for name in names)
