@@ -29,13 +29,15 @@ alone=(of_a_thousand so_do_hundreds three_hundred_racing twenty_invitations_at_o
 
 # Runs tests and shows what went wrong; the whole output is in the log.
 run() {
-  cargo test --no-fail-fast "$@" 2>&1 | tee --append "$log" | grep --line-buffered --extended-regexp \
+  cargo test --no-fail-fast "$@" 2>&1 | tee -a "$log" | grep --line-buffered --extended-regexp \
     '^test .*\.\.\. (FAILED|ignored)|^test result: .* [1-9][0-9]* (passed|failed)|^failures:|^thread .* panicked|^error'
   return "${PIPESTATUS[0]}"
 }
 
 status=0
 : > "$log"
+echo "Running the tests of the laptop's own server..."
+$python -W ignore -m unittest discover --start-directory infra/local/tests 2>&1 | tee -a "$log" | tail -n 4 || status=$?
 echo "Running the tests (some three minutes)..."
 run "${packages[@]}" -- "${alone[@]/#/--skip=}" || status=$?
 echo "Running those that need the server for themselves..."
@@ -43,6 +45,9 @@ echo "Running those that need the server for themselves..."
 run "${packages[@]}" --test it -- --test-threads=1 "${alone[@]}" || status=$?
 
 awk '/^test result/ { passed += $4; failed += $6; ignored += $8 }
+     /^Ran [0-9]+ tests? in/ { python = $2 }
+     /^OK$/ && python { passed += python; python = 0 }
+     /^FAILED \((failures|errors)=/ { split($0, counts, /[^0-9]+/); failed += counts[2] + counts[3]; passed += python - counts[2] - counts[3] }
      END { printf "\n%d tests passed, %d failed, %d ignored.\n", passed, failed, ignored }' "$log"
 echo "The whole output: $log"
 exit "$status"
