@@ -5,9 +5,9 @@
 
 use consigne_auth::{KeyMint, Route, SessionVerifier};
 use consigne_core::credits::{Checkout, CheckoutAsk, Pack, SessionId};
-use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::orgs::org_not_found;
-use consigne_core::ports::{GetCheckout, GetMember, GetOrg, Recall, RecordCheckout, StartCheckout};
+use consigne_core::ports::{GetCheckout, GetIdempotencyRecord, GetMember, GetOrg, RecordCheckout, StartCheckout};
 use consigne_core::{Code, Fault, OrgId, Timestamp};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -47,41 +47,51 @@ pub struct CheckoutView {
 /// Answers a wish to buy credits.
 pub async fn handle<F, P>(deps: &Deps<F, P>, request: &Request) -> Result<Answer, Fault>
 where
-    F: GetMember + GetOrg + Recall + GetCheckout + RecordCheckout,
+    F: GetMember + GetOrg + GetIdempotencyRecord + GetCheckout + RecordCheckout,
     P: StartCheckout,
 {
     let (user, org) = request.member(&deps.users, &deps.credits, Route::Checkout).await?;
     let body: CheckoutRequest = request.json()?;
-    let promise = request.idempotency_key(&body)?;
+    let idempotency_key = request.idempotency_key(&body)?;
     let pack = Pack::named(&body.pack)?;
     deps.credits.get_org(org).await?.ok_or_else(org_not_found)?.require_working()?;
-    let once =
-        promise.map(|key| Once { key, caller: user.id.clone().into(), operation: OPERATION, result: String::new() });
-    if let Some(before) = deps.before(org, once.as_ref(), request.now).await? {
+    let idempotent = idempotency_key.map(|key| IdempotentRequest {
+        key,
+        owner: user.id.clone().into(),
+        operation: OPERATION,
+        result: String::new(),
+    });
+    if let Some(before) = deps.before(org, idempotent.as_ref(), request.now).await? {
         return Ok(answer(&before, request));
     }
 
-    let ask = CheckoutAsk::new(org, pack, once.as_ref(), &KeyMint::nonce());
+    let ask = CheckoutAsk::new(org, pack, idempotent.as_ref(), &KeyMint::nonce());
     let session = deps.provider.start_checkout(&ask).await?;
     let checkout = Checkout::of(&ask, session, user.id, request.now);
-    let once = once.map(|once| Once { result: checkout.session.as_str().to_owned(), ..once });
-    let checkout = match deps.credits.record_checkout(&checkout, once.as_ref()).await? {
-        Written::Now => checkout,
+    let idempotent =
+        idempotent.map(|idempotent| IdempotentRequest { result: checkout.session.as_str().to_owned(), ..idempotent });
+    let checkout = match deps.credits.record_checkout(&checkout, idempotent.as_ref()).await? {
+        WriteOutcome::Applied => checkout,
         // The same request, at the same moment.
-        Written::Before(session) => deps.recorded(org, &session).await?,
-        Written::Mismatch => return Err(mismatch()),
-        Written::Moved => return Err(Fault::internal("a record of a session cannot have moved")),
+        WriteOutcome::Replayed(session) => deps.recorded(org, &session).await?,
+        WriteOutcome::KeyReused => return Err(key_reused()),
+        WriteOutcome::Conflict => return Err(Fault::internal("a record of a session cannot have moved")),
     };
     Ok(answer(&checkout, request))
 }
 
-impl<F: Recall + GetCheckout, P> Deps<F, P> {
+impl<F: GetIdempotencyRecord + GetCheckout, P> Deps<F, P> {
     /// Finds the session that the same request opened before.
-    async fn before(&self, org: OrgId, once: Option<&Once>, now: Timestamp) -> Result<Option<Checkout>, Fault> {
-        let Some(once) = once else { return Ok(None) };
-        match self.credits.recall(once, now).await? {
-            Some(Written::Before(session)) => self.recorded(org, &session).await.map(Some),
-            Some(Written::Mismatch) => Err(mismatch()),
+    async fn before(
+        &self,
+        org: OrgId,
+        idempotent: Option<&IdempotentRequest>,
+        now: Timestamp,
+    ) -> Result<Option<Checkout>, Fault> {
+        let Some(idempotent) = idempotent else { return Ok(None) };
+        match self.credits.get_idempotency_record(idempotent, now).await? {
+            Some(WriteOutcome::Replayed(session)) => self.recorded(org, &session).await.map(Some),
+            Some(WriteOutcome::KeyReused) => Err(key_reused()),
             _ => Ok(None),
         }
     }
@@ -103,6 +113,6 @@ fn answer(checkout: &Checkout, request: &Request) -> Answer {
 /// Describes the route.
 pub fn operations() -> Vec<Operation> {
     let operation = Operation::new::<CheckoutView>("POST /api/orgs/{org}/credits/checkout", "Buy a pack of credits");
-    let operation = operation.in_org().takes::<CheckoutRequest>().creates().once();
+    let operation = operation.in_org().takes::<CheckoutRequest>().creates().idempotent();
     vec![operation.refuses(&[Code::Conflict, Code::RateLimited])]
 }

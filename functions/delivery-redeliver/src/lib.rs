@@ -3,7 +3,7 @@
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::deliveries::{Delivery, DeliveryView, Errand, delivery_in_path, delivery_not_found};
 use consigne_core::endpoints::Endpoint;
-use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::ports::{GetDelivery, GetEndpoint, GetMember, Redeliver, SendMessage};
 use consigne_core::{Code, DeliveryId, Fault, OrgId, UserId};
 use consigne_runtime::http::Operation;
@@ -34,15 +34,19 @@ where
     let id = delivery_in_path(request.parameter("delivery"))?;
     request.notes.field("delivery.id", id);
     // There is no body; what must not differ is the path.
-    let promise = request.idempotency_key(&())?;
+    let idempotency_key = request.idempotency_key(&())?;
 
     let delivery = deps.known(org, id, &user.id).await?;
     let endpoint = deps.deliveries.get_endpoint(org, delivery.endpoint).await?.filter(Endpoint::is_active);
     endpoint.ok_or_else(|| Fault::new(Code::Conflict, "Its endpoint is disabled or deleted"))?;
 
-    let once =
-        promise.map(|key| Once { key, caller: user.id.clone().into(), operation: OPERATION, result: id.to_string() });
-    let delivery = deps.make_due(delivery, once.as_ref(), request).await?;
+    let idempotent = idempotency_key.map(|key| IdempotentRequest {
+        key,
+        owner: user.id.clone().into(),
+        operation: OPERATION,
+        result: id.to_string(),
+    });
+    let delivery = deps.make_due(delivery, idempotent.as_ref(), request).await?;
     // Should this fail, the next look of sweep finds it.
     deps.queue.send_message(&Errand::attempt(org, id)?).await?;
     Ok(Answer::envelope(200, "Delivery is on its way", &DeliveryView::of(&delivery), request.now))
@@ -59,16 +63,16 @@ impl<F: GetDelivery + Redeliver, Q> Deps<F, Q> {
     async fn make_due(
         &self,
         mut delivery: Delivery,
-        once: Option<&Once>,
+        idempotent: Option<&IdempotentRequest>,
         request: &Request,
     ) -> Result<Delivery, Fault> {
         for _ in 0..TRIES {
             let Some(step) = delivery.again(request.now) else { return Ok(delivery) };
-            match self.deliveries.redeliver(&step, once, request.now).await? {
-                Written::Now => return Ok(step.delivery),
-                Written::Before(_) => return Ok(delivery),
-                Written::Mismatch => return Err(mismatch()),
-                Written::Moved => {
+            match self.deliveries.redeliver(&step, idempotent, request.now).await? {
+                WriteOutcome::Applied => return Ok(step.delivery),
+                WriteOutcome::Replayed(_) => return Ok(delivery),
+                WriteOutcome::KeyReused => return Err(key_reused()),
+                WriteOutcome::Conflict => {
                     let (org, id) = (delivery.org, delivery.id);
                     delivery = self.deliveries.get_delivery(org, id).await?.ok_or_else(delivery_not_found)?;
                 }
@@ -85,5 +89,5 @@ pub fn operations() -> Vec<Operation> {
         "Deliver something again, under the same id",
     );
     let operation = operation.in_org().parameter("delivery", "Id of the delivery", true);
-    vec![operation.once().refuses(&[Code::Conflict, Code::RateLimited])]
+    vec![operation.idempotent().refuses(&[Code::Conflict, Code::RateLimited])]
 }

@@ -5,7 +5,7 @@ use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::endpoints::{
     Endpoint, EndpointStatus, EndpointView, HookUrl, IssuedEndpoint, NewEndpoint, endpoint_in_path, events_of,
 };
-use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::orgs::org_not_found;
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{CreateEndpoint, GetEndpoint, GetMember, GetOrg, ResolveHost};
@@ -53,7 +53,7 @@ where
 {
     let (user, org) = request.member(&deps.users, &deps.endpoints, Route::EndpointCreate).await?;
     let body: EndpointRequest = request.json()?;
-    let promise = request.idempotency_key(&body)?;
+    let idempotency_key = request.idempotency_key(&body)?;
     let endpoint = body.parse(org, &user, deps.private, request)?;
     endpoint.url.require_reachable(&deps.resolver, deps.private).await?;
     deps.endpoints.get_org(org).await?.ok_or_else(org_not_found)?.require_working()?;
@@ -64,14 +64,19 @@ where
     let (id, origin) = (endpoint.id.to_string(), request.origin(&user.id));
     let new = NewEndpoint {
         audit: AuditEntry::new(org, AuditAction::EndpointCreated, id.clone(), &origin, request.now, details),
-        once: promise.map(|key| Once { key, caller: user.id.into(), operation: OPERATION, result: id }),
+        idempotent: idempotency_key.map(|key| IdempotentRequest {
+            key,
+            owner: user.id.into(),
+            operation: OPERATION,
+            result: id,
+        }),
         endpoint,
     };
     let endpoint = match deps.endpoints.create_endpoint(&new).await? {
-        Written::Now => new.endpoint,
-        Written::Before(result) => deps.again(org, &result).await?,
-        Written::Mismatch => return Err(mismatch()),
-        Written::Moved => return Err(Fault::internal("a new endpoint has moved")),
+        WriteOutcome::Applied => new.endpoint,
+        WriteOutcome::Replayed(result) => deps.again(org, &result).await?,
+        WriteOutcome::KeyReused => return Err(key_reused()),
+        WriteOutcome::Conflict => return Err(Fault::internal("a new endpoint has moved")),
     };
     request.notes.field("endpoint.id", endpoint.id);
     let secret = deps.secrets.derive(org, endpoint.id, endpoint.generation).expose();
@@ -114,5 +119,5 @@ pub fn operations() -> Vec<Operation> {
         "POST /api/orgs/{org}/endpoints",
         "Register an endpoint for webhooks; the answer alone shows its secret",
     );
-    vec![operation.in_org().takes::<EndpointRequest>().creates().once().refuses(&[Code::Conflict])]
+    vec![operation.in_org().takes::<EndpointRequest>().creates().idempotent().refuses(&[Code::Conflict])]
 }

@@ -4,9 +4,9 @@ use consigne_auth::{EndpointSecrets, Route, SessionVerifier};
 use consigne_core::endpoints::{
     Changed, Endpoint, EndpointView, IssuedEndpoint, change, endpoint_in_path, endpoint_not_found,
 };
-use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::keys::Outgoing;
-use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetMember, Recall};
+use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetIdempotencyRecord, GetMember};
 use consigne_core::{Code, EndpointId, Fault, OrgId};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -39,20 +39,20 @@ pub struct RotateRequest {
 /// Answers a request to rotate an endpoint's secret.
 pub async fn handle<F>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault>
 where
-    F: GetMember + GetEndpoint + ChangeEndpoint + Recall,
+    F: GetMember + GetEndpoint + ChangeEndpoint + GetIdempotencyRecord,
 {
     let (user, org) = request.member(&deps.users, &deps.endpoints, Route::EndpointRotate).await?;
     let id = endpoint_in_path(request.parameter("endpoint"))?;
     request.notes.field("endpoint.id", id);
     let body: RotateRequest = request.json()?;
-    let promise = request.idempotency_key(&body)?;
+    let idempotency_key = request.idempotency_key(&body)?;
     let grace = Endpoint::grace(body.grace_seconds.unwrap_or(GRACE_DEFAULT))?;
 
     // What the answer is made from is the generation alone, which only the record knows.
     let seen = deps.endpoints.get_endpoint(org, id).await?.ok_or_else(endpoint_not_found)?;
-    let once = promise.map(|key| {
+    let idempotent = idempotency_key.map(|key| {
         let result = (seen.generation + 1).to_string();
-        Once { key, caller: user.id.clone().into(), operation: OPERATION, result }
+        IdempotentRequest { key, owner: user.id.clone().into(), operation: OPERATION, result }
     });
     let origin = request.origin(&user.id);
     let by = Outgoing { origin: &origin, now: request.now };
@@ -60,9 +60,9 @@ where
         if endpoint.generation != seen.generation {
             return Err(Fault::new(Code::Conflict, "Somebody else is rotating the secret"));
         }
-        endpoint.rotate(grace, once.clone(), &by).map(Some)
+        endpoint.rotate(grace, idempotent.clone(), &by).map(Some)
     };
-    let changed = match deps.before(once.as_ref(), request).await? {
+    let changed = match deps.before(idempotent.as_ref(), request).await? {
         Some(result) => Changed::Before(result),
         None => change(&deps.endpoints, org, id, rotate).await?,
     };
@@ -75,13 +75,13 @@ where
     Ok(Answer::envelope(201, "Secret rotated; this answer alone shows it", &issued, request.now))
 }
 
-impl<F: GetEndpoint + Recall> Deps<F> {
+impl<F: GetEndpoint + GetIdempotencyRecord> Deps<F> {
     /// Gives what the same request led to before. An open rotation refuses another one; but it may be this one.
-    async fn before(&self, once: Option<&Once>, request: &Request) -> Result<Option<String>, Fault> {
-        let Some(once) = once else { return Ok(None) };
-        match self.endpoints.recall(once, request.now).await? {
-            Some(Written::Before(result)) => Ok(Some(result)),
-            Some(_) => Err(mismatch()),
+    async fn before(&self, idempotent: Option<&IdempotentRequest>, request: &Request) -> Result<Option<String>, Fault> {
+        let Some(idempotent) = idempotent else { return Ok(None) };
+        match self.endpoints.get_idempotency_record(idempotent, request.now).await? {
+            Some(WriteOutcome::Replayed(result)) => Ok(Some(result)),
+            Some(_) => Err(key_reused()),
             None => Ok(None),
         }
     }
@@ -103,5 +103,5 @@ pub fn operations() -> Vec<Operation> {
         "Give an endpoint a new secret; the answer alone shows it",
     );
     let operation = operation.in_org().parameter("endpoint", "Id of the endpoint", true);
-    vec![operation.takes::<RotateRequest>().creates().once().refuses(&[Code::Conflict])]
+    vec![operation.takes::<RotateRequest>().creates().idempotent().refuses(&[Code::Conflict])]
 }

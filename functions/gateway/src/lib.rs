@@ -12,7 +12,7 @@ use consigne_core::credits::{
 use consigne_core::gateway::{
     CALLER, Failure, UpstreamCall, UpstreamOutcome, Upstreams, Verdict, asked_of, forwarded, returned, target,
 };
-use consigne_core::idempotency::mismatch;
+use consigne_core::idempotency::key_reused;
 use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
 use consigne_core::ports::{CallUpstream, FindKey, GetHold, GetKey, GetWallet, OpenHold, Repoint, ResolveHold};
 use consigne_core::services::Service;
@@ -127,15 +127,15 @@ impl<'a> Call<'a> {
 
     /// Names the call's hold: by the caller's idempotency key, bound to all that is handed on; else by the request's id, so
     /// that no invocation is made twice.
-    fn promise(&self, facts: &KeyFacts, request: &Request) -> Result<IdempotencyKey, Fault> {
+    fn idempotency_key(&self, facts: &KeyFacts, request: &Request) -> Result<IdempotencyKey, Fault> {
         let asked =
             (facts.id, &self.upstream.method, request.raw_query(), &self.digest, request.header("content-type"));
-        let promise = request.idempotency_key(&asked)?.map(|promise| {
-            let key = format!("call {}", promise.key);
-            IdempotencyKey { key, ..promise }
+        let idempotency_key = request.idempotency_key(&asked)?.map(|idempotency_key| {
+            let key = format!("call {}", idempotency_key.key);
+            IdempotencyKey { key, ..idempotency_key }
         });
         let own = || IdempotencyKey { key: format!("request {}", request.id), fingerprint: String::new() };
-        Ok(promise.unwrap_or_else(own))
+        Ok(idempotency_key.unwrap_or_else(own))
     }
 
     /// Tells of the call in the usage log.
@@ -165,15 +165,15 @@ where
     async fn hold(&self, call: &Call<'_>, facts: KeyFacts, request: &Request) -> Result<Hold, Fault> {
         let terms = HoldTerms { service: call.service, amount: call.service.base_cost, ttl: HOLD_LASTS };
         let ask = Ask { generation: facts.generation, scope: Some(call.scope.to_owned()), now: request.now };
-        let promise = call.promise(&facts, request)?;
-        let opening = Opening::new(facts, ask, terms, CALLER.to_owned(), Some(promise));
+        let idempotency_key = call.idempotency_key(&facts, request)?;
+        let opening = Opening::new(facts, ask, terms, CALLER.to_owned(), Some(idempotency_key));
         let ip = request.source_ip().map(str::to_owned);
         let country = request.country().map(str::to_owned);
         let mut opening = Opening { ip, country, ..opening };
         match self.finder.open_hold(&self.keys, call.text, &mut opening).await? {
             HoldOpened::Now(hold) => Ok(hold),
             HoldOpened::Before(hold) => Err(made_before(&hold)),
-            HoldOpened::Mismatch => Err(mismatch()),
+            HoldOpened::Mismatch => Err(key_reused()),
             HoldOpened::Refused(refusal) => Err(refused(&refusal, request)),
         }
     }
@@ -189,7 +189,7 @@ where
         took: Duration,
         request: &Request,
     ) -> Option<Hold> {
-        let by = Resolver { caller: CALLER.to_owned(), promise: None, now: request.now.plus(took) };
+        let by = Resolver { caller: CALLER.to_owned(), idempotency_key: None, now: request.now.plus(took) };
         let told = call.told(verdict, took, request);
         match resolve_opened(&self.keys, hold, how, &told, &by).await {
             Ok(hold) => {
@@ -265,7 +265,7 @@ pub fn operations() -> Vec<Operation> {
         .for_keys()
         .parameter("service", "Name of a service in the catalogue", true)
         .parameter("proxy", "Path of the call, as the service knows it", true);
-    vec![operation.once().refuses(&[
+    vec![operation.idempotent().refuses(&[
         Code::InsufficientCredits,
         Code::KeyRefused,
         Code::InsufficientScope,

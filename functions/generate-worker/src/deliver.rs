@@ -124,8 +124,8 @@ where
     let key = ObjectKey::mint(job.owner(), job.kind, id, &file.name, file.media);
     let file = File { key, job: Some(job.id.clone()), ..file };
     let step = Some(Box::new(job.granted(&file, message.now)?));
-    let promise = IdempotencyKey { key: format!("text {id}"), fingerprint: String::new() };
-    let grant = Grant { file, plan: job.plan, job: step, idempotency: Some(promise), now: message.now };
+    let idempotency_key = IdempotencyKey { key: format!("text {id}"), fingerprint: String::new() };
+    let grant = Grant { file, plan: job.plan, job: step, idempotency: Some(idempotency_key), now: message.now };
     Ok(match deps.table.grant_upload(&grant).await? {
         GrantOutcome::Granted => {
             message.notes.count("OutputsGranted");

@@ -4,7 +4,7 @@
 
 use consigne_auth::{SessionVerifier, User};
 use consigne_core::files::Kind;
-use consigne_core::idempotency::{Once, mismatch};
+use consigne_core::idempotency::{IdempotentRequest, key_reused};
 use consigne_core::jobs::{Admission, Ask, Job, JobId, NewJob, allowance_spent};
 use consigne_core::ports::{GetJob, RequestJob};
 use consigne_core::{Code, Fault, IdempotencyKey, Plan, plans};
@@ -76,24 +76,24 @@ pub async fn handle<F: RequestJob + GetJob>(deps: &Deps<F>, request: &Request) -
     let user = request.user(&deps.users).await?;
     let kind = kind_of(request.route())?;
     require(&user, kind)?;
-    let (ask, promise) = wish(kind, request)?;
+    let (ask, idempotency_key) = wish(kind, request)?;
 
     let job = Job::accept(&user.id, user.plan, kind, ask, request.now);
-    let once = promise.map(|key| Once {
+    let idempotent = idempotency_key.map(|key| IdempotentRequest {
         key,
-        caller: user.id.clone().into(),
+        owner: user.id.clone().into(),
         operation: "generate",
         result: job.id.to_string(),
     });
     let event = job.requested(&deps.base(request));
-    let new = NewJob { seen: user.sighting(request.now), job, event, once };
+    let new = NewJob { seen: user.sighting(request.now), job, event, idempotent };
     let job = match deps.jobs.request_job(&new).await? {
         Admission::Accepted => {
             request.notes.count("JobsRequested");
             new.job
         }
         Admission::Before(id) => accepted_before(&deps.jobs, &id).await?,
-        Admission::Mismatch => return Err(mismatch()),
+        Admission::Mismatch => return Err(key_reused()),
         Admission::Spent => return Err(allowance_spent(user.plan, kind, request.now)),
     };
     request.notes.field("job.id", &job.id);
@@ -157,7 +157,7 @@ async fn accepted_before(jobs: &impl GetJob, id: &str) -> Result<Job, Fault> {
 pub fn operations() -> Vec<Operation> {
     let refusals = [Code::SubscriptionRequired, Code::FeatureRequired, Code::GenerationQuotaExceeded];
     let route = |route, summary| {
-        Operation::new::<AcceptedJob>(route, summary).in_envelope().creates().once().refuses(&refusals)
+        Operation::new::<AcceptedJob>(route, summary).in_envelope().creates().idempotent().refuses(&refusals)
     };
     vec![
         route("POST /api/secure/books/generate", "Ask for a book").takes::<TextRequest>(),

@@ -3,7 +3,7 @@
 
 use consigne_auth::{HoldOpened, KeyFinder, Refreshed, ServiceTokens};
 use consigne_core::credits::{Hold, HoldTerms, Opening};
-use consigne_core::idempotency::mismatch;
+use consigne_core::idempotency::key_reused;
 use consigne_core::keys::{Ask, Refusal, RefusalCode};
 use consigne_core::ports::{FindKey, GetKey, OpenHold, Repoint};
 use consigne_core::{Code, Fault, text};
@@ -72,9 +72,9 @@ pub async fn handle<F: FindKey + Repoint + GetKey + OpenHold>(
     request.notes.field("key.id", facts.id);
 
     let asked = (facts.id, terms.amount, terms.service.name, &scope, terms.ttl.as_secs());
-    let promise = request.idempotency_key(&asked)?;
+    let idempotency_key = request.idempotency_key(&asked)?;
     let ask = Ask { generation: facts.generation, scope, now: request.now };
-    let opening = Opening::new(facts, ask, terms, caller, promise);
+    let opening = Opening::new(facts, ask, terms, caller, idempotency_key);
     let hold = deps.open(&body.key, opening, request).await?;
     request.notes.field("hold.id", hold.id);
     let (hold_id, expires_at) = (hold.id.to_string(), hold.expires_at.to_string());
@@ -91,7 +91,7 @@ impl<F: GetKey + OpenHold> Deps<F> {
                 Ok(hold)
             }
             HoldOpened::Before(hold) => Ok(hold),
-            HoldOpened::Mismatch => Err(mismatch()),
+            HoldOpened::Mismatch => Err(key_reused()),
             HoldOpened::Refused(refusal) => Err(refused(&refusal, request)),
         }
     }

@@ -38,11 +38,11 @@ pub async fn handle<F: GetHold + ResolveHold>(deps: &Deps<F>, request: &Request)
     let body: SettleRequest = request.json()?;
     let Outcome { status_code, response_ms, .. } = Outcome::told(body.status_code, body.response_ms, Value::Null)?;
     let how = HoldEnd::Settled { amount: body.amount, status_code, response_ms };
-    let promise = request.idempotency_key(&())?.map(|promise| promise.key);
+    let idempotency_key = request.idempotency_key(&())?.map(|idempotency_key| idempotency_key.key);
     let id = Hold::id_in_path(request.parameter("id"))?;
     request.notes.field("hold.id", id);
 
-    let by = Resolver { caller, promise, now: request.now };
+    let by = Resolver { caller, idempotency_key, now: request.now };
     let hold = resolve(&deps.holds, id, how, &by).await?;
     Ok(Answer::envelope(200, "Hold settled", &HoldView::of(&hold), request.now))
 }
@@ -52,5 +52,5 @@ pub fn operations() -> Vec<Operation> {
     let operation = Operation::new::<HoldView>("POST /api/credits/holds/{id}/settle", "Spend what a job has cost");
     let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
     let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired, Code::HoldExceeded];
-    vec![operation.takes::<SettleRequest>().once().refuses(&refusals)]
+    vec![operation.takes::<SettleRequest>().idempotent().refuses(&refusals)]
 }

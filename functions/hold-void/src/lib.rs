@@ -51,11 +51,11 @@ pub async fn handle<F: GetHold + ResolveHold>(deps: &Deps<F>, request: &Request)
     let caller = deps.services.service(request.credentials(), request.now).await?;
     request.notes.field("service", &caller);
     let body: VoidRequest = request.json()?;
-    let promise = request.idempotency_key(&())?.map(|promise| promise.key);
+    let idempotency_key = request.idempotency_key(&())?.map(|idempotency_key| idempotency_key.key);
     let id = Hold::id_in_path(request.parameter("id"))?;
     request.notes.field("hold.id", id);
 
-    let by = Resolver { caller, promise, now: request.now };
+    let by = Resolver { caller, idempotency_key, now: request.now };
     let how = HoldEnd::Voided(body.reason.into());
     let hold = resolve(&deps.holds, id, how, &by).await?;
     Ok(Answer::envelope(200, "Hold voided", &HoldView::of(&hold), request.now))
@@ -67,5 +67,5 @@ pub fn operations() -> Vec<Operation> {
         Operation::new::<HoldView>("POST /api/credits/holds/{id}/void", "End a hold whose job was not done");
     let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
     let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired];
-    vec![operation.takes::<VoidRequest>().once().refuses(&refusals)]
+    vec![operation.takes::<VoidRequest>().idempotent().refuses(&refusals)]
 }

@@ -8,10 +8,10 @@ use consigne_auth::{Refreshed, WebhookSecrets};
 use consigne_core::files::{
     File, Grant, GrantOutcome, GrantRequest, OF_JOB, ObjectKey, UPLOAD_GRANT_VALID, Usage, still_usable,
 };
-use consigne_core::idempotency::{Caller, Once, Written};
+use consigne_core::idempotency::{IdempotentRequest, KeyOwner, WriteOutcome};
 use consigne_core::jobs::{Job, JobId, job_not_found};
-use consigne_core::ports::{GetFile, GetJob, GrantUpload, Recall};
-use consigne_core::webhooks::{Source, mismatch};
+use consigne_core::ports::{GetFile, GetIdempotencyRecord, GetJob, GrantUpload};
+use consigne_core::webhooks::{Source, content_mismatch};
 use consigne_core::{Code, Fault, IdempotencyKey};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -75,7 +75,7 @@ pub struct OutputUpload {
 }
 
 /// Answers a generator's request to upload.
-pub async fn handle<F: GetJob + GrantUpload + Recall + GetFile>(
+pub async fn handle<F: GetJob + GrantUpload + GetIdempotencyRecord + GetFile>(
     deps: &Deps<F>,
     request: &Request,
 ) -> Result<Answer, Fault> {
@@ -83,9 +83,9 @@ pub async fn handle<F: GetJob + GrantUpload + Recall + GetFile>(
     let id = JobId::parse(request.parameter("id")).ok_or_else(job_not_found)?;
     request.notes.field("job.id", &id);
     let body: OutputRequest = request.json()?;
-    let promise = request.promise(message.as_str(), &body)?;
+    let idempotency_key = request.bind_key(message.as_str(), &body)?;
 
-    let file = grant(deps, &id, &body, promise, request).await?;
+    let file = grant(deps, &id, &body, idempotency_key, request).await?;
     request.notes.field("file.id", file.id());
     // Signed as of the grant, so that a replay gets the same ticket.
     let valid = file.grant_expires_at.since(file.granted_at);
@@ -104,11 +104,11 @@ pub async fn handle<F: GetJob + GrantUpload + Recall + GetFile>(
     Ok(Answer::plain(201, &upload))
 }
 
-async fn grant<F: GetJob + GrantUpload + Recall + GetFile>(
+async fn grant<F: GetJob + GrantUpload + GetIdempotencyRecord + GetFile>(
     deps: &Deps<F>,
     id: &JobId,
     body: &OutputRequest,
-    promise: IdempotencyKey,
+    idempotency_key: IdempotencyKey,
     request: &Request,
 ) -> Result<File, Fault> {
     let valid = deps.tickets.validity(UPLOAD_GRANT_VALID, request.now)?;
@@ -117,9 +117,10 @@ async fn grant<F: GetJob + GrantUpload + Recall + GetFile>(
         let file = File { job: Some(id.clone()), ..ask(&job, body)?.admit(job.owner(), job.plan, valid, request.now)? };
         let step = match job.granted(&file, request.now) {
             Ok(step) => Some(Box::new(step)),
-            Err(refusal) => return granted_before(&deps.jobs, &job, &promise, request).await?.ok_or(refusal),
+            Err(refusal) => return granted_before(&deps.jobs, &job, &idempotency_key, request).await?.ok_or(refusal),
         };
-        let grant = Grant { file, plan: job.plan, job: step, idempotency: Some(promise.clone()), now: request.now };
+        let grant =
+            Grant { file, plan: job.plan, job: step, idempotency: Some(idempotency_key.clone()), now: request.now };
         match deps.jobs.grant_upload(&grant).await? {
             GrantOutcome::Granted => {
                 request.notes.count("OutputsGranted");
@@ -127,7 +128,7 @@ async fn grant<F: GetJob + GrantUpload + Recall + GetFile>(
                 return Ok(grant.file);
             }
             GrantOutcome::Replayed(file) => return still_usable(*file, REPEATED, request.now),
-            GrantOutcome::Mismatch => return Err(mismatch()),
+            GrantOutcome::Mismatch => return Err(content_mismatch()),
             GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, job.plan)),
             GrantOutcome::OverRate(window) => {
                 return Err(window.refusal(job.plan.allowances().writes_per_minute, request.now));
@@ -139,17 +140,17 @@ async fn grant<F: GetJob + GrantUpload + Recall + GetFile>(
 }
 
 /// Finds the file that the same message was granted before the job had had enough.
-async fn granted_before<F: Recall + GetFile>(
+async fn granted_before<F: GetIdempotencyRecord + GetFile>(
     jobs: &F,
     job: &Job,
-    promise: &IdempotencyKey,
+    idempotency_key: &IdempotencyKey,
     request: &Request,
 ) -> Result<Option<File>, Fault> {
-    let (key, caller) = (promise.clone(), Caller::Sender(Source::Generator));
-    let once = Once { key, caller, operation: OF_JOB, result: String::new() };
-    let key = match jobs.recall(&once, request.now).await? {
-        Some(Written::Before(key)) => ObjectKey::parse_for(job.owner(), &key),
-        Some(Written::Mismatch) => return Err(mismatch()),
+    let (key, caller) = (idempotency_key.clone(), KeyOwner::Sender(Source::Generator));
+    let idempotent = IdempotentRequest { key, owner: caller, operation: OF_JOB, result: String::new() };
+    let key = match jobs.get_idempotency_record(&idempotent, request.now).await? {
+        Some(WriteOutcome::Replayed(key)) => ObjectKey::parse_for(job.owner(), &key),
+        Some(WriteOutcome::KeyReused) => return Err(content_mismatch()),
         _ => None,
     };
     let Some(key) = key else { return Ok(None) };

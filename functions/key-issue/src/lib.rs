@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use consigne_auth::{KeyMint, Route, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::events::{Event, EventKind};
-use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::keys::{ApiKey, Environment, IssuedKey, KeyRequest, KeyStatus, KeyView};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{GetKey, GetMember, IssueKey, NewKey};
@@ -51,11 +51,11 @@ pub struct IssueRequest {
 pub async fn handle<F: GetMember + GetKey + IssueKey>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyIssue).await?;
     let body: IssueRequest = request.json()?;
-    let promise = request.idempotency_key(&body)?;
+    let idempotency_key = request.idempotency_key(&body)?;
     let ask = body.parse(request)?;
 
     let (environment, pepper, id) = (ask.environment, deps.mint.current(request.now).await, KeyId::mint(request.now));
-    let secret = promise.as_ref().map_or_else(KeyMint::nonce, |promise| promise.key.clone());
+    let secret = idempotency_key.as_ref().map_or_else(KeyMint::nonce, |idempotency_key| idempotency_key.key.clone());
     let (text, pointer) = deps.text(pepper, environment, org, id, &user, &secret, request).await?;
     let key = key_of(ask, org, id, &user, &deps.mint, text.hint(), request);
     let origin = request.origin(&user.id);
@@ -64,9 +64,9 @@ pub async fn handle<F: GetMember + GetKey + IssueKey>(deps: &Deps<F>, request: &
     let new = NewKey {
         audit: AuditEntry::new(org, AuditAction::KeyIssued, id.to_string(), &origin, request.now, details),
         event: Event::new(EventKind::KeyIssued, request.now, facts),
-        once: promise.map(|key| Once {
+        idempotent: idempotency_key.map(|key| IdempotentRequest {
             key,
-            caller: user.id.clone().into(),
+            owner: user.id.clone().into(),
             operation: OPERATION,
             result: format!("{id}#{pepper}"),
         }),
@@ -74,10 +74,10 @@ pub async fn handle<F: GetMember + GetKey + IssueKey>(deps: &Deps<F>, request: &
         pointer,
     };
     let (key, text) = match deps.keys.issue_key(&new).await? {
-        Written::Now => (new.key, text),
-        Written::Before(result) => deps.again(&result, org, environment, &user, &secret, request).await?,
-        Written::Mismatch => return Err(mismatch()),
-        Written::Moved => {
+        WriteOutcome::Applied => (new.key, text),
+        WriteOutcome::Replayed(result) => deps.again(&result, org, environment, &user, &secret, request).await?,
+        WriteOutcome::KeyReused => return Err(key_reused()),
+        WriteOutcome::Conflict => {
             deps.mint.refresh(request.now).await;
             return Err(Fault::unavailable("the pepper was retired meanwhile"));
         }
@@ -173,5 +173,5 @@ fn key_of(
 /// Describes the route.
 pub fn operations() -> Vec<Operation> {
     let operation = Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys", "Issue a key; the answer alone shows it");
-    vec![operation.in_org().takes::<IssueRequest>().creates().once().refuses(&[Code::Conflict])]
+    vec![operation.in_org().takes::<IssueRequest>().creates().idempotent().refuses(&[Code::Conflict])]
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use consigne_auth::{KeyMint, KeyText, Route, SessionVerifier, User};
-use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::keys::{ApiKey, Changed, IssuedKey, KeyStatus, KeyView, Outgoing, Pointer, change};
 use consigne_core::orgs::{key_in_path, key_not_found};
-use consigne_core::ports::{ChangeKey, GetKey, GetMember, Recall};
+use consigne_core::ports::{ChangeKey, GetIdempotencyRecord, GetKey, GetMember};
 use consigne_core::{Code, Fault, IdempotencyKey, KeyId, OrgId};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -41,13 +41,13 @@ struct Rotation<'a> {
     org: OrgId,
     id: KeyId,
     user: &'a User,
-    promise: Option<IdempotencyKey>,
+    idempotency_key: Option<IdempotencyKey>,
     secret: String,
     grace: Duration,
 }
 
 /// Answers a request to rotate a key.
-pub async fn handle<F: GetMember + GetKey + ChangeKey + Recall>(
+pub async fn handle<F: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>(
     deps: &Deps<F>,
     request: &Request,
 ) -> Result<Answer, Fault> {
@@ -55,11 +55,11 @@ pub async fn handle<F: GetMember + GetKey + ChangeKey + Recall>(
     let id = key_in_path(request.parameter("key"))?;
     request.notes.field("key.id", id);
     let body: RotateRequest = request.json()?;
-    let promise = request.idempotency_key(&body)?;
+    let idempotency_key = request.idempotency_key(&body)?;
     let grace = ApiKey::grace(body.grace_seconds.unwrap_or(GRACE_DEFAULT))?;
 
-    let secret = promise.as_ref().map_or_else(KeyMint::nonce, |promise| promise.key.clone());
-    let rotation = Rotation { org, id, user: &user, promise, secret, grace };
+    let secret = idempotency_key.as_ref().map_or_else(KeyMint::nonce, |idempotency_key| idempotency_key.key.clone());
+    let rotation = Rotation { org, id, user: &user, idempotency_key, secret, grace };
     let (key, text) = match deps.rotate(&rotation, request).await? {
         (Changed::Now(key), text) => (*key, text),
         (Changed::Before(result), _) => deps.again(&rotation, &result, request).await?,
@@ -68,18 +68,18 @@ pub async fn handle<F: GetMember + GetKey + ChangeKey + Recall>(
     Ok(Answer::envelope(201, "Key rotated; this answer alone shows it", &issued, request.now))
 }
 
-impl<F: GetKey + ChangeKey + Recall> Deps<F> {
+impl<F: GetKey + ChangeKey + GetIdempotencyRecord> Deps<F> {
     /// Makes the step, unless the same request made it before.
     async fn rotate(&self, rotation: &Rotation<'_>, request: &Request) -> Result<(Changed, KeyText), Fault> {
         let key = self.keys.get_key(rotation.org, rotation.id).await?.ok_or_else(key_not_found)?;
         let (pepper, next) = (self.mint.current(request.now).await, key.generation + 1);
         let (text, pointer) = self.text(rotation, pepper, &key, next, request).await?;
-        let once = rotation.once(&format!("{next}#{pepper}"));
-        if let Some(once) = &once {
+        let idempotent = rotation.idempotent(&format!("{next}#{pepper}"));
+        if let Some(idempotent) = &idempotent {
             // An open rotation refuses another one; but it may be the one that was asked for.
-            match self.keys.recall(once, request.now).await? {
-                Some(Written::Before(result)) => return Ok((Changed::Before(result), text)),
-                Some(_) => return Err(mismatch()),
+            match self.keys.get_idempotency_record(idempotent, request.now).await? {
+                Some(WriteOutcome::Replayed(result)) => return Ok((Changed::Before(result), text)),
+                Some(_) => return Err(key_reused()),
                 None => {}
             }
         }
@@ -89,7 +89,7 @@ impl<F: GetKey + ChangeKey + Recall> Deps<F> {
             if key.generation + 1 != next {
                 return Err(Fault::new(Code::Conflict, "Somebody else is rotating the key"));
             }
-            key.rotate(pointer.clone(), text.hint(), rotation.grace, once.clone(), &by).map(Some)
+            key.rotate(pointer.clone(), text.hint(), rotation.grace, idempotent.clone(), &by).map(Some)
         });
         let changed = changed.await;
         if changed.as_ref().is_err_and(|fault| fault.code == Code::Unavailable) {
@@ -136,9 +136,14 @@ impl<F: GetKey + ChangeKey + Recall> Deps<F> {
 }
 
 impl Rotation<'_> {
-    fn once(&self, result: &str) -> Option<Once> {
-        let key = self.promise.clone()?;
-        Some(Once { key, caller: self.user.id.clone().into(), operation: OPERATION, result: result.to_owned() })
+    fn idempotent(&self, result: &str) -> Option<IdempotentRequest> {
+        let key = self.idempotency_key.clone()?;
+        Some(IdempotentRequest {
+            key,
+            owner: self.user.id.clone().into(),
+            operation: OPERATION,
+            result: result.to_owned(),
+        })
     }
 }
 
@@ -146,5 +151,5 @@ impl Rotation<'_> {
 pub fn operations() -> Vec<Operation> {
     let operation = Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys/{key}/rotate", "Give a key a new text");
     let operation = operation.in_org().parameter("key", "Id of the key", true);
-    vec![operation.takes::<RotateRequest>().creates().once().refuses(&[Code::Conflict])]
+    vec![operation.takes::<RotateRequest>().creates().idempotent().refuses(&[Code::Conflict])]
 }

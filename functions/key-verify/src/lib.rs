@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use consigne_auth::{KeyFinder, Refreshed, ServiceTokens};
 use consigne_core::credits::{CallFacts, Charge, ChargeOutcome, Receipt, ReceiptId, Standing};
-use consigne_core::idempotency::mismatch;
+use consigne_core::idempotency::key_reused;
 use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
 use consigne_core::orgs::key_not_found;
 use consigne_core::ports::{ChargeKey, FindKey, GetKey, ReadStanding, Repoint};
@@ -166,7 +166,7 @@ impl<F: GetKey + ChargeKey> Deps<F> {
             let receipt = match self.keys.charge_key(&charge).await? {
                 ChargeOutcome::Charged => charge.receipt.id,
                 ChargeOutcome::Replayed(receipt) => receipt.id,
-                ChargeOutcome::Mismatch => return Err(mismatch()),
+                ChargeOutcome::Mismatch => return Err(key_reused()),
                 ChargeOutcome::Refused(refusal) => return Ok(Err(refusal)),
                 ChargeOutcome::Moved => {
                     let key = self.keys.get_key(charge.key.org, charge.key.id).await?.ok_or_else(key_not_found)?;
@@ -260,9 +260,11 @@ fn receipt(
     call: CallFacts,
     request: &Request,
 ) -> Result<Receipt, Fault> {
-    let promise = request.idempotency_key(&(facts.id, credits, &call))?;
-    let (id, fingerprint) = match promise {
-        Some(promise) => (ReceiptId::for_key(facts.org, &caller, &promise.key), promise.fingerprint),
+    let idempotency_key = request.idempotency_key(&(facts.id, credits, &call))?;
+    let (id, fingerprint) = match idempotency_key {
+        Some(idempotency_key) => {
+            (ReceiptId::for_key(facts.org, &caller, &idempotency_key.key), idempotency_key.fingerprint)
+        }
         None => (ReceiptId::fresh(facts.org, request.now), String::new()),
     };
     let (key, environment, at) = (facts.id, facts.environment, request.now);
@@ -290,5 +292,5 @@ fn refused(refusal: &Refusal, request: &Request) -> Answer {
 pub fn operations() -> Vec<Operation> {
     let operation = Operation::new::<Valid>("POST /api/keys/verify", "Check a key, and charge it in the same moment");
     let operation = operation.in_envelope().for_services().takes::<VerifyRequest>();
-    vec![operation.once().refuses(&[Code::Unavailable])]
+    vec![operation.idempotent().refuses(&[Code::Unavailable])]
 }

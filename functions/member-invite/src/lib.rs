@@ -3,7 +3,7 @@
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::events::{Event, EventKind};
-use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::invitations::{Invitation, InvitationView, invitation_in_path};
 use consigne_core::orgs::{OrgRole, Organisation, org_not_found};
 use consigne_core::ports::{CreateInvitation, GetInvitation, GetMember, GetOrg, NewInvitation};
@@ -40,7 +40,7 @@ pub async fn handle<F: GetMember + GetOrg + CreateInvitation + GetInvitation>(
 ) -> Result<Answer, Fault> {
     let (user, member) = request.place(&deps.users, &deps.orgs, Route::MemberInvite).await?;
     let body: InviteRequest = request.json()?;
-    let promise = request.idempotency_key(&body)?;
+    let idempotency_key = request.idempotency_key(&body)?;
     let email = EmailAddress::of_field("email", &body.email)?;
     let invitation = Invitation::by(&member, email, body.role, request.now)?;
     let org = deps.orgs.get_org(member.org).await?.ok_or_else(org_not_found)?;
@@ -54,13 +54,18 @@ pub async fn handle<F: GetMember + GetOrg + CreateInvitation + GetInvitation>(
         invitation,
         audit: AuditEntry::new(org.id, AuditAction::MemberInvited, id.clone(), &origin, request.now, details),
         event: Event::new(EventKind::InvitationCreated, request.now, facts),
-        once: promise.map(|key| Once { key, caller: user.id.into(), operation: "member-invite", result: id }),
+        idempotent: idempotency_key.map(|key| IdempotentRequest {
+            key,
+            owner: user.id.into(),
+            operation: "member-invite",
+            result: id,
+        }),
     };
     let invitation = match deps.orgs.create_invitation(&new).await? {
-        Written::Now => new.invitation,
-        Written::Before(id) => deps.sent_before(&org, &id).await?,
-        Written::Mismatch => return Err(mismatch()),
-        Written::Moved => return Err(Fault::internal("a new invitation cannot have moved")),
+        WriteOutcome::Applied => new.invitation,
+        WriteOutcome::Replayed(id) => deps.sent_before(&org, &id).await?,
+        WriteOutcome::KeyReused => return Err(key_reused()),
+        WriteOutcome::Conflict => return Err(Fault::internal("a new invitation cannot have moved")),
     };
     request.notes.field("invitation.id", invitation.id);
     Ok(Answer::envelope(201, "Invitation created", &InvitationView::of(&invitation), request.now))
@@ -78,6 +83,6 @@ impl<F: GetInvitation> Deps<F> {
 pub fn operations() -> Vec<Operation> {
     let operation =
         Operation::new::<InvitationView>("POST /api/orgs/{org}/invitations", "Invite somebody into an organisation");
-    let operation = operation.in_org().takes::<InviteRequest>().creates().once();
+    let operation = operation.in_org().takes::<InviteRequest>().creates().idempotent();
     vec![operation.refuses(&[Code::Conflict, Code::RateLimited])]
 }

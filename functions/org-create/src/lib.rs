@@ -4,7 +4,7 @@ use consigne_auth::SessionVerifier;
 use consigne_core::Fault;
 use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::credits::Wallet;
-use consigne_core::idempotency::{Once, Written, mismatch};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::orgs::{Member, OrgRole, OrgView, Organisation, org_in_path};
 use consigne_core::ports::{CreateOrg, GetOrg, NewOrg};
 use consigne_runtime::http::Operation;
@@ -34,7 +34,7 @@ pub struct OrgRequest {
 pub async fn handle<F: CreateOrg + GetOrg>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let user = request.user(&deps.users).await?;
     let body: OrgRequest = request.json()?;
-    let promise = request.idempotency_key(&body)?;
+    let idempotency_key = request.idempotency_key(&body)?;
     let seen = user.sighting(request.now);
 
     let org = Organisation::found(&body.name, request.now)?;
@@ -48,15 +48,19 @@ pub async fn handle<F: CreateOrg + GetOrg>(deps: &Deps<F>, request: &Request) ->
         request.now,
         json!({ "name": org.name }),
     );
-    let once =
-        promise.map(|key| Once { key, caller: user.id.into(), operation: "org-create", result: org.id.to_string() });
+    let idempotent = idempotency_key.map(|key| IdempotentRequest {
+        key,
+        owner: user.id.into(),
+        operation: "org-create",
+        result: org.id.to_string(),
+    });
     let wallet = Wallet::of_organisation(org.id, request.now);
-    let new = NewOrg { org, owner, wallet, audit, seen, once };
+    let new = NewOrg { org, owner, wallet, audit, seen, idempotent };
     let org = match deps.orgs.create_org(&new).await? {
-        Written::Now => new.org,
-        Written::Before(id) => founded(&deps.orgs, &id).await?,
-        Written::Mismatch => return Err(mismatch()),
-        Written::Moved => return Err(Fault::internal("a new organisation cannot have moved")),
+        WriteOutcome::Applied => new.org,
+        WriteOutcome::Replayed(id) => founded(&deps.orgs, &id).await?,
+        WriteOutcome::KeyReused => return Err(key_reused()),
+        WriteOutcome::Conflict => return Err(Fault::internal("a new organisation cannot have moved")),
     };
     request.notes.field("org.id", org.id);
     Ok(Answer::envelope(201, "Organisation created", &OrgView::of(&org, &new.owner), request.now))
@@ -70,5 +74,5 @@ async fn founded<F: GetOrg>(orgs: &F, id: &str) -> Result<Organisation, Fault> {
 /// Describes the route.
 pub fn operations() -> Vec<Operation> {
     let operation = Operation::new::<OrgView>("POST /api/orgs", "Found an organisation");
-    vec![operation.in_envelope().takes::<OrgRequest>().creates().once()]
+    vec![operation.in_envelope().takes::<OrgRequest>().creates().idempotent()]
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{Grant, GrantOutcome, GrantRequest, Kind, UPLOAD_GRANT_VALID, Usage, still_usable};
-use consigne_core::idempotency::mismatch;
+use consigne_core::idempotency::key_reused;
 use consigne_core::ports::GrantUpload;
 use consigne_core::{Code, Fault};
 use consigne_runtime::http::Operation;
@@ -86,7 +86,7 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
             grant.file
         }
         GrantOutcome::Replayed(file) => still_usable(*file, ("Idempotency-Key", "key"), request.now)?,
-        GrantOutcome::Mismatch => return Err(mismatch()),
+        GrantOutcome::Mismatch => return Err(key_reused()),
         GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, user.plan)),
         GrantOutcome::JobMoved => return Err(Fault::internal("a grant of one's own concerns no job")),
         GrantOutcome::OverRate(window) => {

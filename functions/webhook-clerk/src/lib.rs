@@ -6,9 +6,9 @@
 mod event;
 
 use consigne_auth::{Refreshed, WebhookSecrets};
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{CloseAccount, TellProfile};
-use consigne_core::webhooks::{Received, Source, mismatch};
+use consigne_core::webhooks::{Received, Source, content_mismatch};
 use consigne_core::{Code, Fault};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -60,11 +60,11 @@ pub async fn handle<F: TellProfile + CloseAccount>(deps: &Deps<F>, request: &Req
         }
     };
     let outcome = match written {
-        Written::Now => "kept",
-        Written::Before(_) => "repeated",
+        WriteOutcome::Applied => "kept",
+        WriteOutcome::Replayed(_) => "repeated",
         // Something newer is known, or the account is closed.
-        Written::Moved => "late",
-        Written::Mismatch => return Err(mismatch()),
+        WriteOutcome::Conflict => "late",
+        WriteOutcome::KeyReused => return Err(content_mismatch()),
     };
     request.notes.field("clerk.outcome", outcome);
     Ok(taken())

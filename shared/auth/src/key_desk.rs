@@ -124,7 +124,7 @@ impl KeyFinder {
         let Some(text) = self.shown(text, now) else { return Ok(None) };
         let peppers = self.peppers.get(now).await;
         let pointers = text.pointers(&peppers);
-        if let Some(facts) = pointers.first().and_then(|pointer| self.recall(pointer)) {
+        if let Some(facts) = pointers.first().and_then(|pointer| self.get_idempotency_record(pointer)) {
             return Ok(Some(facts));
         }
         if let Some(facts) = self.look_up(keys, &pointers, now).await? {
@@ -172,7 +172,7 @@ impl KeyFinder {
         Ok(Some(facts))
     }
 
-    fn recall(&self, pointer: &Pointer) -> Option<KeyFacts> {
+    fn get_idempotency_record(&self, pointer: &Pointer) -> Option<KeyFacts> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&pointer.mac).cloned()
     }
 

@@ -1,39 +1,39 @@
-//! Idempotency keys: a caller's promise that two requests are one.
+//! Idempotency keys: two requests with one key are one request.
 
 use std::time::Duration;
 
 use crate::webhooks::{self, Source};
 use crate::{Code, Fault, UserId};
 
-/// How long a person's promise is remembered.
+/// How long a person's idempotency key is remembered.
 pub const REMEMBERED: Duration = Duration::from_hours(24);
 
-/// A caller's promise that two requests with one key are the same request.
+/// An idempotency key, bound to the request it was first sent with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
     /// As the caller wrote it.
     pub key: String,
-    /// Hash of everything in the request that must not differ.
+    /// Hash of everything in the request that must not differ when the key is sent again.
     pub fingerprint: String,
 }
 
-/// Who makes a promise; two callers' keys never meet.
+/// Whose key it is. Keys of two owners never meet, even when they are spelt alike.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Caller {
+pub enum KeyOwner {
     /// A person.
     User(UserId),
-    /// A sender of webhooks, whose keys are their ids.
+    /// A sender of webhooks, whose keys are the ids of its webhooks.
     Sender(Source),
 }
 
-impl From<UserId> for Caller {
+impl From<UserId> for KeyOwner {
     fn from(user: UserId) -> Self {
         Self::User(user)
     }
 }
 
-impl Caller {
-    /// Gives their name, which no other caller of their sort has.
+impl KeyOwner {
+    /// Returns the owner's name, which is unique among owners of the same kind.
     pub fn name(&self) -> &str {
         match self {
             Self::User(user) => user.as_str(),
@@ -41,7 +41,7 @@ impl Caller {
         }
     }
 
-    /// Gives how long a promise to them is remembered.
+    /// Returns how long a key of this owner is remembered.
     pub const fn remembered(&self) -> Duration {
         match self {
             Self::User(_) => REMEMBERED,
@@ -50,33 +50,33 @@ impl Caller {
     }
 }
 
-/// A request that is carried out once, and what its answer is made from when it comes again.
+/// A request to be carried out at most once, and what its answer is made from when it is sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Once {
-    /// The promise.
+pub struct IdempotentRequest {
+    /// The idempotency key.
     pub key: IdempotencyKey,
-    /// Who made it.
-    pub caller: Caller,
-    /// For which operation: the function's name.
+    /// Whose key it is.
+    pub owner: KeyOwner,
+    /// Name of the function that carries the request out.
     pub operation: &'static str,
-    /// What the answer is made from. No secret.
+    /// What the answer to a retry is made from. It is stored, so it holds no secret.
     pub result: String,
 }
 
-/// What became of a write that may be asked for twice.
+/// What became of a write that may be requested twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// It was made.
-    Now,
-    /// It was made before; this is its `result`.
-    Before(String),
-    /// The key stands for another request.
-    Mismatch,
-    /// What it was computed from has changed since; nothing was written.
-    Moved,
+pub enum WriteOutcome {
+    /// The write was made.
+    Applied,
+    /// It was made by an earlier request with the same key; this is that request's `result`.
+    Replayed(String),
+    /// The key was used with a different request. Nothing was written.
+    KeyReused,
+    /// What the write was computed from has changed since it was read. Nothing was written.
+    Conflict,
 }
 
-/// Makes the 422 of a key that stands for another request.
-pub fn mismatch() -> Fault {
-    Fault::new(Code::IdempotencyMismatch, "This Idempotency-Key stands for another request")
+/// Returns the 422 of a key that was used with a different request.
+pub fn key_reused() -> Fault {
+    Fault::new(Code::IdempotencyMismatch, "Idempotency-Key was already used with a different request")
 }

@@ -68,7 +68,7 @@ pub struct Received {
 }
 
 /// Makes the 422 of a webhook that came before with another body.
-pub fn mismatch() -> Fault {
+pub fn content_mismatch() -> Fault {
     Fault::new(Code::IdempotencyMismatch, "This webhook id stands for another webhook")
 }
 

@@ -9,7 +9,7 @@ use consigne_core::credits::{
     Opening, PaymentId, Purchase, Receipt, ReceiptId, Resolver, SessionId, Wallet, topped_up,
 };
 use consigne_core::events::{Event, EventKind};
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::keys::{ApiKey, Ask, Environment, KeyFacts, KeyStatus, Pointer};
 use consigne_core::orgs::{Member, OrgRole, Organisation};
 use consigne_core::ports::{CreateOrg, IssueKey, NewKey, NewOrg};
@@ -43,7 +43,7 @@ pub fn org(owner: &UserId, now: Timestamp) -> NewOrg {
         wallet: Wallet::of_organisation(id, now),
         audit: entry(id, AuditAction::OrgCreated, owner, now),
         seen: None,
-        once: None,
+        idempotent: None,
     }
 }
 
@@ -51,7 +51,7 @@ pub fn org(owner: &UserId, now: Timestamp) -> NewOrg {
 pub async fn found<F: CreateOrg>(desk: &F, now: Timestamp) -> (OrgId, UserId) {
     let owner = person();
     let new = org(&owner, now);
-    assert_eq!(desk.create_org(&new).await.expect("the table answers"), Written::Now);
+    assert_eq!(desk.create_org(&new).await.expect("the table answers"), WriteOutcome::Applied);
     (new.org.id, owner)
 }
 
@@ -92,7 +92,7 @@ pub fn new_key(key: &ApiKey) -> NewKey {
         pointer: pointer(1),
         audit: entry(key.org, AuditAction::KeyIssued, &key.created_by, key.created_at),
         event,
-        once: None,
+        idempotent: None,
     }
 }
 
@@ -103,7 +103,7 @@ pub fn pointer(pepper: u32) -> Pointer {
 
 /// Issues a key and gives what of it never changes.
 pub async fn issue<F: IssueKey>(desk: &F, key: &ApiKey) -> KeyFacts {
-    assert_eq!(desk.issue_key(&new_key(key)).await.expect("the table answers"), Written::Now);
+    assert_eq!(desk.issue_key(&new_key(key)).await.expect("the table answers"), WriteOutcome::Applied);
     key.facts()
 }
 
@@ -123,15 +123,15 @@ pub fn credits(
 }
 
 /// Makes the opening of a hold for an hour by `pdf-api`, by an idempotency key if there is one.
-pub fn opening(key: &KeyFacts, amount: u64, idempotency_key: Option<&str>, now: Timestamp) -> Opening {
+pub fn opening(key: &KeyFacts, amount: u64, key_text: Option<&str>, now: Timestamp) -> Opening {
     let terms = HoldTerms::parse("pdf", amount, None).expect("the catalogue allows it");
     let ask = Ask { generation: key.generation, scope: None, now };
-    Opening::new(key.clone(), ask, terms, "pdf-api".to_owned(), idempotency_key.map(promise))
+    Opening::new(key.clone(), ask, terms, "pdf-api".to_owned(), key_text.map(idempotency_key))
 }
 
 /// Says that `pdf-api` resolves a hold.
 pub fn resolver(now: Timestamp) -> Resolver {
-    Resolver { caller: "pdf-api".to_owned(), promise: None, now }
+    Resolver { caller: "pdf-api".to_owned(), idempotency_key: None, now }
 }
 
 /// Says that a hold is settled.
@@ -184,7 +184,7 @@ fn told(name: &str, cause: ClawBackCause, now: Timestamp) -> ClawBack {
 }
 
 /// Makes an idempotency key, for one and the same request.
-pub fn promise(key: &str) -> IdempotencyKey {
+pub fn idempotency_key(key: &str) -> IdempotencyKey {
     IdempotencyKey { key: key.to_owned(), fingerprint: "the same".to_owned() }
 }
 

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use consigne_core::events::{Event, OutboxEntry};
 use consigne_core::files::{File, Grant, GrantOutcome, LedgerDelta, ObjectKey, Transition, Usage, Window};
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::migrations::{Migration, MigrationId};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
@@ -211,8 +211,8 @@ impl GrantUpload for World {
     async fn grant_upload(&self, grant: &Grant) -> Result<GrantOutcome, Fault> {
         self.effect(|state| {
             let owner = grant.file.owner().clone();
-            match grant.once().and_then(|once| state.desk.kept(&once, grant.now)) {
-                Some(Written::Before(key)) => {
+            match grant.idempotent().and_then(|idempotent| state.desk.kept(&idempotent, grant.now)) {
+                Some(WriteOutcome::Replayed(key)) => {
                     let object = ObjectKey::parse(&key).expect("a promise names a key");
                     let file = state.files.get(&(owner, object.file())).cloned();
                     return GrantOutcome::Replayed(Box::new(file.expect("a granted file has a record")));
@@ -236,7 +236,7 @@ impl GrantUpload for World {
             usage.committed += grant.file.size;
             usage.reserved += grant.file.size;
             state.plans.insert(owner.clone(), grant.plan);
-            state.desk.keep(grant.once().as_ref(), grant.now);
+            state.desk.keep(grant.idempotent().as_ref(), grant.now);
             if let Some(step) = &grant.job {
                 state.take_step(step);
             }

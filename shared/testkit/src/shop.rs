@@ -102,17 +102,17 @@ impl<'a> Shop<'a> {
     }
 
     /// Checks a key as a server does, perhaps by an idempotency key.
-    pub async fn verify(&self, text: &str, more: &Value, once: Option<&str>) -> Response {
+    pub async fn verify(&self, text: &str, more: &Value, idempotent: Option<&str>) -> Response {
         let mut body = json!({ "key": text });
         for (name, value) in more.as_object().into_iter().flatten() {
             body[name] = value.clone();
         }
-        self.stack.serve("/api/keys/verify", &body, once).await
+        self.stack.serve("/api/keys/verify", &body, idempotent).await
     }
 
     /// Charges a key one credit and gives `data` of the answer.
-    pub async fn charge(&self, key: &HeldKey, once: Option<&str>) -> Value {
-        let answer = self.verify(&key.text, &json!({ "cost": 1 }), once).await;
+    pub async fn charge(&self, key: &HeldKey, idempotent: Option<&str>) -> Value {
+        let answer = self.verify(&key.text, &json!({ "cost": 1 }), idempotent).await;
         assert_eq!(answer.status, 200, "{}", answer.json());
         answer.json()["data"].clone()
     }

@@ -75,8 +75,8 @@ impl Stack {
     }
 
     /// Calls a route of services with a JSON body, as the server whose token every new stack has.
-    pub async fn serve(&self, path: &str, body: &Value, once: Option<&str>) -> Response {
-        self.try_serve(path, body, once).await.unwrap_or_else(|error| panic!("{path}: {error}"))
+    pub async fn serve(&self, path: &str, body: &Value, idempotent: Option<&str>) -> Response {
+        self.try_serve(path, body, idempotent).await.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// The same; a connection that breaks is an error, not the end.
@@ -84,12 +84,12 @@ impl Stack {
         &self,
         path: &str,
         body: &Value,
-        once: Option<&str>,
+        idempotent: Option<&str>,
     ) -> Result<Response, Box<dyn std::error::Error + Send + Sync>> {
         let url = format!("{}{path}", self.name("CONSIGNE_URL"));
         let bearer = format!("Bearer {}", self.name("SERVICE_TOKEN"));
         let mut headers = vec![("authorization", bearer.as_str()), ("content-type", "application/json")];
-        headers.extend(once.map(|key| ("idempotency-key", key)));
+        headers.extend(idempotent.map(|key| ("idempotency-key", key)));
         self.client.try_send("POST", &url, &headers, body.to_string().into_bytes()).await
     }
 

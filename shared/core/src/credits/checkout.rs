@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{BucketKind, PaymentId, Purchase, SessionId, topped_up};
 use crate::audit::{AuditAction, AuditEntry, Origin};
-use crate::idempotency::Once;
+use crate::idempotency::IdempotentRequest;
 use crate::ids::digest;
 use crate::{BucketId, Code, Fault, OrgId, Timestamp, UserId, text};
 
@@ -81,10 +81,16 @@ pub struct CheckoutAsk {
 impl CheckoutAsk {
     /// Asks for a session. Of a request that is promised to be one the key follows from the promise; else from what nobody
     /// has used before.
-    pub fn new(org: OrgId, pack: Pack, once: Option<&Once>, nonce: &str) -> Self {
+    pub fn new(org: OrgId, pack: Pack, idempotent: Option<&IdempotentRequest>, nonce: &str) -> Self {
         let org_text = org.to_string();
-        let parts = match once {
-            Some(once) => [once.operation, &org_text, once.caller.name(), &once.key.key, &once.key.fingerprint],
+        let parts = match idempotent {
+            Some(idempotent) => [
+                idempotent.operation,
+                &org_text,
+                idempotent.owner.name(),
+                &idempotent.key.key,
+                &idempotent.key.fingerprint,
+            ],
             None => ["", &org_text, "", nonce, ""],
         };
         Self { org, pack, idempotency_key: text::hex(&digest(&parts)) }
@@ -200,10 +206,10 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_secs(1_000);
 
-    fn once(key: &str, fingerprint: &str, user: &str) -> Once {
-        Once {
+    fn idempotent(key: &str, fingerprint: &str, user: &str) -> IdempotentRequest {
+        IdempotentRequest {
             key: IdempotencyKey { key: key.to_owned(), fingerprint: fingerprint.to_owned() },
-            caller: UserId::parse(user).unwrap().into(),
+            owner: UserId::parse(user).unwrap().into(),
             operation: "checkout",
             result: String::new(),
         }
@@ -234,15 +240,17 @@ mod tests {
     #[test]
     fn one_request_is_one_key_and_another_is_another() {
         let (org, other, pack) = (OrgId::mint(NOW), OrgId::mint(NOW), PACKS[0]);
-        let key = |org, once: Option<&Once>, nonce: &str| CheckoutAsk::new(org, pack, once, nonce).idempotency_key;
-        let first = key(org, Some(&once("k", "f", "user_a")), "n1");
-        assert_eq!(key(org, Some(&once("k", "f", "user_a")), "n2"), first, "whatever else is random");
+        let key = |org, idempotent: Option<&IdempotentRequest>, nonce: &str| {
+            CheckoutAsk::new(org, pack, idempotent, nonce).idempotency_key
+        };
+        let first = key(org, Some(&idempotent("k", "f", "user_a")), "n1");
+        assert_eq!(key(org, Some(&idempotent("k", "f", "user_a")), "n2"), first, "whatever else is random");
         assert_eq!(first.len(), 64);
         for unlike in [
-            key(other, Some(&once("k", "f", "user_a")), "n1"),
-            key(org, Some(&once("k2", "f", "user_a")), "n1"),
-            key(org, Some(&once("k", "f2", "user_a")), "n1"),
-            key(org, Some(&once("k", "f", "user_b")), "n1"),
+            key(other, Some(&idempotent("k", "f", "user_a")), "n1"),
+            key(org, Some(&idempotent("k2", "f", "user_a")), "n1"),
+            key(org, Some(&idempotent("k", "f2", "user_a")), "n1"),
+            key(org, Some(&idempotent("k", "f", "user_b")), "n1"),
             key(org, None, "n1"),
             key(org, None, "k"),
         ] {

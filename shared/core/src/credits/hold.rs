@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{CallFacts, HoldId, Outcome, Receipt, ReceiptId, WalletId};
-use crate::idempotency::mismatch;
+use crate::idempotency::key_reused;
 use crate::keys::Environment;
 use crate::periods::Day;
 use crate::ports::{GetHold, ResolveHold};
@@ -60,7 +60,7 @@ pub struct Ending {
     /// When.
     pub at: Timestamp,
     /// The idempotency key it was resolved by, if there was one.
-    pub promise: Option<String>,
+    pub idempotency_key: Option<String>,
 }
 
 /// How a hold ends.
@@ -128,7 +128,7 @@ pub struct Resolver {
     /// The service.
     pub caller: String,
     /// Its idempotency key, if it sent one.
-    pub promise: Option<String>,
+    pub idempotency_key: Option<String>,
     /// When.
     pub now: Timestamp,
 }
@@ -185,7 +185,9 @@ impl Hold {
         match &self.end {
             Some(end) if end.how.asked() == how.asked() => return Ok(None),
             Some(end) if end.how == HoldEnd::TimedOut => return Err(self.expired()),
-            Some(end) if end.promise.is_some() && end.promise == by.promise => return Err(mismatch()),
+            Some(end) if end.idempotency_key.is_some() && end.idempotency_key == by.idempotency_key => {
+                return Err(key_reused());
+            }
             Some(end) => {
                 let message = "The hold was resolved in another way";
                 return Err(Fault::new(Code::HoldResolved, message).detail("status", end.how.status()));
@@ -198,7 +200,7 @@ impl Hold {
                 let message = format!("The hold is of {} credits", self.amount);
                 Err(Fault::new(Code::HoldExceeded, message).detail("field", "amount").detail("limit", self.amount))
             }
-            _ => Ok(Some(self.ended(how, by.promise.clone(), by.now))),
+            _ => Ok(Some(self.ended(how, by.idempotency_key.clone(), by.now))),
         }
     }
 
@@ -208,8 +210,8 @@ impl Hold {
         due.then(|| self.ended(HoldEnd::TimedOut, None, now))
     }
 
-    fn ended(&self, how: HoldEnd, promise: Option<String>, now: Timestamp) -> Resolution {
-        let hold = Self { end: Some(Ending { how, at: now, promise }), ..self.clone() };
+    fn ended(&self, how: HoldEnd, idempotency_key: Option<String>, now: Timestamp) -> Resolution {
+        let hold = Self { end: Some(Ending { how, at: now, idempotency_key }), ..self.clone() };
         let outcome = match how {
             HoldEnd::Settled { status_code, response_ms, .. } => {
                 Some(Outcome { status_code, response_ms, details: json!({}) })

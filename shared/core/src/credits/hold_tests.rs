@@ -22,8 +22,8 @@ fn hold() -> Hold {
     }
 }
 
-fn by(caller: &str, promise: Option<&str>, now: Timestamp) -> Resolver {
-    Resolver { caller: caller.to_owned(), promise: promise.map(str::to_owned), now }
+fn by(caller: &str, idempotency_key: Option<&str>, now: Timestamp) -> Resolver {
+    Resolver { caller: caller.to_owned(), idempotency_key: idempotency_key.map(str::to_owned), now }
 }
 
 fn settled(amount: u64) -> HoldEnd {

@@ -64,10 +64,18 @@ pub struct Opening {
 
 impl Opening {
     /// Makes the hold that a service asks for. Its name follows from service and idempotency key.
-    pub fn new(key: KeyFacts, ask: Ask, terms: HoldTerms, caller: String, promise: Option<IdempotencyKey>) -> Self {
+    pub fn new(
+        key: KeyFacts,
+        ask: Ask,
+        terms: HoldTerms,
+        caller: String,
+        idempotency_key: Option<IdempotencyKey>,
+    ) -> Self {
         let now = ask.now;
-        let (id, fingerprint) = match promise {
-            Some(promise) => (HoldId::for_key(key.org, &caller, &promise.key), promise.fingerprint),
+        let (id, fingerprint) = match idempotency_key {
+            Some(idempotency_key) => {
+                (HoldId::for_key(key.org, &caller, &idempotency_key.key), idempotency_key.fingerprint)
+            }
             None => (HoldId::fresh(key.org, now), String::new()),
         };
         let hold = Hold {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{HookUrl, offered};
 use crate::audit::AuditEntry;
 use crate::events::EventKind;
-use crate::idempotency::Once;
+use crate::idempotency::IdempotentRequest;
 use crate::pacing::Rate;
 use crate::{Code, EndpointId, Fault, OrgId, Timestamp, UserId};
 
@@ -104,7 +104,7 @@ pub struct NewEndpoint {
     /// Entry of the audit trail.
     pub audit: AuditEntry,
     /// The caller's promise, if any.
-    pub once: Option<Once>,
+    pub idempotent: Option<IdempotentRequest>,
 }
 
 /// Reads which events an endpoint is to hear of.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Audience, DisabledBecause, Endpoint, EndpointStatus, HookUrl, endpoint_not_found};
 use crate::audit::{Actor, AuditAction, AuditEntry, Origin};
 use crate::events::{Event, EventKind};
-use crate::idempotency::{Once, Written, mismatch};
+use crate::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use crate::keys::Outgoing;
 use crate::pacing::Rate;
 use crate::ports::{ChangeEndpoint, GetEndpoint};
@@ -33,7 +33,7 @@ pub struct EndpointStep {
     /// What the world is told.
     pub event: Option<Event>,
     /// The caller's promise, for steps whose answer cannot be given again from the record alone.
-    pub once: Option<Once>,
+    pub idempotent: Option<IdempotentRequest>,
 }
 
 /// What a caller changes of an endpoint.
@@ -95,7 +95,12 @@ impl Endpoint {
     ///
     /// # Errors
     /// `CONFLICT` within the grace period of another rotation.
-    pub fn rotate(&self, grace: Duration, once: Option<Once>, by: &Outgoing<'_>) -> Result<EndpointStep, Fault> {
+    pub fn rotate(
+        &self,
+        grace: Duration,
+        idempotent: Option<IdempotentRequest>,
+        by: &Outgoing<'_>,
+    ) -> Result<EndpointStep, Fault> {
         if let Some(until) = self.previous_until.filter(|until| *until > by.now) {
             let message = format!("A rotation is open until {until}; there is one at a time");
             return Err(Fault::new(Code::Conflict, message).detail("previous_valid_until", until));
@@ -105,7 +110,7 @@ impl Endpoint {
         endpoint.previous_until = Some(by.now.plus(grace));
         let details = json!({ "generation": endpoint.generation, "previous_valid_until": endpoint.previous_until });
         let step = self.step(endpoint, AuditAction::EndpointRotated, details, by.origin, by.now);
-        Ok(EndpointStep { once, ..step })
+        Ok(EndpointStep { idempotent, ..step })
     }
 
     /// Reads a grace period of a rotation.
@@ -144,7 +149,7 @@ impl Endpoint {
 
     fn failing(&self, since: Option<Timestamp>) -> EndpointStep {
         let endpoint = Self { failing_since: since, revision: self.revision + 1, ..self.clone() };
-        EndpointStep { endpoint, seen: self.revision, audit: None, event: None, once: None }
+        EndpointStep { endpoint, seen: self.revision, audit: None, event: None, idempotent: None }
     }
 
     fn step(
@@ -157,7 +162,7 @@ impl Endpoint {
     ) -> EndpointStep {
         endpoint.revision = self.revision + 1;
         let audit = Some(AuditEntry::new(self.org, action, self.id.to_string(), origin, now, details));
-        EndpointStep { endpoint, seen: self.revision, audit, event: None, once: None }
+        EndpointStep { endpoint, seen: self.revision, audit, event: None, idempotent: None }
     }
 }
 
@@ -184,10 +189,10 @@ pub async fn change<F: GetEndpoint + ChangeEndpoint>(
         let endpoint = endpoints.get_endpoint(org, id).await?.ok_or_else(endpoint_not_found)?;
         let Some(step) = step(&endpoint)? else { return Ok(Changed::Now(Box::new(endpoint))) };
         match endpoints.change_endpoint(&step).await? {
-            Written::Now => return Ok(Changed::Now(Box::new(step.endpoint))),
-            Written::Before(result) => return Ok(Changed::Before(result)),
-            Written::Mismatch => return Err(mismatch()),
-            Written::Moved => {}
+            WriteOutcome::Applied => return Ok(Changed::Now(Box::new(step.endpoint))),
+            WriteOutcome::Replayed(result) => return Ok(Changed::Before(result)),
+            WriteOutcome::KeyReused => return Err(key_reused()),
+            WriteOutcome::Conflict => {}
         }
     }
     Err(Fault::unavailable("the endpoint keeps changing"))

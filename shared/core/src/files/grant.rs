@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{File, FileName, Holding, Kind, MediaType, ObjectKey, Status, Window, in_words};
-use crate::idempotency::{Caller, Once};
+use crate::idempotency::{IdempotentRequest, KeyOwner};
 use crate::jobs::JobStep;
 use crate::webhooks::Source;
 use crate::{Code, Fault, FileId, IdempotencyKey, Plan, Timestamp, UserId};
@@ -142,13 +142,13 @@ pub const OF_JOB: &str = "job-upload-grant";
 
 impl Grant {
     /// Gives the promise to keep: a retry finds the file by its key. Owners' promises and generators' do not meet.
-    pub fn once(&self) -> Option<Once> {
+    pub fn idempotent(&self) -> Option<IdempotentRequest> {
         let (operation, caller) = match self.job {
-            Some(_) => (OF_JOB, Caller::Sender(Source::Generator)),
+            Some(_) => (OF_JOB, KeyOwner::Sender(Source::Generator)),
             None => (OF_OWNER, self.file.owner().clone().into()),
         };
         let key = self.idempotency.clone()?;
-        Some(Once { key, caller, operation, result: self.file.key.to_string() })
+        Some(IdempotentRequest { key, owner: caller, operation, result: self.file.key.to_string() })
     }
 }
 
@@ -157,8 +157,9 @@ impl Grant {
 ///
 /// # Errors
 /// `CONFLICT` when the grant was used, has run out, or is gone with its file.
-pub fn still_usable(file: File, (promise, anew): (&str, &str), now: Timestamp) -> Result<File, Fault> {
-    let over = |how: &str| format!("The upload granted for this {promise} has {how}; ask again with a new {anew}");
+pub fn still_usable(file: File, (idempotency_key, anew): (&str, &str), now: Timestamp) -> Result<File, Fault> {
+    let over =
+        |how: &str| format!("The upload granted for this {idempotency_key} has {how}; ask again with a new {anew}");
     if file.status != Status::Pending {
         return Err(Fault::new(Code::Conflict, over("ended")).detail("status", file.status.name()));
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Ask, JobId, TextFacts};
 use crate::events::{Event, EventKind};
 use crate::files::{Dimensions, File, FileName, Kind, MediaType, ObjectKey, Readable};
-use crate::idempotency::Once;
+use crate::idempotency::IdempotentRequest;
 use crate::periods::Month;
 use crate::profiles::Sighting;
 use crate::{Code, Fault, FileId, Plan, Timestamp, UserId};
@@ -263,7 +263,7 @@ pub struct NewJob {
     /// How to reach the owner, as their token says.
     pub seen: Option<Sighting>,
     /// The caller's promise, if any.
-    pub once: Option<Once>,
+    pub idempotent: Option<IdempotentRequest>,
 }
 
 /// What became of a wish. Everything but `Accepted` has changed nothing.

@@ -8,7 +8,7 @@ use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::files::Kind;
 use crate::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
 use crate::text::cut;
-use crate::webhooks::{Received, mismatch};
+use crate::webhooks::{Received, content_mismatch};
 use crate::{Code, Fault, Timestamp};
 
 /// Tries before a job that keeps moving is left to the report's next delivery: its files arrive at the same time.
@@ -89,7 +89,7 @@ where
         let Some(step) = step else { return Ok(job.status) };
         match jobs.apply_job_step(&step, Some(sender.received)).await? {
             StepOutcome::Applied => return Ok(step.job.status),
-            StepOutcome::Mismatch => return Err(mismatch()),
+            StepOutcome::Mismatch => return Err(content_mismatch()),
             // Read again, the job is as the message left it; or it has moved, and the report is held against it anew.
             StepOutcome::ReceivedBefore => return stands(jobs, &id).await,
             StepOutcome::Moved => {}

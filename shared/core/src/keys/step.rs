@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{ApiKey, KeyPatch, KeyStatus, Pointer};
 use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::events::{Event, EventKind};
-use crate::idempotency::{Once, Written, mismatch};
+use crate::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use crate::orgs::key_not_found;
 use crate::ports::{ChangeKey, GetKey};
 use crate::{Code, Fault, KeyId, OrgId, Timestamp, text};
@@ -35,7 +35,7 @@ pub struct KeyStep {
     /// What the world is told.
     pub event: Option<Event>,
     /// The caller's promise, for steps whose answer cannot be given again from the record alone.
-    pub once: Option<Once>,
+    pub idempotent: Option<IdempotentRequest>,
 }
 
 /// What goes with a change: who makes it, and when.
@@ -83,7 +83,7 @@ impl ApiKey {
         pointer: Pointer,
         hint: &str,
         grace: Duration,
-        once: Option<Once>,
+        idempotent: Option<IdempotentRequest>,
         by: &Outgoing<'_>,
     ) -> Result<KeyStep, Fault> {
         self.require_active()?;
@@ -105,7 +105,7 @@ impl ApiKey {
         let details = json!({ "generation": key.generation, "previous_valid_until": key.previous_until });
         let mut step = self.step(key, AuditAction::KeyRotated, details, Some(EventKind::KeyRotated), by);
         step.pointer = Some(pointer);
-        step.once = once;
+        step.idempotent = idempotent;
         Ok(step)
     }
 
@@ -212,7 +212,7 @@ impl ApiKey {
             key: ApiKey { revision: self.revision + 1, ..key },
             seen: self.revision,
             pointer: None,
-            once: None,
+            idempotent: None,
         }
     }
 }
@@ -250,10 +250,10 @@ pub async fn change<F: GetKey + ChangeKey>(
         let key = keys.get_key(org, id).await?.ok_or_else(key_not_found)?;
         let Some(step) = step(&key)? else { return Ok(Changed::Now(Box::new(key))) };
         match keys.change_key(&step).await? {
-            Written::Now => return Ok(Changed::Now(Box::new(step.key))),
-            Written::Before(result) => return Ok(Changed::Before(result)),
-            Written::Mismatch => return Err(mismatch()),
-            Written::Moved => {}
+            WriteOutcome::Applied => return Ok(Changed::Now(Box::new(step.key))),
+            WriteOutcome::Replayed(result) => return Ok(Changed::Before(result)),
+            WriteOutcome::KeyReused => return Err(key_reused()),
+            WriteOutcome::Conflict => {}
         }
     }
     Err(Fault::unavailable("the key keeps changing"))

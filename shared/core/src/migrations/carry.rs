@@ -264,7 +264,7 @@ fn found(legacy: &LegacyKey, by: &Outgoing<'_>) -> Result<NewOrg, Fault> {
         audit: AuditEntry::new(id, AuditAction::OrgCreated, id.to_string(), by.origin, by.now, details),
         org,
         seen: None,
-        once: None,
+        idempotent: None,
     })
 }
 

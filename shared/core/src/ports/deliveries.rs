@@ -6,7 +6,7 @@ use super::{Doing, Listed, PageAsk};
 use crate::audit::AuditEntry;
 use crate::deliveries::{Delivery, DeliveryStatus, DeliveryStep, Post, Posted};
 use crate::endpoints::{Endpoint, EndpointStep, NewEndpoint};
-use crate::idempotency::{Once, Written};
+use crate::idempotency::{IdempotentRequest, WriteOutcome};
 use crate::pacing::{PaceAsk, Paced};
 use crate::{DeliveryId, EndpointId, OrgId, Timestamp, UserId};
 
@@ -16,7 +16,7 @@ pub trait CreateEndpoint {
     ///
     /// # Errors
     /// `CONFLICT` when the organisation has as many as it may.
-    fn create_endpoint(&self, new: &NewEndpoint) -> impl Doing<Written>;
+    fn create_endpoint(&self, new: &NewEndpoint) -> impl Doing<WriteOutcome>;
 }
 
 /// Reads one endpoint. `dynamodb:GetItem`.
@@ -46,7 +46,7 @@ pub trait ForgetEndpoints {
 /// Changes an endpoint by one step, in one transaction. `dynamodb:PutItem`.
 pub trait ChangeEndpoint {
     /// Applies the step; `Moved` when the endpoint has changed since it was read.
-    fn change_endpoint(&self, step: &EndpointStep) -> impl Doing<Written>;
+    fn change_endpoint(&self, step: &EndpointStep) -> impl Doing<WriteOutcome>;
 }
 
 /// Deletes an endpoint, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem`.
@@ -79,7 +79,12 @@ pub trait Redeliver {
     ///
     /// # Errors
     /// `RATE_LIMITED` when the organisation has asked for as many as it may in an hour.
-    fn redeliver(&self, step: &DeliveryStep, once: Option<&Once>, now: Timestamp) -> impl Doing<Written>;
+    fn redeliver(
+        &self,
+        step: &DeliveryStep,
+        idempotent: Option<&IdempotentRequest>,
+        now: Timestamp,
+    ) -> impl Doing<WriteOutcome>;
 }
 
 /// Which deliveries a list shows.

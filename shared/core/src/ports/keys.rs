@@ -7,7 +7,7 @@ use crate::credits::{
     WalletId,
 };
 use crate::events::Event;
-use crate::idempotency::{Once, Written};
+use crate::idempotency::{IdempotentRequest, WriteOutcome};
 use crate::keys::{ApiKey, KeyFacts, KeyStep, Pointer};
 use crate::orgs::{Member, Organisation};
 use crate::periods::Day;
@@ -48,13 +48,17 @@ pub struct NewOrg {
     /// How to reach the owner, as their token says.
     pub seen: Option<Sighting>,
     /// The caller's promise, if any.
-    pub once: Option<Once>,
+    pub idempotent: Option<IdempotentRequest>,
 }
 
 /// Remembers what became of a request with an idempotency key. `dynamodb:GetItem`.
-pub trait Recall {
+pub trait GetIdempotencyRecord {
     /// Gives `Before` or `Mismatch`; `None` when the request was not made before.
-    fn recall(&self, once: &Once, now: Timestamp) -> impl Doing<Option<Written>>;
+    fn get_idempotency_record(
+        &self,
+        idempotent: &IdempotentRequest,
+        now: Timestamp,
+    ) -> impl Doing<Option<WriteOutcome>>;
 }
 
 /// Creates an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
@@ -63,7 +67,7 @@ pub trait CreateOrg {
     ///
     /// # Errors
     /// `UNAUTHENTICATED` when the owner's account is closed.
-    fn create_org(&self, org: &NewOrg) -> impl Doing<Written>;
+    fn create_org(&self, org: &NewOrg) -> impl Doing<WriteOutcome>;
 }
 
 /// Reads one organisation. `dynamodb:GetItem`.
@@ -119,13 +123,13 @@ pub struct NewKey {
     /// What the world is told.
     pub event: Event,
     /// The caller's promise, if any.
-    pub once: Option<Once>,
+    pub idempotent: Option<IdempotentRequest>,
 }
 
 /// Issues a key, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait IssueKey {
     /// Issues it; `Moved` when the pointer's pepper has been retired meanwhile.
-    fn issue_key(&self, key: &NewKey) -> impl Doing<Written>;
+    fn issue_key(&self, key: &NewKey) -> impl Doing<WriteOutcome>;
 }
 
 /// Reads one key. `dynamodb:GetItem`.
@@ -138,7 +142,7 @@ pub trait GetKey {
 /// `dynamodb:ConditionCheckItem`.
 pub trait ChangeKey {
     /// Applies the step; `Moved` when the key has changed since it was read.
-    fn change_key(&self, step: &KeyStep) -> impl Doing<Written>;
+    fn change_key(&self, step: &KeyStep) -> impl Doing<WriteOutcome>;
 }
 
 /// Lists an organisation's keys. `dynamodb:Query`.

@@ -3,7 +3,7 @@
 use super::{Doing, Listed, PageAsk};
 use crate::audit::AuditEntry;
 use crate::events::Event;
-use crate::idempotency::{Once, Written};
+use crate::idempotency::{IdempotentRequest, WriteOutcome};
 use crate::invitations::Invitation;
 use crate::members::{Removal, RoleStep, Stepped};
 use crate::orgs::Member;
@@ -20,7 +20,7 @@ pub struct NewInvitation {
     /// What the world is told; no address is part of it.
     pub event: Event,
     /// The caller's promise, if any.
-    pub once: Option<Once>,
+    pub idempotent: Option<IdempotentRequest>,
 }
 
 /// Sends an invitation, in one transaction. `dynamodb:GetItem`, `dynamodb:Query`, `dynamodb:PutItem`,
@@ -31,7 +31,7 @@ pub trait CreateInvitation {
     /// # Errors
     /// As [`Invitation::admit`], of a request that was not made before; and `RATE_LIMITED` to a person who has sent as many
     /// today, into whichever organisations.
-    fn create_invitation(&self, new: &NewInvitation) -> impl Doing<Written>;
+    fn create_invitation(&self, new: &NewInvitation) -> impl Doing<WriteOutcome>;
 }
 
 /// Reads one invitation. `dynamodb:GetItem`.

@@ -2,7 +2,7 @@
 
 use super::Doing;
 use crate::audit::AuditEntry;
-use crate::idempotency::Written;
+use crate::idempotency::WriteOutcome;
 use crate::orgs::Member;
 use crate::profiles::{Closing, Telling};
 use crate::webhooks::Received;
@@ -12,14 +12,14 @@ use crate::{Timestamp, UserId};
 /// `dynamodb:UpdateItem`.
 pub trait TellProfile {
     /// Keeps it; `Moved` when something newer is known, or the account is closed.
-    fn tell_profile(&self, telling: &Telling, received: &Received) -> impl Doing<Written>;
+    fn tell_profile(&self, telling: &Telling, received: &Received) -> impl Doing<WriteOutcome>;
 }
 
 /// Closes a person's account, in one transaction with the memory of its webhook: nothing personal is left but the mark that it
 /// is closed, and what it owned is noted down to be ended. `dynamodb:PutItem`.
 pub trait CloseAccount {
     /// Closes it; `Moved` when it is closed already.
-    fn close_account(&self, closing: &Closing, received: &Received) -> impl Doing<Written>;
+    fn close_account(&self, closing: &Closing, received: &Received) -> impl Doing<WriteOutcome>;
 }
 
 /// Puts off what is left to do for a closed account. `dynamodb:UpdateItem`.

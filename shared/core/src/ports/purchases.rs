@@ -5,7 +5,7 @@ use crate::OrgId;
 use crate::credits::{
     Checkout, CheckoutAsk, ClawBack, ClawBackOutcome, OpenSession, Purchase, PurchaseOutcome, SessionId,
 };
-use crate::idempotency::{Once, Written};
+use crate::idempotency::{IdempotentRequest, WriteOutcome};
 
 /// Opens checkout sessions at the payment provider. No action of IAM's: a call to the outside, under a key of its own.
 pub trait StartCheckout {
@@ -17,7 +17,7 @@ pub trait StartCheckout {
 pub trait RecordCheckout {
     /// Records what was offered in a session, and keeps the promise it was asked for with; never [`Written::Moved`].
     /// `RATE_LIMITED` when the organisation has had as many within the hour as it may.
-    fn record_checkout(&self, checkout: &Checkout, once: Option<&Once>) -> impl Doing<Written>;
+    fn record_checkout(&self, checkout: &Checkout, idempotent: Option<&IdempotentRequest>) -> impl Doing<WriteOutcome>;
 }
 
 /// Reads what was offered in a checkout session. `dynamodb:GetItem`.

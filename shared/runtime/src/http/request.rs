@@ -318,11 +318,11 @@ impl Request {
         if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MAX {
             return Err(Fault::field("Idempotency-Key", "Idempotency-Key must be 1 to 255 plain ASCII characters"));
         }
-        self.promise(key, request).map(Some)
+        self.bind_key(key, request).map(Some)
     }
 
     /// Binds a key to the request it stands for.
-    pub fn promise(&self, key: &str, request: &impl Serialize) -> Result<IdempotencyKey, Fault> {
+    pub fn bind_key(&self, key: &str, request: &impl Serialize) -> Result<IdempotencyKey, Fault> {
         let json = serde_json::to_vec(request).map_err(Fault::internal)?;
         let mut hash = Sha256::new();
         hash.update(self.route.as_bytes());

@@ -139,7 +139,7 @@ impl Operation {
 
     /// Says that it honours `Idempotency-Key`.
     #[must_use]
-    pub fn once(self) -> Self {
+    pub fn idempotent(self) -> Self {
         Self { idempotent: true, ..self }.refuses(&[Code::IdempotencyMismatch])
     }
 

@@ -6,13 +6,13 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use consigne_core::credits::{
     CHECKOUT_KEPT, CHECKOUTS_AN_HOUR, Checkout, SessionId, checkout_hour, too_many_checkouts,
 };
-use consigne_core::idempotency::{Once, Written};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::ports::{GetCheckout, RecordCheckout};
 use consigne_core::{Fault, OrgId, UserId};
 
 use super::Table;
+use super::idempotency::TransactionOutcome;
 use super::item::{Item, Reader, count_one, key, number, org_pk, text};
-use super::once::Kept;
 
 fn checkout_key(org: OrgId, session: &SessionId) -> Item {
     key(org_pk(org), format!("CHECKOUT#{}", session.as_str()))
@@ -55,12 +55,16 @@ fn count(checkout: &Checkout) -> UpdateBuilder {
 }
 
 impl RecordCheckout for Table {
-    async fn record_checkout(&self, checkout: &Checkout, once: Option<&Once>) -> Result<Written, Fault> {
+    async fn record_checkout(
+        &self,
+        checkout: &Checkout,
+        idempotent: Option<&IdempotentRequest>,
+    ) -> Result<WriteOutcome, Fault> {
         // The same session may be recorded again, by a request that is the same and could not know: it says the same.
         let writes = vec![self.put(write(checkout))?, self.update(count(checkout))?];
-        match self.once(writes, once, checkout.at).await? {
-            Kept::Written(written) => Ok(written),
-            Kept::Refused(_) => Err(too_many_checkouts(checkout.at)),
+        match self.transact_once(writes, idempotent, checkout.at).await? {
+            TransactionOutcome::Written(written) => Ok(written),
+            TransactionOutcome::Refused(_) => Err(too_many_checkouts(checkout.at)),
         }
     }
 }

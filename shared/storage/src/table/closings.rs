@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use aws_sdk_dynamodb::types::Put;
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{CloseAccount, EndClosing, PostponeClosing};
 use consigne_core::profiles::Closing;
 use consigne_core::webhooks::Received;
@@ -34,7 +34,7 @@ pub(super) fn read(item: &Item) -> Result<Closing, Fault> {
 }
 
 impl CloseAccount for Table {
-    async fn close_account(&self, closing: &Closing, received: &Received) -> Result<Written, Fault> {
+    async fn close_account(&self, closing: &Closing, received: &Received) -> Result<WriteOutcome, Fault> {
         // In the place of all that was known of the person.
         let mut tombstone = profile_key(&closing.user);
         tombstone.insert("closed_at".to_owned(), number(closing.closed_at.as_millis()));

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput};
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use consigne_aws::Failure;
 use consigne_core::deliveries::{Delivery, DeliveryStep, REDELIVERIES_AN_HOUR, redelivery_hour, too_many_redeliveries};
-use consigne_core::idempotency::{Once, Written};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::ports::{
     DeliveryFilter, GetDelivery, ListDeliveries, Listed, MoveDelivery, PageAsk, RecordDelivery, Redeliver,
     SnoozeDelivery,
@@ -14,8 +14,8 @@ use consigne_core::ports::{
 use consigne_core::{DeliveryId, Fault, OrgId, Timestamp};
 
 use super::delivery_item::{self, delivery_key};
+use super::idempotency::TransactionOutcome;
 use super::item::{count_one, key, number, org_pk, text};
-use super::once::Kept;
 use super::transact::{Outcome, failed_at};
 use super::{Table, due};
 
@@ -51,15 +51,22 @@ impl MoveDelivery for Table {
 }
 
 impl Redeliver for Table {
-    async fn redeliver(&self, step: &DeliveryStep, once: Option<&Once>, now: Timestamp) -> Result<Written, Fault> {
+    async fn redeliver(
+        &self,
+        step: &DeliveryStep,
+        idempotent: Option<&IdempotentRequest>,
+        now: Timestamp,
+    ) -> Result<WriteOutcome, Fault> {
         let hour = redelivery_hour(now);
         let counter = key(org_pk(step.delivery.org), format!("REDELIVERIES#{hour}"));
         let count = count_one(counter, "asked", REDELIVERIES_AN_HOUR, hour.plus(Duration::from_hours(25)));
         let writes = vec![self.put_seen(delivery_item::write(&step.delivery)?, step.seen)?, self.update(count)?];
-        match self.once(writes, once, now).await? {
-            Kept::Written(written) => Ok(written),
-            Kept::Refused(failed) if failed_at(&failed, COUNTED).is_some() => Err(too_many_redeliveries(now)),
-            Kept::Refused(_) => Ok(Written::Moved),
+        match self.transact_once(writes, idempotent, now).await? {
+            TransactionOutcome::Written(written) => Ok(written),
+            TransactionOutcome::Refused(failed) if failed_at(&failed, COUNTED).is_some() => {
+                Err(too_many_redeliveries(now))
+            }
+            TransactionOutcome::Refused(_) => Ok(WriteOutcome::Conflict),
         }
     }
 }

@@ -9,16 +9,16 @@ use consigne_core::endpoints::{
     DisabledBecause, ENDPOINTS_MAX, Endpoint, EndpointStatus, EndpointStep, HookUrl, NewEndpoint, too_many_endpoints,
 };
 use consigne_core::events::EventKind;
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{
-    ChangeEndpoint, CreateEndpoint, DeleteEndpoint, FindEndpoints, ForgetEndpoints, GetEndpoint, ListEndpoints, Listed,
-    PageAsk, Recall,
+    ChangeEndpoint, CreateEndpoint, DeleteEndpoint, FindEndpoints, ForgetEndpoints, GetEndpoint, GetIdempotencyRecord,
+    ListEndpoints, Listed, PageAsk,
 };
 use consigne_core::{EndpointId, Fault, OrgId, Timestamp, UserId};
 
+use super::idempotency::TransactionOutcome;
 use super::item::{Item, Reader, add, key, number, odd, org_pk, text, user_pk};
-use super::once::Kept;
 use super::transact::{Outcome, failed_at};
 use super::{Table, audit, outbox};
 
@@ -82,7 +82,7 @@ fn read(item: &Item) -> Result<Endpoint, Fault> {
 }
 
 impl CreateEndpoint for Table {
-    async fn create_endpoint(&self, new: &NewEndpoint) -> Result<Written, Fault> {
+    async fn create_endpoint(&self, new: &NewEndpoint) -> Result<WriteOutcome, Fault> {
         let endpoint = &new.endpoint;
         let mut pointer = pointer_key(&endpoint.created_by, endpoint.id);
         pointer.insert("org_id".to_owned(), text(endpoint.org.to_string()));
@@ -92,17 +92,17 @@ impl CreateEndpoint for Table {
             self.count_endpoints(endpoint.org, 1)?,
             self.put(audit::write(&new.audit))?,
         ];
-        match self.once(writes, new.once.as_ref(), endpoint.created_at).await? {
-            Kept::Written(written) => Ok(written),
-            Kept::Refused(failed) if failed_at(&failed, COUNTED).is_some() => {
+        match self.transact_once(writes, new.idempotent.as_ref(), endpoint.created_at).await? {
+            TransactionOutcome::Written(written) => Ok(written),
+            TransactionOutcome::Refused(failed) if failed_at(&failed, COUNTED).is_some() => {
                 // What stands in the way may be this very request, made before.
-                let before = match &new.once {
-                    Some(once) => self.recall(once, endpoint.created_at).await?,
+                let before = match &new.idempotent {
+                    Some(idempotent) => self.get_idempotency_record(idempotent, endpoint.created_at).await?,
                     None => None,
                 };
                 before.ok_or_else(too_many_endpoints)
             }
-            Kept::Refused(_) => Err(Fault::internal("an endpoint's id was minted twice")),
+            TransactionOutcome::Refused(_) => Err(Fault::internal("an endpoint's id was minted twice")),
         }
     }
 }
@@ -149,11 +149,11 @@ impl ForgetEndpoints for Table {
 }
 
 impl ChangeEndpoint for Table {
-    async fn change_endpoint(&self, step: &EndpointStep) -> Result<Written, Fault> {
+    async fn change_endpoint(&self, step: &EndpointStep) -> Result<WriteOutcome, Fault> {
         let now = step.audit.as_ref().map_or(step.endpoint.created_at, |entry| entry.at);
-        match self.once(self.endpoint_step(step)?, step.once.as_ref(), now).await? {
-            Kept::Written(written) => Ok(written),
-            Kept::Refused(_) => Ok(Written::Moved),
+        match self.transact_once(self.endpoint_step(step)?, step.idempotent.as_ref(), now).await? {
+            TransactionOutcome::Written(written) => Ok(written),
+            TransactionOutcome::Refused(_) => Ok(WriteOutcome::Conflict),
         }
     }
 }

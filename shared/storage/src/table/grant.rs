@@ -4,12 +4,12 @@
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::events::Event;
 use consigne_core::files::{Grant, GrantOutcome, ObjectKey, WINDOW, Window};
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{GetFile, GrantUpload};
 use consigne_core::{Fault, UserId};
 
+use super::idempotency::TransactionOutcome;
 use super::item::{number, text};
-use super::once::Kept;
 use super::transact::failed_at;
 use super::{Table, file_item, ledger_walk, outbox, usage_item};
 
@@ -40,15 +40,15 @@ impl GrantUpload for Table {
         let mut notice = None;
         loop {
             let writes = self.grant_writes(grant, room, guess, notice.as_ref())?;
-            let failed = match self.once(writes, grant.once().as_ref(), grant.now).await? {
-                Kept::Written(Written::Now) => {
+            let failed = match self.transact_once(writes, grant.idempotent().as_ref(), grant.now).await? {
+                TransactionOutcome::Written(WriteOutcome::Applied) => {
                     if guess == Guess::Over {
                         self.windows.set(owner, grant.now);
                     }
                     return Ok(GrantOutcome::Granted);
                 }
-                Kept::Written(before) => return self.replay(owner, before).await,
-                Kept::Refused(failed) => failed,
+                TransactionOutcome::Written(before) => return self.replay(owner, before).await,
+                TransactionOutcome::Refused(failed) => failed,
             };
             if grant.job.is_some() && failed_at(&failed, JOB).is_some() {
                 return Ok(GrantOutcome::JobMoved);
@@ -136,8 +136,8 @@ impl Table {
     }
 
     /// Answers a request that was granted before.
-    async fn replay(&self, owner: &UserId, kept: Written) -> Result<GrantOutcome, Fault> {
-        let Written::Before(key) = kept else { return Ok(GrantOutcome::Mismatch) };
+    async fn replay(&self, owner: &UserId, kept: WriteOutcome) -> Result<GrantOutcome, Fault> {
+        let WriteOutcome::Replayed(key) = kept else { return Ok(GrantOutcome::Mismatch) };
         let object =
             ObjectKey::parse_for(owner, &key).ok_or_else(|| Fault::internal("a promise names no key of its owner"))?;
         let file = self.get_file(owner, object.file()).await?;

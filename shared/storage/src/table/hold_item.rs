@@ -66,9 +66,9 @@ pub(super) fn end(step: &Resolution) -> UpdateBuilder {
         }
         Some(HoldEnd::TimedOut) | None => {}
     }
-    if let Some(promise) = end.and_then(|end| end.promise.as_ref()) {
+    if let Some(idempotency_key) = end.and_then(|end| end.idempotency_key.as_ref()) {
         set.push("promise = :promise");
-        update = update.expression_attribute_values(":promise", text(promise));
+        update = update.expression_attribute_values(":promise", text(idempotency_key));
     }
     update.update_expression(format!("SET {} REMOVE {}, {}", set.join(", "), due::SHARD, due::AT))
 }
@@ -111,5 +111,5 @@ fn read_end(reader: &Reader<'_>) -> Result<Option<Ending>, Fault> {
         "timed_out" => HoldEnd::TimedOut,
         _ => return Err(odd("hold_status")),
     };
-    Ok(Some(Ending { how, at: reader.time("ended_at")?, promise: reader.owned_text("promise") }))
+    Ok(Some(Ending { how, at: reader.time("ended_at")?, idempotency_key: reader.owned_text("promise") }))
 }

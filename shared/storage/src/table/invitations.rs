@@ -6,20 +6,20 @@
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::invitations::{INVITER_DAILY_MAX, Invitation, InvitationStatus, REMEMBERED, inviter_exhausted};
 use consigne_core::orgs::OrgRole;
 use consigne_core::periods::Day;
 use consigne_core::ports::{
-    AcceptInvitation, Acceptance, Accepted, CreateInvitation, GetInvitation, ListInvitations, Listed, NewInvitation,
-    PageAsk, Recall, RevokeInvitation,
+    AcceptInvitation, Acceptance, Accepted, CreateInvitation, GetIdempotencyRecord, GetInvitation, ListInvitations,
+    Listed, NewInvitation, PageAsk, RevokeInvitation,
 };
 use consigne_core::profiles::Sighting;
 use consigne_core::{EmailAddress, Fault, InvitationId, OrgId, Timestamp, UserId};
 
+use super::idempotency::TransactionOutcome;
 use super::item::{Item, Reader, add, count_one, key, number, odd, org_pk, text, user_pk};
 use super::members::{member_count, roster_key};
-use super::once::Kept;
 use super::orgs::member_key;
 use super::transact::{Outcome, Patience, failed_at};
 use super::{Table, audit, outbox};
@@ -72,7 +72,7 @@ fn read(item: &Item) -> Result<Invitation, Fault> {
 }
 
 impl CreateInvitation for Table {
-    async fn create_invitation(&self, new: &NewInvitation) -> Result<Written, Fault> {
+    async fn create_invitation(&self, new: &NewInvitation) -> Result<WriteOutcome, Fault> {
         let (invitation, now) = (&new.invitation, new.invitation.created_at);
         let mut patience = Patience::default();
         loop {
@@ -81,8 +81,8 @@ impl CreateInvitation for Table {
             let sent = self.invitations(invitation.org).await?;
             if let Err(refusal) = invitation.admit(&sent, member_count(&roster)) {
                 // After the list: what stands in the way may be this very request, made before.
-                let before = match &new.once {
-                    Some(once) => self.recall(once, now).await?,
+                let before = match &new.idempotent {
+                    Some(idempotent) => self.get_idempotency_record(idempotent, now).await?,
                     None => None,
                 };
                 return before.ok_or(refusal);
@@ -94,11 +94,13 @@ impl CreateInvitation for Table {
                 self.put(outbox::write(&new.event))?,
                 self.update(count_of_inviter(&invitation.invited_by, now))?,
             ];
-            match self.once(writes, new.once.as_ref(), now).await? {
-                Kept::Written(written) => return Ok(written),
-                Kept::Refused(failed) if failed_at(&failed, INVITER).is_some() => return Err(inviter_exhausted(now)),
-                Kept::Refused(_) if patience.wait().await => {}
-                Kept::Refused(_) => return Err(Fault::unavailable("other invitations keep going out")),
+            match self.transact_once(writes, new.idempotent.as_ref(), now).await? {
+                TransactionOutcome::Written(written) => return Ok(written),
+                TransactionOutcome::Refused(failed) if failed_at(&failed, INVITER).is_some() => {
+                    return Err(inviter_exhausted(now));
+                }
+                TransactionOutcome::Refused(_) if patience.wait().await => {}
+                TransactionOutcome::Refused(_) => return Err(Fault::unavailable("other invitations keep going out")),
             }
         }
     }

@@ -7,15 +7,15 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
 use consigne_core::files::Kind;
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
 use consigne_core::ports::{ApplyJobStep, ForgetJob, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
 use consigne_core::profiles::Sighting;
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, UserId};
 
+use super::idempotency::TransactionOutcome;
 use super::item::{key, number, text, user_pk};
-use super::once::Kept;
 use super::transact::failed_at;
 use super::{Table, audit, file_item, job_item, outbox};
 
@@ -36,15 +36,17 @@ impl RequestJob for Table {
         if let Some(seen) = &new.seen {
             writes.push(self.sighting(seen)?);
         }
-        match self.once(writes, new.once.as_ref(), job.created_at).await? {
-            Kept::Written(Written::Now) => Ok(Admission::Accepted),
-            Kept::Written(Written::Before(id)) => Ok(Admission::Before(id)),
-            Kept::Written(Written::Mismatch) => Ok(Admission::Mismatch),
-            Kept::Refused(failed) if new.seen.is_some() && failed_at(&failed, SIGHTING).is_some() => {
+        match self.transact_once(writes, new.idempotent.as_ref(), job.created_at).await? {
+            TransactionOutcome::Written(WriteOutcome::Applied) => Ok(Admission::Accepted),
+            TransactionOutcome::Written(WriteOutcome::Replayed(id)) => Ok(Admission::Before(id)),
+            TransactionOutcome::Written(WriteOutcome::KeyReused) => Ok(Admission::Mismatch),
+            TransactionOutcome::Refused(failed) if new.seen.is_some() && failed_at(&failed, SIGHTING).is_some() => {
                 Err(Sighting::closed())
             }
-            Kept::Refused(failed) if failed_at(&failed, ALLOWANCE).is_some() => Ok(Admission::Spent),
-            Kept::Written(Written::Moved) | Kept::Refused(_) => Err(Fault::internal("a job was minted twice")),
+            TransactionOutcome::Refused(failed) if failed_at(&failed, ALLOWANCE).is_some() => Ok(Admission::Spent),
+            TransactionOutcome::Written(WriteOutcome::Conflict) | TransactionOutcome::Refused(_) => {
+                Err(Fault::internal("a job was minted twice"))
+            }
         }
     }
 }
@@ -106,11 +108,13 @@ impl ApplyJobStep for Table {
             writes.push(self.put_seen(file_item::write(file), *seen)?);
         }
         let memory = received.map(|received| self.memory(received)).transpose()?;
-        Ok(match self.remembering(writes, memory).await? {
-            Kept::Written(Written::Now) => StepOutcome::Applied,
-            Kept::Written(Written::Mismatch) => StepOutcome::Mismatch,
-            Kept::Written(Written::Before(_) | Written::Moved) => StepOutcome::ReceivedBefore,
-            Kept::Refused(_) => StepOutcome::Moved,
+        Ok(match self.transact_with(writes, memory).await? {
+            TransactionOutcome::Written(WriteOutcome::Applied) => StepOutcome::Applied,
+            TransactionOutcome::Written(WriteOutcome::KeyReused) => StepOutcome::Mismatch,
+            TransactionOutcome::Written(WriteOutcome::Replayed(_) | WriteOutcome::Conflict) => {
+                StepOutcome::ReceivedBefore
+            }
+            TransactionOutcome::Refused(_) => StepOutcome::Moved,
         })
     }
 }

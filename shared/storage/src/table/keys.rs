@@ -3,14 +3,14 @@
 use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::keys::{ApiKey, KeyStatus, KeyStep, Pointer};
 use consigne_core::ports::{ChangeKey, GetKey, IssueKey, ListKeys, Listed, NewKey, PageAsk};
 use consigne_core::{Fault, KeyId, OrgId};
 
 use super::activity::Mark;
+use super::idempotency::TransactionOutcome;
 use super::item::{number, org_pk, text};
-use super::once::Kept;
 use super::transact::failed_at;
 use super::{Table, audit, key_item, outbox, pointers};
 
@@ -37,26 +37,26 @@ impl ListKeys for Table {
 }
 
 impl IssueKey for Table {
-    async fn issue_key(&self, new: &NewKey) -> Result<Written, Fault> {
+    async fn issue_key(&self, new: &NewKey) -> Result<WriteOutcome, Fault> {
         let key = &new.key;
         let mut writes = self.minted(key, &new.pointer, &new.audit)?;
         writes.push(self.put(outbox::write(&new.event))?);
         let mark = Mark::issued(key.org, key.created_at);
         writes.extend(self.mark(&mark)?);
-        match self.once(writes, new.once.as_ref(), key.created_at).await? {
-            Kept::Written(written) => {
+        match self.transact_once(writes, new.idempotent.as_ref(), key.created_at).await? {
+            TransactionOutcome::Written(written) => {
                 self.marked(&mark);
                 Ok(written)
             }
             // The key's id and text are fresh, so only the pepper can refuse.
-            Kept::Refused(failed) if failed_at(&failed, PEPPER).is_some() => Ok(Written::Moved),
-            Kept::Refused(_) => Err(Fault::internal("a key was minted twice")),
+            TransactionOutcome::Refused(failed) if failed_at(&failed, PEPPER).is_some() => Ok(WriteOutcome::Conflict),
+            TransactionOutcome::Refused(_) => Err(Fault::internal("a key was minted twice")),
         }
     }
 }
 
 impl ChangeKey for Table {
-    async fn change_key(&self, step: &KeyStep) -> Result<Written, Fault> {
+    async fn change_key(&self, step: &KeyStep) -> Result<WriteOutcome, Fault> {
         let key = &step.key;
         let mut writes = vec![self.decide(key, step.seen)?, self.put(audit::write(&step.audit))?];
         if let Some(event) = &step.event {
@@ -66,9 +66,9 @@ impl ChangeKey for Table {
             writes.push(self.put_new(pointers::write(pointer, &key.facts()))?);
             writes.push(self.pepper_takes_keys(pointer.pepper)?);
         }
-        match self.once(writes, step.once.as_ref(), step.audit.at).await? {
-            Kept::Written(written) => Ok(written),
-            Kept::Refused(_) => Ok(Written::Moved),
+        match self.transact_once(writes, step.idempotent.as_ref(), step.audit.at).await? {
+            TransactionOutcome::Written(written) => Ok(written),
+            TransactionOutcome::Refused(_) => Ok(WriteOutcome::Conflict),
         }
     }
 }

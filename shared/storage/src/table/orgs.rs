@@ -3,14 +3,14 @@
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::anomalies::OnAnomaly;
 use consigne_core::audit::AuditEntry;
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::orgs::{Member, OrgRole, Organisation};
 use consigne_core::ports::{CreateOrg, GetMember, GetOrg, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, SuspendOrg};
 use consigne_core::profiles::Sighting;
 use consigne_core::{Fault, OrgId, UserId};
 
+use super::idempotency::TransactionOutcome;
 use super::item::{Item, Reader, add, key, number, org_pk, text};
-use super::once::Kept;
 use super::transact::{Outcome, failed_at};
 use super::{Table, audit, org_walk, wallet_item};
 
@@ -72,7 +72,7 @@ fn orgs_of(user: &UserId) -> String {
 }
 
 impl CreateOrg for Table {
-    async fn create_org(&self, new: &NewOrg) -> Result<Written, Fault> {
+    async fn create_org(&self, new: &NewOrg) -> Result<WriteOutcome, Fault> {
         let mut writes = vec![
             self.put_new(write_org(&new.org))?,
             self.put_new(write_member(&new.owner))?,
@@ -83,12 +83,12 @@ impl CreateOrg for Table {
         if let Some(seen) = &new.seen {
             writes.push(self.sighting(seen)?);
         }
-        match self.once(writes, new.once.as_ref(), new.org.created_at).await? {
-            Kept::Written(written) => Ok(written),
-            Kept::Refused(failed) if new.seen.is_some() && failed_at(&failed, sighting).is_some() => {
+        match self.transact_once(writes, new.idempotent.as_ref(), new.org.created_at).await? {
+            TransactionOutcome::Written(written) => Ok(written),
+            TransactionOutcome::Refused(failed) if new.seen.is_some() && failed_at(&failed, sighting).is_some() => {
                 Err(Sighting::closed())
             }
-            Kept::Refused(_) => Err(Fault::internal("an organisation's id was minted twice")),
+            TransactionOutcome::Refused(_) => Err(Fault::internal("an organisation's id was minted twice")),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{GetProfile, TellProfile};
 use consigne_core::profiles::{Contact, Language, Profile, Sighting, Telling};
 use consigne_core::webhooks::Received;
@@ -45,7 +45,7 @@ fn contact(item: &Item, source: &str) -> Result<Option<Contact>, Fault> {
 }
 
 impl TellProfile for Table {
-    async fn tell_profile(&self, telling: &Telling, received: &Received) -> Result<Written, Fault> {
+    async fn tell_profile(&self, telling: &Telling, received: &Received) -> Result<WriteOutcome, Fault> {
         let told = hearsay(TOLD, &telling.user, telling.contact.as_ref(), telling.at)
             // What is told late, of an earlier time, changes nothing; nor does what is told of the departed.
             .condition_expression(

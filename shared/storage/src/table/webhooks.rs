@@ -4,13 +4,13 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consigne_core::Fault;
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::webhooks::{REMEMBERED, Received};
 use sha2::{Digest, Sha256};
 
 use super::Table;
+use super::idempotency::{IdempotencyRecord, TransactionOutcome};
 use super::item::{Item, key, text};
-use super::once::{Kept, Memory};
 
 /// Gives the key of a webhook. Its sender chose the id; hashed, it is of one length and one alphabet.
 fn webhook_key(received: &Received) -> Item {
@@ -24,19 +24,19 @@ impl Table {
         &self,
         received: &Received,
         writes: Vec<TransactWriteItem>,
-    ) -> Result<Written, Fault> {
-        Ok(match self.remembering(writes, Some(self.memory(received)?)).await? {
-            Kept::Written(written) => written,
-            Kept::Refused(_) => Written::Moved,
+    ) -> Result<WriteOutcome, Fault> {
+        Ok(match self.transact_with(writes, Some(self.memory(received)?)).await? {
+            TransactionOutcome::Written(written) => written,
+            TransactionOutcome::Refused(_) => WriteOutcome::Conflict,
         })
     }
 
     /// Makes the memory of a webhook, by which it is known when it comes again.
-    pub(super) fn memory<'a>(&self, received: &'a Received) -> Result<Memory<'a>, Fault> {
+    pub(super) fn memory<'a>(&self, received: &'a Received) -> Result<IdempotencyRecord<'a>, Fault> {
         let mut item = webhook_key(received);
         item.insert("fingerprint".to_owned(), text(&received.fingerprint));
         item.insert("result".to_owned(), text(&received.result));
         let write = self.put_until(item, received.now.plus(REMEMBERED), received.now)?;
-        Ok(Memory { write, fingerprint: &received.fingerprint })
+        Ok(IdempotencyRecord { write, fingerprint: &received.fingerprint })
     }
 }

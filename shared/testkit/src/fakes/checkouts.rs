@@ -3,7 +3,7 @@
 use consigne_core::credits::{
     CHECKOUTS_AN_HOUR, Checkout, CheckoutAsk, OpenSession, SessionId, checkout_hour, too_many_checkouts,
 };
-use consigne_core::idempotency::{Once, Written};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::ports::{GetCheckout, RecordCheckout, StartCheckout};
 use consigne_core::{Fault, OrgId};
 
@@ -23,9 +23,13 @@ impl StartCheckout for World {
 }
 
 impl RecordCheckout for World {
-    async fn record_checkout(&self, checkout: &Checkout, once: Option<&Once>) -> Result<Written, Fault> {
+    async fn record_checkout(
+        &self,
+        checkout: &Checkout,
+        idempotent: Option<&IdempotentRequest>,
+    ) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
-            if let Some(before) = once.and_then(|once| state.desk.kept(once, checkout.at)) {
+            if let Some(before) = idempotent.and_then(|idempotent| state.desk.kept(idempotent, checkout.at)) {
                 return Ok(before);
             }
             let opened = state.desk.checkouts_opened.entry((checkout.org, checkout_hour(checkout.at))).or_default();
@@ -33,9 +37,9 @@ impl RecordCheckout for World {
                 return Err(too_many_checkouts(checkout.at));
             }
             *opened += 1;
-            state.desk.keep(once, checkout.at);
+            state.desk.keep(idempotent, checkout.at);
             state.desk.checkouts.insert((checkout.org, checkout.session.clone()), checkout.clone());
-            Ok(Written::Now)
+            Ok(WriteOutcome::Applied)
         })?
     }
 }

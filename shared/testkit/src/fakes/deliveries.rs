@@ -9,7 +9,7 @@ use consigne_core::deliveries::{
     Delivery, DeliveryStep, Post, Posted, REDELIVERIES_AN_HOUR, redelivery_hour, too_many_redeliveries,
 };
 use consigne_core::endpoints::{ENDPOINTS_MAX, Endpoint, EndpointStep, NewEndpoint, too_many_endpoints};
-use consigne_core::idempotency::{Once, Written};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::pacing::{Pace, PaceAsk, Paced};
 use consigne_core::ports::{
     ChangeEndpoint, Clock, CreateEndpoint, DeleteEndpoint, DeliveryFilter, Due, FindEndpoints, ForgetEndpoints,
@@ -81,21 +81,21 @@ impl State {
 }
 
 impl CreateEndpoint for World {
-    async fn create_endpoint(&self, new: &NewEndpoint) -> Result<Written, Fault> {
+    async fn create_endpoint(&self, new: &NewEndpoint) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
             let (endpoint, now) = (&new.endpoint, new.endpoint.created_at);
-            if let Some(before) = new.once.as_ref().and_then(|once| state.desk.kept(once, now)) {
+            if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| state.desk.kept(idempotent, now)) {
                 return Ok(before);
             }
             let theirs = state.hooks.endpoints.keys().filter(|(org, _)| *org == endpoint.org);
             if theirs.count() >= ENDPOINTS_MAX as usize {
                 return Err(too_many_endpoints());
             }
-            state.desk.keep(new.once.as_ref(), now);
+            state.desk.keep(new.idempotent.as_ref(), now);
             state.hooks.endpoints.insert((endpoint.org, endpoint.id), endpoint.clone());
             state.hooks.pointers.insert((endpoint.created_by.clone(), endpoint.id), endpoint.org);
             state.desk.audit.push(new.audit.clone());
-            Ok(Written::Now)
+            Ok(WriteOutcome::Applied)
         })?
     }
 }
@@ -131,18 +131,18 @@ impl ForgetEndpoints for World {
 }
 
 impl ChangeEndpoint for World {
-    async fn change_endpoint(&self, step: &EndpointStep) -> Result<Written, Fault> {
+    async fn change_endpoint(&self, step: &EndpointStep) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
             let now = step.audit.as_ref().map_or(step.endpoint.created_at, |entry| entry.at);
-            if let Some(before) = step.once.as_ref().and_then(|once| state.desk.kept(once, now)) {
+            if let Some(before) = step.idempotent.as_ref().and_then(|idempotent| state.desk.kept(idempotent, now)) {
                 return before;
             }
             if !state.hooks.is_current(step) {
-                return Written::Moved;
+                return WriteOutcome::Conflict;
             }
-            state.desk.keep(step.once.as_ref(), now);
+            state.desk.keep(step.idempotent.as_ref(), now);
             state.take_endpoint_step(step);
-            Written::Now
+            WriteOutcome::Applied
         })
     }
 }
@@ -195,21 +195,26 @@ impl MoveDelivery for World {
 }
 
 impl Redeliver for World {
-    async fn redeliver(&self, step: &DeliveryStep, once: Option<&Once>, now: Timestamp) -> Result<Written, Fault> {
+    async fn redeliver(
+        &self,
+        step: &DeliveryStep,
+        idempotent: Option<&IdempotentRequest>,
+        now: Timestamp,
+    ) -> Result<WriteOutcome, Fault> {
         self.effect(|State { desk, hooks, .. }| {
-            if let Some(before) = once.and_then(|once| desk.kept(once, now)) {
+            if let Some(before) = idempotent.and_then(|idempotent| desk.kept(idempotent, now)) {
                 return Ok(before);
             }
             if hooks.redeliveries.get(&(step.delivery.org, redelivery_hour(now))) >= Some(&REDELIVERIES_AN_HOUR) {
                 return Err(too_many_redeliveries(now));
             }
             if hooks.has_moved(step) {
-                return Ok(Written::Moved);
+                return Ok(WriteOutcome::Conflict);
             }
             *hooks.redeliveries.entry((step.delivery.org, redelivery_hour(now))).or_default() += 1;
-            desk.keep(once, now);
+            desk.keep(idempotent, now);
             hooks.put(&step.delivery);
-            Ok(Written::Now)
+            Ok(WriteOutcome::Applied)
         })?
     }
 }

@@ -7,13 +7,13 @@ use consigne_core::audit::AuditEntry;
 use consigne_core::credits::{
     Checkout, Hold, HoldId, OpenSession, Payment, PaymentId, Receipt, ReceiptId, SessionId, Wallet, WalletId,
 };
-use consigne_core::idempotency::{Caller, Once, Written};
+use consigne_core::idempotency::{IdempotentRequest, KeyOwner, WriteOutcome};
 use consigne_core::invitations::Invitation;
 use consigne_core::keys::{ApiKey, Ask, KeyFacts, KeyStatus, KeyStep, Pointer, Refusal};
 use consigne_core::orgs::{Member, Organisation};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
-    ChangeKey, FindKey, GetKey, IssueKey, KeepPeppers, ListKeys, Listed, NewKey, PageAsk, Recall, Repoint,
+    ChangeKey, FindKey, GetIdempotencyRecord, GetKey, IssueKey, KeepPeppers, ListKeys, Listed, NewKey, PageAsk, Repoint,
 };
 use consigne_core::{BucketId, Fault, InvitationId, KeyId, OrgId, Timestamp, UserId};
 
@@ -40,7 +40,7 @@ pub struct Desk {
     /// The audit trail, oldest first.
     pub audit: Vec<AuditEntry>,
     /// Promises kept, with when they run out.
-    pub promises: BTreeMap<(Caller, &'static str, String), (Once, Timestamp)>,
+    pub idempotency_records: BTreeMap<(KeyOwner, &'static str, String), (IdempotentRequest, Timestamp)>,
     /// What was going on.
     pub marks: BTreeSet<Mark>,
     /// Until when anomalies are not told again.
@@ -68,20 +68,20 @@ pub struct Desk {
 }
 
 impl Desk {
-    pub(super) fn kept(&self, once: &Once, now: Timestamp) -> Option<Written> {
-        let place = (once.caller.clone(), once.operation, once.key.key.clone());
-        let (before, ends) = self.promises.get(&place)?;
+    pub(super) fn kept(&self, idempotent: &IdempotentRequest, now: Timestamp) -> Option<WriteOutcome> {
+        let place = (idempotent.owner.clone(), idempotent.operation, idempotent.key.key.clone());
+        let (before, ends) = self.idempotency_records.get(&place)?;
         if *ends <= now {
             return None;
         }
-        let same = before.key.fingerprint == once.key.fingerprint;
-        Some(if same { Written::Before(before.result.clone()) } else { Written::Mismatch })
+        let same = before.key.fingerprint == idempotent.key.fingerprint;
+        Some(if same { WriteOutcome::Replayed(before.result.clone()) } else { WriteOutcome::KeyReused })
     }
 
-    pub(super) fn keep(&mut self, once: Option<&Once>, now: Timestamp) {
-        if let Some(once) = once {
-            let place = (once.caller.clone(), once.operation, once.key.key.clone());
-            self.promises.insert(place, (once.clone(), now.plus(once.caller.remembered())));
+    pub(super) fn keep(&mut self, idempotent: Option<&IdempotentRequest>, now: Timestamp) {
+        if let Some(idempotent) = idempotent {
+            let place = (idempotent.owner.clone(), idempotent.operation, idempotent.key.key.clone());
+            self.idempotency_records.insert(place, (idempotent.clone(), now.plus(idempotent.owner.remembered())));
         }
     }
 
@@ -109,29 +109,33 @@ pub(super) fn page<T: Clone>(all: &[T], ask: &PageAsk) -> Result<Listed<T>, Faul
     Ok(Listed { items: all[start.min(end)..end].to_vec(), next, total: Some(all.len() as u64) })
 }
 
-impl Recall for World {
-    async fn recall(&self, once: &Once, now: Timestamp) -> Result<Option<Written>, Fault> {
-        self.effect(|state| state.desk.kept(once, now))
+impl GetIdempotencyRecord for World {
+    async fn get_idempotency_record(
+        &self,
+        idempotent: &IdempotentRequest,
+        now: Timestamp,
+    ) -> Result<Option<WriteOutcome>, Fault> {
+        self.effect(|state| state.desk.kept(idempotent, now))
     }
 }
 
 impl IssueKey for World {
-    async fn issue_key(&self, new: &NewKey) -> Result<Written, Fault> {
+    async fn issue_key(&self, new: &NewKey) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
             let (desk, now) = (&mut state.desk, new.key.created_at);
-            if let Some(before) = new.once.as_ref().and_then(|once| desk.kept(once, now)) {
+            if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| desk.kept(idempotent, now)) {
                 return before;
             }
             if desk.closed_peppers.contains(&new.pointer.pepper) {
-                return Written::Moved;
+                return WriteOutcome::Conflict;
             }
-            desk.keep(new.once.as_ref(), now);
+            desk.keep(new.idempotent.as_ref(), now);
             desk.mark(new.key.org, None, None, now);
             desk.keys.insert((new.key.org, new.key.id), new.key.clone());
             desk.pointers.insert(new.pointer.clone(), (new.key.facts(), true));
             desk.audit.push(new.audit.clone());
             state.push_event(&new.event);
-            Written::Now
+            WriteOutcome::Applied
         })
     }
 }
@@ -143,20 +147,20 @@ impl GetKey for World {
 }
 
 impl ChangeKey for World {
-    async fn change_key(&self, step: &KeyStep) -> Result<Written, Fault> {
+    async fn change_key(&self, step: &KeyStep) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
             let desk = &mut state.desk;
-            if let Some(before) = step.once.as_ref().and_then(|once| desk.kept(once, step.audit.at)) {
+            if let Some(before) = step.idempotent.as_ref().and_then(|idempotent| desk.kept(idempotent, step.audit.at)) {
                 return before;
             }
             let closed = step.pointer.as_ref().is_some_and(|pointer| desk.closed_peppers.contains(&pointer.pepper));
-            let Some(known) = desk.keys.get_mut(&(step.key.org, step.key.id)) else { return Written::Moved };
+            let Some(known) = desk.keys.get_mut(&(step.key.org, step.key.id)) else { return WriteOutcome::Conflict };
             if known.revision != step.seen || closed {
-                return Written::Moved;
+                return WriteOutcome::Conflict;
             }
             let (used, last_used) = (known.used.clone(), known.last_used.clone());
             *known = ApiKey { used, last_used, ..step.key.clone() };
-            desk.keep(step.once.as_ref(), step.audit.at);
+            desk.keep(step.idempotent.as_ref(), step.audit.at);
             if let Some(pointer) = &step.pointer {
                 desk.pointers.insert(pointer.clone(), (step.key.facts(), true));
             }
@@ -164,7 +168,7 @@ impl ChangeKey for World {
             if let Some(event) = &step.event {
                 state.push_event(event);
             }
-            Written::Now
+            WriteOutcome::Applied
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use consigne_core::audit::AuditEntry;
 use consigne_core::files::Kind;
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
 use consigne_core::ports::{ApplyJobStep, ForgetJob, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
 use consigne_core::webhooks::Received;
@@ -56,8 +56,8 @@ impl RequestJob for World {
     async fn request_job(&self, new: &NewJob) -> Result<Admission, Fault> {
         self.effect(|state| {
             let (job, now) = (&new.job, new.job.created_at);
-            match new.once.as_ref().and_then(|once| state.desk.kept(once, now)) {
-                Some(Written::Before(id)) => return Ok(Admission::Before(id)),
+            match new.idempotent.as_ref().and_then(|idempotent| state.desk.kept(idempotent, now)) {
+                Some(WriteOutcome::Replayed(id)) => return Ok(Admission::Before(id)),
                 Some(_) => return Ok(Admission::Mismatch),
                 None => {}
             }
@@ -67,7 +67,7 @@ impl RequestJob for World {
             }
             state.see(new.seen.as_ref())?;
             *state.jobs.taken(job) += 1;
-            state.desk.keep(new.once.as_ref(), now);
+            state.desk.keep(new.idempotent.as_ref(), now);
             state.jobs.jobs.insert(job.id.clone(), job.clone());
             state.push_event(&new.event);
             Ok(Admission::Accepted)
@@ -96,7 +96,7 @@ impl ApplyJobStep for World {
     async fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> Result<StepOutcome, Fault> {
         self.effect(|state| {
             match received.and_then(|received| state.came_before(received)) {
-                Some(Written::Mismatch) => return StepOutcome::Mismatch,
+                Some(WriteOutcome::KeyReused) => return StepOutcome::Mismatch,
                 Some(_) => return StepOutcome::ReceivedBefore,
                 None => {}
             }

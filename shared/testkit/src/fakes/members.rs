@@ -1,7 +1,7 @@
 //! Places in organisations, and invitations to them, in memory.
 
 use consigne_core::audit::AuditEntry;
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::invitations::{INVITER_DAILY_MAX, Invitation, InvitationStatus, inviter_exhausted};
 use consigne_core::keys::KeyFacts;
 use consigne_core::members::{MEMBERS_MAX, Removal, RoleStep, Stepped, full, heir};
@@ -95,11 +95,11 @@ impl RemoveMember for World {
 }
 
 impl CreateInvitation for World {
-    async fn create_invitation(&self, new: &NewInvitation) -> Result<Written, Fault> {
+    async fn create_invitation(&self, new: &NewInvitation) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
             let (desk, invitation) = (&mut state.desk, &new.invitation);
             let now = invitation.created_at;
-            if let Some(before) = new.once.as_ref().and_then(|once| desk.kept(once, now)) {
+            if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| desk.kept(idempotent, now)) {
                 return Ok(before);
             }
             let all = desk.invitations.values().filter(|other| other.org == invitation.org);
@@ -110,11 +110,11 @@ impl CreateInvitation for World {
                 return Err(inviter_exhausted(now));
             }
             *sent += 1;
-            desk.keep(new.once.as_ref(), now);
+            desk.keep(new.idempotent.as_ref(), now);
             desk.invitations.insert((invitation.org, invitation.id), invitation.clone());
             desk.audit.push(new.audit.clone());
             state.push_event(&new.event);
-            Ok(Written::Now)
+            Ok(WriteOutcome::Applied)
         })?
     }
 }

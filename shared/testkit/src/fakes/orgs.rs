@@ -2,7 +2,7 @@
 
 use consigne_core::audit::AuditEntry;
 use consigne_core::credits::WalletId;
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::orgs::{Member, Organisation};
 use consigne_core::ports::{
     CreateOrg, GetMember, GetOrg, ListAudit, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, SuspendOrg,
@@ -13,20 +13,20 @@ use super::desk::page;
 use super::{State, World};
 
 impl CreateOrg for World {
-    async fn create_org(&self, new: &NewOrg) -> Result<Written, Fault> {
+    async fn create_org(&self, new: &NewOrg) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
             let now = new.org.created_at;
-            if let Some(before) = new.once.as_ref().and_then(|once| state.desk.kept(once, now)) {
+            if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| state.desk.kept(idempotent, now)) {
                 return Ok(before);
             }
             state.see(new.seen.as_ref())?;
             let desk = &mut state.desk;
-            desk.keep(new.once.as_ref(), now);
+            desk.keep(new.idempotent.as_ref(), now);
             desk.orgs.insert(new.org.id, new.org.clone());
             desk.members.insert((new.org.id, new.owner.user.clone()), new.owner.clone());
             desk.wallets.insert(new.wallet.id.clone(), new.wallet.clone());
             desk.audit.push(new.audit.clone());
-            Ok(Written::Now)
+            Ok(WriteOutcome::Applied)
         })?
     }
 }

@@ -2,7 +2,7 @@
 
 use consigne_core::audit::AuditEntry;
 use consigne_core::credits::WalletId;
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{
     CloseAccount, Departure, EndClosing, EndMembership, GetProfile, PostponeClosing, Succession, TellProfile,
@@ -31,13 +31,13 @@ impl State {
     }
 
     /// Gives what became of a webhook that came before.
-    pub(super) fn came_before(&self, received: &Received) -> Option<Written> {
+    pub(super) fn came_before(&self, received: &Received) -> Option<WriteOutcome> {
         let before = self.webhooks.get(&(received.source, received.id.clone()))?;
         if before.now.plus(REMEMBERED).as_secs() <= received.now.as_secs() {
             return None;
         }
         let same = before.fingerprint == received.fingerprint;
-        Some(if same { Written::Before(before.result.clone()) } else { Written::Mismatch })
+        Some(if same { WriteOutcome::Replayed(before.result.clone()) } else { WriteOutcome::KeyReused })
     }
 
     /// Remembers a webhook.
@@ -53,7 +53,7 @@ impl GetProfile for World {
 }
 
 impl TellProfile for World {
-    async fn tell_profile(&self, telling: &Telling, received: &Received) -> Result<Written, Fault> {
+    async fn tell_profile(&self, telling: &Telling, received: &Received) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
             if let Some(before) = state.came_before(received) {
                 return before;
@@ -61,31 +61,31 @@ impl TellProfile for World {
             let Telling { user, contact, at } = telling;
             let mut profile = state.profiles.get(user).cloned().unwrap_or_else(|| Profile::unknown(user.clone()));
             if profile.closed_at.is_some() || profile.told_at.is_some_and(|told| told >= *at) {
-                return Written::Moved;
+                return WriteOutcome::Conflict;
             }
             (profile.told, profile.told_at) = (contact.clone(), Some(*at));
             state.profiles.insert(user.clone(), profile);
             state.remember(received);
-            Written::Now
+            WriteOutcome::Applied
         })
     }
 }
 
 impl CloseAccount for World {
-    async fn close_account(&self, closing: &Closing, received: &Received) -> Result<Written, Fault> {
+    async fn close_account(&self, closing: &Closing, received: &Received) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
             if let Some(before) = state.came_before(received) {
                 return before;
             }
             let user = &closing.user;
             if state.profiles.get(user).is_some_and(|profile| profile.closed_at.is_some()) {
-                return Written::Moved;
+                return WriteOutcome::Conflict;
             }
             let tombstone = Profile { closed_at: Some(closing.closed_at), ..Profile::unknown(user.clone()) };
             state.profiles.insert(user.clone(), tombstone);
             state.closings.insert(user.clone(), closing.clone());
             state.remember(received);
-            Written::Now
+            WriteOutcome::Applied
         })
     }
 }

@@ -40,7 +40,7 @@ fn essence(world: &World) -> Value {
     let told: Vec<&str> = told.into_iter().map(|(kind, _)| kind).collect();
     let writes: u32 = state.usage.values().filter_map(|usage| usage.window).map(|window| window.writes).sum();
     json!({ "jobs": jobs, "files": files, "ledger": ledger_of(world), "writes": writes, "taken": taken(world), "told": told,
-        "objects": state.objects.len(), "promises": state.desk.promises.len(), "webhooks": state.webhooks.len() })
+        "objects": state.objects.len(), "promises": state.desk.idempotency_records.len(), "webhooks": state.webhooks.len() })
 }
 
 async fn end(world: &World) -> Value {

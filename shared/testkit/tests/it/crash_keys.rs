@@ -72,7 +72,7 @@ pub fn essence(world: &World) -> Value {
     let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
     json!({ "orgs": orgs, "members": members, "keys": keys, "wallets": wallets, "receipts": receipts, "audit": audit,
         "told": told, "holds": holds, "refunds": desk.refunds.values().collect::<Vec<_>>(), "payments": payments,
-        "pointers": desk.pointers.len(), "promises": desk.promises.len() })
+        "pointers": desk.pointers.len(), "promises": desk.idempotency_records.len() })
 }
 
 /// Asks as Ann does, with a case of a function.

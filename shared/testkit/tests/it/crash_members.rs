@@ -31,7 +31,7 @@ fn essence(world: &World) -> Value {
     let known: Vec<Option<&str>> =
         state.profiles.values().map(|profile| profile.seen.as_ref().map(|seen| seen.email.as_str())).collect();
     json!({ "members": members, "invitations": invitations, "keys": keys, "wallets": wallets, "audit": audit,
-        "told": told, "known": known, "promises": desk.promises.len(), "receipts": desk.receipts.len() })
+        "told": told, "known": known, "promises": desk.idempotency_records.len(), "receipts": desk.receipts.len() })
 }
 
 /// Asks as Ann does, with a case of a function.

@@ -140,7 +140,7 @@ impl Year {
     async fn wish(&self, now: Timestamp) -> bool {
         let ask = Ask::text("Lighthouses", None, None).unwrap();
         let job = Job::accept(&UserId::parse("user_ann1").unwrap(), Plan::Free, Kind::Blog, ask, now);
-        let new = NewJob { event: job.requested("https://api.example.com"), job, seen: None, once: None };
+        let new = NewJob { event: job.requested("https://api.example.com"), job, seen: None, idempotent: None };
         self.world.request_job(&new).await.unwrap() == Admission::Accepted
     }
 

@@ -260,22 +260,22 @@ async fn a_promised_call_is_made_once_by_however_many() {
     let shop = Shop::open(&stack, 10).await;
     let key = shop.issue("production", &json!({})).await;
     let path = fresh_path();
-    let once = [("idempotency-key", "render 17")];
+    let idempotent = [("idempotency-key", "render 17")];
     let url = format!("{path}?delay_ms=300");
-    let all = join_all((0..6).map(|_| call(&stack, &key, "POST", &url, &once, b"a"))).await;
+    let all = join_all((0..6).map(|_| call(&stack, &key, "POST", &url, &idempotent, b"a"))).await;
     let (made, others): (Vec<_>, Vec<_>) = all.iter().partition(|answer| answer.status == 200);
     assert_eq!(made.len(), 1, "{:?}", all.iter().map(Response::code).collect::<Vec<_>>());
     assert!(
         others.iter().all(|answer| ["IDEMPOTENCY_IN_FLIGHT", "ALREADY_ANSWERED"].contains(&answer.code().as_str()))
     );
-    let again = call(&stack, &key, "POST", &url, &once, b"a").await;
+    let again = call(&stack, &key, "POST", &url, &idempotent, b"a").await;
     assert_refused(&again, 409, "ALREADY_ANSWERED");
     let details = again.json()["error"]["details"].clone();
     assert_eq!(
         (&details["outcome"], &details["credits"], &details["status_code"]),
         (&json!("settled"), &json!(1), &json!(200))
     );
-    assert_refused(&call(&stack, &key, "POST", &url, &once, b"b").await, 422, "IDEMPOTENCY_MISMATCH");
+    assert_refused(&call(&stack, &key, "POST", &url, &idempotent, b"b").await, 422, "IDEMPOTENCY_MISMATCH");
     assert_eq!((arrived(&stack, &path).await, numbers(&shop).await), (json!(1), json!([9, 0, 1])));
 }
 

@@ -14,9 +14,9 @@ use super::ear::Ear;
 use super::{assert_field_refused, assert_refused, text};
 
 /// Asks for a hold.
-async fn ask(stack: &Stack, key: &HeldKey, amount: u64, once: Option<&str>) -> Response {
+async fn ask(stack: &Stack, key: &HeldKey, amount: u64, idempotent: Option<&str>) -> Response {
     let body = json!({ "key": key.text, "amount": amount, "service": "pdf", "ttl_seconds": 600 });
-    stack.serve("/api/credits/holds", &body, once).await
+    stack.serve("/api/credits/holds", &body, idempotent).await
 }
 
 /// Opens a hold and gives its id.

@@ -99,8 +99,8 @@ async fn a_rotation_keeps_both_texts_on_one_quota_and_another_waits() {
     let shop = Shop::open(&stack, 10).await;
     let old = shop.issue("production", &json!({ "daily_quota": 2 })).await;
     let path = shop.path(&format!("/keys/{}/rotate", old.id));
-    let rotate = async |body: Value, once: &str| {
-        shop.owner.call_with_headers("POST", &path, &body, &[("idempotency-key", once)]).await
+    let rotate = async |body: Value, idempotent: &str| {
+        shop.owner.call_with_headers("POST", &path, &body, &[("idempotency-key", idempotent)]).await
     };
     let rotated = rotate(json!({ "grace_seconds": 3600 }), "r 1").await;
     assert_eq!(rotated.status, 201);
@@ -159,8 +159,8 @@ async fn revoked_is_for_good_and_deleted_is_gone() {
 async fn an_organisation_is_founded_and_found_by_its_members_only() {
     let stack = Stack::find();
     let ann = stack.newcomer("free");
-    let found = async |name: &str, once: &str| {
-        ann.call_with_headers("POST", "/api/orgs", &json!({ "name": name }), &[("idempotency-key", once)]).await
+    let found = async |name: &str, idempotent: &str| {
+        ann.call_with_headers("POST", "/api/orgs", &json!({ "name": name }), &[("idempotency-key", idempotent)]).await
     };
     let acme = found("Société d'Été", "o 1").await;
     assert_eq!(acme.status, 201);

@@ -40,12 +40,12 @@ async fn one_created_event_five_times_is_one_file() {
     // Five at once, racing with S3's own, and five more when all is done.
     join_all((0..5).map(|_| tell(&stack, "Object Created", &key, &version, "0055AED6DCD90281E5"))).await;
     ann.wait_for(&key, "ready").await;
-    let once = record(&stack, &ann, &key).await;
-    assert_eq!((once.status, once.revision), (Status::Ready, 2));
+    let idempotent = record(&stack, &ann, &key).await;
+    assert_eq!((idempotent.status, idempotent.revision), (Status::Ready, 2));
     for _ in 0..5 {
         tell(&stack, "Object Created", &key, &version, "0055AED6DCD90281E5").await;
     }
-    assert_eq!(record(&stack, &ann, &key).await, once);
+    assert_eq!(record(&stack, &ann, &key).await, idempotent);
     assert_eq!(stack.bucket().read_head(&key, None, 1).await.unwrap().unwrap().version, version);
     ann.wait_for_usage(1, 1000, 0).await;
 }

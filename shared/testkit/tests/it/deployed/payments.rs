@@ -18,8 +18,8 @@ const COMPLETED: &str = "checkout.session.completed";
 const SUCCEEDED: &str = "checkout.session.async_payment_succeeded";
 
 /// Asks to buy a pack, perhaps by an idempotency key.
-async fn ask(shop: &Shop<'_>, pack: &str, once: Option<&str>) -> Response {
-    let headers: Vec<_> = once.map(|key| ("idempotency-key", key)).into_iter().collect();
+async fn ask(shop: &Shop<'_>, pack: &str, idempotent: Option<&str>) -> Response {
+    let headers: Vec<_> = idempotent.map(|key| ("idempotency-key", key)).into_iter().collect();
     shop.owner.call_with_headers("POST", &shop.path("/credits/checkout"), &json!({ "pack": pack }), &headers).await
 }
 
@@ -100,12 +100,12 @@ async fn a_provider_in_trouble_is_asked_twice_and_no_session_is_lost_or_doubled(
     }
     for faults in [json!([500, 502]), json!(["lost", "lost"]), json!(["kept"])] {
         payments.plan_faults(&shop.org, &faults).await;
-        let once = format!("buy {faults}");
-        let refused = ask(&shop, "starter", Some(&once)).await;
+        let idempotent = format!("buy {faults}");
+        let refused = ask(&shop, "starter", Some(&idempotent)).await;
         assert_refused(&refused, 503, "UNAVAILABLE");
         assert_eq!(refused.header("retry-after"), "1");
         let before = payments.asked(&shop.org).await.1;
-        let again = ask(&shop, "starter", Some(&once)).await;
+        let again = ask(&shop, "starter", Some(&idempotent)).await;
         assert_eq!(again.status, 201, "{}", again.json());
         let lost = faults[0] == "lost";
         assert_eq!(payments.asked(&shop.org).await.1, if lost { before } else { before + 1 }, "{faults}");

@@ -33,7 +33,7 @@ impl Things {
         let user = UserId::parse(&shop.owner.id).unwrap();
         let endpoint = hooks::endpoint(shop.id(), &user, clock::now());
         let audit = desk::entry(shop.id(), AuditAction::EndpointCreated, &user, clock::now());
-        let new = NewEndpoint { endpoint: endpoint.clone(), audit, once: None };
+        let new = NewEndpoint { endpoint: endpoint.clone(), audit, idempotent: None };
         Stack::find().table().create_endpoint(&new).await.unwrap();
         // It has ended: nothing is sent on its behalf.
         let delivery = hooks::delivery(&endpoint, clock::now()).cancel().delivery;

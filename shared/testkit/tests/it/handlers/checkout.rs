@@ -48,11 +48,11 @@ async fn the_same_request_is_one_session_and_needs_the_provider_once() {
     let world = acme();
     let first = answer(&world, "checkout", asked("with-key")).await;
     assert_eq!(first["status"], 201, "{first}");
-    let once = world.state();
+    let idempotent = world.state();
     for _ in 0..3 {
         assert_eq!(answer(&world, "checkout", asked("with-key")).await, first);
     }
-    assert_eq!(world.state(), once);
+    assert_eq!(world.state(), idempotent);
     // Also when the provider has forgotten it.
     world.change(|state| state.desk.opened.clear());
     assert_eq!(answer(&world, "checkout", asked("with-key")).await, first);

@@ -123,13 +123,13 @@ async fn an_article_has_four_sections_and_shows_how_far_it_is() {
 
 #[tokio::test]
 async fn messages_that_come_twice_lead_to_the_same_text_and_no_chapter_is_asked_for_twice() {
-    let once = wished(Kind::Book);
-    written(&once).await;
+    let idempotent = wished(Kind::Book);
+    written(&idempotent).await;
     for copies in [2, 3] {
         let world = wished(Kind::Book);
         let done = Delivered::from(&world, &message(), GRANTED, copies).await;
         assert_eq!((world.state().texts.asked, done.dead), (asks_of_a_book(), 0));
-        assert_eq!(text_in(&world), text_in(&once));
+        assert_eq!(text_in(&world), text_in(&idempotent));
         assert_eq!((world.state().files.len(), taken(&world)), (1, 1));
     }
 }
@@ -149,9 +149,9 @@ async fn of_messages_at_once_one_asks_and_the_others_have_nothing_to_do() {
     .await;
     assert!(told.iter().all(Result::is_ok));
     let asked = world.state().texts.asked;
-    let mut once = asked.clone();
-    once.dedup();
-    assert!(!asked.is_empty() && asked == once, "{asked:?}");
+    let mut idempotent = asked.clone();
+    idempotent.dedup();
+    assert!(!asked.is_empty() && asked == idempotent, "{asked:?}");
 }
 
 #[tokio::test]

@@ -94,11 +94,11 @@ async fn an_event_that_comes_again_is_answered_the_same_and_changes_nothing() {
     let world = World::default();
     for case in ["created", "updated", "deleted", "other-type"] {
         assert_eq!(tell(&world, case).await, taken());
-        let once = world.state();
+        let idempotent = world.state();
         for _ in 0..3 {
             assert_eq!(tell(&world, case).await, taken(), "{case}");
         }
-        assert_eq!(world.state(), once, "{case}");
+        assert_eq!(world.state(), idempotent, "{case}");
     }
 }
 
@@ -106,7 +106,7 @@ async fn an_event_that_comes_again_is_answered_the_same_and_changes_nothing() {
 async fn an_id_that_stands_for_another_event_is_refused() {
     let world = World::default();
     send(&world, signed(event("created"), "msg_1")).await;
-    let once = world.state();
+    let idempotent = world.state();
     insta::assert_json_snapshot!(send(&world, signed(event("updated"), "msg_1")).await, @r#"
     {
       "status": 422,
@@ -121,7 +121,7 @@ async fn an_id_that_stands_for_another_event_is_refused() {
       }
     }
     "#);
-    assert_eq!(world.state(), once);
+    assert_eq!(world.state(), idempotent);
 }
 
 #[tokio::test]

@@ -104,12 +104,12 @@ async fn the_same_event_and_the_same_fact_in_another_one_change_nothing() {
         let world = offered().await;
         tell(&world, "completed").await;
         tell(&world, case).await;
-        let once = world.state();
+        let idempotent = world.state();
         for _ in 0..3 {
             tell(&world, case).await;
         }
         tell(&world, "paid-later").await;
-        assert_eq!(world.state(), once, "{case}");
+        assert_eq!(world.state(), idempotent, "{case}");
     }
 }
 

@@ -6,7 +6,7 @@ use consigne_core::credits::{
     Charge, ChargeOutcome, ClawBack, ClawBackCause, ClawBackOutcome, CreditGrant, CreditGrantOutcome, Hold, HoldId,
     Opening, OpeningOutcome, Purchase, PurchaseOutcome, ReceiptId, Resolution, ResolutionOutcome, Wallet, WalletId,
 };
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{
     ChargeKey, ClawBackCredits, CreateOrg, CreditPurchase, GetHold, GetWallet, GrantCredits, IssueKey, NewKey, NewOrg,
     OpenHold, ResolveHold,
@@ -96,13 +96,13 @@ impl Ledger for Buggy {
 }
 
 impl CreateOrg for Buggy {
-    async fn create_org(&self, org: &NewOrg) -> Result<Written, Fault> {
+    async fn create_org(&self, org: &NewOrg) -> Result<WriteOutcome, Fault> {
         self.world.create_org(org).await
     }
 }
 
 impl IssueKey for Buggy {
-    async fn issue_key(&self, key: &NewKey) -> Result<Written, Fault> {
+    async fn issue_key(&self, key: &NewKey) -> Result<WriteOutcome, Fault> {
         self.world.issue_key(key).await
     }
 }

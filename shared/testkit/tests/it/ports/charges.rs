@@ -86,8 +86,8 @@ async fn shop(desk: &impl Charges, credits: u64, change: impl Fn(ApiKey) -> ApiK
 }
 
 impl Shop {
-    async fn charge(&self, desk: &impl Charges, cost: u64, once: Option<&str>, at: Timestamp) -> ChargeOutcome {
-        desk.charge_key(&desk::charge(&self.facts, cost, once, at)).await.unwrap()
+    async fn charge(&self, desk: &impl Charges, cost: u64, idempotent: Option<&str>, at: Timestamp) -> ChargeOutcome {
+        desk.charge_key(&desk::charge(&self.facts, cost, idempotent, at)).await.unwrap()
     }
 
     async fn balance(&self, desk: &impl Charges) -> (i64, u64) {

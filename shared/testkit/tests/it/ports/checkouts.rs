@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use consigne_core::credits::{CHECKOUTS_AN_HOUR, Checkout, CheckoutAsk, OpenSession, PACKS, SessionId, checkout_hour};
-use consigne_core::idempotency::{Once, Written};
-use consigne_core::ports::{GetCheckout, Recall, RecordCheckout, StartCheckout};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
+use consigne_core::ports::{GetCheckout, GetIdempotencyRecord, RecordCheckout, StartCheckout};
 use consigne_core::{Code, IdempotencyKey, OrgId, UserId};
 use consigne_runtime::settings::{APPLICATION_URL, Environment, STRIPE_API_KEY_ARN, STRIPE_URL};
 use consigne_runtime::{Start, stripe::Stripe};
@@ -16,8 +16,8 @@ use serde_json::json;
 use super::{now, on_both};
 
 /// Everything the table can do for checkouts.
-pub trait Checkouts: RecordCheckout + GetCheckout + Recall + Sync {}
-impl<T: RecordCheckout + GetCheckout + Recall + Sync> Checkouts for T {}
+pub trait Checkouts: RecordCheckout + GetCheckout + GetIdempotencyRecord + Sync {}
+impl<T: RecordCheckout + GetCheckout + GetIdempotencyRecord + Sync> Checkouts for T {}
 
 on_both!(
     consigne_testkit::stack::Stack::table,
@@ -35,10 +35,10 @@ fn checkout(name: &str) -> Checkout {
     Checkout::of(&ask, OpenSession { id, url: format!("https://checkout.example/{name}") }, desk::person(), now())
 }
 
-fn once(checkout: &Checkout, fingerprint: &str) -> Once {
-    Once {
+fn idempotent(checkout: &Checkout, fingerprint: &str) -> IdempotentRequest {
+    IdempotentRequest {
         key: IdempotencyKey { key: "buy 17".to_owned(), fingerprint: fingerprint.to_owned() },
-        caller: checkout.user.clone().into(),
+        owner: checkout.user.clone().into(),
         operation: "checkout",
         result: checkout.session.as_str().to_owned(),
     }
@@ -48,7 +48,7 @@ async fn what_was_offered_is_found_by_organisation_and_session(desk: &impl Check
     let (offered, other) = (checkout("1"), checkout("2"));
     assert_eq!(desk.get_checkout(offered.org, &offered.session).await.unwrap(), None);
     for offered in [&offered, &other, &offered] {
-        assert_eq!(desk.record_checkout(offered, None).await.unwrap(), Written::Now);
+        assert_eq!(desk.record_checkout(offered, None).await.unwrap(), WriteOutcome::Applied);
     }
     assert_eq!(desk.get_checkout(offered.org, &offered.session).await.unwrap(), Some(offered.clone()));
     assert_eq!(desk.get_checkout(other.org, &offered.session).await.unwrap(), None, "of another organisation");
@@ -57,46 +57,51 @@ async fn what_was_offered_is_found_by_organisation_and_session(desk: &impl Check
 
 async fn the_same_request_records_one_session_and_another_body_none(desk: &impl Checkouts) {
     let offered = checkout("1");
-    let promise = once(&offered, "f");
-    assert_eq!(desk.recall(&promise, now()).await.unwrap(), None);
-    assert_eq!(desk.record_checkout(&offered, Some(&promise)).await.unwrap(), Written::Now);
-    let before = Written::Before("cs_test_1".to_owned());
-    assert_eq!(desk.record_checkout(&offered, Some(&promise)).await.unwrap(), before);
-    assert_eq!(desk.recall(&promise, now()).await.unwrap(), Some(before));
+    let idempotency_key = idempotent(&offered, "f");
+    assert_eq!(desk.get_idempotency_record(&idempotency_key, now()).await.unwrap(), None);
+    assert_eq!(desk.record_checkout(&offered, Some(&idempotency_key)).await.unwrap(), WriteOutcome::Applied);
+    let before = WriteOutcome::Replayed("cs_test_1".to_owned());
+    assert_eq!(desk.record_checkout(&offered, Some(&idempotency_key)).await.unwrap(), before);
+    assert_eq!(desk.get_idempotency_record(&idempotency_key, now()).await.unwrap(), Some(before));
     let other = Checkout { session: SessionId::parse("cs_test_2").unwrap(), ..offered.clone() };
-    assert_eq!(desk.record_checkout(&other, Some(&once(&other, "g"))).await.unwrap(), Written::Mismatch);
+    assert_eq!(desk.record_checkout(&other, Some(&idempotent(&other, "g"))).await.unwrap(), WriteOutcome::KeyReused);
     assert_eq!(desk.get_checkout(other.org, &other.session).await.unwrap(), None, "of which nobody was told");
     let somebody = UserId::parse("user_somebody").unwrap();
-    let anothers = Once { caller: somebody.into(), ..once(&offered, "g") };
-    assert_eq!(desk.recall(&anothers, now()).await.unwrap(), None);
+    let anothers = IdempotentRequest { owner: somebody.into(), ..idempotent(&offered, "g") };
+    assert_eq!(desk.get_idempotency_record(&anothers, now()).await.unwrap(), None);
 }
 
 async fn of_the_same_request_at_once_one_is_recorded(desk: &impl Checkouts) {
     let offered = checkout("1");
-    let promise = once(&offered, "f");
-    let all = join_all((0..6).map(|_| desk.record_checkout(&offered, Some(&promise)))).await;
-    let now = all.iter().filter(|written| matches!(written, Ok(Written::Now))).count();
-    let before = all.iter().filter(|written| matches!(written, Ok(Written::Before(id)) if id == "cs_test_1")).count();
+    let idempotency_key = idempotent(&offered, "f");
+    let all = join_all((0..6).map(|_| desk.record_checkout(&offered, Some(&idempotency_key)))).await;
+    let now = all.iter().filter(|written| matches!(written, Ok(WriteOutcome::Applied))).count();
+    let before =
+        all.iter().filter(|written| matches!(written, Ok(WriteOutcome::Replayed(id)) if id == "cs_test_1")).count();
     assert_eq!((now, before), (1, 5), "{all:?}");
 }
 
 async fn an_organisation_opens_so_many_an_hour(desk: &impl Checkouts) {
     let first = checkout("1");
-    let promise = once(&first, "f");
-    assert_eq!(desk.record_checkout(&first, Some(&promise)).await.unwrap(), Written::Now);
+    let idempotency_key = idempotent(&first, "f");
+    assert_eq!(desk.record_checkout(&first, Some(&idempotency_key)).await.unwrap(), WriteOutcome::Applied);
     let next =
         |number: u32| Checkout { session: SessionId::parse(&format!("cs_test_n{number}")).unwrap(), ..first.clone() };
     for number in 1..CHECKOUTS_AN_HOUR {
-        assert_eq!(desk.record_checkout(&next(number), None).await.unwrap(), Written::Now, "{number}");
+        assert_eq!(desk.record_checkout(&next(number), None).await.unwrap(), WriteOutcome::Applied, "{number}");
     }
     let refused = desk.record_checkout(&next(100), None).await.unwrap_err();
     assert_eq!((refused.code, &refused.details["limit"]), (Code::RateLimited, &json!(CHECKOUTS_AN_HOUR)));
     assert_eq!(desk.get_checkout(first.org, &next(100).session).await.unwrap(), None);
-    let again = desk.record_checkout(&first, Some(&promise)).await.unwrap();
-    assert_eq!(again, Written::Before("cs_test_1".to_owned()), "what was promised is kept");
-    assert_eq!(desk.record_checkout(&checkout("2"), None).await.unwrap(), Written::Now, "another organisation");
+    let again = desk.record_checkout(&first, Some(&idempotency_key)).await.unwrap();
+    assert_eq!(again, WriteOutcome::Replayed("cs_test_1".to_owned()), "what was promised is kept");
+    assert_eq!(
+        desk.record_checkout(&checkout("2"), None).await.unwrap(),
+        WriteOutcome::Applied,
+        "another organisation"
+    );
     let later = Checkout { at: checkout_hour(first.at).plus(Duration::from_hours(1)), ..next(101) };
-    assert_eq!(desk.record_checkout(&later, None).await.unwrap(), Written::Now, "another hour");
+    assert_eq!(desk.record_checkout(&later, None).await.unwrap(), WriteOutcome::Applied, "another hour");
 }
 
 /// The provider's side, asked of its fake and of its stand-in through the real adapter.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use consigne_core::audit::AuditAction;
 use consigne_core::deliveries::{Delivery, DeliveryStatus, Posted, REDELIVERIES_AN_HOUR, SNOOZE};
 use consigne_core::endpoints::{DisabledBecause, ENDPOINTS_MAX, Endpoint, EndpointPatch, NewEndpoint};
-use consigne_core::idempotency::{Once, Written};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::keys::Outgoing;
 use consigne_core::pacing::{PaceAsk, Paced, Rate};
 use consigne_core::ports::{
@@ -78,12 +78,12 @@ on_both!(
 
 fn new(endpoint: &Endpoint) -> NewEndpoint {
     let audit = desk::entry(endpoint.org, AuditAction::EndpointCreated, &endpoint.created_by, endpoint.created_at);
-    NewEndpoint { endpoint: endpoint.clone(), audit, once: None }
+    NewEndpoint { endpoint: endpoint.clone(), audit, idempotent: None }
 }
 
 async fn registered(table: &impl Hooks, org: OrgId, user: &UserId) -> Endpoint {
     let endpoint = hooks::endpoint(org, user, now());
-    assert_eq!(table.create_endpoint(&new(&endpoint)).await.unwrap(), Written::Now);
+    assert_eq!(table.create_endpoint(&new(&endpoint)).await.unwrap(), WriteOutcome::Applied);
     endpoint
 }
 
@@ -133,7 +133,7 @@ async fn an_organisation_has_so_many_endpoints_whoever_registers_them_at_once(ta
     }
     let all: Vec<NewEndpoint> = (0..6).map(|_| new(&hooks::endpoint(org, &ann, now()))).collect();
     let all = join_all(all.iter().map(|new| table.create_endpoint(new))).await;
-    let made = all.iter().filter(|made| matches!(made, Ok(Written::Now))).count();
+    let made = all.iter().filter(|made| matches!(made, Ok(WriteOutcome::Applied))).count();
     let refused = all.iter().filter(|made| made.as_ref().is_err_and(|fault| fault.code == Code::Conflict)).count();
     assert_eq!((made, refused), (2, 4), "{all:?}");
     let listed = table.list_endpoints(org, &first(100)).await.unwrap().items;
@@ -148,15 +148,19 @@ async fn the_same_request_registers_one_endpoint(table: &impl Hooks) {
     let promised = |fingerprint: &str| {
         let endpoint = hooks::endpoint(org, &ann, now());
         let key = IdempotencyKey { key: "register".to_owned(), fingerprint: fingerprint.to_owned() };
-        let once =
-            Once { key, caller: ann.clone().into(), operation: "endpoint-create", result: endpoint.id.to_string() };
-        NewEndpoint { once: Some(once), ..new(&endpoint) }
+        let idempotent = IdempotentRequest {
+            key,
+            owner: ann.clone().into(),
+            operation: "endpoint-create",
+            result: endpoint.id.to_string(),
+        };
+        NewEndpoint { idempotent: Some(idempotent), ..new(&endpoint) }
     };
     let one = promised("f");
-    assert_eq!(table.create_endpoint(&one).await.unwrap(), Written::Now);
+    assert_eq!(table.create_endpoint(&one).await.unwrap(), WriteOutcome::Applied);
     let again = table.create_endpoint(&promised("f")).await.unwrap();
-    assert_eq!(again, Written::Before(one.endpoint.id.to_string()));
-    assert_eq!(table.create_endpoint(&promised("g")).await.unwrap(), Written::Mismatch);
+    assert_eq!(again, WriteOutcome::Replayed(one.endpoint.id.to_string()));
+    assert_eq!(table.create_endpoint(&promised("g")).await.unwrap(), WriteOutcome::KeyReused);
     assert_eq!(table.list_endpoints(org, &first(10)).await.unwrap().items.len(), 1);
 }
 
@@ -167,14 +171,14 @@ async fn an_endpoint_changes_if_nobody_was_faster(table: &impl Hooks) {
     let patch = EndpointPatch { rate: Rate::new(3), ..EndpointPatch::default() };
     let step = endpoint.update(&patch, &by).unwrap();
     let rotation = endpoint.rotate(Duration::from_mins(1), None, &by).unwrap();
-    assert_eq!(table.change_endpoint(&step).await.unwrap(), Written::Now);
-    assert_eq!(table.change_endpoint(&rotation).await.unwrap(), Written::Moved);
+    assert_eq!(table.change_endpoint(&step).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(table.change_endpoint(&rotation).await.unwrap(), WriteOutcome::Conflict);
     let disabled = step.endpoint.disable(DisabledBecause::Failing, now());
-    assert_eq!(table.change_endpoint(&disabled).await.unwrap(), Written::Now);
+    assert_eq!(table.change_endpoint(&disabled).await.unwrap(), WriteOutcome::Applied);
     let read = table.get_endpoint(endpoint.org, endpoint.id).await.unwrap().unwrap();
     assert_eq!(read, disabled.endpoint);
     let rotation = read.rotate(Duration::from_mins(1), None, &by).unwrap();
-    assert_eq!(table.change_endpoint(&rotation).await.unwrap(), Written::Now);
+    assert_eq!(table.change_endpoint(&rotation).await.unwrap(), WriteOutcome::Applied);
     assert_eq!(table.get_endpoint(endpoint.org, endpoint.id).await.unwrap(), Some(rotation.endpoint));
 }
 
@@ -313,13 +317,17 @@ async fn redeliveries_are_counted_by_the_hour_and_promised_once(table: &impl Hoo
     delivery = ended.delivery;
     let key = IdempotencyKey { key: "again".to_owned(), fingerprint: "f".to_owned() };
     let (caller, result) = (endpoint.created_by.clone().into(), "r".to_owned());
-    let once = Once { key, caller, operation: "delivery-redeliver", result };
+    let idempotent = IdempotentRequest { key, owner: caller, operation: "delivery-redeliver", result };
     for n in 0..REDELIVERIES_AN_HOUR {
         let again = delivery.again(now()).unwrap();
-        let promise = (n == 0).then_some(&once);
-        assert_eq!(table.redeliver(&again, promise, endpoint.created_at).await.unwrap(), Written::Now, "{n}");
+        let idempotency_key = (n == 0).then_some(&idempotent);
+        assert_eq!(
+            table.redeliver(&again, idempotency_key, endpoint.created_at).await.unwrap(),
+            WriteOutcome::Applied,
+            "{n}"
+        );
         if n == 0 {
-            assert_eq!(table.redeliver(&again, None, endpoint.created_at).await.unwrap(), Written::Moved);
+            assert_eq!(table.redeliver(&again, None, endpoint.created_at).await.unwrap(), WriteOutcome::Conflict);
         }
         let ended = again.delivery.cancel();
         assert!(table.move_delivery(&ended).await.unwrap());
@@ -328,10 +336,10 @@ async fn redeliveries_are_counted_by_the_hour_and_promised_once(table: &impl Hoo
     let again = delivery.again(now()).unwrap();
     let refused = table.redeliver(&again, None, endpoint.created_at).await.unwrap_err();
     assert_eq!(refused.code, Code::RateLimited);
-    let before = table.redeliver(&again, Some(&once), endpoint.created_at).await.unwrap();
-    assert_eq!(before, Written::Before("r".to_owned()), "what was promised is kept");
+    let before = table.redeliver(&again, Some(&idempotent), endpoint.created_at).await.unwrap();
+    assert_eq!(before, WriteOutcome::Replayed("r".to_owned()), "what was promised is kept");
     let later = endpoint.created_at.plus(Duration::from_hours(1));
-    assert_eq!(table.redeliver(&again, None, later).await.unwrap(), Written::Now, "another hour");
+    assert_eq!(table.redeliver(&again, None, later).await.unwrap(), WriteOutcome::Applied, "another hour");
 }
 
 /// How many workers ask for a destination's turns, and how many calls they have to make.

@@ -116,9 +116,9 @@ async fn a_grant_that_is_refused_or_repeated_tells_nothing(
     assert_eq!(files.grant_upload(&over).await.unwrap(), GrantOutcome::OverQuota { committed: MARK - 1 });
     assert_eq!(told().len(), 0);
     let key = IdempotencyKey { key: "k".to_owned(), fingerprint: "f".to_owned() };
-    let once = Grant { idempotency: Some(key), ..grant(&owner, 1, Plan::Free) };
-    assert_eq!(files.grant_upload(&once).await.unwrap(), GrantOutcome::Granted);
-    let again = Grant { file: file_of(&owner, "a.png", 1, now()), ..once.clone() };
-    assert_eq!(files.grant_upload(&again).await.unwrap(), GrantOutcome::Replayed(Box::new(once.file)));
+    let idempotent = Grant { idempotency: Some(key), ..grant(&owner, 1, Plan::Free) };
+    assert_eq!(files.grant_upload(&idempotent).await.unwrap(), GrantOutcome::Granted);
+    let again = Grant { file: file_of(&owner, "a.png", 1, now()), ..idempotent.clone() };
+    assert_eq!(files.grant_upload(&again).await.unwrap(), GrantOutcome::Replayed(Box::new(idempotent.file)));
     assert_eq!(told().len(), 1);
 }

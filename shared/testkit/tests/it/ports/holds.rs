@@ -221,10 +221,13 @@ async fn every_end_is_read_back_as_it_was_made(desk: &impl Holds) {
     for (how, used) in [(settled(12), 12), (settled(0), 0), (REFUND, 0), (CHARGED, 10)] {
         let before = shop.wallet(desk, now()).await;
         let id = shop.hold(desk, if how == settled(12) { 12 } else { 10 }).await;
-        let by = consigne_core::credits::Resolver { promise: Some("done 17".to_owned()), ..resolver(now()) };
+        let by = consigne_core::credits::Resolver { idempotency_key: Some("done 17".to_owned()), ..resolver(now()) };
         let ended = resolve(desk, id, how, &by).await.unwrap();
         assert_eq!(desk.get_hold(id).await.unwrap().as_ref(), Some(&ended), "{how:?}");
-        assert_eq!(ended.end.as_ref().map(|end| (end.how, end.promise.as_deref())), Some((how, Some("done 17"))));
+        assert_eq!(
+            ended.end.as_ref().map(|end| (end.how, end.idempotency_key.as_deref())),
+            Some((how, Some("done 17")))
+        );
         let after = shop.wallet(desk, now()).await;
         assert_eq!((after.held, after.used - before.used), (0, used), "{how:?}");
         // Nothing is done twice, whoever asks.

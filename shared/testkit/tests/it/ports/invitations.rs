@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
 use consigne_core::events::{Event, EventKind};
-use consigne_core::idempotency::{Once, Written};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::invitations::{DAILY_MAX, INVITER_DAILY_MAX, Invitation, InvitationStatus};
 use consigne_core::keys::Outgoing;
 use consigne_core::members::MEMBERS_MAX;
@@ -93,13 +93,13 @@ fn new(by: &Member, name: &str, role: OrgRole, at: Timestamp) -> NewInvitation {
         audit: desk::entry(by.org, AuditAction::MemberInvited, &by.user, at),
         event: Event::new(EventKind::InvitationCreated, at, facts),
         invitation,
-        once: None,
+        idempotent: None,
     }
 }
 
 async fn invite(desk: &impl Invitations, by: &Member, name: &str, at: Timestamp) -> Invitation {
     let new = new(by, name, OrgRole::Developer, at);
-    assert_eq!(desk.create_invitation(&new).await.unwrap(), Written::Now);
+    assert_eq!(desk.create_invitation(&new).await.unwrap(), WriteOutcome::Applied);
     new.invitation
 }
 
@@ -133,7 +133,7 @@ async fn every_field_of_an_invitation_survives(desk: &impl Invitations) {
     let owner = owner(desk).await;
     for role in OrgRole::ALL {
         let new = new(&owner, &format!("{}+x", role.name()), role, now());
-        assert_eq!(desk.create_invitation(&new).await.unwrap(), Written::Now);
+        assert_eq!(desk.create_invitation(&new).await.unwrap(), WriteOutcome::Applied);
         let (org, id) = (owner.org, new.invitation.id);
         assert_eq!(desk.get_invitation(org, id).await.unwrap(), Some(new.invitation));
         assert_eq!(desk.get_invitation(org, InvitationId::mint(now())).await.unwrap(), None);
@@ -148,18 +148,18 @@ async fn the_same_request_sends_one_invitation(desk: &impl Invitations) {
         let mut new = new(&owner, name, OrgRole::Admin, now());
         let key = IdempotencyKey { key: "order 17".to_owned(), fingerprint: fingerprint.to_owned() };
         let (caller, result) = (owner.user.clone().into(), new.invitation.id.to_string());
-        new.once = Some(Once { key, caller, operation: "test", result });
+        new.idempotent = Some(IdempotentRequest { key, owner: caller, operation: "test", result });
         new
     };
     let asked: Vec<NewInvitation> = (0..5).map(|_| ask("f", "bob")).collect();
     let outcomes = join_all(asked.iter().map(|new| desk.create_invitation(new))).await;
-    let outcomes: Vec<Written> = outcomes.into_iter().map(Result::unwrap).collect();
-    let first = outcomes.iter().position(|written| *written == Written::Now).unwrap();
-    let before = Written::Before(asked[first].invitation.id.to_string());
+    let outcomes: Vec<WriteOutcome> = outcomes.into_iter().map(Result::unwrap).collect();
+    let first = outcomes.iter().position(|written| *written == WriteOutcome::Applied).unwrap();
+    let before = WriteOutcome::Replayed(asked[first].invitation.id.to_string());
     assert_eq!(outcomes.iter().filter(|written| **written == before).count(), 4, "{outcomes:?}");
     assert_eq!(desk.create_invitation(&ask("f", "bob")).await.unwrap(), before, "some time later too");
     for name in ["bob", "eve"] {
-        assert_eq!(desk.create_invitation(&ask("g", name)).await.unwrap(), Written::Mismatch, "{name}");
+        assert_eq!(desk.create_invitation(&ask("g", name)).await.unwrap(), WriteOutcome::KeyReused, "{name}");
     }
     assert_eq!(trail(desk, &owner).await, ["member.invited", "org.created"]);
 }
@@ -173,7 +173,7 @@ async fn an_address_is_invited_once_at_a_time(desk: &impl Invitations) {
     };
     assert_eq!(again().await, Err(Code::Conflict));
     assert!(revoke(desk, &first, &owner.user).await);
-    assert_eq!(again().await, Ok(Written::Now));
+    assert_eq!(again().await, Ok(WriteOutcome::Applied));
     let (other, eve) = desk::found(desk, now()).await;
     let eve = desk.get_member(other, &eve).await.unwrap().unwrap();
     invite(desk, &eve, "bob", now()).await;

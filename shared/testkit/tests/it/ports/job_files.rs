@@ -109,9 +109,9 @@ async fn a_promise_to_a_generator_is_kept_though_the_job_has_moved(desk: &impl D
     let (owner, now) = (owner(), now());
     let job = accepted(desk, &owner, now).await;
     let message = fresh_id();
-    let promise =
+    let idempotency_key =
         |fingerprint: &str| Some(IdempotencyKey { key: message.clone(), fingerprint: fingerprint.to_owned() });
-    let asked = |fingerprint| Grant { idempotency: promise(fingerprint), ..grant_for(&job, 10, now) };
+    let asked = |fingerprint| Grant { idempotency: idempotency_key(fingerprint), ..grant_for(&job, 10, now) };
     let first = asked("f1");
     assert_eq!(desk.grant_upload(&first).await.unwrap(), GrantOutcome::Granted);
     // Each computed from the job as it was before the first.
@@ -125,7 +125,7 @@ async fn a_promise_to_a_generator_is_kept_though_the_job_has_moved(desk: &impl D
     assert_eq!(usage(desk, &owner).await, [20, 20, 0]);
     // For a job of another owner the message is worth nothing.
     let other = accepted(desk, &self::owner(), now).await;
-    let overheard = Grant { idempotency: promise("f3"), ..grant_for(&other, 10, now) };
+    let overheard = Grant { idempotency: idempotency_key("f3"), ..grant_for(&other, 10, now) };
     assert_eq!(desk.grant_upload(&overheard).await.unwrap(), GrantOutcome::Mismatch);
 }
 

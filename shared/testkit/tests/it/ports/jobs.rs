@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
 use consigne_core::files::{File, Kind};
-use consigne_core::idempotency::{IdempotencyKey, Once};
+use consigne_core::idempotency::{IdempotencyKey, IdempotentRequest};
 use consigne_core::jobs::{Admission, Ask, Job, JobId, JobStatus, JobStep, NewJob, Output, StepOutcome, TextFacts};
 use consigne_core::periods::Month;
 use consigne_core::ports::{
@@ -73,7 +73,7 @@ fn ask(kind: Kind) -> Ask {
 pub(super) fn wish(owner: &UserId, plan: Plan, kind: Kind, now: Timestamp) -> NewJob {
     let job = Job::accept(owner, plan, kind, ask(kind), now);
     let event = job.requested("https://api.example.com");
-    NewJob { job, event, seen: None, once: None }
+    NewJob { job, event, seen: None, idempotent: None }
 }
 
 /// Has an image job accepted.
@@ -104,7 +104,7 @@ async fn left_of_five(jobs: &impl RequestJob, owner: &UserId, now: Timestamp) ->
 fn keyed(new: NewJob, key: &str, fingerprint: &str) -> NewJob {
     let key = IdempotencyKey { key: key.to_owned(), fingerprint: fingerprint.to_owned() };
     let (caller, result) = (new.job.owner().clone().into(), new.job.id.to_string());
-    NewJob { once: Some(Once { key, caller, operation: "generate", result }), ..new }
+    NewJob { idempotent: Some(IdempotentRequest { key, owner: caller, operation: "generate", result }), ..new }
 }
 
 fn contact(now: Timestamp) -> Contact {

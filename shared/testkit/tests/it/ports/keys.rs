@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use consigne_core::IdempotencyKey;
 use consigne_core::audit::{Actor, AuditAction};
-use consigne_core::idempotency::{Once, Written};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::keys::{ApiKey, KeyPatch, KeyStatus, Outgoing};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
-    ChangeKey, ChargeKey, CreateOrg, FindKey, GetKey, GetMember, GetOrg, IssueKey, KeepPeppers, ListAudit, ListKeys,
-    ListMembers, ListOrgs, Listed, NewKey, PageAsk, PutMember, Recall, Repoint,
+    ChangeKey, ChargeKey, CreateOrg, FindKey, GetIdempotencyRecord, GetKey, GetMember, GetOrg, IssueKey, KeepPeppers,
+    ListAudit, ListKeys, ListMembers, ListOrgs, Listed, NewKey, PageAsk, PutMember, Repoint,
 };
 use consigne_testkit::desk;
 
@@ -31,7 +31,7 @@ pub trait Keys:
     + FindKey
     + Repoint
     + KeepPeppers
-    + Recall
+    + GetIdempotencyRecord
     + ChargeKey
     + Sync
 {
@@ -51,7 +51,7 @@ impl<T> Keys for T where
         + FindKey
         + Repoint
         + KeepPeppers
-        + Recall
+        + GetIdempotencyRecord
         + ChargeKey
         + Sync
 {
@@ -80,21 +80,21 @@ fn after<T>(page: &Listed<T>, limit: u32) -> PageAsk {
     PageAsk { limit, after: page.next.clone() }
 }
 
-fn once(caller: &consigne_core::UserId, fingerprint: &str, result: &str) -> Once {
+fn idempotent(caller: &consigne_core::UserId, fingerprint: &str, result: &str) -> IdempotentRequest {
     let key = IdempotencyKey { key: "order 17".to_owned(), fingerprint: fingerprint.to_owned() };
-    Once { key, caller: caller.clone().into(), operation: "test", result: result.to_owned() }
+    IdempotentRequest { key, owner: caller.clone().into(), operation: "test", result: result.to_owned() }
 }
 
 async fn an_organisation_is_founded_once_with_owner_and_trail(desk: &impl Keys) {
     let owner = desk::person();
     let mut new = desk::org(&owner, now());
-    new.once = Some(once(&owner, "f", "first"));
-    assert_eq!(desk.create_org(&new).await.unwrap(), Written::Now);
+    new.idempotent = Some(idempotent(&owner, "f", "first"));
+    assert_eq!(desk.create_org(&new).await.unwrap(), WriteOutcome::Applied);
     let mut again = desk::org(&owner, now());
-    again.once = Some(once(&owner, "f", "second"));
-    assert_eq!(desk.create_org(&again).await.unwrap(), Written::Before("first".to_owned()));
-    again.once = Some(once(&owner, "g", "third"));
-    assert_eq!(desk.create_org(&again).await.unwrap(), Written::Mismatch);
+    again.idempotent = Some(idempotent(&owner, "f", "second"));
+    assert_eq!(desk.create_org(&again).await.unwrap(), WriteOutcome::Replayed("first".to_owned()));
+    again.idempotent = Some(idempotent(&owner, "g", "third"));
+    assert_eq!(desk.create_org(&again).await.unwrap(), WriteOutcome::KeyReused);
 
     assert_eq!(desk.get_org(new.org.id).await.unwrap(), Some(new.org.clone()));
     assert_eq!(desk.get_org(again.org.id).await.unwrap(), None);
@@ -109,18 +109,25 @@ async fn an_organisation_is_founded_once_with_owner_and_trail(desk: &impl Keys) 
 async fn a_promise_is_forgotten_after_a_day(desk: &impl Keys) {
     let owner = desk::person();
     let mut new = desk::org(&owner, now());
-    new.once = Some(once(&owner, "f", "kept"));
-    let asked = once(&owner, "f", "");
-    assert_eq!(desk.recall(&asked, now()).await.unwrap(), None);
+    new.idempotent = Some(idempotent(&owner, "f", "kept"));
+    let asked = idempotent(&owner, "f", "");
+    assert_eq!(desk.get_idempotency_record(&asked, now()).await.unwrap(), None);
     desk.create_org(&new).await.unwrap();
     let made = new.org.created_at;
     for (hours, kept) in [(0, true), (23, true), (25, false)] {
         let at = made.plus(Duration::from_hours(hours));
-        let want = kept.then(|| Written::Before("kept".to_owned()));
-        assert_eq!(desk.recall(&asked, at).await.unwrap(), want, "after {hours} hours");
+        let want = kept.then(|| WriteOutcome::Replayed("kept".to_owned()));
+        assert_eq!(desk.get_idempotency_record(&asked, at).await.unwrap(), want, "after {hours} hours");
     }
-    assert_eq!(desk.recall(&once(&owner, "g", ""), made).await.unwrap(), Some(Written::Mismatch));
-    assert_eq!(desk.recall(&once(&desk::person(), "f", ""), made).await.unwrap(), None, "another person's promise");
+    assert_eq!(
+        desk.get_idempotency_record(&idempotent(&owner, "g", ""), made).await.unwrap(),
+        Some(WriteOutcome::KeyReused)
+    );
+    assert_eq!(
+        desk.get_idempotency_record(&idempotent(&desk::person(), "f", ""), made).await.unwrap(),
+        None,
+        "another person's promise"
+    );
 }
 
 async fn members_are_found_and_listed_page_by_page(desk: &impl Keys) {
@@ -162,12 +169,12 @@ async fn every_field_of_a_key_survives(desk: &impl Keys) {
 async fn a_key_is_issued_once(desk: &impl Keys) {
     let (org, owner) = desk::found(desk, now()).await;
     let issue = |fingerprint: &str, result: &str| NewKey {
-        once: Some(once(&owner, fingerprint, result)),
+        idempotent: Some(idempotent(&owner, fingerprint, result)),
         ..desk::new_key(&desk::key(org, &owner, false, now()))
     };
-    assert_eq!(desk.issue_key(&issue("f", "one")).await.unwrap(), Written::Now);
-    assert_eq!(desk.issue_key(&issue("f", "two")).await.unwrap(), Written::Before("one".to_owned()));
-    assert_eq!(desk.issue_key(&issue("g", "three")).await.unwrap(), Written::Mismatch);
+    assert_eq!(desk.issue_key(&issue("f", "one")).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(desk.issue_key(&issue("f", "two")).await.unwrap(), WriteOutcome::Replayed("one".to_owned()));
+    assert_eq!(desk.issue_key(&issue("g", "three")).await.unwrap(), WriteOutcome::KeyReused);
     assert_eq!(desk.list_keys(org, &first(10)).await.unwrap().items.len(), 1);
 }
 
@@ -181,7 +188,7 @@ async fn a_change_keeps_what_charging_counted(desk: &impl Keys) {
     // Computed before the charge, written after it.
     let step = key.update(&patch, &by).unwrap().unwrap();
     desk.charge_key(&desk::charge(&facts, 2, None, at)).await.unwrap();
-    assert_eq!(desk.change_key(&step).await.unwrap(), Written::Now);
+    assert_eq!(desk.change_key(&step).await.unwrap(), WriteOutcome::Applied);
     let after = desk.get_key(org, key.id).await.unwrap().unwrap();
     assert_eq!((after.daily_quota, after.daily_used(at), after.last_used), (Some(7), 1, Some((at, None))));
 
@@ -201,8 +208,8 @@ async fn of_two_changes_of_one_revision_one_is_made(desk: &impl Keys) {
     let origin = desk::origin(&owner);
     let by = Outgoing { origin: &origin, now: now() };
     let (revoke, delete) = (key.revoke("leaked", &by).unwrap().unwrap(), key.delete(&by).unwrap());
-    assert_eq!(desk.change_key(&revoke).await.unwrap(), Written::Now);
-    assert_eq!(desk.change_key(&delete).await.unwrap(), Written::Moved);
+    assert_eq!(desk.change_key(&revoke).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(desk.change_key(&delete).await.unwrap(), WriteOutcome::Conflict);
     let after = desk.get_key(org, key.id).await.unwrap().unwrap();
     assert_eq!(after.status, KeyStatus::Revoked);
     assert_eq!(after.revoked, Some((Actor::User(owner), by.now, "leaked".to_owned())));
@@ -219,7 +226,7 @@ async fn a_deleted_key_is_listed_no_more(desk: &impl Keys) {
     keys.sort_by_key(|key| std::cmp::Reverse(key.id));
     let origin = desk::origin(&owner);
     let step = keys[1].delete(&Outgoing { origin: &origin, now: now() }).unwrap();
-    assert_eq!(desk.change_key(&step).await.unwrap(), Written::Now);
+    assert_eq!(desk.change_key(&step).await.unwrap(), WriteOutcome::Applied);
     let one = desk.list_keys(org, &first(3)).await.unwrap();
     let two = desk.list_keys(org, &after(&one, 3)).await.unwrap();
     assert_eq!((one.total, two.total, two.next.as_ref()), (Some(4), Some(4), None));
@@ -257,12 +264,12 @@ async fn a_closed_pepper_takes_no_new_texts(desk: &impl Keys) {
     let entry = desk::entry(org, AuditAction::PepperRetired, &owner, now());
     desk.record_pepper(version, true, &entry).await.unwrap();
     let new = NewKey { pointer: desk::pointer(version), ..desk::new_key(&desk::key(org, &owner, false, now())) };
-    assert_eq!(desk.issue_key(&new).await.unwrap(), Written::Moved);
+    assert_eq!(desk.issue_key(&new).await.unwrap(), WriteOutcome::Conflict);
     assert_eq!(desk.get_key(org, new.key.id).await.unwrap(), None);
     let facts = desk::issue(desk, &desk::key(org, &owner, false, now())).await;
     assert!(desk.repoint(&desk::pointer(1), &desk::pointer(version), &facts, now()).await.is_err());
     desk.record_pepper(version, false, &entry).await.unwrap();
-    assert_eq!(desk.issue_key(&new).await.unwrap(), Written::Now);
+    assert_eq!(desk.issue_key(&new).await.unwrap(), WriteOutcome::Applied);
 }
 
 async fn only_live_keys_need_a_pepper(desk: &impl Keys) {
@@ -282,6 +289,6 @@ async fn only_live_keys_need_a_pepper(desk: &impl Keys) {
     desk.change_key(&step).await.unwrap();
     // A rotation without grace leaves the text before without use.
     let step = keys[1].rotate(desk::pointer(version + 1), "abcd", Duration::ZERO, None, &by).unwrap();
-    assert_eq!(desk.change_key(&step).await.unwrap(), Written::Now);
+    assert_eq!(desk.change_key(&step).await.unwrap(), WriteOutcome::Applied);
     assert_eq!(super::eventually(count, |count| *count == 1).await, 1);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
 use consigne_core::credits::{ChargeOutcome, WalletId};
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::keys::{KeyFacts, KeyPatch, Limiter, Outgoing, Refusal, RefusalCode};
 use consigne_core::members::{MEMBERS_MAX, Stepped};
 use consigne_core::orgs::{Member, OrgRole};
@@ -296,9 +296,13 @@ async fn making_over_undoes_no_change_and_no_change_undoes_it(desk: &impl Member
     let computed_before = key.update(&patch, &by).unwrap().unwrap();
     leave(desk, &lab.dev).await;
     assert_eq!(lab.charge(desk, &lab.key).await, ChargeOutcome::Moved);
-    assert_eq!(desk.change_key(&computed_before).await.unwrap(), Written::Moved, "it would bring the spender back");
+    assert_eq!(
+        desk.change_key(&computed_before).await.unwrap(),
+        WriteOutcome::Conflict,
+        "it would bring the spender back"
+    );
     let key = desk.get_key(lab.org, lab.key.id).await.unwrap().unwrap();
-    assert_eq!(desk.change_key(&key.update(&patch, &by).unwrap().unwrap()).await.unwrap(), Written::Now);
+    assert_eq!(desk.change_key(&key.update(&patch, &by).unwrap().unwrap()).await.unwrap(), WriteOutcome::Applied);
     let key = desk.get_key(lab.org, lab.key.id).await.unwrap().unwrap();
     assert_eq!((key.daily_quota, key.spender), (Some(7), Some(lab.first.user)));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
-use consigne_core::idempotency::Written;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::members::{RoleStep, Stepped};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
@@ -107,22 +107,22 @@ async fn what_is_told_is_kept_and_what_is_told_late_is_not(people: &impl People)
     let (user, at) = (desk::person(), now());
     assert_eq!(people.get_profile(&user).await.unwrap(), Profile::unknown(user.clone()));
     let second = telling(&user, "second@example.com", at);
-    assert_eq!(people.tell_profile(&second, &received(at)).await.unwrap(), Written::Now);
+    assert_eq!(people.tell_profile(&second, &received(at)).await.unwrap(), WriteOutcome::Applied);
     let known = people.get_profile(&user).await.unwrap();
     let want = Profile { told: second.contact.clone(), told_at: Some(at), ..Profile::unknown(user.clone()) };
     assert_eq!(known, want);
     for late in [at, at.minus(seconds(1))] {
         let first = telling(&user, "first@example.com", late);
-        assert_eq!(people.tell_profile(&first, &received(at)).await.unwrap(), Written::Moved);
+        assert_eq!(people.tell_profile(&first, &received(at)).await.unwrap(), WriteOutcome::Conflict);
     }
     assert_eq!(people.get_profile(&user).await.unwrap(), known);
     // Less is known of them now, and nothing of before is left.
     let bare = Contact { verified: false, name: None, ..contact("third@example.com", at.plus(seconds(1))) };
     let third = Telling { user: user.clone(), at: bare.at, contact: Some(bare.clone()) };
-    assert_eq!(people.tell_profile(&third, &received(at)).await.unwrap(), Written::Now);
+    assert_eq!(people.tell_profile(&third, &received(at)).await.unwrap(), WriteOutcome::Applied);
     assert_eq!(people.get_profile(&user).await.unwrap().told, Some(bare));
     let gone = Telling { contact: None, at: at.plus(seconds(2)), user: user.clone() };
-    assert_eq!(people.tell_profile(&gone, &received(at)).await.unwrap(), Written::Now);
+    assert_eq!(people.tell_profile(&gone, &received(at)).await.unwrap(), WriteOutcome::Applied);
     let want = Profile { told_at: Some(gone.at), ..Profile::unknown(user.clone()) };
     assert_eq!(people.get_profile(&user).await.unwrap(), want);
 }
@@ -146,10 +146,10 @@ async fn what_is_seen_and_what_is_told_stand_side_by_side(people: &impl People) 
     let seen = contact("seen@example.com", at);
     let mut org = desk::org(&user, at);
     org.seen = Some(Sighting { user: user.clone(), contact: seen.clone() });
-    assert_eq!(people.create_org(&org).await.unwrap(), Written::Now);
+    assert_eq!(people.create_org(&org).await.unwrap(), WriteOutcome::Applied);
     // What the issuer tells is measured by what it told before, not by what was seen.
     let told = telling(&user, "told@example.com", at.minus(seconds(9)));
-    assert_eq!(people.tell_profile(&told, &received(at)).await.unwrap(), Written::Now);
+    assert_eq!(people.tell_profile(&told, &received(at)).await.unwrap(), WriteOutcome::Applied);
     let profile = people.get_profile(&user).await.unwrap();
     assert_eq!((profile.seen.as_ref(), &profile.told), (Some(&seen), &told.contact));
     assert_eq!(profile.contact(), Some(&seen));
@@ -161,30 +161,36 @@ async fn a_webhook_is_carried_out_once_and_remembered_for_five_days(people: &imp
     let tell = async |n: u64, webhook: &Received| {
         people.tell_profile(&telling(&user, &format!("{n}@example.com"), at.plus(seconds(n))), webhook).await.unwrap()
     };
-    assert_eq!(tell(0, &webhook).await, Written::Now);
+    assert_eq!(tell(0, &webhook).await, WriteOutcome::Applied);
     let known = people.get_profile(&user).await.unwrap();
-    assert_eq!(tell(0, &webhook).await, Written::Before("r1".to_owned()));
+    assert_eq!(tell(0, &webhook).await, WriteOutcome::Replayed("r1".to_owned()));
     // Also before whatever it would change, and before it is found to be old.
-    assert_eq!(tell(1, &webhook).await, Written::Before("r1".to_owned()));
+    assert_eq!(tell(1, &webhook).await, WriteOutcome::Replayed("r1".to_owned()));
     let other = Received { fingerprint: "f2".to_owned(), ..webhook.clone() };
-    assert_eq!(tell(1, &other).await, Written::Mismatch);
+    assert_eq!(tell(1, &other).await, WriteOutcome::KeyReused);
     let closing = Closing::begin(user.clone(), at);
-    assert_eq!(people.close_account(&closing, &webhook).await.unwrap(), Written::Before("r1".to_owned()));
+    assert_eq!(people.close_account(&closing, &webhook).await.unwrap(), WriteOutcome::Replayed("r1".to_owned()));
     let late = Received { now: at.plus(Duration::from_hours(5 * 24)).minus(seconds(1)), ..other.clone() };
-    assert_eq!(tell(1, &late).await, Written::Mismatch);
+    assert_eq!(tell(1, &late).await, WriteOutcome::KeyReused);
     assert_eq!(people.get_profile(&user).await.unwrap(), known);
     // Then it is forgotten, whether or not the table has got round to it.
     let forgotten = Received { now: at.plus(Duration::from_hours(5 * 24)), ..other };
-    assert_eq!(tell(1, &forgotten).await, Written::Now);
+    assert_eq!(tell(1, &forgotten).await, WriteOutcome::Applied);
 }
 
 async fn two_senders_ids_never_meet(people: &impl People) {
     let (user, at) = (desk::person(), now());
     let clerks = received(at);
     let generators = Received { source: Source::Generator, fingerprint: "f2".to_owned(), ..clerks.clone() };
-    assert_eq!(people.tell_profile(&telling(&user, "1@example.com", at), &clerks).await.unwrap(), Written::Now);
+    assert_eq!(
+        people.tell_profile(&telling(&user, "1@example.com", at), &clerks).await.unwrap(),
+        WriteOutcome::Applied
+    );
     let later = at.plus(seconds(1));
-    assert_eq!(people.tell_profile(&telling(&user, "2@example.com", later), &generators).await.unwrap(), Written::Now);
+    assert_eq!(
+        people.tell_profile(&telling(&user, "2@example.com", later), &generators).await.unwrap(),
+        WriteOutcome::Applied
+    );
 }
 
 async fn a_closed_account_is_nobodys_and_stays_closed(people: &impl People) {
@@ -194,17 +200,17 @@ async fn a_closed_account_is_nobodys_and_stays_closed(people: &impl People) {
     people.create_org(&org).await.unwrap();
     people.tell_profile(&telling(&user, "told@example.com", at), &received(at)).await.unwrap();
     let closing = Closing::begin(user.clone(), at);
-    assert_eq!(people.close_account(&closing, &received(at)).await.unwrap(), Written::Now);
+    assert_eq!(people.close_account(&closing, &received(at)).await.unwrap(), WriteOutcome::Applied);
     let closed = Profile { closed_at: Some(at), ..Profile::unknown(user.clone()) };
     assert_eq!(people.get_profile(&user).await.unwrap(), closed);
     // However late or new what comes then.
     let newer = telling(&user, "back@example.com", at.plus(seconds(9)));
-    assert_eq!(people.tell_profile(&newer, &received(at)).await.unwrap(), Written::Moved);
+    assert_eq!(people.tell_profile(&newer, &received(at)).await.unwrap(), WriteOutcome::Conflict);
     let mut again = desk::org(&user, at);
     again.seen.clone_from(&org.seen);
     assert_eq!(people.create_org(&again).await.unwrap_err().code, Code::Unauthenticated);
     let later = Closing::begin(user.clone(), at.plus(seconds(9)));
-    assert_eq!(people.close_account(&later, &received(at)).await.unwrap(), Written::Moved);
+    assert_eq!(people.close_account(&later, &received(at)).await.unwrap(), WriteOutcome::Conflict);
     assert_eq!(people.get_profile(&user).await.unwrap(), closed);
 }
 
@@ -213,7 +219,7 @@ async fn of_ten_closings_at_once_one_is_made(people: &impl People) {
     let closing = Closing::begin(user, at);
     let webhooks: Vec<_> = (0..10).map(|_| received(at)).collect();
     let outcomes = join_all(webhooks.iter().map(|webhook| people.close_account(&closing, webhook))).await;
-    let made = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Written::Now))).count();
+    let made = outcomes.iter().filter(|outcome| matches!(outcome, Ok(WriteOutcome::Applied))).count();
     assert_eq!(made, 1, "{outcomes:?}");
 }
 
