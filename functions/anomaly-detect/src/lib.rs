@@ -8,7 +8,7 @@ mod find;
 
 use std::time::Duration;
 
-use consigne_core::anomalies::{Alarm, Finding, LOOK_BACK, OnAnomaly, Raised};
+use consigne_core::anomalies::{Alarm, Finding, LOOK_BACK, OnAnomaly, RaiseOutcome};
 use consigne_core::audit::{Actor, Origin};
 use consigne_core::ports::{GetKey, GetKeys, GetOrg, ListActivity, ListAudit, ListCalls, RaiseAnomaly};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
@@ -118,9 +118,9 @@ async fn raise<F: GetKey + GetOrg + RaiseAnomaly>(
         let Some(org) = table.get_org(org).await? else { return Ok(None) };
         let alarm = Alarm::of(finding, &org, known.as_ref(), &origin, now)?;
         match table.raise_anomaly(&alarm).await? {
-            Raised::Now => return Ok(Some(alarm.response.done())),
-            Raised::Before => return Ok(None),
-            Raised::Moved => {}
+            RaiseOutcome::Raised => return Ok(Some(alarm.response.done())),
+            RaiseOutcome::Repeated => return Ok(None),
+            RaiseOutcome::Conflict => {}
         }
     }
     Err(Fault::unavailable("what is to be stopped keeps changing"))

@@ -63,12 +63,12 @@ where
         endpoint.rotate(grace, idempotent.clone(), &by).map(Some)
     };
     let changed = match deps.before(idempotent.as_ref(), request).await? {
-        Some(result) => Changed::Before(result),
+        Some(result) => Changed::Replayed(result),
         None => change(&deps.endpoints, org, id, rotate).await?,
     };
     let endpoint = match changed {
-        Changed::Now(endpoint) => *endpoint,
-        Changed::Before(generation) => deps.again(org, id, &generation).await?,
+        Changed::Applied(endpoint) => *endpoint,
+        Changed::Replayed(generation) => deps.again(org, id, &generation).await?,
     };
     let secret = deps.secrets.derive(org, id, endpoint.generation).expose();
     let issued = IssuedEndpoint { secret, view: EndpointView::of(&endpoint, request.now) };

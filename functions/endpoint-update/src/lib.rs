@@ -70,7 +70,7 @@ where
         Ok(endpoint.update(&patch, &by))
     };
     let changed = change(&deps.endpoints, org, id, update).await?;
-    let Changed::Now(endpoint) = changed else { return Err(Fault::internal("a change promises nothing")) };
+    let Changed::Applied(endpoint) = changed else { return Err(Fault::internal("a change promises nothing")) };
     Ok(Answer::envelope(200, "Endpoint updated", &EndpointView::of(&endpoint, request.now), request.now))
 }
 

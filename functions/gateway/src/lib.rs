@@ -171,9 +171,9 @@ where
         let country = request.country().map(str::to_owned);
         let mut opening = Opening { ip, country, ..opening };
         match self.finder.open_hold(&self.keys, call.text, &mut opening).await? {
-            HoldOpened::Now(hold) => Ok(hold),
-            HoldOpened::Before(hold) => Err(made_before(&hold)),
-            HoldOpened::Mismatch => Err(key_reused()),
+            HoldOpened::Opened(hold) => Ok(hold),
+            HoldOpened::Replayed(hold) => Err(made_before(&hold)),
+            HoldOpened::KeyReused => Err(key_reused()),
             HoldOpened::Refused(refusal) => Err(refused(&refusal, request)),
         }
     }

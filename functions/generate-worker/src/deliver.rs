@@ -136,7 +136,7 @@ where
         GrantOutcome::OverQuota { committed } => return never(&Usage::refusal(committed, size, job.plan)),
         GrantOutcome::OverRate(_) => Some(Granted::NotNow),
         GrantOutcome::JobMoved => None,
-        GrantOutcome::Mismatch => return Err(Fault::internal("the file was granted for something else")),
+        GrantOutcome::KeyReused => return Err(Fault::internal("the file was granted for something else")),
     })
 }
 

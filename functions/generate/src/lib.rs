@@ -92,8 +92,8 @@ pub async fn handle<F: RequestJob + GetJob>(deps: &Deps<F>, request: &Request) -
             request.notes.count("JobsRequested");
             new.job
         }
-        Admission::Before(id) => accepted_before(&deps.jobs, &id).await?,
-        Admission::Mismatch => return Err(key_reused()),
+        Admission::Replayed(id) => accepted_before(&deps.jobs, &id).await?,
+        Admission::KeyReused => return Err(key_reused()),
         Admission::Spent => return Err(allowance_spent(user.plan, kind, request.now)),
     };
     request.notes.field("job.id", &job.id);

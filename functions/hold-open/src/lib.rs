@@ -86,12 +86,12 @@ impl<F: GetKey + OpenHold> Deps<F> {
     /// Opens a hold.
     async fn open(&self, text: &str, mut opening: Opening, request: &Request) -> Result<Hold, Fault> {
         match self.finder.open_hold(&self.keys, text, &mut opening).await? {
-            HoldOpened::Now(hold) => {
+            HoldOpened::Opened(hold) => {
                 request.notes.count("HoldsOpened");
                 Ok(hold)
             }
-            HoldOpened::Before(hold) => Ok(hold),
-            HoldOpened::Mismatch => Err(key_reused()),
+            HoldOpened::Replayed(hold) => Ok(hold),
+            HoldOpened::KeyReused => Err(key_reused()),
             HoldOpened::Refused(refusal) => Err(refused(&refusal, request)),
         }
     }

@@ -80,7 +80,7 @@ impl<F: GetInvitation + GetMember + GetProfile + AcceptInvitation> Deps<F> {
             let acceptance = acceptance(invitation, user, request);
             match self.orgs.accept_invitation(&acceptance).await? {
                 Accepted::Joined => return Ok(acceptance.member),
-                Accepted::Moved => {}
+                Accepted::Conflict => {}
                 Accepted::Member => return Err(member_already()),
                 Accepted::Withdrawn => return Err(not_found()),
                 Accepted::Full => return Err(full()),

@@ -128,7 +128,7 @@ async fn grant<F: GetJob + GrantUpload + GetIdempotencyRecord + GetFile>(
                 return Ok(grant.file);
             }
             GrantOutcome::Replayed(file) => return still_usable(*file, REPEATED, request.now),
-            GrantOutcome::Mismatch => return Err(content_mismatch()),
+            GrantOutcome::KeyReused => return Err(content_mismatch()),
             GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, job.plan)),
             GrantOutcome::OverRate(window) => {
                 return Err(window.refusal(job.plan.allowances().writes_per_minute, request.now));

@@ -61,8 +61,8 @@ pub async fn handle<F: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>(
     let secret = idempotency_key.as_ref().map_or_else(KeyMint::nonce, |idempotency_key| idempotency_key.key.clone());
     let rotation = Rotation { org, id, user: &user, idempotency_key, secret, grace };
     let (key, text) = match deps.rotate(&rotation, request).await? {
-        (Changed::Now(key), text) => (*key, text),
-        (Changed::Before(result), _) => deps.again(&rotation, &result, request).await?,
+        (Changed::Applied(key), text) => (*key, text),
+        (Changed::Replayed(result), _) => deps.again(&rotation, &result, request).await?,
     };
     let issued = IssuedKey { key: text.expose().to_owned(), view: KeyView::of(&key, request.now) };
     Ok(Answer::envelope(201, "Key rotated; this answer alone shows it", &issued, request.now))
@@ -78,7 +78,7 @@ impl<F: GetKey + ChangeKey + GetIdempotencyRecord> Deps<F> {
         if let Some(idempotent) = &idempotent {
             // An open rotation refuses another one; but it may be the one that was asked for.
             match self.keys.get_idempotency_record(idempotent, request.now).await? {
-                Some(WriteOutcome::Replayed(result)) => return Ok((Changed::Before(result), text)),
+                Some(WriteOutcome::Replayed(result)) => return Ok((Changed::Replayed(result), text)),
                 Some(_) => return Err(key_reused()),
                 None => {}
             }

@@ -166,9 +166,9 @@ impl<F: GetKey + ChargeKey> Deps<F> {
             let receipt = match self.keys.charge_key(&charge).await? {
                 ChargeOutcome::Charged => charge.receipt.id,
                 ChargeOutcome::Replayed(receipt) => receipt.id,
-                ChargeOutcome::Mismatch => return Err(key_reused()),
+                ChargeOutcome::KeyReused => return Err(key_reused()),
                 ChargeOutcome::Refused(refusal) => return Ok(Err(refusal)),
-                ChargeOutcome::Moved => {
+                ChargeOutcome::PayerChanged => {
                     let key = self.keys.get_key(charge.key.org, charge.key.id).await?.ok_or_else(key_not_found)?;
                     charge.key.spender = key.spender;
                     self.finder.correct(text, &charge.key, charge.ask.now).await;

@@ -133,7 +133,7 @@ where
         }
         Checked::Rejected => {}
         Checked::Gone => message.notes.field("file.gone", true),
-        Checked::Overtaken => return Ok(false),
+        Checked::Conflict => return Ok(false),
     }
     Ok(true)
 }

@@ -157,7 +157,7 @@ where
             match checked {
                 Checked::Gone => Done::Expired,
                 Checked::Ready | Checked::Rejected => Done::Arrived,
-                Checked::Overtaken => Done::Nothing,
+                Checked::Conflict => Done::Nothing,
             }
         }
         Due::File(file) => {

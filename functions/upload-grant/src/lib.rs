@@ -86,7 +86,7 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
             grant.file
         }
         GrantOutcome::Replayed(file) => still_usable(*file, ("Idempotency-Key", "key"), request.now)?,
-        GrantOutcome::Mismatch => return Err(key_reused()),
+        GrantOutcome::KeyReused => return Err(key_reused()),
         GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, user.plan)),
         GrantOutcome::JobMoved => return Err(Fault::internal("a grant of one's own concerns no job")),
         GrantOutcome::OverRate(window) => {

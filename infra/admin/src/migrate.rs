@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use consigne_auth::{KeyPrefix, Peppers};
 use consigne_core::keys::{ApiKey, Outgoing, Pointer};
-use consigne_core::migrations::{Carried, LegacyKey, MigrationId, Plan, announce, carry_over, plan};
+use consigne_core::migrations::{CarryOutcome, LegacyKey, MigrationId, Plan, announce, carry_over, plan};
 use consigne_core::{Fault, OrgId, Timestamp};
 use consigne_runtime::clock;
 use consigne_runtime::settings::{KEY_PREFIX, PEPPER_SECRET_ARN};
@@ -141,12 +141,12 @@ impl Desk {
             }
         } else {
             match carry_over(&self.table, &legacy, &by).await? {
-                Carried::Now(carrying) => carrying,
-                Carried::Before(key) => {
+                CarryOutcome::Applied(carrying) => carrying,
+                CarryOutcome::AppliedBefore(key) => {
                     self.remember(&key);
                     return Ok(Outcome::Unchanged);
                 }
-                Carried::Problem(why) => return Ok(problem(why)),
+                CarryOutcome::Problem(why) => return Ok(problem(why)),
             }
         };
         self.remember(&carrying.key.key);

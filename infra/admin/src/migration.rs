@@ -79,7 +79,7 @@ struct Counts {
 impl Counts {
     fn add(&mut self, migration: &Migration, keys: &[ApiKey]) {
         let stage = match migration.stage {
-            Stage::Carried => "to be told",
+            Stage::CarryOutcome => "to be told",
             Stage::Announced(_) => "told",
             Stage::Reminded(_) => "reminded",
             Stage::Ended { .. } => "done",

@@ -172,7 +172,7 @@ impl Desk {
                  written to, Secrets Manager keeps it under AWSPREVIOUS. Environments that run forget it within five \
                  minutes."
             )),
-            Err(Unreplaced::Moved) => self.moved(version).await,
+            Err(Unreplaced::Conflict) => self.moved(version).await,
             // It may be gone from the secret; open, it could take keys that nobody would find. So it stays closed.
             Err(Unreplaced::Failed(problem)) => Err(format!(
                 "{problem}\nPepper {version} takes no new keys meanwhile, which harms none. Run this again to finish; \
@@ -184,7 +184,7 @@ impl Desk {
     /// Leaves a pepper as it was when somebody else has changed the secret meanwhile: open, if they left it there.
     async fn moved(&self, version: u32) -> Result<String, String> {
         if Kept::parse(&self.secret.read().await?.text)?.holds(version) {
-            return self.reopen(version, json!({ "step": "moved" }), Unreplaced::Moved.into()).await;
+            return self.reopen(version, json!({ "step": "moved" }), Unreplaced::Conflict.into()).await;
         }
         Ok(format!("Somebody else retired pepper {version} in the same moment."))
     }

@@ -29,7 +29,7 @@ pub(crate) struct Held {
 #[derive(Debug)]
 pub(crate) enum Unreplaced {
     /// Somebody else replaced it since it was read; nothing was changed.
-    Moved,
+    Conflict,
     /// It failed, and perhaps was replaced all the same.
     Failed(String),
 }
@@ -66,7 +66,7 @@ impl StoredSecret {
         match turn {
             Ok(_) => Ok(()),
             Err(error) if error.as_service_error().is_some_and(Refused::is_invalid_parameter_exception) => {
-                Err(Unreplaced::Moved)
+                Err(Unreplaced::Conflict)
             }
             Err(error) => Err(self.failed(&error)),
         }
@@ -85,7 +85,7 @@ impl StoredSecret {
 impl From<Unreplaced> for String {
     fn from(why: Unreplaced) -> Self {
         match why {
-            Unreplaced::Moved => {
+            Unreplaced::Conflict => {
                 "Somebody else changed the secret in the same moment; it stayed as they left it. Run the command again."
                     .to_owned()
             }

@@ -12,11 +12,11 @@ use crate::KeyFinder;
 #[derive(Debug)]
 pub enum HoldOpened {
     /// This one was opened.
-    Now(Hold),
+    Opened(Hold),
     /// The same request opened this one before.
-    Before(Hold),
+    Replayed(Hold),
     /// The idempotency key stands for another request.
-    Mismatch,
+    KeyReused,
     /// The key or its wallet refuses.
     Refused(Refusal),
 }
@@ -31,11 +31,11 @@ impl KeyFinder {
     ) -> Result<HoldOpened, Fault> {
         loop {
             match keys.open_hold(opening).await? {
-                OpeningOutcome::Opened(hold) => return Ok(HoldOpened::Now(*hold)),
-                OpeningOutcome::Replayed(hold) => return Ok(HoldOpened::Before(*hold)),
-                OpeningOutcome::Mismatch => return Ok(HoldOpened::Mismatch),
+                OpeningOutcome::Opened(hold) => return Ok(HoldOpened::Opened(*hold)),
+                OpeningOutcome::Replayed(hold) => return Ok(HoldOpened::Replayed(*hold)),
+                OpeningOutcome::KeyReused => return Ok(HoldOpened::KeyReused),
                 OpeningOutcome::Refused(refusal) => return Ok(HoldOpened::Refused(refusal)),
-                OpeningOutcome::Moved => {
+                OpeningOutcome::PayerChanged => {
                     let mut facts = opening.key.clone();
                     let key = keys.get_key(facts.org, facts.id).await?.ok_or_else(key_not_found)?;
                     facts.spender = key.spender;

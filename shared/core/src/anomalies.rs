@@ -220,13 +220,13 @@ pub struct Alarm {
 
 /// What became of an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Raised {
+pub enum RaiseOutcome {
     /// It was told, and what is done about it was done.
-    Now,
+    Raised,
     /// Its like was told before, and is still quiet; nothing was changed.
-    Before,
+    Repeated,
     /// What was to be stopped has changed since; nothing was changed.
-    Moved,
+    Conflict,
 }
 
 impl Alarm {

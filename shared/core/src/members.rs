@@ -64,7 +64,7 @@ pub enum Stepped {
     /// It was made.
     Done,
     /// The place has changed since it was read.
-    Moved,
+    Conflict,
     /// The organisation would be left without an owner.
     LastOwner,
 }
@@ -119,7 +119,7 @@ pub async fn assign<F: GetMember + ChangeRole>(
         let Some(step) = seen.assign(role, by, when)? else { return Ok(seen) };
         match orgs.change_role(&step).await? {
             Stepped::Done => return Ok(Member { role, ..seen }),
-            Stepped::Moved => {}
+            Stepped::Conflict => {}
             Stepped::LastOwner => return Err(last_owner()),
         }
     }
@@ -140,7 +140,7 @@ pub async fn remove<F: GetMember + RemoveMember>(
         let seen = get(orgs, by.org, user).await?;
         match orgs.remove_member(&seen.remove(by, when)?).await? {
             Stepped::Done => return Ok(seen),
-            Stepped::Moved => {}
+            Stepped::Conflict => {}
             Stepped::LastOwner => return Err(last_owner()),
         }
     }

@@ -12,6 +12,6 @@ pub fn note_checked(notes: &Notes, file: &File, checked: Checked) {
             notes.bytes("BytesReady", file.size);
         }
         Checked::Rejected => notes.count("UploadsRejected"),
-        Checked::Gone | Checked::Overtaken => {}
+        Checked::Gone | Checked::Conflict => {}
     }
 }

@@ -217,7 +217,7 @@ impl GrantUpload for World {
                     let file = state.files.get(&(owner, object.file())).cloned();
                     return GrantOutcome::Replayed(Box::new(file.expect("a granted file has a record")));
                 }
-                Some(_) => return GrantOutcome::Mismatch,
+                Some(_) => return GrantOutcome::KeyReused,
                 None => {}
             }
             if grant.job.as_ref().is_some_and(|step| !state.jobs.is_current(step)) {

@@ -56,7 +56,7 @@ pub async fn resolve_opened<F: GetHold + ResolveHold>(
         match holds.resolve_hold(&step).await {
             Ok(ResolutionOutcome::Resolved) => return Ok(step.hold),
             // Without a limit there are never too many.
-            Ok(ResolutionOutcome::NoMoreRefunds | ResolutionOutcome::Moved) => {}
+            Ok(ResolutionOutcome::NoMoreRefunds | ResolutionOutcome::Conflict) => {}
             Err(fault) if failed => return Err(fault),
             Err(_) => failed = true,
         }

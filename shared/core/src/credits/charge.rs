@@ -42,11 +42,11 @@ pub enum ChargeOutcome {
     /// The same request was charged before; this is its receipt.
     Replayed(Box<Receipt>),
     /// The idempotency key stands for another request.
-    Mismatch,
+    KeyReused,
     /// The key or its wallet refuses.
     Refused(Refusal),
     /// The key spends another wallet than was remembered, perhaps only now: who spent it has left. Look it up again.
-    Moved,
+    PayerChanged,
 }
 
 /// Everything a check without a charge reads: the key, its wallet, and whether its organisation is stopped.

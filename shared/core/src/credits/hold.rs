@@ -154,7 +154,7 @@ pub enum ResolutionOutcome {
     /// It was made.
     Resolved,
     /// The hold has ended since it was read; nothing was changed.
-    Moved,
+    Conflict,
     /// The key has had all the refunds of its day; nothing was changed.
     NoMoreRefunds,
 }
@@ -277,7 +277,7 @@ pub async fn resolve<F: GetHold + ResolveHold>(
         match holds.resolve_hold(&step).await? {
             ResolutionOutcome::Resolved => return Ok(step.hold),
             ResolutionOutcome::NoMoreRefunds => how = HoldEnd::Voided(VoidReason::RefundsSpent),
-            ResolutionOutcome::Moved => {}
+            ResolutionOutcome::Conflict => {}
         }
     }
     Err(Fault::unavailable("the hold keeps changing"))

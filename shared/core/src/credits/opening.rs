@@ -111,11 +111,11 @@ pub enum OpeningOutcome {
     /// The same request opened this one before.
     Replayed(Box<Hold>),
     /// The idempotency key stands for another request.
-    Mismatch,
+    KeyReused,
     /// The key or its wallet refuses.
     Refused(Refusal),
     /// The key spends another wallet than was remembered; look it up again.
-    Moved,
+    PayerChanged,
 }
 
 #[cfg(test)]

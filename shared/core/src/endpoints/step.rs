@@ -170,9 +170,9 @@ impl Endpoint {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Changed {
     /// It was made, or there was nothing to change.
-    Now(Box<Endpoint>),
+    Applied(Box<Endpoint>),
     /// It was made before, with this `result`.
-    Before(String),
+    Replayed(String),
 }
 
 /// Reads an endpoint, computes a step and applies it; anew when somebody else was faster. `None` changes nothing.
@@ -187,10 +187,10 @@ pub async fn change<F: GetEndpoint + ChangeEndpoint>(
 ) -> Result<Changed, Fault> {
     for _ in 0..TRIES {
         let endpoint = endpoints.get_endpoint(org, id).await?.ok_or_else(endpoint_not_found)?;
-        let Some(step) = step(&endpoint)? else { return Ok(Changed::Now(Box::new(endpoint))) };
+        let Some(step) = step(&endpoint)? else { return Ok(Changed::Applied(Box::new(endpoint))) };
         match endpoints.change_endpoint(&step).await? {
-            WriteOutcome::Applied => return Ok(Changed::Now(Box::new(step.endpoint))),
-            WriteOutcome::Replayed(result) => return Ok(Changed::Before(result)),
+            WriteOutcome::Applied => return Ok(Changed::Applied(Box::new(step.endpoint))),
+            WriteOutcome::Replayed(result) => return Ok(Changed::Replayed(result)),
             WriteOutcome::KeyReused => return Err(key_reused()),
             WriteOutcome::Conflict => {}
         }

@@ -15,7 +15,7 @@ pub enum Checked {
     /// There is nothing under the key any more; the reservation is released.
     Gone,
     /// Someone else moved the record first; nothing was done.
-    Overtaken,
+    Conflict,
 }
 
 /// How an upload came to notice.
@@ -50,7 +50,7 @@ pub async fn check_arrival(
 ) -> Result<Checked, Fault> {
     let apply = async |step: Transition, checked| {
         let step = follow(files, step, now).await?;
-        Ok(if files.apply_transition(&step).await? { checked } else { Checked::Overtaken })
+        Ok(if files.apply_transition(&step).await? { checked } else { Checked::Conflict })
     };
     let (version, sequencer) = match notice {
         Notice::Event { version, sequencer } => (version, sequencer),

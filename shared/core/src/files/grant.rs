@@ -177,7 +177,7 @@ pub enum GrantOutcome {
     /// The same request was granted before, for this file.
     Replayed(Box<File>),
     /// The idempotency key stands for another request.
-    Mismatch,
+    KeyReused,
     /// The bytes do not fit the plan; this many are committed.
     OverQuota {
         /// Bytes committed before.

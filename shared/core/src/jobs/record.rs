@@ -272,9 +272,9 @@ pub enum Admission {
     /// The job is recorded.
     Accepted,
     /// The same request was accepted before, as this job.
-    Before(String),
+    Replayed(String),
     /// The idempotency key stands for another request.
-    Mismatch,
+    KeyReused,
     /// The month's allowance is spent.
     Spent,
 }

@@ -89,10 +89,10 @@ where
         let Some(step) = step else { return Ok(job.status) };
         match jobs.apply_job_step(&step, Some(sender.received)).await? {
             StepOutcome::Applied => return Ok(step.job.status),
-            StepOutcome::Mismatch => return Err(content_mismatch()),
+            StepOutcome::KeyReused => return Err(content_mismatch()),
             // Read again, the job is as the message left it; or it has moved, and the report is held against it anew.
-            StepOutcome::ReceivedBefore => return stands(jobs, &id).await,
-            StepOutcome::Moved => {}
+            StepOutcome::Replayed => return stands(jobs, &id).await,
+            StepOutcome::Conflict => {}
         }
     }
     Err(Fault::unavailable("the job kept moving"))

@@ -47,11 +47,11 @@ pub enum StepOutcome {
     /// It was applied.
     Applied,
     /// The job, or a file it takes in, has moved since it was read; nothing was changed.
-    Moved,
+    Conflict,
     /// The message that asks for it was received before.
-    ReceivedBefore,
+    Replayed,
     /// The id of the message that asks for it stands for another message.
-    Mismatch,
+    KeyReused,
 }
 
 impl Job {

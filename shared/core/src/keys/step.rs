@@ -221,17 +221,17 @@ impl ApiKey {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Changed {
     /// It was made, or there was nothing to change.
-    Now(Box<ApiKey>),
+    Applied(Box<ApiKey>),
     /// It was made before, with this `result`.
-    Before(String),
+    Replayed(String),
 }
 
 impl Changed {
     /// Gives the key after a step that promises nothing, which therefore was made now.
     pub fn key(self) -> Result<ApiKey, Fault> {
         match self {
-            Self::Now(key) => Ok(*key),
-            Self::Before(_) => Err(Fault::internal("a step without a promise was made before")),
+            Self::Applied(key) => Ok(*key),
+            Self::Replayed(_) => Err(Fault::internal("a step without a promise was made before")),
         }
     }
 }
@@ -248,10 +248,10 @@ pub async fn change<F: GetKey + ChangeKey>(
 ) -> Result<Changed, Fault> {
     for _ in 0..TRIES {
         let key = keys.get_key(org, id).await?.ok_or_else(key_not_found)?;
-        let Some(step) = step(&key)? else { return Ok(Changed::Now(Box::new(key))) };
+        let Some(step) = step(&key)? else { return Ok(Changed::Applied(Box::new(key))) };
         match keys.change_key(&step).await? {
-            WriteOutcome::Applied => return Ok(Changed::Now(Box::new(step.key))),
-            WriteOutcome::Replayed(result) => return Ok(Changed::Before(result)),
+            WriteOutcome::Applied => return Ok(Changed::Applied(Box::new(step.key))),
+            WriteOutcome::Replayed(result) => return Ok(Changed::Replayed(result)),
             WriteOutcome::KeyReused => return Err(key_reused()),
             WriteOutcome::Conflict => {}
         }

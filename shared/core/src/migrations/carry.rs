@@ -146,13 +146,13 @@ impl MigratedKey {
 
 /// What became of the writes that carry a key over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Migrated {
+pub enum MigrateOutcome {
     /// It is here.
-    Now,
+    Applied,
     /// Its text leads to another key; nothing was written.
-    Taken,
+    TextTaken,
     /// Something else has changed since it was looked at; nothing was written.
-    Moved,
+    Conflict,
 }
 
 /// What there is to do to carry a key over.
@@ -214,11 +214,11 @@ pub async fn plan<F: GetKey + FindKey + GetOrg + GetMember>(
 
 /// What became of a key that was to be carried over.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Carried {
+pub enum CarryOutcome {
     /// It is here now, with all that these writes made.
-    Now(Box<Carrying>),
+    Applied(Box<Carrying>),
     /// It was here since a run before, and was left as it is.
-    Before(Box<ApiKey>),
+    AppliedBefore(Box<ApiKey>),
     /// It cannot be carried over, for this reason.
     Problem(&'static str),
 }
@@ -231,20 +231,20 @@ pub async fn carry_over<F: GetKey + FindKey + GetOrg + GetMember + CreateOrg + M
     table: &F,
     legacy: &LegacyKey,
     by: &Outgoing<'_>,
-) -> Result<Carried, Fault> {
+) -> Result<CarryOutcome, Fault> {
     for _ in 0..TRIES {
         let carrying = match plan(table, legacy, by).await? {
             Plan::Carry(carrying) => carrying,
-            Plan::Unchanged(key) => return Ok(Carried::Before(key)),
-            Plan::Problem(why) => return Ok(Carried::Problem(why)),
+            Plan::Unchanged(key) => return Ok(CarryOutcome::AppliedBefore(key)),
+            Plan::Problem(why) => return Ok(CarryOutcome::Problem(why)),
         };
         if let Some(org) = &carrying.org {
             table.create_org(org).await?;
         }
         match table.migrate_key(&carrying.key).await? {
-            Migrated::Now => return Ok(Carried::Now(carrying)),
-            Migrated::Taken => return Ok(Carried::Problem(TAKEN)),
-            Migrated::Moved => {}
+            MigrateOutcome::Applied => return Ok(CarryOutcome::Applied(carrying)),
+            MigrateOutcome::TextTaken => return Ok(CarryOutcome::Problem(TAKEN)),
+            MigrateOutcome::Conflict => {}
         }
     }
     Err(Fault::unavailable("what a key is carried over to keeps changing; perhaps its pepper was retired meanwhile"))

@@ -52,7 +52,7 @@ pub struct Migration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// The owner is still to be told.
-    Carried,
+    CarryOutcome,
     /// They were told on this day.
     Announced(Day),
     /// They were reminded on this day.
@@ -70,7 +70,7 @@ impl Stage {
     /// Gives the first day of its next stage; `None` when there is none.
     pub fn ends_on(self) -> Option<Day> {
         match self {
-            Self::Carried | Self::Ended { .. } => None,
+            Self::CarryOutcome | Self::Ended { .. } => None,
             Self::Announced(day) => Some(day.plus(REMIND_AFTER)),
             Self::Reminded(day) => Some(day.plus(END_AFTER)),
         }
@@ -79,7 +79,7 @@ impl Stage {
     /// Gives the day on which what is left is revoked, as far as that is known.
     pub fn deadline(self) -> Option<Day> {
         match self {
-            Self::Carried | Self::Ended { .. } => None,
+            Self::CarryOutcome | Self::Ended { .. } => None,
             Self::Announced(day) => Some(day.plus(REMIND_AFTER + END_AFTER)),
             Self::Reminded(day) => Some(day.plus(END_AFTER)),
         }
@@ -90,7 +90,7 @@ impl Migration {
     /// Gives when there is something to do; `None` when it is over.
     pub fn due_at(&self) -> Option<Timestamp> {
         match self.stage {
-            Stage::Carried => Some(self.id.day.starts()),
+            Stage::CarryOutcome => Some(self.id.day.starts()),
             Stage::Ended { .. } => None,
             stage => stage.ends_on().map(Day::starts),
         }
@@ -152,7 +152,7 @@ pub async fn advance<F: ListKeys + GetKey + ChangeKey + StepMigration>(
     let (keys, today) = (keys_of(table, &migration.id).await?, Day::of(now));
     let left: Vec<ApiKey> = keys.iter().filter(|key| key.is_legacy()).cloned().collect();
     let (step, advance) = match migration.stage {
-        Stage::Carried if !left.is_empty() => {
+        Stage::CarryOutcome if !left.is_empty() => {
             let next = Stage::Announced(today);
             let event = migration.tell(EventKind::KeyMigrationStarted, next, &left, now);
             (migration.step(next, Some(event)), Advance::Announced)
@@ -162,7 +162,7 @@ pub async fn advance<F: ListKeys + GetKey + ChangeKey + StepMigration>(
             let event = migration.tell(EventKind::KeyMigrationReminder, next, &left, now);
             (migration.step(next, Some(event)), Advance::Reminded)
         }
-        Stage::Carried | Stage::Announced(_) | Stage::Reminded(_) => {
+        Stage::CarryOutcome | Stage::Announced(_) | Stage::Reminded(_) => {
             let mut revoked = keys.iter().filter(|key| was_revoked_here(key)).count() as u64;
             for key in &left {
                 revoked += u64::from(revoke(table, key, now).await?);
@@ -184,7 +184,7 @@ pub async fn announce<F: GetMigration + ListKeys + GetKey + ChangeKey + StepMigr
     now: Timestamp,
 ) -> Result<bool, Fault> {
     match table.get_migration(id).await? {
-        Some(migration) if migration.stage == Stage::Carried => {
+        Some(migration) if migration.stage == Stage::CarryOutcome => {
             Ok(advance(table, &migration, now).await? == Advance::Announced)
         }
         _ => Ok(false),
@@ -246,7 +246,7 @@ mod tests {
             day: day("2026-11-21"),
         };
         let at = |stage| Migration { id: id.clone(), keys: 1, stage, revision: 1 };
-        assert_eq!(at(Stage::Carried).due_at(), Some(day("2026-11-21").starts()));
+        assert_eq!(at(Stage::CarryOutcome).due_at(), Some(day("2026-11-21").starts()));
         let announced = Stage::Announced(day("2026-11-21"));
         assert_eq!((announced.ends_on(), announced.deadline()), (Some(day("2026-12-14")), Some(day("2026-12-21"))));
         let reminded = Stage::Reminded(day("2026-12-14"));

@@ -6,5 +6,7 @@ mod carry;
 mod deadline;
 
 pub use access::AccessLevel;
-pub use carry::{Carried, Carrying, LegacyKey, Migrated, MigratedKey, Place, Plan, TextFacts, carry_over, plan};
+pub use carry::{
+    CarryOutcome, Carrying, LegacyKey, MigrateOutcome, MigratedKey, Place, Plan, TextFacts, carry_over, plan,
+};
 pub use deadline::{Advance, Migration, MigrationId, MigrationStep, REASON, Stage, advance, announce, keys_of};

@@ -1,7 +1,7 @@
 //! What is needed to notice what is unusual, and to stop it.
 
 use super::Doing;
-use crate::anomalies::{Activity, Alarm, OnAnomaly, Raised};
+use crate::anomalies::{Activity, Alarm, OnAnomaly, RaiseOutcome};
 use crate::audit::AuditEntry;
 use crate::keys::ApiKey;
 use crate::{KeyId, OrgId, Timestamp};
@@ -35,7 +35,7 @@ pub trait ListCalls {
 /// Tells of an anomaly and does what is to be done about it, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait RaiseAnomaly {
     /// Raises the alarm, unless its like was raised and is still quiet.
-    fn raise_anomaly(&self, alarm: &Alarm) -> impl Doing<Raised>;
+    fn raise_anomaly(&self, alarm: &Alarm) -> impl Doing<RaiseOutcome>;
 }
 
 /// Chooses what is done about an organisation's anomalies, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.

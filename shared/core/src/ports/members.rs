@@ -71,7 +71,7 @@ pub enum Accepted {
     /// They are a member.
     Joined,
     /// The invitation is not open any more.
-    Moved,
+    Conflict,
     /// They have a place already, by other means.
     Member,
     /// Who sent it could not send it any more.

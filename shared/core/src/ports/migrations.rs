@@ -2,12 +2,12 @@
 
 use super::{Doing, Listed, PageAsk};
 use crate::Timestamp;
-use crate::migrations::{Migrated, MigratedKey, Migration, MigrationId, MigrationStep};
+use crate::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep};
 
 /// Carries a key over, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait MigrateKey {
     /// Writes it, with all that belongs to it, if neither key nor text is there.
-    fn migrate_key(&self, key: &MigratedKey) -> impl Doing<Migrated>;
+    fn migrate_key(&self, key: &MigratedKey) -> impl Doing<MigrateOutcome>;
 }
 
 /// Reads one migration. `dynamodb:GetItem`.

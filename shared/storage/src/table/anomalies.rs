@@ -1,7 +1,7 @@
 //! Anomalies: what they are found in, and the alarm, which is raised once for as long as it is quiet.
 
 use aws_sdk_dynamodb::types::Update;
-use consigne_core::anomalies::{Alarm, OnAnomaly, Raised, Response};
+use consigne_core::anomalies::{Alarm, OnAnomaly, RaiseOutcome, Response};
 use consigne_core::audit::AuditEntry;
 use consigne_core::keys::ApiKey;
 use consigne_core::ports::{GetKeys, ListCalls, RaiseAnomaly, SetOnAnomaly};
@@ -21,7 +21,7 @@ fn quiet_key(alarm: &Alarm) -> Item {
 }
 
 impl RaiseAnomaly for Table {
-    async fn raise_anomaly(&self, alarm: &Alarm) -> Result<Raised, Fault> {
+    async fn raise_anomaly(&self, alarm: &Alarm) -> Result<RaiseOutcome, Fault> {
         let mut writes = vec![
             self.put_until(quiet_key(alarm), alarm.quiet_until, alarm.now)?,
             self.put(audit::write(&alarm.audit))?,
@@ -39,9 +39,9 @@ impl RaiseAnomaly for Table {
             }
         }
         Ok(match self.transact(writes).await? {
-            Outcome::Committed => Raised::Now,
-            Outcome::Refused(failed) if failed_at(&failed, MARK).is_some() => Raised::Before,
-            Outcome::Refused(_) => Raised::Moved,
+            Outcome::Committed => RaiseOutcome::Raised,
+            Outcome::Refused(failed) if failed_at(&failed, MARK).is_some() => RaiseOutcome::Repeated,
+            Outcome::Refused(_) => RaiseOutcome::Conflict,
         })
     }
 }

@@ -26,7 +26,7 @@ impl ChargeKey for Table {
             Taken::Now => Ok(ChargeOutcome::Charged),
             Taken::Before(item) => replay(charge, &item),
             Taken::Refused(refusal) => Ok(ChargeOutcome::Refused(refusal)),
-            Taken::Moved => Ok(ChargeOutcome::Moved),
+            Taken::Moved => Ok(ChargeOutcome::PayerChanged),
         }
     }
 }
@@ -35,7 +35,7 @@ impl ChargeKey for Table {
 fn replay(charge: &Charge, item: &Item) -> Result<ChargeOutcome, Fault> {
     let receipt = receipts::read(item)?;
     let same = receipt.fingerprint == charge.receipt.fingerprint && receipt.key == charge.receipt.key;
-    Ok(if same { ChargeOutcome::Replayed(Box::new(receipt)) } else { ChargeOutcome::Mismatch })
+    Ok(if same { ChargeOutcome::Replayed(Box::new(receipt)) } else { ChargeOutcome::KeyReused })
 }
 
 impl ReadStanding for Table {

@@ -137,7 +137,7 @@ impl Table {
 
     /// Answers a request that was granted before.
     async fn replay(&self, owner: &UserId, kept: WriteOutcome) -> Result<GrantOutcome, Fault> {
-        let WriteOutcome::Replayed(key) = kept else { return Ok(GrantOutcome::Mismatch) };
+        let WriteOutcome::Replayed(key) = kept else { return Ok(GrantOutcome::KeyReused) };
         let object =
             ObjectKey::parse_for(owner, &key).ok_or_else(|| Fault::internal("a promise names no key of its owner"))?;
         let file = self.get_file(owner, object.file()).await?;

@@ -49,7 +49,7 @@ impl OpenHold for Table {
             Taken::Now => Ok(OpeningOutcome::Opened(Box::new(written(Some(now))))),
             Taken::Before(item) => replay(hold, &item),
             Taken::Refused(refusal) => Ok(OpeningOutcome::Refused(refusal)),
-            Taken::Moved => Ok(OpeningOutcome::Moved),
+            Taken::Moved => Ok(OpeningOutcome::PayerChanged),
         }
     }
 }
@@ -58,7 +58,7 @@ impl OpenHold for Table {
 fn replay(asked: &Hold, item: &Item) -> Result<OpeningOutcome, Fault> {
     let hold = hold_item::read(item)?;
     let same = hold.fingerprint == asked.fingerprint && hold.key == asked.key;
-    Ok(if same { OpeningOutcome::Replayed(Box::new(hold)) } else { OpeningOutcome::Mismatch })
+    Ok(if same { OpeningOutcome::Replayed(Box::new(hold)) } else { OpeningOutcome::KeyReused })
 }
 
 impl GetHold for Table {
@@ -80,7 +80,7 @@ impl ResolveHold for Table {
                 return Ok(ResolutionOutcome::Resolved);
             };
             if failed_at(&failed, HOLD).is_some() {
-                return Ok(ResolutionOutcome::Moved);
+                return Ok(ResolutionOutcome::Conflict);
             }
             if step.refund_of.is_some() && failed_at(&failed, REFUNDS).is_some() {
                 return Ok(ResolutionOutcome::NoMoreRefunds);

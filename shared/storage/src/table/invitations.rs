@@ -158,7 +158,7 @@ impl AcceptInvitation for Table {
         let Outcome::Refused(failed) = self.transact(writes).await? else { return Ok(Accepted::Joined) };
         let is_at = |at| failed_at(&failed, at).is_some();
         if is_at(0) {
-            return Ok(Accepted::Moved);
+            return Ok(Accepted::Conflict);
         }
         if is_at(1) {
             return Ok(Accepted::Member);

@@ -38,8 +38,8 @@ impl RequestJob for Table {
         }
         match self.transact_once(writes, new.idempotent.as_ref(), job.created_at).await? {
             TransactionOutcome::Written(WriteOutcome::Applied) => Ok(Admission::Accepted),
-            TransactionOutcome::Written(WriteOutcome::Replayed(id)) => Ok(Admission::Before(id)),
-            TransactionOutcome::Written(WriteOutcome::KeyReused) => Ok(Admission::Mismatch),
+            TransactionOutcome::Written(WriteOutcome::Replayed(id)) => Ok(Admission::Replayed(id)),
+            TransactionOutcome::Written(WriteOutcome::KeyReused) => Ok(Admission::KeyReused),
             TransactionOutcome::Refused(failed) if new.seen.is_some() && failed_at(&failed, SIGHTING).is_some() => {
                 Err(Sighting::closed())
             }
@@ -110,11 +110,9 @@ impl ApplyJobStep for Table {
         let memory = received.map(|received| self.memory(received)).transpose()?;
         Ok(match self.transact_with(writes, memory).await? {
             TransactionOutcome::Written(WriteOutcome::Applied) => StepOutcome::Applied,
-            TransactionOutcome::Written(WriteOutcome::KeyReused) => StepOutcome::Mismatch,
-            TransactionOutcome::Written(WriteOutcome::Replayed(_) | WriteOutcome::Conflict) => {
-                StepOutcome::ReceivedBefore
-            }
-            TransactionOutcome::Refused(_) => StepOutcome::Moved,
+            TransactionOutcome::Written(WriteOutcome::KeyReused) => StepOutcome::KeyReused,
+            TransactionOutcome::Written(WriteOutcome::Replayed(_) | WriteOutcome::Conflict) => StepOutcome::Replayed,
+            TransactionOutcome::Refused(_) => StepOutcome::Conflict,
         })
     }
 }

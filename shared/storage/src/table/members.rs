@@ -132,7 +132,7 @@ impl Table {
         writes.extend(count);
         match self.transact(writes).await? {
             Outcome::Committed => Ok(Stepped::Done),
-            Outcome::Refused(failed) if failed_at(&failed, 0).is_some() => Ok(Stepped::Moved),
+            Outcome::Refused(failed) if failed_at(&failed, 0).is_some() => Ok(Stepped::Conflict),
             Outcome::Refused(_) => Ok(Stepped::LastOwner),
         }
     }

@@ -1,7 +1,7 @@
 //! Migrations: keys of an older installation carried over, and how far their owners have been told of it.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
-use consigne_core::migrations::{Migrated, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
+use consigne_core::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
 use consigne_core::periods::Day;
 use consigne_core::ports::{GetMigration, ListMigrations, Listed, MigrateKey, MigrationFilter, PageAsk, StepMigration};
 use consigne_core::{Fault, OrgId, UserId};
@@ -34,7 +34,7 @@ fn place(migration: &Migration) -> (&'static str, String) {
 fn write(migration: &Migration) -> Item {
     let mut item = migration_key(&migration.id);
     let (stage, since, revoked) = match migration.stage {
-        Stage::Carried => ("carried", None, None),
+        Stage::CarryOutcome => ("carried", None, None),
         Stage::Announced(day) => ("announced", Some(day), None),
         Stage::Reminded(day) => ("reminded", Some(day), None),
         Stage::Ended { on, revoked } => ("ended", Some(on), Some(revoked)),
@@ -59,7 +59,7 @@ fn read(item: &Item) -> Result<Migration, Fault> {
     let (owner, day) = reader.parsed("sk", owner_and_day)?;
     let since = || reader.parsed("since", Day::parse);
     let stage = match reader.text("stage")? {
-        "carried" => Stage::Carried,
+        "carried" => Stage::CarryOutcome,
         "announced" => Stage::Announced(since()?),
         "reminded" => Stage::Reminded(since()?),
         "ended" => Stage::Ended { on: since()?, revoked: reader.number("revoked")? },
@@ -71,7 +71,7 @@ fn read(item: &Item) -> Result<Migration, Fault> {
 }
 
 impl MigrateKey for Table {
-    async fn migrate_key(&self, new: &MigratedKey) -> Result<Migrated, Fault> {
+    async fn migrate_key(&self, new: &MigratedKey) -> Result<MigrateOutcome, Fault> {
         let mut writes = self.minted(&new.key, &new.pointer, &new.audit)?;
         if let Some(id) = new.migration() {
             writes.push(self.count_in(&id)?);
@@ -80,9 +80,9 @@ impl MigrateKey for Table {
             writes.push(self.put_new(orgs::write_member(member))?);
         }
         Ok(match self.transact(writes).await? {
-            Outcome::Committed => Migrated::Now,
-            Outcome::Refused(failed) if failed_at(&failed, POINTER).is_some() => Migrated::Taken,
-            Outcome::Refused(_) => Migrated::Moved,
+            Outcome::Committed => MigrateOutcome::Applied,
+            Outcome::Refused(failed) if failed_at(&failed, POINTER).is_some() => MigrateOutcome::TextTaken,
+            Outcome::Refused(_) => MigrateOutcome::Conflict,
         })
     }
 }
@@ -90,7 +90,7 @@ impl MigrateKey for Table {
 impl Table {
     /// Counts a key in with its migration, whose owner is still to be told of it, whatever they were told before.
     fn count_in(&self, id: &MigrationId) -> Result<TransactWriteItem, Fault> {
-        let carried = Migration { id: id.clone(), keys: 1, stage: Stage::Carried, revision: 1 };
+        let carried = Migration { id: id.clone(), keys: 1, stage: Stage::CarryOutcome, revision: 1 };
         let (partition, at) = place(&carried);
         let update = Update::builder()
             .set_key(Some(migration_key(id)))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use consigne_core::anomalies::{Activity, Alarm, OnAnomaly, Raised, Response, SPAN};
+use consigne_core::anomalies::{Activity, Alarm, OnAnomaly, RaiseOutcome, Response, SPAN};
 use consigne_core::audit::AuditEntry;
 use consigne_core::credits::WalletId;
 use consigne_core::keys::ApiKey;
@@ -61,24 +61,26 @@ impl ListCalls for World {
 }
 
 impl RaiseAnomaly for World {
-    async fn raise_anomaly(&self, alarm: &Alarm) -> Result<Raised, Fault> {
+    async fn raise_anomaly(&self, alarm: &Alarm) -> Result<RaiseOutcome, Fault> {
         self.effect(|state| {
             let desk = &mut state.desk;
             let place = (alarm.org, alarm.key, alarm.kind);
             if desk.quiet.get(&place).is_some_and(|until| until.as_secs() > alarm.now.as_secs()) {
-                return Raised::Before;
+                return RaiseOutcome::Repeated;
             }
             match &alarm.response {
                 Response::Alert => {}
                 Response::SuspendKey(step) => {
                     let known = desk.keys.get_mut(&(step.key.org, step.key.id));
-                    let Some(known) = known.filter(|known| known.revision == step.seen) else { return Raised::Moved };
+                    let Some(known) = known.filter(|known| known.revision == step.seen) else {
+                        return RaiseOutcome::Conflict;
+                    };
                     let (used, last_used) = (known.used.clone(), known.last_used.clone());
                     *known = ApiKey { used, last_used, ..step.key.clone() };
                     desk.audit.push(step.audit.clone());
                 }
                 Response::SuspendOrg(entry) => {
-                    let Some(org) = desk.orgs.get_mut(&alarm.org) else { return Raised::Moved };
+                    let Some(org) = desk.orgs.get_mut(&alarm.org) else { return RaiseOutcome::Conflict };
                     org.suspended = true;
                     if let Some(wallet) = desk.wallets.get_mut(&WalletId::Organisation(alarm.org)) {
                         wallet.open = false;
@@ -89,7 +91,7 @@ impl RaiseAnomaly for World {
             desk.quiet.insert(place, alarm.quiet_until);
             desk.audit.push(alarm.audit.clone());
             state.push_event(&alarm.event);
-            Raised::Now
+            RaiseOutcome::Raised
         })
     }
 }

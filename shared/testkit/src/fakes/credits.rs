@@ -123,14 +123,14 @@ impl ChargeKey for World {
             let receipt = &charge.receipt;
             if let Some(before) = state.desk.receipts.get(&receipt.id) {
                 let same = before.fingerprint == receipt.fingerprint && before.key == receipt.key;
-                return if same { ChargeOutcome::Replayed(Box::new(before.clone())) } else { ChargeOutcome::Mismatch };
+                return if same { ChargeOutcome::Replayed(Box::new(before.clone())) } else { ChargeOutcome::KeyReused };
             }
             let ip = receipt.call.ip.as_deref();
             let country = receipt.call.country.as_deref();
             let asked = Asked { key: &charge.key, ask: &charge.ask, ip, country, amount: receipt.credits };
             match state.take(&asked, |wallet| wallet.debit(receipt.credits)) {
                 Taken::Refused(refusal) => ChargeOutcome::Refused(refusal),
-                Taken::Moved => ChargeOutcome::Moved,
+                Taken::Moved => ChargeOutcome::PayerChanged,
                 Taken::Now { .. } => {
                     state.desk.receipts.insert(receipt.id, receipt.clone());
                     ChargeOutcome::Charged

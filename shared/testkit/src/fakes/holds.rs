@@ -16,7 +16,7 @@ impl OpenHold for World {
                 return if same {
                     OpeningOutcome::Replayed(Box::new(before.clone()))
                 } else {
-                    OpeningOutcome::Mismatch
+                    OpeningOutcome::KeyReused
                 };
             }
             let Opening { key, ask, ip, country, .. } = opening;
@@ -24,7 +24,7 @@ impl OpenHold for World {
             let asked = Asked { key, ask, ip, country, amount: hold.amount };
             match state.take(&asked, |wallet| wallet.hold(hold.amount)) {
                 Taken::Refused(refusal) => OpeningOutcome::Refused(refusal),
-                Taken::Moved => OpeningOutcome::Moved,
+                Taken::Moved => OpeningOutcome::PayerChanged,
                 Taken::Now { era } => {
                     let hold = Hold { era, ..hold.clone() };
                     state.desk.holds.insert(hold.id, hold.clone());
@@ -47,7 +47,7 @@ impl ResolveHold for World {
             let State { desk, .. } = state;
             let hold = &step.hold;
             if desk.holds.get(&hold.id).is_none_or(|known| known.end.is_some()) {
-                return ResolutionOutcome::Moved;
+                return ResolutionOutcome::Conflict;
             }
             if let Some(day) = step.refund_of {
                 let given = desk.refunds.entry((hold.id.org(), hold.key, day)).or_default();

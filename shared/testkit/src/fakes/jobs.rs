@@ -57,8 +57,8 @@ impl RequestJob for World {
         self.effect(|state| {
             let (job, now) = (&new.job, new.job.created_at);
             match new.idempotent.as_ref().and_then(|idempotent| state.desk.kept(idempotent, now)) {
-                Some(WriteOutcome::Replayed(id)) => return Ok(Admission::Before(id)),
-                Some(_) => return Ok(Admission::Mismatch),
+                Some(WriteOutcome::Replayed(id)) => return Ok(Admission::Replayed(id)),
+                Some(_) => return Ok(Admission::KeyReused),
                 None => {}
             }
             state.admit(new.seen.as_ref())?;
@@ -96,14 +96,14 @@ impl ApplyJobStep for World {
     async fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> Result<StepOutcome, Fault> {
         self.effect(|state| {
             match received.and_then(|received| state.came_before(received)) {
-                Some(WriteOutcome::KeyReused) => return StepOutcome::Mismatch,
-                Some(_) => return StepOutcome::ReceivedBefore,
+                Some(WriteOutcome::KeyReused) => return StepOutcome::KeyReused,
+                Some(_) => return StepOutcome::Replayed,
                 None => {}
             }
             let place = |file: &consigne_core::files::File| (file.owner().clone(), file.id());
             let moved = |(seen, file): &(u64, _)| state.files.get(&place(file)).is_none_or(|now| now.revision != *seen);
             if !state.jobs.is_current(step) || step.adopted.iter().any(moved) {
-                return StepOutcome::Moved;
+                return StepOutcome::Conflict;
             }
             for (_, file) in &step.adopted {
                 state.files.insert(place(file), file.clone());

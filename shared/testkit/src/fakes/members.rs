@@ -65,7 +65,7 @@ impl ChangeRole for World {
         self.effect(|State { desk, .. }| {
             let place = (step.seen.org, step.seen.user.clone());
             let Some(known) = desk.members.get(&place).filter(|known| known.role == step.seen.role) else {
-                return Stepped::Moved;
+                return Stepped::Conflict;
             };
             if step.role != OrgRole::Owner && desk.is_last_owner(known) {
                 return Stepped::LastOwner;
@@ -82,7 +82,7 @@ impl RemoveMember for World {
         self.effect(|State { desk, .. }| {
             let place = (removal.seen.org, removal.seen.user.clone());
             let Some(known) = desk.members.get(&place).filter(|known| known.role == removal.seen.role) else {
-                return Stepped::Moved;
+                return Stepped::Conflict;
             };
             if desk.is_last_owner(known) {
                 return Stepped::LastOwner;
@@ -154,7 +154,7 @@ impl AcceptInvitation for World {
             let (place, name) = ((member.org, member.user.clone()), (invitation.org, invitation.id));
             let open = state.desk.invitations.get(&name).is_some_and(|known| known.is_open(audit.at));
             if !open {
-                return Ok(Accepted::Moved);
+                return Ok(Accepted::Conflict);
             }
             if state.desk.members.contains_key(&place) {
                 return Ok(Accepted::Member);

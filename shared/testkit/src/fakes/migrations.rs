@@ -1,6 +1,6 @@
 //! Migrations in memory.
 
-use consigne_core::migrations::{Migrated, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
+use consigne_core::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
 use consigne_core::ports::{GetMigration, ListMigrations, Listed, MigrateKey, MigrationFilter, PageAsk, StepMigration};
 use consigne_core::{Fault, Timestamp};
 
@@ -8,30 +8,30 @@ use super::World;
 use super::desk::page;
 
 impl MigrateKey for World {
-    async fn migrate_key(&self, new: &MigratedKey) -> Result<Migrated, Fault> {
+    async fn migrate_key(&self, new: &MigratedKey) -> Result<MigrateOutcome, Fault> {
         self.effect(|state| {
             let (desk, key) = (&mut state.desk, &new.key);
             if desk.pointers.contains_key(&new.pointer) {
-                return Migrated::Taken;
+                return MigrateOutcome::TextTaken;
             }
             let place = new.member.as_ref().map(|member| (member.org, member.user.clone()));
             let closed = desk.closed_peppers.contains(&new.pointer.pepper);
             let taken = place.as_ref().is_some_and(|place| desk.members.contains_key(place));
             if closed || taken || desk.keys.contains_key(&(key.org, key.id)) {
-                return Migrated::Moved;
+                return MigrateOutcome::Conflict;
             }
             desk.keys.insert((key.org, key.id), key.clone());
             desk.pointers.insert(new.pointer.clone(), (key.facts(), true));
             desk.members.extend(place.zip(new.member.clone()));
             desk.audit.push(new.audit.clone());
             if let Some(id) = new.migration() {
-                let first = Migration { id: id.clone(), keys: 0, stage: Stage::Carried, revision: 0 };
+                let first = Migration { id: id.clone(), keys: 0, stage: Stage::CarryOutcome, revision: 0 };
                 let migration = state.migrations.entry(id).or_insert(first);
                 migration.keys += 1;
                 migration.revision += 1;
-                migration.stage = Stage::Carried;
+                migration.stage = Stage::CarryOutcome;
             }
-            Migrated::Now
+            MigrateOutcome::Applied
         })
     }
 }

@@ -180,7 +180,7 @@ impl ResolveHold for Buggy {
         let before = self.ask(|desk| desk.wallets.get(&step.hold.wallet).map(expired));
         let outcome = self.world.resolve_hold(step).await?;
         match (self.bug, outcome) {
-            (Bug::ReleasesTwice, ResolutionOutcome::Moved) => {
+            (Bug::ReleasesTwice, ResolutionOutcome::Conflict) => {
                 self.change_wallet(&step.hold.wallet, |wallet| {
                     let freed = step.hold.amount - step.used;
                     wallet.balance = wallet.balance.saturating_add_unsigned(freed);

@@ -70,8 +70,8 @@ pub enum Debit {
 /// What a resolution comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolved {
-    Now,
-    Before,
+    Applied,
+    Replayed,
     Otherwise,
     Expired,
     Exceeded,
@@ -149,7 +149,7 @@ impl Model {
     pub fn resolve(&mut self, number: usize, how: HoldEnd, now: Timestamp) -> Resolved {
         let hold = self.holds[number].clone();
         match hold.end {
-            Some(end) if end.asked() == how => return Resolved::Before,
+            Some(end) if end.asked() == how => return Resolved::Replayed,
             Some(HoldEnd::TimedOut) => return Resolved::Expired,
             Some(_) => return Resolved::Otherwise,
             None if now >= hold.expires_at => return Resolved::Expired,
@@ -168,7 +168,7 @@ impl Model {
             HoldEnd::Voided(VoidReason::ProviderError) | HoldEnd::TimedOut => 0,
         };
         self.end(number, how, used, now);
-        Resolved::Now
+        Resolved::Applied
     }
 
     /// Gives how a hold has ended.

@@ -145,12 +145,12 @@ impl<'a, L: Ledger> Run<'a, L> {
                 // After a lost answer the retry meets its own receipt.
                 if fault.is_some() && want == Debit::Charged { Debit::Charged } else { Debit::Replayed }
             }
-            ChargeOutcome::Mismatch => Debit::Mismatch,
+            ChargeOutcome::KeyReused => Debit::Mismatch,
             ChargeOutcome::Refused(refusal) => {
                 same(&refusal.code, &RefusalCode::InsufficientCredits)?;
                 Debit::Refused
             }
-            ChargeOutcome::Moved => return Err("a spender moved".to_owned()),
+            ChargeOutcome::PayerChanged => return Err("a spender moved".to_owned()),
         };
         same(&got, &want)
     }
@@ -210,7 +210,7 @@ impl<'a, L: Ledger> Run<'a, L> {
         let got = match outcome {
             Ok(hold) => {
                 same(&hold.end.as_ref().map(|end| end.how), &self.desks[desk].1.end_of(number))?;
-                if want == Resolved::Before { Resolved::Before } else { Resolved::Now }
+                if want == Resolved::Replayed { Resolved::Replayed } else { Resolved::Applied }
             }
             Err(fault) => match fault.code {
                 Code::HoldResolved => Resolved::Otherwise,
@@ -227,7 +227,7 @@ impl<'a, L: Ledger> Run<'a, L> {
             let hold = self.ledger.get_hold(id).await.unwrap().expect("it was opened");
             let Some(step) = hold.time_out(self.now) else { continue };
             same(&self.ledger.resolve_hold(&step).await.unwrap(), &ResolutionOutcome::Resolved)?;
-            same(&self.ledger.resolve_hold(&step).await.unwrap(), &ResolutionOutcome::Moved)?;
+            same(&self.ledger.resolve_hold(&step).await.unwrap(), &ResolutionOutcome::Conflict)?;
             self.desks[desk].1.time_out(number, self.now);
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use consigne_core::anomalies::{Activity, Alarm, Finding, LOOK_BACK, OnAnomaly, Raised, countries, keys_created};
+use consigne_core::anomalies::{Activity, Alarm, Finding, LOOK_BACK, OnAnomaly, RaiseOutcome, countries, keys_created};
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{BucketKind, ChargeOutcome, CreditGrantOutcome, OpeningOutcome};
 use consigne_core::keys::{KeyFacts, KeyStatus, Outgoing, RefusalCode};
@@ -192,19 +192,19 @@ async fn an_alarm_is_raised_once_while_it_is_quiet(desk: &impl Desk) {
     let start = now();
     let acme = acme(desk, start).await;
     let first = alarm(desk, &acme, &finding(start), true, start).await;
-    assert_eq!(desk.raise_anomaly(&first).await.unwrap(), Raised::Now);
+    assert_eq!(desk.raise_anomaly(&first).await.unwrap(), RaiseOutcome::Raised);
     let soon = start.plus(LOOK_BACK).minus(Duration::from_secs(2));
     for at in [start, soon] {
         let again = alarm(desk, &acme, &finding(at), true, at).await;
-        assert_eq!(desk.raise_anomaly(&again).await.unwrap(), Raised::Before);
+        assert_eq!(desk.raise_anomaly(&again).await.unwrap(), RaiseOutcome::Repeated);
     }
     // Of another kind, or about another thing, is another one.
     let made = keys_created(&[start; 21], start).unwrap();
     let other = alarm(desk, &acme, &made, false, start).await;
-    assert_eq!(desk.raise_anomaly(&other).await.unwrap(), Raised::Now);
+    assert_eq!(desk.raise_anomaly(&other).await.unwrap(), RaiseOutcome::Raised);
     let late = start.plus(LOOK_BACK);
     let anew = alarm(desk, &acme, &finding(late), true, late).await;
-    assert_eq!(desk.raise_anomaly(&anew).await.unwrap(), Raised::Now);
+    assert_eq!(desk.raise_anomaly(&anew).await.unwrap(), RaiseOutcome::Raised);
     assert_eq!(trail(desk, acme.org).await, ["key.anomaly", "key.anomaly", "key.anomaly", "org.created"]);
     assert_eq!(desk.get_key(acme.org, acme.facts.id).await.unwrap().unwrap().status, KeyStatus::Active);
 }
@@ -217,7 +217,7 @@ async fn of_many_who_raise_an_alarm_one_does(desk: &impl Desk) {
         alarms.push(alarm(desk, &acme, &finding(start), true, start).await);
     }
     let raised = futures_util::future::join_all(alarms.iter().map(|alarm| desk.raise_anomaly(alarm))).await;
-    let now = raised.iter().filter(|raised| matches!(raised, Ok(Raised::Now))).count();
+    let now = raised.iter().filter(|raised| matches!(raised, Ok(RaiseOutcome::Raised))).count();
     assert_eq!(now, 1, "{raised:?}");
 }
 
@@ -233,7 +233,7 @@ async fn an_alarm_stops_a_key_until_it_is_resumed(desk: &impl Desk) {
     assert!(set_policy(desk, acme.org, OnAnomaly::Suspend).await);
     charged(desk, &acme.facts, None, start).await;
     let stops = alarm(desk, &acme, &finding(start), true, start).await;
-    assert_eq!(desk.raise_anomaly(&stops).await.unwrap(), Raised::Now);
+    assert_eq!(desk.raise_anomaly(&stops).await.unwrap(), RaiseOutcome::Raised);
     let refused = charged(desk, &acme.facts, None, start).await;
     let ChargeOutcome::Refused(refusal) = refused else { panic!("{refused:?}") };
     assert_eq!(refusal.code, RefusalCode::Suspended);
@@ -258,11 +258,11 @@ async fn an_alarm_about_a_key_that_has_changed_changes_nothing(desk: &impl Desk)
     let key = desk.get_key(acme.org, acme.facts.id).await.unwrap().unwrap();
     let revoke = key.revoke("leaked", &Outgoing { origin: &origin, now: start }).unwrap().unwrap();
     desk.change_key(&revoke).await.unwrap();
-    assert_eq!(desk.raise_anomaly(&stale).await.unwrap(), Raised::Moved);
+    assert_eq!(desk.raise_anomaly(&stale).await.unwrap(), RaiseOutcome::Conflict);
     assert_eq!(desk.get_key(acme.org, acme.facts.id).await.unwrap().unwrap(), revoke.key);
     // It is still told, once it is computed anew, and the key stays what it is.
     let anew = alarm(desk, &acme, &finding(start), true, start).await;
-    assert_eq!(desk.raise_anomaly(&anew).await.unwrap(), Raised::Now);
+    assert_eq!(desk.raise_anomaly(&anew).await.unwrap(), RaiseOutcome::Raised);
     assert_eq!(desk.get_key(acme.org, acme.facts.id).await.unwrap().unwrap(), revoke.key);
 }
 
@@ -272,7 +272,7 @@ async fn an_alarm_stops_an_organisation(desk: &impl Desk) {
     set_policy(desk, acme.org, OnAnomaly::Suspend).await;
     let made = keys_created(&[start; 21], start).unwrap();
     let stops = alarm(desk, &acme, &made, false, start).await;
-    assert_eq!(desk.raise_anomaly(&stops).await.unwrap(), Raised::Now);
+    assert_eq!(desk.raise_anomaly(&stops).await.unwrap(), RaiseOutcome::Raised);
     let refused = charged(desk, &acme.facts, None, start).await;
     let ChargeOutcome::Refused(refusal) = refused else { panic!("{refused:?}") };
     assert_eq!(refusal.code, RefusalCode::Suspended);

@@ -161,10 +161,10 @@ async fn a_request_is_charged_once_however_late_it_comes_again(desk: &impl Charg
             other => panic!("after {later:?}: {other:?}"),
         }
     }
-    assert_eq!(shop.charge(desk, 3, Some("k"), start).await, ChargeOutcome::Mismatch);
+    assert_eq!(shop.charge(desk, 3, Some("k"), start).await, ChargeOutcome::KeyReused);
     let second = desk::issue(desk, &desk::key(shop.org, &shop.owner, false, now())).await;
     let other_key = desk.charge_key(&desk::charge(&second, 1, Some("k"), start)).await.unwrap();
-    assert_eq!(other_key, ChargeOutcome::Mismatch, "another key of the organisation");
+    assert_eq!(other_key, ChargeOutcome::KeyReused, "another key of the organisation");
     assert_eq!(shop.balance(desk).await, (9, 1));
 }
 
@@ -271,7 +271,7 @@ async fn a_key_whose_tester_has_left_is_looked_up_again(desk: &impl Charges) {
     let shop = shop(desk, 0, |key| key).await;
     let test = desk::issue(desk, &desk::key(shop.org, &shop.owner, true, now())).await;
     let remembered = KeyFacts { spender: Some(desk::person()), ..test };
-    assert_eq!(desk.charge_key(&desk::charge(&remembered, 1, None, now())).await.unwrap(), ChargeOutcome::Moved);
+    assert_eq!(desk.charge_key(&desk::charge(&remembered, 1, None, now())).await.unwrap(), ChargeOutcome::PayerChanged);
 }
 
 async fn a_suspended_organisation_spends_nothing_until_it_is_resumed(desk: &impl Charges) {

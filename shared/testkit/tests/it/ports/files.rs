@@ -134,7 +134,7 @@ async fn an_idempotency_key_stands_for_one_request_of_one_user(files: &impl File
     assert_eq!(files.grant_upload(&first).await.unwrap(), GrantOutcome::Granted);
     let again = files.grant_upload(&with_key(&ann, "f1", now)).await.unwrap();
     assert_eq!(again, GrantOutcome::Replayed(Box::new(first.file.clone())));
-    assert_eq!(files.grant_upload(&with_key(&ann, "f2", now)).await.unwrap(), GrantOutcome::Mismatch);
+    assert_eq!(files.grant_upload(&with_key(&ann, "f2", now)).await.unwrap(), GrantOutcome::KeyReused);
     assert_eq!(files.grant_upload(&with_key(&bob, "f2", now)).await.unwrap(), GrantOutcome::Granted);
     assert_eq!(files.get_usage(&ann).await.unwrap().committed, 10);
     // A day later the key is free, whether or not the table has forgotten it.

@@ -158,7 +158,7 @@ async fn the_same_request_opens_one_hold_whatever_has_become_of_it(desk: &impl H
     let mut different = opening(&shop.facts, 30, Some("job 17"), now());
     "another".clone_into(&mut different.hold.fingerprint);
     for different in [different, opening(&other, 30, Some("job 17"), now())] {
-        assert_eq!(desk.open_hold(&different).await.unwrap(), OpeningOutcome::Mismatch);
+        assert_eq!(desk.open_hold(&different).await.unwrap(), OpeningOutcome::KeyReused);
     }
     assert_eq!(numbers(&shop.wallet(desk, now()).await), (20, 30, 0, 0));
     let ended = end(desk, asked.hold.id, settled(30), now()).await.unwrap();
@@ -198,7 +198,7 @@ async fn a_hold_is_refused_as_a_charge_is_and_changes_nothing(desk: &impl Holds)
     revoke(desk, &revoked).await;
     assert_eq!(refused(&revoked, None, 1).await, (C::Revoked, Some(Limiter::Key)));
     let moved = KeyFacts { spender: Some(desk::person()), ..poor.facts };
-    assert_eq!(desk.open_hold(&opening(&moved, 1, None, at)).await.unwrap(), OpeningOutcome::Moved);
+    assert_eq!(desk.open_hold(&opening(&moved, 1, None, at)).await.unwrap(), OpeningOutcome::PayerChanged);
 }
 
 async fn revoke(desk: &impl Holds, shop: &Shop) {
@@ -239,7 +239,7 @@ async fn every_end_is_read_back_as_it_was_made(desk: &impl Holds) {
     let open = desk.get_hold(id).await.unwrap().unwrap();
     let step = open.time_out(open.due_at().unwrap()).unwrap();
     assert_eq!(desk.resolve_hold(&step).await.unwrap(), ResolutionOutcome::Resolved);
-    assert_eq!(desk.resolve_hold(&step).await.unwrap(), ResolutionOutcome::Moved);
+    assert_eq!(desk.resolve_hold(&step).await.unwrap(), ResolutionOutcome::Conflict);
     assert_eq!(desk.get_hold(id).await.unwrap(), Some(step.hold));
     assert_eq!(end(desk, id, settled(1), now()).await, Err(Code::HoldExpired));
     assert_eq!(numbers(&shop.wallet(desk, now()).await), (78, 0, 22, 0));

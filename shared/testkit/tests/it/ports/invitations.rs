@@ -249,7 +249,7 @@ async fn a_revoked_invitation_admits_nobody(desk: &impl Invitations) {
     let (invitation, guest) = (invite(desk, &owner, "bob", now()).await, desk::person());
     assert!(revoke(desk, &invitation, &owner.user).await);
     assert!(!revoke(desk, &invitation, &owner.user).await, "a second time there is nothing to take back");
-    assert_eq!(accept(desk, &invitation, &guest).await, Accepted::Moved);
+    assert_eq!(accept(desk, &invitation, &guest).await, Accepted::Conflict);
     assert_eq!(desk.get_member(owner.org, &guest).await.unwrap(), None);
     let kept = desk.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
     assert_eq!(kept.status, InvitationStatus::Revoked);
@@ -260,7 +260,7 @@ async fn an_expired_invitation_admits_nobody(desk: &impl Invitations) {
     let owner = owner(desk).await;
     let (invitation, guest) = (invite(desk, &owner, "bob", now()).await, desk::person());
     let late = acceptance(&invitation, &guest, invitation.expires_at);
-    assert_eq!(desk.accept_invitation(&late).await.unwrap(), Accepted::Moved);
+    assert_eq!(desk.accept_invitation(&late).await.unwrap(), Accepted::Conflict);
     let entry = desk::entry(owner.org, AuditAction::InvitationRevoked, &owner.user, invitation.expires_at);
     assert!(!desk.revoke_invitation(&invitation, &entry).await.unwrap());
     let just = acceptance(&invitation, &guest, invitation.expires_at.minus(Duration::from_millis(1)));
@@ -275,8 +275,8 @@ async fn an_invitation_admits_one_person_once(desk: &impl Invitations) {
     assert_eq!(desk.get_member(owner.org, &guest).await.unwrap(), Some(taken.member.clone()));
     let kept = desk.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
     assert_eq!(kept, Invitation { status: InvitationStatus::Accepted(guest.clone()), ..invitation.clone() });
-    assert_eq!(desk.accept_invitation(&taken).await.unwrap(), Accepted::Moved);
-    assert_eq!(accept(desk, &invitation, &other).await, Accepted::Moved);
+    assert_eq!(desk.accept_invitation(&taken).await.unwrap(), Accepted::Conflict);
+    assert_eq!(accept(desk, &invitation, &other).await, Accepted::Conflict);
     assert_eq!(desk.get_member(owner.org, &other).await.unwrap(), None);
     assert!(!revoke(desk, &invitation, &owner.user).await);
     assert_eq!(trail(desk, &owner).await, ["member.invited", "member.joined", "org.created"]);
@@ -284,7 +284,7 @@ async fn an_invitation_admits_one_person_once(desk: &impl Invitations) {
     let origin = desk::origin(&owner.user);
     let removal = taken.member.remove(&owner, &Outgoing { origin: &origin, now: now() }).unwrap();
     desk.remove_member(&removal).await.unwrap();
-    assert_eq!(accept(desk, &invitation, &guest).await, Accepted::Moved);
+    assert_eq!(accept(desk, &invitation, &guest).await, Accepted::Conflict);
     assert_eq!(desk.get_member(owner.org, &guest).await.unwrap(), None);
 }
 
@@ -295,7 +295,7 @@ async fn of_two_who_accept_at_once_one_joins(desk: &impl Invitations) {
         let (one, two) = (desk::person(), desk::person());
         let outcomes = tokio::join!(accept(desk, &invitation, &one), accept(desk, &invitation, &two));
         assert!(
-            [(Accepted::Joined, Accepted::Moved), (Accepted::Moved, Accepted::Joined)].contains(&outcomes),
+            [(Accepted::Joined, Accepted::Conflict), (Accepted::Conflict, Accepted::Joined)].contains(&outcomes),
             "{outcomes:?}"
         );
         let places = [desk.get_member(owner.org, &one).await.unwrap(), desk.get_member(owner.org, &two).await.unwrap()];

@@ -117,7 +117,7 @@ async fn a_promise_to_a_generator_is_kept_though_the_job_has_moved(desk: &impl D
     // Each computed from the job as it was before the first.
     let before = GrantOutcome::Replayed(Box::new(first.file.clone()));
     assert_eq!(desk.grant_upload(&asked("f1")).await.unwrap(), before);
-    assert_eq!(desk.grant_upload(&asked("f2")).await.unwrap(), GrantOutcome::Mismatch);
+    assert_eq!(desk.grant_upload(&asked("f2")).await.unwrap(), GrantOutcome::KeyReused);
     // The owner's own key of the same text is another promise.
     let own = Grant { job: None, file: file_of(&owner, "b.png", 10, now), ..asked("f2") };
     assert_eq!(desk.grant_upload(&own).await.unwrap(), GrantOutcome::Granted);
@@ -126,7 +126,7 @@ async fn a_promise_to_a_generator_is_kept_though_the_job_has_moved(desk: &impl D
     // For a job of another owner the message is worth nothing.
     let other = accepted(desk, &self::owner(), now).await;
     let overheard = Grant { idempotency: idempotency_key("f3"), ..grant_for(&other, 10, now) };
-    assert_eq!(desk.grant_upload(&overheard).await.unwrap(), GrantOutcome::Mismatch);
+    assert_eq!(desk.grant_upload(&overheard).await.unwrap(), GrantOutcome::KeyReused);
 }
 
 async fn of_ten_grants_at_once_one_finds_the_job_as_it_was(desk: &impl Desk) {

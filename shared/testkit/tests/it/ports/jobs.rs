@@ -172,13 +172,13 @@ async fn a_promise_outranks_every_refusal(jobs: &impl Jobs) {
     let with_key = |plan, kind, fingerprint: &str| keyed(wish(&owner, plan, kind, now), "order-17", fingerprint);
     let first = with_key(Plan::Basic, Kind::Video, "f1");
     assert_eq!(jobs.request_job(&first).await.unwrap(), Admission::Accepted);
-    let before = Admission::Before(first.job.id.to_string());
+    let before = Admission::Replayed(first.job.id.to_string());
     assert_eq!(jobs.request_job(&with_key(Plan::Basic, Kind::Video, "f1")).await.unwrap(), before);
     // On a plan whose allowance is nothing, and with every unit of another taken.
     assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Video, "f1")).await.unwrap(), before);
     left_of_five(jobs, &owner, now).await;
     assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Blog, "f1")).await.unwrap(), before);
-    assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Blog, "f2")).await.unwrap(), Admission::Mismatch);
+    assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Blog, "f2")).await.unwrap(), Admission::KeyReused);
     // A request that was refused has promised nothing.
     let refused = keyed(wish(&owner, Plan::Free, Kind::Blog, now), "order-18", "f3");
     assert_eq!(jobs.request_job(&refused).await.unwrap(), Admission::Spent);
@@ -213,7 +213,7 @@ async fn what_is_given_back_goes_to_the_month_it_was_taken_from(jobs: &impl Jobs
     assert_eq!(jobs.request_job(&asked).await.unwrap(), Admission::Accepted);
     assert_eq!((left_of_five(jobs, &owner, last).await, left_of_five(jobs, &owner, next).await), (4, 5));
     let step = asked.job.failed("SAFETY", "No", next).unwrap();
-    for want in [StepOutcome::Applied, StepOutcome::Moved, StepOutcome::Moved] {
+    for want in [StepOutcome::Applied, StepOutcome::Conflict, StepOutcome::Conflict] {
         assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), want);
     }
     assert_eq!((left_of_five(jobs, &owner, next).await, left_of_five(jobs, &owner, last).await), (0, 1));
@@ -299,7 +299,7 @@ async fn a_step_is_applied_once(jobs: &impl Jobs) {
     assert_eq!(read(jobs, &job.id).await, both[applied[0] % 2].job);
     // Nobody's job is moved.
     let unknown = Job::accept(&owner, Plan::Pro, Kind::Image, ask(Kind::Image), now).failed("X", "x", now).unwrap();
-    assert_eq!(jobs.apply_job_step(&unknown, None).await.unwrap(), StepOutcome::Moved);
+    assert_eq!(jobs.apply_job_step(&unknown, None).await.unwrap(), StepOutcome::Conflict);
     assert_eq!(jobs.get_job(&unknown.job.id).await.unwrap(), None);
 }
 
@@ -313,20 +313,20 @@ async fn a_message_is_carried_out_once_and_remembered(jobs: &impl Jobs) {
     let again = Received { now: now.plus(Duration::from_hours(119)), ..said.clone() };
     let forged = Received { fingerprint: "f2".to_owned(), ..said.clone() };
     for step in [&fails, &other] {
-        assert_eq!(jobs.apply_job_step(step, Some(&again)).await.unwrap(), StepOutcome::ReceivedBefore);
-        assert_eq!(jobs.apply_job_step(step, Some(&forged)).await.unwrap(), StepOutcome::Mismatch);
+        assert_eq!(jobs.apply_job_step(step, Some(&again)).await.unwrap(), StepOutcome::Replayed);
+        assert_eq!(jobs.apply_job_step(step, Some(&forged)).await.unwrap(), StepOutcome::KeyReused);
     }
     assert_eq!(read(jobs, &two.id).await, two);
     // What was refused is not remembered, and may come again.
     let late = message("f1", now);
-    assert_eq!(jobs.apply_job_step(&fails, Some(&late)).await.unwrap(), StepOutcome::Moved);
+    assert_eq!(jobs.apply_job_step(&fails, Some(&late)).await.unwrap(), StepOutcome::Conflict);
     assert_eq!(jobs.apply_job_step(&other, Some(&late)).await.unwrap(), StepOutcome::Applied);
     // Of ten deliveries at once one is carried out.
     let three = accepted(jobs, &owner, now).await;
     let (step, said) = (three.failed("X", "x", now).unwrap(), message("f1", now));
     let outcomes = join_all((0..10).map(|_| jobs.apply_job_step(&step, Some(&said)))).await;
     let count = |want| outcomes.iter().filter(|outcome| *outcome.as_ref().unwrap() == want).count();
-    assert_eq!((count(StepOutcome::Applied), count(StepOutcome::ReceivedBefore)), (1, 9), "{outcomes:?}");
+    assert_eq!((count(StepOutcome::Applied), count(StepOutcome::Replayed)), (1, 9), "{outcomes:?}");
 }
 
 /// Makes the step that takes in a file of its owner's.
@@ -349,7 +349,7 @@ async fn a_file_that_has_moved_is_not_taken_in_and_nothing_else_happens(jobs: &i
         taking_in(&job, &file_of(&owner, "never.png", 10, now), now),
         JobStep { seen: 7, ..taking_in(&job, &file, now) },
     ] {
-        assert_eq!(jobs.apply_job_step(&stale, Some(&said)).await.unwrap(), StepOutcome::Moved);
+        assert_eq!(jobs.apply_job_step(&stale, Some(&said)).await.unwrap(), StepOutcome::Conflict);
     }
     assert_eq!(jobs.get_file(&owner, file.id()).await.unwrap(), Some(file.clone()));
     assert_eq!(read(jobs, &job.id).await, job);

@@ -134,7 +134,7 @@ async fn a_role_is_changed_once_and_written_down(desk: &impl Members) {
     assert_eq!(entry.subject, dev.user.to_string());
     assert_eq!(entry.details, serde_json::json!({ "from": "developer", "to": "admin" }));
     // The same step again, computed from what is no longer so.
-    assert_eq!(assign(desk, &dev, OrgRole::Admin).await, Stepped::Moved);
+    assert_eq!(assign(desk, &dev, OrgRole::Admin).await, Stepped::Conflict);
     assert_eq!(desk.list_audit(org, &page()).await.unwrap().items.len(), trail.len());
 }
 
@@ -150,7 +150,7 @@ async fn whoever_leaves_is_found_nowhere_any_more(desk: &impl Members) {
     assert_eq!(super::eventually(listed, |listed| *listed == 0).await, 0);
     let trail = desk.list_audit(org, &page()).await.unwrap().items;
     assert_eq!(trail.iter().filter(|entry| entry.action == AuditAction::MemberLeft).count(), 1);
-    assert_eq!(leave(desk, &dev).await, Stepped::Moved, "a second time there is nobody");
+    assert_eq!(leave(desk, &dev).await, Stepped::Conflict, "a second time there is nobody");
     let back = Member { role: OrgRole::Billing, ..dev.clone() };
     desk.put_member(&back, &desk::entry(org, AuditAction::MemberJoined, &dev.user, now())).await.unwrap();
     assert_eq!(place(desk, org, &dev.user).await, back);
@@ -160,8 +160,8 @@ async fn a_place_that_changed_meanwhile_is_left_alone(desk: &impl Members) {
     let (org, _) = desk::found(desk, now()).await;
     let seen = hire(desk, org, OrgRole::Developer, now()).await;
     assert_eq!(assign(desk, &seen, OrgRole::Owner).await, Stepped::Done);
-    assert_eq!(leave(desk, &seen).await, Stepped::Moved, "an owner would leave without being counted as one");
-    assert_eq!(assign(desk, &seen, OrgRole::Billing).await, Stepped::Moved);
+    assert_eq!(leave(desk, &seen).await, Stepped::Conflict, "an owner would leave without being counted as one");
+    assert_eq!(assign(desk, &seen, OrgRole::Billing).await, Stepped::Conflict);
     assert_eq!(place(desk, org, &seen.user).await.role, OrgRole::Owner);
 }
 
@@ -262,7 +262,7 @@ async fn a_test_key_of_somebody_who_left_spends_an_owners_wallet(desk: &impl Mem
     let lab = lab(desk).await;
     assert_eq!(lab.charge(desk, &lab.key).await, ChargeOutcome::Charged);
     assert_eq!(leave(desk, &lab.dev).await, Stepped::Done);
-    assert_eq!(lab.charge(desk, &lab.key).await, ChargeOutcome::Moved);
+    assert_eq!(lab.charge(desk, &lab.key).await, ChargeOutcome::PayerChanged);
     assert_eq!((used(desk, &lab.dev.user).await, used(desk, &lab.first.user).await), (1, 0), "nobody has paid");
     let moved = lab.spender(desk).await;
     assert_eq!(moved, KeyFacts { spender: Some(lab.first.user.clone()), ..lab.key.clone() });
@@ -274,16 +274,16 @@ async fn a_test_key_is_made_over_once_and_again_when_its_heir_leaves(desk: &impl
     let lab = lab(desk).await;
     leave(desk, &lab.dev).await;
     let outcomes = join_all((0..10).map(|_| lab.charge(desk, &lab.key))).await;
-    assert!(outcomes.iter().all(|outcome| *outcome == ChargeOutcome::Moved), "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| *outcome == ChargeOutcome::PayerChanged), "{outcomes:?}");
     let key = desk.get_key(lab.org, lab.key.id).await.unwrap().unwrap();
     assert_eq!((key.revision, key.spender.as_ref()), (2, Some(&lab.first.user)), "one of ten made it over");
     leave(desk, &lab.first).await;
-    assert_eq!(lab.charge(desk, &key.facts()).await, ChargeOutcome::Moved);
+    assert_eq!(lab.charge(desk, &key.facts()).await, ChargeOutcome::PayerChanged);
     assert_eq!(lab.spender(desk).await.spender, Some(lab.second.user.clone()));
     // Who made it comes back, and does not get it back: it is the organisation's.
     let entry = desk::entry(lab.org, AuditAction::MemberJoined, &lab.dev.user, now());
     desk.put_member(&lab.dev, &entry).await.unwrap();
-    assert_eq!(lab.charge(desk, &lab.key).await, ChargeOutcome::Moved);
+    assert_eq!(lab.charge(desk, &lab.key).await, ChargeOutcome::PayerChanged);
     assert_eq!(lab.spender(desk).await.spender, Some(lab.second.user.clone()));
 }
 
@@ -295,7 +295,7 @@ async fn making_over_undoes_no_change_and_no_change_undoes_it(desk: &impl Member
     let patch = KeyPatch { daily_quota: Some(Some(7)), ..KeyPatch::default() };
     let computed_before = key.update(&patch, &by).unwrap().unwrap();
     leave(desk, &lab.dev).await;
-    assert_eq!(lab.charge(desk, &lab.key).await, ChargeOutcome::Moved);
+    assert_eq!(lab.charge(desk, &lab.key).await, ChargeOutcome::PayerChanged);
     assert_eq!(
         desk.change_key(&computed_before).await.unwrap(),
         WriteOutcome::Conflict,

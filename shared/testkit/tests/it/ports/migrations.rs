@@ -5,7 +5,7 @@ use std::time::Duration;
 use consigne_core::audit::AuditAction;
 use consigne_core::events::{Event, EventKind};
 use consigne_core::keys::Pointer;
-use consigne_core::migrations::{Migrated, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
+use consigne_core::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
@@ -77,33 +77,33 @@ async fn a_key_is_carried_over_with_all_that_belongs_to_it_or_not_at_all(desk: &
     let newcomer = desk::person();
     let joined = Member { org, user: newcomer.clone(), role: OrgRole::Developer, joined_at: now() };
     let new = MigratedKey { member: Some(joined.clone()), ..carried(org, &newcomer, now()) };
-    assert_eq!(desk.migrate_key(&new).await.unwrap(), Migrated::Now);
+    assert_eq!(desk.migrate_key(&new).await.unwrap(), MigrateOutcome::Applied);
     assert_eq!(desk.get_key(org, new.key.id).await.unwrap().as_ref(), Some(&new.key));
     assert_eq!(desk.get_member(org, &newcomer).await.unwrap(), Some(joined.clone()));
     let led = desk.find_key(std::slice::from_ref(&new.pointer)).await.unwrap();
     assert_eq!(led, Some((new.pointer.clone(), new.key.facts())));
 
     let same_text = MigratedKey { pointer: new.pointer.clone(), ..carried(org, &owner, now()) };
-    assert_eq!(desk.migrate_key(&same_text).await.unwrap(), Migrated::Taken);
+    assert_eq!(desk.migrate_key(&same_text).await.unwrap(), MigrateOutcome::TextTaken);
     let same_key = MigratedKey { key: new.key.clone(), ..carried(org, &owner, now()) };
     let same_member = MigratedKey { member: Some(joined), ..carried(org, &newcomer, now()) };
     for moved in [&same_key, &same_member] {
-        assert_eq!(desk.migrate_key(moved).await.unwrap(), Migrated::Moved);
+        assert_eq!(desk.migrate_key(moved).await.unwrap(), MigrateOutcome::Conflict);
         assert_eq!(desk.find_key(std::slice::from_ref(&moved.pointer)).await.unwrap(), None);
     }
     assert_eq!(desk.get_key(org, same_member.key.id).await.unwrap(), None);
     assert_eq!(desk.get_migration(&id(org, &owner, now())).await.unwrap(), None, "nothing of the owner's was written");
     let only = desk.get_migration(&id(org, &newcomer, now())).await.unwrap().unwrap();
-    assert_eq!((only.keys, only.stage), (1, Stage::Carried));
+    assert_eq!((only.keys, only.stage), (1, Stage::CarryOutcome));
 
     let version = u32::try_from(now().as_millis() % 1_000_000).unwrap() * 1_000 + 4_000;
     let entry = desk::entry(org, AuditAction::PepperRetired, &owner, now());
     desk.record_pepper(version, true, &entry).await.unwrap();
     let late = MigratedKey { pointer: desk::pointer(version), ..carried(org, &owner, now()) };
-    assert_eq!(desk.migrate_key(&late).await.unwrap(), Migrated::Moved, "its pepper was retired");
+    assert_eq!(desk.migrate_key(&late).await.unwrap(), MigrateOutcome::Conflict, "its pepper was retired");
     let mut revoked = carried(org, &owner, now());
     revoked.key.migrated_at = None;
-    assert_eq!(desk.migrate_key(&revoked).await.unwrap(), Migrated::Now);
+    assert_eq!(desk.migrate_key(&revoked).await.unwrap(), MigrateOutcome::Applied);
     assert_eq!(desk.get_migration(&id(org, &owner, now())).await.unwrap(), None, "there is nobody to tell");
 }
 
@@ -112,14 +112,14 @@ async fn a_migration_counts_its_keys_and_is_told_of_anew_with_each(desk: &impl M
     let at = now();
     let id = id(org, &owner, at);
     for _ in 0..2 {
-        assert_eq!(desk.migrate_key(&carried(org, &owner, at)).await.unwrap(), Migrated::Now);
+        assert_eq!(desk.migrate_key(&carried(org, &owner, at)).await.unwrap(), MigrateOutcome::Applied);
     }
     let known = desk.get_migration(&id).await.unwrap().unwrap();
-    assert_eq!(known, Migration { id: id.clone(), keys: 2, stage: Stage::Carried, revision: 2 });
+    assert_eq!(known, Migration { id: id.clone(), keys: 2, stage: Stage::CarryOutcome, revision: 2 });
     assert!(desk.step_migration(&step(&known, Stage::Announced(id.day))).await.unwrap());
     desk.migrate_key(&carried(org, &owner, at)).await.unwrap();
     let again = desk.get_migration(&id).await.unwrap().unwrap();
-    assert_eq!((again.keys, again.stage), (3, Stage::Carried));
+    assert_eq!((again.keys, again.stage), (3, Stage::CarryOutcome));
     let next_day = at.plus(Duration::from_hours(24));
     desk.migrate_key(&carried(org, &owner, next_day)).await.unwrap();
     assert_eq!(desk.get_migration(&id).await.unwrap().unwrap().keys, 3, "another day's is another one");
@@ -193,7 +193,7 @@ async fn a_hash_leads_to_its_key_and_gives_way_to_a_mac(desk: &impl Migrations) 
     let (org, owner) = desk::found(desk, now()).await;
     let hash = consigne_auth::KeyMint::nonce();
     let new = MigratedKey { pointer: Pointer::hashed(&hash).unwrap(), ..carried(org, &owner, now()) };
-    assert_eq!(desk.migrate_key(&new).await.unwrap(), Migrated::Now);
+    assert_eq!(desk.migrate_key(&new).await.unwrap(), MigrateOutcome::Applied);
     let (hashed, facts, mac) = (new.pointer, new.key.facts(), desk::pointer(1));
     let both = [mac.clone(), hashed.clone()];
     assert_eq!(desk.find_key(&both).await.unwrap(), Some((hashed.clone(), facts.clone())));
