@@ -5,28 +5,28 @@ use consigne_core::keys::KeyFacts;
 use consigne_core::ports::{ChargeKey, ReadStanding};
 use consigne_core::{Fault, Timestamp};
 
+use super::debit::{Debit, DebitMode, DebitOutcome};
 use super::item::{Item, Reader, key, org_pk};
 use super::orgs::member_key;
-use super::taking::{Becomes, Taken, Taking};
 use super::{Table, key_item, receipts, wallet_item};
 
 impl ChargeKey for Table {
     async fn charge_key(&self, charge: &Charge) -> Result<ChargeOutcome, Fault> {
-        let mut taking = Taking {
+        let mut debit = Debit {
             key: &charge.key,
             ask: &charge.ask,
             ip: charge.receipt.call.ip.as_deref(),
             country: charge.receipt.call.country.as_deref(),
             amount: charge.receipt.credits,
-            becomes: Becomes::Used,
+            mode: DebitMode::Spend,
             record_key: receipts::receipt_key(&charge.receipt.id),
             promised: !charge.receipt.fingerprint.is_empty(),
         };
-        match self.take(&mut taking, |_| receipts::write(&charge.receipt)).await? {
-            Taken::Now => Ok(ChargeOutcome::Charged),
-            Taken::Before(item) => replay(charge, &item),
-            Taken::Refused(refusal) => Ok(ChargeOutcome::Refused(refusal)),
-            Taken::Moved => Ok(ChargeOutcome::PayerChanged),
+        match self.debit(&mut debit, |_| receipts::write(&charge.receipt)).await? {
+            DebitOutcome::Applied => Ok(ChargeOutcome::Charged),
+            DebitOutcome::Replayed(item) => replay(charge, &item),
+            DebitOutcome::Refused(refusal) => Ok(ChargeOutcome::Refused(refusal)),
+            DebitOutcome::PayerChanged => Ok(ChargeOutcome::PayerChanged),
         }
     }
 }

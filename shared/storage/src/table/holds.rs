@@ -10,8 +10,8 @@ use consigne_core::periods::Day;
 use consigne_core::ports::{GetHold, OpenHold, ResolveHold};
 use consigne_core::{Fault, KeyId, OrgId};
 
+use super::debit::{Debit, DebitMode, DebitOutcome, FRESH, millis};
 use super::item::{Item, count_one, key, number, org_pk};
-use super::taking::{Becomes, FRESH, Taken, Taking, millis};
 use super::transact::{Outcome, failed_at};
 use super::wallet_change::WalletChange;
 use super::{Table, hold_item, receipts, wallet_item};
@@ -25,31 +25,31 @@ impl OpenHold for Table {
     async fn open_hold(&self, opening: &Opening) -> Result<OpeningOutcome, Fault> {
         let hold = &opening.hold;
         let era = self.eras.get(&hold.wallet).unwrap_or_default();
-        let mut taking = Taking {
+        let mut debit = Debit {
             key: &opening.key,
             ask: &opening.ask,
             ip: opening.ip.as_deref(),
             country: opening.country.as_deref(),
             amount: hold.amount,
-            becomes: Becomes::Held(era),
+            mode: DebitMode::Reserve(era),
             record_key: hold_item::hold_key(&hold.id),
             promised: !hold.fingerprint.is_empty(),
         };
         let written = |era: Option<u32>| Hold { era: era.unwrap_or_default(), ..hold.clone() };
         let record = |era: Option<u32>| hold_item::write(&written(era));
-        let taken = self.take(&mut taking, record).await?;
-        let now = match taking.becomes {
-            Becomes::Held(now) => now,
-            Becomes::Used => era,
+        let taken = self.debit(&mut debit, record).await?;
+        let now = match debit.mode {
+            DebitMode::Reserve(now) => now,
+            DebitMode::Spend => era,
         };
         if now != era {
             self.eras.set(&hold.wallet, now);
         }
         match taken {
-            Taken::Now => Ok(OpeningOutcome::Opened(Box::new(written(Some(now))))),
-            Taken::Before(item) => replay(hold, &item),
-            Taken::Refused(refusal) => Ok(OpeningOutcome::Refused(refusal)),
-            Taken::Moved => Ok(OpeningOutcome::PayerChanged),
+            DebitOutcome::Applied => Ok(OpeningOutcome::Opened(Box::new(written(Some(now))))),
+            DebitOutcome::Replayed(item) => replay(hold, &item),
+            DebitOutcome::Refused(refusal) => Ok(OpeningOutcome::Refused(refusal)),
+            DebitOutcome::PayerChanged => Ok(OpeningOutcome::PayerChanged),
         }
     }
 }

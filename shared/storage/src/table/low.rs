@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use consigne_core::credits::Wallet;
 use consigne_core::events::Event;
 
+use super::debit::{Debit, DebitMode, FRESH, millis};
 use super::item::{number, text};
-use super::taking::{Becomes, FRESH, Taking, millis};
 use super::wallet_change::WalletChange;
 use super::wallet_item;
 
@@ -21,22 +21,22 @@ pub(super) struct Crossing {
 
 impl Crossing {
     /// Sees whether taking credits out of a wallet reaches a mark.
-    pub(super) fn of(seen: Wallet, taking: &Taking<'_>) -> Option<Self> {
+    pub(super) fn of(seen: Wallet, debit: &Debit<'_>) -> Option<Self> {
         let mut lowered = seen.clone();
-        match taking.becomes {
-            Becomes::Used => lowered.debit(taking.amount),
-            Becomes::Held(_) => lowered.hold(taking.amount),
+        match debit.mode {
+            DebitMode::Spend => lowered.debit(debit.amount),
+            DebitMode::Reserve(_) => lowered.hold(debit.amount),
         }
-        let (mark, event) = lowered.take_notice(taking.ask.now)?;
+        let (mark, event) = lowered.take_notice(debit.ask.now)?;
         let band = seen.low.band(mark);
-        let least = band.start().max(&0).saturating_add_unsigned(taking.amount);
-        let most = band.end().saturating_add_unsigned(taking.amount);
+        let least = band.start().max(&0).saturating_add_unsigned(debit.amount);
+        let most = band.end().saturating_add_unsigned(debit.amount);
         Some(Self { event, seen, lowered, from: (least, most) })
     }
 
     /// Writes the update that takes the credits and notes the mark. Others may take theirs meanwhile, as long as it is this
     /// mark that is reached.
-    pub(super) fn update(&self, taking: &Taking<'_>) -> UpdateBuilder {
+    pub(super) fn update(&self, debit: &Debit<'_>) -> UpdateBuilder {
         let condition = format!("wallet_status = :open AND balance BETWEEN :least AND :most AND {FRESH}");
         WalletChange::between(&self.seen, &self.lowered)
             .on_condition(&condition)
@@ -44,6 +44,6 @@ impl Crossing {
             .expression_attribute_values(":open", text(wallet_item::status(true)))
             .expression_attribute_values(":least", number(self.from.0))
             .expression_attribute_values(":most", number(self.from.1))
-            .expression_attribute_values(":now", millis(taking.ask.now))
+            .expression_attribute_values(":now", millis(debit.ask.now))
     }
 }

@@ -45,51 +45,51 @@ pub(super) struct Asked<'a> {
 }
 
 /// What became of it.
-pub(super) enum Taken {
-    Now { era: u32 },
+pub(super) enum DebitOutcome {
+    Applied { era: u32 },
     Refused(Refusal),
-    Moved,
+    PayerChanged,
 }
 
 impl State {
     /// Checks a key and lowers its wallet, or says why not.
-    pub(super) fn take(&mut self, asked: &Asked<'_>, lower: impl FnOnce(&mut Wallet)) -> Taken {
+    pub(super) fn take(&mut self, asked: &Asked<'_>, lower: impl FnOnce(&mut Wallet)) -> DebitOutcome {
         let (place, now) = ((asked.key.org, asked.key.id), asked.ask.now);
         let Some(key) = self.desk.keys.get(&place).cloned() else {
-            return Taken::Refused(Refusal::bare(RefusalCode::NotFound));
+            return DebitOutcome::Refused(Refusal::bare(RefusalCode::NotFound));
         };
         if let Some(refusal) = key.refusal(asked.ask) {
-            return Taken::Refused(refusal);
+            return DebitOutcome::Refused(refusal);
         }
         if key.spender != asked.key.spender {
-            return Taken::Moved;
+            return DebitOutcome::PayerChanged;
         }
         let suspended = self.desk.orgs.get(&asked.key.org).is_none_or(|org| org.suspended);
         if key.spender.is_some() && suspended {
-            return Taken::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
+            return DebitOutcome::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
         }
         if self.desk.spender_has_left(asked.key) {
             let Some(heir) = self.desk.heir(asked.key.org) else {
-                return Taken::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
+                return DebitOutcome::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
             };
             if let Some(key) = self.desk.keys.get_mut(&(asked.key.org, asked.key.id)) {
                 (key.spender, key.revision) = (Some(heir), key.revision + 1);
             }
-            return Taken::Moved;
+            return DebitOutcome::PayerChanged;
         }
         let id = asked.key.wallet();
         if let Err(refusal) = self.desk.begin_test_wallet(&id, asked.amount, now) {
-            return Taken::Refused(refusal);
+            return DebitOutcome::Refused(refusal);
         }
         if self.desk.wallets.get(&id).is_some_and(|wallet| wallet.open) {
             self.settle(&id, now);
         }
         let Some(wallet) = self.desk.wallets.get_mut(&id) else {
-            return Taken::Refused(Refusal::bare(RefusalCode::NotFound));
+            return DebitOutcome::Refused(Refusal::bare(RefusalCode::NotFound));
         };
         if let Some(refusal) = wallet.refusal(asked.amount, now) {
             assert_ne!(refusal, WalletRefusal::Stale, "the wallet was just settled");
-            return Taken::Refused(wallet.refused(refusal, asked.amount));
+            return DebitOutcome::Refused(wallet.refused(refusal, asked.amount));
         }
         lower(wallet);
         let (era, told) = (wallet.era, wallet.take_notice(now));
@@ -98,7 +98,7 @@ impl State {
             key.count_call(asked.ip, now);
         }
         self.desk.mark(asked.key.org, Some(asked.key.id), asked.country, now);
-        Taken::Now { era }
+        DebitOutcome::Applied { era }
     }
 
     /// Settles a wallet in which a lot has expired.
@@ -129,9 +129,9 @@ impl ChargeKey for World {
             let country = receipt.call.country.as_deref();
             let asked = Asked { key: &charge.key, ask: &charge.ask, ip, country, amount: receipt.credits };
             match state.take(&asked, |wallet| wallet.debit(receipt.credits)) {
-                Taken::Refused(refusal) => ChargeOutcome::Refused(refusal),
-                Taken::Moved => ChargeOutcome::PayerChanged,
-                Taken::Now { .. } => {
+                DebitOutcome::Refused(refusal) => ChargeOutcome::Refused(refusal),
+                DebitOutcome::PayerChanged => ChargeOutcome::PayerChanged,
+                DebitOutcome::Applied { .. } => {
                     state.desk.receipts.insert(receipt.id, receipt.clone());
                     ChargeOutcome::Charged
                 }

@@ -4,7 +4,7 @@ use consigne_core::Fault;
 use consigne_core::credits::{Hold, HoldId, Opening, OpeningOutcome, REFUNDS_A_DAY, Resolution, ResolutionOutcome};
 use consigne_core::ports::{GetHold, OpenHold, ResolveHold};
 
-use super::credits::{Asked, Taken};
+use super::credits::{Asked, DebitOutcome};
 use super::{State, World};
 
 impl OpenHold for World {
@@ -23,9 +23,9 @@ impl OpenHold for World {
             let (ip, country) = (ip.as_deref(), country.as_deref());
             let asked = Asked { key, ask, ip, country, amount: hold.amount };
             match state.take(&asked, |wallet| wallet.hold(hold.amount)) {
-                Taken::Refused(refusal) => OpeningOutcome::Refused(refusal),
-                Taken::Moved => OpeningOutcome::PayerChanged,
-                Taken::Now { era } => {
+                DebitOutcome::Refused(refusal) => OpeningOutcome::Refused(refusal),
+                DebitOutcome::PayerChanged => OpeningOutcome::PayerChanged,
+                DebitOutcome::Applied { era } => {
                     let hold = Hold { era, ..hold.clone() };
                     state.desk.holds.insert(hold.id, hold.clone());
                     OpeningOutcome::Opened(Box::new(hold))

@@ -27,7 +27,7 @@ const ORG: usize = 3;
 const SPENDER: usize = 4;
 
 /// Credits taken out of a wallet on behalf of a key.
-pub(super) struct Taking<'a> {
+pub(super) struct Debit<'a> {
     pub(super) key: &'a KeyFacts,
     pub(super) ask: &'a Ask,
     /// Address of the caller, if it is known.
@@ -37,7 +37,7 @@ pub(super) struct Taking<'a> {
     /// How many.
     pub(super) amount: u64,
     /// To what end.
-    pub(super) becomes: Becomes,
+    pub(super) mode: DebitMode,
     /// Key of the record.
     pub(super) record_key: Item,
     /// Whether the same request may come again.
@@ -46,28 +46,28 @@ pub(super) struct Taking<'a> {
 
 /// What becomes of credits that are taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Becomes {
+pub(super) enum DebitMode {
     /// They are spent.
-    Used,
+    Spend,
     /// They are set aside, by a hold of this era.
-    Held(u32),
+    Reserve(u32),
 }
 
 /// What became of a taking. Only `Now` has changed anything.
-pub(super) enum Taken {
+pub(super) enum DebitOutcome {
     /// It was made.
-    Now,
+    Applied,
     /// Its record stands there.
-    Before(Item),
+    Replayed(Item),
     /// The key or its wallet refuses.
     Refused(Refusal),
     /// The key spends another wallet than was remembered.
-    Moved,
+    PayerChanged,
 }
 
 /// What a failed transaction calls for.
 enum Next {
-    Answer(Taken),
+    Answer(DebitOutcome),
     /// What was in the way has gone or was put out of it.
     Again,
     /// The wallet is in another era than was thought.
@@ -78,30 +78,30 @@ enum Next {
 
 impl Table {
     /// Takes the credits and writes the record, or says why not. `record` makes the item, given the wallet's era.
-    pub(super) async fn take(
+    pub(super) async fn debit(
         &self,
-        taking: &mut Taking<'_>,
+        debit: &mut Debit<'_>,
         record: impl Fn(Option<u32>) -> Item,
-    ) -> Result<Taken, Fault> {
-        let mark = Mark::charged(taking.key.org, taking.key.id, taking.country, taking.ask.now);
+    ) -> Result<DebitOutcome, Fault> {
+        let mark = Mark::charged(debit.key.org, debit.key.id, debit.country, debit.ask.now);
         let mut crossing = None;
         loop {
-            let mut writes = self.taking_writes(taking, &record, crossing.as_deref())?;
+            let mut writes = self.debit_writes(debit, &record, crossing.as_deref())?;
             writes.extend(self.mark(&mark)?);
             let Outcome::Refused(failed) = self.transact_decided_by(Some(RECORD), writes).await? else {
                 self.marked(&mark);
-                return Ok(Taken::Now);
+                return Ok(DebitOutcome::Applied);
             };
             crossing = None;
-            match self.explain(taking, &failed).await? {
+            match self.explain(debit, &failed).await? {
                 Next::Again => {}
-                Next::InEra(era) => taking.becomes = Becomes::Held(era),
+                Next::InEra(era) => debit.mode = DebitMode::Reserve(era),
                 Next::Tell(told) => crossing = Some(told),
                 // That every failed condition is told of is not documented; so a request that may have been paid for is
                 // refused only after a look at its record.
-                Next::Answer(Taken::Refused(refusal)) if taking.promised => {
-                    let before = self.get(taking.record_key.clone()).await?;
-                    return Ok(before.map_or(Taken::Refused(refusal), Taken::Before));
+                Next::Answer(DebitOutcome::Refused(refusal)) if debit.promised => {
+                    let before = self.get(debit.record_key.clone()).await?;
+                    return Ok(before.map_or(DebitOutcome::Refused(refusal), DebitOutcome::Replayed));
                 }
                 Next::Answer(taken) => return Ok(taken),
             }
@@ -111,27 +111,27 @@ impl Table {
         }
     }
 
-    fn taking_writes(
+    fn debit_writes(
         &self,
-        taking: &Taking<'_>,
+        debit: &Debit<'_>,
         record: impl Fn(Option<u32>) -> Item,
         crossing: Option<&Crossing>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
-        let era = match taking.becomes {
-            Becomes::Used => None,
-            Becomes::Held(era) => Some(era),
+        let era = match debit.mode {
+            DebitMode::Spend => None,
+            DebitMode::Reserve(era) => Some(era),
         };
         let wallet = match crossing {
-            None => lower(taking),
-            Some(crossing) => crossing.update(taking),
+            None => lower(debit),
+            Some(crossing) => crossing.update(debit),
         };
-        let mut writes = vec![self.update(count_call(taking))?, self.update(wallet)?, self.put_new(record(era))?];
-        if let Some(spender) = &taking.key.spender {
+        let mut writes = vec![self.update(count_call(debit))?, self.update(wallet)?, self.put_new(record(era))?];
+        if let Some(spender) = &debit.key.spender {
             let working = ConditionCheck::builder()
-                .set_key(Some(key(org_pk(taking.key.org), "ORG")))
+                .set_key(Some(key(org_pk(debit.key.org), "ORG")))
                 .condition_expression("attribute_exists(pk) AND attribute_not_exists(suspended)");
             let member = ConditionCheck::builder()
-                .set_key(Some(member_key(taking.key.org, spender)))
+                .set_key(Some(member_key(debit.key.org, spender)))
                 .condition_expression("attribute_exists(pk)");
             writes.extend([self.check(working)?, self.check(member)?]);
         }
@@ -142,44 +142,44 @@ impl Table {
     }
 
     /// Reads out of the failed conditions why nothing was taken: each comes with its item, so nothing is read again.
-    async fn explain(&self, taking: &Taking<'_>, failed: &[Failed]) -> Result<Next, Fault> {
+    async fn explain(&self, debit: &Debit<'_>, failed: &[Failed]) -> Result<Next, Fault> {
         // A record outranks every refusal: what was paid for once stays paid for.
         if let Some(item) = failed_at(failed, RECORD) {
-            return Ok(Next::Answer(Taken::Before(item.clone())));
+            return Ok(Next::Answer(DebitOutcome::Replayed(item.clone())));
         }
-        let refused = |refusal| Ok(Next::Answer(Taken::Refused(refusal)));
+        let refused = |refusal| Ok(Next::Answer(DebitOutcome::Refused(refusal)));
         if let Some(item) = failed_at(failed, KEY) {
             if item.is_empty() {
                 return refused(Refusal::bare(RefusalCode::NotFound));
             }
             let key = key_item::read(item)?;
-            if let Some(refusal) = key.refusal(taking.ask) {
+            if let Some(refusal) = key.refusal(debit.ask) {
                 return refused(refusal);
             }
-            if key.spender != taking.key.spender {
-                return Ok(Next::Answer(Taken::Moved));
+            if key.spender != debit.key.spender {
+                return Ok(Next::Answer(DebitOutcome::PayerChanged));
             }
         }
-        if taking.key.spender.is_some() && failed_at(failed, ORG).is_some() {
+        if debit.key.spender.is_some() && failed_at(failed, ORG).is_some() {
             return refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
         }
-        if taking.key.spender.is_some() && failed_at(failed, SPENDER).is_some() {
-            let Some(heir) = self.heir(taking.key.org).await? else {
+        if debit.key.spender.is_some() && failed_at(failed, SPENDER).is_some() {
+            let Some(heir) = self.heir(debit.key.org).await? else {
                 return refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
             };
-            self.make_over(taking.key, &heir).await?;
-            return Ok(Next::Answer(Taken::Moved));
+            self.make_over(debit.key, &heir).await?;
+            return Ok(Next::Answer(DebitOutcome::PayerChanged));
         }
         match failed_at(failed, WALLET) {
-            Some(item) => self.explain_wallet(taking, item).await,
+            Some(item) => self.explain_wallet(debit, item).await,
             None => Ok(Next::Again),
         }
     }
 
-    async fn explain_wallet(&self, taking: &Taking<'_>, item: &Item) -> Result<Next, Fault> {
-        let refused = |refusal| Ok(Next::Answer(Taken::Refused(refusal)));
-        let (cost, now) = (taking.amount, taking.ask.now);
-        if let (true, WalletId::Test(user)) = (item.is_empty(), taking.key.wallet()) {
+    async fn explain_wallet(&self, debit: &Debit<'_>, item: &Item) -> Result<Next, Fault> {
+        let refused = |refusal| Ok(Next::Answer(DebitOutcome::Refused(refusal)));
+        let (cost, now) = (debit.amount, debit.ask.now);
+        if let (true, WalletId::Test(user)) = (item.is_empty(), debit.key.wallet()) {
             let first = Wallet::of_tester(user, now);
             if let Some(refusal) = first.refusal(cost, now) {
                 return refused(first.refused(refusal, cost));
@@ -196,12 +196,12 @@ impl Table {
             Some(refusal) => return refused(wallet.refused(refusal, cost)),
             None => {}
         }
-        if let Becomes::Held(era) = taking.becomes
+        if let DebitMode::Reserve(era) = debit.mode
             && era != wallet.era
         {
             return Ok(Next::InEra(wallet.era));
         }
-        Ok(Crossing::of(wallet, taking).map_or(Next::Again, |crossing| Next::Tell(Box::new(crossing))))
+        Ok(Crossing::of(wallet, debit).map_or(Next::Again, |crossing| Next::Tell(Box::new(crossing))))
     }
 }
 
@@ -222,8 +222,8 @@ impl Table {
 }
 
 /// Writes the update that counts a call, on condition that the key allows it.
-fn count_call(taking: &Taking<'_>) -> UpdateBuilder {
-    let Ask { generation, scope, now } = taking.ask;
+fn count_call(debit: &Debit<'_>) -> UpdateBuilder {
+    let Ask { generation, scope, now } = debit.ask;
     let mut condition = "#status = :active \
          AND (generation = :generation OR (generation = :next AND previous_until > :now)) \
          AND (attribute_not_exists(expires_at) OR expires_at > :now) \
@@ -232,7 +232,7 @@ fn count_call(taking: &Taking<'_>) -> UpdateBuilder {
         .to_owned();
     let mut counting = "ADD #day :one, #month :one SET last_used_at = :now".to_owned();
     let mut update = Update::builder()
-        .set_key(Some(key_item::key_key(taking.key.org, taking.key.id)))
+        .set_key(Some(key_item::key_key(debit.key.org, debit.key.id)))
         .expression_attribute_names("#status", "status")
         .expression_attribute_names("#day", format!("{}{}", key_item::USED, Day::of(*now)))
         .expression_attribute_names("#month", format!("{}{}", key_item::USED, Month::of(*now)))
@@ -245,11 +245,11 @@ fn count_call(taking: &Taking<'_>) -> UpdateBuilder {
         condition.push_str(" AND contains(scopes, :scope)");
         update = update.expression_attribute_values(":scope", text(scope));
     }
-    if let Some(spender) = &taking.key.spender {
+    if let Some(spender) = &debit.key.spender {
         condition.push_str(" AND spender = :spender");
         update = update.expression_attribute_values(":spender", text(spender.as_str()));
     }
-    match taking.ip {
+    match debit.ip {
         Some(ip) => {
             counting.push_str(", last_used_ip = :ip");
             update = update.expression_attribute_values(":ip", text(ip));
@@ -264,17 +264,19 @@ pub(super) const FRESH: &str = "(attribute_not_exists(next_expiry) OR next_expir
 
 /// Writes the update that takes credits out of a wallet, on condition that so many are there to spare: that covers them,
 /// and reaches no mark at which its owner is told.
-fn lower(taking: &Taking<'_>) -> UpdateBuilder {
+fn lower(debit: &Debit<'_>) -> UpdateBuilder {
     let update = Update::builder()
-        .set_key(Some(wallet_item::wallet_key(&taking.key.wallet())))
+        .set_key(Some(wallet_item::wallet_key(&debit.key.wallet())))
         .expression_attribute_values(":open", text(wallet_item::status(true)))
-        .expression_attribute_values(":amount", number(taking.amount))
-        .expression_attribute_values(":now", millis(taking.ask.now));
+        .expression_attribute_values(":amount", number(debit.amount))
+        .expression_attribute_values(":now", millis(debit.ask.now));
     let taken = "SET balance = balance - :amount, spare = spare - :amount";
     let condition = format!("wallet_status = :open AND spare > :amount AND {FRESH}");
-    match taking.becomes {
-        Becomes::Used => update.update_expression(format!("{taken} ADD used :amount")).condition_expression(condition),
-        Becomes::Held(era) => update
+    match debit.mode {
+        DebitMode::Spend => {
+            update.update_expression(format!("{taken} ADD used :amount")).condition_expression(condition)
+        }
+        DebitMode::Reserve(era) => update
             .update_expression(format!("{taken} ADD held :amount"))
             .condition_expression(format!("{condition} AND era = :era"))
             .expression_attribute_values(":era", number(era)),
