@@ -1,17 +1,18 @@
 //! Credits: wallets, what is charged to them, set aside, bought and taken back, and the receipts of it.
 
+mod balance_alert;
 mod calling;
 mod charge;
 mod checkout;
 mod hold;
 mod ids;
-mod low;
 mod opening;
 mod purchase;
 mod receipt;
 mod settling;
 mod wallet;
 
+pub use balance_alert::{ALERT_PERCENTAGES, AlertThreshold, topped_up};
 pub use calling::{CallTold, resolve_opened};
 pub use charge::{Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, Standing};
 pub use checkout::{
@@ -23,7 +24,6 @@ pub use hold::{
     resolve,
 };
 pub use ids::{HoldId, ReceiptId};
-pub use low::{LOW_MARKS, LowMark, topped_up};
 pub use opening::{HoldTerms, Opening, OpeningOutcome};
 pub use purchase::{
     ClawBack, ClawBackCause, ClawBackOutcome, Dispute, DisputeId, DisputeState, Payment, PaymentId, Purchase,

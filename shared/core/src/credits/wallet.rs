@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::LowMark;
+use super::AlertThreshold;
 use crate::{BucketId, OrgId, Timestamp, UserId};
 
 /// Credits a test wallet holds at the beginning of each of its periods.
@@ -112,7 +112,7 @@ pub struct Wallet {
     /// Holds of past eras that are still open.
     pub eras: BTreeMap<u32, Outlived>,
     /// When its owner is told that little is left.
-    pub low: LowMark,
+    pub alert: AlertThreshold,
     /// Counts the writes that did more than debit, hold and release.
     pub revision: u64,
     /// When the first lot expires; from then on the wallet must be settled before anything is spent.
@@ -163,7 +163,7 @@ impl Wallet {
             debt: 0,
             era: 0,
             eras: BTreeMap::new(),
-            low: LowMark::default(),
+            alert: AlertThreshold::default(),
             revision: 0,
             next_expiry: None,
             anchor,
@@ -211,10 +211,10 @@ impl Wallet {
         }
         self.next_expiry = self.first_expiry();
         match kind {
-            BucketKind::Paid => self.low = LowMark::full(amount),
+            BucketKind::Paid => self.alert = AlertThreshold::full(amount),
             // A gift is compared with only as long as nothing was ever bought.
-            BucketKind::Promo if self.purchased == 0 => self.low = LowMark::full(amount),
-            BucketKind::Promo => self.low = LowMark::full(self.low.reference),
+            BucketKind::Promo if self.purchased == 0 => self.alert = AlertThreshold::full(amount),
+            BucketKind::Promo => self.alert = AlertThreshold::full(self.alert.reference),
             BucketKind::Test => {}
         }
     }

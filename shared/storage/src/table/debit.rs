@@ -11,8 +11,8 @@ use consigne_core::periods::{Day, Month};
 use consigne_core::{Fault, Timestamp};
 
 use super::activity::Mark;
+use super::balance_alert::ThresholdCrossing;
 use super::item::{Item, key, number, org_pk, text};
-use super::low::Crossing;
 use super::orgs::member_key;
 use super::transact::{Failed, Outcome, failed_at};
 use super::{Table, key_item, outbox, wallet_item};
@@ -73,7 +73,7 @@ enum Next {
     /// The wallet is in another era than was thought.
     InEra(u32),
     /// So little is left afterwards that its owner must be told in the same transaction.
-    Tell(Box<Crossing>),
+    Tell(Box<ThresholdCrossing>),
 }
 
 impl Table {
@@ -115,7 +115,7 @@ impl Table {
         &self,
         debit: &Debit<'_>,
         record: impl Fn(Option<u32>) -> Item,
-        crossing: Option<&Crossing>,
+        crossing: Option<&ThresholdCrossing>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
         let era = match debit.mode {
             DebitMode::Spend => None,
@@ -201,7 +201,7 @@ impl Table {
         {
             return Ok(Next::InEra(wallet.era));
         }
-        Ok(Crossing::of(wallet, debit).map_or(Next::Again, |crossing| Next::Tell(Box::new(crossing))))
+        Ok(ThresholdCrossing::of(wallet, debit).map_or(Next::Again, |crossing| Next::Tell(Box::new(crossing))))
     }
 }
 

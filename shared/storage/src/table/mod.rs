@@ -65,6 +65,7 @@
 mod activity;
 mod anomalies;
 mod audit;
+mod balance_alert;
 mod charge;
 mod checkouts;
 mod closings;
@@ -88,7 +89,6 @@ mod key_item;
 mod keys;
 mod ledger_walk;
 mod list;
-mod low;
 mod mail;
 mod manuscripts;
 mod members;

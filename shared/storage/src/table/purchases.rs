@@ -86,7 +86,7 @@ impl Table {
         for event in purchase.early_events(&sold, wallet.balance) {
             writes.push(self.put(outbox::write(&event))?);
         }
-        let notice = wallet.take_notice(purchase.now);
+        let notice = wallet.alert(purchase.now);
         writes.extend(self.wallet_writes(WalletChange::between(seen, &wallet), notice)?);
         Ok(writes)
     }
@@ -103,7 +103,7 @@ impl Table {
         let seen = wallet.ok_or_else(|| Fault::internal("credits were sold to nobody"))?;
         let mut wallet = seen.clone();
         wallet.follow(sale.lot, outcome);
-        let notice = wallet.take_notice(told.now);
+        let notice = wallet.alert(told.now);
         let mut writes = self.wallet_writes(WalletChange::between(&seen, &wallet), notice)?;
         writes.push(self.put(audit::write(&entry))?);
         if let Some(event) = told.event(sale, outcome, wallet.balance) {

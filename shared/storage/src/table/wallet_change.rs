@@ -42,8 +42,8 @@ impl WalletChange {
             ("debt", Some(number(seen.debt)), Some(number(new.debt))),
             ("era", Some(number(seen.era)), Some(number(new.era))),
             ("eras", eras(seen), eras(new)),
-            ("low_reference", Some(number(seen.low.reference)), Some(number(new.low.reference))),
-            ("low_next", seen.low.next.map(number), new.low.next.map(number)),
+            ("low_reference", Some(number(seen.alert.reference)), Some(number(new.alert.reference))),
+            ("low_next", seen.alert.next.map(number), new.alert.next.map(number)),
             ("next_expiry", expiry(seen), expiry(new)),
         ] {
             if before != after {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use consigne_core::credits::{Bucket, BucketKind, LowMark, Outlived, Wallet, WalletId};
+use consigne_core::credits::{AlertThreshold, Bucket, BucketKind, Outlived, Wallet, WalletId};
 use consigne_core::{BucketId, Fault, OrgId, Timestamp, UserId};
 use serde_json::json;
 
@@ -55,8 +55,8 @@ pub(super) fn write(wallet: &Wallet) -> Item {
     item.insert("debt".to_owned(), number(wallet.debt));
     item.insert("era".to_owned(), number(wallet.era));
     add(&mut item, "eras", eras(wallet));
-    item.insert("low_reference".to_owned(), number(wallet.low.reference));
-    add(&mut item, "low_next", wallet.low.next.map(number));
+    item.insert("low_reference".to_owned(), number(wallet.alert.reference));
+    add(&mut item, "low_next", wallet.alert.next.map(number));
     item.insert("revision".to_owned(), number(wallet.revision));
     item.insert("anchor".to_owned(), number(wallet.anchor.as_millis()));
     add(&mut item, "next_expiry", wallet.next_expiry.map(|expiry| number(expiry.as_millis())));
@@ -72,7 +72,7 @@ pub(super) fn write(wallet: &Wallet) -> Item {
 pub(super) fn numbers(wallet: &Wallet) -> [(&'static str, i128); 9] {
     [
         ("balance", wallet.balance.into()),
-        ("spare", wallet.spare().into()),
+        ("spare", wallet.headroom().into()),
         ("held", wallet.held.into()),
         ("used", wallet.used.into()),
         ("purchased", wallet.purchased.into()),
@@ -133,7 +133,7 @@ pub(super) fn read(item: &Item) -> Result<Wallet, Fault> {
         debt: reader.number("debt")?,
         era: reader.number("era")?,
         eras: read_eras(&reader)?,
-        low: LowMark { reference: reader.number("low_reference")?, next: reader.optional_number("low_next") },
+        alert: AlertThreshold { reference: reader.number("low_reference")?, next: reader.optional_number("low_next") },
         revision: reader.number("revision")?,
         next_expiry: reader.optional_time("next_expiry"),
         anchor: reader.time("anchor")?,

@@ -56,7 +56,7 @@ impl Table {
         wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
         let mut writes =
             vec![self.put_new(given)?, self.put(audit::write(&grant.audit))?, self.put(outbox::write(&grant.event))?];
-        let told = wallet.take_notice(grant.now);
+        let told = wallet.alert(grant.now);
         writes.extend(self.wallet_writes(WalletChange::between(seen, &wallet), told)?);
         Ok(writes)
     }
@@ -90,7 +90,7 @@ impl Table {
     /// Settles a wallet in which a lot has expired, unless somebody else does.
     pub(super) async fn settle(&self, seen: &Wallet, now: Timestamp) -> Result<(), Fault> {
         let mut wallet = seen.settled(now);
-        let told = wallet.take_notice(now);
+        let told = wallet.alert(now);
         let change = WalletChange::between(seen, &wallet).undisturbed(seen);
         self.transact(self.wallet_writes(change, told)?).await.map(drop)
     }

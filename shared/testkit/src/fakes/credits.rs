@@ -92,7 +92,7 @@ impl State {
             return DebitOutcome::Refused(wallet.refused(refusal, asked.amount));
         }
         lower(wallet);
-        let (era, told) = (wallet.era, wallet.take_notice(now));
+        let (era, told) = (wallet.era, wallet.alert(now));
         self.tell(told);
         if let Some(key) = self.desk.keys.get_mut(&place) {
             key.count_call(asked.ip, now);
@@ -105,7 +105,7 @@ impl State {
     pub(super) fn settle(&mut self, id: &WalletId, now: Timestamp) {
         let Some(wallet) = self.desk.wallets.get_mut(id).filter(|wallet| wallet.is_stale(now)) else { return };
         *wallet = wallet.settled(now);
-        let told = wallet.take_notice(now);
+        let told = wallet.alert(now);
         self.tell(told);
     }
 
@@ -164,7 +164,7 @@ impl GrantCredits for World {
             let told = state.desk.wallets.get_mut(&id).and_then(|wallet| {
                 *wallet = wallet.settled(grant.now);
                 wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
-                wallet.take_notice(grant.now)
+                wallet.alert(grant.now)
             });
             state.desk.audit.push(grant.audit.clone());
             state.push_event(&grant.event);

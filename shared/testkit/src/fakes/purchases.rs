@@ -43,7 +43,7 @@ impl CreditPurchase for World {
                 wallet.claw_back(purchase.lot, early);
             }
             let early_events = purchase.early_events(&sold, wallet.balance);
-            let told = wallet.take_notice(purchase.now);
+            let told = wallet.alert(purchase.now);
             state.desk.payments.insert(sold.id.clone(), sold);
             state.desk.audit.push(purchase.audit.clone());
             if early > 0 {
@@ -72,7 +72,7 @@ impl ClawBackCredits for World {
                 let wallet = state.wallet_of(sale.org).expect("credits were sold to it");
                 wallet.follow(sale.lot, outcome);
                 let balance = wallet.balance;
-                let notice = wallet.take_notice(told.now);
+                let notice = wallet.alert(told.now);
                 if let Some(event) = told.event(sale, outcome, balance) {
                     state.push_event(&event);
                 }

@@ -87,7 +87,7 @@ async fn the_upkeep_of_an_organisation() {
         world.change(|state| {
             let own = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
             // What is left is little, beside that.
-            own.low.reference = 1_000_000;
+            own.alert.reference = 1_000_000;
         });
         world
     };

@@ -126,7 +126,7 @@ impl ChargeKey for Buggy {
             Bug::SpendsTheExpired => charge.ask.now = charge.ask.now.minus(Duration::from_hours(1)),
             _ => {}
         }
-        let before = self.ask(|desk| desk.wallets.get(&charge.wallet()).map(|wallet| wallet.low));
+        let before = self.ask(|desk| desk.wallets.get(&charge.wallet()).map(|wallet| wallet.alert));
         let outcome = self.world.charge_key(&charge).await?;
         if matches!((self.bug, &outcome), (Bug::TakesFromTheWrongLot, ChargeOutcome::Charged)) {
             self.change_wallet(&charge.wallet(), |wallet| {
@@ -139,7 +139,7 @@ impl ChargeKey for Buggy {
             });
         }
         if let (Bug::TellsAgain, Some(before)) = (self.bug, before) {
-            self.change_wallet(&charge.wallet(), |wallet| wallet.low = before);
+            self.change_wallet(&charge.wallet(), |wallet| wallet.alert = before);
         }
         Ok(outcome)
     }

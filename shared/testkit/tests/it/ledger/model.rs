@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use consigne_core::credits::{BucketKind, HoldEnd, LOW_MARKS, TEST_CREDITS, TEST_PERIOD, VoidReason, Wallet};
+use consigne_core::credits::{ALERT_PERCENTAGES, BucketKind, HoldEnd, TEST_CREDITS, TEST_PERIOD, VoidReason, Wallet};
 use consigne_core::periods::Day;
 use consigne_core::{BucketId, Timestamp};
 
@@ -106,7 +106,7 @@ impl Model {
         if kind == BucketKind::Paid || !self.bought {
             self.reference = amount;
         }
-        self.next_mark = Some(LOW_MARKS[0]);
+        self.next_mark = Some(ALERT_PERCENTAGES[0]);
     }
 
     fn add(&mut self, id: Option<BucketId>, kind: BucketKind, amount: u64, expires_at: Option<Timestamp>) {
@@ -227,7 +227,7 @@ impl Model {
         known.left += credits - repaid;
         known.since = taken;
         let below = |mark: &u8| i64::try_from(self.reference * u64::from(*mark) / 100).unwrap() < self.balance;
-        self.next_mark = self.next_mark.max(LOW_MARKS.into_iter().find(below));
+        self.next_mark = self.next_mark.max(ALERT_PERCENTAGES.into_iter().find(below));
         self.notice();
     }
 
@@ -264,13 +264,13 @@ impl Model {
             return;
         }
         let at = |mark: u8| i64::try_from(self.reference * u64::from(mark) / 100).unwrap();
-        let reached: Vec<u8> = LOW_MARKS
+        let reached: Vec<u8> = ALERT_PERCENTAGES
             .into_iter()
             .filter(|mark| self.next_mark.is_some_and(|next| *mark <= next) && self.balance <= at(*mark))
             .collect();
         if let Some(lowest) = reached.last() {
             self.told.push(*lowest);
-            self.next_mark = LOW_MARKS.into_iter().find(|mark| mark < lowest);
+            self.next_mark = ALERT_PERCENTAGES.into_iter().find(|mark| mark < lowest);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What every adapter owes its port, asked of the fake and of the real one alike.
 
 mod anomalies;
+mod balance_alerts;
 mod charges;
 mod checkouts;
 mod deliveries;
@@ -12,7 +13,6 @@ mod invitations;
 mod job_files;
 mod jobs;
 mod keys;
-mod low;
 mod mail;
 mod members;
 mod migrations;

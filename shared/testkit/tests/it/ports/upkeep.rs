@@ -149,7 +149,7 @@ async fn an_organisation_that_loses_its_gift_has_been_told_so(desk: &impl Upkeep
     let grant = desk::credits(org, BucketKind::Promo, 50, Some(end), start);
     assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
     let id = WalletId::Organisation(org);
-    let next = async || desk.get_wallet(&id, start).await.unwrap().unwrap().low.next;
+    let next = async || desk.get_wallet(&id, start).await.unwrap().unwrap().alert.next;
     assert_eq!(next().await, Some(20));
     assert!(desk.settle_wallet(&id, end).await.unwrap());
     assert_eq!(next().await, None, "there is no mark below nothing");

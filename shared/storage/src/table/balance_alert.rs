@@ -10,7 +10,7 @@ use super::wallet_change::WalletChange;
 use super::wallet_item;
 
 /// A mark that is reached by what is taken.
-pub(super) struct Crossing {
+pub(super) struct ThresholdCrossing {
     /// What the world is told.
     pub(super) event: Event,
     seen: Wallet,
@@ -19,7 +19,7 @@ pub(super) struct Crossing {
     from: (i64, i64),
 }
 
-impl Crossing {
+impl ThresholdCrossing {
     /// Sees whether taking credits out of a wallet reaches a mark.
     pub(super) fn of(seen: Wallet, debit: &Debit<'_>) -> Option<Self> {
         let mut lowered = seen.clone();
@@ -27,8 +27,8 @@ impl Crossing {
             DebitMode::Spend => lowered.debit(debit.amount),
             DebitMode::Reserve(_) => lowered.hold(debit.amount),
         }
-        let (mark, event) = lowered.take_notice(debit.ask.now)?;
-        let band = seen.low.band(mark);
+        let (mark, event) = lowered.alert(debit.ask.now)?;
+        let band = seen.alert.band(mark);
         let least = band.start().max(&0).saturating_add_unsigned(debit.amount);
         let most = band.end().saturating_add_unsigned(debit.amount);
         Some(Self { event, seen, lowered, from: (least, most) })

@@ -12,9 +12,9 @@ fn wallet(bought: u64) -> Wallet {
 fn told_while_spending(wallet: &mut Wallet, credits: u64) -> Vec<(i64, u8)> {
     let mut told = Vec::new();
     for _ in 0..credits {
-        let is_spare = wallet.spare() > 1;
+        let is_spare = wallet.headroom() > 1;
         wallet.debit(1);
-        let notice = wallet.take_notice(NOW);
+        let notice = wallet.alert(NOW);
         assert_eq!(is_spare, notice.is_none(), "what there is to spare decides alone");
         told.extend(notice.map(|(mark, _)| (wallet.balance, mark)));
     }
@@ -25,7 +25,7 @@ fn told_while_spending(wallet: &mut Wallet, credits: u64) -> Vec<(i64, u8)> {
 fn each_mark_is_told_once_when_it_is_reached() {
     let mut wallet = wallet(200);
     assert_eq!(told_while_spending(&mut wallet, 200), [(40, 20), (20, 10), (0, 0)]);
-    assert_eq!(wallet.spare(), 1, "with nothing left there is nothing to tell");
+    assert_eq!(wallet.headroom(), 1, "with nothing left there is nothing to tell");
 }
 
 #[test]
@@ -33,23 +33,23 @@ fn one_debit_across_several_marks_tells_the_lowest() {
     for (cost, mark, next) in [(160, 20, Some(10)), (179, 20, Some(10)), (180, 10, Some(0)), (200, 0, None)] {
         let mut wallet = wallet(200);
         wallet.debit(cost);
-        assert_eq!(wallet.take_notice(NOW).map(|(mark, _)| mark), Some(mark), "{cost}");
-        assert_eq!((wallet.low.next, wallet.take_notice(NOW)), (next, None), "{cost}");
+        assert_eq!(wallet.alert(NOW).map(|(mark, _)| mark), Some(mark), "{cost}");
+        assert_eq!((wallet.alert.next, wallet.alert(NOW)), (next, None), "{cost}");
     }
     let mut wallet = wallet(200);
     wallet.debit(159);
-    assert_eq!(wallet.take_notice(NOW), None);
+    assert_eq!(wallet.alert(NOW), None);
 }
 
 #[test]
 fn a_top_up_begins_anew_with_itself_as_the_measure_unless_it_is_a_gift_to_a_buyer() {
     let mut wallet = wallet(200);
     wallet.debit(200);
-    assert!(wallet.take_notice(NOW).is_some());
+    assert!(wallet.alert(NOW).is_some());
     wallet.add(BucketId::mint(NOW), BucketKind::Promo, 1_000, None);
-    assert_eq!((wallet.low.reference, wallet.low.next), (200, Some(20)));
+    assert_eq!((wallet.alert.reference, wallet.alert.next), (200, Some(20)));
     wallet.add(BucketId::mint(NOW), BucketKind::Paid, 50, None);
-    assert_eq!((wallet.low.reference, wallet.low.next), (50, Some(20)));
+    assert_eq!((wallet.alert.reference, wallet.alert.next), (50, Some(20)));
     let mut gifted = Wallet::of_organisation(OrgId::mint(NOW), NOW);
     gifted.add(BucketId::mint(NOW), BucketKind::Promo, 10, None);
     assert_eq!(told_while_spending(&mut gifted, 10), [(2, 20), (1, 10), (0, 0)]);
@@ -60,11 +60,11 @@ fn holds_and_claw_backs_lower_a_balance_too() {
     let mut wallet = wallet(100);
     let lot = *wallet.buckets.keys().next().unwrap();
     wallet.hold(85);
-    assert_eq!(wallet.take_notice(NOW).map(|(mark, _)| mark), Some(20));
+    assert_eq!(wallet.alert(NOW).map(|(mark, _)| mark), Some(20));
     assert!(wallet.release(0, 85, 0));
-    assert_eq!(wallet.take_notice(NOW), None, "what comes free is no top-up");
+    assert_eq!(wallet.alert(NOW), None, "what comes free is no top-up");
     wallet.claw_back(lot, 100);
-    let (mark, event) = wallet.take_notice(NOW).unwrap();
+    let (mark, event) = wallet.alert(NOW).unwrap();
     assert_eq!((mark, &event.detail["balance"], &event.detail["reference"]), (0, &0.into(), &100.into()));
 }
 
@@ -80,9 +80,9 @@ fn what_is_given_back_is_told_of_again_as_it_runs_out_but_only_below_what_there_
         let lot = *wallet.buckets.keys().next().unwrap();
         wallet.debit(spent);
         wallet.claw_back(lot, 100);
-        assert_eq!(wallet.take_notice(NOW).map(|(mark, _)| mark), Some(0));
+        assert_eq!(wallet.alert(NOW).map(|(mark, _)| mark), Some(0));
         wallet.give_back(lot, given_back);
-        assert_eq!(wallet.take_notice(NOW), None, "coming back is no reason to write");
+        assert_eq!(wallet.alert(NOW), None, "coming back is no reason to write");
         let left = u64::try_from(wallet.balance).unwrap_or(0);
         assert_eq!(told_while_spending(&mut wallet, left), again, "{spent} spent, {given_back} given back");
     }
@@ -90,21 +90,21 @@ fn what_is_given_back_is_told_of_again_as_it_runs_out_but_only_below_what_there_
     let lot = *full.buckets.keys().next().unwrap();
     full.claw_back(lot, 50);
     full.give_back(lot, 50);
-    assert_eq!(full.low.next, Some(20), "what was not told of stays untold");
+    assert_eq!(full.alert.next, Some(20), "what was not told of stays untold");
 }
 
 #[test]
 fn nobody_is_told_of_a_test_wallet_nor_of_one_that_was_always_empty() {
     let mut test = Wallet::of_tester(crate::UserId::parse("user_ann1").unwrap(), NOW);
     test.debit(100);
-    assert_eq!((test.take_notice(NOW), test.spare()), (None, 1));
+    assert_eq!((test.alert(NOW), test.headroom()), (None, 1));
     let mut empty = Wallet::of_organisation(OrgId::mint(NOW), NOW);
-    assert_eq!((empty.take_notice(NOW), empty.spare()), (None, 1));
+    assert_eq!((empty.alert(NOW), empty.headroom()), (None, 1));
 }
 
 #[test]
 fn a_band_holds_the_balances_at_which_its_mark_is_the_lowest() {
-    let low = LowMark { reference: 200, next: Some(20) };
+    let low = AlertThreshold { reference: 200, next: Some(20) };
     assert_eq!([low.band(20), low.band(10), low.band(0)], [21..=40, 1..=20, i64::MIN..=0]);
     for balance in 0..=40 {
         let mark = low.reached(balance).unwrap();

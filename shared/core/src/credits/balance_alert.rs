@@ -13,21 +13,21 @@ use crate::events::{Event, EventKind};
 use crate::{BucketId, OrgId, Timestamp};
 
 /// Marks, in percent of the last top-up, highest first.
-pub const LOW_MARKS: [u8; 3] = [20, 10, 0];
+pub const ALERT_PERCENTAGES: [u8; 3] = [20, 10, 0];
 
 /// When an organisation is told that little is left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LowMark {
+pub struct AlertThreshold {
     /// Credits of the last purchase, or of the last gift when nothing was ever bought.
     pub reference: u64,
     /// The mark that was not reached yet; `None` when the last one was, or when there is nobody to tell.
     pub next: Option<u8>,
 }
 
-impl LowMark {
+impl AlertThreshold {
     /// Begins anew at the highest mark.
     pub(super) fn full(reference: u64) -> Self {
-        Self { reference, next: Some(LOW_MARKS[0]) }
+        Self { reference, next: Some(ALERT_PERCENTAGES[0]) }
     }
 
     /// Gives the balance at a mark.
@@ -39,11 +39,11 @@ impl LowMark {
     /// Gives the lowest mark that a balance has reached, if it is one nobody was told of.
     fn reached(self, balance: i64) -> Option<u8> {
         let untold = |mark: &u8| self.next.is_some_and(|next| *mark <= next);
-        LOW_MARKS.into_iter().rev().filter(untold).find(|mark| balance <= self.at(*mark))
+        ALERT_PERCENTAGES.into_iter().rev().filter(untold).find(|mark| balance <= self.at(*mark))
     }
 
     fn below(mark: u8) -> Option<u8> {
-        LOW_MARKS.into_iter().find(|lower| *lower < mark)
+        ALERT_PERCENTAGES.into_iter().find(|lower| *lower < mark)
     }
 
     /// Gives the balances at which a mark, and none below it, is reached.
@@ -56,9 +56,9 @@ impl LowMark {
 impl Wallet {
     /// Gives how much of the balance is to spare before the next mark. A debit of less reaches none; and when there is no
     /// next mark, it is covered.
-    pub fn spare(&self) -> i64 {
-        match self.low.next {
-            Some(mark) => self.balance.saturating_sub(self.low.at(mark)),
+    pub fn headroom(&self) -> i64 {
+        match self.alert.next {
+            Some(mark) => self.balance.saturating_sub(self.alert.at(mark)),
             None => self.balance.saturating_add(1),
         }
     }
@@ -66,17 +66,17 @@ impl Wallet {
     /// Makes the highest mark below the balance the next one, should it have been told of: what was taken back and came again
     /// runs out again.
     pub(super) fn rearm(&mut self) {
-        let below = LOW_MARKS.into_iter().find(|mark| self.low.at(*mark) < self.balance);
-        self.low.next = self.low.next.max(below);
+        let below = ALERT_PERCENTAGES.into_iter().find(|mark| self.alert.at(*mark) < self.balance);
+        self.alert.next = self.alert.next.max(below);
     }
 
     /// Takes note of the lowest mark the balance has reached since the last top-up, if there is one to take note of, and
     /// gives it with what the world is told.
-    pub fn take_notice(&mut self, now: Timestamp) -> Option<(u8, Event)> {
+    pub fn alert(&mut self, now: Timestamp) -> Option<(u8, Event)> {
         let WalletId::Organisation(org) = &self.id else { return None };
-        let mark = self.low.reached(self.balance)?;
-        self.low.next = LowMark::below(mark);
-        let (balance, reference) = (self.balance, self.low.reference);
+        let mark = self.alert.reached(self.balance)?;
+        self.alert.next = AlertThreshold::below(mark);
+        let (balance, reference) = (self.balance, self.alert.reference);
         let facts = json!({ "org_id": org, "percent": mark, "balance": balance, "reference": reference });
         Some((mark, Event::new(EventKind::WalletLow, now, facts)))
     }
@@ -89,5 +89,5 @@ pub fn topped_up(org: OrgId, lot: BucketId, kind: BucketKind, credits: u64, now:
 }
 
 #[cfg(test)]
-#[path = "low_tests.rs"]
+#[path = "balance_alert_tests.rs"]
 mod tests;
