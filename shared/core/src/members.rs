@@ -152,7 +152,7 @@ async fn get<F: GetMember>(orgs: &F, org: OrgId, user: &UserId) -> Result<Member
 }
 
 /// Chooses who answers for what somebody left behind: of the owners, the one who has been a member longest.
-pub fn heir(members: &[Member]) -> Option<&Member> {
+pub fn new_payer(members: &[Member]) -> Option<&Member> {
     let owners = members.iter().filter(|member| member.role == OrgRole::Owner);
     owners.min_by_key(|owner| (owner.joined_at, &owner.user))
 }
@@ -255,7 +255,7 @@ mod tests {
             member("ann", OrgRole::Owner, 3),
             member("bob", OrgRole::Owner, 2),
         ];
-        assert_eq!(heir(&members).map(|heir| heir.user.as_str()), Some("user_bob"));
-        assert_eq!(heir(&members[..1]), None);
+        assert_eq!(new_payer(&members).map(|new_payer| new_payer.user.as_str()), Some("user_bob"));
+        assert_eq!(new_payer(&members[..1]), None);
     }
 }

@@ -63,8 +63,8 @@ impl ReadStanding for Table {
             }
             let mut suspended = Reader(&org).optional_text("suspended").is_some();
             if !suspended && place.is_some_and(|place| find(&place).is_empty()) {
-                if let Some(heir) = self.heir(facts.org).await? {
-                    payer = WalletId::Test(heir.user);
+                if let Some(new_payer) = self.new_payer(facts.org).await? {
+                    payer = WalletId::Test(new_payer.user);
                     continue;
                 }
                 // Nobody is left who could pay, nor let anybody.

@@ -164,10 +164,10 @@ impl Table {
             return refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
         }
         if debit.key.spender.is_some() && failed_at(failed, SPENDER).is_some() {
-            let Some(heir) = self.heir(debit.key.org).await? else {
+            let Some(new_payer) = self.new_payer(debit.key.org).await? else {
                 return refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
             };
-            self.make_over(debit.key, &heir).await?;
+            self.reassign_payer(debit.key, &new_payer).await?;
             return Ok(Next::Answer(DebitOutcome::PayerChanged));
         }
         match failed_at(failed, WALLET) {
@@ -208,13 +208,13 @@ impl Table {
 impl Table {
     /// Lets a test key spend an owner's wallet from now on, unless it spends another one already. The change of a key that
     /// somebody computed before this is computed anew, since the revision has moved.
-    async fn make_over(&self, key: &KeyFacts, heir: &Member) -> Result<(), Fault> {
+    async fn reassign_payer(&self, key: &KeyFacts, new_payer: &Member) -> Result<(), Fault> {
         let left = key.spender.as_ref().map(ToString::to_string).unwrap_or_default();
         let update = Update::builder()
             .set_key(Some(key_item::key_key(key.org, key.id)))
             .update_expression("SET spender = :heir ADD revision :one")
             .condition_expression("spender = :left")
-            .expression_attribute_values(":heir", text(heir.user.as_str()))
+            .expression_attribute_values(":heir", text(new_payer.user.as_str()))
             .expression_attribute_values(":left", text(left))
             .expression_attribute_values(":one", number(1));
         self.transact(vec![self.update(update)?]).await.map(drop)

@@ -6,7 +6,7 @@
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
-use consigne_core::members::{MEMBERS_MAX, Removal, RoleStep, Stepped, full, heir};
+use consigne_core::members::{MEMBERS_MAX, Removal, RoleStep, Stepped, full, new_payer};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{ChangeRole, PutMember, RemoveMember};
 use consigne_core::{Code, Fault, OrgId};
@@ -138,7 +138,7 @@ impl Table {
     }
 
     /// Finds the owner who answers for what somebody left behind; `None` when the last of them has gone too.
-    pub(super) async fn heir(&self, org: OrgId) -> Result<Option<Member>, Fault> {
+    pub(super) async fn new_payer(&self, org: OrgId) -> Result<Option<Member>, Fault> {
         let query = self
             .partition(None, org_pk(org))
             .key_condition_expression("#pk = :pk AND begins_with(sk, :member)")
@@ -147,6 +147,6 @@ impl Table {
             .expression_attribute_values(":member", text("MEMBER#"))
             .expression_attribute_values(":owner", text(OrgRole::Owner.name()));
         let (owners, _) = self.entries(None, &query, MEMBERS_MAX, None, read_member).await?;
-        Ok(heir(&owners).cloned())
+        Ok(new_payer(&owners).cloned())
     }
 }

@@ -20,8 +20,8 @@ impl ReadStanding for World {
         self.effect(|State { desk, .. }| {
             let key = desk.keys.get(&(facts.org, facts.id))?.clone();
             let stopped = desk.orgs.get(&facts.org).is_some_and(|org| org.suspended);
-            let (payer, suspended) = match (desk.spender_has_left(facts) && !stopped, desk.heir(facts.org)) {
-                (true, Some(heir)) => (WalletId::Test(heir), false),
+            let (payer, suspended) = match (desk.spender_has_left(facts) && !stopped, desk.new_payer(facts.org)) {
+                (true, Some(new_payer)) => (WalletId::Test(new_payer), false),
                 (true, None) => (facts.wallet(), true),
                 (false, _) => (facts.wallet(), stopped),
             };
@@ -69,11 +69,11 @@ impl State {
             return DebitOutcome::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
         }
         if self.desk.spender_has_left(asked.key) {
-            let Some(heir) = self.desk.heir(asked.key.org) else {
+            let Some(new_payer) = self.desk.new_payer(asked.key.org) else {
                 return DebitOutcome::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
             };
             if let Some(key) = self.desk.keys.get_mut(&(asked.key.org, asked.key.id)) {
-                (key.spender, key.revision) = (Some(heir), key.revision + 1);
+                (key.spender, key.revision) = (Some(new_payer), key.revision + 1);
             }
             return DebitOutcome::PayerChanged;
         }

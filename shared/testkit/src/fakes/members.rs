@@ -4,7 +4,7 @@ use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::invitations::{INVITER_DAILY_MAX, Invitation, InvitationStatus, inviter_exhausted};
 use consigne_core::keys::KeyFacts;
-use consigne_core::members::{MEMBERS_MAX, Removal, RoleStep, Stepped, full, heir};
+use consigne_core::members::{MEMBERS_MAX, Removal, RoleStep, Stepped, full, new_payer};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
@@ -38,8 +38,8 @@ impl Desk {
     }
 
     /// Gives who pays for what they leave, if anybody is left.
-    pub(super) fn heir(&self, org: OrgId) -> Option<UserId> {
-        heir(&self.members_of(org)).map(|heir| heir.user.clone())
+    pub(super) fn new_payer(&self, org: OrgId) -> Option<UserId> {
+        new_payer(&self.members_of(org)).map(|new_payer| new_payer.user.clone())
     }
 }
 

@@ -175,11 +175,11 @@ async fn the_last_owner_stays_one(desk: &impl Members) {
     assert_eq!(desk.list_audit(org, &page()).await.unwrap().items.len(), trail, "a refusal changes nothing");
     assert_eq!(assign(desk, &admin, OrgRole::Owner).await, Stepped::Done);
     assert_eq!(leave(desk, &founder).await, Stepped::Done);
-    let heir = place(desk, org, &admin.user).await;
-    assert_eq!(leave(desk, &heir).await, Stepped::LastOwner);
+    let new_payer = place(desk, org, &admin.user).await;
+    assert_eq!(leave(desk, &new_payer).await, Stepped::LastOwner);
     let second = hire(desk, org, OrgRole::Owner, now()).await;
     assert_eq!(assign(desk, &second, OrgRole::Developer).await, Stepped::Done);
-    assert_eq!(leave(desk, &heir).await, Stepped::LastOwner);
+    assert_eq!(leave(desk, &new_payer).await, Stepped::LastOwner);
 }
 
 async fn of_two_owners_who_leave_at_once_one_stays(desk: &impl Members) {
