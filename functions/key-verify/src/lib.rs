@@ -6,11 +6,11 @@
 use std::net::IpAddr;
 
 use consigne_auth::{KeyFinder, Refreshed, ServiceTokens};
-use consigne_core::credits::{CallFacts, Charge, ChargeOutcome, Receipt, ReceiptId, Standing};
+use consigne_core::credits::{CallFacts, Charge, ChargeOutcome, KeySnapshot, Receipt, ReceiptId};
 use consigne_core::idempotency::key_reused;
 use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
 use consigne_core::orgs::key_not_found;
-use consigne_core::ports::{ChargeKey, FindKey, GetKey, ReadStanding, Repoint};
+use consigne_core::ports::{ChargeKey, FindKey, GetKey, ReadKeySnapshot, Repoint};
 use consigne_core::{Code, Fault, Timestamp, services, text};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -109,7 +109,7 @@ struct Refused {
 }
 
 /// Answers a request to check a key. A refusal is an answer too: 200, with its code.
-pub async fn handle<F: FindKey + Repoint + GetKey + ReadStanding + ChargeKey>(
+pub async fn handle<F: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey>(
     deps: &Deps<F>,
     request: &Request,
 ) -> Result<Answer, Fault> {
@@ -180,30 +180,30 @@ impl<F: GetKey + ChargeKey> Deps<F> {
     }
 }
 
-impl<F: ReadStanding> Deps<F> {
+impl<F: ReadKeySnapshot> Deps<F> {
     /// Checks a key without a charge and without a trace.
     async fn probe(&self, facts: KeyFacts, ask: &Ask) -> Result<Result<Checked, Refusal>, Fault> {
-        let Some(standing) = self.standing(&facts, ask.now).await? else {
+        let Some(snapshot) = self.snapshot(&facts, ask.now).await? else {
             return Ok(Err(Refusal::bare(RefusalCode::NotFound)));
         };
-        Ok(standing.refusal(ask, 0).map_or(Ok(Checked { facts, receipt: None }), Err))
+        Ok(snapshot.refusal(ask, 0).map_or(Ok(Checked { facts, receipt: None }), Err))
     }
 
     /// Tells what is left to a key.
     async fn remaining(&self, checked: &Checked, request: &Request) -> Result<Option<Remaining>, Fault> {
-        let standing = self.standing(&checked.facts, request.now).await?;
-        Ok(standing.map(|standing| remaining(&standing, request.now)))
+        let snapshot = self.snapshot(&checked.facts, request.now).await?;
+        Ok(snapshot.map(|snapshot| remaining(&snapshot, request.now)))
     }
 
     /// Reads a key with the wallet it spends, which is another one than was remembered should its spender have left.
-    async fn standing(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<Standing>, Fault> {
-        let standing = self.keys.read_standing(facts, now).await?;
-        match standing {
-            Some(standing) if standing.key.spender != facts.spender => {
-                let facts = KeyFacts { spender: standing.key.spender, ..facts.clone() };
-                self.keys.read_standing(&facts, now).await
+    async fn snapshot(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<KeySnapshot>, Fault> {
+        let snapshot = self.keys.read_key_snapshot(facts, now).await?;
+        match snapshot {
+            Some(snapshot) if snapshot.key.spender != facts.spender => {
+                let facts = KeyFacts { spender: snapshot.key.spender, ..facts.clone() };
+                self.keys.read_key_snapshot(&facts, now).await
             }
-            standing => Ok(standing),
+            snapshot => Ok(snapshot),
         }
     }
 }
@@ -271,10 +271,10 @@ fn receipt(
     Ok(Receipt { id, key, environment, credits, at, caller, fingerprint, call, outcome: None })
 }
 
-fn remaining(standing: &Standing, now: Timestamp) -> Remaining {
-    let key = &standing.key;
+fn remaining(snapshot: &KeySnapshot, now: Timestamp) -> Remaining {
+    let key = &snapshot.key;
     Remaining {
-        credits: standing.wallet.balance,
+        credits: snapshot.wallet.balance,
         daily: key.daily_quota.map(|quota| quota.saturating_sub(key.daily_used(now))),
         monthly: key.monthly_quota.map(|quota| quota.saturating_sub(key.monthly_used(now))),
     }

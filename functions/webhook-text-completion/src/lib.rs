@@ -6,7 +6,7 @@ use consigne_core::files::Kind;
 use consigne_core::jobs::{ClaimedFile, TextFacts};
 use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
 use consigne_core::text::cut;
-use consigne_runtime::completions::{self, Completion, ReportedError, Standing};
+use consigne_runtime::completions::{self, Completion, ReportedError, ReportedStatus};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
 use schemars::JsonSchema;
@@ -30,7 +30,7 @@ pub struct TextCompletion {
     pub generation_id: String,
     /// `processing` when it is taken up, `completed` or `failed` at its end; one of the latter, from what else is there, when
     /// absent.
-    pub status: Option<Standing>,
+    pub status: Option<ReportedStatus>,
     /// What was delivered.
     pub texts: Option<Vec<TextFile>>,
     /// Why it failed.

@@ -16,7 +16,7 @@ use crate::http::{Answer, Operation, Request};
 /// How a generator says that a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum ReportedStatus {
     /// It was taken up, and can no longer be cancelled.
     Processing,
     /// It is done.
@@ -40,7 +40,7 @@ pub struct Completion {
     /// Id of the job.
     pub generation_id: String,
     /// How it stands; ended as the presence of an error says, when absent.
-    pub status: Option<Standing>,
+    pub status: Option<ReportedStatus>,
     /// What was delivered.
     pub files: Option<Vec<ClaimedFile>>,
     /// What is said of a text.
@@ -61,14 +61,14 @@ pub struct Completed {
 impl Completion {
     /// Says what is reported; `list` is the field that names the files.
     fn report(self, list: &'static str) -> Result<(String, Report), Fault> {
-        let untold = if self.error.is_some() { Standing::Failed } else { Standing::Completed };
+        let untold = if self.error.is_some() { ReportedStatus::Failed } else { ReportedStatus::Completed };
         let report = match self.status.unwrap_or(untold) {
-            Standing::Processing => Report::Begun,
-            Standing::Failed => {
+            ReportedStatus::Processing => Report::Begun,
+            ReportedStatus::Failed => {
                 let error = self.error.ok_or_else(|| Fault::field("error", "missing field error"))?;
                 Report::Failed { code: error.code, message: error.message }
             }
-            Standing::Completed => {
+            ReportedStatus::Completed => {
                 let files = self.files.ok_or_else(|| Fault::field(list, format!("missing field {list}")))?;
                 Report::Completed { list, files, text: self.text }
             }

@@ -26,7 +26,7 @@ pub use deliveries::{Hooks, SimClock};
 pub use desk::Desk;
 pub use gateway::Behind;
 pub use jobs::Jobs;
-pub use post::{MailService, Post, Standing};
+pub use post::{MailService, MailState, Post};
 pub use texts::Texts;
 
 use std::collections::{BTreeMap, HashMap};

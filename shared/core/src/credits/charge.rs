@@ -51,7 +51,7 @@ pub enum ChargeOutcome {
 
 /// Everything a check without a charge reads: the key, its wallet, and whether its organisation is stopped.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Standing {
+pub struct KeySnapshot {
     /// The key.
     pub key: ApiKey,
     /// Its wallet, settled as of the check.
@@ -60,7 +60,7 @@ pub struct Standing {
     pub suspended: bool,
 }
 
-impl Standing {
+impl KeySnapshot {
     /// Says why a call would be refused; the same words a charge would get.
     pub fn refusal(&self, ask: &Ask, cost: u64) -> Option<Refusal> {
         if let Some(refusal) = self.key.refusal(ask) {

@@ -3,8 +3,8 @@
 use super::Doing;
 use crate::audit::AuditEntry;
 use crate::credits::{
-    Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, Outcome, OutcomeKept, Receipt, ReceiptId, Standing, Wallet,
-    WalletId,
+    Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, KeySnapshot, Outcome, OutcomeKept, Receipt, ReceiptId,
+    Wallet, WalletId,
 };
 use crate::events::Event;
 use crate::idempotency::{IdempotentRequest, WriteOutcome};
@@ -167,10 +167,10 @@ pub trait Repoint {
 
 /// Reads what a check without a charge needs. `dynamodb:BatchGetItem`; and `dynamodb:Query` to find an owner when a test
 /// key's spender has left.
-pub trait ReadStanding {
+pub trait ReadKeySnapshot {
     /// Reads key, wallet and organisation in one request; `None` when there is no such key. The wallet is the one a charge
     /// would spend: an owner's when the spender has left.
-    fn read_standing(&self, key: &KeyFacts, now: Timestamp) -> impl Doing<Option<Standing>>;
+    fn read_key_snapshot(&self, key: &KeyFacts, now: Timestamp) -> impl Doing<Option<KeySnapshot>>;
 }
 
 /// Checks and charges a key, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,

@@ -1,8 +1,8 @@
 //! Checking and charging a key: one transaction of key, wallet and receipt.
 
-use consigne_core::credits::{Charge, ChargeOutcome, Standing, Wallet, WalletId};
+use consigne_core::credits::{Charge, ChargeOutcome, KeySnapshot, Wallet, WalletId};
 use consigne_core::keys::KeyFacts;
-use consigne_core::ports::{ChargeKey, ReadStanding};
+use consigne_core::ports::{ChargeKey, ReadKeySnapshot};
 use consigne_core::{Fault, Timestamp};
 
 use super::debit::{Debit, DebitMode, DebitOutcome};
@@ -38,8 +38,8 @@ fn replay(charge: &Charge, item: &Item) -> Result<ChargeOutcome, Fault> {
     Ok(if same { ChargeOutcome::Replayed(Box::new(receipt)) } else { ChargeOutcome::KeyReused })
 }
 
-impl ReadStanding for Table {
-    async fn read_standing(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<Standing>, Fault> {
+impl ReadKeySnapshot for Table {
+    async fn read_key_snapshot(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<KeySnapshot>, Fault> {
         let mut payer = facts.wallet();
         loop {
             let place = match &payer {
@@ -74,7 +74,7 @@ impl ReadStanding for Table {
                 WalletId::Test(user) if wallet.is_empty() => Wallet::of_tester(user, now),
                 _ => wallet_item::read(&wallet)?.settled(now),
             };
-            return Ok(Some(Standing { key: key_item::read(&key)?, wallet, suspended }));
+            return Ok(Some(KeySnapshot { key: key_item::read(&key)?, wallet, suspended }));
         }
     }
 }

@@ -35,16 +35,16 @@ enum Tried {
     /// There is no more to it.
     Over(Claimed),
     /// The mail has been claimed before; this is what is known of it.
-    Standing(Item),
+    Existing(Item),
 }
 
 impl ClaimMail for Table {
     async fn claim_mail(&self, ask: &MailClaim) -> Result<Claimed, Fault> {
-        let standing = match self.try_claim(ask, None).await? {
+        let existing = match self.try_claim(ask, None).await? {
             Tried::Over(claimed) => return Ok(claimed),
-            Tried::Standing(item) => item,
+            Tried::Existing(item) => item,
         };
-        let reader = Reader(&standing);
+        let reader = Reader(&existing);
         if reader.text("mail_state")? != CLAIMED {
             return Ok(Claimed::Done);
         }
@@ -55,7 +55,7 @@ impl ClaimMail for Table {
         // Of several who find it left behind, one still finds it as it was seen.
         match self.try_claim(ask, Some(since)).await? {
             Tried::Over(claimed) => Ok(claimed),
-            Tried::Standing(_) => Ok(Claimed::InHand),
+            Tried::Existing(_) => Ok(Claimed::InHand),
         }
     }
 }
@@ -71,8 +71,8 @@ impl Table {
             let (mail, at) = (ask.mail.clone(), ask.now);
             return Ok(Tried::Over(Claimed::Ours(Claim { mail, at, again: left_behind.is_some() })));
         };
-        if let Some(standing) = failed_at(&failed, 0).filter(|item| !item.is_empty()) {
-            return Ok(Tried::Standing(standing.clone()));
+        if let Some(existing) = failed_at(&failed, 0).filter(|item| !item.is_empty()) {
+            return Ok(Tried::Existing(existing.clone()));
         }
         Ok(Tried::Over(match (failed_at(&failed, 1), failed_at(&failed, 2)) {
             (Some(_), _) => Claimed::Suppressed,

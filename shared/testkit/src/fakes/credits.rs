@@ -1,22 +1,22 @@
 //! Wallets, charges and receipts in memory.
 
 use consigne_core::credits::{
-    Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, Outcome, OutcomeKept, Receipt, ReceiptId, Standing, Wallet,
-    WalletId, WalletRefusal,
+    Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, KeySnapshot, Outcome, OutcomeKept, Receipt, ReceiptId,
+    Wallet, WalletId, WalletRefusal,
 };
 use consigne_core::events::Event;
 use consigne_core::keys::{Ask, KeyFacts, Limiter, Refusal, RefusalCode};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
-    ChargeKey, GetWallet, GrantCredits, KeepOutcome, ListReceipts, Listed, PageAsk, ReadStanding, ReceiptFilter,
+    ChargeKey, GetWallet, GrantCredits, KeepOutcome, ListReceipts, Listed, PageAsk, ReadKeySnapshot, ReceiptFilter,
 };
 use consigne_core::{Fault, OrgId, Timestamp};
 
 use super::desk::page;
 use super::{State, World};
 
-impl ReadStanding for World {
-    async fn read_standing(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<Standing>, Fault> {
+impl ReadKeySnapshot for World {
+    async fn read_key_snapshot(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<KeySnapshot>, Fault> {
         self.effect(|State { desk, .. }| {
             let key = desk.keys.get(&(facts.org, facts.id))?.clone();
             let stopped = desk.orgs.get(&facts.org).is_some_and(|org| org.suspended);
@@ -30,7 +30,7 @@ impl ReadStanding for World {
                 (None, WalletId::Test(user)) => Wallet::of_tester(user, now),
                 (None, WalletId::Organisation(org)) => Wallet::of_organisation(org, now),
             };
-            Some(Standing { key, wallet, suspended })
+            Some(KeySnapshot { key, wallet, suspended })
         })
     }
 }

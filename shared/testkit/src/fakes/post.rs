@@ -14,7 +14,7 @@ use super::World;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Post {
     /// Mails by id.
-    pub mails: BTreeMap<MailId, Standing>,
+    pub mails: BTreeMap<MailId, MailState>,
     /// Mailboxes that get none.
     pub suppressed: BTreeMap<Mailbox, Suppression>,
     /// Who wants none of which topic.
@@ -27,7 +27,7 @@ pub struct Post {
 
 /// Where a mail stands.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Standing {
+pub enum MailState {
     /// Somebody is at it, since then.
     Claimed(Timestamp),
     /// It has ended.
@@ -52,9 +52,9 @@ impl ClaimMail for World {
             let post = &mut state.post;
             let again = match post.mails.get(&ask.mail) {
                 None => false,
-                Some(Standing::Ended(_)) => return Claimed::Done,
-                Some(Standing::Claimed(since)) if ask.now.since(*since) < LEASE => return Claimed::InHand,
-                Some(Standing::Claimed(_)) => true,
+                Some(MailState::Ended(_)) => return Claimed::Done,
+                Some(MailState::Claimed(since)) if ask.now.since(*since) < LEASE => return Claimed::InHand,
+                Some(MailState::Claimed(_)) => true,
             };
             if post.suppressed.contains_key(&ask.mailbox) {
                 return Claimed::Suppressed;
@@ -62,7 +62,7 @@ impl ClaimMail for World {
             if ask.wanted_by.as_ref().is_some_and(|wish| post.unsubscribed.contains(wish)) {
                 return Claimed::Unsubscribed;
             }
-            post.mails.insert(ask.mail.clone(), Standing::Claimed(ask.now));
+            post.mails.insert(ask.mail.clone(), MailState::Claimed(ask.now));
             Claimed::Ours(Claim { mail: ask.mail.clone(), at: ask.now, again })
         })
     }
@@ -71,7 +71,7 @@ impl ClaimMail for World {
 impl ReleaseMail for World {
     async fn release_mail(&self, claim: &Claim) -> Result<(), Fault> {
         self.effect(|state| {
-            if state.post.mails.get(&claim.mail) == Some(&Standing::Claimed(claim.at)) {
+            if state.post.mails.get(&claim.mail) == Some(&MailState::Claimed(claim.at)) {
                 state.post.mails.remove(&claim.mail);
             }
         })
@@ -80,7 +80,7 @@ impl ReleaseMail for World {
 
 impl MarkMail for World {
     async fn mark_mail(&self, claim: &Claim, end: &MailEnd, _: Timestamp) -> Result<(), Fault> {
-        self.effect(|state| drop(state.post.mails.insert(claim.mail.clone(), Standing::Ended(end.clone()))))
+        self.effect(|state| drop(state.post.mails.insert(claim.mail.clone(), MailState::Ended(end.clone()))))
     }
 }
 

@@ -7,7 +7,7 @@ use consigne_core::mail::LEASE;
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::profiles::Language;
 use consigne_runtime::clock;
-use consigne_testkit::fakes::{Moment, Standing, World};
+use consigne_testkit::fakes::{MailState, Moment, World};
 use consigne_testkit::{functions, payload, template};
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ async fn settled(world: &World, case: &str, counted: u64) -> Value {
     }
     let extra: u64 = times.values().map(|times| times - 1).sum();
     assert!(extra <= counted, "{extra} mails came again, {counted} were counted");
-    assert!(post.mails.values().all(|standing| matches!(standing, Standing::Ended(_))), "{:?}", post.mails);
+    assert!(post.mails.values().all(|snapshot| matches!(snapshot, MailState::Ended(_))), "{:?}", post.mails);
     let to: Vec<&String> = times.keys().collect();
     json!({ "to": to, "marked": post.mails.len() })
 }

@@ -5,7 +5,7 @@ use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::ClaimMail;
 use consigne_core::profiles::Language;
 use consigne_runtime::clock;
-use consigne_testkit::fakes::{MailService, Moment, Standing, World};
+use consigne_testkit::fakes::{MailService, MailState, Moment, World};
 use consigne_testkit::{functions, payload};
 use serde_json::json;
 
@@ -203,8 +203,8 @@ async fn a_mail_the_service_never_takes_is_recorded_and_not_tried_again() {
     world.change(|state| state.post.service = MailService::Refuses);
     let notes = deliver(&world, "job-completed").await;
     assert_eq!((&notes["MailsRefused"], &notes["mail.refused"]), (&json!(1), &json!("planned: not this mail")));
-    let standing: Vec<Standing> = world.state().post.mails.into_values().collect();
-    assert_eq!(standing, [Standing::Ended(MailEnd::Refused("planned: not this mail".to_owned()))]);
+    let snapshot: Vec<MailState> = world.state().post.mails.into_values().collect();
+    assert_eq!(snapshot, [MailState::Ended(MailEnd::Refused("planned: not this mail".to_owned()))]);
     world.change(|state| state.post.service = MailService::Works);
     deliver(&world, "job-completed").await;
     assert_eq!(post(&world), json!([]));

@@ -8,7 +8,7 @@ use consigne_core::keys::{ApiKey, KeyFacts, Limiter, Outgoing, RefusalCode};
 use consigne_core::periods::{Day, Month};
 use consigne_core::ports::{
     ChangeKey, ChargeKey, CreateOrg, GetKey, GetWallet, GrantCredits, IssueKey, KeepOutcome, ListReceipts, PageAsk,
-    ReadStanding, ReceiptFilter, SuspendOrg,
+    ReadKeySnapshot, ReceiptFilter, SuspendOrg,
 };
 use consigne_core::{KeyId, OrgId, Timestamp, UserId};
 use consigne_testkit::desk;
@@ -23,7 +23,7 @@ pub trait Charges:
     + GetKey
     + ChangeKey
     + ChargeKey
-    + ReadStanding
+    + ReadKeySnapshot
     + GetWallet
     + GrantCredits
     + KeepOutcome
@@ -38,7 +38,7 @@ impl<T> Charges for T where
         + GetKey
         + ChangeKey
         + ChargeKey
-        + ReadStanding
+        + ReadKeySnapshot
         + GetWallet
         + GrantCredits
         + KeepOutcome
@@ -115,10 +115,10 @@ async fn a_charge_moves_key_wallet_and_receipt_together(desk: &impl Charges) {
     let at = now();
     assert_eq!(shop.charge(desk, 3, None, at).await, ChargeOutcome::Charged);
     assert_eq!(shop.balance(desk).await, (7, 3));
-    let standing = desk.read_standing(&shop.facts, at).await.unwrap().unwrap();
-    assert_eq!((standing.key.daily_used(at), standing.key.monthly_used(at)), (1, 1));
-    assert_eq!((standing.wallet.balance, standing.suspended), (7, false));
-    assert_eq!(standing.key.last_used, Some((at, None)));
+    let snapshot = desk.read_key_snapshot(&shop.facts, at).await.unwrap().unwrap();
+    assert_eq!((snapshot.key.daily_used(at), snapshot.key.monthly_used(at)), (1, 1));
+    assert_eq!((snapshot.wallet.balance, snapshot.suspended), (7, false));
+    assert_eq!(snapshot.key.last_used, Some((at, None)));
 }
 
 async fn three_hundred_racing_calls_spend_a_hundred_credits_exactly(desk: &impl Charges) {
@@ -285,7 +285,7 @@ async fn a_suspended_organisation_spends_nothing_until_it_is_resumed(desk: &impl
     let want = (RefusalCode::Suspended, Some(Limiter::Organisation), None);
     assert_eq!(refused(shop.charge(desk, 1, None, now()).await), want);
     assert_eq!(refused(desk.charge_key(&desk::charge(&test, 1, None, now())).await.unwrap()), want);
-    assert!(desk.read_standing(&test, now()).await.unwrap().unwrap().suspended);
+    assert!(desk.read_key_snapshot(&test, now()).await.unwrap().unwrap().suspended);
     set(false).await;
     assert_eq!(shop.charge(desk, 1, None, now()).await, ChargeOutcome::Charged);
     assert_eq!(desk.charge_key(&desk::charge(&test, 1, None, now())).await.unwrap(), ChargeOutcome::Charged);

@@ -10,7 +10,7 @@ use consigne_core::members::{MEMBERS_MAX, Stepped};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
     ChangeKey, ChangeRole, ChargeKey, CreateOrg, GetKey, GetMember, GetWallet, IssueKey, ListAudit, ListMembers,
-    ListOrgs, PageAsk, PutMember, ReadStanding, RemoveMember, SuspendOrg,
+    ListOrgs, PageAsk, PutMember, ReadKeySnapshot, RemoveMember, SuspendOrg,
 };
 use consigne_core::{Code, OrgId, Timestamp, UserId};
 use consigne_testkit::desk;
@@ -33,7 +33,7 @@ pub trait Members:
     + GetKey
     + ChangeKey
     + ChargeKey
-    + ReadStanding
+    + ReadKeySnapshot
     + GetWallet
     + Sync
 {
@@ -52,7 +52,7 @@ impl<T> Members for T where
         + GetKey
         + ChangeKey
         + ChargeKey
-        + ReadStanding
+        + ReadKeySnapshot
         + GetWallet
         + Sync
 {
@@ -326,9 +326,9 @@ async fn a_check_without_a_charge_shows_the_heirs_wallet_and_changes_nothing(des
     let lab = lab(desk).await;
     assert_eq!(lab.charge(desk, &lab.key).await, ChargeOutcome::Charged);
     let payer = async || {
-        let standing = desk.read_standing(&lab.key, now()).await.unwrap().unwrap();
-        assert_eq!(standing.key.facts(), lab.key);
-        standing.wallet.id
+        let snapshot = desk.read_key_snapshot(&lab.key, now()).await.unwrap().unwrap();
+        assert_eq!(snapshot.key.facts(), lab.key);
+        snapshot.wallet.id
     };
     assert_eq!(payer().await, WalletId::Test(lab.dev.user.clone()));
     leave(desk, &lab.dev).await;
@@ -349,6 +349,6 @@ async fn where_nobody_is_left_who_could_pay_nothing_is_charged(desk: &impl Membe
     assert_eq!(leave(desk, &admin).await, Stepped::Done);
     let suspended = ChargeOutcome::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
     assert_eq!(charge().await, suspended);
-    assert!(desk.read_standing(&key, now()).await.unwrap().unwrap().suspended);
+    assert!(desk.read_key_snapshot(&key, now()).await.unwrap().unwrap().suspended);
     assert_eq!(used(desk, &admin.user).await, 1);
 }
