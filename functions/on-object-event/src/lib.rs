@@ -4,7 +4,7 @@
 //! and applied on condition of the record's revision, so that any event may come again at any time.
 
 use consigne_core::Fault;
-use consigne_core::files::{Checked, File, Notice, ObjectKey, OnCreated, Removal, Status, check_arrival};
+use consigne_core::files::{ArrivalSource, Checked, File, ObjectKey, OnCreated, Removal, Status, check_arrival};
 use consigne_core::jobs::follow;
 use consigne_core::ports::{ApplyTransition, GetFile, GetJob, ReadHead, RemoveVersion};
 use consigne_runtime::queue::Message;
@@ -123,8 +123,8 @@ where
     F: ApplyTransition + GetJob,
     O: ReadHead + RemoveVersion,
 {
-    let notice = Notice::Event { version: object.version_id.as_deref(), sequencer: &object.sequencer };
-    let checked = check_arrival(&deps.files, &deps.objects, file, notice, message.now).await?;
+    let source = ArrivalSource::Event { version: object.version_id.as_deref(), sequencer: &object.sequencer };
+    let checked = check_arrival(&deps.files, &deps.objects, file, source, message.now).await?;
     note_checked(&message.notes, file, checked);
     match checked {
         Checked::Ready => {

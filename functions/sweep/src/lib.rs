@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use closing::Closes;
 use consigne_core::credits::ResolutionOutcome;
 use consigne_core::deliveries::{Delivery, Errand, SNOOZE};
-use consigne_core::files::{Checked, File, Notice, Removal, Status, check_arrival};
+use consigne_core::files::{ArrivalSource, Checked, File, Removal, Status, check_arrival};
 use consigne_core::jobs::{StepOutcome, follow};
 use consigne_core::ports::{
     ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion, ResolveHold,
@@ -152,7 +152,7 @@ where
     Ok(match due {
         Due::File(file) if file.status == Status::Pending => {
             // A look at the bucket first: the upload may be there, and only its event lost or late.
-            let checked = check_arrival(&deps.table, &deps.objects, file, Notice::Look, tick.now).await?;
+            let checked = check_arrival(&deps.table, &deps.objects, file, ArrivalSource::Look, tick.now).await?;
             note_checked(&tick.notes, file, checked);
             match checked {
                 Checked::Gone => Done::Expired,

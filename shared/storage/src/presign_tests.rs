@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
 use aws_sdk_s3::presigning::PresigningConfig;
-use consigne_core::files::{FileName, Holding, Kind, MediaType, ObjectKey, Status};
+use consigne_core::files::{FileName, Kind, LedgerState, MediaType, ObjectKey, Status};
 use consigne_core::{FileId, UserId};
 use proptest::prelude::*;
 
@@ -46,7 +46,7 @@ fn file(name: &str, content_type: &str, size: u64, sha256: Option<String>) -> Fi
         name,
         media,
         size,
-        holding: Holding::Reserved,
+        ledger_state: LedgerState::Reserved,
         sha256,
         status: Status::Pending,
         granted_at: Timestamp::from_secs(1),

@@ -129,7 +129,7 @@ mod tests {
     }
 
     impl InMemory {
-        fn holding(count: u32) -> Self {
+        fn ledger_state(count: u32) -> Self {
             let queues = Self::default();
             queues.dead.borrow_mut().extend((0..count).map(|n| letter(n, 900)));
             queues
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn everything_is_sent_back_once() {
-        let queues = InMemory::holding(25);
+        let queues = InMemory::ledger_state(25);
         assert_eq!(send_all(&queues), Ok(25));
         assert!(queues.dead.borrow().is_empty());
         let want: Vec<String> = (0..25).map(|n| format!("letter {n}")).collect();
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn what_fails_again_meanwhile_stays() {
-        let queues = InMemory::holding(2);
+        let queues = InMemory::ledger_state(2);
         queues.dead.borrow_mut().push(letter(9, 1_001));
         assert_eq!(send_all(&queues), Ok(2));
         assert_eq!(queues.dead.borrow().len(), 1);
@@ -197,7 +197,7 @@ mod tests {
     fn killed_at_any_point_and_run_again_nothing_is_lost() {
         for before in [true, false] {
             for point in 0.. {
-                let queues = InMemory::holding(12);
+                let queues = InMemory::ledger_state(12);
                 queues.fails.set(Some((point, before)));
                 let killed = send_all(&queues);
                 if queues.fails.take().is_some() {

@@ -20,7 +20,7 @@ pub enum Checked {
 
 /// How an upload came to notice.
 #[derive(Clone, Copy, Debug)]
-pub enum Notice<'a> {
+pub enum ArrivalSource<'a> {
     /// By an event, which comes again until its work is done.
     Event {
         /// The version announced; `None` in a bucket without versions.
@@ -45,16 +45,16 @@ pub async fn check_arrival(
     files: &(impl ApplyTransition + GetJob),
     objects: &(impl ReadHead + RemoveVersion),
     file: &File,
-    notice: Notice<'_>,
+    source: ArrivalSource<'_>,
     now: Timestamp,
 ) -> Result<Checked, Fault> {
     let apply = async |step: Transition, checked| {
         let step = follow(files, step, now).await?;
         Ok(if files.apply_transition(&step).await? { checked } else { Checked::Conflict })
     };
-    let (version, sequencer) = match notice {
-        Notice::Event { version, sequencer } => (version, sequencer),
-        Notice::Look => (None, ""),
+    let (version, sequencer) = match source {
+        ArrivalSource::Event { version, sequencer } => (version, sequencer),
+        ArrivalSource::Look => (None, ""),
     };
     let Some(head) = objects.read_head(file.key.as_str(), version, HEAD_BYTES).await? else {
         return apply(file.remove(Removal::Expired, now), Checked::Gone).await;
@@ -68,7 +68,7 @@ pub async fn check_arrival(
         }
         Finding::Impostor(found) => {
             let step = file.reject(&format!("declared {}, found {found}", file.media.name), now);
-            if let Notice::Look = notice {
+            if let ArrivalSource::Look = source {
                 objects.remove_version(file.key.as_str(), &pinned.version).await?;
                 return apply(step, Checked::Rejected).await;
             }

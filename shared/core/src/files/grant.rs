@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{File, FileName, Holding, Kind, MediaType, ObjectKey, Status, Window, in_words};
+use super::{File, FileName, Kind, LedgerState, MediaType, ObjectKey, Status, Window, in_words};
 use crate::idempotency::{IdempotentRequest, KeyOwner};
 use crate::jobs::JobStep;
 use crate::webhooks::Source;
@@ -80,7 +80,7 @@ impl GrantRequest {
             name: self.name,
             media: self.media,
             size: self.size,
-            holding: Holding::Reserved,
+            ledger_state: LedgerState::Reserved,
             sha256: self.sha256,
             status: Status::Pending,
             granted_at: now,

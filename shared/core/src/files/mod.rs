@@ -13,14 +13,14 @@ mod usage;
 mod view;
 mod window;
 
-pub use check::{Checked, Notice, check_arrival};
+pub use check::{ArrivalSource, Checked, check_arrival};
 pub use fullness::NOTICE_PERCENT;
 pub use grant::{Grant, GrantOutcome, GrantRequest, OF_JOB, UPLOAD_GRANT_VALID, still_usable};
 pub use inspect::{Dimensions, Finding, HEAD_BYTES, inspect};
 pub use key::ObjectKey;
 pub use media::{Kind, MediaType};
 pub use name::FileName;
-pub use record::{Disposition, File, Holding, Pinned, Readable, SWEEP_MARGIN, Status};
+pub use record::{Disposition, File, LedgerState, Pinned, Readable, SWEEP_MARGIN, Status};
 pub use transition::{Arrival, LedgerDelta, OnCreated, Removal, Transition};
 pub use usage::{KindUsage, Usage, in_words};
 pub use view::{FileView, SecureFileView};

@@ -64,7 +64,7 @@ impl Status {
 
 /// What the owner's ledger holds for a record, always of the record's `size`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Holding {
+pub enum LedgerState {
     /// Bytes promised to a grant.
     Reserved,
     /// Bytes of a file that is kept.
@@ -73,7 +73,7 @@ pub enum Holding {
     Nothing,
 }
 
-impl Holding {
+impl LedgerState {
     /// Gives the name used in the table.
     pub const fn name(self) -> &'static str {
         match self {
@@ -85,7 +85,7 @@ impl Holding {
 
     /// Reads a name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Reserved, Self::Kept, Self::Nothing].into_iter().find(|holding| holding.name() == name)
+        [Self::Reserved, Self::Kept, Self::Nothing].into_iter().find(|ledger_state| ledger_state.name() == name)
     }
 }
 
@@ -114,7 +114,7 @@ pub struct File {
     /// Bytes: as granted, and from READY on as measured.
     pub size: u64,
     /// What the ledger holds for it.
-    pub holding: Holding,
+    pub ledger_state: LedgerState,
     /// SHA-256 of the content in base64, when the grant named it; S3 has then verified it.
     pub sha256: Option<String>,
     /// Where it stands.
@@ -256,7 +256,7 @@ mod tests {
             name: FileName::parse("film.mp4").unwrap(),
             media: MediaType::from_name("video/mp4").unwrap(),
             size: 5 << 30,
-            holding: Holding::Reserved,
+            ledger_state: LedgerState::Reserved,
             sha256: None,
             status: Status::Pending,
             granted_at: now,

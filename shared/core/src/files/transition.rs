@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Dimensions, File, Holding, Kind, Pinned, Status};
+use super::{Dimensions, File, Kind, LedgerState, Pinned, Status};
 use crate::Timestamp;
 use crate::events::{Event, EventKind};
 use crate::jobs::JobStep;
@@ -53,10 +53,10 @@ impl LedgerDelta {
     /// Gives what the ledger holds for a record.
     pub fn of(file: &File) -> Self {
         let size = i64::try_from(file.size).unwrap_or(i64::MAX);
-        match file.holding {
-            Holding::Reserved => Self { committed: size, reserved: size, files: 0, bytes: 0 },
-            Holding::Kept => Self { committed: size, reserved: 0, files: 1, bytes: size },
-            Holding::Nothing => Self::default(),
+        match file.ledger_state {
+            LedgerState::Reserved => Self { committed: size, reserved: size, files: 0, bytes: 0 },
+            LedgerState::Kept => Self { committed: size, reserved: 0, files: 1, bytes: size },
+            LedgerState::Nothing => Self::default(),
         }
     }
 }
@@ -126,7 +126,7 @@ impl File {
         self.step(EventKind::FileReady, now, json!({}), |file| {
             file.status = Status::Ready;
             file.size = arrival.size;
-            file.holding = Holding::Kept;
+            file.ledger_state = LedgerState::Kept;
             file.pinned = Some(arrival.pinned);
             file.dimensions = arrival.dimensions;
         })
@@ -136,7 +136,7 @@ impl File {
     pub fn reject(&self, reason: &str, now: Timestamp) -> Transition {
         self.step(EventKind::FileRejected, now, json!({ "reason": reason }), |file| {
             file.status = Status::Rejected;
-            file.holding = Holding::Nothing;
+            file.ledger_state = LedgerState::Nothing;
             file.rejected_reason = Some(reason.to_owned());
         })
     }
@@ -149,7 +149,7 @@ impl File {
         };
         self.step(EventKind::FileDeleted, now, json!({ "cause": why }), |file| {
             file.status = Status::Deleted;
-            file.holding = Holding::Nothing;
+            file.ledger_state = LedgerState::Nothing;
         })
     }
 

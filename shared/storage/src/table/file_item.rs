@@ -1,6 +1,6 @@
 //! A file as an item.
 
-use consigne_core::files::{Dimensions, File, FileName, Holding, MediaType, ObjectKey, Pinned, Status};
+use consigne_core::files::{Dimensions, File, FileName, LedgerState, MediaType, ObjectKey, Pinned, Status};
 use consigne_core::ports::{Filter, Position};
 use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
 
@@ -34,7 +34,7 @@ pub(super) fn write(file: &File) -> Item {
         ("content_type".to_owned(), text(file.media.name)),
         ("kind".to_owned(), text(file.kind().name())),
         ("size".to_owned(), number(file.size)),
-        ("holding".to_owned(), text(file.holding.name())),
+        ("holding".to_owned(), text(file.ledger_state.name())),
         ("status".to_owned(), text(file.status.name())),
         ("granted_at".to_owned(), number(file.granted_at.as_millis())),
         ("grant_expires_at".to_owned(), number(file.grant_expires_at.as_millis())),
@@ -94,7 +94,7 @@ pub(super) fn read(item: &Item) -> Result<File, Fault> {
         name: FileName::stored(reader.text("filename")?.to_owned()),
         media: reader.parsed("content_type", MediaType::from_name)?,
         size: reader.number("size")?,
-        holding: reader.parsed("holding", Holding::from_name)?,
+        ledger_state: reader.parsed("holding", LedgerState::from_name)?,
         sha256: reader.optional_text("sha256").map(str::to_owned),
         status: reader.parsed("status", Status::from_name)?,
         granted_at: reader.time("granted_at")?,

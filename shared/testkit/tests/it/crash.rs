@@ -17,7 +17,7 @@ fn essence(world: &World) -> Value {
     let files: Vec<Value> = state
         .files
         .values()
-        .map(|file| json!([file.status.name(), file.holding.name(), file.size, file.name.as_str()]))
+        .map(|file| json!([file.status.name(), file.ledger_state.name(), file.size, file.name.as_str()]))
         .collect();
     let ledgers: BTreeMap<String, Value> = state
         .usage

@@ -79,7 +79,7 @@ fn named(files: &[&File]) -> Vec<ClaimedFile> {
 }
 
 impl Shelf {
-    fn holding(job: Job, files: &[File]) -> Self {
+    fn ledger_state(job: Job, files: &[File]) -> Self {
         Self { job, files: files.to_vec() }
     }
 
@@ -103,7 +103,7 @@ fn a_completion_names_files_that_are_there_as_it_says() {
     let request = GrantRequest::parse("a.md", "text/markdown", SIZE, None, None).unwrap();
     let text = request.admit(&owner(), Plan::Pro, UPLOAD_GRANT_VALID, NOW).unwrap();
     let files = [own.clone(), others.clone(), infected.clone(), rejected.clone(), text.clone()];
-    let shelf = Shelf::holding(taken, &files);
+    let shelf = Shelf::ledger_state(taken, &files);
     let absent = file(None);
     let odd = |change: fn(&mut ClaimedFile)| {
         let mut claimed = named(&[&own]);
@@ -137,20 +137,20 @@ fn a_completion_names_files_that_are_there_as_it_says() {
 fn a_file_on_its_way_is_taken_in_and_a_ready_one_only_named() {
     let (waiting, ready) = (file(None), arrived(&file(None)));
     let scanned = File { status: Status::Processing, ..arrived(&file(None)) };
-    let shelf = Shelf::holding(job(3), &[waiting.clone(), scanned.clone(), ready.clone()]);
+    let shelf = Shelf::ledger_state(job(3), &[waiting.clone(), scanned.clone(), ready.clone()]);
     let step = shelf.claim(&named(&[&waiting, &scanned, &ready])).unwrap().unwrap();
     let adopted: Vec<_> = step.adopted.iter().map(|(seen, file)| (*seen, file.id(), file.job.clone())).collect();
     let of = Some(shelf.job.id.clone());
     assert_eq!(adopted, [(waiting.revision, waiting.id(), of.clone()), (scanned.revision, scanned.id(), of)]);
     assert_eq!(step.job.status, JobStatus::Processing);
-    let step = Shelf::holding(job(1), std::slice::from_ref(&ready)).claim(&named(&[&ready])).unwrap().unwrap();
+    let step = Shelf::ledger_state(job(1), std::slice::from_ref(&ready)).claim(&named(&[&ready])).unwrap().unwrap();
     assert_eq!((step.adopted.len(), step.job.status, step.job.progress), (0, JobStatus::Completed, 100));
 }
 
 #[test]
 fn a_second_completion_is_old_news_or_a_conflict_but_never_taken() {
     let (one, other) = (arrived(&file(None)), arrived(&file(None)));
-    let shelf = Shelf::holding(job(2), &[one.clone(), other.clone()]);
+    let shelf = Shelf::ledger_state(job(2), &[one.clone(), other.clone()]);
     let job = shelf.claim(&named(&[&one])).unwrap().unwrap().job;
     let after = Shelf { job, ..shelf };
     assert_eq!(after.claim(&named(&[&one])).unwrap(), None);
@@ -213,7 +213,7 @@ fn a_job_says_why_its_result_is_lost() {
         (arrived(&waiting), deleted(&arrived(&waiting)), "it was deleted", false),
     ] {
         let also = file(None);
-        let shelf = Shelf::holding(job(2), &[before.clone(), also.clone()]);
+        let shelf = Shelf::ledger_state(job(2), &[before.clone(), also.clone()]);
         let claimed = shelf.claim(&named(&[&before, &also])).unwrap().unwrap().job;
         let step = claimed.lost(&after, NOW).unwrap();
         let failure = step.job.failure.unwrap();
@@ -227,7 +227,7 @@ fn only_a_file_that_arrives_or_is_lost_moves_its_job() {
     let job = job(1);
     let waiting = file(Some(&job));
     let job = job.granted(&waiting, NOW).unwrap().job;
-    let shelf = Shelf::holding(job.clone(), &[]);
+    let shelf = Shelf::ledger_state(job.clone(), &[]);
     let moved = |after: File| {
         let event = Event::new(EventKind::FileReady, NOW, json!({}));
         let step = Transition { seen: 1, file: after, ledger: LedgerDelta::default(), event, job: None };
@@ -263,7 +263,7 @@ fn a_job_its_generator_has_begun_cannot_be_cancelled() {
 fn what_was_delivered_in_time_is_not_late_because_its_check_is() {
     let late = NOW.plus(Duration::from_hours(1));
     let waiting = file(None);
-    let shelf = Shelf::holding(job(1).granted(&waiting, NOW).unwrap().job, std::slice::from_ref(&waiting));
+    let shelf = Shelf::ledger_state(job(1).granted(&waiting, NOW).unwrap().job, std::slice::from_ref(&waiting));
     let claimed = at_once(accept(&shelf, &shelf, &shelf.job, ("images", &named(&[&waiting])), None, late));
     let job = claimed.unwrap().unwrap().job;
     assert_eq!(job.overdue(late.plus(Duration::from_hours(1))), None);
@@ -299,7 +299,7 @@ fn a_job_is_overdue_a_minute_behind_its_deadline() {
 #[test]
 fn the_event_of_the_end_says_what_there_is_to_say() {
     let ready = arrived(&file(None));
-    let shelf = Shelf::holding(job(1), std::slice::from_ref(&ready));
+    let shelf = Shelf::ledger_state(job(1), std::slice::from_ref(&ready));
     let completed = shelf.claim(&named(&[&ready])).unwrap().unwrap();
     let event = completed.event.unwrap();
     assert_eq!(event.kind, EventKind::JobCompleted);

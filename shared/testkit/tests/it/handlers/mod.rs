@@ -63,7 +63,7 @@ pub mod webhook_stripe;
 mod webhook_stripe_disputes;
 
 use consigne_core::files::{
-    Arrival, Dimensions, File, FileName, Holding, LedgerDelta, MediaType, ObjectKey, Pinned, Status,
+    Arrival, Dimensions, File, FileName, LedgerDelta, LedgerState, MediaType, ObjectKey, Pinned, Status,
 };
 use consigne_core::{Timestamp, UserId};
 use consigne_testkit::fakes::World;
@@ -87,7 +87,7 @@ pub fn pending_at(key: &str) -> File {
         name: FileName::parse("photo été.png").unwrap(),
         media: MediaType::from_name("image/png").unwrap(),
         size: 1000,
-        holding: Holding::Reserved,
+        ledger_state: LedgerState::Reserved,
         sha256: None,
         status: Status::Pending,
         granted_at: GRANTED,

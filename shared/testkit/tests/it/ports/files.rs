@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consigne_core::files::{
-    Arrival, Dimensions, File, Grant, GrantOutcome, Holding, Kind, LedgerDelta, ObjectKey, Pinned, Removal,
+    Arrival, Dimensions, File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, ObjectKey, Pinned, Removal,
     SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
 };
 use consigne_core::ports::{
@@ -165,15 +165,15 @@ async fn every_field_of_a_record_survives(files: &impl Files) {
     file.sha256 = Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned());
     let mut step = file.settle(arrival(10), now);
     step.file.rejected_reason = Some("declared image/png, found text".to_owned());
-    for (status, holding) in [
-        (Status::Processing, Holding::Reserved),
-        (Status::Ready, Holding::Kept),
-        (Status::Infected, Holding::Kept),
-        (Status::Rejected, Holding::Nothing),
-        (Status::Deleting, Holding::Kept),
-        (Status::Deleted, Holding::Nothing),
+    for (status, ledger_state) in [
+        (Status::Processing, LedgerState::Reserved),
+        (Status::Ready, LedgerState::Kept),
+        (Status::Infected, LedgerState::Kept),
+        (Status::Rejected, LedgerState::Nothing),
+        (Status::Deleting, LedgerState::Kept),
+        (Status::Deleted, LedgerState::Nothing),
     ] {
-        (step.file.status, step.file.holding) = (status, holding);
+        (step.file.status, step.file.ledger_state) = (status, ledger_state);
         assert!(files.apply_transition(&step).await.unwrap());
         assert_eq!(files.get_file(&owner, file.id()).await.unwrap().as_ref(), Some(&step.file));
         step.seen = step.file.revision;

@@ -61,7 +61,7 @@ struct Run {
 
 impl Run {
     fn begin(count: u32) -> Self {
-        Self { shelf: Shelf::holding(job(count), &[]), model: Model::default(), now: NOW, stale: None }
+        Self { shelf: Shelf::ledger_state(job(count), &[]), model: Model::default(), now: NOW, stale: None }
     }
 
     /// Applies a step as the table does: on condition of the revision.
