@@ -1,7 +1,7 @@
 //! Makes a delivery due again, under the same `webhook-id`, whether it arrived, failed, or waits for a later attempt.
 
 use consigne_auth::{Route, SessionVerifier};
-use consigne_core::deliveries::{Delivery, DeliveryView, Errand, delivery_in_path, delivery_not_found};
+use consigne_core::deliveries::{Delivery, DeliveryMessage, DeliveryView, delivery_in_path, delivery_not_found};
 use consigne_core::endpoints::Endpoint;
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::ports::{GetDelivery, GetEndpoint, GetMember, Redeliver, SendMessage};
@@ -48,7 +48,7 @@ where
     });
     let delivery = deps.make_due(delivery, idempotent.as_ref(), request).await?;
     // Should this fail, the next look of sweep finds it.
-    deps.queue.send_message(&Errand::attempt(org, id)?).await?;
+    deps.queue.send_message(&DeliveryMessage::attempt(org, id)?).await?;
     Ok(Answer::envelope(200, "Delivery is on its way", &DeliveryView::of(&delivery), request.now))
 }
 

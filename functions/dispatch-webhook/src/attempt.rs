@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consigne_core::deliveries::{Conclusion, Delivery, DeliveryStep, Errand, Post, Posted};
+use consigne_core::deliveries::{Conclusion, Delivery, DeliveryMessage, DeliveryStep, Post, Posted};
 use consigne_core::endpoints::Endpoint;
 use consigne_core::pacing::{PaceAsk, Paced};
 use consigne_core::ports::{Clock, DELAY_MAX, GetEndpoint, GetMember, PaceCall, PostWebhook, SendLater};
@@ -131,7 +131,7 @@ async fn remind<F, P, Q: SendLater, D, C>(
     if wait > DELAY_MAX {
         return Ok(());
     }
-    deps.queue.send_later(&Errand::attempt(delivery.org, delivery.id)?, wait).await
+    deps.queue.send_later(&DeliveryMessage::attempt(delivery.org, delivery.id)?, wait).await
 }
 
 /// Signs and sends what is told.

@@ -8,7 +8,7 @@
 mod attempt;
 
 use consigne_auth::EndpointSecrets;
-use consigne_core::deliveries::{Delivery, Errand, Heard, Subject};
+use consigne_core::deliveries::{Delivery, DeliveryMessage, Subject, SubscribedEvent};
 use consigne_core::endpoints::Endpoint;
 use consigne_core::ports::{
     Clock, FindEndpoints, GetDelivery, GetEndpoint, GetMember, ListEndpoints, MoveDelivery, PaceCall, PageAsk,
@@ -57,10 +57,10 @@ where
     D: SendMessage,
     C: Clock,
 {
-    match Errand::parse(&message.body) {
-        Ok(Errand::Tell(heard)) => tell(deps, &heard, message).await,
-        Ok(Errand::Attempt(org, id)) => attempt::attempt(deps, org, id, message).await,
-        Ok(Errand::Nothing) => Ok(()),
+    match DeliveryMessage::parse(&message.body) {
+        Ok(DeliveryMessage::Tell(heard)) => tell(deps, &heard, message).await,
+        Ok(DeliveryMessage::Attempt(org, id)) => attempt::attempt(deps, org, id, message).await,
+        Ok(DeliveryMessage::Nothing) => Ok(()),
         Err(problem) => {
             message.notes.field("message.malformed", problem);
             message.notes.count("DeliveriesParked");
@@ -72,7 +72,7 @@ where
 /// Records a delivery for every endpoint that hears of an event, and has each attempted.
 async fn tell<F: Tells, P, Q: SendMessages, D, C: Clock>(
     deps: &Deps<F, P, Q, D, C>,
-    heard: &Heard,
+    heard: &SubscribedEvent,
     message: &Message,
 ) -> Result<(), Fault> {
     message.notes.field("event.id", heard.id);
@@ -86,7 +86,7 @@ async fn tell<F: Tells, P, Q: SendMessages, D, C: Clock>(
         let delivery = Delivery::of(heard, endpoint, person.cloned(), deps.clock.now());
         // One that was recorded before may still lack its message.
         deps.table.record_delivery(&delivery).await?;
-        errands.push(Errand::attempt(delivery.org, delivery.id)?);
+        errands.push(DeliveryMessage::attempt(delivery.org, delivery.id)?);
     }
     message.notes.field("deliveries", errands.len());
     if errands.is_empty() { Ok(()) } else { deps.queue.send_messages(&errands).await }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use consigne_core::files::{File, Grant, GrantOutcome, GrantRequest, ObjectKey, Status, UPLOAD_GRANT_VALID, Usage};
 use consigne_core::jobs::{ClaimedFile, Failure, Job, StepOutcome, TextFacts, accept, job_not_found};
 use consigne_core::ports::{PutObject, ReadHead, SendLater};
-use consigne_core::texts::{Errand, Manuscript, Outline, assembled, file_name};
+use consigne_core::texts::{Manuscript, Outline, TextMessage, assembled, file_name};
 use consigne_core::{Fault, FileId, IdempotencyKey};
 use consigne_runtime::queue::Message;
 
@@ -36,7 +36,7 @@ enum Granted {
 /// Registers the file, puts it into the bucket, and claims it for the job. S3's event of it ends the job.
 pub(crate) async fn deliver<F, O, M, Q>(
     deps: &Deps<F, O, M, Q>,
-    errand: &Errand,
+    errand: &TextMessage,
     mut text: Manuscript,
     message: &Message,
 ) -> Result<(), Fault>
@@ -68,7 +68,7 @@ where
 /// Finds the file of an earlier try, or has one granted under the id that the manuscript names.
 async fn granted<F, O, M, Q>(
     deps: &Deps<F, O, M, Q>,
-    errand: &Errand,
+    errand: &TextMessage,
     text: &mut Manuscript,
     whole: &Text<'_>,
     message: &Message,
@@ -143,7 +143,7 @@ where
 /// Claims the file, as a generator's completion would.
 async fn claim<F, O, M, Q>(
     deps: &Deps<F, O, M, Q>,
-    errand: &Errand,
+    errand: &TextMessage,
     text: &Manuscript,
     file: &File,
     message: &Message,

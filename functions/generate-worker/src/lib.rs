@@ -13,7 +13,7 @@ use consigne_core::ports::{
     ApplyJobStep, AskModel, GetFile, GetJob, GetManuscript, GrantUpload, KeepManuscript, PutObject, ReadChapters,
     ReadHead, SendLater,
 };
-use consigne_core::texts::{Errand, Form, Manuscript, Next, Prompt, Sort, Trouble, Turn};
+use consigne_core::texts::{Form, Manuscript, Next, Prompt, Sort, TextMessage, Trouble, Turn};
 use consigne_runtime::queue::Message;
 
 /// What the handler works with.
@@ -49,7 +49,7 @@ where
     M: AskModel,
     Q: SendLater,
 {
-    let errand = Errand::parse(&message.body)?;
+    let errand = TextMessage::parse(&message.body)?;
     message.notes.field("job.id", &errand.job);
     for _ in 0..TRIES {
         let Some((job, form)) = wanted(&deps.table, &errand, message).await? else { return Ok(()) };
@@ -84,7 +84,7 @@ where
 }
 
 /// Reads the job, if it is a text that is still to be written.
-async fn wanted(jobs: &impl GetJob, errand: &Errand, message: &Message) -> Result<Option<(Job, Form)>, Fault> {
+async fn wanted(jobs: &impl GetJob, errand: &TextMessage, message: &Message) -> Result<Option<(Job, Form)>, Fault> {
     let job = jobs.get_job(&errand.job).await?;
     let open = job.filter(|job| !job.status.is_final() && job.claimed_at.is_none());
     let wanted = open.and_then(|job| Form::of(job.kind).map(|form| (job, form)));
@@ -131,7 +131,7 @@ where
         return Ok(());
     }
     message.notes.count(if chapter.is_some() { "ChaptersWritten" } else { "TextsPlanned" });
-    go_on(deps, &Errand { job: job.id.clone() }, Duration::ZERO).await
+    go_on(deps, &TextMessage { job: job.id.clone() }, Duration::ZERO).await
 }
 
 /// Says whether what was refused stands all the same: a slow try of the same write was made after all.
@@ -155,7 +155,7 @@ where
     message.notes.field("model.cause", &trouble.cause);
     message.notes.field("text.tries", text.tries);
     message.notes.count(if trouble.sort == Sort::Misconfigured { "ModelMisconfigured" } else { "ModelTroubles" });
-    let errand = Errand { job: job.id.clone() };
+    let errand = TextMessage { job: job.id.clone() };
     let (after, wait) = text.troubled(trouble, job.deadline, message.now);
     if !deps.table.keep_manuscript(&after, None).await? && !stands(&deps.table, &after).await? {
         message.notes.field("text.overtaken", true);
@@ -168,13 +168,17 @@ where
 }
 
 /// Sends for the next step. A queue rounds down; whoever came early would be sent away again.
-async fn go_on<F, O, M, Q: SendLater>(deps: &Deps<F, O, M, Q>, errand: &Errand, wait: Duration) -> Result<(), Fault> {
+async fn go_on<F, O, M, Q: SendLater>(
+    deps: &Deps<F, O, M, Q>,
+    errand: &TextMessage,
+    wait: Duration,
+) -> Result<(), Fault> {
     let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     deps.queue.send_later(&errand.message(), Duration::from_secs(whole)).await
 }
 
 /// Fails the job; its allowance is given back. Nothing is done when it has ended meanwhile.
-async fn give_up<F>(jobs: &F, errand: &Errand, failure: &Failure, message: &Message) -> Result<(), Fault>
+async fn give_up<F>(jobs: &F, errand: &TextMessage, failure: &Failure, message: &Message) -> Result<(), Fault>
 where
     F: GetJob + ApplyJobStep,
 {

@@ -7,7 +7,7 @@
 use consigne_core::Fault;
 use consigne_core::periods::Day;
 use consigne_core::ports::{SendMessage, SendMessages, WalkOrgs};
-use consigne_core::stats::{Errand, StorageErrand, days_of_night};
+use consigne_core::stats::{StatsMessage, StorageErrand, days_of_night};
 use consigne_runtime::fanout;
 use consigne_runtime::schedule::Tick;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ where
 {
     deps.storage.send_message(&StorageErrand::new(Day::of(tick.now)).message()?).await?;
     let days = days_of_night(tick.now);
-    let messages = |org| days.clone().map(|day| Errand::new(org, day).message()).collect();
+    let messages = |org| days.clone().map(|day| StatsMessage::new(org, day).message()).collect();
     let orgs = fanout::for_every_org(&deps.orgs, &deps.queue, messages).await?;
     let done = json!({ "organisations": orgs, "days": days.map(|day| day.to_string()).collect::<Vec<_>>() });
     tick.notes.field("stats.handed_out", &done);

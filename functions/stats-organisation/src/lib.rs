@@ -9,7 +9,7 @@ use consigne_core::Fault;
 use consigne_core::credits::RECEIPT_KEPT;
 use consigne_core::events::{Event, EventKind};
 use consigne_core::ports::{KeepStats, ReadCalls, SendMessage};
-use consigne_core::stats::{Begun, DaySpan, DayStats, Errand, Tally, read_calls};
+use consigne_core::stats::{Begun, DaySpan, DayStats, StatsMessage, Tally, read_calls};
 use consigne_runtime::queue::Message;
 use consigne_runtime::remaining;
 use serde_json::json;
@@ -35,7 +35,7 @@ where
     F: ReadCalls + KeepStats,
     Q: SendMessage,
 {
-    let Errand { org, day, begun } = Errand::parse(&message.body)?;
+    let StatsMessage { org, day, begun } = StatsMessage::parse(&message.body)?;
     message.notes.field("org.id", org);
     message.notes.field("stats.day", day.to_string());
     if day.starts().plus(RECEIPT_KEPT) <= message.now {
@@ -49,7 +49,7 @@ where
     let left = read_calls(&deps.stats, org, DaySpan::of(day), after, count, || remaining() > RESERVE).await?;
     if let Some(after) = left {
         message.notes.field("stats.to_be_continued", true);
-        let errand = Errand { org, day, begun: Some(Begun { at, after, tally }) };
+        let errand = StatsMessage { org, day, begun: Some(Begun { at, after, tally }) };
         return deps.queue.send_message(&errand.message()?).await;
     }
     let figures = tally.figures();

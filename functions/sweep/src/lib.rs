@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use closing::Closes;
 use consigne_core::credits::ResolutionOutcome;
-use consigne_core::deliveries::{Delivery, Errand, SNOOZE};
+use consigne_core::deliveries::{Delivery, DeliveryMessage, SNOOZE};
 use consigne_core::files::{ArrivalSource, Checked, File, Removal, Status, check_arrival};
 use consigne_core::jobs::{StepOutcome, follow};
 use consigne_core::ports::{
@@ -214,7 +214,7 @@ where
     if delivery.next_at.is_some_and(|next| tick.now.since(next) > LATE) {
         tick.notes.count("DeliveriesLate");
     }
-    deps.deliveries.send_message(&Errand::attempt(delivery.org, delivery.id)?).await?;
+    deps.deliveries.send_message(&DeliveryMessage::attempt(delivery.org, delivery.id)?).await?;
     deps.table.snooze_delivery(delivery, tick.now.plus(SNOOZE)).await
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use consigne_core::deliveries::{Delivery, Errand, Heard};
+use consigne_core::deliveries::{Delivery, DeliveryMessage, SubscribedEvent};
 use consigne_core::endpoints::{Endpoint, EndpointStatus, HookUrl};
 use consigne_core::events::EventKind;
 use consigne_core::pacing::Rate;
@@ -39,10 +39,10 @@ pub fn event(kind: EventKind, now: Timestamp, facts: &Value) -> String {
 }
 
 /// Hears of a key that was revoked.
-pub fn revoked(org: OrgId, now: Timestamp) -> Heard {
+pub fn revoked(org: OrgId, now: Timestamp) -> SubscribedEvent {
     let facts = json!({ "org_id": org, "key_id": "key_01M7YREWKH7VM7Z3Z2KWSH2FTS", "name": "K", "actor": "user_ann1" });
-    match Errand::parse(&event(EventKind::KeyRevoked, now, &facts)) {
-        Ok(Errand::Tell(heard)) => *heard,
+    match DeliveryMessage::parse(&event(EventKind::KeyRevoked, now, &facts)) {
+        Ok(DeliveryMessage::Tell(heard)) => *heard,
         other => panic!("it is told: {other:?}"),
     }
 }

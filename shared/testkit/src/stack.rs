@@ -117,7 +117,7 @@ impl Stack {
     }
 
     /// Reads the lines a function has logged, since these tests began, that hold a text.
-    pub async fn log_lines(&self, function: &str, ledger_state: &str) -> Vec<String> {
+    pub async fn log_lines(&self, function: &str, holding: &str) -> Vec<String> {
         let group = template::log_group(&template::template(), self.name("STACK_NAME"), function);
         let told_by = format!("\"function\":\"{function}\"");
         let authorization = self.operator("logs");
@@ -137,7 +137,7 @@ impl Stack {
             let page = page.json();
             let messages =
                 page["events"].as_array().into_iter().flatten().filter_map(|event| event["message"].as_str());
-            let lines_of_it = messages.filter(|line| line.contains(ledger_state) && line.contains(&told_by));
+            let lines_of_it = messages.filter(|line| line.contains(holding) && line.contains(&told_by));
             lines.extend(lines_of_it.map(str::to_owned));
             token = page["nextToken"].clone();
             if !token.is_string() {

@@ -1,13 +1,13 @@
 //! Deliveries: one webhook on its way to one endpoint, through all its attempts, to its end.
 
-mod errand;
+mod message;
 mod posted;
 mod record;
 mod schedule;
 mod step;
 mod view;
 
-pub use errand::{Errand, Heard, Subject};
+pub use message::{DeliveryMessage, Subject, SubscribedEvent};
 pub use posted::{Post, Posted};
 pub use record::{
     ATTEMPTS_KEPT, Attempt, Delivery, DeliveryStatus, KEPT, REDELIVERIES_AN_HOUR, delivery_in_path, delivery_not_found,

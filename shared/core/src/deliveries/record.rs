@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Heard;
+use super::SubscribedEvent;
 use crate::endpoints::Endpoint;
 use crate::events::EventKind;
 use crate::{Code, DeliveryId, EndpointId, EventId, Fault, OrgId, Timestamp, UserId};
@@ -108,7 +108,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// Makes the delivery of an event to an endpoint, due now. Of one event and one endpoint it is always the same.
-    pub fn of(heard: &Heard, endpoint: &Endpoint, person: Option<UserId>, now: Timestamp) -> Self {
+    pub fn of(heard: &SubscribedEvent, endpoint: &Endpoint, person: Option<UserId>, now: Timestamp) -> Self {
         let (event, to) = (heard.id.to_string(), endpoint.id.to_string());
         Self {
             id: DeliveryId::derive_at(heard.occurred_at, &[&event, &to]),

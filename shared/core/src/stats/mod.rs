@@ -3,17 +3,17 @@
 //! A day's figures follow from its receipts alone, in whatever portions they are read; so they may be counted as often as one
 //! likes, and counting again is how rows that came late get into them.
 
-mod errand;
 mod figures;
 mod latency;
+mod message;
 mod read;
 mod span;
 mod storage;
 mod tally;
 
-pub use errand::{Begun, Errand};
 pub use figures::{DayStats, Figures, StatsKept};
 pub use latency::ResponseTimes;
+pub use message::{Begun, StatsMessage};
 pub use read::read_calls;
 pub use span::DaySpan;
 pub use storage::{Ledger, StorageBegun, StorageDay, StorageErrand, StorageTotals, Stored};

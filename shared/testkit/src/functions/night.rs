@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use consigne_core::Timestamp;
-use consigne_core::stats::{Errand, StorageErrand};
+use consigne_core::stats::{StatsMessage, StorageErrand};
 use consigne_runtime::http::Body;
 use consigne_runtime::{Request, queue, schedule};
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ pub async fn deliver_night(world: &World) {
         let Some(body) = next else { return };
         let batch = json!({ "Records": [{ "messageId": "m1", "body": body }] });
         // A queue's messages are of one kind; here all kinds lie together.
-        let told = if Errand::parse(&body).is_ok() {
+        let told = if StatsMessage::parse(&body).is_ok() {
             stats_messages(world, batch, soon()).await
         } else if StorageErrand::parse(&body).is_ok() {
             storage_messages(world, batch, soon()).await

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::crash::survives_to;
 use crate::handlers::GRANTED;
 use crate::handlers::desk::{ORG, org, user};
-use crate::handlers::guests::put_invitation;
+use crate::handlers::invited::put_invitation;
 use crate::handlers::mail::{acme_with_mailboxes, delivered, known, message_of};
 
 /// Makes Acme with two owners.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::handlers::desk::{KEY_ID, acme, put_key, sent_by, told_of, user};
-use crate::handlers::guests::{BOBS, bob_accepts, put_invitation};
+use crate::handlers::invited::{BOBS, bob_accepts, put_invitation};
 
 /// What must be the same in the end: everything of members, invitations and keys but ids and times.
 fn essence(world: &World) -> Value {

@@ -9,12 +9,12 @@ use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Stack, until};
 use serde_json::{Value, json};
 
-use super::ear::Ear;
+use super::bus_listener::BusListener;
+use super::further_stack::FurtherStack;
 use super::mail::{address, founder, mail_about};
-use super::second::Second;
 
 /// The stack all tests share, as the operator's command line is told of it.
-const FIRST: Second = Second { name: "consigne", env_file: "target/local/stack.env" };
+const FIRST: FurtherStack = FurtherStack { name: "consigne", env_file: "target/local/stack.env" };
 
 /// Charges a key from as many countries.
 async fn used_from(shop: &Shop<'_>, key: &HeldKey, countries: u8) {
@@ -47,7 +47,7 @@ async fn eleven_countries_are_one_alert_ten_and_refused_calls_from_twenty_none()
     let stack = Stack::find();
     let (few, many) = (Shop::open(&stack, 100).await, Shop::open(&stack, 100).await);
     let poor = Shop::open(&stack, 0).await;
-    let ear = Ear::on(&stack, "org_id", &many.org).await;
+    let listener = BusListener::on(&stack, "org_id", &many.org).await;
     let keys = [few.issue("production", &json!({})).await, many.issue("production", &json!({})).await];
     used_from(&few, &keys[0], 10).await;
     used_from(&many, &keys[1], 11).await;
@@ -61,10 +61,10 @@ async fn eleven_countries_are_one_alert_ten_and_refused_calls_from_twenty_none()
     detect(&stack, 10).await;
     assert_eq!(noticed(&many).await, ["countries"]);
     assert_eq!((noticed(&few).await, noticed(&poor).await), (Vec::<String>::new(), Vec::new()));
-    let event = ear.hear("key.anomaly").await["detail"].clone();
+    let event = listener.hear("key.anomaly").await["detail"].clone();
     assert_eq!(faults("key.anomaly", &event), Vec::<String>::new());
     assert_eq!((&event["details"]["countries"], &event["action"]), (&json!(11), &json!("alerted")));
-    ear.close(&stack).await;
+    listener.close(&stack).await;
     assert_eq!(many.charge(&keys[1], None).await["valid"], true, "an alert stops nothing");
 }
 

@@ -11,7 +11,7 @@ use consigne_testkit::shop::Shop;
 use consigne_testkit::stack::{Stack, fresh_user, until};
 use serde_json::{Value, json};
 
-use super::ear::Ear;
+use super::bus_listener::BusListener;
 use super::jobs::{pictures_of, wait_for};
 use super::text;
 
@@ -68,14 +68,14 @@ async fn eventful(stack: &Stack) -> [String; 2] {
 async fn everything_that_is_published_is_as_its_schema_says() {
     let stack = Stack::find();
     // Whatever other tests cause meanwhile is heard as well.
-    let ear = Ear::to(&stack, &fresh_user(), &json!({ "source": ["consigne"] })).await;
+    let listener = BusListener::to(&stack, &fresh_user(), &json!({ "source": ["consigne"] })).await;
     let whose = eventful(&stack).await;
     let wanted: BTreeSet<&str> =
         EventKind::ALL.into_iter().map(EventKind::name).filter(|kind| !CAUSED_ELSEWHERE.contains(kind)).collect();
     let (mut wrong, mut heard) = (Vec::new(), BTreeSet::new());
     let all = until(async || {
         loop {
-            let events = ear.take(10).await;
+            let events = listener.take(10).await;
             if events.is_empty() {
                 break;
             }
@@ -90,7 +90,7 @@ async fn everything_that_is_published_is_as_its_schema_says() {
         wanted.iter().all(|kind| heard.contains(*kind)).then_some(())
     });
     all.await.unwrap_or_else(|| panic!("of {wanted:?} only {heard:?} were heard"));
-    ear.close(&stack).await;
+    listener.close(&stack).await;
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

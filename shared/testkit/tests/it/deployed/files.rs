@@ -8,7 +8,7 @@ use consigne_testkit::pictures;
 use consigne_testkit::stack::{Stack, until};
 use serde_json::{Value, json};
 
-use super::ear::Ear;
+use super::bus_listener::BusListener;
 use super::{assert_refused, text};
 
 #[tokio::test]
@@ -241,18 +241,18 @@ async fn backdate(stack: &Stack, key: &str) {
 async fn the_bus_is_told_of_every_file_that_is_ready_rejected_or_deleted() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
-    let ear = Ear::on(&stack, "user_id", &ann.id).await;
+    let listener = BusListener::on(&stack, "user_id", &ann.id).await;
     let key = ann.upload("a.png", "image/png", pictures::png(640, 480, 1000)).await;
-    let ready = ear.hear("file.ready").await;
+    let ready = listener.hear("file.ready").await;
     assert_eq!(ready["source"], "consigne");
     let detail = &ready["detail"];
     assert_eq!((&detail["s3_key"], &detail["size"], &detail["width"]), (&json!(key), &json!(1000), &json!(640)));
     assert_eq!((&detail["user_id"], &detail["filename"]), (&json!(ann.id), &json!("a.png")));
     assert!(text(detail, "event_id").len() == 26 && text(detail, "occurred_at").ends_with('Z'));
     ann.delete(&key).await;
-    assert_eq!(ear.hear("file.deleted").await["detail"]["cause"], "deleted");
+    assert_eq!(listener.hear("file.deleted").await["detail"]["cause"], "deleted");
     let grant = ann.grant("b.png", "image/png", 1000).await.json();
     ann.put(&grant, pictures::gif(1000)).await;
-    let rejected = ear.hear("file.rejected").await;
+    let rejected = listener.hear("file.rejected").await;
     assert_eq!(rejected["detail"]["reason"], "declared image/png, found image/gif");
 }

@@ -4,7 +4,7 @@ use consigne_testkit::schemas::faults;
 use consigne_testkit::stack::{Stack, until};
 use serde_json::json;
 
-use super::ear::Ear;
+use super::bus_listener::BusListener;
 use super::mail::{address, founder, mail_about, mails_to};
 
 /// The largest video of the free plan.
@@ -15,7 +15,7 @@ async fn the_grant_that_fills_four_fifths_is_one_mail_and_others_are_none() {
     let stack = Stack::find();
     let (ann, _) = founder(&stack, "en").await;
     let ann = stack.person(&ann.id, "free");
-    let ear = Ear::on(&stack, "user_id", &ann.id).await;
+    let listener = BusListener::on(&stack, "user_id", &ann.id).await;
     let grant = async || {
         let granted = ann.grant("film.mp4", "video/mp4", VIDEO).await;
         assert_eq!(granted.status, 201, "{}", granted.json());
@@ -23,10 +23,10 @@ async fn the_grant_that_fills_four_fifths_is_one_mail_and_others_are_none() {
     for _ in 0..8 {
         grant().await;
     }
-    assert_eq!(ear.take(10).await.len(), 0, "800 of 1,024 MiB");
+    assert_eq!(listener.take(10).await.len(), 0, "800 of 1,024 MiB");
     grant().await;
     grant().await;
-    let told = ear.hear("quota.exceeded").await["detail"].clone();
+    let told = listener.hear("quota.exceeded").await["detail"].clone();
     assert_eq!(faults("quota.exceeded", &told), Vec::<String>::new());
     assert_eq!(
         json!([told["quota"], told["percent"], told["used"], told["limit"]]),
@@ -40,6 +40,6 @@ async fn the_grant_that_fills_four_fifths_is_one_mail_and_others_are_none() {
     let more = until(async || (mails_to(&stack, &address(&ann)).await.len() > 1).then_some(()));
     let soon = tokio::time::timeout(std::time::Duration::from_secs(1), more);
     assert!(soon.await.is_err(), "it was told twice");
-    assert_eq!(ear.take(10).await.len(), 0);
-    ear.close(&stack).await;
+    assert_eq!(listener.take(10).await.len(), 0);
+    listener.close(&stack).await;
 }

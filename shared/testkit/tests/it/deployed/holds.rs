@@ -10,7 +10,7 @@ use consigne_testkit::stack::{Stack, until};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::ear::Ear;
+use super::bus_listener::BusListener;
 use super::{assert_field_refused, assert_refused, text};
 
 /// Asks for a hold.
@@ -196,18 +196,18 @@ async fn a_balance_below_zero_is_shown_and_stops_keys() {
 async fn an_organisation_is_told_when_few_credits_are_left_and_when_more_have_come() {
     let stack = Stack::find();
     let shop = Shop::open(&stack, 0).await;
-    let ear = Ear::on(&stack, "org_id", &shop.org).await;
+    let listener = BusListener::on(&stack, "org_id", &shop.org).await;
     shop.fund(50).await;
-    let came = ear.hear("wallet.topped-up").await["detail"].clone();
+    let came = listener.hear("wallet.topped-up").await["detail"].clone();
     assert_eq!((&came["credits"], &came["kind"]), (&json!(50), &json!("promo")));
     let key = shop.issue("production", &json!({})).await;
     let hold = held(&stack, &key, 39).await;
     assert_eq!(settle(&stack, &hold, 39).await.status, 200);
     shop.charge(&key, None).await;
-    let low = ear.hear("wallet.low").await["detail"].clone();
+    let low = listener.hear("wallet.low").await["detail"].clone();
     let told = (&low["percent"], &low["balance"], &low["reference"]);
     assert_eq!(told, (&json!(20), &json!(10), &json!(50)));
     shop.charge(&key, None).await;
     held(&stack, &key, 9).await;
-    assert_eq!(ear.hear("wallet.low").await["detail"]["percent"], 0, "the next there is to tell");
+    assert_eq!(listener.hear("wallet.low").await["detail"]["percent"], 0, "the next there is to tell");
 }

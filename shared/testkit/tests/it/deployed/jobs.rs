@@ -13,7 +13,7 @@ use consigne_testkit::stack::{Person, Stack, until};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::ear::Ear;
+use super::bus_listener::BusListener;
 use super::{assert_field_refused, assert_refused, text};
 
 /// Asks for a job and gives its id.
@@ -84,7 +84,7 @@ pub async fn pictures_left(person: &Person<'_>) -> usize {
 async fn two_pictures_from_the_wish_to_the_download() {
     let stack = Stack::find();
     let (ann, generator) = (stack.newcomer("pro"), Generator::of(&stack));
-    let ear = Ear::on(&stack, "user_id", &ann.id).await;
+    let listener = BusListener::on(&stack, "user_id", &ann.id).await;
     let wish = json!({ "prompt": "un phare sous la pluie", "count": 2, "size": "640x480" });
     let job = asked(&ann, "images", &wish).await;
     let waiting = status(&ann, &job).await;
@@ -99,7 +99,7 @@ async fn two_pictures_from_the_wish_to_the_download() {
         assert_eq!(message[field], *asked, "{field}");
     }
     assert!(text(&message, "deadline").ends_with('Z'));
-    assert_eq!(ear.hear("job.requested").await["detail"], message);
+    assert_eq!(listener.hear("job.requested").await["detail"], message);
 
     let (first, second) = (pictures::png(640, 480, 5000), pictures::png(320, 240, 3000));
     let mut files = Vec::new();
@@ -124,7 +124,7 @@ async fn two_pictures_from_the_wish_to_the_download() {
         assert_eq!((download.status, download.bytes == **bytes), (200, true));
     }
     assert_eq!(shown.len(), 2);
-    let told = ear.hear("job.completed").await;
+    let told = listener.hear("job.completed").await;
     assert_eq!(told["detail"]["files"], json!([files[0]["s3_key"], files[1]["s3_key"]]));
     // The files are the owner's own, and the job is in the list.
     ann.wait_for_usage(2, 8000, 0).await;
@@ -296,7 +296,7 @@ async fn a_job_nobody_delivers_is_swept_and_gives_its_allowance_back_once() {
 async fn four_files_that_become_ready_as_the_completion_comes_complete_their_job_once() {
     let stack = Stack::find();
     let (ann, generator) = (stack.newcomer("enterprise"), Generator::of(&stack));
-    let ear = Ear::on(&stack, "user_id", &ann.id).await;
+    let listener = BusListener::on(&stack, "user_id", &ann.id).await;
     let one = async |n: usize| {
         let message = pictures_of(&ann, &generator, 4).await;
         let files = join_all((0..4).map(async |file: usize| {
@@ -319,7 +319,7 @@ async fn four_files_that_become_ready_as_the_completion_comes_complete_their_job
     ann.wait_for_usage(80, bytes, 0).await;
     let (mut completed, mut ready) = (Vec::new(), 0);
     let all = until(async || {
-        for event in ear.take(10).await {
+        for event in listener.take(10).await {
             match event["detail-type"].as_str().unwrap() {
                 "job.completed" => completed.push(text(&event["detail"], "job_id")),
                 "file.ready" => ready += 1,

@@ -13,12 +13,12 @@ use consigne_testkit::stack::{Stack, fresh_user};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::ear::Ear;
-use super::second::Second;
+use super::bus_listener::BusListener;
+use super::further_stack::FurtherStack;
 use super::text;
 
 /// The stack of this test.
-const SECOND: Second = Second { name: "legacy", env_file: "target/local/legacy.env" };
+const SECOND: FurtherStack = FurtherStack { name: "legacy", env_file: "target/local/legacy.env" };
 /// The pepper under which the older installation hashed its keys.
 const OLD_PEPPER: &str = "pepper-of-the-older-installation";
 
@@ -159,7 +159,7 @@ async fn an_export_is_carried_over_its_keys_verify_and_no_text_of_them_is_anywhe
     let (well, dry) = SECOND.consigne(&["migrate-keys", file, "--key-file", key_file, "--dry-run"], "").await;
     assert!(well, "{dry}");
     assert_eq!(lasting(everything(&stack).await), untouched, "a dry run writes nothing");
-    let ear = Ear::on(&stack, "user_id", &owners[0]).await;
+    let listener = BusListener::on(&stack, "user_id", &owners[0]).await;
     // The key also comes by standard input, in another spelling.
     let (well, real) = SECOND.consigne(&["migrate-keys", file, "--yes"], &STANDARD.encode(key)).await;
     assert!(well, "{real}");
@@ -202,10 +202,10 @@ async fn an_export_is_carried_over_its_keys_verify_and_no_text_of_them_is_anywhe
     owners_see_their_keys(&stack, &held).await;
     a_month_on(&stack, &held).await;
     for kind in ["key.migration-started", "key.migration-reminder"] {
-        let told = ear.hear(kind).await["detail"].clone();
+        let told = listener.hear(kind).await["detail"].clone();
         assert_eq!(faults(kind, &told), Vec::<String>::new());
     }
-    ear.close(&stack).await;
+    listener.close(&stack).await;
 }
 
 /// Checks that the hashes have given way to MACs, and only wait to be forgotten.

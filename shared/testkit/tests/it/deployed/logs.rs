@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::text;
 
 /// Waits for the one line of a function that holds a text.
-async fn line(stack: &Stack, function: &str, ledger_state: &str) -> Value {
+async fn line(stack: &Stack, function: &str, holding: &str) -> Value {
     let lines = until(async || {
-        let lines = stack.log_lines(function, ledger_state).await;
+        let lines = stack.log_lines(function, holding).await;
         lines.into_iter().find(|line| line.starts_with('{'))
     });
     let line = lines.await.unwrap_or_else(|| panic!("{function} has no line with {holding}"));

@@ -13,7 +13,7 @@ use consigne_testkit::stack::{Person, Stack, fresh_user, until};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::ear::Ear;
+use super::bus_listener::BusListener;
 use super::{assert_field_refused, assert_refused, text};
 
 /// Gives what derives tokens in this stack, as the function that sends the mails has it.
@@ -75,7 +75,7 @@ async fn trail(shop: &Shop<'_>) -> Vec<String> {
 async fn an_invitation_leads_from_the_event_to_a_place_and_out_again() {
     let stack = Stack::find();
     let shop = Shop::open(&stack, 0).await;
-    let ear = Ear::on(&stack, "org_id", &shop.org).await;
+    let listener = BusListener::on(&stack, "org_id", &shop.org).await;
     let email = address();
     let sent = invite(&shop, &email.to_uppercase(), "developer").await;
     assert_eq!(sent.status, 201);
@@ -83,7 +83,7 @@ async fn an_invitation_leads_from_the_event_to_a_place_and_out_again() {
     assert_eq!((&sent["email"], &sent["role"]), (&json!(email), &json!("developer")));
 
     // What whoever sends the mail has: the event, the invitation, the secret.
-    let told = ear.hear("invitation.created").await["detail"].clone();
+    let told = listener.hear("invitation.created").await["detail"].clone();
     assert_eq!((&told["org_name"], &told["invitation_id"]), (&json!("Acme"), &sent["id"]));
     assert!(!told.to_string().contains('@'), "an address is on the bus: {told}");
     let (org, id) = (OrgId::parse(&text(&told, "org_id")).unwrap(), InvitationId::parse(&text(&told, "invitation_id")));

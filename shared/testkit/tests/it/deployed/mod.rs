@@ -1,12 +1,13 @@
 //! The deployed stack, over HTTP, with real signatures and real roles.
 
 mod anomalies;
+mod bus_listener;
 mod charges;
-mod ear;
 mod endpoints;
 mod events;
 mod files;
 mod fullness;
+mod further_stack;
 mod gateway;
 mod holds;
 mod identity;
@@ -14,7 +15,7 @@ mod invitation_mail;
 mod job_webhooks;
 mod jobs;
 mod key_desk;
-mod lab;
+mod key_endpoint;
 mod legacy;
 mod limits;
 mod listing;
@@ -30,7 +31,6 @@ mod peppers;
 mod redrive;
 mod requests;
 mod roles;
-mod second;
 mod stats;
 mod texts;
 mod upkeep;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use consigne_testkit::shop::Shop;
 use serde_json::json;
 
-use super::second::Second;
+use super::further_stack::FurtherStack;
 
 /// The stack of this test.
-const SECOND: Second = Second { name: "peppers", env_file: "target/local/peppers.env" };
+const SECOND: FurtherStack = FurtherStack { name: "peppers", env_file: "target/local/peppers.env" };
 
 /// Runs the operator's command line on it; gives whether it went well and what it said.
 async fn consigne(arguments: &[&str]) -> (bool, String) {

@@ -7,7 +7,7 @@ use consigne_core::OrgId;
 use consigne_core::credits::{ChargeOutcome, Outcome};
 use consigne_core::periods::Day;
 use consigne_core::ports::{ChargeKey, EnrolOrgs, GetKey, KeepOutcome, ListStats, ListStorage as _, WalkOrgs};
-use consigne_core::stats::{DaySpan, DayStats, Errand, StorageErrand};
+use consigne_core::stats::{DaySpan, DayStats, StatsMessage, StorageErrand};
 use consigne_core::{KeyId, Plan, Timestamp};
 use consigne_runtime::clock;
 use consigne_storage::Table;
@@ -18,7 +18,7 @@ use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Stack, until};
 use serde_json::{Value, json};
 
-use super::ear::Ear;
+use super::bus_listener::BusListener;
 use super::{assert_field_refused, text};
 
 /// Lets the night's count run as of a time.
@@ -31,7 +31,7 @@ async fn night(stack: &Stack, at: Timestamp) {
 
 /// Has one day of one organisation counted, as a night does of all.
 async fn count(stack: &Stack, org: OrgId, day: Day) {
-    put_on_queue(stack, "stats", Errand::new(org, day).message().unwrap()).await;
+    put_on_queue(stack, "stats", StatsMessage::new(org, day).message().unwrap()).await;
 }
 
 async fn put_on_queue(stack: &Stack, name: &str, message: String) {
@@ -127,11 +127,11 @@ async fn a_night_keeps_a_day_tells_of_it_once_and_takes_up_what_comes_late() {
         charge.receipt.id
     };
     let receipt = charge(day.starts()).await;
-    let ear = Ear::on(&stack, "org_id", &shop.org).await;
+    let listener = BusListener::on(&stack, "org_id", &shop.org).await;
     until(async || (row(&shop, day).await["requests"] == 1).then_some(())).await.expect("the receipt is counted");
     assert_eq!(row(&shop, day).await["complete"], true, "the day is over");
     night(&stack, tonight).await;
-    let ready = ear.hear("stats.ready").await;
+    let ready = listener.hear("stats.ready").await;
     assert_eq!((&ready["detail"]["org_id"], &ready["detail"]["date"]), (&json!(shop.org), &json!(day.to_string())));
     let first = row(&shop, day).await;
     assert_eq!((&first["requests"], &first["credits"], &first["success_rate"]), (&json!(1), &json!(2), &Value::Null));

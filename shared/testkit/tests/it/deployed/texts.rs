@@ -18,13 +18,13 @@ use consigne_testkit::stack::{Stack, fresh_user};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::ear::Ear;
+use super::bus_listener::BusListener;
+use super::further_stack::FurtherStack;
 use super::jobs::{asked, status, wait_for};
-use super::second::Second;
 use super::{assert_refused, text};
 
 /// A stack without a language model.
-const OUTSIDE: Second = Second { name: "outside", env_file: "target/local/outside.env" };
+const OUTSIDE: FurtherStack = FurtherStack { name: "outside", env_file: "target/local/outside.env" };
 /// After how long SQS delivers the message of a worker that was killed.
 const HIDDEN: Duration = Duration::from_mins(12);
 
@@ -50,7 +50,7 @@ async fn download(stack: &Stack, job: &Value) -> String {
 async fn an_article_from_the_wish_to_the_download() {
     let stack = Stack::find();
     let (ann, stand_in, topic) = (stack.newcomer("free"), StandIn::of(&stack), topic());
-    let ear = Ear::on(&stack, "user_id", &ann.id).await;
+    let listener = BusListener::on(&stack, "user_id", &ann.id).await;
     let job = asked(&ann, "blog", &json!({ "topic": topic, "title": "Lumières / été" })).await;
     let done = wait_for(&ann, &job, "completed").await;
     let written = download(&stack, &done).await;
@@ -65,7 +65,7 @@ async fn an_article_from_the_wish_to_the_download() {
     assert_eq!((written.matches("\n## ").count(), stand_in.calls(&topic).await), (4, asks(4)));
     ann.wait_for_usage(1, written.len() as u64, 0).await;
     assert_eq!(ann.metadata(&key).await.json()["filename"], "Lumières - été.md");
-    assert_eq!(ear.hear("job.completed").await["detail"]["files"], json!([key]));
+    assert_eq!(listener.hear("job.completed").await["detail"]["files"], json!([key]));
 
     // The log tells of the job, and neither of what was wished for nor of the key.
     let lines = stack.log_lines("generate-worker", &job).await;
@@ -122,7 +122,7 @@ async fn a_model_in_trouble_is_asked_again_and_the_article_is_the_same() {
 async fn a_model_that_stays_in_trouble_fails_the_job_with_a_reason_and_costs_no_allowance() {
     let stack = Stack::find();
     let (ann, stand_in) = (stack.newcomer("free"), StandIn::of(&stack));
-    let ear = Ear::on(&stack, "user_id", &ann.id).await;
+    let listener = BusListener::on(&stack, "user_id", &ann.id).await;
     let refused = topic();
     // Of all troubles the one that is given up soonest.
     stand_in.fail(&refused, &[], Some(Mischief::Filtered)).await;
@@ -131,7 +131,7 @@ async fn a_model_that_stays_in_trouble_fails_the_job_with_a_reason_and_costs_no_
     assert_eq!(failed["error"]["code"], "MODEL_REFUSED");
     assert!(text(&failed["error"], "message").contains("please try again"), "{failed}");
     assert_eq!(stand_in.calls(&refused).await, ["outline"; 2]);
-    assert_eq!(ear.hear("job.failed").await["detail"]["error"]["code"], "MODEL_REFUSED");
+    assert_eq!(listener.hear("job.failed").await["detail"]["error"]["code"], "MODEL_REFUSED");
     ann.wait_for_usage(0, 0, 0).await;
     for _ in 0..5 {
         asked(&ann, "blog", &json!({ "topic": topic() })).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consigne_auth::{Refreshed, WebhookSecrets};
-use consigne_core::deliveries::{Attempt, Delivery, DeliveryStatus, Errand, Posted};
+use consigne_core::deliveries::{Attempt, Delivery, DeliveryMessage, DeliveryStatus, Posted};
 use consigne_core::endpoints::{DisabledBecause, EndpointStatus};
 use consigne_core::events::EventKind;
 use consigne_core::gateway::Failure;
@@ -202,7 +202,7 @@ async fn a_receiver_that_is_gone_is_disabled_and_its_owners_are_told() {
         (&json!("endpoint.disabled"), &json!("service:dispatch-webhook"))
     );
     // What was on its way there ends; what happens now is not even recorded.
-    dispatched(&world, &clock, &Errand::attempt(other.org, other.id).unwrap()).await;
+    dispatched(&world, &clock, &DeliveryMessage::attempt(other.org, other.id).unwrap()).await;
     let state = world.state();
     assert_eq!(state.hooks.deliveries[&(other.org, other.id)].status, DeliveryStatus::Cancelled);
     assert_eq!(state.hooks.posted.len(), 1);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::GRANTED;
 use super::desk::{KEY_ID, ORG, PEOPLE, acme, answer, headed, outbox, put_production, refusal, sent_by, told_of};
 use super::endpoints::{ENDPOINT, endpoint_in, put_endpoint};
-use super::guests::{address, put_invitation};
+use super::invited::{address, put_invitation};
 
 /// Each route within an organisation, with a good request of it.
 pub const IN_ORG: [(&str, &str); 24] = [

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::GRANTED;
 use super::desk::{KEY_ID, ORG, OTHER_ORG, acme, answer, found, key_id, org, put_key, refusal, sent_by, user};
-use super::guests::put_invitation;
+use super::invited::put_invitation;
 
 /// The lists, each with a case and the field that names an entry.
 const LISTS: [(&str, &str, &str); 6] = [

@@ -10,7 +10,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::desk::{OTHER_ORG, acme, answer, found, headed, org, outbox, refusal, sent_by, trail, user};
-use super::guests::{BOBS, accepting, bob_accepts, invitation_in, put_invitation, role_of, verified};
+use super::invited::{BOBS, accepting, bob_accepts, invitation_in, put_invitation, role_of, verified};
 
 async fn accept(world: &World, person: &str, claims: &Value, token: &str) -> Value {
     functions::call(world, "invitation-accept", accepting(person, claims, token)).await
@@ -233,7 +233,7 @@ async fn only_the_invited_address_verified_opens_the_door() {
 async fn an_international_domain_is_one_however_it_is_composed() {
     let world = acme();
     let token =
-        put_invitation(&world, |invitation| invitation.email = super::guests::address("bob@\u{e9}t\u{e9}.example"));
+        put_invitation(&world, |invitation| invitation.email = super::invited::address("bob@\u{e9}t\u{e9}.example"));
     assert_eq!(accept(&world, "user_bob1", &verified("Bob@E\u{301}TE\u{301}.example"), &token).await["status"], 200);
 }
 

@@ -11,7 +11,7 @@ use consigne_testkit::fakes::World;
 use serde_json::{Value, json};
 
 use super::desk::{ORG, answer, org, user};
-use super::guests::{BOBS, accepting, address, put_invitation, role_of, verified};
+use super::invited::{BOBS, accepting, address, put_invitation, role_of, verified};
 use super::mail::{acme_with_mailboxes, deliver, delivered, known, message_of, post};
 
 /// Gives the token in the only mail.

@@ -11,7 +11,7 @@ use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use super::desk::{ORG, acme, answer, headed, org, outbox, refusal, saying, sent_by, trail, user, with};
-use super::guests::{BOBS, INVITATION, address, bob_accepts, invitation_in, put_invitation};
+use super::invited::{BOBS, INVITATION, address, bob_accepts, invitation_in, put_invitation};
 
 /// Invites an address as a person.
 async fn invite(world: &World, person: &str, email: &str, role: &str) -> Value {

@@ -12,7 +12,7 @@ use super::desk::{
     user, verified,
 };
 use super::desk_callers::IN_ORG;
-use super::guests::{put_invitation, role_of};
+use super::invited::{put_invitation, role_of};
 
 /// Makes the event by which a person gives another a role.
 fn giving(person: &str, other: &str, role: &str) -> Value {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use consigne_core::deliveries::{DeliveryStatus, Errand, LASTS, Posted, WAITS};
+use consigne_core::deliveries::{DeliveryMessage, DeliveryStatus, LASTS, Posted, WAITS};
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{Clock as _, RecordDelivery as _};
 use consigne_core::{Fault, Timestamp};
@@ -114,7 +114,7 @@ async fn due_at_once(world: &World, many: usize) {
         let delivery = hooks::delivery(&endpoint, GRANTED.minus(Duration::from_secs(n as u64)));
         let delivery = consigne_core::deliveries::Delivery { next_at: Some(GRANTED), ..delivery };
         assert!(world.record_delivery(&delivery).await.unwrap());
-        let errand = Errand::attempt(delivery.org, delivery.id).unwrap();
+        let errand = DeliveryMessage::attempt(delivery.org, delivery.id).unwrap();
         world.change(|state| state.messages.push(errand));
     }
 }

@@ -16,7 +16,7 @@ use consigne_testkit::stack::Stack;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::heard::{Heard, told_by};
+use super::committed_events::{CommittedEvents, told_by};
 use super::now;
 
 /// The event that tells of a low balance.
@@ -39,7 +39,7 @@ macro_rules! on_both {
         }
         mod on_the_real_one {
             $(#[tokio::test] async fn $suite() {
-                let heard = super::Heard::on(&super::Stack::find(), super::LOW);
+                let heard = super::CommittedEvents::on(&super::Stack::find(), super::LOW);
                 let told = || super::ordered(heard.told());
                 super::$suite(&heard.table, told).await;
             })*

@@ -6,7 +6,7 @@ use consigne_core::{IdempotencyKey, Plan, UserId};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::heard::{Heard, told_by};
+use super::committed_events::{CommittedEvents, told_by};
 use super::{file_of, now, owner};
 
 /// The event that tells of it.
@@ -25,7 +25,7 @@ macro_rules! on_both {
         }
         mod on_the_real_one {
             $(#[tokio::test] async fn $suite() {
-                let heard = super::Heard::on(&consigne_testkit::stack::Stack::find(), super::FULL);
+                let heard = super::CommittedEvents::on(&consigne_testkit::stack::Stack::find(), super::FULL);
                 super::$suite(&heard.table, || heard.told()).await;
             })*
         }

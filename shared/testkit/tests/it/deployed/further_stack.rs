@@ -8,14 +8,14 @@ use consigne_testkit::stack::Stack;
 
 /// A stack of a test's own.
 #[derive(Clone, Copy, Debug)]
-pub struct Second {
+pub struct FurtherStack {
     /// Its name.
     pub name: &'static str,
     /// Where its names are written, below the checkout.
     pub env_file: &'static str,
 }
 
-impl Second {
+impl FurtherStack {
     /// Deploys it, with parameters of the test's own: `Name=value`.
     pub fn deploy(&self, parameters: &[String]) -> Stack {
         let mut deploy = Command::new(root().join(".venv/bin/python"));

@@ -18,18 +18,19 @@ pub fn told_by(world: &World, kind: &str) -> Vec<Value> {
 }
 
 /// The real table on a wire that listens: what is committed to its outbox is soon carried away.
-pub struct Heard {
+pub struct CommittedEvents {
     /// The table.
     pub table: Table,
     told: Arc<Mutex<Vec<Value>>>,
 }
 
-impl Heard {
+impl CommittedEvents {
     /// Listens for one kind of event.
     pub fn on(stack: &Stack, kind: &'static str) -> Self {
         let told = Arc::new(Mutex::default());
         let heard = Arc::clone(&told);
-        let caller = stack.aws().caller.through(|inner| SharedHttpConnector::new(Ear { inner, kind, told: heard }));
+        let caller =
+            stack.aws().caller.through(|inner| SharedHttpConnector::new(Listening { inner, kind, told: heard }));
         Self { table: Table::new(&caller, stack.name("TABLE_NAME")), told }
     }
 
@@ -41,13 +42,13 @@ impl Heard {
 
 /// A connector that remembers the events of its kind in every transaction that is committed.
 #[derive(Clone, Debug)]
-struct Ear {
+struct Listening {
     inner: SharedHttpConnector,
     kind: &'static str,
     told: Arc<Mutex<Vec<Value>>>,
 }
 
-impl HttpConnector for Ear {
+impl HttpConnector for Listening {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let sent: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
         let items = sent["TransactItems"].as_array().cloned().unwrap_or_default();

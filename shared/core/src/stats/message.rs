@@ -8,7 +8,7 @@ use crate::{Fault, OrgId, Timestamp};
 
 /// An organisation's day that is to be counted, perhaps begun before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errand {
+pub struct StatsMessage {
     /// The organisation.
     pub org: OrgId,
     /// The day.
@@ -44,7 +44,7 @@ struct BegunWire {
     tally: Tally,
 }
 
-impl Errand {
+impl StatsMessage {
     /// Asks for a day.
     pub fn new(org: OrgId, day: Day) -> Self {
         Self { org, day, begun: None }
@@ -88,16 +88,16 @@ mod tests {
     #[test]
     fn a_message_reads_back() {
         let (org, day) = (OrgId::mint(Timestamp::from_secs(1)), Day::parse("2026-11-21").unwrap());
-        let fresh = Errand::new(org, day);
+        let fresh = StatsMessage::new(org, day);
         let begun = Begun { at: Timestamp::from_millis(1_234), after: "{}".to_owned(), tally: Tally::default() };
-        for errand in [fresh.clone(), Errand { begun: Some(begun), ..fresh.clone() }] {
-            assert_eq!(Errand::parse(&errand.message().unwrap()).unwrap(), errand);
+        for errand in [fresh.clone(), StatsMessage { begun: Some(begun), ..fresh.clone() }] {
+            assert_eq!(StatsMessage::parse(&errand.message().unwrap()).unwrap(), errand);
         }
         assert_eq!(fresh.message().unwrap(), format!(r#"{{"org":"{org}","day":"2026-11-21"}}"#));
         for bad in
             ["", "{}", "[]", r#"{"org":"org_x","day":"2026-11-21"}"#, &format!(r#"{{"org":"{org}","day":"21"}}"#)]
         {
-            assert!(Errand::parse(bad).is_err(), "{bad}");
+            assert!(StatsMessage::parse(bad).is_err(), "{bad}");
         }
     }
 }

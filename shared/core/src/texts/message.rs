@@ -7,12 +7,12 @@ use crate::{Fault, JobId};
 /// Asks for whatever comes next of a job's text. It names no chapter: what is next stands in the manuscript, so a message that
 /// comes twice or late does no harm.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errand {
+pub struct TextMessage {
     /// The job.
     pub job: JobId,
 }
 
-impl Errand {
+impl TextMessage {
     /// Writes the message.
     pub fn message(&self) -> String {
         json!({ "job_id": self.job }).to_string()
@@ -37,12 +37,12 @@ mod tests {
     #[test]
     fn an_event_and_a_message_of_ours_name_the_same_job() {
         let job = "job_01M7YREWKH7VM7Z3Z2KWSH2FTRann1";
-        let ours = Errand::parse(&format!(r#"{{"job_id": "{job}"}}"#)).unwrap();
+        let ours = TextMessage::parse(&format!(r#"{{"job_id": "{job}"}}"#)).unwrap();
         let event = format!(r#"{{"detail-type": "job.requested", "detail": {{"job_id": "{job}", "kind": "book"}}}}"#);
-        assert_eq!(Errand::parse(&event).unwrap(), ours);
-        assert_eq!(Errand::parse(&ours.message()).unwrap(), ours);
+        assert_eq!(TextMessage::parse(&event).unwrap(), ours);
+        assert_eq!(TextMessage::parse(&ours.message()).unwrap(), ours);
         for bad in ["", "[]", "{}", r#"{"job_id": 1}"#, r#"{"job_id": "job_x"}"#, r#"{"detail": "job_x"}"#] {
-            assert!(Errand::parse(bad).is_err(), "{bad}");
+            assert!(TextMessage::parse(bad).is_err(), "{bad}");
         }
     }
 }

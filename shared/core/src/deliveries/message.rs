@@ -21,7 +21,7 @@ pub enum Subject {
 
 /// An event of the bus that endpoints may hear of.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Heard {
+pub struct SubscribedEvent {
     /// Which.
     pub id: EventId,
     /// Of what kind.
@@ -36,9 +36,9 @@ pub struct Heard {
 
 /// What a message asks for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Errand {
+pub enum DeliveryMessage {
     /// Telling an event to whoever hears of it.
-    Tell(Box<Heard>),
+    Tell(Box<SubscribedEvent>),
     /// The next attempt at a delivery.
     Attempt(OrgId, DeliveryId),
     /// Nothing: no endpoint hears of this.
@@ -61,7 +61,7 @@ struct Envelope {
     detail: Map<String, Value>,
 }
 
-impl Errand {
+impl DeliveryMessage {
     /// Reads a message.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl Errand {
             return Ok(Self::Attempt(org, delivery));
         }
         let envelope: Envelope = serde_json::from_str(body).map_err(|_| "it is no errand and no event")?;
-        Heard::read(envelope).map(|heard| heard.map_or(Self::Nothing, |heard| Self::Tell(Box::new(heard))))
+        SubscribedEvent::read(envelope).map(|heard| heard.map_or(Self::Nothing, |heard| Self::Tell(Box::new(heard))))
     }
 
     /// Writes the message that asks for an attempt.
@@ -86,7 +86,7 @@ impl Errand {
     }
 }
 
-impl Heard {
+impl SubscribedEvent {
     fn read(envelope: Envelope) -> Result<Option<Self>, &'static str> {
         let mut detail = envelope.detail;
         let text =
@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn an_event_is_told_to_whom_it_is_about_without_its_stamp() {
-        let Ok(Errand::Tell(heard)) = Errand::parse(&event("wallet.low", &json!({ "org_id": ORG, "percent": 20 })))
+        let Ok(DeliveryMessage::Tell(heard)) =
+            DeliveryMessage::parse(&event("wallet.low", &json!({ "org_id": ORG, "percent": 20 })))
         else {
             panic!("it is told");
         };
@@ -136,14 +137,19 @@ mod tests {
         assert_eq!(payload, json!({ "type": "wallet.low", "timestamp": "2026-11-21T10:30:00Z", "data": data }));
         // A personal event names its person, also when it should ever name an organisation beside.
         let both = json!({ "user_id": "user_ann1", "org_id": ORG });
-        let Ok(Errand::Tell(heard)) = Errand::parse(&event("job.completed", &both)) else { panic!("it is told") };
+        let Ok(DeliveryMessage::Tell(heard)) = DeliveryMessage::parse(&event("job.completed", &both)) else {
+            panic!("it is told")
+        };
         assert_eq!(heard.subject, Subject::Person(UserId::parse("user_ann1").unwrap()));
     }
 
     #[test]
     fn what_nobody_hears_of_is_passed_over_and_what_cannot_be_read_is_said() {
-        assert_eq!(Errand::parse(&event("job.requested", &json!({ "user_id": "user_ann1" }))), Ok(Errand::Nothing));
-        assert_eq!(Errand::parse(&event("job.sung", &json!({}))), Ok(Errand::Nothing));
+        assert_eq!(
+            DeliveryMessage::parse(&event("job.requested", &json!({ "user_id": "user_ann1" }))),
+            Ok(DeliveryMessage::Nothing)
+        );
+        assert_eq!(DeliveryMessage::parse(&event("job.sung", &json!({}))), Ok(DeliveryMessage::Nothing));
         for bad in [
             String::new(),
             "{}".to_owned(),
@@ -155,13 +161,16 @@ mod tests {
             event("job.completed", &json!({ "user_id": "user_ann1", "occurred_at": "soon" })),
             json!({ "org_id": ORG, "delivery_id": "dlv_x" }).to_string(),
         ] {
-            assert!(Errand::parse(&bad).is_err(), "{bad}");
+            assert!(DeliveryMessage::parse(&bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn an_attempt_reads_back() {
         let (org, delivery) = (OrgId::parse(ORG).unwrap(), DeliveryId::derive(&["x"]));
-        assert_eq!(Errand::parse(&Errand::attempt(org, delivery).unwrap()), Ok(Errand::Attempt(org, delivery)));
+        assert_eq!(
+            DeliveryMessage::parse(&DeliveryMessage::attempt(org, delivery).unwrap()),
+            Ok(DeliveryMessage::Attempt(org, delivery))
+        );
     }
 }

@@ -5,12 +5,12 @@ use consigne_testkit::stack::{Stack, until};
 use serde_json::{Value, json};
 
 /// The queue.
-pub struct Ear {
+pub struct BusListener {
     sqs: aws_sdk_sqs::Client,
     url: String,
 }
 
-impl Ear {
+impl BusListener {
     /// Listens for events whose detail has this id under this name. Nobody else listens for it.
     pub async fn on(stack: &Stack, field: &str, id: &str) -> Self {
         Self::to(stack, id, &json!({ "source": ["consigne"], "detail": { field: [id] } })).await
