@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use consigne_auth::{GatewaySeal, HoldOpened, Identity, KeyFinder, body_digest};
 use consigne_core::credits::{
-    CallFacts, CallTold, Hold, HoldEnd, HoldTerms, HoldView, Opening, Outcome, Resolver, Wallet, resolve_opened,
+    CallFacts, CallRecord, Hold, HoldEnd, HoldTerms, HoldView, Opening, Outcome, Resolver, Wallet, resolve_opened,
 };
 use consigne_core::gateway::{
     CALLER, Failure, UpstreamCall, UpstreamOutcome, Upstreams, Verdict, asked_of, forwarded, returned, target,
@@ -139,7 +139,7 @@ impl<'a> Call<'a> {
     }
 
     /// Tells of the call in the usage log.
-    fn told(&self, verdict: &Verdict, took: Duration, request: &Request) -> CallTold {
+    fn told(&self, verdict: &Verdict, took: Duration, request: &Request) -> CallRecord {
         let cut = |text: &str| text.chars().take(TOLD_MAX).collect::<String>();
         let facts = CallFacts {
             service: Some(self.service.name.to_owned()),
@@ -150,7 +150,7 @@ impl<'a> Call<'a> {
             country: request.country().map(str::to_owned),
             user_agent: request.header("user-agent").filter(|text| !text.contains(self.text)).map(cut),
         };
-        CallTold {
+        CallRecord {
             facts,
             outcome: Outcome { status_code: verdict.status, response_ms: millis(took), details: json!({}) },
         }

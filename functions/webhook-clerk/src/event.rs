@@ -50,13 +50,13 @@ struct Verification {
 
 /// What an event means here.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum ClerkAction {
     /// How to reach somebody.
-    Told(Telling),
+    Reachable(Telling),
     /// Somebody is gone.
     Closed(Closing),
     /// Nothing, for this reason.
-    Nothing(&'static str),
+    Ignored(&'static str),
 }
 
 impl ClerkEvent {
@@ -64,21 +64,21 @@ impl ClerkEvent {
     ///
     /// # Errors
     /// `INVALID_REQUEST` when it is about a person and not of the shape such events have.
-    pub(crate) fn news(&self, now: Timestamp) -> Result<News, Fault> {
+    pub(crate) fn action(&self, now: Timestamp) -> Result<ClerkAction, Fault> {
         let tells = matches!(self.kind.as_str(), "user.created" | "user.updated");
         if !tells && self.kind != "user.deleted" {
-            return Ok(News::Nothing("another type of event"));
+            return Ok(ClerkAction::Ignored("another type of event"));
         }
         let id = self.data["id"].as_str().ok_or_else(|| Fault::field("data.id", "data.id must be a text"))?;
         // Such as those of another application's import; nothing here can belong to it.
-        let Some(user) = UserId::parse(id) else { return Ok(News::Nothing("no user id of this form")) };
+        let Some(user) = UserId::parse(id) else { return Ok(ClerkAction::Ignored("no user id of this form")) };
         if !tells {
-            return Ok(News::Closed(Closing::begin(user, now)));
+            return Ok(ClerkAction::Closed(Closing::begin(user, now)));
         }
         let told =
             ClerkUser::deserialize(&self.data).map_err(|error| Fault::field("data", format!("data: {error}")))?;
         let at = Timestamp::from_millis(told.updated_at);
-        Ok(News::Told(Telling { contact: told.contact(at), user, at }))
+        Ok(ClerkAction::Reachable(Telling { contact: told.contact(at), user, at }))
     }
 }
 

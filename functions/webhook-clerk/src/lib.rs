@@ -12,8 +12,8 @@ use consigne_core::webhooks::{Received, Source, content_mismatch};
 use consigne_core::{Code, Fault};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use event::ClerkAction;
 pub use event::ClerkEvent;
-use event::News;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -45,16 +45,16 @@ pub async fn handle<F: TellProfile + CloseAccount>(deps: &Deps<F>, request: &Req
         now: request.now,
     };
 
-    let written = match event.news(request.now)? {
-        News::Told(telling) => {
+    let written = match event.action(request.now)? {
+        ClerkAction::Reachable(telling) => {
             request.notes.field("user.id", &telling.user);
             deps.people.tell_profile(&telling, &received).await?
         }
-        News::Closed(closing) => {
+        ClerkAction::Closed(closing) => {
             request.notes.field("user.id", &closing.user);
             deps.people.close_account(&closing, &received).await?
         }
-        News::Nothing(why) => {
+        ClerkAction::Ignored(why) => {
             request.notes.field("clerk.ignored", why);
             return Ok(taken());
         }

@@ -37,15 +37,15 @@ struct StripeData {
 
 /// What an event means here.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum News {
+pub(crate) enum StripeAction {
     /// A session was paid.
     Paid(PaidSession),
     /// A payment was refunded, or a dispute of it stands so.
-    Told(PaymentId, ClawBackCause),
+    ClawBack(PaymentId, ClawBackCause),
     /// Nothing, for this reason.
-    Nothing(&'static str),
+    Ignored(&'static str),
     /// Something nobody knows here yet, so that it comes to nothing either; somebody should look at it.
-    Unheard(&'static str),
+    Unknown(&'static str),
 }
 
 impl StripeEvent {
@@ -63,7 +63,7 @@ impl StripeEvent {
     ///
     /// # Errors
     /// `INVALID_REQUEST` when it is of a kind that is carried out, and not of the shape such events have.
-    pub(crate) fn news(&self) -> Result<News, Fault> {
+    pub(crate) fn action(&self) -> Result<StripeAction, Fault> {
         match self.kind.as_str() {
             "checkout.session.completed" | "checkout.session.async_payment_succeeded" => self.session(),
             "charge.refunded" => self.refund(),
@@ -71,26 +71,28 @@ impl StripeEvent {
             | "charge.dispute.funds_withdrawn"
             | "charge.dispute.funds_reinstated"
             | "charge.dispute.closed" => self.dispute(),
-            "checkout.session.async_payment_failed" | "checkout.session.expired" => Ok(News::Nothing("nobody paid")),
-            _ => Ok(News::Nothing("another type of event")),
+            "checkout.session.async_payment_failed" | "checkout.session.expired" => {
+                Ok(StripeAction::Ignored("nobody paid"))
+            }
+            _ => Ok(StripeAction::Ignored("another type of event")),
         }
     }
 
-    fn session(&self) -> Result<News, Fault> {
+    fn session(&self) -> Result<StripeAction, Fault> {
         let session = &self.data.object;
         // Some ways to pay take days; the other of the two events comes then.
         if self.text("payment_status")? != "paid" {
-            return Ok(News::Nothing("not paid yet"));
+            return Ok(StripeAction::Ignored("not paid yet"));
         }
         let Some(org) = session["client_reference_id"].as_str().and_then(OrgId::parse) else {
             // Something else that is sold under the same account.
-            return Ok(News::Nothing("it names no organisation"));
+            return Ok(StripeAction::Ignored("it names no organisation"));
         };
         let noted = |name: &str| match &session["metadata"][name] {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        Ok(News::Paid(PaidSession {
+        Ok(StripeAction::Paid(PaidSession {
             session: SessionId::parse(self.text("id")?).ok_or_else(|| odd("id"))?,
             payment: PaymentId::parse(self.text("payment_intent")?).ok_or_else(|| odd("payment_intent"))?,
             org,
@@ -100,29 +102,29 @@ impl StripeEvent {
         }))
     }
 
-    fn refund(&self) -> Result<News, Fault> {
-        let Some(payment) = self.payment()? else { return Ok(News::Nothing("no payment intent")) };
-        Ok(News::Told(payment, ClawBackCause::Refund { refunded_cents: self.number("amount_refunded")? }))
+    fn refund(&self) -> Result<StripeAction, Fault> {
+        let Some(payment) = self.payment()? else { return Ok(StripeAction::Ignored("no payment intent")) };
+        Ok(StripeAction::ClawBack(payment, ClawBackCause::Refund { refunded_cents: self.number("amount_refunded")? }))
     }
 
-    fn dispute(&self) -> Result<News, Fault> {
-        let Some(payment) = self.payment()? else { return Ok(News::Nothing("no payment intent")) };
+    fn dispute(&self) -> Result<StripeAction, Fault> {
+        let Some(payment) = self.payment()? else { return Ok(StripeAction::Ignored("no payment intent")) };
         let state = match (self.kind.as_str(), self.text("status")?) {
             (_, "lost") => DisputeState::Lost,
             (_, "won" | "warning_closed") => DisputeState::Won,
             (_, status) if REFUNDED_INSTEAD.contains(&status) => DisputeState::Dropped,
             // It may be that of a part that was refunded; what the dispute comes to, its status says.
-            ("charge.dispute.funds_reinstated", _) => return Ok(News::Nothing("the dispute is not over")),
+            ("charge.dispute.funds_reinstated", _) => return Ok(StripeAction::Ignored("the dispute is not over")),
             ("charge.dispute.funds_withdrawn", _) | ("charge.dispute.created", "needs_response" | "under_review") => {
                 DisputeState::Open
             }
             ("charge.dispute.created", status) if INQUIRIES.contains(&status) => {
-                return Ok(News::Nothing("an inquiry"));
+                return Ok(StripeAction::Ignored("an inquiry"));
             }
-            _ => return Ok(News::Unheard("a dispute of another status")),
+            _ => return Ok(StripeAction::Unknown("a dispute of another status")),
         };
         let id = DisputeId::parse(self.text("id")?).ok_or_else(|| odd("id"))?;
-        Ok(News::Told(payment, ClawBackCause::Dispute { id, cents: self.number("amount")?, state }))
+        Ok(StripeAction::ClawBack(payment, ClawBackCause::Dispute { id, cents: self.number("amount")?, state }))
     }
 
     /// Gives the payment a charge or a dispute is of; none of those that were made without a payment intent.

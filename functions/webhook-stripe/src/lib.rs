@@ -13,7 +13,7 @@ use consigne_core::ports::{ClawBackCredits, CreditPurchase, GetCheckout, WriteAu
 use consigne_core::{AuditId, Fault, OrgId};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
-use event::News;
+use event::StripeAction;
 pub use event::StripeEvent;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -56,14 +56,14 @@ impl<F: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit> Deps<F> {
         let event: StripeEvent = request.json()?;
         request.notes.field("stripe.event", event.id());
 
-        let outcome = match event.news()? {
-            News::Paid(paid) => self.credit(&paid, &event, request).await?,
-            News::Told(payment, cause) => self.claw_back(payment, cause, &event, request).await?,
-            News::Nothing(why) => {
+        let outcome = match event.action()? {
+            StripeAction::Paid(paid) => self.credit(&paid, &event, request).await?,
+            StripeAction::ClawBack(payment, cause) => self.claw_back(payment, cause, &event, request).await?,
+            StripeAction::Ignored(why) => {
                 request.notes.field("stripe.ignored", why);
                 "ignored"
             }
-            News::Unheard(what) => {
+            StripeAction::Unknown(what) => {
                 // Told again it would be as unknown; but it is about somebody's money.
                 request.notes.field("stripe.unheard", what);
                 request.notes.count("PaymentsFailed");

@@ -7,7 +7,7 @@ use crate::ports::{GetHold, ResolveHold};
 
 /// A call that a hold has paid for, or would have.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CallTold {
+pub struct CallRecord {
     /// The call.
     pub facts: CallFacts,
     /// How it went.
@@ -19,7 +19,7 @@ impl Resolution {
     /// is dated as its quota was counted, when the call was admitted. What is given back is not limited, since nobody's word
     /// has to be taken for the failure.
     #[must_use]
-    pub fn telling(mut self, told: &CallTold) -> Self {
+    pub fn telling(mut self, told: &CallRecord) -> Self {
         let hold = &self.hold;
         self.receipt = Some(Receipt {
             id: ReceiptId::of_hold(hold.id),
@@ -46,7 +46,7 @@ pub async fn resolve_opened<F: GetHold + ResolveHold>(
     holds: &F,
     opened: &Hold,
     how: HoldEnd,
-    told: &CallTold,
+    told: &CallRecord,
     by: &Resolver,
 ) -> Result<Hold, Fault> {
     let (mut hold, mut failed) = (opened.clone(), false);

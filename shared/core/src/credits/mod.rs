@@ -13,7 +13,7 @@ mod settling;
 mod wallet;
 
 pub use balance_alert::{ALERT_PERCENTAGES, AlertThreshold, topped_up};
-pub use calling::{CallTold, resolve_opened};
+pub use calling::{CallRecord, resolve_opened};
 pub use charge::{Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, KeySnapshot};
 pub use checkout::{
     CHECKOUT_KEPT, CHECKOUTS_AN_HOUR, CURRENCY, Checkout, CheckoutAsk, OpenSession, PACKS, Pack, PaidSession,
