@@ -5,7 +5,7 @@ use consigne_core::endpoints::{
     Changed, Endpoint, EndpointView, IssuedEndpoint, change, endpoint_in_path, endpoint_not_found,
 };
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
-use consigne_core::keys::Outgoing;
+use consigne_core::keys::ChangeContext;
 use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetIdempotencyRecord, GetMember};
 use consigne_core::{Code, EndpointId, Fault, OrgId};
 use consigne_runtime::http::Operation;
@@ -55,7 +55,7 @@ where
         IdempotentRequest { key, owner: user.id.clone().into(), operation: OPERATION, result }
     });
     let origin = request.origin(&user.id);
-    let by = Outgoing { origin: &origin, now: request.now };
+    let by = ChangeContext { origin: &origin, now: request.now };
     let rotate = |endpoint: &Endpoint| {
         if endpoint.generation != seen.generation {
             return Err(Fault::new(Code::Conflict, "Somebody else is rotating the secret"));

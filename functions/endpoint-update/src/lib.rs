@@ -5,7 +5,7 @@ use consigne_core::Fault;
 use consigne_core::endpoints::{
     Changed, Endpoint, EndpointPatch, EndpointView, HookUrl, change, endpoint_in_path, events_of,
 };
-use consigne_core::keys::Outgoing;
+use consigne_core::keys::ChangeContext;
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetMember, ResolveHost};
 use consigne_runtime::http::Operation;
@@ -64,7 +64,7 @@ where
     }
 
     let origin = request.origin(&user.id);
-    let by = Outgoing { origin: &origin, now: request.now };
+    let by = ChangeContext { origin: &origin, now: request.now };
     let update = |endpoint: &Endpoint| {
         endpoint.require_own(&patch, &user.id)?;
         Ok(endpoint.update(&patch, &by))

@@ -3,7 +3,7 @@
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
 use consigne_core::invitations::{invitation_in_path, not_found};
-use consigne_core::keys::Outgoing;
+use consigne_core::keys::ChangeContext;
 use consigne_core::ports::{GetInvitation, GetMember, RevokeInvitation};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
@@ -37,7 +37,7 @@ pub async fn handle<F: GetMember + GetInvitation + RevokeInvitation>(
 
     let invitation = deps.orgs.get_invitation(member.org, id).await?.ok_or_else(not_found)?;
     let origin = request.origin(&user.id);
-    let audit = invitation.revoke(&member, &Outgoing { origin: &origin, now: request.now })?;
+    let audit = invitation.revoke(&member, &ChangeContext { origin: &origin, now: request.now })?;
     if !deps.orgs.revoke_invitation(&invitation, &audit).await? {
         return Err(not_found());
     }

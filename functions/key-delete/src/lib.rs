@@ -2,7 +2,7 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
-use consigne_core::keys::{Outgoing, change};
+use consigne_core::keys::{ChangeContext, change};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
 use consigne_runtime::http::Operation;
@@ -33,7 +33,7 @@ pub async fn handle<F: GetMember + GetKey + ChangeKey>(deps: &Deps<F>, request: 
     request.notes.field("key.id", id);
 
     let origin = request.origin(&user.id);
-    let by = Outgoing { origin: &origin, now: request.now };
+    let by = ChangeContext { origin: &origin, now: request.now };
     change(&deps.keys, org, id, |key| key.delete(&by).map(Some)).await?;
     Ok(Answer::envelope(200, "Key deleted", &Deleted { id: id.to_string() }, request.now))
 }

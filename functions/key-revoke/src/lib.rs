@@ -2,7 +2,7 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
-use consigne_core::keys::{KeyView, Outgoing, change};
+use consigne_core::keys::{ChangeContext, KeyView, change};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
 use consigne_runtime::http::Operation;
@@ -35,7 +35,7 @@ pub async fn handle<F: GetMember + GetKey + ChangeKey>(deps: &Deps<F>, request: 
     let body: RevokeRequest = request.json()?;
 
     let origin = request.origin(&user.id);
-    let by = Outgoing { origin: &origin, now: request.now };
+    let by = ChangeContext { origin: &origin, now: request.now };
     let key = change(&deps.keys, org, id, |key| key.revoke(&body.reason, &by)).await?.key()?;
     Ok(Answer::envelope(200, "Key revoked", &KeyView::of(&key, request.now), request.now))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_auth::{KeyMint, KeyText, Route, SessionVerifier, User};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
-use consigne_core::keys::{ApiKey, Changed, IssuedKey, KeyStatus, KeyView, Outgoing, Pointer, change};
+use consigne_core::keys::{ApiKey, ChangeContext, Changed, IssuedKey, KeyStatus, KeyView, Pointer, change};
 use consigne_core::orgs::{key_in_path, key_not_found};
 use consigne_core::ports::{ChangeKey, GetIdempotencyRecord, GetKey, GetMember};
 use consigne_core::{Code, Fault, IdempotencyKey, KeyId, OrgId};
@@ -84,7 +84,7 @@ impl<F: GetKey + ChangeKey + GetIdempotencyRecord> Deps<F> {
             }
         }
         let origin = request.origin(&rotation.user.id);
-        let by = Outgoing { origin: &origin, now: request.now };
+        let by = ChangeContext { origin: &origin, now: request.now };
         let changed = change(&self.keys, rotation.org, rotation.id, |key| {
             if key.generation + 1 != next {
                 return Err(Fault::new(Code::Conflict, "Somebody else is rotating the key"));

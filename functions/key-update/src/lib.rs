@@ -1,7 +1,7 @@
 //! Changes a key's name, scopes, quotas or expiry: what is absent stays, what is null goes, a value is taken.
 
 use consigne_auth::{Route, SessionVerifier};
-use consigne_core::keys::{KeyPatch, KeyView, Outgoing, change};
+use consigne_core::keys::{ChangeContext, KeyPatch, KeyView, change};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
 use consigne_core::{Code, Fault};
@@ -54,7 +54,7 @@ pub async fn handle<F: GetMember + GetKey + ChangeKey>(deps: &Deps<F>, request: 
     let patch = body.parse(request)?;
 
     let origin = request.origin(&user.id);
-    let by = Outgoing { origin: &origin, now: request.now };
+    let by = ChangeContext { origin: &origin, now: request.now };
     let key = change(&deps.keys, org, id, |key| key.update(&patch, &by)).await?.key()?;
     Ok(Answer::envelope(200, "Key updated", &KeyView::of(&key, request.now), request.now))
 }

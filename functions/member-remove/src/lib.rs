@@ -3,7 +3,7 @@
 //! Test keys they made go on working: at its next use each is made over to an owner, within the charge itself.
 
 use consigne_auth::{Route, SessionVerifier};
-use consigne_core::keys::Outgoing;
+use consigne_core::keys::ChangeContext;
 use consigne_core::members::{member_in_path, remove};
 use consigne_core::ports::{GetMember, RemoveMember};
 use consigne_core::{Code, Fault};
@@ -35,7 +35,7 @@ pub async fn handle<F: GetMember + RemoveMember>(deps: &Deps<F>, request: &Reque
     request.notes.field("member.id", &id);
 
     let origin = request.origin(&user.id);
-    let when = Outgoing { origin: &origin, now: request.now };
+    let when = ChangeContext { origin: &origin, now: request.now };
     let member = remove(&deps.orgs, &id, &caller, &when).await?;
     Ok(Answer::envelope(200, "Member removed", &Removed { user_id: member.user.to_string() }, request.now))
 }

@@ -1,7 +1,7 @@
 //! Gives a member of an organisation another role.
 
 use consigne_auth::{Route, SessionVerifier};
-use consigne_core::keys::Outgoing;
+use consigne_core::keys::ChangeContext;
 use consigne_core::members::{assign, member_in_path};
 use consigne_core::orgs::{MemberView, OrgRole};
 use consigne_core::ports::{ChangeRole, GetMember};
@@ -36,7 +36,7 @@ pub async fn handle<F: GetMember + ChangeRole>(deps: &Deps<F>, request: &Request
     let body: RoleRequest = request.json()?;
 
     let origin = request.origin(&user.id);
-    let when = Outgoing { origin: &origin, now: request.now };
+    let when = ChangeContext { origin: &origin, now: request.now };
     let member = assign(&deps.orgs, &id, body.role, &caller, &when).await?;
     Ok(Answer::envelope(200, "Member updated", &MemberView::of(&member), request.now))
 }

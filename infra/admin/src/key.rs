@@ -1,7 +1,7 @@
 //! `consigne key`: lets a key work again that was stopped.
 
 use clap::{Args, Subcommand};
-use consigne_core::keys::{KeyStatus, Outgoing, change};
+use consigne_core::keys::{ChangeContext, KeyStatus, change};
 use consigne_core::{Code, Fault, KeyId, OrgId};
 use consigne_runtime::clock;
 
@@ -31,7 +31,7 @@ pub(crate) fn run(which: &Which, Command::Resume(target): &Command) -> Result<St
         .ok_or_else(|| format!("{} is no key: an id is `key_` and 26 characters.", target.key))?;
     let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
     let table = operator.table()?;
-    let by = Outgoing { origin: operator.origin(), now: clock::now() };
+    let by = ChangeContext { origin: operator.origin(), now: clock::now() };
     work(async {
         // Of a key that is not suspended nothing changes, so a lost answer needs no more than the same command.
         let changed = change(&table, org, key, |key| key.resume(&reason, &by)).await;

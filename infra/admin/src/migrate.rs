@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use consigne_auth::{KeyPrefix, Peppers};
-use consigne_core::keys::{ApiKey, Outgoing, Pointer};
+use consigne_core::keys::{ApiKey, ChangeContext, Pointer};
 use consigne_core::migrations::{CarryOutcome, LegacyKey, MigrationId, Plan, announce, carry_over, plan};
 use consigne_core::{Fault, OrgId, Timestamp};
 use consigne_runtime::clock;
@@ -132,7 +132,7 @@ impl Desk {
         if !self.seen.pointers.insert(legacy.text.pointer.clone()) {
             return Ok(problem("another row of the export has the same text"));
         }
-        let by = Outgoing { origin: self.operator.origin(), now: self.now };
+        let by = ChangeContext { origin: self.operator.origin(), now: self.now };
         let carrying = if self.dry {
             match plan(&self.table, &legacy, &by).await? {
                 Plan::Carry(carrying) => carrying,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::events::{Event, EventKind};
-use crate::keys::{ApiKey, KeyStep, Outgoing};
+use crate::keys::{ApiKey, ChangeContext, KeyStep};
 use crate::orgs::Organisation;
 use crate::periods::Day;
 use crate::{Fault, KeyId, OrgId, Timestamp};
@@ -242,7 +242,7 @@ impl Alarm {
         now: Timestamp,
     ) -> Result<Self, Fault> {
         let reason = format!("Anomaly: {}", finding.kind.name());
-        let by = Outgoing { origin, now };
+        let by = ChangeContext { origin, now };
         let response = match (org.on_anomaly, key) {
             (OnAnomaly::Alert, _) => Response::Alert,
             (OnAnomaly::Suspend, Some(key)) => {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::audit::{AuditAction, AuditEntry};
-use crate::keys::Outgoing;
+use crate::keys::ChangeContext;
 use crate::members::{MEMBERS_MAX, full, role_required};
 use crate::orgs::{Member, OrgRole};
 use crate::periods::Day;
@@ -148,7 +148,7 @@ impl Invitation {
     ///
     /// # Errors
     /// `NOT_FOUND` when it is not open any more, `ROLE_REQUIRED` to whoever could not have sent it.
-    pub fn revoke(&self, by: &Member, when: &Outgoing<'_>) -> Result<AuditEntry, Fault> {
+    pub fn revoke(&self, by: &Member, when: &ChangeContext<'_>) -> Result<AuditEntry, Fault> {
         if !self.is_open(when.now) {
             return Err(not_found());
         }

@@ -96,9 +96,9 @@ fn who_may_send_one_may_take_it_back() {
         for by in OrgRole::ALL.map(sender) {
             let may = by.role.may_invite(role);
             assert_eq!(Invitation::by(&by, email(), role, at(0)).is_ok(), may);
-            let when = Outgoing { origin: &origin, now: at(1) };
+            let when = ChangeContext { origin: &origin, now: at(1) };
             assert_eq!(invitation.revoke(&by, &when).is_ok(), may);
-            let late = Outgoing { origin: &origin, now: at(7 * 24 * 60) };
+            let late = ChangeContext { origin: &origin, now: at(7 * 24 * 60) };
             assert_eq!(invitation.revoke(&by, &late).unwrap_err().code, Code::NotFound);
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::audit::{AuditAction, AuditEntry};
-use crate::keys::Outgoing;
+use crate::keys::ChangeContext;
 use crate::orgs::{Member, OrgRole};
 use crate::ports::{ChangeRole, GetMember, RemoveMember};
 use crate::{Code, Fault, OrgId, UserId};
@@ -74,7 +74,7 @@ impl Member {
     ///
     /// # Errors
     /// `ROLE_REQUIRED` when `by` may neither take the old role from somebody nor give the new one.
-    pub fn assign(&self, role: OrgRole, by: &Self, when: &Outgoing<'_>) -> Result<Option<RoleStep>, Fault> {
+    pub fn assign(&self, role: OrgRole, by: &Self, when: &ChangeContext<'_>) -> Result<Option<RoleStep>, Fault> {
         if !by.role.may_manage(self.role) || !by.role.may_manage(role) {
             return Err(role_required(by.role, |caller| caller.may_manage(self.role) && caller.may_manage(role)));
         }
@@ -91,7 +91,7 @@ impl Member {
     ///
     /// # Errors
     /// `ROLE_REQUIRED` when `by` may not take the role from somebody else.
-    pub fn remove(&self, by: &Self, when: &Outgoing<'_>) -> Result<Removal, Fault> {
+    pub fn remove(&self, by: &Self, when: &ChangeContext<'_>) -> Result<Removal, Fault> {
         let leaves = self.user == by.user;
         if !leaves && !by.role.may_manage(self.role) {
             return Err(role_required(by.role, |caller| caller.may_manage(self.role)));
@@ -112,7 +112,7 @@ pub async fn assign<F: GetMember + ChangeRole>(
     user: &UserId,
     role: OrgRole,
     by: &Member,
-    when: &Outgoing<'_>,
+    when: &ChangeContext<'_>,
 ) -> Result<Member, Fault> {
     for _ in 0..TRIES {
         let seen = get(orgs, by.org, user).await?;
@@ -134,7 +134,7 @@ pub async fn remove<F: GetMember + RemoveMember>(
     orgs: &F,
     user: &UserId,
     by: &Member,
-    when: &Outgoing<'_>,
+    when: &ChangeContext<'_>,
 ) -> Result<Member, Fault> {
     for _ in 0..TRIES {
         let seen = get(orgs, by.org, user).await?;
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn every_change_of_every_role_by_every_role() {
         let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None };
-        let when = Outgoing { origin: &origin, now: Timestamp::from_secs(9) };
+        let when = ChangeContext { origin: &origin, now: Timestamp::from_secs(9) };
         for by in OrgRole::ALL.map(|role| member("by", role, 1)) {
             for old in OrgRole::ALL.map(|role| member("other", role, 1)) {
                 for new in OrgRole::ALL {
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_roles_that_would_do() {
         let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None };
-        let when = Outgoing { origin: &origin, now: Timestamp::from_secs(9) };
+        let when = ChangeContext { origin: &origin, now: Timestamp::from_secs(9) };
         let (admin, developer) = (member("adam", OrgRole::Admin, 1), member("dev", OrgRole::Developer, 1));
         let fault = developer.assign(OrgRole::Admin, &admin, &when).unwrap_err();
         assert_eq!((&fault.details["required"], &fault.details["role"]), (&json!(["owner"]), &json!("admin")));

@@ -9,7 +9,7 @@ use super::{Audience, DisabledBecause, Endpoint, EndpointStatus, HookUrl, endpoi
 use crate::audit::{Actor, AuditAction, AuditEntry, Origin};
 use crate::events::{Event, EventKind};
 use crate::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
-use crate::keys::Outgoing;
+use crate::keys::ChangeContext;
 use crate::pacing::Rate;
 use crate::ports::{ChangeEndpoint, GetEndpoint};
 use crate::{Code, EndpointId, Fault, OrgId, Timestamp, UserId};
@@ -67,7 +67,7 @@ impl Endpoint {
     }
 
     /// Changes address, events or rate, or enables it again; `None` when that changes nothing.
-    pub fn update(&self, patch: &EndpointPatch, by: &Outgoing<'_>) -> Option<EndpointStep> {
+    pub fn update(&self, patch: &EndpointPatch, by: &ChangeContext<'_>) -> Option<EndpointStep> {
         let mut endpoint = self.clone();
         let patch = patch.clone();
         endpoint.url = patch.url.unwrap_or(endpoint.url);
@@ -99,7 +99,7 @@ impl Endpoint {
         &self,
         grace: Duration,
         idempotent: Option<IdempotentRequest>,
-        by: &Outgoing<'_>,
+        by: &ChangeContext<'_>,
     ) -> Result<EndpointStep, Fault> {
         if let Some(until) = self.previous_until.filter(|until| *until > by.now) {
             let message = format!("A rotation is open until {until}; there is one at a time");

@@ -10,5 +10,5 @@ mod view;
 pub use judge::{Ask, Limiter, Refusal, RefusalCode};
 pub use record::{ApiKey, Environment, KeyFacts, KeyStatus, Pointer};
 pub use request::{KeyPatch, KeyRequest};
-pub use step::{Changed, KeyStep, Outgoing, change};
+pub use step::{ChangeContext, Changed, KeyStep, change};
 pub use view::{IssuedKey, KeyView};

@@ -40,7 +40,7 @@ pub struct KeyStep {
 
 /// What goes with a change: who makes it, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing<'a> {
+pub struct ChangeContext<'a> {
     /// Who, from where.
     pub origin: &'a Origin,
     /// When.
@@ -52,7 +52,7 @@ impl ApiKey {
     ///
     /// # Errors
     /// `NOT_FOUND` for a deleted key, `CONFLICT` for a revoked one.
-    pub fn update(&self, patch: &KeyPatch, by: &Outgoing<'_>) -> Result<Option<KeyStep>, Fault> {
+    pub fn update(&self, patch: &KeyPatch, by: &ChangeContext<'_>) -> Result<Option<KeyStep>, Fault> {
         self.require_active()?;
         let mut key = self.clone();
         let patch = patch.clone();
@@ -84,7 +84,7 @@ impl ApiKey {
         hint: &str,
         grace: Duration,
         idempotent: Option<IdempotentRequest>,
-        by: &Outgoing<'_>,
+        by: &ChangeContext<'_>,
     ) -> Result<KeyStep, Fault> {
         self.require_active()?;
         if self.expires_at.is_some_and(|end| end <= by.now) {
@@ -113,7 +113,7 @@ impl ApiKey {
     ///
     /// # Errors
     /// `NOT_FOUND` for a deleted key, `INVALID_REQUEST` naming `reason`.
-    pub fn revoke(&self, reason: &str, by: &Outgoing<'_>) -> Result<Option<KeyStep>, Fault> {
+    pub fn revoke(&self, reason: &str, by: &ChangeContext<'_>) -> Result<Option<KeyStep>, Fault> {
         let reason = text::label("reason", reason, REASON_MAX)?;
         match self.status {
             KeyStatus::Deleted => return Err(key_not_found()),
@@ -131,7 +131,7 @@ impl ApiKey {
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `reason`.
-    pub fn suspend(&self, reason: &str, by: &Outgoing<'_>) -> Result<Option<KeyStep>, Fault> {
+    pub fn suspend(&self, reason: &str, by: &ChangeContext<'_>) -> Result<Option<KeyStep>, Fault> {
         self.turn(KeyStatus::Active, KeyStatus::Suspended, AuditAction::KeySuspended, reason, by)
     }
 
@@ -139,7 +139,7 @@ impl ApiKey {
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `reason`.
-    pub fn resume(&self, reason: &str, by: &Outgoing<'_>) -> Result<Option<KeyStep>, Fault> {
+    pub fn resume(&self, reason: &str, by: &ChangeContext<'_>) -> Result<Option<KeyStep>, Fault> {
         self.turn(KeyStatus::Suspended, KeyStatus::Active, AuditAction::KeyResumed, reason, by)
     }
 
@@ -149,7 +149,7 @@ impl ApiKey {
         to: KeyStatus,
         action: AuditAction,
         reason: &str,
-        by: &Outgoing<'_>,
+        by: &ChangeContext<'_>,
     ) -> Result<Option<KeyStep>, Fault> {
         let reason = text::label("reason", reason, REASON_MAX)?;
         if self.status != from {
@@ -163,7 +163,7 @@ impl ApiKey {
     ///
     /// # Errors
     /// `NOT_FOUND` when it is deleted already.
-    pub fn delete(&self, by: &Outgoing<'_>) -> Result<KeyStep, Fault> {
+    pub fn delete(&self, by: &ChangeContext<'_>) -> Result<KeyStep, Fault> {
         if self.status == KeyStatus::Deleted {
             return Err(key_not_found());
         }
@@ -202,7 +202,7 @@ impl ApiKey {
         action: AuditAction,
         details: serde_json::Value,
         event: Option<EventKind>,
-        by: &Outgoing<'_>,
+        by: &ChangeContext<'_>,
     ) -> KeyStep {
         let facts =
             json!({ "org_id": key.org, "key_id": key.id, "name": key.name, "actor": by.origin.actor.to_string() });

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{AccessLevel, MigrationId};
 use crate::audit::{AuditAction, AuditEntry};
 use crate::credits::Wallet;
-use crate::keys::{ApiKey, Environment, KeyStatus, Outgoing, Pointer};
+use crate::keys::{ApiKey, ChangeContext, Environment, KeyStatus, Pointer};
 use crate::orgs::{Member, OrgRole, Organisation};
 use crate::periods::Day;
 use crate::ports::{CreateOrg, FindKey, GetKey, GetMember, GetOrg, MigrateKey, NewOrg};
@@ -93,7 +93,7 @@ impl LegacyKey {
     }
 
     /// Makes the key it becomes.
-    fn key(&self, by: &Outgoing<'_>) -> ApiKey {
+    fn key(&self, by: &ChangeContext<'_>) -> ApiKey {
         let TextFacts { environment, prefix, hint, .. } = &self.text;
         let revoked = (by.origin.actor.clone(), by.now, REVOKED_BEFORE.to_owned());
         ApiKey {
@@ -182,7 +182,7 @@ pub struct Carrying {
 pub async fn plan<F: GetKey + FindKey + GetOrg + GetMember>(
     table: &F,
     legacy: &LegacyKey,
-    by: &Outgoing<'_>,
+    by: &ChangeContext<'_>,
 ) -> Result<Plan, Fault> {
     let key = legacy.key(by);
     if let Some(before) = table.get_key(key.org, key.id).await? {
@@ -230,7 +230,7 @@ pub enum CarryOutcome {
 pub async fn carry_over<F: GetKey + FindKey + GetOrg + GetMember + CreateOrg + MigrateKey>(
     table: &F,
     legacy: &LegacyKey,
-    by: &Outgoing<'_>,
+    by: &ChangeContext<'_>,
 ) -> Result<CarryOutcome, Fault> {
     for _ in 0..TRIES {
         let carrying = match plan(table, legacy, by).await? {
@@ -250,12 +250,12 @@ pub async fn carry_over<F: GetKey + FindKey + GetOrg + GetMember + CreateOrg + M
     Err(Fault::unavailable("what a key is carried over to keeps changing; perhaps its pepper was retired meanwhile"))
 }
 
-fn joins(legacy: &LegacyKey, role: OrgRole, by: &Outgoing<'_>) -> Member {
+fn joins(legacy: &LegacyKey, role: OrgRole, by: &ChangeContext<'_>) -> Member {
     Member { org: legacy.org(), user: legacy.owner.clone(), role, joined_at: by.now }
 }
 
 /// Makes the organisation a key goes to, owned by its owner.
-fn found(legacy: &LegacyKey, by: &Outgoing<'_>) -> Result<NewOrg, Fault> {
+fn found(legacy: &LegacyKey, by: &ChangeContext<'_>) -> Result<NewOrg, Fault> {
     let org = Organisation::found_as(legacy.org(), legacy.org_name(), by.now)?;
     let (id, details) = (org.id, json!({ "name": org.name, "migrated": true }));
     Ok(NewOrg {

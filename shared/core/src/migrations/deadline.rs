@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::audit::{Actor, Origin};
 use crate::events::{Event, EventKind};
-use crate::keys::{ApiKey, KeyStatus, Outgoing, change};
+use crate::keys::{ApiKey, ChangeContext, KeyStatus, change};
 use crate::periods::Day;
 use crate::ports::{ChangeKey, GetKey, GetMigration, ListKeys, PageAsk, StepMigration};
 use crate::{Fault, OrgId, Timestamp, UserId};
@@ -219,7 +219,7 @@ fn was_revoked_here(key: &ApiKey) -> bool {
 /// Revokes a key, unless it was replaced or revoked in the last moment; says whether it did.
 async fn revoke<F: GetKey + ChangeKey>(table: &F, key: &ApiKey, now: Timestamp) -> Result<bool, Fault> {
     let origin = Origin { actor: service(), ip: None, user_agent: None };
-    let by = Outgoing { origin: &origin, now };
+    let by = ChangeContext { origin: &origin, now };
     let step = |key: &ApiKey| if key.is_legacy() { key.revoke(REASON, &by) } else { Ok(None) };
     let after = match change(table, key.org, key.id, step).await {
         Ok(changed) => changed.key()?,

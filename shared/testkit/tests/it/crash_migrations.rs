@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use consigne_core::audit::{Actor, Origin};
-use consigne_core::keys::{Environment, Outgoing, Pointer};
+use consigne_core::keys::{ChangeContext, Environment, Pointer};
 use consigne_core::migrations::{AccessLevel, LegacyKey, MigrationId, Place, TextFacts, announce, carry_over};
 use consigne_core::{Fault, Timestamp, UserId};
 use consigne_testkit::fakes::World;
@@ -44,7 +44,7 @@ fn legacy(n: u32) -> LegacyKey {
 /// Runs the migration of some rows, up to the first thing that goes wrong.
 async fn run(world: &World, rows: &[LegacyKey], now: Timestamp) -> Result<(), Fault> {
     let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None };
-    let by = Outgoing { origin: &origin, now };
+    let by = ChangeContext { origin: &origin, now };
     for row in rows {
         carry_over(world, row, &by).await?;
     }

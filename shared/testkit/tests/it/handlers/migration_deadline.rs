@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_auth::{KeyPrefix, LegacyText, Peppers};
 use consigne_core::audit::{Actor, Origin};
-use consigne_core::keys::{Environment, KeyStatus, Outgoing};
+use consigne_core::keys::{ChangeContext, Environment, KeyStatus};
 use consigne_core::migrations::{AccessLevel, LegacyKey, Place, REASON, TextFacts, carry_over};
 use consigne_core::{KeyId, Timestamp};
 use consigne_testkit::fakes::World;
@@ -42,7 +42,7 @@ async fn carry(world: &World, n: u32, owner: &str, place: Place, now: Timestamp)
         revoked: false,
     };
     let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None };
-    carry_over(world, &legacy, &Outgoing { origin: &origin, now }).await.unwrap();
+    carry_over(world, &legacy, &ChangeContext { origin: &origin, now }).await.unwrap();
     legacy.key_id()
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use consigne_core::anomalies::{Activity, Alarm, Finding, LOOK_BACK, OnAnomaly, RaiseOutcome, countries, keys_created};
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{BucketKind, ChargeOutcome, CreditGrantOutcome, OpeningOutcome};
-use consigne_core::keys::{KeyFacts, KeyStatus, Outgoing, RefusalCode};
+use consigne_core::keys::{ChangeContext, KeyFacts, KeyStatus, RefusalCode};
 use consigne_core::ports::{
     ChangeKey, ChargeKey, CreateOrg, GetKey, GetKeys, GetOrg, GetWallet, GrantCredits, IssueKey, ListActivity,
     ListAudit, ListCalls, OpenHold, PageAsk, RaiseAnomaly, SetOnAnomaly, SuspendOrg,
@@ -240,7 +240,7 @@ async fn an_alarm_stops_a_key_until_it_is_resumed(desk: &impl Desk) {
     let key = desk.get_key(acme.org, acme.facts.id).await.unwrap().unwrap();
     assert_eq!(key.used.values().copied().collect::<BTreeSet<_>>(), BTreeSet::from([1]), "what was counted stays");
     let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None };
-    let resume = key.resume("it was us", &Outgoing { origin: &origin, now: start }).unwrap().unwrap();
+    let resume = key.resume("it was us", &ChangeContext { origin: &origin, now: start }).unwrap().unwrap();
     desk.change_key(&resume).await.unwrap();
     assert_eq!(charged(desk, &acme.facts, None, start).await, ChargeOutcome::Charged);
     assert_eq!(
@@ -256,7 +256,7 @@ async fn an_alarm_about_a_key_that_has_changed_changes_nothing(desk: &impl Desk)
     let stale = alarm(desk, &acme, &finding(start), true, start).await;
     let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None };
     let key = desk.get_key(acme.org, acme.facts.id).await.unwrap().unwrap();
-    let revoke = key.revoke("leaked", &Outgoing { origin: &origin, now: start }).unwrap().unwrap();
+    let revoke = key.revoke("leaked", &ChangeContext { origin: &origin, now: start }).unwrap().unwrap();
     desk.change_key(&revoke).await.unwrap();
     assert_eq!(desk.raise_anomaly(&stale).await.unwrap(), RaiseOutcome::Conflict);
     assert_eq!(desk.get_key(acme.org, acme.facts.id).await.unwrap().unwrap(), revoke.key);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
 use consigne_core::credits::{BucketKind, ChargeOutcome, CreditGrantOutcome, Outcome, OutcomeKept, WalletId};
-use consigne_core::keys::{ApiKey, KeyFacts, Limiter, Outgoing, RefusalCode};
+use consigne_core::keys::{ApiKey, ChangeContext, KeyFacts, Limiter, RefusalCode};
 use consigne_core::periods::{Day, Month};
 use consigne_core::ports::{
     ChangeKey, ChargeKey, CreateOrg, GetKey, GetWallet, GrantCredits, IssueKey, KeepOutcome, ListReceipts, PageAsk,
@@ -96,10 +96,14 @@ impl Shop {
         (wallet.balance, wallet.used)
     }
 
-    async fn step(&self, desk: &impl Charges, step: impl Fn(&ApiKey, &Outgoing<'_>) -> consigne_core::keys::KeyStep) {
+    async fn step(
+        &self,
+        desk: &impl Charges,
+        step: impl Fn(&ApiKey, &ChangeContext<'_>) -> consigne_core::keys::KeyStep,
+    ) {
         let origin = desk::origin(&self.owner);
         let key = desk.get_key(self.org, self.key.id).await.unwrap().unwrap();
-        desk.change_key(&step(&key, &Outgoing { origin: &origin, now: now() })).await.unwrap();
+        desk.change_key(&step(&key, &ChangeContext { origin: &origin, now: now() })).await.unwrap();
     }
 }
 

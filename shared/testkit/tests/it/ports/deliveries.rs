@@ -6,7 +6,7 @@ use consigne_core::audit::AuditAction;
 use consigne_core::deliveries::{Delivery, DeliveryStatus, Posted, REDELIVERIES_AN_HOUR, SNOOZE};
 use consigne_core::endpoints::{DisabledBecause, ENDPOINTS_MAX, Endpoint, EndpointPatch, NewEndpoint};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
-use consigne_core::keys::Outgoing;
+use consigne_core::keys::ChangeContext;
 use consigne_core::pacing::{PaceAsk, Paced, Rate};
 use consigne_core::ports::{
     ChangeEndpoint, CreateEndpoint, DeleteEndpoint, DeliveryFilter, Due, FindDue, FindEndpoints, ForgetEndpoints,
@@ -167,7 +167,7 @@ async fn the_same_request_registers_one_endpoint(table: &impl Hooks) {
 async fn an_endpoint_changes_if_nobody_was_faster(table: &impl Hooks) {
     let endpoint = fresh(table).await;
     let origin = desk::origin(&endpoint.created_by);
-    let by = Outgoing { origin: &origin, now: now() };
+    let by = ChangeContext { origin: &origin, now: now() };
     let patch = EndpointPatch { rate: Rate::new(3), ..EndpointPatch::default() };
     let step = endpoint.update(&patch, &by).unwrap();
     let rotation = endpoint.rotate(Duration::from_mins(1), None, &by).unwrap();

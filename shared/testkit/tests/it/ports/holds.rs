@@ -7,7 +7,7 @@ use consigne_core::credits::{
     BucketKind, ChargeOutcome, CreditGrantOutcome, Hold, HoldEnd, HoldId, OpeningOutcome, REFUNDS_A_DAY,
     ResolutionOutcome, VoidReason, Wallet, WalletId, resolve,
 };
-use consigne_core::keys::{ApiKey, Ask, KeyFacts, Limiter, Outgoing, RefusalCode};
+use consigne_core::keys::{ApiKey, Ask, ChangeContext, KeyFacts, Limiter, RefusalCode};
 use consigne_core::ports::{
     ChangeKey, ChargeKey, CreateOrg, Due, FindDue, GetHold, GetKey, GetWallet, GrantCredits, IssueKey, ListReceipts,
     OpenHold, PageAsk, ReceiptFilter, ResolveHold, SuspendOrg,
@@ -204,7 +204,7 @@ async fn a_hold_is_refused_as_a_charge_is_and_changes_nothing(desk: &impl Holds)
 async fn revoke(desk: &impl Holds, shop: &Shop) {
     let origin = desk::origin(&shop.owner);
     let key = desk.get_key(shop.org, shop.facts.id).await.unwrap().unwrap();
-    let step = key.revoke("leaked", &Outgoing { origin: &origin, now: now() }).unwrap().unwrap();
+    let step = key.revoke("leaked", &ChangeContext { origin: &origin, now: now() }).unwrap().unwrap();
     desk.change_key(&step).await.unwrap();
 }
 

@@ -6,7 +6,7 @@ use consigne_core::audit::AuditAction;
 use consigne_core::events::{Event, EventKind};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::invitations::{DAILY_MAX, INVITER_DAILY_MAX, Invitation, InvitationStatus};
-use consigne_core::keys::Outgoing;
+use consigne_core::keys::ChangeContext;
 use consigne_core::members::MEMBERS_MAX;
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::periods::Day;
@@ -282,7 +282,7 @@ async fn an_invitation_admits_one_person_once(desk: &impl Invitations) {
     assert_eq!(trail(desk, &owner).await, ["member.invited", "member.joined", "org.created"]);
     // Removed since, they do not come back by it.
     let origin = desk::origin(&owner.user);
-    let removal = taken.member.remove(&owner, &Outgoing { origin: &origin, now: now() }).unwrap();
+    let removal = taken.member.remove(&owner, &ChangeContext { origin: &origin, now: now() }).unwrap();
     desk.remove_member(&removal).await.unwrap();
     assert_eq!(accept(desk, &invitation, &guest).await, Accepted::Conflict);
     assert_eq!(desk.get_member(owner.org, &guest).await.unwrap(), None);
@@ -322,7 +322,7 @@ async fn an_invitation_is_worth_what_its_sender_could_still_send(desk: &impl Inv
     desk.put_member(&admin, &entry).await.unwrap();
     let invitation = invite(desk, &admin, "bob", now()).await;
     let (origin, guest) = (desk::origin(&owner.user), desk::person());
-    let when = Outgoing { origin: &origin, now: now() };
+    let when = ChangeContext { origin: &origin, now: now() };
     let step = admin.assign(OrgRole::Developer, &owner, &when).unwrap().unwrap();
     desk.change_role(&step).await.unwrap();
     assert_eq!(accept(desk, &invitation, &guest).await, Accepted::Withdrawn, "a developer invites nobody");
@@ -342,7 +342,7 @@ async fn a_full_organisation_admits_nobody(desk: &impl Invitations) {
     let refused = desk.create_invitation(&new(&owner, "eve", OrgRole::Billing, now())).await.unwrap_err();
     assert_eq!((refused.code, &refused.details["limit"]), (Code::Conflict, &json!(MEMBERS_MAX)));
     let origin = desk::origin(&owner.user);
-    let removal = people[3].remove(&owner, &Outgoing { origin: &origin, now: now() }).unwrap();
+    let removal = people[3].remove(&owner, &ChangeContext { origin: &origin, now: now() }).unwrap();
     desk.remove_member(&removal).await.unwrap();
     assert_eq!(accept(desk, &invitation, &desk::person()).await, Accepted::Joined);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use consigne_core::IdempotencyKey;
 use consigne_core::audit::{Actor, AuditAction};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
-use consigne_core::keys::{ApiKey, KeyPatch, KeyStatus, Outgoing};
+use consigne_core::keys::{ApiKey, ChangeContext, KeyPatch, KeyStatus};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
     ChangeKey, ChargeKey, CreateOrg, FindKey, GetIdempotencyRecord, GetKey, GetMember, GetOrg, IssueKey, KeepPeppers,
@@ -183,7 +183,7 @@ async fn a_change_keeps_what_charging_counted(desk: &impl Keys) {
     let key = desk::key(org, &owner, true, now());
     let facts = desk::issue(desk, &key).await;
     let (origin, at) = (desk::origin(&owner), now());
-    let by = Outgoing { origin: &origin, now: at };
+    let by = ChangeContext { origin: &origin, now: at };
     let patch = KeyPatch { daily_quota: Some(Some(7)), ..KeyPatch::default() };
     // Computed before the charge, written after it.
     let step = key.update(&patch, &by).unwrap().unwrap();
@@ -206,7 +206,7 @@ async fn of_two_changes_of_one_revision_one_is_made(desk: &impl Keys) {
     let key = desk::key(org, &owner, false, now());
     desk::issue(desk, &key).await;
     let origin = desk::origin(&owner);
-    let by = Outgoing { origin: &origin, now: now() };
+    let by = ChangeContext { origin: &origin, now: now() };
     let (revoke, delete) = (key.revoke("leaked", &by).unwrap().unwrap(), key.delete(&by).unwrap());
     assert_eq!(desk.change_key(&revoke).await.unwrap(), WriteOutcome::Applied);
     assert_eq!(desk.change_key(&delete).await.unwrap(), WriteOutcome::Conflict);
@@ -225,7 +225,7 @@ async fn a_deleted_key_is_listed_no_more(desk: &impl Keys) {
     }
     keys.sort_by_key(|key| std::cmp::Reverse(key.id));
     let origin = desk::origin(&owner);
-    let step = keys[1].delete(&Outgoing { origin: &origin, now: now() }).unwrap();
+    let step = keys[1].delete(&ChangeContext { origin: &origin, now: now() }).unwrap();
     assert_eq!(desk.change_key(&step).await.unwrap(), WriteOutcome::Applied);
     let one = desk.list_keys(org, &first(3)).await.unwrap();
     let two = desk.list_keys(org, &after(&one, 3)).await.unwrap();
@@ -276,7 +276,7 @@ async fn only_live_keys_need_a_pepper(desk: &impl Keys) {
     let (org, owner) = desk::found(desk, now()).await;
     let version = u32::try_from(now().as_millis() % 1_000_000).unwrap() * 1_000 + 3_000;
     let origin = desk::origin(&owner);
-    let by = Outgoing { origin: &origin, now: now() };
+    let by = ChangeContext { origin: &origin, now: now() };
     let mut keys = Vec::new();
     for _ in 0..3 {
         let new = NewKey { pointer: desk::pointer(version), ..desk::new_key(&desk::key(org, &owner, false, now())) };

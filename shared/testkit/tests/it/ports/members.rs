@@ -5,7 +5,7 @@ use std::time::Duration;
 use consigne_core::audit::AuditAction;
 use consigne_core::credits::{ChargeOutcome, WalletId};
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::keys::{KeyFacts, KeyPatch, Limiter, Outgoing, Refusal, RefusalCode};
+use consigne_core::keys::{ChangeContext, KeyFacts, KeyPatch, Limiter, Refusal, RefusalCode};
 use consigne_core::members::{MEMBERS_MAX, Stepped};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
@@ -107,7 +107,7 @@ async fn place(desk: &impl Members, org: OrgId, user: &UserId) -> Member {
 /// Ends a membership as the member's own.
 async fn leave(desk: &impl Members, member: &Member) -> Stepped {
     let origin = desk::origin(&member.user);
-    let removal = member.remove(member, &Outgoing { origin: &origin, now: now() }).unwrap();
+    let removal = member.remove(member, &ChangeContext { origin: &origin, now: now() }).unwrap();
     desk.remove_member(&removal).await.unwrap()
 }
 
@@ -115,7 +115,7 @@ async fn leave(desk: &impl Members, member: &Member) -> Stepped {
 async fn assign(desk: &impl Members, member: &Member, role: OrgRole) -> Stepped {
     let origin = desk::origin(&member.user);
     let owner = Member { role: OrgRole::Owner, ..member.clone() };
-    let step = member.assign(role, &owner, &Outgoing { origin: &origin, now: now() }).unwrap().unwrap();
+    let step = member.assign(role, &owner, &ChangeContext { origin: &origin, now: now() }).unwrap().unwrap();
     desk.change_role(&step).await.unwrap()
 }
 
@@ -291,7 +291,7 @@ async fn making_over_undoes_no_change_and_no_change_undoes_it(desk: &impl Member
     let lab = lab(desk).await;
     let key = desk.get_key(lab.org, lab.key.id).await.unwrap().unwrap();
     let origin = desk::origin(&lab.first.user);
-    let by = Outgoing { origin: &origin, now: now() };
+    let by = ChangeContext { origin: &origin, now: now() };
     let patch = KeyPatch { daily_quota: Some(Some(7)), ..KeyPatch::default() };
     let computed_before = key.update(&patch, &by).unwrap().unwrap();
     leave(desk, &lab.dev).await;
