@@ -12,7 +12,7 @@ use consigne_core::ports::{
 use consigne_core::texts::{Chapter, Form, Manuscript, Next, Prompt, Reply, Sort, Tokens, Trouble, Turn};
 use consigne_core::{Fault, Plan};
 use consigne_runtime::model::{LanguageModel, ModelKey};
-use consigne_runtime::outgoing::ChangeContext;
+use consigne_runtime::outgoing::Outgoing;
 use consigne_storage::{Bucket, Table};
 use consigne_testkit::fakes::World;
 use consigne_testkit::model::{Mischief, StandIn};
@@ -170,7 +170,7 @@ mod models {
         let key = Refreshed::fixed(ModelKey::parse(key).unwrap());
         // Long enough for a busy machine; what hangs does so for half a minute.
         let patience = Duration::from_secs(8);
-        Real(LanguageModel::new(ChangeContext::new(true), at, "stand-in".to_owned(), key, patience), StandIn::of(stack))
+        Real(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, patience), StandIn::of(stack))
     }
 
     fn real(stack: &Stack) -> Real {
@@ -221,12 +221,11 @@ mod models {
         let Real(_, stand_in) = real(&stack);
         let key = Refreshed::fixed(ModelKey::parse("key-0123456789abcdef0123456789abcdef").unwrap());
         let at = Upstream::parse(&nobody, true).unwrap();
-        let gone = LanguageModel::new(ChangeContext::new(true), at, "stand-in".to_owned(), key, Duration::from_secs(1));
+        let gone = LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, Duration::from_secs(1));
         assert_eq!(of(Real(gone, stand_in)).await, Sort::Down);
         let at = Upstream::parse(&stack.name("TEXT_MODEL_URL").replace("/v1", "/v2"), true).unwrap();
         let key = Refreshed::fixed(ModelKey::parse("key-0123456789abcdef0123456789abcdef").unwrap());
-        let moved =
-            LanguageModel::new(ChangeContext::new(true), at, "stand-in".to_owned(), key, Duration::from_secs(1));
+        let moved = LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, Duration::from_secs(1));
         assert_eq!(of(Real(moved, StandIn::of(&stack))).await, Sort::Misconfigured);
         // A public installation calls nobody on its own machine, whatever a setting says.
         assert!(Upstream::parse(&nobody, false).is_err());
