@@ -33,7 +33,7 @@ pub struct Hold {
     /// The wallet it was taken from, whoever the key spends since.
     pub wallet: WalletId,
     /// The wallet's era it was opened in, as the table found it.
-    pub era: u32,
+    pub expiry_epoch: u32,
     /// Credits set aside.
     pub amount: u64,
     /// Service of the catalogue.

@@ -10,7 +10,7 @@ fn hold() -> Hold {
         key: KeyId::mint(NOW),
         environment: Environment::Production,
         wallet: WalletId::Organisation(org),
-        era: 0,
+        expiry_epoch: 0,
         amount: 30,
         service: "pdf".to_owned(),
         scope: None,

@@ -83,7 +83,7 @@ impl Opening {
             key: key.id,
             environment: key.environment,
             wallet: key.wallet(),
-            era: 0,
+            expiry_epoch: 0,
             amount: terms.amount,
             service: terms.service.name.to_owned(),
             scope: ask.scope.clone(),

@@ -1,6 +1,6 @@
 //! What happens to a wallet's lots: debits are attributed to them, they expire, holds outlive them, refunds take them back.
 
-use super::{Bucket, BucketKind, Outlived, Wallet, WalletId};
+use super::{Bucket, BucketKind, CarriedHolds, Wallet, WalletId};
 use crate::{BucketId, Timestamp};
 
 impl Wallet {
@@ -28,16 +28,16 @@ impl Wallet {
         if left == 0 {
             return;
         }
-        for outlived in self.eras.values_mut() {
-            let kept = left.min(outlived.held - outlived.kept);
-            outlived.kept += kept;
+        for carried_holds in self.carried.values_mut() {
+            let kept = left.min(carried_holds.held - carried_holds.kept);
+            carried_holds.kept += kept;
             left -= kept;
         }
         let held = self.held_at_present();
         if held > 0 {
             let kept = left.min(held);
-            self.eras.insert(self.era, Outlived { held, kept });
-            self.era += 1;
+            self.carried.insert(self.expiry_epoch, CarriedHolds { held, kept });
+            self.expiry_epoch += 1;
             left -= kept;
         }
         self.balance = self.balance.saturating_sub_unsigned(left);
@@ -46,7 +46,7 @@ impl Wallet {
 
     /// Gives what the holds of the present era hold.
     fn held_at_present(&self) -> u64 {
-        self.held - self.eras.values().map(|outlived| outlived.held).sum::<u64>()
+        self.held - self.carried.values().map(|carried_holds| carried_holds.held).sum::<u64>()
     }
 
     /// Ends a hold that was opened in an era: `used` of it is spent, of lots it has outlived first, and the rest is free
@@ -54,21 +54,21 @@ impl Wallet {
     ///
     /// Gives `false`, and changes nothing, when that era's holds do not hold as much.
     #[must_use]
-    pub fn release(&mut self, era: u32, amount: u64, used: u64) -> bool {
+    pub fn release(&mut self, expiry_epoch: u32, amount: u64, used: u64) -> bool {
         let (mut lost, present) = (0, self.held_at_present());
-        match self.eras.get_mut(&era) {
-            Some(outlived) if outlived.held >= amount && used <= amount => {
-                outlived.held -= amount;
-                let late = used.min(outlived.kept);
-                outlived.kept -= late;
-                lost = outlived.kept.saturating_sub(outlived.held);
-                outlived.kept -= lost;
+        match self.carried.get_mut(&expiry_epoch) {
+            Some(carried_holds) if carried_holds.held >= amount && used <= amount => {
+                carried_holds.held -= amount;
+                let late = used.min(carried_holds.kept);
+                carried_holds.kept -= late;
+                lost = carried_holds.kept.saturating_sub(carried_holds.held);
+                carried_holds.kept -= lost;
                 self.late += late;
-                if outlived.held == 0 {
-                    self.eras.remove(&era);
+                if carried_holds.held == 0 {
+                    self.carried.remove(&expiry_epoch);
                 }
             }
-            None if era == self.era && present >= amount && used <= amount => {}
+            None if expiry_epoch == self.expiry_epoch && present >= amount && used <= amount => {}
             _ => return false,
         }
         self.held -= amount;

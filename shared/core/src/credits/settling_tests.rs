@@ -73,7 +73,7 @@ fn a_hold_of_a_later_time_keeps_nothing_of_an_earlier_one() {
     wallet.add(lot(2), BucketKind::Paid, 100, None);
     wallet.hold(30);
     let mut wallet = wallet.settled(after(1));
-    assert_eq!((numbers(&wallet), wallet.era), ((100, 30, 0, 20), 1));
+    assert_eq!((numbers(&wallet), wallet.expiry_epoch), ((100, 30, 0, 20), 1));
     wallet.hold(40);
     assert!(wallet.release(0, 30, 0));
     assert_eq!(numbers(&wallet), (60, 40, 0, 50), "the first one's credits are lost with it");
@@ -87,8 +87,8 @@ fn nothing_is_released_that_is_not_held() {
     wallet.add(lot(1), BucketKind::Promo, 50, Some(after(1)));
     wallet.hold(30);
     let before = wallet.clone();
-    for (era, amount, used) in [(0, 31, 0), (1, 30, 0), (0, 30, 31)] {
-        assert!(!wallet.release(era, amount, used));
+    for (expiry_epoch, amount, used) in [(0, 31, 0), (1, 30, 0), (0, 30, 31)] {
+        assert!(!wallet.release(expiry_epoch, amount, used));
     }
     let mut settled = wallet.settled(after(1));
     assert!(!settled.release(0, 31, 0) && !settled.release(1, 1, 0));

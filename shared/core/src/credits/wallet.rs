@@ -73,7 +73,7 @@ pub struct Bucket {
 
 /// Holds that have outlived a lot: opened before it expired, and still open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Outlived {
+pub struct CarriedHolds {
     /// Credits they hold.
     pub held: u64,
     /// How many of those are of lots that have expired: never more than they hold.
@@ -108,9 +108,9 @@ pub struct Wallet {
     /// Credits that were spent or taken back and that no lot covers: the next lots do.
     pub debt: u64,
     /// Counts the expiries that holds have outlived; a hold is opened in one of these eras.
-    pub era: u32,
+    pub expiry_epoch: u32,
     /// Holds of past eras that are still open.
-    pub eras: BTreeMap<u32, Outlived>,
+    pub carried: BTreeMap<u32, CarriedHolds>,
     /// When its owner is told that little is left.
     pub alert: AlertThreshold,
     /// Counts the writes that did more than debit, hold and release.
@@ -161,8 +161,8 @@ impl Wallet {
             late: 0,
             attributed: 0,
             debt: 0,
-            era: 0,
-            eras: BTreeMap::new(),
+            expiry_epoch: 0,
+            carried: BTreeMap::new(),
             alert: AlertThreshold::default(),
             revision: 0,
             next_expiry: None,
@@ -226,13 +226,13 @@ impl Wallet {
         let came = sum(&[self.purchased, self.granted]);
         let there = balance + sum(&[self.held, self.used, self.expired, self.clawed_back]);
         let in_lots = self.buckets.values().map(|bucket| i128::from(bucket.left)).sum::<i128>();
-        let outlived: Vec<&Outlived> = self.eras.values().collect();
-        let kept = outlived.iter().map(|outlived| i128::from(outlived.kept)).sum::<i128>();
+        let carried_holds: Vec<&CarriedHolds> = self.carried.values().collect();
+        let kept = carried_holds.iter().map(|carried_holds| i128::from(carried_holds.kept)).sum::<i128>();
         let unattributed = i128::from(self.spent()) - i128::from(self.attributed);
         came == there
             && in_lots - i128::from(self.debt) == balance + i128::from(self.held) - kept + unattributed
-            && outlived.iter().all(|outlived| outlived.kept <= outlived.held)
-            && outlived.iter().map(|outlived| outlived.held).sum::<u64>() <= self.held
+            && carried_holds.iter().all(|carried_holds| carried_holds.kept <= carried_holds.held)
+            && carried_holds.iter().map(|carried_holds| carried_holds.held).sum::<u64>() <= self.held
     }
 
     /// Gives how much was spent of lots that had not expired: the line along which lots and debits are ordered.

@@ -71,7 +71,7 @@ enum Next {
     /// What was in the way has gone or was put out of it.
     Again,
     /// The wallet is in another era than was thought.
-    InEra(u32),
+    InEpoch(u32),
     /// So little is left afterwards that its owner must be told in the same transaction.
     Tell(Box<ThresholdCrossing>),
 }
@@ -95,7 +95,7 @@ impl Table {
             crossing = None;
             match self.explain(debit, &failed).await? {
                 Next::Again => {}
-                Next::InEra(era) => debit.mode = DebitMode::Reserve(era),
+                Next::InEpoch(expiry_epoch) => debit.mode = DebitMode::Reserve(expiry_epoch),
                 Next::Tell(told) => crossing = Some(told),
                 // That every failed condition is told of is not documented; so a request that may have been paid for is
                 // refused only after a look at its record.
@@ -117,15 +117,16 @@ impl Table {
         record: impl Fn(Option<u32>) -> Item,
         crossing: Option<&ThresholdCrossing>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
-        let era = match debit.mode {
+        let expiry_epoch = match debit.mode {
             DebitMode::Spend => None,
-            DebitMode::Reserve(era) => Some(era),
+            DebitMode::Reserve(expiry_epoch) => Some(expiry_epoch),
         };
         let wallet = match crossing {
             None => lower(debit),
             Some(crossing) => crossing.update(debit),
         };
-        let mut writes = vec![self.update(count_call(debit))?, self.update(wallet)?, self.put_new(record(era))?];
+        let mut writes =
+            vec![self.update(count_call(debit))?, self.update(wallet)?, self.put_new(record(expiry_epoch))?];
         if let Some(spender) = &debit.key.spender {
             let working = ConditionCheck::builder()
                 .set_key(Some(key(org_pk(debit.key.org), "ORG")))
@@ -196,10 +197,10 @@ impl Table {
             Some(refusal) => return refused(wallet.refused(refusal, cost)),
             None => {}
         }
-        if let DebitMode::Reserve(era) = debit.mode
-            && era != wallet.era
+        if let DebitMode::Reserve(expiry_epoch) = debit.mode
+            && expiry_epoch != wallet.expiry_epoch
         {
-            return Ok(Next::InEra(wallet.era));
+            return Ok(Next::InEpoch(wallet.expiry_epoch));
         }
         Ok(ThresholdCrossing::of(wallet, debit).map_or(Next::Again, |crossing| Next::Tell(Box::new(crossing))))
     }
@@ -276,10 +277,10 @@ fn lower(debit: &Debit<'_>) -> UpdateBuilder {
         DebitMode::Spend => {
             update.update_expression(format!("{taken} ADD used :amount")).condition_expression(condition)
         }
-        DebitMode::Reserve(era) => update
+        DebitMode::Reserve(expiry_epoch) => update
             .update_expression(format!("{taken} ADD held :amount"))
             .condition_expression(format!("{condition} AND era = :era"))
-            .expression_attribute_values(":era", number(era)),
+            .expression_attribute_values(":era", number(expiry_epoch)),
     }
 }
 

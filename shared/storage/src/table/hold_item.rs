@@ -27,7 +27,7 @@ pub(super) fn write(hold: &Hold) -> Item {
     if let WalletId::Test(user) = &hold.wallet {
         item.insert("spender".to_owned(), text(user.as_str()));
     }
-    item.insert("era".to_owned(), number(hold.era));
+    item.insert("era".to_owned(), number(hold.expiry_epoch));
     item.insert("amount".to_owned(), number(hold.amount));
     item.insert("service".to_owned(), text(&hold.service));
     add(&mut item, "scope", hold.scope.as_ref().map(text));
@@ -87,7 +87,7 @@ pub(super) fn read(item: &Item) -> Result<Hold, Fault> {
         key: reader.parsed("key_id", KeyId::parse)?,
         environment: reader.parsed("environment", Environment::from_name)?,
         wallet: spender.map_or(WalletId::Organisation(id.org()), WalletId::Test),
-        era: reader.number("era")?,
+        expiry_epoch: reader.number("era")?,
         amount: reader.number("amount")?,
         service: reader.text("service")?.to_owned(),
         scope: reader.owned_text("scope"),

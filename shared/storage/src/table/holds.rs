@@ -24,26 +24,27 @@ const REFUNDS: usize = 2;
 impl OpenHold for Table {
     async fn open_hold(&self, opening: &Opening) -> Result<OpeningOutcome, Fault> {
         let hold = &opening.hold;
-        let era = self.eras.get(&hold.wallet).unwrap_or_default();
+        let expiry_epoch = self.expiry_epochs.get(&hold.wallet).unwrap_or_default();
         let mut debit = Debit {
             key: &opening.key,
             ask: &opening.ask,
             ip: opening.ip.as_deref(),
             country: opening.country.as_deref(),
             amount: hold.amount,
-            mode: DebitMode::Reserve(era),
+            mode: DebitMode::Reserve(expiry_epoch),
             record_key: hold_item::hold_key(&hold.id),
             promised: !hold.fingerprint.is_empty(),
         };
-        let written = |era: Option<u32>| Hold { era: era.unwrap_or_default(), ..hold.clone() };
-        let record = |era: Option<u32>| hold_item::write(&written(era));
+        let written =
+            |expiry_epoch: Option<u32>| Hold { expiry_epoch: expiry_epoch.unwrap_or_default(), ..hold.clone() };
+        let record = |expiry_epoch: Option<u32>| hold_item::write(&written(expiry_epoch));
         let taken = self.debit(&mut debit, record).await?;
         let now = match debit.mode {
             DebitMode::Reserve(now) => now,
-            DebitMode::Spend => era,
+            DebitMode::Spend => expiry_epoch,
         };
-        if now != era {
-            self.eras.set(&hold.wallet, now);
+        if now != expiry_epoch {
+            self.expiry_epochs.set(&hold.wallet, now);
         }
         match taken {
             DebitOutcome::Applied => Ok(OpeningOutcome::Opened(Box::new(written(Some(now))))),
@@ -74,7 +75,7 @@ impl ResolveHold for Table {
         loop {
             let wallet = match &seen {
                 None => release(step),
-                Some(wallet) => release_outlived(step, wallet)?,
+                Some(wallet) => release_carried(step, wallet)?,
             };
             let Outcome::Refused(failed) = self.transact(self.resolution_writes(step, wallet)?).await? else {
                 return Ok(ResolutionOutcome::Resolved);
@@ -91,7 +92,7 @@ impl ResolveHold for Table {
                 if stale {
                     self.settle(&wallet, step.now).await?;
                 }
-                seen = (!stale && wallet.era != step.hold.era).then_some(wallet);
+                seen = (!stale && wallet.expiry_epoch != step.hold.expiry_epoch).then_some(wallet);
             }
             if call::remaining().is_zero() {
                 return Err(Fault::unavailable("the wallet kept changing"));
@@ -125,14 +126,14 @@ fn release(step: &Resolution) -> UpdateBuilder {
         .expression_attribute_values(":amount", number(step.hold.amount))
         .expression_attribute_values(":freed", number(freed))
         .expression_attribute_values(":used", number(step.used))
-        .expression_attribute_values(":era", number(step.hold.era))
+        .expression_attribute_values(":era", number(step.hold.expiry_epoch))
         .expression_attribute_values(":now", millis(step.now))
 }
 
 /// Writes the update that ends a hold which has outlived a lot.
-fn release_outlived(step: &Resolution, seen: &Wallet) -> Result<UpdateBuilder, Fault> {
+fn release_carried(step: &Resolution, seen: &Wallet) -> Result<UpdateBuilder, Fault> {
     let mut wallet = seen.clone();
-    if !wallet.release(step.hold.era, step.hold.amount, step.used) {
+    if !wallet.release(step.hold.expiry_epoch, step.hold.amount, step.used) {
         return Err(Fault::internal("a wallet does not hold what is held of it"));
     }
     let change = WalletChange::between(seen, &wallet).on_condition(FRESH).build();

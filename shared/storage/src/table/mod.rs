@@ -146,7 +146,7 @@ pub struct Table {
     client: Client<DynamoDb>,
     name: String,
     windows: Hints<UserId, Timestamp>,
-    eras: Hints<WalletId, u32>,
+    expiry_epochs: Hints<WalletId, u32>,
     marks: Hints<activity::Mark, ()>,
 }
 
@@ -157,7 +157,7 @@ impl Table {
             client: Client::new(caller),
             name: name.into(),
             windows: Hints::default(),
-            eras: Hints::default(),
+            expiry_epochs: Hints::default(),
             marks: Hints::default(),
         }
     }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use consigne_core::credits::Wallet;
 
 use super::item::{number, text};
-use super::wallet_item::{eras, lot, lot_attribute, numbers, since_attribute, wallet_key};
+use super::wallet_item::{carried, lot, lot_attribute, numbers, since_attribute, wallet_key};
 
 /// The parts of an update's expression.
 pub(super) struct WalletChange {
@@ -40,8 +40,8 @@ impl WalletChange {
         for (name, before, after) in [
             ("attributed", Some(number(seen.attributed)), Some(number(new.attributed))),
             ("debt", Some(number(seen.debt)), Some(number(new.debt))),
-            ("era", Some(number(seen.era)), Some(number(new.era))),
-            ("eras", eras(seen), eras(new)),
+            ("era", Some(number(seen.expiry_epoch)), Some(number(new.expiry_epoch))),
+            ("eras", carried(seen), carried(new)),
             ("low_reference", Some(number(seen.alert.reference)), Some(number(new.alert.reference))),
             ("low_next", seen.alert.next.map(number), new.alert.next.map(number)),
             ("next_expiry", expiry(seen), expiry(new)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use consigne_core::credits::{AlertThreshold, Bucket, BucketKind, Outlived, Wallet, WalletId};
+use consigne_core::credits::{AlertThreshold, Bucket, BucketKind, CarriedHolds, Wallet, WalletId};
 use consigne_core::{BucketId, Fault, OrgId, Timestamp, UserId};
 use serde_json::json;
 
@@ -53,8 +53,8 @@ pub(super) fn write(wallet: &Wallet) -> Item {
     }
     item.insert("attributed".to_owned(), number(wallet.attributed));
     item.insert("debt".to_owned(), number(wallet.debt));
-    item.insert("era".to_owned(), number(wallet.era));
-    add(&mut item, "eras", eras(wallet));
+    item.insert("era".to_owned(), number(wallet.expiry_epoch));
+    add(&mut item, "eras", carried(wallet));
     item.insert("low_reference".to_owned(), number(wallet.alert.reference));
     add(&mut item, "low_next", wallet.alert.next.map(number));
     item.insert("revision".to_owned(), number(wallet.revision));
@@ -84,15 +84,19 @@ pub(super) fn numbers(wallet: &Wallet) -> [(&'static str, i128); 9] {
 }
 
 /// Writes the eras that holds have outlived as `[[era, held, kept], ...]`, if there are any.
-pub(super) fn eras(wallet: &Wallet) -> Option<AttributeValue> {
-    let eras: Vec<_> = wallet.eras.iter().map(|(era, outlived)| json!([era, outlived.held, outlived.kept])).collect();
-    (!eras.is_empty()).then(|| text(json!(eras).to_string()))
+pub(super) fn carried(wallet: &Wallet) -> Option<AttributeValue> {
+    let carried: Vec<_> = wallet
+        .carried
+        .iter()
+        .map(|(expiry_epoch, carried_holds)| json!([expiry_epoch, carried_holds.held, carried_holds.kept]))
+        .collect();
+    (!carried.is_empty()).then(|| text(json!(carried).to_string()))
 }
 
-fn read_eras(reader: &Reader<'_>) -> Result<BTreeMap<u32, Outlived>, Fault> {
+fn read_eras(reader: &Reader<'_>) -> Result<BTreeMap<u32, CarriedHolds>, Fault> {
     let Some(written) = reader.optional_text("eras") else { return Ok(BTreeMap::new()) };
-    let eras: Vec<(u32, u64, u64)> = serde_json::from_str(written).map_err(|_| odd("eras"))?;
-    Ok(eras.into_iter().map(|(era, held, kept)| (era, Outlived { held, kept })).collect())
+    let carried: Vec<(u32, u64, u64)> = serde_json::from_str(written).map_err(|_| odd("eras"))?;
+    Ok(carried.into_iter().map(|(expiry_epoch, held, kept)| (expiry_epoch, CarriedHolds { held, kept })).collect())
 }
 
 /// Reads a wallet back.
@@ -131,8 +135,8 @@ pub(super) fn read(item: &Item) -> Result<Wallet, Fault> {
         late: reader.number("late")?,
         attributed: reader.number("attributed")?,
         debt: reader.number("debt")?,
-        era: reader.number("era")?,
-        eras: read_eras(&reader)?,
+        expiry_epoch: reader.number("era")?,
+        carried: read_eras(&reader)?,
         alert: AlertThreshold { reference: reader.number("low_reference")?, next: reader.optional_number("low_next") },
         revision: reader.number("revision")?,
         next_expiry: reader.optional_time("next_expiry"),

@@ -46,7 +46,7 @@ pub(super) struct Asked<'a> {
 
 /// What became of it.
 pub(super) enum DebitOutcome {
-    Applied { era: u32 },
+    Applied { expiry_epoch: u32 },
     Refused(Refusal),
     PayerChanged,
 }
@@ -92,13 +92,13 @@ impl State {
             return DebitOutcome::Refused(wallet.refused(refusal, asked.amount));
         }
         lower(wallet);
-        let (era, told) = (wallet.era, wallet.alert(now));
+        let (expiry_epoch, told) = (wallet.expiry_epoch, wallet.alert(now));
         self.tell(told);
         if let Some(key) = self.desk.keys.get_mut(&place) {
             key.count_call(asked.ip, now);
         }
         self.desk.mark(asked.key.org, Some(asked.key.id), asked.country, now);
-        DebitOutcome::Applied { era }
+        DebitOutcome::Applied { expiry_epoch }
     }
 
     /// Settles a wallet in which a lot has expired.

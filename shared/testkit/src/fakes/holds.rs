@@ -25,8 +25,8 @@ impl OpenHold for World {
             match state.take(&asked, |wallet| wallet.hold(hold.amount)) {
                 DebitOutcome::Refused(refusal) => OpeningOutcome::Refused(refusal),
                 DebitOutcome::PayerChanged => OpeningOutcome::PayerChanged,
-                DebitOutcome::Applied { era } => {
-                    let hold = Hold { era, ..hold.clone() };
+                DebitOutcome::Applied { expiry_epoch } => {
+                    let hold = Hold { expiry_epoch, ..hold.clone() };
                     state.desk.holds.insert(hold.id, hold.clone());
                     OpeningOutcome::Opened(Box::new(hold))
                 }
@@ -62,7 +62,7 @@ impl ResolveHold for World {
             }
             state.settle(&hold.wallet, step.now);
             let wallet = state.desk.wallets.get_mut(&hold.wallet).expect("credits were held of it");
-            assert!(wallet.release(hold.era, hold.amount, step.used), "the wallet holds what is held of it");
+            assert!(wallet.release(hold.expiry_epoch, hold.amount, step.used), "the wallet holds what is held of it");
             ResolutionOutcome::Resolved
         })
     }

@@ -23,7 +23,7 @@ struct Lot {
 struct Held {
     amount: u64,
     /// Counts the expiries that holds had outlived when it was opened.
-    era: u32,
+    expiry_epoch: u32,
     expires_at: Timestamp,
     end: Option<HoldEnd>,
 }
@@ -46,7 +46,7 @@ pub struct Model {
     /// Receipts by idempotency key: what was charged.
     receipts: HashMap<String, u64>,
     holds: Vec<Held>,
-    era: u32,
+    expiry_epoch: u32,
     /// Credits of lots that have expired, kept for the holds of an era.
     kept: BTreeMap<u32, u64>,
     bought: bool,
@@ -140,7 +140,7 @@ impl Model {
             return None;
         }
         self.balance -= i64::try_from(amount).unwrap();
-        self.holds.push(Held { amount, era: self.era, expires_at, end: None });
+        self.holds.push(Held { amount, expiry_epoch: self.expiry_epoch, expires_at, end: None });
         self.notice();
         Some(self.holds.len() - 1)
     }
@@ -185,10 +185,10 @@ impl Model {
 
     fn end(&mut self, number: usize, how: HoldEnd, used: u64, now: Timestamp) {
         self.expire(now);
-        let Held { amount, era, .. } = self.holds[number].clone();
+        let Held { amount, expiry_epoch, .. } = self.holds[number].clone();
         self.holds[number].end = Some(how);
-        let still = self.held_in(era);
-        let kept = self.kept.entry(era).or_default();
+        let still = self.held_in(expiry_epoch);
+        let kept = self.kept.entry(expiry_epoch).or_default();
         let late = used.min(*kept);
         *kept -= late;
         let lost = kept.saturating_sub(still);
@@ -254,8 +254,12 @@ impl Model {
         self.taken += credits;
     }
 
-    fn held_in(&self, era: u32) -> u64 {
-        self.holds.iter().filter(|hold| hold.era == era && hold.end.is_none()).map(|hold| hold.amount).sum()
+    fn held_in(&self, expiry_epoch: u32) -> u64 {
+        self.holds
+            .iter()
+            .filter(|hold| hold.expiry_epoch == expiry_epoch && hold.end.is_none())
+            .map(|hold| hold.amount)
+            .sum()
     }
 
     /// Tells the owner, should a mark be reached.
@@ -282,14 +286,14 @@ impl Model {
         let mut lost = self.lots.iter().filter(|lot| over(lot)).map(|lot| lot.left).sum::<u64>();
         self.lots.retain(|lot| !over(lot));
         if lost > 0 {
-            let outlived = self.held_in(self.era) > 0;
-            for era in 0..=self.era {
-                let room = self.held_in(era) - self.kept.get(&era).copied().unwrap_or(0);
+            let carried_holds = self.held_in(self.expiry_epoch) > 0;
+            for expiry_epoch in 0..=self.expiry_epoch {
+                let room = self.held_in(expiry_epoch) - self.kept.get(&expiry_epoch).copied().unwrap_or(0);
                 let kept = room.min(lost);
-                *self.kept.entry(era).or_default() += kept;
+                *self.kept.entry(expiry_epoch).or_default() += kept;
                 lost -= kept;
             }
-            self.era += u32::from(outlived);
+            self.expiry_epoch += u32::from(carried_holds);
         }
         self.expired += lost;
         self.balance -= i64::try_from(lost).unwrap();
