@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use consigne_core::credits::WalletId;
-use consigne_core::ports::{ForgetPeriods, PageAsk, SendMessage, SettleWallet, WalkKeys};
+use consigne_core::ports::{ExpireLots, ForgetPeriods, PageAsk, SendMessage, WalkKeys};
 use consigne_core::upkeep::{Upkeep, past_periods};
 use consigne_core::{Fault, UserId};
 use consigne_runtime::queue::Message;
@@ -33,7 +33,7 @@ const RESERVE: Duration = Duration::from_secs(20);
 /// A malformed message, or table and queue that do not answer; it comes again, and in the end lies on the dead-letter queue.
 pub async fn handle<F, Q>(deps: &Deps<F, Q>, message: &Message) -> Result<(), Fault>
 where
-    F: WalkKeys + ForgetPeriods + SettleWallet,
+    F: WalkKeys + ForgetPeriods + ExpireLots,
     Q: SendMessage,
 {
     let Upkeep { org, at, after } = Upkeep::parse(&message.body)?;
@@ -42,7 +42,7 @@ where
     let now = at.min(message.now);
     let (mut settled, mut forgotten) = (0, 0);
     if after.is_none() {
-        settled += u32::from(deps.desk.settle_wallet(&WalletId::Organisation(org), now).await?);
+        settled += u32::from(deps.desk.expire_lots(&WalletId::Organisation(org), now).await?);
     }
     let mut ask = PageAsk { limit: PAGE, after };
     loop {
@@ -56,7 +56,7 @@ where
         }
         let testers: BTreeSet<UserId> = page.items.into_iter().filter_map(|key| key.spender).collect();
         for tester in testers {
-            settled += u32::from(deps.desk.settle_wallet(&WalletId::Test(tester), now).await?);
+            settled += u32::from(deps.desk.expire_lots(&WalletId::Test(tester), now).await?);
         }
         ask.after = page.next;
         if ask.after.is_none() || remaining() < RESERVE {

@@ -3,7 +3,7 @@
 use consigne_auth::{Refreshed, WebhookSecrets};
 use consigne_core::audit::Actor;
 use consigne_core::files::Kind;
-use consigne_core::jobs::{ClaimedFile, Report, Sender, TextFacts, settle};
+use consigne_core::jobs::{ClaimedFile, Report, Sender, TextFacts, apply_report};
 use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
 use consigne_core::webhooks::Source;
 use consigne_core::{Code, Fault};
@@ -95,7 +95,7 @@ where
     let received = request.received(Source::Generator, message, id.as_str())?;
     let origin = request.origin_of(Actor::Service(Source::Generator.name().to_owned()));
     let sender = Sender { received: &received, origin, now: request.now };
-    let settled = settle(jobs, objects, kinds, &id, &report, &sender).await;
+    let settled = apply_report(jobs, objects, kinds, &id, &report, &sender).await;
     if settled.as_ref().is_err_and(|fault| fault.code == Code::WebhookContentMismatch) {
         request.notes.count("ReportsRefused");
     }

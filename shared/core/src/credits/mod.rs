@@ -6,10 +6,10 @@ mod charge;
 mod checkout;
 mod hold;
 mod ids;
+mod lot_expiry;
 mod opening;
 mod purchase;
 mod receipt;
-mod settling;
 mod wallet;
 
 pub use balance_alert::{ALERT_PERCENTAGES, AlertThreshold, topped_up};

@@ -64,7 +64,7 @@ pub async fn check_arrival(
     match finding {
         Finding::Genuine(dimensions) => {
             let arrival = Arrival { pinned, size: head.size, dimensions };
-            apply(file.settle(arrival, now), Checked::Ready).await
+            apply(file.accept(arrival, now), Checked::Ready).await
         }
         Finding::Impostor(found) => {
             let step = file.reject(&format!("declared {}, found {found}", file.media.name), now);

@@ -122,7 +122,7 @@ impl File {
     }
 
     /// Settles a pending file: its bytes are kept, at their true size.
-    pub fn settle(&self, arrival: Arrival, now: Timestamp) -> Transition {
+    pub fn accept(&self, arrival: Arrival, now: Timestamp) -> Transition {
         self.step(EventKind::FileReady, now, json!({}), |file| {
             file.status = Status::Ready;
             file.size = arrival.size;

@@ -4,7 +4,7 @@ mod ask;
 mod claim;
 mod id;
 mod record;
-mod settle;
+mod report;
 mod step;
 mod view;
 
@@ -12,6 +12,6 @@ pub use ask::{ASPECT_RATIOS, Ask, COUNT_MAX, DURATION_MAX};
 pub use claim::{Claim, ClaimedFile, TextFacts, accept};
 pub use id::JobId;
 pub use record::{Admission, Failure, Job, JobStatus, NewJob, Output, allowance_spent};
-pub use settle::{Report, Sender, job_not_found, settle};
+pub use report::{Report, Sender, apply_report, job_not_found};
 pub use step::{CANCELLED, JobStep, StepOutcome, follow};
 pub use view::{ErrorView, JobResult, JobView, MediaView, TextView, TokensView};

@@ -19,8 +19,8 @@ pub trait ForgetPeriods {
 
 /// Settles a wallet in which a lot has expired, or whose period is over. `dynamodb:GetItem`, `dynamodb:UpdateItem`,
 /// `dynamodb:PutItem`.
-pub trait SettleWallet {
+pub trait ExpireLots {
     /// Settles it as of `now`, and tells its owner if little is left then; `false` when there is nothing to settle, or no
     /// such wallet.
-    fn settle_wallet(&self, wallet: &WalletId, now: Timestamp) -> impl Doing<bool>;
+    fn expire_lots(&self, wallet: &WalletId, now: Timestamp) -> impl Doing<bool>;
 }

@@ -72,7 +72,7 @@ impl ReadKeySnapshot for Table {
             }
             let wallet = match payer {
                 WalletId::Test(user) if wallet.is_empty() => Wallet::of_tester(user, now),
-                _ => wallet_item::read(&wallet)?.settled(now),
+                _ => wallet_item::read(&wallet)?.with_lots_expired(now),
             };
             return Ok(Some(KeySnapshot { key: key_item::read(&key)?, wallet, suspended }));
         }

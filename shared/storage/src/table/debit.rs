@@ -191,7 +191,7 @@ impl Table {
         let wallet = wallet_item::read(item)?;
         match wallet.refusal(cost, now) {
             Some(WalletRefusal::Stale) => {
-                self.settle(&wallet, now).await?;
+                self.write_expiry(&wallet, now).await?;
                 return Ok(Next::Again);
             }
             Some(refusal) => return refused(wallet.refused(refusal, cost)),

@@ -90,7 +90,7 @@ impl ResolveHold for Table {
                 let wallet = wallet_item::read(item)?;
                 let stale = wallet.is_stale(step.now);
                 if stale {
-                    self.settle(&wallet, step.now).await?;
+                    self.write_expiry(&wallet, step.now).await?;
                 }
                 seen = (!stale && wallet.expiry_epoch != step.hold.expiry_epoch).then_some(wallet);
             }

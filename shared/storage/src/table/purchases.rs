@@ -68,7 +68,7 @@ impl Table {
     ) -> Result<Vec<TransactWriteItem>, Fault> {
         let sold = payment.sold(purchase);
         // Lots that are spent go now: a wallet in which nothing expires is settled at no other time.
-        let mut wallet = seen.settled(purchase.now);
+        let mut wallet = seen.with_lots_expired(purchase.now);
         wallet.add(purchase.lot, BucketKind::Paid, purchase.credits, None);
         let mut session = key(org_pk(purchase.org), format!("SESSION#{}", purchase.session.as_str()));
         session.insert("payment".to_owned(), text(purchase.payment.as_str()));

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use consigne_core::credits::WalletId;
 use consigne_core::keys::ApiKey;
-use consigne_core::ports::{ForgetPeriods, Listed, PageAsk, SettleWallet, WalkKeys};
+use consigne_core::ports::{ExpireLots, ForgetPeriods, Listed, PageAsk, WalkKeys};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 
 use super::transact::Patience;
@@ -53,8 +53,8 @@ impl Table {
     }
 }
 
-impl SettleWallet for Table {
-    async fn settle_wallet(&self, id: &WalletId, now: Timestamp) -> Result<bool, Fault> {
+impl ExpireLots for Table {
+    async fn expire_lots(&self, id: &WalletId, now: Timestamp) -> Result<bool, Fault> {
         let mut settled = false;
         loop {
             let Some(item) = self.get(wallet_item::wallet_key(id)).await? else { return Ok(settled) };
@@ -62,7 +62,7 @@ impl SettleWallet for Table {
             if !wallet.is_stale(now) {
                 return Ok(settled);
             }
-            self.settle(&wallet, now).await?;
+            self.write_expiry(&wallet, now).await?;
             settled = true;
             // A hold may have ended in between, and then nothing was written.
             in_time()?;

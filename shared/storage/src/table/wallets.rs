@@ -20,7 +20,7 @@ impl GetWallet for Table {
     async fn get_wallet(&self, id: &WalletId, now: Timestamp) -> Result<Option<Wallet>, Fault> {
         let item = self.get(wallet_key(id)).await?;
         match (item, id) {
-            (Some(item), _) => Ok(Some(read(&item)?.settled(now))),
+            (Some(item), _) => Ok(Some(read(&item)?.with_lots_expired(now))),
             (None, WalletId::Test(user)) => Ok(Some(Wallet::of_tester(user.clone(), now))),
             (None, WalletId::Organisation(_)) => Ok(None),
         }
@@ -52,7 +52,7 @@ impl Table {
         given.insert("kind".to_owned(), text(grant.kind.name()));
         given.insert("at".to_owned(), number(grant.now.as_millis()));
         // Lots that are spent go now: a wallet in which nothing expires is settled at no other time.
-        let mut wallet = seen.settled(grant.now);
+        let mut wallet = seen.with_lots_expired(grant.now);
         wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
         let mut writes =
             vec![self.put_new(given)?, self.put(audit::write(&grant.audit))?, self.put(outbox::write(&grant.event))?];
@@ -82,14 +82,14 @@ impl Table {
             if !wallet.is_stale(now) {
                 return Ok(Some(wallet));
             }
-            self.settle(&wallet, now).await?;
+            self.write_expiry(&wallet, now).await?;
             in_time()?;
         }
     }
 
     /// Settles a wallet in which a lot has expired, unless somebody else does.
-    pub(super) async fn settle(&self, seen: &Wallet, now: Timestamp) -> Result<(), Fault> {
-        let mut wallet = seen.settled(now);
+    pub(super) async fn write_expiry(&self, seen: &Wallet, now: Timestamp) -> Result<(), Fault> {
+        let mut wallet = seen.with_lots_expired(now);
         let told = wallet.alert(now);
         let change = WalletChange::between(seen, &wallet).undisturbed(seen);
         self.transact(self.wallet_writes(change, told)?).await.map(drop)

@@ -26,7 +26,7 @@ impl ReadKeySnapshot for World {
                 (false, _) => (facts.wallet(), stopped),
             };
             let wallet = match (desk.wallets.get(&payer), payer) {
-                (Some(wallet), _) => wallet.settled(now),
+                (Some(wallet), _) => wallet.with_lots_expired(now),
                 (None, WalletId::Test(user)) => Wallet::of_tester(user, now),
                 (None, WalletId::Organisation(org)) => Wallet::of_organisation(org, now),
             };
@@ -82,7 +82,7 @@ impl State {
             return DebitOutcome::Refused(refusal);
         }
         if self.desk.wallets.get(&id).is_some_and(|wallet| wallet.open) {
-            self.settle(&id, now);
+            self.expire_lots_of(&id, now);
         }
         let Some(wallet) = self.desk.wallets.get_mut(&id) else {
             return DebitOutcome::Refused(Refusal::bare(RefusalCode::NotFound));
@@ -102,9 +102,9 @@ impl State {
     }
 
     /// Settles a wallet in which a lot has expired.
-    pub(super) fn settle(&mut self, id: &WalletId, now: Timestamp) {
+    pub(super) fn expire_lots_of(&mut self, id: &WalletId, now: Timestamp) {
         let Some(wallet) = self.desk.wallets.get_mut(id).filter(|wallet| wallet.is_stale(now)) else { return };
-        *wallet = wallet.settled(now);
+        *wallet = wallet.with_lots_expired(now);
         let told = wallet.alert(now);
         self.tell(told);
     }
@@ -143,7 +143,7 @@ impl ChargeKey for World {
 impl GetWallet for World {
     async fn get_wallet(&self, wallet: &WalletId, now: Timestamp) -> Result<Option<Wallet>, Fault> {
         self.effect(|state| match (state.desk.wallets.get(wallet), wallet) {
-            (Some(wallet), _) => Some(wallet.settled(now)),
+            (Some(wallet), _) => Some(wallet.with_lots_expired(now)),
             (None, WalletId::Test(user)) => Some(Wallet::of_tester(user.clone(), now)),
             (None, WalletId::Organisation(_)) => None,
         })
@@ -160,9 +160,9 @@ impl GrantCredits for World {
             if !state.desk.given.insert(grant.id) {
                 return CreditGrantOutcome::GrantedBefore;
             }
-            state.settle(&id, grant.now);
+            state.expire_lots_of(&id, grant.now);
             let told = state.desk.wallets.get_mut(&id).and_then(|wallet| {
-                *wallet = wallet.settled(grant.now);
+                *wallet = wallet.with_lots_expired(grant.now);
                 wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
                 wallet.alert(grant.now)
             });

@@ -60,7 +60,7 @@ impl ResolveHold for World {
             if let Some(receipt) = &step.receipt {
                 desk.receipts.insert(receipt.id, receipt.clone());
             }
-            state.settle(&hold.wallet, step.now);
+            state.expire_lots_of(&hold.wallet, step.now);
             let wallet = state.desk.wallets.get_mut(&hold.wallet).expect("credits were held of it");
             assert!(wallet.release(hold.expiry_epoch, hold.amount, step.used), "the wallet holds what is held of it");
             ResolutionOutcome::Resolved

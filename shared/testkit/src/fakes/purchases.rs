@@ -34,10 +34,10 @@ impl CreditPurchase for World {
             }
             let sold = known.sold(purchase);
             state.desk.sessions.insert(session);
-            state.settle(&WalletId::Organisation(purchase.org), purchase.now);
+            state.expire_lots_of(&WalletId::Organisation(purchase.org), purchase.now);
             let early = sold.clawed_back;
             let wallet = state.wallet_of(purchase.org).expect("it was there");
-            *wallet = wallet.settled(purchase.now);
+            *wallet = wallet.with_lots_expired(purchase.now);
             wallet.add(purchase.lot, BucketKind::Paid, purchase.credits, None);
             if early > 0 {
                 wallet.claw_back(purchase.lot, early);
@@ -68,7 +68,7 @@ impl ClawBackCredits for World {
             if let Some(sale) = &after.sale
                 && let Some(entry) = told.audit(sale.org, outcome)
             {
-                state.settle(&WalletId::Organisation(sale.org), told.now);
+                state.expire_lots_of(&WalletId::Organisation(sale.org), told.now);
                 let wallet = state.wallet_of(sale.org).expect("credits were sold to it");
                 wallet.follow(sale.lot, outcome);
                 let balance = wallet.balance;

@@ -2,7 +2,7 @@
 
 use consigne_core::credits::WalletId;
 use consigne_core::keys::ApiKey;
-use consigne_core::ports::{ForgetPeriods, Listed, PageAsk, SettleWallet, WalkKeys};
+use consigne_core::ports::{ExpireLots, ForgetPeriods, Listed, PageAsk, WalkKeys};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 
 use super::World;
@@ -27,11 +27,11 @@ impl ForgetPeriods for World {
     }
 }
 
-impl SettleWallet for World {
-    async fn settle_wallet(&self, id: &WalletId, now: Timestamp) -> Result<bool, Fault> {
+impl ExpireLots for World {
+    async fn expire_lots(&self, id: &WalletId, now: Timestamp) -> Result<bool, Fault> {
         self.effect(|state| {
             let due = state.desk.wallets.get(id).is_some_and(|wallet| wallet.is_stale(now));
-            state.settle(id, now);
+            state.expire_lots_of(id, now);
             due
         })
     }

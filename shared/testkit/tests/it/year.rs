@@ -234,7 +234,7 @@ async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) ->
     assert!(used(&kept).iter().all(|(period, calls)| all.get(period) == Some(calls)));
     let wallet = |year: &Year| {
         let wallet = &year.world.state().desk.wallets[&WalletId::Organisation(org(ORG))];
-        wallet.settled(end)
+        wallet.with_lots_expired(end)
     };
     assert_eq!(
         (wallet(&kept).balance, wallet(&kept).expired),

@@ -29,7 +29,7 @@ fn sequencers_compare_as_if_padded_on_the_right() {
 
 #[test]
 fn settling_moves_the_bytes_from_reserved_to_kept_at_their_true_size() {
-    let step = pending(1_000).settle(arrival("v1", "1", 990), NOW);
+    let step = pending(1_000).accept(arrival("v1", "1", 990), NOW);
     assert_eq!(step.ledger, LedgerDelta { committed: -10, reserved: -1_000, files: 1, bytes: 990 });
     assert_eq!((step.seen, step.file.revision, step.file.status), (1, 2, Status::Ready));
     assert_eq!(step.event.detail["size"], 990);
@@ -52,7 +52,7 @@ fn giving_back_what_the_ledger_does_not_hold_is_noticed() {
 fn a_created_event_is_checked_once_and_replays_lose_their_version() {
     let file = pending(10);
     assert_eq!(file.on_created("v1"), OnCreated::Check);
-    let ready = file.settle(arrival("v1", "3", 10), NOW).file;
+    let ready = file.accept(arrival("v1", "3", 10), NOW).file;
     assert_eq!(ready.on_created("v1"), OnCreated::Ignore);
     assert_eq!(ready.on_created("v2"), OnCreated::RemoveVersion);
     let gone = ready.remove(Removal::Deleted, NOW).file;
@@ -63,7 +63,7 @@ fn a_created_event_is_checked_once_and_replays_lose_their_version() {
 
 #[test]
 fn only_the_pinned_version_ends_a_file_and_only_by_a_younger_event() {
-    let ready = pending(10).settle(arrival("null", "05", 10), NOW).file;
+    let ready = pending(10).accept(arrival("null", "05", 10), NOW).file;
     assert!(ready.ends_with("null", "06"));
     assert!(!ready.ends_with("null", "04"));
     assert!(!ready.ends_with("v2", "06"));
@@ -94,7 +94,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 fn happens(file: &File, what: &Happening) -> Option<Transition> {
     match what {
         Happening::Created(version) if file.on_created(&version.to_string()) == OnCreated::Check => {
-            Some(file.settle(arrival(&version.to_string(), "5", u64::from(*version) * 7), NOW))
+            Some(file.accept(arrival(&version.to_string(), "5", u64::from(*version) * 7), NOW))
         }
         Happening::Impostor if file.status == Status::Pending => Some(file.reject("no", NOW)),
         Happening::Deleted(version) if file.ends_with(&version.to_string(), "9") => {

@@ -30,7 +30,7 @@ fn file(of: Option<&Job>) -> File {
 
 fn arrived(file: &File) -> File {
     let pinned = Pinned { version: "v1".to_owned(), etag: "e".to_owned(), sequencer: "5".to_owned() };
-    file.settle(Arrival { pinned, size: SIZE, dimensions: None }, NOW).file
+    file.accept(Arrival { pinned, size: SIZE, dimensions: None }, NOW).file
 }
 
 /// Table and bucket as far as a completion looks at them: every upload has arrived in the bucket, checked or not.

@@ -21,7 +21,7 @@ async fn record(table: &Table, owner: &UserId, n: usize) -> File {
     let grant = Grant { file, plan: Plan::Enterprise, job: None, idempotency: None, now };
     table.grant_upload(&grant).await.unwrap();
     let pinned = Pinned { version: format!("v{n}"), etag: "e".to_owned(), sequencer: String::new() };
-    let step = grant.file.settle(Arrival { pinned, size: 10, dimensions: None }, now);
+    let step = grant.file.accept(Arrival { pinned, size: 10, dimensions: None }, now);
     assert!(table.apply_transition(&step).await.unwrap());
     step.file
 }

@@ -105,7 +105,7 @@ pub fn pending_at(key: &str) -> File {
 pub fn ready(file: &File) -> File {
     let pinned = Pinned { version: "v1".to_owned(), etag: "e1".to_owned(), sequencer: "0055AED6DCD90281E5".to_owned() };
     let dimensions = Some(Dimensions { width: 640, height: 480 });
-    file.settle(Arrival { pinned, size: 1000, dimensions }, GRANTED).file
+    file.accept(Arrival { pinned, size: 1000, dimensions }, GRANTED).file
 }
 
 /// Makes a world with records and their ledgers, and the object of every record that keeps one.

@@ -176,7 +176,7 @@ impl GetHold for Buggy {
 
 impl ResolveHold for Buggy {
     async fn resolve_hold(&self, step: &Resolution) -> Result<ResolutionOutcome, Fault> {
-        let expired = |wallet: &Wallet| wallet.settled(step.now).expired;
+        let expired = |wallet: &Wallet| wallet.with_lots_expired(step.now).expired;
         let before = self.ask(|desk| desk.wallets.get(&step.hold.wallet).map(expired));
         let outcome = self.world.resolve_hold(step).await?;
         match (self.bug, outcome) {

@@ -57,7 +57,7 @@ fn arrival(size: u64) -> Arrival {
 }
 
 async fn kept(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
-    let step = granted(files, owner, name, size, now).await.settle(arrival(size), now);
+    let step = granted(files, owner, name, size, now).await.accept(arrival(size), now);
     assert!(files.apply_transition(&step).await.unwrap());
     step.file
 }
@@ -145,7 +145,7 @@ async fn an_idempotency_key_stands_for_one_request_of_one_user(files: &impl File
 async fn a_step_is_applied_once_with_ledger_and_event(files: &impl Files) {
     let (owner, now) = (owner(), now());
     let file = granted(files, &owner, "a.png", 10, now).await;
-    let settle = file.settle(arrival(9), now);
+    let settle = file.accept(arrival(9), now);
     assert!(files.apply_transition(&settle).await.unwrap());
     assert!(!files.apply_transition(&settle).await.unwrap());
     assert!(!files.apply_transition(&file.reject("no", now)).await.unwrap());
@@ -163,7 +163,7 @@ async fn every_field_of_a_record_survives(files: &impl Files) {
     let (owner, now) = (owner(), now());
     let mut file = granted(files, &owner, "Été 👩\u{200D}🚀 \"q\".png", 10, now).await;
     file.sha256 = Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned());
-    let mut step = file.settle(arrival(10), now);
+    let mut step = file.accept(arrival(10), now);
     step.file.rejected_reason = Some("declared image/png, found text".to_owned());
     for (status, ledger_state) in [
         (Status::Processing, LedgerState::Reserved),

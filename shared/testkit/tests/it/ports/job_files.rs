@@ -143,7 +143,7 @@ async fn of_ten_grants_at_once_one_finds_the_job_as_it_was(desk: &impl Desk) {
 async fn an_arrival_moves_both_or_neither(desk: &impl Desk) {
     let (owner, now) = (owner(), now());
     let (files, job) = granted(desk, &accepted(desk, &owner, now).await, 2, now).await;
-    let settled = follow(desk, files[0].settle(arrival(), now), now).await.unwrap();
+    let settled = follow(desk, files[0].accept(arrival(), now), now).await.unwrap();
     let follows = settled.job.clone().unwrap();
     // The job has moved since: neither.
     let stale_job = Box::new(JobStep { seen: follows.seen - 1, ..(*follows).clone() });
@@ -175,7 +175,7 @@ async fn the_last_of_four_arrivals_at_once_completes_the_job(desk: &impl Desk) {
     let completed = AtomicU32::new(0);
     join_all(files.iter().map(async |waiting| {
         for _ in 0..8 {
-            let step = follow(desk, waiting.settle(arrival(), now), now).await.unwrap();
+            let step = follow(desk, waiting.accept(arrival(), now), now).await.unwrap();
             if desk.apply_transition(&step).await.unwrap() {
                 completed.fetch_add(u32::from(step.job.unwrap().event.is_some()), Ordering::SeqCst);
                 return;

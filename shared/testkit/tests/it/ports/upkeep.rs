@@ -6,7 +6,7 @@ use consigne_core::credits::{BucketKind, ChargeOutcome, CreditGrantOutcome, TEST
 use consigne_core::keys::{ApiKey, KeyStatus};
 use consigne_core::periods::{Day, Month};
 use consigne_core::ports::{
-    ChargeKey, CreateOrg, ForgetPeriods, GetKey, GetWallet, GrantCredits, IssueKey, PageAsk, SettleWallet, WalkKeys,
+    ChargeKey, CreateOrg, ExpireLots, ForgetPeriods, GetKey, GetWallet, GrantCredits, IssueKey, PageAsk, WalkKeys,
 };
 use consigne_core::{KeyId, OrgId, UserId};
 use consigne_testkit::desk;
@@ -16,13 +16,13 @@ use super::{now, on_both};
 
 /// Everything the table can do for upkeep.
 pub trait Upkeep:
-    WalkKeys + ForgetPeriods + SettleWallet + CreateOrg + IssueKey + GetKey + GrantCredits + ChargeKey + GetWallet + Sync
+    WalkKeys + ForgetPeriods + ExpireLots + CreateOrg + IssueKey + GetKey + GrantCredits + ChargeKey + GetWallet + Sync
 {
 }
 impl<T> Upkeep for T where
     T: WalkKeys
         + ForgetPeriods
-        + SettleWallet
+        + ExpireLots
         + CreateOrg
         + IssueKey
         + GetKey
@@ -130,17 +130,17 @@ async fn a_wallet_is_settled_once_when_a_lot_has_run_out(desk: &impl Upkeep) {
     let grant = desk::credits(org, BucketKind::Promo, 50, Some(end), start);
     assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
     charge(desk, &key, &[0]).await;
-    assert!(!desk.settle_wallet(&id, end.minus(Duration::from_millis(1))).await.unwrap());
+    assert!(!desk.expire_lots(&id, end.minus(Duration::from_millis(1))).await.unwrap());
     let wallet = async || desk.get_wallet(&id, start).await.unwrap().unwrap();
     assert_eq!(wallet().await.expired, 0);
-    assert!(desk.settle_wallet(&id, end).await.unwrap());
+    assert!(desk.expire_lots(&id, end).await.unwrap());
     // As it stands, by a clock by which nothing has run out.
     let settled = wallet().await;
     assert!(settled.is_balanced());
     assert_eq!((settled.balance, settled.used, settled.expired, settled.next_expiry), (1_000, 1, 49, None));
-    assert!(!desk.settle_wallet(&id, end).await.unwrap());
+    assert!(!desk.expire_lots(&id, end).await.unwrap());
     assert_eq!(wallet().await, settled);
-    assert!(!desk.settle_wallet(&WalletId::Organisation(OrgId::mint(start)), end).await.unwrap());
+    assert!(!desk.expire_lots(&WalletId::Organisation(OrgId::mint(start)), end).await.unwrap());
 }
 
 async fn an_organisation_that_loses_its_gift_has_been_told_so(desk: &impl Upkeep) {
@@ -151,23 +151,23 @@ async fn an_organisation_that_loses_its_gift_has_been_told_so(desk: &impl Upkeep
     let id = WalletId::Organisation(org);
     let next = async || desk.get_wallet(&id, start).await.unwrap().unwrap().alert.next;
     assert_eq!(next().await, Some(20));
-    assert!(desk.settle_wallet(&id, end).await.unwrap());
+    assert!(desk.expire_lots(&id, end).await.unwrap());
     assert_eq!(next().await, None, "there is no mark below nothing");
 }
 
 async fn a_test_wallet_is_settled_once_when_its_period_is_over(desk: &impl Upkeep) {
     let (org, owner, _) = shop(desk).await;
     let (start, id) = (now(), WalletId::Test(owner.clone()));
-    assert!(!desk.settle_wallet(&id, start).await.unwrap(), "nobody has used it");
+    assert!(!desk.expire_lots(&id, start).await.unwrap(), "nobody has used it");
     let key = desk::key(org, &owner, true, now());
     desk::issue(desk, &key).await;
     let first = desk::charge(&key.facts(), 70, None, start);
     assert_eq!(desk.charge_key(&first).await.unwrap(), ChargeOutcome::Charged);
     let end = start.plus(TEST_PERIOD);
-    assert!(!desk.settle_wallet(&id, end.minus(Duration::from_millis(1))).await.unwrap());
+    assert!(!desk.expire_lots(&id, end.minus(Duration::from_millis(1))).await.unwrap());
     let late = end.plus(Duration::from_hours(25));
-    assert!(desk.settle_wallet(&id, late).await.unwrap());
-    assert!(!desk.settle_wallet(&id, late).await.unwrap());
+    assert!(desk.expire_lots(&id, late).await.unwrap());
+    assert!(!desk.expire_lots(&id, late).await.unwrap());
     let wallet = desk.get_wallet(&id, start).await.unwrap().unwrap();
     assert!(wallet.is_balanced());
     assert_eq!((wallet.balance, wallet.used, wallet.expired, wallet.granted), (100, 70, 30, 200));
@@ -181,7 +181,7 @@ async fn many_who_settle_a_wallet_at_once_settle_it_once(desk: &impl Upkeep) {
     charge(desk, &key, &[31]).await;
     let id = WalletId::Test(owner);
     let (settling, charging) =
-        (join_all((0..6).map(|_| desk.settle_wallet(&id, now()))), join_all((0..6).map(|_| charge(desk, &key, &[0]))));
+        (join_all((0..6).map(|_| desk.expire_lots(&id, now()))), join_all((0..6).map(|_| charge(desk, &key, &[0]))));
     let (settled, _) = tokio::join!(settling, charging);
     assert!(settled.iter().all(Result::is_ok), "{settled:?}");
     let wallet = desk.get_wallet(&id, now()).await.unwrap().unwrap();

@@ -8,7 +8,7 @@ impl Wallet {
     ///
     /// Right only because no debit passes between a lot's expiry and this.
     #[must_use]
-    pub fn settled(&self, now: Timestamp) -> Self {
+    pub fn with_lots_expired(&self, now: Timestamp) -> Self {
         let mut wallet = self.clone();
         wallet.attribute();
         let over = |bucket: &Bucket| bucket.expires_at.is_some_and(|expiry| expiry <= now);
@@ -155,5 +155,5 @@ impl Wallet {
 }
 
 #[cfg(test)]
-#[path = "settling_tests.rs"]
+#[path = "lot_expiry_tests.rs"]
 mod tests;

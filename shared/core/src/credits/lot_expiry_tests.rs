@@ -31,19 +31,19 @@ fn a_hold_that_ends_before_its_lot_leaves_no_trace_but_what_it_spent() {
     assert_eq!(numbers(&wallet), (20, 30, 0, 0));
     assert!(wallet.release(0, 30, 12));
     assert_eq!(numbers(&wallet), (38, 0, 12, 0));
-    assert_eq!(numbers(&wallet.settled(after(10))), (0, 0, 12, 38));
+    assert_eq!(numbers(&wallet.with_lots_expired(after(10))), (0, 0, 12, 38));
 }
 
 #[test]
 fn a_test_wallets_new_period_begins_with_a_hundred_whatever_was_held_of_the_old_one() {
     let mut wallet = Wallet::of_tester(UserId::parse("user_ann1").unwrap(), START);
     wallet.hold(30);
-    let renewed = wallet.settled(after(24 * 30));
+    let renewed = wallet.with_lots_expired(after(24 * 30));
     assert_eq!(numbers(&renewed), (100, 30, 0, 70), "what is held is not lost yet");
     for (used, want) in [(0, (100, 0, 0, 100)), (12, (100, 0, 12, 88)), (30, (100, 0, 30, 70))] {
         let mut ended = renewed.clone();
         assert!(ended.release(0, 30, used));
-        assert_eq!(numbers(&ended.settled(after(24 * 31))), want, "of 30 held, {used} are spent");
+        assert_eq!(numbers(&ended.with_lots_expired(after(24 * 31))), want, "of 30 held, {used} are spent");
     }
 }
 
@@ -54,7 +54,7 @@ fn what_is_kept_of_an_expired_lot_is_lost_only_once_nobody_can_need_it() {
     wallet.add(lot(2), BucketKind::Paid, 100, None);
     wallet.hold(30);
     wallet.hold(30);
-    let settled = wallet.settled(after(1));
+    let settled = wallet.with_lots_expired(after(1));
     assert_eq!(numbers(&settled), (90, 60, 0, 0), "all of the lot is held");
     // In either order, the one that is settled is settled from the lot that has expired.
     for first_is_void in [true, false] {
@@ -72,7 +72,7 @@ fn a_hold_of_a_later_time_keeps_nothing_of_an_earlier_one() {
     wallet.add(lot(1), BucketKind::Promo, 50, Some(after(1)));
     wallet.add(lot(2), BucketKind::Paid, 100, None);
     wallet.hold(30);
-    let mut wallet = wallet.settled(after(1));
+    let mut wallet = wallet.with_lots_expired(after(1));
     assert_eq!((numbers(&wallet), wallet.expiry_epoch), ((100, 30, 0, 20), 1));
     wallet.hold(40);
     assert!(wallet.release(0, 30, 0));
@@ -90,7 +90,7 @@ fn nothing_is_released_that_is_not_held() {
     for (expiry_epoch, amount, used) in [(0, 31, 0), (1, 30, 0), (0, 30, 31)] {
         assert!(!wallet.release(expiry_epoch, amount, used));
     }
-    let mut settled = wallet.settled(after(1));
+    let mut settled = wallet.with_lots_expired(after(1));
     assert!(!settled.release(0, 31, 0) && !settled.release(1, 1, 0));
     assert_eq!(wallet, before);
 }
@@ -107,7 +107,7 @@ fn a_claw_back_takes_its_own_lot_first_then_the_others_then_those_to_come() {
     assert_eq!((numbers(&wallet), wallet.debt), ((-35, 0, 45, 0), 35));
     assert_eq!(wallet.refusal(0, START), Some(super::super::WalletRefusal::Insufficient), "not even for nothing");
     wallet.add(lot(3), BucketKind::Paid, 100, None);
-    let settled = wallet.settled(START);
+    let settled = wallet.with_lots_expired(START);
     assert_eq!((numbers(&settled), settled.debt), ((65, 0, 45, 0), 0));
     assert_eq!(settled.buckets.values().map(|bucket| bucket.left).collect::<Vec<_>>(), [65]);
 }
@@ -118,7 +118,7 @@ fn what_is_given_back_is_there_again_also_when_its_lot_was_gone() {
     let bought = lot(1);
     wallet.add(bought, BucketKind::Paid, 100, None);
     wallet.claw_back(bought, 100);
-    let mut wallet = wallet.settled(START);
+    let mut wallet = wallet.with_lots_expired(START);
     assert!(wallet.buckets.is_empty());
     wallet.give_back(bought, 100);
     assert_eq!((numbers(&wallet), wallet.clawed_back), ((100, 0, 0, 0), 0));
@@ -135,7 +135,7 @@ fn credits_that_are_held_can_be_taken_back_and_spent_all_the_same() {
     assert_eq!(numbers(&wallet), (-30, 30, 0, 0));
     let mut settled = wallet.clone();
     assert!(settled.release(0, 30, 30));
-    assert_eq!(numbers(&settled.settled(START)), (-30, 0, 30, 0), "the work was done");
+    assert_eq!(numbers(&settled.with_lots_expired(START)), (-30, 0, 30, 0), "the work was done");
     assert!(wallet.release(0, 30, 0));
-    assert_eq!(numbers(&wallet.settled(START)), (0, 0, 0, 0));
+    assert_eq!(numbers(&wallet.with_lots_expired(START)), (0, 0, 0, 0));
 }

@@ -59,7 +59,7 @@ pub struct Sender<'a> {
 /// # Errors
 /// `NOT_FOUND` for a job that is none of these kinds'; `WEBHOOK_CONTENT_MISMATCH`, which also leaves an entry in the audit trail;
 /// `IDEMPOTENCY_MISMATCH` when the message's id stands for another; `CONFLICT`; `UNAVAILABLE`.
-pub async fn settle<F, O>(
+pub async fn apply_report<F, O>(
     jobs: &F,
     objects: &O,
     kinds: &[Kind],
