@@ -43,7 +43,7 @@ pub struct WalletView {
     /// The caller's test wallet.
     pub test: TestView,
     /// Lots that are not spent, in no particular order.
-    pub buckets: Vec<BucketView>,
+    pub buckets: Vec<LotView>,
 }
 
 /// A person's test wallet.
@@ -57,7 +57,7 @@ pub struct TestView {
 
 /// A lot of credits.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct BucketView {
+pub struct LotView {
     /// Id.
     pub id: String,
     /// `promo` or `paid`; promotional credits are spent first.
@@ -81,7 +81,7 @@ pub async fn handle<F: GetMember + GetWallet>(deps: &Deps<F>, request: &Request)
 }
 
 fn show(wallet: &Wallet, test: &Wallet) -> WalletView {
-    let buckets = wallet.buckets.iter().map(|(id, bucket)| BucketView {
+    let buckets = wallet.lots.iter().map(|(id, bucket)| LotView {
         id: id.to_string(),
         kind: bucket.kind.name(),
         amount: bucket.amount,

@@ -2,9 +2,9 @@
 
 use clap::{Args, Subcommand, ValueEnum, value_parser};
 use consigne_core::audit::AuditAction;
-use consigne_core::credits::{BucketKind, CreditGrant, CreditGrantOutcome, topped_up};
+use consigne_core::credits::{CreditGrant, CreditGrantOutcome, LotKind, topped_up};
 use consigne_core::ports::GrantCredits;
-use consigne_core::{BucketId, Timestamp};
+use consigne_core::{LotId, Timestamp};
 use consigne_runtime::clock;
 use serde_json::json;
 
@@ -47,7 +47,7 @@ enum Kind {
     Paid,
 }
 
-impl From<Kind> for BucketKind {
+impl From<Kind> for LotKind {
     fn from(kind: Kind) -> Self {
         match kind {
             Kind::Promo => Self::Promo,
@@ -63,7 +63,7 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
     let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
     let table = operator.table()?;
 
-    let (kind, amount) = (BucketKind::from(ask.kind), ask.amount);
+    let (kind, amount) = (LotKind::from(ask.kind), ask.amount);
     let until = expires_at.map(|end| end.to_string());
     let details = json!({ "amount": amount, "kind": kind.name(), "expires_at": until, "reason": reason });
     let audit = operator.entry(Some(org), AuditAction::CreditsGranted, id.to_string(), details);
@@ -93,9 +93,9 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
     })
 }
 
-fn id(text: Option<&str>, now: Timestamp) -> Result<BucketId, String> {
-    let Some(text) = text else { return Ok(BucketId::mint(now)) };
-    BucketId::parse(text).ok_or_else(|| {
+fn id(text: Option<&str>, now: Timestamp) -> Result<LotId, String> {
+    let Some(text) = text else { return Ok(LotId::mint(now)) };
+    LotId::parse(text).ok_or_else(|| {
         format!("--id {text} is no id of a grant: `lot_` and 26 characters, as an earlier run printed it. Leave it out for a new one.")
     })
 }

@@ -116,7 +116,7 @@ ulid_id! {
 
 ulid_id! {
     /// One lot of credits in a wallet, by the grant or purchase that brought it.
-    BucketId = "lot_"
+    LotId = "lot_"
 }
 
 ulid_id! {

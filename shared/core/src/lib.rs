@@ -38,7 +38,7 @@ pub mod webhooks;
 pub use email::EmailAddress;
 pub use fault::{Code, Fault, chain_of};
 pub use idempotency::IdempotencyKey;
-pub use ids::{AuditId, BucketId, DeliveryId, EndpointId, EventId, FileId, InvitationId, KeyId, OrgId, UserId};
+pub use ids::{AuditId, DeliveryId, EndpointId, EventId, FileId, InvitationId, KeyId, LotId, OrgId, UserId};
 pub use jobs::JobId;
 pub use plans::Plan;
 pub use timestamp::Timestamp;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use consigne_core::OrgId;
-use consigne_core::credits::{BucketKind, ChargeOutcome, CreditGrantOutcome, Outcome};
+use consigne_core::credits::{ChargeOutcome, CreditGrantOutcome, LotKind, Outcome};
 use consigne_core::keys::KeyFacts;
 use consigne_core::periods::Day;
 use consigne_core::ports::{ChargeKey, GrantCredits, KeepOutcome, ListStats};
@@ -58,7 +58,7 @@ impl BusyDay {
 async fn one(table: &Table, day: Day, calls: usize) -> (OrgId, Figures) {
     let now = clock::now();
     let (org, owner) = desk::found(table, now).await;
-    let grant = desk::credits(org, BucketKind::Paid, 10_000_000, None, now);
+    let grant = desk::credits(org, LotKind::Paid, 10_000_000, None, now);
     assert_eq!(table.grant_credits(&grant).await.expect("the table answers"), CreditGrantOutcome::Granted);
     let keys = [
         desk::issue(table, &desk::key(org, &owner, false, now)).await,

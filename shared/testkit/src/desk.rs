@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use consigne_auth::KeyMint;
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{
-    BucketKind, CallFacts, Charge, ClawBack, ClawBackCause, CreditGrant, DisputeId, DisputeState, HoldEnd, HoldTerms,
+    CallFacts, Charge, ClawBack, ClawBackCause, CreditGrant, DisputeId, DisputeState, HoldEnd, HoldTerms, LotKind,
     Opening, PaymentId, Purchase, Receipt, ReceiptId, Resolver, SessionId, Wallet, topped_up,
 };
 use consigne_core::events::{Event, EventKind};
@@ -13,7 +13,7 @@ use consigne_core::idempotency::WriteOutcome;
 use consigne_core::keys::{ApiKey, Ask, Environment, KeyFacts, KeyStatus, Pointer};
 use consigne_core::orgs::{Member, OrgRole, Organisation};
 use consigne_core::ports::{CreateOrg, IssueKey, NewKey, NewOrg};
-use consigne_core::{BucketId, IdempotencyKey, KeyId, OrgId, Timestamp, UserId};
+use consigne_core::{IdempotencyKey, KeyId, LotId, OrgId, Timestamp, UserId};
 use serde_json::json;
 
 use crate::stack::fresh_user;
@@ -108,16 +108,10 @@ pub async fn issue<F: IssueKey>(desk: &F, key: &ApiKey) -> KeyFacts {
 }
 
 /// Makes a grant of credits.
-pub fn credits(
-    org: OrgId,
-    kind: BucketKind,
-    amount: u64,
-    expires_at: Option<Timestamp>,
-    now: Timestamp,
-) -> CreditGrant {
+pub fn credits(org: OrgId, kind: LotKind, amount: u64, expires_at: Option<Timestamp>, now: Timestamp) -> CreditGrant {
     let origin = Origin { actor: Actor::Operator("test".to_owned()), ip: None, user_agent: None };
     let audit = AuditEntry::new(org, AuditAction::CreditsGranted, "test", &origin, now, json!({ "amount": amount }));
-    let id = BucketId::mint(now);
+    let id = LotId::mint(now);
     let event = topped_up(org, id, kind, amount, now);
     CreditGrant { id, org, kind, amount, expires_at, now, audit, event }
 }
@@ -146,7 +140,7 @@ fn provider() -> Origin {
 
 /// Makes a purchase at a cent a credit, in a session and by a payment of this name.
 pub fn purchase(org: OrgId, name: &str, credits: u64, now: Timestamp) -> Purchase {
-    let lot = BucketId::mint(now);
+    let lot = LotId::mint(now);
     let details = json!({ "credits": credits });
     Purchase {
         session: SessionId::parse(&format!("cs_{name}")).expect("the name is plain"),
@@ -159,7 +153,7 @@ pub fn purchase(org: OrgId, name: &str, credits: u64, now: Timestamp) -> Purchas
         currency: "EUR".to_owned(),
         now,
         audit: AuditEntry::new(org, AuditAction::CreditsPurchased, name, &provider(), now, details),
-        event: topped_up(org, lot, BucketKind::Paid, credits, now),
+        event: topped_up(org, lot, LotKind::Paid, credits, now),
     }
 }
 

@@ -1,7 +1,7 @@
 //! An organisation on the deployed stack, with an owner, credits and keys, and the server that checks them.
 
 use consigne_core::audit::AuditAction;
-use consigne_core::credits::{BucketKind, CreditGrantOutcome};
+use consigne_core::credits::{CreditGrantOutcome, LotKind};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{GrantCredits, PutMember};
 use consigne_core::{OrgId, UserId};
@@ -51,7 +51,7 @@ impl<'a> Shop<'a> {
 
     /// Gives it credits, as an operator would.
     pub async fn fund(&self, credits: u64) {
-        let grant = desk::credits(self.id(), BucketKind::Promo, credits, None, clock::now());
+        let grant = desk::credits(self.id(), LotKind::Promo, credits, None, clock::now());
         let granted = self.stack.table().grant_credits(&grant).await.expect("the table answers");
         assert_eq!(granted, CreditGrantOutcome::Granted);
     }

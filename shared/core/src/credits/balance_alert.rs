@@ -8,9 +8,9 @@ use std::ops::RangeInclusive;
 
 use serde_json::json;
 
-use super::{BucketKind, Wallet, WalletId};
+use super::{LotKind, Wallet, WalletId};
 use crate::events::{Event, EventKind};
-use crate::{BucketId, OrgId, Timestamp};
+use crate::{LotId, OrgId, Timestamp};
 
 /// Marks, in percent of the last top-up, highest first.
 pub const ALERT_PERCENTAGES: [u8; 3] = [20, 10, 0];
@@ -83,7 +83,7 @@ impl Wallet {
 }
 
 /// Makes the event of a top-up.
-pub fn topped_up(org: OrgId, lot: BucketId, kind: BucketKind, credits: u64, now: Timestamp) -> Event {
+pub fn topped_up(org: OrgId, lot: LotId, kind: LotKind, credits: u64, now: Timestamp) -> Event {
     let facts = json!({ "org_id": org, "lot_id": lot, "kind": kind.name(), "credits": credits });
     Event::new(EventKind::WalletToppedUp, now, facts)
 }

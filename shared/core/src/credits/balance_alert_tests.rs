@@ -4,7 +4,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_000);
 
 fn wallet(bought: u64) -> Wallet {
     let mut wallet = Wallet::of_organisation(OrgId::mint(NOW), NOW);
-    wallet.add(BucketId::mint(NOW), BucketKind::Paid, bought, None);
+    wallet.add(LotId::mint(NOW), LotKind::Paid, bought, None);
     wallet
 }
 
@@ -46,19 +46,19 @@ fn a_top_up_begins_anew_with_itself_as_the_measure_unless_it_is_a_gift_to_a_buye
     let mut wallet = wallet(200);
     wallet.debit(200);
     assert!(wallet.alert(NOW).is_some());
-    wallet.add(BucketId::mint(NOW), BucketKind::Promo, 1_000, None);
+    wallet.add(LotId::mint(NOW), LotKind::Promo, 1_000, None);
     assert_eq!((wallet.alert.reference, wallet.alert.next), (200, Some(20)));
-    wallet.add(BucketId::mint(NOW), BucketKind::Paid, 50, None);
+    wallet.add(LotId::mint(NOW), LotKind::Paid, 50, None);
     assert_eq!((wallet.alert.reference, wallet.alert.next), (50, Some(20)));
     let mut gifted = Wallet::of_organisation(OrgId::mint(NOW), NOW);
-    gifted.add(BucketId::mint(NOW), BucketKind::Promo, 10, None);
+    gifted.add(LotId::mint(NOW), LotKind::Promo, 10, None);
     assert_eq!(told_while_spending(&mut gifted, 10), [(2, 20), (1, 10), (0, 0)]);
 }
 
 #[test]
 fn holds_and_claw_backs_lower_a_balance_too() {
     let mut wallet = wallet(100);
-    let lot = *wallet.buckets.keys().next().unwrap();
+    let lot = *wallet.lots.keys().next().unwrap();
     wallet.hold(85);
     assert_eq!(wallet.alert(NOW).map(|(mark, _)| mark), Some(20));
     assert!(wallet.release(0, 85, 0));
@@ -77,7 +77,7 @@ fn what_is_given_back_is_told_of_again_as_it_runs_out_but_only_below_what_there_
         (100, 100, vec![]),
     ] {
         let mut wallet = wallet(100);
-        let lot = *wallet.buckets.keys().next().unwrap();
+        let lot = *wallet.lots.keys().next().unwrap();
         wallet.debit(spent);
         wallet.claw_back(lot, 100);
         assert_eq!(wallet.alert(NOW).map(|(mark, _)| mark), Some(0));
@@ -87,7 +87,7 @@ fn what_is_given_back_is_told_of_again_as_it_runs_out_but_only_below_what_there_
         assert_eq!(told_while_spending(&mut wallet, left), again, "{spent} spent, {given_back} given back");
     }
     let mut full = wallet(200);
-    let lot = *full.buckets.keys().next().unwrap();
+    let lot = *full.lots.keys().next().unwrap();
     full.claw_back(lot, 50);
     full.give_back(lot, 50);
     assert_eq!(full.alert.next, Some(20), "what was not told of stays untold");

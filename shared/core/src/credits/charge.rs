@@ -1,10 +1,10 @@
 //! A charge: what is asked of the table, and what it answers.
 
-use super::{BucketKind, Receipt, TEST_CREDITS, Wallet, WalletId, WalletRefusal};
+use super::{LotKind, Receipt, TEST_CREDITS, Wallet, WalletId, WalletRefusal};
 use crate::audit::AuditEntry;
 use crate::events::Event;
 use crate::keys::{ApiKey, Ask, KeyFacts, Limiter, Refusal, RefusalCode};
-use crate::{BucketId, OrgId, Timestamp};
+use crate::{LotId, OrgId, Timestamp};
 
 /// A charge of one key and its wallet, with the receipt it leaves.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,11 +94,11 @@ impl Wallet {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreditGrant {
     /// Names the grant; the same one is given once.
-    pub id: BucketId,
+    pub id: LotId,
     /// To whom.
     pub org: OrgId,
     /// What kind.
-    pub kind: BucketKind,
+    pub kind: LotKind,
     /// How many, at least 1.
     pub amount: u64,
     /// Until when.

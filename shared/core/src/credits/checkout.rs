@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{BucketKind, PaymentId, Purchase, SessionId, topped_up};
+use super::{LotKind, PaymentId, Purchase, SessionId, topped_up};
 use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::idempotency::IdempotentRequest;
 use crate::ids::digest;
-use crate::{BucketId, Code, Fault, OrgId, Timestamp, UserId, text};
+use crate::{Code, Fault, LotId, OrgId, Timestamp, UserId, text};
 
 /// In what packs are paid.
 pub const CURRENCY: &str = "EUR";
@@ -177,7 +177,7 @@ impl PaidSession {
 
     /// Makes the purchase of what was offered; `source` is the id of the provider's event.
     pub fn purchase(&self, offered: &Checkout, source: &str, origin: &Origin, now: Timestamp) -> Purchase {
-        let (org, credits, lot) = (offered.org, offered.credits, BucketId::mint(now));
+        let (org, credits, lot) = (offered.org, offered.credits, LotId::mint(now));
         let details = json!({
             "credits": credits, "pack": offered.pack, "amount_cents": offered.amount_cents, "currency": offered.currency,
             "payment": self.payment.as_str(), "asked_by": offered.user, "source": source,
@@ -194,7 +194,7 @@ impl PaidSession {
             currency: offered.currency.clone(),
             now,
             audit: AuditEntry::new(org, AuditAction::CreditsPurchased, subject, origin, now, details),
-            event: topped_up(org, lot, BucketKind::Paid, credits, now),
+            event: topped_up(org, lot, LotKind::Paid, credits, now),
         }
     }
 }

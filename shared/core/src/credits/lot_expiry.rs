@@ -1,7 +1,7 @@
 //! What happens to a wallet's lots: debits are attributed to them, they expire, holds outlive them, refunds take them back.
 
-use super::{Bucket, BucketKind, CarriedHolds, Wallet, WalletId};
-use crate::{BucketId, Timestamp};
+use super::{CarriedHolds, CreditLot, LotKind, Wallet, WalletId};
+use crate::{LotId, Timestamp};
 
 impl Wallet {
     /// Gives the wallet with every debit attributed to its lot, and what had expired by `now` gone.
@@ -11,12 +11,12 @@ impl Wallet {
     pub fn with_lots_expired(&self, now: Timestamp) -> Self {
         let mut wallet = self.clone();
         wallet.attribute();
-        let over = |bucket: &Bucket| bucket.expires_at.is_some_and(|expiry| expiry <= now);
-        let lost = wallet.buckets.values().filter(|bucket| over(bucket)).map(|bucket| bucket.left).sum();
+        let over = |lot: &CreditLot| lot.expires_at.is_some_and(|expiry| expiry <= now);
+        let lost = wallet.lots.values().filter(|lot| over(lot)).map(|lot| lot.left).sum();
         wallet.expire(lost);
         // A spent lot says nothing any more; but a test lot's end is also the beginning of the next.
-        wallet.buckets.retain(|_, bucket| !over(bucket) && (bucket.left > 0 || bucket.kind == BucketKind::Test));
-        if matches!(wallet.id, WalletId::Test(_)) && wallet.buckets.is_empty() {
+        wallet.lots.retain(|_, lot| !over(lot) && (lot.left > 0 || lot.kind == LotKind::Test));
+        if matches!(wallet.id, WalletId::Test(_)) && wallet.lots.is_empty() {
             wallet.renew(now);
         }
         wallet.next_expiry = wallet.first_expiry();
@@ -79,11 +79,11 @@ impl Wallet {
     }
 
     /// Takes credits back: of the lot they came with, and what is no longer there of the others, and of those to come.
-    pub fn claw_back(&mut self, lot: BucketId, credits: u64) {
+    pub fn claw_back(&mut self, lot: LotId, credits: u64) {
         self.attribute();
-        let left = self.buckets.get_mut(&lot).map_or(credits, |bucket| {
-            let taken = credits.min(bucket.left);
-            bucket.left -= taken;
+        let left = self.lots.get_mut(&lot).map_or(credits, |lot| {
+            let taken = credits.min(lot.left);
+            lot.left -= taken;
             credits - taken
         });
         self.debt += left;
@@ -93,14 +93,14 @@ impl Wallet {
     }
 
     /// Gives back credits that had been taken back, as part of the paid lot they came with.
-    pub fn give_back(&mut self, lot: BucketId, credits: u64) {
+    pub fn give_back(&mut self, lot: LotId, credits: u64) {
         self.attribute();
         let since = self.spent();
-        let gone = Bucket { kind: BucketKind::Paid, amount: credits, left: 0, expires_at: None, since };
-        let bucket = self.buckets.entry(lot).or_insert(gone);
-        bucket.left += credits;
+        let gone = CreditLot { kind: LotKind::Paid, amount: credits, left: 0, expires_at: None, since };
+        let lot = self.lots.entry(lot).or_insert(gone);
+        lot.left += credits;
         // As if it had come now, whether or not it was still there: nothing that is attributed already concerns it.
-        bucket.since = since;
+        lot.since = since;
         self.balance = self.balance.saturating_add_unsigned(credits);
         // A wallet that was read after its payment may have been given them back meanwhile; such a change is never written.
         self.clawed_back = self.clawed_back.saturating_sub(credits);
@@ -113,13 +113,12 @@ impl Wallet {
     fn attribute(&mut self) {
         self.repay();
         while self.attributed < self.spent() {
-            let next_lot =
-                self.buckets.values().map(|bucket| bucket.since).filter(|since| *since > self.attributed).min();
+            let next_lot = self.lots.values().map(|lot| lot.since).filter(|since| *since > self.attributed).min();
             let until = next_lot.unwrap_or(self.spent()).min(self.spent());
             let mut order = self.lots_by_now();
             order.sort_by_key(|id| {
-                let bucket = &self.buckets[id];
-                (bucket.kind, bucket.expires_at.is_none(), bucket.expires_at, *id)
+                let lot = &self.lots[id];
+                (lot.kind, lot.expires_at.is_none(), lot.expires_at, *id)
             });
             // More than there was can only be spent when some of it was taken back before this was worked out.
             self.debt += self.take(&order, until - self.attributed);
@@ -132,21 +131,21 @@ impl Wallet {
     /// not matter how often this is worked out.
     fn repay(&mut self) {
         let mut order = self.lots_by_now();
-        order.sort_by_key(|id| (self.buckets[id].since, *id));
+        order.sort_by_key(|id| (self.lots[id].since, *id));
         self.debt = self.take(&order, self.debt);
     }
 
-    fn lots_by_now(&self) -> Vec<BucketId> {
-        let there = self.buckets.iter().filter(|(_, bucket)| bucket.since <= self.attributed);
+    fn lots_by_now(&self) -> Vec<LotId> {
+        let there = self.lots.iter().filter(|(_, lot)| lot.since <= self.attributed);
         there.map(|(id, _)| *id).collect()
     }
 
     /// Takes credits from lots, in their order; gives how many it could not take.
-    fn take(&mut self, order: &[BucketId], mut credits: u64) -> u64 {
+    fn take(&mut self, order: &[LotId], mut credits: u64) -> u64 {
         for id in order {
-            if let Some(bucket) = self.buckets.get_mut(id) {
-                let taken = credits.min(bucket.left);
-                bucket.left -= taken;
+            if let Some(lot) = self.lots.get_mut(id) {
+                let taken = credits.min(lot.left);
+                lot.left -= taken;
                 credits -= taken;
             }
         }

@@ -9,8 +9,8 @@ fn after(hours: u64) -> Timestamp {
     START.plus(Duration::from_hours(hours))
 }
 
-fn lot(n: u64) -> BucketId {
-    BucketId::parse(&format!("lot_{n:026}")).unwrap()
+fn lot(n: u64) -> LotId {
+    LotId::parse(&format!("lot_{n:026}")).unwrap()
 }
 
 fn wallet() -> Wallet {
@@ -26,7 +26,7 @@ fn numbers(wallet: &Wallet) -> (i64, u64, u64, u64) {
 #[test]
 fn a_hold_that_ends_before_its_lot_leaves_no_trace_but_what_it_spent() {
     let mut wallet = wallet();
-    wallet.add(lot(1), BucketKind::Promo, 50, Some(after(10)));
+    wallet.add(lot(1), LotKind::Promo, 50, Some(after(10)));
     wallet.hold(30);
     assert_eq!(numbers(&wallet), (20, 30, 0, 0));
     assert!(wallet.release(0, 30, 12));
@@ -50,8 +50,8 @@ fn a_test_wallets_new_period_begins_with_a_hundred_whatever_was_held_of_the_old_
 #[test]
 fn what_is_kept_of_an_expired_lot_is_lost_only_once_nobody_can_need_it() {
     let mut wallet = wallet();
-    wallet.add(lot(1), BucketKind::Promo, 50, Some(after(1)));
-    wallet.add(lot(2), BucketKind::Paid, 100, None);
+    wallet.add(lot(1), LotKind::Promo, 50, Some(after(1)));
+    wallet.add(lot(2), LotKind::Paid, 100, None);
     wallet.hold(30);
     wallet.hold(30);
     let settled = wallet.with_lots_expired(after(1));
@@ -69,8 +69,8 @@ fn what_is_kept_of_an_expired_lot_is_lost_only_once_nobody_can_need_it() {
 #[test]
 fn a_hold_of_a_later_time_keeps_nothing_of_an_earlier_one() {
     let mut wallet = wallet();
-    wallet.add(lot(1), BucketKind::Promo, 50, Some(after(1)));
-    wallet.add(lot(2), BucketKind::Paid, 100, None);
+    wallet.add(lot(1), LotKind::Promo, 50, Some(after(1)));
+    wallet.add(lot(2), LotKind::Paid, 100, None);
     wallet.hold(30);
     let mut wallet = wallet.with_lots_expired(after(1));
     assert_eq!((numbers(&wallet), wallet.expiry_epoch), ((100, 30, 0, 20), 1));
@@ -84,7 +84,7 @@ fn a_hold_of_a_later_time_keeps_nothing_of_an_earlier_one() {
 #[test]
 fn nothing_is_released_that_is_not_held() {
     let mut wallet = wallet();
-    wallet.add(lot(1), BucketKind::Promo, 50, Some(after(1)));
+    wallet.add(lot(1), LotKind::Promo, 50, Some(after(1)));
     wallet.hold(30);
     let before = wallet.clone();
     for (expiry_epoch, amount, used) in [(0, 31, 0), (1, 30, 0), (0, 30, 31)] {
@@ -98,38 +98,38 @@ fn nothing_is_released_that_is_not_held() {
 #[test]
 fn a_claw_back_takes_its_own_lot_first_then_the_others_then_those_to_come() {
     let mut wallet = wallet();
-    wallet.add(lot(1), BucketKind::Promo, 10, None);
-    wallet.add(lot(2), BucketKind::Paid, 100, None);
+    wallet.add(lot(1), LotKind::Promo, 10, None);
+    wallet.add(lot(2), LotKind::Paid, 100, None);
     wallet.claw_back(lot(2), 60);
-    assert_eq!((numbers(&wallet), wallet.buckets[&lot(1)].left), ((50, 0, 0, 0), 10));
+    assert_eq!((numbers(&wallet), wallet.lots[&lot(1)].left), ((50, 0, 0, 0), 10));
     wallet.debit(45);
     wallet.claw_back(lot(2), 40);
     assert_eq!((numbers(&wallet), wallet.debt), ((-35, 0, 45, 0), 35));
     assert_eq!(wallet.refusal(0, START), Some(super::super::WalletRefusal::Insufficient), "not even for nothing");
-    wallet.add(lot(3), BucketKind::Paid, 100, None);
+    wallet.add(lot(3), LotKind::Paid, 100, None);
     let settled = wallet.with_lots_expired(START);
     assert_eq!((numbers(&settled), settled.debt), ((65, 0, 45, 0), 0));
-    assert_eq!(settled.buckets.values().map(|bucket| bucket.left).collect::<Vec<_>>(), [65]);
+    assert_eq!(settled.lots.values().map(|lot| lot.left).collect::<Vec<_>>(), [65]);
 }
 
 #[test]
 fn what_is_given_back_is_there_again_also_when_its_lot_was_gone() {
     let mut wallet = wallet();
     let bought = lot(1);
-    wallet.add(bought, BucketKind::Paid, 100, None);
+    wallet.add(bought, LotKind::Paid, 100, None);
     wallet.claw_back(bought, 100);
     let mut wallet = wallet.with_lots_expired(START);
-    assert!(wallet.buckets.is_empty());
+    assert!(wallet.lots.is_empty());
     wallet.give_back(bought, 100);
     assert_eq!((numbers(&wallet), wallet.clawed_back), ((100, 0, 0, 0), 0));
-    assert_eq!(wallet.buckets[&bought].left, 100);
+    assert_eq!(wallet.lots[&bought].left, 100);
 }
 
 #[test]
 fn credits_that_are_held_can_be_taken_back_and_spent_all_the_same() {
     let mut wallet = wallet();
     let bought = lot(1);
-    wallet.add(bought, BucketKind::Paid, 100, None);
+    wallet.add(bought, LotKind::Paid, 100, None);
     wallet.hold(30);
     wallet.claw_back(bought, 100);
     assert_eq!(numbers(&wallet), (-30, 30, 0, 0));

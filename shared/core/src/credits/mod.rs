@@ -30,4 +30,4 @@ pub use purchase::{
     PurchaseOutcome, Sale, SessionId,
 };
 pub use receipt::{CallFacts, Outcome, OutcomeKept, RECEIPT_KEPT, Receipt};
-pub use wallet::{Bucket, BucketKind, CarriedHolds, TEST_CREDITS, TEST_PERIOD, Wallet, WalletId, WalletRefusal};
+pub use wallet::{CarriedHolds, CreditLot, LotKind, TEST_CREDITS, TEST_PERIOD, Wallet, WalletId, WalletRefusal};

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Wallet;
 use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::events::{Event, EventKind};
-use crate::{BucketId, OrgId, Timestamp};
+use crate::{LotId, OrgId, Timestamp};
 
 /// Longest id of the payment provider, in bytes.
 const ID_MAX: usize = 255;
@@ -63,7 +63,7 @@ pub struct Purchase {
     /// To whom.
     pub org: OrgId,
     /// The lot they come as.
-    pub lot: BucketId,
+    pub lot: LotId,
     /// What was bought, of the catalogue of packs.
     pub pack: String,
     /// How many, at least 1.
@@ -99,7 +99,7 @@ pub struct Sale {
     /// In which session.
     pub session: SessionId,
     /// As which lot.
-    pub lot: BucketId,
+    pub lot: LotId,
     /// Which pack.
     pub pack: String,
     /// How many credits.
@@ -321,7 +321,7 @@ impl ClawBack {
 
 impl Wallet {
     /// Does what a claw-back comes to.
-    pub fn follow(&mut self, lot: BucketId, outcome: ClawBackOutcome) {
+    pub fn follow(&mut self, lot: LotId, outcome: ClawBackOutcome) {
         match outcome {
             ClawBackOutcome::Taken(credits) => self.claw_back(lot, credits),
             ClawBackOutcome::GivenBack(credits) => self.give_back(lot, credits),

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::audit::Actor;
-use crate::credits::{BucketKind, topped_up};
+use crate::credits::{LotKind, topped_up};
 
 const NOW: Timestamp = Timestamp::from_secs(1_000);
 
@@ -11,7 +11,7 @@ fn origin() -> Origin {
 }
 
 fn purchase(credits: u64, amount_cents: u64) -> Purchase {
-    let (org, lot) = (OrgId::mint(NOW), BucketId::mint(NOW));
+    let (org, lot) = (OrgId::mint(NOW), LotId::mint(NOW));
     Purchase {
         session: SessionId::parse("cs_test_1").unwrap(),
         payment: PaymentId::parse("pi_1").unwrap(),
@@ -23,7 +23,7 @@ fn purchase(credits: u64, amount_cents: u64) -> Purchase {
         currency: "EUR".to_owned(),
         now: NOW,
         audit: AuditEntry::new(org, AuditAction::CreditsPurchased, "pi_1", &origin(), NOW, json!({})),
-        event: topped_up(org, lot, BucketKind::Paid, credits, NOW),
+        event: topped_up(org, lot, LotKind::Paid, credits, NOW),
     }
 }
 

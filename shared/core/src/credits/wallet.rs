@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::AlertThreshold;
-use crate::{BucketId, OrgId, Timestamp, UserId};
+use crate::{LotId, OrgId, Timestamp, UserId};
 
 /// Credits a test wallet holds at the beginning of each of its periods.
 pub const TEST_CREDITS: u64 = 100;
@@ -34,13 +34,13 @@ pub enum WalletId {
 /// Where credits come from. The order is that in which they are spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
-pub enum BucketKind {
+pub enum LotKind {
     Promo,
     Paid,
     Test,
 }
 
-impl BucketKind {
+impl LotKind {
     /// Gives the kind's name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,9 +58,9 @@ impl BucketKind {
 
 /// One lot of credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bucket {
+pub struct CreditLot {
     /// Where it comes from.
-    pub kind: BucketKind,
+    pub kind: LotKind,
     /// Credits it brought.
     pub amount: u64,
     /// Credits not yet attributed to a debit.
@@ -120,7 +120,7 @@ pub struct Wallet {
     /// When the wallet was made.
     pub anchor: Timestamp,
     /// Its lots.
-    pub buckets: BTreeMap<BucketId, Bucket>,
+    pub lots: BTreeMap<LotId, CreditLot>,
 }
 
 /// Why nothing can be spent.
@@ -167,7 +167,7 @@ impl Wallet {
             revision: 0,
             next_expiry: None,
             anchor,
-            buckets: BTreeMap::new(),
+            lots: BTreeMap::new(),
         }
     }
 
@@ -201,21 +201,21 @@ impl Wallet {
     }
 
     /// Adds a lot.
-    pub fn add(&mut self, id: BucketId, kind: BucketKind, amount: u64, expires_at: Option<Timestamp>) {
+    pub fn add(&mut self, id: LotId, kind: LotKind, amount: u64, expires_at: Option<Timestamp>) {
         let since = self.spent();
-        self.buckets.insert(id, Bucket { kind, amount, left: amount, expires_at, since });
+        self.lots.insert(id, CreditLot { kind, amount, left: amount, expires_at, since });
         self.balance = self.balance.saturating_add_unsigned(amount);
         match kind {
-            BucketKind::Paid => self.purchased += amount,
-            BucketKind::Promo | BucketKind::Test => self.granted += amount,
+            LotKind::Paid => self.purchased += amount,
+            LotKind::Promo | LotKind::Test => self.granted += amount,
         }
         self.next_expiry = self.first_expiry();
         match kind {
-            BucketKind::Paid => self.alert = AlertThreshold::full(amount),
+            LotKind::Paid => self.alert = AlertThreshold::full(amount),
             // A gift is compared with only as long as nothing was ever bought.
-            BucketKind::Promo if self.purchased == 0 => self.alert = AlertThreshold::full(amount),
-            BucketKind::Promo => self.alert = AlertThreshold::full(self.alert.reference),
-            BucketKind::Test => {}
+            LotKind::Promo if self.purchased == 0 => self.alert = AlertThreshold::full(amount),
+            LotKind::Promo => self.alert = AlertThreshold::full(self.alert.reference),
+            LotKind::Test => {}
         }
     }
 
@@ -225,7 +225,7 @@ impl Wallet {
         let balance = i128::from(self.balance);
         let came = sum(&[self.purchased, self.granted]);
         let there = balance + sum(&[self.held, self.used, self.expired, self.clawed_back]);
-        let in_lots = self.buckets.values().map(|bucket| i128::from(bucket.left)).sum::<i128>();
+        let in_lots = self.lots.values().map(|lot| i128::from(lot.left)).sum::<i128>();
         let carried_holds: Vec<&CarriedHolds> = self.carried.values().collect();
         let kept = carried_holds.iter().map(|carried_holds| i128::from(carried_holds.kept)).sum::<i128>();
         let unattributed = i128::from(self.spent()) - i128::from(self.attributed);
@@ -243,10 +243,10 @@ impl Wallet {
     pub(super) fn renew(&mut self, now: Timestamp) {
         let periods = now.since(self.anchor).as_millis() / TEST_PERIOD.as_millis() + 1;
         let ends = self.anchor.plus(TEST_PERIOD * u32::try_from(periods).unwrap_or(u32::MAX));
-        self.add(BucketId::mint(now), BucketKind::Test, TEST_CREDITS, Some(ends));
+        self.add(LotId::mint(now), LotKind::Test, TEST_CREDITS, Some(ends));
     }
 
     pub(super) fn first_expiry(&self) -> Option<Timestamp> {
-        self.buckets.values().filter_map(|bucket| bucket.expires_at).min()
+        self.lots.values().filter_map(|lot| lot.expires_at).min()
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use consigne_core::credits::{Dispute, DisputeId, DisputeState, Payment, PaymentId, Sale, SessionId};
-use consigne_core::{BucketId, Fault, OrgId, Timestamp};
+use consigne_core::{Fault, LotId, OrgId, Timestamp};
 use serde_json::{Value, json};
 
 use super::item::{Item, Reader, key, number, odd, text};
@@ -61,7 +61,7 @@ pub(super) fn read(item: &Item) -> Result<Payment, Fault> {
         Some(org) => Some(Sale {
             org,
             session: reader.parsed("session", SessionId::parse)?,
-            lot: reader.parsed("lot", BucketId::parse)?,
+            lot: reader.parsed("lot", LotId::parse)?,
             pack: reader.text("pack")?.to_owned(),
             credits: reader.number("credits")?,
             amount_cents: reader.number("amount_cents")?,

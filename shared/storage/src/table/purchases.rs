@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use consigne_core::credits::{
-    BucketKind, ClawBack, ClawBackOutcome, Payment, PaymentId, Purchase, PurchaseOutcome, Sale, Wallet,
+    ClawBack, ClawBackOutcome, LotKind, Payment, PaymentId, Purchase, PurchaseOutcome, Sale, Wallet,
 };
 use consigne_core::ports::{ClawBackCredits, CreditPurchase};
 use consigne_core::{Fault, Timestamp};
@@ -69,7 +69,7 @@ impl Table {
         let sold = payment.sold(purchase);
         // Lots that are spent go now: a wallet in which nothing expires is settled at no other time.
         let mut wallet = seen.with_lots_expired(purchase.now);
-        wallet.add(purchase.lot, BucketKind::Paid, purchase.credits, None);
+        wallet.add(purchase.lot, LotKind::Paid, purchase.credits, None);
         let mut session = key(org_pk(purchase.org), format!("SESSION#{}", purchase.session.as_str()));
         session.insert("payment".to_owned(), text(purchase.payment.as_str()));
         session.insert("at".to_owned(), number(purchase.now.as_millis()));

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use consigne_core::credits::Wallet;
 
 use super::item::{number, text};
-use super::wallet_item::{carried, lot, lot_attribute, numbers, since_attribute, wallet_key};
+use super::wallet_item::{carried, lot_attribute, lot_text, numbers, since_attribute, wallet_key};
 
 /// The parts of an update's expression.
 pub(super) struct WalletChange {
@@ -89,17 +89,17 @@ impl WalletChange {
     /// Writes the lots that differ. A lot that comes, or comes back, begins behind all that was spent when it is written,
     /// not when the wallet was seen: that is copied within the write.
     fn lots(&mut self, seen: &Wallet, new: &Wallet) {
-        for (id, bucket) in &new.buckets {
-            let before = seen.buckets.get(id);
-            if before != Some(bucket) {
-                self.put(&lot_attribute(*id), Some(text(lot(bucket))));
+        for (id, lot) in &new.lots {
+            let before = seen.lots.get(id);
+            if before != Some(lot) {
+                self.put(&lot_attribute(*id), Some(text(lot_text(lot))));
             }
-            if before.is_none_or(|before| before.since != bucket.since) {
+            if before.is_none_or(|before| before.since != lot.since) {
                 let since = self.name(&since_attribute(*id));
                 self.set.push(format!("{since} = used - late"));
             }
         }
-        for id in seen.buckets.keys().filter(|id| !new.buckets.contains_key(id)) {
+        for id in seen.lots.keys().filter(|id| !new.lots.contains_key(id)) {
             self.put(&lot_attribute(*id), None);
             self.put(&since_attribute(*id), None);
         }

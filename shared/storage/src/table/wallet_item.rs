@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use consigne_core::credits::{AlertThreshold, Bucket, BucketKind, CarriedHolds, Wallet, WalletId};
-use consigne_core::{BucketId, Fault, OrgId, Timestamp, UserId};
+use consigne_core::credits::{AlertThreshold, CarriedHolds, CreditLot, LotKind, Wallet, WalletId};
+use consigne_core::{Fault, LotId, OrgId, Timestamp, UserId};
 use serde_json::json;
 
 use super::item::{Item, Reader, add, key, number, odd, org_pk, text, user_pk};
@@ -30,18 +30,17 @@ pub(super) fn status(open: bool) -> &'static str {
     if open { "open" } else { "closed" }
 }
 
-pub(super) fn lot_attribute(id: BucketId) -> String {
+pub(super) fn lot_attribute(id: LotId) -> String {
     format!("{LOT}{id}")
 }
 
-pub(super) fn since_attribute(id: BucketId) -> String {
+pub(super) fn since_attribute(id: LotId) -> String {
     format!("{SINCE}{id}")
 }
 
-pub(super) fn lot(bucket: &Bucket) -> String {
-    let expires_at = bucket.expires_at.map(Timestamp::as_millis);
-    json!({ "kind": bucket.kind.name(), "amount": bucket.amount, "left": bucket.left, "expires_at": expires_at })
-        .to_string()
+pub(super) fn lot_text(lot: &CreditLot) -> String {
+    let expires_at = lot.expires_at.map(Timestamp::as_millis);
+    json!({ "kind": lot.kind.name(), "amount": lot.amount, "left": lot.left, "expires_at": expires_at }).to_string()
 }
 
 /// Writes the whole item.
@@ -60,9 +59,9 @@ pub(super) fn write(wallet: &Wallet) -> Item {
     item.insert("revision".to_owned(), number(wallet.revision));
     item.insert("anchor".to_owned(), number(wallet.anchor.as_millis()));
     add(&mut item, "next_expiry", wallet.next_expiry.map(|expiry| number(expiry.as_millis())));
-    for (id, bucket) in &wallet.buckets {
-        item.insert(lot_attribute(*id), text(lot(bucket)));
-        item.insert(since_attribute(*id), number(bucket.since));
+    for (id, lot) in &wallet.lots {
+        item.insert(lot_attribute(*id), text(lot_text(lot)));
+        item.insert(since_attribute(*id), number(lot.since));
     }
     item
 }
@@ -102,20 +101,20 @@ fn read_eras(reader: &Reader<'_>) -> Result<BTreeMap<u32, CarriedHolds>, Fault> 
 /// Reads a wallet back.
 pub(super) fn read(item: &Item) -> Result<Wallet, Fault> {
     let reader = Reader(item);
-    let mut buckets = BTreeMap::new();
+    let mut lots = BTreeMap::new();
     for (id, value) in reader.beginning(LOT) {
-        let id = BucketId::parse(id).ok_or_else(|| odd(LOT))?;
+        let id = LotId::parse(id).ok_or_else(|| odd(LOT))?;
         let lot: serde_json::Value =
             value.as_s().ok().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| odd(LOT))?;
         let amount = |name: &str| lot[name].as_u64().ok_or_else(|| odd(LOT));
-        let bucket = Bucket {
-            kind: lot["kind"].as_str().and_then(BucketKind::from_name).ok_or_else(|| odd(LOT))?,
+        let lot = CreditLot {
+            kind: lot["kind"].as_str().and_then(LotKind::from_name).ok_or_else(|| odd(LOT))?,
             amount: amount("amount")?,
             left: amount("left")?,
             expires_at: lot["expires_at"].as_i64().map(Timestamp::from_millis),
             since: reader.number(&since_attribute(id))?,
         };
-        buckets.insert(id, bucket);
+        lots.insert(id, lot);
     }
     let pk = reader.text("pk")?;
     let id = match reader.text("sk")? {
@@ -141,6 +140,6 @@ pub(super) fn read(item: &Item) -> Result<Wallet, Fault> {
         revision: reader.number("revision")?,
         next_expiry: reader.optional_time("next_expiry"),
         anchor: reader.time("anchor")?,
-        buckets,
+        lots,
     })
 }

@@ -15,7 +15,7 @@ use consigne_core::periods::Day;
 use consigne_core::ports::{
     ChangeKey, FindKey, GetIdempotencyRecord, GetKey, IssueKey, KeepPeppers, ListKeys, Listed, NewKey, PageAsk, Repoint,
 };
-use consigne_core::{BucketId, Fault, InvitationId, KeyId, OrgId, Timestamp, UserId};
+use consigne_core::{Fault, InvitationId, KeyId, LotId, OrgId, Timestamp, UserId};
 
 use super::anomalies::Mark;
 use super::{State, World};
@@ -48,7 +48,7 @@ pub struct Desk {
     /// Peppers that take no new pointers.
     pub closed_peppers: BTreeSet<u32>,
     /// Credit grants made.
-    pub given: BTreeSet<BucketId>,
+    pub given: BTreeSet<LotId>,
     /// Holds.
     pub holds: BTreeMap<HoldId, Hold>,
     /// Refunds by organisation, key and day.

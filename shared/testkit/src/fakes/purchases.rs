@@ -2,7 +2,7 @@
 
 use consigne_core::Fault;
 use consigne_core::credits::{
-    BucketKind, ClawBack, ClawBackOutcome, Payment, Purchase, PurchaseOutcome, Wallet, WalletId,
+    ClawBack, ClawBackOutcome, LotKind, Payment, Purchase, PurchaseOutcome, Wallet, WalletId,
 };
 use consigne_core::ports::{ClawBackCredits, CreditPurchase};
 
@@ -38,7 +38,7 @@ impl CreditPurchase for World {
             let early = sold.clawed_back;
             let wallet = state.wallet_of(purchase.org).expect("it was there");
             *wallet = wallet.with_lots_expired(purchase.now);
-            wallet.add(purchase.lot, BucketKind::Paid, purchase.credits, None);
+            wallet.add(purchase.lot, LotKind::Paid, purchase.credits, None);
             if early > 0 {
                 wallet.claw_back(purchase.lot, early);
             }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use consigne_core::BucketId;
+use consigne_core::LotId;
 use consigne_core::audit::AuditAction;
-use consigne_core::credits::{BucketKind, ClawBack, DisputeState, Purchase, WalletId};
+use consigne_core::credits::{ClawBack, DisputeState, LotKind, Purchase, WalletId};
 use consigne_core::ports::{ClawBackCredits, CreditPurchase, GrantCredits, SuspendOrg};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
@@ -32,12 +32,12 @@ async fn held() -> World {
     let soon = clock::now().plus(Duration::from_hours(1));
     world.change(|state| {
         let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
-        wallet.add(BucketId::mint(clock::now()), BucketKind::Promo, 20, Some(soon));
+        wallet.add(LotId::mint(clock::now()), LotKind::Promo, 20, Some(soon));
     });
     functions::call(&world, "hold-open", told_of(&text, "hold-open", "job")).await;
     world.change(|state| {
         for wallet in state.desk.wallets.values_mut() {
-            let expiring = wallet.buckets.values_mut().filter(|bucket| bucket.expires_at.is_some());
+            let expiring = wallet.lots.values_mut().filter(|bucket| bucket.expires_at.is_some());
             expiring.for_each(|bucket| bucket.expires_at = Some(clock::now()));
             wallet.next_expiry = Some(clock::now());
         }
@@ -146,7 +146,7 @@ async fn the_release_of_a_hold_nobody_resolved() {
 
 #[tokio::test]
 async fn a_grant_of_credits() {
-    let grant = desk::credits(org(ORG), BucketKind::Promo, 50, None, clock::now());
+    let grant = desk::credits(org(ORG), LotKind::Promo, 50, None, clock::now());
     let act = async |world: &World| drop(world.grant_credits(&grant).await);
     survives_to(acme, act, async |world| essence(world)).await;
 }

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use consigne_core::credits::{BucketKind, TEST_CREDITS, TEST_PERIOD, WalletId};
+use consigne_core::credits::{LotKind, TEST_CREDITS, TEST_PERIOD, WalletId};
 use consigne_core::files::Kind;
 use consigne_core::jobs::{Admission, Ask, Job, NewJob};
 use consigne_core::keys::Environment;
 use consigne_core::periods::{Day, Month};
 use consigne_core::ports::RequestJob;
-use consigne_core::{BucketId, Plan, Timestamp, UserId};
+use consigne_core::{LotId, Plan, Timestamp, UserId};
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use proptest::prelude::*;
@@ -118,8 +118,8 @@ impl Year {
         found(&world, ORG, "Acme", &PEOPLE);
         world.change(|state| {
             let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
-            wallet.add(BucketId::mint(start), BucketKind::Paid, PAID, None);
-            wallet.add(BucketId::mint(start), BucketKind::Promo, PROMO, Some(promo_ends()));
+            wallet.add(LotId::mint(start), LotKind::Paid, PAID, None);
+            wallet.add(LotId::mint(start), LotKind::Promo, PROMO, Some(promo_ends()));
         });
         let live = put_key(&world, KEY_ID, Environment::Production, |key| {
             key.daily_quota = Some(DAILY);
@@ -271,7 +271,7 @@ async fn a_night_that_is_still_to_come_ends_nothing_before_its_time() {
     let hour = Duration::from_hours(1);
     year.world.change(|state| {
         let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
-        wallet.add(BucketId::mint(now), BucketKind::Promo, 5, Some(now.plus(hour)));
+        wallet.add(LotId::mint(now), LotKind::Promo, 5, Some(now.plus(hour)));
     });
     year.call(&year.live, 1, now).await;
     year.call(&year.test, 1, now).await;

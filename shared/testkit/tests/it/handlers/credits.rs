@@ -1,8 +1,8 @@
 //! wallet, services, usage-log and audit-list: what an organisation sees of its credits and of what was done.
 
-use consigne_core::credits::{BucketKind, TEST_PERIOD, Wallet, WalletId};
+use consigne_core::credits::{LotKind, TEST_PERIOD, Wallet, WalletId};
 use consigne_core::keys::Environment;
-use consigne_core::{AuditId, BucketId};
+use consigne_core::{AuditId, LotId};
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ async fn a_wallet_shows_its_numbers_its_lots_and_the_callers_test_credits() {
     let world = acme();
     let (live, test) = (put_production(&world, |_| ()), "key_01M7YREWKH7VM7Z3Z2KWSH2FTX");
     let test = put_key(&world, test, Environment::Test, |_| ());
-    change_wallet(&world, |wallet| wallet.add(BucketId::mint(GRANTED), BucketKind::Promo, 50, Some(in_days(30))));
+    change_wallet(&world, |wallet| wallet.add(LotId::mint(GRANTED), LotKind::Promo, 50, Some(in_days(30))));
     verified(&world, &live, "probe", &json!({ "cost": 60 })).await;
     verified(&world, &test, "probe", &json!({ "cost": 1 })).await;
     insta::assert_json_snapshot!(answer(&world, "wallet", sent_by("user_dev1", "wallet", "ask")).await, @r#"
@@ -66,7 +66,7 @@ async fn a_wallet_shows_its_numbers_its_lots_and_the_callers_test_credits() {
 #[tokio::test]
 async fn looking_at_a_wallet_changes_nothing() {
     let world = acme();
-    change_wallet(&world, |wallet| wallet.add(BucketId::mint(GRANTED), BucketKind::Promo, 50, Some(in_days(-1))));
+    change_wallet(&world, |wallet| wallet.add(LotId::mint(GRANTED), LotKind::Promo, 50, Some(in_days(-1))));
     let before = world.state();
     let shown = wallet(&world, "user_ann1").await;
     assert_eq!((&shown["balance"], &shown["total_expired"]), (&json!(1000), &json!(50)), "what has expired is gone");
@@ -78,7 +78,7 @@ async fn looking_at_a_wallet_changes_nothing() {
 async fn every_credit_that_came_is_somewhere() {
     let world = acme();
     let live = put_production(&world, |_| ());
-    change_wallet(&world, |wallet| wallet.add(BucketId::mint(GRANTED), BucketKind::Promo, 50, Some(in_days(-1))));
+    change_wallet(&world, |wallet| wallet.add(LotId::mint(GRANTED), LotKind::Promo, 50, Some(in_days(-1))));
     verified(&world, &live, "probe", &json!({ "cost": 60 })).await;
     let shown = wallet(&world, "user_ann1").await;
     let sum = |names: &[&str]| -> u64 { names.iter().map(|name| shown[*name].as_u64().unwrap()).sum() };

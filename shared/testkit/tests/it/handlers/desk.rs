@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use consigne_auth::{KeyPrefix, KeyText, Peppers};
 use consigne_core::anomalies::OnAnomaly;
-use consigne_core::credits::{BucketKind, Receipt, Wallet, WalletId};
+use consigne_core::credits::{LotKind, Receipt, Wallet, WalletId};
 use consigne_core::keys::{ApiKey, Environment, KeyStatus};
 use consigne_core::orgs::{Member, OrgRole, Organisation};
 use consigne_core::periods::{Day, Month};
-use consigne_core::{BucketId, KeyId, OrgId, Timestamp, UserId};
+use consigne_core::{KeyId, LotId, OrgId, Timestamp, UserId};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
@@ -91,7 +91,7 @@ pub fn found(world: &World, id: &str, name: &str, people: &[(&str, OrgRole)]) {
 pub fn credit(world: &World, amount: u64) {
     world.change(|state| {
         let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
-        wallet.add(BucketId::mint(GRANTED), BucketKind::Paid, amount, None);
+        wallet.add(LotId::mint(GRANTED), LotKind::Paid, amount, None);
     });
 }
 

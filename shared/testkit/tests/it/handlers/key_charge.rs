@@ -281,14 +281,14 @@ async fn when_its_creator_has_left_what_remains_is_the_owners() {
 
 #[tokio::test]
 async fn a_lot_that_has_expired_cannot_be_spent() {
-    use consigne_core::BucketId;
-    use consigne_core::credits::BucketKind;
+    use consigne_core::LotId;
+    use consigne_core::credits::LotKind;
     let world = acme();
     let text = put_production(&world, |_| ());
     world.change(|state| {
         let wallet: &mut Wallet = state.desk.wallets.values_mut().next().unwrap();
         assert!(matches!(wallet.id, WalletId::Organisation(_)));
-        wallet.add(BucketId::mint(in_days(-2)), BucketKind::Promo, 500, Some(in_days(-1)));
+        wallet.add(LotId::mint(in_days(-2)), LotKind::Promo, 500, Some(in_days(-1)));
     });
     let paid = verified(&world, &text, "cost-and-remaining", &json!({})).await;
     assert_eq!(paid["remaining"]["credits"], 995, "the 500 are gone");

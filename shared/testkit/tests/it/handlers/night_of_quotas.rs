@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use consigne_core::credits::{BucketKind, TEST_PERIOD, Wallet, WalletId};
+use consigne_core::credits::{LotKind, TEST_PERIOD, Wallet, WalletId};
 use consigne_core::keys::{Environment, KeyStatus};
 use consigne_core::periods::{Day, Month};
-use consigne_core::{BucketId, Timestamp};
+use consigne_core::{LotId, Timestamp};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
@@ -48,7 +48,7 @@ pub fn neglected() -> World {
     put_key(&world, TEST_KEY, Environment::Test, |_| ());
     world.change(|state| {
         let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
-        wallet.add(BucketId::mint(in_days(-9)), BucketKind::Promo, 50, Some(in_days(-2)));
+        wallet.add(LotId::mint(in_days(-9)), LotKind::Promo, 50, Some(in_days(-2)));
         wallet.debit(20);
         let mut wallet = Wallet::of_tester(user("user_dev1"), in_days(-31));
         wallet.debit(70);
@@ -130,7 +130,7 @@ async fn an_organisation_that_loses_its_gift_is_told_so_once() {
     found(&world, ORG, "Acme", &[]);
     world.change(|state| {
         let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
-        wallet.add(BucketId::mint(in_days(-9)), BucketKind::Promo, 50, Some(in_days(-2)));
+        wallet.add(LotId::mint(in_days(-9)), LotKind::Promo, 50, Some(in_days(-2)));
     });
     for _ in 0..2 {
         upkeep(&world).await;

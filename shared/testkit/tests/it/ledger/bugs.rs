@@ -131,7 +131,7 @@ impl ChargeKey for Buggy {
         if matches!((self.bug, &outcome), (Bug::TakesFromTheWrongLot, ChargeOutcome::Charged)) {
             self.change_wallet(&charge.wallet(), |wallet| {
                 let spent = wallet.used - wallet.late - wallet.attributed;
-                let last = wallet.buckets.values_mut().rev().find(|bucket| bucket.left >= spent);
+                let last = wallet.lots.values_mut().rev().find(|bucket| bucket.left >= spent);
                 if let Some(bucket) = last {
                     bucket.left -= spent;
                     wallet.attributed += spent;

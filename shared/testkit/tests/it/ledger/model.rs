@@ -3,15 +3,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use consigne_core::credits::{ALERT_PERCENTAGES, BucketKind, HoldEnd, TEST_CREDITS, TEST_PERIOD, VoidReason, Wallet};
+use consigne_core::credits::{ALERT_PERCENTAGES, HoldEnd, LotKind, TEST_CREDITS, TEST_PERIOD, VoidReason, Wallet};
 use consigne_core::periods::Day;
-use consigne_core::{BucketId, Timestamp};
+use consigne_core::{LotId, Timestamp};
 
 /// One lot.
 #[derive(Clone, Debug)]
 struct Lot {
-    id: Option<BucketId>,
-    kind: BucketKind,
+    id: Option<LotId>,
+    kind: LotKind,
     left: u64,
     expires_at: Option<Timestamp>,
     /// What had been taken from lots when it came.
@@ -79,37 +79,23 @@ pub enum Resolved {
 
 impl Model {
     /// Adds a lot, and sees whether there is still little.
-    pub fn grant(
-        &mut self,
-        id: BucketId,
-        kind: BucketKind,
-        amount: u64,
-        expires_at: Option<Timestamp>,
-        now: Timestamp,
-    ) {
+    pub fn grant(&mut self, id: LotId, kind: LotKind, amount: u64, expires_at: Option<Timestamp>, now: Timestamp) {
         self.top_up(id, kind, amount, expires_at, now);
         self.notice();
     }
 
     /// Adds a lot.
-    pub fn top_up(
-        &mut self,
-        id: BucketId,
-        kind: BucketKind,
-        amount: u64,
-        expires_at: Option<Timestamp>,
-        now: Timestamp,
-    ) {
+    pub fn top_up(&mut self, id: LotId, kind: LotKind, amount: u64, expires_at: Option<Timestamp>, now: Timestamp) {
         self.expire(now);
         self.add(Some(id), kind, amount, expires_at);
-        self.bought |= kind == BucketKind::Paid;
-        if kind == BucketKind::Paid || !self.bought {
+        self.bought |= kind == LotKind::Paid;
+        if kind == LotKind::Paid || !self.bought {
             self.reference = amount;
         }
         self.next_mark = Some(ALERT_PERCENTAGES[0]);
     }
 
-    fn add(&mut self, id: Option<BucketId>, kind: BucketKind, amount: u64, expires_at: Option<Timestamp>) {
+    fn add(&mut self, id: Option<LotId>, kind: LotKind, amount: u64, expires_at: Option<Timestamp>) {
         self.came += amount;
         self.balance += i64::try_from(amount).unwrap();
         let repaid = self.debt.min(amount);
@@ -200,7 +186,7 @@ impl Model {
     }
 
     /// Takes credits back: of their lot, then of the others as they came.
-    pub fn claw_back(&mut self, lot: BucketId, credits: u64, now: Timestamp) {
+    pub fn claw_back(&mut self, lot: LotId, credits: u64, now: Timestamp) {
         self.expire(now);
         self.clawed_back += credits;
         self.balance -= i64::try_from(credits).unwrap();
@@ -216,7 +202,7 @@ impl Model {
     }
 
     /// Gives credits back to their lot.
-    pub fn give_back(&mut self, lot: BucketId, credits: u64, now: Timestamp) {
+    pub fn give_back(&mut self, lot: LotId, credits: u64, now: Timestamp) {
         self.expire(now);
         self.clawed_back -= credits;
         self.balance += i64::try_from(credits).unwrap();
@@ -310,7 +296,7 @@ impl Model {
         while ends <= now {
             ends = ends.plus(TEST_PERIOD);
         }
-        self.add(None, BucketKind::Test, TEST_CREDITS, Some(ends));
+        self.add(None, LotKind::Test, TEST_CREDITS, Some(ends));
     }
 
     /// Says whether anything ever came.
@@ -337,7 +323,7 @@ impl Model {
         }
         for lot in &model.lots {
             let known =
-                wallet.buckets.iter().find(|(id, bucket)| lot.id.map_or(bucket.kind == lot.kind, |own| own == **id));
+                wallet.lots.iter().find(|(id, bucket)| lot.id.map_or(bucket.kind == lot.kind, |own| own == **id));
             let left = known.map_or(0, |(_, bucket)| bucket.left);
             if left != lot.left {
                 return Some(format!("lot {lot:?} has {left} left"));

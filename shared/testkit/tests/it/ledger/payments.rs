@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use consigne_core::credits::{BucketKind, ClawBack, DisputeState, Purchase};
-use consigne_core::{BucketId, OrgId, Timestamp};
+use consigne_core::credits::{ClawBack, DisputeState, LotKind, Purchase};
+use consigne_core::{LotId, OrgId, Timestamp};
 use consigne_testkit::desk;
 
 use super::model::Model;
@@ -15,7 +15,7 @@ pub struct Payment {
     name: String,
     org: OrgId,
     /// The lot it bought and its credits, once it has.
-    bought: Option<(BucketId, u64)>,
+    bought: Option<(LotId, u64)>,
     refunded: u64,
     disputes: BTreeMap<&'static str, (u64, DisputeState)>,
     clawed_back: u64,
@@ -47,8 +47,8 @@ impl Payment {
     }
 
     /// Has the model buy.
-    pub fn model_buys(&mut self, model: &mut Model, lot: BucketId, credits: u64, now: Timestamp) {
-        model.top_up(lot, BucketKind::Paid, credits, None, now);
+    pub fn model_buys(&mut self, model: &mut Model, lot: LotId, credits: u64, now: Timestamp) {
+        model.top_up(lot, LotKind::Paid, credits, None, now);
         self.bought = Some((lot, credits));
         self.model_follows(model, now);
         model.notice();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consigne_core::credits::{
-    BucketKind, Charge, ChargeOutcome, ClawBack, ClawBackOutcome, CreditGrant, CreditGrantOutcome, HoldEnd, HoldId,
+    Charge, ChargeOutcome, ClawBack, ClawBackOutcome, CreditGrant, CreditGrantOutcome, HoldEnd, HoldId, LotKind,
     OpeningOutcome, PurchaseOutcome, ResolutionOutcome, VoidReason, resolve,
 };
 use consigne_core::keys::{KeyFacts, RefusalCode};
@@ -116,7 +116,7 @@ impl<'a, L: Ledger> Run<'a, L> {
     }
 
     async fn grant(&mut self, paid: bool, amount: u64, hours: Option<u64>) -> Result<(), String> {
-        let kind = if paid { BucketKind::Paid } else { BucketKind::Promo };
+        let kind = if paid { LotKind::Paid } else { LotKind::Promo };
         let expires_at = hours.map(|hours| self.now.plus(Duration::from_hours(hours)));
         let grant = desk::credits(self.desks[0].0.org, kind, amount, expires_at, self.now);
         same(&self.ledger.grant_credits(&grant).await.unwrap(), &CreditGrantOutcome::Granted)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use consigne_core::anomalies::{Activity, Alarm, Finding, LOOK_BACK, OnAnomaly, RaiseOutcome, countries, keys_created};
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
-use consigne_core::credits::{BucketKind, ChargeOutcome, CreditGrantOutcome, OpeningOutcome};
+use consigne_core::credits::{ChargeOutcome, CreditGrantOutcome, LotKind, OpeningOutcome};
 use consigne_core::keys::{ChangeContext, KeyFacts, KeyStatus, RefusalCode};
 use consigne_core::ports::{
     ChangeKey, ChargeKey, CreateOrg, GetKey, GetKeys, GetOrg, GetWallet, GrantCredits, IssueKey, ListActivity,
@@ -81,7 +81,7 @@ struct Acme {
 
 async fn acme(desk: &impl Desk, at: Timestamp) -> Acme {
     let (org, owner) = desk::found(desk, at).await;
-    let credits = desk::credits(org, BucketKind::Promo, 1_000, None, at);
+    let credits = desk::credits(org, LotKind::Promo, 1_000, None, at);
     assert_eq!(desk.grant_credits(&credits).await.unwrap(), CreditGrantOutcome::Granted);
     let facts = desk::issue(desk, &desk::key(org, &owner, false, at)).await;
     Acme { org, facts }

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use consigne_aws::call::Call;
-use consigne_core::credits::{
-    BucketKind, ChargeOutcome, ClawBackOutcome, DisputeState, OpeningOutcome, PurchaseOutcome,
-};
+use consigne_core::credits::{ChargeOutcome, ClawBackOutcome, DisputeState, LotKind, OpeningOutcome, PurchaseOutcome};
 use consigne_core::keys::KeyFacts;
 use consigne_core::ports::{
     ChargeKey, ClawBackCredits, CreateOrg, CreditPurchase, GrantCredits, IssueKey, OpenHold, ResolveHold,
@@ -144,7 +142,7 @@ async fn a_top_up_begins_anew(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
     let heard = told();
     assert_eq!((marks(&heard), &heard[0]["reference"]), (vec![20], &json!(50)));
     // A gift begins anew, too, and leaves the measure to what was bought.
-    let gift = desk::credits(buyer.org, BucketKind::Promo, 500, None, now());
+    let gift = desk::credits(buyer.org, LotKind::Promo, 500, None, now());
     desk.grant_credits(&gift).await.unwrap();
     buyer.pays(desk, 500, now()).await;
     let heard = told();
@@ -153,12 +151,12 @@ async fn a_top_up_begins_anew(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
 
 async fn what_expires_or_is_taken_back_is_told_of_too(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
     let (loser, at) = (buyer(desk, 10).await, now());
-    let gift = desk::credits(loser.org, BucketKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
+    let gift = desk::credits(loser.org, LotKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
     desk.grant_credits(&gift).await.unwrap();
     loser.pays(desk, 509, at).await;
     assert_eq!(marks(&told()), [10], "all of the gift and nine of ten");
     let (loser, name) = (buyer(desk, 100).await, "first");
-    let gift = desk::credits(loser.org, BucketKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
+    let gift = desk::credits(loser.org, LotKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
     desk.grant_credits(&gift).await.unwrap();
     let back = desk::refund(&format!("{}_{name}", loser.org), 85, at);
     desk.claw_back(&back).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
-use consigne_core::credits::{BucketKind, ChargeOutcome, CreditGrantOutcome, Outcome, OutcomeKept, WalletId};
+use consigne_core::credits::{ChargeOutcome, CreditGrantOutcome, LotKind, Outcome, OutcomeKept, WalletId};
 use consigne_core::keys::{ApiKey, ChangeContext, KeyFacts, Limiter, RefusalCode};
 use consigne_core::periods::{Day, Month};
 use consigne_core::ports::{
@@ -77,7 +77,7 @@ struct Shop {
 async fn shop(desk: &impl Charges, credits: u64, change: impl Fn(ApiKey) -> ApiKey) -> Shop {
     let (org, owner) = desk::found(desk, now()).await;
     if credits > 0 {
-        let grant = desk::credits(org, BucketKind::Promo, credits, None, now());
+        let grant = desk::credits(org, LotKind::Promo, credits, None, now());
         assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
     }
     let key = change(desk::key(org, &owner, false, now()));
@@ -300,7 +300,7 @@ async fn a_suspended_organisation_spends_nothing_until_it_is_resumed(desk: &impl
 async fn grants_during_debits_lose_nothing(desk: &impl Charges) {
     let shop = shop(desk, 50, |key| key).await;
     let soon = |n: u32| Some(now().plus(Duration::from_hours(1) * (5 - n)));
-    let grants = (0..4).map(|n| desk::credits(shop.org, BucketKind::Promo, 25, soon(n), now()));
+    let grants = (0..4).map(|n| desk::credits(shop.org, LotKind::Promo, 25, soon(n), now()));
     let grants: Vec<_> = grants.collect();
     let granting = join_all(grants.iter().map(|grant| desk.grant_credits(grant)));
     let charging = join_all((0..60).map(|_| shop.charge(desk, 1, None, now())));
@@ -310,7 +310,7 @@ async fn grants_during_debits_lose_nothing(desk: &impl Charges) {
     assert_eq!(shop.balance(desk).await, (150 - i64::try_from(charged).unwrap(), charged));
     let wallet = desk.get_wallet(&WalletId::Organisation(shop.org), now()).await.unwrap().unwrap();
     assert!(grants.iter().any(|grant| grant.expires_at == wallet.next_expiry), "the first lot that is not spent");
-    let nowhere = desk::credits(OrgId::mint(now()), BucketKind::Promo, 1, None, now());
+    let nowhere = desk::credits(OrgId::mint(now()), LotKind::Promo, 1, None, now());
     assert_eq!(desk.grant_credits(&nowhere).await.unwrap(), CreditGrantOutcome::NoSuchOrganisation);
 }
 

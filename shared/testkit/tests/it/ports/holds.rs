@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
 use consigne_core::credits::{
-    BucketKind, ChargeOutcome, CreditGrantOutcome, Hold, HoldEnd, HoldId, OpeningOutcome, REFUNDS_A_DAY,
+    ChargeOutcome, CreditGrantOutcome, Hold, HoldEnd, HoldId, LotKind, OpeningOutcome, REFUNDS_A_DAY,
     ResolutionOutcome, VoidReason, Wallet, WalletId, resolve,
 };
 use consigne_core::keys::{ApiKey, Ask, ChangeContext, KeyFacts, Limiter, RefusalCode};
@@ -84,13 +84,13 @@ async fn shop(desk: &impl Holds, credits: u64, change: impl Fn(ApiKey) -> ApiKey
     let (org, owner) = desk::found(desk, now()).await;
     let shop = Shop { org, facts: desk::issue(desk, &change(desk::key(org, &owner, false, now()))).await, owner };
     if credits > 0 {
-        shop.fund(desk, BucketKind::Promo, credits, None).await;
+        shop.fund(desk, LotKind::Promo, credits, None).await;
     }
     shop
 }
 
 impl Shop {
-    async fn fund(&self, desk: &impl Holds, kind: BucketKind, credits: u64, expires_at: Option<Timestamp>) {
+    async fn fund(&self, desk: &impl Holds, kind: LotKind, credits: u64, expires_at: Option<Timestamp>) {
         let grant = desk::credits(self.org, kind, credits, expires_at, now());
         assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
     }
@@ -309,8 +309,8 @@ async fn a_hold_that_outlives_a_lot_neither_loses_nor_carries_over(desk: &impl H
     for (how, want) in [(settled(12), (90, 0, 12, 38)), (REFUND, (90, 0, 0, 50)), (CHARGED, (90, 0, 30, 20))] {
         let (shop, at) = (shop(desk, 0, |key| key).await, now());
         let later = at.plus(Duration::from_hours(2));
-        shop.fund(desk, BucketKind::Promo, 50, Some(at.plus(Duration::from_hours(1)))).await;
-        shop.fund(desk, BucketKind::Paid, 100, None).await;
+        shop.fund(desk, LotKind::Promo, 50, Some(at.plus(Duration::from_hours(1)))).await;
+        shop.fund(desk, LotKind::Paid, 100, None).await;
         let id = held(desk, &shop.facts, 30, at).await;
         assert_eq!(numbers(&shop.wallet(desk, later).await), (100, 30, 0, 20));
         // One that is opened afterwards is none of that lot's, in whichever order they end.
@@ -325,8 +325,8 @@ async fn a_hold_that_outlives_a_lot_neither_loses_nor_carries_over(desk: &impl H
 async fn holds_that_outlive_a_lot_end_while_others_are_charged(desk: &impl Holds) {
     let (shop, at) = (shop(desk, 0, |key| key).await, now());
     let later = at.plus(Duration::from_hours(2));
-    shop.fund(desk, BucketKind::Promo, 40, Some(at.plus(Duration::from_hours(1)))).await;
-    shop.fund(desk, BucketKind::Paid, 100, None).await;
+    shop.fund(desk, LotKind::Promo, 40, Some(at.plus(Duration::from_hours(1)))).await;
+    shop.fund(desk, LotKind::Paid, 100, None).await;
     let mut holds = Vec::new();
     for _ in 0..8 {
         holds.push(held(desk, &shop.facts, 5, at).await);

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::OrgId;
 use consigne_core::audit::AuditAction;
 use consigne_core::credits::{
-    BucketKind, ChargeOutcome, ClawBack, ClawBackOutcome, CreditGrantOutcome, DisputeState, Purchase, PurchaseOutcome,
+    ChargeOutcome, ClawBack, ClawBackOutcome, CreditGrantOutcome, DisputeState, LotKind, Purchase, PurchaseOutcome,
     Wallet, WalletId,
 };
 use consigne_core::keys::RefusalCode;
@@ -91,7 +91,7 @@ async fn a_session_is_credited_once(desk: &impl Purchases) {
     assert_eq!(buys(desk, &purchase(org, &name, 1_000, now())).await, PurchaseOutcome::CreditedBefore);
     let wallet = wallet(desk, org).await;
     assert_eq!((wallet.balance, wallet.purchased), (1_000, 1_000));
-    assert_eq!(wallet.buckets[&bought.lot].kind, BucketKind::Paid);
+    assert_eq!(wallet.lots[&bought.lot].kind, LotKind::Paid);
     assert_eq!(trail(desk, org).await, [AuditAction::CreditsPurchased]);
     let nobody = OrgId::mint(now());
     let nowhere = purchase(nobody, &nobody.to_string(), 1_000, now());
@@ -126,7 +126,7 @@ async fn a_balance_below_zero_stops_keys_until_there_are_credits_again(desk: &im
     let (org, owner) = desk::found(desk, now()).await;
     let (name, facts) = (org.to_string(), desk::issue(desk, &desk::key(org, &owner, false, now())).await);
     let charge = async |cost| desk.charge_key(&desk::charge(&facts, cost, None, now())).await.unwrap();
-    let gift = desk::credits(org, BucketKind::Promo, 10, Some(now().plus(Duration::from_hours(1))), now());
+    let gift = desk::credits(org, LotKind::Promo, 10, Some(now().plus(Duration::from_hours(1))), now());
     assert_eq!(desk.grant_credits(&gift).await.unwrap(), CreditGrantOutcome::Granted);
     assert_eq!(buys(desk, &purchase(org, &name, 100, now())).await, PurchaseOutcome::Credited);
     assert_eq!(charge(80).await, ChargeOutcome::Charged);
@@ -139,7 +139,7 @@ async fn a_balance_below_zero_stops_keys_until_there_are_credits_again(desk: &im
     let more = purchase(org, &format!("{name}_2"), 100, now());
     assert_eq!(buys(desk, &more).await, PurchaseOutcome::Credited);
     let wallet = wallet(desk, org).await;
-    assert_eq!((wallet.balance, wallet.buckets[&more.lot].left), (30, 30), "what was owed is paid first");
+    assert_eq!((wallet.balance, wallet.lots[&more.lot].left), (30, 30), "what was owed is paid first");
     assert_eq!(charge(30).await, ChargeOutcome::Charged);
 }
 
@@ -231,7 +231,7 @@ async fn buys_and_spends(desk: &impl Purchases, lots: impl AsyncFn(OrgId) -> usi
             let bought = purchase(org, &format!("{org}_{round}"), 10, now());
             assert_eq!(buys(desk, &bought).await, PurchaseOutcome::Credited);
         } else {
-            let gift = desk::credits(org, BucketKind::Promo, 10, None, now());
+            let gift = desk::credits(org, LotKind::Promo, 10, None, now());
             assert_eq!(desk.grant_credits(&gift).await.unwrap(), CreditGrantOutcome::Granted);
         }
         assert_eq!(lots(org).await, 1, "round {round}");
@@ -246,7 +246,7 @@ async fn buys_and_spends(desk: &impl Purchases, lots: impl AsyncFn(OrgId) -> usi
 #[tokio::test]
 async fn lots_that_are_spent_go_when_the_next_one_comes_to_the_fake() {
     let world = World::default();
-    let lots = async |org| world.state().desk.wallets[&WalletId::Organisation(org)].buckets.len();
+    let lots = async |org| world.state().desk.wallets[&WalletId::Organisation(org)].lots.len();
     buys_and_spends(&world, lots).await;
 }
 

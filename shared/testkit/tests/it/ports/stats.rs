@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use consigne_core::credits::{BucketKind, ChargeOutcome, CreditGrantOutcome, Outcome};
+use consigne_core::credits::{ChargeOutcome, CreditGrantOutcome, LotKind, Outcome};
 use consigne_core::events::{Event, EventKind};
 use consigne_core::keys::Environment;
 use consigne_core::periods::Day;
@@ -84,7 +84,7 @@ async fn a_walk_meets_every_organisation_once_however_small_its_steps<S: Stats>(
 /// Charges at some moments, and gives the organisation.
 async fn charged(desk: &impl Stats, moments: &[&str]) -> OrgId {
     let (org, owner) = desk::found(desk, now()).await;
-    let grant = desk::credits(org, BucketKind::Promo, 1_000, None, now());
+    let grant = desk::credits(org, LotKind::Promo, 1_000, None, now());
     assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
     let live = desk::issue(desk, &desk::key(org, &owner, false, now())).await;
     let test = desk::issue(desk, &desk::key(org, &owner, true, now())).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consigne_core::credits::{BucketKind, ChargeOutcome, CreditGrantOutcome, TEST_PERIOD, WalletId};
+use consigne_core::credits::{ChargeOutcome, CreditGrantOutcome, LotKind, TEST_PERIOD, WalletId};
 use consigne_core::keys::{ApiKey, KeyStatus};
 use consigne_core::periods::{Day, Month};
 use consigne_core::ports::{
@@ -48,7 +48,7 @@ on_both!(
 /// Founds an organisation with credits and an unlimited key.
 async fn shop(desk: &impl Upkeep) -> (OrgId, UserId, ApiKey) {
     let (org, owner) = desk::found(desk, now()).await;
-    let grant = desk::credits(org, BucketKind::Paid, 1_000, None, now());
+    let grant = desk::credits(org, LotKind::Paid, 1_000, None, now());
     assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
     let key = desk::key(org, &owner, false, now());
     desk::issue(desk, &key).await;
@@ -127,7 +127,7 @@ async fn a_wallet_is_settled_once_when_a_lot_has_run_out(desk: &impl Upkeep) {
     let (org, _, key) = shop(desk).await;
     let (start, id) = (now(), WalletId::Organisation(org));
     let end = start.plus(Duration::from_hours(1));
-    let grant = desk::credits(org, BucketKind::Promo, 50, Some(end), start);
+    let grant = desk::credits(org, LotKind::Promo, 50, Some(end), start);
     assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
     charge(desk, &key, &[0]).await;
     assert!(!desk.expire_lots(&id, end.minus(Duration::from_millis(1))).await.unwrap());
@@ -146,7 +146,7 @@ async fn a_wallet_is_settled_once_when_a_lot_has_run_out(desk: &impl Upkeep) {
 async fn an_organisation_that_loses_its_gift_has_been_told_so(desk: &impl Upkeep) {
     let (org, start) = (desk::found(desk, now()).await.0, now());
     let end = start.plus(Duration::from_hours(1));
-    let grant = desk::credits(org, BucketKind::Promo, 50, Some(end), start);
+    let grant = desk::credits(org, LotKind::Promo, 50, Some(end), start);
     assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
     let id = WalletId::Organisation(org);
     let next = async || desk.get_wallet(&id, start).await.unwrap().unwrap().alert.next;
