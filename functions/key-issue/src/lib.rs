@@ -6,7 +6,7 @@ use consigne_auth::{KeyMint, Route, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::events::{Event, EventKind};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
-use consigne_core::keys::{ApiKey, Environment, IssuedKey, KeyRequest, KeyStatus, KeyView};
+use consigne_core::keys::{ApiKey, IssuedKey, KeyMode, KeyRequest, KeyStatus, KeyView};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{GetKey, GetMember, IssueKey, NewKey};
 use consigne_core::{Code, Fault, KeyId, OrgId};
@@ -36,7 +36,7 @@ pub struct IssueRequest {
     /// Name, 1 to 100 characters.
     pub name: String,
     /// What it spends.
-    pub environment: Environment,
+    pub environment: KeyMode,
     /// What it may be used for; at least one scope of the catalogue.
     pub scopes: Vec<String>,
     /// Charged calls it may make in a day (UTC); unlimited when absent or null.
@@ -100,7 +100,7 @@ impl<F> Deps<F> {
     async fn text(
         &self,
         pepper: u32,
-        environment: Environment,
+        environment: KeyMode,
         org: OrgId,
         id: KeyId,
         user: &User,
@@ -119,7 +119,7 @@ impl<F: GetKey> Deps<F> {
         &self,
         result: &str,
         org: OrgId,
-        environment: Environment,
+        environment: KeyMode,
         user: &User,
         secret: &str,
         request: &Request,
@@ -159,7 +159,7 @@ fn key_of(
         previous_until: None,
         prefix: mint.prefix(ask.environment),
         hint: hint.to_owned(),
-        spender: (ask.environment == Environment::Test).then(|| user.id.clone()),
+        spender: (ask.environment == KeyMode::Test).then(|| user.id.clone()),
         created_by: user.id.clone(),
         created_at: request.now,
         migrated_at: None,

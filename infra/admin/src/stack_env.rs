@@ -11,7 +11,7 @@ use std::process::Command;
 use clap::Args;
 use consigne_core::text;
 use consigne_runtime::Start;
-use consigne_runtime::settings::Environment;
+use consigne_runtime::settings::EnvVars;
 
 use crate::{complain, outputs};
 
@@ -47,7 +47,7 @@ pub(crate) struct StackEnv {
 impl StackEnv {
     /// Finds the stack, and says which it is.
     pub(crate) fn of(which: &Which) -> Result<Self, String> {
-        let shell = Environment::process();
+        let shell = EnvVars::process();
         let (found, line) = match &which.stack {
             Some(stack) => on_aws(stack, which.region.as_deref(), &shell)?,
             None => on_laptop(which.env_file.as_deref())?,
@@ -70,20 +70,20 @@ impl StackEnv {
     }
 
     /// Returns these names, and what AWS clients need, as an environment for clients.
-    pub(crate) fn environment(&self, names: &[&str]) -> Result<Environment, String> {
+    pub(crate) fn environment(&self, names: &[&str]) -> Result<EnvVars, String> {
         let needed = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].iter().chain(names);
         let pairs = needed.map(|name| Ok(((*name).to_owned(), self.get(name)?)));
         let mut pairs = pairs.collect::<Result<Vec<_>, String>>()?;
         for optional in ["AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"] {
             pairs.extend(self.names.get(optional).map(|value| (optional.to_owned(), value.clone())));
         }
-        Ok(Environment::fixed(pairs))
+        Ok(EnvVars::fixed(pairs))
     }
 }
 
 /// Returns the name the person at the keyboard goes by on this machine, for the audit log.
 pub(crate) fn operator() -> String {
-    let shell = Environment::process();
+    let shell = EnvVars::process();
     let name = shell.variable("USER").or_else(|| shell.variable("LOGNAME"));
     let name = name.and_then(|name| text::label("USER", &name, OPERATOR_MAX).ok());
     name.unwrap_or_else(|| "operator".to_owned())
@@ -112,21 +112,21 @@ fn nearest_file() -> Option<PathBuf> {
 }
 
 /// Finds a stack on AWS.
-fn on_aws(stack: &str, region: Option<&str>, shell: &Environment) -> Result<(StackEnv, String), String> {
+fn on_aws(stack: &str, region: Option<&str>, shell: &EnvVars) -> Result<(StackEnv, String), String> {
     let region = region.map(str::to_owned).or_else(|| shell.variable("AWS_REGION"));
     let region = region.or_else(|| shell.variable("AWS_DEFAULT_REGION"));
     let region = region.ok_or("Say in which region the stack is: --region eu-west-3.")?;
     let mut names = credentials(shell)?;
     names.insert("AWS_REGION".to_owned(), region.clone());
     names.extend(shell.variable("AWS_ENDPOINT_URL").map(|url| ("AWS_ENDPOINT_URL".to_owned(), url)));
-    let caller = Start::new(Environment::fixed(names.clone())).aws().caller.clone();
+    let caller = Start::new(EnvVars::fixed(names.clone())).aws().caller.clone();
     names.extend(outputs::of_stack(&caller, stack)?);
     names.insert("STACK_NAME".to_owned(), stack.to_owned());
     Ok((StackEnv { names, source: format!("The stack {stack}") }, format!("Acting on the stack {stack} in {region}.")))
 }
 
 /// Returns the shell's credentials, or those the AWS CLI finds for it.
-fn credentials(shell: &Environment) -> Result<HashMap<String, String>, String> {
+fn credentials(shell: &EnvVars) -> Result<HashMap<String, String>, String> {
     let held = |name: &str| shell.variable(name).map(|value| (name.to_owned(), value));
     if held(CREDENTIALS[0]).is_some() {
         return Ok(CREDENTIALS.iter().filter_map(|name| held(name)).collect());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use consigne_auth::{InvitationToken, InvitationTokens, KeyPrefix, KeyText, Secret};
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_core::mail::Topic;
 use consigne_core::{InvitationId, OrgId, UserId};
 use consigne_runtime::clock;
@@ -187,5 +187,5 @@ fn an_invitation() -> InvitationToken {
 /// Writes the text of the key there is.
 pub(crate) fn a_key() -> KeyText {
     let prefix = KeyPrefix::parse("sk").unwrap_or_else(|| unreachable!("sk is a word"));
-    KeyText::write(&prefix, Environment::Production, [7; 32])
+    KeyText::write(&prefix, KeyMode::Production, [7; 32])
 }

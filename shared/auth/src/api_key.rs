@@ -3,7 +3,7 @@
 //! `sk_live_` or `sk_test_`, then 43 base-62 characters: 37 that carry the key's 220 bits, and 6 that spell the CRC-32 of
 //! everything before them. A mistyped or invented key is thus refused without asking anybody.
 
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 
 /// Digits of base 62, in the order of ASCII, as in GitHub's and Stripe's keys.
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -29,7 +29,7 @@ impl KeyPrefix {
     }
 
     /// Gives the beginning of keys of an environment, without the last underscore: `sk_live`.
-    pub fn of(&self, environment: Environment) -> String {
+    pub fn of(&self, environment: KeyMode) -> String {
         format!("{}_{}", self.0, environment.word())
     }
 }
@@ -46,7 +46,7 @@ impl std::fmt::Debug for KeyText {
 
 impl KeyText {
     /// Writes a key out of 32 bytes that nobody can guess.
-    pub fn write(prefix: &KeyPrefix, environment: Environment, entropy: [u8; 32]) -> Self {
+    pub fn write(prefix: &KeyPrefix, environment: KeyMode, entropy: [u8; 32]) -> Self {
         let mut text = prefix.of(environment);
         text.push('_');
         let mut number = entropy;
@@ -62,7 +62,7 @@ impl KeyText {
     pub fn parse(prefix: &KeyPrefix, text: &str) -> Option<Self> {
         let random = text.len().checked_sub(CHECKSUM)?;
         let (body, end) = text.split_at_checked(random)?;
-        let own = [Environment::Production, Environment::Test].iter().any(|environment| {
+        let own = [KeyMode::Production, KeyMode::Test].iter().any(|environment| {
             let start = prefix.of(*environment);
             body.strip_prefix(&start)
                 .and_then(|rest| rest.strip_prefix('_'))
@@ -128,22 +128,22 @@ mod tests {
 
     #[test]
     fn a_key_has_the_shape_people_know_and_does_not_print() {
-        let key = KeyText::write(&sk(), Environment::Production, [7; 32]);
+        let key = KeyText::write(&sk(), KeyMode::Production, [7; 32]);
         assert_eq!(key.expose().len(), "sk_live_".len() + 43);
         assert!(key.expose().starts_with("sk_live_"));
         assert_eq!(key.hint(), &key.expose()[47..]);
         assert_eq!(format!("{key:?}"), "KeyText(..)");
-        assert!(KeyText::write(&sk(), Environment::Test, [7; 32]).expose().starts_with("sk_test_"));
+        assert!(KeyText::write(&sk(), KeyMode::Test, [7; 32]).expose().starts_with("sk_test_"));
     }
 
     #[test]
     fn keys_of_other_shapes_are_refused() {
-        let key = KeyText::write(&sk(), Environment::Production, [7; 32]);
+        let key = KeyText::write(&sk(), KeyMode::Production, [7; 32]);
         let text = key.expose();
         let swapped = text.replacen("live", "test", 1);
         let cut = &text[..text.len() - 1];
         let longer = format!("{text}0");
-        let other = KeyText::write(&KeyPrefix::parse("ck").unwrap(), Environment::Production, [7; 32]);
+        let other = KeyText::write(&KeyPrefix::parse("ck").unwrap(), KeyMode::Production, [7; 32]);
         for bad in ["", "sk_live_", "é", cut, &longer, &swapped, other.expose(), &text.to_uppercase()] {
             assert_eq!(KeyText::parse(&sk(), bad), None, "{bad}");
         }
@@ -164,7 +164,7 @@ mod tests {
         fn every_key_reads_back_and_no_changed_character_passes(
             entropy: [u8; 32], test: bool, at in 0_usize..51, to in "[0-9A-Za-z_]",
         ) {
-            let environment = if test { Environment::Test } else { Environment::Production };
+            let environment = if test { KeyMode::Test } else { KeyMode::Production };
             let key = KeyText::write(&sk(), environment, entropy);
             prop_assert_eq!(KeyText::parse(&sk(), key.expose()), Some(key.clone()));
             let mut changed = key.expose().to_owned();
@@ -174,7 +174,7 @@ mod tests {
 
         #[test]
         fn two_keys_differ(a: [u8; 32], b: [u8; 32]) {
-            let write = |entropy| KeyText::write(&sk(), Environment::Production, entropy);
+            let write = |entropy| KeyText::write(&sk(), KeyMode::Production, entropy);
             prop_assert_eq!(write(a) == write(b), a == b);
         }
 

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_core::text::hex;
 use consigne_core::{Code, Fault, KeyId, OrgId, Timestamp};
 use hmac::Mac as _;
@@ -61,7 +61,7 @@ pub struct Identity {
     /// Its key.
     pub key: KeyId,
     /// What the key spends.
-    pub environment: Environment,
+    pub environment: KeyMode,
     /// The service that is called.
     pub service: String,
     /// Credits held for the call.
@@ -135,7 +135,7 @@ impl GatewaySeal {
             Some(Identity {
                 org: OrgId::parse(org)?,
                 key: KeyId::parse(key)?,
-                environment: Environment::from_name(environment)?,
+                environment: KeyMode::from_name(environment)?,
                 service: service.to_owned(),
                 credits: credits.parse().ok()?,
                 request: request.to_owned(),

@@ -18,7 +18,7 @@ fn identity() -> Identity {
     Identity {
         org: OrgId::parse("org_01M7YREWKH7VM7Z3Z2KWSH2FTR").unwrap(),
         key: KeyId::parse("key_01M7YREWKH7VM7Z3Z2KWSH2FTS").unwrap(),
-        environment: Environment::Production,
+        environment: KeyMode::Production,
         service: "pdf".to_owned(),
         credits: 1,
         request: "request-1".to_owned(),

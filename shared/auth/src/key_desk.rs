@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use consigne_core::keys::{Environment, KeyFacts, Pointer};
+use consigne_core::keys::{KeyFacts, KeyMode, Pointer};
 use consigne_core::ports::{FindKey, Repoint};
 use consigne_core::text::hex;
 use consigne_core::{Fault, Timestamp};
@@ -27,7 +27,7 @@ impl KeyMint {
     }
 
     /// Gives the beginning of keys of an environment.
-    pub fn prefix(&self, environment: Environment) -> String {
+    pub fn prefix(&self, environment: KeyMode) -> String {
         self.prefix.of(environment)
     }
 
@@ -64,7 +64,7 @@ impl KeyMint {
     pub async fn text(
         &self,
         pepper: u32,
-        environment: Environment,
+        environment: KeyMode,
         request: &[&str],
         now: Timestamp,
     ) -> Result<(KeyText, Pointer), Fault> {

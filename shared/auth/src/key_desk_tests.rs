@@ -52,11 +52,11 @@ fn finder(peppers: Peppers) -> KeyFinder {
 /// Writes a key under one pepper.
 async fn written(register: &Register, peppers: Peppers, version: u32) -> String {
     let mint = KeyMint::new(sk(), Refreshed::fixed(peppers));
-    let (text, pointer) = mint.text(version, Environment::Production, &["test", &KeyMint::nonce()], NOW).await.unwrap();
+    let (text, pointer) = mint.text(version, KeyMode::Production, &["test", &KeyMint::nonce()], NOW).await.unwrap();
     let facts = KeyFacts {
         org: OrgId::mint(NOW),
         id: KeyId::mint(NOW),
-        environment: Environment::Production,
+        environment: KeyMode::Production,
         generation: 1,
         spender: None,
     };
@@ -83,7 +83,7 @@ fn carried_over(register: &Register, pointer: Pointer) {
     let facts = KeyFacts {
         org: OrgId::mint(NOW),
         id: KeyId::mint(NOW),
-        environment: Environment::Production,
+        environment: KeyMode::Production,
         generation: 1,
         spender: None,
     };

@@ -1,6 +1,6 @@
 //! The text of a key of an older installation: our prefix, and no checksum that could tell a key from a misspelling.
 
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 
 use crate::KeyPrefix;
 
@@ -11,7 +11,7 @@ const LENGTH: std::ops::RangeInclusive<usize> = 20..=128;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LegacyText<'a> {
     text: &'a str,
-    environment: Environment,
+    environment: KeyMode,
 }
 
 impl std::fmt::Debug for LegacyText<'_> {
@@ -24,13 +24,13 @@ impl<'a> LegacyText<'a> {
     /// Parses the prefix's word, perhaps `live` or `test`, and 20 to 128 letters, digits, hyphens and underscores.
     pub fn parse(prefix: &KeyPrefix, text: &'a str) -> Option<Self> {
         let rest = text.strip_prefix(prefix.word())?.strip_prefix('_')?;
-        let of = |environment: Environment| {
+        let of = |environment: KeyMode| {
             let rest = rest.strip_prefix(environment.word())?.strip_prefix('_')?;
             Some((rest, environment))
         };
         // Not every older installation wrote down what a key spends.
         let (rest, environment) =
-            of(Environment::Test).or_else(|| of(Environment::Production)).unwrap_or((rest, Environment::Production));
+            of(KeyMode::Test).or_else(|| of(KeyMode::Production)).unwrap_or((rest, KeyMode::Production));
         let plain = rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         (plain && LENGTH.contains(&rest.len())).then_some(Self { text, environment })
     }
@@ -41,7 +41,7 @@ impl<'a> LegacyText<'a> {
     }
 
     /// Gives what the key spends.
-    pub fn environment(&self) -> Environment {
+    pub fn environment(&self) -> KeyMode {
         self.environment
     }
 
@@ -64,10 +64,10 @@ mod tests {
     #[test]
     fn the_prefix_may_say_what_a_key_spends() {
         for (text, environment) in [
-            ("sk_live_0123456789abcdef0123", Environment::Production),
-            ("sk_test_0123456789abcdef0123", Environment::Test),
-            ("sk_0123456789abcdef0123", Environment::Production),
-            ("sk_prod_0123456789-_ZzA", Environment::Production),
+            ("sk_live_0123456789abcdef0123", KeyMode::Production),
+            ("sk_test_0123456789abcdef0123", KeyMode::Test),
+            ("sk_0123456789abcdef0123", KeyMode::Production),
+            ("sk_prod_0123456789-_ZzA", KeyMode::Production),
         ] {
             let key = LegacyText::parse(&sk(), text).unwrap();
             assert_eq!((key.environment(), key.expose()), (environment, text));

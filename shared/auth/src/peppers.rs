@@ -9,7 +9,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use consigne_core::keys::{Environment, Pointer};
+use consigne_core::keys::{KeyMode, Pointer};
 use consigne_core::text::hex;
 use hmac::Mac as _;
 use serde_json::Value;
@@ -131,13 +131,7 @@ impl Peppers {
     }
 
     /// Writes the text of the key that follows from a request, if the pepper is live.
-    pub fn derive(
-        &self,
-        version: u32,
-        prefix: &KeyPrefix,
-        environment: Environment,
-        request: &[&str],
-    ) -> Option<KeyText> {
+    pub fn derive(&self, version: u32, prefix: &KeyPrefix, environment: KeyMode, request: &[&str]) -> Option<KeyText> {
         let context: Vec<&str> = std::iter::once("mint").chain(request.iter().copied()).collect();
         Some(KeyText::write(prefix, environment, self.mac(version, &context)?))
     }
@@ -166,7 +160,7 @@ mod tests {
     #[test]
     fn the_current_pepper_is_asked_first_and_all_live_ones_after_it() {
         let both = peppers(&format!(r#"{{"current": 1, "1": "{ONE}", "2": "{TWO}"}}"#));
-        let key = KeyText::write(&sk(), Environment::Production, [9; 32]);
+        let key = KeyText::write(&sk(), KeyMode::Production, [9; 32]);
         let versions: Vec<u32> = both.pointers(&key).iter().map(|pointer| pointer.pepper).collect();
         assert_eq!(versions, [1, 2]);
         let one = peppers(&format!(r#"{{"current": 1, "1": "{ONE}"}}"#));
@@ -178,7 +172,7 @@ mod tests {
     #[test]
     fn a_derived_key_follows_from_its_request_only() {
         let peppers = peppers(&format!(r#"{{"current": 1, "1": "{ONE}", "2": "{TWO}"}}"#));
-        let derive = |version, request: &[&str]| peppers.derive(version, &sk(), Environment::Test, request);
+        let derive = |version, request: &[&str]| peppers.derive(version, &sk(), KeyMode::Test, request);
         assert_eq!(derive(1, &["org_1", "k"]), derive(1, &["org_1", "k"]));
         assert_ne!(derive(1, &["org_1", "k"]), derive(1, &["org_1k", ""]));
         assert_ne!(derive(1, &["org_1", "k"]), derive(2, &["org_1", "k"]));

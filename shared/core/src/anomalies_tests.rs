@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::UserId;
-use crate::keys::{Environment, KeyStatus};
+use crate::keys::{KeyMode, KeyStatus};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_257_000);
 const CODES: [&str; 12] = ["AT", "BE", "CH", "DE", "ES", "FR", "GB", "IT", "LU", "NL", "PT", "SE"];
@@ -48,7 +48,7 @@ fn key(created_at: Timestamp, used: &[(u16, u64)]) -> ApiKey {
         org: OrgId::derive(&["a"]),
         id: KeyId::derive(&["k"]),
         name: "Key".to_owned(),
-        environment: Environment::Production,
+        environment: KeyMode::Production,
         scopes: BTreeSet::new(),
         daily_quota: None,
         monthly_quota: None,

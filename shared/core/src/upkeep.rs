@@ -71,7 +71,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::keys::{Environment, KeyStatus};
+    use crate::keys::{KeyMode, KeyStatus};
     use crate::{KeyId, UserId};
 
     fn at(text: &str) -> Timestamp {
@@ -84,7 +84,7 @@ mod tests {
             org: OrgId::mint(now),
             id: KeyId::mint(now),
             name: "Key".to_owned(),
-            environment: Environment::Production,
+            environment: KeyMode::Production,
             scopes: BTreeSet::new(),
             daily_quota: None,
             monthly_quota: None,

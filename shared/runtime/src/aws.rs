@@ -20,7 +20,7 @@ use consigne_aws::connections::{Connections, IDLE, Roots, Terms};
 use consigne_aws::{ATTEMPT, Caller, call};
 use consigne_storage::Endpoint;
 
-use crate::settings::Environment;
+use crate::settings::EnvVars;
 
 /// Longest wait for a TCP and TLS connection, as long as the SDK waits: a handshake right after a start, on the seventh of a
 /// processor that 256 MB get, may take more than a second. Source: AWS SDK for Rust, `ConnectTimeout` default of 3.1 s.
@@ -41,7 +41,7 @@ pub struct Aws {
 
 impl Aws {
     /// Reads region, credentials and endpoint from the variables Lambda sets.
-    pub fn from_environment(environment: &Environment) -> Self {
+    pub fn from_environment(environment: &EnvVars) -> Self {
         let variable = |name| environment.variable(name).unwrap_or_default();
         let credentials = Credentials::new(
             variable("AWS_ACCESS_KEY_ID"),
@@ -65,7 +65,7 @@ impl Aws {
     /// Gives what the clients of one service are made from whose calls must not be made twice: their connections are kept
     /// shorter than the other side keeps them, since a request on one that it has just closed is lost. As everywhere,
     /// `AWS_ENDPOINT_URL_<service>` puts that service at an address of its own.
-    pub fn caller_once(&self, service: &str, environment: &Environment) -> Caller {
+    pub fn caller_once(&self, service: &str, environment: &EnvVars) -> Caller {
         let brief = connections(Roots::Amazon, ATTEMPT, BRIEF);
         let caller = self.caller.clone().through(|_| SharedHttpConnector::new(Metered(brief)));
         let name = format!("AWS_ENDPOINT_URL_{service}");
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_service_may_have_an_address_of_its_own() {
         let variables = [("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_SES", "http://ses")];
-        let environment = Environment::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let environment = EnvVars::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let aws = Aws::from_environment(&environment);
         let address = |service| aws.caller_once(service, &environment).address;
         assert_eq!(address("SES").as_deref(), Some("http://ses"));

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::settings::Environment;
+use crate::settings::EnvVars;
 
 /// Serves connections one after the other: reads a request, answers it with these bytes, if any, and hangs up. Gives its
 /// origin and what it was sent.
@@ -155,7 +155,7 @@ async fn a_name_of_this_machine_is_not_called_unless_that_is_allowed() {
 fn without_upstreams_a_function_starts_and_with_odd_ones_it_does_not() {
     let started = |upstreams: &str, private: &str| {
         let variables = [("UPSTREAMS", upstreams), ("PRIVATE_UPSTREAMS", private)];
-        let start = Start::new(Environment::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
+        let start = Start::new(EnvVars::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
         start.upstreams().map(|(upstreams, _)| upstreams.private).map_err(|error| error.to_string())
     };
     assert_eq!(started("", ""), Ok(false));

@@ -64,7 +64,7 @@ settings! {
 
 /// Where settings come from.
 #[derive(Debug)]
-pub struct Environment {
+pub struct EnvVars {
     variables: Source,
     read: RefCell<Vec<&'static Setting>>,
 }
@@ -100,7 +100,7 @@ impl fmt::Display for SettingError {
 
 impl std::error::Error for SettingError {}
 
-impl Environment {
+impl EnvVars {
     /// Reads the process's environment variables.
     pub fn process() -> Self {
         Self { variables: Source::Process, read: RefCell::default() }

@@ -36,12 +36,12 @@ use crate::ending::{Ending, end_environment};
 use crate::http::Paging;
 use crate::log::{self, Level};
 use crate::outgoing::body_within;
-use crate::settings::{self, Environment, Setting, SettingError};
+use crate::settings::{self, EnvVars, Setting, SettingError};
 
 /// Makes a function's dependencies, one method each.
 #[derive(Debug)]
 pub struct Start {
-    environment: Environment,
+    environment: EnvVars,
     aws: OnceLock<Aws>,
     /// Hosts that every request will call, each with the opening of its connection.
     hosts: RefCell<Vec<(String, Option<JoinHandle<()>>)>>,
@@ -67,12 +67,12 @@ impl From<SettingError> for StartError {
 
 impl Start {
     /// Starts from an environment.
-    pub fn new(environment: Environment) -> Self {
+    pub fn new(environment: EnvVars) -> Self {
         Self { environment, aws: OnceLock::new(), hosts: RefCell::default() }
     }
 
     /// Gives the environment.
-    pub fn environment(&self) -> &Environment {
+    pub fn environment(&self) -> &EnvVars {
         &self.environment
     }
 
@@ -340,7 +340,7 @@ where
     R: Serialize + Send + 'static,
 {
     let describing = std::env::args().nth(1).as_deref() == Some("--settings");
-    let environment = if describing { Environment::describing() } else { Environment::process() };
+    let environment = if describing { EnvVars::describing() } else { EnvVars::process() };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(name, &error),

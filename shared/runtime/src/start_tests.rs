@@ -4,7 +4,7 @@ use super::*;
 fn an_end_of_legacy_keys_is_a_time_or_nothing() {
     let of = |text: &str| {
         let variable = ("LEGACY_KEYS_UNTIL".to_owned(), text.to_owned());
-        Start::new(Environment::fixed([variable])).legacy_keys_until()
+        Start::new(EnvVars::fixed([variable])).legacy_keys_until()
     };
     assert_eq!(of("").unwrap(), None);
     assert_eq!(of("2027-01-31T00:00:00Z").unwrap(), Timestamp::parse("2027-01-31T00:00:00Z"));
@@ -15,7 +15,7 @@ fn an_end_of_legacy_keys_is_a_time_or_nothing() {
 fn the_hosts_that_requests_will_call_are_known_from_the_dependencies() {
     let variables = [("TABLE_NAME", "t"), ("BUCKET_NAME", "photos"), ("BUS_NAME", "b")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let start = Start::new(Environment::fixed(variables));
+    let start = Start::new(EnvVars::fixed(variables));
     assert!(start.hosts.borrow().is_empty());
     start.table().unwrap();
     start.bucket().unwrap();
@@ -30,12 +30,12 @@ fn the_hosts_that_requests_will_call_are_known_from_the_dependencies() {
 async fn connections_are_opened_as_soon_as_they_are_known_of_and_not_only_to_describe() {
     let variables = [("TABLE_NAME", "t"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:1")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let start = Start::new(Environment::fixed(variables));
+    let start = Start::new(EnvVars::fixed(variables));
     start.table().unwrap();
     // Whatever the start waits for next, the opening goes on in that time.
     tokio::task::yield_now().await;
     assert!(start.hosts.borrow()[0].1.as_ref().unwrap().is_finished());
-    let start = Start::new(Environment::describing());
+    let start = Start::new(EnvVars::describing());
     start.table().unwrap();
     assert!(start.hosts.borrow()[0].1.is_none());
 }
@@ -44,7 +44,7 @@ async fn connections_are_opened_as_soon_as_they_are_known_of_and_not_only_to_des
 fn without_a_sender_there_is_no_mail_service_and_with_an_odd_one_no_start() {
     let mailer = |from: &str| {
         let variables = [("MAIL_FROM", from), ("MAIL_CONFIGURATION_SET", "mails"), ("APPLICATION_URL", "https://a")];
-        let start = Start::new(Environment::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
+        let start = Start::new(EnvVars::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
         let made = start.mailer().map(|mailer| mailer.is_some());
         (made.map_err(|error| error.to_string()), start.stationery().map(|paper| paper.brand).ok())
     };

@@ -10,7 +10,7 @@ use consigne_core::credits::{
 };
 use consigne_core::events::{Event, EventKind};
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::keys::{ApiKey, Ask, Environment, KeyFacts, KeyStatus, Pointer};
+use consigne_core::keys::{ApiKey, Ask, KeyFacts, KeyMode, KeyStatus, Pointer};
 use consigne_core::orgs::{Member, OrgRole, Organisation};
 use consigne_core::ports::{CreateOrg, IssueKey, NewKey, NewOrg};
 use consigne_core::{IdempotencyKey, KeyId, LotId, OrgId, Timestamp, UserId};
@@ -57,7 +57,7 @@ pub async fn found<F: CreateOrg>(desk: &F, now: Timestamp) -> (OrgId, UserId) {
 
 /// Makes an unlimited key of every scope.
 pub fn key(org: OrgId, owner: &UserId, test: bool, now: Timestamp) -> ApiKey {
-    let environment = if test { Environment::Test } else { Environment::Production };
+    let environment = if test { KeyMode::Test } else { KeyMode::Production };
     ApiKey {
         org,
         id: KeyId::mint(now),

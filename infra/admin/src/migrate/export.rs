@@ -1,7 +1,7 @@
 //! The rows of an export: parsed, opened, and turned into what can be kept. No text of a key leaves this file.
 
 use consigne_auth::{KeyPrefix, LegacyText, Peppers};
-use consigne_core::keys::{Environment, Pointer};
+use consigne_core::keys::{KeyMode, Pointer};
 use consigne_core::migrations::{AccessLevel, LegacyKey, Place, TextFacts};
 use consigne_core::{OrgId, Timestamp, UserId, text};
 use serde::Deserialize;
@@ -73,7 +73,7 @@ impl Reader {
     /// Says whether the text of a key stands anywhere in a text. The word alone, as in `task_`, makes none within a word.
     fn shows_a_key(&self, text: &str) -> bool {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let words = [Environment::Production, Environment::Test].map(|environment| self.prefix.of(environment));
+        let words = [KeyMode::Production, KeyMode::Test].map(|environment| self.prefix.of(environment));
         text.split(|c| !plain(c)).any(|run| {
             run.char_indices().any(|(at, _)| {
                 let (before, rest) = run.split_at(at);
@@ -145,7 +145,7 @@ impl Reader {
         if !self.peppers.finds_hashed() {
             return Err("it is a hash, and there is no pepper to find it by: `consigne pepper legacy` takes it");
         }
-        let environment = environment.map_or(Some(Environment::Production), Environment::from_name);
+        let environment = environment.map_or(Some(KeyMode::Production), KeyMode::from_name);
         let environment = environment.ok_or("environment must be production or test")?;
         Ok(TextFacts {
             pointer: Pointer::hashed(hash).ok_or("keyHash must be 64 hexadecimal digits")?,
@@ -195,10 +195,7 @@ mod tests {
         let plain = "sk_test_0123456789abcdefghij";
         let key = reader().read(1, &row(plain, |_| ())).unwrap();
         let facts = &key.text;
-        assert_eq!(
-            (facts.environment, facts.prefix.as_str(), facts.hint.as_str()),
-            (Environment::Test, "sk_test", "ghij")
-        );
+        assert_eq!((facts.environment, facts.prefix.as_str(), facts.hint.as_str()), (KeyMode::Test, "sk_test", "ghij"));
         let text = LegacyText::parse(&reader().prefix, plain).unwrap();
         assert_eq!(Some(&facts.pointer), reader().peppers.legacy_pointers(&text).first());
         assert_eq!((key.access, &key.place), (AccessLevel::Write, &Place::Former("64aa".to_owned())));
@@ -271,8 +268,8 @@ mod tests {
             });
             reader().read(1, &row).map(|key| key.text.environment).map_err(|unfit| unfit.problem)
         };
-        assert_eq!(hashed(Value::Null), Ok(Environment::Production));
-        assert_eq!(hashed("test".into()), Ok(Environment::Test));
+        assert_eq!(hashed(Value::Null), Ok(KeyMode::Production));
+        assert_eq!(hashed("test".into()), Ok(KeyMode::Test));
         assert_eq!(hashed("live".into()), Err("environment must be production or test"));
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{CallFacts, HoldId, Outcome, Receipt, ReceiptId, WalletId};
 use crate::idempotency::key_reused;
-use crate::keys::Environment;
+use crate::keys::KeyMode;
 use crate::periods::Day;
 use crate::ports::{GetHold, ResolveHold};
 use crate::{Code, Fault, KeyId, Timestamp};
@@ -29,7 +29,7 @@ pub struct Hold {
     /// The key it was opened by.
     pub key: KeyId,
     /// What that key spends.
-    pub environment: Environment,
+    pub environment: KeyMode,
     /// The wallet it was taken from, whoever the key spends since.
     pub wallet: WalletId,
     /// The wallet's era it was opened in, as the table found it.

@@ -8,7 +8,7 @@ fn hold() -> Hold {
     Hold {
         id: HoldId::fresh(org, NOW),
         key: KeyId::mint(NOW),
-        environment: Environment::Production,
+        environment: KeyMode::Production,
         wallet: WalletId::Organisation(org),
         expiry_epoch: 0,
         amount: 30,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::ReceiptId;
-use crate::keys::Environment;
+use crate::keys::KeyMode;
 use crate::{Fault, KeyId, Timestamp};
 
 /// How long receipts are kept.
@@ -62,7 +62,7 @@ pub struct Receipt {
     /// The key that was charged.
     pub key: KeyId,
     /// What the key spends.
-    pub environment: Environment,
+    pub environment: KeyMode,
     /// Credits charged.
     pub credits: u64,
     /// When the call was admitted.

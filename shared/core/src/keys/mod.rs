@@ -8,7 +8,7 @@ mod step;
 mod view;
 
 pub use judge::{Ask, Limiter, Refusal, RefusalCode};
-pub use record::{ApiKey, Environment, KeyFacts, KeyStatus, Pointer};
+pub use record::{ApiKey, KeyFacts, KeyMode, KeyStatus, Pointer};
 pub use request::{KeyPatch, KeyRequest};
 pub use step::{ChangeContext, Changed, KeyStep, change};
 pub use view::{IssuedKey, KeyView};

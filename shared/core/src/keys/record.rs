@@ -14,12 +14,12 @@ use crate::{KeyId, OrgId, Timestamp, UserId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
-pub enum Environment {
+pub enum KeyMode {
     Production,
     Test,
 }
 
-impl Environment {
+impl KeyMode {
     /// Gives the environment's name in requests and answers.
     pub const fn name(self) -> &'static str {
         match self {
@@ -87,7 +87,7 @@ pub struct ApiKey {
     /// Its name, for people.
     pub name: String,
     /// What it spends.
-    pub environment: Environment,
+    pub environment: KeyMode,
     /// What it may be used for.
     pub scopes: BTreeSet<String>,
     /// Charged calls it may make in a day (UTC).
@@ -168,7 +168,7 @@ pub struct KeyFacts {
     /// Its id.
     pub id: KeyId,
     /// What it spends.
-    pub environment: Environment,
+    pub environment: KeyMode,
     /// Which text of it this is.
     pub generation: u32,
     /// Whose test wallet it spends. It changes when that person leaves; a charge is made on condition that it has not.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Environment;
+use super::KeyMode;
 use crate::{Fault, Timestamp, services, text};
 
 /// Most characters of a key's name.
@@ -15,7 +15,7 @@ const QUOTA_MAX: u64 = 1 << 53;
 #[allow(missing_docs)] // As in `ApiKey`.
 pub struct KeyRequest {
     pub name: String,
-    pub environment: Environment,
+    pub environment: KeyMode,
     pub scopes: BTreeSet<String>,
     pub daily_quota: Option<u64>,
     pub monthly_quota: Option<u64>,
@@ -29,7 +29,7 @@ impl KeyRequest {
     /// `INVALID_REQUEST` naming the field.
     pub fn parse(
         name: &str,
-        environment: Environment,
+        environment: KeyMode,
         scopes: &[String],
         daily_quota: Option<u64>,
         monthly_quota: Option<u64>,

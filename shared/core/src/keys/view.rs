@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{ApiKey, Environment, KeyStatus};
+use super::{ApiKey, KeyMode, KeyStatus};
 use crate::Timestamp;
 
 /// A key, without its text.
@@ -18,7 +18,7 @@ pub struct KeyView {
     /// Last four characters of its text.
     pub hint: String,
     /// What it spends.
-    pub environment: Environment,
+    pub environment: KeyMode,
     /// What it may be used for.
     pub scopes: Vec<String>,
     /// Charged calls it may make in a day (UTC).

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{AccessLevel, MigrationId};
 use crate::audit::{AuditAction, AuditEntry};
 use crate::credits::Wallet;
-use crate::keys::{ApiKey, ChangeContext, Environment, KeyStatus, Pointer};
+use crate::keys::{ApiKey, ChangeContext, KeyMode, KeyStatus, Pointer};
 use crate::orgs::{Member, OrgRole, Organisation};
 use crate::periods::Day;
 use crate::ports::{CreateOrg, FindKey, GetKey, GetMember, GetOrg, MigrateKey, NewOrg};
@@ -52,7 +52,7 @@ pub struct TextFacts {
     /// Where it leads.
     pub pointer: Pointer,
     /// What the key spends.
-    pub environment: Environment,
+    pub environment: KeyMode,
     /// Beginning of the text: `sk_live`.
     pub prefix: String,
     /// Its last four characters; nothing when only its hash is known.
@@ -110,7 +110,7 @@ impl LegacyKey {
             previous_until: None,
             prefix: prefix.clone(),
             hint: hint.clone(),
-            spender: (*environment == Environment::Test).then(|| self.owner.clone()),
+            spender: (*environment == KeyMode::Test).then(|| self.owner.clone()),
             created_by: self.owner.clone(),
             created_at: self.created_at,
             // What does not work need not be replaced.

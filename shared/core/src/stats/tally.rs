@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Figures, ResponseTimes};
 use crate::credits::Receipt;
-use crate::keys::Environment;
+use crate::keys::KeyMode;
 use crate::{KeyId, Timestamp};
 
 /// Names a breakdown tells apart; calls of further ones count under [`OTHER`]. So a day's figures fit into one item, and half
@@ -25,7 +25,7 @@ pub struct CountedCall {
     /// The key that was charged.
     pub key: KeyId,
     /// What it spends.
-    pub environment: Environment,
+    pub environment: KeyMode,
     /// Credits charged.
     pub credits: u64,
     /// Service that was paid for.
@@ -70,7 +70,7 @@ impl Tally {
     pub fn count(&mut self, call: &CountedCall) {
         self.requests += 1;
         self.credits += call.credits;
-        if call.environment == Environment::Test {
+        if call.environment == KeyMode::Test {
             self.test_credits += call.credits;
         }
         break_down(&mut self.services, call.service.as_deref().unwrap_or(UNKNOWN));
@@ -125,7 +125,7 @@ mod tests {
             |(second, test, credits, service, country, outcome)| CountedCall {
                 at: Timestamp::from_secs(1),
                 key: KeyId::parse(KEYS[usize::from(second)]).unwrap(),
-                environment: if test { Environment::Test } else { Environment::Production },
+                environment: if test { KeyMode::Test } else { KeyMode::Production },
                 credits,
                 service: service.map(str::to_owned),
                 country: country.map(str::to_owned),
@@ -148,7 +148,7 @@ mod tests {
             let figures = tally(&calls).figures();
             let count = |wanted: &dyn Fn(&CountedCall) -> bool| calls.iter().filter(|call| wanted(call)).count() as u64;
             let credits = |test: bool| -> u64 {
-                let paid = calls.iter().filter(|call| !test || call.environment == Environment::Test);
+                let paid = calls.iter().filter(|call| !test || call.environment == KeyMode::Test);
                 paid.map(|call| call.credits).sum()
             };
             prop_assert_eq!(figures.requests, calls.len() as u64);
@@ -200,7 +200,7 @@ mod tests {
             tally.count(&CountedCall {
                 at: Timestamp::from_secs(1),
                 key: KeyId::mint(Timestamp::from_secs(1)),
-                environment: Environment::Production,
+                environment: KeyMode::Production,
                 credits: u64::MAX >> 20,
                 service: Some(format!("{n:064}")),
                 country: Some(format!("{n:02}")),

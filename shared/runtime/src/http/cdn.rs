@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 
-use crate::settings::{self, Environment, SettingError};
+use crate::settings::{self, EnvVars, SettingError};
 
 /// Header in which the CDN sends its secret.
 pub const SECRET_HEADER: &str = "x-consigne-edge";
@@ -39,7 +39,7 @@ impl Cdn {
     ///
     /// # Errors
     /// When a hash is not 64 hex digits.
-    pub fn from_environment(environment: &Environment) -> Result<Self, SettingError> {
+    pub fn from_environment(environment: &EnvVars) -> Result<Self, SettingError> {
         let hashes = environment.optional(&settings::EDGE_SECRET_HASH).filter(|_| !environment.is_describing());
         let headers = [&settings::ADDRESS_HEADER, &settings::COUNTRY_HEADER].map(|name| environment.optional(name));
         let [address, country] = headers;

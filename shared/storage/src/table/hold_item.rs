@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::Update;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use consigne_core::credits::{Ending, Hold, HoldEnd, HoldId, RECEIPT_KEPT, Resolution, VoidReason, WalletId};
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_core::{Fault, KeyId, UserId};
 
 use super::due;
@@ -85,7 +85,7 @@ pub(super) fn read(item: &Item) -> Result<Hold, Fault> {
     Ok(Hold {
         id,
         key: reader.parsed("key_id", KeyId::parse)?,
-        environment: reader.parsed("environment", Environment::from_name)?,
+        environment: reader.parsed("environment", KeyMode::from_name)?,
         wallet: spender.map_or(WalletId::Organisation(id.org()), WalletId::Test),
         expiry_epoch: reader.number("era")?,
         amount: reader.number("amount")?,

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::audit::Actor;
-use consigne_core::keys::{ApiKey, Environment, KeyStatus};
+use consigne_core::keys::{ApiKey, KeyMode, KeyStatus};
 use consigne_core::{Fault, KeyId, OrgId, UserId};
 
 use super::item::{Item, Reader, add, key, number, odd, org_pk, text};
@@ -66,7 +66,7 @@ pub(super) fn read(item: &Item) -> Result<ApiKey, Fault> {
         org: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
         id: reader.parsed("sk", |sk| KeyId::parse(sk.strip_prefix("KEY#")?))?,
         name: reader.text("name")?.to_owned(),
-        environment: reader.parsed("environment", Environment::from_name)?,
+        environment: reader.parsed("environment", KeyMode::from_name)?,
         scopes: reader.texts("scopes")?.iter().cloned().collect(),
         daily_quota: reader.optional_number("daily_quota"),
         monthly_quota: reader.optional_number("monthly_quota"),

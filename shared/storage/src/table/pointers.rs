@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
-use consigne_core::keys::{Ask, Environment, KeyFacts, Pointer};
+use consigne_core::keys::{Ask, KeyFacts, KeyMode, Pointer};
 use consigne_core::ports::{FindKey, GetKey, KeepPeppers, Repoint};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp, UserId};
 
@@ -50,7 +50,7 @@ fn read(item: &Item) -> Result<KeyFacts, Fault> {
     Ok(KeyFacts {
         org: reader.parsed("org", OrgId::parse)?,
         id: reader.parsed("key_id", KeyId::parse)?,
-        environment: reader.parsed("environment", Environment::from_name)?,
+        environment: reader.parsed("environment", KeyMode::from_name)?,
         generation: reader.number("generation")?,
         spender: reader.optional_parsed("spender", UserId::parse)?,
     })

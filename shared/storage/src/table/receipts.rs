@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use consigne_core::credits::{CallFacts, Outcome, OutcomeKept, RECEIPT_KEPT, Receipt, ReceiptId};
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_core::ports::{KeepOutcome, ListReceipts, Listed, PageAsk, ReceiptFilter};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 
@@ -84,7 +84,7 @@ pub(super) fn read(item: &Item) -> Result<Receipt, Fault> {
     Ok(Receipt {
         id: reader.parsed("pk", id)?,
         key: reader.parsed("key_id", KeyId::parse)?,
-        environment: reader.parsed("environment", Environment::from_name)?,
+        environment: reader.parsed("environment", KeyMode::from_name)?,
         credits: reader.number("credits")?,
         at: reader.time("at")?,
         caller: reader.text("caller")?.to_owned(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput};
 use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::events::Event;
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_core::periods::Day;
 use consigne_core::ports::{KeepStats, ListStats, Listed, PageAsk, ReadCalls};
 use consigne_core::stats::{CountedCall, DaySpan, DayStats, Figures, StatsKept};
@@ -81,7 +81,7 @@ fn call(item: &Item) -> Result<CountedCall, Fault> {
     Ok(CountedCall {
         at: reader.time("at")?,
         key: reader.parsed("key_id", KeyId::parse)?,
-        environment: reader.parsed("environment", Environment::from_name)?,
+        environment: reader.parsed("environment", KeyMode::from_name)?,
         credits: reader.number("credits")?,
         service: reader.owned_text("service"),
         country: reader.owned_text("country"),

@@ -1,7 +1,7 @@
 //! Crash points of the key desk: keys, credits and receipts must end as if nothing had gone wrong.
 
 use consigne_core::credits::WalletId;
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
@@ -134,7 +134,7 @@ async fn the_deletion_of_a_key() {
 }
 
 /// Puts a key as it stands in every world and charges it, asking what remains, which is one effect more.
-async fn charge_survives(environment: Environment) {
+async fn charge_survives(environment: KeyMode) {
     let text = put_key(&acme(), KEY_ID, environment, |_| ());
     let prepare = || {
         let world = acme();
@@ -155,12 +155,12 @@ async fn charge_survives(environment: Environment) {
 
 #[tokio::test]
 async fn a_charge_of_an_organisations_wallet() {
-    charge_survives(Environment::Production).await;
+    charge_survives(KeyMode::Production).await;
 }
 
 #[tokio::test]
 async fn the_first_charge_of_a_test_wallet() {
-    charge_survives(Environment::Test).await;
+    charge_survives(KeyMode::Test).await;
 }
 
 #[tokio::test]

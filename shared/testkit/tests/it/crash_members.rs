@@ -1,7 +1,7 @@
 //! Crash points of members and invitations: places, invitations and the keys people leave behind must end as if nothing had
 //! gone wrong.
 
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
@@ -97,10 +97,10 @@ async fn the_removal_of_a_member() {
 
 #[tokio::test]
 async fn the_first_charge_after_the_tester_has_left() {
-    let text = put_key(&acme(), KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&acme(), KEY_ID, KeyMode::Test, |_| ());
     let prepare = || {
         let world = acme();
-        put_key(&world, KEY_ID, Environment::Test, |_| ());
+        put_key(&world, KEY_ID, KeyMode::Test, |_| ());
         world.change(|state| state.desk.members.retain(|(_, member), _| *member != user("user_dev1")));
         world
     };

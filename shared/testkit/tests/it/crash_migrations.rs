@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use consigne_core::audit::{Actor, Origin};
-use consigne_core::keys::{ChangeContext, Environment, Pointer};
+use consigne_core::keys::{ChangeContext, KeyMode, Pointer};
 use consigne_core::migrations::{AccessLevel, LegacyKey, MigrationId, Place, TextFacts, announce, carry_over};
 use consigne_core::{Fault, Timestamp, UserId};
 use consigne_testkit::fakes::World;
@@ -31,7 +31,7 @@ fn legacy(n: u32) -> LegacyKey {
         access: AccessLevel::Write,
         text: TextFacts {
             pointer: Pointer { pepper, mac: format!("{n:064}") },
-            environment: if n.is_multiple_of(7) { Environment::Test } else { Environment::Production },
+            environment: if n.is_multiple_of(7) { KeyMode::Test } else { KeyMode::Production },
             prefix: "sk_live".to_owned(),
             hint: "abcd".to_owned(),
         },

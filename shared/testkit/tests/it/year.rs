@@ -7,7 +7,7 @@ use std::time::Duration;
 use consigne_core::credits::{LotKind, TEST_CREDITS, TEST_PERIOD, WalletId};
 use consigne_core::files::Kind;
 use consigne_core::jobs::{Admission, Ask, Job, NewJob};
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_core::periods::{Day, Month};
 use consigne_core::ports::RequestJob;
 use consigne_core::{LotId, Plan, Timestamp, UserId};
@@ -121,11 +121,11 @@ impl Year {
             wallet.add(LotId::mint(start), LotKind::Paid, PAID, None);
             wallet.add(LotId::mint(start), LotKind::Promo, PROMO, Some(promo_ends()));
         });
-        let live = put_key(&world, KEY_ID, Environment::Production, |key| {
+        let live = put_key(&world, KEY_ID, KeyMode::Production, |key| {
             key.daily_quota = Some(DAILY);
             key.monthly_quota = Some(MONTHLY);
         });
-        let test = put_key(&world, TEST_KEY, Environment::Test, |_| ());
+        let test = put_key(&world, TEST_KEY, KeyMode::Test, |_| ());
         Self { world, live, test }
     }
 

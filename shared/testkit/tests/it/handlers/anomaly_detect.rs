@@ -141,7 +141,7 @@ async fn where_that_is_the_policy_the_key_stops_and_the_others_do_not() {
     let other = super::desk::put_key(
         &world,
         "key_01M7YREWKH7VM7Z3Z2KWSH2FTX",
-        consigne_core::keys::Environment::Production,
+        consigne_core::keys::KeyMode::Production,
         |_| (),
     );
     used_from(&world, &key, 11).await;

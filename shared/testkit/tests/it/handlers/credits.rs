@@ -1,7 +1,7 @@
 //! wallet, services, usage-log and audit-list: what an organisation sees of its credits and of what was done.
 
 use consigne_core::credits::{LotKind, TEST_PERIOD, Wallet, WalletId};
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_core::{AuditId, LotId};
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
@@ -22,7 +22,7 @@ fn change_wallet(world: &World, change: impl FnOnce(&mut Wallet)) {
 async fn a_wallet_shows_its_numbers_its_lots_and_the_callers_test_credits() {
     let world = acme();
     let (live, test) = (put_production(&world, |_| ()), "key_01M7YREWKH7VM7Z3Z2KWSH2FTX");
-    let test = put_key(&world, test, Environment::Test, |_| ());
+    let test = put_key(&world, test, KeyMode::Test, |_| ());
     change_wallet(&world, |wallet| wallet.add(LotId::mint(GRANTED), LotKind::Promo, 50, Some(in_days(30))));
     verified(&world, &live, "probe", &json!({ "cost": 60 })).await;
     verified(&world, &test, "probe", &json!({ "cost": 1 })).await;
@@ -168,7 +168,7 @@ async fn the_catalogue_is_there_for_everyone_who_is_signed_in() {
 async fn the_usage_log_shows_every_charge_with_what_the_service_told() {
     let world = acme();
     let live = put_production(&world, |_| ());
-    let test = put_key(&world, "key_01M7YREWKH7VM7Z3Z2KWSH2FTX", Environment::Test, |_| ());
+    let test = put_key(&world, "key_01M7YREWKH7VM7Z3Z2KWSH2FTX", KeyMode::Test, |_| ());
     verified(&world, &live, "charge", &json!({})).await;
     insta::assert_json_snapshot!(answer(&world, "usage-log", sent_by("user_bill1", "usage-log", "all")).await, @r#"
     {
@@ -213,7 +213,7 @@ async fn the_usage_log_shows_every_charge_with_what_the_service_told() {
 async fn the_usage_log_of_a_day_and_a_key() {
     let world = acme();
     let live = put_production(&world, |_| ());
-    let other = put_key(&world, "key_01M7YREWKH7VM7Z3Z2KWSH2FTX", Environment::Production, |_| ());
+    let other = put_key(&world, "key_01M7YREWKH7VM7Z3Z2KWSH2FTX", KeyMode::Production, |_| ());
     for text in [&live, &other] {
         verified(&world, text, "cost-and-remaining", &json!({})).await;
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use consigne_auth::{KeyPrefix, KeyText, Peppers};
 use consigne_core::anomalies::OnAnomaly;
 use consigne_core::credits::{LotKind, Receipt, Wallet, WalletId};
-use consigne_core::keys::{ApiKey, Environment, KeyStatus};
+use consigne_core::keys::{ApiKey, KeyMode, KeyStatus};
 use consigne_core::orgs::{Member, OrgRole, Organisation};
 use consigne_core::periods::{Day, Month};
 use consigne_core::{KeyId, LotId, OrgId, Timestamp, UserId};
@@ -96,7 +96,7 @@ pub fn credit(world: &World, amount: u64) {
 }
 
 /// Makes a key of Acme by Dev, with two scopes and no limits.
-fn key(id: &str, environment: Environment) -> ApiKey {
+fn key(id: &str, environment: KeyMode) -> ApiKey {
     ApiKey {
         org: org(ORG),
         id: key_id(id),
@@ -111,7 +111,7 @@ fn key(id: &str, environment: Environment) -> ApiKey {
         previous_until: None,
         prefix: format!("sk_{}", environment.word()),
         hint: String::new(),
-        spender: (environment == Environment::Test).then(|| user("user_dev1")),
+        spender: (environment == KeyMode::Test).then(|| user("user_dev1")),
         created_by: user("user_dev1"),
         created_at: GRANTED,
         migrated_at: None,
@@ -123,7 +123,7 @@ fn key(id: &str, environment: Environment) -> ApiKey {
 }
 
 /// Puts a key into the world, changed as the test needs it, and gives its text.
-pub fn put_key(world: &World, id: &str, environment: Environment, change: impl FnOnce(&mut ApiKey)) -> String {
+pub fn put_key(world: &World, id: &str, environment: KeyMode, change: impl FnOnce(&mut ApiKey)) -> String {
     let mut key = key(id, environment);
     change(&mut key);
     let mut entropy = [0; 32];
@@ -140,7 +140,7 @@ pub fn put_key(world: &World, id: &str, environment: Environment, change: impl F
 
 /// Puts the production key of the payloads into the world.
 pub fn put_production(world: &World, change: impl FnOnce(&mut ApiKey)) -> String {
-    put_key(world, KEY_ID, Environment::Production, change)
+    put_key(world, KEY_ID, KeyMode::Production, change)
 }
 
 /// Changes the key of the payloads by hand.

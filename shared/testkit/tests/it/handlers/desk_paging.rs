@@ -3,7 +3,7 @@
 use consigne_core::InvitationId;
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{CallFacts, Receipt, ReceiptId};
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_core::orgs::OrgRole;
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
@@ -35,12 +35,12 @@ fn full() -> World {
     }
     let origin = Origin { actor: Actor::User(user("user_ann1")), ip: None, user_agent: None };
     for n in 0..5_u32 {
-        put_key(&world, &format!("key_01M7YREWKH7VM7Z3Z2KWSH300{n}"), Environment::Production, |_| ());
+        put_key(&world, &format!("key_01M7YREWKH7VM7Z3Z2KWSH300{n}"), KeyMode::Production, |_| ());
         let at = GRANTED.plus(std::time::Duration::from_secs(n.into()));
         let receipt = Receipt {
             id: ReceiptId::fresh(org(ORG), at),
             key: key_id(KEY_ID),
-            environment: Environment::Production,
+            environment: KeyMode::Production,
             credits: 1,
             at,
             caller: "pdf-api".to_owned(),

@@ -2,7 +2,7 @@
 
 use consigne_core::credits::{HoldEnd, Receipt, WalletId};
 use consigne_core::gateway::{Answered, UpstreamCall, UpstreamOutcome};
-use consigne_core::keys::{Environment, KeyStatus};
+use consigne_core::keys::{KeyMode, KeyStatus};
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use http::HeaderMap;
@@ -112,7 +112,7 @@ async fn the_service_is_asked_for_what_the_caller_asked_and_told_who_that_is() {
     let identity = functions::gateway_seal().verify(&headers, "GET", "/v1/files/1?page=2", b"", now).unwrap();
     assert_eq!((identity.org, identity.key.to_string()), (org(ORG), KEY_ID.to_owned()));
     assert_eq!((identity.service.as_str(), identity.credits), ("pdf", 1));
-    assert_eq!((identity.request.as_str(), identity.environment), ("request-1", Environment::Production));
+    assert_eq!((identity.request.as_str(), identity.environment), ("request-1", KeyMode::Production));
     assert!(!format!("{call:?}").contains(&text), "the key goes no further");
     let mut call = json!({ "method": call.method, "url": format!("{}{}", call.origin, call.target),
         "headers": call.headers, "timeout_ms": call.timeout.as_secs() * 1000, "response_max": call.response_max });
@@ -163,7 +163,7 @@ async fn what_the_caller_got_wrong_is_paid_for_and_a_redirect_is_handed_on() {
 #[tokio::test]
 async fn a_test_key_pays_with_test_credits_and_is_told_what_is_left_of_them() {
     let world = acme();
-    let text = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     let answer = called(&world, "render", &text).await;
     assert_eq!((&answer["status"], &answer["headers"]["x-credits-remaining"]), (&json!(200), &json!("99")));
     assert_eq!((test_wallet_of(&world, "user_dev1"), live(&world)), (Some([99, 1]), [1_000, 0, 0]));
@@ -174,7 +174,7 @@ async fn a_test_key_pays_with_test_credits_and_is_told_what_is_left_of_them() {
 #[tokio::test]
 async fn a_test_key_whose_tester_has_left_spends_the_credits_of_who_came_after_them() {
     let world = acme();
-    let text = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     change_key(&world, |key| key.spender = Some(user("user_ann1")));
     assert_eq!(called(&world, "render", &text).await["status"], 200);
     assert_eq!((test_wallet_of(&world, "user_ann1"), test_wallet_of(&world, "user_dev1")), (Some([99, 1]), None));
@@ -235,7 +235,7 @@ type Change = fn(&mut Value);
 async fn the_same_idempotency_key_for_another_call_or_key_is_refused() {
     let world = acme();
     let text = put_production(&world, |_| ());
-    let second = put_key(&world, SECOND_KEY, Environment::Production, |_| ());
+    let second = put_key(&world, SECOND_KEY, KeyMode::Production, |_| ());
     assert_eq!(called(&world, "once", &text).await["status"], 200);
     let before = world.state();
     let changes: [(&str, Change); 5] = [

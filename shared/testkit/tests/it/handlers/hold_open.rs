@@ -1,7 +1,7 @@
 //! hold-open: credits set aside for a job.
 
 use consigne_core::credits::{TEST_CREDITS, WalletId};
-use consigne_core::keys::{ApiKey, Environment, KeyStatus};
+use consigne_core::keys::{ApiKey, KeyMode, KeyStatus};
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
@@ -89,7 +89,7 @@ async fn the_same_idempotency_key_gets_the_same_hold_whatever_has_happened_since
 async fn the_same_idempotency_key_for_another_request_or_key_is_refused() {
     let world = acme();
     let text = put_production(&world, |_| ());
-    let second = put_key(&world, SECOND_KEY, Environment::Production, |_| ());
+    let second = put_key(&world, SECOND_KEY, KeyMode::Production, |_| ());
     opened(&world, &text, &json!({})).await;
     let before = world.state();
     for fields in [
@@ -167,7 +167,7 @@ fn said(why: &str, answer: &Value) -> String {
 #[tokio::test]
 async fn a_test_key_holds_test_credits_and_names_them_when_there_are_too_few() {
     let world = acme();
-    let text = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     assert_eq!(opened(&world, &text, &json!({})).await["status"], 201);
     let own = WalletId::Test(user("user_dev1"));
     assert_eq!((wallet(&world, &own), live(&world)), ((70, 30), (1_000, 0)));
@@ -182,7 +182,7 @@ async fn a_test_key_holds_test_credits_and_names_them_when_there_are_too_few() {
 #[tokio::test]
 async fn a_key_whose_tester_has_left_holds_the_credits_of_who_came_after_them() {
     let world = acme();
-    let text = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     change_key(&world, |key| key.spender = Some(user("user_ann1")));
     assert_eq!(opened(&world, &text, &json!({})).await["status"], 201);
     assert_eq!(wallet(&world, &WalletId::Test(user("user_ann1"))), (70, 30));

@@ -1,7 +1,7 @@
 //! key-verify: what is charged, to whom, and once.
 
 use consigne_core::credits::{Wallet, WalletId};
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_runtime::clock;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
@@ -148,7 +148,7 @@ async fn without_an_idempotency_key_each_request_is_paid() {
 async fn the_same_idempotency_key_for_another_call_or_key_is_refused() {
     let world = acme();
     let text = put_production(&world, |_| ());
-    let second = put_key(&world, SECOND_KEY, Environment::Production, |_| ());
+    let second = put_key(&world, SECOND_KEY, KeyMode::Production, |_| ());
     verified(&world, &text, "charge", &json!({})).await;
     let before = world.state();
     let event = told_of(&text, "key-verify", "charge");
@@ -219,7 +219,7 @@ async fn a_quota_lets_through_as_many_calls_as_it_says() {
 #[tokio::test]
 async fn a_test_key_spends_its_creators_test_wallet_and_not_the_organisations() {
     let world = acme();
-    let text = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     let paid = verified(&world, &text, "cost-and-remaining", &json!({})).await;
     assert_eq!((&paid["environment"], &paid["remaining"]["credits"]), (&json!("test"), &json!(95)));
     assert_eq!((wallet_of(&world), test_wallet_of(&world, "user_dev1")), ([1000, 0], Some([95, 5])));
@@ -228,9 +228,9 @@ async fn a_test_key_spends_its_creators_test_wallet_and_not_the_organisations() 
 #[tokio::test]
 async fn two_test_keys_of_one_person_share_a_wallet_and_two_peoples_do_not() {
     let world = acme();
-    let one = put_key(&world, KEY_ID, Environment::Test, |_| ());
-    let other = put_key(&world, SECOND_KEY, Environment::Test, |_| ());
-    let anns = put_key(&world, "key_01M7YREWKH7VM7Z3Z2KWSH2FTY", Environment::Test, |key| {
+    let one = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
+    let other = put_key(&world, SECOND_KEY, KeyMode::Test, |_| ());
+    let anns = put_key(&world, "key_01M7YREWKH7VM7Z3Z2KWSH2FTY", KeyMode::Test, |key| {
         key.spender = Some(user("user_ann1"));
     });
     for text in [&one, &other, &anns] {
@@ -243,7 +243,7 @@ async fn two_test_keys_of_one_person_share_a_wallet_and_two_peoples_do_not() {
 #[tokio::test]
 async fn a_test_wallet_is_full_again_when_its_period_is_over() {
     let world = acme();
-    let text = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     world.change(|state| {
         let mut wallet = Wallet::of_tester(user("user_dev1"), in_days(-31));
         wallet.debit(100);
@@ -262,7 +262,7 @@ fn dev_leaves(world: &consigne_testkit::fakes::World) {
 #[tokio::test]
 async fn when_its_creator_has_left_a_test_key_spends_the_owners_credits() {
     let world = acme();
-    let text = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     dev_leaves(&world);
     assert_eq!(verified(&world, &text, "probe", &json!({ "cost": 5 })).await["valid"], true);
     assert_eq!(test_wallet_of(&world, "user_ann1"), Some([95, 5]));
@@ -272,7 +272,7 @@ async fn when_its_creator_has_left_a_test_key_spends_the_owners_credits() {
 #[tokio::test]
 async fn when_its_creator_has_left_what_remains_is_the_owners() {
     let world = acme();
-    let text = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     dev_leaves(&world);
     let credits = async |fields: Value| verified(&world, &text, "probe", &fields).await["remaining"]["credits"].clone();
     assert_eq!(credits(json!({ "cost": 5, "include": ["remaining"] })).await, 95);

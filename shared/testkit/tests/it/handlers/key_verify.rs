@@ -2,7 +2,7 @@
 
 use consigne_auth::{KeyPrefix, KeyText};
 use consigne_core::credits::WalletId;
-use consigne_core::keys::{Environment, KeyStatus};
+use consigne_core::keys::{KeyMode, KeyStatus};
 use consigne_core::periods::{Day, Month};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::{Moment, World};
@@ -67,7 +67,7 @@ async fn a_check_without_a_charge_leaves_no_trace() {
 #[tokio::test]
 async fn a_check_of_a_test_key_makes_no_test_wallet() {
     let world = acme();
-    let text = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     let before = world.state();
     let probed = verified(&world, &text, "probe", &json!({ "include": ["remaining"] })).await;
     assert_eq!(probed["environment"], "test");
@@ -120,7 +120,7 @@ async fn a_key_with_a_wrong_checksum_is_looked_up_nowhere() {
 async fn a_key_nobody_issued_is_not_found() {
     let world = acme();
     put_production(&world, |_| ());
-    let unknown = KeyText::write(&KeyPrefix::parse("sk").unwrap(), Environment::Production, [9; 32]);
+    let unknown = KeyText::write(&KeyPrefix::parse("sk").unwrap(), KeyMode::Production, [9; 32]);
     let refused = verified(&world, unknown.expose(), "charge", &json!({})).await;
     assert_eq!(refused, json!({ "valid": false, "code": "NOT_FOUND", "limiter": null, "resets_at": null }));
 }
@@ -183,7 +183,7 @@ async fn every_refusal_names_what_stands_in_the_way_and_when_time_lifts_it() {
     assert_eq!(verified(&world, &past, "probe", &json!({})).await["code"], "VALID", "past periods do not count");
     suspend(&world);
     assert_eq!(refused(&world, &put(|_| ())).await, json!(["SUSPENDED", "organisation", null]));
-    let test = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let test = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     assert_eq!(refused(&world, &test).await, json!(["SUSPENDED", "organisation", null]));
 }
 
@@ -228,7 +228,7 @@ async fn too_few_credits_are_the_wallets_refusal() {
 #[tokio::test]
 async fn an_empty_test_wallet_names_itself_and_when_it_is_filled_again() {
     let world = acme();
-    let text = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     verified(&world, &text, "probe", &json!({ "cost": 98 })).await;
     let before = world.state();
     let refused = verified(&world, &text, "probe", &json!({ "cost": 3 })).await;
@@ -244,7 +244,7 @@ async fn an_empty_test_wallet_names_itself_and_when_it_is_filled_again() {
 #[tokio::test]
 async fn a_refused_first_use_makes_no_test_wallet() {
     let world = acme();
-    let text = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     let before = world.state();
     assert_eq!(verified(&world, &text, "probe", &json!({ "cost": 101 })).await["code"], "INSUFFICIENT_CREDITS");
     assert_eq!(world.state(), before);

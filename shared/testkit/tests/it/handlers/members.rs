@@ -1,6 +1,6 @@
 //! member-update and member-remove.
 
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
@@ -165,7 +165,7 @@ async fn an_admin_who_reaches_too_high_is_told_who_may() {
 async fn anybody_may_leave_and_is_known_on_no_route_from_then_on() {
     for (person, _) in PEOPLE {
         let world = doubled();
-        put_key(&world, KEY_ID, Environment::Test, |_| ());
+        put_key(&world, KEY_ID, KeyMode::Test, |_| ());
         put_invitation(&world, |_| ());
         assert_eq!(remove(&world, person, person).await["status"], 200, "{person}");
         assert_eq!(trail(&world)[0]["action"], "member.left");
@@ -299,7 +299,7 @@ async fn a_role_is_one_of_four() {
 #[tokio::test]
 async fn the_test_keys_of_somebody_removed_go_on_at_an_owners_expense() {
     let world = acme();
-    let text = put_key(&world, KEY_ID, Environment::Test, |_| ());
+    let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     verified(&world, &text, "charge", &json!({ "cost": 5 })).await;
     assert_eq!(remove(&world, "user_ann1", "user_dev1").await["status"], 200);
     let before = world.state();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_auth::{KeyPrefix, LegacyText, Peppers};
 use consigne_core::audit::{Actor, Origin};
-use consigne_core::keys::{ChangeContext, Environment, KeyStatus};
+use consigne_core::keys::{ChangeContext, KeyMode, KeyStatus};
 use consigne_core::migrations::{AccessLevel, LegacyKey, Place, REASON, TextFacts, carry_over};
 use consigne_core::{KeyId, Timestamp};
 use consigne_testkit::fakes::World;
@@ -33,7 +33,7 @@ async fn carry(world: &World, n: u32, owner: &str, place: Place, now: Timestamp)
         access: AccessLevel::Read,
         text: TextFacts {
             pointer: text.unwrap().unwrap(),
-            environment: Environment::Production,
+            environment: KeyMode::Production,
             prefix: "sk_live".to_owned(),
             hint: "0000".to_owned(),
         },

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use consigne_core::credits::{LotKind, TEST_PERIOD, Wallet, WalletId};
-use consigne_core::keys::{Environment, KeyStatus};
+use consigne_core::keys::{KeyMode, KeyStatus};
 use consigne_core::periods::{Day, Month};
 use consigne_core::{LotId, Timestamp};
 use consigne_runtime::clock;
@@ -45,7 +45,7 @@ fn periods(days: &[i32], months: &[u8]) -> BTreeMap<String, u64> {
 pub fn neglected() -> World {
     let world = acme();
     put_production(&world, |key| key.used = periods(&[0, 40, 41, 300], &[0, 13, 14, 30]));
-    put_key(&world, TEST_KEY, Environment::Test, |_| ());
+    put_key(&world, TEST_KEY, KeyMode::Test, |_| ());
     world.change(|state| {
         let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
         wallet.add(LotId::mint(in_days(-9)), LotKind::Promo, 50, Some(in_days(-2)));
@@ -99,7 +99,7 @@ async fn what_is_past_is_forgotten_and_what_has_run_out_is_settled() {
 async fn what_is_in_order_is_left_alone() {
     let world = acme();
     put_production(&world, |key| key.used = periods(&[0, 1, 40], &[0, 1, 13]));
-    put_key(&world, TEST_KEY, Environment::Test, |_| ());
+    put_key(&world, TEST_KEY, KeyMode::Test, |_| ());
     let before = world.state();
     upkeep(&world).await;
     assert_eq!(world.state(), before, "nor is a test wallet made that nobody has used");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consigne_core::credits::{CallFacts, Outcome, Receipt, ReceiptId};
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_core::periods::Day;
 use consigne_core::stats::{CountedCall, DayStats, Tally};
 use consigne_core::{OrgId, Timestamp};
@@ -25,7 +25,7 @@ pub fn receipt(org: OrgId, at: Timestamp) -> Receipt {
     Receipt {
         id: ReceiptId::fresh(org, at),
         key: key_id(KEY_ID),
-        environment: Environment::Production,
+        environment: KeyMode::Production,
         credits: 2,
         at,
         caller: "pdf-api".to_owned(),
@@ -79,7 +79,7 @@ async fn a_day_without_calls_and_one_with_some() {
     for (status, ms) in [(200, 20), (399, 40), (400, 60), (500, 80)] {
         put_receipt(&world, today, |receipt| receipt.outcome = Some(outcome(status, ms)));
     }
-    put_receipt(&world, today, |receipt| receipt.environment = Environment::Test);
+    put_receipt(&world, today, |receipt| receipt.environment = KeyMode::Test);
     put_receipt(&world, today, |receipt| receipt.call = CallFacts::default());
     let mut event = sent_by("user_dev1", "stats", "two-days");
     event["rawQueryString"] = format!("from={}&to={}", days_ago(1), days_ago(0)).into();

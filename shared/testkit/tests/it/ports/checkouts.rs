@@ -6,7 +6,7 @@ use consigne_core::credits::{CHECKOUTS_AN_HOUR, Checkout, CheckoutAsk, OpenSessi
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::ports::{GetCheckout, GetIdempotencyRecord, RecordCheckout, StartCheckout};
 use consigne_core::{Code, IdempotencyKey, OrgId, UserId};
-use consigne_runtime::settings::{APPLICATION_URL, Environment, STRIPE_API_KEY_ARN, STRIPE_URL};
+use consigne_runtime::settings::{APPLICATION_URL, EnvVars, STRIPE_API_KEY_ARN, STRIPE_URL};
 use consigne_runtime::{Start, stripe::Stripe};
 use consigne_testkit::desk;
 use consigne_testkit::stack::Stack;
@@ -119,7 +119,7 @@ mod provider {
             let value = if name == APPLICATION_URL.name { "https://app.example.com" } else { stack.name(name) };
             (name.to_owned(), value.to_owned())
         });
-        Start::new(Environment::fixed(all)).stripe().await.unwrap()
+        Start::new(EnvVars::fixed(all)).stripe().await.unwrap()
     }
 
     async fn the_same_ask_opens_one_session(provider: &impl StartCheckout) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use consigne_core::credits::{ChargeOutcome, CreditGrantOutcome, LotKind, Outcome};
 use consigne_core::events::{Event, EventKind};
-use consigne_core::keys::Environment;
+use consigne_core::keys::KeyMode;
 use consigne_core::periods::Day;
 use consigne_core::ports::{
     ChargeKey, CreateOrg, GrantCredits, IssueKey, KeepOutcome, KeepStats, ListStats, PageAsk, ReadCalls, WalkOrgs,
@@ -136,7 +136,7 @@ async fn receipts_are_read_by_days_oldest_first(desk: &impl Stats) {
     assert_eq!((calls[1].outcome, calls[3].outcome), (None, Some((204, 43))));
     assert_eq!((&calls[0].service, &calls[1].service), (&None, &Some("pdf".to_owned())));
     assert_eq!((&calls[1].country, &calls[2].country), (&None, &Some("FR".to_owned())));
-    assert_eq!((calls[0].environment, calls[1].environment), (Environment::Production, Environment::Test));
+    assert_eq!((calls[0].environment, calls[1].environment), (KeyMode::Production, KeyMode::Test));
     assert!(calls[0].key == calls[2].key && calls[0].key != calls[1].key);
 
     let credits = async |from: &str, to: &str| -> Vec<u64> {
