@@ -10,7 +10,7 @@ use consigne_core::texts::{Manuscript, Outline, TextMessage, assembled, file_nam
 use consigne_core::{Fault, FileId, IdempotencyKey};
 use consigne_runtime::queue::Message;
 
-use crate::{Deps, Desk, TRIES, give_up, go_on};
+use crate::{Deps, TRIES, TextStore, give_up, go_on};
 
 /// What the files of texts are.
 const MEDIA: &str = "text/markdown";
@@ -41,7 +41,7 @@ pub(crate) async fn deliver<F, O, M, Q>(
     message: &Message,
 ) -> Result<(), Fault>
 where
-    F: Desk,
+    F: TextStore,
     O: ReadHead + PutObject,
     Q: SendLater,
 {
@@ -74,7 +74,7 @@ async fn granted<F, O, M, Q>(
     message: &Message,
 ) -> Result<Granted, Fault>
 where
-    F: Desk,
+    F: TextStore,
 {
     for _ in 0..TRIES {
         let id = text.file.ok_or_else(|| Fault::internal("the manuscript names no file"))?;
@@ -109,7 +109,7 @@ async fn grant<F, O, M, Q>(
     message: &Message,
 ) -> Result<Option<Granted>, Fault>
 where
-    F: Desk,
+    F: TextStore,
 {
     let never = |fault: &Fault| {
         let failure = Failure { code: fault.code.as_str().to_owned(), message: fault.message.to_string() };
@@ -149,7 +149,7 @@ async fn claim<F, O, M, Q>(
     message: &Message,
 ) -> Result<(), Fault>
 where
-    F: Desk,
+    F: TextStore,
     O: ReadHead,
 {
     let s3_key = file.key.to_string();

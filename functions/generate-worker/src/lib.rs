@@ -30,9 +30,14 @@ pub struct Deps<F, O, M, Q> {
 }
 
 /// What writing takes of the table.
-pub trait Desk: GetJob + GetFile + ApplyJobStep + GrantUpload + GetManuscript + KeepManuscript + ReadChapters {}
-impl<T> Desk for T where T: GetJob + GetFile + ApplyJobStep + GrantUpload + GetManuscript + KeepManuscript + ReadChapters
-{}
+pub trait TextStore:
+    GetJob + GetFile + ApplyJobStep + GrantUpload + GetManuscript + KeepManuscript + ReadChapters
+{
+}
+impl<T> TextStore for T where
+    T: GetJob + GetFile + ApplyJobStep + GrantUpload + GetManuscript + KeepManuscript + ReadChapters
+{
+}
 
 /// Tries before a job or a manuscript that keeps moving is left to the message's next delivery.
 const TRIES: u32 = 8;
@@ -44,7 +49,7 @@ const TRIES: u32 = 8;
 /// be at work; it comes again, and in the end lies on the dead-letter queue.
 pub async fn handle<F, O, M, Q>(deps: &Deps<F, O, M, Q>, message: &Message) -> Result<(), Fault>
 where
-    F: Desk,
+    F: TextStore,
     O: ReadHead + PutObject,
     M: AskModel,
     Q: SendLater,
@@ -110,7 +115,7 @@ async fn write<F, O, M, Q>(
     message: &Message,
 ) -> Result<(), Fault>
 where
-    F: Desk,
+    F: TextStore,
     M: AskModel,
     Q: SendLater,
 {
@@ -148,7 +153,7 @@ async fn wait<F, O, M, Q>(
     message: &Message,
 ) -> Result<(), Fault>
 where
-    F: Desk,
+    F: TextStore,
     Q: SendLater,
 {
     message.notes.field("model.trouble", trouble.sort.name());

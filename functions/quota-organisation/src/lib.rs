@@ -17,7 +17,7 @@ use consigne_runtime::remaining;
 #[derive(Debug)]
 pub struct Deps<F, Q> {
     /// Keys and wallets.
-    pub desk: F,
+    pub accounts: F,
     /// Takes what is left of an organisation that is too large for one message.
     pub queue: Q,
 }
@@ -42,21 +42,21 @@ where
     let now = at.min(message.now);
     let (mut settled, mut forgotten) = (0, 0);
     if after.is_none() {
-        settled += u32::from(deps.desk.expire_lots(&WalletId::Organisation(org), now).await?);
+        settled += u32::from(deps.accounts.expire_lots(&WalletId::Organisation(org), now).await?);
     }
     let mut ask = PageAsk { limit: PAGE, after };
     loop {
-        let page = deps.desk.walk_keys(org, &ask).await?;
+        let page = deps.accounts.walk_keys(org, &ask).await?;
         for key in &page.items {
             let past = past_periods(key, now);
             if !past.is_empty() {
-                deps.desk.forget_periods(org, key.id, &past).await?;
+                deps.accounts.forget_periods(org, key.id, &past).await?;
                 forgotten += past.len();
             }
         }
         let testers: BTreeSet<UserId> = page.items.into_iter().filter_map(|key| key.spender).collect();
         for tester in testers {
-            settled += u32::from(deps.desk.expire_lots(&WalletId::Test(tester), now).await?);
+            settled += u32::from(deps.accounts.expire_lots(&WalletId::Test(tester), now).await?);
         }
         ask.after = page.next;
         if ask.after.is_none() || remaining() < RESERVE {

@@ -57,19 +57,19 @@ pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
     work(async {
         let peppers = Peppers::parse(&secret.read().await?.text).map_err(|error| error.to_string())?;
         let reader = Reader { prefix, peppers, cipher };
-        let mut desk = Desk { table, operator, now: clock::now(), dry: options.dry_run, seen: Seen::default() };
+        let mut migrator = Migrator { table, operator, now: clock::now(), dry: options.dry_run, seen: Seen::default() };
         let mut report = Report { dry_run: options.dry_run, ..Report::default() };
         for (number, line) in (1..).zip(lines) {
             let line = line.map_err(|error| format!("The export cannot be read: {error}"))?;
             if line.trim().is_empty() {
                 continue;
             }
-            match desk.row(reader.read(number, &line)).await {
+            match migrator.row(reader.read(number, &line)).await {
                 Ok(outcome) => report.note(outcome),
                 Err(fault) => return Err(cut_short(&report, &fault)),
             }
         }
-        report.owners_told = desk.announce().await.map_err(|fault| cut_short(&report, &fault))?;
+        report.owners_told = migrator.announce().await.map_err(|fault| cut_short(&report, &fault))?;
         Ok(report.render())
     })
 }
@@ -93,7 +93,7 @@ fn key(path: Option<&Path>) -> Result<Zeroizing<String>, String> {
 }
 
 /// What a run works with.
-struct Desk {
+struct Migrator {
     table: Table,
     operator: Operator,
     now: Timestamp,
@@ -118,7 +118,7 @@ enum Outcome {
     Problem(Unfit),
 }
 
-impl Desk {
+impl Migrator {
     /// Carries one row over, or says what would be done.
     async fn row(&mut self, row: Result<LegacyKey, Unfit>) -> Result<Outcome, Fault> {
         let legacy = match row {

@@ -51,28 +51,28 @@ pub(crate) enum Command {
 pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
     let operator = Operator::of_stack(which, &["TABLE_NAME", PEPPER_SECRET_ARN.name])?;
     let (table, secret) = (operator.table()?, operator.secret(&PEPPER_SECRET_ARN)?);
-    let desk = Desk { operator, table, secret };
+    let store = PepperStore { operator, table, secret };
     work(async {
-        let held = desk.secret.read().await?;
+        let held = store.secret.read().await?;
         let kept = Kept::parse(&held.text)?;
         match command {
-            Command::Status => desk.status(&kept).await,
-            Command::Add => desk.add(&held, kept).await,
-            Command::Legacy => desk.take_legacy(&held, kept).await,
-            Command::Promote { version } => desk.promote(&held, kept, *version).await,
-            Command::Retire { version } => desk.retire(&held, kept, *version).await,
+            Command::Status => store.status(&kept).await,
+            Command::Add => store.add(&held, kept).await,
+            Command::Legacy => store.take_legacy(&held, kept).await,
+            Command::Promote { version } => store.promote(&held, kept, *version).await,
+            Command::Retire { version } => store.retire(&held, kept, *version).await,
         }
     })
 }
 
 /// What the commands work with.
-struct Desk {
+struct PepperStore {
     operator: Operator,
     table: Table,
     secret: StoredSecret,
 }
 
-impl Desk {
+impl PepperStore {
     async fn status(&self, kept: &Kept) -> Result<String, String> {
         let mut lines = vec![format!("{:<8} {:<8} {:>14}   can be retired", "version", "current", "live keys need")];
         for version in kept.versions() {

@@ -32,8 +32,8 @@ pub(crate) async fn measure(
     table: &mut Table,
 ) -> Result<(), Problem> {
     say(&format!("Charging {receipts} calls of {orgs} organisations, which takes its time..."));
-    let (desk, now) = (bench.stack.table(), clock::now());
-    let day = BusyDay::make(&desk, Day::of(now).minus(1), orgs, receipts).await;
+    let (accounts, now) = (bench.stack.table(), clock::now());
+    let day = BusyDay::make(&accounts, Day::of(now).minus(1), orgs, receipts).await;
     calls::quiet(bench).await;
     bench.proxy.reset();
     let began = Instant::now();
@@ -41,10 +41,10 @@ pub(crate) async fn measure(
     if done.status != 200 {
         return Err(format!("stats-aggregate answered {}: {}", done.status, done.json()));
     }
-    let mut missing = day.missing(&desk).await;
+    let mut missing = day.missing(&accounts).await;
     while missing > 0 && began.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        missing = day.missing(&desk).await;
+        missing = day.missing(&accounts).await;
     }
     let took = began.elapsed().as_secs_f64();
     let note = format!("{} receipts of {orgs} organisations in {took:.1} s", day.calls());

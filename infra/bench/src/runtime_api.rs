@@ -56,7 +56,7 @@ pub(crate) struct RuntimeApi {
 type Asked = (u32, Instant);
 
 /// What its connections share.
-struct Desk {
+struct ApiState {
     patience: Duration,
     /// Events to hand out, and when the last one was.
     queue: Mutex<mpsc::Receiver<String>>,
@@ -74,14 +74,14 @@ impl RuntimeApi {
         let (answered, answers) = mpsc::channel(16);
         let (asking, asked) = watch::channel((0, Instant::now()));
         let (queue, handed) = (Mutex::new(queue), Mutex::new(Instant::now()));
-        let desk = Arc::new(Desk { patience, queue, handed, asked: asking, answers: answered });
+        let state = Arc::new(ApiState { patience, queue, handed, asked: asking, answers: answered });
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // Answers are small; waiting to fill a packet would be measured as theirs.
                 drop(stream.set_nodelay(true));
-                let desk = desk.clone();
+                let state = state.clone();
                 tokio::spawn(async move {
-                    let service = service_fn(move |request| serve(request, desk.clone()));
+                    let service = service_fn(move |request| serve(request, state.clone()));
                     // A bootstrap that is killed hangs up in the middle.
                     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
                 });
@@ -123,27 +123,30 @@ impl Drop for RuntimeApi {
     }
 }
 
-async fn serve(request: http::Request<Incoming>, desk: Arc<Desk>) -> Result<http::Response<Full<Bytes>>, Infallible> {
+async fn serve(
+    request: http::Request<Incoming>,
+    state: Arc<ApiState>,
+) -> Result<http::Response<Full<Bytes>>, Infallible> {
     let at = Instant::now();
     let path = request.uri().path().to_owned();
     let response = http::Response::builder();
     if path.ends_with("/invocation/next") {
-        desk.asked.send_modify(|(times, last)| (*times, *last) = (*times + 1, at));
-        let event = desk.queue.lock().await.recv().await.unwrap_or_default();
-        let deadline = consigne_runtime::clock::now().plus(desk.patience).as_millis();
+        state.asked.send_modify(|(times, last)| (*times, *last) = (*times + 1, at));
+        let event = state.queue.lock().await.recv().await.unwrap_or_default();
+        let deadline = consigne_runtime::clock::now().plus(state.patience).as_millis();
         let response = response
             .header("content-type", "application/json")
             .header("lambda-runtime-aws-request-id", "request-1")
             .header("lambda-runtime-deadline-ms", deadline.to_string())
             .header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:bench")
             .body(Full::new(Bytes::from(event)));
-        *desk.handed.lock().await = Instant::now();
+        *state.handed.lock().await = Instant::now();
         return Ok(response.unwrap_or_default());
     }
     let failed = path.ends_with("/error");
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body = String::from_utf8_lossy(&body).into_owned();
-    let handed = *desk.handed.lock().await;
-    drop(desk.answers.send(Answered { handed, at, body, failed }).await);
+    let handed = *state.handed.lock().await;
+    drop(state.answers.send(Answered { handed, at, body, failed }).await);
     Ok(response.status(202).body(Full::default()).unwrap_or_default())
 }

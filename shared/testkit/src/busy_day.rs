@@ -14,7 +14,7 @@ use consigne_storage::Table;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::desk;
+use crate::accounts;
 
 /// Organisations whose calls are made side by side; those of one are made one after the other, or they would mostly wait
 /// for its wallet.
@@ -57,12 +57,12 @@ impl BusyDay {
 /// Makes one organisation's calls.
 async fn one(table: &Table, day: Day, calls: usize) -> (OrgId, Figures) {
     let now = clock::now();
-    let (org, owner) = desk::found(table, now).await;
-    let grant = desk::credits(org, LotKind::Paid, 10_000_000, None, now);
+    let (org, owner) = accounts::found(table, now).await;
+    let grant = accounts::credits(org, LotKind::Paid, 10_000_000, None, now);
     assert_eq!(table.grant_credits(&grant).await.expect("the table answers"), CreditGrantOutcome::Granted);
     let keys = [
-        desk::issue(table, &desk::key(org, &owner, false, now)).await,
-        desk::issue(table, &desk::key(org, &owner, false, now)).await,
+        accounts::issue(table, &accounts::key(org, &owner, false, now)).await,
+        accounts::issue(table, &accounts::key(org, &owner, false, now)).await,
     ];
     let mut tally = Tally::default();
     for n in 0..calls {
@@ -74,7 +74,7 @@ async fn one(table: &Table, day: Day, calls: usize) -> (OrgId, Figures) {
 /// Makes a day's n-th call of so many.
 async fn call(table: &Table, day: Day, key: &KeyFacts, n: u64, of: u64) -> CountedCall {
     let at = day.starts().plus(Duration::from_hours(24).mul_f64(share(n, of)));
-    let mut charge = desk::charge(key, n % 7 + 1, None, at);
+    let mut charge = accounts::charge(key, n % 7 + 1, None, at);
     let pick =
         |names: &[&str]| names.get(usize::try_from(n).unwrap_or(0) % (names.len() + 1)).map(|name| (*name).to_owned());
     charge.receipt.call.service = pick(&["pdf", "ai", "mileage"]);

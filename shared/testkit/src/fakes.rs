@@ -2,11 +2,11 @@
 //!
 //! A fake is never kinder than the service: the same suite of contract tests runs on it and on the real adapters.
 
+mod accounts;
 mod anomalies;
 mod checkouts;
 mod credits;
 mod deliveries;
-mod desk;
 mod due;
 mod gateway;
 mod holds;
@@ -22,8 +22,8 @@ mod stats;
 mod texts;
 mod upkeep;
 
+pub use accounts::AccountsState;
 pub use deliveries::{Hooks, SimClock};
-pub use desk::Desk;
 pub use gateway::Behind;
 pub use jobs::Jobs;
 pub use post::{MailService, MailState, Post};
@@ -76,7 +76,7 @@ pub struct State {
     /// Messages sent to be received later, with how long that is, in order.
     pub later: Vec<(String, Duration)>,
     /// Organisations, keys and credits.
-    pub desk: Desk,
+    pub accounts: AccountsState,
     /// What stands behind the gateway.
     pub behind: Behind,
     /// Jobs.
@@ -211,7 +211,7 @@ impl GrantUpload for World {
     async fn grant_upload(&self, grant: &Grant) -> Result<GrantOutcome, Fault> {
         self.effect(|state| {
             let owner = grant.file.owner().clone();
-            match grant.idempotent().and_then(|idempotent| state.desk.kept(&idempotent, grant.now)) {
+            match grant.idempotent().and_then(|idempotent| state.accounts.kept(&idempotent, grant.now)) {
                 Some(WriteOutcome::Replayed(key)) => {
                     let object = ObjectKey::parse(&key).expect("a promise names a key");
                     let file = state.files.get(&(owner, object.file())).cloned();
@@ -236,7 +236,7 @@ impl GrantUpload for World {
             usage.committed += grant.file.size;
             usage.reserved += grant.file.size;
             state.plans.insert(owner.clone(), grant.plan);
-            state.desk.keep(grant.idempotent().as_ref(), grant.now);
+            state.accounts.keep(grant.idempotent().as_ref(), grant.now);
             if let Some(step) = &grant.job {
                 state.take_step(step);
             }

@@ -94,13 +94,13 @@ pub async fn call(world: &World, function: &str, event: Value) -> Value {
         _ if function.contains("job") || function.contains("completion") || function == "generate" => {
             jobs::call(world, function, event).await
         }
-        _ => call_desk(world, function, event).await,
+        _ => call_accounts(world, function, event).await,
     };
     shown(response)
 }
 
 /// Calls a function of the key desk.
-async fn call_desk(world: &World, function: &str, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+async fn call_accounts(world: &World, function: &str, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
     let (users, files) = (ISSUER.verifier(), world.clone());
     let until = deadline();
     match function {

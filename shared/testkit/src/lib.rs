@@ -3,8 +3,8 @@
 // A test that cannot be set up must stop with a reason; every `expect` here gives one.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc)]
 
+pub mod accounts;
 pub mod busy_day;
-pub mod desk;
 pub mod fakes;
 pub mod functions;
 pub mod generator;

@@ -8,7 +8,7 @@ use consigne_core::{OrgId, UserId};
 use consigne_runtime::clock;
 use serde_json::{Value, json};
 
-use crate::desk;
+use crate::accounts;
 use crate::http::Response;
 use crate::stack::{Person, Stack};
 
@@ -51,7 +51,7 @@ impl<'a> Shop<'a> {
 
     /// Gives it credits, as an operator would.
     pub async fn fund(&self, credits: u64) {
-        let grant = desk::credits(self.id(), LotKind::Promo, credits, None, clock::now());
+        let grant = accounts::credits(self.id(), LotKind::Promo, credits, None, clock::now());
         let granted = self.stack.table().grant_credits(&grant).await.expect("the table answers");
         assert_eq!(granted, CreditGrantOutcome::Granted);
     }
@@ -61,7 +61,7 @@ impl<'a> Shop<'a> {
         let person = self.stack.newcomer("pro");
         let user = UserId::parse(&person.id).expect("it is a user id");
         let member = Member { org: self.id(), user: user.clone(), role, joined_at: clock::now() };
-        let entry = desk::entry(self.id(), AuditAction::RoleChanged, &user, clock::now());
+        let entry = accounts::entry(self.id(), AuditAction::RoleChanged, &user, clock::now());
         self.stack.table().put_member(&member, &entry).await.expect("the table answers");
         person
     }

@@ -10,12 +10,12 @@ use consigne_core::ports::{GetKeys, ListActivity, ListCalls, RaiseAnomaly, SetOn
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 
 use super::World;
-use super::desk::Desk;
+use super::accounts::AccountsState;
 
 /// Something that was going on: in which ten minutes, whose, by which key, from where.
 pub type Mark = (Timestamp, OrgId, Option<KeyId>, Option<String>);
 
-impl Desk {
+impl AccountsState {
     pub(super) fn mark(&mut self, org: OrgId, key: Option<KeyId>, country: Option<&str>, at: Timestamp) {
         self.marks.insert((at.floor(SPAN), org, key, country.map(str::to_owned)));
     }
@@ -26,7 +26,7 @@ impl ListActivity for World {
         self.effect(|state| {
             let mut found: BTreeMap<(OrgId, Option<KeyId>), BTreeSet<String>> = BTreeMap::new();
             let within = |span: Timestamp| span >= from.floor(SPAN) && span <= to;
-            for (_, org, key, country) in state.desk.marks.iter().filter(|mark| within(mark.0)) {
+            for (_, org, key, country) in state.accounts.marks.iter().filter(|mark| within(mark.0)) {
                 found.entry((*org, *key)).or_default().extend(country.clone());
             }
             found.into_iter().map(|((org, key), countries)| Activity { org, key, countries }).collect()
@@ -36,7 +36,7 @@ impl ListActivity for World {
 
 impl GetKeys for World {
     async fn get_keys(&self, keys: &[(OrgId, KeyId)]) -> Result<Vec<ApiKey>, Fault> {
-        self.effect(|state| keys.iter().filter_map(|place| state.desk.keys.get(place).cloned()).collect())
+        self.effect(|state| keys.iter().filter_map(|place| state.accounts.keys.get(place).cloned()).collect())
     }
 }
 
@@ -49,7 +49,7 @@ impl ListCalls for World {
         limit: usize,
     ) -> Result<Vec<(Timestamp, String)>, Fault> {
         self.effect(|state| {
-            let receipts = state.desk.receipts.values();
+            let receipts = state.accounts.receipts.values();
             let of_key =
                 receipts.filter(|receipt| receipt.id.org() == org && receipt.key == key && receipt.at >= since);
             let mut calls: Vec<_> = of_key.map(|receipt| (receipt.at, receipt.call.country.clone())).collect();
@@ -63,33 +63,33 @@ impl ListCalls for World {
 impl RaiseAnomaly for World {
     async fn raise_anomaly(&self, alarm: &Alarm) -> Result<RaiseOutcome, Fault> {
         self.effect(|state| {
-            let desk = &mut state.desk;
+            let accounts = &mut state.accounts;
             let place = (alarm.org, alarm.key, alarm.kind);
-            if desk.quiet.get(&place).is_some_and(|until| until.as_secs() > alarm.now.as_secs()) {
+            if accounts.quiet.get(&place).is_some_and(|until| until.as_secs() > alarm.now.as_secs()) {
                 return RaiseOutcome::Repeated;
             }
             match &alarm.response {
                 Response::Alert => {}
                 Response::SuspendKey(step) => {
-                    let known = desk.keys.get_mut(&(step.key.org, step.key.id));
+                    let known = accounts.keys.get_mut(&(step.key.org, step.key.id));
                     let Some(known) = known.filter(|known| known.revision == step.seen) else {
                         return RaiseOutcome::Conflict;
                     };
                     let (used, last_used) = (known.used.clone(), known.last_used.clone());
                     *known = ApiKey { used, last_used, ..step.key.clone() };
-                    desk.audit.push(step.audit.clone());
+                    accounts.audit.push(step.audit.clone());
                 }
                 Response::SuspendOrg(entry) => {
-                    let Some(org) = desk.orgs.get_mut(&alarm.org) else { return RaiseOutcome::Conflict };
+                    let Some(org) = accounts.orgs.get_mut(&alarm.org) else { return RaiseOutcome::Conflict };
                     org.suspended = true;
-                    if let Some(wallet) = desk.wallets.get_mut(&WalletId::Organisation(alarm.org)) {
+                    if let Some(wallet) = accounts.wallets.get_mut(&WalletId::Organisation(alarm.org)) {
                         wallet.open = false;
                     }
-                    desk.audit.push((**entry).clone());
+                    accounts.audit.push((**entry).clone());
                 }
             }
-            desk.quiet.insert(place, alarm.quiet_until);
-            desk.audit.push(alarm.audit.clone());
+            accounts.quiet.insert(place, alarm.quiet_until);
+            accounts.audit.push(alarm.audit.clone());
             state.push_event(&alarm.event);
             RaiseOutcome::Raised
         })
@@ -99,9 +99,9 @@ impl RaiseAnomaly for World {
 impl SetOnAnomaly for World {
     async fn set_on_anomaly(&self, org: OrgId, policy: OnAnomaly, audit: &AuditEntry) -> Result<bool, Fault> {
         self.effect(|state| {
-            let Some(known) = state.desk.orgs.get_mut(&org) else { return false };
+            let Some(known) = state.accounts.orgs.get_mut(&org) else { return false };
             known.on_anomaly = policy;
-            state.desk.audit.push(audit.clone());
+            state.accounts.audit.push(audit.clone());
             true
         })
     }

@@ -12,12 +12,12 @@ use super::World;
 impl StartCheckout for World {
     async fn start_checkout(&self, ask: &CheckoutAsk) -> Result<OpenSession, Fault> {
         self.effect(|state| {
-            let next = state.desk.opened.len() + 1;
+            let next = state.accounts.opened.len() + 1;
             let fresh = || OpenSession {
                 id: SessionId::parse(&format!("cs_test_{next}")).expect("it is plain"),
                 url: format!("https://checkout.stripe.com/c/pay/cs_test_{next}"),
             };
-            state.desk.opened.entry(ask.idempotency_key.clone()).or_insert_with(fresh).clone()
+            state.accounts.opened.entry(ask.idempotency_key.clone()).or_insert_with(fresh).clone()
         })
     }
 }
@@ -29,16 +29,16 @@ impl RecordCheckout for World {
         idempotent: Option<&IdempotentRequest>,
     ) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
-            if let Some(before) = idempotent.and_then(|idempotent| state.desk.kept(idempotent, checkout.at)) {
+            if let Some(before) = idempotent.and_then(|idempotent| state.accounts.kept(idempotent, checkout.at)) {
                 return Ok(before);
             }
-            let opened = state.desk.checkouts_opened.entry((checkout.org, checkout_hour(checkout.at))).or_default();
+            let opened = state.accounts.checkouts_opened.entry((checkout.org, checkout_hour(checkout.at))).or_default();
             if *opened >= CHECKOUTS_AN_HOUR {
                 return Err(too_many_checkouts(checkout.at));
             }
             *opened += 1;
-            state.desk.keep(idempotent, checkout.at);
-            state.desk.checkouts.insert((checkout.org, checkout.session.clone()), checkout.clone());
+            state.accounts.keep(idempotent, checkout.at);
+            state.accounts.checkouts.insert((checkout.org, checkout.session.clone()), checkout.clone());
             Ok(WriteOutcome::Applied)
         })?
     }
@@ -46,6 +46,6 @@ impl RecordCheckout for World {
 
 impl GetCheckout for World {
     async fn get_checkout(&self, org: OrgId, session: &SessionId) -> Result<Option<Checkout>, Fault> {
-        self.effect(|state| state.desk.checkouts.get(&(org, session.clone())).cloned())
+        self.effect(|state| state.accounts.checkouts.get(&(org, session.clone())).cloned())
     }
 }

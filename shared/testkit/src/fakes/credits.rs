@@ -12,20 +12,21 @@ use consigne_core::ports::{
 };
 use consigne_core::{Fault, OrgId, Timestamp};
 
-use super::desk::page;
+use super::accounts::page;
 use super::{State, World};
 
 impl ReadKeySnapshot for World {
     async fn read_key_snapshot(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<KeySnapshot>, Fault> {
-        self.effect(|State { desk, .. }| {
-            let key = desk.keys.get(&(facts.org, facts.id))?.clone();
-            let stopped = desk.orgs.get(&facts.org).is_some_and(|org| org.suspended);
-            let (payer, suspended) = match (desk.spender_has_left(facts) && !stopped, desk.new_payer(facts.org)) {
+        self.effect(|State { accounts, .. }| {
+            let key = accounts.keys.get(&(facts.org, facts.id))?.clone();
+            let stopped = accounts.orgs.get(&facts.org).is_some_and(|org| org.suspended);
+            let (payer, suspended) = match (accounts.spender_has_left(facts) && !stopped, accounts.new_payer(facts.org))
+            {
                 (true, Some(new_payer)) => (WalletId::Test(new_payer), false),
                 (true, None) => (facts.wallet(), true),
                 (false, _) => (facts.wallet(), stopped),
             };
-            let wallet = match (desk.wallets.get(&payer), payer) {
+            let wallet = match (accounts.wallets.get(&payer), payer) {
                 (Some(wallet), _) => wallet.with_lots_expired(now),
                 (None, WalletId::Test(user)) => Wallet::of_tester(user, now),
                 (None, WalletId::Organisation(org)) => Wallet::of_organisation(org, now),
@@ -55,7 +56,7 @@ impl State {
     /// Checks a key and lowers its wallet, or says why not.
     pub(super) fn take(&mut self, asked: &Asked<'_>, lower: impl FnOnce(&mut Wallet)) -> DebitOutcome {
         let (place, now) = ((asked.key.org, asked.key.id), asked.ask.now);
-        let Some(key) = self.desk.keys.get(&place).cloned() else {
+        let Some(key) = self.accounts.keys.get(&place).cloned() else {
             return DebitOutcome::Refused(Refusal::bare(RefusalCode::NotFound));
         };
         if let Some(refusal) = key.refusal(asked.ask) {
@@ -64,27 +65,27 @@ impl State {
         if key.spender != asked.key.spender {
             return DebitOutcome::PayerChanged;
         }
-        let suspended = self.desk.orgs.get(&asked.key.org).is_none_or(|org| org.suspended);
+        let suspended = self.accounts.orgs.get(&asked.key.org).is_none_or(|org| org.suspended);
         if key.spender.is_some() && suspended {
             return DebitOutcome::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
         }
-        if self.desk.spender_has_left(asked.key) {
-            let Some(new_payer) = self.desk.new_payer(asked.key.org) else {
+        if self.accounts.spender_has_left(asked.key) {
+            let Some(new_payer) = self.accounts.new_payer(asked.key.org) else {
                 return DebitOutcome::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
             };
-            if let Some(key) = self.desk.keys.get_mut(&(asked.key.org, asked.key.id)) {
+            if let Some(key) = self.accounts.keys.get_mut(&(asked.key.org, asked.key.id)) {
                 (key.spender, key.revision) = (Some(new_payer), key.revision + 1);
             }
             return DebitOutcome::PayerChanged;
         }
         let id = asked.key.wallet();
-        if let Err(refusal) = self.desk.begin_test_wallet(&id, asked.amount, now) {
+        if let Err(refusal) = self.accounts.begin_test_wallet(&id, asked.amount, now) {
             return DebitOutcome::Refused(refusal);
         }
-        if self.desk.wallets.get(&id).is_some_and(|wallet| wallet.open) {
+        if self.accounts.wallets.get(&id).is_some_and(|wallet| wallet.open) {
             self.expire_lots_of(&id, now);
         }
-        let Some(wallet) = self.desk.wallets.get_mut(&id) else {
+        let Some(wallet) = self.accounts.wallets.get_mut(&id) else {
             return DebitOutcome::Refused(Refusal::bare(RefusalCode::NotFound));
         };
         if let Some(refusal) = wallet.refusal(asked.amount, now) {
@@ -94,16 +95,16 @@ impl State {
         lower(wallet);
         let (expiry_epoch, told) = (wallet.expiry_epoch, wallet.alert(now));
         self.tell(told);
-        if let Some(key) = self.desk.keys.get_mut(&place) {
+        if let Some(key) = self.accounts.keys.get_mut(&place) {
             key.count_call(asked.ip, now);
         }
-        self.desk.mark(asked.key.org, Some(asked.key.id), asked.country, now);
+        self.accounts.mark(asked.key.org, Some(asked.key.id), asked.country, now);
         DebitOutcome::Applied { expiry_epoch }
     }
 
     /// Settles a wallet in which a lot has expired.
     pub(super) fn expire_lots_of(&mut self, id: &WalletId, now: Timestamp) {
-        let Some(wallet) = self.desk.wallets.get_mut(id).filter(|wallet| wallet.is_stale(now)) else { return };
+        let Some(wallet) = self.accounts.wallets.get_mut(id).filter(|wallet| wallet.is_stale(now)) else { return };
         *wallet = wallet.with_lots_expired(now);
         let told = wallet.alert(now);
         self.tell(told);
@@ -121,7 +122,7 @@ impl ChargeKey for World {
     async fn charge_key(&self, charge: &Charge) -> Result<ChargeOutcome, Fault> {
         self.effect(|state| {
             let receipt = &charge.receipt;
-            if let Some(before) = state.desk.receipts.get(&receipt.id) {
+            if let Some(before) = state.accounts.receipts.get(&receipt.id) {
                 let same = before.fingerprint == receipt.fingerprint && before.key == receipt.key;
                 return if same { ChargeOutcome::Replayed(Box::new(before.clone())) } else { ChargeOutcome::KeyReused };
             }
@@ -132,7 +133,7 @@ impl ChargeKey for World {
                 DebitOutcome::Refused(refusal) => ChargeOutcome::Refused(refusal),
                 DebitOutcome::PayerChanged => ChargeOutcome::PayerChanged,
                 DebitOutcome::Applied { .. } => {
-                    state.desk.receipts.insert(receipt.id, receipt.clone());
+                    state.accounts.receipts.insert(receipt.id, receipt.clone());
                     ChargeOutcome::Charged
                 }
             }
@@ -142,7 +143,7 @@ impl ChargeKey for World {
 
 impl GetWallet for World {
     async fn get_wallet(&self, wallet: &WalletId, now: Timestamp) -> Result<Option<Wallet>, Fault> {
-        self.effect(|state| match (state.desk.wallets.get(wallet), wallet) {
+        self.effect(|state| match (state.accounts.wallets.get(wallet), wallet) {
             (Some(wallet), _) => Some(wallet.with_lots_expired(now)),
             (None, WalletId::Test(user)) => Some(Wallet::of_tester(user.clone(), now)),
             (None, WalletId::Organisation(_)) => None,
@@ -154,19 +155,19 @@ impl GrantCredits for World {
     async fn grant_credits(&self, grant: &CreditGrant) -> Result<CreditGrantOutcome, Fault> {
         self.effect(|state| {
             let id = WalletId::Organisation(grant.org);
-            if !state.desk.wallets.contains_key(&id) {
+            if !state.accounts.wallets.contains_key(&id) {
                 return CreditGrantOutcome::NoSuchOrganisation;
             }
-            if !state.desk.given.insert(grant.id) {
+            if !state.accounts.given.insert(grant.id) {
                 return CreditGrantOutcome::GrantedBefore;
             }
             state.expire_lots_of(&id, grant.now);
-            let told = state.desk.wallets.get_mut(&id).and_then(|wallet| {
+            let told = state.accounts.wallets.get_mut(&id).and_then(|wallet| {
                 *wallet = wallet.with_lots_expired(grant.now);
                 wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
                 wallet.alert(grant.now)
             });
-            state.desk.audit.push(grant.audit.clone());
+            state.accounts.audit.push(grant.audit.clone());
             state.push_event(&grant.event);
             state.tell(told);
             CreditGrantOutcome::Granted
@@ -183,7 +184,7 @@ impl KeepOutcome for World {
         _now: Timestamp,
     ) -> Result<OutcomeKept, Fault> {
         self.effect(|state| {
-            let receipts = &mut state.desk.receipts;
+            let receipts = &mut state.accounts.receipts;
             let Some(receipt) = receipts.get_mut(&receipt).filter(|receipt| receipt.caller == caller) else {
                 return OutcomeKept::Unknown;
             };
@@ -196,7 +197,7 @@ impl KeepOutcome for World {
 impl ListReceipts for World {
     async fn list_receipts(&self, org: OrgId, filter: ReceiptFilter, ask: &PageAsk) -> Result<Listed<Receipt>, Fault> {
         self.effect(|state| {
-            let all = state.desk.receipts.values().filter(|receipt| receipt.id.org() == org);
+            let all = state.accounts.receipts.values().filter(|receipt| receipt.id.org() == org);
             let mut shown: Vec<Receipt> = all
                 .filter(|receipt| filter.key.is_none_or(|key| receipt.key == key))
                 .filter(|receipt| filter.day.is_none_or(|day| Day::of(receipt.at) == day))

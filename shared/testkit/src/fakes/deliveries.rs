@@ -18,7 +18,7 @@ use consigne_core::ports::{
 };
 use consigne_core::{DeliveryId, EndpointId, Fault, OrgId, Timestamp, UserId};
 
-use super::desk::page;
+use super::accounts::page;
 use super::{State, World};
 
 /// Endpoints and deliveries.
@@ -73,7 +73,7 @@ impl Hooks {
 impl State {
     fn take_endpoint_step(&mut self, step: &EndpointStep) {
         self.hooks.endpoints.insert((step.endpoint.org, step.endpoint.id), step.endpoint.clone());
-        self.desk.audit.extend(step.audit.clone());
+        self.accounts.audit.extend(step.audit.clone());
         if let Some(event) = &step.event {
             self.push_event(event);
         }
@@ -84,17 +84,17 @@ impl CreateEndpoint for World {
     async fn create_endpoint(&self, new: &NewEndpoint) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
             let (endpoint, now) = (&new.endpoint, new.endpoint.created_at);
-            if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| state.desk.kept(idempotent, now)) {
+            if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
                 return Ok(before);
             }
             let theirs = state.hooks.endpoints.keys().filter(|(org, _)| *org == endpoint.org);
             if theirs.count() >= ENDPOINTS_MAX as usize {
                 return Err(too_many_endpoints());
             }
-            state.desk.keep(new.idempotent.as_ref(), now);
+            state.accounts.keep(new.idempotent.as_ref(), now);
             state.hooks.endpoints.insert((endpoint.org, endpoint.id), endpoint.clone());
             state.hooks.pointers.insert((endpoint.created_by.clone(), endpoint.id), endpoint.org);
-            state.desk.audit.push(new.audit.clone());
+            state.accounts.audit.push(new.audit.clone());
             Ok(WriteOutcome::Applied)
         })?
     }
@@ -134,13 +134,13 @@ impl ChangeEndpoint for World {
     async fn change_endpoint(&self, step: &EndpointStep) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
             let now = step.audit.as_ref().map_or(step.endpoint.created_at, |entry| entry.at);
-            if let Some(before) = step.idempotent.as_ref().and_then(|idempotent| state.desk.kept(idempotent, now)) {
+            if let Some(before) = step.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
                 return before;
             }
             if !state.hooks.is_current(step) {
                 return WriteOutcome::Conflict;
             }
-            state.desk.keep(step.idempotent.as_ref(), now);
+            state.accounts.keep(step.idempotent.as_ref(), now);
             state.take_endpoint_step(step);
             WriteOutcome::Applied
         })
@@ -154,7 +154,7 @@ impl DeleteEndpoint for World {
                 return false;
             }
             state.hooks.pointers.remove(&(endpoint.created_by.clone(), endpoint.id));
-            state.desk.audit.push(audit.clone());
+            state.accounts.audit.push(audit.clone());
             true
         })
     }
@@ -201,8 +201,8 @@ impl Redeliver for World {
         idempotent: Option<&IdempotentRequest>,
         now: Timestamp,
     ) -> Result<WriteOutcome, Fault> {
-        self.effect(|State { desk, hooks, .. }| {
-            if let Some(before) = idempotent.and_then(|idempotent| desk.kept(idempotent, now)) {
+        self.effect(|State { accounts, hooks, .. }| {
+            if let Some(before) = idempotent.and_then(|idempotent| accounts.kept(idempotent, now)) {
                 return Ok(before);
             }
             if hooks.redeliveries.get(&(step.delivery.org, redelivery_hour(now))) >= Some(&REDELIVERIES_AN_HOUR) {
@@ -212,7 +212,7 @@ impl Redeliver for World {
                 return Ok(WriteOutcome::Conflict);
             }
             *hooks.redeliveries.entry((step.delivery.org, redelivery_hour(now))).or_default() += 1;
-            desk.keep(idempotent, now);
+            accounts.keep(idempotent, now);
             hooks.put(&step.delivery);
             Ok(WriteOutcome::Applied)
         })?

@@ -26,7 +26,7 @@ impl FindDue for World {
             let closings = state.closings.values();
             let closings =
                 closings.map(|closing| ((closing.due_at, closing.user.to_string()), Due::Closing(closing.clone())));
-            let holds = state.desk.holds.values();
+            let holds = state.accounts.holds.values();
             let holds = holds
                 .filter_map(|hold| Some(((hold.due_at()?, hold.id.to_string()), Due::Hold(Box::new(hold.clone())))));
             let deliveries = state.hooks.due();

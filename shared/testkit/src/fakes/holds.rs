@@ -11,7 +11,7 @@ impl OpenHold for World {
     async fn open_hold(&self, opening: &Opening) -> Result<OpeningOutcome, Fault> {
         self.effect(|state| {
             let hold = &opening.hold;
-            if let Some(before) = state.desk.holds.get(&hold.id) {
+            if let Some(before) = state.accounts.holds.get(&hold.id) {
                 let same = before.fingerprint == hold.fingerprint && before.key == hold.key;
                 return if same {
                     OpeningOutcome::Replayed(Box::new(before.clone()))
@@ -27,7 +27,7 @@ impl OpenHold for World {
                 DebitOutcome::PayerChanged => OpeningOutcome::PayerChanged,
                 DebitOutcome::Applied { expiry_epoch } => {
                     let hold = Hold { expiry_epoch, ..hold.clone() };
-                    state.desk.holds.insert(hold.id, hold.clone());
+                    state.accounts.holds.insert(hold.id, hold.clone());
                     OpeningOutcome::Opened(Box::new(hold))
                 }
             }
@@ -37,31 +37,31 @@ impl OpenHold for World {
 
 impl GetHold for World {
     async fn get_hold(&self, id: HoldId) -> Result<Option<Hold>, Fault> {
-        self.effect(|state| state.desk.holds.get(&id).cloned())
+        self.effect(|state| state.accounts.holds.get(&id).cloned())
     }
 }
 
 impl ResolveHold for World {
     async fn resolve_hold(&self, step: &Resolution) -> Result<ResolutionOutcome, Fault> {
         self.effect(|state| {
-            let State { desk, .. } = state;
+            let State { accounts, .. } = state;
             let hold = &step.hold;
-            if desk.holds.get(&hold.id).is_none_or(|known| known.end.is_some()) {
+            if accounts.holds.get(&hold.id).is_none_or(|known| known.end.is_some()) {
                 return ResolutionOutcome::Conflict;
             }
             if let Some(day) = step.refund_of {
-                let given = desk.refunds.entry((hold.id.org(), hold.key, day)).or_default();
+                let given = accounts.refunds.entry((hold.id.org(), hold.key, day)).or_default();
                 if *given >= REFUNDS_A_DAY {
                     return ResolutionOutcome::NoMoreRefunds;
                 }
                 *given += 1;
             }
-            desk.holds.insert(hold.id, hold.clone());
+            accounts.holds.insert(hold.id, hold.clone());
             if let Some(receipt) = &step.receipt {
-                desk.receipts.insert(receipt.id, receipt.clone());
+                accounts.receipts.insert(receipt.id, receipt.clone());
             }
             state.expire_lots_of(&hold.wallet, step.now);
-            let wallet = state.desk.wallets.get_mut(&hold.wallet).expect("credits were held of it");
+            let wallet = state.accounts.wallets.get_mut(&hold.wallet).expect("credits were held of it");
             assert!(wallet.release(hold.expiry_epoch, hold.amount, step.used), "the wallet holds what is held of it");
             ResolutionOutcome::Resolved
         })

@@ -10,7 +10,7 @@ use consigne_core::ports::{ApplyJobStep, ForgetJob, GetJob, ListJobs, Listed, Pa
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, UserId};
 
-use super::desk::page;
+use super::accounts::page;
 use super::{State, World};
 
 /// Jobs and what they count against.
@@ -56,7 +56,7 @@ impl RequestJob for World {
     async fn request_job(&self, new: &NewJob) -> Result<Admission, Fault> {
         self.effect(|state| {
             let (job, now) = (&new.job, new.job.created_at);
-            match new.idempotent.as_ref().and_then(|idempotent| state.desk.kept(idempotent, now)) {
+            match new.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
                 Some(WriteOutcome::Replayed(id)) => return Ok(Admission::Replayed(id)),
                 Some(_) => return Ok(Admission::KeyReused),
                 None => {}
@@ -67,7 +67,7 @@ impl RequestJob for World {
             }
             state.see(new.seen.as_ref())?;
             *state.jobs.taken(job) += 1;
-            state.desk.keep(new.idempotent.as_ref(), now);
+            state.accounts.keep(new.idempotent.as_ref(), now);
             state.jobs.jobs.insert(job.id.clone(), job.clone());
             state.push_event(&new.event);
             Ok(Admission::Accepted)
@@ -127,8 +127,8 @@ impl WriteAudit for World {
     async fn write_audit(&self, entry: &AuditEntry) -> Result<(), Fault> {
         self.effect(|state| {
             // An entry that is named by what it is about stands there once.
-            state.desk.audit.retain(|known| known.id != entry.id);
-            state.desk.audit.push(entry.clone());
+            state.accounts.audit.retain(|known| known.id != entry.id);
+            state.accounts.audit.push(entry.clone());
         })
     }
 }

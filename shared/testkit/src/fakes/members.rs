@@ -13,10 +13,10 @@ use consigne_core::ports::{
 };
 use consigne_core::{Code, Fault, InvitationId, OrgId, Timestamp, UserId};
 
-use super::desk::{Desk, page};
+use super::accounts::{AccountsState, page};
 use super::{State, World};
 
-impl Desk {
+impl AccountsState {
     /// Gives an organisation's members.
     fn members_of(&self, org: OrgId) -> Vec<Member> {
         self.members.values().filter(|member| member.org == org).cloned().collect()
@@ -45,16 +45,16 @@ impl Desk {
 
 impl PutMember for World {
     async fn put_member(&self, member: &Member, audit: &AuditEntry) -> Result<(), Fault> {
-        self.effect(|State { desk, .. }| {
+        self.effect(|State { accounts, .. }| {
             let place = (member.org, member.user.clone());
-            if desk.members.contains_key(&place) {
+            if accounts.members.contains_key(&place) {
                 return Err(Fault::new(Code::Conflict, "This person is a member already"));
             }
-            if desk.is_full(member.org) {
+            if accounts.is_full(member.org) {
                 return Err(full());
             }
-            desk.members.insert(place, member.clone());
-            desk.audit.push(audit.clone());
+            accounts.members.insert(place, member.clone());
+            accounts.audit.push(audit.clone());
             Ok(())
         })?
     }
@@ -62,16 +62,16 @@ impl PutMember for World {
 
 impl ChangeRole for World {
     async fn change_role(&self, step: &RoleStep) -> Result<Stepped, Fault> {
-        self.effect(|State { desk, .. }| {
+        self.effect(|State { accounts, .. }| {
             let place = (step.seen.org, step.seen.user.clone());
-            let Some(known) = desk.members.get(&place).filter(|known| known.role == step.seen.role) else {
+            let Some(known) = accounts.members.get(&place).filter(|known| known.role == step.seen.role) else {
                 return Stepped::Conflict;
             };
-            if step.role != OrgRole::Owner && desk.is_last_owner(known) {
+            if step.role != OrgRole::Owner && accounts.is_last_owner(known) {
                 return Stepped::LastOwner;
             }
-            desk.members.entry(place).and_modify(|member| member.role = step.role);
-            desk.audit.push(step.audit.clone());
+            accounts.members.entry(place).and_modify(|member| member.role = step.role);
+            accounts.audit.push(step.audit.clone());
             Stepped::Done
         })
     }
@@ -79,16 +79,16 @@ impl ChangeRole for World {
 
 impl RemoveMember for World {
     async fn remove_member(&self, removal: &Removal) -> Result<Stepped, Fault> {
-        self.effect(|State { desk, .. }| {
+        self.effect(|State { accounts, .. }| {
             let place = (removal.seen.org, removal.seen.user.clone());
-            let Some(known) = desk.members.get(&place).filter(|known| known.role == removal.seen.role) else {
+            let Some(known) = accounts.members.get(&place).filter(|known| known.role == removal.seen.role) else {
                 return Stepped::Conflict;
             };
-            if desk.is_last_owner(known) {
+            if accounts.is_last_owner(known) {
                 return Stepped::LastOwner;
             }
-            desk.members.remove(&place);
-            desk.audit.push(removal.audit.clone());
+            accounts.members.remove(&place);
+            accounts.audit.push(removal.audit.clone());
             Stepped::Done
         })
     }
@@ -97,22 +97,22 @@ impl RemoveMember for World {
 impl CreateInvitation for World {
     async fn create_invitation(&self, new: &NewInvitation) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
-            let (desk, invitation) = (&mut state.desk, &new.invitation);
+            let (accounts, invitation) = (&mut state.accounts, &new.invitation);
             let now = invitation.created_at;
-            if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| desk.kept(idempotent, now)) {
+            if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| accounts.kept(idempotent, now)) {
                 return Ok(before);
             }
-            let all = desk.invitations.values().filter(|other| other.org == invitation.org);
-            let members = u32::try_from(desk.members_of(invitation.org).len()).unwrap_or(u32::MAX);
+            let all = accounts.invitations.values().filter(|other| other.org == invitation.org);
+            let members = u32::try_from(accounts.members_of(invitation.org).len()).unwrap_or(u32::MAX);
             invitation.admit(&all.cloned().collect::<Vec<_>>(), members)?;
-            let sent = desk.invited.entry((invitation.invited_by.clone(), Day::of(now))).or_default();
+            let sent = accounts.invited.entry((invitation.invited_by.clone(), Day::of(now))).or_default();
             if *sent >= INVITER_DAILY_MAX {
                 return Err(inviter_exhausted(now));
             }
             *sent += 1;
-            desk.keep(new.idempotent.as_ref(), now);
-            desk.invitations.insert((invitation.org, invitation.id), invitation.clone());
-            desk.audit.push(new.audit.clone());
+            accounts.keep(new.idempotent.as_ref(), now);
+            accounts.invitations.insert((invitation.org, invitation.id), invitation.clone());
+            accounts.audit.push(new.audit.clone());
             state.push_event(&new.event);
             Ok(WriteOutcome::Applied)
         })?
@@ -121,14 +121,14 @@ impl CreateInvitation for World {
 
 impl GetInvitation for World {
     async fn get_invitation(&self, org: OrgId, id: InvitationId) -> Result<Option<Invitation>, Fault> {
-        self.effect(|state| state.desk.invitations.get(&(org, id)).cloned())
+        self.effect(|state| state.accounts.invitations.get(&(org, id)).cloned())
     }
 }
 
 impl ListInvitations for World {
     async fn list_invitations(&self, org: OrgId, now: Timestamp, ask: &PageAsk) -> Result<Listed<Invitation>, Fault> {
         self.effect(|state| {
-            let all = state.desk.invitations.values().rev();
+            let all = state.accounts.invitations.values().rev();
             let open = all.filter(|invitation| invitation.org == org && invitation.is_open(now));
             page(&open.cloned().collect::<Vec<_>>(), ask)
         })?
@@ -137,11 +137,11 @@ impl ListInvitations for World {
 
 impl RevokeInvitation for World {
     async fn revoke_invitation(&self, invitation: &Invitation, audit: &AuditEntry) -> Result<bool, Fault> {
-        self.effect(|State { desk, .. }| {
-            let known = desk.invitations.get_mut(&(invitation.org, invitation.id));
+        self.effect(|State { accounts, .. }| {
+            let known = accounts.invitations.get_mut(&(invitation.org, invitation.id));
             let Some(known) = known.filter(|known| known.is_open(audit.at)) else { return false };
             known.status = InvitationStatus::Revoked;
-            desk.audit.push(audit.clone());
+            accounts.audit.push(audit.clone());
             true
         })
     }
@@ -152,26 +152,26 @@ impl AcceptInvitation for World {
         self.effect(|state| {
             let Acceptance { invitation, member, seen, audit } = acceptance;
             let (place, name) = ((member.org, member.user.clone()), (invitation.org, invitation.id));
-            let open = state.desk.invitations.get(&name).is_some_and(|known| known.is_open(audit.at));
+            let open = state.accounts.invitations.get(&name).is_some_and(|known| known.is_open(audit.at));
             if !open {
                 return Ok(Accepted::Conflict);
             }
-            if state.desk.members.contains_key(&place) {
+            if state.accounts.members.contains_key(&place) {
                 return Ok(Accepted::Member);
             }
-            let inviter = state.desk.members.get(&(invitation.org, invitation.invited_by.clone()));
+            let inviter = state.accounts.members.get(&(invitation.org, invitation.invited_by.clone()));
             if !inviter.is_some_and(|inviter| inviter.role.may_invite(invitation.role)) {
                 return Ok(Accepted::Withdrawn);
             }
-            if state.desk.is_full(member.org) {
+            if state.accounts.is_full(member.org) {
                 return Ok(Accepted::Full);
             }
             state.see(seen.as_ref())?;
-            let desk = &mut state.desk;
+            let accounts = &mut state.accounts;
             let accepted = InvitationStatus::Accepted(member.user.clone());
-            desk.invitations.entry(name).and_modify(|invitation| invitation.status = accepted);
-            desk.members.insert(place, member.clone());
-            desk.audit.push(audit.clone());
+            accounts.invitations.entry(name).and_modify(|invitation| invitation.status = accepted);
+            accounts.members.insert(place, member.clone());
+            accounts.audit.push(audit.clone());
             Ok(Accepted::Joined)
         })?
     }

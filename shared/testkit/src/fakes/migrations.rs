@@ -5,25 +5,25 @@ use consigne_core::ports::{GetMigration, ListMigrations, Listed, MigrateKey, Mig
 use consigne_core::{Fault, Timestamp};
 
 use super::World;
-use super::desk::page;
+use super::accounts::page;
 
 impl MigrateKey for World {
     async fn migrate_key(&self, new: &MigratedKey) -> Result<MigrateOutcome, Fault> {
         self.effect(|state| {
-            let (desk, key) = (&mut state.desk, &new.key);
-            if desk.pointers.contains_key(&new.pointer) {
+            let (accounts, key) = (&mut state.accounts, &new.key);
+            if accounts.pointers.contains_key(&new.pointer) {
                 return MigrateOutcome::TextTaken;
             }
             let place = new.member.as_ref().map(|member| (member.org, member.user.clone()));
-            let closed = desk.closed_peppers.contains(&new.pointer.pepper);
-            let taken = place.as_ref().is_some_and(|place| desk.members.contains_key(place));
-            if closed || taken || desk.keys.contains_key(&(key.org, key.id)) {
+            let closed = accounts.closed_peppers.contains(&new.pointer.pepper);
+            let taken = place.as_ref().is_some_and(|place| accounts.members.contains_key(place));
+            if closed || taken || accounts.keys.contains_key(&(key.org, key.id)) {
                 return MigrateOutcome::Conflict;
             }
-            desk.keys.insert((key.org, key.id), key.clone());
-            desk.pointers.insert(new.pointer.clone(), (key.facts(), true));
-            desk.members.extend(place.zip(new.member.clone()));
-            desk.audit.push(new.audit.clone());
+            accounts.keys.insert((key.org, key.id), key.clone());
+            accounts.pointers.insert(new.pointer.clone(), (key.facts(), true));
+            accounts.members.extend(place.zip(new.member.clone()));
+            accounts.audit.push(new.audit.clone());
             if let Some(id) = new.migration() {
                 let first = Migration { id: id.clone(), keys: 0, stage: Stage::CarryOutcome, revision: 0 };
                 let migration = state.migrations.entry(id).or_insert(first);

@@ -108,23 +108,23 @@ impl EndClosing for World {
 
 impl EndMembership for World {
     async fn end_membership(&self, departure: &Departure) -> Result<bool, Fault> {
-        self.effect(|State { desk, .. }| {
+        self.effect(|State { accounts, .. }| {
             let Departure { member, succession, audit } = departure;
-            let role = |user: &UserId| desk.members.get(&(member.org, user.clone())).map(|member| member.role);
+            let role = |user: &UserId| accounts.members.get(&(member.org, user.clone())).map(|member| member.role);
             if role(&member.user) != Some(member.role) {
                 return false;
             }
             match succession {
                 Succession::Owner(owner) if role(owner) != Some(OrgRole::Owner) => return false,
-                Succession::Nobody(_) if !desk.orgs.contains_key(&member.org) => return false,
+                Succession::Nobody(_) if !accounts.orgs.contains_key(&member.org) => return false,
                 _ => {}
             }
-            desk.members.remove(&(member.org, member.user.clone()));
-            desk.audit.push(audit.clone());
+            accounts.members.remove(&(member.org, member.user.clone()));
+            accounts.audit.push(audit.clone());
             if let Succession::Nobody(suspended) = succession {
-                desk.orgs.entry(member.org).and_modify(|org| org.suspended = true);
-                desk.wallets.entry(WalletId::Organisation(member.org)).and_modify(|wallet| wallet.open = false);
-                desk.audit.push(AuditEntry::clone(suspended));
+                accounts.orgs.entry(member.org).and_modify(|org| org.suspended = true);
+                accounts.wallets.entry(WalletId::Organisation(member.org)).and_modify(|wallet| wallet.open = false);
+                accounts.audit.push(AuditEntry::clone(suspended));
             }
             true
         })

@@ -10,11 +10,11 @@ use super::{State, World};
 
 impl State {
     fn payment(&self, id: &consigne_core::credits::PaymentId) -> Payment {
-        self.desk.payments.get(id).cloned().unwrap_or_else(|| Payment::unknown(id.clone()))
+        self.accounts.payments.get(id).cloned().unwrap_or_else(|| Payment::unknown(id.clone()))
     }
 
     fn wallet_of(&mut self, org: consigne_core::OrgId) -> Option<&mut Wallet> {
-        self.desk.wallets.get_mut(&WalletId::Organisation(org))
+        self.accounts.wallets.get_mut(&WalletId::Organisation(org))
     }
 }
 
@@ -25,7 +25,7 @@ impl CreditPurchase for World {
             if state.wallet_of(purchase.org).is_none() {
                 return Ok(PurchaseOutcome::NoSuchOrganisation);
             }
-            if state.desk.sessions.contains(&session) {
+            if state.accounts.sessions.contains(&session) {
                 return Ok(PurchaseOutcome::CreditedBefore);
             }
             let known = state.payment(&purchase.payment);
@@ -33,7 +33,7 @@ impl CreditPurchase for World {
                 return Err(Fault::internal("two sessions were paid by one payment"));
             }
             let sold = known.sold(purchase);
-            state.desk.sessions.insert(session);
+            state.accounts.sessions.insert(session);
             state.expire_lots_of(&WalletId::Organisation(purchase.org), purchase.now);
             let early = sold.clawed_back;
             let wallet = state.wallet_of(purchase.org).expect("it was there");
@@ -44,10 +44,10 @@ impl CreditPurchase for World {
             }
             let early_events = purchase.early_events(&sold, wallet.balance);
             let told = wallet.alert(purchase.now);
-            state.desk.payments.insert(sold.id.clone(), sold);
-            state.desk.audit.push(purchase.audit.clone());
+            state.accounts.payments.insert(sold.id.clone(), sold);
+            state.accounts.audit.push(purchase.audit.clone());
             if early > 0 {
-                state.desk.audit.push(purchase.audit_of_early_refund(early));
+                state.accounts.audit.push(purchase.audit_of_early_refund(early));
             }
             state.push_event(&purchase.event);
             for event in early_events {
@@ -77,9 +77,9 @@ impl ClawBackCredits for World {
                     state.push_event(&event);
                 }
                 state.tell(notice);
-                state.desk.audit.push(entry);
+                state.accounts.audit.push(entry);
             }
-            state.desk.payments.insert(after.id.clone(), after);
+            state.accounts.payments.insert(after.id.clone(), after);
             outcome
         })
     }

@@ -12,7 +12,7 @@ use consigne_core::stats::{CountedCall, DaySpan, DayStats, Ledger, StatsKept, St
 use consigne_core::{Fault, OrgId, UserId};
 
 use super::World;
-use super::desk::page;
+use super::accounts::page;
 
 impl WalkOrgs for World {
     /// The last one given.
@@ -20,7 +20,7 @@ impl WalkOrgs for World {
 
     async fn walk_orgs(&self, limit: u32, walk: &mut Self::Walk) -> Result<Vec<OrgId>, Fault> {
         self.effect(|state| {
-            let rest = state.desk.orgs.keys().copied().filter(|org| walk.is_none_or(|last| *org > last));
+            let rest = state.accounts.orgs.keys().copied().filter(|org| walk.is_none_or(|last| *org > last));
             let some: Vec<OrgId> = rest.take(limit as usize).collect();
             *walk = some.last().copied().or(*walk);
             some
@@ -31,7 +31,7 @@ impl WalkOrgs for World {
 impl ReadCalls for World {
     async fn read_calls(&self, org: OrgId, span: DaySpan, ask: &PageAsk) -> Result<Listed<CountedCall>, Fault> {
         self.effect(|state| {
-            let all = state.desk.receipts.values().filter(|receipt| receipt.id.org() == org);
+            let all = state.accounts.receipts.values().filter(|receipt| receipt.id.org() == org);
             let within = |at| (span.from..=span.to).contains(&Day::of(at));
             let mut some: Vec<_> = all.filter(|receipt| within(receipt.at)).collect();
             some.sort_by_key(|receipt| (receipt.at, receipt.id.tail()));

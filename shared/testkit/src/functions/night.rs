@@ -48,7 +48,7 @@ pub async fn quota_reset_at(world: &World, event: Value) -> Result<Value, String
 /// Hands a batch of messages to `quota-organisation`, which must be done by a moment, and gives what Lambda is told.
 pub async fn quota_messages(world: &World, batch: Value, until: SystemTime) -> Value {
     let batch: queue::Batch = serde_json::from_value(batch).expect("the payload is a batch of messages");
-    let deps = quota_organisation::Deps { desk: world.clone(), queue: world.clone() };
+    let deps = quota_organisation::Deps { accounts: world.clone(), queue: world.clone() };
     let name = "quota-organisation";
     json!(queue::process(name, &deps, &|d, m| Box::pin(quota_organisation::handle(d, m)), batch, until).await)
 }

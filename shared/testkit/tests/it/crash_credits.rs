@@ -8,12 +8,12 @@ use consigne_core::credits::{ClawBack, DisputeState, LotKind, Purchase, WalletId
 use consigne_core::ports::{ClawBackCredits, CreditPurchase, GrantCredits, SuspendOrg};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
-use consigne_testkit::{desk, functions, payload};
+use consigne_testkit::{accounts, functions, payload};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::crash_keys::essence;
-use crate::handlers::desk::{ORG, acme, org, put_production, told_of, user};
+use crate::handlers::accounts::{ORG, acme, org, put_production, told_of, user};
 
 /// Makes copies of a world.
 fn copies(world: &World) -> impl Fn() -> World {
@@ -31,12 +31,12 @@ async fn held() -> World {
     let text = put_production(&world, |_| ());
     let soon = clock::now().plus(Duration::from_hours(1));
     world.change(|state| {
-        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        let wallet = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
         wallet.add(LotId::mint(clock::now()), LotKind::Promo, 20, Some(soon));
     });
     functions::call(&world, "hold-open", told_of(&text, "hold-open", "job")).await;
     world.change(|state| {
-        for wallet in state.desk.wallets.values_mut() {
+        for wallet in state.accounts.wallets.values_mut() {
             let expiring = wallet.lots.values_mut().filter(|bucket| bucket.expires_at.is_some());
             expiring.for_each(|bucket| bucket.expires_at = Some(clock::now()));
             wallet.next_expiry = Some(clock::now());
@@ -78,7 +78,7 @@ async fn the_charge_and_the_hold_that_reach_a_mark() {
     let world = acme();
     let text = put_production(&world, |_| ());
     world.change(|state| {
-        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        let wallet = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
         // One credit more than a fifth of what came.
         wallet.debit(799);
     });
@@ -101,17 +101,17 @@ async fn the_stop_of_an_organisation_and_its_resumption() {
     for suspended in [true, false] {
         let world = acme();
         let action = if suspended { AuditAction::OrgSuspended } else { AuditAction::OrgResumed };
-        let entry = desk::entry(org(ORG), action, &user("user_ann1"), clock::now());
+        let entry = accounts::entry(org(ORG), action, &user("user_ann1"), clock::now());
         if !suspended {
-            let stop = desk::entry(org(ORG), AuditAction::OrgSuspended, &user("user_ann1"), clock::now());
+            let stop = accounts::entry(org(ORG), AuditAction::OrgSuspended, &user("user_ann1"), clock::now());
             assert!(world.suspend_org(org(ORG), true, &stop).await.unwrap());
         }
         let act = async |world: &World| drop(world.suspend_org(org(ORG), suspended, &entry).await);
         let end = async |world: &World| {
-            let desk = world.state().desk;
-            let wallet = &desk.wallets[&WalletId::Organisation(org(ORG))];
-            assert_eq!((desk.orgs[&org(ORG)].suspended, wallet.open), (suspended, !suspended));
-            assert_eq!(desk.audit.iter().filter(|told| told.action == action).count(), 1);
+            let accounts = world.state().accounts;
+            let wallet = &accounts.wallets[&WalletId::Organisation(org(ORG))];
+            assert_eq!((accounts.orgs[&org(ORG)].suspended, wallet.open), (suspended, !suspended));
+            assert_eq!(accounts.audit.iter().filter(|told| told.action == action).count(), 1);
             essence(world)
         };
         survives_to(copies(&world), act, end).await;
@@ -146,13 +146,13 @@ async fn the_release_of_a_hold_nobody_resolved() {
 
 #[tokio::test]
 async fn a_grant_of_credits() {
-    let grant = desk::credits(org(ORG), LotKind::Promo, 50, None, clock::now());
+    let grant = accounts::credits(org(ORG), LotKind::Promo, 50, None, clock::now());
     let act = async |world: &World| drop(world.grant_credits(&grant).await);
     survives_to(acme, act, async |world| essence(world)).await;
 }
 
 fn bought() -> Purchase {
-    desk::purchase(org(ORG), "17", 500, clock::now())
+    accounts::purchase(org(ORG), "17", 500, clock::now())
 }
 
 #[tokio::test]
@@ -184,10 +184,10 @@ async fn telling_survives(told: &ClawBack) {
 #[tokio::test]
 async fn a_refund() {
     // More than is left: so little that its owner is told.
-    telling_survives(&desk::refund("17", 450, clock::now())).await;
+    telling_survives(&accounts::refund("17", 450, clock::now())).await;
 }
 
 #[tokio::test]
 async fn a_dispute() {
-    telling_survives(&desk::dispute("17", "dp_1", 500, DisputeState::Lost, clock::now())).await;
+    telling_survives(&accounts::dispute("17", "dp_1", 500, DisputeState::Lost, clock::now())).await;
 }

@@ -12,8 +12,8 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
+use crate::handlers::accounts::{acme, outbox, sent_by, trail};
 use crate::handlers::deliveries::{deliver_all, dispatched, message_of};
-use crate::handlers::desk::{acme, outbox, sent_by, trail};
 use crate::handlers::endpoints::{endpoint_in, with_endpoint};
 
 /// Lets everything that runs by itself run, for an hour.

@@ -8,7 +8,7 @@ use consigne_runtime::clock;
 use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload};
 
-use crate::handlers::desk::{acme, put_production, receipts};
+use crate::handlers::accounts::{acme, put_production, receipts};
 use crate::handlers::gateway::{answers, called, calls, live};
 
 /// Calls, with a fault at an effect; calls again by the same key, and lets `sweep` run. Gives the first answer's status, and

@@ -11,9 +11,9 @@ use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
+use crate::handlers::accounts::headed;
 use crate::handlers::closing::close;
 use crate::handlers::completions::{answered, picture, report, uploaded};
-use crate::handlers::desk::headed;
 use crate::handlers::jobs::{add_job, granted, job, output, signed, taken, world_of};
 use crate::handlers::{GRANTED, KEY, assert_books_balance, ledger_of};
 
@@ -40,7 +40,7 @@ fn essence(world: &World) -> Value {
     let told: Vec<&str> = told.into_iter().map(|(kind, _)| kind).collect();
     let writes: u32 = state.usage.values().filter_map(|usage| usage.window).map(|window| window.writes).sum();
     json!({ "jobs": jobs, "files": files, "ledger": ledger_of(world), "writes": writes, "taken": taken(world), "told": told,
-        "objects": state.objects.len(), "promises": state.desk.idempotency_records.len(), "webhooks": state.webhooks.len() })
+        "objects": state.objects.len(), "promises": state.accounts.idempotency_records.len(), "webhooks": state.webhooks.len() })
 }
 
 async fn end(world: &World) -> Value {

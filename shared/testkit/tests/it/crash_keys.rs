@@ -7,16 +7,16 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
-use crate::handlers::desk::{KEY_ID, acme, code_of, put_key, put_production, sent_by, told_of, with};
+use crate::handlers::accounts::{KEY_ID, acme, code_of, put_key, put_production, sent_by, told_of, with};
 
 /// What must be the same in the end: everything of the key desk but ids, texts and times.
 pub fn essence(world: &World) -> Value {
     let state = world.state();
-    let desk = &state.desk;
-    let orgs: Vec<Value> = desk.orgs.values().map(|org| json!([org.name, org.suspended])).collect();
+    let accounts = &state.accounts;
+    let orgs: Vec<Value> = accounts.orgs.values().map(|org| json!([org.name, org.suspended])).collect();
     let members: Vec<Value> =
-        desk.members.values().map(|member| json!([member.user.as_str(), member.role.name()])).collect();
-    let keys: Vec<Value> = desk
+        accounts.members.values().map(|member| json!([member.user.as_str(), member.role.name()])).collect();
+    let keys: Vec<Value> = accounts
         .keys
         .values()
         .map(|key| {
@@ -34,7 +34,7 @@ pub fn essence(world: &World) -> Value {
             ])
         })
         .collect();
-    let wallets: Vec<Value> = desk
+    let wallets: Vec<Value> = accounts
         .wallets
         .values()
         .map(|wallet| {
@@ -53,26 +53,26 @@ pub fn essence(world: &World) -> Value {
             ])
         })
         .collect();
-    let receipts: Vec<Value> = desk
+    let receipts: Vec<Value> = accounts
         .receipts
         .values()
         .map(|receipt| json!([receipt.credits, receipt.outcome.as_ref().map(|outcome| outcome.status_code)]))
         .collect();
-    let holds: Vec<Value> = desk
+    let holds: Vec<Value> = accounts
         .holds
         .values()
         .map(|hold| json!([hold.amount, hold.used(), hold.end.as_ref().map(|end| end.how.status())]))
         .collect();
-    let payments: Vec<Value> = desk
+    let payments: Vec<Value> = accounts
         .payments
         .values()
         .map(|payment| json!([payment.sale.is_some(), payment.refunded_cents, payment.clawed_back]))
         .collect();
-    let audit: Vec<&str> = desk.audit.iter().map(|entry| entry.action.name()).collect();
+    let audit: Vec<&str> = accounts.audit.iter().map(|entry| entry.action.name()).collect();
     let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
     json!({ "orgs": orgs, "members": members, "keys": keys, "wallets": wallets, "receipts": receipts, "audit": audit,
-        "told": told, "holds": holds, "refunds": desk.refunds.values().collect::<Vec<_>>(), "payments": payments,
-        "pointers": desk.pointers.len(), "promises": desk.idempotency_records.len() })
+        "told": told, "holds": holds, "refunds": accounts.refunds.values().collect::<Vec<_>>(), "payments": payments,
+        "pointers": accounts.pointers.len(), "promises": accounts.idempotency_records.len() })
 }
 
 /// Asks as Ann does, with a case of a function.

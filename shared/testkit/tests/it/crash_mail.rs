@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::handlers::GRANTED;
-use crate::handlers::desk::{ORG, org, user};
+use crate::handlers::accounts::{ORG, org, user};
 use crate::handlers::invited::put_invitation;
 use crate::handlers::mail::{acme_with_mailboxes, delivered, known, message_of};
 
@@ -22,7 +22,7 @@ fn two_owners() -> World {
     let world = acme_with_mailboxes();
     known(&world, "user_eve1", None, Language::English);
     let member = Member { org: org(ORG), user: user("user_eve1"), role: OrgRole::Owner, joined_at: GRANTED };
-    world.change(|state| drop(state.desk.members.insert((org(ORG), member.user.clone()), member)));
+    world.change(|state| drop(state.accounts.members.insert((org(ORG), member.user.clone()), member)));
     world
 }
 

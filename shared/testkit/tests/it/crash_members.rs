@@ -7,31 +7,34 @@ use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
-use crate::handlers::desk::{KEY_ID, acme, put_key, sent_by, told_of, user};
+use crate::handlers::accounts::{KEY_ID, acme, put_key, sent_by, told_of, user};
 use crate::handlers::invited::{BOBS, bob_accepts, put_invitation};
 
 /// What must be the same in the end: everything of members, invitations and keys but ids and times.
 fn essence(world: &World) -> Value {
     let state = world.state();
-    let desk = &state.desk;
+    let accounts = &state.accounts;
     let members: Vec<Value> =
-        desk.members.values().map(|member| json!([member.user.as_str(), member.role.name()])).collect();
-    let invitations: Vec<Value> = desk
+        accounts.members.values().map(|member| json!([member.user.as_str(), member.role.name()])).collect();
+    let invitations: Vec<Value> = accounts
         .invitations
         .values()
         .map(|invitation| {
             json!([invitation.email.as_str(), invitation.role.name(), format!("{:?}", invitation.status)])
         })
         .collect();
-    let keys: Vec<Value> = desk.keys.values().map(|key| json!([key.spender, key.revision, key.used])).collect();
-    let wallets: Vec<Value> =
-        desk.wallets.values().map(|wallet| json!([format!("{:?}", wallet.id), wallet.balance, wallet.used])).collect();
-    let audit: Vec<&str> = desk.audit.iter().map(|entry| entry.action.name()).collect();
+    let keys: Vec<Value> = accounts.keys.values().map(|key| json!([key.spender, key.revision, key.used])).collect();
+    let wallets: Vec<Value> = accounts
+        .wallets
+        .values()
+        .map(|wallet| json!([format!("{:?}", wallet.id), wallet.balance, wallet.used]))
+        .collect();
+    let audit: Vec<&str> = accounts.audit.iter().map(|entry| entry.action.name()).collect();
     let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
     let known: Vec<Option<&str>> =
         state.profiles.values().map(|profile| profile.seen.as_ref().map(|seen| seen.email.as_str())).collect();
     json!({ "members": members, "invitations": invitations, "keys": keys, "wallets": wallets, "audit": audit,
-        "told": told, "known": known, "promises": desk.idempotency_records.len(), "receipts": desk.receipts.len() })
+        "told": told, "known": known, "promises": accounts.idempotency_records.len(), "receipts": accounts.receipts.len() })
 }
 
 /// Asks as Ann does, with a case of a function.
@@ -101,7 +104,7 @@ async fn the_first_charge_after_the_tester_has_left() {
     let prepare = || {
         let world = acme();
         put_key(&world, KEY_ID, KeyMode::Test, |_| ());
-        world.change(|state| state.desk.members.retain(|(_, member), _| *member != user("user_dev1")));
+        world.change(|state| state.accounts.members.retain(|(_, member), _| *member != user("user_dev1")));
         world
     };
     let act = async |world: &World| {

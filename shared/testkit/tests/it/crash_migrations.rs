@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::handlers::GRANTED;
-use crate::handlers::desk::{ORG, acme, org};
+use crate::handlers::accounts::{ORG, acme, org};
 
 /// Makes the `n`th key of an export: of three owners, some without an organisation, some revoked, some known by hashes.
 fn legacy(n: u32) -> LegacyKey {
@@ -58,13 +58,15 @@ async fn run(world: &World, rows: &[LegacyKey], now: Timestamp) -> Result<(), Fa
 /// What must be the same in the end: everything but ids and times that are minted.
 fn essence(world: &World) -> Value {
     let state = world.state();
-    let desk = &state.desk;
-    let keys: Vec<_> = desk.keys.values().map(|key| json!([key.id, key.org, key.name, key.status.name()])).collect();
+    let accounts = &state.accounts;
+    let keys: Vec<_> =
+        accounts.keys.values().map(|key| json!([key.id, key.org, key.name, key.status.name()])).collect();
     let members: Vec<_> =
-        desk.members.values().map(|member| json!([member.org, member.user, member.role.name()])).collect();
-    let pointers: Vec<_> = desk.pointers.iter().map(|(pointer, (facts, _))| json!([pointer.mac, facts.id])).collect();
+        accounts.members.values().map(|member| json!([member.org, member.user, member.role.name()])).collect();
+    let pointers: Vec<_> =
+        accounts.pointers.iter().map(|(pointer, (facts, _))| json!([pointer.mac, facts.id])).collect();
     let mut trail: BTreeMap<String, u32> = BTreeMap::new();
-    for entry in &desk.audit {
+    for entry in &accounts.audit {
         *trail.entry(format!("{} {}", entry.action.name(), entry.subject)).or_default() += 1;
     }
     let migrations: Vec<_> =
@@ -75,7 +77,7 @@ fn essence(world: &World) -> Value {
     });
     let mut told: Vec<_> = told.map(|told| told.to_string()).collect();
     told.sort();
-    json!({ "orgs": desk.orgs.len(), "wallets": desk.wallets.len(), "keys": keys, "members": members,
+    json!({ "orgs": accounts.orgs.len(), "wallets": accounts.wallets.len(), "keys": keys, "members": members,
         "pointers": pointers, "trail": trail, "migrations": migrations, "told": told })
 }
 
@@ -117,8 +119,8 @@ proptest! {
             let rows: Vec<LegacyKey> = order.iter().map(|n| legacy(*n)).collect();
             runtime.block_on(run(&world, &rows, GRANTED)).unwrap();
             let state = world.state();
-            let keys: Vec<_> = state.desk.keys.values().map(|key| (key.id, key.org, key.created_by.clone())).collect();
-            (keys, state.desk.pointers, state.migrations, state.outbox.len())
+            let keys: Vec<_> = state.accounts.keys.values().map(|key| (key.id, key.org, key.created_by.clone())).collect();
+            (keys, state.accounts.pointers, state.migrations, state.outbox.len())
         };
         prop_assert_eq!(outcome(&(0..10).collect::<Vec<_>>()), outcome(&[order, again].concat()));
     }

@@ -10,7 +10,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
-use crate::handlers::desk::{ORG, OTHER_ORG, acme, found, org};
+use crate::handlers::accounts::{ORG, OTHER_ORG, acme, found, org};
 use crate::handlers::night_of_quotas::{message as upkeep, neglected};
 use crate::handlers::night_of_stats::{message, within};
 use crate::handlers::night_of_storage::{of_night, stored, totals};
@@ -72,9 +72,9 @@ async fn the_upkeep_of_an_organisation() {
         functions::quota_messages(world, upkeep(clock::now()), within(Duration::from_mins(1))).await;
     };
     let end = async |world: &World| {
-        let desk = world.state().desk;
-        let used: Vec<_> = desk.keys.values().map(|key| key.used.clone()).collect();
-        let wallets: Vec<Value> = desk
+        let accounts = world.state().accounts;
+        let used: Vec<_> = accounts.keys.values().map(|key| key.used.clone()).collect();
+        let wallets: Vec<Value> = accounts
             .wallets
             .values()
             .map(|wallet| json!([wallet.balance, wallet.used, wallet.granted, wallet.expired, wallet.attributed]))
@@ -85,7 +85,7 @@ async fn the_upkeep_of_an_organisation() {
     let begin = || {
         let world = neglected();
         world.change(|state| {
-            let own = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+            let own = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
             // What is left is little, beside that.
             own.alert.reference = 1_000_000;
         });
@@ -103,7 +103,7 @@ async fn the_handing_out_of_upkeep() {
     };
     let end = async |world: &World| {
         functions::deliver_night(world).await;
-        json!(world.state().desk.keys.values().map(|key| key.used.clone()).collect::<Vec<_>>())
+        json!(world.state().accounts.keys.values().map(|key| key.used.clone()).collect::<Vec<_>>())
     };
     survives_to(neglected, act, end).await;
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::crash_keys::essence;
-use crate::handlers::desk::{acme, sent_by};
+use crate::handlers::accounts::{acme, sent_by};
 use crate::handlers::webhook_stripe::{event, offered, send};
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn the_opening_of_a_checkout() {
         let (before, again) = (world.state(), open(world).await);
         assert_eq!(again["status"], 201, "{again}");
         assert_eq!(world.state(), before);
-        let (opened, recorded) = (&before.desk.opened, &before.desk.checkouts);
+        let (opened, recorded) = (&before.accounts.opened, &before.accounts.checkouts);
         json!([opened.len(), recorded.len(), again["body"]["data"], essence(world)])
     };
     survives_to(acme, async |world| drop(open(world).await), end).await;

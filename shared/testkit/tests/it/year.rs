@@ -16,7 +16,7 @@ use consigne_testkit::functions;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::handlers::desk::{KEY_ID, ORG, PEOPLE, found, key_id, org, put_key, told_of, with};
+use crate::handlers::accounts::{KEY_ID, ORG, PEOPLE, found, key_id, org, put_key, told_of, with};
 
 /// Charged calls a day and a month of the production key.
 const DAILY: u64 = 3;
@@ -117,7 +117,7 @@ impl Year {
         let world = World::default();
         found(&world, ORG, "Acme", &PEOPLE);
         world.change(|state| {
-            let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+            let wallet = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
             wallet.add(LotId::mint(start), LotKind::Paid, PAID, None);
             wallet.add(LotId::mint(start), LotKind::Promo, PROMO, Some(promo_ends()));
         });
@@ -151,11 +151,11 @@ impl Year {
     }
 
     fn counters(&self) -> usize {
-        self.world.state().desk.keys[&(org(ORG), key_id(KEY_ID))].used.len()
+        self.world.state().accounts.keys[&(org(ORG), key_id(KEY_ID))].used.len()
     }
 
     fn assert_books_balance(&self) {
-        for wallet in self.world.state().desk.wallets.values() {
+        for wallet in self.world.state().accounts.wallets.values() {
             assert!(wallet.is_balanced(), "{wallet:?}");
         }
     }
@@ -229,11 +229,11 @@ async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) ->
     kept.upkeep(end).await;
     assert_eq!(kept.world.state(), before, "the same night again changes nothing");
     // What has been forgotten is of periods past; of those kept both know the same.
-    let used = |year: &Year| year.world.state().desk.keys[&(org(ORG), key_id(KEY_ID))].used.clone();
+    let used = |year: &Year| year.world.state().accounts.keys[&(org(ORG), key_id(KEY_ID))].used.clone();
     let all = used(&left_alone);
     assert!(used(&kept).iter().all(|(period, calls)| all.get(period) == Some(calls)));
     let wallet = |year: &Year| {
-        let wallet = &year.world.state().desk.wallets[&WalletId::Organisation(org(ORG))];
+        let wallet = &year.world.state().accounts.wallets[&WalletId::Organisation(org(ORG))];
         wallet.with_lots_expired(end)
     };
     assert_eq!(
@@ -270,7 +270,7 @@ async fn a_night_that_is_still_to_come_ends_nothing_before_its_time() {
     let year = Year::begin(now);
     let hour = Duration::from_hours(1);
     year.world.change(|state| {
-        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        let wallet = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
         wallet.add(LotId::mint(now), LotKind::Promo, 5, Some(now.plus(hour)));
     });
     year.call(&year.live, 1, now).await;

@@ -3,7 +3,7 @@
 use consigne_core::credits::{ClawBackOutcome, HoldId, PurchaseOutcome};
 use consigne_core::ports::{ClawBackCredits, CreditPurchase};
 use consigne_runtime::clock;
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 use consigne_testkit::http::Response;
 use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Stack, until};
@@ -177,11 +177,11 @@ async fn what_cannot_be_held_is_refused_by_name() {
 async fn a_balance_below_zero_is_shown_and_stops_keys() {
     let stack = Stack::find();
     let (table, shop) = (stack.table(), Shop::open(&stack, 0).await);
-    let bought = desk::purchase(shop.id(), &shop.org, 100, clock::now());
+    let bought = accounts::purchase(shop.id(), &shop.org, 100, clock::now());
     assert_eq!(table.credit_purchase(&bought).await.unwrap(), PurchaseOutcome::Credited);
     let key = shop.issue("production", &json!({})).await;
     let hold = held(&stack, &key, 80).await;
-    let refund = desk::refund(&shop.org, 100, clock::now());
+    let refund = accounts::refund(&shop.org, 100, clock::now());
     assert_eq!(table.claw_back(&refund).await.unwrap(), ClawBackOutcome::Taken(100));
     assert_eq!(numbers(&shop).await, json!([-80, 80, 0]));
     assert_refused(&ask(&stack, &key, 1, None).await, 402, "INSUFFICIENT_CREDITS");

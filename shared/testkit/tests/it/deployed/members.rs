@@ -6,7 +6,7 @@ use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{GetInvitation, SuspendOrg};
 use consigne_core::{InvitationId, OrgId};
 use consigne_runtime::{Start, clock, settings};
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 use consigne_testkit::http::Response;
 use consigne_testkit::shop::Shop;
 use consigne_testkit::stack::{Person, Stack, fresh_user, until};
@@ -317,7 +317,7 @@ async fn a_suspended_organisation_invites_nobody_until_it_is_resumed() {
     let stack = Stack::find();
     let shop = Shop::open(&stack, 0).await;
     let suspend = async |suspended| {
-        let entry = desk::entry(shop.id(), AuditAction::OrgSuspended, &desk::person(), clock::now());
+        let entry = accounts::entry(shop.id(), AuditAction::OrgSuspended, &accounts::person(), clock::now());
         assert!(stack.table().suspend_org(shop.id(), suspended, &entry).await.unwrap());
     };
     suspend(true).await;

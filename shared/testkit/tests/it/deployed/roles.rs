@@ -10,7 +10,7 @@ use consigne_runtime::clock;
 use consigne_testkit::payload::root;
 use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Person, Stack, fresh_user};
-use consigne_testkit::{desk, hooks};
+use consigne_testkit::{accounts, hooks};
 use serde_json::{Value, json};
 
 use super::{assert_refused, text};
@@ -32,7 +32,7 @@ impl Things {
         assert_eq!(invited.status, 201, "{}", invited.json());
         let user = UserId::parse(&shop.owner.id).unwrap();
         let endpoint = hooks::endpoint(shop.id(), &user, clock::now());
-        let audit = desk::entry(shop.id(), AuditAction::EndpointCreated, &user, clock::now());
+        let audit = accounts::entry(shop.id(), AuditAction::EndpointCreated, &user, clock::now());
         let new = NewEndpoint { endpoint: endpoint.clone(), audit, idempotent: None };
         Stack::find().table().create_endpoint(&new).await.unwrap();
         // It has ended: nothing is sent on its behalf.

@@ -11,8 +11,8 @@ use consigne_core::stats::{DaySpan, DayStats, StatsMessage, StorageErrand};
 use consigne_core::{KeyId, Plan, Timestamp};
 use consigne_runtime::clock;
 use consigne_storage::Table;
+use consigne_testkit::accounts;
 use consigne_testkit::busy_day::BusyDay;
-use consigne_testkit::desk;
 use consigne_testkit::pictures::png;
 use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Stack, until};
@@ -122,7 +122,7 @@ async fn a_night_keeps_a_day_tells_of_it_once_and_takes_up_what_comes_late() {
     let today = Day::of(clock::now());
     let (day, tonight) = (today.minus(2), today.starts().plus(Duration::from_hours(3)));
     let charge = async |at: Timestamp| {
-        let charge = desk::charge(&key.facts(), 2, None, at);
+        let charge = accounts::charge(&key.facts(), 2, None, at);
         assert_eq!(table.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
         charge.receipt.id
     };

@@ -9,7 +9,7 @@ use consigne_core::credits::ChargeOutcome;
 use consigne_core::periods::{Day, Month};
 use consigne_core::ports::{ChargeKey, GetKey};
 use consigne_runtime::clock;
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 use consigne_testkit::shop::Shop;
 use consigne_testkit::stack::{Stack, until};
 use serde_json::json;
@@ -32,7 +32,7 @@ async fn a_night_forgets_what_is_past_and_settles_what_has_run_out() {
     let ago = |days: u64| now.minus(Duration::from_hours(24 * days));
     for (key, cost, at) in [(&live, 1, ago(45)), (&live, 1, ago(500)), (&test, 70, ago(31))] {
         let key = table.get_key(shop.id(), KeyId::parse(&key.id).unwrap()).await.unwrap().unwrap();
-        let charged = table.charge_key(&desk::charge(&key.facts(), cost, None, at)).await.unwrap();
+        let charged = table.charge_key(&accounts::charge(&key.facts(), cost, None, at)).await.unwrap();
         assert_eq!(charged, ChargeOutcome::Charged);
     }
     assert_eq!(shop.charge(&live, None).await["valid"], true);

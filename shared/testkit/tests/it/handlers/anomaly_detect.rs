@@ -12,7 +12,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{
+use super::accounts::{
     ORG, acme, answer, change_key, code_of, headed, key_in, org, outbox, put_production, sent_by, told_of, trail,
     verified, with,
 };
@@ -53,7 +53,7 @@ async fn used_from(world: &World, key: &str, countries: usize) {
 }
 
 fn policy(world: &World, policy: OnAnomaly) {
-    world.change(|state| state.desk.orgs.get_mut(&org(ORG)).unwrap().on_anomaly = policy);
+    world.change(|state| state.accounts.orgs.get_mut(&org(ORG)).unwrap().on_anomaly = policy);
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn countries_that_are_an_hour_apart_are_nothing() {
     world.change(|state| {
         let long_ago = Duration::from_mins(65);
         let early = |code: Option<&String>| code.is_some_and(|code| code.as_str() < "AG");
-        for receipt in state.desk.receipts.values_mut().filter(|receipt| early(receipt.call.country.as_ref())) {
+        for receipt in state.accounts.receipts.values_mut().filter(|receipt| early(receipt.call.country.as_ref())) {
             receipt.at = receipt.at.minus(long_ago);
         }
     });
@@ -138,7 +138,7 @@ async fn where_that_is_the_policy_the_key_stops_and_the_others_do_not() {
     let world = acme();
     policy(&world, OnAnomaly::Suspend);
     let key = put_production(&world, |_| ());
-    let other = super::desk::put_key(
+    let other = super::accounts::put_key(
         &world,
         "key_01M7YREWKH7VM7Z3Z2KWSH2FTX",
         consigne_core::keys::KeyMode::Production,
@@ -176,7 +176,7 @@ async fn twenty_keys_in_ten_minutes_are_nothing_and_the_next_is_an_alert_even_wh
     keys_made(&world, 20).await;
     assert_eq!(tick(&world, 0).await, json!([0, 0]));
     keys_made(&world, 1).await;
-    world.change(|state| state.desk.keys.values_mut().for_each(|key| key.status = KeyStatus::Deleted));
+    world.change(|state| state.accounts.keys.values_mut().for_each(|key| key.status = KeyStatus::Deleted));
     assert_eq!(tick(&world, 0).await, json!([1, 0]));
     assert_eq!(tick(&world, 10).await, json!([0, 0]));
     let told = outbox(&world);

@@ -7,7 +7,7 @@ use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use serde_json::{Value, json};
 
-use super::desk::{ORG, OTHER_ORG, PEOPLE, acme, answer, found, headed, org, refusal, saying, sent_by};
+use super::accounts::{ORG, OTHER_ORG, PEOPLE, acme, answer, found, headed, org, refusal, saying, sent_by};
 
 fn asked(case: &str) -> Value {
     sent_by("user_bill1", "checkout", case)
@@ -15,8 +15,8 @@ fn asked(case: &str) -> Value {
 
 /// Gives how many sessions are open at the provider, and how many are written down.
 fn sessions(world: &World) -> (usize, usize) {
-    let desk = world.state().desk;
-    (desk.opened.len(), desk.checkouts.len())
+    let accounts = world.state().accounts;
+    (accounts.opened.len(), accounts.checkouts.len())
 }
 
 #[tokio::test]
@@ -37,10 +37,10 @@ async fn a_checkout_says_where_to_pay_and_what_was_offered_is_written_down() {
     }
     "#);
     let id = SessionId::parse("cs_test_1").unwrap();
-    let offered = world.state().desk.checkouts[&(org(ORG), id)].clone();
+    let offered = world.state().accounts.checkouts[&(org(ORG), id)].clone();
     assert_eq!((offered.pack.as_str(), offered.credits, offered.amount_cents), ("starter", 1_000, 1_000));
     assert_eq!((offered.currency.as_str(), offered.user.as_str()), ("EUR", "user_bill1"));
-    assert!(world.state().desk.audit.is_empty() && world.state().outbox.is_empty(), "nothing was bought yet");
+    assert!(world.state().accounts.audit.is_empty() && world.state().outbox.is_empty(), "nothing was bought yet");
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn the_same_request_is_one_session_and_needs_the_provider_once() {
     }
     assert_eq!(world.state(), idempotent);
     // Also when the provider has forgotten it.
-    world.change(|state| state.desk.opened.clear());
+    world.change(|state| state.accounts.opened.clear());
     assert_eq!(answer(&world, "checkout", asked("with-key")).await, first);
     assert_eq!(sessions(&world), (0, 1));
 }
@@ -84,7 +84,7 @@ async fn without_a_key_each_request_is_another() {
 #[tokio::test]
 async fn an_organisation_that_is_suspended_buys_nothing() {
     let world = acme();
-    world.change(|state| state.desk.orgs.get_mut(&org(ORG)).unwrap().suspended = true);
+    world.change(|state| state.accounts.orgs.get_mut(&org(ORG)).unwrap().suspended = true);
     for case in ["starter", "with-key"] {
         assert_eq!(refusal(&answer(&world, "checkout", asked(case)).await), (409, "CONFLICT"), "{case}");
     }
@@ -98,14 +98,14 @@ async fn more_than_so_many_an_hour_are_refused_and_say_until_when() {
     // In the next one, too, should it begin meanwhile.
     let hours = [hour, hour.plus(Duration::from_hours(1))];
     let full = hours.map(|hour| ((org(ORG), hour), CHECKOUTS_AN_HOUR));
-    world.change(|state| state.desk.checkouts_opened.extend(full));
+    world.change(|state| state.accounts.checkouts_opened.extend(full));
     let refused = answer(&world, "checkout", asked("starter")).await;
     assert_eq!(refusal(&refused), (429, "RATE_LIMITED"), "{refused}");
     let details = &refused["body"]["error"]["details"];
     assert_eq!(details["limit"], CHECKOUTS_AN_HOUR);
     assert!(details["resets_at"].is_string(), "{details}");
     assert_eq!(sessions(&world), (1, 0), "nobody is told where the one would be paid");
-    world.change(|state| state.desk.checkouts_opened.clear());
+    world.change(|state| state.accounts.checkouts_opened.clear());
     assert_eq!(answer(&world, "checkout", asked("starter")).await["status"], 201);
 }
 

@@ -12,7 +12,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{acme, found, org};
+use super::accounts::{acme, found, org};
 use super::{GRANTED, assert_books_balance, ledger_of, pending_at, ready, world_with};
 use crate::crash::survives_to;
 
@@ -120,18 +120,18 @@ async fn a_version_that_cannot_be_removed_holds_nothing_up_and_is_removed_later(
 
 /// Makes what is left of an organisation: members by role, whether it is stopped, its wallet open, and its trail.
 fn left_of(world: &World, id: OrgId) -> Value {
-    let desk = world.state().desk;
-    let members = desk.members.values().filter(|member| member.org == id);
+    let accounts = world.state().accounts;
+    let members = accounts.members.values().filter(|member| member.org == id);
     let members: Vec<Value> = members.map(|member| json!([member.user, member.role.name()])).collect();
-    let trail = desk.audit.iter().filter(|entry| entry.org == Some(id));
+    let trail = accounts.audit.iter().filter(|entry| entry.org == Some(id));
     let trail: Vec<Value> = trail
         .map(|entry| {
             assert_eq!(entry.origin.actor, Actor::Service("sweep".to_owned()));
             json!([entry.action.name(), entry.subject, entry.details])
         })
         .collect();
-    let open = desk.wallets[&WalletId::Organisation(id)].open;
-    json!({ "members": members, "suspended": desk.orgs[&id].suspended, "open": open, "trail": trail })
+    let open = accounts.wallets[&WalletId::Organisation(id)].open;
+    json!({ "members": members, "suspended": accounts.orgs[&id].suspended, "open": open, "trail": trail })
 }
 
 #[tokio::test]
@@ -205,10 +205,10 @@ async fn a_developer_leaves_every_organisation_and_none_of_them_stops() {
     found(&world, OTHER_ORG, "Other", &[("user_bob1", OrgRole::Owner), ("user_dev1", OrgRole::Developer)]);
     close(&world, "user_dev1");
     sweep_to_the_end(&world).await;
-    let desk = world.state().desk;
-    assert!(desk.members.values().all(|member| member.user != user("user_dev1")));
-    assert!(desk.orgs.values().all(|org| !org.suspended));
-    let removed = desk.audit.iter().filter(|entry| entry.action.name() == "member.removed").count();
+    let accounts = world.state().accounts;
+    assert!(accounts.members.values().all(|member| member.user != user("user_dev1")));
+    assert!(accounts.orgs.values().all(|org| !org.suspended));
+    let removed = accounts.audit.iter().filter(|entry| entry.action.name() == "member.removed").count();
     assert_eq!(removed, 2);
 }
 
@@ -220,7 +220,7 @@ async fn more_organisations_than_a_page_holds_are_left_run_by_run() {
         found(&world, &id, "Acme", &[("user_ann1", OrgRole::Owner), ("user_bob1", OrgRole::Owner)]);
     }
     close(&world, "user_ann1");
-    let left = || world.state().desk.members.values().filter(|member| member.user == user("user_ann1")).count();
+    let left = || world.state().accounts.members.values().filter(|member| member.user == user("user_ann1")).count();
     sweep(&world, GRANTED.plus(Duration::from_mins(1))).await;
     assert_eq!(left(), 1);
     assert_eq!(world.state().closings[&user("user_ann1")].due_at, GRANTED.plus(Duration::from_mins(1)));

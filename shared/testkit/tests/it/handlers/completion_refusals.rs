@@ -8,7 +8,7 @@ use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
-use super::desk::{answer, headed, refusal, saying, trail};
+use super::accounts::{answer, headed, refusal, saying, trail};
 use super::jobs::{BOOK_KEY, add_job, granted, job, job_in, output, signed, taken, told_of_jobs, world_of};
 use super::{GRANTED, KEY, file_in, pending_at, ready};
 
@@ -83,7 +83,7 @@ async fn what_is_not_so_is_refused_by_the_name_of_its_field_and_put_into_the_tra
       }
     }
     "#);
-    world.change(|state| state.desk.audit.clear());
+    world.change(|state| state.accounts.audit.clear());
     assert_eq!(world.state(), state);
     // And what is so is taken all the same.
     assert_eq!(claim(&world, &changed("content_type", json!("image/png; x=y"))).await["body"]["status"], "processing");

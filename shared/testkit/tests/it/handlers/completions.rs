@@ -8,7 +8,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
-use super::desk::{outbox, refusal};
+use super::accounts::{outbox, refusal};
 use super::jobs::{BOOK_KEY, VIDEO_KEY, arrived, granted, job, job_in, output, signed, taken, told_of_jobs, world_of};
 use super::sweep::sweep_at;
 use super::{GRANTED, KEY, assert_books_balance, call, ledger_of, pending_at, ready};

@@ -8,14 +8,16 @@ use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use super::GRANTED;
-use super::desk::{KEY_ID, ORG, acme, answer, in_days, org, put_key, put_production, sent_by, user, verified, with};
+use super::accounts::{
+    KEY_ID, ORG, acme, answer, in_days, org, put_key, put_production, sent_by, user, verified, with,
+};
 
 async fn wallet(world: &World, person: &str) -> Value {
     functions::call(world, "wallet", sent_by(person, "wallet", "ask")).await["body"]["data"].clone()
 }
 
 fn change_wallet(world: &World, change: impl FnOnce(&mut Wallet)) {
-    world.change(|state| change(state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap()));
+    world.change(|state| change(state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap()));
 }
 
 #[tokio::test]
@@ -102,7 +104,7 @@ async fn a_test_wallets_next_period_is_shown_when_the_last_one_is_over() {
     world.change(|state| {
         let mut wallet = Wallet::of_tester(user("user_ann1"), made);
         wallet.debit(70);
-        state.desk.wallets.insert(wallet.id.clone(), wallet);
+        state.accounts.wallets.insert(wallet.id.clone(), wallet);
     });
     let shown = wallet(&world, "user_ann1").await;
     assert_eq!(shown["test"]["balance"], 100);
@@ -217,7 +219,7 @@ async fn the_usage_log_of_a_day_and_a_key() {
     for text in [&live, &other] {
         verified(&world, text, "cost-and-remaining", &json!({})).await;
     }
-    world.change(|state| state.desk.receipts.values_mut().for_each(|receipt| receipt.at = GRANTED));
+    world.change(|state| state.accounts.receipts.values_mut().for_each(|receipt| receipt.at = GRANTED));
     let log = functions::call(&world, "usage-log", sent_by("user_dev1", "usage-log", "day-and-key")).await;
     assert_eq!(log["body"]["metadata"]["total"], 1);
     assert_eq!(log["body"]["data"][0]["key_id"], KEY_ID);
@@ -235,7 +237,7 @@ async fn the_trail_tells_who_did_what_from_where() {
         functions::call(&world, function, with(sent_by(person, function, case), &fields)).await;
         // Within one millisecond the order of ids says nothing: what stands there by now is of yesterday.
         world.change(|state| {
-            let first = state.desk.audit.first_mut().unwrap();
+            let first = state.accounts.audit.first_mut().unwrap();
             first.id = AuditId::mint(in_days(-1));
         });
     }

@@ -3,20 +3,20 @@
 use consigne_core::ports::{ClawBackCredits, CreditPurchase};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
-use consigne_testkit::{desk, functions};
+use consigne_testkit::{accounts, functions};
 use serde_json::json;
 
-use super::desk::{ORG, answer, found, org, outbox, put_production, sent_by, told_of, trail, verified};
+use super::accounts::{ORG, answer, found, org, outbox, put_production, sent_by, told_of, trail, verified};
 
 /// Makes a world in which Acme has bought 100 credits, holds 30, has spent 60, and got all its money back.
 async fn refunded() -> (World, String) {
     let world = World::default();
-    found(&world, ORG, "Acme", &super::desk::PEOPLE);
+    found(&world, ORG, "Acme", &super::accounts::PEOPLE);
     let text = put_production(&world, |_| ());
-    world.credit_purchase(&desk::purchase(org(ORG), "17", 100, clock::now())).await.unwrap();
+    world.credit_purchase(&accounts::purchase(org(ORG), "17", 100, clock::now())).await.unwrap();
     functions::call(&world, "hold-open", told_of(&text, "hold-open", "job")).await;
     verified(&world, &text, "probe", &json!({ "cost": 60 })).await;
-    world.claw_back(&desk::refund("17", 100, clock::now())).await.unwrap();
+    world.claw_back(&accounts::refund("17", 100, clock::now())).await.unwrap();
     (world, text)
 }
 

@@ -17,7 +17,7 @@ use consigne_testkit::{functions, hooks, payload};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use super::desk::{ORG, acme, answer, headed, org, outbox, refusal, sent_by, trail, user};
+use super::accounts::{ORG, acme, answer, headed, org, outbox, refusal, sent_by, trail, user};
 use super::endpoints::{ENDPOINT, endpoint_in, put_endpoint, with_endpoint};
 
 /// Hands one message to `dispatch-webhook` and gives what the log says of it; whatever it has to wait for comes.
@@ -136,7 +136,7 @@ async fn a_persons_own_matter_reaches_their_own_endpoints_alone() {
     assert_eq!(listed("user_dev1").await, json!([]));
     assert_eq!(listed("user_ann1").await[0]["type"], "job.completed");
     // Who leaves before it goes out has it told to nobody.
-    world.change(|state| drop(state.desk.members.remove(&(org(ORG), user("user_ann1")))));
+    world.change(|state| drop(state.accounts.members.remove(&(org(ORG), user("user_ann1")))));
     deliver_all(&world, &clock).await;
     assert_eq!(the_delivery(&world).status, DeliveryStatus::Cancelled);
     assert!(world.state().hooks.posted.is_empty());

@@ -10,7 +10,7 @@ use consigne_testkit::{functions, hooks};
 use serde_json::{Value, json};
 
 use super::GRANTED;
-use super::desk::{
+use super::accounts::{
     ORG, OTHER_ORG, acme, answer, found, headed, org, outbox, refusal, saying, sent_by, trail, user, with,
 };
 
@@ -132,7 +132,7 @@ async fn an_organisation_has_twenty_and_a_suspended_one_registers_none() {
     let full = create(&world, &json!({})).await;
     assert_eq!((refusal(&full), &full["body"]["error"]["details"]["limit"]), ((409, "CONFLICT"), &json!(20)));
     let world = acme();
-    world.change(|state| state.desk.orgs.get_mut(&org(ORG)).unwrap().suspended = true);
+    world.change(|state| state.accounts.orgs.get_mut(&org(ORG)).unwrap().suspended = true);
     assert_eq!(refusal(&create(&world, &json!({})).await), (409, "CONFLICT"));
 }
 
@@ -218,7 +218,7 @@ async fn a_rotation_gives_another_secret_and_one_is_open_at_a_time() {
 #[tokio::test]
 async fn an_endpoint_is_deleted_once_and_is_nobody_elses() {
     let world = with_endpoint(|_| ());
-    found(&world, OTHER_ORG, "Other", &super::desk::PEOPLE);
+    found(&world, OTHER_ORG, "Other", &super::accounts::PEOPLE);
     for function in ["endpoint-delete", "endpoint-rotate", "endpoint-update", "delivery-list"] {
         let case = match function {
             "endpoint-delete" => "hooks",

@@ -8,7 +8,7 @@ use consigne_testkit::{functions, payload};
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::desk::{
+use super::accounts::{
     KEY_ID, ORG, acme, change_key, headed, org, put_key, put_production, receipts, refusal, test_wallet_of, user,
 };
 
@@ -34,7 +34,7 @@ pub fn answers(world: &World, status: u16, headers: &[(&str, &str)], body: &[u8]
 
 /// Gives Acme's wallet as `[balance, held, used]`, having seen that its books balance.
 pub fn live(world: &World) -> [i64; 3] {
-    let wallet = world.state().desk.wallets[&WalletId::Organisation(org(ORG))].clone();
+    let wallet = world.state().accounts.wallets[&WalletId::Organisation(org(ORG))].clone();
     assert!(wallet.is_balanced(), "{wallet:?}");
     [wallet.balance, wallet.held.try_into().unwrap(), wallet.used.try_into().unwrap()]
 }
@@ -46,7 +46,7 @@ pub fn calls(world: &World) -> Vec<UpstreamCall> {
 
 /// Gives how the only hold there is has ended.
 pub fn end(world: &World) -> Option<HoldEnd> {
-    world.state().desk.holds.into_values().next().unwrap().end.map(|end| end.how)
+    world.state().accounts.holds.into_values().next().unwrap().end.map(|end| end.how)
 }
 
 /// Shows a receipt, but for its name and times.
@@ -93,7 +93,7 @@ async fn a_call_reaches_its_service_and_is_paid_for_once_it_is_answered() {
       }
     ]
     "#);
-    assert!(receipts[0].at >= world.state().desk.holds.values().next().unwrap().opened_at);
+    assert!(receipts[0].at >= world.state().accounts.holds.values().next().unwrap().opened_at);
 }
 
 #[tokio::test]
@@ -259,11 +259,11 @@ async fn a_call_that_is_under_way_or_was_cut_short_is_not_made_a_second_time() {
     let world = acme();
     let text = put_production(&world, |_| ());
     called(&world, "once", &text).await;
-    world.change(|state| state.desk.holds.values_mut().for_each(|hold| hold.end = None));
+    world.change(|state| state.accounts.holds.values_mut().for_each(|hold| hold.end = None));
     let again = called(&world, "once", &text).await;
     assert_eq!((refusal(&again), &again["headers"]["retry-after"]), ((409, "IDEMPOTENCY_IN_FLIGHT"), &json!("1")));
     world.change(|state| {
-        for hold in state.desk.holds.values_mut() {
+        for hold in state.accounts.holds.values_mut() {
             let over = hold.time_out(hold.expires_at.plus(std::time::Duration::from_hours(1))).unwrap();
             *hold = over.hold;
         }

@@ -9,7 +9,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
-use super::desk::{KEY_ID, ORG, acme, headed, in_days, key_id, org, put_production, receipts, refusal, used};
+use super::accounts::{KEY_ID, ORG, acme, headed, in_days, key_id, org, put_production, receipts, refusal, used};
 use super::gateway::{answers, called, calls, end, live, sent, shown};
 
 /// Sends the event of `render`, changed, and gives the answer; nothing may have happened.
@@ -57,7 +57,7 @@ async fn every_refusal_of_a_key_has_its_status_and_reaches_no_service() {
     for (why, change) in changes {
         let world = acme();
         let text = put_production(&world, |_| ());
-        world.change(|state| change(state.desk.keys.get_mut(&(org(ORG), key_id(KEY_ID))).unwrap()));
+        world.change(|state| change(state.accounts.keys.get_mut(&(org(ORG), key_id(KEY_ID))).unwrap()));
         said_all.push(said(why, &refused_and_nothing_done(&world, &text, |_| ()).await));
     }
     let world = acme();
@@ -65,9 +65,9 @@ async fn every_refusal_of_a_key_has_its_status_and_reaches_no_service() {
     // However short it is, and wherever else it stands in the request.
     said_all.push(said("no key at all", &refused_and_nothing_done(&world, "r", |_| ()).await));
     said_all.push(said("mistyped", &refused_and_nothing_done(&world, &format!("{text}x"), |_| ()).await));
-    world.change(|state| state.desk.wallets.values_mut().for_each(|wallet| wallet.debit(1_000)));
+    world.change(|state| state.accounts.wallets.values_mut().for_each(|wallet| wallet.debit(1_000)));
     said_all.push(said("credits", &refused_and_nothing_done(&world, &text, |_| ()).await));
-    world.change(|state| state.desk.wallets.values_mut().for_each(|wallet| wallet.open = false));
+    world.change(|state| state.accounts.wallets.values_mut().for_each(|wallet| wallet.open = false));
     said_all.push(said("suspended", &refused_and_nothing_done(&world, &text, |_| ()).await));
     insta::assert_json_snapshot!(said_all, @r#"
     [
@@ -192,7 +192,7 @@ async fn however_often_its_service_fails_nobody_pays_for_it() {
         let text = put_production(&world, |_| ());
         let day = (org(ORG), key_id(KEY_ID), Day::of(clock::now()));
         world.change(|state| {
-            state.desk.refunds.insert(day, REFUNDS_A_DAY);
+            state.accounts.refunds.insert(day, REFUNDS_A_DAY);
         });
         answers(&world, status, &[], b"");
         let answer = called(&world, "render", &text).await;

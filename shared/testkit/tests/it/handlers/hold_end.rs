@@ -11,7 +11,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{
+use super::accounts::{
     KEY_ID, ORG, OTHER_SERVICE, acme, answer, change_key, headed, key_id, org, put_production, receipts, refusal,
     sent_by, told_of, with,
 };
@@ -39,19 +39,19 @@ async fn void(world: &World, case: &str) -> Value {
 
 /// Gives Acme's balance, what is held of it, and what was used.
 fn wallet(world: &World) -> (i64, u64, u64) {
-    let wallet = world.state().desk.wallets[&WalletId::Organisation(org(ORG))].clone();
+    let wallet = world.state().accounts.wallets[&WalletId::Organisation(org(ORG))].clone();
     assert!(wallet.is_balanced(), "{wallet:?}");
     (wallet.balance, wallet.held, wallet.used)
 }
 
 fn hold_in(world: &World) -> Hold {
-    world.state().desk.holds.into_values().next().unwrap()
+    world.state().accounts.holds.into_values().next().unwrap()
 }
 
 /// Lets the hold's time be over.
 fn let_expire(world: &World, ago: Duration) {
     world.change(|state| {
-        state.desk.holds.values_mut().for_each(|hold| hold.expires_at = clock::now().minus(ago));
+        state.accounts.holds.values_mut().for_each(|hold| hold.expires_at = clock::now().minus(ago));
     });
 }
 
@@ -116,7 +116,7 @@ async fn a_settlement_spends_its_part_frees_the_rest_and_stands_in_the_usage_log
       }
     }
     "#);
-    let key = super::desk::key_in(&world);
+    let key = super::accounts::key_in(&world);
     assert_eq!(key.daily_used(clock::now()), 1, "the opening was the call");
 }
 
@@ -292,7 +292,7 @@ async fn a_key_has_so_many_refunds_a_day() {
     let world = held().await;
     let place = (org(ORG), key_id(KEY_ID), Day::of(clock::now()));
     world.change(|state| {
-        state.desk.refunds.insert(place, REFUNDS_A_DAY);
+        state.accounts.refunds.insert(place, REFUNDS_A_DAY);
     });
     let voided = void(&world, "provider").await;
     let data = &voided["body"]["data"];
@@ -308,7 +308,7 @@ async fn a_key_has_so_many_refunds_a_day() {
     // It has ended: there is nothing for `sweep` to give back behind the count.
     let_expire(&world, Duration::from_hours(1));
     assert_eq!(sweep_at(&world, clock::now()).await["released"], 0);
-    assert_eq!((wallet(&world), world.state().desk.refunds[&place]), ((970, 0, 30), REFUNDS_A_DAY));
+    assert_eq!((wallet(&world), world.state().accounts.refunds[&place]), ((970, 0, 30), REFUNDS_A_DAY));
 }
 
 #[tokio::test]

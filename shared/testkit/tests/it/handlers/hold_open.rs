@@ -6,7 +6,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{
+use super::accounts::{
     KEY_ID, ORG, OTHER_SERVICE, acme, answer, change_key, headed, in_days, key_in, org, outbox, put_key,
     put_production, receipts, refusal, told_of, trail, used, user, with,
 };
@@ -20,7 +20,7 @@ async fn opened(world: &World, key: &str, fields: &Value) -> Value {
 
 /// Gives a wallet's balance and what is held of it.
 fn wallet(world: &World, id: &WalletId) -> (i64, u64) {
-    let wallet = world.state().desk.wallets[id].clone();
+    let wallet = world.state().accounts.wallets[id].clone();
     assert!(wallet.is_balanced(), "{wallet:?}");
     (wallet.balance, wallet.held)
 }
@@ -49,7 +49,7 @@ async fn a_hold_sets_credits_aside_and_counts_as_the_call() {
     }
     "#);
     assert_eq!(live(&world), (970, 30));
-    let hold = world.state().desk.holds.into_values().next().unwrap();
+    let hold = world.state().accounts.holds.into_values().next().unwrap();
     assert_eq!((hold.caller.as_str(), hold.service.as_str()), ("pdf-api", "pdf"));
     assert_eq!(hold.scope.as_deref(), Some("pdf:read"));
     assert_eq!(hold.expires_at.since(hold.opened_at).as_secs(), 600);
@@ -69,7 +69,7 @@ async fn a_hold_lasts_an_hour_when_nothing_is_said_of_it() {
     let text = put_production(&world, |_| ());
     let event = told_of(&text, "hold-open", "default-ttl");
     assert_eq!(functions::call(&world, "hold-open", event).await["status"], 201);
-    let hold = world.state().desk.holds.into_values().next().unwrap();
+    let hold = world.state().accounts.holds.into_values().next().unwrap();
     assert_eq!(hold.expires_at.since(hold.opened_at).as_secs(), 3_600);
 }
 
@@ -131,9 +131,9 @@ async fn every_refusal_of_a_key_has_its_status_and_the_code_of_a_check() {
     let world = acme();
     let text = put_production(&world, |_| ());
     answers.push(said("scope", &opened(&world, &text, &json!({ "scope": "ai:write" })).await));
-    world.change(|state| state.desk.wallets.values_mut().for_each(|wallet| wallet.debit(990)));
+    world.change(|state| state.accounts.wallets.values_mut().for_each(|wallet| wallet.debit(990)));
     answers.push(said("credits", &opened(&world, &text, &json!({ "amount": 11 })).await));
-    world.change(|state| state.desk.wallets.values_mut().for_each(|wallet| wallet.open = false));
+    world.change(|state| state.accounts.wallets.values_mut().for_each(|wallet| wallet.open = false));
     answers.push(said("suspended", &opened(&world, &text, &json!({})).await));
     answers.push(said("unknown", &opened(&world, &format!("{text}x"), &json!({})).await));
     insta::assert_json_snapshot!(answers, @r#"
@@ -186,7 +186,7 @@ async fn a_key_whose_tester_has_left_holds_the_credits_of_who_came_after_them() 
     change_key(&world, |key| key.spender = Some(user("user_ann1")));
     assert_eq!(opened(&world, &text, &json!({})).await["status"], 201);
     assert_eq!(wallet(&world, &WalletId::Test(user("user_ann1"))), (70, 30));
-    assert!(!world.state().desk.wallets.contains_key(&WalletId::Test(user("user_dev1"))));
+    assert!(!world.state().accounts.wallets.contains_key(&WalletId::Test(user("user_dev1"))));
 }
 
 #[tokio::test]

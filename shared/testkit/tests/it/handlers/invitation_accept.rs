@@ -9,7 +9,7 @@ use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{OTHER_ORG, acme, answer, found, headed, org, outbox, refusal, sent_by, trail, user};
+use super::accounts::{OTHER_ORG, acme, answer, found, headed, org, outbox, refusal, sent_by, trail, user};
 use super::invited::{BOBS, accepting, bob_accepts, invitation_in, put_invitation, role_of, verified};
 
 async fn accept(world: &World, person: &str, claims: &Value, token: &str) -> Value {
@@ -98,7 +98,7 @@ async fn after_a_removal_the_old_token_does_not_work_again() {
     let world = acme();
     let token = put_invitation(&world, |_| ());
     bob_accepts(&world, &token).await;
-    world.change(|state| drop(state.desk.members.remove(&(org(super::desk::ORG), user("user_bob1")))));
+    world.change(|state| drop(state.accounts.members.remove(&(org(super::accounts::ORG), user("user_bob1")))));
     let before = world.state();
     assert_eq!(refusal(&bob_accepts(&world, &token).await), (404, "NOT_FOUND"));
     assert_eq!(world.state(), before);
@@ -302,12 +302,12 @@ async fn an_invitation_is_worth_nothing_once_its_sender_could_not_send_it() {
         let token = put_invitation(&world, |invitation| {
             (invitation.invited_by, invitation.role) = (user(sender), role);
         });
-        let place = (org(super::desk::ORG), user(sender));
+        let place = (org(super::accounts::ORG), user(sender));
         for demoted in [OrgRole::Developer, OrgRole::Billing] {
-            world.change(|state| state.desk.members.get_mut(&place).unwrap().role = demoted);
+            world.change(|state| state.accounts.members.get_mut(&place).unwrap().role = demoted);
             assert_eq!(refusal(&bob_accepts(&world, &token).await), (404, "NOT_FOUND"), "{sender}");
         }
-        world.change(|state| drop(state.desk.members.remove(&place)));
+        world.change(|state| drop(state.accounts.members.remove(&place)));
         assert_eq!(refusal(&bob_accepts(&world, &token).await), (404, "NOT_FOUND"), "{sender}");
         // Nor do they come back by it themselves.
         assert_eq!(refusal(&accept(&world, sender, &verified(BOBS), &token).await), (404, "NOT_FOUND"), "{sender}");
@@ -325,17 +325,17 @@ async fn a_full_organisation_says_so_and_the_invitation_waits() {
     let token = put_invitation(&world, |_| ());
     let crowd = |world: &World, n: usize| {
         world.change(|state| {
-            let member = state.desk.members.values().next().unwrap().clone();
+            let member = state.accounts.members.values().next().unwrap().clone();
             for n in 0..n {
                 let user = user(&format!("user_m{n}"));
                 let member = consigne_core::orgs::Member { user: user.clone(), ..member.clone() };
-                state.desk.members.insert((member.org, user), member);
+                state.accounts.members.insert((member.org, user), member);
             }
         });
     };
     crowd(&world, 496);
     assert_eq!(refusal(&bob_accepts(&world, &token).await), (409, "CONFLICT"));
-    world.change(|state| drop(state.desk.members.remove(&(org(super::desk::ORG), user("user_m7")))));
+    world.change(|state| drop(state.accounts.members.remove(&(org(super::accounts::ORG), user("user_m7")))));
     assert_eq!(bob_accepts(&world, &token).await["status"], 200);
 }
 

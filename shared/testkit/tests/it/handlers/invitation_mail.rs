@@ -10,7 +10,7 @@ use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use serde_json::{Value, json};
 
-use super::desk::{ORG, answer, org, user};
+use super::accounts::{ORG, answer, org, user};
 use super::invited::{BOBS, accepting, address, put_invitation, role_of, verified};
 use super::mail::{acme_with_mailboxes, deliver, delivered, known, message_of, post};
 
@@ -83,7 +83,7 @@ async fn nobody_is_written_to_of_an_invitation_that_cannot_be_accepted_any_more(
 async fn nobody_is_written_to_once_whoever_invites_could_not_do_so_any_more() {
     let place = |world: &World, role: Option<OrgRole>| {
         world.change(|state| {
-            let members = &mut state.desk.members;
+            let members = &mut state.accounts.members;
             match role {
                 Some(role) => members.get_mut(&(org(ORG), user("user_ann1"))).unwrap().role = role,
                 None => drop(members.remove(&(org(ORG), user("user_ann1")))),

@@ -10,7 +10,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
-use super::desk::{ORG, acme, answer, headed, org, outbox, refusal, saying, sent_by, trail, user, with};
+use super::accounts::{ORG, acme, answer, headed, org, outbox, refusal, saying, sent_by, trail, user, with};
 use super::invited::{BOBS, INVITATION, address, bob_accepts, invitation_in, put_invitation};
 
 /// Invites an address as a person.
@@ -74,7 +74,7 @@ async fn an_invitation_is_written_down_told_of_and_holds_no_token() {
       }
     ]
     "#);
-    let sent = world.state().desk.invitations.into_values().next().unwrap();
+    let sent = world.state().accounts.invitations.into_values().next().unwrap();
     assert_eq!((sent.email, sent.role, sent.status), (address(BOBS), OrgRole::Developer, InvitationStatus::Open));
     assert_eq!(sent.expires_at.since(sent.created_at), Duration::from_hours(168));
 }
@@ -264,7 +264,7 @@ async fn a_hundred_open_invitations_and_five_hundred_members_are_as_many_as_may_
         for n in 0..496 {
             let (user, joined_at) = (user(&format!("user_m{n}")), some_days_ago);
             let member = Member { org: org(ORG), user: user.clone(), role: OrgRole::Billing, joined_at };
-            state.desk.members.insert((org(ORG), user), member);
+            state.accounts.members.insert((org(ORG), user), member);
         }
     });
     let refused = invite(&world, "user_ann1", BOBS, "billing").await;
@@ -274,7 +274,7 @@ async fn a_hundred_open_invitations_and_five_hundred_members_are_as_many_as_may_
 #[tokio::test]
 async fn a_suspended_organisation_sends_nobody_mails() {
     let world = acme();
-    world.change(|state| state.desk.orgs.get_mut(&org(ORG)).unwrap().suspended = true);
+    world.change(|state| state.accounts.orgs.get_mut(&org(ORG)).unwrap().suspended = true);
     let before = world.state();
     assert_eq!(refusal(&invite(&world, "user_ann1", BOBS, "billing").await), (409, "CONFLICT"));
     assert_eq!(world.state(), before);
@@ -293,7 +293,7 @@ async fn open_invitations_are_listed_and_ended_ones_are_not() {
     end(1, |invitation| invitation.status = InvitationStatus::Revoked);
     end(2, |invitation| invitation.status = InvitationStatus::Accepted(user("user_zoe1")));
     end(3, |invitation| invitation.expires_at = clock::now());
-    end(4, |invitation| invitation.org = org(super::desk::OTHER_ORG));
+    end(4, |invitation| invitation.org = org(super::accounts::OTHER_ORG));
     let event = sent_by("user_adam1", "invitation-list", "open");
     insta::assert_json_snapshot!(answer(&world, "invitation-list", event).await, @r#"
     {
@@ -374,7 +374,7 @@ async fn only_an_open_invitation_of_ones_own_organisation_can_be_revoked() {
         |invitation| invitation.status = InvitationStatus::Accepted(user("user_zoe1")),
         |invitation| invitation.status = InvitationStatus::Revoked,
         |invitation| invitation.expires_at = clock::now(),
-        |invitation| invitation.org = org(super::desk::OTHER_ORG),
+        |invitation| invitation.org = org(super::accounts::OTHER_ORG),
     ];
     for end in ends {
         let world = acme();

@@ -10,7 +10,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{ORG, org, user};
+use super::accounts::{ORG, org, user};
 
 /// The invitation the payloads in events/ speak of.
 pub const INVITATION: &str = "inv_01M7YREWKH7VM7Z3Z2KWSH2FTR";
@@ -37,18 +37,18 @@ pub fn put_invitation(world: &World, change: impl FnOnce(&mut Invitation)) -> St
     };
     change(&mut invitation);
     let token = functions::invitation_tokens().derive(invitation.org, invitation.id).expose().to_owned();
-    world.change(|state| drop(state.desk.invitations.insert((invitation.org, invitation.id), invitation)));
+    world.change(|state| drop(state.accounts.invitations.insert((invitation.org, invitation.id), invitation)));
     token
 }
 
 /// Gives the invitation of the payloads as the world has it.
 pub fn invitation_in(world: &World) -> Invitation {
-    world.state().desk.invitations[&(org(ORG), InvitationId::parse(INVITATION).unwrap())].clone()
+    world.state().accounts.invitations[&(org(ORG), InvitationId::parse(INVITATION).unwrap())].clone()
 }
 
 /// Gives a person's place in Acme, as the world has it.
 pub fn role_of(world: &World, person: &str) -> Option<OrgRole> {
-    world.state().desk.members.get(&(org(ORG), user(person))).map(|member| member.role)
+    world.state().accounts.members.get(&(org(ORG), user(person))).map(|member| member.role)
 }
 
 /// Makes the event by which a person accepts an invitation; `claims` is what their session says of them.

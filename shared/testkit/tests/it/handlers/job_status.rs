@@ -7,7 +7,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::refusal;
+use super::accounts::refusal;
 use super::jobs::{JOB, add_job, arrived, granted, job, job_in, output, signed, taken, told_of_jobs, world_of};
 use super::{GRANTED, call, call_as};
 

@@ -10,7 +10,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{headed, refusal};
+use super::accounts::{headed, refusal};
 use super::jobs::{JOB, granted, job, job_in, output, signed, world_of};
 use super::sweep::sweep_at;
 use super::{GRANTED, assert_books_balance, ledger_of, ready};

@@ -10,7 +10,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{answer, headed, outbox, refusal, saying, with};
+use super::accounts::{answer, headed, outbox, refusal, saying, with};
 use super::{GRANTED, KEY, call, call_as, pending_at, ready, world_with};
 
 /// The job the payloads in events/ speak of.

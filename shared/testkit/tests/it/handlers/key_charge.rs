@@ -6,7 +6,7 @@ use consigne_runtime::clock;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
-use super::desk::{
+use super::accounts::{
     KEY_ID, OTHER_SERVICE, acme, answer, change_key, headed, in_days, key_in, outbox, put_key, put_production,
     receipts, refusal, test_wallet_of, told_of, trail, user, verified, wallet_of, with,
 };
@@ -123,7 +123,7 @@ async fn a_receipt_outranks_every_refusal_that_came_later() {
         key.expires_at = Some(in_days(-1));
     });
     world.change(|state| {
-        let wallet: &mut Wallet = state.desk.wallets.values_mut().next().unwrap();
+        let wallet: &mut Wallet = state.accounts.wallets.values_mut().next().unwrap();
         wallet.debit(wallet.balance.unsigned_abs());
         wallet.open = false;
     });
@@ -247,7 +247,7 @@ async fn a_test_wallet_is_full_again_when_its_period_is_over() {
     world.change(|state| {
         let mut wallet = Wallet::of_tester(user("user_dev1"), in_days(-31));
         wallet.debit(100);
-        state.desk.wallets.insert(wallet.id.clone(), wallet);
+        state.accounts.wallets.insert(wallet.id.clone(), wallet);
     });
     let paid = verified(&world, &text, "cost-and-remaining", &json!({})).await;
     assert_eq!(paid["remaining"]["credits"], 95);
@@ -286,7 +286,7 @@ async fn a_lot_that_has_expired_cannot_be_spent() {
     let world = acme();
     let text = put_production(&world, |_| ());
     world.change(|state| {
-        let wallet: &mut Wallet = state.desk.wallets.values_mut().next().unwrap();
+        let wallet: &mut Wallet = state.accounts.wallets.values_mut().next().unwrap();
         assert!(matches!(wallet.id, WalletId::Organisation(_)));
         wallet.add(LotId::mint(in_days(-2)), LotKind::Promo, 500, Some(in_days(-1)));
     });

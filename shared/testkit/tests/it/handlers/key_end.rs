@@ -5,7 +5,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
-use super::desk::{
+use super::accounts::{
     acme, answer, code_of, key_in, outbox, put_production, receipts, refusal, saying, sent_by, trail, verified,
     wallet_of, with,
 };
@@ -186,7 +186,7 @@ async fn a_deleted_key_is_as_unknown_as_one_that_never_was() {
         [("key-delete", "one"), ("key-revoke", "leaked"), ("key-update", "limits"), ("key-rotate", "default-grace")]
     {
         let gone = answer(&world, function, asked(function, case)).await;
-        for unknown in ["key_01M7YREWKH7VM7Z3Z2KWSH2FZZ", "key_", "", super::desk::ORG] {
+        for unknown in ["key_01M7YREWKH7VM7Z3Z2KWSH2FZZ", "key_", "", super::accounts::ORG] {
             let mut event = asked(function, case);
             event["pathParameters"]["key"] = unknown.into();
             assert_eq!(answer(&world, function, event).await, gone, "{function} {unknown}");

@@ -4,7 +4,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{
+use super::accounts::{
     ORG, OTHER_ORG, acme, answer, code_of, found, headed, in_days, outbox, refusal, saying, sent_by, trail, user,
     verified, with,
 };
@@ -131,7 +131,7 @@ async fn a_test_key_spends_its_creators_test_credits() {
       }
     }
     "#);
-    let spenders: Vec<_> = world.state().desk.keys.into_values().map(|key| key.spender).collect();
+    let spenders: Vec<_> = world.state().accounts.keys.into_values().map(|key| key.spender).collect();
     assert_eq!(spenders, [Some(user("user_dev1"))]);
 }
 
@@ -155,7 +155,7 @@ async fn the_text_stands_in_that_answer_and_nowhere_else() {
     for case in ["production", "test"] {
         texts.push(text_of(&issued(&world, asked(case)).await));
     }
-    let id = world.state().desk.keys.keys().next_back().unwrap().1.to_string();
+    let id = world.state().accounts.keys.keys().next_back().unwrap().1.to_string();
     let mut told = vec![format!("{:?}", world.state())];
     for (function, case) in [
         ("key-list", "all"),
@@ -222,7 +222,7 @@ async fn two_peoples_idempotency_keys_never_meet() {
     let world = acme();
     let of = async |person: &str| text_of(&issued(&world, sent_by(person, "key-issue", "production")).await);
     assert_ne!(of("user_dev1").await, of("user_ann1").await);
-    assert_eq!(world.state().desk.keys.len(), 2);
+    assert_eq!(world.state().accounts.keys.len(), 2);
 }
 
 #[tokio::test]
@@ -230,7 +230,7 @@ async fn without_an_idempotency_key_each_request_is_a_key_of_its_own() {
     let world = acme();
     let event = || headed(asked("production"), "idempotency-key", None);
     assert_ne!(text_of(&issued(&world, event()).await), text_of(&issued(&world, event()).await));
-    assert_eq!(world.state().desk.keys.len(), 2);
+    assert_eq!(world.state().accounts.keys.len(), 2);
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn a_text_is_not_shown_again_once_the_key_was_deleted() {
 #[tokio::test]
 async fn a_retired_pepper_takes_no_new_key() {
     let world = acme();
-    world.change(|state| state.desk.closed_peppers.extend([1]));
+    world.change(|state| state.accounts.closed_peppers.extend([1]));
     let before = world.state();
     assert_eq!(refusal(&functions::call(&world, "key-issue", asked("production")).await), (503, "UNAVAILABLE"));
     assert_eq!(world.state(), before);

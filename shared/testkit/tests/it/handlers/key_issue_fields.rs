@@ -3,7 +3,7 @@
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
-use super::desk::{acme, headed, in_days, refusal, saying, sent_by, with};
+use super::accounts::{acme, headed, in_days, refusal, saying, sent_by, with};
 
 fn asked(case: &str) -> Value {
     sent_by("user_dev1", "key-issue", case)

@@ -6,7 +6,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
-use super::desk::{
+use super::accounts::{
     acme, answer, change_key, code_of, headed, in_days, key_in, outbox, put_production, receipts, refusal, saying,
     sent_by, trail, verified, wallet_of,
 };
@@ -96,8 +96,8 @@ async fn a_rotation_shows_the_new_text_and_how_long_the_one_before_works() {
       }
     ]
     "#);
-    assert_eq!((key_in(&world).generation, world.state().desk.keys.len()), (2, 1), "one key, two texts");
-    assert_eq!(world.state().desk.pointers.len(), 2);
+    assert_eq!((key_in(&world).generation, world.state().accounts.keys.len()), (2, 1), "one key, two texts");
+    assert_eq!(world.state().accounts.pointers.len(), 2);
 }
 
 #[tokio::test]
@@ -292,7 +292,7 @@ async fn an_expiry_holds_for_both_texts() {
 async fn a_retired_pepper_takes_no_new_text() {
     let world = acme();
     put_production(&world, |_| ());
-    world.change(|state| state.desk.closed_peppers.extend([1]));
+    world.change(|state| state.accounts.closed_peppers.extend([1]));
     let before = world.state();
     assert_eq!(
         refusal(&functions::call(&world, "key-rotate", asked("with-grace-and-key")).await),

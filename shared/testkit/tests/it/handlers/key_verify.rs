@@ -9,7 +9,7 @@ use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
-use super::desk::{
+use super::accounts::{
     KEY_ID, ORG, acme, answer, credit, headed, in_days, org, put_key, put_production, receipts, refusal, told_of, used,
     verified, with,
 };
@@ -17,15 +17,15 @@ use super::desk::{
 /// Closes Acme, as an operator does.
 fn suspend(world: &World) {
     world.change(|state| {
-        state.desk.orgs.get_mut(&org(ORG)).unwrap().suspended = true;
-        state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap().open = false;
+        state.accounts.orgs.get_mut(&org(ORG)).unwrap().suspended = true;
+        state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap().open = false;
     });
 }
 
 /// Empties Acme's wallet but for some credits.
 fn leave(world: &World, credits: u64) {
     world.change(|state| {
-        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        let wallet = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
         wallet.debit(wallet.balance.unsigned_abs() - credits);
     });
 }
@@ -232,7 +232,7 @@ async fn an_empty_test_wallet_names_itself_and_when_it_is_filled_again() {
     verified(&world, &text, "probe", &json!({ "cost": 98 })).await;
     let before = world.state();
     let refused = verified(&world, &text, "probe", &json!({ "cost": 3 })).await;
-    let resets = before.desk.wallets[&WalletId::Test(super::desk::user("user_dev1"))].next_expiry.unwrap();
+    let resets = before.accounts.wallets[&WalletId::Test(super::accounts::user("user_dev1"))].next_expiry.unwrap();
     assert_eq!(
         refused,
         json!({ "valid": false, "code": "INSUFFICIENT_CREDITS", "limiter": "test_wallet",

@@ -6,7 +6,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{
+use super::accounts::{
     acme, answer, change_key, code_of, headed, in_days, key_in, outbox, put_production, refusal, saying, sent_by,
     trail, used, verified,
 };

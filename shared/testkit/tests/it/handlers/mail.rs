@@ -12,7 +12,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::GRANTED;
-use super::desk::{acme, user};
+use super::accounts::{acme, user};
 
 /// The event the payloads speak of.
 pub const EVENT: &str = "01M7YREWKH7VM7Z3Z2KWSH2FTR";

@@ -3,7 +3,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{refusal, user};
+use super::accounts::{refusal, user};
 
 async fn asked(world: &World, case: &str, token: &str) -> Value {
     functions::call(world, "mail-unsubscribe", payload::event("mail-unsubscribe", case, token)).await

@@ -7,11 +7,11 @@ use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use super::GRANTED;
-use super::desk::{
+use super::account_callers::IN_ORG;
+use super::accounts::{
     KEY_ID, ORG, PEOPLE, acme, answer, key_in, org, outbox, put_key, refusal, saying, sent_by, test_wallet_of, trail,
     user, verified,
 };
-use super::desk_callers::IN_ORG;
 use super::invited::{put_invitation, role_of};
 
 /// Makes the event by which a person gives another a role.
@@ -38,7 +38,7 @@ fn doubled() -> World {
         for (name, role) in PEOPLE {
             let user = user(&name.replace('1', "2"));
             let member = Member { org: org(ORG), user: user.clone(), role, joined_at: GRANTED };
-            state.desk.members.insert((org(ORG), user), member);
+            state.accounts.members.insert((org(ORG), user), member);
         }
     });
     world

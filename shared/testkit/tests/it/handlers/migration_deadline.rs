@@ -12,7 +12,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::GRANTED;
-use super::desk::{ORG, acme, org, outbox, trail, user};
+use super::accounts::{ORG, acme, org, outbox, trail, user};
 use crate::crash::survives_to;
 
 fn days(days: u32) -> Timestamp {
@@ -53,7 +53,7 @@ async fn carried() -> World {
         carry(&world, n, "user_dev1", Place::Here(org(ORG)), GRANTED).await;
     }
     carry(&world, 3, "user_ann1", Place::Personal, GRANTED).await;
-    world.change(|state| state.desk.audit.clear());
+    world.change(|state| state.accounts.audit.clear());
     world
 }
 
@@ -128,7 +128,7 @@ async fn owners_are_told_reminded_and_at_last_their_keys_revoked_each_once() {
       }
     }
     "#);
-    let keys = world.state().desk.keys;
+    let keys = world.state().accounts.keys;
     assert!(keys.values().all(|key| key.status == KeyStatus::Revoked && key.revoked.as_ref().unwrap().2 == REASON));
 }
 
@@ -164,7 +164,7 @@ async fn keys_that_were_replaced_revoked_or_deleted_are_spoken_of_no_more() {
     tick(&world, GRANTED).await;
     let change = |n: u32, change: &dyn Fn(&mut consigne_core::keys::ApiKey)| {
         world.change(|state| {
-            let key = state.desk.keys.values_mut().find(|key| key.name == format!("Key {n}")).unwrap();
+            let key = state.accounts.keys.values_mut().find(|key| key.name == format!("Key {n}")).unwrap();
             change(key);
         });
     };
@@ -174,7 +174,7 @@ async fn keys_that_were_replaced_revoked_or_deleted_are_spoken_of_no_more() {
     change(2, &|key| key.status = KeyStatus::Deleted);
     change(3, &|key| key.status = KeyStatus::Revoked);
     assert_eq!(tick(&world, days(30)).await, json!([0, 0, 2, 0]));
-    let statuses: Vec<_> = world.state().desk.keys.values().map(|key| (key.name.clone(), key.status)).collect();
+    let statuses: Vec<_> = world.state().accounts.keys.values().map(|key| (key.name.clone(), key.status)).collect();
     let want = [("Key 1", KeyStatus::Active), ("Key 2", KeyStatus::Deleted), ("Key 3", KeyStatus::Revoked)];
     for (name, status) in want {
         assert!(statuses.contains(&(name.to_owned(), status)), "{statuses:?}");
@@ -185,7 +185,7 @@ async fn keys_that_were_replaced_revoked_or_deleted_are_spoken_of_no_more() {
 async fn an_owner_who_has_replaced_everything_is_not_reminded() {
     let world = carried().await;
     tick(&world, GRANTED).await;
-    world.change(|state| state.desk.keys.values_mut().for_each(|key| key.generation = 2));
+    world.change(|state| state.accounts.keys.values_mut().for_each(|key| key.generation = 2));
     assert_eq!(tick(&world, days(23)).await, json!([0, 0, 2, 0]));
     assert_eq!(told(&world).len(), 2, "the two first notices");
 }

@@ -1,5 +1,8 @@
 //! Handlers on fakes: an input file, the call, the whole visible outcome.
 
+mod account_callers;
+mod account_paging;
+pub mod accounts;
 mod anomaly_detect;
 mod checkout;
 pub mod closing;
@@ -9,9 +12,6 @@ mod credits;
 mod credits_back;
 mod delete;
 pub mod deliveries;
-pub mod desk;
-mod desk_callers;
-mod desk_paging;
 pub mod endpoints;
 pub mod gateway;
 mod gateway_refusals;

@@ -12,7 +12,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{
+use super::accounts::{
     KEY_ID, ORG, OTHER_ORG, acme, change_key, found, in_days, key_in, org, outbox, put_key, put_production, user,
 };
 use super::night_of_stats::within;
@@ -47,18 +47,18 @@ pub fn neglected() -> World {
     put_production(&world, |key| key.used = periods(&[0, 40, 41, 300], &[0, 13, 14, 30]));
     put_key(&world, TEST_KEY, KeyMode::Test, |_| ());
     world.change(|state| {
-        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        let wallet = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
         wallet.add(LotId::mint(in_days(-9)), LotKind::Promo, 50, Some(in_days(-2)));
         wallet.debit(20);
         let mut wallet = Wallet::of_tester(user("user_dev1"), in_days(-31));
         wallet.debit(70);
-        state.desk.wallets.insert(wallet.id.clone(), wallet);
+        state.accounts.wallets.insert(wallet.id.clone(), wallet);
     });
     world
 }
 
 fn wallet(world: &World, id: &WalletId) -> Wallet {
-    let wallet = world.state().desk.wallets[id].clone();
+    let wallet = world.state().accounts.wallets[id].clone();
     assert!(wallet.is_balanced(), "{wallet:?}");
     wallet
 }
@@ -89,7 +89,11 @@ async fn what_is_past_is_forgotten_and_what_has_run_out_is_settled() {
     assert_eq!((test.balance, test.used, test.expired, test.granted), (100, 70, 30, 200));
     assert_eq!(test.next_expiry, Some(test.anchor.plus(TEST_PERIOD * 2)));
     let after = world.state();
-    assert_eq!((&after.desk.audit, &after.outbox), (&before.desk.audit, &before.outbox), "nobody has done anything");
+    assert_eq!(
+        (&after.accounts.audit, &after.outbox),
+        (&before.accounts.audit, &before.outbox),
+        "nobody has done anything"
+    );
     assert_eq!(key_in(&world).revision, 1, "nobody has changed the key");
     upkeep(&world).await;
     assert_eq!(world.state(), after, "once is enough");
@@ -119,7 +123,7 @@ async fn keys_that_work_no_more_are_looked_after_too() {
 async fn a_suspended_organisations_wallet_stays_closed() {
     let world = neglected();
     let own = WalletId::Organisation(org(ORG));
-    world.change(|state| state.desk.wallets.get_mut(&own).unwrap().open = false);
+    world.change(|state| state.accounts.wallets.get_mut(&own).unwrap().open = false);
     upkeep(&world).await;
     assert_eq!((wallet(&world, &own).open, wallet(&world, &own).expired), (false, 30));
 }
@@ -129,7 +133,7 @@ async fn an_organisation_that_loses_its_gift_is_told_so_once() {
     let world = World::default();
     found(&world, ORG, "Acme", &[]);
     world.change(|state| {
-        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        let wallet = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
         wallet.add(LotId::mint(in_days(-9)), LotKind::Promo, 50, Some(in_days(-2)));
     });
     for _ in 0..2 {
@@ -158,10 +162,10 @@ async fn an_organisation_with_many_keys_is_looked_after_in_several_messages() {
     let used = key_in(&world).used;
     world.change(|state| {
         for n in 0..250_u64 {
-            let mut key = state.desk.keys[&(org(ORG), super::desk::key_id(KEY_ID))].clone();
+            let mut key = state.accounts.keys[&(org(ORG), super::accounts::key_id(KEY_ID))].clone();
             key.id = consigne_core::KeyId::mint(Timestamp::from_secs(1_795_000_000 + i64::try_from(n).unwrap()));
             key.used.clone_from(&used);
-            state.desk.keys.insert((key.org, key.id), key);
+            state.accounts.keys.insert((key.org, key.id), key);
         }
     });
     let mut batch = message(clock::now());
@@ -175,7 +179,7 @@ async fn an_organisation_with_many_keys_is_looked_after_in_several_messages() {
         batch["Records"][0]["body"] = body.into();
     }
     assert_eq!(messages, 3);
-    let keys = world.state().desk.keys;
+    let keys = world.state().accounts.keys;
     assert_eq!(keys.len(), 252);
     assert!(keys.values().all(|key| key.used.is_empty() || key.used == periods(&[0, 40], &[0, 13])));
 }

@@ -13,7 +13,7 @@ use consigne_testkit::{functions, payload};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::desk::{ORG, OTHER_ORG, acme, found, org, outbox};
+use super::accounts::{ORG, OTHER_ORG, acme, found, org, outbox};
 use super::stats::{days_ago, outcome, put_receipt, receipt};
 
 /// Lets the night's first function run as of a time and gives what it has done.
@@ -43,7 +43,7 @@ pub fn message(day: Day) -> Value {
 /// Counts as one would by hand, from all receipts there are.
 fn counted(world: &World) -> BTreeMap<(OrgId, Day), Figures> {
     let mut tallies: BTreeMap<(OrgId, Day), Tally> = BTreeMap::new();
-    for receipt in world.state().desk.receipts.values() {
+    for receipt in world.state().accounts.receipts.values() {
         tallies.entry((receipt.id.org(), Day::of(receipt.at))).or_default().count(&CountedCall::of(receipt));
     }
     tallies.into_iter().map(|(place, tally)| (place, tally.figures())).collect()
@@ -143,7 +143,7 @@ async fn what_comes_late_is_counted_in_the_two_nights_behind() {
         let at = days_ago(nights).starts().plus(Duration::from_hours(3));
         put_receipt(&world, day.starts(), |_| ());
         world.change(|state| {
-            let late = state.desk.receipts.values_mut().find(|receipt| receipt.outcome.is_none()).unwrap();
+            let late = state.accounts.receipts.values_mut().find(|receipt| receipt.outcome.is_none()).unwrap();
             late.outcome = Some(outcome(200, 5));
         });
         night(&world, at).await;
@@ -240,7 +240,7 @@ async fn two_thousand_receipts_of_twenty_organisations_come_to_what_they_are() {
         receipt.credits = n % 5 + 1;
         receipt.outcome = (n % 4 > 0).then(|| outcome(200 + u16::try_from(n % 4).unwrap() * 100, n));
         receipt.call.country = (n % 3 > 0).then(|| ["FR", "DE"][usize::from(n % 2 == 0)].to_owned());
-        world.change(|state| drop(state.desk.receipts.insert(receipt.id, receipt)));
+        world.change(|state| drop(state.accounts.receipts.insert(receipt.id, receipt)));
     }
     night(&world, tonight()).await;
     assert_eq!(kept(&world), counted(&world));
@@ -289,7 +289,7 @@ proptest! {
                     },
                     Event::Outcomes { status, ms } => world.change(|state| {
                         let open = |receipt: &&mut Receipt| receipt.outcome.is_none();
-                        for receipt in state.desk.receipts.values_mut().filter(open).take(5) {
+                        for receipt in state.accounts.receipts.values_mut().filter(open).take(5) {
                             receipt.outcome = Some(outcome(status, ms));
                         }
                     }),

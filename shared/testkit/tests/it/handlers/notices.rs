@@ -8,7 +8,7 @@ use consigne_testkit::functions;
 use serde_json::json;
 
 use super::GRANTED;
-use super::desk::{ORG, org, user};
+use super::accounts::{ORG, org, user};
 use super::mail::{acme_with_mailboxes, deliver, delivered, message_of, post};
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn every_owner_is_told_of_unusual_use_in_numbers() {
     ] {
         let world = acme_with_mailboxes();
         let member = Member { org: org(ORG), user: user("user_dev1"), role: OrgRole::Owner, joined_at: GRANTED };
-        world.change(|state| drop(state.desk.members.insert((org(ORG), member.user.clone()), member)));
+        world.change(|state| drop(state.accounts.members.insert((org(ORG), member.user.clone()), member)));
         deliver(&world, case).await;
         let sent = world.state().post.sent;
         let to: Vec<&str> = sent.iter().map(|mail| mail.to.as_str()).collect();

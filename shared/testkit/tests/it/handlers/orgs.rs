@@ -4,7 +4,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
-use super::desk::{ORG, OTHER_ORG, acme, answer, found, org, outbox, refusal, saying, sent_by, trail, user};
+use super::accounts::{ORG, OTHER_ORG, acme, answer, found, org, outbox, refusal, saying, sent_by, trail, user};
 
 #[tokio::test]
 async fn whoever_founds_an_organisation_owns_it_and_its_empty_wallet() {
@@ -26,10 +26,12 @@ async fn whoever_founds_an_organisation_owns_it_and_its_empty_wallet() {
       }
     }
     "#);
-    let desk = world.state().desk;
-    let members: Vec<_> = desk.members.values().map(|member| (member.user.to_string(), member.role.name())).collect();
+    let accounts = world.state().accounts;
+    let members: Vec<_> =
+        accounts.members.values().map(|member| (member.user.to_string(), member.role.name())).collect();
     assert_eq!(members, [("user_ann1".to_owned(), "owner")]);
-    let wallets: Vec<_> = desk.wallets.values().map(|wallet| (wallet.open, wallet.balance, wallet.granted)).collect();
+    let wallets: Vec<_> =
+        accounts.wallets.values().map(|wallet| (wallet.open, wallet.balance, wallet.granted)).collect();
     assert_eq!(wallets, [(true, 0, 0)]);
     insta::assert_json_snapshot!(trail(&world), @r#"
     [
@@ -105,7 +107,7 @@ async fn another_persons_idempotency_key_of_the_same_name_is_their_own() {
         let event = sent_by(person, "org-create", "with-key");
         assert_eq!(functions::call(&world, "org-create", event).await["status"], 201);
     }
-    assert_eq!(world.state().desk.orgs.len(), 2);
+    assert_eq!(world.state().accounts.orgs.len(), 2);
 }
 
 #[tokio::test]
@@ -114,7 +116,7 @@ async fn without_an_idempotency_key_two_requests_are_two_organisations() {
     for _ in 0..2 {
         functions::call(&world, "org-create", sent_by("user_ann1", "org-create", "acme")).await;
     }
-    let slugs: std::collections::BTreeSet<_> = world.state().desk.orgs.into_values().map(|org| org.slug).collect();
+    let slugs: std::collections::BTreeSet<_> = world.state().accounts.orgs.into_values().map(|org| org.slug).collect();
     assert_eq!(slugs.len(), 2, "each has a slug of its own");
 }
 
@@ -257,7 +259,7 @@ async fn every_member_may_see_who_the_others_are() {
 #[tokio::test]
 async fn whoever_has_left_sees_the_organisation_no_more() {
     let world = acme();
-    world.change(|state| drop(state.desk.members.remove(&(org(ORG), user("user_dev1")))));
+    world.change(|state| drop(state.accounts.members.remove(&(org(ORG), user("user_dev1")))));
     let listed = functions::call(&world, "org-list", sent_by("user_dev1", "org-list", "mine")).await;
     assert_eq!(listed["body"]["data"], json!([]));
     let members = functions::call(&world, "member-list", sent_by("user_dev1", "member-list", "all")).await;

@@ -4,7 +4,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{
+use super::accounts::{
     OTHER_SERVICE, acme, answer, headed, put_production, receipts, refusal, saying, sent_by, told_of, verified,
     wallet_of, with,
 };

@@ -10,7 +10,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::json;
 
 use super::GRANTED;
-use super::desk::{ORG, org, user};
+use super::accounts::{ORG, org, user};
 use super::mail::{acme_with_mailboxes, claim_of, deliver, delivered, known, message_of, post};
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn the_owner_of_a_job_is_told_why_it_failed_and_not_of_what_they_cancelled
 /// Makes Eve another owner of Acme.
 fn with_a_second_owner(world: &World) {
     let member = Member { org: org(ORG), user: user("user_eve1"), role: OrgRole::Owner, joined_at: GRANTED };
-    world.change(|state| drop(state.desk.members.insert((org(ORG), member.user.clone()), member)));
+    world.change(|state| drop(state.accounts.members.insert((org(ORG), member.user.clone()), member)));
 }
 
 #[tokio::test]

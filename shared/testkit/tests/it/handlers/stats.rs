@@ -12,7 +12,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{KEY_ID, ORG, OTHER_ORG, PEOPLE, acme, answer, found, key_id, org, refusal, sent_by};
+use super::accounts::{KEY_ID, ORG, OTHER_ORG, PEOPLE, acme, answer, found, key_id, org, refusal, sent_by};
 
 /// Gives the day so many days before today.
 pub fn days_ago(days: u16) -> Day {
@@ -39,7 +39,7 @@ pub fn receipt(org: OrgId, at: Timestamp) -> Receipt {
 pub fn put_receipt(world: &World, at: Timestamp, change: impl FnOnce(&mut Receipt)) {
     let mut receipt = receipt(org(ORG), at);
     change(&mut receipt);
-    world.change(|state| drop(state.desk.receipts.insert(receipt.id, receipt)));
+    world.change(|state| drop(state.accounts.receipts.insert(receipt.id, receipt)));
 }
 
 /// Makes an outcome.
@@ -50,7 +50,7 @@ pub fn outcome(status_code: u16, response_ms: u64) -> Outcome {
 /// Puts the figures of Acme's receipts of a day into the world, as counted at a time.
 fn keep(world: &World, day: Day, counted_at: Timestamp) {
     let mut tally = Tally::default();
-    for receipt in world.state().desk.receipts.values().filter(|receipt| Day::of(receipt.at) == day) {
+    for receipt in world.state().accounts.receipts.values().filter(|receipt| Day::of(receipt.at) == day) {
         tally.count(&CountedCall::of(receipt));
     }
     let stats = DayStats { org: org(ORG), day, figures: tally.figures(), counted_at };

@@ -9,7 +9,7 @@ use consigne_testkit::stripe::{self, signed, signed_at};
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::desk::{ORG, OTHER_ORG, PEOPLE, found, org, outbox, sent_by, trail};
+use super::accounts::{ORG, OTHER_ORG, PEOPLE, found, org, outbox, sent_by, trail};
 use super::webhook_stripe_disputes::of_dispute;
 
 /// The cases that change something, each a fact of one purchase.
@@ -52,7 +52,7 @@ pub fn with(mut event: Value, change: impl FnOnce(&mut Value)) -> Value {
 
 /// Gives Acme's balance, and what it has purchased and lost again.
 pub fn wallet(world: &World) -> (i64, u64, u64) {
-    let wallet = world.state().desk.wallets[&WalletId::Organisation(org(ORG))].clone();
+    let wallet = world.state().accounts.wallets[&WalletId::Organisation(org(ORG))].clone();
     assert!(wallet.is_balanced(), "{wallet:?}");
     (wallet.balance, wallet.purchased, wallet.clawed_back)
 }
@@ -134,7 +134,8 @@ async fn in_whatever_order_events_come_three_times_each_credits_come_to_the_same
         }
         // A quarter is refunded, and the dispute is won.
         assert_eq!(wallet(&world), (750, 1_000, 250), "{order:?}");
-        let bought = world.state().desk.audit.iter().filter(|entry| entry.action.name() == "credits.purchased").count();
+        let bought =
+            world.state().accounts.audit.iter().filter(|entry| entry.action.name() == "credits.purchased").count();
         assert_eq!(bought, 1, "{order:?}");
     }
 }
@@ -196,9 +197,9 @@ async fn a_session_that_was_not_opened_here_or_not_paid_as_offered_buys_nothing_
         let state = world.state();
         assert_eq!((wallet(&world), state.outbox.len()), ((0, 0, 0), 0), "{why}");
         let trail: Vec<_> =
-            state.desk.audit.iter().map(|entry| (entry.action.name(), &entry.details["field"])).collect();
+            state.accounts.audit.iter().map(|entry| (entry.action.name(), &entry.details["field"])).collect();
         assert_eq!(trail, [("webhook.refused", &json!(why))], "once");
-        let of = state.desk.audit[0].org;
+        let of = state.accounts.audit[0].org;
         assert_eq!(of.is_some(), !why.contains("opened"), "of nobody's when nobody here asked for it");
         // As it was offered, it is still for sale.
         tell(&world, "completed").await;

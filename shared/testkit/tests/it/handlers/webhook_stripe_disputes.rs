@@ -3,7 +3,7 @@
 use consigne_testkit::stripe::signed;
 use serde_json::{Value, json};
 
-use super::desk::outbox;
+use super::accounts::outbox;
 use super::webhook_stripe::{event, offered, send, taken, tell, wallet, with};
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use consigne_core::ports::{
     OpenHold, ResolveHold,
 };
 use consigne_core::{Fault, OrgId, Timestamp};
-use consigne_testkit::fakes::{Desk, Moment, World};
+use consigne_testkit::fakes::{AccountsState, Moment, World};
 
 use super::Ledger;
 
@@ -66,15 +66,15 @@ pub struct Buggy {
 }
 
 impl Buggy {
-    fn ask<T>(&self, ask: impl FnOnce(&Desk) -> T) -> T {
+    fn ask<T>(&self, ask: impl FnOnce(&AccountsState) -> T) -> T {
         let mut answer = None;
-        self.world.change(|state| answer = Some(ask(&state.desk)));
+        self.world.change(|state| answer = Some(ask(&state.accounts)));
         answer.expect("it was asked")
     }
 
     fn change_wallet(&self, id: &WalletId, change: impl FnOnce(&mut Wallet)) {
         self.world.change(|state| {
-            if let Some(wallet) = state.desk.wallets.get_mut(id) {
+            if let Some(wallet) = state.accounts.wallets.get_mut(id) {
                 change(wallet);
             }
         });
@@ -118,7 +118,7 @@ impl ChargeKey for Buggy {
         let mut charge = charge.clone();
         match self.bug {
             Bug::ChargesRetries => {
-                let known = self.ask(|desk| desk.receipts.contains_key(&charge.receipt.id));
+                let known = self.ask(|accounts| accounts.receipts.contains_key(&charge.receipt.id));
                 if known {
                     charge.receipt.id = ReceiptId::fresh(charge.key.org, charge.ask.now);
                 }
@@ -126,7 +126,7 @@ impl ChargeKey for Buggy {
             Bug::SpendsTheExpired => charge.ask.now = charge.ask.now.minus(Duration::from_hours(1)),
             _ => {}
         }
-        let before = self.ask(|desk| desk.wallets.get(&charge.wallet()).map(|wallet| wallet.alert));
+        let before = self.ask(|accounts| accounts.wallets.get(&charge.wallet()).map(|wallet| wallet.alert));
         let outcome = self.world.charge_key(&charge).await?;
         if matches!((self.bug, &outcome), (Bug::TakesFromTheWrongLot, ChargeOutcome::Charged)) {
             self.change_wallet(&charge.wallet(), |wallet| {
@@ -149,7 +149,7 @@ impl GrantCredits for Buggy {
     async fn grant_credits(&self, grant: &CreditGrant) -> Result<CreditGrantOutcome, Fault> {
         if self.bug == Bug::GrantsTwice {
             self.world.change(|state| {
-                state.desk.given.remove(&grant.id);
+                state.accounts.given.remove(&grant.id);
             });
         }
         self.world.grant_credits(grant).await
@@ -177,7 +177,7 @@ impl GetHold for Buggy {
 impl ResolveHold for Buggy {
     async fn resolve_hold(&self, step: &Resolution) -> Result<ResolutionOutcome, Fault> {
         let expired = |wallet: &Wallet| wallet.with_lots_expired(step.now).expired;
-        let before = self.ask(|desk| desk.wallets.get(&step.hold.wallet).map(expired));
+        let before = self.ask(|accounts| accounts.wallets.get(&step.hold.wallet).map(expired));
         let outcome = self.world.resolve_hold(step).await?;
         match (self.bug, outcome) {
             (Bug::ReleasesTwice, ResolutionOutcome::Conflict) => {
@@ -202,10 +202,10 @@ impl CreditPurchase for Buggy {
     async fn credit_purchase(&self, purchase: &Purchase) -> Result<PurchaseOutcome, Fault> {
         self.world.change(|state| match self.bug {
             Bug::CreditsTwice => {
-                state.desk.sessions.remove(&(purchase.org, purchase.session.clone()));
-                state.desk.payments.remove(&purchase.payment);
+                state.accounts.sessions.remove(&(purchase.org, purchase.session.clone()));
+                state.accounts.payments.remove(&purchase.payment);
             }
-            Bug::ForgetsEarlyRefunds => state.desk.payments.retain(|_, payment| payment.sale.is_some()),
+            Bug::ForgetsEarlyRefunds => state.accounts.payments.retain(|_, payment| payment.sale.is_some()),
             _ => {}
         });
         self.world.credit_purchase(purchase).await
@@ -216,7 +216,7 @@ impl ClawBackCredits for Buggy {
     async fn claw_back(&self, told: &ClawBack) -> Result<ClawBackOutcome, Fault> {
         let mut told = told.clone();
         if let (Bug::AddsRefundsUp, ClawBackCause::Refund { refunded_cents }) = (self.bug, &mut told.cause) {
-            let known = self.ask(|desk| desk.payments.get(&told.payment).map(|known| known.refunded_cents));
+            let known = self.ask(|accounts| accounts.payments.get(&told.payment).map(|known| known.refunded_cents));
             *refunded_cents += known.unwrap_or(0);
         }
         self.world.claw_back(&told).await

@@ -70,7 +70,7 @@ impl Ledger for World {
 
     fn spend_refunds(&self, key: &KeyFacts, day: Day) -> bool {
         self.change(|state| {
-            state.desk.refunds.insert((key.org, key.id, day), REFUNDS_A_DAY);
+            state.accounts.refunds.insert((key.org, key.id, day), REFUNDS_A_DAY);
         });
         true
     }

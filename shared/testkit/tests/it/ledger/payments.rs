@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use consigne_core::credits::{ClawBack, DisputeState, LotKind, Purchase};
 use consigne_core::{LotId, OrgId, Timestamp};
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 
 use super::model::Model;
 use super::ops::CENTS;
@@ -33,17 +33,17 @@ impl Payment {
 
     /// Makes its purchase.
     pub fn purchase(&self, credits: u64, now: Timestamp) -> Purchase {
-        Purchase { amount_cents: CENTS, ..desk::purchase(self.org, &self.name, credits, now) }
+        Purchase { amount_cents: CENTS, ..accounts::purchase(self.org, &self.name, credits, now) }
     }
 
     /// Makes what is told of a refund.
     pub fn refund(&self, cents: u64, now: Timestamp) -> ClawBack {
-        desk::refund(&self.name, cents, now)
+        accounts::refund(&self.name, cents, now)
     }
 
     /// Makes what is told of a dispute.
     pub fn dispute(&self, id: &str, cents: u64, state: DisputeState, now: Timestamp) -> ClawBack {
-        desk::dispute(&self.name, id, cents, state, now)
+        accounts::dispute(&self.name, id, cents, state, now)
     }
 
     /// Has the model buy.

@@ -9,7 +9,7 @@ use consigne_core::credits::{
 use consigne_core::keys::{KeyFacts, RefusalCode};
 use consigne_core::periods::Day;
 use consigne_core::{Code, Fault, Timestamp};
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 use consigne_testkit::fakes::Moment;
 use futures_util::future::join_all;
 
@@ -22,7 +22,7 @@ use super::payments::Payment;
 pub struct Run<'a, L> {
     ledger: &'a L,
     /// A production key and a test key of one organisation, each with the model of its wallet.
-    desks: [(KeyFacts, Model); 2],
+    wallets: [(KeyFacts, Model); 2],
     now: Timestamp,
     grants: Vec<CreditGrant>,
     payments: Vec<Payment>,
@@ -33,12 +33,12 @@ pub struct Run<'a, L> {
 
 impl<'a, L: Ledger> Run<'a, L> {
     pub async fn begin(ledger: &'a L, now: Timestamp) -> Self {
-        let (org, owner) = desk::found(ledger, now).await;
-        let live = desk::issue(ledger, &desk::key(org, &owner, false, now)).await;
-        let test = desk::issue(ledger, &desk::key(org, &owner, true, now)).await;
-        let desks = [(live, Model::default()), (test, Model::default())];
+        let (org, owner) = accounts::found(ledger, now).await;
+        let live = accounts::issue(ledger, &accounts::key(org, &owner, false, now)).await;
+        let test = accounts::issue(ledger, &accounts::key(org, &owner, true, now)).await;
+        let wallets = [(live, Model::default()), (test, Model::default())];
         let payments = (0..PAYMENTS).map(|number| Payment::of(org, number)).collect();
-        Self { ledger, desks, now, grants: Vec::new(), payments, holds: Vec::new(), bursts: 0 }
+        Self { ledger, wallets, now, grants: Vec::new(), payments, holds: Vec::new(), bursts: 0 }
     }
 
     /// Makes one operation and says in what the ledger then differs from the model.
@@ -63,7 +63,7 @@ impl<'a, L: Ledger> Run<'a, L> {
             Op::Settle { back, percent, fault } => {
                 if let Some(hold) = self.hold_before(*back) {
                     let amount = hold.3 * percent / 100;
-                    self.resolve(hold, desk::settled(amount), *fault).await?;
+                    self.resolve(hold, accounts::settled(amount), *fault).await?;
                 }
             }
             Op::Void { back, provider, fault } => {
@@ -73,7 +73,7 @@ impl<'a, L: Ledger> Run<'a, L> {
                 }
             }
             Op::RefundsSpent { test } => {
-                let (facts, model) = &mut self.desks[usize::from(*test)];
+                let (facts, model) = &mut self.wallets[usize::from(*test)];
                 let day = Day::of(self.now);
                 if self.ledger.spend_refunds(facts, day) {
                     model.unrefunded = Some(day);
@@ -84,14 +84,14 @@ impl<'a, L: Ledger> Run<'a, L> {
             Op::Refund { payment, percent, fault } => {
                 let (cents, now) = (CENTS * percent / 100, self.now);
                 let told = self.payments[*payment].refund(cents, now);
-                self.payments[*payment].model_refunds(&mut self.desks[0].1, cents, now);
+                self.payments[*payment].model_refunds(&mut self.wallets[0].1, cents, now);
                 self.claw_back(&told, *fault).await?;
             }
             Op::Dispute { payment, second, percent, state, fault } => {
                 let (cents, now) = (CENTS * percent / 100, self.now);
                 let id = if *second { "dp_2" } else { "dp_1" };
                 let told = self.payments[*payment].dispute(id, cents, *state, now);
-                self.payments[*payment].model_disputes(&mut self.desks[0].1, id, cents, *state, now);
+                self.payments[*payment].model_disputes(&mut self.wallets[0].1, id, cents, *state, now);
                 self.claw_back(&told, *fault).await?;
             }
         }
@@ -99,7 +99,7 @@ impl<'a, L: Ledger> Run<'a, L> {
     }
 
     async fn compare(&mut self) -> Result<(), String> {
-        for (facts, model) in &self.desks {
+        for (facts, model) in &self.wallets {
             // A test wallet nobody has used is not there yet.
             if let Some(wallet) = self.ledger.get_wallet(&facts.wallet(), self.now).await.unwrap()
                 && (facts.spender.is_none() || model.is_begun())
@@ -108,8 +108,8 @@ impl<'a, L: Ledger> Run<'a, L> {
                 return Err(format!("{:?}: {difference}", facts.wallet()));
             }
         }
-        let want = std::mem::take(&mut self.desks[0].1.told);
-        match self.ledger.told(self.desks[0].0.org) {
+        let want = std::mem::take(&mut self.wallets[0].1.told);
+        match self.ledger.told(self.wallets[0].0.org) {
             Some(told) => same(&told, &want),
             None => Ok(()),
         }
@@ -118,25 +118,25 @@ impl<'a, L: Ledger> Run<'a, L> {
     async fn grant(&mut self, paid: bool, amount: u64, hours: Option<u64>) -> Result<(), String> {
         let kind = if paid { LotKind::Paid } else { LotKind::Promo };
         let expires_at = hours.map(|hours| self.now.plus(Duration::from_hours(hours)));
-        let grant = desk::credits(self.desks[0].0.org, kind, amount, expires_at, self.now);
+        let grant = accounts::credits(self.wallets[0].0.org, kind, amount, expires_at, self.now);
         same(&self.ledger.grant_credits(&grant).await.unwrap(), &CreditGrantOutcome::Granted)?;
-        self.desks[0].1.grant(grant.id, kind, amount, expires_at, self.now);
+        self.wallets[0].1.grant(grant.id, kind, amount, expires_at, self.now);
         self.grants.push(grant);
         Ok(())
     }
 
     async fn debit(
         &mut self,
-        desk: usize,
+        wallet: usize,
         cost: u64,
         key: u8,
         at: Timestamp,
         fault: Option<Moment>,
     ) -> Result<(), String> {
-        let (facts, model) = &mut self.desks[desk];
-        let key = format!("{desk}-{key}");
-        let charge = desk::charge(facts, cost, Some(&key), at);
-        let want = model.debit(cost, &key, desk == 1, at);
+        let (facts, model) = &mut self.wallets[wallet];
+        let key = format!("{wallet}-{key}");
+        let charge = accounts::charge(facts, cost, Some(&key), at);
+        let want = model.debit(cost, &key, wallet == 1, at);
         let outcome = retried(self.ledger, fault, 0, async || self.ledger.charge_key(&charge).await).await;
         let got = match outcome.map_err(|fault| fault.chain())? {
             ChargeOutcome::Charged => Debit::Charged,
@@ -155,26 +155,26 @@ impl<'a, L: Ledger> Run<'a, L> {
         same(&got, &want)
     }
 
-    async fn burst(&mut self, desk: usize, calls: u8) -> Result<(), String> {
+    async fn burst(&mut self, wallet: usize, calls: u8) -> Result<(), String> {
         self.bursts += 1;
-        let (facts, model) = &mut self.desks[desk];
+        let (facts, model) = &mut self.wallets[wallet];
         let keys: Vec<String> = (0..calls).map(|call| format!("burst-{}-{call}", self.bursts)).collect();
-        let asked: Vec<Charge> = keys.iter().map(|key| desk::charge(facts, 1, Some(key), self.now)).collect();
+        let asked: Vec<Charge> = keys.iter().map(|key| accounts::charge(facts, 1, Some(key), self.now)).collect();
         let outcomes = join_all(asked.iter().map(|charge| self.ledger.charge_key(charge))).await;
         let charged = outcomes.iter().filter(|outcome| matches!(outcome, Ok(ChargeOutcome::Charged))).count();
         // Which of them pass is chance; how many is not.
         let mut wanted = 0;
         for key in &keys {
-            wanted += usize::from(model.debit(1, key, desk == 1, self.now) == Debit::Charged);
+            wanted += usize::from(model.debit(1, key, wallet == 1, self.now) == Debit::Charged);
         }
         same(&charged, &wanted)
     }
 
-    async fn hold(&mut self, desk: usize, amount: u64, hours: u64, fault: Option<Moment>) -> Result<(), String> {
-        let (facts, model) = &mut self.desks[desk];
-        let mut opening = desk::opening(facts, amount, Some(&format!("hold-{}", self.holds.len())), self.now);
+    async fn hold(&mut self, wallet: usize, amount: u64, hours: u64, fault: Option<Moment>) -> Result<(), String> {
+        let (facts, model) = &mut self.wallets[wallet];
+        let mut opening = accounts::opening(facts, amount, Some(&format!("hold-{}", self.holds.len())), self.now);
         opening.hold.expires_at = self.now.plus(Duration::from_hours(hours));
-        let want = model.hold(amount, desk == 1, self.now, opening.hold.expires_at);
+        let want = model.hold(amount, wallet == 1, self.now, opening.hold.expires_at);
         let outcome = retried(self.ledger, fault, 0, async || self.ledger.open_hold(&opening).await).await;
         match outcome.map_err(|fault| fault.chain())? {
             OpeningOutcome::Opened(_) => same(&true, &want.is_some())?,
@@ -188,7 +188,7 @@ impl<'a, L: Ledger> Run<'a, L> {
             other => return Err(format!("{other:?}")),
         }
         if let Some(number) = want {
-            self.holds.push((opening.hold.id, desk, number, amount));
+            self.holds.push((opening.hold.id, wallet, number, amount));
         }
         Ok(())
     }
@@ -199,17 +199,17 @@ impl<'a, L: Ledger> Run<'a, L> {
 
     async fn resolve(
         &mut self,
-        (id, desk, number, _): (HoldId, usize, usize, u64),
+        (id, wallet, number, _): (HoldId, usize, usize, u64),
         how: HoldEnd,
         fault: Option<Moment>,
     ) -> Result<(), String> {
-        let by = desk::resolver(self.now);
-        let want = self.desks[desk].1.resolve(number, how, self.now);
+        let by = accounts::resolver(self.now);
+        let want = self.wallets[wallet].1.resolve(number, how, self.now);
         // The first effect reads the hold; the second ends it.
         let outcome = retried(self.ledger, fault, 1, async || resolve(self.ledger, id, how, &by).await).await;
         let got = match outcome {
             Ok(hold) => {
-                same(&hold.end.as_ref().map(|end| end.how), &self.desks[desk].1.end_of(number))?;
+                same(&hold.end.as_ref().map(|end| end.how), &self.wallets[wallet].1.end_of(number))?;
                 if want == Resolved::Replayed { Resolved::Replayed } else { Resolved::Applied }
             }
             Err(fault) => match fault.code {
@@ -223,12 +223,12 @@ impl<'a, L: Ledger> Run<'a, L> {
     }
 
     async fn sweep(&mut self) -> Result<(), String> {
-        for (id, desk, number, _) in self.holds.clone() {
+        for (id, wallet, number, _) in self.holds.clone() {
             let hold = self.ledger.get_hold(id).await.unwrap().expect("it was opened");
             let Some(step) = hold.time_out(self.now) else { continue };
             same(&self.ledger.resolve_hold(&step).await.unwrap(), &ResolutionOutcome::Resolved)?;
             same(&self.ledger.resolve_hold(&step).await.unwrap(), &ResolutionOutcome::Conflict)?;
-            self.desks[desk].1.time_out(number, self.now);
+            self.wallets[wallet].1.time_out(number, self.now);
         }
         Ok(())
     }
@@ -246,7 +246,7 @@ impl<'a, L: Ledger> Run<'a, L> {
             same(&outcome, &PurchaseOutcome::Credited)?;
         }
         if !payment.is_bought() {
-            payment.model_buys(&mut self.desks[0].1, purchase.lot, credits, now);
+            payment.model_buys(&mut self.wallets[0].1, purchase.lot, credits, now);
         }
         Ok(())
     }

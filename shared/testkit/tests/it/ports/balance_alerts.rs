@@ -9,7 +9,7 @@ use consigne_core::ports::{
     ChargeKey, ClawBackCredits, CreateOrg, CreditPurchase, GrantCredits, IssueKey, OpenHold, ResolveHold,
 };
 use consigne_core::{OrgId, Timestamp};
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 use consigne_testkit::stack::Stack;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -54,11 +54,11 @@ on_both!(
 );
 
 /// Everything that lowers a balance or raises it.
-trait Desk:
+trait WalletStore:
     CreateOrg + IssueKey + ChargeKey + GrantCredits + OpenHold + ResolveHold + CreditPurchase + ClawBackCredits + Sync
 {
 }
-impl<T> Desk for T where
+impl<T> WalletStore for T where
     T: CreateOrg
         + IssueKey
         + ChargeKey
@@ -77,22 +77,22 @@ struct Buyer {
     facts: KeyFacts,
 }
 
-async fn buyer(desk: &impl Desk, credits: u64) -> Buyer {
-    let (org, owner) = desk::found(desk, now()).await;
-    let buyer = Buyer { org, facts: desk::issue(desk, &desk::key(org, &owner, false, now())).await };
-    buyer.buys(desk, "first", credits).await;
+async fn buyer(store: &impl WalletStore, credits: u64) -> Buyer {
+    let (org, owner) = accounts::found(store, now()).await;
+    let buyer = Buyer { org, facts: accounts::issue(store, &accounts::key(org, &owner, false, now())).await };
+    buyer.buys(store, "first", credits).await;
     buyer
 }
 
 impl Buyer {
-    async fn buys(&self, desk: &impl Desk, name: &str, credits: u64) {
-        let purchase = desk::purchase(self.org, &format!("{}_{name}", self.org), credits, now());
-        assert_eq!(desk.credit_purchase(&purchase).await.unwrap(), PurchaseOutcome::Credited);
+    async fn buys(&self, store: &impl WalletStore, name: &str, credits: u64) {
+        let purchase = accounts::purchase(self.org, &format!("{}_{name}", self.org), credits, now());
+        assert_eq!(store.credit_purchase(&purchase).await.unwrap(), PurchaseOutcome::Credited);
     }
 
-    async fn pays(&self, desk: &impl Desk, cost: u64, at: Timestamp) {
-        let charge = desk::charge(&self.facts, cost, None, at);
-        assert_eq!(desk.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
+    async fn pays(&self, store: &impl WalletStore, cost: u64, at: Timestamp) {
+        let charge = accounts::charge(&self.facts, cost, None, at);
+        assert_eq!(store.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
     }
 }
 
@@ -100,10 +100,10 @@ fn marks(told: &[Value]) -> Vec<u64> {
     told.iter().map(|notice| notice["percent"].as_u64().unwrap()).collect()
 }
 
-async fn racing_charges_tell_of_each_mark_once(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
-    let buyer = buyer(desk, 100).await;
-    let charges: Vec<_> = (0..120).map(|_| desk::charge(&buyer.facts, 1, None, now())).collect();
-    let outcomes = join_all(charges.iter().map(|charge| desk.charge_key(charge))).await;
+async fn racing_charges_tell_of_each_mark_once(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
+    let buyer = buyer(store, 100).await;
+    let charges: Vec<_> = (0..120).map(|_| accounts::charge(&buyer.facts, 1, None, now())).collect();
+    let outcomes = join_all(charges.iter().map(|charge| store.charge_key(charge))).await;
     let paid = outcomes.iter().filter(|outcome| matches!(outcome, Ok(ChargeOutcome::Charged))).count();
     let told = told();
     assert_eq!((paid, marks(&told)), (100, vec![20, 10, 0]), "{told:?}");
@@ -114,14 +114,17 @@ async fn racing_charges_tell_of_each_mark_once(desk: &impl Desk, told: impl Fn()
     }
 }
 
-async fn one_charge_or_hold_across_several_marks_tells_of_the_lowest(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
+async fn one_charge_or_hold_across_several_marks_tells_of_the_lowest(
+    store: &impl WalletStore,
+    told: impl Fn() -> Vec<Value>,
+) {
     for (cost, mark) in [(79, None), (80, Some(20)), (90, Some(10)), (100, Some(0))] {
-        let payer = buyer(desk, 100).await;
-        payer.pays(desk, cost, now()).await;
+        let payer = buyer(store, 100).await;
+        payer.pays(store, cost, now()).await;
         let by_charge = told();
-        let holder = buyer(desk, 100).await;
-        let opening = desk::opening(&holder.facts, cost, None, now());
-        assert!(matches!(desk.open_hold(&opening).await.unwrap(), OpeningOutcome::Opened(_)));
+        let holder = buyer(store, 100).await;
+        let opening = accounts::opening(&holder.facts, cost, None, now());
+        assert!(matches!(store.open_hold(&opening).await.unwrap(), OpeningOutcome::Opened(_)));
         for heard in [by_charge, told()] {
             assert_eq!(marks(&heard), Vec::from_iter(mark), "{cost}");
             assert!(heard.iter().all(|notice| notice["balance"] == 100 - cost), "{heard:?}");
@@ -129,59 +132,59 @@ async fn one_charge_or_hold_across_several_marks_tells_of_the_lowest(desk: &impl
     }
 }
 
-async fn a_top_up_begins_anew(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
-    let buyer = buyer(desk, 100).await;
-    buyer.pays(desk, 95, now()).await;
-    buyer.pays(desk, 1, now()).await;
+async fn a_top_up_begins_anew(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
+    let buyer = buyer(store, 100).await;
+    buyer.pays(store, 95, now()).await;
+    buyer.pays(store, 1, now()).await;
     assert_eq!(marks(&told()), [10], "once");
-    buyer.buys(desk, "second", 50).await;
+    buyer.buys(store, "second", 50).await;
     assert_eq!(marks(&told()), Vec::<u64>::new());
-    buyer.pays(desk, 43, now()).await;
+    buyer.pays(store, 43, now()).await;
     assert_eq!(marks(&told()), Vec::<u64>::new(), "11 of 50 are left");
-    buyer.pays(desk, 1, now()).await;
+    buyer.pays(store, 1, now()).await;
     let heard = told();
     assert_eq!((marks(&heard), &heard[0]["reference"]), (vec![20], &json!(50)));
     // A gift begins anew, too, and leaves the measure to what was bought.
-    let gift = desk::credits(buyer.org, LotKind::Promo, 500, None, now());
-    desk.grant_credits(&gift).await.unwrap();
-    buyer.pays(desk, 500, now()).await;
+    let gift = accounts::credits(buyer.org, LotKind::Promo, 500, None, now());
+    store.grant_credits(&gift).await.unwrap();
+    buyer.pays(store, 500, now()).await;
     let heard = told();
     assert_eq!((marks(&heard), &heard[0]["reference"]), (vec![20], &json!(50)));
 }
 
-async fn what_expires_or_is_taken_back_is_told_of_too(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
-    let (loser, at) = (buyer(desk, 10).await, now());
-    let gift = desk::credits(loser.org, LotKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
-    desk.grant_credits(&gift).await.unwrap();
-    loser.pays(desk, 509, at).await;
+async fn what_expires_or_is_taken_back_is_told_of_too(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
+    let (loser, at) = (buyer(store, 10).await, now());
+    let gift = accounts::credits(loser.org, LotKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
+    store.grant_credits(&gift).await.unwrap();
+    loser.pays(store, 509, at).await;
     assert_eq!(marks(&told()), [10], "all of the gift and nine of ten");
-    let (loser, name) = (buyer(desk, 100).await, "first");
-    let gift = desk::credits(loser.org, LotKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
-    desk.grant_credits(&gift).await.unwrap();
-    let back = desk::refund(&format!("{}_{name}", loser.org), 85, at);
-    desk.claw_back(&back).await.unwrap();
+    let (loser, name) = (buyer(store, 100).await, "first");
+    let gift = accounts::credits(loser.org, LotKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
+    store.grant_credits(&gift).await.unwrap();
+    let back = accounts::refund(&format!("{}_{name}", loser.org), 85, at);
+    store.claw_back(&back).await.unwrap();
     assert_eq!(marks(&told()), Vec::<u64>::new(), "there is still the gift");
-    loser.pays(desk, 1, at.plus(Duration::from_hours(2))).await;
+    loser.pays(store, 1, at.plus(Duration::from_hours(2))).await;
     assert_eq!(marks(&told()), [20], "and now there is not");
-    let back = desk::refund(&format!("{}_{name}", loser.org), 100, at);
-    desk.claw_back(&back).await.unwrap();
+    let back = accounts::refund(&format!("{}_{name}", loser.org), 100, at);
+    store.claw_back(&back).await.unwrap();
     let heard = told();
     assert_eq!((marks(&heard), &heard[0]["balance"]), (vec![0], &json!(-1)));
 }
 
-async fn what_is_given_back_is_told_of_again_as_it_runs_out(desk: &impl Desk, told: impl Fn() -> Vec<Value>) {
-    let (buyer, at) = (buyer(desk, 100).await, now());
+async fn what_is_given_back_is_told_of_again_as_it_runs_out(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
+    let (buyer, at) = (buyer(store, 100).await, now());
     let stands = async |state| {
-        let dispute = desk::dispute(&format!("{}_first", buyer.org), "dp_1", 100, state, at);
-        desk.claw_back(&dispute).await.unwrap()
+        let dispute = accounts::dispute(&format!("{}_first", buyer.org), "dp_1", 100, state, at);
+        store.claw_back(&dispute).await.unwrap()
     };
     assert_eq!(stands(DisputeState::Open).await, ClawBackOutcome::Taken(100));
     assert_eq!(marks(&told()), [0]);
     assert_eq!(stands(DisputeState::Won).await, ClawBackOutcome::GivenBack(100));
-    buyer.pays(desk, 79, at).await;
+    buyer.pays(store, 79, at).await;
     assert_eq!(marks(&told()), Vec::<u64>::new());
     for (cost, mark) in [(1, 20), (10, 10), (10, 0)] {
-        buyer.pays(desk, cost, at).await;
+        buyer.pays(store, cost, at).await;
         assert_eq!(marks(&told()), [mark]);
     }
 }

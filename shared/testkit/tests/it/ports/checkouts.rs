@@ -8,7 +8,7 @@ use consigne_core::ports::{GetCheckout, GetIdempotencyRecord, RecordCheckout, St
 use consigne_core::{Code, IdempotencyKey, OrgId, UserId};
 use consigne_runtime::settings::{APPLICATION_URL, EnvVars, STRIPE_API_KEY_ARN, STRIPE_URL};
 use consigne_runtime::{Start, stripe::Stripe};
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 use consigne_testkit::stack::Stack;
 use futures_util::future::join_all;
 use serde_json::json;
@@ -32,7 +32,7 @@ fn checkout(name: &str) -> Checkout {
     let org = OrgId::mint(now());
     let ask = CheckoutAsk::new(org, PACKS[1], None, name);
     let id = SessionId::parse(&format!("cs_test_{name}")).unwrap();
-    Checkout::of(&ask, OpenSession { id, url: format!("https://checkout.example/{name}") }, desk::person(), now())
+    Checkout::of(&ask, OpenSession { id, url: format!("https://checkout.example/{name}") }, accounts::person(), now())
 }
 
 fn idempotent(checkout: &Checkout, fingerprint: &str) -> IdempotentRequest {
@@ -44,64 +44,64 @@ fn idempotent(checkout: &Checkout, fingerprint: &str) -> IdempotentRequest {
     }
 }
 
-async fn what_was_offered_is_found_by_organisation_and_session(desk: &impl Checkouts) {
+async fn what_was_offered_is_found_by_organisation_and_session(store: &impl Checkouts) {
     let (offered, other) = (checkout("1"), checkout("2"));
-    assert_eq!(desk.get_checkout(offered.org, &offered.session).await.unwrap(), None);
+    assert_eq!(store.get_checkout(offered.org, &offered.session).await.unwrap(), None);
     for offered in [&offered, &other, &offered] {
-        assert_eq!(desk.record_checkout(offered, None).await.unwrap(), WriteOutcome::Applied);
+        assert_eq!(store.record_checkout(offered, None).await.unwrap(), WriteOutcome::Applied);
     }
-    assert_eq!(desk.get_checkout(offered.org, &offered.session).await.unwrap(), Some(offered.clone()));
-    assert_eq!(desk.get_checkout(other.org, &offered.session).await.unwrap(), None, "of another organisation");
-    assert_eq!(desk.get_checkout(offered.org, &other.session).await.unwrap(), None);
+    assert_eq!(store.get_checkout(offered.org, &offered.session).await.unwrap(), Some(offered.clone()));
+    assert_eq!(store.get_checkout(other.org, &offered.session).await.unwrap(), None, "of another organisation");
+    assert_eq!(store.get_checkout(offered.org, &other.session).await.unwrap(), None);
 }
 
-async fn the_same_request_records_one_session_and_another_body_none(desk: &impl Checkouts) {
+async fn the_same_request_records_one_session_and_another_body_none(store: &impl Checkouts) {
     let offered = checkout("1");
     let idempotency_key = idempotent(&offered, "f");
-    assert_eq!(desk.get_idempotency_record(&idempotency_key, now()).await.unwrap(), None);
-    assert_eq!(desk.record_checkout(&offered, Some(&idempotency_key)).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(store.get_idempotency_record(&idempotency_key, now()).await.unwrap(), None);
+    assert_eq!(store.record_checkout(&offered, Some(&idempotency_key)).await.unwrap(), WriteOutcome::Applied);
     let before = WriteOutcome::Replayed("cs_test_1".to_owned());
-    assert_eq!(desk.record_checkout(&offered, Some(&idempotency_key)).await.unwrap(), before);
-    assert_eq!(desk.get_idempotency_record(&idempotency_key, now()).await.unwrap(), Some(before));
+    assert_eq!(store.record_checkout(&offered, Some(&idempotency_key)).await.unwrap(), before);
+    assert_eq!(store.get_idempotency_record(&idempotency_key, now()).await.unwrap(), Some(before));
     let other = Checkout { session: SessionId::parse("cs_test_2").unwrap(), ..offered.clone() };
-    assert_eq!(desk.record_checkout(&other, Some(&idempotent(&other, "g"))).await.unwrap(), WriteOutcome::KeyReused);
-    assert_eq!(desk.get_checkout(other.org, &other.session).await.unwrap(), None, "of which nobody was told");
+    assert_eq!(store.record_checkout(&other, Some(&idempotent(&other, "g"))).await.unwrap(), WriteOutcome::KeyReused);
+    assert_eq!(store.get_checkout(other.org, &other.session).await.unwrap(), None, "of which nobody was told");
     let somebody = UserId::parse("user_somebody").unwrap();
     let anothers = IdempotentRequest { owner: somebody.into(), ..idempotent(&offered, "g") };
-    assert_eq!(desk.get_idempotency_record(&anothers, now()).await.unwrap(), None);
+    assert_eq!(store.get_idempotency_record(&anothers, now()).await.unwrap(), None);
 }
 
-async fn of_the_same_request_at_once_one_is_recorded(desk: &impl Checkouts) {
+async fn of_the_same_request_at_once_one_is_recorded(store: &impl Checkouts) {
     let offered = checkout("1");
     let idempotency_key = idempotent(&offered, "f");
-    let all = join_all((0..6).map(|_| desk.record_checkout(&offered, Some(&idempotency_key)))).await;
+    let all = join_all((0..6).map(|_| store.record_checkout(&offered, Some(&idempotency_key)))).await;
     let now = all.iter().filter(|written| matches!(written, Ok(WriteOutcome::Applied))).count();
     let before =
         all.iter().filter(|written| matches!(written, Ok(WriteOutcome::Replayed(id)) if id == "cs_test_1")).count();
     assert_eq!((now, before), (1, 5), "{all:?}");
 }
 
-async fn an_organisation_opens_so_many_an_hour(desk: &impl Checkouts) {
+async fn an_organisation_opens_so_many_an_hour(store: &impl Checkouts) {
     let first = checkout("1");
     let idempotency_key = idempotent(&first, "f");
-    assert_eq!(desk.record_checkout(&first, Some(&idempotency_key)).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(store.record_checkout(&first, Some(&idempotency_key)).await.unwrap(), WriteOutcome::Applied);
     let next =
         |number: u32| Checkout { session: SessionId::parse(&format!("cs_test_n{number}")).unwrap(), ..first.clone() };
     for number in 1..CHECKOUTS_AN_HOUR {
-        assert_eq!(desk.record_checkout(&next(number), None).await.unwrap(), WriteOutcome::Applied, "{number}");
+        assert_eq!(store.record_checkout(&next(number), None).await.unwrap(), WriteOutcome::Applied, "{number}");
     }
-    let refused = desk.record_checkout(&next(100), None).await.unwrap_err();
+    let refused = store.record_checkout(&next(100), None).await.unwrap_err();
     assert_eq!((refused.code, &refused.details["limit"]), (Code::RateLimited, &json!(CHECKOUTS_AN_HOUR)));
-    assert_eq!(desk.get_checkout(first.org, &next(100).session).await.unwrap(), None);
-    let again = desk.record_checkout(&first, Some(&idempotency_key)).await.unwrap();
+    assert_eq!(store.get_checkout(first.org, &next(100).session).await.unwrap(), None);
+    let again = store.record_checkout(&first, Some(&idempotency_key)).await.unwrap();
     assert_eq!(again, WriteOutcome::Replayed("cs_test_1".to_owned()), "what was promised is kept");
     assert_eq!(
-        desk.record_checkout(&checkout("2"), None).await.unwrap(),
+        store.record_checkout(&checkout("2"), None).await.unwrap(),
         WriteOutcome::Applied,
         "another organisation"
     );
     let later = Checkout { at: checkout_hour(first.at).plus(Duration::from_hours(1)), ..next(101) };
-    assert_eq!(desk.record_checkout(&later, None).await.unwrap(), WriteOutcome::Applied, "another hour");
+    assert_eq!(store.record_checkout(&later, None).await.unwrap(), WriteOutcome::Applied, "another hour");
 }
 
 /// The provider's side, asked of its fake and of its stand-in through the real adapter.

@@ -14,7 +14,7 @@ use consigne_core::ports::{
     Redeliver, SnoozeDelivery,
 };
 use consigne_core::{Code, IdempotencyKey, OrgId, Timestamp, UserId};
-use consigne_testkit::{desk, hooks};
+use consigne_testkit::{accounts, hooks};
 use futures_util::future::join_all;
 
 use super::{eventually, now, on_both};
@@ -77,7 +77,7 @@ on_both!(
 );
 
 fn new(endpoint: &Endpoint) -> NewEndpoint {
-    let audit = desk::entry(endpoint.org, AuditAction::EndpointCreated, &endpoint.created_by, endpoint.created_at);
+    let audit = accounts::entry(endpoint.org, AuditAction::EndpointCreated, &endpoint.created_by, endpoint.created_at);
     NewEndpoint { endpoint: endpoint.clone(), audit, idempotent: None }
 }
 
@@ -88,7 +88,7 @@ async fn registered(table: &impl Hooks, org: OrgId, user: &UserId) -> Endpoint {
 }
 
 async fn fresh(table: &impl Hooks) -> Endpoint {
-    registered(table, OrgId::mint(now()), &desk::person()).await
+    registered(table, OrgId::mint(now()), &accounts::person()).await
 }
 
 fn first(limit: u32) -> PageAsk {
@@ -100,7 +100,7 @@ fn answered(status: u16) -> Posted {
 }
 
 async fn an_endpoint_is_found_by_its_organisation_and_by_who_registered_it(table: &impl Hooks) {
-    let (org, ann) = (OrgId::mint(now()), desk::person());
+    let (org, ann) = (OrgId::mint(now()), accounts::person());
     let older = registered(table, org, &ann).await;
     let newer = registered(table, org, &ann).await;
     let elsewhere = registered(table, OrgId::mint(now()), &ann).await;
@@ -116,7 +116,7 @@ async fn an_endpoint_is_found_by_its_organisation_and_by_who_registered_it(table
     want.sort();
     assert_eq!(found, want);
 
-    let audit = desk::entry(org, AuditAction::EndpointDeleted, &ann, now());
+    let audit = accounts::entry(org, AuditAction::EndpointDeleted, &ann, now());
     assert!(table.delete_endpoint(&older, &audit).await.unwrap());
     assert!(!table.delete_endpoint(&older, &audit).await.unwrap(), "twice");
     assert_eq!(table.get_endpoint(org, older.id).await.unwrap(), None);
@@ -127,7 +127,7 @@ async fn an_endpoint_is_found_by_its_organisation_and_by_who_registered_it(table
 }
 
 async fn an_organisation_has_so_many_endpoints_whoever_registers_them_at_once(table: &impl Hooks) {
-    let (org, ann) = (OrgId::mint(now()), desk::person());
+    let (org, ann) = (OrgId::mint(now()), accounts::person());
     for _ in 0..ENDPOINTS_MAX - 2 {
         registered(table, org, &ann).await;
     }
@@ -138,13 +138,13 @@ async fn an_organisation_has_so_many_endpoints_whoever_registers_them_at_once(ta
     assert_eq!((made, refused), (2, 4), "{all:?}");
     let listed = table.list_endpoints(org, &first(100)).await.unwrap().items;
     assert_eq!(listed.len(), ENDPOINTS_MAX as usize);
-    let audit = desk::entry(org, AuditAction::EndpointDeleted, &ann, now());
+    let audit = accounts::entry(org, AuditAction::EndpointDeleted, &ann, now());
     assert!(table.delete_endpoint(&listed[0], &audit).await.unwrap());
     registered(table, org, &ann).await;
 }
 
 async fn the_same_request_registers_one_endpoint(table: &impl Hooks) {
-    let (org, ann) = (OrgId::mint(now()), desk::person());
+    let (org, ann) = (OrgId::mint(now()), accounts::person());
     let promised = |fingerprint: &str| {
         let endpoint = hooks::endpoint(org, &ann, now());
         let key = IdempotencyKey { key: "register".to_owned(), fingerprint: fingerprint.to_owned() };
@@ -166,7 +166,7 @@ async fn the_same_request_registers_one_endpoint(table: &impl Hooks) {
 
 async fn an_endpoint_changes_if_nobody_was_faster(table: &impl Hooks) {
     let endpoint = fresh(table).await;
-    let origin = desk::origin(&endpoint.created_by);
+    let origin = accounts::origin(&endpoint.created_by);
     let by = ChangeContext { origin: &origin, now: now() };
     let patch = EndpointPatch { rate: Rate::new(3), ..EndpointPatch::default() };
     let step = endpoint.update(&patch, &by).unwrap();
@@ -239,7 +239,7 @@ async fn an_endpoint_is_disabled_with_the_delivery_that_says_so(table: &impl Hoo
 }
 
 async fn deliveries_are_listed_newest_first_by_status_and_without_other_peoples(table: &impl Hooks) {
-    let (endpoint, viewer, stranger) = (fresh(table).await, desk::person(), desk::person());
+    let (endpoint, viewer, stranger) = (fresh(table).await, accounts::person(), accounts::person());
     let at = |secs: u64| now().plus(Duration::from_secs(secs));
     let mut all = Vec::new();
     for (secs, person) in [(0, None), (1, Some(&viewer)), (2, Some(&stranger)), (3, None)] {
@@ -347,7 +347,7 @@ const WORKERS: usize = 6;
 const CALLS: usize = 120;
 
 async fn many_workers_never_call_a_destination_above_its_rate_and_each_gets_its_turn(table: &impl Hooks) {
-    let (destination, rate) = (desk::person().to_string(), Rate::new(20).unwrap());
+    let (destination, rate) = (accounts::person().to_string(), Rate::new(20).unwrap());
     let left =
         std::sync::Mutex::new((0..CALLS).map(|_| (now(), None)).collect::<Vec<(Timestamp, Option<Timestamp>)>>());
     let made = std::sync::Mutex::new(Vec::new());
@@ -382,7 +382,7 @@ async fn many_workers_never_call_a_destination_above_its_rate_and_each_gets_its_
 
 async fn a_line_has_places_for_ten_minutes_and_no_more(table: &impl Hooks) {
     let (rate, now) = (Rate::new(1).unwrap(), now());
-    let mut ask = PaceAsk { destination: desk::person().to_string(), rate, place: None, now };
+    let mut ask = PaceAsk { destination: accounts::person().to_string(), rate, place: None, now };
     assert_eq!(table.pace_call(&ask).await.unwrap(), Paced::Now);
     for second in 1..=600 {
         let place = now.plus(Duration::from_secs(second));

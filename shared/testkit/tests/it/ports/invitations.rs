@@ -16,7 +16,7 @@ use consigne_core::ports::{
 };
 use consigne_core::profiles::{Contact, Language, Sighting};
 use consigne_core::{Code, EmailAddress, IdempotencyKey, InvitationId, Timestamp, UserId};
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -80,9 +80,9 @@ fn address(name: &str) -> EmailAddress {
     EmailAddress::parse(&format!("{name}@example.com")).unwrap()
 }
 
-async fn owner(desk: &impl Invitations) -> Member {
-    let (org, owner) = desk::found(desk, now().minus(Duration::from_hours(24 * 30))).await;
-    desk.get_member(org, &owner).await.unwrap().unwrap()
+async fn owner(store: &impl Invitations) -> Member {
+    let (org, owner) = accounts::found(store, now().minus(Duration::from_hours(24 * 30))).await;
+    store.get_member(org, &owner).await.unwrap().unwrap()
 }
 
 /// Makes an invitation to be.
@@ -90,16 +90,16 @@ fn new(by: &Member, name: &str, role: OrgRole, at: Timestamp) -> NewInvitation {
     let invitation = Invitation::by(by, address(name), role, at).unwrap();
     let facts = json!({ "org_id": by.org, "org_name": "Acme", "invitation_id": invitation.id, "actor": by.user });
     NewInvitation {
-        audit: desk::entry(by.org, AuditAction::MemberInvited, &by.user, at),
+        audit: accounts::entry(by.org, AuditAction::MemberInvited, &by.user, at),
         event: Event::new(EventKind::InvitationCreated, at, facts),
         invitation,
         idempotent: None,
     }
 }
 
-async fn invite(desk: &impl Invitations, by: &Member, name: &str, at: Timestamp) -> Invitation {
+async fn invite(store: &impl Invitations, by: &Member, name: &str, at: Timestamp) -> Invitation {
     let new = new(by, name, OrgRole::Developer, at);
-    assert_eq!(desk.create_invitation(&new).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(store.create_invitation(&new).await.unwrap(), WriteOutcome::Applied);
     new.invitation
 }
 
@@ -108,42 +108,42 @@ fn acceptance(invitation: &Invitation, user: &UserId, at: Timestamp) -> Acceptan
         invitation: invitation.clone(),
         member: Member { org: invitation.org, user: user.clone(), role: invitation.role, joined_at: at },
         seen: None,
-        audit: desk::entry(invitation.org, AuditAction::MemberJoined, user, at),
+        audit: accounts::entry(invitation.org, AuditAction::MemberJoined, user, at),
     }
 }
 
-async fn accept(desk: &impl Invitations, invitation: &Invitation, user: &UserId) -> Accepted {
-    desk.accept_invitation(&acceptance(invitation, user, now())).await.unwrap()
+async fn accept(store: &impl Invitations, invitation: &Invitation, user: &UserId) -> Accepted {
+    store.accept_invitation(&acceptance(invitation, user, now())).await.unwrap()
 }
 
-async fn revoke(desk: &impl Invitations, invitation: &Invitation, by: &UserId) -> bool {
-    let entry = desk::entry(invitation.org, AuditAction::InvitationRevoked, by, now());
-    desk.revoke_invitation(invitation, &entry).await.unwrap()
+async fn revoke(store: &impl Invitations, invitation: &Invitation, by: &UserId) -> bool {
+    let entry = accounts::entry(invitation.org, AuditAction::InvitationRevoked, by, now());
+    store.revoke_invitation(invitation, &entry).await.unwrap()
 }
 
 /// Gives what the trail tells of, by name: entries of one moment stand in any order.
-async fn trail(desk: &impl Invitations, by: &Member) -> Vec<&'static str> {
-    let entries = desk.list_audit(by.org, &PageAsk { limit: 1000, after: None }).await.unwrap().items;
+async fn trail(store: &impl Invitations, by: &Member) -> Vec<&'static str> {
+    let entries = store.list_audit(by.org, &PageAsk { limit: 1000, after: None }).await.unwrap().items;
     let mut names: Vec<&str> = entries.iter().map(|entry| entry.action.name()).collect();
     names.sort_unstable();
     names
 }
 
-async fn every_field_of_an_invitation_survives(desk: &impl Invitations) {
-    let owner = owner(desk).await;
+async fn every_field_of_an_invitation_survives(store: &impl Invitations) {
+    let owner = owner(store).await;
     for role in OrgRole::ALL {
         let new = new(&owner, &format!("{}+x", role.name()), role, now());
-        assert_eq!(desk.create_invitation(&new).await.unwrap(), WriteOutcome::Applied);
+        assert_eq!(store.create_invitation(&new).await.unwrap(), WriteOutcome::Applied);
         let (org, id) = (owner.org, new.invitation.id);
-        assert_eq!(desk.get_invitation(org, id).await.unwrap(), Some(new.invitation));
-        assert_eq!(desk.get_invitation(org, InvitationId::mint(now())).await.unwrap(), None);
-        let (other, _) = desk::found(desk, now()).await;
-        assert_eq!(desk.get_invitation(other, id).await.unwrap(), None, "another organisation's invitation");
+        assert_eq!(store.get_invitation(org, id).await.unwrap(), Some(new.invitation));
+        assert_eq!(store.get_invitation(org, InvitationId::mint(now())).await.unwrap(), None);
+        let (other, _) = accounts::found(store, now()).await;
+        assert_eq!(store.get_invitation(other, id).await.unwrap(), None, "another organisation's invitation");
     }
 }
 
-async fn the_same_request_sends_one_invitation(desk: &impl Invitations) {
-    let owner = owner(desk).await;
+async fn the_same_request_sends_one_invitation(store: &impl Invitations) {
+    let owner = owner(store).await;
     let ask = |fingerprint: &str, name: &str| {
         let mut new = new(&owner, name, OrgRole::Admin, now());
         let key = IdempotencyKey { key: "order 17".to_owned(), fingerprint: fingerprint.to_owned() };
@@ -152,87 +152,87 @@ async fn the_same_request_sends_one_invitation(desk: &impl Invitations) {
         new
     };
     let asked: Vec<NewInvitation> = (0..5).map(|_| ask("f", "bob")).collect();
-    let outcomes = join_all(asked.iter().map(|new| desk.create_invitation(new))).await;
+    let outcomes = join_all(asked.iter().map(|new| store.create_invitation(new))).await;
     let outcomes: Vec<WriteOutcome> = outcomes.into_iter().map(Result::unwrap).collect();
     let first = outcomes.iter().position(|written| *written == WriteOutcome::Applied).unwrap();
     let before = WriteOutcome::Replayed(asked[first].invitation.id.to_string());
     assert_eq!(outcomes.iter().filter(|written| **written == before).count(), 4, "{outcomes:?}");
-    assert_eq!(desk.create_invitation(&ask("f", "bob")).await.unwrap(), before, "some time later too");
+    assert_eq!(store.create_invitation(&ask("f", "bob")).await.unwrap(), before, "some time later too");
     for name in ["bob", "eve"] {
-        assert_eq!(desk.create_invitation(&ask("g", name)).await.unwrap(), WriteOutcome::KeyReused, "{name}");
+        assert_eq!(store.create_invitation(&ask("g", name)).await.unwrap(), WriteOutcome::KeyReused, "{name}");
     }
-    assert_eq!(trail(desk, &owner).await, ["member.invited", "org.created"]);
+    assert_eq!(trail(store, &owner).await, ["member.invited", "org.created"]);
 }
 
-async fn an_address_is_invited_once_at_a_time(desk: &impl Invitations) {
-    let owner = owner(desk).await;
-    let first = invite(desk, &owner, "bob", now()).await;
+async fn an_address_is_invited_once_at_a_time(store: &impl Invitations) {
+    let owner = owner(store).await;
+    let first = invite(store, &owner, "bob", now()).await;
     let again = async || {
         let new = new(&owner, "bob", OrgRole::Billing, now());
-        desk.create_invitation(&new).await.map_err(|fault| fault.code)
+        store.create_invitation(&new).await.map_err(|fault| fault.code)
     };
     assert_eq!(again().await, Err(Code::Conflict));
-    assert!(revoke(desk, &first, &owner.user).await);
+    assert!(revoke(store, &first, &owner.user).await);
     assert_eq!(again().await, Ok(WriteOutcome::Applied));
-    let (other, eve) = desk::found(desk, now()).await;
-    let eve = desk.get_member(other, &eve).await.unwrap().unwrap();
-    invite(desk, &eve, "bob", now()).await;
+    let (other, eve) = accounts::found(store, now()).await;
+    let eve = store.get_member(other, &eve).await.unwrap().unwrap();
+    invite(store, &eve, "bob", now()).await;
 }
 
-async fn of_many_who_invite_one_address_at_once_one_does(desk: &impl Invitations) {
-    let owner = owner(desk).await;
+async fn of_many_who_invite_one_address_at_once_one_does(store: &impl Invitations) {
+    let owner = owner(store).await;
     let asked: Vec<NewInvitation> = (0..8).map(|_| new(&owner, "bob", OrgRole::Billing, now())).collect();
-    let outcomes = join_all(asked.iter().map(|new| desk.create_invitation(new))).await;
+    let outcomes = join_all(asked.iter().map(|new| store.create_invitation(new))).await;
     let codes: Vec<Option<Code>> = outcomes.into_iter().map(|outcome| outcome.err().map(|fault| fault.code)).collect();
     assert_eq!(codes.iter().filter(|code| code.is_none()).count(), 1, "{codes:?}");
     assert_eq!(codes.iter().filter(|code| **code == Some(Code::Conflict)).count(), 7, "{codes:?}");
 }
 
-async fn no_more_go_out_than_may_however_many_ask_at_once(desk: &impl Invitations) {
-    let owner = owner(desk).await;
+async fn no_more_go_out_than_may_however_many_ask_at_once(store: &impl Invitations) {
+    let owner = owner(store).await;
     for n in 0..DAILY_MAX - 5 {
-        invite(desk, &owner, &format!("p{n}"), now()).await;
+        invite(store, &owner, &format!("p{n}"), now()).await;
     }
     let asked: Vec<NewInvitation> = (0..12).map(|n| new(&owner, &format!("q{n}"), OrgRole::Billing, now())).collect();
-    let outcomes = join_all(asked.iter().map(|new| desk.create_invitation(new))).await;
+    let outcomes = join_all(asked.iter().map(|new| store.create_invitation(new))).await;
     let refused: Vec<Code> = outcomes.into_iter().filter_map(Result::err).map(|fault| fault.code).collect();
     assert_eq!(refused, [Code::RateLimited; 7]);
     let tomorrow = now().plus(Duration::from_hours(24));
-    invite(desk, &owner, "tomorrow", tomorrow).await;
+    invite(store, &owner, "tomorrow", tomorrow).await;
 }
 
-async fn one_person_sends_no_more_than_may_into_all_organisations_together(desk: &impl Invitations) {
-    let (first, at) = (owner(desk).await, Day::of(now()).ends().minus(Duration::from_mins(1)));
+async fn one_person_sends_no_more_than_may_into_all_organisations_together(store: &impl Invitations) {
+    let (first, at) = (owner(store).await, Day::of(now()).ends().minus(Duration::from_mins(1)));
     let full = DAILY_MAX * 2;
     assert_eq!(full, INVITER_DAILY_MAX as usize);
     for place in 0..2 {
-        let member = Member { org: if place == 0 { first.org } else { owner(desk).await.org }, ..first.clone() };
+        let member = Member { org: if place == 0 { first.org } else { owner(store).await.org }, ..first.clone() };
         for n in 0..DAILY_MAX {
-            invite(desk, &member, &format!("p{n}"), at).await;
+            invite(store, &member, &format!("p{n}"), at).await;
         }
     }
-    let (third, other) = (Member { org: owner(desk).await.org, ..first.clone() }, owner(desk).await);
+    let (third, other) = (Member { org: owner(store).await.org, ..first.clone() }, owner(store).await);
     for _ in 0..2 {
-        let fault = desk.create_invitation(&new(&third, "bob", OrgRole::Developer, at)).await.unwrap_err();
+        let fault = store.create_invitation(&new(&third, "bob", OrgRole::Developer, at)).await.unwrap_err();
         assert_eq!((fault.code, &fault.details["limit"]), (Code::RateLimited, &json!(100)));
         assert_eq!(fault.details["resets_at"], json!(Day::of(at).ends()));
     }
-    let nothing = desk.list_invitations(third.org, at, &PageAsk { limit: 10, after: None }).await.unwrap();
+    let nothing = store.list_invitations(third.org, at, &PageAsk { limit: 10, after: None }).await.unwrap();
     assert!(nothing.items.is_empty());
-    invite(desk, &other, "bob", at).await;
-    invite(desk, &third, "bob", Day::of(at).ends()).await;
+    invite(store, &other, "bob", at).await;
+    invite(store, &third, "bob", Day::of(at).ends()).await;
 }
 
-async fn open_invitations_are_listed_page_by_page(desk: &impl Invitations) {
-    let owner = owner(desk).await;
+async fn open_invitations_are_listed_page_by_page(store: &impl Invitations) {
+    let owner = owner(store).await;
     let (start, mut sent) = (now().minus(Duration::from_mins(10)), Vec::new());
     for n in 0..6 {
-        sent.push(invite(desk, &owner, &format!("p{n}"), start.plus(Duration::from_mins(n))).await);
+        sent.push(invite(store, &owner, &format!("p{n}"), start.plus(Duration::from_mins(n))).await);
     }
-    assert!(revoke(desk, &sent[2], &owner.user).await);
-    assert_eq!(accept(desk, &sent[4], &desk::person()).await, Accepted::Joined);
+    assert!(revoke(store, &sent[2], &owner.user).await);
+    assert_eq!(accept(store, &sent[4], &accounts::person()).await, Accepted::Joined);
     let ask = async |at: Timestamp, after: Option<String>| -> Listed<Invitation> {
-        desk.list_invitations(owner.org, at, &PageAsk { limit: 3, after }).await.unwrap()
+        store.list_invitations(owner.org, at, &PageAsk { limit: 3, after }).await.unwrap()
     };
     let one = ask(now(), None).await;
     let two = ask(now(), one.next.clone()).await;
@@ -244,112 +244,114 @@ async fn open_invitations_are_listed_page_by_page(desk: &impl Invitations) {
     assert_eq!(late.items.iter().map(|invitation| invitation.id).collect::<Vec<_>>(), [sent[5].id, sent[3].id]);
 }
 
-async fn a_revoked_invitation_admits_nobody(desk: &impl Invitations) {
-    let owner = owner(desk).await;
-    let (invitation, guest) = (invite(desk, &owner, "bob", now()).await, desk::person());
-    assert!(revoke(desk, &invitation, &owner.user).await);
-    assert!(!revoke(desk, &invitation, &owner.user).await, "a second time there is nothing to take back");
-    assert_eq!(accept(desk, &invitation, &guest).await, Accepted::Conflict);
-    assert_eq!(desk.get_member(owner.org, &guest).await.unwrap(), None);
-    let kept = desk.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
+async fn a_revoked_invitation_admits_nobody(store: &impl Invitations) {
+    let owner = owner(store).await;
+    let (invitation, guest) = (invite(store, &owner, "bob", now()).await, accounts::person());
+    assert!(revoke(store, &invitation, &owner.user).await);
+    assert!(!revoke(store, &invitation, &owner.user).await, "a second time there is nothing to take back");
+    assert_eq!(accept(store, &invitation, &guest).await, Accepted::Conflict);
+    assert_eq!(store.get_member(owner.org, &guest).await.unwrap(), None);
+    let kept = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
     assert_eq!(kept.status, InvitationStatus::Revoked);
-    assert_eq!(trail(desk, &owner).await, ["invitation.revoked", "member.invited", "org.created"]);
+    assert_eq!(trail(store, &owner).await, ["invitation.revoked", "member.invited", "org.created"]);
 }
 
-async fn an_expired_invitation_admits_nobody(desk: &impl Invitations) {
-    let owner = owner(desk).await;
-    let (invitation, guest) = (invite(desk, &owner, "bob", now()).await, desk::person());
+async fn an_expired_invitation_admits_nobody(store: &impl Invitations) {
+    let owner = owner(store).await;
+    let (invitation, guest) = (invite(store, &owner, "bob", now()).await, accounts::person());
     let late = acceptance(&invitation, &guest, invitation.expires_at);
-    assert_eq!(desk.accept_invitation(&late).await.unwrap(), Accepted::Conflict);
-    let entry = desk::entry(owner.org, AuditAction::InvitationRevoked, &owner.user, invitation.expires_at);
-    assert!(!desk.revoke_invitation(&invitation, &entry).await.unwrap());
+    assert_eq!(store.accept_invitation(&late).await.unwrap(), Accepted::Conflict);
+    let entry = accounts::entry(owner.org, AuditAction::InvitationRevoked, &owner.user, invitation.expires_at);
+    assert!(!store.revoke_invitation(&invitation, &entry).await.unwrap());
     let just = acceptance(&invitation, &guest, invitation.expires_at.minus(Duration::from_millis(1)));
-    assert_eq!(desk.accept_invitation(&just).await.unwrap(), Accepted::Joined);
+    assert_eq!(store.accept_invitation(&just).await.unwrap(), Accepted::Joined);
 }
 
-async fn an_invitation_admits_one_person_once(desk: &impl Invitations) {
-    let owner = owner(desk).await;
-    let (invitation, guest, other) = (invite(desk, &owner, "bob", now()).await, desk::person(), desk::person());
+async fn an_invitation_admits_one_person_once(store: &impl Invitations) {
+    let owner = owner(store).await;
+    let (invitation, guest, other) =
+        (invite(store, &owner, "bob", now()).await, accounts::person(), accounts::person());
     let taken = acceptance(&invitation, &guest, now());
-    assert_eq!(desk.accept_invitation(&taken).await.unwrap(), Accepted::Joined);
-    assert_eq!(desk.get_member(owner.org, &guest).await.unwrap(), Some(taken.member.clone()));
-    let kept = desk.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
+    assert_eq!(store.accept_invitation(&taken).await.unwrap(), Accepted::Joined);
+    assert_eq!(store.get_member(owner.org, &guest).await.unwrap(), Some(taken.member.clone()));
+    let kept = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
     assert_eq!(kept, Invitation { status: InvitationStatus::Accepted(guest.clone()), ..invitation.clone() });
-    assert_eq!(desk.accept_invitation(&taken).await.unwrap(), Accepted::Conflict);
-    assert_eq!(accept(desk, &invitation, &other).await, Accepted::Conflict);
-    assert_eq!(desk.get_member(owner.org, &other).await.unwrap(), None);
-    assert!(!revoke(desk, &invitation, &owner.user).await);
-    assert_eq!(trail(desk, &owner).await, ["member.invited", "member.joined", "org.created"]);
+    assert_eq!(store.accept_invitation(&taken).await.unwrap(), Accepted::Conflict);
+    assert_eq!(accept(store, &invitation, &other).await, Accepted::Conflict);
+    assert_eq!(store.get_member(owner.org, &other).await.unwrap(), None);
+    assert!(!revoke(store, &invitation, &owner.user).await);
+    assert_eq!(trail(store, &owner).await, ["member.invited", "member.joined", "org.created"]);
     // Removed since, they do not come back by it.
-    let origin = desk::origin(&owner.user);
+    let origin = accounts::origin(&owner.user);
     let removal = taken.member.remove(&owner, &ChangeContext { origin: &origin, now: now() }).unwrap();
-    desk.remove_member(&removal).await.unwrap();
-    assert_eq!(accept(desk, &invitation, &guest).await, Accepted::Conflict);
-    assert_eq!(desk.get_member(owner.org, &guest).await.unwrap(), None);
+    store.remove_member(&removal).await.unwrap();
+    assert_eq!(accept(store, &invitation, &guest).await, Accepted::Conflict);
+    assert_eq!(store.get_member(owner.org, &guest).await.unwrap(), None);
 }
 
-async fn of_two_who_accept_at_once_one_joins(desk: &impl Invitations) {
-    let owner = owner(desk).await;
+async fn of_two_who_accept_at_once_one_joins(store: &impl Invitations) {
+    let owner = owner(store).await;
     for n in 0..5 {
-        let invitation = invite(desk, &owner, &format!("p{n}"), now()).await;
-        let (one, two) = (desk::person(), desk::person());
-        let outcomes = tokio::join!(accept(desk, &invitation, &one), accept(desk, &invitation, &two));
+        let invitation = invite(store, &owner, &format!("p{n}"), now()).await;
+        let (one, two) = (accounts::person(), accounts::person());
+        let outcomes = tokio::join!(accept(store, &invitation, &one), accept(store, &invitation, &two));
         assert!(
             [(Accepted::Joined, Accepted::Conflict), (Accepted::Conflict, Accepted::Joined)].contains(&outcomes),
             "{outcomes:?}"
         );
-        let places = [desk.get_member(owner.org, &one).await.unwrap(), desk.get_member(owner.org, &two).await.unwrap()];
+        let places =
+            [store.get_member(owner.org, &one).await.unwrap(), store.get_member(owner.org, &two).await.unwrap()];
         assert_eq!(places.iter().flatten().count(), 1);
     }
 }
 
-async fn who_is_a_member_joins_no_second_time(desk: &impl Invitations) {
-    let owner = owner(desk).await;
-    let member = Member { org: owner.org, user: desk::person(), role: OrgRole::Billing, joined_at: now() };
-    let entry = desk::entry(owner.org, AuditAction::MemberJoined, &member.user, now());
-    desk.put_member(&member, &entry).await.unwrap();
-    let invitation = invite(desk, &owner, "bob", now()).await;
-    assert_eq!(accept(desk, &invitation, &member.user).await, Accepted::Member);
-    assert_eq!(desk.get_member(owner.org, &member.user).await.unwrap(), Some(member), "with the role they had");
-    let kept = desk.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
+async fn who_is_a_member_joins_no_second_time(store: &impl Invitations) {
+    let owner = owner(store).await;
+    let member = Member { org: owner.org, user: accounts::person(), role: OrgRole::Billing, joined_at: now() };
+    let entry = accounts::entry(owner.org, AuditAction::MemberJoined, &member.user, now());
+    store.put_member(&member, &entry).await.unwrap();
+    let invitation = invite(store, &owner, "bob", now()).await;
+    assert_eq!(accept(store, &invitation, &member.user).await, Accepted::Member);
+    assert_eq!(store.get_member(owner.org, &member.user).await.unwrap(), Some(member), "with the role they had");
+    let kept = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
     assert_eq!(kept.status, InvitationStatus::Open);
 }
 
-async fn an_invitation_is_worth_what_its_sender_could_still_send(desk: &impl Invitations) {
-    let owner = owner(desk).await;
-    let admin = Member { org: owner.org, user: desk::person(), role: OrgRole::Admin, joined_at: now() };
-    let entry = desk::entry(owner.org, AuditAction::MemberJoined, &admin.user, now());
-    desk.put_member(&admin, &entry).await.unwrap();
-    let invitation = invite(desk, &admin, "bob", now()).await;
-    let (origin, guest) = (desk::origin(&owner.user), desk::person());
+async fn an_invitation_is_worth_what_its_sender_could_still_send(store: &impl Invitations) {
+    let owner = owner(store).await;
+    let admin = Member { org: owner.org, user: accounts::person(), role: OrgRole::Admin, joined_at: now() };
+    let entry = accounts::entry(owner.org, AuditAction::MemberJoined, &admin.user, now());
+    store.put_member(&admin, &entry).await.unwrap();
+    let invitation = invite(store, &admin, "bob", now()).await;
+    let (origin, guest) = (accounts::origin(&owner.user), accounts::person());
     let when = ChangeContext { origin: &origin, now: now() };
     let step = admin.assign(OrgRole::Developer, &owner, &when).unwrap().unwrap();
-    desk.change_role(&step).await.unwrap();
-    assert_eq!(accept(desk, &invitation, &guest).await, Accepted::Withdrawn, "a developer invites nobody");
+    store.change_role(&step).await.unwrap();
+    assert_eq!(accept(store, &invitation, &guest).await, Accepted::Withdrawn, "a developer invites nobody");
     let developer = Member { role: OrgRole::Developer, ..admin };
-    desk.remove_member(&developer.remove(&owner, &when).unwrap()).await.unwrap();
-    assert_eq!(accept(desk, &invitation, &guest).await, Accepted::Withdrawn);
-    assert_eq!(desk.get_member(owner.org, &guest).await.unwrap(), None);
-    let kept = desk.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
+    store.remove_member(&developer.remove(&owner, &when).unwrap()).await.unwrap();
+    assert_eq!(accept(store, &invitation, &guest).await, Accepted::Withdrawn);
+    assert_eq!(store.get_member(owner.org, &guest).await.unwrap(), None);
+    let kept = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
     assert_eq!(kept.status, InvitationStatus::Open);
 }
 
-async fn a_full_organisation_admits_nobody(desk: &impl Invitations) {
-    let owner = owner(desk).await;
-    let invitation = invite(desk, &owner, "bob", now()).await;
-    let people = fill(desk, owner.org).await;
-    assert_eq!(accept(desk, &invitation, &desk::person()).await, Accepted::Full);
-    let refused = desk.create_invitation(&new(&owner, "eve", OrgRole::Billing, now())).await.unwrap_err();
+async fn a_full_organisation_admits_nobody(store: &impl Invitations) {
+    let owner = owner(store).await;
+    let invitation = invite(store, &owner, "bob", now()).await;
+    let people = fill(store, owner.org).await;
+    assert_eq!(accept(store, &invitation, &accounts::person()).await, Accepted::Full);
+    let refused = store.create_invitation(&new(&owner, "eve", OrgRole::Billing, now())).await.unwrap_err();
     assert_eq!((refused.code, &refused.details["limit"]), (Code::Conflict, &json!(MEMBERS_MAX)));
-    let origin = desk::origin(&owner.user);
+    let origin = accounts::origin(&owner.user);
     let removal = people[3].remove(&owner, &ChangeContext { origin: &origin, now: now() }).unwrap();
-    desk.remove_member(&removal).await.unwrap();
-    assert_eq!(accept(desk, &invitation, &desk::person()).await, Accepted::Joined);
+    store.remove_member(&removal).await.unwrap();
+    assert_eq!(accept(store, &invitation, &accounts::person()).await, Accepted::Joined);
 }
 
-async fn who_joins_is_known_from_their_token(desk: &impl Invitations) {
-    let owner = owner(desk).await;
-    let (invitation, guest) = (invite(desk, &owner, "bob", now()).await, desk::person());
+async fn who_joins_is_known_from_their_token(store: &impl Invitations) {
+    let owner = owner(store).await;
+    let (invitation, guest) = (invite(store, &owner, "bob", now()).await, accounts::person());
     let contact = Contact {
         email: "bob@example.com".to_owned(),
         verified: true,
@@ -359,7 +361,7 @@ async fn who_joins_is_known_from_their_token(desk: &impl Invitations) {
     };
     let seen = Some(Sighting { user: guest.clone(), contact: contact.clone() });
     let taken = Acceptance { seen, ..acceptance(&invitation, &guest, now()) };
-    assert_eq!(desk.accept_invitation(&taken).await.unwrap(), Accepted::Joined);
-    let profile = desk.get_profile(&guest).await.unwrap();
+    assert_eq!(store.accept_invitation(&taken).await.unwrap(), Accepted::Joined);
+    let profile = store.get_profile(&guest).await.unwrap();
     assert_eq!(profile.seen, Some(contact), "they are known from their token");
 }

@@ -14,8 +14,11 @@ use super::jobs::{accepted, read, wish};
 use super::{file_of, now, on_both, owner};
 
 /// Everything the table can do for the files of jobs.
-pub trait Desk: RequestJob + GetJob + ApplyJobStep + GrantUpload + GetFile + GetUsage + ApplyTransition + Sync {}
-impl<T> Desk for T where
+pub trait JobStore:
+    RequestJob + GetJob + ApplyJobStep + GrantUpload + GetFile + GetUsage + ApplyTransition + Sync
+{
+}
+impl<T> JobStore for T where
     T: RequestJob + GetJob + ApplyJobStep + GrantUpload + GetFile + GetUsage + ApplyTransition + Sync
 {
 }
@@ -39,11 +42,11 @@ fn grant_for(job: &Job, size: u64, now: Timestamp) -> Grant {
 }
 
 /// Grants files for a job, one after the other; gives them with the job as it stands then.
-async fn granted(desk: &impl Desk, job: &Job, count: usize, now: Timestamp) -> (Vec<File>, Job) {
+async fn granted(store: &impl JobStore, job: &Job, count: usize, now: Timestamp) -> (Vec<File>, Job) {
     let (mut files, mut job) = (Vec::new(), job.clone());
     for _ in 0..count {
         let grant = grant_for(&job, 10, now);
-        assert_eq!(desk.grant_upload(&grant).await.unwrap(), GrantOutcome::Granted);
+        assert_eq!(store.grant_upload(&grant).await.unwrap(), GrantOutcome::Granted);
         job = grant.job.unwrap().job;
         files.push(grant.file);
     }
@@ -66,117 +69,117 @@ fn arrival() -> Arrival {
     Arrival { pinned, size: 10, dimensions: None }
 }
 
-async fn file(desk: &impl GetFile, file: &File) -> Option<File> {
-    desk.get_file(file.owner(), file.id()).await.unwrap()
+async fn file(store: &impl GetFile, file: &File) -> Option<File> {
+    store.get_file(file.owner(), file.id()).await.unwrap()
 }
 
-async fn usage(desk: &impl GetUsage, owner: &UserId) -> [u64; 3] {
-    let usage: Usage = desk.get_usage(owner).await.unwrap();
+async fn usage(store: &impl GetUsage, owner: &UserId) -> [u64; 3] {
+    let usage: Usage = store.get_usage(owner).await.unwrap();
     [usage.committed, usage.reserved, usage.files(None)]
 }
 
-async fn a_grant_for_a_job_is_made_for_both_or_for_neither(desk: &impl Desk) {
+async fn a_grant_for_a_job_is_made_for_both_or_for_neither(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
-    let job = accepted(desk, &owner, now).await;
+    let job = accepted(store, &owner, now).await;
     let grant = grant_for(&job, 10, now);
-    assert_eq!(desk.grant_upload(&grant).await.unwrap(), GrantOutcome::Granted);
+    assert_eq!(store.grant_upload(&grant).await.unwrap(), GrantOutcome::Granted);
     let step = grant.job.as_ref().unwrap();
-    assert_eq!(read(desk, &job.id).await, step.job);
-    assert_eq!(file(desk, &grant.file).await, Some(grant.file.clone()));
+    assert_eq!(read(store, &job.id).await, step.job);
+    assert_eq!(file(store, &grant.file).await, Some(grant.file.clone()));
     assert_eq!((step.job.status, step.job.outputs.len()), (JobStatus::Processing, 1));
     let late = grant_for(&job, 10, now);
-    assert_eq!(desk.grant_upload(&late).await.unwrap(), GrantOutcome::JobMoved);
-    assert_eq!((file(desk, &late.file).await, usage(desk, &owner).await), (None, [10, 10, 0]));
-    assert_eq!(read(desk, &job.id).await, step.job);
+    assert_eq!(store.grant_upload(&late).await.unwrap(), GrantOutcome::JobMoved);
+    assert_eq!((file(store, &late.file).await, usage(store, &owner).await), (None, [10, 10, 0]));
+    assert_eq!(read(store, &job.id).await, step.job);
 }
 
-async fn a_grant_that_does_not_fit_leaves_the_job_as_it_is(desk: &impl Desk) {
+async fn a_grant_that_does_not_fit_leaves_the_job_as_it_is(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
-    let job = accepted(desk, &owner, now).await;
+    let job = accepted(store, &owner, now).await;
     let limit = Plan::Pro.allowances().storage;
     let most = grant_for(&job, limit - 10, now);
-    assert_eq!(desk.grant_upload(&most).await.unwrap(), GrantOutcome::Granted);
+    assert_eq!(store.grant_upload(&most).await.unwrap(), GrantOutcome::Granted);
     let job = most.job.unwrap().job;
     for size in [11, limit + 1] {
-        let refused = desk.grant_upload(&grant_for(&job, size, now)).await.unwrap();
+        let refused = store.grant_upload(&grant_for(&job, size, now)).await.unwrap();
         assert!(matches!(refused, GrantOutcome::OverQuota { .. }), "{refused:?}");
     }
-    assert_eq!(read(desk, &job.id).await, job);
-    assert_eq!(usage(desk, &owner).await, [limit - 10, limit - 10, 0]);
+    assert_eq!(read(store, &job.id).await, job);
+    assert_eq!(usage(store, &owner).await, [limit - 10, limit - 10, 0]);
 }
 
-async fn a_promise_to_a_generator_is_kept_though_the_job_has_moved(desk: &impl Desk) {
+async fn a_promise_to_a_generator_is_kept_though_the_job_has_moved(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
-    let job = accepted(desk, &owner, now).await;
+    let job = accepted(store, &owner, now).await;
     let message = fresh_id();
     let idempotency_key =
         |fingerprint: &str| Some(IdempotencyKey { key: message.clone(), fingerprint: fingerprint.to_owned() });
     let asked = |fingerprint| Grant { idempotency: idempotency_key(fingerprint), ..grant_for(&job, 10, now) };
     let first = asked("f1");
-    assert_eq!(desk.grant_upload(&first).await.unwrap(), GrantOutcome::Granted);
+    assert_eq!(store.grant_upload(&first).await.unwrap(), GrantOutcome::Granted);
     // Each computed from the job as it was before the first.
     let before = GrantOutcome::Replayed(Box::new(first.file.clone()));
-    assert_eq!(desk.grant_upload(&asked("f1")).await.unwrap(), before);
-    assert_eq!(desk.grant_upload(&asked("f2")).await.unwrap(), GrantOutcome::KeyReused);
+    assert_eq!(store.grant_upload(&asked("f1")).await.unwrap(), before);
+    assert_eq!(store.grant_upload(&asked("f2")).await.unwrap(), GrantOutcome::KeyReused);
     // The owner's own key of the same text is another promise.
     let own = Grant { job: None, file: file_of(&owner, "b.png", 10, now), ..asked("f2") };
-    assert_eq!(desk.grant_upload(&own).await.unwrap(), GrantOutcome::Granted);
-    assert_eq!(read(desk, &job.id).await.outputs.len(), 1);
-    assert_eq!(usage(desk, &owner).await, [20, 20, 0]);
+    assert_eq!(store.grant_upload(&own).await.unwrap(), GrantOutcome::Granted);
+    assert_eq!(read(store, &job.id).await.outputs.len(), 1);
+    assert_eq!(usage(store, &owner).await, [20, 20, 0]);
     // For a job of another owner the message is worth nothing.
-    let other = accepted(desk, &self::owner(), now).await;
+    let other = accepted(store, &self::owner(), now).await;
     let overheard = Grant { idempotency: idempotency_key("f3"), ..grant_for(&other, 10, now) };
-    assert_eq!(desk.grant_upload(&overheard).await.unwrap(), GrantOutcome::KeyReused);
+    assert_eq!(store.grant_upload(&overheard).await.unwrap(), GrantOutcome::KeyReused);
 }
 
-async fn of_ten_grants_at_once_one_finds_the_job_as_it_was(desk: &impl Desk) {
+async fn of_ten_grants_at_once_one_finds_the_job_as_it_was(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
-    let job = accepted(desk, &owner, now).await;
+    let job = accepted(store, &owner, now).await;
     let grants: Vec<Grant> = (0..10).map(|_| grant_for(&job, 10, now)).collect();
-    let outcomes = join_all(grants.iter().map(|grant| desk.grant_upload(grant))).await;
+    let outcomes = join_all(grants.iter().map(|grant| store.grant_upload(grant))).await;
     let count = |want| outcomes.iter().filter(|outcome| *outcome.as_ref().unwrap() == want).count();
     assert_eq!((count(GrantOutcome::Granted), count(GrantOutcome::JobMoved)), (1, 9), "{outcomes:?}");
-    assert_eq!(usage(desk, &owner).await, [10, 10, 0]);
-    assert_eq!(read(desk, &job.id).await.outputs.len(), 1);
+    assert_eq!(usage(store, &owner).await, [10, 10, 0]);
+    assert_eq!(read(store, &job.id).await.outputs.len(), 1);
 }
 
-async fn an_arrival_moves_both_or_neither(desk: &impl Desk) {
+async fn an_arrival_moves_both_or_neither(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
-    let (files, job) = granted(desk, &accepted(desk, &owner, now).await, 2, now).await;
-    let settled = follow(desk, files[0].accept(arrival(), now), now).await.unwrap();
+    let (files, job) = granted(store, &accepted(store, &owner, now).await, 2, now).await;
+    let settled = follow(store, files[0].accept(arrival(), now), now).await.unwrap();
     let follows = settled.job.clone().unwrap();
     // The job has moved since: neither.
     let stale_job = Box::new(JobStep { seen: follows.seen - 1, ..(*follows).clone() });
-    assert!(!desk.apply_transition(&Transition { job: Some(stale_job), ..settled.clone() }).await.unwrap());
+    assert!(!store.apply_transition(&Transition { job: Some(stale_job), ..settled.clone() }).await.unwrap());
     // The file has: neither.
     let stale = Transition { seen: settled.seen + 1, ..settled.clone() };
-    assert!(!desk.apply_transition(&stale).await.unwrap());
-    assert_eq!((file(desk, &files[0]).await, read(desk, &job.id).await), (Some(files[0].clone()), job.clone()));
-    assert_eq!(usage(desk, &owner).await, [20, 20, 0]);
-    assert!(desk.apply_transition(&settled).await.unwrap());
-    assert_eq!(file(desk, &files[0]).await.unwrap().status, Status::Ready);
-    let moved = read(desk, &job.id).await;
+    assert!(!store.apply_transition(&stale).await.unwrap());
+    assert_eq!((file(store, &files[0]).await, read(store, &job.id).await), (Some(files[0].clone()), job.clone()));
+    assert_eq!(usage(store, &owner).await, [20, 20, 0]);
+    assert!(store.apply_transition(&settled).await.unwrap());
+    assert_eq!(file(store, &files[0]).await.unwrap().status, Status::Ready);
+    let moved = read(store, &job.id).await;
     assert_eq!(moved, follows.job);
     assert_eq!(moved.outputs[0].version.as_deref(), Some("v1"));
-    assert_eq!(usage(desk, &owner).await, [20, 10, 1]);
+    assert_eq!(usage(store, &owner).await, [20, 10, 1]);
     // What expires and was not named leaves the job.
-    let expired = follow(desk, files[1].remove(Removal::Expired, now), now).await.unwrap();
-    assert!(desk.apply_transition(&expired).await.unwrap());
-    let moved = read(desk, &job.id).await;
+    let expired = follow(store, files[1].remove(Removal::Expired, now), now).await.unwrap();
+    assert!(store.apply_transition(&expired).await.unwrap());
+    let moved = read(store, &job.id).await;
     assert_eq!((moved.outputs.len(), moved.status), (1, JobStatus::Processing));
 }
 
-async fn the_last_of_four_arrivals_at_once_completes_the_job(desk: &impl Desk) {
+async fn the_last_of_four_arrivals_at_once_completes_the_job(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
     let new = wish(&owner, Plan::Pro, Kind::Image, now);
-    assert_eq!(desk.request_job(&new).await.unwrap(), Admission::Accepted);
-    let (files, job) = granted(desk, &new.job, 4, now).await;
-    assert_eq!(desk.apply_job_step(&claim(&job, now), None).await.unwrap(), StepOutcome::Applied);
+    assert_eq!(store.request_job(&new).await.unwrap(), Admission::Accepted);
+    let (files, job) = granted(store, &new.job, 4, now).await;
+    assert_eq!(store.apply_job_step(&claim(&job, now), None).await.unwrap(), StepOutcome::Applied);
     let completed = AtomicU32::new(0);
     join_all(files.iter().map(async |waiting| {
         for _ in 0..8 {
-            let step = follow(desk, waiting.accept(arrival(), now), now).await.unwrap();
-            if desk.apply_transition(&step).await.unwrap() {
+            let step = follow(store, waiting.accept(arrival(), now), now).await.unwrap();
+            if store.apply_transition(&step).await.unwrap() {
                 completed.fetch_add(u32::from(step.job.unwrap().event.is_some()), Ordering::SeqCst);
                 return;
             }
@@ -184,28 +187,28 @@ async fn the_last_of_four_arrivals_at_once_completes_the_job(desk: &impl Desk) {
         panic!("the job kept moving");
     }))
     .await;
-    let job = read(desk, &job.id).await;
+    let job = read(store, &job.id).await;
     assert_eq!((job.status, job.progress, completed.into_inner()), (JobStatus::Completed, 100, 1));
     assert!(job.delivered().count() == 4 && job.delivered().all(|output| output.readable().is_some()));
-    assert_eq!(usage(desk, &owner).await, [40, 0, 4]);
+    assert_eq!(usage(store, &owner).await, [40, 0, 4]);
 }
 
-async fn a_claimed_file_that_is_lost_fails_the_job_and_gives_the_allowance_back(desk: &impl Desk) {
+async fn a_claimed_file_that_is_lost_fails_the_job_and_gives_the_allowance_back(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
-    let asked = async || desk.request_job(&wish(&owner, Plan::Basic, Kind::Video, now)).await.unwrap();
+    let asked = async || store.request_job(&wish(&owner, Plan::Basic, Kind::Video, now)).await.unwrap();
     let new = wish(&owner, Plan::Basic, Kind::Video, now);
-    assert_eq!(desk.request_job(&new).await.unwrap(), Admission::Accepted);
+    assert_eq!(store.request_job(&new).await.unwrap(), Admission::Accepted);
     for _ in 0..4 {
         assert_eq!(asked().await, Admission::Accepted);
     }
     assert_eq!(asked().await, Admission::Spent);
-    let (files, job) = granted(desk, &new.job, 1, now).await;
-    assert_eq!(desk.apply_job_step(&claim(&job, now), None).await.unwrap(), StepOutcome::Applied);
-    let step = follow(desk, files[0].reject("declared video/mp4, found text", now), now).await.unwrap();
-    assert!(desk.apply_transition(&step).await.unwrap());
-    assert!(!desk.apply_transition(&step).await.unwrap());
-    let job = read(desk, &job.id).await;
+    let (files, job) = granted(store, &new.job, 1, now).await;
+    assert_eq!(store.apply_job_step(&claim(&job, now), None).await.unwrap(), StepOutcome::Applied);
+    let step = follow(store, files[0].reject("declared video/mp4, found text", now), now).await.unwrap();
+    assert!(store.apply_transition(&step).await.unwrap());
+    assert!(!store.apply_transition(&step).await.unwrap());
+    let job = read(store, &job.id).await;
     assert_eq!((job.status, job.failure.unwrap().code.as_str()), (JobStatus::Failed, "OUTPUT_LOST"));
-    assert_eq!(usage(desk, &owner).await, [0, 0, 0]);
+    assert_eq!(usage(store, &owner).await, [0, 0, 0]);
     assert_eq!((asked().await, asked().await), (Admission::Accepted, Admission::Spent));
 }

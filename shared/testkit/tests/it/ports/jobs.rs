@@ -15,7 +15,7 @@ use consigne_core::profiles::{Closing, Contact, Language, Sighting};
 use consigne_core::texts::Tokens;
 use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{Code, OrgId, Plan, Timestamp, UserId};
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 use consigne_testkit::stack::fresh_user;
 use futures_util::future::join_all;
 
@@ -393,7 +393,7 @@ async fn a_job_is_due_until_it_ends<F: Jobs>(jobs: &F) {
 async fn an_entry_of_the_trail_may_stand_alone(jobs: &impl Jobs) {
     let now = now();
     let org = OrgId::mint(now);
-    let entry = desk::entry(org, AuditAction::WebhookRefused, &owner(), now);
+    let entry = accounts::entry(org, AuditAction::WebhookRefused, &owner(), now);
     jobs.write_audit(&entry).await.unwrap();
     let listed = jobs.list_audit(org, &PageAsk { limit: 10, after: None }).await.unwrap();
     assert_eq!(listed.items, [entry]);

@@ -11,7 +11,7 @@ use consigne_core::ports::{
     ChangeKey, ChargeKey, CreateOrg, FindKey, GetIdempotencyRecord, GetKey, GetMember, GetOrg, IssueKey, KeepPeppers,
     ListAudit, ListKeys, ListMembers, ListOrgs, Listed, NewKey, PageAsk, PutMember, Repoint,
 };
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 
 use super::{now, on_both};
 
@@ -85,210 +85,215 @@ fn idempotent(caller: &consigne_core::UserId, fingerprint: &str, result: &str) -
     IdempotentRequest { key, owner: caller.clone().into(), operation: "test", result: result.to_owned() }
 }
 
-async fn an_organisation_is_founded_once_with_owner_and_trail(desk: &impl Keys) {
-    let owner = desk::person();
-    let mut new = desk::org(&owner, now());
+async fn an_organisation_is_founded_once_with_owner_and_trail(store: &impl Keys) {
+    let owner = accounts::person();
+    let mut new = accounts::org(&owner, now());
     new.idempotent = Some(idempotent(&owner, "f", "first"));
-    assert_eq!(desk.create_org(&new).await.unwrap(), WriteOutcome::Applied);
-    let mut again = desk::org(&owner, now());
+    assert_eq!(store.create_org(&new).await.unwrap(), WriteOutcome::Applied);
+    let mut again = accounts::org(&owner, now());
     again.idempotent = Some(idempotent(&owner, "f", "second"));
-    assert_eq!(desk.create_org(&again).await.unwrap(), WriteOutcome::Replayed("first".to_owned()));
+    assert_eq!(store.create_org(&again).await.unwrap(), WriteOutcome::Replayed("first".to_owned()));
     again.idempotent = Some(idempotent(&owner, "g", "third"));
-    assert_eq!(desk.create_org(&again).await.unwrap(), WriteOutcome::KeyReused);
+    assert_eq!(store.create_org(&again).await.unwrap(), WriteOutcome::KeyReused);
 
-    assert_eq!(desk.get_org(new.org.id).await.unwrap(), Some(new.org.clone()));
-    assert_eq!(desk.get_org(again.org.id).await.unwrap(), None);
-    assert_eq!(desk.get_member(new.org.id, &owner).await.unwrap(), Some(new.owner.clone()));
-    assert_eq!(desk.get_member(new.org.id, &desk::person()).await.unwrap(), None);
-    assert_eq!(desk.list_audit(new.org.id, &first(10)).await.unwrap().items, [new.audit.clone()]);
+    assert_eq!(store.get_org(new.org.id).await.unwrap(), Some(new.org.clone()));
+    assert_eq!(store.get_org(again.org.id).await.unwrap(), None);
+    assert_eq!(store.get_member(new.org.id, &owner).await.unwrap(), Some(new.owner.clone()));
+    assert_eq!(store.get_member(new.org.id, &accounts::person()).await.unwrap(), None);
+    assert_eq!(store.list_audit(new.org.id, &first(10)).await.unwrap().items, [new.audit.clone()]);
     let listed =
-        super::eventually(async || desk.list_orgs(&owner, &first(10)).await.unwrap(), |page| page.items.len() == 1);
+        super::eventually(async || store.list_orgs(&owner, &first(10)).await.unwrap(), |page| page.items.len() == 1);
     assert_eq!(listed.await.items, [(new.org, new.owner)]);
 }
 
-async fn a_promise_is_forgotten_after_a_day(desk: &impl Keys) {
-    let owner = desk::person();
-    let mut new = desk::org(&owner, now());
+async fn a_promise_is_forgotten_after_a_day(store: &impl Keys) {
+    let owner = accounts::person();
+    let mut new = accounts::org(&owner, now());
     new.idempotent = Some(idempotent(&owner, "f", "kept"));
     let asked = idempotent(&owner, "f", "");
-    assert_eq!(desk.get_idempotency_record(&asked, now()).await.unwrap(), None);
-    desk.create_org(&new).await.unwrap();
+    assert_eq!(store.get_idempotency_record(&asked, now()).await.unwrap(), None);
+    store.create_org(&new).await.unwrap();
     let made = new.org.created_at;
     for (hours, kept) in [(0, true), (23, true), (25, false)] {
         let at = made.plus(Duration::from_hours(hours));
         let want = kept.then(|| WriteOutcome::Replayed("kept".to_owned()));
-        assert_eq!(desk.get_idempotency_record(&asked, at).await.unwrap(), want, "after {hours} hours");
+        assert_eq!(store.get_idempotency_record(&asked, at).await.unwrap(), want, "after {hours} hours");
     }
     assert_eq!(
-        desk.get_idempotency_record(&idempotent(&owner, "g", ""), made).await.unwrap(),
+        store.get_idempotency_record(&idempotent(&owner, "g", ""), made).await.unwrap(),
         Some(WriteOutcome::KeyReused)
     );
     assert_eq!(
-        desk.get_idempotency_record(&idempotent(&desk::person(), "f", ""), made).await.unwrap(),
+        store.get_idempotency_record(&idempotent(&accounts::person(), "f", ""), made).await.unwrap(),
         None,
         "another person's promise"
     );
 }
 
-async fn members_are_found_and_listed_page_by_page(desk: &impl Keys) {
-    let (org, owner) = desk::found(desk, now()).await;
+async fn members_are_found_and_listed_page_by_page(store: &impl Keys) {
+    let (org, owner) = accounts::found(store, now()).await;
     let mut want = vec![owner.clone()];
     for role in OrgRole::ALL {
-        let member = Member { org, user: desk::person(), role, joined_at: now() };
-        desk.put_member(&member, &desk::entry(org, AuditAction::RoleChanged, &owner, now())).await.unwrap();
-        assert_eq!(desk.get_member(org, &member.user).await.unwrap(), Some(member.clone()));
+        let member = Member { org, user: accounts::person(), role, joined_at: now() };
+        store.put_member(&member, &accounts::entry(org, AuditAction::RoleChanged, &owner, now())).await.unwrap();
+        assert_eq!(store.get_member(org, &member.user).await.unwrap(), Some(member.clone()));
         want.push(member.user);
     }
     want.sort();
-    let one = desk.list_members(org, &first(3)).await.unwrap();
-    let two = desk.list_members(org, &after(&one, 3)).await.unwrap();
+    let one = store.list_members(org, &first(3)).await.unwrap();
+    let two = store.list_members(org, &after(&one, 3)).await.unwrap();
     assert_eq!((one.total, two.total, two.next.as_ref()), (Some(5), Some(5), None));
     let got: Vec<_> = one.items.into_iter().chain(two.items).map(|member| member.user).collect();
     assert_eq!(got, want);
 }
 
-async fn every_field_of_a_key_survives(desk: &impl Keys) {
-    let (org, owner) = desk::found(desk, now()).await;
-    let plain = desk::key(org, &owner, false, now());
+async fn every_field_of_a_key_survives(store: &impl Keys) {
+    let (org, owner) = accounts::found(store, now()).await;
+    let plain = accounts::key(org, &owner, false, now());
     let full = ApiKey {
         name: "Clé de l'été".to_owned(),
         daily_quota: Some(12),
         monthly_quota: Some(1 << 53),
         expires_at: Some(now().plus(Duration::from_hours(1))),
         migrated_at: Some(now()),
-        ..desk::key(org, &owner, true, now())
+        ..accounts::key(org, &owner, true, now())
     };
     for key in [&plain, &full] {
-        desk::issue(desk, key).await;
-        assert_eq!(desk.get_key(org, key.id).await.unwrap().as_ref(), Some(key));
+        accounts::issue(store, key).await;
+        assert_eq!(store.get_key(org, key.id).await.unwrap().as_ref(), Some(key));
     }
-    let (other, _) = desk::found(desk, now()).await;
-    assert_eq!(desk.get_key(other, plain.id).await.unwrap(), None, "another organisation's key");
+    let (other, _) = accounts::found(store, now()).await;
+    assert_eq!(store.get_key(other, plain.id).await.unwrap(), None, "another organisation's key");
 }
 
-async fn a_key_is_issued_once(desk: &impl Keys) {
-    let (org, owner) = desk::found(desk, now()).await;
+async fn a_key_is_issued_once(store: &impl Keys) {
+    let (org, owner) = accounts::found(store, now()).await;
     let issue = |fingerprint: &str, result: &str| NewKey {
         idempotent: Some(idempotent(&owner, fingerprint, result)),
-        ..desk::new_key(&desk::key(org, &owner, false, now()))
+        ..accounts::new_key(&accounts::key(org, &owner, false, now()))
     };
-    assert_eq!(desk.issue_key(&issue("f", "one")).await.unwrap(), WriteOutcome::Applied);
-    assert_eq!(desk.issue_key(&issue("f", "two")).await.unwrap(), WriteOutcome::Replayed("one".to_owned()));
-    assert_eq!(desk.issue_key(&issue("g", "three")).await.unwrap(), WriteOutcome::KeyReused);
-    assert_eq!(desk.list_keys(org, &first(10)).await.unwrap().items.len(), 1);
+    assert_eq!(store.issue_key(&issue("f", "one")).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(store.issue_key(&issue("f", "two")).await.unwrap(), WriteOutcome::Replayed("one".to_owned()));
+    assert_eq!(store.issue_key(&issue("g", "three")).await.unwrap(), WriteOutcome::KeyReused);
+    assert_eq!(store.list_keys(org, &first(10)).await.unwrap().items.len(), 1);
 }
 
-async fn a_change_keeps_what_charging_counted(desk: &impl Keys) {
-    let (org, owner) = desk::found(desk, now()).await;
-    let key = desk::key(org, &owner, true, now());
-    let facts = desk::issue(desk, &key).await;
-    let (origin, at) = (desk::origin(&owner), now());
+async fn a_change_keeps_what_charging_counted(store: &impl Keys) {
+    let (org, owner) = accounts::found(store, now()).await;
+    let key = accounts::key(org, &owner, true, now());
+    let facts = accounts::issue(store, &key).await;
+    let (origin, at) = (accounts::origin(&owner), now());
     let by = ChangeContext { origin: &origin, now: at };
     let patch = KeyPatch { daily_quota: Some(Some(7)), ..KeyPatch::default() };
     // Computed before the charge, written after it.
     let step = key.update(&patch, &by).unwrap().unwrap();
-    desk.charge_key(&desk::charge(&facts, 2, None, at)).await.unwrap();
-    assert_eq!(desk.change_key(&step).await.unwrap(), WriteOutcome::Applied);
-    let after = desk.get_key(org, key.id).await.unwrap().unwrap();
+    store.charge_key(&accounts::charge(&facts, 2, None, at)).await.unwrap();
+    assert_eq!(store.change_key(&step).await.unwrap(), WriteOutcome::Applied);
+    let after = store.get_key(org, key.id).await.unwrap().unwrap();
     assert_eq!((after.daily_quota, after.daily_used(at), after.last_used), (Some(7), 1, Some((at, None))));
 
     let cleared = KeyPatch { daily_quota: Some(None), ..KeyPatch::default() };
-    let step = desk.get_key(org, key.id).await.unwrap().unwrap().update(&cleared, &by).unwrap().unwrap();
-    desk.change_key(&step).await.unwrap();
-    assert_eq!(desk.get_key(org, key.id).await.unwrap().unwrap().daily_quota, None);
-    let trail = desk.list_audit(org, &first(10)).await.unwrap();
+    let step = store.get_key(org, key.id).await.unwrap().unwrap().update(&cleared, &by).unwrap().unwrap();
+    store.change_key(&step).await.unwrap();
+    assert_eq!(store.get_key(org, key.id).await.unwrap().unwrap().daily_quota, None);
+    let trail = store.list_audit(org, &first(10)).await.unwrap();
     let updates = trail.items.iter().filter(|entry| entry.action == AuditAction::KeyUpdated).count();
     assert_eq!(updates, 2);
 }
 
-async fn of_two_changes_of_one_revision_one_is_made(desk: &impl Keys) {
-    let (org, owner) = desk::found(desk, now()).await;
-    let key = desk::key(org, &owner, false, now());
-    desk::issue(desk, &key).await;
-    let origin = desk::origin(&owner);
+async fn of_two_changes_of_one_revision_one_is_made(store: &impl Keys) {
+    let (org, owner) = accounts::found(store, now()).await;
+    let key = accounts::key(org, &owner, false, now());
+    accounts::issue(store, &key).await;
+    let origin = accounts::origin(&owner);
     let by = ChangeContext { origin: &origin, now: now() };
     let (revoke, delete) = (key.revoke("leaked", &by).unwrap().unwrap(), key.delete(&by).unwrap());
-    assert_eq!(desk.change_key(&revoke).await.unwrap(), WriteOutcome::Applied);
-    assert_eq!(desk.change_key(&delete).await.unwrap(), WriteOutcome::Conflict);
-    let after = desk.get_key(org, key.id).await.unwrap().unwrap();
+    assert_eq!(store.change_key(&revoke).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(store.change_key(&delete).await.unwrap(), WriteOutcome::Conflict);
+    let after = store.get_key(org, key.id).await.unwrap().unwrap();
     assert_eq!(after.status, KeyStatus::Revoked);
     assert_eq!(after.revoked, Some((Actor::User(owner), by.now, "leaked".to_owned())));
 }
 
-async fn a_deleted_key_is_listed_no_more(desk: &impl Keys) {
-    let (org, owner) = desk::found(desk, now()).await;
+async fn a_deleted_key_is_listed_no_more(store: &impl Keys) {
+    let (org, owner) = accounts::found(store, now()).await;
     let mut keys = Vec::new();
     for _ in 0..5 {
-        let key = desk::key(org, &owner, false, now());
-        desk::issue(desk, &key).await;
+        let key = accounts::key(org, &owner, false, now());
+        accounts::issue(store, &key).await;
         keys.push(key);
     }
     keys.sort_by_key(|key| std::cmp::Reverse(key.id));
-    let origin = desk::origin(&owner);
+    let origin = accounts::origin(&owner);
     let step = keys[1].delete(&ChangeContext { origin: &origin, now: now() }).unwrap();
-    assert_eq!(desk.change_key(&step).await.unwrap(), WriteOutcome::Applied);
-    let one = desk.list_keys(org, &first(3)).await.unwrap();
-    let two = desk.list_keys(org, &after(&one, 3)).await.unwrap();
+    assert_eq!(store.change_key(&step).await.unwrap(), WriteOutcome::Applied);
+    let one = store.list_keys(org, &first(3)).await.unwrap();
+    let two = store.list_keys(org, &after(&one, 3)).await.unwrap();
     assert_eq!((one.total, two.total, two.next.as_ref()), (Some(4), Some(4), None));
     let got: Vec<_> = one.items.iter().chain(&two.items).map(|key| key.id).collect();
     assert_eq!(got, [keys[0].id, keys[2].id, keys[3].id, keys[4].id]);
-    assert_eq!(desk.get_key(org, keys[1].id).await.unwrap().unwrap().status, KeyStatus::Deleted, "the row stays");
+    assert_eq!(store.get_key(org, keys[1].id).await.unwrap().unwrap().status, KeyStatus::Deleted, "the row stays");
 }
 
-async fn a_text_is_found_under_any_live_pepper_and_moves_to_the_current_one(desk: &impl Keys) {
-    let (org, owner) = desk::found(desk, now()).await;
+async fn a_text_is_found_under_any_live_pepper_and_moves_to_the_current_one(store: &impl Keys) {
+    let (org, owner) = accounts::found(store, now()).await;
     // Versions of this test's own, since a pepper's needs are counted over all keys.
     let version = u32::try_from(now().as_millis() % 1_000_000).unwrap() * 1_000 + 1_000;
-    let new = NewKey { pointer: desk::pointer(version), ..desk::new_key(&desk::key(org, &owner, true, now())) };
-    desk.issue_key(&new).await.unwrap();
+    let new =
+        NewKey { pointer: accounts::pointer(version), ..accounts::new_key(&accounts::key(org, &owner, true, now())) };
+    store.issue_key(&new).await.unwrap();
     let (old, facts) = (new.pointer, new.key.facts());
-    let newer = desk::pointer(version + 1);
-    assert_eq!(desk.find_key(&[newer.clone(), old.clone()]).await.unwrap(), Some((old.clone(), facts.clone())));
-    assert_eq!(desk.find_key(&[desk::pointer(version)]).await.unwrap(), None);
+    let newer = accounts::pointer(version + 1);
+    assert_eq!(store.find_key(&[newer.clone(), old.clone()]).await.unwrap(), Some((old.clone(), facts.clone())));
+    assert_eq!(store.find_key(&[accounts::pointer(version)]).await.unwrap(), None);
     for _ in 0..2 {
-        desk.repoint(&old, &newer, &facts, now()).await.unwrap();
+        store.repoint(&old, &newer, &facts, now()).await.unwrap();
     }
-    assert_eq!(desk.find_key(&[newer.clone(), old.clone()]).await.unwrap(), Some((newer, facts)));
+    assert_eq!(store.find_key(&[newer.clone(), old.clone()]).await.unwrap(), Some((newer, facts)));
     let needs = async || {
         (
-            desk.count_pepper_needs(version, now()).await.unwrap(),
-            desk.count_pepper_needs(version + 1, now()).await.unwrap(),
+            store.count_pepper_needs(version, now()).await.unwrap(),
+            store.count_pepper_needs(version + 1, now()).await.unwrap(),
         )
     };
     assert_eq!(super::eventually(needs, |needs| *needs == (0, 1)).await, (0, 1));
 }
 
-async fn a_closed_pepper_takes_no_new_texts(desk: &impl Keys) {
-    let (org, owner) = desk::found(desk, now()).await;
+async fn a_closed_pepper_takes_no_new_texts(store: &impl Keys) {
+    let (org, owner) = accounts::found(store, now()).await;
     let version = u32::try_from(now().as_millis() % 1_000_000).unwrap() * 1_000 + 2_000;
-    let entry = desk::entry(org, AuditAction::PepperRetired, &owner, now());
-    desk.record_pepper(version, true, &entry).await.unwrap();
-    let new = NewKey { pointer: desk::pointer(version), ..desk::new_key(&desk::key(org, &owner, false, now())) };
-    assert_eq!(desk.issue_key(&new).await.unwrap(), WriteOutcome::Conflict);
-    assert_eq!(desk.get_key(org, new.key.id).await.unwrap(), None);
-    let facts = desk::issue(desk, &desk::key(org, &owner, false, now())).await;
-    assert!(desk.repoint(&desk::pointer(1), &desk::pointer(version), &facts, now()).await.is_err());
-    desk.record_pepper(version, false, &entry).await.unwrap();
-    assert_eq!(desk.issue_key(&new).await.unwrap(), WriteOutcome::Applied);
+    let entry = accounts::entry(org, AuditAction::PepperRetired, &owner, now());
+    store.record_pepper(version, true, &entry).await.unwrap();
+    let new =
+        NewKey { pointer: accounts::pointer(version), ..accounts::new_key(&accounts::key(org, &owner, false, now())) };
+    assert_eq!(store.issue_key(&new).await.unwrap(), WriteOutcome::Conflict);
+    assert_eq!(store.get_key(org, new.key.id).await.unwrap(), None);
+    let facts = accounts::issue(store, &accounts::key(org, &owner, false, now())).await;
+    assert!(store.repoint(&accounts::pointer(1), &accounts::pointer(version), &facts, now()).await.is_err());
+    store.record_pepper(version, false, &entry).await.unwrap();
+    assert_eq!(store.issue_key(&new).await.unwrap(), WriteOutcome::Applied);
 }
 
-async fn only_live_keys_need_a_pepper(desk: &impl Keys) {
-    let (org, owner) = desk::found(desk, now()).await;
+async fn only_live_keys_need_a_pepper(store: &impl Keys) {
+    let (org, owner) = accounts::found(store, now()).await;
     let version = u32::try_from(now().as_millis() % 1_000_000).unwrap() * 1_000 + 3_000;
-    let origin = desk::origin(&owner);
+    let origin = accounts::origin(&owner);
     let by = ChangeContext { origin: &origin, now: now() };
     let mut keys = Vec::new();
     for _ in 0..3 {
-        let new = NewKey { pointer: desk::pointer(version), ..desk::new_key(&desk::key(org, &owner, false, now())) };
-        desk.issue_key(&new).await.unwrap();
+        let new = NewKey {
+            pointer: accounts::pointer(version),
+            ..accounts::new_key(&accounts::key(org, &owner, false, now()))
+        };
+        store.issue_key(&new).await.unwrap();
         keys.push(new.key);
     }
-    let count = async || desk.count_pepper_needs(version, now()).await.unwrap();
+    let count = async || store.count_pepper_needs(version, now()).await.unwrap();
     assert_eq!(super::eventually(count, |count| *count == 3).await, 3);
     let step = keys[0].revoke("leaked", &by).unwrap().unwrap();
-    desk.change_key(&step).await.unwrap();
+    store.change_key(&step).await.unwrap();
     // A rotation without grace leaves the text before without use.
-    let step = keys[1].rotate(desk::pointer(version + 1), "abcd", Duration::ZERO, None, &by).unwrap();
-    assert_eq!(desk.change_key(&step).await.unwrap(), WriteOutcome::Applied);
+    let step = keys[1].rotate(accounts::pointer(version + 1), "abcd", Duration::ZERO, None, &by).unwrap();
+    assert_eq!(store.change_key(&step).await.unwrap(), WriteOutcome::Applied);
     assert_eq!(super::eventually(count, |count| *count == 1).await, 1);
 }

@@ -13,7 +13,7 @@ use consigne_core::ports::{
     PageAsk, Repoint, StepMigration,
 };
 use consigne_core::{KeyId, OrgId, Timestamp, UserId};
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 use serde_json::json;
 
 use super::{eventually, now, on_both};
@@ -62,67 +62,67 @@ fn carried(org: OrgId, owner: &UserId, at: Timestamp) -> MigratedKey {
     let key = consigne_core::keys::ApiKey {
         migrated_at: Some(at),
         last_used: Some((at.minus(Duration::from_hours(5)), None)),
-        ..desk::key(org, owner, false, now())
+        ..accounts::key(org, owner, false, now())
     };
-    let audit = desk::entry(org, AuditAction::KeyMigrated, owner, at);
-    MigratedKey { key, pointer: desk::pointer(1), member: None, audit }
+    let audit = accounts::entry(org, AuditAction::KeyMigrated, owner, at);
+    MigratedKey { key, pointer: accounts::pointer(1), member: None, audit }
 }
 
 fn id(org: OrgId, owner: &UserId, at: Timestamp) -> MigrationId {
     MigrationId { org, owner: owner.clone(), day: Day::of(at) }
 }
 
-async fn a_key_is_carried_over_with_all_that_belongs_to_it_or_not_at_all(desk: &impl Migrations) {
-    let (org, owner) = desk::found(desk, now()).await;
-    let newcomer = desk::person();
+async fn a_key_is_carried_over_with_all_that_belongs_to_it_or_not_at_all(store: &impl Migrations) {
+    let (org, owner) = accounts::found(store, now()).await;
+    let newcomer = accounts::person();
     let joined = Member { org, user: newcomer.clone(), role: OrgRole::Developer, joined_at: now() };
     let new = MigratedKey { member: Some(joined.clone()), ..carried(org, &newcomer, now()) };
-    assert_eq!(desk.migrate_key(&new).await.unwrap(), MigrateOutcome::Applied);
-    assert_eq!(desk.get_key(org, new.key.id).await.unwrap().as_ref(), Some(&new.key));
-    assert_eq!(desk.get_member(org, &newcomer).await.unwrap(), Some(joined.clone()));
-    let led = desk.find_key(std::slice::from_ref(&new.pointer)).await.unwrap();
+    assert_eq!(store.migrate_key(&new).await.unwrap(), MigrateOutcome::Applied);
+    assert_eq!(store.get_key(org, new.key.id).await.unwrap().as_ref(), Some(&new.key));
+    assert_eq!(store.get_member(org, &newcomer).await.unwrap(), Some(joined.clone()));
+    let led = store.find_key(std::slice::from_ref(&new.pointer)).await.unwrap();
     assert_eq!(led, Some((new.pointer.clone(), new.key.facts())));
 
     let same_text = MigratedKey { pointer: new.pointer.clone(), ..carried(org, &owner, now()) };
-    assert_eq!(desk.migrate_key(&same_text).await.unwrap(), MigrateOutcome::TextTaken);
+    assert_eq!(store.migrate_key(&same_text).await.unwrap(), MigrateOutcome::TextTaken);
     let same_key = MigratedKey { key: new.key.clone(), ..carried(org, &owner, now()) };
     let same_member = MigratedKey { member: Some(joined), ..carried(org, &newcomer, now()) };
     for moved in [&same_key, &same_member] {
-        assert_eq!(desk.migrate_key(moved).await.unwrap(), MigrateOutcome::Conflict);
-        assert_eq!(desk.find_key(std::slice::from_ref(&moved.pointer)).await.unwrap(), None);
+        assert_eq!(store.migrate_key(moved).await.unwrap(), MigrateOutcome::Conflict);
+        assert_eq!(store.find_key(std::slice::from_ref(&moved.pointer)).await.unwrap(), None);
     }
-    assert_eq!(desk.get_key(org, same_member.key.id).await.unwrap(), None);
-    assert_eq!(desk.get_migration(&id(org, &owner, now())).await.unwrap(), None, "nothing of the owner's was written");
-    let only = desk.get_migration(&id(org, &newcomer, now())).await.unwrap().unwrap();
+    assert_eq!(store.get_key(org, same_member.key.id).await.unwrap(), None);
+    assert_eq!(store.get_migration(&id(org, &owner, now())).await.unwrap(), None, "nothing of the owner's was written");
+    let only = store.get_migration(&id(org, &newcomer, now())).await.unwrap().unwrap();
     assert_eq!((only.keys, only.stage), (1, Stage::CarryOutcome));
 
     let version = u32::try_from(now().as_millis() % 1_000_000).unwrap() * 1_000 + 4_000;
-    let entry = desk::entry(org, AuditAction::PepperRetired, &owner, now());
-    desk.record_pepper(version, true, &entry).await.unwrap();
-    let late = MigratedKey { pointer: desk::pointer(version), ..carried(org, &owner, now()) };
-    assert_eq!(desk.migrate_key(&late).await.unwrap(), MigrateOutcome::Conflict, "its pepper was retired");
+    let entry = accounts::entry(org, AuditAction::PepperRetired, &owner, now());
+    store.record_pepper(version, true, &entry).await.unwrap();
+    let late = MigratedKey { pointer: accounts::pointer(version), ..carried(org, &owner, now()) };
+    assert_eq!(store.migrate_key(&late).await.unwrap(), MigrateOutcome::Conflict, "its pepper was retired");
     let mut revoked = carried(org, &owner, now());
     revoked.key.migrated_at = None;
-    assert_eq!(desk.migrate_key(&revoked).await.unwrap(), MigrateOutcome::Applied);
-    assert_eq!(desk.get_migration(&id(org, &owner, now())).await.unwrap(), None, "there is nobody to tell");
+    assert_eq!(store.migrate_key(&revoked).await.unwrap(), MigrateOutcome::Applied);
+    assert_eq!(store.get_migration(&id(org, &owner, now())).await.unwrap(), None, "there is nobody to tell");
 }
 
-async fn a_migration_counts_its_keys_and_is_told_of_anew_with_each(desk: &impl Migrations) {
-    let (org, owner) = desk::found(desk, now()).await;
+async fn a_migration_counts_its_keys_and_is_told_of_anew_with_each(store: &impl Migrations) {
+    let (org, owner) = accounts::found(store, now()).await;
     let at = now();
     let id = id(org, &owner, at);
     for _ in 0..2 {
-        assert_eq!(desk.migrate_key(&carried(org, &owner, at)).await.unwrap(), MigrateOutcome::Applied);
+        assert_eq!(store.migrate_key(&carried(org, &owner, at)).await.unwrap(), MigrateOutcome::Applied);
     }
-    let known = desk.get_migration(&id).await.unwrap().unwrap();
+    let known = store.get_migration(&id).await.unwrap().unwrap();
     assert_eq!(known, Migration { id: id.clone(), keys: 2, stage: Stage::CarryOutcome, revision: 2 });
-    assert!(desk.step_migration(&step(&known, Stage::Announced(id.day))).await.unwrap());
-    desk.migrate_key(&carried(org, &owner, at)).await.unwrap();
-    let again = desk.get_migration(&id).await.unwrap().unwrap();
+    assert!(store.step_migration(&step(&known, Stage::Announced(id.day))).await.unwrap());
+    store.migrate_key(&carried(org, &owner, at)).await.unwrap();
+    let again = store.get_migration(&id).await.unwrap().unwrap();
     assert_eq!((again.keys, again.stage), (3, Stage::CarryOutcome));
     let next_day = at.plus(Duration::from_hours(24));
-    desk.migrate_key(&carried(org, &owner, next_day)).await.unwrap();
-    assert_eq!(desk.get_migration(&id).await.unwrap().unwrap().keys, 3, "another day's is another one");
+    store.migrate_key(&carried(org, &owner, next_day)).await.unwrap();
+    assert_eq!(store.get_migration(&id).await.unwrap().unwrap().keys, 3, "another day's is another one");
 }
 
 fn step(from: &Migration, stage: Stage) -> MigrationStep {
@@ -133,37 +133,37 @@ fn step(from: &Migration, stage: Stage) -> MigrationStep {
     MigrationStep { migration, seen: from.revision, event: Some(event) }
 }
 
-async fn of_two_steps_of_one_revision_one_is_taken(desk: &impl Migrations) {
-    let (org, owner) = desk::found(desk, now()).await;
+async fn of_two_steps_of_one_revision_one_is_taken(store: &impl Migrations) {
+    let (org, owner) = accounts::found(store, now()).await;
     let id = id(org, &owner, now());
-    desk.migrate_key(&carried(org, &owner, now())).await.unwrap();
-    let known = desk.get_migration(&id).await.unwrap().unwrap();
+    store.migrate_key(&carried(org, &owner, now())).await.unwrap();
+    let known = store.get_migration(&id).await.unwrap().unwrap();
     let (one, other) = (step(&known, Stage::Announced(id.day)), step(&known, Stage::Reminded(id.day)));
-    assert!(desk.step_migration(&one).await.unwrap());
-    assert!(!desk.step_migration(&other).await.unwrap());
-    assert_eq!(desk.get_migration(&id).await.unwrap(), Some(one.migration.clone()));
+    assert!(store.step_migration(&one).await.unwrap());
+    assert!(!store.step_migration(&other).await.unwrap());
+    assert_eq!(store.get_migration(&id).await.unwrap(), Some(one.migration.clone()));
     let ended = step(&one.migration, Stage::Ended { on: id.day.plus(30), revoked: 7 });
-    assert!(desk.step_migration(&ended).await.unwrap());
-    assert_eq!(desk.get_migration(&id).await.unwrap(), Some(ended.migration));
-    let nowhere = Migration { id: MigrationId { owner: desk::person(), ..id }, ..known };
-    assert!(!desk.step_migration(&step(&nowhere, Stage::Announced(Day::of(now())))).await.unwrap());
+    assert!(store.step_migration(&ended).await.unwrap());
+    assert_eq!(store.get_migration(&id).await.unwrap(), Some(ended.migration));
+    let nowhere = Migration { id: MigrationId { owner: accounts::person(), ..id }, ..known };
+    assert!(!store.step_migration(&step(&nowhere, Stage::Announced(Day::of(now())))).await.unwrap());
 }
 
-async fn migrations_are_listed_by_when_they_are_due_page_by_page(desk: &impl Migrations) {
+async fn migrations_are_listed_by_when_they_are_due_page_by_page(store: &impl Migrations) {
     // Days of this test's own, since the list is of all organisations.
     let week = u16::try_from(now().as_millis() % 1_000).unwrap() * 7;
-    let (first, owner) = (Day::parse("2040-01-01").unwrap().plus(week), desk::person());
+    let (first, owner) = (Day::parse("2040-01-01").unwrap().plus(week), accounts::person());
     let mut known = Vec::new();
     for day in [1, 0, 0] {
-        let (org, _) = desk::found(desk, now()).await;
-        desk.migrate_key(&carried(org, &owner, first.plus(day).starts())).await.unwrap();
+        let (org, _) = accounts::found(store, now()).await;
+        store.migrate_key(&carried(org, &owner, first.plus(day).starts())).await.unwrap();
         let id = MigrationId { org, owner: owner.clone(), day: first.plus(day) };
-        known.push(desk.get_migration(&id).await.unwrap().unwrap());
+        known.push(store.get_migration(&id).await.unwrap().unwrap());
     }
     let mine = async |filter: MigrationFilter| {
         let (mut all, mut page) = (Vec::new(), PageAsk { limit: 2, after: None });
         loop {
-            let listed = desk.list_migrations(filter, &page).await.unwrap();
+            let listed = store.list_migrations(filter, &page).await.unwrap();
             all.extend(listed.items.into_iter().filter(|migration| migration.id.owner == owner).map(|own| own.id));
             if listed.next.is_none() {
                 return all;
@@ -180,8 +180,8 @@ async fn migrations_are_listed_by_when_they_are_due_page_by_page(desk: &impl Mig
     want.sort();
     assert_eq!((two, mine(just_before).await), (want, vec![]));
 
-    assert!(desk.step_migration(&step(&known[0], Stage::Announced(first))).await.unwrap());
-    assert!(desk.step_migration(&step(&known[1], Stage::Ended { on: first, revoked: 0 })).await.unwrap());
+    assert!(store.step_migration(&step(&known[0], Stage::Announced(first))).await.unwrap());
+    assert!(store.step_migration(&step(&known[1], Stage::Ended { on: first, revoked: 0 })).await.unwrap());
     let left = eventually(async || mine(at(1)).await, |all| all.len() == 1).await;
     assert_eq!(left, [known[2].id.clone()], "what took a step is due later, or never");
     assert_eq!(mine(at(23)).await, [known[2].id.clone(), known[0].id.clone()]);
@@ -189,22 +189,22 @@ async fn migrations_are_listed_by_when_they_are_due_page_by_page(desk: &impl Mig
     assert_eq!(mine(MigrationFilter::Ended).await, [known[1].id.clone()]);
 }
 
-async fn a_hash_leads_to_its_key_and_gives_way_to_a_mac(desk: &impl Migrations) {
-    let (org, owner) = desk::found(desk, now()).await;
+async fn a_hash_leads_to_its_key_and_gives_way_to_a_mac(store: &impl Migrations) {
+    let (org, owner) = accounts::found(store, now()).await;
     let hash = consigne_auth::KeyMint::nonce();
     let new = MigratedKey { pointer: Pointer::hashed(&hash).unwrap(), ..carried(org, &owner, now()) };
-    assert_eq!(desk.migrate_key(&new).await.unwrap(), MigrateOutcome::Applied);
-    let (hashed, facts, mac) = (new.pointer, new.key.facts(), desk::pointer(1));
+    assert_eq!(store.migrate_key(&new).await.unwrap(), MigrateOutcome::Applied);
+    let (hashed, facts, mac) = (new.pointer, new.key.facts(), accounts::pointer(1));
     let both = [mac.clone(), hashed.clone()];
-    assert_eq!(desk.find_key(&both).await.unwrap(), Some((hashed.clone(), facts.clone())));
-    let needs = desk.count_pepper_needs(Pointer::HASHED, now()).await.unwrap();
+    assert_eq!(store.find_key(&both).await.unwrap(), Some((hashed.clone(), facts.clone())));
+    let needs = store.count_pepper_needs(Pointer::HASHED, now()).await.unwrap();
     for _ in 0..2 {
-        desk.repoint(&hashed, &mac, &facts, now()).await.unwrap();
+        store.repoint(&hashed, &mac, &facts, now()).await.unwrap();
     }
-    assert_eq!(desk.find_key(&both).await.unwrap(), Some((mac, facts.clone())));
+    assert_eq!(store.find_key(&both).await.unwrap(), Some((mac, facts.clone())));
     // Who asked for both in the moment between still finds the one.
-    assert_eq!(desk.find_key(std::slice::from_ref(&hashed)).await.unwrap(), Some((hashed, facts)));
+    assert_eq!(store.find_key(std::slice::from_ref(&hashed)).await.unwrap(), Some((hashed, facts)));
     // No other test counts on hashes, so what is counted there is this one's.
-    let count = async || desk.count_pepper_needs(Pointer::HASHED, now()).await.unwrap();
+    let count = async || store.count_pepper_needs(Pointer::HASHED, now()).await.unwrap();
     assert!(needs >= 1 && eventually(count, |left| *left < needs).await < needs);
 }

@@ -14,7 +14,7 @@ use consigne_core::ports::{
 use consigne_core::profiles::{Closing, Contact, Language, Profile, Sighting, Telling};
 use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{Code, OrgId, Timestamp, UserId};
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 use consigne_testkit::stack::fresh_user;
 use futures_util::future::join_all;
 
@@ -104,7 +104,7 @@ fn seconds(count: u64) -> Duration {
 }
 
 async fn what_is_told_is_kept_and_what_is_told_late_is_not(people: &impl People) {
-    let (user, at) = (desk::person(), now());
+    let (user, at) = (accounts::person(), now());
     assert_eq!(people.get_profile(&user).await.unwrap(), Profile::unknown(user.clone()));
     let second = telling(&user, "second@example.com", at);
     assert_eq!(people.tell_profile(&second, &received(at)).await.unwrap(), WriteOutcome::Applied);
@@ -131,7 +131,7 @@ async fn whatever_order_it_is_told_in_the_newest_is_kept(people: &impl People) {
     let start = now();
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     for order in orders {
-        let user = desk::person();
+        let user = accounts::person();
         for n in order {
             let at = start.plus(seconds(n));
             people.tell_profile(&telling(&user, &format!("{n}@example.com"), at), &received(start)).await.unwrap();
@@ -142,9 +142,9 @@ async fn whatever_order_it_is_told_in_the_newest_is_kept(people: &impl People) {
 }
 
 async fn what_is_seen_and_what_is_told_stand_side_by_side(people: &impl People) {
-    let (user, at) = (desk::person(), now());
+    let (user, at) = (accounts::person(), now());
     let seen = contact("seen@example.com", at);
-    let mut org = desk::org(&user, at);
+    let mut org = accounts::org(&user, at);
     org.seen = Some(Sighting { user: user.clone(), contact: seen.clone() });
     assert_eq!(people.create_org(&org).await.unwrap(), WriteOutcome::Applied);
     // What the issuer tells is measured by what it told before, not by what was seen.
@@ -156,7 +156,7 @@ async fn what_is_seen_and_what_is_told_stand_side_by_side(people: &impl People) 
 }
 
 async fn a_webhook_is_carried_out_once_and_remembered_for_five_days(people: &impl People) {
-    let (user, at) = (desk::person(), now());
+    let (user, at) = (accounts::person(), now());
     let webhook = received(at);
     let tell = async |n: u64, webhook: &Received| {
         people.tell_profile(&telling(&user, &format!("{n}@example.com"), at.plus(seconds(n))), webhook).await.unwrap()
@@ -179,7 +179,7 @@ async fn a_webhook_is_carried_out_once_and_remembered_for_five_days(people: &imp
 }
 
 async fn two_senders_ids_never_meet(people: &impl People) {
-    let (user, at) = (desk::person(), now());
+    let (user, at) = (accounts::person(), now());
     let clerks = received(at);
     let generators = Received { source: Source::Generator, fingerprint: "f2".to_owned(), ..clerks.clone() };
     assert_eq!(
@@ -194,8 +194,8 @@ async fn two_senders_ids_never_meet(people: &impl People) {
 }
 
 async fn a_closed_account_is_nobodys_and_stays_closed(people: &impl People) {
-    let (user, at) = (desk::person(), now());
-    let mut org = desk::org(&user, at);
+    let (user, at) = (accounts::person(), now());
+    let mut org = accounts::org(&user, at);
     org.seen = Some(Sighting { user: user.clone(), contact: contact("seen@example.com", at) });
     people.create_org(&org).await.unwrap();
     people.tell_profile(&telling(&user, "told@example.com", at), &received(at)).await.unwrap();
@@ -206,7 +206,7 @@ async fn a_closed_account_is_nobodys_and_stays_closed(people: &impl People) {
     // However late or new what comes then.
     let newer = telling(&user, "back@example.com", at.plus(seconds(9)));
     assert_eq!(people.tell_profile(&newer, &received(at)).await.unwrap(), WriteOutcome::Conflict);
-    let mut again = desk::org(&user, at);
+    let mut again = accounts::org(&user, at);
     again.seen.clone_from(&org.seen);
     assert_eq!(people.create_org(&again).await.unwrap_err().code, Code::Unauthenticated);
     let later = Closing::begin(user.clone(), at.plus(seconds(9)));
@@ -215,7 +215,7 @@ async fn a_closed_account_is_nobodys_and_stays_closed(people: &impl People) {
 }
 
 async fn of_ten_closings_at_once_one_is_made(people: &impl People) {
-    let (user, at) = (desk::person(), now());
+    let (user, at) = (accounts::person(), now());
     let closing = Closing::begin(user, at);
     let webhooks: Vec<_> = (0..10).map(|_| received(at)).collect();
     let outcomes = join_all(webhooks.iter().map(|webhook| people.close_account(&closing, webhook))).await;
@@ -225,7 +225,7 @@ async fn of_ten_closings_at_once_one_is_made(people: &impl People) {
 
 async fn a_closing_is_due_until_it_ends<P: People>(people: &P) {
     // Long ago, so that the thousand things other tests leave lying cannot crowd it out.
-    let (user, start) = (desk::person(), now().minus(Duration::from_hours(10_000)));
+    let (user, start) = (accounts::person(), now().minus(Duration::from_hours(10_000)));
     let closing = Closing::begin(user.clone(), start);
     people.close_account(&closing, &received(now())).await.unwrap();
     let mine = async |at| {
@@ -252,11 +252,11 @@ async fn a_closing_is_due_until_it_ends<P: People>(people: &P) {
 
 /// Founds an organisation with further members.
 async fn hired(people: &impl People, roles: &[OrgRole]) -> (OrgId, Vec<Member>) {
-    let (org, owner) = desk::found(people, now()).await;
+    let (org, owner) = accounts::found(people, now()).await;
     let mut members = vec![people.get_member(org, &owner).await.unwrap().unwrap()];
     for role in roles {
-        let member = Member { org, user: desk::person(), role: *role, joined_at: now() };
-        let entry = desk::entry(org, AuditAction::RoleChanged, &owner, now());
+        let member = Member { org, user: accounts::person(), role: *role, joined_at: now() };
+        let entry = accounts::entry(org, AuditAction::RoleChanged, &owner, now());
         people.put_member(&member, &entry).await.unwrap();
         members.push(member);
     }
@@ -264,7 +264,7 @@ async fn hired(people: &impl People, roles: &[OrgRole]) -> (OrgId, Vec<Member>) 
 }
 
 fn departure(member: &Member, succession: Succession) -> Departure {
-    let audit = desk::entry(member.org, AuditAction::MemberRemoved, &member.user, now());
+    let audit = accounts::entry(member.org, AuditAction::MemberRemoved, &member.user, now());
     Departure { member: member.clone(), succession, audit }
 }
 
@@ -289,7 +289,7 @@ async fn a_member_goes_once_with_an_entry_in_the_trail(people: &impl People) {
 
 /// Makes a member an owner and gives their place then.
 async fn promote(people: &impl People, seen: &Member, by: &Member) -> Member {
-    let audit = desk::entry(seen.org, AuditAction::RoleChanged, &by.user, now());
+    let audit = accounts::entry(seen.org, AuditAction::RoleChanged, &by.user, now());
     let step = RoleStep { seen: seen.clone(), role: OrgRole::Owner, audit };
     assert_eq!(people.change_role(&step).await.unwrap(), Stepped::Done);
     Member { role: OrgRole::Owner, ..seen.clone() }
@@ -307,7 +307,7 @@ async fn an_owner_goes_only_while_the_other_stays(people: &impl People) {
     let (owner, admin) = (&members[0], &members[1]);
     let to_admin = departure(owner, Succession::Owner(admin.user.clone()));
     assert!(!people.end_membership(&to_admin).await.unwrap(), "an admin does not answer for an organisation");
-    assert!(!people.end_membership(&departure(owner, Succession::Owner(desk::person()))).await.unwrap());
+    assert!(!people.end_membership(&departure(owner, Succession::Owner(accounts::person()))).await.unwrap());
     assert_eq!(people.get_member(org, &owner.user).await.unwrap().as_ref(), Some(owner));
     promote(people, admin, owner).await;
     assert!(people.end_membership(&to_admin).await.unwrap());
@@ -327,7 +327,7 @@ async fn of_two_owners_who_go_at_once_one_is_last(people: &impl People) {
 
 async fn an_organisation_nobody_answers_for_is_stopped(people: &impl People) {
     let (org, members) = hired(people, &[]).await;
-    let stopped = desk::entry(org, AuditAction::OrgSuspended, &members[0].user, now());
+    let stopped = accounts::entry(org, AuditAction::OrgSuspended, &members[0].user, now());
     let last = departure(&members[0], Succession::Nobody(Box::new(stopped)));
     assert!(people.end_membership(&last).await.unwrap());
     assert!(!people.end_membership(&last).await.unwrap());

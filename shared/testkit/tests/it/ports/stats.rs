@@ -12,7 +12,7 @@ use consigne_core::ports::{
 };
 use consigne_core::stats::{CountedCall, DaySpan, DayStats, Figures, StatsKept};
 use consigne_core::{OrgId, Timestamp};
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -56,10 +56,10 @@ fn span(from: &str, to: &str) -> DaySpan {
     DaySpan { from: day(from), to: day(to) }
 }
 
-async fn walk<S: Stats>(desk: &S, step: u32) -> Vec<OrgId> {
+async fn walk<S: Stats>(store: &S, step: u32) -> Vec<OrgId> {
     let (mut walk, mut met) = (S::Walk::default(), Vec::new());
     loop {
-        let page = desk.walk_orgs(step, &mut walk).await.unwrap();
+        let page = store.walk_orgs(step, &mut walk).await.unwrap();
         if page.is_empty() {
             return met;
         }
@@ -67,14 +67,14 @@ async fn walk<S: Stats>(desk: &S, step: u32) -> Vec<OrgId> {
     }
 }
 
-async fn a_walk_meets_every_organisation_once_however_small_its_steps<S: Stats>(desk: &S) {
+async fn a_walk_meets_every_organisation_once_however_small_its_steps<S: Stats>(store: &S) {
     let mut founded = Vec::new();
     for _ in 0..9 {
-        founded.push(desk::found(desk, now()).await.0);
+        founded.push(accounts::found(store, now()).await.0);
     }
     for step in [2, 1_000] {
         let all = |met: &Vec<OrgId>| founded.iter().all(|org| met.contains(org));
-        let met = eventually(async || walk(desk, step).await, all).await;
+        let met = eventually(async || walk(store, step).await, all).await;
         for org in &founded {
             assert_eq!(met.iter().filter(|met| *met == org).count(), 1, "in steps of {step}");
         }
@@ -82,30 +82,30 @@ async fn a_walk_meets_every_organisation_once_however_small_its_steps<S: Stats>(
 }
 
 /// Charges at some moments, and gives the organisation.
-async fn charged(desk: &impl Stats, moments: &[&str]) -> OrgId {
-    let (org, owner) = desk::found(desk, now()).await;
-    let grant = desk::credits(org, LotKind::Promo, 1_000, None, now());
-    assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
-    let live = desk::issue(desk, &desk::key(org, &owner, false, now())).await;
-    let test = desk::issue(desk, &desk::key(org, &owner, true, now())).await;
+async fn charged(store: &impl Stats, moments: &[&str]) -> OrgId {
+    let (org, owner) = accounts::found(store, now()).await;
+    let grant = accounts::credits(org, LotKind::Promo, 1_000, None, now());
+    assert_eq!(store.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
+    let live = accounts::issue(store, &accounts::key(org, &owner, false, now())).await;
+    let test = accounts::issue(store, &accounts::key(org, &owner, true, now())).await;
     for (n, moment) in (0_u64..).zip(moments) {
         let facts = if n % 2 == 0 { &live } else { &test };
-        let mut charge = desk::charge(facts, n + 1, None, Timestamp::parse(moment).unwrap());
+        let mut charge = accounts::charge(facts, n + 1, None, Timestamp::parse(moment).unwrap());
         charge.receipt.call.service = (n > 0).then(|| "pdf".to_owned());
         charge.receipt.call.country = (n > 1).then(|| "FR".to_owned());
-        assert_eq!(desk.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
+        assert_eq!(store.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
         if n % 3 == 0 {
             let outcome = Outcome { status_code: 204, response_ms: 40 + n, details: json!({ "pages": 3 }) };
-            desk.keep_outcome(charge.receipt.id, "pdf-api", &outcome, now()).await.unwrap();
+            store.keep_outcome(charge.receipt.id, "pdf-api", &outcome, now()).await.unwrap();
         }
     }
     org
 }
 
-async fn read(desk: &impl Stats, org: OrgId, span: DaySpan, limit: u32) -> Vec<CountedCall> {
+async fn read(store: &impl Stats, org: OrgId, span: DaySpan, limit: u32) -> Vec<CountedCall> {
     let (mut ask, mut calls) = (PageAsk { limit, after: None }, Vec::new());
     loop {
-        let page = desk.read_calls(org, span, &ask).await.unwrap();
+        let page = store.read_calls(org, span, &ask).await.unwrap();
         assert!(page.items.len() <= limit as usize && page.total.is_none());
         calls.extend(page.items);
         ask.after = page.next;
@@ -115,7 +115,7 @@ async fn read(desk: &impl Stats, org: OrgId, span: DaySpan, limit: u32) -> Vec<C
     }
 }
 
-async fn receipts_are_read_by_days_oldest_first(desk: &impl Stats) {
+async fn receipts_are_read_by_days_oldest_first(store: &impl Stats) {
     let moments = [
         "2027-02-28T23:59:59.999Z",
         "2027-03-01T00:00:00Z",
@@ -123,10 +123,10 @@ async fn receipts_are_read_by_days_oldest_first(desk: &impl Stats) {
         "2027-03-02T23:59:59.999Z",
         "2027-03-03T00:00:00Z",
     ];
-    let (org, other) = (charged(desk, &moments).await, charged(desk, &moments[..1]).await);
+    let (org, other) = (charged(store, &moments).await, charged(store, &moments[..1]).await);
     let all = span("2027-01-01", "2027-12-31");
     let told = |calls: &Vec<CountedCall>| calls.iter().filter(|call| call.outcome.is_some()).count();
-    let calls = async || read(desk, org, all, 2).await;
+    let calls = async || read(store, org, all, 2).await;
     let calls = eventually(calls, |calls| calls.len() == 5 && told(calls) == 2).await;
     let at: Vec<Timestamp> = calls.iter().map(|call| call.at).collect();
     assert_eq!(at, moments.map(|moment| Timestamp::parse(moment).unwrap()));
@@ -140,19 +140,19 @@ async fn receipts_are_read_by_days_oldest_first(desk: &impl Stats) {
     assert!(calls[0].key == calls[2].key && calls[0].key != calls[1].key);
 
     let credits = async |from: &str, to: &str| -> Vec<u64> {
-        read(desk, org, span(from, to), 10).await.iter().map(|call| call.credits).collect()
+        read(store, org, span(from, to), 10).await.iter().map(|call| call.credits).collect()
     };
     assert_eq!(credits("2027-03-01", "2027-03-01").await, [2, 3]);
     assert_eq!(credits("2027-03-01", "2027-03-02").await, [2, 3, 4]);
     assert_eq!(credits("2027-03-04", "2027-03-09").await, [0; 0]);
-    let others = eventually(async || read(desk, other, all, 10).await, |calls| calls.len() == 1).await;
+    let others = eventually(async || read(store, other, all, 10).await, |calls| calls.len() == 1).await;
     assert_eq!(others.len(), 1, "an organisation's receipts are its own");
 }
 
-async fn before_there_were_receipts_there_are_none(desk: &impl Stats) {
-    let org = charged(desk, &[]).await;
+async fn before_there_were_receipts_there_are_none(store: &impl Stats) {
+    let org = charged(store, &[]).await;
     for (from, to) in [("0001-01-01", "0001-03-01"), ("1969-12-31", "1970-01-01"), ("9999-12-30", "9999-12-31")] {
-        assert_eq!(read(desk, org, span(from, to), 10).await, [], "{from}");
+        assert_eq!(read(store, org, span(from, to), 10).await, [], "{from}");
     }
 }
 
@@ -166,49 +166,49 @@ fn ready(org: OrgId, now: Timestamp) -> Event {
     Event::new(EventKind::StatsReady, now, json!({ "org_id": org, "date": "2027-03-01" }))
 }
 
-async fn the_first_figures_of_a_day_are_told_and_later_ones_replace_them(desk: &impl Stats) {
-    let (org, at) = (desk::found(desk, now()).await.0, now());
+async fn the_first_figures_of_a_day_are_told_and_later_ones_replace_them(store: &impl Stats) {
+    let (org, at) = (accounts::found(store, now()).await.0, now());
     let keep =
-        async |requests, at| desk.keep_stats(&stats(org, "2027-03-01", requests, at), &ready(org, at)).await.unwrap();
+        async |requests, at| store.keep_stats(&stats(org, "2027-03-01", requests, at), &ready(org, at)).await.unwrap();
     assert_eq!(keep(3, at).await, StatsKept::First);
     assert_eq!(keep(4, at.plus(Duration::from_millis(1))).await, StatsKept::Again);
     assert_eq!(keep(5, at.plus(Duration::from_millis(1))).await, StatsKept::Again, "the same message twice");
-    let kept = desk.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
+    let kept = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
     assert_eq!(kept, [stats(org, "2027-03-01", 5, at.plus(Duration::from_millis(1)))]);
     assert_eq!(keep(1, at).await, StatsKept::Outdated);
 }
 
-async fn figures_counted_earlier_do_not_replace_later_ones(desk: &impl Stats) {
-    let (org, at) = (desk::found(desk, now()).await.0, now());
+async fn figures_counted_earlier_do_not_replace_later_ones(store: &impl Stats) {
+    let (org, at) = (accounts::found(store, now()).await.0, now());
     for (requests, at, want) in
         [(4, at, StatsKept::First), (3, at.minus(Duration::from_millis(1)), StatsKept::Outdated)]
     {
-        let kept = desk.keep_stats(&stats(org, "2027-03-01", requests, at), &ready(org, at)).await.unwrap();
+        let kept = store.keep_stats(&stats(org, "2027-03-01", requests, at), &ready(org, at)).await.unwrap();
         assert_eq!(kept, want);
     }
-    let kept = desk.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
+    let kept = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
     assert_eq!(kept[0].figures.requests, 4);
 }
 
-async fn of_many_counts_at_once_one_is_the_first(desk: &impl Stats) {
-    let (org, at) = (desk::found(desk, now()).await.0, now());
+async fn of_many_counts_at_once_one_is_the_first(store: &impl Stats) {
+    let (org, at) = (accounts::found(store, now()).await.0, now());
     let keep = async |n: u64| {
         let at = at.plus(Duration::from_millis(n));
-        desk.keep_stats(&stats(org, "2027-03-01", n, at), &ready(org, at)).await.unwrap()
+        store.keep_stats(&stats(org, "2027-03-01", n, at), &ready(org, at)).await.unwrap()
     };
     let outcomes = join_all((0..8).map(keep)).await;
     assert_eq!(outcomes.iter().filter(|kept| **kept == StatsKept::First).count(), 1, "{outcomes:?}");
-    let kept = desk.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
+    let kept = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
     assert_eq!((kept.len(), kept[0].figures.requests), (1, 7), "the latest of them stands");
 }
 
-async fn figures_are_listed_by_day_and_are_their_organisations_own(desk: &impl Stats) {
-    let (org, other, at) = (desk::found(desk, now()).await.0, desk::found(desk, now()).await.0, now());
+async fn figures_are_listed_by_day_and_are_their_organisations_own(store: &impl Stats) {
+    let (org, other, at) = (accounts::found(store, now()).await.0, accounts::found(store, now()).await.0, now());
     for (org, day) in [(org, "2027-03-01"), (org, "2027-02-27"), (org, "2026-12-31"), (other, "2027-02-28")] {
-        desk.keep_stats(&stats(org, day, 1, at), &ready(org, at)).await.unwrap();
+        store.keep_stats(&stats(org, day, 1, at), &ready(org, at)).await.unwrap();
     }
     let list = async |from, to| -> Vec<String> {
-        let listed = desk.list_stats(org, span(from, to)).await.unwrap();
+        let listed = store.list_stats(org, span(from, to)).await.unwrap();
         assert!(listed.iter().all(|stats| stats.org == org));
         listed.iter().map(|stats| stats.day.to_string()).collect()
     };

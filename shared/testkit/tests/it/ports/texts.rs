@@ -33,9 +33,9 @@ mod manuscripts {
         a_manuscript_is_forgotten_with_its_chapters,
     );
 
-    trait Desk: GetManuscript + KeepManuscript + ReadChapters + ForgetManuscript {}
-    impl Desk for World {}
-    impl Desk for Table {}
+    trait DraftStore: GetManuscript + KeepManuscript + ReadChapters + ForgetManuscript {}
+    impl DraftStore for World {}
+    impl DraftStore for Table {}
 
     fn job() -> Job {
         Job::accept(&owner(), Plan::Pro, Kind::Book, Ask::text("Le phare", None, None).unwrap(), now())
@@ -56,59 +56,59 @@ mod manuscripts {
     const PLAN: &str = r#"{"title": "Le phare “été”", "chapters": ["1", "2", "3", "4", "5", "6"]}"#;
 
     /// Keeps a manuscript that is planned.
-    async fn planned(desk: &impl Desk, job: &Job) -> Manuscript {
+    async fn planned(store: &impl DraftStore, job: &Job) -> Manuscript {
         let claimed = claimed(&Manuscript::begun(job), "m0");
-        assert!(desk.keep_manuscript(&claimed, None).await.unwrap());
+        assert!(store.keep_manuscript(&claimed, None).await.unwrap());
         let (planned, _) = replied(&claimed, PLAN);
-        assert!(desk.keep_manuscript(&planned, None).await.unwrap());
+        assert!(store.keep_manuscript(&planned, None).await.unwrap());
         planned
     }
 
-    async fn a_manuscript_is_read_back_as_it_was_kept(desk: &impl Desk) {
+    async fn a_manuscript_is_read_back_as_it_was_kept(store: &impl DraftStore) {
         let job = job();
-        assert_eq!(desk.get_manuscript(&job.id).await.unwrap(), None);
+        assert_eq!(store.get_manuscript(&job.id).await.unwrap(), None);
         let first = claimed(&Manuscript::begun(&job), "m1");
-        assert!(desk.keep_manuscript(&first, None).await.unwrap());
-        assert_eq!(desk.get_manuscript(&job.id).await.unwrap().as_ref(), Some(&first));
+        assert!(store.keep_manuscript(&first, None).await.unwrap());
+        assert_eq!(store.get_manuscript(&job.id).await.unwrap().as_ref(), Some(&first));
         let trouble = Trouble { tokens: Tokens { prompt: 1, completion: 2 }, ..Trouble::new(Sort::TooLong, "") };
         let (after, _) = first.troubled(&trouble, job.deadline, now());
-        assert!(desk.keep_manuscript(&after, None).await.unwrap());
-        assert_eq!(desk.get_manuscript(&job.id).await.unwrap(), Some(after));
+        assert!(store.keep_manuscript(&after, None).await.unwrap());
+        assert_eq!(store.get_manuscript(&job.id).await.unwrap(), Some(after));
     }
 
-    async fn of_ten_who_claim_a_step_at_once_one_gets_it(desk: &impl Desk) {
+    async fn of_ten_who_claim_a_step_at_once_one_gets_it(store: &impl DraftStore) {
         let job = job();
-        for kept in [Manuscript::begun(&job), planned(desk, &self::job()).await] {
+        for kept in [Manuscript::begun(&job), planned(store, &self::job()).await] {
             let claims: Vec<Manuscript> = (0..10).map(|n| claimed(&kept, &format!("m{n}"))).collect();
-            let won = join_all(claims.iter().map(|claim| desk.keep_manuscript(claim, None))).await;
+            let won = join_all(claims.iter().map(|claim| store.keep_manuscript(claim, None))).await;
             let won: Vec<bool> = won.into_iter().map(Result::unwrap).collect();
             assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
             let winner = won.iter().position(|won| *won).unwrap();
-            assert_eq!(desk.get_manuscript(&kept.job).await.unwrap(), Some(claims[winner].clone()));
+            assert_eq!(store.get_manuscript(&kept.job).await.unwrap(), Some(claims[winner].clone()));
         }
     }
 
-    async fn a_chapter_is_kept_with_its_manuscript_or_not_at_all(desk: &impl Desk) {
+    async fn a_chapter_is_kept_with_its_manuscript_or_not_at_all(store: &impl DraftStore) {
         let job = job();
-        let text = claimed(&planned(desk, &job).await, "m1");
+        let text = claimed(&planned(store, &job).await, "m1");
         let (after, chapter) = replied(&text, &"mot ".repeat(50));
         // The claim itself was never kept, so this is computed from nothing that stands.
-        assert!(!desk.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
-        assert_eq!(desk.read_chapters(&job.id).await.unwrap(), Vec::<String>::new());
-        assert!(desk.keep_manuscript(&text, None).await.unwrap());
-        assert!(desk.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
-        assert!(!desk.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
-        assert_eq!(desk.read_chapters(&job.id).await.unwrap(), ["mot ".repeat(50).trim_end()]);
+        assert!(!store.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+        assert_eq!(store.read_chapters(&job.id).await.unwrap(), Vec::<String>::new());
+        assert!(store.keep_manuscript(&text, None).await.unwrap());
+        assert!(store.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+        assert!(!store.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+        assert_eq!(store.read_chapters(&job.id).await.unwrap(), ["mot ".repeat(50).trim_end()]);
     }
 
     /// Six chapters of 90 kB: each near what an item holds, and together more than one page of a query.
-    async fn written(desk: &impl Desk, job: &Job) -> Vec<String> {
-        let (mut text, mut chapters) = (planned(desk, job).await, Vec::new());
+    async fn written(store: &impl DraftStore, job: &Job) -> Vec<String> {
+        let (mut text, mut chapters) = (planned(store, job).await, Vec::new());
         while let Next::Chapter(at) = text.next() {
             let claim = claimed(&text, "m1");
-            assert!(desk.keep_manuscript(&claim, None).await.unwrap());
+            assert!(store.keep_manuscript(&claim, None).await.unwrap());
             let (after, chapter) = replied(&claim, &format!("{at} été ").repeat(11_000));
-            assert!(desk.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+            assert!(store.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
             chapters.extend(chapter.map(|chapter| chapter.text));
             text = after;
         }
@@ -116,23 +116,23 @@ mod manuscripts {
         chapters
     }
 
-    async fn a_whole_book_is_read_back_in_order(desk: &impl Desk) {
+    async fn a_whole_book_is_read_back_in_order(store: &impl DraftStore) {
         let job = job();
-        let chapters = written(desk, &job).await;
+        let chapters = written(store, &job).await;
         assert_eq!(chapters.len(), 6);
-        assert!(desk.read_chapters(&job.id).await.unwrap() == chapters);
+        assert!(store.read_chapters(&job.id).await.unwrap() == chapters);
     }
 
-    async fn a_manuscript_is_forgotten_with_its_chapters(desk: &impl Desk) {
+    async fn a_manuscript_is_forgotten_with_its_chapters(store: &impl DraftStore) {
         let (job, other) = (job(), job());
-        written(desk, &job).await;
-        let kept = planned(desk, &other).await;
+        written(store, &job).await;
+        let kept = planned(store, &other).await;
         for _ in 0..2 {
-            desk.forget_manuscript(&job.id).await.unwrap();
+            store.forget_manuscript(&job.id).await.unwrap();
         }
-        assert_eq!(desk.get_manuscript(&job.id).await.unwrap(), None);
-        assert!(desk.read_chapters(&job.id).await.unwrap().is_empty());
-        assert_eq!(desk.get_manuscript(&other.id).await.unwrap(), Some(kept));
+        assert_eq!(store.get_manuscript(&job.id).await.unwrap(), None);
+        assert!(store.read_chapters(&job.id).await.unwrap().is_empty());
+        assert_eq!(store.get_manuscript(&other.id).await.unwrap(), Some(kept));
     }
 }
 

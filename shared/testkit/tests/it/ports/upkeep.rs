@@ -9,7 +9,7 @@ use consigne_core::ports::{
     ChargeKey, CreateOrg, ExpireLots, ForgetPeriods, GetKey, GetWallet, GrantCredits, IssueKey, PageAsk, WalkKeys,
 };
 use consigne_core::{KeyId, OrgId, UserId};
-use consigne_testkit::desk;
+use consigne_testkit::accounts;
 use futures_util::future::join_all;
 
 use super::{now, on_both};
@@ -46,29 +46,29 @@ on_both!(
 );
 
 /// Founds an organisation with credits and an unlimited key.
-async fn shop(desk: &impl Upkeep) -> (OrgId, UserId, ApiKey) {
-    let (org, owner) = desk::found(desk, now()).await;
-    let grant = desk::credits(org, LotKind::Paid, 1_000, None, now());
-    assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
-    let key = desk::key(org, &owner, false, now());
-    desk::issue(desk, &key).await;
+async fn shop(store: &impl Upkeep) -> (OrgId, UserId, ApiKey) {
+    let (org, owner) = accounts::found(store, now()).await;
+    let grant = accounts::credits(org, LotKind::Paid, 1_000, None, now());
+    assert_eq!(store.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
+    let key = accounts::key(org, &owner, false, now());
+    accounts::issue(store, &key).await;
     (org, owner, key)
 }
 
-async fn every_key_is_met_in_whatever_state_it_is(desk: &impl Upkeep) {
-    let (org, owner, first) = shop(desk).await;
+async fn every_key_is_met_in_whatever_state_it_is(store: &impl Upkeep) {
+    let (org, owner, first) = shop(store).await;
     let mut keys = vec![first];
     for status in [KeyStatus::Revoked, KeyStatus::Deleted, KeyStatus::Active] {
         // Ids of one moment are in no order.
         let later = now().plus(Duration::from_secs(keys.len() as u64));
-        let key = ApiKey { status, id: KeyId::mint(later), ..desk::key(org, &owner, true, now()) };
-        desk::issue(desk, &key).await;
+        let key = ApiKey { status, id: KeyId::mint(later), ..accounts::key(org, &owner, true, now()) };
+        accounts::issue(store, &key).await;
         keys.push(key);
     }
-    shop(desk).await;
+    shop(store).await;
     let (mut met, mut ask) = (Vec::new(), PageAsk { limit: 3, after: None });
     loop {
-        let page = desk.walk_keys(org, &ask).await.unwrap();
+        let page = store.walk_keys(org, &ask).await.unwrap();
         assert!(page.items.len() <= 3 && page.total.is_none());
         met.extend(page.items);
         ask.after = page.next;
@@ -80,111 +80,111 @@ async fn every_key_is_met_in_whatever_state_it_is(desk: &impl Upkeep) {
 }
 
 /// Charges a key so many days ago, each time once.
-async fn charge(desk: &impl Upkeep, key: &ApiKey, days_ago: &[u64]) {
+async fn charge(store: &impl Upkeep, key: &ApiKey, days_ago: &[u64]) {
     for days in days_ago {
         let at = now().minus(Duration::from_hours(24 * days));
-        let charged = desk.charge_key(&desk::charge(&key.facts(), 1, None, at)).await.unwrap();
+        let charged = store.charge_key(&accounts::charge(&key.facts(), 1, None, at)).await.unwrap();
         assert_eq!(charged, ChargeOutcome::Charged);
     }
 }
 
-async fn forgotten_counters_are_gone_and_all_others_stay(desk: &impl Upkeep) {
-    let (org, _, key) = shop(desk).await;
+async fn forgotten_counters_are_gone_and_all_others_stay(store: &impl Upkeep) {
+    let (org, _, key) = shop(store).await;
     let days: Vec<u64> = (0..130).collect();
-    charge(desk, &key, &days).await;
-    let before = desk.get_key(org, key.id).await.unwrap().unwrap();
+    charge(store, &key, &days).await;
+    let before = store.get_key(org, key.id).await.unwrap().unwrap();
     let (today, month) = (Day::of(now()).to_string(), Month::of(now()).to_string());
     let past: Vec<String> =
         before.used.keys().filter(|period| **period != today && **period != month).cloned().collect();
     assert!(past.len() > 130, "more than one update takes");
     for _ in 0..2 {
-        desk.forget_periods(org, key.id, &past).await.unwrap();
-        let after = desk.get_key(org, key.id).await.unwrap().unwrap();
+        store.forget_periods(org, key.id, &past).await.unwrap();
+        let after = store.get_key(org, key.id).await.unwrap().unwrap();
         assert_eq!(after.used.keys().collect::<Vec<_>>(), [&month, &today]);
         assert_eq!(ApiKey { used: before.used.clone(), ..after }, before);
     }
 }
 
-async fn nothing_is_forgotten_of_a_key_that_is_not_there(desk: &impl Upkeep) {
-    let (org, _, _) = shop(desk).await;
+async fn nothing_is_forgotten_of_a_key_that_is_not_there(store: &impl Upkeep) {
+    let (org, _, _) = shop(store).await;
     let nobody = KeyId::mint(now());
-    desk.forget_periods(org, nobody, &["2020-01-01".to_owned()]).await.unwrap();
-    assert_eq!(desk.get_key(org, nobody).await.unwrap(), None);
+    store.forget_periods(org, nobody, &["2020-01-01".to_owned()]).await.unwrap();
+    assert_eq!(store.get_key(org, nobody).await.unwrap(), None);
 }
 
-async fn counters_are_forgotten_while_the_key_is_charged(desk: &impl Upkeep) {
-    let (org, _, key) = shop(desk).await;
-    charge(desk, &key, &[60]).await;
+async fn counters_are_forgotten_while_the_key_is_charged(store: &impl Upkeep) {
+    let (org, _, key) = shop(store).await;
+    charge(store, &key, &[60]).await;
     let past = vec![Day::of(now().minus(Duration::from_hours(24 * 60))).to_string()];
-    let charges = join_all((0..20).map(|_| charge(desk, &key, &[0])));
-    let (_, forgotten) = tokio::join!(charges, desk.forget_periods(org, key.id, &past));
+    let charges = join_all((0..20).map(|_| charge(store, &key, &[0])));
+    let (_, forgotten) = tokio::join!(charges, store.forget_periods(org, key.id, &past));
     forgotten.unwrap();
-    let after = desk.get_key(org, key.id).await.unwrap().unwrap();
+    let after = store.get_key(org, key.id).await.unwrap().unwrap();
     assert_eq!((after.daily_used(now()), after.used.contains_key(&past[0])), (20, false));
 }
 
-async fn a_wallet_is_settled_once_when_a_lot_has_run_out(desk: &impl Upkeep) {
-    let (org, _, key) = shop(desk).await;
+async fn a_wallet_is_settled_once_when_a_lot_has_run_out(store: &impl Upkeep) {
+    let (org, _, key) = shop(store).await;
     let (start, id) = (now(), WalletId::Organisation(org));
     let end = start.plus(Duration::from_hours(1));
-    let grant = desk::credits(org, LotKind::Promo, 50, Some(end), start);
-    assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
-    charge(desk, &key, &[0]).await;
-    assert!(!desk.expire_lots(&id, end.minus(Duration::from_millis(1))).await.unwrap());
-    let wallet = async || desk.get_wallet(&id, start).await.unwrap().unwrap();
+    let grant = accounts::credits(org, LotKind::Promo, 50, Some(end), start);
+    assert_eq!(store.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
+    charge(store, &key, &[0]).await;
+    assert!(!store.expire_lots(&id, end.minus(Duration::from_millis(1))).await.unwrap());
+    let wallet = async || store.get_wallet(&id, start).await.unwrap().unwrap();
     assert_eq!(wallet().await.expired, 0);
-    assert!(desk.expire_lots(&id, end).await.unwrap());
+    assert!(store.expire_lots(&id, end).await.unwrap());
     // As it stands, by a clock by which nothing has run out.
     let settled = wallet().await;
     assert!(settled.is_balanced());
     assert_eq!((settled.balance, settled.used, settled.expired, settled.next_expiry), (1_000, 1, 49, None));
-    assert!(!desk.expire_lots(&id, end).await.unwrap());
+    assert!(!store.expire_lots(&id, end).await.unwrap());
     assert_eq!(wallet().await, settled);
-    assert!(!desk.expire_lots(&WalletId::Organisation(OrgId::mint(start)), end).await.unwrap());
+    assert!(!store.expire_lots(&WalletId::Organisation(OrgId::mint(start)), end).await.unwrap());
 }
 
-async fn an_organisation_that_loses_its_gift_has_been_told_so(desk: &impl Upkeep) {
-    let (org, start) = (desk::found(desk, now()).await.0, now());
+async fn an_organisation_that_loses_its_gift_has_been_told_so(store: &impl Upkeep) {
+    let (org, start) = (accounts::found(store, now()).await.0, now());
     let end = start.plus(Duration::from_hours(1));
-    let grant = desk::credits(org, LotKind::Promo, 50, Some(end), start);
-    assert_eq!(desk.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
+    let grant = accounts::credits(org, LotKind::Promo, 50, Some(end), start);
+    assert_eq!(store.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
     let id = WalletId::Organisation(org);
-    let next = async || desk.get_wallet(&id, start).await.unwrap().unwrap().alert.next;
+    let next = async || store.get_wallet(&id, start).await.unwrap().unwrap().alert.next;
     assert_eq!(next().await, Some(20));
-    assert!(desk.expire_lots(&id, end).await.unwrap());
+    assert!(store.expire_lots(&id, end).await.unwrap());
     assert_eq!(next().await, None, "there is no mark below nothing");
 }
 
-async fn a_test_wallet_is_settled_once_when_its_period_is_over(desk: &impl Upkeep) {
-    let (org, owner, _) = shop(desk).await;
+async fn a_test_wallet_is_settled_once_when_its_period_is_over(store: &impl Upkeep) {
+    let (org, owner, _) = shop(store).await;
     let (start, id) = (now(), WalletId::Test(owner.clone()));
-    assert!(!desk.expire_lots(&id, start).await.unwrap(), "nobody has used it");
-    let key = desk::key(org, &owner, true, now());
-    desk::issue(desk, &key).await;
-    let first = desk::charge(&key.facts(), 70, None, start);
-    assert_eq!(desk.charge_key(&first).await.unwrap(), ChargeOutcome::Charged);
+    assert!(!store.expire_lots(&id, start).await.unwrap(), "nobody has used it");
+    let key = accounts::key(org, &owner, true, now());
+    accounts::issue(store, &key).await;
+    let first = accounts::charge(&key.facts(), 70, None, start);
+    assert_eq!(store.charge_key(&first).await.unwrap(), ChargeOutcome::Charged);
     let end = start.plus(TEST_PERIOD);
-    assert!(!desk.expire_lots(&id, end.minus(Duration::from_millis(1))).await.unwrap());
+    assert!(!store.expire_lots(&id, end.minus(Duration::from_millis(1))).await.unwrap());
     let late = end.plus(Duration::from_hours(25));
-    assert!(desk.expire_lots(&id, late).await.unwrap());
-    assert!(!desk.expire_lots(&id, late).await.unwrap());
-    let wallet = desk.get_wallet(&id, start).await.unwrap().unwrap();
+    assert!(store.expire_lots(&id, late).await.unwrap());
+    assert!(!store.expire_lots(&id, late).await.unwrap());
+    let wallet = store.get_wallet(&id, start).await.unwrap().unwrap();
     assert!(wallet.is_balanced());
     assert_eq!((wallet.balance, wallet.used, wallet.expired, wallet.granted), (100, 70, 30, 200));
     assert_eq!(wallet.next_expiry, Some(end.plus(TEST_PERIOD)), "the next period begins where the last one ended");
 }
 
-async fn many_who_settle_a_wallet_at_once_settle_it_once(desk: &impl Upkeep) {
-    let (org, owner, _) = shop(desk).await;
-    let key = desk::key(org, &owner, true, now());
-    desk::issue(desk, &key).await;
-    charge(desk, &key, &[31]).await;
+async fn many_who_settle_a_wallet_at_once_settle_it_once(store: &impl Upkeep) {
+    let (org, owner, _) = shop(store).await;
+    let key = accounts::key(org, &owner, true, now());
+    accounts::issue(store, &key).await;
+    charge(store, &key, &[31]).await;
     let id = WalletId::Test(owner);
     let (settling, charging) =
-        (join_all((0..6).map(|_| desk.expire_lots(&id, now()))), join_all((0..6).map(|_| charge(desk, &key, &[0]))));
+        (join_all((0..6).map(|_| store.expire_lots(&id, now()))), join_all((0..6).map(|_| charge(store, &key, &[0]))));
     let (settled, _) = tokio::join!(settling, charging);
     assert!(settled.iter().all(Result::is_ok), "{settled:?}");
-    let wallet = desk.get_wallet(&id, now()).await.unwrap().unwrap();
+    let wallet = store.get_wallet(&id, now()).await.unwrap().unwrap();
     assert!(wallet.is_balanced());
     assert_eq!((wallet.balance, wallet.used, wallet.granted), (94, 7, 200));
 }

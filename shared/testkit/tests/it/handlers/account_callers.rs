@@ -8,7 +8,7 @@ use consigne_testkit::{functions, hooks, payload};
 use serde_json::Value;
 
 use super::GRANTED;
-use super::desk::{KEY_ID, ORG, PEOPLE, acme, answer, headed, outbox, put_production, refusal, sent_by, told_of};
+use super::accounts::{KEY_ID, ORG, PEOPLE, acme, answer, headed, outbox, put_production, refusal, sent_by, told_of};
 use super::endpoints::{ENDPOINT, endpoint_in, put_endpoint};
 use super::invited::{address, put_invitation};
 
@@ -274,13 +274,18 @@ async fn a_wrong_role_is_told_the_right_ones() {
 #[tokio::test]
 async fn a_role_in_one_organisation_is_none_in_another() {
     let world = furnished();
-    super::desk::found(&world, super::desk::OTHER_ORG, "Other", &[("user_eve1", consigne_core::orgs::OrgRole::Owner)]);
+    super::accounts::found(
+        &world,
+        super::accounts::OTHER_ORG,
+        "Other",
+        &[("user_eve1", consigne_core::orgs::OrgRole::Owner)],
+    );
     for (function, case) in IN_ORG {
         let mine = sent_by("user_eve1", function, case);
         assert_eq!(mine["pathParameters"]["org"], ORG);
         assert_eq!(functions::call(&world, function, mine).await["status"], 404, "{function}");
         let mut theirs = sent_by("user_eve1", function, case);
-        theirs["pathParameters"]["org"] = super::desk::OTHER_ORG.into();
+        theirs["pathParameters"]["org"] = super::accounts::OTHER_ORG.into();
         let status = functions::call(&world, function, theirs.clone()).await["status"].clone();
         // Key, invitation and member of the payloads are Acme's, and so unknown under the other organisation's name.
         let of_acme = theirs["pathParameters"].as_object().unwrap().len() > 1;

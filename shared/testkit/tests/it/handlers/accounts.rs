@@ -68,7 +68,7 @@ pub fn acme() -> World {
 pub fn found(world: &World, id: &str, name: &str, people: &[(&str, OrgRole)]) {
     let id = org(id);
     world.change(|state| {
-        let desk = &mut state.desk;
+        let accounts = &mut state.accounts;
         let slug = format!("{}-sh2ftr", name.to_lowercase());
         let organisation = Organisation {
             id,
@@ -78,19 +78,19 @@ pub fn found(world: &World, id: &str, name: &str, people: &[(&str, OrgRole)]) {
             suspended: false,
             on_anomaly: OnAnomaly::Alert,
         };
-        desk.orgs.insert(id, organisation);
+        accounts.orgs.insert(id, organisation);
         for (person, role) in people {
             let member = Member { org: id, user: user(person), role: *role, joined_at: GRANTED };
-            desk.members.insert((id, member.user.clone()), member);
+            accounts.members.insert((id, member.user.clone()), member);
         }
-        desk.wallets.insert(WalletId::Organisation(id), Wallet::of_organisation(id, GRANTED));
+        accounts.wallets.insert(WalletId::Organisation(id), Wallet::of_organisation(id, GRANTED));
     });
 }
 
 /// Gives Acme paid credits.
 pub fn credit(world: &World, amount: u64) {
     world.change(|state| {
-        let wallet = state.desk.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
+        let wallet = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
         wallet.add(LotId::mint(GRANTED), LotKind::Paid, amount, None);
     });
 }
@@ -132,8 +132,8 @@ pub fn put_key(world: &World, id: &str, environment: KeyMode, change: impl FnOnc
     text.hint().clone_into(&mut key.hint);
     let pointer = Peppers::parse(PEPPERS).unwrap().pointer(1, &text).unwrap();
     world.change(|state| {
-        state.desk.pointers.insert(pointer, (key.facts(), true));
-        state.desk.keys.insert((key.org, key.id), key);
+        state.accounts.pointers.insert(pointer, (key.facts(), true));
+        state.accounts.keys.insert((key.org, key.id), key);
     });
     text.expose().to_owned()
 }
@@ -145,12 +145,12 @@ pub fn put_production(world: &World, change: impl FnOnce(&mut ApiKey)) -> String
 
 /// Changes the key of the payloads by hand.
 pub fn change_key(world: &World, change: impl FnOnce(&mut ApiKey)) {
-    world.change(|state| change(state.desk.keys.get_mut(&(org(ORG), key_id(KEY_ID))).unwrap()));
+    world.change(|state| change(state.accounts.keys.get_mut(&(org(ORG), key_id(KEY_ID))).unwrap()));
 }
 
 /// Gives the key of the payloads as the world has it.
 pub fn key_in(world: &World) -> ApiKey {
-    world.state().desk.keys[&(org(ORG), key_id(KEY_ID))].clone()
+    world.state().accounts.keys[&(org(ORG), key_id(KEY_ID))].clone()
 }
 
 /// Says that today's and this month's calls were so many.
@@ -170,19 +170,19 @@ pub fn test_wallet_of(world: &World, person: &str) -> Option<[u64; 2]> {
 }
 
 fn numbers(world: &World, id: &WalletId) -> Option<[u64; 2]> {
-    let wallet = world.state().desk.wallets.get(id).cloned()?;
+    let wallet = world.state().accounts.wallets.get(id).cloned()?;
     assert!(wallet.is_balanced(), "{wallet:?}");
     Some([wallet.balance.try_into().unwrap(), wallet.used])
 }
 
 /// Gives the receipts there are.
 pub fn receipts(world: &World) -> Vec<Receipt> {
-    world.state().desk.receipts.into_values().collect()
+    world.state().accounts.receipts.into_values().collect()
 }
 
 /// Gives the audit trail as a caller would read it, but for ids and times.
 pub fn trail(world: &World) -> Value {
-    let entries = world.state().desk.audit;
+    let entries = world.state().accounts.audit;
     let shown = entries.iter().map(|entry| {
         json!({ "action": entry.action.name(), "subject": entry.subject, "actor": entry.origin.actor.to_string(),
             "ip": entry.origin.ip, "details": entry.details })

@@ -10,7 +10,7 @@ use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use super::GRANTED;
-use super::desk::{KEY_ID, ORG, OTHER_ORG, acme, answer, found, key_id, org, put_key, refusal, sent_by, user};
+use super::accounts::{KEY_ID, ORG, OTHER_ORG, acme, answer, found, key_id, org, put_key, refusal, sent_by, user};
 use super::invited::put_invitation;
 
 /// The lists, each with a case and the field that names an entry.
@@ -57,8 +57,8 @@ fn full() -> World {
             });
         }
         world.change(|state| {
-            state.desk.audit.extend([entry, elsewhere]);
-            state.desk.receipts.extend([(receipt.id, receipt), (theirs.id, theirs)]);
+            state.accounts.audit.extend([entry, elsewhere]);
+            state.accounts.receipts.extend([(receipt.id, receipt), (theirs.id, theirs)]);
         });
     }
     world

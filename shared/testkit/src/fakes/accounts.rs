@@ -22,7 +22,7 @@ use super::{State, World};
 
 /// Organisations, keys, wallets and receipts.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Desk {
+pub struct AccountsState {
     /// Organisations by id.
     pub orgs: BTreeMap<OrgId, Organisation>,
     /// Members by organisation and person.
@@ -67,7 +67,7 @@ pub struct Desk {
     pub payments: BTreeMap<PaymentId, Payment>,
 }
 
-impl Desk {
+impl AccountsState {
     pub(super) fn kept(&self, idempotent: &IdempotentRequest, now: Timestamp) -> Option<WriteOutcome> {
         let place = (idempotent.owner.clone(), idempotent.operation, idempotent.key.key.clone());
         let (before, ends) = self.idempotency_records.get(&place)?;
@@ -115,25 +115,25 @@ impl GetIdempotencyRecord for World {
         idempotent: &IdempotentRequest,
         now: Timestamp,
     ) -> Result<Option<WriteOutcome>, Fault> {
-        self.effect(|state| state.desk.kept(idempotent, now))
+        self.effect(|state| state.accounts.kept(idempotent, now))
     }
 }
 
 impl IssueKey for World {
     async fn issue_key(&self, new: &NewKey) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
-            let (desk, now) = (&mut state.desk, new.key.created_at);
-            if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| desk.kept(idempotent, now)) {
+            let (accounts, now) = (&mut state.accounts, new.key.created_at);
+            if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| accounts.kept(idempotent, now)) {
                 return before;
             }
-            if desk.closed_peppers.contains(&new.pointer.pepper) {
+            if accounts.closed_peppers.contains(&new.pointer.pepper) {
                 return WriteOutcome::Conflict;
             }
-            desk.keep(new.idempotent.as_ref(), now);
-            desk.mark(new.key.org, None, None, now);
-            desk.keys.insert((new.key.org, new.key.id), new.key.clone());
-            desk.pointers.insert(new.pointer.clone(), (new.key.facts(), true));
-            desk.audit.push(new.audit.clone());
+            accounts.keep(new.idempotent.as_ref(), now);
+            accounts.mark(new.key.org, None, None, now);
+            accounts.keys.insert((new.key.org, new.key.id), new.key.clone());
+            accounts.pointers.insert(new.pointer.clone(), (new.key.facts(), true));
+            accounts.audit.push(new.audit.clone());
             state.push_event(&new.event);
             WriteOutcome::Applied
         })
@@ -142,29 +142,33 @@ impl IssueKey for World {
 
 impl GetKey for World {
     async fn get_key(&self, org: OrgId, key: KeyId) -> Result<Option<ApiKey>, Fault> {
-        self.effect(|state| state.desk.keys.get(&(org, key)).cloned())
+        self.effect(|state| state.accounts.keys.get(&(org, key)).cloned())
     }
 }
 
 impl ChangeKey for World {
     async fn change_key(&self, step: &KeyStep) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
-            let desk = &mut state.desk;
-            if let Some(before) = step.idempotent.as_ref().and_then(|idempotent| desk.kept(idempotent, step.audit.at)) {
+            let accounts = &mut state.accounts;
+            if let Some(before) =
+                step.idempotent.as_ref().and_then(|idempotent| accounts.kept(idempotent, step.audit.at))
+            {
                 return before;
             }
-            let closed = step.pointer.as_ref().is_some_and(|pointer| desk.closed_peppers.contains(&pointer.pepper));
-            let Some(known) = desk.keys.get_mut(&(step.key.org, step.key.id)) else { return WriteOutcome::Conflict };
+            let closed = step.pointer.as_ref().is_some_and(|pointer| accounts.closed_peppers.contains(&pointer.pepper));
+            let Some(known) = accounts.keys.get_mut(&(step.key.org, step.key.id)) else {
+                return WriteOutcome::Conflict;
+            };
             if known.revision != step.seen || closed {
                 return WriteOutcome::Conflict;
             }
             let (used, last_used) = (known.used.clone(), known.last_used.clone());
             *known = ApiKey { used, last_used, ..step.key.clone() };
-            desk.keep(step.idempotent.as_ref(), step.audit.at);
+            accounts.keep(step.idempotent.as_ref(), step.audit.at);
             if let Some(pointer) = &step.pointer {
-                desk.pointers.insert(pointer.clone(), (step.key.facts(), true));
+                accounts.pointers.insert(pointer.clone(), (step.key.facts(), true));
             }
-            desk.audit.push(step.audit.clone());
+            accounts.audit.push(step.audit.clone());
             if let Some(event) = &step.event {
                 state.push_event(event);
             }
@@ -176,7 +180,8 @@ impl ChangeKey for World {
 impl ListKeys for World {
     async fn list_keys(&self, org: OrgId, ask: &PageAsk) -> Result<Listed<ApiKey>, Fault> {
         self.effect(|state| {
-            let shown = state.desk.keys.values().rev().filter(|key| key.org == org && key.status != KeyStatus::Deleted);
+            let shown =
+                state.accounts.keys.values().rev().filter(|key| key.org == org && key.status != KeyStatus::Deleted);
             page(&shown.cloned().collect::<Vec<_>>(), ask)
         })?
     }
@@ -185,7 +190,7 @@ impl ListKeys for World {
 impl FindKey for World {
     async fn find_key(&self, pointers: &[Pointer]) -> Result<Option<(Pointer, KeyFacts)>, Fault> {
         self.effect(|state| {
-            let known = |pointer: &Pointer| state.desk.pointers.get(pointer).map(|(facts, _)| facts.clone());
+            let known = |pointer: &Pointer| state.accounts.pointers.get(pointer).map(|(facts, _)| facts.clone());
             pointers.iter().find_map(|pointer| Some((pointer.clone(), known(pointer)?)))
         })
     }
@@ -193,13 +198,13 @@ impl FindKey for World {
 
 impl Repoint for World {
     async fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts, _now: Timestamp) -> Result<(), Fault> {
-        self.effect(|State { desk, .. }| {
-            if desk.closed_peppers.contains(&new.pepper) {
+        self.effect(|State { accounts, .. }| {
+            if accounts.closed_peppers.contains(&new.pepper) {
                 return Err(Fault::unavailable("the pepper was retired meanwhile"));
             }
-            if let Some((_, needed)) = desk.pointers.get_mut(old).filter(|(_, needed)| *needed) {
+            if let Some((_, needed)) = accounts.pointers.get_mut(old).filter(|(_, needed)| *needed) {
                 *needed = false;
-                desk.pointers.insert(new.clone(), (key.clone(), true));
+                accounts.pointers.insert(new.clone(), (key.clone(), true));
             }
             Ok(())
         })?
@@ -208,10 +213,10 @@ impl Repoint for World {
 
 impl KeepPeppers for World {
     async fn count_pepper_needs(&self, version: u32, now: Timestamp) -> Result<u64, Fault> {
-        self.effect(|State { desk, .. }| {
-            let needing = desk.pointers.iter().filter(|(pointer, (facts, needed))| {
+        self.effect(|State { accounts, .. }| {
+            let needing = accounts.pointers.iter().filter(|(pointer, (facts, needed))| {
                 let ask = Ask { generation: facts.generation, scope: None, now };
-                let key = desk.keys.get(&(facts.org, facts.id));
+                let key = accounts.keys.get(&(facts.org, facts.id));
                 let known = key.is_some_and(|key| key.status.is_live() && key.knows_text(&ask));
                 pointer.pepper == version && *needed && known
             });
@@ -220,13 +225,13 @@ impl KeepPeppers for World {
     }
 
     async fn record_pepper(&self, version: u32, closed: bool, audit: &AuditEntry) -> Result<(), Fault> {
-        self.effect(|State { desk, .. }| {
+        self.effect(|State { accounts, .. }| {
             if closed {
-                desk.closed_peppers.insert(version);
+                accounts.closed_peppers.insert(version);
             } else {
-                desk.closed_peppers.remove(&version);
+                accounts.closed_peppers.remove(&version);
             }
-            desk.audit.push(audit.clone());
+            accounts.audit.push(audit.clone());
         })
     }
 }

@@ -186,5 +186,5 @@ impl KeyFinder {
 }
 
 #[cfg(test)]
-#[path = "key_desk_tests.rs"]
+#[path = "key_lookup_tests.rs"]
 mod tests;

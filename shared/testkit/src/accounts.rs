@@ -48,10 +48,10 @@ pub fn org(owner: &UserId, now: Timestamp) -> NewOrg {
 }
 
 /// Founds an organisation and gives it with its owner.
-pub async fn found<F: CreateOrg>(desk: &F, now: Timestamp) -> (OrgId, UserId) {
+pub async fn found<F: CreateOrg>(accounts: &F, now: Timestamp) -> (OrgId, UserId) {
     let owner = person();
     let new = org(&owner, now);
-    assert_eq!(desk.create_org(&new).await.expect("the table answers"), WriteOutcome::Applied);
+    assert_eq!(accounts.create_org(&new).await.expect("the table answers"), WriteOutcome::Applied);
     (new.org.id, owner)
 }
 
@@ -102,8 +102,8 @@ pub fn pointer(pepper: u32) -> Pointer {
 }
 
 /// Issues a key and gives what of it never changes.
-pub async fn issue<F: IssueKey>(desk: &F, key: &ApiKey) -> KeyFacts {
-    assert_eq!(desk.issue_key(&new_key(key)).await.expect("the table answers"), WriteOutcome::Applied);
+pub async fn issue<F: IssueKey>(accounts: &F, key: &ApiKey) -> KeyFacts {
+    assert_eq!(accounts.issue_key(&new_key(key)).await.expect("the table answers"), WriteOutcome::Applied);
     key.facts()
 }
 
