@@ -84,11 +84,11 @@ codes! {
 /// Nothing of the cause ever reaches the caller; a 5xx does not even show its message. Boxed, so that a `Result` of it is
 /// as small as its good side.
 #[derive(Debug)]
-pub struct Fault(Box<Particulars>);
+pub struct Fault(Box<FaultDetails>);
 
 /// What a [`Fault`] says.
 #[derive(Debug)]
-pub struct Particulars {
+pub struct FaultDetails {
     /// What the caller branches on.
     pub code: Code,
     /// A sentence for the person who reads the answer.
@@ -101,9 +101,9 @@ pub struct Particulars {
 }
 
 impl Deref for Fault {
-    type Target = Particulars;
+    type Target = FaultDetails;
 
-    fn deref(&self) -> &Particulars {
+    fn deref(&self) -> &FaultDetails {
         &self.0
     }
 }
@@ -112,7 +112,7 @@ impl Fault {
     /// Makes a fault with a code and a sentence.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         let (message, details) = (message.into(), Map::new());
-        Self(Box::new(Particulars { code, message, details, headers: Vec::new(), source: None }))
+        Self(Box::new(FaultDetails { code, message, details, headers: Vec::new(), source: None }))
     }
 
     /// Makes the 400 that names the field at fault.

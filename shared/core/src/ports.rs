@@ -46,26 +46,26 @@ use crate::profiles::{Closing, Profile};
 use crate::{EventId, Fault, FileId, Timestamp, UserId};
 
 /// What every verb gives back, some time.
-pub trait Doing<T>: Future<Output = Result<T, Fault>> + Send {}
-impl<T, F: Future<Output = Result<T, Fault>> + Send> Doing<T> for F {}
+pub trait PortFuture<T>: Future<Output = Result<T, Fault>> + Send {}
+impl<T, F: Future<Output = Result<T, Fault>> + Send> PortFuture<T> for F {}
 
 /// Reserves bytes and records a pending file, in one transaction, with the notice that storage is nearly full if it becomes so.
 /// `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait GrantUpload {
     /// Makes the grant, or says why not; only `Granted` changes anything.
-    fn grant_upload(&self, grant: &Grant) -> impl Doing<GrantOutcome>;
+    fn grant_upload(&self, grant: &Grant) -> impl PortFuture<GrantOutcome>;
 }
 
 /// Reads one file of a user. `dynamodb:GetItem`.
 pub trait GetFile {
     /// Gives the record, tombstones included; `None` when there is none.
-    fn get_file(&self, owner: &UserId, file: FileId) -> impl Doing<Option<File>>;
+    fn get_file(&self, owner: &UserId, file: FileId) -> impl PortFuture<Option<File>>;
 }
 
 /// Reads a user's ledger. `dynamodb:GetItem`.
 pub trait GetUsage {
     /// Gives the ledger, empty for a user who never wrote.
-    fn get_usage(&self, owner: &UserId) -> impl Doing<Usage>;
+    fn get_usage(&self, owner: &UserId) -> impl PortFuture<Usage>;
 }
 
 /// Which files a list shows.
@@ -98,10 +98,11 @@ pub struct Page {
 /// Lists a user's files, newest first. `dynamodb:Query`.
 pub trait ListFiles {
     /// Gives one page of at most `limit` files after a position.
-    fn list_files(&self, owner: &UserId, filter: Filter, limit: u32, after: Option<&Position>) -> impl Doing<Page>;
+    fn list_files(&self, owner: &UserId, filter: Filter, limit: u32, after: Option<&Position>)
+    -> impl PortFuture<Page>;
 
     /// Counts the files a filter shows, for filters the ledger does not count.
-    fn count_files(&self, owner: &UserId, filter: Filter) -> impl Doing<u64>;
+    fn count_files(&self, owner: &UserId, filter: Filter) -> impl PortFuture<u64>;
 }
 
 /// Marks a user's file as deleting. `dynamodb:UpdateItem`.
@@ -109,19 +110,19 @@ pub trait BeginDelete {
     /// Marks the file and gives the record as marked; `None` when the owner has no such visible file.
     ///
     /// Of several who ask at once, one gets it, and gets it also when an answer was lost on the way.
-    fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> impl Doing<Option<File>>;
+    fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> impl PortFuture<Option<File>>;
 }
 
 /// Moves a file by one step: record, ledger and outbox in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ApplyTransition {
     /// Applies the step; `false` when the record has moved since it was read, and nothing was changed.
-    fn apply_transition(&self, step: &Transition) -> impl Doing<bool>;
+    fn apply_transition(&self, step: &Transition) -> impl PortFuture<bool>;
 }
 
 /// Removes one version of an object for good. `s3:DeleteObjectVersion`.
 pub trait RemoveVersion {
     /// Removes the version; one that is gone already is removed.
-    fn remove_version(&self, key: &str, version: &str) -> impl Doing<()>;
+    fn remove_version(&self, key: &str, version: &str) -> impl PortFuture<()>;
 }
 
 /// What the bucket holds under a key.
@@ -141,7 +142,7 @@ pub struct ObjectHead {
 /// a 403).
 pub trait ReadHead {
     /// Reads at most `length` bytes of a version, or of the current one; `None` when it is not there.
-    fn read_head(&self, key: &str, version: Option<&str>, length: u64) -> impl Doing<Option<ObjectHead>>;
+    fn read_head(&self, key: &str, version: Option<&str>, length: u64) -> impl PortFuture<Option<ObjectHead>>;
 }
 
 /// Something whose time has come, found by `sweep`.
@@ -171,25 +172,25 @@ pub trait FindDue {
     /// Gives up to `limit` more things that were due by `now`, the longest overdue first; none when the walk is over.
     ///
     /// A walk shows each of them once, also those that stay due because they cannot be ended.
-    fn find_due(&self, now: Timestamp, limit: u32, walk: &mut Self::Walk) -> impl Doing<Vec<Due>>;
+    fn find_due(&self, now: Timestamp, limit: u32, walk: &mut Self::Walk) -> impl PortFuture<Vec<Due>>;
 }
 
 /// Puts events on the bus. `events:PutEvents`.
 pub trait PublishEvent {
     /// Publishes one event. Publishing it again after a lost answer is what its id is for.
-    fn publish_event(&self, entry: &OutboxEntry) -> impl Doing<()>;
+    fn publish_event(&self, entry: &OutboxEntry) -> impl PortFuture<()>;
 }
 
 /// Strikes published events off the outbox. `dynamodb:DeleteItem`.
 pub trait ClearOutbox {
     /// Removes the entry; one that is gone already is removed.
-    fn clear_outbox(&self, event: EventId) -> impl Doing<()>;
+    fn clear_outbox(&self, event: EventId) -> impl PortFuture<()>;
 }
 
 /// Puts a message on a queue. `sqs:SendMessage`.
 pub trait SendMessage {
     /// Sends the text.
-    fn send_message(&self, body: &str) -> impl Doing<()>;
+    fn send_message(&self, body: &str) -> impl PortFuture<()>;
 }
 
 /// Longest time for which a queue holds a message back. Source: Amazon SQS API reference, `SendMessage`, `DelaySeconds`.
@@ -198,23 +199,23 @@ pub const DELAY_MAX: Duration = Duration::from_mins(15);
 /// Puts a message on a queue, to be received later. `sqs:SendMessage`.
 pub trait SendLater {
     /// Sends the text, which nobody receives for so long: in whole seconds, rounded down, and [`DELAY_MAX`] at most.
-    fn send_later(&self, body: &str, wait: Duration) -> impl Doing<()>;
+    fn send_later(&self, body: &str, wait: Duration) -> impl PortFuture<()>;
 }
 
 /// Puts many messages on a queue, in batches. `sqs:SendMessage`.
 pub trait SendMessages {
     /// Sends the texts, of at most some kilobytes each, in no particular order. After an error some may have been sent.
-    fn send_messages(&self, bodies: &[String]) -> impl Doing<()>;
+    fn send_messages(&self, bodies: &[String]) -> impl PortFuture<()>;
 }
 
 /// Reads what is known of a person. `dynamodb:GetItem`.
 pub trait GetProfile {
     /// Gives the profile; of somebody never heard of, one that knows nothing.
-    fn get_profile(&self, user: &UserId) -> impl Doing<Profile>;
+    fn get_profile(&self, user: &UserId) -> impl PortFuture<Profile>;
 }
 
 /// Says whether a part of the stack answers. `dynamodb:GetItem` or `s3:ListBucket`.
 pub trait Probe {
     /// Makes the smallest call there is.
-    fn probe(&self) -> impl Doing<()>;
+    fn probe(&self) -> impl PortFuture<()>;
 }

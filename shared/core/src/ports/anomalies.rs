@@ -1,6 +1,6 @@
 //! What is needed to notice what is unusual, and to stop it.
 
-use super::Doing;
+use super::PortFuture;
 use crate::anomalies::{Activity, Alarm, OnAnomaly, RaiseOutcome};
 use crate::audit::AuditEntry;
 use crate::keys::ApiKey;
@@ -10,13 +10,13 @@ use crate::{KeyId, OrgId, Timestamp};
 pub trait ListActivity {
     /// Gives every key that was charged and every organisation that made keys between two times, each once, to the whole ten
     /// minutes in which they lie.
-    fn list_activity(&self, from: Timestamp, to: Timestamp) -> impl Doing<Vec<Activity>>;
+    fn list_activity(&self, from: Timestamp, to: Timestamp) -> impl PortFuture<Vec<Activity>>;
 }
 
 /// Reads many keys at once. `dynamodb:BatchGetItem`.
 pub trait GetKeys {
     /// Gives those there are, deleted ones included, in no particular order.
-    fn get_keys(&self, keys: &[(OrgId, KeyId)]) -> impl Doing<Vec<ApiKey>>;
+    fn get_keys(&self, keys: &[(OrgId, KeyId)]) -> impl PortFuture<Vec<ApiKey>>;
 }
 
 /// Tells whence a key was used. `dynamodb:Query`.
@@ -29,17 +29,17 @@ pub trait ListCalls {
         key: KeyId,
         since: Timestamp,
         limit: usize,
-    ) -> impl Doing<Vec<(Timestamp, String)>>;
+    ) -> impl PortFuture<Vec<(Timestamp, String)>>;
 }
 
 /// Tells of an anomaly and does what is to be done about it, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait RaiseAnomaly {
     /// Raises the alarm, unless its like was raised and is still quiet.
-    fn raise_anomaly(&self, alarm: &Alarm) -> impl Doing<RaiseOutcome>;
+    fn raise_anomaly(&self, alarm: &Alarm) -> impl PortFuture<RaiseOutcome>;
 }
 
 /// Chooses what is done about an organisation's anomalies, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait SetOnAnomaly {
     /// Sets it; `false` when there is no such organisation.
-    fn set_on_anomaly(&self, org: OrgId, policy: OnAnomaly, audit: &AuditEntry) -> impl Doing<bool>;
+    fn set_on_anomaly(&self, org: OrgId, policy: OnAnomaly, audit: &AuditEntry) -> impl PortFuture<bool>;
 }

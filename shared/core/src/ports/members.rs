@@ -1,6 +1,6 @@
 //! What organisations' members and invitations need of the outside world.
 
-use super::{Doing, Listed, PageAsk};
+use super::{Listed, PageAsk, PortFuture};
 use crate::audit::AuditEntry;
 use crate::events::Event;
 use crate::idempotency::{IdempotentRequest, WriteOutcome};
@@ -31,25 +31,25 @@ pub trait CreateInvitation {
     /// # Errors
     /// As [`Invitation::admit`], of a request that was not made before; and `RATE_LIMITED` to a person who has sent as many
     /// today, into whichever organisations.
-    fn create_invitation(&self, new: &NewInvitation) -> impl Doing<WriteOutcome>;
+    fn create_invitation(&self, new: &NewInvitation) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Reads one invitation. `dynamodb:GetItem`.
 pub trait GetInvitation {
     /// Gives the invitation, ended ones included for a time; `None` when the organisation has no such one.
-    fn get_invitation(&self, org: OrgId, id: InvitationId) -> impl Doing<Option<Invitation>>;
+    fn get_invitation(&self, org: OrgId, id: InvitationId) -> impl PortFuture<Option<Invitation>>;
 }
 
 /// Lists an organisation's invitations. `dynamodb:Query`.
 pub trait ListInvitations {
     /// Gives a page of those that are open, newest first.
-    fn list_invitations(&self, org: OrgId, now: Timestamp, page: &PageAsk) -> impl Doing<Listed<Invitation>>;
+    fn list_invitations(&self, org: OrgId, now: Timestamp, page: &PageAsk) -> impl PortFuture<Listed<Invitation>>;
 }
 
 /// Takes an invitation back, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait RevokeInvitation {
     /// Marks it; `false` when it is not open any more.
-    fn revoke_invitation(&self, invitation: &Invitation, audit: &AuditEntry) -> impl Doing<bool>;
+    fn revoke_invitation(&self, invitation: &Invitation, audit: &AuditEntry) -> impl PortFuture<bool>;
 }
 
 /// Somebody who takes an invitation.
@@ -86,17 +86,17 @@ pub trait AcceptInvitation {
     ///
     /// # Errors
     /// `UNAUTHENTICATED` when their account is closed.
-    fn accept_invitation(&self, acceptance: &Acceptance) -> impl Doing<Accepted>;
+    fn accept_invitation(&self, acceptance: &Acceptance) -> impl PortFuture<Accepted>;
 }
 
 /// Gives a member another role, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ChangeRole {
     /// Makes the step, unless the organisation would be left without an owner.
-    fn change_role(&self, step: &RoleStep) -> impl Doing<Stepped>;
+    fn change_role(&self, step: &RoleStep) -> impl PortFuture<Stepped>;
 }
 
 /// Ends a membership, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem`.
 pub trait RemoveMember {
     /// Makes the step, unless the organisation would be left without an owner.
-    fn remove_member(&self, removal: &Removal) -> impl Doing<Stepped>;
+    fn remove_member(&self, removal: &Removal) -> impl PortFuture<Stepped>;
 }

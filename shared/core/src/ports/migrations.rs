@@ -1,19 +1,19 @@
 //! What is needed to carry keys of an older installation over, and to see their owners through it.
 
-use super::{Doing, Listed, PageAsk};
+use super::{Listed, PageAsk, PortFuture};
 use crate::Timestamp;
 use crate::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep};
 
 /// Carries a key over, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait MigrateKey {
     /// Writes it, with all that belongs to it, if neither key nor text is there.
-    fn migrate_key(&self, key: &MigratedKey) -> impl Doing<MigrateOutcome>;
+    fn migrate_key(&self, key: &MigratedKey) -> impl PortFuture<MigrateOutcome>;
 }
 
 /// Reads one migration. `dynamodb:GetItem`.
 pub trait GetMigration {
     /// Gives the migration; `None` when there is none.
-    fn get_migration(&self, id: &MigrationId) -> impl Doing<Option<Migration>>;
+    fn get_migration(&self, id: &MigrationId) -> impl PortFuture<Option<Migration>>;
 }
 
 /// Which migrations a list shows.
@@ -30,11 +30,11 @@ pub enum MigrationFilter {
 /// Lists migrations. `dynamodb:Query`.
 pub trait ListMigrations {
     /// Gives a page. One that takes a step meanwhile is not shown twice.
-    fn list_migrations(&self, filter: MigrationFilter, page: &PageAsk) -> impl Doing<Listed<Migration>>;
+    fn list_migrations(&self, filter: MigrationFilter, page: &PageAsk) -> impl PortFuture<Listed<Migration>>;
 }
 
 /// Takes a migration one step on, in one transaction. `dynamodb:PutItem`.
 pub trait StepMigration {
     /// Applies the step; `false` when the migration has moved since it was read, and nothing was changed.
-    fn step_migration(&self, step: &MigrationStep) -> impl Doing<bool>;
+    fn step_migration(&self, step: &MigrationStep) -> impl PortFuture<bool>;
 }

@@ -1,6 +1,6 @@
 //! What is needed to know people, and to forget them.
 
-use super::Doing;
+use super::PortFuture;
 use crate::audit::AuditEntry;
 use crate::idempotency::WriteOutcome;
 use crate::orgs::Member;
@@ -12,26 +12,26 @@ use crate::{Timestamp, UserId};
 /// `dynamodb:UpdateItem`.
 pub trait TellProfile {
     /// Keeps it; `Moved` when something newer is known, or the account is closed.
-    fn tell_profile(&self, telling: &Telling, received: &Received) -> impl Doing<WriteOutcome>;
+    fn tell_profile(&self, telling: &Telling, received: &Received) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Closes a person's account, in one transaction with the memory of its webhook: nothing personal is left but the mark that it
 /// is closed, and what it owned is noted down to be ended. `dynamodb:PutItem`.
 pub trait CloseAccount {
     /// Closes it; `Moved` when it is closed already.
-    fn close_account(&self, closing: &Closing, received: &Received) -> impl Doing<WriteOutcome>;
+    fn close_account(&self, closing: &Closing, received: &Received) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Puts off what is left to do for a closed account. `dynamodb:UpdateItem`.
 pub trait PostponeClosing {
     /// Lets it be due at another time; one that has ended stays so.
-    fn postpone_closing(&self, closing: &Closing, until: Timestamp) -> impl Doing<()>;
+    fn postpone_closing(&self, closing: &Closing, until: Timestamp) -> impl PortFuture<()>;
 }
 
 /// Strikes off a closed account for which nothing is left to do. `dynamodb:DeleteItem`.
 pub trait EndClosing {
     /// Removes the note; one that is gone already is removed.
-    fn end_closing(&self, user: &UserId) -> impl Doing<()>;
+    fn end_closing(&self, user: &UserId) -> impl PortFuture<()>;
 }
 
 /// Who answers for an organisation once a member is gone.
@@ -60,5 +60,5 @@ pub struct Departure {
 /// `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait EndMembership {
     /// Takes it away; `false`, and nothing has changed, when member or owner are no longer what they were.
-    fn end_membership(&self, departure: &Departure) -> impl Doing<bool>;
+    fn end_membership(&self, departure: &Departure) -> impl PortFuture<bool>;
 }

@@ -22,11 +22,11 @@ const LISTED: &str = "SET granted_plan = :plan, ledger_shard = :shard";
 
 /// Which of the two states a rate window can be in is assumed; an expression cannot ask and choose.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Guess {
+enum WindowAssumption {
     /// A window is open: count one more write in it.
-    Running,
+    Open,
     /// None is open: open one.
-    Over,
+    Expired,
 }
 
 impl GrantUpload for Table {
@@ -36,13 +36,13 @@ impl GrantUpload for Table {
             return Ok(GrantOutcome::OverQuota { committed: 0 });
         };
         let seen = self.windows.get(owner).is_some_and(|started| started > grant.now.minus(WINDOW));
-        let mut guess = if seen { Guess::Running } else { Guess::Over };
+        let mut guess = if seen { WindowAssumption::Open } else { WindowAssumption::Expired };
         let mut notice = None;
         loop {
             let writes = self.grant_writes(grant, room, guess, notice.as_ref())?;
             let failed = match self.transact_once(writes, grant.idempotent().as_ref(), grant.now).await? {
                 TransactionOutcome::Written(WriteOutcome::Applied) => {
-                    if guess == Guess::Over {
+                    if guess == WindowAssumption::Expired {
                         self.windows.set(owner, grant.now);
                     }
                     return Ok(GrantOutcome::Granted);
@@ -66,7 +66,7 @@ impl GrantUpload for Table {
             }
             // Neither spent: the guess was wrong, the mark is reached, or another write got in between.
             self.windows.set(owner, next.started);
-            guess = if next.writes > 1 { Guess::Running } else { Guess::Over };
+            guess = if next.writes > 1 { WindowAssumption::Open } else { WindowAssumption::Expired };
             notice = grant.notice(usage.committed);
             if consigne_aws::call::remaining().is_zero() {
                 return Err(Fault::unavailable("the ledger kept changing"));
@@ -80,7 +80,7 @@ impl Table {
         &self,
         grant: &Grant,
         room: u64,
-        guess: Guess,
+        guess: WindowAssumption,
         notice: Option<&Event>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
         let ledger = self.ledger_write(grant, room, guess, notice.is_some())?;
@@ -96,7 +96,13 @@ impl Table {
 
     /// Writes the ledger's part, on condition that the bytes fit and reach the mark at which their owner is told, or do not:
     /// whichever this transaction is made for.
-    fn ledger_write(&self, grant: &Grant, room: u64, guess: Guess, tells: bool) -> Result<TransactWriteItem, Fault> {
+    fn ledger_write(
+        &self,
+        grant: &Grant,
+        room: u64,
+        guess: WindowAssumption,
+        tells: bool,
+    ) -> Result<TransactWriteItem, Fault> {
         let (owner, band) = (grant.file.owner(), grant.band());
         let update = Update::builder()
             .set_key(Some(usage_item::key(owner)))
@@ -119,11 +125,11 @@ impl Table {
         let update =
             if band.start > 0 { update.expression_attribute_values(":near", number(band.start)) } else { update };
         let update = match guess {
-            Guess::Running => update
+            WindowAssumption::Open => update
                 .update_expression(format!("ADD committed :size, reserved :size, window_writes :one {LISTED}"))
                 .condition_expression(format!("{fits} AND window_started > :over AND window_writes < :limit"))
                 .expression_attribute_values(":limit", number(grant.plan.allowances().writes_per_minute)),
-            Guess::Over => update
+            WindowAssumption::Expired => update
                 .update_expression(format!(
                     "ADD committed :size, reserved :size {LISTED}, window_started = :now, window_writes = :one"
                 ))
