@@ -15,7 +15,7 @@ use consigne_core::ports::{
     ClaimMail, GetInvitation, GetMember, GetOrg, GetProfile, ListMembers, MarkMail, ReleaseMail, SendMail, SendMessage,
 };
 use consigne_core::{EventId, Fault, UserId};
-use consigne_messaging::mail::{Reader, Stationery, Words};
+use consigne_messaging::mail::{MailTemplate, MailTheme, Reader};
 use consigne_runtime::queue::Message;
 
 use crate::occasion::{Occasion, Recipient};
@@ -28,7 +28,7 @@ pub struct Deps<F, M, Q> {
     /// The mail service; none where no mails are sent.
     pub mailer: Option<M>,
     /// What letters have in common.
-    pub stationery: Stationery,
+    pub theme: MailTheme,
     /// Where the API is reached.
     pub public_url: String,
     /// Seals links to unsubscribe.
@@ -61,9 +61,9 @@ where
     message.notes.field("event.id", event);
     message.notes.field("event.kind", &occasion.kind);
     let (mut outcomes, mut left) = (BTreeMap::new(), None);
-    for (to, words) in occasion.letters(&deps.table, &deps.invitations, message.now).await? {
-        message.notes.field("mail.letter", words.name());
-        let outcome = deliver(deps, event, &to, &*words, message).await;
+    for (to, template) in occasion.mails(&deps.table, &deps.invitations, message.now).await? {
+        message.notes.field("mail.template", template.name());
+        let outcome = deliver(deps, event, &to, &*template, message).await;
         let word = outcome.as_ref().map_or("left", |outcome| *outcome);
         // An address is nobody's business but the mail's.
         let name = match &to {
@@ -83,7 +83,7 @@ async fn deliver<F, M, Q>(
     deps: &Deps<F, M, Q>,
     event: EventId,
     to: &Recipient,
-    words: &dyn Words,
+    template: &dyn MailTemplate,
     message: &Message,
 ) -> Result<&'static str, Fault>
 where
@@ -105,15 +105,15 @@ where
     };
     let Some(address) = address else { return Ok(unaddressed("unusable address", message)) };
     let (mail, mailbox) = (to.mail(event), address.mailbox());
-    let wanted_by = to.person().cloned().zip(words.topic());
+    let wanted_by = to.person().cloned().zip(template.topic());
     let link = |(user, topic): &(UserId, Topic)| {
         format!("{}/api/mail/unsubscribe?token={}", deps.public_url, deps.seal.token(user, *topic))
     };
     let reader = Reader { address, name, language, unsubscribe: wanted_by.as_ref().map(link) };
-    let letter = deps.stationery.write(words, reader, message.now)?;
+    let template = deps.theme.write(template, reader, message.now)?;
 
     match deps.table.claim_mail(&MailClaim { mail, mailbox, wanted_by, now: message.now }).await? {
-        Claimed::Ours(claim) => send(&deps.table, mailer, &claim, &letter, message).await,
+        Claimed::Ours(claim) => send(&deps.table, mailer, &claim, &template, message).await,
         Claimed::Done => Ok("done before"),
         Claimed::Suppressed => Ok("suppressed"),
         Claimed::Unsubscribed => Ok("unsubscribed"),
@@ -132,7 +132,7 @@ async fn send<F, M>(
     table: &F,
     mailer: &M,
     claim: &Claim,
-    letter: &Mail,
+    template: &Mail,
     message: &Message,
 ) -> Result<&'static str, Fault>
 where
@@ -143,7 +143,7 @@ where
         message.notes.count("MailsPerhapsTwice");
     }
     // Without an answer nobody knows whether it was taken: the claim stays, and runs out.
-    match mailer.send_mail(letter).await? {
+    match mailer.send_mail(template).await? {
         Handover::Accepted(id) => {
             message.notes.field("mail.ses_id", id);
             message.notes.count("MailsSent");

@@ -8,10 +8,10 @@ use send_mail::{Deps, handle};
 
 fn main() -> ExitCode {
     let wire = async |start: &Start| {
-        let (table, mailer, stationery) = (start.table()?, start.mailer()?, start.stationery()?);
+        let (table, mailer, theme) = (start.table()?, start.mailer()?, start.theme()?);
         let (public_url, dead_letters) = (start.public_url()?, start.queue(&PARKING_QUEUE_URL)?);
         let (seal, invitations) = (start.unsubscribe_seal().await?, start.invitation_tokens().await?);
-        Ok(Deps { table, mailer, stationery, public_url, seal, invitations, dead_letters })
+        Ok(Deps { table, mailer, theme, public_url, seal, invitations, dead_letters })
     };
     queue::serve(env!("CARGO_PKG_NAME"), wire, |deps, message| Box::pin(handle(deps, message)))
 }

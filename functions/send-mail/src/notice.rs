@@ -5,10 +5,10 @@ use consigne_core::endpoints::DisabledBecause;
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{GetOrg, ListMembers};
 use consigne_core::{Fault, OrgId, Timestamp, UserId};
-use consigne_messaging::mail::letters::{
+use consigne_messaging::mail::templates::{
     Anomaly, EndpointDisabled, KeyMigrationReminder, KeyMigrationStart, Oddity, Quota, Quota80,
 };
-use consigne_messaging::mail::{Quoted, Words};
+use consigne_messaging::mail::{MailTemplate, Quoted};
 use serde::Deserialize;
 
 use crate::occasion::{Addressed, Recipient, members_in};
@@ -68,7 +68,7 @@ pub(crate) enum Notice {
     /// An endpoint gets no more webhooks: it is gone, or has failed for a week.
     Endpoint { org: OrgId, host: Quoted, gone: bool },
     /// A person's storage is nearly full.
-    Storage { user: UserId, letter: Quota80 },
+    Storage { user: UserId, template: Quota80 },
 }
 
 impl Notice {
@@ -114,38 +114,38 @@ impl Notice {
         // A large file may leap over the mark; the reader is told where they are.
         let percent = used.saturating_mul(100).checked_div(limit).and_then(|share| u8::try_from(share).ok());
         let percent = percent.ok_or("used and limit are no share")?;
-        Ok(Self::Storage { user, letter: Quota80 { quota: Quota::Storage, percent, used, limit } })
+        Ok(Self::Storage { user, template: Quota80 { quota: Quota::Storage, percent, used, limit } })
     }
 
     /// Writes the letters it leads to.
-    pub(crate) async fn letters<F: GetOrg + ListMembers>(self, table: &F) -> Result<Vec<Addressed>, Fault> {
+    pub(crate) async fn mails<F: GetOrg + ListMembers>(self, table: &F) -> Result<Vec<Addressed>, Fault> {
         match self {
-            Self::Storage { user, letter } => Ok(vec![(Recipient::Person(user), Box::new(letter))]),
+            Self::Storage { user, template } => Ok(vec![(Recipient::Person(user), Box::new(template))]),
             Self::Migration { org, user, keys, until, reminder } => {
                 let Some(known) = table.get_org(org).await? else { return Ok(Vec::new()) };
                 let org_name = Quoted::name(&known.name);
-                let letter: Box<dyn Words> = if reminder {
+                let template: Box<dyn MailTemplate> = if reminder {
                     Box::new(KeyMigrationReminder { org, org_name, keys, until })
                 } else {
                     Box::new(KeyMigrationStart { org, org_name, keys, until })
                 };
-                Ok(vec![(Recipient::Person(user), letter)])
+                Ok(vec![(Recipient::Person(user), template)])
             }
             Self::Endpoint { org, host, gone } => {
                 let Some(known) = table.get_org(org).await? else { return Ok(Vec::new()) };
-                let letter = |owner| -> Addressed {
+                let template = |owner| -> Addressed {
                     let (org_name, host) = (Quoted::name(&known.name), host.clone());
                     (Recipient::Person(owner), Box::new(EndpointDisabled { org, org_name, host, gone }))
                 };
-                Ok(members_in(table, org, &[OrgRole::Owner]).await?.into_iter().map(letter).collect())
+                Ok(members_in(table, org, &[OrgRole::Owner]).await?.into_iter().map(template).collect())
             }
             Self::Anomaly { org, oddity, stopped } => {
                 let Some(known) = table.get_org(org).await? else { return Ok(Vec::new()) };
-                let letter = |owner| -> Addressed {
+                let template = |owner| -> Addressed {
                     let (org_name, oddity) = (Quoted::name(&known.name), oddity.clone());
                     (Recipient::Person(owner), Box::new(Anomaly { org, org_name, oddity, stopped }))
                 };
-                Ok(members_in(table, org, &[OrgRole::Owner]).await?.into_iter().map(letter).collect())
+                Ok(members_in(table, org, &[OrgRole::Owner]).await?.into_iter().map(template).collect())
             }
         }
     }

@@ -10,10 +10,10 @@ use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{GetInvitation, GetMember, GetOrg, GetProfile, ListMembers, PageAsk};
 use consigne_core::profiles::Language;
 use consigne_core::{EmailAddress, EventId, Fault, InvitationId, OrgId, Timestamp, UserId};
-use consigne_messaging::mail::letters::{
+use consigne_messaging::mail::templates::{
     self, By, JobCompleted, JobFailed, KeyCreated, KeyRevoked, PaymentDisputed, PaymentRefunded, WalletLow,
 };
-use consigne_messaging::mail::{Quoted, Words};
+use consigne_messaging::mail::{MailTemplate, Quoted};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -100,11 +100,11 @@ pub(crate) struct Occasion {
 enum What {
     JobCompleted {
         user: UserId,
-        letter: JobCompleted,
+        template: JobCompleted,
     },
     JobFailed {
         user: UserId,
-        letter: JobFailed,
+        template: JobFailed,
     },
     KeyIssued(Key),
     KeyRevoked(Key),
@@ -168,7 +168,7 @@ impl Recipient {
 }
 
 /// A letter and whom it is for.
-pub(crate) type Addressed = (Recipient, Box<dyn Words>);
+pub(crate) type Addressed = (Recipient, Box<dyn MailTemplate>);
 
 impl Occasion {
     /// Reads a message; the reason holds nothing of what stands in it.
@@ -180,14 +180,14 @@ impl Occasion {
         let what = match kind {
             Some(EventKind::JobCompleted) => {
                 let (user, job, kind, title, _) = job(detail(&envelope)?)?;
-                What::JobCompleted { user, letter: JobCompleted { job, kind, title } }
+                What::JobCompleted { user, template: JobCompleted { job, kind, title } }
             }
             Some(EventKind::JobFailed) => match job(detail(&envelope)?)? {
                 // Its owner did that.
                 (.., Some(error)) if error.code == CANCELLED => What::Nothing,
                 (user, job, kind, title, error) => {
                     let reason = error.and_then(|error| error.message).map(|message| Quoted::sentence(&message));
-                    What::JobFailed { user, letter: JobFailed { job, kind, title, reason } }
+                    What::JobFailed { user, template: JobFailed { job, kind, title, reason } }
                 }
             },
             Some(EventKind::KeyIssued) => What::KeyIssued(key(&detail(&envelope)?)?),
@@ -208,7 +208,7 @@ impl Occasion {
 
     /// Writes the letters it leads to: to a job's owner, to the owners of a key's organisation, to who pays for it,
     /// to whoever is invited or must take notice.
-    pub(crate) async fn letters<F>(
+    pub(crate) async fn mails<F>(
         self,
         table: &F,
         tokens: &InvitationTokens,
@@ -218,38 +218,38 @@ impl Occasion {
         F: GetOrg + GetProfile + GetMember + ListMembers + GetInvitation,
     {
         Ok(match self.what {
-            What::JobCompleted { user, letter } => vec![(Recipient::Person(user), Box::new(letter))],
-            What::JobFailed { user, letter } => vec![(Recipient::Person(user), Box::new(letter))],
+            What::JobCompleted { user, template } => vec![(Recipient::Person(user), Box::new(template))],
+            What::JobFailed { user, template } => vec![(Recipient::Person(user), Box::new(template))],
             What::Invited { org, id } => invitation(table, tokens, org, id, now).await?.into_iter().collect(),
             What::KeyIssued(key) => {
-                key.letters(table, |org, org_name, key_name, by| Box::new(KeyCreated { org, org_name, key_name, by }))
+                key.mails(table, |org, org_name, key_name, by| Box::new(KeyCreated { org, org_name, key_name, by }))
                     .await?
             }
             What::KeyRevoked(key) => {
-                key.letters(table, |org, org_name, key_name, by| Box::new(KeyRevoked { org, org_name, key_name, by }))
+                key.mails(table, |org, org_name, key_name, by| Box::new(KeyRevoked { org, org_name, key_name, by }))
                     .await?
             }
             What::Disputed { org, cents, credits } => {
                 to_payers(table, org, |org_name| Box::new(PaymentDisputed { org, org_name, cents, credits })).await?
             }
             What::Refunded { org, cents, credits, balance } => {
-                let letter = |org_name| PaymentRefunded { org, org_name, cents, credits, balance };
-                to_payers(table, org, |org_name| Box::new(letter(org_name))).await?
+                let template = |org_name| PaymentRefunded { org, org_name, cents, credits, balance };
+                to_payers(table, org, |org_name| Box::new(template(org_name))).await?
             }
             What::Low { org, percent, balance } => {
                 to_payers(table, org, |org_name| Box::new(WalletLow { org, org_name, percent, balance })).await?
             }
-            What::Noticed(notice) => notice.letters(table).await?,
+            What::Noticed(notice) => notice.mails(table).await?,
             What::Nothing => Vec::new(),
         })
     }
 }
 
 impl Key {
-    async fn letters<F>(
+    async fn mails<F>(
         self,
         table: &F,
-        letter: impl Fn(OrgId, Quoted, Quoted, By) -> Box<dyn Words>,
+        template: impl Fn(OrgId, Quoted, Quoted, By) -> Box<dyn MailTemplate>,
     ) -> Result<Vec<Addressed>, Fault>
     where
         F: GetOrg + GetProfile + ListMembers,
@@ -265,8 +265,8 @@ impl Key {
         let owners = members_in(table, self.org, &[OrgRole::Owner]).await?;
         let to_each = owners.into_iter().map(|owner| {
             let by = if self.actor == Actor::User(owner.clone()) { By::Reader } else { by.clone() };
-            let letter = letter(self.org, Quoted::name(&org.name), self.name.clone(), by);
-            (Recipient::Person(owner), letter)
+            let template = template(self.org, Quoted::name(&org.name), self.name.clone(), by);
+            (Recipient::Person(owner), template)
         });
         Ok(to_each.collect())
     }
@@ -292,7 +292,7 @@ where
     }
     let inviter = table.get_profile(&invitation.invited_by).await?;
     let inviter = inviter.contact();
-    let letter = letters::Invitation {
+    let template = templates::Invitation {
         org_name: Quoted::name(&org.name),
         inviter: inviter.and_then(|contact| contact.name.as_deref()).map(Quoted::name),
         role: invitation.role,
@@ -300,17 +300,21 @@ where
         until: invitation.expires_at,
     };
     let language = inviter.map(|contact| contact.language).unwrap_or_default();
-    Ok(Some((Recipient::Invited(invitation.email, language), Box::new(letter))))
+    Ok(Some((Recipient::Invited(invitation.email, language), Box::new(template))))
 }
 
 /// Writes to everybody who pays for an organisation: its owners, and who sees to its bills.
-async fn to_payers<F>(table: &F, org: OrgId, letter: impl Fn(Quoted) -> Box<dyn Words>) -> Result<Vec<Addressed>, Fault>
+async fn to_payers<F>(
+    table: &F,
+    org: OrgId,
+    template: impl Fn(Quoted) -> Box<dyn MailTemplate>,
+) -> Result<Vec<Addressed>, Fault>
 where
     F: GetOrg + ListMembers,
 {
     let Some(known) = table.get_org(org).await? else { return Ok(Vec::new()) };
     let payers = members_in(table, org, &[OrgRole::Owner, OrgRole::Billing]).await?;
-    Ok(payers.into_iter().map(|payer| (Recipient::Person(payer), letter(Quoted::name(&known.name)))).collect())
+    Ok(payers.into_iter().map(|payer| (Recipient::Person(payer), template(Quoted::name(&known.name)))).collect())
 }
 
 /// Gives every member of an organisation in one of some roles.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use consigne_core::mail::{Address, Topic};
 use consigne_core::profiles::Language;
-use consigne_messaging::mail::{Application, Reader, Stationery, letters};
+use consigne_messaging::mail::{Application, MailTheme, Reader, templates};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -31,32 +31,31 @@ pub(crate) fn run(command: &Command) -> Result<String, String> {
     match command {
         Command::List => Ok(list()),
         Command::Preview { name, lang, text, out } => {
-            let letter = preview(name, lang, *text)?;
-            let Some(path) = out else { return Ok(letter) };
-            std::fs::write(path, letter).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+            let mail = preview(name, lang, *text)?;
+            let Some(path) = out else { return Ok(mail) };
+            std::fs::write(path, mail).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
             Ok(format!("Wrote {}.", path.display()))
         }
     }
 }
 
 fn list() -> String {
-    let lines = letters::samples().into_iter().map(|words| {
-        let topic = words.topic().map_or("always sent", Topic::name);
-        format!("{:<24} {topic}", words.name())
+    let lines = templates::samples().into_iter().map(|template| {
+        let topic = template.topic().map_or("always sent", Topic::name);
+        format!("{:<24} {topic}", template.name())
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
 fn preview(name: &str, language: &str, text: bool) -> Result<String, String> {
     let language = Language::from_name(language).ok_or_else(|| format!("--lang {language} is not en or fr."))?;
-    let words = letters::samples().into_iter().find(|words| words.name() == name);
-    let words = words.ok_or_else(|| format!("There is no letter {name}; there are:\n{}", list()))?;
-    let stationery =
-        Stationery { brand: "Consigne".to_owned(), application: Application::at("https://app.example.com") };
+    let template = templates::samples().into_iter().find(|template| template.name() == name);
+    let template = template.ok_or_else(|| format!("There is no mail {name}; there are:\n{}", list()))?;
+    let theme = MailTheme { brand: "Consigne".to_owned(), application: Application::at("https://app.example.com") };
     let address = Address::parse("ann@example.com").ok_or("the sample address is none")?;
     let unsubscribe = Some("https://api.example.com/api/mail/unsubscribe?token=sample".to_owned());
     let reader = Reader { address, name: Some("Ann".to_owned()), language, unsubscribe };
-    let mail = stationery.write(&*words, reader, consigne_runtime::clock::now()).map_err(|fault| fault.chain())?;
+    let mail = theme.write(&*template, reader, consigne_runtime::clock::now()).map_err(|fault| fault.chain())?;
     Ok(if text { format!("{}\n\n{}", mail.subject, mail.text) } else { mail.html })
 }
 

@@ -20,7 +20,7 @@ use consigne_aws::call::{self, Call};
 use consigne_aws::{Caller, Client};
 use consigne_core::Timestamp;
 use consigne_core::mail::Sender;
-use consigne_messaging::mail::{Application, Mailer, Stationery};
+use consigne_messaging::mail::{Application, MailTheme, Mailer};
 use consigne_messaging::{Bus, Queue};
 use consigne_storage::{Bucket, Lifetime, Presigner, Table};
 use futures_util::future::join_all;
@@ -122,10 +122,10 @@ impl Start {
     }
 
     /// Makes what all letters have in common.
-    pub fn stationery(&self) -> Result<Stationery, StartError> {
+    pub fn theme(&self) -> Result<MailTheme, StartError> {
         let application = Application::at(&self.environment.get(&settings::APPLICATION_URL)?);
         let brand = self.mail_sender()?.and_then(|sender| sender.name);
-        Ok(Stationery { brand: brand.unwrap_or_else(|| "Consigne".to_owned()), application })
+        Ok(MailTheme { brand: brand.unwrap_or_else(|| "Consigne".to_owned()), application })
     }
 
     fn mail_sender(&self) -> Result<Option<Sender>, StartError> {

@@ -46,7 +46,7 @@ fn without_a_sender_there_is_no_mail_service_and_with_an_odd_one_no_start() {
         let variables = [("MAIL_FROM", from), ("MAIL_CONFIGURATION_SET", "mails"), ("APPLICATION_URL", "https://a")];
         let start = Start::new(EnvVars::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
         let made = start.mailer().map(|mailer| mailer.is_some());
-        (made.map_err(|error| error.to_string()), start.stationery().map(|paper| paper.brand).ok())
+        (made.map_err(|error| error.to_string()), start.theme().map(|paper| paper.brand).ok())
     };
     assert_eq!(mailer(""), (Ok(false), Some("Consigne".to_owned())));
     assert_eq!(mailer("Acme <no-reply@example.com>"), (Ok(true), Some("Acme".to_owned())));

@@ -29,7 +29,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consigne_auth::{KeyFinder, KeyMint, KeyPrefix, Peppers, Refreshed, Seal, Secret, ServiceTokens, UnsubscribeSeal};
 use consigne_core::Timestamp;
-use consigne_messaging::mail::{Application, Stationery};
+use consigne_messaging::mail::{Application, MailTheme};
 use consigne_runtime::{clock, http, queue, schedule, stream};
 use consigne_storage::{Endpoint, Lifetime, Presigner};
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -235,10 +235,7 @@ pub fn mail_deps(world: &World, are_sent: bool) -> send_mail::Deps<World, World,
     send_mail::Deps {
         table: world.clone(),
         mailer: are_sent.then(|| world.clone()),
-        stationery: Stationery {
-            brand: "Consigne".to_owned(),
-            application: Application::at("https://app.example.com"),
-        },
+        theme: MailTheme { brand: "Consigne".to_owned(), application: Application::at("https://app.example.com") },
         public_url: "https://api.example.com".to_owned(),
         seal: unsubscribe_seal(),
         invitations: invitation_tokens(),

@@ -3,17 +3,17 @@
 //! A letter is a file in `letters/`: what it must know, and its words in every language. Nothing in it is a secret or a
 //! signed URL, but for the token of an invitation, which is what that letter is for.
 
-mod layout;
-pub mod letters;
 mod mime;
 mod ses;
+mod template;
+pub mod templates;
+mod theme;
 mod unsubscribe;
-mod words;
 
-pub use layout::{Reader, Stationery};
 pub use ses::Mailer;
+pub use template::{Application, MailContent, MailTemplate, Quoted};
+pub use theme::{MailTheme, Reader};
 pub use unsubscribe::unsubscribe_page;
-pub use words::{Application, Letter, Quoted, Words};
 
 #[cfg(test)]
-mod letters_tests;
+mod templates_tests;

@@ -78,8 +78,8 @@ where
 
 /// Takes addresses out of a sentence of SES's: it goes into the log.
 fn without_addresses(sentence: &str) -> String {
-    let words = sentence.split_whitespace();
-    words.map(|word| if word.contains('@') { "<address>" } else { word }).collect::<Vec<_>>().join(" ")
+    let template = sentence.split_whitespace();
+    template.map(|word| if word.contains('@') { "<address>" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 /// Says whether nobody was there to take anything.

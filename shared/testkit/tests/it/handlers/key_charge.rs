@@ -159,7 +159,7 @@ async fn the_same_idempotency_key_for_another_call_or_key_is_refused() {
         "success": false,
         "error": {
           "code": "IDEMPOTENCY_MISMATCH",
-          "message": "This Idempotency-Key stands for another request"
+          "message": "Idempotency-Key was already used with a different request"
         },
         "timestamp": "<time>",
         "requestId": "request-1"

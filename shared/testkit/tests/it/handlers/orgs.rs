@@ -90,7 +90,7 @@ async fn the_same_idempotency_key_with_another_name_is_refused() {
         "success": false,
         "error": {
           "code": "IDEMPOTENCY_MISMATCH",
-          "message": "This Idempotency-Key stands for another request"
+          "message": "Idempotency-Key was already used with a different request"
         },
         "timestamp": "<time>",
         "requestId": "request-1"

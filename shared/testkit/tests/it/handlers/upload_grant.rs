@@ -74,7 +74,7 @@ async fn the_same_key_with_another_body_is_refused_and_reserves_nothing() {
         "success": false,
         "error": {
           "code": "IDEMPOTENCY_MISMATCH",
-          "message": "This Idempotency-Key stands for another request"
+          "message": "Idempotency-Key was already used with a different request"
         },
         "timestamp": "<time>",
         "requestId": "request-1"

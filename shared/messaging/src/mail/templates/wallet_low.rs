@@ -5,7 +5,7 @@ use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::words::{Application, Letter, Quoted, Words, count};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count};
 
 /// Credits run low.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl WalletLow {
     }
 }
 
-impl Words for WalletLow {
+impl MailTemplate for WalletLow {
     fn name(&self) -> &'static str {
         "wallet-low"
     }
@@ -35,15 +35,15 @@ impl Words for WalletLow {
         Some(Topic::Limits)
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, balance) = (self.org_name.quoted(language), count(language, self.balance));
         let (org_name, percent) = (&self.org_name, self.percent);
         match language {
-            Language::English => Letter::about(format!("{org_name}: {percent}% of the credits are left"))
+            Language::English => MailContent::about(format!("{org_name}: {percent}% of the credits are left"))
                 .says(format!("The organisation {org} has {balance} credits left, which is {percent}%."))
                 .says("Once they are spent, its keys are refused until there are new ones.")
                 .leads_to("Buy credits", application.wallet(self.org)),
-            Language::French => Letter::about(format!("{org_name} : il reste {percent} % des crédits"))
+            Language::French => MailContent::about(format!("{org_name} : il reste {percent} % des crédits"))
                 .says(format!("Il reste {balance} crédits à l’organisation {org}, soit {percent}\u{a0}%."))
                 .says("Une fois dépensés, ses clés seront refusées jusqu’au prochain achat.")
                 .leads_to("Acheter des crédits", application.wallet(self.org)),

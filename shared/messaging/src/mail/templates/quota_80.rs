@@ -5,7 +5,7 @@ use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::words::{Application, Letter, Quoted, Words, bytes, count};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, bytes, count};
 
 /// Most of a quota is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,15 +40,15 @@ impl Quota80 {
         Self { quota, percent: 80, used: 8_000, limit: 10_000 }
     }
 
-    fn of_storage(&self, language: Language, application: &Application) -> Letter {
+    fn of_storage(&self, language: Language, application: &Application) -> MailContent {
         let (used, limit) = (bytes(language, self.used), bytes(language, self.limit));
         let percent = self.percent;
         match language {
-            Language::English => Letter::about(format!("{percent}% of your storage is used"))
+            Language::English => MailContent::about(format!("{percent}% of your storage is used"))
                 .says(format!("Your files take {used} of the {limit} of your plan, which is {percent}%."))
                 .says("Once it is full, nothing more can be uploaded or generated. Deleting a file makes room at once.")
                 .leads_to("See the files", application.files()),
-            Language::French => Letter::about(format!("{percent} % de votre espace est utilisé"))
+            Language::French => MailContent::about(format!("{percent} % de votre espace est utilisé"))
                 .says(format!("Vos fichiers occupent {used} sur les {limit} de votre forfait, soit {percent}\u{a0}%."))
                 .says("Une fois l’espace plein, rien ne peut plus être envoyé ni créé.")
                 .says("Supprimer un fichier libère aussitôt sa place.")
@@ -56,15 +56,15 @@ impl Quota80 {
         }
     }
 
-    fn of_key(&self, org: OrgId, name: &Quoted, language: Language, application: &Application) -> Letter {
+    fn of_key(&self, org: OrgId, name: &Quoted, language: Language, application: &Application) -> MailContent {
         let (used, limit) = (count(language, self.used), count(language, self.limit));
         let (percent, key) = (self.percent, name.quoted(language));
         match language {
-            Language::English => Letter::about(format!("{name}: {percent}% of the quota is used"))
+            Language::English => MailContent::about(format!("{name}: {percent}% of the quota is used"))
                 .says(format!("The API key {key} has made {used} of its {limit} calls of this month."))
                 .says("After that its calls are refused until the next month (UTC), or until the quota is raised.")
                 .leads_to("See the keys", application.keys(org)),
-            Language::French => Letter::about(format!("{name} : {percent} % du quota est utilisé"))
+            Language::French => MailContent::about(format!("{name} : {percent} % du quota est utilisé"))
                 .says(format!("La clé d’API {key} a fait {used} de ses {limit} appels de ce mois."))
                 .says("Ensuite, ses appels seront refusés jusqu’au mois suivant (UTC), ou jusqu’à un quota plus élevé.")
                 .leads_to("Voir les clés", application.keys(org)),
@@ -72,7 +72,7 @@ impl Quota80 {
     }
 }
 
-impl Words for Quota80 {
+impl MailTemplate for Quota80 {
     fn name(&self) -> &'static str {
         "quota-80"
     }
@@ -81,7 +81,7 @@ impl Words for Quota80 {
         Some(Topic::Limits)
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         match &self.quota {
             Quota::Storage => self.of_storage(language, application),
             Quota::Key { org, name } => self.of_key(*org, name, language, application),

@@ -59,7 +59,7 @@ fn one_line(text: &str, max: usize) -> String {
 
 /// The words of one letter in one language. Greeting, signature and the way out of it are the layout's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
+pub struct MailContent {
     pub(super) subject: String,
     pub(super) paragraphs: Vec<String>,
     pub(super) button: Option<Button>,
@@ -72,7 +72,7 @@ pub(super) struct Button {
     pub(super) url: String,
 }
 
-impl Letter {
+impl MailContent {
     /// Begins a letter with its subject.
     pub fn about(subject: impl AsRef<str>) -> Self {
         Self { subject: one_line(subject.as_ref(), SUBJECT_MAX), paragraphs: Vec::new(), button: None }
@@ -100,7 +100,7 @@ impl Letter {
 }
 
 /// A letter: what it must know, and how it says it.
-pub trait Words: Send + Sync {
+pub trait MailTemplate: Send + Sync {
     /// Gives its name, as the log and the operator's command line have it.
     fn name(&self) -> &'static str;
 
@@ -108,7 +108,7 @@ pub trait Words: Send + Sync {
     fn topic(&self) -> Option<Topic>;
 
     /// Writes it.
-    fn words(&self, language: Language, application: &Application) -> Letter;
+    fn content(&self, language: Language, application: &Application) -> MailContent;
 }
 
 /// Where people use the product; the one place that knows its addresses.

@@ -5,7 +5,7 @@ use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::{By, sample};
-use crate::mail::words::{Application, Letter, Quoted, Words};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 
 /// A key was issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl KeyCreated {
     }
 }
 
-impl Words for KeyCreated {
+impl MailTemplate for KeyCreated {
     fn name(&self) -> &'static str {
         "key-created"
     }
@@ -36,15 +36,15 @@ impl Words for KeyCreated {
         None
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, key) = (self.org_name.quoted(language), self.key_name.quoted(language));
         let (org_name, by) = (&self.org_name, self.by.phrase(language));
         match language {
-            Language::English => Letter::about(format!("{org_name}: new API key {key}"))
+            Language::English => MailContent::about(format!("{org_name}: new API key {key}"))
                 .says(format!("The API key {key} was created in the organisation {org} {by}."))
                 .says("If this was not meant to happen, revoke the key at once.")
                 .leads_to("See the keys", application.keys(self.org)),
-            Language::French => Letter::about(format!("{org_name} : nouvelle clé d’API {key}"))
+            Language::French => MailContent::about(format!("{org_name} : nouvelle clé d’API {key}"))
                 .says(format!("La clé d’API {key} a été créée dans l’organisation {org} {by}."))
                 .says("Si ce n’était pas prévu, révoquez-la sans attendre.")
                 .leads_to("Voir les clés", application.keys(self.org)),

@@ -5,7 +5,7 @@ use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::words::{Application, Letter, Quoted, Words};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 
 /// What was asked for is ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl JobCompleted {
     }
 }
 
-impl Words for JobCompleted {
+impl MailTemplate for JobCompleted {
     fn name(&self) -> &'static str {
         "job-completed"
     }
@@ -33,7 +33,7 @@ impl Words for JobCompleted {
         Some(Topic::Jobs)
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         let title = self.title.quoted(language);
         match language {
             Language::English => {
@@ -43,7 +43,7 @@ impl Words for JobCompleted {
                     Kind::Book => "book",
                     Kind::Blog => "article",
                 };
-                Letter::about(format!("Your {thing} is ready: {}", self.title))
+                MailContent::about(format!("Your {thing} is ready: {}", self.title))
                     .says(format!("Your {thing} {title} is ready."))
                     .says("You can look at it, download it or delete it in the application.")
                     .leads_to("See the result", application.job(&self.job))
@@ -55,7 +55,7 @@ impl Words for JobCompleted {
                     Kind::Book => ("livre", "prêt"),
                     Kind::Blog => ("article", "prêt"),
                 };
-                Letter::about(format!("Votre {thing} est {ready} : {}", self.title))
+                MailContent::about(format!("Votre {thing} est {ready} : {}", self.title))
                     .says(format!("Votre {thing} {title} est {ready}."))
                     .says("Vous pouvez consulter, télécharger ou supprimer le résultat dans l’application.")
                     .leads_to("Voir le résultat", application.job(&self.job))

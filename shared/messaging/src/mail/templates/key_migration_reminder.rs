@@ -5,7 +5,7 @@ use consigne_core::profiles::Language;
 use consigne_core::{OrgId, Timestamp};
 
 use super::sample;
-use crate::mail::words::{Application, Letter, Quoted, Words, count, day};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, day};
 
 /// Old keys are soon revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl KeyMigrationReminder {
     }
 }
 
-impl Words for KeyMigrationReminder {
+impl MailTemplate for KeyMigrationReminder {
     fn name(&self) -> &'static str {
         "key-migration-reminder"
     }
@@ -35,16 +35,16 @@ impl Words for KeyMigrationReminder {
         None
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, until) = (self.org_name.quoted(language), day(language, self.until));
         let (org_name, keys) = (&self.org_name, count(language, self.keys));
         match language {
-            Language::English => Letter::about(format!("{org_name}: old API keys end on {until}, last reminder"))
+            Language::English => MailContent::about(format!("{org_name}: old API keys end on {until}, last reminder"))
                 .says(format!("Keys that the organisation {org} has not replaced yet: {keys}."))
                 .says(format!("They are revoked on {until}, and every call made with them is refused from then on."))
                 .says("Please rotate them before that day.")
                 .leads_to("See the keys", application.keys(self.org)),
-            Language::French => Letter::about(format!("{org_name} : fin des anciennes clés le {until}, dernier rappel"))
+            Language::French => MailContent::about(format!("{org_name} : fin des anciennes clés le {until}, dernier rappel"))
                 .says(format!("Clés que l’organisation {org} n’a pas encore remplacées\u{a0}: {keys}."))
                 .says(format!("Elles seront révoquées le {until}, et tout appel fait avec l’une d’elles sera refusé."))
                 .says("Merci de les renouveler avant cette date.")

@@ -5,7 +5,7 @@ use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::words::{Application, Letter, Quoted, Words, count, euros};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, euros};
 
 /// A payment was disputed, and credits it bought taken back. Who reads it is on the side of whoever disputes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl PaymentDisputed {
     }
 }
 
-impl Words for PaymentDisputed {
+impl MailTemplate for PaymentDisputed {
     fn name(&self) -> &'static str {
         "payment-disputed"
     }
@@ -35,16 +35,16 @@ impl Words for PaymentDisputed {
         None
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, org_name) = (self.org_name.quoted(language), &self.org_name);
         let (paid, credits) = (euros(language, self.cents), count(language, self.credits));
         match language {
-            Language::English => Letter::about(format!("{org_name}: a payment was disputed"))
+            Language::English => MailContent::about(format!("{org_name}: a payment was disputed"))
                 .says(format!("A payment of {paid} for credits of the organisation {org} was disputed with the bank."))
                 .says(format!("{credits} credits were taken back for it."))
                 .says("Should the dispute be withdrawn or rejected, they return.")
                 .leads_to("See the credits", application.wallet(self.org)),
-            Language::French => Letter::about(format!("{org_name} : un paiement est contesté"))
+            Language::French => MailContent::about(format!("{org_name} : un paiement est contesté"))
                 .says(format!("Un paiement de {paid} pour des crédits de l’organisation {org} a été contesté."))
                 .says(format!("{credits} crédits ont été repris en conséquence."))
                 .says("Si la contestation est retirée ou rejetée, ils seront rendus.")

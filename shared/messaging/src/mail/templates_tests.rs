@@ -6,26 +6,26 @@ use consigne_core::orgs::OrgRole;
 use consigne_core::profiles::Language;
 use consigne_core::{OrgId, Timestamp};
 
-use super::letters::{self, By, Oddity, Quota};
-use super::{Application, Quoted, Reader, Stationery, Words, mime};
+use super::templates::{self, By, Oddity, Quota};
+use super::{Application, MailTemplate, MailTheme, Quoted, Reader, mime};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_257_000);
 
-fn write(words: &dyn Words, name: &str, language: Language) -> Mail {
+fn write(template: &dyn MailTemplate, name: &str, language: Language) -> Mail {
     let application = Application::at("https://app.example.com");
-    let stationery = Stationery { brand: "Consigne".to_owned(), application };
+    let theme = MailTheme { brand: "Consigne".to_owned(), application };
     let unsubscribe = Some("https://api.example.com/api/mail/unsubscribe?token=sealed".to_owned());
     let address = Address::parse("ann@example.com").unwrap();
-    stationery.write(words, Reader { address, name: Some(name.to_owned()), language, unsubscribe }, NOW).unwrap()
+    theme.write(template, Reader { address, name: Some(name.to_owned()), language, unsubscribe }, NOW).unwrap()
 }
 
 #[test]
 fn every_letter_reads_well_in_every_language_and_form() {
-    for words in letters::samples() {
+    for template in templates::samples() {
         for language in Language::ALL {
-            let mail = write(&*words, "Ann", language);
+            let mail = write(&*template, "Ann", language);
             let shown = format!("{}\n\n{}\n\n{}", mail.subject, mail.text, mail.html);
-            let name = format!("{}.{}", words.name(), language.name());
+            let name = format!("{}.{}", template.name(), language.name());
             insta::with_settings!({ snapshot_path => "../../snapshots", prepend_module_to_snapshot => false }, {
                 insta::assert_snapshot!(name, shown);
             });
@@ -35,9 +35,10 @@ fn every_letter_reads_well_in_every_language_and_form() {
 
 #[test]
 fn names_of_letters_are_unlike_and_what_must_be_read_cannot_be_unsubscribed_from() {
-    let samples = letters::samples();
-    let mut names: Vec<&str> = samples.iter().map(|words| words.name()).collect();
-    let always: Vec<&str> = samples.iter().filter(|words| words.topic().is_none()).map(|words| words.name()).collect();
+    let samples = templates::samples();
+    let mut names: Vec<&str> = samples.iter().map(|template| template.name()).collect();
+    let always: Vec<&str> =
+        samples.iter().filter(|template| template.topic().is_none()).map(|template| template.name()).collect();
     names.dedup();
     assert_eq!(names.len(), samples.len());
     assert_eq!(
@@ -54,44 +55,44 @@ fn names_of_letters_are_unlike_and_what_must_be_read_cannot_be_unsubscribed_from
             "payment-refunded",
         ]
     );
-    for words in samples {
-        let mail = write(&*words, "Ann", Language::English);
-        assert_eq!(mail.unsubscribe.is_some(), words.topic().is_some(), "{}", words.name());
-        assert_eq!(mail.html.contains("/unsubscribe?"), words.topic().is_some(), "{}", words.name());
-        assert_eq!(mail.text.contains("/unsubscribe?"), words.topic().is_some(), "{}", words.name());
+    for template in samples {
+        let mail = write(&*template, "Ann", Language::English);
+        assert_eq!(mail.unsubscribe.is_some(), template.topic().is_some(), "{}", template.name());
+        assert_eq!(mail.html.contains("/unsubscribe?"), template.topic().is_some(), "{}", template.name());
+        assert_eq!(mail.text.contains("/unsubscribe?"), template.topic().is_some(), "{}", template.name());
     }
 }
 
 /// Every letter with one name in every place that others choose.
-fn letters_naming(name: &str) -> Vec<Box<dyn Words>> {
+fn templates_naming(name: &str) -> Vec<Box<dyn MailTemplate>> {
     let (org, job) = (OrgId::mint(NOW), || "job_1".to_owned());
     let name = || Quoted::name(name);
-    let key = || letters::KeyCreated { org, org_name: name(), key_name: name(), by: By::Person(name()) };
+    let key = || templates::KeyCreated { org, org_name: name(), key_name: name(), by: By::Person(name()) };
     vec![
-        Box::new(letters::Anomaly {
+        Box::new(templates::Anomaly {
             org,
             org_name: name(),
             oddity: Oddity::Countries { key_name: name(), countries: 11 },
             stopped: true,
         }),
-        Box::new(letters::EndpointDisabled { org, org_name: name(), host: name(), gone: false }),
-        Box::new(letters::Invitation {
+        Box::new(templates::EndpointDisabled { org, org_name: name(), host: name(), gone: false }),
+        Box::new(templates::Invitation {
             org_name: name(),
             inviter: Some(name()),
             role: OrgRole::Admin,
             token: "t".to_owned(),
             until: NOW,
         }),
-        Box::new(letters::JobCompleted { job: job(), kind: Kind::Blog, title: name() }),
-        Box::new(letters::JobFailed { job: job(), kind: Kind::Video, title: name(), reason: Some(name()) }),
+        Box::new(templates::JobCompleted { job: job(), kind: Kind::Blog, title: name() }),
+        Box::new(templates::JobFailed { job: job(), kind: Kind::Video, title: name(), reason: Some(name()) }),
         Box::new(key()),
-        Box::new(letters::KeyMigrationReminder { org, org_name: name(), keys: 1, until: NOW }),
-        Box::new(letters::KeyMigrationStart { org, org_name: name(), keys: 1, until: NOW }),
-        Box::new(letters::KeyRevoked { org, org_name: key().org_name, key_name: key().key_name, by: key().by }),
-        Box::new(letters::PaymentDisputed { org, org_name: name(), cents: 1, credits: 1 }),
-        Box::new(letters::PaymentRefunded { org, org_name: name(), cents: 1, credits: 1, balance: -1 }),
-        Box::new(letters::Quota80 { quota: Quota::Key { org, name: name() }, percent: 80, used: 8, limit: 10 }),
-        Box::new(letters::WalletLow { org, org_name: name(), percent: 10, balance: 1 }),
+        Box::new(templates::KeyMigrationReminder { org, org_name: name(), keys: 1, until: NOW }),
+        Box::new(templates::KeyMigrationStart { org, org_name: name(), keys: 1, until: NOW }),
+        Box::new(templates::KeyRevoked { org, org_name: key().org_name, key_name: key().key_name, by: key().by }),
+        Box::new(templates::PaymentDisputed { org, org_name: name(), cents: 1, credits: 1 }),
+        Box::new(templates::PaymentRefunded { org, org_name: name(), cents: 1, credits: 1, balance: -1 }),
+        Box::new(templates::Quota80 { quota: Quota::Key { org, name: name() }, percent: 80, used: 8, limit: 10 }),
+        Box::new(templates::WalletLow { org, org_name: name(), percent: 10, balance: 1 }),
     ]
 }
 
@@ -109,11 +110,11 @@ fn no_name_breaks_out_of_its_place() {
     ];
     let sender = Sender::parse("Consigne <no-reply@consigne.example>").unwrap();
     for name in names {
-        let letters = letters_naming(name);
-        assert_eq!(letters.len(), letters::samples().len(), "a letter is missing from this test");
-        for words in letters {
+        let templates = templates_naming(name);
+        assert_eq!(templates.len(), templates::samples().len(), "a letter is missing from this test");
+        for template in templates {
             for language in Language::ALL {
-                let (mail, what) = (write(&*words, name, language), format!("{} naming {name:?}", words.name()));
+                let (mail, what) = (write(&*template, name, language), format!("{} naming {name:?}", template.name()));
                 let fit = |text: &str| !text.contains(|c: char| c != '\n' && consigne_core::text::is_unfit(c));
                 assert!(fit(&mail.subject) && !mail.subject.contains('\n'), "{what}: {}", mail.subject);
                 assert!(mail.subject.chars().count() <= 150, "{what}");
@@ -148,8 +149,8 @@ fn headers_are_ours(message: &[u8], mail: &Mail, what: &str) {
 #[test]
 fn a_message_tells_mail_programs_how_to_unsubscribe_and_answering_machines_to_be_quiet() {
     let sender = Sender::parse("Été <no-reply@consigne.example>").unwrap();
-    let words = letters::samples().into_iter().find(|words| words.name() == "job-completed").unwrap();
-    let mail = write(&*words, "Ann", Language::French);
+    let template = templates::samples().into_iter().find(|template| template.name() == "job-completed").unwrap();
+    let mail = write(&*template, "Ann", Language::French);
     let message = String::from_utf8(mime::write(&sender, &mail).unwrap()).unwrap();
     for line in [
         "From: =?utf-8?",

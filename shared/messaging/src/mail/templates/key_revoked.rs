@@ -5,7 +5,7 @@ use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::{By, sample};
-use crate::mail::words::{Application, Letter, Quoted, Words};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 
 /// A key was revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl KeyRevoked {
     }
 }
 
-impl Words for KeyRevoked {
+impl MailTemplate for KeyRevoked {
     fn name(&self) -> &'static str {
         "key-revoked"
     }
@@ -36,15 +36,15 @@ impl Words for KeyRevoked {
         None
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, key) = (self.org_name.quoted(language), self.key_name.quoted(language));
         let (org_name, by) = (&self.org_name, self.by.phrase(language));
         match language {
-            Language::English => Letter::about(format!("{org_name}: API key {key} revoked"))
+            Language::English => MailContent::about(format!("{org_name}: API key {key} revoked"))
                 .says(format!("The API key {key} of the organisation {org} was revoked {by}."))
                 .says("Every call made with it is refused from now on, for good. What used it needs a new key.")
                 .leads_to("See the keys", application.keys(self.org)),
-            Language::French => Letter::about(format!("{org_name} : clé d’API {key} révoquée"))
+            Language::French => MailContent::about(format!("{org_name} : clé d’API {key} révoquée"))
                 .says(format!("La clé d’API {key} de l’organisation {org} a été révoquée {by}."))
                 .says("Tout appel fait avec elle est refusé, et le restera\u{a0}: il faudra une nouvelle clé.")
                 .leads_to("Voir les clés", application.keys(self.org)),

@@ -5,7 +5,7 @@ use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::words::{Application, Letter, Quoted, Words};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 
 /// What was asked for could not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl JobFailed {
     }
 }
 
-impl Words for JobFailed {
+impl MailTemplate for JobFailed {
     fn name(&self) -> &'static str {
         "job-failed"
     }
@@ -36,7 +36,7 @@ impl Words for JobFailed {
         Some(Topic::Jobs)
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         let title = self.title.quoted(language);
         let reason = self.reason.as_ref().map(|reason| reason.quoted(language));
         match language {
@@ -47,7 +47,7 @@ impl Words for JobFailed {
                     Kind::Book => "book",
                     Kind::Blog => "article",
                 };
-                Letter::about(format!("Your {thing} could not be made: {}", self.title))
+                MailContent::about(format!("Your {thing} could not be made: {}", self.title))
                     .says(format!("We are sorry: your {thing} {title} could not be made."))
                     .may_say(reason.map(|reason| format!("The reason we were given: {reason}.")))
                     .says("You can try again in the application, with the same words or others.")
@@ -60,7 +60,7 @@ impl Words for JobFailed {
                     Kind::Book => ("livre", "créé"),
                     Kind::Blog => ("article", "créé"),
                 };
-                Letter::about(format!("Votre {thing} n’a pas pu être {made} : {}", self.title))
+                MailContent::about(format!("Votre {thing} n’a pas pu être {made} : {}", self.title))
                     .says(format!("Nous sommes désolés\u{a0}: votre {thing} {title} n’a pas pu être {made}."))
                     .may_say(reason.map(|reason| format!("La raison qui nous a été donnée\u{a0}: {reason}.")))
                     .says("Vous pouvez réessayer dans l’application, avec les mêmes mots ou d’autres.")

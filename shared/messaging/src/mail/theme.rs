@@ -5,11 +5,11 @@ use consigne_core::mail::{Address, Mail, Topic};
 use consigne_core::profiles::Language;
 use consigne_core::{Fault, Timestamp};
 
-use super::words::{Application, Letter, Quoted, Words};
+use super::template::{Application, MailContent, MailTemplate, Quoted};
 
 /// What every letter of an installation has in common.
 #[derive(Clone, Debug)]
-pub struct Stationery {
+pub struct MailTheme {
     /// What the sender is called.
     pub brand: String,
     /// Where letters lead.
@@ -30,12 +30,12 @@ pub struct Reader {
 }
 
 #[derive(Template)]
-#[template(path = "letter.html")]
+#[template(path = "mail.html")]
 struct Page<'a> {
     language: &'static str,
     brand: &'a str,
     greeting: &'a str,
-    letter: &'a Letter,
+    content: &'a MailContent,
     otherwise: &'static str,
     footer: &'static str,
     unsubscribe: Option<&'a str>,
@@ -43,26 +43,26 @@ struct Page<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "letter.txt")]
+#[template(path = "mail.txt")]
 struct Text<'a> {
     brand: &'a str,
     greeting: &'a str,
-    letter: &'a Letter,
+    content: &'a MailContent,
     colon: &'static str,
     footer: &'static str,
     unsubscribe: Option<&'a str>,
     unsubscribe_label: &'static str,
 }
 
-impl Stationery {
+impl MailTheme {
     /// Writes a letter to somebody.
     ///
     /// # Errors
     /// Never with the templates that are compiled in; they are tested with every letter.
-    pub fn write(&self, words: &dyn Words, reader: Reader, now: Timestamp) -> Result<Mail, Fault> {
-        let letter = words.words(reader.language, &self.application);
+    pub fn write(&self, template: &dyn MailTemplate, reader: Reader, now: Timestamp) -> Result<Mail, Fault> {
+        let content = template.content(reader.language, &self.application);
         let (phrases, greeting) = (Phrases::of(reader.language), greeting(&reader));
-        let (footer, unsubscribe) = match words.topic() {
+        let (footer, unsubscribe) = match template.topic() {
             None => (phrases.always, None),
             Some(Topic::Jobs) => (phrases.jobs, reader.unsubscribe),
             Some(Topic::Limits) => (phrases.limits, reader.unsubscribe),
@@ -71,7 +71,7 @@ impl Stationery {
             language: reader.language.name(),
             brand: &self.brand,
             greeting: &greeting,
-            letter: &letter,
+            content: &content,
             otherwise: phrases.otherwise,
             footer,
             unsubscribe: unsubscribe.as_deref(),
@@ -80,14 +80,14 @@ impl Stationery {
         let text = Text {
             brand: &self.brand,
             greeting: &greeting,
-            letter: &letter,
+            content: &content,
             colon: phrases.colon,
             footer,
             unsubscribe: unsubscribe.as_deref(),
             unsubscribe_label: phrases.unsubscribe,
         };
         let (html, text) = (page.render().map_err(Fault::internal)?, text.render().map_err(Fault::internal)?);
-        Ok(Mail { to: reader.address, subject: letter.subject, text, html, unsubscribe, at: now })
+        Ok(Mail { to: reader.address, subject: content.subject, text, html, unsubscribe, at: now })
     }
 }
 

@@ -5,7 +5,7 @@ use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::words::{Application, Letter, Quoted, Words};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 
 /// An endpoint was switched off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl EndpointDisabled {
     }
 }
 
-impl Words for EndpointDisabled {
+impl MailTemplate for EndpointDisabled {
     fn name(&self) -> &'static str {
         "endpoint-disabled"
     }
@@ -36,13 +36,13 @@ impl Words for EndpointDisabled {
         None
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, host) = (self.org_name.quoted(language), self.host.quoted(language));
         let org_name = &self.org_name;
         match language {
             Language::English => {
                 let why = if self.gone { "it answered that it is gone (410)" } else { "every attempt has failed for a week" };
-                Letter::about(format!("{org_name}: webhooks are no longer delivered"))
+                MailContent::about(format!("{org_name}: webhooks are no longer delivered"))
                     .says(format!("The organisation {org} receives no more webhooks at {host}, since {why}."))
                     .says("Once it works again, enable it and have what was missed delivered again.")
                     .leads_to("See the endpoints", application.endpoints(self.org))
@@ -50,7 +50,7 @@ impl Words for EndpointDisabled {
             Language::French => {
                 let gone = "elle a répondu qu’elle n’existe plus (410)";
                 let why = if self.gone { gone } else { "toutes les tentatives échouent depuis une semaine" };
-                Letter::about(format!("{org_name} : les webhooks ne sont plus livrés"))
+                MailContent::about(format!("{org_name} : les webhooks ne sont plus livrés"))
                     .says(format!("L’organisation {org} ne reçoit plus de webhooks à l’adresse {host}, car {why}."))
                     .says("Une fois le problème résolu, réactivez-la et redemandez ce qui a été manqué.")
                     .leads_to("Voir les adresses", application.endpoints(self.org))

@@ -5,7 +5,7 @@ use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::words::{Application, Letter, Quoted, Words, count};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count};
 
 /// Something odd about an organisation's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Anomaly {
     }
 }
 
-impl Words for Anomaly {
+impl MailTemplate for Anomaly {
     fn name(&self) -> &'static str {
         "anomaly"
     }
@@ -92,13 +92,13 @@ impl Words for Anomaly {
         None
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, org_name) = (self.org_name.quoted(language), &self.org_name);
         let seen = self.oddity.phrase(language, &org);
         match language {
             Language::English => {
                 let stopped = "What is concerned is stopped; its calls are refused until the operator of the service lets it work again.";
-                Letter::about(format!("{org_name}: unusual use of API keys"))
+                MailContent::about(format!("{org_name}: unusual use of API keys"))
                     .says(seen)
                     .may_say(self.stopped.then(|| stopped.to_owned()))
                     .says("If this is none of yours, revoke the keys and issue new ones.")
@@ -106,7 +106,7 @@ impl Words for Anomaly {
             }
             Language::French => {
                 let stopped = "Ce qui est concerné est suspendu\u{a0}: ses appels sont refusés jusqu’à ce que l’opérateur du service le rétablisse.";
-                Letter::about(format!("{org_name} : usage inhabituel des clés d’API"))
+                MailContent::about(format!("{org_name} : usage inhabituel des clés d’API"))
                     .says(seen)
                     .may_say(self.stopped.then(|| stopped.to_owned()))
                     .says("Si cela ne vient pas de chez vous, révoquez les clés et créez-en de nouvelles.")

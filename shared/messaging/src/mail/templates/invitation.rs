@@ -8,7 +8,7 @@ use consigne_core::orgs::OrgRole;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::words::{Application, Letter, Quoted, Words, day};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, day};
 
 /// An invitation. It does not print, since whoever has the token is the one invited.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Invitation {
     }
 }
 
-impl Words for Invitation {
+impl MailTemplate for Invitation {
     fn name(&self) -> &'static str {
         "invitation"
     }
@@ -52,7 +52,7 @@ impl Words for Invitation {
         None
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, until) = (self.org_name.quoted(language), day(language, self.until));
         let link = application.invitation(&self.token);
         match language {
@@ -67,7 +67,7 @@ impl Words for Invitation {
                     Some(inviter) => format!("{inviter} invites you"),
                     None => "You are invited".to_owned(),
                 };
-                Letter::about(format!("Invitation to join {}", self.org_name))
+                MailContent::about(format!("Invitation to join {}", self.org_name))
                     .says(format!("{invited} to join the organisation {org} as {role}."))
                     .says(format!("The invitation is for you alone and can be accepted until {until}."))
                     .says("If you do not know who this is from, you need not do anything.")
@@ -81,7 +81,7 @@ impl Words for Invitation {
                     OrgRole::Billing => "responsable de la facturation",
                 };
                 let inviter = self.inviter.as_ref().map_or_else(|| "On".to_owned(), Quoted::to_string);
-                Letter::about(format!("Invitation à rejoindre {}", self.org_name))
+                MailContent::about(format!("Invitation à rejoindre {}", self.org_name))
                     .says(format!("{inviter} vous invite à rejoindre l’organisation {org} en tant que {role}."))
                     .says(format!("Cette invitation est personnelle et peut être acceptée jusqu’au {until}."))
                     .says("Si vous ne savez pas de qui elle vient, vous n’avez rien à faire.")

@@ -5,7 +5,7 @@ use consigne_core::profiles::Language;
 use consigne_core::{OrgId, Timestamp};
 
 use super::sample;
-use crate::mail::words::{Application, Letter, Quoted, Words, count, day};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, day};
 
 /// Old keys must be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl KeyMigrationStart {
     }
 }
 
-impl Words for KeyMigrationStart {
+impl MailTemplate for KeyMigrationStart {
     fn name(&self) -> &'static str {
         "key-migration-start"
     }
@@ -35,16 +35,16 @@ impl Words for KeyMigrationStart {
         None
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, until) = (self.org_name.quoted(language), day(language, self.until));
         let (org_name, keys) = (&self.org_name, count(language, self.keys));
         match language {
-            Language::English => Letter::about(format!("{org_name}: please replace your API keys by {until}"))
+            Language::English => MailContent::about(format!("{org_name}: please replace your API keys by {until}"))
                 .says(format!("Keys of the old kind work until {until}. Those that are left by then are revoked."))
                 .says(format!("Keys of the old kind in the organisation {org}: {keys}."))
                 .says("Rotate each of them, put its new text where the old one is used, and you are done.")
                 .leads_to("See the keys", application.keys(self.org)),
-            Language::French => Letter::about(format!("{org_name} : clés d’API à remplacer avant le {until}"))
+            Language::French => MailContent::about(format!("{org_name} : clés d’API à remplacer avant le {until}"))
                 .says(format!("Les clés de l’ancienne sorte fonctionnent jusqu’au {until}, puis seront révoquées."))
                 .says(format!("Clés de l’ancienne sorte dans l’organisation {org}\u{a0}: {keys}."))
                 .says("Renouvelez chacune d’elles, remplacez l’ancien texte partout où il est utilisé, et c’est tout.")

@@ -5,7 +5,7 @@ use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::words::{Application, Letter, Quoted, Words, count, euros};
+use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, euros};
 
 /// A payment was refunded, and its share of the credits taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl PaymentRefunded {
     }
 }
 
-impl Words for PaymentRefunded {
+impl MailTemplate for PaymentRefunded {
     fn name(&self) -> &'static str {
         "payment-refunded"
     }
@@ -56,22 +56,22 @@ impl Words for PaymentRefunded {
         None
     }
 
-    fn words(&self, language: Language, application: &Application) -> Letter {
+    fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, org_name) = (self.org_name.quoted(language), &self.org_name);
         let (paid, credits) = (euros(language, self.cents), count(language, self.credits));
-        let letter = match language {
-            Language::English => Letter::about(format!("{org_name}: a payment was refunded"))
+        let content = match language {
+            Language::English => MailContent::about(format!("{org_name}: a payment was refunded"))
                 .says(format!("Of a payment for credits of the organisation {org}, {paid} has been refunded."))
                 .says(format!("{credits} credits were taken back for it."))
                 .says(self.rest(language)),
-            Language::French => Letter::about(format!("{org_name} : un paiement est remboursé"))
+            Language::French => MailContent::about(format!("{org_name} : un paiement est remboursé"))
                 .says(format!("Un paiement pour des crédits de l’organisation {org} a été remboursé de {paid}."))
                 .says(format!("{credits} crédits ont été repris en conséquence."))
                 .says(self.rest(language)),
         };
         match language {
-            Language::English => letter.leads_to("See the credits", application.wallet(self.org)),
-            Language::French => letter.leads_to("Voir les crédits", application.wallet(self.org)),
+            Language::English => content.leads_to("See the credits", application.wallet(self.org)),
+            Language::French => content.leads_to("Voir les crédits", application.wallet(self.org)),
         }
     }
 }

@@ -2,21 +2,21 @@
 
 use consigne_core::profiles::Language;
 
-use super::words::{Quoted, Words};
+use super::template::{MailTemplate, Quoted};
 
-macro_rules! letters {
-    ($($file:ident: $letter:ident,)*) => {
+macro_rules! templates {
+    ($($file:ident: $template:ident,)*) => {
         $(mod $file;)*
-        $(pub use $file::$letter;)*
+        $(pub use $file::$template;)*
 
         /// Gives every letter with sample values, for previews and tests.
-        pub fn samples() -> Vec<Box<dyn Words>> {
-            vec![$(Box::new($letter::sample()),)*]
+        pub fn samples() -> Vec<Box<dyn MailTemplate>> {
+            vec![$(Box::new($template::sample()),)*]
         }
     };
 }
 
-letters! {
+templates! {
     anomaly: Anomaly,
     endpoint_disabled: EndpointDisabled,
     invitation: Invitation,
