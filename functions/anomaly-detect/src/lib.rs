@@ -98,7 +98,7 @@ async fn tell<F: GetKey + GetOrg + RaiseAnomaly>(
     }
     if let Err(fault) = outcome {
         tally.failed += 1;
-        tick.notes.field("anomaly.last_failure", fault.chain());
+        tick.log.field("anomaly.last_failure", fault.chain());
     }
 }
 
@@ -130,7 +130,7 @@ impl Tally {
     fn told(self, tick: &Tick) -> Result<Value, Fault> {
         let Self { looked, alerted, suspended, failed } = self;
         let done = json!({ "looked": looked, "alerted": alerted, "suspended": suspended });
-        tick.notes.field("anomaly.done", &done);
+        tick.log.field("anomaly.done", &done);
         if failed > 0 {
             return Err(Fault::unavailable(format!("{failed} could not be looked at")));
         }

@@ -104,8 +104,8 @@ impl<F: GetIdempotencyRecord + GetCheckout, P> Deps<F, P> {
 }
 
 fn answer(checkout: &Checkout, request: &Request) -> Answer {
-    request.notes.field("checkout.session", checkout.session.as_str());
-    request.notes.field("checkout.pack", &checkout.pack);
+    request.log.field("checkout.session", checkout.session.as_str());
+    request.log.field("checkout.pack", &checkout.pack);
     let view = CheckoutView { session_id: checkout.session.as_str().to_owned(), url: checkout.url.clone() };
     Answer::envelope(201, "Checkout opened", &view, request.now)
 }

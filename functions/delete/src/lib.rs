@@ -67,10 +67,10 @@ where
     let marked = deps.files.begin_delete(&key, request.now).await?.ok_or_else(|| Fault::not_found("File"))?;
     // From here on the file is deleted, whatever else goes wrong.
     if let Err(fault) = remove(deps, &marked, request.now).await {
-        request.notes.field("removal.left_to_sweep", fault.chain());
+        request.log.field("removal.left_to_sweep", fault.chain());
     }
-    request.notes.field("file.id", key.file());
-    request.notes.count("FilesDeleted");
+    request.log.field("file.id", key.file());
+    request.log.count("FilesDeleted");
     if secure {
         return Ok(Answer::envelope(200, MESSAGE, &SecureDeleted { s3_key: key.to_string() }, request.now));
     }

@@ -32,7 +32,7 @@ where
 {
     let (user, org) = request.member(&deps.users, &deps.deliveries, Route::DeliveryRedeliver).await?;
     let id = delivery_in_path(request.parameter("delivery"))?;
-    request.notes.field("delivery.id", id);
+    request.log.field("delivery.id", id);
     // There is no body; what must not differ is the path.
     let idempotency_key = request.idempotency_key(&())?;
 

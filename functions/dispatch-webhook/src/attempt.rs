@@ -34,24 +34,24 @@ where
     Q: SendLater,
     C: Clock,
 {
-    message.notes.field("delivery.id", id);
+    message.log.field("delivery.id", id);
     let Some(delivery) = deps.table.get_delivery(org, id).await?.filter(|delivery| soon(delivery, deps.clock.now()))
     else {
-        message.notes.field("delivery.outcome", "not due");
+        message.log.field("delivery.outcome", "not due");
         return Ok(());
     };
-    message.notes.field("endpoint.id", delivery.endpoint);
+    message.log.field("endpoint.id", delivery.endpoint);
     let Some(endpoint) = receiver(&deps.table, &delivery).await? else {
-        message.notes.field("delivery.outcome", "cancelled");
+        message.log.field("delivery.outcome", "cancelled");
         return deps.table.move_delivery(&delivery.cancel()).await.map(drop);
     };
     if let Some(step) = turn(deps, &delivery, &endpoint).await? {
-        message.notes.field("delivery.outcome", "waits for its turn");
+        message.log.field("delivery.outcome", "waits for its turn");
         return postpone(deps, &step).await;
     }
     let begun = delivery.begin(deps.clock.now());
     if !deps.table.move_delivery(&begun).await? {
-        message.notes.field("delivery.outcome", "in hand elsewhere");
+        message.log.field("delivery.outcome", "in hand elsewhere");
         return Ok(());
     }
     let (posted, took) = send(deps, &begun.delivery, &endpoint).await?;
@@ -155,11 +155,11 @@ async fn send<F, P: PostWebhook, Q, D, C: Clock>(
 }
 
 fn note(posted: &Posted, took: Duration, message: &Message) {
-    message.notes.field("endpoint.status", posted.status());
-    message.notes.field("endpoint.error", posted.error());
-    message.notes.field("endpoint.duration_ms", u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    message.log.field("endpoint.status", posted.status());
+    message.log.field("endpoint.error", posted.error());
+    message.log.field("endpoint.duration_ms", u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     if let Posted::Failed(_, cause) = posted {
-        message.notes.field("endpoint.cause", cause);
+        message.log.field("endpoint.cause", cause);
     }
 }
 
@@ -176,8 +176,8 @@ async fn conclude<F: Attempts, P, Q: SendLater, D, C: Clock>(
     for _ in 0..TRIES {
         let (step, conclusion) = begun.conclude(posted, took, &endpoint, now);
         if deps.table.move_delivery(&step).await? {
-            message.notes.field("delivery.outcome", format!("{conclusion:?}"));
-            message.notes.count(metric(conclusion));
+            message.log.field("delivery.outcome", format!("{conclusion:?}"));
+            message.log.count(metric(conclusion));
             return match conclusion {
                 Conclusion::Again(then) => remind(deps, begun, then, now).await,
                 _ => Ok(()),
@@ -193,7 +193,7 @@ async fn conclude<F: Attempts, P, Q: SendLater, D, C: Clock>(
         endpoint = changed;
     }
     // The attempt took longer than it had, and is somebody else's; or everything keeps changing, and it is made again.
-    message.notes.field("delivery.outcome", "not put down");
+    message.log.field("delivery.outcome", "not put down");
     Ok(())
 }
 

@@ -62,8 +62,8 @@ where
         Ok(DeliveryMessage::Attempt(org, id)) => attempt::attempt(deps, org, id, message).await,
         Ok(DeliveryMessage::Nothing) => Ok(()),
         Err(problem) => {
-            message.notes.field("message.malformed", problem);
-            message.notes.count("DeliveriesParked");
+            message.log.field("message.malformed", problem);
+            message.log.count("DeliveriesParked");
             deps.dead_letters.send_message(&message.body).await
         }
     }
@@ -75,8 +75,8 @@ async fn tell<F: Tells, P, Q: SendMessages, D, C: Clock>(
     heard: &SubscribedEvent,
     message: &Message,
 ) -> Result<(), Fault> {
-    message.notes.field("event.id", heard.id);
-    message.notes.field("event.kind", heard.kind.name());
+    message.log.field("event.id", heard.id);
+    message.log.field("event.kind", heard.kind.name());
     let (endpoints, person) = match &heard.subject {
         Subject::Org(org) => (endpoints_of(&deps.table, *org).await?, None),
         Subject::Person(user) => (endpoints_of_person(&deps.table, user).await?, Some(user)),
@@ -88,7 +88,7 @@ async fn tell<F: Tells, P, Q: SendMessages, D, C: Clock>(
         deps.table.record_delivery(&delivery).await?;
         errands.push(DeliveryMessage::attempt(delivery.org, delivery.id)?);
     }
-    message.notes.field("deliveries", errands.len());
+    message.log.field("deliveries", errands.len());
     if errands.is_empty() { Ok(()) } else { deps.queue.send_messages(&errands).await }
 }
 

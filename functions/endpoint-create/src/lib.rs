@@ -78,7 +78,7 @@ where
         WriteOutcome::KeyReused => return Err(key_reused()),
         WriteOutcome::Conflict => return Err(Fault::internal("a new endpoint has moved")),
     };
-    request.notes.field("endpoint.id", endpoint.id);
+    request.log.field("endpoint.id", endpoint.id);
     let secret = deps.secrets.derive(org, endpoint.id, endpoint.generation).expose();
     let issued = IssuedEndpoint { secret, view: EndpointView::of(&endpoint, request.now) };
     Ok(Answer::envelope(201, "Endpoint registered; this answer alone shows its secret", &issued, request.now))

@@ -34,7 +34,7 @@ where
 {
     let (user, org) = request.member(&deps.users, &deps.endpoints, Route::EndpointDelete).await?;
     let id = endpoint_in_path(request.parameter("endpoint"))?;
-    request.notes.field("endpoint.id", id);
+    request.log.field("endpoint.id", id);
 
     let endpoint = deps.endpoints.get_endpoint(org, id).await?.ok_or_else(endpoint_not_found)?;
     let (origin, details) = (request.origin(&user.id), json!({ "host": endpoint.url.host() }));

@@ -43,7 +43,7 @@ where
 {
     let (user, org) = request.member(&deps.users, &deps.endpoints, Route::EndpointRotate).await?;
     let id = endpoint_in_path(request.parameter("endpoint"))?;
-    request.notes.field("endpoint.id", id);
+    request.log.field("endpoint.id", id);
     let body: RotateRequest = request.json()?;
     let idempotency_key = request.idempotency_key(&body)?;
     let grace = Endpoint::grace(body.grace_seconds.unwrap_or(GRACE_DEFAULT))?;

@@ -56,7 +56,7 @@ where
 {
     let (user, org) = request.member(&deps.users, &deps.endpoints, Route::EndpointUpdate).await?;
     let id = endpoint_in_path(request.parameter("endpoint"))?;
-    request.notes.field("endpoint.id", id);
+    request.log.field("endpoint.id", id);
     let body: UpdateRequest = request.json()?;
     let patch = body.parse(deps.private)?;
     if let Some(url) = &patch.url {

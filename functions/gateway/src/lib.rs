@@ -60,24 +60,24 @@ where
 {
     let text = request.credentials().api_key()?;
     let (service, scope) = asked_of(request.parameter("service"), request.method().as_str())?;
-    request.notes.field("service", service.name);
+    request.log.field("service", service.name);
     let Some(facts) = deps.finder.find(&deps.keys, text, request.now).await? else {
         return Err(refused(&Refusal::bare(RefusalCode::NotFound), request));
     };
-    request.notes.field("org.id", facts.org);
-    request.notes.field("key.id", facts.id);
+    request.log.field("org.id", facts.org);
+    request.log.field("key.id", facts.id);
 
     let mut call = Call::parse(text, service, scope, deps, request)?;
     let hold = deps.hold(&call, facts, request).await?;
-    request.notes.field("hold.id", hold.id);
+    request.log.field("hold.id", hold.id);
     call.sign(&deps.seal, &hold, request);
     let began = Instant::now();
     let called = async { (deps.upstream.call_upstream(&call.upstream).await, began.elapsed()) };
     let ((outcome, took), wallet) = join(called, deps.keys.get_wallet(&hold.wallet, request.now)).await;
 
     let verdict = Verdict::of(outcome.unwrap_or_else(|fault| UpstreamOutcome::Failed(Failure::Broken, fault.chain())));
-    request.notes.field("upstream.status", verdict.status);
-    request.notes.field("upstream.ms", millis(took));
+    request.log.field("upstream.status", verdict.status);
+    request.log.field("upstream.ms", millis(took));
     let how = verdict.end(hold.amount, millis(took));
     let ended = deps.end(&call, &hold, how, &verdict, took, request).await;
     let remaining = wallet.ok().flatten().and_then(|wallet| remaining(&wallet, &hold, ended.as_ref()));
@@ -193,12 +193,12 @@ where
         let told = call.told(verdict, took, request);
         match resolve_opened(&self.keys, hold, how, &told, &by).await {
             Ok(hold) => {
-                request.notes.count(if verdict.answer.is_ok() { "CallsPaid" } else { "CallsFailed" });
+                request.log.count(if verdict.answer.is_ok() { "CallsPaid" } else { "CallsFailed" });
                 Some(hold)
             }
             Err(fault) => {
-                request.notes.count("CallsLeftToSweep");
-                request.notes.field("hold.left", fault.chain());
+                request.log.count("CallsLeftToSweep");
+                request.log.field("hold.left", fault.chain());
                 None
             }
         }
@@ -229,8 +229,8 @@ fn millis(took: Duration) -> u64 {
 
 /// Makes the error of a refused key. One that opens nothing is no credential here.
 fn refused(refusal: &Refusal, request: &Request) -> Fault {
-    request.notes.field("key.refusal", refusal.code);
-    request.notes.count("CallsRefused");
+    request.log.field("key.refusal", refusal.code);
+    request.log.count("CallsRefused");
     let message = match refusal.code {
         RefusalCode::NotFound => "The API key is not valid",
         RefusalCode::Revoked => "The API key is revoked",

@@ -57,7 +57,7 @@ where
         }
         Granted::Never(failure) => return give_up(&deps.table, errand, &failure, message).await,
     };
-    message.notes.field("file.id", file.id());
+    message.log.field("file.id", file.id());
     if file.status == Status::Pending {
         // What is there already was put there by an earlier try, from the same chapters.
         deps.objects.put_object(&file, whole.content.as_bytes()).await?;
@@ -128,8 +128,8 @@ where
     let grant = Grant { file, plan: job.plan, job: step, idempotency: Some(idempotency_key), now: message.now };
     Ok(match deps.table.grant_upload(&grant).await? {
         GrantOutcome::Granted => {
-            message.notes.count("OutputsGranted");
-            message.notes.bytes("BytesGranted", size);
+            message.log.count("OutputsGranted");
+            message.log.bytes("BytesGranted", size);
             Some(Granted::File(Box::new(grant.file)))
         }
         GrantOutcome::Replayed(file) => Some(Granted::File(file)),
@@ -166,7 +166,7 @@ where
         let step = accept(&deps.table, &deps.objects, &job, files, Some(facts.clone()), message.now).await?;
         let Some(step) = step else { return Ok(()) };
         if deps.table.apply_job_step(&step, None).await? == StepOutcome::Applied {
-            message.notes.count("TextsDelivered");
+            message.log.count("TextsDelivered");
             return Ok(());
         }
     }

@@ -55,13 +55,13 @@ where
     Q: SendLater,
 {
     let errand = TextMessage::parse(&message.body)?;
-    message.notes.field("job.id", &errand.job);
+    message.log.field("job.id", &errand.job);
     for _ in 0..TRIES {
         let Some((job, form)) = wanted(&deps.table, &errand, message).await? else { return Ok(()) };
         let kept = deps.table.get_manuscript(&job.id).await?.unwrap_or_else(|| Manuscript::begun(&job));
         // Behind its deadline no more is written. What is written is delivered, as long as nobody has ended the job.
         if message.now >= job.deadline && kept.next() != Next::Delivery {
-            message.notes.field("text.late", true);
+            message.log.field("text.late", true);
             return Ok(());
         }
         if !show(&deps.table, &job, &kept, message).await? {
@@ -72,13 +72,13 @@ where
             Turn::Early(wait) => return go_on(deps, &errand, wait).await,
             Turn::Spent(failure) => return give_up(&deps.table, &errand, &failure, message).await,
             Turn::Others => {
-                message.notes.field("text.in_hand", true);
+                message.log.field("text.in_hand", true);
                 return Ok(());
             }
             Turn::Underway => return Err(Fault::unavailable("an earlier delivery of the message may be at work")),
         };
         if deps.table.keep_manuscript(&taken, None).await? {
-            message.notes.field("text.step", taken.next().to_string());
+            message.log.field("text.step", taken.next().to_string());
             return match taken.prompt(&job, form) {
                 Some(prompt) => write(deps, &job, form, &taken, &prompt, message).await,
                 None => deliver::deliver(deps, &errand, taken, message).await,
@@ -93,7 +93,7 @@ async fn wanted(jobs: &impl GetJob, errand: &TextMessage, message: &Message) -> 
     let job = jobs.get_job(&errand.job).await?;
     let open = job.filter(|job| !job.status.is_final() && job.claimed_at.is_none());
     let wanted = open.and_then(|job| Form::of(job.kind).map(|form| (job, form)));
-    message.notes.field("job.wanted", wanted.is_some());
+    message.log.field("job.wanted", wanted.is_some());
     Ok(wanted)
 }
 
@@ -119,11 +119,11 @@ where
     M: AskModel,
     Q: SendLater,
 {
-    message.notes.count("ModelCalls");
+    message.log.count("ModelCalls");
     let replied = deps.model.ask_model(prompt).await?;
     let tokens = replied.as_ref().map_or_else(|trouble| trouble.tokens, |reply| reply.tokens);
-    message.notes.add("PromptTokens", tokens.prompt);
-    message.notes.add("CompletionTokens", tokens.completion);
+    message.log.add("PromptTokens", tokens.prompt);
+    message.log.add("CompletionTokens", tokens.completion);
 
     let taken = replied.and_then(|reply| text.take(&reply, form, job.ask.wished_title(), message.now));
     let (after, chapter) = match taken {
@@ -132,10 +132,10 @@ where
     };
     if !deps.table.keep_manuscript(&after, chapter.as_ref()).await? && !stands(&deps.table, &after).await? {
         // The lease had run out, and somebody else has taken the step, with a message of their own.
-        message.notes.field("text.overtaken", true);
+        message.log.field("text.overtaken", true);
         return Ok(());
     }
-    message.notes.count(if chapter.is_some() { "ChaptersWritten" } else { "TextsPlanned" });
+    message.log.count(if chapter.is_some() { "ChaptersWritten" } else { "TextsPlanned" });
     go_on(deps, &TextMessage { job: job.id.clone() }, Duration::ZERO).await
 }
 
@@ -156,14 +156,14 @@ where
     F: TextStore,
     Q: SendLater,
 {
-    message.notes.field("model.trouble", trouble.sort.name());
-    message.notes.field("model.cause", &trouble.cause);
-    message.notes.field("text.tries", text.tries);
-    message.notes.count(if trouble.sort == Sort::Misconfigured { "ModelMisconfigured" } else { "ModelTroubles" });
+    message.log.field("model.trouble", trouble.sort.name());
+    message.log.field("model.cause", &trouble.cause);
+    message.log.field("text.tries", text.tries);
+    message.log.count(if trouble.sort == Sort::Misconfigured { "ModelMisconfigured" } else { "ModelTroubles" });
     let errand = TextMessage { job: job.id.clone() };
     let (after, wait) = text.troubled(trouble, job.deadline, message.now);
     if !deps.table.keep_manuscript(&after, None).await? && !stands(&deps.table, &after).await? {
-        message.notes.field("text.overtaken", true);
+        message.log.field("text.overtaken", true);
         return Ok(());
     }
     match wait {
@@ -187,13 +187,13 @@ async fn give_up<F>(jobs: &F, errand: &TextMessage, failure: &Failure, message: 
 where
     F: GetJob + ApplyJobStep,
 {
-    message.notes.field("text.given_up", &failure.code);
+    message.log.field("text.given_up", &failure.code);
     for _ in 0..TRIES {
         let job = jobs.get_job(&errand.job).await?;
         let step = job.and_then(|job| job.given_up(&failure.code, &failure.message, message.now));
         let Some(step) = step else { return Ok(()) };
         if jobs.apply_job_step(&step, None).await? == StepOutcome::Applied {
-            message.notes.count("TextsGivenUp");
+            message.log.count("TextsGivenUp");
             return Ok(());
         }
     }

@@ -89,15 +89,15 @@ pub async fn handle<F: RequestJob + GetJob>(deps: &Deps<F>, request: &Request) -
     let new = NewJob { seen: user.sighting(request.now), job, event, idempotent };
     let job = match deps.jobs.request_job(&new).await? {
         Admission::Accepted => {
-            request.notes.count("JobsRequested");
+            request.log.count("JobsRequested");
             new.job
         }
         Admission::Replayed(id) => accepted_before(&deps.jobs, &id).await?,
         Admission::KeyReused => return Err(key_reused()),
         Admission::Spent => return Err(allowance_spent(user.plan, kind, request.now)),
     };
-    request.notes.field("job.id", &job.id);
-    request.notes.field("job.kind", kind.name());
+    request.log.field("job.id", &job.id);
+    request.log.field("job.kind", kind.name());
     let accepted = AcceptedJob { job_id: job.id.to_string(), status: job.status.name(), message: job.message() };
     Ok(Answer::envelope(201, "Generation requested", &accepted, request.now))
 }

@@ -39,7 +39,7 @@ pub async fn handle<F: Probe, O: Probe>(deps: &Deps<F, O>, request: &Request) ->
     let well = table.is_ok() && bucket.is_ok();
     for (part, outcome) in [("health.table", &table), ("health.bucket", &bucket)] {
         if let Err(fault) = outcome {
-            request.notes.field(part, fault.chain());
+            request.log.field(part, fault.chain());
         }
     }
     let word = |outcome: Result<(), Fault>| if outcome.is_ok() { "ok" } else { "unreachable" };

@@ -59,7 +59,7 @@ pub async fn handle<F: FindKey + Repoint + GetKey + OpenHold>(
     request: &Request,
 ) -> Result<Answer, Fault> {
     let caller = deps.services.service(request.credentials(), request.now).await?;
-    request.notes.field("service", &caller);
+    request.log.field("service", &caller);
     let body: OpenRequest = request.json()?;
     let terms = HoldTerms::parse(&body.service, body.amount, body.ttl_seconds)?;
     let scope = body.scope.map(|scope| text::word("scope", &scope, SCOPE_MAX)).transpose()?;
@@ -68,15 +68,15 @@ pub async fn handle<F: FindKey + Repoint + GetKey + OpenHold>(
     let Some(facts) = deps.finder.find(&deps.keys, &body.key, request.now).await? else {
         return Err(refused(&Refusal::bare(RefusalCode::NotFound), request));
     };
-    request.notes.field("org.id", facts.org);
-    request.notes.field("key.id", facts.id);
+    request.log.field("org.id", facts.org);
+    request.log.field("key.id", facts.id);
 
     let asked = (facts.id, terms.amount, terms.service.name, &scope, terms.ttl.as_secs());
     let idempotency_key = request.idempotency_key(&asked)?;
     let ask = Ask { generation: facts.generation, scope, now: request.now };
     let opening = Opening::new(facts, ask, terms, caller, idempotency_key);
     let hold = deps.open(&body.key, opening, request).await?;
-    request.notes.field("hold.id", hold.id);
+    request.log.field("hold.id", hold.id);
     let (hold_id, expires_at) = (hold.id.to_string(), hold.expires_at.to_string());
     let opened = Opened { hold_id, amount: hold.amount, expires_at };
     Ok(Answer::envelope(201, "Credits held", &opened, request.now))
@@ -87,7 +87,7 @@ impl<F: GetKey + OpenHold> Deps<F> {
     async fn open(&self, text: &str, mut opening: Opening, request: &Request) -> Result<Hold, Fault> {
         match self.finder.open_hold(&self.keys, text, &mut opening).await? {
             HoldOpened::Opened(hold) => {
-                request.notes.count("HoldsOpened");
+                request.log.count("HoldsOpened");
                 Ok(hold)
             }
             HoldOpened::Replayed(hold) => Ok(hold),
@@ -98,8 +98,8 @@ impl<F: GetKey + OpenHold> Deps<F> {
 }
 
 fn refused(refusal: &Refusal, request: &Request) -> Fault {
-    request.notes.field("key.refusal", refusal.code);
-    request.notes.count("HoldsRefused");
+    request.log.field("key.refusal", refusal.code);
+    request.log.count("HoldsRefused");
     refusal.fault(request.now)
 }
 

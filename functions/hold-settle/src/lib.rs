@@ -34,13 +34,13 @@ pub struct SettleRequest {
 /// Answers a settlement; the same one again is answered the same. It does not matter what has become of the key.
 pub async fn handle<F: GetHold + ResolveHold>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let caller = deps.services.service(request.credentials(), request.now).await?;
-    request.notes.field("service", &caller);
+    request.log.field("service", &caller);
     let body: SettleRequest = request.json()?;
     let Outcome { status_code, response_ms, .. } = Outcome::told(body.status_code, body.response_ms, Value::Null)?;
     let how = HoldEnd::Settled { amount: body.amount, status_code, response_ms };
     let idempotency_key = request.idempotency_key(&())?.map(|idempotency_key| idempotency_key.key);
     let id = Hold::id_in_path(request.parameter("id"))?;
-    request.notes.field("hold.id", id);
+    request.log.field("hold.id", id);
 
     let by = Resolver { caller, idempotency_key, now: request.now };
     let hold = resolve(&deps.holds, id, how, &by).await?;

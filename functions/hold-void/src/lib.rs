@@ -49,11 +49,11 @@ impl From<Reason> for VoidReason {
 /// Answers a request to void a hold; the same one again is answered the same. It does not matter what has become of the key.
 pub async fn handle<F: GetHold + ResolveHold>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let caller = deps.services.service(request.credentials(), request.now).await?;
-    request.notes.field("service", &caller);
+    request.log.field("service", &caller);
     let body: VoidRequest = request.json()?;
     let idempotency_key = request.idempotency_key(&())?.map(|idempotency_key| idempotency_key.key);
     let id = Hold::id_in_path(request.parameter("id"))?;
-    request.notes.field("hold.id", id);
+    request.log.field("hold.id", id);
 
     let by = Resolver { caller, idempotency_key, now: request.now };
     let how = HoldEnd::Voided(body.reason.into());

@@ -54,8 +54,8 @@ pub async fn handle<F: GetInvitation + GetMember + GetProfile + AcceptInvitation
     let user = request.user(&deps.users).await?;
     let body: AcceptRequest = request.json()?;
     let (org, id) = deps.tokens.read(&body.token).ok_or_else(not_found)?;
-    request.notes.field("org.id", org);
-    request.notes.field("invitation.id", id);
+    request.log.field("org.id", org);
+    request.log.field("invitation.id", id);
 
     let member = deps.join(org, id, &user, request).await?;
     let org = deps.orgs.get_org(org).await?.ok_or_else(not_found)?;

@@ -33,7 +33,7 @@ pub async fn handle<F: GetMember + GetInvitation + RevokeInvitation>(
 ) -> Result<Answer, Fault> {
     let (user, member) = request.place(&deps.users, &deps.orgs, Route::InvitationRevoke).await?;
     let id = invitation_in_path(request.parameter("invitation"))?;
-    request.notes.field("invitation.id", id);
+    request.log.field("invitation.id", id);
 
     let invitation = deps.orgs.get_invitation(member.org, id).await?.ok_or_else(not_found)?;
     let origin = request.origin(&user.id);

@@ -20,7 +20,7 @@ pub struct Deps<F> {
 pub async fn handle<F: GetJob + ApplyJobStep>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let user = request.user(&deps.users).await?;
     let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;
-    request.notes.field("job.id", &id);
+    request.log.field("job.id", &id);
     let job = cancel(&deps.jobs, &id, request).await?;
     Ok(Answer::envelope(200, "Job cancelled", &JobView::of(&job), request.now))
 }
@@ -31,7 +31,7 @@ async fn cancel<F: GetJob + ApplyJobStep>(jobs: &F, id: &JobId, request: &Reques
         let job = jobs.get_job(id).await?.ok_or_else(job_not_found)?;
         let Some(step) = job.cancelled(request.now)? else { return Ok(job) };
         if jobs.apply_job_step(&step, None).await? == StepOutcome::Applied {
-            request.notes.count("JobsCancelled");
+            request.log.count("JobsCancelled");
             return Ok(step.job);
         }
     }

@@ -28,7 +28,7 @@ pub struct Deps<F> {
 pub async fn handle<F: GetJob>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let user = request.user(&deps.users).await?;
     let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;
-    request.notes.field("job.id", &id);
+    request.log.field("job.id", &id);
     let job = deps.jobs.get_job(&id).await?.ok_or_else(job_not_found)?;
 
     let valid = deps.tickets.validity(VALID, request.now)?;

@@ -81,12 +81,12 @@ pub async fn handle<F: GetJob + GrantUpload + GetIdempotencyRecord + GetFile>(
 ) -> Result<Answer, Fault> {
     let message = request.signed(&deps.generators).await?;
     let id = JobId::parse(request.parameter("id")).ok_or_else(job_not_found)?;
-    request.notes.field("job.id", &id);
+    request.log.field("job.id", &id);
     let body: OutputRequest = request.json()?;
     let idempotency_key = request.bind_key(message.as_str(), &body)?;
 
     let file = grant(deps, &id, &body, idempotency_key, request).await?;
-    request.notes.field("file.id", file.id());
+    request.log.field("file.id", file.id());
     // Signed as of the grant, so that a replay gets the same ticket.
     let valid = file.grant_expires_at.since(file.granted_at);
     let SignedUpload { url, headers } = deps.tickets.upload(&file, valid, file.granted_at)?;
@@ -123,8 +123,8 @@ async fn grant<F: GetJob + GrantUpload + GetIdempotencyRecord + GetFile>(
             Grant { file, plan: job.plan, job: step, idempotency: Some(idempotency_key.clone()), now: request.now };
         match deps.jobs.grant_upload(&grant).await? {
             GrantOutcome::Granted => {
-                request.notes.count("OutputsGranted");
-                request.notes.bytes("BytesGranted", grant.file.size);
+                request.log.count("OutputsGranted");
+                request.log.bytes("BytesGranted", grant.file.size);
                 return Ok(grant.file);
             }
             GrantOutcome::Replayed(file) => return still_usable(*file, REPEATED, request.now),

@@ -30,7 +30,7 @@ pub struct Deleted {
 pub async fn handle<F: GetMember + GetKey + ChangeKey>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyDelete).await?;
     let id = key_in_path(request.parameter("key"))?;
-    request.notes.field("key.id", id);
+    request.log.field("key.id", id);
 
     let origin = request.origin(&user.id);
     let by = ChangeContext { origin: &origin, now: request.now };

@@ -82,7 +82,7 @@ pub async fn handle<F: GetMember + GetKey + IssueKey>(deps: &Deps<F>, request: &
             return Err(Fault::unavailable("the pepper was retired meanwhile"));
         }
     };
-    request.notes.field("key.id", key.id);
+    request.log.field("key.id", key.id);
     let issued = IssuedKey { key: text.expose().to_owned(), view: KeyView::of(&key, request.now) };
     Ok(Answer::envelope(201, "Key issued; this answer alone shows it", &issued, request.now))
 }

@@ -31,7 +31,7 @@ pub struct RevokeRequest {
 pub async fn handle<F: GetMember + GetKey + ChangeKey>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyRevoke).await?;
     let id = key_in_path(request.parameter("key"))?;
-    request.notes.field("key.id", id);
+    request.log.field("key.id", id);
     let body: RevokeRequest = request.json()?;
 
     let origin = request.origin(&user.id);

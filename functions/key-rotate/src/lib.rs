@@ -53,7 +53,7 @@ pub async fn handle<F: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>(
 ) -> Result<Answer, Fault> {
     let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyRotate).await?;
     let id = key_in_path(request.parameter("key"))?;
-    request.notes.field("key.id", id);
+    request.log.field("key.id", id);
     let body: RotateRequest = request.json()?;
     let idempotency_key = request.idempotency_key(&body)?;
     let grace = ApiKey::grace(body.grace_seconds.unwrap_or(GRACE_DEFAULT))?;

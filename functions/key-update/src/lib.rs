@@ -49,7 +49,7 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 pub async fn handle<F: GetMember + GetKey + ChangeKey>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyUpdate).await?;
     let id = key_in_path(request.parameter("key"))?;
-    request.notes.field("key.id", id);
+    request.log.field("key.id", id);
     let body: UpdateRequest = request.json()?;
     let patch = body.parse(request)?;
 

@@ -114,7 +114,7 @@ pub async fn handle<F: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey>
     request: &Request,
 ) -> Result<Answer, Fault> {
     let caller = deps.services.service(request.credentials(), request.now).await?;
-    request.notes.field("service", &caller);
+    request.log.field("service", &caller);
     let body: VerifyRequest = request.json()?;
     let call = body.call()?;
     // Also of a check that is not charged, a key that cannot be one is refused.
@@ -123,8 +123,8 @@ pub async fn handle<F: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey>
     let Some(facts) = deps.finder.find(&deps.keys, &body.key, request.now).await? else {
         return Ok(refused(&Refusal::bare(RefusalCode::NotFound), request));
     };
-    request.notes.field("org.id", facts.org);
-    request.notes.field("key.id", facts.id);
+    request.log.field("org.id", facts.org);
+    request.log.field("key.id", facts.id);
     let ask = Ask { generation: facts.generation, scope: call.scope.clone(), now: request.now };
 
     let checked = if cost == 0 {
@@ -137,7 +137,7 @@ pub async fn handle<F: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey>
         Ok(checked) => checked,
         Err(refusal) => return Ok(refused(&refusal, request)),
     };
-    request.notes.count(if checked.receipt.is_some() { "KeysCharged" } else { "KeysProbed" });
+    request.log.count(if checked.receipt.is_some() { "KeysCharged" } else { "KeysProbed" });
     let remaining =
         if body.include.contains(&Include::Remaining) { deps.remaining(&checked, request).await? } else { None };
     let facts = &checked.facts;
@@ -281,8 +281,8 @@ fn remaining(snapshot: &KeySnapshot, now: Timestamp) -> Remaining {
 }
 
 fn refused(refusal: &Refusal, request: &Request) -> Answer {
-    request.notes.field("key.refusal", refusal.code);
-    request.notes.count("KeysRefused");
+    request.log.field("key.refusal", refusal.code);
+    request.log.count("KeysRefused");
     let (code, limiter) = (refusal.code, refusal.limiter);
     let refused = Refused { valid: false, code, limiter, resets_at: refusal.resets_at.map(|at| at.to_string()) };
     Answer::envelope(200, "The key is refused", &refused, request.now)

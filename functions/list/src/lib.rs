@@ -51,7 +51,7 @@ pub async fn handle<F: ListFiles + GetUsage>(deps: &Deps<F>, request: &Request) 
 
     let (page, total) =
         tokio::try_join!(deps.files.list_files(&user.id, filter, limit, after.as_ref()), deps.total(&user, filter))?;
-    request.notes.field("files.listed", page.files.len());
+    request.log.field("files.listed", page.files.len());
     let next_cursor = page.next.map(|next| deps.seal(&user, filter, &next));
     if secure {
         let files: Vec<SecureFileView> = page.files.iter().map(SecureFileView::from).collect();

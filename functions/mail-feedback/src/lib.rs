@@ -73,12 +73,12 @@ pub async fn handle<F: SuppressMailbox>(deps: &Deps<F>, message: &Message) -> Re
     // What serde would quote may be an address.
     let feedback: Result<Feedback, _> = serde_json::from_str(&message.body);
     let detail = feedback.map_err(|error| Fault::internal(format!("{:?} error", error.classify())))?.detail;
-    message.notes.field("feedback.kind", &detail.event_type);
+    message.log.field("feedback.kind", &detail.event_type);
     let Some(why) = detail.judge() else { return Ok(()) };
-    message.notes.field("feedback.suppressed", why.name());
+    message.log.field("feedback.suppressed", why.name());
     for address in detail.mail.destination.iter().filter_map(|text| Sender::parse(text)) {
         deps.table.suppress_mailbox(&address.address.mailbox(), why, message.now).await?;
-        message.notes.count(match why {
+        message.log.count(match why {
             Suppression::Bounced => "MailsBounced",
             Suppression::Complained => "MailsComplainedOf",
         });

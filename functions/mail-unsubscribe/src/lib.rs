@@ -23,13 +23,13 @@ pub async fn handle<F: Unsubscribe>(deps: &Deps<F>, request: &Request) -> Result
     let token = request.query("token")?.unwrap_or_default();
     let opened = deps.seal.open(&token);
     let (user, topic) = opened.ok_or_else(|| Fault::field("token", "token is not one of our mails'"))?;
-    request.notes.field("user.id", &user);
-    request.notes.field("mail.topic", topic.name());
+    request.log.field("user.id", &user);
+    request.log.field("mail.topic", topic.name());
 
     let pressed = *request.method() == "POST";
     if pressed {
         deps.table.unsubscribe(&user, topic, request.now).await?;
-        request.notes.count("MailsUnsubscribed");
+        request.log.count("MailsUnsubscribed");
     }
     Ok(Answer::html(200, unsubscribe_page(language(request), topic, pressed)?))
 }

@@ -67,7 +67,7 @@ pub async fn handle<F: GetMember + GetOrg + CreateInvitation + GetInvitation>(
         WriteOutcome::KeyReused => return Err(key_reused()),
         WriteOutcome::Conflict => return Err(Fault::internal("a new invitation cannot have moved")),
     };
-    request.notes.field("invitation.id", invitation.id);
+    request.log.field("invitation.id", invitation.id);
     Ok(Answer::envelope(201, "Invitation created", &InvitationView::of(&invitation), request.now))
 }
 

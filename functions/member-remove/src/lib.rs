@@ -32,7 +32,7 @@ pub struct Removed {
 pub async fn handle<F: GetMember + RemoveMember>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let (user, caller) = request.place(&deps.users, &deps.orgs, Route::MemberRemove).await?;
     let id = member_in_path(request.parameter("user"))?;
-    request.notes.field("member.id", &id);
+    request.log.field("member.id", &id);
 
     let origin = request.origin(&user.id);
     let when = ChangeContext { origin: &origin, now: request.now };

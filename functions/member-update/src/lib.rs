@@ -32,7 +32,7 @@ pub struct RoleRequest {
 pub async fn handle<F: GetMember + ChangeRole>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let (user, caller) = request.place(&deps.users, &deps.orgs, Route::MemberUpdate).await?;
     let id = member_in_path(request.parameter("user"))?;
-    request.notes.field("member.id", &id);
+    request.log.field("member.id", &id);
     let body: RoleRequest = request.json()?;
 
     let origin = request.origin(&user.id);

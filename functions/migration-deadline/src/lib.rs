@@ -56,7 +56,7 @@ where
                 Ok(advance) => tally.note(advance),
                 Err(fault) => {
                     tally.failed += 1;
-                    tick.notes.field("migration.last_failure", fault.chain());
+                    tick.log.field("migration.last_failure", fault.chain());
                 }
             }
         }
@@ -84,7 +84,7 @@ impl Tally {
     fn told(self, tick: &Tick) -> Result<Value, Fault> {
         let Self { announced, reminded, ended, revoked, failed } = self;
         let done = json!({ "announced": announced, "reminded": reminded, "ended": ended, "revoked": revoked });
-        tick.notes.field("migration.done", &done);
+        tick.log.field("migration.done", &done);
         if failed > 0 {
             return Err(Fault::unavailable(format!("{failed} migrations were left as they are")));
         }

@@ -60,15 +60,15 @@ where
     O: ReadHead + RemoveVersion,
 {
     let Some(event) = parse(&message.body)? else { return Ok(()) };
-    message.notes.field("event.kind", &event.detail_type);
+    message.log.field("event.kind", &event.detail_type);
     for _ in 0..TRIES {
         // Keys that are not ours, and ours without a record, are somebody else's business.
         let Some(file) = record(&deps.files, &event.detail.object.key).await? else {
-            message.notes.field("file.known", false);
+            message.log.field("file.known", false);
             return Ok(());
         };
-        message.notes.field("file.id", file.id());
-        message.notes.field("user.id", file.owner());
+        message.log.field("file.id", file.id());
+        message.log.field("user.id", file.owner());
         let settled = match event.detail_type.as_str() {
             "Object Created" => created(deps, &file, &event.detail.object, message).await?,
             "Object Deleted" => deleted(deps, &file, &event.detail, message).await?,
@@ -111,7 +111,7 @@ where
         None => deps.objects.read_head(key, None, 1).await?.map(|head| head.version),
     };
     if let Some(version) = version.filter(|version| file.on_created(version) == OnCreated::RemoveVersion) {
-        message.notes.count("UploadsReplayed");
+        message.log.count("UploadsReplayed");
         deps.objects.remove_version(key, &version).await?;
     }
     Ok(true)
@@ -125,14 +125,14 @@ where
 {
     let source = ArrivalSource::Event { version: object.version_id.as_deref(), sequencer: &object.sequencer };
     let checked = check_arrival(&deps.files, &deps.objects, file, source, message.now).await?;
-    note_checked(&message.notes, file, checked);
+    note_checked(&message.log, file, checked);
     match checked {
         Checked::Ready => {
             let waited = message.now.since(file.granted_at).as_millis();
-            message.notes.millis("GrantToReady", u64::try_from(waited).unwrap_or(u64::MAX));
+            message.log.millis("GrantToReady", u64::try_from(waited).unwrap_or(u64::MAX));
         }
         Checked::Rejected => {}
-        Checked::Gone => message.notes.field("file.gone", true),
+        Checked::Gone => message.log.field("file.gone", true),
         Checked::Conflict => return Ok(false),
     }
     Ok(true)

@@ -62,7 +62,7 @@ pub async fn handle<F: CreateOrg + GetOrg>(deps: &Deps<F>, request: &Request) ->
         WriteOutcome::KeyReused => return Err(key_reused()),
         WriteOutcome::Conflict => return Err(Fault::internal("a new organisation cannot have moved")),
     };
-    request.notes.field("org.id", org.id);
+    request.log.field("org.id", org.id);
     Ok(Answer::envelope(201, "Organisation created", &OrgView::of(&org, &new.owner), request.now))
 }
 

@@ -31,15 +31,15 @@ where
     let entry = match outbox_entry_of_image(&change.new_image) {
         Ok(entry) => entry,
         Err(fault) => {
-            change.notes.field("event.parked", fault.chain());
-            change.notes.count("EventsParked");
+            change.log.field("event.parked", fault.chain());
+            change.log.count("EventsParked");
             return deps.parking.send_message(&change.raw.to_string()).await;
         }
     };
-    change.notes.field("event.id", entry.id);
-    change.notes.field("event.kind", &entry.kind);
+    change.log.field("event.id", entry.id);
+    change.log.field("event.kind", &entry.kind);
     deps.bus.publish_event(&entry).await?;
     deps.table.clear_outbox(entry.id).await?;
-    change.notes.count("EventsPublished");
+    change.log.count("EventsPublished");
     Ok(())
 }

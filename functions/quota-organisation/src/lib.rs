@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use consigne_core::credits::WalletId;
+use consigne_core::maintenance::{Maintenance, past_periods};
 use consigne_core::ports::{ExpireLots, ForgetPeriods, PageAsk, SendMessage, WalkKeys};
-use consigne_core::upkeep::{Upkeep, past_periods};
 use consigne_core::{Fault, UserId};
 use consigne_runtime::queue::Message;
 use consigne_runtime::remaining;
@@ -36,8 +36,8 @@ where
     F: WalkKeys + ForgetPeriods + ExpireLots,
     Q: SendMessage,
 {
-    let Upkeep { org, at, after } = Upkeep::parse(&message.body)?;
-    message.notes.field("org.id", org);
+    let Maintenance { org, at, after } = Maintenance::parse(&message.body)?;
+    message.log.field("org.id", org);
     // A night that is still to come must not end anything before its time.
     let now = at.min(message.now);
     let (mut settled, mut forgotten) = (0, 0);
@@ -63,10 +63,10 @@ where
             break;
         }
     }
-    message.notes.field("quota.wallets_settled", settled);
-    message.notes.field("quota.counters_forgotten", forgotten);
+    message.log.field("quota.wallets_settled", settled);
+    message.log.field("quota.counters_forgotten", forgotten);
     match ask.after {
-        Some(after) => deps.queue.send_message(&Upkeep { org, at, after: Some(after) }.message()?).await,
+        Some(after) => deps.queue.send_message(&Maintenance { org, at, after: Some(after) }.message()?).await,
         None => Ok(()),
     }
 }

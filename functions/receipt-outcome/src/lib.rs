@@ -49,12 +49,12 @@ pub struct Completed {
 /// Answers the telling of an outcome; the same one again is answered the same.
 pub async fn handle<F: KeepOutcome>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
     let service = deps.services.service(request.credentials(), request.now).await?;
-    request.notes.field("service", &service);
+    request.log.field("service", &service);
     let body: OutcomeRequest = request.json()?;
     let outcome = body.parse()?;
     let unknown = || Fault::not_found("Receipt");
     let id = ReceiptId::parse(request.parameter("id")).ok_or_else(unknown)?;
-    request.notes.field("receipt.id", id);
+    request.log.field("receipt.id", id);
 
     match deps.receipts.keep_outcome(id, &service, &outcome, request.now).await? {
         OutcomeKept::Kept => {}

@@ -52,17 +52,17 @@ where
     let occasion = match Occasion::parse(&message.body) {
         Ok(occasion) => occasion,
         Err(problem) => {
-            message.notes.field("message.malformed", problem);
-            message.notes.count("MailsParked");
+            message.log.field("message.malformed", problem);
+            message.log.count("MailsParked");
             return deps.dead_letters.send_message(&message.body).await;
         }
     };
     let event = occasion.event;
-    message.notes.field("event.id", event);
-    message.notes.field("event.kind", &occasion.kind);
+    message.log.field("event.id", event);
+    message.log.field("event.kind", &occasion.kind);
     let (mut outcomes, mut left) = (BTreeMap::new(), None);
     for (to, template) in occasion.mails(&deps.table, &deps.invitations, message.now).await? {
-        message.notes.field("mail.template", template.name());
+        message.log.field("mail.template", template.name());
         let outcome = deliver(deps, event, &to, &*template, message).await;
         let word = outcome.as_ref().map_or("left", |outcome| *outcome);
         // An address is nobody's business but the mail's.
@@ -74,7 +74,7 @@ where
         // One recipient's trouble keeps no other's mail.
         left = outcome.err().or(left);
     }
-    message.notes.field("mail.outcomes", outcomes);
+    message.log.field("mail.outcomes", outcomes);
     left.map_or(Ok(()), Err)
 }
 
@@ -123,7 +123,7 @@ where
 
 /// Counts a letter that nobody can be sent, and gives why.
 fn unaddressed(why: &'static str, message: &Message) -> &'static str {
-    message.notes.count("MailsUnaddressed");
+    message.log.count("MailsUnaddressed");
     why
 }
 
@@ -140,25 +140,25 @@ where
     M: SendMail,
 {
     if claim.again {
-        message.notes.count("MailsPerhapsTwice");
+        message.log.count("MailsPerhapsTwice");
     }
     // Without an answer nobody knows whether it was taken: the claim stays, and runs out.
     match mailer.send_mail(template).await? {
         Handover::Accepted(id) => {
-            message.notes.field("mail.ses_id", id);
-            message.notes.count("MailsSent");
+            message.log.field("mail.ses_id", id);
+            message.log.count("MailsSent");
             table.mark_mail(claim, &MailEnd::Sent, message.now).await?;
             Ok("sent")
         }
         Handover::Refused(why) => {
-            message.notes.field("mail.refused", &why);
-            message.notes.count("MailsRefused");
+            message.log.field("mail.refused", &why);
+            message.log.count("MailsRefused");
             table.mark_mail(claim, &MailEnd::Refused(why), message.now).await?;
             Ok("refused")
         }
         Handover::NotNow(fault) => {
             if let Err(stuck) = table.release_mail(claim).await {
-                message.notes.field("mail.claim_kept", stuck.chain());
+                message.log.field("mail.claim_kept", stuck.chain());
             }
             Err(fault)
         }

@@ -35,6 +35,6 @@ where
     let messages = |org| days.clone().map(|day| StatsMessage::new(org, day).message()).collect();
     let orgs = fanout::for_every_org(&deps.orgs, &deps.queue, messages).await?;
     let done = json!({ "organisations": orgs, "days": days.map(|day| day.to_string()).collect::<Vec<_>>() });
-    tick.notes.field("stats.handed_out", &done);
+    tick.log.field("stats.handed_out", &done);
     Ok(done)
 }

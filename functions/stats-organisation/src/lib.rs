@@ -36,11 +36,11 @@ where
     Q: SendMessage,
 {
     let StatsMessage { org, day, begun } = StatsMessage::parse(&message.body)?;
-    message.notes.field("org.id", org);
-    message.notes.field("stats.day", day.to_string());
+    message.log.field("org.id", org);
+    message.log.field("stats.day", day.to_string());
     if day.starts().plus(RECEIPT_KEPT) <= message.now {
         // The first of its receipts are forgotten; whatever figures there are know better.
-        message.notes.field("stats.too_old", true);
+        message.log.field("stats.too_old", true);
         return Ok(());
     }
     let begun = begun.map(|begun| (begun.at, Some(begun.after), begun.tally));
@@ -48,17 +48,17 @@ where
     let count = |call: &_| tally.count(call);
     let left = read_calls(&deps.stats, org, DaySpan::of(day), after, count, || remaining() > RESERVE).await?;
     if let Some(after) = left {
-        message.notes.field("stats.to_be_continued", true);
+        message.log.field("stats.to_be_continued", true);
         let errand = StatsMessage { org, day, begun: Some(Begun { at, after, tally }) };
         return deps.queue.send_message(&errand.message()?).await;
     }
     let figures = tally.figures();
-    message.notes.field("stats.requests", figures.requests);
+    message.log.field("stats.requests", figures.requests);
     if figures.requests == 0 {
         return Ok(());
     }
     let ready = Event::new(EventKind::StatsReady, message.now, json!({ "org_id": org, "date": day.to_string() }));
     let kept = deps.stats.keep_stats(&DayStats { org, day, figures, counted_at: at }, &ready).await?;
-    message.notes.field("stats.kept", format!("{kept:?}"));
+    message.log.field("stats.kept", format!("{kept:?}"));
     Ok(())
 }

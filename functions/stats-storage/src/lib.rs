@@ -33,10 +33,10 @@ where
     Q: SendMessage,
 {
     let errand = StorageErrand::parse(&message.body)?;
-    message.notes.field("storage.day", errand.day.to_string());
+    message.log.field("storage.day", errand.day.to_string());
     if !errand.is_timely(message.now) {
         // A night that is gone over again: what was stored then cannot be counted any more.
-        message.notes.field("storage.too_old", true);
+        message.log.field("storage.too_old", true);
         return Ok(());
     }
     let day = errand.day;
@@ -49,16 +49,16 @@ where
         }
         let Some(next) = next else { break };
         if remaining() < RESERVE {
-            message.notes.field("storage.to_be_continued", true);
+            message.log.field("storage.to_be_continued", true);
             let errand = StorageErrand { day, begun: Some(StorageBegun { at, after: next, totals }) };
             return deps.queue.send_message(&errand.message()?).await;
         }
         after = Some(next);
     }
     for (plan, stored) in totals.plans() {
-        message.notes.field(&format!("storage.{}", plan.name()), stored);
+        message.log.field(&format!("storage.{}", plan.name()), stored);
     }
     let kept = deps.ledgers.keep_storage(&StorageDay { day, totals, counted_at: at }).await?;
-    message.notes.field("storage.kept", kept);
+    message.log.field("storage.kept", kept);
     Ok(())
 }

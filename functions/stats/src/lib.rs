@@ -77,7 +77,7 @@ where
     for gap in span.gaps(&known, today) {
         days.extend(count(&deps.stats, org, gap, request.now).await?);
     }
-    request.notes.field("stats.days_kept", known.len());
+    request.log.field("stats.days_kept", known.len());
     let nothing = |day| DayStats { org, day, figures: Figures::default(), counted_at: request.now };
     let shown = span.days().map(|day| show(days.remove(&day).unwrap_or_else(|| nothing(day))));
     let shown: Vec<DayView> = shown.collect();

@@ -174,10 +174,10 @@ where
     O: RemoveVersion,
 {
     let Some(marked) = deps.table.begin_delete(&file.key, tick.now).await? else { return Ok(()) };
-    tick.notes.count("FilesDeleted");
+    tick.log.count("FilesDeleted");
     // From here on the file is deleted, and due by itself.
     if let Err(fault) = finish_deletion(deps, &marked, tick.now).await {
-        tick.notes.field("removal.left_to_next_run", fault.chain());
+        tick.log.field("removal.left_to_next_run", fault.chain());
     }
     Ok(())
 }

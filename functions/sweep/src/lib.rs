@@ -86,8 +86,8 @@ impl Tally {
             Ok(Done::Woken) => &mut self.woken,
             Ok(Done::Nothing) => return,
             Err(fault) => {
-                tick.notes.count("SweepFailed");
-                tick.notes.field("sweep.last_failure", fault.chain());
+                tick.log.count("SweepFailed");
+                tick.log.field("sweep.last_failure", fault.chain());
                 &mut self.failed
             }
         };
@@ -137,7 +137,7 @@ where
         "overdue": overdue, "released": released, "closed": closed, "woken": woken,
         "failed": failed,
     });
-    tick.notes.field("sweep.done", &done);
+    tick.log.field("sweep.done", &done);
     Ok(done)
 }
 
@@ -153,7 +153,7 @@ where
         Due::File(file) if file.status == Status::Pending => {
             // A look at the bucket first: the upload may be there, and only its event lost or late.
             let checked = check_arrival(&deps.table, &deps.objects, file, ArrivalSource::Look, tick.now).await?;
-            note_checked(&tick.notes, file, checked);
+            note_checked(&tick.log, file, checked);
             match checked {
                 Checked::Gone => Done::Expired,
                 Checked::Ready | Checked::Rejected => Done::Arrived,
@@ -190,7 +190,7 @@ where
             if let Some(step) = hold.time_out(tick.now)
                 && deps.table.resolve_hold(&step).await? == ResolutionOutcome::Resolved
             {
-                tick.notes.count("HoldsTimedOut");
+                tick.log.count("HoldsTimedOut");
                 Done::Released
             } else {
                 // Should its service have been faster, there is nothing left to do.
@@ -212,7 +212,7 @@ where
     Q: SendMessage,
 {
     if delivery.next_at.is_some_and(|next| tick.now.since(next) > LATE) {
-        tick.notes.count("DeliveriesLate");
+        tick.log.count("DeliveriesLate");
     }
     deps.deliveries.send_message(&DeliveryMessage::attempt(delivery.org, delivery.id)?).await?;
     deps.table.snooze_delivery(delivery, tick.now.plus(SNOOZE)).await

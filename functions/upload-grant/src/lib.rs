@@ -81,8 +81,8 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
     let grant = Grant { file, plan: user.plan, job: None, idempotency, now: request.now };
     let file = match deps.files.grant_upload(&grant).await? {
         GrantOutcome::Granted => {
-            request.notes.count("UploadsGranted");
-            request.notes.bytes("BytesGranted", grant.file.size);
+            request.log.count("UploadsGranted");
+            request.log.bytes("BytesGranted", grant.file.size);
             grant.file
         }
         GrantOutcome::Replayed(file) => still_usable(*file, ("Idempotency-Key", "key"), request.now)?,
@@ -93,7 +93,7 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
             return Err(window.refusal(user.plan.allowances().writes_per_minute, request.now));
         }
     };
-    request.notes.field("file.id", file.id());
+    request.log.field("file.id", file.id());
 
     // Signed as of the grant, so that a replay gets the same ticket.
     let valid = file.grant_expires_at.since(file.granted_at);

@@ -47,15 +47,15 @@ pub async fn handle<F: TellProfile + CloseAccount>(deps: &Deps<F>, request: &Req
 
     let written = match event.action(request.now)? {
         ClerkAction::Reachable(telling) => {
-            request.notes.field("user.id", &telling.user);
+            request.log.field("user.id", &telling.user);
             deps.people.tell_profile(&telling, &received).await?
         }
         ClerkAction::Closed(closing) => {
-            request.notes.field("user.id", &closing.user);
+            request.log.field("user.id", &closing.user);
             deps.people.close_account(&closing, &received).await?
         }
         ClerkAction::Ignored(why) => {
-            request.notes.field("clerk.ignored", why);
+            request.log.field("clerk.ignored", why);
             return Ok(taken());
         }
     };
@@ -66,7 +66,7 @@ pub async fn handle<F: TellProfile + CloseAccount>(deps: &Deps<F>, request: &Req
         WriteOutcome::Conflict => "late",
         WriteOutcome::KeyReused => return Err(content_mismatch()),
     };
-    request.notes.field("clerk.outcome", outcome);
+    request.log.field("clerk.outcome", outcome);
     Ok(taken())
 }
 

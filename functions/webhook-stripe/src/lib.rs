@@ -44,7 +44,7 @@ where
     let taken = deps.take(request).await;
     if taken.is_err() {
         // Stripe tells of it again for some days, and then never.
-        request.notes.count("PaymentsFailed");
+        request.log.count("PaymentsFailed");
     }
     taken?;
     Ok(Answer::plain(200, &PaymentTaken { success: true }))
@@ -54,23 +54,23 @@ impl<F: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit> Deps<F> {
     /// Does what an event asks for.
     async fn take(&self, request: &Request) -> Result<(), Fault> {
         let event: StripeEvent = request.json()?;
-        request.notes.field("stripe.event", event.id());
+        request.log.field("stripe.event", event.id());
 
         let outcome = match event.action()? {
             StripeAction::Paid(paid) => self.credit(&paid, &event, request).await?,
             StripeAction::ClawBack(payment, cause) => self.claw_back(payment, cause, &event, request).await?,
             StripeAction::Ignored(why) => {
-                request.notes.field("stripe.ignored", why);
+                request.log.field("stripe.ignored", why);
                 "ignored"
             }
             StripeAction::Unknown(what) => {
                 // Told again it would be as unknown; but it is about somebody's money.
-                request.notes.field("stripe.unheard", what);
-                request.notes.count("PaymentsFailed");
+                request.log.field("stripe.unheard", what);
+                request.log.count("PaymentsFailed");
                 "ignored"
             }
         };
-        request.notes.field("stripe.outcome", outcome);
+        request.log.field("stripe.outcome", outcome);
         Ok(())
     }
 }
@@ -78,8 +78,8 @@ impl<F: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit> Deps<F> {
 impl<F: GetCheckout + CreditPurchase + WriteAudit> Deps<F> {
     /// Credits a session that is paid, if it is as it was offered.
     async fn credit(&self, paid: &PaidSession, event: &StripeEvent, request: &Request) -> Result<&'static str, Fault> {
-        request.notes.field("org.id", paid.org);
-        request.notes.field("checkout.session", paid.session.as_str());
+        request.log.field("org.id", paid.org);
+        request.log.field("checkout.session", paid.session.as_str());
         let Some(offered) = self.credits.get_checkout(paid.org, &paid.session).await? else {
             // In nobody's trail: whom it names may have nothing to do with it.
             return self.refuse(None, paid, "it was not opened here", event, request).await;
@@ -90,7 +90,7 @@ impl<F: GetCheckout + CreditPurchase + WriteAudit> Deps<F> {
         let purchase = paid.purchase(&offered, &event.id(), &origin(request), request.now);
         match self.credits.credit_purchase(&purchase).await? {
             PurchaseOutcome::Credited => {
-                request.notes.count("PurchasesCredited");
+                request.log.count("PurchasesCredited");
                 Ok("credited")
             }
             PurchaseOutcome::CreditedBefore => Ok("repeated"),
@@ -109,8 +109,8 @@ impl<F: GetCheckout + CreditPurchase + WriteAudit> Deps<F> {
         event: &StripeEvent,
         request: &Request,
     ) -> Result<&'static str, Fault> {
-        request.notes.field("webhook.refused", why);
-        request.notes.count("PurchasesRefused");
+        request.log.field("webhook.refused", why);
+        request.log.count("PurchasesRefused");
         let details = json!({
             "field": why, "org_id": paid.org, "amount_cents": paid.amount_cents, "currency": paid.currency,
             "source": event.id(),
@@ -132,16 +132,16 @@ impl<F: ClawBackCredits> Deps<F> {
         event: &StripeEvent,
         request: &Request,
     ) -> Result<&'static str, Fault> {
-        request.notes.field("payment.id", payment.as_str());
+        request.log.field("payment.id", payment.as_str());
         let (origin, now) = (origin(request), request.now);
         let told = ClawBack { payment, cause, source: event.id(), origin, now };
         Ok(match self.credits.claw_back(&told).await? {
             ClawBackOutcome::Taken(credits) => {
-                request.notes.field("credits.taken", credits);
+                request.log.field("credits.taken", credits);
                 "taken back"
             }
             ClawBackOutcome::GivenBack(credits) => {
-                request.notes.field("credits.given_back", credits);
+                request.log.field("credits.given_back", credits);
                 "given back"
             }
             ClawBackOutcome::Unchanged => "repeated",

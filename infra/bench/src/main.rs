@@ -6,6 +6,7 @@ mod answers;
 mod builds;
 mod calls;
 mod costs;
+mod daily_stats;
 mod files;
 mod instructions;
 mod items;
@@ -13,7 +14,6 @@ mod jobs;
 mod keys;
 mod lists;
 mod micro;
-mod night;
 mod peers;
 mod process;
 mod proxy;
@@ -247,7 +247,7 @@ async fn deployed(stack: &BenchStack, options: &Options, table: &mut Table) -> R
     }
     if options.wants(Part::Night) {
         let (orgs, calls) = if options.quick { (20, 2_000) } else { (200, 100_000) };
-        night::measure(stack, orgs, calls, table).await?;
+        daily_stats::measure(stack, orgs, calls, table).await?;
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ pub mod invitations;
 pub mod jobs;
 pub mod keys;
 pub mod mail;
+pub mod maintenance;
 pub mod members;
 pub mod migrations;
 pub mod orgs;
@@ -32,7 +33,6 @@ pub mod stats;
 pub mod text;
 pub mod texts;
 pub mod timestamp;
-pub mod upkeep;
 pub mod webhooks;
 
 pub use email::EmailAddress;

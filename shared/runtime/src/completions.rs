@@ -91,16 +91,16 @@ where
 {
     let message = request.signed(generators).await?;
     let (id, report) = request.json::<B>()?.into().report(list)?;
-    request.notes.field("job.id", &id);
+    request.log.field("job.id", &id);
     let received = request.received(Source::Generator, message, id.as_str())?;
     let origin = request.origin_of(Actor::Service(Source::Generator.name().to_owned()));
     let sender = Sender { received: &received, origin, now: request.now };
     let settled = apply_report(jobs, objects, kinds, &id, &report, &sender).await;
     if settled.as_ref().is_err_and(|fault| fault.code == Code::WebhookContentMismatch) {
-        request.notes.count("ReportsRefused");
+        request.log.count("ReportsRefused");
     }
     let status = settled?;
-    request.notes.field("job.status", status.name());
+    request.log.field("job.status", status.name());
     Ok(Answer::plain(200, &Completed { success: true, status: status.name() }))
 }
 

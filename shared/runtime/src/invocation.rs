@@ -11,7 +11,7 @@ use consigne_core::{Fault, Timestamp};
 use futures_util::FutureExt as _;
 use serde_json::{Map, Value};
 
-use crate::log::{self, Level, Notes};
+use crate::log::{self, Level, RequestLog};
 
 /// Time of an invocation kept for shaping and sending the answer.
 const RESERVE: Duration = Duration::from_millis(150);
@@ -49,7 +49,7 @@ impl<'a> Invocation<'a> {
         message: &str,
         fault: Option<&Fault>,
         fields: Map<String, Value>,
-        notes: &Notes,
+        log: &RequestLog,
         now: Timestamp,
     ) {
         let mut all = fields;
@@ -58,7 +58,7 @@ impl<'a> Invocation<'a> {
         let millis = self.began.elapsed().as_micros() as f64 / 1000.0;
         all.insert("duration_ms".to_owned(), millis.into());
         all.insert("aws.calls".to_owned(), self.call.aws_calls().into());
-        all.extend(notes.take(self.function, now));
+        all.extend(log.take(self.function, now));
         let level = match fault {
             None => Level::Info,
             Some(fault) if fault.code.status() < 500 => {

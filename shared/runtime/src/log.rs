@@ -26,7 +26,7 @@ pub(crate) fn learn_stack(called: &str, function: &str) {
 
 /// What a handler adds to its line.
 #[derive(Debug, Default)]
-pub struct Notes(Mutex<Noted>);
+pub struct RequestLog(Mutex<Noted>);
 
 #[derive(Debug, Default)]
 struct Noted {
@@ -34,7 +34,7 @@ struct Noted {
     metrics: Vec<(&'static str, &'static str)>,
 }
 
-impl Notes {
+impl RequestLog {
     /// Adds a field; its name is dotted and ends in its unit, if it has one.
     pub fn field(&self, name: &str, value: impl Serialize) {
         let value = serde_json::to_value(value).unwrap_or(Value::Null);
@@ -138,12 +138,12 @@ mod tests {
 
     #[test]
     fn a_metric_noted_several_times_is_one_metric_with_the_sum() {
-        let notes = Notes::default();
-        notes.count("UploadsReady");
-        notes.bytes("BytesReady", 700);
-        notes.count("UploadsReady");
-        notes.bytes("BytesReady", 300);
-        let fields = notes.take("sweep", Timestamp::from_secs(1));
+        let log = RequestLog::default();
+        log.count("UploadsReady");
+        log.bytes("BytesReady", 700);
+        log.count("UploadsReady");
+        log.bytes("BytesReady", 300);
+        let fields = log.take("sweep", Timestamp::from_secs(1));
         assert_eq!((&fields["UploadsReady"], &fields["BytesReady"]), (&json!(2), &json!(1000)));
         let metrics = &fields["_aws"]["CloudWatchMetrics"][0]["Metrics"];
         let want = json!([{ "Name": "UploadsReady", "Unit": "Count" }, { "Name": "BytesReady", "Unit": "Bytes" }]);

@@ -12,7 +12,7 @@ use serde_json::Map;
 
 use crate::clock;
 use crate::invocation::Invocation;
-use crate::log::Notes;
+use crate::log::RequestLog;
 use crate::start::{self, Start, StartError};
 
 /// A handler at work on one message.
@@ -30,7 +30,7 @@ pub struct Message {
     /// When this delivery began.
     pub now: Timestamp,
     /// What the handler adds to the log line.
-    pub notes: Notes,
+    pub log: RequestLog,
 }
 
 /// What Lambda hands over. Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS".
@@ -91,14 +91,14 @@ where
     let verdicts = join_all(batch.records.into_iter().map(|record| async move {
         let now = clock::now();
         let receives = record.attributes.approximate_receive_count.and_then(|count| count.parse().ok()).unwrap_or(1);
-        let message = Message { body: record.body, id: record.message_id, receives, now, notes: Notes::default() };
+        let message = Message { body: record.body, id: record.message_id, receives, now, log: RequestLog::default() };
         let invocation = Invocation::begin(name, deadline, now);
         let verdict = invocation.run(handle(deps, &message)).await;
         let mut fields = Map::new();
         fields.insert("message.id".to_owned(), message.id.as_str().into());
         fields.insert("message.receives".to_owned(), message.receives.into());
         let sentence = if verdict.is_ok() { "A message was processed" } else { "A message failed and will come back" };
-        invocation.finish(sentence, verdict.as_ref().err(), fields, &message.notes, now);
+        invocation.finish(sentence, verdict.as_ref().err(), fields, &message.log, now);
         verdict.is_err().then_some(Failure { item_identifier: message.id })
     }));
     Outcome { batch_item_failures: verdicts.await.into_iter().flatten().collect() }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::clock;
 use crate::invocation::Invocation;
-use crate::log::Notes;
+use crate::log::RequestLog;
 use crate::start::{self, Start, StartError};
 
 /// A handler at work on one tick. What it gives back is the invocation's answer.
@@ -23,7 +23,7 @@ pub struct Tick {
     /// The time the tick stands for: the event's own `time`, so that a late or repeated tick does the same work.
     pub now: Timestamp,
     /// What the handler adds to the log line.
-    pub notes: Notes,
+    pub log: RequestLog,
 }
 
 /// The part of a scheduled event that matters. Source: Amazon EventBridge user guide, "Events from schedules".
@@ -57,12 +57,12 @@ where
 {
     let clock = clock::now();
     let now = event.time.as_deref().and_then(Timestamp::parse).unwrap_or(clock);
-    let tick = Tick { now, notes: Notes::default() };
+    let tick = Tick { now, log: RequestLog::default() };
     let invocation = Invocation::begin(name, deadline, clock);
     let verdict = invocation.run(handle(deps, &tick)).await;
     let mut fields = Map::new();
     fields.insert("schedule.time".to_owned(), now.to_string().into());
     let sentence = if verdict.is_ok() { "A tick was processed" } else { "A tick failed" };
-    invocation.finish(sentence, verdict.as_ref().err(), fields, &tick.notes, clock);
+    invocation.finish(sentence, verdict.as_ref().err(), fields, &tick.log, clock);
     verdict
 }

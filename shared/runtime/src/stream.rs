@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::clock;
 use crate::invocation::Invocation;
-use crate::log::Notes;
+use crate::log::RequestLog;
 use crate::queue::{Failure, Outcome};
 use crate::start::{self, Start, StartError};
 
@@ -29,7 +29,7 @@ pub struct Change {
     /// When this delivery began.
     pub now: Timestamp,
     /// What the handler adds to the log line.
-    pub notes: Notes,
+    pub log: RequestLog,
 }
 
 /// What Lambda hands over. Source: AWS Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB".
@@ -59,13 +59,13 @@ where
     let verdicts = join_all(batch.records.into_iter().map(|raw| async move {
         let now = clock::now();
         let sequence = raw["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
-        let change = Change { new_image: raw["dynamodb"]["NewImage"].clone(), raw, now, notes: Notes::default() };
+        let change = Change { new_image: raw["dynamodb"]["NewImage"].clone(), raw, now, log: RequestLog::default() };
         let invocation = Invocation::begin(name, deadline, now);
         let verdict = invocation.run(handle(deps, &change)).await;
         let mut fields = Map::new();
         fields.insert("stream.sequence_number".to_owned(), sequence.as_str().into());
         let sentence = if verdict.is_ok() { "A change was processed" } else { "A change failed and will come back" };
-        invocation.finish(sentence, verdict.as_ref().err(), fields, &change.notes, now);
+        invocation.finish(sentence, verdict.as_ref().err(), fields, &change.log, now);
         verdict.is_err().then_some(Failure { item_identifier: sequence })
     }));
     Outcome { batch_item_failures: verdicts.await.into_iter().flatten().take(1).collect() }

@@ -2,16 +2,16 @@
 
 use consigne_core::files::{Checked, File};
 
-use crate::log::Notes;
+use crate::log::RequestLog;
 
 /// Notes what became of a pending file: `UploadsReady` with `BytesReady`, or `UploadsRejected`.
-pub fn note_checked(notes: &Notes, file: &File, checked: Checked) {
+pub fn note_checked(log: &RequestLog, file: &File, checked: Checked) {
     match checked {
         Checked::Ready => {
-            notes.count("UploadsReady");
-            notes.bytes("BytesReady", file.size);
+            log.count("UploadsReady");
+            log.bytes("BytesReady", file.size);
         }
-        Checked::Rejected => notes.count("UploadsRejected"),
+        Checked::Rejected => log.count("UploadsRejected"),
         Checked::Gone | Checked::Conflict => {}
     }
 }

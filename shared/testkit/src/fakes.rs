@@ -11,6 +11,7 @@ mod due;
 mod gateway;
 mod holds;
 mod jobs;
+mod maintenance;
 mod members;
 mod migrations;
 mod orgs;
@@ -20,7 +21,6 @@ mod purchases;
 mod queues;
 mod stats;
 mod texts;
-mod upkeep;
 
 pub use accounts::AccountsState;
 pub use deliveries::{Hooks, SimClock};

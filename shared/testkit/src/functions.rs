@@ -5,7 +5,7 @@ mod gateway;
 mod jobs;
 mod key_schedules;
 mod members;
-mod night;
+mod nightly;
 mod payments;
 mod texts;
 
@@ -14,7 +14,7 @@ pub use endpoints::{DispatchDeps, dispatch_deps, endpoint_secrets};
 pub use gateway::gateway_seal;
 pub use key_schedules::{anomalies_at, migrations_at};
 pub use members::invitation_tokens;
-pub use night::{
+pub use nightly::{
     aggregate_at, deliver_night, quota_messages, quota_reset_at, stats_messages, storage_messages, verify_at,
 };
 pub use payments::stripe_notes;

@@ -74,7 +74,7 @@ where
     fields.insert("http.route".to_owned(), request.route().into());
     fields.insert("http.status".to_owned(), answer.status.into());
     let message = format!("{} answered {}", request.route(), answer.status);
-    invocation.finish(&message, fault.as_ref(), fields, &request.notes, now);
+    invocation.finish(&message, fault.as_ref(), fields, &request.log, now);
     answer.into_response(&request.id)
 }
 

@@ -47,7 +47,7 @@ impl Paging {
         request: &Request,
         context: &[&str],
     ) -> Answer {
-        request.notes.field("list.entries", listed.items.len());
+        request.log.field("list.entries", listed.items.len());
         let data: Vec<V> = listed.items.iter().map(show).collect();
         let next_cursor = listed.next.as_ref().map(|next| self.0.seal(context, next));
         Answer::envelope(200, message, &data, request.now).with_metadata(&Metadata { next_cursor, total: listed.total })

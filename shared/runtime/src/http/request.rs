@@ -19,7 +19,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest as _, Sha256};
 
 use super::Cdn;
-use crate::log::Notes;
+use crate::log::RequestLog;
 
 /// Largest JSON body taken, in bytes. Media never passes through a function; what remains is small.
 pub const BODY_MAX: usize = 64 * 1024;
@@ -39,7 +39,7 @@ pub struct Request {
     /// When it arrived.
     pub now: Timestamp,
     /// What the handler adds to the log line.
-    pub notes: Notes,
+    pub log: RequestLog,
     method: Method,
     route: String,
     path: String,
@@ -81,7 +81,7 @@ impl Request {
         Self {
             id: event.request_context.request_id.unwrap_or_default(),
             now,
-            notes: Notes::default(),
+            log: RequestLog::default(),
             method: event.request_context.http.method,
             route: event.route_key.unwrap_or_default(),
             path: event.raw_path.unwrap_or_default(),
@@ -148,7 +148,7 @@ impl Request {
     /// `UNAUTHENTICATED` and its kin.
     pub async fn user(&self, users: &SessionVerifier) -> Result<User, Fault> {
         let user = users.user(self.credentials(), self.now).await?;
-        self.notes.field("user.id", &user.id);
+        self.log.field("user.id", &user.id);
         Ok(user)
     }
 
@@ -176,7 +176,7 @@ impl Request {
         let user = self.user(users).await?;
         let org = org_in_path(self.parameter("org"))?;
         let member = member(orgs, org, &user, route).await?;
-        self.notes.field("org.id", org);
+        self.log.field("org.id", org);
         Ok((user, member))
     }
 
@@ -193,8 +193,8 @@ impl Request {
     pub async fn signed(&self, secrets: &Refreshed<WebhookSecrets>) -> Result<WebhookId, Fault> {
         let verified = secrets.verify(&self.headers, self.bytes()?, self.now).await;
         match &verified {
-            Ok(id) => self.notes.field("webhook.id", id.as_str()),
-            Err(fault) => self.notes.field("webhook.refused", fault.source().map(ToString::to_string)),
+            Ok(id) => self.log.field("webhook.id", id.as_str()),
+            Err(fault) => self.log.field("webhook.refused", fault.source().map(ToString::to_string)),
         }
         verified
     }
@@ -206,7 +206,7 @@ impl Request {
     pub async fn signed_by_stripe(&self, secrets: &Refreshed<StripeSecrets>) -> Result<(), Fault> {
         let verified = secrets.verify(&self.headers, self.bytes()?, self.now).await;
         if let Err(fault) = &verified {
-            self.notes.field("webhook.refused", fault.source().map(ToString::to_string));
+            self.log.field("webhook.refused", fault.source().map(ToString::to_string));
         }
         verified
     }

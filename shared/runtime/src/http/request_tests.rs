@@ -132,11 +132,11 @@ async fn a_webhook_is_signed_over_its_body_as_it_came() {
     let body = "{ \"size\" :1,\n\"name\":\"\u{e9}\"}";
     let good = request(&sign(body.as_bytes()), "", body);
     assert_eq!(good.signed(&known).await.unwrap(), id);
-    assert_eq!(good.notes.take("x", good.now)["webhook.id"], "msg_1");
+    assert_eq!(good.log.take("x", good.now)["webhook.id"], "msg_1");
 
     let respaced = request(&sign(body.as_bytes()), "", "{\"size\":1,\"name\":\"\u{e9}\"}");
     assert_eq!(respaced.signed(&known).await.unwrap_err().code, Code::InvalidSignature);
-    let why = &respaced.notes.take("x", respaced.now)["webhook.refused"];
+    let why = &respaced.log.take("x", respaced.now)["webhook.refused"];
     assert_eq!(*why, "no signature is by a secret known here");
 
     let large = "x".repeat(BODY_MAX + 1);

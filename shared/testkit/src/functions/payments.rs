@@ -14,7 +14,7 @@ pub async fn stripe_notes(world: &World, event: Value) -> Value {
     let deps = webhook_stripe::Deps { secrets: stripe::known(), credits: world.clone() };
     let request = Request::from_event(event, clock::now());
     drop(webhook_stripe::handle(&deps, &request).await);
-    request.notes.take("webhook-stripe", request.now).into()
+    request.log.take("webhook-stripe", request.now).into()
 }
 
 /// Calls one of them.

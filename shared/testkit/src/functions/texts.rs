@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consigne_core::{Fault, Timestamp};
-use consigne_runtime::log::Notes;
+use consigne_runtime::log::RequestLog;
 use consigne_runtime::queue::{self, Message};
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ pub async fn texts(world: &World, batch: Value) -> Value {
 
 /// Delivers one message, as of a time.
 pub async fn text_message(world: &World, body: &str, id: &str, now: Timestamp) -> Result<(), Fault> {
-    let message = Message { body: body.to_owned(), id: id.to_owned(), receives: 1, now, notes: Notes::default() };
+    let message = Message { body: body.to_owned(), id: id.to_owned(), receives: 1, now, log: RequestLog::default() };
     generate_worker::handle(&deps(world), &message).await
 }
 

@@ -33,7 +33,7 @@ struct Deps {
 /// Makes as many calls as its number says, with everybody else's in between.
 async fn handle(deps: &Deps, request: &Request) -> Result<Answer, Fault> {
     let number: usize = request.parameter("number").parse().map_err(Fault::internal)?;
-    request.notes.field("number", number);
+    request.log.field("number", number);
     deps.together.wait().await;
     if number == LATE {
         return std::future::pending().await;

@@ -33,8 +33,8 @@ async fn settled(world: &World, case: &str, counted: u64) -> Value {
     let mut now = clock::now();
     loop {
         now = now.plus(LEASE);
-        let (outcome, notes) = delivered(world, &message_of(case), now).await;
-        counted += notes["MailsPerhapsTwice"].as_u64().unwrap_or(0);
+        let (outcome, log) = delivered(world, &message_of(case), now).await;
+        counted += log["MailsPerhapsTwice"].as_u64().unwrap_or(0);
         if outcome.is_ok() {
             break;
         }
@@ -88,8 +88,8 @@ async fn two_faults_one_after_the_other_lose_no_mail_either() {
             for (n, (skip, moment)) in [(first, one), (second, other)].into_iter().enumerate() {
                 world.fail_at(skip, moment);
                 let now = start.plus(LEASE * u32::try_from(n).unwrap());
-                let (_, notes) = delivered(&world, &body, now).await;
-                counted += notes["MailsPerhapsTwice"].as_u64().unwrap_or(0);
+                let (_, log) = delivered(&world, &body, now).await;
+                counted += log["MailsPerhapsTwice"].as_u64().unwrap_or(0);
                 world.fault_is_left();
             }
             let end = settled(&world, "key-issued", counted).await;

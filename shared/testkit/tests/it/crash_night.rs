@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::handlers::accounts::{ORG, OTHER_ORG, acme, found, org};
-use crate::handlers::night_of_quotas::{message as upkeep, neglected};
+use crate::handlers::night_of_quotas::{message as maintenance, neglected};
 use crate::handlers::night_of_stats::{message, within};
 use crate::handlers::night_of_storage::{of_night, stored, totals};
 use crate::handlers::stats::{days_ago, outcome, put_receipt};
@@ -69,7 +69,7 @@ async fn the_counting_of_what_is_stored() {
 #[tokio::test]
 async fn the_upkeep_of_an_organisation() {
     let act = async |world: &World| {
-        functions::quota_messages(world, upkeep(clock::now()), within(Duration::from_mins(1))).await;
+        functions::quota_messages(world, maintenance(clock::now()), within(Duration::from_mins(1))).await;
     };
     let end = async |world: &World| {
         let accounts = world.state().accounts;

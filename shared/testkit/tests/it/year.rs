@@ -145,7 +145,7 @@ impl Year {
     }
 
     /// Lets the upkeep of a night come.
-    async fn upkeep(&self, night: Timestamp) {
+    async fn maintenance(&self, night: Timestamp) {
         functions::quota_reset_at(&self.world, json!({ "time": night.to_string() })).await.unwrap();
         functions::deliver_night(&self.world).await;
     }
@@ -205,7 +205,7 @@ async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) ->
             let ripe: Vec<_> = late.iter().copied().filter(|(comes, _)| *comes <= moment).collect();
             late.retain(|(comes, _)| *comes > moment);
             for (_, night) in ripe {
-                kept.upkeep(night).await;
+                kept.maintenance(night).await;
             }
             let want = model.call(moment);
             let (test, wish) = (model.test_call(cost, moment), model.wish(moment));
@@ -223,10 +223,10 @@ async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) ->
         year.assert_books_balance();
     }
     let end = midnight.plus(Duration::from_mins(5));
-    kept.upkeep(end).await;
+    kept.maintenance(end).await;
     assert!(kept.counters() <= 41 + 14, "{} counters are left", kept.counters());
     let before = kept.world.state();
-    kept.upkeep(end).await;
+    kept.maintenance(end).await;
     assert_eq!(kept.world.state(), before, "the same night again changes nothing");
     // What has been forgotten is of periods past; of those kept both know the same.
     let used = |year: &Year| year.world.state().accounts.keys[&(org(ORG), key_id(KEY_ID))].used.clone();
@@ -276,6 +276,6 @@ async fn a_night_that_is_still_to_come_ends_nothing_before_its_time() {
     year.call(&year.live, 1, now).await;
     year.call(&year.test, 1, now).await;
     let before = year.world.state();
-    year.upkeep(now.plus(hour * 24 * 400)).await;
+    year.maintenance(now.plus(hour * 24 * 400)).await;
     assert_eq!(year.world.state(), before);
 }

@@ -22,6 +22,7 @@ mod listing;
 mod logs;
 mod mail;
 mod mail_outage;
+mod maintenance;
 mod members;
 mod object_events;
 mod operator;
@@ -33,7 +34,6 @@ mod requests;
 mod roles;
 mod stats;
 mod texts;
-mod upkeep;
 mod uploads;
 
 use consigne_testkit::http::Response;

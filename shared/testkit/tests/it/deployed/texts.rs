@@ -6,7 +6,7 @@ use std::time::Duration;
 use consigne_auth::Refreshed;
 use consigne_core::gateway::Upstream;
 use consigne_runtime::clock;
-use consigne_runtime::log::Notes;
+use consigne_runtime::log::RequestLog;
 use consigne_runtime::model::{LanguageModel, ModelKey, PATIENCE};
 use consigne_runtime::outgoing::Outgoing;
 use consigne_runtime::queue::Message;
@@ -176,7 +176,7 @@ impl<'a> Worker<'a> {
     async fn deliver(&self, n: u32) -> bool {
         let now = clock::now().plus(HIDDEN * n);
         let body = json!({ "job_id": self.job }).to_string();
-        let message = Message { body, id: "message-1".to_owned(), receives: n, now, notes: Notes::default() };
+        let message = Message { body, id: "message-1".to_owned(), receives: n, now, log: RequestLog::default() };
         generate_worker::handle(&self.deps, &message).await.is_ok()
     }
 

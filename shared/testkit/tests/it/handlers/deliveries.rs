@@ -10,7 +10,7 @@ use consigne_core::gateway::Failure;
 use consigne_core::ports::Clock as _;
 use consigne_core::{DeliveryId, Timestamp};
 use consigne_runtime::clock;
-use consigne_runtime::log::Notes;
+use consigne_runtime::log::RequestLog;
 use consigne_runtime::queue::Message;
 use consigne_testkit::fakes::{SimClock, World};
 use consigne_testkit::{functions, hooks, payload};
@@ -24,10 +24,10 @@ use super::endpoints::{ENDPOINT, endpoint_in, put_endpoint, with_endpoint};
 pub async fn dispatched(world: &World, clock: &SimClock, body: &str) -> (bool, Value) {
     let deps = functions::dispatch_deps(world, clock);
     let now = clock.now();
-    let message = Message { body: body.to_owned(), id: "m".to_owned(), receives: 1, now, notes: Notes::default() };
+    let message = Message { body: body.to_owned(), id: "m".to_owned(), receives: 1, now, log: RequestLog::default() };
     let handled = std::pin::pin!(dispatch_webhook::handle(&deps, &message));
     let done = super::simulated::run(clock, handled);
-    (done.is_ok(), message.notes.take("dispatch-webhook", now).into())
+    (done.is_ok(), message.log.take("dispatch-webhook", now).into())
 }
 
 /// Delivers everything that is on the queue until nothing is left, each message when its time has come.
@@ -77,8 +77,8 @@ async fn an_event_reaches_whoever_hears_of_it_signed_and_once() {
         endpoint.events = [EventKind::WalletLow].into();
     });
     let clock = clock_now();
-    let (done, notes) = dispatched(&world, &clock, &message_of("key-revoked")).await;
-    assert!(done && notes["deliveries"] == 1, "{notes}");
+    let (done, log) = dispatched(&world, &clock, &message_of("key-revoked")).await;
+    assert!(done && log["deliveries"] == 1, "{log}");
     // Events come at least once.
     dispatched(&world, &clock, &message_of("key-revoked")).await;
     deliver_all(&world, &clock).await;
@@ -143,8 +143,8 @@ async fn a_persons_own_matter_reaches_their_own_endpoints_alone() {
     // And what happens to them afterwards is recorded for nobody either.
     let later = message_of("job-completed")
         .replace("01M7YREWKH7VM7Z3Z2KWSH2FTR\", \"occurred", "01M7YREWKH7VM7Z3Z2KWSH2FTX\", \"occurred");
-    let (_, notes) = dispatched(&world, &clock, &later).await;
-    assert_eq!(notes["deliveries"], 0, "{notes}");
+    let (_, log) = dispatched(&world, &clock, &later).await;
+    assert_eq!(log["deliveries"], 0, "{log}");
 }
 
 #[tokio::test]
@@ -285,15 +285,15 @@ async fn a_message_for_what_is_not_due_does_nothing_and_two_at_once_do_one_thing
     let delivery = the_delivery(&world);
     let errors: Vec<Option<String>> = delivery.attempts.iter().map(|Attempt { error, .. }| error.clone()).collect();
     assert_eq!(errors, [Some("status".to_owned()), Some("cut_short".to_owned()), None]);
-    let (_, notes) = dispatched(&world, &clock, &errand).await;
-    assert_eq!(notes["delivery.outcome"], "not due");
+    let (_, log) = dispatched(&world, &clock, &errand).await;
+    assert_eq!(log["delivery.outcome"], "not due");
 }
 
 #[tokio::test]
 async fn what_cannot_be_read_is_parked_and_what_nobody_hears_of_is_passed_over() {
     let (world, clock) = (acme(), clock_now());
-    let (done, notes) = dispatched(&world, &clock, &message_of("malformed")).await;
-    assert!(done && notes["DeliveriesParked"] == 1, "{notes}");
+    let (done, log) = dispatched(&world, &clock, &message_of("malformed")).await;
+    assert!(done && log["DeliveriesParked"] == 1, "{log}");
     assert_eq!(world.state().messages, [message_of("malformed")]);
     let (done, _) = dispatched(&world, &clock, &message_of("key-revoked")).await;
     assert!(done && world.state().hooks.deliveries.is_empty());

@@ -29,17 +29,14 @@ async fn whoever_is_invited_gets_the_token_in_the_language_of_whoever_invites() 
         let world = acme_with_mailboxes();
         known(&world, "user_ann1", Some("Ann"), language);
         let token = put_invitation(&world, |_| ());
-        let notes = deliver(&world, "invitation-created").await;
+        let log = deliver(&world, "invitation-created").await;
         assert_eq!(post(&world), json!([[BOBS, subject]]));
         let mail = world.state().post.sent.remove(0);
         assert!(mail.text.contains("Ann ") && mail.text.contains("Acme"), "{}", mail.text);
         assert!(mail.unsubscribe.is_none(), "a stranger has no account to unsubscribe");
         assert_eq!(token_in_the_mail(&world), token);
-        assert_eq!(
-            (&notes["mail.letter"], &notes["mail.outcomes"]),
-            (&json!("invitation"), &json!({ "invited": "sent" }))
-        );
-        let log = notes.to_string();
+        assert_eq!((&log["mail.letter"], &log["mail.outcomes"]), (&json!("invitation"), &json!({ "invited": "sent" })));
+        let log = log.to_string();
         assert!(!log.contains('@') && !log.contains(&token[30..]), "an address or a token in the log: {log}");
     }
 }
@@ -136,8 +133,8 @@ async fn an_invitation_that_cannot_be_read_is_parked() {
         let (world, body) = (acme_with_mailboxes(), message_of("invitation-created"));
         let changed = body.replace(from, to);
         assert_ne!(changed, body);
-        let (outcome, notes): (_, Value) = delivered(&world, &changed, clock::now()).await;
-        assert!(outcome.is_ok() && notes["MailsParked"] == 1, "{to}: {notes}");
+        let (outcome, log): (_, Value) = delivered(&world, &changed, clock::now()).await;
+        assert!(outcome.is_ok() && log["MailsParked"] == 1, "{to}: {log}");
         assert_eq!(world.state().messages, [changed]);
     }
 }

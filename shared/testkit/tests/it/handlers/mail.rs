@@ -5,7 +5,7 @@ use consigne_core::mail::{Address, MailId};
 use consigne_core::profiles::{Contact, Language, Profile};
 use consigne_core::{EventId, Fault, Timestamp};
 use consigne_runtime::clock;
-use consigne_runtime::log::Notes;
+use consigne_runtime::log::RequestLog;
 use consigne_runtime::queue::Message;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
@@ -46,16 +46,16 @@ pub fn message_of(case: &str) -> String {
 /// Delivers a message at a time; gives the outcome and what the log says of it.
 pub async fn delivered(world: &World, body: &str, now: Timestamp) -> (Result<(), Fault>, Value) {
     let deps = functions::mail_deps(world, true);
-    let message = Message { body: body.to_owned(), id: "m".to_owned(), receives: 1, now, notes: Notes::default() };
+    let message = Message { body: body.to_owned(), id: "m".to_owned(), receives: 1, now, log: RequestLog::default() };
     let outcome = send_mail::handle(&deps, &message).await;
-    (outcome, message.notes.take("send-mail", now).into())
+    (outcome, message.log.take("send-mail", now).into())
 }
 
 /// Delivers the message of a case now, which must go well; gives what the log says of it.
 pub async fn deliver(world: &World, case: &str) -> Value {
-    let (outcome, notes) = delivered(world, &message_of(case), clock::now()).await;
+    let (outcome, log) = delivered(world, &message_of(case), clock::now()).await;
     assert!(outcome.is_ok(), "{outcome:?}");
-    notes
+    log
 }
 
 /// Shows the mails the service has taken, without their pages.

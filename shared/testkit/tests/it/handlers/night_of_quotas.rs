@@ -28,7 +28,7 @@ pub fn message(at: Timestamp) -> Value {
     event
 }
 
-async fn upkeep(world: &World) {
+async fn maintenance(world: &World) {
     let told = functions::quota_messages(world, message(clock::now()), within(Duration::from_mins(1))).await;
     assert_eq!(told, json!({ "batchItemFailures": [] }));
 }
@@ -81,7 +81,7 @@ async fn a_night_hands_out_every_organisation_once() {
 async fn what_is_past_is_forgotten_and_what_has_run_out_is_settled() {
     let world = neglected();
     let before = world.state();
-    upkeep(&world).await;
+    maintenance(&world).await;
     assert_eq!(key_in(&world).used, periods(&[0, 40], &[0, 13]));
     let own = wallet(&world, &WalletId::Organisation(org(ORG)));
     assert_eq!((own.balance, own.used, own.expired, own.next_expiry), (1_000, 20, 30, None));
@@ -95,7 +95,7 @@ async fn what_is_past_is_forgotten_and_what_has_run_out_is_settled() {
         "nobody has done anything"
     );
     assert_eq!(key_in(&world).revision, 1, "nobody has changed the key");
-    upkeep(&world).await;
+    maintenance(&world).await;
     assert_eq!(world.state(), after, "once is enough");
 }
 
@@ -105,7 +105,7 @@ async fn what_is_in_order_is_left_alone() {
     put_production(&world, |key| key.used = periods(&[0, 1, 40], &[0, 1, 13]));
     put_key(&world, TEST_KEY, KeyMode::Test, |_| ());
     let before = world.state();
-    upkeep(&world).await;
+    maintenance(&world).await;
     assert_eq!(world.state(), before, "nor is a test wallet made that nobody has used");
 }
 
@@ -114,7 +114,7 @@ async fn keys_that_work_no_more_are_looked_after_too() {
     for status in [KeyStatus::Revoked, KeyStatus::Deleted] {
         let world = neglected();
         change_key(&world, |key| key.status = status);
-        upkeep(&world).await;
+        maintenance(&world).await;
         assert_eq!(key_in(&world).used, periods(&[0, 40], &[0, 13]));
     }
 }
@@ -124,7 +124,7 @@ async fn a_suspended_organisations_wallet_stays_closed() {
     let world = neglected();
     let own = WalletId::Organisation(org(ORG));
     world.change(|state| state.accounts.wallets.get_mut(&own).unwrap().open = false);
-    upkeep(&world).await;
+    maintenance(&world).await;
     assert_eq!((wallet(&world, &own).open, wallet(&world, &own).expired), (false, 30));
 }
 
@@ -137,7 +137,7 @@ async fn an_organisation_that_loses_its_gift_is_told_so_once() {
         wallet.add(LotId::mint(in_days(-9)), LotKind::Promo, 50, Some(in_days(-2)));
     });
     for _ in 0..2 {
-        upkeep(&world).await;
+        maintenance(&world).await;
     }
     insta::assert_json_snapshot!(outbox(&world), @r#"
     [

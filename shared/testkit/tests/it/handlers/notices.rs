@@ -18,12 +18,12 @@ async fn whoever_owns_old_keys_is_told_and_nobody_else() {
         ("key-migration-reminder", "Acme: old API keys end on 21 December 2026, last reminder", "“Acme” has not"),
     ] {
         let world = acme_with_mailboxes();
-        let notes = deliver(&world, case).await;
+        let log = deliver(&world, case).await;
         assert_eq!(post(&world), json!([["dev1@example.com", subject]]));
         let mail = world.state().post.sent.remove(0);
         assert!(mail.text.contains(said), "{}", mail.text);
         assert!(mail.text.contains(&format!("https://app.example.com/orgs/{ORG}/keys")), "{}", mail.text);
-        assert_eq!((mail.unsubscribe, &notes["mail.outcomes"]), (None, &json!({ "user_dev1": "sent" })));
+        assert_eq!((mail.unsubscribe, &log["mail.outcomes"]), (None, &json!({ "user_dev1": "sent" })));
         assert_eq!(deliver(&world, case).await["mail.outcomes"], json!({ "user_dev1": "done before" }));
     }
 }
@@ -64,8 +64,8 @@ async fn owners_are_told_that_an_endpoint_gets_no_more_webhooks() {
     for (reason, said) in [("gone", "(410)"), ("failing", "depuis une semaine")] {
         let world = acme_with_mailboxes();
         let body = message_of("endpoint-disabled").replace("gone", reason);
-        let (outcome, notes) = delivered(&world, &body, clock::now()).await;
-        assert!(outcome.is_ok(), "{notes}");
+        let (outcome, log) = delivered(&world, &body, clock::now()).await;
+        assert!(outcome.is_ok(), "{log}");
         assert_eq!(post(&world), json!([["ann1@example.com", "Acme : les webhooks ne sont plus livrés"]]));
         let mail = world.state().post.sent.remove(0);
         assert!(mail.text.contains(said) && mail.text.contains("hooks.example.com"), "{}", mail.text);
@@ -96,8 +96,8 @@ async fn a_notice_that_cannot_be_read_is_parked() {
         let (world, body) = (acme_with_mailboxes(), message_of(case));
         let changed = body.replace(from, to);
         assert_ne!(changed, body, "{case} has no {from}");
-        let (outcome, notes) = delivered(&world, &changed, clock::now()).await;
-        assert!(outcome.is_ok() && notes["MailsParked"] == 1, "{case} {to}: {notes}");
+        let (outcome, log) = delivered(&world, &changed, clock::now()).await;
+        assert!(outcome.is_ok() && log["MailsParked"] == 1, "{case} {to}: {log}");
         assert_eq!(post(&world), json!([]));
     }
 }

@@ -16,7 +16,7 @@ use super::mail::{acme_with_mailboxes, claim_of, deliver, delivered, known, mess
 #[tokio::test]
 async fn the_owner_of_a_job_is_told_in_their_language_where_its_result_is() {
     let world = acme_with_mailboxes();
-    let notes = deliver(&world, "job-completed").await;
+    let log = deliver(&world, "job-completed").await;
     let mail = world.state().post.sent.remove(0);
     assert_eq!(
         (mail.to.as_str(), mail.subject.as_str()),
@@ -46,9 +46,9 @@ async fn the_owner_of_a_job_is_told_in_their_language_where_its_result_is() {
     let link = mail.unsubscribe.as_deref().unwrap();
     let token = link.strip_prefix("https://api.example.com/api/mail/unsubscribe?token=").unwrap();
     assert_eq!(functions::unsubscribe_seal().open(token), Some((user("user_ann1"), Topic::Jobs)));
-    assert_eq!((&notes["mail.letter"], &notes["MailsSent"]), (&json!("job-completed"), &json!(1)));
-    assert_eq!(notes["mail.outcomes"], json!({ "user_ann1": "sent" }));
-    assert!(!notes.to_string().contains('@'), "an address in the log: {notes}");
+    assert_eq!((&log["mail.letter"], &log["MailsSent"]), (&json!("job-completed"), &json!(1)));
+    assert_eq!(log["mail.outcomes"], json!({ "user_ann1": "sent" }));
+    assert!(!log.to_string().contains('@'), "an address in the log: {log}");
 }
 
 #[tokio::test]
@@ -162,8 +162,8 @@ async fn who_cannot_be_written_to_is_noted_and_that_is_all() {
     let closed = acme_with_mailboxes();
     closed.change(|state| state.profiles.get_mut(&user("user_ann1")).unwrap().closed_at = Some(GRANTED));
     for (world, word) in [(unknown, "no address"), (odd, "unusable address"), (closed, "no address")] {
-        let notes = deliver(&world, "job-completed").await;
-        assert_eq!(notes["mail.outcomes"], json!({ "user_ann1": word }));
+        let log = deliver(&world, "job-completed").await;
+        assert_eq!(log["mail.outcomes"], json!({ "user_ann1": word }));
         assert!(world.state().post.mails.is_empty() && world.state().post.sent.is_empty());
     }
 }
@@ -191,8 +191,8 @@ async fn a_mail_the_service_cannot_take_now_comes_back_and_is_sent_once() {
         assert!(world.state().post.mails.is_empty(), "the claim was not given back");
     }
     world.change(|state| state.post.service = MailService::Works);
-    let notes = deliver(&world, "job-completed").await;
-    assert_eq!((&notes["MailsSent"], &notes["MailsPerhapsTwice"]), (&json!(1), &json!(null)));
+    let log = deliver(&world, "job-completed").await;
+    assert_eq!((&log["MailsSent"], &log["MailsPerhapsTwice"]), (&json!(1), &json!(null)));
     deliver(&world, "job-completed").await;
     assert_eq!(post(&world).as_array().unwrap().len(), 1);
 }
@@ -201,8 +201,8 @@ async fn a_mail_the_service_cannot_take_now_comes_back_and_is_sent_once() {
 async fn a_mail_the_service_never_takes_is_recorded_and_not_tried_again() {
     let world = acme_with_mailboxes();
     world.change(|state| state.post.service = MailService::Refuses);
-    let notes = deliver(&world, "job-completed").await;
-    assert_eq!((&notes["MailsRefused"], &notes["mail.refused"]), (&json!(1), &json!("planned: not this mail")));
+    let log = deliver(&world, "job-completed").await;
+    assert_eq!((&log["MailsRefused"], &log["mail.refused"]), (&json!(1), &json!("planned: not this mail")));
     let snapshot: Vec<MailState> = world.state().post.mails.into_values().collect();
     assert_eq!(snapshot, [MailState::Ended(MailEnd::Refused("planned: not this mail".to_owned()))]);
     world.change(|state| state.post.service = MailService::Works);
@@ -216,13 +216,13 @@ async fn a_claim_left_behind_is_waited_for_then_the_mail_is_sent_and_it_is_said_
     world.claim_mail(&claim_of("user_ann1", began)).await.unwrap();
     let body = message_of("job-completed");
     let just_before = began.plus(LEASE).minus(Duration::from_millis(1));
-    let (outcome, notes) = delivered(&world, &body, just_before).await;
+    let (outcome, log) = delivered(&world, &body, just_before).await;
     assert_eq!(outcome.unwrap_err().code, consigne_core::Code::Unavailable);
-    assert_eq!(notes["mail.outcomes"], json!({ "user_ann1": "left" }));
+    assert_eq!(log["mail.outcomes"], json!({ "user_ann1": "left" }));
     assert_eq!(post(&world), json!([]));
-    let (outcome, notes) = delivered(&world, &body, began.plus(LEASE)).await;
+    let (outcome, log) = delivered(&world, &body, began.plus(LEASE)).await;
     assert!(outcome.is_ok());
-    assert_eq!((&notes["MailsSent"], &notes["MailsPerhapsTwice"]), (&json!(1), &json!(1)));
+    assert_eq!((&log["MailsSent"], &log["MailsPerhapsTwice"]), (&json!(1), &json!(1)));
 }
 
 #[tokio::test]
@@ -232,11 +232,11 @@ async fn one_owners_trouble_keeps_no_others_mail_and_the_message_comes_back_for_
     known(&world, "user_eve1", None, Language::English);
     // Before it come the organisation, who did it, and the members: the next is the first owner's profile.
     world.fail_at(3, Moment::Before);
-    let (outcome, notes) = delivered(&world, &message_of("key-issued"), clock::now()).await;
+    let (outcome, log) = delivered(&world, &message_of("key-issued"), clock::now()).await;
     assert!(outcome.is_err());
-    assert_eq!(notes["mail.outcomes"], json!({ "user_ann1": "left", "user_eve1": "sent" }));
-    let notes = deliver(&world, "key-issued").await;
-    assert_eq!(notes["mail.outcomes"], json!({ "user_ann1": "sent", "user_eve1": "done before" }));
+    assert_eq!(log["mail.outcomes"], json!({ "user_ann1": "left", "user_eve1": "sent" }));
+    let log = deliver(&world, "key-issued").await;
+    assert_eq!(log["mail.outcomes"], json!({ "user_ann1": "sent", "user_eve1": "done before" }));
     assert_eq!(post(&world).as_array().unwrap().len(), 2);
 }
 
@@ -262,9 +262,9 @@ async fn a_malformed_message_lies_with_the_dead_letters_before_it_is_acknowledge
         let world = acme_with_mailboxes();
         let body = good.replace(what, with);
         assert_ne!(body, good);
-        let (outcome, notes) = delivered(&world, &body, clock::now()).await;
+        let (outcome, log) = delivered(&world, &body, clock::now()).await;
         assert!(outcome.is_ok() && world.state().messages == [body], "{with}");
-        assert!(notes["message.malformed"].is_string() && !notes.to_string().contains("secret"), "{notes}");
+        assert!(log["message.malformed"].is_string() && !log.to_string().contains("secret"), "{log}");
     }
 }
 
@@ -274,12 +274,12 @@ async fn events_nobody_is_written_about_pass_and_without_a_sender_all_do() {
     assert_eq!(deliver(&world, "other-kind").await["mail.outcomes"], json!({}));
     let deps = functions::mail_deps(&world, false);
     let (body, now) = (message_of("job-completed"), clock::now());
-    let notes = consigne_runtime::log::Notes::default();
-    let message = consigne_runtime::queue::Message { body, id: "m".to_owned(), receives: 1, now, notes };
+    let log = consigne_runtime::log::RequestLog::default();
+    let message = consigne_runtime::queue::Message { body, id: "m".to_owned(), receives: 1, now, log };
     send_mail::handle(&deps, &message).await.unwrap();
-    let notes = message.notes.take("send-mail", now);
-    assert_eq!(notes["mail.outcomes"], json!({ "user_ann1": "skipped" }));
-    assert_eq!(notes["mail.letter"], "job-completed");
+    let log = message.log.take("send-mail", now);
+    assert_eq!(log["mail.outcomes"], json!({ "user_ann1": "skipped" }));
+    assert_eq!(log["mail.letter"], "job-completed");
     assert!(world.state().post.mails.is_empty() && world.state().post.sent.is_empty());
 }
 

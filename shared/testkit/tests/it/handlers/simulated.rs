@@ -9,7 +9,7 @@ use consigne_core::deliveries::{DeliveryMessage, DeliveryStatus, LASTS, Posted, 
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{Clock as _, RecordDelivery as _};
 use consigne_core::{Fault, Timestamp};
-use consigne_runtime::log::Notes;
+use consigne_runtime::log::RequestLog;
 use consigne_runtime::queue::Message;
 use consigne_testkit::fakes::{SimClock, World};
 use consigne_testkit::{functions, hooks, payload};
@@ -95,7 +95,8 @@ impl Night {
 
     fn begin(&self, body: String) -> Work {
         let deps = functions::dispatch_deps(&self.world, &self.clock);
-        let message = Message { body, id: "m".to_owned(), receives: 1, now: self.clock.now(), notes: Notes::default() };
+        let message =
+            Message { body, id: "m".to_owned(), receives: 1, now: self.clock.now(), log: RequestLog::default() };
         Box::pin(async move { dispatch_webhook::handle(&deps, &message).await })
     }
 

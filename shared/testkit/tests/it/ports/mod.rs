@@ -14,6 +14,7 @@ mod job_files;
 mod jobs;
 mod keys;
 mod mail;
+mod maintenance;
 mod members;
 mod migrations;
 mod mishaps;
@@ -23,7 +24,6 @@ mod purchases;
 mod stats;
 mod storage_days;
 mod texts;
-mod upkeep;
 
 use std::time::Duration;
 

@@ -29,7 +29,7 @@ pub fn past_periods(key: &ApiKey, now: Timestamp) -> Vec<String> {
 
 /// An organisation that is to be looked after, perhaps begun before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upkeep {
+pub struct Maintenance {
     /// The organisation.
     pub org: OrgId,
     /// The time the night stands for.
@@ -46,7 +46,7 @@ struct Wire {
     after: Option<String>,
 }
 
-impl Upkeep {
+impl Maintenance {
     /// Writes the message.
     pub fn message(&self) -> Result<String, Fault> {
         let wire = Wire { org: self.org.to_string(), at_ms: self.at.as_millis(), after: self.after.clone() };
@@ -131,11 +131,12 @@ mod tests {
     #[test]
     fn a_message_reads_back() {
         for after in [None, Some("{}".to_owned())] {
-            let upkeep = Upkeep { org: OrgId::mint(Timestamp::from_secs(1)), at: Timestamp::from_millis(1_234), after };
-            assert_eq!(Upkeep::parse(&upkeep.message().unwrap()).unwrap(), upkeep);
+            let maintenance =
+                Maintenance { org: OrgId::mint(Timestamp::from_secs(1)), at: Timestamp::from_millis(1_234), after };
+            assert_eq!(Maintenance::parse(&maintenance.message().unwrap()).unwrap(), maintenance);
         }
         for bad in ["", "{}", r#"{"org":"org_x","at_ms":1}"#] {
-            assert!(Upkeep::parse(bad).is_err(), "{bad}");
+            assert!(Maintenance::parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -15,11 +15,11 @@ use futures_util::future::join_all;
 use super::{now, on_both};
 
 /// Everything the table can do for upkeep.
-pub trait Upkeep:
+pub trait Maintenance:
     WalkKeys + ForgetPeriods + ExpireLots + CreateOrg + IssueKey + GetKey + GrantCredits + ChargeKey + GetWallet + Sync
 {
 }
-impl<T> Upkeep for T where
+impl<T> Maintenance for T where
     T: WalkKeys
         + ForgetPeriods
         + ExpireLots
@@ -46,7 +46,7 @@ on_both!(
 );
 
 /// Founds an organisation with credits and an unlimited key.
-async fn shop(store: &impl Upkeep) -> (OrgId, UserId, ApiKey) {
+async fn shop(store: &impl Maintenance) -> (OrgId, UserId, ApiKey) {
     let (org, owner) = accounts::found(store, now()).await;
     let grant = accounts::credits(org, LotKind::Paid, 1_000, None, now());
     assert_eq!(store.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
@@ -55,7 +55,7 @@ async fn shop(store: &impl Upkeep) -> (OrgId, UserId, ApiKey) {
     (org, owner, key)
 }
 
-async fn every_key_is_met_in_whatever_state_it_is(store: &impl Upkeep) {
+async fn every_key_is_met_in_whatever_state_it_is(store: &impl Maintenance) {
     let (org, owner, first) = shop(store).await;
     let mut keys = vec![first];
     for status in [KeyStatus::Revoked, KeyStatus::Deleted, KeyStatus::Active] {
@@ -80,7 +80,7 @@ async fn every_key_is_met_in_whatever_state_it_is(store: &impl Upkeep) {
 }
 
 /// Charges a key so many days ago, each time once.
-async fn charge(store: &impl Upkeep, key: &ApiKey, days_ago: &[u64]) {
+async fn charge(store: &impl Maintenance, key: &ApiKey, days_ago: &[u64]) {
     for days in days_ago {
         let at = now().minus(Duration::from_hours(24 * days));
         let charged = store.charge_key(&accounts::charge(&key.facts(), 1, None, at)).await.unwrap();
@@ -88,7 +88,7 @@ async fn charge(store: &impl Upkeep, key: &ApiKey, days_ago: &[u64]) {
     }
 }
 
-async fn forgotten_counters_are_gone_and_all_others_stay(store: &impl Upkeep) {
+async fn forgotten_counters_are_gone_and_all_others_stay(store: &impl Maintenance) {
     let (org, _, key) = shop(store).await;
     let days: Vec<u64> = (0..130).collect();
     charge(store, &key, &days).await;
@@ -105,14 +105,14 @@ async fn forgotten_counters_are_gone_and_all_others_stay(store: &impl Upkeep) {
     }
 }
 
-async fn nothing_is_forgotten_of_a_key_that_is_not_there(store: &impl Upkeep) {
+async fn nothing_is_forgotten_of_a_key_that_is_not_there(store: &impl Maintenance) {
     let (org, _, _) = shop(store).await;
     let nobody = KeyId::mint(now());
     store.forget_periods(org, nobody, &["2020-01-01".to_owned()]).await.unwrap();
     assert_eq!(store.get_key(org, nobody).await.unwrap(), None);
 }
 
-async fn counters_are_forgotten_while_the_key_is_charged(store: &impl Upkeep) {
+async fn counters_are_forgotten_while_the_key_is_charged(store: &impl Maintenance) {
     let (org, _, key) = shop(store).await;
     charge(store, &key, &[60]).await;
     let past = vec![Day::of(now().minus(Duration::from_hours(24 * 60))).to_string()];
@@ -123,7 +123,7 @@ async fn counters_are_forgotten_while_the_key_is_charged(store: &impl Upkeep) {
     assert_eq!((after.daily_used(now()), after.used.contains_key(&past[0])), (20, false));
 }
 
-async fn a_wallet_is_settled_once_when_a_lot_has_run_out(store: &impl Upkeep) {
+async fn a_wallet_is_settled_once_when_a_lot_has_run_out(store: &impl Maintenance) {
     let (org, _, key) = shop(store).await;
     let (start, id) = (now(), WalletId::Organisation(org));
     let end = start.plus(Duration::from_hours(1));
@@ -143,7 +143,7 @@ async fn a_wallet_is_settled_once_when_a_lot_has_run_out(store: &impl Upkeep) {
     assert!(!store.expire_lots(&WalletId::Organisation(OrgId::mint(start)), end).await.unwrap());
 }
 
-async fn an_organisation_that_loses_its_gift_has_been_told_so(store: &impl Upkeep) {
+async fn an_organisation_that_loses_its_gift_has_been_told_so(store: &impl Maintenance) {
     let (org, start) = (accounts::found(store, now()).await.0, now());
     let end = start.plus(Duration::from_hours(1));
     let grant = accounts::credits(org, LotKind::Promo, 50, Some(end), start);
@@ -155,7 +155,7 @@ async fn an_organisation_that_loses_its_gift_has_been_told_so(store: &impl Upkee
     assert_eq!(next().await, None, "there is no mark below nothing");
 }
 
-async fn a_test_wallet_is_settled_once_when_its_period_is_over(store: &impl Upkeep) {
+async fn a_test_wallet_is_settled_once_when_its_period_is_over(store: &impl Maintenance) {
     let (org, owner, _) = shop(store).await;
     let (start, id) = (now(), WalletId::Test(owner.clone()));
     assert!(!store.expire_lots(&id, start).await.unwrap(), "nobody has used it");
@@ -174,7 +174,7 @@ async fn a_test_wallet_is_settled_once_when_its_period_is_over(store: &impl Upke
     assert_eq!(wallet.next_expiry, Some(end.plus(TEST_PERIOD)), "the next period begins where the last one ended");
 }
 
-async fn many_who_settle_a_wallet_at_once_settle_it_once(store: &impl Upkeep) {
+async fn many_who_settle_a_wallet_at_once_settle_it_once(store: &impl Maintenance) {
     let (org, owner, _) = shop(store).await;
     let key = accounts::key(org, &owner, true, now());
     accounts::issue(store, &key).await;
