@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-import gaps
+import emulator_workarounds
 import template as templates
 from server import REGION
 
@@ -41,14 +41,14 @@ class Deployment:
             properties = function["Properties"]
             binary = binaries / Path(properties["CodeUri"]).name
             properties["CodeUri"] = {"Bucket": ARTIFACTS, "Key": self._upload(binary)}
-        gaps.prepare(template, parameters)
+        emulator_workarounds.prepare(template, parameters)
         self._apply(template, parameters)
-        gaps.fill(template, self.stack, client=self.client)
+        emulator_workarounds.fill(template, self.stack, client=self.client)
 
     def deploy_alarms(self, source: Path) -> None:
         """Creates or updates the stack of alarms on this one."""
         template = templates.load(source)
-        gaps.drop_metric_math(template)
+        emulator_workarounds.drop_metric_math(template)
         watching = Deployment(self.s3.meta.endpoint_url, f"{self.stack}-observe")
         watching._apply(template, {"CoreStack": self.stack})
 

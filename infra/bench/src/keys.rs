@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use consigne_testkit::shop::{HeldKey, Shop};
+use consigne_testkit::org_fixture::{HeldKey, OrgFixture};
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -18,20 +18,20 @@ const CALLERS: usize = 20;
 
 /// Measures `rounds` of each.
 pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) -> Result<(), Problem> {
-    let shop = Shop::open(bench.stack, 1_000_000).await;
-    let key = shop.issue("production", &json!({})).await;
-    calls(bench, &shop, &key, rounds, table).await;
-    latency(&shop, &key, rounds * 10, table).await;
+    let fixture = OrgFixture::open(bench.stack, 1_000_000).await;
+    let key = fixture.issue("production", &json!({})).await;
+    calls(bench, &fixture, &key, rounds, table).await;
+    latency(&fixture, &key, rounds * 10, table).await;
 
-    let one = [(&shop, &key)];
+    let one = [(&fixture, &key)];
     table.push(Row::new(RATE, "one wallet", rate(&one, rounds as usize * 20).await?, "per second").of_this_machine());
     let mut shops = Vec::new();
     for _ in 0..50 {
-        let shop = Shop::open(bench.stack, 100_000).await;
-        let key = shop.issue("production", &json!({})).await;
-        shops.push((shop, key));
+        let fixture = OrgFixture::open(bench.stack, 100_000).await;
+        let key = fixture.issue("production", &json!({})).await;
+        shops.push((fixture, key));
     }
-    let many: Vec<(&Shop<'_>, &HeldKey)> = shops.iter().map(|(shop, key)| (shop, key)).collect();
+    let many: Vec<(&OrgFixture<'_>, &HeldKey)> = shops.iter().map(|(fixture, key)| (fixture, key)).collect();
     table.push(
         Row::new(RATE, "fifty wallets", rate(&many, rounds as usize * 20).await?, "per second").of_this_machine(),
     );
@@ -39,16 +39,16 @@ pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) 
 }
 
 /// Counts calls of a charge and of a refusal by the checksum.
-async fn calls(bench: &BenchStack, shop: &Shop<'_>, key: &HeldKey, rounds: u32, table: &mut Table) {
+async fn calls(bench: &BenchStack, fixture: &OrgFixture<'_>, key: &HeldKey, rounds: u32, table: &mut Table) {
     let bad = format!("{}0", &key.text[..key.text.len() - 1]);
     let bad = if bad == key.text { format!("{}1", &key.text[..key.text.len() - 1]) } else { bad };
     for (name, text, most) in [("key-verify, charged", key.text.as_str(), 1.0), ("key-verify, bad checksum", &bad, 0.0)]
     {
-        shop.verify(text, &json!({ "cost": 1 }), None).await;
+        fixture.verify(text, &json!({ "cost": 1 }), None).await;
         quiet(bench).await;
         bench.proxy.reset();
         for _ in 0..rounds {
-            shop.verify(text, &json!({ "cost": 1 }), None).await;
+            fixture.verify(text, &json!({ "cost": 1 }), None).await;
         }
         push(bench, name, rounds, most, table);
     }
@@ -56,14 +56,14 @@ async fn calls(bench: &BenchStack, shop: &Shop<'_>, key: &HeldKey, rounds: u32, 
 }
 
 /// Measures a charge and a bare read in turns, so that both see the same machine.
-async fn latency(shop: &Shop<'_>, key: &HeldKey, rounds: u32, table: &mut Table) {
+async fn latency(fixture: &OrgFixture<'_>, key: &HeldKey, rounds: u32, table: &mut Table) {
     let (mut charges, mut reads) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let began = Instant::now();
-        shop.charge(key, None).await;
+        fixture.charge(key, None).await;
         charges.push(began.elapsed().as_secs_f64() * 1_000.0);
         let began = Instant::now();
-        shop.owner.usage().await;
+        fixture.owner.usage().await;
         reads.push(began.elapsed().as_secs_f64() * 1_000.0);
     }
     for (share, name) in [(0.5, "p50"), (0.95, "p95")] {
@@ -76,13 +76,13 @@ async fn latency(shop: &Shop<'_>, key: &HeldKey, rounds: u32, table: &mut Table)
 /// Charges keys in turn from all callers; gives how many charges a second got through, and checks that all did.
 // A few thousand calls lose nothing as a float.
 #[allow(clippy::cast_precision_loss)]
-async fn rate(keys: &[(&Shop<'_>, &HeldKey)], calls: usize) -> Result<f64, Problem> {
+async fn rate(keys: &[(&OrgFixture<'_>, &HeldKey)], calls: usize) -> Result<f64, Problem> {
     let began = Instant::now();
     let caller = async |caller: usize| {
         let mut charged = 0;
         for call in (caller..calls).step_by(CALLERS) {
-            let (shop, key) = keys[call % keys.len()];
-            charged += usize::from(shop.charge(key, None).await["valid"] == true);
+            let (fixture, key) = keys[call % keys.len()];
+            charged += usize::from(fixture.charge(key, None).await["valid"] == true);
         }
         charged
     };

@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT / "infra/deploy"), str(ROOT / "infra/local")]
 import alarms
 
 import deploy
-import gaps
+import emulator_workarounds
 import preflight
 import template as templates
 from samconfig import Config, load
@@ -160,7 +160,7 @@ class EndToEnd(unittest.TestCase):
         self.assertEqual(mail["Environment"]["Variables"]["MAIL_FROM"], "Acme & Co <no-reply@acme.dev>")
 
         watching = templates.load(ROOT / "infra/observe.yaml")
-        gaps.drop_metric_math(watching)
+        emulator_workarounds.drop_metric_math(watching)
         for email in ("", "ops@acme.dev"):
             config.observe = {"AlarmEmail": email}
             alarms.deploy(session, config, json.dumps(watching))

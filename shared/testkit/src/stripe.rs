@@ -6,7 +6,7 @@ use consigne_runtime::clock;
 use serde_json::{Value, json};
 
 use crate::http::Response;
-use crate::shop::Shop;
+use crate::org_fixture::OrgFixture;
 use crate::stack::Stack;
 
 /// The secret by which the functions on fakes know Stripe.
@@ -92,8 +92,9 @@ impl<'a> Payments<'a> {
     }
 
     /// Opens a checkout as an organisation's owner; gives the session as the stand-in has it.
-    pub async fn open(&self, shop: &Shop<'_>, pack: &str) -> Value {
-        let opened = shop.owner.call_with("POST", &shop.path("/credits/checkout"), &json!({ "pack": pack })).await;
+    pub async fn open(&self, fixture: &OrgFixture<'_>, pack: &str) -> Value {
+        let opened =
+            fixture.owner.call_with("POST", &fixture.path("/credits/checkout"), &json!({ "pack": pack })).await;
         assert_eq!(opened.status, 201, "{}", opened.json());
         let id = opened.json()["data"]["session_id"].as_str().expect("a session has an id").to_owned();
         self.session(&id).await

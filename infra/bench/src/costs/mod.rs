@@ -7,8 +7,8 @@ mod prices;
 mod units;
 
 use consigne_testkit::http::Response;
+use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::pictures;
-use consigne_testkit::shop::Shop;
 use serde_json::{Value, json};
 
 use crate::calls::quiet;
@@ -120,9 +120,9 @@ impl Run<'_> {
     }
 
     async fn keys(&self, table: &mut Table) -> Result<(), Problem> {
-        let (stack, shop) = (self.bench.stack, Shop::open(self.bench.stack, 1_000_000).await);
-        let (live, test) = (shop.issue("production", &json!({})).await, shop.issue("test", &json!({})).await);
-        let verify = async |text: &str, cost: u32| shop.verify(text, &json!({ "cost": cost }), None).await;
+        let (stack, fixture) = (self.bench.stack, OrgFixture::open(self.bench.stack, 1_000_000).await);
+        let (live, test) = (fixture.issue("production", &json!({})).await, fixture.issue("test", &json!({})).await);
+        let verify = async |text: &str, cost: u32| fixture.verify(text, &json!({ "cost": cost }), None).await;
         for (name, text, cost) in [
             ("a key check that charges", live.text.as_str(), 1),
             ("a key check that charges a test key", &test.text, 1),
@@ -133,7 +133,7 @@ impl Run<'_> {
         }
         let mut receipts = Vec::new();
         for _ in 0..=self.rounds {
-            receipts.push(text(&shop.charge(&live, None).await, "receipt_id"));
+            receipts.push(text(&fixture.charge(&live, None).await, "receipt_id"));
         }
         let outcome = json!({ "status_code": 200, "response_ms": 12 });
         let tell =
@@ -149,17 +149,17 @@ impl Run<'_> {
             ("a month of statistics", "/stats"),
             ("a page of keys", "/keys"),
         ] {
-            let path = shop.path(path);
-            self.row(table, name, ASKED, async |_| shop.owner.call("GET", &path).await).await?;
+            let path = fixture.path(path);
+            self.row(table, name, ASKED, async |_| fixture.owner.call("GET", &path).await).await?;
         }
         let wish = json!({ "name": "Key", "environment": "production", "scopes": ["pdf:read"] });
-        let (issue, path) = ("a key issued, to its event on the queue of mails", shop.path("/keys"));
-        self.row(table, issue, QUEUED, async |_| shop.owner.call_with("POST", &path, &wish).await).await
+        let (issue, path) = ("a key issued, to its event on the queue of mails", fixture.path("/keys"));
+        self.row(table, issue, QUEUED, async |_| fixture.owner.call_with("POST", &path, &wish).await).await
     }
 
     async fn holds(&self, table: &mut Table) -> Result<(), Problem> {
-        let (stack, shop) = (self.bench.stack, Shop::open(self.bench.stack, 1_000_000).await);
-        let key = shop.issue("production", &json!({})).await;
+        let (stack, fixture) = (self.bench.stack, OrgFixture::open(self.bench.stack, 1_000_000).await);
+        let key = fixture.issue("production", &json!({})).await;
         let wish = json!({ "key": key.text, "amount": 3, "service": "pdf", "ttl_seconds": 600 });
         let open = async || stack.serve("/api/credits/holds", &wish, None).await;
         self.row(table, "a hold opened", ASKED, async |_| open().await).await?;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use consigne_runtime::clock;
+use consigne_testkit::org_fixture::{HeldKey, OrgFixture};
 use consigne_testkit::payload;
 use consigne_testkit::schemas::faults;
-use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Stack, until};
 use serde_json::{Value, json};
 
@@ -17,10 +17,10 @@ use super::mail::{address, founder, mail_about};
 const FIRST: FurtherStack = FurtherStack { name: "consigne", env_file: "target/local/stack.env" };
 
 /// Charges a key from as many countries.
-async fn used_from(shop: &Shop<'_>, key: &HeldKey, countries: u8) {
+async fn used_from(fixture: &OrgFixture<'_>, key: &HeldKey, countries: u8) {
     for n in 0..countries {
         let told = json!({ "cost": 1, "country": format!("A{}", char::from(b'A' + n)) });
-        let answer = shop.verify(&key.text, &told, None).await;
+        let answer = fixture.verify(&key.text, &told, None).await;
         assert_eq!(answer.status, 200, "{}", answer.json());
     }
 }
@@ -35,8 +35,8 @@ async fn detect(stack: &Stack, minutes: u64) -> Value {
 }
 
 /// Gives the kinds of a shop's anomalies in its audit trail.
-async fn noticed(shop: &Shop<'_>) -> Vec<String> {
-    let trail = shop.owner.call("GET", &shop.path("/audit")).await.json();
+async fn noticed(fixture: &OrgFixture<'_>) -> Vec<String> {
+    let trail = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
     let entries = trail["data"].as_array().cloned().unwrap_or_default();
     let anomalies = entries.iter().filter(|entry| entry["action"] == "key.anomaly");
     anomalies.map(|entry| entry["details"]["kind"].as_str().unwrap().to_owned()).collect()
@@ -45,8 +45,8 @@ async fn noticed(shop: &Shop<'_>) -> Vec<String> {
 #[tokio::test]
 async fn eleven_countries_are_one_alert_ten_and_refused_calls_from_twenty_none() {
     let stack = Stack::find();
-    let (few, many) = (Shop::open(&stack, 100).await, Shop::open(&stack, 100).await);
-    let poor = Shop::open(&stack, 0).await;
+    let (few, many) = (OrgFixture::open(&stack, 100).await, OrgFixture::open(&stack, 100).await);
+    let poor = OrgFixture::open(&stack, 0).await;
     let listener = BusListener::on(&stack, "org_id", &many.org).await;
     let keys = [few.issue("production", &json!({})).await, many.issue("production", &json!({})).await];
     used_from(&few, &keys[0], 10).await;
@@ -72,25 +72,25 @@ async fn eleven_countries_are_one_alert_ten_and_refused_calls_from_twenty_none()
 async fn where_that_is_the_policy_a_key_stops_its_owner_is_written_to_and_the_operator_lets_it_work_again() {
     let stack = Stack::find();
     let (owner, org) = founder(&stack, "en").await;
-    let shop = Shop::of(&stack, owner, org);
-    shop.fund(100).await;
-    let org = shop.org.clone();
+    let fixture = OrgFixture::of(&stack, owner, org);
+    fixture.grant_credits(100).await;
+    let org = fixture.org.clone();
     let (well, said) = FIRST.consigne(&["org", "policy", &org, "suspend"], "").await;
     assert!(well && said.contains("is suspended"), "{said}");
-    let key = shop.issue("production", &json!({})).await;
-    used_from(&shop, &key, 11).await;
+    let key = fixture.issue("production", &json!({})).await;
+    used_from(&fixture, &key, 11).await;
     let stopped = until(async || {
         detect(&stack, 0).await;
-        (shop.charge(&key, None).await["code"] == "SUSPENDED").then_some(())
+        (fixture.charge(&key, None).await["code"] == "SUSPENDED").then_some(())
     });
     assert!(stopped.await.is_some(), "the key still works");
-    let mail = mail_about(&stack, &address(&shop.owner), "unusual use of API keys").await;
+    let mail = mail_about(&stack, &address(&fixture.owner), "unusual use of API keys").await;
     assert!(mail["BodyText"].as_str().unwrap().contains("from 11 countries in an hour"), "{mail}");
 
     let resume = ["key", "resume", &org, &key.id, "--reason", "it was our own test"];
     let (well, said) = FIRST.consigne(&resume, "").await;
     assert!(well && said.contains("works"), "{said}");
-    assert_eq!(shop.charge(&key, None).await["valid"], true);
+    assert_eq!(fixture.charge(&key, None).await["valid"], true);
     let (well, said) = FIRST.consigne(&resume, "").await;
     assert!(well, "twice does no harm: {said}");
     let (well, said) =

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use consigne_testkit::shop::Shop;
+use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::stack::{Stack, until};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -17,18 +17,18 @@ fn valid(data: &Value) -> bool {
 #[tokio::test]
 async fn five_workers_race_for_a_hundred_credits() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 100).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 100).await;
+    let key = fixture.issue("production", &json!({})).await;
     let (left, charged) = (AtomicU32::new(300), AtomicU32::new(0));
     let worker = async || {
         while left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
-            let data = shop.charge(&key, None).await;
+            let data = fixture.charge(&key, None).await;
             assert!(valid(&data) || data["code"] == "INSUFFICIENT_CREDITS", "{data}");
             charged.fetch_add(u32::from(valid(&data)), Ordering::SeqCst);
         }
     };
     join_all((0..5).map(|_| worker())).await;
-    let wallet = shop.wallet().await;
+    let wallet = fixture.wallet().await;
     assert_eq!(charged.into_inner(), 100);
     assert_eq!((&wallet["balance"], &wallet["total_used"]), (&json!(0), &json!(100)));
 }
@@ -36,8 +36,8 @@ async fn five_workers_race_for_a_hundred_credits() {
 #[tokio::test]
 async fn of_a_thousand_calls_at_once_one_gets_the_last_credit() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 1).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 1).await;
+    let key = fixture.issue("production", &json!({})).await;
     // As many environments as a laptop bears; the table's own suite lets all thousand go at once.
     let doors = Semaphore::new(40);
     let call = async |n: usize| {
@@ -56,54 +56,54 @@ async fn of_a_thousand_calls_at_once_one_gets_the_last_credit() {
     let refused = answers.iter().filter(|data| data["code"] == "INSUFFICIENT_CREDITS" && data["limiter"] == "wallet");
     assert_eq!(refused.count(), 999);
     let log = until(async || {
-        let log = shop.owner.call("GET", &shop.path("/usage")).await.json();
+        let log = fixture.owner.call("GET", &fixture.path("/usage")).await.json();
         (log["metadata"]["total"] == 1).then_some(log)
     });
     assert!(log.await.is_some(), "there is one receipt");
-    assert_eq!(shop.wallet().await["balance"], 0);
+    assert_eq!(fixture.wallet().await["balance"], 0);
 }
 
 #[tokio::test]
 async fn a_request_that_comes_again_gets_its_receipt_and_another_one_is_told_so() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let (key, second) = (shop.issue("production", &json!({})).await, shop.issue("production", &json!({})).await);
-    let first = shop.charge(&key, Some("order 17")).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let (key, second) = (fixture.issue("production", &json!({})).await, fixture.issue("production", &json!({})).await);
+    let first = fixture.charge(&key, Some("order 17")).await;
     assert!(text(&first, "receipt_id").starts_with("rcpt_"));
-    let again = join_all((0..10).map(|_| shop.charge(&key, Some("order 17")))).await;
+    let again = join_all((0..10).map(|_| fixture.charge(&key, Some("order 17")))).await;
     assert!(again.iter().all(|data| *data == first), "{again:?}");
-    let other_cost = shop.verify(&key.text, &json!({ "cost": 3 }), Some("order 17")).await;
+    let other_cost = fixture.verify(&key.text, &json!({ "cost": 3 }), Some("order 17")).await;
     assert_refused(&other_cost, 422, "IDEMPOTENCY_MISMATCH");
-    let other_key = shop.verify(&second.text, &json!({ "cost": 1 }), Some("order 17")).await;
+    let other_key = fixture.verify(&second.text, &json!({ "cost": 1 }), Some("order 17")).await;
     assert_refused(&other_key, 422, "IDEMPOTENCY_MISMATCH");
-    assert_eq!(shop.wallet().await["balance"], 9);
+    assert_eq!(fixture.wallet().await["balance"], 9);
 
-    let revoked = shop.change("POST", &key, "/revoke", &json!({ "reason": "leaked" })).await;
+    let revoked = fixture.change("POST", &key, "/revoke", &json!({ "reason": "leaked" })).await;
     assert_eq!(revoked.status, 200);
-    assert_eq!(shop.charge(&key, Some("order 17")).await, first, "what was paid for stays paid for");
-    assert_eq!(shop.charge(&key, Some("order 18")).await["code"], "REVOKED");
+    assert_eq!(fixture.charge(&key, Some("order 17")).await, first, "what was paid for stays paid for");
+    assert_eq!(fixture.charge(&key, Some("order 18")).await["code"], "REVOKED");
 }
 
 #[tokio::test]
 async fn no_environment_charges_a_key_once_it_is_revoked() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 1_000).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 1_000).await;
+    let key = fixture.issue("production", &json!({})).await;
     // As many at once, and as many environments have seen the key.
-    let warm = join_all((0..20).map(|_| shop.charge(&key, None))).await;
+    let warm = join_all((0..20).map(|_| fixture.charge(&key, None))).await;
     assert!(warm.iter().all(valid));
-    let revoked = shop.change("POST", &key, "/revoke", &json!({ "reason": "leaked" })).await;
+    let revoked = fixture.change("POST", &key, "/revoke", &json!({ "reason": "leaked" })).await;
     assert_eq!((revoked.status, &revoked.json()["data"]["status"]), (200, &json!("revoked")));
-    let after = join_all((0..60).map(|_| shop.charge(&key, None))).await;
+    let after = join_all((0..60).map(|_| fixture.charge(&key, None))).await;
     assert!(after.iter().all(|data| data["code"] == "REVOKED" && data["limiter"] == "key"), "{after:?}");
-    assert_eq!(shop.wallet().await["total_used"], 20);
+    assert_eq!(fixture.wallet().await["total_used"], 20);
 }
 
 #[tokio::test]
 async fn a_key_that_is_none_is_refused_without_a_look() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
     let mut changed = key.text.clone();
     let other = if changed.ends_with('0') { "1" } else { "0" };
     changed.replace_range(changed.len() - 1.., other);
@@ -111,7 +111,7 @@ async fn a_key_that_is_none_is_refused_without_a_look() {
     let swapped = key.text.replacen("sk_live_", "sk_test_", 1);
     let longer = format!("{}0", key.text);
     for bad in [changed.as_str(), cut, &swapped, &longer, "", "sk_live_", "é", &"x".repeat(5_000)] {
-        let answer = shop.verify(bad, &json!({ "cost": 1 }), None).await;
+        let answer = fixture.verify(bad, &json!({ "cost": 1 }), None).await;
         assert_eq!(answer.status, 200, "{bad}");
         let data = answer.json()["data"].clone();
         assert_eq!(data, json!({ "valid": false, "code": "NOT_FOUND", "limiter": null, "resets_at": null }), "{bad}");
@@ -120,19 +120,19 @@ async fn a_key_that_is_none_is_refused_without_a_look() {
         let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(line["aws.calls"], 0, "{line}");
     }
-    assert_eq!(shop.wallet().await["balance"], 10);
+    assert_eq!(fixture.wallet().await["balance"], 10);
 }
 
 #[tokio::test]
 async fn an_empty_test_wallet_is_named_and_the_live_one_left_alone() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 1_000).await;
-    let key = shop.issue("test", &json!({})).await;
-    let all = shop.verify(&key.text, &json!({ "cost": 100, "include": ["remaining"] }), None).await.json();
+    let fixture = OrgFixture::open(&stack, 1_000).await;
+    let key = fixture.issue("test", &json!({})).await;
+    let all = fixture.verify(&key.text, &json!({ "cost": 100, "include": ["remaining"] }), None).await.json();
     assert_eq!((&all["data"]["environment"], &all["data"]["remaining"]["credits"]), (&json!("test"), &json!(0)));
-    let refused = shop.charge(&key, None).await;
+    let refused = fixture.charge(&key, None).await;
     assert_eq!((&refused["code"], &refused["limiter"]), (&json!("INSUFFICIENT_CREDITS"), &json!("test_wallet")));
-    let wallet = shop.wallet().await;
+    let wallet = fixture.wallet().await;
     assert_eq!(refused["resets_at"], wallet["test"]["resets_at"]);
     assert_eq!((&wallet["balance"], &wallet["test"]["balance"]), (&json!(1_000), &json!(0)));
 }
@@ -140,11 +140,11 @@ async fn an_empty_test_wallet_is_named_and_the_live_one_left_alone() {
 #[tokio::test]
 async fn day_twelve_month_two_hundred_sixty_two_tries() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 100).await;
-    let key = shop.issue("production", &json!({ "daily_quota": 12, "monthly_quota": 200 })).await;
+    let fixture = OrgFixture::open(&stack, 100).await;
+    let key = fixture.issue("production", &json!({ "daily_quota": 12, "monthly_quota": 200 })).await;
     let mut charged = 0;
     for _ in 0..62 {
-        let data = shop.charge(&key, None).await;
+        let data = fixture.charge(&key, None).await;
         charged += u32::from(valid(&data));
         if !valid(&data) {
             assert_eq!((&data["code"], &data["limiter"]), (&json!("DAILY_QUOTA_EXCEEDED"), &json!("key")));
@@ -152,7 +152,7 @@ async fn day_twelve_month_two_hundred_sixty_two_tries() {
         }
     }
     assert_eq!(charged, 12);
-    let listed = shop.owner.call("GET", &shop.path("/keys")).await.json();
+    let listed = fixture.owner.call("GET", &fixture.path("/keys")).await.json();
     let row = &listed["data"][0];
     assert_eq!((&row["daily_used"], &row["monthly_used"]), (&json!(12), &json!(12)), "188 of the month are left");
 }
@@ -160,34 +160,34 @@ async fn day_twelve_month_two_hundred_sixty_two_tries() {
 #[tokio::test]
 async fn a_check_without_a_charge_leaves_no_trace() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 5).await;
-    let key = shop.issue("production", &json!({ "daily_quota": 7 })).await;
+    let fixture = OrgFixture::open(&stack, 5).await;
+    let key = fixture.issue("production", &json!({ "daily_quota": 7 })).await;
     let probe = json!({ "cost": 0, "service": "ai", "scope": "pdf:read", "include": ["remaining"] });
-    let data = shop.verify(&key.text, &probe, Some("k")).await.json()["data"].clone();
+    let data = fixture.verify(&key.text, &probe, Some("k")).await.json()["data"].clone();
     assert_eq!((valid(&data), &data["receipt_id"]), (true, &Value::Null));
     assert_eq!(data["remaining"], json!({ "credits": 5, "daily": 7, "monthly": null }));
-    let neither = shop.verify(&key.text, &json!({ "scope": "ai:read" }), None).await.json()["data"].clone();
+    let neither = fixture.verify(&key.text, &json!({ "scope": "ai:read" }), None).await.json()["data"].clone();
     assert_eq!(neither["code"], "INSUFFICIENT_SCOPE");
-    let unknown = shop.verify(&key.text, &json!({ "service": "fax" }), None).await.json()["data"].clone();
+    let unknown = fixture.verify(&key.text, &json!({ "service": "fax" }), None).await.json()["data"].clone();
     assert_eq!(unknown["code"], "SERVICE_UNKNOWN");
-    assert_eq!(shop.wallet().await["balance"], 5);
-    let row = shop.owner.call("GET", &shop.path("/keys")).await.json()["data"][0].clone();
+    assert_eq!(fixture.wallet().await["balance"], 5);
+    let row = fixture.owner.call("GET", &fixture.path("/keys")).await.json()["data"][0].clone();
     assert_eq!((&row["daily_used"], &row["last_used_at"]), (&json!(0), &Value::Null));
     // And the catalogue's price is charged when no other is named.
-    let paid = shop.verify(&key.text, &json!({ "service": "ai" }), None).await.json()["data"].clone();
-    assert_eq!((valid(&paid), &shop.wallet().await["balance"]), (true, &json!(2)));
+    let paid = fixture.verify(&key.text, &json!({ "service": "ai" }), None).await.json()["data"].clone();
+    assert_eq!((valid(&paid), &fixture.wallet().await["balance"]), (true, &json!(2)));
 }
 
 #[tokio::test]
 async fn receipts_are_the_usage_log_and_take_one_outcome() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
     let told = json!({
         "service": "pdf", "ip": "2001:db8::1", "endpoint": "/v1/pdf", "method": "POST", "country": "FR",
         "user_agent": "curl/8 é",
     });
-    let receipt = text(&shop.verify(&key.text, &told, None).await.json()["data"], "receipt_id");
+    let receipt = text(&fixture.verify(&key.text, &told, None).await.json()["data"], "receipt_id");
     let path = format!("/api/keys/receipts/{receipt}/outcome");
     let outcome = json!({ "status_code": 201, "response_ms": 87, "details": { "pages": 3 } });
     for _ in 0..2 {
@@ -205,7 +205,7 @@ async fn receipts_are_the_usage_log_and_take_one_outcome() {
     );
     let today = &consigne_runtime::clock::now().to_string()[..10];
     let log = until(async || {
-        let log = shop.owner.call("GET", &shop.path(&format!("/usage?day={today}&key={}", key.id))).await.json();
+        let log = fixture.owner.call("GET", &fixture.path(&format!("/usage?day={today}&key={}", key.id))).await.json();
         log["data"][0]["status_code"].is_u64().then_some(log)
     });
     let log = log.await.expect("the log shows the call");
@@ -219,19 +219,19 @@ async fn receipts_are_the_usage_log_and_take_one_outcome() {
             "user_agent": "curl/8 é", "details": { "pages": 3 }, "timestamp": "now",
         })
     );
-    let row = shop.owner.call("GET", &shop.path("/keys")).await.json()["data"][0].clone();
+    let row = fixture.owner.call("GET", &fixture.path("/keys")).await.json()["data"][0].clone();
     assert_eq!(row["last_used_ip"], "2001:db8::1");
-    let bad_day = shop.owner.call("GET", &shop.path("/usage?day=today")).await;
+    let bad_day = fixture.owner.call("GET", &fixture.path("/usage?day=today")).await;
     assert_field_refused(&bad_day, 400, "INVALID_REQUEST", "day");
 }
 
 #[tokio::test]
 async fn services_prove_who_they_are() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
     let body = json!({ "key": key.text, "cost": 1 }).to_string();
-    let owner = format!("Bearer {}", shop.owner.token);
+    let owner = format!("Bearer {}", fixture.owner.token);
     let itself = format!("Bearer {}", key.text);
     let almost = format!("Bearer {}x", stack.name("SERVICE_TOKEN"));
     let bare = stack.name("SERVICE_TOKEN").to_owned();
@@ -243,9 +243,9 @@ async fn services_prove_who_they_are() {
     }
     // Nor does a key, or a service's token, make anybody a person.
     let get = async |token: &str| {
-        stack.call("GET", &shop.path("/wallet"), &[("authorization", &format!("Bearer {token}"))], b"").await
+        stack.call("GET", &fixture.path("/wallet"), &[("authorization", &format!("Bearer {token}"))], b"").await
     };
     assert_refused(&get(&key.text).await, 401, "API_KEY_NOT_ACCEPTED");
     assert_refused(&get(stack.name("SERVICE_TOKEN")).await, 401, "UNAUTHENTICATED");
-    assert_eq!(shop.wallet().await["balance"], 10);
+    assert_eq!(fixture.wallet().await["balance"], 10);
 }

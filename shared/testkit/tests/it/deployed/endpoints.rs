@@ -8,7 +8,7 @@ use consigne_core::EventId;
 use consigne_core::orgs::OrgRole;
 use consigne_runtime::clock;
 use consigne_testkit::hooks::{plan, seen};
-use consigne_testkit::shop::Shop;
+use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::stack::{Person, Stack, fresh_user, until};
 use serde_json::{Value, json};
 
@@ -22,9 +22,9 @@ fn somewhere(stack: &Stack) -> (String, String) {
 }
 
 /// Registers an endpoint; gives its id and its secret.
-async fn register(shop: &Shop<'_>, person: &Person<'_>, url: &str, events: &[&str]) -> (String, String) {
+async fn register(fixture: &OrgFixture<'_>, person: &Person<'_>, url: &str, events: &[&str]) -> (String, String) {
     let body = json!({ "url": url, "events": events });
-    let registered = person.call_with("POST", &shop.path("/endpoints"), &body).await;
+    let registered = person.call_with("POST", &fixture.path("/endpoints"), &body).await;
     assert_eq!(registered.status, 201, "{}", registered.json());
     let data = &registered.json()["data"];
     (text(data, "id"), text(data, "secret"))
@@ -54,11 +54,11 @@ async fn arrived(stack: &Stack, name: &str, many: usize) -> Vec<Value> {
 }
 
 /// Waits until the newest delivery of an endpoint is as it should be.
-async fn delivery(shop: &Shop<'_>, endpoint: &str, good: impl Fn(&Value) -> bool) -> Value {
-    let path = shop.path(&format!("/endpoints/{endpoint}/deliveries"));
+async fn delivery(fixture: &OrgFixture<'_>, endpoint: &str, good: impl Fn(&Value) -> bool) -> Value {
+    let path = fixture.path(&format!("/endpoints/{endpoint}/deliveries"));
     let mut last = Value::Null;
     let found = until(async || {
-        last = shop.owner.call("GET", &path).await.json()["data"][0].clone();
+        last = fixture.owner.call("GET", &path).await.json()["data"][0].clone();
         good(&last).then(|| last.clone())
     });
     found.await.unwrap_or_else(|| panic!("{last}"))
@@ -67,12 +67,12 @@ async fn delivery(shop: &Shop<'_>, endpoint: &str, good: impl Fn(&Value) -> bool
 #[tokio::test]
 async fn what_happens_arrives_signed_and_a_receiver_that_fails_twice_gets_the_same_webhook_again() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let (name, url) = somewhere(&stack);
-    let (endpoint, secret) = register(&shop, &shop.owner, &url, &["key.issued"]).await;
+    let (endpoint, secret) = register(&fixture, &fixture.owner, &url, &["key.issued"]).await;
     plan(&stack, &name, &[&secret], &json!([500, 500, 200])).await;
     // All the way: the key's transaction, the outbox, the bus, the queue.
-    let key = shop.issue("test", &json!({})).await;
+    let key = fixture.issue("test", &json!({})).await;
     let first = &arrived(&stack, &name, 2).await[0];
     assert_eq!((&first["verified"], &first["signatures"]), (&json!(true), &json!(1)), "{first}");
     let body: Value = serde_json::from_str(first["body"].as_str().unwrap()).unwrap();
@@ -80,17 +80,18 @@ async fn what_happens_arrives_signed_and_a_receiver_that_fails_twice_gets_the_sa
     assert!(body["timestamp"].is_string() && body["data"]["event_id"].is_null(), "{body}");
 
     // The third attempt would come after a minute; it is asked for instead.
-    let waiting = delivery(&shop, &endpoint, |one| one["attempts"].as_array().is_some_and(|all| all.len() == 2)).await;
+    let waiting =
+        delivery(&fixture, &endpoint, |one| one["attempts"].as_array().is_some_and(|all| all.len() == 2)).await;
     assert_eq!((&waiting["status"], &waiting["attempts"][1]["status_code"]), (&json!("pending"), &json!(500)));
-    let again = shop.path(&format!("/deliveries/{}/redeliver", text(&waiting, "id")));
-    let asked = shop.owner.call("POST", &again).await;
+    let again = fixture.path(&format!("/deliveries/{}/redeliver", text(&waiting, "id")));
+    let asked = fixture.owner.call("POST", &again).await;
     assert_eq!(asked.status, 200, "{}", asked.json());
     let came = arrived(&stack, &name, 3).await;
     let ids: BTreeSet<&str> = came.iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(ids, BTreeSet::from([text(&waiting, "id").as_str()]), "one id over all attempts");
     let waits = came[1]["at"].as_f64().unwrap() - came[0]["at"].as_f64().unwrap();
     assert!(waits >= 4.9, "{waits} s");
-    let done = delivery(&shop, &endpoint, |one| one["status"] == "delivered").await;
+    let done = delivery(&fixture, &endpoint, |one| one["status"] == "delivered").await;
     assert_eq!(done["attempts"].as_array().unwrap().len(), 3);
     assert_eq!(seen(&stack, &name).await.len(), 3, "and no more");
 }
@@ -98,33 +99,33 @@ async fn what_happens_arrives_signed_and_a_receiver_that_fails_twice_gets_the_sa
 #[tokio::test]
 async fn a_receiver_that_is_gone_is_disabled_and_enabled_again() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let (name, url) = somewhere(&stack);
-    let (endpoint, secret) = register(&shop, &shop.owner, &url, &["stats.ready"]).await;
+    let (endpoint, secret) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     plan(&stack, &name, &[&secret], &json!([410])).await;
-    let fact = json!({ "org_id": shop.org, "date": "2026-11-20" });
+    let fact = json!({ "org_id": fixture.org, "date": "2026-11-20" });
     tell(&stack, "stats.ready", std::slice::from_ref(&fact)).await;
-    let failed = delivery(&shop, &endpoint, |one| one["status"] == "failed").await;
-    let listed = shop.owner.call("GET", &shop.path("/endpoints")).await.json()["data"][0].clone();
+    let failed = delivery(&fixture, &endpoint, |one| one["status"] == "failed").await;
+    let listed = fixture.owner.call("GET", &fixture.path("/endpoints")).await.json()["data"][0].clone();
     assert_eq!((&listed["status"], &listed["disabled_reason"]), (&json!("disabled"), &json!("gone")));
     assert!(listed["secret"].is_null(), "{listed}");
-    let again = shop.path(&format!("/deliveries/{}/redeliver", text(&failed, "id")));
-    assert_refused(&shop.owner.call("POST", &again).await, 409, "CONFLICT");
+    let again = fixture.path(&format!("/deliveries/{}/redeliver", text(&failed, "id")));
+    assert_refused(&fixture.owner.call("POST", &again).await, 409, "CONFLICT");
     let patch = json!({ "status": "active" });
-    let enabled = shop.owner.call_with("PATCH", &shop.path(&format!("/endpoints/{endpoint}")), &patch).await;
+    let enabled = fixture.owner.call_with("PATCH", &fixture.path(&format!("/endpoints/{endpoint}")), &patch).await;
     assert_eq!(enabled.json()["data"]["status"], "active");
-    assert_eq!(shop.owner.call("POST", &again).await.status, 200);
-    delivery(&shop, &endpoint, |one| one["status"] == "delivered").await;
-    let deleted = shop.owner.call("DELETE", &shop.path(&format!("/endpoints/{endpoint}"))).await;
+    assert_eq!(fixture.owner.call("POST", &again).await.status, 200);
+    delivery(&fixture, &endpoint, |one| one["status"] == "delivered").await;
+    let deleted = fixture.owner.call("DELETE", &fixture.path(&format!("/endpoints/{endpoint}"))).await;
     assert_eq!(deleted.status, 200);
-    let gone = shop.owner.call("GET", &shop.path(&format!("/endpoints/{endpoint}/deliveries"))).await;
+    let gone = fixture.owner.call("GET", &fixture.path(&format!("/endpoints/{endpoint}/deliveries"))).await;
     assert_refused(&gone, 404, "NOT_FOUND");
 }
 
 #[tokio::test]
 async fn no_endpoint_leads_where_clouds_keep_their_keys() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     for url in [
         "https://169.254.169.254/latest/meta-data/",
         "http://169.254.169.254/",
@@ -137,7 +138,7 @@ async fn no_endpoint_leads_where_clouds_keep_their_keys() {
         "http://hooks.example.com/",
     ] {
         let body = json!({ "url": url, "events": ["stats.ready"] });
-        let refused = shop.owner.call_with("POST", &shop.path("/endpoints"), &body).await;
+        let refused = fixture.owner.call_with("POST", &fixture.path("/endpoints"), &body).await;
         assert_field_refused(&refused, 400, "INVALID_REQUEST", "url");
     }
 }
@@ -145,14 +146,14 @@ async fn no_endpoint_leads_where_clouds_keep_their_keys() {
 #[tokio::test]
 async fn what_a_receiver_answers_beside_its_status_does_no_harm() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let (name, url) = somewhere(&stack);
-    let (endpoint, secret) = register(&shop, &shop.owner, &url, &["stats.ready"]).await;
+    let (endpoint, secret) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     let inside = format!("{}/{name}/inside", stack.name("RECEIVER_URL"));
     let answers = json!([{ "status": 307, "location": inside }, { "status": 200, "size": 50_000_000 }]);
     plan(&stack, &name, &[&secret], &answers).await;
-    tell(&stack, "stats.ready", &[json!({ "org_id": shop.org, "date": "2026-11-20" })]).await;
-    let done = delivery(&shop, &endpoint, |one| one["status"] == "delivered").await;
+    tell(&stack, "stats.ready", &[json!({ "org_id": fixture.org, "date": "2026-11-20" })]).await;
+    let done = delivery(&fixture, &endpoint, |one| one["status"] == "delivered").await;
     assert_eq!(done["attempts"][0]["error"], "redirect");
     assert!(done["attempts"][1]["response"].as_str().unwrap().len() <= 200);
     assert!(seen(&stack, &format!("{name}/inside")).await.is_empty(), "no redirect is followed");
@@ -161,17 +162,17 @@ async fn what_a_receiver_answers_beside_its_status_does_no_harm() {
 #[tokio::test]
 async fn during_a_rotation_either_secret_verifies() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let (name, url) = somewhere(&stack);
-    let (endpoint, old) = register(&shop, &shop.owner, &url, &["stats.ready"]).await;
-    let path = shop.path(&format!("/endpoints/{endpoint}/rotate"));
-    let rotated = shop.owner.call_with("POST", &path, &json!({ "grace_seconds": 60 })).await;
+    let (endpoint, old) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
+    let path = fixture.path(&format!("/endpoints/{endpoint}/rotate"));
+    let rotated = fixture.owner.call_with("POST", &path, &json!({ "grace_seconds": 60 })).await;
     assert_eq!(rotated.status, 201, "{}", rotated.json());
     let new = text(&rotated.json()["data"], "secret");
     assert_ne!(new, old);
     for (n, secret) in [&old, &new].into_iter().enumerate() {
         plan(&stack, &name, &[secret], &json!([])).await;
-        tell(&stack, "stats.ready", &[json!({ "org_id": shop.org, "date": "2026-11-20" })]).await;
+        tell(&stack, "stats.ready", &[json!({ "org_id": fixture.org, "date": "2026-11-20" })]).await;
         let came = arrived(&stack, &name, n + 1).await;
         assert_eq!((&came[n]["verified"], &came[n]["signatures"]), (&json!(true), &json!(2)));
     }
@@ -180,17 +181,17 @@ async fn during_a_rotation_either_secret_verifies() {
 #[tokio::test]
 async fn a_persons_own_matter_reaches_no_server_of_anybody_elses() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
-    let developer = shop.hire(OrgRole::Developer).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
+    let developer = fixture.add_member(OrgRole::Developer).await;
     let [(theirs, their_url), (ours, our_url)] = [somewhere(&stack), somewhere(&stack)];
-    register(&shop, &developer, &their_url, &["job.completed"]).await;
-    let (own, _) = register(&shop, &shop.owner, &our_url, &["job.completed"]).await;
-    let job = json!({ "job_id": "job_01M7YREWKH7VM7Z3Z2KWSH2FTR", "user_id": shop.owner.id, "kind": "image",
+    register(&fixture, &developer, &their_url, &["job.completed"]).await;
+    let (own, _) = register(&fixture, &fixture.owner, &our_url, &["job.completed"]).await;
+    let job = json!({ "job_id": "job_01M7YREWKH7VM7Z3Z2KWSH2FTR", "user_id": fixture.owner.id, "kind": "image",
         "title": "A lighthouse", "status": "completed", "files": [] });
     tell(&stack, "job.completed", &[job]).await;
     arrived(&stack, &ours, 1).await;
     assert!(seen(&stack, &theirs).await.is_empty());
-    let seen_by = developer.call("GET", &shop.path(&format!("/endpoints/{own}/deliveries"))).await;
+    let seen_by = developer.call("GET", &fixture.path(&format!("/endpoints/{own}/deliveries"))).await;
     assert_eq!(seen_by.json()["data"], json!([]), "nor is it in their list");
 }
 
@@ -198,11 +199,11 @@ async fn a_persons_own_matter_reaches_no_server_of_anybody_elses() {
 async fn eighty_deliveries_to_one_endpoint_arrive_at_ten_a_second_and_none_is_lost() {
     const MANY: usize = 80;
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let (name, url) = somewhere(&stack);
-    let (_, secret) = register(&shop, &shop.owner, &url, &["stats.ready"]).await;
+    let (_, secret) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     plan(&stack, &name, &[&secret], &json!([])).await;
-    let facts: Vec<Value> = (0..MANY).map(|_| json!({ "org_id": shop.org, "date": "2026-11-20" })).collect();
+    let facts: Vec<Value> = (0..MANY).map(|_| json!({ "org_id": fixture.org, "date": "2026-11-20" })).collect();
     tell(&stack, "stats.ready", &facts).await;
     let came = arrived(&stack, &name, MANY).await;
     let ids: BTreeSet<&str> = came.iter().map(|one| one["id"].as_str().unwrap()).collect();

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use consigne_core::events::EventKind;
 use consigne_testkit::generator::{Generator, fresh_id};
 use consigne_testkit::hooks::plan;
+use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::pictures;
 use consigne_testkit::schemas::faults;
-use consigne_testkit::shop::Shop;
 use consigne_testkit::stack::{Stack, fresh_user, until};
 use serde_json::{Value, json};
 
@@ -29,12 +29,12 @@ const CAUSED_ELSEWHERE: [&str; 8] = [
 
 /// Has something of each kind happen to one person; gives what names the person and their organisation.
 async fn eventful(stack: &Stack) -> [String; 2] {
-    let shop = Shop::open(stack, 100).await;
-    let (ann, generator) = (&shop.owner, Generator::of(stack));
+    let fixture = OrgFixture::open(stack, 100).await;
+    let (ann, generator) = (&fixture.owner, Generator::of(stack));
     // Whoever answers 410 wants to hear no more.
     let name = fresh_user();
     let endpoint = json!({ "url": format!("{}/{name}", stack.name("RECEIVER_URL")), "events": ["key.issued"] });
-    let registered = ann.call_with("POST", &shop.path("/endpoints"), &endpoint).await.json();
+    let registered = ann.call_with("POST", &fixture.path("/endpoints"), &endpoint).await.json();
     plan(stack, &name, &[&text(&registered["data"], "secret")], &json!([410])).await;
     let key = ann.upload("a.png", "image/png", pictures::png(64, 48, 1000)).await;
     ann.delete(&key).await;
@@ -46,22 +46,22 @@ async fn eventful(stack: &Stack) -> [String; 2] {
     wait_for(ann, &text(&message, "job_id"), "completed").await;
     let message = pictures_of(ann, &generator, 1).await;
     assert_eq!(generator.fail(&message, &fresh_id()).await.status, 200);
-    let held = shop.issue("production", &json!({})).await;
+    let held = fixture.issue("production", &json!({})).await;
     for (method, verb, body) in [
         ("POST", "/rotate", json!({ "grace_seconds": 60 })),
         ("POST", "/revoke", json!({ "reason": "leaked" })),
         ("DELETE", "", json!({})),
     ] {
-        let changed = shop.change(method, &held, verb, &body).await;
+        let changed = fixture.change(method, &held, verb, &body).await;
         assert!([200, 201].contains(&changed.status), "{verb}: {}", changed.json());
     }
-    let spender = shop.issue("production", &json!({})).await;
-    let most = shop.verify(&spender.text, &json!({ "cost": 90 }), None).await;
+    let spender = fixture.issue("production", &json!({})).await;
+    let most = fixture.verify(&spender.text, &json!({ "cost": 90 }), None).await;
     assert_eq!(most.json()["data"]["code"], "VALID", "{}", most.json());
     let invitation = json!({ "email": format!("{}@people.example", fresh_user()), "role": "developer" });
-    let invited = ann.call_with("POST", &format!("/api/orgs/{}/invitations", shop.org), &invitation).await;
+    let invited = ann.call_with("POST", &format!("/api/orgs/{}/invitations", fixture.org), &invitation).await;
     assert_eq!(invited.status, 201, "{}", invited.json());
-    [ann.id.clone(), shop.org.clone()]
+    [ann.id.clone(), fixture.org.clone()]
 }
 
 #[tokio::test]

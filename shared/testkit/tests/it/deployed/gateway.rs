@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consigne_testkit::http::Response;
-use consigne_testkit::shop::{HeldKey, Shop};
+use consigne_testkit::org_fixture::{HeldKey, OrgFixture};
 use consigne_testkit::stack::{Stack, fresh_user, until};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -23,8 +23,8 @@ async fn get(stack: &Stack, key: &HeldKey, path: &str) -> Response {
 }
 
 /// Gives balance, held and used.
-async fn numbers(shop: &Shop<'_>) -> Value {
-    let wallet = shop.wallet().await;
+async fn numbers(fixture: &OrgFixture<'_>) -> Value {
+    let wallet = fixture.wallet().await;
     json!([wallet["balance"], wallet["held"], wallet["total_used"]])
 }
 
@@ -40,17 +40,17 @@ async fn arrived(stack: &Stack, path: &str) -> Value {
 }
 
 /// Gives the usage log once it has so many rows, the newest first.
-async fn log(shop: &Shop<'_>, rows: usize) -> Vec<Value> {
+async fn log(fixture: &OrgFixture<'_>, rows: usize) -> Vec<Value> {
     let log = until(async || {
-        let log = shop.owner.call("GET", &shop.path("/usage")).await.json();
+        let log = fixture.owner.call("GET", &fixture.path("/usage")).await.json();
         log["data"].as_array().filter(|data| data.len() == rows).cloned()
     });
     log.await.expect("the call is in the usage log")
 }
 
 /// Gives the usage log's newest row once it is there, after so many.
-async fn usage(shop: &Shop<'_>, rows: usize) -> Value {
-    log(shop, rows).await.swap_remove(0)
+async fn usage(fixture: &OrgFixture<'_>, rows: usize) -> Value {
+    log(fixture, rows).await.swap_remove(0)
 }
 
 /// Checks that a row of the usage log is of a call.
@@ -63,8 +63,8 @@ fn assert_logged(row: &Value, status: u16, credits: u64) {
 #[tokio::test]
 async fn a_call_is_answered_by_its_service_costs_a_credit_and_is_logged() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
     let answer =
         call(&stack, &key, "POST", "/a%20b/c?x=%26&y", &[("content-type", "application/pdf")], b"\x00\xff").await;
     assert_eq!((answer.status, answer.header("x-credits-remaining")), (200, "9"), "{}", answer.json());
@@ -74,8 +74,8 @@ async fn a_call_is_answered_by_its_service_costs_a_credit_and_is_logged() {
         (&json!("POST"), &json!("/pdf/a%20b/c"), &json!("x=%26&y"))
     );
     assert_eq!(STANDARD.decode(echo["body_base64"].as_str().unwrap()).unwrap(), b"\x00\xff");
-    assert_eq!(numbers(&shop).await, json!([9, 0, 1]));
-    let row = usage(&shop, 1).await;
+    assert_eq!(numbers(&fixture).await, json!([9, 0, 1]));
+    let row = usage(&fixture, 1).await;
     assert_logged(&row, 200, 1);
     assert_eq!((&row["method"], &row["endpoint"]), (&json!("POST"), &json!("/api/v1/pdf/a b/c")));
 }
@@ -83,8 +83,8 @@ async fn a_call_is_answered_by_its_service_costs_a_credit_and_is_logged() {
 #[tokio::test]
 async fn the_service_learns_who_is_calling_from_us_alone_and_never_sees_the_key() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
     let headers = [
         ("x-consigne-org", "org_of_somebody_else"),
         ("x_consigne_key", "key_of_somebody_else"),
@@ -108,7 +108,7 @@ async fn the_service_learns_who_is_calling_from_us_alone_and_never_sees_the_key(
         assert_eq!(header(gone), "", "{gone}");
     }
     assert_eq!((echo["query"].as_str(), header("x-trace").as_str()), (Some("a=1"), "kept"));
-    assert_eq!((header("x-consigne-org"), header("x-consigne-key")), (shop.org.clone(), key.id.clone()));
+    assert_eq!((header("x-consigne-org"), header("x-consigne-key")), (fixture.org.clone(), key.id.clone()));
     assert_eq!((header("x-consigne-service"), header("x-consigne-credits")), ("pdf".to_owned(), "1".to_owned()));
     assert_eq!(header("host"), stack.name("UPSTREAM_URL").trim_start_matches("http://"));
 }
@@ -117,8 +117,8 @@ async fn the_service_learns_who_is_calling_from_us_alone_and_never_sees_the_key(
 async fn nothing_reaches_a_service_past_the_gateway() {
     let stack = Stack::find();
     let (path, url) = (fresh_path(), format!("{}/pdf", stack.name("UPSTREAM_URL")));
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
     let echo = get(&stack, &key, &path).await.json();
     let signed: Vec<(&str, &str)> = echo["headers"]
         .as_array()
@@ -151,9 +151,9 @@ async fn nothing_reaches_a_service_past_the_gateway() {
 #[tokio::test]
 async fn a_key_that_may_not_reaches_no_service() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 2).await;
+    let fixture = OrgFixture::open(&stack, 2).await;
     let path = fresh_path();
-    let reader = shop.issue("production", &json!({ "scopes": ["pdf:read"] })).await;
+    let reader = fixture.issue("production", &json!({ "scopes": ["pdf:read"] })).await;
     assert_refused(&call(&stack, &reader, "POST", &path, &[], b"").await, 403, "INSUFFICIENT_SCOPE");
     let by_header = [("x-api-key", reader.text.as_str())];
     let url = format!("/api/v1/pdf{path}");
@@ -163,24 +163,24 @@ async fn a_key_that_may_not_reaches_no_service() {
     assert_refused(&stack.call("GET", "/api/v1/fax/x", &by_header, b"").await, 404, "SERVICE_UNKNOWN");
     assert_refused(&stack.call("GET", "/api/v1/mileage/x", &by_header, b"").await, 503, "SERVICE_UNAVAILABLE");
     assert_refused(&stack.call("GET", &url, &[], b"").await, 401, "UNAUTHENTICATED");
-    let session = format!("Bearer {}", shop.owner.token);
+    let session = format!("Bearer {}", fixture.owner.token);
     assert_refused(&stack.call("GET", &url, &[("authorization", &session)], b"").await, 401, "UNAUTHENTICATED");
     assert_eq!(get(&stack, &reader, &path).await.status, 200);
     assert_refused(&get(&stack, &reader, &path).await, 402, "INSUFFICIENT_CREDITS");
-    shop.fund(5).await;
-    let revoked = shop.change("POST", &reader, "/revoke", &json!({ "reason": "leaked" })).await;
+    fixture.grant_credits(5).await;
+    let revoked = fixture.change("POST", &reader, "/revoke", &json!({ "reason": "leaked" })).await;
     assert_eq!(revoked.status, 200);
     let refused = get(&stack, &reader, &path).await;
     assert_refused(&refused, 401, "UNAUTHENTICATED");
     assert_eq!(refused.json()["error"]["details"]["code"], "REVOKED");
-    assert_eq!((arrived(&stack, &path).await, numbers(&shop).await), (json!(2), json!([5, 0, 2])));
+    assert_eq!((arrived(&stack, &path).await, numbers(&fixture).await), (json!(2), json!([5, 0, 2])));
 }
 
 #[tokio::test]
 async fn a_service_that_fails_is_not_paid_however_it_fails() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
     let cases = [
         ("status=500", 502, "UPSTREAM_FAILED", "status"),
         ("status=503", 502, "UPSTREAM_FAILED", "status"),
@@ -199,9 +199,9 @@ async fn a_service_that_fails_is_not_paid_however_it_fails() {
         assert_eq!(answer.json()["error"]["details"]["reason"].as_str().unwrap_or_default(), reason, "{how}");
         assert_eq!(calls, 1, "{how}: asked once");
     }
-    assert_eq!(numbers(&shop).await, json!([10, 0, 0]));
+    assert_eq!(numbers(&fixture).await, json!([10, 0, 0]));
     // Calls stand in the log as they began, and these began together. A status of the service's own is logged as it was.
-    let mut logged = log(&shop, cases.len()).await;
+    let mut logged = log(&fixture, cases.len()).await;
     logged.sort_by_key(|row| row["status_code"].as_u64());
     for (row, status) in logged.iter().zip([500, 502, 502, 502, 502, 503, 504]) {
         assert_logged(row, status, 0);
@@ -211,12 +211,12 @@ async fn a_service_that_fails_is_not_paid_however_it_fails() {
 #[tokio::test]
 async fn what_the_caller_got_wrong_is_paid_for_and_redirects_are_handed_on() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
     for (n, status) in [404_u16, 429, 302, 304, 204].into_iter().enumerate() {
         let answer = get(&stack, &key, &format!("/x?status={status}&location=http://elsewhere.example/%3Fa")).await;
         assert_eq!((answer.status, answer.header("location")), (status, "http://elsewhere.example/?a"));
-        assert_eq!(numbers(&shop).await, json!([9 - n, 0, n + 1]));
+        assert_eq!(numbers(&fixture).await, json!([9 - n, 0, n + 1]));
     }
     let answer = get(&stack, &key, "/x?header=Set-Cookie:__session%3Dt").await;
     assert_eq!((answer.header("set-cookie"), answer.header("x-of-this-hop")), ("", ""), "of neither hop nor origin");
@@ -227,8 +227,8 @@ async fn what_the_caller_got_wrong_is_paid_for_and_redirects_are_handed_on() {
 #[tokio::test]
 async fn large_bodies_pass_up_to_the_limit_and_not_beyond() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
     let most = 4 * 1024 * 1024;
     let path = fresh_path();
     let answer = get(&stack, &key, &format!("{path}?size={most}")).await;
@@ -238,27 +238,27 @@ async fn large_bodies_pass_up_to_the_limit_and_not_beyond() {
     assert_eq!((large.status, large.bytes.as_slice()), (200, &[0xff][..]));
     let larger = call(&stack, &key, "PUT", &path, &binary, &vec![0xfe; most + 1]).await;
     assert_refused(&larger, 413, "BODY_TOO_LARGE");
-    assert_eq!((arrived(&stack, &path).await, numbers(&shop).await), (json!(2), json!([8, 0, 2])));
+    assert_eq!((arrived(&stack, &path).await, numbers(&fixture).await), (json!(2), json!([8, 0, 2])));
 }
 
 #[tokio::test]
 async fn no_path_leads_out_of_the_services_own() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
     for path in
         ["/a/%2e%2e/%2e%2e/ai/x", "/..%2f..%2fai/x", "/%252e%252e/x", "/a//b", "/..%5cx", "/..;/x", "/a%00", "/a%3fb"]
     {
         assert_refused(&get(&stack, &key, path).await, 400, "INVALID_REQUEST");
     }
-    assert_eq!(numbers(&shop).await, json!([10, 0, 0]));
+    assert_eq!(numbers(&fixture).await, json!([10, 0, 0]));
 }
 
 #[tokio::test]
 async fn a_promised_call_is_made_once_by_however_many() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
     let path = fresh_path();
     let idempotent = [("idempotency-key", "render 17")];
     let url = format!("{path}?delay_ms=300");
@@ -276,37 +276,37 @@ async fn a_promised_call_is_made_once_by_however_many() {
         (&json!("settled"), &json!(1), &json!(200))
     );
     assert_refused(&call(&stack, &key, "POST", &url, &idempotent, b"b").await, 422, "IDEMPOTENCY_MISMATCH");
-    assert_eq!((arrived(&stack, &path).await, numbers(&shop).await), (json!(1), json!([9, 0, 1])));
+    assert_eq!((arrived(&stack, &path).await, numbers(&fixture).await), (json!(1), json!([9, 0, 1])));
 }
 
 #[tokio::test]
 async fn of_forty_calls_at_once_as_many_are_made_as_are_paid_for() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 25).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 25).await;
+    let key = fixture.issue("production", &json!({})).await;
     let path = fresh_path();
     let all = join_all((0..40).map(|_| get(&stack, &key, &path))).await;
     let count = |status: u16| all.iter().filter(|answer| answer.status == status).count();
     assert_eq!((count(200), count(402)), (25, 15), "{:?}", all.iter().map(|answer| answer.status).collect::<Vec<_>>());
-    assert_eq!((arrived(&stack, &path).await, numbers(&shop).await), (json!(25), json!([0, 0, 25])));
+    assert_eq!((arrived(&stack, &path).await, numbers(&fixture).await), (json!(25), json!([0, 0, 25])));
 }
 
 #[tokio::test]
 async fn a_test_key_pays_with_test_credits() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("test", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("test", &json!({})).await;
     let answer = get(&stack, &key, "/x").await;
     assert_eq!((answer.status, answer.header("x-credits-remaining")), (200, "99"));
-    let wallet = shop.wallet().await;
+    let wallet = fixture.wallet().await;
     assert_eq!((&wallet["balance"], &wallet["test"]["balance"]), (&json!(10), &json!(99)));
 }
 
 #[tokio::test]
 async fn a_call_takes_a_hold_a_look_at_the_wallet_and_a_settlement() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
     for _ in 0..3 {
         assert_eq!(get(&stack, &key, "/x").await.status, 200);
     }

@@ -5,7 +5,7 @@ use consigne_core::ports::{ClawBackCredits, CreditPurchase};
 use consigne_runtime::clock;
 use consigne_testkit::accounts;
 use consigne_testkit::http::Response;
-use consigne_testkit::shop::{HeldKey, Shop};
+use consigne_testkit::org_fixture::{HeldKey, OrgFixture};
 use consigne_testkit::stack::{Stack, until};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -36,8 +36,8 @@ async fn void(stack: &Stack, hold: &str, reason: &str) -> Response {
 }
 
 /// Gives balance, held and used.
-async fn numbers(shop: &Shop<'_>) -> Value {
-    let wallet = shop.wallet().await;
+async fn numbers(fixture: &OrgFixture<'_>) -> Value {
+    let wallet = fixture.wallet().await;
     json!([wallet["balance"], wallet["held"], wallet["total_used"]])
 }
 
@@ -67,21 +67,21 @@ async fn sweep(stack: &Stack) -> Value {
 #[tokio::test]
 async fn thirty_of_fifty_are_held_and_twelve_spent() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 50).await;
-    let key = shop.issue("production", &json!({ "daily_quota": 1 })).await;
+    let fixture = OrgFixture::open(&stack, 50).await;
+    let key = fixture.issue("production", &json!({ "daily_quota": 1 })).await;
     let hold = held(&stack, &key, 30).await;
-    assert_eq!(numbers(&shop).await, json!([20, 30, 0]));
+    assert_eq!(numbers(&fixture).await, json!([20, 30, 0]));
     assert_refused(&ask(&stack, &key, 1, None).await, 429, "RATE_LIMITED");
     assert_refused(&settle(&stack, &hold, 31).await, 422, "HOLD_EXCEEDED");
     let first = settle(&stack, &hold, 12).await;
     assert_eq!(first.status, 200, "{}", first.json());
-    assert_eq!(numbers(&shop).await, json!([38, 0, 12]));
+    assert_eq!(numbers(&fixture).await, json!([38, 0, 12]));
     assert_eq!(settle(&stack, &hold, 12).await.json()["data"], first.json()["data"], "the same again");
     assert_refused(&settle(&stack, &hold, 13).await, 409, "HOLD_RESOLVED");
     assert_refused(&void(&stack, &hold, "provider_error").await, 409, "HOLD_RESOLVED");
-    assert_eq!(numbers(&shop).await, json!([38, 0, 12]));
+    assert_eq!(numbers(&fixture).await, json!([38, 0, 12]));
     let row = until(async || {
-        let log = shop.owner.call("GET", &shop.path("/usage")).await.json();
+        let log = fixture.owner.call("GET", &fixture.path("/usage")).await.json();
         log["data"][0]["status_code"].is_u64().then(|| log["data"][0].clone())
     });
     let row = row.await.expect("what was spent is in the usage log");
@@ -93,31 +93,31 @@ async fn thirty_of_fifty_are_held_and_twelve_spent() {
 #[tokio::test]
 async fn a_hold_nobody_resolves_is_released_once() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 50).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 50).await;
+    let key = fixture.issue("production", &json!({})).await;
     let (forgotten, kept) = (held(&stack, &key, 30).await, held(&stack, &key, 5).await);
     let_expire(&stack, &forgotten).await;
     assert_refused(&settle(&stack, &forgotten, 12).await, 409, "HOLD_EXPIRED");
     // The index of what is due may be late by a moment. Others may sweep, too.
     let released = until(async || {
         sweep(&stack).await;
-        (numbers(&shop).await == json!([45, 5, 0])).then_some(())
+        (numbers(&fixture).await == json!([45, 5, 0])).then_some(())
     });
-    assert!(released.await.is_some(), "{}", shop.wallet().await);
+    assert!(released.await.is_some(), "{}", fixture.wallet().await);
     join_all((0..3).map(|_| sweep(&stack))).await;
-    assert_eq!(numbers(&shop).await, json!([45, 5, 0]), "once");
+    assert_eq!(numbers(&fixture).await, json!([45, 5, 0]), "once");
     for late in [settle(&stack, &forgotten, 12).await, void(&stack, &forgotten, "provider_error").await] {
         assert_refused(&late, 409, "HOLD_EXPIRED");
     }
     assert_eq!(settle(&stack, &kept, 5).await.status, 200);
-    assert_eq!(numbers(&shop).await, json!([45, 0, 5]));
+    assert_eq!(numbers(&fixture).await, json!([45, 0, 5]));
 }
 
 #[tokio::test]
 async fn of_a_settlement_and_a_void_at_once_exactly_one_wins() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 60).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 60).await;
+    let key = fixture.issue("production", &json!({})).await;
     let mut spent = 0;
     for reason in ["provider_error", "caller_error", "provider_error", "caller_error"] {
         let hold = held(&stack, &key, 10).await;
@@ -127,33 +127,33 @@ async fn of_a_settlement_and_a_void_at_once_exactly_one_wins() {
         assert_refused(lost, 409, "HOLD_RESOLVED");
         spent += won.json()["data"]["used"].as_u64().unwrap();
     }
-    assert_eq!(numbers(&shop).await, json!([60 - spent, 0, spent]));
+    assert_eq!(numbers(&fixture).await, json!([60 - spent, 0, spent]));
 }
 
 #[tokio::test]
 async fn a_lost_answer_opens_no_second_hold() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 50).await;
-    let key = shop.issue("production", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 50).await;
+    let key = fixture.issue("production", &json!({})).await;
     let all = join_all((0..6).map(|_| ask(&stack, &key, 30, Some("job 17")))).await;
     let first = all[0].json()["data"].clone();
     assert!(all.iter().all(|answer| answer.status == 201 && answer.json()["data"] == first), "{all:?}");
     assert_refused(&ask(&stack, &key, 31, Some("job 17")).await, 422, "IDEMPOTENCY_MISMATCH");
-    assert_eq!(numbers(&shop).await, json!([20, 30, 0]));
-    let changed = shop.change("POST", &key, "/revoke", &json!({ "reason": "leaked" })).await;
+    assert_eq!(numbers(&fixture).await, json!([20, 30, 0]));
+    let changed = fixture.change("POST", &key, "/revoke", &json!({ "reason": "leaked" })).await;
     assert_eq!(changed.status, 200);
     let refused = ask(&stack, &key, 1, None).await;
     assert_refused(&refused, 403, "KEY_REFUSED");
     assert_eq!(refused.json()["error"]["details"]["code"], "REVOKED");
     assert_eq!(settle(&stack, &text(&first, "hold_id"), 30).await.status, 200, "the work was done");
-    assert_eq!(numbers(&shop).await, json!([20, 0, 30]));
+    assert_eq!(numbers(&fixture).await, json!([20, 0, 30]));
 }
 
 #[tokio::test]
 async fn what_cannot_be_held_is_refused_by_name() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 50).await;
-    let (key, test) = (shop.issue("production", &json!({})).await, shop.issue("test", &json!({})).await);
+    let fixture = OrgFixture::open(&stack, 50).await;
+    let (key, test) = (fixture.issue("production", &json!({})).await, fixture.issue("test", &json!({})).await);
     for (key, limiter) in [(&key, "wallet"), (&test, "test_wallet")] {
         let refused = ask(&stack, key, 101, None).await;
         assert_refused(&refused, 402, "INSUFFICIENT_CREDITS");
@@ -164,50 +164,50 @@ async fn what_cannot_be_held_is_refused_by_name() {
     assert_eq!(above.json()["error"]["details"]["limit"], 1_000);
     let nobody = HeldKey { id: String::new(), text: "sk_live_nobody".to_owned() };
     assert_refused(&ask(&stack, &nobody, 1, None).await, 404, "NOT_FOUND");
-    let unknown = HoldId::fresh(shop.id(), clock::now()).to_string();
+    let unknown = HoldId::fresh(fixture.id(), clock::now()).to_string();
     assert_refused(&settle(&stack, &unknown, 1).await, 404, "NOT_FOUND");
     assert_refused(&void(&stack, "hold_17", "caller_error").await, 404, "NOT_FOUND");
     let hold = held(&stack, &test, 40).await;
     assert_eq!(void(&stack, &hold, "caller_error").await.json()["data"]["used"], 40);
-    let wallet = shop.wallet().await;
+    let wallet = fixture.wallet().await;
     assert_eq!((&wallet["balance"], &wallet["test"]["balance"]), (&json!(50), &json!(60)));
 }
 
 #[tokio::test]
 async fn a_balance_below_zero_is_shown_and_stops_keys() {
     let stack = Stack::find();
-    let (table, shop) = (stack.table(), Shop::open(&stack, 0).await);
-    let bought = accounts::purchase(shop.id(), &shop.org, 100, clock::now());
+    let (table, fixture) = (stack.table(), OrgFixture::open(&stack, 0).await);
+    let bought = accounts::purchase(fixture.id(), &fixture.org, 100, clock::now());
     assert_eq!(table.credit_purchase(&bought).await.unwrap(), PurchaseOutcome::Credited);
-    let key = shop.issue("production", &json!({})).await;
+    let key = fixture.issue("production", &json!({})).await;
     let hold = held(&stack, &key, 80).await;
-    let refund = accounts::refund(&shop.org, 100, clock::now());
+    let refund = accounts::refund(&fixture.org, 100, clock::now());
     assert_eq!(table.claw_back(&refund).await.unwrap(), ClawBackOutcome::Taken(100));
-    assert_eq!(numbers(&shop).await, json!([-80, 80, 0]));
+    assert_eq!(numbers(&fixture).await, json!([-80, 80, 0]));
     assert_refused(&ask(&stack, &key, 1, None).await, 402, "INSUFFICIENT_CREDITS");
-    assert_eq!(shop.charge(&key, None).await["code"], "INSUFFICIENT_CREDITS");
+    assert_eq!(fixture.charge(&key, None).await["code"], "INSUFFICIENT_CREDITS");
     assert_eq!(settle(&stack, &hold, 50).await.status, 200, "what was held was promised");
-    assert_eq!(numbers(&shop).await, json!([-50, 0, 50]));
-    let wallet = shop.wallet().await;
+    assert_eq!(numbers(&fixture).await, json!([-50, 0, 50]));
+    let wallet = fixture.wallet().await;
     assert_eq!((&wallet["total_purchased"], &wallet["total_clawed_back"]), (&json!(100), &json!(100)));
 }
 
 #[tokio::test]
 async fn an_organisation_is_told_when_few_credits_are_left_and_when_more_have_come() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
-    let listener = BusListener::on(&stack, "org_id", &shop.org).await;
-    shop.fund(50).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
+    let listener = BusListener::on(&stack, "org_id", &fixture.org).await;
+    fixture.grant_credits(50).await;
     let came = listener.hear("wallet.topped-up").await["detail"].clone();
     assert_eq!((&came["credits"], &came["kind"]), (&json!(50), &json!("promo")));
-    let key = shop.issue("production", &json!({})).await;
+    let key = fixture.issue("production", &json!({})).await;
     let hold = held(&stack, &key, 39).await;
     assert_eq!(settle(&stack, &hold, 39).await.status, 200);
-    shop.charge(&key, None).await;
+    fixture.charge(&key, None).await;
     let low = listener.hear("wallet.low").await["detail"].clone();
     let told = (&low["percent"], &low["balance"], &low["reference"]);
     assert_eq!(told, (&json!(20), &json!(10), &json!(50)));
-    shop.charge(&key, None).await;
+    fixture.charge(&key, None).await;
     held(&stack, &key, 9).await;
     assert_eq!(listener.hear("wallet.low").await["detail"]["percent"], 0, "the next there is to tell");
 }

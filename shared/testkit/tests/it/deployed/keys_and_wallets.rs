@@ -1,26 +1,26 @@
 //! Keys through their lives: issued, changed, rotated, revoked, deleted; and the trail all that leaves.
 
-use consigne_testkit::shop::{HeldKey, Shop};
+use consigne_testkit::org_fixture::{HeldKey, OrgFixture};
 use consigne_testkit::stack::Stack;
 use serde_json::{Value, json};
 
 use super::{assert_field_refused, assert_refused, text};
 
-async fn code(shop: &Shop<'_>, text: &str) -> String {
-    let data = shop.verify(text, &json!({ "cost": 0 }), None).await.json()["data"].clone();
+async fn code(fixture: &OrgFixture<'_>, text: &str) -> String {
+    let data = fixture.verify(text, &json!({ "cost": 0 }), None).await.json()["data"].clone();
     data["code"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn a_key_is_shown_once_and_then_only_its_ends() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let body = json!({
         "name": "Clé de l'été", "environment": "production", "scopes": ["pdf:read", "ai:write"], "daily_quota": null,
         "monthly_quota": 10_000, "expires_at": null,
     });
     let issue = async |body: &Value| {
-        shop.owner.call_with_headers("POST", &shop.path("/keys"), body, &[("idempotency-key", "k 1")]).await
+        fixture.owner.call_with_headers("POST", &fixture.path("/keys"), body, &[("idempotency-key", "k 1")]).await
     };
     let issued = issue(&body).await;
     assert_eq!(issued.status, 201);
@@ -33,16 +33,16 @@ async fn a_key_is_shown_once_and_then_only_its_ends() {
     assert_refused(&issue(&other).await, 422, "IDEMPOTENCY_MISMATCH");
 
     for path in ["/keys", "/audit", "/usage", "/wallet", "/members"] {
-        let answer = shop.owner.call("GET", &shop.path(path)).await;
+        let answer = fixture.owner.call("GET", &fixture.path(path)).await;
         assert_eq!(answer.status, 200);
         assert!(!String::from_utf8_lossy(&answer.bytes).contains(&key[8..]), "{path} shows the key");
     }
     for function in ["key-issue", "key-verify"] {
-        code(&shop, &key).await;
+        code(&fixture, &key).await;
         let lines = stack.log_lines(function, &key[8..]).await;
         assert!(lines.is_empty(), "the log of {function} holds a key");
     }
-    let listed = shop.owner.call("GET", &shop.path("/keys")).await.json();
+    let listed = fixture.owner.call("GET", &fixture.path("/keys")).await.json();
     assert_eq!(listed["metadata"], json!({ "next_cursor": null, "total": 1 }));
     let row = &listed["data"][0];
     assert_eq!((&row["name"], &row["scopes"]), (&json!("Clé de l'été"), &json!(["ai:write", "pdf:read"])));
@@ -51,7 +51,7 @@ async fn a_key_is_shown_once_and_then_only_its_ends() {
 #[tokio::test]
 async fn what_is_wrong_with_a_request_is_named() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let good = json!({ "name": "Key", "environment": "production", "scopes": ["pdf:read"] });
     for (field, value) in [
         ("name", json!("")),
@@ -70,18 +70,18 @@ async fn what_is_wrong_with_a_request_is_named() {
     ] {
         let mut body = good.clone();
         body[field] = value;
-        let refused = shop.owner.call_with("POST", &shop.path("/keys"), &body).await;
+        let refused = fixture.owner.call_with("POST", &fixture.path("/keys"), &body).await;
         assert_field_refused(&refused, 400, "INVALID_REQUEST", field);
     }
-    assert_eq!(shop.owner.call("GET", &shop.path("/keys")).await.json()["data"], json!([]));
+    assert_eq!(fixture.owner.call("GET", &fixture.path("/keys")).await.json()["data"], json!([]));
 }
 
 #[tokio::test]
 async fn a_change_says_nothing_null_or_a_value() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({ "daily_quota": 5, "monthly_quota": 50 })).await;
-    let patch = async |body: Value| shop.change("PATCH", &key, "", &body).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({ "daily_quota": 5, "monthly_quota": 50 })).await;
+    let patch = async |body: Value| fixture.change("PATCH", &key, "", &body).await;
     let changed = patch(json!({ "daily_quota": null, "scopes": ["ai:read"] })).await;
     let data = changed.json()["data"].clone();
     assert_eq!((changed.status, &data["daily_quota"], &data["monthly_quota"]), (200, &Value::Null, &json!(50)));
@@ -89,18 +89,18 @@ async fn a_change_says_nothing_null_or_a_value() {
     assert_field_refused(&patch(json!({ "name": null })).await, 400, "INVALID_REQUEST", "name");
     assert_refused(&patch(json!({})).await, 400, "INVALID_REQUEST");
     assert_field_refused(&patch(json!({ "key": "x" })).await, 400, "INVALID_REQUEST", "key");
-    let scope = shop.verify(&key.text, &json!({ "cost": 1, "scope": "pdf:read" }), None).await.json();
+    let scope = fixture.verify(&key.text, &json!({ "cost": 1, "scope": "pdf:read" }), None).await.json();
     assert_eq!(scope["data"]["code"], "INSUFFICIENT_SCOPE", "at once, everywhere");
 }
 
 #[tokio::test]
 async fn a_rotation_keeps_both_texts_on_one_quota_and_another_waits() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let old = shop.issue("production", &json!({ "daily_quota": 2 })).await;
-    let path = shop.path(&format!("/keys/{}/rotate", old.id));
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let old = fixture.issue("production", &json!({ "daily_quota": 2 })).await;
+    let path = fixture.path(&format!("/keys/{}/rotate", old.id));
     let rotate = async |body: Value, idempotent: &str| {
-        shop.owner.call_with_headers("POST", &path, &body, &[("idempotency-key", idempotent)]).await
+        fixture.owner.call_with_headers("POST", &path, &body, &[("idempotency-key", idempotent)]).await
     };
     let rotated = rotate(json!({ "grace_seconds": 3600 }), "r 1").await;
     assert_eq!(rotated.status, 201);
@@ -112,43 +112,43 @@ async fn a_rotation_keeps_both_texts_on_one_quota_and_another_waits() {
     let long = rotate(json!({ "grace_seconds": 2_592_001 }), "r 3").await;
     assert_field_refused(&long, 400, "INVALID_REQUEST", "grace_seconds");
     assert_eq!(
-        (shop.charge(&old, None).await["valid"].clone(), shop.charge(&new, None).await["valid"].clone()),
+        (fixture.charge(&old, None).await["valid"].clone(), fixture.charge(&new, None).await["valid"].clone()),
         (json!(true), json!(true))
     );
-    assert_eq!(shop.charge(&new, None).await["code"], "DAILY_QUOTA_EXCEEDED");
-    assert_eq!(shop.charge(&old, None).await["code"], "DAILY_QUOTA_EXCEEDED");
+    assert_eq!(fixture.charge(&new, None).await["code"], "DAILY_QUOTA_EXCEEDED");
+    assert_eq!(fixture.charge(&old, None).await["code"], "DAILY_QUOTA_EXCEEDED");
 
-    let sudden = shop.issue("production", &json!({})).await;
-    let replaced = shop.change("POST", &sudden, "/rotate", &json!({ "grace_seconds": 0 })).await;
-    assert_eq!(code(&shop, &sudden.text).await, "EXPIRED");
-    assert_eq!(code(&shop, &text(&replaced.json()["data"], "key")).await, "VALID");
+    let sudden = fixture.issue("production", &json!({})).await;
+    let replaced = fixture.change("POST", &sudden, "/rotate", &json!({ "grace_seconds": 0 })).await;
+    assert_eq!(code(&fixture, &sudden.text).await, "EXPIRED");
+    assert_eq!(code(&fixture, &text(&replaced.json()["data"], "key")).await, "VALID");
 }
 
 #[tokio::test]
 async fn revoked_is_for_good_and_deleted_is_gone() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let key = shop.issue("production", &json!({})).await;
-    let revoke = async |reason: &str| shop.change("POST", &key, "/revoke", &json!({ "reason": reason })).await;
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let key = fixture.issue("production", &json!({})).await;
+    let revoke = async |reason: &str| fixture.change("POST", &key, "/revoke", &json!({ "reason": reason })).await;
     assert_field_refused(&revoke("").await, 400, "INVALID_REQUEST", "reason");
     let first = revoke("leaked on a forum").await.json()["data"].clone();
     assert_eq!((&first["status"], &first["revoked_reason"]), (&json!("revoked"), &json!("leaked on a forum")));
     assert_eq!(revoke("again").await.json()["data"], first, "neither reason nor time changes");
-    assert_refused(&shop.change("PATCH", &key, "", &json!({ "name": "x" })).await, 409, "CONFLICT");
-    assert_refused(&shop.change("POST", &key, "/rotate", &json!({})).await, 409, "CONFLICT");
-    assert_eq!(code(&shop, &key.text).await, "REVOKED");
-    let delete = async || shop.owner.call("DELETE", &shop.path(&format!("/keys/{}", key.id))).await;
+    assert_refused(&fixture.change("PATCH", &key, "", &json!({ "name": "x" })).await, 409, "CONFLICT");
+    assert_refused(&fixture.change("POST", &key, "/rotate", &json!({})).await, 409, "CONFLICT");
+    assert_eq!(code(&fixture, &key.text).await, "REVOKED");
+    let delete = async || fixture.owner.call("DELETE", &fixture.path(&format!("/keys/{}", key.id))).await;
     assert_eq!(delete().await.status, 200);
     assert_refused(&delete().await, 404, "NOT_FOUND");
-    assert_eq!(code(&shop, &key.text).await, "NOT_FOUND");
-    assert_eq!(shop.owner.call("GET", &shop.path("/keys")).await.json()["data"], json!([]));
+    assert_eq!(code(&fixture, &key.text).await, "NOT_FOUND");
+    assert_eq!(fixture.owner.call("GET", &fixture.path("/keys")).await.json()["data"], json!([]));
 
-    let trail = shop.owner.call("GET", &shop.path("/audit")).await.json();
+    let trail = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
     let done: Vec<&str> =
         trail["data"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(done, ["key.deleted", "key.revoked", "key.issued", "credits.granted", "org.created"]);
     let revoked = &trail["data"][1];
-    assert_eq!((text(revoked, "actor"), text(revoked, "subject")), (shop.owner.id.clone(), key.id));
+    assert_eq!((text(revoked, "actor"), text(revoked, "subject")), (fixture.owner.id.clone(), key.id));
     assert_eq!(
         (text(revoked, "ip"), &revoked["details"]["reason"]),
         ("127.0.0.1".to_owned(), &json!("leaked on a forum"))

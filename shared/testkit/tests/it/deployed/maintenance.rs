@@ -10,7 +10,7 @@ use consigne_core::periods::{Day, Month};
 use consigne_core::ports::{ChargeKey, GetKey};
 use consigne_runtime::clock;
 use consigne_testkit::accounts;
-use consigne_testkit::shop::Shop;
+use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::stack::{Stack, until};
 use serde_json::json;
 
@@ -25,18 +25,18 @@ async fn item(stack: &Stack, pk: &str, sk: &str) -> HashMap<String, AttributeVal
 #[tokio::test]
 async fn a_night_forgets_what_is_past_and_settles_what_has_run_out() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 100).await;
+    let fixture = OrgFixture::open(&stack, 100).await;
     let (live, test) =
-        (shop.issue("production", &json!({ "daily_quota": 2 })).await, shop.issue("test", &json!({})).await);
+        (fixture.issue("production", &json!({ "daily_quota": 2 })).await, fixture.issue("test", &json!({})).await);
     let (table, now) = (stack.table(), clock::now());
     let ago = |days: u64| now.minus(Duration::from_hours(24 * days));
     for (key, cost, at) in [(&live, 1, ago(45)), (&live, 1, ago(500)), (&test, 70, ago(31))] {
-        let key = table.get_key(shop.id(), KeyId::parse(&key.id).unwrap()).await.unwrap().unwrap();
+        let key = table.get_key(fixture.id(), KeyId::parse(&key.id).unwrap()).await.unwrap().unwrap();
         let charged = table.charge_key(&accounts::charge(&key.facts(), cost, None, at)).await.unwrap();
         assert_eq!(charged, ChargeOutcome::Charged);
     }
-    assert_eq!(shop.charge(&live, None).await["valid"], true);
-    let (org, owner) = (format!("ORG#{}", shop.org), format!("USER#{}", shop.owner.id));
+    assert_eq!(fixture.charge(&live, None).await["valid"], true);
+    let (org, owner) = (format!("ORG#{}", fixture.org), format!("USER#{}", fixture.owner.id));
     let used = async || {
         let key = item(&stack, &org, &format!("KEY#{}", live.id)).await;
         let mut used: Vec<String> =
@@ -59,7 +59,7 @@ async fn a_night_forgets_what_is_past_and_settles_what_has_run_out() {
     });
     assert_eq!(settled.await.expect("the test wallet's period is over"), [100, 70, 30]);
 
-    assert_eq!(shop.charge(&live, None).await["valid"], true);
-    assert_eq!(shop.charge(&live, None).await["code"], "DAILY_QUOTA_EXCEEDED", "today's calls are not forgotten");
-    assert_eq!(shop.charge(&test, None).await["valid"], true);
+    assert_eq!(fixture.charge(&live, None).await["valid"], true);
+    assert_eq!(fixture.charge(&live, None).await["code"], "DAILY_QUOTA_EXCEEDED", "today's calls are not forgotten");
+    assert_eq!(fixture.charge(&test, None).await["valid"], true);
 }

@@ -8,7 +8,7 @@ use consigne_core::{InvitationId, OrgId};
 use consigne_runtime::{Start, clock, settings};
 use consigne_testkit::accounts;
 use consigne_testkit::http::Response;
-use consigne_testkit::shop::Shop;
+use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::stack::{Person, Stack, fresh_user, until};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -36,16 +36,16 @@ pub fn guest<'a>(stack: &'a Stack, email: &str) -> Person<'a> {
     person
 }
 
-async fn invite(shop: &Shop<'_>, email: &str, role: &str) -> Response {
-    shop.owner.call_with("POST", &shop.path("/invitations"), &json!({ "email": email, "role": role })).await
+async fn invite(fixture: &OrgFixture<'_>, email: &str, role: &str) -> Response {
+    fixture.owner.call_with("POST", &fixture.path("/invitations"), &json!({ "email": email, "role": role })).await
 }
 
 /// Invites an address and gives the token that its mail would hold.
-async fn token_of(stack: &Stack, shop: &Shop<'_>, email: &str, role: &str) -> String {
-    let sent = invite(shop, email, role).await;
+async fn token_of(stack: &Stack, fixture: &OrgFixture<'_>, email: &str, role: &str) -> String {
+    let sent = invite(fixture, email, role).await;
     assert_eq!(sent.status, 201, "{}", sent.json());
     let id = InvitationId::parse(&text(&sent.json()["data"], "id")).unwrap();
-    tokens(stack).await.derive(shop.id(), id).expose().to_owned()
+    tokens(stack).await.derive(fixture.id(), id).expose().to_owned()
 }
 
 /// Accepts the invitation of a token.
@@ -53,12 +53,12 @@ pub async fn accept(person: &Person<'_>, token: &str) -> Response {
     person.call_with("POST", "/api/invitations/accept", &json!({ "token": token })).await
 }
 
-async fn remove(person: &Person<'_>, shop: &Shop<'_>, user: &str) -> Response {
-    person.call("DELETE", &shop.path(&format!("/members/{user}"))).await
+async fn remove(person: &Person<'_>, fixture: &OrgFixture<'_>, user: &str) -> Response {
+    person.call("DELETE", &fixture.path(&format!("/members/{user}"))).await
 }
 
-async fn give(person: &Person<'_>, shop: &Shop<'_>, user: &str, role: &str) -> Response {
-    person.call_with("PATCH", &shop.path(&format!("/members/{user}")), &json!({ "role": role })).await
+async fn give(person: &Person<'_>, fixture: &OrgFixture<'_>, user: &str, role: &str) -> Response {
+    person.call_with("PATCH", &fixture.path(&format!("/members/{user}")), &json!({ "role": role })).await
 }
 
 async fn orgs_of(person: &Person<'_>) -> Value {
@@ -66,18 +66,18 @@ async fn orgs_of(person: &Person<'_>) -> Value {
 }
 
 /// Gives the actions of the trail, newest first.
-async fn trail(shop: &Shop<'_>) -> Vec<String> {
-    let trail = shop.owner.call("GET", &shop.path("/audit")).await.json();
+async fn trail(fixture: &OrgFixture<'_>) -> Vec<String> {
+    let trail = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
     trail["data"].as_array().unwrap().iter().map(|entry| text(entry, "action")).collect()
 }
 
 #[tokio::test]
 async fn an_invitation_leads_from_the_event_to_a_place_and_out_again() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
-    let listener = BusListener::on(&stack, "org_id", &shop.org).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
+    let listener = BusListener::on(&stack, "org_id", &fixture.org).await;
     let email = address();
-    let sent = invite(&shop, &email.to_uppercase(), "developer").await;
+    let sent = invite(&fixture, &email.to_uppercase(), "developer").await;
     assert_eq!(sent.status, 201);
     let sent = sent.json()["data"].clone();
     assert_eq!((&sent["email"], &sent["role"]), (&json!(email), &json!("developer")));
@@ -91,26 +91,26 @@ async fn an_invitation_leads_from_the_event_to_a_place_and_out_again() {
     assert_eq!(invitation.email.as_str(), email);
     let token = tokens(&stack).await.derive(invitation.org, invitation.id).expose().to_owned();
 
-    let listed = async || shop.owner.call("GET", &shop.path("/invitations")).await.json()["data"].clone();
+    let listed = async || fixture.owner.call("GET", &fixture.path("/invitations")).await.json()["data"].clone();
     assert_eq!(listed().await, json!([sent]));
     let bob = guest(&stack, &email);
     assert_eq!(orgs_of(&bob).await, json!([]));
     let accepted = accept(&bob, &token).await;
     assert_eq!(accepted.status, 200, "{}", accepted.json());
     let place = accepted.json()["data"].clone();
-    assert_eq!((&place["org"]["id"], &place["role"]), (&json!(shop.org), &json!("developer")));
+    assert_eq!((&place["org"]["id"], &place["role"]), (&json!(fixture.org), &json!("developer")));
     assert_eq!(listed().await, json!([]));
     let found = until(async || Some(orgs_of(&bob).await).filter(|orgs| *orgs == json!([place["org"]])));
     assert!(found.await.is_some(), "the organisation is not in the list");
 
     assert_eq!(accept(&bob, &token).await.json()["data"], place, "the same answer again");
     assert_refused(&accept(&guest(&stack, &email), &token).await, 404, "NOT_FOUND");
-    assert_eq!(give(&shop.owner, &shop, &bob.id, "billing").await.json()["data"]["role"], "billing");
-    assert_eq!(remove(&shop.owner, &shop, &bob.id).await.status, 200);
+    assert_eq!(give(&fixture.owner, &fixture, &bob.id, "billing").await.json()["data"]["role"], "billing");
+    assert_eq!(remove(&fixture.owner, &fixture, &bob.id).await.status, 200);
     assert_refused(&accept(&bob, &token).await, 404, "NOT_FOUND");
-    assert_refused(&remove(&shop.owner, &shop, &bob.id).await, 404, "NOT_FOUND");
+    assert_refused(&remove(&fixture.owner, &fixture, &bob.id).await, 404, "NOT_FOUND");
     let want = ["member.removed", "member.role_changed", "member.joined", "member.invited", "org.created"];
-    assert_eq!(trail(&shop).await, want);
+    assert_eq!(trail(&fixture).await, want);
     let gone = until(async || Some(orgs_of(&bob).await).filter(|orgs| *orgs == json!([])));
     assert!(gone.await.is_some(), "the organisation is still in the list");
     for function in ["member-invite", "invitation-accept", "publish-events", "send-mail"] {
@@ -124,11 +124,11 @@ async fn an_invitation_leads_from_the_event_to_a_place_and_out_again() {
 #[tokio::test]
 async fn whoever_is_removed_is_known_on_no_route_from_that_answer_on() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
-    let key = shop.issue("test", &json!({})).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
+    let key = fixture.issue("test", &json!({})).await;
     let endpoint = |rest: &str| format!("/endpoints/ep_01M7Z3F2Q9ZEJV6C0JHH6NS5QH{rest}");
     for role in OrgRole::ALL {
-        let person = shop.hire(role).await;
+        let person = fixture.add_member(role).await;
         let calls = [
             ("GET", "/audit", json!(null)),
             ("POST", "/credits/checkout", json!({ "pack": "starter" })),
@@ -149,17 +149,17 @@ async fn whoever_is_removed_is_known_on_no_route_from_that_answer_on() {
             ("POST", &format!("/keys/{}/rotate", key.id), json!({ "grace_seconds": 0 })),
             ("PATCH", &format!("/keys/{}", key.id), json!({ "name": "New" })),
             ("GET", "/members", json!(null)),
-            ("DELETE", &format!("/members/{}", shop.owner.id), json!(null)),
+            ("DELETE", &format!("/members/{}", fixture.owner.id), json!(null)),
             ("PATCH", &format!("/members/{}", person.id), json!({ "role": "owner" })),
             ("GET", "/stats", json!(null)),
             ("GET", "/usage", json!(null)),
             ("GET", "/wallet", json!(null)),
         ];
         assert_eq!(calls.len(), MATRIX.len(), "a route of the table is not tried here");
-        assert_eq!(person.call("GET", &shop.path("/members")).await.status, 200);
-        assert_eq!(remove(&shop.owner, &shop, &person.id).await.status, 200);
+        assert_eq!(person.call("GET", &fixture.path("/members")).await.status, 200);
+        assert_eq!(remove(&fixture.owner, &fixture, &person.id).await.status, 200);
         for (method, path, body) in calls {
-            let path = shop.path(path);
+            let path = fixture.path(path);
             let answer = if body.is_null() {
                 person.call(method, &path).await
             } else {
@@ -168,30 +168,31 @@ async fn whoever_is_removed_is_known_on_no_route_from_that_answer_on() {
             assert_refused(&answer, 404, "NOT_FOUND");
         }
     }
-    assert_eq!(shop.charge(&key, None).await["valid"], true, "nothing of it came through");
+    assert_eq!(fixture.charge(&key, None).await["valid"], true, "nothing of it came through");
 }
 
 /// Sees that of two changes made at once one was, and that whoever is left is the one owner.
-async fn one_owner_is_left(shop: &Shop<'_>, second: &Person<'_>, outcomes: [(&Person<'_>, Response); 2]) {
+async fn one_owner_is_left(fixture: &OrgFixture<'_>, second: &Person<'_>, outcomes: [(&Person<'_>, Response); 2]) {
     let (done, refused): (Vec<_>, Vec<_>) = outcomes.iter().partition(|(_, answer)| answer.status == 200);
     assert_eq!(done.len(), 1, "{outcomes:?}", outcomes = outcomes.each_ref().map(|(_, answer)| answer.json()));
     // Who came second was the last owner, or was none any more.
     assert!([409, 403].contains(&refused[0].1.status), "{}", refused[0].1.json());
-    let left = if done[0].0.id == second.id { &shop.owner } else { second };
-    let members = left.call("GET", &shop.path("/members")).await.json()["data"].clone();
+    let left = if done[0].0.id == second.id { &fixture.owner } else { second };
+    let members = left.call("GET", &fixture.path("/members")).await.json()["data"].clone();
     let owners: Vec<_> = members.as_array().unwrap().iter().filter(|member| member["role"] == "owner").collect();
     assert!(owners.len() == 1 && owners[0]["user_id"] == left.id, "{members}");
-    assert_refused(&remove(left, shop, &left.id).await, 409, "CONFLICT");
+    assert_refused(&remove(left, fixture, &left.id).await, 409, "CONFLICT");
 }
 
 #[tokio::test]
 async fn of_two_owners_who_leave_at_once_one_stays() {
     let stack = Stack::find();
     for _ in 0..3 {
-        let shop = Shop::open(&stack, 0).await;
-        let second = shop.hire(OrgRole::Owner).await;
-        let (one, two) = tokio::join!(remove(&shop.owner, &shop, &shop.owner.id), remove(&second, &shop, &second.id));
-        one_owner_is_left(&shop, &second, [(&shop.owner, one), (&second, two)]).await;
+        let fixture = OrgFixture::open(&stack, 0).await;
+        let second = fixture.add_member(OrgRole::Owner).await;
+        let (one, two) =
+            tokio::join!(remove(&fixture.owner, &fixture, &fixture.owner.id), remove(&second, &fixture, &second.id));
+        one_owner_is_left(&fixture, &second, [(&fixture.owner, one), (&second, two)]).await;
     }
 }
 
@@ -199,21 +200,21 @@ async fn of_two_owners_who_leave_at_once_one_stays() {
 async fn of_two_owners_who_depose_each_other_at_once_one_stays() {
     let stack = Stack::find();
     for _ in 0..3 {
-        let shop = Shop::open(&stack, 0).await;
-        let second = shop.hire(OrgRole::Owner).await;
-        let deposed = async |by: &Person<'_>, other: &Person<'_>| give(by, &shop, &other.id, "billing").await;
-        let (one, two) = tokio::join!(deposed(&shop.owner, &second), deposed(&second, &shop.owner));
+        let fixture = OrgFixture::open(&stack, 0).await;
+        let second = fixture.add_member(OrgRole::Owner).await;
+        let deposed = async |by: &Person<'_>, other: &Person<'_>| give(by, &fixture, &other.id, "billing").await;
+        let (one, two) = tokio::join!(deposed(&fixture.owner, &second), deposed(&second, &fixture.owner));
         // The one whose request was carried out stays an owner, so the other's counts as what was done to themselves.
-        one_owner_is_left(&shop, &second, [(&second, one), (&shop.owner, two)]).await;
+        one_owner_is_left(&fixture, &second, [(&second, one), (&fixture.owner, two)]).await;
     }
 }
 
 #[tokio::test]
 async fn of_many_who_accept_at_once_one_joins_however_often_they_ask() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let email = address();
-    let token = token_of(&stack, &shop, &email, "billing").await;
+    let token = token_of(&stack, &fixture, &email, "billing").await;
     let people: Vec<Person<'_>> = (0..4).map(|_| guest(&stack, &email)).collect();
     let asked = people.iter().flat_map(|person| [person, person]).map(async |person| {
         let answer = accept(person, &token).await;
@@ -224,34 +225,34 @@ async fn of_many_who_accept_at_once_one_joins_however_often_they_ask() {
     let joined: Vec<&String> = outcomes.iter().filter(|(_, status)| *status == 200).map(|(person, _)| person).collect();
     assert!(joined.len() == 2 && joined[0] == joined[1], "{outcomes:?}");
     assert!(outcomes.iter().all(|(_, status)| [200, 404].contains(status)), "{outcomes:?}");
-    let members = shop.owner.call("GET", &shop.path("/members")).await.json();
+    let members = fixture.owner.call("GET", &fixture.path("/members")).await.json();
     assert_eq!(members["metadata"]["total"], 2);
-    assert_eq!(trail(&shop).await.iter().filter(|action| *action == "member.joined").count(), 1);
+    assert_eq!(trail(&fixture).await.iter().filter(|action| *action == "member.joined").count(), 1);
 }
 
 #[tokio::test]
 async fn one_request_sent_often_at_once_is_one_invitation() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let body = json!({ "email": address(), "role": "billing" });
     let ask = async || {
-        let path = shop.path("/invitations");
-        shop.owner.call_with_headers("POST", &path, &body, &[("idempotency-key", "invite 17")]).await
+        let path = fixture.path("/invitations");
+        fixture.owner.call_with_headers("POST", &path, &body, &[("idempotency-key", "invite 17")]).await
     };
     let answers = join_all((0..6).map(|_| ask())).await;
     for answer in &answers {
         assert_eq!((answer.status, &answer.json()["data"]), (201, &answers[0].json()["data"]), "{}", answer.json());
     }
-    assert_eq!(trail(&shop).await, ["member.invited", "org.created"]);
-    assert_refused(&shop.owner.call_with("POST", &shop.path("/invitations"), &body).await, 409, "CONFLICT");
+    assert_eq!(trail(&fixture).await, ["member.invited", "org.created"]);
+    assert_refused(&fixture.owner.call_with("POST", &fixture.path("/invitations"), &body).await, 409, "CONFLICT");
 }
 
 #[tokio::test]
 async fn twenty_invitations_at_once_all_go_out_and_no_more_than_may_in_a_day() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let many = async |count: usize| -> Vec<Response> {
-        join_all((0..count).map(|_| async { invite(&shop, &address(), "billing").await })).await
+        join_all((0..count).map(|_| async { invite(&fixture, &address(), "billing").await })).await
     };
     for answer in many(20).await {
         assert_eq!(answer.status, 201, "{}", answer.json());
@@ -270,9 +271,9 @@ async fn twenty_invitations_at_once_all_go_out_and_no_more_than_may_in_a_day() {
 #[tokio::test]
 async fn a_token_opens_nothing_for_others_nor_when_it_was_touched() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let email = address();
-    let token = token_of(&stack, &shop, &email, "admin").await;
+    let token = token_of(&stack, &fixture, &email, "admin").await;
     let bob = guest(&stack, &email);
     for at in (0..token.len()).step_by(9).chain([token.len() - 1]) {
         let other = if &token[at..=at] == "A" { "B" } else { "A" };
@@ -288,16 +289,16 @@ async fn a_token_opens_nothing_for_others_nor_when_it_was_touched() {
         "token",
     );
     let id = token.split('.').next().unwrap();
-    let revoked = shop.owner.call("DELETE", &shop.path(&format!("/invitations/{id}"))).await;
+    let revoked = fixture.owner.call("DELETE", &fixture.path(&format!("/invitations/{id}"))).await;
     assert_eq!(revoked.json()["data"], json!({ "id": id }));
     assert_refused(&accept(&bob, &token).await, 404, "NOT_FOUND");
-    assert_eq!(trail(&shop).await, ["invitation.revoked", "member.invited", "org.created"]);
+    assert_eq!(trail(&fixture).await, ["invitation.revoked", "member.invited", "org.created"]);
 }
 
 #[tokio::test]
 async fn only_an_address_is_invited() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     for bad in [
         "",
         "bob",
@@ -306,90 +307,90 @@ async fn only_an_address_is_invited() {
         "b\u{f6}b@example.com",
         &format!("{}@example.com", "a".repeat(300)),
     ] {
-        assert_field_refused(&invite(&shop, bad, "billing").await, 400, "INVALID_REQUEST", "email");
+        assert_field_refused(&invite(&fixture, bad, "billing").await, 400, "INVALID_REQUEST", "email");
     }
-    assert_field_refused(&invite(&shop, &address(), "root").await, 400, "INVALID_REQUEST", "role");
-    assert_eq!(trail(&shop).await, ["org.created"]);
+    assert_field_refused(&invite(&fixture, &address(), "root").await, 400, "INVALID_REQUEST", "role");
+    assert_eq!(trail(&fixture).await, ["org.created"]);
 }
 
 #[tokio::test]
 async fn a_suspended_organisation_invites_nobody_until_it_is_resumed() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let suspend = async |suspended| {
-        let entry = accounts::entry(shop.id(), AuditAction::OrgSuspended, &accounts::person(), clock::now());
-        assert!(stack.table().suspend_org(shop.id(), suspended, &entry).await.unwrap());
+        let entry = accounts::entry(fixture.id(), AuditAction::OrgSuspended, &accounts::person(), clock::now());
+        assert!(stack.table().suspend_org(fixture.id(), suspended, &entry).await.unwrap());
     };
     suspend(true).await;
-    assert_refused(&invite(&shop, &address(), "billing").await, 409, "CONFLICT");
+    assert_refused(&invite(&fixture, &address(), "billing").await, 409, "CONFLICT");
     suspend(false).await;
-    assert_eq!(invite(&shop, &address(), "billing").await.status, 201);
+    assert_eq!(invite(&fixture, &address(), "billing").await.status, 201);
 }
 
 #[tokio::test]
 async fn an_admin_manages_those_below_them_and_nobody_else() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
-    let (admin, second) = (shop.hire(OrgRole::Admin).await, shop.hire(OrgRole::Admin).await);
-    let (dev, bill) = (shop.hire(OrgRole::Developer).await, shop.hire(OrgRole::Billing).await);
+    let fixture = OrgFixture::open(&stack, 0).await;
+    let (admin, second) = (fixture.add_member(OrgRole::Admin).await, fixture.add_member(OrgRole::Admin).await);
+    let (dev, bill) = (fixture.add_member(OrgRole::Developer).await, fixture.add_member(OrgRole::Billing).await);
     for (user, role) in [
         (&dev.id, "admin"),
         (&dev.id, "owner"),
         (&second.id, "developer"),
         (&admin.id, "developer"),
         (&admin.id, "owner"),
-        (&shop.owner.id, "developer"),
+        (&fixture.owner.id, "developer"),
     ] {
-        assert_refused(&give(&admin, &shop, user, role).await, 403, "ROLE_REQUIRED");
+        assert_refused(&give(&admin, &fixture, user, role).await, 403, "ROLE_REQUIRED");
     }
-    assert_refused(&remove(&admin, &shop, &second.id).await, 403, "ROLE_REQUIRED");
-    assert_refused(&remove(&admin, &shop, &shop.owner.id).await, 403, "ROLE_REQUIRED");
-    assert_refused(&remove(&dev, &shop, &bill.id).await, 403, "ROLE_REQUIRED");
-    assert_refused(&remove(&bill, &shop, &dev.id).await, 403, "ROLE_REQUIRED");
-    assert_eq!(give(&admin, &shop, &dev.id, "billing").await.status, 200);
-    assert_eq!(remove(&admin, &shop, &dev.id).await.status, 200);
-    assert_eq!(remove(&bill, &shop, &bill.id).await.status, 200, "anybody may leave");
+    assert_refused(&remove(&admin, &fixture, &second.id).await, 403, "ROLE_REQUIRED");
+    assert_refused(&remove(&admin, &fixture, &fixture.owner.id).await, 403, "ROLE_REQUIRED");
+    assert_refused(&remove(&dev, &fixture, &bill.id).await, 403, "ROLE_REQUIRED");
+    assert_refused(&remove(&bill, &fixture, &dev.id).await, 403, "ROLE_REQUIRED");
+    assert_eq!(give(&admin, &fixture, &dev.id, "billing").await.status, 200);
+    assert_eq!(remove(&admin, &fixture, &dev.id).await.status, 200);
+    assert_eq!(remove(&bill, &fixture, &bill.id).await.status, 200, "anybody may leave");
     let owner = json!({ "email": address(), "role": "owner" });
-    assert_refused(&admin.call_with("POST", &shop.path("/invitations"), &owner).await, 403, "ROLE_REQUIRED");
-    assert_eq!(trail(&shop).await.iter().filter(|action| *action == "member.left").count(), 1);
+    assert_refused(&admin.call_with("POST", &fixture.path("/invitations"), &owner).await, 403, "ROLE_REQUIRED");
+    assert_eq!(trail(&fixture).await.iter().filter(|action| *action == "member.left").count(), 1);
 }
 
 #[tokio::test]
 async fn an_invitation_dies_with_the_powers_of_who_sent_it() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
-    let (admin, email) = (shop.hire(OrgRole::Admin).await, address());
+    let fixture = OrgFixture::open(&stack, 0).await;
+    let (admin, email) = (fixture.add_member(OrgRole::Admin).await, address());
     let body = json!({ "email": email, "role": "admin" });
-    let sent = admin.call_with("POST", &shop.path("/invitations"), &body).await.json();
+    let sent = admin.call_with("POST", &fixture.path("/invitations"), &body).await.json();
     let id = InvitationId::parse(&text(&sent["data"], "id")).unwrap();
-    let token = tokens(&stack).await.derive(shop.id(), id).expose().to_owned();
-    assert_eq!(remove(&shop.owner, &shop, &admin.id).await.status, 200);
+    let token = tokens(&stack).await.derive(fixture.id(), id).expose().to_owned();
+    assert_eq!(remove(&fixture.owner, &fixture, &admin.id).await.status, 200);
     assert_refused(&accept(&guest(&stack, &email), &token).await, 404, "NOT_FOUND");
 }
 
 #[tokio::test]
 async fn the_test_keys_of_somebody_removed_spend_an_owners_test_wallet() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 5).await;
-    let dev = shop.hire(OrgRole::Developer).await;
+    let fixture = OrgFixture::open(&stack, 5).await;
+    let dev = fixture.add_member(OrgRole::Developer).await;
     let body = json!({ "name": "Test", "environment": "test", "scopes": ["pdf:read"] });
-    let issued = dev.call_with("POST", &shop.path("/keys"), &body).await.json();
+    let issued = dev.call_with("POST", &fixture.path("/keys"), &body).await.json();
     let key = text(&issued["data"], "key");
     let charge = async || {
         let asked = json!({ "cost": 10, "include": ["remaining"] });
-        shop.verify(&key, &asked, None).await.json()["data"].clone()
+        fixture.verify(&key, &asked, None).await.json()["data"].clone()
     };
-    let owns = async || shop.wallet().await["test"]["balance"].clone();
+    let owns = async || fixture.wallet().await["test"]["balance"].clone();
     // Environments remember whose wallet it is.
     assert_eq!(charge().await["remaining"]["credits"], 90);
     assert_eq!(owns().await, 100);
-    assert_eq!(remove(&shop.owner, &shop, &dev.id).await.status, 200);
-    let probe = shop.verify(&key, &json!({ "cost": 0, "include": ["remaining"] }), None).await.json();
+    assert_eq!(remove(&fixture.owner, &fixture, &dev.id).await.status, 200);
+    let probe = fixture.verify(&key, &json!({ "cost": 0, "include": ["remaining"] }), None).await.json();
     assert_eq!((&probe["data"]["valid"], &probe["data"]["remaining"]["credits"]), (&json!(true), &json!(100)));
     let answers = join_all((0..4).map(|_| charge())).await;
     assert!(answers.iter().all(|data| data["valid"] == true), "{answers:?}");
     assert_eq!(owns().await, 60);
-    assert_eq!(shop.wallet().await["balance"], 5, "the live wallet is untouched");
+    assert_eq!(fixture.wallet().await["balance"], 5, "the live wallet is untouched");
     // Back in another organisation of their own, they have what they had.
     let own = dev.call_with("POST", "/api/orgs", &json!({ "name": "Own" })).await.json();
     let wallet = dev.call("GET", &format!("/api/orgs/{}/wallet", text(&own["data"], "id"))).await.json();

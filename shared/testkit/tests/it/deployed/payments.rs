@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use consigne_runtime::clock;
 use consigne_testkit::http::Response;
-use consigne_testkit::shop::Shop;
+use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::stack::{Stack, until};
 use consigne_testkit::stripe::{Payments, disputed, event, paid, refunded};
 use futures_util::future::join_all;
@@ -18,27 +18,30 @@ const COMPLETED: &str = "checkout.session.completed";
 const SUCCEEDED: &str = "checkout.session.async_payment_succeeded";
 
 /// Asks to buy a pack, perhaps by an idempotency key.
-async fn ask(shop: &Shop<'_>, pack: &str, idempotent: Option<&str>) -> Response {
+async fn ask(fixture: &OrgFixture<'_>, pack: &str, idempotent: Option<&str>) -> Response {
     let headers: Vec<_> = idempotent.map(|key| ("idempotency-key", key)).into_iter().collect();
-    shop.owner.call_with_headers("POST", &shop.path("/credits/checkout"), &json!({ "pack": pack }), &headers).await
+    fixture
+        .owner
+        .call_with_headers("POST", &fixture.path("/credits/checkout"), &json!({ "pack": pack }), &headers)
+        .await
 }
 
 /// Gives balance, and what was purchased and clawed back.
-async fn numbers(shop: &Shop<'_>) -> Value {
-    let wallet = shop.wallet().await;
+async fn numbers(fixture: &OrgFixture<'_>) -> Value {
+    let wallet = fixture.wallet().await;
     json!([wallet["balance"], wallet["total_purchased"], wallet["total_clawed_back"]])
 }
 
 /// Gives the subjects of an action in the trail.
-async fn trail(shop: &Shop<'_>, action: &str) -> Vec<String> {
-    let trail = shop.owner.call("GET", &shop.path("/audit?limit=100")).await.json();
+async fn trail(fixture: &OrgFixture<'_>, action: &str) -> Vec<String> {
+    let trail = fixture.owner.call("GET", &fixture.path("/audit?limit=100")).await.json();
     let entries = trail["data"].as_array().unwrap().iter();
     entries.filter(|entry| entry["action"] == action).map(|entry| text(entry, "subject")).collect()
 }
 
 /// A payment of an organisation's, by a name nobody else has.
-fn payment(shop: &Shop<'_>, name: &str) -> String {
-    format!("pi_{}{name}", &shop.org[4..])
+fn payment(fixture: &OrgFixture<'_>, name: &str) -> String {
+    format!("pi_{}{name}", &fixture.org[4..])
 }
 
 /// Tells of something three times, which must be taken each time.
@@ -52,82 +55,82 @@ async fn thrice(payments: &Payments<'_>, event: &Value) {
 #[tokio::test]
 async fn a_checkout_carries_what_its_payment_is_held_against() {
     let stack = Stack::find();
-    let (shop, payments) = (Shop::open(&stack, 0).await, Payments::of(&stack));
+    let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
     for (pack, credits, cents) in [("starter", 1_000, 1_000), ("growth", 10_000, 8_000), ("scale", 100_000, 60_000)] {
-        let session = payments.open(&shop, pack).await;
+        let session = payments.open(&fixture, pack).await;
         assert_eq!((&session["amount_total"], &session["currency"]), (&json!(cents), &json!("eur")), "{session}");
-        assert_eq!((&session["mode"], &session["client_reference_id"]), (&json!("payment"), &json!(shop.org)));
-        let metadata = json!({ "org_id": shop.org, "pack": pack, "credits": credits.to_string() });
+        assert_eq!((&session["mode"], &session["client_reference_id"]), (&json!("payment"), &json!(fixture.org)));
+        let metadata = json!({ "org_id": fixture.org, "pack": pack, "credits": credits.to_string() });
         assert_eq!(session["metadata"], metadata);
-        let back = format!("http://localhost:3000/orgs/{}/wallet?checkout=", shop.org);
+        let back = format!("http://localhost:3000/orgs/{}/wallet?checkout=", fixture.org);
         assert_eq!(session["success_url"], format!("{back}paid"));
         assert_eq!(session["cancel_url"], format!("{back}cancelled"));
     }
-    assert_field_refused(&ask(&shop, "free", None).await, 400, "INVALID_REQUEST", "pack");
-    assert_eq!(payments.asked(&shop.org).await, (3, 3), "what is not for sale is not asked for");
-    assert_eq!(numbers(&shop).await, json!([0, 0, 0]));
+    assert_field_refused(&ask(&fixture, "free", None).await, 400, "INVALID_REQUEST", "pack");
+    assert_eq!(payments.asked(&fixture.org).await, (3, 3), "what is not for sale is not asked for");
+    assert_eq!(numbers(&fixture).await, json!([0, 0, 0]));
 }
 
 #[tokio::test]
 async fn the_same_request_is_one_session_whatever_is_lost() {
     let stack = Stack::find();
-    let (shop, payments) = (Shop::open(&stack, 0).await, Payments::of(&stack));
-    let all = join_all((0..5).map(|_| ask(&shop, "growth", Some("buy 17")))).await;
+    let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
+    let all = join_all((0..5).map(|_| ask(&fixture, "growth", Some("buy 17")))).await;
     let first = all[0].json()["data"].clone();
     for answer in &all {
         assert_eq!((answer.status, &answer.json()["data"]), (201, &first), "{}", answer.json());
     }
-    assert_eq!(payments.asked(&shop.org).await.1, 1);
-    let requests = payments.asked(&shop.org).await.0;
-    assert_eq!(ask(&shop, "growth", Some("buy 17")).await.json()["data"], first);
-    assert_eq!(payments.asked(&shop.org).await, (requests, 1), "Stripe was not asked again");
-    assert_refused(&ask(&shop, "starter", Some("buy 17")).await, 422, "IDEMPOTENCY_MISMATCH");
-    assert_eq!(payments.asked(&shop.org).await, (requests, 1));
-    assert_ne!(ask(&shop, "growth", None).await.json()["data"], first);
+    assert_eq!(payments.asked(&fixture.org).await.1, 1);
+    let requests = payments.asked(&fixture.org).await.0;
+    assert_eq!(ask(&fixture, "growth", Some("buy 17")).await.json()["data"], first);
+    assert_eq!(payments.asked(&fixture.org).await, (requests, 1), "Stripe was not asked again");
+    assert_refused(&ask(&fixture, "starter", Some("buy 17")).await, 422, "IDEMPOTENCY_MISMATCH");
+    assert_eq!(payments.asked(&fixture.org).await, (requests, 1));
+    assert_ne!(ask(&fixture, "growth", None).await.json()["data"], first);
 }
 
 #[tokio::test]
 async fn a_provider_in_trouble_is_asked_twice_and_no_session_is_lost_or_doubled() {
     let stack = Stack::find();
-    let (shop, payments) = (Shop::open(&stack, 0).await, Payments::of(&stack));
+    let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
     let mut sessions = 0;
     for fault in [json!(500), json!(429), json!(409), json!("lost")] {
-        payments.plan_faults(&shop.org, &json!([fault])).await;
-        let answer = ask(&shop, "starter", None).await;
+        payments.plan_faults(&fixture.org, &json!([fault])).await;
+        let answer = ask(&fixture, "starter", None).await;
         assert_eq!(answer.status, 201, "{fault}: {}", answer.json());
         sessions += 1;
-        assert_eq!(payments.asked(&shop.org).await, (2 * sessions, usize::try_from(sessions).unwrap()), "{fault}");
+        assert_eq!(payments.asked(&fixture.org).await, (2 * sessions, usize::try_from(sessions).unwrap()), "{fault}");
     }
     for faults in [json!([500, 502]), json!(["lost", "lost"]), json!(["kept"])] {
-        payments.plan_faults(&shop.org, &faults).await;
+        payments.plan_faults(&fixture.org, &faults).await;
         let idempotent = format!("buy {faults}");
-        let refused = ask(&shop, "starter", Some(&idempotent)).await;
+        let refused = ask(&fixture, "starter", Some(&idempotent)).await;
         assert_refused(&refused, 503, "UNAVAILABLE");
         assert_eq!(refused.header("retry-after"), "1");
-        let before = payments.asked(&shop.org).await.1;
-        let again = ask(&shop, "starter", Some(&idempotent)).await;
+        let before = payments.asked(&fixture.org).await.1;
+        let again = ask(&fixture, "starter", Some(&idempotent)).await;
         assert_eq!(again.status, 201, "{}", again.json());
         let lost = faults[0] == "lost";
-        assert_eq!(payments.asked(&shop.org).await.1, if lost { before } else { before + 1 }, "{faults}");
+        assert_eq!(payments.asked(&fixture.org).await.1, if lost { before } else { before + 1 }, "{faults}");
         payments.session(&text(&again.json()["data"], "session_id")).await;
     }
     // What no repetition mends is not repeated, and shows nothing of why.
-    let (requests, _) = payments.asked(&shop.org).await;
-    payments.plan_faults(&shop.org, &json!([402])).await;
-    let broken = ask(&shop, "starter", None).await;
+    let (requests, _) = payments.asked(&fixture.org).await;
+    payments.plan_faults(&fixture.org, &json!([402])).await;
+    let broken = ask(&fixture, "starter", None).await;
     assert_refused(&broken, 500, "INTERNAL");
-    assert_eq!(payments.asked(&shop.org).await.0, requests + 1);
+    assert_eq!(payments.asked(&fixture.org).await.0, requests + 1);
 }
 
 #[tokio::test]
 async fn a_provider_that_does_not_answer_is_not_waited_for_longer_than_can_be_afforded() {
     let stack = Stack::find();
-    let (shop, payments) = (Shop::open(&stack, 0).await, Payments::of(&stack));
-    payments.plan_faults(&shop.org, &json!(["hang"])).await;
+    let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
+    payments.plan_faults(&fixture.org, &json!(["hang"])).await;
     let began = Instant::now();
-    assert_eq!(ask(&shop, "starter", None).await.status, 201);
+    assert_eq!(ask(&fixture, "starter", None).await.status, 201);
     assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
-    assert_eq!(payments.asked(&shop.org).await, (2, 1));
+    assert_eq!(payments.asked(&fixture.org).await, (2, 1));
 }
 
 #[tokio::test]
@@ -135,9 +138,9 @@ async fn a_session_told_of_three_times_each_and_out_of_order_is_credited_once() 
     let stack = Stack::find();
     let payments = Payments::of(&stack);
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] {
-        let shop = Shop::open(&stack, 0).await;
-        let payment = payment(&shop, "");
-        let session = paid(&payments.open(&shop, "starter").await, &payment);
+        let fixture = OrgFixture::open(&stack, 0).await;
+        let payment = payment(&fixture, "");
+        let session = paid(&payments.open(&fixture, "starter").await, &payment);
         let facts = [
             event(COMPLETED, &session),
             event(SUCCEEDED, &session),
@@ -146,32 +149,32 @@ async fn a_session_told_of_three_times_each_and_out_of_order_is_credited_once() 
         for at in order {
             thrice(&payments, &facts[at]).await;
         }
-        assert_eq!(numbers(&shop).await, json!([750, 1_000, 250]), "{order:?}");
-        assert_eq!(trail(&shop, "credits.purchased").await, [text(&session, "id")], "{order:?}");
-        assert_eq!(trail(&shop, "credits.clawed_back").await, [payment], "{order:?}");
+        assert_eq!(numbers(&fixture).await, json!([750, 1_000, 250]), "{order:?}");
+        assert_eq!(trail(&fixture, "credits.purchased").await, [text(&session, "id")], "{order:?}");
+        assert_eq!(trail(&fixture, "credits.clawed_back").await, [payment], "{order:?}");
     }
 }
 
 #[tokio::test]
 async fn a_session_told_of_many_times_at_once_is_credited_once() {
     let stack = Stack::find();
-    let (shop, payments) = (Shop::open(&stack, 0).await, Payments::of(&stack));
-    let session = paid(&payments.open(&shop, "scale").await, &payment(&shop, ""));
+    let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
+    let session = paid(&payments.open(&fixture, "scale").await, &payment(&fixture, ""));
     let events: Vec<Value> =
         [COMPLETED, SUCCEEDED].into_iter().cycle().take(8).map(|kind| event(kind, &session)).collect();
     let answers = join_all(events.iter().map(|event| payments.tell(event))).await;
     // What did not get through in time is told again, as Stripe does.
     assert!(answers.iter().all(|answer| [200, 503].contains(&answer.status)), "{answers:?}");
     thrice(&payments, &events[0]).await;
-    assert_eq!(numbers(&shop).await, json!([100_000, 100_000, 0]));
-    assert_eq!(trail(&shop, "credits.purchased").await.len(), 1);
+    assert_eq!(numbers(&fixture).await, json!([100_000, 100_000, 0]));
+    assert_eq!(trail(&fixture, "credits.purchased").await.len(), 1);
 }
 
 #[tokio::test]
 async fn what_is_forged_altered_or_stale_is_refused_and_buys_nothing() {
     let stack = Stack::find();
-    let (shop, payments) = (Shop::open(&stack, 0).await, Payments::of(&stack));
-    let session = paid(&payments.open(&shop, "starter").await, &payment(&shop, ""));
+    let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
+    let session = paid(&payments.open(&fixture, "starter").await, &payment(&fixture, ""));
     let body = event(COMPLETED, &session).to_string();
     let now = clock::now();
     let good = payments.sign(now, &body);
@@ -187,19 +190,20 @@ async fn what_is_forged_altered_or_stale_is_refused_and_buys_nothing() {
     ] {
         assert_refused(&payments.send(&signature, body).await, 401, "INVALID_SIGNATURE");
     }
-    assert_eq!(numbers(&shop).await, json!([0, 0, 0]));
+    assert_eq!(numbers(&fixture).await, json!([0, 0, 0]));
     assert_refused(&payments.send(&payments.sign(now, "{"), "{".to_owned()).await, 400, "INVALID_REQUEST");
     let large = format!("{{\"id\": \"{}\"}}", "x".repeat(70_000));
     assert_refused(&payments.send(&payments.sign(now, &large), large).await, 413, "BODY_TOO_LARGE");
     assert_eq!(payments.send(&format!("{good},v1=00"), body).await.status, 200, "one good signature will do");
-    assert_eq!(numbers(&shop).await, json!([1_000, 1_000, 0]));
+    assert_eq!(numbers(&fixture).await, json!([1_000, 1_000, 0]));
 }
 
 #[tokio::test]
 async fn a_session_of_another_shop_or_at_another_price_buys_nothing() {
     let stack = Stack::find();
-    let (shop, other, payments) = (Shop::open(&stack, 0).await, Shop::open(&stack, 0).await, Payments::of(&stack));
-    let session = paid(&payments.open(&shop, "starter").await, &payment(&shop, ""));
+    let (fixture, other, payments) =
+        (OrgFixture::open(&stack, 0).await, OrgFixture::open(&stack, 0).await, Payments::of(&stack));
+    let session = paid(&payments.open(&fixture, "starter").await, &payment(&fixture, ""));
     let changed = |field: &str, value: Value| {
         let mut changed = session.clone();
         changed[field] = value;
@@ -210,20 +214,20 @@ async fn a_session_of_another_shop_or_at_another_price_buys_nothing() {
         changed("client_reference_id", json!(other.org)),
         changed("amount_total", json!(1)),
         changed("currency", json!("jpy")),
-        changed("metadata", json!({ "org_id": shop.org, "pack": "scale", "credits": "100000" })),
+        changed("metadata", json!({ "org_id": fixture.org, "pack": "scale", "credits": "100000" })),
         changed("client_reference_id", json!(null)),
         changed("payment_status", json!("unpaid")),
     ] {
         thrice(&payments, &bad).await;
     }
-    for shop in [&shop, &other] {
-        assert_eq!(numbers(shop).await, json!([0, 0, 0]));
-        assert_eq!(trail(shop, "credits.purchased").await, Vec::<String>::new());
+    for fixture in [&fixture, &other] {
+        assert_eq!(numbers(fixture).await, json!([0, 0, 0]));
+        assert_eq!(trail(fixture, "credits.purchased").await, Vec::<String>::new());
     }
     let refused = vec![text(&session, "id"); 3];
-    assert_eq!(trail(&shop, "webhook.refused").await, refused, "each once: amount, currency, metadata");
+    assert_eq!(trail(&fixture, "webhook.refused").await, refused, "each once: amount, currency, metadata");
     thrice(&payments, &event(COMPLETED, &session)).await;
-    assert_eq!(numbers(&shop).await, json!([1_000, 1_000, 0]));
+    assert_eq!(numbers(&fixture).await, json!([1_000, 1_000, 0]));
 }
 
 #[tokio::test]
@@ -232,15 +236,15 @@ async fn a_refund_of_credits_that_are_spent_is_written_about() {
     let payments = Payments::of(&stack);
     let (ann, org) = founder(&stack, "en").await;
     let to = address(&ann);
-    let shop = Shop::of(&stack, ann, org);
-    let payment = payment(&shop, "");
-    let session = paid(&payments.open(&shop, "starter").await, &payment);
+    let fixture = OrgFixture::of(&stack, ann, org);
+    let payment = payment(&fixture, "");
+    let session = paid(&payments.open(&fixture, "starter").await, &payment);
     thrice(&payments, &event(COMPLETED, &session)).await;
-    let key = shop.issue("production", &json!({})).await;
-    let spent = shop.verify(&key.text, &json!({ "cost": 300 }), None).await;
+    let key = fixture.issue("production", &json!({})).await;
+    let spent = fixture.verify(&key.text, &json!({ "cost": 300 }), None).await;
     assert_eq!(spent.json()["data"]["valid"], true, "{}", spent.json());
     thrice(&payments, &event("charge.refunded", &refunded(&payment, 1_000, 1_000))).await;
-    assert_eq!(numbers(&shop).await, json!([-300, 1_000, 1_000]));
+    assert_eq!(numbers(&fixture).await, json!([-300, 1_000, 1_000]));
     let told = until(async || {
         let mails = super::mail::mails_to(&stack, &to).await;
         mails.into_iter().find(|mail| text(mail, "Subject").contains("a payment was refunded"))
@@ -255,17 +259,17 @@ async fn a_dispute_takes_credits_that_are_spent_stops_keys_and_is_written_about(
     let payments = Payments::of(&stack);
     let (ann, org) = founder(&stack, "en").await;
     let to = address(&ann);
-    let shop = Shop::of(&stack, ann, org);
-    let payment = payment(&shop, "");
-    let session = paid(&payments.open(&shop, "starter").await, &payment);
+    let fixture = OrgFixture::of(&stack, ann, org);
+    let payment = payment(&fixture, "");
+    let session = paid(&payments.open(&fixture, "starter").await, &payment);
     thrice(&payments, &event(COMPLETED, &session)).await;
-    let key = shop.issue("production", &json!({})).await;
-    let spent = shop.verify(&key.text, &json!({ "cost": 300 }), None).await;
+    let key = fixture.issue("production", &json!({})).await;
+    let spent = fixture.verify(&key.text, &json!({ "cost": 300 }), None).await;
     assert_eq!(spent.json()["data"]["valid"], true, "{}", spent.json());
 
     thrice(&payments, &event("charge.dispute.created", &disputed(&payment, "du_1", 1_000, "needs_response"))).await;
-    assert_eq!(numbers(&shop).await, json!([-300, 1_000, 1_000]));
-    assert_eq!(shop.charge(&key, None).await["code"], "INSUFFICIENT_CREDITS");
+    assert_eq!(numbers(&fixture).await, json!([-300, 1_000, 1_000]));
+    assert_eq!(fixture.charge(&key, None).await["code"], "INSUFFICIENT_CREDITS");
     let told = until(async || {
         let mails = super::mail::mails_to(&stack, &to).await;
         mails.into_iter().find(|mail| text(mail, "Subject").contains("a payment was disputed"))
@@ -277,8 +281,8 @@ async fn a_dispute_takes_credits_that_are_spent_stops_keys_and_is_written_about(
     thrice(&payments, &event("charge.dispute.closed", &disputed(&payment, "du_1", 1_000, "won"))).await;
     // Told late, it changes nothing any more.
     thrice(&payments, &event("charge.dispute.created", &disputed(&payment, "du_1", 1_000, "needs_response"))).await;
-    assert_eq!(numbers(&shop).await, json!([700, 1_000, 0]));
-    assert_eq!(shop.charge(&key, None).await["valid"], true);
+    assert_eq!(numbers(&fixture).await, json!([700, 1_000, 0]));
+    assert_eq!(fixture.charge(&key, None).await["valid"], true);
     let mails = super::mail::mails_to(&stack, &to).await;
     let of_disputes = mails.iter().filter(|mail| text(mail, "Subject").contains("disputed"));
     assert_eq!(of_disputes.count(), 1, "once");

@@ -8,7 +8,7 @@ use consigne_core::{Timestamp, UserId};
 use consigne_runtime::clock;
 use consigne_storage::DueWalk;
 use consigne_testkit::http::Response;
-use consigne_testkit::shop::Shop;
+use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::stack::{Stack, fresh_user, until};
 use consigne_testkit::{pictures, webhooks};
 use serde_json::{Value, json};
@@ -104,8 +104,8 @@ async fn what_clerk_has_not_signed_changes_nothing() {
 #[tokio::test]
 async fn whoever_is_deleted_is_forgotten_and_all_they_owned_ends() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 10).await;
-    let (ann, shop_key) = (&shop.owner, shop.issue("production", &json!({})).await);
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let (ann, shop_key) = (&fixture.owner, fixture.issue("production", &json!({})).await);
     taken(&stack, &format!("msg_{}_1", ann.id), &event("user.created", &record(&ann.id, "ann@example.com", 1_000)))
         .await;
     let mut keys = Vec::new();
@@ -162,6 +162,6 @@ async fn whoever_is_deleted_is_forgotten_and_all_they_owned_ends() {
     });
     assert!(gone.await.is_some());
     ann.wait_for_usage(0, 0, 0).await;
-    assert_eq!(shop.charge(&shop_key, None).await["code"], "SUSPENDED");
-    assert_eq!(ann.call("GET", &shop.path("/keys")).await.status, 404);
+    assert_eq!(fixture.charge(&shop_key, None).await["code"], "SUSPENDED");
+    assert_eq!(ann.call("GET", &fixture.path("/keys")).await.status, 404);
 }

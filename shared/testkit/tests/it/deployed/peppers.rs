@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use consigne_testkit::shop::Shop;
+use consigne_testkit::org_fixture::OrgFixture;
 use serde_json::json;
 
 use super::further_stack::FurtherStack;
@@ -20,12 +20,12 @@ async fn consigne(arguments: &[&str]) -> (bool, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_check_fails_while_another_pepper_becomes_current() {
     let stack = SECOND.deploy(&[]);
-    let shop = Shop::open(&stack, 100_000).await;
-    let (old, unused) = (shop.issue("production", &json!({})).await, shop.issue("production", &json!({})).await);
+    let fixture = OrgFixture::open(&stack, 100_000).await;
+    let (old, unused) = (fixture.issue("production", &json!({})).await, fixture.issue("production", &json!({})).await);
     let (done, checks) = (AtomicBool::new(false), AtomicU32::new(0));
     let load = async || {
         while !done.load(Ordering::Relaxed) {
-            let data = shop.charge(&old, None).await;
+            let data = fixture.charge(&old, None).await;
             assert_eq!(data["valid"], true, "{data}");
             checks.fetch_add(1, Ordering::Relaxed);
         }
@@ -50,9 +50,9 @@ async fn no_check_fails_while_another_pepper_becomes_current() {
     assert!(said.contains("1 live key") || said.contains("2 live keys"), "{said}");
     let (well, said) = consigne(&["pepper", "retire", &version.to_string()]).await;
     assert!(!well, "the current pepper was retired: {said}");
-    let new = shop.issue("production", &json!({})).await;
+    let new = fixture.issue("production", &json!({})).await;
     for key in [&new, &old, &unused] {
-        assert_eq!(shop.charge(key, None).await["valid"], true);
+        assert_eq!(fixture.charge(key, None).await["valid"], true);
     }
 }
 

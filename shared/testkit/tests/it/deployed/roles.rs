@@ -7,8 +7,8 @@ use consigne_core::endpoints::NewEndpoint;
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{CreateEndpoint as _, RecordDelivery as _};
 use consigne_runtime::clock;
+use consigne_testkit::org_fixture::{HeldKey, OrgFixture};
 use consigne_testkit::payload::root;
-use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Person, Stack, fresh_user};
 use consigne_testkit::{accounts, hooks};
 use serde_json::{Value, json};
@@ -26,13 +26,13 @@ struct Things {
 }
 
 impl Things {
-    async fn new(shop: &Shop<'_>, caller: &Person<'_>) -> Self {
+    async fn new(fixture: &OrgFixture<'_>, caller: &Person<'_>) -> Self {
         let body = json!({ "email": format!("{}@example.com", fresh_user()), "role": "billing" });
-        let invited = shop.owner.call_with("POST", &shop.path("/invitations"), &body).await;
+        let invited = fixture.owner.call_with("POST", &fixture.path("/invitations"), &body).await;
         assert_eq!(invited.status, 201, "{}", invited.json());
-        let user = UserId::parse(&shop.owner.id).unwrap();
-        let endpoint = hooks::endpoint(shop.id(), &user, clock::now());
-        let audit = accounts::entry(shop.id(), AuditAction::EndpointCreated, &user, clock::now());
+        let user = UserId::parse(&fixture.owner.id).unwrap();
+        let endpoint = hooks::endpoint(fixture.id(), &user, clock::now());
+        let audit = accounts::entry(fixture.id(), AuditAction::EndpointCreated, &user, clock::now());
         let new = NewEndpoint { endpoint: endpoint.clone(), audit, idempotent: None };
         Stack::find().table().create_endpoint(&new).await.unwrap();
         // It has ended: nothing is sent on its behalf.
@@ -41,51 +41,51 @@ impl Things {
         Self {
             endpoint: endpoint.id.to_string(),
             delivery: delivery.id.to_string(),
-            key: shop.issue("test", &json!({})).await,
+            key: fixture.issue("test", &json!({})).await,
             invitation: text(&invited.json()["data"], "id"),
-            member: shop.hire(OrgRole::Developer).await.id,
+            member: fixture.add_member(OrgRole::Developer).await.id,
             caller: caller.id.clone(),
         }
     }
 }
 
 /// Gives a call of a route that only the role can spoil.
-fn call(shop: &Shop<'_>, route: &str, things: &Things) -> (&'static str, String, Option<Value>) {
-    let of_key = |verb: &str| shop.path(&format!("/keys/{}{verb}", things.key.id));
-    let of_endpoint = |verb: &str| shop.path(&format!("/endpoints/{}{verb}", things.endpoint));
+fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&'static str, String, Option<Value>) {
+    let of_key = |verb: &str| fixture.path(&format!("/keys/{}{verb}", things.key.id));
+    let of_endpoint = |verb: &str| fixture.path(&format!("/endpoints/{}{verb}", things.endpoint));
     let hook = json!({ "url": "https://hooks.example.com/consigne", "events": ["stats.ready"] });
     let issue = json!({ "name": "Key", "environment": "test", "scopes": ["pdf:read"] });
     match route {
-        "audit-list" => ("GET", shop.path("/audit"), None),
-        "checkout" => ("POST", shop.path("/credits/checkout"), Some(json!({ "pack": "starter" }))),
+        "audit-list" => ("GET", fixture.path("/audit"), None),
+        "checkout" => ("POST", fixture.path("/credits/checkout"), Some(json!({ "pack": "starter" }))),
         "delivery-list" => ("GET", of_endpoint("/deliveries"), None),
-        "delivery-redeliver" => ("POST", shop.path(&format!("/deliveries/{}/redeliver", things.delivery)), None),
-        "endpoint-create" => ("POST", shop.path("/endpoints"), Some(hook)),
+        "delivery-redeliver" => ("POST", fixture.path(&format!("/deliveries/{}/redeliver", things.delivery)), None),
+        "endpoint-create" => ("POST", fixture.path("/endpoints"), Some(hook)),
         "endpoint-delete" => ("DELETE", of_endpoint(""), None),
-        "endpoint-list" => ("GET", shop.path("/endpoints"), None),
+        "endpoint-list" => ("GET", fixture.path("/endpoints"), None),
         "endpoint-rotate" => ("POST", of_endpoint("/rotate"), Some(json!({ "grace_seconds": 0 }))),
         "endpoint-update" => ("PATCH", of_endpoint(""), Some(json!({ "rate_per_second": 3 }))),
-        "invitation-list" => ("GET", shop.path("/invitations"), None),
-        "invitation-revoke" => ("DELETE", shop.path(&format!("/invitations/{}", things.invitation)), None),
+        "invitation-list" => ("GET", fixture.path("/invitations"), None),
+        "invitation-revoke" => ("DELETE", fixture.path(&format!("/invitations/{}", things.invitation)), None),
         "key-delete" => ("DELETE", of_key(""), None),
-        "key-issue" => ("POST", shop.path("/keys"), Some(issue)),
-        "key-list" => ("GET", shop.path("/keys"), None),
+        "key-issue" => ("POST", fixture.path("/keys"), Some(issue)),
+        "key-list" => ("GET", fixture.path("/keys"), None),
         "key-revoke" => ("POST", of_key("/revoke"), Some(json!({ "reason": "leaked" }))),
         "key-rotate" => ("POST", of_key("/rotate"), Some(json!({ "grace_seconds": 0 }))),
         "key-update" => ("PATCH", of_key(""), Some(json!({ "name": "New" }))),
         "member-invite" => {
             let email = format!("{}@example.com", fresh_user());
-            ("POST", shop.path("/invitations"), Some(json!({ "email": email, "role": "billing" })))
+            ("POST", fixture.path("/invitations"), Some(json!({ "email": email, "role": "billing" })))
         }
-        "member-list" => ("GET", shop.path("/members"), None),
+        "member-list" => ("GET", fixture.path("/members"), None),
         // Anybody may leave; whom else they may remove is tried in `members`.
-        "member-remove" => ("DELETE", shop.path(&format!("/members/{}", things.caller)), None),
+        "member-remove" => ("DELETE", fixture.path(&format!("/members/{}", things.caller)), None),
         "member-update" => {
-            ("PATCH", shop.path(&format!("/members/{}", things.member)), Some(json!({ "role": "billing" })))
+            ("PATCH", fixture.path(&format!("/members/{}", things.member)), Some(json!({ "role": "billing" })))
         }
-        "stats" => ("GET", shop.path("/stats"), None),
-        "usage-log" => ("GET", shop.path("/usage"), None),
-        "wallet" => ("GET", shop.path("/wallet"), None),
+        "stats" => ("GET", fixture.path("/stats"), None),
+        "usage-log" => ("GET", fixture.path("/usage"), None),
+        "wallet" => ("GET", fixture.path("/wallet"), None),
         other => panic!("{other} has no call here"),
     }
 }
@@ -103,9 +103,9 @@ async fn every_role_may_call_what_the_matrix_says_and_nothing_else() {
     for role in OrgRole::ALL {
         for (route, name, _) in MATRIX {
             // An organisation each: one alone may not invite so many.
-            let shop = Shop::open(&stack, 0).await;
-            let person = shop.hire(role).await;
-            let answer = ask(&person, &call(&shop, name, &Things::new(&shop, &person).await)).await;
+            let fixture = OrgFixture::open(&stack, 0).await;
+            let person = fixture.add_member(role).await;
+            let answer = ask(&person, &call(&fixture, name, &Things::new(&fixture, &person).await)).await;
             if route.allows(role) {
                 assert!(answer.status < 300, "{} on {name}: {}", role.name(), answer.json());
             } else {
@@ -119,16 +119,17 @@ async fn every_role_may_call_what_the_matrix_says_and_nothing_else() {
 #[tokio::test]
 async fn a_stranger_is_told_nothing_of_an_organisation_nor_of_its_keys() {
     let stack = Stack::find();
-    let (shop, other) = (Shop::open(&stack, 10).await, Shop::open(&stack, 10).await);
-    let things = Things { key: shop.issue("production", &json!({})).await, ..Things::new(&shop, &other.owner).await };
+    let (fixture, other) = (OrgFixture::open(&stack, 10).await, OrgFixture::open(&stack, 10).await);
+    let things =
+        Things { key: fixture.issue("production", &json!({})).await, ..Things::new(&fixture, &other.owner).await };
     let unknown = "org_01M7Z3D967H8YQTNEZGQ95NKGS";
     let same = |response: &consigne_testkit::http::Response| response.json()["error"].clone();
     for (_, name, _) in MATRIX {
-        let (method, path, body) = call(&shop, name, &things);
+        let (method, path, body) = call(&fixture, name, &things);
         let refused = ask(&other.owner, &(method, path.clone(), body.clone())).await;
         assert_refused(&refused, 404, "NOT_FOUND");
         for nowhere in [unknown, "org_x", "%2e%2e", "acme"] {
-            let answer = ask(&other.owner, &(method, path.replace(&shop.org, nowhere), body.clone())).await;
+            let answer = ask(&other.owner, &(method, path.replace(&fixture.org, nowhere), body.clone())).await;
             assert_eq!(same(&answer), same(&refused), "{name} of {nowhere}");
         }
         // Another organisation's key, invitation or member, asked for in one's own.
@@ -142,14 +143,14 @@ async fn a_stranger_is_told_nothing_of_an_organisation_nor_of_its_keys() {
             if !path.contains(id.as_str()) {
                 continue;
             }
-            let answer = ask(&other.owner, &(method, path.replace(&shop.org, &other.org), body.clone())).await;
-            let nobody = path.replace(&shop.org, &other.org).replace(id, nobodys);
+            let answer = ask(&other.owner, &(method, path.replace(&fixture.org, &other.org), body.clone())).await;
+            let nobody = path.replace(&fixture.org, &other.org).replace(id, nobodys);
             assert_refused(&answer, 404, "NOT_FOUND");
             assert_eq!(same(&ask(&other.owner, &(method, nobody, body.clone())).await), same(&answer), "{name}");
         }
     }
-    assert_eq!(shop.charge(&things.key, None).await["valid"], true, "nothing of it came through");
-    let members = shop.owner.call("GET", &shop.path("/members")).await.json();
+    assert_eq!(fixture.charge(&things.key, None).await["valid"], true, "nothing of it came through");
+    let members = fixture.owner.call("GET", &fixture.path("/members")).await.json();
     assert_eq!(members["metadata"]["total"], 2);
 }
 

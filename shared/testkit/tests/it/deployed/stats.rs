@@ -13,8 +13,8 @@ use consigne_runtime::clock;
 use consigne_storage::Table;
 use consigne_testkit::accounts;
 use consigne_testkit::busy_day::BusyDay;
+use consigne_testkit::org_fixture::{HeldKey, OrgFixture};
 use consigne_testkit::pictures::png;
-use consigne_testkit::shop::{HeldKey, Shop};
 use consigne_testkit::stack::{Stack, until};
 use serde_json::{Value, json};
 
@@ -41,8 +41,8 @@ async fn put_on_queue(stack: &Stack, name: &str, message: String) {
 }
 
 /// Gets one day's row.
-async fn row(shop: &Shop<'_>, day: Day) -> Value {
-    let shown = shop.owner.call("GET", &shop.path(&format!("/stats?from={day}&to={day}"))).await;
+async fn row(fixture: &OrgFixture<'_>, day: Day) -> Value {
+    let shown = fixture.owner.call("GET", &fixture.path(&format!("/stats?from={day}&to={day}"))).await;
     assert_eq!(shown.status, 200, "{}", shown.json());
     shown.json()["data"][0].clone()
 }
@@ -54,8 +54,8 @@ async fn kept(table: &Table, org: OrgId, day: Day) -> DayStats {
 }
 
 /// Charges a key, says where from, and perhaps how it went.
-async fn call(stack: &Stack, shop: &Shop<'_>, key: &HeldKey, country: &str, outcome: Option<(u16, u64)>) {
-    let charged = shop.verify(&key.text, &json!({ "service": "pdf", "country": country }), None).await.json();
+async fn call(stack: &Stack, fixture: &OrgFixture<'_>, key: &HeldKey, country: &str, outcome: Option<(u16, u64)>) {
+    let charged = fixture.verify(&key.text, &json!({ "service": "pdf", "country": country }), None).await.json();
     let id = text(&charged["data"], "receipt_id");
     if let Some((status, ms)) = outcome {
         let body = json!({ "status_code": status, "response_ms": ms });
@@ -67,8 +67,8 @@ async fn call(stack: &Stack, shop: &Shop<'_>, key: &HeldKey, country: &str, outc
 #[tokio::test]
 async fn what_is_counted_at_once_and_what_a_night_counts_are_the_same() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 100).await;
-    let (live, test) = (shop.issue("production", &json!({})).await, shop.issue("test", &json!({})).await);
+    let fixture = OrgFixture::open(&stack, 100).await;
+    let (live, test) = (fixture.issue("production", &json!({})).await, fixture.issue("test", &json!({})).await);
     let today = Day::of(clock::now());
     for (key, country, outcome) in [
         (&live, "FR", Some((200, 120))),
@@ -76,10 +76,10 @@ async fn what_is_counted_at_once_and_what_a_night_counts_are_the_same() {
         (&live, "DE", Some((302, 80))),
         (&test, "FR", None),
     ] {
-        call(&stack, &shop, key, country, outcome).await;
+        call(&stack, &fixture, key, country, outcome).await;
     }
     let fresh = until(async || {
-        let row = row(&shop, today).await;
+        let row = row(&fixture, today).await;
         (row["requests"] == 4 && row["outcomes"] == 3).then_some(row)
     });
     let fresh = fresh.await.expect("the receipts are counted");
@@ -98,8 +98,8 @@ async fn what_is_counted_at_once_and_what_a_night_counts_are_the_same() {
     }
     assert_eq!((&fresh["keys"][&live.id], &fresh["keys"][&test.id]), (&json!(3), &json!(1)));
 
-    count(&stack, shop.id(), today).await;
-    let figures = kept(&stack.table(), shop.id(), today).await.figures;
+    count(&stack, fixture.id(), today).await;
+    let figures = kept(&stack.table(), fixture.id(), today).await.figures;
     assert_eq!((figures.requests, figures.credits, figures.test_credits), (4, 4, 1));
     assert_eq!(
         (json!(figures.services), json!(figures.countries)),
@@ -108,17 +108,17 @@ async fn what_is_counted_at_once_and_what_a_night_counts_are_the_same() {
     assert_eq!(json!(figures.keys), fresh["keys"]);
     assert_eq!((json!(figures.p50_ms), json!(figures.p95_ms)), (fresh["p50_ms"].clone(), fresh["p95_ms"].clone()));
     // The day is not over: what the night has kept of it is not relied on.
-    call(&stack, &shop, &live, "FR", None).await;
-    let later = until(async || (row(&shop, today).await["requests"] == 5).then_some(()));
+    call(&stack, &fixture, &live, "FR", None).await;
+    let later = until(async || (row(&fixture, today).await["requests"] == 5).then_some(()));
     later.await.expect("a call after the count is shown");
 }
 
 #[tokio::test]
 async fn a_night_keeps_a_day_tells_of_it_once_and_takes_up_what_comes_late() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 100).await;
-    let (table, held) = (stack.table(), shop.issue("production", &json!({})).await);
-    let key = table.get_key(shop.id(), KeyId::parse(&held.id).unwrap()).await.unwrap().unwrap();
+    let fixture = OrgFixture::open(&stack, 100).await;
+    let (table, held) = (stack.table(), fixture.issue("production", &json!({})).await);
+    let key = table.get_key(fixture.id(), KeyId::parse(&held.id).unwrap()).await.unwrap().unwrap();
     let today = Day::of(clock::now());
     let (day, tonight) = (today.minus(2), today.starts().plus(Duration::from_hours(3)));
     let charge = async |at: Timestamp| {
@@ -127,22 +127,22 @@ async fn a_night_keeps_a_day_tells_of_it_once_and_takes_up_what_comes_late() {
         charge.receipt.id
     };
     let receipt = charge(day.starts()).await;
-    let listener = BusListener::on(&stack, "org_id", &shop.org).await;
-    until(async || (row(&shop, day).await["requests"] == 1).then_some(())).await.expect("the receipt is counted");
-    assert_eq!(row(&shop, day).await["complete"], true, "the day is over");
+    let listener = BusListener::on(&stack, "org_id", &fixture.org).await;
+    until(async || (row(&fixture, day).await["requests"] == 1).then_some(())).await.expect("the receipt is counted");
+    assert_eq!(row(&fixture, day).await["complete"], true, "the day is over");
     night(&stack, tonight).await;
     let ready = listener.hear("stats.ready").await;
-    assert_eq!((&ready["detail"]["org_id"], &ready["detail"]["date"]), (&json!(shop.org), &json!(day.to_string())));
-    let first = row(&shop, day).await;
+    assert_eq!((&ready["detail"]["org_id"], &ready["detail"]["date"]), (&json!(fixture.org), &json!(day.to_string())));
+    let first = row(&fixture, day).await;
     assert_eq!((&first["requests"], &first["credits"], &first["success_rate"]), (&json!(1), &json!(2), &Value::Null));
 
     charge(day.ends().minus(Duration::from_millis(1))).await;
     let outcome = Outcome { status_code: 200, response_ms: 33, details: json!({}) };
     table.keep_outcome(receipt, "pdf-api", &outcome, clock::now()).await.unwrap();
-    assert_eq!(row(&shop, day).await, first, "what is kept is shown until the next count");
-    count(&stack, shop.id(), day).await;
+    assert_eq!(row(&fixture, day).await, first, "what is kept is shown until the next count");
+    count(&stack, fixture.id(), day).await;
     let again = until(async || {
-        let row = row(&shop, day).await;
+        let row = row(&fixture, day).await;
         (row["requests"] == 2 && row["outcomes"] == 1).then_some(row)
     });
     let again = again.await.expect("the late ones are counted");
@@ -163,36 +163,36 @@ async fn a_night_counts_the_days_of_many_organisations_as_one_would_by_hand() {
 #[tokio::test]
 async fn thirty_days_with_zeros_and_dates_that_are_named_when_they_are_wrong() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
-    let shown = shop.owner.call("GET", &shop.path("/stats")).await.json();
+    let fixture = OrgFixture::open(&stack, 0).await;
+    let shown = fixture.owner.call("GET", &fixture.path("/stats")).await.json();
     let rows = shown["data"].as_array().unwrap();
     assert_eq!((rows.len(), &shown["metadata"]), (30, &json!({ "next_cursor": null, "total": 30 })));
     for row in rows {
         assert_eq!((&row["requests"], &row["credits"], &row["services"]), (&json!(0), &json!(0), &json!({})));
     }
     for (query, field) in [("from=x", "from"), ("to=2026-02-30", "to"), ("from=2026-01-01&to=2026-06-01", "from")] {
-        let refused = shop.owner.call("GET", &shop.path(&format!("/stats?{query}"))).await;
+        let refused = fixture.owner.call("GET", &fixture.path(&format!("/stats?{query}"))).await;
         assert_field_refused(&refused, 400, "INVALID_REQUEST", field);
     }
-    let old = shop.owner.call("GET", &shop.path("/stats?from=0001-01-01&to=0001-01-02")).await;
+    let old = fixture.owner.call("GET", &fixture.path("/stats?from=0001-01-01&to=0001-01-02")).await;
     assert_eq!(old.status, 200, "{}", old.json());
 }
 
 #[tokio::test]
 async fn an_organisation_from_before_the_list_is_found_once_it_is_enrolled() {
     let stack = Stack::find();
-    let shop = Shop::open(&stack, 0).await;
+    let fixture = OrgFixture::open(&stack, 0).await;
     let table = stack.table();
     let client = aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config());
     let key = |name: &str| AttributeValue::S(name.to_owned());
     let unlist = client.update_item().table_name(stack.name("TABLE_NAME"));
-    let unlist = unlist.key("pk", key(&format!("ORG#{}", shop.org))).key("sk", key("ORG"));
+    let unlist = unlist.key("pk", key(&format!("ORG#{}", fixture.org))).key("sk", key("ORG"));
     unlist.update_expression("REMOVE gsi2pk, gsi2sk").send().await.unwrap();
     let is_met = async || {
         let mut walk = <Table as WalkOrgs>::Walk::default();
         loop {
             let page = table.walk_orgs(100, &mut walk).await.unwrap();
-            if page.is_empty() || page.contains(&shop.id()) {
+            if page.is_empty() || page.contains(&fixture.id()) {
                 return !page.is_empty();
             }
         }
@@ -209,7 +209,7 @@ async fn an_organisation_from_before_the_list_is_found_once_it_is_enrolled() {
     }
     assert!(listed >= 1);
     until(async || is_met().await.then_some(())).await.expect("it is found again");
-    assert_eq!(shop.owner.call("GET", &shop.path("/stats")).await.status, 200);
+    assert_eq!(fixture.owner.call("GET", &fixture.path("/stats")).await.status, 200);
 }
 
 #[tokio::test]

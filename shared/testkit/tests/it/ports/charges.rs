@@ -67,14 +67,14 @@ on_both!(
 );
 
 /// An organisation with a key and credits.
-struct Shop {
+struct Fixture {
     org: OrgId,
     owner: UserId,
     key: ApiKey,
     facts: KeyFacts,
 }
 
-async fn shop(store: &impl Charges, credits: u64, change: impl Fn(ApiKey) -> ApiKey) -> Shop {
+async fn fixture(store: &impl Charges, credits: u64, change: impl Fn(ApiKey) -> ApiKey) -> Fixture {
     let (org, owner) = accounts::found(store, now()).await;
     if credits > 0 {
         let grant = accounts::credits(org, LotKind::Promo, credits, None, now());
@@ -82,10 +82,10 @@ async fn shop(store: &impl Charges, credits: u64, change: impl Fn(ApiKey) -> Api
     }
     let key = change(accounts::key(org, &owner, false, now()));
     let facts = accounts::issue(store, &key).await;
-    Shop { org, owner, key, facts }
+    Fixture { org, owner, key, facts }
 }
 
-impl Shop {
+impl Fixture {
     async fn charge(&self, store: &impl Charges, cost: u64, idempotent: Option<&str>, at: Timestamp) -> ChargeOutcome {
         store.charge_key(&accounts::charge(&self.facts, cost, idempotent, at)).await.unwrap()
     }
@@ -115,28 +115,28 @@ fn refused(outcome: ChargeOutcome) -> (RefusalCode, Option<Limiter>, Option<Time
 }
 
 async fn a_charge_moves_key_wallet_and_receipt_together(store: &impl Charges) {
-    let shop = shop(store, 10, |key| key).await;
+    let fixture = fixture(store, 10, |key| key).await;
     let at = now();
-    assert_eq!(shop.charge(store, 3, None, at).await, ChargeOutcome::Charged);
-    assert_eq!(shop.balance(store).await, (7, 3));
-    let snapshot = store.read_key_snapshot(&shop.facts, at).await.unwrap().unwrap();
+    assert_eq!(fixture.charge(store, 3, None, at).await, ChargeOutcome::Charged);
+    assert_eq!(fixture.balance(store).await, (7, 3));
+    let snapshot = store.read_key_snapshot(&fixture.facts, at).await.unwrap().unwrap();
     assert_eq!((snapshot.key.daily_used(at), snapshot.key.monthly_used(at)), (1, 1));
     assert_eq!((snapshot.wallet.balance, snapshot.suspended), (7, false));
     assert_eq!(snapshot.key.last_used, Some((at, None)));
 }
 
 async fn three_hundred_racing_calls_spend_a_hundred_credits_exactly(store: &impl Charges) {
-    let shop = shop(store, 100, |key| key).await;
-    let outcomes = join_all((0..300).map(|_| shop.charge(store, 1, None, now()))).await;
+    let fixture = fixture(store, 100, |key| key).await;
+    let outcomes = join_all((0..300).map(|_| fixture.charge(store, 1, None, now()))).await;
     let charged = outcomes.iter().filter(|outcome| **outcome == ChargeOutcome::Charged).count();
-    assert_eq!((charged, shop.balance(store).await), (100, (0, 100)));
+    assert_eq!((charged, fixture.balance(store).await), (100, (0, 100)));
 }
 
 async fn of_a_thousand_calls_through_a_barrier_one_gets_the_last_credit(store: &impl Charges) {
-    let shop = shop(store, 1, |key| key).await;
+    let fixture = fixture(store, 1, |key| key).await;
     let barrier = tokio::sync::Barrier::new(1_000);
     let call = async |n: u32| {
-        let charge = accounts::charge(&shop.facts, 1, Some(&format!("call {n}")), now());
+        let charge = accounts::charge(&fixture.facts, 1, Some(&format!("call {n}")), now());
         barrier.wait().await;
         loop {
             // Who waits too long for the one wallet is told to come again.
@@ -147,29 +147,29 @@ async fn of_a_thousand_calls_through_a_barrier_one_gets_the_last_credit(store: &
     };
     let outcomes = join_all((0..1_000).map(call)).await;
     let paid = |outcome: &&ChargeOutcome| matches!(outcome, ChargeOutcome::Charged | ChargeOutcome::Replayed(_));
-    assert_eq!((outcomes.iter().filter(paid).count(), shop.balance(store).await), (1, (0, 1)));
+    assert_eq!((outcomes.iter().filter(paid).count(), fixture.balance(store).await), (1, (0, 1)));
     let all = ReceiptFilter { day: None, key: None };
-    let list = async || store.list_receipts(shop.org, all, &PageAsk { limit: 10, after: None }).await.unwrap();
+    let list = async || store.list_receipts(fixture.org, all, &PageAsk { limit: 10, after: None }).await.unwrap();
     assert_eq!(super::eventually(list, |page| page.items.len() == 1).await.items.len(), 1);
 }
 
 async fn a_request_is_charged_once_however_late_it_comes_again(store: &impl Charges) {
-    let shop = shop(store, 10, |key| key).await;
+    let fixture = fixture(store, 10, |key| key).await;
     let start = now();
-    assert_eq!(shop.charge(store, 1, Some("k"), start).await, ChargeOutcome::Charged);
+    assert_eq!(fixture.charge(store, 1, Some("k"), start).await, ChargeOutcome::Charged);
     for later in
         [Duration::from_secs(1), Duration::from_mins(11), Duration::from_hours(23), Duration::from_hours(9_000)]
     {
-        match shop.charge(store, 1, Some("k"), start.plus(later)).await {
+        match fixture.charge(store, 1, Some("k"), start.plus(later)).await {
             ChargeOutcome::Replayed(receipt) => assert_eq!((receipt.credits, receipt.at), (1, start)),
             other => panic!("after {later:?}: {other:?}"),
         }
     }
-    assert_eq!(shop.charge(store, 3, Some("k"), start).await, ChargeOutcome::KeyReused);
-    let second = accounts::issue(store, &accounts::key(shop.org, &shop.owner, false, now())).await;
+    assert_eq!(fixture.charge(store, 3, Some("k"), start).await, ChargeOutcome::KeyReused);
+    let second = accounts::issue(store, &accounts::key(fixture.org, &fixture.owner, false, now())).await;
     let other_key = store.charge_key(&accounts::charge(&second, 1, Some("k"), start)).await.unwrap();
     assert_eq!(other_key, ChargeOutcome::KeyReused, "another key of the organisation");
-    assert_eq!(shop.balance(store).await, (9, 1));
+    assert_eq!(fixture.balance(store).await, (9, 1));
 }
 
 async fn every_refusal_names_its_limiter_and_changes_nothing(store: &impl Charges) {
@@ -177,15 +177,15 @@ async fn every_refusal_names_its_limiter_and_changes_nothing(store: &impl Charge
     let at = now();
     let (tomorrow, next_month) = (Day::of(at).ends(), Month::of(at).ends());
     let refusal_of = async |credits: u64, change: fn(ApiKey) -> ApiKey, scope: &str| {
-        let shop = shop(store, credits, change).await;
-        if shop.key.daily_quota.is_some() || shop.key.monthly_quota.is_some() {
-            assert_eq!(shop.charge(store, 1, None, at).await, ChargeOutcome::Charged);
+        let fixture = fixture(store, credits, change).await;
+        if fixture.key.daily_quota.is_some() || fixture.key.monthly_quota.is_some() {
+            assert_eq!(fixture.charge(store, 1, None, at).await, ChargeOutcome::Charged);
         }
-        let before = shop.balance(store).await;
-        let mut charge = accounts::charge(&shop.facts, 1, None, at);
+        let before = fixture.balance(store).await;
+        let mut charge = accounts::charge(&fixture.facts, 1, None, at);
         charge.ask.scope = Some(scope.to_owned());
         let refusal = refused(store.charge_key(&charge).await.unwrap());
-        assert_eq!(shop.balance(store).await, before);
+        assert_eq!(fixture.balance(store).await, before);
         refusal
     };
     let daily = |key| ApiKey { daily_quota: Some(1), ..key };
@@ -198,30 +198,30 @@ async fn every_refusal_names_its_limiter_and_changes_nothing(store: &impl Charge
     assert_eq!(refusal_of(9, monthly, "pdf:read").await, (C::MonthlyQuotaExceeded, Some(Key), Some(next_month)));
     assert_eq!(refusal_of(9, expired, "pdf:read").await, (C::Expired, Some(Key), None));
 
-    let shop = shop(store, 9, replaced).await;
-    let old = KeyFacts { generation: 1, ..shop.facts.clone() };
+    let fixture = fixture(store, 9, replaced).await;
+    let old = KeyFacts { generation: 1, ..fixture.facts.clone() };
     assert_eq!(
         refused(store.charge_key(&accounts::charge(&old, 1, None, at)).await.unwrap()),
         (C::Expired, Some(Key), None)
     );
-    let none = KeyFacts { id: KeyId::mint(at), ..shop.facts.clone() };
+    let none = KeyFacts { id: KeyId::mint(at), ..fixture.facts.clone() };
     assert_eq!(
         refused(store.charge_key(&accounts::charge(&none, 1, None, at)).await.unwrap()),
         (C::NotFound, None, None)
     );
-    shop.step(store, |key, by| key.revoke("leaked", by).unwrap().unwrap()).await;
-    assert_eq!(refused(shop.charge(store, 1, None, at).await), (C::Revoked, Some(Key), None));
-    shop.step(store, |key, by| key.delete(by).unwrap()).await;
-    assert_eq!(refused(shop.charge(store, 1, None, at).await), (C::NotFound, None, None), "as if it had never been");
+    fixture.step(store, |key, by| key.revoke("leaked", by).unwrap().unwrap()).await;
+    assert_eq!(refused(fixture.charge(store, 1, None, at).await), (C::Revoked, Some(Key), None));
+    fixture.step(store, |key, by| key.delete(by).unwrap()).await;
+    assert_eq!(refused(fixture.charge(store, 1, None, at).await), (C::NotFound, None, None), "as if it had never been");
 }
 
 async fn a_receipt_outranks_every_refusal(store: &impl Charges) {
-    let shop = shop(store, 1, |key| ApiKey { daily_quota: Some(1), ..key }).await;
-    assert_eq!(shop.charge(store, 1, Some("k"), now()).await, ChargeOutcome::Charged);
+    let fixture = fixture(store, 1, |key| ApiKey { daily_quota: Some(1), ..key }).await;
+    assert_eq!(fixture.charge(store, 1, Some("k"), now()).await, ChargeOutcome::Charged);
     // By now the quota is spent and the wallet empty; and then the key is revoked as well.
-    shop.step(store, |key, by| key.revoke("leaked", by).unwrap().unwrap()).await;
-    assert!(matches!(shop.charge(store, 1, Some("k"), now()).await, ChargeOutcome::Replayed(_)));
-    assert_eq!(refused(shop.charge(store, 1, Some("new"), now()).await).0, RefusalCode::Revoked);
+    fixture.step(store, |key, by| key.revoke("leaked", by).unwrap().unwrap()).await;
+    assert!(matches!(fixture.charge(store, 1, Some("k"), now()).await, ChargeOutcome::Replayed(_)));
+    assert_eq!(refused(fixture.charge(store, 1, Some("new"), now()).await).0, RefusalCode::Revoked);
 }
 
 async fn quotas_count_in_the_period_of_admission(store: &impl Charges) {
@@ -232,51 +232,51 @@ async fn quotas_count_in_the_period_of_admission(store: &impl Charges) {
         ("2027-04-30T23:59:59.999Z", "2027-05-01T00:00:00.000Z"),
         ("2027-12-31T23:59:59.999Z", "2028-01-01T00:00:00.000Z"),
     ] {
-        let shop = shop(store, 10, |key| ApiKey { monthly_quota: Some(1), ..key }).await;
-        assert_eq!(shop.charge(store, 1, None, at(last)).await, ChargeOutcome::Charged);
-        let refusal = refused(shop.charge(store, 1, None, at(last)).await);
+        let fixture = fixture(store, 10, |key| ApiKey { monthly_quota: Some(1), ..key }).await;
+        assert_eq!(fixture.charge(store, 1, None, at(last)).await, ChargeOutcome::Charged);
+        let refusal = refused(fixture.charge(store, 1, None, at(last)).await);
         assert_eq!(refusal, (RefusalCode::MonthlyQuotaExceeded, Some(Limiter::Key), Some(at(next))));
-        assert_eq!(shop.charge(store, 1, None, at(next)).await, ChargeOutcome::Charged, "{next}");
+        assert_eq!(fixture.charge(store, 1, None, at(next)).await, ChargeOutcome::Charged, "{next}");
         // A call admitted before midnight that arrives after it counts where it was admitted.
-        assert_eq!(refused(shop.charge(store, 1, None, at(last)).await).0, RefusalCode::MonthlyQuotaExceeded);
+        assert_eq!(refused(fixture.charge(store, 1, None, at(last)).await).0, RefusalCode::MonthlyQuotaExceeded);
     }
 }
 
 async fn day_twelve_month_two_hundred_sixty_two_tries(store: &impl Charges) {
-    let shop = shop(store, 100, |key| ApiKey { daily_quota: Some(12), monthly_quota: Some(200), ..key }).await;
+    let fixture = fixture(store, 100, |key| ApiKey { daily_quota: Some(12), monthly_quota: Some(200), ..key }).await;
     let at = now();
     let mut valid = 0;
     for _ in 0..62 {
-        valid += usize::from(shop.charge(store, 1, None, at).await == ChargeOutcome::Charged);
+        valid += usize::from(fixture.charge(store, 1, None, at).await == ChargeOutcome::Charged);
     }
-    let key = store.get_key(shop.org, shop.key.id).await.unwrap().unwrap();
+    let key = store.get_key(fixture.org, fixture.key.id).await.unwrap().unwrap();
     assert_eq!((valid, 200 - key.monthly_used(at), key.daily_used(at)), (12, 188, 12));
-    assert_eq!(shop.balance(store).await, (88, 12));
+    assert_eq!(fixture.balance(store).await, (88, 12));
 }
 
 async fn a_test_key_spends_its_testers_wallet_only(store: &impl Charges) {
-    let shop = shop(store, 1_000, |key| key).await;
+    let fixture = fixture(store, 1_000, |key| key).await;
     let start = now();
-    let test = accounts::issue(store, &accounts::key(shop.org, &shop.owner, true, now())).await;
+    let test = accounts::issue(store, &accounts::key(fixture.org, &fixture.owner, true, now())).await;
     let charge = async |cost, at| store.charge_key(&accounts::charge(&test, cost, None, at)).await.unwrap();
     assert_eq!(charge(99, start).await, ChargeOutcome::Charged);
     let resets = start.plus(Duration::from_hours(24 * 30));
     let refusal = refused(charge(2, start).await);
     assert_eq!(refusal, (RefusalCode::InsufficientCredits, Some(Limiter::TestWallet), Some(resets)));
-    assert_eq!(shop.balance(store).await, (1_000, 0), "the live wallet is untouched");
+    assert_eq!(fixture.balance(store).await, (1_000, 0), "the live wallet is untouched");
     assert_eq!(charge(100, resets).await, ChargeOutcome::Charged, "a new period");
     let later = start.plus(Duration::from_hours(24 * 75));
     assert_eq!(charge(100, later).await, ChargeOutcome::Charged, "periods nobody used leave nothing");
     let third = start.plus(Duration::from_hours(24 * 90));
     assert_eq!(refused(charge(1, later).await).2, Some(third), "counted from the anchor");
-    let wallet = store.get_wallet(&WalletId::Test(shop.owner.clone()), later).await.unwrap().unwrap();
+    let wallet = store.get_wallet(&WalletId::Test(fixture.owner.clone()), later).await.unwrap().unwrap();
     assert!(wallet.is_balanced());
     assert_eq!((wallet.used, wallet.granted, wallet.expired), (299, 300, 1));
 }
 
 async fn a_key_whose_tester_has_left_is_looked_up_again(store: &impl Charges) {
-    let shop = shop(store, 0, |key| key).await;
-    let test = accounts::issue(store, &accounts::key(shop.org, &shop.owner, true, now())).await;
+    let fixture = fixture(store, 0, |key| key).await;
+    let test = accounts::issue(store, &accounts::key(fixture.org, &fixture.owner, true, now())).await;
     let remembered = KeyFacts { spender: Some(accounts::person()), ..test };
     assert_eq!(
         store.charge_key(&accounts::charge(&remembered, 1, None, now())).await.unwrap(),
@@ -285,45 +285,45 @@ async fn a_key_whose_tester_has_left_is_looked_up_again(store: &impl Charges) {
 }
 
 async fn a_suspended_organisation_spends_nothing_until_it_is_resumed(store: &impl Charges) {
-    let shop = shop(store, 10, |key| key).await;
-    let test = accounts::issue(store, &accounts::key(shop.org, &shop.owner, true, now())).await;
+    let fixture = fixture(store, 10, |key| key).await;
+    let test = accounts::issue(store, &accounts::key(fixture.org, &fixture.owner, true, now())).await;
     let set = async |suspended| {
-        let entry = accounts::entry(shop.org, AuditAction::OrgSuspended, &shop.owner, now());
-        assert!(store.suspend_org(shop.org, suspended, &entry).await.unwrap());
+        let entry = accounts::entry(fixture.org, AuditAction::OrgSuspended, &fixture.owner, now());
+        assert!(store.suspend_org(fixture.org, suspended, &entry).await.unwrap());
     };
     set(true).await;
     let want = (RefusalCode::Suspended, Some(Limiter::Organisation), None);
-    assert_eq!(refused(shop.charge(store, 1, None, now()).await), want);
+    assert_eq!(refused(fixture.charge(store, 1, None, now()).await), want);
     assert_eq!(refused(store.charge_key(&accounts::charge(&test, 1, None, now())).await.unwrap()), want);
     assert!(store.read_key_snapshot(&test, now()).await.unwrap().unwrap().suspended);
     set(false).await;
-    assert_eq!(shop.charge(store, 1, None, now()).await, ChargeOutcome::Charged);
+    assert_eq!(fixture.charge(store, 1, None, now()).await, ChargeOutcome::Charged);
     assert_eq!(store.charge_key(&accounts::charge(&test, 1, None, now())).await.unwrap(), ChargeOutcome::Charged);
     let (nowhere, entry) =
-        (OrgId::mint(now()), accounts::entry(shop.org, AuditAction::OrgSuspended, &shop.owner, now()));
+        (OrgId::mint(now()), accounts::entry(fixture.org, AuditAction::OrgSuspended, &fixture.owner, now()));
     assert!(!store.suspend_org(nowhere, true, &entry).await.unwrap());
 }
 
 async fn grants_during_debits_lose_nothing(store: &impl Charges) {
-    let shop = shop(store, 50, |key| key).await;
+    let fixture = fixture(store, 50, |key| key).await;
     let soon = |n: u32| Some(now().plus(Duration::from_hours(1) * (5 - n)));
-    let grants = (0..4).map(|n| accounts::credits(shop.org, LotKind::Promo, 25, soon(n), now()));
+    let grants = (0..4).map(|n| accounts::credits(fixture.org, LotKind::Promo, 25, soon(n), now()));
     let grants: Vec<_> = grants.collect();
     let granting = join_all(grants.iter().map(|grant| store.grant_credits(grant)));
-    let charging = join_all((0..60).map(|_| shop.charge(store, 1, None, now())));
+    let charging = join_all((0..60).map(|_| fixture.charge(store, 1, None, now())));
     let (granted, charged) = tokio::join!(granting, charging);
     assert!(granted.iter().all(|outcome| matches!(outcome, Ok(CreditGrantOutcome::Granted))), "{granted:?}");
     let charged = charged.iter().filter(|outcome| **outcome == ChargeOutcome::Charged).count() as u64;
-    assert_eq!(shop.balance(store).await, (150 - i64::try_from(charged).unwrap(), charged));
-    let wallet = store.get_wallet(&WalletId::Organisation(shop.org), now()).await.unwrap().unwrap();
+    assert_eq!(fixture.balance(store).await, (150 - i64::try_from(charged).unwrap(), charged));
+    let wallet = store.get_wallet(&WalletId::Organisation(fixture.org), now()).await.unwrap().unwrap();
     assert!(grants.iter().any(|grant| grant.expires_at == wallet.next_expiry), "the first lot that is not spent");
     let nowhere = accounts::credits(OrgId::mint(now()), LotKind::Promo, 1, None, now());
     assert_eq!(store.grant_credits(&nowhere).await.unwrap(), CreditGrantOutcome::NoSuchOrganisation);
 }
 
 async fn an_outcome_is_kept_once_for_the_service_that_charged(store: &impl Charges) {
-    let shop = shop(store, 10, |key| key).await;
-    let charge = accounts::charge(&shop.facts, 1, None, now());
+    let fixture = fixture(store, 10, |key| key).await;
+    let charge = accounts::charge(&fixture.facts, 1, None, now());
     let outcome = Outcome { status_code: 200, response_ms: 12, details: serde_json::json!({ "pages": 3 }) };
     let keep = async |caller: &str, outcome: &Outcome| {
         store.keep_outcome(charge.receipt.id, caller, outcome, now()).await.unwrap()
@@ -336,22 +336,22 @@ async fn an_outcome_is_kept_once_for_the_service_that_charged(store: &impl Charg
     assert_eq!(keep("pdf-api", &Outcome { status_code: 500, ..outcome.clone() }).await, OutcomeKept::Other);
     let all = ReceiptFilter { day: None, key: None };
     let listed = super::eventually(
-        async || store.list_receipts(shop.org, all, &PageAsk { limit: 10, after: None }).await.unwrap(),
+        async || store.list_receipts(fixture.org, all, &PageAsk { limit: 10, after: None }).await.unwrap(),
         |page| page.items.first().is_some_and(|receipt| receipt.outcome.is_some()),
     );
     assert_eq!(listed.await.items[0].outcome, Some(outcome));
 }
 
 async fn receipts_are_listed_by_organisation_key_and_day(store: &impl Charges) {
-    let shop = shop(store, 100, |key| key).await;
-    let second = accounts::issue(store, &accounts::key(shop.org, &shop.owner, false, now())).await;
+    let fixture = fixture(store, 100, |key| key).await;
+    let second = accounts::issue(store, &accounts::key(fixture.org, &fixture.owner, false, now())).await;
     let midnight = Timestamp::parse("2027-03-01T00:00:00Z").unwrap();
     let mut ids = Vec::new();
     for (facts, at) in [
-        (&shop.facts, midnight.minus(Duration::from_millis(1))),
-        (&shop.facts, midnight),
+        (&fixture.facts, midnight.minus(Duration::from_millis(1))),
+        (&fixture.facts, midnight),
         (&second, midnight.plus(Duration::from_secs(1))),
-        (&shop.facts, midnight.plus(Duration::from_hours(24))),
+        (&fixture.facts, midnight.plus(Duration::from_hours(24))),
     ] {
         let charge = accounts::charge(facts, 1, None, at);
         assert_eq!(store.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
@@ -362,7 +362,7 @@ async fn receipts_are_listed_by_organisation_key_and_day(store: &impl Charges) {
         let mut ids = Vec::new();
         let mut ask = PageAsk { limit: 1, after: None };
         loop {
-            let page = store.list_receipts(shop.org, filter, &ask).await.unwrap();
+            let page = store.list_receipts(fixture.org, filter, &ask).await.unwrap();
             ids.extend(page.items.iter().map(|receipt| receipt.id));
             if page.next.is_none() {
                 return ids;
@@ -375,5 +375,5 @@ async fn receipts_are_listed_by_organisation_key_and_day(store: &impl Charges) {
     assert_eq!(list(Some("2027-03-01"), None).await, [ids[2], ids[1]]);
     assert_eq!(list(Some("2027-02-28"), None).await, [ids[0]]);
     assert_eq!(list(None, Some(second.id)).await, [ids[2]]);
-    assert_eq!(list(Some("2027-03-01"), Some(shop.key.id)).await, [ids[1]]);
+    assert_eq!(list(Some("2027-03-01"), Some(fixture.key.id)).await, [ids[1]]);
 }

@@ -74,23 +74,23 @@ const REFUND: HoldEnd = HoldEnd::Voided(VoidReason::ProviderError);
 const CHARGED: HoldEnd = HoldEnd::Voided(VoidReason::CallerError);
 
 /// An organisation with a key and credits.
-struct Shop {
+struct Fixture {
     org: OrgId,
     owner: UserId,
     facts: KeyFacts,
 }
 
-async fn shop(store: &impl Holds, credits: u64, change: impl Fn(ApiKey) -> ApiKey) -> Shop {
+async fn fixture(store: &impl Holds, credits: u64, change: impl Fn(ApiKey) -> ApiKey) -> Fixture {
     let (org, owner) = accounts::found(store, now()).await;
-    let shop =
-        Shop { org, facts: accounts::issue(store, &change(accounts::key(org, &owner, false, now()))).await, owner };
+    let fixture =
+        Fixture { org, facts: accounts::issue(store, &change(accounts::key(org, &owner, false, now()))).await, owner };
     if credits > 0 {
-        shop.fund(store, LotKind::Promo, credits, None).await;
+        fixture.fund(store, LotKind::Promo, credits, None).await;
     }
-    shop
+    fixture
 }
 
-impl Shop {
+impl Fixture {
     async fn fund(&self, store: &impl Holds, kind: LotKind, credits: u64, expires_at: Option<Timestamp>) {
         let grant = accounts::credits(self.org, kind, credits, expires_at, now());
         assert_eq!(store.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
@@ -135,33 +135,33 @@ async fn end(store: &impl Holds, id: HoldId, how: HoldEnd, at: Timestamp) -> Res
 }
 
 async fn a_hold_counts_the_call_and_sets_its_credits_aside(store: &impl Holds) {
-    let shop = shop(store, 50, |key| key).await;
-    let (at, mut asked) = (now(), opening(&shop.facts, 30, None, now()));
+    let fixture = fixture(store, 50, |key| key).await;
+    let (at, mut asked) = (now(), opening(&fixture.facts, 30, None, now()));
     asked.hold.scope = Some("pdf:read".to_owned());
     assert!(matches!(store.open_hold(&asked).await.unwrap(), OpeningOutcome::Opened(_)));
-    assert_eq!(numbers(&shop.wallet(store, at).await), (20, 30, 0, 0));
+    assert_eq!(numbers(&fixture.wallet(store, at).await), (20, 30, 0, 0));
     assert_eq!(store.get_hold(asked.hold.id).await.unwrap(), Some(asked.hold.clone()));
-    let key = store.get_key(shop.org, shop.facts.id).await.unwrap().unwrap();
+    let key = store.get_key(fixture.org, fixture.facts.id).await.unwrap().unwrap();
     assert_eq!((key.daily_used(at), key.monthly_used(at)), (1, 1));
-    assert_eq!(store.get_hold(HoldId::fresh(shop.org, at)).await.unwrap(), None);
+    assert_eq!(store.get_hold(HoldId::fresh(fixture.org, at)).await.unwrap(), None);
     let ended = end(store, asked.hold.id, settled(12), at).await.unwrap();
-    assert_eq!((ended.used(), numbers(&shop.wallet(store, at).await)), (12, (38, 0, 12, 0)));
+    assert_eq!((ended.used(), numbers(&fixture.wallet(store, at).await)), (12, (38, 0, 12, 0)));
 }
 
 async fn the_same_request_opens_one_hold_whatever_has_become_of_it(store: &impl Holds) {
-    let shop = shop(store, 50, |key| key).await;
-    let other = accounts::issue(store, &accounts::key(shop.org, &shop.owner, false, now())).await;
-    let asked = opening(&shop.facts, 30, Some("job 17"), now());
+    let fixture = fixture(store, 50, |key| key).await;
+    let other = accounts::issue(store, &accounts::key(fixture.org, &fixture.owner, false, now())).await;
+    let asked = opening(&fixture.facts, 30, Some("job 17"), now());
     let all = join_all((0..6).map(|_| store.open_hold(&asked))).await;
     let opened = all.iter().filter(|outcome| matches!(outcome, Ok(OpeningOutcome::Opened(_)))).count();
     let again = all.iter().filter(|outcome| matches!(outcome, Ok(OpeningOutcome::Replayed(_)))).count();
     assert_eq!((opened, again), (1, 5), "{all:?}");
-    let mut different = opening(&shop.facts, 30, Some("job 17"), now());
+    let mut different = opening(&fixture.facts, 30, Some("job 17"), now());
     "another".clone_into(&mut different.hold.fingerprint);
     for different in [different, opening(&other, 30, Some("job 17"), now())] {
         assert_eq!(store.open_hold(&different).await.unwrap(), OpeningOutcome::KeyReused);
     }
-    assert_eq!(numbers(&shop.wallet(store, now()).await), (20, 30, 0, 0));
+    assert_eq!(numbers(&fixture.wallet(store, now()).await), (20, 30, 0, 0));
     let ended = end(store, asked.hold.id, settled(30), now()).await.unwrap();
     let replayed = store.open_hold(&asked).await.unwrap();
     assert_eq!(replayed, OpeningOutcome::Replayed(Box::new(ended)), "although there are no 30 credits any more");
@@ -170,58 +170,58 @@ async fn the_same_request_opens_one_hold_whatever_has_become_of_it(store: &impl 
 async fn a_hold_is_refused_as_a_charge_is_and_changes_nothing(store: &impl Holds) {
     use RefusalCode as C;
     let at = now();
-    let refused = async |shop: &Shop, ask: Option<Ask>, amount: u64| {
-        let before = shop.wallet(store, at).await;
-        let mut asked = opening(&shop.facts, amount, Some("k"), at);
+    let refused = async |fixture: &Fixture, ask: Option<Ask>, amount: u64| {
+        let before = fixture.wallet(store, at).await;
+        let mut asked = opening(&fixture.facts, amount, Some("k"), at);
         asked.ask = ask.unwrap_or(asked.ask);
         let outcome = store.open_hold(&asked).await.unwrap();
-        assert_eq!((shop.wallet(store, at).await, store.get_hold(asked.hold.id).await.unwrap()), (before, None));
+        assert_eq!((fixture.wallet(store, at).await, store.get_hold(asked.hold.id).await.unwrap()), (before, None));
         match outcome {
             OpeningOutcome::Refused(refusal) => (refusal.code, refusal.limiter),
             other => panic!("not refused: {other:?}"),
         }
     };
-    let poor = shop(store, 29, |key| key).await;
+    let poor = fixture(store, 29, |key| key).await;
     assert_eq!(refused(&poor, None, 30).await, (C::InsufficientCredits, Some(Limiter::Wallet)));
     let scope = Some("ai:write".to_owned());
     let ask = Ask { generation: 1, scope, now: at };
     assert_eq!(refused(&poor, Some(ask), 1).await, (C::InsufficientScope, Some(Limiter::Key)));
-    let spent = shop(store, 50, |key| ApiKey { daily_quota: Some(1), ..key }).await;
+    let spent = fixture(store, 50, |key| ApiKey { daily_quota: Some(1), ..key }).await;
     spent.hold(store, 1).await;
     assert_eq!(refused(&spent, None, 1).await, (C::DailyQuotaExceeded, Some(Limiter::Key)));
-    let over = shop(store, 50, |key| ApiKey { expires_at: Some(at), ..key }).await;
+    let over = fixture(store, 50, |key| ApiKey { expires_at: Some(at), ..key }).await;
     assert_eq!(refused(&over, None, 1).await, (C::Expired, Some(Limiter::Key)));
-    let stopped = shop(store, 50, |key| key).await;
+    let stopped = fixture(store, 50, |key| key).await;
     let entry = accounts::entry(stopped.org, AuditAction::OrgSuspended, &stopped.owner, at);
     assert!(store.suspend_org(stopped.org, true, &entry).await.unwrap());
     assert_eq!(refused(&stopped, None, 1).await, (C::Suspended, Some(Limiter::Organisation)));
-    let revoked = shop(store, 50, |key| key).await;
+    let revoked = fixture(store, 50, |key| key).await;
     revoke(store, &revoked).await;
     assert_eq!(refused(&revoked, None, 1).await, (C::Revoked, Some(Limiter::Key)));
     let moved = KeyFacts { spender: Some(accounts::person()), ..poor.facts };
     assert_eq!(store.open_hold(&opening(&moved, 1, None, at)).await.unwrap(), OpeningOutcome::PayerChanged);
 }
 
-async fn revoke(store: &impl Holds, shop: &Shop) {
-    let origin = accounts::origin(&shop.owner);
-    let key = store.get_key(shop.org, shop.facts.id).await.unwrap().unwrap();
+async fn revoke(store: &impl Holds, fixture: &Fixture) {
+    let origin = accounts::origin(&fixture.owner);
+    let key = store.get_key(fixture.org, fixture.facts.id).await.unwrap().unwrap();
     let step = key.revoke("leaked", &ChangeContext { origin: &origin, now: now() }).unwrap().unwrap();
     store.change_key(&step).await.unwrap();
 }
 
 async fn racing_holds_set_aside_what_there_is_and_no_more(store: &impl Holds) {
-    let shop = shop(store, 100, |key| key).await;
-    let asked: Vec<_> = (0..30).map(|_| opening(&shop.facts, 10, None, now())).collect();
+    let fixture = fixture(store, 100, |key| key).await;
+    let asked: Vec<_> = (0..30).map(|_| opening(&fixture.facts, 10, None, now())).collect();
     let outcomes = join_all(asked.iter().map(|asked| store.open_hold(asked))).await;
     let opened = outcomes.iter().filter(|outcome| matches!(outcome, Ok(OpeningOutcome::Opened(_)))).count();
-    assert_eq!((opened, numbers(&shop.wallet(store, now()).await)), (10, (0, 100, 0, 0)), "{outcomes:?}");
+    assert_eq!((opened, numbers(&fixture.wallet(store, now()).await)), (10, (0, 100, 0, 0)), "{outcomes:?}");
 }
 
 async fn every_end_is_read_back_as_it_was_made(store: &impl Holds) {
-    let shop = shop(store, 100, |key| key).await;
+    let fixture = fixture(store, 100, |key| key).await;
     for (how, used) in [(settled(12), 12), (settled(0), 0), (REFUND, 0), (CHARGED, 10)] {
-        let before = shop.wallet(store, now()).await;
-        let id = shop.hold(store, if how == settled(12) { 12 } else { 10 }).await;
+        let before = fixture.wallet(store, now()).await;
+        let id = fixture.hold(store, if how == settled(12) { 12 } else { 10 }).await;
         let by = consigne_core::credits::Resolver { idempotency_key: Some("done 17".to_owned()), ..resolver(now()) };
         let ended = resolve(store, id, how, &by).await.unwrap();
         assert_eq!(store.get_hold(id).await.unwrap().as_ref(), Some(&ended), "{how:?}");
@@ -229,25 +229,25 @@ async fn every_end_is_read_back_as_it_was_made(store: &impl Holds) {
             ended.end.as_ref().map(|end| (end.how, end.idempotency_key.as_deref())),
             Some((how, Some("done 17")))
         );
-        let after = shop.wallet(store, now()).await;
+        let after = fixture.wallet(store, now()).await;
         assert_eq!((after.held, after.used - before.used), (0, used), "{how:?}");
         // Nothing is done twice, whoever asks.
         assert_eq!(end(store, id, how, now()).await, Ok(ended.clone()));
         assert_eq!(end(store, id, settled(7), now()).await, Err(Code::HoldResolved));
-        assert_eq!(shop.wallet(store, now()).await, after);
+        assert_eq!(fixture.wallet(store, now()).await, after);
     }
-    let id = shop.hold(store, 10).await;
+    let id = fixture.hold(store, 10).await;
     let open = store.get_hold(id).await.unwrap().unwrap();
     let step = open.time_out(open.due_at().unwrap()).unwrap();
     assert_eq!(store.resolve_hold(&step).await.unwrap(), ResolutionOutcome::Resolved);
     assert_eq!(store.resolve_hold(&step).await.unwrap(), ResolutionOutcome::Conflict);
     assert_eq!(store.get_hold(id).await.unwrap(), Some(step.hold));
     assert_eq!(end(store, id, settled(1), now()).await, Err(Code::HoldExpired));
-    assert_eq!(numbers(&shop.wallet(store, now()).await), (78, 0, 22, 0));
+    assert_eq!(numbers(&fixture.wallet(store, now()).await), (78, 0, 22, 0));
 
     let all = ReceiptFilter { day: None, key: None };
     let receipts = eventually(
-        async || store.list_receipts(shop.org, all, &PageAsk { limit: 10, after: None }).await.unwrap().items,
+        async || store.list_receipts(fixture.org, all, &PageAsk { limit: 10, after: None }).await.unwrap().items,
         |receipts| receipts.len() == 3,
     );
     let mut told: Vec<_> =
@@ -257,36 +257,36 @@ async fn every_end_is_read_back_as_it_was_made(store: &impl Holds) {
 }
 
 async fn of_a_settlement_and_a_void_at_once_one_wins(store: &impl Holds) {
-    let shop = shop(store, 100, |key| key).await;
+    let fixture = fixture(store, 100, |key| key).await;
     let mut spent = 0;
     for _ in 0..10 {
-        let (id, at) = (shop.hold(store, 10).await, now());
+        let (id, at) = (fixture.hold(store, 10).await, now());
         let (settlement, void) = tokio::join!(end(store, id, settled(4), at), end(store, id, REFUND, at));
         let lost = [&settlement, &void].into_iter().filter(|ended| **ended == Err(Code::HoldResolved)).count();
         assert_eq!(lost, 1, "{settlement:?} {void:?}");
         spent += if settlement.is_ok() { 4 } else { 0 };
     }
-    assert_eq!(numbers(&shop.wallet(store, now()).await), (100 - i64::try_from(spent).unwrap(), 0, spent, 0));
+    assert_eq!(numbers(&fixture.wallet(store, now()).await), (100 - i64::try_from(spent).unwrap(), 0, spent, 0));
 }
 
 async fn what_was_done_for_a_revoked_key_of_a_closed_wallet_is_paid(store: &impl Holds) {
-    let shop = shop(store, 100, |key| key).await;
-    let (done, failed) = (shop.hold(store, 40).await, shop.hold(store, 40).await);
-    revoke(store, &shop).await;
-    let entry = accounts::entry(shop.org, AuditAction::OrgSuspended, &shop.owner, now());
-    assert!(store.suspend_org(shop.org, true, &entry).await.unwrap());
+    let fixture = fixture(store, 100, |key| key).await;
+    let (done, failed) = (fixture.hold(store, 40).await, fixture.hold(store, 40).await);
+    revoke(store, &fixture).await;
+    let entry = accounts::entry(fixture.org, AuditAction::OrgSuspended, &fixture.owner, now());
+    assert!(store.suspend_org(fixture.org, true, &entry).await.unwrap());
     assert!(end(store, done, settled(25), now()).await.is_ok());
     assert!(end(store, failed, REFUND, now()).await.is_ok());
-    assert_eq!(numbers(&shop.wallet(store, now()).await), (75, 0, 25, 0));
+    assert_eq!(numbers(&fixture.wallet(store, now()).await), (75, 0, 25, 0));
 }
 
 async fn one_refund_too_many_gives_nothing_back(store: &impl Holds) {
-    let shop = shop(store, 200, |key| key).await;
+    let fixture = fixture(store, 200, |key| key).await;
     let midnight = Timestamp::parse("2027-03-01T00:00:00Z").unwrap();
     let (day, next) = (midnight.minus(Duration::from_hours(1)), midnight);
     let mut holds = Vec::new();
     for _ in 0..=REFUNDS_A_DAY {
-        holds.push(held(store, &shop.facts, 1, day).await);
+        holds.push(held(store, &fixture.facts, 1, day).await);
     }
     let mut spent = Vec::new();
     // A few at once, as many as a service has workers.
@@ -296,52 +296,52 @@ async fn one_refund_too_many_gives_nothing_back(store: &impl Holds) {
     }
     let [last] = &spent[..] else { panic!("{spent:?}") };
     assert_eq!(last.end.as_ref().map(|end| end.how), Some(HoldEnd::Voided(VoidReason::RefundsSpent)));
-    assert_eq!(numbers(&shop.wallet(store, day).await), (199, 0, 1, 0));
+    assert_eq!(numbers(&fixture.wallet(store, day).await), (199, 0, 1, 0));
     assert_eq!(end(store, last.id, REFUND, next).await.as_ref(), Ok(last), "asked for again, it stays as it ended");
-    let another = accounts::issue(store, &accounts::key(shop.org, &shop.owner, false, now())).await;
+    let another = accounts::issue(store, &accounts::key(fixture.org, &fixture.owner, false, now())).await;
     let theirs = held(store, &another, 1, day).await;
     assert_eq!(end(store, theirs, REFUND, day).await.unwrap().used(), 0, "each key has its own");
-    let tomorrow = held(store, &shop.facts, 1, next).await;
+    let tomorrow = held(store, &fixture.facts, 1, next).await;
     assert_eq!(end(store, tomorrow, REFUND, next).await.unwrap().used(), 0, "each day has its own");
-    assert_eq!(numbers(&shop.wallet(store, next).await), (199, 0, 1, 0));
+    assert_eq!(numbers(&fixture.wallet(store, next).await), (199, 0, 1, 0));
 }
 
 async fn a_hold_that_outlives_a_lot_neither_loses_nor_carries_over(store: &impl Holds) {
     for (how, want) in [(settled(12), (90, 0, 12, 38)), (REFUND, (90, 0, 0, 50)), (CHARGED, (90, 0, 30, 20))] {
-        let (shop, at) = (shop(store, 0, |key| key).await, now());
+        let (fixture, at) = (fixture(store, 0, |key| key).await, now());
         let later = at.plus(Duration::from_hours(2));
-        shop.fund(store, LotKind::Promo, 50, Some(at.plus(Duration::from_hours(1)))).await;
-        shop.fund(store, LotKind::Paid, 100, None).await;
-        let id = held(store, &shop.facts, 30, at).await;
-        assert_eq!(numbers(&shop.wallet(store, later).await), (100, 30, 0, 20));
+        fixture.fund(store, LotKind::Promo, 50, Some(at.plus(Duration::from_hours(1)))).await;
+        fixture.fund(store, LotKind::Paid, 100, None).await;
+        let id = held(store, &fixture.facts, 30, at).await;
+        assert_eq!(numbers(&fixture.wallet(store, later).await), (100, 30, 0, 20));
         // One that is opened afterwards is none of that lot's, in whichever order they end.
-        let late = held(store, &shop.facts, 10, later).await;
+        let late = held(store, &fixture.facts, 10, later).await;
         assert!(end(store, id, how, later).await.is_ok());
         assert!(end(store, late, settled(10), later).await.is_ok());
         let used = want.2 + 10;
-        assert_eq!(numbers(&shop.wallet(store, later).await), (want.0, 0, used, want.3), "{how:?}");
+        assert_eq!(numbers(&fixture.wallet(store, later).await), (want.0, 0, used, want.3), "{how:?}");
     }
 }
 
 async fn holds_that_outlive_a_lot_end_while_others_are_charged(store: &impl Holds) {
-    let (shop, at) = (shop(store, 0, |key| key).await, now());
+    let (fixture, at) = (fixture(store, 0, |key| key).await, now());
     let later = at.plus(Duration::from_hours(2));
-    shop.fund(store, LotKind::Promo, 40, Some(at.plus(Duration::from_hours(1)))).await;
-    shop.fund(store, LotKind::Paid, 100, None).await;
+    fixture.fund(store, LotKind::Promo, 40, Some(at.plus(Duration::from_hours(1)))).await;
+    fixture.fund(store, LotKind::Paid, 100, None).await;
     let mut holds = Vec::new();
     for _ in 0..8 {
-        holds.push(held(store, &shop.facts, 5, at).await);
+        holds.push(held(store, &fixture.facts, 5, at).await);
     }
     let ending = join_all(holds.iter().enumerate().map(|(n, id)| {
         let how = if n % 2 == 0 { settled(5) } else { REFUND };
         end(store, *id, how, later)
     }));
-    let charges: Vec<_> = (0..20).map(|_| accounts::charge(&shop.facts, 1, None, later)).collect();
+    let charges: Vec<_> = (0..20).map(|_| accounts::charge(&fixture.facts, 1, None, later)).collect();
     let charging = join_all(charges.iter().map(|charge| store.charge_key(charge)));
     let (ended, paid) = tokio::join!(ending, charging);
     assert!(ended.iter().all(Result::is_ok), "{ended:?}");
     assert!(paid.iter().all(|outcome| matches!(outcome, Ok(ChargeOutcome::Charged))), "{paid:?}");
-    assert_eq!(numbers(&shop.wallet(store, later).await), (80, 0, 40, 20));
+    assert_eq!(numbers(&fixture.wallet(store, later).await), (80, 0, 40, 20));
 }
 
 async fn a_test_wallets_new_period_is_not_inflated(store: &impl Holds) {
@@ -369,8 +369,8 @@ async fn a_test_wallets_new_period_is_not_inflated(store: &impl Holds) {
 async fn a_hold_is_due_until_it_has_ended(store: &impl Holds) {
     // Longer ago than what others have left lying.
     let at = now().minus(Duration::from_hours(10_000));
-    let shop = shop(store, 50, |key| key).await;
-    let id = held(store, &shop.facts, 30, at).await;
+    let fixture = fixture(store, 50, |key| key).await;
+    let id = held(store, &fixture.facts, 30, at).await;
     let open = store.get_hold(id).await.unwrap().unwrap();
     let due_at = open.due_at().unwrap();
     let mine = async |at| due_holds(store, at).await.into_iter().find(|hold| hold.id == id);
@@ -379,7 +379,7 @@ async fn a_hold_is_due_until_it_has_ended(store: &impl Holds) {
     let step = open.time_out(due_at).unwrap();
     assert_eq!(store.resolve_hold(&step).await.unwrap(), ResolutionOutcome::Resolved);
     assert_eq!(eventually(async || mine(due_at).await, Option::is_none).await, None);
-    assert_eq!(numbers(&shop.wallet(store, now()).await), (50, 0, 0, 0));
+    assert_eq!(numbers(&fixture.wallet(store, now()).await), (50, 0, 0, 0));
 }
 
 async fn due_holds<D: Holds>(store: &D, at: Timestamp) -> Vec<Hold> {

@@ -46,7 +46,7 @@ on_both!(
 );
 
 /// Founds an organisation with credits and an unlimited key.
-async fn shop(store: &impl Maintenance) -> (OrgId, UserId, ApiKey) {
+async fn fixture(store: &impl Maintenance) -> (OrgId, UserId, ApiKey) {
     let (org, owner) = accounts::found(store, now()).await;
     let grant = accounts::credits(org, LotKind::Paid, 1_000, None, now());
     assert_eq!(store.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
@@ -56,7 +56,7 @@ async fn shop(store: &impl Maintenance) -> (OrgId, UserId, ApiKey) {
 }
 
 async fn every_key_is_met_in_whatever_state_it_is(store: &impl Maintenance) {
-    let (org, owner, first) = shop(store).await;
+    let (org, owner, first) = fixture(store).await;
     let mut keys = vec![first];
     for status in [KeyStatus::Revoked, KeyStatus::Deleted, KeyStatus::Active] {
         // Ids of one moment are in no order.
@@ -65,7 +65,7 @@ async fn every_key_is_met_in_whatever_state_it_is(store: &impl Maintenance) {
         accounts::issue(store, &key).await;
         keys.push(key);
     }
-    shop(store).await;
+    fixture(store).await;
     let (mut met, mut ask) = (Vec::new(), PageAsk { limit: 3, after: None });
     loop {
         let page = store.walk_keys(org, &ask).await.unwrap();
@@ -89,7 +89,7 @@ async fn charge(store: &impl Maintenance, key: &ApiKey, days_ago: &[u64]) {
 }
 
 async fn forgotten_counters_are_gone_and_all_others_stay(store: &impl Maintenance) {
-    let (org, _, key) = shop(store).await;
+    let (org, _, key) = fixture(store).await;
     let days: Vec<u64> = (0..130).collect();
     charge(store, &key, &days).await;
     let before = store.get_key(org, key.id).await.unwrap().unwrap();
@@ -106,14 +106,14 @@ async fn forgotten_counters_are_gone_and_all_others_stay(store: &impl Maintenanc
 }
 
 async fn nothing_is_forgotten_of_a_key_that_is_not_there(store: &impl Maintenance) {
-    let (org, _, _) = shop(store).await;
+    let (org, _, _) = fixture(store).await;
     let nobody = KeyId::mint(now());
     store.forget_periods(org, nobody, &["2020-01-01".to_owned()]).await.unwrap();
     assert_eq!(store.get_key(org, nobody).await.unwrap(), None);
 }
 
 async fn counters_are_forgotten_while_the_key_is_charged(store: &impl Maintenance) {
-    let (org, _, key) = shop(store).await;
+    let (org, _, key) = fixture(store).await;
     charge(store, &key, &[60]).await;
     let past = vec![Day::of(now().minus(Duration::from_hours(24 * 60))).to_string()];
     let charges = join_all((0..20).map(|_| charge(store, &key, &[0])));
@@ -124,7 +124,7 @@ async fn counters_are_forgotten_while_the_key_is_charged(store: &impl Maintenanc
 }
 
 async fn a_wallet_is_settled_once_when_a_lot_has_run_out(store: &impl Maintenance) {
-    let (org, _, key) = shop(store).await;
+    let (org, _, key) = fixture(store).await;
     let (start, id) = (now(), WalletId::Organisation(org));
     let end = start.plus(Duration::from_hours(1));
     let grant = accounts::credits(org, LotKind::Promo, 50, Some(end), start);
@@ -156,7 +156,7 @@ async fn an_organisation_that_loses_its_gift_has_been_told_so(store: &impl Maint
 }
 
 async fn a_test_wallet_is_settled_once_when_its_period_is_over(store: &impl Maintenance) {
-    let (org, owner, _) = shop(store).await;
+    let (org, owner, _) = fixture(store).await;
     let (start, id) = (now(), WalletId::Test(owner.clone()));
     assert!(!store.expire_lots(&id, start).await.unwrap(), "nobody has used it");
     let key = accounts::key(org, &owner, true, now());
@@ -175,7 +175,7 @@ async fn a_test_wallet_is_settled_once_when_its_period_is_over(store: &impl Main
 }
 
 async fn many_who_settle_a_wallet_at_once_settle_it_once(store: &impl Maintenance) {
-    let (org, owner, _) = shop(store).await;
+    let (org, owner, _) = fixture(store).await;
     let key = accounts::key(org, &owner, true, now());
     accounts::issue(store, &key).await;
     charge(store, &key, &[31]).await;

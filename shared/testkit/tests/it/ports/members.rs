@@ -79,7 +79,7 @@ fn page() -> PageAsk {
     PageAsk { limit: 1000, after: None }
 }
 
-async fn hire(store: &impl Members, org: OrgId, role: OrgRole, joined_at: Timestamp) -> Member {
+async fn add_member(store: &impl Members, org: OrgId, role: OrgRole, joined_at: Timestamp) -> Member {
     let member = Member { org, user: accounts::person(), role, joined_at };
     let entry = accounts::entry(org, AuditAction::MemberJoined, &member.user, joined_at);
     store.put_member(&member, &entry).await.unwrap();
@@ -126,7 +126,7 @@ async fn owners(store: &impl Members, org: OrgId) -> usize {
 
 async fn a_role_is_changed_once_and_written_down(store: &impl Members) {
     let (org, _) = accounts::found(store, now()).await;
-    let dev = hire(store, org, OrgRole::Developer, now()).await;
+    let dev = add_member(store, org, OrgRole::Developer, now()).await;
     assert_eq!(assign(store, &dev, OrgRole::Admin).await, Stepped::Done);
     assert_eq!(place(store, org, &dev.user).await, Member { role: OrgRole::Admin, ..dev.clone() });
     let trail = store.list_audit(org, &page()).await.unwrap().items;
@@ -140,7 +140,7 @@ async fn a_role_is_changed_once_and_written_down(store: &impl Members) {
 
 async fn whoever_leaves_is_found_nowhere_any_more(store: &impl Members) {
     let (org, owner) = accounts::found(store, now()).await;
-    let dev = hire(store, org, OrgRole::Developer, now()).await;
+    let dev = add_member(store, org, OrgRole::Developer, now()).await;
     let listed = async || store.list_orgs(&dev.user, &page()).await.unwrap().items.len();
     assert_eq!(super::eventually(listed, |listed| *listed == 1).await, 1);
     assert_eq!(leave(store, &dev).await, Stepped::Done);
@@ -158,7 +158,7 @@ async fn whoever_leaves_is_found_nowhere_any_more(store: &impl Members) {
 
 async fn a_place_that_changed_meanwhile_is_left_alone(store: &impl Members) {
     let (org, _) = accounts::found(store, now()).await;
-    let seen = hire(store, org, OrgRole::Developer, now()).await;
+    let seen = add_member(store, org, OrgRole::Developer, now()).await;
     assert_eq!(assign(store, &seen, OrgRole::Owner).await, Stepped::Done);
     assert_eq!(leave(store, &seen).await, Stepped::Conflict, "an owner would leave without being counted as one");
     assert_eq!(assign(store, &seen, OrgRole::Billing).await, Stepped::Conflict);
@@ -168,7 +168,7 @@ async fn a_place_that_changed_meanwhile_is_left_alone(store: &impl Members) {
 async fn the_last_owner_stays_one(store: &impl Members) {
     let (org, founder) = accounts::found(store, now()).await;
     let founder = place(store, org, &founder).await;
-    let admin = hire(store, org, OrgRole::Admin, now()).await;
+    let admin = add_member(store, org, OrgRole::Admin, now()).await;
     let trail = store.list_audit(org, &page()).await.unwrap().items.len();
     assert_eq!(leave(store, &founder).await, Stepped::LastOwner);
     assert_eq!(assign(store, &founder, OrgRole::Admin).await, Stepped::LastOwner);
@@ -177,7 +177,7 @@ async fn the_last_owner_stays_one(store: &impl Members) {
     assert_eq!(leave(store, &founder).await, Stepped::Done);
     let new_payer = place(store, org, &admin.user).await;
     assert_eq!(leave(store, &new_payer).await, Stepped::LastOwner);
-    let second = hire(store, org, OrgRole::Owner, now()).await;
+    let second = add_member(store, org, OrgRole::Owner, now()).await;
     assert_eq!(assign(store, &second, OrgRole::Developer).await, Stepped::Done);
     assert_eq!(leave(store, &new_payer).await, Stepped::LastOwner);
 }
@@ -185,7 +185,7 @@ async fn the_last_owner_stays_one(store: &impl Members) {
 async fn of_two_owners_who_leave_at_once_one_stays(store: &impl Members) {
     for _ in 0..5 {
         let (org, founder) = accounts::found(store, now()).await;
-        let (one, two) = (place(store, org, &founder).await, hire(store, org, OrgRole::Owner, now()).await);
+        let (one, two) = (place(store, org, &founder).await, add_member(store, org, OrgRole::Owner, now()).await);
         let outcomes = tokio::join!(leave(store, &one), leave(store, &two));
         assert!(
             [(Stepped::Done, Stepped::LastOwner), (Stepped::LastOwner, Stepped::Done)].contains(&outcomes),
@@ -199,7 +199,7 @@ async fn of_many_owners_who_step_down_at_once_one_stays(store: &impl Members) {
     let (org, founder) = accounts::found(store, now()).await;
     let mut all = vec![place(store, org, &founder).await];
     for _ in 0..9 {
-        all.push(hire(store, org, OrgRole::Owner, now()).await);
+        all.push(add_member(store, org, OrgRole::Owner, now()).await);
     }
     let step_down = async |(n, member): (usize, &Member)| {
         if n % 2 == 0 { leave(store, member).await } else { assign(store, member, OrgRole::Billing).await }
@@ -237,8 +237,8 @@ struct Lab {
 async fn lab(store: &impl Members) -> Lab {
     let began = now().minus(Duration::from_hours(1));
     let (org, founder) = accounts::found(store, began).await;
-    let second = hire(store, org, OrgRole::Owner, began.plus(Duration::from_mins(1))).await;
-    let dev = hire(store, org, OrgRole::Developer, began.plus(Duration::from_mins(2))).await;
+    let second = add_member(store, org, OrgRole::Owner, began.plus(Duration::from_mins(1))).await;
+    let dev = add_member(store, org, OrgRole::Developer, began.plus(Duration::from_mins(2))).await;
     let key = accounts::issue(store, &accounts::key(org, &dev.user, true, now())).await;
     Lab { org, first: place(store, org, &founder).await, second, dev, key }
 }

@@ -13,7 +13,7 @@ use crate::http::Response;
 use crate::stack::{Person, Stack};
 
 /// An organisation.
-pub struct Shop<'a> {
+pub struct OrgFixture<'a> {
     stack: &'a Stack,
     /// Its owner.
     pub owner: Person<'a>,
@@ -30,18 +30,18 @@ pub struct HeldKey {
     pub text: String,
 }
 
-impl<'a> Shop<'a> {
+impl<'a> OrgFixture<'a> {
     /// Founds an organisation with a new owner and some credits.
     pub async fn open(stack: &'a Stack, credits: u64) -> Self {
         let owner = stack.newcomer("pro");
         let founded = owner.call_with("POST", "/api/orgs", &json!({ "name": "Acme" })).await;
         assert_eq!(founded.status, 201, "{}", founded.json());
         let org = founded.json()["data"]["id"].as_str().expect("it has an id").to_owned();
-        let shop = Self { stack, owner, org };
+        let fixture = Self { stack, owner, org };
         if credits > 0 {
-            shop.fund(credits).await;
+            fixture.grant_credits(credits).await;
         }
-        shop
+        fixture
     }
 
     /// Takes over an organisation that somebody has founded.
@@ -50,14 +50,14 @@ impl<'a> Shop<'a> {
     }
 
     /// Gives it credits, as an operator would.
-    pub async fn fund(&self, credits: u64) {
+    pub async fn grant_credits(&self, credits: u64) {
         let grant = accounts::credits(self.id(), LotKind::Promo, credits, None, clock::now());
         let granted = self.stack.table().grant_credits(&grant).await.expect("the table answers");
         assert_eq!(granted, CreditGrantOutcome::Granted);
     }
 
     /// Makes a new person a member.
-    pub async fn hire(&self, role: OrgRole) -> Person<'a> {
+    pub async fn add_member(&self, role: OrgRole) -> Person<'a> {
         let person = self.stack.newcomer("pro");
         let user = UserId::parse(&person.id).expect("it is a user id");
         let member = Member { org: self.id(), user: user.clone(), role, joined_at: clock::now() };
