@@ -10,21 +10,16 @@ pub mod call;
 mod caller;
 mod client;
 pub mod connections;
-mod passing;
+mod jitter;
+mod metered;
 mod query;
 #[cfg(test)]
 mod requests_tests;
+mod signing;
 #[cfg(test)]
 mod tests;
 
 pub use caller::Caller;
-pub use client::{ATTEMPT, Client, Failure, Operation, Service};
-pub use passing::jittered;
+pub use client::{ATTEMPT, Client, Failure, Operation, Service, Transported, connector, parts};
+pub use jitter::jittered;
 pub use query::query;
-
-/// What [`service!`] names in other crates.
-#[doc(hidden)]
-pub mod parts {
-    pub use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
-    pub use aws_smithy_types::error::operation::BuildError;
-}

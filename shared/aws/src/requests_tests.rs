@@ -130,7 +130,7 @@ async fn so_are_those_to_queues_the_bus_the_mail_service_and_the_keeper_of_secre
 async fn requests_for_objects_are_the_sdks_own_whatever_stands_in_a_key() {
     let line = Line::default();
     let caller = line.caller();
-    let at_aws = (Client::<S3>::based(&caller, caller.url("bucket.s3")), aws_sdk_s3::Client::new(&line.sdk()));
+    let at_aws = (Client::<S3>::hosted(&caller, "bucket.s3"), aws_sdk_s3::Client::new(&line.sdk()));
     let elsewhere =
         aws_sdk_s3::config::Builder::from(&line.sdk()).endpoint_url("http://localhost:1").force_path_style(true);
     let elsewhere = (
