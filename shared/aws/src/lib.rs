@@ -5,6 +5,9 @@
 //! carries it there is not: of the SDK's client a start pays for rules about endpoints, partitions, plugins and
 //! interceptors that a function with one region, one address and one set of credentials has no use for. A test holds every
 //! request against the SDK's own, byte for byte.
+//!
+//! The feature `sdk-client` sends everything by the SDK's client after all, should ours ever fail at something. The same
+//! tests hold for both.
 
 pub mod call;
 mod caller;
@@ -18,6 +21,8 @@ mod requests_tests;
 mod signing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire_tests;
 
 pub use caller::Caller;
 pub use client::{ATTEMPT, Client, Failure, Operation, Service, Transported, connector, parts};

@@ -149,14 +149,14 @@ async fn requests_for_objects_are_the_sdks_own_whatever_stands_in_a_key() {
             // The SDK also asks for a checksum, which S3 does not give of a range.
             let read = sdk.get_object().bucket("bucket").key(key).range("bytes=0-9");
             let (ours_read, theirs) = both!(line, ours, read);
-            assert_eq!(ours_read, without_checksums(theirs));
+            assert_eq!(without_checksums(ours_read), without_checksums(theirs));
             // And it gives one of what it puts, of which the signature holds the hash already.
             let put = PutObjectInput::builder().bucket("bucket").key(key).content_type("text/markdown");
             drop(ours.send(put.if_none_match("*").body(ByteStream::from_static(b"# A title"))).await);
             let put_by_ours = line.sent().remove(0).essence();
             let put = sdk.put_object().bucket("bucket").key(key).content_type("text/markdown");
             drop(put.if_none_match("*").body(ByteStream::from_static(b"# A title")).send().await);
-            assert_eq!(put_by_ours, without_checksums(line.sent().remove(0).essence()));
+            assert_eq!(without_checksums(put_by_ours), without_checksums(line.sent().remove(0).essence()));
         }
     }
 }

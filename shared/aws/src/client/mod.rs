@@ -1,7 +1,14 @@
-//! A client of one service: what it is to whoever calls, and the transport behind it.
+//! A client of one service, and what its two transports have in common.
+//!
+//! `own` signs, sends and tries again by itself. `sdk` leaves all of that to the SDK; the feature `sdk-client` puts it in
+//! the first one's place.
 
+#[cfg(not(feature = "sdk-client"))]
 mod own;
+#[cfg(not(feature = "sdk-client"))]
 mod passing;
+#[cfg(feature = "sdk-client")]
+mod sdk;
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +23,10 @@ use crate::call;
 use crate::caller::Caller;
 use crate::metered::Metered;
 
+#[cfg(not(feature = "sdk-client"))]
 use own as transport;
+#[cfg(feature = "sdk-client")]
+use sdk as transport;
 
 use transport::Transport;
 pub use transport::{Operation, Transported, parts};
