@@ -26,8 +26,8 @@ help: ## List the verbs
 demo: up ## Set everything up and walk the main job: a real picture, a real key
 	@$(PYTHON) infra/local/demo
 
-test: $(VENV)/local ## Run every test: rules, handlers on fakes, contracts and the deployed stack
-	@infra/local/test.sh
+test: $(VENV)/local ## Run every test: rules, fakes, contracts, deployed stack (ONLY=deployed::jobs runs those whose path has it; SDK_CLIENT=1)
+	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
 
 e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium)
 	@$(NODE) web/e2e/browser.ts
@@ -41,6 +41,8 @@ smoke: $(if $(URL),,$(VENV)/local) ## Try a deployment from outside: the laptop'
 check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check format, lints, docs, dependencies and template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+	cargo clippy --package consigne-aws --features sdk-client --all-targets --quiet --target-dir target/sdk -- --deny warnings
+	cargo check --workspace --features consigne-aws/sdk-client --quiet --target-dir target/sdk
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	$(TOOLS)/bin/cargo-machete functions shared infra
 	cargo fetch --locked --quiet

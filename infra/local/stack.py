@@ -1,6 +1,7 @@
 """The laptop stack: `stack.py up`, `down`, `status`, `deploy`, `watch`. The Makefile calls it; people call `make`."""
 
 import argparse
+import os
 import platform
 import subprocess
 import sys
@@ -31,7 +32,8 @@ def main() -> None:
     parser.add_argument("--stack", default="consigne", help="name of the stack; another name is another stack")
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="overrides a parameter")
     parser.add_argument("--home", default="target/local", help="where the server lives; another home is another server")
-    parser.add_argument("--binaries", default="target/debug", help="where the built functions are")
+    binaries = os.environ.get("BINARIES", "target/debug")
+    parser.add_argument("--binaries", default=binaries, help="where the built functions are; $BINARIES when absent")
     parser.add_argument("--env-file", help="where to write what tools read; stack.env in the home when absent")
     arguments = parser.parse_args()
     laptop = Laptop(arguments)

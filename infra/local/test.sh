@@ -1,5 +1,8 @@
 #!/bin/bash
 # Runs every test and prints the counts. Starts the stack if it is not up, and leaves it as it was.
+#
+# ONLY=word runs only the integration tests whose path contains the word, such as `deployed::jobs`.
+# SDK_CLIENT=1 calls AWS by the SDK's own client; with it, ONLY=deployed means the files, the keys and the jobs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -13,8 +16,23 @@ for manifest in functions/*/Cargo.toml; do
   packages+=(--exclude "$(basename "$(dirname "$manifest")")")
 done
 
+bins=(--workspace --bins)
+target=target
+only=${ONLY:-}
+words=("$only")
+if [ -n "${SDK_CLIENT:-}" ]; then
+  target=target/sdk
+  bins+=(--features consigne-aws/sdk-client --target-dir "$target")
+  packages+=(--features consigne-aws/sdk-client --target-dir "$target")
+  if [ "$only" = deployed ]; then
+    words=(deployed::files deployed::uploads deployed::key_desk deployed::charges deployed::jobs deployed::job_webhooks)
+  fi
+fi
+# Which functions stack.py deploys, here and where tests call it.
+export BINARIES=$target/debug
+
 echo "Building the functions and the tests (the first time takes some minutes)..."
-cargo build --quiet --workspace --bins
+cargo build --quiet "${bins[@]}"
 cargo test --quiet "${packages[@]}" --no-run
 
 was_up=yes
@@ -22,6 +40,9 @@ $python infra/local/stack.py status > /dev/null || was_up=no
 $python infra/local/stack.py up
 if [ "$was_up" = no ]; then
   trap '$python infra/local/stack.py down' EXIT
+elif [ -n "${SDK_CLIENT:-}" ]; then
+  # Whose stack it is wants its own functions back.
+  trap 'BINARIES=target/debug $python infra/local/stack.py deploy' EXIT
 fi
 
 # These ask so much of the laptop's server that others beside them would wait for longer than a function may.
@@ -33,6 +54,18 @@ run() {
     '^test .*\.\.\. (FAILED|ignored)|^test result: .* [1-9][0-9]* (passed|failed)|^failures:|^thread .* panicked|^error'
   return "${PIPESTATUS[0]}"
 }
+
+if [ -n "$only" ]; then
+  : > "$log"
+  status=0
+  echo "Running ${words[*]}..."
+  run "${packages[@]}" --test it -- "${alone[@]/#/--skip=}" "${words[@]}" || status=$?
+  listed=$(cargo test --quiet "${packages[@]}" --test it -- --list "${words[@]}")
+  for test in $(sed -n 's/: test$//p' <<< "$listed" | grep --extended-regexp "$(IFS='|' && echo "${alone[*]}")"); do
+    run "${packages[@]}" --test it -- --exact "$test" || status=$?
+  done
+  exit "$status"
+fi
 
 status=0
 : > "$log"

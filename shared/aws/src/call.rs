@@ -61,6 +61,14 @@ pub fn remaining() -> Duration {
     CURRENT.try_with(|call| call.deadline.saturating_duration_since(Instant::now())).unwrap_or(DEFAULT_BUDGET)
 }
 
+/// Time of an invocation kept for the answer.
+const RESERVE: Duration = Duration::from_millis(250);
+
+/// Gives the time the current invocation can spend on calls: what it has left, less what its answer takes.
+pub(crate) fn spendable() -> Duration {
+    remaining().saturating_sub(RESERVE)
+}
+
 /// Counts one request to AWS on the current invocation's account.
 pub fn count_aws_call() {
     // During init there is no account to write on, and nobody asks.

@@ -5,26 +5,26 @@
 //! carries it there is not: of the SDK's client a start pays for rules about endpoints, partitions, plugins and
 //! interceptors that a function with one region, one address and one set of credentials has no use for. A test holds every
 //! request against the SDK's own, byte for byte.
+//!
+//! The feature `sdk-client` sends everything by the SDK's client after all, should ours ever fail at something. The same
+//! tests hold for both.
 
 pub mod call;
 mod caller;
 mod client;
 pub mod connections;
-mod passing;
+mod jitter;
+mod metered;
 mod query;
 #[cfg(test)]
 mod requests_tests;
+mod signing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire_tests;
 
 pub use caller::Caller;
-pub use client::{ATTEMPT, Client, Failure, Operation, Service};
-pub use passing::jittered;
+pub use client::{ATTEMPT, Client, Failure, Operation, Service, Transported, connector, parts};
+pub use jitter::jittered;
 pub use query::query;
-
-/// What [`service!`] names in other crates.
-#[doc(hidden)]
-pub mod parts {
-    pub use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
-    pub use aws_smithy_types::error::operation::BuildError;
-}

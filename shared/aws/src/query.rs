@@ -10,7 +10,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
 use crate::caller::Caller;
-use crate::client::signed;
+use crate::signing::signed;
 
 /// Sends a form, such as `Action=DescribeStacks&Version=2010-05-15`, and returns the status and the XML that is answered.
 ///

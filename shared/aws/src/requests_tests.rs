@@ -130,7 +130,7 @@ async fn so_are_those_to_queues_the_bus_the_mail_service_and_the_keeper_of_secre
 async fn requests_for_objects_are_the_sdks_own_whatever_stands_in_a_key() {
     let line = Line::default();
     let caller = line.caller();
-    let at_aws = (Client::<S3>::based(&caller, caller.url("bucket.s3")), aws_sdk_s3::Client::new(&line.sdk()));
+    let at_aws = (Client::<S3>::hosted(&caller, "bucket.s3"), aws_sdk_s3::Client::new(&line.sdk()));
     let elsewhere =
         aws_sdk_s3::config::Builder::from(&line.sdk()).endpoint_url("http://localhost:1").force_path_style(true);
     let elsewhere = (
@@ -149,14 +149,14 @@ async fn requests_for_objects_are_the_sdks_own_whatever_stands_in_a_key() {
             // The SDK also asks for a checksum, which S3 does not give of a range.
             let read = sdk.get_object().bucket("bucket").key(key).range("bytes=0-9");
             let (ours_read, theirs) = both!(line, ours, read);
-            assert_eq!(ours_read, without_checksums(theirs));
+            assert_eq!(without_checksums(ours_read), without_checksums(theirs));
             // And it gives one of what it puts, of which the signature holds the hash already.
             let put = PutObjectInput::builder().bucket("bucket").key(key).content_type("text/markdown");
             drop(ours.send(put.if_none_match("*").body(ByteStream::from_static(b"# A title"))).await);
             let put_by_ours = line.sent().remove(0).essence();
             let put = sdk.put_object().bucket("bucket").key(key).content_type("text/markdown");
             drop(put.if_none_match("*").body(ByteStream::from_static(b"# A title")).send().await);
-            assert_eq!(put_by_ours, without_checksums(line.sent().remove(0).essence()));
+            assert_eq!(without_checksums(put_by_ours), without_checksums(line.sent().remove(0).essence()));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::retry::RetryConfig;
@@ -17,7 +17,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::SharedCredentialsProvider;
 use consigne_aws::connections::{Connections, IDLE, Roots, Terms};
-use consigne_aws::{ATTEMPT, Caller, call};
+use consigne_aws::{ATTEMPT, Caller, connector};
 use consigne_storage::Endpoint;
 
 use crate::settings::EnvVars;
@@ -27,8 +27,6 @@ use crate::settings::EnvVars;
 const CONNECT: Duration = Duration::from_millis(3_100);
 /// How long a connection is kept unused of which no call may be lost.
 const BRIEF: Duration = Duration::from_secs(4);
-/// Time of an invocation kept for the answer.
-const RESERVE: Duration = Duration::from_millis(250);
 
 /// What every client of a function shares.
 #[derive(Clone, Debug)]
@@ -56,7 +54,7 @@ impl Aws {
 
     /// Makes clients' common ground for a region, at AWS or at another address.
     pub fn new(region: String, credentials: Credentials, address: Option<String>) -> Self {
-        let connector = SharedHttpConnector::new(Metered(connections(Roots::Amazon, ATTEMPT, IDLE)));
+        let connector = connector(CONNECT, IDLE);
         let address = address.map(|address| address.trim_end_matches('/').to_owned());
         let endpoint = address.clone().map_or(Endpoint::Aws, Endpoint::At);
         Self { caller: Caller { connector, region, credentials, address }, endpoint }
@@ -66,8 +64,7 @@ impl Aws {
     /// shorter than the other side keeps them, since a request on one that it has just closed is lost. As everywhere,
     /// `AWS_ENDPOINT_URL_<service>` puts that service at an address of its own.
     pub fn caller_once(&self, service: &str, environment: &EnvVars) -> Caller {
-        let brief = connections(Roots::Amazon, ATTEMPT, BRIEF);
-        let caller = self.caller.clone().through(|_| SharedHttpConnector::new(Metered(brief)));
+        let caller = self.caller.clone().through(|_| connector(CONNECT, BRIEF));
         let name = format!("AWS_ENDPOINT_URL_{service}");
         let address = if environment.is_describing() { None } else { environment.variable(&name) };
         match address {
@@ -106,32 +103,10 @@ pub(crate) async fn warm(caller: Caller, host: String) {
     }
 }
 
-/// Makes connections whose other ends are believed by the given roots, waited for so long, and kept for so long unused.
-fn connections(roots: Roots, answer: Duration, idle: Duration) -> Connections {
-    Connections::new(Terms { roots, connect: CONNECT, answer, idle, allowed: |_| true })
-}
-
 /// Makes a connector to the world at large, trusting the roots of the machine, that waits so long for an answer.
 pub fn outside_connector(answer: Duration) -> SharedHttpConnector {
-    SharedHttpConnector::new(connections(Roots::Machine, answer, IDLE))
-}
-
-/// Counts every request on the account of its invocation, and lets none outlive it.
-#[derive(Clone, Debug)]
-struct Metered(Connections);
-
-impl HttpConnector for Metered {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        call::count_aws_call();
-        let connector = self.0.clone();
-        HttpConnectorFuture::new(async move {
-            let left = call::remaining().saturating_sub(RESERVE);
-            match tokio::time::timeout(left, connector.call(request)).await {
-                Ok(answer) => answer,
-                Err(late) => Err(aws_smithy_runtime_api::client::result::ConnectorError::timeout(late.into())),
-            }
-        })
-    }
+    let terms = Terms { roots: Roots::Machine, connect: CONNECT, answer, idle: IDLE, allowed: |_| true };
+    SharedHttpConnector::new(Connections::new(terms))
 }
 
 #[cfg(test)]

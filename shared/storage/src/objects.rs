@@ -40,11 +40,11 @@ impl Bucket {
     pub fn new(caller: &Caller, name: impl Into<String>) -> Self {
         let name = name.into();
         // A bucket at another address than AWS's is named by the path, since its host name need not resolve.
-        let base = match &caller.address {
-            Some(address) => format!("{address}/{name}"),
-            None => caller.url(&format!("{name}.{}", S3::HOST)),
+        let client = match &caller.address {
+            Some(address) => Client::based(caller, format!("{address}/{name}")),
+            None => Client::hosted(caller, &format!("{name}.{}", S3::HOST)),
         };
-        Self { client: Client::based(caller, base), name }
+        Self { client, name }
     }
 
     /// Gives what is known of an object whose first byte cannot be read because it has none.

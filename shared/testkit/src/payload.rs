@@ -1,12 +1,23 @@
 //! Payloads: `events/<function>/<case>.json`, the events a function is fed in tests and by `cargo lambda invoke`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 /// Gives the root of the checkout.
 pub fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// Gives a binary that was built along with the one that asks: a function's, or the operator's command line.
+///
+/// # Panics
+/// When the one that asks does not lie where cargo puts tests.
+pub fn built(name: &str) -> PathBuf {
+    let asking = std::env::current_exe().expect("a process knows its own binary");
+    // Tests are in `deps`, below the folder of all others.
+    let folder = asking.parent().and_then(Path::parent).expect("cargo puts tests into a folder of the target's");
+    folder.join(name)
 }
 
 /// Reads one payload, with `$TOKEN` replaced.

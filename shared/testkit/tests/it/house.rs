@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use consigne_testkit::payload::root;
+use consigne_testkit::payload::{built, root};
 use consigne_testkit::template::{functions, name_of, routes, template, text};
 use serde_json::Value;
 
@@ -101,7 +101,7 @@ fn variables(properties: &Value) -> BTreeSet<String> {
 
 /// Asks the built function which settings it reads.
 fn settings_of(name: &str) -> BTreeSet<String> {
-    let binary = root().join("target/debug").join(name);
+    let binary = built(name);
     let output = Command::new(&binary).arg("--settings").output();
     let output = output.unwrap_or_else(|error| panic!("{}: {error}; `cargo build` makes it", binary.display()));
     let text = String::from_utf8(output.stdout).unwrap();

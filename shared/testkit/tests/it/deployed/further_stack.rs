@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use consigne_testkit::payload::root;
+use consigne_testkit::payload::{built, root};
 use consigne_testkit::stack::Stack;
 
 /// A stack of a test's own.
@@ -35,7 +35,7 @@ impl FurtherStack {
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let (input, env_file) = (input.to_owned(), root().join(self.env_file));
         let run = move || {
-            let mut command = Command::new(root().join("target/debug/consigne"));
+            let mut command = Command::new(built("consigne"));
             command.args(arguments).arg("--env-file").arg(env_file);
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             let mut child = command.spawn().unwrap();

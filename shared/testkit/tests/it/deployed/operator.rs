@@ -2,12 +2,12 @@
 
 use std::process::{Command, Output};
 
-use consigne_testkit::payload::root;
+use consigne_testkit::payload::built;
 use consigne_testkit::stack::Stack;
 
 /// Runs `consigne` in a shell that is set up for somebody's own AWS account, or for another.
 fn consigne(arguments: &[&str], shell: &[(&str, &str)]) -> (Output, String, String) {
-    let mut command = Command::new(root().join("target/debug/consigne"));
+    let mut command = Command::new(built("consigne"));
     for name in ["AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
         command.env_remove(name);
     }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
-use consigne_testkit::payload::root;
+use consigne_testkit::payload::{built, root};
 use consigne_testkit::pictures;
 use consigne_testkit::stack::{Stack, until};
 use serde_json::json;
@@ -28,7 +28,7 @@ fn deploy() -> Stack {
 
 /// Runs `consigne redrive` on that stack; gives whether it went well and what it said.
 fn redrive(arguments: &[&str]) -> (bool, String) {
-    let mut consigne = Command::new(root().join("target/debug/consigne"));
+    let mut consigne = Command::new(built("consigne"));
     let stack = root().join(ENV_FILE);
     let output = consigne.arg("redrive").args(arguments).arg("--env-file").arg(stack).output().unwrap();
     (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())

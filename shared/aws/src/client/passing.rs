@@ -7,18 +7,15 @@ use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use aws_smithy_runtime_api::client::interceptors::context::Error;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 
+use super::own::Failed;
+use super::{FIRST_WAIT, Failure};
 use crate::call;
-use crate::client::{Failed, Failure};
-
-/// Longest wait before the second try; doubled before each further one.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-/// Time of an invocation kept for the answer.
-const RESERVE: Duration = Duration::from_millis(250);
+use crate::jitter::jittered;
 
 /// Says whether another try may go well, by the rules of the SDK's standard mode: no answer, an answer that breaks off,
 /// trouble of the service's own, and whatever is called throttling.
 /// Source: AWS SDKs and Tools reference guide, "Retry behavior".
-pub(crate) fn is_passing(failed: &Failed, code: for<'a> fn(&'a Error) -> Option<&'a str>) -> bool {
+pub(super) fn is_passing(failed: &Failed, code: for<'a> fn(&'a Error) -> Option<&'a str>) -> bool {
     match failed {
         Failed::Refused(refusal, answer) => {
             let passing = |code| THROTTLING_ERRORS.contains(&code) || TRANSIENT_ERRORS.contains(&code);
@@ -38,20 +35,20 @@ fn is_passing_failure(failure: &Failure<Infallible>) -> bool {
 }
 
 /// Waits between tries: longer each time, by chance, and within what the invocation can afford.
-pub(crate) struct Patience {
+pub(super) struct Patience {
     left: u32,
     longest: Duration,
 }
 
 impl Patience {
     /// Is good for so many tries, the first included.
-    pub(crate) fn of(tries: u32) -> Self {
+    pub(super) fn of(tries: u32) -> Self {
         Self { left: tries.saturating_sub(1), longest: FIRST_WAIT }
     }
 
     /// Waits before another try; `false`, at once, when there is none or no time for one.
-    pub(crate) async fn wait(&mut self) -> bool {
-        if self.left == 0 || call::remaining() < RESERVE + self.longest {
+    pub(super) async fn wait(&mut self) -> bool {
+        if self.left == 0 || call::spendable() < self.longest {
             return false;
         }
         tokio::time::sleep(jittered(self.longest)).await;
@@ -59,15 +56,4 @@ impl Patience {
         self.longest *= 2;
         true
     }
-}
-
-/// Draws a wait between nothing and `longest`, so that those who met do not meet again.
-/// Source: AWS Architecture Blog, "Exponential Backoff And Jitter" (full jitter).
-pub fn jittered(longest: Duration) -> Duration {
-    let mut random = [0; 2];
-    // Without randomness the full wait is as good.
-    if getrandom::fill(&mut random).is_err() {
-        return longest;
-    }
-    longest * u32::from(u16::from_be_bytes(random)) / u32::from(u16::MAX)
 }

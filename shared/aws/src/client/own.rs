@@ -1,16 +1,12 @@
-//! A client of one service: an operation is serialized by the SDK, signed, sent, and read by the SDK.
+//! Calls by a client of our own: an operation is serialized by the SDK, signed, sent, and read by the SDK.
 
 use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_runtime::auth::SigV4OperationSigningConfig;
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
-    sign,
-};
-use aws_sigv4::sign::v4;
+use aws_sigv4::http_request::{PayloadChecksumKind, PercentEncodingMode, SigningSettings, UriPathNormalizationMode};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::identity::Identity;
@@ -27,28 +23,26 @@ use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer, Layer, Storable, Stor
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 
-use crate::call;
+use super::passing::{Patience, is_passing};
+use super::{ATTEMPT, Failure, Service, TRIES, name_trace};
 use crate::caller::Caller;
-use crate::passing::{Patience, is_passing};
+use crate::connections::{Connections, Roots, Terms};
+use crate::signing::signed;
 
-/// Longest wait for one try of a call, from its connection to the end of its answer. The invocation's deadline may make it
-/// shorter.
-pub const ATTEMPT: Duration = Duration::from_millis(4_500);
-/// Tries of a call that fails for what goes away by itself, the first included. As in the SDK's standard mode.
-const TRIES: u32 = 3;
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("consigne/", env!("CARGO_PKG_VERSION"));
 
-/// Why a call failed, as the SDK says it.
-pub type Failure<E> = SdkError<E, HttpResponse>;
-
-/// A service.
-pub trait Service {
-    /// Its host within a region.
-    const HOST: &'static str;
-    /// Its name in signatures.
-    const NAME: &'static str;
+/// What [`operations!`](crate::operations) names in other crates.
+#[doc(hidden)]
+pub mod parts {
+    pub use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
+    pub use aws_smithy_types::error::operation::BuildError;
 }
+
+/// What this transport needs to know of a service beyond its names: nothing.
+pub trait Transported {}
+
+impl<S> Transported for S {}
 
 /// An operation of a service, as far as its builder has got. Written by [`service!`](crate::service).
 pub trait Operation<S> {
@@ -66,25 +60,11 @@ pub trait Operation<S> {
     fn plugin() -> impl RuntimePlugin;
 }
 
-/// Declares a service by its name in signatures and its host within a region, and which of its operations there are, by the
-/// names the SDK has for their parts.
-///
-/// `service! { struct Mail: "ses" at "email"; aws_sdk_ses::send_raw_email, SendRawEmail, SendRawEmailInputBuilder, ...; }`
+/// Writes what [`service!`](crate::service) says of operations for this transport.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! service {
-    (
-        $(#[$meta:meta])* $vis:vis struct $service:ident: $called:literal at $host:literal;
-        $($sdk:ident::$module:ident, $name:ident, $builder:ident, $input:ident, $output:ident, $error:ident;)*
-    ) => {
-        $(#[$meta])*
-        #[derive(Debug)]
-        $vis struct $service;
-
-        impl $crate::Service for $service {
-            const HOST: &'static str = $host;
-            const NAME: &'static str = $called;
-        }
-
+macro_rules! operations {
+    ($service:ident: $($sdk:ident::$module:ident, $name:ident, $builder:ident, $input:ident, $output:ident, $error:ident;)*) => {
         $(impl $crate::Operation<$service> for $sdk::operation::$module::builders::$builder {
             type Input = $sdk::operation::$module::$input;
             type Output = $sdk::operation::$module::$output;
@@ -101,51 +81,35 @@ macro_rules! service {
     };
 }
 
-/// A client of one service.
-pub struct Client<S> {
+/// A wire, for the operations of one service.
+pub(super) struct Transport<S> {
     wire: Wire,
     service: PhantomData<fn() -> S>,
 }
 
-impl<S> Clone for Client<S> {
+impl<S> Clone for Transport<S> {
     fn clone(&self) -> Self {
         Self { wire: self.wire.clone(), service: PhantomData }
     }
 }
 
-impl<S> fmt::Debug for Client<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Client at {}", self.wire.base)
-    }
-}
-
-impl<S: Service> Client<S> {
-    /// Makes a client.
-    pub fn new(caller: &Caller) -> Self {
-        let base = caller.address.clone().unwrap_or_else(|| caller.url(S::HOST));
-        Self::based(caller, base)
+impl<S: Service> Transport<S> {
+    pub(super) fn hosted(caller: &Caller, host: &str) -> Self {
+        Self::based(caller, caller.url(host))
     }
 
-    /// Makes a client of what lies below an address, without a slash at the end.
-    pub fn based(caller: &Caller, base: String) -> Self {
+    pub(super) fn based(caller: &Caller, base: String) -> Self {
         let identity = caller.credentials.clone().into();
         let wire = Wire { caller: caller.clone(), identity, base, name: S::NAME, tries: TRIES };
         Self { wire, service: PhantomData }
     }
 
-    /// Makes one try do, for calls of which a second may do twice what the first one has done.
-    #[must_use]
-    pub fn once(mut self) -> Self {
+    pub(super) fn once(mut self) -> Self {
         self.wire.tries = 1;
         self
     }
 
-    /// Carries out an operation. Throttling, trouble of the service's own and of the connection are tried again, as far as
-    /// the invocation's time allows.
-    ///
-    /// # Errors
-    /// As the SDK's own `send`.
-    pub async fn send<O: Operation<S>>(&self, operation: O) -> Result<O::Output, Failure<O::Error>> {
+    pub(super) async fn send<O: Operation<S>>(&self, operation: O) -> Result<O::Output, Failure<O::Error>> {
         let input = operation.finish().map_err(SdkError::construction_failure)?;
         let how = How {
             operation: O::plugin().config().unwrap_or_else(|| Layer::new("nothing").freeze()),
@@ -182,7 +146,7 @@ impl How {
 /// Why an exchange came to nothing.
 // As large as the SDK's own, which it becomes; boxed, each failure would be unboxed once and read once.
 #[allow(clippy::large_enum_variant)]
-pub(crate) enum Failed {
+pub(super) enum Failed {
     /// The service says so.
     Refused(Error, HttpResponse),
     /// There is no answer, or none that can be read.
@@ -236,12 +200,8 @@ impl Wire {
     fn request(&self, how: &How, input: Input) -> Result<HttpRequest, BoxError> {
         let mut request = how.part::<SharedRequestSerializer>()?.serialize_input(input, &mut ConfigBag::base())?;
         request.uri_mut().set_endpoint(&self.base)?;
-        let headers = request.headers_mut();
-        headers.insert("user-agent", USER_AGENT);
-        // By which X-Ray follows a request from service to service, and Lambda notices functions that call themselves for ever.
-        if let Some(trace) = call::trace() {
-            headers.try_insert("x-amzn-trace-id", trace)?;
-        }
+        request.headers_mut().insert("user-agent", USER_AGENT);
+        name_trace(request.headers_mut())?;
         Ok(request)
     }
 
@@ -285,31 +245,7 @@ impl Wire {
     }
 }
 
-/// Returns a request with the headers of its signature.
-pub(crate) fn signed(
-    request: &HttpRequest,
-    identity: &Identity,
-    region: &str,
-    name: &str,
-    settings: SigningSettings,
-) -> Result<HttpRequest, BoxError> {
-    let mut signed = request.try_clone().ok_or("the request cannot be sent twice")?;
-    // The clock behind a signature; no rule depends on it.
-    #[allow(clippy::disallowed_methods)]
-    let now = SystemTime::now();
-    let params = v4::SigningParams::builder()
-        .identity(identity)
-        .region(region)
-        .name(name)
-        .time(now)
-        .settings(settings)
-        .build()?;
-    let body = request.body().bytes().map_or(SignableBody::UnsignedPayload, SignableBody::Bytes);
-    let headers = request.headers().iter();
-    let signable = SignableRequest::new(request.method(), request.uri(), headers, body)?;
-    let (instructions, _) = sign(signable, &params.into())?.into_parts();
-    for header in instructions.into_parts().0 {
-        signed.headers_mut().try_insert(header.name(), header.value().to_owned())?;
-    }
-    Ok(signed)
+/// Makes connections of ours, to whoever shows a certificate of AWS's.
+pub(super) fn connections(connect: Duration, idle: Duration) -> Connections {
+    Connections::new(Terms { roots: Roots::Amazon, connect, answer: ATTEMPT, idle, allowed: |_| true })
 }
