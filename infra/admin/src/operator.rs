@@ -4,7 +4,7 @@ use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
-use consigne_aws::call::Call;
+use consigne_aws::budget::InvocationBudget;
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::{Fault, OrgId, text};
 use consigne_runtime::settings::Setting;
@@ -87,7 +87,7 @@ pub(crate) fn work<F: Future<Output = Result<String, String>>>(work: F) -> Resul
 pub(crate) fn work_now<F: Future>(work: F) -> Result<F::Output, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("This machine cannot run the command: {error}"))?;
-    Ok(runtime.block_on(async { Call::new(BUDGET).run(work).await }))
+    Ok(runtime.block_on(async { InvocationBudget::new(BUDGET).run(work).await }))
 }
 
 /// Reads the id of an organisation.

@@ -1,7 +1,7 @@
 //! What a stack on AWS says its parts are called: CloudFormation's outputs.
 
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
-use consigne_aws::{Caller, query};
+use consigne_aws::{AwsConfig, query};
 
 use crate::operator::work_now;
 
@@ -25,17 +25,17 @@ const SETTINGS: [(&str, &str); 12] = [
 ///
 /// # Errors
 /// When there is no such stack, or it cannot be asked for.
-pub(crate) fn of_stack(caller: &Caller, stack: &str) -> Result<Vec<(String, String)>, String> {
+pub(crate) fn of_stack(config: &AwsConfig, stack: &str) -> Result<Vec<(String, String)>, String> {
     if stack.is_empty() || !stack.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
         return Err(format!("{stack} is no stack's name: letters, digits and hyphens."));
     }
     let form = format!("Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
-    let (status, answer) = work_now(query(caller, "cloudformation", form))?
-        .map_err(|error| format!("CloudFormation in {} does not answer: {error}", caller.region))?;
+    let (status, answer) = work_now(query(config, "cloudformation", form))?
+        .map_err(|error| format!("CloudFormation in {} does not answer: {error}", config.region))?;
     if status != 200 {
         let message = answer.split("<Message>").nth(1).and_then(|rest| rest.split("</Message>").next());
         let message = message.unwrap_or("it gave no reason");
-        return Err(format!("CloudFormation in {} answered {status}: {message}.", caller.region));
+        return Err(format!("CloudFormation in {} answered {status}: {message}.", config.region));
     }
     let outputs = read(&answer).map_err(|error| format!("CloudFormation's answer cannot be read: {error}"))?;
     let held = |output: &str| outputs.iter().find(|(key, _)| key == output).map(|(_, value)| value.clone());

@@ -119,7 +119,7 @@ fn on_aws(stack: &str, region: Option<&str>, shell: &EnvVars) -> Result<(StackEn
     let mut names = credentials(shell)?;
     names.insert("AWS_REGION".to_owned(), region.clone());
     names.extend(shell.variable("AWS_ENDPOINT_URL").map(|url| ("AWS_ENDPOINT_URL".to_owned(), url)));
-    let caller = Start::new(EnvVars::fixed(names.clone())).aws().caller.clone();
+    let caller = Start::new(EnvVars::fixed(names.clone())).aws().config.clone();
     names.extend(outputs::of_stack(&caller, stack)?);
     names.insert("STACK_NAME".to_owned(), stack.to_owned());
     Ok((StackEnv { names, source: format!("The stack {stack}") }, format!("Acting on the stack {stack} in {region}.")))

@@ -9,9 +9,9 @@
 //! The feature `sdk-client` sends everything by the SDK's client after all, should ours ever fail at something. The same
 //! tests hold for both.
 
-pub mod call;
-mod caller;
+pub mod budget;
 mod client;
+mod config;
 pub mod connections;
 mod jitter;
 mod metered;
@@ -24,7 +24,7 @@ mod tests;
 #[cfg(test)]
 mod wire_tests;
 
-pub use caller::Caller;
 pub use client::{ATTEMPT, Client, Failure, Operation, Service, Transported, connector, parts};
+pub use config::AwsConfig;
 pub use jitter::jittered;
 pub use query::query;

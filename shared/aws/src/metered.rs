@@ -4,7 +4,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use crate::call;
+use crate::budget;
 
 /// Counts every request on the account of its invocation, and lets none outlive it.
 #[derive(Debug)]
@@ -12,8 +12,8 @@ pub(crate) struct Metered<C>(pub(crate) C);
 
 impl<C: HttpConnector> HttpConnector for Metered<C> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        call::count_aws_call();
-        let answer = tokio::time::timeout(call::spendable(), self.0.call(request));
+        budget::count_aws_call();
+        let answer = tokio::time::timeout(budget::spendable(), self.0.call(request));
         HttpConnectorFuture::new(async move {
             answer.await.unwrap_or_else(|late| Err(ConnectorError::timeout(late.into())))
         })

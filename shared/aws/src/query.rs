@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
-use crate::caller::Caller;
+use crate::config::AwsConfig;
 use crate::signing::signed;
 
 /// Sends a form, such as `Action=DescribeStacks&Version=2010-05-15`, and returns the status and the XML that is answered.
@@ -18,15 +18,15 @@ use crate::signing::signed;
 ///
 /// # Errors
 /// When there is no answer.
-pub async fn query(caller: &Caller, service: &str, form: String) -> Result<(u16, String), BoxError> {
-    let base = caller.address.clone().unwrap_or_else(|| caller.url(service));
+pub async fn query(config: &AwsConfig, service: &str, form: String) -> Result<(u16, String), BoxError> {
+    let base = config.address.clone().unwrap_or_else(|| config.url(service));
     let mut request = HttpRequest::new(SdkBody::from(form));
     request.set_method("POST")?;
     request.set_uri(format!("{base}/"))?;
     request.headers_mut().insert("content-type", "application/x-www-form-urlencoded");
-    let identity = caller.credentials.clone().into();
-    let request = signed(&request, &identity, &caller.region, service, SigningSettings::default())?;
-    let mut answer = caller.connector.call(request).await?;
+    let identity = config.credentials.clone().into();
+    let request = signed(&request, &identity, &config.region, service, SigningSettings::default())?;
+    let mut answer = config.connector.call(request).await?;
     let body = ByteStream::new(answer.take_body()).collect().await?;
     Ok((answer.status().as_u16(), String::from_utf8_lossy(&body.into_bytes()).into_owned()))
 }

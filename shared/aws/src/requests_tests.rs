@@ -82,7 +82,7 @@ fn text(text: &str) -> AttributeValue {
 #[tokio::test(start_paused = true)]
 async fn requests_to_the_table_are_the_sdks_own_byte_for_byte() {
     let line = Line::default();
-    let (ours, sdk) = (Client::<DynamoDb>::new(&line.caller()), aws_sdk_dynamodb::Client::new(&line.sdk()));
+    let (ours, sdk) = (Client::<DynamoDb>::new(&line.config()), aws_sdk_dynamodb::Client::new(&line.sdk()));
     let keys = KeysAndAttributes::builder().keys([("pk".to_owned(), text("é"))].into()).build().unwrap();
     let put = Put::builder().table_name("table").item("pk", AttributeValue::N("1".to_owned())).build().unwrap();
     let write = TransactWriteItem::builder().put(put).build();
@@ -105,36 +105,36 @@ async fn requests_to_the_table_are_the_sdks_own_byte_for_byte() {
 #[tokio::test(start_paused = true)]
 async fn so_are_those_to_queues_the_bus_the_mail_service_and_the_keeper_of_secrets() {
     let line = Line::default();
-    let (caller, config) = (line.caller(), line.sdk());
+    let (config, sdk_config) = (line.config(), line.sdk());
     let queue = "https://sqs.eu-west-3.amazonaws.com/000000000000/queue";
-    let sdk = aws_sdk_sqs::Client::new(&config);
+    let sdk = aws_sdk_sqs::Client::new(&sdk_config);
     let entry = SendMessageBatchRequestEntry::builder().id("0").message_body("é").delay_seconds(3).build().unwrap();
     same!(
         line,
-        Client::<Sqs>::new(&caller),
+        Client::<Sqs>::new(&config),
         sdk.send_message().queue_url(queue).message_body("é").delay_seconds(900),
         sdk.send_message_batch().queue_url(queue).entries(entry),
     );
-    let sdk = aws_sdk_eventbridge::Client::new(&config);
+    let sdk = aws_sdk_eventbridge::Client::new(&sdk_config);
     let entry = PutEventsRequestEntry::builder().event_bus_name("bus").source("consigne").detail("{}").build();
-    same!(line, Client::<EventBridge>::new(&caller), sdk.put_events().entries(entry));
-    let sdk = aws_sdk_ses::Client::new(&config);
+    same!(line, Client::<EventBridge>::new(&config), sdk.put_events().entries(entry));
+    let sdk = aws_sdk_ses::Client::new(&sdk_config);
     let raw = RawMessage::builder().data(Blob::new("Subject: é\r\n\r\nA & b = c")).build().unwrap();
     let mail = sdk.send_raw_email().source("a@example.com").destinations("b+c@example.com").raw_message(raw);
-    same!(line, Client::<Ses>::new(&caller), mail.configuration_set_name("mails"));
-    let sdk = aws_sdk_secretsmanager::Client::new(&config);
-    same!(line, Client::<SecretsManager>::new(&caller), sdk.get_secret_value().secret_id("arn"));
+    same!(line, Client::<Ses>::new(&config), mail.configuration_set_name("mails"));
+    let sdk = aws_sdk_secretsmanager::Client::new(&sdk_config);
+    same!(line, Client::<SecretsManager>::new(&config), sdk.get_secret_value().secret_id("arn"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn requests_for_objects_are_the_sdks_own_whatever_stands_in_a_key() {
     let line = Line::default();
-    let caller = line.caller();
-    let at_aws = (Client::<S3>::hosted(&caller, "bucket.s3"), aws_sdk_s3::Client::new(&line.sdk()));
+    let config = line.config();
+    let at_aws = (Client::<S3>::hosted(&config, "bucket.s3"), aws_sdk_s3::Client::new(&line.sdk()));
     let elsewhere =
         aws_sdk_s3::config::Builder::from(&line.sdk()).endpoint_url("http://localhost:1").force_path_style(true);
     let elsewhere = (
-        Client::<S3>::based(&caller, "http://localhost:1/bucket".to_owned()),
+        Client::<S3>::based(&config, "http://localhost:1/bucket".to_owned()),
         aws_sdk_s3::Client::from_conf(elsewhere.build()),
     );
     for (ours, sdk) in [at_aws, elsewhere] {

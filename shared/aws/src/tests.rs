@@ -17,9 +17,9 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::SharedCredentialsProvider;
 
-use crate::call::{self, Call};
+use crate::budget::{self, InvocationBudget};
 use crate::requests_tests::DynamoDb;
-use crate::{Caller, Client};
+use crate::{AwsConfig, Client};
 
 /// What a connection does with a request.
 #[derive(Clone, Debug)]
@@ -85,8 +85,8 @@ impl Line {
         std::mem::take(&mut *self.sent.lock().unwrap())
     }
 
-    pub(crate) fn caller(&self) -> Caller {
-        Caller {
+    pub(crate) fn config(&self) -> AwsConfig {
+        AwsConfig {
             connector: SharedHttpConnector::new(self.clone()),
             region: "eu-west-3".to_owned(),
             credentials: Credentials::new("AKIDEXAMPLE", "secret", Some("token".to_owned()), None, "test"),
@@ -95,12 +95,12 @@ impl Line {
     }
 
     pub(crate) fn sdk(&self) -> SdkConfig {
-        let caller = self.caller();
-        let connector = caller.connector;
+        let config = self.config();
+        let connector = config.connector;
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(caller.region))
-            .credentials_provider(SharedCredentialsProvider::new(caller.credentials))
+            .region(Region::new(config.region))
+            .credentials_provider(SharedCredentialsProvider::new(config.credentials))
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
             .build()
@@ -108,7 +108,7 @@ impl Line {
 
     /// Asks for an item, and gives how many requests that took and the word for its end.
     async fn get_item(&self) -> (usize, String) {
-        let asked = Client::<DynamoDb>::new(&self.caller()).send(get_item()).await;
+        let asked = Client::<DynamoDb>::new(&self.config()).send(get_item()).await;
         let said = match asked {
             Ok(_) => "an answer".to_owned(),
             Err(error) => match error.as_service_error() {
@@ -127,8 +127,8 @@ pub(crate) fn get_item() -> aws_sdk_dynamodb::operation::get_item::builders::Get
 #[tokio::test]
 async fn everything_that_is_sent_is_signed_but_what_may_change_on_the_way() {
     let line = Line::default();
-    let client = Client::<DynamoDb>::new(&line.caller());
-    call::traced(Some("Root=1-2".to_owned()), client.send(get_item())).await.unwrap();
+    let client = Client::<DynamoDb>::new(&line.config());
+    budget::traced(Some("Root=1-2".to_owned()), client.send(get_item())).await.unwrap();
     let sent = line.sent().remove(0);
     assert_eq!(sent.header("x-amzn-trace-id"), Some("Root=1-2"));
     assert_eq!(sent.header("x-amz-security-token"), Some("token"));
@@ -164,7 +164,7 @@ async fn what_does_not_go_away_is_not_tried_again() {
 async fn a_refusal_keeps_its_type_and_its_answer() {
     let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no table"}"#;
     let line = Line::doing([Turn::Answer(400, body)]);
-    let error = Client::<DynamoDb>::new(&line.caller()).send(get_item()).await.unwrap_err();
+    let error = Client::<DynamoDb>::new(&line.config()).send(get_item()).await.unwrap_err();
     assert_eq!(error.raw_response().unwrap().status().as_u16(), 400);
     assert!(matches!(error.into_service_error(), GetItemError::ResourceNotFoundException(_)));
 }
@@ -172,10 +172,10 @@ async fn a_refusal_keeps_its_type_and_its_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_call_is_not_tried_again_beyond_the_invocations_time_nor_where_once_must_do() {
     let line = Line::doing([Turn::Break]);
-    let (tries, _) = Call::new(Duration::from_millis(200)).run(line.get_item()).await;
+    let (tries, _) = InvocationBudget::new(Duration::from_millis(200)).run(line.get_item()).await;
     assert_eq!(tries, 1);
     let line = Line::doing([Turn::Break]);
-    assert!(Client::<DynamoDb>::new(&line.caller()).once().send(get_item()).await.is_err());
+    assert!(Client::<DynamoDb>::new(&line.config()).once().send(get_item()).await.is_err());
     assert_eq!(line.sent().len(), 1);
 }
 
@@ -183,7 +183,7 @@ async fn a_call_is_not_tried_again_beyond_the_invocations_time_nor_where_once_mu
 async fn every_try_of_a_transaction_bears_the_same_token() {
     let line = Line::doing([Turn::Break, Turn::Answer(500, "{}")]);
     let transaction = TransactWriteItemsInput::builder().set_transact_items(Some(Vec::new()));
-    Client::<DynamoDb>::new(&line.caller()).send(transaction.client_request_token("t1")).await.unwrap();
+    Client::<DynamoDb>::new(&line.config()).send(transaction.client_request_token("t1")).await.unwrap();
     let bodies: Vec<String> = line.sent().into_iter().map(|sent| sent.body).collect();
     assert_eq!(bodies.len(), 3);
     assert!(bodies.iter().all(|body| body.contains(r#""ClientRequestToken":"t1""#)), "{bodies:?}");

@@ -9,11 +9,11 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::get_item::{GetItemError, GetItemOutput};
 use tokio::time::Instant;
 
-use crate::call::{self, Call};
+use crate::budget::{self, InvocationBudget};
 use crate::connections::{IDLE, was_never_connected};
 use crate::requests_tests::DynamoDb;
 use crate::tests::{Line, get_item};
-use crate::{Caller, Client, Failure, connector};
+use crate::{AwsConfig, Client, Failure, connector};
 
 const OK: (u16, &str) = (200, "{}");
 const THROTTLED: (u16, &str) =
@@ -51,7 +51,7 @@ impl Listener {
     }
 
     fn client(&self) -> Client<DynamoDb> {
-        Client::new(&caller().at(&self.address))
+        Client::new(&config().at(&self.address))
     }
 
     fn requests(&self) -> Vec<String> {
@@ -74,14 +74,14 @@ fn request(stream: &TcpStream) -> String {
 }
 
 /// Gives a caller over the connections that functions have.
-fn caller() -> Caller {
-    Line::default().caller().through(|_| connector(Duration::from_millis(500), IDLE))
+fn config() -> AwsConfig {
+    Line::default().config().through(|_| connector(Duration::from_millis(500), IDLE))
 }
 
 /// Asks for an item within a time; gives the outcome and how many requests were counted.
 async fn ask(client: Client<DynamoDb>, within: Duration) -> (Result<GetItemOutput, Failure<GetItemError>>, u32) {
-    let call = Call::new(within);
-    let outcome = call.run(call::traced(Some("Root=1-2".to_owned()), client.send(get_item()))).await;
+    let call = InvocationBudget::new(within);
+    let outcome = call.run(budget::traced(Some("Root=1-2".to_owned()), client.send(get_item()))).await;
     (outcome, call.aws_calls())
 }
 
@@ -134,7 +134,7 @@ async fn an_answer_is_waited_for_until_the_invocations_own_is_due() {
 async fn whether_there_was_a_connection_is_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let client = |scheme: &str| Client::<DynamoDb>::new(&caller().at(format!("{scheme}://{address}"))).once();
+    let client = |scheme: &str| Client::<DynamoDb>::new(&config().at(format!("{scheme}://{address}"))).once();
     let (plain, tls) = (client("http"), client("https"));
     // Whoever listens answers no handshake: the time for a connection runs out.
     assert!(was_never_connected(&ask(tls, LONG).await.0.unwrap_err()));

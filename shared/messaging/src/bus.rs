@@ -3,7 +3,7 @@
 use aws_sdk_eventbridge::operation::put_events::PutEventsInput;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
-use consigne_aws::{Caller, Client};
+use consigne_aws::{AwsConfig, Client};
 use consigne_core::Fault;
 use consigne_core::events::{OutboxEntry, SOURCE};
 use consigne_core::ports::PublishEvent;
@@ -23,8 +23,8 @@ pub struct Bus {
 
 impl Bus {
     /// Makes an adapter for a bus.
-    pub fn new(caller: &Caller, name: impl Into<String>) -> Self {
-        Self { client: Client::new(caller), name: name.into() }
+    pub fn new(config: &AwsConfig, name: impl Into<String>) -> Self {
+        Self { client: Client::new(config), name: name.into() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_sqs::operation::send_message::SendMessageInput;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchInput;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use consigne_aws::{Caller, Client};
+use consigne_aws::{AwsConfig, Client};
 use consigne_core::Fault;
 use consigne_core::ports::{DELAY_MAX, SendLater, SendMessage, SendMessages};
 use futures_util::future::try_join_all;
@@ -31,8 +31,8 @@ pub struct Queue {
 
 impl Queue {
     /// Makes an adapter for the queue at a URL.
-    pub fn new(caller: &Caller, url: impl Into<String>) -> Self {
-        Self { client: Client::new(caller), url: url.into() }
+    pub fn new(config: &AwsConfig, url: impl Into<String>) -> Self {
+        Self { client: Client::new(config), url: url.into() }
     }
 }
 

@@ -17,7 +17,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::SharedCredentialsProvider;
 use consigne_aws::connections::{Connections, IDLE, Roots, Terms};
-use consigne_aws::{ATTEMPT, Caller, connector};
+use consigne_aws::{ATTEMPT, AwsConfig, connector};
 use consigne_storage::Endpoint;
 
 use crate::settings::EnvVars;
@@ -32,7 +32,7 @@ const BRIEF: Duration = Duration::from_secs(4);
 #[derive(Clone, Debug)]
 pub struct Aws {
     /// What clients are made from.
-    pub caller: Caller,
+    pub config: AwsConfig,
     /// Where the bucket is reached.
     pub endpoint: Endpoint,
 }
@@ -57,25 +57,25 @@ impl Aws {
         let connector = connector(CONNECT, IDLE);
         let address = address.map(|address| address.trim_end_matches('/').to_owned());
         let endpoint = address.clone().map_or(Endpoint::Aws, Endpoint::At);
-        Self { caller: Caller { connector, region, credentials, address }, endpoint }
+        Self { config: AwsConfig { connector, region, credentials, address }, endpoint }
     }
 
     /// Gives what the clients of one service are made from whose calls must not be made twice: their connections are kept
     /// shorter than the other side keeps them, since a request on one that it has just closed is lost. As everywhere,
     /// `AWS_ENDPOINT_URL_<service>` puts that service at an address of its own.
-    pub fn caller_once(&self, service: &str, environment: &EnvVars) -> Caller {
-        let caller = self.caller.clone().through(|_| connector(CONNECT, BRIEF));
+    pub fn config_once(&self, service: &str, environment: &EnvVars) -> AwsConfig {
+        let config = self.config.clone().through(|_| connector(CONNECT, BRIEF));
         let name = format!("AWS_ENDPOINT_URL_{service}");
         let address = if environment.is_describing() { None } else { environment.variable(&name) };
         match address {
-            Some(address) => caller.at(address),
-            None => caller,
+            Some(address) => config.at(address),
+            None => config,
         }
     }
 
     /// Gives what the SDK's own clients are made from, which tools and tests use; no function does.
     pub fn sdk_config(&self) -> SdkConfig {
-        let Caller { connector, region, credentials, address } = self.caller.clone();
+        let AwsConfig { connector, region, credentials, address } = self.config.clone();
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region))
@@ -92,10 +92,10 @@ impl Aws {
 /// Opens a connection to a host of the region before the first request needs it; a handshake on a small function takes
 /// most of a second. `dynamodb` is such a host, and `<bucket>.s3`. Does nothing at another address than AWS's, and never
 /// fails: the first request will say what is wrong.
-pub(crate) async fn warm(caller: Caller, host: String) {
-    if caller.address.is_none()
-        && let Ok(request) = HttpRequest::get(format!("{}/ping", caller.url(&host)))
-        && let Ok(mut answer) = caller.connector.call(request).await
+pub(crate) async fn warm(config: AwsConfig, host: String) {
+    if config.address.is_none()
+        && let Ok(request) = HttpRequest::get(format!("{}/ping", config.url(&host)))
+        && let Ok(mut answer) = config.connector.call(request).await
     {
         // Whatever it is. One that is not read to its end closes the connection.
         let rest = ByteStream::new(answer.take_body()).collect();
@@ -118,7 +118,7 @@ mod tests {
         let variables = [("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_SES", "http://ses")];
         let environment = EnvVars::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let aws = Aws::from_environment(&environment);
-        let address = |service| aws.caller_once(service, &environment).address;
+        let address = |service| aws.config_once(service, &environment).address;
         assert_eq!(address("SES").as_deref(), Some("http://ses"));
         assert_eq!(address("SQS").as_deref(), Some("http://all"));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::dns::ResolveDns;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_types::byte_stream::ByteStream;
-use consigne_aws::call;
+use consigne_aws::budget;
 use consigne_aws::connections::Machine;
 use consigne_core::deliveries::{Post, Posted};
 use consigne_core::gateway::{Failure, UpstreamCall};
@@ -77,7 +77,7 @@ impl PostWebhook for Outgoing {
         if !post.url.is_allowed(self.private) {
             return Ok(Posted::NotAllowed);
         }
-        let patience = post.timeout.min(call::remaining().saturating_sub(RESERVE));
+        let patience = post.timeout.min(budget::remaining().saturating_sub(RESERVE));
         Ok(match tokio::time::timeout(patience, self.post(post, patience)).await {
             Ok(Ok(posted)) => posted,
             Ok(Err((failure, cause))) => Posted::Failed(failure, cause),

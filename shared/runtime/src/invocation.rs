@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use consigne_aws::call::Call;
+use consigne_aws::budget::InvocationBudget;
 use consigne_core::{Fault, Timestamp};
 use futures_util::FutureExt as _;
 use serde_json::{Map, Value};
@@ -21,7 +21,7 @@ const RESERVE: Duration = Duration::from_millis(150);
 pub struct Invocation<'a> {
     function: &'a str,
     began: Instant,
-    call: Arc<Call>,
+    budget: Arc<InvocationBudget>,
 }
 
 impl<'a> Invocation<'a> {
@@ -29,13 +29,13 @@ impl<'a> Invocation<'a> {
     pub fn begin(function: &'a str, deadline: SystemTime, now: Timestamp) -> Self {
         let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or(0));
-        Self { function, began: Instant::now(), call: Call::new(deadline.saturating_sub(now)) }
+        Self { function, began: Instant::now(), budget: InvocationBudget::new(deadline.saturating_sub(now)) }
     }
 
     /// Runs the work: a panic becomes `INTERNAL`, a missed deadline `UNAVAILABLE`.
     pub async fn run<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-        let guarded = self.call.run(AssertUnwindSafe(work).catch_unwind());
-        let limit = self.call.deadline().checked_sub(RESERVE).unwrap_or_else(|| self.call.deadline());
+        let guarded = self.budget.run(AssertUnwindSafe(work).catch_unwind());
+        let limit = self.budget.deadline().checked_sub(RESERVE).unwrap_or_else(|| self.budget.deadline());
         match tokio::time::timeout_at(limit, guarded).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => Err(Fault::internal(format!("panic: {}", panic_message(panic.as_ref())))),
@@ -57,7 +57,7 @@ impl<'a> Invocation<'a> {
         #[allow(clippy::cast_precision_loss)]
         let millis = self.began.elapsed().as_micros() as f64 / 1000.0;
         all.insert("duration_ms".to_owned(), millis.into());
-        all.insert("aws.calls".to_owned(), self.call.aws_calls().into());
+        all.insert("aws.calls".to_owned(), self.budget.aws_calls().into());
         all.extend(log.take(self.function, now));
         let level = match fault {
             None => Level::Info,

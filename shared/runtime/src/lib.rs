@@ -22,6 +22,6 @@ pub mod stream;
 pub mod stripe;
 pub mod uploads;
 
-pub use consigne_aws::call::remaining;
+pub use consigne_aws::budget::remaining;
 pub use http::{Answer, Request};
 pub use start::{Start, StartError};

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
-use consigne_aws::call;
+use consigne_aws::budget;
 use consigne_aws::connections::{Connections, Machine, Roots, Terms};
 use consigne_core::gateway::{Answered, Failure, HEADERS_MAX, Reach, UpstreamCall, UpstreamOutcome, Upstreams};
 use consigne_core::ports::CallUpstream;
@@ -90,7 +90,7 @@ pub(crate) async fn body_within(answer: &mut HttpResponse, most: usize) -> Resul
 
 impl CallUpstream for Outgoing {
     async fn call_upstream(&self, call: &UpstreamCall) -> Result<UpstreamOutcome, Fault> {
-        let patience = call.timeout.min(call::remaining().saturating_sub(RESERVE));
+        let patience = call.timeout.min(budget::remaining().saturating_sub(RESERVE));
         Ok(match tokio::time::timeout(patience, self.exchange(call)).await {
             Ok(Ok(answered)) => UpstreamOutcome::Answered(answered),
             Ok(Err((failure, cause))) => UpstreamOutcome::Failed(failure, cause),

@@ -16,8 +16,8 @@ use consigne_auth::{
     EndpointSecrets, Fetch, FetchError, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource,
     Peppers, Refreshed, Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, UnsubscribeSeal, WebhookSecrets,
 };
-use consigne_aws::call::{self, Call};
-use consigne_aws::{Caller, Client};
+use consigne_aws::budget::{self, InvocationBudget};
+use consigne_aws::{AwsConfig, Client};
 use consigne_core::Timestamp;
 use consigne_core::mail::Sender;
 use consigne_messaging::mail::{Application, MailTheme, Mailer};
@@ -83,42 +83,42 @@ impl Start {
 
     /// Makes the table's adapter.
     pub fn table(&self) -> Result<Table, StartError> {
-        self.will_call(&self.aws().caller, "dynamodb");
-        Ok(Table::new(&self.aws().caller, self.environment.get(&settings::TABLE_NAME)?))
+        self.will_call(&self.aws().config, "dynamodb");
+        Ok(Table::new(&self.aws().config, self.environment.get(&settings::TABLE_NAME)?))
     }
 
     /// Makes the bucket's adapter.
     pub fn bucket(&self) -> Result<Bucket, StartError> {
         let bucket = self.environment.get(&settings::BUCKET_NAME)?;
-        self.will_call(&self.aws().caller, format!("{bucket}.s3"));
-        Ok(Bucket::new(&self.aws().caller, bucket))
+        self.will_call(&self.aws().config, format!("{bucket}.s3"));
+        Ok(Bucket::new(&self.aws().config, bucket))
     }
 
     /// Makes the signer of tickets for the bucket.
     pub fn presigner(&self) -> Result<Presigner, StartError> {
         let (aws, bucket) = (self.aws(), self.environment.get(&settings::BUCKET_NAME)?);
         let lifetime = Lifetime { until: clock::now().plus(CREDENTIALS_LAST), when_over: end_environment };
-        Ok(Presigner::new(aws.caller.credentials.clone(), lifetime, &aws.caller.region, &aws.endpoint, &bucket))
+        Ok(Presigner::new(aws.config.credentials.clone(), lifetime, &aws.config.region, &aws.endpoint, &bucket))
     }
 
     /// Makes the bus's adapter.
     pub fn bus(&self) -> Result<Bus, StartError> {
-        self.will_call(&self.aws().caller, "events");
-        Ok(Bus::new(&self.aws().caller, self.environment.get(&settings::BUS_NAME)?))
+        self.will_call(&self.aws().config, "events");
+        Ok(Bus::new(&self.aws().config, self.environment.get(&settings::BUS_NAME)?))
     }
 
     /// Makes a queue's adapter.
     pub fn queue(&self, url: &'static Setting) -> Result<Queue, StartError> {
-        Ok(Queue::new(&self.aws().caller, self.environment.get(url)?))
+        Ok(Queue::new(&self.aws().config, self.environment.get(url)?))
     }
 
     /// Makes the mail service's adapter, where mails are sent at all.
     pub fn mailer(&self) -> Result<Option<Mailer>, StartError> {
         let configuration_set = self.environment.get(&settings::MAIL_CONFIGURATION_SET)?;
         let Some(sender) = self.mail_sender()? else { return Ok(None) };
-        let caller = self.aws().caller_once("SES", &self.environment);
-        self.will_call(&caller, "email");
-        Ok(Some(Mailer::new(&caller, sender, configuration_set)))
+        let config = self.aws().config_once("SES", &self.environment);
+        self.will_call(&config, "email");
+        Ok(Some(Mailer::new(&config, sender, configuration_set)))
     }
 
     /// Makes what all letters have in common.
@@ -147,10 +147,10 @@ impl Start {
 
     /// Begins to open the connection to a host that every request will call, beside whatever the start goes on with, such
     /// as the reading of secrets. Nothing is opened where nothing runs.
-    fn will_call(&self, caller: &Caller, host: impl Into<String>) {
+    fn will_call(&self, config: &AwsConfig, host: impl Into<String>) {
         let host = host.into();
         let runs = !self.environment.is_describing() && Handle::try_current().is_ok();
-        let opening = runs.then(|| tokio::spawn(warm(caller.clone(), host.clone())));
+        let opening = runs.then(|| tokio::spawn(warm(config.clone(), host.clone())));
         self.hosts.borrow_mut().push((host, opening));
     }
 
@@ -255,7 +255,7 @@ impl Start {
         parse: fn(&str) -> Result<T, Box<dyn Error + Send + Sync>>,
     ) -> Result<Refreshed<T>, StartError> {
         let id = self.environment.get(arn)?;
-        let client = Client::<SecretsManager>::new(&self.aws().caller);
+        let client = Client::<SecretsManager>::new(&self.aws().config);
         let fetch: Fetch<T> = Box::new(move || {
             let (client, id) = (client.clone(), id.clone());
             Box::pin(async move {
@@ -276,7 +276,7 @@ impl Start {
         let text = if self.environment.is_describing() {
             "0123456789abcdef0123456789abcdef".to_owned()
         } else {
-            let client = Client::<SecretsManager>::new(&self.aws().caller);
+            let client = Client::<SecretsManager>::new(&self.aws().config);
             let read = client.send(GetSecretValueInput::builder().secret_id(id)).await;
             let read = read.map_err(|error| unusable(format!("cannot be read: {}", error.into_service_error())))?;
             read.secret_string.unwrap_or_default()
@@ -348,7 +348,7 @@ where
     runtime.block_on(async {
         log::learn_stack(&environment.variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(), name);
         let start = Start::new(environment);
-        let deps = match Call::new(INIT).run(wire(&start)).await {
+        let deps = match InvocationBudget::new(INIT).run(wire(&start)).await {
             Ok(deps) => deps,
             Err(error) => return failed(name, &error),
         };
@@ -365,7 +365,7 @@ where
             async move {
                 let deadline = event.context.deadline();
                 let work = process(name, &shared.0, &shared.1, event.payload, deadline);
-                call::traced(event.context.xray_trace_id, work).await
+                budget::traced(event.context.xray_trace_id, work).await
             }
         });
         match Runtime::new(service).layer(layer_fn(Ending::after)).run_concurrent().await {

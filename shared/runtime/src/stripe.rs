@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnect
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use consigne_auth::{Refreshed, Secret, StripeSecrets};
-use consigne_aws::call::remaining;
+use consigne_aws::budget::remaining;
 use consigne_core::credits::{CURRENCY, CheckoutAsk, OpenSession, SessionId};
 use consigne_core::gateway::Failure;
 use consigne_core::ports::StartCheckout;

@@ -9,7 +9,7 @@ use aws_sdk_s3::operation::head_bucket::HeadBucketInput;
 use aws_sdk_s3::operation::head_object::HeadObjectInput;
 use aws_sdk_s3::operation::put_object::PutObjectInput;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use consigne_aws::{Caller, Client, Service as _, call};
+use consigne_aws::{AwsConfig, Client, Service as _, budget};
 use consigne_core::Fault;
 use consigne_core::files::File;
 use consigne_core::ports::{ObjectHead, Probe, PutObject, ReadHead, RemoveVersion};
@@ -37,12 +37,12 @@ pub struct Bucket {
 
 impl Bucket {
     /// Makes an adapter for a bucket.
-    pub fn new(caller: &Caller, name: impl Into<String>) -> Self {
+    pub fn new(config: &AwsConfig, name: impl Into<String>) -> Self {
         let name = name.into();
         // A bucket at another address than AWS's is named by the path, since its host name need not resolve.
-        let client = match &caller.address {
-            Some(address) => Client::based(caller, format!("{address}/{name}")),
-            None => Client::hosted(caller, &format!("{name}.{}", S3::HOST)),
+        let client = match &config.address {
+            Some(address) => Client::based(config, format!("{address}/{name}")),
+            None => Client::hosted(config, &format!("{name}.{}", S3::HOST)),
         };
         Self { client, name }
     }
@@ -73,7 +73,7 @@ impl ReadHead for Bucket {
             .range(format!("bytes=0-{}", length.saturating_sub(1)));
         match self.client.send(request).await {
             Ok(output) => {
-                let reading = tokio::time::timeout(BEGINNING.min(call::remaining()), object_head(output, length));
+                let reading = tokio::time::timeout(BEGINNING.min(budget::remaining()), object_head(output, length));
                 reading.await.map_err(Fault::unavailable)?.map(Some)
             }
             Err(error) if is_absent(&error) => Ok(None),

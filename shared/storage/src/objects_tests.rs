@@ -35,13 +35,13 @@ impl HttpConnector for Stalling {
 
 #[tokio::test(start_paused = true)]
 async fn an_object_that_stalls_is_not_waited_for_for_ever() {
-    let caller = Caller {
+    let config = AwsConfig {
         connector: SharedHttpConnector::new(Stalling),
         region: "eu-west-3".to_owned(),
         credentials: Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"),
         address: None,
     };
     let begun = tokio::time::Instant::now();
-    Bucket::new(&caller, "photos").read_head("user_ann1/a.png", None, 10).await.unwrap_err();
+    Bucket::new(&config, "photos").read_head("user_ann1/a.png", None, 10).await.unwrap_err();
     assert_eq!(begun.elapsed().as_secs(), BEGINNING.as_secs());
 }

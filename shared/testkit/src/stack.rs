@@ -60,12 +60,12 @@ impl Stack {
 
     /// Gives the table with the operator's credentials.
     pub fn table(&self) -> Table {
-        Table::new(&self.aws().caller, self.name("TABLE_NAME"))
+        Table::new(&self.aws().config, self.name("TABLE_NAME"))
     }
 
     /// Gives the bucket with the operator's credentials.
     pub fn bucket(&self) -> Bucket {
-        Bucket::new(&self.aws().caller, self.name("BUCKET_NAME"))
+        Bucket::new(&self.aws().config, self.name("BUCKET_NAME"))
     }
 
     /// Calls the API as it stands.

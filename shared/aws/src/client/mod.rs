@@ -6,7 +6,7 @@
 #[cfg(not(feature = "sdk-client"))]
 mod own;
 #[cfg(not(feature = "sdk-client"))]
-mod passing;
+mod retry;
 #[cfg(feature = "sdk-client")]
 mod sdk;
 
@@ -19,8 +19,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Headers;
 
-use crate::call;
-use crate::caller::Caller;
+use crate::budget;
+use crate::config::AwsConfig;
 use crate::metered::Metered;
 
 #[cfg(not(feature = "sdk-client"))]
@@ -92,21 +92,21 @@ impl<S: Service> fmt::Debug for Client<S> {
 
 impl<S: Service> Client<S> {
     /// Makes a client.
-    pub fn new(caller: &Caller) -> Self {
-        match &caller.address {
-            Some(address) => Self::based(caller, address.clone()),
-            None => Self::hosted(caller, S::HOST),
+    pub fn new(config: &AwsConfig) -> Self {
+        match &config.address {
+            Some(address) => Self::based(config, address.clone()),
+            None => Self::hosted(config, S::HOST),
         }
     }
 
     /// Makes a client of a host of the region at AWS: `dynamodb` is such a host, and `<bucket>.s3`.
-    pub fn hosted(caller: &Caller, host: &str) -> Self {
-        Self { transport: Transport::hosted(caller, host) }
+    pub fn hosted(config: &AwsConfig, host: &str) -> Self {
+        Self { transport: Transport::hosted(config, host) }
     }
 
     /// Makes a client of what lies below an address, without a slash at the end.
-    pub fn based(caller: &Caller, base: String) -> Self {
-        Self { transport: Transport::based(caller, base) }
+    pub fn based(config: &AwsConfig, base: String) -> Self {
+        Self { transport: Transport::based(config, base) }
     }
 
     /// Makes one try do, for calls of which a second may do twice what the first one has done.
@@ -134,7 +134,7 @@ pub fn connector(connect: Duration, idle: Duration) -> SharedHttpConnector {
 /// Names the invocation's trace in a request, by which X-Ray follows it from service to service, and Lambda notices
 /// functions that call themselves for ever.
 fn name_trace(headers: &mut Headers) -> Result<(), BoxError> {
-    if let Some(trace) = call::trace() {
+    if let Some(trace) = budget::trace() {
         headers.try_insert("x-amzn-trace-id", trace)?;
     }
     Ok(())

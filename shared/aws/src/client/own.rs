@@ -23,9 +23,9 @@ use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer, Layer, Storable, Stor
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 
-use super::passing::{Patience, is_passing};
+use super::retry::{Backoff, is_retryable};
 use super::{ATTEMPT, Failure, Service, TRIES, name_trace};
-use crate::caller::Caller;
+use crate::config::AwsConfig;
 use crate::connections::{Connections, Roots, Terms};
 use crate::signing::signed;
 
@@ -94,13 +94,13 @@ impl<S> Clone for Transport<S> {
 }
 
 impl<S: Service> Transport<S> {
-    pub(super) fn hosted(caller: &Caller, host: &str) -> Self {
-        Self::based(caller, caller.url(host))
+    pub(super) fn hosted(config: &AwsConfig, host: &str) -> Self {
+        Self::based(config, config.url(host))
     }
 
-    pub(super) fn based(caller: &Caller, base: String) -> Self {
-        let identity = caller.credentials.clone().into();
-        let wire = Wire { caller: caller.clone(), identity, base, name: S::NAME, tries: TRIES };
+    pub(super) fn based(config: &AwsConfig, base: String) -> Self {
+        let identity = config.credentials.clone().into();
+        let wire = Wire { config: config.clone(), identity, base, name: S::NAME, tries: TRIES };
         Self { wire, service: PhantomData }
     }
 
@@ -177,7 +177,7 @@ impl Failed {
 /// A client, whichever service it is of.
 #[derive(Clone)]
 struct Wire {
-    caller: Caller,
+    config: AwsConfig,
     identity: Identity,
     base: String,
     name: &'static str,
@@ -187,11 +187,11 @@ struct Wire {
 impl Wire {
     async fn exchange(&self, how: &How, input: Input) -> Result<Output, Failed> {
         let request = self.request(how, input).map_err(Failed::before)?;
-        let mut patience = Patience::of(self.tries);
+        let mut backoff = Backoff::of(self.tries);
         loop {
             let outcome = self.attempt(how, &request).await;
             match &outcome {
-                Err(failed) if is_passing(failed, how.code) && patience.wait().await => {}
+                Err(failed) if is_retryable(failed, how.code) && backoff.wait().await => {}
                 _ => return outcome,
             }
         }
@@ -210,7 +210,7 @@ impl Wire {
         let signed = self.signed(how, request).map_err(Failed::before)?;
         let deserializer = how.part::<SharedResponseDeserializer>().map_err(Failed::before)?;
         let attempt = async {
-            let answer = self.caller.connector.call(signed).await;
+            let answer = self.config.connector.call(signed).await;
             let mut answer = answer.map_err(|error| Failed::Broken(SdkError::dispatch_failure(error)))?;
             let bag = ConfigBag::base();
             if let Some(output) = deserializer.deserialize_streaming_with_config(&mut answer, &bag) {
@@ -241,7 +241,7 @@ impl Wire {
         if how.content_sha256_header {
             settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         }
-        signed(request, &self.identity, &self.caller.region, self.name, settings)
+        signed(request, &self.identity, &self.config.region, self.name, settings)
     }
 }
 

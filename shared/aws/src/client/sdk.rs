@@ -27,8 +27,8 @@ use aws_types::region::Region;
 use aws_types::sdk_config::SharedCredentialsProvider;
 
 use super::{ATTEMPT, FIRST_WAIT, Failure, TRIES, name_trace};
-use crate::call;
-use crate::caller::Caller;
+use crate::budget;
+use crate::config::AwsConfig;
 
 /// What [`operations!`](crate::operations) names in other crates.
 #[doc(hidden)]
@@ -137,12 +137,12 @@ impl<S: Transported> Transport<S> {
     }
 
     /// Leaves the host to the SDK's rules, which know the region's hosts and put a bucket's name before them.
-    pub(super) fn hosted(caller: &Caller, _: &str) -> Self {
-        Self::new(config(caller), None)
+    pub(super) fn hosted(config: &AwsConfig, _: &str) -> Self {
+        Self::new(config(config), None)
     }
 
-    pub(super) fn based(caller: &Caller, base: String) -> Self {
-        Self::new(config(caller), Some(SharedEndpointResolver::new(Base(base))))
+    pub(super) fn based(config: &AwsConfig, base: String) -> Self {
+        Self::new(config(config), Some(SharedEndpointResolver::new(Base(base))))
     }
 
     pub(super) fn once(self) -> Self {
@@ -153,15 +153,15 @@ impl<S: Transported> Transport<S> {
     pub(super) async fn send<O: Operation<S>>(&self, operation: O) -> Result<O::Output, Failure<O::Error>> {
         // On the heap, since the SDK's futures are of ten kilobytes and more.
         let sending = Box::pin(operation.send_by(&self.client));
-        match tokio::time::timeout(call::spendable(), sending).await {
+        match tokio::time::timeout(budget::spendable(), sending).await {
             Ok(outcome) => outcome,
             Err(late) => Err(SdkError::timeout_error(late)),
         }
     }
 }
 
-fn config(caller: &Caller) -> SdkConfig {
-    let Caller { connector, region, credentials, .. } = caller.clone();
+fn config(config: &AwsConfig) -> SdkConfig {
+    let AwsConfig { connector, region, credentials, .. } = config.clone();
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))

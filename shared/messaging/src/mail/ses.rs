@@ -7,7 +7,7 @@ use aws_sdk_ses::operation::send_raw_email::SendRawEmailInput;
 use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::RawMessage;
 use consigne_aws::connections::was_never_connected;
-use consigne_aws::{Caller, Client};
+use consigne_aws::{AwsConfig, Client};
 use consigne_core::Fault;
 use consigne_core::mail::{Handover, Mail, Sender};
 use consigne_core::ports::SendMail;
@@ -30,9 +30,9 @@ pub struct Mailer {
 
 impl Mailer {
     /// Makes an adapter for a sender, whose bounces and complaints the configuration set tells.
-    pub fn new(caller: &Caller, sender: Sender, configuration_set: impl Into<String>) -> Self {
+    pub fn new(config: &AwsConfig, sender: Sender, configuration_set: impl Into<String>) -> Self {
         // A try whose answer was lost may have succeeded; only whoever holds the claim may decide on another.
-        Self { client: Client::new(caller).once(), sender, configuration_set: configuration_set.into() }
+        Self { client: Client::new(config).once(), sender, configuration_set: configuration_set.into() }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
-use consigne_aws::call;
+use consigne_aws::budget;
 use consigne_core::credits::{Wallet, WalletId, WalletRefusal};
 use consigne_core::keys::{Ask, KeyFacts, KeyStatus, Limiter, Refusal, RefusalCode};
 use consigne_core::orgs::Member;
@@ -105,7 +105,7 @@ impl Table {
                 }
                 Next::Answer(taken) => return Ok(taken),
             }
-            if call::remaining().is_zero() {
+            if budget::remaining().is_zero() {
                 return Err(Fault::unavailable("key and wallet kept changing"));
             }
         }

@@ -68,7 +68,7 @@ impl GrantUpload for Table {
             self.windows.set(owner, next.started);
             guess = if next.writes > 1 { WindowAssumption::Open } else { WindowAssumption::Expired };
             notice = grant.notice(usage.committed);
-            if consigne_aws::call::remaining().is_zero() {
+            if consigne_aws::budget::remaining().is_zero() {
                 return Err(Fault::unavailable("the ledger kept changing"));
             }
         }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
-use consigne_aws::call;
+use consigne_aws::budget;
 use consigne_core::credits::{
     Hold, HoldId, Opening, OpeningOutcome, REFUNDS_A_DAY, Resolution, ResolutionOutcome, Wallet,
 };
@@ -94,7 +94,7 @@ impl ResolveHold for Table {
                 }
                 seen = (!stale && wallet.expiry_epoch != step.hold.expiry_epoch).then_some(wallet);
             }
-            if call::remaining().is_zero() {
+            if budget::remaining().is_zero() {
                 return Err(Fault::unavailable("the wallet kept changing"));
             }
         }

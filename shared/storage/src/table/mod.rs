@@ -122,7 +122,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Mutex;
 
-use consigne_aws::{Caller, Client};
+use consigne_aws::{AwsConfig, Client};
 use consigne_core::credits::WalletId;
 use consigne_core::ports::Probe;
 use consigne_core::{Fault, Timestamp, UserId};
@@ -152,9 +152,9 @@ pub struct Table {
 
 impl Table {
     /// Makes an adapter for a table.
-    pub fn new(caller: &Caller, name: impl Into<String>) -> Self {
+    pub fn new(config: &AwsConfig, name: impl Into<String>) -> Self {
         Self {
-            client: Client::new(caller),
+            client: Client::new(config),
             name: name.into(),
             windows: Hints::default(),
             expiry_epochs: Hints::default(),

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use consigne_aws::{call, jittered};
+use consigne_aws::{budget, jittered};
 use consigne_core::{Fault, Timestamp};
 
 use super::Table;
@@ -219,7 +219,7 @@ impl Default for Patience {
 impl Patience {
     /// Waits before another try; `false`, at once, when there is no time for one.
     pub(super) async fn wait(&mut self) -> bool {
-        if call::remaining() < RESERVE + self.longest {
+        if budget::remaining() < RESERVE + self.longest {
             return false;
         }
         tokio::time::sleep(jittered(self.longest)).await;

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use consigne_aws::Caller;
-use consigne_aws::call::Call;
+use consigne_aws::AwsConfig;
+use consigne_aws::budget::InvocationBudget;
 
 use super::*;
 
@@ -38,13 +38,13 @@ impl Answering {
     }
 
     fn table(&self) -> Table {
-        let caller = Caller {
+        let config = AwsConfig {
             connector: SharedHttpConnector::new(self.clone()),
             region: "eu-west-3".to_owned(),
             credentials: Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"),
             address: None,
         };
-        Table::new(&caller, "table")
+        Table::new(&config, "table")
     }
 
     /// Gives the tokens that were sent.
@@ -89,7 +89,7 @@ async fn keys_that_were_left_unread_are_asked_for_with_waits_and_not_for_ever() 
     assert_eq!(line.table().batch_get(&[item()], true).await.unwrap(), [item()]);
     let line = Answering::with([(200, unread)]);
     let table = line.table();
-    let asking = Call::new(Duration::from_secs(5));
+    let asking = InvocationBudget::new(Duration::from_secs(5));
     let fault = asking.run(table.batch_get(&[item()], true)).await.unwrap_err();
     assert_eq!(fault.code.as_str(), "UNAVAILABLE");
     let asked = line.asked.lock().unwrap().len();

@@ -1,7 +1,7 @@
 //! Wallets: read, filled and settled. What is charged to them stands in [`super::charge`].
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use consigne_aws::call;
+use consigne_aws::budget;
 use consigne_core::credits::{CreditGrant, CreditGrantOutcome, Wallet, WalletId};
 use consigne_core::events::Event;
 use consigne_core::ports::{GetWallet, GrantCredits};
@@ -104,5 +104,5 @@ impl Table {
 
 /// Says whether there is time for another try.
 pub(super) fn in_time() -> Result<(), Fault> {
-    if call::remaining().is_zero() { Err(Fault::unavailable("the wallet kept changing")) } else { Ok(()) }
+    if budget::remaining().is_zero() { Err(Fault::unavailable("the wallet kept changing")) } else { Ok(()) }
 }

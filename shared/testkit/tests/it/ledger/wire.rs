@@ -28,7 +28,7 @@ pub fn met() -> u32 {
 
 /// Gives the table of the deployed stack behind the wire.
 pub fn table(stack: &Stack) -> Table {
-    let caller = stack.aws().caller.through(|inner| SharedHttpConnector::new(Wire { inner }));
+    let caller = stack.aws().config.through(|inner| SharedHttpConnector::new(Wire { inner }));
     Table::new(&caller, stack.name("TABLE_NAME"))
 }
 

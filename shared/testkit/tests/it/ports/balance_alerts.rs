@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consigne_aws::call::Call;
+use consigne_aws::budget::InvocationBudget;
 use consigne_core::credits::{ChargeOutcome, ClawBackOutcome, DisputeState, LotKind, OpeningOutcome, PurchaseOutcome};
 use consigne_core::keys::KeyFacts;
 use consigne_core::ports::{
@@ -195,7 +195,7 @@ async fn a_charge_is_one_call_but_where_a_mark_is_reached() {
     let buyer = buyer(&table, 100).await;
     let mut calls = Vec::new();
     for _ in 0..100 {
-        let call = Call::new(Duration::from_secs(10));
+        let call = InvocationBudget::new(Duration::from_secs(10));
         Box::pin(call.run(buyer.pays(&table, 1, now()))).await;
         calls.push(call.aws_calls());
     }

@@ -30,7 +30,7 @@ impl CommittedEvents {
         let told = Arc::new(Mutex::default());
         let heard = Arc::clone(&told);
         let caller =
-            stack.aws().caller.through(|inner| SharedHttpConnector::new(Listening { inner, kind, told: heard }));
+            stack.aws().config.through(|inner| SharedHttpConnector::new(Listening { inner, kind, told: heard }));
         Self { table: Table::new(&caller, stack.name("TABLE_NAME")), told }
     }
 

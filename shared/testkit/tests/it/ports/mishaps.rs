@@ -61,7 +61,7 @@ impl HttpConnector for Wire {
 /// Gives the table of the deployed stack behind a wire on which an operation first goes wrong so many times.
 fn table_on(stack: &Stack, operation: &'static str, mishap: Mishap, times: u32) -> Table {
     let left = Arc::new(AtomicU32::new(times));
-    let caller = stack.aws().caller.through(|inner| SharedHttpConnector::new(Wire { inner, operation, mishap, left }));
+    let caller = stack.aws().config.through(|inner| SharedHttpConnector::new(Wire { inner, operation, mishap, left }));
     Table::new(&caller, stack.name("TABLE_NAME"))
 }
 
@@ -100,7 +100,7 @@ async fn a_deletion_that_keeps_meeting_transactions_is_given_up_in_time() {
         .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, idempotency: None, now })
         .await
         .unwrap();
-    let call = consigne_aws::call::Call::new(std::time::Duration::from_secs(1));
+    let call = consigne_aws::budget::InvocationBudget::new(std::time::Duration::from_secs(1));
     let fault = call.run(table.begin_delete(&file.key, now)).await.unwrap_err();
     assert_eq!(fault.code, Code::Unavailable);
     let kept = table.get_file(&owner, file.id()).await.unwrap().unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 tokio::task_local! {
-    static CURRENT: Arc<Call>;
+    static CURRENT: Arc<InvocationBudget>;
     static TRACE: Option<String>;
 }
 
@@ -26,12 +26,12 @@ pub(crate) fn trace() -> Option<String> {
 
 /// One invocation.
 #[derive(Debug)]
-pub struct Call {
+pub struct InvocationBudget {
     deadline: Instant,
     aws_calls: AtomicU32,
 }
 
-impl Call {
+impl InvocationBudget {
     /// Makes the account of an invocation that must be answered within `budget`.
     pub fn new(budget: Duration) -> Arc<Self> {
         Arc::new(Self { deadline: Instant::now() + budget, aws_calls: AtomicU32::new(0) })

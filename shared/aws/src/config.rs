@@ -5,7 +5,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 /// The connections, the region and the credentials by which a function calls AWS, and the address, if it is not AWS's own.
 #[derive(Clone, Debug)]
-pub struct Caller {
+pub struct AwsConfig {
     /// The connections.
     pub connector: SharedHttpConnector,
     /// The region.
@@ -16,7 +16,7 @@ pub struct Caller {
     pub address: Option<String>,
 }
 
-impl Caller {
+impl AwsConfig {
     /// Gives the address of a host of the region: `dynamodb` is such a host, and `<bucket>.s3`.
     pub fn url(&self, host: &str) -> String {
         format!("https://{host}.{}.amazonaws.com", self.region)
