@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use consigne_core::Code;
 use consigne_core::gateway::METHODS;
-use consigne_runtime::http::{Caller, Operation};
+use consigne_runtime::http::{AuthScheme, Operation};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
@@ -138,7 +138,7 @@ fn describe(operation: &Operation, method: &str, generator: &mut schemars::Schem
         }));
     }
     // What a service behind the gateway takes and answers is its own.
-    let relayed = operation.caller == Caller::Key;
+    let relayed = operation.caller == AuthScheme::Key;
     let answer = (operation.answer)(generator).to_value();
     let answer = if operation.envelope { enveloped(&answer) } else { answer };
     let form = if operation.page { "text/html" } else { "application/json" };
@@ -174,12 +174,12 @@ fn describe(operation: &Operation, method: &str, generator: &mut schemars::Schem
         described["requestBody"] = json!({ "required": false, "content": { "*/*": { "schema": {} } } });
     }
     described["security"] = match operation.caller {
-        Caller::Service => json!([{ "service": [] }]),
-        Caller::Sender => json!([{ "signature": [] }]),
-        Caller::Stripe => json!([{ "stripe": [] }]),
-        Caller::User => json!([{ "session": [] }]),
-        Caller::Key => json!([{ "key": [] }, { "keyHeader": [] }]),
-        Caller::Anyone => json!([]),
+        AuthScheme::Service => json!([{ "service": [] }]),
+        AuthScheme::Sender => json!([{ "signature": [] }]),
+        AuthScheme::Stripe => json!([{ "stripe": [] }]),
+        AuthScheme::User => json!([{ "session": [] }]),
+        AuthScheme::Key => json!([{ "key": [] }, { "keyHeader": [] }]),
+        AuthScheme::Anyone => json!([]),
     };
     described
 }
@@ -187,16 +187,16 @@ fn describe(operation: &Operation, method: &str, generator: &mut schemars::Schem
 /// Groups every refusal an operation may answer with by its status.
 fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static str>> {
     let mut codes: Vec<Code> = EVERYWHERE.to_vec();
-    if operation.caller == Caller::User {
+    if operation.caller == AuthScheme::User {
         codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::ApiKeyNotAccepted]);
         if !operation.route.starts_with("GET ") {
             codes.push(Code::OriginNotAllowed);
         }
     }
-    if matches!(operation.caller, Caller::Service | Caller::Key) {
+    if matches!(operation.caller, AuthScheme::Service | AuthScheme::Key) {
         codes.push(Code::Unauthenticated);
     }
-    if matches!(operation.caller, Caller::Sender | Caller::Stripe) {
+    if matches!(operation.caller, AuthScheme::Sender | AuthScheme::Stripe) {
         codes.push(Code::InvalidSignature);
     }
     if operation.body.is_some() {

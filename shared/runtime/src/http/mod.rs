@@ -12,4 +12,4 @@ pub use cdn::{Cdn, SECRET_HEADER};
 pub use edge::{Handling, respond, respond_behind, serve};
 pub use paging::{Paging, limit};
 pub use request::{BODY_MAX, Request};
-pub use schema::{Caller, Operation, Parameter, SchemaOf};
+pub use schema::{AuthScheme, Operation, Parameter, SchemaOf};

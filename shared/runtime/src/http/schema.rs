@@ -19,7 +19,7 @@ pub struct Parameter {
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
+pub enum AuthScheme {
     /// Everyone.
     Anyone,
     /// A signed-in person.
@@ -42,7 +42,7 @@ pub struct Operation {
     /// One line.
     pub summary: &'static str,
     /// Who may call.
-    pub caller: Caller,
+    pub caller: AuthScheme,
     /// Query and path parameters.
     pub parameters: Vec<Parameter>,
     /// Shape of the JSON body, if there is one.
@@ -67,7 +67,7 @@ impl Operation {
         Self {
             route,
             summary,
-            caller: Caller::User,
+            caller: AuthScheme::User,
             parameters: Vec::new(),
             body: None,
             idempotent: false,
@@ -94,31 +94,31 @@ impl Operation {
     /// Says that holders of API keys call a service through it.
     #[must_use]
     pub fn for_keys(self) -> Self {
-        Self { caller: Caller::Key, ..self }
+        Self { caller: AuthScheme::Key, ..self }
     }
 
     /// Says that anyone may call.
     #[must_use]
     pub fn for_anyone(self) -> Self {
-        Self { caller: Caller::Anyone, ..self }
+        Self { caller: AuthScheme::Anyone, ..self }
     }
 
     /// Says that servers call it, with a service token.
     #[must_use]
     pub fn for_services(self) -> Self {
-        Self { caller: Caller::Service, ..self }
+        Self { caller: AuthScheme::Service, ..self }
     }
 
     /// Says that servers send it signed, as Standard Webhooks has it.
     #[must_use]
     pub fn for_senders(self) -> Self {
-        Self { caller: Caller::Sender, ..self }
+        Self { caller: AuthScheme::Sender, ..self }
     }
 
     /// Says that Stripe sends it, signed in its own way.
     #[must_use]
     pub fn for_stripe(self) -> Self {
-        Self { caller: Caller::Stripe, ..self }
+        Self { caller: AuthScheme::Stripe, ..self }
     }
 
     /// Says that it is paged.
