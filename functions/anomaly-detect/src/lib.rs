@@ -14,6 +14,7 @@ use consigne_core::ports::{GetKey, GetKeys, GetOrg, ListActivity, ListAudit, Lis
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 use consigne_runtime::remaining;
 use consigne_runtime::schedule::Tick;
+use consigne_usecases::ConflictRetry;
 use serde_json::{Value, json};
 
 /// What the handler works with.
@@ -25,8 +26,6 @@ pub struct Deps<F> {
 
 /// Keys read in one question to the table.
 const BATCH: usize = 100;
-/// How often an alarm is computed anew when what it stops keeps changing.
-const TRIES: u32 = 5;
 /// Time kept for the answer.
 const RESERVE: Duration = Duration::from_secs(5);
 
@@ -110,7 +109,8 @@ async fn raise<F: GetKey + GetOrg + RaiseAnomaly>(
     now: Timestamp,
 ) -> Result<Option<OnAnomaly>, Fault> {
     let origin = Origin { actor: Actor::Service("anomaly-detect".to_owned()), ip: None, user_agent: None };
-    for _ in 0..TRIES {
+    let mut retry = ConflictRetry::of("what is to be stopped");
+    loop {
         let known = match key {
             Some(key) => table.get_key(org, key).await?,
             None => None,
@@ -120,10 +120,9 @@ async fn raise<F: GetKey + GetOrg + RaiseAnomaly>(
         match table.raise_anomaly(&alarm).await? {
             RaiseOutcome::Raised => return Ok(Some(alarm.response.done())),
             RaiseOutcome::Repeated => return Ok(None),
-            RaiseOutcome::Conflict => {}
+            RaiseOutcome::Conflict => retry.wait().await?,
         }
     }
-    Err(Fault::unavailable("what is to be stopped keeps changing"))
 }
 
 impl Tally {

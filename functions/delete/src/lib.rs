@@ -5,11 +5,11 @@
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{File, ObjectKey, Removal};
-use consigne_core::jobs::follow;
 use consigne_core::ports::{ApplyTransition, BeginDelete, GetJob, RemoveVersion};
 use consigne_core::{Code, Fault, Timestamp};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::jobs::follow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

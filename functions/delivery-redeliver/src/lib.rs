@@ -8,10 +8,9 @@ use consigne_core::ports::{GetDelivery, GetEndpoint, GetMember, Redeliver, SendM
 use consigne_core::{Code, DeliveryId, Fault, OrgId, UserId};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::ConflictRetry;
 
 const OPERATION: &str = "delivery-redeliver";
-/// How often it is tried again when the delivery has moved meanwhile.
-const TRIES: u32 = 5;
 
 /// What the handler works with.
 #[derive(Debug)]
@@ -66,19 +65,20 @@ impl<F: GetDelivery + Redeliver, Q> Deps<F, Q> {
         idempotent: Option<&IdempotentRequest>,
         request: &Request,
     ) -> Result<Delivery, Fault> {
-        for _ in 0..TRIES {
+        let mut retry = ConflictRetry::of("the delivery");
+        loop {
             let Some(step) = delivery.again(request.now) else { return Ok(delivery) };
             match self.deliveries.redeliver(&step, idempotent, request.now).await? {
                 WriteOutcome::Applied => return Ok(step.delivery),
                 WriteOutcome::Replayed(_) => return Ok(delivery),
                 WriteOutcome::KeyReused => return Err(key_reused()),
                 WriteOutcome::Conflict => {
+                    retry.wait().await?;
                     let (org, id) = (delivery.org, delivery.id);
                     delivery = self.deliveries.get_delivery(org, id).await?.ok_or_else(delivery_not_found)?;
                 }
             }
         }
-        Err(Fault::unavailable("the delivery keeps moving"))
     }
 }
 

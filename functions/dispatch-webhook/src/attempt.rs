@@ -9,6 +9,7 @@ use consigne_core::ports::{Clock, DELAY_MAX, GetEndpoint, GetMember, PaceCall, P
 use consigne_core::webhooks::WebhookId;
 use consigne_core::{DeliveryId, Fault, OrgId, Timestamp};
 use consigne_runtime::queue::Message;
+use consigne_usecases::ConflictRetry;
 
 use crate::{Attempts, Deps};
 
@@ -16,8 +17,6 @@ use crate::{Attempts, Deps};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for a turn that is spent waiting: queues know whole seconds only.
 const PATIENCE: Duration = Duration::from_millis(1_500);
-/// How often a conclusion is worked out anew when the endpoint has changed meanwhile.
-const TRIES: u32 = 5;
 /// What we call ourselves.
 const AGENT: &str = concat!("Consigne-Webhooks/", env!("CARGO_PKG_VERSION"));
 
@@ -173,7 +172,8 @@ async fn conclude<F: Attempts, P, Q: SendLater, D, C: Clock>(
     message: &Message,
 ) -> Result<(), Fault> {
     let now = deps.clock.now();
-    for _ in 0..TRIES {
+    let mut retry = ConflictRetry::of("the endpoint");
+    loop {
         let (step, conclusion) = begun.conclude(posted, took, &endpoint, now);
         if deps.table.move_delivery(&step).await? {
             message.log.field("delivery.outcome", format!("{conclusion:?}"));
@@ -191,6 +191,9 @@ async fn conclude<F: Attempts, P, Q: SendLater, D, C: Clock>(
             break;
         }
         endpoint = changed;
+        if retry.wait().await.is_err() {
+            break;
+        }
     }
     // The attempt took longer than it had, and is somebody else's; or everything keeps changing, and it is made again.
     message.log.field("delivery.outcome", "not put down");

@@ -12,6 +12,7 @@ use consigne_core::ports::{CreateEndpoint, GetEndpoint, GetMember, GetOrg, Resol
 use consigne_core::{Code, EndpointId, Fault, OrgId};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::endpoints::require_reachable;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -55,7 +56,7 @@ where
     let body: EndpointRequest = request.json()?;
     let idempotency_key = request.idempotency_key(&body)?;
     let endpoint = body.parse(org, &user, deps.private, request)?;
-    endpoint.url.require_reachable(&deps.resolver, deps.private).await?;
+    require_reachable(&endpoint.url, &deps.resolver, deps.private).await?;
     deps.endpoints.get_org(org).await?.ok_or_else(org_not_found)?.require_working()?;
 
     let view = EndpointView::of(&endpoint, request.now);

@@ -1,15 +1,14 @@
 //! Gives an endpoint a new secret; the one before goes on signing beside it for a grace period.
 
 use consigne_auth::{EndpointSecrets, Route, SessionVerifier};
-use consigne_core::endpoints::{
-    Changed, Endpoint, EndpointView, IssuedEndpoint, change, endpoint_in_path, endpoint_not_found,
-};
+use consigne_core::endpoints::{Endpoint, EndpointView, IssuedEndpoint, endpoint_in_path, endpoint_not_found};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::keys::ChangeContext;
 use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetIdempotencyRecord, GetMember};
 use consigne_core::{Code, EndpointId, Fault, OrgId};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::endpoints::{Changed, change};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

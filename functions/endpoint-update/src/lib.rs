@@ -2,14 +2,13 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
-use consigne_core::endpoints::{
-    Changed, Endpoint, EndpointPatch, EndpointView, HookUrl, change, endpoint_in_path, events_of,
-};
+use consigne_core::endpoints::{Endpoint, EndpointPatch, EndpointView, HookUrl, endpoint_in_path, events_of};
 use consigne_core::keys::ChangeContext;
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetMember, ResolveHost};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::endpoints::{Changed, change, require_reachable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +59,7 @@ where
     let body: UpdateRequest = request.json()?;
     let patch = body.parse(deps.private)?;
     if let Some(url) = &patch.url {
-        url.require_reachable(&deps.resolver, deps.private).await?;
+        require_reachable(url, &deps.resolver, deps.private).await?;
     }
 
     let origin = request.origin(&user.id);

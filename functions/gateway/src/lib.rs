@@ -5,9 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use consigne_auth::{GatewaySeal, HoldOpened, Identity, KeyFinder, body_digest};
+use consigne_auth::{GatewaySeal, Identity, KeyFinder, body_digest};
 use consigne_core::credits::{
-    CallFacts, CallRecord, Hold, HoldEnd, HoldTerms, HoldView, Opening, Outcome, Resolver, Wallet, resolve_opened,
+    CallFacts, CallRecord, Hold, HoldEnd, HoldTerms, HoldView, Opening, Outcome, Resolver, Wallet,
 };
 use consigne_core::gateway::{
     CALLER, Failure, UpstreamCall, UpstreamOutcome, Upstreams, Verdict, asked_of, forwarded, returned, target,
@@ -19,6 +19,7 @@ use consigne_core::services::Service;
 use consigne_core::{Code, Fault, IdempotencyKey};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::holds::{HoldOpened, open, resolve_opened};
 use futures_util::future::join;
 use serde_json::{Value, json};
 
@@ -170,7 +171,7 @@ where
         let ip = request.source_ip().map(str::to_owned);
         let country = request.country().map(str::to_owned);
         let mut opening = Opening { ip, country, ..opening };
-        match self.finder.open_hold(&self.keys, call.text, &mut opening).await? {
+        match open(&self.finder, &self.keys, call.text, &mut opening).await? {
             HoldOpened::Opened(hold) => Ok(hold),
             HoldOpened::Replayed(hold) => Err(made_before(&hold)),
             HoldOpened::KeyReused => Err(key_reused()),

@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use consigne_core::files::{File, Grant, GrantOutcome, GrantRequest, ObjectKey, Status, UPLOAD_GRANT_VALID, Usage};
-use consigne_core::jobs::{ClaimedFile, Failure, Job, StepOutcome, TextFacts, accept, job_not_found};
+use consigne_core::jobs::{ClaimedFile, Failure, Job, StepOutcome, TextFacts, job_not_found};
 use consigne_core::ports::{PutObject, ReadHead, SendLater};
 use consigne_core::texts::{Manuscript, Outline, TextMessage, assembled, file_name};
 use consigne_core::{Fault, FileId, IdempotencyKey};
 use consigne_runtime::queue::Message;
+use consigne_usecases::ConflictRetry;
+use consigne_usecases::jobs::accept;
 
-use crate::{Deps, TRIES, TextStore, give_up, go_on};
+use crate::{Deps, TextStore, give_up, go_on};
 
 /// What the files of texts are.
 const MEDIA: &str = "text/markdown";
@@ -76,7 +78,8 @@ async fn granted<F, O, M, Q>(
 where
     F: TextStore,
 {
-    for _ in 0..TRIES {
+    let mut retry = ConflictRetry::of("the job");
+    loop {
         let id = text.file.ok_or_else(|| Fault::internal("the manuscript names no file"))?;
         match deps.table.get_file(errand.job.owner(), id).await? {
             Some(file) if matches!(file.status, Status::Pending | Status::Processing | Status::Ready) => {
@@ -94,10 +97,10 @@ where
                 if let Some(granted) = grant(deps, &job, id, whole, message).await? {
                     return Ok(granted);
                 }
+                retry.wait().await?;
             }
         }
     }
-    Err(Fault::unavailable("the job kept moving"))
 }
 
 /// Has the file granted for the job, against its owner's storage; `None` when the job has moved meanwhile.
@@ -135,7 +138,7 @@ where
         GrantOutcome::Replayed(file) => Some(Granted::File(file)),
         GrantOutcome::OverQuota { committed } => return never(&Usage::refusal(committed, size, job.plan)),
         GrantOutcome::OverRate(_) => Some(Granted::NotNow),
-        GrantOutcome::JobMoved => None,
+        GrantOutcome::Conflict => None,
         GrantOutcome::KeyReused => return Err(Fault::internal("the file was granted for something else")),
     })
 }
@@ -160,7 +163,8 @@ where
         words: Some(text.words),
         tokens: Some(text.tokens),
     };
-    for _ in 0..TRIES {
+    let mut retry = ConflictRetry::of("the job");
+    loop {
         let job = deps.table.get_job(&errand.job).await?.ok_or_else(job_not_found)?;
         let files = ("texts", &claimed[..]);
         let step = accept(&deps.table, &deps.objects, &job, files, Some(facts.clone()), message.now).await?;
@@ -169,6 +173,6 @@ where
             message.log.count("TextsDelivered");
             return Ok(());
         }
+        retry.wait().await?;
     }
-    Err(Fault::unavailable("the job kept moving"))
 }

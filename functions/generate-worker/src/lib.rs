@@ -15,6 +15,7 @@ use consigne_core::ports::{
 };
 use consigne_core::texts::{Form, Manuscript, Next, Prompt, Sort, TextMessage, Trouble, Turn};
 use consigne_runtime::queue::Message;
+use consigne_usecases::ConflictRetry;
 
 /// What the handler works with.
 #[derive(Debug)]
@@ -39,9 +40,6 @@ impl<T> TextStore for T where
 {
 }
 
-/// Tries before a job or a manuscript that keeps moving is left to the message's next delivery.
-const TRIES: u32 = 8;
-
 /// Processes one message: takes the next step of its job's text.
 ///
 /// # Errors
@@ -56,7 +54,8 @@ where
 {
     let errand = TextMessage::parse(&message.body)?;
     message.log.field("job.id", &errand.job);
-    for _ in 0..TRIES {
+    let mut retry = ConflictRetry::of("the job");
+    loop {
         let Some((job, form)) = wanted(&deps.table, &errand, message).await? else { return Ok(()) };
         let kept = deps.table.get_manuscript(&job.id).await?.unwrap_or_else(|| Manuscript::begun(&job));
         // Behind its deadline no more is written. What is written is delivered, as long as nobody has ended the job.
@@ -65,6 +64,7 @@ where
             return Ok(());
         }
         if !show(&deps.table, &job, &kept, message).await? {
+            retry.wait().await?;
             continue;
         }
         let taken = match kept.turn(&message.id, message.now) {
@@ -84,8 +84,8 @@ where
                 None => deliver::deliver(deps, &errand, taken, message).await,
             };
         }
+        retry.wait().await?;
     }
-    Err(Fault::unavailable("the job or its manuscript kept moving"))
 }
 
 /// Reads the job, if it is a text that is still to be written.
@@ -188,7 +188,8 @@ where
     F: GetJob + ApplyJobStep,
 {
     message.log.field("text.given_up", &failure.code);
-    for _ in 0..TRIES {
+    let mut retry = ConflictRetry::of("the job");
+    loop {
         let job = jobs.get_job(&errand.job).await?;
         let step = job.and_then(|job| job.given_up(&failure.code, &failure.message, message.now));
         let Some(step) = step else { return Ok(()) };
@@ -196,6 +197,6 @@ where
             message.log.count("TextsGivenUp");
             return Ok(());
         }
+        retry.wait().await?;
     }
-    Err(Fault::unavailable("the job kept moving"))
 }

@@ -1,7 +1,7 @@
 //! Sets credits aside for a job whose cost is known only at its end. The key is checked as for a charge, which this is: the
 //! call counts, and what is held can be spent by nobody else until its service settles or voids it, or its time is over.
 
-use consigne_auth::{HoldOpened, KeyFinder, Refreshed, ServiceTokens};
+use consigne_auth::{KeyFinder, Refreshed, ServiceTokens};
 use consigne_core::credits::{Hold, HoldTerms, Opening};
 use consigne_core::idempotency::key_reused;
 use consigne_core::keys::{Ask, Refusal, RefusalCode};
@@ -9,6 +9,7 @@ use consigne_core::ports::{FindKey, GetKey, OpenHold, Repoint};
 use consigne_core::{Code, Fault, text};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::holds::{HoldOpened, open};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +86,7 @@ pub async fn handle<F: FindKey + Repoint + GetKey + OpenHold>(
 impl<F: GetKey + OpenHold> Deps<F> {
     /// Opens a hold.
     async fn open(&self, text: &str, mut opening: Opening, request: &Request) -> Result<Hold, Fault> {
-        match self.finder.open_hold(&self.keys, text, &mut opening).await? {
+        match open(&self.finder, &self.keys, text, &mut opening).await? {
             HoldOpened::Opened(hold) => {
                 request.log.count("HoldsOpened");
                 Ok(hold)

@@ -1,11 +1,12 @@
 //! Settles a hold: the job was done, and what it cost is spent. Once; the rest of what was held is free again.
 
 use consigne_auth::{Refreshed, ServiceTokens};
-use consigne_core::credits::{Hold, HoldEnd, HoldView, Outcome, Resolver, resolve};
+use consigne_core::credits::{Hold, HoldEnd, HoldView, Outcome, Resolver};
 use consigne_core::ports::{GetHold, ResolveHold};
 use consigne_core::{Code, Fault};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::holds::resolve;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

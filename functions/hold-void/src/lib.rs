@@ -2,11 +2,12 @@
 //! beyond that, or if the caller asked for what could not be done, all of it is spent. What lies between is a settlement.
 
 use consigne_auth::{Refreshed, ServiceTokens};
-use consigne_core::credits::{Hold, HoldEnd, HoldView, Resolver, VoidReason, resolve};
+use consigne_core::credits::{Hold, HoldEnd, HoldView, Resolver, VoidReason};
 use consigne_core::ports::{GetHold, ResolveHold};
 use consigne_core::{Code, Fault};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::holds::resolve;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

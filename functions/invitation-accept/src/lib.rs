@@ -9,12 +9,10 @@ use consigne_core::ports::{AcceptInvitation, Acceptance, Accepted, GetInvitation
 use consigne_core::{Code, EmailAddress, Fault, InvitationId, OrgId};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::ConflictRetry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-
-/// How often an invitation is looked at again when it changes while it is being accepted.
-const TRIES: u32 = 3;
 
 /// What the handler works with.
 #[derive(Debug)]
@@ -67,7 +65,8 @@ pub async fn handle<F: GetInvitation + GetMember + GetProfile + AcceptInvitation
 impl<F: GetInvitation + GetMember + GetProfile + AcceptInvitation> Deps<F> {
     /// Finds the place that an invitation has led a person to, or gives them the one it leads to.
     async fn join(&self, org: OrgId, id: InvitationId, user: &User, request: &Request) -> Result<Member, Fault> {
-        for _ in 0..TRIES {
+        let mut retry = ConflictRetry::of("the invitation");
+        loop {
             let invitation = self.orgs.get_invitation(org, id).await?.ok_or_else(not_found)?;
             match invitation.worth_to(&user.id, request.now) {
                 Worth::Nothing => return Err(not_found()),
@@ -80,13 +79,12 @@ impl<F: GetInvitation + GetMember + GetProfile + AcceptInvitation> Deps<F> {
             let acceptance = acceptance(invitation, user, request);
             match self.orgs.accept_invitation(&acceptance).await? {
                 Accepted::Joined => return Ok(acceptance.member),
-                Accepted::Conflict => {}
+                Accepted::Conflict => retry.wait().await?,
                 Accepted::Member => return Err(member_already()),
                 Accepted::Withdrawn => return Err(not_found()),
                 Accepted::Full => return Err(full()),
             }
         }
-        Err(Fault::unavailable("the invitation keeps changing"))
     }
 
     /// Says why somebody cannot accept an invitation of their own: they are a member, or have left and do not come back by it.

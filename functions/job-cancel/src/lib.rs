@@ -6,6 +6,7 @@ use consigne_core::ports::{ApplyJobStep, GetJob};
 use consigne_core::{Code, Fault};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::ConflictRetry;
 
 /// What the handler works with.
 #[derive(Debug)]
@@ -26,16 +27,16 @@ pub async fn handle<F: GetJob + ApplyJobStep>(deps: &Deps<F>, request: &Request)
 }
 
 async fn cancel<F: GetJob + ApplyJobStep>(jobs: &F, id: &JobId, request: &Request) -> Result<Job, Fault> {
-    // A pending job moves once: then it is somebody's, or has ended, and the second look says so.
-    for _ in 0..2 {
+    let mut retry = ConflictRetry::of("the job");
+    loop {
         let job = jobs.get_job(id).await?.ok_or_else(job_not_found)?;
         let Some(step) = job.cancelled(request.now)? else { return Ok(job) };
         if jobs.apply_job_step(&step, None).await? == StepOutcome::Applied {
             request.log.count("JobsCancelled");
             return Ok(step.job);
         }
+        retry.wait().await?;
     }
-    Err(Fault::unavailable("the job kept moving"))
 }
 
 /// Describes the route.

@@ -16,11 +16,10 @@ use consigne_core::{Code, Fault, IdempotencyKey};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
 use consigne_storage::{Presigner, SignedUpload};
+use consigne_usecases::ConflictRetry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Tries before a job that keeps moving is left to the message's next delivery.
-const TRIES: u32 = 8;
 /// What a generator repeats when it asks again, and what it needs for another grant.
 const REPEATED: (&str, &str) = ("message", "id");
 
@@ -112,7 +111,8 @@ async fn grant<F: GetJob + GrantUpload + GetIdempotencyRecord + GetFile>(
     request: &Request,
 ) -> Result<File, Fault> {
     let valid = deps.tickets.validity(UPLOAD_GRANT_VALID, request.now)?;
-    for _ in 0..TRIES {
+    let mut retry = ConflictRetry::of("the job");
+    loop {
         let job = deps.jobs.get_job(id).await?.ok_or_else(job_not_found)?;
         let file = File { job: Some(id.clone()), ..ask(&job, body)?.admit(job.owner(), job.plan, valid, request.now)? };
         let step = match job.granted(&file, request.now) {
@@ -133,10 +133,9 @@ async fn grant<F: GetJob + GrantUpload + GetIdempotencyRecord + GetFile>(
             GrantOutcome::OverRate(window) => {
                 return Err(window.refusal(job.plan.allowances().writes_per_minute, request.now));
             }
-            GrantOutcome::JobMoved => {}
+            GrantOutcome::Conflict => retry.wait().await?,
         }
     }
-    Err(Fault::unavailable("the job kept moving"))
 }
 
 /// Finds the file that the same message was granted before the job had had enough.

@@ -2,11 +2,12 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
-use consigne_core::keys::{ChangeContext, change};
+use consigne_core::keys::ChangeContext;
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::keys::change;
 use schemars::JsonSchema;
 use serde::Serialize;
 

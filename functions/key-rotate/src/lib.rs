@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use consigne_auth::{KeyMint, KeyText, Route, SessionVerifier, User};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
-use consigne_core::keys::{ApiKey, ChangeContext, Changed, IssuedKey, KeyStatus, KeyView, Pointer, change};
+use consigne_core::keys::{ApiKey, ChangeContext, IssuedKey, KeyStatus, KeyView, Pointer};
 use consigne_core::orgs::{key_in_path, key_not_found};
 use consigne_core::ports::{ChangeKey, GetIdempotencyRecord, GetKey, GetMember};
 use consigne_core::{Code, Fault, IdempotencyKey, KeyId, OrgId};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::keys::{Changed, change};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,12 +1,13 @@
 //! Changes a key's name, scopes, quotas or expiry: what is absent stays, what is null goes, a value is taken.
 
 use consigne_auth::{Route, SessionVerifier};
-use consigne_core::keys::{ChangeContext, KeyPatch, KeyView, change};
+use consigne_core::keys::{ChangeContext, KeyPatch, KeyView};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
 use consigne_core::{Code, Fault};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::keys::change;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 

@@ -4,11 +4,12 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::keys::ChangeContext;
-use consigne_core::members::{member_in_path, remove};
+use consigne_core::members::member_in_path;
 use consigne_core::ports::{GetMember, RemoveMember};
 use consigne_core::{Code, Fault};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::members::remove;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -2,12 +2,13 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::keys::ChangeContext;
-use consigne_core::members::{assign, member_in_path};
+use consigne_core::members::member_in_path;
 use consigne_core::orgs::{MemberView, OrgRole};
 use consigne_core::ports::{ChangeRole, GetMember};
 use consigne_core::{Code, Fault};
 use consigne_runtime::http::Operation;
 use consigne_runtime::{Answer, Request};
+use consigne_usecases::members::assign;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

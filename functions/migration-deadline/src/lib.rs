@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use consigne_core::Fault;
-use consigne_core::migrations::{Advance, advance};
 use consigne_core::ports::{ChangeKey, GetKey, ListKeys, ListMigrations, MigrationFilter, PageAsk, StepMigration};
 use consigne_runtime::remaining;
 use consigne_runtime::schedule::Tick;
+use consigne_usecases::migrations::{Advance, advance};
 use serde_json::{Value, json};
 
 /// What the handler works with.

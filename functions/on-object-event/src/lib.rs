@@ -4,11 +4,13 @@
 //! and applied on condition of the record's revision, so that any event may come again at any time.
 
 use consigne_core::Fault;
-use consigne_core::files::{ArrivalSource, Checked, File, ObjectKey, OnCreated, Removal, Status, check_arrival};
-use consigne_core::jobs::follow;
+use consigne_core::files::{File, ObjectKey, OnCreated, Removal, Status};
 use consigne_core::ports::{ApplyTransition, GetFile, GetJob, ReadHead, RemoveVersion};
 use consigne_runtime::queue::Message;
 use consigne_runtime::uploads::note_checked;
+use consigne_usecases::ConflictRetry;
+use consigne_usecases::jobs::follow;
+use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -47,9 +49,6 @@ struct Object {
     sequencer: String,
 }
 
-/// Tries before a record that keeps moving is left to the message's next delivery: files of one job arrive together.
-const TRIES: usize = 8;
-
 /// Processes one message.
 ///
 /// # Errors
@@ -61,7 +60,8 @@ where
 {
     let Some(event) = parse(&message.body)? else { return Ok(()) };
     message.log.field("event.kind", &event.detail_type);
-    for _ in 0..TRIES {
+    let mut retry = ConflictRetry::of("the file");
+    loop {
         // Keys that are not ours, and ours without a record, are somebody else's business.
         let Some(file) = record(&deps.files, &event.detail.object.key).await? else {
             message.log.field("file.known", false);
@@ -77,8 +77,9 @@ where
         if settled {
             return Ok(());
         }
+        // Files of one job arrive together, and each moves the job.
+        retry.wait().await?;
     }
-    Err(Fault::unavailable("the record kept moving"))
 }
 
 /// Reads a message; `None` for the one S3 sends by itself when a notification is set up, which says nothing.

@@ -9,9 +9,10 @@ use consigne_core::Fault;
 use consigne_core::credits::RECEIPT_KEPT;
 use consigne_core::events::{Event, EventKind};
 use consigne_core::ports::{KeepStats, ReadCalls, SendMessage};
-use consigne_core::stats::{Begun, DaySpan, DayStats, StatsMessage, Tally, read_calls};
+use consigne_core::stats::{Begun, DaySpan, DayStats, StatsMessage, Tally};
 use consigne_runtime::queue::Message;
 use consigne_runtime::remaining;
+use consigne_usecases::calls::read_calls;
 use serde_json::json;
 
 /// What the handler works with.

@@ -10,8 +10,8 @@ use std::time::Duration;
 pub use closing::Closes;
 use consigne_core::credits::ResolutionOutcome;
 use consigne_core::deliveries::{Delivery, DeliveryMessage, SNOOZE};
-use consigne_core::files::{ArrivalSource, Checked, File, Removal, Status, check_arrival};
-use consigne_core::jobs::{StepOutcome, follow};
+use consigne_core::files::{File, Removal, Status};
+use consigne_core::jobs::StepOutcome;
 use consigne_core::ports::{
     ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion, ResolveHold,
     SendMessage, SnoozeDelivery,
@@ -20,6 +20,8 @@ use consigne_core::{Fault, Timestamp};
 use consigne_runtime::remaining;
 use consigne_runtime::schedule::Tick;
 use consigne_runtime::uploads::note_checked;
+use consigne_usecases::jobs::follow;
+use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 

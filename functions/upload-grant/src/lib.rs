@@ -88,7 +88,7 @@ pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result
         GrantOutcome::Replayed(file) => still_usable(*file, ("Idempotency-Key", "key"), request.now)?,
         GrantOutcome::KeyReused => return Err(key_reused()),
         GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, user.plan)),
-        GrantOutcome::JobMoved => return Err(Fault::internal("a grant of one's own concerns no job")),
+        GrantOutcome::Conflict => return Err(Fault::internal("a grant of one's own concerns no job")),
         GrantOutcome::OverRate(window) => {
             return Err(window.refusal(user.plan.allowances().writes_per_minute, request.now));
         }

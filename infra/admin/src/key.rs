@@ -1,9 +1,10 @@
 //! `consigne key`: lets a key work again that was stopped.
 
 use clap::{Args, Subcommand};
-use consigne_core::keys::{ChangeContext, KeyStatus, change};
+use consigne_core::keys::{ChangeContext, KeyStatus};
 use consigne_core::{Code, Fault, KeyId, OrgId};
 use consigne_runtime::clock;
+use consigne_usecases::keys::{Changed, change};
 
 use crate::operator::{Operator, org, reason, table_failed, work};
 use crate::stack_env::Which;
@@ -35,7 +36,7 @@ pub(crate) fn run(which: &Which, Command::Resume(target): &Command) -> Result<St
     work(async {
         // Of a key that is not suspended nothing changes, so a lost answer needs no more than the same command.
         let changed = change(&table, org, key, |key| key.resume(&reason, &by)).await;
-        let after = changed.and_then(consigne_core::keys::Changed::key).map_err(|fault| failed(org, key, &fault))?;
+        let after = changed.and_then(Changed::key).map_err(|fault| failed(org, key, &fault))?;
         Ok(match after.status {
             KeyStatus::Active => format!("{key} works, with the quotas and scopes it had."),
             status => format!("{key} is {}, and stays so: only what is suspended can be resumed.", status.name()),

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Subcommand;
 use consigne_core::keys::{ApiKey, KeyStatus, Pointer};
-use consigne_core::migrations::{Migration, Stage, keys_of};
+use consigne_core::migrations::{Migration, Stage};
 use consigne_core::periods::Day;
 use consigne_core::ports::{GetProfile, KeepPeppers as _, ListMigrations, MigrationFilter, PageAsk};
 use consigne_core::{Fault, Timestamp, UserId};
 use consigne_runtime::clock;
 use consigne_storage::Table;
+use consigne_usecases::migrations::keys_of;
 
 use crate::operator::{Operator, table_failed, work};
 use crate::stack_env::Which;
@@ -79,7 +80,7 @@ struct Counts {
 impl Counts {
     fn add(&mut self, migration: &Migration, keys: &[ApiKey]) {
         let stage = match migration.stage {
-            Stage::CarryOutcome => "to be told",
+            Stage::Carried => "to be told",
             Stage::Announced(_) => "told",
             Stage::Reminded(_) => "reminded",
             Stage::Ended { .. } => "done",

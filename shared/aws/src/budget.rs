@@ -56,17 +56,28 @@ impl InvocationBudget {
 /// Time to answer when no invocation is running, as during init and in tests.
 const DEFAULT_BUDGET: Duration = Duration::from_secs(10);
 
-/// Gives the time the current invocation has left.
+/// When the current invocation must have answered.
+pub(crate) fn deadline() -> Instant {
+    CURRENT.try_with(|call| call.deadline).unwrap_or_else(|_| Instant::now() + DEFAULT_BUDGET)
+}
+
+/// The time the current invocation has left.
 pub fn remaining() -> Duration {
-    CURRENT.try_with(|call| call.deadline.saturating_duration_since(Instant::now())).unwrap_or(DEFAULT_BUDGET)
+    deadline().saturating_duration_since(Instant::now())
 }
 
 /// Time of an invocation kept for the answer.
 const RESERVE: Duration = Duration::from_millis(250);
 
-/// Gives the time the current invocation can spend on calls: what it has left, less what its answer takes.
+/// The time the current invocation can spend on calls: what it has left, less what its answer takes.
 pub(crate) fn spendable() -> Duration {
     remaining().saturating_sub(RESERVE)
+}
+
+/// The end of that time.
+#[cfg(not(feature = "sdk-client"))]
+pub(crate) fn spendable_until() -> Instant {
+    deadline() - RESERVE
 }
 
 /// Counts one request to AWS on the current invocation's account.

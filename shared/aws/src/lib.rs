@@ -9,6 +9,7 @@
 //! The feature `sdk-client` sends everything by the SDK's client after all, should ours ever fail at something. The same
 //! tests hold for both.
 
+mod backoff;
 pub mod budget;
 mod client;
 mod config;
@@ -24,6 +25,7 @@ mod tests;
 #[cfg(test)]
 mod wire_tests;
 
+pub use backoff::Backoff;
 pub use client::{ATTEMPT, Client, Failure, Operation, Service, Transported, connector, parts};
 pub use config::AwsConfig;
 pub use jitter::jittered;

@@ -5,13 +5,10 @@ use serde_json::json;
 use crate::audit::{AuditAction, AuditEntry};
 use crate::keys::ChangeContext;
 use crate::orgs::{Member, OrgRole};
-use crate::ports::{ChangeRole, GetMember, RemoveMember};
-use crate::{Code, Fault, OrgId, UserId};
+use crate::{Code, Fault, UserId};
 
 /// Most members of an organisation.
 pub const MEMBERS_MAX: u32 = 500;
-/// How often a step is computed anew when somebody else was faster.
-const TRIES: u32 = 5;
 
 impl OrgRole {
     /// Says whether a member in this role may invite somebody to that one.
@@ -103,54 +100,6 @@ impl Member {
     }
 }
 
-/// Gives a member another role, anew as long as somebody else changes their place.
-///
-/// # Errors
-/// `NOT_FOUND`, `ROLE_REQUIRED`, `CONFLICT` of the last owner, and `UNAVAILABLE` when the place keeps changing.
-pub async fn assign<F: GetMember + ChangeRole>(
-    orgs: &F,
-    user: &UserId,
-    role: OrgRole,
-    by: &Member,
-    when: &ChangeContext<'_>,
-) -> Result<Member, Fault> {
-    for _ in 0..TRIES {
-        let seen = get(orgs, by.org, user).await?;
-        let Some(step) = seen.assign(role, by, when)? else { return Ok(seen) };
-        match orgs.change_role(&step).await? {
-            Stepped::Done => return Ok(Member { role, ..seen }),
-            Stepped::Conflict => {}
-            Stepped::LastOwner => return Err(last_owner()),
-        }
-    }
-    Err(keeps_changing())
-}
-
-/// Ends a membership, anew as long as somebody else changes the place.
-///
-/// # Errors
-/// As [`assign`].
-pub async fn remove<F: GetMember + RemoveMember>(
-    orgs: &F,
-    user: &UserId,
-    by: &Member,
-    when: &ChangeContext<'_>,
-) -> Result<Member, Fault> {
-    for _ in 0..TRIES {
-        let seen = get(orgs, by.org, user).await?;
-        match orgs.remove_member(&seen.remove(by, when)?).await? {
-            Stepped::Done => return Ok(seen),
-            Stepped::Conflict => {}
-            Stepped::LastOwner => return Err(last_owner()),
-        }
-    }
-    Err(keeps_changing())
-}
-
-async fn get<F: GetMember>(orgs: &F, org: OrgId, user: &UserId) -> Result<Member, Fault> {
-    orgs.get_member(org, user).await?.ok_or_else(member_not_found)
-}
-
 /// Chooses who answers for what somebody left behind: of the owners, the one who has been a member longest.
 pub fn new_payer(members: &[Member]) -> Option<&Member> {
     let owners = members.iter().filter(|member| member.role == OrgRole::Owner);
@@ -181,18 +130,15 @@ pub fn full() -> Fault {
         .detail("limit", MEMBERS_MAX)
 }
 
-/// Makes the 409 of the last owner, who can neither leave nor take another role.
-fn last_owner() -> Fault {
+/// The 409 for the last owner, who can neither leave nor take another role.
+pub fn last_owner() -> Fault {
     Fault::new(Code::Conflict, "An organisation keeps an owner; make somebody else an owner first")
-}
-
-fn keeps_changing() -> Fault {
-    Fault::unavailable("the member's place keeps changing")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::OrgId;
     use crate::Timestamp;
     use crate::audit::{Actor, Origin};
 

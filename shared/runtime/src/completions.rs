@@ -3,10 +3,11 @@
 use consigne_auth::{Refreshed, WebhookSecrets};
 use consigne_core::audit::Actor;
 use consigne_core::files::Kind;
-use consigne_core::jobs::{ClaimedFile, Report, Sender, TextFacts, apply_report};
+use consigne_core::jobs::{ClaimedFile, Report, TextFacts};
 use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
 use consigne_core::webhooks::Source;
 use consigne_core::{Code, Fault};
+use consigne_usecases::jobs::{Sender, apply_report};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! Metrics of uploads, the same whoever has checked one: the function of the event, or `sweep` in its stead.
 
-use consigne_core::files::{Checked, File};
+use consigne_core::files::File;
+use consigne_usecases::uploads::Checked;
 
 use crate::log::RequestLog;
 

@@ -221,7 +221,7 @@ impl GrantUpload for World {
                 None => {}
             }
             if grant.job.as_ref().is_some_and(|step| !state.jobs.is_current(step)) {
-                return GrantOutcome::JobMoved;
+                return GrantOutcome::Conflict;
             }
             let allowances = grant.plan.allowances();
             let usage = state.usage.entry(owner.clone()).or_default();

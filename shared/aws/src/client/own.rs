@@ -23,8 +23,10 @@ use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer, Layer, Storable, Stor
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 
-use super::retry::{Backoff, is_retryable};
+use super::FIRST_WAIT;
+use super::retry::is_retryable;
 use super::{ATTEMPT, Failure, Service, TRIES, name_trace};
+use crate::backoff::Backoff;
 use crate::config::AwsConfig;
 use crate::connections::{Connections, Roots, Terms};
 use crate::signing::signed;
@@ -187,7 +189,7 @@ struct Wire {
 impl Wire {
     async fn exchange(&self, how: &How, input: Input) -> Result<Output, Failed> {
         let request = self.request(how, input).map_err(Failed::before)?;
-        let mut backoff = Backoff::of(self.tries);
+        let mut backoff = Backoff::of_calls(self.tries, FIRST_WAIT);
         loop {
             let outcome = self.attempt(how, &request).await;
             match &outcome {

@@ -10,7 +10,6 @@ use super::{CallFacts, HoldId, Outcome, Receipt, ReceiptId, WalletId};
 use crate::idempotency::key_reused;
 use crate::keys::KeyMode;
 use crate::periods::Day;
-use crate::ports::{GetHold, ResolveHold};
 use crate::{Code, Fault, KeyId, Timestamp};
 
 /// How long after its end an open hold is left alone, before `sweep` releases it: for a resolution that was admitted in
@@ -18,8 +17,6 @@ use crate::{Code, Fault, KeyId, Timestamp};
 pub const HOLD_MARGIN: Duration = Duration::from_mins(1);
 /// How often in a day (UTC) a key's holds give everything back because the provider failed; later ones give nothing back.
 pub const REFUNDS_A_DAY: u32 = 100;
-/// How often a resolution is computed anew when somebody else was faster.
-pub(super) const TRIES: u32 = 5;
 
 /// One hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -255,32 +252,9 @@ impl Hold {
     }
 }
 
-/// Makes the one 404 of holds: unknown ones and other services'.
-pub(super) fn hold_not_found() -> Fault {
+/// The 404 for a hold that does not exist, or belongs to another service.
+pub fn hold_not_found() -> Fault {
     Fault::not_found("Hold")
-}
-
-/// Reads a hold, computes its end and applies it, anew as long as somebody else was faster. One refund too many ends the hold
-/// all the same, and gives nothing back: left open it would run out, and `sweep` would give all of it back, uncounted.
-///
-/// # Errors
-/// `NOT_FOUND`, what the step refuses, and `UNAVAILABLE` when the hold keeps changing.
-pub async fn resolve<F: GetHold + ResolveHold>(
-    holds: &F,
-    id: HoldId,
-    mut how: HoldEnd,
-    by: &Resolver,
-) -> Result<Hold, Fault> {
-    for _ in 0..TRIES {
-        let hold = holds.get_hold(id).await?.ok_or_else(hold_not_found)?;
-        let Some(step) = hold.resolve(how, by)? else { return Ok(hold) };
-        match holds.resolve_hold(&step).await? {
-            ResolutionOutcome::Resolved => return Ok(step.hold),
-            ResolutionOutcome::NoMoreRefunds => how = HoldEnd::Voided(VoidReason::RefundsSpent),
-            ResolutionOutcome::Conflict => {}
-        }
-    }
-    Err(Fault::unavailable("the hold keeps changing"))
 }
 
 /// A hold that has ended, as its service is told.

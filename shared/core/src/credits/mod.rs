@@ -13,7 +13,7 @@ mod receipt;
 mod wallet;
 
 pub use balance_alert::{ALERT_PERCENTAGES, AlertThreshold, topped_up};
-pub use calling::{CallRecord, resolve_opened};
+pub use calling::CallRecord;
 pub use charge::{Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, KeySnapshot};
 pub use checkout::{
     CHECKOUT_KEPT, CHECKOUTS_AN_HOUR, CURRENCY, Checkout, CheckoutAsk, OpenSession, PACKS, Pack, PaidSession,
@@ -21,7 +21,7 @@ pub use checkout::{
 };
 pub use hold::{
     Ending, HOLD_MARGIN, Hold, HoldEnd, HoldView, REFUNDS_A_DAY, Resolution, ResolutionOutcome, Resolver, VoidReason,
-    resolve,
+    hold_not_found,
 };
 pub use ids::{HoldId, ReceiptId};
 pub use opening::{HoldTerms, Opening, OpeningOutcome};

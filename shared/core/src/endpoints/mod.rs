@@ -11,6 +11,6 @@ pub use record::{
     DisabledBecause, ENDPOINTS_MAX, Endpoint, EndpointStatus, FAILING_MAX, NewEndpoint, endpoint_in_path,
     endpoint_not_found, events_of, too_many_endpoints,
 };
-pub use step::{Changed, EndpointPatch, EndpointStep, change};
+pub use step::{EndpointPatch, EndpointStep};
 pub use url::HookUrl;
 pub use view::{EndpointView, IssuedEndpoint};

@@ -5,19 +5,16 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Audience, DisabledBecause, Endpoint, EndpointStatus, HookUrl, endpoint_not_found};
+use super::{Audience, DisabledBecause, Endpoint, EndpointStatus, HookUrl};
 use crate::audit::{Actor, AuditAction, AuditEntry, Origin};
 use crate::events::{Event, EventKind};
-use crate::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
+use crate::idempotency::IdempotentRequest;
 use crate::keys::ChangeContext;
 use crate::pacing::Rate;
-use crate::ports::{ChangeEndpoint, GetEndpoint};
-use crate::{Code, EndpointId, Fault, OrgId, Timestamp, UserId};
+use crate::{Code, Fault, Timestamp, UserId};
 
 /// Longest time for which the secret before goes on signing.
 const GRACE_MAX: Duration = Duration::from_hours(24 * 7);
-/// How often a step is computed anew when somebody else was faster.
-const TRIES: u32 = 5;
 /// Who disables endpoints.
 const DISABLER: &str = "dispatch-webhook";
 
@@ -164,36 +161,4 @@ impl Endpoint {
         let audit = Some(AuditEntry::new(self.org, action, self.id.to_string(), origin, now, details));
         EndpointStep { endpoint, seen: self.revision, audit, event: None, idempotent: None }
     }
-}
-
-/// What became of a change: the endpoint as it then is, or the `result` of the same request before.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Changed {
-    /// It was made, or there was nothing to change.
-    Applied(Box<Endpoint>),
-    /// It was made before, with this `result`.
-    Replayed(String),
-}
-
-/// Reads an endpoint, computes a step and applies it; anew when somebody else was faster. `None` changes nothing.
-///
-/// # Errors
-/// `NOT_FOUND`, what `step` refuses, `IDEMPOTENCY_MISMATCH`; `UNAVAILABLE` when others go on being faster.
-pub async fn change<F: GetEndpoint + ChangeEndpoint>(
-    endpoints: &F,
-    org: OrgId,
-    id: EndpointId,
-    step: impl Fn(&Endpoint) -> Result<Option<EndpointStep>, Fault>,
-) -> Result<Changed, Fault> {
-    for _ in 0..TRIES {
-        let endpoint = endpoints.get_endpoint(org, id).await?.ok_or_else(endpoint_not_found)?;
-        let Some(step) = step(&endpoint)? else { return Ok(Changed::Applied(Box::new(endpoint))) };
-        match endpoints.change_endpoint(&step).await? {
-            WriteOutcome::Applied => return Ok(Changed::Applied(Box::new(step.endpoint))),
-            WriteOutcome::Replayed(result) => return Ok(Changed::Replayed(result)),
-            WriteOutcome::KeyReused => return Err(key_reused()),
-            WriteOutcome::Conflict => {}
-        }
-    }
-    Err(Fault::unavailable("the endpoint keeps changing"))
 }

@@ -1,10 +1,10 @@
 //! Addresses that webhooks are sent to. A path or a query may hold a secret of the receiver's, so only the host is shown.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::Fault;
 use crate::gateway::{Reach, address, host};
-use crate::ports::ResolveHost;
 
 /// Longest address, in bytes.
 const LENGTH_MAX: usize = 2048;
@@ -73,14 +73,12 @@ impl HookUrl {
         }
     }
 
-    /// Requires that its name leads to no address that may not be called, as far as it leads anywhere yet: what counts is where
-    /// it leads whenever it is called.
+    /// Refuses the URL when one of the addresses its host name resolves to must not be called.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `url`.
-    pub async fn require_reachable(&self, resolver: &impl ResolveHost, private: bool) -> Result<(), Fault> {
-        let found = if self.is_named() { resolver.resolve_host(self.host()).await? } else { Vec::new() };
-        if found.into_iter().all(|address| Reach::of(address).is_allowed(private)) {
+    pub fn require_public(&self, addresses: &[IpAddr], private: bool) -> Result<(), Fault> {
+        if addresses.iter().all(|address| Reach::of(*address).is_allowed(private)) {
             return Ok(());
         }
         Err(Fault::field("url", "url must lead to a public host"))

@@ -186,7 +186,7 @@ pub enum GrantOutcome {
     /// The window's writes are spent.
     OverRate(Window),
     /// The job has moved since it was read.
-    JobMoved,
+    Conflict,
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The file desk: what a file is, where it lies, what it weighs, and how it moves from grant to deletion.
 
-mod check;
 mod fullness;
 mod grant;
 mod inspect;
@@ -13,7 +12,6 @@ mod usage;
 mod view;
 mod window;
 
-pub use check::{ArrivalSource, Checked, check_arrival};
 pub use fullness::NOTICE_PERCENT;
 pub use grant::{Grant, GrantOutcome, GrantRequest, OF_JOB, UPLOAD_GRANT_VALID, still_usable};
 pub use inspect::{Dimensions, Finding, HEAD_BYTES, inspect};

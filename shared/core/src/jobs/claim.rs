@@ -1,10 +1,8 @@
-//! What a generator claims to have delivered, and how it is held against what is there.
+//! What a generator claims to have delivered.
 
-use super::{Job, JobStep, Output};
-use crate::files::{File, ObjectKey, Status};
-use crate::ports::{GetFile, ReadHead};
+use super::Output;
+use crate::files::File;
 use crate::texts::Tokens;
-use crate::{Code, Fault, Timestamp};
 
 /// One file, as a completion names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,98 +46,4 @@ pub struct CheckedFile {
     pub output: Output,
     /// The record of a file that was not granted for the job and waits for its check.
     pub adopts: Option<File>,
-}
-
-/// Holds a completion against the job, the records and the bucket, and computes the step it leads to; `None` when it says
-/// nothing new: the job has ended, or the same was accepted before. `list` is what its sender calls the files.
-///
-/// Sizes and types must be as claimed; dimensions are not compared, since what counts is what was measured.
-///
-/// # Errors
-/// `WEBHOOK_CONTENT_MISMATCH` naming the field; `CONFLICT` when another completion was accepted; `UNAVAILABLE` when table or
-/// bucket do not answer.
-pub async fn accept(
-    files: &impl GetFile,
-    objects: &impl ReadHead,
-    job: &Job,
-    (list, claimed): (&str, &[ClaimedFile]),
-    text: Option<TextFacts>,
-    now: Timestamp,
-) -> Result<Option<JobStep>, Fault> {
-    let accepted = job.delivered().map(|output| output.key.as_str());
-    if job.claimed_at.is_some() && accepted.eq(claimed.iter().map(|file| file.s3_key.as_str())) {
-        return Ok(None);
-    }
-    let wanted = job.ask.wanted();
-    if claimed.is_empty() || claimed.len() > wanted {
-        return Err(mismatch(list, format!("The job is for {wanted} files, not {}", claimed.len())));
-    }
-    let mut claim = Claim { files: Vec::new(), text };
-    for (at, file) in claimed.iter().enumerate() {
-        let place = format!("{list}[{at}]");
-        let checked = check(files, objects, job, &place, file).await?;
-        if claim.files.iter().any(|other| other.output.key == checked.output.key) {
-            return Err(mismatch(&format!("{place}.s3_key"), "A file is named twice"));
-        }
-        claim.files.push(checked);
-    }
-    // Whatever was claimed too late was looked at all the same: a claim that does not hold must not pass for one that does.
-    if job.claimed_at.is_some() {
-        return Err(Fault::new(Code::Conflict, "Another completion of the job was accepted"));
-    }
-    if job.status.is_final() {
-        return Ok(None);
-    }
-    let mut step = job.claimed(&claim, now);
-    for file in claim.files.into_iter().filter_map(|file| file.adopts) {
-        let adopted = File { job: Some(job.id.clone()), revision: file.revision + 1, ..file.clone() };
-        step.adopted.push((file.revision, adopted));
-    }
-    Ok(Some(step))
-}
-
-/// Holds one claimed file against what is there; `place` is where the completion names it.
-async fn check(
-    files: &impl GetFile,
-    objects: &impl ReadHead,
-    job: &Job,
-    place: &str,
-    claimed: &ClaimedFile,
-) -> Result<CheckedFile, Fault> {
-    let refused = |field: &str, message: String| mismatch(&format!("{place}.{field}"), message);
-    let absent = || refused("s3_key", "There is no such file of the job's owner".to_owned());
-    let key = ObjectKey::parse_for(job.owner(), &claimed.s3_key).ok_or_else(absent)?;
-    if key.kind() != job.kind {
-        return Err(refused("s3_key", format!("The job is for {} files", job.kind.name())));
-    }
-    let granted = job.output(key.file()).filter(|output| output.key == key);
-    let (mut output, adopts) = if let Some(output) = granted {
-        (output.clone(), None)
-    } else {
-        let file = files.get_file(job.owner(), key.file()).await?;
-        let file = file.filter(|file| file.key == key).ok_or_else(absent)?;
-        match file.status {
-            Status::Ready => (Output::of(&file), None),
-            // Taken in, it would no longer be followed for the job it was granted for.
-            Status::Pending | Status::Processing if file.job.as_ref().is_some_and(|other| *other != job.id) => {
-                return Err(refused("s3_key", "The file is granted for another job".to_owned()));
-            }
-            Status::Pending | Status::Processing => (Output::of(&file), Some(file)),
-            Status::Rejected | Status::Infected | Status::Deleting | Status::Deleted => return Err(absent()),
-        }
-    };
-    let head = objects.read_head(key.as_str(), output.version.as_deref(), 1).await?.ok_or_else(absent)?;
-    if claimed.size.is_some_and(|size| size != head.size) {
-        return Err(refused("file_size", format!("The file has {} bytes", head.size)));
-    }
-    let essence = |text: &str| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if claimed.content_type.as_ref().is_some_and(|claimed| essence(claimed) != output.media.name) {
-        return Err(refused("content_type", format!("The file is {}", output.media.name)));
-    }
-    output.duration_seconds = claimed.duration_seconds;
-    Ok(CheckedFile { output, adopts })
-}
-
-fn mismatch(field: &str, message: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
-    Fault::new(Code::WebhookContentMismatch, message).detail("field", field)
 }

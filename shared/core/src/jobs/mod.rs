@@ -9,9 +9,9 @@ mod step;
 mod view;
 
 pub use ask::{ASPECT_RATIOS, Ask, COUNT_MAX, DURATION_MAX};
-pub use claim::{Claim, ClaimedFile, TextFacts, accept};
+pub use claim::{CheckedFile, Claim, ClaimedFile, TextFacts};
 pub use id::JobId;
 pub use record::{Admission, Failure, Job, JobStatus, NewJob, Output, allowance_spent};
-pub use report::{Report, Sender, apply_report, job_not_found};
-pub use step::{CANCELLED, JobStep, StepOutcome, follow};
+pub use report::{Report, job_not_found};
+pub use step::{CANCELLED, JobStep, StepOutcome};
 pub use view::{ErrorView, JobResult, JobView, MediaView, TextView, TokensView};

@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Claim, Failure, Job, JobStatus, Output};
 use crate::events::{Event, EventKind};
-use crate::files::{File, Status, Transition};
-use crate::ports::GetJob;
+use crate::files::{File, Status};
 use crate::{Code, Fault, FileId, Timestamp};
 
 /// Code of a job that its owner has cancelled.
@@ -229,19 +228,6 @@ impl Job {
     }
 }
 
-/// Adds to the step of a file what follows from it for the job the file belongs to.
-pub async fn follow(jobs: &impl GetJob, step: Transition, now: Timestamp) -> Result<Transition, Fault> {
-    let Some(id) = &step.file.job else { return Ok(step) };
-    let job = jobs.get_job(id).await?;
-    let follows = job.and_then(|job| match step.file.status {
-        Status::Ready => job.arrived(&step.file, now),
-        // Still on its way, perhaps to the malware scan.
-        Status::Pending | Status::Processing => None,
-        Status::Rejected | Status::Infected | Status::Deleting | Status::Deleted => job.lost(&step.file, now),
-    });
-    Ok(Transition { job: follows.map(Box::new), ..step })
-}
-
 /// Says why a file of the result is lost.
 fn why_lost<'a>(file: &'a File, output: &Output) -> &'a str {
     match (&file.rejected_reason, file.status) {
@@ -251,6 +237,3 @@ fn why_lost<'a>(file: &'a File, output: &Output) -> &'a str {
         (None, _) => "it did not arrive",
     }
 }
-
-#[cfg(test)]
-mod tests;

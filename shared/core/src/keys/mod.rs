@@ -10,5 +10,5 @@ mod view;
 pub use judge::{Ask, Limiter, Refusal, RefusalCode};
 pub use record::{ApiKey, KeyFacts, KeyMode, KeyStatus, Pointer};
 pub use request::{KeyPatch, KeyRequest};
-pub use step::{ChangeContext, Changed, KeyStep, change};
+pub use step::{ChangeContext, KeyGuard, KeyStep};
 pub use view::{IssuedKey, KeyView};

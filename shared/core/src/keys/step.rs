@@ -7,10 +7,9 @@ use serde_json::json;
 use super::{ApiKey, KeyPatch, KeyStatus, Pointer};
 use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::events::{Event, EventKind};
-use crate::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
+use crate::idempotency::IdempotentRequest;
 use crate::orgs::key_not_found;
-use crate::ports::{ChangeKey, GetKey};
-use crate::{Code, Fault, KeyId, OrgId, Timestamp, text};
+use crate::{Code, Fault, Timestamp, text};
 
 /// Most characters of a reason.
 const REASON_MAX: usize = 200;
@@ -18,16 +17,14 @@ const REASON_MAX: usize = 200;
 const GRACE_MAX: Duration = Duration::from_hours(24 * 30);
 /// Longest one of a text of an older installation.
 const LEGACY_GRACE: Duration = Duration::from_hours(24);
-/// How often a step is computed anew when somebody else was faster.
-const TRIES: u32 = 5;
 
 /// One change of one key, with everything that goes into the same transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyStep {
     /// The key after the step. What charging writes (`used`, `last_used`) is not part of it.
     pub key: ApiKey,
-    /// Revision the step was computed from.
-    pub seen: u64,
+    /// What must still hold of the key when the step is written.
+    pub guard: KeyGuard,
     /// Where the text of a new generation leads.
     pub pointer: Option<Pointer>,
     /// Entry of the audit trail.
@@ -36,6 +33,16 @@ pub struct KeyStep {
     pub event: Option<Event>,
     /// The caller's promise, for steps whose answer cannot be given again from the record alone.
     pub idempotent: Option<IdempotentRequest>,
+}
+
+/// What must hold of a key for a step to be written. A step whose guard fails is computed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyGuard {
+    /// The key still has this revision. The step writes everything that people decide about a key.
+    Revision(u64),
+    /// The key has one of these statuses, whatever else has changed. The step writes only the status and the revocation: a
+    /// revocation must not wait for writers who keep changing the key's name.
+    Status(&'static [KeyStatus]),
 }
 
 /// What goes with a change: who makes it, and when.
@@ -124,7 +131,9 @@ impl ApiKey {
         key.status = KeyStatus::Revoked;
         key.revoked = Some((by.origin.actor.clone(), by.now, reason.clone()));
         let details = json!({ "reason": reason });
-        Ok(Some(self.step(key, AuditAction::KeyRevoked, details, Some(EventKind::KeyRevoked), by)))
+        let step = self.step(key, AuditAction::KeyRevoked, details, Some(EventKind::KeyRevoked), by);
+        let guard = KeyGuard::Status(&[KeyStatus::Active, KeyStatus::Suspended]);
+        Ok(Some(KeyStep { guard, ..step }))
     }
 
     /// Stops the key until it is resumed; `None` when it does not work anyway.
@@ -169,7 +178,9 @@ impl ApiKey {
         }
         let mut key = self.clone();
         key.status = KeyStatus::Deleted;
-        Ok(self.step(key, AuditAction::KeyDeleted, json!({}), Some(EventKind::KeyDeleted), by))
+        let step = self.step(key, AuditAction::KeyDeleted, json!({}), Some(EventKind::KeyDeleted), by);
+        let guard = KeyGuard::Status(&[KeyStatus::Active, KeyStatus::Suspended, KeyStatus::Revoked]);
+        Ok(KeyStep { guard, ..step })
     }
 
     /// Reads a grace period.
@@ -210,51 +221,9 @@ impl ApiKey {
             audit: AuditEntry::new(key.org, action, key.id.to_string(), by.origin, by.now, details),
             event: event.map(|kind| Event::new(kind, by.now, facts)),
             key: ApiKey { revision: self.revision + 1, ..key },
-            seen: self.revision,
+            guard: KeyGuard::Revision(self.revision),
             pointer: None,
             idempotent: None,
         }
     }
-}
-
-/// What became of a change: the key as it then is, or the `result` of the same request before.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Changed {
-    /// It was made, or there was nothing to change.
-    Applied(Box<ApiKey>),
-    /// It was made before, with this `result`.
-    Replayed(String),
-}
-
-impl Changed {
-    /// Gives the key after a step that promises nothing, which therefore was made now.
-    pub fn key(self) -> Result<ApiKey, Fault> {
-        match self {
-            Self::Applied(key) => Ok(*key),
-            Self::Replayed(_) => Err(Fault::internal("a step without a promise was made before")),
-        }
-    }
-}
-
-/// Reads a key, computes a step and applies it, anew as long as somebody else was faster.
-///
-/// # Errors
-/// `NOT_FOUND`, what the step refuses, `IDEMPOTENCY_MISMATCH`, and `UNAVAILABLE` when the key keeps changing.
-pub async fn change<F: GetKey + ChangeKey>(
-    keys: &F,
-    org: OrgId,
-    id: KeyId,
-    step: impl Fn(&ApiKey) -> Result<Option<KeyStep>, Fault>,
-) -> Result<Changed, Fault> {
-    for _ in 0..TRIES {
-        let key = keys.get_key(org, id).await?.ok_or_else(key_not_found)?;
-        let Some(step) = step(&key)? else { return Ok(Changed::Applied(Box::new(key))) };
-        match keys.change_key(&step).await? {
-            WriteOutcome::Applied => return Ok(Changed::Applied(Box::new(step.key))),
-            WriteOutcome::Replayed(result) => return Ok(Changed::Replayed(result)),
-            WriteOutcome::KeyReused => return Err(key_reused()),
-            WriteOutcome::Conflict => {}
-        }
-    }
-    Err(Fault::unavailable("the key keeps changing"))
 }

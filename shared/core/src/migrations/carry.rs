@@ -10,18 +10,13 @@ use crate::credits::Wallet;
 use crate::keys::{ApiKey, ChangeContext, KeyMode, KeyStatus, Pointer};
 use crate::orgs::{Member, OrgRole, Organisation};
 use crate::periods::Day;
-use crate::ports::{CreateOrg, FindKey, GetKey, GetMember, GetOrg, MigrateKey, NewOrg};
+use crate::ports::NewOrg;
 use crate::{Fault, KeyId, OrgId, UserId};
 
 /// Name of the organisation of somebody who had none.
 const PERSONAL: &str = "Personal";
 /// Why a key is revoked that was so there.
 const REVOKED_BEFORE: &str = "Revoked before it was carried over";
-
-/// Why a key with the text of another one is left alone.
-const TAKEN: &str = "its text is that of another key";
-/// How often a key is looked at anew when something has changed since.
-const TRIES: u32 = 5;
 
 /// A key of an older installation, without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,8 +87,8 @@ impl LegacyKey {
         }
     }
 
-    /// Makes the key it becomes.
-    fn key(&self, by: &ChangeContext<'_>) -> ApiKey {
+    /// The key it becomes.
+    pub fn key(&self, by: &ChangeContext<'_>) -> ApiKey {
         let TextFacts { environment, prefix, hint, .. } = &self.text;
         let revoked = (by.origin.actor.clone(), by.now, REVOKED_BEFORE.to_owned());
         ApiKey {
@@ -120,6 +115,28 @@ impl LegacyKey {
             used: BTreeMap::new(),
             revision: 1,
         }
+    }
+
+    /// The place its owner gets in the organisation it goes to.
+    pub fn member(&self, role: OrgRole, by: &ChangeContext<'_>) -> Member {
+        Member { org: self.org(), user: self.owner.clone(), role, joined_at: by.now }
+    }
+
+    /// The organisation to create for it, owned by its owner.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` when the former organisation's id cannot be a name.
+    pub fn new_org(&self, by: &ChangeContext<'_>) -> Result<NewOrg, Fault> {
+        let org = Organisation::found_as(self.org(), self.org_name(), by.now)?;
+        let (id, details) = (org.id, json!({ "name": org.name, "migrated": true }));
+        Ok(NewOrg {
+            owner: self.member(OrgRole::Owner, by),
+            wallet: Wallet::of_organisation(id, by.now),
+            audit: AuditEntry::new(id, AuditAction::OrgCreated, id.to_string(), by.origin, by.now, details),
+            org,
+            seen: None,
+            idempotent: None,
+        })
     }
 }
 
@@ -153,119 +170,6 @@ pub enum MigrateOutcome {
     TextTaken,
     /// Something else has changed since it was looked at; nothing was written.
     Conflict,
-}
-
-/// What there is to do to carry a key over.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Plan {
-    /// Nothing: it is here since a run before.
-    Unchanged(Box<ApiKey>),
-    /// These writes.
-    Carry(Box<Carrying>),
-    /// It cannot be carried over, for this reason.
-    Problem(&'static str),
-}
-
-/// The writes that carry a key over.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Carrying {
-    /// The organisation that must be made first.
-    pub org: Option<NewOrg>,
-    /// The key.
-    pub key: MigratedKey,
-}
-
-/// Works out what carrying a key over takes, and writes nothing.
-///
-/// # Errors
-/// `UNAVAILABLE` when the table does not answer.
-pub async fn plan<F: GetKey + FindKey + GetOrg + GetMember>(
-    table: &F,
-    legacy: &LegacyKey,
-    by: &ChangeContext<'_>,
-) -> Result<Plan, Fault> {
-    let key = legacy.key(by);
-    if let Some(before) = table.get_key(key.org, key.id).await? {
-        return Ok(Plan::Unchanged(Box::new(before)));
-    }
-    let pointer = legacy.text.pointer.clone();
-    if table.find_key(std::slice::from_ref(&pointer)).await?.is_some() {
-        return Ok(Plan::Problem(TAKEN));
-    }
-    let (org, member) = match table.get_org(key.org).await? {
-        Some(_) => match (table.get_member(key.org, &legacy.owner).await?, &legacy.place) {
-            (Some(_), _) => (None, None),
-            (None, Place::Here(_)) => return Ok(Plan::Problem("its owner is no member of the organisation")),
-            (None, Place::Former(_)) => (None, Some(joins(legacy, OrgRole::Developer, by))),
-            (None, Place::Personal) => (None, Some(joins(legacy, OrgRole::Owner, by))),
-        },
-        None if matches!(legacy.place, Place::Here(_)) => {
-            return Ok(Plan::Problem("there is no such organisation"));
-        }
-        None => match found(legacy, by) {
-            Ok(org) => (Some(org), None),
-            Err(_) => return Ok(Plan::Problem("its organisationId cannot be an organisation's name")),
-        },
-    };
-    let details = json!({ "name": key.name, "legacy_id": legacy.id, "scopes": key.scopes, "revoked": legacy.revoked });
-    let audit = AuditEntry::new(key.org, AuditAction::KeyMigrated, key.id.to_string(), by.origin, by.now, details);
-    Ok(Plan::Carry(Box::new(Carrying { org, key: MigratedKey { key, pointer, member, audit } })))
-}
-
-/// What became of a key that was to be carried over.
-#[derive(Clone, Debug, PartialEq)]
-pub enum CarryOutcome {
-    /// It is here now, with all that these writes made.
-    Applied(Box<Carrying>),
-    /// It was here since a run before, and was left as it is.
-    AppliedBefore(Box<ApiKey>),
-    /// It cannot be carried over, for this reason.
-    Problem(&'static str),
-}
-
-/// Carries a key over, unless it is here. Cut short anywhere, it does the rest when it is asked again.
-///
-/// # Errors
-/// `UNAVAILABLE` when the table does not answer, or what the key goes to keeps changing.
-pub async fn carry_over<F: GetKey + FindKey + GetOrg + GetMember + CreateOrg + MigrateKey>(
-    table: &F,
-    legacy: &LegacyKey,
-    by: &ChangeContext<'_>,
-) -> Result<CarryOutcome, Fault> {
-    for _ in 0..TRIES {
-        let carrying = match plan(table, legacy, by).await? {
-            Plan::Carry(carrying) => carrying,
-            Plan::Unchanged(key) => return Ok(CarryOutcome::AppliedBefore(key)),
-            Plan::Problem(why) => return Ok(CarryOutcome::Problem(why)),
-        };
-        if let Some(org) = &carrying.org {
-            table.create_org(org).await?;
-        }
-        match table.migrate_key(&carrying.key).await? {
-            MigrateOutcome::Applied => return Ok(CarryOutcome::Applied(carrying)),
-            MigrateOutcome::TextTaken => return Ok(CarryOutcome::Problem(TAKEN)),
-            MigrateOutcome::Conflict => {}
-        }
-    }
-    Err(Fault::unavailable("what a key is carried over to keeps changing; perhaps its pepper was retired meanwhile"))
-}
-
-fn joins(legacy: &LegacyKey, role: OrgRole, by: &ChangeContext<'_>) -> Member {
-    Member { org: legacy.org(), user: legacy.owner.clone(), role, joined_at: by.now }
-}
-
-/// Makes the organisation a key goes to, owned by its owner.
-fn found(legacy: &LegacyKey, by: &ChangeContext<'_>) -> Result<NewOrg, Fault> {
-    let org = Organisation::found_as(legacy.org(), legacy.org_name(), by.now)?;
-    let (id, details) = (org.id, json!({ "name": org.name, "migrated": true }));
-    Ok(NewOrg {
-        owner: joins(legacy, OrgRole::Owner, by),
-        wallet: Wallet::of_organisation(id, by.now),
-        audit: AuditEntry::new(id, AuditAction::OrgCreated, id.to_string(), by.origin, by.now, details),
-        org,
-        seen: None,
-        idempotent: None,
-    })
 }
 
 impl MigrationId {

@@ -6,7 +6,5 @@ mod carry;
 mod deadline;
 
 pub use access::AccessLevel;
-pub use carry::{
-    CarryOutcome, Carrying, LegacyKey, MigrateOutcome, MigratedKey, Place, Plan, TextFacts, carry_over, plan,
-};
-pub use deadline::{Advance, Migration, MigrationId, MigrationStep, REASON, Stage, advance, announce, keys_of};
+pub use carry::{LegacyKey, MigrateOutcome, MigratedKey, Place, TextFacts};
+pub use deadline::{Migration, MigrationId, MigrationStep, REASON, Stage};

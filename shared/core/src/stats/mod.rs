@@ -6,7 +6,6 @@
 mod figures;
 mod latency;
 mod message;
-mod read;
 mod span;
 mod storage;
 mod tally;
@@ -14,7 +13,6 @@ mod tally;
 pub use figures::{DayStats, Figures, StatsKept};
 pub use latency::ResponseTimes;
 pub use message::{Begun, StatsMessage};
-pub use read::read_calls;
 pub use span::DaySpan;
 pub use storage::{Ledger, StorageBegun, StorageDay, StorageErrand, StorageTotals, Stored};
 pub use tally::{CountedCall, Tally};

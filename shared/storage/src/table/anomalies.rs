@@ -30,7 +30,7 @@ impl RaiseAnomaly for Table {
         match &alarm.response {
             Response::Alert => {}
             Response::SuspendKey(step) => {
-                writes.push(self.decide(&step.key, step.seen)?);
+                writes.push(self.decide(&step.key, step.guard)?);
                 writes.push(self.put(audit::write(&step.audit))?);
             }
             Response::SuspendOrg(entry) => {

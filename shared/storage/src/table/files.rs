@@ -4,12 +4,13 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemInputBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use consigne_aws::Backoff;
 use consigne_core::files::{File, LedgerDelta, ObjectKey, SWEEP_MARGIN, Status, Transition, Usage};
 use consigne_core::ports::{ApplyTransition, BeginDelete, GetFile, GetUsage};
 use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
 
 use super::item::{Reader, number, text, user_pk};
-use super::transact::{Outcome, Patience};
+use super::transact::Outcome;
 use super::{Table, due, file_item, item, outbox, usage_item};
 
 /// Attribute that tells which call has marked a file deleted; gone when the record is next written.
@@ -34,7 +35,7 @@ impl BeginDelete for Table {
     async fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<File>, Fault> {
         // The client sends an update again whose answer was lost; the second then fails on what the first has done.
         let mark = EventId::mint(now).to_string();
-        let mut patience = Patience::default();
+        let mut backoff = Backoff::of_conflicts();
         loop {
             let error = match self.client.send(self.deletion_write(key, now, &mark)).await {
                 Ok(marked) => return marked.attributes().map(file_item::read).transpose(),
@@ -46,7 +47,7 @@ impl BeginDelete for Table {
                     return ours.map(file_item::read).transpose();
                 }
                 // Met a transaction on the same record, such as the one that makes it ready; the client does not retry.
-                Some(UpdateItemError::TransactionConflictException(_)) if patience.wait().await => {}
+                Some(UpdateItemError::TransactionConflictException(_)) if backoff.wait().await => {}
                 _ => return Err(Fault::unavailable(error)),
             }
         }

@@ -51,7 +51,7 @@ impl GrantUpload for Table {
                 TransactionOutcome::Refused(failed) => failed,
             };
             if grant.job.is_some() && failed_at(&failed, JOB).is_some() {
-                return Ok(GrantOutcome::JobMoved);
+                return Ok(GrantOutcome::Conflict);
             }
             let ledger = failed_at(&failed, LEDGER).ok_or_else(|| Fault::internal("a file id was minted twice"))?;
             let usage = usage_item::read(ledger)?;

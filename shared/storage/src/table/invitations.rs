@@ -5,6 +5,7 @@
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
+use consigne_aws::Backoff;
 use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::invitations::{INVITER_DAILY_MAX, Invitation, InvitationStatus, REMEMBERED, inviter_exhausted};
@@ -21,7 +22,7 @@ use super::idempotency::TransactionOutcome;
 use super::item::{Item, Reader, add, count_one, key, number, odd, org_pk, text, user_pk};
 use super::members::{member_count, roster_key};
 use super::orgs::member_key;
-use super::transact::{Outcome, Patience, failed_at};
+use super::transact::{Outcome, failed_at};
 use super::{Table, audit, outbox};
 
 /// Attribute of the roster that counts the invitations that ever went out.
@@ -74,7 +75,7 @@ fn read(item: &Item) -> Result<Invitation, Fault> {
 impl CreateInvitation for Table {
     async fn create_invitation(&self, new: &NewInvitation) -> Result<WriteOutcome, Fault> {
         let (invitation, now) = (&new.invitation, new.invitation.created_at);
-        let mut patience = Patience::default();
+        let mut backoff = Backoff::of_conflicts();
         loop {
             // Before the list: whatever goes out after this moves the count.
             let roster = self.get(roster_key(invitation.org)).await?.unwrap_or_default();
@@ -99,7 +100,7 @@ impl CreateInvitation for Table {
                 TransactionOutcome::Refused(failed) if failed_at(&failed, INVITER).is_some() => {
                     return Err(inviter_exhausted(now));
                 }
-                TransactionOutcome::Refused(_) if patience.wait().await => {}
+                TransactionOutcome::Refused(_) if backoff.wait().await => {}
                 TransactionOutcome::Refused(_) => return Err(Fault::unavailable("other invitations keep going out")),
             }
         }

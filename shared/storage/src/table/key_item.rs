@@ -40,6 +40,9 @@ pub(super) fn decided(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 
     ]
 }
 
+/// The attributes that ending a key writes.
+pub(super) const END: [&str; 4] = ["status", "revoked_by", "revoked_at", "revoked_reason"];
+
 /// Writes the item of a new key, which nobody has used here.
 pub(super) fn write(key: &ApiKey) -> Item {
     let mut item = key_key(key.org, key.id);

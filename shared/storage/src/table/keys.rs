@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::keys::{ApiKey, KeyStatus, KeyStep, Pointer};
+use consigne_core::keys::{ApiKey, KeyGuard, KeyStatus, KeyStep, Pointer};
 use consigne_core::ports::{ChangeKey, GetKey, IssueKey, ListKeys, Listed, NewKey, PageAsk};
 use consigne_core::{Fault, KeyId, OrgId};
 
@@ -58,7 +58,7 @@ impl IssueKey for Table {
 impl ChangeKey for Table {
     async fn change_key(&self, step: &KeyStep) -> Result<WriteOutcome, Fault> {
         let key = &step.key;
-        let mut writes = vec![self.decide(key, step.seen)?, self.put(audit::write(&step.audit))?];
+        let mut writes = vec![self.decide(key, step.guard)?, self.put(audit::write(&step.audit))?];
         if let Some(event) = &step.event {
             writes.push(self.put(outbox::write(event))?);
         }
@@ -97,15 +97,34 @@ impl Table {
         ])
     }
 
-    /// Writes what people decide about a key, and leaves alone what charging writes.
-    pub(super) fn decide(&self, key: &ApiKey, seen: u64) -> Result<TransactWriteItem, Fault> {
-        let mut update = Update::builder()
-            .set_key(Some(key_item::key_key(key.org, key.id)))
-            .condition_expression("revision = :seen")
-            .expression_attribute_values(":seen", number(seen))
-            .expression_attribute_values(":revision", number(key.revision));
-        let (mut set, mut remove) = (vec!["revision = :revision".to_owned()], Vec::new());
-        for (at, (name, value)) in key_item::decided(key).into_iter().enumerate() {
+    /// The write of what people decide about a key. What charging writes stays as it is.
+    pub(super) fn decide(&self, key: &ApiKey, guard: KeyGuard) -> Result<TransactWriteItem, Fault> {
+        let update = Update::builder().set_key(Some(key_item::key_key(key.org, key.id)));
+        let (mut update, mut set) = match guard {
+            KeyGuard::Revision(seen) => (
+                update
+                    .condition_expression("revision = :seen")
+                    .expression_attribute_values(":seen", number(seen))
+                    .expression_attribute_values(":revision", number(key.revision)),
+                vec!["revision = :revision".to_owned()],
+            ),
+            KeyGuard::Status(statuses) => {
+                let names: Vec<String> = (0..statuses.len()).map(|at| format!(":from{at}")).collect();
+                let mut update = update
+                    .condition_expression(format!("#status IN ({})", names.join(", ")))
+                    .expression_attribute_names("#status", "status")
+                    .expression_attribute_values(":one", number(1));
+                for (name, status) in names.iter().zip(statuses) {
+                    update = update.expression_attribute_values(name, text(status.name()));
+                }
+                (update, vec!["revision = revision + :one".to_owned()])
+            }
+        };
+        let mut remove = Vec::new();
+        let whole = matches!(guard, KeyGuard::Revision(_));
+        let mut attributes = key_item::decided(key).to_vec();
+        attributes.retain(|(name, value)| whole || (key_item::END.contains(name) && value.is_some()));
+        for (at, (name, value)) in attributes.into_iter().enumerate() {
             update = update.expression_attribute_names(format!("#{at}"), name);
             match value {
                 Some(value) => {

@@ -2,12 +2,12 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
+use consigne_aws::Backoff;
 use consigne_core::credits::WalletId;
 use consigne_core::keys::ApiKey;
 use consigne_core::ports::{ExpireLots, ForgetPeriods, Listed, PageAsk, WalkKeys};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 
-use super::transact::Patience;
 use super::wallets::in_time;
 use super::{Table, key_item, wallet_item};
 
@@ -31,7 +31,7 @@ impl ForgetPeriods for Table {
 
 impl Table {
     async fn forget(&self, org: OrgId, key: KeyId, periods: &[String]) -> Result<(), Fault> {
-        let mut patience = Patience::default();
+        let mut backoff = Backoff::of_conflicts();
         let names: Vec<String> = (0..periods.len()).map(|at| format!("#p{at}")).collect();
         loop {
             let mut update = UpdateItemInput::builder()
@@ -46,7 +46,7 @@ impl Table {
             match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(()),
                 // Met a charge, which counts in another period of the same key.
-                Some(UpdateItemError::TransactionConflictException(_)) if patience.wait().await => {}
+                Some(UpdateItemError::TransactionConflictException(_)) if backoff.wait().await => {}
                 _ => return Err(Fault::unavailable(error)),
             }
         }

@@ -34,7 +34,7 @@ fn place(migration: &Migration) -> (&'static str, String) {
 fn write(migration: &Migration) -> Item {
     let mut item = migration_key(&migration.id);
     let (stage, since, revoked) = match migration.stage {
-        Stage::CarryOutcome => ("carried", None, None),
+        Stage::Carried => ("carried", None, None),
         Stage::Announced(day) => ("announced", Some(day), None),
         Stage::Reminded(day) => ("reminded", Some(day), None),
         Stage::Ended { on, revoked } => ("ended", Some(on), Some(revoked)),
@@ -59,7 +59,7 @@ fn read(item: &Item) -> Result<Migration, Fault> {
     let (owner, day) = reader.parsed("sk", owner_and_day)?;
     let since = || reader.parsed("since", Day::parse);
     let stage = match reader.text("stage")? {
-        "carried" => Stage::CarryOutcome,
+        "carried" => Stage::Carried,
         "announced" => Stage::Announced(since()?),
         "reminded" => Stage::Reminded(since()?),
         "ended" => Stage::Ended { on: since()?, revoked: reader.number("revoked")? },
@@ -90,7 +90,7 @@ impl MigrateKey for Table {
 impl Table {
     /// Counts a key in with its migration, whose owner is still to be told of it, whatever they were told before.
     fn count_in(&self, id: &MigrationId) -> Result<TransactWriteItem, Fault> {
-        let carried = Migration { id: id.clone(), keys: 1, stage: Stage::CarryOutcome, revision: 1 };
+        let carried = Migration { id: id.clone(), keys: 1, stage: Stage::Carried, revision: 1 };
         let (partition, at) = place(&carried);
         let update = Update::builder()
             .set_key(Some(migration_key(id)))

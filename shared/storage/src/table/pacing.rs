@@ -5,13 +5,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemInputBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use consigne_aws::Backoff;
 use consigne_core::pacing::{LINE_MAX, PaceAsk, Paced};
 use consigne_core::ports::PaceCall;
 use consigne_core::{Fault, Timestamp};
 
 use super::Table;
 use super::item::{Item, Reader, key, number};
-use super::transact::Patience;
 
 /// From when on the destination may be called.
 const OPENS: &str = "opens_at";
@@ -42,7 +42,7 @@ impl PaceCall for Table {
         if Reader(&failed).optional_time(LINE).is_some_and(|line| line.since(ask.now) > LINE_MAX) {
             return Ok(Paced::Full);
         }
-        let mut patience = Patience::default();
+        let mut backoff = Backoff::of_conflicts();
         let mut has_line = Reader(&failed).optional_time(LINE).is_some_and(|line| line >= opens);
         loop {
             let tried = if has_line { self.join_line(ask, opens).await? } else { self.begin_line(ask, opens).await? };
@@ -54,7 +54,7 @@ impl PaceCall for Table {
                 // Somebody else has begun it, or it has never been.
                 Tried::Failed(_) => has_line = !has_line,
             }
-            if !patience.wait().await {
+            if !backoff.wait().await {
                 return Err(Fault::unavailable("the line of a destination keeps changing"));
             }
         }

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use consigne_aws::Backoff;
 use consigne_core::credits::{CallFacts, Outcome, OutcomeKept, RECEIPT_KEPT, Receipt, ReceiptId};
 use consigne_core::keys::KeyMode;
 use consigne_core::ports::{KeepOutcome, ListReceipts, Listed, PageAsk, ReceiptFilter};
@@ -10,7 +11,6 @@ use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 
 use super::Table;
 use super::item::{Item, Reader, add, key, number, sortable, text};
-use super::transact::Patience;
 
 pub(super) fn receipt_key(id: &ReceiptId) -> Item {
     key(format!("RECEIPT#{}#{}", id.org(), id.tail()), "RECEIPT")
@@ -110,7 +110,7 @@ impl KeepOutcome for Table {
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<OutcomeKept, Fault> {
-        let mut patience = Patience::default();
+        let mut backoff = Backoff::of_conflicts();
         let failed = loop {
             let update = UpdateItemInput::builder()
                 .table_name(&self.name)
@@ -129,7 +129,7 @@ impl KeepOutcome for Table {
             match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => break failed.clone(),
                 // Met a retry of the charge itself, which looks at the same receipt.
-                Some(UpdateItemError::TransactionConflictException(_)) if patience.wait().await => {}
+                Some(UpdateItemError::TransactionConflictException(_)) if backoff.wait().await => {}
                 _ => return Err(Fault::unavailable(error)),
             }
         };

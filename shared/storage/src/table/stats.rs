@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput};
 use aws_sdk_dynamodb::types::AttributeValue;
+use consigne_aws::Backoff;
 use consigne_core::events::Event;
 use consigne_core::keys::KeyMode;
 use consigne_core::periods::Day;
@@ -12,7 +13,7 @@ use consigne_core::stats::{CountedCall, DaySpan, DayStats, Figures, StatsKept};
 use consigne_core::{Fault, KeyId, OrgId};
 
 use super::item::{Item, Reader, add, key, number, odd, org_pk, sortable, text};
-use super::transact::{Outcome, Patience};
+use super::transact::Outcome;
 use super::{Table, outbox, receipts};
 
 /// Beginning of the sort key of every day's figures.
@@ -114,7 +115,7 @@ impl KeepStats for Table {
         if matches!(self.transact(first).await?, Outcome::Committed) {
             return Ok(StatsKept::First);
         }
-        let mut patience = Patience::default();
+        let mut backoff = Backoff::of_conflicts();
         loop {
             let put = PutItemInput::builder()
                 .table_name(&self.name)
@@ -126,7 +127,7 @@ impl KeepStats for Table {
             match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => return Ok(StatsKept::Outdated),
                 // Met another count that is the day's first.
-                Some(PutItemError::TransactionConflictException(_)) if patience.wait().await => {}
+                Some(PutItemError::TransactionConflictException(_)) if backoff.wait().await => {}
                 _ => return Err(Fault::unavailable(error)),
             }
         }

@@ -1,7 +1,5 @@
 //! Transactions: sent, retried while they only conflict with another one, and told apart when they are refused.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
@@ -12,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use consigne_aws::{budget, jittered};
+use consigne_aws::Backoff;
 use consigne_core::{Fault, Timestamp};
 
 use super::Table;
@@ -20,11 +18,6 @@ use super::item::{Item, number};
 
 /// Most keys one `BatchGetItem` takes.
 const BATCH: usize = 100;
-/// Time kept for answering when a write goes on conflicting.
-const RESERVE: Duration = Duration::from_millis(500);
-/// First and longest wait between two tries.
-const FIRST_WAIT: Duration = Duration::from_millis(10);
-const LONGEST_WAIT: Duration = Duration::from_millis(320);
 
 /// What became of a transaction.
 pub(super) enum Outcome {
@@ -56,7 +49,7 @@ impl Table {
         place: Option<usize>,
         writes: Vec<TransactWriteItem>,
     ) -> Result<Outcome, Fault> {
-        let (mut patience, mut token) = (Patience::default(), request_token()?);
+        let (mut backoff, mut token) = (Backoff::of_conflicts(), request_token()?);
         loop {
             let transaction = TransactWriteItemsInput::builder()
                 .set_transact_items(Some(writes.clone()))
@@ -83,7 +76,7 @@ impl Table {
             if !reasons.iter().all(known) {
                 return Err(Fault::internal(error));
             }
-            if !patience.wait().await {
+            if !backoff.wait().await {
                 return Err(Fault::unavailable(error));
             }
         }
@@ -178,7 +171,7 @@ impl Table {
     /// Reads several items, in no particular order; asks again for those the table did not get round to.
     pub(super) async fn batch_get(&self, keys: &[Item], consistent: bool) -> Result<Vec<Item>, Fault> {
         let mut found = Vec::new();
-        let mut patience = Patience::default();
+        let mut backoff = Backoff::of_conflicts();
         for some in keys.chunks(BATCH) {
             let mut left = some.to_vec();
             loop {
@@ -191,7 +184,7 @@ impl Table {
                 if left.is_empty() {
                     break;
                 }
-                if !patience.wait().await {
+                if !backoff.wait().await {
                     return Err(Fault::unavailable("the table does not get round to all that is asked of it"));
                 }
             }
@@ -203,29 +196,6 @@ impl Table {
 /// Gives the item that failed the write at a place.
 pub(super) fn failed_at(failed: &[Failed], at: usize) -> Option<&Item> {
     failed.iter().find(|failed| failed.at == at).map(|failed| &failed.item)
-}
-
-/// Waits between tries that conflict with someone else's: growing, jittered, within what the invocation can afford.
-pub(super) struct Patience {
-    longest: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self { longest: FIRST_WAIT }
-    }
-}
-
-impl Patience {
-    /// Waits before another try; `false`, at once, when there is no time for one.
-    pub(super) async fn wait(&mut self) -> bool {
-        if budget::remaining() < RESERVE + self.longest {
-            return false;
-        }
-        tokio::time::sleep(jittered(self.longest)).await;
-        self.longest = (self.longest * 2).min(LONGEST_WAIT);
-        true
-    }
 }
 
 /// Says whether a write failed for what goes away by itself: another transaction on its item, or too much traffic.

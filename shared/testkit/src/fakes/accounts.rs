@@ -9,7 +9,7 @@ use consigne_core::credits::{
 };
 use consigne_core::idempotency::{IdempotentRequest, KeyOwner, WriteOutcome};
 use consigne_core::invitations::Invitation;
-use consigne_core::keys::{ApiKey, Ask, KeyFacts, KeyStatus, KeyStep, Pointer, Refusal};
+use consigne_core::keys::{ApiKey, Ask, KeyFacts, KeyGuard, KeyStatus, KeyStep, Pointer, Refusal};
 use consigne_core::orgs::{Member, Organisation};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
@@ -146,6 +146,23 @@ impl GetKey for World {
     }
 }
 
+/// Writes a step as its guard says; `false`, and nothing, when the guard fails.
+pub(super) fn apply(known: &mut ApiKey, step: &KeyStep) -> bool {
+    match step.guard {
+        KeyGuard::Revision(seen) if known.revision == seen => {
+            let (used, last_used) = (known.used.clone(), known.last_used.clone());
+            *known = ApiKey { used, last_used, ..step.key.clone() };
+        }
+        KeyGuard::Status(statuses) if statuses.contains(&known.status) => {
+            known.status = step.key.status;
+            known.revoked = step.key.revoked.clone().or(known.revoked.take());
+            known.revision += 1;
+        }
+        KeyGuard::Revision(_) | KeyGuard::Status(_) => return false,
+    }
+    true
+}
+
 impl ChangeKey for World {
     async fn change_key(&self, step: &KeyStep) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
@@ -159,11 +176,9 @@ impl ChangeKey for World {
             let Some(known) = accounts.keys.get_mut(&(step.key.org, step.key.id)) else {
                 return WriteOutcome::Conflict;
             };
-            if known.revision != step.seen || closed {
+            if closed || !apply(known, step) {
                 return WriteOutcome::Conflict;
             }
-            let (used, last_used) = (known.used.clone(), known.last_used.clone());
-            *known = ApiKey { used, last_used, ..step.key.clone() };
             accounts.keep(step.idempotent.as_ref(), step.audit.at);
             if let Some(pointer) = &step.pointer {
                 accounts.pointers.insert(pointer.clone(), (step.key.facts(), true));

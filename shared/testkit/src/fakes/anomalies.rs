@@ -72,11 +72,9 @@ impl RaiseAnomaly for World {
                 Response::Alert => {}
                 Response::SuspendKey(step) => {
                     let known = accounts.keys.get_mut(&(step.key.org, step.key.id));
-                    let Some(known) = known.filter(|known| known.revision == step.seen) else {
+                    if !known.is_some_and(|known| super::accounts::apply(known, step)) {
                         return RaiseOutcome::Conflict;
-                    };
-                    let (used, last_used) = (known.used.clone(), known.last_used.clone());
-                    *known = ApiKey { used, last_used, ..step.key.clone() };
+                    }
                     accounts.audit.push(step.audit.clone());
                 }
                 Response::SuspendOrg(entry) => {

@@ -25,11 +25,11 @@ impl MigrateKey for World {
             accounts.members.extend(place.zip(new.member.clone()));
             accounts.audit.push(new.audit.clone());
             if let Some(id) = new.migration() {
-                let first = Migration { id: id.clone(), keys: 0, stage: Stage::CarryOutcome, revision: 0 };
+                let first = Migration { id: id.clone(), keys: 0, stage: Stage::Carried, revision: 0 };
                 let migration = state.migrations.entry(id).or_insert(first);
                 migration.keys += 1;
                 migration.revision += 1;
-                migration.stage = Stage::CarryOutcome;
+                migration.stage = Stage::Carried;
             }
             MigrateOutcome::Applied
         })

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use consigne_core::audit::{Actor, Origin};
 use consigne_core::keys::{ChangeContext, KeyMode, Pointer};
-use consigne_core::migrations::{AccessLevel, LegacyKey, MigrationId, Place, TextFacts, announce, carry_over};
+use consigne_core::migrations::{AccessLevel, LegacyKey, MigrationId, Place, TextFacts};
 use consigne_core::{Fault, Timestamp, UserId};
 use consigne_testkit::fakes::World;
+use consigne_usecases::migrations::{announce, carry_over};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -35,7 +35,10 @@ async fn whoever_is_invited_gets_the_token_in_the_language_of_whoever_invites() 
         assert!(mail.text.contains("Ann ") && mail.text.contains("Acme"), "{}", mail.text);
         assert!(mail.unsubscribe.is_none(), "a stranger has no account to unsubscribe");
         assert_eq!(token_in_the_mail(&world), token);
-        assert_eq!((&log["mail.letter"], &log["mail.outcomes"]), (&json!("invitation"), &json!({ "invited": "sent" })));
+        assert_eq!(
+            (&log["mail.template"], &log["mail.outcomes"]),
+            (&json!("invitation"), &json!({ "invited": "sent" }))
+        );
         let log = log.to_string();
         assert!(!log.contains('@') && !log.contains(&token[30..]), "an address or a token in the log: {log}");
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use consigne_auth::{KeyPrefix, LegacyText, Peppers};
 use consigne_core::audit::{Actor, Origin};
 use consigne_core::keys::{ChangeContext, KeyMode, KeyStatus};
-use consigne_core::migrations::{AccessLevel, LegacyKey, Place, REASON, TextFacts, carry_over};
+use consigne_core::migrations::{AccessLevel, LegacyKey, Place, REASON, TextFacts};
 use consigne_core::{KeyId, Timestamp};
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
+use consigne_usecases::migrations::carry_over;
 use serde_json::{Value, json};
 
 use super::GRANTED;

@@ -46,7 +46,7 @@ async fn the_owner_of_a_job_is_told_in_their_language_where_its_result_is() {
     let link = mail.unsubscribe.as_deref().unwrap();
     let token = link.strip_prefix("https://api.example.com/api/mail/unsubscribe?token=").unwrap();
     assert_eq!(functions::unsubscribe_seal().open(token), Some((user("user_ann1"), Topic::Jobs)));
-    assert_eq!((&log["mail.letter"], &log["MailsSent"]), (&json!("job-completed"), &json!(1)));
+    assert_eq!((&log["mail.template"], &log["MailsSent"]), (&json!("job-completed"), &json!(1)));
     assert_eq!(log["mail.outcomes"], json!({ "user_ann1": "sent" }));
     assert!(!log.to_string().contains('@'), "an address in the log: {log}");
 }
@@ -279,7 +279,7 @@ async fn events_nobody_is_written_about_pass_and_without_a_sender_all_do() {
     send_mail::handle(&deps, &message).await.unwrap();
     let log = message.log.take("send-mail", now);
     assert_eq!(log["mail.outcomes"], json!({ "user_ann1": "skipped" }));
-    assert_eq!(log["mail.letter"], "job-completed");
+    assert_eq!(log["mail.template"], "job-completed");
     assert!(world.state().post.mails.is_empty() && world.state().post.sent.is_empty());
 }
 

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use consigne_core::credits::{
     Charge, ChargeOutcome, ClawBack, ClawBackOutcome, CreditGrant, CreditGrantOutcome, HoldEnd, HoldId, LotKind,
-    OpeningOutcome, PurchaseOutcome, ResolutionOutcome, VoidReason, resolve,
+    OpeningOutcome, PurchaseOutcome, ResolutionOutcome, VoidReason,
 };
 use consigne_core::keys::{KeyFacts, RefusalCode};
 use consigne_core::periods::Day;
 use consigne_core::{Code, Fault, Timestamp};
 use consigne_testkit::accounts;
 use consigne_testkit::fakes::Moment;
+use consigne_usecases::holds::resolve;
 use futures_util::future::join_all;
 
 use super::Ledger;

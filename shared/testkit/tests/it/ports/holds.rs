@@ -5,7 +5,7 @@ use std::time::Duration;
 use consigne_core::audit::AuditAction;
 use consigne_core::credits::{
     ChargeOutcome, CreditGrantOutcome, Hold, HoldEnd, HoldId, LotKind, OpeningOutcome, REFUNDS_A_DAY,
-    ResolutionOutcome, VoidReason, Wallet, WalletId, resolve,
+    ResolutionOutcome, VoidReason, Wallet, WalletId,
 };
 use consigne_core::keys::{ApiKey, Ask, ChangeContext, KeyFacts, Limiter, RefusalCode};
 use consigne_core::ports::{
@@ -14,6 +14,7 @@ use consigne_core::ports::{
 };
 use consigne_core::{Code, OrgId, Timestamp, UserId};
 use consigne_testkit::accounts::{self, opening, resolver, settled};
+use consigne_usecases::holds::resolve;
 use futures_util::future::join_all;
 
 use super::{eventually, now, on_both};

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use consigne_core::files::{Arrival, File, Grant, GrantOutcome, Kind, Pinned, Removal, Status, Transition, Usage};
 use consigne_core::idempotency::IdempotencyKey;
-use consigne_core::jobs::{Admission, Job, JobStatus, JobStep, StepOutcome, follow};
+use consigne_core::jobs::{Admission, Job, JobStatus, JobStep, StepOutcome};
 use consigne_core::ports::{ApplyJobStep, ApplyTransition, GetFile, GetJob, GetUsage, GrantUpload, RequestJob};
 use consigne_core::{Plan, Timestamp, UserId};
 use consigne_testkit::generator::fresh_id;
+use consigne_usecases::jobs::follow;
 use futures_util::future::join_all;
 
 use super::jobs::{accepted, read, wish};
@@ -88,7 +89,7 @@ async fn a_grant_for_a_job_is_made_for_both_or_for_neither(store: &impl JobStore
     assert_eq!(file(store, &grant.file).await, Some(grant.file.clone()));
     assert_eq!((step.job.status, step.job.outputs.len()), (JobStatus::Processing, 1));
     let late = grant_for(&job, 10, now);
-    assert_eq!(store.grant_upload(&late).await.unwrap(), GrantOutcome::JobMoved);
+    assert_eq!(store.grant_upload(&late).await.unwrap(), GrantOutcome::Conflict);
     assert_eq!((file(store, &late.file).await, usage(store, &owner).await), (None, [10, 10, 0]));
     assert_eq!(read(store, &job.id).await, step.job);
 }
@@ -138,7 +139,7 @@ async fn of_ten_grants_at_once_one_finds_the_job_as_it_was(store: &impl JobStore
     let grants: Vec<Grant> = (0..10).map(|_| grant_for(&job, 10, now)).collect();
     let outcomes = join_all(grants.iter().map(|grant| store.grant_upload(grant))).await;
     let count = |want| outcomes.iter().filter(|outcome| *outcome.as_ref().unwrap() == want).count();
-    assert_eq!((count(GrantOutcome::Granted), count(GrantOutcome::JobMoved)), (1, 9), "{outcomes:?}");
+    assert_eq!((count(GrantOutcome::Granted), count(GrantOutcome::Conflict)), (1, 9), "{outcomes:?}");
     assert_eq!(usage(store, &owner).await, [10, 10, 0]);
     assert_eq!(read(store, &job.id).await.outputs.len(), 1);
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use consigne_core::IdempotencyKey;
 use consigne_core::audit::{Actor, AuditAction};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::keys::{ApiKey, ChangeContext, KeyPatch, KeyStatus};
@@ -11,7 +10,10 @@ use consigne_core::ports::{
     ChangeKey, ChargeKey, CreateOrg, FindKey, GetIdempotencyRecord, GetKey, GetMember, GetOrg, IssueKey, KeepPeppers,
     ListAudit, ListKeys, ListMembers, ListOrgs, Listed, NewKey, PageAsk, PutMember, Repoint,
 };
+use consigne_core::{Code, IdempotencyKey};
 use consigne_testkit::accounts;
+use consigne_usecases::keys::change;
+use futures_util::future::join_all;
 
 use super::{now, on_both};
 
@@ -66,6 +68,8 @@ on_both!(
     a_key_is_issued_once,
     a_change_keeps_what_charging_counted,
     of_two_changes_of_one_revision_one_is_made,
+    a_revocation_waits_for_nobody_and_is_the_last_word,
+    a_revocation_comes_through_while_eight_others_change_the_key,
     a_deleted_key_is_listed_no_more,
     a_text_is_found_under_any_live_pepper_and_moves_to_the_current_one,
     a_closed_pepper_takes_no_new_texts,
@@ -207,12 +211,61 @@ async fn of_two_changes_of_one_revision_one_is_made(store: &impl Keys) {
     accounts::issue(store, &key).await;
     let origin = accounts::origin(&owner);
     let by = ChangeContext { origin: &origin, now: now() };
+    let patch = |name: &str| KeyPatch { name: Some(name.to_owned()), ..KeyPatch::default() };
+    let (one, two) =
+        (key.update(&patch("one"), &by).unwrap().unwrap(), key.update(&patch("two"), &by).unwrap().unwrap());
+    assert_eq!(store.change_key(&one).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(store.change_key(&two).await.unwrap(), WriteOutcome::Conflict);
+    assert_eq!(store.get_key(org, key.id).await.unwrap().unwrap().name, "one");
+}
+
+async fn a_revocation_waits_for_nobody_and_is_the_last_word(store: &impl Keys) {
+    let (org, owner) = accounts::found(store, now()).await;
+    let key = accounts::key(org, &owner, false, now());
+    accounts::issue(store, &key).await;
+    let origin = accounts::origin(&owner);
+    let by = ChangeContext { origin: &origin, now: now() };
+    // All four are computed from the same read.
+    let patch = |name: &str| KeyPatch { name: Some(name.to_owned()), ..KeyPatch::default() };
+    let (one, two) =
+        (key.update(&patch("one"), &by).unwrap().unwrap(), key.update(&patch("two"), &by).unwrap().unwrap());
     let (revoke, delete) = (key.revoke("leaked", &by).unwrap().unwrap(), key.delete(&by).unwrap());
+    assert_eq!(store.change_key(&one).await.unwrap(), WriteOutcome::Applied);
     assert_eq!(store.change_key(&revoke).await.unwrap(), WriteOutcome::Applied);
-    assert_eq!(store.change_key(&delete).await.unwrap(), WriteOutcome::Conflict);
+    assert_eq!(store.change_key(&two).await.unwrap(), WriteOutcome::Conflict);
+    assert_eq!(store.change_key(&revoke).await.unwrap(), WriteOutcome::Conflict, "once");
+    let revoked = Some((Actor::User(owner), by.now, "leaked".to_owned()));
     let after = store.get_key(org, key.id).await.unwrap().unwrap();
-    assert_eq!(after.status, KeyStatus::Revoked);
-    assert_eq!(after.revoked, Some((Actor::User(owner), by.now, "leaked".to_owned())));
+    assert_eq!((after.status, after.name.as_str(), &after.revoked), (KeyStatus::Revoked, "one", &revoked));
+    assert_eq!(store.change_key(&delete).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(store.change_key(&delete).await.unwrap(), WriteOutcome::Conflict, "once");
+    let after = store.get_key(org, key.id).await.unwrap().unwrap();
+    assert_eq!((after.status, after.name.as_str(), &after.revoked), (KeyStatus::Deleted, "one", &revoked));
+}
+
+async fn a_revocation_comes_through_while_eight_others_change_the_key(store: &impl Keys) {
+    let (org, owner) = accounts::found(store, now()).await;
+    let key = accounts::key(org, &owner, false, now());
+    accounts::issue(store, &key).await;
+    let origin = accounts::origin(&owner);
+    let by = ChangeContext { origin: &origin, now: now() };
+    let patcher = async |n: usize| {
+        for round in 0.. {
+            tokio::task::yield_now().await;
+            let patch = KeyPatch { name: Some(format!("{n} {round}")), ..KeyPatch::default() };
+            if let Err(refused) = change(store, org, key.id, |key| key.update(&patch, &by)).await {
+                return refused.code;
+            }
+        }
+        unreachable!()
+    };
+    let revoker = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        change(store, org, key.id, |key| key.revoke("leaked", &by)).await
+    };
+    let (codes, revoked) = tokio::join!(join_all((0..8).map(patcher)), revoker);
+    assert_eq!(revoked.unwrap().key().unwrap().status, KeyStatus::Revoked);
+    assert_eq!(codes, [Code::Conflict; 8], "a revoked key is not changed");
 }
 
 async fn a_deleted_key_is_listed_no_more(store: &impl Keys) {

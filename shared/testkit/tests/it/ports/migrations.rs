@@ -94,7 +94,7 @@ async fn a_key_is_carried_over_with_all_that_belongs_to_it_or_not_at_all(store: 
     assert_eq!(store.get_key(org, same_member.key.id).await.unwrap(), None);
     assert_eq!(store.get_migration(&id(org, &owner, now())).await.unwrap(), None, "nothing of the owner's was written");
     let only = store.get_migration(&id(org, &newcomer, now())).await.unwrap().unwrap();
-    assert_eq!((only.keys, only.stage), (1, Stage::CarryOutcome));
+    assert_eq!((only.keys, only.stage), (1, Stage::Carried));
 
     let version = u32::try_from(now().as_millis() % 1_000_000).unwrap() * 1_000 + 4_000;
     let entry = accounts::entry(org, AuditAction::PepperRetired, &owner, now());
@@ -115,11 +115,11 @@ async fn a_migration_counts_its_keys_and_is_told_of_anew_with_each(store: &impl 
         assert_eq!(store.migrate_key(&carried(org, &owner, at)).await.unwrap(), MigrateOutcome::Applied);
     }
     let known = store.get_migration(&id).await.unwrap().unwrap();
-    assert_eq!(known, Migration { id: id.clone(), keys: 2, stage: Stage::CarryOutcome, revision: 2 });
+    assert_eq!(known, Migration { id: id.clone(), keys: 2, stage: Stage::Carried, revision: 2 });
     assert!(store.step_migration(&step(&known, Stage::Announced(id.day))).await.unwrap());
     store.migrate_key(&carried(org, &owner, at)).await.unwrap();
     let again = store.get_migration(&id).await.unwrap().unwrap();
-    assert_eq!((again.keys, again.stage), (3, Stage::CarryOutcome));
+    assert_eq!((again.keys, again.stage), (3, Stage::Carried));
     let next_day = at.plus(Duration::from_hours(24));
     store.migrate_key(&carried(org, &owner, next_day)).await.unwrap();
     assert_eq!(store.get_migration(&id).await.unwrap().unwrap().keys, 3, "another day's is another one");

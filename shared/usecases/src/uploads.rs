@@ -1,9 +1,10 @@
 //! Checking an upload that has arrived: the same whether an event announces it or `sweep` finds it.
 
-use super::{Arrival, File, Finding, HEAD_BYTES, Pinned, Removal, Transition, inspect};
+use consigne_core::files::{Arrival, File, Finding, HEAD_BYTES, Pinned, Removal, Transition, inspect};
+use consigne_core::ports::{ApplyTransition, GetJob, ReadHead, RemoveVersion};
+use consigne_core::{Fault, Timestamp};
+
 use crate::jobs::follow;
-use crate::ports::{ApplyTransition, GetJob, ReadHead, RemoveVersion};
-use crate::{Fault, Timestamp};
 
 /// What became of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

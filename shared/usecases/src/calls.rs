@@ -1,8 +1,8 @@
 //! Going over the receipts.
 
-use super::{CountedCall, DaySpan};
-use crate::ports::{PageAsk, ReadCalls};
-use crate::{Fault, OrgId};
+use consigne_core::ports::{PageAsk, ReadCalls};
+use consigne_core::stats::{CountedCall, DaySpan};
+use consigne_core::{Fault, OrgId};
 
 /// Receipts read at once; what is counted of them is a quarter of a megabyte.
 const PAGE: u32 = 1_000;

@@ -1,0 +1,112 @@
+//! Opening a hold and resolving it.
+
+use consigne_auth::KeyFinder;
+use consigne_core::Fault;
+use consigne_core::credits::{
+    CallRecord, Hold, HoldEnd, HoldId, Opening, OpeningOutcome, ResolutionOutcome, Resolver, VoidReason, hold_not_found,
+};
+use consigne_core::keys::Refusal;
+use consigne_core::orgs::key_not_found;
+use consigne_core::ports::{GetHold, GetKey, OpenHold, ResolveHold};
+
+use crate::ConflictRetry;
+
+/// How the opening of a hold ended. Only `Opened` has changed anything.
+#[derive(Debug)]
+pub enum HoldOpened {
+    /// The hold that was opened.
+    Opened(Hold),
+    /// The hold that the same request opened before.
+    Replayed(Hold),
+    /// The idempotency key was used with another request.
+    KeyReused,
+    /// Why the key or its wallet refuses.
+    Refused(Refusal),
+}
+
+/// Opens a hold with the key whose text is `text`.
+///
+/// A test key may have been reassigned to another member since the finder cached who pays for it. The key is then read
+/// again, the cache corrected, and the hold opened on the new payer's wallet.
+///
+/// # Errors
+/// `NOT_FOUND` for a key that is gone, and `UNAVAILABLE`.
+pub async fn open<F: GetKey + OpenHold>(
+    finder: &KeyFinder,
+    keys: &F,
+    text: &str,
+    opening: &mut Opening,
+) -> Result<HoldOpened, Fault> {
+    let mut retry = ConflictRetry::of("the key's payer");
+    loop {
+        match keys.open_hold(opening).await? {
+            OpeningOutcome::Opened(hold) => return Ok(HoldOpened::Opened(*hold)),
+            OpeningOutcome::Replayed(hold) => return Ok(HoldOpened::Replayed(*hold)),
+            OpeningOutcome::KeyReused => return Ok(HoldOpened::KeyReused),
+            OpeningOutcome::Refused(refusal) => return Ok(HoldOpened::Refused(refusal)),
+            OpeningOutcome::PayerChanged => {
+                let mut facts = opening.key.clone();
+                let key = keys.get_key(facts.org, facts.id).await?.ok_or_else(key_not_found)?;
+                if facts.spender == key.spender {
+                    retry.wait().await?;
+                }
+                facts.spender = key.spender;
+                finder.correct(text, &facts, opening.ask.now).await;
+                opening.respend(facts);
+            }
+        }
+    }
+}
+
+/// Ends a hold as `how` says.
+///
+/// A provider's failure beyond the day's refunds ends the hold all the same and gives nothing back: left open it would time
+/// out, and `sweep` would give all of it back without counting it.
+///
+/// # Errors
+/// `NOT_FOUND`, what [`Hold::resolve`] refuses, and `UNAVAILABLE` when the hold keeps changing.
+pub async fn resolve<F: GetHold + ResolveHold>(
+    holds: &F,
+    id: HoldId,
+    mut how: HoldEnd,
+    by: &Resolver,
+) -> Result<Hold, Fault> {
+    let mut retry = ConflictRetry::of("the hold");
+    loop {
+        let hold = holds.get_hold(id).await?.ok_or_else(hold_not_found)?;
+        let Some(step) = hold.resolve(how, by)? else { return Ok(hold) };
+        match holds.resolve_hold(&step).await? {
+            ResolutionOutcome::Resolved => return Ok(step.hold),
+            ResolutionOutcome::NoMoreRefunds => how = HoldEnd::Voided(VoidReason::RefundsSpent),
+            ResolutionOutcome::Conflict => retry.wait().await?,
+        }
+    }
+}
+
+/// Ends a hold as [`resolve`] does, with the record of its call, and without reading it first: whoever opened it has it in
+/// hand. It is read only after a lost answer or a conflict.
+///
+/// # Errors
+/// As [`resolve`]; and the table's own error when it fails twice.
+pub async fn resolve_opened<F: GetHold + ResolveHold>(
+    holds: &F,
+    opened: &Hold,
+    how: HoldEnd,
+    call: &CallRecord,
+    by: &Resolver,
+) -> Result<Hold, Fault> {
+    let mut retry = ConflictRetry::of("the hold");
+    let (mut hold, mut failed) = (opened.clone(), false);
+    loop {
+        let Some(step) = hold.resolve(how, by)? else { return Ok(hold) };
+        let step = step.telling(call);
+        match holds.resolve_hold(&step).await {
+            Ok(ResolutionOutcome::Resolved) => return Ok(step.hold),
+            // These refunds are not limited, so `NoMoreRefunds` does not happen.
+            Ok(ResolutionOutcome::NoMoreRefunds | ResolutionOutcome::Conflict) => retry.wait().await?,
+            Err(fault) if failed => return Err(fault),
+            Err(_) => failed = true,
+        }
+        hold = holds.get_hold(opened.id).await?.ok_or_else(hold_not_found)?;
+    }
+}

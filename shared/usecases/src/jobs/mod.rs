@@ -1,0 +1,11 @@
+//! What reports of generators and changes of files do to a job.
+
+mod claim;
+mod follow;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use claim::accept;
+pub use follow::follow;
+pub use report::{Sender, apply_report};

@@ -1,0 +1,86 @@
+//! Applying what a generator reports to its job.
+
+use consigne_core::audit::{AuditAction, AuditEntry, Origin};
+use consigne_core::files::Kind;
+use consigne_core::jobs::{Job, JobId, JobStatus, Report, StepOutcome, job_not_found};
+use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
+use consigne_core::webhooks::{Received, content_mismatch};
+use consigne_core::{Code, Fault, Timestamp};
+use serde_json::json;
+
+use super::accept;
+use crate::ConflictRetry;
+
+/// What comes with a report.
+#[derive(Clone, Debug)]
+pub struct Sender<'a> {
+    /// The message it stands in.
+    pub received: &'a Received,
+    /// Who sent it, from where.
+    pub origin: Origin,
+    /// When it came.
+    pub now: Timestamp,
+}
+
+/// Takes a report and says how the job stands then. Whatever comes twice, or too late to change anything, is answered as
+/// it stands.
+///
+/// # Errors
+/// `NOT_FOUND` for a job that is none of these kinds'; `WEBHOOK_CONTENT_MISMATCH`, which also leaves an entry in the audit trail;
+/// `IDEMPOTENCY_MISMATCH` when the message's id stands for another; `CONFLICT`; `UNAVAILABLE`.
+pub async fn apply_report<F, O>(
+    jobs: &F,
+    objects: &O,
+    kinds: &[Kind],
+    id: &str,
+    report: &Report,
+    sender: &Sender<'_>,
+) -> Result<JobStatus, Fault>
+where
+    F: GetJob + GetFile + ApplyJobStep + WriteAudit,
+    O: ReadHead,
+{
+    let id = JobId::parse(id).ok_or_else(job_not_found)?;
+    let mut retry = ConflictRetry::of("the job");
+    loop {
+        let job = jobs.get_job(&id).await?.filter(|job| kinds.contains(&job.kind)).ok_or_else(job_not_found)?;
+        let step = match report {
+            Report::Begun => job.begun(sender.now),
+            Report::Completed { list, files, text } => {
+                let accepted = accept(jobs, objects, &job, (list, files), text.clone(), sender.now).await;
+                told(jobs, &job, accepted, sender).await?
+            }
+            Report::Failed { code, message } => job.report_failure(code, message, sender.now),
+        };
+        let Some(step) = step else { return Ok(job.status) };
+        match jobs.apply_job_step(&step, Some(sender.received)).await? {
+            StepOutcome::Applied => return Ok(step.job.status),
+            StepOutcome::KeyReused => return Err(content_mismatch()),
+            // Read again, the job is as the message left it; or it has moved, and the report is held against it anew.
+            StepOutcome::Replayed => return stands(jobs, &id).await,
+            StepOutcome::Conflict => retry.wait().await?,
+        }
+    }
+}
+
+/// Puts a report that does not hold into the audit trail: it was signed by somebody who has the secret.
+async fn told<T>(
+    audit: &impl WriteAudit,
+    job: &Job,
+    accepted: Result<T, Fault>,
+    sender: &Sender<'_>,
+) -> Result<T, Fault> {
+    if let Err(fault) = &accepted
+        && fault.code == Code::WebhookContentMismatch
+    {
+        let details = json!({ "field": fault.details.get("field"), "message": fault.message });
+        let subject = job.id.to_string();
+        let entry = AuditEntry::new(None, AuditAction::WebhookRefused, subject, &sender.origin, sender.now, details);
+        audit.write_audit(&entry).await?;
+    }
+    accepted
+}
+
+async fn stands(jobs: &impl GetJob, id: &JobId) -> Result<JobStatus, Fault> {
+    jobs.get_job(id).await?.map(|job| job.status).ok_or_else(job_not_found)
+}

@@ -1,0 +1,51 @@
+//! Changing a key.
+
+use consigne_core::idempotency::{WriteOutcome, key_reused};
+use consigne_core::keys::{ApiKey, KeyStep};
+use consigne_core::orgs::key_not_found;
+use consigne_core::ports::{ChangeKey, GetKey};
+use consigne_core::{Fault, KeyId, OrgId};
+
+use crate::ConflictRetry;
+
+/// How a change of a key ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Changed {
+    /// The key as it is now: changed, or as it was when there was nothing to change.
+    Applied(Box<ApiKey>),
+    /// The same request made the change before; this is the `result` recorded with it.
+    Replayed(String),
+}
+
+impl Changed {
+    /// The key after a step without an idempotency key, which cannot have been replayed.
+    pub fn key(self) -> Result<ApiKey, Fault> {
+        match self {
+            Self::Applied(key) => Ok(*key),
+            Self::Replayed(_) => Err(Fault::internal("a step without an idempotency key was replayed")),
+        }
+    }
+}
+
+/// Reads a key and applies the step that `step` computes from it; `None` changes nothing.
+///
+/// # Errors
+/// `NOT_FOUND`, what `step` refuses, `IDEMPOTENCY_MISMATCH`, and `UNAVAILABLE` when the key keeps changing.
+pub async fn change<F: GetKey + ChangeKey>(
+    keys: &F,
+    org: OrgId,
+    id: KeyId,
+    step: impl Fn(&ApiKey) -> Result<Option<KeyStep>, Fault>,
+) -> Result<Changed, Fault> {
+    let mut retry = ConflictRetry::of("the key");
+    loop {
+        let key = keys.get_key(org, id).await?.ok_or_else(key_not_found)?;
+        let Some(step) = step(&key)? else { return Ok(Changed::Applied(Box::new(key))) };
+        match keys.change_key(&step).await? {
+            WriteOutcome::Applied => return Ok(Changed::Applied(Box::new(step.key))),
+            WriteOutcome::Replayed(result) => return Ok(Changed::Replayed(result)),
+            WriteOutcome::KeyReused => return Err(key_reused()),
+            WriteOutcome::Conflict => retry.wait().await?,
+        }
+    }
+}
