@@ -259,11 +259,11 @@ async fn a_revocation_comes_through_while_eight_others_change_the_key(store: &im
         }
         unreachable!()
     };
-    let revoker = async {
+    let revoking = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         change(store, org, key.id, |key| key.revoke("leaked", &by)).await
     };
-    let (codes, revoked) = tokio::join!(join_all((0..8).map(patcher)), revoker);
+    let (codes, revoked) = tokio::join!(join_all((0..8).map(patcher)), revoking);
     assert_eq!(revoked.unwrap().key().unwrap().status, KeyStatus::Revoked);
     assert_eq!(codes, [Code::Conflict; 8], "a revoked key is not changed");
 }
