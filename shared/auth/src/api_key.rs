@@ -1,18 +1,18 @@
-//! The text of an API key: shown once, then only its MAC is known.
+//! The text of an API key. It is shown once; afterwards only its MAC is known.
 //!
-//! `sk_live_` or `sk_test_`, then 43 base-62 characters: 37 that carry the key's 220 bits, and 6 that spell the CRC-32 of
-//! everything before them. A mistyped or invented key is thus refused without asking anybody.
+//! It is `sk_live_` or `sk_test_`, then 43 base-62 characters: 37 with the key's 220 bits, and 6 with the CRC-32 of
+//! everything before them. So a mistyped or invented key is refused without a lookup.
 
 use consigne_core::keys::KeyMode;
 
-/// Digits of base 62, in the order of ASCII, as in GitHub's and Stripe's keys.
+/// The digits of base 62 in ASCII order, as in GitHub's and Stripe's keys.
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Characters that carry the key.
+/// Number of characters that carry the key's bits.
 const RANDOM: usize = 37;
-/// Characters of the checksum: the fewest that hold 32 bits.
+/// Number of characters of the checksum: the fewest that hold 32 bits.
 const CHECKSUM: usize = 6;
 
-/// The word keys begin with. `sk` is also Stripe's, so an installation may choose another one.
+/// The word keys start with. Stripe's keys start with `sk` too, so an installation may choose another word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPrefix(String);
 
@@ -23,18 +23,18 @@ impl KeyPrefix {
         (plain && (2..=12).contains(&word.len())).then(|| Self(word.to_owned()))
     }
 
-    /// Gives the word.
+    /// Returns the word, such as `sk`.
     pub fn word(&self) -> &str {
         &self.0
     }
 
-    /// Gives the beginning of keys of an environment, without the last underscore: `sk_live`.
+    /// Returns what keys of a mode start with, without the last underscore: `sk_live`.
     pub fn of(&self, environment: KeyMode) -> String {
         format!("{}_{}", self.0, environment.word())
     }
 }
 
-/// A key as its owner holds it. Does not print; [`Self::expose`] is for the one answer that shows it.
+/// A key as its owner holds it. `Debug` does not print it; [`Self::expose`] is for the one answer that shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyText(String);
 
@@ -45,7 +45,7 @@ impl std::fmt::Debug for KeyText {
 }
 
 impl KeyText {
-    /// Writes a key out of 32 bytes that nobody can guess.
+    /// Builds a key from 32 bytes that nobody can guess.
     pub fn write(prefix: &KeyPrefix, environment: KeyMode, entropy: [u8; 32]) -> Self {
         let mut text = prefix.of(environment);
         text.push('_');
@@ -58,7 +58,7 @@ impl KeyText {
         Self(text)
     }
 
-    /// Parses a key of this installation: prefix, length, alphabet and checksum must be right. Looks nothing up.
+    /// Parses a key of this installation. Prefix, length, alphabet and checksum must be right. Looks nothing up.
     pub fn parse(prefix: &KeyPrefix, text: &str) -> Option<Self> {
         let random = text.len().checked_sub(CHECKSUM)?;
         let (body, end) = text.split_at_checked(random)?;
@@ -71,18 +71,18 @@ impl KeyText {
         (own && checksum(body) == end).then(|| Self(text.to_owned()))
     }
 
-    /// Gives the text, to whoever must show or hash it.
+    /// Returns the text, for code that must show or hash it.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Gives the last four characters, by which people tell keys apart.
+    /// Returns the last four characters, by which people tell keys apart.
     pub fn hint(&self) -> &str {
         &self.0[self.0.len() - 4..]
     }
 }
 
-/// Says whether a credential looks like an API key of any installation: a word, `_live_` or `_test_`, and no dots.
+/// Returns whether a credential looks like an API key of any installation: a word, `_live_` or `_test_`, and no dots.
 pub(crate) fn looks_like_key(text: &str) -> bool {
     let mut parts = text.splitn(3, '_');
     let word = parts.next().and_then(KeyPrefix::parse);
@@ -91,7 +91,7 @@ pub(crate) fn looks_like_key(text: &str) -> bool {
         && parts.next().is_some_and(|rest| !rest.contains('.'))
 }
 
-/// Spells the CRC-32 (ISO 3309, as in zip) of a text in base 62.
+/// Returns the CRC-32 (ISO 3309, as in zip) of a text in base 62.
 fn checksum(text: &str) -> String {
     let mut crc = crc32fast::hash(text.as_bytes());
     let mut digits = [b'0'; CHECKSUM];
@@ -102,14 +102,15 @@ fn checksum(text: &str) -> String {
     digits.iter().map(|digit| char::from(*digit)).collect()
 }
 
-/// Divides a big-endian number by 62 and gives the remainder.
+/// Divides a big-endian number by 62 and returns the remainder.
 ///
-/// 2^256 is no multiple of 62^37, but so much larger that no key is likelier than another by more than one in 2^35.
+/// 2^256 is not a multiple of 62^37, so some keys are likelier than others. But it is so much larger that they are by
+/// no more than one in 2^35.
 fn divide(number: &mut [u8; 32]) -> u8 {
     let mut rest: u16 = 0;
     for byte in number.iter_mut() {
         let value = rest << 8 | u16::from(*byte);
-        // 61 * 256 + 255 divided by 62 is below 256.
+        // The quotient fits a byte: the largest value, 61 * 256 + 255, divided by 62 is below 256.
         *byte = u8::try_from(value / 62).unwrap_or(u8::MAX);
         rest = value % 62;
     }

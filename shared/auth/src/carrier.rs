@@ -1,4 +1,4 @@
-//! Where a request carries its credential.
+//! Finds the credential in a request's headers.
 
 use consigne_core::{Code, Fault};
 use http::HeaderMap;
@@ -11,11 +11,12 @@ use crate::api_key::looks_like_key;
 pub struct Credentials<'a> {
     /// The request's headers.
     pub headers: &'a HeaderMap,
-    /// Whether the request changes anything (every method but GET and HEAD).
+    /// Whether the request changes anything, as every method but GET and HEAD does.
     pub writes: bool,
 }
 
-/// How a credential was carried; what a browser sends by itself needs more proof than what a program put there.
+/// How a credential was carried. A browser sends cookies without being asked, so they need more proof than a header
+/// that a program set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Carrier {
@@ -24,12 +25,12 @@ pub enum Carrier {
 }
 
 impl<'a> Credentials<'a> {
-    /// Finds the credential. The first carrier present wins and never falls through to the next, so that nobody can slip
-    /// a weaker credential past a stronger one: `Authorization: Bearer t`, `Authorization: t`, `X-Clerk-Auth-Token`,
-    /// cookie `__session`, cookie `__session_<suffix>`.
+    /// Finds the credential. The first carrier present is used: `Authorization: Bearer t`, `Authorization: t`,
+    /// `X-Clerk-Auth-Token`, cookie `__session`, cookie `__session_<suffix>`. If its value is bad, the next ones are
+    /// not tried, so that nobody can replace a stronger credential by a weaker one.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when there is none or it is unreadable, `API_KEY_NOT_ACCEPTED` when it is an API key.
+    /// `UNAUTHENTICATED` if there is none or it cannot be read, `API_KEY_NOT_ACCEPTED` if it is an API key.
     pub fn find(&self) -> Result<(Carrier, &'a str), Fault> {
         let (carrier, token) = if self.headers.contains_key(AUTHORIZATION) {
             (Carrier::Header, self.single(AUTHORIZATION.as_str()).map(without_scheme))
@@ -39,7 +40,7 @@ impl<'a> Credentials<'a> {
             (Carrier::Cookie, self.session_cookie())
         };
         match token {
-            // Told apart from a token to give a helpful refusal.
+            // Recognised only to give a helpful refusal.
             Some(key) if looks_like_key(key) => {
                 Err(Fault::new(Code::ApiKeyNotAccepted, "This route takes a session token, not an API key")
                     .header("www-authenticate", "Bearer"))
@@ -49,26 +50,27 @@ impl<'a> Credentials<'a> {
         }
     }
 
-    /// Gives the token of `Authorization: Bearer <token>`, the only carrier of service tokens.
+    /// Returns the token of `Authorization: Bearer <token>`, the only carrier of service tokens.
     pub(crate) fn bearer(&self) -> Option<&'a str> {
         let (scheme, token) = self.single(AUTHORIZATION.as_str())?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
     }
 
-    /// Gives the API key of a call through the gateway: `Authorization: Bearer <key>`, or `X-API-Key: <key>`. The first
-    /// carrier present wins and never falls through to the next.
+    /// Returns the API key of a call through the gateway: `Authorization: Bearer <key>`, or `X-API-Key: <key>`. The
+    /// first carrier present is used; if its value is bad, the next one is not tried.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when there is none or it is unreadable.
+    /// `UNAUTHENTICATED` if there is none or it cannot be read.
     pub fn api_key(&self) -> Result<&'a str, Fault> {
         let key = if self.headers.contains_key(AUTHORIZATION) { self.bearer() } else { self.single("x-api-key") };
         key.filter(|key| !key.is_empty()).ok_or_else(|| unauthenticated("Send an API key"))
     }
 
-    /// Refuses a write that a browser may have been tricked into: one authenticated by cookie whose `Origin` is not ours.
+    /// Refuses a write that another site may have made a browser send: one that is authenticated by cookie and whose
+    /// `Origin` is not one of ours.
     ///
     /// # Errors
-    /// `ORIGIN_NOT_ALLOWED`.
+    /// `ORIGIN_NOT_ALLOWED` for such a write.
     pub fn check_origin(&self, carrier: Carrier, allowed: &[String]) -> Result<(), Fault> {
         if carrier == Carrier::Header || !self.writes {
             return Ok(());
@@ -80,7 +82,7 @@ impl<'a> Credentials<'a> {
         Err(Fault::new(Code::OriginNotAllowed, "A write with a session cookie needs an allowed Origin"))
     }
 
-    /// Gives a header that stands there exactly once, trimmed.
+    /// Returns the trimmed value of a header that occurs exactly once.
     fn single(&self, name: &str) -> Option<&'a str> {
         let mut values = self.headers.get_all(name).iter();
         let (first, more) = (values.next()?, values.next());
@@ -97,7 +99,8 @@ impl<'a> Credentials<'a> {
     }
 }
 
-/// Takes `Bearer`, in any case, off an `Authorization` value; a bare token has no scheme. RFC 9110, section 11.4.
+/// Removes `Bearer`, in any case, from an `Authorization` value. A bare token has no scheme. Source: RFC 9110, section
+/// 11.4.
 fn without_scheme(value: &str) -> &str {
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
@@ -105,7 +108,7 @@ fn without_scheme(value: &str) -> &str {
     }
 }
 
-/// Makes the 401 every failed authentication shares; `WWW-Authenticate` is required by RFC 9110, section 11.6.1.
+/// The 401 for every failed authentication. `WWW-Authenticate` is required by RFC 9110, section 11.6.1.
 pub(crate) fn unauthenticated(message: &'static str) -> Fault {
     Fault::new(Code::Unauthenticated, message).header("www-authenticate", "Bearer")
 }

@@ -1,8 +1,8 @@
-//! Reading the claims of a session token, in both shapes Clerk writes them.
+//! Reads the claims of a session token, in both versions that Clerk writes.
 //!
-//! Version 1 carries what a customised session puts into it (`public_metadata`, `email`, ...). Version 2 (`"v": 2`) adds
-//! compact claims: `pla` and `fea` (plan and features, each with a scope), `o` (organisation), `sts`, `act`.
-//! Source: Clerk documentation, "Session tokens".
+//! Version 1 carries what the session's customisation adds (`public_metadata`, `email`, ...). Version 2 (`"v": 2`) adds
+//! compact claims: `pla` and `fea` (plan and features, each with a scope), `o` (organisation), `sts`, `act`. Source:
+//! Clerk documentation, "Session tokens".
 
 use std::collections::BTreeSet;
 
@@ -19,10 +19,10 @@ impl Claims {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    /// Reads a date in seconds since the epoch. Fractions are allowed by RFC 7519, section 2, and rounded down.
+    /// Reads a date in seconds since the epoch. RFC 7519, section 2, allows fractions; they are rounded down.
     pub(crate) fn date(&self, name: &str) -> Option<i64> {
         let value = self.0.get(name)?;
-        // A date beyond 2^63 is absurd, and saturates.
+        // A date beyond 2^63 makes no sense; it becomes the largest value.
         #[allow(clippy::cast_possible_truncation)]
         value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds.floor() as i64))
     }
@@ -54,7 +54,7 @@ impl Claims {
         })
     }
 
-    /// Joins the features of `fea` (both scopes) and of `public_metadata.features`.
+    /// Returns the features of `fea`, in both scopes, and those of `public_metadata.features`.
     fn features(&self, metadata: Option<&Map<String, Value>>) -> BTreeSet<String> {
         let compact = self.text("fea").unwrap_or_default().split(',').filter_map(|item| item.trim().split_once(':'));
         let listed = metadata.and_then(|metadata| metadata.get("features")).and_then(Value::as_array);
@@ -69,7 +69,7 @@ impl Claims {
     }
 }
 
-/// Picks the plan out of `u:pro` or `o:team,u:pro`: the user's own before their organisation's.
+/// Returns the plan in `u:pro` or `o:team,u:pro`. The user's own plan goes before their organisation's.
 fn by_scope(pla: &str) -> Option<&str> {
     let scoped = |scope| {
         pla.split(',').filter_map(|item| item.trim().split_once(':')).find(|(s, _)| *s == scope).map(|(_, name)| name)

@@ -1,7 +1,7 @@
-//! Secrets of customers' endpoints: by which webhooks to them are signed, shown once.
+//! The secrets with which webhooks to customers' endpoints are signed. Each is shown once.
 //!
-//! A secret follows from organisation, endpoint and generation under one secret of the installation, so that none need be kept,
-//! and a dump of the table signs nothing.
+//! A secret is derived from organisation, endpoint and generation with one secret of the installation. So none has to
+//! be stored, and a copy of the table is not enough to sign anything.
 
 use std::fmt;
 
@@ -13,18 +13,18 @@ use hmac::Mac as _;
 
 use crate::{Secret, WebhookSecret, WebhookSecrets};
 
-/// Derives secrets from endpoints.
+/// Derives the secrets of endpoints.
 #[derive(Clone, Debug)]
 pub struct EndpointSecrets {
     secret: Secret,
 }
 
-/// A secret as its receiver keeps it: `whsec_` and base64 of 32 bytes. It does not print.
+/// An endpoint's secret as its receiver keeps it: `whsec_` and 32 bytes in base64. `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EndpointSecret([u8; 32]);
 
 impl EndpointSecret {
-    /// Gives the text, for the one answer that shows it.
+    /// Returns the text, for the one answer that shows it.
     pub fn expose(&self) -> String {
         format!("whsec_{}", STANDARD.encode(self.0))
     }
@@ -37,19 +37,21 @@ impl fmt::Debug for EndpointSecret {
 }
 
 impl EndpointSecrets {
-    /// Derives them under a secret of the installation.
+    /// Creates the deriver from a secret of the installation.
     pub fn new(secret: Secret) -> Self {
         Self { secret }
     }
 
-    /// Gives the secret of one generation of an endpoint: always the same.
+    /// Returns the secret of one generation of an endpoint. It is always the same.
     pub fn derive(&self, org: OrgId, id: EndpointId, generation: u32) -> EndpointSecret {
-        // Names what is signed, should the secret ever sign something else too. No part of it can hold a full stop.
+        // The purpose is part of the text, in case the secret is ever used for anything else. No part can contain a
+        // full stop.
         let named = format!("endpoint.{org}.{id}.{generation}");
         EndpointSecret(self.secret.mac([named.as_bytes()]).finalize().into_bytes().into())
     }
 
-    /// Gives what signs webhooks to an endpoint at a time: its secret and, while one replaces the other, that before.
+    /// Returns the secrets that sign webhooks to an endpoint at `now`: the current one and, during a rotation, the
+    /// previous one.
     pub fn signing(&self, endpoint: &Endpoint, now: Timestamp) -> WebhookSecrets {
         let of = |generation: u32| WebhookSecret::of_bytes(self.derive(endpoint.org, endpoint.id, generation).0);
         WebhookSecrets::of(endpoint.signing(now).into_iter().map(of).collect())
@@ -97,7 +99,8 @@ mod tests {
         }
     }
 
-    /// Says whether somebody who knows the secret of a generation takes what is signed at a time, for this body.
+    /// Returns whether a receiver with the secret of a generation accepts a webhook signed at `at`, if it has this
+    /// body.
     async fn is_taken(generation: u32, at: Timestamp, body: &[u8]) -> bool {
         let endpoint = endpoint();
         let id = WebhookId::parse("dlv_01M7YREWKH7VM7Z3Z2KWSH2FTR").unwrap();
@@ -125,7 +128,8 @@ mod tests {
         let other = EndpointId::mint(endpoint.created_at);
         let of = |secrets: EndpointSecrets, id, generation| secrets.derive(endpoint.org, id, generation).expose();
         let first = of(ours(), endpoint.id, 1);
-        // printf 'endpoint.<org>.<endpoint>.1' | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef -binary | base64
+        // printf 'endpoint.<org>.<endpoint>.1' | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef -binary |
+        // base64
         assert_eq!(first, "whsec_Lw2Cv2TBCq/tI0u9XDyJaRx6vs1GgDROaPtUHrGEVos=");
         assert_eq!(of(ours(), endpoint.id, 1), first);
         for another in [

@@ -1,8 +1,8 @@
-//! Who a call through the gateway is from, signed for the service that gets it.
+//! Signs calls through the gateway, so that the service that is called knows who is calling.
 //!
-//! The gateway adds nine headers to each call, and removes any of these names that the caller sent. The last is
-//! `X-Consigne-Signature: v1,<base64>`: HMAC-SHA-256, under the gateway's secret, of eleven lines joined by line feeds, none
-//! at the end:
+//! The gateway adds nine headers to each call, and removes headers with these names that the caller sent. The last
+//! header is `X-Consigne-Signature: v1,<base64>`. It is the HMAC-SHA-256, under the gateway's secret, of eleven lines
+//! joined by line feeds, without one at the end:
 //!
 //! ```text
 //! consigne-gateway-v1
@@ -18,8 +18,9 @@
 //! e3b0c4...                  X-Consigne-Body, the body's SHA-256 in hexadecimal
 //! ```
 //!
-//! A service takes no call without them. It compares the signature in constant time, the body's hash with its own, the
-//! service's name with its own, and the time with its clock, to five minutes either way.
+//! A service must refuse calls without these headers. It compares the signature in constant time, the hash with that of
+//! the body it received, the service's name with its own, and the time with its clock, which may differ by five
+//! minutes.
 
 use std::time::Duration;
 
@@ -36,11 +37,11 @@ use subtle::ConstantTimeEq;
 use crate::Secret;
 use crate::webhooks::single;
 
-/// First line of what is signed, should the secret ever sign something else too.
+/// First line of the signed text: its purpose, in case the secret is ever used for anything else.
 const PURPOSE: &str = "consigne-gateway-v1";
-/// How far a call's time may be from ours, either way.
+/// How far a call's time may differ from ours, in either direction.
 const TOLERANCE: Duration = Duration::from_mins(5);
-/// Headers of an identity, in the order in which they are signed.
+/// The headers of an identity, in the order in which they are signed.
 const NAMES: [&str; 8] = [
     "x-consigne-org",
     "x-consigne-key",
@@ -53,41 +54,41 @@ const NAMES: [&str; 8] = [
 ];
 const SIGNATURE: &str = "x-consigne-signature";
 
-/// Who a call is from, and what it has set aside.
+/// Who a call is from, and how many credits are held for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The organisation.
+    /// The caller's organisation.
     pub org: OrgId,
-    /// Its key.
+    /// The API key that was sent.
     pub key: KeyId,
-    /// What the key spends.
+    /// The key's mode, which decides what it spends.
     pub environment: KeyMode,
     /// The service that is called.
     pub service: String,
     /// Credits held for the call.
     pub credits: u64,
-    /// The request's id, as its caller is told it.
+    /// The request's id, which the caller gets as `X-Request-Id`.
     pub request: String,
-    /// When it was admitted.
+    /// When the gateway accepted the call.
     pub at: Timestamp,
 }
 
-/// Signs calls, and verifies them as a service does.
+/// Signs calls, and verifies them as a service must.
 #[derive(Clone, Debug)]
 pub struct GatewaySeal(Secret);
 
-/// Gives the hash of a body, as it is signed.
+/// Returns a body's SHA-256 in hexadecimal, as it is signed.
 pub fn body_digest(body: &[u8]) -> String {
     hex(&Sha256::digest(body))
 }
 
 impl GatewaySeal {
-    /// Signs under a secret.
+    /// Creates a seal with the key `secret`.
     pub fn new(secret: Secret) -> Self {
         Self(secret)
     }
 
-    /// Gives the headers that tell a service who is calling.
+    /// Returns the nine headers that tell a service who is calling.
     pub fn sign(&self, identity: &Identity, method: &str, target: &str, digest: &str) -> Vec<(String, String)> {
         let values = [
             identity.org.to_string(),
@@ -95,7 +96,7 @@ impl GatewaySeal {
             identity.environment.name().to_owned(),
             identity.service.clone(),
             identity.credits.to_string(),
-            // What ends a line would shift what stands behind it; no header can hold it anyway.
+            // A line feed would shift the lines after it. No header can contain one anyway.
             identity.request.replace(char::is_control, ""),
             identity.at.as_secs().to_string(),
             digest.to_owned(),
@@ -105,10 +106,10 @@ impl GatewaySeal {
         named.chain([(SIGNATURE.to_owned(), format!("v1,{signature}"))]).collect()
     }
 
-    /// Finds out who a call is from, as a service must before it does anything.
+    /// Returns who a call is from. A service must check this before it does anything.
     ///
     /// # Errors
-    /// `INVALID_SIGNATURE`, whatever it is that does not agree.
+    /// `INVALID_SIGNATURE`, whatever is wrong.
     pub fn verify(
         &self,
         headers: &HeaderMap,

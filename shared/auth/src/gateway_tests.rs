@@ -71,7 +71,7 @@ fn no_bit_of_a_call_can_be_flipped() {
     let mut tried = 0;
     for (n, (name, value)) in headers.iter().enumerate() {
         for flipped in flips(value.as_bytes()) {
-            // What no header can hold cannot arrive.
+            // A value that no header can hold cannot arrive.
             let Ok(flipped) = HeaderValue::from_bytes(&flipped) else { continue };
             let mut altered = map(&headers);
             altered.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), flipped);

@@ -1,7 +1,8 @@
-//! Tokens of invitations: what stands in the mail, and nowhere else.
+//! The tokens of invitations, which appear in the invitation's mail and nowhere else.
 //!
-//! A token follows from its invitation under a secret, so that it need not be kept, nor travel from who invites to who sends the
-//! mail. It names organisation and invitation, so that a forged one is known without a look anywhere.
+//! A token is derived from its invitation with a secret. So it need not be stored, and need not travel from the
+//! function that invites to the one that sends the mail. It names organisation and invitation, so a forged token is
+//! refused without a lookup.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,12 +18,12 @@ pub struct InvitationTokens {
     secret: Secret,
 }
 
-/// A token: `inv_<id>.org_<id>.<mac>`, fit for a URL as it stands. It does not print.
+/// A token: `inv_<id>.org_<id>.<mac>`. All its characters may appear in a URL. `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct InvitationToken(String);
 
 impl InvitationToken {
-    /// Gives the text, for the mail.
+    /// Returns the text, for the mail.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -35,20 +36,20 @@ impl std::fmt::Debug for InvitationToken {
 }
 
 impl InvitationTokens {
-    /// Makes tokens under a secret.
+    /// Creates the deriver from a secret.
     pub fn new(secret: Secret) -> Self {
         Self { secret }
     }
 
-    /// Gives the token of an organisation's invitation: always the same.
+    /// Returns the token of an invitation. It is always the same.
     pub fn derive(&self, org: OrgId, id: InvitationId) -> InvitationToken {
         let named = format!("{id}.{org}");
-        // Names what is signed, should the secret ever sign something else too.
+        // The purpose is part of the text, in case the secret is ever used for anything else.
         let mac = self.secret.mac([b"invitation.".as_slice(), named.as_bytes()]);
         InvitationToken(format!("{named}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())))
     }
 
-    /// Reads which invitation a token is of; `None` when it was not derived here, to the last character.
+    /// Returns the invitation a token is for, or `None` if any character differs from the token we would derive.
     pub fn read(&self, text: &str) -> Option<(OrgId, InvitationId)> {
         let mut parts = text.split('.');
         let (id, org) = (InvitationId::parse(parts.next()?)?, OrgId::parse(parts.next()?)?);

@@ -1,4 +1,4 @@
-//! Writing keys and finding them again.
+//! Creates API keys, and finds keys by their text.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +10,10 @@ use consigne_core::{Fault, Timestamp};
 
 use crate::{KeyPrefix, KeyText, LegacyText, Peppers, Refreshed};
 
-/// Keys remembered before all are forgotten.
+/// How many keys are remembered. When the limit is reached, all are forgotten.
 const SEEN_MAX: usize = 10_000;
 
-/// Writes the texts of keys.
+/// Creates the texts of new keys.
 #[derive(Debug)]
 pub struct KeyMint {
     prefix: KeyPrefix,
@@ -21,46 +21,47 @@ pub struct KeyMint {
 }
 
 impl KeyMint {
-    /// Makes a mint.
+    /// Creates a mint for keys with this prefix.
     pub fn new(prefix: KeyPrefix, peppers: Refreshed<Peppers>) -> Self {
         Self { prefix, peppers }
     }
 
-    /// Gives the beginning of keys of an environment.
+    /// Returns what keys of a mode start with, such as `sk_live`.
     pub fn prefix(&self, environment: KeyMode) -> String {
         self.prefix.of(environment)
     }
 
-    /// Gives the pepper new keys are written under.
+    /// Returns the version of the pepper under which new keys are written.
     pub async fn current(&self, now: Timestamp) -> u32 {
         self.peppers.get(now).await.current()
     }
 
-    /// Reads the peppers again: what is written under the current one was refused.
+    /// Reads the peppers again. Called when a write under the current pepper was refused, because it is no longer
+    /// current.
     pub async fn refresh(&self, now: Timestamp) {
         self.peppers.refresh(now).await;
     }
 
-    /// Gives 256 random bits, for a request that brings no idempotency key.
+    /// Returns 256 random bits in hexadecimal, for a request without an idempotency key.
     ///
     /// # Panics
-    /// Panics when the operating system has no randomness to give, without which no key is safe.
+    /// If the operating system has no random bytes. Without them no key is safe.
     pub fn nonce() -> String {
         let mut bytes = [0_u8; 32];
-        // Only fails on systems without a random source; there is no safe answer without one.
+        // Fails only on systems without a random source, and there is no safe answer without one.
         #[allow(clippy::expect_used)]
         getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
         hex(&bytes)
     }
 
-    /// Writes the text that follows from a request, and the place it is kept at: the same text for the same request, so
-    /// that a lost answer can be given again although no text is kept.
+    /// Derives the key for a request, and the pointer under which it is stored. The same request gets the same key, so
+    /// a lost answer can be sent again although no key is stored.
     ///
-    /// `request` ends in a nonce or in the caller's idempotency key, of which the table has only a hash; whoever has the
-    /// table and the peppers therefore still cannot write any key anew.
+    /// The last part of `request` is a nonce or the caller's idempotency key. The table keeps only a hash of it, so the
+    /// table and the peppers together are not enough to derive a key.
     ///
     /// # Errors
-    /// `CONFLICT` when the pepper is no longer live, long after the request.
+    /// `CONFLICT` if the pepper is no longer live, because the request is old.
     pub async fn text(
         &self,
         pepper: u32,
@@ -82,7 +83,7 @@ impl KeyMint {
     }
 }
 
-/// Finds keys by their texts, and remembers of each what never changes.
+/// Finds keys by their texts, and remembers the facts about each that do not change.
 #[derive(Debug)]
 pub struct KeyFinder {
     prefix: KeyPrefix,
@@ -91,14 +92,14 @@ pub struct KeyFinder {
     seen: Mutex<HashMap<String, KeyFacts>>,
 }
 
-/// A text that may be a key's.
+/// A text that may be a key.
 enum Shown<'a> {
     Own(KeyText),
     Legacy(LegacyText<'a>),
 }
 
 impl Shown<'_> {
-    /// Gives the places its key may be found at, that under the current pepper first.
+    /// Returns the pointers under which the key may be stored, the one under the current pepper first.
     fn pointers(&self, peppers: &Peppers) -> Vec<Pointer> {
         match self {
             Self::Own(text) => peppers.pointers(text),
@@ -108,13 +109,16 @@ impl Shown<'_> {
 }
 
 impl KeyFinder {
-    /// Makes a finder that has seen nothing. Keys of an older installation are looked for until a time, if there is one.
+    /// Creates a finder that remembers no keys yet. Keys of an older installation are accepted until `legacy_until`, if
+    /// given.
     pub fn new(prefix: KeyPrefix, peppers: Refreshed<Peppers>, legacy_until: Option<Timestamp>) -> Self {
         Self { prefix, peppers, legacy_until, seen: Mutex::default() }
     }
 
-    /// Finds a key; `None` when no key has this text. A text with a wrong checksum is looked up nowhere, unless it may be a
-    /// key of an older installation and those still work: then once, like any other.
+    /// Finds a key by its text. Returns `None` if there is no such key.
+    ///
+    /// A text with a wrong checksum is refused without a lookup. The exception is a text that may be a key of an older
+    /// installation, while those are accepted.
     pub async fn find<F: FindKey + Repoint>(
         &self,
         keys: &F,
@@ -130,7 +134,7 @@ impl KeyFinder {
         if let Some(facts) = self.look_up(keys, &pointers, now).await? {
             return Ok(Some(facts));
         }
-        // It may have been written under a pepper that was added since this environment started.
+        // The key may be stored under a pepper that was added after this execution environment started.
         let newer = self.peppers.refresh(now).await;
         if newer.versions() == peppers.versions() {
             return Ok(None);
@@ -138,14 +142,14 @@ impl KeyFinder {
         self.look_up(keys, &text.pointers(&newer), now).await
     }
 
-    /// Takes a text for a key's own, or for one of an older installation while those work. Looks nothing up.
+    /// Parses a text as a key of this installation, or of an older one while those are accepted. Looks nothing up.
     fn shown<'a>(&self, text: &'a str, now: Timestamp) -> Option<Shown<'a>> {
         let legacy =
             || LegacyText::parse(&self.prefix, text).filter(|_| self.legacy_until.is_some_and(|end| now < end));
         KeyText::parse(&self.prefix, text).map(Shown::Own).or_else(|| legacy().map(Shown::Legacy))
     }
 
-    /// Remembers that a key's facts have changed after all: its spender has left.
+    /// Replaces the remembered facts about a key. Needed when its payer has changed, the only fact that can.
     pub async fn correct(&self, text: &str, facts: &KeyFacts, now: Timestamp) {
         let Some(text) = self.shown(text, now) else { return };
         if let Some(pointer) = text.pointers(&*self.peppers.get(now).await).into_iter().next() {
@@ -161,10 +165,11 @@ impl KeyFinder {
     ) -> Result<Option<KeyFacts>, Fault> {
         let Some((found, facts)) = keys.find_key(pointers).await? else { return Ok(None) };
         if let Some(current) = pointers.first() {
-            // Never back to an older one, should this environment not know yet that a newer one is current.
+            // Never move a key back to an older pepper: this execution environment may not yet know which one is
+            // current.
             if found.pepper < current.pepper {
-                // A failure only leaves this to the next environment that sees the key; until then it is found as now, and
-                // the old pepper cannot be retired.
+                // If this fails, the next execution environment that sees the key tries again. Until then the key is
+                // found as before, and its old pepper cannot be retired.
                 drop(keys.repoint(&found, current, &facts, now).await);
             }
             self.remember(current.clone(), facts.clone());

@@ -8,7 +8,7 @@ const ONE: &str = "0123456789abcdef0123456789abcdef";
 const TWO: &str = "fedcba9876543210fedcba9876543210";
 const NOW: Timestamp = Timestamp::from_secs(1_000);
 
-/// Pointers of one key, and how often they were asked for and moved.
+/// A store of pointers that counts the lookups and records the moves to another pepper.
 #[derive(Default)]
 struct Register {
     pointers: Mutex<HashMap<Pointer2, KeyFacts>>,
@@ -16,7 +16,7 @@ struct Register {
     moved: Mutex<Vec<(u32, u32)>>,
 }
 
-/// A pointer as a map's key.
+/// A pointer as a map's key: the pepper's version and the MAC.
 type Pointer2 = (u32, String);
 
 impl FindKey for Register {
@@ -49,7 +49,7 @@ fn finder(peppers: Peppers) -> KeyFinder {
     KeyFinder::new(sk(), Refreshed::fixed(peppers), None)
 }
 
-/// Writes a key under one pepper.
+/// Writes a key under one pepper and returns its text.
 async fn written(register: &Register, peppers: Peppers, version: u32) -> String {
     let mint = KeyMint::new(sk(), Refreshed::fixed(peppers));
     let (text, pointer) = mint.text(version, KeyMode::Production, &["test", &KeyMint::nonce()], NOW).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_key_is_looked_up_once_and_a_text_that_is_none_never() {
     assert_eq!(*register.asked.lock().unwrap(), 1);
 }
 
-/// Puts the key of an older installation where it was carried over to.
+/// Stores the pointer of a migrated key of an older installation.
 fn carried_over(register: &Register, pointer: Pointer) {
     let facts = KeyFacts {
         org: OrgId::mint(NOW),
@@ -151,7 +151,7 @@ async fn a_key_is_found_under_either_pepper_and_carried_to_the_newer_one() {
 async fn a_key_is_never_carried_back_to_an_older_pepper() {
     let register = Register::default();
     let text = written(&register, peppers(2, &[(1, ONE), (2, TWO)]), 2).await;
-    // An environment that knows the new pepper and not yet that it is current.
+    // An execution environment that knows the new pepper, but not yet that it is the current one.
     let behind = finder(peppers(1, &[(1, ONE), (2, TWO)]));
     assert!(behind.find(&register, &text, NOW).await.unwrap().is_some());
     assert!(register.moved.lock().unwrap().is_empty());

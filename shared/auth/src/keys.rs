@@ -1,4 +1,5 @@
-//! The issuer's public keys: fixed by configuration, or fetched as a JWKS and cached.
+//! The public keys with which the issuer's session tokens are verified: given by configuration, or fetched as a JWKS
+//! and cached.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -17,11 +18,12 @@ use tokio::sync::Mutex;
 
 /// How long fetched keys count as fresh.
 const FRESH: Duration = Duration::from_hours(1);
-/// How long fetched keys are served while newer ones cannot be had.
+/// How long fetched keys are used while newer ones cannot be fetched.
 const STALE: Duration = Duration::from_hours(24);
-/// How often an unknown key id may cause a fetch. Anybody can invent key ids; nobody may make us fetch at will.
+/// Shortest time between two fetches caused by unknown key ids. Anybody can invent key ids, and must not be able to
+/// make us fetch at will.
 const UNKNOWN_KID_INTERVAL: Duration = Duration::from_mins(5);
-/// How long a failed fetch is not repeated.
+/// How long after a failed fetch no other is tried.
 const BACK_OFF: Duration = Duration::from_secs(10);
 /// Smallest RSA modulus accepted, in bytes. Source: RFC 7518, section 3.3 (2048 bits).
 const MODULUS_MIN: usize = 256;
@@ -29,12 +31,12 @@ const MODULUS_MIN: usize = 256;
 /// Why a fetch of the key set failed.
 pub type FetchError = Box<dyn Error + Send + Sync>;
 
-/// Fetches the key set's JSON text.
+/// Fetches the JSON text of the key set.
 pub type FetchKeys = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, FetchError>> + Send>> + Send + Sync>;
 
 /// Where the issuer's keys come from.
 pub enum KeySource {
-    /// Keys given by configuration; every token is tried against each, whatever key id it names.
+    /// Keys from the configuration. A token is checked against each of them, whatever key id it names.
     Fixed(Vec<Arc<DecodingKey>>),
     /// Keys fetched from the issuer.
     Fetched(Box<KeyCache>),
@@ -49,7 +51,7 @@ impl fmt::Debug for KeySource {
     }
 }
 
-/// Why there is no key source.
+/// Why no key source can be built.
 #[derive(Debug)]
 pub struct KeySourceError(String);
 
@@ -62,10 +64,11 @@ impl fmt::Display for KeySourceError {
 impl Error for KeySourceError {}
 
 impl KeySource {
-    /// Reads one or more PEM public keys; `\n` may stand for a line break, since environment variables rarely hold one.
+    /// Reads one or more PEM public keys. `\n` may stand for a line break, because environment variables rarely contain
+    /// one.
     ///
     /// # Errors
-    /// Says which key is no RSA public key.
+    /// If there is no key, or one is not an RSA public key. The error says which.
     pub fn from_pem(text: &str) -> Result<Self, KeySourceError> {
         const END: &str = "-----END PUBLIC KEY-----";
         let text = text.replace("\\n", "\n");
@@ -78,15 +81,15 @@ impl KeySource {
         if keys.is_empty() { Err(KeySourceError("no PEM public key found".to_owned())) } else { Ok(Self::Fixed(keys)) }
     }
 
-    /// Fetches keys by a function and caches them.
+    /// Creates a key source that fetches keys with `fetch` and caches them.
     pub fn fetched(fetch: FetchKeys) -> Self {
         Self::Fetched(Box::new(KeyCache { fetch, keys: RwLock::default(), fetching: Mutex::default() }))
     }
 
-    /// Gives the keys that may have signed a token naming this key id; none when no such key exists.
+    /// Returns the keys that may have signed a token with this key id. Empty if there is no such key.
     ///
     /// # Errors
-    /// When keys are needed and none can be had, not even stale ones.
+    /// If keys are needed and cannot be fetched, and there are no cached ones that are still usable.
     pub(crate) async fn candidates(
         &self,
         kid: Option<&str>,
@@ -100,20 +103,22 @@ impl KeySource {
     }
 }
 
-/// Keys fetched last, and when.
+/// The keys of the last fetch, and when that was.
 struct KeySet {
     keys: HashMap<String, Arc<DecodingKey>>,
     fetched_at: Timestamp,
 }
 
-/// When what was last tried; held while a fetch is in flight, so that there is one at a time.
+/// When the last failed fetch, and the last fetch for an unknown key id, took place. Its mutex is held during a fetch,
+/// so that only one runs at a time.
 #[derive(Default)]
 struct Attempts {
     failed_at: Option<Timestamp>,
     unknown_kid_at: Option<Timestamp>,
 }
 
-/// A cache of fetched keys: fresh for an hour, stale for a day, one fetch in flight, and no fetch at a stranger's will.
+/// A cache of fetched keys. They are fresh for an hour and usable for a day. Only one fetch runs at a time, and
+/// invented key ids cannot cause many.
 pub struct KeyCache {
     fetch: FetchKeys,
     keys: RwLock<Option<Arc<KeySet>>>,
@@ -128,7 +133,7 @@ impl KeyCache {
         {
             return Ok(Some(key.clone()));
         }
-        // Whoever waited here for another's fetch looks at its result before fetching again.
+        // A caller that waited here for another's fetch looks at its result before it fetches again.
         let mut attempts = self.fetching.lock().await;
         let set = self.current();
         let known = set.as_ref().and_then(|set| set.keys.get(kid)).cloned();
@@ -164,7 +169,7 @@ impl KeyCache {
     }
 }
 
-/// Answers from a set that could not be renewed, while it is not too old.
+/// Answers from a key set that could not be fetched again, as long as it is not too old.
 fn usable(
     set: Option<&KeySet>,
     known: Option<Arc<DecodingKey>>,
@@ -193,7 +198,7 @@ struct Jwk {
     e: Option<String>,
 }
 
-/// Takes the RS256 signing keys out of a JWKS; keys of other kinds are none of our business.
+/// Returns the RS256 signing keys of a JWKS by key id. Skips all other kinds of keys.
 fn parse_key_set(text: &str) -> Result<HashMap<String, Arc<DecodingKey>>, FetchError> {
     #[derive(Deserialize)]
     struct Jwks {

@@ -5,14 +5,14 @@ use super::*;
 
 const START: Timestamp = Timestamp::from_secs(1_000_000);
 
-/// A key endpoint that counts its callers and answers what the test wants.
+/// A key set endpoint that counts its fetches and answers what the test wants.
 #[derive(Default)]
 struct Endpoint {
     fetches: AtomicUsize,
     answer: StdMutex<Option<String>>,
 }
 
-/// A JWKS with a well-formed key under each id. The keys verify nothing; these tests only look them up.
+/// Returns a JWKS with a well-formed key under each id. The keys verify nothing; these tests only look them up.
 fn key_set(kids: &[&str]) -> String {
     let n = URL_SAFE_NO_PAD.encode([0xC5; 256]);
     let keys: Vec<_> = kids

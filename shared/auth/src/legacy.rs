@@ -1,4 +1,4 @@
-//! The text of a key of an older installation: our prefix, and no checksum that could tell a key from a misspelling.
+//! The text of an API key of an older installation. It has our prefix, but no checksum that reveals a mistyped key.
 
 use consigne_core::keys::KeyMode;
 
@@ -7,7 +7,8 @@ use crate::KeyPrefix;
 /// Fewest and most characters after the prefix.
 const LENGTH: std::ops::RangeInclusive<usize> = 20..=128;
 
-/// A text that may be a key of an older installation. Does not print. Borrowed, so that whoever owns it can wipe it.
+/// A text that may be a key of an older installation. `Debug` does not print it. It is borrowed, so that its owner can
+/// wipe it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LegacyText<'a> {
     text: &'a str,
@@ -21,31 +22,31 @@ impl std::fmt::Debug for LegacyText<'_> {
 }
 
 impl<'a> LegacyText<'a> {
-    /// Parses the prefix's word, perhaps `live` or `test`, and 20 to 128 letters, digits, hyphens and underscores.
+    /// Parses the prefix's word, optionally `live` or `test`, and 20 to 128 letters, digits, hyphens and underscores.
     pub fn parse(prefix: &KeyPrefix, text: &'a str) -> Option<Self> {
         let rest = text.strip_prefix(prefix.word())?.strip_prefix('_')?;
         let of = |environment: KeyMode| {
             let rest = rest.strip_prefix(environment.word())?.strip_prefix('_')?;
             Some((rest, environment))
         };
-        // Not every older installation wrote down what a key spends.
+        // Some older installations did not write the mode into the key. Such a key counts as one for production.
         let (rest, environment) =
             of(KeyMode::Test).or_else(|| of(KeyMode::Production)).unwrap_or((rest, KeyMode::Production));
         let plain = rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         (plain && LENGTH.contains(&rest.len())).then_some(Self { text, environment })
     }
 
-    /// Gives the text, to whoever must hash it.
+    /// Returns the text, for code that must hash it.
     pub fn expose(&self) -> &'a str {
         self.text
     }
 
-    /// Gives what the key spends.
+    /// Returns the key's mode, which decides what it spends.
     pub fn environment(&self) -> KeyMode {
         self.environment
     }
 
-    /// Gives the last four characters, by which people tell keys apart.
+    /// Returns the last four characters, by which people tell keys apart.
     pub fn hint(&self) -> &'a str {
         &self.text[self.text.len() - 4..]
     }

@@ -1,4 +1,5 @@
-//! Who is calling, and what they may do.
+//! Finds out who is calling and what they may do: session tokens, API keys, service tokens, signed webhooks,
+//! permissions.
 
 mod api_key;
 mod carrier;

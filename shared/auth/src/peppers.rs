@@ -1,8 +1,8 @@
-//! Peppers: the secrets under which the MACs of API keys are made.
+//! Peppers: the secrets under which API keys are stored as MACs.
 //!
-//! A copied table without the peppers says nothing about any key. Several can be live, so that one can be replaced while
-//! keys are in use: new keys are written under the current one, old keys are found under the others until they have been
-//! seen once.
+//! Without the peppers, a copied table reveals nothing about any key. Several peppers can be live, so that one can be
+//! replaced while keys are in use. New keys are written under the current pepper; an older key is found under its own
+//! pepper, until its next use moves it to the current one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,21 +18,21 @@ use sha2::{Digest as _, Sha256};
 use crate::secret::framed;
 use crate::{KeyPrefix, KeyText, LegacyText, Secret};
 
-/// Name, in the secret, of the pepper of an older installation.
+/// The field of the secret that holds the pepper of an older installation.
 const LEGACY: &str = "legacy";
-/// Fewest bytes of that pepper, which nobody here chose.
+/// Smallest length of that pepper, in bytes. It was chosen elsewhere, so our own minimum does not apply.
 const LEGACY_MIN: usize = 8;
 
-/// Every live pepper.
+/// All live peppers, by version.
 #[derive(Clone, Debug)]
 pub struct Peppers {
     current: u32,
     live: BTreeMap<u32, Secret>,
-    /// Under which an older installation hashed the keys that were carried over as hashes.
+    /// The pepper under which an older installation hashed the keys that were migrated as hashes.
     legacy: Option<Secret>,
 }
 
-/// Why a text holds no peppers. The text stays out of it.
+/// Why a text holds no peppers. It does not contain the text, which is secret.
 #[derive(Debug)]
 pub struct PepperError(String);
 
@@ -45,11 +45,11 @@ impl fmt::Display for PepperError {
 impl std::error::Error for PepperError {}
 
 impl Peppers {
-    /// Reads `{"current": 2, "1": "...", "2": "..."}`: each live version with its secret, and perhaps `"legacy"` with that of
-    /// an older installation.
+    /// Reads `{"current": 2, "1": "...", "2": "..."}`: the secret of each live version, and optionally `"legacy"` with
+    /// the pepper of an older installation.
     ///
     /// # Errors
-    /// When that is not its shape, a secret is short or a placeholder, or the current one is missing.
+    /// If the text has another shape, a secret is too short or a placeholder, or the current version has no secret.
     pub fn parse(text: &str) -> Result<Self, PepperError> {
         let odd = |what: &str| PepperError(what.to_owned());
         let fields: BTreeMap<String, Value> = serde_json::from_str(text).map_err(|_| odd("no JSON object"))?;
@@ -78,44 +78,45 @@ impl Peppers {
         Ok(Self { current, live, legacy })
     }
 
-    /// Gives the version new keys are written under.
+    /// Returns the version under which new keys are written.
     pub fn current(&self) -> u32 {
         self.current
     }
 
-    /// Gives the live versions.
+    /// Returns the live versions, smallest first.
     pub fn versions(&self) -> Vec<u32> {
         self.live.keys().copied().collect()
     }
 
-    /// Gives the places a key may be found at, that under the current pepper first.
+    /// Returns the pointers under which a key may be stored, the one under the current pepper first.
     pub fn pointers(&self, key: &KeyText) -> Vec<Pointer> {
         self.macs(key.expose())
     }
 
-    /// Gives the places a key of an older installation may be found at: as its own keys are, and then by its hash.
+    /// Returns the pointers under which a key of an older installation may be stored: first its MACs, then its old
+    /// hash.
     pub fn legacy_pointers(&self, key: &LegacyText<'_>) -> Vec<Pointer> {
         let macs = self.macs(key.expose()).into_iter();
         macs.chain(self.hashed(key)).collect()
     }
 
-    /// Gives the place a key of an older installation is written at: under the current pepper.
+    /// Returns the pointer under which a key of an older installation is stored: its MAC under the current pepper.
     pub fn legacy_pointer(&self, key: &LegacyText<'_>) -> Option<Pointer> {
         self.pointer_of(self.current, key.expose())
     }
 
-    /// Says whether keys that were carried over as hashes can be found.
+    /// Whether keys that were migrated as hashes can be found.
     pub fn finds_hashed(&self) -> bool {
         self.legacy.is_some()
     }
 
-    /// Gives the place a key is at that was carried over as `sha256(key || pepper)`.
+    /// Returns the pointer of a key that was migrated as the hash `sha256(key || pepper)`.
     fn hashed(&self, key: &LegacyText<'_>) -> Option<Pointer> {
         let digest = Sha256::new().chain_update(key.expose()).chain_update(self.legacy.as_ref()?.expose()).finalize();
         Pointer::hashed(&hex(&digest))
     }
 
-    /// Gives the place a key is written at under one pepper, if it is live.
+    /// Returns a key's pointer under one pepper, or `None` if that pepper is not live.
     pub fn pointer(&self, version: u32, key: &KeyText) -> Option<Pointer> {
         self.pointer_of(version, key.expose())
     }
@@ -130,7 +131,8 @@ impl Peppers {
         Some(Pointer { pepper: version, mac: URL_SAFE_NO_PAD.encode(mac) })
     }
 
-    /// Writes the text of the key that follows from a request, if the pepper is live.
+    /// Derives the key for a request: the same request always gets the same key. Returns `None` if the pepper is not
+    /// live.
     pub fn derive(&self, version: u32, prefix: &KeyPrefix, environment: KeyMode, request: &[&str]) -> Option<KeyText> {
         let context: Vec<&str> = std::iter::once("mint").chain(request.iter().copied()).collect();
         Some(KeyText::write(prefix, environment, self.mac(version, &context)?))

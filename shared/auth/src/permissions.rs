@@ -1,4 +1,5 @@
-//! Who may do what in an organisation: one table of routes and roles. README shows the same one; a test compares them.
+//! Who may do what in an organisation: one table of routes and roles. README shows the same table, and a test compares
+//! them.
 
 use consigne_core::orgs::OrgRole::{self, Admin, Billing, Developer, Owner};
 use consigne_core::orgs::{Member, org_not_found};
@@ -7,7 +8,7 @@ use consigne_core::{Code, Fault, OrgId};
 
 use crate::User;
 
-/// A route within an organisation, by the name of its function.
+/// A route within an organisation, named after its function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Route {
@@ -37,8 +38,8 @@ pub enum Route {
     Wallet,
 }
 
-/// The table: each route with the roles that may call it. Whom of the others an admin may invite, change or remove is said by
-/// [`OrgRole::may_invite`] and [`OrgRole::may_manage`]; to leave, anybody may.
+/// Each route with the roles that may call it. [`OrgRole::may_invite`] and [`OrgRole::may_manage`] say whom an admin
+/// may invite, change or remove. `member-remove` is open to all roles, because anybody may leave.
 pub const MATRIX: [(Route, &str, &[OrgRole]); 24] = [
     (Route::AuditList, "audit-list", &[Owner, Admin]),
     (Route::Checkout, "checkout", &[Owner, Billing]),
@@ -67,22 +68,23 @@ pub const MATRIX: [(Route, &str, &[OrgRole]); 24] = [
 ];
 
 impl Route {
-    /// Says whether a role may call the route.
+    /// Returns whether a role may call the route.
     pub fn allows(self, role: OrgRole) -> bool {
         MATRIX.iter().any(|(route, _, roles)| *route == self && roles.contains(&role))
     }
 
-    /// Gives the roles that may call the route, least last.
+    /// Returns the names of the roles that may call the route, most powerful first.
     fn roles(self) -> Vec<&'static str> {
         let row = MATRIX.iter().find(|(route, _, _)| *route == self);
         row.map(|(_, _, roles)| roles.iter().map(|role| role.name()).collect()).unwrap_or_default()
     }
 }
 
-/// Requires that a person is a member of an organisation, in a role that may call a route.
+/// Checks that a person is a member of an organisation with a role that may call a route, and returns the member.
 ///
 /// # Errors
-/// `NOT_FOUND` to whoever is no member, as for an organisation that does not exist; `ROLE_REQUIRED`, naming the roles.
+/// `NOT_FOUND` if the person is not a member, exactly as if the organisation did not exist. `ROLE_REQUIRED` if their
+/// role may not call the route, with the roles that may.
 pub async fn member<F: GetMember>(orgs: &F, org: OrgId, user: &User, route: Route) -> Result<Member, Fault> {
     let member = orgs.get_member(org, &user.id).await?.ok_or_else(org_not_found)?;
     if route.allows(member.role) {

@@ -1,8 +1,8 @@
-//! Values made from a secret that may change while an environment lives.
+//! Values read from a secret that may change while an execution environment lives.
 //!
-//! They are read at start, and again every five minutes, so that what was replaced or withdrawn is soon known everywhere. What
-//! they do not know (a token added since, a key written under a newer pepper) makes them be read at once, but once a minute
-//! at most, so that nobody can make us read at will.
+//! They are read at start and every five minutes, so that a replaced or withdrawn secret is soon known everywhere. A
+//! lookup that fails (a token added since, a key written under a newer pepper) reads the secret again at once. That
+//! happens at most once a minute, so that nobody can make us read at will.
 
 use std::error::Error;
 use std::fmt;
@@ -17,21 +17,21 @@ use tokio::sync::Mutex;
 
 /// How long a value counts as fresh.
 const FRESH: Duration = Duration::from_mins(5);
-/// How long a value is not read again, whatever it does not know.
+/// Shortest time between two reads.
 const COOL_DOWN: Duration = Duration::from_mins(1);
-/// How long a reading may take.
+/// Longest time a read may take.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Reads the value anew.
+/// Reads the value again.
 pub type Fetch<T> =
     Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<T, Box<dyn Error + Send + Sync>>> + Send>> + Send + Sync>;
 
-/// A value and how to read it again.
+/// A value, and how to read it again.
 pub struct Refreshed<T> {
     value: RwLock<Arc<T>>,
     fetch: Fetch<T>,
     tried_at: Mutex<Option<Timestamp>>,
-    /// When it was last read or tried to be, in milliseconds.
+    /// When it was last read, or a read was last tried, in milliseconds.
     read_at: AtomicI64,
 }
 
@@ -42,13 +42,13 @@ impl<T> fmt::Debug for Refreshed<T> {
 }
 
 impl<T> Refreshed<T> {
-    /// Starts with a value that was read at a time.
+    /// Wraps a value that was read at `read_at`.
     pub fn new(value: T, read_at: Timestamp, fetch: Fetch<T>) -> Self {
         let read_at = AtomicI64::new(read_at.as_millis());
         Self { value: RwLock::new(Arc::new(value)), fetch, tried_at: Mutex::default(), read_at }
     }
 
-    /// Makes a value that stays as it is.
+    /// Wraps a value that never changes.
     pub fn fixed(value: T) -> Self
     where
         T: Clone + Send + Sync + 'static,
@@ -64,24 +64,25 @@ impl<T> Refreshed<T> {
         )
     }
 
-    /// Gives the value as it was last read.
+    /// Returns the value of the last read.
     fn last(&self) -> Arc<T> {
         self.value.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Gives the value, read anew if it is old; the old one when it cannot be read.
+    /// Returns the value, and reads it again first if it is old. If that fails, the old value is returned.
     pub async fn get(&self, now: Timestamp) -> Arc<T> {
         let read_at = Timestamp::from_millis(self.read_at.load(Ordering::Relaxed));
         if now.since(read_at) < FRESH { self.last() } else { self.refresh(now).await }
     }
 
-    /// Reads the value again, unless that was done a moment ago, and gives it; an old one when it cannot be read.
+    /// Reads the value again, unless that was tried less than a minute ago, and returns it. If the read fails, the old
+    /// value is returned.
     pub async fn refresh(&self, now: Timestamp) -> Arc<T> {
         let mut tried_at = self.tried_at.lock().await;
         if tried_at.is_none_or(|tried| now.since(tried) >= COOL_DOWN) {
             *tried_at = Some(now);
             self.read_at.store(now.as_millis(), Ordering::Relaxed);
-            // A secret that cannot be had soon must not hold up those who can do with the old one.
+            // A secret that cannot be read quickly must not delay callers that need only the old value.
             if let Ok(Ok(value)) = tokio::time::timeout(PATIENCE, (self.fetch)()).await {
                 *self.value.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
             }

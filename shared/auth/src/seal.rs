@@ -1,4 +1,4 @@
-//! Sealed text: a caller may carry it, not change it, nor use it where it was not made for.
+//! Sealed text: its holder can read it, but cannot change it or use it in another context than the one it was made for.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use sha2::Sha256;
 use crate::Secret;
 use crate::secret::framed;
 
-/// Bytes of the tag that are kept. 128 bits leave nothing to guess. Source: RFC 2104, section 5.
+/// Bytes of the tag that are kept. 128 bits cannot be guessed. Source: RFC 2104, section 5.
 const TAG: usize = 16;
 
 /// Seals and opens text with HMAC-SHA-256.
@@ -18,18 +18,18 @@ pub struct Seal {
 }
 
 impl Seal {
-    /// Makes a seal from a secret.
+    /// Creates a seal with the key `secret`.
     pub fn new(secret: Secret) -> Self {
         Self { secret }
     }
 
-    /// Seals a payload for one context: whose it is, and what for.
+    /// Seals a payload for one context, such as its owner and its purpose. The payload is encoded, not encrypted.
     pub fn seal(&self, context: &[&str], payload: &str) -> String {
         let tag = self.mac(context, payload.as_bytes()).finalize().into_bytes();
         URL_SAFE_NO_PAD.encode([&tag[..TAG], payload.as_bytes()].concat())
     }
 
-    /// Opens a sealed payload, or `None` when it was altered or made for another context.
+    /// Returns the payload of a sealed text, or `None` if it was altered or made for another context.
     pub fn open(&self, context: &[&str], sealed: &str) -> Option<String> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (tag, payload) = bytes.split_at_checked(TAG)?;

@@ -5,20 +5,20 @@ use std::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// A secret read from configuration. It has no `Display`, and its `Debug` says nothing.
+/// A secret read from the configuration. It has no `Display`, and its `Debug` does not show it.
 #[derive(Clone)]
 pub struct Secret(Vec<u8>);
 
-/// Fewest bytes a secret may have: the output size of SHA-256. Source: RFC 2104, section 3.
+/// Smallest length of a secret, in bytes: the output size of SHA-256. Source: RFC 2104, section 3.
 const SECRET_MIN: usize = 32;
 
 impl Secret {
-    /// Takes a secret of at least 32 bytes that does not look like a placeholder.
+    /// Accepts at least 32 bytes that do not look like a placeholder.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Self> {
         Self::of_at_least(SECRET_MIN, bytes)
     }
 
-    /// Takes a secret of which a standard says how many bytes it has at least.
+    /// Accepts at least `min` bytes that do not look like a placeholder, for secrets whose length a standard defines.
     pub(crate) fn of_at_least(min: usize, bytes: impl Into<Vec<u8>>) -> Option<Self> {
         let bytes = bytes.into();
         let varied = bytes.iter().any(|byte| *byte != bytes[0]);
@@ -26,13 +26,13 @@ impl Secret {
         (bytes.len() >= min && varied && !placeholder).then_some(Self(bytes))
     }
 
-    /// Takes what was derived from a secret, which by that is one.
+    /// Wraps bytes that were derived from a secret. They need no check, because the secret was checked.
     pub(crate) fn derived(bytes: [u8; SECRET_MIN]) -> Self {
         Self(bytes.to_vec())
     }
 
-    /// Authenticates a text made of parts with this secret as its key. Whoever calls sees to it that no two texts have the
-    /// same parts behind one another. Source: RFC 2104.
+    /// Computes the HMAC-SHA-256 of the joined `parts` with this secret as the key. The caller must make sure that two
+    /// different texts never join to the same bytes. Source: RFC 2104.
     // HMAC takes keys of any length, so this cannot panic.
     #[allow(clippy::expect_used)]
     pub(crate) fn mac<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) -> Hmac<Sha256> {
@@ -43,13 +43,13 @@ impl Secret {
         mac
     }
 
-    /// Gives the bytes to whoever computes with them.
+    /// Returns the bytes, for code that computes with them.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// Writes each part behind its length, which keeps ("ab", "c") and ("a", "bc") apart.
+/// Writes each part after its length, so that ("ab", "c") and ("a", "bc") stay different.
 pub(crate) fn framed(parts: &[&str]) -> Vec<u8> {
     parts.iter().flat_map(|part| [(part.len() as u64).to_be_bytes().as_slice(), part.as_bytes()].concat()).collect()
 }

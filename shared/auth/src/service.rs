@@ -1,4 +1,4 @@
-//! Service tokens: how servers prove who they are to the routes that check and charge keys.
+//! Service tokens: how servers authenticate at the routes that check and charge API keys.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,14 +10,14 @@ use subtle::ConstantTimeEq;
 use crate::carrier::unauthenticated;
 use crate::{Credentials, Refreshed, Secret};
 
-/// Most tokens a service may have at once: one in use and one that replaces it.
+/// Most tokens a service may have at once: the one in use and its replacement.
 const LIVE_MAX: usize = 2;
 
-/// The tokens of every service.
+/// The tokens of all services.
 #[derive(Clone, Debug)]
 pub struct ServiceTokens(Vec<(String, Hashed)>);
 
-/// A token's SHA-256; the token itself is not needed to recognise it.
+/// A token's SHA-256. It is enough to recognise the token.
 #[derive(Clone)]
 struct Hashed([u8; 32]);
 
@@ -27,7 +27,7 @@ impl fmt::Debug for Hashed {
     }
 }
 
-/// Why a text holds no service tokens. The text stays out of it.
+/// Why a text holds no service tokens. It does not contain the text, which is secret.
 #[derive(Debug)]
 pub struct ServiceTokenError(String);
 
@@ -40,11 +40,11 @@ impl fmt::Display for ServiceTokenError {
 impl std::error::Error for ServiceTokenError {}
 
 impl ServiceTokens {
-    /// Reads `{"pdf-api": "...", "ai-api": ["...", "..."]}`: each service with one token, or two while one replaces the
+    /// Reads `{"pdf-api": "...", "ai-api": ["...", "..."]}`: one token for each service, or two while one replaces the
     /// other.
     ///
     /// # Errors
-    /// When that is not its shape, or a token is short or a placeholder.
+    /// If the text has another shape, a service has more than two tokens, or a token is too short or a placeholder.
     pub fn parse(text: &str) -> Result<Self, ServiceTokenError> {
         #[derive(serde::Deserialize)]
         #[serde(untagged)]
@@ -72,7 +72,7 @@ impl ServiceTokens {
         Ok(Self(tokens))
     }
 
-    /// Finds the service a token belongs to, in a time that tells nothing of any token.
+    /// Returns the service with this token. The time it takes reveals nothing about any token.
     fn service_of(&self, token: &str) -> Option<&str> {
         let hash: [u8; 32] = Sha256::digest(token).into();
         let mut found = None;
@@ -86,17 +86,17 @@ impl ServiceTokens {
 }
 
 impl Refreshed<ServiceTokens> {
-    /// Finds out which service is calling, by `Authorization: Bearer <token>`.
+    /// Returns the name of the service that is calling, from `Authorization: Bearer <token>`.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED`.
+    /// `UNAUTHENTICATED` if there is no token or no service has it.
     pub async fn service(&self, credentials: Credentials<'_>, now: Timestamp) -> Result<String, Fault> {
         let refused = || unauthenticated("The service token is not valid");
         let token = credentials.bearer().ok_or_else(refused)?;
         if let Some(name) = self.get(now).await.service_of(token) {
             return Ok(name.to_owned());
         }
-        // It may have been added since this environment started.
+        // The token may have been added after this execution environment started.
         self.refresh(now).await.service_of(token).map(str::to_owned).ok_or_else(refused)
     }
 }

@@ -1,4 +1,4 @@
-//! Verifying session tokens.
+//! Verifies session tokens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,29 +10,29 @@ use crate::carrier::unauthenticated;
 use crate::claims::Claims;
 use crate::{Credentials, KeySource, User};
 
-/// How far clocks may differ, in seconds, either way.
+/// How far clocks may differ, in seconds, in either direction.
 const LEEWAY: i64 = 5;
-/// Longest token looked at, in bytes. Clerk keeps its own below 4 KiB, to fit a cookie.
+/// Longest token accepted, in bytes. Clerk keeps its own below 4 KiB, so that they fit a cookie.
 const TOKEN_MAX: usize = 16 * 1024;
 
-/// What a token must say besides being genuine.
+/// What a token must say, besides having a valid signature.
 #[derive(Clone, Debug)]
 pub struct SessionPolicy {
-    /// The only `iss` accepted.
+    /// The only accepted `iss`.
     pub issuer: String,
-    /// The values of `azp` accepted: origins of the applications, exactly as a browser writes them. They are also the
-    /// origins from which a cookie may authenticate a write.
+    /// The accepted values of `azp`: the origins of the applications, exactly as a browser writes them. A write that is
+    /// authenticated by cookie must also come from one of them.
     pub authorized_parties: Vec<String>,
 }
 
-/// Turns credentials into users.
+/// Returns the user that a request's credentials belong to.
 #[derive(Debug)]
 pub struct SessionVerifier {
     policy: SessionPolicy,
     keys: KeySource,
 }
 
-/// The part of the header that matters. Source: RFC 7515, section 4.1.
+/// The part of the header that is checked. Source: RFC 7515, section 4.1.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -41,16 +41,16 @@ struct Header {
 }
 
 impl SessionVerifier {
-    /// Makes a verifier.
+    /// Creates a verifier with a policy and the issuer's keys.
     pub fn new(policy: SessionPolicy, keys: KeySource) -> Self {
         Self { policy, keys }
     }
 
-    /// Finds out who is calling.
+    /// Returns the user who is calling.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED`, `TOKEN_EXPIRED`, `API_KEY_NOT_ACCEPTED`, `ORIGIN_NOT_ALLOWED`, and `UNAVAILABLE` when the
-    /// issuer's keys cannot be had.
+    /// `UNAUTHENTICATED`, `TOKEN_EXPIRED`, `API_KEY_NOT_ACCEPTED`, `ORIGIN_NOT_ALLOWED`, and `UNAVAILABLE` if the
+    /// issuer's keys cannot be fetched.
     pub async fn user(&self, credentials: Credentials<'_>, now: Timestamp) -> Result<User, Fault> {
         let (carrier, token) = credentials.find()?;
         let claims = self.genuine_claims(token, now).await?;
@@ -59,14 +59,14 @@ impl SessionVerifier {
         Ok(user)
     }
 
-    /// Checks the algorithm, then the signature; nothing else of the token is believed before.
+    /// Checks the algorithm and the signature, and only then reads the claims.
     async fn genuine_claims(&self, token: &str, now: Timestamp) -> Result<Claims, Fault> {
         let refused = || unauthenticated("The session token is not valid");
         let (signed, signature) = token.rsplit_once('.').filter(|_| token.len() <= TOKEN_MAX).ok_or_else(refused)?;
         let (header, payload) = signed.split_once('.').ok_or_else(refused)?;
         let header: Header = decode(header).ok_or_else(refused)?;
-        // Nothing here is understood that could be critical; and a key is only looked for when the algorithm is ours, so
-        // that `none` or `HS256` never costs a fetch.
+        // We support no critical extensions. The key is looked up only for our algorithm, so that `none` or `HS256`
+        // never causes a fetch.
         if header.alg != "RS256" || header.crit.is_some() {
             return Err(refused());
         }

@@ -20,7 +20,7 @@ struct Issuer {
     public_pem: String,
 }
 
-/// One key for all tests of this file; making it takes a moment.
+/// One key for all tests of this file, because generating it takes a moment.
 static ISSUER_KEY: LazyLock<Issuer> = LazyLock::new(|| {
     let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
     let private: aws_lc_rs::encoding::Pkcs8V1Der = pair.as_der().unwrap();
@@ -37,7 +37,7 @@ fn verifier() -> SessionVerifier {
     SessionVerifier::new(policy, KeySource::from_pem(&ISSUER_KEY.public_pem).unwrap())
 }
 
-/// Signs `header` and `claims` as they stand.
+/// Signs `header` and `claims` unchanged.
 fn token(header: &Value, claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", part(header), part(claims));
@@ -45,7 +45,7 @@ fn token(header: &Value, claims: &Value) -> String {
     format!("{signed}.{signature}")
 }
 
-/// A good token with some claims changed; a null removes the claim.
+/// Returns a good token with some claims changed. A null removes the claim.
 fn token_with(changes: &Value) -> String {
     let mut claims = json!({"sub": "user_ann1", "iss": ISSUER, "azp": PARTY, "exp": NOW + 60, "nbf": NOW - 1});
     for (name, value) in changes.as_object().unwrap() {
@@ -132,7 +132,7 @@ async fn an_algorithm_that_is_not_ours_fetches_no_key() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// No character of a good token can be replaced by another that decodes differently.
+    /// No character of a good token can be replaced by one that decodes differently.
     #[test]
     fn no_altered_token_is_genuine(at in 0_usize..800, with in "[A-Za-z0-9_-]") {
         let good = token_with(&json!({}));

@@ -1,7 +1,7 @@
-//! Stripe's webhooks: signed in a way of Stripe's own, HMAC-SHA-256 over time and body.
+//! Verifies Stripe's webhooks, which have a signature scheme of their own: HMAC-SHA-256 over time and body.
 //!
-//! Source: Stripe documentation, "Receive Stripe events in your webhook endpoint", section "Verify webhook signatures manually",
-//! <https://docs.stripe.com/webhooks#verify-manually>.
+//! Source: Stripe documentation, "Receive Stripe events in your webhook endpoint", section "Verify webhook signatures
+//! manually", <https://docs.stripe.com/webhooks#verify-manually>.
 
 use std::time::Duration;
 
@@ -14,23 +14,23 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::webhooks::{live, moment, single};
 use crate::{Refreshed, Secret, WebhookSecretError};
 
-/// The header that time and signatures stand in.
+/// The header with the time and the signatures.
 const HEADER: &str = "stripe-signature";
-/// What secrets begin with. Unlike in Standard Webhooks it is part of the key, and what follows is no base64.
+/// What secrets start with. Unlike in Standard Webhooks, it is part of the key, and the rest is not base64.
 const PREFIX: &str = "whsec_";
-/// How far a webhook's time may be from ours, either way. Stripe's own libraries allow as much.
+/// How far a webhook's time may differ from ours, in either direction. Stripe's own libraries allow the same.
 const TOLERANCE: Duration = Duration::from_mins(5);
 
-/// The secret of an endpoint at Stripe.
+/// The secret of our endpoint at Stripe.
 #[derive(Clone, Debug)]
 pub struct StripeSecret(Secret);
 
 impl StripeSecret {
-    /// Reads a secret as Stripe shows it, or without its beginning; at least 26 characters that are no placeholder.
+    /// Reads a secret as Stripe shows it, with or without `whsec_`: at least 26 more characters, and not a placeholder.
     pub fn parse(text: &str) -> Option<Self> {
         let own = text.trim().trim_start_matches(PREFIX);
         let plain = own.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-+/=".contains(&byte));
-        // Looked at alone: the beginning would make any text varied.
+        // Checked without the prefix, which would make any text look varied enough.
         Secret::of_at_least(26, own)?;
         Secret::new(format!("{PREFIX}{own}")).filter(|_| plain).map(Self)
     }
@@ -40,28 +40,30 @@ impl StripeSecret {
     }
 }
 
-/// The secrets of the endpoint: that in use and, while one replaces the other, that in use before.
+/// The secrets of the endpoint: the one in use and, during a rotation, the previous one.
 #[derive(Clone, Debug)]
 pub struct StripeSecrets(Vec<StripeSecret>);
 
 impl StripeSecrets {
-    /// Reads `{"current": "whsec_...", "previous": "whsec_..."}`; the latter may be missing.
+    /// Reads `{"current": "whsec_...", "previous": "whsec_..."}`. `previous` is optional.
     ///
     /// # Errors
-    /// When that is not its shape, or a secret is short or a placeholder.
+    /// If the text has another shape, or a secret is too short, a placeholder, or contains a character Stripe does not
+    /// use.
     pub fn parse(text: &str) -> Result<Self, WebhookSecretError> {
         let secrets: Option<Vec<_>> = live(text)?.iter().map(|secret| StripeSecret::parse(secret)).collect();
         secrets.map(Self).ok_or(WebhookSecretError::new("a secret that is odd, short or a placeholder"))
     }
 
-    /// Signs a body with every secret, as Stripe would, and gives the header; for tests.
+    /// Signs a body with every secret, as Stripe does, and returns the header. For tests.
     pub fn sign(&self, at: Timestamp, body: &[u8]) -> (&'static str, String) {
         let at = at.as_secs().to_string();
         let signatures = self.0.iter().map(|secret| format!(",v1={}", hex(&secret.mac(&at, body))));
         (HEADER, format!("t={at}{}", signatures.collect::<String>()))
     }
 
-    /// Says whether one of the signatures is by one of the secrets, in a time that tells nothing of any of them.
+    /// Returns whether one of the signatures was made with one of the secrets. The time it takes reveals nothing about
+    /// them.
     fn signed(&self, envelope: &Envelope<'_>, body: &[u8]) -> bool {
         let mut found = Choice::from(0);
         for secret in &self.0 {
@@ -75,13 +77,13 @@ impl StripeSecrets {
 }
 
 impl Refreshed<StripeSecrets> {
-    /// Finds out whether a webhook is Stripe's.
+    /// Checks that a webhook was signed by Stripe.
     ///
     /// # Errors
-    /// `INVALID_SIGNATURE`, in the same words whatever is wrong; its cause is for the log.
+    /// `INVALID_SIGNATURE`, with the same message whatever is wrong. The reason goes to the log only.
     pub async fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Fault> {
         let envelope = Envelope::read(headers, now).map_err(refused)?;
-        // The second secret may have been added since this environment started.
+        // The second secret may have been added after this execution environment started.
         if self.get(now).await.signed(&envelope, body) || self.refresh(now).await.signed(&envelope, body) {
             return Ok(());
         }
@@ -89,16 +91,16 @@ impl Refreshed<StripeSecrets> {
     }
 }
 
-/// What the header says.
+/// The signature header, parsed.
 struct Envelope<'a> {
-    /// As it was written, since so it was signed.
+    /// The time as it was written, because that text was signed.
     at: &'a str,
     signatures: Vec<[u8; 32]>,
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads `t=1492774577,v1=...`, or says what is wrong with it. There may be several `v1`; other schemes are passed over,
-    /// above all `v0`, by which test events are signed and which proves nothing.
+    /// Parses `t=1492774577,v1=...`. The error says what is wrong with it. There may be several `v1`. Other schemes are
+    /// ignored, above all `v0`, which signs test events and proves nothing.
     fn read(headers: &'a HeaderMap, now: Timestamp) -> Result<Self, &'static str> {
         let header = single(headers, HEADER).ok_or("the signature is missing")?;
         let (mut at, mut signatures) = (None, Vec::new());
@@ -119,7 +121,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Reads 64 lower-case hexadecimal digits; a signature has one spelling.
+/// Reads 64 lower-case hexadecimal digits. Upper-case ones are refused, so that a signature has only one spelling.
 fn unhex(text: &str) -> Option<[u8; 32]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
@@ -133,10 +135,10 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     bytes.collect::<Option<Vec<u8>>>()?.try_into().ok()
 }
 
-/// Makes the 401 that every webhook we do not take shares, word for word.
+/// The 401 for every refused webhook, always with the same message.
 fn refused(why: &'static str) -> Fault {
     Fault::new(Code::InvalidSignature, "The webhook's signature is not valid")
-        // A 401 must name a way to authenticate (RFC 9110, section 11.6.1); nobody has registered one for this.
+        // A 401 must name a way to authenticate (RFC 9110, section 11.6.1). None is registered for webhooks.
         .header("www-authenticate", "StripeSignature")
         .because(why)
 }

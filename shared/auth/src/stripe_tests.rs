@@ -9,7 +9,7 @@ const OLD: &str = "whsec_9Yh3k2LqT7vB5nR8cX1wZ4mD6pF0sJaG";
 const NEW: &str = "whsec_b7Qw2eR5tY8uI1oP4aS6dF9gH3jK0lZx";
 const SENT: Timestamp = Timestamp::from_secs(1_492_774_577);
 const BODY: &[u8] = br#"{"id":"evt_1"}"#;
-/// By `printf '1492774577.{"id":"evt_1"}' | openssl dgst -sha256 -hmac <OLD>`.
+/// Computed by `printf '1492774577.{"id":"evt_1"}' | openssl dgst -sha256 -hmac <OLD>`.
 const BY_OLD: &str = "bb0ded1aa9c4aa083af9aa24cbc3f8e86f245081b7198a31e668e5e4d4686e65";
 
 fn secrets(current: &str) -> StripeSecrets {
@@ -32,7 +32,7 @@ fn headers(values: &[&str]) -> HeaderMap {
     headers
 }
 
-/// Says whether a webhook is refused, in the one way there is.
+/// Returns whether a webhook is refused, and asserts that the refusal is the one all share.
 async fn refuses(known: &StripeSecrets, values: &[&str], body: &[u8], now: Timestamp) -> bool {
     match Refreshed::fixed(known.clone()).verify(&headers(values), body, now).await {
         Ok(()) => false,
@@ -49,7 +49,7 @@ async fn refuses(known: &StripeSecrets, values: &[&str], body: &[u8], now: Times
 async fn what_another_program_signed_is_taken_and_signed_the_same_here() {
     assert_eq!(secrets(OLD).sign(SENT, BODY), ("stripe-signature", format!("t=1492774577,v1={BY_OLD}")));
     assert!(!refuses(&secrets(OLD), &[&format!("t=1492774577,v1={BY_OLD}")], BODY, SENT).await);
-    // Its beginning is part of the key, given or not.
+    // The prefix is part of the key, whether it is written or not.
     assert_eq!(signature_of(&secrets(&OLD[PREFIX.len()..]), BODY), signature_of(&secrets(OLD), BODY));
 }
 
@@ -107,7 +107,7 @@ async fn a_header_that_is_missing_empty_doubled_or_odd_is_refused() {
     ] {
         assert!(refuses(&secrets(OLD), odd, BODY, SENT).await, "{odd:?}");
     }
-    // The standard's headers are not Stripe's.
+    // The headers of Standard Webhooks do not count here.
     let mut standard = HeaderMap::new();
     standard.insert("webhook-signature", HeaderValue::from_str(&signed).unwrap());
     assert!(Refreshed::fixed(secrets(OLD)).verify(&standard, BODY, SENT).await.is_err());

@@ -1,29 +1,30 @@
-//! The way out of a topic of mails: sealed text that proves that a link came from a mail of ours to that person.
+//! Tokens in unsubscribe links. They are sealed, which proves that the link came from a mail of ours to that person.
 
 use consigne_core::UserId;
 use consigne_core::mail::Topic;
 
 use crate::{Seal, Secret};
 
-/// What the seal is for; nothing sealed for anything else opens here.
+/// What the seal is for. Text sealed for another purpose does not open here.
 const CONTEXT: &[&str] = &["mail-unsubscribe"];
 
-/// Seals and opens tokens that unsubscribe one person from one topic. They do not run out: old mails are read too.
+/// Seals and opens tokens that unsubscribe one person from one topic. They never expire, because people also read old
+/// mails.
 #[derive(Clone, Debug)]
 pub struct UnsubscribeSeal(Seal);
 
 impl UnsubscribeSeal {
-    /// Makes a seal from a secret.
+    /// Creates a seal with the key `secret`.
     pub fn new(secret: Secret) -> Self {
         Self(Seal::new(secret))
     }
 
-    /// Makes the token of a person and a topic.
+    /// Returns the token of a person and a topic.
     pub fn token(&self, user: &UserId, topic: Topic) -> String {
         self.0.seal(CONTEXT, &format!("{} {user}", topic.name()))
     }
 
-    /// Tells whom a token unsubscribes from what; `None` for a token that is none of ours.
+    /// Returns the person and topic a token is for, or `None` if it is not one of ours.
     pub fn open(&self, token: &str) -> Option<(UserId, Topic)> {
         let payload = self.0.open(CONTEXT, token)?;
         let (topic, user) = payload.split_once(' ')?;
@@ -44,7 +45,7 @@ mod tests {
             assert_eq!(seal.open(&token), Some((ann.clone(), topic)));
             assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{token}");
         }
-        // Sealed by the same secret, for something else.
+        // Sealed with the same secret, but for another purpose.
         assert_eq!(seal.open(&Seal::new(secret()).seal(&["list"], "jobs user_ann1")), None);
         assert_eq!(seal.open(&Seal::new(secret()).seal(CONTEXT, "news user_ann1")), None);
         let other = UnsubscribeSeal::new(Secret::new("fedcba9876543210fedcba9876543210").unwrap());

@@ -1,11 +1,11 @@
-//! A signed-in person, and what may be required of one.
+//! A signed-in person, and the plan, role or feature a handler may require of them.
 
 use std::collections::BTreeSet;
 
 use consigne_core::profiles::{Contact, Language, Sighting};
 use consigne_core::{Code, Fault, Plan, Timestamp, UserId};
 
-/// A person's role, least powerful first; the order is what "at least expert" means.
+/// A person's role, least powerful first. The order decides what "at least expert" means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Role {
@@ -15,7 +15,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Gives the role's name.
+    /// Returns the role's name in tokens and answers.
     pub const fn name(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -24,13 +24,13 @@ impl Role {
         }
     }
 
-    /// Reads a name; unknown ones are plain users.
+    /// Returns the role with this name. Unknown names are plain users.
     pub fn from_name(name: &str) -> Self {
         [Self::Expert, Self::Admin].into_iter().find(|role| role.name() == name).unwrap_or(Self::User)
     }
 }
 
-/// The Clerk organisation a session is active in.
+/// The Clerk organisation that is active in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Organisation {
@@ -42,44 +42,44 @@ pub struct Organisation {
 /// A signed-in person, as their session token describes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Clerk's id.
+    /// Clerk's id of the person.
     pub id: UserId,
-    /// Their session.
+    /// The id of their session.
     pub session: Option<String>,
-    /// E-mail address.
+    /// Their e-mail address.
     pub email: Option<String>,
     /// Whether Clerk has verified the address.
     pub email_verified: bool,
-    /// Given name.
+    /// Their given name.
     pub first_name: Option<String>,
-    /// Family name.
+    /// Their family name.
     pub last_name: Option<String>,
-    /// Both names, as they write it.
+    /// Their full name, in the form they chose.
     pub full_name: Option<String>,
-    /// Handle.
+    /// Their handle.
     pub username: Option<String>,
-    /// Picture.
+    /// The address of their picture.
     pub image_url: Option<String>,
-    /// Telephone number.
+    /// Their telephone number.
     pub phone_number: Option<String>,
     /// Whether Clerk has verified the number.
     pub phone_verified: bool,
-    /// Language, as a BCP 47 tag.
+    /// Their language, as a BCP 47 tag.
     pub locale: Option<String>,
-    /// Subscription.
+    /// Their subscription. `Free` if the token names none.
     pub plan: Plan,
-    /// Role.
+    /// Their role in the whole installation, not in an organisation.
     pub role: Role,
-    /// Features named by the token, beyond those of the plan.
+    /// The features named by the token, beyond those of the plan.
     pub features: BTreeSet<String>,
-    /// Active Clerk organisation.
+    /// The Clerk organisation that is active in the session.
     pub organisation: Option<Organisation>,
     /// Who acts in this person's name, when support impersonates them.
     pub actor: Option<String>,
 }
 
 impl User {
-    /// Gives what the token says of how to reach this person; `None` when it names no address.
+    /// Returns how to reach this person according to the token, or `None` if it names no address.
     pub fn sighting(&self, now: Timestamp) -> Option<Sighting> {
         let email = self.email.clone()?;
         let given = self.full_name.clone().or_else(|| self.first_name.clone()).or_else(|| self.username.clone());
@@ -91,7 +91,7 @@ impl User {
     /// Requires at least a plan.
     ///
     /// # Errors
-    /// `SUBSCRIPTION_REQUIRED`, naming the plan needed and the plan held.
+    /// `SUBSCRIPTION_REQUIRED`, with the required plan and the user's own.
     pub fn require_subscription(&self, least: Plan) -> Result<(), Fault> {
         if self.plan >= least {
             return Ok(());
@@ -104,7 +104,7 @@ impl User {
     /// Requires at least a role.
     ///
     /// # Errors
-    /// `ROLE_REQUIRED`.
+    /// `ROLE_REQUIRED`, with the required role.
     pub fn require_role(&self, least: Role) -> Result<(), Fault> {
         if self.role >= least {
             return Ok(());
@@ -113,10 +113,10 @@ impl User {
             .detail("required", least.name()))
     }
 
-    /// Requires a feature, of the plan or of the token.
+    /// Requires a feature, from the plan or the token.
     ///
     /// # Errors
-    /// `FEATURE_REQUIRED`.
+    /// `FEATURE_REQUIRED`, with the required feature and the user's plan.
     pub fn require_feature(&self, feature: &str) -> Result<(), Fault> {
         if self.plan.allowances().features.contains(&feature) || self.features.contains(feature) {
             return Ok(());

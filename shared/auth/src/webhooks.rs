@@ -1,6 +1,7 @@
-//! Signed webhooks, in and out, as the standard has them: HMAC-SHA-256 over id, time and body.
+//! Signs and verifies webhooks by the standard: HMAC-SHA-256 over id, time and body.
 //!
-//! Source: Standard Webhooks 1.0.0, <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
+//! Source: Standard Webhooks 1.0.0,
+//! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,50 +17,50 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::{Refreshed, Secret};
 
-/// What secrets begin with when people or programs hand them over.
+/// What a secret starts with in configuration and answers.
 const PREFIX: &str = "whsec_";
-/// Fewest bytes of a secret, by the standard.
+/// Smallest length of a secret, in bytes, by the standard.
 const SECRET_MIN: usize = 24;
-/// How far a webhook's time may be from ours, either way.
+/// How far a webhook's time may differ from ours, in either direction.
 const TOLERANCE: Duration = Duration::from_mins(5);
-/// Headers of one webhook: id, time, signatures.
+/// The header names of a webhook: id, time, signatures.
 type Names = [&'static str; 3];
-/// The standard's own names.
+/// The header names of the standard.
 const STANDARD_NAMES: Names = ["webhook-id", "webhook-timestamp", "webhook-signature"];
-/// The names the same headers had before there was a standard. Clerk sends these.
+/// The names of the same headers before the standard. Clerk sends these.
 const SVIX_NAMES: Names = ["svix-id", "svix-timestamp", "svix-signature"];
 
-/// A secret that the sender and the receiver of webhooks share.
+/// A secret shared by the sender and the receiver of webhooks.
 #[derive(Clone, Debug)]
 pub struct WebhookSecret(Secret);
 
 impl WebhookSecret {
-    /// Reads `whsec_` and base64, or base64 alone, of at least 24 bytes that are no placeholder.
+    /// Reads at least 24 bytes in base64, with or without `whsec_` in front. Refuses placeholders.
     pub fn parse(text: &str) -> Option<Self> {
         let encoded = text.trim().strip_prefix(PREFIX).unwrap_or(text.trim()).trim_end_matches('=');
-        // The text first: a placeholder may well be base64 of something.
+        // The encoded text is checked first, because a placeholder may be valid base64.
         Secret::new(encoded)?;
         let bytes = STANDARD_NO_PAD.decode(encoded).ok()?;
         Secret::of_at_least(SECRET_MIN, bytes).map(Self)
     }
 
-    /// Takes bytes that were derived from a secret.
+    /// Wraps bytes that were derived from a secret.
     pub(crate) fn of_bytes(bytes: [u8; 32]) -> Self {
         Self(Secret::derived(bytes))
     }
 
     fn mac(&self, id: &str, at: &str, body: &[u8]) -> [u8; 32] {
-        // A full stop in an id could only be taken for a delimiter in front of a body that begins with digits; ours are
-        // JSON objects.
+        // An id with a full stop could be confused only with a time, in front of a body that starts with digits. Our
+        // bodies are JSON objects.
         self.0.mac([id.as_bytes(), b".", at.as_bytes(), b".", body]).finalize().into_bytes().into()
     }
 }
 
-/// The secrets of one sender: that in use and, while one replaces the other, that in use before.
+/// The secrets of one sender: the one in use and, during a rotation, the previous one.
 #[derive(Clone, Debug)]
 pub struct WebhookSecrets(Vec<WebhookSecret>);
 
-/// Why a text holds no secrets of webhooks. The text stays out of it.
+/// Why a text holds no webhook secrets. It does not contain the text, which is secret.
 #[derive(Debug)]
 pub struct WebhookSecretError(&'static str);
 
@@ -78,21 +79,21 @@ impl fmt::Display for WebhookSecretError {
 impl std::error::Error for WebhookSecretError {}
 
 impl WebhookSecrets {
-    /// Reads `{"current": "whsec_...", "previous": "whsec_..."}`; the latter may be missing.
+    /// Reads `{"current": "whsec_...", "previous": "whsec_..."}`. `previous` is optional.
     ///
     /// # Errors
-    /// When that is not its shape, or a secret is no base64, short or a placeholder.
+    /// If the text has another shape, or a secret is not base64, too short or a placeholder.
     pub fn parse(text: &str) -> Result<Self, WebhookSecretError> {
         let secrets: Option<Vec<_>> = live(text)?.iter().map(|secret| WebhookSecret::parse(secret)).collect();
         secrets.map(Self).ok_or(WebhookSecretError("a secret that is no base64, short or a placeholder"))
     }
 
-    /// Takes secrets, that in use first.
+    /// Wraps secrets, the one in use first.
     pub(crate) fn of(secrets: Vec<WebhookSecret>) -> Self {
         Self(secrets)
     }
 
-    /// Signs a webhook with every secret and gives its headers, so that a receiver may know either.
+    /// Signs a webhook with every secret and returns its headers. A receiver needs to know only one of the secrets.
     pub fn sign(&self, id: &WebhookId, at: Timestamp, body: &[u8]) -> [(&'static str, String); 3] {
         let at = at.as_secs().to_string();
         let signatures =
@@ -102,7 +103,8 @@ impl WebhookSecrets {
         [(id_name, id.to_string()), (at_name, at), (signatures_name, signatures)]
     }
 
-    /// Says whether one of the signatures is by one of the secrets, in a time that tells nothing of any of them.
+    /// Returns whether one of the signatures was made with one of the secrets. The time it takes reveals nothing about
+    /// them.
     fn signed(&self, envelope: &Envelope<'_>, body: &[u8]) -> bool {
         let mut found = Choice::from(0);
         for secret in &self.0 {
@@ -116,13 +118,13 @@ impl WebhookSecrets {
 }
 
 impl Refreshed<WebhookSecrets> {
-    /// Finds out whether a webhook is from whom it must be from, and gives its id.
+    /// Checks that a webhook was signed by the expected sender, and returns its id.
     ///
     /// # Errors
-    /// `INVALID_SIGNATURE`, in the same words whatever is wrong; its cause is for the log.
+    /// `INVALID_SIGNATURE`, with the same message whatever is wrong. The reason goes to the log only.
     pub async fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<WebhookId, Fault> {
         let envelope = Envelope::read(headers, now).map_err(refused)?;
-        // The second secret may have been added since this environment started.
+        // The second secret may have been added after this execution environment started.
         if self.get(now).await.signed(&envelope, body) || self.refresh(now).await.signed(&envelope, body) {
             return Ok(envelope.id);
         }
@@ -130,7 +132,7 @@ impl Refreshed<WebhookSecrets> {
     }
 }
 
-/// Reads the texts of the live secrets out of a secret's text.
+/// Reads the texts of `current` and `previous` from a secret's JSON.
 pub(crate) fn live(text: &str) -> Result<Vec<String>, WebhookSecretError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -143,18 +145,18 @@ pub(crate) fn live(text: &str) -> Result<Vec<String>, WebhookSecretError> {
     Ok(std::iter::once(live.current).chain(live.previous).collect())
 }
 
-/// What the headers of a webhook say.
+/// The headers of a webhook, parsed.
 struct Envelope<'a> {
     id: WebhookId,
-    /// As it was written, since so it was signed.
+    /// The time as it was written, because that text was signed.
     at: &'a str,
     signatures: Vec<[u8; 32]>,
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads the headers, or says what is wrong with them.
+    /// Parses the headers. The error says what is wrong with them.
     fn read(headers: &'a HeaderMap, now: Timestamp) -> Result<Self, &'static str> {
-        // All three of one family: what is missing in one is not made up by the other.
+        // All three headers must be of the same family. One family does not fill in what the other lacks.
         let standard = STANDARD_NAMES.iter().any(|name| headers.contains_key(*name));
         let [id, at, signatures] = if standard { STANDARD_NAMES } else { SVIX_NAMES };
         let id = single(headers, id).and_then(WebhookId::parse).ok_or("the id is missing or malformed")?;
@@ -168,7 +170,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Gives a header that stands there exactly once.
+/// Returns the value of a header that occurs exactly once.
 pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let (first, more) = (values.next()?, values.next());
@@ -181,16 +183,16 @@ pub(crate) fn moment(text: &str) -> Option<Timestamp> {
     text.parse().ok().filter(|_| digits).map(Timestamp::from_secs)
 }
 
-/// Reads `v1,<base64>`; signatures of other sorts are passed over.
+/// Reads `v1,<base64>`. Returns `None` for signatures of other versions.
 fn signature(text: &str) -> Option<[u8; 32]> {
     let bytes = STANDARD.decode(text.strip_prefix("v1,")?).ok()?;
     bytes.try_into().ok()
 }
 
-/// Makes the 401 that every webhook we do not take shares, word for word.
+/// The 401 for every refused webhook, always with the same message.
 fn refused(why: &'static str) -> Fault {
     Fault::new(Code::InvalidSignature, "The webhook's signature is not valid")
-        // A 401 must name a way to authenticate (RFC 9110, section 11.6.1); nobody has registered one for this.
+        // A 401 must name a way to authenticate (RFC 9110, section 11.6.1). None is registered for webhooks.
         .header("www-authenticate", "StandardWebhooks")
         .because(why)
 }

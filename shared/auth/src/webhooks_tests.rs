@@ -30,7 +30,7 @@ fn headers(pairs: &[(&str, String)]) -> HeaderMap {
     headers
 }
 
-/// Verifies at a time and gives the whole refusal as a caller sees it.
+/// Verifies a webhook at `now`. A refusal is returned as the caller sees it.
 async fn ask(known: &WebhookSecrets, pairs: &[(&str, String)], body: &[u8], now: Timestamp) -> Result<(), String> {
     let verified = Refreshed::fixed(known.clone()).verify(&headers(pairs), body, now).await;
     verified.map(|found| assert_eq!(found, id())).map_err(|fault| format!("{fault} {:?}", fault.headers))
@@ -39,7 +39,7 @@ async fn ask(known: &WebhookSecrets, pairs: &[(&str, String)], body: &[u8], now:
 const REFUSED: &str =
     "INVALID_SIGNATURE: The webhook's signature is not valid [(\"www-authenticate\", \"StandardWebhooks\")]";
 
-/// Says whether a webhook is refused, in the one way there is.
+/// Returns whether a webhook is refused, and asserts that the refusal is the one all share.
 async fn refuses(known: &WebhookSecrets, pairs: &[(&str, String)], body: &[u8], now: Timestamp) -> bool {
     match ask(known, pairs, body, now).await {
         Ok(()) => false,
@@ -57,7 +57,7 @@ async fn the_vector_of_the_standards_own_libraries_is_signed_and_taken() {
     assert_eq!(signed[1], ("webhook-timestamp", "1614265330".to_owned()));
     assert_eq!(signed[2], ("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=".to_owned()));
     assert_eq!(ask(&secrets(OLD), &signed, body, SENT).await, Ok(()));
-    // Sent without a space, it is another body.
+    // Without the space it is another body.
     assert!(refuses(&secrets(OLD), &signed, br#"{"test":2432232314}"#, SENT).await);
 }
 
@@ -111,7 +111,7 @@ async fn a_header_that_is_missing_empty_doubled_or_odd_is_refused() {
         let mut doubled = signed.to_vec();
         doubled.push(signed[header].clone());
         assert!(refuses(&secrets(OLD), &doubled, b"{}", SENT).await, "{header} twice");
-        // As API Gateway hands over a header that was sent twice.
+        // API Gateway joins a header that was sent twice like this.
         let joined = format!("{0},{0}", signed[header].1);
         assert!(refuses(&secrets(OLD), &others(Some(&joined)), b"{}", SENT).await, "{header} twice, joined");
     }

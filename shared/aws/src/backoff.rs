@@ -1,4 +1,4 @@
-//! Waits between tries: longer each time, drawn by chance, and never past the invocation's deadline.
+//! Waits between tries: longer each time, of random length, and never past the invocation's deadline.
 
 use std::time::Duration;
 
@@ -7,19 +7,20 @@ use tokio::time::Instant;
 use crate::budget;
 use crate::jitter::jittered;
 
-/// Waits with "full jitter": each is drawn between zero and a bound that doubles up to `longest`.
+/// Waits with "full jitter": each wait is drawn between zero and a bound, which doubles after each try up to `longest`.
 /// Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     bound: Duration,
     longest: Duration,
     tries_left: u32,
-    /// No wait ends later than this.
+    /// Every wait must be able to end before this moment.
     until: Instant,
 }
 
 impl Backoff {
-    /// Waits between calls that failed on their way: `tries` in all, the first included; the first wait is up to `first`.
+    /// Returns the waits between tries of a failed call. `tries` counts all tries, including the first; `first` is the
+    /// longest first wait.
     #[cfg(not(feature = "sdk-client"))]
     pub(crate) fn of_calls(tries: u32, first: Duration) -> Self {
         Self {
@@ -30,8 +31,8 @@ impl Backoff {
         }
     }
 
-    /// Waits between writes that lost to another writer: up to 10 ms first and 320 ms later, for as long as the invocation
-    /// has time. Its last half second is left for the answer.
+    /// Returns the waits between tries of a write that another writer beat. They are at most 10 ms at first and 320 ms
+    /// later, and go on while the invocation has time. Its last half second is kept for the answer.
     pub fn of_conflicts() -> Self {
         Self {
             bound: Duration::from_millis(10),
@@ -41,7 +42,7 @@ impl Backoff {
         }
     }
 
-    /// Waits before another try. Returns `false` at once when there is none left, or no time for one.
+    /// Waits before the next try. Returns `false` without waiting if no try or not enough time is left.
     pub async fn wait(&mut self) -> bool {
         if self.tries_left == 0 || Instant::now() + self.bound > self.until {
             return false;

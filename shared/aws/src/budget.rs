@@ -1,6 +1,6 @@
-//! What one invocation has left and has spent: its deadline, and the calls to AWS it has made.
+//! The budget of one invocation: its deadline, and the calls to AWS it has made.
 //!
-//! It travels beside the task rather than through every signature, since adapters below a client need it too.
+//! It is a task-local value and not a parameter, because adapters below a client need it too.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ tokio::task_local! {
     static TRACE: Option<String>;
 }
 
-/// Runs work under the trace of its invocation, which every call it makes then names.
+/// Runs `work` under the trace id of its invocation. Every call to AWS then carries that id.
 pub async fn traced<F: Future>(trace: Option<String>, work: F) -> F::Output {
     TRACE.scope(trace, work).await
 }
 
-/// Gives the trace that the current work is part of.
+/// Returns the trace id under which the current work runs, if it has one.
 pub(crate) fn trace() -> Option<String> {
     TRACE.try_with(Clone::clone).ok().flatten()
 }
 
-/// One invocation.
+/// The deadline of one invocation, and how many requests it has sent to AWS.
 #[derive(Debug)]
 pub struct InvocationBudget {
     deadline: Instant,
@@ -32,22 +32,22 @@ pub struct InvocationBudget {
 }
 
 impl InvocationBudget {
-    /// Makes the account of an invocation that must be answered within `budget`.
+    /// Creates the budget of an invocation that must be answered within `budget` from now.
     pub fn new(budget: Duration) -> Arc<Self> {
         Arc::new(Self { deadline: Instant::now() + budget, aws_calls: AtomicU32::new(0) })
     }
 
-    /// Runs work on this account.
+    /// Runs `work` with this budget: its calls to AWS are counted here and end before this deadline.
     pub async fn run<F: Future>(self: &Arc<Self>, work: F) -> F::Output {
         CURRENT.scope(self.clone(), work).await
     }
 
-    /// Gives how many requests were sent to AWS, retries included.
+    /// Returns how many requests were sent to AWS, retries included.
     pub fn aws_calls(&self) -> u32 {
         self.aws_calls.load(Ordering::Relaxed)
     }
 
-    /// Gives when the answer is due.
+    /// Returns the moment by which the invocation must have answered.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
@@ -56,32 +56,32 @@ impl InvocationBudget {
 /// Time to answer when no invocation is running, as during init and in tests.
 const DEFAULT_BUDGET: Duration = Duration::from_secs(10);
 
-/// When the current invocation must have answered.
+/// Returns the moment by which the current invocation must have answered.
 pub(crate) fn deadline() -> Instant {
     CURRENT.try_with(|call| call.deadline).unwrap_or_else(|_| Instant::now() + DEFAULT_BUDGET)
 }
 
-/// The time the current invocation has left.
+/// Returns the time the current invocation has left.
 pub fn remaining() -> Duration {
     deadline().saturating_duration_since(Instant::now())
 }
 
-/// Time of an invocation kept for the answer.
+/// Time that calls to AWS leave unused, so that the invocation can still answer.
 const RESERVE: Duration = Duration::from_millis(250);
 
-/// The time the current invocation can spend on calls: what it has left, less what its answer takes.
+/// Returns the time the current invocation can spend on calls: what it has left, less what is kept for its answer.
 pub(crate) fn spendable() -> Duration {
     remaining().saturating_sub(RESERVE)
 }
 
-/// The end of that time.
+/// Returns the moment by which calls of the current invocation must end.
 #[cfg(not(feature = "sdk-client"))]
 pub(crate) fn spendable_until() -> Instant {
     deadline() - RESERVE
 }
 
-/// Counts one request to AWS on the current invocation's account.
+/// Counts one request to AWS in the current invocation's budget.
 pub fn count_aws_call() {
-    // During init there is no account to write on, and nobody asks.
+    // During init there is no budget, and nobody asks for the count.
     let _ = CURRENT.try_with(|call| call.aws_calls.fetch_add(1, Ordering::Relaxed));
 }

@@ -1,7 +1,7 @@
-//! Connections: HTTP/1.1, over TLS where an address says so, kept and used again.
+//! HTTP/1.1 connections, with TLS where the address is `https`, that are kept and used again.
 //!
-//! Not the SDK's own connector, which brings HTTP/2, proxies and a second pool that no function uses, and reads the roots
-//! of certificates from their text at every start.
+//! They replace the SDK's own connector. That one brings HTTP/2, proxies and a second pool that no function uses, and
+//! parses the text of all root certificates at every start.
 
 use std::error::Error;
 use std::fmt;
@@ -29,8 +29,8 @@ use tokio::net::TcpStream;
 use tokio::time::error::Elapsed;
 use tower_service::Service;
 
-/// Amazon Root CA 1 to 4 and Starfield Services Root CA G2, from which every AWS endpoint's certificate hangs.
-/// Source: <https://www.amazontrust.com/repository/>.
+/// Amazon Root CA 1 to 4 and Starfield Services Root CA G2, which sign the certificates of all AWS endpoints. Source:
+/// <https://www.amazontrust.com/repository/>.
 const AMAZON: [&[u8]; 5] = [
     include_bytes!("../roots/amazon-root-ca-1.der"),
     include_bytes!("../roots/amazon-root-ca-2.der"),
@@ -39,40 +39,40 @@ const AMAZON: [&[u8]; 5] = [
     include_bytes!("../roots/starfield-services-root-ca-g2.der"),
 ];
 
-/// Without it the first handshake of every environment would wait 22 ms for its first random number.
+/// Without this setting the first handshake of every execution environment waits 22 ms for its first random number.
 const _: () = assert!(
     matches!(option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY"), Some(set) if matches!(set.as_bytes(), b"1")),
     "call cargo below the workspace's folder, where .cargo/config.toml says how the crypto provider is built"
 );
 
-/// Whose certificates are believed.
+/// Which root certificates are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Roots {
-    /// AWS's own, which are in the binary.
+    /// AWS's own, which are compiled into the binary.
     Amazon,
-    /// Whatever the machine believes; read from it when the first connection over TLS is opened.
+    /// Those of the machine. They are read when the first TLS connection is opened.
     Machine,
 }
 
-/// What connections are made and kept by.
+/// How connections are opened and kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-    /// Whose certificates are believed.
+    /// Which root certificates are trusted.
     pub roots: Roots,
-    /// Longest wait for a connection, TLS included.
+    /// Longest wait for a connection, TLS handshake included.
     pub connect: Duration,
     /// Longest wait for the head of an answer.
     pub answer: Duration,
-    /// How long a connection that nobody uses is kept.
+    /// How long an unused connection is kept.
     pub idle: Duration,
-    /// Which of the addresses that a name leads to may be called.
+    /// Whether an address that a name resolves to may be called.
     pub allowed: fn(IpAddr) -> bool,
 }
 
-/// How long a connection that nobody uses is kept, where nothing speaks against it.
+/// How long an unused connection is kept, unless there is a reason for another time.
 pub const IDLE: Duration = Duration::from_secs(90);
 
-/// Connections to wherever requests lead.
+/// A pool of connections, to any host.
 #[derive(Clone)]
 pub struct Connections {
     client: Client<Opening, SdkBody>,
@@ -86,17 +86,17 @@ impl fmt::Debug for Connections {
 }
 
 impl Connections {
-    /// Makes what opens and keeps them.
+    /// Creates an empty pool that resolves names as the machine does.
     pub fn new(terms: Terms) -> Self {
         Self::resolving(terms, Machine)
     }
 
-    /// The same, where names lead to what a resolver says.
+    /// Creates an empty pool that resolves names with `resolver`.
     pub fn resolving(terms: Terms, resolver: impl ResolveDns + 'static) -> Self {
         let mut tcp = Tcp::new_with_resolver(Guarded::new(resolver, terms.allowed));
-        // Else what is written in two goes waits for the other side to acknowledge the first.
+        // Otherwise the second of two small writes waits until the other side acknowledges the first.
         tcp.set_nodelay(true);
-        // Shared out among the addresses of a name: one of which nobody answers leaves time for the next.
+        // The time is divided among the addresses of a name, so one that does not answer leaves time for the next.
         tcp.set_connect_timeout(Some(terms.connect));
         tcp.enforce_http(false);
         let Terms { roots, connect: within, allowed, .. } = terms;
@@ -124,7 +124,7 @@ impl HttpConnector for Connections {
     }
 }
 
-/// Says what kind of failure it was; whoever retries asks for that.
+/// Classifies a failure as a timeout, a broken connection or another one. Retries are decided by this.
 fn failure(error: ClientError) -> ConnectorError {
     let cause: &(dyn Error + 'static) = &error;
     let slow = find::<std::io::Error>(cause).is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut);
@@ -133,7 +133,7 @@ fn failure(error: ClientError) -> ConnectorError {
     }
     let kind: fn(BoxError) -> ConnectorError = match find::<hyper::Error>(cause) {
         Some(error) if error.is_user() => ConnectorError::user,
-        // A connection that broke off, whenever.
+        // The connection broke off before the whole answer had arrived.
         Some(broken) if broken.is_closed() || broken.is_canceled() || broken.is_incomplete_message() => {
             ConnectorError::io
         }
@@ -143,22 +143,22 @@ fn failure(error: ClientError) -> ConnectorError {
     kind(error.into())
 }
 
-/// Says whether a call failed before there was a connection, so that nobody can have taken it.
+/// Returns whether a call failed before a connection was open, so that the other side cannot have received it.
 pub fn was_never_connected(error: &(dyn Error + 'static)) -> bool {
     find::<ClientError>(error).is_some_and(ClientError::is_connect)
 }
 
-/// Finds an error of a kind among an error and what caused it.
+/// Returns the first error of type `E` among an error and its causes.
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut causes = std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source());
     causes.find_map(|cause| cause.downcast_ref::<E>())
 }
 
-/// Opens connections.
+/// Opens TCP and TLS connections to allowed addresses.
 #[derive(Clone)]
 struct Opening {
     tcp: Tcp<Guarded>,
-    /// Made when the first connection over TLS is opened.
+    /// Created when the first TLS connection is opened.
     tls: Arc<OnceLock<HttpsConnector<Tcp<Guarded>>>>,
     roots: Roots,
     within: Duration,
@@ -178,7 +178,7 @@ impl Service<http::Uri> for Opening {
 
     fn call(&mut self, to: http::Uri) -> Self::Future {
         let within = self.within;
-        // Of an address no resolver is asked, which would leave it out.
+        // The connector does not ask the resolver about a literal IP address, so the rule is applied to it here.
         let literal = to.host().and_then(|host| host.trim_matches(['[', ']']).parse().ok());
         if literal.is_some_and(|address| !(self.allowed)(address)) {
             return Box::pin(std::future::ready(Err(not_allowed().into())));
@@ -198,9 +198,9 @@ fn tls(roots: Roots) -> ClientConfig {
         Roots::Amazon => store.add_parsable_certificates(AMAZON.map(CertificateDer::from)),
         Roots::Machine => store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
     };
-    // The one crypto provider, which also verifies tokens; deny.toml keeps others out.
+    // The only crypto provider of the workspace, which also verifies tokens; deny.toml forbids others.
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
-    // Only fails for a provider that has no cipher for TLS 1.2 and 1.3.
+    // Fails only for a provider that has no cipher for TLS 1.2 and 1.3.
     #[allow(clippy::expect_used)]
     let builder = builder.with_safe_default_protocol_versions().expect("the provider knows TLS");
     builder.with_root_certificates(store).with_no_client_auth()
@@ -223,8 +223,8 @@ fn not_allowed() -> ResolveDnsError {
     ResolveDnsError::new("no address that may be called")
 }
 
-/// Leaves out of what a resolver says where a call must not go. It is asked for the very connection that is then made, to one
-/// of these addresses: there is no second look at which a name could lead elsewhere.
+/// Drops the addresses that must not be called from a resolver's answer. The connection is then made to one of the
+/// addresses left, without another lookup, in which the name could lead elsewhere.
 #[derive(Clone, Debug)]
 pub struct Guarded {
     resolver: SharedDnsResolver,
@@ -232,7 +232,7 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Puts a rule before a resolver.
+    /// Applies the rule `allowed` to every answer of `resolver`.
     pub fn new(resolver: impl ResolveDns + 'static, allowed: fn(IpAddr) -> bool) -> Self {
         Self { resolver: SharedDnsResolver::new(resolver), allowed }
     }
@@ -261,7 +261,7 @@ impl Service<Name> for Guarded {
         let resolver = self.clone();
         Box::pin(async move {
             let found = resolver.resolve_dns(name.as_str()).await?;
-            // The port is the address's; the connection puts it in place of none.
+            // Port 0 stands for none; the connector sets the one of the URL.
             let found: Vec<SocketAddr> = found.into_iter().map(|address| SocketAddr::new(address, 0)).collect();
             Ok(found.into_iter())
         })

@@ -2,7 +2,7 @@ use rustls::client::WebPkiServerVerifier;
 
 use super::*;
 
-/// Terms of a test: a second for everything, and every address.
+/// Test terms: one second for everything, and every address is allowed.
 const TERMS: Terms = Terms {
     roots: Roots::Amazon,
     connect: Duration::from_secs(1),
@@ -48,7 +48,7 @@ async fn whether_there_was_a_connection_is_told_apart() {
     let (closed, failure) = tokio::join!(async { listener.accept().await.map(drop) }, call(&origin));
     closed.unwrap();
     assert!(!was_never_connected(&failure), "{failure:?}");
-    // Whoever listens answers no handshake: the time for a connection runs out.
+    // The listener never answers the TLS handshake, so the time to connect runs out.
     let failure = call(&origin.replace("http:", "https:")).await;
     assert!(failure.is_timeout() && was_never_connected(&failure), "{failure:?}");
     drop(listener);

@@ -1,12 +1,12 @@
-//! Waits by chance.
+//! Random waits.
 
 use std::time::Duration;
 
-/// Draws a wait between nothing and `longest`, so that those who met do not meet again.
-/// Source: AWS Architecture Blog, "Exponential Backoff And Jitter" (full jitter).
+/// Draws a wait between zero and `longest`, so that callers that collided once do not collide again. Source: AWS
+/// Architecture Blog, "Exponential Backoff And Jitter" (full jitter).
 pub fn jittered(longest: Duration) -> Duration {
     let mut random = [0; 2];
-    // Without randomness the full wait is as good.
+    // Without a random number the full wait works as well.
     if getrandom::fill(&mut random).is_err() {
         return longest;
     }

@@ -1,13 +1,13 @@
-//! How AWS is called: the SDK's own operations, on the connections of the environment, signed, tried again, and never
-//! beyond the deadline.
+//! Calls AWS with the SDK's operations over the connections of the execution environment. Every call is signed, retried
+//! where that can help, and ends before the invocation's deadline.
 //!
-//! What an operation says and how its answer is read are the SDK's: its inputs, serializers, outputs and errors. What
-//! carries it there is not: of the SDK's client a start pays for rules about endpoints, partitions, plugins and
-//! interceptors that a function with one region, one address and one set of credentials has no use for. A test holds every
-//! request against the SDK's own, byte for byte.
+//! The SDK defines the operations: their inputs, serializers, outputs and errors. We replace only its client, which
+//! sends them. At every start that client builds endpoint rules, partitions, plugins and interceptors, and a function
+//! with one region, one address and one set of credentials needs none of these. A test compares every request with the
+//! SDK's own, byte for byte.
 //!
-//! The feature `sdk-client` sends everything by the SDK's client after all, should ours ever fail at something. The same
-//! tests hold for both.
+//! The feature `sdk-client` sends every call through the SDK's client instead, in case ours fails somewhere. The same
+//! tests run against both.
 
 mod backoff;
 pub mod budget;

@@ -1,4 +1,4 @@
-//! What every request to AWS goes through, whoever signs it.
+//! Counts and bounds every request to AWS, whichever transport sends it.
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use crate::budget;
 
-/// Counts every request on the account of its invocation, and lets none outlive it.
+/// Counts every request in the invocation's budget, and ends it with a timeout before the invocation's deadline.
 #[derive(Debug)]
 pub(crate) struct Metered<C>(pub(crate) C);
 

@@ -1,4 +1,5 @@
-//! One call by AWS's query protocol, for a service of which a tool needs a single operation and nobody links the SDK.
+//! Sends one call in AWS's query protocol. Tools use it for a service of which they need a single operation, so that
+//! they do not have to link its SDK.
 //!
 //! Source: AWS General Reference, "Making requests using the AWS query APIs".
 
@@ -12,12 +13,12 @@ use aws_smithy_types::byte_stream::ByteStream;
 use crate::config::AwsConfig;
 use crate::signing::signed;
 
-/// Sends a form, such as `Action=DescribeStacks&Version=2010-05-15`, and returns the status and the XML that is answered.
+/// Sends a form, such as `Action=DescribeStacks&Version=2010-05-15`, and returns the status and the XML of the answer.
 ///
-/// `service` is the service's host within the region and its name in signatures.
+/// `service` is both the service's host within the region and its name in signatures.
 ///
 /// # Errors
-/// When there is no answer.
+/// If the request cannot be built or signed, or if no complete answer arrives.
 pub async fn query(config: &AwsConfig, service: &str, form: String) -> Result<(u16, String), BoxError> {
     let base = config.address.clone().unwrap_or_else(|| config.url(service));
     let mut request = HttpRequest::new(SdkBody::from(form));

@@ -1,4 +1,4 @@
-//! What is sent, beside what the SDK's own clients send: every operation that is used.
+//! Compares the request of every operation in use with the one the SDK's own client sends.
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
@@ -53,11 +53,11 @@ crate::service! {
     aws_sdk_secretsmanager::get_secret_value, GetSecretValue, GetSecretValueInputBuilder, GetSecretValueInput, GetSecretValueOutput, GetSecretValueError;
 }
 
-/// Sends what one of the SDK's clients is about to send, first by ours and then by that one; gives both as they were sent.
+/// Sends a request with our client and then with the SDK's. Returns both as they were sent.
 macro_rules! both {
     ($line:expr, $ours:expr, $theirs:expr) => {{
         let theirs = $theirs;
-        // What is answered to it is not the matter here.
+        // Only the request matters here, not its outcome.
         drop($ours.send(theirs.as_input().clone()).await);
         let ours = $line.sent().remove(0).essence();
         drop(theirs.send().await);
@@ -65,7 +65,7 @@ macro_rules! both {
     }};
 }
 
-/// Holds that both are the same.
+/// Asserts that our client and the SDK's send the same request.
 macro_rules! same {
     ($line:expr, $ours:expr, $($theirs:expr),+ $(,)?) => {
         $({
@@ -146,11 +146,12 @@ async fn requests_for_objects_are_the_sdks_own_whatever_stands_in_a_key() {
                 sdk.head_object().bucket("bucket").key(key),
                 sdk.head_bucket().bucket("bucket"),
             );
-            // The SDK also asks for a checksum, which S3 does not give of a range.
+            // The SDK also asks for a checksum, which S3 does not return for a range.
             let read = sdk.get_object().bucket("bucket").key(key).range("bytes=0-9");
             let (ours_read, theirs) = both!(line, ours, read);
             assert_eq!(without_checksums(ours_read), without_checksums(theirs));
-            // And it gives one of what it puts, of which the signature holds the hash already.
+            // The SDK also sends a checksum of the body it puts. Ours does not need one: the signature covers the
+            // body's hash.
             let put = PutObjectInput::builder().bucket("bucket").key(key).content_type("text/markdown");
             drop(ours.send(put.if_none_match("*").body(ByteStream::from_static(b"# A title"))).await);
             let put_by_ours = line.sent().remove(0).essence();

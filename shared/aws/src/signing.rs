@@ -1,4 +1,4 @@
-//! The signature over a request.
+//! Signs requests to AWS with Signature Version 4.
 
 use std::time::SystemTime;
 
@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
-/// Returns a request with the headers of its signature.
+/// Returns a copy of the request with the signature's headers added.
 pub(crate) fn signed(
     request: &HttpRequest,
     identity: &Identity,
@@ -17,7 +17,7 @@ pub(crate) fn signed(
     settings: SigningSettings,
 ) -> Result<HttpRequest, BoxError> {
     let mut signed = request.try_clone().ok_or("the request cannot be sent twice")?;
-    // The clock behind a signature; no rule depends on it.
+    // A signature carries the current time. Only AWS checks it; no rule of ours depends on it.
     #[allow(clippy::disallowed_methods)]
     let now = SystemTime::now();
     let params = v4::SigningParams::builder()

@@ -1,4 +1,4 @@
-//! What is signed, what is sent again, and when not.
+//! Tests of what is signed and of when a call is retried, over a faked connection.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use crate::budget::{self, InvocationBudget};
 use crate::requests_tests::DynamoDb;
 use crate::{AwsConfig, Client};
 
-/// What a connection does with a request.
+/// What the faked connection does with a request.
 #[derive(Clone, Debug)]
 enum Turn {
     Answer(u16, &'static str),
@@ -29,7 +29,7 @@ enum Turn {
     Hang,
 }
 
-/// A connection that does what it is told, and remembers what was sent.
+/// A faked connection that takes its turns from a list and records every request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Line {
     turns: Arc<Mutex<VecDeque<Turn>>>,
@@ -49,7 +49,7 @@ impl Sent {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Leaves out what a client says of itself and of the try, and the signature over it.
+    /// Removes the headers that name the client and the try, and the signature that covers them.
     pub(crate) fn essence(mut self) -> Self {
         let own = ["user-agent", "x-amz-user-agent", "amz-sdk-invocation-id", "amz-sdk-request", "x-amz-date"];
         self.headers.retain(|(name, _)| !own.contains(&name.as_str()) && name != "authorization");
@@ -106,7 +106,7 @@ impl Line {
             .build()
     }
 
-    /// Asks for an item, and gives how many requests that took and the word for its end.
+    /// Asks for an item. Returns how many requests that took and a word for the outcome.
     async fn get_item(&self) -> (usize, String) {
         let asked = Client::<DynamoDb>::new(&self.config()).send(get_item()).await;
         let said = match asked {

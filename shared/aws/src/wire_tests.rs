@@ -1,4 +1,4 @@
-//! Calls that go over a real connection, to a listener of this machine.
+//! Tests of calls over a real connection, to a listener on this machine.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -19,7 +19,7 @@ const OK: (u16, &str) = (200, "{}");
 const THROTTLED: (u16, &str) =
     (400, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}"#);
 
-/// A listener that gives these answers, one a connection, and none to whoever comes after.
+/// A listener that gives one of its answers to each connection, and leaves those after the last without one.
 struct Listener {
     address: String,
     requests: Receiver<String>,
@@ -59,7 +59,7 @@ impl Listener {
     }
 }
 
-/// Reads a request, its head in lower case.
+/// Reads a whole request and returns it with its head in lower case.
 fn request(stream: &TcpStream) -> String {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
@@ -73,12 +73,12 @@ fn request(stream: &TcpStream) -> String {
     head + std::str::from_utf8(&body).unwrap()
 }
 
-/// Gives a caller over the connections that functions have.
+/// Returns a configuration with the connections that functions use.
 fn config() -> AwsConfig {
     Line::default().config().through(|_| connector(Duration::from_millis(500), IDLE))
 }
 
-/// Asks for an item within a time; gives the outcome and how many requests were counted.
+/// Asks for an item within the time `within`. Returns the outcome and how many requests were counted.
 async fn ask(client: Client<DynamoDb>, within: Duration) -> (Result<GetItemOutput, Failure<GetItemError>>, u32) {
     let call = InvocationBudget::new(within);
     let outcome = call.run(budget::traced(Some("Root=1-2".to_owned()), client.send(get_item()))).await;
@@ -136,7 +136,7 @@ async fn whether_there_was_a_connection_is_told_apart() {
     let address = listener.local_addr().unwrap();
     let client = |scheme: &str| Client::<DynamoDb>::new(&config().at(format!("{scheme}://{address}"))).once();
     let (plain, tls) = (client("http"), client("https"));
-    // Whoever listens answers no handshake: the time for a connection runs out.
+    // The listener never answers the TLS handshake, so the time to connect runs out.
     assert!(was_never_connected(&ask(tls, LONG).await.0.unwrap_err()));
     let closing = thread::spawn(move || drop((listener.accept(), listener.accept())));
     assert!(!was_never_connected(&ask(plain.clone(), LONG).await.0.unwrap_err()));

@@ -1,14 +1,14 @@
-//! Going over the receipts.
+//! Reads receipts page by page.
 
 use consigne_core::ports::{PageAsk, ReadCalls};
 use consigne_core::stats::{CountedCall, DaySpan};
 use consigne_core::{Fault, OrgId};
 
-/// Receipts read at once; what is counted of them is a quarter of a megabyte.
+/// Receipts in one page. Their counted fields take a quarter of a megabyte.
 const PAGE: u32 = 1_000;
 
-/// Reads an organisation's receipts of some days, oldest first, page by page as long as `has_time` says so, though at least
-/// one. Gives where to go on, if there is more.
+/// Passes an organisation's receipts of some days to `count`, oldest first. Reads one page and then further ones while
+/// `has_time` returns true. Returns where to continue if there is more.
 pub async fn read_calls<F: ReadCalls>(
     calls: &F,
     org: OrgId,

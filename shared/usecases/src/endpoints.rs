@@ -1,4 +1,4 @@
-//! Changing a webhook endpoint, and checking where its URL leads.
+//! Changes a webhook endpoint, and checks where its URL leads.
 
 use consigne_core::endpoints::{Endpoint, EndpointStep, HookUrl, endpoint_not_found};
 use consigne_core::idempotency::{WriteOutcome, key_reused};
@@ -10,16 +10,16 @@ use crate::ConflictRetry;
 /// How a change of an endpoint ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Changed {
-    /// The endpoint as it is now: changed, or as it was when there was nothing to change.
+    /// The endpoint as it is now: changed, or unchanged if there was nothing to change.
     Applied(Box<Endpoint>),
-    /// The same request made the change before; this is the `result` recorded with it.
+    /// The same request made the change before. This is the `result` recorded with it.
     Replayed(String),
 }
 
-/// Reads an endpoint and applies the step that `step` computes from it; `None` changes nothing.
+/// Reads an endpoint and writes the step that `step` computes from it. If `step` returns `None`, nothing is written.
 ///
 /// # Errors
-/// `NOT_FOUND`, what `step` refuses, `IDEMPOTENCY_MISMATCH`, and `UNAVAILABLE` when the endpoint keeps changing.
+/// `NOT_FOUND`, the errors of `step`, `IDEMPOTENCY_MISMATCH`, and `UNAVAILABLE` if the endpoint keeps changing.
 pub async fn change<F: GetEndpoint + ChangeEndpoint>(
     endpoints: &F,
     org: OrgId,
@@ -39,11 +39,11 @@ pub async fn change<F: GetEndpoint + ChangeEndpoint>(
     }
 }
 
-/// Refuses a URL whose host name resolves to an address that must not be called. A name that does not resolve yet is
-/// accepted: every delivery checks the address again when it connects.
+/// Refuses a URL whose host name resolves to an address that must not be called. Accepts a name that does not resolve
+/// yet, because every delivery checks the address again when it connects. `private` allows private addresses.
 ///
 /// # Errors
-/// `INVALID_REQUEST` naming `url`; `UNAVAILABLE` when the resolver does not answer.
+/// `INVALID_REQUEST` naming `url`, and `UNAVAILABLE` if the resolver does not answer.
 pub async fn require_reachable(url: &HookUrl, resolver: &impl ResolveHost, private: bool) -> Result<(), Fault> {
     let addresses = if url.is_named() { resolver.resolve_host(url.host()).await? } else { Vec::new() };
     url.require_public(&addresses, private)

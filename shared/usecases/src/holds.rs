@@ -1,4 +1,4 @@
-//! Opening a hold and resolving it.
+//! Opens holds and ends them.
 
 use consigne_auth::KeyFinder;
 use consigne_core::Fault;
@@ -20,17 +20,17 @@ pub enum HoldOpened {
     Replayed(Hold),
     /// The idempotency key was used with another request.
     KeyReused,
-    /// Why the key or its wallet refuses.
+    /// Why the key or its wallet refuses the hold.
     Refused(Refusal),
 }
 
 /// Opens a hold with the key whose text is `text`.
 ///
-/// A test key may have been reassigned to another member since the finder cached who pays for it. The key is then read
-/// again, the cache corrected, and the hold opened on the new payer's wallet.
+/// A test key may have got a new payer since the finder cached the old one. The key is then read again, the cache is
+/// corrected, and the hold is opened on the new payer's wallet.
 ///
 /// # Errors
-/// `NOT_FOUND` for a key that is gone, and `UNAVAILABLE`.
+/// `NOT_FOUND` if the key no longer exists, and `UNAVAILABLE`.
 pub async fn open<F: GetKey + OpenHold>(
     finder: &KeyFinder,
     keys: &F,
@@ -60,11 +60,11 @@ pub async fn open<F: GetKey + OpenHold>(
 
 /// Ends a hold as `how` says.
 ///
-/// A provider's failure beyond the day's refunds ends the hold all the same and gives nothing back: left open it would time
-/// out, and `sweep` would give all of it back without counting it.
+/// If the provider failed, but the day's refunds are used up, the hold ends all the same and gives nothing back. If it
+/// stayed open, it would time out, and `sweep` would give all of it back without counting it.
 ///
 /// # Errors
-/// `NOT_FOUND`, what [`Hold::resolve`] refuses, and `UNAVAILABLE` when the hold keeps changing.
+/// `NOT_FOUND`, the errors of [`Hold::resolve`], and `UNAVAILABLE` if the hold keeps changing.
 pub async fn resolve<F: GetHold + ResolveHold>(
     holds: &F,
     id: HoldId,
@@ -83,11 +83,11 @@ pub async fn resolve<F: GetHold + ResolveHold>(
     }
 }
 
-/// Ends a hold as [`resolve`] does, with the record of its call, and without reading it first: whoever opened it has it in
-/// hand. It is read only after a lost answer or a conflict.
+/// Ends a hold as [`resolve`] does, and records its call. The caller has just opened the hold, so it is read only after
+/// a lost answer or a conflict.
 ///
 /// # Errors
-/// As [`resolve`]; and the table's own error when it fails twice.
+/// Those of [`resolve`], and the table's own error if it fails twice.
 pub async fn resolve_opened<F: GetHold + ResolveHold>(
     holds: &F,
     opened: &Hold,
@@ -102,7 +102,7 @@ pub async fn resolve_opened<F: GetHold + ResolveHold>(
         let step = step.telling(call);
         match holds.resolve_hold(&step).await {
             Ok(ResolutionOutcome::Resolved) => return Ok(step.hold),
-            // These refunds are not limited, so `NoMoreRefunds` does not happen.
+            // These refunds have no daily limit, so `NoMoreRefunds` does not happen.
             Ok(ResolutionOutcome::NoMoreRefunds | ResolutionOutcome::Conflict) => retry.wait().await?,
             Err(fault) if failed => return Err(fault),
             Err(_) => failed = true,

@@ -1,4 +1,4 @@
-//! Changing a key.
+//! Changes an API key.
 
 use consigne_core::idempotency::{WriteOutcome, key_reused};
 use consigne_core::keys::{ApiKey, KeyStep};
@@ -11,14 +11,14 @@ use crate::ConflictRetry;
 /// How a change of a key ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Changed {
-    /// The key as it is now: changed, or as it was when there was nothing to change.
+    /// The key as it is now: changed, or unchanged if there was nothing to change.
     Applied(Box<ApiKey>),
-    /// The same request made the change before; this is the `result` recorded with it.
+    /// The same request made the change before. This is the `result` recorded with it.
     Replayed(String),
 }
 
 impl Changed {
-    /// The key after a step without an idempotency key, which cannot have been replayed.
+    /// Returns the key after a step without an idempotency key. Such a step cannot have been replayed.
     pub fn key(self) -> Result<ApiKey, Fault> {
         match self {
             Self::Applied(key) => Ok(*key),
@@ -27,10 +27,10 @@ impl Changed {
     }
 }
 
-/// Reads a key and applies the step that `step` computes from it; `None` changes nothing.
+/// Reads a key and writes the step that `step` computes from it. If `step` returns `None`, nothing is written.
 ///
 /// # Errors
-/// `NOT_FOUND`, what `step` refuses, `IDEMPOTENCY_MISMATCH`, and `UNAVAILABLE` when the key keeps changing.
+/// `NOT_FOUND`, the errors of `step`, `IDEMPOTENCY_MISMATCH`, and `UNAVAILABLE` if the key keeps changing.
 pub async fn change<F: GetKey + ChangeKey>(
     keys: &F,
     org: OrgId,

@@ -1,7 +1,7 @@
-//! What several functions do in the same way with the table and the bucket.
+//! Steps on the table and the bucket that several functions share.
 //!
-//! `consigne-core` decides: it computes a step from what was read. A use case here reads, has the step computed, writes it on
-//! condition that nothing has changed, and tries again when another writer was faster.
+//! `consigne-core` decides: it computes a step from what was read. A use case here reads, lets the step be computed and
+//! writes it on condition that nothing has changed since. If another writer was faster, it starts again.
 
 pub mod calls;
 pub mod endpoints;

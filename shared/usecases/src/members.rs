@@ -1,4 +1,4 @@
-//! Changing a member's role, and ending a membership.
+//! Changes a member's role, and ends a membership.
 
 use consigne_core::keys::ChangeContext;
 use consigne_core::members::{Stepped, last_owner, member_not_found};
@@ -8,10 +8,10 @@ use consigne_core::{Fault, OrgId, UserId};
 
 use crate::ConflictRetry;
 
-/// Gives a member another role; `by` asks for it.
+/// Changes a member's role at the request of the member `by`. Returns the member with the new role.
 ///
 /// # Errors
-/// `NOT_FOUND`, `ROLE_REQUIRED`, `CONFLICT` for the last owner, and `UNAVAILABLE` when the membership keeps changing.
+/// `NOT_FOUND`, `ROLE_REQUIRED`, `CONFLICT` for the last owner, and `UNAVAILABLE` if the membership keeps changing.
 pub async fn assign<F: GetMember + ChangeRole>(
     orgs: &F,
     user: &UserId,
@@ -31,10 +31,10 @@ pub async fn assign<F: GetMember + ChangeRole>(
     }
 }
 
-/// Ends a membership; `by` asks for it.
+/// Ends a membership at the request of the member `by`. Returns the member as they were.
 ///
 /// # Errors
-/// As [`assign`].
+/// Those of [`assign`].
 pub async fn remove<F: GetMember + RemoveMember>(
     orgs: &F,
     user: &UserId,

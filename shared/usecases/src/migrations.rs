@@ -1,4 +1,4 @@
-//! Carrying the keys of an older installation over, and what becomes of them afterwards.
+//! Migrates the keys of an older installation, tells their owners, and revokes what they have not replaced in time.
 
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::events::EventKind;
@@ -16,61 +16,61 @@ use serde_json::json;
 use crate::ConflictRetry;
 use crate::keys::change;
 
-/// Keys read with one query.
+/// Number of keys in one page.
 const PAGE: u32 = 100;
-/// Why a key with the text of another one is left alone.
+/// Why a key is not migrated whose text belongs to another key.
 const TAKEN: &str = "its text is that of another key";
-/// The service that revokes what was not replaced in time.
+/// The service that revokes keys that were not replaced in time.
 const REVOKER: &str = "migration-deadline";
 
-/// What there is to do to carry a key over.
+/// What migrating a key takes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
-    /// Nothing: it is here since a run before.
+    /// Nothing: an earlier run has migrated the key.
     Unchanged(Box<ApiKey>),
     /// These writes.
     Carry(Box<Carrying>),
-    /// It cannot be carried over, for this reason.
+    /// The key cannot be migrated, for this reason.
     Problem(&'static str),
 }
 
-/// The writes that carry a key over.
+/// The writes that migrate a key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Carrying {
-    /// The organisation that must be made first.
+    /// The organisation to create first, if it does not exist.
     pub org: Option<NewOrg>,
-    /// The key.
+    /// The key with its pointer, its owner's membership and its audit entry, which are written in one transaction.
     pub key: MigratedKey,
 }
 
-/// What became of a key that was to be carried over.
+/// What became of the migration of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CarryOutcome {
-    /// It is here now, with all that these writes made.
+    /// The key was migrated by these writes.
     Applied(Box<Carrying>),
-    /// It was here since a run before, and was left as it is.
+    /// An earlier run had migrated the key. It was left as it is.
     AppliedBefore(Box<ApiKey>),
-    /// It cannot be carried over, for this reason.
+    /// The key cannot be migrated, for this reason.
     Problem(&'static str),
 }
 
 /// What became of a migration that was due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advance {
-    /// The owner was told.
+    /// Its owner was notified.
     Announced,
-    /// They were reminded.
+    /// Its owner was reminded.
     Reminded,
-    /// It is over; so many keys were revoked, now or by a run that was cut short.
+    /// It has ended. This many keys were revoked, now or by a run that was cut short.
     Ended(u64),
-    /// It is not due, or somebody else was faster.
+    /// It was not due, or another writer was faster.
     Left,
 }
 
-/// Works out what carrying a key over takes, and writes nothing.
+/// Works out what migrating a key takes, without writing anything.
 ///
 /// # Errors
-/// `UNAVAILABLE` when the table does not answer.
+/// `UNAVAILABLE` if the table does not answer.
 pub async fn plan<F: GetKey + FindKey + GetOrg + GetMember>(
     table: &F,
     legacy: &LegacyKey,
@@ -104,10 +104,10 @@ pub async fn plan<F: GetKey + FindKey + GetOrg + GetMember>(
     Ok(Plan::Carry(Box::new(Carrying { org, key: MigratedKey { key, pointer, member, audit } })))
 }
 
-/// Carries a key over, unless it is here. Cut short anywhere, it does the rest when it is asked again.
+/// Migrates a key, unless that was done before. If it is cut short, another call does the rest.
 ///
 /// # Errors
-/// `UNAVAILABLE` when the table does not answer, or what the key goes to keeps changing.
+/// `UNAVAILABLE` if the table does not answer, or if the key's organisation or pepper keeps changing.
 pub async fn carry_over<F: GetKey + FindKey + GetOrg + GetMember + CreateOrg + MigrateKey>(
     table: &F,
     legacy: &LegacyKey,
@@ -131,11 +131,11 @@ pub async fn carry_over<F: GetKey + FindKey + GetOrg + GetMember + CreateOrg + M
     }
 }
 
-/// Takes a migration to its next stage, if its time has come. Cut short anywhere, it does the rest when it is asked again;
-/// asked again when all is done, it does nothing.
+/// Takes a migration to its next stage, if its time has come. If it is cut short, another call does the rest; a further
+/// call does nothing.
 ///
 /// # Errors
-/// `UNAVAILABLE` when the table does not answer or a key keeps changing.
+/// `UNAVAILABLE` if the table does not answer or a key keeps changing.
 pub async fn advance<F: ListKeys + GetKey + ChangeKey + StepMigration>(
     table: &F,
     migration: &Migration,
@@ -169,10 +169,10 @@ pub async fn advance<F: ListKeys + GetKey + ChangeKey + StepMigration>(
     Ok(if table.step_migration(&step).await? { advance } else { Advance::Left })
 }
 
-/// Tells an owner of a migration, if they were not told yet; says whether it did.
+/// Notifies the owner of a migration, unless that was done before. Returns whether it was done now.
 ///
 /// # Errors
-/// `UNAVAILABLE` when the table does not answer.
+/// `UNAVAILABLE` if the table does not answer.
 pub async fn announce<F: GetMigration + ListKeys + GetKey + ChangeKey + StepMigration>(
     table: &F,
     id: &MigrationId,
@@ -186,10 +186,10 @@ pub async fn announce<F: GetMigration + ListKeys + GetKey + ChangeKey + StepMigr
     }
 }
 
-/// Reads the keys of a migration, in whatever state they are by now.
+/// Returns the keys of a migration in their current state.
 ///
 /// # Errors
-/// `UNAVAILABLE` when the table does not answer.
+/// `UNAVAILABLE` if the table does not answer.
 pub async fn keys_of<F: ListKeys>(table: &F, id: &MigrationId) -> Result<Vec<ApiKey>, Fault> {
     let mut keys = Vec::new();
     let mut page = PageAsk { limit: PAGE, after: None };
@@ -203,14 +203,14 @@ pub async fn keys_of<F: ListKeys>(table: &F, id: &MigrationId) -> Result<Vec<Api
     }
 }
 
-/// Revokes a key, unless it was replaced or revoked in the last moment; says whether it did.
+/// Revokes a key, unless it was replaced or revoked in the meantime. Returns whether this service has revoked it.
 async fn revoke<F: GetKey + ChangeKey>(table: &F, key: &ApiKey, now: Timestamp) -> Result<bool, Fault> {
     let origin = Origin { actor: service(), ip: None, user_agent: None };
     let by = ChangeContext { origin: &origin, now };
     let step = |key: &ApiKey| if key.is_legacy() { key.revoke(REASON, &by) } else { Ok(None) };
     let after = match change(table, key.org, key.id, step).await {
         Ok(changed) => changed.key()?,
-        // Deleted since it was listed.
+        // The key was deleted after it was listed.
         Err(fault) if fault.code == Code::NotFound => return Ok(false),
         Err(fault) => return Err(fault),
     };

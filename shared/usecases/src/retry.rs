@@ -3,7 +3,7 @@
 use consigne_aws::Backoff;
 use consigne_core::Fault;
 
-/// Paces the tries of a read, a decision and a conditional write.
+/// Waits between the tries of a read, a decision and a conditional write.
 ///
 /// ```text
 /// let mut retry = ConflictRetry::of("the key");
@@ -19,15 +19,15 @@ pub struct ConflictRetry {
 }
 
 impl ConflictRetry {
-    /// Starts the tries of changing `what`, which stands in the error: "the key", "the hold".
+    /// Starts the tries of a change. `what` names its subject in the error: "the key", "the hold".
     pub fn of(what: &'static str) -> Self {
         Self { what, backoff: Backoff::of_conflicts() }
     }
 
-    /// Waits until the next try.
+    /// Waits before the next try.
     ///
     /// # Errors
-    /// `UNAVAILABLE` when the invocation has no time for one.
+    /// `UNAVAILABLE` if the invocation has no time for another try.
     pub async fn wait(&mut self) -> Result<(), Fault> {
         if self.backoff.wait().await {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Checking an upload that has arrived: the same whether an event announces it or `sweep` finds it.
+//! Checks an upload that has arrived, whether S3's event announced it or `sweep` found it.
 
 use consigne_core::files::{Arrival, File, Finding, HEAD_BYTES, Pinned, Removal, Transition, inspect};
 use consigne_core::ports::{ApplyTransition, GetJob, ReadHead, RemoveVersion};
@@ -9,39 +9,40 @@ use crate::jobs::follow;
 /// What became of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checked {
-    /// It is what was declared, and kept.
+    /// It is what was declared, and is kept.
     Ready,
-    /// It is something else, and gone.
+    /// It is something else, and was removed.
     Rejected,
-    /// There is nothing under the key any more; the reservation is released.
+    /// There is no object under the key any more. The reserved bytes were given back.
     Gone,
-    /// Someone else moved the record first; nothing was done.
+    /// Another writer changed the record first, and nothing was done.
     Conflict,
 }
 
-/// How an upload came to notice.
+/// How an upload was noticed.
 #[derive(Clone, Copy, Debug)]
 pub enum ArrivalSource<'a> {
-    /// By an event, which comes again until its work is done.
+    /// By an event, which is delivered again until the upload is handled.
     Event {
-        /// The version announced; `None` in a bucket without versions.
+        /// The version that was announced; `None` in a bucket without versions.
         version: Option<&'a str>,
-        /// The event's place among those of its key.
+        /// The event's place in the order of its key's events.
         sequencer: &'a str,
     },
-    /// By a look into the bucket, for which the record was due; nothing comes again once it no longer is.
+    /// By `sweep`, which looked into the bucket because the record was due. Once the record is no longer due, nobody
+    /// looks again.
     Look,
 }
 
-/// Looks at the object a pending file waits for and moves the file on.
+/// Checks the object that a pending file waits for, and moves the file to its next status.
 ///
-/// Running it twice is safe: the second run is overtaken by the first. What is not what it says is gone in the end, at
-/// whatever point a run is cut short. After an event the rejection comes first, and the event's redelivery finds the
-/// record rejected and removes the version. After a look the removal comes first, since nobody would look at a rejected
-/// record again; cut short in between, the next look finds nothing and ends the grant as unused.
+/// Running it twice is safe: the second run meets a conflict. A rejected object is removed in the end, wherever a run
+/// is cut short. After an event, the record is rejected first, and a redelivered event finds it rejected and removes
+/// the version. After a look, the version is removed first, because nobody looks at a rejected record again. If that
+/// run is cut short, the next look finds no object and ends the grant as unused.
 ///
 /// # Errors
-/// `UNAVAILABLE` when bucket or table do not answer; nothing is lost by trying again.
+/// `UNAVAILABLE` if the bucket or the table does not answer. The caller can safely try again.
 pub async fn check_arrival(
     files: &(impl ApplyTransition + GetJob),
     objects: &(impl ReadHead + RemoveVersion),

@@ -1,7 +1,7 @@
-//! A client of one service, and what its two transports have in common.
+//! A client of one AWS service, and what its two transports have in common.
 //!
-//! `own` signs, sends and tries again by itself. `sdk` leaves all of that to the SDK; the feature `sdk-client` puts it in
-//! the first one's place.
+//! The transport `own` signs, sends and retries by itself. The transport `sdk` leaves all of that to the SDK; the
+//! feature `sdk-client` selects it instead of `own`.
 
 #[cfg(not(feature = "sdk-client"))]
 mod own;
@@ -31,27 +31,28 @@ use sdk as transport;
 use transport::Transport;
 pub use transport::{Operation, Transported, parts};
 
-/// Longest wait for one try of a call, from its connection to the end of its answer. The invocation's deadline may make it
-/// shorter.
+/// Longest time for one try of a call, from opening the connection to the end of the answer. The invocation's deadline
+/// may shorten it.
 pub const ATTEMPT: Duration = Duration::from_millis(4_500);
-/// Tries of a call that fails for what goes away by itself, the first included. As in the SDK's standard mode.
+/// Tries of a call whose failure may go away by itself, including the first. The SDK's standard mode has the same
+/// number.
 const TRIES: u32 = 3;
-/// Longest wait before the second try; doubled before each further one.
+/// Longest wait before the second try. It doubles before each further try.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
-/// Why a call failed, as the SDK says it.
+/// Why a call failed, in the SDK's own error type.
 pub type Failure<E> = SdkError<E, HttpResponse>;
 
-/// A service.
+/// An AWS service. Declared with [`service!`](crate::service).
 pub trait Service: Transported {
-    /// Its host within a region.
+    /// Its host within a region, such as `email` for SES.
     const HOST: &'static str;
-    /// Its name in signatures.
+    /// Its name in signatures, such as `ses` for SES.
     const NAME: &'static str;
 }
 
-/// Declares a service by its name in signatures and its host within a region, and which of its operations there are, by the
-/// names the SDK has for their parts.
+/// Declares a service: its name in signatures, its host within a region, and the operations that can be called, by the
+/// SDK's names for their parts.
 ///
 /// `service! { struct Mail: "ses" at "email"; aws_sdk_ses::send_raw_email, SendRawEmail, SendRawEmailInputBuilder, ...; }`
 #[macro_export]
@@ -91,7 +92,7 @@ impl<S: Service> fmt::Debug for Client<S> {
 }
 
 impl<S: Service> Client<S> {
-    /// Makes a client.
+    /// Creates a client that calls `config.address`, or AWS if there is none.
     pub fn new(config: &AwsConfig) -> Self {
         match &config.address {
             Some(address) => Self::based(config, address.clone()),
@@ -99,40 +100,40 @@ impl<S: Service> Client<S> {
         }
     }
 
-    /// Makes a client of a host of the region at AWS: `dynamodb` is such a host, and `<bucket>.s3`.
+    /// Creates a client of one host in the region at AWS, such as `dynamodb` or `<bucket>.s3`.
     pub fn hosted(config: &AwsConfig, host: &str) -> Self {
         Self { transport: Transport::hosted(config, host) }
     }
 
-    /// Makes a client of what lies below an address, without a slash at the end.
+    /// Creates a client that calls paths below `base`, an address without a slash at the end.
     pub fn based(config: &AwsConfig, base: String) -> Self {
         Self { transport: Transport::based(config, base) }
     }
 
-    /// Makes one try do, for calls of which a second may do twice what the first one has done.
+    /// Turns retries off, for calls that must not be carried out twice.
     #[must_use]
     pub fn once(self) -> Self {
         Self { transport: self.transport.once() }
     }
 
-    /// Carries out an operation. Throttling, trouble of the service's own and of the connection are tried again, as far as
-    /// the invocation's time allows.
+    /// Carries out an operation. Retries throttling and failures of the service or the connection while the invocation
+    /// has time.
     ///
     /// # Errors
-    /// As the SDK's own `send`.
+    /// The errors of the SDK's own `send`.
     pub async fn send<O: Operation<S>>(&self, operation: O) -> Result<O::Output, Failure<O::Error>> {
         self.transport.send(operation).await
     }
 }
 
-/// Makes the connections on which AWS is called, each waited for and kept unused for no longer than given. Every request
-/// is counted on its invocation's account, and none outlives it.
+/// Creates the connections over which AWS is called. Opening one takes at most `connect`; an unused one is kept for
+/// `idle`. Every request counts in the invocation's budget and ends before its deadline.
 pub fn connector(connect: Duration, idle: Duration) -> SharedHttpConnector {
     SharedHttpConnector::new(Metered(transport::connections(connect, idle)))
 }
 
-/// Names the invocation's trace in a request, by which X-Ray follows it from service to service, and Lambda notices
-/// functions that call themselves for ever.
+/// Adds the invocation's trace id to a request. With it X-Ray follows a request from service to service, and Lambda
+/// detects functions that call themselves for ever.
 fn name_trace(headers: &mut Headers) -> Result<(), BoxError> {
     if let Some(trace) = budget::trace() {
         headers.try_insert("x-amzn-trace-id", trace)?;

@@ -1,4 +1,5 @@
-//! Calls by a client of our own: an operation is serialized by the SDK, signed, sent, and read by the SDK.
+//! The transport of our own: the SDK serializes the request and reads the answer; signing, sending and retries are
+//! ours.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -31,38 +32,38 @@ use crate::config::AwsConfig;
 use crate::connections::{Connections, Roots, Terms};
 use crate::signing::signed;
 
-/// What we call ourselves.
+/// The `User-Agent` header of every request.
 const USER_AGENT: &str = concat!("consigne/", env!("CARGO_PKG_VERSION"));
 
-/// What [`operations!`](crate::operations) names in other crates.
+/// Names that [`operations!`](crate::operations) uses in other crates.
 #[doc(hidden)]
 pub mod parts {
     pub use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
     pub use aws_smithy_types::error::operation::BuildError;
 }
 
-/// What this transport needs to know of a service beyond its names: nothing.
+/// What this transport must know of a service beyond its names, which is nothing.
 pub trait Transported {}
 
 impl<S> Transported for S {}
 
-/// An operation of a service, as far as its builder has got. Written by [`service!`](crate::service).
+/// An operation's builder, filled in but not yet built. [`service!`](crate::service) implements it.
 pub trait Operation<S> {
-    /// What is asked.
+    /// The request.
     type Input: fmt::Debug + Send + Sync + 'static;
-    /// What is answered.
+    /// The answer.
     type Output: fmt::Debug + Send + Sync + 'static;
-    /// How it is refused.
+    /// The refusal, with a code.
     type Error: std::error::Error + ProvideErrorMetadata + fmt::Debug + Send + Sync + 'static;
 
-    /// Ends the building.
+    /// Builds the request.
     fn finish(self) -> Result<Self::Input, BuildError>;
 
-    /// Gives how the SDK serializes, signs and reads it.
+    /// Returns the SDK's plugin that says how the operation is serialized, signed and read.
     fn plugin() -> impl RuntimePlugin;
 }
 
-/// Writes what [`service!`](crate::service) says of operations for this transport.
+/// Implements this transport's traits for the operations that [`service!`](crate::service) declares.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! operations {
@@ -83,7 +84,7 @@ macro_rules! operations {
     };
 }
 
-/// A wire, for the operations of one service.
+/// Sends the operations of one service. The work is done by [`Wire`], which knows no operation types.
 pub(super) struct Transport<S> {
     wire: Wire,
     service: PhantomData<fn() -> S>,
@@ -117,7 +118,7 @@ impl<S: Service> Transport<S> {
             operation: O::plugin().config().unwrap_or_else(|| Layer::new("nothing").freeze()),
             code: |error| error.downcast_ref::<O::Error>().and_then(ProvideErrorMetadata::code),
         };
-        // What follows is of one kind for all operations, and is compiled once.
+        // From here on types are erased, so that this code is compiled once and not for every operation.
         match self.wire.exchange(&how, Input::erase(input)).await {
             Ok(output) => {
                 output.downcast().map_err(|_| SdkError::construction_failure("an answer of another operation"))
@@ -131,11 +132,11 @@ impl<S: Service> Transport<S> {
     }
 }
 
-/// How an operation is carried out, whichever it is.
+/// How an operation is carried out, with its type erased.
 struct How {
-    /// What the SDK says of it.
+    /// The SDK's configuration of the operation.
     operation: FrozenLayer,
-    /// Gives the code of one of its refusals.
+    /// Returns the code of one of its refusals.
     code: for<'a> fn(&'a Error) -> Option<&'a str>,
 }
 
@@ -145,26 +146,26 @@ impl How {
     }
 }
 
-/// Why an exchange came to nothing.
-// As large as the SDK's own, which it becomes; boxed, each failure would be unboxed once and read once.
+/// Why a call failed, with the operation's type erased.
+// As large as the SDK's own error, into which it is converted. A box would be opened once at every failure.
 #[allow(clippy::large_enum_variant)]
 pub(super) enum Failed {
-    /// The service says so.
+    /// The service answered with an error.
     Refused(Error, HttpResponse),
-    /// There is no answer, or none that can be read.
+    /// No answer came, or none that could be read.
     Broken(Failure<Infallible>),
 }
 
 impl Failed {
-    /// Says it of a request that was never sent.
+    /// The failure of a request that was never sent.
     fn before(error: BoxError) -> Self {
         Self::Broken(SdkError::construction_failure(error))
     }
 
-    /// Says it of an answer that was received.
+    /// The failure of a request whose answer is an error or cannot be read.
     fn on(error: OrchestratorError<Error>, answer: HttpResponse) -> Self {
         let mut refusal = None;
-        // The way to take a refusal out of where the SDK puts it.
+        // The SDK has no other way to take a refusal out of its error.
         let rest = error.map_operation_error(|error| {
             refusal = Some(error);
             fmt::Error
@@ -176,7 +177,7 @@ impl Failed {
     }
 }
 
-/// A client, whichever service it is of.
+/// A client with the service's type erased.
 #[derive(Clone)]
 struct Wire {
     config: AwsConfig,
@@ -207,7 +208,7 @@ impl Wire {
         Ok(request)
     }
 
-    /// Tries once. Every try is signed anew: a signature tells its time.
+    /// Makes one try. Each try is signed anew, because a signature carries its time.
     async fn attempt(&self, how: &How, request: &HttpRequest) -> Result<Output, Failed> {
         let signed = self.signed(how, request).map_err(Failed::before)?;
         let deserializer = how.part::<SharedResponseDeserializer>().map_err(Failed::before)?;
@@ -247,7 +248,7 @@ impl Wire {
     }
 }
 
-/// Makes connections of ours, to whoever shows a certificate of AWS's.
+/// Creates connections of our own that accept AWS's certificates only.
 pub(super) fn connections(connect: Duration, idle: Duration) -> Connections {
     Connections::new(Terms { roots: Roots::Amazon, connect, answer: ATTEMPT, idle, allowed: |_| true })
 }

@@ -9,8 +9,8 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use super::Failure;
 use super::own::Failed;
 
-/// Says whether another try may go well, by the rules of the SDK's standard mode: no answer, an answer that breaks off,
-/// trouble of the service's own, and whatever is called throttling.
+/// Returns whether another try may succeed, by the rules of the SDK's standard mode: no answer, an answer that breaks
+/// off, a failure of the service (500, 502, 503, 504), or an error code that means throttling or a passing failure.
 /// Source: AWS SDKs and Tools reference guide, "Retry behavior".
 pub(super) fn is_retryable(failed: &Failed, code: for<'a> fn(&'a Error) -> Option<&'a str>) -> bool {
     match failed {

@@ -1,4 +1,4 @@
-//! Calls by the SDK's own client: its endpoints, its signing, its retries and its connections.
+//! The transport that leaves everything to the SDK's own client: endpoints, signing, retries and connections.
 
 use std::future::Future;
 use std::time::Duration;
@@ -30,7 +30,7 @@ use super::{ATTEMPT, FIRST_WAIT, Failure, TRIES, name_trace};
 use crate::budget;
 use crate::config::AwsConfig;
 
-/// What [`operations!`](crate::operations) names in other crates.
+/// Names that [`operations!`](crate::operations) uses in other crates.
 #[doc(hidden)]
 pub mod parts {
     pub use aws_smithy_runtime_api::client::endpoint::SharedEndpointResolver;
@@ -39,27 +39,27 @@ pub mod parts {
     pub use super::Traced;
 }
 
-/// What this transport needs to know of a service beyond its names. Written by [`service!`](crate::service).
+/// What this transport must know of a service beyond its names. [`service!`](crate::service) implements it.
 pub trait Transported {
-    /// The SDK's client of it.
+    /// The SDK's client of the service.
     type Client: Clone + Send + Sync;
 
-    /// Makes that client; where no base is given, the SDK's own rules resolve endpoints.
+    /// Creates that client. Without a `base` the SDK's own rules find the endpoint.
     fn client(config: &SdkConfig, base: Option<SharedEndpointResolver>) -> Self::Client;
 }
 
-/// An operation of a service, as far as its builder has got. Written by [`service!`](crate::service).
+/// An operation's builder, filled in but not yet built. [`service!`](crate::service) implements it.
 pub trait Operation<S: Transported> {
-    /// What is answered.
+    /// The answer.
     type Output;
-    /// How it is refused.
+    /// The refusal.
     type Error;
 
-    /// Has the SDK's client carry it out.
+    /// Sends the operation with the SDK's client.
     fn send_by(self, client: &S::Client) -> impl Future<Output = Result<Self::Output, Failure<Self::Error>>> + Send;
 }
 
-/// Writes what [`service!`](crate::service) says of operations for this transport.
+/// Implements this transport's traits for the operations that [`service!`](crate::service) declares.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! operations {
@@ -88,7 +88,7 @@ macro_rules! operations {
     };
 }
 
-/// Names the trace of an invocation in every request.
+/// Adds the invocation's trace id to every request.
 #[derive(Debug)]
 pub struct Traced;
 
@@ -107,7 +107,7 @@ impl Intercept for Traced {
     }
 }
 
-/// The one address below which everything lies.
+/// An endpoint resolver that always returns the same address.
 #[derive(Debug)]
 struct Base(String);
 
@@ -117,7 +117,7 @@ impl ResolveEndpoint for Base {
     }
 }
 
-/// The SDK's client of a service, and what it is made from.
+/// The SDK's client of a service, and what it was created from.
 pub(super) struct Transport<S: Transported> {
     config: SdkConfig,
     base: Option<SharedEndpointResolver>,
@@ -136,7 +136,7 @@ impl<S: Transported> Transport<S> {
         Self { config, base, client }
     }
 
-    /// Leaves the host to the SDK's rules, which know the region's hosts and put a bucket's name before them.
+    /// Lets the SDK's rules find the host. They know the hosts of a region and prefix a bucket's name by themselves.
     pub(super) fn hosted(config: &AwsConfig, _: &str) -> Self {
         Self::new(config(config), None)
     }
@@ -149,9 +149,9 @@ impl<S: Transported> Transport<S> {
         Self::new(self.config.into_builder().retry_config(RetryConfig::disabled()).build(), self.base)
     }
 
-    /// The SDK knows of no deadline, so the whole of its tries is given what the invocation can spend.
+    /// Sends an operation. The SDK knows no deadline, so all its tries together get the time the invocation can spend.
     pub(super) async fn send<O: Operation<S>>(&self, operation: O) -> Result<O::Output, Failure<O::Error>> {
-        // On the heap, since the SDK's futures are of ten kilobytes and more.
+        // Boxed, because the SDK's futures take ten kilobytes and more.
         let sending = Box::pin(operation.send_by(&self.client));
         match tokio::time::timeout(budget::spendable(), sending).await {
             Ok(outcome) => outcome,
@@ -173,7 +173,8 @@ fn config(config: &AwsConfig) -> SdkConfig {
         .build()
 }
 
-/// Makes the connections of the SDK's default client: HTTP/1.1 or 2, proxies of the environment, roots of the machine.
+/// Creates the connections of the SDK's default client: HTTP/1.1 or 2, proxies from the environment, the machine's root
+/// certificates.
 pub(super) fn connections(connect: Duration, idle: Duration) -> Connector {
     let settings = HttpConnectorSettings::builder().connect_timeout(connect).read_timeout(ATTEMPT).build();
     Connector::builder()

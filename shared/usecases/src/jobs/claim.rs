@@ -1,18 +1,19 @@
-//! Checking what a generator claims to have delivered against the table and the bucket.
+//! Checks what a generator claims to have delivered against the table and the bucket.
 
 use consigne_core::files::{File, ObjectKey, Status};
 use consigne_core::jobs::{CheckedFile, Claim, ClaimedFile, Job, JobStep, Output, TextFacts};
 use consigne_core::ports::{GetFile, ReadHead};
 use consigne_core::{Code, Fault, Timestamp};
 
-/// Holds a completion against the job, the records and the bucket, and computes the step it leads to; `None` when it says
-/// nothing new: the job has ended, or the same was accepted before. `list` is what its sender calls the files.
+/// Compares a completion with the job, the files' records and the bucket, and computes the job's step. Returns `None`
+/// if the completion changes nothing: the job has ended, or the same completion was accepted before. `list` is the name
+/// of the list of files in the completion.
 ///
-/// Sizes and types must be as claimed; dimensions are not compared, since what counts is what was measured.
+/// Sizes and types must be as claimed. Dimensions are not compared, because only measured ones are used.
 ///
 /// # Errors
-/// `WEBHOOK_CONTENT_MISMATCH` naming the field; `CONFLICT` when another completion was accepted; `UNAVAILABLE` when table or
-/// bucket do not answer.
+/// `WEBHOOK_CONTENT_MISMATCH` naming the field; `CONFLICT` if another completion was accepted; `UNAVAILABLE` if the
+/// table or the bucket does not answer.
 pub async fn accept(
     files: &impl GetFile,
     objects: &impl ReadHead,
@@ -38,7 +39,8 @@ pub async fn accept(
         }
         claim.files.push(checked);
     }
-    // Whatever was claimed too late was looked at all the same: a claim that does not hold must not pass for one that does.
+    // A claim that comes too late is checked before it is answered, so that a wrong one is never answered like a right
+    // one.
     if job.claimed_at.is_some() {
         return Err(Fault::new(Code::Conflict, "Another completion of the job was accepted"));
     }
@@ -53,7 +55,7 @@ pub async fn accept(
     Ok(Some(step))
 }
 
-/// Holds one claimed file against what is there; `place` is where the completion names it.
+/// Compares one claimed file with its record and its object. `place` is its path in the completion.
 async fn check(
     files: &impl GetFile,
     objects: &impl ReadHead,
@@ -75,7 +77,7 @@ async fn check(
         let file = file.filter(|file| file.key == key).ok_or_else(absent)?;
         match file.status {
             Status::Ready => (Output::of(&file), None),
-            // Taken in, it would no longer be followed for the job it was granted for.
+            // Binding the file to this job would take it from the job it was granted for.
             Status::Pending | Status::Processing if file.job.as_ref().is_some_and(|other| *other != job.id) => {
                 return Err(refused("s3_key", "The file is granted for another job".to_owned()));
             }

@@ -1,16 +1,16 @@
-//! What a file's change means for the job it belongs to.
+//! Works out what a file's change means for its job.
 
 use consigne_core::files::{Status, Transition};
 use consigne_core::ports::GetJob;
 use consigne_core::{Fault, Timestamp};
 
-/// Adds to the step of a file what follows from it for the job the file belongs to.
+/// Adds to a file's step the step of its job that follows from it, if there is one.
 pub async fn follow(jobs: &impl GetJob, step: Transition, now: Timestamp) -> Result<Transition, Fault> {
     let Some(id) = &step.file.job else { return Ok(step) };
     let job = jobs.get_job(id).await?;
     let follows = job.and_then(|job| match step.file.status {
         Status::Ready => job.arrived(&step.file, now),
-        // Still on its way, perhaps to the malware scan.
+        // The file may still become ready. Perhaps it waits for the malware scan.
         Status::Pending | Status::Processing => None,
         Status::Rejected | Status::Infected | Status::Deleting | Status::Deleted => job.lost(&step.file, now),
     });

@@ -1,4 +1,4 @@
-//! What reports of generators and changes of files do to a job.
+//! Applies generators' reports and changes of files to a job.
 
 mod claim;
 mod follow;

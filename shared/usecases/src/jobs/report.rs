@@ -1,4 +1,4 @@
-//! Applying what a generator reports to its job.
+//! Applies a generator's report to its job.
 
 use consigne_core::audit::{AuditAction, AuditEntry, Origin};
 use consigne_core::files::Kind;
@@ -11,23 +11,23 @@ use serde_json::json;
 use super::accept;
 use crate::ConflictRetry;
 
-/// What comes with a report.
+/// Where a report came from.
 #[derive(Clone, Debug)]
 pub struct Sender<'a> {
-    /// The message it stands in.
+    /// The webhook message that contains it.
     pub received: &'a Received,
-    /// Who sent it, from where.
+    /// Who sent it, and from which address.
     pub origin: Origin,
-    /// When it came.
+    /// When it was received.
     pub now: Timestamp,
 }
 
-/// Takes a report and says how the job stands then. Whatever comes twice, or too late to change anything, is answered as
-/// it stands.
+/// Applies a report and returns the job's status afterwards. A report that comes twice, or too late to change anything,
+/// gets the job's current status.
 ///
 /// # Errors
-/// `NOT_FOUND` for a job that is none of these kinds'; `WEBHOOK_CONTENT_MISMATCH`, which also leaves an entry in the audit trail;
-/// `IDEMPOTENCY_MISMATCH` when the message's id stands for another; `CONFLICT`; `UNAVAILABLE`.
+/// `NOT_FOUND` if there is no such job of one of these `kinds`; `WEBHOOK_CONTENT_MISMATCH`, which is also written to
+/// the audit log; `IDEMPOTENCY_MISMATCH` if the message's id was used for another message; `CONFLICT`; `UNAVAILABLE`.
 pub async fn apply_report<F, O>(
     jobs: &F,
     objects: &O,
@@ -56,14 +56,14 @@ where
         match jobs.apply_job_step(&step, Some(sender.received)).await? {
             StepOutcome::Applied => return Ok(step.job.status),
             StepOutcome::KeyReused => return Err(content_mismatch()),
-            // Read again, the job is as the message left it; or it has moved, and the report is held against it anew.
+            // The earlier delivery has been applied, so the answer is the job's current status.
             StepOutcome::Replayed => return stands(jobs, &id).await,
             StepOutcome::Conflict => retry.wait().await?,
         }
     }
 }
 
-/// Puts a report that does not hold into the audit trail: it was signed by somebody who has the secret.
+/// Writes a report with wrong claims to the audit log, because its sender had the secret to sign it.
 async fn told<T>(
     audit: &impl WriteAudit,
     job: &Job,

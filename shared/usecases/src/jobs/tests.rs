@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{accept, follow};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_257_000);
-/// Bytes of every file here.
+/// Size of every file in these tests, in bytes.
 const SIZE: u64 = 100;
 
 fn owner() -> UserId {
@@ -37,7 +37,7 @@ fn arrived(file: &File) -> File {
     file.accept(Arrival { pinned, size: SIZE, dimensions: None }, NOW).file
 }
 
-/// Table and bucket as far as a completion looks at them: every upload has arrived in the bucket, checked or not.
+/// The parts of table and bucket that a completion reads. Every upload is in the bucket, checked or not.
 #[derive(Clone)]
 struct Shelf {
     job: Job,
@@ -64,7 +64,7 @@ impl ReadHead for Shelf {
     }
 }
 
-/// Runs what never waits.
+/// Runs a future that never waits.
 fn at_once<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
@@ -132,7 +132,7 @@ fn a_completion_names_files_that_are_there_as_it_says() {
         let refused = code_and_field(shelf.claim(&claimed));
         assert_eq!(refused, (Code::WebhookContentMismatch, field.into()), "{claimed:?}");
     }
-    // What is not said is not compared.
+    // What a completion leaves out is not compared.
     let step = shelf.claim(&odd(|file| (file.size, file.content_type) = (None, None))).unwrap().unwrap();
     assert_eq!((step.job.status, step.job.progress), (JobStatus::Processing, 95));
 }
@@ -160,7 +160,7 @@ fn a_second_completion_is_old_news_or_a_conflict_but_never_taken() {
     assert_eq!(after.claim(&named(&[&one])).unwrap(), None);
     assert_eq!(after.claim(&named(&[&other])).unwrap_err().code, Code::Conflict);
     assert_eq!(after.claim(&named(&[&file(None)])).unwrap_err().code, Code::WebhookContentMismatch);
-    // A job that has ended without one is answered as it stands, by whatever holds.
+    // A job that ended without a completion answers any correct completion with its status.
     let ended = Shelf { job: self::job(2).failed("X", "x", NOW).unwrap().job, ..after };
     assert_eq!(ended.claim(&named(&[&other])).unwrap(), None);
 }
@@ -173,7 +173,7 @@ fn a_generator_gets_four_grants_for_each_file_until_it_has_delivered() {
     }
     let fault = job.granted(&file(Some(&job)), NOW).unwrap_err();
     assert_eq!((fault.code, fault.details["limit"].clone()), (Code::Conflict, 8.into()));
-    // What was lost makes room.
+    // A lost file frees one grant.
     let lost = file(Some(&job));
     let lost = File { key: job.outputs[3].key.clone(), ..lost };
     let job = job.lost(&lost, NOW).unwrap().job;
@@ -199,7 +199,7 @@ fn progress_shows_how_many_files_have_arrived() {
         seen.push(job.progress);
     }
     assert_eq!(seen, [0, 10, 31, 52, 73, 95]);
-    // A file that is lost takes no progress back.
+    // A lost file does not reduce the progress.
     assert_eq!(job.lost(&files[0].reject("no", NOW).file, NOW).unwrap().job.progress, 95);
 }
 
@@ -213,7 +213,7 @@ fn a_job_says_why_its_result_is_lost() {
         (waiting.clone(), rejected, "declared image/png, found text", true),
         (waiting.clone(), waiting.remove(Removal::Expired, NOW).file, "it did not arrive", true),
         (waiting.clone(), infected, "it carries malware", true),
-        // Its owner could have read it.
+        // The owner could have read it, so the allowance is not given back.
         (arrived(&waiting), deleted(&arrived(&waiting)), "it was deleted", false),
     ] {
         let also = file(None);
@@ -271,7 +271,7 @@ fn what_was_delivered_in_time_is_not_late_because_its_check_is() {
     let claimed = at_once(accept(&shelf, &shelf, &shelf.job, ("images", &named(&[&waiting])), None, late));
     let job = claimed.unwrap().unwrap().job;
     assert_eq!(job.overdue(late.plus(Duration::from_hours(1))), None);
-    // A scan that never ends ends the job.
+    // A scan that never ends fails the job after its deadline.
     let failure = job.overdue(late.plus(Duration::from_mins(61))).unwrap().job.failure.unwrap();
     assert_eq!(failure.message, "A file of the result could not be checked in time");
 }

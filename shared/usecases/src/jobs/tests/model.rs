@@ -1,24 +1,24 @@
-//! Whatever happens to a job, in any order: the record against a model that knows nothing of records.
+//! A property test: random events happen to a job in any order, and its record is compared with a simple model.
 
 use super::*;
 
 /// What may happen to a job and its files.
 #[derive(Clone, Debug)]
 enum Happening {
-    /// Its generator is granted a file.
+    /// The generator is granted a file for the job.
     Granted,
-    /// Its owner is granted one.
+    /// The owner is granted a file of their own.
     OwnersGrant,
-    /// An upload turns out to be good.
+    /// An upload passes its check.
     Arrived(usize),
     /// A file is rejected, expires, is found infected, or is deleted.
     Lost(usize, u8),
-    /// A completion names files.
+    /// A completion names these files.
     Claimed(Vec<usize>),
     GivenUp,
     Cancelled,
     Begun,
-    /// Minutes pass, and `sweep` looks at the job.
+    /// This many minutes pass, then `sweep` looks at the job.
     Swept(u64),
 }
 
@@ -37,17 +37,19 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-/// What must be true, kept by simple means.
+/// The expected state, computed without the code under test.
 #[derive(Debug, Default)]
 struct Model {
-    /// Places of the files that the accepted completion names.
+    /// Indices of the files that the accepted completion names.
     claimed: Option<Vec<usize>>,
     failed: bool,
-    /// Whether the owner has deleted what they could read, before the end.
+    /// Whether the owner has deleted an output they could read before the job ended. The allowance is then not given
+    /// back.
     had: bool,
     completed: bool,
-    /// Units of the allowance given back, and events of an end.
+    /// Units of the allowance given back.
     given_back: u32,
+    /// The events that announced the job's end.
     ends: Vec<EventKind>,
 }
 
@@ -55,7 +57,7 @@ struct Run {
     shelf: Shelf,
     model: Model,
     now: Timestamp,
-    /// A step computed some time ago and never applied.
+    /// A step that was computed earlier and never applied.
     stale: Option<JobStep>,
 }
 
@@ -64,7 +66,7 @@ impl Run {
         Self { shelf: Shelf::ledger_state(job(count), &[]), model: Model::default(), now: NOW, stale: None }
     }
 
-    /// Applies a step as the table does: on condition of the revision.
+    /// Applies a step as the table does: only if the revision is the one it was computed from.
     fn apply(&mut self, step: JobStep) -> bool {
         if step.seen != self.shelf.job.revision {
             return false;
@@ -87,7 +89,7 @@ impl Run {
         self.shelf.files.iter().find(|file| file.id() == id)
     }
 
-    /// Moves a file, and its job with it: both or neither.
+    /// Changes a file and its job together, as one transaction does.
     fn move_file(&mut self, which: usize, after: File) {
         let event = Event::new(EventKind::FileReady, self.now, json!({}));
         let step = Transition { seen: 0, file: after.clone(), ledger: LedgerDelta::default(), event, job: None };
@@ -98,13 +100,13 @@ impl Run {
         self.model_moved();
     }
 
-    /// Works out the end that a file may have brought.
+    /// Computes whether the change of a file has ended the job.
     fn model_moved(&mut self) {
         let ended = self.model.failed || self.model.completed;
         let Some(claimed) = self.model.claimed.as_ref().filter(|_| !ended) else { return };
         let statuses: Vec<Status> = claimed.iter().map(|at| self.shelf.files[*at].status).collect();
         let lost = |status: &Status| !matches!(status, Status::Pending | Status::Ready);
-        // One that was ready when it was named, and not granted for the job, is not followed.
+        // A file that was already ready when it was named, and was not granted for the job, is not followed.
         self.model.failed = statuses.iter().any(lost);
         self.model.completed = statuses.iter().all(|status| *status == Status::Ready);
     }
@@ -169,7 +171,7 @@ impl Run {
     fn lose(&mut self, which: usize, how: u8) {
         let known = self.shelf.files[which].clone();
         let waiting = known.status == Status::Pending;
-        // What the owner deletes is followed for a file the job knows; another that is ready is theirs alone.
+        // Deletions are followed for files the job knows. Any other ready file is its owner's own matter.
         let followed = known.job.is_some() || waiting;
         let after = match how {
             0 if waiting => known.reject("no", self.now).file,
@@ -178,7 +180,8 @@ impl Run {
             3 if followed && known.status == Status::Ready => known.remove(Removal::Deleted, self.now).file,
             _ => return,
         };
-        // A file that was ready when a completion named it may be another's, and is followed only if it is the job's.
+        // A file that was ready when a completion named it may belong to another job. Its deletion counts only if it is
+        // an output of this one.
         self.model.had |= how == 3 && !self.ended() && self.shelf.job.output(known.id()).is_some();
         self.move_file(which, after);
     }
@@ -194,7 +197,7 @@ impl Run {
         self.model_moved();
     }
 
-    /// Holds the record against the model and against what it was before.
+    /// Compares the record with the model, and with the record before the event.
     fn check(&self, before: &Job) {
         let (job, model) = (&self.shelf.job, &self.model);
         if before.status.is_final() {
@@ -223,9 +226,9 @@ impl Run {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
-    /// What has ended never changes; complete is what was claimed and is ready, whole; the allowance comes back when the job
-    /// fails and not otherwise; one event tells of the end; progress and status only go forward; and a step computed before
-    /// another was applied is refused.
+    /// A job that has ended never changes. It is complete if and only if all claimed files are ready. The allowance is
+    /// given back only if the job fails. One event announces the end. Progress and status only go forward. A step that
+    /// was computed before another one was applied is refused.
     #[test]
     fn a_job_ends_once_and_rightly(count in 1_u32..=4, happenings in prop::collection::vec(happening(), 0..40)) {
         let mut run = Run::begin(count);
