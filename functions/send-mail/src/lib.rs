@@ -4,8 +4,7 @@
 //! a second delivery finds it marked, or in hand. A claim whose holder died runs out, and the mail is sent again; it may then
 //! arrive twice, which is counted and said.
 
-mod notice;
-mod occasion;
+mod mail_event;
 
 use std::collections::BTreeMap;
 
@@ -18,7 +17,7 @@ use consigne_core::{EventId, Fault, UserId};
 use consigne_messaging::mail::{MailTemplate, MailTheme, Reader};
 use consigne_runtime::queue::Message;
 
-use crate::occasion::{Occasion, Recipient};
+use crate::mail_event::{MailEvent, Recipient};
 
 /// What the handler works with.
 #[derive(Debug)]
@@ -49,7 +48,7 @@ where
     M: SendMail,
     Q: SendMessage,
 {
-    let occasion = match Occasion::parse(&message.body) {
+    let occasion = match MailEvent::parse(&message.body) {
         Ok(occasion) => occasion,
         Err(problem) => {
             message.log.field("message.malformed", problem);

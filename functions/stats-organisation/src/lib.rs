@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use consigne_core::Fault;
 use consigne_core::credits::RECEIPT_KEPT;
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, StatsReady};
 use consigne_core::ports::{KeepStats, ReadCalls, SendMessage};
 use consigne_core::stats::{Begun, DaySpan, DayStats, StatsMessage, Tally};
 use consigne_runtime::queue::Message;
 use consigne_runtime::remaining;
 use consigne_usecases::calls::read_calls;
-use serde_json::json;
 
 /// What the handler works with.
 #[derive(Debug)]
@@ -58,7 +57,7 @@ where
     if figures.requests == 0 {
         return Ok(());
     }
-    let ready = Event::new(EventKind::StatsReady, message.now, json!({ "org_id": org, "date": day.to_string() }));
+    let ready = Event::new(message.now, EventData::StatsReady(StatsReady { org_id: org, date: day }));
     let kept = deps.stats.keep_stats(&DayStats { org, day, figures, counted_at: at }, &ready).await?;
     message.log.field("stats.kept", format!("{kept:?}"));
     Ok(())

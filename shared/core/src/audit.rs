@@ -1,5 +1,6 @@
 //! The audit trail: who did what to an organisation, when, and from where. Written in the transaction that does it.
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::{AuditId, OrgId, Timestamp, UserId};
@@ -154,6 +155,14 @@ impl std::fmt::Display for Actor {
         }
     }
 }
+
+impl Serialize for Actor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+read_from_json_string!(Actor, crate::json_text::matching("^(user_|operator:|service:)."));
 
 /// Who acts, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]

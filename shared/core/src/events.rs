@@ -1,8 +1,33 @@
-//! What Consigne tells the world: one event a fact, written in the transaction that makes the fact.
+//! Events: what Consigne publishes on the bus, each written in the transaction that makes it true.
+//!
+//! [`EventData`] is the one definition of every event. Writers make its structs; readers get them from [`EventMessage`] and
+//! match on the kinds they know; `events/schemas` is generated from them. The order of the fields is the order on the wire.
+//!
+//! Events of the version before are still on their way when a new one is deployed, and dead-letter queues keep them for days.
+//! So a field that is added later must be optional for whoever reads it, and a kind or a value is never given another meaning.
+
+mod catalogue;
+mod credits;
+mod file;
+mod job;
+mod key;
+mod message;
+mod organisation;
+mod schema;
 
 use std::time::Duration;
 
-use serde_json::Value;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+pub use catalogue::{EventData, EventKind};
+pub use credits::{PaymentEvent, WalletLow, WalletToppedUp};
+pub use file::{FileDeleted, FileFacts, FileReady, FileRejected, Quota, QuotaExceeded};
+pub use job::{CompletedStatus, FailedStatus, JobCompleted, JobError, JobFailed, JobRequested};
+pub use key::{Anomaly, AnomalyResponse, KeyAnomaly, KeyEvent, KeyMigrationEvent, NamedKey};
+pub use message::{EventMessage, MalformedEvent};
+pub use organisation::{EndpointDisabled, InvitationCreated, StatsReady};
 
 use crate::{EventId, Timestamp};
 
@@ -12,118 +37,43 @@ pub const OUTBOX_MARGIN: Duration = Duration::from_mins(2);
 /// `source` of every event on the bus.
 pub const SOURCE: &str = "consigne";
 
-/// The catalogue of events; the wire form is the `detail-type` on the bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)] // The wire forms below are the catalogue's names; events/README.md explains each.
-pub enum EventKind {
-    EndpointDisabled,
-    FileReady,
-    FileRejected,
-    FileDeleted,
-    JobRequested,
-    JobCompleted,
-    JobFailed,
-    InvitationCreated,
-    KeyIssued,
-    KeyRotated,
-    KeyRevoked,
-    KeyDeleted,
-    KeyMigrationStarted,
-    KeyMigrationReminder,
-    KeyAnomaly,
-    QuotaExceeded,
-    PaymentDisputeWon,
-    PaymentDisputed,
-    PaymentRefunded,
-    StatsReady,
-    WalletLow,
-    WalletToppedUp,
-}
-
-impl EventKind {
-    /// Every kind.
-    pub const ALL: [Self; 22] = [
-        Self::EndpointDisabled,
-        Self::FileReady,
-        Self::FileRejected,
-        Self::FileDeleted,
-        Self::JobRequested,
-        Self::JobCompleted,
-        Self::JobFailed,
-        Self::InvitationCreated,
-        Self::KeyIssued,
-        Self::KeyRotated,
-        Self::KeyRevoked,
-        Self::KeyDeleted,
-        Self::KeyMigrationStarted,
-        Self::KeyMigrationReminder,
-        Self::KeyAnomaly,
-        Self::QuotaExceeded,
-        Self::PaymentDisputeWon,
-        Self::PaymentDisputed,
-        Self::PaymentRefunded,
-        Self::StatsReady,
-        Self::WalletLow,
-        Self::WalletToppedUp,
-    ];
-
-    /// Gives the `detail-type`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::EndpointDisabled => "endpoint.disabled",
-            Self::FileReady => "file.ready",
-            Self::FileRejected => "file.rejected",
-            Self::FileDeleted => "file.deleted",
-            Self::JobRequested => "job.requested",
-            Self::JobCompleted => "job.completed",
-            Self::JobFailed => "job.failed",
-            Self::InvitationCreated => "invitation.created",
-            Self::KeyIssued => "key.issued",
-            Self::KeyRotated => "key.rotated",
-            Self::KeyRevoked => "key.revoked",
-            Self::KeyDeleted => "key.deleted",
-            Self::KeyMigrationStarted => "key.migration-started",
-            Self::KeyMigrationReminder => "key.migration-reminder",
-            Self::KeyAnomaly => "key.anomaly",
-            Self::QuotaExceeded => "quota.exceeded",
-            Self::PaymentDisputeWon => "payment.dispute-won",
-            Self::PaymentDisputed => "payment.disputed",
-            Self::PaymentRefunded => "payment.refunded",
-            Self::StatsReady => "stats.ready",
-            Self::WalletLow => "wallet.low",
-            Self::WalletToppedUp => "wallet.topped-up",
-        }
-    }
-
-    /// Reads a `detail-type`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
 /// An event on its way to the outbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// Consumers remember it to take each event once.
     pub id: EventId,
-    /// What happened.
-    pub kind: EventKind,
-    /// When.
+    /// When it happened.
     pub occurred_at: Timestamp,
-    /// The facts, a JSON object; `event_id` and `occurred_at` stand among them.
-    pub detail: Value,
+    /// What happened.
+    pub data: EventData,
 }
 
 impl Event {
     /// Makes an event with a fresh id.
-    pub fn new(kind: EventKind, now: Timestamp, facts: Value) -> Self {
-        let id = EventId::mint(now);
-        let mut detail = serde_json::json!({ "event_id": id, "occurred_at": now });
-        if let (Value::Object(detail), Value::Object(facts)) = (&mut detail, facts) {
-            detail.extend(facts);
-        }
-        Self { id, kind, occurred_at: now, detail }
+    pub fn new(now: Timestamp, data: EventData) -> Self {
+        Self { id: EventId::mint(now), occurred_at: now, data }
     }
+
+    /// Returns what kind of event it is.
+    pub fn kind(&self) -> EventKind {
+        self.data.kind()
+    }
+
+    /// Writes the `detail` on the bus, a JSON object.
+    pub fn detail(&self) -> Value {
+        json!(Detail { event_id: self.id, occurred_at: self.occurred_at, data: &self.data })
+    }
+}
+
+/// The `detail` of an event on the bus.
+#[derive(Serialize, JsonSchema)]
+struct Detail<T> {
+    /// Remember it: an event may come twice.
+    event_id: EventId,
+    /// When it happened, in UTC.
+    occurred_at: Timestamp,
+    #[serde(flatten)]
+    data: T,
 }
 
 /// An event as the outbox holds it and the bus takes it.
@@ -133,7 +83,7 @@ pub struct OutboxEntry {
     pub id: EventId,
     /// Its `detail-type`.
     pub kind: String,
-    /// Its facts, as JSON text.
+    /// Its `detail`, as JSON text.
     pub detail: String,
     /// When it happened.
     pub occurred_at: Timestamp,

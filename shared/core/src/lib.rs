@@ -3,6 +3,9 @@
 //! Everything here is a value or a pure function, except the [`ports`], which name what the outside world must be able
 //! to do. Whoever wants to know what Consigne promises reads this crate; the others carry it out.
 
+#[macro_use]
+mod json_text;
+
 pub mod anomalies;
 pub mod audit;
 pub mod credits;

@@ -189,8 +189,8 @@ impl State {
     fn push_event(&mut self, event: &Event) {
         let entry = OutboxEntry {
             id: event.id,
-            kind: event.kind.name().to_owned(),
-            detail: event.detail.to_string(),
+            kind: event.kind().name().to_owned(),
+            detail: event.detail().to_string(),
             occurred_at: event.occurred_at,
         };
         schemas::assert_valid(&entry.kind, &entry.detail);

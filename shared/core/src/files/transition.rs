@@ -3,11 +3,12 @@
 //! The steps are pure. The table applies one as a single transaction, on condition that the record still has the
 //! revision the step was computed from; that is what makes every step happen at most once, however often it is tried.
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Dimensions, File, Kind, LedgerState, Pinned, Status};
 use crate::Timestamp;
-use crate::events::{Event, EventKind};
+use crate::events::{Event, EventData, FileDeleted, FileFacts, FileReady, FileRejected};
 use crate::jobs::JobStep;
 
 /// One step of a file, ready to be applied.
@@ -84,7 +85,8 @@ pub enum OnCreated {
 }
 
 /// Why a record ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Removal {
     /// Its object is gone, by its owner, a lifecycle rule or a person.
     Deleted,
@@ -123,68 +125,64 @@ impl File {
 
     /// Settles a pending file: its bytes are kept, at their true size.
     pub fn accept(&self, arrival: Arrival, now: Timestamp) -> Transition {
-        self.step(EventKind::FileReady, now, json!({}), |file| {
+        let change = |file: &mut Self| {
             file.status = Status::Ready;
             file.size = arrival.size;
             file.ledger_state = LedgerState::Kept;
             file.pinned = Some(arrival.pinned);
             file.dimensions = arrival.dimensions;
-        })
+        };
+        self.step(now, change, |file| EventData::FileReady(FileReady { file }))
     }
 
     /// Rejects a pending file: its bytes are given back; the caller removes the version.
     pub fn reject(&self, reason: &str, now: Timestamp) -> Transition {
-        self.step(EventKind::FileRejected, now, json!({ "reason": reason }), |file| {
+        let change = |file: &mut Self| {
             file.status = Status::Rejected;
             file.ledger_state = LedgerState::Nothing;
             file.rejected_reason = Some(reason.to_owned());
-        })
+        };
+        self.step(now, change, |file| EventData::FileRejected(FileRejected { file, reason: reason.to_owned() }))
     }
 
     /// Ends a file: whatever the ledger still holds for it is given back.
     pub fn remove(&self, why: Removal, now: Timestamp) -> Transition {
-        let why = match why {
-            Removal::Deleted => "deleted",
-            Removal::Expired => "expired",
-        };
-        self.step(EventKind::FileDeleted, now, json!({ "cause": why }), |file| {
+        let change = |file: &mut Self| {
             file.status = Status::Deleted;
             file.ledger_state = LedgerState::Nothing;
-        })
+        };
+        self.step(now, change, |file| EventData::FileDeleted(FileDeleted { file, cause: why }))
     }
 
-    fn step(&self, kind: EventKind, now: Timestamp, extra: Value, change: impl FnOnce(&mut Self)) -> Transition {
+    fn step(
+        &self,
+        now: Timestamp,
+        change: impl FnOnce(&mut Self),
+        event: impl FnOnce(FileFacts) -> EventData,
+    ) -> Transition {
         let mut file = self.clone();
         change(&mut file);
         file.changed_at = now;
         file.revision += 1;
         let ledger = LedgerDelta::between(self, &file);
-        let event = Event::new(kind, now, file.facts(extra));
+        let event = Event::new(now, event(file.facts()));
         Transition { seen: self.revision, file, ledger, event, job: None }
     }
 
-    /// Gives what every event about a file says.
-    fn facts(&self, extra: Value) -> Value {
-        let mut facts = json!({
-            "user_id": self.owner(),
-            "file_id": self.id(),
-            "s3_key": self.key,
-            "filename": self.name.as_str(),
-            "kind": self.kind().name(),
-            "content_type": self.media.name,
-            "size": self.size,
-        });
-        if let (Value::Object(facts), Value::Object(extra)) = (&mut facts, extra) {
-            if let Some(Dimensions { width, height }) = self.dimensions {
-                facts.insert("width".to_owned(), width.into());
-                facts.insert("height".to_owned(), height.into());
-            }
-            if let Some(job) = &self.job {
-                facts.insert("job_id".to_owned(), job.to_string().into());
-            }
-            facts.extend(extra);
+    /// Returns what every event about a file says of it.
+    pub fn facts(&self) -> FileFacts {
+        FileFacts {
+            user_id: self.owner().clone(),
+            file_id: self.id(),
+            s3_key: self.key.clone(),
+            filename: self.name.as_str().to_owned(),
+            kind: self.kind(),
+            content_type: self.media.name.to_owned(),
+            size: self.size,
+            width: self.dimensions.map(|dimensions| dimensions.width),
+            height: self.dimensions.map(|dimensions| dimensions.height),
+            job_id: self.job.clone(),
         }
-        facts
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a person wishes for.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::files::Kind;
@@ -22,33 +24,47 @@ const SIDES: std::ops::RangeInclusive<u32> = 64..=4_096;
 const GLIMPSE: usize = 80;
 
 /// A wish, parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// It is deserialized from our own events alone: what a caller asks for goes through the constructors, which check it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
 pub enum Ask {
     /// A book or an article.
     Text {
-        /// What it is about.
+        /// What a book or an article is about.
+        #[schemars(length(min = 1))]
         topic: String,
-        /// What it should achieve.
+        /// What it should achieve, where that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(min = 1))]
         goal: Option<String>,
-        /// How it should be called.
+        /// How it should be called, where that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(min = 1))]
         title: Option<String>,
     },
     /// Pictures.
     Images {
-        /// What they show.
+        /// What pictures or a video show.
+        #[schemars(length(min = 1))]
         prompt: String,
-        /// How many.
+        /// How many pictures.
+        #[schemars(range(min = 1, max = COUNT_MAX))]
         count: u32,
-        /// Pixels, as `1024x768`.
+        /// Width x height of the pictures, in pixels.
+        #[schemars(regex(pattern = "^[0-9]+x[0-9]+$"))]
         size: String,
     },
     /// A video.
     Video {
-        /// What it shows.
+        /// What pictures or a video show.
+        #[schemars(length(min = 1))]
         prompt: String,
-        /// How long it lasts.
+        /// How long the video lasts.
+        #[schemars(range(min = 1, max = DURATION_MAX))]
         duration_seconds: u32,
-        /// Its shape, one of [`ASPECT_RATIOS`].
+        /// Shape of the video.
+        #[schemars(regex(pattern = "^[0-9]+:[0-9]+$"))]
         aspect_ratio: String,
     },
 }
@@ -113,16 +129,7 @@ impl Ask {
 
     /// Gives the wish as generators read it.
     pub fn facts(&self) -> Map<String, Value> {
-        let facts = match self {
-            Self::Text { topic, goal, title } => json!({ "topic": topic, "goal": goal, "title": title }),
-            Self::Images { prompt, count, size } => json!({ "prompt": prompt, "count": count, "size": size }),
-            Self::Video { prompt, duration_seconds, aspect_ratio } => {
-                json!({ "prompt": prompt, "duration_seconds": duration_seconds, "aspect_ratio": aspect_ratio })
-            }
-        };
-        let Value::Object(mut facts) = facts else { return Map::new() };
-        facts.retain(|_, value| !value.is_null());
-        facts
+        if let Value::Object(facts) = json!(self) { facts } else { Map::new() }
     }
 
     /// Reads facts back, as [`Self::facts`] wrote them.

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use consigne_core::endpoints::offered;
-use consigne_core::events::EventKind;
+use consigne_core::deliveries::Subject;
+use consigne_core::endpoints::{Audience, offered};
+use consigne_core::events::{Event, EventKind, EventMessage};
 use consigne_testkit::payload::root;
-use consigne_testkit::schemas::{FOLDER, assert_valid, faults, read};
+use consigne_testkit::schemas::{FOLDER, assert_valid, document, faults, path, read};
 use consigne_testkit::template::template;
 use serde_json::{Value, json};
 
@@ -29,6 +30,45 @@ fn every_event_has_a_schema_and_an_example_and_nothing_else_has() {
             assert!(property["description"].is_string(), "{kind}: nobody says what {name} is");
         }
         assert_valid(kind, &read(&format!("{kind}.example")).to_string());
+    }
+}
+
+#[test]
+fn the_schemas_in_the_repository_are_the_ones_the_types_make() {
+    for kind in EventKind::ALL {
+        let file = path(kind);
+        let made = serde_json::to_string_pretty(&document(kind)).unwrap() + "\n";
+        assert!(std::fs::read_to_string(root().join(&file)).unwrap() == made, "{file} is out of date; make openapi");
+    }
+}
+
+#[test]
+fn every_example_is_read_and_written_again_byte_for_byte() {
+    for kind in EventKind::ALL {
+        let example = read(&format!("{}.example", kind.name()));
+        let message = json!({ "detail-type": kind.name(), "source": "consigne", "detail": example }).to_string();
+        let EventMessage { id, occurred_at, data, .. } = EventMessage::parse(&message).unwrap();
+        let event = Event { id, occurred_at, data: data.unwrap() };
+        assert_eq!((event.kind(), event.detail().to_string()), (kind, example.to_string()));
+    }
+}
+
+#[test]
+fn whom_an_event_is_told_is_whom_its_kind_is_told() {
+    for kind in EventKind::ALL {
+        let detail = read(&format!("{}.example", kind.name()));
+        let data =
+            EventMessage::parse(&json!({ "detail-type": kind.name(), "detail": detail }).to_string()).unwrap().data;
+        let subject = match data.unwrap().subject() {
+            Some(Subject::Org(org)) => (Audience::Organisation, json!(org)),
+            Some(Subject::Person(user)) => (Audience::Person, json!(user)),
+            None => (kind.audience(), json!(null)),
+        };
+        match kind.audience() {
+            Audience::Organisation => assert_eq!(subject, (Audience::Organisation, detail["org_id"].clone())),
+            Audience::Person => assert_eq!(subject, (Audience::Person, detail["user_id"].clone())),
+            Audience::Nobody(_) => assert_eq!(subject.1, json!(null), "{}", kind.name()),
+        }
     }
 }
 

@@ -2,7 +2,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, EventKind, FileReady};
 use consigne_core::files::{
     Arrival, File, GrantRequest, Kind, LedgerDelta, Pinned, Removal, Status, Transition, UPLOAD_GRANT_VALID,
 };
@@ -233,7 +233,7 @@ fn only_a_file_that_arrives_or_is_lost_moves_its_job() {
     let job = job.granted(&waiting, NOW).unwrap().job;
     let shelf = Shelf::ledger_state(job.clone(), &[]);
     let moved = |after: File| {
-        let event = Event::new(EventKind::FileReady, NOW, json!({}));
+        let event = Event::new(NOW, EventData::FileReady(FileReady { file: after.facts() }));
         let step = Transition { seen: 1, file: after, ledger: LedgerDelta::default(), event, job: None };
         at_once(follow(&shelf, step, NOW)).unwrap().job.map(|step| step.job.outputs.len())
     };
@@ -279,7 +279,7 @@ fn what_was_delivered_in_time_is_not_late_because_its_check_is() {
 #[test]
 fn only_a_pending_job_is_cancelled_and_once() {
     let cancelled = job(1).cancelled(NOW).unwrap().unwrap();
-    assert!(cancelled.gives_back && cancelled.event.is_some_and(|event| event.detail["error"]["code"] == CANCELLED));
+    assert!(cancelled.gives_back && cancelled.event.is_some_and(|event| event.detail()["error"]["code"] == CANCELLED));
     assert_eq!(cancelled.job.cancelled(NOW).unwrap(), None);
     let begun = job(1).granted(&file(None), NOW).unwrap().job;
     let failed = job(1).failed("X", "x", NOW).unwrap().job;
@@ -306,8 +306,8 @@ fn the_event_of_the_end_says_what_there_is_to_say() {
     let shelf = Shelf::ledger_state(job(1), std::slice::from_ref(&ready));
     let completed = shelf.claim(&named(&[&ready])).unwrap().unwrap();
     let event = completed.event.unwrap();
-    assert_eq!(event.kind, EventKind::JobCompleted);
-    let mut detail = event.detail;
+    assert_eq!(event.kind(), EventKind::JobCompleted);
+    let mut detail = event.detail();
     assert!(detail["event_id"].is_string() && detail["occurred_at"].is_string());
     for minted in ["event_id", "occurred_at"] {
         detail.as_object_mut().unwrap().remove(minted);
@@ -320,9 +320,10 @@ fn the_event_of_the_end_says_what_there_is_to_say() {
         })
     );
     let failed = shelf.job.failed("SAFETY", "No", NOW).unwrap().event.unwrap();
-    assert_eq!((failed.kind, &failed.detail["status"]), (EventKind::JobFailed, &json!("failed")));
-    assert_eq!(failed.detail["error"], json!({ "code": "SAFETY", "message": "No" }));
-    assert!(failed.detail.get("files").is_none());
+    let detail = failed.detail();
+    assert_eq!((failed.kind(), &detail["status"]), (EventKind::JobFailed, &json!("failed")));
+    assert_eq!(detail["error"], json!({ "code": "SAFETY", "message": "No" }));
+    assert!(detail.get("files").is_none());
 }
 
 mod model;
