@@ -54,6 +54,25 @@ fn every_example_is_read_and_written_again_byte_for_byte() {
 }
 
 #[test]
+fn every_event_that_a_function_is_handed_is_as_its_schema_says() {
+    let mut handed = 0;
+    for function in ["send-mail", "dispatch-webhook", "generate-worker"] {
+        for file in std::fs::read_dir(root().join("events").join(function)).unwrap() {
+            let batch: Value = serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
+            for record in batch["Records"].as_array().unwrap() {
+                // What is no JSON, or of no kind, is a malformed message or one of our own.
+                let message = serde_json::from_str::<Value>(record["body"].as_str().unwrap()).unwrap_or_default();
+                let Some(kind) = message["detail-type"].as_str() else { continue };
+                assert_valid(kind, &message["detail"].to_string());
+                assert!(EventMessage::parse(&message.to_string()).unwrap().data.is_some());
+                handed += 1;
+            }
+        }
+    }
+    assert_eq!(handed, 22);
+}
+
+#[test]
 fn whom_an_event_is_told_is_whom_its_kind_is_told() {
     for kind in EventKind::ALL {
         let detail = read(&format!("{}.example", kind.name()));
