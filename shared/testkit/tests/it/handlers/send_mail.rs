@@ -30,7 +30,7 @@ async fn the_owner_of_a_job_is_told_in_their_language_where_its_result_is() {
     Vous pouvez consulter, télécharger ou supprimer le résultat dans l’application.
 
     Voir le résultat :
-    https://app.example.com/jobs/job_01M7YREWKH7VM7Z3Z2KWSH2FTR
+    https://app.example.com/jobs/job_01M7YREWKH7VM7Z3Z2KWSH2FTRann1
 
     -- 
     Consigne
@@ -39,7 +39,7 @@ async fn the_owner_of_a_job_is_told_in_their_language_where_its_result_is() {
     https://api.example.com/api/mail/unsubscribe?token=yMRptV3oO2GigW0Hy4atUmpvYnMgdXNlcl9hbm4x
     ");
     assert!(
-        mail.html.contains("href=\"https://app.example.com/jobs/job_01M7YREWKH7VM7Z3Z2KWSH2FTR\""),
+        mail.html.contains("href=\"https://app.example.com/jobs/job_01M7YREWKH7VM7Z3Z2KWSH2FTRann1\""),
         "{}",
         mail.html
     );

@@ -138,15 +138,8 @@ async fn messages_that_come_twice_lead_to_the_same_text_and_no_chapter_is_asked_
 async fn of_messages_at_once_one_asks_and_the_others_have_nothing_to_do() {
     let world = wished(Kind::Blog);
     let ids: Vec<String> = (0..8).map(|n| format!("message-{n}")).collect();
-    let told = join_all(ids.iter().map(|id| {
-        functions::text_message(
-            &world,
-            "{\"detail\": {\"job_id\": \"job_01M7YREWKH7VM7Z3Z2KWSH2FTRann1\"}}",
-            id,
-            GRANTED,
-        )
-    }))
-    .await;
+    let message = message();
+    let told = join_all(ids.iter().map(|id| functions::text_message(&world, &message, id, GRANTED))).await;
     assert!(told.iter().all(Result::is_ok));
     let asked = world.state().texts.asked;
     let mut idempotent = asked.clone();
