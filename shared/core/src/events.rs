@@ -3,8 +3,9 @@
 //! [`EventData`] is the one definition of every event. Writers make its structs; readers get them from [`EventMessage`] and
 //! match on the kinds they know; `events/schemas` is generated from them. The order of the fields is the order on the wire.
 //!
-//! Events of the version before are still on their way when a new one is deployed, and dead-letter queues keep them for days.
-//! So a field that is added later must be optional for whoever reads it, and a kind or a value is never given another meaning.
+//! Readers ignore fields they do not know and pass over kinds they do not know; an event that lacks a field of its struct is
+//! malformed. When a new version is deployed, events of the version before are still on their way, and dead-letter queues keep
+//! some for days. So a field that is added later must be an `Option` or have a default.
 
 mod catalogue;
 mod credits;

@@ -355,12 +355,11 @@ impl Purchase {
         let Some(sale) = &sold.sale else { return Vec::new() };
         let refunded = Payment { disputes: BTreeMap::new(), ..sold.clone() }.to_claw_back();
         let disputed = sold.clawed_back.saturating_sub(refunded);
-        let shares: [(fn(PaymentEvent) -> EventData, _, _); 2] = [
-            (EventData::PaymentRefunded, sold.refunded_cents, refunded),
-            (EventData::PaymentDisputed, sold.disputed_cents(), disputed),
-        ];
-        let taken = shares.into_iter().filter(|(.., credits)| *credits > 0);
-        taken.map(|(event, cents, credits)| moved(event, sale, &sold.id, [cents, credits], balance, self.now)).collect()
+        let told = |event: fn(PaymentEvent) -> EventData, cents, credits| {
+            (credits > 0).then(|| moved(event, sale, &sold.id, [cents, credits], balance, self.now))
+        };
+        let refund = told(EventData::PaymentRefunded, sold.refunded_cents, refunded);
+        refund.into_iter().chain(told(EventData::PaymentDisputed, sold.disputed_cents(), disputed)).collect()
     }
 }
 

@@ -48,9 +48,10 @@ impl EventMessage {
         let Envelope { detail_type, detail: mut facts } =
             serde_json::from_str(body).map_err(|_| MalformedEvent("the message is no event".to_owned()))?;
         let Stamp { event_id: id, occurred_at } =
-            serde_path_to_error::deserialize(&facts).map_err(MalformedEvent::of)?;
+            serde_path_to_error::deserialize(&facts).map_err(|error| MalformedEvent::of(&error))?;
         let kind = EventKind::from_name(&detail_type);
-        let data = kind.map(|kind| EventData::read(kind, &facts)).transpose().map_err(MalformedEvent::of)?;
+        let data = kind.map(|kind| EventData::read(kind, &facts)).transpose();
+        let data = data.map_err(|error| MalformedEvent::of(&error))?;
         facts.retain(|name, _| name != "event_id" && name != "occurred_at");
         Ok(Self { id, occurred_at, detail_type, data, facts })
     }
@@ -62,7 +63,7 @@ pub struct MalformedEvent(String);
 
 impl MalformedEvent {
     /// Names the field of the detail that is malformed, or the detail itself when a field is missing.
-    fn of(error: Error<serde_json::Error>) -> Self {
+    fn of(error: &Error<serde_json::Error>) -> Self {
         // What stands deeper in the path may come from the message.
         let field = match error.path().iter().next() {
             Some(Segment::Map { key }) => key.as_str(),
