@@ -122,7 +122,10 @@ fn on_aws(stack: &str, region: Option<&str>, shell: &EnvVars) -> Result<(StackEn
     let caller = Start::new(EnvVars::fixed(names.clone())).aws().config.clone();
     names.extend(outputs::of_stack(&caller, stack)?);
     names.insert("STACK_NAME".to_owned(), stack.to_owned());
-    Ok((StackEnv { names, source: format!("The stack {stack}") }, format!("Acting on the stack {stack} in {region}.")))
+    let account = names.get("PEPPER_SECRET_ARN").and_then(|arn| arn.split(':').nth(4)).unwrap_or("unknown");
+    let elsewhere = names.get("AWS_ENDPOINT_URL").map(|url| format!(", at {url}")).unwrap_or_default();
+    let line = format!("Acting on the stack {stack} in {region}, account {account}{elsewhere}.");
+    Ok((StackEnv { names, source: format!("The stack {stack}") }, line))
 }
 
 /// Returns the shell's credentials, or those the AWS CLI finds for it.

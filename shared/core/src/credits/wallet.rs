@@ -1,13 +1,13 @@
 //! The ledger of credits.
 //!
 //! A debit touches two numbers, `balance` and `used`, and nothing else, so that it is one conditional write. Which lot of
-//! credits it was taken from (promotional before paid, soonest to expire first) is worked out later, by [`Wallet::settled`],
+//! credits it was taken from (promotional before paid, soonest to expire first) is worked out later, by [`Wallet::with_lots_expired`],
 //! at the latest when a lot expires: until that has been done no debit passes, so nothing is ever spent from a lot that is
 //! gone, nor attributed to one that came later.
 //!
 //! A hold moves credits from `balance` to `held` and takes them from no lot: what it is settled at is a debit of that moment.
 //! Should a lot expire meanwhile, as much of it as is held is kept for those holds, and lost once they do not need it; see
-//! [`Outlived`]. So a hold neither loses what it was promised nor carries it into a time it was not meant for.
+//! [`CarriedHolds`]. So a hold neither loses what it was promised nor carries it into a time it was not meant for.
 //!
 //! At any time `balance + held + used + expired + clawed_back == purchased + granted`; `balance` alone may be below zero.
 

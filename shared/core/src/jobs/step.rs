@@ -124,7 +124,7 @@ impl Job {
         self.output(file).filter(|_| !self.status.is_final())
     }
 
-    /// Accepts a completion that was checked; see [`super::accept`].
+    /// Accepts a completion that was checked, by `consigne_usecases::jobs`.
     pub fn claimed(&self, claim: &Claim, now: Timestamp) -> JobStep {
         self.step(now, |job| {
             let known = std::mem::take(&mut job.outputs);

@@ -15,7 +15,7 @@ pub trait StartCheckout {
 
 /// Writes checkout sessions down. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait RecordCheckout {
-    /// Records what was offered in a session, and keeps the promise it was asked for with; never [`Written::Moved`].
+    /// Records what was offered in a session, and keeps the promise it was asked for with; never [`WriteOutcome::Conflict`].
     /// `RATE_LIMITED` when the organisation has had as many within the hour as it may.
     fn record_checkout(
         &self,

@@ -26,6 +26,18 @@ pub struct Cdn {
     country_header: Option<String>,
 }
 
+/// Where a request came from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum CallerAddress {
+    /// The other end of the connection is the caller.
+    OfTheConnection,
+    /// The CDN named the caller.
+    Known(IpAddr),
+    /// The request came through the CDN, whose header lacks or cannot be read. The connection's address is the CDN's, which
+    /// many callers share.
+    Unknown,
+}
+
 impl Cdn {
     /// Knows a CDN by the SHA-256 of its secrets, in hex, separated by commas, and by its headers.
     ///
@@ -48,12 +60,19 @@ impl Cdn {
     }
 
     /// Returns the caller's address and country as the CDN names them; nothing of a request that did not come through it.
-    pub(super) fn caller(&self, headers: &HeaderMap) -> (Option<IpAddr>, Option<String>) {
+    pub(super) fn caller(&self, headers: &HeaderMap) -> (CallerAddress, Option<String>) {
         if !self.vouches_for(headers) {
-            return (None, None);
+            return (CallerAddress::OfTheConnection, None);
         }
-        let text = |name: &Option<String>| headers.get(name.as_deref()?)?.to_str().ok().map(str::trim);
-        (text(&self.address_header).and_then(|text| self.address(text)), text(&self.country_header).and_then(country))
+        let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+        let address = match &self.address_header {
+            None => CallerAddress::OfTheConnection,
+            Some(name) => match text(name).and_then(|text| self.address(text)) {
+                Some(address) => CallerAddress::Known(address),
+                None => CallerAddress::Unknown,
+            },
+        };
+        (address, self.country_header.as_deref().and_then(text).and_then(country))
     }
 
     fn vouches_for(&self, headers: &HeaderMap) -> bool {
@@ -102,7 +121,12 @@ mod tests {
     fn caller(cdn: &Cdn, sent: &[(&'static str, &str)]) -> (Option<String>, Option<String>) {
         let headers = sent.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let (address, country) = cdn.caller(&headers);
-        (address.map(|address| address.to_string()), country)
+        let address = match address {
+            CallerAddress::Known(address) => Some(address.to_string()),
+            CallerAddress::OfTheConnection => None,
+            CallerAddress::Unknown => Some("unknown".to_owned()),
+        };
+        (address, country)
     }
 
     #[test]
@@ -125,16 +149,20 @@ mod tests {
         for (header, value, want) in [
             ("cloudfront-viewer-address", "198.51.100.7:46532", Some("198.51.100.7")),
             ("cloudfront-viewer-address", "2001:db8::1:4653", Some("2001:db8::1")),
-            ("cloudfront-viewer-address", "198.51.100.7", None),
+            ("cloudfront-viewer-address", "198.51.100.7", Some("unknown")),
             ("cf-connecting-ip", "198.51.100.7", Some("198.51.100.7")),
             ("cf-connecting-ip", "2001:db8::1:4653", Some("2001:db8::1:4653")),
             ("cf-connecting-ip", "[2001:db8::1]:443", Some("2001:db8::1")),
-            ("cf-connecting-ip", "198.51.100.7, 10.0.0.1", None),
-            ("cf-connecting-ip", "somebody", None),
+            ("cf-connecting-ip", "198.51.100.7, 10.0.0.1", Some("unknown")),
+            ("cf-connecting-ip", "somebody", Some("unknown")),
         ] {
             let headers = [("x-consigne-edge", "edge-secret"), (header, value)];
             assert_eq!(caller(&cdn(header), &headers).0.as_deref(), want, "{header}: {value}");
         }
+        let secret_alone = [("x-consigne-edge", "edge-secret")];
+        assert_eq!(caller(&cdn("cf-connecting-ip"), &secret_alone).0.as_deref(), Some("unknown"), "the header lacks");
+        let no_address = Cdn::new(HASH, None, None).unwrap();
+        assert_eq!(caller(&no_address, &secret_alone).0, None, "no header is known");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest as _, Sha256};
 
-use super::Cdn;
+use super::cdn::{CallerAddress, Cdn};
 use crate::log::RequestLog;
 
 /// Largest JSON body taken, in bytes. Media never passes through a function; what remains is small.
@@ -78,15 +78,24 @@ impl Request {
             (text, _) => Body::Bytes(text.unwrap_or_default().into_bytes()),
         };
         let (address, country) = cdn.caller(&headers);
+        let log = RequestLog::default();
+        let source_ip = match address {
+            CallerAddress::OfTheConnection => event.request_context.http.source_ip,
+            CallerAddress::Known(address) => Some(address.to_string()),
+            CallerAddress::Unknown => {
+                log.field("cdn.address", "missing or unreadable");
+                None
+            }
+        };
         Self {
             id: event.request_context.request_id.unwrap_or_default(),
             now,
-            log: RequestLog::default(),
+            log,
             method: event.request_context.http.method,
             route: event.route_key.unwrap_or_default(),
             path: event.raw_path.unwrap_or_default(),
             parameters: event.path_parameters,
-            source_ip: address.map(|address| address.to_string()).or(event.request_context.http.source_ip),
+            source_ip,
             country,
             domain: event.request_context.domain_name.unwrap_or_default(),
             query: event.raw_query_string.unwrap_or_default(),

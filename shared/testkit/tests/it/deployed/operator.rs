@@ -43,7 +43,7 @@ fn a_stack_on_aws_is_found_by_its_outputs_under_the_shells_credentials() {
     let region = stack.name("AWS_REGION");
     let (output, out, err) = consigne(&["doctor", "--stack", "consigne", "--region", region], &shell);
     assert!(output.status.success(), "{out}{err}");
-    assert_eq!(err, format!("Acting on the stack consigne in {region}.\n"));
+    assert_eq!(err, format!("Acting on the stack consigne in {region}, account 000000000000, at {address}.\n"));
     assert!(out.contains("All is well."), "{out}");
 
     let (output, _, err) = consigne(&["doctor", "--stack", "nothing", "--region", region], &shell);
