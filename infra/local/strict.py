@@ -157,9 +157,9 @@ def stop_recursive_loops() -> None:
     """The 17th invocation of a function in one chain is dropped, unless the function says `RecursiveLoop: Allow`.
 
     Lambda counts a chain by the trace header, which functions pass on to SQS whether they are traced or not, and SQS
-    hands on with the message. MiniStack counts direct invocations only. What becomes of the dropped message AWS says for asynchronous calls alone; here it is
-    treated as failed, so that it ends on the dead-letter queue. Source: AWS Lambda developer guide, "Use Lambda
-    recursive loop detection to prevent infinite loops".
+    hands on with the message. MiniStack counts direct invocations only. What becomes of the dropped message AWS says
+    for asynchronous calls alone; here it counts as failed, so that it ends on the dead-letter queue. Source: AWS Lambda
+    developer guide, "Use Lambda recursive loop detection to prevent infinite loops".
     """
     make_trace, run_batch = lambda_svc._xray_trace_id_for_invocation, lambda_svc._run_sqs_batch
 
