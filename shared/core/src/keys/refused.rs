@@ -1,12 +1,12 @@
-//! A key's refusal as an error, for routes that do not answer one with 200.
+//! Converts a key's refusal to an error, for routes that do not answer a refusal with 200.
 
 use super::{Refusal, RefusalCode};
 use crate::orgs::key_not_found;
 use crate::{Code, Fault, Timestamp};
 
 impl Refusal {
-    /// Makes the error of a refused key: 402 without credits, 429 for a quota, 404 for no such key, and 403 else. Its
-    /// details hold the `code` a check of the key answers, the `limiter`, and when time lifts it.
+    /// Returns the error of a refused key: 402 without credits, 429 for a quota, 404 for no such key, and 403
+    /// otherwise. Its details contain the refusal's `code`, its `limiter`, and when waiting lifts it.
     pub fn fault(&self, now: Timestamp) -> Fault {
         let mut fault = match self.code {
             RefusalCode::NotFound => key_not_found(),
