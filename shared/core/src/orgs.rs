@@ -76,7 +76,7 @@ impl OrgRole {
     /// Every role.
     pub const ALL: [Self; 4] = [Self::Owner, Self::Admin, Self::Developer, Self::Billing];
 
-    /// Gives the role's name.
+    /// Returns the role's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Owner => "owner",
