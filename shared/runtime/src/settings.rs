@@ -1,4 +1,4 @@
-//! Settings: each read once, at start, by name. `bootstrap --settings` lists those a function reads.
+//! Settings: each is read once, at start, by its name. `bootstrap --settings` prints those that a function reads.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::fmt;
 pub struct Setting {
     /// Name of the environment variable.
     pub name: &'static str,
-    /// What it holds, with its unit, and what happens without it.
+    /// What it contains, with its unit, and what happens without it.
     pub doc: &'static str,
 }
 
@@ -62,7 +62,7 @@ settings! {
     CLERK_JWKS_URL: "Where the issuer's key set is fetched; used when `CLERK_JWT_KEY` is empty.",
 }
 
-/// Where settings come from.
+/// Reads settings and remembers which were read.
 #[derive(Debug)]
 pub struct EnvVars {
     variables: Source,
@@ -86,7 +86,7 @@ pub struct SettingError {
 }
 
 impl SettingError {
-    /// Says what is wrong with a setting. The value stays out of it.
+    /// Creates the error of a setting. It must not contain the value.
     pub fn new(setting: &Setting, problem: impl Into<String>) -> Self {
         Self { name: setting.name, doc: setting.doc, problem: problem.into() }
     }
@@ -111,39 +111,39 @@ impl EnvVars {
         Self { variables: Source::Fixed(variables.into_iter().collect()), read: RefCell::default() }
     }
 
-    /// Reads nothing and remembers what was asked for.
+    /// Reads nothing and only records which settings are asked for.
     pub fn describing() -> Self {
         Self { variables: Source::Describing, read: RefCell::default() }
     }
 
-    /// Says whether this environment only describes.
+    /// Returns whether it only records which settings are asked for.
     pub fn is_describing(&self) -> bool {
         matches!(self.variables, Source::Describing)
     }
 
-    /// Gives a setting.
+    /// Returns a setting.
     ///
     /// # Errors
-    /// When it is missing or empty.
+    /// If it is missing or empty.
     pub fn get(&self, setting: &'static Setting) -> Result<String, SettingError> {
         self.optional(setting).ok_or_else(|| SettingError::new(setting, "is missing"))
     }
 
-    /// Gives a setting that may be missing or empty.
+    /// Returns a setting that may be missing or empty.
     pub fn optional(&self, setting: &'static Setting) -> Option<String> {
         self.read.borrow_mut().push(setting);
         self.variable(setting.name)
     }
 
-    /// Says whether a setting is `true`; absent, or anything else, it is not.
+    /// Returns whether a setting is `true`. A missing one, or any other value, means no.
     pub fn is_on(&self, setting: &'static Setting) -> bool {
         self.optional(setting).as_deref() == Some("true")
     }
 
-    /// Gives a variable that Lambda itself sets, which no template needs to.
+    /// Returns a variable that Lambda itself sets and no template has to.
     pub fn variable(&self, name: &str) -> Option<String> {
         let value = match &self.variables {
-            // The one place.
+            // The one place where environment variables are read.
             #[allow(clippy::disallowed_methods)]
             Source::Process => std::env::var(name).ok(),
             Source::Fixed(map) => map.get(name).cloned(),
@@ -152,7 +152,7 @@ impl EnvVars {
         value.filter(|value| !value.is_empty())
     }
 
-    /// Gives the settings that were asked for, in order, each once.
+    /// Returns the settings that were asked for, in order, each once.
     pub fn asked_for(&self) -> Vec<&'static Setting> {
         let mut seen: Vec<&'static Setting> = Vec::new();
         for setting in self.read.borrow().iter() {

@@ -60,7 +60,7 @@ mod tests {
 
     use super::*;
 
-    /// Longest time that is told: a day.
+    /// Longest time that is reported: a day.
     const LONGEST: u64 = 86_400_000;
 
     fn times(all: &[u64]) -> ResponseTimes {
