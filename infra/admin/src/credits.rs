@@ -1,4 +1,4 @@
-//! `consigne credits`: credits for an organisation, by the operator's own hand.
+//! `consigne credits`: grants credits to an organisation.
 
 use clap::{Args, Subcommand, ValueEnum, value_parser};
 use consigne_core::audit::AuditAction;
@@ -16,7 +16,7 @@ const AMOUNT_MAX: u64 = 1_000_000_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Put credits into an organisation's wallet, once.
+    /// Grant credits to an organisation, once.
     Grant(Grant),
 }
 
@@ -24,19 +24,19 @@ pub(crate) enum Command {
 pub(crate) struct Grant {
     /// Id of the organisation: `org_` and 26 characters.
     org: String,
-    /// How many credits, 1 to 1,000,000,000.
+    /// Number of credits, 1 to 1,000,000,000.
     #[arg(value_parser = value_parser!(u64).range(1..=AMOUNT_MAX))]
     amount: u64,
-    /// Why, for the audit trail: 1 to 200 characters.
+    /// Reason for the audit log: 1 to 200 characters.
     #[arg(long)]
     reason: String,
-    /// When what is left of them is lost, such as 2027-01-01T00:00:00Z; never when absent.
+    /// When the credits expire, such as 2027-01-01T00:00:00Z. Without it they never do.
     #[arg(long)]
     expires: Option<String>,
-    /// Whether they are a gift, spent first, or were paid for.
+    /// Whether they are a gift, which is spent first, or were paid for.
     #[arg(long, value_enum, default_value_t = Kind::Promo)]
     kind: Kind,
-    /// Id of the grant, as an earlier run printed it: the same id is granted once.
+    /// Id of the grant, as an earlier run printed it. The same id is granted only once.
     #[arg(long)]
     id: Option<String>,
 }
@@ -69,10 +69,10 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
     let audit = operator.entry(Some(org), AuditAction::CreditsGranted, id.to_string(), details);
     let event = topped_up(org, id, kind, amount, now);
     let grant = CreditGrant { id, org, kind, amount, expires_at, now, audit, event };
-    // Told before it is used: who is cut off from here on can still grant it once.
+    // Printed before it is used, so that an operator who is cut off can repeat the same grant.
     crate::complain(&format!("Granting as {id}..."));
     work(async {
-        // Whatever went wrong, it may have gone wrong after the write; only the id makes a second try safe.
+        // The failure may have come after the write, and only the same id makes a second try safe.
         let unsure = |problem: String| {
             format!(
                 "{problem}\nThey may have been granted all the same. Run it again with `--id {id}`: that grants once."

@@ -1,4 +1,4 @@
-//! `consigne mail`: what the letters look like, with sample values, without sending any.
+//! `consigne mail`: previews mails with sample values, without sending any.
 
 use std::path::PathBuf;
 
@@ -9,19 +9,19 @@ use consigne_messaging::mail::{Application, MailTheme, Reader, templates};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the letters.
+    /// List the mails.
     List,
-    /// Write a letter as its reader sees it, to the screen or a file.
+    /// Write a mail to the screen or to a file, as its reader sees it.
     Preview {
-        /// Which letter.
+        /// Name of the mail.
         name: String,
         /// Language: en or fr.
         #[arg(long, default_value = "en")]
         lang: String,
-        /// The words alone, instead of the page.
+        /// Only the plain text, instead of the HTML page.
         #[arg(long)]
         text: bool,
-        /// Where to write it.
+        /// File to write to.
         #[arg(long)]
         out: Option<PathBuf>,
     },

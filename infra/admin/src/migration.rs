@@ -1,4 +1,4 @@
-//! `consigne migration`: how far owners are with the keys that were carried over from an older installation.
+//! `consigne migration`: shows how far the owners of migrated keys have come.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,14 +15,14 @@ use consigne_usecases::migrations::keys_of;
 use crate::operator::{Operator, table_failed, work};
 use crate::stack_env::Which;
 
-/// Migrations read in one question to the table.
+/// Migrations read with one query.
 const PAGE: u32 = 100;
-/// Most owners that are named for having no address.
+/// Most owners listed for having no verified address.
 const UNTOLD_SHOWN: usize = 20;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Count owners by stage and keys by state, and say how many days are left.
+    /// Count owners by stage and keys by state, and show how many days are left.
     Status,
 }
 
@@ -47,7 +47,7 @@ async fn status(table: &Table, until: Option<Timestamp>, now: Timestamp) -> Resu
     Ok(counts.render(hashes, until, now))
 }
 
-/// Says whether mails to a person go anywhere.
+/// Returns whether a person has a verified address to which mails can be sent.
 async fn can_be_told<F: GetProfile>(table: &F, owner: &UserId) -> Result<bool, Fault> {
     Ok(table.get_profile(owner).await?.contact().is_some_and(|contact| contact.verified))
 }
@@ -65,7 +65,7 @@ async fn all<F: ListMigrations>(table: &F, filter: MigrationFilter) -> Result<Ve
     }
 }
 
-/// What there is to be said.
+/// The counts of the report.
 #[derive(Debug, Default)]
 struct Counts {
     owners: BTreeMap<&'static str, u64>,

@@ -1,4 +1,4 @@
-//! `consigne redrive`: what could not be done, back to the queue it was to be done from.
+//! `consigne redrive`: sends the messages of a dead-letter queue back to their queue.
 
 mod by_hand;
 mod queues;
@@ -13,12 +13,12 @@ use crate::stack_env::Which;
 use by_hand::{OnSqs, send_back};
 use queues::{DeadEnd, Queue};
 
-/// Name by which the stack is known.
+/// Name of the stack in its settings.
 const STACK: &str = "STACK_NAME";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The queue to bring messages back to, such as `object-events`; without it, what lies where is listed.
+    /// The queue to send messages back to, such as `object-events`. Without it, the dead-letter queues are listed.
     queue: Option<String>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
         say(&format!("Sending what lies on {} back to {}: about {}.", dead.name, source.name, dead.waiting));
         let moved = match task::start(&sqs, dead, source).await? {
             Some(task) => task::follow(&sqs, dead, &task).await?,
-            // Such as on the laptop, whose server has no such tasks.
+            // The laptop's server, for example, has no such tasks.
             None => send_back(&OnSqs::new(&sqs, dead, source), clock::now(), say).await?,
         };
         Ok(format!(
@@ -45,7 +45,7 @@ pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
     })
 }
 
-/// Writes a line for each queue from which nothing goes on by itself.
+/// Returns a line for each queue from which messages go nowhere by themselves.
 fn list(dead_ends: &[DeadEnd], stack: &str) -> String {
     let short = |queue: &Queue| queue.name.strip_prefix(&format!("{stack}-")).unwrap_or(&queue.name).to_owned();
     let line = |end: &DeadEnd| {
@@ -63,7 +63,7 @@ fn list(dead_ends: &[DeadEnd], stack: &str) -> String {
     format!("{:<28} {:>7} {:>7}   to send back\n{}", "dead-letter queue", "waiting", "read", lines.join("\n"))
 }
 
-/// Finds a dead-letter queue and the one queue that leads into it, by the name of either, with or without the stack's.
+/// Finds a dead-letter queue and the queue that leads to it, by the name of either, with or without the stack's prefix.
 fn find<'a>(dead_ends: &'a [DeadEnd], stack: &str, wanted: &str) -> Result<(&'a Queue, &'a Queue), String> {
     let full = format!("{stack}-{wanted}");
     let is = |queue: &Queue| queue.name == wanted || queue.name == full;

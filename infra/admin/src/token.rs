@@ -1,4 +1,4 @@
-//! `consigne token`: session tokens of the laptop's issuer, to try the API with.
+//! `consigne token`: prints session tokens of the laptop's issuer, to try the API with.
 
 use clap::Args;
 use consigne_core::{Plan, UserId};
@@ -9,7 +9,7 @@ use crate::stack_env::{StackEnv, Which};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Whom the token names: `user_` and letters or digits.
+    /// Id of the user in the token: `user_` and letters or digits.
     #[arg(long)]
     user: String,
     /// Subscription: free, basic, pro, premium or enterprise.
@@ -18,16 +18,16 @@ pub(crate) struct Options {
     /// Role: user, expert or admin.
     #[arg(long, default_value = "user")]
     role: String,
-    /// How many seconds the token is valid; negative for one that has expired.
+    /// Seconds for which the token is valid. Negative for an expired one.
     #[arg(long, default_value_t = 3600, allow_negative_numbers = true)]
     ttl: i64,
-    /// E-mail address.
+    /// E-mail address of the user.
     #[arg(long)]
     email: Option<String>,
-    /// Language.
+    /// Language of the user, such as `fr`.
     #[arg(long)]
     locale: Option<String>,
-    /// Origin of the page that sends the token; the first that the stack lets in without it.
+    /// Origin of the page that sends the token. Without it, the first one that the stack accepts.
     #[arg(long)]
     azp: Option<String>,
 }

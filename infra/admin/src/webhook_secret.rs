@@ -1,4 +1,4 @@
-//! `consigne webhook-secret`: by which the senders of webhooks sign them.
+//! `consigne webhook-secret`: manages the secrets with which senders sign their webhooks.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -13,22 +13,22 @@ use crate::operator::{Operator, work};
 use crate::secret::random;
 use crate::stack_env::Which;
 
-/// What secrets begin with, so that people and secret scanners can tell what they have found.
+/// Prefix of secrets, by which people and secret scanners recognise them.
 const PREFIX: &str = "whsec_";
-/// Characters of the mark by which a secret is told from another.
+/// Characters of the mark that identifies a secret.
 const MARK: usize = 8;
-/// When a new secret works in environments that have read the secret before.
+/// When a new secret works in execution environments that have read the secret before.
 const LEARNT: &str =
     "Environments that run learn of it with the first webhook it signed, looking again once a minute at most.";
 
-/// Who sends webhooks here.
+/// A sender of webhooks.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Sender {
-    /// What generates images and videos, and tells that they are done. We make its secret.
+    /// The generator of images and videos. Its secret is created here.
     Generator,
-    /// Clerk, which tells of people. It makes its secret itself and shows it at the endpoint, under "Signing Secret".
+    /// Clerk, about people. Clerk creates the secret itself and shows it at the endpoint, under "Signing Secret".
     Clerk,
-    /// Stripe, which tells of payments. It makes its secret itself and shows it at the endpoint, under "Signing secret".
+    /// Stripe, about payments. Stripe creates the secret itself and shows it at the endpoint, under "Signing secret".
     Stripe,
 }
 
@@ -49,7 +49,7 @@ impl Sender {
         }
     }
 
-    /// Says whether a text can be a secret of this sender, by the rules of the functions that read it.
+    /// Returns whether a text can be a secret of this sender, by the rules of the functions that read it.
     fn could_sign_by(self, secret: &str) -> bool {
         match self {
             Self::Generator | Self::Clerk => WebhookSecret::parse(secret).is_some(),
@@ -57,7 +57,10 @@ impl Sender {
         }
     }
 
-    /// Says whether the functions could read a secret's whole text.
+    /// Checks the secret's whole text.
+    ///
+    /// # Errors
+    /// If the functions could not read it.
     fn check(self, text: &str) -> Result<(), WebhookSecretError> {
         match self {
             Self::Generator | Self::Clerk => WebhookSecrets::parse(text).map(drop),
@@ -68,29 +71,31 @@ impl Sender {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show which secrets of a sender are taken, by a mark; never a secret.
+    /// Show the accepted secrets of a sender, by their marks. Never shows a secret.
     Status {
-        /// Who signs with them.
+        /// The sender that signs with them.
         sender: Sender,
     },
-    /// Make a sender's next secret and print it, this once; the one before is taken until it is retired.
+    /// Create a sender's next secret and print it, which is shown only once. The previous one is accepted until it is
+    /// retired.
     Rotate {
-        /// Who is to sign with it.
+        /// The sender that will sign with it.
         sender: Sender,
     },
-    /// Take the secret that a sender has made itself, from standard input; the one before is taken until it is retired.
+    /// Read a secret that the sender has created itself from standard input. The previous one is accepted until it is
+    /// retired.
     Set {
-        /// Who signs with it.
+        /// The sender that signs with it.
         sender: Sender,
-        /// Take no other from now on: the first of a sender, or one in the place of one that leaked.
+        /// Accept no other secret from now on: for a sender's first one, or to replace one that leaked.
         #[arg(long)]
         alone: bool,
     },
-    /// Take away the secret that was in use before.
+    /// Remove the previous secret.
     Retire {
-        /// Who signed with it.
+        /// The sender that signed with it.
         sender: Sender,
-        /// Take away the newer one instead, which nobody came to know.
+        /// Remove the newer secret instead, which nobody has learned.
         #[arg(long)]
         newer: bool,
     },
@@ -135,20 +140,20 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
                 format!("Retired: within five minutes, only {} is taken of {name}.", mark(&live.current))
             }
         };
-        // Written before it is shown: whoever holds a secret can sign. Killed in between, it is one nobody knows, and
-        // `retire --newer` takes it away.
+        // Written before it is shown, because whoever has a secret can sign. If the command is killed in between,
+        // nobody knows the new secret. `retire --newer` removes it.
         secret.replace(&held, live.render(sender)?).await?;
         Ok(done)
     })
 }
 
-/// Gives what tells a secret from another and says nothing of either.
+/// Returns a mark that identifies a secret without revealing it.
 fn mark(secret: &str) -> String {
     let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(secret.trim_start_matches(PREFIX)));
     hash.chars().take(MARK).collect()
 }
 
-/// The secret's text, parsed. It has no `Debug`: it holds secrets.
+/// The secret's text, parsed. It has no `Debug`, because it contains secrets.
 #[derive(Deserialize, Serialize)]
 struct Live {
     current: String,
@@ -157,7 +162,10 @@ struct Live {
 }
 
 impl Live {
-    /// Reads `{"current": "whsec_...", "previous": "whsec_..."}`, by the rules of the functions that read it too.
+    /// Parses `{"current": "whsec_...", "previous": "whsec_..."}`, by the rules of the functions that read it too.
+    ///
+    /// # Errors
+    /// If the functions could not use it.
     fn parse(text: &str, sender: Sender) -> Result<Self, String> {
         let unfit =
             |why: String| format!("The secret is not fit for use: {why}. Its value before stands under AWSPREVIOUS.");
@@ -165,7 +173,10 @@ impl Live {
         serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))
     }
 
-    /// Writes the secret's text, which the functions must be able to read.
+    /// Encodes the secret's text.
+    ///
+    /// # Errors
+    /// If the functions could not read it.
     fn render(&self, sender: Sender) -> Result<String, String> {
         let text = serde_json::to_string(self).map_err(|error| format!("Nothing was changed: {error}."))?;
         sender.check(&text).map_err(|error| format!("Nothing was changed: {error}."))?;
