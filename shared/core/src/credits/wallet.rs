@@ -68,7 +68,7 @@ pub struct CreditLot {
     pub left: u64,
     /// When the rest of it expires; `None` if never.
     pub expires_at: Option<Timestamp>,
-    /// The wallet's [`Wallet::spent`] when the lot was added. Debits before that are not attributed to it.
+    /// The wallet's `used - late` when the lot was added. Debits before that are not attributed to it.
     pub since: u64,
 }
 
