@@ -127,7 +127,7 @@ impl Fault {
 
     /// Creates the 400 of a cursor that was altered or belongs to another list.
     pub fn invalid_cursor() -> Self {
-        Self::new(Code::InvalidCursor, "cursor is not one of this list's").detail("field", "cursor")
+        Self::new(Code::InvalidCursor, "cursor was altered or belongs to another list").detail("field", "cursor")
     }
 
     /// Creates a 500. Only the log shows its cause.

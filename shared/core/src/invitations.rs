@@ -136,7 +136,7 @@ impl Invitation {
         }
         if open().count() >= OPEN_MAX {
             let message =
-                format!("{OPEN_MAX} invitations are open, as many as may be; revoke one, or wait for one to end");
+                format!("organisation has {OPEN_MAX} open invitations, the most; revoke one or wait until one expires");
             return Err(Fault::new(Code::Conflict, message).detail("limit", OPEN_MAX));
         }
         let to_them = sent.iter().filter(|other| other.email == self.email);

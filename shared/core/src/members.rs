@@ -129,13 +129,13 @@ pub(crate) fn role_required(held: OrgRole, enough: impl Fn(OrgRole) -> bool) -> 
 
 /// Returns the 409 of an organisation that has its most members.
 pub fn full() -> Fault {
-    Fault::new(Code::Conflict, format!("The organisation has {MEMBERS_MAX} members, as many as it may"))
+    Fault::new(Code::Conflict, format!("organisation has {MEMBERS_MAX} members, the most; remove one first"))
         .detail("limit", MEMBERS_MAX)
 }
 
 /// Returns the 409 of the last owner, who can neither leave nor take another role.
 pub fn last_owner() -> Fault {
-    Fault::new(Code::Conflict, "An organisation keeps an owner; make somebody else an owner first")
+    Fault::new(Code::Conflict, "organisation must keep an owner; make somebody else an owner first")
 }
 
 #[cfg(test)]

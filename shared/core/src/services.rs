@@ -1,5 +1,10 @@
 //! The catalogue of services that API keys pay for. Its data is in this file alone.
 
+use crate::text::cut;
+
+/// Characters of an unknown name that its error message repeats.
+const NAME_SHOWN: usize = 64;
+
 /// Units of sizes, in bytes.
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -82,6 +87,16 @@ pub static SERVICES: [Service; 3] = [
 /// Finds a service by its name.
 pub fn service(name: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.name == name)
+}
+
+/// Returns the error message about a service that is not in the catalogue.
+pub(crate) fn unknown_service(name: &str) -> String {
+    format!("unknown service `{}`; GET /api/services lists them", cut(name, NAME_SHOWN))
+}
+
+/// Returns the error message about a scope that is not in the catalogue.
+pub(crate) fn unknown_scope(name: &str) -> String {
+    format!("unknown scope `{}`; GET /api/services lists them", cut(name, NAME_SHOWN))
 }
 
 /// Returns the catalogue's own text of a scope, or `None` if there is no such scope.

@@ -69,7 +69,7 @@ pub struct Received {
 
 /// Returns the 422 of a webhook whose id was received before with another body.
 pub fn content_mismatch() -> Fault {
-    Fault::new(Code::IdempotencyMismatch, "This webhook id stands for another webhook")
+    Fault::new(Code::IdempotencyMismatch, "webhook id was already used with a different body")
 }
 
 #[cfg(test)]

@@ -162,5 +162,5 @@ fn without_upstreams_a_function_starts_and_with_odd_ones_it_does_not() {
     assert_eq!(started("pdf=https://pdf.example.com", "false"), Ok(false));
     assert_eq!(started("pdf=http://127.0.0.1:8000", "true"), Ok(true));
     let problem = started("pdf=http://127.0.0.1:8000", "false").unwrap_err();
-    assert!(problem.starts_with("setting UPSTREAMS gives pdf an upstream that is called without TLS"), "{problem}");
+    assert!(problem.starts_with("setting UPSTREAMS gives pdf an upstream that has no TLS; use https"), "{problem}");
 }

@@ -130,7 +130,7 @@ impl Start {
 
     fn mail_sender(&self) -> Result<Option<Sender>, StartError> {
         let Some(text) = self.environment.optional(&settings::MAIL_FROM) else { return Ok(None) };
-        let bad = || SettingError::new(&settings::MAIL_FROM, "is no sender");
+        let bad = || SettingError::new(&settings::MAIL_FROM, "must be an address or `Name <address>`");
         let text = if self.environment.is_describing() { "Consigne <no-reply@example.com>" } else { &text };
         Sender::parse(text).map(Some).ok_or_else(|| bad().into())
     }

@@ -52,6 +52,6 @@ fn without_a_sender_there_is_no_mail_service_and_with_an_odd_one_no_start() {
     assert_eq!(mailer("Acme <no-reply@example.com>"), (Ok(true), Some("Acme".to_owned())));
     let (made, brand) = mailer("Acme <secret>");
     let problem = made.unwrap_err();
-    assert!(problem.starts_with("setting MAIL_FROM is no sender") && !problem.contains("secret"), "{problem}");
+    assert!(problem.starts_with("setting MAIL_FROM must be an address") && !problem.contains("secret"), "{problem}");
     assert_eq!(brand, None);
 }

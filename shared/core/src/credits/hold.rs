@@ -187,7 +187,7 @@ impl Hold {
                 return Err(key_reused());
             }
             Some(end) => {
-                let message = "The hold was resolved in another way";
+                let message = format!("hold is already {}; its end cannot be changed", end.how.status());
                 return Err(Fault::new(Code::HoldResolved, message).detail("status", end.how.status()));
             }
             None if by.now >= self.expires_at => return Err(self.expired()),
@@ -195,7 +195,7 @@ impl Hold {
         }
         match how {
             HoldEnd::Settled { amount, .. } if amount > self.amount => {
-                let message = format!("The hold is of {} credits", self.amount);
+                let message = format!("amount exceeds the {} credits held", self.amount);
                 Err(Fault::new(Code::HoldExceeded, message).detail("field", "amount").detail("limit", self.amount))
             }
             _ => Ok(Some(self.ended(how, by.idempotency_key.clone(), by.now))),
@@ -250,7 +250,8 @@ impl Hold {
     }
 
     fn expired(&self) -> Fault {
-        Fault::new(Code::HoldExpired, "The hold has run out").detail("expires_at", self.expires_at)
+        let message = format!("hold expired at {}; open another one", self.expires_at);
+        Fault::new(Code::HoldExpired, message).detail("expires_at", self.expires_at)
     }
 }
 

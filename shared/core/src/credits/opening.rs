@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Hold, HoldId};
 use crate::keys::{Ask, KeyFacts, Refusal};
-use crate::services::{Service, service};
+use crate::services::{Service, service, unknown_service};
 use crate::{Fault, IdempotencyKey};
 
 /// Shortest and longest time to live of a hold, in seconds.
@@ -31,7 +31,7 @@ impl HoldTerms {
     /// `INVALID_REQUEST` naming `service`, `amount` or `ttl_seconds`, with the limit.
     pub fn parse(name: &str, amount: u64, ttl_seconds: Option<u64>) -> Result<Self, Fault> {
         let Some(service) = service(name) else {
-            return Err(Fault::field("service", "service is none of the catalogue").detail("code", "SERVICE_UNKNOWN"));
+            return Err(Fault::field("service", unknown_service(name)).detail("code", "SERVICE_UNKNOWN"));
         };
         let most = service.hold_max;
         if !(1..=most).contains(&amount) {

@@ -48,7 +48,7 @@ impl Outcome {
             return Err(Fault::field("status_code", "status_code must be 100 to 599"));
         }
         if response_ms > RESPONSE_MS_MAX {
-            return Err(Fault::field("response_ms", "response_ms must be at most a day"));
+            return Err(Fault::field("response_ms", format!("response_ms must be at most {RESPONSE_MS_MAX}, a day")));
         }
         Ok(Self { status_code, response_ms, details })
     }

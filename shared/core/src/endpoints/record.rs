@@ -8,8 +8,10 @@ use crate::audit::AuditEntry;
 use crate::events::EventKind;
 use crate::idempotency::IdempotentRequest;
 use crate::pacing::Rate;
-use crate::{Code, EndpointId, Fault, OrgId, Timestamp, UserId};
+use crate::{Code, EndpointId, Fault, OrgId, Timestamp, UserId, text};
 
+/// Characters of an unknown event's name that its error message repeats.
+const NAME_SHOWN: usize = 64;
 /// Most endpoints of an organisation.
 pub const ENDPOINTS_MAX: u32 = 20;
 /// How long an endpoint may fail without a success before it is disabled.
@@ -119,9 +121,9 @@ pub fn events_of(names: &[String]) -> Result<BTreeSet<EventKind>, Fault> {
     }
     let read = |name: &String| {
         let kind = offered().into_iter().find(|kind| kind.name() == name);
-        kind.ok_or_else(|| {
-            refuse(format!("events names something that endpoints are not told of; there are {}", known().join(", ")))
-        })
+        let unknown =
+            || refuse(format!("unknown event `{}`; known are {}", text::cut(name, NAME_SHOWN), known().join(", ")));
+        kind.ok_or_else(unknown)
     };
     names.iter().map(read).collect()
 }

@@ -59,7 +59,7 @@ impl Endpoint {
         if *user == self.created_by || !(moves || hears_more) {
             return Ok(());
         }
-        let message = "It hears of the private matters of whoever registered it, who alone may say where these go";
+        let message = "only the person who registered the endpoint can send their personal events to another url";
         Err(Fault::new(Code::RoleRequired, message))
     }
 
@@ -99,7 +99,7 @@ impl Endpoint {
         by: &ChangeContext<'_>,
     ) -> Result<EndpointStep, Fault> {
         if let Some(until) = self.previous_until.filter(|until| *until > by.now) {
-            let message = format!("A rotation is open until {until}; there is one at a time");
+            let message = format!("previous secret is valid until {until}; rotate again after that");
             return Err(Fault::new(Code::Conflict, message).detail("previous_valid_until", until));
         }
         let mut endpoint = self.clone();

@@ -98,9 +98,9 @@ impl GrantRequest {
 
 fn unsupported_type(content_type: &str) -> Fault {
     let message = if content_type.trim().is_empty() {
-        "The content type is empty".to_owned()
+        "contentType is empty; `supported` lists those that can be sent".to_owned()
     } else {
-        "Files of this content type are not taken".to_owned()
+        "contentType is not supported; `supported` lists those that are".to_owned()
     };
     Fault::new(Code::UnsupportedFileType, message)
         .detail("field", "contentType")

@@ -13,7 +13,7 @@ pub use upstreams::{Upstream, Upstreams, UpstreamsError};
 pub(crate) use upstreams::{address, host};
 pub use verdict::{Answered, Failure, UpstreamCall, UpstreamOutcome, Verdict};
 
-use crate::services::{Service, service};
+use crate::services::{Service, service, unknown_service};
 use crate::{Code, Fault};
 
 /// Name of the gateway as the service that opens and ends its holds. A service with a token cannot have this name.
@@ -27,11 +27,11 @@ pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 /// # Errors
 /// `SERVICE_UNKNOWN`; `METHOD_NOT_ALLOWED` for a method that is not forwarded.
 pub fn asked_of(name: &str, method: &str) -> Result<(&'static Service, &'static str), Fault> {
-    let unknown = || Fault::new(Code::ServiceUnknown, "There is no such service");
+    let unknown = || Fault::new(Code::ServiceUnknown, unknown_service(name));
     let service = service(name).ok_or_else(unknown)?;
     if !METHODS.contains(&method) {
         let allowed = METHODS.join(", ");
-        let message = format!("{method} is not handed on; use {allowed}");
+        let message = format!("{method} is not forwarded; use {allowed}");
         return Err(Fault::new(Code::MethodNotAllowed, message).header("allow", allowed));
     }
     let reads = matches!(method, "GET" | "HEAD");

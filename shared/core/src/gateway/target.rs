@@ -60,7 +60,7 @@ fn is_plain(segment: &str) -> bool {
 /// Removes the parts of a query that contain the key, in any escaping.
 fn without_key(query: &str, key: &str) -> Result<String, Fault> {
     if !query.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
-        return Err(Fault::field("query", "The query holds characters that must be escaped"));
+        return Err(Fault::field("query", "query contains characters that must be escaped"));
     }
     let holds = |pair: &&str| {
         let mut text = pair.replace('+', " ");
@@ -78,7 +78,7 @@ fn without_key(query: &str, key: &str) -> Result<String, Fault> {
 }
 
 fn bad_path() -> Fault {
-    Fault::field("path", "The path cannot be handed on: every part of it must be a plain name")
+    Fault::field("path", "path cannot be forwarded; every part of it must be a plain name")
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl Upstreams {
         let mut by_service = BTreeMap::new();
         for (name, address) in pairs(text.trim())? {
             let Some(service) = service(&name) else {
-                return Err(UpstreamsError(format!("names {name:?}, which is no service of the catalogue")));
+                return Err(UpstreamsError(format!("names the unknown service {name:?}")));
             };
             let upstream = Upstream::parse(&address, private)
                 .map_err(|problem| UpstreamsError(format!("gives {name} an upstream that {problem}")))?;
@@ -65,7 +65,8 @@ impl Upstreams {
     /// `SERVICE_UNAVAILABLE` if it has none.
     pub fn of(&self, service: &Service) -> Result<&Upstream, Fault> {
         let none = || {
-            Fault::new(Code::ServiceUnavailable, "The service cannot be called here").detail("service", service.name)
+            let message = format!("service `{}` has no upstream; set the parameter Upstreams", service.name);
+            Fault::new(Code::ServiceUnavailable, message).detail("service", service.name)
         };
         self.by_service.get(service.name).ok_or_else(none)
     }
@@ -74,16 +75,16 @@ impl Upstreams {
 fn pairs(text: &str) -> Result<Vec<(String, String)>, UpstreamsError> {
     if text.starts_with('{') {
         let read: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(text);
-        let read = read.map_err(|_| UpstreamsError("is no JSON object of addresses by service".to_owned()))?;
+        let read = read.map_err(|_| UpstreamsError("is not a JSON object of addresses by service".to_owned()))?;
         let address = |(name, value): (String, serde_json::Value)| Some((name, value.as_str()?.to_owned()));
         let pairs: Option<Vec<_>> = read.into_iter().map(address).collect();
-        return pairs.ok_or_else(|| UpstreamsError("holds something else than addresses".to_owned()));
+        return pairs.ok_or_else(|| UpstreamsError("contains a value that is not an address".to_owned()));
     }
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts
         .map(|part| {
             let (name, address) =
-                part.split_once('=').ok_or_else(|| UpstreamsError("is no list of service=url".to_owned()))?;
+                part.split_once('=').ok_or_else(|| UpstreamsError("is not a list of service=url".to_owned()))?;
             Ok((name.trim().to_owned(), address.trim().to_owned()))
         })
         .collect()
@@ -96,7 +97,7 @@ impl Upstream {
     /// # Errors
     /// The problem, as the end of a sentence.
     pub fn parse(text: &str, private: bool) -> Result<Self, &'static str> {
-        let Some((scheme, rest)) = text.split_once("://") else { return Err("is no URL") };
+        let Some((scheme, rest)) = text.split_once("://") else { return Err("is not a URL") };
         let at = rest.find('/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at(at);
         let host = host(authority)?;
@@ -104,8 +105,8 @@ impl Upstream {
         match scheme {
             "https" => {}
             "http" if loopback && private => {}
-            "http" => return Err("is called without TLS"),
-            _ => return Err("is called by another protocol than HTTP"),
+            "http" => return Err("has no TLS; use https"),
+            _ => return Err("has another protocol than HTTP; use https"),
         }
         let allowed = match address(host) {
             Some(ip) => Reach::of(ip).is_allowed(private),
@@ -174,12 +175,12 @@ mod tests {
     #[test]
     fn what_names_no_upstreams_says_why() {
         for (text, want) in [
-            ("pdf", "is no list of service=url"),
-            ("{\"pdf\"", "is no JSON object of addresses by service"),
-            ("{\"pdf\": 1}", "holds something else than addresses"),
-            ("fax=https://a.example", "names \"fax\", which is no service of the catalogue"),
+            ("pdf", "is not a list of service=url"),
+            ("{\"pdf\"", "is not a JSON object of addresses by service"),
+            ("{\"pdf\": 1}", "contains a value that is not an address"),
+            ("fax=https://a.example", "names the unknown service \"fax\""),
             ("pdf=https://a.example,pdf=https://b.example", "names pdf twice"),
-            ("pdf=http://a.example", "gives pdf an upstream that is called without TLS"),
+            ("pdf=http://a.example", "gives pdf an upstream that has no TLS; use https"),
         ] {
             assert_eq!(Upstreams::parse(text, false).unwrap_err().to_string(), want, "{text}");
         }

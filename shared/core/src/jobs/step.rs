@@ -67,8 +67,9 @@ impl Job {
         }
         let limit = self.ask.wanted() * GRANTS_PER_FILE;
         if self.outputs.len() >= limit {
-            return Err(Fault::new(Code::Conflict, format!("The job has been granted {limit} files, which is enough"))
-                .detail("limit", limit));
+            return Err(
+                Fault::new(Code::Conflict, format!("job can be granted at most {limit} files")).detail("limit", limit)
+            );
         }
         Ok(self.step(now, |job| {
             job.outputs.push(Output::of(file));

@@ -14,10 +14,10 @@ impl Refusal {
             RefusalCode::Expired => Fault::new(Code::KeyRefused, "The key has expired"),
             RefusalCode::Suspended => Fault::new(Code::KeyRefused, "The key's organisation is suspended"),
             RefusalCode::InsufficientScope => Fault::new(Code::InsufficientScope, "The key lacks the scope"),
-            RefusalCode::DailyQuotaExceeded => Fault::new(Code::RateLimited, "The key has made its day's calls"),
-            RefusalCode::MonthlyQuotaExceeded => Fault::new(Code::RateLimited, "The key has made its month's calls"),
+            RefusalCode::DailyQuotaExceeded => Fault::new(Code::RateLimited, "daily quota of calls used up"),
+            RefusalCode::MonthlyQuotaExceeded => Fault::new(Code::RateLimited, "monthly quota of calls used up"),
             RefusalCode::InsufficientCredits => Fault::new(Code::InsufficientCredits, "There are not enough credits"),
-            RefusalCode::ServiceUnknown => Fault::field("service", "service is none of the catalogue"),
+            RefusalCode::ServiceUnknown => Fault::field("service", "unknown service; GET /api/services lists them"),
         };
         fault = fault.detail("code", self.code);
         if let Some(limiter) = self.limiter {

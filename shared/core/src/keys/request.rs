@@ -94,7 +94,7 @@ fn parse_name(name: &str) -> Result<String, Fault> {
 fn parse_scopes(scopes: &[String]) -> Result<BTreeSet<String>, Fault> {
     let known = |scope: &String| {
         services::scope(scope).map(str::to_owned).ok_or_else(|| {
-            Fault::field("scopes", "scopes holds one that does not exist").detail("supported", services::scopes())
+            Fault::field("scopes", services::unknown_scope(scope)).detail("supported", services::scopes())
         })
     };
     let scopes: BTreeSet<String> = scopes.iter().map(known).collect::<Result<_, _>>()?;
@@ -107,7 +107,9 @@ fn parse_scopes(scopes: &[String]) -> Result<BTreeSet<String>, Fault> {
 fn parse_quota(field: &str, quota: Option<u64>) -> Result<Option<u64>, Fault> {
     match quota {
         Some(0) => Err(Fault::field(field, format!("{field} must be at least 1; revoke a key that must not be used"))),
-        Some(quota) if quota > QUOTA_MAX => Err(Fault::field(field, format!("{field} is too large"))),
+        Some(quota) if quota > QUOTA_MAX => {
+            Err(Fault::field(field, format!("{field} must be at most {QUOTA_MAX}")).detail("limit", QUOTA_MAX))
+        }
         quota => Ok(quota),
     }
 }
@@ -115,7 +117,7 @@ fn parse_quota(field: &str, quota: Option<u64>) -> Result<Option<u64>, Fault> {
 fn parse_expiry(text: &str, now: Timestamp) -> Result<Timestamp, Fault> {
     match Timestamp::parse(text) {
         Some(end) if end > now => Ok(end),
-        Some(_) => Err(Fault::field("expires_at", "expires_at must lie ahead")),
+        Some(_) => Err(Fault::field("expires_at", "expires_at must be in the future")),
         None => Err(Fault::field("expires_at", "expires_at must be a time such as 2027-01-31T00:00:00Z")),
     }
 }

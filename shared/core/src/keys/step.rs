@@ -100,7 +100,7 @@ impl ApiKey {
         if let Some(until) = self.previous_until.filter(|until| *until > by.now) {
             return Err(Fault::new(
                 Code::Conflict,
-                format!("A rotation is open until {until}; there is one at a time"),
+                format!("previous text is valid until {until}; rotate again after that"),
             )
             .detail("previous_valid_until", until));
         }
@@ -201,7 +201,9 @@ impl ApiKey {
     fn require_active(&self) -> Result<(), Fault> {
         match self.status {
             KeyStatus::Deleted => Err(key_not_found()),
-            KeyStatus::Revoked => Err(Fault::new(Code::Conflict, "The key is revoked, for good")),
+            KeyStatus::Revoked => {
+                Err(Fault::new(Code::Conflict, "key is revoked and cannot be changed; issue another one"))
+            }
             KeyStatus::Suspended => Err(Fault::new(Code::Conflict, "The key is suspended; the operator can resume it")),
             KeyStatus::Active => Ok(()),
         }

@@ -36,7 +36,7 @@ impl DaySpan {
         let to = to.map_or(Ok(today), |text| date("to", text))?;
         let from = from.map_or(Ok(to.minus(DAYS_DEFAULT - 1)), |text| date("from", text))?;
         if from > to {
-            return Err(Fault::field("from", format!("from must not lie behind to, which is {to}")));
+            return Err(Fault::field("from", format!("from must not be after to, which is {to}")));
         }
         let span = Self { from, to };
         if span.days().nth(DAYS_MAX).is_some() {

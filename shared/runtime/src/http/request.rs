@@ -234,10 +234,10 @@ impl Request {
     /// `BODY_TOO_LARGE` above `most` bytes, and `INVALID_REQUEST` for a body with malformed base64.
     pub fn body_within(&self, most: usize) -> Result<&[u8], Fault> {
         let Body::Bytes(bytes) = &self.body else {
-            return Err(Fault::new(Code::InvalidRequest, "The body is marked as base64 and is not"));
+            return Err(Fault::new(Code::InvalidRequest, "body is marked as base64 but is not valid base64"));
         };
         if bytes.len() > most {
-            return Err(Fault::new(Code::BodyTooLarge, format!("The body may have {most} bytes"))
+            return Err(Fault::new(Code::BodyTooLarge, format!("body must be at most {most} bytes"))
                 .detail("limit", most)
                 .detail("size", bytes.len()));
         }
