@@ -9,7 +9,7 @@ use consigne_messaging::mail::{Application, MailTheme, Reader, templates};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the mails.
+    /// List the mails and their topics.
     List,
     /// Write a mail to the screen or to a file, as its reader sees it.
     Preview {

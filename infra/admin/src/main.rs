@@ -52,7 +52,7 @@ enum Command {
     /// Show how far the owners of migrated keys have come.
     #[command(subcommand)]
     Migration(migration::Command),
-    /// Preview mails.
+    /// Preview mails with sample values.
     #[command(subcommand)]
     Mail(mail::Command),
     /// Suspend or resume an organisation, or choose whether anomalies suspend its keys.

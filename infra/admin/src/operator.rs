@@ -41,7 +41,7 @@ impl Operator {
         self.start.environment().get(setting).map_err(|error| error.to_string())
     }
 
-    /// Returns who acts.
+    /// Returns who acts, for the audit log.
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -104,7 +104,7 @@ pub(crate) fn no_such_org(org: OrgId) -> String {
     )
 }
 
-/// Checks a reason.
+/// Checks a reason for the audit log: one line of 1 to 200 characters.
 pub(crate) fn reason(text: &str) -> Result<String, String> {
     text::label("--reason", text, REASON_MAX).map_err(|fault| format!("{}.", fault.message))
 }

@@ -21,7 +21,7 @@ pub(crate) struct StoredSecret {
 /// A secret's value as it was read. It has no `Debug` and no `Display`, so that no message can contain it.
 pub(crate) struct Held {
     version: String,
-    /// The value itself.
+    /// The value, usually JSON.
     pub(crate) text: String,
 }
 

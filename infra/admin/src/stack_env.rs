@@ -65,7 +65,7 @@ impl StackEnv {
         on_laptop(which.env_file.as_deref()).map(|(found, _)| found)
     }
 
-    /// Returns one name.
+    /// Returns one name, or an error that says where it is missing.
     pub(crate) fn get(&self, name: &str) -> Result<String, String> {
         self.names.get(name).cloned().ok_or_else(|| format!("{} does not name {name}.", self.source))
     }

@@ -187,7 +187,7 @@ fn at(path: &str) -> PathBuf {
     payload::root().join(path)
 }
 
-/// Finds a program.
+/// Returns the path of a program, or an error if it is not installed.
 async fn which(name: &str) -> Result<String, Problem> {
     let found = Command::new("/bin/sh").args(["-c", &format!("command -v {name}")]).output().await;
     let found = found.ok().map(|found| String::from_utf8_lossy(&found.stdout).trim().to_owned());

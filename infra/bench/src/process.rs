@@ -12,9 +12,9 @@ use crate::runtime_api::{Answered, PATIENCE, RuntimeApi};
 /// A program that can be started and sent events.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
-    /// Its name.
+    /// Name in the table of results.
     pub(crate) name: String,
-    /// Program and arguments.
+    /// Program and arguments to start it with.
     pub(crate) command: Vec<String>,
     /// Its environment, in addition to that of every function.
     pub(crate) settings: Vec<(String, String)>,
@@ -63,7 +63,7 @@ impl Subject {
     }
 }
 
-/// A running bootstrap.
+/// A running bootstrap and its Runtime API.
 pub(crate) struct Running {
     subject: Subject,
     child: Child,
@@ -103,7 +103,7 @@ impl Running {
         Ok(self.answer().await?.took())
     }
 
-    /// Sends another event.
+    /// Sends another event. Returns its answer, which must be a success.
     pub(crate) async fn ask_with(&mut self, event: &str) -> Result<Answered, Problem> {
         self.api.offer(event).await;
         self.answer().await
@@ -144,7 +144,7 @@ impl Running {
         kibibytes.map(|kibibytes| kibibytes * 1_024.0 / 1e6).ok_or_else(|| self.subject.blame("no VmRSS"))
     }
 
-    /// Kills it.
+    /// Kills it and waits for its end.
     pub(crate) async fn stop(mut self) -> Result<(), Problem> {
         self.child.kill().await.map_err(|error| self.subject.blame(error))
     }

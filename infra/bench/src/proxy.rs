@@ -23,7 +23,7 @@ pub(crate) type Counts = HashMap<(String, String), Passed>;
 /// Calls that have passed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Passed {
-    /// Number of calls.
+    /// Number of requests.
     pub(crate) calls: u32,
     /// Bytes of their requests and responses, including headers as written in HTTP/1.1.
     pub(crate) bytes: u64,
@@ -36,10 +36,10 @@ impl std::ops::AddAssign for Passed {
     }
 }
 
-/// A recorded request.
+/// A recorded request and its answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Taped {
-    /// The operation.
+    /// The operation, such as `GetItem`.
     pub(crate) operation: String,
     /// The access key that signed it.
     pub(crate) signer: String,
@@ -49,7 +49,7 @@ pub(crate) struct Taped {
     pub(crate) answer: Value,
 }
 
-/// The proxy itself.
+/// The proxy, with its counts and its recording.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     /// Address on which it listens.
@@ -92,7 +92,7 @@ impl Proxy {
         upstream.clone_into(&mut self.upstream.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Resets the counts.
+    /// Sets all counts to zero.
     pub(crate) fn reset(&self) {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

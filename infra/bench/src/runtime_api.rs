@@ -26,7 +26,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Answered {
     /// When it was given the event.
     pub(crate) handed: Instant,
-    /// When it answered.
+    /// When its answer arrived.
     pub(crate) at: Instant,
     /// The answer as text.
     pub(crate) body: String,

@@ -13,9 +13,9 @@ const HOME: &str = "target/bench-stack";
 
 /// The stack, and the proxy in front of AWS.
 pub(crate) struct BenchStack {
-    /// The stack itself.
+    /// The stack of the test kit.
     pub(crate) stack: &'static Stack,
-    /// The proxy itself.
+    /// The proxy, whose counts are measured.
     pub(crate) proxy: Proxy,
     binaries: &'static str,
 }
@@ -33,7 +33,7 @@ pub(crate) async fn up(binaries: &'static str) -> Result<BenchStack, Problem> {
 }
 
 impl BenchStack {
-    /// Stops the stack.
+    /// Stops the stack. Prints a problem instead of returning it.
     pub(crate) fn down(&self) {
         if let Err(problem) = command("down", &self.proxy, self.binaries) {
             say(&problem);

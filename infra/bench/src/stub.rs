@@ -37,7 +37,7 @@ pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// The peppers of API keys.
 pub(crate) const PEPPERS: &str = r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#;
 
-/// The stub itself.
+/// A running stub, with its counts.
 #[derive(Clone, Debug)]
 pub(crate) struct Stub {
     /// Address on which it listens.

@@ -20,24 +20,24 @@ fn ordinary_noise() -> f64 {
     NOISE
 }
 
-/// One figure.
+/// One figure with its limits, a row of the table.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Row {
-    /// Group of rows.
+    /// Heading under which the row is printed.
     pub(crate) group: String,
-    /// What was measured.
+    /// What was measured, unique in its group.
     pub(crate) name: String,
     /// The figure. Less is better, unless `least` is set.
     pub(crate) value: f64,
-    /// Its unit.
+    /// Its unit, such as `ms`; empty for a bare number.
     pub(crate) unit: String,
-    /// Largest allowed value.
+    /// Largest allowed value, if there is a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) most: Option<f64>,
-    /// Smallest allowed value.
+    /// Smallest allowed value, if there is a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) least: Option<f64>,
-    /// A remark.
+    /// A remark, printed behind the figure.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) note: String,
     /// Whether the figure is the same on every machine, so that it can be compared with the committed one.
@@ -78,7 +78,7 @@ impl Row {
         Self { least: Some(least), ..self }
     }
 
-    /// Adds a remark.
+    /// Adds a remark, printed behind the figure.
     pub(crate) fn with_note(self, note: impl Into<String>) -> Self {
         Self { note: note.into(), ..self }
     }
@@ -127,7 +127,7 @@ impl Table {
         }
     }
 
-    /// Prints the table.
+    /// Prints the table, group by group, and marks limits that are not met.
     pub(crate) fn print(&self) {
         let mut group = "";
         for row in &self.0 {

@@ -21,7 +21,7 @@ const GROWTH: f64 = 2.0;
 
 /// The measurements of one function.
 pub(crate) struct Seen {
-    /// Its name.
+    /// Name of the function.
     pub(crate) name: String,
     /// Times from event to answer, in microseconds.
     pub(crate) times: Vec<f64>,

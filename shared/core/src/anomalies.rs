@@ -40,7 +40,7 @@ const NAMED: usize = 50;
 /// The response an organisation has chosen for anomalies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnAnomaly {
-    /// Only notify.
+    /// Notify the owners only.
     #[default]
     Alert,
     /// Notify, and suspend the key or the organisation until an operator resumes it.
@@ -87,7 +87,7 @@ impl AnomalyKind {
 /// Recorded activity in an organisation: calls of a key, or without a key, the creation of keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Activity {
-    /// The organisation.
+    /// The organisation in which it happened.
     pub org: OrgId,
     /// The key that was used; `None` if keys were created.
     pub key: Option<KeyId>,
@@ -95,10 +95,10 @@ pub struct Activity {
     pub countries: BTreeSet<String>,
 }
 
-/// A detected anomaly.
+/// A detected anomaly, with its numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// Its kind.
+    /// The kind of anomaly.
     pub kind: AnomalyKind,
     /// The numbers behind it, as a JSON object.
     pub details: Value,
@@ -180,7 +180,7 @@ fn jump_of(key: &ApiKey, today: Day) -> Option<Finding> {
 /// What an alarm stops.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Response {
-    /// Nothing.
+    /// Nothing: the owners are only notified.
     Alert,
     /// The key is suspended.
     SuspendKey(Box<KeyStep>),
@@ -201,7 +201,7 @@ impl Response {
 /// An alarm: its event, its audit entry and its response, which are written in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alarm {
-    /// The organisation.
+    /// The organisation whose owners are notified.
     pub org: OrgId,
     /// The key it is about; `None` if it is about the organisation.
     pub key: Option<KeyId>,
@@ -215,7 +215,7 @@ pub struct Alarm {
     pub audit: AuditEntry,
     /// The event that announces it.
     pub event: Event,
-    /// What it stops.
+    /// What the alarm stops, if anything.
     pub response: Response,
 }
 

@@ -124,10 +124,10 @@ impl AuditAction {
     }
 }
 
-/// Who acted.
+/// Who acted. Displayed and stored as `user_...`, `operator:<name>` or `service:<name>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// A signed-in person.
+    /// A signed-in person, by their id.
     User(UserId),
     /// A user of the operators' command line, by their name there.
     Operator(String),
@@ -159,7 +159,7 @@ impl std::fmt::Display for Actor {
 /// Who acts, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// Who acts.
+    /// Who acts: a person, an operator or a service.
     pub actor: Actor,
     /// Address of the request, if known.
     pub ip: Option<String>,
@@ -174,7 +174,7 @@ pub struct AuditEntry {
     pub id: AuditId,
     /// The organisation whose log it is in; `None` for the installation's own log.
     pub org: Option<OrgId>,
-    /// What was done.
+    /// What was done to the subject.
     pub action: AuditAction,
     /// What it was done to: the id of a key, a member, a pepper.
     pub subject: String,

@@ -180,7 +180,7 @@ impl Fault {
         self.header("ratelimit-remaining", 0).header("ratelimit-reset", whole_seconds(wait))
     }
 
-    /// Adds the cause.
+    /// Adds the cause, which only the log shows.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());

@@ -20,7 +20,7 @@ pub struct IdempotencyKey {
 /// Whose key it is. Equal keys of two owners are different keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyOwner {
-    /// A person.
+    /// A person, by their id.
     User(UserId),
     /// A sender of webhooks, whose keys are the ids of its webhooks.
     Sender(Source),
@@ -53,7 +53,7 @@ impl KeyOwner {
 /// A request that must be carried out at most once, and what the answer to a retry is built from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotentRequest {
-    /// Its idempotency key.
+    /// The key, bound to its request.
     pub key: IdempotencyKey,
     /// Whose key it is.
     pub owner: KeyOwner,

@@ -33,7 +33,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// An invitation of an address to an organisation, in a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
-    /// The organisation.
+    /// The organisation to which it invites.
     pub org: OrgId,
     /// Its id, which sorts by time. The token in the mail is derived from it with a secret, and is not stored.
     pub id: InvitationId,
@@ -45,9 +45,9 @@ pub struct Invitation {
     pub invited_by: UserId,
     /// When it was sent.
     pub created_at: Timestamp,
-    /// When it expires.
+    /// Until when it can be accepted.
     pub expires_at: Timestamp,
-    /// Its status.
+    /// Whether it is open, accepted or revoked.
     pub status: InvitationStatus,
 }
 
@@ -58,7 +58,7 @@ pub enum InvitationStatus {
     Open,
     /// This person has accepted it.
     Accepted(UserId),
-    /// It was revoked.
+    /// An owner or admin has revoked it.
     Revoked,
 }
 
@@ -224,7 +224,7 @@ pub struct InvitationView {
     pub invited_by: String,
     /// When it was sent.
     pub created_at: String,
-    /// When it expires.
+    /// Until when it can be accepted.
     pub expires_at: String,
 }
 

@@ -140,7 +140,7 @@ impl fmt::Display for MailId {
 /// A request to claim a mail, so that nobody else sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailClaim {
-    /// The mail.
+    /// Id of the mail to claim.
     pub mail: MailId,
     /// The recipient's mailbox. A suppressed mailbox gets no mail.
     pub mailbox: Mailbox,
@@ -150,10 +150,10 @@ pub struct MailClaim {
     pub now: Timestamp,
 }
 
-/// A granted claim.
+/// A granted claim, which expires after [`LEASE`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The mail.
+    /// Id of the claimed mail.
     pub mail: MailId,
     /// When it was claimed. This also distinguishes it from other claims of the mail.
     pub at: Timestamp,
@@ -207,9 +207,9 @@ impl Suppression {
 /// A mail ready to be sent. The sender is added by whoever sends it. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// The recipient.
+    /// Address of the recipient.
     pub to: Address,
-    /// Subject, one line.
+    /// Subject, which is one line.
     pub subject: String,
     /// The mail as plain text.
     pub text: String,

@@ -30,7 +30,7 @@ pub fn past_periods(key: &ApiKey, now: Timestamp) -> Vec<String> {
 /// A message: an organisation to maintain, possibly continued after a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Maintenance {
-    /// The organisation.
+    /// The organisation whose keys and wallet are maintained.
     pub org: OrgId,
     /// The time at which the night's run began.
     pub at: Timestamp,

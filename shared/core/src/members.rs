@@ -40,7 +40,7 @@ impl OrgRole {
 pub struct RoleStep {
     /// The membership as it was read.
     pub seen: Member,
-    /// The new role.
+    /// The role the member gets.
     pub role: OrgRole,
     /// Entry of the audit log.
     pub audit: AuditEntry,
@@ -58,7 +58,7 @@ pub struct Removal {
 /// The outcome of a change of a membership. Only `Done` has changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stepped {
-    /// It was applied.
+    /// The change was written.
     Done,
     /// The membership has changed since it was read.
     Conflict,

@@ -14,7 +14,7 @@ const SLUG_MAX: usize = 40;
 /// An organisation, which owns keys and a wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organisation {
-    /// Its id.
+    /// Its id, `org_...`.
     pub id: OrgId,
     /// Its name, as a person wrote it.
     pub name: String,
@@ -95,13 +95,13 @@ impl OrgRole {
 /// A person's membership in an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// The organisation.
+    /// Id of the organisation.
     pub org: OrgId,
-    /// The person.
+    /// Id of the person.
     pub user: UserId,
-    /// Their role.
+    /// Their role, which decides what they may do.
     pub role: OrgRole,
-    /// When they joined.
+    /// When they became a member.
     pub joined_at: Timestamp,
 }
 
@@ -110,9 +110,9 @@ pub struct Member {
 pub struct OrgView {
     /// Id of the organisation.
     pub id: String,
-    /// Name for people.
+    /// Name, as a person wrote it.
     pub name: String,
-    /// Name in URLs.
+    /// Name in URLs, unique.
     pub slug: String,
     /// The member's role: owner, admin, developer or billing.
     pub role: &'static str,
@@ -140,7 +140,7 @@ pub struct MemberView {
     pub user_id: String,
     /// Role: owner, admin, developer or billing.
     pub role: &'static str,
-    /// When they joined.
+    /// When they became a member.
     pub joined_at: String,
 }
 

@@ -96,7 +96,7 @@ pub struct Pace {
 /// The answer to a request to call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paced {
-    /// Call now.
+    /// Make the call now.
     Now,
     /// Do not call now. Ask again at this time, which is the caller's place in the line.
     At(Timestamp),

@@ -128,7 +128,7 @@ pub trait RemoveVersion {
 /// What the bucket contains under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectHead {
-    /// S3's version id.
+    /// S3's id of the version.
     pub version: String,
     /// Entity tag, without quotes.
     pub etag: String,

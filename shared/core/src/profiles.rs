@@ -48,11 +48,11 @@ impl Language {
 /// A person's contact details, from one source at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// E-mail address.
+    /// E-mail address, as the source has it.
     pub email: String,
     /// Whether Clerk has verified the address.
     pub verified: bool,
-    /// The person's name.
+    /// The person's name, if the source has it.
     pub name: Option<String>,
     /// The language of mails to them.
     pub language: Language,

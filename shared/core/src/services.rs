@@ -14,7 +14,7 @@ const MIB: usize = 1024 * KIB;
 pub struct Service {
     /// Name in requests and receipts.
     pub name: &'static str,
-    /// Name for people.
+    /// Name that people see.
     pub display_name: &'static str,
     /// What it does, in one sentence.
     pub description: &'static str,
@@ -38,7 +38,7 @@ pub struct Service {
     pub category: &'static str,
 }
 
-/// Every service.
+/// Every service, in the order of the catalogue.
 pub static SERVICES: [Service; 3] = [
     Service {
         name: "pdf",
@@ -104,7 +104,7 @@ pub fn scope(name: &str) -> Option<&'static str> {
     SERVICES.iter().flat_map(|service| service.scopes).find(|scope| **scope == name).copied()
 }
 
-/// Returns every scope.
+/// Returns every scope of every service.
 pub fn scopes() -> Vec<&'static str> {
     SERVICES.iter().flat_map(|service| service.scopes).copied().collect()
 }

@@ -36,7 +36,7 @@ impl fmt::Display for WebhookId {
 /// Who sends webhooks. Equal ids of two senders are different ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
-    /// Clerk, about people.
+    /// Clerk, which reports about people.
     Clerk,
     /// A generator of images or videos, about jobs.
     Generator,
@@ -55,7 +55,7 @@ impl Source {
 /// A webhook with a valid signature. It is recorded in the transaction that carries it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// Who sent it.
+    /// The sender, as its signature shows.
     pub source: Source,
     /// The id its sender gave it.
     pub id: WebhookId,

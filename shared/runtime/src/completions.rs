@@ -43,7 +43,7 @@ pub struct Completion {
     pub generation_id: String,
     /// The reported status. If it is missing, the job has failed if there is an error and is completed otherwise.
     pub status: Option<ReportedStatus>,
-    /// The delivered files.
+    /// The delivered files; required for a completed job.
     pub files: Option<Vec<ClaimedFile>>,
     /// What is said about a text.
     pub text: Option<TextFacts>,
@@ -54,7 +54,7 @@ pub struct Completion {
 /// The answer to a completion.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Completed {
-    /// Always true.
+    /// Always true: errors have another shape.
     pub success: bool,
     /// The job's status: `processing` until its last file is checked, then `completed` or `failed`.
     pub status: &'static str,

@@ -93,7 +93,7 @@ impl ResolveHost for Outgoing {
     }
 }
 
-/// The machine's clock.
+/// The machine's clock, as a port.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WallClock;
 

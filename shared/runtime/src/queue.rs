@@ -21,7 +21,7 @@ pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 
 /// A message of the queue.
 #[derive(Debug)]
 pub struct Message {
-    /// Its body.
+    /// Its body, as it was sent.
     pub body: String,
     /// SQS's id of the message, the same on every delivery.
     pub id: String,

@@ -71,7 +71,7 @@ impl Start {
         Self { environment, aws: OnceLock::new(), hosts: RefCell::default() }
     }
 
-    /// Returns the environment.
+    /// Returns the environment from which settings are read.
     pub fn environment(&self) -> &EnvVars {
         &self.environment
     }

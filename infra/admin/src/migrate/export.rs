@@ -42,7 +42,7 @@ pub(super) struct Unfit {
     pub(super) problem: &'static str,
 }
 
-/// Reads rows.
+/// Reads rows of an export, with the secrets it needs.
 pub(super) struct Reader {
     /// The word with which keys begin.
     pub(super) prefix: KeyPrefix,

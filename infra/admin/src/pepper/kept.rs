@@ -117,7 +117,7 @@ impl Kept {
         (version == self.newest()).then_some(Bar::Newest)
     }
 
-    /// Removes a version.
+    /// Removes a version, unless [`Self::bar`] says why not.
     pub(crate) fn retire(&mut self, version: u32) -> Result<(), String> {
         let why = match self.bar(version) {
             None => {

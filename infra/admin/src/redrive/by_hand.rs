@@ -19,7 +19,7 @@ const WAIT: i32 = 1;
 /// A message on its way back.
 #[derive(Clone, Debug)]
 pub(crate) struct Letter {
-    /// Its body.
+    /// Its body, unchanged.
     body: String,
     /// Attributes that its sender added to the body.
     attributes: HashMap<String, MessageAttributeValue>,

@@ -26,7 +26,7 @@ pub(crate) struct Queue {
 /// A queue from which messages go nowhere by themselves, and the queues that lead to it.
 #[derive(Debug)]
 pub(crate) struct DeadEnd {
-    /// The queue itself.
+    /// The queue at the end.
     pub(crate) queue: Queue,
     /// The queues for which it is the dead-letter queue. None if it takes other things.
     pub(crate) sources: Vec<Queue>,

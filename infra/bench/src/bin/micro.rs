@@ -64,7 +64,7 @@ fn work(what: &str) -> Option<Work> {
     }
 }
 
-/// Signs a ticket.
+/// Signs a ticket for the object `key`.
 fn ticket(key: &str, now: Timestamp) -> Option<Work> {
     let lifetime = Lifetime { until: now.plus(Duration::from_hours(6)), when_over: || () };
     let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("token".to_owned()), None, "bench");

@@ -16,7 +16,7 @@ use crate::proxy::Taped;
 pub(crate) struct Units {
     /// Requests to the API.
     pub(crate) api: f64,
-    /// Invocations of functions.
+    /// Invocations of Lambda functions.
     pub(crate) invocations: f64,
     /// Read units of the table.
     pub(crate) read: f64,
@@ -28,7 +28,7 @@ pub(crate) struct Units {
     pub(crate) gets: f64,
     /// Events on a bus.
     pub(crate) events: f64,
-    /// Requests to queues.
+    /// Requests to SQS queues.
     pub(crate) queue: f64,
 }
 

@@ -40,7 +40,7 @@ pub fn too_many_checkouts(now: Timestamp) -> Fault {
 /// A pack of credits for sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pack {
-    /// Name in requests.
+    /// Name in requests, such as `starter`.
     pub name: &'static str,
     /// Credits in the pack.
     pub credits: u64,

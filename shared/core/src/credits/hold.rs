@@ -31,7 +31,7 @@ pub struct Hold {
     pub wallet: WalletId,
     /// The wallet's expiry epoch in which it was opened.
     pub expiry_epoch: u32,
-    /// Credits reserved.
+    /// Credits that it reserves.
     pub amount: u64,
     /// Service of the catalogue that is paid.
     pub service: String,
@@ -52,9 +52,9 @@ pub struct Hold {
 /// The end of a hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// How it ended.
+    /// The way it ended.
     pub how: HoldEnd,
-    /// When it ended.
+    /// When it was ended.
     pub at: Timestamp,
     /// The idempotency key it was resolved with, if there was one.
     pub idempotency_key: Option<String>,
@@ -265,7 +265,7 @@ pub fn hold_not_found() -> Fault {
 pub struct HoldView {
     /// Id of the hold.
     pub hold_id: String,
-    /// `settled` or `voided`.
+    /// Status: `settled` or `voided`.
     pub status: &'static str,
     /// Why it was voided: `provider_error`, `caller_error`, or `refunds_spent` if the provider failed and the key has
     /// had all refunds of the day, so that nothing is given back; null if it was settled.

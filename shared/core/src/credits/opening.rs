@@ -20,7 +20,7 @@ pub struct HoldTerms {
     pub service: &'static Service,
     /// Credits, from 1 to the most that the service may reserve.
     pub amount: u64,
-    /// Time to live.
+    /// How long it is open, at most.
     pub ttl: Duration,
 }
 

@@ -98,13 +98,13 @@ pub enum PurchaseOutcome {
 pub struct Sale {
     /// The organisation that bought.
     pub org: OrgId,
-    /// The checkout session.
+    /// Id of the checkout session.
     pub session: SessionId,
     /// Id of the credit lot.
     pub lot: LotId,
     /// Name of the pack.
     pub pack: String,
-    /// Number of credits.
+    /// Number of credits in the pack.
     pub credits: u64,
     /// Price, in hundredths of the currency.
     pub amount_cents: u64,
@@ -196,7 +196,7 @@ pub struct ClawBack {
     pub cause: ClawBackCause,
     /// Id of the provider's event, for the audit log.
     pub source: String,
-    /// Who reported it.
+    /// Who reported it, for the audit log.
     pub origin: Origin,
     /// When the report was received.
     pub now: Timestamp,

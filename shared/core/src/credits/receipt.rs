@@ -63,7 +63,7 @@ pub struct Receipt {
     pub key: KeyId,
     /// Whether that key is for production or for tests.
     pub environment: KeyMode,
-    /// Credits charged.
+    /// Credits charged for the call.
     pub credits: u64,
     /// When the call was admitted, or for a settled or voided hold, when it ended.
     pub at: Timestamp,

@@ -75,7 +75,7 @@ pub struct CreditLot {
 /// Open holds of one past expiry epoch: they were opened before a lot expired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CarriedHolds {
-    /// Credits they reserve.
+    /// Credits that these holds reserve.
     pub held: u64,
     /// How many of those are of expired lots. Never more than `held`.
     pub kept: u64,
@@ -92,13 +92,13 @@ pub struct Wallet {
     pub balance: i64,
     /// Credits reserved by open holds.
     pub held: u64,
-    /// Credits ever spent.
+    /// Credits ever spent, by charges and by settled holds.
     pub used: u64,
-    /// Credits ever bought.
+    /// Credits ever added by purchases.
     pub purchased: u64,
-    /// Credits ever given.
+    /// Credits ever added by gifts and as monthly test allowance.
     pub granted: u64,
-    /// Credits ever expired.
+    /// Credits that have expired so far.
     pub expired: u64,
     /// Credits clawed back after refunds or disputes.
     pub clawed_back: u64,

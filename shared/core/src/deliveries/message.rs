@@ -13,9 +13,9 @@ const STAMP: [&str; 2] = ["event_id", "occurred_at"];
 /// Whom an event is about. Their endpoints get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// An organisation.
+    /// An organisation, by its id.
     Org(OrgId),
-    /// A person.
+    /// A person, by their id.
     Person(UserId),
 }
 
@@ -26,7 +26,7 @@ pub struct SubscribedEvent {
     pub id: EventId,
     /// Kind of the event.
     pub kind: EventKind,
-    /// When it happened.
+    /// When it happened, as the event says.
     pub occurred_at: Timestamp,
     /// Whom it is about.
     pub subject: Subject,

@@ -37,11 +37,11 @@ impl std::fmt::Debug for Post {
 /// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Posted {
-    /// The receiver answered.
+    /// The receiver answered, with whatever status.
     Answered {
-        /// HTTP status.
+        /// HTTP status of the answer.
         status: u16,
-        /// `Retry-After`, as received.
+        /// The `Retry-After` header, as received.
         retry_after: Option<String>,
         /// The start of the body, without characters that are not safe to display.
         excerpt: String,

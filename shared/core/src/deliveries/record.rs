@@ -48,12 +48,12 @@ impl DeliveryStatus {
     }
 }
 
-/// A finished attempt.
+/// A finished attempt, kept for the endpoint's owners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Number of the attempt, from 1, including those of redeliveries.
     pub number: u32,
-    /// When it started.
+    /// When the attempt started.
     pub at: Timestamp,
     /// Status of the answer, if there was one.
     pub status_code: Option<u16>,
@@ -70,7 +70,7 @@ pub struct Attempt {
 pub struct Delivery {
     /// Its id, which is the `webhook-id` of every attempt. It is derived from event and endpoint.
     pub id: DeliveryId,
-    /// The organisation.
+    /// The organisation of the endpoint.
     pub org: OrgId,
     /// Id of the endpoint.
     pub endpoint: EndpointId,
@@ -80,17 +80,17 @@ pub struct Delivery {
     pub kind: EventKind,
     /// The person whose private matter it is, if it is one. Nobody else sees it.
     pub person: Option<UserId>,
-    /// The body.
+    /// The body of the webhook, JSON.
     pub payload: String,
-    /// Its status.
+    /// Its current status, by which lists can be filtered.
     pub status: DeliveryStatus,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its attempts started: at its creation or its last redelivery.
     pub began: Timestamp,
-    /// Attempts since then.
+    /// Attempts made since then.
     pub tries: u32,
-    /// Attempts in total.
+    /// Attempts made in total.
     pub attempts_made: u32,
     /// When the next attempt is due. During an attempt: when that one counts as cut short.
     pub next_at: Option<Timestamp>,

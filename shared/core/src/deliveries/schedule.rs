@@ -35,7 +35,7 @@ const JITTER: u32 = 32;
 pub enum Next {
     /// Another attempt at this time.
     Try(Timestamp),
-    /// No more attempts.
+    /// No more attempts: the delivery has failed.
     GiveUp,
 }
 

@@ -131,7 +131,7 @@ impl Delivery {
         (DeliveryStep { endpoint: of_endpoint, ..step }, conclusion)
     }
 
-    /// Ends it unsent.
+    /// Ends the delivery without sending it.
     pub fn cancel(&self) -> DeliveryStep {
         self.step(|delivery| delivery.end(DeliveryStatus::Cancelled))
     }

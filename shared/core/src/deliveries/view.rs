@@ -10,7 +10,7 @@ use super::{Attempt, Delivery};
 pub struct AttemptView {
     /// Number of the attempt, from 1, including those of redeliveries.
     pub number: u32,
-    /// When it started.
+    /// When the attempt started.
     pub at: String,
     /// Status of the answer, if there was one.
     pub status_code: Option<u16>,

@@ -20,7 +20,7 @@ pub const FAILING_MAX: Duration = Duration::from_hours(24 * 7);
 /// Why an endpoint is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DisabledBecause {
-    /// It answered 410.
+    /// It answered 410, which means gone for good.
     Gone,
     /// It has failed for a week.
     Failing,
@@ -44,7 +44,7 @@ impl DisabledBecause {
 /// Whether an endpoint gets webhooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointStatus {
-    /// It gets webhooks.
+    /// It gets webhooks for its events.
     Active,
     /// It gets none since this time, until somebody enables it again.
     Disabled(DisabledBecause, Timestamp),
@@ -53,11 +53,11 @@ pub enum EndpointStatus {
 /// An organisation's webhook endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The organisation.
+    /// The organisation whose events it gets.
     pub org: OrgId,
-    /// Its id.
+    /// Its id, `ep_...`.
     pub id: EndpointId,
-    /// Its URL.
+    /// The URL to which webhooks are sent.
     pub url: HookUrl,
     /// The events it subscribes to.
     pub events: BTreeSet<EventKind>,

@@ -63,7 +63,7 @@ impl EndpointView {
 pub struct IssuedEndpoint {
     /// The secret that signs webhooks, `whsec_...`. It is not shown again. If it is lost, rotate it.
     pub secret: String,
-    /// The endpoint itself.
+    /// The endpoint without its secret.
     #[serde(flatten)]
     pub view: EndpointView,
 }

@@ -94,7 +94,7 @@ impl LedgerState {
 /// Signed URLs name it, deletion removes it, and its bytes are given back only once it is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {
-    /// S3's version id.
+    /// S3's id of the object version.
     pub version: String,
     /// S3's entity tag, without quotes.
     pub etag: String,
@@ -102,7 +102,7 @@ pub struct Pinned {
     pub sequencer: String,
 }
 
-/// A user's file.
+/// The record of a user's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     /// Its key in the bucket, which contains owner, kind and id.
@@ -117,7 +117,7 @@ pub struct File {
     pub ledger_state: LedgerState,
     /// SHA-256 of the content in base64, if the grant named it. S3 has then verified it.
     pub sha256: Option<String>,
-    /// Its current status.
+    /// Its current status, which each step changes.
     pub status: Status,
     /// When the upload was granted.
     pub granted_at: Timestamp,
@@ -144,7 +144,7 @@ pub struct Readable {
     pub key: ObjectKey,
     /// The name its owner gave it.
     pub name: FileName,
-    /// Its media type.
+    /// Its media type, for the answer's header.
     pub media: &'static MediaType,
     /// The one version that may be read.
     pub version: String,
@@ -171,12 +171,12 @@ impl File {
         self.key.file()
     }
 
-    /// Returns the owner.
+    /// Returns the owner, from the key.
     pub fn owner(&self) -> &UserId {
         self.key.owner()
     }
 
-    /// Returns the kind.
+    /// Returns the kind, from the key.
     pub fn kind(&self) -> Kind {
         self.key.kind()
     }

@@ -64,7 +64,7 @@ impl LedgerDelta {
 /// An upload as found in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// The version found.
+    /// The object version that was found.
     pub pinned: Pinned,
     /// Its size in bytes.
     pub size: u64,

@@ -14,7 +14,7 @@ pub const WINDOW: Duration = Duration::from_mins(1);
 /// The current window of one user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// When it opened.
+    /// When the window opened.
     pub started: Timestamp,
     /// Writes admitted since then.
     pub writes: u32,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The reach of an IP address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// A public address.
+    /// A public address, which may always be called.
     Public,
     /// A loopback, private or shared address.
     Private,

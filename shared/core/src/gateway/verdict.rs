@@ -8,15 +8,15 @@ use crate::{Code, Fault};
 /// A call to an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamCall {
-    /// HTTP method.
+    /// HTTP method of the call.
     pub method: String,
     /// Scheme and authority of the upstream.
     pub origin: String,
-    /// Path and query.
+    /// Path and query, below the upstream's base.
     pub target: String,
     /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Body, unchanged.
+    /// Body of the call, unchanged.
     pub body: Vec<u8>,
     /// How long the whole answer may take.
     pub timeout: Duration,
@@ -24,14 +24,14 @@ pub struct UpstreamCall {
     pub response_max: usize,
 }
 
-/// An upstream's answer.
+/// An upstream's complete answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
-    /// HTTP status.
+    /// HTTP status of the answer.
     pub status: u16,
-    /// Headers as received.
+    /// Headers of the answer, as received.
     pub headers: Vec<(String, String)>,
-    /// Body as received.
+    /// Body of the answer, as received.
     pub body: Vec<u8>,
 }
 
@@ -51,7 +51,7 @@ pub enum Failure {
 /// The outcome of a call to an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UpstreamOutcome {
-    /// A complete answer.
+    /// A complete answer, with whatever status.
     Answered(Answered),
     /// No answer, with the cause for the log.
     Failed(Failure, String),

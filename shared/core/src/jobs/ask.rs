@@ -21,7 +21,7 @@ const SIDES: std::ops::RangeInclusive<u32> = 64..=4_096;
 /// Characters of a prompt or topic that serve as a title.
 const GLIMPSE: usize = 80;
 
-/// A request, checked.
+/// A person's request, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// A book or an article.
@@ -30,23 +30,23 @@ pub enum Ask {
         topic: String,
         /// What it should achieve.
         goal: Option<String>,
-        /// The requested title.
+        /// The requested title, if there is one.
         title: Option<String>,
     },
     /// One or more pictures.
     Images {
-        /// What they show.
+        /// What the pictures show.
         prompt: String,
-        /// Number of pictures.
+        /// Number of pictures, 1 to [`COUNT_MAX`].
         count: u32,
         /// Width and height in pixels, such as `1024x768`.
         size: String,
     },
-    /// A video.
+    /// A video without a title.
     Video {
-        /// What it shows.
+        /// What the video shows.
         prompt: String,
-        /// Length in seconds.
+        /// Length in seconds, 1 to [`DURATION_MAX`].
         duration_seconds: u32,
         /// Aspect ratio, one of [`ASPECT_RATIOS`].
         aspect_ratio: String,

@@ -20,11 +20,11 @@ pub struct ClaimedFile {
 /// What a completion says about a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextFacts {
-    /// Its final title.
+    /// Its final title, if given.
     pub title: Option<String>,
-    /// Number of chapters.
+    /// Number of chapters, if given.
     pub chapters: Option<u32>,
-    /// Number of words.
+    /// Number of words, if given.
     pub words: Option<u64>,
     /// Tokens that the language model used.
     pub tokens: Option<Tokens>,

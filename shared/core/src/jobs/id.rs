@@ -31,7 +31,7 @@ impl JobId {
         Self::parse(text).filter(|id| id.owner == *owner)
     }
 
-    /// Returns the owner.
+    /// Returns the job's owner.
     pub fn owner(&self) -> &UserId {
         &self.owner
     }

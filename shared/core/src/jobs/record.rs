@@ -26,7 +26,7 @@ pub enum JobStatus {
     Pending,
     /// A generator is at work.
     Processing,
-    /// Delivered.
+    /// Delivered: all files of the completion are ready.
     Completed,
     /// Not delivered, for good. The allowance is given back, unless the owner has already read and deleted an output.
     Failed,
@@ -62,9 +62,9 @@ impl JobStatus {
 pub struct Output {
     /// Its key, under the prefix of the job's owner.
     pub key: ObjectKey,
-    /// Its file name.
+    /// Its file name, as the generator gave it.
     pub name: FileName,
-    /// Its media type.
+    /// Its media type, as the generator gave it.
     pub media: &'static MediaType,
     /// Size in bytes: as granted, and once ready as measured.
     pub size: u64,
@@ -118,20 +118,20 @@ pub struct Failure {
     pub message: String,
 }
 
-/// A user's job.
+/// The record of a user's job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// Its id, which contains the owner.
     pub id: JobId,
     /// The kind of file to generate.
     pub kind: Kind,
-    /// The request.
+    /// What the owner requested.
     pub ask: Ask,
     /// The owner's plan when the job was accepted. It limits what is delivered.
     pub plan: Plan,
-    /// Its current status.
+    /// Its current status, which each step may change.
     pub status: JobStatus,
-    /// Progress in percent.
+    /// Progress in percent, which never falls.
     pub progress: u8,
     /// When it was accepted. The allowance of this month pays for it.
     pub created_at: Timestamp,
@@ -145,7 +145,7 @@ pub struct Job {
     pub claimed_at: Option<Timestamp>,
     /// What the completion says about a text.
     pub text: Option<TextFacts>,
-    /// Why it failed.
+    /// Why it failed, if it did.
     pub failure: Option<Failure>,
     /// Whether the allowance stays spent even if it fails.
     pub spent: bool,
@@ -175,7 +175,7 @@ impl Job {
         }
     }
 
-    /// Returns the owner.
+    /// Returns the owner, from the id.
     pub fn owner(&self) -> &UserId {
         self.id.owner()
     }

@@ -20,7 +20,7 @@ pub enum Report {
     Completed {
         /// Name of the list of files in the report: `images`, `videos` or `texts`.
         list: &'static str,
-        /// The delivered files.
+        /// The files, as the generator describes them.
         files: Vec<ClaimedFile>,
         /// What the report says about a text.
         text: Option<TextFacts>,

@@ -46,7 +46,7 @@ pub struct JobStep {
 /// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepOutcome {
-    /// It was applied.
+    /// It was written.
     Applied,
     /// The job, or a file it adopts, has changed since it was read. Nothing was changed.
     Conflict,

@@ -8,7 +8,7 @@ use crate::Fault;
 use crate::files::Kind;
 use crate::texts::Tokens;
 
-/// A generation job.
+/// A generation job with its progress.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct JobView {
     /// Id of the job, opaque.
@@ -17,7 +17,7 @@ pub struct JobView {
     pub kind: &'static str,
     /// `pending`, `processing`, `completed` or `failed`.
     pub status: &'static str,
-    /// Progress in percent.
+    /// Progress in percent, which never falls.
     pub progress: u8,
     /// The status as a sentence.
     pub message: String,
@@ -30,7 +30,7 @@ pub struct JobView {
     /// What was delivered, once it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<JobResult>,
-    /// Why it failed.
+    /// Why it failed; absent unless it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorView>,
 }
@@ -56,7 +56,7 @@ pub struct TextView {
     pub s3_key: String,
     /// A ticket to read the file, valid for an hour at most.
     pub download_url: String,
-    /// Size in bytes.
+    /// Size of the file in bytes.
     pub file_size: u64,
     /// Number of chapters, if the generator reported it.
     pub chapter_count: Option<u32>,
@@ -89,7 +89,7 @@ pub struct MediaView {
     pub width: Option<u32>,
     /// Measured height in pixels; images only.
     pub height: Option<u32>,
-    /// Size in bytes.
+    /// Size of the file in bytes.
     pub file_size: u64,
     /// Length in seconds, as the generator reported it; videos only.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -47,7 +47,7 @@ pub enum Limiter {
 /// A refusal of a call. It changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The reason.
+    /// The reason, on which callers branch.
     pub code: RefusalCode,
     /// What refuses the call. `None` for a key that is not found, about which nothing is said, and for an unknown
     /// service.

@@ -50,7 +50,7 @@ pub enum KeyStatus {
     Active,
     /// Stopped until an operator resumes it.
     Suspended,
-    /// Stopped for good.
+    /// Stopped for good, by a person or because of a migration.
     Revoked,
     /// Gone for everybody. The record stays for the audit log.
     Deleted,
@@ -97,7 +97,7 @@ pub struct ApiKey {
     pub monthly_quota: Option<u64>,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
-    /// Its current status.
+    /// Whether it works.
     pub status: KeyStatus,
     /// Number of its current text. The first is 1, and each rotation adds one.
     pub generation: u32,
@@ -110,7 +110,7 @@ pub struct ApiKey {
     /// The person whose test wallet a test key spends: its creator, or an owner once they have left. `None` for
     /// production keys.
     pub spender: Option<UserId>,
-    /// Who created it.
+    /// Who created it, by their id.
     pub created_by: UserId,
     /// When it was created.
     pub created_at: Timestamp,

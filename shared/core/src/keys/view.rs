@@ -11,7 +11,7 @@ use crate::Timestamp;
 pub struct KeyView {
     /// Id of the key, the same through all rotations.
     pub id: String,
-    /// Name for people.
+    /// Name for people, as its creator wrote it.
     pub name: String,
     /// First characters of its text.
     pub prefix: String,
@@ -87,7 +87,7 @@ impl KeyView {
 pub struct IssuedKey {
     /// The key's text. It is not stored. If it is lost, rotate the key.
     pub key: String,
-    /// The key itself.
+    /// The key without its text.
     #[serde(flatten)]
     pub view: KeyView,
 }

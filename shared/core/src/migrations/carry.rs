@@ -22,7 +22,7 @@ const REVOKED_BEFORE: &str = "Revoked before it was carried over";
 /// A key of an older installation, without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegacyKey {
-    /// Its old id.
+    /// Its id in the older installation.
     pub id: String,
     /// The organisation to which it belonged.
     pub place: Place,
@@ -30,7 +30,7 @@ pub struct LegacyKey {
     pub owner: UserId,
     /// Its name, for people.
     pub name: String,
-    /// Its access level.
+    /// Its access level, which becomes scopes.
     pub access: AccessLevel,
     /// What is known of its text.
     pub text: TextFacts,

@@ -23,7 +23,7 @@ pub const REASON: &str = "It was not replaced within 30 days after it was carrie
 /// Identifies a migration: the keys of one owner in one organisation that were migrated on one day.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MigrationId {
-    /// The organisation.
+    /// The organisation the keys belong to.
     pub org: OrgId,
     /// The owner of the keys.
     pub owner: UserId,
@@ -34,11 +34,11 @@ pub struct MigrationId {
 /// A migration and its stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
-    /// Its id.
+    /// Its organisation, owner and day.
     pub id: MigrationId,
     /// Number of keys that were migrated.
     pub keys: u64,
-    /// Its current stage.
+    /// Its current stage, with the day it began.
     pub stage: Stage,
     /// Number of changes of the record.
     pub revision: u64,

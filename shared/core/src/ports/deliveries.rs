@@ -90,7 +90,7 @@ pub trait Redeliver {
 /// Which deliveries a list contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryFilter {
-    /// The endpoint.
+    /// Only deliveries to this endpoint.
     pub endpoint: EndpointId,
     /// Only deliveries of this status, if set.
     pub status: Option<DeliveryStatus>,

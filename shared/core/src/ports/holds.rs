@@ -1,4 +1,4 @@
-//! Ports for holds.
+//! Ports for opening, reading and ending holds.
 
 use super::PortFuture;
 use crate::credits::{Hold, HoldId, Opening, OpeningOutcome, Resolution, ResolutionOutcome};

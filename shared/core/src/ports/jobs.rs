@@ -42,6 +42,6 @@ pub trait ForgetJob {
 
 /// Adds an entry to the audit log when nothing else is written, such as for a refused webhook. `dynamodb:PutItem`.
 pub trait WriteAudit {
-    /// Adds the entry.
+    /// Adds the entry to its organisation's log, or to the installation's.
     fn write_audit(&self, entry: &AuditEntry) -> impl PortFuture<()>;
 }

@@ -1,4 +1,4 @@
-//! Ports for mails.
+//! Ports for mails: claims, suppressed mailboxes, unsubscribing and sending.
 
 use super::PortFuture;
 use crate::mail::{Claim, Claimed, Handover, Mail, MailClaim, MailEnd, Mailbox, Suppression, Topic};

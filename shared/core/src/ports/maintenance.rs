@@ -1,4 +1,4 @@
-//! Ports for maintenance.
+//! Ports for the nightly maintenance of keys and wallets.
 
 use super::{Listed, PageAsk, PortFuture};
 use crate::credits::WalletId;

@@ -27,7 +27,7 @@ pub enum MigrationFilter {
     Ended,
 }
 
-/// Lists migrations. `dynamodb:Query`.
+/// Lists migrations of all organisations. `dynamodb:Query`.
 pub trait ListMigrations {
     /// Returns a page. A migration that changes meanwhile is not listed twice.
     fn list_migrations(&self, filter: MigrationFilter, page: &PageAsk) -> impl PortFuture<Listed<Migration>>;

@@ -1,4 +1,4 @@
-//! Ports for statistics.
+//! Ports for the nightly statistics of organisations and of storage.
 
 use super::{Listed, PageAsk, PortFuture};
 use crate::OrgId;

@@ -11,7 +11,7 @@ use crate::{OrgId, Timestamp};
 pub struct Figures {
     /// Calls with a receipt: charged ones, and calls through the gateway that their service failed.
     pub requests: u64,
-    /// Credits they cost.
+    /// Credits that these calls cost.
     pub credits: u64,
     /// The part of `credits` that test wallets paid.
     pub test_credits: u64,
@@ -45,9 +45,9 @@ impl Figures {
 /// An organisation's statistics of a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayStats {
-    /// The organisation.
+    /// The organisation whose receipts were counted.
     pub org: OrgId,
-    /// The day (UTC).
+    /// The day (UTC) on which the calls were admitted.
     pub day: Day,
     /// The figures of the day.
     pub figures: Figures,

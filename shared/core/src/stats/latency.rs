@@ -21,7 +21,7 @@ pub struct ResponseTimes {
 }
 
 impl ResponseTimes {
-    /// Adds a time.
+    /// Adds a response time in milliseconds.
     pub fn add(&mut self, ms: u64) {
         let ms = if self.rounded { round(ms) } else { ms };
         *self.counts.entry(ms).or_default() += 1;

@@ -1,4 +1,4 @@
-//! Spans of days.
+//! Spans of days, as requests and lists use them.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ const DAYS_DEFAULT: u16 = 30;
 /// A span of days, including both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DaySpan {
-    /// The first day.
+    /// The first day of the span.
     pub from: Day,
     /// The last day, not before the first.
     pub to: Day,

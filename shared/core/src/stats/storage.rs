@@ -11,7 +11,7 @@ use crate::{Fault, Plan, Timestamp, UserId};
 /// A user's ledger, with the plan of their last grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ledger {
-    /// The user.
+    /// Id of the user.
     pub owner: UserId,
     /// The plan of their last grant.
     pub plan: Plan,
@@ -26,7 +26,7 @@ pub struct Stored {
     pub users: u64,
     /// Number of stored files.
     pub files: u64,
-    /// Stored bytes.
+    /// Bytes of these files.
     pub bytes: u64,
     /// Bytes reserved for uploads that have not arrived.
     pub reserved: u64,

@@ -1,4 +1,4 @@
-//! The count itself.
+//! Counts the receipts of a day, call by call.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub struct CountedCall {
     pub key: KeyId,
     /// Whether the key is for production or for tests.
     pub environment: KeyMode,
-    /// Credits charged.
+    /// Credits charged for the call.
     pub credits: u64,
     /// Service that was paid for, if known.
     pub service: Option<String>,
@@ -83,7 +83,7 @@ impl Tally {
         }
     }
 
-    /// Returns the figures.
+    /// Returns the figures of all calls added so far.
     pub fn figures(self) -> Figures {
         Figures {
             requests: self.requests,

@@ -61,7 +61,7 @@ pub struct Manuscript {
     pub revision: u64,
 }
 
-/// A written chapter.
+/// A written chapter, stored beside the draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chapter {
     /// Its index, from 0.
@@ -77,7 +77,7 @@ pub enum Next {
     Outline,
     /// Ask for this chapter, counted from 0.
     Chapter(usize),
-    /// Deliver the file.
+    /// Deliver the file with all chapters.
     Delivery,
 }
 

@@ -20,7 +20,7 @@ pub struct Outline {
     pub chapters: Vec<Heading>,
 }
 
-/// A planned chapter.
+/// A planned chapter of an outline.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Heading {
     /// Title of the chapter.

@@ -80,7 +80,7 @@ impl MailContent {
         Self { subject: one_line(subject.as_ref(), SUBJECT_MAX), paragraphs: Vec::new(), button: None }
     }
 
-    /// Adds a paragraph.
+    /// Adds a paragraph of plain text.
     #[must_use]
     pub fn says(mut self, paragraph: impl Into<String>) -> Self {
         self.paragraphs.push(paragraph.into());

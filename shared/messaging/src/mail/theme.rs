@@ -19,11 +19,11 @@ pub struct MailTheme {
 /// The recipient of a mail.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// The recipient's address.
+    /// Address to which the mail goes.
     pub address: Address,
     /// The recipient's name, if known.
     pub name: Option<String>,
-    /// The recipient's language.
+    /// Language in which it is written.
     pub language: Language,
     /// URL at which they unsubscribe, for mails with a topic.
     pub unsubscribe: Option<String>,

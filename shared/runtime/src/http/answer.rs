@@ -13,20 +13,20 @@ use serde_json::{Value, json};
 /// The answer of a handler.
 #[derive(Debug, PartialEq)]
 pub struct Answer {
-    /// HTTP status.
+    /// HTTP status of the answer.
     pub status: u16,
     /// Headers in addition to those of every answer.
     pub headers: Vec<(&'static str, String)>,
-    /// The body.
+    /// The body, which decides the content type.
     pub body: Body,
 }
 
 /// The body of an answer.
 #[derive(Debug, PartialEq)]
 pub enum Body {
-    /// No body.
+    /// No body, as for a preflight.
     Empty,
-    /// JSON, for programs.
+    /// JSON for programs, in UTF-8.
     Json(Value),
     /// A complete HTML page for people, which loads nothing.
     Html(String),
@@ -69,7 +69,7 @@ impl Answer {
         Self { status, headers: Vec::new(), body: Body::Relayed(headers, bytes) }
     }
 
-    /// Adds a header.
+    /// Adds a header to the answer.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
         self.headers.push((name, value.to_string()));

@@ -36,7 +36,7 @@ const AGENT_MAX: usize = 256;
 pub struct Request {
     /// Id of the request, in the answer, in errors and in the log.
     pub id: String,
-    /// When it arrived.
+    /// When the request arrived.
     pub now: Timestamp,
     /// What the handler adds to the log line.
     pub log: RequestLog,

@@ -20,9 +20,9 @@ pub struct Parameter {
 /// Who may call a route, and how they authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthScheme {
-    /// Everybody, without authentication.
+    /// Everybody; no authentication is needed.
     Anyone,
-    /// A signed-in person.
+    /// A signed-in person, with a session token.
     User,
     /// A server with a service token.
     Service,
@@ -155,14 +155,14 @@ impl Operation {
         Self { status: 201, idempotent: true, ..self }
     }
 
-    /// Adds a parameter.
+    /// Adds a query or path parameter.
     #[must_use]
     pub fn parameter(mut self, name: &'static str, description: &'static str, required: bool) -> Self {
         self.parameters.push(Parameter { name, description, required });
         self
     }
 
-    /// Adds error codes.
+    /// Adds error codes that the route can answer.
     #[must_use]
     pub fn refuses(mut self, codes: &[Code]) -> Self {
         self.refusals.extend_from_slice(codes);

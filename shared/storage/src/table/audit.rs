@@ -1,4 +1,4 @@
-//! The audit log.
+//! The audit log: entries are written here and listed by organisation.
 
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::ports::{ListAudit, Listed, PageAsk};

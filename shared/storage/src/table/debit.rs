@@ -34,7 +34,7 @@ pub(super) struct Debit<'a> {
     pub(super) ip: Option<&'a str>,
     /// Country of the caller, if known.
     pub(super) country: Option<&'a str>,
-    /// Credits to take.
+    /// Number of credits to take.
     pub(super) amount: u64,
     /// Whether the credits are spent or reserved.
     pub(super) mode: DebitMode,

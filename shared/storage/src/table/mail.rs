@@ -32,7 +32,7 @@ fn unsubscribed_key(user: &UserId, topic: Topic) -> Item {
 
 /// The result of one try to claim a mail.
 enum Tried {
-    /// The final answer.
+    /// The final answer to the claim.
     Over(Claimed),
     /// The mail was claimed before. This is its item.
     Existing(Item),

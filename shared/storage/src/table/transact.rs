@@ -27,7 +27,7 @@ pub(super) enum Outcome {
     Refused(Vec<Failed>),
 }
 
-/// One failed condition.
+/// A condition that failed, with its item.
 pub(super) struct Failed {
     /// Place of the write in the transaction.
     pub(super) at: usize,

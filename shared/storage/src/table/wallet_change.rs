@@ -74,7 +74,7 @@ impl WalletChange {
         self
     }
 
-    /// Returns the update.
+    /// Returns the update of the wallet's item, with all its conditions.
     pub(super) fn build(self) -> UpdateBuilder {
         let mut expression = format!("SET {}", self.set.join(", "));
         for (verb, parts) in [(" REMOVE ", self.remove), (" ADD ", self.add)] {

@@ -10,11 +10,11 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, coun
 /// Values of the mail about an anomaly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anomaly {
-    /// The organisation.
+    /// The organisation, to whose keys the button leads.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
-    /// What was detected.
+    /// The anomaly that was detected.
     pub oddity: Oddity,
     /// Whether the key or the organisation was suspended because of it.
     pub stopped: bool,
@@ -27,7 +27,7 @@ pub enum Oddity {
     Countries {
         /// Name of the key.
         key_name: Quoted,
-        /// Number of countries.
+        /// Number of countries within the hour.
         countries: u64,
     },
     /// This many keys were created within ten minutes.

@@ -10,7 +10,7 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 /// Values of the mail about a disabled endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointDisabled {
-    /// The organisation.
+    /// The organisation, to whose endpoints the button leads.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,

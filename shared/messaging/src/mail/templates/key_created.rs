@@ -10,13 +10,13 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 /// Values of the mail about a new key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyCreated {
-    /// The organisation.
+    /// The organisation, to whose keys the button leads.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
     /// Name of the key.
     pub key_name: Quoted,
-    /// Who issued it.
+    /// Who issued the key.
     pub by: By,
 }
 

@@ -10,7 +10,7 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, coun
 /// Values of the reminder about old keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyMigrationReminder {
-    /// The organisation.
+    /// The organisation, to whose keys the button leads.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,

@@ -38,7 +38,7 @@ pub use quota_80::Quota;
 /// Who did what a mail is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
-    /// The recipient.
+    /// The recipient of the mail.
     Reader,
     /// A person with this name.
     Person(Quoted),

@@ -11,13 +11,13 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, coun
 /// who disputes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentDisputed {
-    /// The organisation.
+    /// The organisation, to whose credits the button leads.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
     /// Disputed amount, in cents of a euro.
     pub cents: u64,
-    /// Credits clawed back.
+    /// Credits clawed back because of it.
     pub credits: u64,
 }
 

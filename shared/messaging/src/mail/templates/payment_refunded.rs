@@ -10,13 +10,13 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, coun
 /// Values of the mail about a refunded payment, whose share of the credits was clawed back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentRefunded {
-    /// The organisation.
+    /// The organisation, to whose credits the button leads.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
     /// Total refunded so far, in cents of a euro.
     pub cents: u64,
-    /// Credits clawed back.
+    /// Credits clawed back because of it.
     pub credits: u64,
     /// Balance afterwards. Negative if the credits had been spent.
     pub balance: i64,

@@ -10,7 +10,7 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, byte
 /// Values of the mail about a quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota80 {
-    /// The quota.
+    /// Which quota is nearly used up.
     pub quota: Quota,
     /// The used part, in per cent.
     pub percent: u8,

@@ -10,13 +10,13 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, coun
 /// Values of the mail about low credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalletLow {
-    /// The organisation.
+    /// The organisation, to whose credits the button leads.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
     /// The alert threshold that was crossed, in per cent of the last top-up.
     pub percent: u8,
-    /// Credits left.
+    /// Credits left in the wallet.
     pub balance: u64,
 }
 
