@@ -38,7 +38,7 @@ pub fn prose(field: &str, text: &str, max: usize) -> Result<String, Fault> {
     Ok(text)
 }
 
-/// Cuts the text of a foreign program to `max` characters and removes characters that are not safe to display.
+/// Cuts the text of another program to `max` characters and removes characters that are not safe to display.
 pub fn cut(text: &str, max: usize) -> String {
     text.chars().filter(|c| !is_unfit(*c)).take(max).collect::<String>().trim().to_owned()
 }

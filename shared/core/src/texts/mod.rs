@@ -1,4 +1,4 @@
-//! Texts that a language model writes: the prompts, what is made of the answers, and how a draft grows chapter by
+//! Texts that a language model writes: the prompts, how answers are read, and how a draft grows chapter by
 //! chapter.
 //!
 //! The outline comes first, then one chapter at a time. Each answer is stored in a [`Manuscript`], which is the draft,

@@ -1,4 +1,4 @@
-//! A wallet's change as an update: the difference between the wallet as it was read and as it shall be.
+//! A wallet's change as an update: the difference between the wallet as read and as it is to become.
 //!
 //! Amounts are changed by their differences, so that debits and holds may go on meanwhile. Everything else is written
 //! on condition of the revision, which debits and holds leave alone and every change of this kind increments.

@@ -12,7 +12,7 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, byte
 pub struct Quota80 {
     /// Which quota is nearly used up.
     pub quota: Quota,
-    /// The used part, in per cent.
+    /// The used part, in percent.
     pub percent: u8,
     /// The used part, in the quota's unit.
     pub used: u64,

@@ -14,7 +14,7 @@ pub struct WalletLow {
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
-    /// The alert threshold that was crossed, in per cent of the last top-up.
+    /// The alert threshold that was crossed, in percent of the last top-up.
     pub percent: u8,
     /// Credits left in the wallet.
     pub balance: u64,
