@@ -75,14 +75,14 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
         // The failure may have come after the write, and only the same id makes a second try safe.
         let unsure = |problem: String| {
             format!(
-                "{problem}\nThey may have been granted all the same. Run it again with `--id {id}`: that grants once."
+                "{problem}\nThe credits may have been granted all the same. Run it again with `--id {id}`, which grants them only once."
             )
         };
         let end =
-            until.map_or_else(|| "They do not expire.".to_owned(), |end| format!("What is left expires at {end}."));
+            until.map_or_else(|| "They do not expire.".to_owned(), |end| format!("Unspent ones expire at {end}."));
         match table.grant_credits(&grant).await.map_err(|fault| unsure(table_failed(&fault)))? {
             CreditGrantOutcome::Granted => Ok(format!(
-                "Granted {amount} {} credits to {org} as {id}. {end}\nTheir wallet shows them now: GET /api/orgs/{org}/wallet.",
+                "Granted {amount} {} credits to {org} as {id}. {end}\nThe wallet shows them now: GET /api/orgs/{org}/wallet.",
                 kind.name()
             )),
             CreditGrantOutcome::GrantedBefore => {
@@ -96,16 +96,16 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
 fn id(text: Option<&str>, now: Timestamp) -> Result<LotId, String> {
     let Some(text) = text else { return Ok(LotId::mint(now)) };
     LotId::parse(text).ok_or_else(|| {
-        format!("--id {text} is no id of a grant: `lot_` and 26 characters, as an earlier run printed it. Leave it out for a new one.")
+        format!("--id {text} is not the id of a grant: `lot_` and 26 characters, as an earlier run printed it. Leave it out for a new grant.")
     })
 }
 
 fn expiry(text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, String> {
     let Some(text) = text else { return Ok(None) };
     let end = Timestamp::parse(text)
-        .ok_or_else(|| format!("--expires {text} is no RFC 3339 time, such as 2027-01-01T00:00:00Z."))?;
+        .ok_or_else(|| format!("--expires {text} is not an RFC 3339 time such as 2027-01-01T00:00:00Z."))?;
     if end <= now {
-        return Err(format!("--expires {text} has passed; credits must last until a time to come."));
+        return Err(format!("--expires {text} has passed; it must be in the future."));
     }
     Ok(Some(end))
 }

@@ -32,7 +32,7 @@ async fn examine(table: &Table, bucket: &Bucket) -> Result<String, String> {
             if due.is_empty() {
                 Ok("yes".to_owned())
             } else {
-                Err("`sweep` leaves things lying; read its log".to_owned())
+                Err("`sweep` has not finished what is overdue; read its log".to_owned())
             }
         }),
     );

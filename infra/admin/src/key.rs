@@ -29,7 +29,7 @@ pub(crate) struct Target {
 pub(crate) fn run(which: &Which, Command::Resume(target): &Command) -> Result<String, String> {
     let (org, reason) = (org(&target.org)?, reason(&target.reason)?);
     let key = KeyId::parse(&target.key)
-        .ok_or_else(|| format!("{} is no key: an id is `key_` and 26 characters.", target.key))?;
+        .ok_or_else(|| format!("{} is not a key's id: `key_` and 26 characters.", target.key))?;
     let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
     let table = operator.table()?;
     let by = ChangeContext { origin: operator.origin(), now: clock::now() };
@@ -39,7 +39,7 @@ pub(crate) fn run(which: &Which, Command::Resume(target): &Command) -> Result<St
         let after = changed.and_then(Changed::key).map_err(|fault| failed(org, key, &fault))?;
         Ok(match after.status {
             KeyStatus::Active => format!("{key} works, with the quotas and scopes it had."),
-            status => format!("{key} is {}, and stays so: only what is suspended can be resumed.", status.name()),
+            status => format!("{key} is {} and stays so; only a suspended key can be resumed.", status.name()),
         })
     })
 }
@@ -48,5 +48,5 @@ fn failed(org: OrgId, key: KeyId, fault: &Fault) -> String {
     if fault.code == Code::NotFound {
         return format!("{org} has no key {key} in this stack; nothing was changed.");
     }
-    format!("{}\nRun the command again; twice does no harm.", table_failed(fault))
+    format!("{}\nRun the command again; a repetition is harmless.", table_failed(fault))
 }

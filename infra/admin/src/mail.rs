@@ -48,11 +48,11 @@ fn list() -> String {
 }
 
 fn preview(name: &str, language: &str, text: bool) -> Result<String, String> {
-    let language = Language::from_name(language).ok_or_else(|| format!("--lang {language} is not en or fr."))?;
+    let language = Language::from_name(language).ok_or_else(|| format!("--lang {language} must be en or fr."))?;
     let template = templates::samples().into_iter().find(|template| template.name() == name);
-    let template = template.ok_or_else(|| format!("There is no mail {name}; there are:\n{}", list()))?;
+    let template = template.ok_or_else(|| format!("Unknown mail {name}; known are:\n{}", list()))?;
     let theme = MailTheme { brand: "Consigne".to_owned(), application: Application::at("https://app.example.com") };
-    let address = Address::parse("ann@example.com").ok_or("the sample address is none")?;
+    let address = Address::parse("ann@example.com").ok_or("the sample address is malformed")?;
     let unsubscribe = Some("https://api.example.com/api/mail/unsubscribe?token=sample".to_owned());
     let reader = Reader { address, name: Some("Ann".to_owned()), language, unsubscribe };
     let mail = theme.write(&*template, reader, consigne_runtime::clock::now()).map_err(|fault| fault.chain())?;

@@ -48,11 +48,12 @@ pub(crate) struct Options {
 
 pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
     if !options.dry_run && !options.yes {
-        return Err("Nothing was done. Look at what `--dry-run` says first; then run it with `--yes`.".to_owned());
+        return Err("Nothing was done. Read what `--dry-run` prints, then run it with `--yes`.".to_owned());
     }
     let operator = Operator::of_stack(which, &["TABLE_NAME", PEPPER_SECRET_ARN.name, KEY_PREFIX.name])?;
     let (table, secret) = (operator.table()?, operator.secret(&PEPPER_SECRET_ARN)?);
-    let prefix = KeyPrefix::parse(&operator.setting(&KEY_PREFIX)?).ok_or("KEY_PREFIX is no prefix of keys.")?;
+    let prefix =
+        KeyPrefix::parse(&operator.setting(&KEY_PREFIX)?).ok_or("KEY_PREFIX is not a valid prefix of keys.")?;
     let sealed = lines(&options.export)?.any(|line| line.is_ok_and(|line| line.contains("\"encryptedKey\"")));
     let cipher = if sealed { Some(Cipher::parse(&key(options.key_file.as_deref())?)?) } else { None };
     let lines = lines(&options.export)?;
@@ -79,7 +80,7 @@ pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
 /// Prints what was done before the table failed, as the report would have, and returns how to continue.
 fn cut_short(report: &Report, fault: &Fault) -> String {
     crate::say(&report.render());
-    format!("{}\nRun it again: it does the rest, and changes nothing of what is done.", table_failed(fault))
+    format!("{}\nRun it again: it does what is left and changes nothing that is done.", table_failed(fault))
 }
 
 fn lines(path: &Path) -> Result<impl Iterator<Item = std::io::Result<String>> + use<>, String> {

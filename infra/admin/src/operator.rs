@@ -92,8 +92,8 @@ pub(crate) fn work_now<F: Future>(work: F) -> Result<F::Output, String> {
 
 /// Parses an organisation's id.
 pub(crate) fn org(text: &str) -> Result<OrgId, String> {
-    let remedy = "`GET /api/orgs` shows each person the ids of theirs.";
-    OrgId::parse(text).ok_or_else(|| format!("{text} is no organisation: an id is `org_` and 26 characters. {remedy}"))
+    let remedy = "`GET /api/orgs` shows people the ids of their organisations.";
+    OrgId::parse(text).ok_or_else(|| format!("{text} is not an organisation's id: `org_` and 26 characters. {remedy}"))
 }
 
 /// Returns the error of an organisation that does not exist.
@@ -111,7 +111,7 @@ pub(crate) fn reason(text: &str) -> Result<String, String> {
 
 /// Returns the error of a failed call to the table.
 pub(crate) fn table_failed(fault: &Fault) -> String {
-    format!("The table did not answer as it should: {}\n`consigne doctor` says what is wrong with it.", fault.chain())
+    format!("The call to the table failed: {}\n`consigne doctor` says what is wrong with it.", fault.chain())
 }
 
 /// Returns an error and its chain of causes on one line.

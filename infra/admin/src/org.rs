@@ -53,7 +53,7 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
     let audit = operator.entry(Some(org), action, org.to_string(), json!({ "reason": reason }));
     work(async {
         // A repetition changes nothing, so after a lost answer the same command can be run again.
-        let again = |problem: String| format!("{problem}\nRun the command again; twice does no harm.");
+        let again = |problem: String| format!("{problem}\nRun the command again; a repetition is harmless.");
         let found = table.suspend_org(org, suspend, &audit).await.map_err(|fault| again(table_failed(&fault)))?;
         if !found {
             return Err(no_such_org(org));
@@ -93,7 +93,7 @@ fn enrol(which: &Which) -> Result<String, String> {
 
 fn choose(which: &Which, chosen: &Policy) -> Result<String, String> {
     let org = org(&chosen.org)?;
-    let policy = OnAnomaly::from_name(&chosen.policy).ok_or("The policy is alert or suspend.")?;
+    let policy = OnAnomaly::from_name(&chosen.policy).ok_or("The policy must be alert or suspend.")?;
     let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
     let table = operator.table()?;
     let details = json!({ "on_anomaly": policy.name() });
@@ -104,7 +104,7 @@ fn choose(which: &Which, chosen: &Policy) -> Result<String, String> {
         }
         Ok(match policy {
             OnAnomaly::Alert => {
-                format!("{org}: of unusual use of its keys its owners are told, and nothing is stopped.")
+                format!("{org}: its owners are notified of unusual use of its keys, and nothing is stopped.")
             }
             OnAnomaly::Suspend => format!(
                 "{org}: a key that is used in an unusual way is suspended, the organisation when many keys are made.\n\

@@ -27,14 +27,14 @@ const SETTINGS: [(&str, &str); 12] = [
 /// If the stack does not exist, is not one of Consigne's, or cannot be read.
 pub(crate) fn of_stack(config: &AwsConfig, stack: &str) -> Result<Vec<(String, String)>, String> {
     if stack.is_empty() || !stack.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-        return Err(format!("{stack} is no stack's name: letters, digits and hyphens."));
+        return Err(format!("{stack} is not a stack's name: letters, digits and hyphens."));
     }
     let form = format!("Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
     let (status, answer) = work_now(query(config, "cloudformation", form))?
         .map_err(|error| format!("CloudFormation in {} does not answer: {error}", config.region))?;
     if status != 200 {
         let message = answer.split("<Message>").nth(1).and_then(|rest| rest.split("</Message>").next());
-        let message = message.unwrap_or("it gave no reason");
+        let message = message.unwrap_or("no reason was given");
         return Err(format!("CloudFormation in {} answered {status}: {message}.", config.region));
     }
     let outputs = read(&answer).map_err(|error| format!("CloudFormation's answer cannot be read: {error}"))?;

@@ -88,7 +88,7 @@ impl PepperStore {
             lines.push(format!("{version:<8} {current:<8} {needs:>14}   {verdict}"));
         }
         lines.push(
-            "A key needs the pepper it can be found under only. It is carried over to the current one when it is next used."
+            "A key needs a pepper if it cannot be found under a newer one. At its next use it moves to the current one."
                 .to_owned(),
         );
         Ok(lines.join("\n"))
@@ -103,10 +103,9 @@ impl PepperStore {
         self.record(version, false, AuditAction::PepperAdded, json!({})).await?;
         self.secret.replace(held, text).await?;
         Ok(format!(
-            "Added pepper {version}; pepper {} is still current.\nNext: wait five minutes, after which every environment \
-             knows it; then `consigne pepper promote {version}`.\nPromoted sooner, it is learnt by an environment when it \
-             meets a key it cannot find; having looked within the last minute, it refuses such a key until that minute is \
-             over.",
+            "Added pepper {version}; pepper {} is still current.\nNext: wait five minutes, until every environment knows \
+             it, then run `consigne pepper promote {version}`.\nIf it is promoted sooner, an environment reads it when it \
+             cannot find a key, but only once a minute. Until then it refuses such a key.",
             kept.current()
         ))
     }
@@ -117,8 +116,8 @@ impl PepperStore {
         let text = kept.render()?;
         self.record(Pointer::HASHED, false, AuditAction::PepperAdded, json!({ "legacy": true })).await?;
         self.secret.replace(held, text).await?;
-        Ok("Taken as pepper 0. Within five minutes, keys that were carried over as hashes are found; each is carried over to \
-            the current pepper when it is first used. `consigne pepper retire 0` takes it away once no key needs it."
+        Ok("Added as pepper 0. Within five minutes, keys that were migrated as hashes are found; each moves to the current \
+            pepper at its first use. `consigne pepper retire 0` removes pepper 0 once no key needs it."
             .to_owned())
     }
 
@@ -131,13 +130,13 @@ impl PepperStore {
         let text = kept.render()?;
         self.record(version, false, AuditAction::PepperPromoted, json!({ "before": before })).await?;
         if !changes {
-            return Ok(format!("Pepper {version} was current already, and takes new keys."));
+            return Ok(format!("Pepper {version} was current already; new keys are stored under it."));
         }
         self.secret.replace(held, text).await?;
         Ok(format!(
-            "Pepper {version} is current; pepper {before} was, and stays live.\nWithin five minutes every environment \
-             writes new keys under it, and carries old ones over when they are next used. `consigne pepper status` says \
-             when pepper {before} can be retired."
+            "Pepper {version} is current; pepper {before} stays live.\nWithin five minutes every environment stores new \
+             keys under it, and moves old ones to it when they are next used. `consigne pepper status` says when pepper \
+             {before} can be retired."
         ))
     }
 
@@ -161,24 +160,23 @@ impl PepperStore {
         if needs > 0 {
             let keys = if needs == 1 { "1 live key needs it" } else { &format!("{needs} live keys need it") };
             let problem = format!(
-                "Pepper {version} was not retired: {keys}.\nA key is carried over to pepper {} when it is next used; one \
-                 that nobody uses must be rotated or revoked. All environments do so from five minutes after the promotion at \
-                 the latest. Then run this again.",
+                "Pepper {version} was not retired: {keys}.\nA key moves to pepper {} when it is next used, from five \
+                 minutes after the promotion at the latest. A key that nobody uses must be rotated or revoked. Then run this \
+                 again.",
                 kept.current()
             );
             return self.reopen(version, json!({ "step": "refused", "live_keys": needs }), problem).await;
         }
         match self.secret.replace(held, text).await {
             Ok(()) => Ok(format!(
-                "Retired pepper {version}: no live key needs it, and it is gone from the secret.\nUntil the secret is next \
-                 written to, Secrets Manager keeps it under AWSPREVIOUS. Environments that run forget it within five \
-                 minutes."
+                "Retired pepper {version}: no live key needs it, and it was removed from the secret.\nSecrets Manager keeps it \
+                 under AWSPREVIOUS until the secret is next changed. Running environments forget it within five minutes."
             )),
             Err(Unreplaced::Conflict) => self.moved(version).await,
             // The pepper may be gone from the secret. If it were opened, it could get keys that nobody would find, so
             // it stays closed.
             Err(Unreplaced::Failed(problem)) => Err(format!(
-                "{problem}\nPepper {version} takes no new keys meanwhile, which harms none. Run this again to finish; \
+                "{problem}\nPepper {version} stays closed for new keys, which is harmless. Run this again to finish; \
                  `consigne pepper promote {version}` opens it again."
             )),
         }
@@ -190,7 +188,7 @@ impl PepperStore {
         if Kept::parse(&self.secret.read().await?.text)?.holds(version) {
             return self.reopen(version, json!({ "step": "moved" }), Unreplaced::Conflict.into()).await;
         }
-        Ok(format!("Somebody else retired pepper {version} in the same moment."))
+        Ok(format!("Somebody else retired pepper {version} at the same moment."))
     }
 
     /// Opens a pepper again that stays. Returns the reason it stays, as an error.
@@ -199,7 +197,7 @@ impl PepperStore {
         Err(match opened {
             Ok(()) => problem,
             Err(also) => format!(
-                "{problem}\nIt takes no new keys meanwhile, which harms none, because it could not be opened again: {also}"
+                "{problem}\nIt stays closed for new keys, which is harmless, because it could not be opened again: {also}"
             ),
         })
     }

@@ -30,16 +30,16 @@ pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
         let Some(wanted) = &options.queue else { return Ok(list(&dead_ends, &stack)) };
         let (dead, source) = find(&dead_ends, &stack, wanted)?;
         if dead.waiting == 0 {
-            return Ok(format!("Nothing lies on {} to be sent back.", dead.name));
+            return Ok(format!("{} is empty; there is nothing to send back.", dead.name));
         }
-        say(&format!("Sending what lies on {} back to {}: about {}.", dead.name, source.name, dead.waiting));
+        say(&format!("Sending the messages of {} back to {}: about {}.", dead.name, source.name, dead.waiting));
         let moved = match task::start(&sqs, dead, source).await? {
             Some(task) => task::follow(&sqs, dead, &task).await?,
             // The laptop's server, for example, has no such tasks.
             None => send_back(&OnSqs::new(&sqs, dead, source), clock::now(), say).await?,
         };
         Ok(format!(
-            "Sent back {moved} to {}. Whatever fails again will lie on {} again; `consigne redrive` shows it.",
+            "Sent {moved} back to {}. Messages that fail again return to {}; `consigne redrive` shows them.",
             source.name, dead.name
         ))
     })
@@ -69,15 +69,13 @@ fn find<'a>(dead_ends: &'a [DeadEnd], stack: &str, wanted: &str) -> Result<(&'a 
     let is = |queue: &Queue| queue.name == wanted || queue.name == full;
     let found = dead_ends.iter().find(|end| is(&end.queue) || end.sources.iter().any(is));
     let end = found.ok_or_else(|| {
-        format!(
-            "{wanted} is no queue of the stack {stack} with dead letters. `consigne redrive` lists those there are."
-        )
+        format!("{wanted} is not a dead-letter queue of the stack {stack}. `consigne redrive` lists them.")
     })?;
     match end.sources.iter().find(|source| is(source)).or(end.sources.first()) {
         Some(source) if is(source) || end.sources.len() == 1 => Ok((&end.queue, source)),
         Some(_) => Err(format!("Several queues lead to {wanted}; name the one to send back to.")),
         None => Err(format!(
-            "No queue leads to {wanted}, so there is none to send back to. infra/README.md says what to do."
+            "No queue leads to {wanted}, so its messages cannot be sent back. infra/README.md says what to do."
         )),
     }
 }
@@ -117,9 +115,11 @@ mod tests {
     #[test]
     fn what_cannot_be_sent_back_is_said() {
         let ends = dead_ends();
-        for (name, why) in
-            [("mail-dead", "Several queues"), ("parked-events", "No queue leads"), ("other", "is no queue")]
-        {
+        for (name, why) in [
+            ("mail-dead", "Several queues"),
+            ("parked-events", "No queue leads"),
+            ("other", "is not a dead-letter queue"),
+        ] {
             let problem = find(&ends, "s", name).unwrap_err();
             assert!(problem.contains(why), "{problem}");
         }

@@ -52,7 +52,7 @@ impl StoredSecret {
         })?;
         match (read.version_id, read.secret_string) {
             (Some(version), Some(text)) => Ok(Held { version, text }),
-            _ => Err(format!("The secret {} holds no text; its value before stands under AWSPREVIOUS.", self.id)),
+            _ => Err(format!("The secret {} contains no text; its previous value is under AWSPREVIOUS.", self.id)),
         }
     }
 
@@ -90,7 +90,7 @@ impl From<Unreplaced> for String {
     fn from(why: Unreplaced) -> Self {
         match why {
             Unreplaced::Conflict => {
-                "Somebody else changed the secret in the same moment; it stayed as they left it. Run the command again."
+                "Somebody else changed the secret at the same moment, and their change stays. Run the command again."
                     .to_owned()
             }
             Unreplaced::Failed(problem) => problem,
@@ -101,6 +101,6 @@ impl From<Unreplaced> for String {
 /// Draws 256 random bits and encodes them in an alphabet.
 pub(crate) fn random(alphabet: &base64::engine::GeneralPurpose) -> Result<String, String> {
     let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes).map_err(|error| format!("This machine has no random bytes to give: {error}"))?;
+    getrandom::fill(&mut bytes).map_err(|error| format!("This machine has no random bytes: {error}"))?;
     Ok(alphabet.encode(bytes))
 }

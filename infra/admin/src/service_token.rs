@@ -18,7 +18,7 @@ const NAME_MAX: usize = 64;
 /// Prefix of tokens, by which secret scanners recognise them.
 const PREFIX: &str = "svc_";
 /// When a new token works in execution environments that have read the secret before.
-const LEARNT: &str = "Environments that run learn of it when it first comes, looking again once a minute at most; within five minutes, anyhow.";
+const LEARNT: &str = "Running environments read it at its first use, at most once a minute, or within five minutes.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -54,7 +54,7 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
             Command::Add { name } => {
                 let token = mint()?;
                 tokens.add(name, &token)?;
-                format!("Added {name}. Its token, shown this once:\n{token}\n{LEARNT}")
+                format!("Added {name}. Its token, which is shown only once:\n{token}\n{LEARNT}")
             }
             Command::Rotate { name } => {
                 let token = mint()?;
@@ -95,9 +95,7 @@ impl Tokens {
     /// If the functions could not use it.
     fn parse(text: &str) -> Result<Self, String> {
         let unfit = |why: String| {
-            format!(
-                "The secret of service tokens is not fit for use: {why}. Its value before stands under AWSPREVIOUS."
-            )
+            format!("The secret of service tokens cannot be used: {why}. Its previous value is under AWSPREVIOUS.")
         };
         ServiceTokens::parse(text).map_err(|error| unfit(error.to_string()))?;
         serde_json::from_str(text).map(Self).map_err(|_| unfit("no JSON object".to_owned()))
@@ -115,7 +113,7 @@ impl Tokens {
 
     fn list(&self) -> String {
         if self.0.is_empty() {
-            return "There is no service. `consigne service-token add NAME` adds one.".to_owned();
+            return "There are no services. `consigne service-token add NAME` adds one.".to_owned();
         }
         let line = |(name, live): (&String, &Value)| {
             let next = if count(live) == LIVE_MAX { "   one replaces the other; retire the older" } else { "" };
@@ -130,12 +128,12 @@ impl Tokens {
         let led = name.starts_with(|c: char| c.is_ascii_lowercase());
         if !led || name.len() > NAME_MAX || !name.bytes().all(plain) {
             return Err(format!(
-                "{name:?} is no name: a lower-case letter, then lower-case letters, digits and hyphens, at most {NAME_MAX}."
+                "{name:?} is not a service's name: a lower-case letter, then lower-case letters, digits and hyphens, at most {NAME_MAX}."
             ));
         }
         if self.0.contains_key(name) {
             return Err(format!(
-                "{name} is there already. `consigne service-token rotate {name}` gives it a second token."
+                "{name} exists already. `consigne service-token rotate {name}` gives it a second token."
             ));
         }
         self.0.insert(name.to_owned(), token.into());
@@ -188,7 +186,7 @@ fn count(live: &Value) -> usize {
 }
 
 fn unknown(name: &str) -> String {
-    format!("There is no service {name}. `consigne service-token list` shows those there are; `add` adds one.")
+    format!("Unknown service {name}. `consigne service-token list` shows all; `add` adds one.")
 }
 
 #[cfg(test)]
@@ -240,7 +238,7 @@ mod tests {
     fn names_are_plain_and_taken_once() {
         let mut held = tokens(&format!(r#"{{"default": "{OLD}"}}"#));
         for bad in ["", "A", "1a", "-a", "a b", "é", &"a".repeat(65)] {
-            assert!(held.add(bad, NEW).unwrap_err().contains("is no name"), "{bad}");
+            assert!(held.add(bad, NEW).unwrap_err().contains("is not a service's name"), "{bad}");
         }
         assert!(held.add("default", NEW).unwrap_err().contains("there already"));
         assert!(held.rotate("pdf", NEW).unwrap_err().contains("no service pdf"));

@@ -116,7 +116,7 @@ fn nearest_file() -> Option<PathBuf> {
 fn on_aws(stack: &str, region: Option<&str>, shell: &EnvVars) -> Result<(StackEnv, String), String> {
     let region = region.map(str::to_owned).or_else(|| shell.variable("AWS_REGION"));
     let region = region.or_else(|| shell.variable("AWS_DEFAULT_REGION"));
-    let region = region.ok_or("Say in which region the stack is: --region eu-west-3.")?;
+    let region = region.ok_or("Name the region of the stack, such as --region eu-west-3.")?;
     let mut names = credentials(shell)?;
     names.insert("AWS_REGION".to_owned(), region.clone());
     names.extend(shell.variable("AWS_ENDPOINT_URL").map(|url| ("AWS_ENDPOINT_URL".to_owned(), url)));

@@ -24,7 +24,7 @@ pub(crate) struct Storage {
 }
 
 const NOTHING: &str =
-    "Nothing was counted on these days. Every night at 03:00 UTC counts; `stats-storage` has a log line of it.";
+    "Nothing was counted on these days. The count runs every night at 03:00 UTC; see the log of `stats-storage`.";
 
 pub(crate) fn run(which: &Which, Command::Storage(asked): &Command) -> Result<String, String> {
     let table = Operator::of_stack(which, &["TABLE_NAME"])?.table()?;

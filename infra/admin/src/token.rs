@@ -34,18 +34,18 @@ pub(crate) struct Options {
 
 pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
     if UserId::parse(&options.user).is_none() {
-        return Err(format!("--user {} is not `user_` and letters or digits.", options.user));
+        return Err(format!("--user {} must be `user_` and letters or digits.", options.user));
     }
     if Plan::ALL.iter().all(|plan| plan.name() != options.plan) {
-        return Err(format!("--plan {} is not free, basic, pro, premium or enterprise.", options.plan));
+        return Err(format!("--plan {} must be free, basic, pro, premium or enterprise.", options.plan));
     }
     if !["user", "expert", "admin"].contains(&options.role.as_str()) {
-        return Err(format!("--role {} is not user, expert or admin.", options.role));
+        return Err(format!("--role {} must be user, expert or admin.", options.role));
     }
     let stack = StackEnv::of_laptop(which)?;
     let path = stack.get("JWT_KEY_FILE")?;
     let pem = std::fs::read(&path).map_err(|error| format!("{path} cannot be read: {error}"))?;
-    let key = EncodingKey::from_rsa_pem(&pem).map_err(|error| format!("{path} is no RSA key: {error}"))?;
+    let key = EncodingKey::from_rsa_pem(&pem).map_err(|error| format!("{path} is not an RSA key: {error}"))?;
     let now = consigne_runtime::clock::now().as_secs();
     let azp = options.azp.clone().map_or_else(|| stack.get("JWT_AZP"), Ok)?;
     let mut claims = json!({

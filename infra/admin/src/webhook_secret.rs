@@ -18,8 +18,7 @@ const PREFIX: &str = "whsec_";
 /// Characters of the mark that identifies a secret.
 const MARK: usize = 8;
 /// When a new secret works in execution environments that have read the secret before.
-const LEARNT: &str =
-    "Environments that run learn of it with the first webhook it signed, looking again once a minute at most.";
+const LEARNT: &str = "Running environments read it at the first webhook it signs, at most once a minute.";
 
 /// A sender of webhooks.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -115,7 +114,7 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
             Command::Status { .. } => return Ok(live.status()),
             Command::Rotate { sender: Sender::Clerk | Sender::Stripe } => {
                 return Err(format!(
-                    "That secret is made by {name} itself: rotate it there, then `consigne webhook-secret set {name}`."
+                    "{name} creates its secret itself: rotate it there, then `consigne webhook-secret set {name}`."
                 ));
             }
             Command::Rotate { .. } => {
@@ -129,15 +128,15 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
             Command::Set { alone, .. } => {
                 live.take(given()?.trim().to_owned(), *alone, sender)?;
                 let rest = if *alone {
-                    "No other is taken any more, within five minutes in environments that run."
+                    "Within five minutes, running environments accept no other."
                 } else {
-                    "The one before is taken until `retire` takes it away."
+                    "The previous one is accepted until `retire` removes it."
                 };
-                format!("Webhooks of {name} are taken by the secret {}. {LEARNT}\n{rest}", mark(&live.current))
+                format!("Webhooks of {name} are accepted with the secret {}. {LEARNT}\n{rest}", mark(&live.current))
             }
             Command::Retire { newer, .. } => {
                 live.retire(*newer, sender)?;
-                format!("Retired: within five minutes, only {} is taken of {name}.", mark(&live.current))
+                format!("Retired: within five minutes, only {} is accepted of {name}.", mark(&live.current))
             }
         };
         // Written before it is shown, because whoever has a secret can sign. If the command is killed in between,
@@ -167,8 +166,7 @@ impl Live {
     /// # Errors
     /// If the functions could not use it.
     fn parse(text: &str, sender: Sender) -> Result<Self, String> {
-        let unfit =
-            |why: String| format!("The secret is not fit for use: {why}. Its value before stands under AWSPREVIOUS.");
+        let unfit = |why: String| format!("The secret cannot be used: {why}. Its previous value is under AWSPREVIOUS.");
         sender.check(text).map_err(|error| unfit(error.to_string()))?;
         serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))
     }
@@ -185,7 +183,7 @@ impl Live {
 
     fn status(&self) -> String {
         let previous = self.previous.as_deref().map(|secret| {
-            format!("\nprevious  {}   taken until `retire`, so that one can replace the other", mark(secret))
+            format!("\nprevious  {}   accepted until `retire`, while one replaces the other", mark(secret))
         });
         format!("current   {}{}", mark(&self.current), previous.unwrap_or_default())
     }
@@ -193,7 +191,7 @@ impl Live {
     fn take(&mut self, next: String, alone: bool, sender: Sender) -> Result<(), String> {
         if !sender.could_sign_by(&next) {
             return Err(
-                "That is no secret of webhooks: `whsec_` and what its sender shows behind it. Nothing was changed."
+                "That is not a webhook secret: `whsec_` and what the sender shows behind it. Nothing was changed."
                     .to_owned(),
             );
         }
@@ -217,7 +215,7 @@ impl Live {
 
     fn retire(&mut self, newer: bool, sender: Sender) -> Result<(), String> {
         let name = sender.name();
-        let only = || format!("{name} has only one secret, and nothing could be taken without it.");
+        let only = || format!("{name} has only one secret, and without it no webhook would be accepted.");
         let previous = self.previous.take().ok_or_else(only)?;
         if newer {
             self.current = previous;

@@ -39,7 +39,7 @@ pub(crate) async fn can_count() -> bool {
 /// Measures `count` requests of each function.
 pub(crate) async fn measure(scene: &Scene, count: u32, table: &mut Table) -> Result<(), Problem> {
     if !can_count().await {
-        say("Instructions a request are left out: there is no valgrind here.");
+        say("Instructions per request are left out: valgrind is not installed.");
         return Ok(());
     }
     say(&format!("Counting the instructions of {count} requests each..."));
@@ -80,10 +80,10 @@ async fn of_requests(subject: &Subject, requests: u32) -> Result<u64, Problem> {
     api.ready(requests + 1).await.map_err(|problem| subject.blame(problem))?;
     end(child.id().ok_or_else(|| subject.blame("it has ended"))?).await?;
     let mut told = String::new();
-    let stderr = child.stderr.as_mut().ok_or_else(|| subject.blame("nothing is told"))?;
+    let stderr = child.stderr.as_mut().ok_or_else(|| subject.blame("its standard error is not captured"))?;
     stderr.read_to_string(&mut told).await.map_err(|error| subject.blame(error))?;
     child.wait().await.map_err(|error| subject.blame(error))?;
-    collected(&told).ok_or_else(|| subject.blame(format!("callgrind tells no count: {told}")))
+    collected(&told).ok_or_else(|| subject.blame(format!("callgrind printed no count: {told}")))
 }
 
 /// Sends a process the signal to end, so that callgrind prints its count.

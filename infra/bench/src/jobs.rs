@@ -45,7 +45,7 @@ pub(crate) async fn measure(bench: &BenchStack, rounds: u32, count: u32, table: 
 async fn wish(ann: &Person<'_>) -> Result<String, Problem> {
     let accepted = ann.call_with("POST", "/api/secure/images/generate", &json!({ "prompt": "a lighthouse" })).await;
     let job = accepted.json()["data"]["job_id"].as_str().map(str::to_owned);
-    job.ok_or_else(|| format!("a wish was answered {}", accepted.json()))
+    job.ok_or_else(|| format!("a request for a job was answered {}", accepted.json()))
 }
 
 /// Reads a job. Returns whether it is complete.

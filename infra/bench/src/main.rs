@@ -129,7 +129,7 @@ impl Options {
     fn functions(&self) -> Result<Vec<String>, Problem> {
         let (mut all, chosen) = (functions(), &self.functions);
         if let Some(unknown) = chosen.iter().find(|name| !all.contains(name)) {
-            return Err(format!("there is no function {unknown}"));
+            return Err(format!("unknown function {unknown}"));
         }
         all.retain(|name| chosen.is_empty() || chosen.contains(name));
         Ok(all)

@@ -26,13 +26,13 @@ pub(crate) async fn measure(scene: &Scene, times: u32, table: &mut Table) -> Res
         table.push(Row::new(TIME, name, nanoseconds / 1e3, "µs").of_this_machine());
     }
     if !can_count().await {
-        say("Their instructions are left out: there is no valgrind here.");
+        say("Their instructions are left out: valgrind is not installed.");
         return Ok(());
     }
     for (what, name) in WORKS {
         let count = async |times| {
             let (_, told) = run(scene, &CALLGRIND, what, times).await?;
-            collected(&told).ok_or_else(|| format!("callgrind tells no count of {what}: {told}"))
+            collected(&told).ok_or_else(|| format!("callgrind printed no count of {what}: {told}"))
         };
         let each = per_request(count(COUNTED.0).await?, count(COUNTED.1).await?, COUNTED.1 - COUNTED.0);
         table.push(Row::new(INSTRUCTIONS, name, each, "thousand").of_this_build().exact());

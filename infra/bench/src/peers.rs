@@ -191,7 +191,7 @@ fn at(path: &str) -> PathBuf {
 async fn which(name: &str) -> Result<String, Problem> {
     let found = Command::new("/bin/sh").args(["-c", &format!("command -v {name}")]).output().await;
     let found = found.ok().map(|found| String::from_utf8_lossy(&found.stdout).trim().to_owned());
-    found.filter(|path| !path.is_empty()).ok_or_else(|| format!("there is no {name} here"))
+    found.filter(|path| !path.is_empty()).ok_or_else(|| format!("{name} is not installed"))
 }
 
 async fn run(program: &str, words: &[&str], folder: &Path) -> Result<(), Problem> {

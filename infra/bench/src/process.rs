@@ -93,7 +93,7 @@ impl Running {
     pub(crate) fn gated(subject: &Subject, api: RuntimeApi) -> Result<(Self, ChildStdin), Problem> {
         let child = subject.prepare(&api).stdin(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| subject.blame(error))?;
-        let gate = child.stdin.take().ok_or_else(|| subject.blame("it takes no word"))?;
+        let gate = child.stdin.take().ok_or_else(|| subject.blame("its standard input is closed"))?;
         Ok((Self { subject: subject.clone(), child, api }, gate))
     }
 

@@ -149,7 +149,7 @@ impl Proxy {
         self.count(&key, 1, asked);
         let upstream = self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone();
         let target = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let Ok(uri) = format!("{upstream}{target}").parse() else { return failed("the upstream is no address") };
+        let Ok(uri) = format!("{upstream}{target}").parse() else { return failed("the upstream is not a URL") };
         parts.uri = uri;
         let body = match body.collect().await {
             Ok(body) => body.to_bytes(),

@@ -61,7 +61,8 @@ impl Organisation {
     }
 }
 
-/// The role of a member. `consigne_auth::permissions` says which role may call which route.
+/// The role of a member, which decides the routes they may call.
+// `consigne_auth::permissions` has the table of roles and routes. This text is in the API document too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]

@@ -18,7 +18,7 @@ pub fn label(field: &str, text: &str, max: usize) -> Result<String, Fault> {
         return Err(Fault::field(field, format!("{field} must have 1 to {max} characters")).detail("limit", max));
     }
     if text.contains(is_unfit) {
-        return Err(Fault::field(field, format!("{field} holds a control or invisible character")));
+        return Err(Fault::field(field, format!("{field} must not contain control or invisible characters")));
     }
     Ok(text)
 }
@@ -33,7 +33,7 @@ pub fn prose(field: &str, text: &str, max: usize) -> Result<String, Fault> {
         return Err(Fault::field(field, format!("{field} must have 1 to {max} characters")).detail("limit", max));
     }
     if text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err(Fault::field(field, format!("{field} holds a control character")));
+        return Err(Fault::field(field, format!("{field} must not contain control characters")));
     }
     Ok(text)
 }

@@ -81,7 +81,7 @@ impl PostWebhook for Outgoing {
         Ok(match tokio::time::timeout(patience, self.post(post, patience)).await {
             Ok(Ok(posted)) => posted,
             Ok(Err((failure, cause))) => Posted::Failed(failure, cause),
-            Err(_) => Posted::Failed(Failure::Timeout, format!("nothing within {patience:?}")),
+            Err(_) => Posted::Failed(Failure::Timeout, format!("no answer within {patience:?}")),
         })
     }
 }

@@ -96,7 +96,7 @@ impl Start {
         let name = self.environment().get(&TEXT_MODEL)?;
         let example = "sk-0123456789abcdef0123456789abcdef";
         let key = self.refreshed(&TEXT_MODEL_KEY_ARN, example, |text| {
-            ModelKey::parse(text).ok_or_else(|| "no key of at least 32 visible characters".into())
+            ModelKey::parse(text).ok_or_else(|| "it must be at least 32 visible characters".into())
         });
         Ok(LanguageModel::new(Outgoing::new(private), at, name, key.await?, PATIENCE))
     }

@@ -96,7 +96,7 @@ impl CallUpstream for Outgoing {
         Ok(match tokio::time::timeout(patience, self.exchange(call)).await {
             Ok(Ok(answered)) => UpstreamOutcome::Answered(answered),
             Ok(Err((failure, cause))) => UpstreamOutcome::Failed(failure, cause),
-            Err(_) => UpstreamOutcome::Failed(Failure::Timeout, format!("nothing whole within {patience:?}")),
+            Err(_) => UpstreamOutcome::Failed(Failure::Timeout, format!("no complete answer within {patience:?}")),
         })
     }
 }

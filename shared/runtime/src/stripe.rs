@@ -160,7 +160,7 @@ fn read(status: u16, replayed: bool, body: &[u8]) -> Result<OpenSession, Trouble
             let id = SessionId::parse(session["id"].as_str()?)?;
             Some(OpenSession { id, url: text(&session["url"]).filter(|url| url.starts_with("http"))? })
         });
-        return session.ok_or_else(|| Trouble::Lasting("Stripe's answer is no session".to_owned()));
+        return session.ok_or_else(|| Trouble::Lasting("Stripe's answer is not a session".to_owned()));
     }
     let error = answer.map(|mut answer| answer["error"].take()).unwrap_or_default();
     let words = [&error["type"], &error["code"]].into_iter().filter_map(text);
@@ -181,7 +181,7 @@ impl Start {
         let application = Application::at(&self.environment().get(&APPLICATION_URL)?);
         let example = "sk_test_0123456789abcdef0123456789abcdef";
         let key = self.refreshed(&STRIPE_API_KEY_ARN, example, |text| {
-            ApiKey::parse(text).ok_or_else(|| "no secret key of Stripe's".into())
+            ApiKey::parse(text).ok_or_else(|| "it must be a secret key of Stripe".into())
         });
         Ok(Stripe::new(&url, key.await?, application))
     }

@@ -84,7 +84,7 @@ impl Presigner {
         let left = self.lifetime.until.since(now);
         if left < VALID_MIN {
             (self.lifetime.when_over)();
-            return Err(Fault::unavailable("the credentials of this environment are too old to sign with"));
+            return Err(Fault::unavailable("the credentials of this environment expire too soon to sign with"));
         }
         Ok(asked.min(left))
     }

@@ -23,7 +23,7 @@ impl std::fmt::Debug for Cipher {
 impl Cipher {
     /// Parses a key of 32 bytes in hex or base64.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let unfit = || "The key of the export is 32 bytes in hex or base64; what was given is not.".to_owned();
+        let unfit = || "The key of the export must be 32 bytes in hex or base64.".to_owned();
         let bytes = Zeroizing::new(decoded(text.trim()).filter(|bytes| bytes.len() == KEY).ok_or_else(unfit)?);
         let key = UnboundCipherKey::new(&AES_256, &bytes).map_err(|_| unfit())?;
         PaddedBlockDecryptingKey::cbc_pkcs7(key).map(Self).map_err(|_| unfit())
@@ -35,12 +35,13 @@ impl Cipher {
     /// # Errors
     /// What is wrong, without any part of the text.
     pub(super) fn open(&self, sealed: &str, iv: Option<&str>) -> Result<Zeroizing<String>, &'static str> {
-        let (iv, mut text) = parts(sealed, iv).ok_or("encryptedKey is not a text and its iv, in hex or base64")?;
+        let (iv, mut text) =
+            parts(sealed, iv).ok_or("encryptedKey must contain a text and its iv, in hex or base64")?;
         if text.is_empty() || text.len() % BLOCK != 0 {
-            return Err("encryptedKey is no whole number of blocks");
+            return Err("encryptedKey must be a whole number of 16-byte blocks");
         }
         let context = DecryptionContext::Iv128(FixedLength::from(&iv));
-        let wrong = "encryptedKey cannot be opened with this key";
+        let wrong = "encryptedKey cannot be decrypted with this key";
         let plain = self.0.decrypt(text.as_mut_slice(), context).map_err(|_| wrong)?;
         // Checked before it is copied, so that an error contains nothing that must be wiped.
         let plain = std::str::from_utf8(plain).map_err(|_| wrong)?;
@@ -117,7 +118,7 @@ pub(super) mod tests {
             ("00:11", "in hex or base64"),
             (&format!("{}:", hex(&[1; 16])), "whole number of blocks"),
             (&format!("{}:{}", hex(&[1; 16]), hex(&[1; 15])), "whole number of blocks"),
-            (&format!("{}:{}", hex(&[1; 16]), hex(&[1; 16])), "cannot be opened"),
+            (&format!("{}:{}", hex(&[1; 16]), hex(&[1; 16])), "cannot be decrypted"),
         ] {
             assert!(cipher.open(bad, None).unwrap_err().contains(why), "{bad}");
         }

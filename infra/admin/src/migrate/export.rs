@@ -61,7 +61,7 @@ impl Reader {
         let id = self.id_of(number, line);
         let row: Row = serde_json::from_str(line).map_err(|_| Unfit {
             id: id.clone(),
-            problem: "it is no JSON object with the fields of a key: id, ownerId, name, createdAt as texts, revoked true or false",
+            problem: "it must be a JSON object with id, ownerId, name and createdAt as texts, and revoked as true or false",
         })?;
         self.key(row).map_err(|problem| Unfit { id, problem })
     }
@@ -94,9 +94,9 @@ impl Reader {
         }
         let kept = [Some(&row.id), Some(&row.name), row.organization_id.as_ref()];
         if kept.into_iter().flatten().any(|field| self.shows_a_key(field)) {
-            return Err("id, name or organizationId holds a key");
+            return Err("id, name or organizationId contains a key");
         }
-        let owner = UserId::parse(&row.owner_id).ok_or("ownerId is no id of a user: user_ and letters and digits")?;
+        let owner = UserId::parse(&row.owner_id).ok_or("ownerId must be a user's id: user_ and letters or digits")?;
         let place = match row.organization_id.as_deref() {
             None | Some("") => Place::Personal,
             Some(id) => OrgId::parse(id).map_or_else(|| Place::Former(id.to_owned()), Place::Here),
@@ -131,9 +131,9 @@ impl Reader {
 
     /// Extracts from an encrypted text what may be stored. The text is wiped at the end.
     fn opened(&self, sealed: &str, row: &Row) -> Result<TextFacts, &'static str> {
-        let cipher = self.cipher.as_ref().ok_or("there is no key to open it with")?;
+        let cipher = self.cipher.as_ref().ok_or("the key that decrypts it was not given")?;
         let plain = cipher.open(sealed, row.iv.as_deref())?;
-        let own = "what was opened is no key with this installation's prefix, or the key of the export is wrong";
+        let own = "the decrypted text is not a key with this installation's prefix, or the key of the export is wrong";
         let text = LegacyText::parse(&self.prefix, &plain).ok_or(own)?;
         let environment = text.environment();
         Ok(TextFacts {
@@ -147,7 +147,7 @@ impl Reader {
     /// Reads a hash. It does not show the key's mode, which is production unless the row says otherwise.
     fn hashed(&self, hash: &str, environment: Option<&str>) -> Result<TextFacts, &'static str> {
         if !self.peppers.finds_hashed() {
-            return Err("it is a hash, and there is no pepper to find it by: `consigne pepper legacy` takes it");
+            return Err("it is a hash, and its pepper is missing: add it with `consigne pepper legacy`");
         }
         let environment = environment.map_or(Some(KeyMode::Production), KeyMode::from_name);
         let environment = environment.ok_or("environment must be production or test")?;

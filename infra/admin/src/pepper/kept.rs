@@ -35,7 +35,7 @@ impl Kept {
     /// If the functions could not use it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let unfit = |why: String| {
-            format!("The secret of peppers is not fit for use: {why}. Its value before stands under AWSPREVIOUS.")
+            format!("The secret of peppers cannot be used: {why}. Its previous value is under AWSPREVIOUS.")
         };
         let current = Peppers::parse(text).map_err(|error| unfit(error.to_string()))?.current();
         let fields: Map<String, Value> = serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))?;
@@ -79,7 +79,7 @@ impl Kept {
 
     /// Adds a pepper without making it current. Returns its version.
     pub(crate) fn add(&mut self, pepper: String) -> Result<u32, String> {
-        let next = self.newest().checked_add(1).ok_or("There are no versions left.")?;
+        let next = self.newest().checked_add(1).ok_or("All version numbers are used up.")?;
         self.live.insert(next, pepper);
         Ok(next)
     }
@@ -87,7 +87,7 @@ impl Kept {
     /// Adds the pepper of an older installation.
     pub(crate) fn take_legacy(&mut self, pepper: String) -> Result<(), String> {
         if self.holds(Pointer::HASHED) {
-            return Err("There is a pepper of an older installation already: number 0. Retire it first.".to_owned());
+            return Err("There is already a pepper of an older installation, version 0. Retire it first.".to_owned());
         }
         self.live.insert(Pointer::HASHED, pepper);
         Ok(())
@@ -96,7 +96,7 @@ impl Kept {
     /// Makes a live version current. Returns `false` if it is already.
     pub(crate) fn promote(&mut self, version: u32) -> Result<bool, String> {
         if version == Pointer::HASHED {
-            return Err("Pepper 0 is an older installation's; nothing is written under it.".to_owned());
+            return Err("Pepper 0 is that of an older installation, under which no new keys are stored.".to_owned());
         }
         if !self.holds(version) {
             return Err(self.unknown(version));
@@ -125,15 +125,15 @@ impl Kept {
                 return Ok(());
             }
             Some(Bar::NotLive(problem)) => return Err(problem),
-            Some(Bar::Current) => "is current: new keys are written under it. Promote another one first",
-            Some(Bar::Newest) => "is the newest, and its number must not be given to another. Have a newer one first",
+            Some(Bar::Current) => "is current: new keys are stored under it. Promote another one first",
+            Some(Bar::Newest) => "is the newest, and the next one would get its number. Add a newer one first",
         };
         Err(format!("Pepper {version} {why}; `consigne pepper add` makes one."))
     }
 
     fn unknown(&self, version: u32) -> String {
         let live: Vec<String> = self.versions().map(|version| version.to_string()).collect();
-        format!("There is no live pepper {version}; there are: {}.", live.join(", "))
+        format!("Pepper {version} is not live; live are: {}.", live.join(", "))
     }
 }
 

@@ -80,7 +80,7 @@ async fn read(sqs: &Client, url: String) -> Result<Queue, String> {
 
 /// Returns the error of a failed call, with the permission it needs.
 pub(crate) fn unanswered(action: &str, error: &dyn std::error::Error) -> String {
-    format!("The queues did not answer as they should: {}\nMay you call {action} on them?", causes(error))
+    format!("The call to the queues failed: {}\nMay you call {action} on them?", causes(error))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub(crate) async fn start(sqs: &Client, dead: &Queue, source: &Queue) -> Result<
     let last = newest(sqs, dead).await.ok().flatten();
     let begun = last.as_ref().map_or(0, Entry::started_timestamp);
     if last.is_some_and(|task| task.status() == Some("RUNNING")) {
-        say("That is under way already; watching it.");
+        say("A task is already running; watching it.");
         return Ok(Some(Task { younger_than: begun - 1 }));
     }
     let start = sqs.start_message_move_task().source_arn(&dead.arn).destination_arn(&source.arn);
@@ -55,9 +55,9 @@ pub(crate) async fn follow(sqs: &Client, dead: &Queue, task: &Task) -> Result<i6
             // The task is running, or is not listed yet.
             None | Some("RUNNING" | "CANCELLING") => say(&format!("{moved} sent back.")),
             Some(other) => {
-                let why = seen.as_ref().and_then(Entry::failure_reason).unwrap_or("it does not say why");
+                let why = seen.as_ref().and_then(Entry::failure_reason).unwrap_or("no reason was given");
                 return Err(format!(
-                    "The task ended as {other} after {moved} messages: {why}. The others lie where they lay."
+                    "The task ended as {other} after {moved} messages: {why}. The others are still where they were."
                 ));
             }
         }

@@ -62,7 +62,7 @@ impl HookUrl {
         if !private && url.port().is_some_and(|port| port != HTTPS && port < PORT_MIN) {
             return Err(format!("must have the port {HTTPS}, or one from {PORT_MIN} on"));
         }
-        if url.is_allowed(private) { Ok(url) } else { Err("must lead to a public host".to_owned()) }
+        if url.is_allowed(private) { Ok(url) } else { Err("must have a public host".to_owned()) }
     }
 
     /// Returns whether the URL itself may be called. A host name may resolve to any address, which is checked when it
@@ -83,7 +83,7 @@ impl HookUrl {
         if addresses.iter().all(|address| Reach::of(*address).is_allowed(private)) {
             return Ok(());
         }
-        Err(Fault::field("url", "url must lead to a public host"))
+        Err(Fault::field("url", "url must have a public host"))
     }
 
     /// Returns the whole URL, for code that calls it and people who may see it.
@@ -134,7 +134,7 @@ impl HookUrl {
 /// Checks the form of an authority and of what follows it.
 fn shape_of(authority: &str, target: &str) -> Result<(), &'static str> {
     if authority.contains('@') {
-        return Err("must hold no user or password");
+        return Err("must not contain a user name or password");
     }
     let host = host(authority).map_err(|_| "must have a plain host, and a port that is a number, if any")?;
     if host.len() > HOST_MAX {

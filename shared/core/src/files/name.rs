@@ -29,13 +29,13 @@ impl FileName {
             return Err(invalid("filename is a directory"));
         }
         if name.len() > NAME_MAX {
-            return Err(invalid("filename is longer than 255 bytes").detail("limit", NAME_MAX));
+            return Err(invalid("filename must be at most 255 bytes").detail("limit", NAME_MAX));
         }
         if name.contains(['/', '\\']) {
-            return Err(invalid("filename holds a path; send the last part only"));
+            return Err(invalid("filename must not contain a path; send the last part only"));
         }
         if name.contains(text::is_unfit) {
-            return Err(invalid("filename holds a control or invisible character"));
+            return Err(invalid("filename must not contain control or invisible characters"));
         }
         Ok(Self(name))
     }

@@ -199,7 +199,7 @@ impl File {
                     .detail("status", self.status.name())
                     .retry_after(Duration::from_secs(1)))
             }
-            (Status::Infected, _) => Err(Fault::new(Code::FileInfected, "The file carries malware")),
+            (Status::Infected, _) => Err(Fault::new(Code::FileInfected, "The file contains malware")),
             (Status::Ready | Status::Rejected | Status::Deleting | Status::Deleted, _) => Err(Fault::not_found("File")),
         }
     }

@@ -197,7 +197,7 @@ impl LedgerDelta {
     pub fn apply(self, usage: &mut super::Usage, kind: Kind) {
         let add = |name: &str, value: &mut u64, delta: i64| match value.checked_add_signed(delta) {
             Some(sum) => *value = sum,
-            None => panic!("{name} would fall below nothing: {value} and {delta}"),
+            None => panic!("{name} would become negative: {value} and {delta}"),
         };
         let of_kind = &mut usage.by_kind[kind as usize];
         add("committed", &mut usage.committed, self.committed);

@@ -63,7 +63,7 @@ impl Job {
     /// `CONFLICT` if the job has ended, if its completion was accepted, or if it was granted its most files.
     pub fn granted(&self, file: &File, now: Timestamp) -> Result<JobStep, Fault> {
         if self.status.is_final() || self.claimed_at.is_some() {
-            return Err(Fault::new(Code::Conflict, "The job takes no more files").detail("status", self.status.name()));
+            return Err(Fault::new(Code::Conflict, "job accepts no more files").detail("status", self.status.name()));
         }
         let limit = self.ask.wanted() * GRANTS_PER_FILE;
         if self.outputs.len() >= limit {
@@ -239,7 +239,7 @@ impl Job {
 fn why_lost<'a>(file: &'a File, output: &Output) -> &'a str {
     match (&file.rejected_reason, file.status) {
         (Some(reason), _) => reason,
-        (None, Status::Infected) => "it carries malware",
+        (None, Status::Infected) => "it contains malware",
         (None, _) if output.version.is_some() => "it was deleted",
         (None, _) => "it did not arrive",
     }

@@ -69,7 +69,7 @@ pub struct TextView {
     pub generated_at: String,
 }
 
-/// Tokens of a language model that a text took.
+/// Tokens that the language model used for a text.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct TokensView {
     /// Tokens the model read.
@@ -161,7 +161,9 @@ fn media(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result
 fn text(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result<TextView, Fault> {
     let output = job.delivered().next().ok_or_else(|| Fault::internal("a completed text has no file"))?;
     let facts = job.text.clone().unwrap_or_default();
-    let Ask::Text { topic, .. } = &job.ask else { return Err(Fault::internal("a text has the wish of another kind")) };
+    let Ask::Text { topic, .. } = &job.ask else {
+        return Err(Fault::internal("a text job has the request of another kind"));
+    };
     Ok(TextView {
         book_title: facts.title.unwrap_or_else(|| job.ask.title()),
         topic: topic.clone(),

@@ -13,7 +13,7 @@ impl Refusal {
             RefusalCode::Revoked => Fault::new(Code::KeyRefused, "The key is revoked"),
             RefusalCode::Expired => Fault::new(Code::KeyRefused, "The key has expired"),
             RefusalCode::Suspended => Fault::new(Code::KeyRefused, "The key's organisation is suspended"),
-            RefusalCode::InsufficientScope => Fault::new(Code::InsufficientScope, "The key lacks the scope"),
+            RefusalCode::InsufficientScope => Fault::new(Code::InsufficientScope, "key does not have the needed scope"),
             RefusalCode::DailyQuotaExceeded => Fault::new(Code::RateLimited, "daily quota of calls used up"),
             RefusalCode::MonthlyQuotaExceeded => Fault::new(Code::RateLimited, "monthly quota of calls used up"),
             RefusalCode::InsufficientCredits => Fault::new(Code::InsufficientCredits, "There are not enough credits"),

@@ -38,15 +38,15 @@ impl Outline {
     pub fn parse(text: &str, form: Form, wished: Option<&str>) -> Result<Self, &'static str> {
         let object = text.find('{').zip(text.rfind('}')).and_then(|(from, to)| text.get(from..=to));
         let plan: Value =
-            object.and_then(|json| serde_json::from_str(json).ok()).ok_or("the plan is no JSON object")?;
-        let listed = plan["chapters"].as_array().ok_or("the plan has no list of chapters")?;
+            object.and_then(|json| serde_json::from_str(json).ok()).ok_or("the outline is not a JSON object")?;
+        let listed = plan["chapters"].as_array().ok_or("the outline has no list of chapters")?;
         let chapters: Vec<Heading> = listed.iter().filter_map(Heading::read).take(form.parts).collect();
         if chapters.len() < form.parts_min {
-            return Err("the plan has too few chapters");
+            return Err("the outline has too few chapters");
         }
         let titles = [wished, plan["title"].as_str()].into_iter().flatten();
         let title = titles.map(|title| heading(&cut(title, TITLE_MAX))).find(|title| !title.is_empty());
-        Ok(Self { title: title.ok_or("the plan has no title")?, chapters })
+        Ok(Self { title: title.ok_or("the outline has no title")?, chapters })
     }
 }
 
@@ -95,13 +95,16 @@ mod tests {
     #[test]
     fn what_is_no_plan_is_told_apart() {
         for (text, why) in [
-            ("", "the plan is no JSON object"),
-            ("} {", "the plan is no JSON object"),
-            ("I cannot do that.", "the plan is no JSON object"),
-            ("{}", "the plan has no list of chapters"),
-            (r#"{"title": "t", "chapters": ["a"]}"#, "the plan has too few chapters"),
-            (r#"{"title": "t", "chapters": ["a", "", {"title": "\u0000"}, 7, null]}"#, "the plan has too few chapters"),
-            (r#"{"title": " # ", "chapters": ["a", "b"]}"#, "the plan has no title"),
+            ("", "the outline is not a JSON object"),
+            ("} {", "the outline is not a JSON object"),
+            ("I cannot do that.", "the outline is not a JSON object"),
+            ("{}", "the outline has no list of chapters"),
+            (r#"{"title": "t", "chapters": ["a"]}"#, "the outline has too few chapters"),
+            (
+                r#"{"title": "t", "chapters": ["a", "", {"title": "\u0000"}, 7, null]}"#,
+                "the outline has too few chapters",
+            ),
+            (r#"{"title": " # ", "chapters": ["a", "b"]}"#, "the outline has no title"),
         ] {
             assert_eq!(parse(text), Err(why), "{text}");
         }

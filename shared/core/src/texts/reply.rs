@@ -75,7 +75,8 @@ pub fn read_reply(outcome: UpstreamOutcome, now: Timestamp) -> Result<Reply, Tro
         Some("length") => return Err(trouble(Sort::Cut, "finish_reason is length")),
         _ => {}
     }
-    let text = content(&choice["message"]["content"]).ok_or_else(|| trouble(Sort::Unusable, "there is no content"))?;
+    let text =
+        content(&choice["message"]["content"]).ok_or_else(|| trouble(Sort::Unusable, "the answer has no content"))?;
     let text = spoken(&text);
     if text.is_empty() {
         return Err(trouble(Sort::Unusable, "the content is empty"));

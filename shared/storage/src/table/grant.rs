@@ -146,10 +146,10 @@ impl Table {
     /// Answers a request that was granted before.
     async fn replay(&self, owner: &UserId, kept: WriteOutcome) -> Result<GrantOutcome, Fault> {
         let WriteOutcome::Replayed(key) = kept else { return Ok(GrantOutcome::KeyReused) };
-        let object =
-            ObjectKey::parse_for(owner, &key).ok_or_else(|| Fault::internal("a promise names no key of its owner"))?;
+        let object = ObjectKey::parse_for(owner, &key)
+            .ok_or_else(|| Fault::internal("an idempotency record names an object that is not its owner's"))?;
         let file = self.get_file(owner, object.file()).await?;
         file.map(|file| GrantOutcome::Replayed(Box::new(file)))
-            .ok_or_else(|| Fault::internal("an idempotency key names a file that is not there"))
+            .ok_or_else(|| Fault::internal("an idempotency record names a file that does not exist"))
     }
 }

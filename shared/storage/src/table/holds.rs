@@ -139,7 +139,7 @@ fn release(step: &Resolution) -> UpdateBuilder {
 fn release_carried(step: &Resolution, seen: &Wallet) -> Result<UpdateBuilder, Fault> {
     let mut wallet = seen.clone();
     if !wallet.release(step.hold.expiry_epoch, step.hold.amount, step.used) {
-        return Err(Fault::internal("a wallet does not hold what is held of it"));
+        return Err(Fault::internal("the wallet has no record of the hold's credits"));
     }
     let change = WalletChange::between(seen, &wallet).on_condition(FRESH).build();
     Ok(change.expression_attribute_values(":now", millis(step.now)))

@@ -102,7 +102,7 @@ impl CreateInvitation for Table {
                     return Err(inviter_exhausted(now));
                 }
                 TransactionOutcome::Refused(_) if backoff.wait().await => {}
-                TransactionOutcome::Refused(_) => return Err(Fault::unavailable("other invitations keep going out")),
+                TransactionOutcome::Refused(_) => return Err(Fault::unavailable("other invitations kept being sent")),
             }
         }
     }

@@ -65,7 +65,7 @@ impl Place {
 impl WalkLedgers for Table {
     async fn walk_ledgers(&self, after: Option<&str>) -> Result<(Vec<Ledger>, Option<String>), Fault> {
         let place = match after {
-            Some(text) => Place::open(text).ok_or_else(|| Fault::internal("a walk goes on from nowhere"))?,
+            Some(text) => Place::open(text).ok_or_else(|| Fault::internal("the position of a walk is malformed"))?,
             None => Place::default(),
         };
         let query = QueryInput::builder()

@@ -78,7 +78,9 @@ impl Table {
     /// Returns the two writes by which somebody becomes a member: of the membership, and of the counts.
     pub(super) fn join(&self, member: &Member) -> Result<[TransactWriteItem; 2], Fault> {
         let owners = i32::from(member.role == OrgRole::Owner);
-        let count = self.count(member.org, 1, owners)?.ok_or_else(|| Fault::internal("a new member counts"))?;
+        let count = self
+            .count(member.org, 1, owners)?
+            .ok_or_else(|| Fault::internal("the roster does not count a new member"))?;
         Ok([self.put_new(write_member(member))?, count])
     }
 

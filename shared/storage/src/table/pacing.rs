@@ -55,7 +55,7 @@ impl PaceCall for Table {
                 Tried::Failed(_) => has_line = !has_line,
             }
             if !backoff.wait().await {
-                return Err(Fault::unavailable("the line of a destination keeps changing"));
+                return Err(Fault::unavailable("the line of a destination kept changing"));
             }
         }
     }

@@ -101,7 +101,7 @@ impl Table {
     ) -> Result<Vec<TransactWriteItem>, Fault> {
         let Some(entry) = told.audit(sale.org, outcome) else { return Ok(Vec::new()) };
         let wallet = self.wallet_to_change(sale.org, told.now).await?;
-        let seen = wallet.ok_or_else(|| Fault::internal("credits were sold to nobody"))?;
+        let seen = wallet.ok_or_else(|| Fault::internal("the organisation that bought credits has no wallet"))?;
         let mut wallet = seen.clone();
         wallet.follow(sale.lot, outcome);
         let notice = wallet.alert(told.now);

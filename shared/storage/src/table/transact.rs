@@ -190,7 +190,7 @@ impl Table {
                     break;
                 }
                 if !backoff.wait().await {
-                    return Err(Fault::unavailable("the table does not get round to all that is asked of it"));
+                    return Err(Fault::unavailable("the table did not return all items of a batch in time"));
                 }
             }
         }

@@ -57,7 +57,7 @@ fn count(item: &Item, name: &str) -> Result<u64, Fault> {
         return Ok(0);
     }
     let value: i64 = Reader(item).number(name)?;
-    u64::try_from(value).map_err(|_| Fault::internal(format!("the ledger's {name} is below nothing: {value}")))
+    u64::try_from(value).map_err(|_| Fault::internal(format!("the ledger's {name} is negative: {value}")))
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn rejecting_gives_everything_back_and_removing_after_it_nothing_more() {
 }
 
 #[test]
-#[should_panic(expected = "committed would fall below nothing: 0 and -1000")]
+#[should_panic(expected = "committed would become negative: 0 and -1000")]
 fn giving_back_what_the_ledger_does_not_hold_is_noticed() {
     pending(1_000).remove(Removal::Expired, NOW).ledger.apply(&mut Usage::default(), Kind::Image);
 }
