@@ -1,8 +1,8 @@
-//! A CDN in front of the API, and when it is believed.
+//! A CDN in front of the API, and when its headers are believed.
 //!
-//! Behind a CDN every request comes from the CDN's address; the caller's own address and country stand in headers it adds.
-//! Anybody can send such headers to the address API Gateway gave the API, so they count only beside a secret that the CDN
-//! alone knows. Settings hold the secret's SHA-256, which needs no protection and no call at start.
+//! Behind a CDN every request comes from the CDN's address, and the CDN adds headers with the caller's own address and
+//! country. Anybody can send such headers to the API's original address, so they count only together with a secret that
+//! the CDN alone knows. The setting contains the secret's SHA-256, which needs no protection and no call at start.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,14 +13,15 @@ use crate::settings::{self, EnvVars, SettingError};
 
 /// Header in which the CDN sends its secret.
 pub const SECRET_HEADER: &str = "x-consigne-edge";
-/// CloudFront's header of the address, which always ends in a port, also behind an IPv6 address without brackets.
+/// CloudFront's header with the address. It always ends in a port, even behind an IPv6 address without brackets.
+///
 /// Source: Amazon CloudFront developer guide, "Add CloudFront request headers".
 const CLOUDFRONT_ADDRESS: &str = "cloudfront-viewer-address";
 
-/// What is known of the CDN. The default is none.
+/// The settings of the CDN. The default is no CDN.
 #[derive(Clone, Debug, Default)]
 pub struct Cdn {
-    /// SHA-256 of each secret that is valid; two while one replaces the other.
+    /// SHA-256 of each valid secret. There are two while one replaces the other.
     hashes: Vec<[u8; 32]>,
     address_header: Option<String>,
     country_header: Option<String>,
@@ -33,15 +34,16 @@ pub(super) enum CallerAddress {
     OfTheConnection,
     /// The CDN named the caller.
     Known(IpAddr),
-    /// The request came through the CDN, whose header lacks or cannot be read. The connection's address is the CDN's, which
-    /// many callers share.
+    /// The request came through the CDN, and the CDN's header is missing or cannot be read. The connection's address is
+    /// the CDN's own, which all its callers share, so it is not used.
     Unknown,
 }
 
 impl Cdn {
-    /// Knows a CDN by the SHA-256 of its secrets, in hex, separated by commas, and by its headers.
+    /// Creates the settings from the secrets' SHA-256 (in hexadecimal, separated by commas) and the names of the
+    /// headers.
     ///
-    /// Returns `None` when a hash is not 64 hex digits.
+    /// Returns `None` if a hash is not 64 hexadecimal digits.
     pub fn new(hashes: &str, address_header: Option<String>, country_header: Option<String>) -> Option<Self> {
         let hashes = hashes.split(',').filter(|hash| !hash.is_empty()).map(hash_of).collect::<Option<_>>()?;
         Some(Self { hashes, address_header, country_header })
@@ -50,7 +52,7 @@ impl Cdn {
     /// Reads the settings.
     ///
     /// # Errors
-    /// When a hash is not 64 hex digits.
+    /// If a hash is not 64 hexadecimal digits.
     pub fn from_environment(environment: &EnvVars) -> Result<Self, SettingError> {
         let hashes = environment.optional(&settings::EDGE_SECRET_HASH).filter(|_| !environment.is_describing());
         let headers = [&settings::ADDRESS_HEADER, &settings::COUNTRY_HEADER].map(|name| environment.optional(name));
@@ -59,7 +61,8 @@ impl Cdn {
         Self::new(&hashes.unwrap_or_default(), address, country).ok_or_else(bad)
     }
 
-    /// Returns the caller's address and country as the CDN names them; nothing of a request that did not come through it.
+    /// Returns where the request came from, and the caller's country from the CDN's header. A request that did not come
+    /// through the CDN has no country.
     pub(super) fn caller(&self, headers: &HeaderMap) -> (CallerAddress, Option<String>) {
         if !self.vouches_for(headers) {
             return (CallerAddress::OfTheConnection, None);
@@ -89,7 +92,7 @@ impl Cdn {
     }
 }
 
-/// Reads 64 hex digits.
+/// Parses 64 hexadecimal digits.
 fn hash_of(hex: &str) -> Option<[u8; 32]> {
     let mut hash = [0; 32];
     let plain = hex.len() == 64 && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -99,7 +102,7 @@ fn hash_of(hex: &str) -> Option<[u8; 32]> {
     Some(hash)
 }
 
-/// Reads a country as ISO 3166 writes it: two letters.
+/// Parses a country code of ISO 3166: two letters.
 fn country(text: &str) -> Option<String> {
     let letters = text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic());
     letters.then(|| text.to_ascii_uppercase())

@@ -55,7 +55,7 @@ fn a_stack_on_aws_is_found_by_its_outputs_under_the_shells_credentials() {
 #[test]
 fn what_is_missing_is_said_before_anything_is_called() {
     for (arguments, words) in [
-        (["doctor", "--stack", "consigne"].as_slice(), "Say in which region the stack is: --region"),
+        (["doctor", "--stack", "consigne"].as_slice(), "Name the region of the stack, such as --region"),
         (&["doctor", "--stack", "consigne", "--region", "eu-west-3"], "There are no AWS credentials in this shell."),
         (&["doctor", "--stack", "a&b", "--region", "eu-west-3"], "There are no AWS credentials"),
         (&["doctor", "--region", "eu-west-3"], "--stack <NAME>"),
