@@ -240,9 +240,9 @@ mod tests {
         for bad in ["", "A", "1a", "-a", "a b", "é", &"a".repeat(65)] {
             assert!(held.add(bad, NEW).unwrap_err().contains("is not a service's name"), "{bad}");
         }
-        assert!(held.add("default", NEW).unwrap_err().contains("there already"));
-        assert!(held.rotate("pdf", NEW).unwrap_err().contains("no service pdf"));
-        assert!(held.retire("pdf", true).unwrap_err().contains("no service pdf"));
+        assert!(held.add("default", NEW).unwrap_err().contains("exists already"));
+        assert!(held.rotate("pdf", NEW).unwrap_err().contains("Unknown service pdf"));
+        assert!(held.retire("pdf", true).unwrap_err().contains("Unknown service pdf"));
     }
 
     #[test]

@@ -263,7 +263,7 @@ mod tests {
         let mut live = live();
         for bad in ["", "whsec_", "whsec_short", "sk_live_0123456789abcdef0123456789abcdef"] {
             let problem = live.take(bad.to_owned(), true, Sender::Clerk).unwrap_err();
-            assert!(problem.contains("no secret of webhooks") && !problem.contains("short"), "{problem}");
+            assert!(problem.contains("not a webhook secret") && !problem.contains("short"), "{problem}");
         }
         assert_eq!(live.current, OLD);
         assert!(Live::parse("{}", Sender::Clerk).is_err());
