@@ -98,7 +98,7 @@ impl Tokens {
             format!("The secret of service tokens cannot be used: {why}. Its previous value is under AWSPREVIOUS.")
         };
         ServiceTokens::parse(text).map_err(|error| unfit(error.to_string()))?;
-        serde_json::from_str(text).map(Self).map_err(|_| unfit("no JSON object".to_owned()))
+        serde_json::from_str(text).map(Self).map_err(|_| unfit("it is not a JSON object".to_owned()))
     }
 
     /// Encodes the secret's text.

@@ -168,7 +168,7 @@ impl Live {
     fn parse(text: &str, sender: Sender) -> Result<Self, String> {
         let unfit = |why: String| format!("The secret cannot be used: {why}. Its previous value is under AWSPREVIOUS.");
         sender.check(text).map_err(|error| unfit(error.to_string()))?;
-        serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))
+        serde_json::from_str(text).map_err(|_| unfit("it is not a JSON object".to_owned()))
     }
 
     /// Encodes the secret's text.

@@ -225,8 +225,8 @@ mod tests {
         let plain = "sk_live_0123456789abcdefghij";
         let set = |field: &'static str, value: Value| row(plain, |row| row[field] = value);
         for (line, why) in [
-            ("{".to_owned(), "no JSON object"),
-            (set("id", json!(7)), "no JSON object"),
+            ("{".to_owned(), "must be a JSON object"),
+            (set("id", json!(7)), "must be a JSON object"),
             (set("id", json!("")), "id must be"),
             (set("id", json!(plain)), "contains a key"),
             (set("id", json!(format!("key:{plain}"))), "contains a key"),

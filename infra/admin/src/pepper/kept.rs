@@ -38,7 +38,8 @@ impl Kept {
             format!("The secret of peppers cannot be used: {why}. Its previous value is under AWSPREVIOUS.")
         };
         let current = Peppers::parse(text).map_err(|error| unfit(error.to_string()))?.current();
-        let fields: Map<String, Value> = serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))?;
+        let fields: Map<String, Value> =
+            serde_json::from_str(text).map_err(|_| unfit("it is not a JSON object".to_owned()))?;
         let version = |name: &str| if name == LEGACY { Some(Pointer::HASHED) } else { name.parse().ok() };
         let pepper = |(name, value): (String, Value)| Some((version(&name)?, value.as_str()?.to_owned()));
         Ok(Self { current, live: fields.into_iter().filter_map(pepper).collect() })
