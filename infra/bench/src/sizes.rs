@@ -1,11 +1,11 @@
-//! Sizes of the bootstraps, and the C library they ask for.
+//! Sizes of the bootstraps, and the version of the C library they need.
 
 use std::path::Path;
 
 use crate::Problem;
 use crate::table::{Row, Table, counted};
 
-/// Largest bootstrap by the number of clients of AWS in it, in megabytes.
+/// Largest bootstrap by its number of AWS clients, in megabytes.
 fn most(clients: usize) -> f64 {
     match clients {
         0 => 3.5,
@@ -14,8 +14,8 @@ fn most(clients: usize) -> f64 {
     }
 }
 
-/// Counts the services of AWS a function is a client of, by the methods its wiring calls: what a start waits for is read
-/// from Secrets Manager.
+/// Counts the AWS services that a function calls, by the methods in its `main.rs`. An `.await?` at the start reads a
+/// secret from Secrets Manager.
 pub(crate) fn clients(name: &str) -> Result<usize, Problem> {
     let path = consigne_testkit::payload::root().join("functions").join(name).join("src/main.rs");
     let wiring = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -23,7 +23,7 @@ pub(crate) fn clients(name: &str) -> Result<usize, Problem> {
     Ok(services.iter().filter(|service| wiring.contains(**service)).count())
 }
 
-/// Measures every bootstrap.
+/// Adds a row with the size of every bootstrap, and one with the newest glibc version.
 // Sizes are far below 2^52.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn measure(binaries: &Path, names: &[String], table: &mut Table) -> Result<(), Problem> {

@@ -1,7 +1,7 @@
 //! Everything between AWS Lambda and a handler.
 //!
-//! A function is a struct of dependencies and a `handle`; this crate reads the settings, makes the clients, receives the
-//! events, calls `handle`, shapes the answer and writes one log line. It is the only crate that names `lambda_*`.
+//! A function is a struct of dependencies and a `handle`. This crate reads the settings, creates the clients, receives
+//! the events, calls `handle`, builds the answer and writes one log line. No other crate uses `lambda_*`.
 
 pub mod aws;
 pub mod clock;

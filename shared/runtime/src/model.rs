@@ -1,7 +1,7 @@
-//! A language model behind the chat completions of OpenAI's API, which most servers of models speak.
+//! A language model behind the chat completions of OpenAI's API, which most model servers implement.
 //!
-//! Only what all of them understand is sent: a name and two messages. Lengths are asked for in words, and bounded by the time a
-//! call may take and the bytes that are read of its answer.
+//! Only what all of them support is sent: a model name and two messages. The prompt asks for a length in words. The
+//! time of a call and the size of its answer are limited.
 //!
 //! Source: OpenAI API reference, "Create chat completion".
 
@@ -19,12 +19,12 @@ use crate::outgoing::Outgoing;
 use crate::settings::{PRIVATE_UPSTREAMS, SettingError, TEXT_MODEL, TEXT_MODEL_KEY_ARN, TEXT_MODEL_URL};
 use crate::start::{Start, StartError};
 
-/// Longest wait for an answer. What the template gives the function leaves time to keep what was answered.
+/// Longest time for an answer. The function's timeout in the template leaves time to store it.
 pub const PATIENCE: Duration = Duration::from_secs(100);
-/// Longest key, in characters.
+/// Longest API key, in characters.
 const KEY_MAX: usize = 1_024;
 
-/// A language model.
+/// The adapter of a language model.
 #[derive(Debug)]
 pub struct LanguageModel {
     outgoing: Outgoing,
@@ -34,12 +34,12 @@ pub struct LanguageModel {
     patience: Duration,
 }
 
-/// The key under which a model is called, fit for a header.
+/// The API key of a language model, which is safe in a header.
 #[derive(Clone, Debug)]
 pub struct ModelKey(Secret);
 
 impl ModelKey {
-    /// Reads a key, which is visible ASCII.
+    /// Parses a key of visible ASCII characters.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let plain = text.len() <= KEY_MAX && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -52,7 +52,7 @@ impl ModelKey {
 }
 
 impl LanguageModel {
-    /// Makes an adapter for the model of a name at an address, which is waited for so long.
+    /// Creates an adapter for the model `name` at an address. A call may take as long as `patience`.
     pub fn new(outgoing: Outgoing, at: Upstream, name: String, key: Refreshed<ModelKey>, patience: Duration) -> Self {
         Self { outgoing, at, name, key, patience }
     }
@@ -87,7 +87,7 @@ impl AskModel for LanguageModel {
 }
 
 impl Start {
-    /// Makes the adapter of the language model.
+    /// Creates the adapter of the language model.
     pub async fn language_model(&self) -> Result<LanguageModel, StartError> {
         let private = self.environment().is_on(&PRIVATE_UPSTREAMS);
         let address = self.environment().get(&TEXT_MODEL_URL)?;
@@ -96,7 +96,7 @@ impl Start {
         let name = self.environment().get(&TEXT_MODEL)?;
         let example = "sk-0123456789abcdef0123456789abcdef";
         let key = self.refreshed(&TEXT_MODEL_KEY_ARN, example, |text| {
-            ModelKey::parse(text).ok_or_else(|| "no key of at least 32 visible characters".into())
+            ModelKey::parse(text).ok_or_else(|| "it must be at least 32 visible characters".into())
         });
         Ok(LanguageModel::new(Outgoing::new(private), at, name, key.await?, PATIENCE))
     }

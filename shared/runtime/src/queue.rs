@@ -1,4 +1,4 @@
-//! Receiving messages from a queue: the loop is here, a handler sees one message.
+//! Receives messages from a queue. The loop is here, so a handler sees one message.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,25 +15,25 @@ use crate::invocation::Invocation;
 use crate::log::RequestLog;
 use crate::start::{self, Start, StartError};
 
-/// A handler at work on one message.
+/// The future of a handler for one message.
 pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
 
-/// One message.
+/// A message of the queue.
 #[derive(Debug)]
 pub struct Message {
-    /// Its text.
+    /// Its body, as it was sent.
     pub body: String,
-    /// SQS's id of it, the same on every delivery.
+    /// SQS's id of the message, the same on every delivery.
     pub id: String,
-    /// How often it has been delivered, this time included.
+    /// How often it has been delivered, including this time.
     pub receives: u32,
-    /// When this delivery began.
+    /// When this delivery started.
     pub now: Timestamp,
     /// What the handler adds to the log line.
     pub log: RequestLog,
 }
 
-/// What Lambda hands over. Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS".
+/// The batch that Lambda delivers. Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS".
 #[derive(Debug, Deserialize)]
 pub struct Batch {
     #[serde(rename = "Records")]
@@ -55,7 +55,7 @@ struct Attributes {
     approximate_receive_count: Option<String>,
 }
 
-/// What Lambda is told: the messages that failed, and no others, come back.
+/// The answer to Lambda. Only the messages that failed are delivered again.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
@@ -63,7 +63,7 @@ pub struct Outcome {
     pub batch_item_failures: Vec<Failure>,
 }
 
-/// One failed message, or the stream record from which on to deliver again.
+/// A failed message, or the stream record from which delivery starts again.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
@@ -82,8 +82,8 @@ where
     })
 }
 
-/// Processes a batch, its messages side by side. A message that fails, panics or runs out of time is the only one to
-/// come back; after its last receive SQS puts it on the dead-letter queue.
+/// Processes a batch, with its messages in parallel. Only a message that fails, panics or runs out of time is delivered
+/// again. After its last receive SQS moves it to the dead-letter queue.
 pub async fn process<D, H>(name: &str, deps: &D, handle: &H, batch: Batch, deadline: SystemTime) -> Outcome
 where
     H: for<'a> Fn(&'a D, &'a Message) -> Handling<'a>,

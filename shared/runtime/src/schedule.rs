@@ -1,4 +1,4 @@
-//! Receiving ticks of a schedule.
+//! Receives the ticks of a schedule.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,26 +14,26 @@ use crate::invocation::Invocation;
 use crate::log::RequestLog;
 use crate::start::{self, Start, StartError};
 
-/// A handler at work on one tick. What it gives back is the invocation's answer.
+/// The future of a handler for one tick. Its result is the invocation's answer.
 pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<Value, Fault>> + Send + 'a>>;
 
-/// One tick.
+/// A tick of the schedule.
 #[derive(Debug)]
 pub struct Tick {
-    /// The time the tick stands for: the event's own `time`, so that a late or repeated tick does the same work.
+    /// The time of the tick: the event's own `time`, so that a late or repeated tick does the same work.
     pub now: Timestamp,
     /// What the handler adds to the log line.
     pub log: RequestLog,
 }
 
-/// The part of a scheduled event that matters. Source: Amazon EventBridge user guide, "Events from schedules".
+/// The part of a scheduled event that is used. Source: Amazon EventBridge user guide, "Events from schedules".
 #[derive(Debug, Deserialize)]
 pub struct Scheduled {
     #[serde(default)]
     time: Option<String>,
 }
 
-/// Runs a function behind a schedule. A failure is the invocation's failure, which Lambda retries twice.
+/// Runs a function behind a schedule. A failed tick fails the invocation, which Lambda retries twice.
 pub fn serve<D, H>(name: &'static str, wire: impl AsyncFnOnce(&Start) -> Result<D, StartError>, handle: H) -> ExitCode
 where
     D: Send + Sync + 'static,
@@ -45,6 +45,9 @@ where
 }
 
 /// Processes one tick.
+///
+/// # Errors
+/// Those of the handler; `INTERNAL` if it panics; `UNAVAILABLE` if it misses the deadline.
 pub async fn process<D, H>(
     name: &str,
     deps: &D,

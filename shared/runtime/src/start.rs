@@ -38,12 +38,12 @@ use crate::log::{self, Level};
 use crate::outgoing::body_within;
 use crate::settings::{self, EnvVars, Setting, SettingError};
 
-/// Makes a function's dependencies, one method each.
+/// Creates a function's dependencies, with one method each. Their errors name the setting that is missing or unusable.
 #[derive(Debug)]
 pub struct Start {
     environment: EnvVars,
     aws: OnceLock<Aws>,
-    /// Hosts that every request will call, each with the opening of its connection.
+    /// Hosts that every request will call, each with the task that opens a connection.
     hosts: RefCell<Vec<(String, Option<JoinHandle<()>>)>>,
 }
 
@@ -66,53 +66,53 @@ impl From<SettingError> for StartError {
 }
 
 impl Start {
-    /// Starts from an environment.
+    /// Creates the start from an environment.
     pub fn new(environment: EnvVars) -> Self {
         Self { environment, aws: OnceLock::new(), hosts: RefCell::default() }
     }
 
-    /// Gives the environment.
+    /// Returns the environment from which settings are read.
     pub fn environment(&self) -> &EnvVars {
         &self.environment
     }
 
-    /// Gives what AWS clients share; made when the first of them is.
+    /// Returns what AWS clients share. It is created for the first of them.
     pub fn aws(&self) -> &Aws {
         self.aws.get_or_init(|| Aws::from_environment(&self.environment))
     }
 
-    /// Makes the table's adapter.
+    /// Creates the table's adapter.
     pub fn table(&self) -> Result<Table, StartError> {
         self.will_call(&self.aws().config, "dynamodb");
         Ok(Table::new(&self.aws().config, self.environment.get(&settings::TABLE_NAME)?))
     }
 
-    /// Makes the bucket's adapter.
+    /// Creates the bucket's adapter.
     pub fn bucket(&self) -> Result<Bucket, StartError> {
         let bucket = self.environment.get(&settings::BUCKET_NAME)?;
         self.will_call(&self.aws().config, format!("{bucket}.s3"));
         Ok(Bucket::new(&self.aws().config, bucket))
     }
 
-    /// Makes the signer of tickets for the bucket.
+    /// Creates the signer of URLs for the bucket.
     pub fn presigner(&self) -> Result<Presigner, StartError> {
         let (aws, bucket) = (self.aws(), self.environment.get(&settings::BUCKET_NAME)?);
         let lifetime = Lifetime { until: clock::now().plus(CREDENTIALS_LAST), when_over: end_environment };
         Ok(Presigner::new(aws.config.credentials.clone(), lifetime, &aws.config.region, &aws.endpoint, &bucket))
     }
 
-    /// Makes the bus's adapter.
+    /// Creates the event bus's adapter.
     pub fn bus(&self) -> Result<Bus, StartError> {
         self.will_call(&self.aws().config, "events");
         Ok(Bus::new(&self.aws().config, self.environment.get(&settings::BUS_NAME)?))
     }
 
-    /// Makes a queue's adapter.
+    /// Creates a queue's adapter.
     pub fn queue(&self, url: &'static Setting) -> Result<Queue, StartError> {
         Ok(Queue::new(&self.aws().config, self.environment.get(url)?))
     }
 
-    /// Makes the mail service's adapter, where mails are sent at all.
+    /// Creates the mail service's adapter. Returns `None` if this installation sends no mail.
     pub fn mailer(&self) -> Result<Option<Mailer>, StartError> {
         let configuration_set = self.environment.get(&settings::MAIL_CONFIGURATION_SET)?;
         let Some(sender) = self.mail_sender()? else { return Ok(None) };
@@ -121,7 +121,7 @@ impl Start {
         Ok(Some(Mailer::new(&config, sender, configuration_set)))
     }
 
-    /// Makes what all letters have in common.
+    /// Creates the common layout of all mails.
     pub fn theme(&self) -> Result<MailTheme, StartError> {
         let application = Application::at(&self.environment.get(&settings::APPLICATION_URL)?);
         let brand = self.mail_sender()?.and_then(|sender| sender.name);
@@ -130,7 +130,7 @@ impl Start {
 
     fn mail_sender(&self) -> Result<Option<Sender>, StartError> {
         let Some(text) = self.environment.optional(&settings::MAIL_FROM) else { return Ok(None) };
-        let bad = || SettingError::new(&settings::MAIL_FROM, "is no sender");
+        let bad = || SettingError::new(&settings::MAIL_FROM, "must be an address or `Name <address>`");
         let text = if self.environment.is_describing() { "Consigne <no-reply@example.com>" } else { &text };
         Sender::parse(text).map(Some).ok_or_else(|| bad().into())
     }
@@ -140,13 +140,13 @@ impl Start {
         self.secret(&settings::UNSUBSCRIBE_SECRET_ARN).await.map(UnsubscribeSeal::new)
     }
 
-    /// Gives where the API is reached from outside.
+    /// Returns the public URL of the API, without a slash at the end.
     pub fn public_url(&self) -> Result<String, StartError> {
         Ok(self.environment.get(&settings::PUBLIC_URL)?.trim_end_matches('/').to_owned())
     }
 
-    /// Begins to open the connection to a host that every request will call, beside whatever the start goes on with, such
-    /// as the reading of secrets. Nothing is opened where nothing runs.
+    /// Starts to open a connection to a host that every request will call. This happens during the rest of the start,
+    /// such as the reading of secrets. Without an async runtime, or with `--settings`, nothing is opened.
     fn will_call(&self, config: &AwsConfig, host: impl Into<String>) {
         let host = host.into();
         let runs = !self.environment.is_describing() && Handle::try_current().is_ok();
@@ -154,13 +154,13 @@ impl Start {
         self.hosts.borrow_mut().push((host, opening));
     }
 
-    /// Waits until the connections that requests will use are open, while the environment still starts.
+    /// Waits until the connections for requests are open, while the execution environment still starts.
     async fn open_connections(&self) {
-        // One that could not be opened is opened by the first request, which says what is wrong.
+        // If one cannot be opened, the first request opens it and reports the error.
         drop(join_all(self.hosts.take().into_iter().filter_map(|(_, opening)| opening)).await);
     }
 
-    /// Makes the verifier of session tokens.
+    /// Creates the verifier of session tokens.
     pub fn session_verifier(&self) -> Result<SessionVerifier, StartError> {
         let issuer = self.environment.get(&settings::CLERK_ISSUER)?;
         let parties = self.environment.get(&settings::AUTHORIZED_PARTIES)?;
@@ -185,27 +185,27 @@ impl Start {
         self.secret(&settings::CURSOR_SECRET_ARN).await.map(Seal::new)
     }
 
-    /// Makes what pages through lists.
+    /// Creates the pager of lists.
     pub async fn paging(&self) -> Result<Paging, StartError> {
         self.cursor_seal().await.map(Paging::new)
     }
 
-    /// Makes what derives the tokens of invitations.
+    /// Reads the secret from which tokens of invitations are derived.
     pub async fn invitation_tokens(&self) -> Result<InvitationTokens, StartError> {
         self.secret(&settings::INVITATION_SECRET_ARN).await.map(InvitationTokens::new)
     }
 
-    /// Makes what derives the secrets of customers' endpoints.
+    /// Reads the secret from which secrets of customers' endpoints are derived.
     pub async fn endpoint_secrets(&self) -> Result<EndpointSecrets, StartError> {
         self.secret(&settings::ENDPOINT_SECRET_ARN).await.map(EndpointSecrets::new)
     }
 
-    /// Reads the secret by which the gateway signs who calls a service.
+    /// Reads the secret with which the gateway signs who calls a service.
     pub async fn gateway_seal(&self) -> Result<GatewaySeal, StartError> {
         self.secret(&settings::GATEWAY_SECRET_ARN).await.map(GatewaySeal::new)
     }
 
-    /// Gives the word API keys begin with.
+    /// Returns the word with which API keys begin.
     fn key_prefix(&self) -> Result<KeyPrefix, StartError> {
         let word = self.environment.get(&settings::KEY_PREFIX)?;
         let bad = || SettingError::new(&settings::KEY_PREFIX, "must be 2 to 12 lower-case letters and digits");
@@ -223,23 +223,23 @@ impl Start {
         self.refreshed(&settings::SERVICE_TOKENS_ARN, "{}", |text| Ok(ServiceTokens::parse(text)?)).await
     }
 
-    /// Reads the secrets by which a sender signs its webhooks.
+    /// Reads the secrets with which a sender signs its webhooks.
     pub async fn webhook_secrets(&self, arn: &'static Setting) -> Result<Refreshed<WebhookSecrets>, StartError> {
         let example = r#"{"current": "whsec_0123456789abcdef0123456789abcdef"}"#;
         self.refreshed(arn, example, |text| Ok(WebhookSecrets::parse(text)?)).await
     }
 
-    /// Makes what writes keys.
+    /// Creates what mints the texts of API keys.
     pub async fn key_mint(&self) -> Result<KeyMint, StartError> {
         Ok(KeyMint::new(self.key_prefix()?, self.peppers().await?))
     }
 
-    /// Makes what finds keys.
+    /// Creates what finds API keys by their texts.
     pub async fn key_finder(&self) -> Result<KeyFinder, StartError> {
         Ok(KeyFinder::new(self.key_prefix()?, self.peppers().await?, self.legacy_keys_until()?))
     }
 
-    /// Gives until when keys of an older installation work.
+    /// Returns until when keys of an older installation work.
     fn legacy_keys_until(&self) -> Result<Option<Timestamp>, StartError> {
         let end = self.environment.optional(&settings::LEGACY_KEYS_UNTIL);
         let bad = || SettingError::new(&settings::LEGACY_KEYS_UNTIL, "must be a time such as 2027-01-31T00:00:00Z");
@@ -247,7 +247,8 @@ impl Start {
         end.map(|end| Timestamp::parse(&end).ok_or_else(|| bad().into())).transpose()
     }
 
-    /// Reads a secret that may change while this environment lives, and makes a value of it.
+    /// Reads a secret that may change during the life of this execution environment, and parses it with `parse`. With
+    /// `--settings` it parses `example` instead.
     pub(crate) async fn refreshed<T: Send + Sync + 'static>(
         &self,
         arn: &'static Setting,
@@ -269,7 +270,7 @@ impl Start {
         Ok(Refreshed::new(value, clock::now(), fetch))
     }
 
-    /// Reads a secret, once, from Secrets Manager.
+    /// Reads a secret once, from Secrets Manager.
     async fn secret(&self, arn: &'static Setting) -> Result<Secret, StartError> {
         let unusable = |problem: String| StartError::from(SettingError::new(arn, problem));
         let id = self.environment.get(arn)?;
@@ -286,26 +287,27 @@ impl Start {
 }
 
 consigne_aws::service! {
-    /// Secrets Manager.
+    /// AWS Secrets Manager, with the operation used here.
     struct SecretsManager: "secretsmanager" at "secretsmanager";
     aws_sdk_secretsmanager::get_secret_value, GetSecretValue, GetSecretValueInputBuilder, GetSecretValueInput, GetSecretValueOutput, GetSecretValueError;
 }
 
-/// How long a start may take. Lambda breaks it off after ten seconds, without a word of what it waited for.
+/// How long a start may take. Lambda ends it after ten seconds, without saying what it waited for.
+///
 /// Source: AWS Lambda developer guide, "Understanding the Lambda execution environment lifecycle".
 const INIT: Duration = Duration::from_secs(9);
 
-/// How long the credentials of an environment are relied on, from its start. Lambda does not tell when they end; the
-/// sessions behind execution roles last longer than this, and most environments far less.
+/// How long an execution environment's credentials are trusted, from its start. Lambda does not say when they expire.
+/// The sessions of execution roles last longer than this, and most execution environments far shorter.
 const CREDENTIALS_LAST: Duration = Duration::from_hours(6);
 
-/// Longest wait for a key endpoint.
+/// Longest time for the issuer's key endpoint to answer.
 const KEYS_WAIT: Duration = Duration::from_secs(3);
 
-/// Longest key set read, in bytes; real ones hold a few keys of half a kilobyte.
+/// Largest key set, in bytes. Real ones contain a few keys of half a kilobyte.
 const KEY_SET_MAX: usize = 256 * 1024;
 
-/// Makes a key source that fetches from a URL.
+/// Creates a key source that fetches the key set from a URL.
 fn fetched_keys(url: String) -> KeySource {
     let connector = outside_connector(KEYS_WAIT);
     KeySource::fetched(Box::new(move || {
@@ -321,12 +323,12 @@ fn fetched_keys(url: String) -> KeySource {
     }))
 }
 
-/// The work on one event, boxed.
+/// The future that handles one event, boxed.
 pub(crate) type Work<'a, R> = Pin<Box<dyn Future<Output = Result<R, lambda_runtime::Error>> + Send + 'a>>;
 
-/// Runs a function's whole life: wires its dependencies, then processes events until Lambda ends it.
+/// Runs a function's whole life: creates its dependencies, then processes events until Lambda ends it.
 ///
-/// With the argument `--settings` it lists the settings the function reads instead.
+/// With the argument `--settings` it prints the settings the function reads instead.
 pub(crate) fn serve<D, H, E, R>(
     name: &'static str,
     wire: impl AsyncFnOnce(&Start) -> Result<D, StartError>,
@@ -375,7 +377,7 @@ where
     })
 }
 
-/// Says in the log why a function ends, before Lambda starts it anew.
+/// Logs why a function ends, before Lambda starts it again.
 fn failed(name: &str, error: &dyn Error) -> ExitCode {
     let mut fields = serde_json::Map::new();
     fields.insert("error.chain".to_owned(), error.to_string().into());

@@ -1,4 +1,4 @@
-//! Receiving the table's stream: the loop is here, a handler sees one record.
+//! Receives the table's stream. The loop is here, so a handler sees one record.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,23 +16,23 @@ use crate::log::RequestLog;
 use crate::queue::{Failure, Outcome};
 use crate::start::{self, Start, StartError};
 
-/// A handler at work on one record.
+/// The future of a handler for one record.
 pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
 
-/// One change of the table.
+/// A change of an item in the table.
 #[derive(Debug)]
 pub struct Change {
     /// The item after the change, in DynamoDB's JSON.
     pub new_image: Value,
-    /// The whole record, for whoever must park it.
+    /// The whole record, in case it must be parked.
     pub raw: Value,
-    /// When this delivery began.
+    /// When this delivery started.
     pub now: Timestamp,
     /// What the handler adds to the log line.
     pub log: RequestLog,
 }
 
-/// What Lambda hands over. Source: AWS Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB".
+/// The batch that Lambda delivers. Source: AWS Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB".
 #[derive(Debug, Deserialize)]
 pub struct Batch {
     #[serde(rename = "Records")]
@@ -50,8 +50,8 @@ where
     })
 }
 
-/// Processes a batch, its records side by side. Lambda goes back to the first record named and delivers from there, so
-/// the first failure is the only one told.
+/// Processes a batch, with its records in parallel. Lambda delivers again from the first failed record on, so only that
+/// one is reported.
 pub async fn process<D, H>(name: &str, deps: &D, handle: &H, batch: Batch, deadline: SystemTime) -> Outcome
 where
     H: for<'a> Fn(&'a D, &'a Change) -> Handling<'a>,

@@ -1,4 +1,4 @@
-//! Messages of the queue of deliveries: an event to be told, or a delivery whose next attempt is due.
+//! Messages of the delivery queue: an event to deliver, or a delivery whose next attempt is due.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -6,42 +6,42 @@ use serde_json::json;
 use crate::events::{EventKind, EventMessage, MalformedEvent};
 use crate::{DeliveryId, EventId, Fault, OrgId, Timestamp, UserId};
 
-/// Whom an event is about, and by that whose endpoints hear of it.
+/// Whom an event is about. Their endpoints get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// An organisation.
+    /// An organisation, by its id.
     Org(OrgId),
-    /// A person.
+    /// A person, by their id.
     Person(UserId),
 }
 
-/// An event of the bus that endpoints may hear of.
+/// An event of the bus that endpoints can subscribe to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubscribedEvent {
-    /// Which.
+    /// Id of the event.
     pub id: EventId,
-    /// Of what kind.
+    /// Kind of the event.
     pub kind: EventKind,
-    /// When it happened.
+    /// When it happened, as the event says.
     pub occurred_at: Timestamp,
-    /// About whom.
+    /// Whom it is about.
     pub subject: Subject,
-    /// What receivers are told: type, time and facts, as JSON.
+    /// The webhook's body: type, time and facts, as JSON.
     pub payload: String,
 }
 
 /// What a message asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DeliveryMessage {
-    /// Telling an event to whoever hears of it.
+    /// Deliver an event to the endpoints that subscribe to it.
     Tell(Box<SubscribedEvent>),
-    /// The next attempt at a delivery.
+    /// Make the next attempt at a delivery.
     Attempt(OrgId, DeliveryId),
-    /// Nothing: no endpoint hears of this.
+    /// Nothing: endpoints cannot subscribe to this event.
     Nothing,
 }
 
-/// A message that asks for an attempt.
+/// The JSON of a message that asks for an attempt.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ask {
@@ -50,10 +50,10 @@ struct Ask {
 }
 
 impl DeliveryMessage {
-    /// Reads a message.
+    /// Parses a message.
     ///
     /// # Errors
-    /// When it asks for no attempt and is no event.
+    /// If it asks for no attempt and is no event.
     pub fn parse(body: &str) -> Result<Self, MalformedEvent> {
         if let Ok(Ask { org_id, delivery_id }) = serde_json::from_str(body) {
             return Ok(Self::Attempt(org_id, delivery_id));
@@ -62,10 +62,10 @@ impl DeliveryMessage {
         Ok(subscribed.map_or(Self::Nothing, |event| Self::Tell(Box::new(event))))
     }
 
-    /// Writes the message that asks for an attempt.
+    /// Encodes the message that asks for an attempt.
     ///
     /// # Errors
-    /// `INTERNAL`, which cannot be.
+    /// `INTERNAL`, which does not happen.
     pub fn attempt(org: OrgId, delivery: DeliveryId) -> Result<String, Fault> {
         serde_json::to_string(&Ask { org_id: org, delivery_id: delivery }).map_err(Fault::internal)
     }
@@ -123,7 +123,7 @@ mod tests {
             heard.payload,
             json!({ "type": "wallet.low", "timestamp": "2026-11-21T10:30:00Z", "data": data }).to_string()
         );
-        // A personal event names its person, also when it should ever name an organisation beside.
+        // A personal event goes to its person, even if it should ever name an organisation too.
         let mut both = completed("user_ann1");
         both["org_id"] = json!(ORG);
         let Ok(DeliveryMessage::Tell(heard)) = DeliveryMessage::parse(&event("job.completed", &both)) else {

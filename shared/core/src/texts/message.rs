@@ -1,4 +1,4 @@
-//! The messages by which a text is written on: each stands for one call to the model.
+//! The messages by which a text is written. Each stands for one call to the model.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -6,25 +6,25 @@ use serde_json::json;
 use crate::events::{EventData, EventMessage, JobRequested};
 use crate::{Fault, JobId};
 
-/// Asks for whatever comes next of a job's text. It names no chapter: what is next stands in the manuscript, so a message that
+/// Asks for the next step of a job's text. It names no chapter, because the draft says what is next. So a message that
 /// comes twice or late does no harm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextMessage {
-    /// The job.
+    /// The job whose text is written.
     #[serde(rename = "job_id")]
     pub job: JobId,
 }
 
 impl TextMessage {
-    /// Writes the message.
+    /// Encodes the message as JSON.
     pub fn message(&self) -> String {
         json!(self).to_string()
     }
 
-    /// Reads a message of ours, or the event `job.requested` as the bus delivers it, whole.
+    /// Parses a message of ours, or the whole event `job.requested` as the bus delivers it.
     ///
     /// # Errors
-    /// `INTERNAL` when it is neither; it will lie among the dead letters.
+    /// `INTERNAL` if it is neither. It then goes to the dead-letter queue.
     pub fn parse(message: &str) -> Result<Self, Fault> {
         if let Ok(ours) = serde_json::from_str(message) {
             return Ok(ours);

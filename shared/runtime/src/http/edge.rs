@@ -1,4 +1,4 @@
-//! Receiving requests from Lambda and answering them.
+//! Receives requests from Lambda and answers them.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,12 +15,12 @@ use crate::clock;
 use crate::invocation::Invocation;
 use crate::start::{self, Start, StartError};
 
-/// A handler at work.
+/// The future of a handler.
 pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>>;
 
-/// Runs an HTTP function: wires its dependencies once, then answers requests until Lambda ends it.
+/// Runs an HTTP function: creates its dependencies once, then answers requests until Lambda ends it.
 ///
-/// `name` is the function's one name. With the argument `--settings` it lists the settings it reads instead.
+/// `name` is the function's name. With the argument `--settings` it prints the settings it reads instead.
 pub fn serve<D, H>(name: &'static str, wire: impl AsyncFnOnce(&Start) -> Result<D, StartError>, handle: H) -> ExitCode
 where
     D: Send + Sync + 'static,
@@ -32,7 +32,7 @@ where
     })
 }
 
-/// Answers one event: the whole path of a request, without Lambda and a CDN around it.
+/// Answers one event: the whole path of a request, without Lambda and CDN around it.
 pub async fn respond<D, H>(
     name: &str,
     deps: &D,
@@ -78,10 +78,10 @@ where
     answer.into_response(&request.id)
 }
 
-/// Returns whether a browser asks if it may send a request of another origin.
+/// Returns whether a browser asks if it may send a cross-origin request.
 ///
-/// API Gateway hands these to the functions behind `ANY` and `$default` routes although CORS is configured, and adds the
-/// configured headers to whatever they answer. Source: API Gateway developer guide, "Configure CORS for HTTP APIs".
+/// API Gateway passes these to the functions behind `ANY` and `$default` routes even if CORS is configured, and adds
+/// the configured headers to their answers. Source: API Gateway developer guide, "Configure CORS for HTTP APIs".
 fn is_preflight(request: &Request) -> bool {
     request.method() == Method::OPTIONS && request.header("access-control-request-method").is_some()
 }
