@@ -69,7 +69,7 @@ impl Event {
 /// The `detail` of an event on the bus.
 #[derive(Serialize, JsonSchema)]
 struct Detail<T> {
-    /// Remember it: an event may come twice.
+    /// Id of the event. Remember it: an event may come twice.
     event_id: EventId,
     /// When it happened, in UTC.
     occurred_at: Timestamp,

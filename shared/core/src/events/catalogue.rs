@@ -84,9 +84,9 @@ catalogue! {
     EndpointDisabled(EndpointDisabled) = "endpoint.disabled",
     /// An upload was checked and kept.
     FileReady(FileReady) = "file.ready",
-    /// An upload was not what it said, and is gone.
+    /// An upload was not what it claimed to be, and is gone.
     FileRejected(FileRejected) = "file.rejected",
-    /// A file is gone, its bytes given back.
+    /// A file is gone, and its bytes were given back.
     FileDeleted(FileDeleted) = "file.deleted",
     /// A job was accepted; a generator may work on it. The message on the generation queue is the same.
     JobRequested(JobRequested) = "job.requested",
@@ -94,7 +94,7 @@ catalogue! {
     JobCompleted(JobCompleted) = "job.completed",
     /// A job was not delivered and never will be; its allowance is given back.
     JobFailed(JobFailed) = "job.failed",
-    /// Somebody was invited into an organisation. The address stands in the invitation only.
+    /// Somebody was invited into an organisation. Only the invitation holds the address.
     InvitationCreated(InvitationCreated) = "invitation.created",
     /// A key was issued.
     KeyIssued(KeyEvent) = "key.issued",
@@ -110,15 +110,15 @@ catalogue! {
     KeyMigrationReminder(KeyMigrationEvent) = "key.migration-reminder",
     /// Keys were used, or made, in an unusual way.
     KeyAnomaly(KeyAnomaly) = "key.anomaly",
-    /// More of a quota is used than is comfortable.
+    /// A person has used 80 % of a quota.
     QuotaExceeded(QuotaExceeded) = "quota.exceeded",
-    /// A dispute of a payment came to nothing, and credits were given back.
+    /// A dispute of a payment was won, and credits were given back.
     PaymentDisputeWon(PaymentEvent) = "payment.dispute-won",
     /// A payment for credits was disputed with the bank, and credits were taken back.
     PaymentDisputed(PaymentEvent) = "payment.disputed",
     /// A payment for credits was refunded, all of it or a part, and credits were taken back.
     PaymentRefunded(PaymentEvent) = "payment.refunded",
-    /// A day of an organisation has figures, for the first time.
+    /// An organisation's statistics of a day can be read for the first time.
     StatsReady(StatsReady) = "stats.ready",
     /// An organisation's balance has reached a share of its last top-up.
     WalletLow(WalletLow) = "wallet.low",

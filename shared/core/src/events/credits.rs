@@ -9,31 +9,31 @@ use crate::{LotId, OrgId};
 /// `payment.refunded`, `payment.disputed` and `payment.dispute-won`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentEvent {
-    /// Which organisation had paid.
+    /// Id of the organisation that had paid.
     pub org_id: OrgId,
-    /// Which payment, as the payment provider names it.
+    /// The payment provider's id of the payment.
     pub payment_id: PaymentId,
-    /// In hundredths of the currency: what of it is refunded by now, or what is or was disputed.
+    /// The amount refunded so far, or the disputed amount, in hundredths of the currency.
     #[schemars(range(min = 1))]
     pub amount_cents: u64,
-    /// In which currency.
+    /// The currency, such as `EUR`.
     #[schemars(length(min = 3))]
     pub currency: String,
-    /// Credits taken back this time, or given back when a dispute was won.
+    /// Credits taken back by this refund or dispute, or given back because a dispute was won.
     pub credits: u64,
-    /// Credits left, as it saw them; below zero when more was taken back than was left.
+    /// Credits left afterwards; below zero if more was taken back than was left.
     pub balance: i64,
 }
 
 /// `wallet.low`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WalletLow {
-    /// Which organisation.
+    /// Id of the organisation.
     pub org_id: OrgId,
-    /// Which share, in percent: 20, 10 or 0.
+    /// The share of the last top-up, in percent.
     #[schemars(extend("enum" = ALERT_PERCENTAGES))]
     pub percent: u8,
-    /// Credits left; below nothing after a refund.
+    /// Credits left; below zero if more was taken back than was left.
     pub balance: i64,
     /// Credits of the last top-up.
     #[schemars(range(min = 1))]
@@ -43,14 +43,14 @@ pub struct WalletLow {
 /// `wallet.topped-up`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WalletToppedUp {
-    /// Which organisation.
+    /// Id of the organisation.
     pub org_id: OrgId,
-    /// Which lot.
+    /// Id of the credit lot.
     pub lot_id: LotId,
-    /// Bought, or given.
+    /// `paid` if they were bought, `promo` if they were given.
     #[schemars(extend("enum" = [LotKind::Paid, LotKind::Promo]))]
     pub kind: LotKind,
-    /// How many.
+    /// Number of credits.
     #[schemars(range(min = 1))]
     pub credits: u64,
 }

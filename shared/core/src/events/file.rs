@@ -9,31 +9,31 @@ use crate::{FileId, JobId, UserId};
 /// What every event about a file says of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileFacts {
-    /// Whose file it is.
+    /// Id of the person whose file it is.
     pub user_id: UserId,
     /// Id of the file, opaque.
     pub file_id: FileId,
     /// Key of the file, the name every route takes.
     pub s3_key: ObjectKey,
-    /// Its name, in its owner's own spelling.
+    /// The file's name, as its owner wrote it.
     #[schemars(length(min = 1))]
     pub filename: String,
-    /// What it is.
+    /// The kind of file.
     pub kind: Kind,
-    /// Its media type.
+    /// The file's media type.
     #[schemars(regex(pattern = "^[a-z]+/[A-Za-z0-9.+-]+$"))]
     pub content_type: String,
-    /// Bytes: as measured of a file that was kept, as granted of one that was not.
+    /// Size in bytes: measured if the file was kept, else as granted.
     pub size: u64,
-    /// Pixels, as measured; of images only.
+    /// Measured width in pixels; images only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub width: Option<u32>,
-    /// Pixels, as measured; of images only.
+    /// Measured height in pixels; images only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub height: Option<u32>,
-    /// The job it was delivered for, if any.
+    /// Id of the job it was delivered for, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<JobId>,
 }
@@ -52,7 +52,7 @@ pub struct FileRejected {
     /// The file.
     #[serde(flatten)]
     pub file: FileFacts,
-    /// Why, as a sentence.
+    /// Why it was rejected, as a sentence.
     #[schemars(length(min = 1))]
     pub reason: String,
 }
@@ -63,11 +63,11 @@ pub struct FileDeleted {
     /// The file.
     #[serde(flatten)]
     pub file: FileFacts,
-    /// `deleted` by whoever, or `expired` for a grant nobody used.
+    /// `deleted`, or `expired` for a grant that nobody used.
     pub cause: Removal,
 }
 
-/// A quota of a person's.
+/// Which of a person's quotas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Quota {
@@ -78,18 +78,18 @@ pub enum Quota {
 /// `quota.exceeded`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QuotaExceeded {
-    /// Whose quota.
+    /// Id of the person whose quota it is.
     pub user_id: UserId,
-    /// Which: storage, in bytes.
+    /// The quota: `storage`, in bytes.
     #[schemars(extend("enum" = [Quota::Storage]))]
     pub quota: Quota,
-    /// The share that was reached.
+    /// The share that was reached, in percent.
     #[schemars(extend("enum" = [NOTICE_PERCENT]))]
     pub percent: u8,
-    /// How much is used, with what is reserved.
+    /// How much is used or reserved.
     #[schemars(range(min = 1))]
     pub used: u64,
-    /// The whole of the quota.
+    /// The size of the quota.
     #[schemars(range(min = 1))]
     pub limit: u64,
 }

@@ -14,21 +14,21 @@ use crate::{JobId, Timestamp, UserId};
 pub struct JobRequested {
     /// Id of the job, opaque.
     pub job_id: JobId,
-    /// Who asked for it.
+    /// Id of the person who asked for it.
     pub user_id: UserId,
-    /// What it is.
+    /// The kind of job.
     pub kind: Kind,
     /// What was asked for; its fields depend on `kind`.
     #[serde(flatten)]
     #[schemars(schema_with = "ask_schema")]
     pub ask: Ask,
-    /// Where to ask for each upload, signed.
+    /// URL at which to ask for each upload, signed.
     #[schemars(url, regex(pattern = "^https?://"))]
     pub uploads_url: String,
-    /// Where to report the end, signed.
+    /// URL at which to report the end, signed.
     #[schemars(url, regex(pattern = "^https?://"))]
     pub callback_url: String,
-    /// When the job fails unless it is delivered.
+    /// When the job fails if it is not delivered.
     pub deadline: Timestamp,
 }
 
@@ -37,16 +37,16 @@ pub struct JobRequested {
 pub struct JobCompleted {
     /// Id of the job, opaque.
     pub job_id: JobId,
-    /// Who asked for it.
+    /// Id of the person who asked for it.
     pub user_id: UserId,
-    /// What it is.
+    /// The kind of job.
     pub kind: Kind,
-    /// What it is called: its title, or how the wish begins.
+    /// The title, or the beginning of the request.
     #[schemars(length(min = 1))]
     pub title: String,
     /// Always `completed`.
     pub status: CompletedStatus,
-    /// Keys of what was delivered, in the generator's order.
+    /// Keys of the delivered files, in the generator's order.
     #[schemars(length(min = 1))]
     pub files: Vec<ObjectKey>,
 }
@@ -56,16 +56,16 @@ pub struct JobCompleted {
 pub struct JobFailed {
     /// Id of the job, opaque.
     pub job_id: JobId,
-    /// Who asked for it.
+    /// Id of the person who asked for it.
     pub user_id: UserId,
-    /// What it is.
+    /// The kind of job.
     pub kind: Kind,
-    /// What it is called: its title, or how the wish begins.
+    /// The title, or the beginning of the request.
     #[schemars(length(min = 1))]
     pub title: String,
     /// Always `failed`.
     pub status: FailedStatus,
-    /// Why.
+    /// Why the job failed.
     pub error: JobError,
 }
 

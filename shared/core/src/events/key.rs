@@ -14,11 +14,11 @@ use crate::{KeyId, OrgId, Timestamp, UserId};
 /// `key.issued`, `key.rotated`, `key.revoked` and `key.deleted`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyEvent {
-    /// Whose key it is.
+    /// Id of the key's organisation.
     pub org_id: OrgId,
-    /// Which key.
+    /// Id of the key.
     pub key_id: KeyId,
-    /// What it is called.
+    /// The key's name.
     #[schemars(length(min = 1))]
     pub name: String,
     /// Who did it: a user's id, or `operator:` or `service:` and a name.
@@ -35,26 +35,26 @@ impl KeyEvent {
 /// `key.migration-started` and `key.migration-reminder`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyMigrationEvent {
-    /// Which organisation.
+    /// Id of the organisation.
     pub org_id: OrgId,
-    /// Whose keys they are.
+    /// Id of the person whose keys they are.
     pub user_id: UserId,
-    /// Those that have not been replaced, 100 at most.
+    /// The keys that have not been replaced; 100 at most.
     #[schemars(length(min = 1))]
     pub keys: Vec<NamedKey>,
-    /// How many they are, with those that are not named.
+    /// Number of all keys that have not been replaced.
     #[schemars(range(min = 1))]
     pub total: u64,
-    /// From when on those that are left are revoked.
+    /// When keys that have not been replaced are revoked.
     pub until: Timestamp,
 }
 
 /// A key and its name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NamedKey {
-    /// Which key.
+    /// Id of the key.
     pub key_id: KeyId,
-    /// What it is called.
+    /// The key's name.
     #[schemars(length(min = 1))]
     pub name: String,
 }
@@ -62,12 +62,12 @@ pub struct NamedKey {
 /// `key.anomaly`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyAnomaly {
-    /// Which organisation.
+    /// Id of the organisation.
     pub org_id: OrgId,
-    /// Which key; absent when many were made.
+    /// Id of the key; absent if many were made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_id: Option<KeyId>,
-    /// What the key is called.
+    /// The key's name; absent if many were made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub name: Option<String>,
@@ -75,7 +75,7 @@ pub struct KeyAnomaly {
     #[serde(flatten)]
     #[schemars(schema_with = "anomaly_schema")]
     pub anomaly: Anomaly,
-    /// What was done: alerted, or suspended what it is about.
+    /// What was done: `alerted` the owners, or also `suspended` the key or the organisation.
     pub action: AnomalyResponse,
 }
 
@@ -85,33 +85,33 @@ pub struct KeyAnomaly {
 pub enum Anomaly {
     /// One key is used from many countries.
     Countries {
-        /// From how many countries the key was used.
+        /// Number of countries from which the key was used.
         #[schemars(range(min = COUNTRIES_MAX + 1))]
         countries: usize,
-        /// Which, 50 at most.
+        /// Codes of the countries; 50 at most.
         #[schemars(length(min = 1))]
         codes: Vec<String>,
-        /// Within how many minutes.
+        /// The period in which it happened, in minutes.
         #[schemars(range(min = 1))]
         within_minutes: u64,
     },
     /// One organisation makes many keys.
     KeysCreated {
-        /// How many keys were made.
+        /// Number of keys that were made.
         #[schemars(range(min = CREATED_MAX + 1))]
         keys: usize,
-        /// Within how many minutes.
+        /// The period in which it happened, in minutes.
         #[schemars(range(min = 1))]
         within_minutes: u64,
     },
     /// One key is used far more than it was.
     UsageJump {
-        /// How often the key was used on the day.
+        /// Number of calls on the day.
         #[schemars(range(min = 1))]
         calls: u64,
-        /// How often it is on the median day of the week before.
+        /// Number of calls on the median day of the week before.
         median: u64,
-        /// On which day, in UTC.
+        /// The day, in UTC.
         day: Day,
     },
 }
@@ -157,8 +157,8 @@ fn anomaly_schema(generator: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "required": ["kind", "details"],
         "properties": {
-            "kind": { "description": "What is unusual: countries, keys_created or usage_jump.", "enum": kinds },
-            "details": { "description": "The numbers.", "type": "object", "properties": details },
+            "kind": { "description": "What is unusual.", "enum": kinds },
+            "details": { "description": "The numbers behind it; which there are depends on the kind.", "type": "object", "properties": details },
         },
         "allOf": rules,
     })

@@ -11,26 +11,26 @@ use crate::{EndpointId, InvitationId, OrgId};
 /// `endpoint.disabled`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EndpointDisabled {
-    /// Which organisation.
+    /// Id of the organisation.
     pub org_id: OrgId,
-    /// Which endpoint.
+    /// Id of the endpoint.
     pub endpoint_id: EndpointId,
-    /// Its host; the rest of its address may hold a secret.
+    /// Host of the endpoint's URL; the rest of it may hold a secret.
     #[schemars(length(min = 1))]
     pub host: String,
-    /// Why: it answered 410, or has failed for a week.
+    /// Why: `gone` if it answered 410, `failing` if it has failed for a week.
     pub reason: DisabledBecause,
 }
 
 /// `invitation.created`. It holds no address: events travel to whoever subscribes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InvitationCreated {
-    /// Which organisation.
+    /// Id of the organisation.
     pub org_id: OrgId,
-    /// What it is called.
+    /// The organisation's name.
     #[schemars(length(min = 1))]
     pub org_name: String,
-    /// Which invitation.
+    /// Id of the invitation.
     pub invitation_id: InvitationId,
     /// Who did it: a user's id, or `operator:` or `service:` and a name.
     pub actor: Actor,
@@ -39,8 +39,8 @@ pub struct InvitationCreated {
 /// `stats.ready`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatsReady {
-    /// Which organisation.
+    /// Id of the organisation.
     pub org_id: OrgId,
-    /// Which day, in UTC.
+    /// The day, in UTC.
     pub date: Day,
 }

@@ -34,11 +34,11 @@ pub enum Ask {
         /// What a book or an article is about.
         #[schemars(length(min = 1))]
         topic: String,
-        /// What it should achieve, where that was said.
+        /// What it should achieve, if that was asked for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(length(min = 1))]
         goal: Option<String>,
-        /// How it should be called, where that was said.
+        /// The requested title, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(length(min = 1))]
         title: Option<String>,
@@ -48,10 +48,10 @@ pub enum Ask {
         /// What pictures or a video show.
         #[schemars(length(min = 1))]
         prompt: String,
-        /// How many pictures.
+        /// Number of pictures.
         #[schemars(range(min = 1, max = COUNT_MAX))]
         count: u32,
-        /// Width x height of the pictures, in pixels.
+        /// Width x height of the pictures in pixels, such as `1024x768`.
         #[schemars(regex(pattern = "^[0-9]+x[0-9]+$"))]
         size: String,
     },
@@ -60,10 +60,10 @@ pub enum Ask {
         /// What pictures or a video show.
         #[schemars(length(min = 1))]
         prompt: String,
-        /// How long the video lasts.
+        /// Length of the video in seconds.
         #[schemars(range(min = 1, max = DURATION_MAX))]
         duration_seconds: u32,
-        /// Shape of the video.
+        /// Aspect ratio of the video, such as `16:9`.
         #[schemars(regex(pattern = "^[0-9]+:[0-9]+$"))]
         aspect_ratio: String,
     },
