@@ -4,18 +4,18 @@ use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
 use consigne_core::ports::ClearOutbox;
 use consigne_core::{EventId, Fault};
 
-use super::item::{Item, Reader, key, number, text};
-use super::{Table, due};
+use crate::table::item::{Item, Reader, key, number, text};
+use crate::table::{Table, due};
 
 /// Sort key of every outbox entry.
-pub(super) const SK: &str = "OUTBOX";
+pub(crate) const SK: &str = "OUTBOX";
 
 fn pk(id: EventId) -> String {
     format!("OUTBOX#{id}")
 }
 
 /// Builds the item of an event.
-pub(super) fn write(event: &Event) -> Item {
+pub(crate) fn write(event: &Event) -> Item {
     Item::from([
         ("pk".to_owned(), text(pk(event.id))),
         ("sk".to_owned(), text(SK)),
@@ -28,7 +28,7 @@ pub(super) fn write(event: &Event) -> Item {
 }
 
 /// Reads an entry from its item.
-pub(super) fn read(item: &Item) -> Result<OutboxEntry, Fault> {
+pub(crate) fn read(item: &Item) -> Result<OutboxEntry, Fault> {
     let reader = Reader(item);
     Ok(OutboxEntry {
         id: reader.parsed("pk", |pk| EventId::parse(pk.strip_prefix("OUTBOX#")?))?,
