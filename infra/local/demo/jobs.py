@@ -101,7 +101,7 @@ def receive(walk: Walk, ann: str, job: str, picture: bytes) -> None:
 
     took, facts = timed(lambda: walk.wait(status, lambda facts: facts["status"] == "completed", "the end of the job"))
     walk.say(
-        "The file's check completes the job",
+        "Report and file check are done: the job is completed",
         "completed",
         took,
         walk.calls("job-status", facts["request"]),
