@@ -70,6 +70,6 @@ mod tests {
         );
         assert!(preview("wallet-low", "en", false).unwrap().starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
         assert!(preview("x", "en", false).unwrap_err().contains("invitation               always sent\n"));
-        assert_eq!(preview("invitation", "de", false), Err("--lang de is not en or fr.".to_owned()));
+        assert_eq!(preview("invitation", "de", false), Err("--lang de must be en or fr.".to_owned()));
     }
 }

@@ -172,6 +172,6 @@ mod tests {
         assert!(!counts(0).render(0, None, now).contains("no mail"));
         let said = counts(21).render(0, None, now);
         assert!(said.contains("no mail     21 owners") && said.ends_with("user_018, user_019, ..."), "{said}");
-        assert!(counts(1).render(0, None, now).ends_with("from you alone: user_000"));
+        assert!(counts(1).render(0, None, now).ends_with("only you can tell them: user_000"));
     }
 }

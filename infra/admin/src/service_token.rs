@@ -98,7 +98,7 @@ impl Tokens {
             format!("The secret of service tokens cannot be used: {why}. Its previous value is under AWSPREVIOUS.")
         };
         ServiceTokens::parse(text).map_err(|error| unfit(error.to_string()))?;
-        serde_json::from_str(text).map(Self).map_err(|_| unfit("no JSON object".to_owned()))
+        serde_json::from_str(text).map(Self).map_err(|_| unfit("it is not a JSON object".to_owned()))
     }
 
     /// Encodes the secret's text.
@@ -240,9 +240,9 @@ mod tests {
         for bad in ["", "A", "1a", "-a", "a b", "é", &"a".repeat(65)] {
             assert!(held.add(bad, NEW).unwrap_err().contains("is not a service's name"), "{bad}");
         }
-        assert!(held.add("default", NEW).unwrap_err().contains("there already"));
-        assert!(held.rotate("pdf", NEW).unwrap_err().contains("no service pdf"));
-        assert!(held.retire("pdf", true).unwrap_err().contains("no service pdf"));
+        assert!(held.add("default", NEW).unwrap_err().contains("exists already"));
+        assert!(held.rotate("pdf", NEW).unwrap_err().contains("Unknown service pdf"));
+        assert!(held.retire("pdf", true).unwrap_err().contains("Unknown service pdf"));
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl Live {
     fn parse(text: &str, sender: Sender) -> Result<Self, String> {
         let unfit = |why: String| format!("The secret cannot be used: {why}. Its previous value is under AWSPREVIOUS.");
         sender.check(text).map_err(|error| unfit(error.to_string()))?;
-        serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))
+        serde_json::from_str(text).map_err(|_| unfit("it is not a JSON object".to_owned()))
     }
 
     /// Encodes the secret's text.
@@ -263,7 +263,7 @@ mod tests {
         let mut live = live();
         for bad in ["", "whsec_", "whsec_short", "sk_live_0123456789abcdef0123456789abcdef"] {
             let problem = live.take(bad.to_owned(), true, Sender::Clerk).unwrap_err();
-            assert!(problem.contains("no secret of webhooks") && !problem.contains("short"), "{problem}");
+            assert!(problem.contains("not a webhook secret") && !problem.contains("short"), "{problem}");
         }
         assert_eq!(live.current, OLD);
         assert!(Live::parse("{}", Sender::Clerk).is_err());

@@ -116,8 +116,8 @@ pub(super) mod tests {
         for (bad, why) in [
             ("é", "in hex or base64"),
             ("00:11", "in hex or base64"),
-            (&format!("{}:", hex(&[1; 16])), "whole number of blocks"),
-            (&format!("{}:{}", hex(&[1; 16]), hex(&[1; 15])), "whole number of blocks"),
+            (&format!("{}:", hex(&[1; 16])), "whole number of 16-byte blocks"),
+            (&format!("{}:{}", hex(&[1; 16]), hex(&[1; 15])), "whole number of 16-byte blocks"),
             (&format!("{}:{}", hex(&[1; 16]), hex(&[1; 16])), "cannot be decrypted"),
         ] {
             assert!(cipher.open(bad, None).unwrap_err().contains(why), "{bad}");

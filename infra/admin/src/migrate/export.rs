@@ -225,24 +225,24 @@ mod tests {
         let plain = "sk_live_0123456789abcdefghij";
         let set = |field: &'static str, value: Value| row(plain, |row| row[field] = value);
         for (line, why) in [
-            ("{".to_owned(), "no JSON object"),
-            (set("id", json!(7)), "no JSON object"),
+            ("{".to_owned(), "must be a JSON object"),
+            (set("id", json!(7)), "must be a JSON object"),
             (set("id", json!("")), "id must be"),
-            (set("id", json!(plain)), "holds a key"),
-            (set("id", json!(format!("key:{plain}"))), "holds a key"),
-            (set("id", json!(format!("x{plain}"))), "holds a key"),
+            (set("id", json!(plain)), "contains a key"),
+            (set("id", json!(format!("key:{plain}"))), "contains a key"),
+            (set("id", json!(format!("x{plain}"))), "contains a key"),
             (set("ownerId", json!("ann")), "ownerId"),
             (set("accessLevel", json!("root")), "accessLevel"),
             (set("name", json!("a\nb")), "name must be"),
-            (set("name", json!(plain)), "holds a key"),
-            (set("organizationId", json!(format!("of {plain}"))), "holds a key"),
+            (set("name", json!(plain)), "contains a key"),
+            (set("organizationId", json!(format!("of {plain}"))), "contains a key"),
             (set("createdAt", json!("yesterday")), "createdAt"),
             (set("lastUsedAt", json!(plain)), "lastUsedAt"),
             (set("encryptedKey", Value::Null), "either encryptedKey or keyHash"),
             (set("keyHash", json!("0".repeat(64))), "either encryptedKey or keyHash"),
-            (set("encryptedKey", json!(plain)), "encryptedKey is"),
-            (row("pk_live_0123456789abcdefghij", |_| ()), "no key with this installation's prefix"),
-            (row("sk_live_short", |_| ()), "no key with this installation's prefix"),
+            (set("encryptedKey", json!(plain)), "encryptedKey must"),
+            (row("pk_live_0123456789abcdefghij", |_| ()), "not a key with this installation's prefix"),
+            (row("sk_live_short", |_| ()), "not a key with this installation's prefix"),
         ] {
             let unfit = reader().read(3, &line).unwrap_err();
             assert!(unfit.problem.contains(why), "{line}: {unfit:?}");

@@ -38,7 +38,8 @@ impl Kept {
             format!("The secret of peppers cannot be used: {why}. Its previous value is under AWSPREVIOUS.")
         };
         let current = Peppers::parse(text).map_err(|error| unfit(error.to_string()))?.current();
-        let fields: Map<String, Value> = serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))?;
+        let fields: Map<String, Value> =
+            serde_json::from_str(text).map_err(|_| unfit("it is not a JSON object".to_owned()))?;
         let version = |name: &str| if name == LEGACY { Some(Pointer::HASHED) } else { name.parse().ok() };
         let pepper = |(name, value): (String, Value)| Some((version(&name)?, value.as_str()?.to_owned()));
         Ok(Self { current, live: fields.into_iter().filter_map(pepper).collect() })
@@ -168,8 +169,8 @@ mod tests {
         let mut held = two();
         assert!(held.retire(1).unwrap_err().contains("is current"));
         assert!(held.retire(2).unwrap_err().contains("is the newest"));
-        assert!(held.retire(7).unwrap_err().contains("there are: 1, 2."));
-        assert!(held.promote(7).unwrap_err().contains("no live pepper 7"));
+        assert!(held.retire(7).unwrap_err().contains("live are: 1, 2."));
+        assert!(held.promote(7).unwrap_err().contains("Pepper 7 is not live"));
         held.add(ONE.to_owned()).unwrap();
         assert_eq!(held.retire(2), Ok(()), "with a newer one its number is not given again");
         assert_eq!(held.add(TWO.to_owned()), Ok(4));
@@ -189,7 +190,7 @@ mod tests {
         assert_eq!(held.render().unwrap(), format!(r#"{{"current":1,"legacy":"old-pepper","1":"{ONE}"}}"#));
         let mut again = kept(&held.render().unwrap());
         assert!(again.take_legacy("other-one".to_owned()).unwrap_err().contains("already"));
-        assert!(again.promote(0).unwrap_err().contains("nothing is written under it"));
+        assert!(again.promote(0).unwrap_err().contains("no new keys are stored"));
         assert_eq!(again.add(TWO.to_owned()), Ok(2));
         assert_eq!(again.retire(0), Ok(()));
         assert_eq!(again.render().unwrap(), format!(r#"{{"current":1,"1":"{ONE}","2":"{TWO}"}}"#));
@@ -200,7 +201,7 @@ mod tests {
     fn what_is_refused_shows_no_pepper() {
         for bad in ["", "{}", r#"{"current": 1}"#, &format!(r#"{{"current": 3, "1": "{ONE}"}}"#)] {
             let error = Kept::parse(bad).err().unwrap();
-            assert!(error.contains("not fit for use") && !error.contains(ONE), "{error}");
+            assert!(error.contains("cannot be used") && !error.contains(ONE), "{error}");
         }
         let mut held = two();
         held.add("short".to_owned()).unwrap();

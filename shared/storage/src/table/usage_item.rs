@@ -76,11 +76,11 @@ mod tests {
     }
 
     #[test]
-    fn a_count_below_nothing_is_a_fault_that_names_it() {
+    fn a_negative_count_is_a_fault_that_names_it() {
         for name in ["committed", "reserved", "image_files", "blog_bytes"] {
             let fault = read(&Item::from([(name.to_owned(), number(-1))])).unwrap_err();
             assert_eq!(fault.code, Code::Internal);
-            assert!(fault.chain().ends_with(&format!("the ledger's {name} is below nothing: -1")), "{}", fault.chain());
+            assert!(fault.chain().ends_with(&format!("the ledger's {name} is negative: -1")), "{}", fault.chain());
         }
         let odd = Item::from([("committed".to_owned(), text("much"))]);
         assert_eq!(read(&odd).unwrap_err().code, Code::Internal);
