@@ -43,7 +43,7 @@ impl BusyDay {
         let mut missing = 0;
         for (org, want) in &self.want {
             let stored = table.list_stats(*org, DaySpan::of(self.day)).await.expect("the table answers");
-            missing += usize::from(kept.first().is_none_or(|stats| stats.figures != *want));
+            missing += usize::from(stored.first().is_none_or(|stats| stats.figures != *want));
         }
         missing
     }
