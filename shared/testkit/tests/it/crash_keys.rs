@@ -72,7 +72,7 @@ pub fn essence(world: &World) -> Value {
     let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
     json!({ "orgs": orgs, "members": members, "keys": keys, "wallets": wallets, "receipts": receipts, "audit": audit,
         "told": told, "holds": holds, "refunds": accounts.refunds.values().collect::<Vec<_>>(), "payments": payments,
-        "pointers": accounts.pointers.len(), "promises": accounts.idempotency_records.len() })
+        "pointers": accounts.pointers.len(), "idempotency_records": accounts.idempotency_records.len() })
 }
 
 /// Calls a function as Ann, with one of its payloads. Returns the answer.

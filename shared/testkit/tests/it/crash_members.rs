@@ -34,7 +34,7 @@ fn essence(world: &World) -> Value {
     let known: Vec<Option<&str>> =
         state.profiles.values().map(|profile| profile.seen.as_ref().map(|seen| seen.email.as_str())).collect();
     json!({ "members": members, "invitations": invitations, "keys": keys, "wallets": wallets, "audit": audit,
-        "told": told, "known": known, "promises": accounts.idempotency_records.len(), "receipts": accounts.receipts.len() })
+        "told": told, "known": known, "idempotency_records": accounts.idempotency_records.len(), "receipts": accounts.receipts.len() })
 }
 
 /// Calls a function as Ann, with one of its payloads. Returns the answer.

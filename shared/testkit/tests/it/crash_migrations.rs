@@ -67,9 +67,9 @@ fn essence(world: &World) -> Value {
         accounts.members.values().map(|member| json!([member.org, member.user, member.role.name()])).collect();
     let pointers: Vec<_> =
         accounts.pointers.iter().map(|(pointer, (facts, _))| json!([pointer.mac, facts.id])).collect();
-    let mut trail: BTreeMap<String, u32> = BTreeMap::new();
+    let mut audit: BTreeMap<String, u32> = BTreeMap::new();
     for entry in &accounts.audit {
-        *trail.entry(format!("{} {}", entry.action.name(), entry.subject)).or_default() += 1;
+        *audit.entry(format!("{} {}", entry.action.name(), entry.subject)).or_default() += 1;
     }
     let migrations: Vec<_> =
         state.migrations.values().map(|one| json!([one.id.owner, one.keys, format!("{:?}", one.stage)])).collect();
@@ -80,7 +80,7 @@ fn essence(world: &World) -> Value {
     let mut told: Vec<_> = told.map(|told| told.to_string()).collect();
     told.sort();
     json!({ "orgs": accounts.orgs.len(), "wallets": accounts.wallets.len(), "keys": keys, "members": members,
-        "pointers": pointers, "trail": trail, "migrations": migrations, "told": told })
+        "pointers": pointers, "trail": audit, "migrations": migrations, "told": told })
 }
 
 #[tokio::test]

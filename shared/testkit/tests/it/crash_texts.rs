@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::handlers::jobs::{job_in, taken, told_of_jobs};
-use crate::handlers::texts::{arrive, asks_of_a_book, message, text_in, wished, written};
+use crate::handlers::texts::{arrive, asks_of_a_book, message, requested, text_in, written};
 use crate::handlers::{GRANTED, assert_books_balance, ledger_of};
 
 /// Returns the state that must be the same in the end: everything except ids, times and the number of model calls.
@@ -35,13 +35,13 @@ async fn write(world: &World) {
 
 #[tokio::test]
 async fn an_article_survives_every_fault() {
-    survives_to(|| wished(Kind::Blog), write, end).await;
+    survives_to(|| requested(Kind::Blog), write, end).await;
 }
 
 #[tokio::test]
 async fn giving_up_an_article_survives_every_fault() {
     let refused = || {
-        let world = wished(Kind::Blog);
+        let world = requested(Kind::Blog);
         world.change(|state| state.texts.always = Some(Mischief::Filtered));
         world
     };
@@ -53,14 +53,14 @@ async fn giving_up_an_article_survives_every_fault() {
 /// again.
 #[tokio::test]
 async fn a_book_is_the_same_wherever_its_worker_is_killed() {
-    let calm = wished(Kind::Book);
+    let calm = requested(Kind::Book);
     written(&calm).await;
     let want = end(&calm).await;
     assert_eq!(calm.state().texts.asked, asks_of_a_book());
     let mut kills = 0;
     for moment in [Moment::Before, Moment::After] {
         for skip in 0.. {
-            let world = wished(Kind::Book);
+            let world = requested(Kind::Book);
             world.fail_at(skip, moment);
             let done = written(&world).await;
             if world.fault_is_left() {
@@ -80,9 +80,9 @@ async fn a_book_is_the_same_wherever_its_worker_is_killed() {
 #[tokio::test]
 async fn a_book_is_the_same_if_its_worker_is_killed_in_every_chapter() {
     for (after_the_call, asked_again) in [(true, 13), (false, 0)] {
-        let calm = wished(Kind::Book);
+        let calm = requested(Kind::Book);
         written(&calm).await;
-        let world = wished(Kind::Book);
+        let world = requested(Kind::Book);
         let mut now = GRANTED;
         for part in 0..13 {
             // The effects: reads of job and draft, claim, model call, checkpoint, message, progress of the job.

@@ -183,7 +183,7 @@ fn night() -> impl Strategy<Value = Night> {
 /// Makes calls around each midnight and in between, in one world with maintenance and in one without. Compares both
 /// with the model.
 async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) -> u64) {
-    let (kept, left_alone) = (Year::begin(first), Year::begin(first));
+    let (with_maintenance, without) = (Year::begin(first), Year::begin(first));
     let mut model = Model::begin();
     let mut late: Vec<(Timestamp, Timestamp)> = Vec::new();
     let mut midnight = Day::of(first).starts();
@@ -206,11 +206,11 @@ async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) ->
             let ripe: Vec<_> = late.iter().copied().filter(|(comes, _)| *comes <= moment).collect();
             late.retain(|(comes, _)| *comes > moment);
             for (_, night) in ripe {
-                kept.maintenance(night).await;
+                with_maintenance.maintenance(night).await;
             }
             let want = model.call(moment);
             let (test, article) = (model.test_call(cost, moment), model.request_article(moment));
-            for year in [&kept, &left_alone] {
+            for year in [&with_maintenance, &without] {
                 let got = year.call(&year.live, 1, moment).await;
                 assert_eq!((got.0.as_str(), &got.1), (want.0, &want.1), "at {moment}, {night:?}");
                 let got = year.call(&year.test, cost, moment).await;
@@ -220,26 +220,26 @@ async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) ->
         }
         midnight = end;
     }
-    for year in [&kept, &left_alone] {
+    for year in [&with_maintenance, &without] {
         year.assert_books_balance();
     }
     let end = midnight.plus(Duration::from_mins(5));
-    kept.maintenance(end).await;
-    assert!(kept.counters() <= 41 + 14, "{} counters are left", kept.counters());
-    let before = kept.world.state();
-    kept.maintenance(end).await;
-    assert_eq!(kept.world.state(), before, "the same night again changes nothing");
+    with_maintenance.maintenance(end).await;
+    assert!(with_maintenance.counters() <= 41 + 14, "{} counters are left", with_maintenance.counters());
+    let before = with_maintenance.world.state();
+    with_maintenance.maintenance(end).await;
+    assert_eq!(with_maintenance.world.state(), before, "the same night again changes nothing");
     // Only counters of past periods were deleted. The stored ones are the same in both worlds.
     let used = |year: &Year| year.world.state().accounts.keys[&(org(ORG), key_id(KEY_ID))].used.clone();
-    let all = used(&left_alone);
-    assert!(used(&kept).iter().all(|(period, calls)| all.get(period) == Some(calls)));
+    let all = used(&without);
+    assert!(used(&with_maintenance).iter().all(|(period, calls)| all.get(period) == Some(calls)));
     let wallet = |year: &Year| {
         let wallet = &year.world.state().accounts.wallets[&WalletId::Organisation(org(ORG))];
         wallet.with_lots_expired(end)
     };
     assert_eq!(
-        (wallet(&kept).balance, wallet(&kept).expired),
-        (wallet(&left_alone).balance, wallet(&left_alone).expired)
+        (wallet(&with_maintenance).balance, wallet(&with_maintenance).expired),
+        (wallet(&without).balance, wallet(&without).expired)
     );
 }
 

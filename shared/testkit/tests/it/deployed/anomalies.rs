@@ -36,8 +36,8 @@ async fn detect(stack: &Stack, minutes: u64) -> Value {
 
 /// Returns the kinds of the anomalies in an organisation's audit log.
 async fn noticed(fixture: &OrgFixture<'_>) -> Vec<String> {
-    let trail = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
-    let entries = trail["data"].as_array().cloned().unwrap_or_default();
+    let log = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
+    let entries = log["data"].as_array().cloned().unwrap_or_default();
     let anomalies = entries.iter().filter(|entry| entry["action"] == "key.anomaly");
     anomalies.map(|entry| entry["details"]["kind"].as_str().unwrap().to_owned()).collect()
 }

@@ -125,7 +125,7 @@ async fn a_deletion_removes_the_file_and_releases_its_bytes_once() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let key = ann.upload("a.png", "image/png", pictures::png(1, 1, 1000)).await;
-    let kept = ann.upload("b.png", "image/png", pictures::png(1, 1, 500)).await;
+    let other = ann.upload("b.png", "image/png", pictures::png(1, 1, 500)).await;
     ann.wait_for_usage(2, 1500, 0).await;
     let url = text(&ann.ticket(&key).await.json(), "url");
     let answers = tokio::join!(ann.delete(&key), ann.delete(&key));
@@ -139,7 +139,7 @@ async fn a_deletion_removes_the_file_and_releases_its_bytes_once() {
     ann.wait_for_usage(1, 500, 0).await;
     assert_refused(&ann.delete(&key).await, 404, "NOT_FOUND");
     ann.wait_for_usage(1, 500, 0).await;
-    let answer = ann.call("DELETE", &format!("/api/secure/files/delete/{kept}")).await.json();
+    let answer = ann.call("DELETE", &format!("/api/secure/files/delete/{other}")).await.json();
     assert_eq!((&answer["success"], &answer["message"]), (&json!(true), &json!("File deleted successfully")));
     ann.wait_for_usage(0, 0, 0).await;
 }

@@ -95,7 +95,7 @@ async fn an_expired_hold_is_released_once() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 50).await;
     let key = fixture.issue("production", &json!({})).await;
-    let (forgotten, kept) = (held(&stack, &key, 30).await, held(&stack, &key, 5).await);
+    let (forgotten, other) = (held(&stack, &key, 30).await, held(&stack, &key, 5).await);
     let_expire(&stack, &forgotten).await;
     assert_refused(&settle(&stack, &forgotten, 12).await, 409, "HOLD_EXPIRED");
     // The index of due things may lag for a moment. Other tests may sweep, too.
@@ -109,7 +109,7 @@ async fn an_expired_hold_is_released_once() {
     for late in [settle(&stack, &forgotten, 12).await, void(&stack, &forgotten, "provider_error").await] {
         assert_refused(&late, 409, "HOLD_EXPIRED");
     }
-    assert_eq!(settle(&stack, &kept, 5).await.status, 200);
+    assert_eq!(settle(&stack, &other, 5).await.status, 200);
     assert_eq!(numbers(&fixture).await, json!([45, 0, 5]));
 }
 

@@ -17,8 +17,8 @@ use super::bus_listener::BusListener;
 use super::{assert_field_refused, assert_refused, text};
 
 /// Requests a job. Returns its id.
-pub async fn asked(person: &Person<'_>, sort: &str, wish: &Value) -> String {
-    let accepted = person.call_with("POST", &format!("/api/secure/{sort}/generate"), wish).await;
+pub async fn asked(person: &Person<'_>, sort: &str, request: &Value) -> String {
+    let accepted = person.call_with("POST", &format!("/api/secure/{sort}/generate"), request).await;
     assert_eq!(accepted.status, 201, "{}", accepted.json());
     text(&accepted.json()["data"], "job_id")
 }
@@ -85,8 +85,8 @@ async fn two_pictures_are_requested_delivered_and_downloaded() {
     let stack = Stack::find();
     let (ann, generator) = (stack.newcomer("pro"), Generator::of(&stack));
     let listener = BusListener::on(&stack, "user_id", &ann.id).await;
-    let wish = json!({ "prompt": "un phare sous la pluie", "count": 2, "size": "640x480" });
-    let job = asked(&ann, "images", &wish).await;
+    let request = json!({ "prompt": "un phare sous la pluie", "count": 2, "size": "640x480" });
+    let job = asked(&ann, "images", &request).await;
     let waiting = status(&ann, &job).await;
     assert_eq!((&waiting["status"], &waiting["progress"]), (&json!("pending"), &json!(0)));
 
@@ -95,7 +95,7 @@ async fn two_pictures_are_requested_delivered_and_downloaded() {
         (&message["job_id"], &message["user_id"], &message["kind"]),
         (&json!(job), &json!(ann.id), &json!("image"))
     );
-    for (field, asked) in wish.as_object().unwrap() {
+    for (field, asked) in request.as_object().unwrap() {
         assert_eq!(message[field], *asked, "{field}");
     }
     assert!(text(&message, "deadline").ends_with('Z'));
@@ -113,7 +113,7 @@ async fn two_pictures_are_requested_delivered_and_downloaded() {
     assert_eq!((taken.status, &taken.json()["success"]), (200, &json!(true)), "{}", taken.json());
 
     let done = wait_for(&ann, &job, "completed").await;
-    assert_eq!((&done["progress"], &done["kind"], &done["title"]), (&json!(100), &json!("image"), &wish["prompt"]));
+    assert_eq!((&done["progress"], &done["kind"], &done["title"]), (&json!(100), &json!("image"), &request["prompt"]));
     let shown = done["result"]["images"].as_array().unwrap();
     for ((shown, told), (bytes, width)) in shown.iter().zip(&files).zip([(&first, 640), (&second, 320)]) {
         for field in ["s3_key", "filename", "file_size"] {

@@ -143,11 +143,11 @@ async fn a_revoked_key_stays_revoked_and_a_deleted_key_is_gone() {
     assert_eq!(code(&fixture, &key.text).await, "NOT_FOUND");
     assert_eq!(fixture.owner.call("GET", &fixture.path("/keys")).await.json()["data"], json!([]));
 
-    let trail = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
+    let log = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
     let done: Vec<&str> =
-        trail["data"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+        log["data"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(done, ["key.deleted", "key.revoked", "key.issued", "credits.granted", "org.created"]);
-    let revoked = &trail["data"][1];
+    let revoked = &log["data"][1];
     assert_eq!((text(revoked, "actor"), text(revoked, "subject")), (fixture.owner.id.clone(), key.id));
     assert_eq!(
         (text(revoked, "ip"), &revoked["details"]["reason"]),

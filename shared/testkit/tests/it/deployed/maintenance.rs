@@ -48,10 +48,10 @@ async fn maintenance_deletes_old_counters_and_expires_lots() {
 
     let done = stack.invoke("quota-reset", &json!({ "time": now.to_string() })).await;
     assert_eq!(done.status, 200, "{}", done.json());
-    let mut kept = vec![Month::of(ago(45)).to_string(), Month::of(now).to_string(), Day::of(now).to_string()];
-    kept.sort();
-    kept.dedup();
-    until(async || (used().await == kept).then_some(())).await.expect("old counters must be deleted");
+    let mut expected = vec![Month::of(ago(45)).to_string(), Month::of(now).to_string(), Day::of(now).to_string()];
+    expected.sort();
+    expected.dedup();
+    until(async || (used().await == expected).then_some(())).await.expect("old counters must be deleted");
     let settled = until(async || {
         let wallet = item(&stack, &owner, "TESTWALLET").await;
         let number = |name: &str| wallet[name].as_n().unwrap().parse::<i64>().unwrap();

@@ -66,9 +66,9 @@ async fn orgs_of(person: &Person<'_>) -> Value {
 }
 
 /// Returns the actions in the audit log, newest first.
-async fn trail(fixture: &OrgFixture<'_>) -> Vec<String> {
-    let trail = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
-    trail["data"].as_array().unwrap().iter().map(|entry| text(entry, "action")).collect()
+async fn audit_log(fixture: &OrgFixture<'_>) -> Vec<String> {
+    let audit_log = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
+    audit_log["data"].as_array().unwrap().iter().map(|entry| text(entry, "action")).collect()
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn somebody_is_invited_joins_and_leaves() {
     assert_refused(&accept(&bob, &token).await, 404, "NOT_FOUND");
     assert_refused(&remove(&fixture.owner, &fixture, &bob.id).await, 404, "NOT_FOUND");
     let want = ["member.removed", "member.role_changed", "member.joined", "member.invited", "org.created"];
-    assert_eq!(trail(&fixture).await, want);
+    assert_eq!(audit_log(&fixture).await, want);
     let gone = until(async || Some(orgs_of(&bob).await).filter(|orgs| *orgs == json!([])));
     assert!(gone.await.is_some(), "the organisation is still in the list");
     for function in ["member-invite", "invitation-accept", "publish-events", "send-mail"] {
@@ -228,7 +228,7 @@ async fn of_many_who_accept_an_invitation_concurrently_one_joins() {
     assert!(outcomes.iter().all(|(_, status)| [200, 404].contains(status)), "{outcomes:?}");
     let members = fixture.owner.call("GET", &fixture.path("/members")).await.json();
     assert_eq!(members["metadata"]["total"], 2);
-    assert_eq!(trail(&fixture).await.iter().filter(|action| *action == "member.joined").count(), 1);
+    assert_eq!(audit_log(&fixture).await.iter().filter(|action| *action == "member.joined").count(), 1);
 }
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn concurrent_retries_of_one_request_make_one_invitation() {
     for answer in &answers {
         assert_eq!((answer.status, &answer.json()["data"]), (201, &answers[0].json()["data"]), "{}", answer.json());
     }
-    assert_eq!(trail(&fixture).await, ["member.invited", "org.created"]);
+    assert_eq!(audit_log(&fixture).await, ["member.invited", "org.created"]);
     assert_refused(&fixture.owner.call_with("POST", &fixture.path("/invitations"), &body).await, 409, "CONFLICT");
 }
 
@@ -293,7 +293,7 @@ async fn altered_tokens_and_those_for_another_address_are_refused() {
     let revoked = fixture.owner.call("DELETE", &fixture.path(&format!("/invitations/{id}"))).await;
     assert_eq!(revoked.json()["data"], json!({ "id": id }));
     assert_refused(&accept(&bob, &token).await, 404, "NOT_FOUND");
-    assert_eq!(trail(&fixture).await, ["invitation.revoked", "member.invited", "org.created"]);
+    assert_eq!(audit_log(&fixture).await, ["invitation.revoked", "member.invited", "org.created"]);
 }
 
 #[tokio::test]
@@ -311,7 +311,7 @@ async fn only_a_valid_address_can_be_invited() {
         assert_field_refused(&invite(&fixture, bad, "billing").await, 400, "INVALID_REQUEST", "email");
     }
     assert_field_refused(&invite(&fixture, &address(), "root").await, 400, "INVALID_REQUEST", "role");
-    assert_eq!(trail(&fixture).await, ["org.created"]);
+    assert_eq!(audit_log(&fixture).await, ["org.created"]);
 }
 
 #[tokio::test]
@@ -353,7 +353,7 @@ async fn an_admin_manages_only_members_with_lower_roles() {
     assert_eq!(remove(&bill, &fixture, &bill.id).await.status, 200, "every member may leave");
     let owner = json!({ "email": address(), "role": "owner" });
     assert_refused(&admin.call_with("POST", &fixture.path("/invitations"), &owner).await, 403, "ROLE_REQUIRED");
-    assert_eq!(trail(&fixture).await.iter().filter(|action| *action == "member.left").count(), 1);
+    assert_eq!(audit_log(&fixture).await.iter().filter(|action| *action == "member.left").count(), 1);
 }
 
 #[tokio::test]

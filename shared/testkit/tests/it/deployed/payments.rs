@@ -33,9 +33,9 @@ async fn numbers(fixture: &OrgFixture<'_>) -> Value {
 }
 
 /// Returns the subjects of an action in the audit log.
-async fn trail(fixture: &OrgFixture<'_>, action: &str) -> Vec<String> {
-    let trail = fixture.owner.call("GET", &fixture.path("/audit?limit=100")).await.json();
-    let entries = trail["data"].as_array().unwrap().iter();
+async fn audit_log(fixture: &OrgFixture<'_>, action: &str) -> Vec<String> {
+    let audit_log = fixture.owner.call("GET", &fixture.path("/audit?limit=100")).await.json();
+    let entries = audit_log["data"].as_array().unwrap().iter();
     entries.filter(|entry| entry["action"] == action).map(|entry| text(entry, "subject")).collect()
 }
 
@@ -150,8 +150,8 @@ async fn a_session_with_repeated_events_out_of_order_is_credited_once() {
             thrice(&payments, &facts[at]).await;
         }
         assert_eq!(numbers(&fixture).await, json!([750, 1_000, 250]), "{order:?}");
-        assert_eq!(trail(&fixture, "credits.purchased").await, [text(&session, "id")], "{order:?}");
-        assert_eq!(trail(&fixture, "credits.clawed_back").await, [payment], "{order:?}");
+        assert_eq!(audit_log(&fixture, "credits.purchased").await, [text(&session, "id")], "{order:?}");
+        assert_eq!(audit_log(&fixture, "credits.clawed_back").await, [payment], "{order:?}");
     }
 }
 
@@ -167,7 +167,7 @@ async fn a_session_with_many_concurrent_events_is_credited_once() {
     assert!(answers.iter().all(|answer| [200, 503].contains(&answer.status)), "{answers:?}");
     thrice(&payments, &events[0]).await;
     assert_eq!(numbers(&fixture).await, json!([100_000, 100_000, 0]));
-    assert_eq!(trail(&fixture, "credits.purchased").await.len(), 1);
+    assert_eq!(audit_log(&fixture, "credits.purchased").await.len(), 1);
 }
 
 #[tokio::test]
@@ -222,10 +222,14 @@ async fn a_session_with_other_metadata_or_another_price_buys_nothing() {
     }
     for fixture in [&fixture, &other] {
         assert_eq!(numbers(fixture).await, json!([0, 0, 0]));
-        assert_eq!(trail(fixture, "credits.purchased").await, Vec::<String>::new());
+        assert_eq!(audit_log(fixture, "credits.purchased").await, Vec::<String>::new());
     }
     let refused = vec![text(&session, "id"); 3];
-    assert_eq!(trail(&fixture, "webhook.refused").await, refused, "one entry each for amount, currency and metadata");
+    assert_eq!(
+        audit_log(&fixture, "webhook.refused").await,
+        refused,
+        "one entry each for amount, currency and metadata"
+    );
     thrice(&payments, &event(COMPLETED, &session)).await;
     assert_eq!(numbers(&fixture).await, json!([1_000, 1_000, 0]));
 }

@@ -48,9 +48,9 @@ async fn row(fixture: &OrgFixture<'_>, day: Day) -> Value {
 }
 
 /// Waits until the statistics of a day are stored. Returns them.
-async fn kept(table: &Table, org: OrgId, day: Day) -> DayStats {
-    let kept = until(async || table.list_stats(org, DaySpan::of(day)).await.unwrap().pop());
-    kept.await.unwrap_or_else(|| panic!("{day} of {org} was not counted"))
+async fn stored(table: &Table, org: OrgId, day: Day) -> DayStats {
+    let stored = until(async || table.list_stats(org, DaySpan::of(day)).await.unwrap().pop());
+    stored.await.unwrap_or_else(|| panic!("{day} of {org} was not counted"))
 }
 
 /// Charges a key from a country, and reports the outcome if given.
@@ -99,7 +99,7 @@ async fn counts_for_a_request_and_nightly_counts_are_the_same() {
     assert_eq!((&fresh["keys"][&live.id], &fresh["keys"][&test.id]), (&json!(3), &json!(1)));
 
     count(&stack, fixture.id(), today).await;
-    let figures = kept(&stack.table(), fixture.id(), today).await.figures;
+    let figures = stored(&stack.table(), fixture.id(), today).await.figures;
     assert_eq!((figures.requests, figures.credits, figures.test_credits), (4, 4, 1));
     assert_eq!(
         (json!(figures.services), json!(figures.countries)),

@@ -101,8 +101,8 @@ async fn each_of_twelve_chapters_is_requested_once_though_messages_come_twice() 
 async fn a_failing_model_is_retried_and_the_article_is_the_same() {
     let stack = Stack::find();
     let (ann, stand_in, topic) = (stack.newcomer("pro"), StandIn::of(&stack), topic());
-    let wish = json!({ "topic": topic });
-    let calm = wait_for(&ann, &asked(&ann, "blog", &wish).await, "completed").await;
+    let request = json!({ "topic": topic });
+    let calm = wait_for(&ann, &asked(&ann, "blog", &request).await, "completed").await;
     assert_eq!(stand_in.calls(&topic).await, asks(4));
     let trouble = [
         Mischief::Status(429, "rate_limit_exceeded", Some("1")),
@@ -111,7 +111,7 @@ async fn a_failing_model_is_retried_and_the_article_is_the_same() {
     ];
     stand_in.fail(&topic, &trouble, None).await;
     let began = clock::now();
-    let again = wait_for(&ann, &asked(&ann, "blog", &wish).await, "completed").await;
+    let again = wait_for(&ann, &asked(&ann, "blog", &request).await, "completed").await;
     assert!(clock::now().since(began) >= Duration::from_secs(2), "the model's Retry-After must be respected");
     assert_eq!(download(&stack, &again).await, download(&stack, &calm).await);
     let calls = [asks(4), vec!["outline".to_owned(); 3], asks(4)].concat();

@@ -222,8 +222,8 @@ async fn a_claimed_file_lost_before_the_job_completes_fails_it() {
         assert_eq!(failure.code, "OUTPUT_LOST", "{end}");
         assert_eq!(failure.message, format!("A file of the result could not be kept: {why}"), "{end}");
         // A ready file that its owner deletes counts as delivered.
-        let kept = u32::from(end != "expires");
-        assert_eq!((told_of_jobs(&world), taken(&world)), (vec!["job.failed".to_owned()], kept), "{end}");
+        let expected = u32::from(end != "expires");
+        assert_eq!((told_of_jobs(&world), taken(&world)), (vec!["job.failed".to_owned()], expected), "{end}");
         // The arrival of the other file changes nothing.
         let failed = job_in(&world);
         object(&world, "created", SECOND).await;
@@ -367,12 +367,12 @@ async fn a_video_has_its_duration_in_seconds() {
     object(&world, "created", VIDEO_KEY).await;
     let job = job_in(&world);
     assert_eq!((job.status, job.outputs[0].duration_seconds), (JobStatus::Completed, Some(8)));
-    for (told, kept) in
+    for (told, expected) in
         [(json!(7.6), Some(8)), (json!(-3), Some(0)), (json!(1e300), Some(u32::MAX)), (json!(null), None)]
     {
         let world = world_of(&self::job(Kind::Video), &[arrived(Kind::Video)]);
         let videos = json!({ "videos": [{ "s3_key": VIDEO_KEY, "duration_seconds": told }] });
         signed(&world, "webhook-video-completion", "completed", "msg_1", &videos).await;
-        assert_eq!(job_in(&world).outputs[0].duration_seconds, kept, "{told}");
+        assert_eq!(job_in(&world).outputs[0].duration_seconds, expected, "{told}");
     }
 }

@@ -232,8 +232,8 @@ async fn a_week_of_failures_without_a_success_disables_an_endpoint() {
         answers(&world, &[status]);
         dispatched(&world, &clock, &message_of("key-revoked")).await;
         world.change(|state| state.hooks.deliveries.values_mut().for_each(|delivery| delivery.tries = tries));
-        let errand = world.state().messages[0].clone();
-        dispatched(&world, &clock, &errand).await;
+        let message = world.state().messages[0].clone();
+        dispatched(&world, &clock, &message).await;
         let endpoint = endpoint_in(&world);
         assert_eq!(endpoint.is_active(), want_active, "{endpoint:?}");
         assert_eq!(endpoint.failing_since.is_none(), status == 200);
@@ -255,8 +255,8 @@ async fn every_outcome_of_an_attempt_is_recorded() {
         let (world, clock) = (with_endpoint(|_| ()), clock_now());
         world.change(|state| state.hooks.answers.push_back(posted));
         dispatched(&world, &clock, &message_of("key-revoked")).await;
-        let errand = world.state().messages[0].clone();
-        dispatched(&world, &clock, &errand).await;
+        let message = world.state().messages[0].clone();
+        dispatched(&world, &clock, &message).await;
         let delivery = the_delivery(&world);
         assert_eq!(delivery.attempts[0].error.as_deref(), Some(word));
         assert_eq!(delivery.status, DeliveryStatus::Pending);
@@ -270,23 +270,23 @@ async fn a_message_for_a_delivery_that_is_not_due_does_nothing() {
     let (world, clock) = (with_endpoint(|_| ()), clock_now());
     answers(&world, &[500]);
     dispatched(&world, &clock, &message_of("key-revoked")).await;
-    let errand = world.state().messages[0].clone();
+    let message = world.state().messages[0].clone();
     for _ in 0..3 {
-        dispatched(&world, &clock, &errand).await;
+        dispatched(&world, &clock, &message).await;
     }
     assert_eq!(world.state().hooks.posted.len(), 1, "the next attempt is in five seconds");
     // An attempt in progress belongs to its worker until it times out. Then it is recorded as interrupted.
     let begun = the_delivery(&world).begin(clock.now()).delivery;
     world.change(|state| drop(state.hooks.deliveries.insert((begun.org, begun.id), begun.clone())));
     clock.advance(clock.now().plus(Duration::from_secs(40)));
-    dispatched(&world, &clock, &errand).await;
+    dispatched(&world, &clock, &message).await;
     assert_eq!(world.state().hooks.posted.len(), 1);
     clock.advance(clock.now().plus(Duration::from_secs(5)));
-    dispatched(&world, &clock, &errand).await;
+    dispatched(&world, &clock, &message).await;
     let delivery = the_delivery(&world);
     let errors: Vec<Option<String>> = delivery.attempts.iter().map(|Attempt { error, .. }| error.clone()).collect();
     assert_eq!(errors, [Some("status".to_owned()), Some("cut_short".to_owned()), None]);
-    let (_, log) = dispatched(&world, &clock, &errand).await;
+    let (_, log) = dispatched(&world, &clock, &message).await;
     assert_eq!(log["delivery.outcome"], "not due");
 }
 

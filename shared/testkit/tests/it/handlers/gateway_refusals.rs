@@ -113,7 +113,7 @@ async fn a_refused_request_is_not_charged() {
         said_all.push(said(why, &refused_and_nothing_done(&world, &text, change).await));
     }
     let empty = |event: &mut Value| *event = headed(event.clone(), "idempotency-key", Some(""));
-    said_all.push(said("empty promise", &refused_and_nothing_done(&world, &text, empty).await));
+    said_all.push(said("empty idempotency key", &refused_and_nothing_done(&world, &text, empty).await));
     insta::assert_json_snapshot!(said_all, @r#"
     [
       "no key: 401 UNAUTHENTICATED (Bearer)",
@@ -127,7 +127,7 @@ async fn a_refused_request_is_not_charged() {
       "query: 400 INVALID_REQUEST (field query)",
       "broken body: 400 INVALID_REQUEST ()",
       "too large: 413 BODY_TOO_LARGE ()",
-      "empty promise: 400 INVALID_REQUEST (field Idempotency-Key)"
+      "empty idempotency key: 400 INVALID_REQUEST (field Idempotency-Key)"
     ]
     "#);
     let mut fits = sent("render", &text);

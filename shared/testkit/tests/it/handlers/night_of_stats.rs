@@ -49,7 +49,7 @@ fn counted(world: &World) -> BTreeMap<(OrgId, Day), Figures> {
     tallies.into_iter().map(|(place, tally)| (place, tally.figures())).collect()
 }
 
-fn kept(world: &World) -> BTreeMap<(OrgId, Day), Figures> {
+fn stored(world: &World) -> BTreeMap<(OrgId, Day), Figures> {
     world.state().stats.into_iter().map(|(place, stats)| (place, stats.figures)).collect()
 }
 
@@ -94,11 +94,11 @@ async fn a_counted_day_is_stored_and_published_once() {
         let told = functions::stats_messages(&world, message(day), soon()).await;
         assert_eq!(told, json!({ "batchItemFailures": [] }));
     }
-    let figures = kept(&world).remove(&(org(ORG), day)).unwrap();
+    let figures = stored(&world).remove(&(org(ORG), day)).unwrap();
     assert_eq!((figures.requests, figures.credits, figures.outcomes), (2, 4, 2));
     assert_eq!((figures.p50_ms, figures.p95_ms), (Some(30), Some(90)));
     assert_eq!(figures.success_rate(), Some(0.5));
-    assert_eq!(kept(&world).len(), 1);
+    assert_eq!(stored(&world).len(), 1);
     let told = outbox(&world).to_string().replace(&day.to_string(), "<yesterday>");
     insta::assert_json_snapshot!(serde_json::from_str::<Value>(&told).unwrap(), @r#"
     [
@@ -147,7 +147,7 @@ async fn late_receipts_are_counted_in_the_next_two_nights() {
             late.outcome = Some(outcome(200, 5));
         });
         night(&world, at).await;
-        assert_eq!(kept(&world), counted(&world));
+        assert_eq!(stored(&world), counted(&world));
     }
     assert_eq!(outbox(&world).as_array().unwrap().len(), 1, "only the first count of a day is published");
 }
@@ -180,7 +180,7 @@ async fn a_large_day_is_counted_in_several_messages() {
         assert!(world.state().stats.is_empty(), "no statistics before everything is counted");
     }
     assert_eq!(messages, 3);
-    assert_eq!(kept(&world), counted(&world));
+    assert_eq!(stored(&world), counted(&world));
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn an_older_count_does_not_replace_a_newer_one() {
     world.change(|state| state.stats.get_mut(&(org(ORG), day)).unwrap().counted_at = later);
     put_receipt(&world, day.starts(), |_| ());
     functions::stats_messages(&world, message(day), soon()).await;
-    assert_eq!(kept(&world)[&(org(ORG), day)].requests, 1);
+    assert_eq!(stored(&world)[&(org(ORG), day)].requests, 1);
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_day_whose_receipts_have_expired_keeps_its_statistics() {
         put_receipt(&world, day.ends().minus(Duration::from_millis(1)), |_| ());
         functions::stats_messages(&world, message(day), soon()).await;
     }
-    assert_eq!(kept(&world).into_keys().collect::<Vec<_>>(), [(org(ORG), there)]);
+    assert_eq!(stored(&world).into_keys().collect::<Vec<_>>(), [(org(ORG), there)]);
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn only_the_malformed_message_of_a_batch_is_redelivered() {
         told,
         json!({ "batchItemFailures": [{ "itemIdentifier": "message-2" }, { "itemIdentifier": "message-3" }] })
     );
-    assert_eq!(kept(&world), counted(&world));
+    assert_eq!(stored(&world), counted(&world));
 }
 
 #[tokio::test]
@@ -243,8 +243,8 @@ async fn two_thousand_receipts_of_twenty_organisations_are_counted_correctly() {
         world.change(|state| drop(state.accounts.receipts.insert(receipt.id, receipt)));
     }
     night(&world, tonight()).await;
-    assert_eq!(kept(&world), counted(&world));
-    assert_eq!(kept(&world).values().map(|figures| figures.requests).sum::<u64>(), 2_000);
+    assert_eq!(stored(&world), counted(&world));
+    assert_eq!(stored(&world).values().map(|figures| figures.requests).sum::<u64>(), 2_000);
 }
 
 /// What happens between two checks of the statistics.
@@ -299,11 +299,11 @@ proptest! {
                             world.change(|state| state.messages.extend(state.messages.clone()));
                         }
                         functions::deliver_night(&world).await;
-                        assert_eq!(kept(&world), counted(&world));
+                        assert_eq!(stored(&world), counted(&world));
                     }
                 }
             }
-            let days = kept(&world).len();
+            let days = stored(&world).len();
             assert_eq!(outbox(&world).as_array().unwrap().len(), days, "each day is published once");
         });
     }

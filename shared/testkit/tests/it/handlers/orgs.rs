@@ -161,9 +161,9 @@ async fn a_name_is_one_visible_line_of_at_most_100_characters() {
     ]
     "#);
     assert_eq!(world.state(), World::default().state());
-    for (name, kept) in [("é".repeat(100), "é".repeat(100)), ("  e\u{301}t ".to_owned(), "ét".to_owned())] {
+    for (name, stored) in [("é".repeat(100), "é".repeat(100)), ("  e\u{301}t ".to_owned(), "ét".to_owned())] {
         let event = saying(sent_by("user_ann1", "org-create", "acme"), &json!({ "name": name }));
-        assert_eq!(functions::call(&world, "org-create", event).await["body"]["data"]["name"], kept);
+        assert_eq!(functions::call(&world, "org-create", event).await["body"]["data"]["name"], stored);
     }
 }
 

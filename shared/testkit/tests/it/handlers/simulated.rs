@@ -115,8 +115,8 @@ async fn due_at_once(world: &World, many: usize) {
         let delivery = hooks::delivery(&endpoint, GRANTED.minus(Duration::from_secs(n as u64)));
         let delivery = consigne_core::deliveries::Delivery { next_at: Some(GRANTED), ..delivery };
         assert!(world.record_delivery(&delivery).await.unwrap());
-        let errand = DeliveryMessage::attempt(delivery.org, delivery.id).unwrap();
-        world.change(|state| state.messages.push(errand));
+        let message = DeliveryMessage::attempt(delivery.org, delivery.id).unwrap();
+        world.change(|state| state.messages.push(message));
     }
 }
 

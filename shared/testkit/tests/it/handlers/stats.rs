@@ -48,7 +48,7 @@ pub fn outcome(status_code: u16, response_ms: u64) -> Outcome {
 }
 
 /// Stores the statistics of Acme's receipts of a day, as counted at a time.
-fn keep(world: &World, day: Day, counted_at: Timestamp) {
+fn store_stats(world: &World, day: Day, counted_at: Timestamp) {
     let mut tally = Tally::default();
     for receipt in world.state().accounts.receipts.values().filter(|receipt| Day::of(receipt.at) == day) {
         tally.count(&CountedCall::of(receipt));
@@ -163,7 +163,7 @@ async fn stored_statistics_are_shown_unchanged() {
     let world = acme();
     put_receipt(&world, days_ago(5).starts(), |receipt| receipt.outcome = Some(outcome(200, 7)));
     let counted_at = days_ago(4).starts().plus(Duration::from_hours(3));
-    keep(&world, days_ago(5), counted_at);
+    store_stats(&world, days_ago(5), counted_at);
     // A receipt after the last count of its day is only in the usage log.
     put_receipt(&world, days_ago(5).starts(), |_| ());
     put_receipt(&world, days_ago(3).starts(), |_| ());
@@ -180,7 +180,7 @@ async fn stored_statistics_are_shown_unchanged() {
 async fn statistics_stored_before_the_day_was_over_are_not_used() {
     let world = acme();
     put_receipt(&world, days_ago(5).starts(), |_| ());
-    keep(&world, days_ago(5), days_ago(5).ends());
+    store_stats(&world, days_ago(5), days_ago(5).ends());
     put_receipt(&world, days_ago(5).starts(), |_| ());
     let five = format!("from={0}&to={0}", days_ago(5));
     assert_eq!(rows(&world, &five).await[0]["requests"], 2);

@@ -17,7 +17,7 @@ use super::jobs::{JOB, job, job_in, taken, told_of_jobs, world_of};
 use super::{GRANTED, assert_books_balance, call, ledger_of};
 
 /// Creates a world with a requested text.
-pub fn wished(kind: Kind) -> World {
+pub fn requested(kind: Kind) -> World {
     world_of(&job(kind), &[])
 }
 
@@ -107,7 +107,7 @@ fn payload_of(case: &str) -> String {
 
 #[tokio::test]
 async fn an_article_has_four_sections_and_shows_its_progress() {
-    let world = wished(Kind::Blog);
+    let world = requested(Kind::Blog);
     let mut seen = Vec::new();
     for round in 0..6 {
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
@@ -123,10 +123,10 @@ async fn an_article_has_four_sections_and_shows_its_progress() {
 
 #[tokio::test]
 async fn repeated_messages_lead_to_the_same_text_without_repeated_model_calls() {
-    let idempotent = wished(Kind::Book);
+    let idempotent = requested(Kind::Book);
     written(&idempotent).await;
     for copies in [2, 3] {
-        let world = wished(Kind::Book);
+        let world = requested(Kind::Book);
         let done = Delivered::from(&world, &message(), GRANTED, copies).await;
         assert_eq!((world.state().texts.asked, done.dead), (asks_of_a_book(), 0));
         assert_eq!(text_in(&world), text_in(&idempotent));
@@ -136,7 +136,7 @@ async fn repeated_messages_lead_to_the_same_text_without_repeated_model_calls() 
 
 #[tokio::test]
 async fn of_concurrent_messages_only_one_calls_the_model() {
-    let world = wished(Kind::Blog);
+    let world = requested(Kind::Blog);
     let ids: Vec<String> = (0..8).map(|n| format!("message-{n}")).collect();
     let told = join_all(ids.iter().map(|id| {
         functions::text_message(
@@ -156,7 +156,7 @@ async fn of_concurrent_messages_only_one_calls_the_model() {
 
 #[tokio::test]
 async fn during_a_claim_its_own_message_is_redelivered_and_others_are_dropped() {
-    let world = wished(Kind::Blog);
+    let world = requested(Kind::Blog);
     // The worker is killed after it claimed the outline. The effects: reads of job and draft, a job step, claim, model
     // call.
     world.fail_at(4, consigne_testkit::fakes::Moment::Before);
@@ -190,7 +190,7 @@ async fn ended_overdue_and_other_jobs_are_not_written() {
 
 #[tokio::test]
 async fn a_text_written_in_time_is_delivered_after_the_deadline() {
-    let (world, deadline) = (wished(Kind::Blog), job(Kind::Blog).deadline);
+    let (world, deadline) = (requested(Kind::Blog), job(Kind::Blog).deadline);
     let mut round = 0;
     // The outline and four sections.
     while world.state().texts.asked.len() < 5 {
@@ -205,7 +205,7 @@ async fn a_text_written_in_time_is_delivered_after_the_deadline() {
 
 #[tokio::test]
 async fn writing_stops_when_the_job_ends() {
-    let world = wished(Kind::Blog);
+    let world = requested(Kind::Blog);
     for round in 0..3 {
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
     }
@@ -221,7 +221,7 @@ async fn writing_stops_when_the_job_ends() {
 
 #[tokio::test]
 async fn a_grant_that_expired_before_the_upload_is_replaced() {
-    let world = wished(Kind::Blog);
+    let world = requested(Kind::Blog);
     // The bucket does not answer, so the worker is killed after the grant, in the sixth message.
     for round in 0..5 {
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
@@ -247,7 +247,7 @@ async fn a_grant_that_expired_before_the_upload_is_replaced() {
 
 #[tokio::test]
 async fn closing_an_account_deletes_its_drafts() {
-    let world = wished(Kind::Book);
+    let world = requested(Kind::Book);
     for round in 0..4 {
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
     }

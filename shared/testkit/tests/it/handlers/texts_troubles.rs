@@ -12,19 +12,19 @@ use consigne_testkit::model::Mischief;
 use serde_json::json;
 
 use super::jobs::{job, job_in, taken, told_of_jobs, world_of};
-use super::texts::{arrive, message, text_in, wished, written};
+use super::texts::{arrive, message, requested, text_in, written};
 use super::{GRANTED, assert_books_balance, call, ledger_of};
 
 /// Returns the text that is written without faults.
 async fn calm() -> String {
-    let world = wished(Kind::Blog);
+    let world = requested(Kind::Blog);
     written(&world).await;
     text_in(&world)
 }
 
 /// Creates a world in which the first `times` calls to the model fail, or all of them.
 fn troubled(mischief: Mischief, times: Option<usize>) -> World {
-    let world = wished(Kind::Blog);
+    let world = requested(Kind::Blog);
     world.change(|state| match times {
         // After the outline.
         Some(times) => state.texts.mischief = std::iter::once(None).chain(vec![Some(mischief); times]).collect(),
@@ -115,7 +115,7 @@ async fn tokens_of_unusable_answers_are_counted_too() {
 
 #[tokio::test]
 async fn a_text_that_exceeds_its_owners_storage_fails_the_job() {
-    let world = wished(Kind::Blog);
+    let world = requested(Kind::Blog);
     world.change(|state| {
         let usage = state.usage.entry(job(Kind::Blog).owner().clone()).or_default();
         (usage.committed, usage.reserved) = (Plan::Pro.allowances().storage, Plan::Pro.allowances().storage);
@@ -128,7 +128,7 @@ async fn a_text_that_exceeds_its_owners_storage_fails_the_job() {
 
 #[tokio::test]
 async fn a_text_waits_a_minute_if_its_owner_has_used_up_their_writes() {
-    let world = wished(Kind::Blog);
+    let world = requested(Kind::Blog);
     world.change(|state| {
         let usage = state.usage.entry(job(Kind::Blog).owner().clone()).or_default();
         usage.window = Some(consigne_core::files::Window { started: GRANTED, writes: 600 });

@@ -48,7 +48,7 @@ pub struct Model {
     holds: Vec<Held>,
     expiry_epoch: u32,
     /// Credits of expired lots that are reserved for holds, by expiry epoch.
-    kept: BTreeMap<u32, u64>,
+    reserved: BTreeMap<u32, u64>,
     bought: bool,
     reference: u64,
     next_mark: Option<u8>,
@@ -174,11 +174,11 @@ impl Model {
         let Held { amount, expiry_epoch, .. } = self.holds[number].clone();
         self.holds[number].end = Some(how);
         let still = self.held_in(expiry_epoch);
-        let kept = self.kept.entry(expiry_epoch).or_default();
-        let late = used.min(*kept);
-        *kept -= late;
-        let lost = kept.saturating_sub(still);
-        *kept -= lost;
+        let reserved = self.reserved.entry(expiry_epoch).or_default();
+        let late = used.min(*reserved);
+        *reserved -= late;
+        let lost = reserved.saturating_sub(still);
+        *reserved -= lost;
         self.used += used;
         self.expired += lost;
         self.balance += i64::try_from(amount - used - lost).unwrap();
@@ -212,7 +212,7 @@ impl Model {
         let known = self.lots.iter_mut().find(|known| known.id == Some(lot)).expect("a bought lot never expires");
         known.left += credits - repaid;
         known.since = taken;
-        let below = |mark: &u8| i64::try_from(self.reference * u64::from(*mark) / 100).unwrap() < self.balance;
+        let below = |percent: &u8| i64::try_from(self.reference * u64::from(*percent) / 100).unwrap() < self.balance;
         self.next_mark = self.next_mark.max(ALERT_PERCENTAGES.into_iter().find(below));
         self.notice();
     }
@@ -253,14 +253,14 @@ impl Model {
         if self.anchor.is_some() {
             return;
         }
-        let at = |mark: u8| i64::try_from(self.reference * u64::from(mark) / 100).unwrap();
+        let at = |percent: u8| i64::try_from(self.reference * u64::from(percent) / 100).unwrap();
         let reached: Vec<u8> = ALERT_PERCENTAGES
             .into_iter()
-            .filter(|mark| self.next_mark.is_some_and(|next| *mark <= next) && self.balance <= at(*mark))
+            .filter(|percent| self.next_mark.is_some_and(|next| *percent <= next) && self.balance <= at(*percent))
             .collect();
         if let Some(lowest) = reached.last() {
             self.told.push(*lowest);
-            self.next_mark = ALERT_PERCENTAGES.into_iter().find(|mark| mark < lowest);
+            self.next_mark = ALERT_PERCENTAGES.into_iter().find(|percent| percent < lowest);
         }
     }
 
@@ -274,10 +274,10 @@ impl Model {
         if lost > 0 {
             let carried_holds = self.held_in(self.expiry_epoch) > 0;
             for expiry_epoch in 0..=self.expiry_epoch {
-                let room = self.held_in(expiry_epoch) - self.kept.get(&expiry_epoch).copied().unwrap_or(0);
-                let kept = room.min(lost);
-                *self.kept.entry(expiry_epoch).or_default() += kept;
-                lost -= kept;
+                let room = self.held_in(expiry_epoch) - self.reserved.get(&expiry_epoch).copied().unwrap_or(0);
+                let reserved = room.min(lost);
+                *self.reserved.entry(expiry_epoch).or_default() += reserved;
+                lost -= reserved;
             }
             self.expiry_epoch += u32::from(carried_holds);
         }

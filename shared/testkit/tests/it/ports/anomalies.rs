@@ -182,7 +182,7 @@ async fn alarm(store: &impl AnomalyStore, acme: &Acme, finding: &Finding, about_
 }
 
 /// Returns the newest actions in the audit log.
-async fn trail(store: &impl AnomalyStore, org: OrgId) -> Vec<&'static str> {
+async fn audit_log(store: &impl AnomalyStore, org: OrgId) -> Vec<&'static str> {
     let page = PageAsk { limit: 100, after: None };
     let mut entries = store.list_audit(org, &page).await.unwrap().items;
     entries.sort_by_key(|entry| entry.action.name());
@@ -210,7 +210,7 @@ async fn an_alert_is_raised_once_within_its_quiet_period(store: &impl AnomalySto
     let late = start.plus(LOOK_BACK);
     let anew = alarm(store, &acme, &finding(late), true, late).await;
     assert_eq!(store.raise_anomaly(&anew).await.unwrap(), RaiseOutcome::Raised);
-    assert_eq!(trail(store, acme.org).await, ["key.anomaly", "key.anomaly", "key.anomaly", "org.created"]);
+    assert_eq!(audit_log(store, acme.org).await, ["key.anomaly", "key.anomaly", "key.anomaly", "org.created"]);
     assert_eq!(store.get_key(acme.org, acme.facts.id).await.unwrap().unwrap().status, KeyStatus::Active);
 }
 
@@ -249,7 +249,7 @@ async fn an_alert_can_suspend_a_key_until_it_is_resumed(store: &impl AnomalyStor
     store.change_key(&resume).await.unwrap();
     assert_eq!(charged(store, &acme.facts, None, start).await, ChargeOutcome::Charged);
     assert_eq!(
-        trail(store, acme.org).await,
+        audit_log(store, acme.org).await,
         ["key.anomaly", "key.resumed", "key.suspended", "org.created", "org.policy_changed"]
     );
 }

@@ -329,15 +329,15 @@ async fn an_outcome_is_stored_once_for_the_service_that_charged(store: &impl Cha
     let fixture = fixture(store, 10, |key| key).await;
     let charge = accounts::charge(&fixture.facts, 1, None, now());
     let outcome = Outcome { status_code: 200, response_ms: 12, details: serde_json::json!({ "pages": 3 }) };
-    let keep = async |caller: &str, outcome: &Outcome| {
+    let report = async |caller: &str, outcome: &Outcome| {
         store.keep_outcome(charge.receipt.id, caller, outcome, now()).await.unwrap()
     };
-    assert_eq!(keep("pdf-api", &outcome).await, OutcomeKept::Unknown);
+    assert_eq!(report("pdf-api", &outcome).await, OutcomeKept::Unknown);
     store.charge_key(&charge).await.unwrap();
-    assert_eq!(keep("ai-api", &outcome).await, OutcomeKept::Unknown);
-    assert_eq!(keep("pdf-api", &outcome).await, OutcomeKept::Kept);
-    assert_eq!(keep("pdf-api", &outcome).await, OutcomeKept::Kept);
-    assert_eq!(keep("pdf-api", &Outcome { status_code: 500, ..outcome.clone() }).await, OutcomeKept::Other);
+    assert_eq!(report("ai-api", &outcome).await, OutcomeKept::Unknown);
+    assert_eq!(report("pdf-api", &outcome).await, OutcomeKept::Kept);
+    assert_eq!(report("pdf-api", &outcome).await, OutcomeKept::Kept);
+    assert_eq!(report("pdf-api", &Outcome { status_code: 500, ..outcome.clone() }).await, OutcomeKept::Other);
     let all = ReceiptFilter { day: None, key: None };
     let listed = super::eventually(
         async || store.list_receipts(fixture.org, all, &PageAsk { limit: 10, after: None }).await.unwrap(),

@@ -56,7 +56,7 @@ fn arrival(size: u64) -> Arrival {
     Arrival { pinned, size, dimensions: Some(Dimensions { width: 3, height: 4 }) }
 }
 
-async fn kept(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
+async fn ready_file(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
     let step = granted(files, owner, name, size, now).await.accept(arrival(size), now);
     assert!(files.apply_transition(&step).await.unwrap());
     step.file
@@ -185,7 +185,7 @@ async fn every_field_of_a_record_is_stored(files: &impl Files) {
 
 async fn of_ten_deletions_one_succeeds(files: &impl Files) {
     let (owner, now) = (owner(), now());
-    let file = kept(files, &owner, "a.png", 10, now).await;
+    let file = ready_file(files, &owner, "a.png", 10, now).await;
     let later = now.plus(Duration::from_secs(1));
     let outcomes = join_all((0..10).map(|_| files.begin_delete(&file.key, later))).await;
     let given: Vec<File> = outcomes.into_iter().filter_map(Result::unwrap).collect();
@@ -198,7 +198,7 @@ async fn of_ten_deletions_one_succeeds(files: &impl Files) {
 
 async fn a_deletion_needs_the_exact_key(files: &impl Files) {
     let (owner, now) = (owner(), now());
-    let file = kept(files, &owner, "a.png", 10, now).await;
+    let file = ready_file(files, &owner, "a.png", 10, now).await;
     for other in [
         file.key.as_str().replace("-a.png", "-b.png"),
         file.key.as_str().replace("/images/", "/videos/"),
@@ -218,7 +218,7 @@ async fn lists_are_newest_first_in_pages(files: &impl Files) {
     for n in 0..7_u64 {
         // Two of them have the same time, so their ids decide.
         let at = start.plus(Duration::from_millis(n / 2 * 1000));
-        made.push(kept(files, &owner, &format!("{n}.png"), 1, at).await);
+        made.push(ready_file(files, &owner, &format!("{n}.png"), 1, at).await);
     }
     made.sort_by_key(|file| std::cmp::Reverse((file.changed_at, file.id())));
     let whole =
@@ -243,8 +243,8 @@ async fn lists_are_newest_first_in_pages(files: &impl Files) {
 
 async fn lists_can_be_filtered_by_status_and_kind(files: &impl Files) {
     let (owner, now) = (owner(), now());
-    let image = kept(files, &owner, "a.png", 1, now).await;
-    let text = kept(files, &owner, "b.md", 1, now.plus(Duration::from_secs(1))).await;
+    let image = ready_file(files, &owner, "a.png", 1, now).await;
+    let text = ready_file(files, &owner, "b.md", 1, now.plus(Duration::from_secs(1))).await;
     let waiting = granted(files, &owner, "c.png", 1, now.plus(Duration::from_secs(2))).await;
     let waiting_text = granted(files, &owner, "d.md", 1, now.plus(Duration::from_secs(3))).await;
     let names = async |status, kind| {

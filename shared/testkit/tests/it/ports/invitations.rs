@@ -122,7 +122,7 @@ async fn revoke(store: &impl Invitations, invitation: &Invitation, by: &UserId) 
 }
 
 /// Returns the actions in the audit log, sorted by name, because entries of one moment have no order.
-async fn trail(store: &impl Invitations, by: &Member) -> Vec<&'static str> {
+async fn audit_log(store: &impl Invitations, by: &Member) -> Vec<&'static str> {
     let entries = store.list_audit(by.org, &PageAsk { limit: 1000, after: None }).await.unwrap().items;
     let mut names: Vec<&str> = entries.iter().map(|entry| entry.action.name()).collect();
     names.sort_unstable();
@@ -161,7 +161,7 @@ async fn a_retry_sends_one_invitation(store: &impl Invitations) {
     for name in ["bob", "eve"] {
         assert_eq!(store.create_invitation(&ask("g", name)).await.unwrap(), WriteOutcome::KeyReused, "{name}");
     }
-    assert_eq!(trail(store, &owner).await, ["member.invited", "org.created"]);
+    assert_eq!(audit_log(store, &owner).await, ["member.invited", "org.created"]);
 }
 
 async fn an_address_has_one_open_invitation_at_a_time(store: &impl Invitations) {
@@ -251,9 +251,9 @@ async fn a_revoked_invitation_cannot_be_accepted(store: &impl Invitations) {
     assert!(!revoke(store, &invitation, &owner.user).await, "a second revocation finds nothing");
     assert_eq!(accept(store, &invitation, &guest).await, Accepted::Conflict);
     assert_eq!(store.get_member(owner.org, &guest).await.unwrap(), None);
-    let kept = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
-    assert_eq!(kept.status, InvitationStatus::Revoked);
-    assert_eq!(trail(store, &owner).await, ["invitation.revoked", "member.invited", "org.created"]);
+    let stored = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
+    assert_eq!(stored.status, InvitationStatus::Revoked);
+    assert_eq!(audit_log(store, &owner).await, ["invitation.revoked", "member.invited", "org.created"]);
 }
 
 async fn an_expired_invitation_cannot_be_accepted(store: &impl Invitations) {
@@ -274,13 +274,13 @@ async fn an_invitation_is_accepted_by_one_person_once(store: &impl Invitations) 
     let taken = acceptance(&invitation, &guest, now());
     assert_eq!(store.accept_invitation(&taken).await.unwrap(), Accepted::Joined);
     assert_eq!(store.get_member(owner.org, &guest).await.unwrap(), Some(taken.member.clone()));
-    let kept = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
-    assert_eq!(kept, Invitation { status: InvitationStatus::Accepted(guest.clone()), ..invitation.clone() });
+    let stored = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
+    assert_eq!(stored, Invitation { status: InvitationStatus::Accepted(guest.clone()), ..invitation.clone() });
     assert_eq!(store.accept_invitation(&taken).await.unwrap(), Accepted::Conflict);
     assert_eq!(accept(store, &invitation, &other).await, Accepted::Conflict);
     assert_eq!(store.get_member(owner.org, &other).await.unwrap(), None);
     assert!(!revoke(store, &invitation, &owner.user).await);
-    assert_eq!(trail(store, &owner).await, ["member.invited", "member.joined", "org.created"]);
+    assert_eq!(audit_log(store, &owner).await, ["member.invited", "member.joined", "org.created"]);
     // A removed member cannot return with it.
     let origin = accounts::origin(&owner.user);
     let removal = taken.member.remove(&owner, &ChangeContext { origin: &origin, now: now() }).unwrap();
@@ -313,8 +313,8 @@ async fn a_member_cannot_accept_an_invitation(store: &impl Invitations) {
     let invitation = invite(store, &owner, "bob", now()).await;
     assert_eq!(accept(store, &invitation, &member.user).await, Accepted::Member);
     assert_eq!(store.get_member(owner.org, &member.user).await.unwrap(), Some(member), "the role must not change");
-    let kept = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
-    assert_eq!(kept.status, InvitationStatus::Open);
+    let stored = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
+    assert_eq!(stored.status, InvitationStatus::Open);
 }
 
 async fn an_invitation_is_void_once_its_sender_may_no_longer_invite(store: &impl Invitations) {
@@ -332,8 +332,8 @@ async fn an_invitation_is_void_once_its_sender_may_no_longer_invite(store: &impl
     store.remove_member(&developer.remove(&owner, &when).unwrap()).await.unwrap();
     assert_eq!(accept(store, &invitation, &guest).await, Accepted::Withdrawn);
     assert_eq!(store.get_member(owner.org, &guest).await.unwrap(), None);
-    let kept = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
-    assert_eq!(kept.status, InvitationStatus::Open);
+    let stored = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
+    assert_eq!(stored.status, InvitationStatus::Open);
 }
 
 async fn an_invitation_to_a_full_organisation_cannot_be_accepted(store: &impl Invitations) {

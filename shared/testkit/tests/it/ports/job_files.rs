@@ -11,7 +11,7 @@ use consigne_testkit::generator::fresh_id;
 use consigne_usecases::jobs::follow;
 use futures_util::future::join_all;
 
-use super::jobs::{accepted, read, wish};
+use super::jobs::{accepted, read, request};
 use super::{file_of, now, on_both, owner};
 
 /// The ports under test.
@@ -172,7 +172,7 @@ async fn an_arrival_changes_file_and_job_or_neither(store: &impl JobStore) {
 
 async fn the_last_of_four_concurrent_arrivals_completes_the_job(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
-    let new = wish(&owner, Plan::Pro, Kind::Image, now);
+    let new = request(&owner, Plan::Pro, Kind::Image, now);
     assert_eq!(store.request_job(&new).await.unwrap(), Admission::Accepted);
     let (files, job) = granted(store, &new.job, 4, now).await;
     assert_eq!(store.apply_job_step(&claim(&job, now), None).await.unwrap(), StepOutcome::Applied);
@@ -196,8 +196,8 @@ async fn the_last_of_four_concurrent_arrivals_completes_the_job(store: &impl Job
 
 async fn a_lost_claimed_file_fails_the_job_and_returns_its_allowance(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
-    let asked = async || store.request_job(&wish(&owner, Plan::Basic, Kind::Video, now)).await.unwrap();
-    let new = wish(&owner, Plan::Basic, Kind::Video, now);
+    let asked = async || store.request_job(&request(&owner, Plan::Basic, Kind::Video, now)).await.unwrap();
+    let new = request(&owner, Plan::Basic, Kind::Video, now);
     assert_eq!(store.request_job(&new).await.unwrap(), Admission::Accepted);
     for _ in 0..4 {
         assert_eq!(asked().await, Admission::Accepted);

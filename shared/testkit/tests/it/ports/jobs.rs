@@ -70,7 +70,7 @@ fn ask(kind: Kind) -> Ask {
 }
 
 /// Creates a request for a job.
-pub(super) fn wish(owner: &UserId, plan: Plan, kind: Kind, now: Timestamp) -> NewJob {
+pub(super) fn request(owner: &UserId, plan: Plan, kind: Kind, now: Timestamp) -> NewJob {
     let job = Job::accept(owner, plan, kind, ask(kind), now);
     let event = job.requested("https://api.example.com");
     NewJob { job, event, seen: None, idempotent: None }
@@ -78,7 +78,7 @@ pub(super) fn wish(owner: &UserId, plan: Plan, kind: Kind, now: Timestamp) -> Ne
 
 /// Requests an image job, which must be accepted.
 pub(super) async fn accepted(jobs: &impl RequestJob, owner: &UserId, now: Timestamp) -> Job {
-    let new = wish(owner, Plan::Pro, Kind::Image, now);
+    let new = request(owner, Plan::Pro, Kind::Image, now);
     assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);
     new.job
 }
@@ -91,7 +91,7 @@ pub(super) async fn read(jobs: &impl GetJob, id: &JobId) -> Job {
 /// Requests articles until the free plan's allowance of five a month is used up. Returns how many were accepted.
 async fn left_of_five(jobs: &impl RequestJob, owner: &UserId, now: Timestamp) -> usize {
     for taken in 0..6 {
-        match jobs.request_job(&wish(owner, Plan::Free, Kind::Blog, now)).await.unwrap() {
+        match jobs.request_job(&request(owner, Plan::Free, Kind::Blog, now)).await.unwrap() {
             Admission::Accepted => {}
             Admission::Spent => return taken,
             other => panic!("{other:?}"),
@@ -121,7 +121,7 @@ fn message(fingerprint: &str, now: Timestamp) -> Received {
 async fn an_accepted_job_is_read_back(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
     for kind in Kind::ALL {
-        let new = wish(&owner, Plan::Pro, kind, now);
+        let new = request(&owner, Plan::Pro, kind, now);
         assert_eq!(jobs.get_job(&new.job.id).await.unwrap(), None);
         assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);
         assert_eq!(jobs.get_job(&new.job.id).await.unwrap(), Some(new.job.clone()));
@@ -132,10 +132,10 @@ async fn an_accepted_job_is_read_back(jobs: &impl Jobs) {
 
 async fn twenty_concurrent_requests_are_accepted_up_to_the_monthly_allowance(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
-    let wishes: Vec<NewJob> = (0..20).map(|_| wish(&owner, Plan::Free, Kind::Blog, now)).collect();
-    let outcomes = join_all(wishes.iter().map(|new| jobs.request_job(new))).await;
+    let requests: Vec<NewJob> = (0..20).map(|_| request(&owner, Plan::Free, Kind::Blog, now)).collect();
+    let outcomes = join_all(requests.iter().map(|new| jobs.request_job(new))).await;
     let mut recorded = 0;
-    for (new, outcome) in wishes.iter().zip(outcomes) {
+    for (new, outcome) in requests.iter().zip(outcomes) {
         let (there, outcome) = (jobs.get_job(&new.job.id).await.unwrap().is_some(), outcome.unwrap());
         assert_eq!(outcome, if there { Admission::Accepted } else { Admission::Spent });
         recorded += usize::from(there);
@@ -146,7 +146,7 @@ async fn twenty_concurrent_requests_are_accepted_up_to_the_monthly_allowance(job
 async fn each_class_has_its_own_allowance_and_a_larger_plan_applies_at_once(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
     assert_eq!(left_of_five(jobs, &owner, now).await, 5);
-    let asked = async |plan, kind| jobs.request_job(&wish(&owner, plan, kind, now)).await.unwrap();
+    let asked = async |plan, kind| jobs.request_job(&request(&owner, plan, kind, now)).await.unwrap();
     // Books and articles are texts; pictures are not.
     assert_eq!(asked(Plan::Free, Kind::Book).await, Admission::Spent);
     assert_eq!(asked(Plan::Free, Kind::Image).await, Admission::Accepted);
@@ -159,17 +159,17 @@ async fn each_class_has_its_own_allowance_and_a_larger_plan_applies_at_once(jobs
 
 async fn a_plan_without_an_allowance_gets_no_job(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
-    let new = wish(&owner, Plan::Free, Kind::Video, now);
+    let new = request(&owner, Plan::Free, Kind::Video, now);
     assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Spent);
     assert_eq!(jobs.get_job(&new.job.id).await.unwrap(), None);
     // Also if a larger plan has used some before.
-    assert_eq!(jobs.request_job(&wish(&owner, Plan::Basic, Kind::Video, now)).await.unwrap(), Admission::Accepted);
+    assert_eq!(jobs.request_job(&request(&owner, Plan::Basic, Kind::Video, now)).await.unwrap(), Admission::Accepted);
     assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Spent);
 }
 
 async fn a_retry_gets_its_job_despite_later_refusals(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
-    let with_key = |plan, kind, fingerprint: &str| keyed(wish(&owner, plan, kind, now), "order-17", fingerprint);
+    let with_key = |plan, kind, fingerprint: &str| keyed(request(&owner, plan, kind, now), "order-17", fingerprint);
     let first = with_key(Plan::Basic, Kind::Video, "f1");
     assert_eq!(jobs.request_job(&first).await.unwrap(), Admission::Accepted);
     let before = Admission::Replayed(first.job.id.to_string());
@@ -180,27 +180,27 @@ async fn a_retry_gets_its_job_despite_later_refusals(jobs: &impl Jobs) {
     assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Blog, "f1")).await.unwrap(), before);
     assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Blog, "f2")).await.unwrap(), Admission::KeyReused);
     // A refused request is not recorded.
-    let refused = keyed(wish(&owner, Plan::Free, Kind::Blog, now), "order-18", "f3");
+    let refused = keyed(request(&owner, Plan::Free, Kind::Blog, now), "order-18", "f3");
     assert_eq!(jobs.request_job(&refused).await.unwrap(), Admission::Spent);
-    let later = keyed(wish(&owner, Plan::Basic, Kind::Blog, now), "order-18", "f4");
+    let later = keyed(request(&owner, Plan::Basic, Kind::Blog, now), "order-18", "f4");
     assert_eq!(jobs.request_job(&later).await.unwrap(), Admission::Accepted);
     // Another person's idempotency key is independent.
-    let theirs = keyed(wish(&super::owner(), Plan::Basic, Kind::Video, now), "order-17", "f2");
+    let theirs = keyed(request(&super::owner(), Plan::Basic, Kind::Video, now), "order-17", "f2");
     assert_eq!(jobs.request_job(&theirs).await.unwrap(), Admission::Accepted);
 }
 
 async fn a_closed_account_gets_no_job_and_uses_no_allowance(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
     let seen = Sighting { user: owner.clone(), contact: contact(now) };
-    let seen_wish = || NewJob { seen: Some(seen.clone()), ..wish(&owner, Plan::Free, Kind::Blog, now) };
-    assert_eq!(jobs.request_job(&seen_wish()).await.unwrap(), Admission::Accepted);
+    let seen_request = || NewJob { seen: Some(seen.clone()), ..request(&owner, Plan::Free, Kind::Blog, now) };
+    assert_eq!(jobs.request_job(&seen_request()).await.unwrap(), Admission::Accepted);
     let closing = Received { source: Source::Clerk, ..message("f", now) };
     jobs.close_account(&Closing::begin(owner.clone(), now), &closing).await.unwrap();
-    let refused = jobs.request_job(&seen_wish()).await.unwrap_err();
+    let refused = jobs.request_job(&seen_request()).await.unwrap_err();
     assert_eq!(refused.code, Code::Unauthenticated);
     assert_eq!(left_of_five(jobs, &owner, now).await, 4);
     // Even if the allowance is used up.
-    let refused = jobs.request_job(&seen_wish()).await.unwrap_err();
+    let refused = jobs.request_job(&seen_request()).await.unwrap_err();
     assert_eq!(refused.code, Code::Unauthenticated);
 }
 
@@ -209,7 +209,7 @@ async fn a_returned_unit_goes_to_the_month_of_its_request(jobs: &impl Jobs) {
     let owner = owner();
     let next = Month::of(Month::of(now()).ends()).ends();
     let last = next.minus(Duration::from_millis(1));
-    let asked = wish(&owner, Plan::Free, Kind::Blog, last);
+    let asked = request(&owner, Plan::Free, Kind::Blog, last);
     assert_eq!(jobs.request_job(&asked).await.unwrap(), Admission::Accepted);
     assert_eq!((left_of_five(jobs, &owner, last).await, left_of_five(jobs, &owner, next).await), (4, 5));
     let step = asked.job.failed("SAFETY", "No", next).unwrap();
@@ -261,7 +261,7 @@ async fn lists_are_newest_first_in_pages_of_one_status_or_all(jobs: &impl Jobs) 
 
 async fn every_field_of_a_job_is_stored(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
-    let new = wish(&owner, Plan::Premium, Kind::Book, now);
+    let new = request(&owner, Plan::Premium, Kind::Book, now);
     assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);
     let media = file_of(&owner, "Été 👩\u{200D}🚀 \"q\".md", 10, now);
     let ready =

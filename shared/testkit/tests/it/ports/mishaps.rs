@@ -103,6 +103,6 @@ async fn a_deletion_that_keeps_conflicting_fails_in_time() {
     let call = consigne_aws::budget::InvocationBudget::new(std::time::Duration::from_secs(1));
     let fault = call.run(table.begin_delete(&file.key, now)).await.unwrap_err();
     assert_eq!(fault.code, Code::Unavailable);
-    let kept = table.get_file(&owner, file.id()).await.unwrap().unwrap();
-    assert_eq!(kept.status, Status::Pending);
+    let stored = table.get_file(&owner, file.id()).await.unwrap().unwrap();
+    assert_eq!(stored.status, Status::Pending);
 }

@@ -274,7 +274,7 @@ fn departure(member: &Member, succession: Succession) -> Departure {
     Departure { member: member.clone(), succession, audit }
 }
 
-async fn trail(people: &impl People, org: OrgId) -> Vec<&'static str> {
+async fn audit_log(people: &impl People, org: OrgId) -> Vec<&'static str> {
     let listed = people.list_audit(org, &PageAsk { limit: 100, after: None }).await.unwrap();
     let mut names: Vec<_> = listed.items.iter().map(|entry| entry.action.name()).collect();
     names.sort_unstable();
@@ -289,7 +289,7 @@ async fn a_member_leaves_once_with_an_audit_entry(people: &impl People) {
     assert_eq!(people.get_member(org, &members[1].user).await.unwrap(), None);
     let places = async || people.list_orgs(&members[1].user, &PageAsk { limit: 10, after: None }).await.unwrap().items;
     assert_eq!(eventually(places, Vec::is_empty).await, []);
-    assert_eq!(trail(people, org).await, ["member.removed", "member.role_changed", "org.created"]);
+    assert_eq!(audit_log(people, org).await, ["member.removed", "member.role_changed", "org.created"]);
     assert!(!people.get_org(org).await.unwrap().unwrap().suspended);
 }
 
@@ -340,5 +340,5 @@ async fn an_organisation_without_an_owner_is_suspended(people: &impl People) {
     assert!(people.get_org(org).await.unwrap().unwrap().suspended);
     let wallet = consigne_core::credits::WalletId::Organisation(org);
     assert!(!people.get_wallet(&wallet, now()).await.unwrap().unwrap().open);
-    assert_eq!(trail(people, org).await, ["member.removed", "org.created", "org.suspended"]);
+    assert_eq!(audit_log(people, org).await, ["member.removed", "org.created", "org.suspended"]);
 }

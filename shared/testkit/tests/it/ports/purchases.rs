@@ -76,7 +76,7 @@ async fn numbers(store: &impl Purchases, org: OrgId) -> (i64, u64, u64) {
 }
 
 /// Returns the actions about credits in the audit log, oldest first.
-async fn trail(store: &impl Purchases, org: OrgId) -> Vec<AuditAction> {
+async fn audit_log(store: &impl Purchases, org: OrgId) -> Vec<AuditAction> {
     let page = store.list_audit(org, &PageAsk { limit: 100, after: None }).await.unwrap();
     let mut entries = page.items;
     entries.sort_by_key(|entry| entry.id);
@@ -92,7 +92,7 @@ async fn a_session_is_credited_once(store: &impl Purchases) {
     let wallet = wallet(store, org).await;
     assert_eq!((wallet.balance, wallet.purchased), (1_000, 1_000));
     assert_eq!(wallet.lots[&bought.lot].kind, LotKind::Paid);
-    assert_eq!(trail(store, org).await, [AuditAction::CreditsPurchased]);
+    assert_eq!(audit_log(store, org).await, [AuditAction::CreditsPurchased]);
     let nobody = OrgId::mint(now());
     let nowhere = purchase(nobody, &nobody.to_string(), 1_000, now());
     assert_eq!(buys(store, &nowhere).await, PurchaseOutcome::NoSuchOrganisation);
@@ -118,7 +118,7 @@ async fn a_refund_claws_back_its_share_once_and_refunds_only_grow(store: &impl P
         assert_eq!((got, numbers(store, org).await.2), (outcome, away), "{cents}");
     }
     assert_eq!(numbers(store, org).await, (0, 10_000, 10_000));
-    let taken = trail(store, org).await;
+    let taken = audit_log(store, org).await;
     assert_eq!(taken.iter().filter(|action| **action == AuditAction::CreditsClawedBack).count(), 3);
 }
 
@@ -151,7 +151,7 @@ async fn a_refund_before_its_purchase_counts_when_the_purchase_comes(store: &imp
     assert_eq!(tell(store, &disputed).await, ClawBackOutcome::Remembered);
     assert_eq!(buys(store, &purchase(org, &name, 1_000, now())).await, PurchaseOutcome::Credited);
     assert_eq!(numbers(store, org).await, (650, 1_000, 350));
-    assert_eq!(trail(store, org).await.len(), 2, "the purchase and its claw-back");
+    assert_eq!(audit_log(store, org).await.len(), 2, "the purchase and its claw-back");
     let won = dispute(&name, "dp_1", 100, DisputeState::Won, now());
     assert_eq!(tell(store, &won).await, ClawBackOutcome::GivenBack(100));
     assert_eq!(numbers(store, org).await, (750, 1_000, 250));
@@ -201,7 +201,8 @@ async fn concurrent_repeated_reports_give_the_same_result(store: &impl Purchases
         assert_eq!(credited.iter().filter(|outcome| matches!(outcome, Ok(PurchaseOutcome::Credited))).count(), 1);
         assert!(telling.iter().all(Result::is_ok), "{telling:?}");
         assert_eq!(numbers(store, org).await, (500, 1_000, 500));
-        let bought = trail(store, org).await.iter().filter(|action| **action == AuditAction::CreditsPurchased).count();
+        let bought =
+            audit_log(store, org).await.iter().filter(|action| **action == AuditAction::CreditsPurchased).count();
         assert_eq!(bought, 1);
     }
 }

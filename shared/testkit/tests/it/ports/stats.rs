@@ -168,14 +168,14 @@ fn ready(org: OrgId, now: Timestamp) -> Event {
 
 async fn the_first_count_of_a_day_is_published_and_later_ones_replace_it(store: &impl Stats) {
     let (org, at) = (accounts::found(store, now()).await.0, now());
-    let keep =
+    let store_count =
         async |requests, at| store.keep_stats(&stats(org, "2027-03-01", requests, at), &ready(org, at)).await.unwrap();
-    assert_eq!(keep(3, at).await, StatsKept::First);
-    assert_eq!(keep(4, at.plus(Duration::from_millis(1))).await, StatsKept::Again);
-    assert_eq!(keep(5, at.plus(Duration::from_millis(1))).await, StatsKept::Again, "the same message twice");
-    let kept = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
-    assert_eq!(kept, [stats(org, "2027-03-01", 5, at.plus(Duration::from_millis(1)))]);
-    assert_eq!(keep(1, at).await, StatsKept::Outdated);
+    assert_eq!(store_count(3, at).await, StatsKept::First);
+    assert_eq!(store_count(4, at.plus(Duration::from_millis(1))).await, StatsKept::Again);
+    assert_eq!(store_count(5, at.plus(Duration::from_millis(1))).await, StatsKept::Again, "the same message twice");
+    let stored = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
+    assert_eq!(stored, [stats(org, "2027-03-01", 5, at.plus(Duration::from_millis(1)))]);
+    assert_eq!(store_count(1, at).await, StatsKept::Outdated);
 }
 
 async fn an_older_count_does_not_replace_a_newer_one(store: &impl Stats) {
@@ -183,23 +183,23 @@ async fn an_older_count_does_not_replace_a_newer_one(store: &impl Stats) {
     for (requests, at, want) in
         [(4, at, StatsKept::First), (3, at.minus(Duration::from_millis(1)), StatsKept::Outdated)]
     {
-        let kept = store.keep_stats(&stats(org, "2027-03-01", requests, at), &ready(org, at)).await.unwrap();
-        assert_eq!(kept, want);
+        let stored = store.keep_stats(&stats(org, "2027-03-01", requests, at), &ready(org, at)).await.unwrap();
+        assert_eq!(stored, want);
     }
-    let kept = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
-    assert_eq!(kept[0].figures.requests, 4);
+    let stored = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
+    assert_eq!(stored[0].figures.requests, 4);
 }
 
 async fn of_many_concurrent_counts_one_is_the_first(store: &impl Stats) {
     let (org, at) = (accounts::found(store, now()).await.0, now());
-    let keep = async |n: u64| {
+    let store_count = async |n: u64| {
         let at = at.plus(Duration::from_millis(n));
         store.keep_stats(&stats(org, "2027-03-01", n, at), &ready(org, at)).await.unwrap()
     };
-    let outcomes = join_all((0..8).map(keep)).await;
-    assert_eq!(outcomes.iter().filter(|kept| **kept == StatsKept::First).count(), 1, "{outcomes:?}");
-    let kept = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
-    assert_eq!((kept.len(), kept[0].figures.requests), (1, 7), "the latest count must be stored");
+    let outcomes = join_all((0..8).map(store_count)).await;
+    assert_eq!(outcomes.iter().filter(|stored| **stored == StatsKept::First).count(), 1, "{outcomes:?}");
+    let stored = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
+    assert_eq!((stored.len(), stored[0].figures.requests), (1, 7), "the latest count must be stored");
 }
 
 async fn statistics_are_listed_by_day_and_organisation(store: &impl Stats) {

@@ -62,21 +62,21 @@ fn stored(users: u64) -> StorageTotals {
 
 async fn an_older_count_does_not_replace_a_newer_one(table: &impl Storage) {
     let (day, at) = (Day::parse("1999-12-31").unwrap(), now());
-    let keep = async |users, counted_at| {
+    let store = async |users, counted_at| {
         table.keep_storage(&StorageDay { day, totals: stored(users), counted_at }).await.unwrap()
     };
-    assert!(keep(1, at).await);
-    assert!(keep(2, at).await, "the same message twice");
-    assert!(!keep(3, at.minus(Duration::from_millis(1))).await);
-    let kept = table.list_storage(DaySpan::of(day)).await.unwrap();
-    assert_eq!(kept, [StorageDay { day, totals: stored(2), counted_at: at }]);
+    assert!(store(1, at).await);
+    assert!(store(2, at).await, "the same message twice");
+    assert!(!store(3, at.minus(Duration::from_millis(1))).await);
+    let stored = table.list_storage(DaySpan::of(day)).await.unwrap();
+    assert_eq!(stored, [StorageDay { day, totals: stored(2), counted_at: at }]);
 }
 
 async fn days_are_listed_in_order(table: &impl Storage) {
     let (first, at) = (Day::parse("2000-02-28").unwrap(), now());
     for days in [2, 0, 1, 4] {
-        let kept = StorageDay { day: first.plus(days), totals: stored(u64::from(days)), counted_at: at };
-        assert!(table.keep_storage(&kept).await.unwrap());
+        let stored = StorageDay { day: first.plus(days), totals: stored(u64::from(days)), counted_at: at };
+        assert!(table.keep_storage(&stored).await.unwrap());
     }
     let listed = table.list_storage(DaySpan { from: first.plus(1), to: first.plus(4) }).await.unwrap();
     let users: Vec<u64> = listed.iter().map(|day| day.totals.of(Plan::Free).users).collect();

@@ -78,13 +78,13 @@ mod manuscripts {
 
     async fn of_ten_concurrent_claims_of_a_step_one_succeeds(store: &impl DraftStore) {
         let job = job();
-        for kept in [Manuscript::begun(&job), planned(store, &self::job()).await] {
-            let claims: Vec<Manuscript> = (0..10).map(|n| claimed(&kept, &format!("m{n}"))).collect();
+        for draft in [Manuscript::begun(&job), planned(store, &self::job()).await] {
+            let claims: Vec<Manuscript> = (0..10).map(|n| claimed(&draft, &format!("m{n}"))).collect();
             let won = join_all(claims.iter().map(|claim| store.keep_manuscript(claim, None))).await;
             let won: Vec<bool> = won.into_iter().map(Result::unwrap).collect();
             assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
             let winner = won.iter().position(|won| *won).unwrap();
-            assert_eq!(store.get_manuscript(&kept.job).await.unwrap(), Some(claims[winner].clone()));
+            assert_eq!(store.get_manuscript(&draft.job).await.unwrap(), Some(claims[winner].clone()));
         }
     }
 
@@ -126,13 +126,13 @@ mod manuscripts {
     async fn a_draft_is_deleted_with_its_chapters(store: &impl DraftStore) {
         let (job, other) = (job(), job());
         written(store, &job).await;
-        let kept = planned(store, &other).await;
+        let draft = planned(store, &other).await;
         for _ in 0..2 {
             store.forget_manuscript(&job.id).await.unwrap();
         }
         assert_eq!(store.get_manuscript(&job.id).await.unwrap(), None);
         assert!(store.read_chapters(&job.id).await.unwrap().is_empty());
-        assert_eq!(store.get_manuscript(&other.id).await.unwrap(), Some(kept));
+        assert_eq!(store.get_manuscript(&other.id).await.unwrap(), Some(draft));
     }
 }
 
