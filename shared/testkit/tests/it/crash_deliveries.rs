@@ -12,7 +12,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
-use crate::handlers::accounts::{acme, outbox, sent_by, trail};
+use crate::handlers::accounts::{acme, audit_log, outbox, sent_by};
 use crate::handlers::deliveries::{deliver_all, dispatched, message_of};
 use crate::handlers::endpoints::{endpoint_in, with_endpoint};
 
@@ -44,7 +44,7 @@ fn essence(world: &World) -> Value {
         .flat_map(|post| post.headers.iter().filter(|(name, _)| *name == "webhook-id").map(|(_, id)| id.clone()))
         .collect();
     json!({ "deliveries": deliveries, "endpoints": endpoints, "ids": ids, "pointers": hooks.pointers.len(),
-        "trail": trail(world), "told": outbox(world) })
+        "trail": audit_log(world), "told": outbox(world) })
 }
 
 /// Delivers an event to a receiver with these answers. Each call of `act` receives all messages on the queue.

@@ -181,7 +181,7 @@ pub fn receipts(world: &World) -> Vec<Receipt> {
 }
 
 /// Returns the audit log as a caller sees it, with placeholders for ids and times.
-pub fn trail(world: &World) -> Value {
+pub fn audit_log(world: &World) -> Value {
     let entries = world.state().accounts.audit;
     let shown = entries.iter().map(|entry| {
         json!({ "action": entry.action.name(), "subject": entry.subject, "actor": entry.origin.actor.to_string(),

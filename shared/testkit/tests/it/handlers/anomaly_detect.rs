@@ -13,7 +13,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::accounts::{
-    ORG, acme, answer, change_key, code_of, headed, key_in, org, outbox, put_production, sent_by, told_of, trail,
+    ORG, acme, answer, audit_log, change_key, code_of, headed, key_in, org, outbox, put_production, sent_by, told_of,
     verified, with,
 };
 use crate::crash::survives_to;
@@ -100,9 +100,9 @@ async fn ten_countries_in_an_hour_cause_no_alert_and_eleven_cause_one() {
       }
     ]
     "#);
-    let trail = trail(&world);
+    let audit_log = audit_log(&world);
     assert_eq!(
-        (trail.as_array().unwrap().len(), &trail[0]["action"], &trail[0]["actor"]),
+        (audit_log.as_array().unwrap().len(), &audit_log[0]["action"], &audit_log[0]["actor"]),
         (1, &json!("key.anomaly"), &json!("service:anomaly-detect"))
     );
     assert_eq!(key_in(&world).status, KeyStatus::Active, "an alert must not stop the key");
@@ -114,7 +114,7 @@ async fn refused_calls_from_twenty_countries_cause_no_alert() {
     let key = put_production(&world, |key| key.daily_quota = Some(0));
     assert_eq!(asked_from(&world, &key, 20).await, [false; 20]);
     assert_eq!(tick(&world, 0).await, json!([0, 0]));
-    assert_eq!((outbox(&world), trail(&world)), (json!([]), json!([])));
+    assert_eq!((outbox(&world), audit_log(&world)), (json!([]), json!([])));
 }
 
 #[tokio::test]
@@ -155,7 +155,8 @@ async fn a_policy_can_suspend_the_key_and_no_others() {
       "resets_at": null
     }
     "#);
-    let actions: Vec<Value> = trail(&world).as_array().unwrap().iter().map(|entry| entry["action"].clone()).collect();
+    let actions: Vec<Value> =
+        audit_log(&world).as_array().unwrap().iter().map(|entry| entry["action"].clone()).collect();
     assert_eq!(actions, ["key.suspended", "key.anomaly"]);
     assert_eq!(outbox(&world)[0]["detail"]["action"], "suspended");
     assert_eq!(tick(&world, 0).await, json!([0, 0]));
@@ -236,7 +237,7 @@ async fn an_anomaly_is_reported_once_wherever_a_run_is_interrupted() {
             lines.sort();
             lines
         };
-        json!([sorted(outbox(world)), sorted(trail(world)), key_in(world).status.name()])
+        json!([sorted(outbox(world)), sorted(audit_log(world)), key_in(world).status.name()])
     };
     survives_to(prepare, act, end).await;
 }

@@ -124,15 +124,15 @@ fn left_of(world: &World, id: OrgId) -> Value {
     let accounts = world.state().accounts;
     let members = accounts.members.values().filter(|member| member.org == id);
     let members: Vec<Value> = members.map(|member| json!([member.user, member.role.name()])).collect();
-    let trail = accounts.audit.iter().filter(|entry| entry.org == Some(id));
-    let trail: Vec<Value> = trail
+    let audit_log = accounts.audit.iter().filter(|entry| entry.org == Some(id));
+    let audit_log: Vec<Value> = audit_log
         .map(|entry| {
             assert_eq!(entry.origin.actor, Actor::Service("sweep".to_owned()));
             json!([entry.action.name(), entry.subject, entry.details])
         })
         .collect();
     let open = accounts.wallets[&WalletId::Organisation(id)].open;
-    json!({ "members": members, "suspended": accounts.orgs[&id].suspended, "open": open, "trail": trail })
+    json!({ "members": members, "suspended": accounts.orgs[&id].suspended, "open": open, "trail": audit_log })
 }
 
 #[tokio::test]

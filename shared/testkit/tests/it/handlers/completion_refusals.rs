@@ -8,7 +8,7 @@ use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
-use super::accounts::{answer, headed, refusal, saying, trail};
+use super::accounts::{answer, audit_log, headed, refusal, saying};
 use super::jobs::{BOOK_KEY, add_job, granted, job, job_in, output, signed, taken, told_of_jobs, world_of};
 use super::{GRANTED, KEY, file_in, pending_at, ready};
 
@@ -41,7 +41,7 @@ async fn wrong_content_is_refused_by_field_and_recorded_in_the_audit_log() {
     let world = uploaded();
     let theirs = ready(&pending_at("user_ann12/images/01M7YREWKH7VM7Z3Z2KWSH2FTX-photo.png"));
     beside(&world, &theirs);
-    let (state, before) = (world.state(), trail(&world));
+    let (state, before) = (world.state(), audit_log(&world));
     assert_eq!(before, json!([]));
     let changed = |name: &str, value: Value| {
         let mut picture = picture(KEY);
@@ -69,7 +69,7 @@ async fn wrong_content_is_refused_by_field_and_recorded_in_the_audit_log() {
         assert_eq!(refused["body"]["error"]["details"], json!({ "field": field }), "{images}");
     }
     // Only the audit log has changed.
-    let entries = trail(&world);
+    let entries = audit_log(&world);
     assert_eq!(entries.as_array().map(Vec::len), Some(cases.len()));
     insta::assert_json_snapshot!(entries[0], @r#"
     {
@@ -126,7 +126,7 @@ async fn a_delivery_that_differs_from_the_accepted_one_is_a_conflict() {
     // An incorrect report still gets another answer than a correct one.
     let forged = claim(&world, &json!([picture("user_ann12/images/01M7YREWKH7VM7Z3Z2KWSH2FTZ-photo.png")])).await;
     assert_eq!(
-        (refusal(&forged), trail(&world)[0]["action"].clone()),
+        (refusal(&forged), audit_log(&world)[0]["action"].clone()),
         ((422, "WEBHOOK_CONTENT_MISMATCH"), json!("webhook.refused"))
     );
 }

@@ -6,7 +6,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{accounts, functions};
 use serde_json::json;
 
-use super::accounts::{ORG, answer, found, org, outbox, put_production, sent_by, told_of, trail, verified};
+use super::accounts::{ORG, answer, audit_log, found, org, outbox, put_production, sent_by, told_of, verified};
 
 /// Creates a world in which Acme bought 100 credits, holds 30, spent 60, and was refunded in full.
 async fn refunded() -> (World, String) {
@@ -63,7 +63,7 @@ async fn a_wallet_below_zero_refuses_even_free_checks() {
 #[tokio::test]
 async fn purchases_and_claw_backs_are_in_the_audit_log_and_published() {
     let (world, _) = refunded().await;
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "credits.purchased",

@@ -17,7 +17,7 @@ use consigne_testkit::{functions, hooks, payload};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use super::accounts::{ORG, acme, answer, headed, org, outbox, refusal, sent_by, trail, user};
+use super::accounts::{ORG, acme, answer, audit_log, headed, org, outbox, refusal, sent_by, user};
 use super::endpoints::{ENDPOINT, endpoint_in, put_endpoint, with_endpoint};
 
 /// Delivers a message to `dispatch-webhook`, with the clock advanced while it waits. Returns whether it succeeded, and
@@ -199,7 +199,7 @@ async fn an_endpoint_that_answers_410_is_disabled_and_its_owners_get_a_mail() {
         "endpoint_id": "ep_<id>", "host": "hooks.example.com", "reason": "gone" } }]);
     assert_eq!(outbox(&world), told);
     assert_eq!(
-        (&trail(&world)[0]["action"], &trail(&world)[0]["actor"]),
+        (&audit_log(&world)[0]["action"], &audit_log(&world)[0]["actor"]),
         (&json!("endpoint.disabled"), &json!("service:dispatch-webhook"))
     );
     // Pending deliveries end, and new events are not recorded.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::GRANTED;
 use super::accounts::{
-    ORG, OTHER_ORG, acme, answer, found, headed, org, outbox, refusal, saying, sent_by, trail, user, with,
+    ORG, OTHER_ORG, acme, answer, audit_log, found, headed, org, outbox, refusal, saying, sent_by, user, with,
 };
 
 /// The endpoint in the payloads.
@@ -62,7 +62,7 @@ async fn an_endpoint_is_registered_and_its_secret_shown_once() {
         json!({ "host": "hooks.example.com", "events": ["job.completed", "key.revoked"], "rate_per_second": 10 });
     let entry = json!([{ "action": "endpoint.created", "subject": "ep_<id>", "actor": "user_dev1", "ip": "203.0.113.9",
         "details": details }]);
-    assert_eq!(trail(&world), entry, "only the host of its URL");
+    assert_eq!(audit_log(&world), entry, "only the host of its URL");
     let listed = answer(&world, "endpoint-list", sent_by("user_adam1", "endpoint-list", "all")).await;
     assert_eq!(listed["body"]["data"][0]["created_by"], "user_dev1");
     assert!(!listed.to_string().contains("whsec_") && !format!("{:?}", world.state().hooks).contains(secret));
@@ -166,7 +166,7 @@ async fn an_endpoint_is_changed_and_enabled_again() {
             ((400, "INVALID_REQUEST"), &json!(field))
         );
     }
-    assert_eq!(trail(&world).as_array().unwrap().len(), 2);
+    assert_eq!(audit_log(&world).as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -242,6 +242,6 @@ async fn an_endpoint_is_deleted_once_and_only_by_its_organisation() {
     assert_eq!(refusal(&delete().await), (404, "NOT_FOUND"));
     let state = world.state();
     assert!(state.hooks.endpoints.is_empty() && state.hooks.pointers.is_empty());
-    assert_eq!((&trail(&world)[0]["action"], outbox(&world)), (&json!("endpoint.deleted"), json!([])));
+    assert_eq!((&audit_log(&world)[0]["action"], outbox(&world)), (&json!("endpoint.deleted"), json!([])));
     assert_eq!(state.hooks.answers, VecDeque::new());
 }

@@ -7,8 +7,8 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::accounts::{
-    KEY_ID, ORG, OTHER_SERVICE, acme, answer, change_key, headed, in_days, key_in, org, outbox, put_key,
-    put_production, receipts, refusal, told_of, trail, used, user, with,
+    KEY_ID, ORG, OTHER_SERVICE, acme, answer, audit_log, change_key, headed, in_days, key_in, org, outbox, put_key,
+    put_production, receipts, refusal, told_of, used, user, with,
 };
 
 const SECOND_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTX";
@@ -55,7 +55,7 @@ async fn a_hold_reserves_credits_and_counts_as_a_call() {
     assert_eq!(hold.expires_at.since(hold.opened_at).as_secs(), 600);
     assert_eq!(key_in(&world).daily_used(consigne_runtime::clock::now()), 1);
     assert_eq!(
-        (receipts(&world), trail(&world), outbox(&world)),
+        (receipts(&world), audit_log(&world), outbox(&world)),
         (vec![], json!([]), json!([])),
         "nothing must be spent yet"
     );

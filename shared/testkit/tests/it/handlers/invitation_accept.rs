@@ -9,7 +9,7 @@ use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::accounts::{OTHER_ORG, acme, answer, found, headed, org, outbox, refusal, sent_by, trail, user};
+use super::accounts::{OTHER_ORG, acme, answer, audit_log, found, headed, org, outbox, refusal, sent_by, user};
 use super::invited::{BOBS, accepting, bob_accepts, invitation_in, put_invitation, role_of, verified};
 
 async fn accept(world: &World, person: &str, claims: &Value, token: &str) -> Value {
@@ -52,7 +52,7 @@ async fn accepting_an_invitation_makes_a_member() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "member.joined",

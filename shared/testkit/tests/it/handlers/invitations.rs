@@ -10,7 +10,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
-use super::accounts::{ORG, acme, answer, headed, org, outbox, refusal, saying, sent_by, trail, user, with};
+use super::accounts::{ORG, acme, answer, audit_log, headed, org, outbox, refusal, saying, sent_by, user, with};
 use super::invited::{BOBS, INVITATION, address, bob_accepts, invitation_in, put_invitation};
 
 /// Invites an address as a person. Returns the answer.
@@ -45,7 +45,7 @@ async fn an_invitation_is_stored_and_published_without_its_token() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "member.invited",
@@ -339,7 +339,7 @@ async fn a_revoked_invitation_is_not_listed_and_its_token_is_void() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "invitation.revoked",

@@ -7,8 +7,8 @@ use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use super::accounts::{
-    KEY_ID, OTHER_SERVICE, acme, answer, change_key, headed, in_days, key_in, outbox, put_key, put_production,
-    receipts, refusal, test_wallet_of, told_of, trail, user, verified, wallet_of, with,
+    KEY_ID, OTHER_SERVICE, acme, answer, audit_log, change_key, headed, in_days, key_in, outbox, put_key,
+    put_production, receipts, refusal, test_wallet_of, told_of, user, verified, wallet_of, with,
 };
 
 const SECOND_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTX";
@@ -52,7 +52,7 @@ async fn a_charge_debits_the_wallet_counts_the_call_and_writes_a_receipt() {
       "user_agent": "curl/8.5"
     }
     "#);
-    assert_eq!((trail(&world), outbox(&world)), (json!([]), json!([])), "the receipt has all details");
+    assert_eq!((audit_log(&world), outbox(&world)), (json!([]), json!([])), "the receipt has all details");
 }
 
 #[tokio::test]

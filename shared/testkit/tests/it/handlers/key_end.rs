@@ -6,7 +6,7 @@ use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use super::accounts::{
-    acme, answer, code_of, key_in, outbox, put_production, receipts, refusal, saying, sent_by, trail, verified,
+    acme, answer, audit_log, code_of, key_in, outbox, put_production, receipts, refusal, saying, sent_by, verified,
     wallet_of, with,
 };
 
@@ -56,7 +56,7 @@ async fn a_revoked_key_is_refused_at_once_and_its_receipts_stay_valid() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "key.revoked",
@@ -142,7 +142,7 @@ async fn a_deleted_key_leaves_its_row_receipts_and_audit_log() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "key.deleted",

@@ -5,7 +5,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::accounts::{
-    ORG, OTHER_ORG, acme, answer, code_of, found, headed, in_days, outbox, refusal, saying, sent_by, trail, user,
+    ORG, OTHER_ORG, acme, answer, audit_log, code_of, found, headed, in_days, outbox, refusal, saying, sent_by, user,
     verified, with,
 };
 
@@ -60,7 +60,7 @@ async fn a_new_key_is_shown_in_full() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "key.issued",

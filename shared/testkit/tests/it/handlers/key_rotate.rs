@@ -7,8 +7,8 @@ use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use super::accounts::{
-    acme, answer, change_key, code_of, headed, in_days, key_in, outbox, put_production, receipts, refusal, saying,
-    sent_by, trail, verified, wallet_of,
+    acme, answer, audit_log, change_key, code_of, headed, in_days, key_in, outbox, put_production, receipts, refusal,
+    saying, sent_by, verified, wallet_of,
 };
 
 fn asked(case: &str) -> Value {
@@ -67,7 +67,7 @@ async fn a_rotation_shows_the_new_text_and_the_expiry_of_the_old_one() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "key.rotated",

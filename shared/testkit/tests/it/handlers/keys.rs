@@ -7,8 +7,8 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::accounts::{
-    acme, answer, change_key, code_of, headed, in_days, key_in, outbox, put_production, refusal, saying, sent_by,
-    trail, used, verified,
+    acme, answer, audit_log, change_key, code_of, headed, in_days, key_in, outbox, put_production, refusal, saying,
+    sent_by, used, verified,
 };
 
 fn asked(function: &str, case: &str) -> Value {
@@ -123,7 +123,7 @@ async fn an_update_keeps_clears_or_sets_each_field() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "key.updated",
@@ -254,7 +254,7 @@ async fn revoked_and_deleted_keys_cannot_be_updated() {
     "#);
     change_key(&world, |key| key.status = KeyStatus::Deleted);
     assert_eq!(refusal(&updated(&world, &json!({ "name": "New" })).await), (404, "NOT_FOUND"));
-    assert_eq!(trail(&world), json!([]));
+    assert_eq!(audit_log(&world), json!([]));
 }
 
 #[tokio::test]
@@ -268,5 +268,5 @@ async fn a_body_must_be_json() {
         cut["body"] = "{\"reason\": ".into();
         assert_eq!(refusal(&functions::call(&world, function, cut).await), (400, "INVALID_REQUEST"));
     }
-    assert_eq!(trail(&world), json!([]));
+    assert_eq!(audit_log(&world), json!([]));
 }

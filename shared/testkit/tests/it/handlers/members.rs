@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::GRANTED;
 use super::account_callers::IN_ORG;
 use super::accounts::{
-    KEY_ID, ORG, PEOPLE, acme, answer, key_in, org, outbox, put_key, refusal, saying, sent_by, test_wallet_of, trail,
-    user, verified,
+    KEY_ID, ORG, PEOPLE, acme, answer, audit_log, key_in, org, outbox, put_key, refusal, saying, sent_by,
+    test_wallet_of, user, verified,
 };
 use super::invited::{put_invitation, role_of};
 
@@ -63,7 +63,7 @@ async fn a_new_role_applies_at_once_and_is_in_the_audit_log() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "member.role_changed",
@@ -168,7 +168,7 @@ async fn every_member_may_leave_and_is_then_refused_on_every_route() {
         put_key(&world, KEY_ID, KeyMode::Test, |_| ());
         put_invitation(&world, |_| ());
         assert_eq!(remove(&world, person, person).await["status"], 200, "{person}");
-        assert_eq!(trail(&world)[0]["action"], "member.left");
+        assert_eq!(audit_log(&world)[0]["action"], "member.left");
         let before = world.state();
         for (function, case) in IN_ORG {
             let answer = functions::call(&world, function, sent_by(person, function, case)).await;
@@ -197,7 +197,7 @@ async fn a_removal_is_in_the_audit_log_with_the_former_role() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "member.removed",

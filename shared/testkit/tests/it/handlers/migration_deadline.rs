@@ -13,7 +13,7 @@ use consigne_usecases::migrations::carry_over;
 use serde_json::{Value, json};
 
 use super::GRANTED;
-use super::accounts::{ORG, acme, org, outbox, trail, user};
+use super::accounts::{ORG, acme, audit_log, org, outbox, user};
 use crate::crash::survives_to;
 
 fn days(days: u32) -> Timestamp {
@@ -118,7 +118,7 @@ async fn owners_are_notified_and_reminded_once_and_keys_are_revoked() {
       "key.revoked \"Key 3\""
     ]
     "#);
-    insta::assert_json_snapshot!(trail(&world)[0], @r#"
+    insta::assert_json_snapshot!(audit_log(&world)[0], @r#"
     {
       "action": "key.revoked",
       "subject": "key_<id>",
@@ -243,7 +243,7 @@ async fn survives(before: &[u32], day: u32) {
     let end = async |world: &World| {
         assert_eq!(tick(world, days(day)).await, json!([0, 0, 0, 0]), "another run must find nothing to do");
         let stages: Vec<_> = world.state().migrations.values().map(|one| format!("{:?}", one.stage)).collect();
-        json!([told(world), trail(world), stages])
+        json!([told(world), audit_log(world), stages])
     };
     survives_to(prepare, act, end).await;
 }

@@ -4,7 +4,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
-use super::accounts::{ORG, OTHER_ORG, acme, answer, found, org, outbox, refusal, saying, sent_by, trail, user};
+use super::accounts::{ORG, OTHER_ORG, acme, answer, audit_log, found, org, outbox, refusal, saying, sent_by, user};
 
 #[tokio::test]
 async fn a_new_organisation_belongs_to_its_creator_and_has_an_empty_wallet() {
@@ -33,7 +33,7 @@ async fn a_new_organisation_belongs_to_its_creator_and_has_an_empty_wallet() {
     let wallets: Vec<_> =
         accounts.wallets.values().map(|wallet| (wallet.open, wallet.balance, wallet.granted)).collect();
     assert_eq!(wallets, [(true, 0, 0)]);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "org.created",

@@ -9,7 +9,7 @@ use consigne_testkit::stripe::{self, signed, signed_at};
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::accounts::{ORG, OTHER_ORG, PEOPLE, found, org, outbox, sent_by, trail};
+use super::accounts::{ORG, OTHER_ORG, PEOPLE, audit_log, found, org, outbox, sent_by};
 use super::webhook_stripe_disputes::of_dispute;
 
 /// The payloads that change something. All are about one purchase.
@@ -62,7 +62,7 @@ async fn a_paid_checkout_is_credited_and_published() {
     let world = offered().await;
     tell(&world, "completed").await;
     assert_eq!(wallet(&world), (1_000, 1_000, 0));
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "credits.purchased",
@@ -196,9 +196,9 @@ async fn a_session_not_opened_here_or_not_paid_as_offered_is_refused_and_recorde
         }
         let state = world.state();
         assert_eq!((wallet(&world), state.outbox.len()), ((0, 0, 0), 0), "{why}");
-        let trail: Vec<_> =
+        let audit_log: Vec<_> =
             state.accounts.audit.iter().map(|entry| (entry.action.name(), &entry.details["field"])).collect();
-        assert_eq!(trail, [("webhook.refused", &json!(why))], "once");
+        assert_eq!(audit_log, [("webhook.refused", &json!(why))], "once");
         let of = state.accounts.audit[0].org;
         assert_eq!(of.is_some(), !why.contains("opened"), "no organisation if the session was not opened here");
         // The original offer can still be paid.
