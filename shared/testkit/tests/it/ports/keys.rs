@@ -200,8 +200,8 @@ async fn a_change_keeps_counters_of_charges(store: &impl Keys) {
     let step = store.get_key(org, key.id).await.unwrap().unwrap().update(&cleared, &by).unwrap().unwrap();
     store.change_key(&step).await.unwrap();
     assert_eq!(store.get_key(org, key.id).await.unwrap().unwrap().daily_quota, None);
-    let trail = store.list_audit(org, &first(10)).await.unwrap();
-    let updates = trail.items.iter().filter(|entry| entry.action == AuditAction::KeyUpdated).count();
+    let audit_log = store.list_audit(org, &first(10)).await.unwrap();
+    let updates = audit_log.items.iter().filter(|entry| entry.action == AuditAction::KeyUpdated).count();
     assert_eq!(updates, 2);
 }
 

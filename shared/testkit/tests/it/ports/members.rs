@@ -129,13 +129,13 @@ async fn a_role_is_changed_once_with_an_audit_entry(store: &impl Members) {
     let dev = add_member(store, org, OrgRole::Developer, now()).await;
     assert_eq!(assign(store, &dev, OrgRole::Admin).await, Stepped::Done);
     assert_eq!(place(store, org, &dev.user).await, Member { role: OrgRole::Admin, ..dev.clone() });
-    let trail = store.list_audit(org, &page()).await.unwrap().items;
-    let entry = trail.iter().find(|entry| entry.action == AuditAction::RoleChanged).unwrap();
+    let audit_log = store.list_audit(org, &page()).await.unwrap().items;
+    let entry = audit_log.iter().find(|entry| entry.action == AuditAction::RoleChanged).unwrap();
     assert_eq!(entry.subject, dev.user.to_string());
     assert_eq!(entry.details, serde_json::json!({ "from": "developer", "to": "admin" }));
     // The same step again, computed from an outdated state.
     assert_eq!(assign(store, &dev, OrgRole::Admin).await, Stepped::Conflict);
-    assert_eq!(store.list_audit(org, &page()).await.unwrap().items.len(), trail.len());
+    assert_eq!(store.list_audit(org, &page()).await.unwrap().items.len(), audit_log.len());
 }
 
 async fn a_former_member_is_no_longer_found(store: &impl Members) {
@@ -148,8 +148,8 @@ async fn a_former_member_is_no_longer_found(store: &impl Members) {
     let left: Vec<UserId> = store.list_members(org, &page()).await.unwrap().items.into_iter().map(|m| m.user).collect();
     assert_eq!(left, [owner]);
     assert_eq!(super::eventually(listed, |listed| *listed == 0).await, 0);
-    let trail = store.list_audit(org, &page()).await.unwrap().items;
-    assert_eq!(trail.iter().filter(|entry| entry.action == AuditAction::MemberLeft).count(), 1);
+    let audit_log = store.list_audit(org, &page()).await.unwrap().items;
+    assert_eq!(audit_log.iter().filter(|entry| entry.action == AuditAction::MemberLeft).count(), 1);
     assert_eq!(leave(store, &dev).await, Stepped::Conflict, "a second removal finds nobody");
     let back = Member { role: OrgRole::Billing, ..dev.clone() };
     store.put_member(&back, &accounts::entry(org, AuditAction::MemberJoined, &dev.user, now())).await.unwrap();
@@ -169,10 +169,10 @@ async fn the_last_owner_cannot_leave_or_change_their_role(store: &impl Members) 
     let (org, founder) = accounts::found(store, now()).await;
     let founder = place(store, org, &founder).await;
     let admin = add_member(store, org, OrgRole::Admin, now()).await;
-    let trail = store.list_audit(org, &page()).await.unwrap().items.len();
+    let audit_log = store.list_audit(org, &page()).await.unwrap().items.len();
     assert_eq!(leave(store, &founder).await, Stepped::LastOwner);
     assert_eq!(assign(store, &founder, OrgRole::Admin).await, Stepped::LastOwner);
-    assert_eq!(store.list_audit(org, &page()).await.unwrap().items.len(), trail, "a refusal must change nothing");
+    assert_eq!(store.list_audit(org, &page()).await.unwrap().items.len(), audit_log, "a refusal must change nothing");
     assert_eq!(assign(store, &admin, OrgRole::Owner).await, Stepped::Done);
     assert_eq!(leave(store, &founder).await, Stepped::Done);
     let new_payer = place(store, org, &admin.user).await;
