@@ -60,7 +60,7 @@ async fn an_interrupted_call_is_made_at_most_once_and_charged_only_if_answered()
 }
 
 #[tokio::test]
-async fn a_settlement_whose_answer_is_lost_is_made_once() {
+async fn a_settlement_with_a_lost_answer_is_made_once() {
     // The settlement comes after the look-up of the key, the hold, the call and the wallet.
     for moment in [Moment::Before, Moment::After] {
         let world = acme();

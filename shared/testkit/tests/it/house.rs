@@ -109,7 +109,7 @@ fn settings_of(name: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_fallback_knows_the_routes_of_the_template() {
+fn the_fallback_has_the_routes_of_the_template() {
     let known: BTreeSet<(String, String)> =
         fallback::ROUTES.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned())).collect();
     let routed = routes(&template()).into_iter().map(|(_, method, path)| (method, path)).collect();

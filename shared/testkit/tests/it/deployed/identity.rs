@@ -151,7 +151,7 @@ async fn a_write_by_cookie_needs_an_allowed_origin() {
 }
 
 #[tokio::test]
-async fn the_plan_comes_from_either_shape_of_token_and_unknown_means_free() {
+async fn the_plan_is_read_from_both_token_formats_and_defaults_to_free() {
     let stack = Stack::find();
     for (claims, plan) in [
         (json!({}), "free"),

@@ -150,7 +150,7 @@ async fn a_video_is_delivered_with_its_reported_details() {
 }
 
 #[tokio::test]
-async fn a_plan_that_does_not_include_it_gets_no_job() {
+async fn a_job_that_the_plan_does_not_include_is_refused() {
     let stack = Stack::find();
     let (ann, bob) = (stack.newcomer("free"), stack.newcomer("basic"));
     let books = ann.call_with("POST", "/api/secure/books/generate", &json!({ "topic": "t" })).await;

@@ -130,7 +130,7 @@ async fn a_sender_without_a_profile_invites_in_english() {
 }
 
 #[tokio::test]
-async fn an_invitation_that_cannot_be_read_is_parked() {
+async fn a_malformed_invitation_event_is_parked() {
     for (from, to) in [("\"invitation_id\": \"inv_", "\"invitation_id\": \""), ("\"org_id\": \"org_", "\"org_id\": \"")]
     {
         let (world, body) = (acme_with_mailboxes(), message_of("invitation-created"));

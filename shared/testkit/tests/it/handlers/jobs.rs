@@ -185,7 +185,7 @@ async fn the_event_has_the_details_and_callback_of_each_kind() {
 }
 
 #[tokio::test]
-async fn a_plan_that_does_not_include_it_gets_no_job() {
+async fn a_job_that_the_plan_does_not_include_is_refused() {
     for (plan, case, status, code) in [
         ("free", "book", 403, "SUBSCRIPTION_REQUIRED"),
         ("basic", "book", 403, "SUBSCRIPTION_REQUIRED"),

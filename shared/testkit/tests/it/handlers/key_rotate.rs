@@ -158,7 +158,7 @@ async fn a_text_of_an_older_installation_has_at_most_a_day_of_grace() {
 }
 
 #[tokio::test]
-async fn without_a_grace_period_the_old_text_stops_at_once() {
+async fn without_a_grace_period_the_old_text_is_refused_at_once() {
     let world = acme();
     let old = put_production(&world, |_| ());
     let issued = rotated(&world, saying(asked("default-grace"), &json!({ "grace_seconds": 0 }))).await;
@@ -271,7 +271,7 @@ async fn a_revoked_or_expired_key_cannot_be_rotated() {
 }
 
 #[tokio::test]
-async fn a_revocation_stops_both_texts() {
+async fn a_revocation_applies_to_both_texts() {
     let (world, old, new) = both().await;
     functions::call(&world, "key-revoke", sent_by("user_dev1", "key-revoke", "leaked")).await;
     for text in [old, new] {

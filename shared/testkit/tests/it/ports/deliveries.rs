@@ -68,7 +68,7 @@ on_both!(
     an_endpoint_changes_only_if_it_was_not_changed_in_between,
     a_delivery_is_recorded_once_and_read_back_after_every_step,
     of_many_concurrent_claims_of_an_attempt_one_succeeds,
-    an_endpoint_is_disabled_with_the_delivery_that_says_so,
+    an_endpoint_is_disabled_together_with_its_delivery,
     deliveries_are_listed_newest_first_by_status_and_viewer,
     a_delivery_is_due_when_it_has_no_message_on_the_queue,
     redeliveries_are_limited_per_hour_and_retries_count_once,
@@ -223,7 +223,7 @@ async fn of_many_concurrent_claims_of_an_attempt_one_succeeds(table: &impl Hooks
     assert_eq!(won.iter().filter(|won| *won.as_ref().unwrap()).count(), 1);
 }
 
-async fn an_endpoint_is_disabled_with_the_delivery_that_says_so(table: &impl Hooks) {
+async fn an_endpoint_is_disabled_together_with_its_delivery(table: &impl Hooks) {
     let endpoint = fresh(table).await;
     let [one, other] = [0, 1].map(|secs| hooks::delivery(&endpoint, now().plus(Duration::from_secs(secs))));
     for delivery in [&one, &other] {
