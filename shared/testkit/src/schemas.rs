@@ -14,13 +14,13 @@ use serde_json::{Map, Value, json};
 
 use crate::payload;
 
-/// Where they are, below the root of the checkout: `<detail-type>.json` and `<detail-type>.example.json`.
+/// Folder of the schemas below the root of the checkout: `<detail-type>.json` and `<detail-type>.example.json`.
 pub const FOLDER: &str = "events/schemas";
 
 static SCHEMAS: LazyLock<BTreeMap<&str, Value>> =
     LazyLock::new(|| EventKind::ALL.into_iter().map(|kind| (kind.name(), read(kind.name()))).collect());
 
-/// Reads a file of the folder.
+/// Reads a file in the folder as JSON.
 pub fn read(name: &str) -> Value {
     let path = payload::root().join(FOLDER).join(format!("{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -116,7 +116,7 @@ fn written(derived: &Value) -> Value {
     Value::Object(ordered)
 }
 
-/// Says what is wrong with the `detail` of an event of a kind.
+/// Returns how the `detail` of an event differs from the schema of its kind. Empty if it is valid.
 pub fn faults(kind: &str, detail: &Value) -> Vec<String> {
     let Some(schema) = SCHEMAS.get(kind) else { return vec![format!("{kind} has no schema")] };
     let mut faults = Vec::new();
@@ -124,22 +124,22 @@ pub fn faults(kind: &str, detail: &Value) -> Vec<String> {
     faults
 }
 
-/// Checks the `detail` of an event of a kind, as text.
+/// Asserts that the `detail` of an event, as JSON text, is valid for its kind.
 ///
 /// # Panics
-/// When it is not what its schema says.
+/// If it differs from the schema.
 pub fn assert_valid(kind: &str, detail: &str) {
     let value: Value = serde_json::from_str(detail).unwrap_or_else(|error| panic!("{kind}: {error}: {detail}"));
     let faults = faults(kind, &value);
     assert!(faults.is_empty(), "{faults:#?} of {detail}");
 }
 
-/// Holds a value against a schema; `path` is where it stands.
+/// Validates a value, whose place in the event is `path`. Appends what is wrong to `faults`.
 fn check(schema: &Value, value: &Value, path: &str, faults: &mut Vec<String>) {
     for (keyword, rule) in schema.as_object().expect("a schema is an object") {
         match keyword.as_str() {
             "$schema" | "$id" | "title" | "description" | "then" => {}
-            "additionalProperties" => assert_eq!(*rule, true, "{path}: consumers must tolerate what is added"),
+            "additionalProperties" => assert_eq!(*rule, true, "{path}: schemas must allow fields that are added later"),
             "required" => {
                 let missing = names(rule).filter(|name| value.get(name).is_none());
                 faults.extend(missing.map(|name| format!("{path} lacks {name}")));
@@ -174,7 +174,7 @@ fn names(rule: &Value) -> impl Iterator<Item = &str> {
     rule.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Says whether a value is what one keyword asks for. As in the standard, those of one type let values of other types pass.
+/// Returns whether a value satisfies one keyword. As in the standard, a keyword for one type accepts values of others.
 fn holds(keyword: &str, rule: &Value, value: &Value) -> bool {
     let text = value.as_str();
     match keyword {
@@ -183,23 +183,23 @@ fn holds(keyword: &str, rule: &Value, value: &Value) -> bool {
             Some("array") => value.is_array(),
             Some("string") => value.is_string(),
             Some("integer") => value.is_i64() || value.is_u64(),
-            _ => panic!("a schema asks for the type {rule}, which nothing here checks"),
+            _ => panic!("a schema uses the type {rule}, which this validator does not support"),
         },
         "enum" => rule.as_array().is_some_and(|values| values.contains(value)),
         "const" => rule == value,
         "pattern" => text.is_none_or(|text| {
             let pattern = rule.as_str().map(Regex::new).expect("a pattern is a text");
-            pattern.expect("it is a pattern").is_match(text)
+            pattern.expect("the pattern is valid").is_match(text)
         }),
         "format" => text.is_none_or(|text| match rule.as_str() {
             Some("date-time") => Timestamp::parse(text).is_some(),
             Some("uri") => text.parse::<http::Uri>().is_ok_and(|uri| uri.scheme().is_some()),
-            _ => panic!("a schema asks for the format {rule}, which nothing here checks"),
+            _ => panic!("a schema uses the format {rule}, which this validator does not support"),
         }),
         "minLength" => text.is_none_or(|text| Some(text.chars().count() as u64) >= rule.as_u64()),
         "minItems" => value.as_array().is_none_or(|items| Some(items.len() as u64) >= rule.as_u64()),
         "minimum" => value.as_i64().is_none_or(|number| Some(number) >= rule.as_i64()),
         "maximum" => value.as_i64().is_none_or(|number| Some(number) <= rule.as_i64()),
-        other => panic!("a schema uses {other}, which nothing here checks"),
+        other => panic!("a schema uses {other}, which this validator does not support"),
     }
 }

@@ -1,6 +1,6 @@
-//! The outside world in memory, behind every port, with faults on demand.
+//! Fakes of every port, in memory, with planned faults.
 //!
-//! A fake is never kinder than the service: the same suite of contract tests runs on it and on the real adapters.
+//! A fake must not accept what the service refuses, so the same contract tests run on it and on the real adapters.
 
 mod accounts;
 mod anomalies;
@@ -50,7 +50,7 @@ use consigne_core::{EventId, Fault, FileId, OrgId, Plan, Timestamp, UserId};
 
 use crate::schemas;
 
-/// Table, bucket, bus and queue in one. Clones are the same world.
+/// Table, bucket, bus and queues in one. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct World {
     state: Arc<Mutex<State>>,
@@ -58,7 +58,7 @@ pub struct World {
     removals_refused: Arc<AtomicBool>,
 }
 
-/// Everything the world holds; two worlds are alike when these are.
+/// Everything that is stored. Two worlds are equal if their states are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// Records by owner and id.
@@ -73,33 +73,33 @@ pub struct State {
     pub published: Vec<OutboxEntry>,
     /// Messages sent, in order.
     pub messages: Vec<String>,
-    /// Messages sent to be received later, with how long that is, in order.
+    /// Messages sent with a delay, and that delay, in order.
     pub later: Vec<(String, Duration)>,
     /// Organisations, keys and credits.
     pub accounts: AccountsState,
-    /// What stands behind the gateway.
+    /// The services behind the gateway.
     pub behind: Behind,
     /// Jobs.
     pub jobs: Jobs,
-    /// Plans of last grants by owner.
+    /// Each owner's plan at their last grant.
     pub plans: BTreeMap<UserId, Plan>,
-    /// What was stored, by day.
+    /// The statistics of stored bytes, by day.
     pub storage: BTreeMap<Day, StorageDay>,
-    /// Texts in the making, and the model that writes them.
+    /// Drafts, and the model that writes them.
     pub texts: Texts,
-    /// Figures by organisation and day.
+    /// Statistics by organisation and day.
     pub stats: BTreeMap<(OrgId, Day), DayStats>,
-    /// Keys carried over, by owner, organisation and day.
+    /// Imports of keys, by owner, organisation and day.
     pub migrations: BTreeMap<MigrationId, Migration>,
     /// People by id.
     pub profiles: BTreeMap<UserId, Profile>,
-    /// Closed accounts with things left to end.
+    /// Closed accounts that `sweep` has to finish.
     pub closings: BTreeMap<UserId, Closing>,
     /// Webhooks received, by sender and id.
     pub webhooks: BTreeMap<(Source, WebhookId), Received>,
     /// Mails.
     pub post: Post,
-    /// Endpoints, deliveries, and what their receivers saw.
+    /// Endpoints, deliveries, and the webhooks that receivers got.
     pub hooks: Hooks,
 }
 
@@ -112,12 +112,12 @@ pub struct Version {
     pub bytes: Vec<u8>,
 }
 
-/// When, within one effect, the world fails.
+/// Where a planned fault happens within an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// The effect does not happen.
     Before,
-    /// The effect happens and its answer is lost.
+    /// The effect happens, but its answer is lost.
     After,
 }
 
@@ -128,32 +128,32 @@ struct PlannedFault {
 }
 
 impl World {
-    /// Fails the effect after `skip` others; every effect counts, reads and writes alike.
+    /// Plans a fault in the effect after the next `skip`. All calls of ports count as effects, reads as well as writes.
     pub fn fail_at(&self, skip: u32, moment: Moment) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(PlannedFault { skip, moment });
     }
 
-    /// Says whether a planned fault is still to come; clears it.
+    /// Returns whether the planned fault has not happened yet, and removes it.
     pub fn fault_is_left(&self) -> bool {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
     }
 
-    /// Lets every removal of a version fail from now on, or succeed again.
+    /// Makes every removal of a version fail from now on, or succeed again.
     pub fn refuse_removals(&self, refuse: bool) {
         self.removals_refused.store(refuse, Ordering::Relaxed);
     }
 
-    /// Gives a copy of everything.
+    /// Returns a copy of the state.
     pub fn state(&self) -> State {
         self.lock().clone()
     }
 
-    /// Changes something by hand.
+    /// Changes the state directly.
     pub fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock());
     }
 
-    /// Puts a version of an object into the bucket, as an upload would.
+    /// Puts a version of an object into the bucket, as an upload does.
     pub fn put_object(&self, key: &str, version: &str, bytes: Vec<u8>) {
         self.lock().objects.entry(key.to_owned()).or_default().push(Version { id: version.to_owned(), bytes });
     }
@@ -162,7 +162,7 @@ impl World {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs one effect, with the planned fault in it if it is its turn.
+    /// Runs one effect, with the planned fault if it is due.
     fn effect<T>(&self, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
         let mut planned = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         let due = match planned.as_mut() {
@@ -197,7 +197,7 @@ impl State {
         self.outbox.push((event.id, entry));
     }
 
-    /// Sums what the records hold, by owner: what the ledgers must say.
+    /// Returns the sums of the file records by owner, which must equal the ledgers.
     pub fn sums(&self) -> HashMap<UserId, Usage> {
         let mut sums: HashMap<UserId, Usage> = HashMap::new();
         for file in self.files.values() {
@@ -213,7 +213,7 @@ impl GrantUpload for World {
             let owner = grant.file.owner().clone();
             match grant.idempotent().and_then(|idempotent| state.accounts.kept(&idempotent, grant.now)) {
                 Some(WriteOutcome::Replayed(key)) => {
-                    let object = ObjectKey::parse(&key).expect("a promise names a key");
+                    let object = ObjectKey::parse(&key).expect("the recorded key is valid");
                     let file = state.files.get(&(owner, object.file())).cloned();
                     return GrantOutcome::Replayed(Box::new(file.expect("a granted file has a record")));
                 }
@@ -226,7 +226,7 @@ impl GrantUpload for World {
             let allowances = grant.plan.allowances();
             let usage = state.usage.entry(owner.clone()).or_default();
             let Some(window) = Window::admit(usage.window, allowances.writes_per_minute, grant.now) else {
-                return GrantOutcome::OverRate(usage.window.expect("a spent window is one"));
+                return GrantOutcome::OverRate(usage.window.expect("a window that refuses exists"));
             };
             if usage.committed + grant.file.size > allowances.storage {
                 return GrantOutcome::OverQuota { committed: usage.committed };
@@ -261,7 +261,7 @@ impl GetUsage for World {
     }
 }
 
-/// Selects what a list shows, newest first.
+/// Returns the files that a list shows, newest first.
 fn listed(state: &State, owner: &UserId, filter: Filter) -> Vec<File> {
     let mut files: Vec<File> = state
         .files

@@ -1,5 +1,5 @@
-//! Crash points: every effect of every handler that writes fails once, before it happens and after; whoever called tries
-//! again, and the world must end as if nothing had gone wrong.
+//! Crash points: every effect of every handler that writes fails once, before and after it happens. The caller retries,
+//! and the final state must be the same as without a fault.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::handlers::{GRANTED, KEY, assert_books_balance, pending, ready, world_with};
 
-/// What must be the same in the end: everything but ids and times.
+/// Returns the state that must be the same in the end: everything except ids and times.
 fn essence(world: &World) -> Value {
     let state = world.state();
     let files: Vec<Value> = state
@@ -38,10 +38,10 @@ fn essence(world: &World) -> Value {
     json!({ "files": files, "ledgers": ledgers, "objects": objects, "told": told, "outbox": state.outbox.len() })
 }
 
-/// Lets everything that runs by itself run: redelivered events, the sweep, the outbox.
+/// Runs everything that is asynchronous: redelivered events, the sweep, the outbox.
 async fn settle(world: &World) {
     for (case, when) in [("created", true), ("deleted", false)] {
-        // S3 tells of what is there, and of what is gone.
+        // S3 sends events about created and deleted objects.
         if world.state().objects.contains_key(KEY) == when {
             functions::object_events(world, payload::event("on-object-event", case, "")).await;
         }
@@ -54,7 +54,7 @@ async fn settle(world: &World) {
     }
 }
 
-/// Has `act` survive every fault: files, ledgers and events end as they should.
+/// Asserts that files, ledgers and events end the same after a fault at each effect of `act`.
 async fn survives(prepare: impl Fn() -> World, act: impl AsyncFn(&World)) {
     let end = async |world: &World| {
         settle(world).await;
@@ -64,8 +64,8 @@ async fn survives(prepare: impl Fn() -> World, act: impl AsyncFn(&World)) {
     survives_to(prepare, act, end).await;
 }
 
-/// Runs `act` on a fresh world with a fault at each effect in turn; after a fault it is run again, as a retry. What `end`
-/// makes of the world must be the same each time.
+/// Runs `act` on a new world with a fault at each effect in turn, and again as a retry. Asserts that `end` returns the
+/// same state each time.
 pub async fn survives_to(prepare: impl Fn() -> World, act: impl AsyncFn(&World), end: impl AsyncFn(&World) -> Value) {
     let calm = prepare();
     act(&calm).await;
@@ -81,7 +81,7 @@ pub async fn survives_to(prepare: impl Fn() -> World, act: impl AsyncFn(&World),
             }
             points += 1;
             act(&world).await;
-            assert_eq!(end(&world).await, want, "after a fault {moment:?} effect {skip}");
+            assert_eq!(end(&world).await, want, "state after a fault {moment:?} effect {skip}");
         }
     }
     assert!(points >= 2, "no crash point was reached");
@@ -103,22 +103,22 @@ fn arrived(bytes: Vec<u8>) -> World {
 }
 
 #[tokio::test]
-async fn a_grant_with_a_key() {
+async fn a_grant_with_an_idempotency_key_survives_every_fault() {
     survives(World::default, async |world| http(world, "upload-grant", "with-checksum-and-key").await).await;
 }
 
 #[tokio::test]
-async fn the_arrival_of_a_good_upload() {
+async fn a_good_upload_survives_every_fault() {
     survives(|| arrived(pictures::png(640, 480, 1000)), async |world| object_event(world, "created").await).await;
 }
 
 #[tokio::test]
-async fn the_arrival_of_an_impostor() {
+async fn an_upload_of_the_wrong_type_survives_every_fault() {
     survives(|| arrived(pictures::gif(1000)), async |world| object_event(world, "created").await).await;
 }
 
 #[tokio::test]
-async fn the_arrival_of_a_replayed_grant() {
+async fn an_upload_with_the_grant_of_a_deleted_file_survives_every_fault() {
     let prepare = || {
         let world = world_with(&[ready(&pending()).remove(Removal::Deleted, GRANTED).file]);
         world.put_object(KEY, "v1", pictures::png(640, 480, 1000));
@@ -128,7 +128,7 @@ async fn the_arrival_of_a_replayed_grant() {
 }
 
 #[tokio::test]
-async fn the_end_of_an_object() {
+async fn the_deletion_of_an_object_survives_every_fault() {
     let prepare = || {
         let world = world_with(&[ready(&pending())]);
         world.change(|state| state.objects.clear());
@@ -138,17 +138,17 @@ async fn the_end_of_an_object() {
 }
 
 #[tokio::test]
-async fn the_deletion_of_a_ready_file() {
+async fn deleting_a_ready_file_survives_every_fault() {
     survives(|| world_with(&[ready(&pending())]), async |world| http(world, "delete", "plain").await).await;
 }
 
 #[tokio::test]
-async fn the_deletion_of_a_pending_file() {
+async fn deleting_a_pending_file_survives_every_fault() {
     survives(|| world_with(&[pending()]), async |world| http(world, "delete", "plain").await).await;
 }
 
 #[tokio::test]
-async fn the_sweep_of_everything_it_sweeps() {
+async fn sweeping_survives_every_fault() {
     let prepare = || {
         let other = |end: &str| format!("user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2F{end}-photo.png");
         let leaving = ready(&crate::handlers::pending_at(&other("TS"))).deleting(GRANTED);
@@ -160,14 +160,14 @@ async fn the_sweep_of_everything_it_sweeps() {
     let sweep = async |world: &World| {
         let mut tick = payload::event("sweep", "tick", "");
         tick["time"] = GRANTED.plus(Duration::from_mins(30)).to_string().into();
-        // A run that fails is run again at the next tick.
+        // A failed run is repeated at the next tick.
         drop(functions::sweep_at(world, tick).await);
     };
     survives(prepare, sweep).await;
 }
 
 #[tokio::test]
-async fn the_publishing_of_events() {
+async fn publishing_events_survives_every_fault() {
     let publish = async |world: &World| {
         functions::stream_records(world, payload::event("publish-events", "two", "")).await;
     };

@@ -1,4 +1,4 @@
-//! Crash points of holds, purchases and claw-backs: wallets, receipts and events must end as if nothing had gone wrong.
+//! Crash points of holds, purchases and claw-backs: wallets, receipts and events end the same as without a fault.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::crash::survives_to;
 use crate::crash_keys::essence;
 use crate::handlers::accounts::{ORG, acme, org, put_production, told_of, user};
 
-/// Makes copies of a world.
+/// Returns a function that creates copies of a world.
 fn copies(world: &World) -> impl Fn() -> World {
     let state = world.state();
     move || {
@@ -25,7 +25,7 @@ fn copies(world: &World) -> impl Fn() -> World {
     }
 }
 
-/// Makes a world with the hold of the payloads, in a wallet of which a lot has expired since.
+/// Creates a world with the hold of the payloads, in a wallet with a lot that has expired since.
 async fn held() -> World {
     let world = acme();
     let text = put_production(&world, |_| ());
@@ -45,7 +45,7 @@ async fn held() -> World {
     world
 }
 
-/// Has the telling of an end survive every fault.
+/// Asserts that settling or voiding the hold survives every fault.
 async fn end_survives(function: &str, case: &str) {
     let told = async |world: &World| {
         functions::call(world, function, payload::event(function, case, functions::SERVICE_TOKEN)).await
@@ -60,7 +60,7 @@ async fn end_survives(function: &str, case: &str) {
 }
 
 #[tokio::test]
-async fn the_opening_of_a_hold() {
+async fn opening_a_hold_survives_every_fault() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let open = async |world: &World| functions::call(world, "hold-open", told_of(&text, "hold-open", "job")).await;
@@ -74,12 +74,12 @@ async fn the_opening_of_a_hold() {
 }
 
 #[tokio::test]
-async fn the_charge_and_the_hold_that_reach_a_mark() {
+async fn a_charge_and_a_hold_that_cross_a_threshold_survive_every_fault() {
     let world = acme();
     let text = put_production(&world, |_| ());
     world.change(|state| {
         let wallet = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
-        // One credit more than a fifth of what came.
+        // One credit above the alert threshold of 20 %.
         wallet.debit(799);
     });
     for (function, case, status) in [("key-verify", "charge", 200), ("hold-open", "job", 201)] {
@@ -97,7 +97,7 @@ async fn the_charge_and_the_hold_that_reach_a_mark() {
 }
 
 #[tokio::test]
-async fn the_stop_of_an_organisation_and_its_resumption() {
+async fn suspending_and_resuming_an_organisation_survive_every_fault() {
     for suspended in [true, false] {
         let world = acme();
         let action = if suspended { AuditAction::OrgSuspended } else { AuditAction::OrgResumed };
@@ -119,33 +119,33 @@ async fn the_stop_of_an_organisation_and_its_resumption() {
 }
 
 #[tokio::test]
-async fn the_settlement_of_a_hold() {
+async fn settling_a_hold_survives_every_fault() {
     end_survives("hold-settle", "part").await;
 }
 
 #[tokio::test]
-async fn the_refund_of_a_hold() {
+async fn refunding_a_hold_survives_every_fault() {
     end_survives("hold-void", "provider").await;
 }
 
 #[tokio::test]
-async fn the_void_of_a_hold_that_is_charged() {
+async fn voiding_a_hold_that_is_charged_survives_every_fault() {
     end_survives("hold-void", "caller").await;
 }
 
 #[tokio::test]
-async fn the_release_of_a_hold_nobody_resolved() {
+async fn releasing_an_expired_hold_survives_every_fault() {
     let sweep = async |world: &World| {
         let mut tick = payload::event("sweep", "tick", "");
         tick["time"] = clock::now().plus(Duration::from_hours(2)).to_string().into();
-        // A run that fails is run again at the next tick.
+        // A failed run is repeated at the next tick.
         drop(functions::sweep_at(world, tick).await);
     };
     survives_to(copies(&held().await), sweep, async |world| essence(world)).await;
 }
 
 #[tokio::test]
-async fn a_grant_of_credits() {
+async fn a_grant_of_credits_survives_every_fault() {
     let grant = accounts::credits(org(ORG), LotKind::Promo, 50, None, clock::now());
     let act = async |world: &World| drop(world.grant_credits(&grant).await);
     survives_to(acme, act, async |world| essence(world)).await;
@@ -156,13 +156,13 @@ fn bought() -> Purchase {
 }
 
 #[tokio::test]
-async fn a_purchase() {
+async fn a_purchase_survives_every_fault() {
     let bought = bought();
     let act = async |world: &World| drop(world.credit_purchase(&bought).await);
     survives_to(acme, act, async |world| essence(world)).await;
 }
 
-/// Has what is told of a payment survive every fault, before its purchase and after it.
+/// Asserts that a report about a payment survives every fault, before its purchase and after it.
 async fn telling_survives(told: &ClawBack) {
     let bought = bought();
     for bought_first in [true, false] {
@@ -182,12 +182,12 @@ async fn telling_survives(told: &ClawBack) {
 }
 
 #[tokio::test]
-async fn a_refund() {
-    // More than is left: so little that its owner is told.
+async fn a_refund_survives_every_fault() {
+    // More than is left, so an alert threshold is crossed.
     telling_survives(&accounts::refund("17", 450, clock::now())).await;
 }
 
 #[tokio::test]
-async fn a_dispute() {
+async fn a_dispute_survives_every_fault() {
     telling_survives(&accounts::dispute("17", "dp_1", 500, DisputeState::Lost, clock::now())).await;
 }

@@ -1,5 +1,5 @@
-//! Crash points of endpoints and deliveries. One thing may differ from a world without faults: a webhook that went out and
-//! was not put down goes out again, under the same id.
+//! Crash points of endpoints and deliveries. One thing may differ from a run without faults: a webhook that was sent
+//! but not recorded is sent again, with the same id.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
-use crate::handlers::accounts::{acme, outbox, sent_by, trail};
+use crate::handlers::accounts::{acme, audit_log, outbox, sent_by};
 use crate::handlers::deliveries::{deliver_all, dispatched, message_of};
 use crate::handlers::endpoints::{endpoint_in, with_endpoint};
 
-/// Lets everything that runs by itself run, for an hour.
+/// Runs everything that is asynchronous, for an hour.
 async fn settle(world: &World, clock: &SimClock) {
     for _ in 0..12 {
         deliver_all(world, clock).await;
@@ -28,7 +28,7 @@ async fn settle(world: &World, clock: &SimClock) {
     deliver_all(world, clock).await;
 }
 
-/// What must be the same in the end: how deliveries and endpoints stand, what the world was told, and which webhooks went out.
+/// Returns the state that must be the same in the end: deliveries, endpoints, events, and the webhooks that were sent.
 fn essence(world: &World) -> Value {
     let hooks = world.state().hooks;
     let deliveries: Vec<Value> =
@@ -44,17 +44,17 @@ fn essence(world: &World) -> Value {
         .flat_map(|post| post.headers.iter().filter(|(name, _)| *name == "webhook-id").map(|(_, id)| id.clone()))
         .collect();
     json!({ "deliveries": deliveries, "endpoints": endpoints, "ids": ids, "pointers": hooks.pointers.len(),
-        "trail": trail(world), "told": outbox(world) })
+        "trail": audit_log(world), "told": outbox(world) })
 }
 
-/// Tells an event to a receiver that answers these; each call of `act` is one receipt of everything on the queue.
+/// Delivers an event to a receiver with these answers. Each call of `act` receives all messages on the queue.
 async fn survives(statuses: &'static [u16]) {
     let prepare = || {
         let world = with_endpoint(|_| ());
         let answers = statuses.iter().map(|status| Posted::answered(*status, None, b""));
         world.change(|state| {
             state.hooks.answers.extend(answers);
-            // Whatever comes after these is like the last.
+            // All later answers are like the last.
             let last = *statuses.last().unwrap();
             state.hooks.answers.extend((0..5).map(|_| Posted::answered(last, None, b"")));
         });
@@ -68,7 +68,7 @@ async fn survives(statuses: &'static [u16]) {
         for errand in errands {
             let (done, _) = dispatched(world, &clock, &errand).await;
             if !done {
-                // It comes again, after its visibility.
+                // The message comes back after its visibility timeout.
                 world.change(|state| state.later.push((errand.clone(), Duration::from_mins(3))));
             }
         }
@@ -81,22 +81,22 @@ async fn survives(statuses: &'static [u16]) {
 }
 
 #[tokio::test]
-async fn a_webhook_that_is_taken() {
+async fn a_webhook_that_is_accepted_survives_every_fault() {
     survives(&[200]).await;
 }
 
 #[tokio::test]
-async fn a_webhook_that_is_taken_the_second_time() {
+async fn a_webhook_that_is_accepted_at_the_second_attempt_survives_every_fault() {
     survives(&[500, 200]).await;
 }
 
 #[tokio::test]
-async fn a_webhook_whose_receiver_is_gone() {
+async fn a_webhook_to_a_receiver_that_is_gone_survives_every_fault() {
     survives(&[410]).await;
 }
 
 #[tokio::test]
-async fn a_redelivery() {
+async fn a_redelivery_survives_every_fault() {
     let prepare = || {
         let world = with_endpoint(|_| ());
         let delivery = consigne_testkit::hooks::delivery(&endpoint_in(&world), clock::now());
@@ -119,7 +119,7 @@ async fn a_redelivery() {
 }
 
 #[tokio::test]
-async fn the_steps_of_an_endpoint() {
+async fn changes_of_an_endpoint_survive_every_fault() {
     for (function, case) in [
         ("endpoint-create", "hooks"),
         ("endpoint-rotate", "day"),

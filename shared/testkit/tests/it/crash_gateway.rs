@@ -1,6 +1,6 @@
-//! Crash points of a call through the gateway. It cannot be tried again as if nothing had happened, since its service may
-//! have done the work; what must hold instead, wherever it is cut short: the service is asked once at most, whoever got an
-//! answer of it pays once at most, nobody else pays, and nothing stays held.
+//! Crash points of a call through the gateway. After a fault it must not simply be repeated, because the service may
+//! have done the work. Wherever it is interrupted, the service is called at most once, a caller who got its answer is
+//! charged at most once, others are not charged, and no credits stay held.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use consigne_testkit::{functions, payload};
 use crate::handlers::accounts::{acme, put_production, receipts};
 use crate::handlers::gateway::{answers, called, calls, live};
 
-/// Calls, with a fault at an effect; calls again by the same key, and lets `sweep` run. Gives the first answer's status, and
-/// credits used; `None` once there are no more effects.
+/// Makes a call with a fault at an effect, repeats it with the same idempotency key, and runs `sweep`. Returns the
+/// status of the first answer and the credits used, or `None` if there is no such effect.
 async fn cut_short(moment: Moment, skip: u32, status: u16) -> Option<(u64, i64)> {
     let world = acme();
     let text = put_production(&world, |_| ());
@@ -37,14 +37,14 @@ async fn cut_short(moment: Moment, skip: u32, status: u16) -> Option<(u64, i64)>
     Some((first, used))
 }
 
-/// Checks that the usage log is of what was spent.
+/// Asserts that the usage log adds up to the credits used.
 fn assert_books(world: &World) {
     let logged: u64 = receipts(world).iter().map(|receipt| receipt.credits).sum();
     assert_eq!(i64::try_from(logged).unwrap(), live(world)[2]);
 }
 
 #[tokio::test]
-async fn a_call_that_is_cut_short_anywhere_is_made_once_at_most_and_paid_for_only_if_answered() {
+async fn an_interrupted_call_is_made_at_most_once_and_charged_only_if_answered() {
     for status in [200, 404, 500] {
         let mut outcomes = Vec::new();
         for moment in [Moment::Before, Moment::After] {
@@ -60,8 +60,8 @@ async fn a_call_that_is_cut_short_anywhere_is_made_once_at_most_and_paid_for_onl
 }
 
 #[tokio::test]
-async fn a_settlement_whose_answer_is_lost_is_made_once() {
-    // After the look-up of the key, the hold, the call and the wallet comes the settlement.
+async fn a_settlement_with_a_lost_answer_is_made_once() {
+    // The settlement comes after the look-up of the key, the hold, the call and the wallet.
     for moment in [Moment::Before, Moment::After] {
         let world = acme();
         let text = put_production(&world, |_| ());

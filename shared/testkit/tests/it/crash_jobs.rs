@@ -1,4 +1,4 @@
-//! Crash points of the job desk: job, files, ledger and allowance must end as if nothing had gone wrong, and the world be told
+//! Crash points of jobs: job, files, ledger and allowance end the same as without a fault, and each event is published
 //! once.
 
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ use crate::handlers::completions::{answered, picture, report, uploaded};
 use crate::handlers::jobs::{add_job, granted, job, output, signed, taken, world_of};
 use crate::handlers::{GRANTED, KEY, assert_books_balance, ledger_of};
 
-/// What must be the same in the end: everything of the job desk but ids and times.
+/// Returns the state that must be the same in the end: everything about jobs except ids and times.
 fn essence(world: &World) -> Value {
     assert_books_balance(world);
     let state = world.state();
@@ -47,7 +47,7 @@ async fn end(world: &World) -> Value {
     essence(world)
 }
 
-/// Tells that the picture of the payloads came; what fails comes again.
+/// Sends the event that the picture of the payloads was created, and again if that fails.
 async fn arrives(world: &World) {
     functions::object_events(world, payload::event("on-object-event", "created", "")).await;
 }
@@ -56,7 +56,7 @@ async fn completion(world: &World) {
     report(world, "completed", "msg_1").await;
 }
 
-/// Lets `sweep` run as of a time; a run that fails is run again at the next tick.
+/// Runs `sweep` at a time, and again at the next tick if that fails.
 async fn sweep(world: &World, at: Timestamp) {
     let mut tick = payload::event("sweep", "tick", "");
     tick["time"] = at.to_string().into();
@@ -64,7 +64,7 @@ async fn sweep(world: &World, at: Timestamp) {
 }
 
 #[tokio::test]
-async fn a_wish_with_a_key() {
+async fn a_request_with_an_idempotency_key_survives_every_fault() {
     let asked = async |world: &World| {
         let event = payload::event("generate", "images", &functions::issuer().token("user_ann1", "pro"));
         functions::call(world, "generate", headed(event, "idempotency-key", Some("order-17"))).await
@@ -79,7 +79,7 @@ async fn a_wish_with_a_key() {
 }
 
 #[tokio::test]
-async fn an_upload_of_a_generator() {
+async fn a_generators_upload_survives_every_fault() {
     let asked = async |world: &World| signed(world, "job-upload-grant", "picture", "msg_1", &json!({})).await;
     let end = async |world: &World| {
         let before = world.state();
@@ -91,7 +91,7 @@ async fn an_upload_of_a_generator() {
 }
 
 #[tokio::test]
-async fn a_completion_and_then_the_check() {
+async fn a_completion_before_the_file_check_survives_every_fault() {
     let act = async |world: &World| {
         completion(world).await;
         arrives(world).await;
@@ -100,7 +100,7 @@ async fn a_completion_and_then_the_check() {
 }
 
 #[tokio::test]
-async fn the_check_and_then_a_completion() {
+async fn a_completion_after_the_file_check_survives_every_fault() {
     let act = async |world: &World| {
         arrives(world).await;
         completion(world).await;
@@ -113,7 +113,7 @@ async fn the_check_and_then_a_completion() {
 }
 
 #[tokio::test]
-async fn a_completion_that_takes_in_the_owners_own_file() {
+async fn a_completion_that_names_the_owners_own_file_survives_every_fault() {
     let prepare = || {
         let own = File { job: None, ..output(Kind::Image) };
         let world = world_of(&job(Kind::Image), std::slice::from_ref(&own));
@@ -127,7 +127,7 @@ async fn a_completion_that_takes_in_the_owners_own_file() {
     survives_to(prepare, completion, end).await;
 }
 
-/// Makes a world whose job waits for the check of a file that its completion names.
+/// Creates a world with a job that waits for the check of its delivered file.
 fn claimed(bytes: Vec<u8>) -> World {
     let world = uploaded(Kind::Image, bytes);
     let job = granted(&job(Kind::Image), &[output(Kind::Image)]);
@@ -139,17 +139,17 @@ fn claimed(bytes: Vec<u8>) -> World {
 }
 
 #[tokio::test]
-async fn the_arrival_that_completes_a_job() {
+async fn an_upload_that_completes_a_job_survives_every_fault() {
     survives_to(|| claimed(pictures::png(640, 480, 1000)), arrives, end).await;
 }
 
 #[tokio::test]
-async fn the_rejection_that_fails_a_job() {
+async fn a_rejected_file_that_fails_a_job_survives_every_fault() {
     survives_to(|| claimed(pictures::gif(1000)), arrives, end).await;
 }
 
 #[tokio::test]
-async fn the_removal_that_fails_a_job() {
+async fn a_removed_file_that_fails_a_job_survives_every_fault() {
     let prepare = || {
         let world = claimed(Vec::new());
         world.change(|state| state.objects.clear());
@@ -162,12 +162,12 @@ async fn the_removal_that_fails_a_job() {
 }
 
 #[tokio::test]
-async fn a_failure_that_is_reported() {
+async fn a_reported_failure_survives_every_fault() {
     survives_to(picture, async |world| drop(report(world, "failed", "msg_1").await), end).await;
 }
 
 #[tokio::test]
-async fn a_job_that_is_cancelled() {
+async fn cancelling_a_job_survives_every_fault() {
     let act = async |world: &World| {
         let event = payload::event("job-cancel", "ask", &functions::issuer().token("user_ann1", "pro"));
         functions::call(world, "job-cancel", event).await;
@@ -176,7 +176,7 @@ async fn a_job_that_is_cancelled() {
 }
 
 #[tokio::test]
-async fn the_sweep_of_an_overdue_job_and_of_a_grant_its_completion_names() {
+async fn sweeping_an_overdue_job_and_its_unused_grant_survives_every_fault() {
     let minutes = |minutes| GRANTED.plus(std::time::Duration::from_mins(minutes));
     let begun = || world_of(&granted(&job(Kind::Image), &[output(Kind::Image)]), &[]);
     survives_to(begun, async |world| sweep(world, minutes(61)).await, end).await;
@@ -189,7 +189,7 @@ async fn the_sweep_of_an_overdue_job_and_of_a_grant_its_completion_names() {
 }
 
 #[tokio::test]
-async fn the_closing_of_an_account_with_jobs() {
+async fn closing_an_account_with_jobs_survives_every_fault() {
     let minutes = |minutes| GRANTED.plus(std::time::Duration::from_mins(minutes));
     let prepare = || {
         let world = picture();
@@ -203,7 +203,7 @@ async fn the_closing_of_an_account_with_jobs() {
         }
         assert!(world.state().closings.is_empty());
         let mut end = essence(world);
-        // Whether a file or its job ends first, the other follows: only what the job last knew of the file differs.
+        // The file or the job may end first. Only the job's last view of the file then differs.
         end["jobs"] = world.state().jobs.jobs.values().map(|job| json!([job.status.name(), job.progress])).collect();
         end
     };

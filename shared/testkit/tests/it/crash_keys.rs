@@ -1,4 +1,4 @@
-//! Crash points of the key desk: keys, credits and receipts must end as if nothing had gone wrong.
+//! Crash points of keys: keys, credits and receipts end the same as without a fault.
 
 use consigne_core::credits::WalletId;
 use consigne_core::keys::KeyMode;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::crash::survives_to;
 use crate::handlers::accounts::{KEY_ID, acme, code_of, put_key, put_production, sent_by, told_of, with};
 
-/// What must be the same in the end: everything of the key desk but ids, texts and times.
+/// Returns the state that must be the same in the end: everything about keys except ids, texts and times.
 pub fn essence(world: &World) -> Value {
     let state = world.state();
     let accounts = &state.accounts;
@@ -72,10 +72,10 @@ pub fn essence(world: &World) -> Value {
     let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
     json!({ "orgs": orgs, "members": members, "keys": keys, "wallets": wallets, "receipts": receipts, "audit": audit,
         "told": told, "holds": holds, "refunds": accounts.refunds.values().collect::<Vec<_>>(), "payments": payments,
-        "pointers": accounts.pointers.len(), "promises": accounts.idempotency_records.len() })
+        "pointers": accounts.pointers.len(), "idempotency_records": accounts.idempotency_records.len() })
 }
 
-/// Asks as Ann does, with a case of a function.
+/// Calls a function as Ann, with one of its payloads. Returns the answer.
 async fn asked(world: &World, function: &str, case: &str) -> Value {
     functions::call(world, function, sent_by("user_ann1", function, case)).await
 }
@@ -86,7 +86,7 @@ fn one_key() -> World {
     world
 }
 
-/// Asks once more and sees that the answer stands and that its text works; so it does not matter which answer was lost.
+/// Repeats the request. Asserts that the answer is the same and that its key works, so losing one answer does no harm.
 async fn the_text_is_still_shown(world: &World, function: &str, case: &str) -> Value {
     let before = world.state();
     let again = asked(world, function, case).await;
@@ -97,43 +97,43 @@ async fn the_text_is_still_shown(world: &World, function: &str, case: &str) -> V
 }
 
 #[tokio::test]
-async fn the_founding_of_an_organisation() {
+async fn creating_an_organisation_survives_every_fault() {
     let act = async |world: &World| drop(asked(world, "org-create", "with-key").await);
     survives_to(World::default, act, async |world| essence(world)).await;
 }
 
 #[tokio::test]
-async fn the_issue_of_a_key() {
+async fn issuing_a_key_survives_every_fault() {
     let act = async |world: &World| drop(asked(world, "key-issue", "production").await);
     survives_to(acme, act, async |world| the_text_is_still_shown(world, "key-issue", "production").await).await;
 }
 
 #[tokio::test]
-async fn the_update_of_a_key() {
+async fn updating_a_key_survives_every_fault() {
     let act = async |world: &World| drop(asked(world, "key-update", "limits").await);
     survives_to(one_key, act, async |world| essence(world)).await;
 }
 
 #[tokio::test]
-async fn the_rotation_of_a_key() {
+async fn rotating_a_key_survives_every_fault() {
     let act = async |world: &World| drop(asked(world, "key-rotate", "with-grace-and-key").await);
     let end = async |world: &World| the_text_is_still_shown(world, "key-rotate", "with-grace-and-key").await;
     survives_to(one_key, act, end).await;
 }
 
 #[tokio::test]
-async fn the_revocation_of_a_key() {
+async fn revoking_a_key_survives_every_fault() {
     let act = async |world: &World| drop(asked(world, "key-revoke", "leaked").await);
     survives_to(one_key, act, async |world| essence(world)).await;
 }
 
 #[tokio::test]
-async fn the_deletion_of_a_key() {
+async fn deleting_a_key_survives_every_fault() {
     let act = async |world: &World| drop(asked(world, "key-delete", "one").await);
     survives_to(one_key, act, async |world| essence(world)).await;
 }
 
-/// Puts a key as it stands in every world and charges it, asking what remains, which is one effect more.
+/// Charges a key and asks for the remaining quota, which is one more effect. Asserts that this survives every fault.
 async fn charge_survives(environment: KeyMode) {
     let text = put_key(&acme(), KEY_ID, environment, |_| ());
     let prepare = || {
@@ -154,17 +154,17 @@ async fn charge_survives(environment: KeyMode) {
 }
 
 #[tokio::test]
-async fn a_charge_of_an_organisations_wallet() {
+async fn a_charge_of_an_organisations_wallet_survives_every_fault() {
     charge_survives(KeyMode::Production).await;
 }
 
 #[tokio::test]
-async fn the_first_charge_of_a_test_wallet() {
+async fn the_first_charge_of_a_test_wallet_survives_every_fault() {
     charge_survives(KeyMode::Test).await;
 }
 
 #[tokio::test]
-async fn the_telling_of_an_outcome() {
+async fn reporting_an_outcome_survives_every_fault() {
     let text = put_production(&acme(), |_| ());
     let told = async |world: &World| {
         let event = payload::event("receipt-outcome", "served", functions::SERVICE_TOKEN);

@@ -1,4 +1,4 @@
-//! Crash points of mail: whatever fails, no mail is lost; none is sent twice but where a claim was left behind, and that is
+//! Crash points of mail: no fault loses a mail. A mail is sent twice only if a crash left its claim behind, which is
 //! counted.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use crate::handlers::accounts::{ORG, org, user};
 use crate::handlers::invited::put_invitation;
 use crate::handlers::mail::{acme_with_mailboxes, delivered, known, message_of};
 
-/// Makes Acme with two owners.
+/// Creates Acme with two owners.
 fn two_owners() -> World {
     let world = acme_with_mailboxes();
     known(&world, "user_eve1", None, Language::English);
@@ -26,8 +26,8 @@ fn two_owners() -> World {
     world
 }
 
-/// Delivers again, once any claim left behind has run out, until nothing is left; gives what was sent to whom, having seen
-/// that whatever was sent more than once was counted.
+/// Redelivers the event after the claims left behind have expired. Asserts that every mail sent twice was counted.
+/// Returns which mails were sent to whom.
 async fn settled(world: &World, case: &str, counted: u64) -> Value {
     let mut counted = counted;
     let mut now = clock::now();
@@ -52,19 +52,19 @@ async fn settled(world: &World, case: &str, counted: u64) -> Value {
 }
 
 #[tokio::test]
-async fn the_mail_about_a_job() {
+async fn the_mail_about_a_job_survives_every_fault() {
     let act = async |world: &World| drop(delivered(world, &message_of("job-completed"), clock::now()).await);
     survives_to(acme_with_mailboxes, act, async |world| settled(world, "job-completed", 0).await).await;
 }
 
 #[tokio::test]
-async fn the_mails_about_a_key() {
+async fn the_mails_about_a_key_survive_every_fault() {
     let act = async |world: &World| drop(delivered(world, &message_of("key-issued"), clock::now()).await);
     survives_to(two_owners, act, async |world| settled(world, "key-issued", 0).await).await;
 }
 
 #[tokio::test]
-async fn the_mails_to_whoever_is_invited_and_to_whoever_pays() {
+async fn the_mails_to_invited_people_and_to_payers_survive_every_fault() {
     let prepare = || {
         let world = acme_with_mailboxes();
         known(&world, "user_bill1", None, Language::English);
@@ -78,7 +78,7 @@ async fn the_mails_to_whoever_is_invited_and_to_whoever_pays() {
 }
 
 #[tokio::test]
-async fn two_faults_one_after_the_other_lose_no_mail_either() {
+async fn two_faults_in_a_row_lose_no_mail() {
     let moments = [Moment::Before, Moment::After];
     let body = message_of("key-issued");
     for (first, second) in (0..12).flat_map(|first| (0..12).map(move |second| (first, second))) {
@@ -94,23 +94,23 @@ async fn two_faults_one_after_the_other_lose_no_mail_either() {
             }
             let end = settled(&world, "key-issued", counted).await;
             let want = json!({ "to": ["ann1@example.com", "eve1@example.com"], "marked": 2 });
-            assert_eq!(end, want, "faults {one:?} {first}, {other:?} {second}");
+            assert_eq!(end, want, "after faults {one:?} effect {first} and {other:?} effect {second}");
         }
     }
 }
 
 #[test]
-fn a_mail_outlasts_an_outage_of_half_a_day_and_every_claim_left_behind() {
+fn a_mail_is_sent_after_an_outage_of_half_a_day_with_claims_left_behind() {
     let queue = &template::template()["Resources"]["MailQueue"]["Properties"];
     let number = |value: &Value| value.as_u64().unwrap();
-    let patience = number(&queue["VisibilityTimeout"]) * number(&queue["RedrivePolicy"]["maxReceiveCount"]);
-    assert!(patience >= 12 * 60 * 60, "{patience} s");
-    assert!(patience >= 10 * LEASE.as_secs());
-    assert!(number(&queue["MessageRetentionPeriod"]) > 2 * patience);
+    let retry_time = number(&queue["VisibilityTimeout"]) * number(&queue["RedrivePolicy"]["maxReceiveCount"]);
+    assert!(retry_time >= 12 * 60 * 60, "{retry_time} s");
+    assert!(retry_time >= 10 * LEASE.as_secs());
+    assert!(number(&queue["MessageRetentionPeriod"]) > 2 * retry_time);
 }
 
 #[tokio::test]
-async fn the_suppression_of_a_mailbox() {
+async fn suppressing_a_mailbox_survives_every_fault() {
     let act = async |world: &World| {
         functions::mail_feedback(world, payload::event("mail-feedback", "complained", "")).await;
     };
@@ -118,7 +118,7 @@ async fn the_suppression_of_a_mailbox() {
 }
 
 #[tokio::test]
-async fn the_way_out_of_a_topic() {
+async fn unsubscribing_from_a_topic_survives_every_fault() {
     let token = functions::unsubscribe_seal().token(&user("user_ann1"), consigne_core::mail::Topic::Jobs);
     let act = async |world: &World| {
         drop(functions::call(world, "mail-unsubscribe", payload::event("mail-unsubscribe", "press", &token)).await);

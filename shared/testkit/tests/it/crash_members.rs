@@ -1,5 +1,5 @@
-//! Crash points of members and invitations: places, invitations and the keys people leave behind must end as if nothing had
-//! gone wrong.
+//! Crash points of members and invitations: members, invitations and the keys that people leave behind end the same as
+//! without a fault.
 
 use consigne_core::keys::KeyMode;
 use consigne_testkit::fakes::World;
@@ -10,7 +10,7 @@ use crate::crash::survives_to;
 use crate::handlers::accounts::{KEY_ID, acme, put_key, sent_by, told_of, user};
 use crate::handlers::invited::{BOBS, bob_accepts, put_invitation};
 
-/// What must be the same in the end: everything of members, invitations and keys but ids and times.
+/// Returns the state that must be the same in the end: members, invitations and keys without ids and times.
 fn essence(world: &World) -> Value {
     let state = world.state();
     let accounts = &state.accounts;
@@ -34,10 +34,10 @@ fn essence(world: &World) -> Value {
     let known: Vec<Option<&str>> =
         state.profiles.values().map(|profile| profile.seen.as_ref().map(|seen| seen.email.as_str())).collect();
     json!({ "members": members, "invitations": invitations, "keys": keys, "wallets": wallets, "audit": audit,
-        "told": told, "known": known, "promises": accounts.idempotency_records.len(), "receipts": accounts.receipts.len() })
+        "told": told, "known": known, "idempotency_records": accounts.idempotency_records.len(), "receipts": accounts.receipts.len() })
 }
 
-/// Asks as Ann does, with a case of a function.
+/// Calls a function as Ann, with one of its payloads. Returns the answer.
 async fn asked(world: &World, function: &str, case: &str) -> Value {
     functions::call(world, function, sent_by("user_ann1", function, case)).await
 }
@@ -49,7 +49,7 @@ fn invited() -> World {
 }
 
 #[tokio::test]
-async fn the_sending_of_an_invitation() {
+async fn inviting_somebody_survives_every_fault() {
     let act = async |world: &World| drop(asked(world, "member-invite", "with-key").await);
     let end = async |world: &World| {
         let (before, again) = (world.state(), asked(world, "member-invite", "with-key").await);
@@ -61,20 +61,20 @@ async fn the_sending_of_an_invitation() {
 }
 
 #[tokio::test]
-async fn the_sending_of_an_invitation_without_a_promise() {
-    // Asked again, it meets its own invitation; so there is one all the same.
+async fn inviting_somebody_without_an_idempotency_key_survives_every_fault() {
+    // The retry finds its own invitation, so there is still only one.
     let act = async |world: &World| drop(asked(world, "member-invite", "developer").await);
     survives_to(acme, act, async |world| essence(world)).await;
 }
 
 #[tokio::test]
-async fn the_revocation_of_an_invitation() {
+async fn revoking_an_invitation_survives_every_fault() {
     let act = async |world: &World| drop(asked(world, "invitation-revoke", "one").await);
     survives_to(invited, act, async |world| essence(world)).await;
 }
 
 #[tokio::test]
-async fn the_acceptance_of_an_invitation() {
+async fn accepting_an_invitation_survives_every_fault() {
     let token = put_invitation(&acme(), |_| ());
     let act = async |world: &World| drop(bob_accepts(world, &token).await);
     let end = async |world: &World| {
@@ -87,19 +87,19 @@ async fn the_acceptance_of_an_invitation() {
 }
 
 #[tokio::test]
-async fn the_change_of_a_role() {
+async fn changing_a_role_survives_every_fault() {
     let act = async |world: &World| drop(asked(world, "member-update", "to-billing").await);
     survives_to(acme, act, async |world| essence(world)).await;
 }
 
 #[tokio::test]
-async fn the_removal_of_a_member() {
+async fn removing_a_member_survives_every_fault() {
     let act = async |world: &World| drop(asked(world, "member-remove", "dev").await);
     survives_to(acme, act, async |world| essence(world)).await;
 }
 
 #[tokio::test]
-async fn the_first_charge_after_the_tester_has_left() {
+async fn the_first_charge_after_the_payer_has_left_survives_every_fault() {
     let text = put_key(&acme(), KEY_ID, KeyMode::Test, |_| ());
     let prepare = || {
         let world = acme();

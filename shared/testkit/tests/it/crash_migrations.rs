@@ -1,4 +1,4 @@
-//! Crash points of carrying keys over from an older installation: a run that was cut short at any row is run again.
+//! Crash points of importing keys from an older installation: a run that stops at any row is repeated.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,8 @@ use crate::crash::survives_to;
 use crate::handlers::GRANTED;
 use crate::handlers::accounts::{ORG, acme, org};
 
-/// Makes the `n`th key of an export: of three owners, some without an organisation, some revoked, some known by hashes.
+/// Creates the `n`th key of an export. There are three owners; some keys have no organisation, are revoked, or have
+/// only a hash.
 fn legacy(n: u32) -> LegacyKey {
     let pepper = if n % 5 == 4 { Pointer::HASHED } else { 1 };
     let place = match n % 4 {
@@ -42,7 +43,7 @@ fn legacy(n: u32) -> LegacyKey {
     }
 }
 
-/// Runs the migration of some rows, up to the first thing that goes wrong.
+/// Imports some rows, up to the first error.
 async fn run(world: &World, rows: &[LegacyKey], now: Timestamp) -> Result<(), Fault> {
     let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None };
     let by = ChangeContext { origin: &origin, now };
@@ -56,7 +57,7 @@ async fn run(world: &World, rows: &[LegacyKey], now: Timestamp) -> Result<(), Fa
     Ok(())
 }
 
-/// What must be the same in the end: everything but ids and times that are minted.
+/// Returns the state that must be the same in the end: everything except generated ids and times.
 fn essence(world: &World) -> Value {
     let state = world.state();
     let accounts = &state.accounts;
@@ -66,9 +67,9 @@ fn essence(world: &World) -> Value {
         accounts.members.values().map(|member| json!([member.org, member.user, member.role.name()])).collect();
     let pointers: Vec<_> =
         accounts.pointers.iter().map(|(pointer, (facts, _))| json!([pointer.mac, facts.id])).collect();
-    let mut trail: BTreeMap<String, u32> = BTreeMap::new();
+    let mut audit: BTreeMap<String, u32> = BTreeMap::new();
     for entry in &accounts.audit {
-        *trail.entry(format!("{} {}", entry.action.name(), entry.subject)).or_default() += 1;
+        *audit.entry(format!("{} {}", entry.action.name(), entry.subject)).or_default() += 1;
     }
     let migrations: Vec<_> =
         state.migrations.values().map(|one| json!([one.id.owner, one.keys, format!("{:?}", one.stage)])).collect();
@@ -79,11 +80,11 @@ fn essence(world: &World) -> Value {
     let mut told: Vec<_> = told.map(|told| told.to_string()).collect();
     told.sort();
     json!({ "orgs": accounts.orgs.len(), "wallets": accounts.wallets.len(), "keys": keys, "members": members,
-        "pointers": pointers, "trail": trail, "migrations": migrations, "told": told })
+        "pointers": pointers, "trail": audit, "migrations": migrations, "told": told })
 }
 
 #[tokio::test]
-async fn the_migration_of_an_export_cut_short_at_every_effect_of_every_row() {
+async fn an_import_interrupted_at_any_effect_of_any_row_can_be_repeated() {
     let rows: Vec<LegacyKey> = (0..12).map(legacy).collect();
     let act = async |world: &World| drop(run(world, &rows, GRANTED).await);
     let end = async |world: &World| {
@@ -97,7 +98,7 @@ async fn the_migration_of_an_export_cut_short_at_every_effect_of_every_row() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_carried_over_leaves_nothing() {
+async fn a_row_that_cannot_be_imported_leaves_nothing() {
     let world = acme();
     let before = world.state();
     let nowhere = Place::Here(org("org_01JD0000000000000000000000"));
@@ -111,7 +112,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn in_whatever_order_and_however_often_rows_come_the_end_is_the_same(
+    fn the_order_and_number_of_imported_rows_do_not_matter(
         order in Just((0..10_u32).collect::<Vec<_>>()).prop_shuffle(), again in proptest::collection::vec(0..10_u32, 0..10),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

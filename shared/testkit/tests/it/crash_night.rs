@@ -1,4 +1,4 @@
-//! Crash points of the night: figures must be the same, and told as often.
+//! Crash points of nightly jobs: statistics and events end the same as without a fault.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::handlers::night_of_stats::{message, within};
 use crate::handlers::night_of_storage::{of_night, stored, totals};
 use crate::handlers::stats::{days_ago, outcome, put_receipt};
 
-/// What must be the same in the end: figures and events.
+/// Returns the state that must be the same in the end: statistics and events.
 fn essence(world: &World) -> Value {
     let state = world.state();
     let figures: Vec<Value> =
@@ -35,11 +35,11 @@ fn busy() -> World {
 }
 
 #[tokio::test]
-async fn the_handing_out_of_a_night() {
+async fn starting_the_count_of_a_day_survives_every_fault() {
     let act = async |world: &World| {
         let mut tick = payload::event("stats-aggregate", "night", "");
         tick["time"] = clock::now().to_string().into();
-        // Lambda tries a tick that failed again.
+        // Lambda retries a failed tick.
         drop(functions::aggregate_at(world, tick).await);
     };
     let end = async |world: &World| {
@@ -50,7 +50,7 @@ async fn the_handing_out_of_a_night() {
 }
 
 #[tokio::test]
-async fn the_counting_of_a_day() {
+async fn counting_a_day_survives_every_fault() {
     let act = async |world: &World| {
         functions::stats_messages(world, message(days_ago(1)), within(Duration::from_mins(1))).await;
     };
@@ -58,7 +58,7 @@ async fn the_counting_of_a_day() {
 }
 
 #[tokio::test]
-async fn the_counting_of_what_is_stored() {
+async fn counting_stored_bytes_survives_every_fault() {
     let act = async |world: &World| {
         let batch = of_night(Day::of(clock::now()));
         functions::storage_messages(world, batch, within(Duration::from_mins(1))).await;
@@ -67,7 +67,7 @@ async fn the_counting_of_what_is_stored() {
 }
 
 #[tokio::test]
-async fn the_upkeep_of_an_organisation() {
+async fn the_maintenance_of_an_organisation_survives_every_fault() {
     let act = async |world: &World| {
         functions::quota_messages(world, maintenance(clock::now()), within(Duration::from_mins(1))).await;
     };
@@ -86,7 +86,7 @@ async fn the_upkeep_of_an_organisation() {
         let world = neglected();
         world.change(|state| {
             let own = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
-            // What is left is little, beside that.
+            // The rest is so small that an alert threshold is crossed.
             own.alert.reference = 1_000_000;
         });
         world
@@ -95,7 +95,7 @@ async fn the_upkeep_of_an_organisation() {
 }
 
 #[tokio::test]
-async fn the_handing_out_of_upkeep() {
+async fn starting_maintenance_survives_every_fault() {
     let act = async |world: &World| {
         let mut tick = payload::event("quota-reset", "night", "");
         tick["time"] = clock::now().to_string().into();

@@ -1,4 +1,4 @@
-//! Crash points of selling credits: sessions, wallets and the trail must end as if nothing had gone wrong.
+//! Crash points of selling credits: sessions, wallets and the audit log end the same as without a fault.
 
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
@@ -11,7 +11,7 @@ use crate::handlers::accounts::{acme, sent_by};
 use crate::handlers::webhook_stripe::{event, offered, send};
 
 #[tokio::test]
-async fn the_opening_of_a_checkout() {
+async fn opening_a_checkout_survives_every_fault() {
     let open =
         async |world: &World| functions::call(world, "checkout", sent_by("user_ann1", "checkout", "with-key")).await;
     let end = async |world: &World| {
@@ -24,7 +24,7 @@ async fn the_opening_of_a_checkout() {
     survives_to(acme, async |world| drop(open(world).await), end).await;
 }
 
-/// Has an event survive every fault, behind others that came before it; Stripe sends it again until it is answered 200.
+/// Asserts that an event survives every fault, after the events in `before`. Stripe sends it again until it gets 200.
 async fn event_survives(before: &[&str], case: &str) {
     let prepared = offered().await;
     for case in before {
@@ -47,25 +47,25 @@ async fn event_survives(before: &[&str], case: &str) {
 }
 
 #[tokio::test]
-async fn a_paid_checkout() {
+async fn a_paid_checkout_survives_every_fault() {
     event_survives(&[], "completed").await;
     event_survives(&["refunded", "dispute-created"], "completed").await;
 }
 
 #[tokio::test]
-async fn a_checkout_that_was_not_opened_here() {
+async fn a_checkout_that_was_not_opened_here_survives_every_fault() {
     let act = async |world: &World| drop(send(world, signed(event("completed"))).await);
     survives_to(acme, act, async |world| essence(world)).await;
 }
 
 #[tokio::test]
-async fn a_refund_before_and_after_its_purchase() {
+async fn a_refund_before_or_after_its_purchase_survives_every_fault() {
     event_survives(&[], "refunded").await;
     event_survives(&["completed"], "refunded").await;
 }
 
 #[tokio::test]
-async fn a_dispute_and_its_end() {
+async fn a_dispute_and_its_end_survive_every_fault() {
     event_survives(&[], "dispute-created").await;
     event_survives(&["completed"], "dispute-created").await;
     event_survives(&["completed", "dispute-created"], "dispute-won").await;

@@ -1,5 +1,5 @@
-//! Crash points of texts: wherever their worker is killed, the text is the same in the end, its file registered once, its job
-//! told of once, and nothing asked of the model twice but what was in flight.
+//! Crash points of texts: wherever the worker is killed, the text is the same in the end, its file is registered once,
+//! and its events are published once. Only model calls that were in flight are repeated.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::handlers::jobs::{job_in, taken, told_of_jobs};
-use crate::handlers::texts::{arrive, asks_of_a_book, message, text_in, wished, written};
+use crate::handlers::texts::{arrive, asks_of_a_book, message, requested, text_in, written};
 use crate::handlers::{GRANTED, assert_books_balance, ledger_of};
 
-/// What must be the same in the end: everything but ids, times, and how often the model was asked.
+/// Returns the state that must be the same in the end: everything except ids, times and the number of model calls.
 async fn end(world: &World) -> Value {
     arrive(world).await;
     assert_books_balance(world);
@@ -34,32 +34,33 @@ async fn write(world: &World) {
 }
 
 #[tokio::test]
-async fn an_article_from_its_event_to_its_file() {
-    survives_to(|| wished(Kind::Blog), write, end).await;
+async fn an_article_survives_every_fault() {
+    survives_to(|| requested(Kind::Blog), write, end).await;
 }
 
 #[tokio::test]
-async fn an_article_that_is_given_up() {
+async fn giving_up_an_article_survives_every_fault() {
     let refused = || {
-        let world = wished(Kind::Blog);
+        let world = requested(Kind::Blog);
         world.change(|state| state.texts.always = Some(Mischief::Filtered));
         world
     };
     survives_to(refused, write, end).await;
 }
 
-/// A book of twelve chapters whose worker is killed at each of its effects in turn: before the first read, before and after
-/// every call to the model, every checkpoint, every message, the grant, the upload, the claim. The message comes back by itself.
+/// Kills the worker of a book of twelve chapters at each of its effects in turn: before the first read, and before and
+/// after every model call, checkpoint, message, the grant, the upload and the claim. SQS then delivers the message
+/// again.
 #[tokio::test]
-async fn a_book_whose_worker_is_killed_at_every_point_in_turn_is_the_same_book() {
-    let calm = wished(Kind::Book);
+async fn a_book_is_the_same_wherever_its_worker_is_killed() {
+    let calm = requested(Kind::Book);
     written(&calm).await;
     let want = end(&calm).await;
     assert_eq!(calm.state().texts.asked, asks_of_a_book());
     let mut kills = 0;
     for moment in [Moment::Before, Moment::After] {
         for skip in 0.. {
-            let world = wished(Kind::Book);
+            let world = requested(Kind::Book);
             world.fail_at(skip, moment);
             let done = written(&world).await;
             if world.fault_is_left() {
@@ -68,23 +69,23 @@ async fn a_book_whose_worker_is_killed_at_every_point_in_turn_is_the_same_book()
             kills += 1;
             assert_eq!(done.dead, 0, "{moment:?} effect {skip}");
             assert_asked_once(&world, 0..=1);
-            assert_eq!(end(&world).await, want, "killed {moment:?} effect {skip}");
+            assert_eq!(end(&world).await, want, "the worker was killed {moment:?} effect {skip}");
         }
     }
     assert!(kills > 2 * 13 * 5, "{kills}");
 }
 
-/// Killed once in each chapter, one after the other, in the same book: between the call and its checkpoint, and right behind
-/// the checkpoint, before the next message is sent.
+/// Kills the worker once in each chapter of the same book: between the model call and its checkpoint, or after the
+/// checkpoint and before the next message is sent.
 #[tokio::test]
-async fn a_book_whose_worker_is_killed_after_each_chapter_is_the_same_book() {
+async fn a_book_is_the_same_if_its_worker_is_killed_in_every_chapter() {
     for (after_the_call, asked_again) in [(true, 13), (false, 0)] {
-        let calm = wished(Kind::Book);
+        let calm = requested(Kind::Book);
         written(&calm).await;
-        let world = wished(Kind::Book);
+        let world = requested(Kind::Book);
         let mut now = GRANTED;
         for part in 0..13 {
-            // Reads of job and manuscript, the claim, the call, the checkpoint, the message; and the job shown further.
+            // The effects: reads of job and draft, claim, model call, checkpoint, message, progress of the job.
             let shown = u32::from(part != 1);
             world.fail_at(3 + shown + u32::from(!after_the_call), Moment::After);
             let body = message();
@@ -104,7 +105,7 @@ async fn a_book_whose_worker_is_killed_after_each_chapter_is_the_same_book() {
     }
 }
 
-/// Checks that nothing was asked for twice, but so many calls that were in flight.
+/// Asserts that each task was requested once, except for the calls in flight, whose number is in `in_flight`.
 fn assert_asked_once(world: &World, in_flight: RangeInclusive<usize>) {
     let mut asks: BTreeMap<String, usize> = BTreeMap::new();
     let asked = world.state().texts.asked;

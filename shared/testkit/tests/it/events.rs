@@ -15,7 +15,7 @@ fn kinds() -> impl Iterator<Item = &'static str> {
 }
 
 #[test]
-fn every_event_has_a_schema_and_an_example_and_nothing_else_has() {
+fn exactly_the_kinds_of_event_have_a_schema_and_an_example() {
     let wanted: BTreeSet<String> =
         kinds().flat_map(|kind| [format!("{kind}.json"), format!("{kind}.example.json")]).collect();
     let files = std::fs::read_dir(root().join(FOLDER)).unwrap();
@@ -95,7 +95,7 @@ fn whom_an_event_is_told_is_whom_its_kind_is_told() {
 fn the_catalogue_names_every_event_and_every_field() {
     let readme = std::fs::read_to_string(root().join("events/README.md")).unwrap();
     let (everywhere, table) = readme.split_once("| detail-type |").unwrap();
-    // A row that says "the same" goes on from the last one that does not.
+    // A row that says "the same" refers to the last row that does not.
     let (mut rows, mut whole) = (BTreeMap::new(), String::new());
     for row in table.lines().filter(|line| line.starts_with("| `")) {
         if !row.contains("the same") {
@@ -113,13 +113,13 @@ fn the_catalogue_names_every_event_and_every_field() {
 }
 
 #[test]
-fn what_endpoints_can_hear_of_is_what_the_rule_passes_on() {
+fn the_rule_sends_exactly_the_events_that_endpoints_can_subscribe_to() {
     let rule = &template()["Resources"]["DeliveryRule"]["Properties"]["EventPattern"]["detail-type"];
     assert_eq!(*rule, json!(offered().into_iter().map(EventKind::name).collect::<Vec<_>>()));
 }
 
 #[test]
-fn an_event_that_is_not_as_its_schema_says_is_found() {
+fn an_event_that_differs_from_its_schema_is_found() {
     for kind in kinds() {
         let (schema, example) = (read(kind), read(&format!("{kind}.example")));
         for name in schema["required"].as_array().unwrap().iter().filter_map(Value::as_str) {
@@ -155,7 +155,7 @@ fn an_event_that_is_not_as_its_schema_says_is_found() {
         ("file.deleted", "cause", json!("")),
         ("file.ready", "width", json!(0)),
         ("key.issued", "actor", json!("ann")),
-        // A wish for a book has a topic, not a prompt.
+        // A request for a book has a topic and no prompt.
         ("job.requested", "kind", json!("book")),
     ] {
         assert!(changed(kind, name, value.clone()) > 0, "{kind} {name} {value}");

@@ -1,6 +1,7 @@
-//! The one integration-test binary: handlers on fakes, ports against their contract, the house, the deployed stack.
+//! All integration tests in one binary: handlers on fakes, contracts of ports, rules of the repository, the deployed
+//! stack.
 
-// A test may stop by panicking; that is what it is for.
+// A test may panic, because that is how it fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod concurrent;

@@ -1,4 +1,4 @@
-//! Who may call which route of the key desk: the three kinds of credential, members and strangers, roles.
+//! Who may call which route about organisations and keys: the three kinds of credential, members and others, roles.
 
 use consigne_auth::MATRIX;
 use consigne_core::DeliveryId;
@@ -12,7 +12,7 @@ use super::accounts::{KEY_ID, ORG, PEOPLE, acme, answer, headed, outbox, put_pro
 use super::endpoints::{ENDPOINT, endpoint_in, put_endpoint};
 use super::invited::{address, put_invitation};
 
-/// Each route within an organisation, with a good request of it.
+/// Each route below an organisation, with a valid request.
 pub const IN_ORG: [(&str, &str); 24] = [
     ("audit-list", "newest"),
     ("checkout", "starter"),
@@ -39,13 +39,13 @@ pub const IN_ORG: [(&str, &str); 24] = [
     ("usage-log", "all"),
     ("wallet", "ask"),
 ];
-/// The other routes people call.
+/// The other routes for people.
 const BESIDES: [(&str, &str); 4] =
     [("invitation-accept", "from-mail"), ("org-create", "acme"), ("org-list", "mine"), ("services", "catalogue")];
-/// The routes services call.
+/// The routes for services.
 const FOR_SERVICES: [(&str, &str); 2] = [("key-verify", "charge"), ("receipt-outcome", "served")];
 
-/// Makes Acme with a key and an invitation.
+/// Creates Acme with a key and an invitation.
 fn furnished() -> World {
     let world = acme();
     put_production(&world, |_| ());
@@ -58,7 +58,7 @@ fn furnished() -> World {
     world
 }
 
-/// Calls a function with a credential, in a world where any effect would fail; so a refusal is known to have had none.
+/// Calls a function with a credential in a world where every effect fails, so a refusal proves that there was none.
 async fn refused_at_the_door(function: &str, case: &str, authorization: Option<&str>) -> Value {
     let world = World::default();
     world.fail_at(0, Moment::Before);
@@ -74,7 +74,7 @@ async fn refused_at_the_door(function: &str, case: &str, authorization: Option<&
 }
 
 #[tokio::test]
-async fn peoples_routes_take_neither_api_keys_nor_service_tokens() {
+async fn routes_for_people_refuse_api_keys_and_service_tokens() {
     let key = put_production(&World::default(), |_| ());
     for (function, case) in IN_ORG.into_iter().chain(BESIDES) {
         for (credential, code) in [
@@ -111,7 +111,7 @@ async fn peoples_routes_take_neither_api_keys_nor_service_tokens() {
 }
 
 #[tokio::test]
-async fn services_routes_take_service_tokens_only() {
+async fn routes_for_services_accept_service_tokens_only() {
     let key = put_production(&World::default(), |_| ());
     let session = functions::issuer().token("user_ann1", "enterprise");
     for (function, case) in FOR_SERVICES {
@@ -149,7 +149,7 @@ async fn services_routes_take_service_tokens_only() {
 }
 
 #[tokio::test]
-async fn a_session_cookie_is_no_service_token() {
+async fn a_session_cookie_is_not_accepted_as_a_service_token() {
     let key = put_production(&acme(), |_| ());
     let event = headed(told_of(&key, "key-verify", "charge"), "authorization", None);
     let event = headed(event, "cookie", Some(&format!("__session={}", functions::SERVICE_TOKEN)));
@@ -157,7 +157,7 @@ async fn a_session_cookie_is_no_service_token() {
 }
 
 #[tokio::test]
-async fn an_organisation_one_is_no_member_of_is_as_unknown_as_one_that_does_not_exist() {
+async fn an_organisation_looks_nonexistent_to_non_members() {
     let world = furnished();
     let before = world.state();
     for (function, case) in IN_ORG {
@@ -188,7 +188,7 @@ async fn an_organisation_one_is_no_member_of_is_as_unknown_as_one_that_does_not_
 }
 
 #[tokio::test]
-async fn a_stranger_learns_nothing_from_a_bad_body_either() {
+async fn non_members_get_404_even_for_an_invalid_body() {
     for (function, case) in IN_ORG.iter().filter(|(function, _)| function.starts_with("key-")) {
         let mut event = sent_by("user_eve1", function, case);
         event["body"] = "{".into();
@@ -198,7 +198,7 @@ async fn a_stranger_learns_nothing_from_a_bad_body_either() {
 }
 
 #[tokio::test]
-async fn a_role_may_call_what_the_table_says_and_nothing_else() {
+async fn every_role_may_call_exactly_the_routes_in_the_matrix() {
     let mut outcomes = Vec::new();
     for (function, case) in IN_ORG {
         let mut statuses = Vec::new();
@@ -243,11 +243,11 @@ async fn a_role_may_call_what_the_table_says_and_nothing_else() {
       "wallet: owner 200, admin 200, developer 200, billing 200"
     ]
     "#);
-    assert_eq!(MATRIX.len(), IN_ORG.len(), "a route of the table is not tried here");
+    assert_eq!(MATRIX.len(), IN_ORG.len(), "a route in the matrix is not tested here");
 }
 
 #[tokio::test]
-async fn a_wrong_role_is_told_the_right_ones() {
+async fn a_refusal_for_a_wrong_role_names_the_right_ones() {
     insta::assert_json_snapshot!(answer(&acme(), "key-delete", sent_by("user_dev1", "key-delete", "one")).await, @r#"
     {
       "status": 403,
@@ -272,7 +272,7 @@ async fn a_wrong_role_is_told_the_right_ones() {
 }
 
 #[tokio::test]
-async fn a_role_in_one_organisation_is_none_in_another() {
+async fn a_role_in_one_organisation_does_not_count_in_another() {
     let world = furnished();
     super::accounts::found(
         &world,
@@ -287,7 +287,8 @@ async fn a_role_in_one_organisation_is_none_in_another() {
         let mut theirs = sent_by("user_eve1", function, case);
         theirs["pathParameters"]["org"] = super::accounts::OTHER_ORG.into();
         let status = functions::call(&world, function, theirs.clone()).await["status"].clone();
-        // Key, invitation and member of the payloads are Acme's, and so unknown under the other organisation's name.
+        // Key, invitation and member of the payloads belong to Acme, so they are not found below the other
+        // organisation.
         let of_acme = theirs["pathParameters"].as_object().unwrap().len() > 1;
         assert_eq!(status == 404, of_acme, "{function}: {status}");
     }

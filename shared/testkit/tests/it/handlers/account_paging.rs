@@ -1,4 +1,4 @@
-//! Pages of the key desk's six lists: every entry once, and cursors that work for their list only.
+//! Pages of the six lists about organisations and keys: each entry appears once, and a cursor works for its list only.
 
 use consigne_core::InvitationId;
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
@@ -13,7 +13,7 @@ use super::GRANTED;
 use super::accounts::{KEY_ID, ORG, OTHER_ORG, acme, answer, found, key_id, org, put_key, refusal, sent_by, user};
 use super::invited::put_invitation;
 
-/// The lists, each with a case and the field that names an entry.
+/// The lists, each with a payload and the field that identifies an entry.
 const LISTS: [(&str, &str, &str); 6] = [
     ("audit-list", "newest", "id"),
     ("invitation-list", "open", "id"),
@@ -22,10 +22,10 @@ const LISTS: [(&str, &str, &str); 6] = [
     ("org-list", "mine", "id"),
     ("usage-log", "all", "receipt_id"),
 ];
-/// Entries of each list.
+/// Number of entries in each list.
 const ENTRIES: usize = 5;
 
-/// Makes a world in which Ann sees five entries in each list, and none of another organisation's.
+/// Creates a world in which Ann sees five entries in each list. Another organisation has entries, too.
 fn full() -> World {
     let world = acme();
     let others: Vec<String> = (0..4).map(|n| format!("org_01M7YREWKH7VM7Z3Z2KWSH200{n}")).collect();
@@ -75,7 +75,7 @@ fn next_of(answer: &Value) -> Option<String> {
 }
 
 #[tokio::test]
-async fn cursors_lead_through_every_entry_once() {
+async fn cursors_show_every_entry_once() {
     let world = full();
     for (function, case, name) in LISTS {
         let all = page(&world, "user_ann1", function, case, "").await;
@@ -98,7 +98,7 @@ async fn cursors_lead_through_every_entry_once() {
 }
 
 #[tokio::test]
-async fn the_newest_come_first_but_for_members_and_organisations() {
+async fn lists_are_newest_first_except_members_and_organisations() {
     let world = full();
     let times = async |function: &str, case: &str| -> Vec<String> {
         let answer = page(&world, "user_ann1", function, case, "").await;
@@ -153,7 +153,7 @@ async fn a_cursor_works_for_its_user_list_and_filter_only() {
 }
 
 #[tokio::test]
-async fn an_altered_cursor_is_named() {
+async fn an_altered_cursor_is_refused() {
     let mut event = sent_by("user_ann1", "key-list", "all");
     event["rawQueryString"] = "cursor=altered".into();
     insta::assert_json_snapshot!(answer(&full(), "key-list", event).await, @r#"
@@ -176,7 +176,7 @@ async fn an_altered_cursor_is_named() {
 }
 
 #[tokio::test]
-async fn a_filtered_cursor_leads_through_what_the_filter_lets_through() {
+async fn a_cursor_with_a_filter_shows_every_match_once() {
     let world = full();
     let query = format!("limit=2&day=2026-11-21&key={KEY_ID}");
     let first = page(&world, "user_ann1", "usage-log", "all", &query).await;
@@ -191,7 +191,7 @@ async fn a_filtered_cursor_leads_through_what_the_filter_lets_through() {
 }
 
 #[tokio::test]
-async fn odd_parameters_are_refused_by_name() {
+async fn invalid_parameters_are_refused_by_name() {
     let world = full();
     for (function, case, _) in LISTS {
         for (query, field) in [

@@ -1,4 +1,4 @@
-//! What the tests of the key desk begin with: an organisation, its people, and keys whose texts are known.
+//! Fixtures for tests of organisations and keys: an organisation, its people, and keys with known texts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,46 +17,46 @@ use serde_json::{Value, json};
 
 use super::GRANTED;
 
-/// The organisation the payloads in events/ speak of.
+/// The organisation in the payloads of events/.
 pub const ORG: &str = "org_01M7YREWKH7VM7Z3Z2KWSH2FTR";
-/// The key they speak of.
+/// The key in these payloads.
 pub const KEY_ID: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTS";
 /// Another organisation of Ann's.
 pub const OTHER_ORG: &str = "org_01M7YREWKH7VM7Z3Z2KWSH2FTT";
-/// The second service whose token the functions on fakes accept.
+/// Token of the second service that the functions on fakes accept.
 pub const OTHER_SERVICE: &str = "svc-fedcba9876543210fedcba9876543210";
-/// Who is what in the organisation.
+/// People and their roles in the organisation.
 pub const PEOPLE: [(&str, OrgRole); 4] = [
     ("user_ann1", OrgRole::Owner),
     ("user_adam1", OrgRole::Admin),
     ("user_dev1", OrgRole::Developer),
     ("user_bill1", OrgRole::Billing),
 ];
-/// The peppers the functions on fakes have, to write a key's text without asking them for one.
+/// The peppers of the functions on fakes, with which tests create the texts of keys.
 const PEPPERS: &str = r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#;
 
-/// Gives an organisation's id.
+/// Parses an organisation's id.
 pub fn org(text: &str) -> OrgId {
     OrgId::parse(text).unwrap()
 }
 
-/// Gives a key's id.
+/// Parses a key's id.
 pub fn key_id(text: &str) -> KeyId {
     KeyId::parse(text).unwrap()
 }
 
-/// Gives a person's id.
+/// Parses a person's id.
 pub fn user(text: &str) -> UserId {
     UserId::parse(text).unwrap()
 }
 
-/// Gives the moment some days from now, or before it when negative.
+/// Returns the time some days from now, in the past if negative.
 pub fn in_days(days: i32) -> Timestamp {
     let away = Duration::from_hours(24) * days.unsigned_abs();
     if days < 0 { clock::now().minus(away) } else { clock::now().plus(away) }
 }
 
-/// Makes a world with Acme, its four people and 1,000 credits.
+/// Creates a world with Acme, its four people and 1,000 credits.
 pub fn acme() -> World {
     let world = World::default();
     found(&world, ORG, "Acme", &PEOPLE);
@@ -64,7 +64,7 @@ pub fn acme() -> World {
     world
 }
 
-/// Founds an organisation with an empty wallet.
+/// Creates an organisation with an empty wallet.
 pub fn found(world: &World, id: &str, name: &str, people: &[(&str, OrgRole)]) {
     let id = org(id);
     world.change(|state| {
@@ -87,7 +87,7 @@ pub fn found(world: &World, id: &str, name: &str, people: &[(&str, OrgRole)]) {
     });
 }
 
-/// Gives Acme paid credits.
+/// Adds a lot of paid credits to Acme's wallet.
 pub fn credit(world: &World, amount: u64) {
     world.change(|state| {
         let wallet = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
@@ -95,7 +95,7 @@ pub fn credit(world: &World, amount: u64) {
     });
 }
 
-/// Makes a key of Acme by Dev, with two scopes and no limits.
+/// Creates a key of Acme, issued by Dev, with two scopes and no quotas.
 fn key(id: &str, environment: KeyMode) -> ApiKey {
     ApiKey {
         org: org(ORG),
@@ -122,7 +122,7 @@ fn key(id: &str, environment: KeyMode) -> ApiKey {
     }
 }
 
-/// Puts a key into the world, changed as the test needs it, and gives its text.
+/// Puts a key into the world after `change`. Returns its text.
 pub fn put_key(world: &World, id: &str, environment: KeyMode, change: impl FnOnce(&mut ApiKey)) -> String {
     let mut key = key(id, environment);
     change(&mut key);
@@ -138,33 +138,33 @@ pub fn put_key(world: &World, id: &str, environment: KeyMode, change: impl FnOnc
     text.expose().to_owned()
 }
 
-/// Puts the production key of the payloads into the world.
+/// Puts the production key of the payloads into the world after `change`. Returns its text.
 pub fn put_production(world: &World, change: impl FnOnce(&mut ApiKey)) -> String {
     put_key(world, KEY_ID, KeyMode::Production, change)
 }
 
-/// Changes the key of the payloads by hand.
+/// Changes the key of the payloads directly.
 pub fn change_key(world: &World, change: impl FnOnce(&mut ApiKey)) {
     world.change(|state| change(state.accounts.keys.get_mut(&(org(ORG), key_id(KEY_ID))).unwrap()));
 }
 
-/// Gives the key of the payloads as the world has it.
+/// Returns the stored key of the payloads.
 pub fn key_in(world: &World) -> ApiKey {
     world.state().accounts.keys[&(org(ORG), key_id(KEY_ID))].clone()
 }
 
-/// Says that today's and this month's calls were so many.
+/// Returns counters with this number of calls today and this month.
 pub fn used(calls: u64) -> BTreeMap<String, u64> {
     let now = clock::now();
     BTreeMap::from([(Day::of(now).to_string(), calls), (Month::of(now).to_string(), calls)])
 }
 
-/// Gives Acme's wallet as `[balance, used]`, having seen that its books balance.
+/// Returns Acme's wallet as `[balance, used]`. Asserts that its lots add up.
 pub fn wallet_of(world: &World) -> [u64; 2] {
     numbers(world, &WalletId::Organisation(org(ORG))).unwrap()
 }
 
-/// Gives a person's test wallet as `[balance, used]`, if they have one.
+/// Returns a person's test wallet as `[balance, used]`, if they have one.
 pub fn test_wallet_of(world: &World, person: &str) -> Option<[u64; 2]> {
     numbers(world, &WalletId::Test(user(person)))
 }
@@ -175,13 +175,13 @@ fn numbers(world: &World, id: &WalletId) -> Option<[u64; 2]> {
     Some([wallet.balance.try_into().unwrap(), wallet.used])
 }
 
-/// Gives the receipts there are.
+/// Returns all receipts.
 pub fn receipts(world: &World) -> Vec<Receipt> {
     world.state().accounts.receipts.into_values().collect()
 }
 
-/// Gives the audit trail as a caller would read it, but for ids and times.
-pub fn trail(world: &World) -> Value {
+/// Returns the audit log as a caller sees it, with placeholders for ids and times.
+pub fn audit_log(world: &World) -> Value {
     let entries = world.state().accounts.audit;
     let shown = entries.iter().map(|entry| {
         json!({ "action": entry.action.name(), "subject": entry.subject, "actor": entry.origin.actor.to_string(),
@@ -190,7 +190,7 @@ pub fn trail(world: &World) -> Value {
     payload::steady(&shown.collect())
 }
 
-/// Gives the events waiting in the outbox.
+/// Returns the events in the outbox.
 pub fn outbox(world: &World) -> Value {
     let told = world.state().outbox;
     let shown = told.iter().map(|(_, entry)| {
@@ -200,12 +200,12 @@ pub fn outbox(world: &World) -> Value {
     payload::steady(&shown.collect())
 }
 
-/// Makes the event of a case as a person sends it.
+/// Reads a payload, sent by a person.
 pub fn sent_by(person: &str, function: &str, case: &str) -> Value {
     payload::event(function, case, &functions::issuer().token(person, "free"))
 }
 
-/// Makes the event of a case as the service `pdf-api` sends it, about a key.
+/// Reads a payload, sent by the service `pdf-api` about a key.
 pub fn told_of(key: &str, function: &str, case: &str) -> Value {
     let mut event = payload::event(function, case, functions::SERVICE_TOKEN);
     event["body"] = event["body"].as_str().unwrap().replace("$KEY", key).into();
@@ -228,7 +228,7 @@ pub fn saying(mut event: Value, body: &Value) -> Value {
     event
 }
 
-/// Replaces a header, or takes it out.
+/// Replaces a header, or removes it.
 pub fn headed(mut event: Value, name: &str, value: Option<&str>) -> Value {
     match value {
         Some(value) => event["headers"][name] = value.into(),
@@ -237,12 +237,12 @@ pub fn headed(mut event: Value, name: &str, value: Option<&str>) -> Value {
     event
 }
 
-/// Calls a function and gives the whole answer with its steady parts.
+/// Calls a function. Returns the whole answer, with placeholders for what differs in each run.
 pub async fn answer(world: &World, function: &str, event: Value) -> Value {
     payload::steady(&functions::call(world, function, event).await)
 }
 
-/// Checks a key as `pdf-api` does, with a case of key-verify changed in some fields, and gives `data` as it stands.
+/// Verifies a key as `pdf-api`, with a payload in which some fields are replaced. Returns `data` unchanged.
 pub async fn verified(world: &World, key: &str, case: &str, fields: &Value) -> Value {
     let event = with(told_of(key, "key-verify", case), fields);
     let answer = functions::call(world, "key-verify", event).await;
@@ -250,12 +250,12 @@ pub async fn verified(world: &World, key: &str, case: &str, fields: &Value) -> V
     answer["body"]["data"].clone()
 }
 
-/// The code a check without a charge gets.
+/// Returns the code of a check without a charge.
 pub async fn code_of(world: &World, key: &str) -> String {
     verified(world, key, "probe", &json!({})).await["code"].as_str().unwrap().to_owned()
 }
 
-/// Gives an answer's status and the code of its error.
+/// Returns an answer's status and error code.
 pub fn refusal(answer: &Value) -> (u64, &str) {
     (answer["status"].as_u64().unwrap(), answer["body"]["error"]["code"].as_str().unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! Unusual use of keys: noticed, told of once, and stopped where that is the policy.
+//! Anomalies in the use of keys: detected, reported once, and stopped if the policy says so.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::accounts::{
-    ORG, acme, answer, change_key, code_of, headed, key_in, org, outbox, put_production, sent_by, told_of, trail,
+    ORG, acme, answer, audit_log, change_key, code_of, headed, key_in, org, outbox, put_production, sent_by, told_of,
     verified, with,
 };
 use crate::crash::survives_to;
 
-/// Codes of as many countries as are needed.
+/// Returns the n-th country code.
 fn code(n: usize) -> String {
     let letter = |n: usize| char::from(b'A' + u8::try_from(n % 26).unwrap());
     format!("{}{}", letter(n / 26), letter(n))
@@ -30,13 +30,13 @@ async fn try_tick(world: &World, at: Timestamp) -> Result<Value, String> {
     functions::anomalies_at(world, event).await
 }
 
-/// Runs it as of some minutes from now and gives `[alerted, suspended]`.
+/// Runs `anomaly-detect` at a time some minutes from now. Returns `[alerted, suspended]`.
 async fn tick(world: &World, minutes: u64) -> Value {
     let done = try_tick(world, clock::now().plus(Duration::from_mins(minutes))).await.unwrap();
     json!([done["alerted"], done["suspended"]])
 }
 
-/// Asks for charges of the key from as many countries, and says whether they were made.
+/// Tries to charge the key from so many countries. Returns which charges succeeded.
 async fn asked_from(world: &World, key: &str, countries: usize) -> Vec<bool> {
     let mut made = Vec::new();
     for n in 0..countries {
@@ -47,7 +47,7 @@ async fn asked_from(world: &World, key: &str, countries: usize) -> Vec<bool> {
     made
 }
 
-/// Charges the key from as many countries.
+/// Charges the key from so many countries.
 async fn used_from(world: &World, key: &str, countries: usize) {
     assert_eq!(asked_from(world, key, countries).await, vec![true; countries]);
 }
@@ -57,7 +57,7 @@ fn policy(world: &World, policy: OnAnomaly) {
 }
 
 #[tokio::test]
-async fn ten_countries_in_an_hour_are_nothing_and_eleven_one_alert() {
+async fn ten_countries_in_an_hour_cause_no_alert_and_eleven_cause_one() {
     let world = acme();
     let key = put_production(&world, |_| ());
     used_from(&world, &key, 10).await;
@@ -100,29 +100,29 @@ async fn ten_countries_in_an_hour_are_nothing_and_eleven_one_alert() {
       }
     ]
     "#);
-    let trail = trail(&world);
+    let audit_log = audit_log(&world);
     assert_eq!(
-        (trail.as_array().unwrap().len(), &trail[0]["action"], &trail[0]["actor"]),
+        (audit_log.as_array().unwrap().len(), &audit_log[0]["action"], &audit_log[0]["actor"]),
         (1, &json!("key.anomaly"), &json!("service:anomaly-detect"))
     );
-    assert_eq!(key_in(&world).status, KeyStatus::Active, "an alert stops nothing");
+    assert_eq!(key_in(&world).status, KeyStatus::Active, "an alert must not stop the key");
 }
 
 #[tokio::test]
-async fn refused_calls_from_twenty_countries_are_nothing() {
+async fn refused_calls_from_twenty_countries_cause_no_alert() {
     let world = acme();
     let key = put_production(&world, |key| key.daily_quota = Some(0));
     assert_eq!(asked_from(&world, &key, 20).await, [false; 20]);
     assert_eq!(tick(&world, 0).await, json!([0, 0]));
-    assert_eq!((outbox(&world), trail(&world)), (json!([]), json!([])));
+    assert_eq!((outbox(&world), audit_log(&world)), (json!([]), json!([])));
 }
 
 #[tokio::test]
-async fn countries_that_are_an_hour_apart_are_nothing() {
+async fn countries_an_hour_apart_cause_no_alert() {
     let world = acme();
     let key = put_production(&world, |_| ());
     used_from(&world, &key, 11).await;
-    // The first six calls were made an hour and five minutes before the others.
+    // The first six calls were made 65 minutes before the others.
     world.change(|state| {
         let long_ago = Duration::from_mins(65);
         let early = |code: Option<&String>| code.is_some_and(|code| code.as_str() < "AG");
@@ -134,7 +134,7 @@ async fn countries_that_are_an_hour_apart_are_nothing() {
 }
 
 #[tokio::test]
-async fn where_that_is_the_policy_the_key_stops_and_the_others_do_not() {
+async fn a_policy_can_suspend_the_key_and_no_others() {
     let world = acme();
     policy(&world, OnAnomaly::Suspend);
     let key = put_production(&world, |_| ());
@@ -155,13 +155,14 @@ async fn where_that_is_the_policy_the_key_stops_and_the_others_do_not() {
       "resets_at": null
     }
     "#);
-    let actions: Vec<Value> = trail(&world).as_array().unwrap().iter().map(|entry| entry["action"].clone()).collect();
+    let actions: Vec<Value> =
+        audit_log(&world).as_array().unwrap().iter().map(|entry| entry["action"].clone()).collect();
     assert_eq!(actions, ["key.suspended", "key.anomaly"]);
     assert_eq!(outbox(&world)[0]["detail"]["action"], "suspended");
     assert_eq!(tick(&world, 0).await, json!([0, 0]));
 }
 
-/// Has Ann make keys.
+/// Issues keys as Ann.
 async fn keys_made(world: &World, count: usize) {
     for _ in 0..count {
         let mut event = sent_by("user_ann1", "key-issue", "production");
@@ -171,7 +172,7 @@ async fn keys_made(world: &World, count: usize) {
 }
 
 #[tokio::test]
-async fn twenty_keys_in_ten_minutes_are_nothing_and_the_next_is_an_alert_even_when_they_are_gone_again() {
+async fn more_than_twenty_new_keys_in_ten_minutes_cause_an_alert_even_if_deleted() {
     let world = acme();
     keys_made(&world, 20).await;
     assert_eq!(tick(&world, 0).await, json!([0, 0]));
@@ -186,7 +187,7 @@ async fn twenty_keys_in_ten_minutes_are_nothing_and_the_next_is_an_alert_even_wh
 }
 
 #[tokio::test]
-async fn who_makes_keys_by_the_dozen_is_stopped_where_that_is_the_policy() {
+async fn a_policy_can_suspend_the_organisation_after_many_new_keys() {
     let world = acme();
     policy(&world, OnAnomaly::Suspend);
     let key = put_production(&world, |_| ());
@@ -196,7 +197,7 @@ async fn who_makes_keys_by_the_dozen_is_stopped_where_that_is_the_policy() {
 }
 
 #[tokio::test]
-async fn a_day_of_ten_times_as_many_calls_as_usual_is_one_alert() {
+async fn ten_times_as_many_calls_as_usual_cause_one_alert() {
     let world = acme();
     let (today, month_ago) = (Day::of(clock::now()), clock::now().minus(Duration::from_hours(24 * 31)));
     let key = put_production(&world, |key| key.created_at = month_ago);
@@ -214,7 +215,7 @@ async fn a_day_of_ten_times_as_many_calls_as_usual_is_one_alert() {
 }
 
 #[tokio::test]
-async fn what_was_noticed_is_told_once_wherever_a_run_is_cut_short() {
+async fn an_anomaly_is_reported_once_wherever_a_run_is_interrupted() {
     let mut began = acme();
     policy(&began, OnAnomaly::Suspend);
     let key = put_production(&began, |_| ());
@@ -226,28 +227,28 @@ async fn what_was_noticed_is_told_once_wherever_a_run_is_cut_short() {
         world.change(|known| *known = state.clone());
         world
     };
-    // A run that fails is run again.
+    // A failed run is repeated.
     let act = async |world: &World| drop(try_tick(world, clock::now()).await);
     let end = async |world: &World| {
-        assert_eq!(tick(world, 0).await, json!([0, 0]), "a further run finds nothing to tell");
-        // In whatever order they were raised.
+        assert_eq!(tick(world, 0).await, json!([0, 0]), "another run must report nothing");
+        // The order of the alerts does not matter.
         let sorted = |all: Value| {
             let mut lines: Vec<String> = all.as_array().unwrap().iter().map(Value::to_string).collect();
             lines.sort();
             lines
         };
-        json!([sorted(outbox(world)), sorted(trail(world)), key_in(world).status.name()])
+        json!([sorted(outbox(world)), sorted(audit_log(world)), key_in(world).status.name()])
     };
     survives_to(prepare, act, end).await;
 }
 
 #[tokio::test]
-async fn what_cannot_be_looked_at_keeps_nothing_else_from_it() {
+async fn a_failed_check_does_not_prevent_the_others() {
     let world = acme();
     let key = put_production(&world, |_| ());
     used_from(&world, &key, 11).await;
     keys_made(&world, 21).await;
-    // Activity, keys, calls: the third thing asked for is not answered.
+    // Reads are activity, keys, calls. The third one fails.
     world.fail_at(2, consigne_testkit::fakes::Moment::Before);
     assert!(try_tick(&world, clock::now()).await.unwrap_err().contains("1 could not be looked at"));
     let kinds: Vec<Value> =
@@ -257,7 +258,7 @@ async fn what_cannot_be_looked_at_keeps_nothing_else_from_it() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_stopped_cannot_be_changed_by_members_but_revoked() {
+async fn members_can_revoke_a_suspended_key_but_not_change_it() {
     let world = acme();
     put_production(&world, |key| key.status = KeyStatus::Suspended);
     let rotated = answer(&world, "key-rotate", sent_by("user_ann1", "key-rotate", "default-grace")).await;

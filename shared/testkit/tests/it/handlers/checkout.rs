@@ -1,4 +1,4 @@
-//! checkout: opening a session, once, and writing down what is offered in it.
+//! checkout: opens a session once, and records what is for sale in it.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ fn asked(case: &str) -> Value {
     sent_by("user_bill1", "checkout", case)
 }
 
-/// Gives how many sessions are open at the provider, and how many are written down.
+/// Returns the number of sessions at the provider, and the number of recorded ones.
 fn sessions(world: &World) -> (usize, usize) {
     let accounts = world.state().accounts;
     (accounts.opened.len(), accounts.checkouts.len())
 }
 
 #[tokio::test]
-async fn a_checkout_says_where_to_pay_and_what_was_offered_is_written_down() {
+async fn a_checkout_returns_a_link_and_records_the_offer() {
     let world = acme();
     insta::assert_json_snapshot!(answer(&world, "checkout", asked("starter")).await, @r#"
     {
@@ -40,11 +40,11 @@ async fn a_checkout_says_where_to_pay_and_what_was_offered_is_written_down() {
     let offered = world.state().accounts.checkouts[&(org(ORG), id)].clone();
     assert_eq!((offered.pack.as_str(), offered.credits, offered.amount_cents), ("starter", 1_000, 1_000));
     assert_eq!((offered.currency.as_str(), offered.user.as_str()), ("EUR", "user_bill1"));
-    assert!(world.state().accounts.audit.is_empty() && world.state().outbox.is_empty(), "nothing was bought yet");
+    assert!(world.state().accounts.audit.is_empty() && world.state().outbox.is_empty(), "nothing must be bought yet");
 }
 
 #[tokio::test]
-async fn the_same_request_is_one_session_and_needs_the_provider_once() {
+async fn a_retry_gets_the_same_session_without_calling_the_provider() {
     let world = acme();
     let first = answer(&world, "checkout", asked("with-key")).await;
     assert_eq!(first["status"], 201, "{first}");
@@ -53,19 +53,19 @@ async fn the_same_request_is_one_session_and_needs_the_provider_once() {
         assert_eq!(answer(&world, "checkout", asked("with-key")).await, first);
     }
     assert_eq!(world.state(), idempotent);
-    // Also when the provider has forgotten it.
+    // Even if the provider no longer has the session.
     world.change(|state| state.accounts.opened.clear());
     assert_eq!(answer(&world, "checkout", asked("with-key")).await, first);
     assert_eq!(sessions(&world), (0, 1));
 }
 
 #[tokio::test]
-async fn a_key_stands_for_one_request_of_one_person() {
+async fn an_idempotency_key_is_for_one_request_of_one_person() {
     let world = acme();
     let first = answer(&world, "checkout", asked("with-key")).await;
     let other = saying(asked("with-key"), &json!({ "pack": "starter" }));
     assert_eq!(refusal(&answer(&world, "checkout", other).await), (422, "IDEMPOTENCY_MISMATCH"));
-    assert_eq!(sessions(&world), (1, 1), "nothing was opened for it");
+    assert_eq!(sessions(&world), (1, 1), "no session must be opened");
     let anns = answer(&world, "checkout", sent_by("user_ann1", "checkout", "with-key")).await;
     assert_eq!(anns["status"], 201);
     assert_ne!(anns["body"]["data"], first["body"]["data"]);
@@ -73,7 +73,7 @@ async fn a_key_stands_for_one_request_of_one_person() {
 }
 
 #[tokio::test]
-async fn without_a_key_each_request_is_another() {
+async fn without_an_idempotency_key_each_request_opens_a_session() {
     let world = acme();
     for opened in 1..=3 {
         assert_eq!(answer(&world, "checkout", asked("starter")).await["status"], 201);
@@ -82,7 +82,7 @@ async fn without_a_key_each_request_is_another() {
 }
 
 #[tokio::test]
-async fn an_organisation_that_is_suspended_buys_nothing() {
+async fn a_suspended_organisation_cannot_buy() {
     let world = acme();
     world.change(|state| state.accounts.orgs.get_mut(&org(ORG)).unwrap().suspended = true);
     for case in ["starter", "with-key"] {
@@ -92,10 +92,10 @@ async fn an_organisation_that_is_suspended_buys_nothing() {
 }
 
 #[tokio::test]
-async fn more_than_so_many_an_hour_are_refused_and_say_until_when() {
+async fn sessions_above_the_hourly_limit_are_refused_with_a_time_to_retry() {
     let world = acme();
     let hour = checkout_hour(clock::now());
-    // In the next one, too, should it begin meanwhile.
+    // Also for the next hour, in case it begins during the test.
     let hours = [hour, hour.plus(Duration::from_hours(1))];
     let full = hours.map(|hour| ((org(ORG), hour), CHECKOUTS_AN_HOUR));
     world.change(|state| state.accounts.checkouts_opened.extend(full));
@@ -104,13 +104,13 @@ async fn more_than_so_many_an_hour_are_refused_and_say_until_when() {
     let details = &refused["body"]["error"]["details"];
     assert_eq!(details["limit"], CHECKOUTS_AN_HOUR);
     assert!(details["resets_at"].is_string(), "{details}");
-    assert_eq!(sessions(&world), (1, 0), "nobody is told where the one would be paid");
+    assert_eq!(sessions(&world), (1, 0), "the session that was not recorded must not be shown");
     world.change(|state| state.accounts.checkouts_opened.clear());
     assert_eq!(answer(&world, "checkout", asked("starter")).await["status"], 201);
 }
 
 #[tokio::test]
-async fn whoever_does_not_see_to_the_bills_may_not_buy() {
+async fn only_owners_and_billing_members_may_buy() {
     let world = acme();
     found(&world, OTHER_ORG, "Other", &PEOPLE[..1]);
     for (person, want) in [
@@ -129,7 +129,7 @@ async fn whoever_does_not_see_to_the_bills_may_not_buy() {
 }
 
 #[tokio::test]
-async fn what_is_not_for_sale_is_refused_by_name() {
+async fn unknown_packs_and_fields_are_refused_by_name() {
     let world = acme();
     insta::assert_json_snapshot!(answer(&world, "checkout", saying(asked("starter"), &json!({ "pack": "free" }))).await, @r#"
     {

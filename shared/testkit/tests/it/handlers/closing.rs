@@ -1,4 +1,4 @@
-//! Accounts that were closed, and what `sweep` makes of all they owned.
+//! Closed accounts, and how `sweep` ends everything that they owned.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn user(id: &str) -> UserId {
     UserId::parse(id).unwrap()
 }
 
-/// Closes an account as the webhook does.
+/// Closes an account, as Clerk's webhook does.
 pub fn close(world: &World, id: &str) {
     world.change(|state| {
         let closed = Profile { closed_at: Some(GRANTED), ..Profile::unknown(user(id)) };
@@ -43,7 +43,7 @@ async fn sweep(world: &World, at: Timestamp) -> Value {
     done
 }
 
-/// A minute after the closing, and then when it is looked at for the last time.
+/// Runs `sweep` a minute after the closing, and at the time of its last step.
 async fn sweep_to_the_end(world: &World) {
     let early = sweep(world, GRANTED.plus(Duration::from_mins(1))).await;
     assert_eq!((&early["closed"], world.state().closings.len()), (&json!(0), 1));
@@ -55,7 +55,7 @@ fn key_of(user: &str, n: u32) -> String {
     format!("{user}/images/01M7YREWKH7VM7Z3Z2KWSH{n:04}-photo.png")
 }
 
-/// Makes one file of each status, each with what lies in the bucket for it.
+/// Creates a file of each status, with its objects in the bucket.
 fn one_of_each(owner: &str) -> Vec<File> {
     let file = |n| pending_at(&key_of(owner, n));
     let infected = File { status: Status::Infected, ..ready(&file(3)) };
@@ -66,7 +66,7 @@ fn one_of_each(owner: &str) -> Vec<File> {
 }
 
 #[tokio::test]
-async fn every_file_goes_as_its_owner_would_have_deleted_it_and_nobody_elses() {
+async fn every_file_of_the_closed_account_is_deleted_and_no_others() {
     let bobs = ready(&pending_at(&key_of("user_bob1", 1)));
     let world = world_with(&[one_of_each("user_ann1"), vec![bobs.clone()]].concat());
     close(&world, "user_ann1");
@@ -81,7 +81,7 @@ async fn every_file_goes_as_its_owner_would_have_deleted_it_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn two_hundred_and_fifty_files_go_page_by_page() {
+async fn two_hundred_and_fifty_files_are_deleted_page_by_page() {
     let files: Vec<_> = (0..250).map(|n| ready(&pending_at(&key_of("user_ann1", n)))).collect();
     let world = world_with(&files);
     close(&world, "user_ann1");
@@ -94,7 +94,7 @@ async fn two_hundred_and_fifty_files_go_page_by_page() {
 }
 
 #[tokio::test]
-async fn what_a_token_still_valid_brought_after_the_closing_goes_too() {
+async fn files_uploaded_after_the_closing_are_deleted_too() {
     let world = World::default();
     close(&world, "user_ann1");
     sweep(&world, GRANTED.plus(Duration::from_mins(1))).await;
@@ -105,7 +105,7 @@ async fn what_a_token_still_valid_brought_after_the_closing_goes_too() {
 }
 
 #[tokio::test]
-async fn a_version_that_cannot_be_removed_holds_nothing_up_and_is_removed_later() {
+async fn a_version_that_cannot_be_removed_is_removed_later() {
     let files: Vec<_> = (0..30).map(|n| ready(&pending_at(&key_of("user_ann1", n)))).collect();
     let world = world_with(&files);
     close(&world, "user_ann1");
@@ -118,24 +118,25 @@ async fn a_version_that_cannot_be_removed_holds_nothing_up_and_is_removed_later(
     assert_eq!((world.state().objects.len(), ledger_of(&world)), (0, [0, 0, 0, 0]));
 }
 
-/// Makes what is left of an organisation: members by role, whether it is stopped, its wallet open, and its trail.
+/// Returns the state of an organisation: members by role, whether it is suspended and its wallet open, and its audit
+/// log.
 fn left_of(world: &World, id: OrgId) -> Value {
     let accounts = world.state().accounts;
     let members = accounts.members.values().filter(|member| member.org == id);
     let members: Vec<Value> = members.map(|member| json!([member.user, member.role.name()])).collect();
-    let trail = accounts.audit.iter().filter(|entry| entry.org == Some(id));
-    let trail: Vec<Value> = trail
+    let audit_log = accounts.audit.iter().filter(|entry| entry.org == Some(id));
+    let audit_log: Vec<Value> = audit_log
         .map(|entry| {
             assert_eq!(entry.origin.actor, Actor::Service("sweep".to_owned()));
             json!([entry.action.name(), entry.subject, entry.details])
         })
         .collect();
     let open = accounts.wallets[&WalletId::Organisation(id)].open;
-    json!({ "members": members, "suspended": accounts.orgs[&id].suspended, "open": open, "trail": trail })
+    json!({ "members": members, "suspended": accounts.orgs[&id].suspended, "open": open, "trail": audit_log })
 }
 
 #[tokio::test]
-async fn an_organisation_goes_on_without_a_member_and_under_its_other_owner() {
+async fn an_organisation_with_another_owner_continues() {
     let world = World::default();
     found(&world, OTHER_ORG, "Acme", &[("user_ann1", OrgRole::Owner), ("user_bob1", OrgRole::Owner)]);
     close(&world, "user_ann1");
@@ -164,7 +165,7 @@ async fn an_organisation_goes_on_without_a_member_and_under_its_other_owner() {
 }
 
 #[tokio::test]
-async fn an_organisation_whose_last_owner_goes_is_stopped() {
+async fn an_organisation_without_an_owner_is_suspended() {
     let world = World::default();
     found(&world, OTHER_ORG, "Acme", &[("user_ann1", OrgRole::Owner), ("user_bob1", OrgRole::Admin)]);
     close(&world, "user_ann1");
@@ -200,7 +201,7 @@ async fn an_organisation_whose_last_owner_goes_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_developer_leaves_every_organisation_and_none_of_them_stops() {
+async fn a_developer_leaves_every_organisation_and_none_is_suspended() {
     let world = acme();
     found(&world, OTHER_ORG, "Other", &[("user_bob1", OrgRole::Owner), ("user_dev1", OrgRole::Developer)]);
     close(&world, "user_dev1");
@@ -213,7 +214,7 @@ async fn a_developer_leaves_every_organisation_and_none_of_them_stops() {
 }
 
 #[tokio::test]
-async fn more_organisations_than_a_page_holds_are_left_run_by_run() {
+async fn more_organisations_than_a_page_are_left_over_several_runs() {
     let world = World::default();
     for _ in 0..1001 {
         let id = OrgId::mint(GRANTED).to_string();
@@ -230,14 +231,14 @@ async fn more_organisations_than_a_page_holds_are_left_run_by_run() {
 }
 
 #[tokio::test]
-async fn a_closing_cut_short_anywhere_ends_like_one_that_was_not() {
+async fn a_closing_survives_every_fault() {
     let prepare = || {
         let world = world_with(&one_of_each("user_ann1"));
         found(&world, OTHER_ORG, "Acme", &[("user_ann1", OrgRole::Owner), ("user_bob1", OrgRole::Admin)]);
         close(&world, "user_ann1");
         world
     };
-    // A run that fails is run again at the next tick.
+    // A failed run is repeated at the next tick.
     let act = async |world: &World| drop(try_sweep(world, GRANTED.plus(Duration::from_mins(1))).await);
     let end = async |world: &World| {
         for hours in [1, 2] {
@@ -252,7 +253,7 @@ async fn a_closing_cut_short_anywhere_ends_like_one_that_was_not() {
 }
 
 #[tokio::test]
-async fn a_closing_cut_short_at_its_last_look_ends_all_the_same() {
+async fn the_last_step_of_a_closing_survives_every_fault() {
     let prepare = || {
         let world = world_with(&one_of_each("user_ann1"));
         close(&world, "user_ann1");

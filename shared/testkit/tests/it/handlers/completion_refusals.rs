@@ -1,4 +1,4 @@
-//! Reports that are not taken: unsigned, of nobody's job, or saying what is not so.
+//! Completion webhooks that are refused: unsigned, about unknown jobs, or with wrong content.
 
 use consigne_core::files::{File, Kind, ObjectKey};
 use consigne_core::jobs::{Job, JobId, JobStatus};
@@ -8,11 +8,11 @@ use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
-use super::accounts::{answer, headed, refusal, saying, trail};
+use super::accounts::{answer, audit_log, headed, refusal, saying};
 use super::jobs::{BOOK_KEY, add_job, granted, job, job_in, output, signed, taken, told_of_jobs, world_of};
 use super::{GRANTED, KEY, file_in, pending_at, ready};
 
-/// Makes a world with a job for two pictures, one of which was granted and lies in the bucket.
+/// Creates a world with a job for two pictures, one of which was uploaded.
 fn uploaded() -> World {
     let file = output(Kind::Image);
     let world = world_of(&granted(&job(Kind::Image), std::slice::from_ref(&file)), &[file]);
@@ -20,7 +20,7 @@ fn uploaded() -> World {
     world
 }
 
-/// Puts another file of some owner's beside it, with its object.
+/// Adds another file with its object.
 fn beside(world: &World, file: &File) {
     world.change(|state| drop(state.files.insert((file.owner().clone(), file.id()), file.clone())));
     world.put_object(file.key.as_str(), "v1", pictures::png(640, 480, 1000));
@@ -30,18 +30,18 @@ fn picture(key: &str) -> Value {
     json!({ "s3_key": key, "file_size": 1000, "content_type": "image/png" })
 }
 
-/// Reports pictures under a fresh id.
+/// Reports pictures, with a new message id.
 async fn claim(world: &World, images: &Value) -> Value {
     let id = format!("msg_{}", FileId::mint(clock::now()));
     signed(world, "webhook-image-completion", "completed", &id, &json!({ "images": images })).await
 }
 
 #[tokio::test]
-async fn what_is_not_so_is_refused_by_the_name_of_its_field_and_put_into_the_trail() {
+async fn wrong_content_is_refused_by_field_and_recorded_in_the_audit_log() {
     let world = uploaded();
     let theirs = ready(&pending_at("user_ann12/images/01M7YREWKH7VM7Z3Z2KWSH2FTX-photo.png"));
     beside(&world, &theirs);
-    let (state, before) = (world.state(), trail(&world));
+    let (state, before) = (world.state(), audit_log(&world));
     assert_eq!(before, json!([]));
     let changed = |name: &str, value: Value| {
         let mut picture = picture(KEY);
@@ -68,8 +68,8 @@ async fn what_is_not_so_is_refused_by_the_name_of_its_field_and_put_into_the_tra
         assert_eq!(refusal(&refused), (422, "WEBHOOK_CONTENT_MISMATCH"), "{images}");
         assert_eq!(refused["body"]["error"]["details"], json!({ "field": field }), "{images}");
     }
-    // Nothing but the trail has changed.
-    let entries = trail(&world);
+    // Only the audit log has changed.
+    let entries = audit_log(&world);
     assert_eq!(entries.as_array().map(Vec::len), Some(cases.len()));
     insta::assert_json_snapshot!(entries[0], @r#"
     {
@@ -85,12 +85,12 @@ async fn what_is_not_so_is_refused_by_the_name_of_its_field_and_put_into_the_tra
     "#);
     world.change(|state| state.accounts.audit.clear());
     assert_eq!(world.state(), state);
-    // And what is so is taken all the same.
+    // A correct report is still accepted.
     assert_eq!(claim(&world, &changed("content_type", json!("image/png; x=y"))).await["body"]["status"], "processing");
 }
 
 #[tokio::test]
-async fn an_absent_object_is_nothing_to_deliver() {
+async fn a_file_without_an_object_cannot_be_delivered() {
     let world = uploaded();
     world.change(|state| state.objects.clear());
     let refused = claim(&world, &json!([picture(KEY)])).await;
@@ -99,7 +99,7 @@ async fn an_absent_object_is_nothing_to_deliver() {
 }
 
 #[tokio::test]
-async fn a_file_another_job_waits_for_is_not_taken_from_it() {
+async fn a_file_claimed_by_another_job_cannot_be_delivered() {
     let other = JobId::of(UserId::parse("user_ann1").unwrap(), FileId::parse("01M7YREWKH7VM7Z3Z2KWSH2FTX").unwrap());
     let world = uploaded();
     let waiting = pending_at("user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTZ-photo.png");
@@ -114,7 +114,7 @@ async fn a_file_another_job_waits_for_is_not_taken_from_it() {
 }
 
 #[tokio::test]
-async fn another_delivery_than_the_accepted_one_is_a_conflict() {
+async fn a_delivery_that_differs_from_the_accepted_one_is_a_conflict() {
     let world = uploaded();
     let own = ready(&pending_at("user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTZ-photo.png"));
     beside(&world, &own);
@@ -123,16 +123,16 @@ async fn another_delivery_than_the_accepted_one_is_a_conflict() {
     let refused = claim(&world, &json!([picture(own.key.as_str())])).await;
     assert_eq!(refusal(&refused), (409, "CONFLICT"));
     assert_eq!(world.state(), before);
-    // One that does not hold is still told from one that does.
+    // An incorrect report still gets another answer than a correct one.
     let forged = claim(&world, &json!([picture("user_ann12/images/01M7YREWKH7VM7Z3Z2KWSH2FTZ-photo.png")])).await;
     assert_eq!(
-        (refusal(&forged), trail(&world)[0]["action"].clone()),
+        (refusal(&forged), audit_log(&world)[0]["action"].clone()),
         ((422, "WEBHOOK_CONTENT_MISMATCH"), json!("webhook.refused"))
     );
 }
 
 #[tokio::test]
-async fn a_report_of_nobodys_job_or_of_another_kind_finds_none() {
+async fn a_report_about_an_unknown_job_or_another_kind_is_404() {
     let world = uploaded();
     let before = world.state();
     let mut answers = Vec::new();
@@ -164,7 +164,7 @@ async fn a_report_of_nobodys_job_or_of_another_kind_finds_none() {
 }
 
 #[tokio::test]
-async fn what_is_not_signed_as_it_stands_is_not_even_read() {
+async fn a_report_without_a_valid_signature_is_not_read() {
     let world = uploaded();
     let before = world.state();
     let plain = payload::event("webhook-image-completion", "completed", "");
@@ -191,7 +191,7 @@ async fn what_is_not_signed_as_it_stands_is_not_even_read() {
         assert_eq!(refusal(&refused), (401, "INVALID_SIGNATURE"));
     }
     assert_eq!(world.state(), before);
-    // A second signature that is good is enough.
+    // One valid signature of two is enough.
     let signature = good["headers"]["webhook-signature"].as_str().unwrap();
     let two = format!("v1,{} {signature}", "A".repeat(43) + "=");
     let event = headed(good.clone(), "webhook-signature", Some(&two));
@@ -199,7 +199,7 @@ async fn what_is_not_signed_as_it_stands_is_not_even_read() {
 }
 
 #[tokio::test]
-async fn a_report_of_the_wrong_shape_is_refused_by_the_name_of_its_field() {
+async fn a_report_of_the_wrong_shape_is_refused_by_field() {
     let world = uploaded();
     let before = world.state();
     for (fields, field) in [
@@ -220,14 +220,14 @@ async fn a_report_of_the_wrong_shape_is_refused_by_the_name_of_its_field() {
     let refused = answer(&world, "webhook-image-completion", functions::signed_by_generator(no_id, "msg_1")).await;
     assert_eq!(refused["body"]["error"]["details"]["field"], "generation_id");
     assert_eq!(world.state(), before);
-    // What is more than was asked for is passed over, and an error without a status is a failure.
+    // Unknown fields are ignored, and an error without a status counts as a failure.
     let fields = json!({ "status": null, "error": { "code": "X", "message": "x", "trace": 1 }, "took_ms": 5 });
     let failed = signed(&world, "webhook-image-completion", "completed", "msg_1", &fields).await;
     assert_eq!((&failed["body"]["status"], taken(&world)), (&json!("failed"), 0));
 }
 
 #[tokio::test]
-async fn an_id_that_stands_for_another_report_is_refused() {
+async fn a_message_id_used_for_another_report_is_refused() {
     let world = uploaded();
     let other = JobId::of(UserId::parse("user_ann1").unwrap(), FileId::parse("01M7YREWKH7VM7Z3Z2KWSH2FTX").unwrap());
     add_job(&world, &Job { id: other.clone(), ..job(Kind::Image) });
@@ -241,7 +241,7 @@ async fn an_id_that_stands_for_another_report_is_refused() {
 }
 
 #[tokio::test]
-async fn a_report_that_cannot_be_taken_now_changes_nothing_and_is_taken_when_it_comes_again() {
+async fn a_report_that_fails_changes_nothing_and_its_retry_is_accepted() {
     let world = uploaded();
     let event = || functions::signed_by_generator(payload::event("webhook-image-completion", "completed", ""), "msg_1");
     let before = world.state();
@@ -251,7 +251,7 @@ async fn a_report_that_cannot_be_taken_now_changes_nothing_and_is_taken_when_it_
         assert_eq!(refusal(&refused), (503, "UNAVAILABLE"));
         assert_eq!(world.state(), before);
     }
-    // Its answer lost, the second finds it taken.
+    // The first answer was lost, and the retry finds the report accepted.
     world.fail_at(2, Moment::After);
     assert_eq!(refusal(&functions::call(&world, "webhook-image-completion", event()).await), (503, "UNAVAILABLE"));
     let after = world.state();

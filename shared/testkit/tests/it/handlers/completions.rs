@@ -1,4 +1,4 @@
-//! What generators report at the end, and what comes of it: in any order, any number of times.
+//! Completion webhooks of generators and their effects, in any order and any number of times.
 
 use std::time::Duration;
 
@@ -13,22 +13,22 @@ use super::jobs::{BOOK_KEY, VIDEO_KEY, arrived, granted, job, job_in, output, si
 use super::sweep::sweep_at;
 use super::{GRANTED, KEY, assert_books_balance, call, ledger_of, pending_at, ready};
 
-/// The second picture of `two-pictures`.
+/// Key of the second picture in `two-pictures`.
 const SECOND: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTS-photo.png";
 
-/// Sends a case of a completion of pictures.
+/// Sends the completion of a picture job, with a message id.
 pub async fn report(world: &World, case: &str, id: &str) -> Value {
     signed(world, "webhook-image-completion", case, id, &json!({})).await
 }
 
-/// Tells that the object under a key came, or went.
+/// Sends an event about an object to on-object-event.
 pub async fn object(world: &World, case: &str, key: &str) {
     let text = payload::event("on-object-event", case, "").to_string().replace(KEY, key);
     let outcome = functions::object_events(world, serde_json::from_str(&text).unwrap()).await;
     assert_eq!(outcome, json!({ "batchItemFailures": [] }));
 }
 
-/// Makes a world in which a job of a kind was granted its file, and the bytes lie in the bucket.
+/// Creates a world with a job of a kind whose file was uploaded.
 pub fn uploaded(kind: Kind, bytes: Vec<u8>) -> World {
     let file = output(kind);
     let world = world_of(&granted(&job(kind), std::slice::from_ref(&file)), std::slice::from_ref(&file));
@@ -36,18 +36,18 @@ pub fn uploaded(kind: Kind, bytes: Vec<u8>) -> World {
     world
 }
 
-/// Makes one with a job of pictures.
+/// Creates such a world with a job for one picture.
 pub fn picture() -> World {
     uploaded(Kind::Image, pictures::png(640, 480, 1000))
 }
 
-/// The answer that a report is taken with.
+/// Returns the answer to an accepted report.
 pub fn answered(status: &str) -> Value {
     json!({ "status": 200, "body": { "success": true, "status": status } })
 }
 
 #[tokio::test]
-async fn a_completion_before_the_check_waits_for_it() {
+async fn a_completion_before_the_file_check_waits_for_it() {
     let world = picture();
     assert_eq!(report(&world, "completed", "msg_1").await, answered("processing"));
     let job = job_in(&world);
@@ -95,7 +95,7 @@ async fn a_completion_before_the_check_waits_for_it() {
 }
 
 #[tokio::test]
-async fn a_completion_behind_the_check_completes_at_once() {
+async fn a_completion_after_the_file_check_completes_the_job_at_once() {
     let world = picture();
     object(&world, "created", KEY).await;
     assert_eq!((job_in(&world).status, job_in(&world).progress), (JobStatus::Processing, 52));
@@ -105,7 +105,7 @@ async fn a_completion_behind_the_check_completes_at_once() {
 }
 
 #[tokio::test]
-async fn however_often_each_comes_the_job_completes_once() {
+async fn repeated_events_and_reports_complete_the_job_once() {
     for completion_first in [true, false] {
         let world = picture();
         for _ in 0..3 {
@@ -116,7 +116,7 @@ async fn however_often_each_comes_the_job_completes_once() {
             assert_eq!(report(&world, "completed", "msg_1").await, answered("completed"));
         }
         let before = world.state();
-        // Under another id it is no news either.
+        // A report with another id changes nothing either.
         assert_eq!(report(&world, "completed", "msg_2").await, answered("completed"));
         object(&world, "created", KEY).await;
         assert_eq!(world.state(), before);
@@ -127,10 +127,10 @@ async fn however_often_each_comes_the_job_completes_once() {
 }
 
 #[tokio::test]
-async fn a_job_of_two_completes_with_the_later_one_and_keeps_their_order() {
+async fn a_job_of_two_files_completes_with_the_second_and_keeps_their_order() {
     let second = File { job: Some(job(Kind::Image).id), ..pending_at(SECOND) };
     let files = [output(Kind::Image), second];
-    // Granted the other way round.
+    // The grants were made in the opposite order.
     let job = granted(&job(Kind::Image), &[files[1].clone(), files[0].clone()]);
     let world = world_of(&job, &files);
     for key in [KEY, SECOND] {
@@ -146,14 +146,14 @@ async fn a_job_of_two_completes_with_the_later_one_and_keeps_their_order() {
 }
 
 #[tokio::test]
-async fn fewer_files_than_were_granted_are_a_result_too() {
+async fn fewer_files_than_granted_can_be_delivered() {
     let extra = File { job: Some(job(Kind::Image).id), ..pending_at(SECOND) };
     let files = [output(Kind::Image), extra];
     let world = world_of(&granted(&job(Kind::Image), &files), &files);
     world.put_object(KEY, "v1", pictures::png(640, 480, 1000));
     object(&world, "created", KEY).await;
     assert_eq!(report(&world, "completed", "msg_1").await, answered("completed"));
-    // What was never used expires, and is none of the job's business any more.
+    // An unused grant expires and no longer belongs to the job.
     let done = job_in(&world);
     assert_eq!(sweep_at(&world, GRANTED.plus(Duration::from_mins(20))).await["expired"], 1);
     assert_eq!(job_in(&world), done);
@@ -162,7 +162,7 @@ async fn fewer_files_than_were_granted_are_a_result_too() {
 }
 
 #[tokio::test]
-async fn a_claimed_file_that_is_not_what_it_says_fails_the_job() {
+async fn a_claimed_file_of_the_wrong_type_fails_the_job() {
     let world = uploaded(Kind::Image, pictures::gif(1000));
     assert_eq!(report(&world, "completed", "msg_1").await, answered("processing"));
     object(&world, "created", KEY).await;
@@ -190,8 +190,8 @@ async fn a_claimed_file_that_is_not_what_it_says_fails_the_job() {
 }
 
 #[tokio::test]
-async fn a_claimed_file_that_goes_before_the_job_is_complete_fails_it() {
-    // It expires, or its owner deletes it, or somebody removes the object.
+async fn a_claimed_file_lost_before_the_job_completes_fails_it() {
+    // The grant expires, the owner deletes the file, or somebody removes the object.
     for end in ["expires", "is deleted", "is removed"] {
         let waiting = File { job: Some(job(Kind::Image).id), ..pending_at(SECOND) };
         let files = [output(Kind::Image), waiting];
@@ -221,10 +221,10 @@ async fn a_claimed_file_that_goes_before_the_job_is_complete_fails_it() {
         let failure = job_in(&world).failure.unwrap();
         assert_eq!(failure.code, "OUTPUT_LOST", "{end}");
         assert_eq!(failure.message, format!("A file of the result could not be kept: {why}"), "{end}");
-        // Who deletes what they could read has had it.
-        let kept = u32::from(end != "expires");
-        assert_eq!((told_of_jobs(&world), taken(&world)), (vec!["job.failed".to_owned()], kept), "{end}");
-        // The other one's arrival changes nothing.
+        // A ready file that its owner deletes counts as delivered.
+        let expected = u32::from(end != "expires");
+        assert_eq!((told_of_jobs(&world), taken(&world)), (vec!["job.failed".to_owned()], expected), "{end}");
+        // The arrival of the other file changes nothing.
         let failed = job_in(&world);
         object(&world, "created", SECOND).await;
         assert_eq!(job_in(&world), failed, "{end}");
@@ -232,18 +232,18 @@ async fn a_claimed_file_that_goes_before_the_job_is_complete_fails_it() {
 }
 
 #[tokio::test]
-async fn an_unclaimed_file_that_is_lost_does_not() {
+async fn an_unclaimed_file_that_is_lost_does_not_fail_the_job() {
     let world = uploaded(Kind::Image, pictures::gif(1000));
     object(&world, "created", KEY).await;
     let job = job_in(&world);
     assert_eq!((job.status, job.outputs.len(), taken(&world)), (JobStatus::Processing, 0, 1));
     assert_eq!(told_of_jobs(&world), Vec::<String>::new());
-    // To claim it is no good any more.
+    // The lost file can no longer be claimed.
     assert_eq!(refusal(&report(&world, "completed", "msg_1").await), (422, "WEBHOOK_CONTENT_MISMATCH"));
 }
 
 #[tokio::test]
-async fn a_job_that_was_taken_up_is_under_way_and_cannot_be_cancelled() {
+async fn a_processing_job_cannot_be_cancelled() {
     let world = world_of(&job(Kind::Image), &[]);
     let begun = json!({ "status": "processing", "error": null });
     for id in ["msg_1", "msg_1", "msg_2"] {
@@ -255,7 +255,7 @@ async fn a_job_that_was_taken_up_is_under_way_and_cannot_be_cancelled() {
 }
 
 #[tokio::test]
-async fn no_generator_gives_a_code_of_ours() {
+async fn a_generator_cannot_report_our_own_error_codes() {
     for code in ["CANCELLED", "DEADLINE_PASSED", "OUTPUT_LOST"] {
         let world = world_of(&job(Kind::Image), &[]);
         let error = json!({ "error": { "code": code, "message": "No" } });
@@ -265,7 +265,7 @@ async fn no_generator_gives_a_code_of_ours() {
 }
 
 #[tokio::test]
-async fn a_failure_gives_the_allowance_back_once() {
+async fn a_failure_returns_the_allowance_once() {
     for (kind, function) in [
         (Kind::Image, "webhook-image-completion"),
         (Kind::Video, "webhook-video-completion"),
@@ -283,7 +283,7 @@ async fn a_failure_gives_the_allowance_back_once() {
 }
 
 #[tokio::test]
-async fn what_a_generator_says_is_shown_cut_and_cleaned() {
+async fn a_generators_error_message_is_shortened_and_cleaned() {
     let failed = async |error: Value| {
         let world = world_of(&job(Kind::Image), &[]);
         signed(&world, "webhook-image-completion", "failed", "msg_1", &json!({ "error": error })).await;
@@ -299,10 +299,10 @@ async fn what_a_generator_says_is_shown_cut_and_cleaned() {
 }
 
 #[tokio::test]
-async fn a_failure_behind_a_delivery_changes_nothing() {
+async fn a_failure_after_a_delivery_changes_nothing() {
     let world = picture();
     report(&world, "completed", "msg_1").await;
-    // Neither while the delivery is being checked, nor after it, nor under the id of the delivery.
+    // Neither while the delivery is checked, nor afterwards, nor with the delivery's message id.
     for (id, status) in [("msg_2", "processing"), ("msg_1", "processing")] {
         let before = world.state();
         assert_eq!(report(&world, "failed", id).await, answered(status));
@@ -315,7 +315,7 @@ async fn a_failure_behind_a_delivery_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_delivery_behind_a_failure_changes_nothing() {
+async fn a_delivery_after_a_failure_changes_nothing() {
     let world = picture();
     report(&world, "failed", "msg_1").await;
     let before = world.state();
@@ -324,7 +324,7 @@ async fn a_delivery_behind_a_failure_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_file_of_the_owners_own_grant_is_taken_in_and_followed() {
+async fn a_file_from_the_owners_own_grant_can_be_delivered() {
     let own = File { job: None, ..output(Kind::Image) };
     let world = world_of(&job(Kind::Image), std::slice::from_ref(&own));
     world.put_object(KEY, "v1", pictures::png(640, 480, 1000));
@@ -332,7 +332,7 @@ async fn a_file_of_the_owners_own_grant_is_taken_in_and_followed() {
     assert_eq!(super::file_in(&world).job, Some(job(Kind::Image).id));
     object(&world, "created", KEY).await;
     assert_eq!((job_in(&world).status, told_of_jobs(&world)), (JobStatus::Completed, vec!["job.completed".to_owned()]));
-    // One that was checked before is complete at once, and stays as it is.
+    // A file that was checked before completes the job at once and does not change.
     let world = world_of(&job(Kind::Image), &[ready(&own)]);
     assert_eq!(report(&world, "completed", "msg_1").await, answered("completed"));
     assert_eq!(super::file_in(&world), ready(&own));
@@ -340,7 +340,7 @@ async fn a_file_of_the_owners_own_grant_is_taken_in_and_followed() {
 }
 
 #[tokio::test]
-async fn a_text_keeps_what_its_generator_tells_of_it() {
+async fn a_text_has_the_details_from_its_generator() {
     let world = uploaded(Kind::Book, pictures::markdown(1000));
     let done = signed(&world, "webhook-text-completion", "completed", "msg_1", &json!({})).await;
     assert_eq!(done, answered("processing"));
@@ -360,19 +360,19 @@ async fn a_text_keeps_what_its_generator_tells_of_it() {
 }
 
 #[tokio::test]
-async fn a_video_keeps_its_duration_to_the_second() {
+async fn a_video_has_its_duration_in_seconds() {
     let world = uploaded(Kind::Video, pictures::mp4(1000));
     let done = signed(&world, "webhook-video-completion", "completed", "msg_1", &json!({})).await;
     assert_eq!(done, answered("processing"));
     object(&world, "created", VIDEO_KEY).await;
     let job = job_in(&world);
     assert_eq!((job.status, job.outputs[0].duration_seconds), (JobStatus::Completed, Some(8)));
-    for (told, kept) in
+    for (told, expected) in
         [(json!(7.6), Some(8)), (json!(-3), Some(0)), (json!(1e300), Some(u32::MAX)), (json!(null), None)]
     {
         let world = world_of(&self::job(Kind::Video), &[arrived(Kind::Video)]);
         let videos = json!({ "videos": [{ "s3_key": VIDEO_KEY, "duration_seconds": told }] });
         signed(&world, "webhook-video-completion", "completed", "msg_1", &videos).await;
-        assert_eq!(job_in(&world).outputs[0].duration_seconds, kept, "{told}");
+        assert_eq!(job_in(&world).outputs[0].duration_seconds, expected, "{told}");
     }
 }

@@ -1,4 +1,4 @@
-//! wallet, services, usage-log and audit-list: what an organisation sees of its credits and of what was done.
+//! wallet, services, usage-log and audit-list: what members see of credits, calls and actions.
 
 use consigne_core::credits::{LotKind, TEST_PERIOD, Wallet, WalletId};
 use consigne_core::keys::KeyMode;
@@ -21,7 +21,7 @@ fn change_wallet(world: &World, change: impl FnOnce(&mut Wallet)) {
 }
 
 #[tokio::test]
-async fn a_wallet_shows_its_numbers_its_lots_and_the_callers_test_credits() {
+async fn a_wallet_shows_its_balance_lots_and_the_callers_test_credits() {
     let world = acme();
     let (live, test) = (put_production(&world, |_| ()), "key_01M7YREWKH7VM7Z3Z2KWSH2FTX");
     let test = put_key(&world, test, KeyMode::Test, |_| ());
@@ -62,22 +62,26 @@ async fn a_wallet_shows_its_numbers_its_lots_and_the_callers_test_credits() {
       }
     }
     "#);
-    assert_eq!(wallet(&world, "user_bill1").await["test"]["balance"], 100, "everyone sees their own test credits");
+    assert_eq!(wallet(&world, "user_bill1").await["test"]["balance"], 100, "callers see their own test credits");
 }
 
 #[tokio::test]
-async fn looking_at_a_wallet_changes_nothing() {
+async fn reading_a_wallet_changes_nothing() {
     let world = acme();
     change_wallet(&world, |wallet| wallet.add(LotId::mint(GRANTED), LotKind::Promo, 50, Some(in_days(-1))));
     let before = world.state();
     let shown = wallet(&world, "user_ann1").await;
-    assert_eq!((&shown["balance"], &shown["total_expired"]), (&json!(1000), &json!(50)), "what has expired is gone");
+    assert_eq!(
+        (&shown["balance"], &shown["total_expired"]),
+        (&json!(1000), &json!(50)),
+        "expired credits must be gone"
+    );
     assert_eq!(shown["buckets"].as_array().unwrap().len(), 1);
     assert_eq!(world.state(), before);
 }
 
 #[tokio::test]
-async fn every_credit_that_came_is_somewhere() {
+async fn all_credits_of_a_wallet_add_up() {
     let world = acme();
     let live = put_production(&world, |_| ());
     change_wallet(&world, |wallet| wallet.add(LotId::mint(GRANTED), LotKind::Promo, 50, Some(in_days(-1))));
@@ -91,14 +95,14 @@ async fn every_credit_that_came_is_somewhere() {
 }
 
 #[tokio::test]
-async fn a_suspended_organisations_wallet_is_shown_as_closed() {
+async fn a_suspended_organisations_wallet_is_closed() {
     let world = acme();
     change_wallet(&world, |wallet| wallet.open = false);
     assert_eq!(wallet(&world, "user_bill1").await["is_open"], false);
 }
 
 #[tokio::test]
-async fn a_test_wallets_next_period_is_shown_when_the_last_one_is_over() {
+async fn a_test_wallet_shows_its_new_period_after_the_last_one() {
     let world = acme();
     let made = in_days(-31);
     world.change(|state| {
@@ -108,11 +112,15 @@ async fn a_test_wallets_next_period_is_shown_when_the_last_one_is_over() {
     });
     let shown = wallet(&world, "user_ann1").await;
     assert_eq!(shown["test"]["balance"], 100);
-    assert_eq!(shown["test"]["resets_at"], made.plus(TEST_PERIOD * 2).to_string(), "periods follow from its anchor");
+    assert_eq!(
+        shown["test"]["resets_at"],
+        made.plus(TEST_PERIOD * 2).to_string(),
+        "periods are counted from the first use"
+    );
 }
 
 #[tokio::test]
-async fn the_catalogue_is_there_for_everyone_who_is_signed_in() {
+async fn every_signed_in_user_can_read_the_catalogue() {
     let world = World::default();
     insta::assert_json_snapshot!(answer(&world, "services", sent_by("user_new1", "services", "catalogue")).await, @r#"
     {
@@ -167,7 +175,7 @@ async fn the_catalogue_is_there_for_everyone_who_is_signed_in() {
 }
 
 #[tokio::test]
-async fn the_usage_log_shows_every_charge_with_what_the_service_told() {
+async fn the_usage_log_shows_every_charge_with_its_details() {
     let world = acme();
     let live = put_production(&world, |_| ());
     let test = put_key(&world, "key_01M7YREWKH7VM7Z3Z2KWSH2FTX", KeyMode::Test, |_| ());
@@ -208,11 +216,11 @@ async fn the_usage_log_shows_every_charge_with_what_the_service_told() {
     verified(&world, &live, "probe", &json!({})).await;
     verified(&world, &live, "probe", &json!({ "cost": 1_000_000 })).await;
     let log = functions::call(&world, "usage-log", sent_by("user_bill1", "usage-log", "all")).await;
-    assert_eq!(log["body"]["metadata"]["total"], 2, "probes and refusals leave no receipt");
+    assert_eq!(log["body"]["metadata"]["total"], 2, "probes and refusals must write no receipt");
 }
 
 #[tokio::test]
-async fn the_usage_log_of_a_day_and_a_key() {
+async fn the_usage_log_can_be_filtered_by_day_and_key() {
     let world = acme();
     let live = put_production(&world, |_| ());
     let other = put_key(&world, "key_01M7YREWKH7VM7Z3Z2KWSH2FTX", KeyMode::Production, |_| ());
@@ -227,7 +235,7 @@ async fn the_usage_log_of_a_day_and_a_key() {
 }
 
 #[tokio::test]
-async fn the_trail_tells_who_did_what_from_where() {
+async fn the_audit_log_shows_who_did_what_from_where() {
     let world = acme();
     put_production(&world, |_| ());
     for (person, function, case, fields) in [
@@ -235,7 +243,7 @@ async fn the_trail_tells_who_did_what_from_where() {
         ("user_adam1", "key-revoke", "leaked", json!({})),
     ] {
         functions::call(&world, function, with(sent_by(person, function, case), &fields)).await;
-        // Within one millisecond the order of ids says nothing: what stands there by now is of yesterday.
+        // Ids of one millisecond have no order, so the existing entries are dated to yesterday.
         world.change(|state| {
             let first = state.accounts.audit.first_mut().unwrap();
             first.id = AuditId::mint(in_days(-1));

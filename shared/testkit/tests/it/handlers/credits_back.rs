@@ -1,4 +1,4 @@
-//! wallet and key-verify, once credits were taken back: a balance may be below zero, and what is held stays held.
+//! wallet and key-verify after a claw-back: a balance may be below zero, and open holds stay open.
 
 use consigne_core::ports::{ClawBackCredits, CreditPurchase};
 use consigne_runtime::clock;
@@ -6,9 +6,9 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{accounts, functions};
 use serde_json::json;
 
-use super::accounts::{ORG, answer, found, org, outbox, put_production, sent_by, told_of, trail, verified};
+use super::accounts::{ORG, answer, audit_log, found, org, outbox, put_production, sent_by, told_of, verified};
 
-/// Makes a world in which Acme has bought 100 credits, holds 30, has spent 60, and got all its money back.
+/// Creates a world in which Acme bought 100 credits, holds 30, spent 60, and was refunded in full.
 async fn refunded() -> (World, String) {
     let world = World::default();
     found(&world, ORG, "Acme", &super::accounts::PEOPLE);
@@ -21,7 +21,7 @@ async fn refunded() -> (World, String) {
 }
 
 #[tokio::test]
-async fn a_wallet_below_zero_says_so_and_what_is_held_of_it() {
+async fn a_wallet_below_zero_shows_its_balance_and_holds() {
     let (world, _) = refunded().await;
     insta::assert_json_snapshot!(answer(&world, "wallet", sent_by("user_bill1", "wallet", "ask")).await, @r#"
     {
@@ -52,7 +52,7 @@ async fn a_wallet_below_zero_says_so_and_what_is_held_of_it() {
 }
 
 #[tokio::test]
-async fn a_key_of_a_wallet_below_zero_is_refused_even_a_check_for_nothing() {
+async fn a_wallet_below_zero_refuses_even_free_checks() {
     let (world, text) = refunded().await;
     for cost in [0, 1] {
         let checked = verified(&world, &text, "probe", &json!({ "cost": cost })).await;
@@ -61,9 +61,9 @@ async fn a_key_of_a_wallet_below_zero_is_refused_even_a_check_for_nothing() {
 }
 
 #[tokio::test]
-async fn the_trail_and_the_world_are_told_of_what_came_and_went() {
+async fn purchases_and_claw_backs_are_in_the_audit_log_and_published() {
     let (world, _) = refunded().await;
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "credits.purchased",

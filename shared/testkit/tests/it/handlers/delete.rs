@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{GRANTED, assert_books_balance, call, call_as, file_in, ledger_of, pending, ready, world_with};
 
 #[tokio::test]
-async fn a_deleted_file_loses_its_version_and_gives_its_bytes_back_when_s3_says_so() {
+async fn a_deleted_file_releases_its_bytes_when_s3_reports_the_deletion() {
     let world = world_with(&[ready(&pending())]);
     insta::assert_json_snapshot!(call(&world, "delete", "plain").await, @r#"
     {
@@ -43,21 +43,21 @@ async fn the_secure_route_answers_in_the_envelope() {
 }
 
 #[tokio::test]
-async fn the_second_deletion_finds_nothing() {
+async fn a_second_deletion_is_404() {
     let world = world_with(&[ready(&pending())]);
     assert_eq!(call(&world, "delete", "plain").await["status"], 200);
     assert_eq!(call(&world, "delete", "plain").await["status"], 404);
 }
 
 #[tokio::test]
-async fn an_upload_that_never_came_gives_its_bytes_back_at_once() {
+async fn deleting_a_pending_file_releases_its_bytes_at_once() {
     let world = world_with(&[pending()]);
     assert_eq!(call(&world, "delete", "plain").await["status"], 200);
     assert_eq!((file_in(&world).status, ledger_of(&world)), (Status::Deleted, [0, 0, 0, 0]));
 }
 
 #[tokio::test]
-async fn a_rejected_file_can_be_deleted_and_gives_nothing_back_twice() {
+async fn deleting_a_rejected_file_releases_no_bytes_again() {
     let mut rejected = pending().reject("no", GRANTED).file;
     rejected.revision = 2;
     let world = world_with(&[rejected]);
@@ -67,7 +67,7 @@ async fn a_rejected_file_can_be_deleted_and_gives_nothing_back_twice() {
 }
 
 #[tokio::test]
-async fn anothers_file_is_not_found_and_stays() {
+async fn another_users_file_is_404_and_stays() {
     let world = world_with(&[ready(&pending())]);
     assert_eq!(call_as(&world, "delete", "plain", "user_ann12", "pro").await["status"], 404);
     assert_eq!(call_as(&world, "delete", "secure", "user_ann12", "pro").await["status"], 404);

@@ -1,4 +1,4 @@
-//! Deliveries: who is told of what, and what comes of each attempt.
+//! dispatch-webhook: which endpoints get which events, and the outcome of each attempt.
 
 use std::time::Duration;
 
@@ -17,10 +17,11 @@ use consigne_testkit::{functions, hooks, payload};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use super::accounts::{ORG, acme, answer, headed, org, outbox, refusal, sent_by, trail, user};
+use super::accounts::{ORG, acme, answer, audit_log, headed, org, outbox, refusal, sent_by, user};
 use super::endpoints::{ENDPOINT, endpoint_in, put_endpoint, with_endpoint};
 
-/// Hands one message to `dispatch-webhook` and gives what the log says of it; whatever it has to wait for comes.
+/// Delivers a message to `dispatch-webhook`, with the clock advanced while it waits. Returns whether it succeeded, and
+/// its log line.
 pub async fn dispatched(world: &World, clock: &SimClock, body: &str) -> (bool, Value) {
     let deps = functions::dispatch_deps(world, clock);
     let now = clock.now();
@@ -30,7 +31,7 @@ pub async fn dispatched(world: &World, clock: &SimClock, body: &str) -> (bool, V
     (done.is_ok(), message.log.take("dispatch-webhook", now).into())
 }
 
-/// Delivers everything that is on the queue until nothing is left, each message when its time has come.
+/// Delivers all messages when they are due, until the queue is empty.
 pub async fn deliver_all(world: &World, clock: &SimClock) {
     loop {
         let mut next = None;
@@ -52,12 +53,12 @@ fn clock_now() -> SimClock {
     SimClock::at(clock::now())
 }
 
-/// Gives the one message of a case.
+/// Returns the body of the message in a payload.
 pub fn message_of(case: &str) -> String {
     payload::event("dispatch-webhook", case, "")["Records"][0]["body"].as_str().unwrap().to_owned()
 }
 
-/// Gives the only delivery there is.
+/// Returns the only delivery.
 pub fn the_delivery(world: &World) -> Delivery {
     let deliveries: Vec<Delivery> = world.state().hooks.deliveries.into_values().collect();
     assert_eq!(deliveries.len(), 1, "{deliveries:?}");
@@ -71,7 +72,7 @@ fn answers(world: &World, statuses: &[u16]) {
 }
 
 #[tokio::test]
-async fn an_event_reaches_whoever_hears_of_it_signed_and_once() {
+async fn an_event_is_sent_signed_once_to_each_subscribed_endpoint() {
     let world = with_endpoint(|_| ());
     put_endpoint(&world, "ep_01M7YREWKH7VM7Z3Z2KWSH2FTV", "user_ann1", |endpoint| {
         endpoint.events = [EventKind::WalletLow].into();
@@ -79,7 +80,7 @@ async fn an_event_reaches_whoever_hears_of_it_signed_and_once() {
     let clock = clock_now();
     let (done, log) = dispatched(&world, &clock, &message_of("key-revoked")).await;
     assert!(done && log["deliveries"] == 1, "{log}");
-    // Events come at least once.
+    // Events are delivered at least once.
     dispatched(&world, &clock, &message_of("key-revoked")).await;
     deliver_all(&world, &clock).await;
     let delivery = the_delivery(&world);
@@ -105,7 +106,7 @@ async fn an_event_reaches_whoever_hears_of_it_signed_and_once() {
 }
 
 #[tokio::test]
-async fn during_a_rotation_both_secrets_sign() {
+async fn webhooks_are_signed_with_both_secrets_during_a_rotation() {
     let clock = clock_now();
     let until = clock.now().plus(Duration::from_mins(1));
     let world = with_endpoint(|endpoint| {
@@ -122,25 +123,25 @@ async fn during_a_rotation_both_secrets_sign() {
 }
 
 #[tokio::test]
-async fn a_persons_own_matter_reaches_their_own_endpoints_alone() {
+async fn an_event_about_a_person_is_sent_to_their_own_endpoints_only() {
     let world = with_endpoint(|_| ());
     put_endpoint(&world, "ep_01M7YREWKH7VM7Z3Z2KWSH2FTV", "user_dev1", |_| ());
     let clock = clock_now();
     dispatched(&world, &clock, &message_of("job-completed")).await;
     let delivery = the_delivery(&world);
     assert_eq!((delivery.endpoint.to_string().as_str(), &delivery.person), (ENDPOINT, &Some(user("user_ann1"))));
-    // Nobody else sees it in the list.
+    // Nobody else sees the delivery in the list.
     let listed = async |person: &str| {
         answer(&world, "delivery-list", sent_by(person, "delivery-list", "all")).await["body"]["data"].clone()
     };
     assert_eq!(listed("user_dev1").await, json!([]));
     assert_eq!(listed("user_ann1").await[0]["type"], "job.completed");
-    // Who leaves before it goes out has it told to nobody.
+    // If the person leaves before it is sent, it is not sent.
     world.change(|state| drop(state.accounts.members.remove(&(org(ORG), user("user_ann1")))));
     deliver_all(&world, &clock).await;
     assert_eq!(the_delivery(&world).status, DeliveryStatus::Cancelled);
     assert!(world.state().hooks.posted.is_empty());
-    // And what happens to them afterwards is recorded for nobody either.
+    // Later events about the person are not recorded either.
     let later = message_of("job-completed")
         .replace("01M7YREWKH7VM7Z3Z2KWSH2FTR\", \"occurred", "01M7YREWKH7VM7Z3Z2KWSH2FTX\", \"occurred");
     let (_, log) = dispatched(&world, &clock, &later).await;
@@ -148,7 +149,7 @@ async fn a_persons_own_matter_reaches_their_own_endpoints_alone() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_fails_twice_gets_the_same_webhook_until_it_takes_it_and_then_no_more() {
+async fn a_failed_webhook_is_retried_until_it_is_accepted() {
     let world = with_endpoint(|_| ());
     answers(&world, &[500, 500, 200]);
     let clock = clock_now();
@@ -169,7 +170,7 @@ async fn a_receiver_that_fails_twice_gets_the_same_webhook_until_it_takes_it_and
     assert_eq!(json!(shown), json!([[1, 500, "status"], [2, 500, "status"], [3, 200, null]]));
     let waits: Vec<u64> = delivery.attempts.windows(2).map(|pair| pair[1].at.since(pair[0].at).as_secs()).collect();
     assert!((5..=6).contains(&waits[0]) && (60..=62).contains(&waits[1]), "{waits:?}");
-    assert_eq!(endpoint_in(&world).failing_since, None, "it works again");
+    assert_eq!(endpoint_in(&world).failing_since, None, "the endpoint works again");
     let listed = answer(&world, "delivery-list", sent_by("user_dev1", "delivery-list", "all")).await;
     insta::assert_json_snapshot!(listed["body"]["data"][0]["attempts"][0], @r#"
     {
@@ -181,11 +182,11 @@ async fn a_receiver_that_fails_twice_gets_the_same_webhook_until_it_takes_it_and
       "response": "!"
     }
     "#);
-    assert!(!listed.to_string().contains("Production API"), "what is told is no part of the list");
+    assert!(!listed.to_string().contains("Production API"), "the list must not show the event's content");
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_gone_is_disabled_and_its_owners_are_told() {
+async fn an_endpoint_that_answers_410_is_disabled_and_its_owners_get_a_mail() {
     let world = with_endpoint(|_| ());
     answers(&world, &[410]);
     let clock = clock_now();
@@ -198,10 +199,10 @@ async fn a_receiver_that_is_gone_is_disabled_and_its_owners_are_told() {
         "endpoint_id": "ep_<id>", "host": "hooks.example.com", "reason": "gone" } }]);
     assert_eq!(outbox(&world), told);
     assert_eq!(
-        (&trail(&world)[0]["action"], &trail(&world)[0]["actor"]),
+        (&audit_log(&world)[0]["action"], &audit_log(&world)[0]["actor"]),
         (&json!("endpoint.disabled"), &json!("service:dispatch-webhook"))
     );
-    // What was on its way there ends; what happens now is not even recorded.
+    // Pending deliveries end, and new events are not recorded.
     dispatched(&world, &clock, &DeliveryMessage::attempt(other.org, other.id).unwrap()).await;
     let state = world.state();
     assert_eq!(state.hooks.deliveries[&(other.org, other.id)].status, DeliveryStatus::Cancelled);
@@ -217,22 +218,22 @@ async fn a_receiver_that_is_gone_is_disabled_and_its_owners_are_told() {
 }
 
 #[tokio::test]
-async fn a_week_of_failures_disables_and_a_success_between_does_not() {
+async fn a_week_of_failures_without_a_success_disables_an_endpoint() {
     let clock = clock_now();
     let week_ago = clock.now().minus(Duration::from_hours(24 * 7));
     for (since, tries, status, want_active) in [
         (week_ago, 4, 500, false),
         (week_ago.plus(Duration::from_mins(1)), 4, 500, true),
         (week_ago, 4, 200, true),
-        // Of a week without a call nobody knows how the endpoint was.
+        // A week without any call does not count as a week of failures.
         (week_ago, 3, 500, true),
     ] {
         let world = with_endpoint(|endpoint| endpoint.failing_since = Some(since));
         answers(&world, &[status]);
         dispatched(&world, &clock, &message_of("key-revoked")).await;
         world.change(|state| state.hooks.deliveries.values_mut().for_each(|delivery| delivery.tries = tries));
-        let errand = world.state().messages[0].clone();
-        dispatched(&world, &clock, &errand).await;
+        let message = world.state().messages[0].clone();
+        dispatched(&world, &clock, &message).await;
         let endpoint = endpoint_in(&world);
         assert_eq!(endpoint.is_active(), want_active, "{endpoint:?}");
         assert_eq!(endpoint.failing_since.is_none(), status == 200);
@@ -242,7 +243,7 @@ async fn a_week_of_failures_disables_and_a_success_between_does_not() {
 }
 
 #[tokio::test]
-async fn whatever_comes_of_an_attempt_is_put_down_in_a_word() {
+async fn every_outcome_of_an_attempt_is_recorded() {
     for (posted, word) in [
         (Posted::Failed(Failure::Timeout, "10 s".to_owned()), "timeout"),
         (Posted::Failed(Failure::Unreachable, "refused".to_owned()), "unreachable"),
@@ -254,43 +255,43 @@ async fn whatever_comes_of_an_attempt_is_put_down_in_a_word() {
         let (world, clock) = (with_endpoint(|_| ()), clock_now());
         world.change(|state| state.hooks.answers.push_back(posted));
         dispatched(&world, &clock, &message_of("key-revoked")).await;
-        let errand = world.state().messages[0].clone();
-        dispatched(&world, &clock, &errand).await;
+        let message = world.state().messages[0].clone();
+        dispatched(&world, &clock, &message).await;
         let delivery = the_delivery(&world);
         assert_eq!(delivery.attempts[0].error.as_deref(), Some(word));
         assert_eq!(delivery.status, DeliveryStatus::Pending);
-        assert_eq!(world.state().later.len(), 1, "it is tried again");
+        assert_eq!(world.state().later.len(), 1, "it must be retried");
         assert!(endpoint_in(&world).failing_since.is_some());
     }
 }
 
 #[tokio::test]
-async fn a_message_for_what_is_not_due_does_nothing_and_two_at_once_do_one_thing() {
+async fn a_message_for_a_delivery_that_is_not_due_does_nothing() {
     let (world, clock) = (with_endpoint(|_| ()), clock_now());
     answers(&world, &[500]);
     dispatched(&world, &clock, &message_of("key-revoked")).await;
-    let errand = world.state().messages[0].clone();
+    let message = world.state().messages[0].clone();
     for _ in 0..3 {
-        dispatched(&world, &clock, &errand).await;
+        dispatched(&world, &clock, &message).await;
     }
     assert_eq!(world.state().hooks.posted.len(), 1, "the next attempt is in five seconds");
-    // One that is being made is nobody else's, until its time is over; then it is put down as cut short.
+    // An attempt in progress belongs to its worker until it times out. Then it is recorded as interrupted.
     let begun = the_delivery(&world).begin(clock.now()).delivery;
     world.change(|state| drop(state.hooks.deliveries.insert((begun.org, begun.id), begun.clone())));
     clock.advance(clock.now().plus(Duration::from_secs(40)));
-    dispatched(&world, &clock, &errand).await;
+    dispatched(&world, &clock, &message).await;
     assert_eq!(world.state().hooks.posted.len(), 1);
     clock.advance(clock.now().plus(Duration::from_secs(5)));
-    dispatched(&world, &clock, &errand).await;
+    dispatched(&world, &clock, &message).await;
     let delivery = the_delivery(&world);
     let errors: Vec<Option<String>> = delivery.attempts.iter().map(|Attempt { error, .. }| error.clone()).collect();
     assert_eq!(errors, [Some("status".to_owned()), Some("cut_short".to_owned()), None]);
-    let (_, log) = dispatched(&world, &clock, &errand).await;
+    let (_, log) = dispatched(&world, &clock, &message).await;
     assert_eq!(log["delivery.outcome"], "not due");
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_parked_and_what_nobody_hears_of_is_passed_over() {
+async fn malformed_messages_are_parked_and_unsubscribed_events_ignored() {
     let (world, clock) = (acme(), clock_now());
     let (done, log) = dispatched(&world, &clock, &message_of("malformed")).await;
     assert!(done && log["DeliveriesParked"] == 1, "{log}");
@@ -302,7 +303,7 @@ async fn what_cannot_be_read_is_parked_and_what_nobody_hears_of_is_passed_over()
 }
 
 #[tokio::test]
-async fn what_was_delivered_or_failed_is_delivered_again_under_its_id() {
+async fn an_ended_delivery_can_be_redelivered_with_the_same_id() {
     let (world, clock) = (with_endpoint(|_| ()), clock_now());
     dispatched(&world, &clock, &message_of("key-revoked")).await;
     deliver_all(&world, &clock).await;
@@ -320,8 +321,8 @@ async fn what_was_delivered_or_failed_is_delivered_again_under_its_id() {
     }
     let delivery = the_delivery(&world);
     assert_eq!((delivery.status, delivery.attempts_made, delivery.tries), (DeliveryStatus::Delivered, 3, 1));
-    assert_eq!(world.state().hooks.posted.len(), 3, "twice again: one of the requests was another one's repetition");
-    // One that waits for hours is made due now, and twice is once.
+    assert_eq!(world.state().hooks.posted.len(), 3, "two redeliveries, because one of the requests was a retry");
+    // A delivery that waits for hours becomes due now, and a repeated request changes nothing.
     let far = delivery.postpone(clock.now().plus(Duration::from_hours(5)), clock.now()).delivery;
     let far = Delivery { in_line: false, status: DeliveryStatus::Pending, ..far };
     world.change(|state| drop(state.hooks.deliveries.insert((far.org, far.id), far)));
@@ -329,7 +330,7 @@ async fn what_was_delivered_or_failed_is_delivered_again_under_its_id() {
     let revision = the_delivery(&world).revision;
     assert_eq!(again("user_ann1", None).await["status"], 200);
     assert_eq!(the_delivery(&world).revision, revision);
-    // Strangers, and members whose matter it is not, are told of none.
+    // Non-members, and members whom the event does not concern, see nothing.
     world.change(|state| state.hooks.deliveries.values_mut().for_each(|known| known.person = Some(user("user_ann1"))));
     assert_eq!(refusal(&again("user_dev1", None).await), (404, "NOT_FOUND"));
     assert_eq!(refusal(&again("user_eve1", None).await), (404, "NOT_FOUND"));
@@ -337,7 +338,7 @@ async fn what_was_delivered_or_failed_is_delivered_again_under_its_id() {
 }
 
 #[tokio::test]
-async fn deliveries_are_listed_by_status_and_page_by_page() {
+async fn deliveries_are_listed_in_pages_and_by_status() {
     let world = with_endpoint(|_| ());
     let now = Timestamp::from_secs(1_795_257_000);
     for n in 0..3 {
@@ -356,7 +357,7 @@ async fn deliveries_are_listed_by_status_and_page_by_page() {
     let next = asked(format!("status=failed&limit=5&cursor={cursor}")).await;
     assert_eq!(next["body"]["data"].as_array().unwrap().len(), 2);
     let other = asked(format!("status=pending&cursor={cursor}")).await;
-    assert_eq!(refusal(&other), (400, "INVALID_CURSOR"), "a cursor is of one filter");
+    assert_eq!(refusal(&other), (400, "INVALID_CURSOR"), "a cursor works for its filter only");
     assert_eq!(asked("status=delivered".to_owned()).await["body"]["data"], json!([]));
     assert_eq!(refusal(&asked("status=lost".to_owned()).await), (400, "INVALID_REQUEST"));
 }

@@ -1,4 +1,4 @@
-//! Customers' endpoints: registered, shown, changed, rotated, deleted.
+//! Routes of customers' endpoints: create, list, update, rotate, delete.
 
 use std::collections::VecDeque;
 
@@ -11,20 +11,20 @@ use serde_json::{Value, json};
 
 use super::GRANTED;
 use super::accounts::{
-    ORG, OTHER_ORG, acme, answer, found, headed, org, outbox, refusal, saying, sent_by, trail, user, with,
+    ORG, OTHER_ORG, acme, answer, audit_log, found, headed, org, outbox, refusal, saying, sent_by, user, with,
 };
 
-/// The endpoint the payloads speak of.
+/// The endpoint in the payloads.
 pub const ENDPOINT: &str = "ep_01M7YREWKH7VM7Z3Z2KWSH2FTW";
 
-/// Makes Acme with the endpoint of the payloads, Ann's, changed as the test needs it.
+/// Creates Acme with the endpoint of the payloads, registered by Ann, after `change`.
 pub fn with_endpoint(change: impl FnOnce(&mut Endpoint)) -> World {
     let world = acme();
     put_endpoint(&world, ENDPOINT, "user_ann1", change);
     world
 }
 
-/// Puts an endpoint of Acme into a world.
+/// Puts an endpoint of Acme into a world after `change`.
 pub fn put_endpoint(world: &World, id: &str, person: &str, change: impl FnOnce(&mut Endpoint)) {
     let id = EndpointId::parse(id).unwrap();
     let mut endpoint = Endpoint { id, ..hooks::endpoint(org(ORG), &user(person), GRANTED) };
@@ -35,7 +35,7 @@ pub fn put_endpoint(world: &World, id: &str, person: &str, change: impl FnOnce(&
     });
 }
 
-/// Gives the endpoint of the payloads as the world has it.
+/// Returns the stored endpoint of the payloads.
 pub fn endpoint_in(world: &World) -> Endpoint {
     world.state().hooks.endpoints[&(org(ORG), EndpointId::parse(ENDPOINT).unwrap())].clone()
 }
@@ -62,12 +62,12 @@ async fn an_endpoint_is_registered_and_its_secret_shown_once() {
         json!({ "host": "hooks.example.com", "events": ["job.completed", "key.revoked"], "rate_per_second": 10 });
     let entry = json!([{ "action": "endpoint.created", "subject": "ep_<id>", "actor": "user_dev1", "ip": "203.0.113.9",
         "details": details }]);
-    assert_eq!(trail(&world), entry, "of its address the host alone");
+    assert_eq!(audit_log(&world), entry, "only the host of its URL");
     let listed = answer(&world, "endpoint-list", sent_by("user_adam1", "endpoint-list", "all")).await;
     assert_eq!(listed["body"]["data"][0]["created_by"], "user_dev1");
     assert!(!listed.to_string().contains("whsec_") && !format!("{:?}", world.state().hooks).contains(secret));
 
-    // The same request again is shown the same, and registers nothing.
+    // A retry gets the same answer and registers nothing.
     let again = functions::call(&world, "endpoint-create", sent_by("user_dev1", "endpoint-create", "hooks")).await;
     assert_eq!(again["body"]["data"], *data);
     assert_eq!(world.state().hooks.endpoints.len(), 1);
@@ -76,7 +76,7 @@ async fn an_endpoint_is_registered_and_its_secret_shown_once() {
 }
 
 #[tokio::test]
-async fn every_field_that_will_not_do_is_named() {
+async fn every_invalid_field_is_named() {
     let world = acme();
     world.change(|state| {
         let lead = |state: &mut consigne_testkit::fakes::State, name: &str, to: &[&str]| {
@@ -119,12 +119,12 @@ async fn every_field_that_will_not_do_is_named() {
     let known = unknown["body"]["error"]["details"]["known"].as_array().unwrap();
     assert!(known.contains(&json!("job.completed")) && !known.contains(&json!("job.requested")), "{known:?}");
     assert!(world.state().hooks.endpoints.is_empty());
-    // One that leads nowhere yet may lead somewhere by then.
+    // A name that does not resolve yet is accepted, because it may resolve later.
     assert_eq!(create(&world, &json!({ "url": "https://soon.example.com" })).await["status"], 201);
 }
 
 #[tokio::test]
-async fn an_organisation_has_twenty_and_a_suspended_one_registers_none() {
+async fn an_organisation_has_at_most_twenty_endpoints_and_none_new_while_suspended() {
     let world = acme();
     for _ in 0..ENDPOINTS_MAX {
         assert_eq!(create(&world, &json!({})).await["status"], 201);
@@ -158,7 +158,7 @@ async fn an_endpoint_is_changed_and_enabled_again() {
     assert_eq!(data["events"], json!(["wallet.low"]));
     let revision = endpoint_in(&world).revision;
     assert_eq!(change(&json!({ "rate_per_second": 2 })).await["status"], 200);
-    assert_eq!(endpoint_in(&world).revision, revision, "the same values change nothing");
+    assert_eq!(endpoint_in(&world).revision, revision, "the same values must change nothing");
     for (field, value) in [("url", json!("https://10.0.0.1")), ("status", json!("disabled")), ("secret", json!("x"))] {
         let refused = change(&json!({ field: value })).await;
         assert_eq!(
@@ -166,11 +166,11 @@ async fn an_endpoint_is_changed_and_enabled_again() {
             ((400, "INVALID_REQUEST"), &json!(field))
         );
     }
-    assert_eq!(trail(&world).as_array().unwrap().len(), 2);
+    assert_eq!(audit_log(&world).as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
-async fn nobody_else_sends_a_persons_own_matters_elsewhere() {
+async fn only_its_registrar_may_redirect_events_about_a_person() {
     let world = with_endpoint(|_| ());
     let change = async |who: &str, body: &Value| {
         answer(&world, "endpoint-update", saying(sent_by(who, "endpoint-update", "enable"), body)).await
@@ -183,18 +183,22 @@ async fn nobody_else_sends_a_persons_own_matters_elsewhere() {
     assert_eq!(
         change("user_dev1", &json!({ "rate_per_second": 3 })).await["status"],
         200,
-        "the rest is the organisation's"
+        "the organisation's other events can be changed"
     );
     assert_eq!(change("user_ann1", &personal).await["status"], 200);
-    assert_eq!(change("user_dev1", &json!({ "events": ["key.revoked"] })).await["status"], 200, "fewer are no harm");
-    assert_eq!(change("user_dev1", &moved).await["status"], 200, "it hears of nobody's own any more");
+    assert_eq!(
+        change("user_dev1", &json!({ "events": ["key.revoked"] })).await["status"],
+        200,
+        "events can be removed"
+    );
+    assert_eq!(change("user_dev1", &moved).await["status"], 200, "it no longer gets events about a person");
     let failing = with_endpoint(|endpoint| endpoint.failing_since = Some(GRANTED));
     let event = saying(sent_by("user_ann1", "endpoint-update", "enable"), &moved);
     assert_eq!(answer(&failing, "endpoint-update", event).await["body"]["data"]["failing_since"], json!(null));
 }
 
 #[tokio::test]
-async fn a_rotation_gives_another_secret_and_one_is_open_at_a_time() {
+async fn a_rotation_shows_a_new_secret_and_only_one_can_be_open() {
     let world = with_endpoint(|_| ());
     let rotate =
         async || functions::call(&world, "endpoint-rotate", sent_by("user_ann1", "endpoint-rotate", "day")).await;
@@ -203,20 +207,20 @@ async fn a_rotation_gives_another_secret_and_one_is_open_at_a_time() {
     let secret = functions::endpoint_secrets().derive(org(ORG), endpoint_in(&world).id, 2).expose();
     assert_eq!(rotated["body"]["data"]["secret"], secret);
     assert_eq!(endpoint_in(&world).signing(clock::now()), [2, 1]);
-    assert_eq!(rotate().await["body"]["data"], rotated["body"]["data"], "the same request");
+    assert_eq!(rotate().await["body"]["data"], rotated["body"]["data"], "a retry");
     let other = headed(sent_by("user_ann1", "endpoint-rotate", "day"), "idempotency-key", Some("another"));
     assert_eq!(refusal(&answer(&world, "endpoint-rotate", other.clone()).await), (409, "CONFLICT"));
     world.change(|state| {
         state.hooks.endpoints.values_mut().for_each(|endpoint| endpoint.previous_until = Some(GRANTED));
     });
     assert_eq!(answer(&world, "endpoint-rotate", other).await["status"], 201);
-    assert_eq!(refusal(&rotate().await), (409, "CONFLICT"), "what was shown then signs no more");
+    assert_eq!(refusal(&rotate().await), (409, "CONFLICT"), "a retry after the secret has expired");
     let long = saying(sent_by("user_ann1", "endpoint-rotate", "day"), &json!({ "grace_seconds": 604_801 }));
     assert_eq!(answer(&world, "endpoint-rotate", long).await["body"]["error"]["details"]["field"], "grace_seconds");
 }
 
 #[tokio::test]
-async fn an_endpoint_is_deleted_once_and_is_nobody_elses() {
+async fn an_endpoint_is_deleted_once_and_only_by_its_organisation() {
     let world = with_endpoint(|_| ());
     found(&world, OTHER_ORG, "Other", &super::accounts::PEOPLE);
     for function in ["endpoint-delete", "endpoint-rotate", "endpoint-update", "delivery-list"] {
@@ -238,6 +242,6 @@ async fn an_endpoint_is_deleted_once_and_is_nobody_elses() {
     assert_eq!(refusal(&delete().await), (404, "NOT_FOUND"));
     let state = world.state();
     assert!(state.hooks.endpoints.is_empty() && state.hooks.pointers.is_empty());
-    assert_eq!((&trail(&world)[0]["action"], outbox(&world)), (&json!("endpoint.deleted"), json!([])));
+    assert_eq!((&audit_log(&world)[0]["action"], outbox(&world)), (&json!("endpoint.deleted"), json!([])));
     assert_eq!(state.hooks.answers, VecDeque::new());
 }

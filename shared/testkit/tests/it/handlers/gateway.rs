@@ -1,4 +1,4 @@
-//! gateway: calls of services that keys pay for.
+//! gateway: calls to services, charged to API keys.
 
 use consigne_core::credits::{HoldEnd, Receipt, WalletId};
 use consigne_core::gateway::{Answered, UpstreamCall, UpstreamOutcome};
@@ -14,42 +14,42 @@ use super::accounts::{
 
 const SECOND_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTX";
 
-/// Makes the event of a case as the holder of a key sends it.
+/// Reads a payload, sent with a key.
 pub fn sent(case: &str, key: &str) -> Value {
     let event = payload::event("gateway", case, "").to_string();
     serde_json::from_str(&event.replace("$KEY", key)).unwrap()
 }
 
-/// Sends the event of a case and gives the answer.
+/// Sends a payload with a key. Returns the answer.
 pub async fn called(world: &World, case: &str, key: &str) -> Value {
     functions::call(world, "gateway", sent(case, key)).await
 }
 
-/// Makes the service answer something else than an empty object.
+/// Plans the service's answers.
 pub fn answers(world: &World, status: u16, headers: &[(&str, &str)], body: &[u8]) {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let answered = Answered { status, headers, body: body.to_vec() };
     world.change(|state| state.behind.outcome = Some(UpstreamOutcome::Answered(answered)));
 }
 
-/// Gives Acme's wallet as `[balance, held, used]`, having seen that its books balance.
+/// Returns Acme's wallet as `[balance, held, used]`. Asserts that its lots add up.
 pub fn live(world: &World) -> [i64; 3] {
     let wallet = world.state().accounts.wallets[&WalletId::Organisation(org(ORG))].clone();
     assert!(wallet.is_balanced(), "{wallet:?}");
     [wallet.balance, wallet.held.try_into().unwrap(), wallet.used.try_into().unwrap()]
 }
 
-/// Gives the calls that have reached a service.
+/// Returns the calls that reached a service.
 pub fn calls(world: &World) -> Vec<UpstreamCall> {
     world.state().behind.calls
 }
 
-/// Gives how the only hold there is has ended.
+/// Returns how the only hold ended.
 pub fn end(world: &World) -> Option<HoldEnd> {
     world.state().accounts.holds.into_values().next().unwrap().end.map(|end| end.how)
 }
 
-/// Shows a receipt, but for its name and times.
+/// Returns a receipt without id and times.
 pub fn shown(receipt: &Receipt) -> Value {
     let outcome = receipt.outcome.as_ref().unwrap();
     assert!(outcome.response_ms < 5_000);
@@ -57,7 +57,7 @@ pub fn shown(receipt: &Receipt) -> Value {
 }
 
 #[tokio::test]
-async fn a_call_reaches_its_service_and_is_paid_for_once_it_is_answered() {
+async fn a_call_reaches_its_service_and_is_charged_when_answered() {
     let world = acme();
     let text = put_production(&world, |_| ());
     answers(&world, 201, &[("Content-Type", "text/plain"), ("Set-Cookie", "a=b"), ("X-Page", "1")], b"\xff\x00");
@@ -97,7 +97,7 @@ async fn a_call_reaches_its_service_and_is_paid_for_once_it_is_answered() {
 }
 
 #[tokio::test]
-async fn the_service_is_asked_for_what_the_caller_asked_and_told_who_that_is() {
+async fn a_service_gets_the_callers_request_and_identity() {
     let world = acme();
     let text = put_production(&world, |_| ());
     called(&world, "read", &text).await;
@@ -107,13 +107,13 @@ async fn the_service_is_asked_for_what_the_caller_asked_and_told_who_that_is() {
         .iter()
         .map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
         .collect();
-    assert_eq!(headers.len(), call.headers.len(), "none stands there twice");
+    assert_eq!(headers.len(), call.headers.len(), "no header may be repeated");
     let now = consigne_runtime::clock::now();
     let identity = functions::gateway_seal().verify(&headers, "GET", "/v1/files/1?page=2", b"", now).unwrap();
     assert_eq!((identity.org, identity.key.to_string()), (org(ORG), KEY_ID.to_owned()));
     assert_eq!((identity.service.as_str(), identity.credits), ("pdf", 1));
     assert_eq!((identity.request.as_str(), identity.environment), ("request-1", KeyMode::Production));
-    assert!(!format!("{call:?}").contains(&text), "the key goes no further");
+    assert!(!format!("{call:?}").contains(&text), "the key must not be passed on");
     let mut call = json!({ "method": call.method, "url": format!("{}{}", call.origin, call.target),
         "headers": call.headers, "timeout_ms": call.timeout.as_secs() * 1000, "response_max": call.response_max });
     call["headers"].as_array_mut().unwrap().retain(|pair| !pair[0].as_str().unwrap().starts_with("x-consigne-"));
@@ -138,7 +138,7 @@ async fn the_service_is_asked_for_what_the_caller_asked_and_told_who_that_is() {
 }
 
 #[tokio::test]
-async fn bodies_and_paths_arrive_as_they_were_sent() {
+async fn bodies_and_paths_arrive_unchanged() {
     let world = acme();
     let text = put_production(&world, |_| ());
     assert_eq!(called(&world, "binary", &text).await["status"], 200);
@@ -148,7 +148,7 @@ async fn bodies_and_paths_arrive_as_they_were_sent() {
 }
 
 #[tokio::test]
-async fn what_the_caller_got_wrong_is_paid_for_and_a_redirect_is_handed_on() {
+async fn a_callers_mistake_is_charged_and_a_redirect_is_passed_on() {
     for status in [204, 304, 307, 400, 404, 429, 499] {
         let world = acme();
         let text = put_production(&world, |_| ());
@@ -161,7 +161,7 @@ async fn what_the_caller_got_wrong_is_paid_for_and_a_redirect_is_handed_on() {
 }
 
 #[tokio::test]
-async fn a_test_key_pays_with_test_credits_and_is_told_what_is_left_of_them() {
+async fn a_test_key_spends_test_credits_and_the_answer_has_the_rest() {
     let world = acme();
     let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     let answer = called(&world, "render", &text).await;
@@ -172,7 +172,7 @@ async fn a_test_key_pays_with_test_credits_and_is_told_what_is_left_of_them() {
 }
 
 #[tokio::test]
-async fn a_test_key_whose_tester_has_left_spends_the_credits_of_who_came_after_them() {
+async fn a_test_key_whose_payer_left_spends_the_new_payers_credits() {
     let world = acme();
     let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     change_key(&world, |key| key.spender = Some(user("user_ann1")));
@@ -181,7 +181,7 @@ async fn a_test_key_whose_tester_has_left_spends_the_credits_of_who_came_after_t
 }
 
 #[tokio::test]
-async fn each_service_has_its_price_and_its_scopes() {
+async fn each_service_has_its_own_price_and_scopes() {
     let world = acme();
     let text = put_production(&world, |key| key.scopes = ["ai:write".to_owned()].into());
     let mut event = sent("render", &text);
@@ -197,7 +197,7 @@ async fn each_service_has_its_price_and_its_scopes() {
 }
 
 #[tokio::test]
-async fn a_call_with_an_idempotency_key_is_made_once_whatever_has_happened_since() {
+async fn a_call_with_an_idempotency_key_is_made_once() {
     let world = acme();
     let text = put_production(&world, |_| ());
     answers(&world, 404, &[], b"no such page");
@@ -232,7 +232,7 @@ async fn a_call_with_an_idempotency_key_is_made_once_whatever_has_happened_since
 type Change = fn(&mut Value);
 
 #[tokio::test]
-async fn the_same_idempotency_key_for_another_call_or_key_is_refused() {
+async fn an_idempotency_key_used_for_another_call_or_key_is_refused() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let second = put_key(&world, SECOND_KEY, KeyMode::Production, |_| ());
@@ -255,7 +255,7 @@ async fn the_same_idempotency_key_for_another_call_or_key_is_refused() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_under_way_or_was_cut_short_is_not_made_a_second_time() {
+async fn a_call_in_progress_or_interrupted_is_not_repeated() {
     let world = acme();
     let text = put_production(&world, |_| ());
     called(&world, "once", &text).await;
@@ -276,7 +276,7 @@ async fn a_call_that_is_under_way_or_was_cut_short_is_not_made_a_second_time() {
 }
 
 #[tokio::test]
-async fn an_invocation_that_comes_twice_calls_once_and_two_requests_call_twice() {
+async fn a_repeated_invocation_makes_one_call_and_two_requests_make_two() {
     let world = acme();
     let text = put_production(&world, |_| ());
     assert_eq!(called(&world, "render", &text).await["status"], 200);
@@ -285,7 +285,7 @@ async fn an_invocation_that_comes_twice_calls_once_and_two_requests_call_twice()
     let mut other = sent("render", &text);
     other["requestContext"]["requestId"] = "request-2".into();
     assert_eq!(functions::call(&world, "gateway", other.clone()).await["status"], 200);
-    // What a caller promises never meets what we name ourselves.
+    // A caller's idempotency key never equals one that we create.
     let posing = headed(other, "idempotency-key", Some("request request-1"));
     assert_eq!(functions::call(&world, "gateway", posing).await["status"], 200);
     assert_eq!((live(&world), calls(&world).len()), ([997, 0, 3], 3));

@@ -1,4 +1,4 @@
-//! gateway: what is not handed on, and services that fail.
+//! gateway: requests that are refused, and services that fail.
 
 use consigne_core::credits::{HoldEnd, REFUNDS_A_DAY, VoidReason};
 use consigne_core::gateway::{Failure, UpstreamOutcome};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::accounts::{KEY_ID, ORG, acme, headed, in_days, key_id, org, put_production, receipts, refusal, used};
 use super::gateway::{answers, called, calls, end, live, sent, shown};
 
-/// Sends the event of `render`, changed, and gives the answer; nothing may have happened.
+/// Sends the payload `render` after `change`. Asserts that nothing was changed or called. Returns the answer.
 async fn refused_and_nothing_done(world: &World, text: &str, change: impl FnOnce(&mut Value)) -> Value {
     let before = world.state();
     let mut event = sent("render", text);
@@ -22,7 +22,7 @@ async fn refused_and_nothing_done(world: &World, text: &str, change: impl FnOnce
     answer
 }
 
-/// Says what an answer comes to, on one line.
+/// Summarises an answer on one line.
 fn said(why: &str, answer: &Value) -> String {
     let (status, code) = refusal(answer);
     let details = &answer["body"]["error"]["details"];
@@ -43,7 +43,7 @@ fn said(why: &str, answer: &Value) -> String {
 type Change = fn(&mut ApiKey);
 
 #[tokio::test]
-async fn every_refusal_of_a_key_has_its_status_and_reaches_no_service() {
+async fn every_refused_key_has_a_status_and_reaches_no_service() {
     let changes: [(&str, Change); 7] = [
         ("revoked", |key| key.status = KeyStatus::Revoked),
         ("deleted", |key| key.status = KeyStatus::Deleted),
@@ -62,7 +62,7 @@ async fn every_refusal_of_a_key_has_its_status_and_reaches_no_service() {
     }
     let world = acme();
     let text = put_production(&world, |_| ());
-    // However short it is, and wherever else it stands in the request.
+    // Whatever the key's length, and wherever else it is in the request.
     said_all.push(said("no key at all", &refused_and_nothing_done(&world, "r", |_| ()).await));
     said_all.push(said("mistyped", &refused_and_nothing_done(&world, &format!("{text}x"), |_| ()).await));
     world.change(|state| state.accounts.wallets.values_mut().for_each(|wallet| wallet.debit(1_000)));
@@ -90,7 +90,7 @@ async fn every_refusal_of_a_key_has_its_status_and_reaches_no_service() {
 type Oddity = Box<dyn FnOnce(&mut Value)>;
 
 #[tokio::test]
-async fn a_request_that_cannot_be_handed_on_costs_nothing() {
+async fn a_refused_request_is_not_charged() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let set =
@@ -113,7 +113,7 @@ async fn a_request_that_cannot_be_handed_on_costs_nothing() {
         said_all.push(said(why, &refused_and_nothing_done(&world, &text, change).await));
     }
     let empty = |event: &mut Value| *event = headed(event.clone(), "idempotency-key", Some(""));
-    said_all.push(said("empty promise", &refused_and_nothing_done(&world, &text, empty).await));
+    said_all.push(said("empty idempotency key", &refused_and_nothing_done(&world, &text, empty).await));
     insta::assert_json_snapshot!(said_all, @r#"
     [
       "no key: 401 UNAUTHENTICATED (Bearer)",
@@ -127,16 +127,16 @@ async fn a_request_that_cannot_be_handed_on_costs_nothing() {
       "query: 400 INVALID_REQUEST (field query)",
       "broken body: 400 INVALID_REQUEST ()",
       "too large: 413 BODY_TOO_LARGE ()",
-      "empty promise: 400 INVALID_REQUEST (field Idempotency-Key)"
+      "empty idempotency key: 400 INVALID_REQUEST (field Idempotency-Key)"
     ]
     "#);
     let mut fits = sent("render", &text);
     fits["body"] = "a".repeat(4 * 1024 * 1024).into();
-    assert_eq!(functions::call(&world, "gateway", fits).await["status"], 200, "the limit itself is allowed");
+    assert_eq!(functions::call(&world, "gateway", fits).await["status"], 200, "a body of exactly the limit is allowed");
 }
 
 #[tokio::test]
-async fn a_service_that_fails_is_not_paid_and_its_failure_is_logged_as_usage() {
+async fn a_failed_call_is_not_charged_and_is_in_the_usage_log() {
     let mut said_all = Vec::new();
     for (why, outcome) in [
         ("timeout", Failure::Timeout),
@@ -171,7 +171,7 @@ async fn a_service_that_fails_is_not_paid_and_its_failure_is_logged_as_usage() {
     "#);
 }
 
-/// Calls a service that fails and says what comes of it.
+/// Calls a service that fails. Summarises the answer and the usage log on one line.
 async fn failed(world: &World, why: &str, text: &str) -> String {
     let answer = called(world, "render", text).await;
     assert_eq!((live(world), calls(world).len()), ([1_000, 0, 0], 1), "{why}");
@@ -186,7 +186,7 @@ async fn failed(world: &World, why: &str, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn however_often_its_service_fails_nobody_pays_for_it() {
+async fn repeated_failures_of_a_service_are_never_charged() {
     for status in [500, 401, 407] {
         let world = acme();
         let text = put_production(&world, |_| ());
@@ -203,7 +203,7 @@ async fn however_often_its_service_fails_nobody_pays_for_it() {
 }
 
 #[tokio::test]
-async fn a_replay_of_a_failed_call_says_that_it_cost_nothing() {
+async fn a_replay_of_a_failed_call_shows_that_it_was_free() {
     let world = acme();
     let text = put_production(&world, |_| ());
     answers(&world, 500, &[], b"");

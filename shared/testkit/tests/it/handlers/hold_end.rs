@@ -1,4 +1,4 @@
-//! hold-settle, hold-void and sweep: how a hold ends, once.
+//! hold-settle, hold-void and sweep: each hold ends once.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::accounts::{
     sent_by, told_of, with,
 };
 
-/// Makes a world with the hold of 30 credits that the payloads speak of.
+/// Creates a world with the hold of the payloads, for 30 credits.
 async fn held() -> World {
     let world = acme();
     let text = put_production(&world, |_| ());
@@ -37,7 +37,7 @@ async fn void(world: &World, case: &str) -> Value {
     functions::call(world, "hold-void", told("hold-void", case)).await
 }
 
-/// Gives Acme's balance, what is held of it, and what was used.
+/// Returns Acme's balance, held and used credits.
 fn wallet(world: &World) -> (i64, u64, u64) {
     let wallet = world.state().accounts.wallets[&WalletId::Organisation(org(ORG))].clone();
     assert!(wallet.is_balanced(), "{wallet:?}");
@@ -48,7 +48,7 @@ fn hold_in(world: &World) -> Hold {
     world.state().accounts.holds.into_values().next().unwrap()
 }
 
-/// Lets the hold's time be over.
+/// Changes the hold so that it expired some time ago.
 fn let_expire(world: &World, ago: Duration) {
     world.change(|state| {
         state.accounts.holds.values_mut().for_each(|hold| hold.expires_at = clock::now().minus(ago));
@@ -62,7 +62,7 @@ async fn sweep_at(world: &World, at: Timestamp) -> Value {
 }
 
 #[tokio::test]
-async fn a_settlement_spends_its_part_frees_the_rest_and_stands_in_the_usage_log() {
+async fn a_settlement_charges_its_part_releases_the_rest_and_is_logged() {
     let world = held().await;
     insta::assert_json_snapshot!(answer(&world, "hold-settle", told("hold-settle", "part")).await, @r#"
     {
@@ -117,11 +117,11 @@ async fn a_settlement_spends_its_part_frees_the_rest_and_stands_in_the_usage_log
     }
     "#);
     let key = super::accounts::key_in(&world);
-    assert_eq!(key.daily_used(clock::now()), 1, "the opening was the call");
+    assert_eq!(key.daily_used(clock::now()), 1, "the opening was counted as the call");
 }
 
 #[tokio::test]
-async fn a_provider_that_failed_is_not_paid() {
+async fn a_void_for_a_provider_error_charges_nothing() {
     let world = held().await;
     insta::assert_json_snapshot!(answer(&world, "hold-void", told("hold-void", "provider")).await, @r#"
     {
@@ -146,7 +146,7 @@ async fn a_provider_that_failed_is_not_paid() {
 }
 
 #[tokio::test]
-async fn a_caller_that_failed_pays_in_full() {
+async fn a_void_for_a_caller_error_charges_the_whole_hold() {
     let world = held().await;
     insta::assert_json_snapshot!(answer(&world, "hold-void", told("hold-void", "caller")).await, @r#"
     {
@@ -170,14 +170,14 @@ async fn a_caller_that_failed_pays_in_full() {
     assert_eq!(wallet(&world), (970, 0, 30));
     let receipt = receipts(&world).remove(0);
     assert_eq!((receipt.credits, receipt.outcome), (30, None));
-    // How the call went may yet be told, of this receipt as of any other.
+    // The outcome of the call can still be reported, as for any receipt.
     let mut event = payload::event("receipt-outcome", "served", functions::SERVICE_TOKEN);
     event["pathParameters"]["id"] = receipt.id.to_string().into();
     assert_eq!(functions::call(&world, "receipt-outcome", event).await["status"], 200);
 }
 
 #[tokio::test]
-async fn the_same_end_again_is_answered_the_same_and_another_one_refused() {
+async fn a_repeated_end_gets_the_same_answer_and_another_end_is_refused() {
     let world = held().await;
     let first = settle(&world, &json!({})).await["body"]["data"].clone();
     let before = world.state();
@@ -210,7 +210,7 @@ async fn the_same_end_again_is_answered_the_same_and_another_one_refused() {
 }
 
 #[tokio::test]
-async fn what_is_above_the_hold_is_refused_and_the_hold_stays() {
+async fn a_settlement_above_the_hold_is_refused() {
     let world = held().await;
     let before = world.state();
     let event = with(told("hold-settle", "part"), &json!({ "amount": 31 }));
@@ -238,14 +238,14 @@ async fn what_is_above_the_hold_is_refused_and_the_hold_stays() {
 }
 
 #[tokio::test]
-async fn a_job_that_cost_nothing_can_be_settled_at_nothing() {
+async fn a_hold_can_be_settled_for_nothing() {
     let world = held().await;
     assert_eq!(settle(&world, &json!({ "amount": 0 })).await["body"]["data"]["released"], 30);
     assert_eq!((wallet(&world), receipts(&world)[0].credits), ((1_000, 0, 0), 0));
 }
 
 #[tokio::test]
-async fn what_was_done_for_a_revoked_key_is_paid() {
+async fn a_hold_of_a_revoked_key_can_be_settled() {
     let world = held().await;
     change_key(&world, |key| key.status = KeyStatus::Revoked);
     assert_eq!(settle(&world, &json!({})).await["status"], 200);
@@ -253,7 +253,7 @@ async fn what_was_done_for_a_revoked_key_is_paid() {
 }
 
 #[tokio::test]
-async fn another_services_hold_is_as_unknown_as_one_that_does_not_exist() {
+async fn another_services_hold_looks_nonexistent() {
     let world = held().await;
     let before = world.state();
     let theirs = headed(told("hold-settle", "part"), "authorization", Some(&format!("Bearer {OTHER_SERVICE}")));
@@ -288,7 +288,7 @@ async fn another_services_hold_is_as_unknown_as_one_that_does_not_exist() {
 }
 
 #[tokio::test]
-async fn a_key_has_so_many_refunds_a_day() {
+async fn refunds_are_limited_per_key_and_day() {
     let world = held().await;
     let place = (org(ORG), key_id(KEY_ID), Day::of(clock::now()));
     world.change(|state| {
@@ -303,16 +303,16 @@ async fn a_key_has_so_many_refunds_a_day() {
     assert_eq!((&data["used"], &data["released"]), (&json!(30), &json!(0)));
     assert_eq!((wallet(&world), receipts(&world)[0].credits), ((970, 0, 30), 30));
     let before = world.state();
-    assert_eq!(void(&world, "provider").await["body"]["data"], *data, "the same again");
+    assert_eq!(void(&world, "provider").await["body"]["data"], *data, "a retry");
     assert_eq!(world.state(), before);
-    // It has ended: there is nothing for `sweep` to give back behind the count.
+    // The hold has ended, so `sweep` cannot refund it in spite of the limit.
     let_expire(&world, Duration::from_hours(1));
     assert_eq!(sweep_at(&world, clock::now()).await["released"], 0);
     assert_eq!((wallet(&world), world.state().accounts.refunds[&place]), ((970, 0, 30), REFUNDS_A_DAY));
 }
 
 #[tokio::test]
-async fn a_hold_whose_time_is_over_cannot_be_resolved_and_is_released_once() {
+async fn an_expired_hold_cannot_be_settled_and_is_released_once() {
     let world = held().await;
     let_expire(&world, Duration::ZERO);
     for _ in 0..2 {
@@ -330,7 +330,7 @@ async fn a_hold_whose_time_is_over_cannot_be_resolved_and_is_released_once() {
 }
 
 #[tokio::test]
-async fn sweep_leaves_alone_what_was_settled() {
+async fn sweep_ignores_settled_holds() {
     let world = held().await;
     settle(&world, &json!({})).await;
     let_expire(&world, Duration::from_hours(1));
@@ -339,7 +339,7 @@ async fn sweep_leaves_alone_what_was_settled() {
 }
 
 #[tokio::test]
-async fn every_bad_field_is_named_and_the_hold_stays() {
+async fn every_invalid_field_is_named_and_the_hold_stays_open() {
     let world = held().await;
     let before = world.state();
     let mut outcomes = Vec::new();

@@ -1,4 +1,4 @@
-//! hold-open: credits set aside for a job.
+//! hold-open: reserves credits for a job.
 
 use consigne_core::credits::{TEST_CREDITS, WalletId};
 use consigne_core::keys::{ApiKey, KeyMode, KeyStatus};
@@ -7,18 +7,18 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::accounts::{
-    KEY_ID, ORG, OTHER_SERVICE, acme, answer, change_key, headed, in_days, key_in, org, outbox, put_key,
-    put_production, receipts, refusal, told_of, trail, used, user, with,
+    KEY_ID, ORG, OTHER_SERVICE, acme, answer, audit_log, change_key, headed, in_days, key_in, org, outbox, put_key,
+    put_production, receipts, refusal, told_of, used, user, with,
 };
 
 const SECOND_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTX";
 
-/// Opens the hold of the payload, changed in some fields.
+/// Opens the hold of the payload with some fields replaced.
 async fn opened(world: &World, key: &str, fields: &Value) -> Value {
     functions::call(world, "hold-open", with(told_of(key, "hold-open", "job"), fields)).await
 }
 
-/// Gives a wallet's balance and what is held of it.
+/// Returns a wallet's balance and held credits.
 fn wallet(world: &World, id: &WalletId) -> (i64, u64) {
     let wallet = world.state().accounts.wallets[id].clone();
     assert!(wallet.is_balanced(), "{wallet:?}");
@@ -30,7 +30,7 @@ fn live(world: &World) -> (i64, u64) {
 }
 
 #[tokio::test]
-async fn a_hold_sets_credits_aside_and_counts_as_the_call() {
+async fn a_hold_reserves_credits_and_counts_as_a_call() {
     let world = acme();
     let text = put_production(&world, |_| ());
     insta::assert_json_snapshot!(answer(&world, "hold-open", told_of(&text, "hold-open", "job")).await, @r#"
@@ -55,16 +55,16 @@ async fn a_hold_sets_credits_aside_and_counts_as_the_call() {
     assert_eq!(hold.expires_at.since(hold.opened_at).as_secs(), 600);
     assert_eq!(key_in(&world).daily_used(consigne_runtime::clock::now()), 1);
     assert_eq!(
-        (receipts(&world), trail(&world), outbox(&world)),
+        (receipts(&world), audit_log(&world), outbox(&world)),
         (vec![], json!([]), json!([])),
-        "nothing is spent yet"
+        "nothing must be spent yet"
     );
     let id = payload::event("hold-settle", "part", "")["pathParameters"]["id"].clone();
-    assert_eq!(id, hold.id.to_string(), "the other payloads speak of it");
+    assert_eq!(id, hold.id.to_string(), "other payloads have this id");
 }
 
 #[tokio::test]
-async fn a_hold_lasts_an_hour_when_nothing_is_said_of_it() {
+async fn a_hold_lasts_an_hour_by_default() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let event = told_of(&text, "hold-open", "default-ttl");
@@ -74,7 +74,7 @@ async fn a_hold_lasts_an_hour_when_nothing_is_said_of_it() {
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_gets_the_same_hold_whatever_has_happened_since() {
+async fn a_retry_gets_the_same_hold() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let first = opened(&world, &text, &json!({})).await["body"]["data"].clone();
@@ -86,7 +86,7 @@ async fn the_same_idempotency_key_gets_the_same_hold_whatever_has_happened_since
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_for_another_request_or_key_is_refused() {
+async fn an_idempotency_key_used_for_another_request_or_key_is_refused() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let second = put_key(&world, SECOND_KEY, KeyMode::Production, |_| ());
@@ -104,7 +104,7 @@ async fn the_same_idempotency_key_for_another_request_or_key_is_refused() {
     assert_eq!(world.state(), before);
     let theirs = headed(told_of(&text, "hold-open", "job"), "authorization", Some(&format!("Bearer {OTHER_SERVICE}")));
     let theirs = functions::call(&world, "hold-open", theirs).await;
-    assert_eq!(theirs["status"], 201, "two services' idempotency keys never meet");
+    assert_eq!(theirs["status"], 201, "each service has its own idempotency keys");
     assert_eq!(live(&world), (940, 60));
 }
 
@@ -112,7 +112,7 @@ async fn the_same_idempotency_key_for_another_request_or_key_is_refused() {
 type Change = fn(&mut ApiKey);
 
 #[tokio::test]
-async fn every_refusal_of_a_key_has_its_status_and_the_code_of_a_check() {
+async fn every_refused_key_has_a_status_and_the_code_of_a_check() {
     let mut answers = Vec::new();
     let changes: [(&str, Change); 5] = [
         ("revoked", |key| key.status = KeyStatus::Revoked),
@@ -151,7 +151,7 @@ async fn every_refusal_of_a_key_has_its_status_and_the_code_of_a_check() {
     "#);
 }
 
-/// Says what an answer comes to, on one line.
+/// Summarises an answer on one line.
 fn said(why: &str, answer: &Value) -> String {
     let (status, code) = refusal(answer);
     let details = &answer["body"]["error"]["details"];
@@ -165,7 +165,7 @@ fn said(why: &str, answer: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_test_key_holds_test_credits_and_names_them_when_there_are_too_few() {
+async fn a_test_key_holds_test_credits() {
     let world = acme();
     let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     assert_eq!(opened(&world, &text, &json!({})).await["status"], 201);
@@ -176,11 +176,11 @@ async fn a_test_key_holds_test_credits_and_names_them_when_there_are_too_few() {
     assert_eq!(refusal(&refused), (402, "INSUFFICIENT_CREDITS"));
     let details = &refused["body"]["error"]["details"];
     assert_eq!(details["limiter"], "test_wallet");
-    assert!(details["resets_at"].is_string(), "time fills it again");
+    assert!(details["resets_at"].is_string(), "the wallet is refilled later");
 }
 
 #[tokio::test]
-async fn a_key_whose_tester_has_left_holds_the_credits_of_who_came_after_them() {
+async fn a_test_key_whose_payer_left_holds_the_new_payers_credits() {
     let world = acme();
     let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     change_key(&world, |key| key.spender = Some(user("user_ann1")));
@@ -190,7 +190,7 @@ async fn a_key_whose_tester_has_left_holds_the_credits_of_who_came_after_them() 
 }
 
 #[tokio::test]
-async fn every_bad_field_is_named_and_nothing_is_held() {
+async fn every_invalid_field_is_named_and_nothing_is_held() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let before = world.state();
@@ -241,7 +241,7 @@ async fn every_bad_field_is_named_and_nothing_is_held() {
     ]
     "#);
     let limit = opened(&world, &text, &json!({ "service": "ai", "amount": 10_001 })).await;
-    assert_eq!(limit["body"]["error"]["details"]["limit"], 10_000, "each service has its own");
+    assert_eq!(limit["body"]["error"]["details"]["limit"], 10_000, "each service has its own hold");
     assert_eq!(world.state(), before);
 }
 

@@ -1,4 +1,4 @@
-//! invitation-accept: who may take an invitation, and how often.
+//! invitation-accept: who may accept an invitation, and how often.
 
 use consigne_core::Timestamp;
 use consigne_core::invitations::{Invitation, InvitationStatus};
@@ -9,14 +9,14 @@ use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::accounts::{OTHER_ORG, acme, answer, found, headed, org, outbox, refusal, sent_by, trail, user};
+use super::accounts::{OTHER_ORG, acme, answer, audit_log, found, headed, org, outbox, refusal, sent_by, user};
 use super::invited::{BOBS, accepting, bob_accepts, invitation_in, put_invitation, role_of, verified};
 
 async fn accept(world: &World, person: &str, claims: &Value, token: &str) -> Value {
     functions::call(world, "invitation-accept", accepting(person, claims, token)).await
 }
 
-/// Lets the issuer have told of a person.
+/// Stores what Clerk has reported about a person.
 fn told_of(world: &World, person: &str, email: &str, is_verified: bool, at: Timestamp) {
     let contact =
         Contact { email: email.to_owned(), verified: is_verified, name: None, language: Language::English, at };
@@ -27,7 +27,7 @@ fn told_of(world: &World, person: &str, email: &str, is_verified: bool, at: Time
 }
 
 #[tokio::test]
-async fn whoever_accepts_is_a_member_from_then_on() {
+async fn accepting_an_invitation_makes_a_member() {
     let world = acme();
     let token = put_invitation(&world, |_| ());
     let event = accepting("user_bob1", &verified(BOBS), &token);
@@ -52,7 +52,7 @@ async fn whoever_accepts_is_a_member_from_then_on() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "member.joined",
@@ -76,11 +76,11 @@ async fn whoever_accepts_is_a_member_from_then_on() {
     );
     assert_eq!(functions::call(&world, "key-list", sent_by("user_bob1", "key-list", "all")).await["status"], 200);
     let seen = world.state().profiles[&user("user_bob1")].seen.clone().unwrap();
-    assert_eq!((seen.email.as_str(), seen.verified), (BOBS, true), "they are known from their token");
+    assert_eq!((seen.email.as_str(), seen.verified), (BOBS, true), "their address is stored from their token");
 }
 
 #[tokio::test]
-async fn who_has_accepted_gets_the_same_answer_again_and_nobody_else_does() {
+async fn only_the_accepting_person_gets_the_same_answer_again() {
     let world = acme();
     let token = put_invitation(&world, |_| ());
     let first = bob_accepts(&world, &token).await;
@@ -94,7 +94,7 @@ async fn who_has_accepted_gets_the_same_answer_again_and_nobody_else_does() {
 }
 
 #[tokio::test]
-async fn after_a_removal_the_old_token_does_not_work_again() {
+async fn an_accepted_token_does_not_work_again_after_a_removal() {
     let world = acme();
     let token = put_invitation(&world, |_| ());
     bob_accepts(&world, &token).await;
@@ -105,7 +105,7 @@ async fn after_a_removal_the_old_token_does_not_work_again() {
 }
 
 #[tokio::test]
-async fn unknown_forged_revoked_and_expired_tokens_are_one_and_the_same() {
+async fn unknown_forged_revoked_and_expired_tokens_get_the_same_answer() {
     let token = put_invitation(&World::default(), |_| ());
     let unknown = answer(&acme(), "invitation-accept", accepting("user_bob1", &verified(BOBS), &token)).await;
     insta::assert_json_snapshot!(unknown, @r#"
@@ -126,13 +126,13 @@ async fn unknown_forged_revoked_and_expired_tokens_are_one_and_the_same() {
         |invitation| invitation.status = InvitationStatus::Revoked,
         |invitation| invitation.status = InvitationStatus::Accepted(user("user_zoe1")),
         |invitation| invitation.expires_at = clock::now(),
-        // It came into being under another organisation's name.
+        // The token was derived for another organisation.
         |invitation| invitation.org = org(OTHER_ORG),
     ];
     for end in ends {
         let world = acme();
         put_invitation(&world, end);
-        // With and without the right address: the 403 of another address would tell that there is an invitation.
+        // With the right and a wrong address: the 403 for a wrong address would reveal the invitation.
         for claims in [verified(BOBS), verified("eve@example.com"), json!({})] {
             let event = accepting("user_bob1", &claims, &token);
             assert_eq!(answer(&world, "invitation-accept", event).await, unknown);
@@ -142,7 +142,7 @@ async fn unknown_forged_revoked_and_expired_tokens_are_one_and_the_same() {
 }
 
 #[tokio::test]
-async fn a_token_altered_in_any_character_is_refused_without_a_look_anywhere() {
+async fn a_token_altered_in_any_character_is_refused_without_a_read() {
     let world = acme();
     let token = put_invitation(&world, |_| ());
     let unknown = answer(&World::default(), "invitation-accept", accepting("user_bob1", &verified(BOBS), &token)).await;
@@ -166,11 +166,11 @@ async fn a_token_altered_in_any_character_is_refused_without_a_look_anywhere() {
         event["body"] = json!({ "token": bad }).to_string().into();
         assert_eq!(answer(&world, "invitation-accept", event).await, unknown, "{bad}");
     }
-    assert!(world.fault_is_left(), "something was looked up");
+    assert!(world.fault_is_left(), "something was read from the table");
 }
 
 #[tokio::test]
-async fn a_token_of_another_organisation_leads_into_that_one_only() {
+async fn a_token_is_valid_for_its_organisation_only() {
     let world = acme();
     found(&world, OTHER_ORG, "Other", &[("user_eve1", OrgRole::Owner)]);
     let ours = put_invitation(&world, |_| ());
@@ -187,7 +187,7 @@ async fn a_token_of_another_organisation_leads_into_that_one_only() {
 }
 
 #[tokio::test]
-async fn only_the_invited_address_verified_opens_the_door() {
+async fn only_the_verified_invited_address_may_accept() {
     let world = acme();
     let token = put_invitation(&world, |_| ());
     let before = world.state();
@@ -206,7 +206,7 @@ async fn only_the_invited_address_verified_opens_the_door() {
     ] {
         let answer = accept(&world, "user_bob1", &claims, &token).await;
         assert_eq!(refusal(&answer), (403, "EMAIL_MISMATCH"), "{claims}");
-        assert!(!answer.to_string().contains("bob@"), "the answer tells the address");
+        assert!(!answer.to_string().contains("bob@"), "the answer reveals the address");
     }
     assert_eq!(world.state(), before);
     insta::assert_json_snapshot!(
@@ -230,7 +230,7 @@ async fn only_the_invited_address_verified_opens_the_door() {
 }
 
 #[tokio::test]
-async fn an_international_domain_is_one_however_it_is_composed() {
+async fn unicode_forms_of_a_domain_are_equal() {
     let world = acme();
     let token =
         put_invitation(&world, |invitation| invitation.email = super::invited::address("bob@\u{e9}t\u{e9}.example"));
@@ -238,14 +238,14 @@ async fn an_international_domain_is_one_however_it_is_composed() {
 }
 
 #[tokio::test]
-async fn what_the_issuer_told_of_a_person_stands_in_for_a_token_without_an_address() {
+async fn a_stored_address_is_used_if_the_token_has_none() {
     let now = clock::now();
     let cases = [
         (true, BOBS, json!({}), 200),
         (true, "BOB@example.com", json!({ "email": "unverified@example.com" }), 200),
         (false, BOBS, json!({}), 403),
         (true, "eve@example.com", json!({}), 403),
-        // What the token says is newer than anything kept.
+        // The token is newer than any stored claim.
         (true, BOBS, verified("eve@example.com"), 403),
     ];
     for (is_verified, email, claims, status) in cases {
@@ -257,7 +257,7 @@ async fn what_the_issuer_told_of_a_person_stands_in_for_a_token_without_an_addre
 }
 
 #[tokio::test]
-async fn a_closed_account_accepts_nothing() {
+async fn a_closed_account_cannot_accept_an_invitation() {
     for claims in [verified(BOBS), json!({})] {
         let world = acme();
         let token = put_invitation(&world, |_| ());
@@ -271,7 +271,7 @@ async fn a_closed_account_accepts_nothing() {
 }
 
 #[tokio::test]
-async fn of_two_people_with_one_address_one_joins() {
+async fn of_two_people_with_the_same_address_one_joins() {
     let world = acme();
     let token = put_invitation(&world, |_| ());
     let claims = verified(BOBS);
@@ -283,7 +283,7 @@ async fn of_two_people_with_one_address_one_joins() {
 }
 
 #[tokio::test]
-async fn a_member_keeps_the_role_they_have_and_the_invitation_stays_open() {
+async fn a_members_role_and_the_invitation_do_not_change() {
     let world = acme();
     let token = put_invitation(&world, |invitation| invitation.role = OrgRole::Owner);
     let before = world.state();
@@ -296,7 +296,7 @@ async fn a_member_keeps_the_role_they_have_and_the_invitation_stays_open() {
 }
 
 #[tokio::test]
-async fn an_invitation_is_worth_nothing_once_its_sender_could_not_send_it() {
+async fn an_invitation_is_void_once_its_sender_may_no_longer_invite() {
     for (sender, role) in [("user_adam1", OrgRole::Developer), ("user_ann1", OrgRole::Owner)] {
         let world = acme();
         let token = put_invitation(&world, |invitation| {
@@ -309,18 +309,22 @@ async fn an_invitation_is_worth_nothing_once_its_sender_could_not_send_it() {
         }
         world.change(|state| drop(state.accounts.members.remove(&place)));
         assert_eq!(refusal(&bob_accepts(&world, &token).await), (404, "NOT_FOUND"), "{sender}");
-        // Nor do they come back by it themselves.
+        // The removed sender cannot return with the invitation either.
         assert_eq!(refusal(&accept(&world, sender, &verified(BOBS), &token).await), (404, "NOT_FOUND"), "{sender}");
     }
     let world = acme();
     let token = put_invitation(&world, |invitation| {
         (invitation.invited_by, invitation.role) = (user("user_adam1"), OrgRole::Owner);
     });
-    assert_eq!(refusal(&bob_accepts(&world, &token).await), (404, "NOT_FOUND"), "an owner when it was sent, not now");
+    assert_eq!(
+        refusal(&bob_accepts(&world, &token).await),
+        (404, "NOT_FOUND"),
+        "an owner when it was sent, but no longer"
+    );
 }
 
 #[tokio::test]
-async fn a_full_organisation_says_so_and_the_invitation_waits() {
+async fn a_full_organisation_refuses_and_the_invitation_stays_open() {
     let world = acme();
     let token = put_invitation(&world, |_| ());
     let crowd = |world: &World, n: usize| {
@@ -340,7 +344,7 @@ async fn a_full_organisation_says_so_and_the_invitation_waits() {
 }
 
 #[tokio::test]
-async fn a_body_is_a_token_and_nothing_else_and_comes_after_the_session() {
+async fn the_body_is_only_a_token_and_is_read_after_authentication() {
     let world = acme();
     for body in [json!({}), json!({ "token": null }), json!({ "token": 7 }), json!({ "token": "x", "org": "y" })] {
         let mut event = accepting("user_bob1", &json!({}), "");

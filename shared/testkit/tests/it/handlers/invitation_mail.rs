@@ -1,4 +1,4 @@
-//! The mail of an invitation: to the invited address alone, with the token that opens the invitation, while it can be accepted.
+//! The mail of an invitation is sent only to the invited address, with the token, and only while it can be accepted.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use super::accounts::{ORG, answer, org, user};
 use super::invited::{BOBS, accepting, address, put_invitation, role_of, verified};
 use super::mail::{acme_with_mailboxes, deliver, delivered, known, message_of, post};
 
-/// Gives the token in the only mail.
+/// Returns the token in the only mail.
 fn token_in_the_mail(world: &World) -> String {
     let text = world.state().post.sent.remove(0).text;
     let link = text.split_whitespace().find_map(|word| word.split_once("/invitations/accept?token="));
-    link.unwrap_or_else(|| panic!("no link: {text}")).1.to_owned()
+    link.unwrap_or_else(|| panic!("the mail has no link: {text}")).1.to_owned()
 }
 
 #[tokio::test]
-async fn whoever_is_invited_gets_the_token_in_the_language_of_whoever_invites() {
+async fn the_invited_person_gets_the_token_in_the_senders_language() {
     for (language, subject) in
         [(Language::French, "Invitation à rejoindre Acme"), (Language::English, "Invitation to join Acme")]
     {
@@ -33,7 +33,7 @@ async fn whoever_is_invited_gets_the_token_in_the_language_of_whoever_invites() 
         assert_eq!(post(&world), json!([[BOBS, subject]]));
         let mail = world.state().post.sent.remove(0);
         assert!(mail.text.contains("Ann ") && mail.text.contains("Acme"), "{}", mail.text);
-        assert!(mail.unsubscribe.is_none(), "a stranger has no account to unsubscribe");
+        assert!(mail.unsubscribe.is_none(), "an invited person has no account to unsubscribe");
         assert_eq!(token_in_the_mail(&world), token);
         assert_eq!(
             (&log["mail.template"], &log["mail.outcomes"]),
@@ -45,7 +45,7 @@ async fn whoever_is_invited_gets_the_token_in_the_language_of_whoever_invites() 
 }
 
 #[tokio::test]
-async fn the_token_in_the_mail_opens_the_invitation_it_is_of() {
+async fn the_token_in_the_mail_accepts_its_invitation() {
     let world = acme_with_mailboxes();
     put_invitation(&world, |_| ());
     deliver(&world, "invitation-created").await;
@@ -55,7 +55,7 @@ async fn the_token_in_the_mail_opens_the_invitation_it_is_of() {
 }
 
 #[tokio::test]
-async fn an_invitation_told_twice_is_one_mail() {
+async fn a_repeated_event_causes_one_mail() {
     let world = acme_with_mailboxes();
     put_invitation(&world, |_| ());
     deliver(&world, "invitation-created").await;
@@ -65,7 +65,7 @@ async fn an_invitation_told_twice_is_one_mail() {
 }
 
 #[tokio::test]
-async fn nobody_is_written_to_of_an_invitation_that_cannot_be_accepted_any_more() {
+async fn no_mail_is_sent_for_an_invitation_that_can_no_longer_be_accepted() {
     let revoked = acme_with_mailboxes();
     put_invitation(&revoked, |invitation| invitation.status = InvitationStatus::Revoked);
     let accepted = acme_with_mailboxes();
@@ -80,7 +80,7 @@ async fn nobody_is_written_to_of_an_invitation_that_cannot_be_accepted_any_more(
 }
 
 #[tokio::test]
-async fn nobody_is_written_to_once_whoever_invites_could_not_do_so_any_more() {
+async fn no_mail_is_sent_once_the_sender_may_no_longer_invite() {
     let place = |world: &World, role: Option<OrgRole>| {
         world.change(|state| {
             let members = &mut state.accounts.members;
@@ -110,7 +110,7 @@ async fn nobody_is_written_to_once_whoever_invites_could_not_do_so_any_more() {
 }
 
 #[tokio::test]
-async fn a_suppressed_address_is_not_written_to_whoever_invites_it() {
+async fn a_suppressed_address_gets_no_invitation() {
     let world = acme_with_mailboxes();
     put_invitation(&world, |invitation| invitation.email = address("bob@example.com"));
     let mailbox = Address::parse(BOBS).unwrap().mailbox();
@@ -120,7 +120,7 @@ async fn a_suppressed_address_is_not_written_to_whoever_invites_it() {
 }
 
 #[tokio::test]
-async fn an_inviter_nobody_knows_by_name_invites_in_the_first_language() {
+async fn a_sender_without_a_profile_invites_in_english() {
     let world = acme_with_mailboxes();
     world.change(|state| drop(state.profiles.remove(&user("user_ann1"))));
     put_invitation(&world, |_| ());
@@ -130,7 +130,7 @@ async fn an_inviter_nobody_knows_by_name_invites_in_the_first_language() {
 }
 
 #[tokio::test]
-async fn an_invitation_that_cannot_be_read_is_parked() {
+async fn a_malformed_invitation_event_is_parked() {
     for (from, to) in [("\"invitation_id\": \"inv_", "\"invitation_id\": \""), ("\"org_id\": \"org_", "\"org_id\": \"")]
     {
         let (world, body) = (acme_with_mailboxes(), message_of("invitation-created"));

@@ -10,10 +10,10 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
-use super::accounts::{ORG, acme, answer, headed, org, outbox, refusal, saying, sent_by, trail, user, with};
+use super::accounts::{ORG, acme, answer, audit_log, headed, org, outbox, refusal, saying, sent_by, user, with};
 use super::invited::{BOBS, INVITATION, address, bob_accepts, invitation_in, put_invitation};
 
-/// Invites an address as a person.
+/// Invites an address as a person. Returns the answer.
 async fn invite(world: &World, person: &str, email: &str, role: &str) -> Value {
     let body = json!({ "email": email, "role": role });
     functions::call(world, "member-invite", saying(sent_by(person, "member-invite", "developer"), &body)).await
@@ -24,7 +24,7 @@ async fn revoke(world: &World, person: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_invitation_is_written_down_told_of_and_holds_no_token() {
+async fn an_invitation_is_stored_and_published_without_its_token() {
     let world = acme();
     let event = sent_by("user_adam1", "member-invite", "developer");
     insta::assert_json_snapshot!(answer(&world, "member-invite", event).await, @r#"
@@ -45,7 +45,7 @@ async fn an_invitation_is_written_down_told_of_and_holds_no_token() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "member.invited",
@@ -80,7 +80,7 @@ async fn an_invitation_is_written_down_told_of_and_holds_no_token() {
 }
 
 #[tokio::test]
-async fn no_address_travels_on_the_bus() {
+async fn no_event_has_an_address() {
     let world = acme();
     invite(&world, "user_ann1", BOBS, "billing").await;
     let told = outbox(&world).to_string();
@@ -88,7 +88,7 @@ async fn no_address_travels_on_the_bus() {
 }
 
 #[tokio::test]
-async fn the_same_request_gets_the_same_answer_whatever_the_limits_say_by_then() {
+async fn a_retry_gets_the_same_answer_despite_the_limits() {
     let world = acme();
     let event = sent_by("user_ann1", "member-invite", "with-key");
     let first = functions::call(&world, "member-invite", event.clone()).await;
@@ -105,7 +105,7 @@ async fn the_same_request_gets_the_same_answer_whatever_the_limits_say_by_then()
 }
 
 #[tokio::test]
-async fn an_admin_invites_no_owner_and_takes_none_back() {
+async fn an_admin_cannot_invite_owners_or_revoke_their_invitations() {
     let world = acme();
     let before = world.state();
     let event = with(sent_by("user_adam1", "member-invite", "developer"), &json!({ "role": "owner" }));
@@ -142,7 +142,7 @@ async fn an_admin_invites_no_owner_and_takes_none_back() {
 }
 
 #[tokio::test]
-async fn fields_are_an_address_and_a_role_and_nothing_else() {
+async fn the_body_has_an_address_and_a_role_only() {
     let world = acme();
     let before = world.state();
     let long = format!("{}@example.com", "a".repeat(300));
@@ -201,21 +201,21 @@ async fn fields_are_an_address_and_a_role_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_address_is_kept_in_one_spelling_and_its_plus_part_is_its_own() {
+async fn addresses_are_normalised_and_plus_parts_are_kept() {
     let world = acme();
-    for (written, kept) in [
+    for (written, stored) in [
         ("BOB+Work@Example.COM", "bob+work@example.com"),
         ("bob@\u{c9}t\u{e9}.example", "bob@\u{e9}t\u{e9}.example"),
         ("eve@E\u{301}te\u{301}.example", "eve@\u{e9}t\u{e9}.example"),
     ] {
-        assert_eq!(invite(&world, "user_ann1", written, "billing").await["body"]["data"]["email"], kept, "{written}");
+        assert_eq!(invite(&world, "user_ann1", written, "billing").await["body"]["data"]["email"], stored, "{written}");
     }
     assert_eq!(refusal(&invite(&world, "user_ann1", "bob+WORK@example.com", "billing").await), (409, "CONFLICT"));
     assert_eq!(invite(&world, "user_ann1", "bob@example.com", "billing").await["status"], 201);
 }
 
 #[tokio::test]
-async fn the_fifty_first_of_a_day_is_told_when_to_come_again() {
+async fn the_51st_invitation_of_a_day_is_refused_with_a_time_to_retry() {
     let world = acme();
     for n in 0..50 {
         assert_eq!(invite(&world, "user_ann1", &format!("p{n}@example.com"), "billing").await["status"], 201);
@@ -233,7 +233,7 @@ async fn the_fifty_first_of_a_day_is_told_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_mails_again_and_again() {
+async fn an_address_cannot_be_invited_again_and_again() {
     let world = acme();
     for _ in 0..3 {
         let sent = invite(&world, "user_ann1", BOBS, "billing").await;
@@ -246,7 +246,7 @@ async fn nobody_is_sent_mails_again_and_again() {
 }
 
 #[tokio::test]
-async fn a_hundred_open_invitations_and_five_hundred_members_are_as_many_as_may_be() {
+async fn open_invitations_and_members_are_limited() {
     let world = acme();
     let some_days_ago = clock::now().minus(Duration::from_hours(24 * 3));
     for n in 0..OPEN_MAX {
@@ -272,7 +272,7 @@ async fn a_hundred_open_invitations_and_five_hundred_members_are_as_many_as_may_
 }
 
 #[tokio::test]
-async fn a_suspended_organisation_sends_nobody_mails() {
+async fn a_suspended_organisation_cannot_invite() {
     let world = acme();
     world.change(|state| state.accounts.orgs.get_mut(&org(ORG)).unwrap().suspended = true);
     let before = world.state();
@@ -281,7 +281,7 @@ async fn a_suspended_organisation_sends_nobody_mails() {
 }
 
 #[tokio::test]
-async fn open_invitations_are_listed_and_ended_ones_are_not() {
+async fn only_open_invitations_are_listed() {
     let world = acme();
     put_invitation(&world, |_| ());
     let end = |n: i64, change: fn(&mut consigne_core::invitations::Invitation)| {
@@ -322,7 +322,7 @@ async fn open_invitations_are_listed_and_ended_ones_are_not() {
 }
 
 #[tokio::test]
-async fn a_revoked_invitation_is_gone_from_the_list_and_its_token_works_no_more() {
+async fn a_revoked_invitation_is_not_listed_and_its_token_is_void() {
     let world = acme();
     let token = put_invitation(&world, |_| ());
     let event = sent_by("user_adam1", "invitation-revoke", "one");
@@ -339,7 +339,7 @@ async fn a_revoked_invitation_is_gone_from_the_list_and_its_token_works_no_more(
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "invitation.revoked",
@@ -357,12 +357,12 @@ async fn a_revoked_invitation_is_gone_from_the_list_and_its_token_works_no_more(
     assert_eq!(listed["body"]["data"], json!([]));
     assert_eq!(refusal(&bob_accepts(&world, &token).await), (404, "NOT_FOUND"));
     let before = world.state();
-    assert_eq!(refusal(&revoke(&world, "user_ann1").await), (404, "NOT_FOUND"), "the second call finds nothing");
+    assert_eq!(refusal(&revoke(&world, "user_ann1").await), (404, "NOT_FOUND"), "a second revocation finds nothing");
     assert_eq!(world.state(), before);
 }
 
 #[tokio::test]
-async fn only_an_open_invitation_of_ones_own_organisation_can_be_revoked() {
+async fn only_open_invitations_of_the_organisation_can_be_revoked() {
     let unknown = answer(&acme(), "invitation-revoke", sent_by("user_ann1", "invitation-revoke", "one")).await;
     assert_eq!(refusal(&unknown), (404, "NOT_FOUND"));
     for odd in ["inv_", "", "inv_01m7yrewkh7vm7z3z2kwsh2ftr", ORG, "..", "inv_01M7YREWKH7VM7Z3Z2KWSH2FZZ"] {

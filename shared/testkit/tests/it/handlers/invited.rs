@@ -1,4 +1,4 @@
-//! What the tests of members and invitations begin with: an invitation whose token is known, and people with addresses.
+//! Fixtures for tests of members and invitations: an invitation with a known token, and people with addresses.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use serde_json::{Value, json};
 
 use super::accounts::{ORG, org, user};
 
-/// The invitation the payloads in events/ speak of.
+/// The invitation in the payloads of events/.
 pub const INVITATION: &str = "inv_01M7YREWKH7VM7Z3Z2KWSH2FTR";
 /// The address it was sent to.
 pub const BOBS: &str = "bob@example.com";
 
-/// Gives an address.
+/// Parses an address.
 pub fn address(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
 }
 
-/// Puts an invitation into the world, which Ann sent to Bob an hour ago, changed as the test needs it; gives its token.
+/// Puts an invitation from Ann to Bob, sent an hour ago, into the world after `change`. Returns its token.
 pub fn put_invitation(world: &World, change: impl FnOnce(&mut Invitation)) -> String {
     let created_at = clock::now().minus(Duration::from_hours(1));
     let mut invitation = Invitation {
@@ -41,17 +41,17 @@ pub fn put_invitation(world: &World, change: impl FnOnce(&mut Invitation)) -> St
     token
 }
 
-/// Gives the invitation of the payloads as the world has it.
+/// Returns the stored invitation of the payloads.
 pub fn invitation_in(world: &World) -> Invitation {
     world.state().accounts.invitations[&(org(ORG), InvitationId::parse(INVITATION).unwrap())].clone()
 }
 
-/// Gives a person's place in Acme, as the world has it.
+/// Returns a person's role in Acme.
 pub fn role_of(world: &World, person: &str) -> Option<OrgRole> {
     world.state().accounts.members.get(&(org(ORG), user(person))).map(|member| member.role)
 }
 
-/// Makes the event by which a person accepts an invitation; `claims` is what their session says of them.
+/// Returns the event with which a person accepts an invitation. `claims` are those of their session token.
 pub fn accepting(person: &str, claims: &Value, token: &str) -> Value {
     let session = functions::issuer().token_with(person, claims);
     let mut event = payload::event("invitation-accept", "from-mail", &session);
@@ -59,12 +59,12 @@ pub fn accepting(person: &str, claims: &Value, token: &str) -> Value {
     event
 }
 
-/// What a session says of somebody whose address the issuer has verified.
+/// Returns the claims of a person whose address the issuer has verified.
 pub fn verified(email: &str) -> Value {
     json!({ "email": email, "email_verified": true })
 }
 
-/// Lets Bob, whose address is the invited one, accept.
+/// Accepts as Bob, whose address was invited. Returns the answer.
 pub async fn bob_accepts(world: &World, token: &str) -> Value {
     functions::call(world, "invitation-accept", accepting("user_bob1", &verified(BOBS), token)).await
 }

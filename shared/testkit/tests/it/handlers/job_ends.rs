@@ -1,4 +1,4 @@
-//! Jobs that end without their generator, and what becomes of a job when other things end.
+//! Jobs that end without their generator, and the effect of other endings on jobs.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::sweep::sweep_at;
 use super::{GRANTED, KEY, assert_books_balance, call, file_in, ledger_of, pending_at};
 
 #[tokio::test]
-async fn a_job_nobody_delivers_in_time_fails_and_gives_its_allowance_back() {
+async fn an_overdue_job_fails_and_returns_its_allowance() {
     let deadline = GRANTED.plus(Duration::from_hours(1));
     for job in [job(Kind::Image), granted(&job(Kind::Image), &[output(Kind::Image)])] {
         let world = world_of(&job, &[]);
@@ -32,7 +32,7 @@ async fn a_job_nobody_delivers_in_time_fails_and_gives_its_allowance_back() {
 }
 
 #[tokio::test]
-async fn a_late_delivery_counts_until_sweep_has_looked() {
+async fn a_late_delivery_is_accepted_until_sweep_runs() {
     let world = picture();
     object(&world, "created", KEY).await;
     assert!(job_in(&world).deadline < clock::now());
@@ -42,7 +42,7 @@ async fn a_late_delivery_counts_until_sweep_has_looked() {
 }
 
 #[tokio::test]
-async fn a_deleted_result_leaves_a_completed_job_as_it_is() {
+async fn deleting_a_result_does_not_change_a_completed_job() {
     let world = picture();
     object(&world, "created", KEY).await;
     report(&world, "completed", "msg_1").await;
@@ -53,7 +53,7 @@ async fn a_deleted_result_leaves_a_completed_job_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_closed_account_fails_every_job_that_has_not_ended_and_nobody_elses() {
+async fn closing_an_account_fails_its_open_jobs_and_no_others() {
     let own = |n: u32| {
         JobId::of(UserId::parse("user_ann1").unwrap(), FileId::parse(&format!("01M7YREWKH7VM7Z3Z2KWSH2FT{n}")).unwrap())
     };
@@ -88,7 +88,7 @@ async fn a_closed_account_fails_every_job_that_has_not_ended_and_nobody_elses() 
     assert_eq!(ledger_of(&world), [0, 0, 0, 0]);
     assert_books_balance(&world);
 
-    // At the last look they are forgotten, with what was wished for.
+    // The last step of the closing deletes the jobs, with their prompts.
     assert_eq!(sweep_at(&world, GRANTED.plus(Duration::from_hours(1))).await["closed"], 1);
     assert_eq!(world.state().jobs.jobs.into_keys().collect::<Vec<_>>(), [bobs.id]);
 }

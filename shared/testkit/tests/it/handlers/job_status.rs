@@ -1,4 +1,4 @@
-//! Jobs as their owners see them, list them and cancel them.
+//! job-status, job-list and job-cancel: what owners see and do.
 
 use consigne_core::files::Kind;
 use consigne_core::jobs::{Job, JobId, JobStatus};
@@ -11,7 +11,7 @@ use super::accounts::refusal;
 use super::jobs::{JOB, add_job, arrived, granted, job, job_in, output, signed, taken, told_of_jobs, world_of};
 use super::{GRANTED, call, call_as};
 
-/// Makes a world with a job of a kind that was delivered.
+/// Creates a world with a completed job of a kind.
 async fn delivered(kind: Kind) -> World {
     let (job, file) = (job(kind), output(kind));
     let begun = granted(&job, std::slice::from_ref(&file)).arrived(&arrived(kind), GRANTED).unwrap().job;
@@ -27,7 +27,7 @@ async fn delivered(kind: Kind) -> World {
 }
 
 #[tokio::test]
-async fn a_job_that_waits_says_so() {
+async fn a_pending_job_is_shown() {
     let world = world_of(&job(Kind::Image), &[]);
     insta::assert_json_snapshot!(call(&world, "job-status", "ask").await, @r#"
     {
@@ -52,7 +52,7 @@ async fn a_job_that_waits_says_so() {
 }
 
 #[tokio::test]
-async fn pictures_are_shown_as_measured_with_tickets_to_read_them() {
+async fn pictures_are_shown_with_measured_sizes_and_signed_urls() {
     let world = delivered(Kind::Image).await;
     insta::assert_json_snapshot!(call(&world, "job-status", "ask").await, @r#"
     {
@@ -128,7 +128,7 @@ async fn a_video_is_shown_with_its_duration() {
 }
 
 #[tokio::test]
-async fn a_job_that_failed_says_why() {
+async fn a_failed_job_shows_the_reason() {
     let world = world_of(&job(Kind::Image).failed("SAFETY", "The prompt was refused", GRANTED).unwrap().job, &[]);
     let shown = call(&world, "job-status", "ask").await;
     insta::assert_json_snapshot!(shown["body"]["data"], @r#"
@@ -149,7 +149,7 @@ async fn a_job_that_failed_says_why() {
     "#);
 }
 
-/// Asks for a job by some other id.
+/// Calls a function with another job's id.
 async fn ask_for(world: &World, function: &str, id: &str) -> Value {
     let text = payload::event(function, "ask", &functions::issuer().token("user_ann1", "pro")).to_string();
     let event = serde_json::from_str(&text.replace(JOB, id)).unwrap();
@@ -157,7 +157,7 @@ async fn ask_for(world: &World, function: &str, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn anothers_job_looks_like_one_that_never_was() {
+async fn another_users_job_looks_like_a_job_that_does_not_exist() {
     let world = world_of(&job(Kind::Image), &[]);
     let theirs =
         Job { id: JobId::of(UserId::parse("user_ann12").unwrap(), job(Kind::Image).id.tail()), ..job(Kind::Image) };
@@ -169,14 +169,14 @@ async fn anothers_job_looks_like_one_that_never_was() {
         for id in [theirs.id.to_string().as_str(), "job_x", "x", "job_01m7yrewkh7vm7z3z2kwsh2ftrann1"] {
             assert_eq!(ask_for(&world, function, id).await, unknown, "{function} {id}");
         }
-        // Nor does she who asks for Ann's as Ann's namesake.
+        // A user whose id begins with Ann's cannot see it either.
         assert_eq!(call_as(&world, function, "ask", "user_ann12", "pro").await, unknown);
     }
     assert_eq!(world.state(), before);
 }
 
 #[tokio::test]
-async fn a_pending_job_is_cancelled_once_and_its_allowance_given_back() {
+async fn a_pending_job_is_cancelled_once_and_returns_its_allowance() {
     let world = world_of(&job(Kind::Image), &[]);
     let cancelled = call(&world, "job-cancel", "ask").await;
     insta::assert_json_snapshot!(cancelled, @r#"
@@ -210,7 +210,7 @@ async fn a_pending_job_is_cancelled_once_and_its_allowance_given_back() {
 }
 
 #[tokio::test]
-async fn a_job_somebody_is_at_work_on_or_that_has_ended_is_not_cancelled() {
+async fn a_processing_or_ended_job_cannot_be_cancelled() {
     let begun = granted(&job(Kind::Image), &[output(Kind::Image)]);
     let failed = job(Kind::Image).failed("SAFETY", "No", GRANTED).unwrap().job;
     for job in [begun, failed] {
@@ -225,7 +225,7 @@ async fn a_job_somebody_is_at_work_on_or_that_has_ended_is_not_cancelled() {
     assert_eq!(refusal(&call(&world, "job-cancel", "ask").await), (409, "CONFLICT"));
 }
 
-/// Makes a world with five jobs of Ann's, every second of which has failed, and the same of Bob's.
+/// Creates a world with five jobs of Ann, of which every second has failed, and the same for Bob.
 fn five() -> World {
     let world = World::default();
     for n in 0..5_u64 {
@@ -240,7 +240,7 @@ fn five() -> World {
     world
 }
 
-/// Lists jobs by a query; gives their last characters, and the cursor behind them.
+/// Lists jobs. Returns the last characters of their ids, and the next cursor.
 async fn listed(world: &World, query: &str) -> (String, Option<String>) {
     let mut event = payload::event("job-list", "all", &functions::issuer().token("user_ann1", "pro"));
     event["rawQueryString"] = query.into();
@@ -252,7 +252,7 @@ async fn listed(world: &World, query: &str) -> (String, Option<String>) {
 }
 
 #[tokio::test]
-async fn jobs_are_listed_newest_first_page_by_page_and_by_status() {
+async fn jobs_are_listed_newest_first_in_pages_and_by_status() {
     let world = five();
     assert_eq!(listed(&world, "").await, ("43210".to_owned(), None));
     assert_eq!(listed(&world, "status=failed").await, ("31".to_owned(), None));
@@ -292,7 +292,7 @@ async fn jobs_are_listed_newest_first_page_by_page_and_by_status() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_list_and_a_status_unknown_are_refused() {
+async fn a_cursor_of_another_list_and_an_unknown_status_are_refused() {
     let world = five();
     let cursor = listed(&world, "limit=1&status=failed").await.1.unwrap();
     for (query, code, field) in [
@@ -316,7 +316,7 @@ async fn a_cursor_of_another_list_and_a_status_unknown_are_refused() {
 }
 
 #[tokio::test]
-async fn an_answer_shows_nothing_of_what_only_generators_need() {
+async fn answers_do_not_contain_what_only_generators_need() {
     let world = world_of(&granted(&job(Kind::Image), &[output(Kind::Image)]), &[output(Kind::Image)]);
     let shown = call(&world, "job-status", "ask").await;
     let text = shown.to_string();

@@ -1,4 +1,4 @@
-//! What generators are granted to upload.
+//! job-upload-grant: upload grants for generators.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use super::jobs::{JOB, granted, job, job_in, output, signed, world_of};
 use super::sweep::sweep_at;
 use super::{GRANTED, assert_books_balance, ledger_of, ready};
 
-/// Asks to upload a picture for the job of the payloads.
+/// Requests an upload grant for a picture of the payloads' job, with a message id.
 async fn ask(world: &World, id: &str, fields: &Value) -> Value {
     signed(world, "job-upload-grant", "picture", id, fields).await
 }
 
 #[tokio::test]
-async fn a_generator_is_granted_an_upload_under_the_owners_prefix_and_the_job_has_begun() {
+async fn a_generators_grant_has_the_owners_prefix_and_starts_the_job() {
     let world = world_of(&job(Kind::Image), &[]);
     insta::assert_json_snapshot!(ask(&world, "msg_1", &json!({})).await, @r#"
     {
@@ -52,7 +52,7 @@ async fn a_generator_is_granted_an_upload_under_the_owners_prefix_and_the_job_ha
 }
 
 #[tokio::test]
-async fn the_same_message_gets_the_same_grant_and_another_body_none() {
+async fn a_retry_gets_the_same_grant_and_another_body_is_refused() {
     let world = world_of(&job(Kind::Image), &[]);
     let event = payload::event("job-upload-grant", "picture", "");
     let event = functions::signed_by_generator(event, "msg_1");
@@ -65,7 +65,7 @@ async fn the_same_message_gets_the_same_grant_and_another_body_none() {
     assert_eq!(world.state(), before);
     assert_eq!(ask(&world, "msg_2", &json!({})).await["status"], 201);
     assert_eq!((job_in(&world).outputs.len(), ledger_of(&world)), (2, [2000, 2000, 0, 0]));
-    // Also when the job takes no more, as long as the grant can be used.
+    // Even if the job accepts no more files, as long as the grant is valid.
     world.change(|state| state.jobs.jobs.values_mut().next().unwrap().claimed_at = Some(GRANTED));
     assert_eq!(functions::call(&world, "job-upload-grant", event.clone()).await, first);
     assert_eq!(refusal(&ask(&world, "msg_1", &json!({ "size": 1001 })).await), (422, "IDEMPOTENCY_MISMATCH"));
@@ -99,7 +99,7 @@ async fn the_same_message_gets_the_same_grant_and_another_body_none() {
 }
 
 #[tokio::test]
-async fn what_is_not_signed_by_a_generator_is_granted_nothing() {
+async fn a_request_without_a_generators_signature_is_refused() {
     let world = world_of(&job(Kind::Image), &[]);
     let before = world.state();
     let plain = payload::event("job-upload-grant", "picture", "");
@@ -127,7 +127,7 @@ async fn what_is_not_signed_by_a_generator_is_granted_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_job_is_not_for_is_refused_by_the_name_of_its_field() {
+async fn a_file_that_does_not_fit_the_job_is_refused_by_field() {
     let world = world_of(&job(Kind::Image), &[]);
     let before = world.state();
     for (fields, status, code, field) in [
@@ -147,7 +147,7 @@ async fn what_the_job_is_not_for_is_refused_by_the_name_of_its_field() {
         assert_eq!(refused["body"]["error"]["details"]["field"], field, "{fields}");
     }
     assert_eq!(world.state(), before);
-    // A refused message has promised nothing.
+    // A refused message is not recorded.
     assert_eq!(
         ask(&world, "msg_1", &json!({ "sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" })).await["status"],
         201
@@ -155,7 +155,7 @@ async fn what_the_job_is_not_for_is_refused_by_the_name_of_its_field() {
 }
 
 #[tokio::test]
-async fn the_owners_plan_when_the_job_was_accepted_is_what_limits_it() {
+async fn the_owners_plan_at_the_jobs_request_sets_the_limits() {
     for (plan, size, status) in
         [(Plan::Basic, 20 << 20, 201), (Plan::Basic, (20 << 20) + 1, 413), (Plan::Premium, 100 << 20, 201)]
     {
@@ -164,7 +164,7 @@ async fn the_owners_plan_when_the_job_was_accepted_is_what_limits_it() {
     }
 }
 
-/// Gives Ann's ledger so many committed bytes, and a window of writes.
+/// Sets the committed bytes and the window of writes in Ann's ledger.
 fn ledger(world: &World, committed: u64, window: Option<Window>) {
     let usage = Usage { committed, window, ..Usage::default() };
     world.change(|state| {
@@ -173,7 +173,7 @@ fn ledger(world: &World, committed: u64, window: Option<Window>) {
 }
 
 #[tokio::test]
-async fn it_counts_against_the_owners_storage_and_writes() {
+async fn a_generators_upload_counts_as_the_owners() {
     let world = world_of(&job(Kind::Image), &[]);
     let storage = Plan::Pro.allowances().storage;
     ledger(&world, storage - 999, None);
@@ -189,7 +189,7 @@ async fn it_counts_against_the_owners_storage_and_writes() {
 }
 
 #[tokio::test]
-async fn four_grants_a_file_are_enough_and_a_lost_one_makes_room() {
+async fn at_most_four_grants_per_file_are_made_not_counting_expired_ones() {
     let deadline = clock::now().plus(Duration::from_hours(1));
     let world = world_of(&Job { deadline, ..job(Kind::Image) }, &[]);
     for n in 0..8 {
@@ -203,7 +203,7 @@ async fn four_grants_a_file_are_enough_and_a_lost_one_makes_room() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_delivered_or_ended_or_nobodys_takes_no_files() {
+async fn delivered_ended_and_unknown_jobs_accept_no_files() {
     let file = output(Kind::Image);
     let claimed = Job { claimed_at: Some(GRANTED), ..granted(&job(Kind::Image), std::slice::from_ref(&file)) };
     let failed = job(Kind::Image).failed("SAFETY", "No", GRANTED).unwrap().job;

@@ -1,4 +1,4 @@
-//! What the tests of the job desk begin with; and wishes, accepted and refused.
+//! generate: requests for jobs, accepted and refused. Also fixtures for other tests of jobs.
 
 use consigne_core::files::{File, FileName, Kind, MediaType};
 use consigne_core::jobs::{Ask, Job, JobId, JobStatus};
@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 use super::accounts::{answer, headed, outbox, refusal, saying, with};
 use super::{GRANTED, KEY, call, call_as, pending_at, ready, world_with};
 
-/// The job the payloads in events/ speak of.
+/// The image job in the payloads of events/.
 pub const JOB: &str = "job_01M7YREWKH7VM7Z3Z2KWSH2FTRann1";
-/// The text they speak of.
+/// The text job in these payloads.
 pub const BOOK_KEY: &str = "user_ann1/books/01M7YREWKH7VM7Z3Z2KWSH2FTR-photo-ete.md";
-/// The video they speak of.
+/// The video job in these payloads.
 pub const VIDEO_KEY: &str = "user_ann1/videos/01M7YREWKH7VM7Z3Z2KWSH2FTR-photo-ete.mp4";
 
-/// Makes the job of the payloads as it was accepted, for Ann, who is on the plan pro.
+/// Creates the payloads' job of a kind as it was accepted, for Ann on the pro plan.
 pub fn job(kind: Kind) -> Job {
     let ask = match kind {
         Kind::Book | Kind::Blog => Ask::text("Intelligence artificielle", None, Some("L’IA en clair")),
@@ -31,11 +31,11 @@ pub fn job(kind: Kind) -> Job {
     Job { id: JobId::parse(JOB).unwrap(), ..job }
 }
 
-/// Makes the pending file a job of a kind is granted.
+/// Creates the pending file that is granted for a job of a kind.
 pub fn output(kind: Kind) -> File {
     let (key, name, media) = match kind {
         Kind::Book => (BOOK_KEY, "ia.md", "text/markdown"),
-        Kind::Blog => panic!("the payloads speak of no article"),
+        Kind::Blog => panic!("the payloads have no article"),
         Kind::Image => (KEY, "phare 1.png", "image/png"),
         Kind::Video => (VIDEO_KEY, "phare.mp4", "video/mp4"),
     };
@@ -43,25 +43,25 @@ pub fn output(kind: Kind) -> File {
     File { name, media, job: Some(JobId::parse(JOB).unwrap()), ..pending_at(key) }
 }
 
-/// Makes the same file after its check; only pictures are measured.
+/// Creates the same file after its check. Only pictures have a width and height.
 pub fn arrived(kind: Kind) -> File {
     let file = ready(&output(kind));
     File { dimensions: file.dimensions.filter(|_| kind == Kind::Image), ..file }
 }
 
-/// Makes the job as it stands after its generator was granted files.
+/// Returns the job after its generator was granted files.
 pub fn granted(job: &Job, files: &[File]) -> Job {
     files.iter().fold(job.clone(), |job, file| job.granted(file, GRANTED).unwrap().job)
 }
 
-/// Makes a world with a job, whose unit is taken of its month's allowance, and its files.
+/// Creates a world with a job and its files. The job has used a unit of its month's allowance.
 pub fn world_of(job: &Job, files: &[File]) -> World {
     let world = world_with(files);
     add_job(&world, job);
     world
 }
 
-/// Adds a job, whose unit is taken.
+/// Adds a job, which uses a unit of its month's allowance.
 pub fn add_job(world: &World, job: &Job) {
     let class = match job.kind {
         Kind::Image => "image",
@@ -74,17 +74,17 @@ pub fn add_job(world: &World, job: &Job) {
     });
 }
 
-/// Gives the job of the payloads as the world has it.
+/// Returns the stored job of the payloads.
 pub fn job_in(world: &World) -> Job {
     world.state().jobs.jobs[&JobId::parse(JOB).unwrap()].clone()
 }
 
-/// Gives how many units are taken, of every month and class together.
+/// Returns the number of used units of all months and classes.
 pub fn taken(world: &World) -> u32 {
     world.state().jobs.generations.values().sum()
 }
 
-/// Gives the kinds of the events that tell of jobs, published or about to be.
+/// Returns the kinds of the events about jobs, published or in the outbox.
 pub fn told_of_jobs(world: &World) -> Vec<String> {
     let state = world.state();
     let waiting = state.outbox.into_iter().map(|(_, entry)| entry);
@@ -92,12 +92,12 @@ pub fn told_of_jobs(world: &World) -> Vec<String> {
     told.filter(|kind| kind.starts_with("job.")).collect()
 }
 
-/// Calls a function with a case as a generator sends it under an id, changed in some fields.
+/// Calls a function with a payload as a generator, with a message id and some fields replaced.
 pub async fn signed(world: &World, function: &str, case: &str, id: &str, fields: &Value) -> Value {
     answer(world, function, functions::signed_by_generator(with(payload::event(function, case, ""), fields), id)).await
 }
 
-/// Says that so many units of a class are taken of Ann's allowance this month.
+/// Sets how many units of a class Ann has used this month.
 fn spend(world: &World, class: &'static str, units: u32) {
     let month = Month::of(clock::now()).to_string();
     let ann = UserId::parse("user_ann1").unwrap();
@@ -107,7 +107,7 @@ fn spend(world: &World, class: &'static str, units: u32) {
 }
 
 #[tokio::test]
-async fn a_wish_becomes_a_job_and_an_event_for_generators() {
+async fn a_request_creates_a_job_and_an_event() {
     let world = World::default();
     insta::assert_json_snapshot!(call(&world, "generate", "images").await, @r#"
     {
@@ -149,7 +149,7 @@ async fn a_wish_becomes_a_job_and_an_event_for_generators() {
 }
 
 #[tokio::test]
-async fn each_kind_of_wish_is_told_with_its_own_facts_and_callback() {
+async fn the_event_has_the_details_and_callback_of_each_kind() {
     let told = async |case: &str| {
         let world = World::default();
         call(&world, "generate", case).await;
@@ -185,7 +185,7 @@ async fn each_kind_of_wish_is_told_with_its_own_facts_and_callback() {
 }
 
 #[tokio::test]
-async fn a_plan_that_does_not_include_it_gets_no_job() {
+async fn a_job_that_the_plan_does_not_include_is_refused() {
     for (plan, case, status, code) in [
         ("free", "book", 403, "SUBSCRIPTION_REQUIRED"),
         ("basic", "book", 403, "SUBSCRIPTION_REQUIRED"),
@@ -208,7 +208,7 @@ async fn a_plan_that_does_not_include_it_gets_no_job() {
 }
 
 #[tokio::test]
-async fn a_spent_allowance_says_when_the_next_one_begins() {
+async fn a_refusal_for_a_used_up_allowance_says_when_it_renews() {
     let world = World::default();
     spend(&world, "image", 1_000);
     let token = functions::issuer().token("user_ann1", "pro");
@@ -221,19 +221,19 @@ async fn a_spent_allowance_says_when_the_next_one_begins() {
     assert_eq!(error["details"], json!({ "limit": 1000, "resets_at": resets_at }));
     let header = |name: &str| refused["headers"][name].as_str().unwrap().parse::<u64>().unwrap();
     assert_eq!((header("ratelimit-limit"), header("ratelimit-remaining")), (1000, 0));
-    // The same wait twice, within the second that may have passed.
+    // The same wait in both places; a second may have passed in between.
     let wait = resets_at.since(clock::now()).as_secs();
     for name in ["retry-after", "ratelimit-reset"] {
         assert!((wait..=wait + 2).contains(&header(name)), "{name}: {}", header(name));
     }
     assert_eq!((world.state().jobs.jobs.len(), world.state().outbox.len(), taken(&world)), (0, 0, 1_000));
-    // Other classes are not touched by it, nor a larger plan.
+    // Other classes and a larger plan are not affected.
     assert_eq!(call(&world, "generate", "book").await["status"], 201);
     assert_eq!(call_as(&world, "generate", "images", "user_ann1", "premium").await["status"], 201);
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_gets_the_same_job_as_it_stands() {
+async fn a_retry_gets_the_same_job_with_its_current_status() {
     let world = World::default();
     let token = functions::issuer().token("user_ann1", "pro");
     let event = headed(payload::event("generate", "images", &token), "idempotency-key", Some("order-17"));
@@ -241,7 +241,7 @@ async fn the_same_idempotency_key_gets_the_same_job_as_it_stands() {
     assert_eq!(first["status"], 201);
     let again = functions::call(&world, "generate", event.clone()).await;
     assert_eq!(again["body"]["data"], first["body"]["data"]);
-    // Also when the allowance has been spent since, and with how the job stands by then.
+    // Even if the allowance was used up since. The answer has the job's current status.
     spend(&world, "image", 1_000);
     world.change(|state| {
         let job = state.jobs.jobs.values_mut().next().unwrap();
@@ -258,7 +258,7 @@ async fn the_same_idempotency_key_gets_the_same_job_as_it_stands() {
         let refused = answer(&world, "generate", other).await;
         assert_eq!(refusal(&refused), (422, "IDEMPOTENCY_MISMATCH"));
     }
-    // Another person's key of the same text is their own.
+    // Another person's idempotency key with the same text is independent.
     let theirs = functions::issuer().token("user_ann12", "pro");
     let event = headed(payload::event("generate", "images", &theirs), "idempotency-key", Some("order-17"));
     assert_eq!(answer(&world, "generate", event).await["status"], 201);
@@ -266,7 +266,7 @@ async fn the_same_idempotency_key_gets_the_same_job_as_it_stands() {
 }
 
 #[tokio::test]
-async fn a_bad_value_is_refused_by_the_name_of_its_field() {
+async fn an_invalid_value_is_refused_by_field() {
     let world = World::default();
     let token = functions::issuer().token("user_ann1", "pro");
     let long = |length: usize| "x".repeat(length);
@@ -302,7 +302,7 @@ async fn a_bad_value_is_refused_by_the_name_of_its_field() {
 }
 
 #[tokio::test]
-async fn whoever_is_gone_or_unknown_gets_no_job() {
+async fn closed_accounts_and_unknown_callers_get_no_job() {
     let world = World::default();
     let ann = UserId::parse("user_ann1").unwrap();
     let token = functions::issuer()

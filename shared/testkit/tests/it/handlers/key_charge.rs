@@ -1,4 +1,4 @@
-//! key-verify: what is charged, to whom, and once.
+//! key-verify: charges. Which wallet is charged, how much, and only once.
 
 use consigne_core::credits::{Wallet, WalletId};
 use consigne_core::keys::KeyMode;
@@ -7,14 +7,14 @@ use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use super::accounts::{
-    KEY_ID, OTHER_SERVICE, acme, answer, change_key, headed, in_days, key_in, outbox, put_key, put_production,
-    receipts, refusal, test_wallet_of, told_of, trail, user, verified, wallet_of, with,
+    KEY_ID, OTHER_SERVICE, acme, answer, audit_log, change_key, headed, in_days, key_in, outbox, put_key,
+    put_production, receipts, refusal, test_wallet_of, told_of, user, verified, wallet_of, with,
 };
 
 const SECOND_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTX";
 
 #[tokio::test]
-async fn a_charge_debits_the_wallet_counts_the_call_and_leaves_a_receipt() {
+async fn a_charge_debits_the_wallet_counts_the_call_and_writes_a_receipt() {
     let world = acme();
     let text = put_production(&world, |_| ());
     insta::assert_json_snapshot!(answer(&world, "key-verify", told_of(&text, "key-verify", "charge")).await, @r#"
@@ -52,11 +52,11 @@ async fn a_charge_debits_the_wallet_counts_the_call_and_leaves_a_receipt() {
       "user_agent": "curl/8.5"
     }
     "#);
-    assert_eq!((trail(&world), outbox(&world)), (json!([]), json!([])), "the receipt says it all");
+    assert_eq!((audit_log(&world), outbox(&world)), (json!([]), json!([])), "the receipt has all details");
 }
 
 #[tokio::test]
-async fn a_cost_wins_over_a_service_and_what_remains_is_told_if_asked() {
+async fn a_cost_overrides_the_services_price_and_remaining_quotas_are_optional() {
     let world = acme();
     let text = put_production(&world, |key| key.daily_quota = Some(10));
     insta::assert_json_snapshot!(
@@ -99,7 +99,7 @@ async fn a_cost_wins_over_a_service_and_what_remains_is_told_if_asked() {
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_gets_the_same_receipt_and_pays_once() {
+async fn a_retry_gets_the_same_receipt_and_is_not_charged() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let first = verified(&world, &text, "charge", &json!({})).await;
@@ -113,7 +113,7 @@ async fn the_same_idempotency_key_gets_the_same_receipt_and_pays_once() {
 }
 
 #[tokio::test]
-async fn a_receipt_outranks_every_refusal_that_came_later() {
+async fn a_retry_gets_its_receipt_despite_later_refusals() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let first = verified(&world, &text, "charge", &json!({})).await;
@@ -132,7 +132,7 @@ async fn a_receipt_outranks_every_refusal_that_came_later() {
 }
 
 #[tokio::test]
-async fn without_an_idempotency_key_each_request_is_paid() {
+async fn without_an_idempotency_key_each_request_is_charged() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let mut seen = std::collections::BTreeSet::new();
@@ -145,7 +145,7 @@ async fn without_an_idempotency_key_each_request_is_paid() {
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_for_another_call_or_key_is_refused() {
+async fn an_idempotency_key_used_for_another_call_or_key_is_refused() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let second = put_key(&world, SECOND_KEY, KeyMode::Production, |_| ());
@@ -180,23 +180,23 @@ async fn the_same_idempotency_key_for_another_call_or_key_is_refused() {
     assert_eq!(
         verified(&world, &text, "charge", &json!({ "cost": 1 })).await["valid"],
         true,
-        "the same cost, spelt out"
+        "the same cost, given explicitly"
     );
 }
 
 #[tokio::test]
-async fn another_services_idempotency_key_of_the_same_name_is_its_own() {
+async fn each_service_has_its_own_idempotency_keys() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let first = verified(&world, &text, "charge", &json!({})).await;
     let event = told_of(&text, "key-verify", "charge");
     let event = headed(event, "authorization", Some(&format!("Bearer {OTHER_SERVICE}")));
     let second = functions::call(&world, "key-verify", event).await;
-    assert_ne!(second["body"]["data"]["receipt_id"], first["receipt_id"], "one service is served at another's cost");
+    assert_ne!(second["body"]["data"]["receipt_id"], first["receipt_id"], "one service has used another's receipt");
 }
 
 #[tokio::test]
-async fn a_refused_request_may_be_made_again_with_its_idempotency_key() {
+async fn a_refused_request_may_be_repeated_with_its_idempotency_key() {
     let world = acme();
     let text = put_production(&world, |key| key.scopes = ["ai:read".to_owned()].into());
     assert_eq!(verified(&world, &text, "charge", &json!({})).await["code"], "INSUFFICIENT_SCOPE");
@@ -205,7 +205,7 @@ async fn a_refused_request_may_be_made_again_with_its_idempotency_key() {
 }
 
 #[tokio::test]
-async fn a_quota_lets_through_as_many_calls_as_it_says() {
+async fn a_quota_admits_exactly_its_number_of_calls() {
     let world = acme();
     let text = put_production(&world, |key| (key.daily_quota, key.monthly_quota) = (Some(3), Some(2)));
     let mut codes = Vec::new();
@@ -217,7 +217,7 @@ async fn a_quota_lets_through_as_many_calls_as_it_says() {
 }
 
 #[tokio::test]
-async fn a_test_key_spends_its_creators_test_wallet_and_not_the_organisations() {
+async fn a_test_key_spends_its_creators_test_wallet_only() {
     let world = acme();
     let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     let paid = verified(&world, &text, "cost-and-remaining", &json!({})).await;
@@ -226,7 +226,7 @@ async fn a_test_key_spends_its_creators_test_wallet_and_not_the_organisations() 
 }
 
 #[tokio::test]
-async fn two_test_keys_of_one_person_share_a_wallet_and_two_peoples_do_not() {
+async fn test_keys_of_one_person_share_a_wallet() {
     let world = acme();
     let one = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     let other = put_key(&world, SECOND_KEY, KeyMode::Test, |_| ());
@@ -241,7 +241,7 @@ async fn two_test_keys_of_one_person_share_a_wallet_and_two_peoples_do_not() {
 }
 
 #[tokio::test]
-async fn a_test_wallet_is_full_again_when_its_period_is_over() {
+async fn a_test_wallet_is_refilled_after_its_period() {
     let world = acme();
     let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     world.change(|state| {
@@ -254,13 +254,13 @@ async fn a_test_wallet_is_full_again_when_its_period_is_over() {
     assert_eq!(test_wallet_of(&world, "user_dev1"), Some([95, 105]));
 }
 
-/// Lets Dev leave: the owner's test wallet pays for Dev's test keys from then on.
+/// Removes Dev from Acme. The owner's test wallet then pays for Dev's test keys.
 fn dev_leaves(world: &consigne_testkit::fakes::World) {
     change_key(world, |key| key.spender = Some(user("user_ann1")));
 }
 
 #[tokio::test]
-async fn when_its_creator_has_left_a_test_key_spends_the_owners_credits() {
+async fn a_test_key_spends_the_owners_credits_after_its_creator_left() {
     let world = acme();
     let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     dev_leaves(&world);
@@ -270,7 +270,7 @@ async fn when_its_creator_has_left_a_test_key_spends_the_owners_credits() {
 }
 
 #[tokio::test]
-async fn when_its_creator_has_left_what_remains_is_the_owners() {
+async fn remaining_test_credits_are_the_owners_after_the_creator_left() {
     let world = acme();
     let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     dev_leaves(&world);
@@ -280,7 +280,7 @@ async fn when_its_creator_has_left_what_remains_is_the_owners() {
 }
 
 #[tokio::test]
-async fn a_lot_that_has_expired_cannot_be_spent() {
+async fn an_expired_lot_cannot_be_spent() {
     use consigne_core::LotId;
     use consigne_core::credits::LotKind;
     let world = acme();
@@ -291,12 +291,12 @@ async fn a_lot_that_has_expired_cannot_be_spent() {
         wallet.add(LotId::mint(in_days(-2)), LotKind::Promo, 500, Some(in_days(-1)));
     });
     let paid = verified(&world, &text, "cost-and-remaining", &json!({})).await;
-    assert_eq!(paid["remaining"]["credits"], 995, "the 500 are gone");
+    assert_eq!(paid["remaining"]["credits"], 995, "the expired 500 must be gone");
     assert_eq!(wallet_of(&world), [995, 5]);
 }
 
 #[tokio::test]
-async fn a_failure_is_503_and_may_be_tried_again() {
+async fn a_failure_is_503_and_can_be_retried() {
     use consigne_testkit::fakes::Moment;
     let world = acme();
     let text = put_production(&world, |_| ());

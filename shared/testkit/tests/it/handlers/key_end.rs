@@ -1,4 +1,4 @@
-//! key-revoke and key-delete: the two ends of a key.
+//! key-revoke and key-delete.
 
 use consigne_core::keys::KeyStatus;
 use consigne_testkit::fakes::World;
@@ -6,7 +6,7 @@ use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use super::accounts::{
-    acme, answer, code_of, key_in, outbox, put_production, receipts, refusal, saying, sent_by, trail, verified,
+    acme, answer, audit_log, code_of, key_in, outbox, put_production, receipts, refusal, saying, sent_by, verified,
     wallet_of, with,
 };
 
@@ -19,7 +19,7 @@ async fn revoked(world: &World, reason: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_revoked_key_is_refused_at_once_and_its_receipts_stay() {
+async fn a_revoked_key_is_refused_at_once_and_its_receipts_stay_valid() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let paid = verified(&world, &text, "charge", &json!({})).await;
@@ -56,7 +56,7 @@ async fn a_revoked_key_is_refused_at_once_and_its_receipts_stay() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "key.revoked",
@@ -87,12 +87,12 @@ async fn a_revoked_key_is_refused_at_once_and_its_receipts_stay() {
     assert_eq!(code_of(&world, &text).await, "REVOKED");
     let refused = verified(&world, &text, "cost-and-remaining", &json!({})).await;
     assert_eq!(refused, json!({ "valid": false, "code": "REVOKED", "limiter": "key", "resets_at": null }));
-    assert_eq!(verified(&world, &text, "charge", &json!({})).await, paid, "an existing receipt outranks the refusal");
+    assert_eq!(verified(&world, &text, "charge", &json!({})).await, paid, "a retry of a charged call must succeed");
     assert_eq!((wallet_of(&world), receipts(&world).len()), ([999, 1], 1));
 }
 
 #[tokio::test]
-async fn a_second_revocation_keeps_the_first_ones_reason_and_time() {
+async fn a_second_revocation_keeps_the_first_reason_and_time() {
     let world = acme();
     put_production(&world, |_| ());
     let first = revoked(&world, "Leaked").await;
@@ -104,7 +104,7 @@ async fn a_second_revocation_keeps_the_first_ones_reason_and_time() {
 }
 
 #[tokio::test]
-async fn a_reason_is_one_visible_line_of_two_hundred_characters() {
+async fn a_reason_is_one_visible_line_of_at_most_200_characters() {
     let world = acme();
     put_production(&world, |_| ());
     let before = world.state();
@@ -125,7 +125,7 @@ async fn a_reason_is_one_visible_line_of_two_hundred_characters() {
 }
 
 #[tokio::test]
-async fn a_deleted_key_is_gone_but_for_its_row_its_receipts_and_the_trail() {
+async fn a_deleted_key_leaves_its_row_receipts_and_audit_log() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let paid = verified(&world, &text, "charge", &json!({})).await;
@@ -142,7 +142,7 @@ async fn a_deleted_key_is_gone_but_for_its_row_its_receipts_and_the_trail() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "key.deleted",
@@ -168,7 +168,7 @@ async fn a_deleted_key_is_gone_but_for_its_row_its_receipts_and_the_trail() {
       }
     ]
     "#);
-    assert_eq!(key_in(&world).status, KeyStatus::Deleted, "its row is kept");
+    assert_eq!(key_in(&world).status, KeyStatus::Deleted, "its row must stay");
     let refused = verified(&world, &text, "cost-and-remaining", &json!({})).await;
     assert_eq!(refused, json!({ "valid": false, "code": "NOT_FOUND", "limiter": null, "resets_at": null }));
     assert_eq!(verified(&world, &text, "charge", &json!({})).await, paid);
@@ -177,10 +177,10 @@ async fn a_deleted_key_is_gone_but_for_its_row_its_receipts_and_the_trail() {
 }
 
 #[tokio::test]
-async fn a_deleted_key_is_as_unknown_as_one_that_never_was() {
+async fn a_deleted_key_looks_nonexistent() {
     let world = acme();
     put_production(&world, |key| key.status = KeyStatus::Revoked);
-    assert_eq!(answer(&world, "key-delete", asked("key-delete", "one")).await["status"], 200, "a revoked key too");
+    assert_eq!(answer(&world, "key-delete", asked("key-delete", "one")).await["status"], 200, "a revoked key, too");
     let before = world.state();
     for (function, case) in
         [("key-delete", "one"), ("key-revoke", "leaked"), ("key-update", "limits"), ("key-rotate", "default-grace")]

@@ -1,11 +1,11 @@
-//! key-issue: what a key may be, and that its text is shown once.
+//! key-issue: the properties of a new key. Its text is shown only once.
 
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::accounts::{
-    ORG, OTHER_ORG, acme, answer, code_of, found, headed, in_days, outbox, refusal, saying, sent_by, trail, user,
+    ORG, OTHER_ORG, acme, answer, audit_log, code_of, found, headed, in_days, outbox, refusal, saying, sent_by, user,
     verified, with,
 };
 
@@ -24,7 +24,7 @@ fn text_of(issued: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_key_is_shown_in_full_as_it_is_issued() {
+async fn a_new_key_is_shown_in_full() {
     let world = acme();
     insta::assert_json_snapshot!(answer(&world, "key-issue", asked("production")).await, @r#"
     {
@@ -60,7 +60,7 @@ async fn a_key_is_shown_in_full_as_it_is_issued() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "key.issued",
@@ -136,7 +136,7 @@ async fn a_test_key_spends_its_creators_test_credits() {
 }
 
 #[tokio::test]
-async fn the_text_works_and_its_last_four_characters_are_the_hint() {
+async fn the_text_is_valid_and_its_last_four_characters_are_the_hint() {
     let world = acme();
     for (case, start) in [("production", "sk_live_"), ("test", "sk_test_")] {
         let issued = issued(&world, asked(case)).await;
@@ -149,7 +149,7 @@ async fn the_text_works_and_its_last_four_characters_are_the_hint() {
 }
 
 #[tokio::test]
-async fn the_text_stands_in_that_answer_and_nowhere_else() {
+async fn the_text_is_in_the_answer_and_nowhere_else() {
     let world = acme();
     let mut texts = Vec::new();
     for case in ["production", "test"] {
@@ -173,14 +173,14 @@ async fn the_text_stands_in_that_answer_and_nowhere_else() {
     }
     told.push(format!("{:?}", world.state()));
     for text in &texts {
-        // The last four characters are the hint; without them the rest must not stand anywhere either.
+        // The last four characters are the hint. The rest must not be stored either.
         let secret = &text["sk_live_".len()..text.len() - 4];
         assert!(told.iter().all(|told| !told.contains(secret)));
     }
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_gets_the_same_text_and_issues_one_key() {
+async fn a_retry_gets_the_same_text_and_issues_one_key() {
     let world = acme();
     let first = issued(&world, asked("production")).await;
     let before = world.state();
@@ -190,7 +190,7 @@ async fn the_same_idempotency_key_gets_the_same_text_and_issues_one_key() {
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_with_another_body_or_organisation_is_refused() {
+async fn an_idempotency_key_used_for_another_body_or_organisation_is_refused() {
     let world = acme();
     found(&world, OTHER_ORG, "Other", &[("user_dev1", consigne_core::orgs::OrgRole::Owner)]);
     issued(&world, asked("production")).await;
@@ -218,7 +218,7 @@ async fn the_same_idempotency_key_with_another_body_or_organisation_is_refused()
 }
 
 #[tokio::test]
-async fn two_peoples_idempotency_keys_never_meet() {
+async fn each_person_has_their_own_idempotency_keys() {
     let world = acme();
     let of = async |person: &str| text_of(&issued(&world, sent_by(person, "key-issue", "production")).await);
     assert_ne!(of("user_dev1").await, of("user_ann1").await);
@@ -226,7 +226,7 @@ async fn two_peoples_idempotency_keys_never_meet() {
 }
 
 #[tokio::test]
-async fn without_an_idempotency_key_each_request_is_a_key_of_its_own() {
+async fn without_an_idempotency_key_each_request_issues_a_key() {
     let world = acme();
     let event = || headed(asked("production"), "idempotency-key", None);
     assert_ne!(text_of(&issued(&world, event()).await), text_of(&issued(&world, event()).await));
@@ -234,7 +234,7 @@ async fn without_an_idempotency_key_each_request_is_a_key_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_text_is_not_shown_again_once_the_key_was_deleted() {
+async fn a_retry_does_not_show_the_text_of_a_deleted_key() {
     let world = acme();
     let id = issued(&world, asked("production")).await["id"].clone();
     let mut event = sent_by("user_ann1", "key-delete", "one");
@@ -257,7 +257,7 @@ async fn a_text_is_not_shown_again_once_the_key_was_deleted() {
 }
 
 #[tokio::test]
-async fn a_retired_pepper_takes_no_new_key() {
+async fn no_key_is_issued_under_a_retired_pepper() {
     let world = acme();
     world.change(|state| state.accounts.closed_peppers.extend([1]));
     let before = world.state();
@@ -266,7 +266,7 @@ async fn a_retired_pepper_takes_no_new_key() {
 }
 
 #[tokio::test]
-async fn what_is_allowed_is_kept_as_it_was_asked() {
+async fn valid_fields_are_stored_as_requested() {
     let world = acme();
     let end = in_days(30).to_string();
     let body = json!({ "name": "  Nightly  ", "environment": "test", "scopes": ["pdf:write", "ai:read", "pdf:write"],

@@ -1,4 +1,4 @@
-//! key-issue: every field that can be wrong.
+//! key-issue: invalid fields.
 
 use consigne_testkit::functions;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn asked(case: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_bad_field_is_named_and_nothing_is_issued() {
+async fn every_invalid_field_is_named_and_nothing_is_issued() {
     let world = acme();
     let before = world.state();
     let yesterday = in_days(-1).to_string();
@@ -88,7 +88,7 @@ async fn every_bad_field_is_named_and_nothing_is_issued() {
 }
 
 #[tokio::test]
-async fn an_environment_that_is_no_text_is_named() {
+async fn an_environment_that_is_not_text_is_named() {
     for value in [json!(null), json!(7), json!(true)] {
         let event = with(asked("production"), &json!({ "environment": value }));
         let answer = functions::call(&acme(), "key-issue", event).await;
@@ -97,7 +97,7 @@ async fn an_environment_that_is_no_text_is_named() {
 }
 
 #[tokio::test]
-async fn a_missing_field_is_named_and_an_odd_idempotency_key_too() {
+async fn missing_fields_and_invalid_idempotency_keys_are_named() {
     let world = acme();
     let before = world.state();
     for field in ["name", "environment", "scopes"] {

@@ -1,4 +1,4 @@
-//! key-rotate: two texts for a while, one key.
+//! key-rotate: a key with two valid texts for some time.
 
 use consigne_core::keys::KeyStatus;
 use consigne_runtime::clock;
@@ -7,8 +7,8 @@ use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use super::accounts::{
-    acme, answer, change_key, code_of, headed, in_days, key_in, outbox, put_production, receipts, refusal, saying,
-    sent_by, trail, verified, wallet_of,
+    acme, answer, audit_log, change_key, code_of, headed, in_days, key_in, outbox, put_production, receipts, refusal,
+    saying, sent_by, verified, wallet_of,
 };
 
 fn asked(case: &str) -> Value {
@@ -21,7 +21,7 @@ async fn rotated(world: &World, event: Value) -> Value {
     answer["body"]["data"].clone()
 }
 
-/// Puts a key and rotates it; gives both texts.
+/// Creates a key and rotates it. Returns both texts.
 async fn both() -> (World, String, String) {
     let world = acme();
     let old = put_production(&world, |_| ());
@@ -30,7 +30,7 @@ async fn both() -> (World, String, String) {
 }
 
 #[tokio::test]
-async fn a_rotation_shows_the_new_text_and_how_long_the_one_before_works() {
+async fn a_rotation_shows_the_new_text_and_the_expiry_of_the_old_one() {
     let world = acme();
     put_production(&world, |_| ());
     insta::assert_json_snapshot!(answer(&world, "key-rotate", asked("with-grace-and-key")).await, @r#"
@@ -67,7 +67,7 @@ async fn a_rotation_shows_the_new_text_and_how_long_the_one_before_works() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "key.rotated",
@@ -96,12 +96,12 @@ async fn a_rotation_shows_the_new_text_and_how_long_the_one_before_works() {
       }
     ]
     "#);
-    assert_eq!((key_in(&world).generation, world.state().accounts.keys.len()), (2, 1), "one key, two texts");
+    assert_eq!((key_in(&world).generation, world.state().accounts.keys.len()), (2, 1), "one key with two texts");
     assert_eq!(world.state().accounts.pointers.len(), 2);
 }
 
 #[tokio::test]
-async fn both_texts_work_within_the_grace_period_and_the_new_one_alone_after_it() {
+async fn the_old_text_works_until_the_grace_period_ends() {
     let (world, old, new) = both().await;
     assert_ne!(old, new);
     assert_eq!(key_in(&world).hint, new[new.len() - 4..]);
@@ -113,7 +113,7 @@ async fn both_texts_work_within_the_grace_period_and_the_new_one_alone_after_it(
 }
 
 #[tokio::test]
-async fn both_texts_share_quota_and_counters() {
+async fn both_texts_share_quotas_and_counters() {
     let (world, old, new) = both().await;
     change_key(&world, |key| key.daily_quota = Some(2));
     let charge = async |text: &str| verified(&world, text, "cost-and-remaining", &json!({})).await;
@@ -126,7 +126,7 @@ async fn both_texts_share_quota_and_counters() {
 }
 
 #[tokio::test]
-async fn a_charge_made_with_the_old_text_is_the_same_charge_with_the_new_one() {
+async fn a_retry_with_the_new_text_finds_the_charge_of_the_old_one() {
     let (world, old, new) = both().await;
     let paid = verified(&world, &old, "charge", &json!({})).await;
     assert_eq!(verified(&world, &new, "charge", &json!({})).await, paid);
@@ -134,7 +134,7 @@ async fn a_charge_made_with_the_old_text_is_the_same_charge_with_the_new_one() {
 }
 
 #[tokio::test]
-async fn the_default_grace_is_a_day() {
+async fn the_default_grace_period_is_a_day() {
     let world = acme();
     put_production(&world, |_| ());
     for body in [json!({}), json!({ "grace_seconds": null })] {
@@ -146,7 +146,7 @@ async fn the_default_grace_is_a_day() {
 }
 
 #[tokio::test]
-async fn a_text_of_an_older_installation_works_for_a_day_more_at_most() {
+async fn a_text_of_an_older_installation_has_at_most_a_day_of_grace() {
     let world = acme();
     put_production(&world, |key| key.migrated_at = Some(clock::now()));
     for (asked_for, most) in [(30 * 86_400, 86_400), (3_600, 3_600)] {
@@ -158,7 +158,7 @@ async fn a_text_of_an_older_installation_works_for_a_day_more_at_most() {
 }
 
 #[tokio::test]
-async fn without_a_grace_period_the_old_text_stops_at_once() {
+async fn without_a_grace_period_the_old_text_is_refused_at_once() {
     let world = acme();
     let old = put_production(&world, |_| ());
     let issued = rotated(&world, saying(asked("default-grace"), &json!({ "grace_seconds": 0 }))).await;
@@ -167,11 +167,11 @@ async fn without_a_grace_period_the_old_text_stops_at_once() {
     assert_eq!(code_of(&world, issued["key"].as_str().unwrap()).await, "VALID");
     rotated(&world, saying(asked("default-grace"), &json!({ "grace_seconds": 0 }))).await;
     assert_eq!(code_of(&world, issued["key"].as_str().unwrap()).await, "EXPIRED");
-    assert_eq!(code_of(&world, &old).await, "EXPIRED", "no text comes back to life");
+    assert_eq!(code_of(&world, &old).await, "EXPIRED", "an old text must not become valid again");
 }
 
 #[tokio::test]
-async fn a_grace_period_is_thirty_days_at_most() {
+async fn a_grace_period_is_at_most_thirty_days() {
     let world = acme();
     put_production(&world, |_| ());
     let before = world.state();
@@ -189,7 +189,7 @@ async fn a_grace_period_is_thirty_days_at_most() {
 }
 
 #[tokio::test]
-async fn there_is_one_open_rotation_at_a_time() {
+async fn only_one_rotation_can_be_open() {
     let (world, _, _) = both().await;
     let before = world.state();
     insta::assert_json_snapshot!(answer(&world, "key-rotate", asked("default-grace")).await, @r#"
@@ -216,7 +216,7 @@ async fn there_is_one_open_rotation_at_a_time() {
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_gets_the_same_text_and_rotates_once() {
+async fn a_retry_gets_the_same_text_and_rotates_once() {
     let (world, old, new) = both().await;
     let before = world.state();
     let again = rotated(&world, asked("with-grace-and-key")).await;
@@ -228,7 +228,7 @@ async fn the_same_idempotency_key_gets_the_same_text_and_rotates_once() {
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_with_another_grace_is_refused() {
+async fn an_idempotency_key_used_for_another_grace_period_is_refused() {
     let (world, _, _) = both().await;
     let before = world.state();
     let other = saying(asked("with-grace-and-key"), &json!({ "grace_seconds": 60 }));
@@ -237,7 +237,7 @@ async fn the_same_idempotency_key_with_another_grace_is_refused() {
 }
 
 #[tokio::test]
-async fn a_text_that_was_replaced_again_is_not_shown_again() {
+async fn a_retry_does_not_show_a_replaced_text() {
     let (world, _, _) = both().await;
     change_key(&world, |key| key.previous_until = Some(in_days(-1)));
     rotated(&world, headed(asked("with-grace-and-key"), "idempotency-key", Some("rotate-18"))).await;
@@ -258,7 +258,7 @@ async fn a_text_that_was_replaced_again_is_not_shown_again() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_revoked_or_expired_is_not_rotated() {
+async fn a_revoked_or_expired_key_cannot_be_rotated() {
     let world = acme();
     put_production(&world, |key| key.expires_at = Some(in_days(-1)));
     for _ in 0..2 {
@@ -271,7 +271,7 @@ async fn a_key_that_is_revoked_or_expired_is_not_rotated() {
 }
 
 #[tokio::test]
-async fn a_revocation_stops_both_texts() {
+async fn a_revocation_applies_to_both_texts() {
     let (world, old, new) = both().await;
     functions::call(&world, "key-revoke", sent_by("user_dev1", "key-revoke", "leaked")).await;
     for text in [old, new] {
@@ -280,7 +280,7 @@ async fn a_revocation_stops_both_texts() {
 }
 
 #[tokio::test]
-async fn an_expiry_holds_for_both_texts() {
+async fn a_keys_expiry_applies_to_both_texts() {
     let (world, old, new) = both().await;
     change_key(&world, |key| key.expires_at = Some(in_days(-1)));
     for text in [old, new] {
@@ -289,7 +289,7 @@ async fn an_expiry_holds_for_both_texts() {
 }
 
 #[tokio::test]
-async fn a_retired_pepper_takes_no_new_text() {
+async fn no_text_is_issued_under_a_retired_pepper() {
     let world = acme();
     put_production(&world, |_| ());
     world.change(|state| state.accounts.closed_peppers.extend([1]));
@@ -302,7 +302,7 @@ async fn a_retired_pepper_takes_no_new_text() {
 }
 
 #[tokio::test]
-async fn a_text_is_not_shown_again_once_the_key_was_deleted() {
+async fn a_retry_does_not_show_the_text_of_a_deleted_key() {
     let (world, _, _) = both().await;
     functions::call(&world, "key-delete", sent_by("user_ann1", "key-delete", "one")).await;
     let again = functions::call(&world, "key-rotate", asked("with-grace-and-key")).await;

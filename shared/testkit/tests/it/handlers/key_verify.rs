@@ -1,4 +1,4 @@
-//! key-verify: what is asked, and why a key is refused. What is charged stands in `key_charge`.
+//! key-verify: requests, and why a key is refused. `key_charge` has the tests of charges.
 
 use consigne_auth::{KeyPrefix, KeyText};
 use consigne_core::credits::WalletId;
@@ -14,7 +14,7 @@ use super::accounts::{
     verified, with,
 };
 
-/// Closes Acme, as an operator does.
+/// Suspends Acme, as an operator does.
 fn suspend(world: &World) {
     world.change(|state| {
         state.accounts.orgs.get_mut(&org(ORG)).unwrap().suspended = true;
@@ -22,7 +22,7 @@ fn suspend(world: &World) {
     });
 }
 
-/// Empties Acme's wallet but for some credits.
+/// Sets the credits left in Acme's wallet.
 fn leave(world: &World, credits: u64) {
     world.change(|state| {
         let wallet = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
@@ -31,7 +31,7 @@ fn leave(world: &World, credits: u64) {
 }
 
 #[tokio::test]
-async fn a_check_without_a_charge_leaves_no_trace() {
+async fn a_check_without_a_charge_writes_nothing() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let before = world.state();
@@ -65,7 +65,7 @@ async fn a_check_without_a_charge_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn a_check_of_a_test_key_makes_no_test_wallet() {
+async fn a_check_of_a_test_key_creates_no_test_wallet() {
     let world = acme();
     let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     let before = world.state();
@@ -76,7 +76,7 @@ async fn a_check_of_a_test_key_makes_no_test_wallet() {
 }
 
 #[tokio::test]
-async fn an_empty_wallet_does_not_refuse_what_costs_nothing() {
+async fn an_empty_wallet_does_not_refuse_free_checks() {
     let world = acme();
     let text = put_production(&world, |_| ());
     leave(&world, 0);
@@ -84,7 +84,7 @@ async fn an_empty_wallet_does_not_refuse_what_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_with_a_wrong_checksum_is_looked_up_nowhere() {
+async fn a_key_with_a_wrong_checksum_is_not_looked_up() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let changed = format!("{}{}", &text[..text.len() - 1], if text.ends_with('0') { '1' } else { '0' });
@@ -112,12 +112,12 @@ async fn a_key_with_a_wrong_checksum_is_looked_up_nowhere() {
         let answer = verified(&world, bad, "charge", &json!({})).await;
         assert_eq!(answer["code"], "NOT_FOUND", "{bad}");
     }
-    assert!(world.fault_is_left(), "nothing was looked up");
+    assert!(world.fault_is_left(), "nothing must be read from the table");
     assert_eq!(world.state(), before);
 }
 
 #[tokio::test]
-async fn a_key_nobody_issued_is_not_found() {
+async fn an_unknown_key_is_not_found() {
     let world = acme();
     put_production(&world, |_| ());
     let unknown = KeyText::write(&KeyPrefix::parse("sk").unwrap(), KeyMode::Production, [9; 32]);
@@ -126,7 +126,7 @@ async fn a_key_nobody_issued_is_not_found() {
 }
 
 #[tokio::test]
-async fn an_unknown_service_is_refused_before_the_key_is_looked_at() {
+async fn an_unknown_service_is_refused_before_the_key_is_read() {
     let world = acme();
     let text = put_production(&world, |_| ());
     world.fail_at(0, Moment::Before);
@@ -148,10 +148,10 @@ async fn an_unknown_service_is_refused_before_the_key_is_looked_at() {
     "#);
     assert!(world.fault_is_left());
     let paid = verified(&world, &text, "unknown-service", &json!({ "cost": 2 })).await;
-    assert_eq!(paid["code"], "VALID", "a cost needs no catalogue");
+    assert_eq!(paid["code"], "VALID", "with a cost, the catalogue is not needed");
 }
 
-/// Shows why a probe and a charge are refused, which must be the same, and that neither leaves a trace.
+/// Returns why a probe is refused. Asserts that a charge is refused in the same way, and that neither writes anything.
 async fn refused(world: &World, text: &str) -> Value {
     let before = world.state();
     let probed = verified(world, text, "probe", &json!({})).await;
@@ -162,7 +162,7 @@ async fn refused(world: &World, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_refusal_names_what_stands_in_the_way_and_when_time_lifts_it() {
+async fn every_refusal_names_its_reason_and_when_it_ends() {
     let now = clock::now();
     let (day, month) = (Day::of(now).ends().to_string(), Month::of(now).ends().to_string());
     let world = acme();
@@ -178,9 +178,9 @@ async fn every_refusal_names_what_stands_in_the_way_and_when_time_lifts_it() {
     let monthly = put(|key| (key.monthly_quota, key.used) = (Some(7), used(8)));
     assert_eq!(refused(&world, &monthly).await, json!(["MONTHLY_QUOTA_EXCEEDED", "key", month]));
     let both = put(|key| (key.daily_quota, key.monthly_quota, key.used) = (Some(7), Some(7), used(7)));
-    assert_eq!(refused(&world, &both).await[0], "MONTHLY_QUOTA_EXCEEDED", "the one that stands longer is named");
+    assert_eq!(refused(&world, &both).await[0], "MONTHLY_QUOTA_EXCEEDED", "the limit that lasts longer is named");
     let past = put(|key| (key.daily_quota, key.used) = (Some(7), [("2020-01-01".to_owned(), 9)].into()));
-    assert_eq!(verified(&world, &past, "probe", &json!({})).await["code"], "VALID", "past periods do not count");
+    assert_eq!(verified(&world, &past, "probe", &json!({})).await["code"], "VALID", "past periods must not count");
     suspend(&world);
     assert_eq!(refused(&world, &put(|_| ())).await, json!(["SUSPENDED", "organisation", null]));
     let test = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
@@ -188,7 +188,7 @@ async fn every_refusal_names_what_stands_in_the_way_and_when_time_lifts_it() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_an_answer() {
+async fn a_refusal_is_a_200_with_valid_false() {
     let world = acme();
     let text = put_production(&world, |key| (key.daily_quota, key.used) = (Some(7), used(7)));
     insta::assert_json_snapshot!(answer(&world, "key-verify", told_of(&text, "key-verify", "charge")).await, @r#"
@@ -210,7 +210,7 @@ async fn a_refusal_is_an_answer() {
 }
 
 #[tokio::test]
-async fn too_few_credits_are_the_wallets_refusal() {
+async fn too_few_credits_are_refused_by_the_wallet() {
     let world = acme();
     let text = put_production(&world, |_| ());
     leave(&world, 4);
@@ -226,7 +226,7 @@ async fn too_few_credits_are_the_wallets_refusal() {
 }
 
 #[tokio::test]
-async fn an_empty_test_wallet_names_itself_and_when_it_is_filled_again() {
+async fn a_refusal_of_an_empty_test_wallet_says_when_it_is_refilled() {
     let world = acme();
     let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     verified(&world, &text, "probe", &json!({ "cost": 98 })).await;
@@ -242,7 +242,7 @@ async fn an_empty_test_wallet_names_itself_and_when_it_is_filled_again() {
 }
 
 #[tokio::test]
-async fn a_refused_first_use_makes_no_test_wallet() {
+async fn a_refused_first_use_creates_no_test_wallet() {
     let world = acme();
     let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     let before = world.state();
@@ -251,7 +251,7 @@ async fn a_refused_first_use_makes_no_test_wallet() {
 }
 
 #[tokio::test]
-async fn every_bad_field_is_named_and_nothing_is_looked_up() {
+async fn every_invalid_field_is_named_and_nothing_is_read() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let mut outcomes = Vec::new();
@@ -329,7 +329,7 @@ async fn every_bad_field_is_named_and_nothing_is_looked_up() {
 }
 
 #[tokio::test]
-async fn what_a_service_tells_of_a_call_is_cut_not_refused() {
+async fn long_details_of_a_call_are_truncated() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let fields =
@@ -342,7 +342,7 @@ async fn what_a_service_tells_of_a_call_is_cut_not_refused() {
 }
 
 #[tokio::test]
-async fn a_probe_tells_what_is_left_of_every_limit() {
+async fn a_probe_returns_what_is_left_of_every_limit() {
     let world = acme();
     let text = put_production(&world, |key| {
         (key.daily_quota, key.monthly_quota, key.used) = (Some(10), Some(100), used(9));

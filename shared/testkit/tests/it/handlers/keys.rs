@@ -7,8 +7,8 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use super::accounts::{
-    acme, answer, change_key, code_of, headed, in_days, key_in, outbox, put_production, refusal, saying, sent_by,
-    trail, used, verified,
+    acme, answer, audit_log, change_key, code_of, headed, in_days, key_in, outbox, put_production, refusal, saying,
+    sent_by, used, verified,
 };
 
 fn asked(function: &str, case: &str) -> Value {
@@ -20,7 +20,7 @@ async fn updated(world: &World, body: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_key_is_listed_without_its_text_but_with_what_it_has_done() {
+async fn a_key_is_listed_with_its_usage_and_without_its_text() {
     let world = acme();
     let text = put_production(&world, |key| {
         key.daily_quota = Some(500);
@@ -71,7 +71,7 @@ async fn a_key_is_listed_without_its_text_but_with_what_it_has_done() {
 }
 
 #[tokio::test]
-async fn a_list_tells_expired_and_revoked_keys_apart_and_deleted_ones_not_at_all() {
+async fn a_list_shows_expired_and_revoked_keys_but_no_deleted_ones() {
     let world = acme();
     put_production(&world, |key| key.expires_at = Some(in_days(-1)));
     let status = async || {
@@ -86,7 +86,7 @@ async fn a_list_tells_expired_and_revoked_keys_apart_and_deleted_ones_not_at_all
 }
 
 #[tokio::test]
-async fn a_field_that_is_absent_stays_one_that_is_null_goes_and_a_value_is_taken() {
+async fn an_update_keeps_clears_or_sets_each_field() {
     let world = acme();
     put_production(&world, |key| {
         (key.daily_quota, key.monthly_quota, key.expires_at) = (Some(10), Some(100), Some(in_days(30)));
@@ -123,7 +123,7 @@ async fn a_field_that_is_absent_stays_one_that_is_null_goes_and_a_value_is_taken
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "key.updated",
@@ -157,7 +157,7 @@ async fn a_field_that_is_absent_stays_one_that_is_null_goes_and_a_value_is_taken
 }
 
 #[tokio::test]
-async fn an_update_is_in_force_at_once() {
+async fn an_update_applies_at_once() {
     let world = acme();
     let text = put_production(&world, |_| ());
     assert_eq!(code_of(&world, &text).await, "VALID");
@@ -168,7 +168,7 @@ async fn an_update_is_in_force_at_once() {
 }
 
 #[tokio::test]
-async fn the_same_values_change_nothing_and_leave_no_entry() {
+async fn an_update_with_the_same_values_changes_nothing() {
     let world = acme();
     put_production(&world, |_| ());
     assert_eq!(answer(&world, "key-update", asked("key-update", "limits")).await["status"], 200);
@@ -179,7 +179,7 @@ async fn the_same_values_change_nothing_and_leave_no_entry() {
 }
 
 #[tokio::test]
-async fn an_update_keeps_what_charging_has_written() {
+async fn an_update_keeps_counters_of_charges() {
     let world = acme();
     let text = put_production(&world, |_| ());
     verified(&world, &text, "charge", &json!({})).await;
@@ -189,7 +189,7 @@ async fn an_update_keeps_what_charging_has_written() {
 }
 
 #[tokio::test]
-async fn every_bad_change_is_named_and_nothing_changes() {
+async fn every_invalid_field_is_named_and_nothing_changes() {
     let world = acme();
     put_production(&world, |_| ());
     let before = world.state();
@@ -235,7 +235,7 @@ async fn every_bad_change_is_named_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn a_revoked_key_is_changed_no_more_and_a_deleted_one_is_gone() {
+async fn revoked_and_deleted_keys_cannot_be_updated() {
     let world = acme();
     put_production(&world, |key| key.status = KeyStatus::Revoked);
     insta::assert_json_snapshot!(answer(&world, "key-update", asked("key-update", "limits")).await, @r#"
@@ -254,7 +254,7 @@ async fn a_revoked_key_is_changed_no_more_and_a_deleted_one_is_gone() {
     "#);
     change_key(&world, |key| key.status = KeyStatus::Deleted);
     assert_eq!(refusal(&updated(&world, &json!({ "name": "New" })).await), (404, "NOT_FOUND"));
-    assert_eq!(trail(&world), json!([]));
+    assert_eq!(audit_log(&world), json!([]));
 }
 
 #[tokio::test]
@@ -268,5 +268,5 @@ async fn a_body_must_be_json() {
         cut["body"] = "{\"reason\": ".into();
         assert_eq!(refusal(&functions::call(&world, function, cut).await), (400, "INVALID_REQUEST"));
     }
-    assert_eq!(trail(&world), json!([]));
+    assert_eq!(audit_log(&world), json!([]));
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{GRANTED, call, pending_at, ready, world_with};
 
-/// Makes ready files of one user, each a second younger than the one before.
+/// Creates ready files of one user. Each is one second newer than the previous one.
 fn many(count: u32) -> Vec<File> {
     let file = |n: u32| {
         let key = format!("user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH{n:04}-photo.png");
@@ -23,7 +23,7 @@ async fn page(world: &World, user: &str, query: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_page_shows_the_newest_files_and_where_the_next_begins() {
+async fn a_page_shows_the_newest_files_and_a_cursor() {
     let mut answer = call(&world_with(&many(3)), "list", "plain").await;
     assert!(answer["body"]["nextCursor"].is_string());
     answer["body"]["nextCursor"] = json!("<cursor>");
@@ -102,7 +102,7 @@ async fn the_secure_route_answers_in_the_envelope() {
 }
 
 #[tokio::test]
-async fn cursors_lead_through_every_file_once_newest_first() {
+async fn cursors_show_every_file_once_newest_first() {
     let files = many(25);
     let world = world_with(&files);
     let (mut seen, mut cursor) = (Vec::new(), String::new());
@@ -141,7 +141,7 @@ async fn a_cursor_works_for_its_user_and_filter_only() {
 }
 
 #[tokio::test]
-async fn odd_parameters_are_refused_by_name() {
+async fn invalid_parameters_are_refused_by_name() {
     let world = World::default();
     for (query, field) in [
         ("limit=0", "limit"),
@@ -165,7 +165,7 @@ async fn odd_parameters_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn only_ready_files_are_shown_unless_others_are_asked_for() {
+async fn only_ready_files_are_shown_by_default() {
     let waiting = pending_at("user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH0000-waiting.png");
     let mut files = many(3);
     files[0] = waiting;

@@ -1,4 +1,4 @@
-//! What the tests of mail begin with: people with addresses, and messages delivered at a time.
+//! Fixtures for tests of mail: people with addresses, and messages delivered at a given time.
 
 use consigne_core::mail::MailClaim;
 use consigne_core::mail::{Address, MailId};
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use super::GRANTED;
 use super::accounts::{acme, user};
 
-/// The event the payloads speak of.
+/// Id of the event in the payloads.
 pub const EVENT: &str = "01M7YREWKH7VM7Z3Z2KWSH2FTR";
 
-/// Makes Acme, whose owner Ann reads French and whose developer has a name.
+/// Creates Acme. Its owner Ann reads French, and its developer has a name.
 pub fn acme_with_mailboxes() -> World {
     let world = acme();
     known(&world, "user_ann1", Some("Ann"), Language::French);
@@ -25,7 +25,7 @@ pub fn acme_with_mailboxes() -> World {
     world
 }
 
-/// Lets a person be known by an address that begins like their id.
+/// Stores the address of a person, which begins like their id, with name and language.
 pub fn known(world: &World, id: &str, name: Option<&str>, language: Language) {
     let contact = Contact {
         email: format!("{}@example.com", id.trim_start_matches("user_")),
@@ -38,12 +38,12 @@ pub fn known(world: &World, id: &str, name: Option<&str>, language: Language) {
     world.change(|state| drop(state.profiles.insert(user(id), profile)));
 }
 
-/// Gives the one message of a case.
+/// Returns the body of the message in a payload.
 pub fn message_of(case: &str) -> String {
     payload::event("send-mail", case, "")["Records"][0]["body"].as_str().unwrap().to_owned()
 }
 
-/// Delivers a message at a time; gives the outcome and what the log says of it.
+/// Delivers a message at a time. Returns the outcome and the log line.
 pub async fn delivered(world: &World, body: &str, now: Timestamp) -> (Result<(), Fault>, Value) {
     let deps = functions::mail_deps(world, true);
     let message = Message { body: body.to_owned(), id: "m".to_owned(), receives: 1, now, log: RequestLog::default() };
@@ -51,20 +51,20 @@ pub async fn delivered(world: &World, body: &str, now: Timestamp) -> (Result<(),
     (outcome, message.log.take("send-mail", now).into())
 }
 
-/// Delivers the message of a case now, which must go well; gives what the log says of it.
+/// Delivers the message of a payload now. Asserts that it succeeds. Returns the log line.
 pub async fn deliver(world: &World, case: &str) -> Value {
     let (outcome, log) = delivered(world, &message_of(case), clock::now()).await;
     assert!(outcome.is_ok(), "{outcome:?}");
     log
 }
 
-/// Shows the mails the service has taken, without their pages.
+/// Returns the mails that the service accepted, without their HTML.
 pub fn post(world: &World) -> Value {
     let sent = world.state().post.sent;
     sent.iter().map(|mail| json!([mail.to.as_str(), mail.subject])).collect()
 }
 
-/// Asks for the mail of the payloads' event to a person.
+/// Returns the claim for the mail to a person about the payloads' event.
 pub fn claim_of(id: &str, now: Timestamp) -> MailClaim {
     let mailbox = Address::parse(&format!("{}@example.com", id.trim_start_matches("user_"))).unwrap().mailbox();
     MailClaim { mail: MailId::new(EventId::parse(EVENT).unwrap(), user(id).as_str()), mailbox, wanted_by: None, now }

@@ -8,7 +8,7 @@ async fn told(world: &World, case: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_mailbox_that_does_not_exist_or_complains_gets_no_more_mail() {
+async fn mailboxes_with_permanent_bounces_or_complaints_are_suppressed() {
     let mailbox = Address::parse("ann@example.com").unwrap().mailbox();
     for (case, want) in [
         ("bounced-for-good", Some(Suppression::Bounced)),
@@ -19,7 +19,7 @@ async fn a_mailbox_that_does_not_exist_or_complains_gets_no_more_mail() {
         ("delivered", None),
     ] {
         let world = World::default();
-        // Twice is once.
+        // A repeated report changes nothing.
         for _ in 0..2 {
             assert_eq!(told(&world, case).await, json!({ "batchItemFailures": [] }), "{case}");
             let suppressed: Vec<_> = world.state().post.suppressed.into_iter().collect();
@@ -30,7 +30,7 @@ async fn a_mailbox_that_does_not_exist_or_complains_gets_no_more_mail() {
 }
 
 #[tokio::test]
-async fn feedback_that_cannot_be_kept_or_read_comes_back() {
+async fn feedback_that_cannot_be_stored_or_parsed_is_redelivered() {
     let world = World::default();
     let failed = json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] });
     world.fail_at(0, Moment::Before);

@@ -14,7 +14,7 @@ fn token() -> String {
 }
 
 #[tokio::test]
-async fn looking_shows_a_button_and_changes_nothing() {
+async fn a_get_shows_a_button_and_changes_nothing() {
     let world = World::default();
     let answer = asked(&world, "ask", &token()).await;
     assert_eq!(answer["status"], 200);
@@ -47,7 +47,7 @@ async fn looking_shows_a_button_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn pressing_it_and_the_request_of_mail_programs_unsubscribe_once() {
+async fn the_button_and_one_click_requests_unsubscribe_once() {
     for case in ["press", "one-click"] {
         let world = World::default();
         for _ in 0..2 {
@@ -63,7 +63,7 @@ async fn pressing_it_and_the_request_of_mail_programs_unsubscribe_once() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_ours_unsubscribes_nobody() {
+async fn a_forged_token_unsubscribes_nobody() {
     let mut altered = token();
     altered.replace_range(0..1, if altered.starts_with('A') { "B" } else { "A" });
     for token in ["", "x", altered.as_str()] {

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::GRANTED;
 use super::account_callers::IN_ORG;
 use super::accounts::{
-    KEY_ID, ORG, PEOPLE, acme, answer, key_in, org, outbox, put_key, refusal, saying, sent_by, test_wallet_of, trail,
-    user, verified,
+    KEY_ID, ORG, PEOPLE, acme, answer, audit_log, key_in, org, outbox, put_key, refusal, saying, sent_by,
+    test_wallet_of, user, verified,
 };
 use super::invited::{put_invitation, role_of};
 
-/// Makes the event by which a person gives another a role.
+/// Returns the event with which a person gives another one a role.
 fn giving(person: &str, other: &str, role: &str) -> Value {
     let mut event = saying(sent_by(person, "member-update", "to-billing"), &json!({ "role": role }));
     event["pathParameters"]["user"] = other.into();
@@ -31,7 +31,7 @@ async fn remove(world: &World, person: &str, other: &str) -> Value {
     functions::call(world, "member-remove", event).await
 }
 
-/// Acme with a second person in each role.
+/// Creates Acme with two people in each role.
 fn doubled() -> World {
     let world = acme();
     world.change(|state| {
@@ -45,7 +45,7 @@ fn doubled() -> World {
 }
 
 #[tokio::test]
-async fn a_new_role_counts_at_once_and_is_written_down() {
+async fn a_new_role_applies_at_once_and_is_in_the_audit_log() {
     let world = acme();
     let event = sent_by("user_adam1", "member-update", "to-billing");
     insta::assert_json_snapshot!(answer(&world, "member-update", event).await, @r#"
@@ -63,7 +63,7 @@ async fn a_new_role_counts_at_once_and_is_written_down() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "member.role_changed",
@@ -86,7 +86,7 @@ async fn a_new_role_counts_at_once_and_is_written_down() {
 }
 
 #[tokio::test]
-async fn every_role_on_every_other_cell_by_cell() {
+async fn every_role_may_assign_exactly_the_roles_in_the_matrix() {
     let mut table = Vec::new();
     for (person, by) in PEOPLE {
         for (other, role) in PEOPLE.map(|(name, role)| (name.replace('1', "2"), role)) {
@@ -137,7 +137,7 @@ async fn every_role_on_every_other_cell_by_cell() {
 }
 
 #[tokio::test]
-async fn an_admin_who_reaches_too_high_is_told_who_may() {
+async fn a_refusal_names_the_roles_that_may_assign_a_role() {
     let event = giving("user_adam1", "user_dev1", "admin");
     insta::assert_json_snapshot!(answer(&acme(), "member-update", event).await, @r#"
     {
@@ -162,13 +162,13 @@ async fn an_admin_who_reaches_too_high_is_told_who_may() {
 }
 
 #[tokio::test]
-async fn anybody_may_leave_and_is_known_on_no_route_from_then_on() {
+async fn every_member_may_leave_and_is_then_refused_on_every_route() {
     for (person, _) in PEOPLE {
         let world = doubled();
         put_key(&world, KEY_ID, KeyMode::Test, |_| ());
         put_invitation(&world, |_| ());
         assert_eq!(remove(&world, person, person).await["status"], 200, "{person}");
-        assert_eq!(trail(&world)[0]["action"], "member.left");
+        assert_eq!(audit_log(&world)[0]["action"], "member.left");
         let before = world.state();
         for (function, case) in IN_ORG {
             let answer = functions::call(&world, function, sent_by(person, function, case)).await;
@@ -181,7 +181,7 @@ async fn anybody_may_leave_and_is_known_on_no_route_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_removal_is_written_down_with_the_role_that_was() {
+async fn a_removal_is_in_the_audit_log_with_the_former_role() {
     let world = acme();
     let event = sent_by("user_adam1", "member-remove", "dev");
     insta::assert_json_snapshot!(answer(&world, "member-remove", event).await, @r#"
@@ -197,7 +197,7 @@ async fn a_removal_is_written_down_with_the_role_that_was() {
       }
     }
     "#);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "member.removed",
@@ -215,13 +215,13 @@ async fn a_removal_is_written_down_with_the_role_that_was() {
     assert_eq!(
         refusal(&remove(&world, "user_adam1", "user_dev1").await),
         (404, "NOT_FOUND"),
-        "the second finds nobody"
+        "a second removal finds nobody"
     );
     assert_eq!(world.state(), before);
 }
 
 #[tokio::test]
-async fn the_last_owner_can_neither_leave_nor_step_down() {
+async fn the_last_owner_can_neither_leave_nor_change_their_role() {
     let world = acme();
     let before = world.state();
     let mut event = sent_by("user_ann1", "member-remove", "dev");
@@ -243,7 +243,7 @@ async fn the_last_owner_can_neither_leave_nor_step_down() {
     for role in ["admin", "developer", "billing"] {
         assert_eq!(refusal(&give(&world, "user_ann1", "user_ann1", role).await), (409, "CONFLICT"), "{role}");
     }
-    assert_eq!(give(&world, "user_ann1", "user_ann1", "owner").await["status"], 200, "which they are");
+    assert_eq!(give(&world, "user_ann1", "user_ann1", "owner").await["status"], 200, "the person is that already");
     assert_eq!(world.state(), before);
     assert_eq!(give(&world, "user_ann1", "user_adam1", "owner").await["status"], 200);
     assert_eq!(give(&world, "user_ann1", "user_ann1", "billing").await["status"], 200);
@@ -251,7 +251,7 @@ async fn the_last_owner_can_neither_leave_nor_step_down() {
 }
 
 #[tokio::test]
-async fn of_two_owners_who_leave_at_once_one_stays() {
+async fn of_two_owners_who_leave_concurrently_one_stays() {
     let world = doubled();
     let both = tokio::join!(remove(&world, "user_ann1", "user_ann1"), remove(&world, "user_ann2", "user_ann2"),);
     let statuses = [&both.0["status"], &both.1["status"]].map(|status| status.as_u64().unwrap());
@@ -259,7 +259,7 @@ async fn of_two_owners_who_leave_at_once_one_stays() {
 }
 
 #[tokio::test]
-async fn who_is_no_member_is_nobody_here() {
+async fn non_members_cannot_be_changed_or_removed() {
     let world = acme();
     let before = world.state();
     let unknown = answer(&world, "member-update", giving("user_ann1", "user_eve1", "billing")).await;
@@ -297,7 +297,7 @@ async fn a_role_is_one_of_four() {
 }
 
 #[tokio::test]
-async fn the_test_keys_of_somebody_removed_go_on_at_an_owners_expense() {
+async fn test_keys_of_a_removed_member_spend_an_owners_credits() {
     let world = acme();
     let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
     verified(&world, &text, "charge", &json!({ "cost": 5 })).await;
@@ -305,11 +305,11 @@ async fn the_test_keys_of_somebody_removed_go_on_at_an_owners_expense() {
     let before = world.state();
     let probed = verified(&world, &text, "probe", &json!({ "include": ["remaining"] })).await;
     assert_eq!((&probed["valid"], &probed["remaining"]["credits"]), (&json!(true), &json!(100)));
-    assert_eq!(world.state(), before, "a check without a charge leaves no trace");
+    assert_eq!(world.state(), before, "a check without a charge must write nothing");
     let asked = json!({ "cost": 7, "include": ["remaining"] });
     let paid = verified(&world, &text, "probe", &asked).await;
     assert_eq!((&paid["valid"], &paid["remaining"]["credits"]), (&json!(true), &json!(93)));
-    assert_eq!(test_wallet_of(&world, "user_dev1"), Some([95, 5]), "who left pays nothing any more");
+    assert_eq!(test_wallet_of(&world, "user_dev1"), Some([95, 5]), "the removed member must not pay any more");
     assert_eq!(test_wallet_of(&world, "user_ann1"), Some([93, 7]));
     assert_eq!(key_in(&world).spender, Some(user("user_ann1")));
     assert_eq!(key_in(&world).created_by, user("user_dev1"));

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::{GRANTED, call, call_as, pending, ready, world_with};
 
 #[tokio::test]
-async fn a_ready_file_tells_everything() {
+async fn a_ready_file_has_all_metadata() {
     insta::assert_json_snapshot!(call(&world_with(&[ready(&pending())]), "metadata", "one").await, @r#"
     {
       "status": 200,
@@ -27,7 +27,7 @@ async fn a_ready_file_tells_everything() {
 }
 
 #[tokio::test]
-async fn a_rejected_file_says_why() {
+async fn a_rejected_file_has_a_reason() {
     let rejected = pending().reject("declared image/png, found image/gif", GRANTED).file;
     let answer = call(&world_with(&[rejected]), "metadata", "one").await;
     assert_eq!(answer["body"]["status"], "rejected");
@@ -35,7 +35,7 @@ async fn a_rejected_file_says_why() {
 }
 
 #[tokio::test]
-async fn what_is_not_the_callers_or_is_on_its_way_out_is_not_found() {
+async fn other_users_files_and_deleted_files_are_404() {
     let unknown = call(&world_with(&[]), "metadata", "one").await;
     assert_eq!((&unknown["status"], &unknown["body"]["error"]["code"]), (&json!(404), &json!("NOT_FOUND")));
     let theirs = call_as(&world_with(&[ready(&pending())]), "metadata", "one", "user_ann12", "pro").await;

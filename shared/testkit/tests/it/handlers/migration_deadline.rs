@@ -1,4 +1,4 @@
-//! Keys of an older installation on their way out: announced, reminded of, revoked; each once.
+//! migration-deadline: keys of an older installation are announced, reminded of and revoked, each once.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use consigne_usecases::migrations::carry_over;
 use serde_json::{Value, json};
 
 use super::GRANTED;
-use super::accounts::{ORG, acme, org, outbox, trail, user};
+use super::accounts::{ORG, acme, audit_log, org, outbox, user};
 use crate::crash::survives_to;
 
 fn days(days: u32) -> Timestamp {
-    // In the morning of that day, as the schedule has it; the keys were carried over in the day.
+    // The schedule runs in the morning. The keys were imported during the day.
     consigne_core::periods::Day::of(GRANTED).starts().plus(Duration::from_hours(u64::from(days) * 24 + 6))
 }
 
-/// Carries a key of a person over, and gives its id.
+/// Imports a key of a person. Returns its id.
 async fn carry(world: &World, n: u32, owner: &str, place: Place, now: Timestamp) -> KeyId {
     let text = format!("sk_live_an-older-key_{n:012}");
     let peppers = Peppers::parse(r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#).unwrap();
@@ -47,7 +47,7 @@ async fn carry(world: &World, n: u32, owner: &str, place: Place, now: Timestamp)
     legacy.key_id()
 }
 
-/// Acme with two keys of Dev's, and one of Ann's without an organisation.
+/// Creates Acme with two imported keys of Dev, and one of Ann without an organisation.
 async fn carried() -> World {
     let world = acme();
     for n in 1..=2 {
@@ -64,16 +64,16 @@ async fn try_tick(world: &World, at: Timestamp) -> Result<Value, String> {
     functions::migrations_at(world, event).await
 }
 
-/// Runs it and gives `[announced, reminded, ended, revoked]`.
+/// Runs migration-deadline. Returns `[announced, reminded, ended, revoked]`.
 async fn tick(world: &World, at: Timestamp) -> Value {
     let done = try_tick(world, at).await.unwrap();
     json!([done["announced"], done["reminded"], done["ended"], done["revoked"]])
 }
 
-/// Gives the events in the outbox as kind, organisation or person, and names of keys.
+/// Returns the events in the outbox as text: kind, owner and names of keys.
 fn told(world: &World) -> Vec<String> {
     let events = outbox(world);
-    // In the order of the keys' ids, which says nothing.
+    // Sorted, because ids of keys have no meaningful order.
     let names = |keys: &Value| {
         let mut names: Vec<String> = keys.as_array().unwrap().iter().map(|key| key["name"].to_string()).collect();
         names.sort();
@@ -92,7 +92,7 @@ fn told(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn owners_are_told_reminded_and_at_last_their_keys_revoked_each_once() {
+async fn owners_are_notified_and_reminded_once_and_keys_are_revoked() {
     let world = carried().await;
     let nothing = json!([0, 0, 0, 0]);
     assert_eq!(tick(&world, GRANTED).await, json!([2, 0, 0, 0]));
@@ -118,7 +118,7 @@ async fn owners_are_told_reminded_and_at_last_their_keys_revoked_each_once() {
       "key.revoked \"Key 3\""
     ]
     "#);
-    insta::assert_json_snapshot!(trail(&world)[0], @r#"
+    insta::assert_json_snapshot!(audit_log(&world)[0], @r#"
     {
       "action": "key.revoked",
       "subject": "key_<id>",
@@ -134,7 +134,7 @@ async fn owners_are_told_reminded_and_at_last_their_keys_revoked_each_once() {
 }
 
 #[tokio::test]
-async fn the_first_notice_says_which_keys_and_until_when() {
+async fn the_first_notice_has_the_keys_and_the_deadline() {
     let world = carried().await;
     tick(&world, GRANTED).await;
     let events: Vec<Value> =
@@ -160,7 +160,7 @@ async fn the_first_notice_says_which_keys_and_until_when() {
 }
 
 #[tokio::test]
-async fn keys_that_were_replaced_revoked_or_deleted_are_spoken_of_no_more() {
+async fn replaced_revoked_and_deleted_keys_are_not_mentioned_again() {
     let world = carried().await;
     tick(&world, GRANTED).await;
     let change = |n: u32, change: &dyn Fn(&mut consigne_core::keys::ApiKey)| {
@@ -192,17 +192,17 @@ async fn an_owner_who_has_replaced_everything_is_not_reminded() {
 }
 
 #[tokio::test]
-async fn a_schedule_that_did_not_run_takes_no_notice_away_from_anybody() {
+async fn missed_runs_do_not_skip_any_notice() {
     let world = carried().await;
-    assert_eq!(tick(&world, days(40)).await, json!([2, 0, 0, 0]), "first the first notice");
+    assert_eq!(tick(&world, days(40)).await, json!([2, 0, 0, 0]), "the first notice comes first");
     assert_eq!(tick(&world, days(62)).await, json!([0, 0, 0, 0]));
-    assert_eq!(tick(&world, days(75)).await, json!([0, 2, 0, 0]), "then the reminder");
+    assert_eq!(tick(&world, days(75)).await, json!([0, 2, 0, 0]), "then comes the reminder");
     assert_eq!(tick(&world, days(81)).await, json!([0, 0, 0, 0]), "and a week to act on it");
     assert_eq!(tick(&world, days(82)).await, json!([0, 0, 2, 3]));
 }
 
 #[tokio::test]
-async fn keys_carried_over_later_have_their_own_month() {
+async fn keys_imported_later_have_their_own_month() {
     let world = carried().await;
     tick(&world, GRANTED).await;
     carry(&world, 4, "user_dev1", Place::Here(org(ORG)), days(10)).await;
@@ -215,7 +215,7 @@ async fn keys_carried_over_later_have_their_own_month() {
 }
 
 #[tokio::test]
-async fn hundreds_of_owners_are_seen_page_by_page() {
+async fn hundreds_of_owners_are_processed_in_pages() {
     let world = acme();
     for n in 0..250 {
         carry(&world, n, &format!("user_old{n}"), Place::Personal, GRANTED).await;
@@ -226,7 +226,7 @@ async fn hundreds_of_owners_are_seen_page_by_page() {
     assert_eq!(told(&world).len(), 750);
 }
 
-/// Cuts the run of a day short everywhere, after the runs before it went well.
+/// Asserts that the run of a day survives a fault at every effect, after the runs in `before` succeeded.
 async fn survives(before: &[u32], day: u32) {
     let mut began = carried().await;
     for day in before {
@@ -238,27 +238,27 @@ async fn survives(before: &[u32], day: u32) {
         world.change(|known| *known = state.clone());
         world
     };
-    // A run that fails is run again.
+    // A failed run is repeated.
     let act = async |world: &World| drop(try_tick(world, days(day)).await);
     let end = async |world: &World| {
-        assert_eq!(tick(world, days(day)).await, json!([0, 0, 0, 0]), "a further run finds nothing to do");
+        assert_eq!(tick(world, days(day)).await, json!([0, 0, 0, 0]), "another run must find nothing to do");
         let stages: Vec<_> = world.state().migrations.values().map(|one| format!("{:?}", one.stage)).collect();
-        json!([told(world), trail(world), stages])
+        json!([told(world), audit_log(world), stages])
     };
     survives_to(prepare, act, end).await;
 }
 
 #[tokio::test]
-async fn a_first_notice_cut_short_is_given_once() {
+async fn the_first_notice_survives_every_fault() {
     survives(&[], 1).await;
 }
 
 #[tokio::test]
-async fn a_reminder_cut_short_is_given_once() {
+async fn a_reminder_survives_every_fault() {
     survives(&[1], 24).await;
 }
 
 #[tokio::test]
-async fn a_revocation_cut_short_is_finished_and_counted_whole() {
+async fn a_revocation_survives_every_fault() {
     survives(&[1, 24], 31).await;
 }

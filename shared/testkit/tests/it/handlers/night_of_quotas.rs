@@ -1,4 +1,4 @@
-//! quota-reset and quota-organisation: counters of past periods forgotten, wallets settled, nothing else.
+//! quota-reset and quota-organisation: delete counters of past periods and expire lots, and nothing else.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::night_of_stats::within;
 
 const TEST_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTX";
 
-/// Gives the payload's message about another night.
+/// Returns the payload's message for another night.
 pub fn message(at: Timestamp) -> Value {
     let mut event = payload::event("quota-organisation", "organisation", "");
     let mut body: Value = serde_json::from_str(event["Records"][0]["body"].as_str().unwrap()).unwrap();
@@ -33,15 +33,15 @@ async fn maintenance(world: &World) {
     assert_eq!(told, json!({ "batchItemFailures": [] }));
 }
 
-/// Gives the names of the periods so many days and months back.
+/// Returns counters for the periods so many days and months ago.
 fn periods(days: &[i32], months: &[u8]) -> BTreeMap<String, u64> {
     let days = days.iter().map(|days| Day::of(in_days(-days)).to_string());
     let months = months.iter().map(|months| Month::of(clock::now()).back(*months).to_string());
     days.chain(months).map(|period| (period, 5)).collect()
 }
 
-/// Makes a world with Acme whose keys and wallets nobody has looked after: old counters, a lot that has run out, and Dev's
-/// test wallet a period behind.
+/// Creates a world in which Acme had no maintenance: it has old counters, an expired lot, and Dev's test wallet is a
+/// period behind.
 pub fn neglected() -> World {
     let world = acme();
     put_production(&world, |key| key.used = periods(&[0, 40, 41, 300], &[0, 13, 14, 30]));
@@ -64,7 +64,7 @@ fn wallet(world: &World, id: &WalletId) -> Wallet {
 }
 
 #[tokio::test]
-async fn a_night_hands_out_every_organisation_once() {
+async fn a_night_sends_one_message_for_each_organisation() {
     let world = acme();
     found(&world, OTHER_ORG, "Other", &[]);
     let done = functions::quota_reset_at(&world, payload::event("quota-reset", "night", "")).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_night_hands_out_every_organisation_once() {
 }
 
 #[tokio::test]
-async fn what_is_past_is_forgotten_and_what_has_run_out_is_settled() {
+async fn maintenance_deletes_old_counters_and_expires_lots() {
     let world = neglected();
     let before = world.state();
     maintenance(&world).await;
@@ -92,25 +92,25 @@ async fn what_is_past_is_forgotten_and_what_has_run_out_is_settled() {
     assert_eq!(
         (&after.accounts.audit, &after.outbox),
         (&before.accounts.audit, &before.outbox),
-        "nobody has done anything"
+        "maintenance must not appear in the audit log"
     );
-    assert_eq!(key_in(&world).revision, 1, "nobody has changed the key");
+    assert_eq!(key_in(&world).revision, 1, "the key's revision must not change");
     maintenance(&world).await;
-    assert_eq!(world.state(), after, "once is enough");
+    assert_eq!(world.state(), after, "a second run must change nothing");
 }
 
 #[tokio::test]
-async fn what_is_in_order_is_left_alone() {
+async fn maintenance_changes_nothing_that_is_up_to_date() {
     let world = acme();
     put_production(&world, |key| key.used = periods(&[0, 1, 40], &[0, 1, 13]));
     put_key(&world, TEST_KEY, KeyMode::Test, |_| ());
     let before = world.state();
     maintenance(&world).await;
-    assert_eq!(world.state(), before, "nor is a test wallet made that nobody has used");
+    assert_eq!(world.state(), before, "no test wallet must be created");
 }
 
 #[tokio::test]
-async fn keys_that_work_no_more_are_looked_after_too() {
+async fn revoked_and_expired_keys_get_maintenance_too() {
     for status in [KeyStatus::Revoked, KeyStatus::Deleted] {
         let world = neglected();
         change_key(&world, |key| key.status = status);
@@ -129,7 +129,7 @@ async fn a_suspended_organisations_wallet_stays_closed() {
 }
 
 #[tokio::test]
-async fn an_organisation_that_loses_its_gift_is_told_so_once() {
+async fn an_organisation_is_alerted_once_when_a_gift_expires() {
     let world = World::default();
     found(&world, ORG, "Acme", &[]);
     world.change(|state| {
@@ -157,7 +157,7 @@ async fn an_organisation_that_loses_its_gift_is_told_so_once() {
 }
 
 #[tokio::test]
-async fn an_organisation_with_many_keys_is_looked_after_in_several_messages() {
+async fn an_organisation_with_many_keys_needs_several_messages() {
     let world = neglected();
     let used = key_in(&world).used;
     world.change(|state| {
@@ -185,7 +185,7 @@ async fn an_organisation_with_many_keys_is_looked_after_in_several_messages() {
 }
 
 #[tokio::test]
-async fn a_message_nobody_understands_comes_back() {
+async fn a_malformed_message_is_redelivered() {
     let mut batch = message(clock::now());
     batch["Records"][0]["body"] = r#"{"org": "org_x", "at_ms": 1}"#.into();
     let told = functions::quota_messages(&acme(), batch, within(Duration::from_mins(1))).await;

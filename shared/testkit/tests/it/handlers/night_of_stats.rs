@@ -1,4 +1,4 @@
-//! stats-aggregate and stats-organisation: a night counts the days, and counts again what came late.
+//! stats-aggregate and stats-organisation: count the last days every night, so that late receipts are included.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -16,31 +16,31 @@ use serde_json::{Value, json};
 use super::accounts::{ORG, OTHER_ORG, acme, found, org, outbox};
 use super::stats::{days_ago, outcome, put_receipt, receipt};
 
-/// Lets the night's first function run as of a time and gives what it has done.
+/// Runs stats-aggregate at a time. Returns what it did.
 pub async fn hand_out(world: &World, at: Timestamp) -> Value {
     let mut event = payload::event("stats-aggregate", "night", "");
     event["time"] = at.to_string().into();
     functions::aggregate_at(world, event).await.unwrap()
 }
 
-/// Lets a whole night pass.
+/// Runs all functions of a night.
 async fn night(world: &World, at: Timestamp) {
     hand_out(world, at).await;
     functions::deliver_night(world).await;
 }
 
-/// Gives three in the morning of today.
+/// Returns today at 03:00.
 fn tonight() -> Timestamp {
     days_ago(0).starts().plus(Duration::from_hours(3))
 }
 
-/// Gives the payload's message about another day.
+/// Returns the payload's message for another day.
 pub fn message(day: Day) -> Value {
     let event = payload::event("stats-organisation", "day", "").to_string();
     serde_json::from_str(&event.replace("2026-11-21", &day.to_string())).unwrap()
 }
 
-/// Counts as one would by hand, from all receipts there are.
+/// Counts statistics from all receipts in a simple way.
 fn counted(world: &World) -> BTreeMap<(OrgId, Day), Figures> {
     let mut tallies: BTreeMap<(OrgId, Day), Tally> = BTreeMap::new();
     for receipt in world.state().accounts.receipts.values() {
@@ -49,12 +49,12 @@ fn counted(world: &World) -> BTreeMap<(OrgId, Day), Figures> {
     tallies.into_iter().map(|(place, tally)| (place, tally.figures())).collect()
 }
 
-fn kept(world: &World) -> BTreeMap<(OrgId, Day), Figures> {
+fn stored(world: &World) -> BTreeMap<(OrgId, Day), Figures> {
     world.state().stats.into_iter().map(|(place, stats)| (place, stats.figures)).collect()
 }
 
 #[tokio::test]
-async fn a_night_hands_out_three_days_of_every_organisation() {
+async fn a_night_sends_messages_for_three_days_of_every_organisation() {
     let world = acme();
     found(&world, OTHER_ORG, "Other", &[]);
     let done = functions::aggregate_at(&world, payload::event("stats-aggregate", "night", "")).await.unwrap();
@@ -82,7 +82,7 @@ async fn a_night_hands_out_three_days_of_every_organisation() {
 }
 
 #[tokio::test]
-async fn a_counted_day_is_kept_and_told_once() {
+async fn a_counted_day_is_stored_and_published_once() {
     let world = acme();
     let day = days_ago(1);
     for (at, status, ms) in [(day.starts(), 200, 30), (day.ends().minus(Duration::from_millis(1)), 503, 90)] {
@@ -94,11 +94,11 @@ async fn a_counted_day_is_kept_and_told_once() {
         let told = functions::stats_messages(&world, message(day), soon()).await;
         assert_eq!(told, json!({ "batchItemFailures": [] }));
     }
-    let figures = kept(&world).remove(&(org(ORG), day)).unwrap();
+    let figures = stored(&world).remove(&(org(ORG), day)).unwrap();
     assert_eq!((figures.requests, figures.credits, figures.outcomes), (2, 4, 2));
     assert_eq!((figures.p50_ms, figures.p95_ms), (Some(30), Some(90)));
     assert_eq!(figures.success_rate(), Some(0.5));
-    assert_eq!(kept(&world).len(), 1);
+    assert_eq!(stored(&world).len(), 1);
     let told = outbox(&world).to_string().replace(&day.to_string(), "<yesterday>");
     insta::assert_json_snapshot!(serde_json::from_str::<Value>(&told).unwrap(), @r#"
     [
@@ -119,14 +119,14 @@ fn soon() -> SystemTime {
     within(Duration::from_mins(1))
 }
 
-/// Gives the moment a while from now.
+/// Returns the time after a duration from now.
 pub fn within(time: Duration) -> SystemTime {
     let now = u64::try_from(clock::now().as_millis()).unwrap();
     SystemTime::UNIX_EPOCH + Duration::from_millis(now) + time
 }
 
 #[tokio::test]
-async fn a_day_without_calls_leaves_nothing_and_is_not_told() {
+async fn a_day_without_calls_is_neither_stored_nor_published() {
     let world = acme();
     let mut before = world.state();
     night(&world, tonight()).await;
@@ -135,7 +135,7 @@ async fn a_day_without_calls_leaves_nothing_and_is_not_told() {
 }
 
 #[tokio::test]
-async fn what_comes_late_is_counted_in_the_two_nights_behind() {
+async fn late_receipts_are_counted_in_the_next_two_nights() {
     let world = acme();
     let day = days_ago(3);
     put_receipt(&world, day.starts(), |_| ());
@@ -147,13 +147,13 @@ async fn what_comes_late_is_counted_in_the_two_nights_behind() {
             late.outcome = Some(outcome(200, 5));
         });
         night(&world, at).await;
-        assert_eq!(kept(&world), counted(&world));
+        assert_eq!(stored(&world), counted(&world));
     }
-    assert_eq!(outbox(&world).as_array().unwrap().len(), 1, "only the first figures of a day are told");
+    assert_eq!(outbox(&world).as_array().unwrap().len(), 1, "only the first count of a day is published");
 }
 
 #[tokio::test]
-async fn a_day_too_large_for_one_message_is_counted_in_several() {
+async fn a_large_day_is_counted_in_several_messages() {
     let world = acme();
     let day = days_ago(1);
     for n in 0..2_500_u64 {
@@ -162,7 +162,7 @@ async fn a_day_too_large_for_one_message_is_counted_in_several() {
             receipt.outcome = Some(outcome(if n % 7 == 0 { 500 } else { 200 }, n));
         });
     }
-    // Without a second to spare each message counts one page and hands on the rest.
+    // Without time left, each message counts one page and sends a message for the rest.
     let short = || within(Duration::from_secs(5));
     let mut batch = message(day);
     let mut messages = 0;
@@ -170,21 +170,21 @@ async fn a_day_too_large_for_one_message_is_counted_in_several() {
         messages += 1;
         let told = functions::stats_messages(&world, batch.clone(), short()).await;
         assert_eq!(told, json!({ "batchItemFailures": [] }));
-        // Delivered twice, as it may be: both lead to the same.
+        // Messages may be delivered twice, which must not change the result.
         functions::stats_messages(&world, batch.clone(), short()).await;
         let mut waiting = Vec::new();
         world.change(|state| waiting = std::mem::take(&mut state.messages));
         let Some(body) = waiting.first() else { break };
         assert_eq!(waiting.len(), 2);
         batch["Records"][0]["body"] = body.clone().into();
-        assert!(world.state().stats.is_empty(), "no figures before all is counted");
+        assert!(world.state().stats.is_empty(), "no statistics before everything is counted");
     }
     assert_eq!(messages, 3);
-    assert_eq!(kept(&world), counted(&world));
+    assert_eq!(stored(&world), counted(&world));
 }
 
 #[tokio::test]
-async fn a_count_that_began_earlier_does_not_replace_a_later_one() {
+async fn an_older_count_does_not_replace_a_newer_one() {
     let world = acme();
     let day = days_ago(1);
     put_receipt(&world, day.starts(), |_| ());
@@ -193,22 +193,22 @@ async fn a_count_that_began_earlier_does_not_replace_a_later_one() {
     world.change(|state| state.stats.get_mut(&(org(ORG), day)).unwrap().counted_at = later);
     put_receipt(&world, day.starts(), |_| ());
     functions::stats_messages(&world, message(day), soon()).await;
-    assert_eq!(kept(&world)[&(org(ORG), day)].requests, 1);
+    assert_eq!(stored(&world)[&(org(ORG), day)].requests, 1);
 }
 
 #[tokio::test]
-async fn a_day_whose_receipts_are_forgotten_keeps_the_figures_it_has() {
+async fn a_day_whose_receipts_have_expired_keeps_its_statistics() {
     let world = acme();
     let (gone, there) = (days_ago(400), days_ago(399));
     for day in [gone, there] {
         put_receipt(&world, day.ends().minus(Duration::from_millis(1)), |_| ());
         functions::stats_messages(&world, message(day), soon()).await;
     }
-    assert_eq!(kept(&world).into_keys().collect::<Vec<_>>(), [(org(ORG), there)]);
+    assert_eq!(stored(&world).into_keys().collect::<Vec<_>>(), [(org(ORG), there)]);
 }
 
 #[tokio::test]
-async fn a_message_nobody_understands_comes_back_alone() {
+async fn only_the_malformed_message_of_a_batch_is_redelivered() {
     let world = acme();
     put_receipt(&world, days_ago(1).starts(), |_| ());
     let mut batch = message(days_ago(1));
@@ -223,11 +223,11 @@ async fn a_message_nobody_understands_comes_back_alone() {
         told,
         json!({ "batchItemFailures": [{ "itemIdentifier": "message-2" }, { "itemIdentifier": "message-3" }] })
     );
-    assert_eq!(kept(&world), counted(&world));
+    assert_eq!(stored(&world), counted(&world));
 }
 
 #[tokio::test]
-async fn two_thousand_receipts_of_twenty_organisations_come_to_what_they_are() {
+async fn two_thousand_receipts_of_twenty_organisations_are_counted_correctly() {
     let world = World::default();
     let orgs: Vec<OrgId> = (0..20).map(|_| OrgId::mint(clock::now())).collect();
     for (n, id) in orgs.iter().enumerate() {
@@ -243,18 +243,18 @@ async fn two_thousand_receipts_of_twenty_organisations_come_to_what_they_are() {
         world.change(|state| drop(state.accounts.receipts.insert(receipt.id, receipt)));
     }
     night(&world, tonight()).await;
-    assert_eq!(kept(&world), counted(&world));
-    assert_eq!(kept(&world).values().map(|figures| figures.requests).sum::<u64>(), 2_000);
+    assert_eq!(stored(&world), counted(&world));
+    assert_eq!(stored(&world).values().map(|figures| figures.requests).sum::<u64>(), 2_000);
 }
 
-/// What happens between two looks at the figures.
+/// What happens between two checks of the statistics.
 #[derive(Clone, Debug)]
 enum Event {
-    /// Calls are charged, some hours back.
+    /// Calls were charged some hours ago.
     Calls { hours_back: u64, count: u64, told: bool },
-    /// Outcomes that nobody had told come in.
+    /// Outcomes are reported for receipts without one.
     Outcomes { status: u16, ms: u64 },
-    /// A night passes, or passes again; what it hands out arrives once or twice.
+    /// A night runs, possibly again. Its messages are delivered once or twice.
     Night { twice: bool },
 }
 
@@ -271,7 +271,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn figures_equal_the_receipts_after_every_night_whatever_came_before(
+    fn statistics_equal_the_receipts_after_every_night(
         events in prop::collection::vec(event(), 1..20),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -299,18 +299,18 @@ proptest! {
                             world.change(|state| state.messages.extend(state.messages.clone()));
                         }
                         functions::deliver_night(&world).await;
-                        assert_eq!(kept(&world), counted(&world));
+                        assert_eq!(stored(&world), counted(&world));
                     }
                 }
             }
-            let days = kept(&world).len();
-            assert_eq!(outbox(&world).as_array().unwrap().len(), days, "each day is told once");
+            let days = stored(&world).len();
+            assert_eq!(outbox(&world).as_array().unwrap().len(), days, "each day is published once");
         });
     }
 }
 
 #[test]
-fn a_call_of_which_nothing_was_told_counts_too() {
+fn a_call_without_an_outcome_is_counted() {
     let mut receipt = receipt(org(ORG), clock::now());
     receipt.call = CallFacts::default();
     let mut tally = Tally::default();

@@ -1,4 +1,4 @@
-//! stats-storage: a night counts what all users store, plan by plan.
+//! stats-storage: counts what all users store, by plan.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use serde_json::{Value, json};
 
 use super::night_of_stats::{hand_out, within};
 
-/// Gives the payload's message about another night.
+/// Returns the payload's message for another night.
 pub fn of_night(day: Day) -> Value {
     let event = payload::event("stats-storage", "night", "").to_string();
     serde_json::from_str(&event.replace("2026-11-21", &day.to_string())).unwrap()
 }
 
-/// Makes a world in which seven users store something, or have, under three plans.
+/// Creates a world in which seven users on three plans store something, or did.
 pub fn stored() -> World {
     let world = World::default();
     for (n, plan) in
         [Plan::Free, Plan::Pro, Plan::Free, Plan::Premium, Plan::Pro, Plan::Pro, Plan::Free].iter().enumerate()
     {
-        // The third has nothing any more, and the last only what was reserved.
+        // The third user stores nothing any more, and the last one has only reserved bytes.
         let files = [1, 2, 0, 3, 4, 5, 0][n];
         let reserved = if n == 6 { 1_000 } else { 0 };
         let owner = UserId::parse(&format!("user_ann{n}")).unwrap();
@@ -39,7 +39,7 @@ pub fn stored() -> World {
     world
 }
 
-/// Gives what each day keeps of each plan: users, files, bytes and reserved bytes.
+/// Returns the stored statistics of each day by plan: users, files, bytes and reserved bytes.
 pub fn totals(world: &World) -> Vec<Value> {
     let plain = |Stored { users, files, bytes, reserved }: Stored| [users, files, bytes, reserved];
     let days = world.state().storage.into_values();
@@ -61,7 +61,7 @@ async fn count(world: &World, batch: Value) {
 }
 
 #[tokio::test]
-async fn a_night_counts_what_users_store_under_the_plan_of_their_last_grant() {
+async fn stored_bytes_are_counted_by_the_plan_of_the_last_grant() {
     let world = stored();
     hand_out(&world, clock::now()).await;
     functions::deliver_night(&world).await;
@@ -70,15 +70,15 @@ async fn a_night_counts_what_users_store_under_the_plan_of_their_last_grant() {
 }
 
 #[tokio::test]
-async fn a_count_too_long_for_one_message_goes_on_in_others() {
+async fn a_long_count_continues_in_further_messages() {
     let world = stored();
-    // Without a second to spare each message takes one page.
+    // Without time left, each message counts one page.
     let short = || within(Duration::from_secs(5));
     let (mut batch, mut messages) = (of_night(today()), 0);
     loop {
         messages += 1;
         for _ in 0..2 {
-            // Delivered twice, as it may be: both lead to the same.
+            // Messages may be delivered twice, which must not change the result.
             let told = functions::storage_messages(&world, batch.clone(), short()).await;
             assert_eq!(told, json!({ "batchItemFailures": [] }));
         }
@@ -86,7 +86,7 @@ async fn a_count_too_long_for_one_message_goes_on_in_others() {
         world.change(|state| waiting = std::mem::take(&mut state.messages));
         let Some(body) = waiting.first() else { break };
         assert!(waiting.len() == 2 && waiting[0] == waiting[1] || messages == 1, "{waiting:?}");
-        assert!(world.state().storage.is_empty(), "no figures before all is counted");
+        assert!(world.state().storage.is_empty(), "no statistics before everything is counted");
         batch["Records"][0]["body"] = body.clone().into();
     }
     assert_eq!(messages, 3);
@@ -94,7 +94,7 @@ async fn a_count_too_long_for_one_message_goes_on_in_others() {
 }
 
 #[tokio::test]
-async fn a_count_that_began_earlier_does_not_replace_a_later_one() {
+async fn an_older_count_does_not_replace_a_newer_one() {
     let world = stored();
     count(&world, of_night(today())).await;
     let later = clock::now().plus(Duration::from_hours(1));
@@ -107,7 +107,7 @@ async fn a_count_that_began_earlier_does_not_replace_a_later_one() {
 }
 
 #[tokio::test]
-async fn a_night_long_past_is_not_given_what_is_stored_now() {
+async fn a_message_for_another_night_is_ignored() {
     let world = stored();
     for day in [today().minus(1), today().plus(1)] {
         count(&world, of_night(day)).await;
@@ -116,7 +116,7 @@ async fn a_night_long_past_is_not_given_what_is_stored_now() {
 }
 
 #[tokio::test]
-async fn a_message_nobody_understands_is_not_struck_off() {
+async fn a_malformed_message_is_redelivered() {
     let world = World::default();
     let mut batch = of_night(today());
     batch["Records"][0]["body"] = r#"{"day":"yesterday"}"#.into();
@@ -125,7 +125,7 @@ async fn a_message_nobody_understands_is_not_struck_off() {
 }
 
 #[tokio::test]
-async fn where_nothing_is_stored_a_day_of_nothing_is_kept() {
+async fn a_day_is_stored_even_if_nobody_stores_anything() {
     let world = World::default();
     count(&world, of_night(today())).await;
     assert_eq!(totals(&world), [json!({})]);

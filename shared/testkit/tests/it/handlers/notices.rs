@@ -1,4 +1,4 @@
-//! Notices: old keys to be replaced, unusual use of keys, a storage nearly full; each to whom it concerns.
+//! send-mail: notices about old keys, anomalies, nearly full storage and disabled endpoints, each to the right people.
 
 use consigne_core::mail::Topic;
 use consigne_core::orgs::{Member, OrgRole};
@@ -12,7 +12,7 @@ use super::accounts::{ORG, org, user};
 use super::mail::{acme_with_mailboxes, deliver, delivered, message_of, post};
 
 #[tokio::test]
-async fn whoever_owns_old_keys_is_told_and_nobody_else() {
+async fn only_the_owner_of_old_keys_gets_a_mail() {
     for (case, subject, said) in [
         ("key-migration-started", "Acme: please replace your API keys by 21 December 2026", "“Acme”: 1."),
         ("key-migration-reminder", "Acme: old API keys end on 21 December 2026, last reminder", "“Acme” has not"),
@@ -29,7 +29,7 @@ async fn whoever_owns_old_keys_is_told_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn every_owner_is_told_of_unusual_use_in_numbers() {
+async fn every_owner_gets_a_mail_about_an_anomaly_with_its_numbers() {
     for (case, said) in [
         ("key-anomaly", "depuis 11 pays en une heure."),
         ("keys-created", "24 clés d’API ont été créées dans l’organisation «\u{a0}Acme\u{a0}» en dix minutes."),
@@ -50,7 +50,7 @@ async fn every_owner_is_told_of_unusual_use_in_numbers() {
 }
 
 #[tokio::test]
-async fn a_person_is_told_that_their_storage_is_nearly_full_unless_they_want_no_such_mails() {
+async fn a_person_gets_a_mail_about_nearly_full_storage_unless_unsubscribed() {
     let world = acme_with_mailboxes();
     deliver(&world, "quota-exceeded").await;
     assert_eq!(post(&world), json!([["ann1@example.com", "80 % de votre espace est utilisé"]]));
@@ -60,7 +60,7 @@ async fn a_person_is_told_that_their_storage_is_nearly_full_unless_they_want_no_
 }
 
 #[tokio::test]
-async fn owners_are_told_that_an_endpoint_gets_no_more_webhooks() {
+async fn owners_get_a_mail_about_a_disabled_endpoint() {
     for (reason, said) in [("gone", "(410)"), ("failing", "depuis une semaine")] {
         let world = acme_with_mailboxes();
         let body = message_of("endpoint-disabled").replace("gone", reason);
@@ -74,7 +74,7 @@ async fn owners_are_told_that_an_endpoint_gets_no_more_webhooks() {
 }
 
 #[tokio::test]
-async fn of_an_organisation_that_is_gone_nobody_is_told() {
+async fn no_mail_is_sent_about_an_organisation_that_no_longer_exists() {
     for case in ["endpoint-disabled", "key-anomaly", "key-migration-started"] {
         let world = World::default();
         assert_eq!(deliver(&world, case).await["mail.outcomes"], json!({}));
@@ -83,7 +83,7 @@ async fn of_an_organisation_that_is_gone_nobody_is_told() {
 }
 
 #[tokio::test]
-async fn a_notice_that_cannot_be_read_is_parked() {
+async fn a_malformed_notice_is_parked() {
     for (case, from, to) in [
         ("key-anomaly", "\"countries\": 11", "\"countries\": -11"),
         ("key-anomaly", "\"kind\": \"countries\"", "\"kind\": \"odd\""),

@@ -13,7 +13,7 @@ fn nothing_failed() -> Value {
     json!({"batchItemFailures": []})
 }
 
-/// Makes a world with a file and an object under its key.
+/// Creates a world with a file and an object with its key.
 fn world_and_object(file: File, version: &str, bytes: Vec<u8>) -> World {
     let world = world_with(&[file]);
     world.put_object(KEY, version, bytes);
@@ -21,7 +21,7 @@ fn world_and_object(file: File, version: &str, bytes: Vec<u8>) -> World {
 }
 
 #[tokio::test]
-async fn a_png_is_checked_measured_and_kept() {
+async fn a_png_is_checked_and_measured() {
     let world = world_and_object(pending(), "v1", pictures::png(640, 480, 1000));
     assert_eq!(feed(&world, "created").await, nothing_failed());
     let file = file_in(&world);
@@ -47,7 +47,7 @@ async fn a_png_is_checked_measured_and_kept() {
 }
 
 #[tokio::test]
-async fn an_impostor_is_rejected_removed_and_told_of() {
+async fn a_file_of_the_wrong_type_is_rejected_removed_and_published() {
     for (bytes, found) in [
         (pictures::gif(1000), "image/gif"),
         (pictures::pdf(1000), "application/pdf"),
@@ -65,7 +65,7 @@ async fn an_impostor_is_rejected_removed_and_told_of() {
 }
 
 #[tokio::test]
-async fn the_same_event_five_times_is_one_file_and_one_event() {
+async fn a_repeated_event_makes_one_file_and_one_event() {
     let world = world_and_object(pending(), "v1", pictures::png(640, 480, 1000));
     for _ in 0..5 {
         assert_eq!(feed(&world, "created").await, nothing_failed());
@@ -76,7 +76,7 @@ async fn the_same_event_five_times_is_one_file_and_one_event() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_overtakes_the_creation_has_the_last_word() {
+async fn a_deletion_that_overtakes_its_creation_counts() {
     let world = world_with(&[pending()]);
     assert_eq!(feed(&world, "deleted").await, nothing_failed());
     assert_eq!(feed(&world, "created").await, nothing_failed());
@@ -84,14 +84,14 @@ async fn a_deletion_that_overtakes_the_creation_has_the_last_word() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_gone_releases_its_reservation() {
+async fn an_object_deleted_before_its_check_releases_its_bytes() {
     let world = world_with(&[pending()]);
     assert_eq!(feed(&world, "created").await, nothing_failed());
     assert_eq!((file_in(&world).status, ledger_of(&world)), (Status::Deleted, [0, 0, 0, 0]));
 }
 
 #[tokio::test]
-async fn a_grant_used_again_after_the_deletion_loses_that_version_and_changes_nothing_else() {
+async fn an_upload_with_the_grant_of_a_deleted_file_is_removed() {
     let gone = ready(&pending()).remove(consigne_core::files::Removal::Deleted, GRANTED).file;
     let world = world_and_object(gone, "v1", pictures::png(640, 480, 1000));
     let before = file_in(&world);
@@ -101,7 +101,7 @@ async fn a_grant_used_again_after_the_deletion_loses_that_version_and_changes_no
 }
 
 #[tokio::test]
-async fn a_version_beside_the_pinned_one_is_removed_and_the_pinned_one_stays() {
+async fn other_versions_than_the_pinned_one_are_removed() {
     let world = world_with(&[ready(&pending())]);
     world.put_object(KEY, "v2", pictures::gif(1000));
     let mut event = payload::event("on-object-event", "created", "");
@@ -112,7 +112,7 @@ async fn a_version_beside_the_pinned_one_is_removed_and_the_pinned_one_stays() {
 }
 
 #[tokio::test]
-async fn events_without_a_version_are_decided_by_a_look_at_the_bucket() {
+async fn an_event_without_a_version_is_checked_against_the_bucket() {
     let without_version = |case| {
         let mut event = payload::event("on-object-event", case, "");
         let mut body: Value = serde_json::from_str(event["Records"][0]["body"].as_str().unwrap()).unwrap();
@@ -134,14 +134,14 @@ async fn events_without_a_version_are_decided_by_a_look_at_the_bucket() {
 }
 
 #[tokio::test]
-async fn a_delete_marker_moves_nothing() {
+async fn a_delete_marker_changes_nothing() {
     let world = world_with(&[ready(&pending())]);
     assert_eq!(feed(&world, "delete-marker").await, nothing_failed());
     assert_eq!((file_in(&world).status, ledger_of(&world)), (Status::Ready, [1000, 0, 1, 1000]));
 }
 
 #[tokio::test]
-async fn a_deletion_by_a_person_gives_the_bytes_back_once() {
+async fn a_deletion_in_the_bucket_releases_the_bytes_once() {
     let world = world_with(&[ready(&pending())]);
     for _ in 0..3 {
         assert_eq!(feed(&world, "deleted").await, nothing_failed());
@@ -151,7 +151,7 @@ async fn a_deletion_by_a_person_gives_the_bytes_back_once() {
 }
 
 #[tokio::test]
-async fn s3s_own_test_event_and_foreign_keys_are_acknowledged() {
+async fn s3s_test_event_and_unknown_keys_are_acknowledged() {
     let world = World::default();
     assert_eq!(feed(&world, "test-event").await, nothing_failed());
     assert_eq!(feed(&world, "created").await, nothing_failed());
@@ -162,7 +162,7 @@ async fn s3s_own_test_event_and_foreign_keys_are_acknowledged() {
 }
 
 #[tokio::test]
-async fn of_ten_records_the_poisoned_one_comes_back_and_nine_are_done() {
+async fn only_the_failing_record_of_a_batch_is_redelivered() {
     let world = world_and_object(pending(), "v1", pictures::png(640, 480, 1000));
     let outcome = feed(&world, "one-poison-in-ten").await;
     assert_eq!(outcome, json!({"batchItemFailures": [{"itemIdentifier": "message-5"}]}));

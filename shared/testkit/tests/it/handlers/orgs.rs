@@ -4,10 +4,10 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
-use super::accounts::{ORG, OTHER_ORG, acme, answer, found, org, outbox, refusal, saying, sent_by, trail, user};
+use super::accounts::{ORG, OTHER_ORG, acme, answer, audit_log, found, org, outbox, refusal, saying, sent_by, user};
 
 #[tokio::test]
-async fn whoever_founds_an_organisation_owns_it_and_its_empty_wallet() {
+async fn a_new_organisation_belongs_to_its_creator_and_has_an_empty_wallet() {
     let world = World::default();
     insta::assert_json_snapshot!(answer(&world, "org-create", sent_by("user_ann1", "org-create", "acme")).await, @r#"
     {
@@ -33,7 +33,7 @@ async fn whoever_founds_an_organisation_owns_it_and_its_empty_wallet() {
     let wallets: Vec<_> =
         accounts.wallets.values().map(|wallet| (wallet.open, wallet.balance, wallet.granted)).collect();
     assert_eq!(wallets, [(true, 0, 0)]);
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "org.created",
@@ -50,7 +50,7 @@ async fn whoever_founds_an_organisation_owns_it_and_its_empty_wallet() {
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_founds_one_organisation() {
+async fn a_retry_creates_one_organisation() {
     let world = World::default();
     let event = sent_by("user_ann1", "org-create", "with-key");
     let first = functions::call(&world, "org-create", event.clone()).await;
@@ -78,7 +78,7 @@ async fn the_same_idempotency_key_founds_one_organisation() {
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_with_another_name_is_refused() {
+async fn an_idempotency_key_used_for_another_name_is_refused() {
     let world = World::default();
     let event = sent_by("user_ann1", "org-create", "with-key");
     functions::call(&world, "org-create", event.clone()).await;
@@ -101,7 +101,7 @@ async fn the_same_idempotency_key_with_another_name_is_refused() {
 }
 
 #[tokio::test]
-async fn another_persons_idempotency_key_of_the_same_name_is_their_own() {
+async fn each_person_has_their_own_idempotency_keys() {
     let world = World::default();
     for person in ["user_ann1", "user_eve1"] {
         let event = sent_by(person, "org-create", "with-key");
@@ -111,17 +111,17 @@ async fn another_persons_idempotency_key_of_the_same_name_is_their_own() {
 }
 
 #[tokio::test]
-async fn without_an_idempotency_key_two_requests_are_two_organisations() {
+async fn without_an_idempotency_key_two_requests_create_two_organisations() {
     let world = World::default();
     for _ in 0..2 {
         functions::call(&world, "org-create", sent_by("user_ann1", "org-create", "acme")).await;
     }
     let slugs: std::collections::BTreeSet<_> = world.state().accounts.orgs.into_values().map(|org| org.slug).collect();
-    assert_eq!(slugs.len(), 2, "each has a slug of its own");
+    assert_eq!(slugs.len(), 2, "each has its own slug");
 }
 
 #[tokio::test]
-async fn a_name_is_one_visible_line_of_a_hundred_characters() {
+async fn a_name_is_one_visible_line_of_at_most_100_characters() {
     let world = World::default();
     let mut outcomes = Vec::new();
     for body in [
@@ -161,20 +161,20 @@ async fn a_name_is_one_visible_line_of_a_hundred_characters() {
     ]
     "#);
     assert_eq!(world.state(), World::default().state());
-    for (name, kept) in [("é".repeat(100), "é".repeat(100)), ("  e\u{301}t ".to_owned(), "ét".to_owned())] {
+    for (name, stored) in [("é".repeat(100), "é".repeat(100)), ("  e\u{301}t ".to_owned(), "ét".to_owned())] {
         let event = saying(sent_by("user_ann1", "org-create", "acme"), &json!({ "name": name }));
-        assert_eq!(functions::call(&world, "org-create", event).await["body"]["data"]["name"], kept);
+        assert_eq!(functions::call(&world, "org-create", event).await["body"]["data"]["name"], stored);
     }
 }
 
 #[tokio::test]
-async fn a_body_is_an_object() {
+async fn a_body_must_be_an_object() {
     let event = saying(sent_by("user_ann1", "org-create", "acme"), &json!(["Acme"]));
     assert_eq!(refusal(&functions::call(&World::default(), "org-create", event).await), (400, "INVALID_REQUEST"));
 }
 
 #[tokio::test]
-async fn people_see_the_organisations_they_are_members_of_with_their_role() {
+async fn people_see_their_organisations_with_their_role() {
     let world = acme();
     found(&world, OTHER_ORG, "Other", &[("user_ann1", consigne_core::orgs::OrgRole::Billing)]);
     insta::assert_json_snapshot!(answer(&world, "org-list", sent_by("user_ann1", "org-list", "mine")).await, @r#"
@@ -216,7 +216,7 @@ async fn people_see_the_organisations_they_are_members_of_with_their_role() {
 }
 
 #[tokio::test]
-async fn every_member_may_see_who_the_others_are() {
+async fn every_member_may_list_the_members() {
     let world = acme();
     insta::assert_json_snapshot!(answer(&world, "member-list", sent_by("user_bill1", "member-list", "all")).await, @r#"
     {
@@ -257,7 +257,7 @@ async fn every_member_may_see_who_the_others_are() {
 }
 
 #[tokio::test]
-async fn whoever_has_left_sees_the_organisation_no_more() {
+async fn a_former_member_no_longer_sees_the_organisation() {
     let world = acme();
     world.change(|state| drop(state.accounts.members.remove(&(org(ORG), user("user_dev1")))));
     let listed = functions::call(&world, "org-list", sent_by("user_dev1", "org-list", "mine")).await;

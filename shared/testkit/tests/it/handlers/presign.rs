@@ -1,7 +1,7 @@
 use super::{call, call_as, pending, ready, world_with};
 
 #[tokio::test]
-async fn a_ready_file_gets_a_ticket_for_its_pinned_version() {
+async fn a_ready_file_gets_a_signed_url_for_its_pinned_version() {
     let world = world_with(&[ready(&pending())]);
     insta::assert_json_snapshot!(call(&world, "presign", "plain").await, @r#"
     {
@@ -36,7 +36,7 @@ async fn the_secure_route_answers_in_the_envelope() {
 }
 
 #[tokio::test]
-async fn a_file_that_has_not_arrived_is_not_ready() {
+async fn a_file_that_was_not_uploaded_is_not_ready() {
     insta::assert_json_snapshot!(call(&world_with(&[pending()]), "presign", "plain").await, @r#"
     {
       "status": 409,
@@ -60,7 +60,7 @@ async fn a_file_that_has_not_arrived_is_not_ready() {
 }
 
 #[tokio::test]
-async fn anothers_file_an_unknown_one_and_a_rejected_one_look_the_same() {
+async fn other_users_unknown_and_rejected_files_get_the_same_answer() {
     let theirs = call_as(&world_with(&[ready(&pending())]), "presign", "plain", "user_ann12", "pro").await;
     let unknown = call(&world_with(&[]), "presign", "plain").await;
     let rejected = call(&world_with(&[pending().reject("no", super::GRANTED).file]), "presign", "plain").await;

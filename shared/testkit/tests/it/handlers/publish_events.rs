@@ -3,7 +3,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::json;
 
 #[tokio::test]
-async fn entries_reach_the_bus_as_they_were_written() {
+async fn entries_are_published_unchanged() {
     let world = World::default();
     let outcome = functions::stream_records(&world, payload::event("publish-events", "two", "")).await;
     assert_eq!(outcome, json!({"batchItemFailures": []}));
@@ -14,7 +14,7 @@ async fn entries_reach_the_bus_as_they_were_written() {
 }
 
 #[tokio::test]
-async fn a_poisoned_entry_is_parked_and_the_stream_goes_on() {
+async fn an_entry_that_always_fails_is_parked_and_the_stream_continues() {
     let world = World::default();
     let outcome = functions::stream_records(&world, payload::event("publish-events", "poison-between-two", "")).await;
     assert_eq!(outcome, json!({"batchItemFailures": []}));
@@ -24,7 +24,7 @@ async fn a_poisoned_entry_is_parked_and_the_stream_goes_on() {
 }
 
 #[tokio::test]
-async fn when_the_bus_does_not_answer_the_stream_comes_back_to_that_record() {
+async fn the_stream_retries_a_record_if_the_bus_does_not_answer() {
     let world = World::default();
     world.fail_at(0, Moment::Before);
     let outcome = functions::stream_records(&world, payload::event("publish-events", "two", "")).await;

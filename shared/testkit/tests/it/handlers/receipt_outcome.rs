@@ -1,4 +1,4 @@
-//! receipt-outcome: how a paid call went, told once.
+//! receipt-outcome: the outcome of a charged call is reported once.
 
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
@@ -13,7 +13,7 @@ fn told() -> Value {
     payload::event("receipt-outcome", "served", functions::SERVICE_TOKEN)
 }
 
-/// Makes a world with the one receipt the payload speaks of.
+/// Creates a world with the receipt of the payload.
 async fn paid() -> World {
     let world = acme();
     let text = put_production(&world, |_| ());
@@ -23,7 +23,7 @@ async fn paid() -> World {
 }
 
 #[tokio::test]
-async fn an_outcome_is_kept_on_its_receipt_and_shown_in_the_usage_log() {
+async fn an_outcome_is_stored_on_its_receipt_and_shown_in_the_usage_log() {
     let world = paid().await;
     insta::assert_json_snapshot!(answer(&world, "receipt-outcome", told()).await, @r#"
     {
@@ -42,7 +42,7 @@ async fn an_outcome_is_kept_on_its_receipt_and_shown_in_the_usage_log() {
     "#);
     let outcome = receipts(&world).remove(0).outcome.unwrap();
     assert_eq!((outcome.status_code, outcome.response_ms, outcome.details), (200, 142, json!({ "pages": 3 })));
-    assert_eq!(wallet_of(&world), [999, 1], "telling costs nothing");
+    assert_eq!(wallet_of(&world), [999, 1], "reporting must not be charged");
     insta::assert_json_snapshot!(answer(&world, "usage-log", sent_by("user_bill1", "usage-log", "all")).await, @r#"
     {
       "status": 200,
@@ -80,7 +80,7 @@ async fn an_outcome_is_kept_on_its_receipt_and_shown_in_the_usage_log() {
 }
 
 #[tokio::test]
-async fn the_same_outcome_again_is_answered_the_same_and_another_one_refused() {
+async fn a_repeated_outcome_gets_the_same_answer_and_another_one_is_refused() {
     let world = paid().await;
     let first = answer(&world, "receipt-outcome", told()).await;
     let before = world.state();
@@ -110,7 +110,7 @@ async fn the_same_outcome_again_is_answered_the_same_and_another_one_refused() {
 }
 
 #[tokio::test]
-async fn another_services_receipt_is_as_unknown_as_one_that_does_not_exist() {
+async fn another_services_receipt_looks_nonexistent() {
     let world = paid().await;
     let before = world.state();
     let theirs = headed(told(), "authorization", Some(&format!("Bearer {OTHER_SERVICE}")));
@@ -142,7 +142,7 @@ async fn another_services_receipt_is_as_unknown_as_one_that_does_not_exist() {
 }
 
 #[tokio::test]
-async fn every_bad_field_is_named_and_nothing_is_kept() {
+async fn every_invalid_field_is_named_and_nothing_is_stored() {
     let world = paid().await;
     let before = world.state();
     let mut outcomes = Vec::new();
@@ -194,10 +194,10 @@ async fn every_bad_field_is_named_and_nothing_is_kept() {
 }
 
 #[tokio::test]
-async fn the_limits_themselves_are_kept() {
+async fn values_at_the_limits_are_accepted() {
     for (status, ms) in [(100, 0), (599, 86_400_000)] {
         let world = paid().await;
-        // Without details there are none; 4 KiB of them are not too many.
+        // Details may be missing, and may have 4 KiB.
         let body = json!({ "status_code": status, "response_ms": ms });
         assert_eq!(functions::call(&world, "receipt-outcome", saying(told(), &body)).await["status"], 200);
         assert_eq!(receipts(&world)[0].outcome.as_ref().unwrap().details, json!({}));
@@ -209,7 +209,7 @@ async fn the_limits_themselves_are_kept() {
 }
 
 #[tokio::test]
-async fn an_outcome_is_kept_also_when_the_key_was_revoked_since() {
+async fn an_outcome_is_stored_even_if_the_key_was_revoked() {
     let world = paid().await;
     functions::call(&world, "key-revoke", sent_by("user_ann1", "key-revoke", "leaked")).await;
     assert_eq!(functions::call(&world, "receipt-outcome", told()).await["status"], 200);

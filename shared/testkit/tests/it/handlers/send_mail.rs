@@ -14,7 +14,7 @@ use super::accounts::{ORG, org, user};
 use super::mail::{acme_with_mailboxes, claim_of, deliver, delivered, known, message_of, post};
 
 #[tokio::test]
-async fn the_owner_of_a_job_is_told_in_their_language_where_its_result_is() {
+async fn a_jobs_owner_gets_a_mail_with_the_result_in_their_language() {
     let world = acme_with_mailboxes();
     let log = deliver(&world, "job-completed").await;
     let mail = world.state().post.sent.remove(0);
@@ -52,7 +52,7 @@ async fn the_owner_of_a_job_is_told_in_their_language_where_its_result_is() {
 }
 
 #[tokio::test]
-async fn the_owner_of_a_job_is_told_why_it_failed_and_not_of_what_they_cancelled() {
+async fn a_jobs_owner_gets_a_mail_about_a_failure_but_not_about_a_cancellation() {
     let world = acme_with_mailboxes();
     deliver(&world, "job-failed").await;
     let mail = world.state().post.sent.remove(0);
@@ -63,14 +63,14 @@ async fn the_owner_of_a_job_is_told_why_it_failed_and_not_of_what_they_cancelled
     assert_eq!(post(&world), json!([]));
 }
 
-/// Makes Eve another owner of Acme.
+/// Creates Acme with Eve as a second owner.
 fn with_a_second_owner(world: &World) {
     let member = Member { org: org(ORG), user: user("user_eve1"), role: OrgRole::Owner, joined_at: GRANTED };
     world.change(|state| drop(state.accounts.members.insert((org(ORG), member.user.clone()), member)));
 }
 
 #[tokio::test]
-async fn every_owner_of_an_organisation_is_told_of_a_new_key_each_in_their_language() {
+async fn every_owner_gets_a_mail_about_a_new_key_in_their_language() {
     let world = acme_with_mailboxes();
     with_a_second_owner(&world);
     known(&world, "user_eve1", None, Language::English);
@@ -86,11 +86,11 @@ async fn every_owner_of_an_organisation_is_told_of_a_new_key_each_in_their_langu
     let sent = world.state().post.sent;
     assert!(sent[0].text.contains("par Dev."), "{}", sent[0].text);
     assert!(sent[1].text.starts_with("Hello,\n") && sent[1].text.contains("by Dev."), "{}", sent[1].text);
-    assert!(sent.iter().all(|mail| mail.unsubscribe.is_none()), "this is sent to whoever unsubscribed");
+    assert!(sent.iter().all(|mail| mail.unsubscribe.is_none()), "this mail is sent even to people who unsubscribed");
 }
 
 #[tokio::test]
-async fn who_pays_for_an_organisation_is_told_of_a_dispute_and_of_the_last_credits() {
+async fn owners_and_billing_members_get_mails_about_disputes_and_low_balances() {
     for (case, subject, said) in [
         ("payment-disputed", "Acme: a payment was disputed", "10,000 credits were taken back for it."),
         ("payment-refunded", "Acme: a payment was refunded", "300 credits below zero: its keys are refused"),
@@ -103,15 +103,15 @@ async fn who_pays_for_an_organisation_is_told_of_a_dispute_and_of_the_last_credi
         deliver(&world, case).await;
         let sent = world.state().post.sent;
         let to: Vec<&str> = sent.iter().map(|mail| mail.to.as_str()).collect();
-        assert_eq!(to, ["ann1@example.com", "bill1@example.com"], "neither admin nor developer");
+        assert_eq!(to, ["ann1@example.com", "bill1@example.com"], "neither the admin nor the developer gets a mail");
         assert_eq!(sent[1].subject, subject);
         assert!(sent[1].text.contains(said), "{}", sent[1].text);
-        assert_eq!(sent[1].unsubscribe.is_some(), case == "wallet-low", "what was taken back must be told");
+        assert_eq!(sent[1].unsubscribe.is_some(), case == "wallet-low", "mails about claw-backs must be sent");
     }
 }
 
 #[tokio::test]
-async fn a_balance_below_zero_is_nothing_left_to_who_reads_of_it() {
+async fn a_mail_shows_a_balance_below_zero_as_zero() {
     let world = acme_with_mailboxes();
     let body = message_of("wallet-low").replace(r#""balance": 90"#, r#""balance": -70"#).replace("10,", "0,");
     assert!(delivered(&world, &body, clock::now()).await.0.is_ok());
@@ -120,7 +120,7 @@ async fn a_balance_below_zero_is_nothing_left_to_who_reads_of_it() {
 }
 
 #[tokio::test]
-async fn who_did_it_is_said_as_the_reader_knows_them() {
+async fn a_mail_names_the_actor_as_its_reader_knows_them() {
     for (actor, said) in [
         ("user_ann1", "par vous."),
         ("user_dev1", "par Dev."),
@@ -137,14 +137,14 @@ async fn who_did_it_is_said_as_the_reader_knows_them() {
 }
 
 #[tokio::test]
-async fn an_event_delivered_twice_is_one_mail() {
+async fn an_event_delivered_twice_causes_one_mail() {
     let world = acme_with_mailboxes();
     let mut batch = payload::event("send-mail", "job-completed", "");
     let mut copy = batch["Records"][0].clone();
     copy["messageId"] = "message-2".into();
     batch["Records"].as_array_mut().unwrap().push(copy);
     let told = functions::mails(&world, batch.clone()).await;
-    // Side by side, one of the two may find the mail in the other's hand, and comes back.
+    // Of two concurrent deliveries, one may find the mail claimed and is then redelivered.
     assert!(told["batchItemFailures"].as_array().unwrap().len() <= 1, "{told}");
     assert_eq!(functions::mails(&world, batch).await, json!({ "batchItemFailures": [] }));
     assert_eq!(post(&world).as_array().unwrap().len(), 1);
@@ -152,7 +152,7 @@ async fn an_event_delivered_twice_is_one_mail() {
 }
 
 #[tokio::test]
-async fn who_cannot_be_written_to_is_noted_and_that_is_all() {
+async fn a_recipient_without_an_address_is_recorded_and_skipped() {
     let unknown = World::default();
     let odd = acme_with_mailboxes();
     odd.change(|state| {
@@ -169,7 +169,7 @@ async fn who_cannot_be_written_to_is_noted_and_that_is_all() {
 }
 
 #[tokio::test]
-async fn a_suppressed_mailbox_gets_nothing_and_an_unsubscribed_person_only_what_must_be_sent() {
+async fn suppressed_people_get_no_mails_and_unsubscribed_people_only_mandatory_ones() {
     let world = acme_with_mailboxes();
     world.change(|state| state.post.unsubscribed.extend([(user("user_ann1"), Topic::Jobs)]));
     assert_eq!(deliver(&world, "job-completed").await["mail.outcomes"], json!({ "user_ann1": "unsubscribed" }));
@@ -182,13 +182,13 @@ async fn a_suppressed_mailbox_gets_nothing_and_an_unsubscribed_person_only_what_
 }
 
 #[tokio::test]
-async fn a_mail_the_service_cannot_take_now_comes_back_and_is_sent_once() {
+async fn a_throttled_mail_is_redelivered_and_sent_once() {
     let world = acme_with_mailboxes();
     world.change(|state| state.post.service = MailService::Throttles);
     for _ in 0..3 {
         let told = functions::mails(&world, payload::event("send-mail", "job-completed", "")).await;
         assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
-        assert!(world.state().post.mails.is_empty(), "the claim was not given back");
+        assert!(world.state().post.mails.is_empty(), "the claim was not released");
     }
     world.change(|state| state.post.service = MailService::Works);
     let log = deliver(&world, "job-completed").await;
@@ -198,7 +198,7 @@ async fn a_mail_the_service_cannot_take_now_comes_back_and_is_sent_once() {
 }
 
 #[tokio::test]
-async fn a_mail_the_service_never_takes_is_recorded_and_not_tried_again() {
+async fn a_mail_refused_for_good_is_recorded_and_not_retried() {
     let world = acme_with_mailboxes();
     world.change(|state| state.post.service = MailService::Refuses);
     let log = deliver(&world, "job-completed").await;
@@ -211,7 +211,7 @@ async fn a_mail_the_service_never_takes_is_recorded_and_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_claim_left_behind_is_waited_for_then_the_mail_is_sent_and_it_is_said_that_it_may_be_the_second() {
+async fn after_an_abandoned_claim_expires_the_mail_is_sent_and_logged_as_possibly_repeated() {
     let (world, began) = (acme_with_mailboxes(), clock::now());
     world.claim_mail(&claim_of("user_ann1", began)).await.unwrap();
     let body = message_of("job-completed");
@@ -226,11 +226,11 @@ async fn a_claim_left_behind_is_waited_for_then_the_mail_is_sent_and_it_is_said_
 }
 
 #[tokio::test]
-async fn one_owners_trouble_keeps_no_others_mail_and_the_message_comes_back_for_that_one_only() {
+async fn a_fault_for_one_owner_delays_only_their_mail() {
     let world = acme_with_mailboxes();
     with_a_second_owner(&world);
     known(&world, "user_eve1", None, Language::English);
-    // Before it come the organisation, who did it, and the members: the next is the first owner's profile.
+    // The effects before are reads of organisation, actor and members. The next one reads the first owner's profile.
     world.fail_at(3, Moment::Before);
     let (outcome, log) = delivered(&world, &message_of("key-issued"), clock::now()).await;
     assert!(outcome.is_err());
@@ -241,7 +241,7 @@ async fn one_owners_trouble_keeps_no_others_mail_and_the_message_comes_back_for_
 }
 
 #[tokio::test]
-async fn a_malformed_message_lies_with_the_dead_letters_before_it_is_acknowledged() {
+async fn a_malformed_message_is_moved_to_the_dead_letter_queue() {
     let world = acme_with_mailboxes();
     let told = functions::mails(&world, payload::event("send-mail", "malformed-between-two", "")).await;
     assert_eq!(told, json!({ "batchItemFailures": [] }));
@@ -251,7 +251,7 @@ async fn a_malformed_message_lies_with_the_dead_letters_before_it_is_acknowledge
     let world = acme_with_mailboxes();
     world.fail_at(0, Moment::Before);
     let (outcome, _) = delivered(&world, "not JSON", clock::now()).await;
-    assert!(outcome.is_err(), "it was acknowledged and lies nowhere");
+    assert!(outcome.is_err(), "it was acknowledged but is on no queue");
     let good = message_of("key-issued");
     for (what, with) in [
         ("\"event_id\": \"01M7YREWKH7VM7Z3Z2KWSH2FTR\"", "\"event_id\": \"1\""),
@@ -269,7 +269,7 @@ async fn a_malformed_message_lies_with_the_dead_letters_before_it_is_acknowledge
 }
 
 #[tokio::test]
-async fn events_nobody_is_written_about_pass_and_without_a_sender_all_do() {
+async fn events_without_a_mail_are_ignored_and_so_are_all_without_a_sender() {
     let world = acme_with_mailboxes();
     assert_eq!(deliver(&world, "other-kind").await["mail.outcomes"], json!({}));
     let deps = functions::mail_deps(&world, false);
@@ -284,7 +284,7 @@ async fn events_nobody_is_written_about_pass_and_without_a_sender_all_do() {
 }
 
 #[tokio::test]
-async fn keys_of_an_organisation_that_is_gone_concern_nobody() {
+async fn no_mail_is_sent_about_keys_of_an_organisation_that_no_longer_exists() {
     let world = World::default();
     assert_eq!(deliver(&world, "key-issued").await["mail.outcomes"], json!({}));
 }

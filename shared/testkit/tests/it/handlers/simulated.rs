@@ -1,4 +1,4 @@
-//! Deliveries by a simulated clock: many workers at once, each waiting for its turn, through days in a moment.
+//! Deliveries with a simulated clock: many concurrent workers wait for their turns, and days pass at once.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,10 +18,10 @@ use super::GRANTED;
 use super::deliveries::{message_of, the_delivery};
 use super::endpoints::{endpoint_in, with_endpoint};
 
-/// The step of a clock that somebody waits for.
+/// Step by which the clock advances while a worker waits.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Drives work on fakes to its end, moving the clock whenever it waits.
+/// Runs work on fakes to its end, and advances the clock whenever it waits.
 pub fn run<T>(clock: &SimClock, mut work: Pin<&mut impl Future<Output = T>>) -> T {
     let mut context = Context::from_waker(Waker::noop());
     loop {
@@ -32,25 +32,25 @@ pub fn run<T>(clock: &SimClock, mut work: Pin<&mut impl Future<Output = T>>) -> 
     }
 }
 
-/// One worker at one message.
+/// A worker that handles a message.
 type Work = Pin<Box<dyn Future<Output = Result<(), Fault>>>>;
 
-/// A queue and its workers: hands out messages whose time has come, and moves the clock when everybody waits.
+/// A queue and its workers. It delivers messages that are due, and advances the clock when all workers wait.
 struct Night {
     world: World,
     clock: SimClock,
-    /// Messages, with when they can be received.
+    /// Messages, with the time from which they can be received.
     queue: Vec<(Timestamp, String)>,
-    /// How many work at once.
+    /// Number of concurrent workers.
     workers: usize,
-    /// How late messages come, by their number.
+    /// Delay of messages, by their number.
     late: fn(usize) -> Duration,
-    /// How many have been sent.
+    /// Number of messages sent so far.
     received: usize,
 }
 
 impl Night {
-    /// Takes over what was sent.
+    /// Adds the messages that were sent to the queue.
     fn collect(&mut self) {
         let (now, mut sent) = (self.clock.now(), Vec::new());
         self.world.change(|state| {
@@ -63,7 +63,7 @@ impl Night {
         }
     }
 
-    /// Works until nothing is left on the queue, or a moment has come.
+    /// Works until the queue is empty or the clock has reached a time.
     fn work(&mut self, until: Timestamp) {
         let mut at_work: Vec<Work> = Vec::new();
         loop {
@@ -77,7 +77,7 @@ impl Night {
             let before = at_work.len();
             at_work.retain_mut(|work| {
                 let polled = work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-                assert!(!matches!(polled, Poll::Ready(Err(_))), "no effect fails here");
+                assert!(!matches!(polled, Poll::Ready(Err(_))), "no effect fails in this test");
                 polled.is_pending()
             });
             if at_work.len() < before {
@@ -100,7 +100,7 @@ impl Night {
         Box::pin(async move { dispatch_webhook::handle(&deps, &message).await })
     }
 
-    /// Lets `sweep` look at what is due.
+    /// Runs `sweep`.
     async fn sweep(&self) {
         let mut tick = payload::event("sweep", "tick", "");
         tick["time"] = self.clock.now().to_string().into();
@@ -108,19 +108,19 @@ impl Night {
     }
 }
 
-/// Records so many deliveries to the endpoint there is, all due now, each with its message.
+/// Records so many deliveries to the endpoint, all due now, with their messages.
 async fn due_at_once(world: &World, many: usize) {
     let endpoint = endpoint_in(world);
     for n in 0..many {
         let delivery = hooks::delivery(&endpoint, GRANTED.minus(Duration::from_secs(n as u64)));
         let delivery = consigne_core::deliveries::Delivery { next_at: Some(GRANTED), ..delivery };
         assert!(world.record_delivery(&delivery).await.unwrap());
-        let errand = DeliveryMessage::attempt(delivery.org, delivery.id).unwrap();
-        world.change(|state| state.messages.push(errand));
+        let message = DeliveryMessage::attempt(delivery.org, delivery.id).unwrap();
+        world.change(|state| state.messages.push(message));
     }
 }
 
-/// Gives when each webhook went out, as its attempt says.
+/// Returns when each webhook was sent, from its attempt.
 fn sent_at(world: &World) -> Vec<Timestamp> {
     let state = world.state();
     let mut at: Vec<Timestamp> =
@@ -130,7 +130,7 @@ fn sent_at(world: &World) -> Vec<Timestamp> {
 }
 
 #[tokio::test]
-async fn a_thousand_deliveries_to_one_endpoint_go_out_at_ten_a_second_and_none_is_lost() {
+async fn a_thousand_deliveries_to_one_endpoint_are_sent_at_ten_per_second() {
     const MANY: usize = 1_000;
     let lates: [fn(usize) -> Duration; 2] = [|_| Duration::ZERO, |n| Duration::from_millis((n as u64 * 7_919) % 900)];
     for late in lates {
@@ -148,7 +148,10 @@ async fn a_thousand_deliveries_to_one_endpoint_go_out_at_ten_a_second_and_none_i
             .map(|post| post.headers.iter().find(|(name, _)| *name == "webhook-id").unwrap().1.clone())
             .collect();
         assert_eq!((ids.len(), state.hooks.posted.len(), at.len()), (MANY, MANY, MANY), "each once");
-        assert!(at.windows(2).all(|pair| pair[1].since(pair[0]) >= Rate::default().interval()), "never above the rate");
+        assert!(
+            at.windows(2).all(|pair| pair[1].since(pair[0]) >= Rate::default().interval()),
+            "the rate must not be exceeded"
+        );
         for (n, from) in at.iter().enumerate() {
             let within = at[n..].iter().take_while(|then| then.since(*from) < Duration::from_secs(1)).count();
             assert!(within <= 10, "{within} within a second");
@@ -159,7 +162,7 @@ async fn a_thousand_deliveries_to_one_endpoint_go_out_at_ten_a_second_and_none_i
 }
 
 #[tokio::test]
-async fn a_line_longer_than_messages_can_wait_for_drains_all_the_same() {
+async fn more_deliveries_than_messages_can_wait_for_are_all_sent() {
     const MANY: usize = 700;
     let world = with_endpoint(|endpoint| endpoint.rate = Rate::new(1).unwrap());
     due_at_once(&world, MANY).await;
@@ -171,11 +174,14 @@ async fn a_line_longer_than_messages_can_wait_for_drains_all_the_same() {
     }
     let at = sent_at(&night.world);
     assert_eq!((at.len(), night.world.state().hooks.posted.len()), (MANY, MANY), "each once");
-    assert!(at.windows(2).all(|pair| pair[1].since(pair[0]) >= Duration::from_secs(1)), "never above the rate");
+    assert!(
+        at.windows(2).all(|pair| pair[1].since(pair[0]) >= Duration::from_secs(1)),
+        "the rate must not be exceeded"
+    );
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_down_is_tried_ever_later_for_three_days_and_then_no_more() {
+async fn a_failing_receiver_is_retried_with_backoff_for_three_days() {
     let world = with_endpoint(|_| ());
     world.change(|state| state.hooks.answers.extend((0..100).map(|_| Posted::answered(503, None, b""))));
     world.change(|state| state.messages.push(message_of("key-revoked")));
@@ -192,24 +198,24 @@ async fn a_receiver_that_is_down_is_tried_ever_later_for_three_days_and_then_no_
     let at = sent_at(&night.world);
     assert_eq!(at.len(), WAITS.len() + 1);
     let waits: Vec<Duration> = at.windows(2).map(|pair| pair[1].since(pair[0])).collect();
-    // Sweep looks every five minutes, so that what no message can wait for is up to five minutes late.
+    // A wait that is too long for a message ends at the next `sweep`, up to five minutes late.
     let slack =
         |wait: Duration| if wait > Duration::from_mins(15) { Duration::from_mins(6) } else { Duration::from_secs(1) };
     for (wait, least) in waits.iter().zip(WAITS) {
         assert!(*wait >= least && *wait <= least + least / 32 + slack(least), "{waits:?}");
     }
-    assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "ever later: {waits:?}");
+    assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "waits must grow: {waits:?}");
     assert!(at[WAITS.len()].since(at[0]) <= LASTS, "three days");
-    assert!(endpoint_in(&night.world).is_active(), "three days are no week");
+    assert!(endpoint_in(&night.world).is_active(), "three days of failures must not disable it");
 }
 
 #[tokio::test]
-async fn a_lost_message_delays_a_delivery_and_loses_nothing() {
+async fn a_lost_message_only_delays_its_delivery() {
     let world = with_endpoint(|_| ());
     let clock = SimClock::at(GRANTED);
     let delivery = hooks::delivery(&endpoint_in(&world), GRANTED);
     assert!(world.record_delivery(&delivery).await.unwrap());
-    // Nobody has sent a message, or it was lost.
+    // The message was not sent, or was lost.
     let mut night = Night { world, clock, queue: Vec::new(), workers: 2, late: |_| Duration::ZERO, received: 0 };
     for _ in 0..2 {
         let next = night.clock.now().plus(Duration::from_mins(5));

@@ -1,4 +1,4 @@
-//! stats: an organisation's days, from kept figures and from receipts.
+//! stats: an organisation's statistics by day, from stored counts and from receipts.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use serde_json::{Value, json};
 
 use super::accounts::{KEY_ID, ORG, OTHER_ORG, PEOPLE, acme, answer, found, key_id, org, refusal, sent_by};
 
-/// Gives the day so many days before today.
+/// Returns the day so many days before today.
 pub fn days_ago(days: u16) -> Day {
     Day::of(clock::now()).minus(days)
 }
 
-/// Makes a receipt of Acme's production key over two credits.
+/// Creates a receipt of Acme's production key for two credits.
 pub fn receipt(org: OrgId, at: Timestamp) -> Receipt {
     let call = CallFacts { service: Some("pdf".to_owned()), country: Some("FR".to_owned()), ..CallFacts::default() };
     Receipt {
@@ -35,20 +35,20 @@ pub fn receipt(org: OrgId, at: Timestamp) -> Receipt {
     }
 }
 
-/// Puts a receipt into the world, changed as the test needs it.
+/// Puts a receipt into the world after `change`.
 pub fn put_receipt(world: &World, at: Timestamp, change: impl FnOnce(&mut Receipt)) {
     let mut receipt = receipt(org(ORG), at);
     change(&mut receipt);
     world.change(|state| drop(state.accounts.receipts.insert(receipt.id, receipt)));
 }
 
-/// Makes an outcome.
+/// Creates an outcome with a response time in milliseconds.
 pub fn outcome(status_code: u16, response_ms: u64) -> Outcome {
     Outcome { status_code, response_ms, details: json!({}) }
 }
 
-/// Puts the figures of Acme's receipts of a day into the world, as counted at a time.
-fn keep(world: &World, day: Day, counted_at: Timestamp) {
+/// Stores the statistics of Acme's receipts of a day, as counted at a time.
+fn store_stats(world: &World, day: Day, counted_at: Timestamp) {
     let mut tally = Tally::default();
     for receipt in world.state().accounts.receipts.values().filter(|receipt| Day::of(receipt.at) == day) {
         tally.count(&CountedCall::of(receipt));
@@ -57,7 +57,7 @@ fn keep(world: &World, day: Day, counted_at: Timestamp) {
     world.change(|state| drop(state.stats.insert((org(ORG), day), stats)));
 }
 
-/// Asks as a member, with a query in the place of the payload's.
+/// Calls the function as a member, with another query than the payload's.
 async fn asked(world: &World, person: &str, query: &str) -> Value {
     let mut event = sent_by(person, "stats", "two-days");
     event["rawQueryString"] = query.into();
@@ -74,7 +74,7 @@ async fn rows(world: &World, query: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_day_without_calls_and_one_with_some() {
+async fn days_with_and_without_calls_are_shown() {
     let (world, today) = (acme(), clock::now());
     for (status, ms) in [(200, 20), (399, 40), (400, 60), (500, 80)] {
         put_receipt(&world, today, |receipt| receipt.outcome = Some(outcome(status, ms)));
@@ -86,7 +86,7 @@ async fn a_day_without_calls_and_one_with_some() {
     let shown = answer(&world, "stats", event).await.to_string();
     let shown = shown.replace(&days_ago(1).to_string(), "<yesterday>").replace(&days_ago(0).to_string(), "<today>");
     let mut shown: Value = serde_json::from_str(&shown).unwrap();
-    // Whether yesterday is whole depends on the hour these tests run at.
+    // Whether yesterday is complete depends on the hour at which the tests run.
     let whole = clock::now() >= days_ago(0).starts().plus(Duration::from_hours(3));
     assert_eq!(shown["body"]["data"][0]["complete"].take(), json!(whole));
     insta::assert_json_snapshot!(shown, @r#"
@@ -146,7 +146,7 @@ async fn a_day_without_calls_and_one_with_some() {
 }
 
 #[tokio::test]
-async fn thirty_days_unless_somebody_says_which() {
+async fn thirty_days_are_shown_by_default() {
     let world = acme();
     put_receipt(&world, days_ago(29).starts(), |_| ());
     put_receipt(&world, days_ago(30).ends().minus(Duration::from_millis(1)), |_| ());
@@ -159,35 +159,35 @@ async fn thirty_days_unless_somebody_says_which() {
 }
 
 #[tokio::test]
-async fn what_a_night_has_counted_is_shown_as_it_is_kept() {
+async fn stored_statistics_are_shown_unchanged() {
     let world = acme();
     put_receipt(&world, days_ago(5).starts(), |receipt| receipt.outcome = Some(outcome(200, 7)));
     let counted_at = days_ago(4).starts().plus(Duration::from_hours(3));
-    keep(&world, days_ago(5), counted_at);
-    // A row that came after the last count of its day is not in it; the usage log has it.
+    store_stats(&world, days_ago(5), counted_at);
+    // A receipt after the last count of its day is only in the usage log.
     put_receipt(&world, days_ago(5).starts(), |_| ());
     put_receipt(&world, days_ago(3).starts(), |_| ());
     let rows = rows(&world, &format!("from={}&to={}", days_ago(6), days_ago(3))).await;
     let shown: Vec<_> = rows.iter().map(|row| (row["requests"].as_u64().unwrap(), &row["complete"])).collect();
     let yes = &json!(true);
-    assert_eq!(shown, [(0, yes), (1, yes), (0, yes), (1, yes)], "kept, and around it counted in this moment");
+    assert_eq!(shown, [(0, yes), (1, yes), (0, yes), (1, yes)], "one stored day between days counted now");
     assert_eq!((&rows[1]["p50_ms"], &rows[1]["success_rate"]), (&json!(7), &json!(1.0)));
     assert_eq!(rows[1]["counted_until"], counted_at.to_string());
     assert_ne!(rows[3]["counted_until"], counted_at.to_string());
 }
 
 #[tokio::test]
-async fn figures_of_a_day_that_was_not_over_are_not_relied_on() {
+async fn statistics_stored_before_the_day_was_over_are_not_used() {
     let world = acme();
     put_receipt(&world, days_ago(5).starts(), |_| ());
-    keep(&world, days_ago(5), days_ago(5).ends());
+    store_stats(&world, days_ago(5), days_ago(5).ends());
     put_receipt(&world, days_ago(5).starts(), |_| ());
     let five = format!("from={0}&to={0}", days_ago(5));
     assert_eq!(rows(&world, &five).await[0]["requests"], 2);
 }
 
 #[tokio::test]
-async fn days_ahead_are_empty_and_not_whole() {
+async fn future_days_are_empty_and_incomplete() {
     let world = acme();
     let tomorrow = days_ago(0).plus(1);
     let rows = rows(&world, &format!("from={}&to={}", days_ago(0), tomorrow.plus(1))).await;
@@ -198,7 +198,7 @@ async fn days_ahead_are_empty_and_not_whole() {
 }
 
 #[tokio::test]
-async fn a_bad_date_is_named() {
+async fn an_invalid_date_is_named() {
     let world = acme();
     let (today, tomorrow) = (days_ago(0), days_ago(0).plus(1));
     for (query, field) in [
@@ -217,7 +217,7 @@ async fn a_bad_date_is_named() {
 }
 
 #[tokio::test]
-async fn every_role_may_look_and_nobody_else() {
+async fn every_member_may_read_statistics_and_nobody_else() {
     let world = acme();
     found(&world, OTHER_ORG, "Other", &[PEOPLE[0]]);
     put_receipt(&world, clock::now(), |_| ());
@@ -228,13 +228,13 @@ async fn every_role_may_look_and_nobody_else() {
     let mut event = sent_by("user_ann1", "stats", "last-thirty-days");
     event["pathParameters"]["org"] = OTHER_ORG.into();
     let other = functions::call(&world, "stats", event).await;
-    assert_eq!(other["body"]["data"][29]["requests"], 0, "another organisation's calls are its own");
+    assert_eq!(other["body"]["data"][29]["requests"], 0, "another organisation's calls must not be counted");
     let nobody = functions::call(&world, "stats", payload::event("stats", "last-thirty-days", "x")).await;
     assert_eq!(nobody["status"], 401);
 }
 
 #[tokio::test]
-async fn looking_changes_nothing() {
+async fn reading_statistics_changes_nothing() {
     let world = acme();
     put_receipt(&world, clock::now(), |_| ());
     let before = world.state();

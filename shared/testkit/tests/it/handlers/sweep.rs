@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{GRANTED, KEY, assert_books_balance, file_in, ledger_of, pending, ready, world_with};
 
-/// Lets `sweep` run as of a time.
+/// Runs `sweep` at a time. Returns what it did.
 pub async fn sweep_at(world: &World, at: Timestamp) -> Value {
     let mut event = payload::event("sweep", "tick", "");
     event["time"] = at.to_string().into();
@@ -20,7 +20,7 @@ fn after_the_grant() -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_grant_nobody_used_gives_its_bytes_back_once() {
+async fn an_unused_grant_releases_its_bytes_once() {
     let world = world_with(&[pending()]);
     let early = sweep_at(&world, after_the_grant().minus(Duration::from_secs(1))).await;
     assert_eq!((&early["expired"], file_in(&world).status), (&json!(0), Status::Pending));
@@ -43,7 +43,7 @@ async fn a_grant_nobody_used_gives_its_bytes_back_once() {
 }
 
 #[tokio::test]
-async fn an_upload_whose_event_was_lost_is_checked_and_kept() {
+async fn an_upload_whose_event_was_lost_is_checked() {
     let world = world_with(&[pending()]);
     world.put_object(KEY, "v1", pictures::png(640, 480, 1000));
     assert_eq!(sweep_at(&world, after_the_grant()).await["arrived"], 1);
@@ -51,7 +51,7 @@ async fn an_upload_whose_event_was_lost_is_checked_and_kept() {
 }
 
 #[tokio::test]
-async fn a_deletion_cut_short_is_finished() {
+async fn an_interrupted_deletion_is_finished() {
     let world = world_with(&[ready(&pending()).deleting(GRANTED)]);
     assert_eq!(sweep_at(&world, GRANTED.plus(SWEEP_MARGIN)).await["removed"], 1);
     assert!(world.state().objects.is_empty());
@@ -59,7 +59,7 @@ async fn a_deletion_cut_short_is_finished() {
 }
 
 #[tokio::test]
-async fn events_the_stream_has_not_carried_are_published() {
+async fn events_left_in_the_outbox_are_published() {
     let world = world_with(&[pending()]);
     sweep_at(&world, after_the_grant()).await;
     assert_eq!(world.state().outbox.len(), 1);
@@ -70,7 +70,7 @@ async fn events_the_stream_has_not_carried_are_published() {
 }
 
 #[tokio::test]
-async fn thousands_of_leftovers_are_swept_in_one_run() {
+async fn thousands_of_unused_grants_are_swept_in_one_run() {
     let files: Vec<_> = (0..2_500)
         .map(|n| super::pending_at(&format!("user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH{n:04}-photo.png")))
         .collect();
@@ -80,8 +80,8 @@ async fn thousands_of_leftovers_are_swept_in_one_run() {
 }
 
 #[tokio::test]
-async fn hundreds_that_cannot_be_ended_do_not_keep_the_younger_ones_from_it() {
-    // Their objects are not what they say, and their versions cannot be removed.
+async fn hundreds_of_failing_files_do_not_delay_the_newer_ones() {
+    // Their objects have the wrong type, and their versions cannot be removed.
     let stuck: Vec<_> = (0..250)
         .map(|n| super::pending_at(&format!("user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH0{n:03}-photo.png")))
         .collect();
@@ -95,7 +95,7 @@ async fn hundreds_that_cannot_be_ended_do_not_keep_the_younger_ones_from_it() {
     let done = sweep_at(&world, after_the_grant().plus(Duration::from_secs(1))).await;
     assert_eq!((&done["failed"], &done["expired"]), (&json!(250), &json!(1)));
     assert_eq!(file_in(&world).status, Status::Deleted);
-    // Nothing is lost by it: the next run ends them all.
+    // Nothing is lost: the next run ends them all.
     world.refuse_removals(false);
     let done = sweep_at(&world, after_the_grant().plus(Duration::from_secs(1))).await;
     assert_eq!((&done["failed"], &done["arrived"]), (&json!(0), &json!(250)));
@@ -103,7 +103,7 @@ async fn hundreds_that_cannot_be_ended_do_not_keep_the_younger_ones_from_it() {
 }
 
 #[tokio::test]
-async fn an_impostor_is_gone_in_the_end_wherever_a_run_is_cut_short() {
+async fn a_file_of_the_wrong_type_is_removed_wherever_a_run_is_interrupted() {
     let mut points = 0;
     for moment in [Moment::Before, Moment::After] {
         for skip in 0.. {
@@ -112,7 +112,7 @@ async fn an_impostor_is_gone_in_the_end_wherever_a_run_is_cut_short() {
             world.fail_at(skip, moment);
             let mut event = payload::event("sweep", "tick", "");
             event["time"] = after_the_grant().to_string().into();
-            // A run that fails is run again at the next tick.
+            // A failed run is repeated at the next tick.
             drop(functions::sweep_at(&world, event).await);
             if world.fault_is_left() {
                 break;

@@ -1,4 +1,4 @@
-//! Texts that a language model writes: from the event to the file, message by message.
+//! generate-worker: writes texts with a language model, from the event to the file, one message at a time.
 
 use std::time::Duration;
 
@@ -16,22 +16,22 @@ use serde_json::{Value, json};
 use super::jobs::{JOB, job, job_in, taken, told_of_jobs, world_of};
 use super::{GRANTED, assert_books_balance, call, ledger_of};
 
-/// Makes a world in which a text was wished for.
-pub fn wished(kind: Kind) -> World {
+/// Creates a world with a requested text.
+pub fn requested(kind: Kind) -> World {
     world_of(&job(kind), &[])
 }
 
-/// The message that asks for it to be written on.
+/// Returns the message that continues the text.
 pub fn message() -> String {
     json!({ "job_id": JOB }).to_string()
 }
 
-/// Delivers the message of a job and all that follow from it, from the moment on when it was accepted.
+/// Delivers the message of a job and all later ones, from the time when the job was accepted.
 pub async fn written(world: &World) -> Delivered {
     Delivered::from(world, &message(), GRANTED, 1).await
 }
 
-/// Tells of every object whose check is still to come, as S3 does.
+/// Sends an event for every object that was not checked yet, as S3 does.
 pub async fn arrive(world: &World) {
     for (key, versions) in world.state().objects {
         let mut event = payload::event("on-object-event", "created", "");
@@ -43,23 +43,23 @@ pub async fn arrive(world: &World) {
     }
 }
 
-/// Gives the one text in the bucket.
+/// Returns the only text in the bucket.
 pub fn text_in(world: &World) -> String {
     let state = world.state();
     let contents: Vec<_> = state.objects.values().flatten().map(|version| version.bytes.clone()).collect();
-    assert_eq!(contents.len(), 1, "one file, in one version");
+    assert_eq!(contents.len(), 1, "there must be one file with one version");
     String::from_utf8(contents[0].clone()).unwrap()
 }
 
-/// Names everything a book of twelve chapters is asked for, once each.
+/// Returns the tasks of the model calls for a book of twelve chapters, each once.
 pub fn asks_of_a_book() -> Vec<String> {
     let chapters = (1..=12).map(|number| format!("chapter {number}"));
     ["outline".to_owned()].into_iter().chain(chapters).collect()
 }
 
 #[tokio::test]
-async fn a_book_is_planned_written_chapter_by_chapter_and_delivered() {
-    // Lambda's own clock is that of today.
+async fn a_book_is_outlined_written_chapter_by_chapter_and_delivered() {
+    // Lambda's deadline uses the real clock.
     let deadline = clock::now().plus(Duration::from_hours(12));
     let world = world_of(&Job { deadline, ..job(Kind::Book) }, &[]);
     let told = functions::texts(&world, payload::event("generate-worker", "requested", "")).await;
@@ -80,7 +80,7 @@ async fn a_book_is_planned_written_chapter_by_chapter_and_delivered() {
     assert_books_balance(&world);
 
     let text = text_in(&world);
-    // The title is the one that was wished for.
+    // The text has the requested title.
     assert!(
         text.starts_with("# L’IA en clair\n\n## Part 1\n\nThis is chapter 1 of Intelligence artificielle"),
         "{text}"
@@ -91,14 +91,14 @@ async fn a_book_is_planned_written_chapter_by_chapter_and_delivered() {
     let words = text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count() as u64;
     assert_eq!(result["book_title"], "L’IA en clair");
     assert_eq!((&result["topic"], &result["chapter_count"]), (&json!("Intelligence artificielle"), &json!(12)));
-    // Beside the chapters there are the titles: three words, and two each.
+    // The titles count, too: three words for the book and two for each chapter.
     assert_eq!(result["word_count"], words - 3 - 24);
     assert_eq!(result["file_size"], text.len());
     assert_eq!(result["tokens"], json!({ "prompt": 1300, "completion": 650 }));
     assert_eq!(ledger_of(&world)[2..], [1, text.len() as u64]);
 }
 
-/// Gives the body of the message of a payload.
+/// Returns the body of the message in a payload.
 fn payload_of(case: &str) -> String {
     let event = payload::event("generate-worker", case, "");
     let body: Value = serde_json::from_str(event["Records"][0]["body"].as_str().unwrap()).unwrap();
@@ -106,8 +106,8 @@ fn payload_of(case: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_article_has_four_sections_and_shows_how_far_it_is() {
-    let world = wished(Kind::Blog);
+async fn an_article_has_four_sections_and_shows_its_progress() {
+    let world = requested(Kind::Blog);
     let mut seen = Vec::new();
     for round in 0..6 {
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
@@ -122,11 +122,11 @@ async fn an_article_has_four_sections_and_shows_how_far_it_is() {
 }
 
 #[tokio::test]
-async fn messages_that_come_twice_lead_to_the_same_text_and_no_chapter_is_asked_for_twice() {
-    let idempotent = wished(Kind::Book);
+async fn repeated_messages_lead_to_the_same_text_without_repeated_model_calls() {
+    let idempotent = requested(Kind::Book);
     written(&idempotent).await;
     for copies in [2, 3] {
-        let world = wished(Kind::Book);
+        let world = requested(Kind::Book);
         let done = Delivered::from(&world, &message(), GRANTED, copies).await;
         assert_eq!((world.state().texts.asked, done.dead), (asks_of_a_book(), 0));
         assert_eq!(text_in(&world), text_in(&idempotent));
@@ -135,8 +135,8 @@ async fn messages_that_come_twice_lead_to_the_same_text_and_no_chapter_is_asked_
 }
 
 #[tokio::test]
-async fn of_messages_at_once_one_asks_and_the_others_have_nothing_to_do() {
-    let world = wished(Kind::Blog);
+async fn of_concurrent_messages_only_one_calls_the_model() {
+    let world = requested(Kind::Blog);
     let ids: Vec<String> = (0..8).map(|n| format!("message-{n}")).collect();
     let message = message();
     let told = join_all(ids.iter().map(|id| functions::text_message(&world, &message, id, GRANTED))).await;
@@ -148,9 +148,10 @@ async fn of_messages_at_once_one_asks_and_the_others_have_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn while_a_worker_is_at_it_its_own_message_comes_back_and_anothers_is_dropped() {
-    let world = wished(Kind::Blog);
-    // Killed after it has claimed the plan: reads of job and manuscript, a step of the job, the claim, the call.
+async fn during_a_claim_its_own_message_is_redelivered_and_others_are_dropped() {
+    let world = requested(Kind::Blog);
+    // The worker is killed after it claimed the outline. The effects: reads of job and draft, a job step, claim, model
+    // call.
     world.fail_at(4, consigne_testkit::fakes::Moment::Before);
     assert!(functions::text_message(&world, &message(), "message-1", GRANTED).await.is_err());
     let before = world.state();
@@ -164,7 +165,7 @@ async fn while_a_worker_is_at_it_its_own_message_comes_back_and_anothers_is_drop
 }
 
 #[tokio::test]
-async fn nothing_is_written_for_a_job_that_is_over_late_or_no_text() {
+async fn ended_overdue_and_other_jobs_are_not_written() {
     let deadline = job(Kind::Blog).deadline;
     let ended = job(Kind::Blog).failed("SAFETY", "No", GRANTED).unwrap().job;
     let claimed = Job { status: JobStatus::Processing, claimed_at: Some(GRANTED), ..job(Kind::Blog) };
@@ -181,10 +182,10 @@ async fn nothing_is_written_for_a_job_that_is_over_late_or_no_text() {
 }
 
 #[tokio::test]
-async fn what_is_written_in_time_is_delivered_though_the_deadline_passes_before() {
-    let (world, deadline) = (wished(Kind::Blog), job(Kind::Blog).deadline);
+async fn a_text_written_in_time_is_delivered_after_the_deadline() {
+    let (world, deadline) = (requested(Kind::Blog), job(Kind::Blog).deadline);
     let mut round = 0;
-    // The plan, and four sections.
+    // The outline and four sections.
     while world.state().texts.asked.len() < 5 {
         round += 1;
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
@@ -196,8 +197,8 @@ async fn what_is_written_in_time_is_delivered_though_the_deadline_passes_before(
 }
 
 #[tokio::test]
-async fn a_job_that_ends_while_it_is_written_is_written_no_further() {
-    let world = wished(Kind::Blog);
+async fn writing_stops_when_the_job_ends() {
+    let world = requested(Kind::Blog);
     for round in 0..3 {
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
     }
@@ -212,9 +213,9 @@ async fn a_job_that_ends_while_it_is_written_is_written_no_further() {
 }
 
 #[tokio::test]
-async fn a_file_that_ran_out_before_it_was_claimed_is_granted_anew() {
-    let world = wished(Kind::Blog);
-    // The bucket does not answer: killed after the grant, in the sixth message.
+async fn a_grant_that_expired_before_the_upload_is_replaced() {
+    let world = requested(Kind::Blog);
+    // The bucket does not answer, so the worker is killed after the grant, in the sixth message.
     for round in 0..5 {
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
     }
@@ -238,8 +239,8 @@ async fn a_file_that_ran_out_before_it_was_claimed_is_granted_anew() {
 }
 
 #[tokio::test]
-async fn whoever_closes_their_account_leaves_no_text_in_the_making() {
-    let world = wished(Kind::Book);
+async fn closing_an_account_deletes_its_drafts() {
+    let world = requested(Kind::Book);
     for round in 0..4 {
         functions::text_message(&world, &message(), &format!("message-{round}"), GRANTED).await.unwrap();
     }

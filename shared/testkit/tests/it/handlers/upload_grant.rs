@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{assert_books_balance, call, call_as, ledger_of};
 
 #[tokio::test]
-async fn a_grant_reserves_the_bytes_and_signs_the_one_put_s3_will_take() {
+async fn a_grant_reserves_bytes_and_signs_one_put() {
     let world = World::default();
     insta::assert_json_snapshot!(call(&world, "upload-grant", "photo").await, @r#"
     {
@@ -33,7 +33,7 @@ async fn a_grant_reserves_the_bytes_and_signs_the_one_put_s3_will_take() {
 }
 
 #[tokio::test]
-async fn the_same_key_gets_the_same_grant_and_reserves_once() {
+async fn a_retry_gets_the_same_grant_and_reserves_once() {
     let world = World::default();
     let token = functions::issuer().token("user_ann1", "pro");
     let event = payload::event("upload-grant", "with-checksum-and-key", &token);
@@ -60,7 +60,7 @@ async fn the_same_key_gets_the_same_grant_and_reserves_once() {
 }
 
 #[tokio::test]
-async fn the_same_key_with_another_body_is_refused_and_reserves_nothing() {
+async fn an_idempotency_key_used_for_another_body_is_refused() {
     let world = World::default();
     let token = functions::issuer().token("user_ann1", "pro");
     let mut event = payload::event("upload-grant", "with-checksum-and-key", &token);
@@ -85,7 +85,7 @@ async fn the_same_key_with_another_body_is_refused_and_reserves_nothing() {
 }
 
 #[tokio::test]
-async fn another_users_key_of_the_same_name_is_their_own() {
+async fn each_user_has_their_own_idempotency_keys() {
     let world = World::default();
     call_as(&world, "upload-grant", "with-checksum-and-key", "user_ann1", "pro").await;
     let other = call_as(&world, "upload-grant", "with-checksum-and-key", "user_ann12", "pro").await;
@@ -94,7 +94,7 @@ async fn another_users_key_of_the_same_name_is_their_own() {
 }
 
 #[tokio::test]
-async fn a_grant_that_has_run_out_is_not_replayed() {
+async fn an_expired_grant_is_not_replayed() {
     let world = World::default();
     let token = functions::issuer().token("user_ann1", "pro");
     let event = payload::event("upload-grant", "with-checksum-and-key", &token);
@@ -121,7 +121,7 @@ async fn a_grant_that_has_run_out_is_not_replayed() {
 }
 
 #[tokio::test]
-async fn a_grant_that_was_used_or_deleted_is_not_replayed() {
+async fn a_used_or_deleted_grant_is_not_replayed() {
     for status in [Status::Ready, Status::Rejected, Status::Deleting, Status::Deleted] {
         let world = World::default();
         let token = functions::issuer().token("user_ann1", "pro");
@@ -135,7 +135,7 @@ async fn a_grant_that_was_used_or_deleted_is_not_replayed() {
 }
 
 #[tokio::test]
-async fn a_spent_window_refuses_until_it_ends() {
+async fn a_used_up_window_refuses_writes_until_it_ends() {
     let world = World::default();
     call_as(&world, "upload-grant", "photo", "user_ann1", "free").await;
     let before = world.state();
@@ -145,7 +145,7 @@ async fn a_spent_window_refuses_until_it_ends() {
         }
     });
     let mut refused = call_as(&world, "upload-grant", "photo", "user_ann1", "free").await;
-    // Between the two clock readings a second may have begun.
+    // A second may have passed between the two readings of the clock.
     for (object, name) in [("headers", "retry-after"), ("headers", "ratelimit-reset")] {
         refused[object][name] = json!(refused[object][name].as_str().unwrap().replace("59", "60"));
     }
@@ -185,7 +185,7 @@ async fn a_spent_window_refuses_until_it_ends() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_the_plan_is_refused_with_what_is_left() {
+async fn a_file_that_exceeds_the_plan_is_refused_with_the_bytes_left() {
     let world = World::default();
     call_as(&world, "upload-grant", "photo", "user_ann1", "free").await;
     world.change(|state| state.usage.values_mut().for_each(|usage| usage.committed = (1 << 30) - 999));
@@ -212,7 +212,7 @@ async fn what_does_not_fit_the_plan_is_refused_with_what_is_left() {
 }
 
 #[tokio::test]
-async fn every_bad_field_is_named_and_nothing_is_recorded() {
+async fn every_invalid_field_is_named_and_nothing_is_stored() {
     let world = World::default();
     let token = functions::issuer().token("user_ann1", "pro");
     let good = json!({"filename": "a.png", "contentType": "image/png", "size": 10});

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{call, call_as, pending, pending_at, ready, world_with};
 
 #[tokio::test]
-async fn usage_tells_what_is_kept_and_what_is_reserved() {
+async fn usage_shows_stored_and_reserved_bytes() {
     let waiting = pending_at("user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTS-b.png");
     insta::assert_json_snapshot!(call(&world_with(&[ready(&pending()), waiting]), "usage", "ask").await, @r#"
     {
@@ -44,14 +44,14 @@ async fn usage_tells_what_is_kept_and_what_is_reserved() {
 }
 
 #[tokio::test]
-async fn a_newcomer_has_taken_nothing() {
+async fn a_new_user_has_no_usage() {
     let answer = call_as(&World::default(), "usage", "ask", "user_new1", "free").await;
     assert_eq!((&answer["body"]["totalFiles"], &answer["body"]["percent"]), (&json!(0), &json!(0.0)));
     assert_eq!(answer["body"]["limit"], 1_u64 << 30);
 }
 
 #[tokio::test]
-async fn health_names_the_part_that_does_not_answer() {
+async fn health_names_the_dependency_that_fails() {
     let world = World::default();
     insta::assert_json_snapshot!(call(&world, "health", "ask").await, @r#"
     {
@@ -133,7 +133,7 @@ async fn an_unknown_path_is_404_and_a_wrong_method_405_with_allow() {
 }
 
 #[tokio::test]
-async fn a_failure_behind_a_handler_is_503_and_shows_nothing_of_itself() {
+async fn a_failed_dependency_is_503_without_details() {
     let world = world_with(&[ready(&pending())]);
     world.fail_at(0, Moment::Before);
     insta::assert_json_snapshot!(call(&world, "metadata", "one").await, @r#"
@@ -178,7 +178,7 @@ async fn without_a_credential_every_user_route_is_401_with_a_challenge() {
 }
 
 #[tokio::test]
-async fn a_path_is_known_by_whole_segments() {
+async fn paths_match_whole_segments() {
     let methods = async |path: &str| {
         let mut event = payload::event("fallback", "wrong-method", "");
         event["rawPath"] = path.into();

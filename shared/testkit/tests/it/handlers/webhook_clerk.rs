@@ -1,4 +1,4 @@
-//! Clerk's events: late, again, in any order.
+//! webhook-clerk: Clerk's events, also late, repeated and out of order.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ pub fn event(case: &str) -> Value {
     payload::event("webhook-clerk", case, "")
 }
 
-/// Hands an event over and gives what is answered.
+/// Sends an event. Returns the answer.
 pub async fn send(world: &World, event: Value) -> Value {
     payload::steady(&functions::call(world, "webhook-clerk", event).await)
 }
 
-/// Hands a case over under an id of its own.
+/// Sends a payload with a message id of its own.
 async fn tell(world: &World, case: &str) -> Value {
     send(world, signed(event(case), &format!("msg_{case}"))).await
 }
@@ -44,7 +44,7 @@ pub fn with(mut event: Value, change: impl FnOnce(&mut Value)) -> Value {
 }
 
 #[tokio::test]
-async fn what_clerk_tells_of_a_person_is_kept() {
+async fn clerks_record_of_a_person_is_stored() {
     let world = World::default();
     insta::assert_json_snapshot!(tell(&world, "created").await, @r#"
     {
@@ -63,7 +63,7 @@ async fn what_clerk_tells_of_a_person_is_kept() {
 }
 
 #[tokio::test]
-async fn in_whatever_order_events_come_the_newest_counts_and_a_deletion_is_final() {
+async fn the_newest_event_counts_in_any_order_and_a_deletion_is_final() {
     for order in [["created", "updated"], ["updated", "created"]] {
         let world = World::default();
         for case in order {
@@ -90,7 +90,7 @@ async fn in_whatever_order_events_come_the_newest_counts_and_a_deletion_is_final
 }
 
 #[tokio::test]
-async fn an_event_that_comes_again_is_answered_the_same_and_changes_nothing() {
+async fn a_repeated_event_gets_the_same_answer_and_changes_nothing() {
     let world = World::default();
     for case in ["created", "updated", "deleted", "other-type"] {
         assert_eq!(tell(&world, case).await, taken());
@@ -103,7 +103,7 @@ async fn an_event_that_comes_again_is_answered_the_same_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_id_that_stands_for_another_event_is_refused() {
+async fn an_id_used_for_another_event_is_refused() {
     let world = World::default();
     send(&world, signed(event("created"), "msg_1")).await;
     let idempotent = world.state();
@@ -125,7 +125,7 @@ async fn an_id_that_stands_for_another_event_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_signed_as_it_must_be_is_refused_in_the_same_words_and_not_looked_at() {
+async fn events_without_a_valid_signature_get_the_same_refusal_and_are_not_read() {
     let world = World::default();
     insta::assert_json_snapshot!(send(&world, event("created")).await, @r#"
     {
@@ -172,7 +172,7 @@ async fn what_is_not_signed_as_it_must_be_is_refused_in_the_same_words_and_not_l
 }
 
 #[tokio::test]
-async fn headers_by_their_older_names_are_taken() {
+async fn headers_with_the_older_names_are_accepted() {
     let mut event = signed(event("created"), "msg_1");
     let headers = event["headers"].as_object_mut().unwrap();
     for name in ["id", "timestamp", "signature"] {
@@ -185,19 +185,19 @@ async fn headers_by_their_older_names_are_taken() {
 }
 
 #[tokio::test]
-async fn a_person_without_an_address_is_known_to_have_none() {
+async fn a_person_without_an_address_is_stored_as_such() {
     let world = World::default();
     tell(&world, "created").await;
     let bare = with(event("updated"), |body| body["data"]["primary_email_address_id"] = Value::Null);
     assert_eq!(send(&world, signed(bare, "msg_2")).await, taken());
     assert_eq!((ann(&world).told, ann(&world).told_at), (None, Some(Timestamp::from_millis(1_795_257_000_000))));
-    // What is told late does not bring the address back.
+    // A late event does not restore the address.
     assert_eq!(send(&world, signed(event("created"), "msg_3")).await, taken());
     assert_eq!(ann(&world).contact(), None);
 }
 
 #[tokio::test]
-async fn wherever_it_is_cut_short_an_event_is_carried_out_once() {
+async fn an_event_survives_every_fault() {
     for case in ["created", "updated", "deleted"] {
         let prepare = || {
             let world = World::default();

@@ -1,4 +1,4 @@
-//! Clerk's record of a person, field by field.
+//! webhook-clerk: the fields of Clerk's record of a person.
 
 use consigne_core::Timestamp;
 use consigne_core::profiles::{Contact, Language};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::webhook_clerk::{ann, event, send, taken, with};
 
-/// Hands over an update of Ann's record with these changes, and gives what is known of her then.
+/// Sends an update of Ann's record with these changes. Returns her stored contact.
 async fn told(changes: &Value) -> Option<Contact> {
     let world = World::default();
     let updated = with(event("updated"), |body| {
@@ -23,7 +23,7 @@ async fn told(changes: &Value) -> Option<Contact> {
 }
 
 #[tokio::test]
-async fn the_primary_address_counts_and_whether_it_is_verified() {
+async fn the_primary_address_is_stored_with_its_verification() {
     let addresses = |verification: Value| {
         json!({ "primary_email_address_id": "idn_2", "email_addresses": [
             { "id": "idn_1", "email_address": "old@example.com", "verification": { "status": "verified" } },
@@ -45,7 +45,7 @@ async fn the_primary_address_counts_and_whether_it_is_verified() {
 }
 
 #[tokio::test]
-async fn an_address_no_mail_can_be_sent_to_is_none() {
+async fn an_undeliverable_address_is_ignored() {
     let with =
         async |address: &str| told(&json!({ "email_addresses": [{ "id": "idn_1", "email_address": address }] })).await;
     for good in ["a@b", "ann+x@example.com", "été@exemple.fr"] {
@@ -58,7 +58,7 @@ async fn an_address_no_mail_can_be_sent_to_is_none() {
 }
 
 #[tokio::test]
-async fn a_name_is_what_is_told_of_it_and_can_be_shown() {
+async fn a_name_is_joined_and_cleaned() {
     let name = async |first: Value, last: Value, handle: Value| {
         told(&json!({ "first_name": first, "last_name": last, "username": handle })).await.unwrap().name
     };
@@ -71,7 +71,7 @@ async fn a_name_is_what_is_told_of_it_and_can_be_shown() {
 }
 
 #[tokio::test]
-async fn the_language_is_told_in_one_of_three_places() {
+async fn the_language_is_read_from_three_places() {
     for (language, changes) in [
         (Language::French, json!({ "locale": "fr-CA", "public_metadata": { "locale": "en" } })),
         (Language::French, json!({ "locale": null, "public_metadata": { "locale": "fr", "language": "en" } })),
@@ -84,7 +84,7 @@ async fn the_language_is_told_in_one_of_three_places() {
 }
 
 #[tokio::test]
-async fn what_is_not_about_a_person_of_ours_is_taken_and_forgotten() {
+async fn events_about_other_things_are_accepted_and_ignored() {
     let world = World::default();
     for kind in ["session.created", "organization.deleted", "user", ""] {
         let other = with(event("deleted"), |body| body["type"] = kind.into());
@@ -100,7 +100,7 @@ async fn what_is_not_about_a_person_of_ours_is_taken_and_forgotten() {
 }
 
 #[tokio::test]
-async fn a_record_of_another_shape_is_refused_and_named() {
+async fn a_record_of_the_wrong_shape_is_refused_by_field() {
     let world = World::default();
     for (field, data) in [
         ("data.id", json!({})),

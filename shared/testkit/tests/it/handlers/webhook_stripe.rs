@@ -1,4 +1,4 @@
-//! Stripe's events: late, again, in any order; and those that are not what they seem.
+//! webhook-stripe: Stripe's events, also late, repeated, out of order and invalid.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use consigne_testkit::stripe::{self, signed, signed_at};
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use super::accounts::{ORG, OTHER_ORG, PEOPLE, found, org, outbox, sent_by, trail};
+use super::accounts::{ORG, OTHER_ORG, PEOPLE, audit_log, found, org, outbox, sent_by};
 use super::webhook_stripe_disputes::of_dispute;
 
-/// The cases that change something, each a fact of one purchase.
+/// The payloads that change something. All are about one purchase.
 const FACTS: [&str; 5] = ["completed", "paid-later", "refunded", "dispute-created", "dispute-won"];
 
 pub fn event(case: &str) -> Value {
     payload::event("webhook-stripe", case, "")
 }
 
-/// Hands an event over and gives what is answered.
+/// Sends an event. Returns the answer.
 pub async fn send(world: &World, event: Value) -> Value {
     payload::steady(&functions::call(world, "webhook-stripe", event).await)
 }
 
-/// Hands a case over, which must be taken.
+/// Sends a payload, which must be accepted.
 pub async fn tell(world: &World, case: &str) {
     assert_eq!(send(world, signed(event(case))).await, taken(), "{case}");
 }
@@ -33,7 +33,7 @@ pub fn taken() -> Value {
     json!({ "status": 200, "body": { "success": true } })
 }
 
-/// Makes a world in which Bill of Acme, which has no credits, has been shown where to pay for a starter pack.
+/// Creates a world in which Bill of Acme has opened a checkout for a starter pack. Acme has no credits.
 pub async fn offered() -> World {
     let world = World::default();
     found(&world, ORG, "Acme", &PEOPLE);
@@ -42,7 +42,7 @@ pub async fn offered() -> World {
     world
 }
 
-/// Changes the object an event is about.
+/// Changes the object of an event.
 pub fn with(mut event: Value, change: impl FnOnce(&mut Value)) -> Value {
     let mut body: Value = serde_json::from_str(event["body"].as_str().unwrap()).unwrap();
     change(&mut body["data"]["object"]);
@@ -50,7 +50,7 @@ pub fn with(mut event: Value, change: impl FnOnce(&mut Value)) -> Value {
     event
 }
 
-/// Gives Acme's balance, and what it has purchased and lost again.
+/// Returns Acme's balance, and the credits purchased and clawed back.
 pub fn wallet(world: &World) -> (i64, u64, u64) {
     let wallet = world.state().accounts.wallets[&WalletId::Organisation(org(ORG))].clone();
     assert!(wallet.is_balanced(), "{wallet:?}");
@@ -58,11 +58,11 @@ pub fn wallet(world: &World) -> (i64, u64, u64) {
 }
 
 #[tokio::test]
-async fn a_paid_checkout_is_credited_and_told_of() {
+async fn a_paid_checkout_is_credited_and_published() {
     let world = offered().await;
     tell(&world, "completed").await;
     assert_eq!(wallet(&world), (1_000, 1_000, 0));
-    insta::assert_json_snapshot!(trail(&world), @r#"
+    insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
       {
         "action": "credits.purchased",
@@ -99,7 +99,7 @@ async fn a_paid_checkout_is_credited_and_told_of() {
 }
 
 #[tokio::test]
-async fn the_same_event_and_the_same_fact_in_another_one_change_nothing() {
+async fn a_repeated_event_or_fact_changes_nothing() {
     for case in FACTS {
         let world = offered().await;
         tell(&world, "completed").await;
@@ -113,7 +113,7 @@ async fn the_same_event_and_the_same_fact_in_another_one_change_nothing() {
     }
 }
 
-/// Gives every order of some things.
+/// Returns all permutations.
 fn orders(of: &[&'static str]) -> Vec<Vec<&'static str>> {
     if of.is_empty() {
         return vec![Vec::new()];
@@ -126,7 +126,7 @@ fn orders(of: &[&'static str]) -> Vec<Vec<&'static str>> {
 }
 
 #[tokio::test]
-async fn in_whatever_order_events_come_three_times_each_credits_come_to_the_same() {
+async fn repeated_events_in_any_order_give_the_same_credits() {
     for order in orders(&FACTS) {
         let world = offered().await;
         for case in order.iter().chain(&order).chain(&order) {
@@ -141,7 +141,7 @@ async fn in_whatever_order_events_come_three_times_each_credits_come_to_the_same
 }
 
 #[tokio::test]
-async fn what_moves_no_money_changes_nothing() {
+async fn events_that_move_no_money_change_nothing() {
     let world = offered().await;
     for case in ["completed-unpaid", "expired", "dispute-inquiry", "other-type"] {
         let before = world.state();
@@ -150,14 +150,14 @@ async fn what_moves_no_money_changes_nothing() {
     }
     tell(&world, "completed").await;
     tell(&world, "dispute-inquiry").await;
-    assert_eq!(wallet(&world), (1_000, 1_000, 0), "a bank that asks has taken nothing");
+    assert_eq!(wallet(&world), (1_000, 1_000, 0), "an inquiry must not change the balance");
     let closed = |status: &str| signed(with(event("dispute-won"), |dispute| dispute["status"] = json!(status)));
     assert_eq!(send(&world, closed("warning_closed")).await, taken());
     assert_eq!(wallet(&world), (1_000, 1_000, 0));
 }
 
 #[tokio::test]
-async fn what_was_signed_and_could_not_be_carried_out_is_counted() {
+async fn signed_events_that_fail_are_counted() {
     let world = offered().await;
     let failed = async |event: Value| functions::stripe_notes(&world, event).await["PaymentsFailed"].clone();
     let mut broken = event("completed");
@@ -171,11 +171,11 @@ async fn what_was_signed_and_could_not_be_carried_out_is_counted() {
     for good in [event("completed"), event("other-type"), event("dispute-inquiry"), event("refunded")] {
         assert_eq!(failed(signed(good.clone())).await, Value::Null, "{good}");
     }
-    assert_eq!(failed(event("completed")).await, Value::Null, "anybody may send what is not signed");
+    assert_eq!(failed(event("completed")).await, Value::Null, "unsigned requests must not be counted");
 }
 
 #[tokio::test]
-async fn a_session_that_was_not_opened_here_or_not_paid_as_offered_buys_nothing_and_is_put_into_the_trail() {
+async fn a_session_not_opened_here_or_not_paid_as_offered_is_refused_and_recorded() {
     type Change = fn(&mut Value);
     let bad: [(&str, Change); 9] = [
         ("it was not opened here", |session| session["id"] = json!("cs_test_2")),
@@ -196,19 +196,19 @@ async fn a_session_that_was_not_opened_here_or_not_paid_as_offered_buys_nothing_
         }
         let state = world.state();
         assert_eq!((wallet(&world), state.outbox.len()), ((0, 0, 0), 0), "{why}");
-        let trail: Vec<_> =
+        let audit_log: Vec<_> =
             state.accounts.audit.iter().map(|entry| (entry.action.name(), &entry.details["field"])).collect();
-        assert_eq!(trail, [("webhook.refused", &json!(why))], "once");
+        assert_eq!(audit_log, [("webhook.refused", &json!(why))], "once");
         let of = state.accounts.audit[0].org;
-        assert_eq!(of.is_some(), !why.contains("opened"), "of nobody's when nobody here asked for it");
-        // As it was offered, it is still for sale.
+        assert_eq!(of.is_some(), !why.contains("opened"), "no organisation if the session was not opened here");
+        // The original offer can still be paid.
         tell(&world, "completed").await;
         assert_eq!(wallet(&world), (1_000, 1_000, 0), "{why}");
     }
 }
 
 #[tokio::test]
-async fn what_is_sold_elsewhere_under_the_same_account_is_none_of_ours() {
+async fn sales_of_other_products_in_the_account_are_ignored() {
     for named in [json!(null), json!("order-17"), json!(17)] {
         let world = offered().await;
         let before = world.state();
@@ -223,7 +223,7 @@ async fn what_is_sold_elsewhere_under_the_same_account_is_none_of_ours() {
 }
 
 #[tokio::test]
-async fn what_is_not_signed_as_it_must_be_is_refused_in_the_same_words_and_not_looked_at() {
+async fn events_without_a_valid_signature_get_the_same_refusal_and_are_not_read() {
     let world = offered().await;
     let before = world.state();
     insta::assert_json_snapshot!(send(&world, event("completed")).await, @r#"
@@ -268,7 +268,7 @@ async fn what_is_not_signed_as_it_must_be_is_refused_in_the_same_words_and_not_l
 }
 
 #[tokio::test]
-async fn a_signed_event_of_another_shape_names_the_field_and_changes_nothing() {
+async fn a_signed_event_of_the_wrong_shape_is_refused_by_field() {
     let world = offered().await;
     let before = world.state();
     let cases: [(&str, &str, Value); 10] = [

@@ -1,4 +1,4 @@
-//! What disputes and refunds of a payment take back, give back and are told as, in whatever order Stripe tells of them.
+//! webhook-stripe: claw-backs, returned credits and events of disputes and refunds, in any order of Stripe's events.
 
 use consigne_testkit::stripe::signed;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::accounts::outbox;
 use super::webhook_stripe::{event, offered, send, taken, tell, wallet, with};
 
 #[tokio::test]
-async fn a_dispute_takes_back_what_it_disputes_and_says_so() {
+async fn a_dispute_claws_back_its_amount_and_is_published() {
     let world = offered().await;
     tell(&world, "completed").await;
     tell(&world, "dispute-created").await;
@@ -35,7 +35,7 @@ async fn a_dispute_takes_back_what_it_disputes_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_refund_and_a_dispute_that_is_won_say_what_they_moved_and_what_is_left() {
+async fn refunds_and_won_disputes_publish_their_amounts_and_the_balance() {
     let world = offered().await;
     for case in ["completed", "refunded", "dispute-created", "dispute-won"] {
         tell(&world, case).await;
@@ -56,7 +56,7 @@ async fn a_refund_and_a_dispute_that_is_won_say_what_they_moved_and_what_is_left
 }
 
 #[tokio::test]
-async fn a_refund_told_of_before_its_purchase_is_told_once_that_comes() {
+async fn a_refund_before_its_purchase_is_published_after_it() {
     let world = offered().await;
     tell(&world, "refunded").await;
     assert_eq!(outbox(&world), json!([]));
@@ -66,7 +66,7 @@ async fn a_refund_told_of_before_its_purchase_is_told_once_that_comes() {
 }
 
 #[tokio::test]
-async fn a_dispute_told_of_before_its_purchase_is_told_once_that_comes() {
+async fn a_dispute_before_its_purchase_is_published_after_it() {
     let world = offered().await;
     tell(&world, "dispute-created").await;
     assert_eq!(outbox(&world), json!([]));
@@ -77,7 +77,7 @@ async fn a_dispute_told_of_before_its_purchase_is_told_once_that_comes() {
 }
 
 #[tokio::test]
-async fn money_that_is_withdrawn_takes_credits_back_and_money_that_returns_gives_them_back() {
+async fn withdrawn_funds_claw_back_credits_and_reinstated_funds_return_them() {
     let world = offered().await;
     tell(&world, "completed").await;
     for (kind, status, balance) in [
@@ -93,7 +93,7 @@ async fn money_that_is_withdrawn_takes_credits_back_and_money_that_returns_gives
     }
 }
 
-/// Makes an event of Acme's dispute, of a type and a status.
+/// Creates an event about Acme's dispute, with a type and a status.
 pub fn of_dispute(kind: &str, status: &str) -> Value {
     let mut told = with(event("dispute-created"), |dispute| dispute["status"] = json!(status));
     told["body"] = told["body"].as_str().unwrap().replace("charge.dispute.created", kind).into();
@@ -101,14 +101,14 @@ pub fn of_dispute(kind: &str, status: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_dispute_that_is_lost_is_lost_whatever_comes_first_and_whatever_money_returns() {
+async fn a_lost_dispute_is_final_in_any_order_of_events() {
     let closed = ("charge.dispute.closed", "lost");
     for other in [
         // The part that was refunded before.
         ("charge.dispute.funds_reinstated", "lost"),
         ("charge.dispute.funds_reinstated", "under_review"),
         ("charge.dispute.created", "needs_response"),
-        // An inquiry that was closed, and became a dispute after all.
+        // A closed inquiry that became a dispute later.
         ("charge.dispute.closed", "warning_closed"),
     ] {
         for order in [[closed, other], [other, closed]] {
@@ -123,7 +123,7 @@ async fn a_dispute_that_is_lost_is_lost_whatever_comes_first_and_whatever_money_
 }
 
 #[tokio::test]
-async fn a_dispute_in_whose_place_there_was_a_refund_takes_nothing_beside_it() {
+async fn a_dispute_replaced_by_a_refund_claws_back_nothing_more() {
     let quarter = || signed(event("refunded"));
     for status in ["prevented", "charge_refunded"] {
         let opened = || of_dispute("charge.dispute.created", "needs_response");
@@ -144,7 +144,7 @@ async fn a_dispute_in_whose_place_there_was_a_refund_takes_nothing_beside_it() {
 }
 
 #[tokio::test]
-async fn a_dispute_of_a_status_nobody_knows_changes_nothing_until_money_moves() {
+async fn a_dispute_with_an_unknown_status_changes_nothing_until_funds_move() {
     let world = offered().await;
     tell(&world, "completed").await;
     let before = world.state();

@@ -1,4 +1,4 @@
-"""Organisations, keys and credits: what a key may do, that a retry is not charged, and that revoking ends it."""
+"""Checks of organisations, keys and credits: who may use them, and that each call is charged once."""
 
 import time
 import uuid
@@ -6,12 +6,11 @@ from typing import Any
 
 from client import Api, Person, Skipped, expect
 
-# How long a service may still hold an environment's view of a key; checks never wait for it, since none is cached.
 VERIFY = "/api/keys/verify"
 
 
 def founded(api: Api, ann: Person) -> str:
-    """Gives an organisation for these checks: the one an earlier run has left, or a new one."""
+    """Returns the id of the organisation for these checks: the one of an earlier run, or a new one."""
     for org in api.want(200, "GET", "/api/orgs?limit=100", who=ann)["data"]:
         if org["name"] == "Smoke test" and org["role"] == "owner":
             return org["id"]
@@ -19,15 +18,15 @@ def founded(api: Api, ann: Person) -> str:
 
 
 def issued(api: Api, ann: Person, org: str, environment: str) -> Any:
-    """Issues a key."""
-    wish = {"name": f"smoke {environment}", "environment": environment, "scopes": ["pdf:read"]}
-    return api.want(201, "POST", f"/api/orgs/{org}/keys", wish, who=ann)["data"]
+    """Issues a key and returns it."""
+    request = {"name": f"smoke {environment}", "environment": environment, "scopes": ["pdf:read"]}
+    return api.want(201, "POST", f"/api/orgs/{org}/keys", request, who=ann)["data"]
 
 
 def keys_are_charged_once_and_never_after_revocation(api: Api, ann: Person, service: str | None) -> None:
-    """A test key pays from the test wallet, a retry pays nothing, a revoked key pays nothing more."""
+    """A test key is charged once for each call, not again for a retry, and not after it is revoked."""
     if service is None:
-        raise Skipped("it takes a service token: set SERVICE_TOKEN")
+        raise Skipped("it needs a service token: set SERVICE_TOKEN")
     org = founded(api, ann)
     key = issued(api, ann, org, "test")
     try:
@@ -44,7 +43,7 @@ def keys_are_charged_once_and_never_after_revocation(api: Api, ann: Person, serv
         other = check | {"cost": 2}
         api.refused(422, "IDEMPOTENCY_MISMATCH", "POST", VERIFY, other, who=service, idempotency_key=once)
         scope = api.want(200, "POST", VERIFY, check | {"scope": "ai:write"}, who=service)["data"]
-        expect(scope["code"] == "INSUFFICIENT_SCOPE", f"a scope the key has not: {scope}")
+        expect(scope["code"] == "INSUFFICIENT_SCOPE", f"a scope that the key lacks: {scope}")
         forged = check | {"key": key["key"][:-1] + ("a" if key["key"][-1] != "a" else "b")}
         expect(api.want(200, "POST", VERIFY, forged, who=service)["data"]["code"] == "NOT_FOUND", "a forged key")
         told = {"status_code": 200, "response_ms": 12}
@@ -55,16 +54,16 @@ def keys_are_charged_once_and_never_after_revocation(api: Api, ann: Person, serv
         api.want(200, "POST", f"/api/orgs/{org}/keys/{key['id']}/revoke", {"reason": "smoke"}, who=ann)
         revoked = api.want(200, "POST", VERIFY, check | {"cost": 1}, who=service)["data"]
         expect(revoked["code"] == "REVOKED", f"a revoked key: {revoked}")
-        kept = api.want(200, "POST", VERIFY, check | {"cost": 1}, who=service, idempotency_key=once)["data"]
-        expect(kept["receipt_id"] == paid["receipt_id"], "a receipt does not outlive its key")
+        late = api.want(200, "POST", VERIFY, check | {"cost": 1}, who=service, idempotency_key=once)["data"]
+        expect(late["receipt_id"] == paid["receipt_id"], "a retry after the key was revoked has another receipt")
     finally:
         api.want(200, "DELETE", f"/api/orgs/{org}/keys/{key['id']}", who=ann)
 
 
 def a_production_key_spends_bought_credits_alone(api: Api, ann: Person, service: str | None) -> None:
-    """An organisation that has bought nothing is refused, and told which wallet is empty."""
+    """A production key cannot spend more credits than were bought, and the answer names the wallet."""
     if service is None:
-        raise Skipped("it takes a service token: set SERVICE_TOKEN")
+        raise Skipped("it needs a service token: set SERVICE_TOKEN")
     org = founded(api, ann)
     wallet = api.want(200, "GET", f"/api/orgs/{org}/wallet", who=ann)["data"]
     expect({"balance", "held", "total_used", "test"} <= wallet.keys(), f"the wallet: {wallet}")
@@ -78,16 +77,16 @@ def a_production_key_spends_bought_credits_alone(api: Api, ann: Person, service:
 
 
 def organisations_are_kept_apart(api: Api, ann: Person, bob: Person | None) -> None:
-    """A stranger finds nothing of an organisation."""
+    """A user who is not a member gets 404 for everything in an organisation."""
     if bob is None:
-        raise Skipped("it takes a second user: set OTHER_TOKEN_CMD")
+        raise Skipped("it needs a second user: set OTHER_TOKEN_CMD")
     org = founded(api, ann)
     for path in ("wallet", "keys", "members", "usage", "stats", "audit", "endpoints"):
         api.refused(404, "NOT_FOUND", "GET", f"/api/orgs/{org}/{path}", who=bob)
 
 
 def callers_must_be_known(api: Api, ann: Person) -> None:
-    """Who proves nothing, or the wrong thing, is refused, and told how to prove it."""
+    """Requests with missing or wrong credentials get 401, with WWW-Authenticate."""
     for path in ("/api/files/list", "/api/orgs"):
         answer = api.refused(401, "UNAUTHENTICATED", "GET", path)
         expect("Bearer" in answer.headers.get("www-authenticate", ""), f"{path}: no WWW-Authenticate")

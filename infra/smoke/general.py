@@ -1,16 +1,16 @@
-"""The API as a whole: health, unknown routes, browsers, jobs."""
+"""Checks of the whole API: health, unknown routes, browsers, jobs."""
 
 from client import Api, Person, Skipped, expect
 
 
 def health(api: Api) -> None:
-    """The API is well."""
+    """The health route answers ok."""
     body = api.want(200, "GET", "/api/health")
     expect(body["success"] and body["data"]["status"] == "ok", f"health: {body}")
 
 
 def unknown_routes_and_methods(api: Api) -> None:
-    """What does not exist is 404, a method that is not allowed 405 with the ones that are."""
+    """An unknown route answers 404, and a wrong method 405 with the allowed ones."""
     answer = api.refused(404, "NOT_FOUND", "GET", "/api/there/is/no/such/route")
     expect(bool(answer.headers.get("x-request-id")), "no X-Request-Id")
     answer = api.refused(405, "METHOD_NOT_ALLOWED", "PUT", "/api/files/list")
@@ -18,9 +18,9 @@ def unknown_routes_and_methods(api: Api) -> None:
 
 
 def browsers_may_call(api: Api, origin: str | None) -> None:
-    """A page of the application may call routes of every kind, and a stranger's page may not."""
+    """CORS allows pages of the application to call every kind of route, and no other pages."""
     if not origin:
-        raise Skipped("the token has no azp, and ORIGIN is not set")
+        raise Skipped("the token has no azp: set ORIGIN")
     asked = {"access_control_request_method": "PUT", "access_control_request_headers": "authorization,idempotency-key"}
     for path in ("/api/files/uploads", "/api/v1/pdf/anything", "/api/no/such/route", "/api/files/delete"):
         answer = api.call("OPTIONS", path, origin=origin, **asked)
@@ -30,21 +30,21 @@ def browsers_may_call(api: Api, origin: str | None) -> None:
         names = answer.headers.get("access-control-allow-headers", "").lower()
         for name in ("authorization", "content-type", "idempotency-key", "x-api-key"):
             expect(name in names, f"OPTIONS {path}: does not allow the header {name}")
-    stranger = api.call("OPTIONS", "/api/files/uploads", origin="https://stranger.example", **asked)
-    expect("access-control-allow-origin" not in stranger.headers, "a stranger's page is let in")
+    foreign = api.call("OPTIONS", "/api/files/uploads", origin="https://other.example", **asked)
+    expect("access-control-allow-origin" not in foreign.headers, "CORS allows a page of another origin")
 
 
 def jobs(api: Api, ann: Person) -> None:
-    """A job can be asked for, looked at and cancelled; or the plan forbids it and says so."""
+    """A job can be requested, read, listed and cancelled, unless the plan does not include it."""
     answer = api.call("POST", "/api/secure/images/generate", {"prompt": "a lighthouse", "count": 1}, who=ann)
     if answer.status in (403, 429):
-        raise Skipped(f"the plan of the token's user does not allow it: {answer.error()['code']}")
+        raise Skipped(f"the user's plan does not allow it: {answer.error()['code']}")
     expect(answer.status == 201, f"generate answered {answer.status}: {answer.body[:200]!r}")
     job = answer.json()["data"]["job_id"]
     status = api.want(200, "GET", f"/api/secure/jobs/{job}/status", who=ann)["data"]
     expect(status["job_id"] == job and status["status"] in ("pending", "processing"), f"the job: {status}")
     listed = api.want(200, "GET", "/api/secure/jobs?limit=5", who=ann)["data"]
     expect(any(one["job_id"] == job for one in listed), "the job is not listed")
-    # A generator that is quick may have begun.
+    # 409: a generator has already begun.
     cancelled = api.call("DELETE", f"/api/secure/jobs/{job}", who=ann)
     expect(cancelled.status in (200, 409), f"cancelling answered {cancelled.status}")
