@@ -6,15 +6,14 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{accounts, functions};
 use serde_json::json;
 
-use crate::handlers::people::accounts;
 use crate::handlers::people::accounts::{
-    ORG, answer, audit_log, found, org, outbox, put_production, sent_by, told_of, verified,
+    ORG, PEOPLE, answer, audit_log, found, org, outbox, put_production, sent_by, told_of, verified,
 };
 
 /// Creates a world in which Acme bought 100 credits, holds 30, spent 60, and was refunded in full.
 async fn refunded() -> (World, String) {
     let world = World::default();
-    found(&world, ORG, "Acme", &accounts::PEOPLE);
+    found(&world, ORG, "Acme", &PEOPLE);
     let text = put_production(&world, |_| ());
     world.credit_purchase(&accounts::purchase(org(ORG), "17", 100, clock::now())).await.unwrap();
     functions::call(&world, "hold-open", told_of(&text, "hold-open", "job")).await;
