@@ -4,26 +4,38 @@ use consigne_auth::SessionVerifier;
 use consigne_core::jobs::{Job, JobId, JobView, StepOutcome, job_not_found};
 use consigne_core::ports::{ApplyJobStep, GetJob};
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
 use consigne_usecases::ConflictRetry;
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The jobs.
-    pub jobs: F,
+/// The function, with what it works with.
+pub struct Function<A: Adapters> {
+    users: SessionVerifier,
+    jobs: A::Table,
 }
 
-/// Answers a request to cancel.
-pub async fn handle<F: GetJob + ApplyJobStep>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;
-    request.log.field("job.id", &id);
-    let job = cancel(&deps.jobs, &id, request).await?;
-    Ok(Answer::envelope(200, "Job cancelled", &JobView::of(&job), request.now))
+impl<A: Adapters> Wire<A> for Function<A> {
+    fn wire(start: &Start<A>) -> Wiring<Self> {
+        Ok(Pending::ready(Self { users: start.session_verifier()?, jobs: start.table()? }))
+    }
+}
+
+impl<A: Adapters<Table: GetJob + ApplyJobStep>> HttpFunction for Function<A> {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+
+    /// Answers a request to cancel.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;
+        request.log.field("job.id", &id);
+        let job = cancel(&self.jobs, &id, request).await?;
+        Ok(Answer::envelope(200, "Job cancelled", &JobView::of(&job), request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<JobView>("DELETE /api/secure/jobs/{id}", "Cancel a pending job");
+        let refusals = [Code::NotFound, Code::Conflict];
+        vec![operation.in_envelope().parameter("id", "Id of the job", true).refuses(&refusals)]
+    }
 }
 
 async fn cancel<F: GetJob + ApplyJobStep>(jobs: &F, id: &JobId, request: &Request) -> Result<Job, Fault> {
@@ -37,11 +49,4 @@ async fn cancel<F: GetJob + ApplyJobStep>(jobs: &F, id: &JobId, request: &Reques
         }
         retry.wait().await?;
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<JobView>("DELETE /api/secure/jobs/{id}", "Cancel a pending job");
-    let refusals = [Code::NotFound, Code::Conflict];
-    vec![operation.in_envelope().parameter("id", "Id of the job", true).refuses(&refusals)]
 }

@@ -6,41 +6,45 @@ use consigne_auth::SessionVerifier;
 use consigne_core::jobs::{JobId, JobView, Output, job_not_found};
 use consigne_core::ports::GetJob;
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
 use consigne_storage::Presigner;
 
 /// How long the tickets are valid.
 const VALID: Duration = Duration::from_hours(1);
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The jobs.
-    pub jobs: F,
-    /// Signs the tickets.
-    pub tickets: Presigner,
+/// The function, with what it works with.
+pub struct Function<A: Adapters> {
+    users: SessionVerifier,
+    jobs: A::Table,
+    tickets: Presigner,
 }
 
-/// Answers a request for a job.
-pub async fn handle<F: GetJob>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;
-    request.log.field("job.id", &id);
-    let job = deps.jobs.get_job(&id).await?.ok_or_else(job_not_found)?;
-
-    let valid = deps.tickets.validity(VALID, request.now)?;
-    let ticket = |output: &Output| {
-        let readable = output.readable().ok_or_else(|| Fault::internal("a delivered file is not ready"))?;
-        deps.tickets.read(&readable, valid, request.now)
-    };
-    Ok(Answer::envelope(200, "Job found", &JobView::with_result(&job, ticket)?, request.now))
+impl<A: Adapters> Wire<A> for Function<A> {
+    fn wire(start: &Start<A>) -> Wiring<Self> {
+        Ok(Pending::ready(Self { users: start.session_verifier()?, jobs: start.table()?, tickets: start.presigner()? }))
+    }
 }
 
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<JobView>("GET /api/secure/jobs/{id}/status", "See how a job stands");
-    vec![operation.in_envelope().parameter("id", "Id of the job", true).refuses(&[Code::NotFound])]
+impl<A: Adapters<Table: GetJob>> HttpFunction for Function<A> {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+
+    /// Answers a request for a job.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;
+        request.log.field("job.id", &id);
+        let job = self.jobs.get_job(&id).await?.ok_or_else(job_not_found)?;
+
+        let valid = self.tickets.validity(VALID, request.now)?;
+        let ticket = |output: &Output| {
+            let readable = output.readable().ok_or_else(|| Fault::internal("a delivered file is not ready"))?;
+            self.tickets.read(&readable, valid, request.now)
+        };
+        Ok(Answer::envelope(200, "Job found", &JobView::with_result(&job, ticket)?, request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<JobView>("GET /api/secure/jobs/{id}/status", "See how a job stands");
+        vec![operation.in_envelope().parameter("id", "Id of the job", true).refuses(&[Code::NotFound])]
+    }
 }

@@ -4,33 +4,38 @@ use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
 use consigne_core::keys::KeyView;
 use consigne_core::ports::{GetMember, ListKeys};
-use consigne_runtime::http::{Operation, Paging};
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Paging, Request, Start, Wire, Wiring};
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members and keys.
-    pub keys: F,
-    /// Pages.
-    pub paging: Paging,
+/// The function, with what it works with.
+pub struct Function<A: Adapters> {
+    users: SessionVerifier,
+    keys: A::Table,
+    paging: Paging,
 }
 
-/// Answers a request for an organisation's keys.
-pub async fn handle<F: GetMember + ListKeys>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyList).await?;
-    let id = org.to_string();
-    let context = ["key-list", user.id.as_str(), &id];
-    let page = deps.paging.ask(request, &context)?;
-    let listed = deps.keys.list_keys(org, &page).await?;
-    let show = |key: &_| KeyView::of(key, request.now);
-    Ok(deps.paging.answer("Keys listed", &listed, show, request, &context))
+impl<A: Adapters> Wire<A> for Function<A> {
+    fn wire(start: &Start<A>) -> Wiring<Self> {
+        let (users, keys) = (start.session_verifier()?, start.table()?);
+        Ok(start.paging()?.map(move |paging| Self { users, keys, paging }))
+    }
 }
 
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<Vec<KeyView>>("GET /api/orgs/{org}/keys", "List an organisation's keys");
-    vec![operation.in_org().paged()]
+impl<A: Adapters<Table: GetMember + ListKeys>> HttpFunction for Function<A> {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+
+    /// Answers a request for an organisation's keys.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, org) = request.member(&self.users, &self.keys, Route::KeyList).await?;
+        let id = org.to_string();
+        let context = ["key-list", user.id.as_str(), &id];
+        let page = self.paging.ask(request, &context)?;
+        let listed = self.keys.list_keys(org, &page).await?;
+        let show = |key: &_| KeyView::of(key, request.now);
+        Ok(self.paging.answer("Keys listed", &listed, show, request, &context))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<Vec<KeyView>>("GET /api/orgs/{org}/keys", "List an organisation's keys");
+        vec![operation.in_org().paged()]
+    }
 }

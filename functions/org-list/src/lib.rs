@@ -4,32 +4,37 @@ use consigne_auth::SessionVerifier;
 use consigne_core::Fault;
 use consigne_core::orgs::OrgView;
 use consigne_core::ports::ListOrgs;
-use consigne_runtime::http::{Operation, Paging};
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Paging, Request, Start, Wire, Wiring};
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The organisations.
-    pub orgs: F,
-    /// Pages.
-    pub paging: Paging,
+/// The function, with what it works with.
+pub struct Function<A: Adapters> {
+    users: SessionVerifier,
+    orgs: A::Table,
+    paging: Paging,
 }
 
-/// Answers a request for the caller's organisations.
-pub async fn handle<F: ListOrgs>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let context = ["org-list", user.id.as_str()];
-    let page = deps.paging.ask(request, &context)?;
-    let listed = deps.orgs.list_orgs(&user.id, &page).await?;
-    let show = |(org, member): &_| OrgView::of(org, member);
-    Ok(deps.paging.answer("Organisations listed", &listed, show, request, &context))
+impl<A: Adapters> Wire<A> for Function<A> {
+    fn wire(start: &Start<A>) -> Wiring<Self> {
+        let (users, orgs) = (start.session_verifier()?, start.table()?);
+        Ok(start.paging()?.map(move |paging| Self { users, orgs, paging }))
+    }
 }
 
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<Vec<OrgView>>("GET /api/orgs", "List the caller's organisations");
-    vec![operation.in_envelope().paged()]
+impl<A: Adapters<Table: ListOrgs>> HttpFunction for Function<A> {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+
+    /// Answers a request for the caller's organisations.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let context = ["org-list", user.id.as_str()];
+        let page = self.paging.ask(request, &context)?;
+        let listed = self.orgs.list_orgs(&user.id, &page).await?;
+        let show = |(org, member): &_| OrgView::of(org, member);
+        Ok(self.paging.answer("Organisations listed", &listed, show, request, &context))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<Vec<OrgView>>("GET /api/orgs", "List the caller's organisations");
+        vec![operation.in_envelope().paged()]
+    }
 }

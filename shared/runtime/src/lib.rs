@@ -1,9 +1,13 @@
 //! Everything between AWS Lambda and a handler.
 //!
-//! A function is a struct of dependencies and a `handle`; this crate reads the settings, makes the clients, receives the
-//! events, calls `handle`, shapes the answer and writes one log line. It is the only crate that names `lambda_*`.
+//! A function is a type: a struct of its dependencies, which [`Wire`] makes from what a [`Start`] offers, and one of
+//! [`HttpFunction`], [`BatchFunction`] and [`ScheduleFunction`], which say what it is called and what it does with an event.
+//! This crate reads the settings, makes the clients, receives the events, calls the function's `handle`, shapes the answer
+//! and writes one log line. It is the only crate that names `lambda_*`.
 
+pub mod adapters;
 pub mod aws;
+pub mod batch;
 pub mod clock;
 pub mod completions;
 pub mod courier;
@@ -15,13 +19,29 @@ pub mod log;
 pub mod model;
 pub mod outgoing;
 pub mod queue;
+mod run;
 pub mod schedule;
 pub mod settings;
 pub mod start;
 pub mod stream;
 pub mod stripe;
 pub mod uploads;
+mod wire;
 
+pub use adapters::Adapters;
+pub use batch::BatchFunction;
 pub use consigne_aws::budget::remaining;
-pub use http::{Answer, Request};
+pub use http::{Answer, HttpFunction, Operation, Paging, Request};
+pub use schedule::ScheduleFunction;
 pub use start::{Start, StartError};
+pub use wire::{Pending, Wire, Wiring};
+
+/// Names a set of bounds, so that it is written once: `needs!(trait Needs: Adapters<Table: GetKey + ChangeKey>);`
+#[macro_export]
+macro_rules! needs {
+    ($(#[$doc:meta])* $visibility:vis trait $name:ident: $($bounds:tt)*) => {
+        $(#[$doc])*
+        $visibility trait $name: $($bounds)* {}
+        impl<T: $($bounds)*> $name for T {}
+    };
+}

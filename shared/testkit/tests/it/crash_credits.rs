@@ -139,7 +139,7 @@ async fn the_release_of_a_hold_nobody_resolved() {
         let mut tick = payload::event("sweep", "tick", "");
         tick["time"] = clock::now().plus(Duration::from_hours(2)).to_string().into();
         // A run that fails is run again at the next tick.
-        drop(functions::sweep_at(world, tick).await);
+        drop(functions::tick(world, "sweep", tick).await);
     };
     survives_to(copies(&held().await), sweep, async |world| essence(world)).await;
 }

@@ -112,7 +112,7 @@ fn a_mail_outlasts_an_outage_of_half_a_day_and_every_claim_left_behind() {
 #[tokio::test]
 async fn the_suppression_of_a_mailbox() {
     let act = async |world: &World| {
-        functions::mail_feedback(world, payload::event("mail-feedback", "complained", "")).await;
+        functions::deliver(world, "mail-feedback", payload::event("mail-feedback", "complained", "")).await;
     };
     survives_to(World::default, act, async |world| json!(world.state().post.suppressed.len())).await;
 }

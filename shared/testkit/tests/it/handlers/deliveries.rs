@@ -22,10 +22,9 @@ use super::endpoints::{ENDPOINT, endpoint_in, put_endpoint, with_endpoint};
 
 /// Hands one message to `dispatch-webhook` and gives what the log says of it; whatever it has to wait for comes.
 pub async fn dispatched(world: &World, clock: &SimClock, body: &str) -> (bool, Value) {
-    let deps = functions::dispatch_deps(world, clock);
     let now = clock.now();
     let message = Message { body: body.to_owned(), id: "m".to_owned(), receives: 1, now, log: RequestLog::default() };
-    let handled = std::pin::pin!(dispatch_webhook::handle(&deps, &message));
+    let handled = std::pin::pin!(functions::dispatch(world, clock, &message));
     let done = super::simulated::run(clock, handled);
     (done.is_ok(), message.log.take("dispatch-webhook", now).into())
 }

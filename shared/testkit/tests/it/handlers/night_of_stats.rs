@@ -20,7 +20,7 @@ use super::stats::{days_ago, outcome, put_receipt, receipt};
 pub async fn hand_out(world: &World, at: Timestamp) -> Value {
     let mut event = payload::event("stats-aggregate", "night", "");
     event["time"] = at.to_string().into();
-    functions::aggregate_at(world, event).await.unwrap()
+    functions::tick(world, "stats-aggregate", event).await.unwrap()
 }
 
 /// Lets a whole night pass.
@@ -57,7 +57,8 @@ fn kept(world: &World) -> BTreeMap<(OrgId, Day), Figures> {
 async fn a_night_hands_out_three_days_of_every_organisation() {
     let world = acme();
     found(&world, OTHER_ORG, "Other", &[]);
-    let done = functions::aggregate_at(&world, payload::event("stats-aggregate", "night", "")).await.unwrap();
+    let done =
+        functions::tick(&world, "stats-aggregate", payload::event("stats-aggregate", "night", "")).await.unwrap();
     insta::assert_json_snapshot!(done, @r#"
     {
       "organisations": 2,
@@ -91,7 +92,7 @@ async fn a_counted_day_is_kept_and_told_once() {
     put_receipt(&world, day.ends(), |_| ());
     put_receipt(&world, day.starts().minus(Duration::from_millis(1)), |_| ());
     for _ in 0..2 {
-        let told = functions::stats_messages(&world, message(day), soon()).await;
+        let told = functions::deliver_until(&world, "stats-organisation", message(day), soon()).await;
         assert_eq!(told, json!({ "batchItemFailures": [] }));
     }
     let figures = kept(&world).remove(&(org(ORG), day)).unwrap();
@@ -168,10 +169,10 @@ async fn a_day_too_large_for_one_message_is_counted_in_several() {
     let mut messages = 0;
     loop {
         messages += 1;
-        let told = functions::stats_messages(&world, batch.clone(), short()).await;
+        let told = functions::deliver_until(&world, "stats-organisation", batch.clone(), short()).await;
         assert_eq!(told, json!({ "batchItemFailures": [] }));
         // Delivered twice, as it may be: both lead to the same.
-        functions::stats_messages(&world, batch.clone(), short()).await;
+        functions::deliver_until(&world, "stats-organisation", batch.clone(), short()).await;
         let mut waiting = Vec::new();
         world.change(|state| waiting = std::mem::take(&mut state.messages));
         let Some(body) = waiting.first() else { break };
@@ -188,11 +189,11 @@ async fn a_count_that_began_earlier_does_not_replace_a_later_one() {
     let world = acme();
     let day = days_ago(1);
     put_receipt(&world, day.starts(), |_| ());
-    functions::stats_messages(&world, message(day), soon()).await;
+    functions::deliver_until(&world, "stats-organisation", message(day), soon()).await;
     let later = clock::now().plus(Duration::from_hours(1));
     world.change(|state| state.stats.get_mut(&(org(ORG), day)).unwrap().counted_at = later);
     put_receipt(&world, day.starts(), |_| ());
-    functions::stats_messages(&world, message(day), soon()).await;
+    functions::deliver_until(&world, "stats-organisation", message(day), soon()).await;
     assert_eq!(kept(&world)[&(org(ORG), day)].requests, 1);
 }
 
@@ -202,7 +203,7 @@ async fn a_day_whose_receipts_are_forgotten_keeps_the_figures_it_has() {
     let (gone, there) = (days_ago(400), days_ago(399));
     for day in [gone, there] {
         put_receipt(&world, day.ends().minus(Duration::from_millis(1)), |_| ());
-        functions::stats_messages(&world, message(day), soon()).await;
+        functions::deliver_until(&world, "stats-organisation", message(day), soon()).await;
     }
     assert_eq!(kept(&world).into_keys().collect::<Vec<_>>(), [(org(ORG), there)]);
 }
@@ -218,7 +219,7 @@ async fn a_message_nobody_understands_comes_back_alone() {
         poison["body"] = body.into();
         batch["Records"].as_array_mut().unwrap().push(poison);
     }
-    let told = functions::stats_messages(&world, batch, soon()).await;
+    let told = functions::deliver_until(&world, "stats-organisation", batch, soon()).await;
     assert_eq!(
         told,
         json!({ "batchItemFailures": [{ "itemIdentifier": "message-2" }, { "itemIdentifier": "message-3" }] })

@@ -56,7 +56,7 @@ fn today() -> Day {
 }
 
 async fn count(world: &World, batch: Value) {
-    let told = functions::storage_messages(world, batch, within(Duration::from_mins(1))).await;
+    let told = functions::deliver_until(world, "stats-storage", batch, within(Duration::from_mins(1))).await;
     assert_eq!(told, json!({ "batchItemFailures": [] }));
 }
 
@@ -79,7 +79,7 @@ async fn a_count_too_long_for_one_message_goes_on_in_others() {
         messages += 1;
         for _ in 0..2 {
             // Delivered twice, as it may be: both lead to the same.
-            let told = functions::storage_messages(&world, batch.clone(), short()).await;
+            let told = functions::deliver_until(&world, "stats-storage", batch.clone(), short()).await;
             assert_eq!(told, json!({ "batchItemFailures": [] }));
         }
         let mut waiting = Vec::new();
@@ -120,7 +120,7 @@ async fn a_message_nobody_understands_is_not_struck_off() {
     let world = World::default();
     let mut batch = of_night(today());
     batch["Records"][0]["body"] = r#"{"day":"yesterday"}"#.into();
-    let told = functions::storage_messages(&world, batch, within(Duration::from_mins(1))).await;
+    let told = functions::deliver_until(&world, "stats-storage", batch, within(Duration::from_mins(1))).await;
     assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 #[tokio::test]
 async fn entries_reach_the_bus_as_they_were_written() {
     let world = World::default();
-    let outcome = functions::stream_records(&world, payload::event("publish-events", "two", "")).await;
+    let outcome = functions::deliver(&world, "publish-events", payload::event("publish-events", "two", "")).await;
     assert_eq!(outcome, json!({"batchItemFailures": []}));
     let published = world.state().published;
     assert_eq!(published.iter().map(|entry| entry.kind.as_str()).collect::<Vec<_>>(), ["file.ready", "file.ready"]);
@@ -16,7 +16,8 @@ async fn entries_reach_the_bus_as_they_were_written() {
 #[tokio::test]
 async fn a_poisoned_entry_is_parked_and_the_stream_goes_on() {
     let world = World::default();
-    let outcome = functions::stream_records(&world, payload::event("publish-events", "poison-between-two", "")).await;
+    let outcome =
+        functions::deliver(&world, "publish-events", payload::event("publish-events", "poison-between-two", "")).await;
     assert_eq!(outcome, json!({"batchItemFailures": []}));
     assert_eq!(world.state().published.len(), 2);
     let parked: serde_json::Value = serde_json::from_str(&world.state().messages[0]).unwrap();
@@ -27,7 +28,7 @@ async fn a_poisoned_entry_is_parked_and_the_stream_goes_on() {
 async fn when_the_bus_does_not_answer_the_stream_comes_back_to_that_record() {
     let world = World::default();
     world.fail_at(0, Moment::Before);
-    let outcome = functions::stream_records(&world, payload::event("publish-events", "two", "")).await;
+    let outcome = functions::deliver(&world, "publish-events", payload::event("publish-events", "two", "")).await;
     assert_eq!(outcome, json!({"batchItemFailures": [{"itemIdentifier": "100"}]}));
     assert_eq!(world.state().published.len(), 1);
 }

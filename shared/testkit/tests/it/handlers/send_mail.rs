@@ -143,10 +143,10 @@ async fn an_event_delivered_twice_is_one_mail() {
     let mut copy = batch["Records"][0].clone();
     copy["messageId"] = "message-2".into();
     batch["Records"].as_array_mut().unwrap().push(copy);
-    let told = functions::mails(&world, batch.clone()).await;
+    let told = functions::deliver(&world, "send-mail", batch.clone()).await;
     // Side by side, one of the two may find the mail in the other's hand, and comes back.
     assert!(told["batchItemFailures"].as_array().unwrap().len() <= 1, "{told}");
-    assert_eq!(functions::mails(&world, batch).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(functions::deliver(&world, "send-mail", batch).await, json!({ "batchItemFailures": [] }));
     assert_eq!(post(&world).as_array().unwrap().len(), 1);
     assert_eq!(deliver(&world, "job-completed").await["mail.outcomes"], json!({ "user_ann1": "done before" }));
 }
@@ -186,7 +186,7 @@ async fn a_mail_the_service_cannot_take_now_comes_back_and_is_sent_once() {
     let world = acme_with_mailboxes();
     world.change(|state| state.post.service = MailService::Throttles);
     for _ in 0..3 {
-        let told = functions::mails(&world, payload::event("send-mail", "job-completed", "")).await;
+        let told = functions::deliver(&world, "send-mail", payload::event("send-mail", "job-completed", "")).await;
         assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
         assert!(world.state().post.mails.is_empty(), "the claim was not given back");
     }
@@ -243,7 +243,7 @@ async fn one_owners_trouble_keeps_no_others_mail_and_the_message_comes_back_for_
 #[tokio::test]
 async fn a_malformed_message_lies_with_the_dead_letters_before_it_is_acknowledged() {
     let world = acme_with_mailboxes();
-    let told = functions::mails(&world, payload::event("send-mail", "malformed-between-two", "")).await;
+    let told = functions::deliver(&world, "send-mail", payload::event("send-mail", "malformed-between-two", "")).await;
     assert_eq!(told, json!({ "batchItemFailures": [] }));
     assert_eq!(post(&world).as_array().unwrap().len(), 2);
     assert_eq!(world.state().messages, [r#"{"detail-type": "job.completed", "detail": {"event_id": "#]);
@@ -272,11 +272,10 @@ async fn a_malformed_message_lies_with_the_dead_letters_before_it_is_acknowledge
 async fn events_nobody_is_written_about_pass_and_without_a_sender_all_do() {
     let world = acme_with_mailboxes();
     assert_eq!(deliver(&world, "other-kind").await["mail.outcomes"], json!({}));
-    let deps = functions::mail_deps(&world, false);
     let (body, now) = (message_of("job-completed"), clock::now());
     let log = consigne_runtime::log::RequestLog::default();
     let message = consigne_runtime::queue::Message { body, id: "m".to_owned(), receives: 1, now, log };
-    send_mail::handle(&deps, &message).await.unwrap();
+    functions::send_mail(&world, false, &message).await.unwrap();
     let log = message.log.take("send-mail", now);
     assert_eq!(log["mail.outcomes"], json!({ "user_ann1": "skipped" }));
     assert_eq!(log["mail.template"], "job-completed");

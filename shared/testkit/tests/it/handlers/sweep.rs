@@ -12,7 +12,7 @@ use super::{GRANTED, KEY, assert_books_balance, file_in, ledger_of, pending, rea
 pub async fn sweep_at(world: &World, at: Timestamp) -> Value {
     let mut event = payload::event("sweep", "tick", "");
     event["time"] = at.to_string().into();
-    functions::sweep_at(world, event).await.unwrap()
+    functions::tick(world, "sweep", event).await.unwrap()
 }
 
 fn after_the_grant() -> Timestamp {
@@ -113,7 +113,7 @@ async fn an_impostor_is_gone_in_the_end_wherever_a_run_is_cut_short() {
             let mut event = payload::event("sweep", "tick", "");
             event["time"] = after_the_grant().to_string().into();
             // A run that fails is run again at the next tick.
-            drop(functions::sweep_at(&world, event).await);
+            drop(functions::tick(&world, "sweep", event).await);
             if world.fault_is_left() {
                 break;
             }
