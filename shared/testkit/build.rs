@@ -13,9 +13,9 @@ fn main() -> std::io::Result<()> {
         }
     }
     crates.sort();
-    let entries: String = crates.iter().map(|name| format!("    entry({name}::Function::wire),\n")).collect();
+    let entries: Vec<String> = crates.iter().map(|name| format!("    entry({name}::Function::wire),\n")).collect();
     // Cargo's own variable, not a setting.
     #[allow(clippy::disallowed_methods)]
     let out = std::env::var("OUT_DIR").map_err(std::io::Error::other)?;
-    std::fs::write(Path::new(&out).join("functions.rs"), format!("vec![\n{entries}]\n"))
+    std::fs::write(Path::new(&out).join("functions.rs"), format!("vec![\n{}]\n", entries.concat()))
 }

@@ -13,7 +13,7 @@ use consigne_core::audit::{Actor, Origin};
 use consigne_core::ports::{GetKey, GetKeys, GetOrg, ListActivity, ListAudit, ListCalls, RaiseAnomaly};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 use consigne_runtime::schedule::Tick;
-use consigne_runtime::{Adapters, Pending, ScheduleFunction, Start, Wire, Wiring, remaining};
+use consigne_runtime::{Adapters, ScheduleFunction, function, remaining};
 use consigne_usecases::ConflictRetry;
 use serde_json::{Value, json};
 
@@ -31,22 +31,13 @@ struct Tally {
     failed: u32,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    table: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { table: start.table()? }))
-    }
+function! {
+    table: A::Table = table(),
 }
 
 impl<A: Adapters<Table: ListActivity + GetKey + GetKeys + ListCalls + ListAudit + GetOrg + RaiseAnomaly>>
     ScheduleFunction for Function<A>
 {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Looks at every key that was charged and every organisation that made keys.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
 use consigne_core::audit::AuditEntry;
 use consigne_core::ports::{GetMember, ListAudit};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Paging, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Paging, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -30,28 +30,17 @@ pub struct AuditView {
     pub details: Value,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    orgs: A::Table,
-    paging: Paging,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, orgs) = (start.session_verifier()?, start.table()?);
-        Ok(start.paging()?.map(move |paging| Self { users, orgs, paging }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    orgs: A::Table = table(),
+    paging: Paging = paging().await,
 }
 
 impl<A: Adapters<Table: GetMember + ListAudit>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for an organisation's audit trail.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.orgs, Route::AuditList).await?;
         let id = org.to_string();
-        let context = ["audit-list", user.id.as_str(), &id];
+        let context = [Self::NAME, user.id.as_str(), &id];
         let page = self.paging.ask(request, &context)?;
         let listed = self.orgs.list_audit(org, &page).await?;
         Ok(self.paging.answer("Audit trail listed", &listed, show, request, &context))

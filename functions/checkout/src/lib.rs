@@ -9,11 +9,9 @@ use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::orgs::org_not_found;
 use consigne_core::ports::{GetCheckout, GetIdempotencyRecord, GetMember, GetOrg, RecordCheckout, StartCheckout};
 use consigne_core::{Code, Fault, OrgId, Timestamp};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring, needs};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, needs};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-const OPERATION: &str = "checkout";
 
 /// Asks to buy credits.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -40,24 +38,13 @@ needs! {
     >
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    credits: A::Table,
-    provider: A::Payments,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, credits) = (start.session_verifier()?, start.table()?);
-        Ok(start.payments()?.map(move |provider| Self { users, credits, provider }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    credits: A::Table = table(),
+    provider: A::Payments = payments().await,
 }
 
 impl<A: Needs> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a wish to buy credits.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.credits, Route::Checkout).await?;
         let body: CheckoutRequest = request.json()?;
@@ -67,7 +54,7 @@ impl<A: Needs> HttpFunction for Function<A> {
         let idempotent = idempotency_key.map(|key| IdempotentRequest {
             key,
             owner: user.id.clone().into(),
-            operation: OPERATION,
+            operation: Self::NAME,
             result: String::new(),
         });
         if let Some(before) = self.before(org, idempotent.as_ref(), request.now).await? {

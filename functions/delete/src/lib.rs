@@ -7,7 +7,7 @@ use consigne_auth::SessionVerifier;
 use consigne_core::files::{File, ObjectKey, Removal};
 use consigne_core::ports::{ApplyTransition, BeginDelete, GetJob, RemoveVersion};
 use consigne_core::{Code, Fault, Timestamp};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring, needs};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use consigne_usecases::jobs::follow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,23 +46,13 @@ needs! {
     pub trait Needs: Adapters<Table: BeginDelete + ApplyTransition + GetJob, Bucket: RemoveVersion>
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    files: A::Table,
-    objects: A::Bucket,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, files: start.table()?, objects: start.bucket()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    files: A::Table = table(),
+    objects: A::Bucket = bucket(),
 }
 
 impl<A: Needs> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request to delete.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let secure = request.route().contains("/secure/");

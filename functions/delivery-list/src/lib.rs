@@ -5,27 +5,16 @@ use consigne_core::Fault;
 use consigne_core::deliveries::{DeliveryStatus, DeliveryView};
 use consigne_core::endpoints::{endpoint_in_path, endpoint_not_found};
 use consigne_core::ports::{DeliveryFilter, GetEndpoint, GetMember, ListDeliveries};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Paging, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Paging, Request, function};
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
+function! {
+    users: SessionVerifier = session_verifier(),
     /// Members, endpoints and deliveries.
-    deliveries: A::Table,
-    paging: Paging,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, deliveries) = (start.session_verifier()?, start.table()?);
-        Ok(start.paging()?.map(move |paging| Self { users, deliveries, paging }))
-    }
+    deliveries: A::Table = table(),
+    paging: Paging = paging().await,
 }
 
 impl<A: Adapters<Table: GetMember + GetEndpoint + ListDeliveries>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for an endpoint's deliveries.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.deliveries, Route::DeliveryList).await?;
         let endpoint = endpoint_in_path(request.parameter("endpoint"))?;
@@ -33,7 +22,7 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ListDeliveries>> HttpFunction 
         self.deliveries.get_endpoint(org, endpoint).await?.ok_or_else(endpoint_not_found)?;
 
         let (id, only) = (endpoint.to_string(), status.map_or("all", DeliveryStatus::name));
-        let context = ["delivery-list", user.id.as_str(), &id, only];
+        let context = [Self::NAME, user.id.as_str(), &id, only];
         let page = self.paging.ask(request, &context)?;
         let filter = DeliveryFilter { endpoint, status, viewer: user.id.clone() };
         let listed = self.deliveries.list_deliveries(org, &filter, &page).await?;

@@ -6,36 +6,20 @@ use consigne_core::endpoints::Endpoint;
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::ports::{GetDelivery, GetEndpoint, GetMember, Redeliver, SendMessage};
 use consigne_core::{Code, DeliveryId, Fault, OrgId, UserId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring, settings};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, settings};
 use consigne_usecases::ConflictRetry;
 
-const OPERATION: &str = "delivery-redeliver";
-
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
+function! {
+    users: SessionVerifier = session_verifier(),
     /// Members, endpoints and deliveries.
-    deliveries: A::Table,
+    deliveries: A::Table = table(),
     /// Takes what is due.
-    queue: A::Queue,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self {
-            users: start.session_verifier()?,
-            deliveries: start.table()?,
-            queue: start.queue(&settings::DELIVERIES_QUEUE_URL)?,
-        }))
-    }
+    queue: A::Queue = queue(&settings::DELIVERIES_QUEUE_URL),
 }
 
 impl<A: Adapters<Table: GetMember + GetEndpoint + GetDelivery + Redeliver, Queue: SendMessage>> HttpFunction
     for Function<A>
 {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request to deliver something again.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.deliveries, Route::DeliveryRedeliver).await?;
         let id = delivery_in_path(request.parameter("delivery"))?;
@@ -50,7 +34,7 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + GetDelivery + Redeliver, Queue
         let idempotent = idempotency_key.map(|key| IdempotentRequest {
             key,
             owner: user.id.clone().into(),
-            operation: OPERATION,
+            operation: Self::NAME,
             result: id.to_string(),
         });
         let delivery = self.make_due(delivery, idempotent.as_ref(), request).await?;

@@ -16,7 +16,7 @@ use consigne_core::ports::{
 };
 use consigne_core::{Fault, OrgId, UserId};
 use consigne_runtime::queue::Message;
-use consigne_runtime::{Adapters, BatchFunction, Start, Wire, Wiring, needs, settings};
+use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 
 /// Most endpoints read at once; an organisation has fewer.
 const ENDPOINTS: u32 = 100;
@@ -31,31 +31,21 @@ needs! {
     >
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
+function! {
     /// Endpoints, deliveries and members.
-    table: A::Table,
-    courier: A::Outgoing,
+    table: A::Table = table(),
+    courier: A::Outgoing = courier(),
     /// Takes what is due later.
-    queue: A::Queue,
+    queue: A::Queue = queue(&settings::DELIVERIES_QUEUE_URL),
     /// Takes what can never be processed.
-    dead_letters: A::Queue,
+    dead_letters: A::Queue = queue(&settings::PARKING_QUEUE_URL),
     /// Derives endpoints' secrets.
-    secrets: EndpointSecrets,
-    clock: A::Clock,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (table, courier, queue) = (start.table()?, start.courier(), start.queue(&settings::DELIVERIES_QUEUE_URL)?);
-        let (dead_letters, clock) = (start.queue(&settings::PARKING_QUEUE_URL)?, start.clock());
-        Ok(start.endpoint_secrets()?.map(move |secrets| Self { table, courier, queue, dead_letters, secrets, clock }))
-    }
+    secrets: EndpointSecrets = endpoint_secrets().await,
+    clock: A::Clock = clock(),
 }
 
 impl<A: Needs> BatchFunction for Function<A> {
     type Record = Message;
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
 
     /// Processes one message.
     ///

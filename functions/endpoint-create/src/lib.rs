@@ -10,13 +10,11 @@ use consigne_core::orgs::org_not_found;
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{CreateEndpoint, GetEndpoint, GetMember, GetOrg, ResolveHost};
 use consigne_core::{Code, EndpointId, Fault, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function};
 use consigne_usecases::endpoints::require_reachable;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-
-const OPERATION: &str = "endpoint-create";
 
 /// Asks for an endpoint.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -30,31 +28,19 @@ pub struct EndpointRequest {
     pub rate_per_second: Option<u64>,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    endpoints: A::Table,
+function! {
+    users: SessionVerifier = session_verifier(),
+    endpoints: A::Table = table(),
     /// Says where names lead.
-    resolver: A::Outgoing,
-    secrets: EndpointSecrets,
+    resolver: A::Outgoing = courier(),
+    secrets: EndpointSecrets = endpoint_secrets().await,
     /// Whether private addresses are allowed.
-    private: bool,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, endpoints, resolver) = (start.session_verifier()?, start.table()?, start.courier());
-        let private = start.private_endpoints();
-        Ok(start.endpoint_secrets()?.map(move |secrets| Self { users, endpoints, resolver, secrets, private }))
-    }
+    private: bool = private_endpoints(),
 }
 
 impl<A: Adapters<Table: GetMember + GetOrg + GetEndpoint + CreateEndpoint, Outgoing: ResolveHost>> HttpFunction
     for Function<A>
 {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for a new endpoint.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.endpoints, Route::EndpointCreate).await?;
         let body: EndpointRequest = request.json()?;
@@ -72,7 +58,7 @@ impl<A: Adapters<Table: GetMember + GetOrg + GetEndpoint + CreateEndpoint, Outgo
             idempotent: idempotency_key.map(|key| IdempotentRequest {
                 key,
                 owner: user.id.into(),
-                operation: OPERATION,
+                operation: Self::NAME,
                 result: id,
             }),
             endpoint,

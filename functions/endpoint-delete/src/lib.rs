@@ -5,7 +5,7 @@ use consigne_core::Fault;
 use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::endpoints::{endpoint_in_path, endpoint_not_found};
 use consigne_core::ports::{DeleteEndpoint, GetEndpoint, GetMember};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -17,22 +17,12 @@ pub struct Deleted {
     pub id: String,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    endpoints: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, endpoints: start.table()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    endpoints: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetMember + GetEndpoint + DeleteEndpoint>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request to delete an endpoint.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.endpoints, Route::EndpointDelete).await?;
         let id = endpoint_in_path(request.parameter("endpoint"))?;

@@ -4,30 +4,19 @@ use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
 use consigne_core::endpoints::EndpointView;
 use consigne_core::ports::{GetMember, ListEndpoints};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Paging, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Paging, Request, function};
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    endpoints: A::Table,
-    paging: Paging,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, endpoints) = (start.session_verifier()?, start.table()?);
-        Ok(start.paging()?.map(move |paging| Self { users, endpoints, paging }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    endpoints: A::Table = table(),
+    paging: Paging = paging().await,
 }
 
 impl<A: Adapters<Table: GetMember + ListEndpoints>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for an organisation's endpoints.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.endpoints, Route::EndpointList).await?;
         let id = org.to_string();
-        let context = ["endpoint-list", user.id.as_str(), &id];
+        let context = [Self::NAME, user.id.as_str(), &id];
         let page = self.paging.ask(request, &context)?;
         let listed = self.endpoints.list_endpoints(org, &page).await?;
         let show = |endpoint: &_| EndpointView::of(endpoint, request.now);

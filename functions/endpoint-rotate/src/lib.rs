@@ -6,12 +6,11 @@ use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::keys::ChangeContext;
 use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetIdempotencyRecord, GetMember};
 use consigne_core::{Code, EndpointId, Fault, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function};
 use consigne_usecases::endpoints::{Changed, change};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-const OPERATION: &str = "endpoint-rotate";
 /// Grace period when none is named, in seconds: a day.
 const GRACE_DEFAULT: u64 = 24 * 60 * 60;
 
@@ -23,24 +22,13 @@ pub struct RotateRequest {
     pub grace_seconds: Option<u64>,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    endpoints: A::Table,
-    secrets: EndpointSecrets,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, endpoints) = (start.session_verifier()?, start.table()?);
-        Ok(start.endpoint_secrets()?.map(move |secrets| Self { users, endpoints, secrets }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    endpoints: A::Table = table(),
+    secrets: EndpointSecrets = endpoint_secrets().await,
 }
 
 impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint + GetIdempotencyRecord>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request to rotate an endpoint's secret.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.endpoints, Route::EndpointRotate).await?;
         let id = endpoint_in_path(request.parameter("endpoint"))?;
@@ -53,7 +41,7 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint + GetIdempotenc
         let seen = self.endpoints.get_endpoint(org, id).await?.ok_or_else(endpoint_not_found)?;
         let idempotent = idempotency_key.map(|key| {
             let result = (seen.generation + 1).to_string();
-            IdempotentRequest { key, owner: user.id.clone().into(), operation: OPERATION, result }
+            IdempotentRequest { key, owner: user.id.clone().into(), operation: Self::NAME, result }
         });
         let origin = request.origin(&user.id);
         let by = ChangeContext { origin: &origin, now: request.now };

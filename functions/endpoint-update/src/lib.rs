@@ -6,7 +6,7 @@ use consigne_core::endpoints::{Endpoint, EndpointPatch, EndpointView, HookUrl, e
 use consigne_core::keys::ChangeContext;
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetMember, ResolveHost};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::endpoints::{Changed, change, require_reachable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,31 +33,16 @@ pub enum Wanted {
     Active,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    endpoints: A::Table,
+function! {
+    users: SessionVerifier = session_verifier(),
+    endpoints: A::Table = table(),
     /// Says where names lead.
-    resolver: A::Outgoing,
+    resolver: A::Outgoing = courier(),
     /// Whether private addresses are allowed.
-    private: bool,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self {
-            users: start.session_verifier()?,
-            endpoints: start.table()?,
-            resolver: start.courier(),
-            private: start.private_endpoints(),
-        }))
-    }
+    private: bool = private_endpoints(),
 }
 
 impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint, Outgoing: ResolveHost>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request to change an endpoint.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.endpoints, Route::EndpointUpdate).await?;
         let id = endpoint_in_path(request.parameter("endpoint"))?;

@@ -1,7 +1,7 @@
 //! Answers what no other route answers: 404 for an unknown path, 405 with `Allow` for a known one.
 
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Pending, Request, Start, Wire, Wiring};
 
 include!(concat!(env!("OUT_DIR"), "/routes.rs"));
 
@@ -14,9 +14,11 @@ impl<A: Adapters> Wire<A> for Function {
     }
 }
 
-impl HttpFunction for Function {
+impl Named for Function {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
+}
 
+impl HttpFunction for Function {
     /// Refuses a request that matched no route.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let allowed = methods(request.path());

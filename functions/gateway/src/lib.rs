@@ -17,7 +17,7 @@ use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
 use consigne_core::ports::{CallUpstream, FindKey, GetHold, GetKey, GetWallet, OpenHold, Repoint, ResolveHold};
 use consigne_core::services::Service;
 use consigne_core::{Code, Fault, IdempotencyKey};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring, needs};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use consigne_usecases::holds::{HoldOpened, open, resolve_opened};
 use futures_util::future::join;
 use serde_json::{Value, json};
@@ -44,30 +44,17 @@ needs! {
     >
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    finder: KeyFinder,
+function! {
+    finder: KeyFinder = key_finder().await,
     /// Keys, wallets and holds.
-    keys: A::Table,
-    seal: GatewaySeal,
+    keys: A::Table = table(),
+    seal: GatewaySeal = gateway_seal().await,
     /// Where services are called.
-    upstreams: Upstreams,
-    upstream: A::Outgoing,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (keys, (upstreams, upstream)) = (start.table()?, start.upstreams()?);
-        let (finder, seal) = (start.key_finder()?, start.gateway_seal()?);
-        Ok(Pending::new(
-            async move { Ok(Self { finder: finder.await?, keys, seal: seal.await?, upstreams, upstream }) },
-        ))
-    }
+    upstreams: Upstreams = upstreams(),
+    upstream: A::Outgoing = upstream(),
 }
 
 impl<A: Needs> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Hands a call on to its service and gives back what that answers. A call with an `Idempotency-Key` is handed on once,
     /// whatever became of it.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {

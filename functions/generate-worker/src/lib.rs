@@ -15,7 +15,7 @@ use consigne_core::ports::{
 };
 use consigne_core::texts::{Form, Manuscript, Next, Prompt, Sort, TextMessage, Trouble, Turn};
 use consigne_runtime::queue::Message;
-use consigne_runtime::{Adapters, BatchFunction, Start, Wire, Wiring, needs, settings};
+use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 use consigne_usecases::ConflictRetry;
 
 needs! {
@@ -28,26 +28,17 @@ needs! {
     >
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
+function! {
     /// Jobs, files and manuscripts.
-    table: A::Table,
-    objects: A::Bucket,
-    model: A::Model,
+    table: A::Table = table(),
+    objects: A::Bucket = bucket(),
+    model: A::Model = language_model().await,
     /// Takes what comes next.
-    queue: A::Queue,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (table, objects, queue) = (start.table()?, start.bucket()?, start.queue(&settings::TEXT_QUEUE_URL)?);
-        Ok(start.language_model()?.map(move |model| Self { table, objects, model, queue }))
-    }
+    queue: A::Queue = queue(&settings::TEXT_QUEUE_URL),
 }
 
 impl<A: Needs> BatchFunction for Function<A> {
     type Record = Message;
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
 
     /// Processes one message: takes the next step of its job's text.
     ///

@@ -8,7 +8,7 @@ use consigne_core::idempotency::{IdempotentRequest, key_reused};
 use consigne_core::jobs::{Admission, Ask, Job, JobId, NewJob, allowance_spent};
 use consigne_core::ports::{GetJob, RequestJob};
 use consigne_core::{Code, Fault, IdempotencyKey, Plan, plans};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring, settings};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, settings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,28 +59,14 @@ pub struct AcceptedJob {
     pub message: String,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    jobs: A::Table,
+function! {
+    users: SessionVerifier = session_verifier(),
+    jobs: A::Table = table(),
     /// Where the API is reached from outside; where the request came to, when absent.
-    public_url: Option<String>,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self {
-            users: start.session_verifier()?,
-            jobs: start.table()?,
-            public_url: start.environment().optional(&settings::PUBLIC_URL),
-        }))
-    }
+    public_url: Option<String> = optional(&settings::PUBLIC_URL),
 }
 
 impl<A: Adapters<Table: RequestJob + GetJob>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a wish.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let kind = kind_of(request.route())?;
@@ -91,7 +77,7 @@ impl<A: Adapters<Table: RequestJob + GetJob>> HttpFunction for Function<A> {
         let idempotent = idempotency_key.map(|key| IdempotentRequest {
             key,
             owner: user.id.clone().into(),
-            operation: "generate",
+            operation: Self::NAME,
             result: job.id.to_string(),
         });
         let event = job.requested(&self.base(request));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use consigne_core::ports::Probe;
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -23,21 +23,12 @@ pub struct Health {
 /// When to ask again after a failed check.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    table: A::Table,
-    bucket: A::Bucket,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { table: start.table()?, bucket: start.bucket()? }))
-    }
+function! {
+    table: A::Table = table(),
+    bucket: A::Bucket = bucket(),
 }
 
 impl<A: Adapters<Table: Probe, Bucket: Probe>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Answers whether the stack is well: 200, or 503 with the part that is not.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (table, bucket) = tokio::join!(self.table.probe(), self.bucket.probe());

@@ -7,7 +7,7 @@ use consigne_core::idempotency::key_reused;
 use consigne_core::keys::{Ask, Refusal, RefusalCode};
 use consigne_core::ports::{FindKey, GetKey, OpenHold, Repoint};
 use consigne_core::{Code, Fault, text};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::holds::{HoldOpened, open};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,25 +42,14 @@ pub struct Opened {
     pub expires_at: String,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    services: Refreshed<ServiceTokens>,
-    finder: KeyFinder,
+function! {
+    services: Refreshed<ServiceTokens> = service_tokens().await,
+    finder: KeyFinder = key_finder().await,
     /// Keys, wallets and holds.
-    keys: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let keys = start.table()?;
-        let (services, finder) = (start.service_tokens()?, start.key_finder()?);
-        Ok(Pending::new(async move { Ok(Self { keys, services: services.await?, finder: finder.await? }) }))
-    }
+    keys: A::Table = table(),
 }
 
 impl<A: Adapters<Table: FindKey + Repoint + GetKey + OpenHold>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Answers a request to hold credits; the same one again gets the same hold, whatever has become of it.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let caller = self.services.service(request.credentials(), request.now).await?;

@@ -5,7 +5,7 @@ use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::credits::{Hold, HoldEnd, HoldView, Resolver, VoidReason};
 use consigne_core::ports::{GetHold, ResolveHold};
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::holds::resolve;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,22 +37,12 @@ impl From<Reason> for VoidReason {
     }
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    services: Refreshed<ServiceTokens>,
-    holds: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let holds = start.table()?;
-        Ok(start.service_tokens()?.map(move |services| Self { holds, services }))
-    }
+function! {
+    services: Refreshed<ServiceTokens> = service_tokens().await,
+    holds: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Answers a request to void a hold; the same one again is answered the same. It does not matter what has become of the key.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let caller = self.services.service(request.credentials(), request.now).await?;

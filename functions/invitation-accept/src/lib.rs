@@ -7,7 +7,7 @@ use consigne_core::members::full;
 use consigne_core::orgs::{Member, OrgRole, OrgView};
 use consigne_core::ports::{AcceptInvitation, Acceptance, Accepted, GetInvitation, GetMember, GetOrg, GetProfile};
 use consigne_core::{Code, EmailAddress, Fault, InvitationId, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::ConflictRetry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,27 +32,17 @@ pub struct Joined {
     pub joined_at: String,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
+function! {
+    users: SessionVerifier = session_verifier(),
     /// Reads tokens.
-    tokens: InvitationTokens,
+    tokens: InvitationTokens = invitation_tokens().await,
     /// Members, invitations and people.
-    orgs: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, orgs) = (start.session_verifier()?, start.table()?);
-        Ok(start.invitation_tokens()?.map(move |tokens| Self { users, orgs, tokens }))
-    }
+    orgs: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitation + GetOrg>> HttpFunction
     for Function<A>
 {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Answers a request to accept an invitation; who has accepted it gets the same answer again, for as long as they are a member.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;

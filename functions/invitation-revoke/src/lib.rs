@@ -5,7 +5,7 @@ use consigne_core::Fault;
 use consigne_core::invitations::{invitation_in_path, not_found};
 use consigne_core::keys::ChangeContext;
 use consigne_core::ports::{GetInvitation, GetMember, RevokeInvitation};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,21 +16,12 @@ pub struct Revoked {
     pub id: String,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    orgs: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, orgs: start.table()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    orgs: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetMember + GetInvitation + RevokeInvitation>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Answers a request to take an invitation back; a second one finds nothing.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, member) = request.place(&self.users, &self.orgs, Route::InvitationRevoke).await?;

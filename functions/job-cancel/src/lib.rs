@@ -4,25 +4,15 @@ use consigne_auth::SessionVerifier;
 use consigne_core::jobs::{Job, JobId, JobView, StepOutcome, job_not_found};
 use consigne_core::ports::{ApplyJobStep, GetJob};
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::ConflictRetry;
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    jobs: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, jobs: start.table()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    jobs: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetJob + ApplyJobStep>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request to cancel.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;

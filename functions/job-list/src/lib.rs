@@ -4,30 +4,19 @@ use consigne_auth::SessionVerifier;
 use consigne_core::Fault;
 use consigne_core::jobs::{JobStatus, JobView};
 use consigne_core::ports::ListJobs;
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Paging, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Paging, Request, function};
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    jobs: A::Table,
-    paging: Paging,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, jobs) = (start.session_verifier()?, start.table()?);
-        Ok(start.paging()?.map(move |paging| Self { users, jobs, paging }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    jobs: A::Table = table(),
+    paging: Paging = paging().await,
 }
 
 impl<A: Adapters<Table: ListJobs>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for a person's jobs.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let status = request.query("status")?.map(|name| status(&name)).transpose()?;
-        let context = ["job-list", user.id.as_str(), status.map_or("", JobStatus::name)];
+        let context = [Self::NAME, user.id.as_str(), status.map_or("", JobStatus::name)];
         let page = self.paging.ask(request, &context)?;
         let listed = self.jobs.list_jobs(&user.id, status, &page).await?;
         Ok(self.paging.answer("Jobs listed", &listed, JobView::of, request, &context))

@@ -6,29 +6,19 @@ use consigne_auth::SessionVerifier;
 use consigne_core::jobs::{JobId, JobView, Output, job_not_found};
 use consigne_core::ports::GetJob;
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_storage::Presigner;
 
 /// How long the tickets are valid.
 const VALID: Duration = Duration::from_hours(1);
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    jobs: A::Table,
-    tickets: Presigner,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, jobs: start.table()?, tickets: start.presigner()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    jobs: A::Table = table(),
+    tickets: Presigner = presigner(),
 }
 
 impl<A: Adapters<Table: GetJob>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for a job.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;

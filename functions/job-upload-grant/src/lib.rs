@@ -13,7 +13,7 @@ use consigne_core::jobs::{Job, JobId, job_not_found};
 use consigne_core::ports::{GetFile, GetIdempotencyRecord, GetJob, GrantUpload};
 use consigne_core::webhooks::{Source, content_mismatch};
 use consigne_core::{Code, Fault, IdempotencyKey};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring, needs, settings};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs, settings};
 use consigne_storage::{Presigner, SignedUpload};
 use consigne_usecases::ConflictRetry;
 use schemars::JsonSchema;
@@ -66,29 +66,14 @@ needs! {
     pub trait Needs: Adapters<Table: GetJob + GrantUpload + GetIdempotencyRecord + GetFile>
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    generators: Refreshed<WebhookSecrets>,
+function! {
+    generators: Refreshed<WebhookSecrets> = webhook_secrets(&settings::GENERATOR_SECRETS_ARN).await,
     /// The jobs, the ledger and the records.
-    jobs: A::Table,
-    tickets: Presigner,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (jobs, tickets) = (start.table()?, start.presigner()?);
-        Ok(start.webhook_secrets(&settings::GENERATOR_SECRETS_ARN)?.map(move |generators| Self {
-            generators,
-            jobs,
-            tickets,
-        }))
-    }
+    jobs: A::Table = table(),
+    tickets: Presigner = presigner(),
 }
 
 impl<A: Needs> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a generator's request to upload.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let message = request.signed(&self.generators).await?;
         let id = JobId::parse(request.parameter("id")).ok_or_else(job_not_found)?;

@@ -10,7 +10,7 @@ use consigne_core::keys::{ApiKey, IssuedKey, KeyMode, KeyRequest, KeyStatus, Key
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{GetKey, GetMember, IssueKey, NewKey};
 use consigne_core::{Code, Fault, KeyId, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -35,24 +35,13 @@ pub struct IssueRequest {
     pub expires_at: Option<String>,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    keys: A::Table,
-    mint: KeyMint,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, keys) = (start.session_verifier()?, start.table()?);
-        Ok(start.key_mint()?.map(move |mint| Self { users, keys, mint }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    keys: A::Table = table(),
+    mint: KeyMint = key_mint().await,
 }
 
 impl<A: Adapters<Table: GetMember + GetKey + IssueKey>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for a new key.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.keys, Route::KeyIssue).await?;
         let body: IssueRequest = request.json()?;

@@ -4,30 +4,19 @@ use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
 use consigne_core::keys::KeyView;
 use consigne_core::ports::{GetMember, ListKeys};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Paging, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Paging, Request, function};
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    keys: A::Table,
-    paging: Paging,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, keys) = (start.session_verifier()?, start.table()?);
-        Ok(start.paging()?.map(move |paging| Self { users, keys, paging }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    keys: A::Table = table(),
+    paging: Paging = paging().await,
 }
 
 impl<A: Adapters<Table: GetMember + ListKeys>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for an organisation's keys.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.keys, Route::KeyList).await?;
         let id = org.to_string();
-        let context = ["key-list", user.id.as_str(), &id];
+        let context = [Self::NAME, user.id.as_str(), &id];
         let page = self.paging.ask(request, &context)?;
         let listed = self.keys.list_keys(org, &page).await?;
         let show = |key: &_| KeyView::of(key, request.now);

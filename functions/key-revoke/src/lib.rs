@@ -5,7 +5,7 @@ use consigne_core::Fault;
 use consigne_core::keys::{ChangeContext, KeyView};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::keys::change;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,21 +18,12 @@ pub struct RevokeRequest {
     pub reason: String,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    keys: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, keys: start.table()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    keys: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetMember + GetKey + ChangeKey>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Answers a request to revoke a key; a second one changes neither reason nor time.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.keys, Route::KeyRevoke).await?;

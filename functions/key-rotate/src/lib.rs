@@ -8,7 +8,7 @@ use consigne_core::keys::{ApiKey, ChangeContext, IssuedKey, KeyStatus, KeyView, 
 use consigne_core::orgs::{key_in_path, key_not_found};
 use consigne_core::ports::{ChangeKey, GetIdempotencyRecord, GetKey, GetMember};
 use consigne_core::{Code, Fault, IdempotencyKey, KeyId, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::keys::{Changed, change};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,24 +35,13 @@ struct Rotation<'a> {
     grace: Duration,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    keys: A::Table,
-    mint: KeyMint,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, keys) = (start.session_verifier()?, start.table()?);
-        Ok(start.key_mint()?.map(move |mint| Self { users, keys, mint }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    keys: A::Table = table(),
+    mint: KeyMint = key_mint().await,
 }
 
 impl<A: Adapters<Table: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request to rotate a key.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.keys, Route::KeyRotate).await?;
         let id = key_in_path(request.parameter("key"))?;

@@ -12,7 +12,7 @@ use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
 use consigne_core::orgs::key_not_found;
 use consigne_core::ports::{ChargeKey, FindKey, GetKey, ReadKeySnapshot, Repoint};
 use consigne_core::{Code, Fault, Timestamp, services, text};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -96,25 +96,14 @@ struct Refused {
     resets_at: Option<String>,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    services: Refreshed<ServiceTokens>,
-    finder: KeyFinder,
+function! {
+    services: Refreshed<ServiceTokens> = service_tokens().await,
+    finder: KeyFinder = key_finder().await,
     /// Keys, wallets and receipts.
-    keys: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let keys = start.table()?;
-        let (services, finder) = (start.service_tokens()?, start.key_finder()?);
-        Ok(Pending::new(async move { Ok(Self { keys, services: services.await?, finder: finder.await? }) }))
-    }
+    keys: A::Table = table(),
 }
 
 impl<A: Adapters<Table: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Answers a request to check a key. A refusal is an answer too: 200, with its code.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let caller = self.services.service(request.credentials(), request.now).await?;

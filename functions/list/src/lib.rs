@@ -5,7 +5,7 @@ use consigne_core::files::{FileView, Kind, SecureFileView, Status};
 use consigne_core::ports::{Filter, GetUsage, ListFiles, Position};
 use consigne_core::{Code, Fault, FileId, Timestamp};
 use consigne_runtime::http::limit;
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -30,25 +30,14 @@ struct Metadata {
     total: u64,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    files: A::Table,
+function! {
+    users: SessionVerifier = session_verifier(),
+    files: A::Table = table(),
     /// Seals cursors, so that they work for one user and one filter only.
-    cursors: Seal,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, files) = (start.session_verifier()?, start.table()?);
-        Ok(start.cursor_seal()?.map(move |cursors| Self { users, files, cursors }))
-    }
+    cursors: Seal = cursor_seal().await,
 }
 
 impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for a page.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let secure = request.route().contains("/secure/");

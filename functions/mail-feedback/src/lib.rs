@@ -6,7 +6,7 @@ use consigne_core::Fault;
 use consigne_core::mail::{Sender, Suppression};
 use consigne_core::ports::SuppressMailbox;
 use consigne_runtime::queue::Message;
-use consigne_runtime::{Adapters, BatchFunction, Pending, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, BatchFunction, function};
 use serde::Deserialize;
 
 /// An event of SES on `EventBridge`. Source: Amazon SES developer guide, "Event data that Amazon SES publishes".
@@ -59,25 +59,13 @@ impl Detail {
     }
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    table: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { table: start.table()? }))
-    }
+function! {
+    table: A::Table = table(),
 }
 
 impl<A: Adapters<Table: SuppressMailbox>> BatchFunction for Function<A> {
     type Record = Message;
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
 
-    /// Processes one message.
-    ///
-    /// # Errors
-    /// A malformed message, or one whose work cannot be done now; it comes again, and in the end lies on the dead-letter queue.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         // What serde would quote may be an address.
         let feedback: Result<Feedback, _> = serde_json::from_str(&message.body);

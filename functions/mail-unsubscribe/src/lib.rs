@@ -6,26 +6,16 @@ use consigne_core::Fault;
 use consigne_core::ports::Unsubscribe;
 use consigne_core::profiles::Language;
 use consigne_messaging::mail::unsubscribe_page;
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
+function! {
     /// What people want to hear no more of.
-    table: A::Table,
+    table: A::Table = table(),
     /// Opens what a link holds.
-    seal: UnsubscribeSeal,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let table = start.table()?;
-        Ok(start.unsubscribe_seal()?.map(move |seal| Self { table, seal }))
-    }
+    seal: UnsubscribeSeal = unsubscribe_seal().await,
 }
 
 impl<A: Adapters<Table: Unsubscribe>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Answers a request to see the way out, or to take it. Nobody signs in: whoever has the mail's token was sent the mail.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let token = request.query("token")?.unwrap_or_default();

@@ -8,7 +8,7 @@ use consigne_core::invitations::{Invitation, InvitationView, invitation_in_path}
 use consigne_core::orgs::{OrgRole, Organisation, org_not_found};
 use consigne_core::ports::{CreateInvitation, GetInvitation, GetMember, GetOrg, NewInvitation};
 use consigne_core::{Code, EmailAddress, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,22 +23,12 @@ pub struct InviteRequest {
     pub role: OrgRole,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    orgs: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, orgs: start.table()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    orgs: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request to invite somebody.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, member) = request.place(&self.users, &self.orgs, Route::MemberInvite).await?;
         let body: InviteRequest = request.json()?;

@@ -7,7 +7,7 @@ use consigne_core::keys::ChangeContext;
 use consigne_core::members::member_in_path;
 use consigne_core::ports::{GetMember, RemoveMember};
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::members::remove;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,21 +19,12 @@ pub struct Removed {
     pub user_id: String,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    orgs: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, orgs: start.table()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    orgs: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetMember + RemoveMember>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Answers a request to remove a member; a second one finds nothing.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, caller) = request.place(&self.users, &self.orgs, Route::MemberRemove).await?;

@@ -6,7 +6,7 @@ use consigne_core::members::member_in_path;
 use consigne_core::orgs::{MemberView, OrgRole};
 use consigne_core::ports::{ChangeRole, GetMember};
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::members::assign;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,21 +19,12 @@ pub struct RoleRequest {
     pub role: OrgRole,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    orgs: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, orgs: start.table()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    orgs: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetMember + ChangeRole>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Answers a request to give a member another role; the one they have already changes nothing.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, caller) = request.place(&self.users, &self.orgs, Route::MemberUpdate).await?;

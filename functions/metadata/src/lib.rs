@@ -4,7 +4,7 @@ use consigne_auth::SessionVerifier;
 use consigne_core::files::{File, FileView, ObjectKey};
 use consigne_core::ports::GetFile;
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -29,22 +29,12 @@ pub struct FileMetadata {
     pub rejected_reason: Option<String>,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    files: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, files: start.table()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    files: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetFile>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for one file's facts.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let text = request.query("s3Key")?.ok_or_else(|| Fault::field("s3Key", "s3Key is missing"))?;

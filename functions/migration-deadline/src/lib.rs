@@ -8,7 +8,7 @@ use std::time::Duration;
 use consigne_core::Fault;
 use consigne_core::ports::{ChangeKey, GetKey, ListKeys, ListMigrations, MigrationFilter, PageAsk, StepMigration};
 use consigne_runtime::schedule::Tick;
-use consigne_runtime::{Adapters, Pending, ScheduleFunction, Start, Wire, Wiring, remaining};
+use consigne_runtime::{Adapters, ScheduleFunction, function, remaining};
 use consigne_usecases::migrations::{Advance, advance};
 use serde_json::{Value, json};
 
@@ -27,22 +27,13 @@ struct Tally {
     failed: u32,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    table: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { table: start.table()? }))
-    }
+function! {
+    table: A::Table = table(),
 }
 
 impl<A: Adapters<Table: ListMigrations + ListKeys + GetKey + ChangeKey + StepMigration>> ScheduleFunction
     for Function<A>
 {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Takes every migration that is due one stage on, page by page.
     ///
     /// # Errors

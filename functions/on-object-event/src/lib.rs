@@ -8,7 +8,7 @@ use consigne_core::files::{File, ObjectKey, OnCreated, Removal, Status};
 use consigne_core::ports::{ApplyTransition, GetFile, GetJob, ReadHead, RemoveVersion};
 use consigne_runtime::queue::Message;
 use consigne_runtime::uploads::note_checked;
-use consigne_runtime::{Adapters, BatchFunction, Pending, Start, Wire, Wiring, needs};
+use consigne_runtime::{Adapters, BatchFunction, function, needs};
 use consigne_usecases::ConflictRetry;
 use consigne_usecases::jobs::follow;
 use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival};
@@ -46,26 +46,14 @@ needs! {
     pub trait Needs: Adapters<Table: GetFile + GetJob + ApplyTransition, Bucket: ReadHead + RemoveVersion>
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    files: A::Table,
-    objects: A::Bucket,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { files: start.table()?, objects: start.bucket()? }))
-    }
+function! {
+    files: A::Table = table(),
+    objects: A::Bucket = bucket(),
 }
 
 impl<A: Needs> BatchFunction for Function<A> {
     type Record = Message;
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
 
-    /// Processes one message.
-    ///
-    /// # Errors
-    /// A malformed message, or one whose work cannot be done now; it comes again, and in the end lies on the dead-letter queue.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let Some(event) = parse(&message.body)? else { return Ok(()) };
         message.log.field("event.kind", &event.detail_type);

@@ -7,7 +7,7 @@ use consigne_core::credits::Wallet;
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::orgs::{Member, OrgRole, OrgView, Organisation, org_in_path};
 use consigne_core::ports::{CreateOrg, GetOrg, NewOrg};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,22 +20,12 @@ pub struct OrgRequest {
     pub name: String,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    orgs: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, orgs: start.table()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    orgs: A::Table = table(),
 }
 
 impl<A: Adapters<Table: CreateOrg + GetOrg>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for a new organisation.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let body: OrgRequest = request.json()?;
@@ -56,7 +46,7 @@ impl<A: Adapters<Table: CreateOrg + GetOrg>> HttpFunction for Function<A> {
         let idempotent = idempotency_key.map(|key| IdempotentRequest {
             key,
             owner: user.id.into(),
-            operation: "org-create",
+            operation: Self::NAME,
             result: org.id.to_string(),
         });
         let wallet = Wallet::of_organisation(org.id, request.now);

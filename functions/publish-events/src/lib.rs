@@ -5,30 +5,18 @@
 use consigne_core::Fault;
 use consigne_core::ports::{ClearOutbox, PublishEvent, SendMessage};
 use consigne_runtime::stream::Change;
-use consigne_runtime::{Adapters, BatchFunction, Pending, Start, Wire, Wiring, settings};
+use consigne_runtime::{Adapters, BatchFunction, function, settings};
 use consigne_storage::outbox_entry_of_image;
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    table: A::Table,
-    bus: A::Bus,
+function! {
+    table: A::Table = table(),
+    bus: A::Bus = bus(),
     /// Takes what can never be published, so that the stream goes on.
-    parking: A::Queue,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self {
-            table: start.table()?,
-            bus: start.bus()?,
-            parking: start.queue(&settings::PARKING_QUEUE_URL)?,
-        }))
-    }
+    parking: A::Queue = queue(&settings::PARKING_QUEUE_URL),
 }
 
 impl<A: Adapters<Table: ClearOutbox, Bus: PublishEvent, Queue: SendMessage>> BatchFunction for Function<A> {
     type Record = Change;
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
 
     /// Publishes one entry.
     ///

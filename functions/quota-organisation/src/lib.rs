@@ -11,35 +11,23 @@ use consigne_core::maintenance::{Maintenance, past_periods};
 use consigne_core::ports::{ExpireLots, ForgetPeriods, PageAsk, SendMessage, WalkKeys};
 use consigne_core::{Fault, UserId};
 use consigne_runtime::queue::Message;
-use consigne_runtime::{Adapters, BatchFunction, Pending, Start, Wire, Wiring, remaining, settings};
+use consigne_runtime::{Adapters, BatchFunction, function, remaining, settings};
 
 /// Keys read at once.
 const PAGE: u32 = 100;
 /// Time without which no further page is begun.
 const RESERVE: Duration = Duration::from_secs(20);
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
+function! {
     /// Keys and wallets.
-    accounts: A::Table,
+    accounts: A::Table = table(),
     /// Takes what is left of an organisation that is too large for one message.
-    queue: A::Queue,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { accounts: start.table()?, queue: start.queue(&settings::QUOTA_QUEUE_URL)? }))
-    }
+    queue: A::Queue = queue(&settings::QUOTA_QUEUE_URL),
 }
 
 impl<A: Adapters<Table: WalkKeys + ForgetPeriods + ExpireLots, Queue: SendMessage>> BatchFunction for Function<A> {
     type Record = Message;
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
 
-    /// Processes one message.
-    ///
-    /// # Errors
-    /// A malformed message, or table and queue that do not answer; it comes again, and in the end lies on the dead-letter queue.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let Maintenance { org, at, after } = Maintenance::parse(&message.body)?;
         message.log.field("org.id", org);

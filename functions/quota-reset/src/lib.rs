@@ -6,26 +6,16 @@ use consigne_core::Fault;
 use consigne_core::maintenance::Maintenance;
 use consigne_core::ports::{SendMessages, WalkOrgs};
 use consigne_runtime::schedule::Tick;
-use consigne_runtime::{Adapters, Pending, ScheduleFunction, Start, Wire, Wiring, fanout, settings};
+use consigne_runtime::{Adapters, ScheduleFunction, fanout, function, settings};
 use serde_json::{Value, json};
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    orgs: A::Table,
+function! {
+    orgs: A::Table = table(),
     /// Takes those that are to be looked after.
-    queue: A::Queue,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { orgs: start.table()?, queue: start.queue(&settings::QUOTA_QUEUE_URL)? }))
-    }
+    queue: A::Queue = queue(&settings::QUOTA_QUEUE_URL),
 }
 
 impl<A: Adapters<Table: WalkOrgs, Queue: SendMessages>> ScheduleFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Hands out a night's work.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
         let messages = |org| Ok(vec![Maintenance { org, at: tick.now, after: None }.message()?]);
         let orgs = fanout::for_every_org(&self.orgs, &self.queue, messages).await?;

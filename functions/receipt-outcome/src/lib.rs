@@ -4,7 +4,7 @@ use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::credits::{Outcome, OutcomeKept, ReceiptId};
 use consigne_core::ports::KeepOutcome;
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -36,22 +36,12 @@ pub struct Completed {
     pub response_ms: u64,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    services: Refreshed<ServiceTokens>,
-    receipts: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let receipts = start.table()?;
-        Ok(start.service_tokens()?.map(move |services| Self { receipts, services }))
-    }
+function! {
+    services: Refreshed<ServiceTokens> = service_tokens().await,
+    receipts: A::Table = table(),
 }
 
 impl<A: Adapters<Table: KeepOutcome>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Answers the telling of an outcome; the same one again is answered the same.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let service = self.services.service(request.credentials(), request.now).await?;

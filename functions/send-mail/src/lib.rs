@@ -17,7 +17,7 @@ use consigne_core::ports::{
 use consigne_core::{EventId, Fault, UserId};
 use consigne_messaging::mail::{MailTemplate, MailTheme, Reader};
 use consigne_runtime::queue::Message;
-use consigne_runtime::{Adapters, BatchFunction, Pending, Start, Wire, Wiring, needs, settings};
+use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 
 use crate::occasion::{Occasion, Recipient};
 
@@ -30,46 +30,25 @@ needs! {
     >
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
+function! {
     /// People, organisations and mails.
-    table: A::Table,
+    table: A::Table = table(),
     /// The mail service; none where no mails are sent.
-    mailer: Option<A::Mailer>,
+    mailer: Option<A::Mailer> = mailer(),
     /// What letters have in common.
-    theme: MailTheme,
+    theme: MailTheme = theme(),
     /// Where the API is reached.
-    public_url: String,
+    public_url: String = public_url(),
     /// Seals links to unsubscribe.
-    seal: UnsubscribeSeal,
+    seal: UnsubscribeSeal = unsubscribe_seal().await,
     /// Makes the tokens of invitations.
-    invitations: InvitationTokens,
+    invitations: InvitationTokens = invitation_tokens().await,
     /// Takes what can never be processed.
-    dead_letters: A::Queue,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (table, mailer, theme) = (start.table()?, start.mailer()?, start.theme()?);
-        let (public_url, dead_letters) = (start.public_url()?, start.queue(&settings::PARKING_QUEUE_URL)?);
-        let (seal, invitations) = (start.unsubscribe_seal()?, start.invitation_tokens()?);
-        Ok(Pending::new(async move {
-            Ok(Self {
-                table,
-                mailer,
-                theme,
-                public_url,
-                seal: seal.await?,
-                invitations: invitations.await?,
-                dead_letters,
-            })
-        }))
-    }
+    dead_letters: A::Queue = queue(&settings::PARKING_QUEUE_URL),
 }
 
 impl<A: Needs> BatchFunction for Function<A> {
     type Record = Message;
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
 
     /// Processes one message.
     ///

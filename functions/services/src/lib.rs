@@ -3,7 +3,7 @@
 use consigne_auth::SessionVerifier;
 use consigne_core::Fault;
 use consigne_core::services::{SERVICES, Service};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Pending, Request, Start, Wire, Wiring};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -39,10 +39,11 @@ impl<A: Adapters> Wire<A> for Function {
     }
 }
 
-impl HttpFunction for Function {
+impl Named for Function {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
+}
 
-    /// Answers a request for the catalogue.
+impl HttpFunction for Function {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         request.user(&self.users).await?;
         let services: Vec<ServiceView> = SERVICES.iter().map(show).collect();

@@ -9,32 +9,18 @@ use consigne_core::periods::Day;
 use consigne_core::ports::{SendMessage, SendMessages, WalkOrgs};
 use consigne_core::stats::{StatsMessage, StorageErrand, days_of_night};
 use consigne_runtime::schedule::Tick;
-use consigne_runtime::{Adapters, Pending, ScheduleFunction, Start, Wire, Wiring, fanout, settings};
+use consigne_runtime::{Adapters, ScheduleFunction, fanout, function, settings};
 use serde_json::{Value, json};
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    orgs: A::Table,
+function! {
+    orgs: A::Table = table(),
     /// Takes the days that are to be counted.
-    queue: A::Queue,
+    queue: A::Queue = queue(&settings::STATS_QUEUE_URL),
     /// Takes the night whose stored bytes are to be counted.
-    storage: A::Queue,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self {
-            orgs: start.table()?,
-            queue: start.queue(&settings::STATS_QUEUE_URL)?,
-            storage: start.queue(&settings::STORAGE_QUEUE_URL)?,
-        }))
-    }
+    storage: A::Queue = queue(&settings::STORAGE_QUEUE_URL),
 }
 
 impl<A: Adapters<Table: WalkOrgs, Queue: SendMessages, Queue: SendMessage>> ScheduleFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Hands out a night's work.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
         self.storage.send_message(&StorageErrand::new(Day::of(tick.now)).message()?).await?;
         let days = days_of_night(tick.now);

@@ -11,35 +11,23 @@ use consigne_core::events::{Event, EventKind};
 use consigne_core::ports::{KeepStats, ReadCalls, SendMessage};
 use consigne_core::stats::{Begun, DaySpan, DayStats, StatsMessage, Tally};
 use consigne_runtime::queue::Message;
-use consigne_runtime::{Adapters, BatchFunction, Pending, Start, Wire, Wiring, remaining, settings};
+use consigne_runtime::{Adapters, BatchFunction, function, remaining, settings};
 use consigne_usecases::calls::read_calls;
 use serde_json::json;
 
 /// Time kept for putting a count down, or its figures away.
 const RESERVE: Duration = Duration::from_secs(10);
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
+function! {
     /// Receipts and figures.
-    stats: A::Table,
+    stats: A::Table = table(),
     /// Takes what is left of a day that is too large for one message.
-    queue: A::Queue,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { stats: start.table()?, queue: start.queue(&settings::STATS_QUEUE_URL)? }))
-    }
+    queue: A::Queue = queue(&settings::STATS_QUEUE_URL),
 }
 
 impl<A: Adapters<Table: ReadCalls + KeepStats, Queue: SendMessage>> BatchFunction for Function<A> {
     type Record = Message;
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
 
-    /// Processes one message.
-    ///
-    /// # Errors
-    /// A malformed message, or table and queue that do not answer; it comes again, and in the end lies on the dead-letter queue.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let StatsMessage { org, day, begun } = StatsMessage::parse(&message.body)?;
         message.log.field("org.id", org);

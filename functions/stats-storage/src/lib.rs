@@ -9,33 +9,21 @@ use consigne_core::Fault;
 use consigne_core::ports::{KeepStorage, SendMessage, WalkLedgers};
 use consigne_core::stats::{StorageBegun, StorageDay, StorageErrand, StorageTotals};
 use consigne_runtime::queue::Message;
-use consigne_runtime::{Adapters, BatchFunction, Pending, Start, Wire, Wiring, remaining, settings};
+use consigne_runtime::{Adapters, BatchFunction, function, remaining, settings};
 
 /// Time kept for putting a count down, or its figures away.
 const RESERVE: Duration = Duration::from_secs(10);
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
+function! {
     /// The ledgers, and what is counted of them.
-    ledgers: A::Table,
+    ledgers: A::Table = table(),
     /// Takes what is left of a count that is too long for one message.
-    queue: A::Queue,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { ledgers: start.table()?, queue: start.queue(&settings::STORAGE_QUEUE_URL)? }))
-    }
+    queue: A::Queue = queue(&settings::STORAGE_QUEUE_URL),
 }
 
 impl<A: Adapters<Table: WalkLedgers + KeepStorage, Queue: SendMessage>> BatchFunction for Function<A> {
     type Record = Message;
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
 
-    /// Processes one message.
-    ///
-    /// # Errors
-    /// A malformed message, or table and queue that do not answer; it comes again, and in the end lies on the dead-letter queue.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let errand = StorageErrand::parse(&message.body)?;
         message.log.field("storage.day", errand.day.to_string());

@@ -12,7 +12,7 @@ use consigne_core::periods::Day;
 use consigne_core::ports::{GetMember, ListStats, ReadCalls};
 use consigne_core::stats::{CountedCall, DaySpan, DayStats, Figures, Tally};
 use consigne_core::{Fault, OrgId, Timestamp};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring, remaining};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, remaining};
 use consigne_usecases::calls::read_calls;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -53,23 +53,13 @@ pub struct DayView {
     pub counted_until: String,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
+function! {
+    users: SessionVerifier = session_verifier(),
     /// Members, receipts and figures.
-    stats: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, stats: start.table()? }))
-    }
+    stats: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetMember + ListStats + ReadCalls>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for an organisation's statistics.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (_, org) = request.member(&self.users, &self.stats, Route::Stats).await?;
         let today = Day::of(request.now);

@@ -19,7 +19,7 @@ use consigne_core::ports::{
 use consigne_core::{Fault, Timestamp};
 use consigne_runtime::schedule::Tick;
 use consigne_runtime::uploads::note_checked;
-use consigne_runtime::{Adapters, Pending, ScheduleFunction, Start, Wire, Wiring, needs, remaining, settings};
+use consigne_runtime::{Adapters, ScheduleFunction, function, needs, remaining, settings};
 use consigne_usecases::jobs::follow;
 use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival};
 use futures_util::future::join_all;
@@ -94,29 +94,15 @@ needs! {
     >
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    table: A::Table,
-    objects: A::Bucket,
-    bus: A::Bus,
+function! {
+    table: A::Table = table(),
+    objects: A::Bucket = bucket(),
+    bus: A::Bus = bus(),
     /// Takes deliveries that are due.
-    deliveries: A::Queue,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self {
-            table: start.table()?,
-            objects: start.bucket()?,
-            bus: start.bus()?,
-            deliveries: start.queue(&settings::DELIVERIES_QUEUE_URL)?,
-        }))
-    }
+    deliveries: A::Queue = queue(&settings::DELIVERIES_QUEUE_URL),
 }
 
 impl<A: Needs> ScheduleFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
     /// Sweeps until nothing is due, or time runs short.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
         let (mut tally, mut walk, mut closings) =

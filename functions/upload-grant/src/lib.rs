@@ -10,7 +10,7 @@ use consigne_core::files::{Grant, GrantOutcome, GrantRequest, Kind, UPLOAD_GRANT
 use consigne_core::idempotency::key_reused;
 use consigne_core::ports::GrantUpload;
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_storage::{Presigner, SignedUpload};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,27 +57,13 @@ pub struct Upload {
     pub expires_at: String,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    files: A::Table,
-    tickets: Presigner,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self {
-            users: start.session_verifier()?,
-            files: start.table()?,
-            tickets: start.presigner()?,
-        }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    files: A::Table = table(),
+    tickets: Presigner = presigner(),
 }
 
 impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request to upload.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let body: UploadRequest = request.json()?;

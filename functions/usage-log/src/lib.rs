@@ -5,7 +5,7 @@ use consigne_core::credits::Receipt;
 use consigne_core::periods::Day;
 use consigne_core::ports::{GetMember, ListReceipts, ReceiptFilter};
 use consigne_core::{Fault, KeyId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Paging, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Paging, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -43,30 +43,19 @@ pub struct UsageEntry {
     pub timestamp: String,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    receipts: A::Table,
-    paging: Paging,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let (users, receipts) = (start.session_verifier()?, start.table()?);
-        Ok(start.paging()?.map(move |paging| Self { users, receipts, paging }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    receipts: A::Table = table(),
+    paging: Paging = paging().await,
 }
 
 impl<A: Adapters<Table: GetMember + ListReceipts>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for an organisation's usage log.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.receipts, Route::UsageLog).await?;
         let filter = filter(request)?;
         let (id, day) = (org.to_string(), filter.day.map(|day| day.to_string()).unwrap_or_default());
         let key = filter.key.map(|key| key.to_string()).unwrap_or_default();
-        let context = ["usage-log", user.id.as_str(), &id, &day, &key];
+        let context = [Self::NAME, user.id.as_str(), &id, &day, &key];
         let page = self.paging.ask(request, &context)?;
         let listed = self.receipts.list_receipts(org, filter, &page).await?;
         Ok(self.paging.answer("Usage listed", &listed, show, request, &context))

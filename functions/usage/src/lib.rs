@@ -6,7 +6,7 @@ use consigne_auth::SessionVerifier;
 use consigne_core::Fault;
 use consigne_core::files::Kind;
 use consigne_core::ports::GetUsage;
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -41,22 +41,12 @@ pub struct KindUsage {
     pub size: u64,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    files: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, files: start.table()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    files: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetUsage>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for the caller's storage.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let usage = self.files.get_usage(&user.id).await?;

@@ -5,7 +5,7 @@ use consigne_core::Fault;
 use consigne_core::credits::{Wallet, WalletId};
 use consigne_core::orgs::org_not_found;
 use consigne_core::ports::{GetMember, GetWallet};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -60,22 +60,12 @@ pub struct LotView {
     pub expires_at: Option<String>,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    users: SessionVerifier,
-    credits: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        Ok(Pending::ready(Self { users: start.session_verifier()?, credits: start.table()? }))
-    }
+function! {
+    users: SessionVerifier = session_verifier(),
+    credits: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetMember + GetWallet>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers a request for an organisation's wallet.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.credits, Route::Wallet).await?;
         let (own, test) = (WalletId::Organisation(org), WalletId::Test(user.id));

@@ -10,7 +10,7 @@ use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{CloseAccount, TellProfile};
 use consigne_core::webhooks::{Received, Source, content_mismatch};
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring, settings};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, settings};
 use event::ClerkAction;
 pub use event::ClerkEvent;
 use schemars::JsonSchema;
@@ -23,23 +23,12 @@ pub struct Taken {
     pub success: bool,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    secrets: Refreshed<WebhookSecrets>,
-    people: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let people = start.table()?;
-        Ok(start.webhook_secrets(&settings::CLERK_SECRETS_ARN)?.map(move |secrets| Self { people, secrets }))
-    }
+function! {
+    secrets: Refreshed<WebhookSecrets> = webhook_secrets(&settings::CLERK_SECRETS_ARN).await,
+    people: A::Table = table(),
 }
 
 impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers an event of Clerk.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let id = request.signed(&self.secrets).await?;
         let event: ClerkEvent = request.json()?;

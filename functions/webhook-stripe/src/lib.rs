@@ -11,7 +11,7 @@ use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{ClawBack, ClawBackCause, ClawBackOutcome, PaidSession, PaymentId, PurchaseOutcome};
 use consigne_core::ports::{ClawBackCredits, CreditPurchase, GetCheckout, WriteAudit};
 use consigne_core::{AuditId, Fault, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Start, Wire, Wiring};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use event::StripeAction;
 pub use event::StripeEvent;
 use schemars::JsonSchema;
@@ -25,24 +25,13 @@ pub struct PaymentTaken {
     pub success: bool,
 }
 
-/// The function, with what it works with.
-pub struct Function<A: Adapters> {
-    secrets: Refreshed<StripeSecrets>,
+function! {
+    secrets: Refreshed<StripeSecrets> = stripe_secrets().await,
     /// Sessions, wallets and payments.
-    credits: A::Table,
-}
-
-impl<A: Adapters> Wire<A> for Function<A> {
-    fn wire(start: &Start<A>) -> Wiring<Self> {
-        let credits = start.table()?;
-        Ok(start.stripe_secrets()?.map(move |secrets| Self { credits, secrets }))
-    }
+    credits: A::Table = table(),
 }
 
 impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>> HttpFunction for Function<A> {
-    const NAME: &'static str = env!("CARGO_PKG_NAME");
-
-    /// Answers an event of Stripe.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         request.signed_by_stripe(&self.secrets).await?;
         let taken = self.take(request).await;

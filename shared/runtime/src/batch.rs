@@ -13,19 +13,18 @@ use crate::adapters::AwsAdapters;
 use crate::clock;
 use crate::invocation::Invocation;
 use crate::log::RequestLog;
-use crate::wire::Wire;
+use crate::wire::{Named, Wire};
 
 /// A function behind a queue or the table's stream.
-pub trait BatchFunction: Send + Sync + 'static {
+pub trait BatchFunction: Named {
     /// What its batches consist of: [`Message`](crate::queue::Message) or [`Change`](crate::stream::Change).
     type Record: Record;
-    /// The function's one name.
-    const NAME: &'static str;
 
     /// Processes one record.
     ///
     /// # Errors
-    /// When it could not be processed now; it comes again.
+    /// When it is malformed, or cannot be processed now; it comes again. A message that fails again and again ends on the
+    /// dead-letter queue.
     fn handle(&self, record: &Self::Record) -> impl Future<Output = Result<(), Fault>> + Send;
 }
 

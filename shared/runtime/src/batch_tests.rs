@@ -8,9 +8,12 @@ use crate::queue::Message;
 /// A function that meets each message's fate.
 struct Fates;
 
+impl Named for Fates {
+    const NAME: &'static str = "test";
+}
+
 impl BatchFunction for Fates {
     type Record = Message;
-    const NAME: &'static str = "test";
 
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         meet_fate(message).await

@@ -18,7 +18,7 @@ use crate::adapters::Adapters;
 use crate::http::{Answer, HttpFunction, Operation, Request};
 use crate::settings;
 use crate::start::Start;
-use crate::wire::{Wire, Wiring};
+use crate::wire::{Named, Wire, Wiring};
 
 /// How a generator says that a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -114,13 +114,15 @@ impl<A: Adapters, B: Reports> Wire<A> for Function<A, B> {
     }
 }
 
+impl<A: Adapters, B: Reports> Named for Function<A, B> {
+    const NAME: &'static str = B::FUNCTION;
+}
+
 impl<A, B> HttpFunction for Function<A, B>
 where
     A: Adapters<Table: GetJob + GetFile + ApplyJobStep + WriteAudit, Bucket: ReadHead>,
     B: Reports,
 {
-    const NAME: &'static str = B::FUNCTION;
-
     /// Checks the completion's signature, reads its body, and settles the job.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let message = request.signed(&self.generators).await?;

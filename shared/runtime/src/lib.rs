@@ -1,7 +1,7 @@
 //! Everything between AWS Lambda and a handler.
 //!
-//! A function is a type: a struct of its dependencies, which [`Wire`] makes from what a [`Start`] offers, and one of
-//! [`HttpFunction`], [`BatchFunction`] and [`ScheduleFunction`], which say what it is called and what it does with an event.
+//! A function is a type: its dependencies, declared by [`function!`], and one of [`HttpFunction`], [`BatchFunction`] and
+//! [`ScheduleFunction`], which say what it is called and what it does with an event.
 //! This crate reads the settings, makes the clients, receives the events, calls the function's `handle`, shapes the answer
 //! and writes one log line. It is the only crate that names `lambda_*`.
 
@@ -34,14 +34,4 @@ pub use consigne_aws::budget::remaining;
 pub use http::{Answer, HttpFunction, Operation, Paging, Request};
 pub use schedule::ScheduleFunction;
 pub use start::{Start, StartError};
-pub use wire::{Pending, Wire, Wiring};
-
-/// Names a set of bounds, so that it is written once: `needs!(trait Needs: Adapters<Table: GetKey + ChangeKey>);`
-#[macro_export]
-macro_rules! needs {
-    ($(#[$doc:meta])* $visibility:vis trait $name:ident: $($bounds:tt)*) => {
-        $(#[$doc])*
-        $visibility trait $name: $($bounds)* {}
-        impl<T: $($bounds)*> $name for T {}
-    };
-}
+pub use wire::{Named, Pending, Wire, Wiring};

@@ -12,13 +12,10 @@ use crate::adapters::AwsAdapters;
 use crate::clock;
 use crate::invocation::Invocation;
 use crate::log::RequestLog;
-use crate::wire::Wire;
+use crate::wire::{Named, Wire};
 
 /// A function behind a schedule.
-pub trait ScheduleFunction: Send + Sync + 'static {
-    /// The function's one name.
-    const NAME: &'static str;
-
+pub trait ScheduleFunction: Named {
     /// Processes one tick, and gives the invocation's answer.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ use crate::outgoing::body_within;
 use crate::settings::{self, EnvVars, Setting, SettingError};
 use crate::wire::Pending;
 
-/// Makes a function's dependencies, one method each. Those that must be read from the network are given as [`Pending`].
+/// Makes the dependencies of functions, one method each. Those that must be read from the network are given as [`Pending`].
 #[derive(Debug)]
 pub struct Start<A = AwsAdapters> {
     environment: EnvVars,
@@ -108,27 +108,36 @@ impl<A: Adapters> Start<A> {
     }
 
     /// Gives the clock that a function waits by.
-    pub fn clock(&self) -> A::Clock {
-        A::clock(self)
+    pub fn clock(&self) -> Result<A::Clock, StartError> {
+        Ok(A::clock(self))
+    }
+
+    /// Gives a setting that may be absent.
+    pub fn optional(&self, setting: &'static Setting) -> Result<Option<String>, StartError> {
+        Ok(self.environment.optional(setting))
     }
 
     /// Gives whether endpoints may have private addresses.
-    pub fn private_endpoints(&self) -> bool {
-        self.environment.is_on(&settings::PRIVATE_ENDPOINTS)
+    pub fn private_endpoints(&self) -> Result<bool, StartError> {
+        Ok(self.environment.is_on(&settings::PRIVATE_ENDPOINTS))
     }
 
     /// Gives what calls customers' endpoints.
-    pub fn courier(&self) -> A::Outgoing {
-        A::outgoing(self, self.private_endpoints())
+    pub fn courier(&self) -> Result<A::Outgoing, StartError> {
+        Ok(A::outgoing(self, self.private_endpoints()?))
     }
 
-    /// Gives the services' upstreams, and what calls them.
-    pub fn upstreams(&self) -> Result<(Upstreams, A::Outgoing), StartError> {
+    /// Gives where services are called.
+    pub fn upstreams(&self) -> Result<Upstreams, StartError> {
         let private = self.environment.is_on(&settings::PRIVATE_UPSTREAMS);
         let text = self.environment.optional(&settings::UPSTREAMS).filter(|_| !self.environment.is_describing());
         let upstreams = Upstreams::parse(&text.unwrap_or_default(), private);
-        let upstreams = upstreams.map_err(|error| SettingError::new(&settings::UPSTREAMS, error.to_string()))?;
-        Ok((upstreams, A::outgoing(self, private)))
+        Ok(upstreams.map_err(|error| SettingError::new(&settings::UPSTREAMS, error.to_string()))?)
+    }
+
+    /// Gives what calls services.
+    pub fn upstream(&self) -> Result<A::Outgoing, StartError> {
+        Ok(A::outgoing(self, self.environment.is_on(&settings::PRIVATE_UPSTREAMS)))
     }
 
     /// Makes what all letters have in common.

@@ -14,13 +14,10 @@ use crate::adapters::AwsAdapters;
 use crate::clock;
 use crate::invocation::Invocation;
 use crate::start::Start;
-use crate::wire::Wire;
+use crate::wire::{Named, Wire};
 
 /// A function behind routes of the API.
-pub trait HttpFunction: Send + Sync + 'static {
-    /// The function's one name.
-    const NAME: &'static str;
-
+pub trait HttpFunction: Named {
     /// Describes its routes, for the `OpenAPI` document.
     fn operations() -> Vec<Operation>;
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use consigne_core::ports::GetUsage;
 use consigne_core::{Fault, UserId};
 use consigne_runtime::{
-    Adapters, Answer, HttpFunction, Operation, Pending, Request, Start, Wire, Wiring, clock, http as edge, remaining,
+    Adapters, Answer, HttpFunction, Named, Operation, Pending, Request, Start, Wire, Wiring, clock, http as edge,
+    remaining,
 };
 use consigne_testkit::payload;
 use http_body_util::{BodyExt as _, Full};
@@ -37,9 +38,11 @@ impl<A: Adapters> Wire<A> for Crowded<A> {
     }
 }
 
-impl<A: Adapters<Table: GetUsage>> HttpFunction for Crowded<A> {
+impl<A: Adapters> Named for Crowded<A> {
     const NAME: &'static str = "concurrent";
+}
 
+impl<A: Adapters<Table: GetUsage>> HttpFunction for Crowded<A> {
     /// Makes as many calls as its number says, with everybody else's in between.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let number: usize = request.parameter("number").parse().map_err(Fault::internal)?;

@@ -223,7 +223,12 @@ impl<'a> Worker<'a> {
     async fn of(stack: &Stack, job: String, topic: &'a str) -> Self {
         let queue = World::default();
         let model_url = stack.name("TEXT_MODEL_URL").to_owned();
-        let adapters = WithQueue { table: Cell::new(Some(stack.table())), bucket: stack.bucket(), model_url, queue: queue.clone() };
+        let adapters = WithQueue {
+            table: Cell::new(Some(stack.table())),
+            bucket: stack.bucket(),
+            model_url,
+            queue: queue.clone(),
+        };
         let start = Start::with(EnvVars::fixed([]), adapters);
         let function = generate_worker::Function::wire(&start).unwrap().await.unwrap();
         Self { function, queue, stand_in: StandIn::of(stack), topic, job }
