@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueInput;
+use aws_smithy_runtime_api::client::result::SdkError;
 use consigne_aws::{AwsConfig, Client};
 use consigne_core::mail::Sender;
 use consigne_messaging::mail::Mailer;
@@ -199,7 +200,7 @@ consigne_aws::service! {
 impl ReadSecret for Client<SecretsManager> {
     async fn read_secret(&self, id: String) -> Result<String, Box<dyn Error + Send + Sync>> {
         let read = self.send(GetSecretValueInput::builder().secret_id(id)).await;
-        Ok(read.map_err(|error| error.into_service_error())?.secret_string.unwrap_or_default())
+        Ok(read.map_err(SdkError::into_service_error)?.secret_string.unwrap_or_default())
     }
 }
 
