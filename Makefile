@@ -35,8 +35,8 @@ e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/p
 	@cargo build --quiet --workspace --bins
 	@infra/local/with-stack.sh $(NODE) --test 'web/e2e/**/*.e2e.ts'
 
-smoke: $(if $(URL),,$(VENV)/local) ## Try a deployment from outside: the laptop's, or URL= TOKEN_CMD= SERVICE_TOKEN= of any
-	@$(if $(URL),python3 infra/smoke,infra/local/smoke.sh)
+smoke: $(if $(URL),$(if $(STACK),$(VENV)/deploy),$(VENV)/local) ## Try a deployment from outside: the laptop's, or that of URL= (TOKEN_CMD and SERVICE_TOKEN from the environment)
+	@$(if $(URL),$(if $(STACK),$(DEPLOY_TOOLS)/python,python3) infra/smoke,infra/local/smoke.sh)
 
 check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check format, lints, docs, dependencies and template
 	cargo fmt --all --check

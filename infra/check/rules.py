@@ -4,14 +4,13 @@ A rule takes the whole `House`: both templates expanded, and the pages that docu
 each rule finding the fault it is there for.
 """
 
-import fnmatch
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import concurrency
+import deployer
+from house import House
 from templates import Json, listed, named, of_type, target
 
 # CloudFormation allows 500 resources a stack. Source: AWS CloudFormation user guide, "CloudFormation quotas".
@@ -19,19 +18,6 @@ RESOURCES_WARN, RESOURCES_MAX = 420, 450
 # API Gateway gives up after so many seconds. Source: API Gateway developer guide, "Quotas for HTTP APIs".
 HTTP_TIMEOUT_MAX = 30
 LOOPS = "a chain of messages through its own queue would be dropped after 16 invocations"
-
-
-@dataclass
-class House:
-    """What the rules look at."""
-
-    core: Json
-    observe: Json
-    # Texts by path from the root of the repository.
-    pages: dict[str, str]
-    openapi: Json
-    # The parameters of samconfig.toml's default environment.
-    config: dict[str, str]
 
 
 def queue_policies_name_their_own_queue(house: House) -> Iterator[str]:
@@ -124,7 +110,7 @@ def queues_leave_concurrency_for_requests(house: House) -> Iterator[str]:
     for name, maximum in taken.items():
         if maximum >= 1000:
             yield f"{name}: has no MaximumConcurrency, so its queue may take every function of the account."
-    account = house.core["Parameters"].get("AccountConcurrency", {}).get("Default", 10)
+    account = house.observe["Parameters"].get("AccountConcurrency", {}).get("Default", 10)
     if sum(taken.values()) > account * concurrency.SHARE:
         yield f"Queues may take {sum(taken.values())} of the {account} functions an account runs at once."
 
@@ -148,7 +134,7 @@ def placeholders_are_refused(house: House) -> Iterator[str]:
     """CloudFormation refuses what samconfig.toml has in place of one's own values."""
     rule = str(house.core.get("Rules", {}).get("NoPlaceholders", {}))
     for name, value in house.config.items():
-        if "example.com" in value and name != "ApplicationUrl" and (name not in rule or value not in rule):
+        if "example.com" in value and (name not in rule or value not in rule):
             yield f"The rule NoPlaceholders does not refuse {name}={value}."
 
 
@@ -282,47 +268,71 @@ def resources_stay_within_the_budget(house: House) -> Iterator[str]:
             yield f"{name} becomes {len(template['Resources'])} resources; {RESOURCES_MAX} is the most."
 
 
-# What making a resource of a type takes, of the service's own actions.
-MAKES = {
-    "AWS::ApiGatewayV2::Api": "apigateway:POST",
-    "AWS::ApiGatewayV2::Stage": "apigateway:POST",
-    "AWS::CloudWatch::Alarm": "cloudwatch:PutMetricAlarm",
-    "AWS::DynamoDB::Table": "dynamodb:CreateTable",
-    "AWS::Events::EventBus": "events:CreateEventBus",
-    "AWS::Events::Rule": "events:PutRule",
-    "AWS::IAM::ManagedPolicy": "iam:CreatePolicy",
-    "AWS::IAM::Role": "iam:CreateRole",
-    "AWS::Lambda::EventInvokeConfig": "lambda:PutFunctionEventInvokeConfig",
-    "AWS::Lambda::EventSourceMapping": "lambda:CreateEventSourceMapping",
-    "AWS::Lambda::Function": "lambda:CreateFunction",
-    "AWS::Lambda::Permission": "lambda:AddPermission",
-    "AWS::Logs::LogGroup": "logs:CreateLogGroup",
-    "AWS::S3::Bucket": "s3:CreateBucket",
-    "AWS::S3::BucketPolicy": "s3:PutBucketPolicy",
-    "AWS::SES::ConfigurationSet": "ses:CreateConfigurationSet",
-    "AWS::SES::ConfigurationSetEventDestination": "ses:CreateConfigurationSetEventDestination",
-    "AWS::SNS::Subscription": "sns:Subscribe",
-    "AWS::SNS::Topic": "sns:CreateTopic",
-    "AWS::SQS::Queue": "sqs:CreateQueue",
-    "AWS::SQS::QueuePolicy": "sqs:SetQueueAttributes",
-    "AWS::SecretsManager::Secret": "secretsmanager:CreateSecret",
-}
+def cut_loops_are_told(house: House) -> Iterator[str]:
+    """A function that a queue starts either may reach itself, or has an alarm on chains that Lambda cut.
+    Source: AWS Lambda developer guide, "Use Lambda recursive loop detection to prevent infinite loops"."""
+    watching = {
+        named(dimensions["FunctionName"])
+        for alarm in of_type(house.observe, "AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"].get("MetricName") == "RecursiveInvocationsDropped"
+        for _, dimensions in watched(alarm["Properties"])
+    }
+    for source in of_type(house.core, "AWS::Lambda::EventSourceMapping").values():
+        function = target(source["Properties"]["FunctionName"])
+        properties = house.core["Resources"][function]["Properties"]
+        queue = house.core["Resources"].get(target(source["Properties"]["EventSourceArn"]), {})
+        if queue.get("Type") != "AWS::SQS::Queue" or properties.get("RecursiveLoop") == "Allow":
+            continue
+        if named(properties["FunctionName"]) not in watching:
+            yield f"{function}: nobody is told when Lambda cuts a chain of its messages."
 
 
-def the_deployer_may_make_everything(house: House) -> Iterator[str]:
-    """docs/operate/deployer-policy.json allows what making each resource takes, and is small enough for one policy.
-    Source: AWS IAM user guide, "IAM and AWS STS quotas": 6,144 characters without blanks."""
-    text = house.pages.get("docs/operate/deployer-policy.json", '{"Statement": []}')
-    allowed = [action for statement in json.loads(text)["Statement"] for action in listed(statement["Action"])]
-    kinds = {body["Type"] for template in (house.core, house.observe) for body in template["Resources"].values()}
-    for kind in sorted(kinds):
-        action = MAKES.get(kind)
-        if action is None:
-            yield f"{kind}: name in infra/check/rules.py which action makes it."
-        elif not any(fnmatch.fnmatchcase(action, pattern) for pattern in allowed):
-            yield f"{kind}: the deployer's policy does not allow {action}."
-    if len(re.sub(r"\s", "", text)) > 6144:
-        yield "The deployer's policy is too large for one managed policy."
+def smoke_knows_the_loops(house: House) -> Iterator[str]:
+    """`make smoke` asks AWS for the loop settings that the template has."""
+    found = re.search(r"^LOOPS = \((.*?)\)", house.pages.get("infra/smoke/aws.py", ""), re.MULTILINE | re.DOTALL)
+    asked = set(re.findall(r'"([\w-]+)"', found.group(1))) if found else set()
+    functions = of_type(house.core, "AWS::Lambda::Function").values()
+    allowed = [named(one["Properties"]["FunctionName"]) for one in functions if "RecursiveLoop" in one["Properties"]]
+    for name in sorted({one.split("-", 1)[-1] for one in allowed} ^ asked):
+        yield f"LOOPS in infra/smoke/aws.py and RecursiveLoop in template.yaml disagree about {name}."
+
+
+def throttles_of_every_index_are_watched(house: House) -> Iterator[str]:
+    """DynamoDB counts throttles for the table and for each index apart.
+    Source: Amazon DynamoDB developer guide, "DynamoDB metrics and dimensions"."""
+    [table] = of_type(house.core, "AWS::DynamoDB::Table").values()
+    wanted = {"table"} | {index["IndexName"] for index in table["Properties"]["GlobalSecondaryIndexes"]}
+    for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
+        seen = set()
+        for alarm in of_type(house.observe, "AWS::CloudWatch::Alarm").values():
+            for one in alarm["Properties"].get("Metrics", []):
+                stat = one.get("MetricStat", {}).get("Metric", {})
+                if stat.get("MetricName") == metric:
+                    dimensions = {each["Name"]: each["Value"] for each in stat["Dimensions"]}
+                    seen.add(dimensions.get("GlobalSecondaryIndexName", "table"))
+        for name in sorted(wanted - seen):
+            yield f"No alarm watches {metric} of {name}."
+
+
+def exported_values_can_be_kept(house: House) -> Iterator[str]:
+    """An exported value cannot change while another stack imports it, so none is a parameter's.
+    Source: AWS CloudFormation user guide, "Get exported outputs from a deployed CloudFormation stack"."""
+    for name, output in house.core["Outputs"].items():
+        if "Export" not in output:
+            continue
+        for parameter in house.core["Parameters"]:
+            if f"'Ref': '{parameter}'" in str(output["Value"]) or f"${{{parameter}}}" in str(output["Value"]):
+                yield f"{name}: is exported and follows {parameter}, which could then not be changed."
+
+
+def parameters_are_cleared_as_sam_reads_it(house: House) -> Iterator[str]:
+    """The documents write `Name=""` for an empty parameter: SAM takes `Name=` for an error."""
+    names = "|".join([*house.core["Parameters"], *house.observe["Parameters"]])
+    for path, text in house.pages.items():
+        for found in re.finditer(rf"\b({names})=(?=[\s`']|$)", text):
+            line = text.count("\n", 0, found.start()) + 1
+            if "is an error" not in text.splitlines()[line - 1]:
+                yield f'{path}:{line}: write {found.group(1)}="" to clear it.'
 
 
 ALL = [
@@ -341,5 +351,10 @@ ALL = [
     indexes_come_one_a_release,
     answers_come_before_api_gateway_gives_up,
     resources_stay_within_the_budget,
-    the_deployer_may_make_everything,
+    deployer.the_deployer_may_make_everything,
+    cut_loops_are_told,
+    smoke_knows_the_loops,
+    throttles_of_every_index_are_watched,
+    exported_values_can_be_kept,
+    parameters_are_cleared_as_sam_reads_it,
 ]

@@ -10,11 +10,10 @@ import boto3
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "infra/local"))
 
-import alarms
-
 import preflight
 import template as templates
-from samconfig import Config, ConfigError, load
+from samconfig import Config, ConfigError, load, quoted
+from stacks import Stack
 
 SAM = Path(sys.executable).with_name("sam")
 
@@ -27,6 +26,7 @@ def main() -> None:
     parser.add_argument("--env", default="default", help="which section of the file")
     parser.add_argument("--no-observe", action="store_true", help="leave the alarms out")
     parser.add_argument("--force", action="store_true", help="deploy although the account is small")
+    parser.add_argument("--root", type=Path, default=ROOT, help="where template.yaml and infra/observe.yaml are")
     parser.add_argument("more", nargs="*", help="arguments for `sam deploy`")
     arguments = parser.parse_args()
     try:
@@ -34,26 +34,30 @@ def main() -> None:
     except ConfigError as error:
         raise SystemExit(str(error)) from error
     if arguments.command == "arch":
-        print(architecture(config))
+        print(architecture(config, arguments.root))
     elif arguments.command == "check":
         check(config, arguments)
     else:
         up(config, arguments)
 
 
-def architecture(config: Config) -> str:
+def architecture(config: Config, root: Path = ROOT) -> str:
     """Gives the processor an environment is deployed for, which the build must be for too."""
-    template = templates.load(ROOT / "template.yaml")
+    template = templates.load(root / "template.yaml")
     return config.parameters.get("Architecture", template["Parameters"]["Architecture"]["Default"])
 
 
 def check(config: Config, arguments: argparse.Namespace) -> None:
     """Says what would go wrong, before anything is built; ends with 1 when anything would."""
-    template = templates.load(ROOT / "template.yaml")
-    stop(preflight.offline(config, template))
-    session = boto3.Session(region_name=config.region)
+    template = templates.load(arguments.root / "template.yaml")
+    problems = list(preflight.offline(config, template))
+    if "--guided" in arguments.more:
+        problems.append("--guided asks for what the file already has, and would deploy other values than were checked.")
+    stop(problems)
+    session = config.session()
     print(f"Deploying the stack {config.stack_name} to {config.region}, {preflight.caller(session)}.")
-    problems = list(preflight.online(config, template, session))
+    stop(filter(None, (stack.obstacle() for stack in stacks_of(config, session))))
+    problems = list(preflight.quota(config, template, session))
     if arguments.force:
         print("\n".join(problems))
     else:
@@ -69,25 +73,70 @@ def stop(problems) -> None:
         raise SystemExit("Nothing was deployed.\n" + "\n".join(f"* {problem}" for problem in found))
 
 
+def stacks_of(config: Config, session: boto3.Session) -> tuple[Stack, Stack]:
+    """Gives the core and the stack of alarms."""
+    return Stack(session, config.stack_name), Stack(session, f"{config.stack_name}-observe")
+
+
 def up(config: Config, arguments: argparse.Namespace) -> None:
     """Deploys the core and, behind it, the alarms; says what to do next."""
-    file = ["--template-file", "template.yaml", "--config-file", str(arguments.file), "--config-env", arguments.env]
-    command = [SAM, "deploy", *file, "--no-fail-on-empty-changeset", *arguments.more]
-    if code := subprocess.run(command, cwd=ROOT, check=False).returncode:
-        raise SystemExit(code)
-    session = boto3.Session(region_name=config.region)
+    core, observe = stacks_of(config, config.session())
+    sam = Sam(arguments)
+    deploy_core(sam, core, config)
     if arguments.no_observe:
         print("\nThe alarms were left out, because of OBSERVE=0.")
     else:
-        print(f"\nDeploying the alarms as {config.stack_name}-observe...")
-        alarms.deploy(session, config, (ROOT / "infra/observe.yaml").read_text())
-    stack = session.client("cloudformation").describe_stacks(StackName=config.stack_name)["Stacks"][0]
-    url = next(output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == "ApiUrl")
+        print(f"\nDeploying the alarms as {observe.name}...")
+        observe.clear()
+        quota = preflight.concurrent_functions(config.session())
+        watching = {"AccountConcurrency": str(quota)} | config.observe | {"CoreStack": core.name}
+        # Without the flag SAM stumbles over `Fn::ForEach`.
+        sam.deploy(observe, "infra/observe.yaml", watching, "--language-extensions")
+    url = core.outputs()["ApiUrl"]
     print(f"\nDeployed. The API is at {url}. Try next:")
     print(f"  curl {url}/api/health")
-    print(f"  make smoke URL={url} TOKEN_CMD='<prints a session token>' SERVICE_TOKEN='<a service token>'")
+    print(f"  make smoke URL={url} STACK={core.name} REGION={config.region}")
+    print("The second takes TOKEN_CMD, a command that prints a session token, and SERVICE_TOKEN from the environment.")
     if not arguments.no_observe and config.observe.get("AlarmEmail"):
         print(f"{config.observe['AlarmEmail']} must confirm the subscription to alarms, by the link in SNS's mail.")
+
+
+def deploy_core(sam: "Sam", core: Stack, config: Config) -> None:
+    """Creates or updates the core.
+
+    A protected table cannot be deleted, not even to take a failed creation back. So a new stack is created without the
+    protection and gets it as soon as it stands.
+    """
+    core.clear()
+    parameters = {"DeletionProtection": "true"} | config.parameters
+    if core.described() is None:
+        sam.deploy(core, "template.yaml", parameters | {"DeletionProtection": "false"})
+        if parameters["DeletionProtection"] == "false":
+            return
+        print("\nProtecting the table against deletion...")
+        sam.deploy(core, "template.yaml", parameters, "--no-confirm-changeset")
+    else:
+        sam.deploy(core, "template.yaml", parameters)
+
+
+class Sam:
+    """The SAM CLI, with the settings of one environment."""
+
+    def __init__(self, arguments: argparse.Namespace):
+        self._settings = ["--config-file", str(arguments.file.resolve()), "--config-env", arguments.env]
+        self._more = arguments.more
+        self._root = arguments.root
+
+    def deploy(self, stack: Stack, template: str, parameters: dict[str, str], *flags: str) -> None:
+        """Deploys a stack; ends with SAM's code when that fails, and with 1 when the changes were not confirmed."""
+        overrides = [quoted(name, value) for name, value in parameters.items()]
+        command = [SAM, "deploy", "--template-file", template, "--stack-name", stack.name, *self._settings]
+        command += ["--no-fail-on-empty-changeset", *flags, *self._more, "--parameter-overrides", *overrides]
+        changed, waiting = stack.changed_at(), stack.waiting_change_sets()
+        if code := subprocess.run(command, cwd=self._root, check=False).returncode:
+            raise SystemExit(code)
+        if stack.changed_at() == changed and stack.waiting_change_sets() - waiting:
+            raise SystemExit(f"\nThe changes of {stack.name} were not executed, so the deployment ends here.")
 
 
 if __name__ == "__main__":

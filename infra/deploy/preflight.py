@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import concurrency
 from samconfig import Config
+from stacks import Stack
 
 # Where AWS's endpoints end in something else than amazonaws.com, which our own client does not know.
 ELSEWHERE = ("cn-", "us-iso", "eu-iso")
@@ -50,19 +51,13 @@ def broken(value: str, body: dict[str, Any]) -> str | None:
     return None
 
 
-def online(config: Config, template: dict[str, Any], session: boto3.Session) -> Iterator[str]:
-    """Finds what the account would refuse or be hurt by."""
-    yield from quota(config, template, session)
-
-
 def quota(config: Config, template: dict[str, Any], session: boto3.Session) -> Iterator[str]:
     """Compares what queues may run at once with what the account may.
 
     A new account has 10 to 50 concurrent executions, and gets more on request, at no cost.
     Source: AWS Lambda developer guide, "Lambda quotas".
     """
-    limits = session.client("lambda").get_account_settings()["AccountLimit"]
-    account = limits["ConcurrentExecutions"]
+    account = concurrent_functions(session)
     taken = concurrency.of_queues(template, config.parameters)
     if sum(taken.values()) > account * concurrency.SHARE:
         parts = ", ".join(f"{name.removesuffix('Source')} {count}" for name, count in sorted(taken.items()))
@@ -72,9 +67,11 @@ def quota(config: Config, template: dict[str, Any], session: boto3.Session) -> I
             "Quotas, AWS Lambda, Concurrent executions (free), or lower DeliveryConcurrency, UploadConcurrency, "
             "TextConcurrency and NightConcurrency. FORCE=1 deploys all the same."
         )
-    given = int(config.parameters.get("AccountConcurrency", template["Parameters"]["AccountConcurrency"]["Default"]))
-    if given > account:
-        yield f"Write AccountConcurrency={account}, which this account has; with {given} its alarm would never sound."
+
+
+def concurrent_functions(session: boto3.Session) -> int:
+    """Asks Lambda how many functions the account may run at once in the session's region."""
+    return session.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
 
 
 def kept(config: Config, template: dict[str, Any], session: boto3.Session) -> Iterator[str]:
@@ -82,14 +79,9 @@ def kept(config: Config, template: dict[str, Any], session: boto3.Session) -> It
 
     Nothing is wrong with that, but people who deleted the line expect otherwise.
     """
-    try:
-        stack = session.client("cloudformation").describe_stacks(StackName=config.stack_name)["Stacks"][0]
-    except ClientError:
-        return
-    for parameter in stack.get("Parameters", []):
-        name, value = parameter["ParameterKey"], parameter.get("ParameterValue", "")
+    for name, value in Stack(session, config.stack_name).parameters().items():
         default = str(template["Parameters"].get(name, {}).get("Default", value))
-        if name not in config.parameters and value != default:
+        if name not in config.parameters and value != default and name != "DeletionProtection":
             yield f"{name} keeps its value {value!r}. To go back to the default write '{name}=\"{default}\"'."
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
@@ -30,6 +31,11 @@ class Config:
     region: str
     parameters: dict[str, str]
     observe: dict[str, str] = field(default_factory=dict)
+    profile: str | None = None
+
+    def session(self) -> boto3.Session:
+        """Opens a session with the credentials that SAM will use."""
+        return boto3.Session(profile_name=self.profile, region_name=self.region)
 
 
 def load(path: Path, environment: str = "default") -> Config:
@@ -53,7 +59,13 @@ def load(path: Path, environment: str = "default") -> Config:
     watched = read_overrides(observe.get("parameter_overrides", []), problems)
     if problems:
         raise ConfigError("\n".join(f"{path} [{environment}]: {problem}" for problem in problems))
-    return Config(section["stack_name"], section["region"], parameters, watched)
+    return Config(section["stack_name"], section["region"], parameters, watched, section.get("profile"))
+
+
+def quoted(name: str, value: str) -> str:
+    """Writes an override so that SAM reads the value whole."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name}="{escaped}"'
 
 
 def read_overrides(overrides: Any, problems: list[str]) -> dict[str, str]:

@@ -16,8 +16,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import error_response_json
-from ministack.services import apigateway, cloudwatch, dynamodb, eventbridge, lambda_svc, sqs
+from ministack.services import apigateway, cloudformation, cloudwatch, dynamodb, eventbridge, lambda_svc, sqs
+from ministack.services.cloudformation import handlers as cloudformation_handlers
 from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import stacks as cloudformation_stacks
 
 Json = dict[str, Any]
 
@@ -41,6 +43,8 @@ def apply() -> None:
     refuse_large_environments()
     refuse_foreign_start_keys()
     refuse_large_and_malformed_events()
+    keep_protected_tables()
+    keep_exports_in_use()
 
 
 # ------------------------------------------------------------------------------------------------ queue policies
@@ -153,9 +157,9 @@ def stop_recursive_loops() -> None:
     """The 17th invocation of a function in one chain is dropped, unless the function says `RecursiveLoop: Allow`.
 
     Lambda counts a chain by the trace header, which functions pass on to SQS whether they are traced or not, and SQS
-    hands on with the message. MiniStack counts direct invocations only. A dropped message goes to the queue's
-    dead-letter queue. Source: AWS Lambda developer guide, "Use Lambda recursive loop detection to prevent infinite
-    loops".
+    hands on with the message. MiniStack counts direct invocations only. What becomes of the dropped message AWS says
+    for asynchronous calls alone; here it counts as failed, so that it ends on the dead-letter queue. Source: AWS Lambda
+    developer guide, "Use Lambda recursive loop detection to prevent infinite loops".
     """
     make_trace, run_batch = lambda_svc._xray_trace_id_for_invocation, lambda_svc._run_sqs_batch
 
@@ -295,6 +299,48 @@ def is_key(start: Json, table: Json, index: str | None) -> bool:
             names |= {element["AttributeName"] for element in one["KeySchema"]}
     types = {item["AttributeName"]: item["AttributeType"] for item in table["AttributeDefinitions"]}
     return set(start) == names and all(list(value) == [types[name]] for name, value in start.items())
+
+
+def keep_protected_tables() -> None:
+    """CloudFormation cannot delete a protected table either: a rollback that tries ends in ROLLBACK_FAILED.
+
+    Source: Amazon DynamoDB developer guide, "Using deletion protection to protect your table".
+    """
+    table = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    delete = table["delete"]
+
+    @functools.wraps(delete)
+    def wrapper(physical_id: str, properties: Json, *more: Any, **named: Any) -> Any:
+        if dynamodb._tables.get(physical_id, {}).get("DeletionProtectionEnabled") in (True, "true"):
+            raise ValueError(f"Resource cannot be deleted as it is currently protected against deletion: {physical_id}")
+        return delete(physical_id, properties, *more, **named)
+
+    table["delete"] = wrapper
+
+
+def keep_exports_in_use() -> None:
+    """A stack cannot change or drop an exported value that another stack imports.
+
+    Source: AWS CloudFormation user guide, "Get exported outputs from a deployed CloudFormation stack".
+    """
+    resolve = cloudformation_stacks._resolve_stack_outputs
+
+    @functools.wraps(resolve)
+    def wrapper(*arguments: Any) -> tuple[list[Json], Json]:
+        outputs, exports = resolve(*arguments)
+        stack = arguments[-1]
+        for name, export in cloudformation._exports.items():
+            if export["StackId"] != stack or exports.get(name, {}).get("Value") == export["Value"]:
+                continue
+            for other, body in cloudformation._stacks.items():
+                stands = body["StackStatus"].endswith("_COMPLETE") and body["StackStatus"] != "DELETE_COMPLETE"
+                if body["StackId"] == stack or not stands:
+                    continue
+                if name in cloudformation_handlers._imported_export_names(body, other):
+                    raise ValueError(f"Export {name} cannot be updated as it is in use by {other}")
+        return outputs, exports
+
+    cloudformation_stacks._resolve_stack_outputs = wrapper
 
 
 def refuse_large_and_malformed_events() -> None:

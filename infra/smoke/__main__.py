@@ -24,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import aws
 import desk
 import files
-import house
 from client import Api, Failed, Person, Skipped
+
+import house
 
 
 def main() -> None:
@@ -34,13 +35,13 @@ def main() -> None:
     if not url or not command:
         raise SystemExit(f"URL and TOKEN_CMD are needed.\n\n{__doc__}")
     other, service = os.environ.get("OTHER_TOKEN_CMD"), os.environ.get("SERVICE_TOKEN")
-    api, ann, bob = Api(url), Person(command), Person(other) if other else None
+    api, ann, bob = Api(url), Person(command), Person(other, "OTHER_TOKEN_CMD") if other else None
     origin = os.environ.get("ORIGIN") or ann.claim("azp")
     stack = (os.environ.get("STACK"), os.environ.get("REGION"))
     checks: list[tuple[Callable[..., None], tuple]] = [
+        (house.browsers_may_call, (api, origin)),
         (house.health, (api,)),
         (house.unknown_routes_and_methods, (api,)),
-        (house.browsers_may_call, (api, origin)),
         (desk.callers_must_be_known, (api, ann)),
         (files.round_trip, (api, ann)),
         (files.grants_are_enforced_by_s3, (api, ann)),

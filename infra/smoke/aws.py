@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from client import Api, Person, Skipped, expect
+from client import Api, Failed, Person, Skipped, expect
 from desk import founded
 
 # Functions that send to the queue they read.
@@ -20,7 +20,7 @@ class Stack:
         try:
             import boto3  # noqa: PLC0415  (everything else runs without it)
         except ImportError as error:
-            raise Skipped("boto3 is not installed") from error
+            raise Failed("STACK is set, and boto3 is not installed: `make smoke` has it") from error
         self.name = name
         self.client = lambda service: boto3.client(service, region_name=region)
 
@@ -32,8 +32,10 @@ class Stack:
 
 def stack_of(name: str | None, region: str | None) -> Stack:
     """Gives the stack; skips a check when none is named."""
-    if not name or not region:
+    if not name:
         raise Skipped("it takes AWS credentials: set STACK and REGION")
+    if not region:
+        raise Failed("STACK is set, and REGION is not")
     return Stack(name, region)
 
 

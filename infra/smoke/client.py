@@ -48,8 +48,8 @@ class Answer:
 class Person:
     """A user, whose session tokens a command prints."""
 
-    def __init__(self, command: str):
-        self._command = command
+    def __init__(self, command: str, name: str = "TOKEN_CMD"):
+        self._command, self._name = command, name
         self._token, self._since = "", 0.0
 
     @property
@@ -59,7 +59,8 @@ class Person:
             done = subprocess.run(self._command, shell=True, check=False, capture_output=True, text=True)
             self._token, self._since = done.stdout.strip(), time.monotonic()
             if done.returncode or not self._token:
-                raise SystemExit(f"The command for tokens failed: {self._command}\n{done.stderr.strip()}")
+                # Not the command itself, which may hold a secret that a log would keep.
+                raise SystemExit(f"{self._name} printed no token (code {done.returncode}).\n{done.stderr.strip()}")
         return self._token
 
     def claim(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-//! `consigne credits`: credits for an organisation, by the operator's own hand.
+//! `consigne credits`: grants credits to an organisation.
 
 use clap::{Args, Subcommand, ValueEnum, value_parser};
 use consigne_core::audit::AuditAction;
@@ -16,7 +16,7 @@ const AMOUNT_MAX: u64 = 1_000_000_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Put credits into an organisation's wallet, once.
+    /// Grant credits to an organisation, once.
     Grant(Grant),
 }
 
@@ -24,19 +24,19 @@ pub(crate) enum Command {
 pub(crate) struct Grant {
     /// Id of the organisation: `org_` and 26 characters.
     org: String,
-    /// How many credits, 1 to 1,000,000,000.
+    /// Number of credits, 1 to 1,000,000,000.
     #[arg(value_parser = value_parser!(u64).range(1..=AMOUNT_MAX))]
     amount: u64,
-    /// Why, for the audit trail: 1 to 200 characters.
+    /// Reason for the audit log: 1 to 200 characters.
     #[arg(long)]
     reason: String,
-    /// When what is left of them is lost, such as 2027-01-01T00:00:00Z; never when absent.
+    /// When the credits expire, such as 2027-01-01T00:00:00Z. Without it they never do.
     #[arg(long)]
     expires: Option<String>,
-    /// Whether they are a gift, spent first, or were paid for.
+    /// Whether they are a gift, which is spent first, or were paid for.
     #[arg(long, value_enum, default_value_t = Kind::Promo)]
     kind: Kind,
-    /// Id of the grant, as an earlier run printed it: the same id is granted once.
+    /// Id of the grant, as an earlier run printed it. The same id is granted only once.
     #[arg(long)]
     id: Option<String>,
 }
@@ -69,20 +69,20 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
     let audit = operator.entry(Some(org), AuditAction::CreditsGranted, id.to_string(), details);
     let event = topped_up(org, id, kind, amount, now);
     let grant = CreditGrant { id, org, kind, amount, expires_at, now, audit, event };
-    // Told before it is used: who is cut off from here on can still grant it once.
+    // Printed before it is used, so that an operator who is cut off can repeat the same grant.
     crate::complain(&format!("Granting as {id}..."));
     work(async {
-        // Whatever went wrong, it may have gone wrong after the write; only the id makes a second try safe.
+        // The failure may have come after the write, and only the same id makes a second try safe.
         let unsure = |problem: String| {
             format!(
-                "{problem}\nThey may have been granted all the same. Run it again with `--id {id}`: that grants once."
+                "{problem}\nThe credits may have been granted all the same. Run it again with `--id {id}`, which grants them only once."
             )
         };
         let end =
-            until.map_or_else(|| "They do not expire.".to_owned(), |end| format!("What is left expires at {end}."));
+            until.map_or_else(|| "They do not expire.".to_owned(), |end| format!("Unspent ones expire at {end}."));
         match table.grant_credits(&grant).await.map_err(|fault| unsure(table_failed(&fault)))? {
             CreditGrantOutcome::Granted => Ok(format!(
-                "Granted {amount} {} credits to {org} as {id}. {end}\nTheir wallet shows them now: GET /api/orgs/{org}/wallet.",
+                "Granted {amount} {} credits to {org} as {id}. {end}\nThe wallet shows them now: GET /api/orgs/{org}/wallet.",
                 kind.name()
             )),
             CreditGrantOutcome::GrantedBefore => {
@@ -96,16 +96,16 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
 fn id(text: Option<&str>, now: Timestamp) -> Result<LotId, String> {
     let Some(text) = text else { return Ok(LotId::mint(now)) };
     LotId::parse(text).ok_or_else(|| {
-        format!("--id {text} is no id of a grant: `lot_` and 26 characters, as an earlier run printed it. Leave it out for a new one.")
+        format!("--id {text} is not the id of a grant: `lot_` and 26 characters, as an earlier run printed it. Leave it out for a new grant.")
     })
 }
 
 fn expiry(text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, String> {
     let Some(text) = text else { return Ok(None) };
     let end = Timestamp::parse(text)
-        .ok_or_else(|| format!("--expires {text} is no RFC 3339 time, such as 2027-01-01T00:00:00Z."))?;
+        .ok_or_else(|| format!("--expires {text} is not an RFC 3339 time such as 2027-01-01T00:00:00Z."))?;
     if end <= now {
-        return Err(format!("--expires {text} has passed; credits must last until a time to come."));
+        return Err(format!("--expires {text} has passed; it must be in the future."));
     }
     Ok(Some(end))
 }

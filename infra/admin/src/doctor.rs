@@ -1,4 +1,4 @@
-//! `consigne doctor`: is the stack set up, and does it answer?
+//! `consigne doctor`: checks that the stack is set up and answers.
 
 use consigne_core::ports::{FindDue, Probe};
 use consigne_runtime::clock;
@@ -23,7 +23,7 @@ async fn examine(table: &Table, bucket: &Bucket) -> Result<String, String> {
     };
     note("table", table.probe().await.map(|()| "answers".to_owned()).map_err(|fault| fault.chain()));
     note("bucket", bucket.probe().await.map(|()| "answers".to_owned()).map_err(|fault| fault.chain()));
-    // Whatever has been due for this long was missed by several runs of `sweep`.
+    // Several runs of `sweep` have missed whatever has been due for this long.
     let long_ago = clock::now().minus(std::time::Duration::from_mins(15));
     let overdue = table.find_due(long_ago, 1, &mut DueWalk::default()).await.map_err(|fault| fault.chain());
     note(
@@ -32,7 +32,7 @@ async fn examine(table: &Table, bucket: &Bucket) -> Result<String, String> {
             if due.is_empty() {
                 Ok("yes".to_owned())
             } else {
-                Err("`sweep` leaves things lying; read its log".to_owned())
+                Err("`sweep` has not finished what is overdue; read its log".to_owned())
             }
         }),
     );

@@ -1,4 +1,4 @@
-//! `consigne key`: lets a key work again that was stopped.
+//! `consigne key`: resumes a suspended API key.
 
 use clap::{Args, Subcommand};
 use consigne_core::keys::{ChangeContext, KeyStatus};
@@ -11,7 +11,7 @@ use crate::stack_env::Which;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Let a key work again that was suspended for the unusual way it was used.
+    /// Resume a key that was suspended because of unusual use.
     Resume(Target),
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Target {
     org: String,
     /// Id of the key: `key_` and 26 characters.
     key: String,
-    /// Why, for the audit trail: 1 to 200 characters.
+    /// Reason for the audit log: 1 to 200 characters.
     #[arg(long)]
     reason: String,
 }
@@ -29,17 +29,17 @@ pub(crate) struct Target {
 pub(crate) fn run(which: &Which, Command::Resume(target): &Command) -> Result<String, String> {
     let (org, reason) = (org(&target.org)?, reason(&target.reason)?);
     let key = KeyId::parse(&target.key)
-        .ok_or_else(|| format!("{} is no key: an id is `key_` and 26 characters.", target.key))?;
+        .ok_or_else(|| format!("{} is not a key's id: `key_` and 26 characters.", target.key))?;
     let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
     let table = operator.table()?;
     let by = ChangeContext { origin: operator.origin(), now: clock::now() };
     work(async {
-        // Of a key that is not suspended nothing changes, so a lost answer needs no more than the same command.
+        // A key that is not suspended does not change, so after a lost answer the same command can be run again.
         let changed = change(&table, org, key, |key| key.resume(&reason, &by)).await;
         let after = changed.and_then(Changed::key).map_err(|fault| failed(org, key, &fault))?;
         Ok(match after.status {
             KeyStatus::Active => format!("{key} works, with the quotas and scopes it had."),
-            status => format!("{key} is {}, and stays so: only what is suspended can be resumed.", status.name()),
+            status => format!("{key} is {} and stays so; only a suspended key can be resumed.", status.name()),
         })
     })
 }
@@ -48,5 +48,5 @@ fn failed(org: OrgId, key: KeyId, fault: &Fault) -> String {
     if fault.code == Code::NotFound {
         return format!("{org} has no key {key} in this stack; nothing was changed.");
     }
-    format!("{}\nRun the command again; twice does no harm.", table_failed(fault))
+    format!("{}\nRun the command again; a repetition is harmless.", table_failed(fault))
 }

@@ -1,4 +1,4 @@
-//! `consigne mail`: what the letters look like, with sample values, without sending any.
+//! `consigne mail`: previews mails with sample values, without sending any.
 
 use std::path::PathBuf;
 
@@ -9,19 +9,19 @@ use consigne_messaging::mail::{Application, MailTheme, Reader, templates};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the letters.
+    /// List the mails and their topics.
     List,
-    /// Write a letter as its reader sees it, to the screen or a file.
+    /// Write a mail to the screen or to a file, as its reader sees it.
     Preview {
-        /// Which letter.
+        /// Name of the mail.
         name: String,
         /// Language: en or fr.
         #[arg(long, default_value = "en")]
         lang: String,
-        /// The words alone, instead of the page.
+        /// Only the plain text, instead of the HTML page.
         #[arg(long)]
         text: bool,
-        /// Where to write it.
+        /// File to write to.
         #[arg(long)]
         out: Option<PathBuf>,
     },
@@ -48,11 +48,11 @@ fn list() -> String {
 }
 
 fn preview(name: &str, language: &str, text: bool) -> Result<String, String> {
-    let language = Language::from_name(language).ok_or_else(|| format!("--lang {language} is not en or fr."))?;
+    let language = Language::from_name(language).ok_or_else(|| format!("--lang {language} must be en or fr."))?;
     let template = templates::samples().into_iter().find(|template| template.name() == name);
-    let template = template.ok_or_else(|| format!("There is no mail {name}; there are:\n{}", list()))?;
+    let template = template.ok_or_else(|| format!("Unknown mail {name}; known are:\n{}", list()))?;
     let theme = MailTheme { brand: "Consigne".to_owned(), application: Application::at("https://app.example.com") };
-    let address = Address::parse("ann@example.com").ok_or("the sample address is none")?;
+    let address = Address::parse("ann@example.com").ok_or("the sample address is malformed")?;
     let unsubscribe = Some("https://api.example.com/api/mail/unsubscribe?token=sample".to_owned());
     let reader = Reader { address, name: Some("Ann".to_owned()), language, unsubscribe };
     let mail = theme.write(&*template, reader, consigne_runtime::clock::now()).map_err(|fault| fault.chain())?;
@@ -70,6 +70,6 @@ mod tests {
         );
         assert!(preview("wallet-low", "en", false).unwrap().starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
         assert!(preview("x", "en", false).unwrap_err().contains("invitation               always sent\n"));
-        assert_eq!(preview("invitation", "de", false), Err("--lang de is not en or fr.".to_owned()));
+        assert_eq!(preview("invitation", "de", false), Err("--lang de must be en or fr.".to_owned()));
     }
 }

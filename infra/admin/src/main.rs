@@ -1,4 +1,4 @@
-//! `consigne`: the operator's command line.
+//! `consigne`: the operators' command line.
 
 mod credits;
 mod doctor;
@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 
 use crate::stack_env::Which;
 
-/// Looks after a Consigne stack: the laptop's, or with --stack one on AWS.
+/// Manages a Consigne stack: the laptop's, or with --stack one on AWS.
 #[derive(Debug, Parser)]
 #[command(name = "consigne", version, arg_required_else_help = true)]
 struct Arguments {
@@ -39,37 +39,37 @@ struct Arguments {
 enum Command {
     /// Print a session token of the laptop's issuer.
     Token(token::Options),
-    /// Check that the stack is set up and answers, and say what to do about what is not.
+    /// Check that the stack is set up and answers, and say how to fix what does not.
     Doctor,
-    /// Give credits to an organisation.
+    /// Grant credits to an organisation.
     #[command(subcommand)]
     Credits(credits::Command),
-    /// Let a key work again that was stopped.
+    /// Resume a suspended key.
     #[command(subcommand)]
     Key(key::Command),
-    /// Carry API keys over from an older installation.
+    /// Migrate API keys from an older installation.
     MigrateKeys(migrate::Options),
-    /// Show how far owners are with the keys that were carried over.
+    /// Show how far the owners of migrated keys have come.
     #[command(subcommand)]
     Migration(migration::Command),
-    /// See what mails say.
+    /// Preview mails with sample values.
     #[command(subcommand)]
     Mail(mail::Command),
-    /// Stop an organisation's keys, let them work again, or choose when they stop by themselves.
+    /// Suspend or resume an organisation, or choose whether anomalies suspend its keys.
     #[command(subcommand)]
     Org(org::Command),
-    /// Look after the peppers: the secrets under which API keys are kept.
+    /// Manage the peppers: the secrets under which API keys are stored.
     #[command(subcommand)]
     Pepper(pepper::Command),
-    /// Bring what lies on a dead-letter queue back to the queue it came from; without a name, list what lies where.
+    /// Send the messages of a dead-letter queue back to their queue. Without a name, list the dead-letter queues.
     Redrive(redrive::Options),
-    /// Look after the tokens by which servers that check keys prove who they are.
+    /// Manage the tokens with which servers that check keys authenticate.
     #[command(subcommand)]
     ServiceToken(service_token::Command),
-    /// See what all users store.
+    /// Show the storage of all users.
     #[command(subcommand)]
     Stats(stats::Command),
-    /// Look after the secrets by which senders sign the webhooks that come in.
+    /// Manage the secrets with which senders sign incoming webhooks.
     #[command(subcommand)]
     WebhookSecret(webhook_secret::Command),
 }
@@ -104,7 +104,7 @@ fn main() -> ExitCode {
     }
 }
 
-// A command line prints; these are the two places.
+// A command line prints. These are the two places.
 #[allow(clippy::print_stdout)]
 fn say(text: &str) {
     println!("{text}");

@@ -1,7 +1,7 @@
-//! `consigne migrate-keys`: carries API keys over from an older installation, which kept their texts encrypted or hashed.
+//! `consigne migrate-keys`: migrates API keys from an older installation, which stored their texts encrypted or hashed.
 //!
-//! Every row is one transaction, and what it makes is named after the row's id: killed anywhere, run again, it does what is
-//! left and changes nothing of what is done. A text is in memory while its row is worked on, and nowhere else.
+//! Each row is one transaction, and the new ids are derived from the row's id. A run that is killed can be repeated: it
+//! does what is left and changes nothing that is done. A key's text is in memory only while its row is processed.
 
 mod cipher;
 mod export;
@@ -32,26 +32,28 @@ use export::{Reader, Unfit};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The export: one JSON object a line.
+    /// The export: one JSON object per line.
     export: PathBuf,
-    /// Say what would be done, row by row, and write nothing.
+    /// Print what would be done, row by row, and write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Do it.
+    /// Confirm that the keys are to be migrated.
     #[arg(long, conflicts_with = "dry_run")]
     yes: bool,
-    /// File with the key the texts are encrypted with, 32 bytes in hex or base64; without it, a line of standard input.
+    /// File with the key that decrypts the texts, 32 bytes in hex or base64. Without it, a line of standard input is
+    /// read.
     #[arg(long)]
     key_file: Option<PathBuf>,
 }
 
 pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
     if !options.dry_run && !options.yes {
-        return Err("Nothing was done. Look at what `--dry-run` says first; then run it with `--yes`.".to_owned());
+        return Err("Nothing was done. Read what `--dry-run` prints, then run it with `--yes`.".to_owned());
     }
     let operator = Operator::of_stack(which, &["TABLE_NAME", PEPPER_SECRET_ARN.name, KEY_PREFIX.name])?;
     let (table, secret) = (operator.table()?, operator.secret(&PEPPER_SECRET_ARN)?);
-    let prefix = KeyPrefix::parse(&operator.setting(&KEY_PREFIX)?).ok_or("KEY_PREFIX is no prefix of keys.")?;
+    let prefix =
+        KeyPrefix::parse(&operator.setting(&KEY_PREFIX)?).ok_or("KEY_PREFIX is not a valid prefix of keys.")?;
     let sealed = lines(&options.export)?.any(|line| line.is_ok_and(|line| line.contains("\"encryptedKey\"")));
     let cipher = if sealed { Some(Cipher::parse(&key(options.key_file.as_deref())?)?) } else { None };
     let lines = lines(&options.export)?;
@@ -75,10 +77,10 @@ pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
     })
 }
 
-/// Says what was done before the table failed, where the report would have been said, and how to go on.
+/// Prints what was done before the table failed, as the report would have, and returns how to continue.
 fn cut_short(report: &Report, fault: &Fault) -> String {
     crate::say(&report.render());
-    format!("{}\nRun it again: it does the rest, and changes nothing of what is done.", table_failed(fault))
+    format!("{}\nRun it again: it does what is left and changes nothing that is done.", table_failed(fault))
 }
 
 fn lines(path: &Path) -> Result<impl Iterator<Item = std::io::Result<String>> + use<>, String> {
@@ -86,7 +88,7 @@ fn lines(path: &Path) -> Result<impl Iterator<Item = std::io::Result<String>> + 
     Ok(BufReader::new(file).lines())
 }
 
-/// Reads the key of the export.
+/// Reads the key that decrypts the export.
 fn key(path: Option<&Path>) -> Result<Zeroizing<String>, String> {
     let Some(path) = path else { return given() };
     let read = std::fs::read_to_string(path).map(Zeroizing::new);
@@ -102,7 +104,7 @@ struct Migrator {
     seen: Seen,
 }
 
-/// What a run has met.
+/// What a run has seen so far.
 #[derive(Debug, Default)]
 struct Seen {
     ids: BTreeSet<String>,
@@ -111,7 +113,7 @@ struct Seen {
     migrations: BTreeSet<MigrationId>,
 }
 
-/// What became of a row.
+/// The outcome of one row.
 #[derive(Debug)]
 enum Outcome {
     Carried { founded: bool, hashed: bool, revoked: bool },
@@ -120,7 +122,7 @@ enum Outcome {
 }
 
 impl Migrator {
-    /// Carries one row over, or says what would be done.
+    /// Migrates one row, or with `--dry-run` returns what would be done.
     async fn row(&mut self, row: Result<LegacyKey, Unfit>) -> Result<Outcome, Fault> {
         let legacy = match row {
             Ok(legacy) => legacy,
@@ -159,7 +161,7 @@ impl Migrator {
         self.seen.migrations.extend(MigrationId::of(key).filter(|_| key.is_legacy()));
     }
 
-    /// Lets the owners be told today of what they have not been told yet; `migration-deadline` does the rest.
+    /// Notifies owners today who have not been notified yet. `migration-deadline` does the rest.
     async fn announce(&self) -> Result<u32, Fault> {
         let mut told = 0;
         for id in self.seen.migrations.iter().filter(|_| !self.dry) {
@@ -169,7 +171,7 @@ impl Migrator {
     }
 }
 
-/// What a run has done: a line a problem, and one with the counts. Nothing of a key's text can come into it.
+/// The report of a run: a line for each problem, and one with the counts. It cannot contain a key's text.
 #[derive(Debug, Default, Serialize)]
 struct Report {
     dry_run: bool,

@@ -1,4 +1,4 @@
-//! `consigne migration`: how far owners are with the keys that were carried over from an older installation.
+//! `consigne migration`: shows how far the owners of migrated keys have come.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,14 +15,14 @@ use consigne_usecases::migrations::keys_of;
 use crate::operator::{Operator, table_failed, work};
 use crate::stack_env::Which;
 
-/// Migrations read in one question to the table.
+/// Migrations read with one query.
 const PAGE: u32 = 100;
-/// Most owners that are named for having no address.
+/// Most owners listed for having no verified address.
 const UNTOLD_SHOWN: usize = 20;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Count owners by stage and keys by state, and say how many days are left.
+    /// Count owners by stage and keys by state, and show how many days are left.
     Status,
 }
 
@@ -47,7 +47,7 @@ async fn status(table: &Table, until: Option<Timestamp>, now: Timestamp) -> Resu
     Ok(counts.render(hashes, until, now))
 }
 
-/// Says whether mails to a person go anywhere.
+/// Returns whether a person has a verified address to which mails can be sent.
 async fn can_be_told<F: GetProfile>(table: &F, owner: &UserId) -> Result<bool, Fault> {
     Ok(table.get_profile(owner).await?.contact().is_some_and(|contact| contact.verified))
 }
@@ -65,7 +65,7 @@ async fn all<F: ListMigrations>(table: &F, filter: MigrationFilter) -> Result<Ve
     }
 }
 
-/// What there is to be said.
+/// The counts of the report.
 #[derive(Debug, Default)]
 struct Counts {
     owners: BTreeMap<&'static str, u64>,
@@ -80,8 +80,8 @@ struct Counts {
 impl Counts {
     fn add(&mut self, migration: &Migration, keys: &[ApiKey]) {
         let stage = match migration.stage {
-            Stage::Carried => "to be told",
-            Stage::Announced(_) => "told",
+            Stage::Carried => "to be notified",
+            Stage::Announced(_) => "notified",
             Stage::Reminded(_) => "reminded",
             Stage::Ended { .. } => "done",
         };
@@ -113,24 +113,24 @@ impl Counts {
         };
         let mut lines = vec![
             format!(
-                "owners      {} to be told, {} told, {} reminded, {} done",
-                owner("to be told"),
-                owner("told"),
+                "owners      {} to be notified, {} notified, {} reminded, {} done",
+                owner("to be notified"),
+                owner("notified"),
                 owner("reminded"),
                 owner("done")
             ),
             format!(
-                "keys        {total} carried over: {} replaced, {} still to be, {} revoked, {} deleted",
+                "keys        {total} migrated: {} replaced, {} not yet, {} revoked, {} deleted",
                 self.replaced, self.waiting, self.revoked, self.deleted
             ),
-            format!("by hash     {hashes} live keys that have not been used since they were carried over"),
+            format!("by hash     {hashes} live keys that have not been used since their migration"),
             format!("revocation  {deadline}"),
         ];
         if let (Some(last), Some(until)) = (last, until)
             && until < last.starts()
         {
             lines.push(format!(
-                "too early   LegacyKeysUntil ends the old texts on {}, before owners were told they would; deploy it later",
+                "too early   LegacyKeysUntil ends the old texts on {}, earlier than owners were told; deploy it later",
                 Day::of(until)
             ));
         }
@@ -138,7 +138,7 @@ impl Counts {
             let some: Vec<&str> = self.untold.iter().take(UNTOLD_SHOWN).map(UserId::as_str).collect();
             let more = if self.untold.len() > some.len() { ", ..." } else { "" };
             lines.push(format!(
-                "no mail     {} owners have no verified address and learn of it from you alone: {}{more}",
+                "no mail     {} owners have no verified address, so only you can tell them: {}{more}",
                 self.untold.len(),
                 some.join(", ")
             ));
@@ -158,9 +158,7 @@ mod tests {
         let now = Timestamp::parse("2026-11-21T12:00:00Z").unwrap();
         let counts = Counts { deadlines: vec![Day::of(now).plus(20), Day::of(now).plus(10)], ..Counts::default() };
         let said = |days: u64| counts.render(0, Some(now.plus(Duration::from_hours(24 * days))), now);
-        assert!(
-            said(19).ends_with("ends the old texts on 2026-12-10, before owners were told they would; deploy it later")
-        );
+        assert!(said(19).ends_with("ends the old texts on 2026-12-10, earlier than owners were told; deploy it later"));
         for fine in [said(20), counts.render(0, None, now)] {
             assert!(fine.ends_with("revocation  2026-12-01 to 2026-12-11, in 10 to 20 days"), "{fine}");
         }
@@ -174,6 +172,6 @@ mod tests {
         assert!(!counts(0).render(0, None, now).contains("no mail"));
         let said = counts(21).render(0, None, now);
         assert!(said.contains("no mail     21 owners") && said.ends_with("user_018, user_019, ..."), "{said}");
-        assert!(counts(1).render(0, None, now).ends_with("from you alone: user_000"));
+        assert!(counts(1).render(0, None, now).ends_with("only you can tell them: user_000"));
     }
 }

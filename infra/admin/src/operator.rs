@@ -1,4 +1,4 @@
-//! What commands that act on a stack have in common: who acts, on which table, within what time.
+//! What all commands on a stack share: the operator, the clients, and the time limit.
 
 use std::error::Error;
 use std::future::Future;
@@ -15,12 +15,12 @@ use serde_json::Value;
 use crate::secret::StoredSecret;
 use crate::stack_env::{StackEnv, Which, operator};
 
-/// Longest a command may take. Only counting the keys of a pepper takes more than seconds: two reads a key.
+/// Longest time for a command. Only counting the keys of a pepper takes more than seconds: two reads per key.
 const BUDGET: Duration = Duration::from_hours(1);
-/// Most characters of a reason.
+/// Longest reason, in characters.
 const REASON_MAX: usize = 200;
 
-/// Somebody at the command line, and the stack they act on.
+/// An operator at the command line, and the stack on which they act.
 #[derive(Debug)]
 pub(crate) struct Operator {
     start: Start,
@@ -29,74 +29,74 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// Makes the clients for a stack; `names` are the settings the command needs.
+    /// Creates the clients for a stack. `names` are the settings that the command needs.
     pub(crate) fn of_stack(which: &Which, names: &[&str]) -> Result<Self, String> {
         let stack = StackEnv::of(which)?;
         let origin = Origin { actor: Actor::Operator(operator()), ip: None, user_agent: None };
         Ok(Self { start: Start::new(stack.environment(names)?), origin, stack })
     }
 
-    /// Gives the value of a setting.
+    /// Returns the value of a setting.
     pub(crate) fn setting(&self, setting: &'static Setting) -> Result<String, String> {
         self.start.environment().get(setting).map_err(|error| error.to_string())
     }
 
-    /// Gives who acts, from where.
+    /// Returns who acts, for the audit log.
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// Gives the table.
+    /// Creates the table's adapter.
     pub(crate) fn table(&self) -> Result<Table, String> {
         self.start.table().map_err(|error| error.to_string())
     }
 
-    /// Gives the bucket.
+    /// Creates the bucket's adapter.
     pub(crate) fn bucket(&self) -> Result<Bucket, String> {
         self.start.bucket().map_err(|error| error.to_string())
     }
 
-    /// Gives the secret a setting names.
+    /// Returns the secret that a setting names.
     pub(crate) fn secret(&self, arn: &'static Setting) -> Result<StoredSecret, String> {
         let id = self.setting(arn)?;
         Ok(StoredSecret::new(aws_sdk_secretsmanager::Client::new(&self.start.aws().sdk_config()), id))
     }
 
-    /// Gives a client for queues.
+    /// Creates a client for queues.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.start.aws().sdk_config())
     }
 
-    /// Returns one of the stack's names; empty when it has none.
+    /// Returns one of the stack's names; empty if it has none.
     pub(crate) fn name(&self, name: &str) -> String {
         self.stack.get(name).unwrap_or_default()
     }
 
-    /// Makes an entry of the audit trail, as of now; the installation's own trail without an organisation.
+    /// Creates an entry for the audit log, as of now. Without an organisation it belongs to the installation's own log.
     pub(crate) fn entry(&self, org: Option<OrgId>, action: AuditAction, subject: String, details: Value) -> AuditEntry {
         AuditEntry::new(org, action, subject, &self.origin, clock::now(), details)
     }
 }
 
-/// Does a command's work, within the time a command may take.
+/// Runs a command's work within the time limit.
 pub(crate) fn work<F: Future<Output = Result<String, String>>>(work: F) -> Result<String, String> {
     work_now(work)?
 }
 
-/// Does a part of it before a command's own work.
+/// Runs a part of the work before a command's own work.
 pub(crate) fn work_now<F: Future>(work: F) -> Result<F::Output, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("This machine cannot run the command: {error}"))?;
     Ok(runtime.block_on(async { InvocationBudget::new(BUDGET).run(work).await }))
 }
 
-/// Reads the id of an organisation.
+/// Parses an organisation's id.
 pub(crate) fn org(text: &str) -> Result<OrgId, String> {
-    let remedy = "`GET /api/orgs` shows each person the ids of theirs.";
-    OrgId::parse(text).ok_or_else(|| format!("{text} is no organisation: an id is `org_` and 26 characters. {remedy}"))
+    let remedy = "`GET /api/orgs` shows people the ids of their organisations.";
+    OrgId::parse(text).ok_or_else(|| format!("{text} is not an organisation's id: `org_` and 26 characters. {remedy}"))
 }
 
-/// Makes the refusal of an organisation that is not there.
+/// Returns the error of an organisation that does not exist.
 pub(crate) fn no_such_org(org: OrgId) -> String {
     format!(
         "There is no organisation {org} in this stack; nothing was changed. Check the id, and that TABLE_NAME is the \
@@ -104,17 +104,17 @@ pub(crate) fn no_such_org(org: OrgId) -> String {
     )
 }
 
-/// Reads a reason.
+/// Checks a reason for the audit log: one line of 1 to 200 characters.
 pub(crate) fn reason(text: &str) -> Result<String, String> {
     text::label("--reason", text, REASON_MAX).map_err(|fault| format!("{}.", fault.message))
 }
 
-/// Says why the table did not do something.
+/// Returns the error of a failed call to the table.
 pub(crate) fn table_failed(fault: &Fault) -> String {
-    format!("The table did not answer as it should: {}\n`consigne doctor` says what is wrong with it.", fault.chain())
+    format!("The call to the table failed: {}\n`consigne doctor` says what is wrong with it.", fault.chain())
 }
 
-/// Writes an error's chain of causes on one line.
+/// Returns an error and its chain of causes on one line.
 pub(crate) fn causes(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut next = error.source();

@@ -1,5 +1,5 @@
-//! `consigne org`: stops an organisation, lets it work again, chooses what unusual use of its keys leads to, and lists those
-//! that were founded before there was a list.
+//! `consigne org`: suspends and resumes organisations, sets their response to anomalies, and lists those that were
+//! created before there was an index of them.
 
 use clap::{Args, Subcommand};
 use consigne_core::anomalies::OnAnomaly;
@@ -12,13 +12,13 @@ use crate::stack_env::Which;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Stop all keys of an organisation, in this moment.
+    /// Suspend an organisation: all its keys stop at once.
     Suspend(Target),
-    /// Let the keys of an organisation work again.
+    /// Resume a suspended organisation: its keys work again.
     Resume(Target),
-    /// List the organisations that were founded before the nights' work went by a list.
+    /// Add organisations to the index of nightly work that were created before it existed.
     Enrol,
-    /// Choose what is done when keys are used, or made, in an unusual way.
+    /// Choose the response to unusual use or creation of keys.
     Policy(Policy),
 }
 
@@ -26,7 +26,7 @@ pub(crate) enum Command {
 pub(crate) struct Target {
     /// Id of the organisation: `org_` and 26 characters.
     org: String,
-    /// Why, for the audit trail: 1 to 200 characters.
+    /// Reason for the audit log: 1 to 200 characters.
     #[arg(long)]
     reason: String,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Target {
 pub(crate) struct Policy {
     /// Id of the organisation: `org_` and 26 characters.
     org: String,
-    /// `alert`: its owners are told. `suspend`: and what it is about stops until you resume it.
+    /// `alert` notifies the owners. `suspend` also stops the key or the organisation until you resume it.
     #[arg(value_parser = ["alert", "suspend"])]
     policy: String,
 }
@@ -52,8 +52,8 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
     let table = operator.table()?;
     let audit = operator.entry(Some(org), action, org.to_string(), json!({ "reason": reason }));
     work(async {
-        // Saying it twice is saying it once, so a lost answer needs no more than the same command.
-        let again = |problem: String| format!("{problem}\nRun the command again; twice does no harm.");
+        // A repetition changes nothing, so after a lost answer the same command can be run again.
+        let again = |problem: String| format!("{problem}\nRun the command again; a repetition is harmless.");
         let found = table.suspend_org(org, suspend, &audit).await.map_err(|fault| again(table_failed(&fault)))?;
         if !found {
             return Err(no_such_org(org));
@@ -69,7 +69,7 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
     })
 }
 
-/// Looks through the whole table, page by page, so it is for once; after a failure it may begin anew.
+/// Scans the whole table, page by page, so it is meant to be run once. After a failure it can start again.
 fn enrol(which: &Which) -> Result<String, String> {
     let table = Operator::of_stack(which, &["TABLE_NAME"])?.table()?;
     work(async {
@@ -93,7 +93,7 @@ fn enrol(which: &Which) -> Result<String, String> {
 
 fn choose(which: &Which, chosen: &Policy) -> Result<String, String> {
     let org = org(&chosen.org)?;
-    let policy = OnAnomaly::from_name(&chosen.policy).ok_or("The policy is alert or suspend.")?;
+    let policy = OnAnomaly::from_name(&chosen.policy).ok_or("The policy must be alert or suspend.")?;
     let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
     let table = operator.table()?;
     let details = json!({ "on_anomaly": policy.name() });
@@ -104,7 +104,7 @@ fn choose(which: &Which, chosen: &Policy) -> Result<String, String> {
         }
         Ok(match policy {
             OnAnomaly::Alert => {
-                format!("{org}: of unusual use of its keys its owners are told, and nothing is stopped.")
+                format!("{org}: its owners are notified of unusual use of its keys, and nothing is stopped.")
             }
             OnAnomaly::Suspend => format!(
                 "{org}: a key that is used in an unusual way is suspended, the organisation when many keys are made.\n\

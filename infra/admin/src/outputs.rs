@@ -1,11 +1,11 @@
-//! What a stack on AWS says its parts are called: CloudFormation's outputs.
+//! The names of a stack's parts on AWS, from CloudFormation's outputs.
 
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 use consigne_aws::{AwsConfig, query};
 
 use crate::operator::work_now;
 
-/// The settings that commands need, each with the output that holds it.
+/// The settings that commands need, each with the name of its output.
 const SETTINGS: [(&str, &str); 12] = [
     ("BUCKET_NAME", "BucketName"),
     ("BUS_NAME", "BusName"),
@@ -21,20 +21,20 @@ const SETTINGS: [(&str, &str); 12] = [
     ("TABLE_NAME", "TableName"),
 ];
 
-/// Asks CloudFormation for a stack's outputs, and returns the settings they hold.
+/// Asks CloudFormation for a stack's outputs. Returns the settings they contain.
 ///
 /// # Errors
-/// When there is no such stack, or it cannot be asked for.
+/// If the stack does not exist, is not one of Consigne's, or cannot be read.
 pub(crate) fn of_stack(config: &AwsConfig, stack: &str) -> Result<Vec<(String, String)>, String> {
     if stack.is_empty() || !stack.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-        return Err(format!("{stack} is no stack's name: letters, digits and hyphens."));
+        return Err(format!("{stack} is not a stack's name: letters, digits and hyphens."));
     }
     let form = format!("Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
     let (status, answer) = work_now(query(config, "cloudformation", form))?
         .map_err(|error| format!("CloudFormation in {} does not answer: {error}", config.region))?;
     if status != 200 {
         let message = answer.split("<Message>").nth(1).and_then(|rest| rest.split("</Message>").next());
-        let message = message.unwrap_or("it gave no reason");
+        let message = message.unwrap_or("no reason was given");
         return Err(format!("CloudFormation in {} answered {status}: {message}.", config.region));
     }
     let outputs = read(&answer).map_err(|error| format!("CloudFormation's answer cannot be read: {error}"))?;
@@ -48,7 +48,7 @@ pub(crate) fn of_stack(config: &AwsConfig, stack: &str) -> Result<Vec<(String, S
     }
 }
 
-/// Reads keys and values of all outputs.
+/// Parses keys and values of all outputs.
 fn read(answer: &str) -> Result<Vec<(String, String)>, XmlDecodeError> {
     let mut document = Document::new(answer);
     let mut root = document.root_element()?;
@@ -57,7 +57,7 @@ fn read(answer: &str) -> Result<Vec<(String, String)>, XmlDecodeError> {
     Ok(outputs)
 }
 
-/// Looks for outputs in an element and all below it.
+/// Collects the outputs in an element and all elements below it.
 fn descend(element: &mut ScopedDecoder<'_, '_>, outputs: &mut Vec<(String, String)>) -> Result<(), XmlDecodeError> {
     while let Some(mut child) = element.next_tag() {
         if child.start_el().matches("OutputKey") {

@@ -1,9 +1,9 @@
-//! `consigne pepper`: replaces the secrets under which API keys are kept, while the keys are in use.
+//! `consigne pepper`: replaces the peppers under which API keys are stored, while the keys are in use.
 //!
-//! Two places must agree: the secret, which holds the peppers, and the register in the table, which says of a pepper that
-//! it takes no new keys. Every command may be killed between its writes and run again. What holds at any moment: a pepper
-//! under which a key could still be written is in the secret, and nothing is done that the audit trail does not tell; at
-//! worst it tells of something that was not done.
+//! Two places must agree: the secret, which contains the peppers, and the register in the table, which can close a
+//! pepper for new keys. Every command may be killed between its writes and run again. At all times, a pepper under
+//! which a key could still be written is in the secret, and everything that was done is in the audit log. At worst the
+//! log contains something that was not done.
 
 mod kept;
 
@@ -25,18 +25,18 @@ use crate::secret::{Held, StoredSecret, Unreplaced, random};
 use crate::stack_env::Which;
 use kept::{Bar, Kept};
 
-/// How long a write may take to show in the index that is counted; it is usually there within a tenth of a second.
+/// How long a write may take to appear in the index that is counted. Usually it is there within a tenth of a second.
 const INDEX_LAG: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show the live peppers by version, and which could be retired; never a pepper.
+    /// Show the live peppers by version, and which can be retired. Never shows a pepper.
     Status,
-    /// Make a new pepper, which is not current yet.
+    /// Create a new pepper, which is not current yet.
     Add,
-    /// Take the pepper under which an older installation hashed its keys, from standard input. It goes by the number 0.
+    /// Read the pepper under which an older installation hashed its keys from standard input. It becomes version 0.
     Legacy,
-    /// Make a live pepper the one new keys are written under.
+    /// Make a live pepper the current one, under which new keys are stored.
     Promote {
         /// Version, as `status` shows it.
         version: u32,
@@ -88,69 +88,70 @@ impl PepperStore {
             lines.push(format!("{version:<8} {current:<8} {needs:>14}   {verdict}"));
         }
         lines.push(
-            "A key needs the pepper it can be found under only. It is carried over to the current one when it is next used."
+            "A key needs a pepper if it cannot be found under a newer one. At its next use it moves to the current one."
                 .to_owned(),
         );
         Ok(lines.join("\n"))
     }
 
-    /// Adds a pepper: the register first. Killed in between, it tells of a pepper that is not there, and the next `add`
-    /// makes one of that number; the other way round there would be a secret nobody is known to have made.
+    /// Adds a pepper, in the register first. If the command is killed in between, the register has a pepper that does
+    /// not exist, and the next `add` creates one with that number. In the other order there would be a secret that no
+    /// audit entry explains.
     async fn add(&self, held: &Held, mut kept: Kept) -> Result<String, String> {
         let version = kept.add(random(&STANDARD)?)?;
         let text = kept.render()?;
         self.record(version, false, AuditAction::PepperAdded, json!({})).await?;
         self.secret.replace(held, text).await?;
         Ok(format!(
-            "Added pepper {version}; pepper {} is still current.\nNext: wait five minutes, after which every environment \
-             knows it; then `consigne pepper promote {version}`.\nPromoted sooner, it is learnt by an environment when it \
-             meets a key it cannot find; having looked within the last minute, it refuses such a key until that minute is \
-             over.",
+            "Added pepper {version}; pepper {} is still current.\nNext: wait five minutes, until every environment knows \
+             it, then run `consigne pepper promote {version}`.\nIf it is promoted sooner, an environment reads it when it \
+             cannot find a key, but only once a minute. Until then it refuses such a key.",
             kept.current()
         ))
     }
 
-    /// Takes the pepper of an older installation: the register first, as `add` does.
+    /// Adds the pepper of an older installation, in the register first, as `add` does.
     async fn take_legacy(&self, held: &Held, mut kept: Kept) -> Result<String, String> {
         kept.take_legacy(given()?.trim_end_matches(['\r', '\n']).to_owned())?;
         let text = kept.render()?;
         self.record(Pointer::HASHED, false, AuditAction::PepperAdded, json!({ "legacy": true })).await?;
         self.secret.replace(held, text).await?;
-        Ok("Taken as pepper 0. Within five minutes, keys that were carried over as hashes are found; each is carried over to \
-            the current pepper when it is first used. `consigne pepper retire 0` takes it away once no key needs it."
+        Ok("Added as pepper 0. Within five minutes, keys that were migrated as hashes are found; each moves to the current \
+            pepper at its first use. `consigne pepper retire 0` removes pepper 0 once no key needs it."
             .to_owned())
     }
 
-    /// Promotes a pepper: the register first, since a retirement that was cut short may have left the pepper closed, and a
-    /// current pepper that takes no keys would stop all issuing. Killed in between, an open pepper is not current, which
-    /// is where it was after `add`.
+    /// Promotes a pepper, in the register first. An interrupted retirement may have left the pepper closed, and a
+    /// closed current pepper would stop all issuing. If the command is killed in between, the pepper is open and not
+    /// current, as it was after `add`.
     async fn promote(&self, held: &Held, mut kept: Kept, version: u32) -> Result<String, String> {
         let before = kept.current();
         let changes = kept.promote(version)?;
         let text = kept.render()?;
         self.record(version, false, AuditAction::PepperPromoted, json!({ "before": before })).await?;
         if !changes {
-            return Ok(format!("Pepper {version} was current already, and takes new keys."));
+            return Ok(format!("Pepper {version} was current already; new keys are stored under it."));
         }
         self.secret.replace(held, text).await?;
         Ok(format!(
-            "Pepper {version} is current; pepper {before} was, and stays live.\nWithin five minutes every environment \
-             writes new keys under it, and carries old ones over when they are next used. `consigne pepper status` says \
-             when pepper {before} can be retired."
+            "Pepper {version} is current; pepper {before} stays live.\nWithin five minutes every environment stores new \
+             keys under it, and moves old ones to it when they are next used. `consigne pepper status` says when pepper \
+             {before} can be retired."
         ))
     }
 
-    /// Retires a pepper: closed, counted, removed, in this order.
+    /// Retires a pepper: closes it, counts its keys, and removes it, in this order.
     ///
-    /// Counted before it is closed, a key could be written under it after the count, and be lost with it. Closing is a
-    /// condition of the very transactions that write pointers, so once it is closed the count can only fall. Killed after
-    /// that, the pepper is closed and still in the secret: its keys are found, new ones go under the current one, and
-    /// running it again finishes. The removal is the last write because it alone cannot be made good.
+    /// If it were counted before it is closed, a key could be written under it after the count and be lost. The
+    /// transactions that write pointers require an open pepper, so once it is closed the count can only fall. If the
+    /// command is killed after that, the pepper is closed and still in the secret: its keys are found, new ones are
+    /// written under the current one, and another run finishes. The removal is the last write, because it alone cannot
+    /// be undone.
     async fn retire(&self, held: &Held, mut kept: Kept, version: u32) -> Result<String, String> {
         kept.retire(version)?;
         let text = kept.render()?;
         self.record(version, true, AuditAction::PepperRetired, json!({ "step": "closed" })).await?;
-        // What was written just before that must be in the index before it is counted.
+        // Keys that were written just before must be in the index before it is counted.
         tokio::time::sleep(INDEX_LAG).await;
         let needs = match self.count(version).await {
             Ok(needs) => needs,
@@ -159,43 +160,44 @@ impl PepperStore {
         if needs > 0 {
             let keys = if needs == 1 { "1 live key needs it" } else { &format!("{needs} live keys need it") };
             let problem = format!(
-                "Pepper {version} was not retired: {keys}.\nA key is carried over to pepper {} when it is next used; one \
-                 that nobody uses must be rotated or revoked. All environments do so from five minutes after the promotion at \
-                 the latest. Then run this again.",
+                "Pepper {version} was not retired: {keys}.\nA key moves to pepper {} when it is next used, from five \
+                 minutes after the promotion at the latest. A key that nobody uses must be rotated or revoked. Then run this \
+                 again.",
                 kept.current()
             );
             return self.reopen(version, json!({ "step": "refused", "live_keys": needs }), problem).await;
         }
         match self.secret.replace(held, text).await {
             Ok(()) => Ok(format!(
-                "Retired pepper {version}: no live key needs it, and it is gone from the secret.\nUntil the secret is next \
-                 written to, Secrets Manager keeps it under AWSPREVIOUS. Environments that run forget it within five \
-                 minutes."
+                "Retired pepper {version}: no live key needs it, and it was removed from the secret.\nSecrets Manager keeps it \
+                 under AWSPREVIOUS until the secret is next changed. Running environments forget it within five minutes."
             )),
             Err(Unreplaced::Conflict) => self.moved(version).await,
-            // It may be gone from the secret; open, it could take keys that nobody would find. So it stays closed.
+            // The pepper may be gone from the secret. If it were opened, it could get keys that nobody would find, so
+            // it stays closed.
             Err(Unreplaced::Failed(problem)) => Err(format!(
-                "{problem}\nPepper {version} takes no new keys meanwhile, which harms none. Run this again to finish; \
+                "{problem}\nPepper {version} stays closed for new keys, which is harmless. Run this again to finish; \
                  `consigne pepper promote {version}` opens it again."
             )),
         }
     }
 
-    /// Leaves a pepper as it was when somebody else has changed the secret meanwhile: open, if they left it there.
+    /// Handles a secret that somebody else has changed meanwhile. If they left the pepper in it, opens the pepper
+    /// again.
     async fn moved(&self, version: u32) -> Result<String, String> {
         if Kept::parse(&self.secret.read().await?.text)?.holds(version) {
             return self.reopen(version, json!({ "step": "moved" }), Unreplaced::Conflict.into()).await;
         }
-        Ok(format!("Somebody else retired pepper {version} in the same moment."))
+        Ok(format!("Somebody else retired pepper {version} at the same moment."))
     }
 
-    /// Takes back the closing of a pepper that stays, and gives the reason it stays.
+    /// Opens a pepper again that stays. Returns the reason it stays, as an error.
     async fn reopen(&self, version: u32, details: Value, problem: String) -> Result<String, String> {
         let opened = self.record(version, false, AuditAction::PepperRetired, details).await;
         Err(match opened {
             Ok(()) => problem,
             Err(also) => format!(
-                "{problem}\nIt takes no new keys meanwhile, which harms none, because it could not be opened again: {also}"
+                "{problem}\nIt stays closed for new keys, which is harmless, because it could not be opened again: {also}"
             ),
         })
     }

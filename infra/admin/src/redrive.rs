@@ -1,4 +1,4 @@
-//! `consigne redrive`: what could not be done, back to the queue it was to be done from.
+//! `consigne redrive`: sends the messages of a dead-letter queue back to their queue.
 
 mod by_hand;
 mod queues;
@@ -13,12 +13,12 @@ use crate::stack_env::Which;
 use by_hand::{OnSqs, send_back};
 use queues::{DeadEnd, Queue};
 
-/// Name by which the stack is known.
+/// Name of the stack in its settings.
 const STACK: &str = "STACK_NAME";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The queue to bring messages back to, such as `object-events`; without it, what lies where is listed.
+    /// The queue to send messages back to, such as `object-events`. Without it, the dead-letter queues are listed.
     queue: Option<String>,
 }
 
@@ -30,22 +30,22 @@ pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
         let Some(wanted) = &options.queue else { return Ok(list(&dead_ends, &stack)) };
         let (dead, source) = find(&dead_ends, &stack, wanted)?;
         if dead.waiting == 0 {
-            return Ok(format!("Nothing lies on {} to be sent back.", dead.name));
+            return Ok(format!("{} is empty; there is nothing to send back.", dead.name));
         }
-        say(&format!("Sending what lies on {} back to {}: about {}.", dead.name, source.name, dead.waiting));
+        say(&format!("Sending the messages of {} back to {}: about {}.", dead.name, source.name, dead.waiting));
         let moved = match task::start(&sqs, dead, source).await? {
             Some(task) => task::follow(&sqs, dead, &task).await?,
-            // Such as on the laptop, whose server has no such tasks.
+            // The laptop's server, for example, has no such tasks.
             None => send_back(&OnSqs::new(&sqs, dead, source), clock::now(), say).await?,
         };
         Ok(format!(
-            "Sent back {moved} to {}. Whatever fails again will lie on {} again; `consigne redrive` shows it.",
+            "Sent {moved} back to {}. Messages that fail again return to {}; `consigne redrive` shows them.",
             source.name, dead.name
         ))
     })
 }
 
-/// Writes a line for each queue from which nothing goes on by itself.
+/// Returns a line for each queue from which messages go nowhere by themselves.
 fn list(dead_ends: &[DeadEnd], stack: &str) -> String {
     let short = |queue: &Queue| queue.name.strip_prefix(&format!("{stack}-")).unwrap_or(&queue.name).to_owned();
     let line = |end: &DeadEnd| {
@@ -63,21 +63,19 @@ fn list(dead_ends: &[DeadEnd], stack: &str) -> String {
     format!("{:<28} {:>7} {:>7}   to send back\n{}", "dead-letter queue", "waiting", "read", lines.join("\n"))
 }
 
-/// Finds a dead-letter queue and the one queue that leads into it, by the name of either, with or without the stack's.
+/// Finds a dead-letter queue and the queue that leads to it, by the name of either, with or without the stack's prefix.
 fn find<'a>(dead_ends: &'a [DeadEnd], stack: &str, wanted: &str) -> Result<(&'a Queue, &'a Queue), String> {
     let full = format!("{stack}-{wanted}");
     let is = |queue: &Queue| queue.name == wanted || queue.name == full;
     let found = dead_ends.iter().find(|end| is(&end.queue) || end.sources.iter().any(is));
     let end = found.ok_or_else(|| {
-        format!(
-            "{wanted} is no queue of the stack {stack} with dead letters. `consigne redrive` lists those there are."
-        )
+        format!("{wanted} is not a dead-letter queue of the stack {stack}. `consigne redrive` lists them.")
     })?;
     match end.sources.iter().find(|source| is(source)).or(end.sources.first()) {
         Some(source) if is(source) || end.sources.len() == 1 => Ok((&end.queue, source)),
         Some(_) => Err(format!("Several queues lead to {wanted}; name the one to send back to.")),
         None => Err(format!(
-            "No queue leads to {wanted}, so there is none to send back to. infra/README.md says what to do."
+            "No queue leads to {wanted}, so its messages cannot be sent back. infra/README.md says what to do."
         )),
     }
 }
@@ -117,9 +115,11 @@ mod tests {
     #[test]
     fn what_cannot_be_sent_back_is_said() {
         let ends = dead_ends();
-        for (name, why) in
-            [("mail-dead", "Several queues"), ("parked-events", "No queue leads"), ("other", "is no queue")]
-        {
+        for (name, why) in [
+            ("mail-dead", "Several queues"),
+            ("parked-events", "No queue leads"),
+            ("other", "is not a dead-letter queue"),
+        ] {
             let problem = find(&ends, "s", name).unwrap_err();
             assert!(problem.contains(why), "{problem}");
         }

@@ -1,4 +1,4 @@
-//! A secret of the stack, read and replaced without losing what somebody else writes to it meanwhile.
+//! A secret of the stack, which is read and replaced without losing changes that somebody else makes meanwhile.
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::update_secret_version_stage::UpdateSecretVersionStageError as Refused;
@@ -6,41 +6,44 @@ use base64::Engine as _;
 
 use crate::operator::causes;
 
-/// Label of a version that is written and not yet in force.
+/// Label of a version that was written and is not current yet.
 const NEXT: &str = "CONSIGNE_NEXT";
-/// Label of the version in force, by Secrets Manager's own rules.
+/// Secrets Manager's label of the current version.
 const CURRENT: &str = "AWSCURRENT";
 
-/// Where a secret is kept.
+/// A secret in Secrets Manager.
 #[derive(Debug)]
 pub(crate) struct StoredSecret {
     client: Client,
     id: String,
 }
 
-/// A secret as it was read. It has no `Debug` and no `Display`, so that no message can show it.
+/// A secret's value as it was read. It has no `Debug` and no `Display`, so that no message can contain it.
 pub(crate) struct Held {
     version: String,
-    /// The secret itself.
+    /// The value, usually JSON.
     pub(crate) text: String,
 }
 
 /// Why a secret was not replaced.
 #[derive(Debug)]
 pub(crate) enum Unreplaced {
-    /// Somebody else replaced it since it was read; nothing was changed.
+    /// Somebody else has replaced it since it was read. Nothing was changed.
     Conflict,
-    /// It failed, and perhaps was replaced all the same.
+    /// The call failed. The secret may have been replaced all the same.
     Failed(String),
 }
 
 impl StoredSecret {
-    /// Names a secret by its ARN.
+    /// Creates it from its ARN.
     pub(crate) fn new(client: Client, id: String) -> Self {
         Self { client, id }
     }
 
-    /// Reads it.
+    /// Reads its current value.
+    ///
+    /// # Errors
+    /// If it cannot be read, with the permission that is needed.
     pub(crate) async fn read(&self) -> Result<Held, String> {
         let read = self.client.get_secret_value().secret_id(&self.id).send().await;
         let read = read.map_err(|error| {
@@ -49,14 +52,15 @@ impl StoredSecret {
         })?;
         match (read.version_id, read.secret_string) {
             (Some(version), Some(text)) => Ok(Held { version, text }),
-            _ => Err(format!("The secret {} holds no text; its value before stands under AWSPREVIOUS.", self.id)),
+            _ => Err(format!("The secret {} contains no text; its previous value is under AWSPREVIOUS.", self.id)),
         }
     }
 
-    /// Replaces what was read, if it is still what is in force. The value before stays under `AWSPREVIOUS`.
+    /// Replaces the value `held`, if it is still the current one. The previous value stays under `AWSPREVIOUS`.
     ///
-    /// Secrets Manager knows no condition on a write, but it moves a label only away from the version that is said to have
-    /// it. So the new value is written aside first and put in force by the move; killed in between, nothing has changed.
+    /// Secrets Manager has no conditional writes, but it moves a label only away from the version that the request
+    /// names. So the new value is written with another label first, and becomes current when the label moves. If the
+    /// command is killed in between, nothing has changed.
     pub(crate) async fn replace(&self, held: &Held, text: String) -> Result<(), Unreplaced> {
         let put = self.client.put_secret_value().secret_id(&self.id).secret_string(text).version_stages(NEXT);
         let put = put.send().await.map_err(|error| self.failed(&error))?;
@@ -86,7 +90,7 @@ impl From<Unreplaced> for String {
     fn from(why: Unreplaced) -> Self {
         match why {
             Unreplaced::Conflict => {
-                "Somebody else changed the secret in the same moment; it stayed as they left it. Run the command again."
+                "Somebody else changed the secret at the same moment, and their change stays. Run the command again."
                     .to_owned()
             }
             Unreplaced::Failed(problem) => problem,
@@ -94,9 +98,9 @@ impl From<Unreplaced> for String {
     }
 }
 
-/// Draws 256 random bits, written in an alphabet.
+/// Draws 256 random bits and encodes them in an alphabet.
 pub(crate) fn random(alphabet: &base64::engine::GeneralPurpose) -> Result<String, String> {
     let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes).map_err(|error| format!("This machine has no random bytes to give: {error}"))?;
+    getrandom::fill(&mut bytes).map_err(|error| format!("This machine has no random bytes: {error}"))?;
     Ok(alphabet.encode(bytes))
 }

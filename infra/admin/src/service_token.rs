@@ -1,4 +1,5 @@
-//! `consigne service-token`: how servers prove who they are to the routes that check and charge keys.
+//! `consigne service-token`: manages the tokens with which servers authenticate on the routes that check and charge
+//! keys.
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
@@ -10,34 +11,34 @@ use crate::operator::{Operator, work};
 use crate::secret::random;
 use crate::stack_env::Which;
 
-/// Most tokens of one service: one in use and one that replaces it.
+/// Most tokens of one service: one in use and its replacement.
 const LIVE_MAX: usize = 2;
-/// Most characters of a service's name.
+/// Longest name of a service, in characters.
 const NAME_MAX: usize = 64;
-/// What tokens begin with, so that secret scanners can tell what they have found.
+/// Prefix of tokens, by which secret scanners recognise them.
 const PREFIX: &str = "svc_";
-/// When a new token works in environments that have read the secret before.
-const LEARNT: &str = "Environments that run learn of it when it first comes, looking again once a minute at most; within five minutes, anyhow.";
+/// When a new token works in execution environments that have read the secret before.
+const LEARNT: &str = "Running environments read it at its first use, at most once a minute, or within five minutes.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show the services and how many tokens each has; never a token.
+    /// List the services and how many tokens each has. Never shows a token.
     List,
-    /// Add a service and print its token, this once.
+    /// Add a service and print its token, which is shown only once.
     Add {
-        /// Name of the service; it stands on the receipts of what it charges.
+        /// Name of the service, which appears on the receipts of its charges.
         name: String,
     },
-    /// Give a service a second token beside its first, and print it, this once.
+    /// Add a second token to a service and print it, which is shown only once.
     Rotate {
         /// Name of the service.
         name: String,
     },
-    /// Take the older of a service's two tokens away, or, with --last, the service.
+    /// Remove the older of a service's two tokens, or with --last the service.
     Retire {
         /// Name of the service.
         name: String,
-        /// Take the only token, and so the service, away.
+        /// Remove the only token, and with it the service.
         #[arg(long)]
         last: bool,
     },
@@ -53,7 +54,7 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
             Command::Add { name } => {
                 let token = mint()?;
                 tokens.add(name, &token)?;
-                format!("Added {name}. Its token, shown this once:\n{token}\n{LEARNT}")
+                format!("Added {name}. Its token, which is shown only once:\n{token}\n{LEARNT}")
             }
             Command::Rotate { name } => {
                 let token = mint()?;
@@ -72,34 +73,38 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
                 )
             }
         };
-        // Written before it is shown: whoever holds a token can use it. Killed in between, it is one nobody knows; rotate
-        // and retire replace it.
+        // Written before it is shown, because whoever has a token can use it. If the command is killed in between,
+        // nobody knows the new token. `rotate` and `retire` replace it.
         secret.replace(&held, tokens.render()?).await?;
         Ok(done)
     })
 }
 
-/// Makes a token of 256 random bits.
+/// Creates a token of 256 random bits.
 fn mint() -> Result<String, String> {
     Ok(format!("{PREFIX}{}", random(&URL_SAFE_NO_PAD)?))
 }
 
-/// The secret's text, parsed. It has no `Debug`: it holds tokens.
+/// The secret's text, parsed. It has no `Debug`, because it contains tokens.
 struct Tokens(Map<String, Value>);
 
 impl Tokens {
-    /// Reads `{"pdf-api": "...", "ai-api": ["old", "new"]}`, by the rules of the functions that read it too.
+    /// Parses `{"pdf-api": "...", "ai-api": ["old", "new"]}`, by the rules of the functions that read it too.
+    ///
+    /// # Errors
+    /// If the functions could not use it.
     fn parse(text: &str) -> Result<Self, String> {
         let unfit = |why: String| {
-            format!(
-                "The secret of service tokens is not fit for use: {why}. Its value before stands under AWSPREVIOUS."
-            )
+            format!("The secret of service tokens cannot be used: {why}. Its previous value is under AWSPREVIOUS.")
         };
         ServiceTokens::parse(text).map_err(|error| unfit(error.to_string()))?;
-        serde_json::from_str(text).map(Self).map_err(|_| unfit("no JSON object".to_owned()))
+        serde_json::from_str(text).map(Self).map_err(|_| unfit("it is not a JSON object".to_owned()))
     }
 
-    /// Writes the secret's text, which the functions must be able to read.
+    /// Encodes the secret's text.
+    ///
+    /// # Errors
+    /// If the functions could not read it.
     fn render(&self) -> Result<String, String> {
         let text = Value::Object(self.0.clone()).to_string();
         ServiceTokens::parse(&text).map_err(|error| format!("Nothing was changed: {error}."))?;
@@ -108,7 +113,7 @@ impl Tokens {
 
     fn list(&self) -> String {
         if self.0.is_empty() {
-            return "There is no service. `consigne service-token add NAME` adds one.".to_owned();
+            return "There are no services. `consigne service-token add NAME` adds one.".to_owned();
         }
         let line = |(name, live): (&String, &Value)| {
             let next = if count(live) == LIVE_MAX { "   one replaces the other; retire the older" } else { "" };
@@ -123,12 +128,12 @@ impl Tokens {
         let led = name.starts_with(|c: char| c.is_ascii_lowercase());
         if !led || name.len() > NAME_MAX || !name.bytes().all(plain) {
             return Err(format!(
-                "{name:?} is no name: a lower-case letter, then lower-case letters, digits and hyphens, at most {NAME_MAX}."
+                "{name:?} is not a service's name: a lower-case letter, then lower-case letters, digits and hyphens, at most {NAME_MAX}."
             ));
         }
         if self.0.contains_key(name) {
             return Err(format!(
-                "{name} is there already. `consigne service-token rotate {name}` gives it a second token."
+                "{name} exists already. `consigne service-token rotate {name}` gives it a second token."
             ));
         }
         self.0.insert(name.to_owned(), token.into());
@@ -181,7 +186,7 @@ fn count(live: &Value) -> usize {
 }
 
 fn unknown(name: &str) -> String {
-    format!("There is no service {name}. `consigne service-token list` shows those there are; `add` adds one.")
+    format!("Unknown service {name}. `consigne service-token list` shows all; `add` adds one.")
 }
 
 #[cfg(test)]
@@ -233,11 +238,11 @@ mod tests {
     fn names_are_plain_and_taken_once() {
         let mut held = tokens(&format!(r#"{{"default": "{OLD}"}}"#));
         for bad in ["", "A", "1a", "-a", "a b", "é", &"a".repeat(65)] {
-            assert!(held.add(bad, NEW).unwrap_err().contains("is no name"), "{bad}");
+            assert!(held.add(bad, NEW).unwrap_err().contains("is not a service's name"), "{bad}");
         }
-        assert!(held.add("default", NEW).unwrap_err().contains("there already"));
-        assert!(held.rotate("pdf", NEW).unwrap_err().contains("no service pdf"));
-        assert!(held.retire("pdf", true).unwrap_err().contains("no service pdf"));
+        assert!(held.add("default", NEW).unwrap_err().contains("exists already"));
+        assert!(held.rotate("pdf", NEW).unwrap_err().contains("Unknown service pdf"));
+        assert!(held.retire("pdf", true).unwrap_err().contains("Unknown service pdf"));
     }
 
     #[test]

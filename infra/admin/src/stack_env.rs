@@ -1,8 +1,9 @@
-//! Which stack a command acts on, and what its parts are called.
+//! Which stack a command acts on, and the names of its parts.
 //!
-//! Without `--stack` that is the laptop's, by the file that `make up` writes, whatever credentials and region the shell is set
-//! up for: nobody's real AWS account is touched by mistake. With `--stack` it is one on AWS, by its outputs, under the shell's
-//! credentials. What is acted on is the first line a command prints, on standard error.
+//! Without `--stack` it is the laptop's stack, according to the file that `make up` writes, whatever credentials and
+//! region the shell has. So nobody changes a real AWS account by mistake. With `--stack` it is a stack on AWS,
+//! according to its outputs, with the shell's credentials. A command's first line on standard error says on which stack
+//! it acts.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,20 +16,20 @@ use consigne_runtime::settings::EnvVars;
 
 use crate::{complain, outputs};
 
-/// Where `make up` writes what tools need to know, below the checkout.
+/// Where `make up` writes the stack's names, below the checkout.
 const FILE: &str = "target/local/stack.env";
-/// Most characters of an operator's name.
+/// Longest name of an operator, in characters.
 const OPERATOR_MAX: usize = 64;
-/// What a command needs from the shell to call AWS.
+/// Variables of the shell with which AWS is called.
 const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
-/// Which stack to act on.
+/// The stack to act on.
 #[derive(Args, Debug)]
 pub(crate) struct Which {
-    /// Name of a stack on AWS; the laptop's stack without it.
+    /// Name of a stack on AWS. Without it, the laptop's stack.
     #[arg(long, global = true, value_name = "NAME", help_heading = "Stack")]
     stack: Option<String>,
-    /// Region of that stack; `AWS_REGION` without it.
+    /// Region of that stack. Without it, `AWS_REGION`.
     #[arg(long, global = true, value_name = "REGION", requires = "stack", help_heading = "Stack")]
     region: Option<String>,
     /// File with the names of another stack on the laptop.
@@ -36,16 +37,16 @@ pub(crate) struct Which {
     env_file: Option<PathBuf>,
 }
 
-/// What is known of the stack.
+/// The names of a stack's parts.
 #[derive(Debug)]
 pub(crate) struct StackEnv {
     names: HashMap<String, String>,
-    /// Where the names are from, for complaints about a missing one.
+    /// Where the names come from, for the error about a missing one.
     source: String,
 }
 
 impl StackEnv {
-    /// Finds the stack, and says which it is.
+    /// Finds the stack, and prints which one it is.
     pub(crate) fn of(which: &Which) -> Result<Self, String> {
         let shell = EnvVars::process();
         let (found, line) = match &which.stack {
@@ -56,7 +57,7 @@ impl StackEnv {
         Ok(found)
     }
 
-    /// Finds the laptop's stack without a word, for commands whose output is for other programs.
+    /// Finds the laptop's stack without printing anything, for commands whose output is for other programs.
     pub(crate) fn of_laptop(which: &Which) -> Result<Self, String> {
         if which.stack.is_some() {
             return Err("Only the laptop's stack accepts tokens made here; leave --stack out.".to_owned());
@@ -64,12 +65,12 @@ impl StackEnv {
         on_laptop(which.env_file.as_deref()).map(|(found, _)| found)
     }
 
-    /// Returns one name.
+    /// Returns one name, or an error that says where it is missing.
     pub(crate) fn get(&self, name: &str) -> Result<String, String> {
         self.names.get(name).cloned().ok_or_else(|| format!("{} does not name {name}.", self.source))
     }
 
-    /// Returns these names, and what AWS clients need, as an environment for clients.
+    /// Returns these names, and what AWS clients need, as an environment.
     pub(crate) fn environment(&self, names: &[&str]) -> Result<EnvVars, String> {
         let needed = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].iter().chain(names);
         let pairs = needed.map(|name| Ok(((*name).to_owned(), self.get(name)?)));
@@ -81,7 +82,7 @@ impl StackEnv {
     }
 }
 
-/// Returns the name the person at the keyboard goes by on this machine, for the audit log.
+/// Returns the login name of the person at this machine, for the audit log.
 pub(crate) fn operator() -> String {
     let shell = EnvVars::process();
     let name = shell.variable("USER").or_else(|| shell.variable("LOGNAME"));
@@ -89,7 +90,7 @@ pub(crate) fn operator() -> String {
     name.unwrap_or_else(|| "operator".to_owned())
 }
 
-/// Finds the stack that a file names.
+/// Finds the stack that a file describes.
 fn on_laptop(file: Option<&Path>) -> Result<(StackEnv, String), String> {
     let path = file.map(Path::to_owned).or_else(nearest_file);
     let path = path.ok_or_else(|| {
@@ -115,17 +116,20 @@ fn nearest_file() -> Option<PathBuf> {
 fn on_aws(stack: &str, region: Option<&str>, shell: &EnvVars) -> Result<(StackEnv, String), String> {
     let region = region.map(str::to_owned).or_else(|| shell.variable("AWS_REGION"));
     let region = region.or_else(|| shell.variable("AWS_DEFAULT_REGION"));
-    let region = region.ok_or("Say in which region the stack is: --region eu-west-3.")?;
+    let region = region.ok_or("Name the region of the stack, such as --region eu-west-3.")?;
     let mut names = credentials(shell)?;
     names.insert("AWS_REGION".to_owned(), region.clone());
     names.extend(shell.variable("AWS_ENDPOINT_URL").map(|url| ("AWS_ENDPOINT_URL".to_owned(), url)));
     let caller = Start::new(EnvVars::fixed(names.clone())).aws().config.clone();
     names.extend(outputs::of_stack(&caller, stack)?);
     names.insert("STACK_NAME".to_owned(), stack.to_owned());
-    Ok((StackEnv { names, source: format!("The stack {stack}") }, format!("Acting on the stack {stack} in {region}.")))
+    let account = names.get("PEPPER_SECRET_ARN").and_then(|arn| arn.split(':').nth(4)).unwrap_or("unknown");
+    let elsewhere = names.get("AWS_ENDPOINT_URL").map(|url| format!(", at {url}")).unwrap_or_default();
+    let line = format!("Acting on the stack {stack} in {region}, account {account}{elsewhere}.");
+    Ok((StackEnv { names, source: format!("The stack {stack}") }, line))
 }
 
-/// Returns the shell's credentials, or those the AWS CLI finds for it.
+/// Returns the shell's credentials, or those that the AWS CLI finds.
 fn credentials(shell: &EnvVars) -> Result<HashMap<String, String>, String> {
     let held = |name: &str| shell.variable(name).map(|value| (name.to_owned(), value));
     if held(CREDENTIALS[0]).is_some() {

@@ -1,4 +1,4 @@
-//! `consigne stats`: what all users store, plan by plan, as the nights have counted it.
+//! `consigne stats`: shows the storage of all users by plan, as counted every night.
 
 use clap::{Args, Subcommand};
 use consigne_core::files::in_words;
@@ -18,13 +18,13 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Storage {
-    /// How many days back, at most 366.
+    /// Number of days back, at most 366.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=366))]
     days: u16,
 }
 
 const NOTHING: &str =
-    "Nothing was counted on these days. Every night at 03:00 UTC counts; `stats-storage` has a log line of it.";
+    "Nothing was counted on these days. The count runs every night at 03:00 UTC; see the log of `stats-storage`.";
 
 pub(crate) fn run(which: &Which, Command::Storage(asked): &Command) -> Result<String, String> {
     let table = Operator::of_stack(which, &["TABLE_NAME"])?.table()?;

@@ -1,4 +1,4 @@
-//! `consigne token`: session tokens of the laptop's issuer, to try the API with.
+//! `consigne token`: prints session tokens of the laptop's issuer, to try the API with.
 
 use clap::Args;
 use consigne_core::{Plan, UserId};
@@ -9,7 +9,7 @@ use crate::stack_env::{StackEnv, Which};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Whom the token names: `user_` and letters or digits.
+    /// Id of the user in the token: `user_` and letters or digits.
     #[arg(long)]
     user: String,
     /// Subscription: free, basic, pro, premium or enterprise.
@@ -18,34 +18,34 @@ pub(crate) struct Options {
     /// Role: user, expert or admin.
     #[arg(long, default_value = "user")]
     role: String,
-    /// How many seconds the token is valid; negative for one that has expired.
+    /// Seconds for which the token is valid. Negative for an expired one.
     #[arg(long, default_value_t = 3600, allow_negative_numbers = true)]
     ttl: i64,
-    /// E-mail address.
+    /// E-mail address of the user.
     #[arg(long)]
     email: Option<String>,
-    /// Language.
+    /// Language of the user, such as `fr`.
     #[arg(long)]
     locale: Option<String>,
-    /// Origin of the page that sends the token; the first that the stack lets in without it.
+    /// Origin of the page that sends the token. Without it, the first one that the stack accepts.
     #[arg(long)]
     azp: Option<String>,
 }
 
 pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
     if UserId::parse(&options.user).is_none() {
-        return Err(format!("--user {} is not `user_` and letters or digits.", options.user));
+        return Err(format!("--user {} must be `user_` and letters or digits.", options.user));
     }
     if Plan::ALL.iter().all(|plan| plan.name() != options.plan) {
-        return Err(format!("--plan {} is not free, basic, pro, premium or enterprise.", options.plan));
+        return Err(format!("--plan {} must be free, basic, pro, premium or enterprise.", options.plan));
     }
     if !["user", "expert", "admin"].contains(&options.role.as_str()) {
-        return Err(format!("--role {} is not user, expert or admin.", options.role));
+        return Err(format!("--role {} must be user, expert or admin.", options.role));
     }
     let stack = StackEnv::of_laptop(which)?;
     let path = stack.get("JWT_KEY_FILE")?;
     let pem = std::fs::read(&path).map_err(|error| format!("{path} cannot be read: {error}"))?;
-    let key = EncodingKey::from_rsa_pem(&pem).map_err(|error| format!("{path} is no RSA key: {error}"))?;
+    let key = EncodingKey::from_rsa_pem(&pem).map_err(|error| format!("{path} is not an RSA key: {error}"))?;
     let now = consigne_runtime::clock::now().as_secs();
     let azp = options.azp.clone().map_or_else(|| stack.get("JWT_AZP"), Ok)?;
     let mut claims = json!({

@@ -1,4 +1,4 @@
-//! `consigne webhook-secret`: by which the senders of webhooks sign them.
+//! `consigne webhook-secret`: manages the secrets with which senders sign their webhooks.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -13,22 +13,21 @@ use crate::operator::{Operator, work};
 use crate::secret::random;
 use crate::stack_env::Which;
 
-/// What secrets begin with, so that people and secret scanners can tell what they have found.
+/// Prefix of secrets, by which people and secret scanners recognise them.
 const PREFIX: &str = "whsec_";
-/// Characters of the mark by which a secret is told from another.
+/// Characters of the mark that identifies a secret.
 const MARK: usize = 8;
-/// When a new secret works in environments that have read the secret before.
-const LEARNT: &str =
-    "Environments that run learn of it with the first webhook it signed, looking again once a minute at most.";
+/// When a new secret works in execution environments that have read the secret before.
+const LEARNT: &str = "Running environments read it at the first webhook it signs, at most once a minute.";
 
-/// Who sends webhooks here.
+/// A sender of webhooks.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Sender {
-    /// What generates images and videos, and tells that they are done. We make its secret.
+    /// The generator of images and videos. Its secret is created here.
     Generator,
-    /// Clerk, which tells of people. It makes its secret itself and shows it at the endpoint, under "Signing Secret".
+    /// Clerk, about people. Clerk creates the secret itself and shows it at the endpoint, under "Signing Secret".
     Clerk,
-    /// Stripe, which tells of payments. It makes its secret itself and shows it at the endpoint, under "Signing secret".
+    /// Stripe, about payments. Stripe creates the secret itself and shows it at the endpoint, under "Signing secret".
     Stripe,
 }
 
@@ -49,7 +48,7 @@ impl Sender {
         }
     }
 
-    /// Says whether a text can be a secret of this sender, by the rules of the functions that read it.
+    /// Returns whether a text can be a secret of this sender, by the rules of the functions that read it.
     fn could_sign_by(self, secret: &str) -> bool {
         match self {
             Self::Generator | Self::Clerk => WebhookSecret::parse(secret).is_some(),
@@ -57,7 +56,10 @@ impl Sender {
         }
     }
 
-    /// Says whether the functions could read a secret's whole text.
+    /// Checks the secret's whole text.
+    ///
+    /// # Errors
+    /// If the functions could not read it.
     fn check(self, text: &str) -> Result<(), WebhookSecretError> {
         match self {
             Self::Generator | Self::Clerk => WebhookSecrets::parse(text).map(drop),
@@ -68,29 +70,31 @@ impl Sender {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show which secrets of a sender are taken, by a mark; never a secret.
+    /// Show the accepted secrets of a sender, by their marks. Never shows a secret.
     Status {
-        /// Who signs with them.
+        /// The sender that signs with them.
         sender: Sender,
     },
-    /// Make a sender's next secret and print it, this once; the one before is taken until it is retired.
+    /// Create a sender's next secret and print it, which is shown only once. The previous one is accepted until it is
+    /// retired.
     Rotate {
-        /// Who is to sign with it.
+        /// The sender that will sign with it.
         sender: Sender,
     },
-    /// Take the secret that a sender has made itself, from standard input; the one before is taken until it is retired.
+    /// Read a secret that the sender has created itself from standard input. The previous one is accepted until it is
+    /// retired.
     Set {
-        /// Who signs with it.
+        /// The sender that signs with it.
         sender: Sender,
-        /// Take no other from now on: the first of a sender, or one in the place of one that leaked.
+        /// Accept no other secret from now on: for a sender's first one, or to replace one that leaked.
         #[arg(long)]
         alone: bool,
     },
-    /// Take away the secret that was in use before.
+    /// Remove the previous secret.
     Retire {
-        /// Who signed with it.
+        /// The sender that signed with it.
         sender: Sender,
-        /// Take away the newer one instead, which nobody came to know.
+        /// Remove the newer secret instead, which nobody has learned.
         #[arg(long)]
         newer: bool,
     },
@@ -110,7 +114,7 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
             Command::Status { .. } => return Ok(live.status()),
             Command::Rotate { sender: Sender::Clerk | Sender::Stripe } => {
                 return Err(format!(
-                    "That secret is made by {name} itself: rotate it there, then `consigne webhook-secret set {name}`."
+                    "{name} creates its secret itself: rotate it there, then `consigne webhook-secret set {name}`."
                 ));
             }
             Command::Rotate { .. } => {
@@ -124,31 +128,31 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
             Command::Set { alone, .. } => {
                 live.take(given()?.trim().to_owned(), *alone, sender)?;
                 let rest = if *alone {
-                    "No other is taken any more, within five minutes in environments that run."
+                    "Within five minutes, running environments accept no other."
                 } else {
-                    "The one before is taken until `retire` takes it away."
+                    "The previous one is accepted until `retire` removes it."
                 };
-                format!("Webhooks of {name} are taken by the secret {}. {LEARNT}\n{rest}", mark(&live.current))
+                format!("Webhooks of {name} are accepted with the secret {}. {LEARNT}\n{rest}", mark(&live.current))
             }
             Command::Retire { newer, .. } => {
                 live.retire(*newer, sender)?;
-                format!("Retired: within five minutes, only {} is taken of {name}.", mark(&live.current))
+                format!("Retired: within five minutes, only {} is accepted of {name}.", mark(&live.current))
             }
         };
-        // Written before it is shown: whoever holds a secret can sign. Killed in between, it is one nobody knows, and
-        // `retire --newer` takes it away.
+        // Written before it is shown, because whoever has a secret can sign. If the command is killed in between,
+        // nobody knows the new secret. `retire --newer` removes it.
         secret.replace(&held, live.render(sender)?).await?;
         Ok(done)
     })
 }
 
-/// Gives what tells a secret from another and says nothing of either.
+/// Returns a mark that identifies a secret without revealing it.
 fn mark(secret: &str) -> String {
     let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(secret.trim_start_matches(PREFIX)));
     hash.chars().take(MARK).collect()
 }
 
-/// The secret's text, parsed. It has no `Debug`: it holds secrets.
+/// The secret's text, parsed. It has no `Debug`, because it contains secrets.
 #[derive(Deserialize, Serialize)]
 struct Live {
     current: String,
@@ -157,15 +161,20 @@ struct Live {
 }
 
 impl Live {
-    /// Reads `{"current": "whsec_...", "previous": "whsec_..."}`, by the rules of the functions that read it too.
+    /// Parses `{"current": "whsec_...", "previous": "whsec_..."}`, by the rules of the functions that read it too.
+    ///
+    /// # Errors
+    /// If the functions could not use it.
     fn parse(text: &str, sender: Sender) -> Result<Self, String> {
-        let unfit =
-            |why: String| format!("The secret is not fit for use: {why}. Its value before stands under AWSPREVIOUS.");
+        let unfit = |why: String| format!("The secret cannot be used: {why}. Its previous value is under AWSPREVIOUS.");
         sender.check(text).map_err(|error| unfit(error.to_string()))?;
-        serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))
+        serde_json::from_str(text).map_err(|_| unfit("it is not a JSON object".to_owned()))
     }
 
-    /// Writes the secret's text, which the functions must be able to read.
+    /// Encodes the secret's text.
+    ///
+    /// # Errors
+    /// If the functions could not read it.
     fn render(&self, sender: Sender) -> Result<String, String> {
         let text = serde_json::to_string(self).map_err(|error| format!("Nothing was changed: {error}."))?;
         sender.check(&text).map_err(|error| format!("Nothing was changed: {error}."))?;
@@ -174,7 +183,7 @@ impl Live {
 
     fn status(&self) -> String {
         let previous = self.previous.as_deref().map(|secret| {
-            format!("\nprevious  {}   taken until `retire`, so that one can replace the other", mark(secret))
+            format!("\nprevious  {}   accepted until `retire`, while one replaces the other", mark(secret))
         });
         format!("current   {}{}", mark(&self.current), previous.unwrap_or_default())
     }
@@ -182,7 +191,7 @@ impl Live {
     fn take(&mut self, next: String, alone: bool, sender: Sender) -> Result<(), String> {
         if !sender.could_sign_by(&next) {
             return Err(
-                "That is no secret of webhooks: `whsec_` and what its sender shows behind it. Nothing was changed."
+                "That is not a webhook secret: `whsec_` and what the sender shows behind it. Nothing was changed."
                     .to_owned(),
             );
         }
@@ -206,7 +215,7 @@ impl Live {
 
     fn retire(&mut self, newer: bool, sender: Sender) -> Result<(), String> {
         let name = sender.name();
-        let only = || format!("{name} has only one secret, and nothing could be taken without it.");
+        let only = || format!("{name} has only one secret, and without it no webhook would be accepted.");
         let previous = self.previous.take().ok_or_else(only)?;
         if newer {
             self.current = previous;
@@ -254,7 +263,7 @@ mod tests {
         let mut live = live();
         for bad in ["", "whsec_", "whsec_short", "sk_live_0123456789abcdef0123456789abcdef"] {
             let problem = live.take(bad.to_owned(), true, Sender::Clerk).unwrap_err();
-            assert!(problem.contains("no secret of webhooks") && !problem.contains("short"), "{problem}");
+            assert!(problem.contains("not a webhook secret") && !problem.contains("short"), "{problem}");
         }
         assert_eq!(live.current, OLD);
         assert!(Live::parse("{}", Sender::Clerk).is_err());

@@ -1,4 +1,4 @@
-//! Whether an answer is right, to the bit: what is measured must have been done.
+//! Checks answers exactly, because a function is only measured if it has done the work.
 
 use consigne_core::text::hex;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -7,7 +7,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Problem, scene, stub};
 
-/// Checks what a function answered its first payload, by its name.
+/// Checks a function's answer to its first payload.
+///
+/// # Errors
+/// The answer, if it is wrong.
 pub(crate) fn check(name: &str, answer: &str) -> Result<(), Problem> {
     let answer: Value = serde_json::from_str(answer).map_err(|error| error.to_string())?;
     let body = answer["body"].as_str().unwrap_or_default();
@@ -16,14 +19,14 @@ pub(crate) fn check(name: &str, answer: &str) -> Result<(), Problem> {
     if right { Ok(()) } else { Err(format!("answered {body}")) }
 }
 
-/// Says whether a key was found valid and charged: the one there is, with a receipt.
+/// Returns whether the stub's key was found valid and was charged, with a receipt.
 fn charged(body: &Value) -> bool {
     let data = &body["data"];
     let receipt = data["receipt_id"].as_str().unwrap_or_default();
     data["valid"] == true && data["code"] == "VALID" && data["key_id"] == stub::API_KEY && !receipt.is_empty()
 }
 
-/// Says whether a ticket is one that S3 would take: for the file's one version, as long as was asked for, rightly signed.
+/// Returns whether S3 would accept a ticket: for the file's version, with the requested validity, and correctly signed.
 fn ticket(body: &Value) -> bool {
     let url = body["url"].as_str().unwrap_or_default();
     let Some((path, query)) = url.split_once('?') else { return false };
@@ -33,7 +36,7 @@ fn ticket(body: &Value) -> bool {
     ours && has("versionId=v1") && has("X-Amz-Expires=600") && signed(host, path, query)
 }
 
-/// Signs a URL anew and compares.
+/// Computes the signature of a URL again and compares.
 ///
 /// Source: Amazon S3 API reference, "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)".
 fn signed(host: &str, path: &str, query: &str) -> bool {
@@ -58,7 +61,7 @@ fn signed(host: &str, path: &str, query: &str) -> bool {
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    // HMAC takes keys of any length, so this cannot fail.
+    // HMAC accepts keys of any length, so this cannot fail.
     #[allow(clippy::expect_used)]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes any key");
     mac.update(text.as_bytes());

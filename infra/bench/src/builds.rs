@@ -1,4 +1,4 @@
-//! Building: every function from nothing, against the largest of them alone from nothing, with the everyday profile.
+//! Build times: all functions from nothing, compared with the largest one from nothing, with the development profile.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,12 +9,12 @@ use consigne_testkit::payload;
 use crate::table::{Row, Table};
 use crate::{Problem, say};
 
-/// Where it is built, below the checkout, so that nothing is there yet.
+/// Empty target directory for these builds, below the checkout.
 const TARGET: &str = "target/bench-build";
-/// The function with the most clients, and so the largest.
+/// The function with the most AWS clients, and so the largest.
 const LARGEST: &str = "sweep";
 
-/// Measures both builds; takes as long as they do.
+/// Measures both builds. Takes as long as they do.
 pub(crate) fn measure(names: &[String], table: &mut Table) -> Result<(), Problem> {
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     let group = "Building from nothing, everyday profile";
@@ -27,7 +27,7 @@ pub(crate) fn measure(names: &[String], table: &mut Table) -> Result<(), Problem
     Ok(())
 }
 
-/// Builds functions from nothing; gives the seconds that took.
+/// Builds functions from nothing. Returns the seconds it took.
 fn build(names: &[&str]) -> Result<f64, Problem> {
     let target = payload::root().join(TARGET);
     remove(&target)?;

@@ -1,4 +1,4 @@
-//! AWS calls per request, warm, counted by the proxy.
+//! AWS calls per warm request, counted by the proxy.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::proxy::Passed;
 use crate::stack::BenchStack;
 use crate::table::{Row, Table};
 
-/// Group of these rows.
+/// Group of the rows with calls.
 pub(crate) const GROUP: &str = "AWS calls per request, warm, counted by a proxy";
-/// Group of the bytes of the same calls.
+/// Group of the rows with the bytes of the same calls.
 const BYTES: &str = "Bytes to and from AWS per request, warm, counted by a proxy";
 
 /// Measures each route `rounds` times.
@@ -65,7 +65,7 @@ pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) 
     Ok(())
 }
 
-/// Measures the deletion of files: its own two calls, not those of what follows from it.
+/// Measures the deletion of files: its own two calls, without those of the event that follows.
 async fn delete(bench: &BenchStack, ann: &Person<'_>, keys: &[String], rounds: u32, table: &mut Table) {
     ann.delete(&keys[0]).await;
     quiet(bench).await;
@@ -74,14 +74,15 @@ async fn delete(bench: &BenchStack, ann: &Person<'_>, keys: &[String], rounds: u
         bench.proxy.reset();
         ann.delete(key).await;
         quiet(bench).await;
-        // Marking the record and removing the version are its own; the event that follows is on-object-event's.
+        // `delete` itself marks the record and removes the version. The calls after the event belong to
+        // `on-object-event`.
         let own = ["UpdateItem", "DeleteObject"];
         total += bench.proxy.passed(|_, operation| own.contains(&operation));
     }
     push_passed("delete", total, rounds, 2.0, "DeleteObject, UpdateItem", table);
 }
 
-/// Measures what an upload causes behind the scenes.
+/// Measures the calls that an upload causes behind the scenes.
 async fn object_events(bench: &BenchStack, rounds: u32, table: &mut Table) {
     let bob = bench.stack.newcomer("enterprise");
     bob.upload("first.png", "image/png", pictures::png(1, 1, 2_000)).await;
@@ -93,7 +94,7 @@ async fn object_events(bench: &BenchStack, rounds: u32, table: &mut Table) {
         bench.proxy.reset();
         bob.put(&grant, pictures::png(1, 1, 2_000)).await;
         quiet(bench).await;
-        // The first is the upload itself, signed by the grant; the rest is on-object-event's and publish-events'.
+        // The upload itself, with the grant's signature, is not counted, nor are the calls of `publish-events`.
         let own = ["GetItem", "GetObject", "TransactWriteItems"];
         total += bench.proxy.passed(|_, operation| own.contains(&operation));
     }
@@ -101,7 +102,7 @@ async fn object_events(bench: &BenchStack, rounds: u32, table: &mut Table) {
     push_passed("on-object-event, an upload", total, rounds, 3.0, note, table);
 }
 
-/// Adds rows of all calls that the proxy has counted since it was reset, and of their bytes.
+/// Adds rows for all calls that the proxy has counted since its reset, and for their bytes.
 pub(crate) fn push(bench: &BenchStack, name: &str, rounds: u32, most: f64, table: &mut Table) {
     let counts = bench.proxy.counts();
     let mut kinds: Vec<&str> = counts.keys().map(|(_, operation)| operation.as_str()).collect();
@@ -109,8 +110,8 @@ pub(crate) fn push(bench: &BenchStack, name: &str, rounds: u32, most: f64, table
     push_passed(name, bench.proxy.passed(|_, _| true), rounds, most, &kinds.join(", "), table);
 }
 
-/// Adds a row of calls and one of bytes, a request each.
-// A few kilobytes a request are far below 2^52.
+/// Adds a row of calls and one of bytes, per request.
+// A few kilobytes per request are far below 2^52.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn push_passed(name: &str, passed: Passed, rounds: u32, most: f64, note: &str, table: &mut Table) {
     let each = |total: u64| total as f64 / f64::from(rounds);
@@ -118,7 +119,7 @@ pub(crate) fn push_passed(name: &str, passed: Passed, rounds: u32, most: f64, no
     table.push(Row::new(BYTES, name, each(passed.bytes), "bytes"));
 }
 
-/// Waits until nothing has passed the proxy for a while: what runs behind the scenes has run.
+/// Waits until nothing has passed the proxy for a while, so that all work behind the scenes is done.
 pub(crate) async fn quiet(bench: &BenchStack) {
     let mut last = 0;
     for _ in 0..100 {

@@ -1,4 +1,5 @@
-//! A night's statistics: the receipts of many organisations, from the tick to the last one's figures, beside a direct count.
+//! The nightly statistics of many organisations, from the tick to the last organisation's statistics, compared with a
+//! direct count.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,15 +15,16 @@ use crate::{Problem, calls, say};
 
 /// Group of these rows.
 const GROUP: &str = "A night's statistics, from the tick to the last organisation's figures";
-/// Calls an organisation with one busy day of three: a question a day and one for each further page of receipts, the figures
-/// with their event, the event on the bus and out of the outbox, and its share of handing out.
+/// Most calls for an organisation with one busy day of three: a query per day and one for each further page of
+/// receipts, the statistics with their event, the event on the bus and out of the outbox, and its share of the
+/// distribution.
 const CALLS_MAX: f64 = 8.0;
-/// Organisations from which on that is held to.
+/// Number of organisations from which this limit applies.
 const MANY: usize = 200;
-/// Longest wait for them.
+/// Longest time for the statistics of all organisations.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Measures `receipts` of `orgs` organisations.
+/// Measures `receipts` receipts of `orgs` organisations.
 // Counts of calls are small.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) async fn measure(
@@ -56,7 +58,7 @@ pub(crate) async fn measure(
     Ok(())
 }
 
-/// Adds what the night has asked of AWS, from the first function's question to the last event on the bus.
+/// Adds the calls to AWS of the whole night, from the first query to the last event on the bus.
 #[allow(clippy::cast_precision_loss)]
 fn counted(bench: &BenchStack, orgs: usize, table: &mut Table) {
     let mut operations: BTreeMap<String, u32> = BTreeMap::new();
@@ -66,7 +68,7 @@ fn counted(bench: &BenchStack, orgs: usize, table: &mut Table) {
     let total: u32 = operations.values().sum();
     let note: Vec<String> = operations.iter().map(|(operation, calls)| format!("{calls} {operation}")).collect();
     let row = Row::new(GROUP, "calls an organisation", f64::from(total) / orgs as f64, "calls");
-    // What a night costs by itself is shared out among its organisations: among few it means something else.
+    // The fixed calls of a night are shared by its organisations, so with few of them the number means something else.
     let row = if orgs < MANY { row.of_this_machine() } else { row.at_most(CALLS_MAX) };
     table.push(row.with_note(note.join(", ")));
 }

@@ -1,4 +1,4 @@
-//! Files by the thousand: one is uploaded, the others are written beside it.
+//! Creates files by the thousand: one is uploaded, the others are written to the table directly.
 
 use consigne_testkit::pictures;
 use consigne_testkit::stack::{Person, Stack};
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::Problem;
 
-/// Files written by one request to the table, and requests under way at once.
+/// Files written by one request to the table, and requests at the same time.
 const BATCH: usize = 25;
 const AT_ONCE: usize = 8;
 
-/// Gives a person so many files that are ready: one by an upload, the others written beside it, as like it as may be.
+/// Gives a person `count` ready files: one by an upload, the others as copies of its item.
 pub(crate) async fn fill(stack: &Stack, ann: &Person<'_>, count: usize) -> Result<(), Problem> {
     let key = ann.upload("one.png", "image/png", pictures::png(64, 64, 2_000)).await;
     ann.wait_for(&key, "ready").await;
@@ -22,7 +22,7 @@ pub(crate) async fn fill(stack: &Stack, ann: &Person<'_>, count: usize) -> Resul
         "Key": { "pk": { "S": format!("USER#{}", ann.id) }, "sk": { "S": format!("FILE#{id}") } },
     });
     let item = stack.ask_table("GetItem", &ask).await["Item"].to_string();
-    // The last five characters of an id are random; so is what stands in their place.
+    // The last five characters of an id are random, so they can be replaced.
     let copy = |n: usize| format!("{}{}", &id[..21], digits(n));
     let items: Vec<String> = (1..count).map(|n| item.replace(id, &copy(n))).collect();
     for some in items.chunks(BATCH * AT_ONCE) {
@@ -40,7 +40,7 @@ async fn write(stack: &Stack, batch: &[String]) {
     stack.ask_table("BatchWriteItem", &json!({ "RequestItems": { stack.name("TABLE_NAME"): puts } })).await;
 }
 
-/// Writes a number as the end of an id.
+/// Encodes a number as the last five characters of an id.
 pub(crate) fn digits(mut n: usize) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut digits = [b'0'; 5];

@@ -1,10 +1,11 @@
-//! Instructions a request, counted by callgrind: a figure that means the same on a busy machine and on an idle one.
+//! Instructions per request, counted by callgrind. The count is the same on a busy machine and on an idle one.
 //!
-//! Two runs differ in the number of requests alone, so the difference is theirs; what a start costs falls out. The processor
-//! that callgrind plays has no instructions for hashes, so those are made the longer way: counts are to be compared with each
-//! other, not with times.
+//! Two runs differ only in the number of requests, so the difference is theirs and the cost of the start cancels out.
+//! The processor that callgrind simulates has no instructions for hashes, so hashing takes more of them. Compare counts
+//! with each other and not with times.
 //!
-//! Source: Valgrind user manual, chapter 6, "Callgrind": the events collected are told at the end, as `Collected : <Ir>`.
+//! Source: Valgrind user manual, chapter 6, "Callgrind": the number of events is printed at the end, as `Collected :
+//! <Ir>`.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -20,25 +21,25 @@ use crate::{Problem, say};
 
 /// Group of these rows.
 const GROUP: &str = "Instructions a warm request, counted by callgrind";
-/// What is measured, beside a hello-world.
+/// The functions that are measured, beside a hello-world.
 pub(crate) const FUNCTIONS: [&str; 3] = ["presign", "usage", "key-verify"];
-/// Requests before those that are counted: the first ones open connections and fill caches.
+/// Requests before those that are counted. The first ones open connections and fill caches.
 const BEFORE: u32 = 20;
-/// Runs a program some fifty times slower, counts its instructions and keeps no profile.
+/// Runs a program about fifty times slower, counts its instructions and writes no profile.
 pub(crate) const CALLGRIND: [&str; 3] = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
-/// Longest wait for an answer there.
+/// Longest time for an answer under callgrind.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Says whether callgrind can be run here.
+/// Returns whether callgrind is installed here.
 pub(crate) async fn can_count() -> bool {
     let asked = Command::new(CALLGRIND[0]).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().await;
     asked.is_ok_and(|status| status.success())
 }
 
-/// Measures `count` requests of each.
+/// Measures `count` requests of each function.
 pub(crate) async fn measure(scene: &Scene, count: u32, table: &mut Table) -> Result<(), Problem> {
     if !can_count().await {
-        say("Instructions a request are left out: there is no valgrind here.");
+        say("Instructions per request are left out: valgrind is not installed.");
         return Ok(());
     }
     say(&format!("Counting the instructions of {count} requests each..."));
@@ -52,20 +53,20 @@ pub(crate) async fn measure(scene: &Scene, count: u32, table: &mut Table) -> Res
     Ok(())
 }
 
-/// Gives the thousands of instructions of each further request.
-// Instructions are far below 2^52.
+/// Returns the instructions of each further request, in thousands.
+// Instruction counts are far below 2^52.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn per_request(some: u64, more: u64, further: u32) -> f64 {
     more.saturating_sub(some) as f64 / f64::from(further) / 1e3
 }
 
-/// Counts the instructions of a bootstrap from exec to its end, so many requests in between.
+/// Counts the instructions of a bootstrap from exec to its end, with this many requests.
 async fn of_requests(subject: &Subject, requests: u32) -> Result<u64, Problem> {
     let mut api = RuntimeApi::start(PATIENCE).await?;
     let mut child = subject
         .under(&CALLGRIND)
         .prepare(&api)
-        // Valgrind finds its tools by itself; the shell's path finds valgrind.
+        // Valgrind finds its tools by itself. The path is needed to find valgrind.
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .stderr(Stdio::piped())
         .spawn()
@@ -75,23 +76,23 @@ async fn of_requests(subject: &Subject, requests: u32) -> Result<u64, Problem> {
         let answered = api.answer().await.map_err(|problem| subject.blame(problem))?;
         subject.accept(&answered)?;
     }
-    // Whatever it does behind its last answer it does in both runs, up to its next question.
+    // What it does after its last answer, until it asks for the next event, is the same in both runs.
     api.ready(requests + 1).await.map_err(|problem| subject.blame(problem))?;
     end(child.id().ok_or_else(|| subject.blame("it has ended"))?).await?;
     let mut told = String::new();
-    let stderr = child.stderr.as_mut().ok_or_else(|| subject.blame("nothing is told"))?;
+    let stderr = child.stderr.as_mut().ok_or_else(|| subject.blame("its standard error is not captured"))?;
     stderr.read_to_string(&mut told).await.map_err(|error| subject.blame(error))?;
     child.wait().await.map_err(|error| subject.blame(error))?;
-    collected(&told).ok_or_else(|| subject.blame(format!("callgrind tells no count: {told}")))
+    collected(&told).ok_or_else(|| subject.blame(format!("callgrind printed no count: {told}")))
 }
 
-/// Asks a process to end, so that callgrind can tell its count.
+/// Sends a process the signal to end, so that callgrind prints its count.
 async fn end(pid: u32) -> Result<(), Problem> {
     let killed = Command::new("kill").args(["-s", "TERM", &pid.to_string()]).status().await;
     if killed.is_ok_and(|status| status.success()) { Ok(()) } else { Err(format!("{pid} cannot be ended")) }
 }
 
-/// Finds the count in what callgrind tells at the end.
+/// Finds the count in callgrind's output.
 pub(crate) fn collected(told: &str) -> Option<u64> {
     told.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
 }

@@ -1,16 +1,16 @@
-//! What stands in the table of the stub: one item of each kind, as the functions write it.
+//! The items in the stub's table: one of each kind, as the functions write it.
 
 use serde_json::{Value, json};
 
 use crate::stub::{API_KEY, INVITED, KEY, ORG};
 
-/// A time that does not come while the bench runs, in milliseconds since 1970.
+/// A time in the far future, in milliseconds since 1970.
 const FAR: u64 = 4_102_444_800_000;
 
-/// Gives the item of a key: of an organisation, a key, a wallet, a hold, a purchase or a job, or else a file.
+/// Returns the item with a key: an organisation, a key, a wallet, a hold, a purchase or a job, or else a file.
 pub(crate) fn item(key: &Value) -> Value {
     let sk = key["sk"]["S"].as_str().unwrap_or_default();
-    // Nothing was told of any payment yet, no text was begun, and nothing was asked for before.
+    // The stub has no payments, no drafts and no idempotency records.
     if sk == "PAYMENT" || sk.starts_with("TEXT#") || sk.starts_with("IDEM#") {
         return Value::Null;
     }
@@ -62,7 +62,7 @@ fn by_kind(sk: &str) -> Value {
             "generation": number(1), "created_by": text("user_ann1"), "created_at": number(1_795_257_000_000),
             "revision": number(1),
         }),
-        // One that was made, so that nobody outside is called.
+        // A delivery that has ended, so that no outside server is called.
         Some("DELIVERY") => json!({
             "org_id": text(ORG), "delivery_id": text("dlv_01M7YREWKH7VM7Z3Z2KWSH2FTV"),
             "endpoint_id": text("ep_01M7YREWKH7VM7Z3Z2KWSH2FTW"), "event_id": text("01M7YREWKH7VM7Z3Z2KWSH2FTX"),
@@ -75,7 +75,8 @@ fn by_kind(sk: &str) -> Value {
     }
 }
 
-/// A job nobody has begun, of the kind its id ends in: T for a book, V for a video, else a picture.
+/// A job that no generator has begun, of the kind that its id ends in: T for a book, V for a video, otherwise a
+/// picture.
 fn job(sk: &str) -> Value {
     let (text, number) = (|text: &str| json!({ "S": text }), |number: u64| json!({ "N": number.to_string() }));
     let kind = match sk.chars().last() {
@@ -94,7 +95,7 @@ fn job(sk: &str) -> Value {
     })
 }
 
-/// A ready file, as the table holds it; it satisfies readers of the ledger too.
+/// A ready file, as in the table. It also satisfies readers of a ledger.
 pub(crate) fn file() -> Value {
     let (text, number) = (|text: &str| json!({ "S": text }), |number: u64| json!({ "N": number.to_string() }));
     json!({

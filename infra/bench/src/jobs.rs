@@ -1,4 +1,5 @@
-//! Jobs: calls of each route, how fast events leave the outbox, and how long a job takes whose generator answers at once.
+//! Jobs: the calls of each route, how fast events leave the outbox, and how long a job takes if its generator answers
+//! at once.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -17,17 +18,17 @@ use crate::table::{Row, Table, quantile};
 
 const EVENTS: &str = "Events, from the wish to the queue of the generators";
 const JOBS: &str = "A job of one picture, its generator answering at once";
-/// Wishes under way at once.
+/// Requests at the same time.
 const AT_ONCE: usize = 20;
-/// Longest wait for an event, or for the end of a job.
+/// Longest time for an event, or for the end of a job.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// Between two looks at how things stand.
+/// Pause between two looks at the state.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Measures calls `rounds` times, the events of `count` jobs, and as many jobs from wish to end as there are rounds.
+/// Measures the calls of `rounds` requests, the events of `count` jobs, and `rounds` jobs from request to end.
 pub(crate) async fn measure(bench: &BenchStack, rounds: u32, count: u32, table: &mut Table) -> Result<(), Problem> {
     let (ann, generator) = (bench.stack.newcomer("enterprise"), Generator::of(bench.stack));
-    // Once for each function, so that what is measured is warm.
+    // Once for each function, so that the measured requests are warm.
     whole(&ann, &generator).await?;
     calls(bench, &ann, &generator, rounds, table).await?;
     events(bench, &ann, &generator, count, table).await?;
@@ -40,20 +41,20 @@ pub(crate) async fn measure(bench: &BenchStack, rounds: u32, count: u32, table: 
     Ok(())
 }
 
-/// Asks for one picture and gives the job's id.
+/// Requests one picture. Returns the job's id.
 async fn wish(ann: &Person<'_>) -> Result<String, Problem> {
     let accepted = ann.call_with("POST", "/api/secure/images/generate", &json!({ "prompt": "a lighthouse" })).await;
     let job = accepted.json()["data"]["job_id"].as_str().map(str::to_owned);
-    job.ok_or_else(|| format!("a wish was answered {}", accepted.json()))
+    job.ok_or_else(|| format!("a request for a job was answered {}", accepted.json()))
 }
 
-/// Gets a job, and says whether it is complete.
+/// Reads a job. Returns whether it is complete.
 async fn completed(ann: &Person<'_>, job: &str) -> bool {
     let found = ann.call("GET", &format!("/api/secure/jobs/{job}/status")).await;
     found.json()["data"]["status"] == "completed"
 }
 
-/// Has a job go from the wish to its end; gives the time that took.
+/// Runs a job from its request to its end. Returns the time it took.
 async fn whole(ann: &Person<'_>, generator: &Generator<'_>) -> Result<Duration, Problem> {
     let began = Instant::now();
     let job = wish(ann).await?;
@@ -69,7 +70,7 @@ async fn whole(ann: &Person<'_>, generator: &Generator<'_>) -> Result<Duration, 
     Ok(began.elapsed())
 }
 
-/// Counts the calls of each route by themselves, without those of what follows from it.
+/// Counts the calls of each route, without those of what follows from it.
 async fn calls(
     bench: &BenchStack,
     ann: &Person<'_>,
@@ -119,8 +120,8 @@ async fn calls(
     Ok(())
 }
 
-/// Gives the access key of the completion webhook, by which its calls are told from those of the mail that follows: a
-/// completion of a job that never was reads the table and does nothing else.
+/// Returns the access key of the completion webhook, which distinguishes its calls from those of the mail that follows.
+/// A completion of an unknown job reads the table and does nothing else.
 async fn completer(bench: &BenchStack, generator: &Generator<'_>, message: &Value) -> Result<String, Problem> {
     let mut unknown = message.clone();
     let changed = |(at, letter)| if at == 10 { 'Z' } else { letter };
@@ -132,13 +133,14 @@ async fn completer(bench: &BenchStack, generator: &Generator<'_>, message: &Valu
     keys.into_iter().next().ok_or_else(|| "a completion of an unknown job made no call".to_owned())
 }
 
-/// Counts what has passed the proxy once all is quiet, as far as it can be a route's own: publish-events makes other calls.
+/// Counts the calls that passed the proxy once all is quiet, if they can be a route's own. `publish-events` makes other
+/// calls.
 async fn own(bench: &BenchStack, operations: &[&str]) -> Passed {
     quiet(bench).await;
     bench.proxy.passed(|_, operation| operations.contains(&operation))
 }
 
-/// Asks for jobs as fast as they are accepted, and waits until the last event lies on the queue.
+/// Requests jobs as fast as they are accepted, and waits until the last event is on the queue.
 async fn events(
     bench: &BenchStack,
     ann: &Person<'_>,

@@ -1,4 +1,4 @@
-//! Key checks: calls, latency beside a bare read through the same stack, and how many debits a second get through.
+//! Key checks: their calls, their latency compared with a bare read through the same stack, and the rate of debits.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::table::{Row, Table, quantile};
 
 const LATENCY: &str = "A charged check beside a bare read (one GetItem: usage), both through the gateway";
 const RATE: &str = "Debits a second, twenty callers at once";
-/// Callers at once.
+/// Callers at the same time.
 const CALLERS: usize = 20;
 
 /// Measures `rounds` of each.
@@ -38,7 +38,7 @@ pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) 
     Ok(())
 }
 
-/// Counts calls of a charge and of a refusal by the checksum.
+/// Counts the calls of a charge, and of a refusal by the checksum.
 async fn calls(bench: &BenchStack, fixture: &OrgFixture<'_>, key: &HeldKey, rounds: u32, table: &mut Table) {
     let bad = format!("{}0", &key.text[..key.text.len() - 1]);
     let bad = if bad == key.text { format!("{}1", &key.text[..key.text.len() - 1]) } else { bad };
@@ -55,7 +55,7 @@ async fn calls(bench: &BenchStack, fixture: &OrgFixture<'_>, key: &HeldKey, roun
     quiet(bench).await;
 }
 
-/// Measures a charge and a bare read in turns, so that both see the same machine.
+/// Measures a charge and a bare read alternately, so that both see the same machine.
 async fn latency(fixture: &OrgFixture<'_>, key: &HeldKey, rounds: u32, table: &mut Table) {
     let (mut charges, mut reads) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -73,8 +73,11 @@ async fn latency(fixture: &OrgFixture<'_>, key: &HeldKey, rounds: u32, table: &m
     }
 }
 
-/// Charges keys in turn from all callers; gives how many charges a second got through, and checks that all did.
-// A few thousand calls lose nothing as a float.
+/// Charges keys in turn from all callers. Returns how many charges succeeded per second.
+///
+/// # Errors
+/// If a charge did not succeed.
+// A few thousand calls are exact as a float.
 #[allow(clippy::cast_precision_loss)]
 async fn rate(keys: &[(&OrgFixture<'_>, &HeldKey)], calls: usize) -> Result<f64, Problem> {
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! A long list: a page far behind must come as fast as the first one.
+//! A long list, in which a page near the end must come as fast as the first one.
 
 use std::path::PathBuf;
 
@@ -13,10 +13,10 @@ use crate::{Problem, say};
 
 /// The function that is measured.
 pub(crate) const FUNCTIONS: [&str; 1] = ["list"];
-/// Files of a page.
+/// Files per page.
 const PAGE: usize = 100;
 
-/// Measures the first and the last but some hundred page of a list of `count` files, each `rounds` times.
+/// Measures the first page of a list of `count` files and the one after nine tenths of it, each `rounds` times.
 pub(crate) async fn measure(binaries: PathBuf, count: usize, rounds: u32, table: &mut Table) -> Result<(), Problem> {
     say(&format!("Listing {count} files..."));
     let scene = Scene::set(binaries, Shelf::of(count)).await?;
@@ -39,12 +39,12 @@ pub(crate) async fn measure(binaries: PathBuf, count: usize, rounds: u32, table:
     }
     let answer = page(&mut running, &last_page, PAGE).await?.1;
     running.stop().await?;
-    // The newest file is the first; so the first of that page says whether nothing was left out or given twice.
+    // The newest file comes first. So the first file of that page shows whether a file was left out or returned twice.
     let wanted = Shelf::key_of(count - 1 - (last - 1) * PAGE);
     if answer["files"][0]["key"] != wanted.as_str() {
         return Err(format!("page {last} begins with {}, not {wanted}", answer["files"][0]["key"]));
     }
-    // Without the count, so that a quick run and a full one are compared with each other.
+    // Without the count, so that a quick run and a full one can be compared.
     let group = "A list by pages of 100: nine tenths into it, against its first page";
     for (share, name, bar) in [(0.5, "p50", None), (0.95, "p95", Some(1.2))] {
         let (first, far) = (quantile(&mut first, share), quantile(&mut far, share));
@@ -55,7 +55,7 @@ pub(crate) async fn measure(binaries: PathBuf, count: usize, rounds: u32, table:
     Ok(())
 }
 
-/// Writes the request for a page.
+/// Builds the request for a page.
 fn event(token: &str, limit: usize, cursor: Option<&str>) -> String {
     let mut event = payload::event("list", "plain", token);
     let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
@@ -63,7 +63,7 @@ fn event(token: &str, limit: usize, cursor: Option<&str>) -> String {
     event.to_string()
 }
 
-/// Asks for a page of so many files; gives the time that took, in milliseconds, and the page.
+/// Requests a page of this many files. Returns the time it took, in milliseconds, and the page.
 async fn page(running: &mut Running, event: &str, files: usize) -> Result<(f64, Value), Problem> {
     let answered = running.ask_with(event).await?;
     let took = answered.took().as_secs_f64() * 1_000.0;

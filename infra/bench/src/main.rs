@@ -1,6 +1,7 @@
 //! `make bench`: measures what the project promises about itself, in one run, and prints one table.
 //!
-//! Ratios to a hello-world of the same profile and counts of calls mean the same on every machine; milliseconds do not.
+//! Ratios to a hello-world of the same profile and counts of calls are the same on every machine. Times in milliseconds
+//! are not.
 
 mod answers;
 mod builds;
@@ -40,23 +41,23 @@ use crate::shelf::Shelf;
 use crate::stack::BenchStack;
 use crate::table::Table;
 
-/// Measures starts, sizes, warm requests, instructions, calls, key checks, jobs, uploads and a night's statistics, and two
-/// functions beside the same in other languages.
+/// Measures starts, sizes, warm requests, instructions, calls, key checks, jobs, uploads and nightly statistics, and
+/// compares two functions with the same ones in other languages.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Fewer repetitions, in about two minutes.
+    /// Repeat less, in about two minutes.
     #[arg(long)]
     quick: bool,
-    /// Write the results as the table to compare with from now on.
+    /// Write the results as the new committed table.
     #[arg(long)]
     accept: bool,
-    /// Measure one part only; the committed figures of the others stay.
+    /// Measure one part only. The committed figures of the others stay.
     #[arg(long)]
     only: Option<Part>,
-    /// Measure these functions only, of the sizes or the starts.
+    /// Measure only these functions, for the sizes or the starts.
     #[arg(long = "function", value_name = "NAME", requires = "only", conflicts_with = "accept")]
     functions: Vec<String>,
-    /// Use the everyday build instead of the one that is deployed: calls are the same, times and rates are not.
+    /// Use the development build instead of the deployed one. Calls are the same, times and rates are not.
     #[arg(long, requires = "only")]
     dev: bool,
 }
@@ -66,11 +67,11 @@ struct Options {
 enum Part {
     /// Sizes of bootstraps.
     Sizes,
-    /// Starts beside a hello-world.
+    /// Starts, compared with a hello-world.
     Starts,
-    /// Warm requests beside a hello-world, and what stays in memory.
+    /// Warm requests, compared with a hello-world, and memory.
     Warm,
-    /// Instructions a request.
+    /// Instructions per request.
     Instructions,
     /// Signing a ticket, verifying a token, checking a key.
     Micro,
@@ -78,7 +79,7 @@ enum Part {
     Small,
     /// The same functions in other languages.
     Peers,
-    /// Calls a request.
+    /// AWS calls per request.
     Calls,
     /// Key checks.
     Keys,
@@ -86,23 +87,23 @@ enum Part {
     Jobs,
     /// Uploads in bulk.
     Uploads,
-    /// The first and the nine-hundredth page of a long list.
+    /// The first page of a long list, and one near its end.
     Lists,
-    /// A night's statistics.
+    /// Nightly statistics.
     Night,
-    /// What a million of each request cost.
+    /// Cost of a million of each request.
     Costs,
-    /// Building from nothing; only when it is asked for, since it takes so long.
+    /// Building from nothing. Only on request, because it takes so long.
     Builds,
 }
 
 impl Part {
-    /// Says whether it is measured on functions one by one, without a stack.
+    /// Returns whether it is measured on single functions, without a stack.
     fn is_of_single_functions(self) -> bool {
         matches!(self, Self::Sizes | Self::Starts) || self.functions().is_some()
     }
 
-    /// Gives the few functions it needs; `None` for all.
+    /// Returns the few functions it needs, or `None` for all.
     fn functions(self) -> Option<&'static [&'static str]> {
         match self {
             Self::Warm => Some(&warm::FUNCTIONS),
@@ -121,33 +122,36 @@ impl Options {
         self.only.is_none_or(|only| only == part)
     }
 
-    /// Gives the names of the functions to measure, in the template's order.
+    /// Returns the names of the functions to measure, in the template's order.
+    ///
+    /// # Errors
+    /// If a chosen function does not exist.
     fn functions(&self) -> Result<Vec<String>, Problem> {
         let (mut all, chosen) = (functions(), &self.functions);
         if let Some(unknown) = chosen.iter().find(|name| !all.contains(name)) {
-            return Err(format!("there is no function {unknown}"));
+            return Err(format!("unknown function {unknown}"));
         }
         all.retain(|name| chosen.is_empty() || chosen.contains(name));
         Ok(all)
     }
 
-    /// Gives the one or the other number of repetitions.
+    /// Returns the number of repetitions for a quick or a full run.
     fn repeat(&self, quickly: u32, thoroughly: u32) -> u32 {
         if self.quick { quickly } else { thoroughly }
     }
 
-    /// Gives how often what is counted is done.
+    /// Returns how often requests are repeated when calls are counted.
     fn rounds(&self) -> u32 {
         self.repeat(5, 20)
     }
 
-    /// Gives where the functions' binaries lie, below the checkout.
+    /// Returns where the functions' binaries are, below the checkout.
     fn binaries(&self) -> &'static str {
         if self.dev { "target/debug" } else { "target/release" }
     }
 }
 
-/// Why the bench cannot go on.
+/// Why the bench cannot continue.
 type Problem = String;
 
 fn main() -> ExitCode {
@@ -193,7 +197,7 @@ async fn run(options: &Options) -> Result<bool, Problem> {
     table.settle(options.accept, options.only.is_none())
 }
 
-/// Measures functions one by one, beside a hello-world and without a stack.
+/// Measures single functions, compared with a hello-world and without a stack.
 async fn single(options: &Options, names: &[String], table: &mut Table) -> Result<(), Problem> {
     let binaries = payload::root().join(options.binaries());
     if options.wants(Part::Sizes) {
@@ -252,8 +256,8 @@ async fn deployed(stack: &BenchStack, options: &Options, table: &mut Table) -> R
     Ok(())
 }
 
-/// Builds the hello-world and every function that is asked for. The whole workspace is named in any case, since what a
-/// crate is built with is decided for all that are named: so they are the same binaries, whatever part is measured.
+/// Builds the hello-world and every function that is needed. It always names the whole workspace, because cargo
+/// resolves features for all named packages together. So the binaries are the same, whatever part is measured.
 fn build(options: &Options) -> Result<(), Problem> {
     let profile = if options.dev { "dev" } else { "release" };
     say(&format!("Building with the profile {profile} (the first time takes some minutes)..."));
@@ -269,13 +273,13 @@ fn build(options: &Options) -> Result<(), Problem> {
     if status.success() { Ok(()) } else { Err("the build failed".to_owned()) }
 }
 
-/// Gives the names of all functions, in the template's order.
+/// Returns the names of all functions, in the template's order.
 fn functions() -> Vec<String> {
     let template = template::template();
     template::functions(&template).iter().map(|(_, properties)| template::name_of(properties).to_owned()).collect()
 }
 
-// A bench prints; this is the place.
+// The bench prints. This is the only place.
 #[allow(clippy::print_stdout)]
 fn say(text: &str) {
     println!("{text}");

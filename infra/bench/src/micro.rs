@@ -1,4 +1,4 @@
-//! What a request is made of: signing a ticket, verifying a token, checking a key; alone, in a loop.
+//! The parts of a request, each alone in a loop: signing a ticket, verifying a token, checking a key.
 
 use std::process::Stdio;
 
@@ -11,13 +11,13 @@ use crate::{Problem, say, stub};
 
 const TIME: &str = "What a request is made of, alone: time";
 const INSTRUCTIONS: &str = "What a request is made of, alone: instructions, counted by callgrind";
-/// Name there, and in words.
+/// Name in the program `micro`, and in words.
 const WORKS: [(&str, &str); 3] =
     [("ticket", "sign a ticket"), ("token", "verify a session token"), ("key", "check a key's checksum, make its MAC")];
-/// Times under callgrind: the first some, and more.
+/// Repetitions under callgrind in the first run, and in the second.
 const COUNTED: (u32, u32) = (20, 120);
 
-/// Measures each `times` times.
+/// Measures each part `times` times.
 pub(crate) async fn measure(scene: &Scene, times: u32, table: &mut Table) -> Result<(), Problem> {
     say(&format!("Doing {} small things {times} times each...", WORKS.len()));
     for (what, name) in WORKS {
@@ -26,13 +26,13 @@ pub(crate) async fn measure(scene: &Scene, times: u32, table: &mut Table) -> Res
         table.push(Row::new(TIME, name, nanoseconds / 1e3, "µs").of_this_machine());
     }
     if !can_count().await {
-        say("Their instructions are left out: there is no valgrind here.");
+        say("Their instructions are left out: valgrind is not installed.");
         return Ok(());
     }
     for (what, name) in WORKS {
         let count = async |times| {
             let (_, told) = run(scene, &CALLGRIND, what, times).await?;
-            collected(&told).ok_or_else(|| format!("callgrind tells no count of {what}: {told}"))
+            collected(&told).ok_or_else(|| format!("callgrind printed no count of {what}: {told}"))
         };
         let each = per_request(count(COUNTED.0).await?, count(COUNTED.1).await?, COUNTED.1 - COUNTED.0);
         table.push(Row::new(INSTRUCTIONS, name, each, "thousand").of_this_build().exact());
@@ -40,7 +40,7 @@ pub(crate) async fn measure(scene: &Scene, times: u32, table: &mut Table) -> Res
     Ok(())
 }
 
-/// Runs the loop; gives what it prints and what is told beside it.
+/// Runs the loop. Returns its standard output and its standard error.
 async fn run(scene: &Scene, wrapper: &[&str], what: &str, times: u32) -> Result<(String, String), Problem> {
     let mut words = wrapper.iter().map(|word| (*word).to_owned()).chain(scene.command("micro"));
     let issuer = &scene.issuer;

@@ -1,7 +1,7 @@
-//! The same ticket and the same key check as they are written for Node.js and in Python, beside ours: in one run, on the same
-//! events, against the same AWS.
+//! The same ticket and the same key check written for Node.js and in Python, compared with ours in one run, with the
+//! same events and the same stub of AWS.
 //!
-//! What they stand on is installed into target/peers at first use. Where that cannot be done these rows are left out.
+//! Their dependencies are installed into target/peers at first use. If that is not possible, these rows are left out.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,23 +14,23 @@ use crate::scene::Scene;
 use crate::table::{Row, Table, quantile};
 use crate::{Problem, answers, say, starts, warm};
 
-/// What is written thrice, and what an answer of each must be.
+/// The functions that are written in all three languages.
 pub(crate) const FUNCTIONS: [&str; 2] = ["presign", "key-verify"];
-/// Where the sources lie, below the checkout.
+/// Folder of the sources, below the checkout.
 const SOURCES: &str = "infra/bench/peers";
-/// Where they are installed.
+/// Folder of the installations, below the checkout.
 const INSTALLED: &str = "target/peers";
 
 /// A function in some language.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
-    /// What is started.
+    /// The program to start.
     pub(crate) subject: Subject,
     /// What would be deployed: a file or a folder.
     package: PathBuf,
 }
 
-/// Gives the peers that can be had here, and says which cannot.
+/// Returns the peers that can be installed here, and prints which cannot.
 pub(crate) async fn had(scene: &Scene) -> Result<Vec<Peer>, Problem> {
     let mut peers = Vec::new();
     for (language, installed) in [("Node.js", node(scene).await), ("Python", python(scene).await)] {
@@ -45,7 +45,7 @@ pub(crate) async fn had(scene: &Scene) -> Result<Vec<Peer>, Problem> {
     Ok(peers)
 }
 
-/// Measures `starts` starts and `count` requests of each, ours among them.
+/// Measures `starts` starts and `count` requests of each peer and of our own functions.
 pub(crate) async fn measure(
     scene: &Scene,
     peers: &[Peer],
@@ -86,14 +86,14 @@ pub(crate) async fn measure(
     Ok(())
 }
 
-/// Gives our own function as one of them.
+/// Returns our own function as a peer.
 fn ours(scene: &Scene, name: &str) -> Result<Peer, Problem> {
     let subject = scene.function(name)?;
     let package = subject.command.first().map(PathBuf::from).unwrap_or_default();
     Ok(Peer { subject: Subject { name: format!("{name}, Rust"), ..subject }, package })
 }
 
-/// Gives a peer: our own function with another command.
+/// Builds a peer from our own function, with another command.
 fn peer(scene: &Scene, name: &str, language: &str, command: Vec<String>, package: PathBuf) -> Result<Peer, Problem> {
     let ours = scene.function(name)?;
     let mut settings = ours.settings;
@@ -101,10 +101,10 @@ fn peer(scene: &Scene, name: &str, language: &str, command: Vec<String>, package
     let paths = format!("{}:{}", package.display(), loop_of_lambda.display());
     settings.extend(
         [
-            // What Lambda sets besides; boto3 reads no other name.
+            // Lambda sets this too, and boto3 reads no other name.
             ("AWS_DEFAULT_REGION", "us-east-1"),
             ("PYTHONPATH", &paths),
-            // The SDK's advice to take a newer Node.js, at every start.
+            // Silences the SDK's advice, at every start, to use a newer Node.js.
             ("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned())),
@@ -112,7 +112,8 @@ fn peer(scene: &Scene, name: &str, language: &str, command: Vec<String>, package
     Ok(Peer { subject: Subject { name: format!("{name}, {language}"), command, settings, event: ours.event }, package })
 }
 
-/// Holds that a function does all of the work: its answers are right, and a warm one takes the one call it must.
+/// Checks that a function does all of the work: its answers are right, and a warm request makes exactly the one call it
+/// needs.
 async fn prove(scene: &Scene, subject: &Subject) -> Result<(), Problem> {
     let (mut running, _) = Running::start(subject).await?;
     scene.aws.calls();
@@ -125,7 +126,7 @@ async fn prove(scene: &Scene, subject: &Subject) -> Result<(), Problem> {
     if calls == [(must.to_owned(), 1)] { Ok(()) } else { Err(subject.blame(format!("a warm request made {calls:?}"))) }
 }
 
-/// Installs and bundles the functions for Node.js, as most deploy them: one minified file each.
+/// Installs and bundles the functions for Node.js in the usual way: one minified file each.
 async fn node(scene: &Scene) -> Result<Vec<Peer>, Problem> {
     let (sources, home) = (at(SOURCES).join("node"), at(INSTALLED).join("node"));
     let program = which("node").await?;
@@ -148,7 +149,8 @@ async fn node(scene: &Scene) -> Result<Vec<Peer>, Problem> {
     made.collect()
 }
 
-/// Installs the functions in Python, each in a folder with what it stands on, and Lambda's own loop beside them.
+/// Installs the functions in Python, each in a folder with its dependencies, and Lambda's own runtime client beside
+/// them.
 async fn python(scene: &Scene) -> Result<Vec<Peer>, Problem> {
     let (sources, home) = (at(SOURCES).join("python"), at(INSTALLED).join("python"));
     let program = which("python3").await?;
@@ -185,11 +187,11 @@ fn at(path: &str) -> PathBuf {
     payload::root().join(path)
 }
 
-/// Finds a program.
+/// Returns the path of a program, or an error if it is not installed.
 async fn which(name: &str) -> Result<String, Problem> {
     let found = Command::new("/bin/sh").args(["-c", &format!("command -v {name}")]).output().await;
     let found = found.ok().map(|found| String::from_utf8_lossy(&found.stdout).trim().to_owned());
-    found.filter(|path| !path.is_empty()).ok_or_else(|| format!("there is no {name} here"))
+    found.filter(|path| !path.is_empty()).ok_or_else(|| format!("{name} is not installed"))
 }
 
 async fn run(program: &str, words: &[&str], folder: &Path) -> Result<(), Problem> {
@@ -213,7 +215,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), Problem> {
     copied.map(drop).map_err(|error| format!("{}: {error}", from.display()))
 }
 
-/// Weighs a file, or all that is in a folder.
+/// Returns the size of a file or a folder, in megabytes.
 fn megabytes(path: &Path) -> Result<f64, Problem> {
     fn bytes(path: &Path) -> std::io::Result<u64> {
         if path.is_dir() {

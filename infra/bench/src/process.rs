@@ -1,4 +1,4 @@
-//! A bootstrap that runs, with a Runtime API of its own: what it answers, how long that takes, what it costs.
+//! A running bootstrap with a Runtime API of its own: its answers, its times, and what it uses.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -9,27 +9,27 @@ use tokio::process::{Child, ChildStdin, Command};
 use crate::Problem;
 use crate::runtime_api::{Answered, PATIENCE, RuntimeApi};
 
-/// What can be started and asked.
+/// A program that can be started and sent events.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
-    /// Its name.
+    /// Name in the table of results.
     pub(crate) name: String,
-    /// Program and arguments.
+    /// Program and arguments to start it with.
     pub(crate) command: Vec<String>,
-    /// Its environment, beside what every function has.
+    /// Its environment, in addition to that of every function.
     pub(crate) settings: Vec<(String, String)>,
-    /// What it is asked.
+    /// The event it is sent.
     pub(crate) event: String,
 }
 
 impl Subject {
-    /// Puts a command in front of its own, which runs it in some other way.
+    /// Puts another command in front, which runs it in some other way.
     pub(crate) fn under(&self, wrapper: &[&str]) -> Self {
         let wrapper = wrapper.iter().map(|word| (*word).to_owned());
         Self { command: wrapper.chain(self.command.iter().cloned()).collect(), ..self.clone() }
     }
 
-    /// Gives the command in the environment of a function.
+    /// Builds the command with the environment of a function.
     pub(crate) fn prepare(&self, api: &RuntimeApi) -> Command {
         let mut command = Command::new(self.command.first().map_or("", String::as_str));
         command
@@ -47,12 +47,12 @@ impl Subject {
         command
     }
 
-    /// Says which of several it is, in what went wrong.
+    /// Adds the name to a problem.
     pub(crate) fn blame(&self, problem: impl std::fmt::Display) -> Problem {
         format!("{}: {problem}", self.name)
     }
 
-    /// Holds that an answer is one: a refusal would be an answer without the work, and must not pass for one.
+    /// Checks that an answer is a success. A refusal would be an answer without the work.
     pub(crate) fn accept(&self, answered: &Answered) -> Result<(), Problem> {
         let body: Value = serde_json::from_str(&answered.body).unwrap_or(Value::Null);
         let refused = body["statusCode"].as_u64().is_some_and(|status| status >= 400);
@@ -63,7 +63,7 @@ impl Subject {
     }
 }
 
-/// A bootstrap that runs.
+/// A running bootstrap and its Runtime API.
 pub(crate) struct Running {
     subject: Subject,
     child: Child,
@@ -71,7 +71,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts a bootstrap and has it answer its event; gives the time from exec to that answer.
+    /// Starts a bootstrap and lets it answer its event. Returns the time from exec to that answer.
     pub(crate) async fn start(subject: &Subject) -> Result<(Self, Duration), Problem> {
         let api = RuntimeApi::start(PATIENCE).await?;
         api.offer(&subject.event).await;
@@ -80,7 +80,7 @@ impl Running {
         Ok((running, answered.at.duration_since(began)))
     }
 
-    /// Starts a bootstrap beside a Runtime API; gives when that was.
+    /// Starts a bootstrap with a Runtime API. Returns the time of its start.
     pub(crate) fn spawn(subject: &Subject, api: RuntimeApi) -> Result<(Self, Instant), Problem> {
         let mut command = subject.prepare(&api);
         let began = Instant::now();
@@ -88,42 +88,43 @@ impl Running {
         Ok((Self { subject: subject.clone(), child, api }, began))
     }
 
-    /// The same for a command that waits for a word before it becomes the bootstrap; gives where to say it.
+    /// The same for a command that waits for a line on standard input before it becomes the bootstrap. Returns that
+    /// input.
     pub(crate) fn gated(subject: &Subject, api: RuntimeApi) -> Result<(Self, ChildStdin), Problem> {
         let child = subject.prepare(&api).stdin(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| subject.blame(error))?;
-        let gate = child.stdin.take().ok_or_else(|| subject.blame("it takes no word"))?;
+        let gate = child.stdin.take().ok_or_else(|| subject.blame("its standard input is closed"))?;
         Ok((Self { subject: subject.clone(), child, api }, gate))
     }
 
-    /// Asks once more; gives the time from the event to its answer.
+    /// Sends its event once more. Returns the time from the event to its answer.
     pub(crate) async fn ask(&mut self) -> Result<Duration, Problem> {
         self.api.offer(&self.subject.event).await;
         Ok(self.answer().await?.took())
     }
 
-    /// Asks for something else.
+    /// Sends another event. Returns its answer, which must be a success.
     pub(crate) async fn ask_with(&mut self, event: &str) -> Result<Answered, Problem> {
         self.api.offer(event).await;
         self.answer().await
     }
 
-    /// Waits for an answer that is one.
+    /// Waits for an answer, which must be a success.
     pub(crate) async fn answer(&mut self) -> Result<Answered, Problem> {
         let answered = self.api.answer().await.map_err(|problem| self.subject.blame(problem))?;
         self.subject.accept(&answered)?;
         Ok(answered)
     }
 
-    /// Gives its process id.
+    /// Returns its process id.
     pub(crate) fn pid(&self) -> Result<u32, Problem> {
         self.child.id().ok_or_else(|| self.subject.blame("it has ended"))
     }
 
-    /// Gives the time its threads have spent on a processor.
+    /// Returns the processor time of its threads.
     ///
-    /// Source: Linux, Documentation/scheduler/sched-stats.rst: the first number is that time in nanoseconds. The ticks of
-    /// `/proc/<pid>/stat` are too coarse for a few hundred requests.
+    /// Source: Linux, Documentation/scheduler/sched-stats.rst: the first number is that time in nanoseconds. The ticks
+    /// of `/proc/<pid>/stat` are too coarse for a few hundred requests.
     pub(crate) fn cpu(&self) -> Result<Duration, Problem> {
         let tasks = format!("/proc/{}/task", self.pid()?);
         let tasks = std::fs::read_dir(&tasks).map_err(|error| self.subject.blame(error))?;
@@ -134,7 +135,7 @@ impl Running {
         Ok(Duration::from_nanos(spent.sum()))
     }
 
-    /// Gives the memory it holds, in megabytes.
+    /// Returns its resident memory, in megabytes.
     pub(crate) fn resident(&self) -> Result<f64, Problem> {
         let path = format!("/proc/{}/status", self.pid()?);
         let status = std::fs::read_to_string(&path).map_err(|error| self.subject.blame(error))?;
@@ -143,7 +144,7 @@ impl Running {
         kibibytes.map(|kibibytes| kibibytes * 1_024.0 / 1e6).ok_or_else(|| self.subject.blame("no VmRSS"))
     }
 
-    /// Ends it.
+    /// Kills it and waits for its end.
     pub(crate) async fn stop(mut self) -> Result<(), Problem> {
         self.child.kill().await.map_err(|error| self.subject.blame(error))
     }

@@ -1,4 +1,4 @@
-//! A proxy between functions and AWS that counts: the calls of a function are what passed here, not what it says.
+//! A counting proxy between functions and AWS. So a function's calls are counted from outside.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -20,12 +20,12 @@ use crate::Problem;
 /// Calls by the access key that signed them, and by operation.
 pub(crate) type Counts = HashMap<(String, String), Passed>;
 
-/// What has passed.
+/// Calls that have passed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Passed {
-    /// Calls.
+    /// Number of requests.
     pub(crate) calls: u32,
-    /// Bytes of their requests and responses, headers included as they are written in HTTP/1.1.
+    /// Bytes of their requests and responses, including headers as written in HTTP/1.1.
     pub(crate) bytes: u64,
 }
 
@@ -36,23 +36,23 @@ impl std::ops::AddAssign for Passed {
     }
 }
 
-/// A request that was recorded.
+/// A recorded request and its answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Taped {
-    /// What it was.
+    /// The operation, such as `GetItem`.
     pub(crate) operation: String,
     /// The access key that signed it.
     pub(crate) signer: String,
-    /// Its body, where it is JSON.
+    /// Its body, if it is JSON.
     pub(crate) asked: Value,
-    /// The body of its answer, where it is JSON.
+    /// The body of its answer, if it is JSON.
     pub(crate) answer: Value,
 }
 
-/// The proxy.
+/// The proxy, with its counts and its recording.
 #[derive(Clone)]
 pub(crate) struct Proxy {
-    /// Where it listens.
+    /// Address on which it listens.
     pub(crate) address: SocketAddr,
     upstream: Arc<RwLock<String>>,
     counts: Arc<Mutex<Counts>>,
@@ -79,7 +79,7 @@ impl Proxy {
                         let proxy = proxy.clone();
                         async move { Ok::<_, Infallible>(proxy.forward(request).await) }
                     });
-                    // A function that ends hangs up in the middle.
+                    // A function that ends closes the connection at any point.
                     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
                 });
             }
@@ -87,17 +87,17 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Says where the requests go, without trailing slash.
+    /// Sets where requests are forwarded to, without a slash at the end.
     pub(crate) fn forward_to(&self, upstream: &str) {
         upstream.clone_into(&mut self.upstream.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Forgets what was counted.
+    /// Sets all counts to zero.
     pub(crate) fn reset(&self) {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Gives the calls counted since, by access key and operation.
+    /// Returns the calls since the last reset, by access key and operation.
     pub(crate) fn counts(&self) -> Counts {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -107,7 +107,7 @@ impl Proxy {
         *self.tape.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
     }
 
-    /// Gives what was recorded, and records no more.
+    /// Returns the recording and stops it.
     pub(crate) fn recorded(&self) -> Vec<Taped> {
         self.tape.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
@@ -119,12 +119,12 @@ impl Proxy {
         }
     }
 
-    /// Gives how many calls those are, whoever made them.
+    /// Returns the number of all calls since the last reset.
     pub(crate) fn calls(&self) -> u32 {
         self.passed(|_, _| true).calls
     }
 
-    /// Sums up what was counted of some access keys and operations.
+    /// Sums the counts of some access keys and operations.
     pub(crate) fn passed(&self, wanted: impl Fn(&str, &str) -> bool) -> Passed {
         let counts = self.counts();
         let wanted = counts.iter().filter(|((key, operation), _)| wanted(key, operation));
@@ -141,7 +141,7 @@ impl Proxy {
         passed.bytes += bytes as u64;
     }
 
-    /// Passes a request on as it came, its `Host` included, which is part of its signature.
+    /// Forwards a request unchanged, including its `Host`, which is part of its signature.
     async fn forward(&self, request: http::Request<Incoming>) -> http::Response<Full<Bytes>> {
         let (mut parts, body) = request.into_parts();
         let key = (access_key(&parts.headers), operation(&parts));
@@ -149,7 +149,7 @@ impl Proxy {
         self.count(&key, 1, asked);
         let upstream = self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone();
         let target = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let Ok(uri) = format!("{upstream}{target}").parse() else { return failed("the upstream is no address") };
+        let Ok(uri) = format!("{upstream}{target}").parse() else { return failed("the upstream is not a URL") };
         parts.uri = uri;
         let body = match body.collect().await {
             Ok(body) => body.to_bytes(),
@@ -169,9 +169,9 @@ impl Proxy {
     }
 }
 
-/// Weighs a first line, but for what is particular to it, and headers, with what separates them.
+/// Returns the size in bytes of headers and first line, without the variable parts of that line.
 fn head(headers: &http::HeaderMap) -> usize {
-    // ` HTTP/1.1` and its spaces, or `HTTP/1.1 200 OK`, the line's end, and the empty line behind the headers.
+    // ` HTTP/1.1` with its spaces, or `HTTP/1.1 200 OK`, the end of the line, and the empty line after the headers.
     let lines = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     lines.sum::<usize>() + 15
 }
@@ -181,14 +181,14 @@ fn failed(reason: &str) -> http::Response<Full<Bytes>> {
     http::Response::builder().status(502).body(body).unwrap_or_default()
 }
 
-/// Gives the access key of a signed request: every function has one of its own.
+/// Returns the access key of a signed request. Every function has its own.
 fn access_key(headers: &http::HeaderMap) -> String {
     let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let credential = authorization.split("Credential=").nth(1).unwrap_or_default();
     credential.split('/').next().unwrap_or_default().to_owned()
 }
 
-/// Names a request: the target of AWS's JSON protocols, else method and `x-id`.
+/// Returns the operation of a request: the target in AWS's JSON protocols, otherwise method and `x-id`.
 fn operation(parts: &http::request::Parts) -> String {
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     if let Some(target) = target {

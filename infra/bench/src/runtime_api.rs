@@ -1,5 +1,4 @@
-//! A Runtime API of our own: hands a bootstrap its events, one after the other, and takes the moments at which it asks and
-//! answers.
+//! A Runtime API for the bench: gives a bootstrap its events one by one, and records when it asks and when it answers.
 //!
 //! Source: AWS Lambda developer guide, "Using the Lambda runtime API for custom runtimes".
 
@@ -19,24 +18,24 @@ use tokio::task::JoinHandle;
 
 use crate::Problem;
 
-/// Longest wait for a bootstrap that runs as fast as it can.
+/// Longest time for an answer of a bootstrap at full speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a bootstrap has answered.
+/// An answer of the bootstrap.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    /// When it was handed the event.
+    /// When it was given the event.
     pub(crate) handed: Instant,
-    /// When it answered.
+    /// When its answer arrived.
     pub(crate) at: Instant,
-    /// What, as text.
+    /// The answer as text.
     pub(crate) body: String,
-    /// Whether it told of a failure instead.
+    /// Whether it reported a failure instead.
     pub(crate) failed: bool,
 }
 
 impl Answered {
-    /// Gives the time from the event to its answer.
+    /// Returns the time from the event to its answer.
     pub(crate) fn took(&self) -> Duration {
         self.at.duration_since(self.handed)
     }
@@ -55,10 +54,10 @@ pub(crate) struct RuntimeApi {
 /// How often an event was asked for, and when last.
 type Asked = (u32, Instant);
 
-/// What its connections share.
+/// State that all connections share.
 struct ApiState {
     patience: Duration,
-    /// Events to hand out, and when the last one was.
+    /// Events to give out, and when the last one was.
     queue: Mutex<mpsc::Receiver<String>>,
     handed: Mutex<Instant>,
     asked: watch::Sender<Asked>,
@@ -66,7 +65,7 @@ struct ApiState {
 }
 
 impl RuntimeApi {
-    /// Starts listening on a free port; waits so long for an answer, and tells the bootstrap that it has so long.
+    /// Starts listening on a free port. Waits this long for an answer, and tells the bootstrap the same deadline.
     pub(crate) async fn start(patience: Duration) -> Result<Self, Problem> {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -77,12 +76,12 @@ impl RuntimeApi {
         let state = Arc::new(ApiState { patience, queue, handed, asked: asking, answers: answered });
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // Answers are small; waiting to fill a packet would be measured as theirs.
+                // Answers are small. A delay to fill a packet would be measured as theirs.
                 drop(stream.set_nodelay(true));
                 let state = state.clone();
                 tokio::spawn(async move {
                     let service = service_fn(move |request| serve(request, state.clone()));
-                    // A bootstrap that is killed hangs up in the middle.
+                    // A bootstrap that is killed closes the connection at any point.
                     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
                 });
             }
@@ -90,14 +89,14 @@ impl RuntimeApi {
         Ok(Self { address, patience, events, answers, asked, accepting })
     }
 
-    /// Gives what `AWS_LAMBDA_RUNTIME_API` must say.
+    /// Returns the value for `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// Lays out an event for whoever asks next.
+    /// Queues an event for the next request.
     pub(crate) async fn offer(&self, event: &str) {
-        // The channel is as deep as there are events at a time.
+        // The channel never holds more events than fit.
         drop(self.events.send(event.to_owned()).await);
     }
 
@@ -107,8 +106,8 @@ impl RuntimeApi {
         waited.ok().flatten().ok_or_else(|| format!("no answer within {} seconds", self.patience.as_secs()))
     }
 
-    /// Waits until an event is asked for the `nth` time, counted from one, which says that the bootstrap is ready for it; gives
-    /// when that was.
+    /// Waits until an event is asked for the `nth` time, counted from one, which shows that the bootstrap is ready.
+    /// Returns when that was.
     pub(crate) async fn ready(&mut self, nth: u32) -> Result<Instant, Problem> {
         let asked = self.asked.wait_for(|(times, _)| *times >= nth);
         let waited = tokio::time::timeout(self.patience, asked).await;

@@ -1,4 +1,4 @@
-//! What a function is started with on the bench: its settings, and an event with good credentials in it.
+//! What functions are started with on the bench: their settings, and events with valid credentials.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,29 +18,29 @@ use crate::process::Subject;
 use crate::shelf::Shelf;
 use crate::stub::{self, Stub};
 
-/// How long tokens are good for: longer than any part takes, also on a machine that a tool slows down a hundredfold.
+/// How long tokens are valid: longer than any part takes, even under a tool that slows a machine down a hundredfold.
 const TOKEN_VALID: Duration = Duration::from_hours(12);
 
-/// The credentials there are.
+/// The access key of all functions on the bench.
 pub(crate) const ACCESS_KEY: &str = "AKIDEXAMPLE";
 pub(crate) const SECRET_KEY: &str = "secret";
 
-/// An issuer of tokens, AWS in a nutshell, and the binaries that are measured.
+/// The issuer of tokens, the stub of AWS, and the binaries that are measured.
 pub(crate) struct Scene {
-    /// Who issues session tokens.
+    /// The issuer of session tokens.
     pub(crate) issuer: Issuer,
-    /// What stands for AWS.
+    /// The stub of AWS.
     pub(crate) aws: Stub,
     binaries: PathBuf,
 }
 
 impl Scene {
-    /// Sets it up for the binaries in a directory, with files for queries to find.
+    /// Creates the scene for the binaries in a directory. Queries find these files.
     pub(crate) async fn set(binaries: PathBuf, files: Shelf) -> Result<Self, Problem> {
         Ok(Self { issuer: Issuer::fresh("bench-1"), aws: stub::start(files).await?, binaries })
     }
 
-    /// Gives the hello-world, which needs nothing.
+    /// Returns the hello-world, which needs nothing.
     pub(crate) fn hello(&self) -> Subject {
         Subject {
             name: "hello".to_owned(),
@@ -50,29 +50,29 @@ impl Scene {
         }
     }
 
-    /// Gives the hello-world with the settings and the event of somebody else.
+    /// Returns the hello-world with the settings and the event of another program.
     pub(crate) fn hello_in_place_of(&self, subject: &Subject) -> Subject {
         Subject { settings: subject.settings.clone(), event: subject.event.clone(), ..self.hello() }
     }
 
-    /// Gives a hello-world that calls AWS so many times, by hand.
+    /// Returns a hello-world that makes this many bare calls to AWS.
     pub(crate) fn floor(&self, calls: usize) -> Subject {
         let command = [self.command("floor"), vec![self.aws.address.to_string(), calls.to_string()]].concat();
         Subject { name: "floor".to_owned(), command, settings: Vec::new(), event: "{}".to_owned() }
     }
 
-    /// Gives a function with its first payload.
+    /// Returns a function with its first payload.
     pub(crate) fn function(&self, name: &str) -> Result<Subject, Problem> {
         let (name, command) = (name.to_owned(), self.command(name));
         Ok(Subject { event: self.event(&name)?, name, command, settings: self.settings() })
     }
 
-    /// Gives a binary of the bench's own or of a function, as a command.
+    /// Returns the command of a binary, of the bench or of a function.
     pub(crate) fn command(&self, name: &str) -> Vec<String> {
         vec![self.binaries.join(name).display().to_string()]
     }
 
-    /// Gives the first payload of a function, by name, with a good token in it.
+    /// Returns the first payload of a function, by its name, with a valid token.
     pub(crate) fn event(&self, name: &str) -> Result<String, Problem> {
         let folder = payload::root().join("events").join(name);
         let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -82,7 +82,7 @@ impl Scene {
             .filter(|case| !case.contains("poison"))
             .collect();
         cases.sort();
-        // What a generator says it has delivered would have to lie in the bucket.
+        // Files that a generator claims to have delivered would have to be in the bucket.
         if name.ends_with("-completion") {
             cases.retain(|case| case == "failed");
         }
@@ -108,13 +108,13 @@ impl Scene {
         Ok(event.replace("$INVITATION", an_invitation().expose()))
     }
 
-    /// Issues a session token that outlasts the bench.
+    /// Issues a session token that stays valid during the bench.
     pub(crate) fn session_token(&self) -> String {
         let expires = clock::now().plus(TOKEN_VALID).as_secs();
         self.issuer.token_with("user_ann1", &json!({ "exp": expires, "public_metadata": { "subscription": "pro" } }))
     }
 
-    /// Gives every setting that any function reads.
+    /// Returns every setting that any function reads.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
         let (issuer, endpoint) = (&self.issuer, format!("http://{}", self.aws.address));
         let queue = format!("{endpoint}/000000000000/queue");
@@ -165,18 +165,18 @@ impl Scene {
     }
 }
 
-/// Has an event speak of a job of another kind, which its id's end tells the stub.
+/// Changes an event to a job of another kind. The stub derives the kind from the end of the id.
 fn about(mut event: Value, end: &str) -> Value {
     event["body"] = event["body"].as_str().unwrap_or_default().replace("FTRann1", end).into();
     event
 }
 
-/// Makes what a link to unsubscribe holds, with the secret that the stub gives.
+/// Creates the token of a link to unsubscribe, with the stub's secret.
 fn a_way_out() -> Option<String> {
     Some(functions::unsubscribe_seal().token(&UserId::parse("user_ann1")?, Topic::Jobs))
 }
 
-/// Writes the token of the invitation there is, under the secret there is.
+/// Derives the token of the stub's invitation, with the stub's secret.
 fn an_invitation() -> InvitationToken {
     let secret = Secret::new(stub::SECRET).unwrap_or_else(|| unreachable!("it is long enough"));
     let ids = (OrgId::parse(stub::ORG), InvitationId::parse(stub::INVITATION));
@@ -184,7 +184,7 @@ fn an_invitation() -> InvitationToken {
     InvitationTokens::new(secret).derive(org, id)
 }
 
-/// Writes the text of the key there is.
+/// Returns the text of the stub's API key.
 pub(crate) fn a_key() -> KeyText {
     let prefix = KeyPrefix::parse("sk").unwrap_or_else(|| unreachable!("sk is a word"));
     KeyText::write(&prefix, KeyMode::Production, [7; 32])

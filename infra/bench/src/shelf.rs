@@ -1,5 +1,5 @@
-//! Files of one user in the order of an index, as many as there may be. A query reads on from where it begins, as DynamoDB's
-//! do: what lies before costs nothing. The laptop's server sorts a whole partition for every page instead.
+//! Any number of files of one user, in the order of an index. A query continues from its start key as in DynamoDB,
+//! where earlier items cost nothing. The laptop's server sorts a whole partition for every page instead.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -9,27 +9,27 @@ use serde_json::{Value, json};
 use crate::files::digits;
 use crate::items;
 
-/// When the first of them became ready, in milliseconds since 1970.
+/// When the first file became ready, in milliseconds since 1970.
 const BEGAN: usize = 1_795_257_001_000;
-/// The beginning that their ids have in common.
+/// The common start of all ids.
 const ID: &str = "01M7YREWKH7VM7Z3Z2KWS";
 
-/// The files, by their place in the index.
+/// The files, by their sort key in the index.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf(BTreeMap<String, Value>);
 
 impl Shelf {
-    /// Puts up so many files, one a millisecond.
+    /// Creates `count` files, one per millisecond.
     pub(crate) fn of(count: usize) -> Self {
         Self((0..count).map(file).map(|file| (text(&file, "gsi1sk"), file)).collect())
     }
 
-    /// Gives the key of the `n`th file, counted from the oldest.
+    /// Returns the key of the `n`th file, counted from the oldest.
     pub(crate) fn key_of(n: usize) -> String {
         text(&file(n), "s3_key")
     }
 
-    /// Answers a query for the newest files, or for those behind its start.
+    /// Answers a query for the newest files, or for those after its start key.
     pub(crate) fn query(&self, asked: &Value) -> Value {
         let limit = asked["Limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
         let start = asked["ExclusiveStartKey"].get("gsi1sk").and_then(|sort| sort["S"].as_str());
@@ -45,7 +45,7 @@ impl Shelf {
     }
 }
 
-/// Writes the item of a file as the functions do.
+/// Builds the item of a file as the functions do.
 fn file(n: usize) -> Value {
     let (id, at) = (format!("{ID}{}", digits(n)), BEGAN + n);
     let mut file = items::file();

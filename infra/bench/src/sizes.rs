@@ -1,4 +1,4 @@
-//! Sizes of the bootstraps, and the C library they ask for.
+//! Sizes of the bootstraps, and the version of the C library they need.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use consigne_testkit::functions::function;
 use crate::Problem;
 use crate::table::{Row, Table, counted};
 
-/// Largest bootstrap by the number of clients of AWS in it, in megabytes.
+/// Largest bootstrap by its number of AWS clients, in megabytes.
 fn most(clients: usize) -> f64 {
     match clients {
         0 => 3.5,
@@ -16,7 +16,7 @@ fn most(clients: usize) -> f64 {
     }
 }
 
-/// Measures every bootstrap.
+/// Adds a row with the size of every bootstrap, and one with the newest glibc version.
 // Sizes are far below 2^52.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn measure(binaries: &Path, names: &[String], table: &mut Table) -> Result<(), Problem> {

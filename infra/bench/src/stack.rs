@@ -1,4 +1,4 @@
-//! A stack of the bench's own, built with the profile that is deployed, whose functions reach AWS through the proxy.
+//! The bench's own stack, built with the profile that is deployed. Its functions reach AWS through the proxy.
 
 use std::process::Command;
 
@@ -8,19 +8,19 @@ use consigne_testkit::stack::Stack;
 use crate::proxy::Proxy;
 use crate::{Problem, say};
 
-/// Where it lives, below the checkout, apart from the one of `make up`.
+/// Folder of the stack, below the checkout and apart from the one of `make up`.
 const HOME: &str = "target/bench-stack";
 
-/// The stack and the proxy in front of it.
+/// The stack, and the proxy in front of AWS.
 pub(crate) struct BenchStack {
-    /// The stack.
+    /// The stack of the test kit.
     pub(crate) stack: &'static Stack,
-    /// The proxy.
+    /// The proxy, whose counts are measured.
     pub(crate) proxy: Proxy,
     binaries: &'static str,
 }
 
-/// Starts it with the functions' binaries of a directory below the checkout.
+/// Starts the stack with the functions' binaries in a directory below the checkout.
 pub(crate) async fn up(binaries: &'static str) -> Result<BenchStack, Problem> {
     say("Starting a stack of its own behind a counting proxy...");
     let proxy = Proxy::start().await?;
@@ -33,7 +33,7 @@ pub(crate) async fn up(binaries: &'static str) -> Result<BenchStack, Problem> {
 }
 
 impl BenchStack {
-    /// Stops it.
+    /// Stops the stack. Prints a problem instead of returning it.
     pub(crate) fn down(&self) {
         if let Err(problem) = command("down", &self.proxy, self.binaries) {
             say(&problem);

@@ -1,5 +1,5 @@
-//! Starts: from exec to the first answer through the Runtime API, each in turns with a hello-world that is given the same
-//! settings and the same event.
+//! Starts: from exec to the first answer through the Runtime API. Each function alternates with a hello-world that has
+//! the same settings and the same event.
 
 use consigne_testkit::functions::function;
 
@@ -9,10 +9,10 @@ use crate::table::{Row, Table, counted, quantile};
 use crate::{Problem, say};
 
 const GROUP: &str = "Start: exec to first answer, against hello-world";
-/// Calls of the hello-worlds that stand beside: no function that makes so many can be faster.
+/// Numbers of bare calls of the hello-worlds for comparison. No function with as many calls can be faster.
 const FLOORS: [usize; 3] = [1, 2, 4];
 
-/// Slowest start by the number of clients of AWS, as a multiple of the hello-world's.
+/// Slowest start by the number of AWS clients, as a multiple of the hello-world's.
 fn most(clients: usize) -> f64 {
     match clients {
         0 => 1.15,
@@ -23,8 +23,8 @@ fn most(clients: usize) -> f64 {
 
 /// Measures every function `rounds` times.
 ///
-/// One function after the other, each in turns with the hello-world: what ran before weighs on a start of a millisecond
-/// (caches, the processor's pace). So both have run a moment ago, and neither is always the one who comes first.
+/// One function after the other, each alternating with the hello-world, because what ran before influences a start of a
+/// millisecond (caches, the processor's frequency). So both have just run, and neither is always the first.
 pub(crate) async fn measure(scene: &Scene, names: &[String], rounds: u32, table: &mut Table) -> Result<(), Problem> {
     say(&format!("Starting every function {rounds} times..."));
     let mut every = Vec::new();
@@ -53,7 +53,7 @@ fn row(name: &str, mut times: Vec<f64>, hellos: &mut [f64], note: &str) -> Row {
     Row::new(GROUP, name, median / hello, "x hello").of_this_build().with_note(format!("{median:.1} ms, {note}"))
 }
 
-/// Starts a bootstrap and its hello-world so many times each; gives the times of both.
+/// Starts a bootstrap and its hello-world `rounds` times each. Returns the times of both, in milliseconds.
 async fn in_turns(scene: &Scene, subject: &Subject, rounds: u32) -> Result<(Vec<f64>, Vec<f64>), Problem> {
     let (hello, mut times, mut hellos) = (scene.hello_in_place_of(subject), Vec::new(), Vec::new());
     // The first start reads the program from the disk.
@@ -70,7 +70,7 @@ async fn in_turns(scene: &Scene, subject: &Subject, rounds: u32) -> Result<(Vec<
     Ok((times, hellos))
 }
 
-/// Starts a bootstrap, gives it one event and takes the time to its answer, in milliseconds.
+/// Starts a bootstrap with one event. Returns the time to its answer, in milliseconds.
 pub(crate) async fn start(subject: &Subject) -> Result<f64, Problem> {
     let (running, answered) = Running::start(subject).await?;
     running.stop().await?;

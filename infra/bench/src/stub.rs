@@ -1,5 +1,5 @@
-//! AWS in a nutshell: answers every call at once with the least that satisfies it, so that a start measures the function
-//! and not a server in Python.
+//! A stub of AWS that answers every call at once with the least that satisfies it. So a start measures the function and
+//! not a server in Python.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -20,40 +20,40 @@ use tokio::net::TcpListener;
 use crate::shelf::Shelf;
 use crate::{Problem, items, scene};
 
-/// The key the payloads in events/ speak of.
+/// The object key in the payloads of events/.
 pub(crate) const KEY: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-photo-ete.png";
 
-/// The organisation, the key and the invitation they speak of.
+/// The organisation, the API key and the invitation in these payloads.
 pub(crate) const ORG: &str = "org_01M7YREWKH7VM7Z3Z2KWSH2FTR";
 pub(crate) const API_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTS";
 pub(crate) const INVITATION: &str = "inv_01M7YREWKH7VM7Z3Z2KWSH2FTR";
 
-/// The address that invitation was sent to.
+/// The address to which that invitation was sent.
 pub(crate) const INVITED: &str = "bob@example.com";
 
-/// The secrets that are neither peppers nor tokens.
+/// The value of all secrets other than peppers, tokens and webhook secrets.
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// The peppers there are.
+/// The peppers of API keys.
 pub(crate) const PEPPERS: &str = r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#;
 
-/// The stub.
+/// A running stub, with its counts.
 #[derive(Clone, Debug)]
 pub(crate) struct Stub {
-    /// Where it listens.
+    /// Address on which it listens.
     pub(crate) address: SocketAddr,
     calls: Arc<Mutex<BTreeMap<String, u32>>>,
     files: Arc<Shelf>,
 }
 
 impl Stub {
-    /// Gives the calls by operation since this was asked last.
+    /// Returns the calls by operation since this was last asked.
     pub(crate) fn calls(&self) -> BTreeMap<String, u32> {
         std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Starts the stub; its queries find these files.
+/// Starts the stub. Queries find these files.
 pub(crate) async fn start(files: Shelf) -> Result<Stub, Problem> {
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -66,7 +66,7 @@ pub(crate) async fn start(files: Shelf) -> Result<Stub, Problem> {
             let (pointers, stub) = (pointers.clone(), shared.clone());
             tokio::spawn(async move {
                 let service = service_fn(move |request| answer(request, pointers.clone(), stub.clone()));
-                // A function that ends hangs up in the middle.
+                // A function that ends closes the connection at any point.
                 drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
             });
         }
@@ -74,7 +74,7 @@ pub(crate) async fn start(files: Shelf) -> Result<Stub, Problem> {
     Ok(stub)
 }
 
-/// Gives where the one key there is may be found: a function that makes another MAC of it finds nothing.
+/// Returns the partition keys of the API key's pointers. A function that computes another MAC finds nothing.
 fn pointers() -> Result<Vec<String>, Problem> {
     let peppers = Peppers::parse(PEPPERS).map_err(|error| error.to_string())?;
     let pointers = peppers.pointers(&scene::a_key());
@@ -89,7 +89,7 @@ async fn answer(
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     let path = request.uri().path().to_owned();
-    // The whole request is read before it is answered, as a server would.
+    // Reads the whole request before it answers, as a server would.
     let asked = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let asked: Value = serde_json::from_slice(&asked).unwrap_or(Value::Null);
     *stub.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(operation.clone()).or_default() += 1;
@@ -108,7 +108,7 @@ async fn answer(
     Ok(response.body(Full::new(Bytes::from(body.to_string()))).unwrap_or_default())
 }
 
-/// The secret of a name, such as `settings` of the starts gives them.
+/// Returns the value of a secret, by the names in `Scene::settings`.
 fn secret(asked: &Value) -> String {
     match asked["SecretId"].as_str() {
         Some("peppers") => PEPPERS.to_owned(),
@@ -119,7 +119,7 @@ fn secret(asked: &Value) -> String {
     }
 }
 
-/// The pointer that leads from the text of the one key there is to that key.
+/// Returns the pointer of the API key's text, if it was asked for.
 fn found(asked: &Value, pointers: &[String]) -> Vec<Value> {
     let keys = asked["RequestItems"]["table"]["Keys"].as_array().cloned().unwrap_or_default();
     let pointer = |key: Value| {

@@ -1,4 +1,4 @@
-//! The one table: rows with their bars, written as JSON and compared with the committed ones.
+//! The table of results: rows with their limits, written as JSON and compared with the committed ones.
 
 use std::collections::BTreeMap;
 
@@ -7,42 +7,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Problem, say};
 
-/// Where the committed table lies, below the checkout.
+/// The committed table, below the checkout.
 const COMMITTED: &str = "infra/bench/table.json";
-/// Where the results of this run go.
+/// File for the results of this run.
 const RESULTS: &str = "target/bench.json";
-/// How much worse than the committed figure a ratio may be before it counts, beyond the noise of a shared machine.
+/// How many times the committed figure a ratio may be, because of the noise on a shared machine.
 const NOISE: f64 = 1.25;
-/// How much worse a figure may be that is counted, on another processor.
+/// How many times the committed figure a count may be, because of another processor.
 const NOISE_OF_COUNTS: f64 = 1.05;
 
 fn ordinary_noise() -> f64 {
     NOISE
 }
 
-/// One figure.
+/// One figure with its limits, a row of the table.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Row {
-    /// Group of rows.
+    /// Heading under which the row is printed.
     pub(crate) group: String,
-    /// What was measured.
+    /// What was measured, unique in its group.
     pub(crate) name: String,
-    /// The figure; less is better, unless there is a floor.
+    /// The figure. Less is better, unless `least` is set.
     pub(crate) value: f64,
-    /// Its unit.
+    /// Its unit, such as `ms`; empty for a bare number.
     pub(crate) unit: String,
-    /// Most it may be.
+    /// Largest allowed value, if there is a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) most: Option<f64>,
-    /// Least it may be.
+    /// Smallest allowed value, if there is a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) least: Option<f64>,
-    /// What else there is to say.
+    /// A remark, printed behind the figure.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) note: String,
-    /// Whether the figure means the same on every machine, and so can be compared with the committed one.
+    /// Whether the figure is the same on every machine, so that it can be compared with the committed one.
     pub(crate) portable: bool,
-    /// Whether it depends on the profile of the build.
+    /// Whether it depends on the build profile.
     #[serde(skip)]
     of_build: bool,
     /// How many times the committed figure it may be.
@@ -51,7 +51,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Makes a row without a bar that means the same everywhere.
+    /// Creates a row without limits, whose figure is the same on every machine.
     pub(crate) fn new(group: &str, name: &str, value: f64, unit: &str) -> Self {
         let (group, name, unit) = (group.to_owned(), name.to_owned(), unit.to_owned());
         Self {
@@ -68,32 +68,32 @@ impl Row {
         }
     }
 
-    /// Sets the most it may be.
+    /// Sets the largest allowed value.
     pub(crate) fn at_most(self, most: f64) -> Self {
         Self { most: Some(most), ..self }
     }
 
-    /// Sets the least it may be.
+    /// Sets the smallest allowed value.
     pub(crate) fn at_least(self, least: f64) -> Self {
         Self { least: Some(least), ..self }
     }
 
-    /// Adds a remark.
+    /// Adds a remark, printed behind the figure.
     pub(crate) fn with_note(self, note: impl Into<String>) -> Self {
         Self { note: note.into(), ..self }
     }
 
-    /// Says that the figure is of this machine only, and so of this build.
+    /// Marks the figure as depending on this machine, and so also on the build.
     pub(crate) fn of_this_machine(self) -> Self {
         Self { portable: false, of_build: true, ..self }
     }
 
-    /// Says that the figure is of this build, though not of this machine.
+    /// Marks the figure as depending on the build, but not on the machine.
     pub(crate) fn of_this_build(self) -> Self {
         Self { of_build: true, ..self }
     }
 
-    /// Says that the figure is counted: nobody else's load is in it.
+    /// Marks the figure as a count, which other load does not change.
     pub(crate) fn exact(self) -> Self {
         Self { noise: NOISE_OF_COUNTS, ..self }
     }
@@ -103,23 +103,23 @@ impl Row {
     }
 }
 
-/// Names so many of something: `1 client`, `2 clients`.
+/// Returns a number with its noun: `1 client`, `2 clients`.
 pub(crate) fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Every figure of a run.
+/// All figures of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Table(Vec<Row>);
 
 impl Table {
-    /// Adds a row, behind the last one of its group.
+    /// Adds a row after the last one of its group.
     pub(crate) fn push(&mut self, row: Row) {
         insert(&mut self.0, row);
     }
 
-    /// Says of figures that depend on the build that they come from the everyday one: they are compared with nothing, and
-    /// held to no bar.
+    /// Marks figures that depend on the build as those of the development build. They are not compared, and have no
+    /// limits.
     pub(crate) fn mark_everyday(&mut self) {
         for row in self.0.iter_mut().filter(|row| row.of_build) {
             (row.portable, row.most, row.least) = (false, None, None);
@@ -127,7 +127,7 @@ impl Table {
         }
     }
 
-    /// Prints the table.
+    /// Prints the table, group by group, and marks limits that are not met.
     pub(crate) fn print(&self) {
         let mut group = "";
         for row in &self.0 {
@@ -146,8 +146,8 @@ impl Table {
         }
     }
 
-    /// Writes the results and compares them with the committed ones; gives whether all is well. When not everything was
-    /// measured, accepting keeps the committed figures of what was not.
+    /// Writes the results and compares them with the committed ones. Returns whether all limits and comparisons are
+    /// met. If only a part was measured, accepting keeps the committed figures of the others.
     pub(crate) fn settle(&self, accept: bool, whole: bool) -> Result<bool, Problem> {
         let write = |path: &str, rows: &[Row]| {
             let text = serde_json::to_string_pretty(rows).map_err(|error| error.to_string())?;
@@ -177,7 +177,7 @@ impl Table {
         Ok(well)
     }
 
-    /// Gives the rows of before with these in their places, or after the last row of their group.
+    /// Returns earlier rows with these in their places, or after the last row of their group.
     fn over(&self, mut rows: Vec<Row>) -> Vec<Row> {
         for row in &self.0 {
             if let Some(before) =
@@ -197,12 +197,12 @@ fn insert(rows: &mut Vec<Row>, row: Row) {
     rows.insert(after, row);
 }
 
-/// Writes a figure with as many decimals as it is worth.
+/// Formats a figure with as many decimals as are significant.
 fn figure(value: f64) -> String {
     if value.fract() == 0.0 || value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
-/// Gives the value below which a share of the sorted values lies.
+/// Returns the value below which a share of the values lies. Sorts the values.
 // Counts of measurements are small.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {

@@ -1,4 +1,4 @@
-//! A simulated function of 128 MB, which has 7 % of a core: how long its start takes, and its first request.
+//! A simulated function of 128 MB, which has 7 % of a core: how long its start and its first request take.
 //!
 //! Source: AWS Lambda developer guide, "Configure Lambda function memory": 1,769 MB are one vCPU.
 
@@ -20,25 +20,25 @@ use crate::{Problem, say};
 pub(crate) const FUNCTIONS: [&str; 3] = ["presign", "usage", "key-verify"];
 /// Share of a core, in percent.
 const SHARE: u32 = 7;
-/// In which time it has that share, in microseconds: short, so that waiting for the next one does not outweigh the work.
+/// Period of the share, in microseconds. It is short, so that waiting for the next one does not outweigh the work.
 const PERIOD: u32 = 20_000;
-/// Longest wait for an answer: an interpreter needs its time.
+/// How many times longer than usual an answer may take, because an interpreter needs long.
 const PATIENT: u32 = 18;
-/// Waits for a word, so that whoever started it can put it under the brake first, and becomes the program.
+/// Waits for a line, so that the process can be throttled first, and then becomes the program.
 const GATE: [&str; 4] = ["/bin/sh", "-c", "read -r go; exec \"$@\"", "sh"];
 
-/// What keeps a process at its share.
+/// What limits a process to its share.
 enum Brake {
-    /// A control group of version 1 or 2, with the file that says who is in it.
+    /// A control group of version 1 or 2, by its name and its folder.
     Group(&'static str, PathBuf),
-    /// Stopping the process and letting it go on, in turns, where control groups are not ours to make.
+    /// Stopping and continuing the process alternately, if control groups cannot be created.
     Duty,
 }
 
-/// What holds one process while it is kept.
+/// The helper process that throttles one process while it is kept.
 type Hold = Option<Child>;
 
-/// Measures `rounds` starts of each function, and fewer of each peer, which take seconds, or none.
+/// Measures `rounds` starts of each function, and `peer_rounds` of each peer, whose starts take seconds.
 pub(crate) async fn measure(
     scene: &Scene,
     peers: &[Subject],
@@ -73,13 +73,13 @@ pub(crate) async fn measure(
 }
 
 impl Brake {
-    /// Finds the best there is here.
+    /// Finds the best way to throttle on this machine.
     fn find() -> Self {
         let own = format!("consigne-bench-{}", std::process::id());
         let make = |name, root: &str, settings: &[(&str, String)]| {
             let group = Path::new(root).join(&own);
             std::fs::create_dir(&group).ok()?;
-            // What is there only looks like a control group where no such file comes with it.
+            // A folder without these files is not a control group.
             let set = |(file, text): &(&str, String)| {
                 let file = group.join(file);
                 file.exists() && std::fs::write(file, text).is_ok()
@@ -104,7 +104,7 @@ impl Brake {
         }
     }
 
-    /// Keeps a process, with all its threads, at its share from now on.
+    /// Limits a process with all its threads from now on.
     fn keep(&self, pid: u32) -> Result<Hold, Problem> {
         match self {
             Self::Group(_, group) => {
@@ -123,7 +123,7 @@ impl Brake {
         }
     }
 
-    /// Starts a bootstrap at its share; gives the milliseconds until it is ready and until it has answered.
+    /// Starts a throttled bootstrap. Returns the milliseconds until it is ready, and until it has answered.
     async fn start(&self, subject: &Subject) -> Result<(f64, f64), Problem> {
         let api = RuntimeApi::start(PATIENCE * PATIENT).await?;
         api.offer(&subject.event).await;
@@ -138,8 +138,8 @@ impl Brake {
         Ok((milliseconds(began, ready), milliseconds(began, answered)))
     }
 
-    /// Starts a bootstrap at full speed, as Lambda does, and has it answer its first event at its share; gives the
-    /// milliseconds that takes.
+    /// Starts a bootstrap at full speed, as Lambda does, and throttles it for its first event. Returns the milliseconds
+    /// it takes to answer.
     async fn first_request(&self, subject: &Subject) -> Result<f64, Problem> {
         let (mut running, _) = Running::spawn(subject, RuntimeApi::start(PATIENCE * PATIENT).await?)?;
         running.api.ready(1).await.map_err(|problem| subject.blame(problem))?;

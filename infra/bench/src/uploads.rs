@@ -1,4 +1,4 @@
-//! Uploads in bulk: a hundred at a time, by one user and by many; every byte must be accounted for.
+//! Uploads in bulk, a hundred at a time, by one user and by many. Every byte must be accounted for.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,9 +13,9 @@ use crate::stack::BenchStack;
 use crate::table::{Row, Table, quantile};
 use crate::{Problem, say};
 
-/// Uploads under way at once.
+/// Uploads at the same time.
 const AT_ONCE: usize = 100;
-/// Longest wait for what was uploaded to become ready.
+/// Longest time for an upload to become ready.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Measures `count` uploads by one user, then by fifty.
@@ -57,7 +57,7 @@ pub(crate) async fn measure(bench: &BenchStack, count: usize, table: &mut Table)
     Ok(())
 }
 
-/// Uploads one file and waits until it is ready; gives its size and the time that took.
+/// Uploads one file and waits until it is ready. Returns its size and the time it took.
 async fn upload(stack: &Stack, token: &str, n: usize) -> Option<(u64, Duration)> {
     let began = Instant::now();
     let size = 1_000 + n % 977;
@@ -94,7 +94,7 @@ async fn put(client: &http::Client, grant: &Value, bytes: Vec<u8>) -> u16 {
     client.send("PUT", grant["url"].as_str().unwrap_or_default(), &headers, bytes).await.status
 }
 
-/// What the stack says it holds.
+/// What the stack's ledgers and lists contain.
 #[derive(Debug, Default)]
 struct Books {
     files: u64,
@@ -138,11 +138,11 @@ fn report(
     table: &mut Table,
 ) {
     let who = if people == 1 { "one user".to_owned() } else { format!("{people} users") };
-    // Without the count, so that a quick run and a full one are compared with each other.
+    // Without the count, so that a quick run and a full one can be compared.
     let group = format!("Uploads in bulk, {AT_ONCE} at a time, {who}");
     let share = ready as f64 * 100.0 / count as f64;
     table.push(Row::new(&group, "ready", share, "%").at_least(99.5).with_note(format!("of {count}")));
-    // Each of these counts the same files in another way; every difference is a lost or an invented one.
+    // Each of these counts the same files in another way. Every difference is a lost file or one too many.
     let orphans = books.files.abs_diff(ready) + books.listed.abs_diff(ready);
     table.push(Row::new(&group, "files in ledger and list beside those ready", orphans as f64, "files").at_most(0.0));
     let stray = books.bytes.abs_diff(bytes) + books.listed_bytes.abs_diff(bytes) + books.reserved;

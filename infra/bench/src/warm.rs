@@ -1,5 +1,5 @@
-//! Warm requests, one after the other, beside a hello-world: how long each takes, how many a core does in a second, and what
-//! stays in memory. AWS is the stub, whose time on a processor is its own.
+//! Warm requests, one after the other, compared with a hello-world: their time, their number per second of a core, and
+//! memory. AWS is the stub, whose processor time is not counted.
 
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use crate::{Problem, say};
 const LATENCY: &str = "Warm request, from event to answer, against hello-world";
 const PROCESSOR: &str = "Warm request, time on a processor, against hello-world";
 const MEMORY: &str = "Resident memory";
-/// What is measured: a function without AWS, readers, a signer, a charge, a write.
+/// The functions that are measured: one without AWS, readers, a signer, a charge, a write.
 pub(crate) const FUNCTIONS: [&str; 6] = ["fallback", "presign", "usage", "metadata", "key-verify", "upload-grant"];
-/// Requests of one subject before the next one's turn, so that all see the same machine.
+/// Requests of one function before it is the next one's turn, so that all see the same machine.
 const TURN: u32 = 100;
-/// Most a function may grow from its first to its last request, in megabytes: buffers find their sizes and caches fill, and
-/// then nothing is kept. Of 10,000 requests that each leave one kilobyte behind, ten megabytes would stay.
+/// Most growth of a function from its first to its last request, in megabytes. Buffers find their sizes and caches
+/// fill, and then nothing more is kept. If 10,000 requests left one kilobyte each, it would be ten megabytes.
 const GROWTH: f64 = 2.0;
 
-/// What was seen of one subject.
+/// The measurements of one function.
 pub(crate) struct Seen {
-    /// Its name.
+    /// Name of the function.
     pub(crate) name: String,
-    /// From event to answer, in microseconds.
+    /// Times from event to answer, in microseconds.
     pub(crate) times: Vec<f64>,
-    /// Time on a processor a request, in microseconds.
+    /// Processor time per request, in microseconds.
     pub(crate) processor: f64,
     /// Megabytes after its first request.
     pub(crate) first: f64,
-    /// Megabytes after its last.
+    /// Megabytes after its last request.
     pub(crate) last: f64,
 }
 
@@ -53,7 +53,7 @@ pub(crate) async fn measure(scene: &Scene, count: u32, table: &mut Table) -> Res
     for seen in &seen {
         let name = format!("{}, after 1 request", seen.name);
         table.push(Row::new(MEMORY, &name, seen.first, "MB").of_this_build());
-        // Without the count, so that a quick run and a full one are compared with each other.
+        // Without the count, so that a quick run and a full one can be compared.
         let (name, growth) = (format!("{}, growth since", seen.name), (seen.last - seen.first).max(0.0));
         let note = format!("{:.1} MB after {count} requests", seen.last);
         let row = Row::new(MEMORY, &name, growth, "MB").at_most(GROWTH).of_this_machine();
@@ -62,7 +62,7 @@ pub(crate) async fn measure(scene: &Scene, count: u32, table: &mut Table) -> Res
     Ok(())
 }
 
-/// Asks each subject `count` times beyond the first, in turns.
+/// Sends each function `count` requests after the first, in turns.
 pub(crate) async fn ask(subjects: &[Subject], count: u32) -> Result<Vec<Seen>, Problem> {
     let mut all = Vec::new();
     for subject in subjects {
@@ -71,7 +71,7 @@ pub(crate) async fn ask(subjects: &[Subject], count: u32) -> Result<Vec<Seen>, P
         let name = subject.name.clone();
         all.push((running, Seen { name, times: Vec::new(), processor: 0.0, first, last: first }));
     }
-    // What begins to run behind the first answer is not a request's.
+    // Work that starts after the first answer does not belong to a request.
     tokio::time::sleep(Duration::from_millis(100)).await;
     for _ in 0..count.div_ceil(TURN) {
         for (running, seen) in &mut all {
@@ -85,7 +85,7 @@ pub(crate) async fn ask(subjects: &[Subject], count: u32) -> Result<Vec<Seen>, P
     let mut done = Vec::new();
     for (running, mut seen) in all {
         seen.last = running.resident()?;
-        // A few thousand requests lose nothing as a float.
+        // A few thousand requests are exact as a float.
         #[allow(clippy::cast_precision_loss)]
         let asked = seen.times.len() as f64;
         seen.processor /= asked;

@@ -10,7 +10,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import importlib.util
 
+import deployer
 import rules
+from house import House
 from templates import ROOT
 
 spec = importlib.util.spec_from_file_location("check_main", ROOT / "infra/check/__main__.py")
@@ -20,37 +22,37 @@ spec.loader.exec_module(check_main)
 HOUSE = check_main.house()
 
 
-def changed(change: Callable[[rules.House], object]) -> rules.House:
+def changed(change: Callable[[House], object]) -> House:
     """Gives the house with one thing changed."""
     house = copy.deepcopy(HOUSE)
     change(house)
     return house
 
 
-def properties(house: rules.House, name: str) -> dict:
+def properties(house: House, name: str) -> dict:
     """Gives the properties of a resource of either template."""
     return {**house.core["Resources"], **house.observe["Resources"]}[name]["Properties"]
 
 
-def cors(house: rules.House) -> dict:
+def cors(house: House) -> dict:
     """Gives the API's CORS configuration."""
     body = properties(house, "Api")["Body"]
     return body["x-amazon-apigateway-cors"]["Fn::If"][1]
 
 
 class Rules(unittest.TestCase):
-    def finds(self, rule: Callable, words: str, change: Callable[[rules.House], object]) -> None:
+    def finds(self, rule: Callable, words: str, change: Callable[[House], object]) -> None:
         """Expects a rule to be content with the house as it is, and to complain in these words after a change."""
         self.assertEqual(list(rule(HOUSE)), [])
         found = list(rule(changed(change)))
         self.assertTrue(any(words in problem for problem in found), found)
 
     def test_a_policy_for_two_queues(self) -> None:
-        def both(house: rules.House) -> None:
+        def both(house: House) -> None:
             policy = properties(house, "MailQueuePolicy")
             policy["Queues"].append({"Ref": "MailDeadLetters"})
 
-        def foreign(house: rules.House) -> None:
+        def foreign(house: House) -> None:
             [statement] = properties(house, "MailQueuePolicy")["PolicyDocument"]["Statement"]
             statement["Resource"] = [statement["Resource"], {"Fn::GetAtt": ["MailDeadLetters", "Arn"]}]
 
@@ -58,10 +60,10 @@ class Rules(unittest.TestCase):
         self.finds(rules.queue_policies_name_their_own_queue, "MailQueue, MailDeadLetters", foreign)
 
     def test_a_table_that_a_failed_try_leaves_behind(self) -> None:
-        def retain(house: rules.House) -> None:
+        def retain(house: House) -> None:
             house.core["Resources"]["Table"]["DeletionPolicy"] = "Retain"
 
-        def delete(house: rules.House) -> None:
+        def delete(house: House) -> None:
             house.core["Resources"]["Bucket"]["DeletionPolicy"] = "Delete"
 
         self.finds(rules.failed_creations_leave_nothing_behind, "Table: DeletionPolicy must be", retain)
@@ -88,7 +90,7 @@ class Rules(unittest.TestCase):
             lambda house: properties(house, "SweepFunction").update(RecursiveLoop="Allow"),
         )
 
-        def chain(house: rules.House) -> None:
+        def chain(house: House) -> None:
             # sweep sends to dispatch-webhook; were it to read what that sends elsewhere, the two would be a loop.
             source = copy.deepcopy(house.core["Resources"]["MailFeedbackSource"])
             source["Properties"] |= {
@@ -109,25 +111,25 @@ class Rules(unittest.TestCase):
         self.finds(
             rule,
             "of the 100 functions",
-            lambda house: house.core["Parameters"]["AccountConcurrency"].update(Default=100),
+            lambda house: house.observe["Parameters"]["AccountConcurrency"].update(Default=100),
         )
 
     def test_documents(self) -> None:
         deploy, monitor = "docs/operate/deploy.md", "docs/operate/monitor.md"
 
-        def undocumented(house: rules.House) -> None:
+        def undocumented(house: House) -> None:
             house.core["Parameters"]["MailFrom"]["Description"] = "Something else."
 
-        def unplaced(house: rules.House) -> None:
+        def unplaced(house: House) -> None:
             house.config["ClerkJwksUrl"] = "https://other.example.com/keys"
 
-        def nowhere(house: rules.House) -> None:
+        def nowhere(house: House) -> None:
             house.pages[monitor] = house.pages[monitor].replace("### SweepFailed", "### Other")
 
-        def unmarked(house: rules.House) -> None:
+        def unmarked(house: House) -> None:
             house.pages[deploy] = house.pages[deploy].replace("| `gsi2` | 0.1.0 |", "")
 
-        def twice(house: rules.House) -> None:
+        def twice(house: House) -> None:
             house.pages[deploy] = (
                 house.pages[deploy]
                 .replace("`gsi2` | 0.1.0", "`gsi2` | 0.2.0")
@@ -174,6 +176,36 @@ class Rules(unittest.TestCase):
             lambda house: properties(house, "MailFeedbackQueue").pop("RedrivePolicy"),
         )
 
+        self.finds(
+            rules.cut_loops_are_told,
+            "SendMailFunction: nobody is told",
+            lambda house: properties(house, "RecursionsDroppedsendmail")["Dimensions"][0].update(Value="another"),
+        )
+        self.finds(
+            rules.throttles_of_every_index_are_watched,
+            "No alarm watches WriteThrottleEvents of due",
+            lambda house: [
+                metric["MetricStat"]["Metric"]["Dimensions"].pop()
+                for metric in properties(house, "WritesThrottled")["Metrics"]
+                if metric["Id"] == "due"
+            ],
+        )
+
+    def test_what_reads_the_template(self) -> None:
+        def follows(house: House) -> None:
+            house.core["Outputs"]["ApiId"]["Value"] = {"Ref": "MailFrom"}
+
+        def forgotten(house: House) -> None:
+            page = "infra/smoke/aws.py"
+            house.pages[page] = house.pages[page].replace('"stats-storage")', '"sweep")')
+
+        def unquoted(house: House) -> None:
+            house.pages["infra/README.md"] += "\nSet `Upstreams=` and deploy."
+
+        self.finds(rules.exported_values_can_be_kept, "ApiId: is exported and follows MailFrom", follows)
+        self.finds(rules.smoke_knows_the_loops, "disagree about stats-storage", forgotten)
+        self.finds(rules.parameters_are_cleared_as_sam_reads_it, 'write Upstreams="" to clear it', unquoted)
+
     def test_schedules_and_mail(self) -> None:
         self.finds(
             rules.schedules_are_missed_by_somebody,
@@ -186,7 +218,7 @@ class Rules(unittest.TestCase):
             lambda house: properties(house, "SweepFunctionEveryFiveMinutes")["Targets"][0].pop("DeadLetterConfig"),
         )
 
-        def anybody(house: rules.House) -> None:
+        def anybody(house: House) -> None:
             for policy in properties(house, "SendMailFunctionRole")["Policies"]:
                 for statement in policy["PolicyDocument"]["Statement"]:
                     statement.pop("Condition", None)
@@ -200,7 +232,7 @@ class Rules(unittest.TestCase):
             lambda house: properties(house, "GatewayFunction").update(Timeout=31),
         )
 
-        def many(house: rules.House) -> None:
+        def many(house: House) -> None:
             bus = house.core["Resources"]["Bus"]
             house.core["Resources"].update({f"Bus{at}": bus for at in range(rules.RESOURCES_MAX)})
 
@@ -209,11 +241,20 @@ class Rules(unittest.TestCase):
     def test_the_deployer(self) -> None:
         policy = "docs/operate/deployer-policy.json"
 
-        def without_queues(house: rules.House) -> None:
+        def without_queues(house: House) -> None:
             house.pages[policy] = house.pages[policy].replace('"sqs:*"', '"sqs:SendMessage"')
 
-        rule = rules.the_deployer_may_make_everything
+        def of_another_name(house: House) -> None:
+            house.pages[policy] = house.pages[policy].replace("role/consigne*", "role/other*")
+
+        def without_traces(house: House) -> None:
+            house.pages[policy] = house.pages[policy].replace("AWSXrayWriteOnlyAccess", "ReadOnlyAccess")
+
+        rule = deployer.the_deployer_may_make_everything
         self.finds(rule, "AWS::SQS::Queue: the deployer's policy does not allow sqs:CreateQueue", without_queues)
+        self.finds(rule, "does not allow iam:PassRole on arn:aws:iam::123456789012:role/consigne-", of_another_name)
+        self.finds(rule, "AWS::IAM::Role: the deployer's policy does not allow iam:ListRolePolicies", of_another_name)
+        self.finds(rule, "does not allow to attach arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess", without_traces)
 
 
 if __name__ == "__main__":

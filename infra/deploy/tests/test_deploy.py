@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,13 +21,12 @@ from botocore.stub import Stubber
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "infra/deploy"), str(ROOT / "infra/local")]
 
-import alarms
-
 import deploy
 import emulator_workarounds
 import preflight
 import template as templates
 from samconfig import Config, load
+from stacks import Stack
 
 SERVE = """
 import sys
@@ -110,7 +110,7 @@ class Account(unittest.TestCase):
         limit = {"ConcurrentExecutions": concurrent, "UnreservedConcurrentExecutions": concurrent}
         stub.add_response("get_account_settings", {"AccountLimit": limit})
         session = SimpleNamespace(client=lambda _: client)
-        config = Config("consigne", "eu-west-3", GOOD | {"AccountConcurrency": str(concurrent)} | parameters)
+        config = Config("consigne", "eu-west-3", GOOD | parameters)
         with stub:
             return "\n".join(preflight.quota(config, templates.load(ROOT / "template.yaml"), session))
 
@@ -120,75 +120,140 @@ class Account(unittest.TestCase):
         low = dict.fromkeys(("DeliveryConcurrency", "UploadConcurrency", "TextConcurrency", "NightConcurrency"), "2")
         self.assertEqual(self.problems(50, **low), "")
 
-    def test_the_alarm_is_measured_against_what_the_account_has(self) -> None:
-        self.assertIn("Write AccountConcurrency=500", self.problems(500, AccountConcurrency="1000"))
-
 
 class EndToEnd(unittest.TestCase):
+    """`deploy.py` against the laptop's AWS, with the pinned SAM CLI, the real templates and packages of two bytes."""
+
     def setUp(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
+        folder = tempfile.TemporaryDirectory()
+        self.folder = Path(folder.name)
         python = ROOT / ".venv/bin/python"
-        serve = [python, "-c", SERVE, self.folder.name]
+        serve = [python, "-c", SERVE, self.folder]
         address = subprocess.run([*serve, "start"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
-        self.addCleanup(lambda: (subprocess.run([*serve, "stop"], cwd=ROOT, check=False), self.folder.cleanup()))
+        self.addCleanup(lambda: (subprocess.run([*serve, "stop"], cwd=ROOT, check=False), folder.cleanup()))
         settings = {"AWS_ENDPOINT_URL": address, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
         patched = mock.patch.dict(os.environ, settings | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-3"})
         patched.start()
         self.addCleanup(patched.stop)
+        self.session = boto3.Session(region_name="eu-west-3")
+        self.copy_templates()
 
-    def test_the_pinned_sam_cli_deploys_the_stack_and_updates_it(self) -> None:
-        session = boto3.Session(region_name="eu-west-3")
-        quota = session.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
-        parameters = GOOD | {"AccountConcurrency": str(quota)}
-        path = file_of(self.folder.name, default=parameters)
-        packages = Path(self.folder.name) / "packages"
-        template = (ROOT / "template.yaml").read_text().replace("CodeUri: target/lambda/", f"CodeUri: {packages}/")
-        for function in templates.functions(templates.load(ROOT / "template.yaml")).values():
+    def copy_templates(self) -> None:
+        """Writes the templates with packages that exist, and without the alarms the laptop's CloudWatch cannot make."""
+        packages = self.folder / "packages"
+        template = ROOT / "template.yaml"
+        for function in templates.functions(templates.load(template)).values():
             folder = packages / Path(function["Properties"]["CodeUri"]).name
             folder.mkdir(parents=True)
             (folder / "bootstrap").write_text("#!")
-        source = Path(self.folder.name) / "template.yaml"
-        source.write_text(template)
-        config = load(path)
-        self.assertEqual(list(preflight.offline(config, templates.load(source))), [])
-        self.assertEqual(list(preflight.online(config, templates.load(source), session)), [])
-
-        self.sam(source, path)
-        outputs = self.outputs(session, config.stack_name)
-        self.assertTrue({"ApiUrl", "TableName", "PeppersArn"} <= outputs.keys(), outputs)
-        mail = session.client("lambda").get_function_configuration(FunctionName="consigne-default-send-mail")
-        self.assertEqual(mail["Environment"]["Variables"]["MAIL_FROM"], "Acme & Co <no-reply@acme.dev>")
-
+        moved = template.read_text().replace("CodeUri: target/lambda/", f"CodeUri: {packages}/")
+        (self.folder / "template.yaml").write_text(moved)
         watching = templates.load(ROOT / "infra/observe.yaml")
         emulator_workarounds.drop_metric_math(watching)
-        for email in ("", "ops@acme.dev"):
-            config.observe = {"AlarmEmail": email}
-            alarms.deploy(session, config, json.dumps(watching))
-        self.assertIn("AlarmTopicArn", self.outputs(session, f"{config.stack_name}-observe"))
-        topics = session.client("sns").list_subscriptions()["Subscriptions"]
-        self.assertEqual([one["Endpoint"] for one in topics], ["ops@acme.dev"])
+        (self.folder / "infra").mkdir()
+        (self.folder / "infra/observe.yaml").write_text(json.dumps(watching))
 
-        # What the file leaves out stays as it was, and is said.
-        del parameters["MailFrom"]
-        config = load(file_of(self.folder.name, default=parameters))
-        notices = list(preflight.kept(config, templates.load(source), session))
-        kept = "MailFrom keeps its value 'Acme & Co <no-reply@acme.dev>'."
-        self.assertEqual(notices, [f"""{kept} To go back to the default write 'MailFrom=""'."""])
-        path = file_of(self.folder.name, default=parameters | {"MailFrom": ""})
-        self.sam(source, path)
-        mail = session.client("lambda").get_function_configuration(FunctionName="consigne-default-send-mail")
-        self.assertEqual(mail["Environment"]["Variables"]["MAIL_FROM"], "")
+    def deploy(self, *arguments: str, answer: str = "", **parameters: str) -> tuple[int, str]:
+        """Runs `deploy.py` with these parameters in samconfig.toml; gives its code and what it printed."""
+        path = file_of(str(self.folder), default=GOOD | parameters)
+        command = [sys.executable, ROOT / "infra/deploy/deploy.py", "--file", path, "--root", self.folder, *arguments]
+        done = subprocess.run(command, input=answer, check=False, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
 
-    def sam(self, template: Path, config: Path) -> None:
-        """Runs `sam deploy` as `make deploy` does."""
-        command = [deploy.SAM, "deploy", "--template-file", template, "--config-file", config, "--no-confirm-changeset"]
-        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-3000:])
+    def deployed(self, *arguments: str, **parameters: str) -> str:
+        """Runs `deploy.py` and expects it to succeed; gives what it printed."""
+        code, printed = self.deploy(*arguments, **parameters)
+        self.assertEqual(code, 0, printed[-4000:])
+        return printed
 
-    def outputs(self, session: boto3.Session, stack: str) -> dict[str, str]:
-        """Gives a stack's outputs."""
-        [found] = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-        return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+    def settled(self, name: str) -> Stack:
+        """Waits until CloudFormation has done with a stack."""
+        stack = Stack(self.session, name)
+        for _ in range(100):
+            if not stack.described()["StackStatus"].endswith("IN_PROGRESS"):
+                return stack
+            time.sleep(0.1)
+        raise AssertionError(f"{name} never settled")
+
+    def mail_from(self) -> str:
+        """Asks what the functions take for the sender of mails."""
+        found = self.session.client("lambda").get_function_configuration(FunctionName="consigne-default-send-mail")
+        return found["Environment"]["Variables"]["MAIL_FROM"]
+
+    def test_make_deploy_creates_the_stack_and_the_alarms_and_updates_them(self) -> None:
+        up = ("up", "--", "--no-confirm-changeset")
+        core = Stack(self.session, "consigne-default")
+        observe = Stack(self.session, "consigne-default-observe")
+        printed = self.deployed("check", "--force")
+        self.assertIn("Deploying the stack consigne-default to eu-west-3, account 000000000000", printed)
+
+        printed = self.deployed(*up)
+        self.assertIn("Protecting the table against deletion", printed)
+        self.assertIn(f"curl {core.outputs()['ApiUrl']}/api/health", printed)
+        table = self.session.client("dynamodb").describe_table(TableName=core.outputs()["TableName"])["Table"]
+        self.assertTrue(table["DeletionProtectionEnabled"])
+        self.assertEqual(self.mail_from(), "Acme & Co <no-reply@acme.dev>")
+        quota = self.session.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+        self.assertEqual(observe.parameters()["AccountConcurrency"], str(quota))
+        alarms = self.session.client("cloudwatch").describe_alarms(AlarmNamePrefix="consigne-default ")["MetricAlarms"]
+        self.assertGreater(len(alarms), 30)
+
+        # What the file leaves out stays as it was, and is said; a second run changes nothing else.
+        with mock.patch.dict(GOOD):
+            del GOOD["MailFrom"]
+            printed = self.deployed("check", "--force")
+            kept = "MailFrom keeps its value 'Acme & Co <no-reply@acme.dev>'."
+            self.assertIn(f"""{kept} To go back to the default write 'MailFrom=""'.""", printed)
+        printed = self.deployed(*up, MailFrom="")
+        self.assertNotIn("Protecting the table", printed)
+        self.assertEqual(self.mail_from(), "")
+
+        # Whoever says no to the changes gets none, and no success either.
+        code, printed = self.deploy("up", "--", "--confirm-changeset", answer="n\n", MailFrom="a@acme.dev")
+        self.assertEqual((code, self.mail_from()), (1, ""), printed[-2000:])
+        self.assertIn("The changes of consigne-default were not executed", printed)
+
+    def test_a_stack_that_is_stuck_is_named_with_the_cure(self) -> None:
+        formation = self.session.client("cloudformation")
+        # A function that CloudFormation cannot make, beside a table that it then cannot take back.
+        table = {
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "TableName": "kept",
+                "DeletionProtectionEnabled": True,
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            },
+        }
+        broken = {
+            "Type": "AWS::Lambda::Function",
+            "DependsOn": "Table",
+            "Properties": {
+                "FunctionName": "broken",
+                "Role": "arn:aws:iam::000000000000:role/none",
+                "Runtime": "python3.11",
+                "Handler": "code.handle",
+                "Code": {"ZipFile": ""},
+                "Environment": {"Variables": {"X": "x" * 5000}},
+            },
+        }
+        body = json.dumps({"Resources": {"Table": table, "Function": broken}})
+        formation.create_stack(StackName="consigne-default", TemplateBody=body)
+        self.settled("consigne-default")
+        code, printed = self.deploy("check", "--force")
+        self.assertEqual(code, 1)
+        self.assertIn("The stack consigne-default is in the state ROLLBACK_FAILED. Its events name", printed)
+
+        # A creation that was taken back whole leaves a name, which the next try clears.
+        unprotected = json.loads(body)
+        unprotected["Resources"]["Table"]["Properties"] |= {"DeletionProtectionEnabled": False, "TableName": "gone"}
+        formation.create_stack(StackName="consigne-other", TemplateBody=json.dumps(unprotected))
+        stack = self.settled("consigne-other")
+        self.assertEqual(stack.described()["StackStatus"], "ROLLBACK_COMPLETE")
+        self.assertIsNone(stack.obstacle())
+        stack.clear()
+        self.assertIsNone(stack.described())
 
 
 if __name__ == "__main__":

@@ -86,9 +86,13 @@ class Strictness(unittest.TestCase):
 
     def stack(self, name: str, resources: dict[str, Any], **more: Any) -> str:
         """Tries to create a stack; gives its status, and why what failed did."""
-        formation = self.client("cloudformation")
-        formation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources} | more))
-        status = ""
+        body = json.dumps({"Resources": resources} | more)
+        self.client("cloudformation").create_stack(StackName=name, TemplateBody=body)
+        return self.outcome(name)
+
+    def outcome(self, name: str) -> str:
+        """Waits for a stack; gives its status, and why what failed did."""
+        formation, status = self.client("cloudformation"), ""
         for _ in range(100):
             status = formation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
             if not status.endswith("IN_PROGRESS"):
@@ -261,6 +265,45 @@ class Strictness(unittest.TestCase):
         self.refused("ValidationException", table.transact_write_items, TransactItems=puts(101))
         self.refused("ValidationException", table.transact_write_items, TransactItems=puts(1) * 2)
         self.refused("ValidationException", table.transact_write_items, TransactItems=puts(11, 390 * 1024))
+
+    def test_a_protected_table_outlives_a_rollback_that_would_delete_it(self) -> None:
+        def created(name: str, protected: bool) -> str:
+            table = {
+                "Type": "AWS::DynamoDB::Table",
+                "DeletionPolicy": "RetainExceptOnCreate",
+                "Properties": {
+                    "TableName": name,
+                    "DeletionProtectionEnabled": protected,
+                    "BillingMode": "PAY_PER_REQUEST",
+                    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+                },
+            }
+            large = {"Variables": {"X": "x" * 5000}}
+            function = {"FunctionName": name, "Role": ROLE, "Code": {"ZipFile": CODE}, "Environment": large}
+            function |= {"Runtime": "python3.11", "Handler": "code.handle"}
+            broken = {"Type": "AWS::Lambda::Function", "DependsOn": "T", "Properties": function}
+            return self.stack(name, {"T": table, "F": broken}).split()[0]
+
+        self.assertEqual(created("protected", protected=True), "ROLLBACK_FAILED")
+        self.assertEqual(created("unprotected", protected=False), "ROLLBACK_COMPLETE")
+        left = [name for name in self.client("dynamodb").list_tables()["TableNames"] if "protected" in name]
+        self.assertEqual(left, ["protected"])
+
+    def test_an_exported_value_in_use_does_not_change(self) -> None:
+        queue = {"Type": "AWS::SQS::Queue"}
+
+        def exporting(value: str) -> dict[str, Any]:
+            return {"Outputs": {"Shared": {"Value": value, "Export": {"Name": "shared-value"}}}}
+
+        self.assertEqual(self.stack("exporter", {"Q": queue}, **exporting("one")).strip(), "CREATE_COMPLETE")
+        imported = queue | {"Properties": {"QueueName": {"Fn::ImportValue": "shared-value"}}}
+        self.assertEqual(self.stack("importer", {"Q": imported}).strip(), "CREATE_COMPLETE")
+        body = json.dumps({"Resources": {"Q": queue}} | exporting("two"))
+        self.client("cloudformation").update_stack(StackName="exporter", TemplateBody=body)
+        outcome = self.outcome("exporter")
+        self.assertIn("UPDATE_ROLLBACK_COMPLETE", outcome)
+        self.assertIn("Export shared-value cannot be updated as it is in use by importer", outcome)
 
     def test_limits_of_messages_and_events(self) -> None:
         queues, events = self.client("sqs"), self.client("events")

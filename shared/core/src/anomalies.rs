@@ -1,7 +1,7 @@
-//! What is unusual about the way keys are used or made, and what is done about it.
+//! Anomalies: unusual use or creation of keys, and the response to them.
 //!
-//! What has left a receipt counts: calls that were charged, and those through the gateway that its service failed. A refused
-//! call leaves none, and so nothing that could raise an alarm.
+//! Only calls with a receipt count: charged calls, and calls through the gateway that their service failed. A refused
+//! call has no receipt, so it cannot raise an alarm.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,40 +15,40 @@ use crate::orgs::Organisation;
 use crate::periods::Day;
 use crate::{Fault, KeyId, OrgId, Timestamp};
 
-/// Most countries a key is used from within an hour.
+/// Most countries from which a key is used within an hour without an alarm.
 pub const COUNTRIES_MAX: usize = 10;
-/// The hour.
+/// The span in which countries are counted.
 const HOUR: Duration = Duration::from_hours(1);
-/// Most keys an organisation makes within ten minutes.
+/// Most keys that an organisation creates within ten minutes without an alarm.
 pub const CREATED_MAX: usize = 20;
-/// The ten minutes.
+/// The span in which new keys are counted.
 const BURST: Duration = Duration::from_mins(10);
-/// How many times the median day of the week before a day's calls may be.
+/// A day's calls are a jump if they exceed this many times the median of the week before.
 const JUMP: u64 = 10;
-/// Fewest calls of a day that are a jump, whatever the week before was like.
+/// Fewest calls of a day that count as a jump, whatever the week before was like.
 const JUMP_MIN: u64 = 100;
-/// Days whose median a day is held against.
+/// Days of the median with which a day is compared.
 const WEEK: u16 = 7;
-/// How far back every run looks: an hour, and half an hour for runs that come late or not at all. For as long an alarm
-/// silences its like, since for as long it has the same cause.
+/// How far back every run looks: an hour, and half an hour more for runs that are late or fail. An alarm silences
+/// others of its kind for as long, because they have the same cause.
 pub const LOOK_BACK: Duration = Duration::from_mins(90);
-/// The spans by which it is known what was going on.
+/// Length of the spans in which activity is recorded.
 pub const SPAN: Duration = Duration::from_mins(10);
-/// Most countries an event names; it tells the number of all.
+/// Most countries listed in an event, which also has the total number.
 const NAMED: usize = 50;
 
-/// What an organisation wants done about an anomaly.
+/// The response an organisation has chosen for anomalies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnAnomaly {
-    /// Tell, and do nothing.
+    /// Notify the owners only.
     #[default]
     Alert,
-    /// Tell, and stop what it is about until an operator lets it work again.
+    /// Notify, and suspend the key or the organisation until an operator resumes it.
     Suspend,
 }
 
 impl OnAnomaly {
-    /// Gives the policy's name.
+    /// Returns the policy's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Alert => "alert",
@@ -56,25 +56,25 @@ impl OnAnomaly {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Alert, Self::Suspend].into_iter().find(|policy| policy.name() == name)
     }
 }
 
-/// What is unusual.
+/// The kind of an anomaly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AnomalyKind {
-    /// One key is used from many countries.
+    /// A key is used from many countries.
     Countries,
-    /// One organisation makes many keys.
+    /// An organisation creates many keys.
     KeysCreated,
-    /// One key is used far more than it was.
+    /// A key is used far more than before.
     UsageJump,
 }
 
 impl AnomalyKind {
-    /// Gives the kind's name.
+    /// Returns the kind's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Countries => "countries",
@@ -84,29 +84,30 @@ impl AnomalyKind {
     }
 }
 
-/// Something that was going on in an organisation: calls of a key, or, without a key, the making of keys.
+/// Recorded activity in an organisation: calls of a key, or without a key, the creation of keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Activity {
-    /// Whose.
+    /// The organisation in which it happened.
     pub org: OrgId,
-    /// Which key was used.
+    /// The key that was used; `None` if keys were created.
     pub key: Option<KeyId>,
-    /// From which countries, as far as was told.
+    /// Countries from which it was used, as far as known.
     pub countries: BTreeSet<String>,
 }
 
-/// An anomaly that was found.
+/// A detected anomaly, with its numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// What kind.
+    /// The kind of anomaly.
     pub kind: AnomalyKind,
-    /// The numbers, a JSON object.
+    /// The numbers behind it, as a JSON object.
     pub details: Value,
-    /// Until when another of its kind has the same cause, and is not told again.
+    /// Until when another finding of the kind has the same cause and raises no alarm.
     pub quiet_until: Timestamp,
 }
 
-/// Says whether calls, each with when it was admitted and whence it came, came from too many countries within any hour.
+/// Returns a finding if calls came from too many countries within any hour. Each call has the time it was admitted and
+/// its country.
 pub fn countries(calls: &[(Timestamp, &str)], now: Timestamp) -> Option<Finding> {
     let mut calls = calls.to_vec();
     calls.sort_unstable();
@@ -135,7 +136,7 @@ pub fn countries(calls: &[(Timestamp, &str)], now: Timestamp) -> Option<Finding>
     })
 }
 
-/// Says whether keys were made at too many of these times within any ten minutes.
+/// Returns a finding if too many keys were created within any ten minutes. `times` are the times of their creation.
 pub fn keys_created(times: &[Timestamp], now: Timestamp) -> Option<Finding> {
     let mut times = times.to_vec();
     times.sort_unstable();
@@ -153,8 +154,8 @@ pub fn keys_created(times: &[Timestamp], now: Timestamp) -> Option<Finding> {
     })
 }
 
-/// Says whether a key's calls of a day are far more than its median day of the week before: of today, or of yesterday as long
-/// as nobody may have looked since its end. A key that is not a week old has no such week.
+/// Returns a finding if a key's calls of a day are far more than its median day of the week before. The day is today,
+/// or yesterday while a late run may be the first one since its end. A key younger than a week has no finding.
 pub fn usage_jump(key: &ApiKey, now: Timestamp) -> Option<Finding> {
     [Day::of(now), Day::of(now.minus(LOOK_BACK))].into_iter().find_map(|day| jump_of(key, day))
 }
@@ -171,24 +172,24 @@ fn jump_of(key: &ApiKey, today: Day) -> Option<Finding> {
     (calls >= JUMP_MIN && calls > median.saturating_mul(JUMP)).then(|| Finding {
         kind: AnomalyKind::UsageJump,
         details: json!({ "calls": calls, "median": median, "day": today.to_string() }),
-        // Until nobody looks back at it any more.
+        // Until no run looks at this day any more.
         quiet_until: today.ends().plus(LOOK_BACK),
     })
 }
 
-/// What stops working because of an anomaly.
+/// What an alarm stops.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Response {
-    /// Nothing.
+    /// Nothing: the owners are only notified.
     Alert,
-    /// The key.
+    /// The key is suspended.
     SuspendKey(Box<KeyStep>),
-    /// The organisation, with this entry in its trail: who makes keys by the dozen may make more.
+    /// The organisation is suspended, with this audit entry, because whoever creates many keys can create more.
     SuspendOrg(Box<AuditEntry>),
 }
 
 impl Response {
-    /// Says which policy it is that was followed.
+    /// Returns the policy that was followed.
     pub fn done(&self) -> OnAnomaly {
         match self {
             Self::Alert => OnAnomaly::Alert,
@@ -197,43 +198,43 @@ impl Response {
     }
 }
 
-/// An anomaly to be told of: with its event, its entry in the audit trail, and what is done about it, all or nothing.
+/// An alarm: its event, its audit entry and its response, which are written in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alarm {
-    /// Whose.
+    /// The organisation whose owners are notified.
     pub org: OrgId,
-    /// About which key; the organisation itself when there is none.
+    /// The key it is about; `None` if it is about the organisation.
     pub key: Option<KeyId>,
-    /// What kind.
+    /// The kind of anomaly.
     pub kind: AnomalyKind,
-    /// When.
+    /// When it is raised.
     pub now: Timestamp,
-    /// Until when its like is not told again.
+    /// Until when another one of the kind raises no alarm.
     pub quiet_until: Timestamp,
-    /// Entry of the audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
-    /// What the world is told.
+    /// The event that announces it.
     pub event: Event,
-    /// What is done about it.
+    /// What the alarm stops, if anything.
     pub response: Response,
 }
 
-/// What became of an alarm.
+/// The outcome of raising an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RaiseOutcome {
-    /// It was told, and what is done about it was done.
+    /// The alarm was raised and its response carried out.
     Raised,
-    /// Its like was told before, and is still quiet; nothing was changed.
+    /// An alarm of the kind was raised before and still silences this one. Nothing was changed.
     Repeated,
-    /// What was to be stopped has changed since; nothing was changed.
+    /// What it would stop has changed since it was read. Nothing was changed.
     Conflict,
 }
 
 impl Alarm {
-    /// Makes the alarm of what was found, about a key or, without one, about an organisation.
+    /// Builds the alarm for a finding about a key, or without one, about an organisation.
     ///
     /// # Errors
-    /// Never for a reason as short as these are.
+    /// `INVALID_REQUEST` if the reason were too long, which none of ours is.
     pub fn of(
         finding: &Finding,
         org: &Organisation,

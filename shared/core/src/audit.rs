@@ -1,12 +1,13 @@
-//! The audit trail: who did what to an organisation, when, and from where. Written in the transaction that does it.
+//! The audit log: who did what to an organisation, when, and from which address. An entry is written in the transaction
+//! of its action.
 
 use serde_json::Value;
 
 use crate::{AuditId, OrgId, Timestamp, UserId};
 
-/// What can be done that must not be forgotten.
+/// An action that is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // The wire forms below are the catalogue.
+#[allow(missing_docs)] // The names below are the catalogue.
 pub enum AuditAction {
     OrgCreated,
     OrgSuspended,
@@ -79,7 +80,7 @@ impl AuditAction {
         Self::WebhookRefused,
     ];
 
-    /// Gives the action's name.
+    /// Returns the action's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::OrgCreated => "org.created",
@@ -117,25 +118,25 @@ impl AuditAction {
         }
     }
 
-    /// Reads a name back.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 }
 
-/// Who acted.
+/// Who acted. Displayed and stored as `user_...`, `operator:<name>` or `service:<name>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// A signed-in person.
+    /// A signed-in person, by their id.
     User(UserId),
-    /// Somebody with the operator's command line, by the name they go by there.
+    /// A user of the operators' command line, by their name there.
     Operator(String),
-    /// A server that signs what it sends, or a schedule of our own.
+    /// A server that signs its requests, or a schedule of ours.
     Service(String),
 }
 
 impl Actor {
-    /// Reads an actor back.
+    /// Parses the text that [`std::fmt::Display`] writes.
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':') {
             Some(("operator", name)) => Some(Self::Operator(name.to_owned())),
@@ -158,35 +159,35 @@ impl std::fmt::Display for Actor {
 /// Who acts, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// Who.
+    /// Who acts: a person, an operator or a service.
     pub actor: Actor,
-    /// Address the request came from.
+    /// Address of the request, if known.
     pub ip: Option<String>,
-    /// What the client calls itself, cut to 256 characters.
+    /// The client's `User-Agent`, cut to 256 characters.
     pub user_agent: Option<String>,
 }
 
-/// One entry.
+/// An entry of the audit log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AuditEntry {
-    /// Its id; sorts by time.
+    /// Its id, which sorts by time.
     pub id: AuditId,
-    /// Whose trail it stands in; the installation's own when there is none.
+    /// The organisation whose log it is in; `None` for the installation's own log.
     pub org: Option<OrgId>,
-    /// What was done.
+    /// What was done to the subject.
     pub action: AuditAction,
-    /// What it was done to: a key, a member, a pepper.
+    /// What it was done to: the id of a key, a member, a pepper.
     pub subject: String,
-    /// Who did it, from where.
+    /// Who did it, and from where.
     pub origin: Origin,
-    /// When.
+    /// When it was done.
     pub at: Timestamp,
-    /// Particulars, a JSON object; never a secret.
+    /// Details, as a JSON object without secrets.
     pub details: Value,
 }
 
 impl AuditEntry {
-    /// Makes an entry with a fresh id.
+    /// Creates an entry with a new id.
     pub fn new(
         org: impl Into<Option<OrgId>>,
         action: AuditAction,

@@ -1,4 +1,5 @@
-//! E-mail addresses: one spelling each, so that two can be compared, and nothing in them that a mail's header could be made of.
+//! E-mail addresses with one spelling each, so that they can be compared, and without anything that could break a
+//! mail's header.
 
 use std::fmt;
 
@@ -7,25 +8,26 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::Fault;
 
-/// Most bytes of an address. Source: RFC 5321, section 4.5.3.1.3, less the angle brackets around it.
+/// Longest address, in bytes. Source: RFC 5321, section 4.5.3.1.3, without the angle brackets around it.
 const ADDRESS_MAX: usize = 254;
-/// Most bytes before the `@`. Source: RFC 5321, section 4.5.3.1.1.
+/// Longest part before the `@`, in bytes. Source: RFC 5321, section 4.5.3.1.1.
 const LOCAL_MAX: usize = 64;
-/// Most characters between two dots of a domain. Source: RFC 1035, section 2.3.4.
+/// Longest label of a domain, in characters. Source: RFC 1035, section 2.3.4.
 const LABEL_MAX: usize = 63;
 
-/// An address a mail can be sent to: lower case, NFC. It does not print, since logs hold no addresses.
+/// An address to which mail can be sent, in lower case and NFC. `Debug` does not show it, because logs must not contain
+/// addresses.
 ///
-/// Upper and lower case are one, before the `@` too: no provider worth the name keeps them apart, and people write both. What
-/// stands behind a `+` is kept.
+/// Upper and lower case are the same before the `@` too: no serious provider distinguishes them, and people write both.
+/// A suffix after `+` is kept.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// Parses an address of the common form: `local@domain.tld`, without quotes, comments, routes or spaces.
+    /// Parses an address of the common form `local@domain.tld`, without quotes, comments, routes or spaces.
     ///
-    /// The part before the `@` is ASCII, since SES sends to no other. The domain may be international; it is kept as it is
-    /// written, not in its ASCII form.
+    /// The part before the `@` must be ASCII, because SES accepts nothing else. The domain may be international. It is
+    /// kept as written and not converted to ASCII.
     pub fn parse(text: &str) -> Option<Self> {
         let address: String = text.nfc().flat_map(char::to_lowercase).nfc().collect();
         let (local, domain) = address.split_once('@')?;
@@ -42,7 +44,7 @@ impl EmailAddress {
         Self::parse(text).ok_or_else(problem)
     }
 
-    /// Gives the address as text.
+    /// Returns the address as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -54,16 +56,16 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
-/// Says whether a text is what may stand between two dots before the `@`. Source: RFC 5322, section 3.2.3, `atext`.
+/// Returns whether a text may stand between two dots before the `@`. Source: RFC 5322, section 3.2.3, `atext`.
 fn is_word(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
 }
 
 fn is_domain(domain: &str) -> bool {
     let labels: Vec<&str> = domain.split('.').collect();
-    // A number at the end would be the end of an IP address.
+    // A last label without letters would be part of an IP address.
     let top = labels.last().is_some_and(|top| top.chars().any(char::is_alphabetic));
-    // Letters that only look different (full-width ones) would be another spelling of the same domain.
+    // Letters that only look different, such as full-width ones, would be a second spelling of the domain.
     labels.len() >= 2 && top && labels.into_iter().all(is_label) && domain.nfkc().eq(domain.chars())
 }
 
@@ -94,7 +96,7 @@ mod tests {
             ("ANN@ÉTÉ.example", "ann@été.example"),
             ("ann@xn--t-9caa.example", "ann@xn--t-9caa.example"),
             ("ann@例え.テスト", "ann@例え.テスト"),
-            // The Kelvin sign is the letter K.
+            // The first character is the Kelvin sign, which becomes the letter k.
             ("\u{212A}ay@example.com", "kay@example.com"),
         ] {
             assert_eq!(read(written).as_deref(), Some(kept), "{written}");

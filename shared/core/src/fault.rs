@@ -1,4 +1,4 @@
-//! What goes wrong, as a caller may see it and as the log must have it.
+//! Errors: what the caller may see, and the causes for the log.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -11,24 +11,24 @@ use serde_json::{Map, Value};
 
 use crate::Timestamp;
 
-/// Declares the codes once: name, wire form and HTTP status.
+/// Declares all error codes: name, wire form and HTTP status.
 macro_rules! codes {
     ($($name:ident = $wire:literal $status:literal,)*) => {
-        /// A stable error code. Clients branch on it; messages may change, codes do not.
+        /// A stable error code. Clients branch on it. Messages may change, codes do not.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[allow(missing_docs)] // The wire form beside each name says it all.
+        #[allow(missing_docs)] // The wire form beside each name explains it.
         pub enum Code { $($name,)* }
 
         impl Code {
-            /// Every code there is, in the order of declaration.
+            /// Every code, in the order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// Gives the code as it stands in `error.code`.
+            /// Returns the code as written in `error.code`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $wire,)* }
             }
 
-            /// Gives the HTTP status that goes with the code.
+            /// Returns the HTTP status for the code.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$name => $status,)* }
             }
@@ -79,23 +79,23 @@ codes! {
     UpstreamTimeout = "UPSTREAM_TIMEOUT" 504,
 }
 
-/// One refusal or failure: a code and a sentence for the caller, a chain of causes for the log.
+/// An error: a code and a sentence for the caller, and a chain of causes for the log.
 ///
-/// Nothing of the cause ever reaches the caller; a 5xx does not even show its message. Boxed, so that a `Result` of it is
-/// as small as its good side.
+/// The caller never sees the causes. For a 5xx the caller does not even see the message. The contents are boxed, so
+/// that a `Result` with a `Fault` stays small.
 #[derive(Debug)]
 pub struct Fault(Box<FaultDetails>);
 
-/// What a [`Fault`] says.
+/// The contents of a [`Fault`].
 #[derive(Debug)]
 pub struct FaultDetails {
-    /// What the caller branches on.
+    /// The code on which callers branch.
     pub code: Code,
-    /// A sentence for the person who reads the answer.
+    /// The sentence for the person who reads the answer.
     pub message: Cow<'static, str>,
-    /// Machine-readable particulars: the field, the limit.
+    /// Machine-readable details, such as the field and the limit.
     pub details: Map<String, Value>,
-    /// Response headers that belong to this refusal: `Retry-After`, `Allow`, `RateLimit-*`.
+    /// Response headers for this error: `Retry-After`, `Allow`, `RateLimit-*`.
     pub headers: Vec<(&'static str, String)>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -109,45 +109,45 @@ impl Deref for Fault {
 }
 
 impl Fault {
-    /// Makes a fault with a code and a sentence.
+    /// Creates a fault with a code and a sentence.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         let (message, details) = (message.into(), Map::new());
         Self(Box::new(FaultDetails { code, message, details, headers: Vec::new(), source: None }))
     }
 
-    /// Makes the 400 that names the field at fault.
+    /// Creates the 400 of an invalid field, named in the detail `field`.
     pub fn field(field: &str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::InvalidRequest, message).detail("field", field)
     }
 
-    /// Makes the one 404 that an unknown thing and another tenant's thing share, word for word.
+    /// Creates the 404 of a thing that does not exist. Another tenant's thing gets exactly the same one.
     pub fn not_found(what: &'static str) -> Self {
         Self::new(Code::NotFound, format!("{what} not found"))
     }
 
-    /// Makes the 400 of a cursor that is altered, or of another list.
+    /// Creates the 400 of a cursor that was altered or belongs to another list.
     pub fn invalid_cursor() -> Self {
-        Self::new(Code::InvalidCursor, "cursor is not one of this list's").detail("field", "cursor")
+        Self::new(Code::InvalidCursor, "cursor was altered or belongs to another list").detail("field", "cursor")
     }
 
-    /// Makes a 500 whose cause only the log sees.
+    /// Creates a 500. Only the log shows its cause.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Code::Internal, "Something went wrong on our side").because(source)
     }
 
-    /// Makes a 503 that invites a retry, whose cause only the log sees.
+    /// Creates a 503 that suggests a retry after one second. Only the log shows its cause.
     pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Code::Unavailable, "Please try again in a moment").retry_after(Duration::from_secs(1)).because(source)
     }
 
-    /// Adds one machine-readable particular.
+    /// Adds a machine-readable detail.
     #[must_use]
     pub fn detail(mut self, name: &str, value: impl Serialize) -> Self {
         self.0.details.insert(name.to_owned(), serde_json::to_value(value).unwrap_or(Value::Null));
         self
     }
 
-    /// Adds one response header.
+    /// Adds a response header.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.0.headers.push((name, value.to_string()));
@@ -160,16 +160,16 @@ impl Fault {
         self.header("retry-after", whole_seconds(wait))
     }
 
-    /// Says what a limit is and when time lifts it.
+    /// Adds the limit and the time at which it resets, as details and as headers.
     #[must_use]
     pub fn limited(self, limit: u64, resets_at: Timestamp, now: Timestamp) -> Self {
         let (fault, wait) = (self.detail("limit", limit).detail("resets_at", resets_at), resets_at.since(now));
         fault.retry_after(wait).header("ratelimit-limit", limit).nothing_left(wait)
     }
 
-    /// Says in headers that nothing is left, and until when.
+    /// Adds headers that say that nothing is left until `resets_at`.
     ///
-    /// Header names: IETF draft "`RateLimit` header fields for HTTP", version 03, the form clients widely read.
+    /// Header names: IETF draft "`RateLimit` header fields for HTTP", version 03, which most clients read.
     #[must_use]
     pub(crate) fn exhausted(self, resets_at: Timestamp, now: Timestamp) -> Self {
         let wait = resets_at.since(now);
@@ -180,26 +180,26 @@ impl Fault {
         self.header("ratelimit-remaining", 0).header("ratelimit-reset", whole_seconds(wait))
     }
 
-    /// Attaches the cause.
+    /// Adds the cause, which only the log shows.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// Writes the whole chain of causes on one line, for the log.
+    /// Returns the whole chain of causes on one line, for the log.
     pub fn chain(&self) -> String {
         chain_of(self)
     }
 }
 
-/// Writes an error and what caused it on one line, for the log.
+/// Returns an error and its chain of causes on one line, for the log.
 pub fn chain_of(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Gives a wait as headers tell it: in whole seconds, at least one.
+/// Returns a wait as headers give it: in whole seconds, rounded up, at least one.
 pub(crate) fn whole_seconds(wait: Duration) -> u128 {
     wait.as_millis().div_ceil(1000).max(1)
 }

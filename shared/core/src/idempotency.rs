@@ -1,4 +1,4 @@
-//! Idempotency keys: two requests with one key are one request.
+//! Idempotency keys: two requests with the same key are carried out once.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ pub const REMEMBERED: Duration = Duration::from_hours(24);
 /// An idempotency key, bound to the request it was first sent with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// As the caller wrote it.
+    /// The key as the caller sent it.
     pub key: String,
-    /// Hash of everything in the request that must not differ when the key is sent again.
+    /// Hash of everything in the request that must be the same when the key is sent again.
     pub fingerprint: String,
 }
 
-/// Whose key it is. Keys of two owners never meet, even when they are spelt alike.
+/// Whose key it is. Equal keys of two owners are different keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyOwner {
-    /// A person.
+    /// A person, by their id.
     User(UserId),
     /// A sender of webhooks, whose keys are the ids of its webhooks.
     Sender(Source),
@@ -50,25 +50,25 @@ impl KeyOwner {
     }
 }
 
-/// A request to be carried out at most once, and what its answer is made from when it is sent again.
+/// A request that must be carried out at most once, and what the answer to a retry is built from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotentRequest {
-    /// The idempotency key.
+    /// The key, bound to its request.
     pub key: IdempotencyKey,
     /// Whose key it is.
     pub owner: KeyOwner,
     /// Name of the function that carries the request out.
     pub operation: &'static str,
-    /// What the answer to a retry is made from. It is stored, so it holds no secret.
+    /// What the answer to a retry is built from. It is stored, so it must not contain a secret.
     pub result: String,
 }
 
-/// What became of a write that may be requested twice.
+/// The outcome of a write that may be requested twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
     /// The write was made.
     Applied,
-    /// It was made by an earlier request with the same key; this is that request's `result`.
+    /// An earlier request with the same key made the write. This is its `result`.
     Replayed(String),
     /// The key was used with a different request. Nothing was written.
     KeyReused,

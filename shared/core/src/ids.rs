@@ -1,4 +1,4 @@
-//! Identifiers, each a type of its own so that one cannot stand where another is meant.
+//! Identifiers, each with a type of its own, so that one cannot be used in place of another.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use ulid::Ulid;
 
 use crate::Timestamp;
 
-/// The longest user id accepted, in bytes. Clerk's are 32.
+/// The longest user id, in bytes. Clerk's have 32.
 const USER_ID_MAX: usize = 64;
 
-/// A Clerk user id: `user_` and letters or digits, nothing else.
+/// A Clerk user id: `user_` and ASCII letters or digits.
 ///
-/// The narrow alphabet is what makes it safe inside an object key and a table key.
+/// The narrow alphabet makes it safe in object keys and table keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(String);
 
@@ -25,7 +25,7 @@ impl UserId {
         (plain && text.len() <= USER_ID_MAX).then(|| Self(text.to_owned()))
     }
 
-    /// Gives the id as Clerk writes it.
+    /// Returns the id as Clerk writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -43,7 +43,8 @@ impl Serialize for UserId {
     }
 }
 
-/// Makes an id type around a ULID: 48 bits of time, 80 random bits, 26 characters of Crockford's base 32.
+/// Declares an id type around a ULID: 48 bits of time and 80 random bits, written as 26 characters of Crockford's base
+/// 32.
 ///
 /// Source: <https://github.com/ulid/spec>.
 macro_rules! ulid_id {
@@ -53,20 +54,20 @@ macro_rules! ulid_id {
         pub struct $name(Ulid);
 
         impl $name {
-            /// Mints a fresh id that sorts by `now`.
+            /// Creates a new id at random. It sorts by `now`.
             ///
             /// # Panics
-            /// Panics when the operating system has no randomness to give, without which nothing is safe to answer.
+            /// Panics if the operating system has no random bytes, without which no id is safe.
             pub fn mint(now: Timestamp) -> Self {
                 Self(Ulid::from_parts(u64::try_from(now.as_millis()).unwrap_or(0), random_80_bits()))
             }
 
-            /// Gives the id that follows from these parts, always the same; it sorts before all that were minted.
+            /// Derives an id from these parts, always the same one. It sorts before all random ids.
             pub fn derive(parts: &[&str]) -> Self {
                 Self(Ulid::from_parts(0, first_80_bits(&digest(parts))))
             }
 
-            /// Gives the id that follows from a time and these parts, always the same; it sorts by the time.
+            /// Derives an id from a time and these parts, always the same one. It sorts by the time.
             pub fn derive_at(at: Timestamp, parts: &[&str]) -> Self {
                 Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), first_80_bits(&digest(parts))))
             }
@@ -75,7 +76,7 @@ macro_rules! ulid_id {
             pub fn parse(text: &str) -> Option<Self> {
                 let text = text.strip_prefix($prefix)?;
                 let id = Ulid::from_string(text).ok()?;
-                // The decoder also takes lower case and overlong numbers; two spellings of one id are one too many.
+                // The decoder also accepts lower case and overlong numbers. An id must have only one spelling.
                 (id.to_string() == text).then_some(Self(id))
             }
         }
@@ -95,52 +96,53 @@ macro_rules! ulid_id {
 }
 
 ulid_id! {
-    /// One file of one user, from its grant to its deletion.
+    /// Id of a user's file, the same from grant to deletion.
     FileId = ""
 }
 
 ulid_id! {
-    /// One event of the outbox; consumers remember it to take each event once.
+    /// Id of an event in the outbox. Consumers remember it, so that each handles the event once.
     EventId = ""
 }
 
 ulid_id! {
-    /// One organisation.
+    /// Id of an organisation.
     OrgId = "org_"
 }
 
 ulid_id! {
-    /// One API key of one organisation, through all its rotations.
+    /// Id of an organisation's API key, the same through all rotations.
     KeyId = "key_"
 }
 
 ulid_id! {
-    /// One lot of credits in a wallet, by the grant or purchase that brought it.
+    /// Id of a lot of credits in a wallet: that of the grant or purchase that added it.
     LotId = "lot_"
 }
 
 ulid_id! {
-    /// One entry of an organisation's audit trail.
+    /// Id of an entry in the audit log.
     AuditId = "aud_"
 }
 
 ulid_id! {
-    /// One invitation into an organisation.
+    /// Id of an invitation to an organisation.
     InvitationId = "inv_"
 }
 
 ulid_id! {
-    /// One address of an organisation's that takes webhooks.
+    /// Id of an organisation's webhook endpoint.
     EndpointId = "ep_"
 }
 
 ulid_id! {
-    /// One webhook on its way to one endpoint, through all its attempts: its `webhook-id`.
+    /// Id of a webhook's delivery to one endpoint, the same through all attempts: its `webhook-id`.
     DeliveryId = "dlv_"
 }
 
 impl AuditId {
-    /// Names the one entry there is about something that may be told of again: the same time and name, the same id.
+    /// Derives the id of the entry about something that may be reported twice. The same time and name lead to the same
+    /// id.
     pub fn about(at: Timestamp, name: &str) -> Self {
         let bits = first_80_bits(&Sha256::digest(name));
         Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), bits))
@@ -150,13 +152,13 @@ impl AuditId {
 /// Draws 80 random bits from the operating system.
 fn random_80_bits() -> u128 {
     let mut bytes = [0; 16];
-    // Only fails on systems without a random source; there is no safe answer without one.
+    // This fails only on systems without a random source, where no answer would be safe.
     #[allow(clippy::expect_used)]
     getrandom::fill(&mut bytes[6..]).expect("the operating system gives random bytes");
     u128::from_be_bytes(bytes)
 }
 
-/// Hashes parts; their lengths keep ("ab", "c") and ("a", "bc") apart.
+/// Hashes the parts together with their lengths, so that ("ab", "c") and ("a", "bc") differ.
 pub(crate) fn digest(parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
@@ -166,7 +168,7 @@ pub(crate) fn digest(parts: &[&str]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Takes the first 80 bits of a hash.
+/// Returns the first 80 bits of a hash.
 fn first_80_bits(hash: &[u8]) -> u128 {
     let mut bytes = [0; 16];
     bytes[6..].copy_from_slice(&hash[..10]);

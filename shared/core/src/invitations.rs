@@ -1,4 +1,4 @@
-//! Invitations into organisations: who may send one, how many may go out, and what one is worth to whom.
+//! Invitations to organisations: who may send them, how many, and who may accept them.
 
 use std::time::Duration;
 
@@ -13,57 +13,57 @@ use crate::orgs::{Member, OrgRole};
 use crate::periods::Day;
 use crate::{Code, EmailAddress, Fault, InvitationId, OrgId, Timestamp, UserId};
 
-/// How long an invitation may be accepted.
+/// How long an invitation can be accepted.
 pub const VALID: Duration = Duration::from_hours(24 * 7);
-/// How long an invitation is remembered after its end, at least: as long as it counts against the limits below, and so that
-/// who has accepted it may do so again and get the same answer.
+/// How long an invitation is kept after its expiry: as long as it counts for the limits below, and so that whoever has
+/// accepted it gets the same answer again.
 pub const REMEMBERED: Duration = Duration::from_hours(24);
-/// Most invitations of an organisation that are open at once.
+/// Most open invitations of an organisation.
 pub const OPEN_MAX: usize = 100;
-/// Most invitations an organisation may send in any 24 hours: whoever runs a scheme of mails to strangers does it elsewhere.
+/// Most invitations that an organisation sends in any 24 hours, against misuse for spam.
 pub const DAILY_MAX: usize = 50;
-/// Most of them to one address.
+/// Most invitations to one address in any 24 hours, per organisation.
 pub const DAILY_MAX_EACH: usize = 3;
-/// Most invitations that one person may send in a day (UTC) into all organisations together: anybody may found as many of
-/// those as they like.
+/// Most invitations that one person sends in a day (UTC) for all organisations together, because anybody can create any
+/// number of those.
 pub const INVITER_DAILY_MAX: u32 = 100;
-/// What the limits look back on.
+/// The span in which an organisation's invitations are counted.
 const DAY: Duration = Duration::from_hours(24);
 
-/// An invitation of one address into one organisation, in one role.
+/// An invitation of an address to an organisation, in a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
-    /// Into which organisation.
+    /// The organisation to which it invites.
     pub org: OrgId,
-    /// Its id; sorts by time. The token in the mail follows from it under a secret, and is kept nowhere.
+    /// Its id, which sorts by time. The token in the mail is derived from it with a secret, and is not stored.
     pub id: InvitationId,
-    /// To whom. Only somebody whose verified address this is can accept it.
+    /// The invited address. Only a person with this verified address can accept it.
     pub email: EmailAddress,
-    /// In which role.
+    /// The role the person will have.
     pub role: OrgRole,
-    /// By whom. It is worth nothing once they could not send it any more.
+    /// Who sent it. It cannot be accepted once they could no longer send it.
     pub invited_by: UserId,
     /// When it was sent.
     pub created_at: Timestamp,
-    /// Until when it may be accepted.
+    /// Until when it can be accepted.
     pub expires_at: Timestamp,
-    /// What became of it.
+    /// Whether it is open, accepted or revoked.
     pub status: InvitationStatus,
 }
 
-/// What became of an invitation.
+/// The status of an invitation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvitationStatus {
-    /// Nothing yet; it may have expired.
+    /// Neither accepted nor revoked. It may have expired.
     Open,
-    /// This person joined by it.
+    /// This person has accepted it.
     Accepted(UserId),
-    /// It was taken back.
+    /// An owner or admin has revoked it.
     Revoked,
 }
 
 impl InvitationStatus {
-    /// Gives the status's name.
+    /// Returns the status's name.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -73,22 +73,22 @@ impl InvitationStatus {
     }
 }
 
-/// What an invitation is worth to the person who shows its token.
+/// What an invitation allows the person who has its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worth {
-    /// It may be accepted, if the address is theirs.
+    /// They can accept it, if the address is theirs.
     Open,
-    /// They have accepted it.
+    /// They have accepted it before.
     Accepted,
-    /// Nothing: it is revoked, expired, or somebody else's.
+    /// Nothing: it was revoked, has expired, or was accepted by somebody else.
     Nothing,
 }
 
 impl Invitation {
-    /// Invites an address into the organisation of a member, who must be allowed to.
+    /// Invites an address to the organisation of `member`.
     ///
     /// # Errors
-    /// `ROLE_REQUIRED`.
+    /// `ROLE_REQUIRED` if the member's role does not allow it.
     pub fn by(member: &Member, email: EmailAddress, role: OrgRole, now: Timestamp) -> Result<Self, Fault> {
         if !member.role.may_invite(role) {
             return Err(role_required(member.role, |inviter| inviter.may_invite(role)));
@@ -105,12 +105,12 @@ impl Invitation {
         })
     }
 
-    /// Says whether it may be accepted at a time.
+    /// Returns whether it can be accepted at a time.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.status == InvitationStatus::Open && now < self.expires_at
     }
 
-    /// Says what it is worth to a person.
+    /// Returns what it allows a person.
     pub fn worth_to(&self, user: &UserId, now: Timestamp) -> Worth {
         match &self.status {
             InvitationStatus::Accepted(by) if by == user => Worth::Accepted,
@@ -119,12 +119,12 @@ impl Invitation {
         }
     }
 
-    /// Says whether one more invitation, this one, may go out beside those of the last days, from an organisation of so many
-    /// members.
+    /// Checks the limits for this new invitation. `sent` are the organisation's invitations of the last days, `members`
+    /// is its number of members.
     ///
     /// # Errors
-    /// `CONFLICT` when the address is invited already or a limit is reached that time alone does not lift, `RATE_LIMITED`
-    /// when it does.
+    /// `CONFLICT` if the address is invited already, or at a limit that waiting alone does not lift; `RATE_LIMITED` at
+    /// a limit that it does.
     pub fn admit(&self, sent: &[Self], members: u32) -> Result<(), Fault> {
         let now = self.created_at;
         let open = || sent.iter().filter(|other| other.is_open(now));
@@ -136,7 +136,7 @@ impl Invitation {
         }
         if open().count() >= OPEN_MAX {
             let message =
-                format!("{OPEN_MAX} invitations are open, as many as may be; revoke one, or wait for one to end");
+                format!("organisation has {OPEN_MAX} open invitations, the most; revoke one or wait until one expires");
             return Err(Fault::new(Code::Conflict, message).detail("limit", OPEN_MAX));
         }
         let to_them = sent.iter().filter(|other| other.email == self.email);
@@ -144,10 +144,10 @@ impl Invitation {
         limit(sent.iter(), DAILY_MAX, "An organisation may send", now)
     }
 
-    /// Takes the invitation back; gives the entry of the audit trail.
+    /// Revokes the invitation. Returns the entry for the audit log.
     ///
     /// # Errors
-    /// `NOT_FOUND` when it is not open any more, `ROLE_REQUIRED` to whoever could not have sent it.
+    /// `NOT_FOUND` if it is not open; `ROLE_REQUIRED` if `by` could not have sent it.
     pub fn revoke(&self, by: &Member, when: &ChangeContext<'_>) -> Result<AuditEntry, Fault> {
         if !self.is_open(when.now) {
             return Err(not_found());
@@ -159,73 +159,77 @@ impl Invitation {
         Ok(AuditEntry::new(self.org, action, self.id.to_string(), when.origin, when.now, details))
     }
 
-    /// Gives what the audit trail says of it: owners and admins, who read the trail, see the address in their list too.
+    /// Returns the details for the audit log. It may contain the address, because owners and admins, who read the log,
+    /// also see it in their list.
     pub fn particulars(&self) -> serde_json::Value {
         json!({ "email": self.email.as_str(), "role": self.role })
     }
 }
 
-/// Requires that fewer than `most` of some invitations went out in the day before now.
+/// Checks that fewer than `most` of the invitations were sent within the last 24 hours.
 fn limit<'a>(sent: impl Iterator<Item = &'a Invitation>, most: usize, who: &str, now: Timestamp) -> Result<(), Fault> {
     let mut times: Vec<Timestamp> = sent.map(|sent| sent.created_at).filter(|at| at.plus(DAY) > now).collect();
     times.sort_unstable_by(|a, b| b.cmp(a));
-    // When the oldest of the newest `most` is a day old, there is room again.
+    // One more can be sent once the oldest of the newest `most` is a day old.
     let Some(oldest) = times.get(most - 1) else { return Ok(()) };
     Err(too_many(who, most, oldest.plus(DAY), now))
 }
 
-/// Makes the 429 of somebody who has sent as many invitations today as one person may.
+/// Returns the 429 of a person who has sent all invitations of the day.
 pub fn inviter_exhausted(now: Timestamp) -> Fault {
     too_many("One person may send", INVITER_DAILY_MAX as usize, Day::of(now).ends(), now)
 }
 
-/// Makes the 429 of a limit that time lifts.
+/// Returns the 429 of a limit that waiting lifts.
 fn too_many(who: &str, most: usize, resets_at: Timestamp, now: Timestamp) -> Fault {
     let message = format!("{who} {most} invitations a day; try again at {resets_at}");
     Fault::new(Code::RateLimited, message).limited(most as u64, resets_at, now)
 }
 
-/// Reads the id of an invitation out of a path; whatever is none cannot be found.
+/// Parses an invitation's id in a path.
+///
+/// # Errors
+/// `NOT_FOUND` if the text is not an id, as for an invitation that does not exist.
 pub fn invitation_in_path(text: &str) -> Result<InvitationId, Fault> {
     InvitationId::parse(text).ok_or_else(not_found)
 }
 
-/// Makes the one 404 of invitations: unknown, forged, revoked, expired and other people's. An old mail in the wrong hands
-/// so tells nothing, not even that there was an invitation.
+/// Returns the 404 of invitations that are unknown, forged, revoked, expired or accepted by others. It is the same for
+/// all, so an old mail in the wrong hands reveals nothing.
 pub fn not_found() -> Fault {
     Fault::not_found("Invitation")
 }
 
-/// Makes the 403 of somebody with another address than the invited one. It does not say which that is.
+/// Returns the 403 of a person with another address than the invited one, which it does not reveal.
 pub fn email_mismatch() -> Fault {
     let message = "The invitation is for another e-mail address; sign in with that one, and have it verified";
     Fault::new(Code::EmailMismatch, message)
 }
 
-/// Makes the 409 of somebody who is a member by other means.
+/// Returns the 409 of a person who is already a member in another way.
 pub fn member_already() -> Fault {
     Fault::new(Code::Conflict, "You are a member of this organisation already")
 }
 
-/// An invitation as owners and admins see it.
+/// An invitation, as owners and admins see it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct InvitationView {
-    /// Id.
+    /// Id of the invitation.
     pub id: String,
-    /// To whom, in lower case.
+    /// The invited address, in lower case.
     pub email: String,
-    /// In which role.
+    /// The role the person will have.
     pub role: OrgRole,
-    /// By whom.
+    /// Id of the member who sent it.
     pub invited_by: String,
     /// When it was sent.
     pub created_at: String,
-    /// Until when it may be accepted.
+    /// Until when it can be accepted.
     pub expires_at: String,
 }
 
 impl InvitationView {
-    /// Shows an invitation.
+    /// Builds the view of an invitation.
     pub fn of(invitation: &Invitation) -> Self {
         Self {
             id: invitation.id.to_string(),

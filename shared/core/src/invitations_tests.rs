@@ -1,4 +1,4 @@
-//! What may go out, and what it is worth.
+//! Tests the limits of invitations, and what one allows.
 
 use proptest::prelude::*;
 
@@ -75,7 +75,7 @@ fn nobody_is_sent_more_than_three_in_a_day() {
 
 #[test]
 fn a_hundred_may_be_open_and_five_hundred_may_be_members() {
-    // A day between each fifty, so that only their number stands in the way.
+    // A day lies between the two halves, so that only the limit of open invitations applies.
     let sent: Vec<Invitation> = (0..100).map(|n| to(&format!("p{n}"), if n < 50 { 0 } else { 24 * 60 })).collect();
     let later = 48 * 60;
     let refusal = to("bob", later).admit(&sent, 1).unwrap_err();
@@ -105,8 +105,8 @@ fn who_may_send_one_may_take_it_back() {
 }
 
 proptest! {
-    /// Whatever is tried when, no day sees more than fifty, no day of one address more than three, and no moment more than
-    /// a hundred open.
+    /// Whatever is tried when: no day has more than fifty invitations, no address gets more than three a day, and never
+    /// are more than a hundred open.
     #[test]
     fn no_limit_is_ever_passed(tries in prop::collection::vec((0_u64..120, 0_u8..30, any::<bool>()), 0..400)) {
         let (mut sent, mut now): (Vec<Invitation>, u64) = (Vec::new(), 0);

@@ -1,7 +1,7 @@
-//! The rules of Consigne, free of AWS, HTTP and tokio.
+//! The rules of Consigne, without AWS, HTTP and tokio.
 //!
-//! Everything here is a value or a pure function, except the [`ports`], which name what the outside world must be able
-//! to do. Whoever wants to know what Consigne promises reads this crate; the others carry it out.
+//! Everything here is a value or a pure function, except the [`ports`]: traits that name what the outside world must
+//! do. To find out what Consigne promises, read this crate. The other crates carry it out.
 
 pub mod anomalies;
 pub mod audit;

@@ -1,4 +1,5 @@
-//! Mails: to whom, about what, and how one event leads to one mail a recipient, however often it is told.
+//! Mails: their recipients and topics, and the claims by which an event leads to one mail per recipient, however often
+//! it is delivered.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,22 +8,23 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{EventId, Fault, Timestamp, UserId, text};
 
-/// How long a mail in hand is left to whoever has claimed it. Longer than any invocation lives, so that a claim which
-/// is older was left behind by one that died.
+/// How long a claim of a mail lasts. It is longer than any invocation, so an older claim was left by an invocation that
+/// failed.
 pub const LEASE: Duration = Duration::from_mins(15);
 
-/// How long it is remembered that a mail was sent: more than twice as long as a queue keeps a message.
+/// How long a sent mail is remembered: more than twice as long as a queue keeps a message.
 pub const REMEMBERED: Duration = Duration::from_hours(24 * 30);
 
-/// Longest address that can be written to, in bytes. Source: RFC 3696, erratum 1690.
+/// Longest address, in bytes. Source: RFC 3696, erratum 1690.
 const ADDRESS_MAX: usize = 254;
 
-/// An e-mail address that is safe to write into an envelope and a header. It does not print.
+/// An e-mail address that is safe to write into an envelope and a header. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address(String);
 
 impl Address {
-    /// Reads an address of ASCII, as SES takes them; `None` for what is none, or needs quoting.
+    /// Parses an ASCII address, which is all SES accepts. Returns `None` for anything else, and for addresses that need
+    /// quotes.
     pub fn parse(text: &str) -> Option<Self> {
         let (local, domain) = text.rsplit_once('@')?;
         let fits = |part: &str, more: &str| {
@@ -33,12 +35,12 @@ impl Address {
         (good && !text.contains("..")).then(|| Self(text.to_owned()))
     }
 
-    /// Gives the address to whoever writes to it.
+    /// Returns the address, for the code that sends to it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Gives the name under which it is known what becomes of mails to it.
+    /// Returns the mailbox, under which bounces and complaints are recorded.
     pub fn mailbox(&self) -> Mailbox {
         Mailbox(hash(&self.0.to_ascii_lowercase()))
     }
@@ -50,7 +52,7 @@ impl fmt::Debug for Address {
     }
 }
 
-/// A mailbox by the hash of its address in lower case, so that a list of the suppressed is no list of addresses.
+/// A mailbox, as the hash of its address in lower case, so that the list of suppressed mailboxes contains no addresses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mailbox(String);
 
@@ -65,17 +67,17 @@ fn hash(text: &str) -> String {
     nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
 }
 
-/// Who mails come from, as the setting says: `Consigne <no-reply@example.com>`, or an address alone.
+/// The sender of mails, as in the setting: `Consigne <no-reply@example.com>`, or an address alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
-    /// What the sender is called.
+    /// Name of the sender.
     pub name: Option<String>,
-    /// The address.
+    /// Address of the sender.
     pub address: Address,
 }
 
 impl Sender {
-    /// Reads a sender; `None` for what is none.
+    /// Parses a sender. Returns `None` if the text is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         let Some((name, address)) = text.trim().strip_suffix('>').and_then(|rest| rest.split_once('<')) else {
             return Some(Self { name: None, address: Address::parse(text.trim())? });
@@ -87,7 +89,8 @@ impl Sender {
     }
 }
 
-/// What a person may wish to hear no more of. Letters about keys, invitations and money belong to none: they are sent.
+/// A topic from which people can unsubscribe. Mails about keys, invitations and money have no topic and are always
+/// sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     /// Generation jobs that are done.
@@ -100,7 +103,7 @@ impl Topic {
     /// Every topic.
     pub const ALL: [Self; 2] = [Self::Jobs, Self::Limits];
 
-    /// Gives its name.
+    /// Returns the topic's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jobs => "jobs",
@@ -108,13 +111,13 @@ impl Topic {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|topic| topic.name() == name)
     }
 }
 
-/// One mail: of one event, to one recipient.
+/// Id of a mail: of one event to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MailId {
     event: EventId,
@@ -122,7 +125,7 @@ pub struct MailId {
 }
 
 impl MailId {
-    /// Names the mail of an event to a recipient, by their id or address.
+    /// Returns the id of the mail about an event to a recipient, given by id or address.
     pub fn new(event: EventId, recipient: &str) -> Self {
         Self { event, recipient: hash(recipient) }
     }
@@ -134,51 +137,51 @@ impl fmt::Display for MailId {
     }
 }
 
-/// Asks for the right to send a mail.
+/// A request to claim a mail, so that nobody else sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailClaim {
-    /// Which mail.
+    /// Id of the mail to claim.
     pub mail: MailId,
-    /// Where it would go; a suppressed mailbox gets none.
+    /// The recipient's mailbox. A suppressed mailbox gets no mail.
     pub mailbox: Mailbox,
-    /// Who must not have unsubscribed from what.
+    /// The person and topic, if one can unsubscribe. The mail is not sent to people who have.
     pub wanted_by: Option<(UserId, Topic)>,
-    /// When it is asked.
+    /// The time of the request.
     pub now: Timestamp,
 }
 
-/// A claim that was granted.
+/// A granted claim, which expires after [`LEASE`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// Which mail.
+    /// Id of the claimed mail.
     pub mail: MailId,
-    /// Since when; also what tells it from other claims of the same mail.
+    /// When it was claimed. This also distinguishes it from other claims of the mail.
     pub at: Timestamp,
-    /// Whether an earlier claim ran out, so that the mail may have been sent already.
+    /// Whether an earlier claim expired, so that the mail may have been sent already.
     pub again: bool,
 }
 
-/// What became of asking.
+/// The outcome of a request to claim a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
-    /// The mail is the asker's to send.
+    /// The caller may send the mail.
     Ours(Claim),
-    /// It was sent before, or refused for good.
+    /// The mail was sent before, or refused for good.
     Done,
-    /// Somebody else is at it.
+    /// Another worker has claimed it.
     InHand,
-    /// The mailbox takes no mail, or has complained of ours.
+    /// The mailbox bounced, or complained about a mail of ours.
     Suppressed,
-    /// The person wants no mails of this topic.
+    /// The person has unsubscribed from the topic.
     Unsubscribed,
 }
 
 /// How a mail ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailEnd {
-    /// The mail service has it.
+    /// The mail service has accepted it.
     Sent,
-    /// The mail service will never take it, and why.
+    /// The mail service refuses it for good, for this reason.
     Refused(String),
 }
 
@@ -187,12 +190,12 @@ pub enum MailEnd {
 pub enum Suppression {
     /// It does not exist.
     Bounced,
-    /// Its owner has called a mail of ours spam.
+    /// Its owner has reported a mail of ours as spam.
     Complained,
 }
 
 impl Suppression {
-    /// Gives its name.
+    /// Returns the reason's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bounced => "bounced",
@@ -201,20 +204,20 @@ impl Suppression {
     }
 }
 
-/// A mail ready to be sent. Only its recipient and its words; who it is from is the sender's matter. It does not print.
+/// A mail ready to be sent. The sender is added by whoever sends it. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// To whom.
+    /// Address of the recipient.
     pub to: Address,
-    /// One line.
+    /// Subject, which is one line.
     pub subject: String,
-    /// The words without any form.
+    /// The mail as plain text.
     pub text: String,
-    /// The same words as a page.
+    /// The mail as an HTML page.
     pub html: String,
-    /// Where one request unsubscribes from the topic, for letters that have one.
+    /// URL at which one request unsubscribes from the topic, for mails that have one.
     pub unsubscribe: Option<String>,
-    /// When it is written.
+    /// When it was written.
     pub at: Timestamp,
 }
 
@@ -224,14 +227,14 @@ impl fmt::Debug for Mail {
     }
 }
 
-/// What the mail service said of a mail. No answer at all is a fault: the mail may be on its way or not.
+/// The answer of the mail service. If no answer comes, that is a fault: the mail may or may not have been sent.
 #[derive(Debug)]
 pub enum Handover {
-    /// It was taken, and is known there by this id.
+    /// It was accepted, and has this id there.
     Accepted(String),
-    /// It was not taken, and never will be.
+    /// It was refused for good, for this reason.
     Refused(String),
-    /// It was not taken, and may be another time.
+    /// It was refused for now and may be accepted later.
     NotNow(Fault),
 }
 

@@ -1,7 +1,7 @@
-//! Upkeep: what may be done for keys and wallets by night, and never has to be.
+//! Maintenance: what is done for keys and wallets by night, and is never required.
 //!
-//! Counters are named by their period and wallets settle when they are charged, so every answer is the same whether a night's
-//! upkeep came, came twice, came late or never came. It keeps items small, and what is shown up to date.
+//! Counters are named by their period and wallets expire lots when they are charged, so every answer is the same if a
+//! night's run happens twice, late or never. It keeps items small and displayed balances up to date.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,32 +9,32 @@ use crate::keys::ApiKey;
 use crate::periods::{Day, Month};
 use crate::{Fault, OrgId, Timestamp};
 
-/// Days whose counts a key keeps, besides today.
+/// Past days whose counts a key keeps.
 const DAYS_KEPT: u16 = 40;
-/// Months whose counts a key keeps, besides this one.
+/// Past months whose counts a key keeps.
 const MONTHS_KEPT: u8 = 13;
 
-/// Names the periods of a key's counters that nobody will ask for again.
+/// Returns the periods whose counts a key no longer needs.
 pub fn past_periods(key: &ApiKey, now: Timestamp) -> Vec<String> {
     let day = Day::of(now).minus(DAYS_KEPT).starts();
     let month = Month::of(now).back(MONTHS_KEPT).ends();
     let is_past = |period: &String| match (Day::parse(period), Month::parse(period)) {
         (Some(its), _) => its.starts() < day,
         (None, Some(its)) => its.ends() < month,
-        // Whatever that is, it is not ours to forget.
+        // An unknown name is not ours to delete.
         (None, None) => false,
     };
     key.used.keys().filter(|period| is_past(period)).cloned().collect()
 }
 
-/// An organisation that is to be looked after, perhaps begun before.
+/// A message: an organisation to maintain, possibly continued after a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Maintenance {
-    /// The organisation.
+    /// The organisation whose keys and wallet are maintained.
     pub org: OrgId,
-    /// The time the night stands for.
+    /// The time at which the night's run began.
     pub at: Timestamp,
-    /// Behind which key it goes on.
+    /// The key after which to continue.
     pub after: Option<String>,
 }
 
@@ -47,16 +47,19 @@ struct Wire {
 }
 
 impl Maintenance {
-    /// Writes the message.
+    /// Encodes the message as JSON.
+    ///
+    /// # Errors
+    /// `INTERNAL`, which does not happen.
     pub fn message(&self) -> Result<String, Fault> {
         let wire = Wire { org: self.org.to_string(), at_ms: self.at.as_millis(), after: self.after.clone() };
         serde_json::to_string(&wire).map_err(Fault::internal)
     }
 
-    /// Reads a message.
+    /// Parses a message.
     ///
     /// # Errors
-    /// `INTERNAL` when it is none of these; it will lie among the dead letters.
+    /// `INTERNAL` if it is malformed. It then goes to the dead-letter queue.
     pub fn parse(message: &str) -> Result<Self, Fault> {
         let wire: Wire = serde_json::from_str(message).map_err(Fault::internal)?;
         let org = OrgId::parse(&wire.org).ok_or_else(|| Fault::internal("the message names no organisation"))?;

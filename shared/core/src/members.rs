@@ -1,4 +1,4 @@
-//! How places in an organisation change: who may change whose, and what must stay true of them all.
+//! Changes of memberships: who may change whose, and what must stay true of them all.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::{Code, Fault, UserId};
 pub const MEMBERS_MAX: u32 = 500;
 
 impl OrgRole {
-    /// Says whether a member in this role may invite somebody to that one.
+    /// Returns whether a member in this role may invite somebody to the given role.
     pub const fn may_invite(self, role: Self) -> bool {
         match self {
             Self::Owner => true,
@@ -20,7 +20,7 @@ impl OrgRole {
         }
     }
 
-    /// Says whether a member in this role may take that one from somebody, or give it to a member.
+    /// Returns whether a member in this role may take the given role from a member, or give it to one.
     pub const fn may_manage(self, role: Self) -> bool {
         match self {
             Self::Owner => true,
@@ -29,48 +29,48 @@ impl OrgRole {
         }
     }
 
-    /// Gives the roles that may invite somebody to this one.
+    /// Returns the roles that may invite somebody to this one.
     pub fn inviters(self) -> Vec<Self> {
         Self::ALL.into_iter().filter(|role| role.may_invite(self)).collect()
     }
 }
 
-/// A new role for a member, with the entry of the audit trail.
+/// The change of a member's role, with its audit entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoleStep {
-    /// The place as it was read.
+    /// The membership as it was read.
     pub seen: Member,
-    /// The role from now on.
+    /// The role the member gets.
     pub role: OrgRole,
-    /// Entry of the audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
 }
 
-/// The end of a membership, with the entry of the audit trail.
+/// The end of a membership, with its audit entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Removal {
-    /// The place as it was read.
+    /// The membership as it was read.
     pub seen: Member,
-    /// Entry of the audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
 }
 
-/// What became of a change of a place. Only `Done` has changed anything.
+/// The outcome of a change of a membership. Only `Done` has changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stepped {
-    /// It was made.
+    /// The change was written.
     Done,
-    /// The place has changed since it was read.
+    /// The membership has changed since it was read.
     Conflict,
-    /// The organisation would be left without an owner.
+    /// The organisation would have no owner left.
     LastOwner,
 }
 
 impl Member {
-    /// Gives a member another role; `None` when it is theirs already.
+    /// Gives the member another role. Returns `None` if they have it already.
     ///
     /// # Errors
-    /// `ROLE_REQUIRED` when `by` may neither take the old role from somebody nor give the new one.
+    /// `ROLE_REQUIRED` unless `by` may both take the old role and give the new one.
     pub fn assign(&self, role: OrgRole, by: &Self, when: &ChangeContext<'_>) -> Result<Option<RoleStep>, Fault> {
         if !by.role.may_manage(self.role) || !by.role.may_manage(role) {
             return Err(role_required(by.role, |caller| caller.may_manage(self.role) && caller.may_manage(role)));
@@ -84,10 +84,10 @@ impl Member {
         Ok(Some(RoleStep { seen: self.clone(), role, audit }))
     }
 
-    /// Ends a membership; anybody may end their own.
+    /// Ends the membership. All members may end their own.
     ///
     /// # Errors
-    /// `ROLE_REQUIRED` when `by` may not take the role from somebody else.
+    /// `ROLE_REQUIRED` if `by` may not take the role from somebody else.
     pub fn remove(&self, by: &Self, when: &ChangeContext<'_>) -> Result<Removal, Fault> {
         let leaves = self.user == by.user;
         if !leaves && !by.role.may_manage(self.role) {
@@ -100,23 +100,26 @@ impl Member {
     }
 }
 
-/// Chooses who answers for what somebody left behind: of the owners, the one who has been a member longest.
+/// Returns the owner whose test wallet pays after a payer has left: the one who has been a member longest.
 pub fn new_payer(members: &[Member]) -> Option<&Member> {
     let owners = members.iter().filter(|member| member.role == OrgRole::Owner);
     owners.min_by_key(|owner| (owner.joined_at, &owner.user))
 }
 
-/// Reads the id of a person out of a path; whatever is none cannot be found.
+/// Parses a person's id in a path.
+///
+/// # Errors
+/// `NOT_FOUND` if the text is not an id, as for somebody who is not a member.
 pub fn member_in_path(text: &str) -> Result<UserId, Fault> {
     UserId::parse(text).ok_or_else(member_not_found)
 }
 
-/// Makes the 404 of somebody who is no member.
+/// Returns the 404 of somebody who is not a member.
 pub fn member_not_found() -> Fault {
     Fault::not_found("Member")
 }
 
-/// Makes the 403 of a role that is not enough, naming those that are.
+/// Returns the 403 of an insufficient role. It names the roles that suffice.
 pub(crate) fn role_required(held: OrgRole, enough: impl Fn(OrgRole) -> bool) -> Fault {
     let roles: Vec<&str> = OrgRole::ALL.into_iter().filter(|role| enough(*role)).map(OrgRole::name).collect();
     Fault::new(Code::RoleRequired, format!("This needs the role {} in the organisation", roles.join(" or ")))
@@ -124,15 +127,15 @@ pub(crate) fn role_required(held: OrgRole, enough: impl Fn(OrgRole) -> bool) -> 
         .detail("role", held)
 }
 
-/// Makes the 409 of an organisation that has as many members as it may.
+/// Returns the 409 of an organisation that has its most members.
 pub fn full() -> Fault {
-    Fault::new(Code::Conflict, format!("The organisation has {MEMBERS_MAX} members, as many as it may"))
+    Fault::new(Code::Conflict, format!("organisation has {MEMBERS_MAX} members, the most; remove one first"))
         .detail("limit", MEMBERS_MAX)
 }
 
-/// The 409 for the last owner, who can neither leave nor take another role.
+/// Returns the 409 of the last owner, who can neither leave nor take another role.
 pub fn last_owner() -> Fault {
-    Fault::new(Code::Conflict, "An organisation keeps an owner; make somebody else an owner first")
+    Fault::new(Code::Conflict, "organisation must keep an owner; make somebody else an owner first")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Organisations and their members. How places in them change stands in [`crate::members`].
+//! Organisations and their members. Changes of memberships are in [`crate::members`].
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,30 +6,30 @@ use serde::{Deserialize, Serialize};
 use crate::anomalies::OnAnomaly;
 use crate::{Code, Fault, KeyId, OrgId, Timestamp, UserId, text};
 
-/// Most characters of an organisation's name.
+/// Longest name of an organisation, in characters.
 const NAME_MAX: usize = 100;
-/// Most bytes of the readable part of a slug.
+/// Longest readable part of a slug, in bytes.
 const SLUG_MAX: usize = 40;
 
-/// An organisation: what owns keys and a wallet.
+/// An organisation, which owns keys and a wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organisation {
-    /// Its id.
+    /// Its id, `org_...`.
     pub id: OrgId,
     /// Its name, as a person wrote it.
     pub name: String,
-    /// Its name in addresses: readable, and its own by the end of its id.
+    /// Its name in URLs: readable, and unique by the end of its id.
     pub slug: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Whether its keys are stopped, all at once.
+    /// Whether all its keys are stopped.
     pub suspended: bool,
-    /// What is done when its keys are used or made in an unusual way.
+    /// The response to anomalies of its keys.
     pub on_anomaly: OnAnomaly,
 }
 
 impl Organisation {
-    /// Makes an organisation from the name a person chose.
+    /// Creates an organisation with a name that a person chose.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `name`.
@@ -37,7 +37,7 @@ impl Organisation {
         Self::found_as(OrgId::mint(now), name, now)
     }
 
-    /// Makes an organisation whose id is known beforehand.
+    /// Creates an organisation with a given id.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `name`.
@@ -51,16 +51,18 @@ impl Organisation {
         Ok(Self { id, name, slug, created_at: now, suspended: false, on_anomaly: OnAnomaly::default() })
     }
 
-    /// Requires that it is not suspended: one that is stopped sends nobody mails, and buys nothing it could not spend.
+    /// Requires that the organisation is not suspended. A suspended one sends no mail, and buys nothing it could not
+    /// spend.
     ///
     /// # Errors
-    /// `CONFLICT`.
+    /// `CONFLICT` if it is suspended.
     pub fn require_working(&self) -> Result<(), Fault> {
         if self.suspended { Err(Fault::new(Code::Conflict, "The organisation is suspended")) } else { Ok(()) }
     }
 }
 
-/// What a member may do; `consigne_auth::permissions` says which role may call which route.
+/// The role of a member, which decides the routes they may call.
+// `consigne_auth::permissions` has the table of roles and routes. This text is in the API document too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -75,7 +77,7 @@ impl OrgRole {
     /// Every role.
     pub const ALL: [Self; 4] = [Self::Owner, Self::Admin, Self::Developer, Self::Billing];
 
-    /// Gives the role's name.
+    /// Returns the role's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Owner => "owner",
@@ -85,42 +87,42 @@ impl OrgRole {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)
     }
 }
 
-/// A person's place in an organisation.
+/// A person's membership in an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// The organisation.
+    /// Id of the organisation.
     pub org: OrgId,
-    /// The person.
+    /// Id of the person.
     pub user: UserId,
-    /// What they may do there.
+    /// Their role, which decides what they may do.
     pub role: OrgRole,
-    /// Since when.
+    /// When they became a member.
     pub joined_at: Timestamp,
 }
 
-/// An organisation as one of its members sees it.
+/// An organisation, as one of its members sees it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct OrgView {
-    /// Id.
+    /// Id of the organisation.
     pub id: String,
-    /// Name.
+    /// Name, as a person wrote it.
     pub name: String,
-    /// Name in addresses.
+    /// Name in URLs, unique.
     pub slug: String,
     /// The member's role: owner, admin, developer or billing.
     pub role: &'static str,
-    /// When it was made.
+    /// When it was created.
     pub created_at: String,
 }
 
 impl OrgView {
-    /// Shows an organisation to a member.
+    /// Builds the view of an organisation for a member.
     pub fn of(org: &Organisation, member: &Member) -> Self {
         Self {
             id: org.id.to_string(),
@@ -132,41 +134,47 @@ impl OrgView {
     }
 }
 
-/// A member as the others see them.
+/// A member, as the other members see them.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct MemberView {
-    /// Who.
+    /// Id of the person.
     pub user_id: String,
     /// Role: owner, admin, developer or billing.
     pub role: &'static str,
-    /// Since when.
+    /// When they became a member.
     pub joined_at: String,
 }
 
 impl MemberView {
-    /// Shows a member.
+    /// Builds the view of a member.
     pub fn of(member: &Member) -> Self {
         let joined_at = member.joined_at.to_string();
         Self { user_id: member.user.to_string(), role: member.role.name(), joined_at }
     }
 }
 
-/// Reads the id of an organisation out of a path; whatever is none cannot be found.
+/// Parses an organisation's id in a path.
+///
+/// # Errors
+/// `NOT_FOUND` if the text is not an id, as for an organisation that does not exist.
 pub fn org_in_path(text: &str) -> Result<OrgId, Fault> {
     OrgId::parse(text).ok_or_else(org_not_found)
 }
 
-/// Reads the id of a key out of a path; whatever is none cannot be found.
+/// Parses a key's id in a path.
+///
+/// # Errors
+/// `NOT_FOUND` if the text is not an id, as for a key that does not exist.
 pub fn key_in_path(text: &str) -> Result<KeyId, Fault> {
     KeyId::parse(text).ok_or_else(key_not_found)
 }
 
-/// Makes the one 404 of organisations: unknown ones and those the caller is no member of.
+/// Returns the 404 of organisations that do not exist and of those the caller is not a member of.
 pub fn org_not_found() -> Fault {
     Fault::not_found("Organisation")
 }
 
-/// Makes the one 404 of keys: unknown, deleted and other organisations' ones.
+/// Returns the 404 of keys that are unknown, deleted or another organisation's.
 pub fn key_not_found() -> Fault {
     Fault::not_found("Key")
 }

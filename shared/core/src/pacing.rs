@@ -1,24 +1,26 @@
-//! How fast a destination may be called: its own rate, kept by everybody who calls it, however many they are.
+//! How fast a destination may be called: it has a rate, which all its callers keep together.
 //!
-//! The rule is the generic cell rate algorithm: a destination has a time before which it must not be called again, and each
-//! call moves it on. Source: ITU-T Recommendation I.371, annex A. Whoever comes too early gets a place in a line, so that they
-//! do not all ask again at once; but a place only says when to ask again, and the rule is asked at the very moment of the call.
+//! The rule is the generic cell rate algorithm: a destination has a time before which it must not be called again, and
+//! each call moves that time on. Source: ITU-T Recommendation I.371, annex A. A caller who comes too early gets a place
+//! in a line, so that not all callers ask again at once. A place only says when to ask again. The rule is checked at
+//! the moment of the call.
 
 use std::time::Duration;
 
 use crate::{Fault, Timestamp};
 
-/// Most calls a second a destination may ask for.
+/// Most calls a second that a destination may ask for.
 pub const RATE_MAX: u32 = 100;
-/// Calls a second when nothing else is asked for.
+/// Default rate, in calls a second.
 const RATE_DEFAULT: u32 = 10;
-/// How late somebody may come to their place in the line. Whoever is later gets another one, so that few ask at any moment.
+/// How late a caller may come to their place in the line. A later caller gets a new place, so that few ask at any
+/// moment.
 pub const LATEST: Duration = Duration::from_secs(1);
 
-/// How long a line may become: every place in it can be waited for by a message. Whoever finds it longer asks again later.
+/// Longest line, so that a message can wait for every place in it. A caller who finds it longer asks again later.
 pub const LINE_MAX: Duration = Duration::from_mins(10);
 
-/// Calls a second.
+/// A rate, in calls a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rate(u32);
 
@@ -29,12 +31,12 @@ impl Default for Rate {
 }
 
 impl Rate {
-    /// Takes 1 to 100 calls a second.
+    /// Creates a rate of 1 to 100 calls a second. Returns `None` for others.
     pub fn new(per_second: u32) -> Option<Self> {
         (1..=RATE_MAX).contains(&per_second).then_some(Self(per_second))
     }
 
-    /// Reads what a caller asks for.
+    /// Parses the rate in a request.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `rate_per_second`.
@@ -44,18 +46,19 @@ impl Rate {
         rate.ok_or_else(|| Fault::field("rate_per_second", message()).detail("limit", RATE_MAX))
     }
 
-    /// Gives the calls a second.
+    /// Returns the calls a second.
     pub const fn per_second(self) -> u32 {
         self.0
     }
 
-    /// Gives the shortest time between two calls, in whole milliseconds, rounded up: never above the rate.
+    /// Returns the shortest time between two calls, in whole milliseconds, rounded up so that the rate is never
+    /// exceeded.
     pub const fn interval(self) -> Duration {
         Duration::from_millis(1000_u64.div_ceil(self.0 as u64))
     }
 }
 
-/// The rule, for one rate and so many calls that may come at once.
+/// The generic cell rate algorithm for one rate and burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gcra {
     interval: Duration,
@@ -63,15 +66,17 @@ pub struct Gcra {
 }
 
 impl Gcra {
-    /// Makes the rule; at least one call may come at once. In any span of time it admits `span * rate + burst` calls at most.
+    /// Creates the rule for a rate and a burst: how many calls may come at once, at least one. In any span of time it
+    /// admits at most `span * rate + burst` calls.
     pub fn new(rate: Rate, burst: u32) -> Self {
         Self { interval: rate.interval(), tolerance: rate.interval() * burst.saturating_sub(1) }
     }
 
-    /// Asks for a call now, where the next one was expected at `expected`, if any was made.
+    /// Admits a call at `now`. `expected` is the value that the last admitted call returned, if there was one. Returns
+    /// the value for the next call.
     ///
     /// # Errors
-    /// When it comes too early: the moment from which on it would not.
+    /// If the call comes too early: the time from which it would be admitted.
     pub fn admit(self, expected: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Timestamp> {
         let expected = expected.unwrap_or(now);
         let opens = expected.minus(self.tolerance);
@@ -79,48 +84,48 @@ impl Gcra {
     }
 }
 
-/// What is known of a destination that is called one by one.
+/// The state of a destination that is called one call at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
-    /// From when on it may be called.
+    /// From when it may be called.
     pub opens: Option<Timestamp>,
-    /// Where its line ends: the next place to be given.
+    /// Where its line ends, which is the next free place.
     pub line: Option<Timestamp>,
 }
 
-/// What became of asking for a call.
+/// The answer to a request to call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paced {
-    /// It may be made, now.
+    /// Make the call now.
     Now,
-    /// Not now; the asker's own time to ask again, in the line.
+    /// Do not call now. Ask again at this time, which is the caller's place in the line.
     At(Timestamp),
-    /// Not now, and the line is as long as it may be: to be asked again some minutes later.
+    /// Do not call now. The line is full, so ask again some minutes later.
     Full,
 }
 
-/// Asks to call a destination.
+/// A request to call a destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaceAsk {
-    /// Which one, by a name no other destination has.
+    /// Name of the destination, which is unique.
     pub destination: String,
-    /// Its rate.
+    /// Rate of the destination.
     pub rate: Rate,
-    /// The place in the line that the asker was given before.
+    /// The place in the line that the caller was given before, if any.
     pub place: Option<Timestamp>,
-    /// When it is asked.
+    /// The time of the request.
     pub now: Timestamp,
 }
 
 impl PaceAsk {
-    /// Says whether this is somebody whose turn in the line has come.
+    /// Returns whether the caller has a place in the line and its time has come.
     pub fn is_in_turn(&self) -> bool {
         self.place.is_some_and(|place| place <= self.now && self.now.since(place) <= LATEST)
     }
 }
 
 impl Pace {
-    /// Admits a call or gives a place in the line. Whoever has none waits behind those who have.
+    /// Admits a call or returns a place in the line. A caller without a place waits behind those who have one.
     pub fn ask(&mut self, ask: &PaceAsk) -> Paced {
         let waiting = self.line.is_some_and(|line| line > ask.now) && !ask.is_in_turn();
         match Gcra::new(ask.rate, 1).admit(self.opens, ask.now) {
@@ -128,7 +133,7 @@ impl Pace {
                 self.opens = Some(opens);
                 Paced::Now
             }
-            // Somebody was late and called a moment ago.
+            // Another caller was late and called a moment ago.
             Err(opens) if ask.is_in_turn() => Paced::At(opens),
             _ => {
                 let place = self.line.max(self.opens).unwrap_or(ask.now).max(ask.now);
@@ -156,7 +161,7 @@ mod tests {
         PaceAsk { destination: "d".to_owned(), rate: Rate::new(rate).unwrap(), place, now }
     }
 
-    /// Counts the most calls within any span that begins with one of them.
+    /// Returns the most calls within any span that begins with one of them.
     fn most_within(calls: &[Timestamp], span: Duration) -> u32 {
         let within = |from: &Timestamp| calls.iter().filter(|at| *at >= from && at.since(*from) < span).count();
         u32::try_from(calls.iter().map(within).max().unwrap_or(0)).unwrap()
@@ -181,7 +186,7 @@ mod tests {
         let places = asked.iter().filter(|paced| matches!(paced, Paced::At(_))).count();
         let full = asked.iter().filter(|paced| **paced == Paced::Full).count();
         assert_eq!((places, full), (600, 99), "a place each second, for ten minutes");
-        // A place is free again a second later, and no sooner.
+        // A place is free a second later, and no sooner.
         assert_eq!(pace.ask(&ask(1, None, at(999))), Paced::Full);
         assert!(matches!(pace.ask(&ask(1, None, at(1_000))), Paced::At(_)));
     }
@@ -193,16 +198,16 @@ mod tests {
         assert_eq!(told[0], Paced::Now);
         let want: Vec<Paced> = (1..1000).map(|n| Paced::At(at(n * 100))).collect();
         assert_eq!(told[1..], want);
-        // Who comes to their place is admitted, also when somebody new is there before them.
+        // A caller who is in turn is admitted, even if a new one asks before.
         assert_eq!(pace.ask(&ask(10, None, at(100))), Paced::At(at(100_000)));
         assert_eq!(pace.ask(&ask(10, Some(at(100)), at(100))), Paced::Now);
-        // Who is a little late takes the moment of the next one, who waits for a moment.
+        // A caller who is a little late takes the next one's time, and that one waits a moment.
         assert_eq!(pace.ask(&ask(10, Some(at(200)), at(290))), Paced::Now);
         assert_eq!(pace.ask(&ask(10, Some(at(300)), at(300))), Paced::At(at(390)));
         assert_eq!(pace.ask(&ask(10, Some(at(300)), at(390))), Paced::Now);
-        // Who is very late goes to the end.
+        // A caller who is very late goes to the end.
         assert_eq!(pace.ask(&ask(10, Some(at(400)), at(1_401))), Paced::At(at(100_100)));
-        // And who comes before their time stays there.
+        // And one who comes too early keeps waiting, at the end.
         assert_eq!(pace.ask(&ask(10, Some(at(5_000)), at(1_401))), Paced::At(at(100_200)));
     }
 
@@ -248,7 +253,7 @@ mod tests {
             span in 1_u64..5_000,
         ) {
             let (mut pace, mut now, mut calls) = (Pace::default(), 0, Vec::new());
-            // Those who wait: when they come, and the place they have.
+            // Those who wait: when they will ask, their place, and how late they are.
             let mut line: Vec<(Timestamp, Timestamp)> = Vec::new();
             let mut arrivals: Vec<(Timestamp, Option<Timestamp>, i64)> = steps.iter().map(|(step, late)| {
                 now += step;
@@ -265,7 +270,7 @@ mod tests {
                     Paced::Now => calls.push(when),
                     Paced::At(next) => {
                         line.push((when, next));
-                        // Late once; the next time they are there.
+                        // Late once. The next time they are on time.
                         let comes = next.plus(Duration::from_millis(late.unsigned_abs()));
                         let keeps = ask(rate, place, when).is_in_turn();
                         arrivals.push((comes.max(when), if keeps { place } else { Some(next) }, 0));

@@ -1,4 +1,4 @@
-//! Days and months of quotas: calendar periods in UTC, named as RFC 3339 writes them.
+//! Days and months of quotas: calendar periods in UTC, written as in RFC 3339.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use time::{Date, Month as CalendarMonth, OffsetDateTime, Time};
 
 use crate::Timestamp;
 
-/// A day in UTC; prints as `2026-11-21`.
+/// A day in UTC, displayed as `2026-11-21`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(Date);
 
-/// A month in UTC; prints as `2026-11`.
+/// A month in UTC, displayed as `2026-11`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month {
     year: i32,
@@ -26,12 +26,12 @@ fn midnight(date: Date) -> Timestamp {
 }
 
 impl Day {
-    /// Gives the day a moment falls on.
+    /// Returns the day of a time.
     pub fn of(at: Timestamp) -> Self {
         Self(date(at))
     }
 
-    /// Parses `2026-11-21` and nothing else.
+    /// Parses `2026-11-21`. Other spellings of the same day are refused.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
         let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
@@ -40,42 +40,42 @@ impl Day {
         (day.to_string() == text).then_some(day)
     }
 
-    /// Gives the day so many days earlier.
+    /// Returns the day this many days earlier.
     #[must_use]
     pub fn minus(self, days: u16) -> Self {
         Self(self.0.saturating_sub(time::Duration::days(days.into())))
     }
 
-    /// Gives its first moment.
+    /// Returns the first moment of the day.
     pub fn starts(self) -> Timestamp {
         midnight(self.0)
     }
 
-    /// Gives the day so many days later.
+    /// Returns the day this many days later.
     #[must_use]
     pub fn plus(self, days: u16) -> Self {
         Self(self.0.saturating_add(time::Duration::days(days.into())))
     }
 
-    /// Gives the first moment of the next day.
+    /// Returns the first moment of the next day.
     pub fn ends(self) -> Timestamp {
         midnight(self.0.next_day().unwrap_or(Date::MAX))
     }
 }
 
 impl Month {
-    /// Gives the month a moment falls in.
+    /// Returns the month of a time.
     pub fn of(at: Timestamp) -> Self {
         let date = date(at);
         Self { year: date.year(), month: date.month() }
     }
 
-    /// Parses `2026-11` and nothing else.
+    /// Parses `2026-11`. Other spellings of the same month are refused.
     pub fn parse(text: &str) -> Option<Self> {
         Day::parse(&format!("{text}-01")).map(|day| Self::of(day.starts()))
     }
 
-    /// Gives the month so many months earlier.
+    /// Returns the month this many months earlier.
     #[must_use]
     pub fn back(self, months: u8) -> Self {
         let behind = |month: Self| match month.month {
@@ -85,7 +85,7 @@ impl Month {
         (0..months).fold(self, |month, _| behind(month))
     }
 
-    /// Gives the first moment of the next month.
+    /// Returns the first moment of the next month.
     pub fn ends(self) -> Timestamp {
         let year = if self.month == CalendarMonth::December { self.year + 1 } else { self.year };
         midnight(Date::from_calendar_date(year, self.month.next(), 1).unwrap_or(Date::MAX))

@@ -1,4 +1,4 @@
-//! Plans as data: what each subscription allows. This file is the only place that knows.
+//! Plans: what each subscription allows. Its data is in this file alone.
 
 use crate::files::Kind;
 
@@ -6,7 +6,7 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 
-/// A subscription, cheapest first; the order is what "at least pro" means.
+/// A subscription plan. The order, cheapest first, decides what "at least pro" means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // The table below documents each.
 pub enum Plan {
@@ -17,12 +17,12 @@ pub enum Plan {
     Enterprise,
 }
 
-/// What one plan allows.
+/// What a plan allows.
 #[derive(Debug)]
 pub struct Allowances {
-    /// Name in tokens and answers.
+    /// Name in session tokens and answers.
     pub name: &'static str,
-    /// Bytes a user may hold, reserved ones included.
+    /// Storage of a user in bytes, including reserved ones.
     pub storage: u64,
     /// Largest image, in bytes.
     pub image: u64,
@@ -30,25 +30,25 @@ pub struct Allowances {
     pub video: u64,
     /// Largest text file (book or blog), in bytes.
     pub text: u64,
-    /// Text jobs a user may ask for in a calendar month (UTC).
+    /// Text jobs in a calendar month (UTC).
     pub text_generations: u32,
-    /// Image jobs a user may ask for in a calendar month (UTC).
+    /// Image jobs in a calendar month (UTC).
     pub image_generations: u32,
-    /// Video jobs a user may ask for in a calendar month (UTC).
+    /// Video jobs in a calendar month (UTC).
     pub video_generations: u32,
-    /// Writes a user may make in a window of one minute.
+    /// Writes in a window of one minute.
     pub writes_per_minute: u32,
-    /// Features the plan includes.
+    /// Features that the plan includes.
     pub features: &'static [&'static str],
 }
 
-/// Feature of blog jobs.
+/// Name of the feature for blog jobs.
 pub const BLOG: &str = "blog-generation";
-/// Feature of image jobs.
+/// Name of the feature for image jobs.
 pub const IMAGE: &str = "image-generation";
-/// Feature of book jobs.
+/// Name of the feature for book jobs.
 pub const BOOK: &str = "book-generation";
-/// Feature of video jobs.
+/// Name of the feature for video jobs.
 pub const VIDEO: &str = "video-generation";
 const PRIORITY: &str = "priority";
 
@@ -121,17 +121,17 @@ impl Plan {
     /// Every plan, cheapest first.
     pub const ALL: [Self; 5] = [Self::Free, Self::Basic, Self::Pro, Self::Premium, Self::Enterprise];
 
-    /// Reads a plan's name; unknown names are the free plan, so that a typo in a dashboard never gives more.
+    /// Finds a plan by its name. An unknown name is the free plan, so that a typo in a dashboard never allows more.
     pub fn from_name(name: &str) -> Self {
         Self::ALL.into_iter().find(|plan| plan.allowances().name == name).unwrap_or(Self::Free)
     }
 
-    /// Gives the plan's name.
+    /// Returns the plan's name.
     pub fn name(self) -> &'static str {
         self.allowances().name
     }
 
-    /// Gives what the plan allows.
+    /// Returns what the plan allows.
     pub fn allowances(self) -> &'static Allowances {
         match self {
             Self::Free => &FREE,
@@ -142,7 +142,7 @@ impl Plan {
         }
     }
 
-    /// Gives how many jobs of a kind may be accepted in a calendar month (UTC); books and articles share theirs.
+    /// Returns how many jobs of a kind are accepted in a calendar month (UTC). Books and articles share one allowance.
     pub fn generations(self, kind: Kind) -> u32 {
         let allowances = self.allowances();
         match kind {
@@ -152,7 +152,7 @@ impl Plan {
         }
     }
 
-    /// Gives the largest file of a kind the plan takes, in bytes.
+    /// Returns the largest file of a kind, in bytes.
     pub fn largest(self, kind: Kind) -> u64 {
         let allowances = self.allowances();
         match kind {

@@ -1,8 +1,8 @@
-//! What the outside world must be able to do: one trait a verb, and by that one trait an IAM action.
+//! Ports: what the outside world must be able to do. Each verb is a trait, and each trait needs one IAM action.
 //!
-//! The bounds of a handler are therefore its policy. Every verb about a tenant's things takes the tenant; there is no way
-//! to ask without one. Errors are [`Fault`]s: an adapter turns what went wrong into `UNAVAILABLE` (worth a retry) or
-//! `INTERNAL` (not), with the cause for the log.
+//! So the trait bounds of a handler are its IAM policy. Every verb about a tenant's things takes the tenant, so that
+//! one cannot ask without it. Errors are [`Fault`]s: an adapter returns `UNAVAILABLE` for failures worth a retry and
+//! `INTERNAL` for others, with the cause for the log.
 
 mod anomalies;
 mod deliveries;
@@ -45,110 +45,110 @@ use crate::jobs::Job;
 use crate::profiles::{Closing, Profile};
 use crate::{EventId, Fault, FileId, Timestamp, UserId};
 
-/// What every verb gives back, some time.
+/// The future of every port's method.
 pub trait PortFuture<T>: Future<Output = Result<T, Fault>> + Send {}
 impl<T, F: Future<Output = Result<T, Fault>> + Send> PortFuture<T> for F {}
 
-/// Reserves bytes and records a pending file, in one transaction, with the notice that storage is nearly full if it becomes so.
-/// `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Reserves bytes and records a pending file in one transaction, with the notice that storage is nearly full if the
+/// grant makes it so. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait GrantUpload {
-    /// Makes the grant, or says why not; only `Granted` changes anything.
+    /// Grants the upload, or returns why not. Only `Granted` has changed anything.
     fn grant_upload(&self, grant: &Grant) -> impl PortFuture<GrantOutcome>;
 }
 
 /// Reads one file of a user. `dynamodb:GetItem`.
 pub trait GetFile {
-    /// Gives the record, tombstones included; `None` when there is none.
+    /// Returns the record, including that of a deleted file, or `None` if there is none.
     fn get_file(&self, owner: &UserId, file: FileId) -> impl PortFuture<Option<File>>;
 }
 
 /// Reads a user's ledger. `dynamodb:GetItem`.
 pub trait GetUsage {
-    /// Gives the ledger, empty for a user who never wrote.
+    /// Returns the ledger, which is empty for a user who has never written.
     fn get_usage(&self, owner: &UserId) -> impl PortFuture<Usage>;
 }
 
-/// Which files a list shows.
+/// Which files a list contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Filter {
-    /// Only of this status.
+    /// Only files of this status.
     pub status: Status,
-    /// Only of this kind.
+    /// Only files of this kind, if set.
     pub kind: Option<Kind>,
 }
 
-/// A place in a list: after this file. Newest first, so what follows is older.
+/// A position in a list, newest first: the next file is older than this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// When the file entered its status.
+    /// When the file's status last changed.
     pub changed_at: Timestamp,
-    /// Which file.
+    /// Id of the file.
     pub file: FileId,
 }
 
-/// One page of a list.
+/// A page of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
-    /// At most as many files as asked for, newest first.
+    /// At most `limit` files, newest first.
     pub files: Vec<File>,
-    /// Where the next page starts, if there is more.
+    /// Where the next page starts, if there is one.
     pub next: Option<Position>,
 }
 
 /// Lists a user's files, newest first. `dynamodb:Query`.
 pub trait ListFiles {
-    /// Gives one page of at most `limit` files after a position.
+    /// Returns a page of at most `limit` files after a position.
     fn list_files(&self, owner: &UserId, filter: Filter, limit: u32, after: Option<&Position>)
     -> impl PortFuture<Page>;
 
-    /// Counts the files a filter shows, for filters the ledger does not count.
+    /// Counts the files of a filter, if the ledger does not count them.
     fn count_files(&self, owner: &UserId, filter: Filter) -> impl PortFuture<u64>;
 }
 
-/// Marks a user's file as deleting. `dynamodb:UpdateItem`.
+/// Marks a user's file as being deleted. `dynamodb:UpdateItem`.
 pub trait BeginDelete {
-    /// Marks the file and gives the record as marked; `None` when the owner has no such visible file.
+    /// Marks the file and returns the marked record, or `None` if the owner has no such visible file.
     ///
-    /// Of several who ask at once, one gets it, and gets it also when an answer was lost on the way.
+    /// If several callers ask at once, exactly one gets the record, even if its first answer was lost on the way.
     fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> impl PortFuture<Option<File>>;
 }
 
-/// Moves a file by one step: record, ledger and outbox in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Applies a file's step: record, ledger and outbox in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ApplyTransition {
-    /// Applies the step; `false` when the record has moved since it was read, and nothing was changed.
+    /// Applies the step. Returns `false`, without changing anything, if the record has changed since it was read.
     fn apply_transition(&self, step: &Transition) -> impl PortFuture<bool>;
 }
 
 /// Removes one version of an object for good. `s3:DeleteObjectVersion`.
 pub trait RemoveVersion {
-    /// Removes the version; one that is gone already is removed.
+    /// Removes the version. Succeeds if it does not exist.
     fn remove_version(&self, key: &str, version: &str) -> impl PortFuture<()>;
 }
 
-/// What the bucket holds under a key.
+/// What the bucket contains under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectHead {
-    /// Version id.
+    /// S3's id of the version.
     pub version: String,
     /// Entity tag, without quotes.
     pub etag: String,
-    /// Bytes in all.
+    /// Size of the whole object in bytes.
     pub size: u64,
-    /// The first bytes.
+    /// The first bytes of the object.
     pub bytes: Vec<u8>,
 }
 
-/// Reads the start of an object. `s3:GetObject`, `s3:GetObjectVersion`, `s3:ListBucket` (without which a missing key is
-/// a 403).
+/// Reads the start of an object. `s3:GetObject`, `s3:GetObjectVersion`, `s3:ListBucket` (without the last one, S3
+/// answers 403 for a missing key).
 pub trait ReadHead {
-    /// Reads at most `length` bytes of a version, or of the current one; `None` when it is not there.
+    /// Reads at most `length` bytes of a version, or of the current one. Returns `None` if it does not exist.
     fn read_head(&self, key: &str, version: Option<&str>, length: u64) -> impl PortFuture<Option<ObjectHead>>;
 }
 
-/// Something whose time has come, found by `sweep`.
+/// A due thing, found by `sweep`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Due {
-    /// A grant that ran out, or a deletion that was not finished.
+    /// A grant that has expired, or a deletion that was not finished.
     File(Box<File>),
     /// An event that was not published.
     Event(OutboxEntry),
@@ -158,64 +158,66 @@ pub enum Due {
     Closing(Closing),
     /// A hold that nobody resolved.
     Hold(Box<Hold>),
-    /// A delivery whose next attempt is due, and has no message on its way.
+    /// A delivery whose next attempt is due, and for which no message is on its way.
     Delivery(Box<Delivery>),
-    /// An item that cannot be read, named by its key; only a person can mend it.
+    /// An item that cannot be read, with its partition key. Only a person can repair it.
     Unreadable(String),
 }
 
-/// Finds what is due. `dynamodb:Query`.
+/// Finds due things. `dynamodb:Query`.
 pub trait FindDue {
-    /// How far one walk over everything due has come; it begins with the default.
+    /// How far one walk over everything due has come. The default is its start.
     type Walk: Default + Send;
 
-    /// Gives up to `limit` more things that were due by `now`, the longest overdue first; none when the walk is over.
+    /// Returns up to `limit` more things that were due by `now`, the longest overdue first. Returns none at the end of
+    /// the walk.
     ///
-    /// A walk shows each of them once, also those that stay due because they cannot be ended.
+    /// A walk returns each thing once, even if it stays due because it cannot be finished.
     fn find_due(&self, now: Timestamp, limit: u32, walk: &mut Self::Walk) -> impl PortFuture<Vec<Due>>;
 }
 
-/// Puts events on the bus. `events:PutEvents`.
+/// Publishes events on the bus. `events:PutEvents`.
 pub trait PublishEvent {
-    /// Publishes one event. Publishing it again after a lost answer is what its id is for.
+    /// Publishes one event. It may be published again after a lost answer: consumers recognise it by its id.
     fn publish_event(&self, entry: &OutboxEntry) -> impl PortFuture<()>;
 }
 
-/// Strikes published events off the outbox. `dynamodb:DeleteItem`.
+/// Deletes published events from the outbox. `dynamodb:DeleteItem`.
 pub trait ClearOutbox {
-    /// Removes the entry; one that is gone already is removed.
+    /// Deletes the entry. Succeeds if it does not exist.
     fn clear_outbox(&self, event: EventId) -> impl PortFuture<()>;
 }
 
-/// Puts a message on a queue. `sqs:SendMessage`.
+/// Sends a message to a queue. `sqs:SendMessage`.
 pub trait SendMessage {
-    /// Sends the text.
+    /// Sends a message with this body.
     fn send_message(&self, body: &str) -> impl PortFuture<()>;
 }
 
-/// Longest time for which a queue holds a message back. Source: Amazon SQS API reference, `SendMessage`, `DelaySeconds`.
+/// Longest delay of a message. Source: Amazon SQS API reference, `SendMessage`, `DelaySeconds`.
 pub const DELAY_MAX: Duration = Duration::from_mins(15);
 
-/// Puts a message on a queue, to be received later. `sqs:SendMessage`.
+/// Sends a message to a queue, to be received later. `sqs:SendMessage`.
 pub trait SendLater {
-    /// Sends the text, which nobody receives for so long: in whole seconds, rounded down, and [`DELAY_MAX`] at most.
+    /// Sends a message that nobody receives before `wait` has passed. It is rounded down to whole seconds and at most
+    /// [`DELAY_MAX`].
     fn send_later(&self, body: &str, wait: Duration) -> impl PortFuture<()>;
 }
 
-/// Puts many messages on a queue, in batches. `sqs:SendMessage`.
+/// Sends many messages to a queue, in batches. `sqs:SendMessage`.
 pub trait SendMessages {
-    /// Sends the texts, of at most some kilobytes each, in no particular order. After an error some may have been sent.
+    /// Sends messages of at most a few kilobytes each, in no particular order. After an error some may have been sent.
     fn send_messages(&self, bodies: &[String]) -> impl PortFuture<()>;
 }
 
-/// Reads what is known of a person. `dynamodb:GetItem`.
+/// Reads a person's profile. `dynamodb:GetItem`.
 pub trait GetProfile {
-    /// Gives the profile; of somebody never heard of, one that knows nothing.
+    /// Returns the profile, which is empty for somebody unknown.
     fn get_profile(&self, user: &UserId) -> impl PortFuture<Profile>;
 }
 
-/// Says whether a part of the stack answers. `dynamodb:GetItem` or `s3:ListBucket`.
+/// Checks that a part of the stack answers. `dynamodb:GetItem` or `s3:ListBucket`.
 pub trait Probe {
-    /// Makes the smallest call there is.
+    /// Makes the smallest possible call.
     fn probe(&self) -> impl PortFuture<()>;
 }

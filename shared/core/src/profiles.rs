@@ -1,18 +1,18 @@
-//! What is known of a person besides their id: the least that a mail to them needs.
+//! Profiles: the least that must be known of a person to send them mail.
 //!
-//! Schedules and webhooks carry no session token, so it is kept. Two sources tell of a person: the issuer's own events, and the
-//! tokens they sign in with. Each has its place in the record and the newer one counts, so that neither waits for the other and
-//! nothing is lost when both write at once.
+//! Schedules and webhooks have no session token, so contact details are stored. They have two sources: Clerk's
+//! webhooks, and the session tokens people sign in with. Each source has its own part of the record and the newer one
+//! counts. So neither waits for the other, and nothing is lost if both write at once.
 
 use std::time::Duration;
 
 use crate::{Code, Fault, Timestamp, UserId};
 
-/// How long after an account was closed what it owned is looked for once more: session tokens issued before have run out by
-/// then, and indexes have long caught up.
+/// How long after an account's closing its belongings are looked for once more. By then older session tokens have
+/// expired and indexes have caught up.
 const LAST_LOOK: Duration = Duration::from_hours(1);
 
-/// A language mails are written in.
+/// A language in which mails are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Language {
@@ -25,13 +25,13 @@ impl Language {
     /// Every language.
     pub const ALL: [Self; 2] = [Self::English, Self::French];
 
-    /// Chooses the language for a BCP 47 tag such as `fr-CA`; English for those not spoken here.
+    /// Chooses the language for a BCP 47 tag such as `fr-CA`. It is English for unsupported ones.
     pub fn for_tag(tag: &str) -> Self {
         let primary = tag.split(['-', '_']).next().unwrap_or_default();
         if primary.eq_ignore_ascii_case("fr") { Self::French } else { Self::English }
     }
 
-    /// Gives its code.
+    /// Returns the language's code.
     pub const fn name(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -39,106 +39,106 @@ impl Language {
         }
     }
 
-    /// Reads a code.
+    /// Parses a code that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|language| language.name() == name)
     }
 }
 
-/// How to reach a person, as one source told it at one time.
+/// A person's contact details, from one source at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// E-mail address.
+    /// E-mail address, as the source has it.
     pub email: String,
-    /// Whether the issuer has verified the address.
+    /// Whether Clerk has verified the address.
     pub verified: bool,
-    /// What they are called.
+    /// The person's name, if the source has it.
     pub name: Option<String>,
-    /// What they read.
+    /// The language of mails to them.
     pub language: Language,
     /// When the source knew this.
     pub at: Timestamp,
 }
 
-/// A person seen with a session token that tells how to reach them.
+/// A person whose session token contains contact details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// Who.
+    /// Id of the person.
     pub user: UserId,
-    /// What the token says.
+    /// The contact details in the token.
     pub contact: Contact,
 }
 
 impl Sighting {
-    /// Makes the 401 of somebody whose account is closed, but whose token has not run out.
+    /// Returns the 401 of somebody whose account is closed, but whose token has not expired.
     pub fn closed() -> Fault {
         Fault::new(Code::Unauthenticated, "The account is closed")
     }
 }
 
-/// A person.
+/// What is known of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// Who.
+    /// Id of the person.
     pub user: UserId,
-    /// What the token of their last recorded sign-in said.
+    /// Contact details from the token of their last recorded sign-in.
     pub seen: Option<Contact>,
-    /// What the issuer's last event said; nothing when it knew no address.
+    /// Contact details from Clerk's last webhook; `None` if it had no address.
     pub told: Option<Contact>,
-    /// When the issuer knew that.
+    /// The time Clerk's last webhook is about.
     pub told_at: Option<Timestamp>,
-    /// When their account was closed; nothing else is known of them from then on.
+    /// When their account was closed. From then on nothing else is stored.
     pub closed_at: Option<Timestamp>,
 }
 
 impl Profile {
-    /// Makes the profile of somebody of whom nothing is known.
+    /// Returns the profile of an unknown person.
     pub fn unknown(user: UserId) -> Self {
         Self { user, seen: None, told: None, told_at: None, closed_at: None }
     }
 
-    /// Gives the newest of what is known whose address the issuer has verified.
+    /// Returns the newest contact details with a verified address.
     pub fn verified(&self) -> Option<&Contact> {
         let known = self.seen.iter().chain(&self.told).filter(|contact| contact.verified);
         known.max_by_key(|contact| contact.at).filter(|_| self.closed_at.is_none())
     }
 
-    /// Gives how to reach them: what is newest, which may be that there is no way.
+    /// Returns the newest contact details. If Clerk's newest webhook has no address, there are none.
     pub fn contact(&self) -> Option<&Contact> {
         let known = self.seen.iter().chain(&self.told).max_by_key(|contact| contact.at);
         known.filter(|newest| self.closed_at.is_none() && self.told_at.is_none_or(|told| newest.at >= told))
     }
 }
 
-/// What the issuer tells of a person.
+/// What a webhook of Clerk says about a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telling {
-    /// Who.
+    /// Id of the person.
     pub user: UserId,
-    /// How to reach them; `None` when they have no address.
+    /// Their contact details; `None` if they have no address.
     pub contact: Option<Contact>,
-    /// When it was so. What is told late, of an earlier time, changes nothing.
+    /// The time it is about. A webhook about an earlier time than the last one changes nothing.
     pub at: Timestamp,
 }
 
-/// An account that was closed, and whose belongings are still to be ended.
+/// A closed account whose belongings are still to be ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closing {
-    /// Whose it was.
+    /// Id of the person.
     pub user: UserId,
-    /// When it was closed.
+    /// When the account was closed.
     pub closed_at: Timestamp,
     /// When `sweep` should look at it next.
     pub due_at: Timestamp,
 }
 
 impl Closing {
-    /// Begins to close an account, at once.
+    /// Starts to close an account, due at once.
     pub fn begin(user: UserId, now: Timestamp) -> Self {
         Self { user, closed_at: now, due_at: now }
     }
 
-    /// Gives when all is looked for once more, before the closing ends.
+    /// Returns when belongings are looked for once more, before the closing ends.
     pub fn last_look(&self) -> Timestamp {
         self.closed_at.plus(LAST_LOOK)
     }

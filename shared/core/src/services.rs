@@ -1,39 +1,44 @@
-//! The services that API keys pay for, as data. This file is the only place that knows.
+//! The catalogue of services that API keys pay for. Its data is in this file alone.
 
-/// Units of sizes.
+use crate::text::cut;
+
+/// Characters of an unknown name that its error message repeats.
+const NAME_SHOWN: usize = 64;
+
+/// Units of sizes, in bytes.
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// One service of the catalogue.
+/// A service of the catalogue.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Service {
     /// Name in requests and receipts.
     pub name: &'static str,
-    /// Name for people.
+    /// Name that people see.
     pub display_name: &'static str,
-    /// One sentence.
+    /// What it does, in one sentence.
     pub description: &'static str,
-    /// Credits a call costs when the caller names no cost.
+    /// Credits for a call if the caller names no cost.
     pub base_cost: u64,
-    /// Most credits one hold for a call may set aside.
+    /// Most credits that one hold may reserve.
     pub hold_max: u64,
-    /// Scopes that concern it.
+    /// All scopes of the service.
     pub scopes: &'static [&'static str],
-    /// The one of them that a call through the gateway needs which only reads: GET and HEAD.
+    /// Scope that a GET or HEAD through the gateway needs. One of `scopes`.
     pub read_scope: &'static str,
-    /// The one that any other call needs.
+    /// Scope that any other call through the gateway needs. One of `scopes`.
     pub write_scope: &'static str,
-    /// How long the gateway waits for the whole answer to a call, in milliseconds.
+    /// How long the gateway waits for the whole answer, in milliseconds.
     pub timeout_ms: u64,
-    /// Most bytes of a call's body.
+    /// Largest request body, in bytes.
     pub request_max: usize,
-    /// Most bytes of an answer's body.
+    /// Largest response body, in bytes.
     pub response_max: usize,
-    /// Group in a catalogue.
+    /// Group in the catalogue.
     pub category: &'static str,
 }
 
-/// Every service.
+/// Every service, in the order of the catalogue.
 pub static SERVICES: [Service; 3] = [
     Service {
         name: "pdf",
@@ -79,17 +84,27 @@ pub static SERVICES: [Service; 3] = [
     },
 ];
 
-/// Finds a service by name.
+/// Finds a service by its name.
 pub fn service(name: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.name == name)
 }
 
-/// Gives the catalogue's own spelling of a scope, if there is such a scope.
+/// Returns the error message about a service that is not in the catalogue.
+pub(crate) fn unknown_service(name: &str) -> String {
+    format!("unknown service `{}`; GET /api/services lists them", cut(name, NAME_SHOWN))
+}
+
+/// Returns the error message about a scope that is not in the catalogue.
+pub(crate) fn unknown_scope(name: &str) -> String {
+    format!("unknown scope `{}`; GET /api/services lists them", cut(name, NAME_SHOWN))
+}
+
+/// Returns the catalogue's own text of a scope, or `None` if there is no such scope.
 pub fn scope(name: &str) -> Option<&'static str> {
     SERVICES.iter().flat_map(|service| service.scopes).find(|scope| **scope == name).copied()
 }
 
-/// Gives every scope.
+/// Returns every scope of every service.
 pub fn scopes() -> Vec<&'static str> {
     SERVICES.iter().flat_map(|service| service.scopes).copied().collect()
 }
@@ -100,8 +115,8 @@ mod tests {
 
     #[test]
     fn what_a_service_is_allowed_fits_into_an_invocation() {
-        // API Gateway waits for half a minute, of which the gateway needs some to settle. Lambda takes and gives 6 MB, in
-        // which a body stands as base64: a third longer, beside its headers.
+        // API Gateway waits for 30 seconds, of which the gateway needs some to settle. Lambda accepts and returns 6 MB,
+        // in which a body is in base64, a third longer, beside its headers.
         const INVOCATION: usize = 6_000_000;
         const HEADERS: usize = 256 * KIB;
         for service in &SERVICES {

@@ -1,4 +1,5 @@
-//! What people write: fit to be shown beside other people's text, and cut down to what is safe in a key.
+//! Texts that people write: checked so that they are safe to display beside others' texts, or reduced to the alphabet
+//! of keys.
 
 use std::fmt::Write as _;
 
@@ -7,37 +8,37 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::Fault;
 
-/// Reads a short text a person wrote: NFC, trimmed, one line, 1 to `max` characters.
+/// Checks a short text: NFC, trimmed, one line, 1 to `max` characters.
 ///
 /// # Errors
-/// `INVALID_REQUEST` naming the field when it is empty, too long, or holds a character that is not fit to be shown.
+/// `INVALID_REQUEST` naming the field if it is empty, too long, or contains a character that is not safe to display.
 pub fn label(field: &str, text: &str, max: usize) -> Result<String, Fault> {
     let text: String = text.trim().nfc().collect();
     if text.is_empty() || text.chars().count() > max {
         return Err(Fault::field(field, format!("{field} must have 1 to {max} characters")).detail("limit", max));
     }
     if text.contains(is_unfit) {
-        return Err(Fault::field(field, format!("{field} holds a control or invisible character")));
+        return Err(Fault::field(field, format!("{field} must not contain control or invisible characters")));
     }
     Ok(text)
 }
 
-/// Reads a longer text a person wrote: NFC, trimmed, 1 to `max` characters, with line breaks and tabs.
+/// Checks a longer text: NFC, trimmed, 1 to `max` characters, with line breaks and tabs.
 ///
 /// # Errors
-/// `INVALID_REQUEST` naming the field when it is empty, too long, or holds another control character.
+/// `INVALID_REQUEST` naming the field if it is empty, too long, or contains another control character.
 pub fn prose(field: &str, text: &str, max: usize) -> Result<String, Fault> {
     let text: String = text.trim().nfc().collect();
     if text.is_empty() || text.chars().count() > max {
         return Err(Fault::field(field, format!("{field} must have 1 to {max} characters")).detail("limit", max));
     }
     if text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err(Fault::field(field, format!("{field} holds a control character")));
+        return Err(Fault::field(field, format!("{field} must not contain control characters")));
     }
     Ok(text)
 }
 
-/// Cuts what somebody else's program wrote to `max` characters, without what is not fit to be shown.
+/// Cuts the text of another program to `max` characters and removes characters that are not safe to display.
 pub fn cut(text: &str, max: usize) -> String {
     text.chars().filter(|c| !is_unfit(*c)).take(max).collect::<String>().trim().to_owned()
 }
@@ -51,7 +52,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Reads a word a program wrote: 1 to `max` visible ASCII characters.
+/// Checks a word written by a program: 1 to `max` visible ASCII characters.
 ///
 /// # Errors
 /// `INVALID_REQUEST` naming the field.
@@ -63,9 +64,9 @@ pub fn word(field: &str, text: &str, max: usize) -> Result<String, Fault> {
     Err(Fault::field(field, format!("{field} must be 1 to {max} visible ASCII characters")).detail("limit", max))
 }
 
-/// Writes a text in the alphabet of keys, `a-z 0-9 . _ -`, at most `max` bytes.
+/// Writes a text in the alphabet of keys, `a-z 0-9 . _ -`, in at most `max` bytes.
 ///
-/// Accents fall off (`été` becomes `ete`); what has no ASCII counterpart becomes a hyphen.
+/// Accents are dropped (`été` becomes `ete`). Characters without an ASCII counterpart become hyphens.
 pub fn slug(text: &str, max: usize) -> String {
     let mut slug = String::new();
     for c in text.nfkd().filter(|c| !is_combining_mark(*c)) {
@@ -80,14 +81,14 @@ pub fn slug(text: &str, max: usize) -> String {
     slug
 }
 
-/// Says whether a character must not stand in a name: it controls, hides or reorders what stands around it.
+/// Returns whether a character is unsafe in a name, because it controls, hides or reorders the text around it.
 ///
-/// Zero-width joiners stay allowed: emoji and several scripts are spelled with them.
+/// Zero-width joiners are allowed, because emoji and several scripts need them.
 pub fn is_unfit(c: char) -> bool {
     c.is_control() || is_disguise(c)
 }
 
-/// Characters of Unicode's category Cf and friends that hide or reorder what stands around them.
+/// Returns whether a character hides or reorders the text around it (Unicode category Cf and similar ones).
 fn is_disguise(c: char) -> bool {
     matches!(c,
         '\u{200B}' | '\u{200E}' | '\u{200F}' // zero-width space, left-to-right and right-to-left marks

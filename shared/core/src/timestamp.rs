@@ -14,12 +14,12 @@ use time::format_description::well_known::{Rfc2822, Rfc3339};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Makes a timestamp from milliseconds since the epoch.
+    /// Creates a timestamp from milliseconds since the epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Makes a timestamp from whole seconds since the epoch.
+    /// Creates a timestamp from whole seconds since the epoch.
     pub const fn from_secs(secs: i64) -> Self {
         Self(secs.saturating_mul(1000))
     }
@@ -30,48 +30,50 @@ impl Timestamp {
         i64::try_from(parsed.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
     }
 
-    /// Parses a date as HTTP writes it in headers: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    /// Parses a date of an HTTP header: `Sun, 06 Nov 1994 08:49:37 GMT`.
     pub fn parse_http(text: &str) -> Option<Self> {
         let parsed = text.ends_with(" GMT").then(|| OffsetDateTime::parse(text, &Rfc2822).ok())??;
         Some(Self::from_secs(parsed.unix_timestamp()))
     }
 
-    /// Gives how long `Retry-After` asks to wait from this point on, in seconds or until a date. Source: RFC 9110, section 10.2.3.
+    /// Returns how long a `Retry-After` header asks to wait from this time on. It contains seconds or a date.
+    ///
+    /// Source: RFC 9110, section 10.2.3.
     pub fn wait_asked(self, retry_after: &str) -> Option<Duration> {
         let text = retry_after.trim();
         let seconds = text.parse().ok().map(Duration::from_secs);
         seconds.or_else(|| Self::parse_http(text).map(|until| until.since(self)))
     }
 
-    /// Gives the milliseconds since the epoch.
+    /// Returns the milliseconds since the epoch.
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// Gives the whole seconds since the epoch, rounded down.
+    /// Returns the whole seconds since the epoch, rounded down.
     pub const fn as_secs(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// Gives the point `later` after this one.
+    /// Returns the time `later` after this one.
     #[must_use]
     pub fn plus(self, later: Duration) -> Self {
         Self(self.0.saturating_add(millis(later)))
     }
 
-    /// Gives the point `earlier` before this one.
+    /// Returns the time `earlier` before this one.
     #[must_use]
     pub fn minus(self, earlier: Duration) -> Self {
         Self(self.0.saturating_sub(millis(earlier)))
     }
 
-    /// Gives the start of the span of this length it lies in; spans are counted from the epoch.
+    /// Rounds down to a multiple of `span`, counted from the epoch.
     #[must_use]
     pub fn floor(self, span: Duration) -> Self {
         Self(self.0 - self.0.rem_euclid(millis(span).max(1)))
     }
 
-    /// Gives how long it is from `earlier` to this point; zero when `earlier` lies ahead.
+    /// Returns how long it is from `earlier` to this time; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

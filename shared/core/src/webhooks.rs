@@ -1,4 +1,4 @@
-//! Webhooks that come in: what names one, and what is remembered of it, so that it is taken once.
+//! Received webhooks: their ids, and the record by which each is carried out once.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use crate::{Code, Fault, Timestamp};
 
 /// Longest id of a webhook, in bytes.
 const ID_MAX: usize = 255;
-/// How long a webhook is remembered: longer than any sender goes on trying.
+/// How long a webhook is remembered: longer than any sender retries.
 pub const REMEMBERED: Duration = Duration::from_hours(5 * 24);
 
-/// The id its sender gave a webhook, the same on every delivery.
+/// A webhook's id, given by its sender and the same on every delivery.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WebhookId(String);
 
@@ -21,7 +21,7 @@ impl WebhookId {
         (visible && !text.is_empty() && text.len() <= ID_MAX).then(|| Self(text.to_owned()))
     }
 
-    /// Gives the id as its sender writes it.
+    /// Returns the id as its sender writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -33,17 +33,17 @@ impl fmt::Display for WebhookId {
     }
 }
 
-/// Who sends webhooks here; two senders' ids never meet.
+/// Who sends webhooks. Equal ids of two senders are different ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
-    /// Clerk, of people.
+    /// Clerk, which reports about people.
     Clerk,
-    /// What generates images and videos, of jobs.
+    /// A generator of images or videos, about jobs.
     Generator,
 }
 
 impl Source {
-    /// Gives its name in the table.
+    /// Returns its name in the table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Clerk => "clerk",
@@ -52,24 +52,24 @@ impl Source {
     }
 }
 
-/// A webhook whose signature is good, to be remembered in the transaction that carries it out.
+/// A webhook with a valid signature. It is recorded in the transaction that carries it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// Who sent it.
+    /// The sender, as its signature shows.
     pub source: Source,
-    /// How its sender names it.
+    /// The id its sender gave it.
     pub id: WebhookId,
-    /// Hash of its body, which must not differ when it comes again.
+    /// Hash of its body, which must be the same if the webhook comes again.
     pub fingerprint: String,
-    /// What its answer is made from. No secret.
+    /// What its answer is built from. It must not contain a secret.
     pub result: String,
-    /// When it came.
+    /// When it was received.
     pub now: Timestamp,
 }
 
-/// Makes the 422 of a webhook that came before with another body.
+/// Returns the 422 of a webhook whose id was received before with another body.
 pub fn content_mismatch() -> Fault {
-    Fault::new(Code::IdempotencyMismatch, "This webhook id stands for another webhook")
+    Fault::new(Code::IdempotencyMismatch, "webhook id was already used with a different body")
 }
 
 #[cfg(test)]

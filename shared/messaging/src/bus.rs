@@ -1,4 +1,4 @@
-//! The event bus, on EventBridge.
+//! The event bus, on Amazon EventBridge.
 
 use aws_sdk_eventbridge::operation::put_events::PutEventsInput;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
@@ -9,12 +9,12 @@ use consigne_core::events::{OutboxEntry, SOURCE};
 use consigne_core::ports::PublishEvent;
 
 consigne_aws::service! {
-    /// EventBridge.
+    /// Amazon EventBridge, with the operation used here.
     struct EventBridge: "events" at "events";
     aws_sdk_eventbridge::put_events, PutEvents, PutEventsInputBuilder, PutEventsInput, PutEventsOutput, PutEventsError;
 }
 
-/// The bus.
+/// The event bus. Failed calls to EventBridge become `UNAVAILABLE`.
 #[derive(Clone, Debug)]
 pub struct Bus {
     client: Client<EventBridge>,
@@ -22,7 +22,7 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Makes an adapter for a bus.
+    /// Creates an adapter for the bus `name`.
     pub fn new(config: &AwsConfig, name: impl Into<String>) -> Self {
         Self { client: Client::new(config), name: name.into() }
     }
@@ -39,7 +39,7 @@ impl PublishEvent for Bus {
             .build();
         let events = PutEventsInput::builder().entries(event);
         let answer = self.client.send(events).await.map_err(Fault::unavailable)?;
-        // The call succeeds even when its only entry was refused.
+        // The call succeeds even if its only entry was refused.
         match answer.entries().iter().find_map(|entry| entry.error_code()) {
             None => Ok(()),
             Some(code) => Err(Fault::unavailable(format!("the bus refused the event: {code}"))),

@@ -1,4 +1,4 @@
-//! Telling others: queues (SQS), the bus (EventBridge) and mail (SES).
+//! Outgoing messages: queues (SQS), the event bus (EventBridge) and mail (SES).
 
 mod bus;
 pub mod mail;

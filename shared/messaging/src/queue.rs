@@ -1,4 +1,4 @@
-//! A queue, on SQS.
+//! Queues, on Amazon SQS.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use consigne_core::Fault;
 use consigne_core::ports::{DELAY_MAX, SendLater, SendMessage, SendMessages};
 use futures_util::future::try_join_all;
 
-/// Most messages SQS takes at once.
+/// Most messages in one batch of SQS.
 const BATCH: usize = 10;
-/// Batches that are under way at once.
+/// Batches that are sent at the same time.
 const AT_ONCE: usize = 20;
 
 consigne_aws::service! {
-    /// SQS.
+    /// Amazon SQS, with the operations used here.
     struct Sqs: "sqs" at "sqs";
     aws_sdk_sqs::send_message, SendMessage, SendMessageInputBuilder, SendMessageInput, SendMessageOutput, SendMessageError;
     aws_sdk_sqs::send_message_batch, SendMessageBatch, SendMessageBatchInputBuilder, SendMessageBatchInput, SendMessageBatchOutput, SendMessageBatchError;
 }
 
-/// One queue.
+/// One queue. Failed calls to SQS become `UNAVAILABLE`.
 #[derive(Clone, Debug)]
 pub struct Queue {
     client: Client<Sqs>,
@@ -30,7 +30,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Makes an adapter for the queue at a URL.
+    /// Creates an adapter for the queue at `url`.
     pub fn new(config: &AwsConfig, url: impl Into<String>) -> Self {
         Self { client: Client::new(config), url: url.into() }
     }
@@ -69,7 +69,7 @@ impl Queue {
             batch = batch.entries(entry.build().map_err(Fault::internal)?);
         }
         let sent = self.client.send(batch).await.map_err(Fault::unavailable)?;
-        // The call succeeds even when some of its entries were refused.
+        // The call succeeds even if some of its entries were refused.
         match sent.failed().first() {
             None => Ok(()),
             Some(entry) => Err(Fault::unavailable(format!("the queue refused a message: {}", entry.code()))),

@@ -55,27 +55,27 @@ pub trait Adapters: Sized + 'static {
     /// What reads secrets.
     type Secrets: ReadSecret + Clone + Send + Sync + 'static;
 
-    /// Makes the table's adapter.
+    /// Creates the table's adapter.
     fn table(start: &Start<Self>) -> Result<Self::Table, StartError>;
-    /// Makes the bucket's adapter.
+    /// Creates the bucket's adapter.
     fn bucket(start: &Start<Self>) -> Result<Self::Bucket, StartError>;
-    /// Makes the signer of tickets for the bucket, which makes no calls.
+    /// Creates the signer of tickets for the bucket, which makes no calls.
     fn presigner(start: &Start<Self>) -> Result<Presigner, StartError>;
-    /// Makes the bus's adapter.
+    /// Creates the event bus's adapter.
     fn bus(start: &Start<Self>) -> Result<Self::Bus, StartError>;
-    /// Makes the adapter of the queue whose URL a setting holds.
+    /// Creates the adapter of the queue whose URL a setting holds.
     fn queue(start: &Start<Self>, url: &'static Setting) -> Result<Self::Queue, StartError>;
-    /// Makes the mail service's adapter.
+    /// Creates the mail service's adapter.
     fn mailer(start: &Start<Self>, sender: Sender, configuration_set: String) -> Self::Mailer;
-    /// Makes what calls servers, also at private addresses if `private` says so.
+    /// Creates what calls servers, also at private addresses if `private` says so.
     fn outgoing(start: &Start<Self>, private: bool) -> Self::Outgoing;
-    /// Makes the payment provider's adapter.
+    /// Creates the payment provider's adapter.
     fn payments(start: &Start<Self>) -> Result<Pending<Self::Payments>, StartError>;
-    /// Makes the language model's adapter.
+    /// Creates the language model's adapter.
     fn model(start: &Start<Self>) -> Result<Pending<Self::Model>, StartError>;
-    /// Makes the clock.
+    /// Creates the clock.
     fn clock(start: &Start<Self>) -> Self::Clock;
-    /// Makes what reads secrets.
+    /// Creates what reads secrets.
     fn secrets(start: &Start<Self>) -> Self::Secrets;
 }
 
@@ -89,7 +89,7 @@ pub trait ReadSecret {
 #[derive(Default)]
 pub struct AwsAdapters {
     aws: OnceLock<Aws>,
-    /// Hosts that every request will call, each with the opening of its connection.
+    /// Hosts that every request will call, each with the task that opens a connection.
     pub(crate) hosts: RefCell<Vec<(String, Option<JoinHandle<()>>)>>,
 }
 
@@ -105,13 +105,13 @@ impl Start {
         Self::with(environment, AwsAdapters::default())
     }
 
-    /// Gives what AWS clients share; made when the first of them is.
+    /// Returns what AWS clients share. It is created for the first of them.
     pub fn aws(&self) -> &Aws {
         self.adapters().aws.get_or_init(|| Aws::from_environment(self.environment()))
     }
 
-    /// Begins to open the connection to a host that every request will call, beside whatever the start goes on with, such
-    /// as the reading of secrets. Nothing is opened where nothing runs.
+    /// Starts to open a connection to a host that every request will call. This happens during the rest of the start,
+    /// such as the reading of secrets. Without an async runtime, or with `--settings`, nothing is opened.
     fn will_call(&self, config: &AwsConfig, host: impl Into<String>) {
         let host = host.into();
         let runs = !self.environment().is_describing() && Handle::try_current().is_ok();
@@ -119,9 +119,9 @@ impl Start {
         self.adapters().hosts.borrow_mut().push((host, opening));
     }
 
-    /// Waits until the connections that requests will use are open, while the environment still starts.
+    /// Waits until the connections for requests are open, while the execution environment still starts.
     pub(crate) async fn open_connections(&self) {
-        // One that could not be opened is opened by the first request, which says what is wrong.
+        // If one cannot be opened, the first request opens it and reports the error.
         drop(join_all(self.adapters().hosts.take().into_iter().filter_map(|(_, opening)| opening)).await);
     }
 }
@@ -192,7 +192,7 @@ impl Adapters for AwsAdapters {
 }
 
 consigne_aws::service! {
-    /// Secrets Manager.
+    /// AWS Secrets Manager, with the operation used here.
     pub struct SecretsManager: "secretsmanager" at "secretsmanager";
     aws_sdk_secretsmanager::get_secret_value, GetSecretValue, GetSecretValueInputBuilder, GetSecretValueInput, GetSecretValueOutput, GetSecretValueError;
 }
@@ -204,6 +204,6 @@ impl ReadSecret for Client<SecretsManager> {
     }
 }
 
-/// How long the credentials of an environment are relied on, from its start. Lambda does not tell when they end; the
-/// sessions behind execution roles last longer than this, and most environments far less.
+/// How long an execution environment's credentials are trusted, from its start. Lambda does not say when they expire.
+/// The sessions of execution roles last longer than this, and most execution environments far shorter.
 const CREDENTIALS_LAST: Duration = Duration::from_hours(6);

@@ -1,7 +1,7 @@
-//! One connection pool, one set of credentials and one region for every client of a function.
+//! One connection pool, one set of credentials and one region for all AWS clients of a function.
 //!
-//! Without `aws_config`, whose search for credentials and certificates takes longer than everything else in a start: a
-//! function finds its credentials in its environment, and needs the few roots that AWS's own certificates hang from.
+//! It does not use `aws_config`, whose search for credentials and certificates takes longer than everything else in a
+//! start. A function has its credentials in its environment and needs only the root certificates of AWS.
 
 use std::time::Duration;
 
@@ -22,23 +22,24 @@ use consigne_storage::Endpoint;
 
 use crate::settings::EnvVars;
 
-/// Longest wait for a TCP and TLS connection, as long as the SDK waits: a handshake right after a start, on the seventh of a
-/// processor that 256 MB get, may take more than a second. Source: AWS SDK for Rust, `ConnectTimeout` default of 3.1 s.
+/// Longest time to open a TCP and TLS connection, the same as the SDK's. A handshake just after a start, with the
+/// seventh of a processor that 256 MB get, may take more than a second. Source: AWS SDK for Rust, `ConnectTimeout`
+/// default of 3.1 s.
 const CONNECT: Duration = Duration::from_millis(3_100);
-/// How long a connection is kept unused of which no call may be lost.
+/// How long an unused connection is kept for services whose calls must not be lost.
 const BRIEF: Duration = Duration::from_secs(4);
 
-/// What every client of a function shares.
+/// What all AWS clients of a function share.
 #[derive(Clone, Debug)]
 pub struct Aws {
-    /// What clients are made from.
+    /// The configuration from which clients are created.
     pub config: AwsConfig,
     /// Where the bucket is reached.
     pub endpoint: Endpoint,
 }
 
 impl Aws {
-    /// Reads region, credentials and endpoint from the variables Lambda sets.
+    /// Reads region, credentials and endpoint from the variables that Lambda sets.
     pub fn from_environment(environment: &EnvVars) -> Self {
         let variable = |name| environment.variable(name).unwrap_or_default();
         let credentials = Credentials::new(
@@ -52,7 +53,7 @@ impl Aws {
         Self::new(variable("AWS_REGION"), credentials, address)
     }
 
-    /// Makes clients' common ground for a region, at AWS or at another address.
+    /// Creates the configuration for a region, at AWS or at another address.
     pub fn new(region: String, credentials: Credentials, address: Option<String>) -> Self {
         let connector = connector(CONNECT, IDLE);
         let address = address.map(|address| address.trim_end_matches('/').to_owned());
@@ -60,9 +61,10 @@ impl Aws {
         Self { config: AwsConfig { connector, region, credentials, address }, endpoint }
     }
 
-    /// Gives what the clients of one service are made from whose calls must not be made twice: their connections are kept
-    /// shorter than the other side keeps them, since a request on one that it has just closed is lost. As everywhere,
-    /// `AWS_ENDPOINT_URL_<service>` puts that service at an address of its own.
+    /// Returns the configuration for clients of a service whose calls must not be repeated. Unused connections are
+    /// dropped before the server closes them, because a request on a connection that was just closed is lost.
+    ///
+    /// As in the SDK, `AWS_ENDPOINT_URL_<service>` sets another address for that service alone.
     pub fn config_once(&self, service: &str, environment: &EnvVars) -> AwsConfig {
         let config = self.config.clone().through(|_| connector(CONNECT, BRIEF));
         let name = format!("AWS_ENDPOINT_URL_{service}");
@@ -73,7 +75,7 @@ impl Aws {
         }
     }
 
-    /// Gives what the SDK's own clients are made from, which tools and tests use; no function does.
+    /// Returns the configuration for the SDK's own clients. Only tools and tests use them, no function does.
     pub fn sdk_config(&self) -> SdkConfig {
         let AwsConfig { connector, region, credentials, address } = self.config.clone();
         let mut config = SdkConfig::builder()
@@ -89,21 +91,23 @@ impl Aws {
     }
 }
 
-/// Opens a connection to a host of the region before the first request needs it; a handshake on a small function takes
-/// most of a second. `dynamodb` is such a host, and `<bucket>.s3`. Does nothing at another address than AWS's, and never
-/// fails: the first request will say what is wrong.
+/// Opens a connection to a host of the region, such as `dynamodb` or `<bucket>.s3`, before the first request needs it.
+/// A handshake takes a small function most of a second.
+///
+/// Does nothing at an address other than AWS's. Never fails: the first request will report the error.
 pub(crate) async fn warm(config: AwsConfig, host: String) {
     if config.address.is_none()
         && let Ok(request) = HttpRequest::get(format!("{}/ping", config.url(&host)))
         && let Ok(mut answer) = config.connector.call(request).await
     {
-        // Whatever it is. One that is not read to its end closes the connection.
+        // Any answer will do. If it is not read to its end, the connection is closed.
         let rest = ByteStream::new(answer.take_body()).collect();
         drop(tokio::time::timeout(CONNECT, rest).await);
     }
 }
 
-/// Makes a connector to the world at large, trusting the roots of the machine, that waits so long for an answer.
+/// Creates a connector for servers outside AWS, which accepts the machine's root certificates. An answer may take as
+/// long as `answer`.
 pub fn outside_connector(answer: Duration) -> SharedHttpConnector {
     let terms = Terms { roots: Roots::Machine, connect: CONNECT, answer, idle: IDLE, allowed: |_| true };
     SharedHttpConnector::new(Connections::new(terms))

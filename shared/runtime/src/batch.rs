@@ -39,11 +39,11 @@ pub trait Record: Send + Sync + Sized {
 
     /// Reads it, as of the moment this delivery began.
     fn read(raw: Self::Raw, now: Timestamp) -> Self;
-    /// Gives the id by which Lambda is told that it failed.
+    /// Returns the id by which Lambda is told that it failed.
     fn id(&self) -> &str;
-    /// Gives the fields that each of its lines in the log has.
+    /// Returns the fields that each of its lines in the log has.
     fn fields(&self) -> Map<String, Value>;
-    /// Gives what its handler adds to that line.
+    /// Returns what its handler adds to that line.
     fn log(&self) -> &RequestLog;
 }
 

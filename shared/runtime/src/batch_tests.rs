@@ -20,9 +20,9 @@ impl BatchFunction for Fates {
     }
 }
 
-/// What becomes of the message of a body, however its neighbours fare.
+/// Handles a message as its body says, whatever happens to the others.
 async fn meet_fate(message: &Message) -> Result<(), Fault> {
-    // Lets the others have their turn in between.
+    // Lets the other messages run in between.
     tokio::task::yield_now().await;
     match message.body.as_str() {
         "good" => Ok(()),
@@ -33,7 +33,8 @@ async fn meet_fate(message: &Message) -> Result<(), Fault> {
     }
 }
 
-/// Processes messages of these bodies, named by their places, within a time; gives what Lambda is told.
+/// Processes messages with these bodies within a time. Returns the answer to Lambda. The messages' ids are their
+/// indices.
 async fn told_within(time: Duration, bodies: &[&str]) -> Value {
     let records: Vec<Value> = bodies
         .iter()
@@ -50,7 +51,7 @@ async fn told(bodies: &[&str]) -> Value {
     told_within(Duration::from_secs(10), bodies).await
 }
 
-/// Makes what Lambda must be told when these messages failed, by their places.
+/// Returns the expected answer to Lambda if the messages with these indices fail.
 fn failed(places: impl IntoIterator<Item = usize>) -> Value {
     let failures: Vec<Value> = places.into_iter().map(|at| json!({ "itemIdentifier": at.to_string() })).collect();
     json!({ "batchItemFailures": failures })
@@ -60,7 +61,7 @@ fn failed(places: impl IntoIterator<Item = usize>) -> Value {
 async fn whichever_of_ten_messages_fail_those_come_back_and_no_others() {
     for subset in 0..1_u32 << 10 {
         let fails = |at: &usize| subset & (1 << at) != 0;
-        // A failure is a failure, whosever fault it is.
+        // A failure counts as one, whoever caused it.
         let body = |at| {
             if !fails(&at) {
                 "good"

@@ -1,12 +1,12 @@
-//! The clock, read here and nowhere else.
+//! The clock. It is read here and nowhere else.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use consigne_core::Timestamp;
 
-/// Gives the current time.
+/// Returns the current time.
 pub fn now() -> Timestamp {
-    // The one place.
+    // The one place where the clock is read.
     #[allow(clippy::disallowed_methods)]
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))

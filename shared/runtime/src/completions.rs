@@ -20,53 +20,56 @@ use crate::settings;
 use crate::start::Start;
 use crate::wire::{Named, Wire, Wiring};
 
-/// How a generator says that a job stands.
+/// The status of a job, as its generator reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReportedStatus {
-    /// It was taken up, and can no longer be cancelled.
+    /// A generator has begun. The job can no longer be cancelled.
     Processing,
-    /// It is done.
+    /// The job is done.
     Completed,
-    /// It will not be done.
+    /// The job cannot be done.
     Failed,
 }
 
-/// Why a job failed, as its generator says.
+/// Why a job failed, as its generator reports it.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 pub struct ReportedError {
-    /// What programs branch on.
+    /// Code that programs branch on.
     pub code: String,
-    /// A sentence for the job's owner.
+    /// Sentence for the job's owner.
     pub message: String,
 }
 
-/// A completion, as its function reads it.
+/// A completion webhook, as its function has parsed it.
 #[derive(Clone, Debug)]
 pub struct Completion {
     /// Id of the job.
     pub generation_id: String,
-    /// How it stands; ended as the presence of an error says, when absent.
+    /// The reported status. If it is missing, the job has failed if there is an error and is completed otherwise.
     pub status: Option<ReportedStatus>,
-    /// What was delivered.
+    /// The delivered files; required for a completed job.
     pub files: Option<Vec<ClaimedFile>>,
-    /// What is said of a text.
+    /// What is said about a text.
     pub text: Option<TextFacts>,
-    /// Why it failed.
+    /// Why the job failed.
     pub error: Option<ReportedError>,
 }
 
-/// What a completion is answered.
+/// The answer to a completion.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Completed {
-    /// True.
+    /// Always true: errors have another shape.
     pub success: bool,
-    /// How the job stands: `processing` until its last file is checked, then `completed` or `failed`.
+    /// The job's status: `processing` until its last file is checked, then `completed` or `failed`.
     pub status: &'static str,
 }
 
 impl Completion {
-    /// Says what is reported; `list` is the field that names the files.
+    /// Converts the completion to a report, with the job's id. `list` is the name of the field with the files.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming a missing field.
     fn report(self, list: &'static str) -> Result<(String, Report), Fault> {
         let untold = if self.error.is_some() { ReportedStatus::Failed } else { ReportedStatus::Completed };
         let report = match self.status.unwrap_or(untold) {

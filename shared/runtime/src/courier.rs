@@ -1,4 +1,4 @@
-//! The courier of webhooks: calls customers' endpoints over the connector that guards every name it resolves.
+//! Sends webhooks to customers' endpoints, over the connector that checks every address to which a name resolves.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use consigne_core::{Fault, Timestamp, chain_of};
 use crate::clock;
 use crate::outgoing::{Outgoing, failure_of, request_of};
 
-/// Most bytes read of an answer; a receiver has little to say.
+/// Most bytes of an answer that are read.
 const ANSWER_MAX: usize = 4 * 1024;
-/// Time of a call kept for its answer to be taken as it is by then.
+/// Time of a call kept to take the answer as far as it has come.
 const LEFT: Duration = Duration::from_millis(200);
-/// Time of an invocation kept for what follows: the attempt is put down, and what comes next arranged.
+/// Time of an invocation kept to record the attempt and to arrange the next one.
 const RESERVE: Duration = Duration::from_secs(3);
-/// Longest wait for where a name leads, when an endpoint is registered.
+/// Longest time to resolve a name when an endpoint is registered.
 const LOOK: Duration = Duration::from_secs(2);
 
 impl Outgoing {
@@ -43,7 +43,7 @@ impl Outgoing {
         let retry_after = answer.headers().get("retry-after").map(str::to_owned);
         let (status, mut stream, mut body) =
             (answer.status().as_u16(), ByteStream::new(answer.take_body()), Vec::new());
-        // The status is what counts. Of the rest a beginning is enough, and none is needed at all.
+        // Only the status counts. The start of the body is enough, and even that is optional.
         let reading = async {
             while body.len() < ANSWER_MAX
                 && let Some(Ok(chunk)) = stream.next().await
@@ -51,7 +51,7 @@ impl Outgoing {
                 body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_MAX - body.len())]);
             }
         };
-        // A body that does not end takes nothing away from the status.
+        // A body that never ends does not change the status.
         drop(tokio::time::timeout_at(enough, reading).await);
         Ok(Posted::answered(status, retry_after.as_deref(), &body))
     }
@@ -59,7 +59,7 @@ impl Outgoing {
 
 impl PostWebhook for Outgoing {
     async fn post_webhook(&self, post: &Post) -> Result<Posted, Fault> {
-        // An address needs no resolver, and what was allowed when it was registered may not be any more.
+        // An IP address is not resolved, so it is checked here. It may no longer be allowed since it was registered.
         if !post.url.is_allowed(self.private) {
             return Ok(Posted::NotAllowed);
         }
@@ -67,7 +67,7 @@ impl PostWebhook for Outgoing {
         Ok(match tokio::time::timeout(patience, self.post(post, patience)).await {
             Ok(Ok(posted)) => posted,
             Ok(Err((failure, cause))) => Posted::Failed(failure, cause),
-            Err(_) => Posted::Failed(Failure::Timeout, format!("nothing within {patience:?}")),
+            Err(_) => Posted::Failed(Failure::Timeout, format!("no answer within {patience:?}")),
         })
     }
 }
@@ -79,7 +79,7 @@ impl ResolveHost for Outgoing {
     }
 }
 
-/// The machine's clock.
+/// The machine's clock, as a port.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WallClock;
 

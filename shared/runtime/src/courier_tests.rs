@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::outgoing::tests::Fickle;
 
-/// Listens on loopback, answers every connection with these bytes; gives the port.
+/// Listens on loopback and answers every connection with these bytes. Returns the port.
 async fn receiver(answer: Vec<u8>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -82,7 +82,7 @@ async fn an_address_that_may_not_be_called_any_more_is_not() {
 #[tokio::test]
 async fn a_name_that_changes_its_mind_is_not_followed_to_where_it_may_not_lead() {
     let port = receiver(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
-    // When it was registered it led to the world; now that it is called, to the machine itself, or to where keys are kept.
+    // At registration the name resolved to a public address, and now to the machine itself or to a credentials service.
     for inside in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00:ec2::254", "::ffff:169.254.169.254"] {
         let names = Fickle::saying(&[&["1.1.1.1"], &[inside]]);
         let first = names.resolve_dns("hooks.example.com").await.unwrap();
@@ -98,7 +98,7 @@ async fn a_name_that_changes_its_mind_is_not_followed_to_where_it_may_not_lead()
 #[tokio::test]
 async fn the_address_that_was_looked_at_is_the_one_that_is_called() {
     let port = receiver(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
-    // Had anybody looked again, they would have been led elsewhere.
+    // A second lookup would return another address.
     let names = Fickle::saying(&[&["127.0.0.1"], &["169.254.169.254"]]);
     let outgoing = Outgoing::resolving(true, names.clone());
     assert!(posted(&outgoing, &format!("http://a.localhost:{port}/")).await.is_success());

@@ -1,5 +1,5 @@
-//! The end of an environment, at the one moment when nobody is harmed by it: after an answer has been sent and before the
-//! next event is asked for. A timer would do it at any other: Lambda stops the clock between two events.
+//! Ends an execution environment at the one harmless moment: after an answer was sent and before the next event is
+//! requested. A timer could fire at any other moment, because Lambda freezes the process between events.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,15 +8,15 @@ use std::task::{Context, Poll};
 
 use lambda_runtime::Service;
 
-/// Whether the environment is to end.
+/// Whether the execution environment is to end.
 static ASKED: AtomicBool = AtomicBool::new(false);
 
-/// Asks for the environment to end after the answer that is being made, so that Lambda makes a fresh one.
+/// Makes the execution environment end after the current answer, so that Lambda creates a new one.
 pub(crate) fn end_environment() {
     ASKED.store(true, Ordering::Relaxed);
 }
 
-/// A layer around the sending of answers that ends the process behind the one during which that was asked for.
+/// A layer around the sending of answers. It ends the process after the answer during which that was requested.
 #[derive(Clone, Debug)]
 pub(crate) struct Ending<S> {
     inner: S,
@@ -25,7 +25,7 @@ pub(crate) struct Ending<S> {
 }
 
 impl<S> Ending<S> {
-    /// Wraps the whole path of an event, the sending of its answer included.
+    /// Wraps the whole handling of an event, including the sending of its answer.
     pub(crate) fn after(inner: S) -> Self {
         Self { inner, asked: &ASKED, end: || std::process::exit(0) }
     }
@@ -74,7 +74,7 @@ mod tests {
             if ask {
                 WANTED.store(true, Ordering::Relaxed);
             }
-            // The answer takes a while to be sent, during which nothing may end.
+            // Sending the answer takes a while, and the process must not end during it.
             tokio::task::yield_now().await;
             assert_eq!(ENDED_AFTER.load(Ordering::Relaxed), 0);
             SENT.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Sharing out a night's work: messages for every organisation, so that no invocation has to do with all of them.
+//! Distributes nightly work: sends messages for every organisation, so that no invocation handles all of them.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use consigne_core::{Fault, OrgId};
 
 use crate::remaining;
 
-/// Organisations asked for at once.
+/// Organisations read at once.
 const PAGE: u32 = 200;
-/// Time without which no further page is begun. A page takes some hundredths of a second, so five minutes are enough for
-/// hundreds of thousands of organisations.
+/// Time needed to start another page. A page takes some hundredths of a second, so five minutes are enough for hundreds
+/// of thousands of organisations.
 const RESERVE: Duration = Duration::from_secs(2);
 
-/// Sends each organisation's messages; gives how many organisations there are.
+/// Sends the messages of every organisation. Returns the number of organisations.
 ///
 /// # Errors
-/// When the table or the queue does not answer, or time runs short. The invocation is then tried again from the beginning,
-/// so whoever receives the messages must take each twice.
+/// `UNAVAILABLE` if the table or the queue does not answer, or if time runs short. The invocation is then retried from
+/// the start, so receivers must tolerate each message twice.
 pub async fn for_every_org<F: WalkOrgs, Q: SendMessages>(
     orgs: &F,
     queue: &Q,

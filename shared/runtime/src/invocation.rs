@@ -1,4 +1,5 @@
-//! What HTTP requests, queue records and ticks have in common: a deadline, a guard against panics, a line in the log.
+//! What HTTP requests, queue messages, stream records and scheduled ticks have in common: a deadline, a guard against
+//! panics, and a log line.
 
 use std::any::Any;
 use std::future::Future;
@@ -13,10 +14,10 @@ use serde_json::{Map, Value};
 
 use crate::log::{self, Level, RequestLog};
 
-/// Time of an invocation kept for shaping and sending the answer.
+/// Time of an invocation kept to build and send the answer.
 const RESERVE: Duration = Duration::from_millis(150);
 
-/// One unit of work on its way to a line in the log.
+/// One unit of work, which ends with a log line.
 #[derive(Debug)]
 pub struct Invocation<'a> {
     function: &'a str,
@@ -25,14 +26,17 @@ pub struct Invocation<'a> {
 }
 
 impl<'a> Invocation<'a> {
-    /// Begins work that must be done by the moment Lambda has set.
+    /// Starts work that must be done by the deadline that Lambda has set.
     pub fn begin(function: &'a str, deadline: SystemTime, now: Timestamp) -> Self {
         let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or(0));
         Self { function, began: Instant::now(), budget: InvocationBudget::new(deadline.saturating_sub(now)) }
     }
 
-    /// Runs the work: a panic becomes `INTERNAL`, a missed deadline `UNAVAILABLE`.
+    /// Runs the work.
+    ///
+    /// # Errors
+    /// Those of the work; `INTERNAL` if it panics; `UNAVAILABLE` if it misses the deadline.
     pub async fn run<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
         let guarded = self.budget.run(AssertUnwindSafe(work).catch_unwind());
         let limit = self.budget.deadline().checked_sub(RESERVE).unwrap_or_else(|| self.budget.deadline());
@@ -43,7 +47,7 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    /// Writes the line.
+    /// Writes the log line.
     pub fn finish(
         &self,
         message: &str,
@@ -53,7 +57,7 @@ impl<'a> Invocation<'a> {
         now: Timestamp,
     ) {
         let mut all = fields;
-        // A duration in milliseconds with three decimals.
+        // A duration in milliseconds, with three decimals.
         #[allow(clippy::cast_precision_loss)]
         let millis = self.began.elapsed().as_micros() as f64 / 1000.0;
         all.insert("duration_ms".to_owned(), millis.into());

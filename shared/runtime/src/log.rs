@@ -1,10 +1,10 @@
-//! The log: one JSON line an invocation or record, with its metrics in it.
+//! The log: one JSON line for each request, message or record, including its metrics.
 //!
-//! A line reads alone: a sentence in `message`, then dotted fields with units in their names. It never holds a body, a
-//! token, a signed URL or an address.
+//! A line can be read alone: it has a sentence in `message`, and dotted fields with units in their names. It never
+//! contains a body, a token, a signed URL or an e-mail address.
 //!
-//! Metrics ride on the same line in CloudWatch's embedded metric format.
-//! Source: Amazon CloudWatch user guide, "Specification: Embedded metric format".
+//! Metrics are in the same line, in CloudWatch's embedded metric format. Source: Amazon CloudWatch user guide,
+//! "Specification: Embedded metric format".
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -12,19 +12,19 @@ use consigne_core::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// Namespace of every metric.
+/// Namespace of all metrics.
 pub const NAMESPACE: &str = "Consigne";
 
-/// Name of the stack this function belongs to; empty outside of Lambda.
+/// Name of the stack to which this function belongs; empty outside of Lambda.
 static STACK: OnceLock<String> = OnceLock::new();
 
-/// Learns the stack's name from the function's: template.yaml calls each `<stack>-<function>`.
+/// Derives the stack's name from the function's name in Lambda: template.yaml names each function `<stack>-<function>`.
 pub(crate) fn learn_stack(called: &str, function: &str) {
     let stack = called.strip_suffix(function).and_then(|rest| rest.strip_suffix('-'));
     let _ = STACK.set(stack.unwrap_or_default().to_owned());
 }
 
-/// What a handler adds to its line.
+/// What a handler adds to its log line.
 #[derive(Debug, Default)]
 pub struct RequestLog(Mutex<Noted>);
 
@@ -35,28 +35,28 @@ struct Noted {
 }
 
 impl RequestLog {
-    /// Adds a field; its name is dotted and ends in its unit, if it has one.
+    /// Adds a field. Its name is dotted and ends in its unit, if it has one.
     pub fn field(&self, name: &str, value: impl Serialize) {
         let value = serde_json::to_value(value).unwrap_or(Value::Null);
         self.noted().fields.insert(name.to_owned(), value);
     }
 
-    /// Counts one happening; several of one line add up.
+    /// Counts one occurrence. Several in one line add up.
     pub fn count(&self, metric: &'static str) {
         self.metric(metric, "Count", 1);
     }
 
-    /// Counts so many happenings at once; several of one line add up.
+    /// Counts several occurrences at once. Several calls in one line add up.
     pub fn add(&self, metric: &'static str, value: u64) {
         self.metric(metric, "Count", value);
     }
 
-    /// Measures an amount of bytes; several of one line add up.
+    /// Records an amount of bytes. Several in one line add up.
     pub fn bytes(&self, metric: &'static str, value: u64) {
         self.metric(metric, "Bytes", value);
     }
 
-    /// Measures a time in milliseconds.
+    /// Records a time in milliseconds. Several in one line add up.
     pub fn millis(&self, metric: &'static str, value: u64) {
         self.metric(metric, "Milliseconds", value);
     }
@@ -74,7 +74,7 @@ impl RequestLog {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes everything noted, as it goes into the line.
+    /// Takes all fields and metrics, in the form of the log line.
     pub fn take(&self, function: &str, now: Timestamp) -> Map<String, Value> {
         let Noted { mut fields, metrics } = std::mem::take(&mut *self.noted());
         if !metrics.is_empty() {
@@ -88,7 +88,7 @@ impl RequestLog {
     }
 }
 
-/// How much a line matters.
+/// The level of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Level {
@@ -97,7 +97,7 @@ pub enum Level {
     Error,
 }
 
-/// Makes a line.
+/// Builds a log line.
 pub fn line(level: Level, function: &str, message: &str, now: Timestamp, fields: Map<String, Value>) -> String {
     let level = match level {
         Level::Info => "INFO",
@@ -113,20 +113,20 @@ pub fn line(level: Level, function: &str, message: &str, now: Timestamp, fields:
     Value::Object(line).to_string()
 }
 
-/// Writes a line to standard output, where Lambda collects it.
+/// Writes a line to standard output, which Lambda collects.
 #[cfg(not(test))]
 pub fn write(line: &str) {
     use std::io::Write as _;
 
     let mut out = std::io::stdout().lock();
-    // A log that cannot be written must not stop what it tells of.
+    // A line that cannot be written must not stop the work it is about.
     let _ = out.write_all(format!("{line}\n").as_bytes());
     let _ = out.flush();
 }
 
-/// Writes a line where a test's own output goes, which is shown should it fail.
+/// Writes a line to the test's own output, which is shown if the test fails.
 #[cfg(test)]
-// Only what this macro prints is held back.
+// The test harness captures only what this macro prints.
 #[allow(clippy::print_stdout)]
 pub fn write(line: &str) {
     println!("{line}");

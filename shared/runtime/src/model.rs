@@ -1,7 +1,7 @@
-//! A language model behind the chat completions of OpenAI's API, which most servers of models speak.
+//! A language model behind the chat completions of OpenAI's API, which most model servers implement.
 //!
-//! Only what all of them understand is sent: a name and two messages. Lengths are asked for in words, and bounded by the time a
-//! call may take and the bytes that are read of its answer.
+//! Only what all of them support is sent: a model name and two messages. The prompt asks for a length in words. The
+//! time of a call and the size of its answer are limited.
 //!
 //! Source: OpenAI API reference, "Create chat completion".
 
@@ -21,12 +21,12 @@ use crate::settings::{PRIVATE_UPSTREAMS, SettingError, TEXT_MODEL, TEXT_MODEL_KE
 use crate::start::{Start, StartError};
 use crate::wire::Pending;
 
-/// Longest wait for an answer. What the template gives the function leaves time to keep what was answered.
+/// Longest time for an answer. The function's timeout in the template leaves time to store it.
 pub const PATIENCE: Duration = Duration::from_secs(100);
-/// Longest key, in characters.
+/// Longest API key, in characters.
 const KEY_MAX: usize = 1_024;
 
-/// A language model.
+/// The adapter of a language model.
 #[derive(Debug)]
 pub struct LanguageModel {
     outgoing: Outgoing,
@@ -36,12 +36,12 @@ pub struct LanguageModel {
     patience: Duration,
 }
 
-/// The key under which a model is called, fit for a header.
+/// The API key of a language model, which is safe in a header.
 #[derive(Clone, Debug)]
 pub struct ModelKey(Secret);
 
 impl ModelKey {
-    /// Reads a key, which is visible ASCII.
+    /// Parses a key of visible ASCII characters.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let plain = text.len() <= KEY_MAX && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -54,7 +54,7 @@ impl ModelKey {
 }
 
 impl LanguageModel {
-    /// Makes an adapter for the model of a name at an address, which is waited for so long.
+    /// Creates an adapter for the model `name` at an address. A call may take as long as `patience`.
     pub fn new(outgoing: Outgoing, at: Upstream, name: String, key: Refreshed<ModelKey>, patience: Duration) -> Self {
         Self { outgoing, at, name, key, patience }
     }
@@ -68,7 +68,7 @@ impl LanguageModel {
         let name = start.environment().get(&TEXT_MODEL)?;
         let example = "sk-0123456789abcdef0123456789abcdef";
         let key = start.refreshed(&TEXT_MODEL_KEY_ARN, example, |text| {
-            ModelKey::parse(text).ok_or_else(|| "no key of at least 32 visible characters".into())
+            ModelKey::parse(text).ok_or_else(|| "it must be at least 32 visible characters".into())
         })?;
         Ok(key.map(move |key| Self::new(Outgoing::new(private), at, name, key, PATIENCE)))
     }

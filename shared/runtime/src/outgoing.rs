@@ -1,5 +1,4 @@
-//! Calls to servers that are not AWS's, over connections like those to AWS: one try, no redirects
-//! followed, and no address that a name should not lead to.
+//! Calls to servers other than AWS's: one try, no redirects, and no connection to an address that is not allowed.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -17,17 +16,17 @@ use consigne_core::gateway::{Answered, Failure, HEADERS_MAX, Reach, UpstreamCall
 use consigne_core::ports::CallUpstream;
 use consigne_core::{Fault, chain_of};
 
-/// Longest wait for a TCP and TLS connection.
+/// Longest time to open a TCP and TLS connection.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Longest wait for the head of an answer: as long as any service may take. Each call's own time is in its hold.
+/// Longest time for the head of an answer, as long as any service may take. Each call has a shorter limit of its own.
 const ANSWER: Duration = Duration::from_mins(15);
-/// How long a connection that nobody uses is kept. Shorter than servers keep theirs, since a request on a connection that
-/// its server has just closed is lost, and must not be sent twice.
+/// How long an unused connection is kept. It is shorter than servers keep theirs, because a request on a connection
+/// that was just closed is lost, and must not be sent twice.
 const IDLE: Duration = Duration::from_secs(4);
-/// Time of an invocation kept for what follows a call: its hold is ended, and the caller is answered.
+/// Time of an invocation kept to end the hold and to answer the caller after a call.
 const RESERVE: Duration = Duration::from_secs(3);
 
-/// Calls servers.
+/// Calls servers other than AWS's.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     pub(crate) connector: Connections,
@@ -35,12 +34,12 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Makes what calls them, also at private addresses if `private` says so.
+    /// Creates the adapter. With `private` it may also call private addresses.
     pub fn new(private: bool) -> Self {
         Self::resolving(private, Machine)
     }
 
-    /// The same, where names lead to what a resolver says.
+    /// Creates the adapter with its own resolver of names.
     pub(crate) fn resolving(private: bool, resolver: impl ResolveDns + 'static) -> Self {
         let allowed = if private { allowed_also_privately } else { allowed_publicly };
         let terms = Terms { roots: Roots::Machine, connect: CONNECT, answer: ANSWER, idle: IDLE, allowed };
@@ -61,7 +60,10 @@ impl Outgoing {
     }
 }
 
-/// Reads the body of an answer, and no further than so many bytes.
+/// Reads the body of an answer.
+///
+/// # Errors
+/// `TooLarge` above `most` bytes, `Broken` if the body breaks off.
 pub(crate) async fn body_within(answer: &mut HttpResponse, most: usize) -> Result<Vec<u8>, (Failure, String)> {
     let (mut stream, mut body) = (ByteStream::new(answer.take_body()), Vec::new());
     while let Some(chunk) = stream.next().await {
@@ -80,7 +82,7 @@ impl CallUpstream for Outgoing {
         Ok(match tokio::time::timeout(patience, self.exchange(call)).await {
             Ok(Ok(answered)) => UpstreamOutcome::Answered(answered),
             Ok(Err((failure, cause))) => UpstreamOutcome::Failed(failure, cause),
-            Err(_) => UpstreamOutcome::Failed(Failure::Timeout, format!("nothing whole within {patience:?}")),
+            Err(_) => UpstreamOutcome::Failed(Failure::Timeout, format!("no complete answer within {patience:?}")),
         })
     }
 }
@@ -100,7 +102,7 @@ pub(crate) fn failure_of(error: &ConnectorError) -> Failure {
     if error.is_timeout() {
         return Failure::Timeout;
     }
-    // A connection that was never made, as the operating system says.
+    // No connection was opened, according to the operating system.
     let mut next = error.source();
     while let Some(cause) = next {
         let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);

@@ -7,8 +7,8 @@ use super::*;
 use crate::settings::EnvVars;
 use crate::start::Start;
 
-/// Serves connections one after the other: reads a request, answers it with these bytes, if any, and hangs up. Gives its
-/// origin and what it was sent.
+/// A server that accepts connections one after the other, reads a request, writes the answer, if any, and closes the
+/// connection. Returns its origin, and a task that returns the requests.
 async fn server(answers: &[&[u8]]) -> (String, tokio::task::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -23,7 +23,7 @@ async fn server(answers: &[&[u8]]) -> (String, tokio::task::JoinHandle<Vec<Strin
             if answer == b"hang" {
                 tokio::time::sleep(Duration::from_secs(5)).await;
             }
-            // Whoever called may have hung up.
+            // The caller may have closed the connection.
             drop(stream.write_all(&answer).await);
         }
         seen
@@ -107,20 +107,20 @@ async fn a_call_is_made_once_whatever_comes_of_it() {
     assert_eq!(serving.await.unwrap().len(), 2);
 }
 
-/// Says something else each time it is asked, and counts how often that is.
+/// A resolver that gives another answer each time it is asked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fickle {
     answers: std::sync::Arc<std::sync::Mutex<Vec<Vec<IpAddr>>>>,
 }
 
 impl Fickle {
-    /// Gives these answers, one after the other.
+    /// Creates a resolver that gives these answers one after the other.
     pub(crate) fn saying(answers: &[&[&str]]) -> Self {
         let read = |answer: &&[&str]| answer.iter().map(|text| text.parse().unwrap()).collect();
         Self { answers: std::sync::Arc::new(std::sync::Mutex::new(answers.iter().rev().map(read).collect())) }
     }
 
-    /// Says how many answers nobody has asked for.
+    /// Returns how many answers nobody has asked for.
     pub(crate) fn left(&self) -> usize {
         self.answers.lock().unwrap().len()
     }
@@ -163,5 +163,5 @@ fn without_upstreams_a_function_starts_and_with_odd_ones_it_does_not() {
     assert_eq!(started("pdf=https://pdf.example.com", "false"), Ok(false));
     assert_eq!(started("pdf=http://127.0.0.1:8000", "true"), Ok(true));
     let problem = started("pdf=http://127.0.0.1:8000", "false").unwrap_err();
-    assert!(problem.starts_with("setting UPSTREAMS gives pdf an upstream that is called without TLS"), "{problem}");
+    assert!(problem.starts_with("setting UPSTREAMS gives pdf an upstream that has no TLS; use https"), "{problem}");
 }

@@ -10,13 +10,13 @@ use crate::log::RequestLog;
 /// One message. After its last receive SQS puts one that fails on the dead-letter queue.
 #[derive(Debug)]
 pub struct Message {
-    /// Its text.
+    /// Its body, as it was sent.
     pub body: String,
-    /// SQS's id of it, the same on every delivery.
+    /// SQS's id of the message, the same on every delivery.
     pub id: String,
-    /// How often it has been delivered, this time included.
+    /// How often it has been delivered, including this time.
     pub receives: u32,
-    /// When this delivery began.
+    /// When this delivery started.
     pub now: Timestamp,
     /// What the handler adds to the log line.
     pub log: RequestLog,

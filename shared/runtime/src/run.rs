@@ -19,16 +19,17 @@ use crate::settings::EnvVars;
 use crate::start::Start;
 use crate::wire::Wiring;
 
-/// How long a start may take. Lambda breaks it off after ten seconds, without a word of what it waited for.
+/// How long a start may take. Lambda ends it after ten seconds, without saying what it waited for.
+///
 /// Source: AWS Lambda developer guide, "Understanding the Lambda execution environment lifecycle".
 const INIT: Duration = Duration::from_secs(9);
 
-/// The work on one event, boxed.
+/// The future that handles one event, boxed.
 pub(crate) type Work<'a, R> = Pin<Box<dyn Future<Output = Result<R, lambda_runtime::Error>> + Send + 'a>>;
 
 /// Runs a function: wires it, then processes events until Lambda ends it.
 ///
-/// With the argument `--settings` it lists the settings the function reads instead.
+/// With the argument `--settings` it prints the settings the function reads instead.
 pub(crate) fn run<F, E, R>(
     name: &'static str,
     wire: impl FnOnce(&Start) -> Wiring<F>,
@@ -75,7 +76,7 @@ where
     })
 }
 
-/// Says in the log why a function ends, before Lambda starts it anew.
+/// Logs why a function ends, before Lambda starts it again.
 fn failed(name: &str, error: &dyn Error) -> ExitCode {
     let mut fields = serde_json::Map::new();
     fields.insert("error.chain".to_owned(), error.to_string().into());

@@ -1,4 +1,4 @@
-//! Receiving ticks of a schedule.
+//! Receives the ticks of a schedule.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -23,16 +23,16 @@ pub trait ScheduleFunction: Named {
     fn handle(&self, tick: &Tick) -> impl Future<Output = Result<Value, Fault>> + Send;
 }
 
-/// One tick.
+/// A tick of the schedule.
 #[derive(Debug)]
 pub struct Tick {
-    /// The time the tick stands for: the event's own `time`, so that a late or repeated tick does the same work.
+    /// The time of the tick: the event's own `time`, so that a late or repeated tick does the same work.
     pub now: Timestamp,
     /// What the handler adds to the log line.
     pub log: RequestLog,
 }
 
-/// The part of a scheduled event that matters. Source: Amazon EventBridge user guide, "Events from schedules".
+/// The part of a scheduled event that is used. Source: Amazon EventBridge user guide, "Events from schedules".
 #[derive(Debug, Deserialize)]
 pub struct Scheduled {
     #[serde(default)]

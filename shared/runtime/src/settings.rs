@@ -1,4 +1,4 @@
-//! Settings: each read once, at start, by name. `bootstrap --settings` lists those a function reads.
+//! Settings: each is read once, at start, by its name. `bootstrap --settings` prints those that a function reads.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::fmt;
 pub struct Setting {
     /// Name of the environment variable.
     pub name: &'static str,
-    /// What it holds, with its unit, and what happens without it.
+    /// What it contains, with its unit, and what happens without it.
     pub doc: &'static str,
 }
 
@@ -23,46 +23,46 @@ settings! {
     TABLE_NAME: "Name of the DynamoDB table.",
     BUCKET_NAME: "Name of the bucket of user files.",
     BUS_NAME: "Name of the event bus.",
-    PARKING_QUEUE_URL: "URL of the queue that takes what cannot be processed.",
-    QUOTA_QUEUE_URL: "URL of the queue of organisations whose keys and wallets are to be looked after.",
-    STATS_QUEUE_URL: "URL of the queue of days that are to be counted.",
+    PARKING_QUEUE_URL: "URL of the queue for records and messages that cannot be processed.",
+    QUOTA_QUEUE_URL: "URL of the queue of organisations whose keys and wallets need maintenance.",
+    STATS_QUEUE_URL: "URL of the queue of days to count.",
     STORAGE_QUEUE_URL: "URL of the queue of nights whose stored bytes are to be counted.",
-    TEXT_QUEUE_URL: "URL of the queue of texts that are to be written on.",
-    TEXT_MODEL_URL: "Where the language model is called, such as <https://api.openai.com/v1>, without a slash at the end.",
+    TEXT_QUEUE_URL: "URL of the queue of texts to write.",
+    TEXT_MODEL_URL: "URL of the language model's API, such as <https://api.openai.com/v1>, without a slash at the end.",
     TEXT_MODEL: "Name of the language model.",
-    TEXT_MODEL_KEY_ARN: "ARN of the secret key under which the language model is called; at least 32 visible characters.",
-    DELIVERIES_QUEUE_URL: "URL of the queue of events to tell endpoints, and of deliveries to be attempted.",
-    ENDPOINT_SECRET_ARN: "ARN of the secret from which those of customers' endpoints are derived; at least 32 bytes.",
-    PRIVATE_ENDPOINTS: "`true` where endpoints may have private addresses, as on a laptop; anything else means no.",
+    TEXT_MODEL_KEY_ARN: "ARN of the secret with the language model's API key; at least 32 visible characters.",
+    DELIVERIES_QUEUE_URL: "URL of the queue of events for endpoints and of deliveries to attempt.",
+    ENDPOINT_SECRET_ARN: "ARN of the secret from which the secrets of customers' endpoints are derived; at least 32 bytes.",
+    PRIVATE_ENDPOINTS: "`true` if endpoints may have private addresses, as on a laptop; anything else means no.",
     CURSOR_SECRET_ARN: "ARN of the secret that seals list cursors; at least 32 bytes.",
-    PEPPER_SECRET_ARN: "ARN of the secret of the peppers under which API keys are kept: `{\"current\": 1, \"1\": \"...\"}`.",
+    PEPPER_SECRET_ARN: "ARN of the secret with the peppers under which API keys are stored: `{\"current\": 1, \"1\": \"...\"}`.",
     INVITATION_SECRET_ARN: "ARN of the secret from which the tokens of invitations are derived; at least 32 bytes.",
-    SERVICE_TOKENS_ARN: "ARN of the secret of service tokens: `{\"pdf-api\": \"...\"}`; at least 32 bytes each.",
-    GENERATOR_SECRETS_ARN: "ARN of the secrets by which generators sign webhooks: `{\"current\": \"whsec_...\"}`.",
-    CLERK_SECRETS_ARN: "ARN of the secrets by which Clerk signs webhooks: `{\"current\": \"whsec_...\"}`.",
-    STRIPE_URL: "Where Stripe's API is, without a slash at the end.",
+    SERVICE_TOKENS_ARN: "ARN of the secret with the service tokens: `{\"pdf-api\": \"...\"}`; at least 32 bytes each.",
+    GENERATOR_SECRETS_ARN: "ARN of the secrets with which generators sign webhooks: `{\"current\": \"whsec_...\"}`.",
+    CLERK_SECRETS_ARN: "ARN of the secrets with which Clerk signs webhooks: `{\"current\": \"whsec_...\"}`.",
+    STRIPE_URL: "URL of Stripe's API, without a slash at the end.",
     STRIPE_API_KEY_ARN: "ARN of the secret key of the Stripe account: `sk_live_...`, or a restricted one that may write checkout sessions.",
-    STRIPE_SECRETS_ARN: "ARN of the secrets by which Stripe signs webhooks: `{\"current\": \"whsec_...\"}`.",
-    PUBLIC_URL: "Where the API is reached from outside, without a slash at the end.",
-    APPLICATION_URL: "Where people use the product; mails lead there, and buyers come back.",
-    MAIL_FROM: "Who mails come from, `Consigne <no-reply@example.com>`; empty where none are sent.",
-    MAIL_CONFIGURATION_SET: "Name of the SES configuration set that tells of bounces and complaints.",
+    STRIPE_SECRETS_ARN: "ARN of the secrets with which Stripe signs webhooks: `{\"current\": \"whsec_...\"}`.",
+    PUBLIC_URL: "Public URL of the API, without a slash at the end.",
+    APPLICATION_URL: "URL of the application in which people use the product. Mails link to it, and buyers return to it.",
+    MAIL_FROM: "Sender of mails, such as `Consigne <no-reply@example.com>`; empty if none are sent.",
+    MAIL_CONFIGURATION_SET: "Name of the SES configuration set that publishes bounces and complaints.",
     UNSUBSCRIBE_SECRET_ARN: "ARN of the secret that seals links to unsubscribe; at least 32 bytes.",
-    GATEWAY_SECRET_ARN: "ARN of the secret by which the gateway signs who calls a service; at least 32 bytes.",
-    UPSTREAMS: "Where services are called, `pdf=https://...,ai=https://...` or a JSON object; those left out cannot be.",
-    PRIVATE_UPSTREAMS: "`true` where upstreams may have private addresses, as on a laptop; anything else means no.",
-    EDGE_SECRET_HASH: "SHA-256 of the secret that the CDN sends as `x-consigne-edge`, in hex; two with a comma; empty without a CDN.",
-    ADDRESS_HEADER: "Header in which the CDN names the caller's address; empty where it names none.",
-    COUNTRY_HEADER: "Header in which the CDN names the caller's country; empty where it names none.",
-    KEY_PREFIX: "The word API keys begin with, such as `sk`.",
-    LEGACY_KEYS_UNTIL: "Until when keys of an older installation work, RFC 3339; empty when there are none.",
+    GATEWAY_SECRET_ARN: "ARN of the secret with which the gateway signs who calls a service; at least 32 bytes.",
+    UPSTREAMS: "Upstreams of services, `pdf=https://...,ai=https://...` or a JSON object; other services cannot be called.",
+    PRIVATE_UPSTREAMS: "`true` if upstreams may have private addresses, as on a laptop; anything else means no.",
+    EDGE_SECRET_HASH: "SHA-256 in hex of the secret that the CDN sends as `x-consigne-edge`; two are separated by a comma; empty without a CDN.",
+    ADDRESS_HEADER: "Header with which the CDN names the caller's address; empty if it names none.",
+    COUNTRY_HEADER: "Header with which the CDN names the caller's country; empty if it names none.",
+    KEY_PREFIX: "Word with which API keys begin, such as `sk`.",
+    LEGACY_KEYS_UNTIL: "Until when keys of an older installation work, as an RFC 3339 time; empty if there are none.",
     CLERK_ISSUER: "The only `iss` accepted in session tokens, such as <https://clerk.example.com>.",
     AUTHORIZED_PARTIES: "Accepted `azp` values and origins of cookie writes, separated by commas.",
-    CLERK_JWT_KEY: "The issuer's public keys in PEM, `\\n` for line breaks; empty to fetch them from `CLERK_JWKS_URL`.",
-    CLERK_JWKS_URL: "Where the issuer's key set is fetched; used when `CLERK_JWT_KEY` is empty.",
+    CLERK_JWT_KEY: "The issuer's public keys in PEM, with `\\n` for line breaks; empty to fetch them from `CLERK_JWKS_URL`.",
+    CLERK_JWKS_URL: "URL of the issuer's key set; used if `CLERK_JWT_KEY` is empty.",
 }
 
-/// Where settings come from.
+/// Reads settings and remembers which were read.
 #[derive(Debug)]
 pub struct EnvVars {
     variables: Source,
@@ -86,7 +86,7 @@ pub struct SettingError {
 }
 
 impl SettingError {
-    /// Says what is wrong with a setting. The value stays out of it.
+    /// Creates the error of a setting. It must not contain the value.
     pub fn new(setting: &Setting, problem: impl Into<String>) -> Self {
         Self { name: setting.name, doc: setting.doc, problem: problem.into() }
     }
@@ -111,39 +111,39 @@ impl EnvVars {
         Self { variables: Source::Fixed(variables.into_iter().collect()), read: RefCell::default() }
     }
 
-    /// Reads nothing and remembers what was asked for.
+    /// Reads nothing and only records which settings are asked for.
     pub fn describing() -> Self {
         Self { variables: Source::Describing, read: RefCell::default() }
     }
 
-    /// Says whether this environment only describes.
+    /// Returns whether it only records which settings are asked for.
     pub fn is_describing(&self) -> bool {
         matches!(self.variables, Source::Describing)
     }
 
-    /// Gives a setting.
+    /// Returns a setting.
     ///
     /// # Errors
-    /// When it is missing or empty.
+    /// If it is missing or empty.
     pub fn get(&self, setting: &'static Setting) -> Result<String, SettingError> {
         self.optional(setting).ok_or_else(|| SettingError::new(setting, "is missing"))
     }
 
-    /// Gives a setting that may be missing or empty.
+    /// Returns a setting that may be missing or empty.
     pub fn optional(&self, setting: &'static Setting) -> Option<String> {
         self.read.borrow_mut().push(setting);
         self.variable(setting.name)
     }
 
-    /// Says whether a setting is `true`; absent, or anything else, it is not.
+    /// Returns whether a setting is `true`. A missing one, or any other value, means no.
     pub fn is_on(&self, setting: &'static Setting) -> bool {
         self.optional(setting).as_deref() == Some("true")
     }
 
-    /// Gives a variable that Lambda itself sets, which no template needs to.
+    /// Returns a variable that Lambda itself sets and no template has to.
     pub fn variable(&self, name: &str) -> Option<String> {
         let value = match &self.variables {
-            // The one place.
+            // The one place where environment variables are read.
             #[allow(clippy::disallowed_methods)]
             Source::Process => std::env::var(name).ok(),
             Source::Fixed(map) => map.get(name).cloned(),
@@ -152,7 +152,7 @@ impl EnvVars {
         value.filter(|value| !value.is_empty())
     }
 
-    /// Gives the settings that were asked for, in order, each once.
+    /// Returns the settings that were asked for, in order, each once.
     pub fn asked_for(&self) -> Vec<&'static Setting> {
         let mut seen: Vec<&'static Setting> = Vec::new();
         for setting in self.read.borrow().iter() {

@@ -25,7 +25,7 @@ use crate::outgoing::body_within;
 use crate::settings::{self, EnvVars, Setting, SettingError};
 use crate::wire::Pending;
 
-/// Makes the dependencies of functions, one method each. Those that must be read from the network are given as [`Pending`].
+/// Creates the dependencies of functions, one method each. Those that must be read from the network are given as [`Pending`].
 #[derive(Debug)]
 pub struct Start<A = AwsAdapters> {
     environment: EnvVars,
@@ -56,78 +56,78 @@ impl<A: Adapters> Start<A> {
         Self { environment, adapters }
     }
 
-    /// Gives the environment.
+    /// Returns the environment from which settings are read.
     pub fn environment(&self) -> &EnvVars {
         &self.environment
     }
 
-    /// Gives the adapters.
+    /// Returns the adapters.
     pub fn adapters(&self) -> &A {
         &self.adapters
     }
 
-    /// Makes the table's adapter.
+    /// Creates the table's adapter.
     pub fn table(&self) -> Result<A::Table, StartError> {
         A::table(self)
     }
 
-    /// Makes the bucket's adapter.
+    /// Creates the bucket's adapter.
     pub fn bucket(&self) -> Result<A::Bucket, StartError> {
         A::bucket(self)
     }
 
-    /// Makes the signer of tickets for the bucket.
+    /// Creates the signer of URLs for the bucket.
     pub fn presigner(&self) -> Result<Presigner, StartError> {
         A::presigner(self)
     }
 
-    /// Makes the bus's adapter.
+    /// Creates the event bus's adapter.
     pub fn bus(&self) -> Result<A::Bus, StartError> {
         A::bus(self)
     }
 
-    /// Makes a queue's adapter.
+    /// Creates a queue's adapter.
     pub fn queue(&self, url: &'static Setting) -> Result<A::Queue, StartError> {
         A::queue(self, url)
     }
 
-    /// Makes the mail service's adapter, where mails are sent at all.
+    /// Creates the mail service's adapter. Returns `None` if this installation sends no mail.
     pub fn mailer(&self) -> Result<Option<A::Mailer>, StartError> {
         let configuration_set = self.environment.get(&settings::MAIL_CONFIGURATION_SET)?;
         Ok(self.mail_sender()?.map(|sender| A::mailer(self, sender, configuration_set)))
     }
 
-    /// Makes the payment provider's adapter.
+    /// Creates the payment provider's adapter.
     pub fn payments(&self) -> Result<Pending<A::Payments>, StartError> {
         A::payments(self)
     }
 
-    /// Makes the language model's adapter.
+    /// Creates the language model's adapter.
     pub fn language_model(&self) -> Result<Pending<A::Model>, StartError> {
         A::model(self)
     }
 
-    /// Gives the clock that a function waits by.
+    /// Returns the clock that a function waits by.
     pub fn clock(&self) -> Result<A::Clock, StartError> {
         Ok(A::clock(self))
     }
 
-    /// Gives a setting that may be absent.
+    /// Returns a setting that may be absent.
     pub fn optional(&self, setting: &'static Setting) -> Result<Option<String>, StartError> {
         Ok(self.environment.optional(setting))
     }
 
-    /// Gives whether endpoints may have private addresses.
+    /// Returns whether endpoints may have private addresses.
     pub fn private_endpoints(&self) -> Result<bool, StartError> {
         Ok(self.environment.is_on(&settings::PRIVATE_ENDPOINTS))
     }
 
-    /// Gives what calls customers' endpoints.
+    /// Creates the adapter that calls customers' endpoints.
     pub fn courier(&self) -> Result<A::Outgoing, StartError> {
         Ok(A::outgoing(self, self.private_endpoints()?))
     }
 
-    /// Gives where services are called.
+    /// Returns where services are called.
     pub fn upstreams(&self) -> Result<Upstreams, StartError> {
         let private = self.environment.is_on(&settings::PRIVATE_UPSTREAMS);
         let text = self.environment.optional(&settings::UPSTREAMS).filter(|_| !self.environment.is_describing());
@@ -135,12 +135,12 @@ impl<A: Adapters> Start<A> {
         Ok(upstreams.map_err(|error| SettingError::new(&settings::UPSTREAMS, error.to_string()))?)
     }
 
-    /// Gives what calls services.
+    /// Returns what calls services.
     pub fn upstream(&self) -> Result<A::Outgoing, StartError> {
         Ok(A::outgoing(self, self.environment.is_on(&settings::PRIVATE_UPSTREAMS)))
     }
 
-    /// Makes what all letters have in common.
+    /// Creates the common layout of all mails.
     pub fn theme(&self) -> Result<MailTheme, StartError> {
         let application = Application::at(&self.environment.get(&settings::APPLICATION_URL)?);
         let brand = self.mail_sender()?.and_then(|sender| sender.name);
@@ -149,7 +149,7 @@ impl<A: Adapters> Start<A> {
 
     fn mail_sender(&self) -> Result<Option<Sender>, StartError> {
         let Some(text) = self.environment.optional(&settings::MAIL_FROM) else { return Ok(None) };
-        let bad = || SettingError::new(&settings::MAIL_FROM, "is no sender");
+        let bad = || SettingError::new(&settings::MAIL_FROM, "must be an address or `Name <address>`");
         let text = if self.environment.is_describing() { "Consigne <no-reply@example.com>" } else { &text };
         Sender::parse(text).map(Some).ok_or_else(|| bad().into())
     }
@@ -159,12 +159,12 @@ impl<A: Adapters> Start<A> {
         Ok(self.secret(&settings::UNSUBSCRIBE_SECRET_ARN)?.map(UnsubscribeSeal::new))
     }
 
-    /// Gives where the API is reached from outside.
+    /// Returns the public URL of the API, without a slash at the end.
     pub fn public_url(&self) -> Result<String, StartError> {
         Ok(self.environment.get(&settings::PUBLIC_URL)?.trim_end_matches('/').to_owned())
     }
 
-    /// Makes the verifier of session tokens.
+    /// Creates the verifier of session tokens.
     pub fn session_verifier(&self) -> Result<SessionVerifier, StartError> {
         let issuer = self.environment.get(&settings::CLERK_ISSUER)?;
         let parties = self.environment.get(&settings::AUTHORIZED_PARTIES)?;
@@ -189,27 +189,27 @@ impl<A: Adapters> Start<A> {
         Ok(self.secret(&settings::CURSOR_SECRET_ARN)?.map(Seal::new))
     }
 
-    /// Makes what pages through lists.
+    /// Creates the pager of lists.
     pub fn paging(&self) -> Result<Pending<Paging>, StartError> {
         Ok(self.cursor_seal()?.map(Paging::new))
     }
 
-    /// Makes what derives the tokens of invitations.
+    /// Reads the secret from which tokens of invitations are derived.
     pub fn invitation_tokens(&self) -> Result<Pending<InvitationTokens>, StartError> {
         Ok(self.secret(&settings::INVITATION_SECRET_ARN)?.map(InvitationTokens::new))
     }
 
-    /// Makes what derives the secrets of customers' endpoints.
+    /// Reads the secret from which secrets of customers' endpoints are derived.
     pub fn endpoint_secrets(&self) -> Result<Pending<EndpointSecrets>, StartError> {
         Ok(self.secret(&settings::ENDPOINT_SECRET_ARN)?.map(EndpointSecrets::new))
     }
 
-    /// Reads the secret by which the gateway signs who calls a service.
+    /// Reads the secret with which the gateway signs who calls a service.
     pub fn gateway_seal(&self) -> Result<Pending<GatewaySeal>, StartError> {
         Ok(self.secret(&settings::GATEWAY_SECRET_ARN)?.map(GatewaySeal::new))
     }
 
-    /// Gives the word API keys begin with.
+    /// Returns the word with which API keys begin.
     fn key_prefix(&self) -> Result<KeyPrefix, StartError> {
         let word = self.environment.get(&settings::KEY_PREFIX)?;
         let bad = || SettingError::new(&settings::KEY_PREFIX, "must be 2 to 12 lower-case letters and digits");
@@ -227,31 +227,31 @@ impl<A: Adapters> Start<A> {
         self.refreshed(&settings::SERVICE_TOKENS_ARN, "{}", |text| Ok(ServiceTokens::parse(text)?))
     }
 
-    /// Reads the secrets by which a sender signs its webhooks.
+    /// Reads the secrets with which a sender signs its webhooks.
     pub fn webhook_secrets(&self, arn: &'static Setting) -> Result<Pending<Refreshed<WebhookSecrets>>, StartError> {
         let example = r#"{"current": "whsec_0123456789abcdef0123456789abcdef"}"#;
         self.refreshed(arn, example, |text| Ok(WebhookSecrets::parse(text)?))
     }
 
-    /// Reads the secrets by which Stripe signs its webhooks.
+    /// Reads the secrets with which Stripe signs its webhooks.
     pub fn stripe_secrets(&self) -> Result<Pending<Refreshed<StripeSecrets>>, StartError> {
         let example = r#"{"current": "whsec_0123456789abcdef0123456789abcdef"}"#;
         self.refreshed(&settings::STRIPE_SECRETS_ARN, example, |text| Ok(StripeSecrets::parse(text)?))
     }
 
-    /// Makes what writes keys.
+    /// Creates what mints the texts of API keys.
     pub fn key_mint(&self) -> Result<Pending<KeyMint>, StartError> {
         let prefix = self.key_prefix()?;
         Ok(self.peppers()?.map(|peppers| KeyMint::new(prefix, peppers)))
     }
 
-    /// Makes what finds keys.
+    /// Creates what finds API keys by their texts.
     pub fn key_finder(&self) -> Result<Pending<KeyFinder>, StartError> {
         let (prefix, until) = (self.key_prefix()?, self.legacy_keys_until()?);
         Ok(self.peppers()?.map(move |peppers| KeyFinder::new(prefix, peppers, until)))
     }
 
-    /// Gives until when keys of an older installation work.
+    /// Returns until when keys of an older installation work.
     fn legacy_keys_until(&self) -> Result<Option<Timestamp>, StartError> {
         let end = self.environment.optional(&settings::LEGACY_KEYS_UNTIL);
         let bad = || SettingError::new(&settings::LEGACY_KEYS_UNTIL, "must be a time such as 2027-01-31T00:00:00Z");
@@ -259,7 +259,8 @@ impl<A: Adapters> Start<A> {
         end.map(|end| Timestamp::parse(&end).ok_or_else(|| bad().into())).transpose()
     }
 
-    /// Reads a secret that may change while this environment lives, and makes a value of it.
+    /// Reads a secret that may change during the life of this execution environment, and parses it with `parse`. With
+    /// `--settings` it parses `example` instead.
     pub(crate) fn refreshed<T: Send + Sync + 'static>(
         &self,
         arn: &'static Setting,
@@ -296,13 +297,13 @@ impl<A: Adapters> Start<A> {
     }
 }
 
-/// Longest wait for a key endpoint.
+/// Longest time for the issuer's key endpoint to answer.
 const KEYS_WAIT: Duration = Duration::from_secs(3);
 
-/// Longest key set read, in bytes; real ones hold a few keys of half a kilobyte.
+/// Largest key set, in bytes. Real ones contain a few keys of half a kilobyte.
 const KEY_SET_MAX: usize = 256 * 1024;
 
-/// Makes a key source that fetches from a URL.
+/// Creates a key source that fetches the key set from a URL.
 fn fetched_keys(url: String) -> KeySource {
     let connector = outside_connector(KEYS_WAIT);
     KeySource::fetched(Box::new(move || {

@@ -20,7 +20,7 @@ fn the_hosts_that_requests_will_call_are_known_from_the_dependencies() {
     start.table().unwrap();
     start.bucket().unwrap();
     start.bus().unwrap();
-    // A signer makes no calls.
+    // Signing makes no calls.
     start.presigner().unwrap();
     let hosts: Vec<String> = start.adapters().hosts.take().into_iter().map(|(host, _)| host).collect();
     assert_eq!(hosts, ["dynamodb", "photos.s3", "events"]);
@@ -32,7 +32,7 @@ async fn connections_are_opened_as_soon_as_they_are_known_of_and_not_only_to_des
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let start = Start::new(EnvVars::fixed(variables));
     start.table().unwrap();
-    // Whatever the start waits for next, the opening goes on in that time.
+    // The connection is opened in whatever time the start waits for something else.
     tokio::task::yield_now().await;
     assert!(start.adapters().hosts.borrow()[0].1.as_ref().unwrap().is_finished());
     let start = Start::new(EnvVars::describing());
@@ -52,6 +52,6 @@ fn without_a_sender_there_is_no_mail_service_and_with_an_odd_one_no_start() {
     assert_eq!(mailer("Acme <no-reply@example.com>"), (Ok(true), Some("Acme".to_owned())));
     let (made, brand) = mailer("Acme <secret>");
     let problem = made.unwrap_err();
-    assert!(problem.starts_with("setting MAIL_FROM is no sender") && !problem.contains("secret"), "{problem}");
+    assert!(problem.starts_with("setting MAIL_FROM must be an address") && !problem.contains("secret"), "{problem}");
     assert_eq!(brand, None);
 }

@@ -11,9 +11,9 @@ use crate::log::RequestLog;
 pub struct Change {
     /// The item after the change, in DynamoDB's JSON.
     pub new_image: Value,
-    /// The whole record, for whoever must park it.
+    /// The whole record, in case it must be parked.
     pub raw: Value,
-    /// When this delivery began.
+    /// When this delivery started.
     pub now: Timestamp,
     /// What the handler adds to the log line.
     pub log: RequestLog,

@@ -1,4 +1,4 @@
-//! Stripe, as far as it is called: a checkout session is opened, over the connector that everything else is called by.
+//! Calls Stripe to open checkout sessions, over the connector of all other calls outside AWS.
 //!
 //! Source: Stripe API reference, "Create a Checkout Session", "Idempotent requests", "Errors".
 
@@ -24,21 +24,21 @@ use crate::settings::{APPLICATION_URL, STRIPE_API_KEY_ARN, STRIPE_URL};
 use crate::start::{Start, StartError};
 use crate::wire::Pending;
 
-/// The version of its API that is spoken, whatever the account's own is.
+/// The version of Stripe's API that is used, whatever version the account has.
 const VERSION: &str = "2024-06-20";
-/// Longest wait for one try. It mostly answers within a second; two tries and the wait between them fit into what the
-/// template gives the function.
+/// Longest time for one try. Stripe mostly answers within a second. Two tries and the pause between them fit into the
+/// function's timeout in the template.
 const TRY: Duration = Duration::from_secs(6);
-/// Wait before the second try.
+/// Pause before the second try.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Time of an invocation kept for what comes after.
+/// Time of an invocation kept for what follows the call.
 const RESERVE: Duration = Duration::from_secs(2);
-/// Longest answer read, in bytes; a session has some four thousand.
+/// Largest answer, in bytes. A session has about four thousand.
 const ANSWER_MAX: usize = 256 * 1024;
-/// Most characters of a word of Stripe's that go into the log.
+/// Characters of Stripe's error codes that go into the log.
 const WORD_MAX: usize = 64;
 
-/// Stripe.
+/// The adapter of Stripe.
 #[derive(Debug)]
 pub struct Stripe {
     connector: SharedHttpConnector,
@@ -47,12 +47,12 @@ pub struct Stripe {
     application: Application,
 }
 
-/// The secret key of an account, fit for a header.
+/// The secret key of a Stripe account, which is safe in a header.
 #[derive(Clone, Debug)]
 pub struct ApiKey(Secret);
 
 impl ApiKey {
-    /// Reads a key, which is plain letters, digits and `_`.
+    /// Parses a key of letters, digits and `_`.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -66,16 +66,16 @@ impl ApiKey {
 
 /// Why a try failed.
 enum Trouble {
-    /// Another try may go well.
+    /// Another try may succeed.
     Passing(Box<dyn std::error::Error + Send + Sync>),
-    /// So would any other under the same key: what Stripe replays is a failure of its own, which it keeps for a day.
+    /// Every try with the same idempotency key will fail, because Stripe replays a failure of its own for a day.
     Kept(String),
-    /// No other will.
+    /// No try will succeed.
     Lasting(String),
 }
 
 impl Stripe {
-    /// Makes an adapter for the API at an address, under a key; buyers come back to an application.
+    /// Creates an adapter for the API at `url`. Buyers return to `application`.
     pub fn new(url: &str, key: Refreshed<ApiKey>, application: Application) -> Self {
         Self { connector: outside_connector(TRY), url: url.trim_end_matches('/').to_owned(), key, application }
     }
@@ -86,12 +86,12 @@ impl Stripe {
         let application = Application::at(&start.environment().get(&APPLICATION_URL)?);
         let example = "sk_test_0123456789abcdef0123456789abcdef";
         let key = start.refreshed(&STRIPE_API_KEY_ARN, example, |text| {
-            ApiKey::parse(text).ok_or_else(|| "no secret key of Stripe's".into())
+            ApiKey::parse(text).ok_or_else(|| "it must be a secret key of Stripe".into())
         })?;
         Ok(key.map(move |key| Self::new(&url, key, application)))
     }
 
-    /// Writes what is asked for, as a form.
+    /// Encodes the request as a form.
     fn form(&self, ask: &CheckoutAsk) -> String {
         let wallet = self.application.wallet(ask.org);
         let (org, credits) = (ask.org.to_string(), ask.pack.credits.to_string());
@@ -104,7 +104,7 @@ impl Stripe {
             .append_pair("line_items[0][price_data][currency]", &CURRENCY.to_lowercase())
             .append_pair("line_items[0][price_data][unit_amount]", &ask.pack.cents.to_string())
             .append_pair("line_items[0][price_data][product_data][name]", &format!("{credits} credits"));
-        // On the payment, too, where people see it who look at a refund or a dispute.
+        // Also on the payment, where people see it when they look at a refund or a dispute.
         for place in ["metadata", "payment_intent_data[metadata]"] {
             for (name, value) in [("org_id", org.as_str()), ("pack", ask.pack.name), ("credits", &credits)] {
                 form.append_pair(&format!("{place}[{name}]"), value);
@@ -148,10 +148,11 @@ impl StartCheckout for Stripe {
         let tried = match self.send(&form, key, clock::now()).await {
             Err(Trouble::Passing(_)) => {
                 tokio::time::sleep(PAUSE).await;
-                // Under the same key: a session the first try has opened is the one that comes back.
+                // With the same idempotency key, so that a session opened by the first try is returned.
                 self.send(&form, key, clock::now()).await
             }
-            // Under the next key, which is as much the request's own. What the first may have opened nobody was told of.
+            // With a second idempotency key, which is derived from the request too. Nobody knows of a session that the
+            // first key may have opened.
             Err(Trouble::Kept(_)) => self.send(&form, &format!("{key}-2"), clock::now()).await,
             done => done,
         };
@@ -163,7 +164,7 @@ impl StartCheckout for Stripe {
     }
 }
 
-/// Reads an answer. Of a refusal only its words for programs go into the log: its sentence may show a part of the key.
+/// Reads an answer. Of an error only its codes go into the log, because its sentence may contain a part of the key.
 fn read(status: u16, replayed: bool, body: &[u8]) -> Result<OpenSession, Trouble> {
     let answer: Option<Value> = serde_json::from_slice(body).ok();
     let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -172,7 +173,7 @@ fn read(status: u16, replayed: bool, body: &[u8]) -> Result<OpenSession, Trouble
             let id = SessionId::parse(session["id"].as_str()?)?;
             Some(OpenSession { id, url: text(&session["url"]).filter(|url| url.starts_with("http"))? })
         });
-        return session.ok_or_else(|| Trouble::Lasting("Stripe's answer is no session".to_owned()));
+        return session.ok_or_else(|| Trouble::Lasting("Stripe's answer is not a session".to_owned()));
     }
     let error = answer.map(|mut answer| answer["error"].take()).unwrap_or_default();
     let words = [&error["type"], &error["code"]].into_iter().filter_map(text);
@@ -180,7 +181,7 @@ fn read(status: u16, replayed: bool, body: &[u8]) -> Result<OpenSession, Trouble
     let why = format!("Stripe answered {status} {words}");
     Err(match status {
         500.. if replayed => Trouble::Kept(why),
-        // 409: a request with the same key is under way, perhaps our own first one.
+        // 409 means that a request with the same key is under way, perhaps our own first one.
         409 | 429 | 500.. => Trouble::Passing(why.into()),
         _ => Trouble::Lasting(why),
     })

@@ -1,11 +1,11 @@
-//! Metrics of uploads, the same whoever has checked one: the function of the event, or `sweep` in its stead.
+//! Metrics of uploads, shared by the function that handles the event and by `sweep`.
 
 use consigne_core::files::File;
 use consigne_usecases::uploads::Checked;
 
 use crate::log::RequestLog;
 
-/// Notes what became of a pending file: `UploadsReady` with `BytesReady`, or `UploadsRejected`.
+/// Records the outcome of a pending file's check: `UploadsReady` with `BytesReady`, or `UploadsRejected`.
 pub fn note_checked(log: &RequestLog, file: &File, checked: Checked) {
     match checked {
         Checked::Ready => {

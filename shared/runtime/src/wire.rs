@@ -14,15 +14,15 @@ use std::task::{Context, Poll};
 use crate::adapters::Adapters;
 use crate::start::{Start, StartError};
 
-/// Gives a function its one name, which is that of its package, its folder, and so on.
+/// Returns a function its one name, which is that of its package, its folder, and so on.
 pub trait Named: Send + Sync + 'static {
     /// The name.
     const NAME: &'static str;
 }
 
-/// Makes a function out of what a start offers.
+/// Creates a function out of what a start offers.
 pub trait Wire<A: Adapters>: Sized {
-    /// Makes all parts that need no answer from the network; what is given back waits for the others.
+    /// Creates all parts that need no answer from the network; what is given back waits for the others.
     ///
     /// # Errors
     /// When a setting is missing or unusable.
@@ -47,7 +47,7 @@ impl<T: Send + 'static> Pending<T> {
         Self::new(ready(Ok(part)))
     }
 
-    /// Makes something of the part, once it is there.
+    /// Creates something of the part, once it is there.
     #[must_use]
     pub fn map<U: Send + 'static>(self, make: impl FnOnce(T) -> U + Send + 'static) -> Pending<U> {
         Pending::new(async { self.await.map(make) })

@@ -1,4 +1,4 @@
-//! Where things are kept: the table (DynamoDB), the objects (S3), and the tickets signed for them.
+//! Storage: the table (DynamoDB), the objects (S3), and signed URLs for the objects.
 
 mod objects;
 mod presign;

@@ -1,4 +1,4 @@
-//! The objects, on S3.
+//! The bucket of user files, on S3.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use consigne_core::files::File;
 use consigne_core::ports::{ObjectHead, Probe, PutObject, ReadHead, RemoveVersion};
 
 consigne_aws::service! {
-    /// S3.
+    /// Amazon S3, with the operations used here.
     struct S3: "s3" at "s3";
     aws_sdk_s3::delete_object, DeleteObject, DeleteObjectInputBuilder, DeleteObjectInput, DeleteObjectOutput, DeleteObjectError;
     aws_sdk_s3::get_object, GetObject, GetObjectInputBuilder, GetObjectInput, GetObjectOutput, GetObjectError;
@@ -24,11 +24,11 @@ consigne_aws::service! {
     aws_sdk_s3::put_object, PutObject, PutObjectInputBuilder, PutObjectInput, PutObjectOutput, PutObjectError;
 }
 
-/// Longest wait for the beginning of an object, once S3 has begun to answer; the deadline of the invocation may make it
-/// shorter.
+/// Longest time to read the requested start of an object once S3 has begun to answer. The invocation's deadline may
+/// shorten it.
 const BEGINNING: Duration = Duration::from_secs(3);
 
-/// The bucket of user files.
+/// The bucket of user files. Failed calls to S3 become `UNAVAILABLE`.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     client: Client<S3>,
@@ -36,10 +36,11 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Makes an adapter for a bucket.
+    /// Creates an adapter for the bucket `name`.
     pub fn new(config: &AwsConfig, name: impl Into<String>) -> Self {
         let name = name.into();
-        // A bucket at another address than AWS's is named by the path, since its host name need not resolve.
+        // At an address other than AWS's, the bucket is part of the path, because a host name with the bucket in it
+        // need not resolve there.
         let client = match &config.address {
             Some(address) => Client::based(config, format!("{address}/{name}")),
             None => Client::hosted(config, &format!("{name}.{}", S3::HOST)),
@@ -47,7 +48,8 @@ impl Bucket {
         Self { client, name }
     }
 
-    /// Gives what is known of an object whose first byte cannot be read because it has none.
+    /// Returns the head of an object without bytes. S3 refuses every range of an empty object with 416, so this asks
+    /// without one.
     async fn read_empty(&self, key: &str, version: Option<&str>) -> Result<Option<ObjectHead>, Fault> {
         let head = HeadObjectInput::builder().bucket(&self.name).key(key).set_version_id(version.map(str::to_owned));
         let head = match self.client.send(head).await {
@@ -111,9 +113,9 @@ impl Probe for Bucket {
     }
 }
 
-/// Reads the start of an answer; no more than was asked for, even from a server that ignores ranges.
+/// Reads the start of an answer: at most `length` bytes, even from a server that ignores ranges.
 async fn object_head(output: GetObjectOutput, length: u64) -> Result<ObjectHead, Fault> {
-    // `bytes 0-999/5000`: the size of the whole stands behind the slash.
+    // `bytes 0-999/5000`: the number behind the slash is the size of the whole object.
     let whole = output.content_range.as_deref().and_then(|range| range.rsplit('/').next()?.parse().ok());
     let sent = output.content_length.and_then(|length| u64::try_from(length).ok());
     let (version, etag) = (output.version_id.unwrap_or_else(|| "null".to_owned()), unquoted(output.e_tag));
@@ -138,7 +140,8 @@ fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
-/// Says whether S3 answered that there is no such key or version; 405 is its word for a version that is a delete marker.
+/// Returns whether S3 answered that the key or version does not exist. It answers 405 if the version is a delete
+/// marker.
 fn is_absent<E>(error: &SdkError<E, HttpResponse>) -> bool {
     matches!(status(error), Some(404 | 405))
 }

@@ -10,11 +10,11 @@ use hyper::body::{Body, Bytes, Frame};
 
 use super::*;
 
-/// Begins to answer, and then says nothing more, ever.
+/// A server that begins to answer and then never sends the body.
 #[derive(Debug)]
 struct Stalling;
 
-/// What it answers.
+/// The body that never arrives.
 struct Stalled;
 
 impl Body for Stalled {

@@ -1,7 +1,7 @@
-//! Signing tickets: URLs that let their bearer read or write one object for a while.
+//! Signs URLs that let whoever has them read or write one object for a while.
 //!
-//! Signed with `aws-sigv4` directly: a function that only signs needs no S3 client, which would cost it two megabytes and
-//! most of its start. A test holds every URL byte for byte against the SDK's own.
+//! They are signed with `aws-sigv4` directly. A function that only signs needs no S3 client, which would add two
+//! megabytes and make most of its start time. A test compares every URL byte for byte with the SDK's own.
 //!
 //! Source: Amazon S3 API reference, "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)".
 
@@ -19,42 +19,43 @@ use consigne_core::files::{Disposition, File, Readable};
 use consigne_core::{Fault, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Everything but RFC 3986's unreserved characters.
+/// Characters to encode in a query: all but RFC 3986's unreserved characters.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// The same, with the slashes of a key left alone.
+/// Characters to encode in a path: the same, except that the slashes of a key stay.
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
-/// How the bucket is reached.
+/// Where the bucket is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// On AWS: the bucket is part of the host name.
     Aws,
-    /// At another address, given without trailing slash: the bucket is the first part of the path.
+    /// At another address, without a slash at the end: the bucket is the first part of the path.
     At(String),
 }
 
-/// An upload ticket: where to send the bytes, and what must be sent with them.
+/// A signed upload: where to send the bytes, and the headers to send with them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedUpload {
-    /// Where to `PUT`.
+    /// The URL to `PUT` to.
     pub url: String,
-    /// Headers the sender must send exactly so. `content-length` is signed too, but every client sets it by itself.
+    /// Headers that must be sent exactly as given. `content-length` is signed too, but every client sets it by itself.
     pub headers: Vec<(&'static str, String)>,
 }
 
-/// How long the credentials behind tickets can be relied on. A ticket dies with them, whatever it says.
+/// How long the credentials that sign URLs are valid. A signed URL ends with them, whatever expiry it states.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetime {
-    /// Until when.
+    /// The moment at which the credentials end.
     pub until: Timestamp,
-    /// Called when they are too old to sign with, to make room for an environment with fresh ones.
+    /// Called when the credentials are too old to sign with, so that an execution environment with fresh ones takes
+    /// over.
     pub when_over: fn(),
 }
 
-/// The shortest validity worth handing out.
+/// The shortest remaining validity for which a URL is signed.
 const VALID_MIN: Duration = Duration::from_mins(1);
 
-/// Signs tickets for one bucket with the credentials of this environment.
+/// Signs URLs for one bucket with the credentials of this execution environment.
 #[derive(Debug)]
 pub struct Presigner {
     lifetime: Lifetime,
@@ -65,7 +66,7 @@ pub struct Presigner {
 }
 
 impl Presigner {
-    /// Makes a presigner.
+    /// Creates a presigner for `bucket` in `region`.
     pub fn new(credentials: Credentials, lifetime: Lifetime, region: &str, endpoint: &Endpoint, bucket: &str) -> Self {
         let base = match endpoint {
             Endpoint::Aws => format!("https://{bucket}.s3.{region}.amazonaws.com"),
@@ -75,22 +76,22 @@ impl Presigner {
         Self { lifetime, base, host, region: region.to_owned(), identity: credentials.into() }
     }
 
-    /// Gives how long a ticket made now is really valid, if this long is asked for.
+    /// Returns how long a URL signed now is valid: `asked`, or less if the credentials end before.
     ///
     /// # Errors
-    /// `UNAVAILABLE` when the credentials are too old; the next environment has fresh ones.
+    /// `UNAVAILABLE` if the credentials end in less than a minute. The next execution environment has fresh ones.
     pub fn validity(&self, asked: Duration, now: Timestamp) -> Result<Duration, Fault> {
         let left = self.lifetime.until.since(now);
         if left < VALID_MIN {
             (self.lifetime.when_over)();
-            return Err(Fault::unavailable("the credentials of this environment are too old to sign with"));
+            return Err(Fault::unavailable("the credentials of this environment expire too soon to sign with"));
         }
         Ok(asked.min(left))
     }
 
-    /// Signs the reading of a file's one version.
+    /// Signs a URL that reads one version of a file.
     ///
-    /// The browser is told name, type and disposition by us, whatever was stored beside the object.
+    /// The URL sets name, type and disposition of the answer, whatever was stored with the object.
     pub fn read(&self, file: &Readable, valid: Duration, now: Timestamp) -> Result<String, Fault> {
         let disposition = content_disposition(file);
         let query = [
@@ -102,9 +103,9 @@ impl Presigner {
         self.sign("GET", &url, &[], valid, now)
     }
 
-    /// Signs the one upload a pending file waits for.
+    /// Signs a URL that uploads a pending file, once.
     ///
-    /// S3 itself then refuses another length, another type, other bytes than the named SHA-256, and a second upload.
+    /// S3 then refuses another length, another type, bytes that do not match the given SHA-256, and a second upload.
     pub fn upload(&self, file: &File, valid: Duration, now: Timestamp) -> Result<SignedUpload, Fault> {
         let mut headers = vec![("content-type", file.media.name.to_owned()), ("if-none-match", "*".to_owned())];
         if let Some(sha256) = &file.sha256 {
@@ -117,7 +118,7 @@ impl Presigner {
         Ok(SignedUpload { url: self.sign("PUT", &url, &signed, valid, now)?, headers })
     }
 
-    /// Writes the URL to be signed. `x-id` is what the SDK puts there to name the operation.
+    /// Builds the URL to sign. `x-id` names the operation, as in the SDK's own URLs.
     fn url(&self, key: &str, operation: &str, query: &[(&str, &str)]) -> String {
         let mut url = format!("{}/{}?x-id={operation}", self.base, utf8_percent_encode(key, PATH));
         for (name, value) in query {
@@ -162,7 +163,10 @@ impl Presigner {
     }
 }
 
-/// Writes `Content-Disposition` with the person's own spelling, and the key's for clients that cannot read it. Source: RFC 6266, with RFC 8187 for the extended form.
+/// Builds `Content-Disposition` with the name as the person spelled it, and with the key's ASCII name for clients that
+/// cannot read that.
+///
+/// Source: RFC 6266, with RFC 8187 for the extended form.
 fn content_disposition(file: &Readable) -> String {
     let how = match file.disposition() {
         Disposition::Inline => "inline",

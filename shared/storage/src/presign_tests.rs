@@ -1,4 +1,4 @@
-//! Every ticket, byte for byte, against the one the SDK signs for the same request.
+//! Compares every signed URL byte for byte with the one the SDK signs for the same request.
 
 use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -75,7 +75,7 @@ fn session_token() -> impl Strategy<Value = Option<String>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
-    /// Keys of every character, though ours have few: the signer must not be the reason why.
+    /// Keys here contain any character, although real keys use few. The signer must not be the reason for that limit.
     #[test]
     fn a_url_for_any_key_is_the_sdks(
         key in "[^/\\s\\p{Cc}][^\\p{Cc}]{0,80}", version in "[A-Za-z0-9._-]{1,40}", token in session_token(),

@@ -1,4 +1,4 @@
-//! Opening the texts of an export: AES-256 in CBC mode with PKCS #7 padding, as Node's `aes-256-cbc` writes it.
+//! Decrypts the texts of an export: AES-256 in CBC mode with PKCS #7 padding, as Node's `aes-256-cbc` writes it.
 
 use aws_lc_rs::cipher::{AES_256, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
@@ -11,7 +11,7 @@ const BLOCK: usize = 16;
 /// Bytes of a key.
 const KEY: usize = 32;
 
-/// Opens texts. Does not print.
+/// Decrypts texts. `Debug` does not show the key.
 pub(super) struct Cipher(PaddedBlockDecryptingKey);
 
 impl std::fmt::Debug for Cipher {
@@ -21,31 +21,35 @@ impl std::fmt::Debug for Cipher {
 }
 
 impl Cipher {
-    /// Takes a key of 32 bytes, written in hex or base64.
+    /// Parses a key of 32 bytes in hex or base64.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let unfit = || "The key of the export is 32 bytes in hex or base64; what was given is not.".to_owned();
+        let unfit = || "The key of the export must be 32 bytes in hex or base64.".to_owned();
         let bytes = Zeroizing::new(decoded(text.trim()).filter(|bytes| bytes.len() == KEY).ok_or_else(unfit)?);
         let key = UnboundCipherKey::new(&AES_256, &bytes).map_err(|_| unfit())?;
         PaddedBlockDecryptingKey::cbc_pkcs7(key).map(Self).map_err(|_| unfit())
     }
 
-    /// Opens a text in any of the forms exports have: `iv:text`, both in hex or base64; the same two apart; or one behind the
-    /// other. The plain text is wiped when it is no longer needed.
+    /// Decrypts a text in any of the forms that exports have, each in hex or base64: `iv:text`; iv and text in separate
+    /// fields; or both in one, the iv first. The plain text is wiped from memory when it is dropped.
+    ///
+    /// # Errors
+    /// What is wrong, without any part of the text.
     pub(super) fn open(&self, sealed: &str, iv: Option<&str>) -> Result<Zeroizing<String>, &'static str> {
-        let (iv, mut text) = parts(sealed, iv).ok_or("encryptedKey is not a text and its iv, in hex or base64")?;
+        let (iv, mut text) =
+            parts(sealed, iv).ok_or("encryptedKey must contain a text and its iv, in hex or base64")?;
         if text.is_empty() || text.len() % BLOCK != 0 {
-            return Err("encryptedKey is no whole number of blocks");
+            return Err("encryptedKey must be a whole number of 16-byte blocks");
         }
         let context = DecryptionContext::Iv128(FixedLength::from(&iv));
-        let wrong = "encryptedKey cannot be opened with this key";
+        let wrong = "encryptedKey cannot be decrypted with this key";
         let plain = self.0.decrypt(text.as_mut_slice(), context).map_err(|_| wrong)?;
-        // Checked before it is copied, so that there is nothing to wipe in an error.
+        // Checked before it is copied, so that an error contains nothing that must be wiped.
         let plain = std::str::from_utf8(plain).map_err(|_| wrong)?;
         Ok(Zeroizing::new(plain.to_owned()))
     }
 }
 
-/// Takes initialisation vector and text apart.
+/// Separates the initialisation vector from the text.
 fn parts(sealed: &str, iv: Option<&str>) -> Option<([u8; BLOCK], Zeroizing<Vec<u8>>)> {
     let (iv, text) = match (iv, sealed.split_once(':')) {
         (Some(iv), _) => (decoded(iv)?, decoded(sealed)?),
@@ -59,7 +63,8 @@ fn parts(sealed: &str, iv: Option<&str>) -> Option<([u8; BLOCK], Zeroizing<Vec<u
     Some((iv.try_into().ok()?, Zeroizing::new(text)))
 }
 
-/// Reads hex, or base64 of either alphabet. Of 16 bytes in base64, less than one in ten thousand million looks like hex.
+/// Decodes hex, or base64 of either alphabet. Of random 16 bytes in base64, less than one in ten thousand million looks
+/// like hex.
 fn decoded(text: &str) -> Option<Vec<u8>> {
     if text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         let digits = text.as_bytes().chunks(2);
@@ -75,12 +80,12 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// Writes bytes in hex.
+    /// Encodes bytes in hex.
     pub(crate) fn hex(bytes: &[u8]) -> String {
         bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
     }
 
-    /// Seals a text as an older installation did.
+    /// Encrypts a text as an older installation did.
     pub(crate) fn sealed(key: &[u8; 32], iv: [u8; 16], plain: &str) -> Vec<u8> {
         let key = PaddedBlockEncryptingKey::cbc_pkcs7(UnboundCipherKey::new(&AES_256, key).unwrap()).unwrap();
         let mut text = plain.as_bytes().to_vec();
@@ -111,9 +116,9 @@ pub(super) mod tests {
         for (bad, why) in [
             ("é", "in hex or base64"),
             ("00:11", "in hex or base64"),
-            (&format!("{}:", hex(&[1; 16])), "whole number of blocks"),
-            (&format!("{}:{}", hex(&[1; 16]), hex(&[1; 15])), "whole number of blocks"),
-            (&format!("{}:{}", hex(&[1; 16]), hex(&[1; 16])), "cannot be opened"),
+            (&format!("{}:", hex(&[1; 16])), "whole number of 16-byte blocks"),
+            (&format!("{}:{}", hex(&[1; 16]), hex(&[1; 15])), "whole number of 16-byte blocks"),
+            (&format!("{}:{}", hex(&[1; 16]), hex(&[1; 16])), "cannot be decrypted"),
         ] {
             assert!(cipher.open(bad, None).unwrap_err().contains(why), "{bad}");
         }

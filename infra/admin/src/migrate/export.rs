@@ -1,4 +1,4 @@
-//! The rows of an export: parsed, opened, and turned into what can be kept. No text of a key leaves this file.
+//! Parses and decrypts the rows of an export, and reduces them to what may be stored. No key's text leaves this file.
 
 use consigne_auth::{KeyPrefix, LegacyText, Peppers};
 use consigne_core::keys::{KeyMode, Pointer};
@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::cipher::Cipher;
 
-/// Most characters of an id there.
+/// Longest id in the export, in characters.
 const ID_MAX: usize = 128;
-/// Most characters of a key's name.
+/// Longest name of a key, in characters.
 const NAME_MAX: usize = 100;
 
-/// One row, as it is written. It has no `Debug`.
+/// One row of the export. It has no `Debug`, because it may contain a key.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
@@ -33,44 +33,48 @@ struct Row {
     revoked: Option<bool>,
 }
 
-/// A row that is no key: its id, if it has one that can be shown, and why.
+/// A row that cannot be migrated: its id, if that can be shown, and the problem.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unfit {
-    /// The id there, or the number of the line.
+    /// The id in the export, or the number of the line.
     pub(super) id: String,
-    /// Why. Nothing of the row's own stands in it.
+    /// The problem, without anything of the row.
     pub(super) problem: &'static str,
 }
 
-/// Reads rows.
+/// Reads rows of an export, with the secrets it needs.
 pub(super) struct Reader {
-    /// The word keys begin with.
+    /// The word with which keys begin.
     pub(super) prefix: KeyPrefix,
-    /// Where texts lead.
+    /// The peppers under which texts are stored.
     pub(super) peppers: Peppers,
-    /// Opens texts, if the export has any.
+    /// Decrypts texts, if the export has any.
     pub(super) cipher: Option<Cipher>,
 }
 
 impl Reader {
-    /// Reads the row of a line.
+    /// Reads the row in a line.
+    ///
+    /// # Errors
+    /// The problem, if the row cannot be migrated.
     pub(super) fn read(&self, number: usize, line: &str) -> Result<LegacyKey, Unfit> {
         let id = self.id_of(number, line);
         let row: Row = serde_json::from_str(line).map_err(|_| Unfit {
             id: id.clone(),
-            problem: "it is no JSON object with the fields of a key: id, ownerId, name, createdAt as texts, revoked true or false",
+            problem: "it must be a JSON object with id, ownerId, name and createdAt as texts, and revoked as true or false",
         })?;
         self.key(row).map_err(|problem| Unfit { id, problem })
     }
 
-    /// Gives what a report names a row by: its id, unless that could itself be a key.
+    /// Returns how a report names a row: by its id, unless that could itself be a key, or else by its line.
     fn id_of(&self, number: usize, line: &str) -> String {
         let row: Value = serde_json::from_str(line).unwrap_or_default();
         let id = row["id"].as_str().filter(|id| is_id(id) && !self.shows_a_key(id));
         id.map_or_else(|| format!("line {number}"), str::to_owned)
     }
 
-    /// Says whether the text of a key stands anywhere in a text. The word alone, as in `task_`, makes none within a word.
+    /// Returns whether a text contains a key's text anywhere. A key's first word does not count if it is the end of
+    /// another word, as in `task_`.
     fn shows_a_key(&self, text: &str) -> bool {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         let words = [KeyMode::Production, KeyMode::Test].map(|environment| self.prefix.of(environment));
@@ -90,9 +94,9 @@ impl Reader {
         }
         let kept = [Some(&row.id), Some(&row.name), row.organization_id.as_ref()];
         if kept.into_iter().flatten().any(|field| self.shows_a_key(field)) {
-            return Err("id, name or organizationId holds a key");
+            return Err("id, name or organizationId contains a key");
         }
-        let owner = UserId::parse(&row.owner_id).ok_or("ownerId is no id of a user: user_ and letters and digits")?;
+        let owner = UserId::parse(&row.owner_id).ok_or("ownerId must be a user's id: user_ and letters or digits")?;
         let place = match row.organization_id.as_deref() {
             None | Some("") => Place::Personal,
             Some(id) => OrgId::parse(id).map_or_else(|| Place::Former(id.to_owned()), Place::Here),
@@ -125,11 +129,11 @@ impl Reader {
         }
     }
 
-    /// Keeps of a sealed text what may be kept; the text is wiped at the end.
+    /// Extracts from an encrypted text what may be stored. The text is wiped at the end.
     fn opened(&self, sealed: &str, row: &Row) -> Result<TextFacts, &'static str> {
-        let cipher = self.cipher.as_ref().ok_or("there is no key to open it with")?;
+        let cipher = self.cipher.as_ref().ok_or("the key that decrypts it was not given")?;
         let plain = cipher.open(sealed, row.iv.as_deref())?;
-        let own = "what was opened is no key with this installation's prefix, or the key of the export is wrong";
+        let own = "the decrypted text is not a key with this installation's prefix, or the key of the export is wrong";
         let text = LegacyText::parse(&self.prefix, &plain).ok_or(own)?;
         let environment = text.environment();
         Ok(TextFacts {
@@ -140,10 +144,10 @@ impl Reader {
         })
     }
 
-    /// Takes a hash. What its key spends cannot be told from it: bought credits, unless the row says otherwise.
+    /// Reads a hash. It does not show the key's mode, which is production unless the row says otherwise.
     fn hashed(&self, hash: &str, environment: Option<&str>) -> Result<TextFacts, &'static str> {
         if !self.peppers.finds_hashed() {
-            return Err("it is a hash, and there is no pepper to find it by: `consigne pepper legacy` takes it");
+            return Err("it is a hash, and its pepper is missing: add it with `consigne pepper legacy`");
         }
         let environment = environment.map_or(Some(KeyMode::Production), KeyMode::from_name);
         let environment = environment.ok_or("environment must be production or test")?;
@@ -221,24 +225,24 @@ mod tests {
         let plain = "sk_live_0123456789abcdefghij";
         let set = |field: &'static str, value: Value| row(plain, |row| row[field] = value);
         for (line, why) in [
-            ("{".to_owned(), "no JSON object"),
-            (set("id", json!(7)), "no JSON object"),
+            ("{".to_owned(), "must be a JSON object"),
+            (set("id", json!(7)), "must be a JSON object"),
             (set("id", json!("")), "id must be"),
-            (set("id", json!(plain)), "holds a key"),
-            (set("id", json!(format!("key:{plain}"))), "holds a key"),
-            (set("id", json!(format!("x{plain}"))), "holds a key"),
+            (set("id", json!(plain)), "contains a key"),
+            (set("id", json!(format!("key:{plain}"))), "contains a key"),
+            (set("id", json!(format!("x{plain}"))), "contains a key"),
             (set("ownerId", json!("ann")), "ownerId"),
             (set("accessLevel", json!("root")), "accessLevel"),
             (set("name", json!("a\nb")), "name must be"),
-            (set("name", json!(plain)), "holds a key"),
-            (set("organizationId", json!(format!("of {plain}"))), "holds a key"),
+            (set("name", json!(plain)), "contains a key"),
+            (set("organizationId", json!(format!("of {plain}"))), "contains a key"),
             (set("createdAt", json!("yesterday")), "createdAt"),
             (set("lastUsedAt", json!(plain)), "lastUsedAt"),
             (set("encryptedKey", Value::Null), "either encryptedKey or keyHash"),
             (set("keyHash", json!("0".repeat(64))), "either encryptedKey or keyHash"),
-            (set("encryptedKey", json!(plain)), "encryptedKey is"),
-            (row("pk_live_0123456789abcdefghij", |_| ()), "no key with this installation's prefix"),
-            (row("sk_live_short", |_| ()), "no key with this installation's prefix"),
+            (set("encryptedKey", json!(plain)), "encryptedKey must"),
+            (row("pk_live_0123456789abcdefghij", |_| ()), "not a key with this installation's prefix"),
+            (row("sk_live_short", |_| ()), "not a key with this installation's prefix"),
         ] {
             let unfit = reader().read(3, &line).unwrap_err();
             assert!(unfit.problem.contains(why), "{line}: {unfit:?}");
@@ -304,7 +308,7 @@ mod tests {
                 }
             });
             let Some(shown) = LegacyText::parse(&reader().prefix, &plain) else {
-                // What begins like another word may leave too little behind it.
+                // A text that begins like another word may leave too little behind that word.
                 prop_assert!(reader().read(1, &line).is_err());
                 return Ok(());
             };

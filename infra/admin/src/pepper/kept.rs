@@ -1,4 +1,4 @@
-//! The text of the peppers' secret, and what may be done to it.
+//! The text of the peppers' secret, and the changes that can be made to it.
 
 use std::collections::BTreeMap;
 
@@ -6,40 +6,49 @@ use consigne_auth::Peppers;
 use consigne_core::keys::Pointer;
 use serde_json::{Map, Value};
 
-/// What keeps a pepper from being retired.
+/// Why a pepper cannot be retired.
 #[derive(Debug)]
 pub(crate) enum Bar {
-    /// It is not there.
+    /// It does not exist.
     NotLive(String),
-    /// New keys are written under it.
+    /// It is the current one, under which new keys are stored.
     Current,
-    /// The next one to be added would get its number, and requests that are remembered by number would meet the wrong one.
+    /// It is the newest one. The next pepper would get its number, and cached results by number would refer to the
+    /// wrong one.
     Newest,
 }
 
 /// Name, in the secret, of the pepper of an older installation.
 const LEGACY: &str = "legacy";
 
-/// Every live pepper; that of an older installation goes by the number 0. It has no `Debug`: it holds secrets.
+/// All live peppers by version. That of an older installation has version 0. It has no `Debug`, because it contains
+/// secrets.
 pub(crate) struct Kept {
     current: u32,
     live: BTreeMap<u32, String>,
 }
 
 impl Kept {
-    /// Reads `{"current": 1, "1": "...", "2": "..."}`, by the rules of the functions that read it too.
+    /// Parses `{"current": 1, "1": "...", "2": "..."}`, by the rules of the functions that read it too.
+    ///
+    /// # Errors
+    /// If the functions could not use it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let unfit = |why: String| {
-            format!("The secret of peppers is not fit for use: {why}. Its value before stands under AWSPREVIOUS.")
+            format!("The secret of peppers cannot be used: {why}. Its previous value is under AWSPREVIOUS.")
         };
         let current = Peppers::parse(text).map_err(|error| unfit(error.to_string()))?.current();
-        let fields: Map<String, Value> = serde_json::from_str(text).map_err(|_| unfit("no JSON object".to_owned()))?;
+        let fields: Map<String, Value> =
+            serde_json::from_str(text).map_err(|_| unfit("it is not a JSON object".to_owned()))?;
         let version = |name: &str| if name == LEGACY { Some(Pointer::HASHED) } else { name.parse().ok() };
         let pepper = |(name, value): (String, Value)| Some((version(&name)?, value.as_str()?.to_owned()));
         Ok(Self { current, live: fields.into_iter().filter_map(pepper).collect() })
     }
 
-    /// Writes the secret's text, which the functions must be able to read.
+    /// Encodes the secret's text.
+    ///
+    /// # Errors
+    /// If the functions could not read it.
     pub(crate) fn render(&self) -> Result<String, String> {
         let mut fields = Map::new();
         fields.insert("current".to_owned(), self.current.into());
@@ -50,17 +59,17 @@ impl Kept {
         Ok(text)
     }
 
-    /// Gives the version new keys are written under.
+    /// Returns the version under which new keys are stored.
     pub(crate) fn current(&self) -> u32 {
         self.current
     }
 
-    /// Gives the live versions, oldest first.
+    /// Returns the live versions, oldest first.
     pub(crate) fn versions(&self) -> impl Iterator<Item = u32> {
         self.live.keys().copied()
     }
 
-    /// Says whether a version is live.
+    /// Returns whether a version is live.
     pub(crate) fn holds(&self, version: u32) -> bool {
         self.live.contains_key(&version)
     }
@@ -69,26 +78,26 @@ impl Kept {
         self.versions().last().unwrap_or(self.current)
     }
 
-    /// Adds a pepper, not current, and gives its version.
+    /// Adds a pepper without making it current. Returns its version.
     pub(crate) fn add(&mut self, pepper: String) -> Result<u32, String> {
-        let next = self.newest().checked_add(1).ok_or("There are no versions left.")?;
+        let next = self.newest().checked_add(1).ok_or("All version numbers are used up.")?;
         self.live.insert(next, pepper);
         Ok(next)
     }
 
-    /// Takes the pepper of an older installation, for as long as a key needs it.
+    /// Adds the pepper of an older installation.
     pub(crate) fn take_legacy(&mut self, pepper: String) -> Result<(), String> {
         if self.holds(Pointer::HASHED) {
-            return Err("There is a pepper of an older installation already: number 0. Retire it first.".to_owned());
+            return Err("There is already a pepper of an older installation, version 0. Retire it first.".to_owned());
         }
         self.live.insert(Pointer::HASHED, pepper);
         Ok(())
     }
 
-    /// Makes a live version current; `false` when it is already.
+    /// Makes a live version current. Returns `false` if it is already.
     pub(crate) fn promote(&mut self, version: u32) -> Result<bool, String> {
         if version == Pointer::HASHED {
-            return Err("Pepper 0 is an older installation's; nothing is written under it.".to_owned());
+            return Err("Pepper 0 is that of an older installation, under which no new keys are stored.".to_owned());
         }
         if !self.holds(version) {
             return Err(self.unknown(version));
@@ -98,7 +107,7 @@ impl Kept {
         Ok(changes)
     }
 
-    /// Says what keeps a version from being retired, whoever needs it.
+    /// Returns why a version cannot be retired, even if no key needs it.
     pub(crate) fn bar(&self, version: u32) -> Option<Bar> {
         if !self.holds(version) {
             return Some(Bar::NotLive(self.unknown(version)));
@@ -109,7 +118,7 @@ impl Kept {
         (version == self.newest()).then_some(Bar::Newest)
     }
 
-    /// Removes a version.
+    /// Removes a version, unless [`Self::bar`] says why not.
     pub(crate) fn retire(&mut self, version: u32) -> Result<(), String> {
         let why = match self.bar(version) {
             None => {
@@ -117,15 +126,15 @@ impl Kept {
                 return Ok(());
             }
             Some(Bar::NotLive(problem)) => return Err(problem),
-            Some(Bar::Current) => "is current: new keys are written under it. Promote another one first",
-            Some(Bar::Newest) => "is the newest, and its number must not be given to another. Have a newer one first",
+            Some(Bar::Current) => "is current: new keys are stored under it. Promote another one first",
+            Some(Bar::Newest) => "is the newest, and the next one would get its number. Add a newer one first",
         };
         Err(format!("Pepper {version} {why}; `consigne pepper add` makes one."))
     }
 
     fn unknown(&self, version: u32) -> String {
         let live: Vec<String> = self.versions().map(|version| version.to_string()).collect();
-        format!("There is no live pepper {version}; there are: {}.", live.join(", "))
+        format!("Pepper {version} is not live; live are: {}.", live.join(", "))
     }
 }
 
@@ -160,8 +169,8 @@ mod tests {
         let mut held = two();
         assert!(held.retire(1).unwrap_err().contains("is current"));
         assert!(held.retire(2).unwrap_err().contains("is the newest"));
-        assert!(held.retire(7).unwrap_err().contains("there are: 1, 2."));
-        assert!(held.promote(7).unwrap_err().contains("no live pepper 7"));
+        assert!(held.retire(7).unwrap_err().contains("live are: 1, 2."));
+        assert!(held.promote(7).unwrap_err().contains("Pepper 7 is not live"));
         held.add(ONE.to_owned()).unwrap();
         assert_eq!(held.retire(2), Ok(()), "with a newer one its number is not given again");
         assert_eq!(held.add(TWO.to_owned()), Ok(4));
@@ -181,7 +190,7 @@ mod tests {
         assert_eq!(held.render().unwrap(), format!(r#"{{"current":1,"legacy":"old-pepper","1":"{ONE}"}}"#));
         let mut again = kept(&held.render().unwrap());
         assert!(again.take_legacy("other-one".to_owned()).unwrap_err().contains("already"));
-        assert!(again.promote(0).unwrap_err().contains("nothing is written under it"));
+        assert!(again.promote(0).unwrap_err().contains("no new keys are stored"));
         assert_eq!(again.add(TWO.to_owned()), Ok(2));
         assert_eq!(again.retire(0), Ok(()));
         assert_eq!(again.render().unwrap(), format!(r#"{{"current":1,"1":"{ONE}","2":"{TWO}"}}"#));
@@ -192,7 +201,7 @@ mod tests {
     fn what_is_refused_shows_no_pepper() {
         for bad in ["", "{}", r#"{"current": 1}"#, &format!(r#"{{"current": 3, "1": "{ONE}"}}"#)] {
             let error = Kept::parse(bad).err().unwrap();
-            assert!(error.contains("not fit for use") && !error.contains(ONE), "{error}");
+            assert!(error.contains("cannot be used") && !error.contains(ONE), "{error}");
         }
         let mut held = two();
         held.add("short".to_owned()).unwrap();

@@ -1,5 +1,5 @@
-//! Moving message by message, where the service does not: each is struck off only once it lies on the other queue. Killed in
-//! between, one may be there twice, which its readers must be able to bear anyhow; none is lost.
+//! Moves messages one by one, where the service cannot. Each is deleted only once it is on the other queue. If the
+//! command is killed in between, a message may be there twice, which readers must tolerate anyway; none is lost.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
@@ -9,39 +9,39 @@ use consigne_core::Timestamp;
 
 use super::queues::{Queue, unanswered};
 
-/// Most messages taken at once; SQS gives no more.
+/// Most messages in one receive, as SQS limits it.
 const BATCH: i32 = 10;
-/// Seconds a message is ours once taken: ample to send and strike off a batch.
+/// Seconds for which received messages are invisible to others: more than enough to send and delete a batch.
 const OURS: i32 = 60;
-/// Seconds to wait for messages, so that every part of the queue is asked.
+/// Seconds to wait for messages. With a wait, SQS asks all its servers.
 const WAIT: i32 = 1;
 
 /// A message on its way back.
 #[derive(Clone, Debug)]
 pub(crate) struct Letter {
-    /// Its text.
+    /// Its body, unchanged.
     body: String,
-    /// What its sender said beside the text.
+    /// Attributes that its sender added to the body.
     attributes: HashMap<String, MessageAttributeValue>,
-    /// By which it is struck off.
+    /// Receipt handle, with which it is deleted.
     receipt: String,
     /// When it was first sent.
     sent: Timestamp,
 }
 
-/// What is done to the two queues.
+/// The operations on the two queues.
 pub(crate) trait Queues {
-    /// Takes some dead letters; none when there are none.
+    /// Receives some dead letters; none if there are none.
     async fn take(&self) -> Result<Vec<Letter>, String>;
-    /// Puts one on the queue it belongs on.
+    /// Sends a message to its original queue.
     async fn send(&self, letter: &Letter) -> Result<(), String>;
-    /// Strikes one off.
+    /// Deletes a message from the dead-letter queue.
     async fn strike_off(&self, letter: &Letter) -> Result<(), String>;
 }
 
-/// Sends back everything that lay dead when this began, and gives how many that were.
+/// Sends back all messages that were on the dead-letter queue when this began. Returns their number.
 ///
-/// What was sent since then has failed again already; it stays, or this would never end.
+/// Messages sent since then have already failed again. They stay, because otherwise this might never end.
 pub(crate) async fn send_back(queues: &impl Queues, began: Timestamp, tell: impl Fn(&str)) -> Result<i64, String> {
     let mut moved = 0;
     loop {
@@ -68,7 +68,7 @@ pub(crate) struct OnSqs<'a> {
 }
 
 impl<'a> OnSqs<'a> {
-    /// Names a dead-letter queue and the one that leads to it.
+    /// Creates it for a dead-letter queue and the queue that leads to it.
     pub(crate) fn new(sqs: &'a Client, dead: &'a Queue, source: &'a Queue) -> Self {
         Self { sqs, dead, source }
     }
@@ -120,7 +120,7 @@ mod tests {
 
     const BEGAN: Timestamp = Timestamp::from_secs(1_000);
 
-    /// Two queues in memory, of which the effect after some others fails, before it happens or after.
+    /// Two queues in memory. A chosen operation fails, before or after its effect.
     #[derive(Default)]
     struct InMemory {
         dead: RefCell<Vec<Letter>>,

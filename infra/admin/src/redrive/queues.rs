@@ -6,33 +6,33 @@ use serde_json::Value;
 
 use crate::operator::causes;
 
-/// A queue.
+/// A queue of the stack.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
     /// Its name, which begins with the stack's.
     pub(crate) name: String,
-    /// Where it is spoken to.
+    /// URL at which it is called.
     pub(crate) url: String,
-    /// How other queues name it.
+    /// ARN by which other queues refer to it.
     pub(crate) arn: String,
-    /// Messages to be had, about.
+    /// Approximate number of waiting messages.
     pub(crate) waiting: u64,
-    /// Messages that somebody is reading, about.
+    /// Approximate number of messages that are being read.
     pub(crate) in_flight: u64,
-    /// The queue that takes what fails here.
+    /// ARN of its dead-letter queue, if it has one.
     pub(crate) redrives_to: Option<String>,
 }
 
-/// A queue from which nothing goes on by itself, and those that lead there.
+/// A queue from which messages go nowhere by themselves, and the queues that lead to it.
 #[derive(Debug)]
 pub(crate) struct DeadEnd {
-    /// The queue.
+    /// The queue at the end.
     pub(crate) queue: Queue,
-    /// Those whose dead letters it takes; none of a queue that takes other things.
+    /// The queues for which it is the dead-letter queue. None if it takes other things.
     pub(crate) sources: Vec<Queue>,
 }
 
-/// Finds the dead ends of a stack, by name.
+/// Finds the dead ends of a stack, sorted by name.
 pub(crate) async fn dead_ends(sqs: &Client, stack: &str) -> Result<Vec<DeadEnd>, String> {
     let mut queues = Vec::new();
     let mut pages = sqs.list_queues().queue_name_prefix(format!("{stack}-")).max_results(1000).into_paginator().send();
@@ -46,7 +46,7 @@ pub(crate) async fn dead_ends(sqs: &Client, stack: &str) -> Result<Vec<DeadEnd>,
     Ok(sorted_out(&queues))
 }
 
-/// Tells dead ends from queues at work: every queue at work has one to go to with what fails.
+/// Selects the dead ends: the queues without a dead-letter queue.
 fn sorted_out(queues: &[Queue]) -> Vec<DeadEnd> {
     let ends = queues.iter().filter(|queue| queue.redrives_to.is_none());
     let end = |queue: &Queue| {
@@ -78,9 +78,9 @@ async fn read(sqs: &Client, url: String) -> Result<Queue, String> {
     })
 }
 
-/// Says which permission a call needs that failed.
+/// Returns the error of a failed call, with the permission it needs.
 pub(crate) fn unanswered(action: &str, error: &dyn std::error::Error) -> String {
-    format!("The queues did not answer as they should: {}\nMay you call {action} on them?", causes(error))
+    format!("The call to the queues failed: {}\nMay you call {action} on them?", causes(error))
 }
 
 #[cfg(test)]

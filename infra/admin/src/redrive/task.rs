@@ -1,4 +1,4 @@
-//! Moving by the service itself: it goes on when nobody watches, and loses nothing.
+//! Moves messages with a task of SQS, which continues when nobody watches and loses nothing.
 
 use std::time::Duration;
 
@@ -9,24 +9,26 @@ use aws_sdk_sqs::types::ListMessageMoveTasksResultEntry as Entry;
 use super::queues::{Queue, unanswered};
 use crate::say;
 
-/// Between two looks at a task.
+/// Pause between two looks at a task.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Names by which servers say that they know no such action. AWS gives the second for a queue that cannot be moved from, too.
+/// Error codes of servers that do not know this operation. AWS also returns the second one for a queue from which
+/// messages cannot be moved.
 const UNKNOWN: [&str; 3] =
     ["InvalidAction", "AWS.SimpleQueueService.UnsupportedOperation", "UnknownOperationException"];
-/// What is asked of the service.
+/// Permissions that a task needs.
 const ACTIONS: &str = "sqs:StartMessageMoveTask, sqs:ListMessageMoveTasks, sqs:ReceiveMessage and sqs:DeleteMessage on the \
                        dead-letter queue, and sqs:SendMessage";
 
-/// Starts to move what lies on a dead-letter queue, unless that is under way; `None` when the server knows no such task.
+/// Starts a task that moves the messages of a dead-letter queue, unless one is running. Returns `None` if the server
+/// does not know such tasks.
 ///
-/// The destination is named, since what EventBridge could not deliver came from no queue.
+/// The destination is given explicitly, because events that EventBridge could not deliver came from no queue.
 pub(crate) async fn start(sqs: &Client, dead: &Queue, source: &Queue) -> Result<Option<Task>, String> {
-    // A server that cannot tell of tasks will not start one either, and says so next.
+    // A server that cannot list tasks cannot start one either, and will say so next.
     let last = newest(sqs, dead).await.ok().flatten();
     let begun = last.as_ref().map_or(0, Entry::started_timestamp);
     if last.is_some_and(|task| task.status() == Some("RUNNING")) {
-        say("That is under way already; watching it.");
+        say("A task is already running; watching it.");
         return Ok(Some(Task { younger_than: begun - 1 }));
     }
     let start = sqs.start_message_move_task().source_arn(&dead.arn).destination_arn(&source.arn);
@@ -37,25 +39,25 @@ pub(crate) async fn start(sqs: &Client, dead: &Queue, source: &Queue) -> Result<
     }
 }
 
-/// A task, told from those before it by when it was started.
+/// A task, distinguished from earlier ones by its start time.
 #[derive(Debug)]
 pub(crate) struct Task {
     younger_than: i64,
 }
 
-/// Watches a task to its end; gives how many messages it has moved.
+/// Watches a task to its end. Returns how many messages it has moved.
 pub(crate) async fn follow(sqs: &Client, dead: &Queue, task: &Task) -> Result<i64, String> {
     loop {
         let seen = newest(sqs, dead).await?.filter(|seen| seen.started_timestamp() > task.younger_than);
         let moved = seen.as_ref().map_or(0, Entry::approximate_number_of_messages_moved);
         match seen.as_ref().and_then(Entry::status) {
             Some("COMPLETED") => return Ok(moved),
-            // Not told of yet, or under way.
+            // The task is running, or is not listed yet.
             None | Some("RUNNING" | "CANCELLING") => say(&format!("{moved} sent back.")),
             Some(other) => {
-                let why = seen.as_ref().and_then(Entry::failure_reason).unwrap_or("it does not say why");
+                let why = seen.as_ref().and_then(Entry::failure_reason).unwrap_or("no reason was given");
                 return Err(format!(
-                    "The task ended as {other} after {moved} messages: {why}. The others lie where they lay."
+                    "The task ended as {other} after {moved} messages: {why}. The others are still where they were."
                 ));
             }
         }
@@ -63,7 +65,7 @@ pub(crate) async fn follow(sqs: &Client, dead: &Queue, task: &Task) -> Result<i6
     }
 }
 
-/// Gives the youngest task of a dead-letter queue.
+/// Returns the newest task of a dead-letter queue.
 async fn newest(sqs: &Client, dead: &Queue) -> Result<Option<Entry>, String> {
     let listed = sqs.list_message_move_tasks().source_arn(&dead.arn).max_results(1).send().await;
     let listed = listed.map_err(|error| unanswered(ACTIONS, &error))?;

@@ -1,5 +1,5 @@
-//! The floor of a function that calls AWS: the hello-world, and so many calls by hand over one bare connection. Nothing is
-//! signed, parsed or tried again.
+//! The floor of a function that calls AWS: the hello-world with a number of bare calls over one connection. Nothing is
+//! signed, parsed or retried.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 const CALL: &str = "POST / HTTP/1.1\r\nhost: aws\r\nx-amz-target: Floor\r\ncontent-length: 2\r\n\r\n{}";
-/// More than the stub's answer to that.
+/// Larger than the stub's answer.
 const ANSWER: usize = 4_096;
 
 async fn call(_: LambdaEvent<Value>) -> Result<&'static str, Error> {
@@ -16,7 +16,7 @@ async fn call(_: LambdaEvent<Value>) -> Result<&'static str, Error> {
     stream.set_nodelay(true)?;
     for _ in 0..calls.parse::<u32>()? {
         stream.write_all(CALL.as_bytes()).await?;
-        // The stub writes an answer as short as this one at once.
+        // The stub writes an answer this short in one piece.
         if stream.read(&mut [0; ANSWER]).await? == 0 {
             return Err("AWS hung up".into());
         }

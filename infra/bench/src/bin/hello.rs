@@ -1,4 +1,4 @@
-//! The floor: the least a bootstrap can be, built with the same profile as the functions.
+//! The hello-world: the smallest possible bootstrap, built with the same profile as the functions.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;

@@ -1,7 +1,7 @@
-//! Does one small thing of the functions' work over and over: `micro <what> <times>`, with what it needs in the
-//! environment. Prints the median time of one, in nanoseconds.
+//! Repeats one small part of the functions' work: `micro <what> <times>`, with its inputs in the environment. Prints
+//! the median time of one repetition, in nanoseconds.
 //!
-//! A program of its own so that callgrind can count what is in the loop and nothing else.
+//! It is a program of its own so that callgrind counts what is in the loop and nothing else.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -16,10 +16,10 @@ use consigne_storage::{Endpoint, Lifetime, Presigner};
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, header};
 
-/// How many are timed together: one alone is shorter than a look at the clock is exact.
+/// Repetitions that are timed together. One alone is shorter than the clock's precision.
 const TOGETHER: u32 = 10;
 
-/// One thing to do; whether it came out right.
+/// One piece of work. It returns whether the result was right.
 type Work = Box<dyn Fn() -> bool>;
 
 fn main() -> ExitCode {
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let (what, times) = (words.next().unwrap_or_default(), words.next().and_then(|times| times.parse().ok()));
     let (Some(work), Some(times)) = (work(&what), times) else { return ExitCode::FAILURE };
     let Some(median) = median(&work, times) else { return ExitCode::FAILURE };
-    // What a program prints is its result; this is the place.
+    // The program prints its result. This is the only place.
     #[allow(clippy::print_stdout)]
     {
         println!("{}", median.as_nanos());
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Times the work; `None` when it ever came out wrong.
+/// Returns the median time of the work, or `None` if a result was wrong.
 fn median(work: &Work, times: u32) -> Option<Duration> {
     let mut taken = Vec::new();
     for _ in 0..times.div_ceil(TOGETHER) {
@@ -50,9 +50,9 @@ fn median(work: &Work, times: u32) -> Option<Duration> {
     taken.get(taken.len() / 2).copied()
 }
 
-/// Gets everything ready and gives what is to be done; `None` for what is not known here, or lacks what it needs.
+/// Prepares the work with this name. Returns `None` if the name is unknown or an input is missing.
 fn work(what: &str) -> Option<Work> {
-    // A program of the bench's, not a function: nothing here is a setting.
+    // This program belongs to the bench and is not a function, so these variables are not settings.
     #[allow(clippy::disallowed_methods)]
     let given = |name: &str| std::env::var(name).ok();
     let now = clock::now();
@@ -64,7 +64,7 @@ fn work(what: &str) -> Option<Work> {
     }
 }
 
-/// Signs a ticket to read.
+/// Signs a ticket for the object `key`.
 fn ticket(key: &str, now: Timestamp) -> Option<Work> {
     let lifetime = Lifetime { until: now.plus(Duration::from_hours(6)), when_over: || () };
     let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("token".to_owned()), None, "bench");
@@ -79,7 +79,7 @@ fn ticket(key: &str, now: Timestamp) -> Option<Work> {
     Some(Box::new(move || signer.read(black_box(&file), valid, now).is_ok_and(|url| !url.is_empty())))
 }
 
-/// Verifies a session token, its key being known.
+/// Verifies a session token with a known key.
 fn token(pem: &str, issuer: &str, party: &str, token: &str, now: Timestamp) -> Option<Work> {
     let policy = SessionPolicy { issuer: issuer.to_owned(), authorized_parties: vec![party.to_owned()] };
     let verifier = SessionVerifier::new(policy, KeySource::from_pem(pem).ok()?);
@@ -87,12 +87,12 @@ fn token(pem: &str, issuer: &str, party: &str, token: &str, now: Timestamp) -> O
     let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
     Some(Box::new(move || {
         let shown = Shown { headers: black_box(&headers), writes: false };
-        // Keys that are given are never waited for.
+        // A key that was given needs no waiting.
         verifier.user(shown, now).now_or_never().is_some_and(|user| user.is_ok())
     }))
 }
 
-/// Checks the checksum of a key and makes its MAC.
+/// Checks the checksum of an API key and computes its MAC.
 fn key(peppers: &str, text: String) -> Option<Work> {
     let (prefix, peppers) = (KeyPrefix::parse("sk")?, Peppers::parse(peppers).ok()?);
     Some(Box::new(move || {

@@ -1,7 +1,7 @@
-//! What a million of each request cost: the calls that the proxy records, in the units AWS bills, at prices of a month.
+//! The cost of a million of each request: the recorded calls, in the units that AWS bills, at the prices of one month.
 //!
-//! Functions are taken to be billed for the time and memory that `prices.json` says; everything else is counted. Logs, traces,
-//! traffic and what is stored are not in it.
+//! Functions are billed with the time and memory in `prices.json`. Everything else is counted. Logs, traces, traffic
+//! and storage are not included.
 
 mod prices;
 mod units;
@@ -18,27 +18,27 @@ use crate::stack::BenchStack;
 use crate::table::{Row, Table};
 use crate::{Problem, files, say};
 
-/// What of a request does not pass the proxy.
+/// Billed units of a request that do not pass the proxy.
 #[derive(Clone, Copy, Debug)]
 struct Unseen {
     /// Requests to the API.
     api: f64,
-    /// Events of the bucket that EventBridge passes on.
+    /// Events of the bucket that EventBridge delivers.
     object_events: f64,
-    /// Messages that pass a queue: sent, received and deleted.
+    /// Messages through a queue, each sent, received and deleted.
     messages: f64,
 }
 
-/// The request to the API, and nothing else.
+/// Only the request to the API.
 const ASKED: Unseen = Unseen { api: 1.0, object_events: 0.0, messages: 0.0 };
-/// With an event on its way to whoever takes it off a queue.
+/// A request with an event that goes through a queue.
 const QUEUED: Unseen = Unseen { messages: 1.0, ..ASKED };
-/// With an event of the bucket on its way to `on-object-event`.
+/// A request with an event of the bucket that goes to `on-object-event`.
 const SETTLED: Unseen = Unseen { object_events: 1.0, ..QUEUED };
-/// The same of what goes to the bucket without the API.
+/// The same for a request to the bucket without the API.
 const CHECKED: Unseen = Unseen { api: 0.0, ..SETTLED };
 
-/// The grant that comes before it is a row of its own.
+/// The grant before it has a row of its own.
 const UPLOAD: &str = "an upload behind its grant, to its event on the bus";
 
 /// One run: the stack, the prices, and how often each request is made.
@@ -62,7 +62,8 @@ pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) 
 }
 
 impl Run<'_> {
-    /// Makes a request once to warm up and then `rounds` times, and adds what it costs with everything that follows from it.
+    /// Makes a request once to warm up and then `rounds` times. Adds a row with its cost, including everything that
+    /// follows from it.
     async fn row(
         &self,
         table: &mut Table,
@@ -72,7 +73,7 @@ impl Run<'_> {
     ) -> Result<(), Problem> {
         self.bench.proxy.record();
         for n in 0..=self.rounds {
-            // One after the other, or functions behind the scenes would take several at once.
+            // One at a time, because functions behind the scenes would otherwise handle several together.
             let answer = ask(n as usize).await;
             quiet(self.bench).await;
             if answer.status >= 300 {

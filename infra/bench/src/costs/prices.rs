@@ -1,4 +1,4 @@
-//! Prices, as dated data.
+//! AWS's prices, as data with a date.
 
 use consigne_testkit::payload;
 use serde::Deserialize;
@@ -6,21 +6,21 @@ use serde::Deserialize;
 use super::units::Units;
 use crate::Problem;
 
-/// Where they lie, below the checkout.
+/// File with the prices, below the checkout.
 const PRICES: &str = "infra/bench/prices.json";
 
-/// What AWS asks for, in US dollars.
+/// AWS's prices, in US dollars.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Prices {
-    /// Month they were looked up in.
+    /// Month in which they were looked up.
     pub(crate) as_of: String,
-    /// Region they hold in.
+    /// Region to which they apply.
     pub(crate) region: String,
     per_million: PerMillion,
     lambda_gb_second: f64,
-    /// Memory of a function.
+    /// Memory of a function, in GB.
     lambda_gb: f64,
-    /// Time an invocation is billed for.
+    /// Billed time of an invocation, in milliseconds.
     lambda_billed_ms: f64,
 }
 
@@ -37,14 +37,17 @@ struct PerMillion {
 }
 
 impl Prices {
-    /// Reads them.
+    /// Reads the prices.
+    ///
+    /// # Errors
+    /// If the file is missing or malformed.
     pub(crate) fn read() -> Result<Self, Problem> {
         let text =
             std::fs::read_to_string(payload::root().join(PRICES)).map_err(|error| format!("{PRICES}: {error}"))?;
         serde_json::from_str(&text).map_err(|error| format!("{PRICES}: {error}"))
     }
 
-    /// Gives what a million times some units cost.
+    /// Returns the price of a million times these units.
     pub(crate) fn of_a_million(&self, units: &Units) -> f64 {
         let each = &self.per_million;
         let seconds = self.lambda_billed_ms / 1_000.0;

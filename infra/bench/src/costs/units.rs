@@ -1,8 +1,8 @@
-//! What recorded requests are billed as.
+//! Converts recorded requests to the units that AWS bills.
 //!
 //! Sources: Amazon DynamoDB developer guide, "DynamoDB Item sizes and formats" and "DynamoDB read and write operations"
-//! (units of reads, writes, transactions and indexes); Amazon S3 pricing (`PUT`, `COPY`, `POST` and `LIST` cost one price,
-//! `GET` and `HEAD` another, `DELETE` none).
+//! (units of reads, writes, transactions and indexes); Amazon S3 pricing (`PUT`, `COPY`, `POST` and `LIST` have one
+//! price, `GET` and `HEAD` another, `DELETE` none).
 
 use std::collections::BTreeSet;
 
@@ -11,29 +11,29 @@ use serde_json::{Map, Value, json};
 
 use crate::proxy::Taped;
 
-/// What is billed.
+/// Units that AWS bills.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Units {
     /// Requests to the API.
     pub(crate) api: f64,
-    /// Invocations of functions.
+    /// Invocations of Lambda functions.
     pub(crate) invocations: f64,
     /// Read units of the table.
     pub(crate) read: f64,
-    /// Write units of the table, its indexes among them.
+    /// Write units of the table, including its indexes.
     pub(crate) write: f64,
-    /// Dear requests to the bucket.
+    /// Expensive requests to the bucket.
     pub(crate) puts: f64,
     /// Cheap requests to the bucket.
     pub(crate) gets: f64,
     /// Events on a bus.
     pub(crate) events: f64,
-    /// Requests to queues.
+    /// Requests to SQS queues.
     pub(crate) queue: f64,
 }
 
 impl Units {
-    /// Gives the share of one of so many requests.
+    /// Returns the units of one request, of `requests` in total.
     pub(crate) fn each(self, requests: u32) -> Self {
         let share = |all: f64| all / f64::from(requests);
         Self {
@@ -48,7 +48,7 @@ impl Units {
         }
     }
 
-    /// Says them in words, those there are.
+    /// Returns the units in words, without those that are zero.
     pub(crate) fn in_words(&self) -> String {
         let all = [
             (self.api, "API"),
@@ -69,10 +69,10 @@ fn rounded(count: f64) -> String {
     if count.fract() == 0.0 { format!("{count:.0}") } else { format!("{count:.1}") }
 }
 
-/// Adds up what was recorded of so many requests. Items that were changed are looked up as they are now, to know how large
-/// they are and which indexes they stand in.
+/// Sums the units of a recording of `requests` requests. Changed items are read as they are now, to know their size and
+/// their indexes.
 pub(crate) async fn of(tape: &[Taped], requests: u32, stack: &Stack) -> Units {
-    // Each function that has to do with a request is invoked once for it.
+    // Each function that takes part in a request is invoked once for it.
     let mut units = Units { invocations: functions(tape) * f64::from(requests), ..Units::default() };
     for taped in tape {
         match taped.operation.as_str() {
@@ -99,8 +99,8 @@ pub(crate) async fn of(tape: &[Taped], requests: u32, stack: &Stack) -> Units {
     units
 }
 
-/// Counts the functions that called, by the keys they sign with; one at least, whose answer needed no call. What the holder
-/// of a ticket asks for is signed in its address, not in a header.
+/// Counts the functions that made calls, by the access keys they sign with. It is at least one, whose answer needed no
+/// call. Requests with a signed URL have their signature in the URL and not in a header.
 #[allow(clippy::cast_precision_loss)]
 fn functions(tape: &[Taped]) -> f64 {
     let asked = tape.iter().filter(|taped| !taped.signer.is_empty());
@@ -113,7 +113,7 @@ fn count(list: &Value) -> f64 {
     list.as_array().map_or(0, Vec::len) as f64
 }
 
-/// Gives the read units of items that were read together, or of as many that were not there.
+/// Returns the read units of items that were read together, at least `at_least` blocks, even if none was found.
 fn reads(taped: &Taped, found: &Value, at_least: u64) -> f64 {
     let bytes: u64 = match found {
         Value::Array(items) => items.iter().map(item_size).sum(),
@@ -128,7 +128,7 @@ fn halved(blocks: u64, consistent: bool) -> f64 {
     blocks as f64 / if consistent { 1.0 } else { 2.0 }
 }
 
-/// Gives the read units of several items, each for itself.
+/// Returns the read units of several items, each rounded up by itself.
 fn batch(taped: &Taped) -> f64 {
     let mut units = 0.0;
     for (table, ask) in taped.asked["RequestItems"].as_object().into_iter().flatten() {
@@ -140,13 +140,14 @@ fn batch(taped: &Taped) -> f64 {
     units
 }
 
-/// Gives the write units of one write in a transaction: the item's count double, its indexes' do not. A check is a write.
+/// Returns the write units of one write in a transaction. Those of the item count double, those of its indexes do not.
+/// A check counts as a write.
 async fn transacted(asked: &Value, verb: &str, stack: &Stack) -> f64 {
     let Written { item, indexes } = written(asked, verb, stack).await;
     item * 2.0 + if verb == "ConditionCheck" { 0.0 } else { indexes }
 }
 
-/// Gives the write units of a write by itself.
+/// Returns the write units of a write without a transaction.
 async fn write(asked: &Value, operation: &str, stack: &Stack) -> f64 {
     let verb = operation.trim_end_matches("Item");
     let Written { item, indexes } = written(asked, verb, stack).await;
@@ -158,7 +159,8 @@ struct Written {
     indexes: f64,
 }
 
-/// The indexes that hold whole items, by an attribute of their keys. That of ledgers holds keys, which do not change.
+/// The indexes that contain whole items, by an attribute of their keys. The index of ledgers contains only keys, which
+/// do not change.
 const INDEXES: [&str; 3] = ["gsi1pk", "gsi2pk", "due_shard"];
 
 #[allow(clippy::cast_precision_loss)]
@@ -167,7 +169,7 @@ async fn written(asked: &Value, verb: &str, stack: &Stack) -> Written {
         "Put" => asked["Item"].clone(),
         _ => look(&asked["Key"], stack).await,
     };
-    // What is gone by now was small: entries of the outbox, claims.
+    // Items that no longer exist were small: outbox entries, claims.
     let size = item_size(&item).div_ceil(1_024).max(1) as f64;
     let names = asked["ExpressionAttributeNames"].as_object().cloned().unwrap_or_else(Map::new);
     let names: Vec<&str> = names.values().filter_map(Value::as_str).collect();
@@ -176,7 +178,7 @@ async fn written(asked: &Value, verb: &str, stack: &Stack) -> Written {
     for index in INDEXES {
         let moved = verb == "Update" && text.contains(index.trim_end_matches("pk").trim_end_matches("shard"));
         let within = !item[index].is_null();
-        // A new place in an index is one entry away and one in; a change of anything else is one in its place.
+        // A move within an index removes one entry and adds another. Any other change replaces the entry.
         indexes += match (within, moved) {
             (true, true) => 2.0 * size,
             (true, false) | (false, true) => size,
@@ -191,7 +193,7 @@ async fn look(key: &Value, stack: &Stack) -> Value {
     stack.ask_table("GetItem", &ask).await["Item"].clone()
 }
 
-/// Gives the size of an item in bytes: names, and values by their types.
+/// Returns the size of an item in bytes: names, and values by their types.
 fn item_size(item: &Value) -> u64 {
     let fields = item.as_object().into_iter().flatten();
     fields.map(|(name, value)| name.len() as u64 + value_size(value)).sum()

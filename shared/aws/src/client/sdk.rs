@@ -138,11 +138,11 @@ impl<S: Transported> Transport<S> {
 
     /// Lets the SDK's rules find the host. They know the hosts of a region and prefix a bucket's name by themselves.
     pub(super) fn hosted(config: &AwsConfig, _: &str) -> Self {
-        Self::new(config(config), None)
+        Self::new(sdk_config(config), None)
     }
 
     pub(super) fn based(config: &AwsConfig, base: String) -> Self {
-        Self::new(config(config), Some(SharedEndpointResolver::new(Base(base))))
+        Self::new(sdk_config(config), Some(SharedEndpointResolver::new(Base(base))))
     }
 
     pub(super) fn once(self) -> Self {
@@ -160,7 +160,7 @@ impl<S: Transported> Transport<S> {
     }
 }
 
-fn config(config: &AwsConfig) -> SdkConfig {
+fn sdk_config(config: &AwsConfig) -> SdkConfig {
     let AwsConfig { connector, region, credentials, .. } = config.clone();
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

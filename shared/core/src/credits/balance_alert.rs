@@ -1,8 +1,9 @@
-//! Telling an organisation that little is left, once at each mark.
+//! Balance alerts: an organisation is told that its credits run out, once at each threshold.
 //!
-//! The wallet's item holds beside `balance` how much of it is to spare before the next mark, and a debit is made on
-//! condition of that number instead of the balance. So the hot path is the same one write, and only the debit that crosses
-//! a mark fails, is told so by the item that failed it, and is made again with the event in its transaction.
+//! The wallet's item stores beside `balance` the headroom: how much can be spent before the next threshold. A debit's
+//! condition compares with the headroom instead of the balance, so an ordinary debit stays one write. Only the debit
+//! that crosses a threshold fails. It learns so from the item that failed its condition, and is repeated with the event
+//! in its transaction.
 
 use std::ops::RangeInclusive;
 
@@ -12,31 +13,31 @@ use super::{LotKind, Wallet, WalletId};
 use crate::events::{Event, EventKind};
 use crate::{LotId, OrgId, Timestamp};
 
-/// Marks, in percent of the last top-up, highest first.
+/// Thresholds, in percent of the last top-up, highest first.
 pub const ALERT_PERCENTAGES: [u8; 3] = [20, 10, 0];
 
-/// When an organisation is told that little is left.
+/// The next balance at which an organisation is told that its credits run out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AlertThreshold {
-    /// Credits of the last purchase, or of the last gift when nothing was ever bought.
+    /// Credits of the last purchase, or of the last gift if nothing was ever bought. Thresholds are percentages of it.
     pub reference: u64,
-    /// The mark that was not reached yet; `None` when the last one was, or when there is nobody to tell.
+    /// The next threshold to be crossed, in percent. `None` if the last one was crossed, or if there is nobody to tell.
     pub next: Option<u8>,
 }
 
 impl AlertThreshold {
-    /// Begins anew at the highest mark.
+    /// Starts again at the highest threshold.
     pub(super) fn full(reference: u64) -> Self {
         Self { reference, next: Some(ALERT_PERCENTAGES[0]) }
     }
 
-    /// Gives the balance at a mark.
+    /// Returns the balance at a threshold.
     fn at(self, percent: u8) -> i64 {
         let credits = u128::from(self.reference) * u128::from(percent) / 100;
         i64::try_from(credits).unwrap_or(i64::MAX)
     }
 
-    /// Gives the lowest mark that a balance has reached, if it is one nobody was told of.
+    /// Returns the lowest threshold that `balance` has reached, if nobody was told of it.
     fn reached(self, balance: i64) -> Option<u8> {
         let untold = |mark: &u8| self.next.is_some_and(|next| *mark <= next);
         ALERT_PERCENTAGES.into_iter().rev().filter(untold).find(|mark| balance <= self.at(*mark))
@@ -46,7 +47,7 @@ impl AlertThreshold {
         ALERT_PERCENTAGES.into_iter().find(|lower| *lower < mark)
     }
 
-    /// Gives the balances at which a mark, and none below it, is reached.
+    /// Returns the balances at which a threshold is reached and no lower one is.
     pub fn band(self, mark: u8) -> RangeInclusive<i64> {
         let least = Self::below(mark).map_or(i64::MIN, |lower| self.at(lower) + 1);
         least..=self.at(mark)
@@ -54,8 +55,8 @@ impl AlertThreshold {
 }
 
 impl Wallet {
-    /// Gives how much of the balance is to spare before the next mark. A debit of less reaches none; and when there is no
-    /// next mark, it is covered.
+    /// Returns the headroom: how much of the balance can be spent before the next threshold. A smaller debit crosses
+    /// none. Without a next threshold a smaller debit is covered by the balance.
     pub fn headroom(&self) -> i64 {
         match self.alert.next {
             Some(mark) => self.balance.saturating_sub(self.alert.at(mark)),
@@ -63,15 +64,15 @@ impl Wallet {
         }
     }
 
-    /// Makes the highest mark below the balance the next one, should it have been told of: what was taken back and came again
-    /// runs out again.
+    /// Makes the highest threshold below the balance the next one, even if it was crossed before. Credits that were
+    /// clawed back and given back can run out once more.
     pub(super) fn rearm(&mut self) {
         let below = ALERT_PERCENTAGES.into_iter().find(|mark| self.alert.at(*mark) < self.balance);
         self.alert.next = self.alert.next.max(below);
     }
 
-    /// Takes note of the lowest mark the balance has reached since the last top-up, if there is one to take note of, and
-    /// gives it with what the world is told.
+    /// Records the lowest threshold that the balance has reached since the last top-up. Returns it with the event that
+    /// announces it, or `None` if there is nothing new to announce.
     pub fn alert(&mut self, now: Timestamp) -> Option<(u8, Event)> {
         let WalletId::Organisation(org) = &self.id else { return None };
         let mark = self.alert.reached(self.balance)?;
@@ -82,7 +83,7 @@ impl Wallet {
     }
 }
 
-/// Makes the event of a top-up.
+/// Returns the event of a top-up.
 pub fn topped_up(org: OrgId, lot: LotId, kind: LotKind, credits: u64, now: Timestamp) -> Event {
     let facts = json!({ "org_id": org, "lot_id": lot, "kind": kind.name(), "credits": credits });
     Event::new(EventKind::WalletToppedUp, now, facts)

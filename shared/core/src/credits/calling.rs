@@ -1,20 +1,21 @@
-//! The end of a hold that its own opener ends, a moment after it was opened, with everything there is to tell of the call.
+//! The end of a hold by the service that opened it a moment before, with the record of the call.
 
 use super::{CallFacts, Outcome, Receipt, ReceiptId, Resolution};
 
-/// A call that a hold has paid for, or would have.
+/// The record of a call that a hold has paid for, or would have paid for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallRecord {
-    /// The call.
+    /// What the caller reported about the call.
     pub facts: CallFacts,
-    /// How it went.
+    /// The outcome of the call.
     pub outcome: Outcome,
 }
 
 impl Resolution {
-    /// Tells of the call in the usage log, also when it costs nothing: a receipt of no credits is how a failure is seen. It
-    /// is dated as its quota was counted, when the call was admitted. What is given back is not limited, since nobody's word
-    /// has to be taken for the failure.
+    /// Writes the call to the usage log even if it costs nothing: a receipt of 0 credits shows a failure. The receipt
+    /// is dated when the call was admitted, as its quota was counted.
+    ///
+    /// A refund given this way has no daily limit, because the failure was seen here and not only reported.
     #[must_use]
     pub fn telling(mut self, told: &CallRecord) -> Self {
         let hold = &self.hold;

@@ -1,4 +1,4 @@
-//! A charge: what is asked of the table, and what it answers.
+//! Charges: the request to the table, and its outcome.
 
 use super::{LotKind, Receipt, TEST_CREDITS, Wallet, WalletId, WalletRefusal};
 use crate::audit::AuditEntry;
@@ -6,26 +6,26 @@ use crate::events::Event;
 use crate::keys::{ApiKey, Ask, KeyFacts, Limiter, Refusal, RefusalCode};
 use crate::{LotId, OrgId, Timestamp};
 
-/// A charge of one key and its wallet, with the receipt it leaves.
+/// A charge of one key and its wallet, with the receipt to write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Charge {
-    /// The key.
+    /// The key to charge.
     pub key: KeyFacts,
-    /// What is asked of it.
+    /// What the call needs of the key.
     pub ask: Ask,
-    /// The receipt; its `credits` are the cost, at least 1.
+    /// The receipt. Its `credits` are the cost, at least 1.
     pub receipt: Receipt,
 }
 
 impl Charge {
-    /// Gives the wallet that pays.
+    /// Returns the wallet that pays.
     pub fn wallet(&self) -> WalletId {
         self.key.wallet()
     }
 }
 
 impl KeyFacts {
-    /// Gives the wallet that pays.
+    /// Returns the wallet that pays: a person's test wallet for test keys, else the organisation's.
     pub fn wallet(&self) -> WalletId {
         match &self.spender {
             Some(user) => WalletId::Test(user.clone()),
@@ -34,34 +34,35 @@ impl KeyFacts {
     }
 }
 
-/// What became of a charge. Only `Charged` has changed anything.
+/// The outcome of a charge. Only `Charged` has changed anything.
 #[derive(Debug, PartialEq)]
 pub enum ChargeOutcome {
     /// Key, wallet and receipt were written.
     Charged,
-    /// The same request was charged before; this is its receipt.
+    /// The same request was charged before. This is its receipt.
     Replayed(Box<Receipt>),
-    /// The idempotency key stands for another request.
+    /// The idempotency key was used with a different request.
     KeyReused,
-    /// The key or its wallet refuses.
+    /// The key or its wallet refuses the charge.
     Refused(Refusal),
-    /// The key spends another wallet than was remembered, perhaps only now: who spent it has left. Look it up again.
+    /// The key spends another wallet than the charge assumed, because its payer has left, perhaps just now. Look the
+    /// key up again.
     PayerChanged,
 }
 
-/// Everything a check without a charge reads: the key, its wallet, and whether its organisation is stopped.
+/// What a check without a charge reads: the key, its wallet, and whether its organisation is suspended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeySnapshot {
-    /// The key.
+    /// The key that is checked.
     pub key: ApiKey,
-    /// Its wallet, settled as of the check.
+    /// Its wallet, without lots that had expired at the time of the check.
     pub wallet: Wallet,
     /// Whether the organisation is suspended.
     pub suspended: bool,
 }
 
 impl KeySnapshot {
-    /// Says why a call would be refused; the same words a charge would get.
+    /// Returns why a call would be refused. A charge would get the same refusal.
     pub fn refusal(&self, ask: &Ask, cost: u64) -> Option<Refusal> {
         if let Some(refusal) = self.key.refusal(ask) {
             return Some(refusal);
@@ -74,14 +75,14 @@ impl KeySnapshot {
 }
 
 impl Wallet {
-    /// Puts a wallet's refusal into the caller's words.
+    /// Converts a wallet's refusal to the one that callers get.
     pub fn refused(&self, refusal: WalletRefusal, cost: u64) -> Refusal {
         if refusal == WalletRefusal::Closed {
             return Refusal::of(RefusalCode::Suspended, Limiter::Organisation);
         }
         match self.id {
             WalletId::Organisation(_) => Refusal::of(RefusalCode::InsufficientCredits, Limiter::Wallet),
-            // Time alone fills a test wallet again, but never with more than it begins with.
+            // A new period refills a test wallet, but never above its first amount.
             WalletId::Test(_) => Refusal {
                 resets_at: self.next_expiry.filter(|_| cost <= TEST_CREDITS),
                 ..Refusal::of(RefusalCode::InsufficientCredits, Limiter::TestWallet)
@@ -90,34 +91,34 @@ impl Wallet {
     }
 }
 
-/// Credits for an organisation.
+/// Credits given to an organisation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreditGrant {
-    /// Names the grant; the same one is given once.
+    /// Id of the grant. The same id is granted once.
     pub id: LotId,
-    /// To whom.
+    /// The organisation that gets the credits.
     pub org: OrgId,
-    /// What kind.
+    /// Whether they are paid or promotional.
     pub kind: LotKind,
-    /// How many, at least 1.
+    /// Number of credits, at least 1.
     pub amount: u64,
-    /// Until when.
+    /// When they expire; `None` if never.
     pub expires_at: Option<Timestamp>,
-    /// When it is given.
+    /// The time of the grant.
     pub now: Timestamp,
-    /// Entry of the audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
-    /// What the world is told.
+    /// The event that announces the top-up.
     pub event: Event,
 }
 
-/// What became of a grant of credits.
+/// The outcome of a grant of credits.
 #[derive(Debug, PartialEq)]
 pub enum CreditGrantOutcome {
-    /// They are in the wallet.
+    /// The credits are in the wallet.
     Granted,
-    /// They were before; nothing was changed.
+    /// They were granted before. Nothing was changed.
     GrantedBefore,
-    /// There is no such organisation.
+    /// The organisation does not exist.
     NoSuchOrganisation,
 }

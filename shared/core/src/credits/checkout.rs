@@ -1,7 +1,7 @@
-//! Buying credits: what is for sale, the checkout session it is sold in, and what must hold of one that is paid.
+//! Buying credits: the packs for sale, the checkout session in which one is sold, and the checks of a paid session.
 //!
-//! The price stands in the session's own record, not in the catalogue of the moment it is paid: who was shown a price pays
-//! that one, and a session nobody was shown here buys nothing, whoever signed what is told of it.
+//! The price is in the session's own record, not in the catalogue at the time of payment, so buyers pay the price they
+//! were shown. A session without a record here buys nothing, even if the provider's message about it is signed.
 
 use std::time::Duration;
 
@@ -13,41 +13,42 @@ use crate::idempotency::IdempotentRequest;
 use crate::ids::digest;
 use crate::{Code, Fault, LotId, OrgId, Timestamp, UserId, text};
 
-/// In what packs are paid.
+/// Currency of all packs.
 pub const CURRENCY: &str = "EUR";
-/// How long the record of a session is kept: as long as receipts. A session itself lives for a day, and some ways to pay
-/// take two weeks more.
+/// How long the record of a session is kept: as long as receipts. A session is open for a day, and some payment methods
+/// take two more weeks.
 pub const CHECKOUT_KEPT: Duration = Duration::from_hours(24 * 400);
 
-/// Most sessions an organisation opens in an hour; each is a call to the provider, and a page where cards can be tried.
+/// Most sessions an organisation opens in an hour. Each is a call to the provider, and a page on which stolen cards can
+/// be tried.
 pub const CHECKOUTS_AN_HOUR: u32 = 20;
-/// In what they are counted.
+/// The span in which sessions are counted.
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Gives when the hour (UTC) begins that a time is in.
+/// Returns the start of the hour (UTC) in which a time lies.
 pub fn checkout_hour(at: Timestamp) -> Timestamp {
     at.floor(HOUR)
 }
 
-/// Refuses to open one session more, until the hour is over.
+/// Returns the 429 of an organisation that has opened all sessions of its hour.
 pub fn too_many_checkouts(now: Timestamp) -> Fault {
     let (limit, resets_at) = (CHECKOUTS_AN_HOUR, checkout_hour(now).plus(HOUR));
     let message = format!("An organisation opens {limit} checkouts an hour; try again at {resets_at}");
     Fault::new(Code::RateLimited, message).limited(limit.into(), resets_at, now)
 }
 
-/// Credits for sale.
+/// A pack of credits for sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pack {
-    /// Name.
+    /// Name in requests, such as `starter`.
     pub name: &'static str,
-    /// Credits in it.
+    /// Credits in the pack.
     pub credits: u64,
-    /// Its price, in cents of a euro.
+    /// Price in cents of a euro.
     pub cents: u64,
 }
 
-/// The catalogue.
+/// The packs for sale.
 pub const PACKS: [Pack; 3] = [
     Pack { name: "starter", credits: 1_000, cents: 1_000 },
     Pack { name: "growth", credits: 10_000, cents: 8_000 },
@@ -58,7 +59,7 @@ impl Pack {
     /// Finds a pack by its name.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming `pack` and the packs there are.
+    /// `INVALID_REQUEST` naming `pack` and the available packs.
     pub fn named(name: &str) -> Result<Self, Fault> {
         PACKS.into_iter().find(|pack| pack.name == name).ok_or_else(|| {
             let names = PACKS.map(|pack| pack.name);
@@ -67,20 +68,20 @@ impl Pack {
     }
 }
 
-/// What the payment provider is asked to open.
+/// The request to the payment provider to open a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckoutAsk {
-    /// Who buys.
+    /// The organisation that buys.
     pub org: OrgId,
-    /// What.
+    /// The pack it buys.
     pub pack: Pack,
-    /// The same for the same request, by which the provider opens one session for it.
+    /// The key under which the provider opens one session for repeated requests.
     pub idempotency_key: String,
 }
 
 impl CheckoutAsk {
-    /// Asks for a session. Of a request that is promised to be one the key follows from the promise; else from what nobody
-    /// has used before.
+    /// Builds the request. If the caller sent an idempotency key, the provider's key is derived from it. Otherwise it
+    /// is derived from `nonce`, which must be new.
     pub fn new(org: OrgId, pack: Pack, idempotent: Option<&IdempotentRequest>, nonce: &str) -> Self {
         let org_text = org.to_string();
         let parts = match idempotent {
@@ -97,40 +98,40 @@ impl CheckoutAsk {
     }
 }
 
-/// A session the payment provider has opened.
+/// A session that the payment provider has opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenSession {
-    /// Its id.
+    /// Id of the session.
     pub id: SessionId,
-    /// Where the buyer pays.
+    /// URL of the page where the buyer pays.
     pub url: String,
 }
 
-/// The record of a checkout session: what was offered in it.
+/// The record of a checkout session: what it offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkout {
-    /// The session.
+    /// Id of the session.
     pub session: SessionId,
-    /// Where the buyer pays.
+    /// URL of the page where the buyer pays.
     pub url: String,
-    /// Who buys.
+    /// The organisation that buys.
     pub org: OrgId,
-    /// For whom somebody asked.
+    /// The member who asked for the session.
     pub user: UserId,
-    /// Which pack.
+    /// Name of the pack.
     pub pack: String,
-    /// How many credits.
+    /// Credits in the pack.
     pub credits: u64,
-    /// For how much, in hundredths of the currency.
+    /// Price, in hundredths of the currency.
     pub amount_cents: u64,
-    /// In which currency.
+    /// Currency of the price.
     pub currency: String,
     /// When it was opened.
     pub at: Timestamp,
 }
 
 impl Checkout {
-    /// Writes down what is offered in a session.
+    /// Records what a session offers.
     pub fn of(ask: &CheckoutAsk, session: OpenSession, user: UserId, now: Timestamp) -> Self {
         Self {
             session: session.id,
@@ -146,25 +147,25 @@ impl Checkout {
     }
 }
 
-/// A session that was paid, as the provider tells of it.
+/// A paid session, as the provider reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaidSession {
-    /// The session.
+    /// Id of the session.
     pub session: SessionId,
-    /// The payment.
+    /// Id of the payment.
     pub payment: PaymentId,
-    /// Whom it names as the buyer.
+    /// The organisation it names as the buyer.
     pub org: OrgId,
-    /// What its own notes say: organisation, pack and credits.
+    /// The session's metadata: organisation, pack and credits.
     pub noted: [String; 3],
-    /// What was paid, in hundredths of the currency.
+    /// Amount paid, in hundredths of the currency.
     pub amount_cents: u64,
-    /// In which currency.
+    /// Currency of the payment.
     pub currency: String,
 }
 
 impl PaidSession {
-    /// Says what of it is not as it was offered.
+    /// Returns the name of the first field that differs from what was offered, if one does.
     pub fn differs(&self, offered: &Checkout) -> Option<&'static str> {
         let noted = [offered.org.to_string(), offered.pack.clone(), offered.credits.to_string()];
         let checks = [
@@ -175,7 +176,7 @@ impl PaidSession {
         checks.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
     }
 
-    /// Makes the purchase of what was offered; `source` is the id of the provider's event.
+    /// Returns the purchase of what was offered. `source` is the id of the provider's event.
     pub fn purchase(&self, offered: &Checkout, source: &str, origin: &Origin, now: Timestamp) -> Purchase {
         let (org, credits, lot) = (offered.org, offered.credits, LotId::mint(now));
         let details = json!({

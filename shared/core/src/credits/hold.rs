@@ -1,4 +1,4 @@
-//! Holds: credits set aside for a job whose cost is known only at its end, and resolved at most once.
+//! Holds: credits reserved for a job whose cost is known only at its end. A hold is resolved at most once.
 
 use std::time::Duration;
 
@@ -12,79 +12,79 @@ use crate::keys::KeyMode;
 use crate::periods::Day;
 use crate::{Code, Fault, KeyId, Timestamp};
 
-/// How long after its end an open hold is left alone, before `sweep` releases it: for a resolution that was admitted in
-/// time, by a clock that is behind.
+/// How long after its expiry an open hold is left alone before `sweep` releases it. A resolution may have been admitted
+/// in time by a clock that is behind.
 pub const HOLD_MARGIN: Duration = Duration::from_mins(1);
-/// How often in a day (UTC) a key's holds give everything back because the provider failed; later ones give nothing back.
+/// How many holds of a key are refunded in a day (UTC) because the provider failed. Later ones get nothing back.
 pub const REFUNDS_A_DAY: u32 = 100;
 
-/// One hold.
+/// A hold of credits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hold {
-    /// Its name.
+    /// Id of the hold.
     pub id: HoldId,
-    /// The key it was opened by.
+    /// The key it was opened with.
     pub key: KeyId,
-    /// What that key spends.
+    /// Whether that key is for production or for tests.
     pub environment: KeyMode,
-    /// The wallet it was taken from, whoever the key spends since.
+    /// The wallet that pays, even if the key spends another one since.
     pub wallet: WalletId,
-    /// The wallet's era it was opened in, as the table found it.
+    /// The wallet's expiry epoch in which it was opened.
     pub expiry_epoch: u32,
-    /// Credits set aside.
+    /// Credits that it reserves.
     pub amount: u64,
-    /// Service of the catalogue.
+    /// Service of the catalogue that is paid.
     pub service: String,
-    /// Scope the job needed, if it named one.
+    /// Scope the call needed, if it named one.
     pub scope: Option<String>,
-    /// Which service opened it; no other may resolve it.
+    /// The service that opened it. No other service may resolve it.
     pub caller: String,
-    /// Hash of what was asked; empty without an idempotency key.
+    /// Hash of the request; empty without an idempotency key.
     pub fingerprint: String,
     /// When it was opened.
     pub opened_at: Timestamp,
-    /// Until when it may be resolved.
+    /// When it expires. It must be resolved before.
     pub expires_at: Timestamp,
-    /// How it ended, once it has.
+    /// How it ended; `None` while it is open.
     pub end: Option<Ending>,
 }
 
 /// The end of a hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// How.
+    /// The way it ended.
     pub how: HoldEnd,
-    /// When.
+    /// When it was ended.
     pub at: Timestamp,
-    /// The idempotency key it was resolved by, if there was one.
+    /// The idempotency key it was resolved with, if there was one.
     pub idempotency_key: Option<String>,
 }
 
-/// How a hold ends.
+/// The ways a hold ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldEnd {
-    /// The job was done, and some or all of the credits are spent.
+    /// The job was done. Some or all of the credits are spent.
     #[allow(missing_docs)]
     Settled { amount: u64, status_code: u16, response_ms: u64 },
     /// The job was not done.
     Voided(VoidReason),
-    /// Nobody resolved it.
+    /// Nobody resolved the hold in time.
     TimedOut,
 }
 
 /// Why a job was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VoidReason {
-    /// The provider failed: all is given back, so many times a day.
+    /// The provider failed. All credits are given back, up to a number of refunds a day.
     ProviderError,
-    /// The provider failed, and the key has had all the refunds of its day: nothing is given back.
+    /// The provider failed, but the key has had all refunds of the day. Nothing is given back.
     RefundsSpent,
-    /// The caller asked for what could not be done: nothing is given back.
+    /// The caller asked for something that cannot be done. Nothing is given back.
     CallerError,
 }
 
 impl VoidReason {
-    /// Gives the reason's name.
+    /// Returns the reason's name in the API and in the table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ProviderError => "provider_error",
@@ -93,14 +93,14 @@ impl VoidReason {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::ProviderError, Self::RefundsSpent, Self::CallerError].into_iter().find(|reason| reason.name() == name)
     }
 }
 
 impl HoldEnd {
-    /// Gives the name of a hold's status after it.
+    /// Returns the name of the status of a hold that ended this way.
     pub const fn status(self) -> &'static str {
         match self {
             Self::Settled { .. } => "settled",
@@ -109,7 +109,8 @@ impl HoldEnd {
         }
     }
 
-    /// Gives what a service asked for that is told of this end. None asks for its refunds to be spent.
+    /// Returns what the service asked for when the hold ended this way. A service never asks for
+    /// [`VoidReason::RefundsSpent`].
     #[must_use]
     pub const fn asked(self) -> Self {
         match self {
@@ -122,58 +123,58 @@ impl HoldEnd {
 /// Who resolves a hold, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolver {
-    /// The service.
+    /// The service that resolves it.
     pub caller: String,
     /// Its idempotency key, if it sent one.
     pub idempotency_key: Option<String>,
-    /// When.
+    /// The time of the request.
     pub now: Timestamp,
 }
 
-/// The one step that ends a hold, with everything that goes into the same transaction.
+/// The step that ends a hold, with everything to write in the same transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resolution {
-    /// The hold after it.
+    /// The hold after the step.
     pub hold: Hold,
-    /// Credits of it that are spent; the rest is free again.
+    /// Credits that are spent. The rest is released.
     pub used: u64,
-    /// What was spent, for the usage log; there is none when the job was not done and nothing is charged.
+    /// The receipt for the usage log. `None` if the job was not done and nothing is charged.
     pub receipt: Option<Receipt>,
-    /// Which day's refunds it counts among.
+    /// The day whose refunds it counts among, if it is a refund.
     pub refund_of: Option<Day>,
-    /// When.
+    /// The time of the step.
     pub now: Timestamp,
 }
 
-/// What became of a resolution.
+/// The outcome of a resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResolutionOutcome {
-    /// It was made.
+    /// The hold has ended as asked.
     Resolved,
-    /// The hold has ended since it was read; nothing was changed.
+    /// The hold has ended otherwise since it was read. Nothing was changed.
     Conflict,
-    /// The key has had all the refunds of its day; nothing was changed.
+    /// The key has had all refunds of the day. Nothing was changed.
     NoMoreRefunds,
 }
 
 impl Hold {
-    /// Reads the id in a path.
+    /// Parses a hold's id in a path.
     ///
     /// # Errors
-    /// `NOT_FOUND`: what is no id is no hold's.
+    /// `NOT_FOUND` if the text is not an id, as for a hold that does not exist.
     pub fn id_in_path(text: &str) -> Result<HoldId, Fault> {
         HoldId::parse(text).ok_or_else(hold_not_found)
     }
 
-    /// Gives when `sweep` releases it, unless it is resolved before.
+    /// Returns when `sweep` releases the hold, or `None` if it has ended.
     pub fn due_at(&self) -> Option<Timestamp> {
         self.end.is_none().then(|| self.expires_at.plus(HOLD_MARGIN))
     }
 
-    /// Ends the hold as its service says; `None` when it has ended just so before.
+    /// Returns the step that ends the hold as its service asks, or `None` if it has already ended that way.
     ///
     /// # Errors
-    /// `NOT_FOUND` to other services, `HOLD_RESOLVED`, `HOLD_EXPIRED`, `HOLD_EXCEEDED`, and `IDEMPOTENCY_MISMATCH` when
+    /// `NOT_FOUND` to other services, `HOLD_RESOLVED`, `HOLD_EXPIRED`, `HOLD_EXCEEDED`, and `IDEMPOTENCY_MISMATCH` if
     /// the same idempotency key has ended it in another way.
     pub fn resolve(&self, how: HoldEnd, by: &Resolver) -> Result<Option<Resolution>, Fault> {
         if self.caller != by.caller {
@@ -186,7 +187,7 @@ impl Hold {
                 return Err(key_reused());
             }
             Some(end) => {
-                let message = "The hold was resolved in another way";
+                let message = format!("hold is already {}; its end cannot be changed", end.how.status());
                 return Err(Fault::new(Code::HoldResolved, message).detail("status", end.how.status()));
             }
             None if by.now >= self.expires_at => return Err(self.expired()),
@@ -194,14 +195,15 @@ impl Hold {
         }
         match how {
             HoldEnd::Settled { amount, .. } if amount > self.amount => {
-                let message = format!("The hold is of {} credits", self.amount);
+                let message = format!("amount exceeds the {} credits held", self.amount);
                 Err(Fault::new(Code::HoldExceeded, message).detail("field", "amount").detail("limit", self.amount))
             }
             _ => Ok(Some(self.ended(how, by.idempotency_key.clone(), by.now))),
         }
     }
 
-    /// Ends the hold that nobody has resolved in time; `None` while it may yet be, or when it was.
+    /// Returns the step that releases a hold nobody has resolved in time. Returns `None` if it has ended, or if its
+    /// margin has not passed.
     pub fn time_out(&self, now: Timestamp) -> Option<Resolution> {
         let due = self.due_at().is_some_and(|due| due <= now);
         due.then(|| self.ended(HoldEnd::TimedOut, None, now))
@@ -220,7 +222,7 @@ impl Hold {
             key: self.key,
             environment: self.environment,
             credits: hold.used(),
-            // Not when it was opened: a day's usage is summed soon after its end, and this may be later.
+            // Not when the hold was opened: a day's usage is summed soon after the day, and this may be later.
             at: now,
             caller: self.caller.clone(),
             fingerprint: String::new(),
@@ -231,7 +233,7 @@ impl Hold {
         Resolution { used: hold.used(), hold, receipt, refund_of: refund.then(|| Day::of(now)), now }
     }
 
-    /// Gives the credits that its end has spent.
+    /// Returns the credits that the end has spent; 0 while the hold is open.
     pub fn used(&self) -> u64 {
         match self.end.as_ref().map(|end| end.how) {
             Some(HoldEnd::Settled { amount, .. }) => amount,
@@ -240,7 +242,7 @@ impl Hold {
         }
     }
 
-    /// Names the receipt its end has left, if it has left one.
+    /// Returns the id of the receipt of the end, if the end writes one.
     fn receipt_id(&self) -> Option<ReceiptId> {
         let end = self.end.as_ref().map(|end| end.how);
         let free = matches!(end, None | Some(HoldEnd::Voided(VoidReason::ProviderError) | HoldEnd::TimedOut));
@@ -248,37 +250,38 @@ impl Hold {
     }
 
     fn expired(&self) -> Fault {
-        Fault::new(Code::HoldExpired, "The hold has run out").detail("expires_at", self.expires_at)
+        let message = format!("hold expired at {}; open another one", self.expires_at);
+        Fault::new(Code::HoldExpired, message).detail("expires_at", self.expires_at)
     }
 }
 
-/// The 404 for a hold that does not exist, or belongs to another service.
+/// Returns the 404 for a hold that does not exist or belongs to another service.
 pub fn hold_not_found() -> Fault {
     Fault::not_found("Hold")
 }
 
-/// A hold that has ended, as its service is told.
+/// A hold that has ended, as its service sees it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct HoldView {
-    /// The hold.
+    /// Id of the hold.
     pub hold_id: String,
-    /// `settled` or `voided`.
+    /// Status: `settled` or `voided`.
     pub status: &'static str,
-    /// Why it was voided: `provider_error`, `caller_error`, or `refunds_spent` when the provider failed and the key has had all
-    /// the refunds of its day, so that nothing is given back; null when it was settled.
+    /// Why it was voided: `provider_error`, `caller_error`, or `refunds_spent` if the provider failed and the key has
+    /// had all refunds of the day, so that nothing is given back; null if it was settled.
     pub reason: Option<&'static str>,
-    /// Credits it was of.
+    /// Credits that were reserved.
     pub amount: u64,
     /// Credits that are spent.
     pub used: u64,
-    /// Credits that are not held any more; what of them was of a lot that has expired is lost with it.
+    /// Credits that are no longer reserved. Those of a lot that has expired are lost and not given back.
     pub released: u64,
-    /// Receipt of what is spent; null when the job was not done and nothing is charged.
+    /// Receipt of the credits that are spent; null if the job was not done and nothing is charged.
     pub receipt_id: Option<String>,
 }
 
 impl HoldView {
-    /// Shows a hold.
+    /// Builds the view of a hold.
     pub fn of(hold: &Hold) -> Self {
         let reason = |end: &Ending| match end.how {
             HoldEnd::Voided(reason) => Some(reason.name()),

@@ -33,7 +33,7 @@ fn settled(amount: u64) -> HoldEnd {
 const REFUND: HoldEnd = HoldEnd::Voided(VoidReason::ProviderError);
 const CHARGED: HoldEnd = HoldEnd::Voided(VoidReason::CallerError);
 
-/// The code a resolution is refused with.
+/// Returns the code with which a resolution is refused.
 fn refused(hold: &Hold, how: HoldEnd, by: &Resolver) -> &'static str {
     hold.resolve(how, by).unwrap_err().code.as_str()
 }

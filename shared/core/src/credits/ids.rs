@@ -1,8 +1,8 @@
-//! Ids of what charges leave: each names its organisation, and 128 bits that are random or follow from the caller's
-//! idempotency key.
+//! Ids of receipts and holds. Each contains its organisation and 128 bits, which are random or derived from the
+//! caller's idempotency key.
 //!
-//! That the second request with one idempotency key finds what the first has left, without a look-up of its own, is what
-//! makes it happen once.
+//! With a derived id, a second request with the same idempotency key finds the record of the first without a look-up of
+//! its own. That is why it happens once.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use ulid::Ulid;
 use crate::ids::digest;
 use crate::{EventId, OrgId, Timestamp};
 
-/// Makes such an id: the prefix, the organisation without its own, and 26 characters.
+/// Declares such an id: the prefix, the organisation's id without its prefix, and 26 characters.
 macro_rules! scoped_id {
     ($(#[$doc:meta])* $name:ident = $prefix:literal) => {
         $(#[$doc])*
@@ -23,9 +23,9 @@ macro_rules! scoped_id {
         }
 
         impl $name {
-            /// Names something nobody will ask for again.
+            /// Creates an id at random, for a request without an idempotency key.
             pub fn fresh(org: OrgId, now: Timestamp) -> Self {
-                // A new id is 128 bits that have not been before; hashed, it keeps these ids evenly spread.
+                // `EventId::mint` draws fresh random bits. Hashing spreads them evenly over all 128 bits.
                 Self { org, tail: tail_of(&[&org.to_string(), "", &EventId::mint(now).to_string()]) }
             }
 
@@ -36,12 +36,12 @@ macro_rules! scoped_id {
                 (id.to_string() == text).then_some(id)
             }
 
-            /// Gives the organisation it belongs to.
+            /// Returns the organisation it belongs to.
             pub fn org(&self) -> OrgId {
                 self.org
             }
 
-            /// Gives what tells it from the organisation's others.
+            /// Returns the part that differs between ids of one organisation.
             pub fn tail(&self) -> String {
                 self.tail.to_string()
             }
@@ -63,29 +63,30 @@ macro_rules! scoped_id {
 }
 
 scoped_id! {
-    /// One receipt.
+    /// Id of a receipt.
     ReceiptId = "rcpt_"
 }
 
 scoped_id! {
-    /// One hold of credits, from its opening to its end.
+    /// Id of a hold of credits, from its opening to its end.
     HoldId = "hold_"
 }
 
 impl ReceiptId {
-    /// Names the receipt of a service's request with an idempotency key. Two services' keys never meet.
+    /// Derives the id of the receipt of a service's request with an idempotency key. Keys of two services lead to
+    /// different ids.
     pub fn for_key(org: OrgId, caller: &str, idempotency_key: &str) -> Self {
         Self { org, tail: tail_of(&[&org.to_string(), caller, idempotency_key]) }
     }
 
-    /// Names the receipt of a hold.
+    /// Returns the id of a hold's receipt.
     pub fn of_hold(hold: HoldId) -> Self {
         Self { org: hold.org, tail: hold.tail }
     }
 }
 
 impl HoldId {
-    /// Names the hold of a service's request with an idempotency key; it meets no receipt's.
+    /// Derives the id of the hold of a service's request with an idempotency key. It differs from every receipt's id.
     pub fn for_key(org: OrgId, caller: &str, idempotency_key: &str) -> Self {
         Self { org, tail: tail_of(&[&org.to_string(), caller, idempotency_key, "hold"]) }
     }

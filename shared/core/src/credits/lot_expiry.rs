@@ -1,12 +1,13 @@
-//! What happens to a wallet's lots: debits are attributed to them, they expire, holds outlive them, refunds take them back.
+//! A wallet's lots: debits are attributed to them, they expire, holds carry them past their expiry, and refunds claw
+//! them back.
 
 use super::{CarriedHolds, CreditLot, LotKind, Wallet, WalletId};
 use crate::{LotId, Timestamp};
 
 impl Wallet {
-    /// Gives the wallet with every debit attributed to its lot, and what had expired by `now` gone.
+    /// Returns the wallet with every debit attributed to its lot, and without the lots that had expired by `now`.
     ///
-    /// Right only because no debit passes between a lot's expiry and this.
+    /// This is right only because no debit is admitted after a lot's expiry until the wallet has been written this way.
     #[must_use]
     pub fn with_lots_expired(&self, now: Timestamp) -> Self {
         let mut wallet = self.clone();
@@ -14,7 +15,7 @@ impl Wallet {
         let over = |lot: &CreditLot| lot.expires_at.is_some_and(|expiry| expiry <= now);
         let lost = wallet.lots.values().filter(|lot| over(lot)).map(|lot| lot.left).sum();
         wallet.expire(lost);
-        // A spent lot says nothing any more; but a test lot's end is also the beginning of the next.
+        // A spent lot is not needed any more, except a test lot, whose expiry is also the start of the next period.
         wallet.lots.retain(|_, lot| !over(lot) && (lot.left > 0 || lot.kind == LotKind::Test));
         if matches!(wallet.id, WalletId::Test(_)) && wallet.lots.is_empty() {
             wallet.renew(now);
@@ -23,7 +24,8 @@ impl Wallet {
         wallet
     }
 
-    /// Loses what is left of lots at their end, but for what is held: that is kept, for the oldest holds first.
+    /// Expires what is `left` of lots at their expiry. The part covered by open holds stays reserved for them, for the
+    /// oldest holds first.
     fn expire(&mut self, mut left: u64) {
         if left == 0 {
             return;
@@ -44,15 +46,16 @@ impl Wallet {
         self.expired += left;
     }
 
-    /// Gives what the holds of the present era hold.
+    /// Returns the credits reserved by holds of the current expiry epoch.
     fn held_at_present(&self) -> u64 {
         self.held - self.carried.values().map(|carried_holds| carried_holds.held).sum::<u64>()
     }
 
-    /// Ends a hold that was opened in an era: `used` of it is spent, of lots it has outlived first, and the rest is free
-    /// again, but for what was kept of such lots and is now held by nobody: that is lost.
+    /// Ends a hold that was opened in `expiry_epoch`. Of its `amount`, `used` is spent and the rest is released.
+    /// Reserved credits of expired lots are spent first. If more of them remain than open holds of that epoch can use,
+    /// the excess expires.
     ///
-    /// Gives `false`, and changes nothing, when that era's holds do not hold as much.
+    /// Returns `false` and changes nothing if that epoch's holds do not reserve `amount`.
     #[must_use]
     pub fn release(&mut self, expiry_epoch: u32, amount: u64, used: u64) -> bool {
         let (mut lost, present) = (0, self.held_at_present());
@@ -78,7 +81,8 @@ impl Wallet {
         true
     }
 
-    /// Takes credits back: of the lot they came with, and what is no longer there of the others, and of those to come.
+    /// Claws credits back: first from the lot they came with, then from the other lots, and the rest as a debt of lots
+    /// to come.
     pub fn claw_back(&mut self, lot: LotId, credits: u64) {
         self.attribute();
         let left = self.lots.get_mut(&lot).map_or(credits, |lot| {
@@ -92,24 +96,25 @@ impl Wallet {
         self.repay();
     }
 
-    /// Gives back credits that had been taken back, as part of the paid lot they came with.
+    /// Gives credits back that were clawed back, to the paid lot they came with.
     pub fn give_back(&mut self, lot: LotId, credits: u64) {
         self.attribute();
         let since = self.spent();
         let gone = CreditLot { kind: LotKind::Paid, amount: credits, left: 0, expires_at: None, since };
         let lot = self.lots.entry(lot).or_insert(gone);
         lot.left += credits;
-        // As if it had come now, whether or not it was still there: nothing that is attributed already concerns it.
+        // The lot counts from now, even if it was still there: debits that are attributed already do not concern it.
         lot.since = since;
         self.balance = self.balance.saturating_add_unsigned(credits);
-        // A wallet that was read after its payment may have been given them back meanwhile; such a change is never written.
+        // The wallet may have been read after its payment record, when the credits had been given back already. The
+        // write of such a change is refused, so the number here does not matter.
         self.clawed_back = self.clawed_back.saturating_sub(credits);
         self.repay();
         self.rearm();
     }
 
-    /// Attributes what was spent to lots: promotional before paid, soonest to expire first, and each debit only to lots
-    /// that were there when it was made.
+    /// Attributes what was spent to lots: promotional before paid, soonest to expire first. A debit is attributed only
+    /// to lots that existed when it was made.
     fn attribute(&mut self) {
         self.repay();
         while self.attributed < self.spent() {
@@ -120,15 +125,15 @@ impl Wallet {
                 let lot = &self.lots[id];
                 (lot.kind, lot.expires_at.is_none(), lot.expires_at, *id)
             });
-            // More than there was can only be spent when some of it was taken back before this was worked out.
+            // Lots can only be short if some were clawed back between the debit and this attribution.
             self.debt += self.take(&order, until - self.attributed);
             self.attributed = until;
             self.repay();
         }
     }
 
-    /// Covers what no lot covers with the lots that have come by what is attributed, the earliest first: so that it does
-    /// not matter how often this is worked out.
+    /// Pays the debt from lots that existed at the debits attributed so far, the earliest first. So the result does not
+    /// depend on how often this is computed.
     fn repay(&mut self) {
         let mut order = self.lots_by_now();
         order.sort_by_key(|id| (self.lots[id].since, *id));
@@ -140,7 +145,7 @@ impl Wallet {
         there.map(|(id, _)| *id).collect()
     }
 
-    /// Takes credits from lots, in their order; gives how many it could not take.
+    /// Takes credits from lots in the given order. Returns how many it could not take.
     fn take(&mut self, order: &[LotId], mut credits: u64) -> u64 {
         for id in order {
             if let Some(lot) = self.lots.get_mut(id) {

@@ -17,7 +17,7 @@ fn wallet() -> Wallet {
     Wallet::of_organisation(OrgId::mint(START), START)
 }
 
-/// Gives balance, held, used and expired, having seen that the books balance.
+/// Returns balance, held, used and expired, after checking that the books balance.
 fn numbers(wallet: &Wallet) -> (i64, u64, u64, u64) {
     assert!(wallet.is_balanced(), "{wallet:?}");
     (wallet.balance, wallet.held, wallet.used, wallet.expired)
@@ -56,7 +56,7 @@ fn what_is_kept_of_an_expired_lot_is_lost_only_once_nobody_can_need_it() {
     wallet.hold(30);
     let settled = wallet.with_lots_expired(after(1));
     assert_eq!(numbers(&settled), (90, 60, 0, 0), "all of the lot is held");
-    // In either order, the one that is settled is settled from the lot that has expired.
+    // In either order, the settled hold spends the credits of the expired lot.
     for first_is_void in [true, false] {
         let mut ended = settled.clone();
         for void in [first_is_void, !first_is_void] {

@@ -1,4 +1,4 @@
-//! Credits: wallets, what is charged to them, set aside, bought and taken back, and the receipts of it.
+//! Credits: wallets, and the charges, holds, purchases and refunds that change them, with their receipts.
 
 mod balance_alert;
 mod calling;

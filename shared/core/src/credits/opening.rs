@@ -1,37 +1,37 @@
-//! The opening of a hold: what is asked of the table, and what it answers.
+//! Opening a hold: the request to the table, and its outcome.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Hold, HoldId};
 use crate::keys::{Ask, KeyFacts, Refusal};
-use crate::services::{Service, service};
+use crate::services::{Service, service, unknown_service};
 use crate::{Fault, IdempotencyKey};
 
-/// Shortest and longest time a hold lasts, in seconds.
+/// Shortest and longest time to live of a hold, in seconds.
 const TTL: RangeInclusive<u64> = 60..=86_400;
-/// How long one lasts of which nothing is said, in seconds.
+/// Time to live of a hold if none is given, in seconds.
 const TTL_DEFAULT: u64 = 3_600;
 
-/// What a hold is asked for, checked against the catalogue.
+/// The terms of a hold, checked against the catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldTerms {
     /// The service that will be paid.
     pub service: &'static Service,
-    /// Credits, from 1 to the most the service may hold.
+    /// Credits, from 1 to the most that the service may reserve.
     pub amount: u64,
-    /// How long it lasts.
+    /// How long it is open, at most.
     pub ttl: Duration,
 }
 
 impl HoldTerms {
-    /// Checks what is asked.
+    /// Checks the terms.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `service`, `amount` or `ttl_seconds`, with the limit.
     pub fn parse(name: &str, amount: u64, ttl_seconds: Option<u64>) -> Result<Self, Fault> {
         let Some(service) = service(name) else {
-            return Err(Fault::field("service", "service is none of the catalogue").detail("code", "SERVICE_UNKNOWN"));
+            return Err(Fault::field("service", unknown_service(name)).detail("code", "SERVICE_UNKNOWN"));
         };
         let most = service.hold_max;
         if !(1..=most).contains(&amount) {
@@ -47,23 +47,24 @@ impl HoldTerms {
     }
 }
 
-/// A hold to be, of a key that is checked as a charge checks it.
+/// A hold to open. Its key is checked as for a charge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opening {
-    /// The key.
+    /// The key that pays.
     pub key: KeyFacts,
-    /// What is asked of it.
+    /// What the call needs of the key.
     pub ask: Ask,
-    /// The hold.
+    /// The hold to write.
     pub hold: Hold,
-    /// Address of whoever uses the key, if it is known.
+    /// Address of the key's user, if known.
     pub ip: Option<String>,
-    /// Their country, as two letters, if it is known.
+    /// Country of the key's user as two letters, if known.
     pub country: Option<String>,
 }
 
 impl Opening {
-    /// Makes the hold that a service asks for. Its name follows from service and idempotency key.
+    /// Builds the hold that a service asks for. With an idempotency key, its id is derived from the service and the
+    /// key.
     pub fn new(
         key: KeyFacts,
         ask: Ask,
@@ -96,25 +97,26 @@ impl Opening {
         Self { key, ask, hold, ip: None, country: None }
     }
 
-    /// Says that the key spends another wallet than was remembered.
+    /// Replaces the key's facts, and with them the wallet that pays, after the table answered
+    /// [`OpeningOutcome::PayerChanged`].
     pub fn respend(&mut self, key: KeyFacts) {
         self.key = key;
         self.hold.wallet = self.key.wallet();
     }
 }
 
-/// What became of an opening. Only `Opened` has changed anything.
+/// The outcome of an opening. Only `Opened` has changed anything.
 #[derive(Debug, PartialEq)]
 pub enum OpeningOutcome {
-    /// Key, wallet and hold were written, the hold as this one.
+    /// Key, wallet and hold were written. This is the hold as written.
     Opened(Box<Hold>),
-    /// The same request opened this one before.
+    /// The same request opened this hold before.
     Replayed(Box<Hold>),
-    /// The idempotency key stands for another request.
+    /// The idempotency key was used with a different request.
     KeyReused,
-    /// The key or its wallet refuses.
+    /// The key or its wallet refuses the hold.
     Refused(Refusal),
-    /// The key spends another wallet than was remembered; look it up again.
+    /// The key spends another wallet than the opening assumed. Look the key up again.
     PayerChanged,
 }
 

@@ -1,8 +1,9 @@
-//! Credits that are bought, and taken back when their payment is refunded or disputed.
+//! Credits that are bought, and clawed back when their payment is refunded or disputed.
 //!
-//! What is known of a payment stands in one record, found by the payment's own id, since that is all a refund names. The
-//! provider tells of things late, twice and in any order; so each of them only adds to what is known, and how many credits
-//! must be away follows from that. A refund that is told of before its purchase is known, too, and counts once that comes.
+//! All that is known of a payment is in one record under the payment's own id, because a refund names nothing else. The
+//! provider reports refunds and disputes late, twice and in any order. So each report only adds to the record, and the
+//! number of credits to claw back is computed from it. A refund reported before its purchase is recorded too, and
+//! counts once the purchase arrives.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,8 @@ use crate::{LotId, OrgId, Timestamp};
 /// Longest id of the payment provider, in bytes.
 const ID_MAX: usize = 255;
 
-/// Makes the type of an id that the payment provider gave out: letters, digits, `_` and `-`, safe in a key of the table.
+/// Declares the type of an id given out by the payment provider: letters, digits, `_` and `-`, which are safe in a key
+/// of the table.
 macro_rules! provider_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -24,13 +26,13 @@ macro_rules! provider_id {
         pub struct $name(String);
 
         impl $name {
-            /// Parses an id.
+            /// Parses an id of 1 to 255 characters.
             pub fn parse(text: &str) -> Option<Self> {
                 let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
                 (plain && (1..=ID_MAX).contains(&text.len())).then(|| Self(text.to_owned()))
             }
 
-            /// Gives the id as the provider writes it.
+            /// Returns the id as the provider writes it.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -39,91 +41,91 @@ macro_rules! provider_id {
 }
 
 provider_id! {
-    /// One checkout session; it is paid once.
+    /// Id of a checkout session. It is paid once.
     SessionId
 }
 
 provider_id! {
-    /// One payment (Stripe: payment intent).
+    /// Id of a payment (Stripe: payment intent).
     PaymentId
 }
 
 provider_id! {
-    /// One dispute of a payment.
+    /// Id of a dispute of a payment.
     DisputeId
 }
 
-/// A purchase: credits for an organisation, paid for in a checkout session.
+/// A purchase: credits for an organisation, paid in a checkout session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Purchase {
-    /// The session; the credits are given once for it.
+    /// The session. Its credits are added once.
     pub session: SessionId,
-    /// The payment, by which a refund names it.
+    /// The payment, under which a refund names it.
     pub payment: PaymentId,
-    /// To whom.
+    /// The organisation that gets the credits.
     pub org: OrgId,
-    /// The lot they come as.
+    /// Id of the credit lot.
     pub lot: LotId,
-    /// What was bought, of the catalogue of packs.
+    /// Name of the pack that was bought.
     pub pack: String,
-    /// How many, at least 1.
+    /// Number of credits, at least 1.
     pub credits: u64,
-    /// What was paid, in hundredths of the currency.
+    /// Amount paid, in hundredths of the currency.
     pub amount_cents: u64,
-    /// In which currency, such as `EUR`.
+    /// Currency of the payment, such as `EUR`.
     pub currency: String,
-    /// When.
+    /// The time of the purchase.
     pub now: Timestamp,
-    /// Entry of the audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
-    /// What the world is told.
+    /// The event that announces the top-up.
     pub event: Event,
 }
 
-/// What became of a purchase.
+/// The outcome of a purchase.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PurchaseOutcome {
-    /// The credits are in the wallet, but for those a refund has taken back already.
+    /// The credits are in the wallet, except those that an earlier refund claws back.
     Credited,
-    /// They were before; nothing was changed.
+    /// They were added before. Nothing was changed.
     CreditedBefore,
-    /// There is no such organisation.
+    /// The organisation does not exist.
     NoSuchOrganisation,
 }
 
 /// What was sold for a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sale {
-    /// To whom.
+    /// The organisation that bought.
     pub org: OrgId,
-    /// In which session.
+    /// Id of the checkout session.
     pub session: SessionId,
-    /// As which lot.
+    /// Id of the credit lot.
     pub lot: LotId,
-    /// Which pack.
+    /// Name of the pack.
     pub pack: String,
-    /// How many credits.
+    /// Number of credits in the pack.
     pub credits: u64,
-    /// For how much, in hundredths of the currency.
+    /// Price, in hundredths of the currency.
     pub amount_cents: u64,
-    /// In which currency.
+    /// Currency of the price.
     pub currency: String,
 }
 
-/// How a dispute stands, by rank: whichever is told first, the highest that was told counts.
+/// The state of a dispute. The order matters: whatever order reports come in, the highest reported state counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum DisputeState {
     Open,
-    /// The payment is refunded in its place; nothing of it counts, since the refund does.
+    /// The payment was refunded instead. The dispute no longer counts, because the refund does.
     Dropped,
-    /// The money came back; so do the credits.
+    /// The money came back, so the credits are given back.
     Won,
     Lost,
 }
 
 impl DisputeState {
-    /// Gives the state's name.
+    /// Returns the state's name in the table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -133,7 +135,7 @@ impl DisputeState {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Open, Self::Dropped, Self::Won, Self::Lost].into_iter().find(|state| state.name() == name)
     }
@@ -142,36 +144,36 @@ impl DisputeState {
 /// A dispute of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dispute {
-    /// What is disputed, in hundredths of the currency.
+    /// Disputed amount, in hundredths of the currency.
     pub cents: u64,
-    /// How it stands.
+    /// Highest state reported so far.
     pub state: DisputeState,
 }
 
-/// Everything that is known of a payment.
+/// Everything known of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
-    /// Its id.
+    /// Id of the payment.
     pub id: PaymentId,
-    /// What was sold for it, once that is known.
+    /// What was sold for it; `None` until the purchase is known.
     pub sale: Option<Sale>,
-    /// How much of it was refunded, all in all.
+    /// Total refunded, in hundredths of the currency.
     pub refunded_cents: u64,
-    /// Its disputes.
+    /// Its disputes, by id.
     pub disputes: BTreeMap<DisputeId, Dispute>,
-    /// Credits that were taken back for it.
+    /// Credits clawed back for it.
     pub clawed_back: u64,
-    /// Counts its changes.
+    /// Number of changes of the record.
     pub revision: u64,
 }
 
-/// Why credits are taken back, or given back.
+/// Why credits are clawed back or given back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClawBackCause {
-    /// So much of the payment was refunded, all in all.
+    /// This much of the payment was refunded in total.
     #[allow(missing_docs)]
     Refund { refunded_cents: u64 },
-    /// A dispute stands so.
+    /// A dispute has reached this state.
     #[allow(missing_docs)]
     Dispute { id: DisputeId, cents: u64, state: DisputeState },
 }
@@ -185,41 +187,41 @@ impl ClawBackCause {
     }
 }
 
-/// Something the payment provider tells of a payment that was made.
+/// A report of the payment provider about a payment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClawBack {
-    /// The payment.
+    /// The payment it is about.
     pub payment: PaymentId,
-    /// What is told.
+    /// The refund or dispute reported.
     pub cause: ClawBackCause,
-    /// Id of the provider's event, for the audit trail.
+    /// Id of the provider's event, for the audit log.
     pub source: String,
-    /// Who tells it.
+    /// Who reported it, for the audit log.
     pub origin: Origin,
-    /// When.
+    /// When the report was received.
     pub now: Timestamp,
 }
 
-/// What became of it.
+/// The outcome of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClawBackOutcome {
-    /// So many credits were taken back.
+    /// This many credits were clawed back.
     Taken(u64),
-    /// So many credits that had been taken back were given back.
+    /// This many credits that had been clawed back were given back.
     GivenBack(u64),
-    /// It was known, or comes to nothing.
+    /// The report was known already, or changes no credits.
     Unchanged,
-    /// The purchase is not known yet; it is remembered until that comes.
+    /// The purchase is not known yet. The report is remembered until it arrives.
     Remembered,
 }
 
 impl Payment {
-    /// Makes the record of a payment of which nothing is known.
+    /// Returns the record of a payment of which nothing is known yet.
     pub fn unknown(id: PaymentId) -> Self {
         Self { id, sale: None, refunded_cents: 0, disputes: BTreeMap::new(), clawed_back: 0, revision: 0 }
     }
 
-    /// Adds what was sold for it; `clawed_back` is then what must be taken back at once.
+    /// Adds what was sold for the payment. `clawed_back` is then what must be clawed back at once.
     #[must_use]
     pub fn sold(&self, purchase: &Purchase) -> Self {
         let mut payment = self.clone();
@@ -237,8 +239,8 @@ impl Payment {
         payment
     }
 
-    /// Adds what is told of it; `None` when that was known. Refunds only grow, and so do disputes: by their state's rank, and
-    /// within one state by their amount.
+    /// Adds a report. Returns `None` if it changes nothing. Refunds only grow. Disputes only rise to a higher state,
+    /// and within one state to a larger amount.
     pub fn told(&self, cause: &ClawBackCause) -> Option<Self> {
         let mut payment = self.clone();
         match cause {
@@ -260,14 +262,15 @@ impl Payment {
         Some(payment)
     }
 
-    /// Sums what is disputed, or was with success.
+    /// Returns the sum of open and lost disputes, in hundredths of the currency.
     fn disputed_cents(&self) -> u64 {
         let counts = |state| matches!(state, DisputeState::Open | DisputeState::Lost);
         let disputed = self.disputes.values().filter(|dispute| counts(dispute.state));
         disputed.fold(0, |sum: u64, dispute| sum.saturating_add(dispute.cents))
     }
 
-    /// Works out how many credits must be away: the share of the payment that is refunded or disputed, rounded down.
+    /// Computes how many credits must be clawed back in total: the refunded or disputed share of the payment, rounded
+    /// down.
     fn to_claw_back(&self) -> u64 {
         let Some(sale) = &self.sale else { return 0 };
         let away = self.refunded_cents.saturating_add(self.disputed_cents());
@@ -280,7 +283,7 @@ impl Payment {
 }
 
 impl ClawBack {
-    /// Makes the entry of the audit trail for what has come of it.
+    /// Returns the audit entry of the outcome, if it moved credits.
     pub fn audit(&self, org: OrgId, outcome: ClawBackOutcome) -> Option<AuditEntry> {
         let (action, credits) = match outcome {
             ClawBackOutcome::Taken(credits) => (AuditAction::CreditsClawedBack, credits),
@@ -291,7 +294,7 @@ impl ClawBack {
         Some(AuditEntry::new(org, action, self.payment.as_str(), &self.origin, self.now, details))
     }
 
-    /// Makes what the world is told of it, if it has moved credits; `balance` is what it leaves.
+    /// Returns the event of the outcome, if it moved credits and has one. `balance` is the wallet's balance afterwards.
     pub fn event(&self, sale: &Sale, outcome: ClawBackOutcome, balance: i64) -> Option<Event> {
         let told = |kind, cents, credits| Some(moved(kind, sale, &self.payment, [cents, credits], balance, self.now));
         match (&self.cause, outcome) {
@@ -308,7 +311,7 @@ impl ClawBack {
         }
     }
 
-    /// Says what the change of a payment comes to.
+    /// Returns the outcome of a payment's change.
     pub fn outcome(before: &Payment, after: &Payment) -> ClawBackOutcome {
         match (after.sale.is_some(), after.clawed_back, before.clawed_back) {
             (false, _, _) => ClawBackOutcome::Remembered,
@@ -320,7 +323,7 @@ impl ClawBack {
 }
 
 impl Wallet {
-    /// Does what a claw-back comes to.
+    /// Applies an outcome to the wallet.
     pub fn follow(&mut self, lot: LotId, outcome: ClawBackOutcome) {
         match outcome {
             ClawBackOutcome::Taken(credits) => self.claw_back(lot, credits),
@@ -331,15 +334,15 @@ impl Wallet {
 }
 
 impl Purchase {
-    /// Makes the entry of the audit trail for credits a refund had taken back before they came.
+    /// Returns the audit entry for credits that were clawed back by reports that came before the purchase.
     pub fn audit_of_early_refund(&self, credits: u64) -> AuditEntry {
         let details = json!({ "credits": credits, "cause": "told before the purchase" });
         let (subject, origin) = (self.payment.as_str(), &self.audit.origin);
         AuditEntry::new(self.org, AuditAction::CreditsClawedBack, subject, origin, self.now, details)
     }
 
-    /// Makes what the world is told of a refund and of disputes that were told of before the purchase, if they took any of
-    /// it back; `balance` is what they leave.
+    /// Returns the events of refunds and disputes that were reported before the purchase, if they claw back any of it.
+    /// `balance` is the wallet's balance afterwards.
     pub fn early_events(&self, sold: &Payment, balance: i64) -> Vec<Event> {
         let Some(sale) = &sold.sale else { return Vec::new() };
         let refunded = Payment { disputes: BTreeMap::new(), ..sold.clone() }.to_claw_back();
@@ -353,8 +356,8 @@ impl Purchase {
     }
 }
 
-/// Makes the event of credits that were taken back, or given back: how much of the payment it is about, how many they are,
-/// and the balance they leave.
+/// Returns the event of credits that were clawed back or given back: the amount it is about in hundredths of the
+/// currency, the credits, and the balance afterwards.
 fn moved(
     kind: EventKind,
     sale: &Sale,

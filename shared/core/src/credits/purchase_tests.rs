@@ -39,7 +39,7 @@ fn dispute(id: &str, cents: u64, state: DisputeState) -> ClawBackCause {
     ClawBackCause::Dispute { id: DisputeId::parse(id).unwrap(), cents, state }
 }
 
-/// Tells a payment of things, one after the other, and gives how many credits are away in the end.
+/// Reports these causes one after the other. Returns how many credits are clawed back in the end.
 fn away(payment: Payment, told: &[ClawBackCause]) -> u64 {
     told.iter().fold(payment, |payment, cause| payment.told(cause).unwrap_or(payment)).clawed_back
 }

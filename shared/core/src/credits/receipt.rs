@@ -1,4 +1,4 @@
-//! Receipts: one for each charge, found again by whoever asks for the same charge twice; together they are the usage log.
+//! Receipts: one for each charge, found again when the same charge is requested twice. Together they are the usage log.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::{Fault, KeyId, Timestamp};
 
 /// How long receipts are kept.
 pub const RECEIPT_KEPT: Duration = Duration::from_hours(24 * 400);
-/// Longest time a call may be said to have taken: a day, in milliseconds.
+/// Longest response time that can be reported: a day, in milliseconds.
 const RESPONSE_MS_MAX: u64 = 24 * 60 * 60 * 1000;
 
-/// What the caller tells of the call that is paid for.
+/// What the caller reports about the call that is paid for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub struct CallFacts {
@@ -27,19 +27,19 @@ pub struct CallFacts {
     pub user_agent: Option<String>,
 }
 
-/// How the call that was paid for went, as its service told.
+/// The outcome of the call that was paid for, as its service reports it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// HTTP status the service answered.
+    /// HTTP status of the service's answer.
     pub status_code: u16,
-    /// How long it took, in milliseconds.
+    /// Response time, in milliseconds.
     pub response_ms: u64,
-    /// Whatever else it tells, a JSON object.
+    /// Further details, a JSON object.
     pub details: Value,
 }
 
 impl Outcome {
-    /// Makes an outcome out of what a service tells.
+    /// Builds an outcome from a service's report.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `status_code` or `response_ms`.
@@ -48,42 +48,42 @@ impl Outcome {
             return Err(Fault::field("status_code", "status_code must be 100 to 599"));
         }
         if response_ms > RESPONSE_MS_MAX {
-            return Err(Fault::field("response_ms", "response_ms must be at most a day"));
+            return Err(Fault::field("response_ms", format!("response_ms must be at most {RESPONSE_MS_MAX}, a day")));
         }
         Ok(Self { status_code, response_ms, details })
     }
 }
 
-/// A receipt.
+/// The record of one charge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Receipt {
-    /// Its name.
+    /// Id of the receipt.
     pub id: ReceiptId,
     /// The key that was charged.
     pub key: KeyId,
-    /// What the key spends.
+    /// Whether that key is for production or for tests.
     pub environment: KeyMode,
-    /// Credits charged.
+    /// Credits charged for the call.
     pub credits: u64,
-    /// When the call was admitted.
+    /// When the call was admitted, or for a settled or voided hold, when it ended.
     pub at: Timestamp,
-    /// Which service asked for the check.
+    /// The service that asked for the charge.
     pub caller: String,
-    /// Hash of what was asked; the same idempotency key with another one is another request.
+    /// Hash of the request. The same idempotency key with another hash is a different request.
     pub fingerprint: String,
-    /// The call.
+    /// What the caller reported about the call.
     pub call: CallFacts,
-    /// How it went, once told.
+    /// The outcome of the call; `None` until it is reported.
     pub outcome: Option<Outcome>,
 }
 
-/// What became of an outcome.
+/// The result of recording an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutcomeKept {
-    /// It stands on the receipt, now or since an earlier time.
+    /// The receipt has this outcome, written now or before.
     Kept,
-    /// Another one stands there.
+    /// The receipt has another outcome.
     Other,
-    /// There is no such receipt of this caller.
+    /// This caller has no such receipt.
     Unknown,
 }

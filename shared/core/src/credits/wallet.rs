@@ -1,15 +1,16 @@
-//! The ledger of credits.
+//! Wallets: the ledger of credits.
 //!
-//! A debit touches two numbers, `balance` and `used`, and nothing else, so that it is one conditional write. Which lot of
-//! credits it was taken from (promotional before paid, soonest to expire first) is worked out later, by [`Wallet::settled`],
-//! at the latest when a lot expires: until that has been done no debit passes, so nothing is ever spent from a lot that is
-//! gone, nor attributed to one that came later.
+//! A debit changes two numbers, `balance` and `used`, so that it is one conditional write. The lot it is taken from
+//! (promotional before paid, soonest to expire first) is worked out later, by [`Wallet::with_lots_expired`], at the
+//! latest when a lot expires. Until that is done no debit is admitted. So nothing is ever spent from a lot that has
+//! expired, nor attributed to a lot that came later.
 //!
-//! A hold moves credits from `balance` to `held` and takes them from no lot: what it is settled at is a debit of that moment.
-//! Should a lot expire meanwhile, as much of it as is held is kept for those holds, and lost once they do not need it; see
-//! [`Outlived`]. So a hold neither loses what it was promised nor carries it into a time it was not meant for.
+//! A hold moves credits from `balance` to `held` and takes them from no lot. Settling it is a debit at that moment. If
+//! a lot expires while holds are open, the part of it that they cover stays reserved for them, and expires once they no
+//! longer need it: see [`CarriedHolds`]. So a hold never loses its credits, and never prolongs a lot beyond its own
+//! end.
 //!
-//! At any time `balance + held + used + expired + clawed_back == purchased + granted`; `balance` alone may be below zero.
+//! At all times `balance + held + used + expired + clawed_back == purchased + granted`. Only `balance` may be negative.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,21 +18,21 @@ use std::time::Duration;
 use super::AlertThreshold;
 use crate::{LotId, OrgId, Timestamp, UserId};
 
-/// Credits a test wallet holds at the beginning of each of its periods.
+/// Credits in a test wallet at the start of each of its periods.
 pub const TEST_CREDITS: u64 = 100;
-/// Length of a period of a test wallet, from its anchor: the moment it was made.
+/// Length of a test wallet's period. The first starts when the wallet is created.
 pub const TEST_PERIOD: Duration = Duration::from_hours(24 * 30);
 
-/// Whose wallet it is.
+/// Identifies a wallet by its owner.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WalletId {
-    /// An organisation's, spent by its production keys.
+    /// An organisation's wallet, spent by its production keys.
     Organisation(OrgId),
-    /// A person's test wallet, spent by the test keys they made.
+    /// A person's test wallet, spent by the test keys they created.
     Test(UserId),
 }
 
-/// Where credits come from. The order is that in which they are spent.
+/// Where credits come from, in the order in which they are spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
 pub enum LotKind {
@@ -41,7 +42,7 @@ pub enum LotKind {
 }
 
 impl LotKind {
-    /// Gives the kind's name.
+    /// Returns the kind's name in the API and in the table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Promo => "promo",
@@ -50,97 +51,99 @@ impl LotKind {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Promo, Self::Paid, Self::Test].into_iter().find(|kind| kind.name() == name)
     }
 }
 
-/// One lot of credits.
+/// A lot of credits, which came together and expire together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreditLot {
-    /// Where it comes from.
+    /// Where the credits come from.
     pub kind: LotKind,
-    /// Credits it brought.
+    /// Number of credits at the start.
     pub amount: u64,
     /// Credits not yet attributed to a debit.
     pub left: u64,
-    /// When what is left of it is lost.
+    /// When the rest of it expires; `None` if never.
     pub expires_at: Option<Timestamp>,
-    /// What the wallet had spent when it came: debits before that are none of its.
+    /// The wallet's `used - late` when the lot was added. Debits before that are not attributed to it.
     pub since: u64,
 }
 
-/// Holds that have outlived a lot: opened before it expired, and still open.
+/// Open holds of one past expiry epoch: they were opened before a lot expired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CarriedHolds {
-    /// Credits they hold.
+    /// Credits that these holds reserve.
     pub held: u64,
-    /// How many of those are of lots that have expired: never more than they hold.
+    /// How many of those are of expired lots. Never more than `held`.
     pub kept: u64,
 }
 
-/// A wallet.
+/// A wallet of credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wallet {
-    /// Whose it is.
+    /// Whose wallet it is.
     pub id: WalletId,
-    /// Whether anything may be spent from it.
+    /// Whether anything may be spent from it. An organisation's wallet is closed while the organisation is suspended.
     pub open: bool,
-    /// Credits to spend; below zero when more was taken back after a refund than was left.
+    /// Credits to spend. Negative if more was clawed back after a refund than was left.
     pub balance: i64,
-    /// Credits set aside for jobs whose cost is not known yet.
+    /// Credits reserved by open holds.
     pub held: u64,
-    /// Credits ever spent.
+    /// Credits ever spent, by charges and by settled holds.
     pub used: u64,
-    /// Credits ever bought.
+    /// Credits ever added by purchases.
     pub purchased: u64,
-    /// Credits ever given.
+    /// Credits ever added by gifts and as monthly test allowance.
     pub granted: u64,
-    /// Credits ever lost by expiry.
+    /// Credits that have expired so far.
     pub expired: u64,
-    /// Credits taken back after a refund or a dispute.
+    /// Credits clawed back after refunds or disputes.
     pub clawed_back: u64,
-    /// How much of `used` holds have spent of lots that had expired: of those lots it was taken there and then.
+    /// The part of `used` that holds have spent from lots that had expired. It needs no attribution, because it was
+    /// taken from those lots when the hold ended.
     pub late: u64,
-    /// How much of the rest of `used` has been attributed to lots.
+    /// How much of `used - late` has been attributed to lots.
     pub attributed: u64,
-    /// Credits that were spent or taken back and that no lot covers: the next lots do.
+    /// Credits that were spent or clawed back and that no lot covers. The next lots pay them.
     pub debt: u64,
-    /// Counts the expiries that holds have outlived; a hold is opened in one of these eras.
+    /// The current expiry epoch. It grows whenever lots expire while holds are open, and each hold remembers the epoch
+    /// it was opened in.
     pub expiry_epoch: u32,
-    /// Holds of past eras that are still open.
+    /// Open holds of past epochs, by epoch.
     pub carried: BTreeMap<u32, CarriedHolds>,
-    /// When its owner is told that little is left.
+    /// The next balance alert.
     pub alert: AlertThreshold,
-    /// Counts the writes that did more than debit, hold and release.
+    /// Number of writes that did more than debit, hold and release.
     pub revision: u64,
-    /// When the first lot expires; from then on the wallet must be settled before anything is spent.
+    /// When the first lot expires; `None` if none does. From then on nothing is spent until expired lots are removed.
     pub next_expiry: Option<Timestamp>,
-    /// When the wallet was made.
+    /// When the wallet was created.
     pub anchor: Timestamp,
-    /// Its lots.
+    /// Its lots, by id.
     pub lots: BTreeMap<LotId, CreditLot>,
 }
 
 /// Why nothing can be spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WalletRefusal {
-    /// It is closed.
+    /// The wallet is closed.
     Closed,
-    /// A lot has expired and the wallet was not settled since.
+    /// A lot has expired and was not yet removed.
     Stale,
-    /// There is not enough in it.
+    /// The balance is too low.
     Insufficient,
 }
 
 impl Wallet {
-    /// Makes the wallet of a new organisation: empty.
+    /// Returns the wallet of a new organisation, which is empty.
     pub fn of_organisation(org: OrgId, now: Timestamp) -> Self {
         Self::empty(WalletId::Organisation(org), now)
     }
 
-    /// Makes a person's test wallet, with its first credits.
+    /// Returns a person's new test wallet, with its first credits.
     pub fn of_tester(user: UserId, now: Timestamp) -> Self {
         let mut wallet = Self::empty(WalletId::Test(user), now);
         wallet.renew(now);
@@ -171,7 +174,7 @@ impl Wallet {
         }
     }
 
-    /// Says why a debit would be refused.
+    /// Returns why a debit of `cost` would be refused, if it would.
     pub fn refusal(&self, cost: u64, now: Timestamp) -> Option<WalletRefusal> {
         if !self.open {
             return Some(WalletRefusal::Closed);
@@ -183,24 +186,24 @@ impl Wallet {
         (!covered).then_some(WalletRefusal::Insufficient)
     }
 
-    /// Says whether a lot has expired and the wallet was not settled since.
+    /// Returns whether a lot has expired and was not yet removed.
     pub fn is_stale(&self, now: Timestamp) -> bool {
         self.next_expiry.is_some_and(|expiry| expiry <= now)
     }
 
-    /// Spends credits. Whoever calls has asked [`Self::refusal`] in the same breath.
+    /// Spends credits. The caller must have checked [`Self::refusal`] on the same state.
     pub fn debit(&mut self, cost: u64) {
         self.balance = self.balance.saturating_sub_unsigned(cost);
         self.used += cost;
     }
 
-    /// Sets credits aside. Whoever calls has asked [`Self::refusal`] in the same breath.
+    /// Reserves credits. The caller must have checked [`Self::refusal`] on the same state.
     pub fn hold(&mut self, amount: u64) {
         self.balance = self.balance.saturating_sub_unsigned(amount);
         self.held += amount;
     }
 
-    /// Adds a lot.
+    /// Adds a lot of credits.
     pub fn add(&mut self, id: LotId, kind: LotKind, amount: u64, expires_at: Option<Timestamp>) {
         let since = self.spent();
         self.lots.insert(id, CreditLot { kind, amount, left: amount, expires_at, since });
@@ -212,14 +215,14 @@ impl Wallet {
         self.next_expiry = self.first_expiry();
         match kind {
             LotKind::Paid => self.alert = AlertThreshold::full(amount),
-            // A gift is compared with only as long as nothing was ever bought.
+            // A gift sets the reference of balance alerts only if nothing was ever bought.
             LotKind::Promo if self.purchased == 0 => self.alert = AlertThreshold::full(amount),
             LotKind::Promo => self.alert = AlertThreshold::full(self.alert.reference),
             LotKind::Test => {}
         }
     }
 
-    /// Says whether the books balance: every credit that came is somewhere, and lots and numbers agree.
+    /// Returns whether the books balance: every credit that came in is accounted for, and lots and numbers agree.
     pub fn is_balanced(&self) -> bool {
         let sum = |numbers: &[u64]| numbers.iter().map(|number| i128::from(*number)).sum::<i128>();
         let balance = i128::from(self.balance);
@@ -235,7 +238,7 @@ impl Wallet {
             && carried_holds.iter().map(|carried_holds| carried_holds.held).sum::<u64>() <= self.held
     }
 
-    /// Gives how much was spent of lots that had not expired: the line along which lots and debits are ordered.
+    /// Returns how much was spent from lots that had not expired. Lots and debits are ordered along this number.
     pub(super) fn spent(&self) -> u64 {
         self.used - self.late
     }

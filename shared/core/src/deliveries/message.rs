@@ -1,4 +1,4 @@
-//! Messages of the queue of deliveries: an event to be told, or a delivery whose next attempt is due.
+//! Messages of the delivery queue: an event to deliver, or a delivery whose next attempt is due.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -7,45 +7,45 @@ use crate::endpoints::Audience;
 use crate::events::EventKind;
 use crate::{DeliveryId, EventId, Fault, OrgId, Timestamp, UserId};
 
-/// What an event's detail holds beside its facts; a webhook says the same in its own places.
+/// Fields of an event's detail that a webhook has elsewhere, and not among its facts.
 const STAMP: [&str; 2] = ["event_id", "occurred_at"];
 
-/// Whom an event is about, and by that whose endpoints hear of it.
+/// Whom an event is about. Their endpoints get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// An organisation.
+    /// An organisation, by its id.
     Org(OrgId),
-    /// A person.
+    /// A person, by their id.
     Person(UserId),
 }
 
-/// An event of the bus that endpoints may hear of.
+/// An event of the bus that endpoints can subscribe to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubscribedEvent {
-    /// Which.
+    /// Id of the event.
     pub id: EventId,
-    /// Of what kind.
+    /// Kind of the event.
     pub kind: EventKind,
-    /// When it happened.
+    /// When it happened, as the event says.
     pub occurred_at: Timestamp,
-    /// About whom.
+    /// Whom it is about.
     pub subject: Subject,
-    /// What receivers are told: type, time and facts, as JSON.
+    /// The webhook's body: type, time and facts, as JSON.
     pub payload: String,
 }
 
 /// What a message asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DeliveryMessage {
-    /// Telling an event to whoever hears of it.
+    /// Deliver an event to the endpoints that subscribe to it.
     Tell(Box<SubscribedEvent>),
-    /// The next attempt at a delivery.
+    /// Make the next attempt at a delivery.
     Attempt(OrgId, DeliveryId),
-    /// Nothing: no endpoint hears of this.
+    /// Nothing: endpoints cannot subscribe to this event.
     Nothing,
 }
 
-/// A message that asks for an attempt.
+/// The JSON of a message that asks for an attempt.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ask {
@@ -62,10 +62,10 @@ struct Envelope {
 }
 
 impl DeliveryMessage {
-    /// Reads a message.
+    /// Parses a message.
     ///
     /// # Errors
-    /// In words that hold nothing of what stands in it.
+    /// What is malformed, without any text of the message.
     pub fn parse(body: &str) -> Result<Self, &'static str> {
         if let Ok(ask) = serde_json::from_str::<Ask>(body) {
             let org = OrgId::parse(&ask.org_id).ok_or("org_id is malformed")?;
@@ -76,10 +76,10 @@ impl DeliveryMessage {
         SubscribedEvent::read(envelope).map(|heard| heard.map_or(Self::Nothing, |heard| Self::Tell(Box::new(heard))))
     }
 
-    /// Writes the message that asks for an attempt.
+    /// Encodes the message that asks for an attempt.
     ///
     /// # Errors
-    /// `INTERNAL`, which cannot be.
+    /// `INTERNAL`, which does not happen.
     pub fn attempt(org: OrgId, delivery: DeliveryId) -> Result<String, Fault> {
         let ask = Ask { org_id: org.to_string(), delivery_id: delivery.to_string() };
         serde_json::to_string(&ask).map_err(Fault::internal)
@@ -135,7 +135,7 @@ mod tests {
         let payload: Value = serde_json::from_str(&heard.payload).unwrap();
         let data = json!({ "org_id": ORG, "percent": 20 });
         assert_eq!(payload, json!({ "type": "wallet.low", "timestamp": "2026-11-21T10:30:00Z", "data": data }));
-        // A personal event names its person, also when it should ever name an organisation beside.
+        // A personal event goes to its person, even if it should ever name an organisation too.
         let both = json!({ "user_id": "user_ann1", "org_id": ORG });
         let Ok(DeliveryMessage::Tell(heard)) = DeliveryMessage::parse(&event("job.completed", &both)) else {
             panic!("it is told")

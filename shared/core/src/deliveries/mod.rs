@@ -1,4 +1,4 @@
-//! Deliveries: one webhook on its way to one endpoint, through all its attempts, to its end.
+//! Deliveries: a webhook on its way to one endpoint, through all its attempts to its end.
 
 mod message;
 mod posted;

@@ -1,4 +1,4 @@
-//! One attempt: what is sent, and what came of it.
+//! One attempt: what is sent, and its outcome.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use crate::endpoints::HookUrl;
 use crate::gateway::Failure;
 use crate::{Timestamp, text};
 
-/// Longest `Retry-After` that is looked at, in bytes.
+/// Longest `Retry-After` that is read, in bytes.
 const HEADER_MAX: usize = 64;
-/// Most characters of an answer's body that are kept.
+/// Characters of a response body that are kept.
 const EXCERPT_MAX: usize = 200;
-/// Highest status of a success.
+/// Statuses that mean success.
 const SUCCESS: std::ops::RangeInclusive<u16> = 200..=299;
-/// The status by which a receiver says that it is gone for good.
+/// The status with which a receiver says that it is gone for good.
 const GONE: u16 = 410;
 
-/// A webhook, as it goes out.
+/// A webhook, ready to be sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Post {
-    /// To where.
+    /// URL to send it to.
     pub url: HookUrl,
-    /// Headers, each with its name in lower case.
+    /// Headers, with names in lower case.
     pub headers: Vec<(&'static str, String)>,
     /// Body, as it was signed.
     pub body: String,
@@ -34,42 +34,42 @@ impl std::fmt::Debug for Post {
     }
 }
 
-/// What came of it.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Posted {
-    /// An answer; of its body the beginning.
+    /// The receiver answered, with whatever status.
     Answered {
-        /// HTTP status.
+        /// HTTP status of the answer.
         status: u16,
-        /// `Retry-After`, as it came.
+        /// The `Retry-After` header, as received.
         retry_after: Option<String>,
-        /// How the body begins, fit to be shown.
+        /// The start of the body, without characters that are not safe to display.
         excerpt: String,
     },
-    /// None; with the cause for the log.
+    /// No answer, with the cause for the log.
     Failed(Failure, String),
-    /// It was not sent: the address may not be called any more.
+    /// It was not sent, because the address may no longer be called.
     NotAllowed,
 }
 
 impl Posted {
-    /// Makes an answer of a status and the first bytes of a body.
+    /// Builds the outcome from a status and the first bytes of a body.
     pub fn answered(status: u16, retry_after: Option<&str>, body: &[u8]) -> Self {
         let retry_after = retry_after.filter(|text| text.len() <= HEADER_MAX).map(str::to_owned);
         Self::Answered { status, retry_after, excerpt: text::cut(&String::from_utf8_lossy(body), EXCERPT_MAX) }
     }
 
-    /// Says whether the receiver has it.
+    /// Returns whether the receiver has accepted the webhook.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Answered { status, .. } if SUCCESS.contains(status))
     }
 
-    /// Says whether the receiver wants no more, ever.
+    /// Returns whether the receiver is gone for good.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Answered { status: GONE, .. })
     }
 
-    /// Gives the status, if there was an answer.
+    /// Returns the status, if there was an answer.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Answered { status, .. } => Some(*status),
@@ -77,7 +77,7 @@ impl Posted {
         }
     }
 
-    /// Gives in a word what went wrong.
+    /// Returns a word for what went wrong, or `None` for a success.
     pub fn error(&self) -> Option<&'static str> {
         match self {
             Self::Answered { .. } if self.is_success() => None,
@@ -90,7 +90,7 @@ impl Posted {
         }
     }
 
-    /// Gives how long a receiver that is busy asks us to wait.
+    /// Returns how long a busy receiver asks us to wait, if it does.
     pub(super) fn retry_after(&self, now: Timestamp) -> Option<Duration> {
         let Self::Answered { status: 429 | 503, retry_after: Some(asked), .. } = self else { return None };
         now.wait_asked(asked)

@@ -1,4 +1,4 @@
-//! A delivery, as it is kept.
+//! The record of a delivery.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use crate::endpoints::Endpoint;
 use crate::events::EventKind;
 use crate::{Code, DeliveryId, EndpointId, EventId, Fault, OrgId, Timestamp, UserId};
 
-/// How long a delivery is kept from its beginning, or from when it was last asked for again.
+/// How long a delivery is kept, from its start or its last redelivery.
 pub const KEPT: Duration = Duration::from_hours(24 * 30);
-/// Most attempts of a delivery that are kept, the last ones.
+/// Most attempts that are kept, the newest ones.
 pub const ATTEMPTS_KEPT: usize = 20;
-/// Most deliveries that an organisation may ask for again in an hour.
+/// Most redeliveries that an organisation may ask for in an hour.
 pub const REDELIVERIES_AN_HOUR: u32 = 100;
 const HOUR: Duration = Duration::from_hours(1);
 
-/// What became of a delivery.
+/// The status of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeliveryStatus {
-    /// It is on its way: waiting for an attempt, or being made.
+    /// Waiting for an attempt, or being attempted.
     Pending,
-    /// Its receiver has it.
+    /// The receiver has accepted it.
     Delivered,
-    /// Its receiver did not take it within three days, or is gone.
+    /// The receiver did not accept it within three days, or is gone.
     Failed,
-    /// Its endpoint was disabled or deleted, or may hear of this no more.
+    /// Its endpoint was disabled or deleted, or may no longer get this event.
     Cancelled,
 }
 
@@ -32,7 +32,7 @@ impl DeliveryStatus {
     /// Every status.
     pub const ALL: [Self; 4] = [Self::Pending, Self::Delivered, Self::Failed, Self::Cancelled];
 
-    /// Gives its name.
+    /// Returns the status's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -42,72 +42,73 @@ impl DeliveryStatus {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 }
 
-/// One attempt, after its end.
+/// A finished attempt, kept for the endpoint's owners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// Which, from 1 on, redeliveries included.
+    /// Number of the attempt, from 1, including those of redeliveries.
     pub number: u32,
-    /// When it was begun.
+    /// When the attempt started.
     pub at: Timestamp,
     /// Status of the answer, if there was one.
     pub status_code: Option<u16>,
-    /// How long it took, in milliseconds; nothing of one that was cut short.
+    /// How long it took, in milliseconds; `None` if it was cut short.
     pub duration_ms: Option<u64>,
     /// What went wrong, in a word.
     pub error: Option<String>,
-    /// How the answer's body begins.
+    /// The start of the response body.
     pub response: String,
 }
 
-/// One webhook to one endpoint.
+/// The delivery of one event to one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its id, which is the `webhook-id` of every attempt. It follows from event and endpoint.
+    /// Its id, which is the `webhook-id` of every attempt. It is derived from event and endpoint.
     pub id: DeliveryId,
-    /// Whose.
+    /// The organisation of the endpoint.
     pub org: OrgId,
-    /// To which endpoint.
+    /// Id of the endpoint.
     pub endpoint: EndpointId,
-    /// Of which event.
+    /// Id of the event.
     pub event: EventId,
-    /// Of what kind that is.
+    /// Kind of the event.
     pub kind: EventKind,
-    /// Whose private matter it is, if it is one: nobody else sees it.
+    /// The person whose private matter it is, if it is one. Nobody else sees it.
     pub person: Option<UserId>,
-    /// The body.
+    /// The body of the webhook, JSON.
     pub payload: String,
-    /// What became of it.
+    /// Its current status, by which lists can be filtered.
     pub status: DeliveryStatus,
-    /// Since when it is.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Since when it is tried: from its beginning, or from when it was asked for again.
+    /// When its attempts started: at its creation or its last redelivery.
     pub began: Timestamp,
-    /// Attempts since then.
+    /// Attempts made since then.
     pub tries: u32,
-    /// Attempts in all.
+    /// Attempts made in total.
     pub attempts_made: u32,
-    /// When the next attempt is due; while one is made, when it counts as cut short.
+    /// When the next attempt is due. During an attempt: when that one counts as cut short.
     pub next_at: Option<Timestamp>,
-    /// When `sweep` looks after it: later than that where a message is on its way.
+    /// When `sweep` should look at it. Later than `next_at` if a message is on its way.
     pub wake_at: Option<Timestamp>,
     /// Whether `next_at` is a place in the endpoint's line.
     pub in_line: bool,
-    /// When the attempt that is being made was begun.
+    /// When the current attempt started, if one is being made.
     pub open: Option<Timestamp>,
-    /// The last attempts, oldest first.
+    /// The newest attempts, oldest first.
     pub attempts: Vec<Attempt>,
-    /// Counts its changes.
+    /// Number of changes of the record.
     pub revision: u64,
 }
 
 impl Delivery {
-    /// Makes the delivery of an event to an endpoint, due now. Of one event and one endpoint it is always the same.
+    /// Creates the delivery of an event to an endpoint, due now. For the same event and endpoint it always has the same
+    /// id.
     pub fn of(heard: &SubscribedEvent, endpoint: &Endpoint, person: Option<UserId>, now: Timestamp) -> Self {
         let (event, to) = (heard.id.to_string(), endpoint.id.to_string());
         Self {
@@ -132,43 +133,46 @@ impl Delivery {
         }
     }
 
-    /// Says whether an attempt is due.
+    /// Returns whether an attempt is due.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.next_at.is_some_and(|next| next <= now)
     }
 
-    /// Gives the place in the endpoint's line that it waits for.
+    /// Returns the place in the endpoint's line for which it waits, if it has one.
     pub fn place(&self) -> Option<Timestamp> {
         self.next_at.filter(|_| self.in_line)
     }
 
-    /// Says whether a member may see it, and ask for it again.
+    /// Returns whether a member may see it and ask for a redelivery.
     pub fn is_shown_to(&self, member: &UserId) -> bool {
         self.person.as_ref().is_none_or(|person| person == member)
     }
 
-    /// Gives until when it is kept.
+    /// Returns until when it is kept.
     pub fn kept_until(&self) -> Timestamp {
         self.began.plus(KEPT)
     }
 }
 
-/// Reads the id of a delivery out of a path; whatever is none cannot be found.
+/// Parses a delivery's id in a path.
+///
+/// # Errors
+/// `NOT_FOUND` if the text is not an id, as for a delivery that does not exist.
 pub fn delivery_in_path(text: &str) -> Result<DeliveryId, Fault> {
     DeliveryId::parse(text).ok_or_else(delivery_not_found)
 }
 
-/// Makes the one 404 of deliveries: unknown, forgotten, other organisations' and other people's ones.
+/// Returns the 404 of deliveries that are unknown, expired, another organisation's or another person's.
 pub fn delivery_not_found() -> Fault {
     Fault::not_found("Delivery")
 }
 
-/// Gives the hour in which a redelivery counts.
+/// Returns the start of the hour in which a redelivery counts.
 pub fn redelivery_hour(now: Timestamp) -> Timestamp {
     now.floor(HOUR)
 }
 
-/// Makes the 429 of an organisation that has asked for as many redeliveries as it may.
+/// Returns the 429 of an organisation that has used up its redeliveries of the hour.
 pub fn too_many_redeliveries(now: Timestamp) -> Fault {
     let resets_at = redelivery_hour(now).plus(HOUR);
     let message =

@@ -1,4 +1,4 @@
-//! When an attempt that failed is made again: ever later, for three days.
+//! When failed attempts are repeated: with growing waits, for three days.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::{DeliveryId, Timestamp};
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Waits after the first failed attempt, the second, and so on: short enough at first for a receiver that is being
-/// restarted, long enough in the end for one whose people have a weekend.
+/// Waits after the first failed attempt, the second, and so on. They are short at first, for a receiver that restarts,
+/// and long enough in the end to span a weekend.
 pub const WAITS: [Duration; 10] = [
     Duration::from_secs(5),
     MINUTE,
@@ -22,24 +22,25 @@ pub const WAITS: [Duration; 10] = [
     Duration::from_hours(18),
     Duration::from_hours(20),
 ];
-/// How long a delivery is tried, from its beginning.
+/// How long a delivery is attempted, from its start.
 pub const LASTS: Duration = Duration::from_hours(72);
 /// Longest wait that a receiver can ask for.
 const ASKED_MAX: Duration = HOUR;
-/// A wait is longer by up to this part of it, so that what failed together does not come again together.
+/// A random part of a wait is added, up to one in this many, so that deliveries that fail together are not repeated
+/// together.
 const JITTER: u32 = 32;
 
 /// What follows a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Another one, then.
+    /// Another attempt at this time.
     Try(Timestamp),
-    /// None.
+    /// No more attempts: the delivery has failed.
     GiveUp,
 }
 
-/// Says what follows the attempt with a number, from 1 on, of a delivery that began at a time. What a receiver asks for with
-/// `Retry-After` makes a wait longer, never shorter.
+/// Returns what follows the failed attempt `number` (from 1) of a delivery that started at `began`. A receiver's
+/// `Retry-After` can make a wait longer, never shorter.
 pub fn next(delivery: DeliveryId, number: u32, began: Timestamp, posted: &Posted, now: Timestamp) -> Next {
     let Some(wait) = number.checked_sub(1).and_then(|at| WAITS.get(at as usize)) else { return Next::GiveUp };
     let asked = posted.retry_after(now).unwrap_or_default().min(ASKED_MAX);
@@ -51,8 +52,7 @@ fn jitter(delivery: DeliveryId, number: u32, wait: Duration) -> Duration {
     spread(delivery, &number.to_string(), wait / JITTER)
 }
 
-/// Gives a part of a time that follows from the delivery and from what it is spread for, so that a step computed twice is the
-/// same.
+/// Returns a part of `most` that is derived from the delivery and `what`, so that a step computed twice is the same.
 pub(super) fn spread(delivery: DeliveryId, what: &str, most: Duration) -> Duration {
     let hash = crate::ids::digest(&["delivery-jitter", &delivery.to_string(), what]);
     most * u32::from(u16::from_be_bytes([hash[0], hash[1]])) / u32::from(u16::MAX)
@@ -77,7 +77,7 @@ mod tests {
             let delivery = DeliveryId::derive(&[&n.to_string()]);
             let (mut now, mut waits) = (at(0), Vec::new());
             for number in 1.. {
-                // An attempt may take all the time it has.
+                // An attempt may take all its time.
                 now = now.plus(Duration::from_secs(10));
                 let Next::Try(then) = next(delivery, number, at(0), &failed(), now) else { break };
                 waits.push(then.since(now));

@@ -1,4 +1,4 @@
-//! How a delivery changes: steps computed from what was read, applied on condition that nobody else was faster.
+//! Steps of a delivery: computed from what was read, and applied on condition that it has not changed since.
 
 use std::time::Duration;
 
@@ -8,46 +8,48 @@ use crate::Timestamp;
 use crate::endpoints::{DisabledBecause, Endpoint, EndpointStep, FAILING_MAX};
 use crate::ports::DELAY_MAX;
 
-/// How long an attempt is left to whoever makes it: longer than an invocation lives, so that nobody else makes one beside it.
+/// How long an attempt belongs to the worker that started it. It is longer than an invocation, so that nobody makes a
+/// second one at the same time.
 pub const LEASE: Duration = Duration::from_secs(45);
-/// How much longer than a message `sweep` waits before it sends another one in its stead.
+/// How much longer than a message `sweep` waits before it sends another one instead.
 pub const MARGIN: Duration = Duration::from_mins(2);
-/// How long `sweep` leaves alone what it has woken.
+/// How long `sweep` leaves alone what it has just woken.
 pub const SNOOZE: Duration = Duration::from_mins(15);
-/// Attempts after which a delivery says something of its endpoint: the fifth is made some half an hour after the first.
+/// Attempts after which a failing delivery counts against its endpoint. The fifth is made about half an hour after the
+/// first.
 const TRIED_OFTEN: u32 = 5;
-/// How long a delivery stays away from a line that is full, and by how much longer at most.
+/// How long a delivery waits if the line is full, and the largest random addition.
 const STAND_BACK: Duration = Duration::from_mins(5);
 const STAND_BACK_SPREAD: Duration = Duration::from_mins(8);
-/// What is said of an attempt of which nobody knows how it ended.
+/// The error of an attempt whose end nobody knows.
 const CUT_SHORT: &str = "cut_short";
 
-/// One change of one delivery, and what it does to its endpoint, in one transaction.
+/// One change of one delivery, and of its endpoint, in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeliveryStep {
     /// The delivery after the step.
     pub delivery: Delivery,
-    /// Revision the step was computed from.
+    /// Revision from which the step was computed.
     pub seen: u64,
-    /// What becomes of its endpoint.
+    /// The step of its endpoint, if it changes too.
     pub endpoint: Option<EndpointStep>,
 }
 
 /// What an attempt has led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conclusion {
-    /// The receiver has it.
+    /// The receiver has accepted it.
     Delivered,
-    /// It is tried again, then.
+    /// Another attempt is made at this time.
     Again(Timestamp),
-    /// It was tried for as long as it is.
+    /// No more attempts are made.
     GivenUp,
-    /// It was refused for good, and the endpoint disabled.
+    /// The endpoint is gone, or has failed for a week, and was disabled.
     Disabled,
 }
 
 impl Delivery {
-    /// Waits for its place in the endpoint's line, or for its turn.
+    /// Waits until a time: for its place in the endpoint's line, or until the endpoint may be called.
     pub fn postpone(&self, until: Timestamp, now: Timestamp) -> DeliveryStep {
         self.step(|delivery| {
             delivery.in_line = true;
@@ -55,7 +57,7 @@ impl Delivery {
         })
     }
 
-    /// Waits until the line may have places again: five to thirteen minutes, so that not all ask at once, and none waits for
+    /// Waits until the line may have free places: five to thirteen minutes, so that not all ask at once, and none waits
     /// longer than a message can.
     pub fn stand_back(&self, now: Timestamp) -> DeliveryStep {
         let wait = STAND_BACK + spread(self.id, &now.to_string(), STAND_BACK_SPREAD);
@@ -65,8 +67,8 @@ impl Delivery {
         })
     }
 
-    /// Begins an attempt, which is whoever's who applies the step. One that was begun before and never ended is put down as
-    /// cut short: it may have reached its receiver.
+    /// Starts an attempt. Only the caller whose write succeeds owns it. An earlier attempt that never ended is recorded
+    /// as cut short: it may have reached its receiver.
     pub fn begin(&self, now: Timestamp) -> DeliveryStep {
         self.step(|delivery| {
             if let Some(at) = delivery.open.replace(now) {
@@ -77,14 +79,14 @@ impl Delivery {
             delivery.tries += 1;
             delivery.attempts_made += 1;
             delivery.in_line = false;
-            // No message is on its way meanwhile: should nobody conclude it, it is sweep's.
+            // No message is on its way during an attempt. If nobody concludes it, `sweep` finds it.
             delivery.next_at = Some(now.plus(LEASE));
             delivery.wake_at = delivery.next_at;
         })
     }
 
-    /// Concludes the attempt that was begun: with an answer the delivery ends; otherwise another attempt is due, or none. An
-    /// endpoint that is gone, or has failed for a week, is disabled in the same transaction.
+    /// Concludes the attempt that was started. If the receiver accepted it the delivery ends; otherwise another attempt
+    /// is due, or none. An endpoint that is gone, or has failed for a week, is disabled in the same transaction.
     pub fn conclude(
         &self,
         posted: &Posted,
@@ -92,7 +94,8 @@ impl Delivery {
         endpoint: &Endpoint,
         now: Timestamp,
     ) -> (DeliveryStep, Conclusion) {
-        // After a silence one bad answer is not a week of them.
+        // After a long time without deliveries, one failure does not mean a week of them. So a delivery must have
+        // failed often itself.
         let failing =
             self.tries >= TRIED_OFTEN && endpoint.failing_since.is_some_and(|since| now.since(since) >= FAILING_MAX);
         let next = next(self.id, self.tries, self.began, posted, now);
@@ -123,17 +126,17 @@ impl Delivery {
                 Conclusion::GivenUp | Conclusion::Disabled => delivery.end(DeliveryStatus::Failed),
             }
         });
-        // Once it is disabled, everything of it ends; who disabled it is known already.
+        // A disabled endpoint is not disabled again.
         let of_endpoint = of_endpoint.filter(|_| endpoint.is_active());
         (DeliveryStep { endpoint: of_endpoint, ..step }, conclusion)
     }
 
-    /// Ends it unsent.
+    /// Ends the delivery without sending it.
     pub fn cancel(&self) -> DeliveryStep {
         self.step(|delivery| delivery.end(DeliveryStatus::Cancelled))
     }
 
-    /// Makes it due now, under the same id; `None` when an attempt is due or being made anyway.
+    /// Makes it due now, with the same id. Returns `None` if an attempt is due or under way.
     pub fn again(&self, now: Timestamp) -> Option<DeliveryStep> {
         if self.is_due(now) || self.in_line || self.open.is_some() {
             return None;
@@ -154,7 +157,7 @@ impl Delivery {
     }
 
     fn due(&mut self, at: Timestamp, now: Timestamp) {
-        // What waits for longer than a message can is woken by `sweep`.
+        // `sweep` wakes what must wait longer than a message can.
         self.next_at = Some(at);
         self.wake_at = Some(if at.since(now) > DELAY_MAX { at } else { at.plus(MARGIN) });
     }

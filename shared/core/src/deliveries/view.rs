@@ -1,47 +1,47 @@
-//! A delivery, as members see it. What is told in it is no part of that: it may be a person's own matter.
+//! Deliveries as members see them. The payload is not shown, because it may be a person's private matter.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Attempt, Delivery};
 
-/// One attempt.
+/// One attempt to deliver a webhook.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AttemptView {
-    /// Which, from 1 on, redeliveries included.
+    /// Number of the attempt, from 1, including those of redeliveries.
     pub number: u32,
-    /// When it was begun.
+    /// When the attempt started.
     pub at: String,
     /// Status of the answer, if there was one.
     pub status_code: Option<u16>,
-    /// How long it took, in milliseconds; nothing of one that was cut short.
+    /// How long it took, in milliseconds; null if it was cut short.
     pub duration_ms: Option<u64>,
-    /// What went wrong: `status` (no 2xx), `redirect` (none is followed), `timeout`, `unreachable` (no connection, or no address
-    /// that may be called), `malformed`, `not_allowed`, or `cut_short` (it may have arrived).
+    /// What went wrong: `status` (no 2xx), `redirect` (none is followed), `timeout`, `unreachable` (no connection, or
+    /// no address that may be called), `malformed`, `not_allowed`, or `cut_short` (it may have arrived).
     pub error: Option<String>,
-    /// How the answer's body begins.
+    /// The start of the response body.
     pub response: String,
 }
 
-/// A delivery.
+/// A webhook's delivery to one endpoint.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DeliveryView {
-    /// Id; the `webhook-id` of every attempt.
+    /// Id of the delivery, which is the `webhook-id` of every attempt.
     pub id: String,
-    /// To which endpoint.
+    /// Id of the endpoint.
     pub endpoint_id: String,
-    /// Of which event.
+    /// Id of the event.
     pub event_id: String,
-    /// What that event is.
+    /// Kind of the event.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// What became of it: `pending`, `delivered`, `failed` or `cancelled`.
+    /// Status: `pending`, `delivered`, `failed` or `cancelled`.
     pub status: &'static str,
-    /// Since when it is.
+    /// When it was created.
     pub created_at: String,
-    /// When the next attempt is due; while one is made, when another one would be.
+    /// When the next attempt is due. During an attempt: when another one would be made if that one does not end.
     pub next_attempt_at: Option<String>,
-    /// The last attempts, oldest first.
+    /// The newest attempts, oldest first.
     pub attempts: Vec<AttemptView>,
 }
 
@@ -53,7 +53,7 @@ impl AttemptView {
 }
 
 impl DeliveryView {
-    /// Shows a delivery.
+    /// Builds the view of a delivery.
     pub fn of(delivery: &Delivery) -> Self {
         Self {
             id: delivery.id.to_string(),

@@ -1,21 +1,21 @@
-//! Who may hear of what: every kind of event, with whose endpoints it is told to.
+//! The audience of each kind of event: whose endpoints can subscribe to it.
 
 use crate::events::EventKind;
 
-/// Whose endpoints an event is told to.
+/// Whose endpoints get an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// All endpoints of the organisation it names.
+    /// All subscribed endpoints of the organisation it names.
     Organisation,
-    /// Of the person it names: the endpoints they registered themselves, in organisations they are still a member of. Their
-    /// private matters reach no server of somebody else's.
+    /// Endpoints that the person it names has registered, in organisations they are still a member of. So private
+    /// matters do not reach other people's servers.
     Person,
-    /// None, and why not.
+    /// No endpoints, for this reason.
     Nobody(&'static str),
 }
 
 impl EventKind {
-    /// Says whose endpoints hear of events of this kind.
+    /// Returns whose endpoints get events of this kind.
     pub const fn audience(self) -> Audience {
         match self {
             Self::EndpointDisabled
@@ -45,7 +45,7 @@ impl EventKind {
     }
 }
 
-/// Gives every kind that an endpoint can hear of, in the order of their names.
+/// Returns every kind that endpoints can subscribe to, sorted by name.
 pub fn offered() -> Vec<EventKind> {
     let told = |kind: &EventKind| !matches!(kind.audience(), Audience::Nobody(_));
     let mut kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(told).collect();

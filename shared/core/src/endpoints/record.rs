@@ -1,4 +1,4 @@
-//! An endpoint, as it is kept.
+//! The record of an endpoint.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,24 +8,26 @@ use crate::audit::AuditEntry;
 use crate::events::EventKind;
 use crate::idempotency::IdempotentRequest;
 use crate::pacing::Rate;
-use crate::{Code, EndpointId, Fault, OrgId, Timestamp, UserId};
+use crate::{Code, EndpointId, Fault, OrgId, Timestamp, UserId, text};
 
+/// Characters of an unknown event's name that its error message repeats.
+const NAME_SHOWN: usize = 64;
 /// Most endpoints of an organisation.
 pub const ENDPOINTS_MAX: u32 = 20;
-/// For how long an endpoint may fail, without a success between, before it is disabled.
+/// How long an endpoint may fail without a success before it is disabled.
 pub const FAILING_MAX: Duration = Duration::from_hours(24 * 7);
 
-/// Why an endpoint gets no more webhooks.
+/// Why an endpoint is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DisabledBecause {
-    /// It answered that it is gone.
+    /// It answered 410, which means gone for good.
     Gone,
     /// It has failed for a week.
     Failing,
 }
 
 impl DisabledBecause {
-    /// Gives the reason's name.
+    /// Returns the reason's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Gone => "gone",
@@ -33,7 +35,7 @@ impl DisabledBecause {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Gone, Self::Failing].into_iter().find(|why| why.name() == name)
     }
@@ -42,75 +44,75 @@ impl DisabledBecause {
 /// Whether an endpoint gets webhooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointStatus {
-    /// It does.
+    /// It gets webhooks for its events.
     Active,
-    /// It does not, since then, until somebody enables it again.
+    /// It gets none since this time, until somebody enables it again.
     Disabled(DisabledBecause, Timestamp),
 }
 
-/// An address of an organisation's that takes webhooks.
+/// An organisation's webhook endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Whose.
+    /// The organisation whose events it gets.
     pub org: OrgId,
-    /// Its id.
+    /// Its id, `ep_...`.
     pub id: EndpointId,
-    /// Where it is.
+    /// The URL to which webhooks are sent.
     pub url: HookUrl,
-    /// What it hears of.
+    /// The events it subscribes to.
     pub events: BTreeSet<EventKind>,
-    /// How fast it is called.
+    /// How fast it may be called.
     pub rate: Rate,
-    /// Whether it is called at all.
+    /// Whether it gets webhooks.
     pub status: EndpointStatus,
-    /// Which secret signs: the first, or as many rotations later. The secret itself follows from this under the
-    /// installation's, and is kept nowhere.
+    /// Number of its current signing secret. The first is 1 and each rotation adds one. The secret itself is derived
+    /// from this number and the installation's secret, and is not stored.
     pub generation: u32,
-    /// Until when the secret before signs too.
+    /// Until when the previous secret signs too.
     pub previous_until: Option<Timestamp>,
-    /// Since when every attempt has failed.
+    /// Since when every attempt has failed, if so.
     pub failing_since: Option<Timestamp>,
-    /// Who registered it; of their own matters it hears, and of no other person's.
+    /// Who registered it. It gets their personal events, and no other person's.
     pub created_by: UserId,
-    /// When.
+    /// When it was registered.
     pub created_at: Timestamp,
-    /// Counts its changes.
+    /// Number of changes of the record.
     pub revision: u64,
 }
 
 impl Endpoint {
-    /// Says whether it gets webhooks.
+    /// Returns whether it gets webhooks.
     pub fn is_active(&self) -> bool {
         self.status == EndpointStatus::Active
     }
 
-    /// Says whether it is told of events of a kind.
+    /// Returns whether it gets events of a kind.
     pub fn hears(&self, kind: EventKind) -> bool {
         self.is_active() && self.events.contains(&kind)
     }
 
-    /// Gives the generations whose secrets sign at a time, the newest first.
+    /// Returns the numbers of the secrets that sign at a time, the newest first.
     pub fn signing(&self, now: Timestamp) -> Vec<u32> {
         let previous = self.previous_until.filter(|until| *until > now).map(|_| self.generation - 1);
         std::iter::once(self.generation).chain(previous).collect()
     }
 }
 
-/// An endpoint to be: with its creator's pointer and audit entry, all or nothing.
+/// An endpoint to create. Its record, its creator's pointer and its audit entry are written in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEndpoint {
-    /// The endpoint.
+    /// The endpoint to record.
     pub endpoint: Endpoint,
-    /// Entry of the audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
-    /// The caller's promise, if any.
+    /// The request with its idempotency key, if there is one.
     pub idempotent: Option<IdempotentRequest>,
 }
 
-/// Reads which events an endpoint is to hear of.
+/// Parses the events to which an endpoint subscribes.
 ///
 /// # Errors
-/// `INVALID_REQUEST` naming `events`, with those there are.
+/// `INVALID_REQUEST` naming `events`, with all known events.
 pub fn events_of(names: &[String]) -> Result<BTreeSet<EventKind>, Fault> {
     let known = || offered().into_iter().map(EventKind::name).collect::<Vec<_>>();
     let refuse = |message: String| Fault::field("events", message).detail("known", known());
@@ -119,24 +121,27 @@ pub fn events_of(names: &[String]) -> Result<BTreeSet<EventKind>, Fault> {
     }
     let read = |name: &String| {
         let kind = offered().into_iter().find(|kind| kind.name() == name);
-        kind.ok_or_else(|| {
-            refuse(format!("events names something that endpoints are not told of; there are {}", known().join(", ")))
-        })
+        let unknown =
+            || refuse(format!("unknown event `{}`; known are {}", text::cut(name, NAME_SHOWN), known().join(", ")));
+        kind.ok_or_else(unknown)
     };
     names.iter().map(read).collect()
 }
 
-/// Reads the id of an endpoint out of a path; whatever is none cannot be found.
+/// Parses an endpoint's id in a path.
+///
+/// # Errors
+/// `NOT_FOUND` if the text is not an id, as for an endpoint that does not exist.
 pub fn endpoint_in_path(text: &str) -> Result<EndpointId, Fault> {
     EndpointId::parse(text).ok_or_else(endpoint_not_found)
 }
 
-/// Makes the one 404 of endpoints: unknown, deleted and other organisations' ones.
+/// Returns the 404 of endpoints that are unknown, deleted or another organisation's.
 pub fn endpoint_not_found() -> Fault {
     Fault::not_found("Endpoint")
 }
 
-/// Makes the 409 of an organisation that has as many endpoints as it may.
+/// Returns the 409 of an organisation that has its most endpoints.
 pub fn too_many_endpoints() -> Fault {
     let message = format!("An organisation may have {ENDPOINTS_MAX} endpoints; delete one first");
     Fault::new(Code::Conflict, message).detail("limit", ENDPOINTS_MAX)

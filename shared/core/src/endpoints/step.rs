@@ -1,4 +1,4 @@
-//! How an endpoint changes: steps computed from what was read, applied on condition that nobody else was faster.
+//! Steps of an endpoint: computed from what was read, and applied on condition that it has not changed since.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,44 +13,44 @@ use crate::keys::ChangeContext;
 use crate::pacing::Rate;
 use crate::{Code, Fault, Timestamp, UserId};
 
-/// Longest time for which the secret before goes on signing.
+/// Longest grace period, during which the previous secret signs too.
 const GRACE_MAX: Duration = Duration::from_hours(24 * 7);
-/// Who disables endpoints.
+/// Name of the service that disables endpoints, in the audit log.
 const DISABLER: &str = "dispatch-webhook";
 
-/// One change of one endpoint, with everything that goes into the same transaction.
+/// One change of one endpoint, with everything to write in the same transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EndpointStep {
     /// The endpoint after the step.
     pub endpoint: Endpoint,
-    /// Revision the step was computed from.
+    /// Revision from which the step was computed.
     pub seen: u64,
-    /// Entry of the audit trail; none for what only its deliveries change.
+    /// Entry of the audit log; `None` for changes that deliveries cause.
     pub audit: Option<AuditEntry>,
-    /// What the world is told.
+    /// The event that announces the change.
     pub event: Option<Event>,
-    /// The caller's promise, for steps whose answer cannot be given again from the record alone.
+    /// The request with its idempotency key, for steps whose answer cannot be built again from the record alone.
     pub idempotent: Option<IdempotentRequest>,
 }
 
-/// What a caller changes of an endpoint.
+/// The change of an endpoint that a caller asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointPatch {
-    /// Another address.
+    /// The new URL, if it changes.
     pub url: Option<HookUrl>,
-    /// Other events.
+    /// The new events, if they change.
     pub events: Option<BTreeSet<EventKind>>,
-    /// Another rate.
+    /// The new rate, if it changes.
     pub rate: Option<Rate>,
-    /// Enables it again.
+    /// Whether to enable it again.
     pub enable: bool,
 }
 
 impl Endpoint {
-    /// Refuses to have the private matters of whoever registered it go elsewhere, unless they ask for it themselves.
+    /// Requires that only the person who registered the endpoint sends their personal events elsewhere.
     ///
     /// # Errors
-    /// `ROLE_REQUIRED`.
+    /// `ROLE_REQUIRED` for anybody else.
     pub fn require_own(&self, patch: &EndpointPatch, user: &UserId) -> Result<(), Fault> {
         let personal = |kind: &EventKind| matches!(kind.audience(), Audience::Person);
         let events = patch.events.as_ref().unwrap_or(&self.events);
@@ -59,11 +59,11 @@ impl Endpoint {
         if *user == self.created_by || !(moves || hears_more) {
             return Ok(());
         }
-        let message = "It hears of the private matters of whoever registered it, who alone may say where these go";
+        let message = "only the person who registered the endpoint can send their personal events to another url";
         Err(Fault::new(Code::RoleRequired, message))
     }
 
-    /// Changes address, events or rate, or enables it again; `None` when that changes nothing.
+    /// Changes URL, events or rate, or enables it again. Returns `None` if nothing changes.
     pub fn update(&self, patch: &EndpointPatch, by: &ChangeContext<'_>) -> Option<EndpointStep> {
         let mut endpoint = self.clone();
         let patch = patch.clone();
@@ -75,7 +75,7 @@ impl Endpoint {
             endpoint.failing_since = None;
         }
         if endpoint.url != self.url {
-            // How the old address failed says nothing of the new one.
+            // Failures of the old URL say nothing about the new one.
             endpoint.failing_since = None;
         }
         if endpoint == *self {
@@ -88,7 +88,7 @@ impl Endpoint {
         Some(self.step(endpoint, AuditAction::EndpointUpdated, details, by.origin, by.now))
     }
 
-    /// Gives it a new secret; the one before goes on signing beside it for a grace period.
+    /// Gives it a new secret. The previous one keeps signing beside it for a grace period.
     ///
     /// # Errors
     /// `CONFLICT` within the grace period of another rotation.
@@ -99,7 +99,7 @@ impl Endpoint {
         by: &ChangeContext<'_>,
     ) -> Result<EndpointStep, Fault> {
         if let Some(until) = self.previous_until.filter(|until| *until > by.now) {
-            let message = format!("A rotation is open until {until}; there is one at a time");
+            let message = format!("previous secret is valid until {until}; rotate again after that");
             return Err(Fault::new(Code::Conflict, message).detail("previous_valid_until", until));
         }
         let mut endpoint = self.clone();
@@ -110,10 +110,10 @@ impl Endpoint {
         Ok(EndpointStep { idempotent, ..step })
     }
 
-    /// Reads a grace period of a rotation.
+    /// Parses a grace period in seconds.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming `grace_seconds`.
+    /// `INVALID_REQUEST` naming `grace_seconds` if it is longer than 7 days.
     pub fn grace(seconds: u64) -> Result<Duration, Fault> {
         let grace = Duration::from_secs(seconds);
         let message = || format!("grace_seconds must be 0 to {}", GRACE_MAX.as_secs());
@@ -121,11 +121,11 @@ impl Endpoint {
         if grace > GRACE_MAX { Err(refuse()) } else { Ok(grace) }
     }
 
-    /// Gives it no more webhooks, and has its organisation told.
+    /// Disables it, with an event for its organisation.
     pub fn disable(&self, why: DisabledBecause, now: Timestamp) -> EndpointStep {
         let mut endpoint = self.clone();
         endpoint.status = EndpointStatus::Disabled(why, now);
-        // Of the address the host alone: the rest may hold a secret.
+        // Only the host of the URL, because the rest may contain a secret.
         let host = self.url.host();
         let facts = json!({ "org_id": self.org, "endpoint_id": self.id, "host": host, "reason": why.name() });
         let details = json!({ "host": host, "reason": why.name(), "failing_since": self.failing_since });
@@ -134,12 +134,12 @@ impl Endpoint {
         EndpointStep { event: Some(Event::new(EventKind::EndpointDisabled, now, facts)), ..step }
     }
 
-    /// Notes since when every attempt has failed; nothing when that is known.
+    /// Records since when every attempt has failed. Returns `None` if that is recorded.
     pub fn note_failing(&self, now: Timestamp) -> Option<EndpointStep> {
         self.failing_since.is_none().then(|| self.failing(Some(now)))
     }
 
-    /// Notes that an attempt went well; nothing when none had failed.
+    /// Records that an attempt has succeeded. Returns `None` if none had failed.
     pub fn note_working(&self) -> Option<EndpointStep> {
         self.failing_since.is_some().then(|| self.failing(None))
     }

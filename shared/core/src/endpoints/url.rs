@@ -1,4 +1,5 @@
-//! Addresses that webhooks are sent to. A path or a query may hold a secret of the receiver's, so only the host is shown.
+//! URLs to which webhooks are sent. Path and query may contain a secret of the receiver's, so only the host is
+//! displayed.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,29 +7,29 @@ use std::net::IpAddr;
 use crate::Fault;
 use crate::gateway::{Reach, address, host};
 
-/// Longest address, in bytes.
+/// Longest URL, in bytes.
 const LENGTH_MAX: usize = 2048;
-/// Longest name of a host. Source: RFC 1035, section 2.3.4.
+/// Longest host name. Source: RFC 1035, section 2.3.4.
 const HOST_MAX: usize = 253;
-/// Ports below this one are other services' than web servers', save that of HTTPS.
+/// Smallest allowed port, apart from that of HTTPS. Lower ones belong to services other than web servers.
 const PORT_MIN: u16 = 1024;
 /// The port of HTTPS.
 const HTTPS: u16 = 443;
-/// What a URL may hold beside letters and digits. Source: RFC 3986, section 2, without `#`, and without what belongs into
-/// an authority of IPv6 only.
+/// Characters that a URL may contain beside letters and digits. Source: RFC 3986, section 2, without `#` and the
+/// brackets of IPv6 addresses.
 const PLAIN: &[u8] = b"-._~!$&'()*+,;=:@/?%";
 
-/// Where webhooks are sent: `https`, a public host in one spelling, a path, perhaps a query.
+/// The URL of an endpoint: `https`, a public host in one spelling, a path, and perhaps a query.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HookUrl {
     text: String,
-    /// Where the path begins.
+    /// Index at which the path begins.
     path: usize,
 }
 
 impl HookUrl {
-    /// Reads an address. Stricter than URLs are: what two readers could understand differently is refused. Where `private`
-    /// says so, private addresses are taken too, and those of loopback without TLS.
+    /// Parses a URL. It is stricter than the URL standard: whatever two parsers could read differently is refused. With
+    /// `private`, private addresses are accepted too, and loopback ones without TLS.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `url`.
@@ -36,7 +37,7 @@ impl HookUrl {
         Self::read(text, private).map_err(|problem| Fault::field("url", format!("url {problem}")))
     }
 
-    /// Reads an address that was taken before; what may be called by now, [`Self::is_allowed`] says.
+    /// Parses a stored URL. Whether it may still be called is the question of [`Self::is_allowed`].
     pub fn kept(text: &str) -> Option<Self> {
         Self::read(text, true).ok()
     }
@@ -61,19 +62,20 @@ impl HookUrl {
         if !private && url.port().is_some_and(|port| port != HTTPS && port < PORT_MIN) {
             return Err(format!("must have the port {HTTPS}, or one from {PORT_MIN} on"));
         }
-        if url.is_allowed(private) { Ok(url) } else { Err("must lead to a public host".to_owned()) }
+        if url.is_allowed(private) { Ok(url) } else { Err("must have a public host".to_owned()) }
     }
 
-    /// Says whether it may be called, as far as it says itself: a name may lead anywhere, and is looked at when it is resolved.
+    /// Returns whether the URL itself may be called. A host name may resolve to any address, which is checked when it
+    /// is resolved.
     pub fn is_allowed(&self, private: bool) -> bool {
         match address(self.authority_host()) {
             Some(ip) => Reach::of(ip).is_allowed(private),
-            // A name without a dot is of some network of its own.
+            // A name without a dot belongs to a local network.
             None => private || (self.host().contains('.') && !self.is_loopback()),
         }
     }
 
-    /// Refuses the URL when one of the addresses its host name resolves to must not be called.
+    /// Requires that all addresses to which the host name resolves may be called.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `url`.
@@ -81,30 +83,30 @@ impl HookUrl {
         if addresses.iter().all(|address| Reach::of(*address).is_allowed(private)) {
             return Ok(());
         }
-        Err(Fault::field("url", "url must lead to a public host"))
+        Err(Fault::field("url", "url must have a public host"))
     }
 
-    /// Gives the whole address, to whoever calls it or may see it.
+    /// Returns the whole URL, for code that calls it and people who may see it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Gives the host, without brackets.
+    /// Returns the host, without brackets.
     pub fn host(&self) -> &str {
         self.authority_host().trim_start_matches('[').trim_end_matches(']')
     }
 
-    /// Says whether the host is a name, and no address.
+    /// Returns whether the host is a name and not an IP address.
     pub fn is_named(&self) -> bool {
         address(self.authority_host()).is_none()
     }
 
-    /// Gives scheme and authority.
+    /// Returns scheme and authority.
     pub fn origin(&self) -> &str {
         &self.text[..self.path]
     }
 
-    /// Gives path and query.
+    /// Returns path and query.
     pub fn target(&self) -> String {
         let target = &self.text[self.path..];
         if target.starts_with('/') { target.to_owned() } else { format!("/{target}") }
@@ -129,10 +131,10 @@ impl HookUrl {
     }
 }
 
-/// Looks at an authority, and at what follows it.
+/// Checks the form of an authority and of what follows it.
 fn shape_of(authority: &str, target: &str) -> Result<(), &'static str> {
     if authority.contains('@') {
-        return Err("must hold no user or password");
+        return Err("must not contain a user name or password");
     }
     let host = host(authority).map_err(|_| "must have a plain host, and a port that is a number, if any")?;
     if host.len() > HOST_MAX {

@@ -1,4 +1,4 @@
-//! An endpoint, as members see it.
+//! Endpoints as members see them.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,35 +6,35 @@ use serde::Serialize;
 use super::{Endpoint, EndpointStatus};
 use crate::Timestamp;
 
-/// An endpoint. Its secret is no part of it.
+/// An endpoint without its secret.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EndpointView {
-    /// Id.
+    /// Id of the endpoint.
     pub id: String,
-    /// Where webhooks are sent.
+    /// URL to which webhooks are sent.
     pub url: String,
-    /// What it hears of.
+    /// The events it subscribes to.
     pub events: Vec<&'static str>,
     /// How fast it is called at most, in calls a second.
     pub rate_per_second: u32,
     /// Whether it gets webhooks: `active` or `disabled`.
     pub status: &'static str,
-    /// Why it gets none: `gone`, when it answered 410, or `failing`, when it had failed for a week.
+    /// Why it was disabled: `gone` if it answered 410, `failing` if it had failed for a week.
     pub disabled_reason: Option<&'static str>,
-    /// Since when it gets none.
+    /// When it was disabled.
     pub disabled_at: Option<String>,
     /// Since when every attempt has failed.
     pub failing_since: Option<String>,
-    /// Until when the secret before the last rotation signs, too.
+    /// Until when the previous secret signs too; null if it does not.
     pub previous_valid_until: Option<String>,
-    /// Who registered it; of personal events it hears theirs.
+    /// Who registered it. It gets their personal events, and no other person's.
     pub created_by: String,
-    /// When.
+    /// When it was registered.
     pub created_at: String,
 }
 
 impl EndpointView {
-    /// Shows an endpoint as of a moment.
+    /// Builds the view of an endpoint at a moment.
     pub fn of(endpoint: &Endpoint, now: Timestamp) -> Self {
         let disabled = match endpoint.status {
             EndpointStatus::Active => None,
@@ -58,12 +58,12 @@ impl EndpointView {
     }
 }
 
-/// An endpoint with its secret: shown in the one answer to the request that made it.
+/// An endpoint with its secret, which is shown only in the answer to the request that created it.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct IssuedEndpoint {
-    /// The secret by which webhooks are signed, `whsec_...`. It is shown nowhere else; whoever loses it rotates it.
+    /// The secret that signs webhooks, `whsec_...`. It is not shown again. If it is lost, rotate it.
     pub secret: String,
-    /// The endpoint.
+    /// The endpoint without its secret.
     #[serde(flatten)]
     pub view: EndpointView,
 }

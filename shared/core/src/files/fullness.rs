@@ -1,7 +1,7 @@
-//! Telling a person that their storage is nearly full, once each time it gets there.
+//! The notice that a person's storage is nearly full, sent each time it becomes so.
 //!
-//! Only grants make a ledger grow, so it is a grant that takes it across the mark, and the very one that does tells. Nothing
-//! needs to be remembered: whoever is above the mark crosses it again only after they have been below.
+//! Only grants make a ledger grow, so the notice belongs to the grant that crosses the mark. Nothing needs to be
+//! remembered: a person crosses the mark again only after falling below it.
 
 use std::ops::Range;
 
@@ -11,23 +11,23 @@ use super::Grant;
 use crate::Plan;
 use crate::events::{Event, EventKind};
 
-/// The share of a plan's storage at which its owner is told, in percent.
+/// Share of a plan's storage at which the owner is told, in percent.
 pub const NOTICE_PERCENT: u8 = 80;
 
-/// Gives the bytes of the mark.
+/// Returns the mark in bytes.
 fn mark(plan: Plan) -> u64 {
     let bytes = u128::from(plan.allowances().storage) * u128::from(NOTICE_PERCENT) / 100;
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 impl Grant {
-    /// Gives what must be committed before the grant for it to reach the mark: from here, and less than there.
+    /// Returns how many bytes must be committed before the grant for it to cross the mark.
     pub fn band(&self) -> Range<u64> {
         let mark = mark(self.plan);
         mark.saturating_sub(self.file.size)..mark
     }
 
-    /// Gives what the world is told when so many bytes are committed before the grant, if it reaches the mark.
+    /// Returns the event if the grant crosses the mark. `committed` is the number of bytes committed before the grant.
     pub fn notice(&self, committed: u64) -> Option<Event> {
         if !self.band().contains(&committed) {
             return None;

@@ -1,4 +1,4 @@
-//! Granting an upload: from what the caller says to a record with reserved bytes.
+//! Grants an upload: turns the caller's request into a record with reserved bytes.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::jobs::JobStep;
 use crate::webhooks::Source;
 use crate::{Code, Fault, FileId, IdempotencyKey, Plan, Timestamp, UserId};
 
-/// How long an upload grant can be used. Short, since only the start of the upload must fall inside.
+/// How long an upload grant can be used. It is short, because only the start of the upload must fall within it.
 pub const UPLOAD_GRANT_VALID: Duration = Duration::from_mins(15);
 
-/// What a caller says about a file to come, parsed into types that cannot be wrong.
+/// A caller's description of a file to upload, checked.
 #[derive(Clone, Debug)]
 pub struct GrantRequest {
     name: FileName,
@@ -25,8 +25,8 @@ impl GrantRequest {
     /// Parses the fields of a request.
     ///
     /// # Errors
-    /// `INVALID_FILENAME`, `UNSUPPORTED_FILE_TYPE` for a type not taken, one that contradicts the extension, or one that
-    /// cannot be of the wanted kind, and `INVALID_REQUEST` naming `size` or `sha256`.
+    /// `INVALID_FILENAME`; `UNSUPPORTED_FILE_TYPE` for an unsupported type, for one that contradicts the extension, and
+    /// for one that cannot be of the requested kind; `INVALID_REQUEST` naming `size` or `sha256`.
     pub fn parse(
         filename: &str,
         content_type: &str,
@@ -58,7 +58,8 @@ impl GrantRequest {
         Ok(Self { name, media, kind, size, sha256 })
     }
 
-    /// Checks the request against the caller's plan and makes the record to be, whose grant is valid for `valid`.
+    /// Checks the request against the owner's plan. Returns the record to create, with a grant that is valid for
+    /// `valid`.
     ///
     /// # Errors
     /// `FILE_TOO_LARGE` with the plan's limit for the kind.
@@ -97,20 +98,21 @@ impl GrantRequest {
 
 fn unsupported_type(content_type: &str) -> Fault {
     let message = if content_type.trim().is_empty() {
-        "The content type is empty".to_owned()
+        "contentType is empty; `supported` lists those that can be sent".to_owned()
     } else {
-        "Files of this content type are not taken".to_owned()
+        "contentType is not supported; `supported` lists those that are".to_owned()
     };
     Fault::new(Code::UnsupportedFileType, message)
         .detail("field", "contentType")
         .detail("supported", MediaType::names().collect::<Vec<_>>())
 }
 
-/// Checks the form of a SHA-256 in padded base64: 44 characters that spell 32 bytes.
+/// Checks the form of a SHA-256 in padded base64: 44 characters that encode 32 bytes.
 fn parse_sha256(text: &str) -> Result<String, Fault> {
     let digits = text.strip_suffix('=').unwrap_or_default();
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
-    // 32 bytes leave two unused bits in the last digit, so only every fourth value of the alphabet may stand there.
+    // 32 bytes leave the last two bits of the last digit unused, so only every fourth character of the alphabet may
+    // stand there.
     let exact = digits.as_bytes().last().is_some_and(|last| b"AEIMQUYcgkosw048".contains(last));
     if digits.len() == 43 && digits.bytes().all(alphabet) && exact {
         Ok(text.to_owned())
@@ -119,29 +121,30 @@ fn parse_sha256(text: &str) -> Result<String, Fault> {
     }
 }
 
-/// A grant on its way to the ledger.
+/// A grant to be written.
 #[derive(Clone, Debug)]
 pub struct Grant {
     /// The record to create.
     pub file: File,
-    /// The plan whose storage and rate the grant must fit.
+    /// The plan whose storage and rate limits apply.
     pub plan: Plan,
-    /// What follows from it for the job the file is delivered for.
+    /// The step of the job for which the file is delivered, if it is for one.
     pub job: Option<Box<JobStep>>,
     /// The caller's idempotency key, if any.
     pub idempotency: Option<IdempotencyKey>,
-    /// When it is made.
+    /// The time of the grant.
     pub now: Timestamp,
 }
 
-/// Operation of the promises that owners are kept.
+/// Operation name under which owners' idempotency records are stored.
 const OF_OWNER: &str = "upload-grant";
-/// Operation of the promises that generators are kept. A message that was overheard is worth nothing for another job, since
-/// its id is remembered whatever job it is sent for.
+/// Operation name under which generators' idempotency records are stored. It is the same for all jobs, so a captured
+/// message cannot be replayed for another job.
 pub const OF_JOB: &str = "job-upload-grant";
 
 impl Grant {
-    /// Gives the promise to keep: a retry finds the file by its key. Owners' promises and generators' do not meet.
+    /// Returns the idempotent request of the grant. A retry finds the file by its key. Owners' and generators' keys are
+    /// kept apart.
     pub fn idempotent(&self) -> Option<IdempotentRequest> {
         let (operation, caller) = match self.job {
             Some(_) => (OF_JOB, KeyOwner::Sender(Source::Generator)),
@@ -152,11 +155,11 @@ impl Grant {
     }
 }
 
-/// Gives a file that was granted before, as long as its grant can be used. `promise` is what the caller repeats, `anew` what
-/// would get another grant.
+/// Returns a file that was granted before, if its grant can still be used. `idempotency_key` and `anew` are names for
+/// the error message: what the caller has repeated, and what would get another grant.
 ///
 /// # Errors
-/// `CONFLICT` when the grant was used, has run out, or is gone with its file.
+/// `CONFLICT` if the grant was used or has expired, or if its file is gone.
 pub fn still_usable(file: File, (idempotency_key, anew): (&str, &str), now: Timestamp) -> Result<File, Fault> {
     let over =
         |how: &str| format!("The upload granted for this {idempotency_key} has {how}; ask again with a new {anew}");
@@ -169,23 +172,23 @@ pub fn still_usable(file: File, (idempotency_key, anew): (&str, &str), now: Time
     Ok(file)
 }
 
-/// What became of a grant. Everything but `Granted` has changed nothing.
+/// The outcome of a grant. Only `Granted` has changed anything.
 #[derive(Debug, PartialEq)]
 pub enum GrantOutcome {
-    /// Bytes are reserved and the file recorded.
+    /// The bytes are reserved and the file is recorded.
     Granted,
     /// The same request was granted before, for this file.
     Replayed(Box<File>),
-    /// The idempotency key stands for another request.
+    /// The idempotency key was used with a different request.
     KeyReused,
-    /// The bytes do not fit the plan; this many are committed.
+    /// The file does not fit the plan's storage.
     OverQuota {
-        /// Bytes committed before.
+        /// Bytes committed without this file.
         committed: u64,
     },
-    /// The window's writes are spent.
+    /// The rate window has no writes left.
     OverRate(Window),
-    /// The job has moved since it was read.
+    /// The job has changed since it was read.
     Conflict,
 }
 

@@ -1,11 +1,12 @@
-//! Looking at the first bytes of an upload: is it what was declared, and how large is the picture?
+//! Inspects the first bytes of an upload: whether it is of the declared type, and how large the picture is.
 
 use super::MediaType;
 use super::media::Shape;
 
-/// How many bytes of an upload are read to judge it.
+/// Bytes of an upload that are read to inspect it.
 ///
-/// Enough for the dimensions of a JPEG behind its colour profile and preview; a single range read inside the region.
+/// This is enough for the dimensions of a JPEG behind its colour profile and preview, and one range read within the
+/// region.
 pub const HEAD_BYTES: u64 = 256 * 1024;
 
 /// Measured width and height of an image, in pixels.
@@ -19,13 +20,13 @@ pub struct Dimensions {
 /// What the first bytes of an upload show.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The bytes are of the declared type; the dimensions where they could be measured.
+    /// The bytes are of the declared type. Has the dimensions of an image if they could be measured.
     Genuine(Option<Dimensions>),
-    /// The bytes are something else, named as well as it can be.
+    /// The bytes are of another type, named as precisely as possible.
     Impostor(&'static str),
 }
 
-/// Judges the first [`HEAD_BYTES`] of an upload against its declared type.
+/// Compares the first [`HEAD_BYTES`] of an upload with its declared type.
 pub fn inspect(head: &[u8], declared: &MediaType) -> Finding {
     match declared.shape {
         Shape::Magic => match detect(head) {
@@ -46,25 +47,28 @@ pub fn inspect(head: &[u8], declared: &MediaType) -> Finding {
     }
 }
 
-/// Names the format of the bytes by their magic number.
+/// Returns the media type of the bytes by their magic number.
 fn detect(head: &[u8]) -> Option<&'static str> {
     infer::get(head).map(|kind| kind.mime_type()).or_else(|| is_further_mp4(head).then_some("video/mp4"))
 }
 
-/// Says whether the bytes open an MPEG-4 file of a brand the detector does not know: later editions of the base format
-/// (`iso7`, `iso8`, ...) and what telephones record (`3gp4`, `3gp5`, ...). Source: ISO/IEC 14496-12; <https://mp4ra.org>.
+/// Returns whether the bytes begin an MPEG-4 file of a brand that the detector does not know: later editions of the
+/// base format (`iso7`, `iso8`, ...) and what phones record (`3gp4`, `3gp5`, ...).
+///
+/// Source: ISO/IEC 14496-12; <https://mp4ra.org>.
 fn is_further_mp4(head: &[u8]) -> bool {
     head.get(4..8) == Some(b"ftyp") && head.get(8..11).is_some_and(|brand| [b"iso", b"3gp"].iter().any(|b| *b == brand))
 }
 
-/// Formats that may be text through and through, by how they begin.
+/// Formats that can consist of text alone, by their first bytes.
 const WRITTEN_IN_TEXT: [(&[u8], &str); 3] =
     [(b"%PDF-", "application/pdf"), (b"{\\rtf", "text/rtf"), (b"%!PS-", "application/postscript")];
 
-/// Names what the bytes are instead of plain text; `None` when they are text.
+/// Returns what the bytes are if they are not plain text, or `None` if they are.
 ///
-/// Text has no magic number of its own, and may begin with another's: a poem with "BM", minutes with "MZ". So the detector
-/// is only asked to name what is no text, and text is refused for the few formats that are written in it.
+/// Text has no magic number, and may begin with one of another format: a poem with "BM", minutes with "MZ". So the
+/// detector is asked only about bytes that are not text, and text is refused only if it begins like one of the few
+/// formats written in it.
 fn foreign_to_text(head: &[u8]) -> Option<&'static str> {
     if !is_text(head) {
         return Some(detect(head).filter(|found| !found.starts_with("text/")).unwrap_or("unknown bytes"));
@@ -72,14 +76,16 @@ fn foreign_to_text(head: &[u8]) -> Option<&'static str> {
     WRITTEN_IN_TEXT.into_iter().find(|(start, _)| head.starts_with(start)).map(|(_, name)| name)
 }
 
-/// Measures an image by its header; `None` for what is no image, or hides its size behind more than [`HEAD_BYTES`].
+/// Measures an image by its header. Returns `None` if it is not an image, or if its size is stored behind the first
+/// [`HEAD_BYTES`].
 fn measure(head: &[u8]) -> Option<Dimensions> {
     let size = imagesize::blob_size(head).ok()?;
     let dimensions = Dimensions { width: u32::try_from(size.width).ok()?, height: u32::try_from(size.height).ok()? };
     (dimensions.width > 0 && dimensions.height > 0).then_some(dimensions)
 }
 
-/// Says whether the bytes are UTF-8 without NUL; a character cut off at the end of the head is no fault of the text.
+/// Returns whether the bytes are UTF-8 without NUL. A character cut off at the end of the head does not count as an
+/// error.
 fn is_text(head: &[u8]) -> bool {
     let whole = match std::str::from_utf8(head) {
         Ok(_) => head,
@@ -89,7 +95,7 @@ fn is_text(head: &[u8]) -> bool {
     !whole.contains(&0)
 }
 
-/// Says whether an `<svg` element opens within the first 4 KiB, behind declaration, comments and document type.
+/// Returns whether an `<svg` element opens within the first 4 KiB, behind declaration, comments and document type.
 fn holds_svg(head: &[u8]) -> bool {
     head[..head.len().min(4096)].windows(4).any(|window| window.eq_ignore_ascii_case(b"<svg"))
 }
@@ -98,7 +104,7 @@ fn holds_svg(head: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// A PNG header that says 640 x 480.
+    /// A PNG header of 640 x 480 pixels.
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x02\x80\0\0\x01\xe0\x08\x06\0\0\0";
     const GIF: &[u8] = b"GIF89a\x0a\0\x14\0\x80\0\0\0\0\0";
     const PDF: &[u8] = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n";

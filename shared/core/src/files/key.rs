@@ -1,4 +1,4 @@
-//! Object keys. Every key of the bucket is made here and read here, never from a caller's text.
+//! Object keys. Every key of the bucket is built and parsed here, and never taken from a caller unparsed.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::{FileId, UserId};
 
 /// The key of a user's file: `user_<id>/<folder>/<file id>-<safe name>`.
 ///
-/// The alphabet (`A-Z a-z 0-9 . _ - /`) needs no escape in a URL, a table key or a log line.
+/// Its alphabet (`A-Z a-z 0-9 . _ - /`) needs no escape in a URL, a table key or a log line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObjectKey {
     text: String,
@@ -19,7 +19,7 @@ pub struct ObjectKey {
 }
 
 impl ObjectKey {
-    /// Makes the key of a new file.
+    /// Builds the key of a new file.
     pub fn mint(owner: &UserId, kind: Kind, file: FileId, name: &FileName, media: &MediaType) -> Self {
         let extension = match name.extension() {
             Some(given) if media.takes_extension(given) => given.to_ascii_lowercase(),
@@ -29,7 +29,7 @@ impl ObjectKey {
         Self { text, owner: owner.clone(), kind, file }
     }
 
-    /// Reads a key made by [`ObjectKey::mint`]; anything else is no key of ours.
+    /// Parses a key that [`ObjectKey::mint`] built. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('/');
         let (owner, folder, leaf, end) = (parts.next()?, parts.next()?, parts.next()?, parts.next());
@@ -47,33 +47,33 @@ impl ObjectKey {
         })
     }
 
-    /// Reads a key on behalf of a user: another user's key is `None`, like one that never existed.
+    /// Parses a key on behalf of a user. Another user's key is `None`, as one that never existed.
     pub fn parse_for(owner: &UserId, text: &str) -> Option<Self> {
         Self::parse(text).filter(|key| key.owner == *owner)
     }
 
-    /// Gives the key as S3 knows it.
+    /// Returns the key as S3 knows it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Gives the user under whose prefix the key lies.
+    /// Returns the user under whose prefix the key lies.
     pub fn owner(&self) -> &UserId {
         &self.owner
     }
 
-    /// Gives the kind whose folder the key lies in.
+    /// Returns the kind in whose folder the key lies.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Gives the safe name the key ends in: ASCII, with an extension.
+    /// Returns the safe name at the end of the key: ASCII, with an extension.
     pub fn safe_name(&self) -> &str {
-        // Owner, folder and leaf; the leaf is 26 characters of id, a hyphen and the name.
+        // Owner, folder and leaf. The leaf is an id of 26 characters, a hyphen and the name.
         self.text.rsplit('/').next().map_or("", |leaf| &leaf[27..])
     }
 
-    /// Gives the id of the file.
+    /// Returns the id of the file.
     pub fn file(&self) -> FileId {
         self.file
     }

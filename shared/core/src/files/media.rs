@@ -1,12 +1,12 @@
-//! The kinds of file Consigne keeps and the media types it takes for each.
+//! The kinds of file, and the media types that each kind may have.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a file is for; it chooses the folder of the key and the size limit of the plan.
+/// What a file is for. The kind decides the folder of the key and the size limit of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // The names are the contract's own.
+#[allow(missing_docs)] // The names are those of the API.
 pub enum Kind {
     Image,
     Video,
@@ -15,10 +15,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind, in the order of the contract.
+    /// Every kind, in the order of the API's documentation.
     pub const ALL: [Self; 4] = [Self::Image, Self::Video, Self::Book, Self::Blog];
 
-    /// Gives the name used in requests and answers.
+    /// Returns the name used in requests and answers.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Image => "image",
@@ -28,7 +28,7 @@ impl Kind {
         }
     }
 
-    /// Gives the folder that holds this kind under a user's prefix.
+    /// Returns the folder for this kind under a user's prefix.
     pub const fn folder(self) -> &'static str {
         match self {
             Self::Image => "images",
@@ -38,45 +38,45 @@ impl Kind {
         }
     }
 
-    /// Reads a name used in requests.
+    /// Parses a name used in requests.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Reads a folder of an object key.
+    /// Parses a folder of an object key.
     pub fn from_folder(folder: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.folder() == folder)
     }
 }
 
-/// How the bytes of a type show what they are.
+/// How the bytes of a type are recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// A magic number, under this name or one of the type's other names.
+    /// By a magic number, under the type's name or one of its other names.
     Magic,
-    /// UTF-8 without NUL.
+    /// As UTF-8 without NUL.
     Text,
-    /// UTF-8 without NUL that holds an `<svg` element near its start.
+    /// As UTF-8 without NUL, with an `<svg` element near its start.
     Svg,
 }
 
-/// A media type Consigne takes, with everything it knows of it.
+/// A supported media type.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MediaType {
-    /// The name as callers declare it and as downloads carry it.
+    /// The name, as callers declare it and as downloads carry it.
     pub name: &'static str,
-    /// File name extensions that agree with it, lower case; the first is the one given to a name without any.
+    /// File name extensions that agree with it, in lower case. The first is given to a name without one.
     pub extensions: &'static [&'static str],
-    /// Kinds it may be kept as; the first is the default.
+    /// Kinds it may be stored as. The first is the default.
     pub kinds: &'static [Kind],
-    /// Whether a browser that opens it could run a script in it; such files only ever leave as attachments.
+    /// Whether a browser that opens it could run a script in it. Such files are only served as attachments.
     pub script_capable: bool,
     pub(super) shape: Shape,
-    /// Other names that the magic number detector gives to the same format.
+    /// Other names that the detector has for the same format.
     pub(super) also_known_as: &'static [&'static str],
 }
 
-/// Makes a binary type that cannot run scripts, the common case of the table.
+/// Declares a binary type that cannot run scripts, the usual case.
 const fn binary(
     name: &'static str,
     extensions: &'static [&'static str],
@@ -86,7 +86,7 @@ const fn binary(
     MediaType { name, extensions, kinds, script_capable: false, shape: Shape::Magic, also_known_as }
 }
 
-/// Makes a text type.
+/// Declares a text type.
 const fn text(
     name: &'static str,
     extensions: &'static [&'static str],
@@ -116,18 +116,18 @@ static MEDIA_TYPES: &[MediaType] = &[
 ];
 
 impl MediaType {
-    /// Finds a type by its declared name; parameters such as `; charset=utf-8` and case do not matter.
+    /// Finds a type by its declared name. Case and parameters such as `; charset=utf-8` are ignored.
     pub fn from_name(declared: &str) -> Option<&'static Self> {
         let essence = declared.split(';').next().unwrap_or_default().trim();
         MEDIA_TYPES.iter().find(|media| media.name.eq_ignore_ascii_case(essence))
     }
 
-    /// Lists the names of every type taken, for error messages.
+    /// Returns the names of all supported types, for error messages.
     pub fn names() -> impl Iterator<Item = &'static str> {
         MEDIA_TYPES.iter().map(|media| media.name)
     }
 
-    /// Says whether a file name's extension (without dot, any case) agrees with the type.
+    /// Returns whether a file name's extension (without dot, any case) agrees with the type.
     pub fn takes_extension(&self, extension: &str) -> bool {
         self.extensions.iter().any(|known| known.eq_ignore_ascii_case(extension))
     }

@@ -1,4 +1,4 @@
-//! The file desk: what a file is, where it lies, what it weighs, and how it moves from grant to deletion.
+//! Files: their records, keys, names and types, the storage ledger, and the steps from grant to deletion.
 
 mod fullness;
 mod grant;

@@ -1,15 +1,15 @@
-//! File names: what the person wrote, and what is safe to put into a key.
+//! File names: as the person wrote them, and as they are safe in a key.
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{Code, Fault, text};
 
-/// The longest display name, in UTF-8 bytes: what common file systems take.
+/// The longest display name, in UTF-8 bytes: the limit of common file systems.
 const NAME_MAX: usize = 255;
-/// The longest stem inside a key, in bytes.
+/// The longest name in a key without its extension, in bytes.
 const STEM_MAX: usize = 80;
 
-/// A file name fit to be shown: NFC, one line, no path, nothing that changes how the text around it reads.
+/// A file name that is safe to display: NFC, one line, no path, and nothing that changes how the text around it reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName(String);
 
@@ -17,8 +17,9 @@ impl FileName {
     /// Parses a name as a caller wrote it.
     ///
     /// # Errors
-    /// `INVALID_FILENAME` when it is empty, `.` or `..`, longer than 255 bytes, holds `/` or `\`, a control character, or
-    /// an invisible character that can disguise the name (bidirectional overrides, zero-width ones, line separators).
+    /// `INVALID_FILENAME` if it is empty, `.` or `..`, is longer than 255 bytes, or contains `/`, `\`, a control
+    /// character, or an invisible character that can disguise the name (bidirectional overrides, zero-width characters,
+    /// line separators).
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let name: String = text.nfc().collect();
         if name.trim().is_empty() {
@@ -28,28 +29,28 @@ impl FileName {
             return Err(invalid("filename is a directory"));
         }
         if name.len() > NAME_MAX {
-            return Err(invalid("filename is longer than 255 bytes").detail("limit", NAME_MAX));
+            return Err(invalid("filename must be at most 255 bytes").detail("limit", NAME_MAX));
         }
         if name.contains(['/', '\\']) {
-            return Err(invalid("filename holds a path; send the last part only"));
+            return Err(invalid("filename must not contain a path; send the last part only"));
         }
         if name.contains(text::is_unfit) {
-            return Err(invalid("filename holds a control or invisible character"));
+            return Err(invalid("filename must not contain control or invisible characters"));
         }
         Ok(Self(name))
     }
 
-    /// Reads a name back that was parsed before it was stored.
+    /// Restores a stored name, which was parsed before.
     pub fn stored(text: String) -> Self {
         Self(text)
     }
 
-    /// Gives the name as it is shown.
+    /// Returns the name as displayed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Gives what stands after the last dot, if there is both a dot and something before and after it.
+    /// Returns the text behind the last dot, if there is text on both sides of it.
     pub fn extension(&self) -> Option<&str> {
         let (stem, extension) = self.0.rsplit_once('.')?;
         (!stem.is_empty() && !extension.is_empty()).then_some(extension)
@@ -57,7 +58,8 @@ impl FileName {
 
     /// Writes the name in the alphabet of keys, `a-z 0-9 . _ -`, with the given extension.
     ///
-    /// Accents fall off (`été` becomes `ete`); what has no ASCII counterpart becomes a hyphen; nothing left becomes `file`.
+    /// Accents are dropped (`été` becomes `ete`) and characters without an ASCII counterpart become hyphens. If nothing
+    /// is left, the name is `file`.
     pub(super) fn slug(&self, extension: &str) -> String {
         let stem = match self.extension() {
             Some(known) => &self.0[..self.0.len() - known.len() - 1],

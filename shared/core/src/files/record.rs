@@ -1,35 +1,35 @@
-//! The record of one file.
+//! The record of a file.
 
 use std::time::Duration;
 
 use super::{Dimensions, FileName, Kind, MediaType, ObjectKey};
 use crate::{Code, Fault, FileId, JobId, Timestamp, UserId};
 
-/// How long after its time an open grant or an unfinished deletion is left to the normal way, before `sweep` ends it.
+/// How long `sweep` waits after a grant's expiry or a deletion before it finishes what is left.
 pub const SWEEP_MARGIN: Duration = Duration::from_mins(5);
 /// The slowest upload that is waited for, in bytes a second.
 ///
-/// A grant need only be valid when its upload begins; 5 GiB begun in its last second arrive up to six hours later.
+/// A grant must be valid only when its upload begins. 5 GiB begun in its last second arrive up to six hours later.
 const SLOWEST_UPLOAD: u64 = 250_000;
-/// How long the record of a deleted file stays.
+/// How long the record of a deleted file is kept.
 const TOMBSTONE_KEPT: Duration = Duration::from_hours(720);
 
-/// Where a file stands in its life.
+/// The status of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// Granted; the bytes are reserved and have not arrived.
+    /// Granted: the bytes are reserved and have not arrived.
     Pending,
-    /// Arrived and checked; waits for the verdict of the malware scan.
+    /// Arrived and checked, and waiting for the malware scan.
     Processing,
-    /// Checked; may be read.
+    /// Checked: may be read.
     Ready,
-    /// Arrived as something else than declared; its bytes are gone.
+    /// Arrived with other content than declared. Its bytes were removed.
     Rejected,
-    /// Carries malware; kept out of reach.
+    /// Contains malware: cannot be read.
     Infected,
-    /// Deleted by its owner; its bytes are on their way out.
+    /// Deleted by its owner. Its bytes are being removed.
     Deleting,
-    /// Gone. The record stays for a while so that a late event or a replayed grant finds it closed.
+    /// Removed. The record stays for a while, so that a late event or a replayed grant finds it closed.
     Deleted,
 }
 
@@ -38,7 +38,7 @@ impl Status {
     pub const ALL: [Self; 7] =
         [Self::Pending, Self::Processing, Self::Ready, Self::Rejected, Self::Infected, Self::Deleting, Self::Deleted];
 
-    /// Gives the name used in the table, in answers and in filters.
+    /// Returns the name used in the table, in answers and in filters.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -51,30 +51,30 @@ impl Status {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// Says whether the owner still sees the file; what is on its way out is as gone as what never was.
+    /// Returns whether the owner still sees the file. One that is being deleted is treated as if it never existed.
     pub const fn is_visible(self) -> bool {
         !matches!(self, Self::Deleting | Self::Deleted)
     }
 }
 
-/// What the owner's ledger holds for a record, always of the record's `size`.
+/// What the owner's ledger counts for a record, always with the record's `size`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LedgerState {
-    /// Bytes promised to a grant.
+    /// Bytes reserved for a grant.
     Reserved,
-    /// Bytes of a file that is kept.
+    /// Bytes of a stored file.
     Kept,
     /// Nothing: given back, or never taken.
     Nothing,
 }
 
 impl LedgerState {
-    /// Gives the name used in the table.
+    /// Returns the name used in the table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reserved => "reserved",
@@ -83,75 +83,75 @@ impl LedgerState {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Reserved, Self::Kept, Self::Nothing].into_iter().find(|ledger_state| ledger_state.name() == name)
     }
 }
 
-/// The one version of the object that a record stands for.
+/// The one version of the object that belongs to a record.
 ///
-/// Tickets name it, deletion removes it, and only its removal gives bytes back.
+/// Signed URLs name it, deletion removes it, and its bytes are given back only once it is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {
-    /// S3's version id.
+    /// S3's id of the object version.
     pub version: String,
     /// S3's entity tag, without quotes.
     pub etag: String,
-    /// The sequencer of the event that announced it, empty when it was found by other means.
+    /// The sequencer of the event that announced it; empty if it was found in another way.
     pub sequencer: String,
 }
 
-/// One file of one user.
+/// The record of a user's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// Its key in the bucket, which names owner, kind and id.
+    /// Its key in the bucket, which contains owner, kind and id.
     pub key: ObjectKey,
-    /// The name the person gave it.
+    /// The name its owner gave it.
     pub name: FileName,
     /// Its type, declared and then verified.
     pub media: &'static MediaType,
-    /// Bytes: as granted, and from READY on as measured.
+    /// Size in bytes: as granted, and once READY as measured.
     pub size: u64,
-    /// What the ledger holds for it.
+    /// What the ledger counts for it.
     pub ledger_state: LedgerState,
-    /// SHA-256 of the content in base64, when the grant named it; S3 has then verified it.
+    /// SHA-256 of the content in base64, if the grant named it. S3 has then verified it.
     pub sha256: Option<String>,
-    /// Where it stands.
+    /// Its current status, which each step changes.
     pub status: Status,
     /// When the upload was granted.
     pub granted_at: Timestamp,
-    /// Until when the grant could be used.
+    /// When the grant expires.
     pub grant_expires_at: Timestamp,
     /// When the status last changed.
     pub changed_at: Timestamp,
-    /// The version it stands for, once it has arrived.
+    /// The object version, once it has arrived.
     pub pinned: Option<Pinned>,
     /// Measured dimensions of an image.
     pub dimensions: Option<Dimensions>,
     /// Why it was rejected, as a sentence.
     pub rejected_reason: Option<String>,
-    /// The job it is delivered for.
+    /// The job it is delivered for, if any.
     pub job: Option<JobId>,
-    /// Counts the writes of this record; every write names the revision it read.
+    /// Number of writes of this record. Each write is made on condition of the revision it read.
     pub revision: u64,
 }
 
-/// What a read ticket is signed over: only ever made of a file that may be read.
+/// What a ticket is signed for. It can only be obtained from a file that may be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readable {
-    /// Its key.
+    /// Its key in the bucket.
     pub key: ObjectKey,
-    /// The name the person gave it.
+    /// The name its owner gave it.
     pub name: FileName,
-    /// Its type.
+    /// Its media type, for the answer's header.
     pub media: &'static MediaType,
     /// The one version that may be read.
     pub version: String,
 }
 
 impl Readable {
-    /// Says how a browser should treat the file; what could run a script is never shown in place.
+    /// Returns how a browser should treat the file. A type that could run a script is never displayed.
     pub fn disposition(&self) -> Disposition {
         if self.media.script_capable { Disposition::Attachment } else { Disposition::Inline }
     }
@@ -166,26 +166,26 @@ pub enum Disposition {
 }
 
 impl File {
-    /// Gives the id.
+    /// Returns the file's id.
     pub fn id(&self) -> FileId {
         self.key.file()
     }
 
-    /// Gives the owner.
+    /// Returns the owner, from the key.
     pub fn owner(&self) -> &UserId {
         self.key.owner()
     }
 
-    /// Gives the kind.
+    /// Returns the kind, from the key.
     pub fn kind(&self) -> Kind {
         self.key.kind()
     }
 
-    /// Gives what a read ticket is signed over.
+    /// Returns what a ticket is signed for.
     ///
     /// # Errors
-    /// `NOT_READY` while the file has not arrived or is being checked, `FILE_INFECTED`, and `NOT_FOUND` for everything
-    /// that will never be readable again.
+    /// `NOT_READY` while the file has not arrived or is being checked, `FILE_INFECTED`, and `NOT_FOUND` if it will
+    /// never be readable again.
     pub fn readable(&self) -> Result<Readable, Fault> {
         match (self.status, &self.pinned) {
             (Status::Ready, Some(Pinned { version, .. })) => Ok(Readable {
@@ -199,18 +199,18 @@ impl File {
                     .detail("status", self.status.name())
                     .retry_after(Duration::from_secs(1)))
             }
-            (Status::Infected, _) => Err(Fault::new(Code::FileInfected, "The file carries malware")),
+            (Status::Infected, _) => Err(Fault::new(Code::FileInfected, "The file contains malware")),
             (Status::Ready | Status::Rejected | Status::Deleting | Status::Deleted, _) => Err(Fault::not_found("File")),
         }
     }
 
-    /// Gives the record after its owner has marked it deleted, as the table marks it.
+    /// Returns the record after its owner has deleted the file, as the table marks it.
     #[must_use]
     pub fn deleting(&self, now: Timestamp) -> Self {
         Self { status: Status::Deleting, changed_at: now, revision: self.revision + 1, ..self.clone() }
     }
 
-    /// Gives when `sweep` should look at the record, if nothing happens to it before.
+    /// Returns when `sweep` should look at the record if nothing else happens to it.
     pub fn due_at(&self) -> Option<Timestamp> {
         match self.status {
             Status::Pending => Some(self.grant_expires_at.plus(upload_margin(self.size))),
@@ -219,15 +219,15 @@ impl File {
         }
     }
 
-    /// Gives when the table may forget the record.
+    /// Returns when the table may delete the record.
     ///
-    /// Far later than any grant for its key can be used, and than a queue keeps an event (14 days).
+    /// This is far later than any grant for its key can be used, and than a queue keeps an event (14 days).
     pub fn forget_at(&self) -> Option<Timestamp> {
         (self.status == Status::Deleted).then(|| self.changed_at.plus(TOMBSTONE_KEPT))
     }
 }
 
-/// Gives how long after its grant's end an upload of so many bytes may still be under way.
+/// Returns how long after its grant's expiry an upload of `size` bytes may still be under way.
 fn upload_margin(size: u64) -> Duration {
     Duration::from_secs(size.div_ceil(SLOWEST_UPLOAD)).max(SWEEP_MARGIN)
 }

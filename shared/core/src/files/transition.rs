@@ -1,7 +1,7 @@
-//! How a file moves: each step computes the record after it, what the ledger gains or loses, and the event it tells.
+//! Steps of a file. Each one computes the record after it, the ledger's change, and the event that announces it.
 //!
-//! The steps are pure. The table applies one as a single transaction, on condition that the record still has the
-//! revision the step was computed from; that is what makes every step happen at most once, however often it is tried.
+//! Steps are pure functions. The table applies one as a single transaction, on condition that the record still has the
+//! revision from which the step was computed. So each step is applied at most once, however often it is tried.
 
 use serde_json::{Value, json};
 
@@ -13,33 +13,33 @@ use crate::jobs::JobStep;
 /// One step of a file, ready to be applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
-    /// The revision the record must still have.
+    /// The revision that the record must still have.
     pub seen: u64,
     /// The record after the step.
     pub file: File,
-    /// What the step does to the owner's ledger.
+    /// The change of the owner's ledger.
     pub ledger: LedgerDelta,
-    /// What the step tells the world.
+    /// The event that announces the step.
     pub event: Event,
-    /// What follows from it for the job the file is delivered for.
+    /// The step of the job for which the file is delivered, if it is for one.
     pub job: Option<Box<JobStep>>,
 }
 
-/// What a step adds to the owner's ledger; negative where it gives back.
+/// A change of the owner's ledger. Negative numbers give back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LedgerDelta {
-    /// To `committed`.
+    /// Change of `committed`, in bytes.
     pub committed: i64,
-    /// To `reserved`.
+    /// Change of `reserved`, in bytes.
     pub reserved: i64,
-    /// To the kept files of the file's kind.
+    /// Change of the number of stored files of the file's kind.
     pub files: i64,
-    /// To the kept bytes of the file's kind.
+    /// Change of the stored bytes of the file's kind.
     pub bytes: i64,
 }
 
 impl LedgerDelta {
-    /// Gives what turns the ledger's holding for `before` into its holding for `after`.
+    /// Returns the change from the ledger's count of `before` to that of `after`.
     fn between(before: &File, after: &File) -> Self {
         let (taken, given) = (Self::of(after), Self::of(before));
         Self {
@@ -50,7 +50,7 @@ impl LedgerDelta {
         }
     }
 
-    /// Gives what the ledger holds for a record.
+    /// Returns what the ledger counts for a record.
     pub fn of(file: &File) -> Self {
         let size = i64::try_from(file.size).unwrap_or(i64::MAX);
         match file.ledger_state {
@@ -61,39 +61,40 @@ impl LedgerDelta {
     }
 }
 
-/// An upload as it was found in the bucket.
+/// An upload as found in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// The version found.
+    /// The object version that was found.
     pub pinned: Pinned,
     /// Its size in bytes.
     pub size: u64,
-    /// Its dimensions, when it is an image that could be measured.
+    /// Its dimensions, if it is an image that could be measured.
     pub dimensions: Option<Dimensions>,
 }
 
-/// What an "object created" event asks for.
+/// What an "object created" event requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnCreated {
-    /// The upload a pending record waits for: look at it.
+    /// A pending record waits for this upload: inspect it.
     Check,
-    /// The version the record already stands for: nothing.
+    /// The record already has this version: nothing to do.
     Ignore,
-    /// A grant replayed after the fact, or a rejected upload whose removal was interrupted: remove that version.
+    /// The grant was used again after the record had its file, or the removal of a rejected upload was interrupted:
+    /// remove this version.
     RemoveVersion,
 }
 
 /// Why a record ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// Its object is gone, by its owner, a lifecycle rule or a person.
+    /// Its object was deleted, by its owner, a lifecycle rule or an operator.
     Deleted,
-    /// Its grant ran out unused.
+    /// Its grant expired unused.
     Expired,
 }
 
 impl File {
-    /// Says what an "object created" event for this key asks for.
+    /// Returns what an "object created" event for this key requires.
     pub fn on_created(&self, version: &str) -> OnCreated {
         match self.keeps() {
             Some(pinned) if pinned.version == version => OnCreated::Ignore,
@@ -102,10 +103,10 @@ impl File {
         }
     }
 
-    /// Says whether an "object deleted" event for this key ends the record.
+    /// Returns whether an "object deleted" event for this key ends the record.
     ///
-    /// A pending record is ended by any removal: the deletion has overtaken the creation it follows. A pinned one only
-    /// by the removal of its own version, told by an event younger than the one that announced it.
+    /// Any deletion ends a pending record, because the event of its creation may come later. A record with a version is
+    /// ended only by the deletion of that version, in an event that is not older than the one that announced it.
     pub fn ends_with(&self, version: &str, sequencer: &str) -> bool {
         match self.keeps() {
             Some(pinned) => pinned.version == version && !older(sequencer, &pinned.sequencer),
@@ -113,7 +114,7 @@ impl File {
         }
     }
 
-    /// Gives the version the bucket should hold for this record, if any.
+    /// Returns the version that the bucket should contain for this record, if any.
     pub fn keeps(&self) -> Option<&Pinned> {
         match self.status {
             Status::Processing | Status::Ready | Status::Deleting | Status::Infected => self.pinned.as_ref(),
@@ -121,7 +122,7 @@ impl File {
         }
     }
 
-    /// Settles a pending file: its bytes are kept, at their true size.
+    /// Accepts the upload of a pending file: its bytes count as stored, with their measured size.
     pub fn accept(&self, arrival: Arrival, now: Timestamp) -> Transition {
         self.step(EventKind::FileReady, now, json!({}), |file| {
             file.status = Status::Ready;
@@ -132,7 +133,7 @@ impl File {
         })
     }
 
-    /// Rejects a pending file: its bytes are given back; the caller removes the version.
+    /// Rejects the upload of a pending file: its bytes are given back. The caller removes the version.
     pub fn reject(&self, reason: &str, now: Timestamp) -> Transition {
         self.step(EventKind::FileRejected, now, json!({ "reason": reason }), |file| {
             file.status = Status::Rejected;
@@ -141,7 +142,7 @@ impl File {
         })
     }
 
-    /// Ends a file: whatever the ledger still holds for it is given back.
+    /// Ends a file. Whatever the ledger still counts for it is given back.
     pub fn remove(&self, why: Removal, now: Timestamp) -> Transition {
         let why = match why {
             Removal::Deleted => "deleted",
@@ -163,7 +164,7 @@ impl File {
         Transition { seen: self.revision, file, ledger, event, job: None }
     }
 
-    /// Gives what every event about a file says.
+    /// Returns the facts that every event about a file contains.
     fn facts(&self, extra: Value) -> Value {
         let mut facts = json!({
             "user_id": self.owner(),
@@ -189,14 +190,14 @@ impl File {
 }
 
 impl LedgerDelta {
-    /// Applies the delta to a ledger, for models and fakes; the table does the same by `ADD`.
+    /// Applies the change to a ledger, for models and fakes. The table does the same with `ADD`.
     ///
     /// # Panics
-    /// Panics when a count would fall below nothing, which a test must not let pass.
+    /// Panics if a count would become negative, which a test must not let pass.
     pub fn apply(self, usage: &mut super::Usage, kind: Kind) {
         let add = |name: &str, value: &mut u64, delta: i64| match value.checked_add_signed(delta) {
             Some(sum) => *value = sum,
-            None => panic!("{name} would fall below nothing: {value} and {delta}"),
+            None => panic!("{name} would become negative: {value} and {delta}"),
         };
         let of_kind = &mut usage.by_kind[kind as usize];
         add("committed", &mut usage.committed, self.committed);
@@ -206,7 +207,7 @@ impl LedgerDelta {
     }
 }
 
-/// Says whether event `a` happened before event `b` of the same key.
+/// Returns whether event `a` happened before event `b` of the same key.
 ///
 /// The shorter sequencer is padded with zeros on the right, then both are compared as text. Source: Amazon S3 user
 /// guide, "Event ordering and duplicate events".

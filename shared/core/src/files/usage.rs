@@ -1,9 +1,9 @@
-//! The storage ledger of one user: bytes promised, bytes held, and what they are.
+//! A user's storage ledger: bytes reserved and bytes stored, by kind.
 
 use super::{Kind, Window};
 use crate::{Code, Fault, Plan};
 
-/// Files and bytes of one kind.
+/// Number and bytes of stored files of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct KindUsage {
@@ -11,29 +11,30 @@ pub struct KindUsage {
     pub bytes: u64,
 }
 
-/// The ledger of one user.
+/// The storage ledger of one user.
 ///
-/// `committed` is what counts against the plan: bytes of kept files plus bytes reserved for open grants. It is kept as
-/// one number so that a grant is one condition, `committed <= limit - size`, whatever plan the caller's token names today.
+/// `committed` is what counts against the plan: the bytes of stored files and those reserved for open grants. It is one
+/// number so that a grant needs one condition, `committed <= limit - size`, whatever plan the caller's token names
+/// today.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Bytes kept and reserved together.
+    /// Bytes stored and reserved together.
     pub committed: u64,
     /// Bytes reserved for uploads that have not arrived.
     pub reserved: u64,
-    /// Kept files by kind, in the order of [`Kind::ALL`].
+    /// Stored files by kind, in the order of [`Kind::ALL`].
     pub by_kind: [KindUsage; 4],
     /// The rate window of the user's writes.
     pub window: Option<Window>,
 }
 
 impl Usage {
-    /// Gives the kept files and bytes of one kind.
+    /// Returns the stored files and bytes of one kind.
     pub fn of(&self, kind: Kind) -> KindUsage {
         self.by_kind[kind as usize]
     }
 
-    /// Gives the number of kept files, of one kind or of all.
+    /// Returns the number of stored files, of one kind or of all.
     pub fn files(&self, kind: Option<Kind>) -> u64 {
         match kind {
             Some(kind) => self.of(kind).files,
@@ -41,12 +42,12 @@ impl Usage {
         }
     }
 
-    /// Gives the number of kept bytes.
+    /// Returns the number of stored bytes.
     pub fn bytes(&self) -> u64 {
         self.by_kind.iter().map(|usage| usage.bytes).sum()
     }
 
-    /// Makes the 403 of a grant that does not fit the plan.
+    /// Returns the 403 of a grant that does not fit the plan. `committed` and `size` are in bytes.
     pub fn refusal(committed: u64, size: u64, plan: Plan) -> Fault {
         let limit = plan.allowances().storage;
         let left = limit.saturating_sub(committed);
@@ -66,7 +67,7 @@ impl Usage {
     }
 }
 
-/// Writes a size the way people say it: `12 MB`, `1.5 GB`; powers of two, one decimal, rounded down.
+/// Formats a size for people: `12 MB`, `1.5 GB`. Units are powers of two; one decimal, rounded down.
 pub fn in_words(bytes: u64) -> String {
     let units = [(1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")];
     let Some((unit, name)) = units.into_iter().find(|(unit, _)| bytes >= *unit) else {

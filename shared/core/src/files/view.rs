@@ -1,4 +1,4 @@
-//! A file as answers show it.
+//! Files as the API shows them.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,17 +6,17 @@ use serde_json::{Map, Value};
 
 use super::{Dimensions, File};
 
-/// A file in the plain dialect.
+/// A file, in camel case.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FileView {
-    /// Id, opaque.
+    /// Id of the file, opaque.
     pub file_id: String,
-    /// Key in the bucket, the name every other route takes.
+    /// Key in the bucket, by which all other routes name the file.
     pub key: String,
-    /// Name as the person wrote it, in NFC.
+    /// Name as its owner wrote it, in NFC.
     pub filename: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Media type.
     pub content_type: String,
@@ -24,26 +24,26 @@ pub struct FileView {
     pub kind: String,
     /// `pending`, `processing`, `ready`, `rejected` or `infected`.
     pub status: String,
-    /// Pixels; images only.
+    /// Width in pixels; images only.
     pub width: Option<u32>,
-    /// Pixels; images only.
+    /// Height in pixels; images only.
     pub height: Option<u32>,
-    /// When the file entered its status.
+    /// When the status last changed.
     pub last_modified: String,
-    /// Smaller pictures by name; empty as yet.
+    /// Smaller pictures by name; always empty for now.
     pub thumbnails: Map<String, Value>,
 }
 
-/// A file in the snake-case dialect of `/api/secure`.
+/// A file in the snake case of `/api/secure`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct SecureFileView {
     /// Key in the bucket.
     pub s3_key: String,
-    /// Name as the person wrote it, in NFC.
+    /// Name as its owner wrote it, in NFC.
     pub filename: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// When the file entered its status.
+    /// When the status last changed.
     pub last_modified: String,
     /// Media type.
     pub content_type: String,

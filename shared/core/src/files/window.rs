@@ -1,32 +1,32 @@
 //! The rate limit of writes: a window that opens with a user's first write and lasts a minute.
 //!
-//! A window anchored at the first write cannot be straddled the way a clock minute can, where twice the allowance fits
-//! around the full minute. It lives in the same item as the storage ledger, so that it costs no call of its own.
+//! With windows of the clock's minutes, twice the allowance would fit around the full minute. A window that starts at
+//! the first write has no such gap. It is stored in the storage ledger's item, so it costs no extra call.
 
 use std::time::Duration;
 
 use crate::fault::whole_seconds;
 use crate::{Code, Fault, Timestamp};
 
-/// How long a window lasts.
+/// Length of a window.
 pub const WINDOW: Duration = Duration::from_mins(1);
 
 /// The current window of one user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// When it opened.
+    /// When the window opened.
     pub started: Timestamp,
-    /// Writes admitted since.
+    /// Writes admitted since then.
     pub writes: u32,
 }
 
 impl Window {
-    /// Says whether the window still runs.
+    /// Returns whether the window is still open.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.started > now.minus(WINDOW)
     }
 
-    /// Gives the window after one more write, or `None` when the allowance is spent.
+    /// Returns the window after one more write, or `None` if it has no writes left.
     pub fn admit(window: Option<Self>, limit: u32, now: Timestamp) -> Option<Self> {
         match window.filter(|window| window.is_open(now)) {
             Some(open) if open.writes >= limit => None,
@@ -35,7 +35,7 @@ impl Window {
         }
     }
 
-    /// Makes the 429 that says when the window ends.
+    /// Returns the 429 that says when the window ends.
     pub fn refusal(&self, limit: u32, now: Timestamp) -> Fault {
         let resets_at = self.started.plus(WINDOW);
         let seconds = whole_seconds(resets_at.since(now));

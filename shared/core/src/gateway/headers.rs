@@ -1,10 +1,12 @@
-//! Which headers pass the gateway, and in which direction.
+//! Which headers the gateway forwards, in which direction.
 
-/// Most bytes of names and values of all headers together, which API Gateway bears with either way.
-/// Source: Amazon API Gateway developer guide, "Quotas for HTTP APIs": 10,240 bytes; some are added on the way.
+/// Most bytes of names and values of all headers together, in either direction.
+///
+/// Source: Amazon API Gateway developer guide, "Quotas for HTTP APIs": 10,240 bytes, some of which are added on the
+/// way.
 pub const HEADERS_MAX: usize = 8 * 1024;
 
-/// Headers of one connection, beside those that `Connection` names. Source: RFC 9110, section 7.6.1.
+/// Headers of one connection, in addition to those that `Connection` names. Source: RFC 9110, section 7.6.1.
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
@@ -17,8 +19,8 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// What a call does not tell an upstream: who is calling by any name but ours, what was said on the way here, and what the
-/// request to the upstream says of itself.
+/// Request headers that upstreams do not get: other names of the caller than ours, headers added on the way here, and
+/// those that the request to the upstream has of its own.
 const NOT_FORWARDED: [&str; 22] = [
     "authorization",
     "cdn-loop",
@@ -37,7 +39,7 @@ const NOT_FORWARDED: [&str; 22] = [
     "x-client-ip",
     "x-cluster-client-ip",
     "x-forwarded",
-    // A method other than the one whose scope was checked.
+    // These name another method than the one whose scope was checked.
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
@@ -46,7 +48,8 @@ const NOT_FORWARDED: [&str; 22] = [
 ];
 const NOT_FORWARDED_FAMILIES: [&str; 5] = ["x-amz-", "x-amzn-", "x-consigne-", "x-forwarded-", "x-original-"];
 
-/// What an answer does not tell the caller: what concerns the origin it comes from, which is ours, and what we say ourselves.
+/// Response headers that callers do not get: those that concern the origin of the answer, which is ours, and those we
+/// set ourselves.
 const NOT_RETURNED: [&str; 10] = [
     "alt-svc",
     "cache-control",
@@ -61,14 +64,14 @@ const NOT_RETURNED: [&str; 10] = [
 ];
 const NOT_RETURNED_FAMILIES: [&str; 3] = ["access-control-", "x-amz", "x-consigne-"];
 
-/// Gives the headers of a call that its upstream gets. None holds the key.
+/// Returns the request headers that the upstream gets. No header contains the key.
 pub fn forwarded(headers: &[(&str, &str)], key: &str) -> Vec<(String, String)> {
     let mut kept = passing(headers, &NOT_FORWARDED, &NOT_FORWARDED_FAMILIES);
     kept.retain(|(name, value)| !value.contains(key) && !name.contains(key));
     kept
 }
 
-/// Gives the headers of an upstream's answer that the caller gets.
+/// Returns the response headers that the caller gets.
 pub fn returned(headers: &[(String, String)]) -> Vec<(String, String)> {
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     passing(&headers, &NOT_RETURNED, &NOT_RETURNED_FAMILIES)
@@ -89,7 +92,8 @@ fn passing(headers: &[(&str, &str)], stopped: &[&str], families: &[&str]) -> Vec
     kept.map(|(name, value)| (name.to_ascii_lowercase(), (*value).to_owned())).collect()
 }
 
-/// Spells a name as it is compared. Many servers take `_` for `-`, so that `X_Consigne_Org` would be ours to them.
+/// Returns a header name in the form in which names are compared. Many servers treat `_` as `-`, so they would take
+/// `X_Consigne_Org` for a header of ours.
 fn plain(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")
 }

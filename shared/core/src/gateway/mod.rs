@@ -1,4 +1,4 @@
-//! The gateway in front of services: which upstream a call goes to, what of it is handed on, and what an answer costs.
+//! The gateway in front of services: which upstream a call goes to, what is forwarded, and what the answer costs.
 
 mod headers;
 mod reach;
@@ -13,25 +13,25 @@ pub use upstreams::{Upstream, Upstreams, UpstreamsError};
 pub(crate) use upstreams::{address, host};
 pub use verdict::{Answered, Failure, UpstreamCall, UpstreamOutcome, Verdict};
 
-use crate::services::{Service, service};
+use crate::services::{Service, service, unknown_service};
 use crate::{Code, Fault};
 
-/// Names the gateway as the service that opens and ends its holds. No service that has a token can be called so.
+/// Name of the gateway as the service that opens and ends its holds. A service with a token cannot have this name.
 pub const CALLER: &str = "@gateway";
 
-/// The methods that are handed on.
+/// The methods that are forwarded.
 pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
-/// Finds the service a call is for, and the scope its key needs.
+/// Finds the service of a call, and the scope that its key needs.
 ///
 /// # Errors
-/// `SERVICE_UNKNOWN`; `METHOD_NOT_ALLOWED` for a method that is not handed on.
+/// `SERVICE_UNKNOWN`; `METHOD_NOT_ALLOWED` for a method that is not forwarded.
 pub fn asked_of(name: &str, method: &str) -> Result<(&'static Service, &'static str), Fault> {
-    let unknown = || Fault::new(Code::ServiceUnknown, "There is no such service");
+    let unknown = || Fault::new(Code::ServiceUnknown, unknown_service(name));
     let service = service(name).ok_or_else(unknown)?;
     if !METHODS.contains(&method) {
         let allowed = METHODS.join(", ");
-        let message = format!("{method} is not handed on; use {allowed}");
+        let message = format!("{method} is not forwarded; use {allowed}");
         return Err(Fault::new(Code::MethodNotAllowed, message).header("allow", allowed));
     }
     let reads = matches!(method, "GET" | "HEAD");

@@ -1,20 +1,21 @@
-//! What an address reaches: the world, somebody's own network, or what nobody may be led to.
+//! Which network an IP address belongs to, and whether calls may go there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How far an address reaches.
+/// The reach of an IP address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Anywhere in the world.
+    /// A public address, which may always be called.
     Public,
-    /// A machine or a network of its own: loopback, private and shared addresses.
+    /// A loopback, private or shared address.
     Private,
-    /// Nowhere a call may go: link-local addresses, where clouds keep credentials, and what is no single host's.
+    /// An address that must never be called: link-local ones, where clouds serve credentials, and those that are not a
+    /// single host's.
     Never,
 }
 
 impl Reach {
-    /// Says how far an address reaches. Source: the IANA special-purpose address registries for IPv4 and IPv6.
+    /// Returns the reach of an address. Source: the IANA special-purpose address registries for IPv4 and IPv6.
     pub fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(address) => of_v4(address),
@@ -22,7 +23,7 @@ impl Reach {
         }
     }
 
-    /// Says whether a call may go there, where private addresses are allowed or are not.
+    /// Returns whether calls may go there. `private` says whether private addresses are allowed.
     pub fn is_allowed(self, private: bool) -> bool {
         match self {
             Self::Public => true,
@@ -53,10 +54,10 @@ fn of_v6(address: Ipv6Addr) -> Reach {
         of_v4(Ipv4Addr::new(a, b, c, d))
     };
     match (first, second) {
-        // AWS answers for its metadata under this one, too.
+        // AWS serves instance metadata at this address, too.
         (0xfd00, 0x0ec2) => Reach::Never,
         _ if address == Ipv6Addr::LOCALHOST => Reach::Private,
-        // What is carried within: translated and tunnelled addresses of IPv4.
+        // These IPv6 addresses contain an IPv4 address (translated or tunnelled), which decides.
         (0x64, 0xff9b) if third == 0 && sixth == 0 => inner(seventh, eighth),
         (0x2002, _) => inner(second, third),
         (0xfc00..=0xfdff, _) | (0x2001, 0x0db8) | (0x64, 0xff9b) => Reach::Private,

@@ -1,12 +1,12 @@
-//! The path and query an upstream is called with: below its base, whatever the caller writes.
+//! The path and query for an upstream. They stay below its base path, whatever the caller writes.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::Upstream;
 use crate::Fault;
 
-/// What is escaped in a segment of a path. Source: RFC 3986, section 3.3, `pchar`, without the semicolon, behind which some
-/// servers see parameters and others a part of the name.
+/// Characters to escape in a path segment. Source: RFC 3986, section 3.3, `pchar`. The semicolon is escaped too,
+/// because some servers take what follows it as parameters and others as part of the name.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -25,11 +25,11 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
-/// Gives the path and query to call an upstream with. `rest` is what follows the service's name in the path, decoded;
-/// `query` is as it was sent. The key is in neither.
+/// Returns the path and query with which an upstream is called. `rest` is the decoded path behind the service's name.
+/// `query` is as it was sent. The result does not contain the key.
 ///
 /// # Errors
-/// `INVALID_REQUEST` naming `path` or `query`: what could be read in two ways is not handed on.
+/// `INVALID_REQUEST` naming `path` or `query` if it could be read in two ways.
 pub fn target(upstream: &Upstream, rest: &str, query: &str, key: &str) -> Result<String, Fault> {
     if rest.is_empty() || rest.contains(key) {
         return Err(bad_path());
@@ -49,18 +49,18 @@ pub fn target(upstream: &Upstream, rest: &str, query: &str, key: &str) -> Result
     Ok(if query.is_empty() { path } else { format!("{path}?{query}") })
 }
 
-/// Says whether a segment names something, and one thing only. API Gateway has decoded the path once; an escape that is
-/// left was escaped twice, and so would an upstream see a slash or a dot where nobody here has.
+/// Returns whether a segment has exactly one reading. API Gateway has decoded the path once. An escape that is left was
+/// escaped twice, so the upstream might see a slash or a dot where we saw none.
 fn is_plain(segment: &str) -> bool {
     let name = segment.split(';').next().unwrap_or_default();
     let ambiguous = |c: char| c.is_control() || matches!(c, '%' | '\\' | '?' | '#');
     !name.is_empty() && name != "." && name != ".." && !segment.contains(ambiguous)
 }
 
-/// Takes out of a query whatever holds the key, in any escaping.
+/// Removes the parts of a query that contain the key, in any escaping.
 fn without_key(query: &str, key: &str) -> Result<String, Fault> {
     if !query.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
-        return Err(Fault::field("query", "The query holds characters that must be escaped"));
+        return Err(Fault::field("query", "query contains characters that must be escaped"));
     }
     let holds = |pair: &&str| {
         let mut text = pair.replace('+', " ");
@@ -69,7 +69,7 @@ fn without_key(query: &str, key: &str) -> Result<String, Fault> {
             if decoded.contains(key) || decoded == text {
                 return decoded.contains(key);
             }
-            // What was escaped twice is opened by some.
+            // Some servers decode what was escaped twice.
             text = decoded;
         }
     };
@@ -78,7 +78,7 @@ fn without_key(query: &str, key: &str) -> Result<String, Fault> {
 }
 
 fn bad_path() -> Fault {
-    Fault::field("path", "The path cannot be handed on: every part of it must be a plain name")
+    Fault::field("path", "path cannot be forwarded; every part of it must be a plain name")
 }
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
             "a\u{7f}b",
             "a\u{85}b",
             "http://b.example/x",
-            "https:", // the last is a name
+            "https:", // the last part is read as a name
             "x/sk_live_x7Qa",
             "sk_live_x7Qa",
         ] {

@@ -1,4 +1,4 @@
-//! The upstreams of services, as their setting names them: the only places a call can go.
+//! The upstreams of services, from their setting. Calls go nowhere else.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,16 +8,16 @@ use super::Reach;
 use crate::services::{Service, service};
 use crate::{Code, Fault};
 
-/// Where a service's calls go.
+/// Where calls of one service go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
-    /// Scheme and authority, `https://pdf.example.com:8443`.
+    /// Scheme and authority, such as `https://pdf.example.com:8443`.
     pub origin: String,
-    /// Path below which everything of it lies, without a slash at its end; empty for the root.
+    /// Path below which everything lies, without a slash at the end; empty for the root.
     pub base: String,
 }
 
-/// The upstreams, by the catalogue's names.
+/// The upstreams, by the catalogue's names of services.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Upstreams {
     by_service: BTreeMap<&'static str, Upstream>,
@@ -25,7 +25,7 @@ pub struct Upstreams {
     pub private: bool,
 }
 
-/// Why a setting names no upstreams. It may go into a log: of the text it holds the service's name.
+/// Why a setting cannot be read. It is safe to log: it repeats nothing of the setting except a service's name.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UpstreamsError(String);
 
@@ -38,16 +38,17 @@ impl fmt::Display for UpstreamsError {
 impl std::error::Error for UpstreamsError {}
 
 impl Upstreams {
-    /// Reads `{"pdf": "https://..."}` or `pdf=https://...,ai=https://...`; an empty text names none. Addresses without TLS
-    /// are taken of loopback only, and like all private ones only where `private` says so.
+    /// Parses `{"pdf": "https://..."}` or `pdf=https://...,ai=https://...`. An empty text names none. Addresses without
+    /// TLS are accepted for loopback only, and private addresses only if `private` is set.
     ///
     /// # Errors
-    /// When that is not its shape, a service is none of the catalogue or stands twice in a list, or an address cannot be called.
+    /// If the text has another shape, names a service that is unknown or was named before, or has an address that
+    /// cannot be called.
     pub fn parse(text: &str, private: bool) -> Result<Self, UpstreamsError> {
         let mut by_service = BTreeMap::new();
         for (name, address) in pairs(text.trim())? {
             let Some(service) = service(&name) else {
-                return Err(UpstreamsError(format!("names {name:?}, which is no service of the catalogue")));
+                return Err(UpstreamsError(format!("names the unknown service {name:?}")));
             };
             let upstream = Upstream::parse(&address, private)
                 .map_err(|problem| UpstreamsError(format!("gives {name} an upstream that {problem}")))?;
@@ -58,13 +59,14 @@ impl Upstreams {
         Ok(Self { by_service, private })
     }
 
-    /// Gives the upstream of a service.
+    /// Returns the upstream of a service.
     ///
     /// # Errors
-    /// `SERVICE_UNAVAILABLE` when it has none.
+    /// `SERVICE_UNAVAILABLE` if it has none.
     pub fn of(&self, service: &Service) -> Result<&Upstream, Fault> {
         let none = || {
-            Fault::new(Code::ServiceUnavailable, "The service cannot be called here").detail("service", service.name)
+            let message = format!("service `{}` has no upstream; set the parameter Upstreams", service.name);
+            Fault::new(Code::ServiceUnavailable, message).detail("service", service.name)
         };
         self.by_service.get(service.name).ok_or_else(none)
     }
@@ -73,29 +75,29 @@ impl Upstreams {
 fn pairs(text: &str) -> Result<Vec<(String, String)>, UpstreamsError> {
     if text.starts_with('{') {
         let read: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(text);
-        let read = read.map_err(|_| UpstreamsError("is no JSON object of addresses by service".to_owned()))?;
+        let read = read.map_err(|_| UpstreamsError("is not a JSON object of addresses by service".to_owned()))?;
         let address = |(name, value): (String, serde_json::Value)| Some((name, value.as_str()?.to_owned()));
         let pairs: Option<Vec<_>> = read.into_iter().map(address).collect();
-        return pairs.ok_or_else(|| UpstreamsError("holds something else than addresses".to_owned()));
+        return pairs.ok_or_else(|| UpstreamsError("contains a value that is not an address".to_owned()));
     }
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts
         .map(|part| {
             let (name, address) =
-                part.split_once('=').ok_or_else(|| UpstreamsError("is no list of service=url".to_owned()))?;
+                part.split_once('=').ok_or_else(|| UpstreamsError("is not a list of service=url".to_owned()))?;
             Ok((name.trim().to_owned(), address.trim().to_owned()))
         })
         .collect()
 }
 
 impl Upstream {
-    /// Reads `https://host`, perhaps with a port and a path. Stricter than URLs are: what two readers could understand
-    /// differently is refused.
+    /// Parses `https://host`, with an optional port and path. It is stricter than the URL standard: whatever two
+    /// parsers could read differently is refused.
     ///
     /// # Errors
-    /// What is wrong with it, as the end of a sentence.
+    /// The problem, as the end of a sentence.
     pub fn parse(text: &str, private: bool) -> Result<Self, &'static str> {
-        let Some((scheme, rest)) = text.split_once("://") else { return Err("is no URL") };
+        let Some((scheme, rest)) = text.split_once("://") else { return Err("is not a URL") };
         let at = rest.find('/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at(at);
         let host = host(authority)?;
@@ -103,8 +105,8 @@ impl Upstream {
         match scheme {
             "https" => {}
             "http" if loopback && private => {}
-            "http" => return Err("is called without TLS"),
-            _ => return Err("is called by another protocol than HTTP"),
+            "http" => return Err("has no TLS; use https"),
+            _ => return Err("has another protocol than HTTP; use https"),
         }
         let allowed = match address(host) {
             Some(ip) => Reach::of(ip).is_allowed(private),
@@ -123,7 +125,7 @@ impl Upstream {
     }
 }
 
-/// Gives the host of an authority, brackets included; there is no user in it, and the port is one.
+/// Returns the host of an authority, including brackets. A user name is refused, and so is a malformed port.
 pub(crate) fn host(authority: &str) -> Result<&str, &'static str> {
     let end = if authority.starts_with('[') { authority.find(']').map(|at| at + 1) } else { authority.find(':') };
     let (host, port) = authority.split_at(end.unwrap_or(authority.len()));
@@ -134,14 +136,14 @@ pub(crate) fn host(authority: &str) -> Result<&str, &'static str> {
         let edges = !label.starts_with('-') && !label.ends_with('-');
         !label.is_empty() && edges && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    // A name that ends in a number is an address in some spelling, of which one is taken.
+    // A name that ends in a number is another spelling of an IP address. Only one spelling is accepted.
     let number =
         |label: &str| label.bytes().all(|b| b.is_ascii_digit()) || label.to_ascii_lowercase().starts_with("0x");
     let named = host.split('.').all(label) && !host.rsplit('.').next().is_some_and(number);
     if port_is_well && (named || address(host).is_some()) { Ok(host) } else { Err("has no plain host and port") }
 }
 
-/// Reads a host that is an address.
+/// Parses a host that is an IP address.
 pub(crate) fn address(host: &str) -> Option<IpAddr> {
     match host.strip_prefix('[') {
         Some(v6) => v6.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
@@ -173,12 +175,12 @@ mod tests {
     #[test]
     fn what_names_no_upstreams_says_why() {
         for (text, want) in [
-            ("pdf", "is no list of service=url"),
-            ("{\"pdf\"", "is no JSON object of addresses by service"),
-            ("{\"pdf\": 1}", "holds something else than addresses"),
-            ("fax=https://a.example", "names \"fax\", which is no service of the catalogue"),
+            ("pdf", "is not a list of service=url"),
+            ("{\"pdf\"", "is not a JSON object of addresses by service"),
+            ("{\"pdf\": 1}", "contains a value that is not an address"),
+            ("fax=https://a.example", "names the unknown service \"fax\""),
             ("pdf=https://a.example,pdf=https://b.example", "names pdf twice"),
-            ("pdf=http://a.example", "gives pdf an upstream that is called without TLS"),
+            ("pdf=http://a.example", "gives pdf an upstream that has no TLS; use https"),
         ] {
             assert_eq!(Upstreams::parse(text, false).unwrap_err().to_string(), want, "{text}");
         }

@@ -1,22 +1,22 @@
-//! What becomes of a call: the answer its caller gets, and whether it is paid for.
+//! The result of a call: the answer for its caller, and whether it is paid for.
 
 use std::time::Duration;
 
 use crate::credits::{HoldEnd, VoidReason};
 use crate::{Code, Fault};
 
-/// A call, as it goes to an upstream.
+/// A call to an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamCall {
-    /// Method.
+    /// HTTP method of the call.
     pub method: String,
     /// Scheme and authority of the upstream.
     pub origin: String,
-    /// Path and query.
+    /// Path and query, below the upstream's base.
     pub target: String,
-    /// Headers, each with its name in lower case.
+    /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Body, whatever it is.
+    /// Body of the call, unchanged.
     pub body: Vec<u8>,
     /// How long the whole answer may take.
     pub timeout: Duration,
@@ -24,14 +24,14 @@ pub struct UpstreamCall {
     pub response_max: usize,
 }
 
-/// What an upstream answered.
+/// An upstream's complete answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
-    /// HTTP status.
+    /// HTTP status of the answer.
     pub status: u16,
-    /// Headers, as they came.
+    /// Headers of the answer, as received.
     pub headers: Vec<(String, String)>,
-    /// Body, as it came.
+    /// Body of the answer, as received.
     pub body: Vec<u8>,
 }
 
@@ -40,35 +40,36 @@ pub struct Answered {
 pub enum Failure {
     /// It took too long.
     Timeout,
-    /// No connection was made.
+    /// No connection could be opened.
     Unreachable,
-    /// What came was no answer, or not the whole of one.
+    /// The answer was malformed or broke off.
     Broken,
-    /// It was larger than the service may answer.
+    /// The answer was larger than the service's limit.
     TooLarge,
 }
 
-/// What came of a call.
+/// The outcome of a call to an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UpstreamOutcome {
-    /// An answer, whole.
+    /// A complete answer, with whatever status.
     Answered(Answered),
-    /// None; with the cause for the log.
+    /// No answer, with the cause for the log.
     Failed(Failure, String),
 }
 
-/// What a call comes to: how its hold ends, the status its usage is logged with, and what the caller gets.
+/// The verdict on a call: how its hold ends, the status in the usage log, and the answer for the caller.
 #[derive(Debug)]
 pub struct Verdict {
-    /// The status the upstream answered; what we answer in its place when it did not.
+    /// The status the upstream answered, or else the one we answer in its place.
     pub status: u16,
-    /// What the caller gets.
+    /// The answer for the caller.
     pub answer: Result<Answered, Fault>,
 }
 
 impl Verdict {
-    /// Judges. Any answer below 500 is the service's work, and paid for: what the caller got wrong is not given back. A
-    /// provider that fails is not paid; nor is one that does not know us, for of its caller it learns from us alone.
+    /// Judges an outcome. Any answer from 200 to 499 is the service's work and is paid for, because a caller's mistakes
+    /// are not refunded. A provider that fails is not paid. Neither is one that answers 401 or 407: it knows its caller
+    /// only through us, so it does not know us.
     pub fn of(outcome: UpstreamOutcome) -> Self {
         match outcome {
             UpstreamOutcome::Answered(answered) => match answered.status {
@@ -89,7 +90,7 @@ impl Verdict {
         }
     }
 
-    /// Says how a hold of so many credits ends.
+    /// Returns how a hold of `amount` credits ends. `response_ms` is the response time in milliseconds.
     pub fn end(&self, amount: u64, response_ms: u64) -> HoldEnd {
         match &self.answer {
             Ok(_) => HoldEnd::Settled { amount, status_code: self.status, response_ms },

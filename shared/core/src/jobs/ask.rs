@@ -1,4 +1,4 @@
-//! What a person wishes for.
+//! Requests for jobs: what a person wants to be generated.
 
 use serde_json::{Map, Value, json};
 
@@ -9,19 +9,19 @@ use crate::{Fault, text};
 pub const COUNT_MAX: u32 = 4;
 /// Longest video, in seconds.
 pub const DURATION_MAX: u32 = 60;
-/// Shapes a video may have.
+/// Aspect ratios that a video may have.
 pub const ASPECT_RATIOS: [&str; 5] = ["16:9", "9:16", "1:1", "4:3", "3:4"];
 
 const TOPIC_MAX: usize = 500;
 const GOAL_MAX: usize = 2_000;
 const TITLE_MAX: usize = 200;
 const PROMPT_MAX: usize = 4_000;
-/// Pixels of a side of a picture.
+/// Allowed length of a picture's side, in pixels.
 const SIDES: std::ops::RangeInclusive<u32> = 64..=4_096;
-/// Characters of a wish that serve as its title.
+/// Characters of a prompt or topic that serve as a title.
 const GLIMPSE: usize = 80;
 
-/// A wish, parsed.
+/// A person's request, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// A book or an article.
@@ -30,34 +30,34 @@ pub enum Ask {
         topic: String,
         /// What it should achieve.
         goal: Option<String>,
-        /// How it should be called.
+        /// The requested title, if there is one.
         title: Option<String>,
     },
-    /// Pictures.
+    /// One or more pictures.
     Images {
-        /// What they show.
+        /// What the pictures show.
         prompt: String,
-        /// How many.
+        /// Number of pictures, 1 to [`COUNT_MAX`].
         count: u32,
-        /// Pixels, as `1024x768`.
+        /// Width and height in pixels, such as `1024x768`.
         size: String,
     },
-    /// A video.
+    /// A video without a title.
     Video {
-        /// What it shows.
+        /// What the video shows.
         prompt: String,
-        /// How long it lasts.
+        /// Length in seconds, 1 to [`DURATION_MAX`].
         duration_seconds: u32,
-        /// Its shape, one of [`ASPECT_RATIOS`].
+        /// Aspect ratio, one of [`ASPECT_RATIOS`].
         aspect_ratio: String,
     },
 }
 
 impl Ask {
-    /// Parses the wish for a text.
+    /// Parses the request for a text.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming the field, as for the others.
+    /// `INVALID_REQUEST` naming the field.
     pub fn text(topic: &str, goal: Option<&str>, title: Option<&str>) -> Result<Self, Fault> {
         let topic = text::prose("topic", topic, TOPIC_MAX)?;
         let goal = goal.map(|goal| text::prose("goal", goal, GOAL_MAX)).transpose()?;
@@ -65,7 +65,7 @@ impl Ask {
         Ok(Self::Text { topic, goal, title })
     }
 
-    /// Gives how a text should be called, if that was wished for.
+    /// Returns the requested title of a text, if there is one.
     pub fn wished_title(&self) -> Option<&str> {
         match self {
             Self::Text { title, .. } => title.as_deref(),
@@ -73,7 +73,10 @@ impl Ask {
         }
     }
 
-    /// Parses the wish for pictures: one of 1024x1024 unless asked for otherwise.
+    /// Parses the request for pictures. The default is one of 1024x1024.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming the field.
     pub fn images(prompt: &str, count: Option<u32>, size: Option<&str>) -> Result<Self, Fault> {
         let prompt = text::prose("prompt", prompt, PROMPT_MAX)?;
         let count = count.unwrap_or(1);
@@ -92,7 +95,10 @@ impl Ask {
         Ok(Self::Images { prompt, count, size: format!("{width}x{height}") })
     }
 
-    /// Parses the wish for a video: eight seconds at 16:9 unless asked for otherwise.
+    /// Parses the request for a video. The default is eight seconds at 16:9.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` naming the field.
     pub fn video(prompt: &str, duration_seconds: Option<u32>, aspect_ratio: Option<&str>) -> Result<Self, Fault> {
         let prompt = text::prose("prompt", prompt, PROMPT_MAX)?;
         let duration_seconds = duration_seconds.unwrap_or(8);
@@ -111,7 +117,7 @@ impl Ask {
         Ok(Self::Video { prompt, duration_seconds, aspect_ratio: aspect_ratio.to_owned() })
     }
 
-    /// Gives the wish as generators read it.
+    /// Returns the request as a JSON object for generators.
     pub fn facts(&self) -> Map<String, Value> {
         let facts = match self {
             Self::Text { topic, goal, title } => json!({ "topic": topic, "goal": goal, "title": title }),
@@ -125,7 +131,7 @@ impl Ask {
         facts
     }
 
-    /// Reads facts back, as [`Self::facts`] wrote them.
+    /// Parses facts that [`Self::facts`] returned.
     pub fn stored(kind: Kind, facts: &Value) -> Option<Self> {
         let owned = |name: &str| facts[name].as_str().map(str::to_owned);
         let number = |name: &str| facts[name].as_u64().and_then(|number| u32::try_from(number).ok());
@@ -142,7 +148,7 @@ impl Ask {
         })
     }
 
-    /// Gives what the wish is called in a list or a mail: its title, or how it begins.
+    /// Returns a title for lists and mails: the requested title, or the start of the topic or prompt.
     pub fn title(&self) -> String {
         let (Self::Text { topic: whole, .. } | Self::Images { prompt: whole, .. } | Self::Video { prompt: whole, .. }) =
             self;
@@ -154,7 +160,7 @@ impl Ask {
         }
     }
 
-    /// Gives how many files the wish is for.
+    /// Returns how many files the request is for.
     pub fn wanted(&self) -> usize {
         match self {
             Self::Images { count, .. } => *count as usize,

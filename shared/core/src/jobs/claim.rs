@@ -4,46 +4,46 @@ use super::Output;
 use crate::files::File;
 use crate::texts::Tokens;
 
-/// One file, as a completion names it.
+/// One file that a completion names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedFile {
     /// Key of the file.
     pub s3_key: String,
-    /// Its size in bytes, where it is told.
+    /// Size in bytes, if given.
     pub size: Option<u64>,
-    /// Its type, where it is told.
+    /// Media type, if given.
     pub content_type: Option<String>,
-    /// How long it plays, in seconds.
+    /// Length of a video in seconds, if given.
     pub duration_seconds: Option<u32>,
 }
 
-/// What a completion says of a text.
+/// What a completion says about a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextFacts {
-    /// What it came to be called.
+    /// Its final title, if given.
     pub title: Option<String>,
-    /// Its chapters.
+    /// Number of chapters, if given.
     pub chapters: Option<u32>,
-    /// Its words.
+    /// Number of words, if given.
     pub words: Option<u64>,
-    /// What the language model was paid for.
+    /// Tokens that the language model used.
     pub tokens: Option<Tokens>,
 }
 
-/// A completion that was held against what is there.
+/// A completion that was compared with the files' records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The files, in the order of the completion.
     pub files: Vec<CheckedFile>,
-    /// What is said of a text.
+    /// What it says about a text.
     pub text: Option<TextFacts>,
 }
 
-/// A claimed file that is there as claimed.
+/// A claimed file that exists as claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedFile {
-    /// The file as a part of the job.
+    /// The file as an output of the job.
     pub output: Output,
-    /// The record of a file that was not granted for the job and waits for its check.
+    /// The file's record, if the file was not granted for the job and its check is not done. The job adopts it.
     pub adopts: Option<File>,
 }

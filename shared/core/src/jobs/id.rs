@@ -1,4 +1,4 @@
-//! The id of a job, which names its owner: so a signed message from a generator leads to one tenant's items and no other's.
+//! The id of a job. It contains its owner, so a signed message of a generator can only reach one tenant's items.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{FileId, Timestamp, UserId};
 
-/// One generation job: `job_`, 26 characters that sort by time, and the end of its owner's id.
+/// Id of a generation job: `job_`, 26 characters that sort by time, and the owner's id without its prefix.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId {
     owner: UserId,
@@ -15,33 +15,33 @@ pub struct JobId {
 }
 
 impl JobId {
-    /// Mints a fresh id that sorts by `now` among its owner's.
+    /// Creates an id at random. It sorts by `now` among its owner's.
     pub fn mint(owner: &UserId, now: Timestamp) -> Self {
         Self { owner: owner.clone(), tail: FileId::mint(now) }
     }
 
-    /// Parses the one spelling of an id.
+    /// Parses an id, which has only one spelling.
     pub fn parse(text: &str) -> Option<Self> {
         let (tail, owner) = text.strip_prefix("job_")?.split_at_checked(26)?;
         Some(Self { owner: UserId::parse(&format!("user_{owner}"))?, tail: FileId::parse(tail)? })
     }
 
-    /// Parses an id on behalf of a user: another user's job is `None`, like one that never existed.
+    /// Parses an id on behalf of a user. Another user's job is `None`, as one that never existed.
     pub fn parse_for(owner: &UserId, text: &str) -> Option<Self> {
         Self::parse(text).filter(|id| id.owner == *owner)
     }
 
-    /// Gives the owner.
+    /// Returns the job's owner.
     pub fn owner(&self) -> &UserId {
         &self.owner
     }
 
-    /// Gives what is the job's own of the id; sorts by time.
+    /// Returns the part without the owner. It sorts by time.
     pub fn tail(&self) -> FileId {
         self.tail
     }
 
-    /// Puts an id together from its parts.
+    /// Builds an id from its parts.
     pub fn of(owner: UserId, tail: FileId) -> Self {
         Self { owner, tail }
     }

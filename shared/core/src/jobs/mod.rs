@@ -1,4 +1,4 @@
-//! The job desk: what people wish for, what generators deliver, and how a job moves from the one to the other.
+//! Generation jobs: what people request, what generators deliver, and the steps in between.
 
 mod ask;
 mod claim;

@@ -1,4 +1,4 @@
-//! The record of one job.
+//! The record of a job.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use crate::periods::Month;
 use crate::profiles::Sighting;
 use crate::{Code, Fault, FileId, Plan, Timestamp, UserId};
 
-/// How long after its deadline a job is left to its generator, before `sweep` ends it.
+/// How long `sweep` waits after a job's deadline before it ends the job.
 const MARGIN: Duration = Duration::from_mins(1);
-/// How long the files of an accepted completion may take to arrive and to be checked: longer than grants are valid.
+/// How long the files of an accepted completion may take to arrive and be checked. It is longer than grants are valid.
 const CHECKED_WITHIN: Duration = Duration::from_hours(1);
-/// How long the record of a job that has ended stays.
+/// How long the record of an ended job is kept.
 const KEPT: Duration = Duration::from_hours(24 * 400);
 
-/// Where a job stands. The last two are final.
+/// The status of a job. The last two are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum JobStatus {
-    /// Accepted; no generator has shown itself.
+    /// Accepted. No generator has begun.
     Pending,
-    /// A generator is at work on it.
+    /// A generator is at work.
     Processing,
-    /// Delivered.
+    /// Delivered: all files of the completion are ready.
     Completed,
-    /// Not delivered, and never will be; the allowance is given back unless the owner has had some of it.
+    /// Not delivered, for good. The allowance is given back, unless the owner has already read and deleted an output.
     Failed,
 }
 
@@ -36,7 +36,7 @@ impl JobStatus {
     /// Every status.
     pub const ALL: [Self; 4] = [Self::Pending, Self::Processing, Self::Completed, Self::Failed];
 
-    /// Gives the name used in the table and in answers.
+    /// Returns the name used in the table and in answers.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -46,27 +46,27 @@ impl JobStatus {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// Says whether a job of this status never changes again.
+    /// Returns whether a job of this status never changes again.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
     }
 }
 
-/// A file a generator delivers for a job.
+/// A file that a generator delivers for a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// Its key, under the prefix of the job's owner.
     pub key: ObjectKey,
-    /// Its name.
+    /// Its file name, as the generator gave it.
     pub name: FileName,
-    /// Its type.
+    /// Its media type, as the generator gave it.
     pub media: &'static MediaType,
-    /// Bytes: as granted, and as measured from when it is ready on.
+    /// Size in bytes: as granted, and once ready as measured.
     pub size: u64,
     /// Measured dimensions of an image.
     pub dimensions: Option<Dimensions>,
@@ -74,12 +74,12 @@ pub struct Output {
     pub version: Option<String>,
     /// Whether the completion names it.
     pub claimed: bool,
-    /// How long it plays, in seconds, as the completion says; nothing here measures videos.
+    /// Length in seconds, as the completion says. Videos are not measured here.
     pub duration_seconds: Option<u32>,
 }
 
 impl Output {
-    /// Makes the output a file stands for.
+    /// Returns the output for a file's record.
     pub fn of(file: &File) -> Self {
         let mut output = Self {
             key: file.key.clone(),
@@ -95,14 +95,14 @@ impl Output {
         output
     }
 
-    /// Takes over what is known of the file by now.
+    /// Copies what the file's record says by now.
     pub(super) fn follow(&mut self, file: &File) {
         if let Ok(Readable { version, .. }) = file.readable() {
             (self.size, self.dimensions, self.version) = (file.size, file.dimensions, Some(version));
         }
     }
 
-    /// Gives what a ticket for it is signed over; `None` before it is ready.
+    /// Returns what a ticket is signed for, or `None` before the file is ready.
     pub fn readable(&self) -> Option<Readable> {
         let version = self.version.clone()?;
         Some(Readable { key: self.key.clone(), name: self.name.clone(), media: self.media, version })
@@ -112,49 +112,49 @@ impl Output {
 /// Why a job failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What programs branch on.
+    /// Code that programs branch on.
     pub code: String,
-    /// A sentence for the owner.
+    /// Sentence for the owner.
     pub message: String,
 }
 
-/// One job of one user.
+/// The record of a user's job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// Its id, which names the owner.
+    /// Its id, which contains the owner.
     pub id: JobId,
-    /// What is generated.
+    /// The kind of file to generate.
     pub kind: Kind,
-    /// The wish.
+    /// What the owner requested.
     pub ask: Ask,
-    /// The owner's plan when it was accepted, which limits what is delivered.
+    /// The owner's plan when the job was accepted. It limits what is delivered.
     pub plan: Plan,
-    /// Where it stands.
+    /// Its current status, which each step may change.
     pub status: JobStatus,
-    /// How far it is, in percent.
+    /// Progress in percent, which never falls.
     pub progress: u8,
-    /// When it was accepted; its allowance is that of this month.
+    /// When it was accepted. The allowance of this month pays for it.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// When it fails unless it is delivered.
+    /// When it fails unless a completion is accepted before.
     pub deadline: Timestamp,
-    /// Files granted to its generator, and those its completion names.
+    /// Files granted to its generator, and files its completion names.
     pub outputs: Vec<Output>,
     /// When its completion was accepted.
     pub claimed_at: Option<Timestamp>,
-    /// What the completion says of a text.
+    /// What the completion says about a text.
     pub text: Option<TextFacts>,
-    /// Why it failed.
+    /// Why it failed, if it did.
     pub failure: Option<Failure>,
     /// Whether the allowance stays spent even if it fails.
     pub spent: bool,
-    /// Counts the writes of this record; every write names the revision it read.
+    /// Number of writes of this record. Each write is made on condition of the revision it read.
     pub revision: u64,
 }
 
 impl Job {
-    /// Accepts a wish.
+    /// Creates the job of an accepted request.
     pub fn accept(owner: &UserId, plan: Plan, kind: Kind, ask: Ask, now: Timestamp) -> Self {
         Self {
             id: JobId::mint(owner, now),
@@ -175,39 +175,39 @@ impl Job {
         }
     }
 
-    /// Gives the owner.
+    /// Returns the owner, from the id.
     pub fn owner(&self) -> &UserId {
         self.id.owner()
     }
 
-    /// Gives the month whose allowance it takes.
+    /// Returns the month whose allowance pays for it.
     pub fn month(&self) -> Month {
         Month::of(self.created_at)
     }
 
-    /// Gives when `sweep` should look at it, if nothing happens to it before. What was delivered in time is not late because
-    /// its check is.
+    /// Returns when `sweep` should look at the job if nothing else happens to it. An accepted completion gets time for
+    /// the check of its files, beyond the deadline if needed.
     pub fn due_at(&self) -> Option<Timestamp> {
         let checked = self.claimed_at.map_or(self.deadline, |at| at.plus(CHECKED_WITHIN));
         (!self.status.is_final()).then(|| self.deadline.max(checked).plus(MARGIN))
     }
 
-    /// Gives when the table may forget it.
+    /// Returns when the table may delete the record.
     pub fn forget_at(&self) -> Option<Timestamp> {
         self.status.is_final().then(|| self.updated_at.plus(KEPT))
     }
 
-    /// Gives the outputs its completion names, in its order.
+    /// Returns the outputs that its completion names, in its order.
     pub fn delivered(&self) -> impl Iterator<Item = &Output> {
         self.outputs.iter().filter(|output| output.claimed)
     }
 
-    /// Finds the output that a file stands for.
+    /// Finds the output for a file.
     pub fn output(&self, file: FileId) -> Option<&Output> {
         self.outputs.iter().find(|output| output.key.file() == file)
     }
 
-    /// Says in a sentence how it stands.
+    /// Returns its status as a sentence.
     pub fn message(&self) -> String {
         match (self.status, &self.failure) {
             (JobStatus::Pending, _) => "Waiting for a generator".to_owned(),
@@ -219,9 +219,10 @@ impl Job {
         }
     }
 
-    /// Makes the event that asks generators to work. `base` is where the API is reached from outside.
+    /// Returns the event that asks generators to work. `base` is the public address of the API.
     ///
-    /// No grant travels on the bus: for each output its generator asks at `uploads_url`, signed, when it knows the size.
+    /// The event contains no grants. A generator asks for one per output at `uploads_url`, with a signed request, once
+    /// it knows the size.
     pub fn requested(&self, base: &str) -> Event {
         let (id, sort) = (&self.id, completion(self.kind));
         let mut facts = json!({ "job_id": id, "user_id": self.owner(), "kind": self.kind.name() });
@@ -235,7 +236,7 @@ impl Job {
     }
 }
 
-/// Gives which completion webhook a kind of job ends with.
+/// Returns the kind of completion webhook that ends a job: the name in its URL.
 fn completion(kind: Kind) -> &'static str {
     match kind {
         Kind::Image => "image",
@@ -244,7 +245,7 @@ fn completion(kind: Kind) -> &'static str {
     }
 }
 
-/// Gives how long a generator may take.
+/// Returns how long a generator may take.
 fn patience(kind: Kind) -> Duration {
     match kind {
         Kind::Image | Kind::Blog => Duration::from_hours(1),
@@ -253,33 +254,33 @@ fn patience(kind: Kind) -> Duration {
     }
 }
 
-/// A job to be: recorded, its allowance taken and its event written, all or nothing.
+/// A job to create. The record, the allowance and the event are written in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewJob {
-    /// The job.
+    /// The job to record.
     pub job: Job,
-    /// What generators are told.
+    /// The event that asks generators to work.
     pub event: Event,
-    /// How to reach the owner, as their token says.
+    /// The owner's contact details from their token.
     pub seen: Option<Sighting>,
-    /// The caller's promise, if any.
+    /// The request with its idempotency key, if there is one.
     pub idempotent: Option<IdempotentRequest>,
 }
 
-/// What became of a wish. Everything but `Accepted` has changed nothing.
+/// The outcome of a request for a job. Only `Accepted` has changed anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// The job is recorded.
     Accepted,
-    /// The same request was accepted before, as this job.
+    /// The same request was accepted before, as the job with this id.
     Replayed(String),
-    /// The idempotency key stands for another request.
+    /// The idempotency key was used with a different request.
     KeyReused,
-    /// The month's allowance is spent.
+    /// The month's allowance is used up.
     Spent,
 }
 
-/// Makes the 429 of a spent allowance, which says when the next one begins.
+/// Returns the 429 of a used-up allowance, which says when the next month begins.
 pub fn allowance_spent(plan: Plan, kind: Kind, now: Timestamp) -> Fault {
     let (limit, resets_at) = (plan.generations(kind), Month::of(now).ends());
     let class = completion(kind);

@@ -1,42 +1,42 @@
-//! What a generator reports of a job.
+//! What a generator reports about a job.
 
 use super::step::OURS;
 use super::{ClaimedFile, Job, JobStep, TextFacts};
 use crate::text::cut;
 use crate::{Fault, Timestamp};
 
-/// Most characters kept of a code and of a sentence that a generator reports.
+/// Longest code and sentence kept of a generator's report, in characters.
 const CODE_MAX: usize = 64;
 const MESSAGE_MAX: usize = 500;
-/// Code of a failure whose generator gives none of its own.
+/// Code of a failure for which its generator gives none.
 const FAILED: &str = "FAILED";
 
-/// A report.
+/// A report of a generator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// A generator has taken the job and is at work.
+    /// A generator has begun to work on the job.
     Begun,
-    /// The job is done, and this was delivered.
+    /// The job is done and these files were delivered.
     Completed {
-        /// What its sender calls the files: `images`, `videos` or `texts`.
+        /// Name of the list of files in the report: `images`, `videos` or `texts`.
         list: &'static str,
-        /// The files.
+        /// The files, as the generator describes them.
         files: Vec<ClaimedFile>,
-        /// What is said of a text.
+        /// What the report says about a text.
         text: Option<TextFacts>,
     },
-    /// It will not be done.
+    /// The generator cannot do the job.
     Failed {
-        /// What programs branch on.
+        /// Code that programs branch on.
         code: String,
-        /// A sentence for the job's owner.
+        /// Sentence for the job's owner.
         message: String,
     },
 }
 
 impl Job {
-    /// The step after a reported failure; `None` when the job has ended. The generator's words are cut to a length fit to be
-    /// shown, and a code that only Consigne gives becomes `FAILED`.
+    /// Returns the step after a reported failure, or `None` if the job has ended. The generator's texts are cut to a
+    /// length that can be displayed. A code that only Consigne uses becomes `FAILED`.
     pub fn report_failure(&self, code: &str, message: &str, now: Timestamp) -> Option<JobStep> {
         let or = |text: String, otherwise: &str| if text.is_empty() { otherwise.to_owned() } else { text };
         let code = or(cut(code, CODE_MAX), FAILED);
@@ -45,7 +45,7 @@ impl Job {
     }
 }
 
-/// The 404 for a job that does not exist, or belongs to somebody else.
+/// Returns the 404 for a job that does not exist or belongs to somebody else.
 pub fn job_not_found() -> Fault {
     Fault::not_found("Job")
 }

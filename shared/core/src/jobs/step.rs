@@ -1,8 +1,10 @@
-//! How a job moves: each step computes the record after it, whether the allowance is given back, and the event it tells.
+//! Steps of a job. Each one computes the record after it, whether the allowance is given back, and the event that
+//! announces it.
 //!
-//! The steps are pure. The table applies one in a single transaction, on condition that the record still has the revision the
-//! step was computed from; steps that follow from a file's share the transaction of that file. So every step happens at most
-//! once, and a job is complete in the very moment in which the later one of its completion and its last file is recorded.
+//! Steps are pure functions. The table applies one as a single transaction, on condition that the record still has the
+//! revision from which the step was computed. A job's step that follows from a file's step is in the same transaction.
+//! So each step is applied at most once, and a job is complete as soon as both its completion and its last file are
+//! recorded.
 
 use serde_json::{Value, json};
 
@@ -13,59 +15,61 @@ use crate::{Code, Fault, FileId, Timestamp};
 
 /// Code of a job that its owner has cancelled.
 pub const CANCELLED: &str = "CANCELLED";
-/// Code of a job whose time was over.
+/// Code of a job that was not delivered in time.
 const DEADLINE_PASSED: &str = "DEADLINE_PASSED";
 /// Code of a job whose completion names a file that is gone.
 const OUTPUT_LOST: &str = "OUTPUT_LOST";
-/// Codes that only we give, so that no generator can speak for us.
+/// Codes that only Consigne uses. Generators cannot report them.
 pub(super) const OURS: [&str; 3] = [CANCELLED, DEADLINE_PASSED, OUTPUT_LOST];
-/// Files that may be granted for each one wished for: a generator that was killed asks anew.
+/// Grants per requested file. A generator that was killed asks for new ones.
 const GRANTS_PER_FILE: usize = 4;
-/// Progress of a job whose generator has shown itself, and of one that is delivered but for the last check.
+/// Progress, in percent, of a job that a generator has begun, and of one that only waits for the check of its files.
 const BEGUN: u8 = 10;
 const NEARLY: u8 = 95;
 
 /// One step of a job, ready to be applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobStep {
-    /// The revision the record must still have.
+    /// The revision that the record must still have.
     pub seen: u64,
     /// The record after the step.
     pub job: Job,
     /// Whether the month's allowance is given back.
     pub gives_back: bool,
-    /// What the step tells the world.
+    /// The event that announces the step, if it ends the job.
     pub event: Option<Event>,
-    /// Files the job takes in that were not granted for it: each as it is from now on, with the revision it must still have.
+    /// Files that the job adopts because its completion names them: each record after the step, with the revision it
+    /// must still have.
     pub adopted: Vec<(u64, File)>,
 }
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepOutcome {
-    /// It was applied.
+    /// It was written.
     Applied,
-    /// The job, or a file it takes in, has moved since it was read; nothing was changed.
+    /// The job, or a file it adopts, has changed since it was read. Nothing was changed.
     Conflict,
-    /// The message that asks for it was received before.
+    /// The message that asks for the step was received before.
     Replayed,
-    /// The id of the message that asks for it stands for another message.
+    /// The message's id was used for a different message.
     KeyReused,
 }
 
 impl Job {
-    /// Lets a generator upload one more file.
+    /// Returns the step that lets a generator upload one more file.
     ///
     /// # Errors
-    /// `CONFLICT` when the job has ended, is complete but for its checks, or has had files enough.
+    /// `CONFLICT` if the job has ended, if its completion was accepted, or if it was granted its most files.
     pub fn granted(&self, file: &File, now: Timestamp) -> Result<JobStep, Fault> {
         if self.status.is_final() || self.claimed_at.is_some() {
-            return Err(Fault::new(Code::Conflict, "The job takes no more files").detail("status", self.status.name()));
+            return Err(Fault::new(Code::Conflict, "job accepts no more files").detail("status", self.status.name()));
         }
         let limit = self.ask.wanted() * GRANTS_PER_FILE;
         if self.outputs.len() >= limit {
-            return Err(Fault::new(Code::Conflict, format!("The job has been granted {limit} files, which is enough"))
-                .detail("limit", limit));
+            return Err(
+                Fault::new(Code::Conflict, format!("job can be granted at most {limit} files")).detail("limit", limit)
+            );
         }
         Ok(self.step(now, |job| {
             job.outputs.push(Output::of(file));
@@ -73,13 +77,14 @@ impl Job {
         }))
     }
 
-    /// Notes that a generator is at work, from when on the job cannot be cancelled; `None` when that was known.
+    /// Returns the step that records that a generator is at work. From then on the job cannot be cancelled. Returns
+    /// `None` if that is recorded already.
     pub fn begun(&self, now: Timestamp) -> Option<JobStep> {
         (self.status == JobStatus::Pending).then(|| self.step(now, |job| job.status = JobStatus::Processing))
     }
 
-    /// Notes how far a text is: so many of its chapters are written, of so many, where that is known. From the first time on it
-    /// cannot be cancelled. `None` when nothing of that is news.
+    /// Returns the step that records the progress of a text: `chapters` are written, `of` that many if known. From the
+    /// first time on the job cannot be cancelled. Returns `None` if nothing changes.
     pub fn written(&self, chapters: usize, of: Option<usize>, now: Timestamp) -> Option<JobStep> {
         let share = of.map_or(0, |of| chapters * usize::from(NEARLY - BEGUN) / of.max(1));
         let progress = NEARLY.min(BEGUN.saturating_add(u8::try_from(share).unwrap_or(NEARLY)));
@@ -92,7 +97,8 @@ impl Job {
         })
     }
 
-    /// Follows a file that is ready; `None` when that concerns the job no more.
+    /// Returns the step after a file of the job has become ready. Returns `None` if the file is not the job's or the
+    /// job has ended.
     pub fn arrived(&self, file: &File, now: Timestamp) -> Option<JobStep> {
         self.concerned_by(file.id())?;
         Some(self.step(now, |job| {
@@ -102,10 +108,11 @@ impl Job {
         }))
     }
 
-    /// Follows a file that will never be ready, or is no longer; `None` when that concerns the job no more.
+    /// Returns the step after a file of the job is lost: it will never be ready, or was deleted. Returns `None` if the
+    /// file is not the job's or the job has ended.
     ///
-    /// What was only granted may be granted anew. What the completion names is gone for good, and the job fails. Whoever
-    /// deletes what they could already read has had it: the allowance is then spent, however the job ends.
+    /// A file that was only granted can be granted again. If the completion names the lost file, the job fails. An
+    /// owner who deletes an output they could read has had it, so the allowance then stays spent however the job ends.
     pub fn lost(&self, file: &File, now: Timestamp) -> Option<JobStep> {
         let output = self.concerned_by(file.id())?;
         let had = output.version.is_some() && matches!(file.status, Status::Deleting | Status::Deleted);
@@ -124,7 +131,7 @@ impl Job {
         self.output(file).filter(|_| !self.status.is_final())
     }
 
-    /// Accepts a completion that was checked; see [`super::accept`].
+    /// Returns the step that accepts a completion whose files were checked.
     pub fn claimed(&self, claim: &Claim, now: Timestamp) -> JobStep {
         self.step(now, |job| {
             let known = std::mem::take(&mut job.outputs);
@@ -137,19 +144,19 @@ impl Job {
         })
     }
 
-    /// Fails the job; `None` when it has ended.
+    /// Returns the step that fails the job, or `None` if it has ended.
     pub fn failed(&self, code: &str, message: &str, now: Timestamp) -> Option<JobStep> {
         let failure = Failure { code: code.to_owned(), message: message.to_owned() };
         (!self.status.is_final()).then(|| self.step(now, |job| job.failure = Some(failure)))
     }
 
-    /// Fails the job on its generator's word; `None` when it has ended, or a completion was accepted: what was delivered
-    /// counts, whichever of two workers speaks last.
+    /// Returns the step that fails the job because its generator says so. Returns `None` if the job has ended, or if a
+    /// completion was accepted: then the delivery counts, even if another worker reports a failure later.
     pub fn given_up(&self, code: &str, message: &str, now: Timestamp) -> Option<JobStep> {
         self.failed(code, message, now).filter(|_| self.claimed_at.is_none())
     }
 
-    /// Fails a job whose time is over; `None` when it has ended, or has time left.
+    /// Returns the step that fails an overdue job. Returns `None` if the job has ended or has time left.
     pub fn overdue(&self, now: Timestamp) -> Option<JobStep> {
         let why = match self.claimed_at {
             None => "The generator did not deliver in time",
@@ -158,10 +165,10 @@ impl Job {
         self.due_at().filter(|due| *due <= now).and_then(|_| self.failed(DEADLINE_PASSED, why, now))
     }
 
-    /// Cancels the job on behalf of its owner; `None` when that was done before.
+    /// Returns the step that cancels the job for its owner, or `None` if that was done before.
     ///
     /// # Errors
-    /// `CONFLICT` when a generator is at work, or the job has ended otherwise.
+    /// `CONFLICT` if a generator is at work, or if the job has ended otherwise.
     pub fn cancelled(&self, now: Timestamp) -> Result<Option<JobStep>, Fault> {
         match self.status {
             JobStatus::Pending => Ok(self.failed(CANCELLED, "The job was cancelled", now)),
@@ -171,7 +178,7 @@ impl Job {
         }
     }
 
-    /// Makes a step, with whatever follows from it: completion, failure, progress.
+    /// Builds a step and adds what follows from it: completion, failure, progress.
     fn step(&self, now: Timestamp, change: impl FnOnce(&mut Self)) -> JobStep {
         let mut job = self.clone();
         change(&mut job);
@@ -198,18 +205,18 @@ impl Job {
         }
     }
 
-    /// Works out how far the deliveries are.
+    /// Computes the progress of the deliveries, in percent.
     fn reached(&self) -> u8 {
         if self.claimed_at.is_some() {
             return NEARLY;
         }
         let ready = self.outputs.iter().filter(|output| output.version.is_some()).count().min(self.ask.wanted());
-        // At most COUNT_MAX files are wished for.
+        // At most `COUNT_MAX` files are requested.
         let share = u8::try_from(ready * usize::from(NEARLY - BEGUN) / self.ask.wanted().max(1)).unwrap_or(0);
         if self.status == JobStatus::Pending { 0 } else { BEGUN + share }
     }
 
-    /// Gives what the event of its end says.
+    /// Returns the facts of the event that announces the job's end.
     fn facts(&self) -> Value {
         let mut facts = json!({
             "job_id": self.id,
@@ -228,11 +235,11 @@ impl Job {
     }
 }
 
-/// Says why a file of the result is lost.
+/// Returns why a file of the result is lost, as the end of a sentence.
 fn why_lost<'a>(file: &'a File, output: &Output) -> &'a str {
     match (&file.rejected_reason, file.status) {
         (Some(reason), _) => reason,
-        (None, Status::Infected) => "it carries malware",
+        (None, Status::Infected) => "it contains malware",
         (None, _) if output.version.is_some() => "it was deleted",
         (None, _) => "it did not arrive",
     }

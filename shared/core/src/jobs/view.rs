@@ -1,4 +1,4 @@
-//! A job as answers show it.
+//! Jobs as the API shows them.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,20 +8,20 @@ use crate::Fault;
 use crate::files::Kind;
 use crate::texts::Tokens;
 
-/// A job.
+/// A generation job with its progress.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct JobView {
-    /// Id, opaque.
+    /// Id of the job, opaque.
     pub job_id: String,
     /// `image`, `video`, `book` or `blog`.
     pub kind: &'static str,
     /// `pending`, `processing`, `completed` or `failed`.
     pub status: &'static str,
-    /// Percent.
+    /// Progress in percent, which never falls.
     pub progress: u8,
-    /// How it stands, as a sentence.
+    /// The status as a sentence.
     pub message: String,
-    /// What it is called: its title, or how the wish begins.
+    /// Title: the requested one, or the start of the topic or prompt.
     pub title: String,
     /// When it was accepted.
     pub created_at: String,
@@ -30,12 +30,12 @@ pub struct JobView {
     /// What was delivered, once it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<JobResult>,
-    /// Why it failed.
+    /// Why it failed; absent unless it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorView>,
 }
 
-/// What was delivered.
+/// What a job delivered.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 #[allow(missing_docs)]
@@ -48,33 +48,33 @@ pub enum JobResult {
 /// A book or an article.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TextView {
-    /// What it is called.
+    /// Title of the text.
     pub book_title: String,
     /// What it is about.
     pub topic: String,
     /// Key of the file.
     pub s3_key: String,
-    /// A ticket to read it, for an hour at most.
+    /// A ticket to read the file, valid for an hour at most.
     pub download_url: String,
-    /// Bytes.
+    /// Size of the file in bytes.
     pub file_size: u64,
-    /// Chapters, where the generator told.
+    /// Number of chapters, if the generator reported it.
     pub chapter_count: Option<u32>,
-    /// Words, where the generator told.
+    /// Number of words, if the generator reported it.
     pub word_count: Option<u64>,
-    /// What the language model was paid for, where one of this installation wrote it.
+    /// Tokens used, if a language model of this installation wrote the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<TokensView>,
     /// When it was complete.
     pub generated_at: String,
 }
 
-/// What a text took of a language model, in its own units.
+/// Tokens that the language model used for a text.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct TokensView {
-    /// Read by it.
+    /// Tokens the model read.
     pub prompt: u64,
-    /// Written by it.
+    /// Tokens the model wrote.
     pub completion: u64,
 }
 
@@ -85,30 +85,30 @@ pub struct MediaView {
     pub s3_key: String,
     /// Name of the file.
     pub filename: String,
-    /// Pixels, as measured; images only.
+    /// Measured width in pixels; images only.
     pub width: Option<u32>,
-    /// Pixels, as measured; images only.
+    /// Measured height in pixels; images only.
     pub height: Option<u32>,
-    /// Bytes.
+    /// Size of the file in bytes.
     pub file_size: u64,
-    /// Seconds, as the generator told; videos only.
+    /// Length in seconds, as the generator reported it; videos only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<u32>,
-    /// A ticket to read it, for an hour at most.
+    /// A ticket to read the file, valid for an hour at most.
     pub download_url: String,
 }
 
 /// Why a job failed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ErrorView {
-    /// What programs branch on.
+    /// Code that programs branch on.
     pub code: String,
-    /// A sentence for the owner.
+    /// Sentence for the owner.
     pub message: String,
 }
 
 impl JobView {
-    /// Shows a job without its result.
+    /// Builds the view of a job without its result.
     pub fn of(job: &Job) -> Self {
         let error = job.failure.as_ref();
         Self {
@@ -125,7 +125,10 @@ impl JobView {
         }
     }
 
-    /// Shows a job with its result, if it is complete; `ticket` signs what reads an output.
+    /// Builds the view of a job, with its result if it is complete. `ticket` signs the URL that reads an output.
+    ///
+    /// # Errors
+    /// Those of `ticket`; `INTERNAL` if a completed text has no file.
     pub fn with_result(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result<Self, Fault> {
         let view = Self::of(job);
         if job.status != JobStatus::Completed {
@@ -158,7 +161,9 @@ fn media(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result
 fn text(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result<TextView, Fault> {
     let output = job.delivered().next().ok_or_else(|| Fault::internal("a completed text has no file"))?;
     let facts = job.text.clone().unwrap_or_default();
-    let Ask::Text { topic, .. } = &job.ask else { return Err(Fault::internal("a text has the wish of another kind")) };
+    let Ask::Text { topic, .. } = &job.ask else {
+        return Err(Fault::internal("a text job has the request of another kind"));
+    };
     Ok(TextView {
         book_title: facts.title.unwrap_or_else(|| job.ask.title()),
         topic: topic.clone(),

@@ -1,4 +1,4 @@
-//! Why a call is refused: read off the key, in one order, the same for a probe and for a failed charge.
+//! Why a call is refused, computed from the key in a fixed order. Checks and failed charges get the same answer.
 
 use serde::Serialize;
 
@@ -6,14 +6,14 @@ use super::{ApiKey, KeyStatus};
 use crate::Timestamp;
 use crate::periods::{Day, Month};
 
-/// What a call asks of a key.
+/// What a call needs of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// Which text of the key was shown.
+    /// Generation of the text that the caller sent.
     pub generation: u32,
     /// The scope the call needs, if it names one.
     pub scope: Option<String>,
-    /// When it was admitted.
+    /// When the call was admitted.
     pub now: Timestamp,
 }
 
@@ -33,7 +33,7 @@ pub enum RefusalCode {
     ServiceUnknown,
 }
 
-/// What stands in the way.
+/// What refuses the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -44,24 +44,25 @@ pub enum Limiter {
     Organisation,
 }
 
-/// One refusal. It changes nothing.
+/// A refusal of a call. It changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why.
+    /// The reason, on which callers branch.
     pub code: RefusalCode,
-    /// What stands in the way; nothing is said of a key that cannot be found.
+    /// What refuses the call. `None` for a key that is not found, about which nothing is said, and for an unknown
+    /// service.
     pub limiter: Option<Limiter>,
-    /// When the same call may pass, if time alone brings that.
+    /// When the same call may pass, if it only has to wait.
     pub resets_at: Option<Timestamp>,
 }
 
 impl Refusal {
-    /// Makes a refusal that time does not lift.
+    /// Returns a refusal that waiting does not lift.
     pub const fn of(code: RefusalCode, limiter: Limiter) -> Self {
         Self { code, limiter: Some(limiter), resets_at: None }
     }
 
-    /// Makes the refusal of unknown, malformed, deleted and other tenants' keys, and the one of unknown services.
+    /// Returns the refusal of keys that are unknown, malformed, deleted or another tenant's, and of unknown services.
     pub const fn bare(code: RefusalCode) -> Self {
         Self { code, limiter: None, resets_at: None }
     }
@@ -72,7 +73,7 @@ impl Refusal {
 }
 
 impl ApiKey {
-    /// Says why a charged call would be refused by the key itself, or `None` when it would not.
+    /// Returns why the key itself would refuse a charged call, or `None` if it would not.
     pub fn refusal(&self, ask: &Ask) -> Option<Refusal> {
         match self.status {
             KeyStatus::Deleted => return Some(Refusal::bare(RefusalCode::NotFound)),
@@ -95,7 +96,7 @@ impl ApiKey {
         None
     }
 
-    /// Says whether the text shown is the current one, or the one before it within its grace period.
+    /// Returns whether the text sent is the key's current one, or the previous one within its grace period.
     pub fn knows_text(&self, ask: &Ask) -> bool {
         ask.generation == self.generation
             || (ask.generation + 1 == self.generation && self.previous_until.is_some_and(|until| until > ask.now))

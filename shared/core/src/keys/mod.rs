@@ -1,4 +1,4 @@
-//! API keys: what one is, what may be done with it, and why one is refused.
+//! API keys: their records, the steps that change them, and why a call is refused.
 
 mod judge;
 mod record;

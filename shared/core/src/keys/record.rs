@@ -1,4 +1,4 @@
-//! The record of a key: all its state, in one item.
+//! The record of an API key: all its state, in one item.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,7 +10,8 @@ use crate::audit::Actor;
 use crate::periods::{Day, Month};
 use crate::{KeyId, OrgId, Timestamp, UserId};
 
-/// What a key spends: an organisation's credits, or its creator's test credits.
+/// Whether a key is for production and spends its organisation's credits, or for tests and spends a person's test
+/// credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -20,7 +21,7 @@ pub enum KeyMode {
 }
 
 impl KeyMode {
-    /// Gives the environment's name in requests and answers.
+    /// Returns the name used in requests and answers.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Production => "production",
@@ -28,7 +29,7 @@ impl KeyMode {
         }
     }
 
-    /// Gives the word that stands for it inside a key.
+    /// Returns the word that stands for it in a key's text.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Production => "live",
@@ -36,27 +37,27 @@ impl KeyMode {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Production, Self::Test].into_iter().find(|environment| environment.name() == name)
     }
 }
 
-/// Whether a key works.
+/// The status of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum KeyStatus {
     Active,
-    /// Until an operator lets it work again.
+    /// Stopped until an operator resumes it.
     Suspended,
-    /// For good.
+    /// Stopped for good, by a person or because of a migration.
     Revoked,
-    /// Gone for everyone but the audit trail.
+    /// Gone for everybody. The record stays for the audit log.
     Deleted,
 }
 
 impl KeyStatus {
-    /// Gives the status's name.
+    /// Returns the name used in answers and in the table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -66,76 +67,77 @@ impl KeyStatus {
         }
     }
 
-    /// Says whether the key works or may work again.
+    /// Returns whether the key works or may work again.
     pub const fn is_live(self) -> bool {
         matches!(self, Self::Active | Self::Suspended)
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Active, Self::Suspended, Self::Revoked, Self::Deleted].into_iter().find(|status| status.name() == name)
     }
 }
 
-/// A key, but for its secret text, of which only a MAC is kept, in a [`Pointer`] of its own.
+/// An API key without its secret text. Of the text only a MAC is stored, in a separate [`Pointer`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiKey {
-    /// Whose it is.
+    /// The organisation it belongs to.
     pub org: OrgId,
-    /// Its id, through all its rotations.
+    /// Its id, the same through all rotations.
     pub id: KeyId,
     /// Its name, for people.
     pub name: String,
-    /// What it spends.
+    /// Whether it is for production or for tests.
     pub environment: KeyMode,
     /// What it may be used for.
     pub scopes: BTreeSet<String>,
-    /// Charged calls it may make in a day (UTC).
+    /// Most charged calls in a day (UTC).
     pub daily_quota: Option<u64>,
-    /// Charged calls it may make in a month (UTC).
+    /// Most charged calls in a month (UTC).
     pub monthly_quota: Option<u64>,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
     /// Whether it works.
     pub status: KeyStatus,
-    /// Which text of it is current; the first is 1, each rotation adds one.
+    /// Number of its current text. The first is 1, and each rotation adds one.
     pub generation: u32,
-    /// Until when the text before the current one works too.
+    /// Until when the previous text works too.
     pub previous_until: Option<Timestamp>,
-    /// Beginning of its text: `sk_live`.
+    /// First characters of its text, such as `sk_live`.
     pub prefix: String,
     /// Last four characters of its current text.
     pub hint: String,
-    /// Whose test wallet it spends, when it is a test key: its creator's, and once they have left, an owner's.
+    /// The person whose test wallet a test key spends: its creator, or an owner once they have left. `None` for
+    /// production keys.
     pub spender: Option<UserId>,
-    /// Who made it.
+    /// Who created it, by their id.
     pub created_by: UserId,
-    /// When.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it was carried over from an older installation, to work on by its text, if it was.
+    /// When it was migrated from an older installation, if it was. It works with its old text.
     pub migrated_at: Option<Timestamp>,
     /// Who revoked it, when, and why.
     pub revoked: Option<(Actor, Timestamp, String)>,
     /// When it was last charged, and from which address.
     pub last_used: Option<(Timestamp, Option<String>)>,
-    /// Charged calls by period: `2026-11-21` and `2026-11`. Entries of past periods do no harm.
+    /// Charged calls by period, `2026-11-21` and `2026-11`. Entries of past periods do no harm.
     pub used: BTreeMap<String, u64>,
-    /// Counts the changes people make; charging does not count.
+    /// Number of changes by people. Charges do not count.
     pub revision: u64,
 }
 
 impl ApiKey {
-    /// Gives the charged calls of the day a moment falls on.
+    /// Returns the charged calls on the day of `now`.
     pub fn daily_used(&self, now: Timestamp) -> u64 {
         self.used.get(&Day::of(now).to_string()).copied().unwrap_or(0)
     }
 
-    /// Gives the charged calls of the month a moment falls in.
+    /// Returns the charged calls in the month of `now`.
     pub fn monthly_used(&self, now: Timestamp) -> u64 {
         self.used.get(&Month::of(now).to_string()).copied().unwrap_or(0)
     }
 
-    /// Gives what of the key's current text never changes.
+    /// Returns the facts of the key's current text that never change.
     pub fn facts(&self) -> KeyFacts {
         KeyFacts {
             org: self.org,
@@ -146,7 +148,7 @@ impl ApiKey {
         }
     }
 
-    /// Says whether it still works by the text an older installation gave it.
+    /// Returns whether it still works with the text of an older installation.
     pub fn is_legacy(&self) -> bool {
         self.migrated_at.is_some() && self.generation == 1 && self.status.is_live()
     }
@@ -160,41 +162,42 @@ impl ApiKey {
     }
 }
 
-/// What of a key never changes: all that an environment may remember of one.
+/// The facts of a key that never change. Only these may be cached by an execution environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFacts {
-    /// Whose it is.
+    /// The organisation it belongs to.
     pub org: OrgId,
-    /// Its id.
+    /// Id of the key.
     pub id: KeyId,
-    /// What it spends.
+    /// Whether it is for production or for tests.
     pub environment: KeyMode,
-    /// Which text of it this is.
+    /// Generation of the text.
     pub generation: u32,
-    /// Whose test wallet it spends. It changes when that person leaves; a charge is made on condition that it has not.
+    /// The person whose test wallet it spends. This one fact changes when the person leaves, so a charge requires that
+    /// it has not.
     pub spender: Option<UserId>,
 }
 
-/// Where a key's text leads: its MAC under one pepper. Does not print.
+/// Identifies a key's text: its MAC under one pepper. `Debug` does not show the MAC.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pointer {
-    /// Version of the pepper; [`Pointer::HASHED`] stands before all of them.
+    /// Version of the pepper. [`Pointer::HASHED`] is older than all of them.
     pub pepper: u32,
-    /// The MAC in base64url, or the hash of the older scheme in hex.
+    /// The MAC in base64url, or the hash of the older scheme in hexadecimal.
     pub mac: String,
 }
 
 impl Pointer {
-    /// Stands in the place of a pepper's version for hashes of the scheme before peppers had versions.
+    /// Stands for a pepper's version in pointers of the older scheme, which hashed texts without a pepper.
     pub const HASHED: u32 = 0;
 
-    /// Makes the pointer of a key that was carried over as a hash, 64 hexadecimal digits of SHA-256.
+    /// Returns the pointer of a key that was migrated as a hash: 64 hexadecimal digits of SHA-256.
     pub fn hashed(hash: &str) -> Option<Self> {
         let hex = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
         hex.then(|| Self { pepper: Self::HASHED, mac: hash.to_ascii_lowercase() })
     }
 
-    /// Says whether it is one of the older scheme, which goes once the key has been seen.
+    /// Returns whether it is of the older scheme. Such a pointer is replaced at the key's first use.
     pub fn is_hashed(&self) -> bool {
         self.pepper == Self::HASHED
     }

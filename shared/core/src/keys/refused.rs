@@ -1,23 +1,23 @@
-//! A key's refusal as an error, for routes that do not answer one with 200.
+//! Converts a key's refusal to an error, for routes that do not answer a refusal with 200.
 
 use super::{Refusal, RefusalCode};
 use crate::orgs::key_not_found;
 use crate::{Code, Fault, Timestamp};
 
 impl Refusal {
-    /// Makes the error of a refused key: 402 without credits, 429 for a quota, 404 for no such key, and 403 else. Its
-    /// details hold the `code` a check of the key answers, the `limiter`, and when time lifts it.
+    /// Returns the error of a refused key: 402 without credits, 429 for a quota, 404 for no such key, and 403
+    /// otherwise. Its details contain the refusal's `code`, its `limiter`, and when waiting lifts it.
     pub fn fault(&self, now: Timestamp) -> Fault {
         let mut fault = match self.code {
             RefusalCode::NotFound => key_not_found(),
             RefusalCode::Revoked => Fault::new(Code::KeyRefused, "The key is revoked"),
             RefusalCode::Expired => Fault::new(Code::KeyRefused, "The key has expired"),
             RefusalCode::Suspended => Fault::new(Code::KeyRefused, "The key's organisation is suspended"),
-            RefusalCode::InsufficientScope => Fault::new(Code::InsufficientScope, "The key lacks the scope"),
-            RefusalCode::DailyQuotaExceeded => Fault::new(Code::RateLimited, "The key has made its day's calls"),
-            RefusalCode::MonthlyQuotaExceeded => Fault::new(Code::RateLimited, "The key has made its month's calls"),
+            RefusalCode::InsufficientScope => Fault::new(Code::InsufficientScope, "key does not have the needed scope"),
+            RefusalCode::DailyQuotaExceeded => Fault::new(Code::RateLimited, "daily quota of calls used up"),
+            RefusalCode::MonthlyQuotaExceeded => Fault::new(Code::RateLimited, "monthly quota of calls used up"),
             RefusalCode::InsufficientCredits => Fault::new(Code::InsufficientCredits, "There are not enough credits"),
-            RefusalCode::ServiceUnknown => Fault::field("service", "service is none of the catalogue"),
+            RefusalCode::ServiceUnknown => Fault::field("service", "unknown service; GET /api/services lists them"),
         };
         fault = fault.detail("code", self.code);
         if let Some(limiter) = self.limiter {

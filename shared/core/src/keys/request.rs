@@ -1,16 +1,16 @@
-//! What people ask of a key, parsed into what cannot be wrong.
+//! Requests to create or change keys, checked.
 
 use std::collections::BTreeSet;
 
 use super::KeyMode;
 use crate::{Fault, Timestamp, services, text};
 
-/// Most characters of a key's name.
+/// Longest name of a key, in characters.
 const NAME_MAX: usize = 100;
-/// Largest quota: what a number in JSON holds exactly in every language.
+/// Largest quota: the largest integer that JSON numbers hold exactly in every language.
 const QUOTA_MAX: u64 = 1 << 53;
 
-/// A key to be.
+/// A key to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // As in `ApiKey`.
 pub struct KeyRequest {
@@ -47,7 +47,7 @@ impl KeyRequest {
     }
 }
 
-/// A change of a key: of each field, nothing, or a new value; of a limit also none at all.
+/// A change of a key. Each field is `None` to keep it or has a new value; a limit can also be removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)] // As in `ApiKey`.
 pub struct KeyPatch {
@@ -59,10 +59,10 @@ pub struct KeyPatch {
 }
 
 impl KeyPatch {
-    /// Parses the fields of a request, each absent, null or a value.
+    /// Parses the fields of a request, each of which is absent, null or a value.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming the field; a name and scopes cannot be null.
+    /// `INVALID_REQUEST` naming the field. Name and scopes cannot be null.
     pub fn parse(
         name: Option<Option<&str>>,
         scopes: Option<Option<&[String]>>,
@@ -81,7 +81,7 @@ impl KeyPatch {
         })
     }
 
-    /// Says whether it changes nothing.
+    /// Returns whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -94,7 +94,7 @@ fn parse_name(name: &str) -> Result<String, Fault> {
 fn parse_scopes(scopes: &[String]) -> Result<BTreeSet<String>, Fault> {
     let known = |scope: &String| {
         services::scope(scope).map(str::to_owned).ok_or_else(|| {
-            Fault::field("scopes", "scopes holds one that does not exist").detail("supported", services::scopes())
+            Fault::field("scopes", services::unknown_scope(scope)).detail("supported", services::scopes())
         })
     };
     let scopes: BTreeSet<String> = scopes.iter().map(known).collect::<Result<_, _>>()?;
@@ -107,7 +107,9 @@ fn parse_scopes(scopes: &[String]) -> Result<BTreeSet<String>, Fault> {
 fn parse_quota(field: &str, quota: Option<u64>) -> Result<Option<u64>, Fault> {
     match quota {
         Some(0) => Err(Fault::field(field, format!("{field} must be at least 1; revoke a key that must not be used"))),
-        Some(quota) if quota > QUOTA_MAX => Err(Fault::field(field, format!("{field} is too large"))),
+        Some(quota) if quota > QUOTA_MAX => {
+            Err(Fault::field(field, format!("{field} must be at most {QUOTA_MAX}")).detail("limit", QUOTA_MAX))
+        }
         quota => Ok(quota),
     }
 }
@@ -115,7 +117,7 @@ fn parse_quota(field: &str, quota: Option<u64>) -> Result<Option<u64>, Fault> {
 fn parse_expiry(text: &str, now: Timestamp) -> Result<Timestamp, Fault> {
     match Timestamp::parse(text) {
         Some(end) if end > now => Ok(end),
-        Some(_) => Err(Fault::field("expires_at", "expires_at must lie ahead")),
+        Some(_) => Err(Fault::field("expires_at", "expires_at must be in the future")),
         None => Err(Fault::field("expires_at", "expires_at must be a time such as 2027-01-31T00:00:00Z")),
     }
 }

@@ -1,4 +1,4 @@
-//! How a key changes: steps computed from what was read, applied on condition that nobody else was faster.
+//! Steps of a key: computed from what was read, and applied on condition that it has not changed since.
 
 use std::time::Duration;
 
@@ -11,54 +11,54 @@ use crate::idempotency::IdempotentRequest;
 use crate::orgs::key_not_found;
 use crate::{Code, Fault, Timestamp, text};
 
-/// Most characters of a reason.
+/// Longest reason, in characters.
 const REASON_MAX: usize = 200;
 /// Longest grace period of a rotation.
 const GRACE_MAX: Duration = Duration::from_hours(24 * 30);
-/// Longest one of a text of an older installation.
+/// Longest grace period of a text of an older installation.
 const LEGACY_GRACE: Duration = Duration::from_hours(24);
 
-/// One change of one key, with everything that goes into the same transaction.
+/// One change of one key, with everything to write in the same transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyStep {
     /// The key after the step. What charging writes (`used`, `last_used`) is not part of it.
     pub key: ApiKey,
-    /// What must still hold of the key when the step is written.
+    /// What must still be true of the key when the step is written.
     pub guard: KeyGuard,
-    /// Where the text of a new generation leads.
+    /// The pointer of the new text, if the step gives the key one.
     pub pointer: Option<Pointer>,
-    /// Entry of the audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
-    /// What the world is told.
+    /// The event that announces the change.
     pub event: Option<Event>,
-    /// The caller's promise, for steps whose answer cannot be given again from the record alone.
+    /// The request with its idempotency key, for steps whose answer cannot be built again from the record alone.
     pub idempotent: Option<IdempotentRequest>,
 }
 
-/// What must hold of a key for a step to be written. A step whose guard fails is computed again.
+/// What must be true of a key for a step to be written. If it is not, the step is computed again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyGuard {
     /// The key still has this revision. The step writes everything that people decide about a key.
     Revision(u64),
-    /// The key has one of these statuses, whatever else has changed. The step writes only the status and the revocation: a
-    /// revocation must not wait for writers who keep changing the key's name.
+    /// The key has one of these statuses, whatever else has changed. The step writes only the status and the
+    /// revocation, because a revocation must not wait for writers who keep changing the key's name.
     Status(&'static [KeyStatus]),
 }
 
-/// What goes with a change: who makes it, and when.
+/// Who makes a change, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeContext<'a> {
-    /// Who, from where.
+    /// Who makes it, and from which address.
     pub origin: &'a Origin,
-    /// When.
+    /// The time of the request.
     pub now: Timestamp,
 }
 
 impl ApiKey {
-    /// Changes name, scopes, quotas or expiry; `None` when that changes nothing.
+    /// Changes name, scopes, quotas or expiry. Returns `None` if nothing changes.
     ///
     /// # Errors
-    /// `NOT_FOUND` for a deleted key, `CONFLICT` for a revoked one.
+    /// `NOT_FOUND` for a deleted key, `CONFLICT` for a revoked or suspended one.
     pub fn update(&self, patch: &KeyPatch, by: &ChangeContext<'_>) -> Result<Option<KeyStep>, Fault> {
         self.require_active()?;
         let mut key = self.clone();
@@ -78,13 +78,13 @@ impl ApiKey {
         Ok(Some(self.step(key, AuditAction::KeyUpdated, details, None, by)))
     }
 
-    /// Gives the key a new text; the one before goes on working for a grace period.
+    /// Gives the key a new text. The previous one keeps working for a grace period.
     ///
-    /// Quotas and counters belong to the key, not to its text: both texts share them. A text of an older installation, which has
-    /// to go, works for a day more at most.
+    /// Quotas and counters belong to the key, not to its text, so both texts share them. A text of an older
+    /// installation works for at most one more day.
     ///
     /// # Errors
-    /// `NOT_FOUND` for a deleted key, `CONFLICT` for one that is revoked, expired, or within a grace period.
+    /// `NOT_FOUND` for a deleted key; `CONFLICT` for one that is revoked, suspended, expired or within a grace period.
     pub fn rotate(
         &self,
         pointer: Pointer,
@@ -100,7 +100,7 @@ impl ApiKey {
         if let Some(until) = self.previous_until.filter(|until| *until > by.now) {
             return Err(Fault::new(
                 Code::Conflict,
-                format!("A rotation is open until {until}; there is one at a time"),
+                format!("previous text is valid until {until}; rotate again after that"),
             )
             .detail("previous_valid_until", until));
         }
@@ -116,7 +116,7 @@ impl ApiKey {
         Ok(step)
     }
 
-    /// Revokes the key for good; `None` when it is revoked already, whose reason and time stay.
+    /// Revokes the key for good. Returns `None` if it was revoked before, whose reason and time stay.
     ///
     /// # Errors
     /// `NOT_FOUND` for a deleted key, `INVALID_REQUEST` naming `reason`.
@@ -136,7 +136,7 @@ impl ApiKey {
         Ok(Some(KeyStep { guard, ..step }))
     }
 
-    /// Stops the key until it is resumed; `None` when it does not work anyway.
+    /// Stops the key until it is resumed. Returns `None` if it is not active.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `reason`.
@@ -144,7 +144,7 @@ impl ApiKey {
         self.turn(KeyStatus::Active, KeyStatus::Suspended, AuditAction::KeySuspended, reason, by)
     }
 
-    /// Lets the key work again; `None` when it is not suspended.
+    /// Lets a suspended key work again. Returns `None` if it is not suspended.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `reason`.
@@ -168,10 +168,10 @@ impl ApiKey {
         Ok(Some(self.step(key, action, json!({ "reason": reason }), None, by)))
     }
 
-    /// Deletes the key. Its row stays, for the audit trail.
+    /// Deletes the key. Its record stays, for the audit log.
     ///
     /// # Errors
-    /// `NOT_FOUND` when it is deleted already.
+    /// `NOT_FOUND` if it was deleted before.
     pub fn delete(&self, by: &ChangeContext<'_>) -> Result<KeyStep, Fault> {
         if self.status == KeyStatus::Deleted {
             return Err(key_not_found());
@@ -183,10 +183,10 @@ impl ApiKey {
         Ok(KeyStep { guard, ..step })
     }
 
-    /// Reads a grace period.
+    /// Parses a grace period in seconds.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming `grace_seconds` when it is longer than 30 days.
+    /// `INVALID_REQUEST` naming `grace_seconds` if it is longer than 30 days.
     pub fn grace(seconds: u64) -> Result<Duration, Fault> {
         let grace = Duration::from_secs(seconds);
         if grace > GRACE_MAX {
@@ -201,7 +201,9 @@ impl ApiKey {
     fn require_active(&self) -> Result<(), Fault> {
         match self.status {
             KeyStatus::Deleted => Err(key_not_found()),
-            KeyStatus::Revoked => Err(Fault::new(Code::Conflict, "The key is revoked, for good")),
+            KeyStatus::Revoked => {
+                Err(Fault::new(Code::Conflict, "key is revoked and cannot be changed; issue another one"))
+            }
             KeyStatus::Suspended => Err(Fault::new(Code::Conflict, "The key is suspended; the operator can resume it")),
             KeyStatus::Active => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! A key as its organisation sees it.
+//! API keys as the API shows them.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,24 +6,24 @@ use serde::Serialize;
 use super::{ApiKey, KeyMode, KeyStatus};
 use crate::Timestamp;
 
-/// A key, without its text.
+/// A key without its text.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct KeyView {
-    /// Id, through all rotations.
+    /// Id of the key, the same through all rotations.
     pub id: String,
-    /// Name.
+    /// Name for people, as its creator wrote it.
     pub name: String,
-    /// Beginning of its text.
+    /// First characters of its text.
     pub prefix: String,
     /// Last four characters of its text.
     pub hint: String,
-    /// What it spends.
+    /// Whether it is for production or for tests.
     pub environment: KeyMode,
     /// What it may be used for.
     pub scopes: Vec<String>,
-    /// Charged calls it may make in a day (UTC).
+    /// Most charged calls in a day (UTC).
     pub daily_quota: Option<u64>,
-    /// Charged calls it may make in a month (UTC).
+    /// Most charged calls in a month (UTC).
     pub monthly_quota: Option<u64>,
     /// When it stops working.
     pub expires_at: Option<String>,
@@ -31,27 +31,27 @@ pub struct KeyView {
     pub created_at: String,
     /// `active`, `suspended`, `revoked` or `expired`.
     pub status: &'static str,
-    /// Charged calls today.
+    /// Charged calls today (UTC).
     pub daily_used: u64,
-    /// Charged calls this month.
+    /// Charged calls this month (UTC).
     pub monthly_used: u64,
     /// When it was last charged.
     pub last_used_at: Option<String>,
-    /// From which address.
+    /// From which address it was last charged.
     pub last_used_ip: Option<String>,
     /// When it was revoked.
     pub revoked_at: Option<String>,
-    /// Why.
+    /// Why it was revoked.
     pub revoked_reason: Option<String>,
-    /// Until when the text before the current one works too, while it does.
+    /// Until when the previous text works too; null if it does not.
     pub previous_valid_until: Option<String>,
-    /// True while it works by the text of an older installation, which must be rotated; else absent.
+    /// True while it works with the text of an older installation, which must be rotated; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub legacy: bool,
 }
 
 impl KeyView {
-    /// Shows a key as of a moment.
+    /// Builds the view of a key at a moment.
     pub fn of(key: &ApiKey, now: Timestamp) -> Self {
         let status = match key.status {
             KeyStatus::Active if key.expires_at.is_some_and(|end| end <= now) => "expired",
@@ -82,12 +82,12 @@ impl KeyView {
     }
 }
 
-/// A key with its text: shown in the one answer to the request that made it.
+/// A key with its text, which is shown only in the answer to the request that created it.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct IssuedKey {
-    /// The text. It is not kept; whoever loses it rotates the key.
+    /// The key's text. It is not stored. If it is lost, rotate the key.
     pub key: String,
-    /// The key.
+    /// The key without its text.
     #[serde(flatten)]
     pub view: KeyView,
 }

@@ -1,10 +1,10 @@
-//! What keys of an older installation were allowed, in the scopes of this one.
+//! Converts the access levels of an older installation to scopes.
 
 use std::collections::BTreeSet;
 
 use crate::services;
 
-/// How much a key was allowed there.
+/// The access level of a key in the older installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum AccessLevel {
@@ -15,7 +15,7 @@ pub enum AccessLevel {
 }
 
 impl AccessLevel {
-    /// Reads a name.
+    /// Parses the name of a level.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "read" => Some(Self::Read),
@@ -26,8 +26,8 @@ impl AccessLevel {
         }
     }
 
-    /// Gives the scopes of the catalogue: those that only read, or all. None of them lets a key manage keys, so there is
-    /// nothing that only an administrator's key could do here.
+    /// Returns the scopes of the catalogue for the level: those that only read, or all. No scope lets a key manage
+    /// keys, so an administrator's key gets no more than others.
     pub fn scopes(self) -> BTreeSet<String> {
         let reads = |scope: &&str| scope.ends_with(":read");
         let all = services::scopes().into_iter();

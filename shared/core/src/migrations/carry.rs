@@ -1,4 +1,5 @@
-//! Carrying one key over: its id here follows from its id there, so that doing it again finds it done.
+//! The migration of one key. Its new id is derived from its old one, so a second migration finds the first one's
+//! result.
 
 use std::collections::BTreeMap;
 
@@ -13,25 +14,25 @@ use crate::periods::Day;
 use crate::ports::NewOrg;
 use crate::{Fault, KeyId, OrgId, UserId};
 
-/// Name of the organisation of somebody who had none.
+/// Name of the organisation created for a person who had none.
 const PERSONAL: &str = "Personal";
-/// Why a key is revoked that was so there.
+/// Reason recorded for a key that had been revoked before.
 const REVOKED_BEFORE: &str = "Revoked before it was carried over";
 
 /// A key of an older installation, without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegacyKey {
-    /// Its id there.
+    /// Its id in the older installation.
     pub id: String,
-    /// Whose it was.
+    /// The organisation to which it belonged.
     pub place: Place,
-    /// Who had it issued.
+    /// The person it was issued to.
     pub owner: UserId,
-    /// Its name.
+    /// Its name, for people.
     pub name: String,
-    /// What it was allowed.
+    /// Its access level, which becomes scopes.
     pub access: AccessLevel,
-    /// What follows from its text.
+    /// What is known of its text.
     pub text: TextFacts,
     /// When it was issued.
     pub created_at: crate::Timestamp,
@@ -41,32 +42,32 @@ pub struct LegacyKey {
     pub revoked: bool,
 }
 
-/// What follows from a key's text, and is kept of it.
+/// What is kept of a key's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextFacts {
-    /// Where it leads.
+    /// The pointer of the text.
     pub pointer: Pointer,
-    /// What the key spends.
+    /// Whether the key is for production or for tests.
     pub environment: KeyMode,
-    /// Beginning of the text: `sk_live`.
+    /// First characters of the text, such as `sk_live`.
     pub prefix: String,
-    /// Its last four characters; nothing when only its hash is known.
+    /// Last four characters of the text; empty if only its hash is known.
     pub hint: String,
 }
 
-/// Whose a key was.
+/// The organisation to which a key belonged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Its owner's alone; it goes to an organisation that is made for them, once.
+    /// Its owner's alone. It goes to an organisation that is created for them once.
     Personal,
-    /// An organisation's of the older installation, by its id there; one is made for it, once.
+    /// An organisation of the older installation, by its id there. A new one is created for it once.
     Former(String),
-    /// An organisation's that is here already.
+    /// An organisation that exists already.
     Here(OrgId),
 }
 
 impl LegacyKey {
-    /// Gives the organisation it goes to.
+    /// Returns the organisation to which it goes.
     pub fn org(&self) -> OrgId {
         match &self.place {
             Place::Personal => OrgId::derive(&["migration", "personal", self.owner.as_str()]),
@@ -75,7 +76,7 @@ impl LegacyKey {
         }
     }
 
-    /// Gives its id here.
+    /// Returns its new id.
     pub fn key_id(&self) -> KeyId {
         KeyId::derive(&["migration", "key", &self.id])
     }
@@ -87,7 +88,7 @@ impl LegacyKey {
         }
     }
 
-    /// The key it becomes.
+    /// Returns the key that it becomes.
     pub fn key(&self, by: &ChangeContext<'_>) -> ApiKey {
         let TextFacts { environment, prefix, hint, .. } = &self.text;
         let revoked = (by.origin.actor.clone(), by.now, REVOKED_BEFORE.to_owned());
@@ -108,7 +109,7 @@ impl LegacyKey {
             spender: (*environment == KeyMode::Test).then(|| self.owner.clone()),
             created_by: self.owner.clone(),
             created_at: self.created_at,
-            // What does not work need not be replaced.
+            // A revoked key does not need to be replaced.
             migrated_at: (!self.revoked).then_some(by.now),
             revoked: self.revoked.then_some(revoked),
             last_used: self.last_used_at.map(|at| (at, None)),
@@ -117,15 +118,15 @@ impl LegacyKey {
         }
     }
 
-    /// The place its owner gets in the organisation it goes to.
+    /// Returns the membership for its owner in the organisation to which it goes.
     pub fn member(&self, role: OrgRole, by: &ChangeContext<'_>) -> Member {
         Member { org: self.org(), user: self.owner.clone(), role, joined_at: by.now }
     }
 
-    /// The organisation to create for it, owned by its owner.
+    /// Returns the organisation to create for it, owned by its owner.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` when the former organisation's id cannot be a name.
+    /// `INVALID_REQUEST` if the former organisation's id cannot be a name.
     pub fn new_org(&self, by: &ChangeContext<'_>) -> Result<NewOrg, Fault> {
         let org = Organisation::found_as(self.org(), self.org_name(), by.now)?;
         let (id, details) = (org.id, json!({ "name": org.name, "migrated": true }));
@@ -140,40 +141,40 @@ impl LegacyKey {
     }
 }
 
-/// A key to be carried over: with the pointer of its text, its owner's place if they had none, audit entry, and the note
-/// that its owner must be told; all or nothing.
+/// A key to migrate, with its text's pointer, its owner's membership if they have none, its audit entry and the count
+/// in its migration. All are written in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MigratedKey {
-    /// The key.
+    /// The key to record.
     pub key: ApiKey,
-    /// Where its text leads.
+    /// The pointer of its text.
     pub pointer: Pointer,
-    /// Its owner's place in the organisation, if they have none yet.
+    /// Its owner's membership in the organisation, if they have none yet.
     pub member: Option<Member>,
-    /// Entry of the audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
 }
 
 impl MigratedKey {
-    /// Names the migration whose owner must be told of the key; nobody is told of one that does not work.
+    /// Returns the migration in which the key counts, so that its owner is notified. A revoked key has none.
     pub fn migration(&self) -> Option<MigrationId> {
         MigrationId::of(&self.key)
     }
 }
 
-/// What became of the writes that carry a key over.
+/// The outcome of migrating a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MigrateOutcome {
-    /// It is here.
+    /// The key was written.
     Applied,
-    /// Its text leads to another key; nothing was written.
+    /// The text belongs to another key. Nothing was written.
     TextTaken,
-    /// Something else has changed since it was looked at; nothing was written.
+    /// Something else has changed since it was read. Nothing was written.
     Conflict,
 }
 
 impl MigrationId {
-    /// Names the migration a key belongs to: its organisation's, its owner's, of the day it was carried over.
+    /// Returns the migration to which a key belongs: that of its organisation, its owner, and the day it was migrated.
     pub fn of(key: &ApiKey) -> Option<Self> {
         let day = Day::of(key.migrated_at?);
         Some(Self { org: key.org, owner: key.created_by.clone(), day })

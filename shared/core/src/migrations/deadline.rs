@@ -1,8 +1,8 @@
-//! What becomes of keys that were carried over: their owner is told, reminded after 23 days, and a week later those that
-//! still work by their old text are revoked.
+//! What happens to migrated keys: their owner is notified, reminded after 23 days, and a week later keys that still
+//! work with their old text are revoked.
 //!
-//! Days are counted from what was really told. A run that comes late therefore never revokes a key whose owner had no month
-//! to replace it, nor one of whose last week they were not reminded.
+//! Days are counted from the notifications that were really sent. So a late run never revokes a key whose owner had
+//! less than 30 days to replace it, or was not reminded a week before.
 
 use serde_json::{Value, json};
 
@@ -11,51 +11,51 @@ use crate::keys::ApiKey;
 use crate::periods::Day;
 use crate::{OrgId, Timestamp, UserId};
 
-/// Days from the announcement to the reminder.
+/// Days from the notification to the reminder.
 const REMIND_AFTER: u16 = 23;
 /// Days from the reminder to the end.
 const END_AFTER: u16 = 7;
-/// Most keys an event names; it tells the number of all.
+/// Most keys listed in an event, which also has the total number.
 const NAMED: usize = 100;
-/// Why a key is revoked in the end.
+/// Reason with which a key is revoked at the end.
 pub const REASON: &str = "It was not replaced within 30 days after it was carried over from the older installation";
 
-/// The keys of one owner in one organisation that were carried over on one day.
+/// Identifies a migration: the keys of one owner in one organisation that were migrated on one day.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MigrationId {
-    /// The organisation.
+    /// The organisation the keys belong to.
     pub org: OrgId,
-    /// The owner.
+    /// The owner of the keys.
     pub owner: UserId,
-    /// The day, in UTC.
+    /// The day of the migration, in UTC.
     pub day: Day,
 }
 
-/// How far a migration is.
+/// A migration and its stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
-    /// Which.
+    /// Its organisation, owner and day.
     pub id: MigrationId,
-    /// Keys that were carried over.
+    /// Number of keys that were migrated.
     pub keys: u64,
-    /// Where it stands.
+    /// Its current stage, with the day it began.
     pub stage: Stage,
-    /// Counts its changes.
+    /// Number of changes of the record.
     pub revision: u64,
 }
 
-/// Where a migration stands.
+/// The stage of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The owner is still to be told.
+    /// The owner is not yet notified.
     Carried,
-    /// They were told on this day.
+    /// The owner was notified on this day.
     Announced(Day),
-    /// They were reminded on this day.
+    /// The owner was reminded on this day.
     Reminded(Day),
-    /// It is over since this day.
+    /// The migration has ended.
     Ended {
-        /// Since when.
+        /// The day it ended.
         on: Day,
         /// Keys that were revoked because nobody had replaced them.
         revoked: u64,
@@ -63,7 +63,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Gives the first day of its next stage; `None` when there is none.
+    /// Returns the first day of the next stage, if it is known.
     pub fn ends_on(self) -> Option<Day> {
         match self {
             Self::Carried | Self::Ended { .. } => None,
@@ -72,7 +72,7 @@ impl Stage {
         }
     }
 
-    /// Gives the day on which what is left is revoked, as far as that is known.
+    /// Returns the day on which unreplaced keys are revoked, if it is known.
     pub fn deadline(self) -> Option<Day> {
         match self {
             Self::Carried | Self::Ended { .. } => None,
@@ -83,7 +83,7 @@ impl Stage {
 }
 
 impl Migration {
-    /// Gives when there is something to do; `None` when it is over.
+    /// Returns when the next step is due, or `None` if the migration has ended.
     pub fn due_at(&self) -> Option<Timestamp> {
         match self.stage {
             Stage::Carried => Some(self.id.day.starts()),
@@ -92,13 +92,13 @@ impl Migration {
         }
     }
 
-    /// The step to `stage`, with the event that tells of it.
+    /// Returns the step to `stage`, with the event that announces it.
     pub fn step(&self, stage: Stage, event: Option<Event>) -> MigrationStep {
         let migration = Self { stage, revision: self.revision + 1, ..self.clone() };
         MigrationStep { migration, seen: self.revision, event }
     }
 
-    /// The event that tells the owner of the keys that are left.
+    /// Returns the event that notifies the owner of the keys that are left.
     pub fn tell(&self, kind: EventKind, stage: Stage, left: &[ApiKey], now: Timestamp) -> Event {
         let named: Vec<Value> =
             left.iter().take(NAMED).map(|key| json!({ "key_id": key.id, "name": key.name })).collect();
@@ -109,14 +109,14 @@ impl Migration {
     }
 }
 
-/// One step of a migration, with the event that tells of it.
+/// One step of a migration, with the event that announces it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MigrationStep {
     /// The migration after the step.
     pub migration: Migration,
-    /// Revision the step was computed from.
+    /// Revision from which the step was computed.
     pub seen: u64,
-    /// What the world is told.
+    /// The event that announces it.
     pub event: Option<Event>,
 }
 

@@ -1,5 +1,5 @@
-//! Keys of an older installation: carried over with the texts they have, told of to their owners, and revoked when they
-//! were not replaced within a month.
+//! Migration of an older installation's keys: they keep their texts, their owners are notified, and keys not replaced
+//! within 30 days are revoked.
 
 mod access;
 mod carry;

@@ -1,4 +1,4 @@
-//! What is needed to notice what is unusual, and to stop it.
+//! Ports to detect anomalies and to respond to them.
 
 use super::PortFuture;
 use crate::anomalies::{Activity, Alarm, OnAnomaly, RaiseOutcome};
@@ -6,23 +6,23 @@ use crate::audit::AuditEntry;
 use crate::keys::ApiKey;
 use crate::{KeyId, OrgId, Timestamp};
 
-/// Tells what was going on. `dynamodb:Query`.
+/// Lists recorded activity. `dynamodb:Query`.
 pub trait ListActivity {
-    /// Gives every key that was charged and every organisation that made keys between two times, each once, to the whole ten
-    /// minutes in which they lie.
+    /// Returns every key that was charged and every organisation that created keys between two times, each once. The
+    /// times are extended to whole spans of ten minutes.
     fn list_activity(&self, from: Timestamp, to: Timestamp) -> impl PortFuture<Vec<Activity>>;
 }
 
 /// Reads many keys at once. `dynamodb:BatchGetItem`.
 pub trait GetKeys {
-    /// Gives those there are, deleted ones included, in no particular order.
+    /// Returns the keys that exist, including deleted ones, in no particular order.
     fn get_keys(&self, keys: &[(OrgId, KeyId)]) -> impl PortFuture<Vec<ApiKey>>;
 }
 
-/// Tells whence a key was used. `dynamodb:Query`.
+/// Lists from which countries a key was used. `dynamodb:Query`.
 pub trait ListCalls {
-    /// Gives when each charged call since a time was admitted and from which country it came, newest first, of at most so
-    /// many; calls whose country was not told are left out.
+    /// Returns when each charged call since a time was admitted and from which country, newest first. At most `limit`
+    /// calls are read. Calls without a known country are left out.
     fn list_calls(
         &self,
         org: OrgId,
@@ -32,14 +32,14 @@ pub trait ListCalls {
     ) -> impl PortFuture<Vec<(Timestamp, String)>>;
 }
 
-/// Tells of an anomaly and does what is to be done about it, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Raises an alarm and carries out its response, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait RaiseAnomaly {
-    /// Raises the alarm, unless its like was raised and is still quiet.
+    /// Raises the alarm, unless an earlier one of its kind still silences it.
     fn raise_anomaly(&self, alarm: &Alarm) -> impl PortFuture<RaiseOutcome>;
 }
 
-/// Chooses what is done about an organisation's anomalies, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Sets an organisation's response to anomalies, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait SetOnAnomaly {
-    /// Sets it; `false` when there is no such organisation.
+    /// Sets the policy. Returns `false` if the organisation does not exist.
     fn set_on_anomaly(&self, org: OrgId, policy: OnAnomaly, audit: &AuditEntry) -> impl PortFuture<bool>;
 }

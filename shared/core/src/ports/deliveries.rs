@@ -1,4 +1,4 @@
-//! What customers' endpoints and deliveries need of the outside world.
+//! Ports for customers' endpoints and deliveries.
 
 use std::net::IpAddr;
 
@@ -12,73 +12,73 @@ use crate::{DeliveryId, EndpointId, OrgId, Timestamp, UserId};
 
 /// Registers an endpoint, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait CreateEndpoint {
-    /// Writes it; never answers `Moved`.
+    /// Writes the endpoint. Never returns `Conflict`.
     ///
     /// # Errors
-    /// `CONFLICT` when the organisation has as many as it may.
+    /// `CONFLICT` if the organisation has its most endpoints.
     fn create_endpoint(&self, new: &NewEndpoint) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Reads one endpoint. `dynamodb:GetItem`.
 pub trait GetEndpoint {
-    /// Gives the endpoint; `None` when the organisation has no such one.
+    /// Returns the endpoint, or `None` if the organisation has no such one.
     fn get_endpoint(&self, org: OrgId, id: EndpointId) -> impl PortFuture<Option<Endpoint>>;
 }
 
 /// Lists an organisation's endpoints. `dynamodb:Query`.
 pub trait ListEndpoints {
-    /// Gives a page, newest first.
+    /// Returns a page, newest first.
     fn list_endpoints(&self, org: OrgId, page: &PageAsk) -> impl PortFuture<Listed<Endpoint>>;
 }
 
 /// Finds the endpoints that a person has registered. `dynamodb:Query`.
 pub trait FindEndpoints {
-    /// Names them, in whichever organisations.
+    /// Returns their ids, in all organisations.
     fn find_endpoints(&self, user: &UserId) -> impl PortFuture<Vec<(OrgId, EndpointId)>>;
 }
 
-/// Forgets which endpoints somebody has registered whose account is closed. `dynamodb:Query`, `dynamodb:DeleteItem`.
+/// Deletes the pointers to the endpoints of a person whose account is closed. `dynamodb:Query`, `dynamodb:DeleteItem`.
 pub trait ForgetEndpoints {
-    /// Removes what leads to them; the endpoints stay their organisations'.
+    /// Deletes the pointers. The endpoints stay their organisations'.
     fn forget_endpoints(&self, user: &UserId) -> impl PortFuture<()>;
 }
 
 /// Changes an endpoint by one step, in one transaction. `dynamodb:PutItem`.
 pub trait ChangeEndpoint {
-    /// Applies the step; `Moved` when the endpoint has changed since it was read.
+    /// Applies the step. Returns `Conflict` if the endpoint has changed since it was read.
     fn change_endpoint(&self, step: &EndpointStep) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Deletes an endpoint, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem`.
 pub trait DeleteEndpoint {
-    /// Removes it; `false` when it is gone already.
+    /// Deletes it. Returns `false` if it does not exist any more.
     fn delete_endpoint(&self, endpoint: &Endpoint, audit: &AuditEntry) -> impl PortFuture<bool>;
 }
 
 /// Records a delivery. `dynamodb:PutItem`.
 pub trait RecordDelivery {
-    /// Writes it, once; `false` when it is there already, however far it has come.
+    /// Writes it. Returns `false` if it exists already, in whatever state.
     fn record_delivery(&self, delivery: &Delivery) -> impl PortFuture<bool>;
 }
 
 /// Reads one delivery. `dynamodb:GetItem`.
 pub trait GetDelivery {
-    /// Gives the delivery; `None` when the organisation has no such one.
+    /// Returns the delivery, or `None` if the organisation has no such one.
     fn get_delivery(&self, org: OrgId, id: DeliveryId) -> impl PortFuture<Option<Delivery>>;
 }
 
-/// Moves a delivery by one step, with its endpoint if it does something to that, in one transaction. `dynamodb:PutItem`.
+/// Changes a delivery by one step, in one transaction with its endpoint if that changes too. `dynamodb:PutItem`.
 pub trait MoveDelivery {
-    /// Applies the step; `false` when one of the two has moved since it was read, and nothing was changed.
+    /// Applies the step. Returns `false`, without changing anything, if one of the two has changed since it was read.
     fn move_delivery(&self, step: &DeliveryStep) -> impl PortFuture<bool>;
 }
 
 /// Makes a delivery due again, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait Redeliver {
-    /// Applies the step; `Moved` when the delivery has moved since it was read.
+    /// Applies the step. Returns `Conflict` if the delivery has changed since it was read.
     ///
     /// # Errors
-    /// `RATE_LIMITED` when the organisation has asked for as many as it may in an hour.
+    /// `RATE_LIMITED` if the organisation has used up its redeliveries of the hour.
     fn redeliver(
         &self,
         step: &DeliveryStep,
@@ -87,53 +87,53 @@ pub trait Redeliver {
     ) -> impl PortFuture<WriteOutcome>;
 }
 
-/// Which deliveries a list shows.
+/// Which deliveries a list contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryFilter {
-    /// To which endpoint.
+    /// Only deliveries to this endpoint.
     pub endpoint: EndpointId,
-    /// Only of this status.
+    /// Only deliveries of this status, if set.
     pub status: Option<DeliveryStatus>,
-    /// Who asks: other people's own matters are left out.
+    /// The member who asks. Other people's private matters are left out.
     pub viewer: UserId,
 }
 
 /// Lists an endpoint's deliveries. `dynamodb:Query`.
 pub trait ListDeliveries {
-    /// Gives a page, newest first.
+    /// Returns a page, newest first.
     fn list_deliveries(&self, org: OrgId, filter: &DeliveryFilter, page: &PageAsk)
     -> impl PortFuture<Listed<Delivery>>;
 }
 
-/// Lets `sweep` leave a delivery alone for a while. `dynamodb:UpdateItem`.
+/// Makes `sweep` leave a delivery alone for a while. `dynamodb:UpdateItem`.
 pub trait SnoozeDelivery {
-    /// Does so, unless it has moved meanwhile; how it stands is not changed by that.
+    /// Postpones when `sweep` looks at it, unless the delivery has changed meanwhile. Nothing else of it changes.
     fn snooze_delivery(&self, delivery: &Delivery, until: Timestamp) -> impl PortFuture<()>;
 }
 
-/// Holds a destination to its own rate, whatever it is and whoever calls it. `dynamodb:UpdateItem`.
+/// Keeps a destination's rate, whoever calls it. `dynamodb:UpdateItem`.
 pub trait PaceCall {
-    /// Admits a call now, or gives a place in the line.
+    /// Admits a call now, or returns a place in the line.
     fn pace_call(&self, ask: &PaceAsk) -> impl PortFuture<Paced>;
 }
 
-/// Sends webhooks. No IAM action: where to is checked whenever a name is resolved, for the very connection.
+/// Sends webhooks. No IAM action. The address is checked whenever a name is resolved, for that very connection.
 pub trait PostWebhook {
-    /// Sends it once; follows no redirect and reads but the beginning of the answer.
+    /// Sends a webhook once. Follows no redirect, and reads only the start of the answer.
     fn post_webhook(&self, post: &Post) -> impl PortFuture<Posted>;
 }
 
-/// Resolves names of hosts. No IAM action.
+/// Resolves host names. No IAM action.
 pub trait ResolveHost {
-    /// Gives the addresses a name leads to now; none of one that leads nowhere.
+    /// Returns the addresses of a name, or none if it does not resolve.
     fn resolve_host(&self, name: &str) -> impl PortFuture<Vec<IpAddr>>;
 }
 
-/// Tells the time and lets it pass, for work that goes on after its event has come. No IAM action.
+/// Tells the time and waits, for work that continues after its event was received. No IAM action.
 pub trait Clock {
-    /// Gives the moment.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// Waits until a moment.
+    /// Waits until a time.
     fn wait_until(&self, at: Timestamp) -> impl std::future::Future<Output = ()> + Send;
 }

@@ -1,10 +1,10 @@
-//! What the gateway needs of the outside world, beside the holds it shares with others.
+//! Port for the gateway, in addition to the holds it shares with others.
 
 use super::PortFuture;
 use crate::gateway::{UpstreamCall, UpstreamOutcome};
 
-/// Calls an upstream, once. No IAM action: what may be called is what the installation names.
+/// Calls an upstream. No IAM action: the installation's settings say what may be called.
 pub trait CallUpstream {
-    /// Hands the call on and gives what came of it; never follows a redirect, never asks twice.
+    /// Sends the call once and returns its outcome. Never follows a redirect, never retries.
     fn call_upstream(&self, call: &UpstreamCall) -> impl PortFuture<UpstreamOutcome>;
 }

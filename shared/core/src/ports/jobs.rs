@@ -1,4 +1,4 @@
-//! What the job desk needs of the outside world.
+//! Ports for generation jobs.
 
 use super::{Listed, PageAsk, PortFuture};
 use crate::UserId;
@@ -9,39 +9,39 @@ use crate::webhooks::Received;
 /// Records a job and takes one unit of its owner's allowance, in one transaction. `dynamodb:PutItem`,
 /// `dynamodb:UpdateItem`.
 pub trait RequestJob {
-    /// Accepts the job, or says why not.
+    /// Accepts the job, or returns why not.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when the owner's account is closed.
+    /// `UNAUTHENTICATED` if the owner's account is closed.
     fn request_job(&self, new: &NewJob) -> impl PortFuture<Admission>;
 }
 
-/// Reads one job; its id names the owner. `dynamodb:GetItem`.
+/// Reads one job, whose id contains the owner. `dynamodb:GetItem`.
 pub trait GetJob {
-    /// Gives the job; `None` when there is none.
+    /// Returns the job, or `None` if there is none.
     fn get_job(&self, job: &JobId) -> impl PortFuture<Option<Job>>;
 }
 
 /// Lists a user's jobs, newest first. `dynamodb:Query`.
 pub trait ListJobs {
-    /// Gives one page, of one status or of all.
+    /// Returns a page, of one status or of all.
     fn list_jobs(&self, owner: &UserId, status: Option<JobStatus>, page: &PageAsk) -> impl PortFuture<Listed<Job>>;
 }
 
-/// Moves a job by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Changes a job by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ApplyJobStep {
-    /// Applies the step, and remembers the message that asks for it, if there is one.
+    /// Applies the step, and records the webhook that asks for it, if there is one.
     fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> impl PortFuture<StepOutcome>;
 }
 
-/// Removes the record of a job whose owner is gone. `dynamodb:DeleteItem`.
+/// Deletes the record of a job whose owner's account is closed. `dynamodb:DeleteItem`.
 pub trait ForgetJob {
-    /// Removes the record; one that is gone already is removed.
+    /// Deletes the record. Succeeds if it does not exist.
     fn forget_job(&self, job: &JobId) -> impl PortFuture<()>;
 }
 
-/// Adds an entry to the audit trail, where nothing else changes: a refusal worth remembering. `dynamodb:PutItem`.
+/// Adds an entry to the audit log when nothing else is written, such as for a refused webhook. `dynamodb:PutItem`.
 pub trait WriteAudit {
-    /// Adds the entry.
+    /// Adds the entry to its organisation's log, or to the installation's.
     fn write_audit(&self, entry: &AuditEntry) -> impl PortFuture<()>;
 }

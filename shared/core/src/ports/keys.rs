@@ -1,4 +1,4 @@
-//! What the key desk needs of the outside world.
+//! Ports for organisations, keys, wallets and receipts.
 
 use super::PortFuture;
 use crate::audit::AuditEntry;
@@ -14,46 +14,46 @@ use crate::periods::Day;
 use crate::profiles::Sighting;
 use crate::{KeyId, OrgId, Timestamp, UserId};
 
-/// Which page of a list is asked for.
+/// A request for a page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageAsk {
     /// Most entries of the page.
     pub limit: u32,
-    /// Where the page before ended, as the adapter wrote it.
+    /// Where the previous page ended, as the adapter wrote it.
     pub after: Option<String>,
 }
 
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed<T> {
-    /// The entries.
+    /// The entries of the page.
     pub items: Vec<T>,
-    /// Where the next page starts, if there is more; opaque.
+    /// Where the next page starts, if there is one; opaque.
     pub next: Option<String>,
-    /// Entries on all pages together, unless that is too much to count.
+    /// Number of entries on all pages together, unless they are too many to count.
     pub total: Option<u64>,
 }
 
-/// An organisation to be: with its first member, its wallet and the entry of its audit trail, all or nothing.
+/// An organisation to create. It, its first member, its wallet and its audit entry are written in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewOrg {
-    /// The organisation.
+    /// The organisation to record.
     pub org: Organisation,
-    /// Its owner.
+    /// Its owner and first member.
     pub owner: Member,
-    /// Its wallet.
+    /// Its wallet, which is empty.
     pub wallet: Wallet,
-    /// Entry of the audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
-    /// How to reach the owner, as their token says.
+    /// The owner's contact details from their token.
     pub seen: Option<Sighting>,
-    /// The caller's promise, if any.
+    /// The request with its idempotency key, if there is one.
     pub idempotent: Option<IdempotentRequest>,
 }
 
-/// Remembers what became of a request with an idempotency key. `dynamodb:GetItem`.
+/// Looks up the idempotency record of a request. `dynamodb:GetItem`.
 pub trait GetIdempotencyRecord {
-    /// Gives `Before` or `Mismatch`; `None` when the request was not made before.
+    /// Returns `Replayed` or `KeyReused`, or `None` if there is no record of the key.
     fn get_idempotency_record(
         &self,
         idempotent: &IdempotentRequest,
@@ -63,139 +63,139 @@ pub trait GetIdempotencyRecord {
 
 /// Creates an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait CreateOrg {
-    /// Creates it; never answers `Moved`.
+    /// Creates it. Never returns `Conflict`.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when the owner's account is closed.
+    /// `UNAUTHENTICATED` if the owner's account is closed.
     fn create_org(&self, org: &NewOrg) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Reads one organisation. `dynamodb:GetItem`.
 pub trait GetOrg {
-    /// Gives the organisation; `None` when there is none.
+    /// Returns the organisation, or `None` if there is none.
     fn get_org(&self, org: OrgId) -> impl PortFuture<Option<Organisation>>;
 }
 
-/// Stops an organisation's keys, or lets them work again, in one transaction. `dynamodb:PutItem`,
-/// `dynamodb:UpdateItem`.
+/// Stops an organisation's keys or lets them work again, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait SuspendOrg {
-    /// Sets whether it is suspended; `false` when there is no such organisation.
+    /// Sets whether it is suspended. Returns `false` if the organisation does not exist.
     fn suspend_org(&self, org: OrgId, suspended: bool, audit: &AuditEntry) -> impl PortFuture<bool>;
 }
 
-/// Reads a person's place in an organisation. `dynamodb:GetItem`.
+/// Reads a person's membership in an organisation. `dynamodb:GetItem`.
 pub trait GetMember {
-    /// Gives the place; `None` when they have none there.
+    /// Returns the membership, or `None` if they are not a member.
     fn get_member(&self, org: OrgId, user: &UserId) -> impl PortFuture<Option<Member>>;
 }
 
-/// Gives a person a place in an organisation without an invitation, in one transaction. `dynamodb:PutItem`,
-/// `dynamodb:UpdateItem`.
+/// Makes a person a member without an invitation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait PutMember {
-    /// Writes the place.
+    /// Writes the membership.
     ///
     /// # Errors
-    /// `CONFLICT` when they have one, or there is none left.
+    /// `CONFLICT` if they are a member, or if the organisation has its most members.
     fn put_member(&self, member: &Member, audit: &AuditEntry) -> impl PortFuture<()>;
 }
 
 /// Lists a person's organisations. `dynamodb:Query`, `dynamodb:BatchGetItem`.
 pub trait ListOrgs {
-    /// Gives a page, oldest first, each with the person's place in it.
+    /// Returns a page, oldest first, each with the person's membership.
     fn list_orgs(&self, user: &UserId, page: &PageAsk) -> impl PortFuture<Listed<(Organisation, Member)>>;
 }
 
 /// Lists an organisation's members. `dynamodb:Query`.
 pub trait ListMembers {
-    /// Gives a page, in the order of their ids.
+    /// Returns a page, in the order of their ids.
     fn list_members(&self, org: OrgId, page: &PageAsk) -> impl PortFuture<Listed<Member>>;
 }
 
-/// A key to be: with the pointer of its text, audit entry and event, all or nothing.
+/// A key to issue. It, its text's pointer, its audit entry and its event are written in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewKey {
-    /// The key.
+    /// The key to record.
     pub key: ApiKey,
-    /// Where its text leads.
+    /// The pointer of its text.
     pub pointer: Pointer,
-    /// Entry of the audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
-    /// What the world is told.
+    /// The event that announces it.
     pub event: Event,
-    /// The caller's promise, if any.
+    /// The request with its idempotency key, if there is one.
     pub idempotent: Option<IdempotentRequest>,
 }
 
 /// Issues a key, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait IssueKey {
-    /// Issues it; `Moved` when the pointer's pepper has been retired meanwhile.
+    /// Issues the key. Returns `Conflict` if the pointer's pepper was retired meanwhile.
     fn issue_key(&self, key: &NewKey) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Reads one key. `dynamodb:GetItem`.
 pub trait GetKey {
-    /// Gives the key, deleted ones included; `None` when the organisation has no such key.
+    /// Returns the key, even if it was deleted, or `None` if the organisation has no such key.
     fn get_key(&self, org: OrgId, key: KeyId) -> impl PortFuture<Option<ApiKey>>;
 }
 
 /// Changes a key by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
 /// `dynamodb:ConditionCheckItem`.
 pub trait ChangeKey {
-    /// Applies the step; `Moved` when the key has changed since it was read.
+    /// Applies the step. Returns `Conflict` if the key has changed since it was read.
     fn change_key(&self, step: &KeyStep) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Lists an organisation's keys. `dynamodb:Query`.
 pub trait ListKeys {
-    /// Gives a page, newest first, deleted ones left out.
+    /// Returns a page, newest first, without deleted keys.
     fn list_keys(&self, org: OrgId, page: &PageAsk) -> impl PortFuture<Listed<ApiKey>>;
 }
 
-/// Finds a key by its text's MACs. `dynamodb:BatchGetItem`.
+/// Finds a key by the MACs of its text. `dynamodb:BatchGetItem`.
 pub trait FindKey {
-    /// Gives the first pointer that leads somewhere, with what of its key never changes.
+    /// Returns the first pointer that exists, with the facts of its key.
     fn find_key(&self, pointers: &[Pointer]) -> impl PortFuture<Option<(Pointer, KeyFacts)>>;
 }
 
-/// Lets a key's text be found under another pepper too. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
+/// Adds a pointer of a key's text under another pepper. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
 /// `dynamodb:ConditionCheckItem`.
 pub trait Repoint {
-    /// Writes the new pointer and marks the old one as no longer needed; doing so twice is once. One of the older scheme is
-    /// forgotten a day later, when nobody can be looking for it any more.
+    /// Writes the new pointer and marks the old one as no longer needed. A repetition changes nothing. A pointer of the
+    /// older scheme expires a day later, when nobody can be looking for it any more.
     fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts, now: Timestamp) -> impl PortFuture<()>;
 }
 
-/// Reads what a check without a charge needs. `dynamodb:BatchGetItem`; and `dynamodb:Query` to find an owner when a test
-/// key's spender has left.
+/// Reads what a check without a charge needs. `dynamodb:BatchGetItem`; and `dynamodb:Query` to find an owner if a test
+/// key's payer has left.
 pub trait ReadKeySnapshot {
-    /// Reads key, wallet and organisation in one request; `None` when there is no such key. The wallet is the one a charge
-    /// would spend: an owner's when the spender has left.
+    /// Reads key, wallet and organisation in one request. Returns `None` if the key does not exist. The wallet is the
+    /// one a charge would debit: an owner's if the payer has left.
     fn read_key_snapshot(&self, key: &KeyFacts, now: Timestamp) -> impl PortFuture<Option<KeySnapshot>>;
 }
 
 /// Checks and charges a key, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
-/// `dynamodb:ConditionCheckItem`; `dynamodb:GetItem` to settle a wallet in which a lot has expired; and `dynamodb:Query` to
-/// find an owner when a test key's spender has left.
+/// `dynamodb:ConditionCheckItem`; `dynamodb:GetItem` to look for the same request's receipt; and `dynamodb:Query` to
+/// find an owner if a test key's payer has left.
 pub trait ChargeKey {
-    /// Charges, or says why not; only `Charged` changes anything. A test key whose spender has left is made over to an owner
-    /// and answered with `Moved`, so that nobody pays for an organisation they are no member of.
+    /// Charges the key, or returns why not. Only `Charged` has changed credits. If a test key's payer has left, an
+    /// owner becomes the new payer and the answer is `PayerChanged`, so that nobody pays for an organisation they are
+    /// not a member of.
     fn charge_key(&self, charge: &Charge) -> impl PortFuture<ChargeOutcome>;
 }
 
 /// Reads a wallet. `dynamodb:GetItem`.
 pub trait GetWallet {
-    /// Gives the wallet, settled as of `now`; a test wallet nobody has used yet as it would begin.
+    /// Returns the wallet without lots that had expired by `now`. A test wallet that nobody has used is returned as it
+    /// would start.
     fn get_wallet(&self, wallet: &WalletId, now: Timestamp) -> impl PortFuture<Option<Wallet>>;
 }
 
 /// Grants credits to an organisation, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`,
 /// `dynamodb:UpdateItem`.
 pub trait GrantCredits {
-    /// Grants them, once.
+    /// Grants the credits, once.
     fn grant_credits(&self, grant: &CreditGrant) -> impl PortFuture<CreditGrantOutcome>;
 }
 
-/// Keeps on a receipt how its call went. `dynamodb:UpdateItem`.
+/// Records the outcome of a call on its receipt. `dynamodb:UpdateItem`.
 pub trait KeepOutcome {
     /// Writes the outcome, once, if the receipt is the caller's.
     fn keep_outcome(
@@ -207,32 +207,33 @@ pub trait KeepOutcome {
     ) -> impl PortFuture<OutcomeKept>;
 }
 
-/// Which receipts a page of the usage log shows.
+/// Which receipts a page of the usage log contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiptFilter {
-    /// Only of this day (UTC).
+    /// Only receipts of this day (UTC), if set.
     pub day: Option<Day>,
-    /// Only of this key.
+    /// Only receipts of this key, if set.
     pub key: Option<KeyId>,
 }
 
 /// Lists an organisation's receipts. `dynamodb:Query`.
 pub trait ListReceipts {
-    /// Gives a page, newest first.
+    /// Returns a page, newest first.
     fn list_receipts(&self, org: OrgId, filter: ReceiptFilter, page: &PageAsk) -> impl PortFuture<Listed<Receipt>>;
 }
 
-/// Lists an organisation's audit trail. `dynamodb:Query`.
+/// Lists an organisation's audit log. `dynamodb:Query`.
 pub trait ListAudit {
-    /// Gives a page, newest first.
+    /// Returns a page, newest first.
     fn list_audit(&self, org: OrgId, page: &PageAsk) -> impl PortFuture<Listed<AuditEntry>>;
 }
 
-/// Looks after the peppers' register, beside their secret. `dynamodb:Query`, `dynamodb:GetItem`, `dynamodb:PutItem`.
+/// Manages the register of peppers, which are themselves in a secret. `dynamodb:Query`, `dynamodb:GetItem`,
+/// `dynamodb:PutItem`.
 pub trait KeepPeppers {
     /// Counts the live keys that can be found under this pepper only.
     fn count_pepper_needs(&self, version: u32, now: Timestamp) -> impl PortFuture<u64>;
 
-    /// Records what became of a pepper; a closed one takes no new pointers.
+    /// Records the state of a pepper. A closed one takes no new pointers.
     fn record_pepper(&self, version: u32, closed: bool, audit: &AuditEntry) -> impl PortFuture<()>;
 }

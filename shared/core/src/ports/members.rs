@@ -1,4 +1,4 @@
-//! What organisations' members and invitations need of the outside world.
+//! Ports for members and invitations.
 
 use super::{Listed, PageAsk, PortFuture};
 use crate::audit::AuditEntry;
@@ -10,93 +10,93 @@ use crate::orgs::Member;
 use crate::profiles::Sighting;
 use crate::{InvitationId, OrgId, Timestamp};
 
-/// An invitation to be: with audit entry and event, all or nothing.
+/// An invitation to send. It, its audit entry and its event are written in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewInvitation {
-    /// The invitation.
+    /// The invitation to record.
     pub invitation: Invitation,
-    /// Entry of the audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
-    /// What the world is told; no address is part of it.
+    /// The event that announces it, without the address.
     pub event: Event,
-    /// The caller's promise, if any.
+    /// The request with its idempotency key, if there is one.
     pub idempotent: Option<IdempotentRequest>,
 }
 
 /// Sends an invitation, in one transaction. `dynamodb:GetItem`, `dynamodb:Query`, `dynamodb:PutItem`,
 /// `dynamodb:UpdateItem`.
 pub trait CreateInvitation {
-    /// Writes it if it may go out beside those of the last days; never answers `Moved`.
+    /// Writes the invitation if the limits allow it. Never returns `Conflict`.
     ///
     /// # Errors
-    /// As [`Invitation::admit`], of a request that was not made before; and `RATE_LIMITED` to a person who has sent as many
-    /// today, into whichever organisations.
+    /// Those of [`Invitation::admit`], and `RATE_LIMITED` if the person has sent all invitations of the day. A request
+    /// that was carried out before gets its answer instead.
     fn create_invitation(&self, new: &NewInvitation) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Reads one invitation. `dynamodb:GetItem`.
 pub trait GetInvitation {
-    /// Gives the invitation, ended ones included for a time; `None` when the organisation has no such one.
+    /// Returns the invitation, for a while even if it has ended, or `None` if the organisation has no such one.
     fn get_invitation(&self, org: OrgId, id: InvitationId) -> impl PortFuture<Option<Invitation>>;
 }
 
 /// Lists an organisation's invitations. `dynamodb:Query`.
 pub trait ListInvitations {
-    /// Gives a page of those that are open, newest first.
+    /// Returns a page of open invitations, newest first.
     fn list_invitations(&self, org: OrgId, now: Timestamp, page: &PageAsk) -> impl PortFuture<Listed<Invitation>>;
 }
 
-/// Takes an invitation back, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Revokes an invitation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait RevokeInvitation {
-    /// Marks it; `false` when it is not open any more.
+    /// Revokes it. Returns `false` if it is not open any more.
     fn revoke_invitation(&self, invitation: &Invitation, audit: &AuditEntry) -> impl PortFuture<bool>;
 }
 
-/// Somebody who takes an invitation.
+/// The acceptance of an invitation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Acceptance {
-    /// The invitation as it was read: open.
+    /// The invitation as it was read, open.
     pub invitation: Invitation,
-    /// The place it leads to, of somebody else than who sent it.
+    /// The membership to create. The person is not the one who sent the invitation.
     pub member: Member,
-    /// How to reach them, as their token says.
+    /// The person's contact details from their token.
     pub seen: Option<Sighting>,
-    /// Entry of the audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
 }
 
-/// What became of an acceptance. Only `Joined` has changed anything.
+/// The outcome of an acceptance. Only `Joined` has changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// They are a member.
+    /// The person is now a member.
     Joined,
     /// The invitation is not open any more.
     Conflict,
-    /// They have a place already, by other means.
+    /// The person is already a member in another way.
     Member,
-    /// Who sent it could not send it any more.
+    /// The sender could no longer send this invitation.
     Withdrawn,
-    /// There are as many members as there may be.
+    /// The organisation has its most members.
     Full,
 }
 
 /// Accepts an invitation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait AcceptInvitation {
-    /// Makes the guest a member, once.
+    /// Makes the invited person a member, once.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when their account is closed.
+    /// `UNAUTHENTICATED` if their account is closed.
     fn accept_invitation(&self, acceptance: &Acceptance) -> impl PortFuture<Accepted>;
 }
 
-/// Gives a member another role, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Changes a member's role, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ChangeRole {
-    /// Makes the step, unless the organisation would be left without an owner.
+    /// Applies the step, unless the organisation would have no owner left.
     fn change_role(&self, step: &RoleStep) -> impl PortFuture<Stepped>;
 }
 
 /// Ends a membership, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem`.
 pub trait RemoveMember {
-    /// Makes the step, unless the organisation would be left without an owner.
+    /// Applies the step, unless the organisation would have no owner left.
     fn remove_member(&self, removal: &Removal) -> impl PortFuture<Stepped>;
 }

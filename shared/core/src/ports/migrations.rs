@@ -1,40 +1,40 @@
-//! What is needed to carry keys of an older installation over, and to see their owners through it.
+//! Ports to migrate keys of an older installation.
 
 use super::{Listed, PageAsk, PortFuture};
 use crate::Timestamp;
 use crate::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep};
 
-/// Carries a key over, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
+/// Migrates a key, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait MigrateKey {
-    /// Writes it, with all that belongs to it, if neither key nor text is there.
+    /// Writes the key with everything that belongs to it, if neither key nor text exist.
     fn migrate_key(&self, key: &MigratedKey) -> impl PortFuture<MigrateOutcome>;
 }
 
 /// Reads one migration. `dynamodb:GetItem`.
 pub trait GetMigration {
-    /// Gives the migration; `None` when there is none.
+    /// Returns the migration, or `None` if there is none.
     fn get_migration(&self, id: &MigrationId) -> impl PortFuture<Option<Migration>>;
 }
 
-/// Which migrations a list shows.
+/// Which migrations a list contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MigrationFilter {
-    /// Those for which there is something to do by now, the longest due first.
+    /// Those with a step due by this time, the longest overdue first.
     Due(Timestamp),
-    /// Those that are not over.
+    /// Those that have not ended.
     Open,
-    /// Those that are.
+    /// Those that have ended.
     Ended,
 }
 
-/// Lists migrations. `dynamodb:Query`.
+/// Lists migrations of all organisations. `dynamodb:Query`.
 pub trait ListMigrations {
-    /// Gives a page. One that takes a step meanwhile is not shown twice.
+    /// Returns a page. A migration that changes meanwhile is not listed twice.
     fn list_migrations(&self, filter: MigrationFilter, page: &PageAsk) -> impl PortFuture<Listed<Migration>>;
 }
 
-/// Takes a migration one step on, in one transaction. `dynamodb:PutItem`.
+/// Changes a migration by one step, in one transaction. `dynamodb:PutItem`.
 pub trait StepMigration {
-    /// Applies the step; `false` when the migration has moved since it was read, and nothing was changed.
+    /// Applies the step. Returns `false`, without changing anything, if the migration has changed since it was read.
     fn step_migration(&self, step: &MigrationStep) -> impl PortFuture<bool>;
 }

@@ -1,4 +1,4 @@
-//! What is needed to know people, and to forget them.
+//! Ports for people's profiles and closed accounts.
 
 use super::PortFuture;
 use crate::audit::AuditEntry;
@@ -8,57 +8,58 @@ use crate::profiles::{Closing, Telling};
 use crate::webhooks::Received;
 use crate::{Timestamp, UserId};
 
-/// Keeps what the issuer tells of a person, in one transaction with the memory of its webhook. `dynamodb:PutItem`,
-/// `dynamodb:UpdateItem`.
+/// Stores what a webhook of Clerk says about a person, in one transaction with the webhook's record.
+/// `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait TellProfile {
-    /// Keeps it; `Moved` when something newer is known, or the account is closed.
+    /// Stores it. Returns `Conflict` if something newer is stored, or if the account is closed.
     fn tell_profile(&self, telling: &Telling, received: &Received) -> impl PortFuture<WriteOutcome>;
 }
 
-/// Closes a person's account, in one transaction with the memory of its webhook: nothing personal is left but the mark that it
-/// is closed, and what it owned is noted down to be ended. `dynamodb:PutItem`.
+/// Closes a person's account, in one transaction with the webhook's record. Nothing personal is left but the mark that
+/// it is closed, and a note of what is still to be ended. `dynamodb:PutItem`.
 pub trait CloseAccount {
-    /// Closes it; `Moved` when it is closed already.
+    /// Closes the account. Returns `Conflict` if it is closed already.
     fn close_account(&self, closing: &Closing, received: &Received) -> impl PortFuture<WriteOutcome>;
 }
 
-/// Puts off what is left to do for a closed account. `dynamodb:UpdateItem`.
+/// Postpones what is left to do for a closed account. `dynamodb:UpdateItem`.
 pub trait PostponeClosing {
-    /// Lets it be due at another time; one that has ended stays so.
+    /// Changes when it is due. A closing that has ended stays so.
     fn postpone_closing(&self, closing: &Closing, until: Timestamp) -> impl PortFuture<()>;
 }
 
-/// Strikes off a closed account for which nothing is left to do. `dynamodb:DeleteItem`.
+/// Ends the closing of an account for which nothing is left to do. `dynamodb:DeleteItem`.
 pub trait EndClosing {
-    /// Removes the note; one that is gone already is removed.
+    /// Deletes the note. Succeeds if it does not exist.
     fn end_closing(&self, user: &UserId) -> impl PortFuture<()>;
 }
 
-/// Who answers for an organisation once a member is gone.
+/// Who owns an organisation after a member has left.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Succession {
-    /// The same as before: the member is no owner.
+    /// The same owners as before, because the member is not an owner.
     Unchanged,
     /// This other owner, who must still be one.
     Owner(UserId),
-    /// Nobody: it is suspended, with this entry in its trail.
+    /// Nobody: it is suspended, with this audit entry.
     Nobody(Box<AuditEntry>),
 }
 
-/// A member who goes.
+/// The end of a membership because the member's account is closed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Departure {
-    /// Their place, as it was read.
+    /// The membership as it was read.
     pub member: Member,
-    /// Who answers for the organisation then.
+    /// Who owns the organisation afterwards.
     pub succession: Succession,
-    /// Entry of its audit trail.
+    /// Entry of the audit log.
     pub audit: AuditEntry,
 }
 
-/// Takes a person's place in an organisation away, in one transaction. `dynamodb:DeleteItem`, `dynamodb:PutItem`,
+/// Ends a person's membership in an organisation, in one transaction. `dynamodb:DeleteItem`, `dynamodb:PutItem`,
 /// `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait EndMembership {
-    /// Takes it away; `false`, and nothing has changed, when member or owner are no longer what they were.
+    /// Ends the membership. Returns `false`, without changing anything, if member or owner have changed since they were
+    /// read.
     fn end_membership(&self, departure: &Departure) -> impl PortFuture<bool>;
 }

@@ -1,4 +1,4 @@
-//! What buying credits needs of the outside world.
+//! Ports for buying credits.
 
 use super::PortFuture;
 use crate::OrgId;
@@ -7,16 +7,18 @@ use crate::credits::{
 };
 use crate::idempotency::{IdempotentRequest, WriteOutcome};
 
-/// Opens checkout sessions at the payment provider. No action of IAM's: a call to the outside, under a key of its own.
+/// Opens checkout sessions at the payment provider. No IAM action: it calls the provider with an API key of its own.
 pub trait StartCheckout {
-    /// Opens a session for a pack; the same ask again gets the same session.
+    /// Opens a session for a pack. The same request again gets the same session.
     fn start_checkout(&self, ask: &CheckoutAsk) -> impl PortFuture<OpenSession>;
 }
 
-/// Writes checkout sessions down. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Records checkout sessions. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait RecordCheckout {
-    /// Records what was offered in a session, and keeps the promise it was asked for with; never [`Written::Moved`].
-    /// `RATE_LIMITED` when the organisation has had as many within the hour as it may.
+    /// Records what a session offers, with the request's idempotency record. Never returns [`WriteOutcome::Conflict`].
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the organisation has used up its sessions of the hour.
     fn record_checkout(
         &self,
         checkout: &Checkout,
@@ -24,22 +26,22 @@ pub trait RecordCheckout {
     ) -> impl PortFuture<WriteOutcome>;
 }
 
-/// Reads what was offered in a checkout session. `dynamodb:GetItem`.
+/// Reads what a checkout session offers. `dynamodb:GetItem`.
 pub trait GetCheckout {
-    /// Gives the record of a session of an organisation; `None` when none was opened here for it.
+    /// Returns the record of an organisation's session, or `None` if none was opened here for it.
     fn get_checkout(&self, org: OrgId, session: &SessionId) -> impl PortFuture<Option<Checkout>>;
 }
 
-/// Puts credits that were paid for into a wallet, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`,
+/// Adds credits that were paid for to a wallet, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`,
 /// `dynamodb:UpdateItem`.
 pub trait CreditPurchase {
-    /// Credits them, once a session; what a refund has taken back already is taken in the same moment.
+    /// Adds the credits, once for each session. What earlier refunds claw back is clawed back in the same transaction.
     fn credit_purchase(&self, purchase: &Purchase) -> impl PortFuture<PurchaseOutcome>;
 }
 
-/// Takes credits back when their payment is refunded or disputed, and gives them back when the dispute is won, in one
+/// Claws credits back if their payment is refunded or disputed, and gives them back if the dispute is won, in one
 /// transaction. `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ClawBackCredits {
-    /// Brings the wallet to what follows from all that is known of the payment; the same again changes nothing.
+    /// Adds a report to the payment's record and changes the wallet accordingly. The same report again changes nothing.
     fn claw_back(&self, claw_back: &ClawBack) -> impl PortFuture<ClawBackOutcome>;
 }

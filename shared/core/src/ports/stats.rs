@@ -1,58 +1,59 @@
-//! What statistics need of the outside world.
+//! Ports for the nightly statistics of organisations and of storage.
 
 use super::{Listed, PageAsk, PortFuture};
 use crate::OrgId;
 use crate::events::Event;
 use crate::stats::{CountedCall, DaySpan, DayStats, Ledger, StatsKept, StorageDay};
 
-/// Goes through all organisations there are. `dynamodb:Query`.
+/// Walks through all organisations. `dynamodb:Query`.
 pub trait WalkOrgs {
-    /// How far one walk has come; it begins with the default.
+    /// How far one walk has come. The default is its start.
     type Walk: Default + Send;
 
-    /// Gives some more of them, about `limit`, each once a walk; none when the walk is over.
+    /// Returns about `limit` more organisations, each once in a walk. Returns none at the end of the walk.
     fn walk_orgs(&self, limit: u32, walk: &mut Self::Walk) -> impl PortFuture<Vec<OrgId>>;
 }
 
-/// Lists organisations that were founded before [`WalkOrgs`] could find them. For operators: `dynamodb:Scan`,
+/// Lists organisations that were created before [`WalkOrgs`] could find them. For operators: `dynamodb:Scan`,
 /// `dynamodb:UpdateItem`.
 pub trait EnrolOrgs {
-    /// Looks through a part of the table; gives how many organisations it has listed there, and where the next part begins.
+    /// Looks through a part of the table. Returns how many organisations it has listed, and where the next part starts,
+    /// if there is one.
     fn enrol_orgs(&self, after: Option<&str>) -> impl PortFuture<(u32, Option<String>)>;
 }
 
-/// Reads what is counted of an organisation's receipts. `dynamodb:Query`.
+/// Reads the parts of receipts that statistics need. `dynamodb:Query`.
 pub trait ReadCalls {
-    /// Gives a page of those admitted on some days, oldest first, without a total.
+    /// Returns a page of calls admitted on some days, oldest first, without a total.
     fn read_calls(&self, org: OrgId, span: DaySpan, page: &PageAsk) -> impl PortFuture<Listed<CountedCall>>;
 }
 
-/// Keeps the figures of a day. `dynamodb:PutItem`.
+/// Stores the statistics of a day. `dynamodb:PutItem`.
 pub trait KeepStats {
-    /// Puts them in the place of those counted earlier, if there are any; else the event goes with them, in one transaction.
+    /// Replaces statistics that were counted earlier. If there are none, the event is written in the same transaction.
     fn keep_stats(&self, stats: &DayStats, ready: &Event) -> impl PortFuture<StatsKept>;
 }
 
-/// Lists an organisation's figures. `dynamodb:Query`.
+/// Lists an organisation's statistics. `dynamodb:Query`.
 pub trait ListStats {
-    /// Gives the figures that are kept of some days, the first day first.
+    /// Returns the stored statistics of some days, oldest first.
     fn list_stats(&self, org: OrgId, span: DaySpan) -> impl PortFuture<Vec<DayStats>>;
 }
 
-/// Goes through the ledgers of all users who were ever granted bytes. `dynamodb:Query`, `dynamodb:BatchGetItem`.
+/// Walks through the ledgers of all users with a grant. `dynamodb:Query`, `dynamodb:BatchGetItem`.
 pub trait WalkLedgers {
-    /// Gives some more of them, each once a walk, and behind which the next ones come; `None` when these were the last.
+    /// Returns some more ledgers, each once in a walk, and the position after which to continue; `None` at the end.
     fn walk_ledgers(&self, after: Option<&str>) -> impl PortFuture<(Vec<Ledger>, Option<String>)>;
 }
 
-/// Keeps what was stored on a day. `dynamodb:PutItem`.
+/// Stores the storage totals of a day. `dynamodb:PutItem`.
 pub trait KeepStorage {
-    /// Puts it in the place of what was counted earlier; `false` when a count that began later is there.
+    /// Replaces totals that were counted earlier. Returns `false` if a count that began later is stored.
     fn keep_storage(&self, storage: &StorageDay) -> impl PortFuture<bool>;
 }
 
-/// Lists what was stored. For operators: `dynamodb:Query`.
+/// Lists storage totals. For operators: `dynamodb:Query`.
 pub trait ListStorage {
-    /// Gives what is kept of some days, the first day first.
+    /// Returns the stored totals of some days, oldest first.
     fn list_storage(&self, span: DaySpan) -> impl PortFuture<Vec<StorageDay>>;
 }

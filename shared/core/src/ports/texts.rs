@@ -1,43 +1,43 @@
-//! What the writing of texts needs of the outside world.
+//! Ports for writing texts.
 
 use super::PortFuture;
 use crate::JobId;
 use crate::files::File;
 use crate::texts::{Chapter, Manuscript, Prompt, Reply, Trouble};
 
-/// Asks a language model, once. No IAM action: which one is what the installation names.
+/// Calls a language model. No IAM action: the installation's settings name the model.
 pub trait AskModel {
-    /// Gives what it wrote, or the trouble the call ended in.
+    /// Sends the prompt once. Returns what the model wrote, or why it wrote nothing usable.
     fn ask_model(&self, prompt: &Prompt) -> impl PortFuture<Result<Reply, Trouble>>;
 }
 
-/// Reads a manuscript; its job names the owner. `dynamodb:GetItem`.
+/// Reads a draft, whose job contains the owner. `dynamodb:GetItem`.
 pub trait GetManuscript {
-    /// Gives it as it is at this moment; `None` when there is none.
+    /// Reads the draft consistently. Returns `None` if there is none.
     fn get_manuscript(&self, job: &JobId) -> impl PortFuture<Option<Manuscript>>;
 }
 
-/// Keeps a manuscript, with a chapter in the same transaction if there is one. `dynamodb:PutItem`.
+/// Stores a draft, with a chapter in the same transaction if there is one. `dynamodb:PutItem`.
 pub trait KeepManuscript {
-    /// Keeps it in the place of the revision before; `false` when another stands there, and nothing was kept.
+    /// Replaces the previous revision. Returns `false`, without storing anything, if another revision is stored.
     fn keep_manuscript(&self, manuscript: &Manuscript, chapter: Option<&Chapter>) -> impl PortFuture<bool>;
 }
 
-/// Reads the chapters of a manuscript. `dynamodb:Query`.
+/// Reads the chapters of a draft. `dynamodb:Query`.
 pub trait ReadChapters {
-    /// Gives their texts, in order.
+    /// Returns the texts of the chapters, in order.
     fn read_chapters(&self, job: &JobId) -> impl PortFuture<Vec<String>>;
 }
 
-/// Removes a manuscript whose owner is gone, with its chapters. `dynamodb:Query`, `dynamodb:DeleteItem`.
+/// Deletes a draft and its chapters. `dynamodb:Query`, `dynamodb:DeleteItem`.
 pub trait ForgetManuscript {
-    /// Removes it; one that is gone already is removed.
+    /// Deletes the draft. Succeeds if it does not exist.
     fn forget_manuscript(&self, job: &JobId) -> impl PortFuture<()>;
 }
 
-/// Puts an object into the bucket. `s3:PutObject`.
+/// Writes an object to the bucket. `s3:PutObject`.
 pub trait PutObject {
-    /// Puts the bytes under the key of a file that was granted, as its upload would: of its type, and where nothing is yet.
-    /// `false` when something is.
+    /// Writes the bytes under the key of a granted file, with its type, as its upload would. Returns `false` if the
+    /// object exists already.
     fn put_object(&self, file: &File, bytes: &[u8]) -> impl PortFuture<bool>;
 }

@@ -1,4 +1,4 @@
-//! What was counted of a day.
+//! The statistics of a day.
 
 use std::collections::BTreeMap;
 
@@ -9,31 +9,32 @@ use crate::{OrgId, Timestamp};
 /// The figures of a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Calls with a receipt: charged, or handed on by the gateway to a service that failed.
+    /// Calls with a receipt: charged ones, and calls through the gateway that their service failed.
     pub requests: u64,
-    /// Credits they cost.
+    /// Credits that these calls cost.
     pub credits: u64,
-    /// Credits of these that test wallets paid.
+    /// The part of `credits` that test wallets paid.
     pub test_credits: u64,
-    /// Calls whose outcome was told.
+    /// Calls with a reported outcome.
     pub outcomes: u64,
-    /// Of these, those answered with a status from 200 to 399.
+    /// Of those, the ones with a status from 200 to 399.
     pub successes: u64,
-    /// Calls by service.
+    /// Number of calls by service.
     pub services: BTreeMap<String, u64>,
-    /// Calls by key.
+    /// Number of calls by key.
     pub keys: BTreeMap<String, u64>,
-    /// Calls by country.
+    /// Number of calls by country.
     pub countries: BTreeMap<String, u64>,
-    /// Response time in milliseconds that half of the outcomes do not exceed.
+    /// Median of the response times, in milliseconds.
     pub p50_ms: Option<u64>,
-    /// Response time in milliseconds that 95 % of the outcomes do not exceed.
+    /// 95th percentile of the response times, in milliseconds.
     pub p95_ms: Option<u64>,
 }
 
 impl Figures {
-    /// Gives the share of successes among the outcomes, 0 to 1 with four decimals; of no outcomes there is none.
-    // Counts of a day lose nothing as a float.
+    /// Returns the share of successes among the outcomes, from 0 to 1 with four decimals. Returns `None` without
+    /// outcomes.
+    // The counts of a day are small enough to be exact as floats.
     #[allow(clippy::cast_precision_loss)]
     pub fn success_rate(&self) -> Option<f64> {
         let share = |whole: u64| (self.successes as f64 / whole as f64 * 10_000.0).round() / 10_000.0;
@@ -41,34 +42,34 @@ impl Figures {
     }
 }
 
-/// An organisation's figures of a day.
+/// An organisation's statistics of a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayStats {
-    /// The organisation.
+    /// The organisation whose receipts were counted.
     pub org: OrgId,
-    /// The day.
+    /// The day (UTC) on which the calls were admitted.
     pub day: Day,
-    /// The figures.
+    /// The figures of the day.
     pub figures: Figures,
-    /// When counting them began: calls since are not in them.
+    /// When the count began. Later calls are not included.
     pub counted_at: Timestamp,
 }
 
 impl DayStats {
-    /// Says whether they were counted behind the day's end, with time for rows under way.
+    /// Returns whether the count began after the day, with a margin for receipts that come late.
     pub fn is_complete(&self) -> bool {
         self.counted_at >= self.day.ends().plus(SETTLES_AFTER)
     }
 }
 
-/// What became of figures to be kept.
+/// The outcome of storing statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatsKept {
-    /// They are the day's first, and the world is told.
+    /// They are the day's first. The event was written too.
     First,
-    /// They stand in the place of earlier ones.
+    /// They replaced earlier ones.
     Again,
-    /// Figures that were counted later stand there, and stay.
+    /// Statistics that were counted later are stored, and stay.
     Outdated,
 }
 

@@ -1,19 +1,19 @@
-//! Response times, in a place whose size does not grow with their number.
+//! Response times, in a structure whose size does not grow with their number.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Different times that are kept as they are; with more than these, all are rounded.
+/// Most different times that are kept exactly. With more, all are rounded.
 const EXACT_MAX: usize = 1_500;
-/// Binary digits that rounding leaves of a time. So a rounded time is off by 1/128 of itself at most, and there are fewer of
-/// them than [`EXACT_MAX`] up to more than a day, the longest that is told.
+/// Binary digits that rounding keeps of a time. So a rounded time is off by at most 1/128, and up to more than a day,
+/// the longest time that is reported, there are fewer rounded times than [`EXACT_MAX`].
 const DIGITS: u32 = 7;
 
-/// Response times in milliseconds: how often each occurred.
+/// Response times in milliseconds, as counts by time.
 ///
-/// They are exact as long as there are at most 1,500 different ones. Beyond that every time stands for the middle of its
-/// class, less than 0.8 % away. Which of the two follows from the times alone, not from the order they come in.
+/// They are exact while there are at most 1,500 different ones. With more, each time is replaced with the middle of its
+/// class, less than 0.8 % away. Which of the two applies depends on the times alone, not on their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ResponseTimes {
     counts: BTreeMap<u64, u64>,
@@ -21,7 +21,7 @@ pub struct ResponseTimes {
 }
 
 impl ResponseTimes {
-    /// Adds one.
+    /// Adds a response time in milliseconds.
     pub fn add(&mut self, ms: u64) {
         let ms = if self.rounded { round(ms) } else { ms };
         *self.counts.entry(ms).or_default() += 1;
@@ -33,7 +33,8 @@ impl ResponseTimes {
         }
     }
 
-    /// Gives the time that so many in a hundred do not exceed: the smallest of those told that will do (nearest rank).
+    /// Returns the percentile by the nearest-rank method: the smallest reported time that `hundredths` percent of the
+    /// times do not exceed. Returns `None` without times.
     pub fn percentile(&self, hundredths: u64) -> Option<u64> {
         let total: u64 = self.counts.values().sum();
         let rank = (total * hundredths).div_ceil(100);
@@ -46,7 +47,7 @@ impl ResponseTimes {
     }
 }
 
-/// Gives the middle of a time's class. It lies in the class itself, so rounding again changes nothing.
+/// Returns the middle of a time's class. It is in the class itself, so rounding again changes nothing.
 fn round(ms: u64) -> u64 {
     let length = u64::BITS - ms.leading_zeros();
     let cut = length.saturating_sub(DIGITS);
@@ -59,7 +60,7 @@ mod tests {
 
     use super::*;
 
-    /// Longest time that is told: a day.
+    /// Longest time that is reported: a day.
     const LONGEST: u64 = 86_400_000;
 
     fn times(all: &[u64]) -> ResponseTimes {
@@ -70,7 +71,7 @@ mod tests {
         times
     }
 
-    /// The percentile by its definition.
+    /// Computes the percentile by its definition.
     fn nearest_rank(all: &[u64], hundredths: usize) -> Option<u64> {
         let mut sorted = all.to_vec();
         sorted.sort_unstable();

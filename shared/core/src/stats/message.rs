@@ -1,4 +1,4 @@
-//! The messages by which a night's work is shared out.
+//! The messages that distribute the nightly count.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,26 +6,26 @@ use super::Tally;
 use crate::periods::Day;
 use crate::{Fault, OrgId, Timestamp};
 
-/// An organisation's day that is to be counted, perhaps begun before.
+/// A message: a day of an organisation to count, possibly continued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatsMessage {
-    /// The organisation.
+    /// The organisation to count.
     pub org: OrgId,
-    /// The day.
+    /// The day to count.
     pub day: Day,
-    /// What was counted of it in the time there was.
+    /// What earlier messages have counted of it.
     pub begun: Option<Begun>,
 }
 
-/// A count that was put down. It lies in the message, so that the same message leads to the same figures, however often it is
-/// delivered.
+/// A count that ran out of time. It is in the message itself, so the same message leads to the same statistics however
+/// often it is delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begun {
-    /// When it was begun.
+    /// When the count began.
     pub at: Timestamp,
-    /// Behind which receipt it goes on.
+    /// The position after which to continue.
     pub after: String,
-    /// What was counted.
+    /// What was counted so far.
     pub tally: Tally,
 }
 
@@ -45,15 +45,15 @@ struct BegunWire {
 }
 
 impl StatsMessage {
-    /// Asks for a day.
+    /// Asks for the count of a day.
     pub fn new(org: OrgId, day: Day) -> Self {
         Self { org, day, begun: None }
     }
 
-    /// Writes the message.
+    /// Encodes the message as JSON.
     ///
     /// # Errors
-    /// None that can happen: what is counted can be written.
+    /// `INTERNAL`, which does not happen.
     pub fn message(&self) -> Result<String, Fault> {
         let begun = |begun: &Begun| BegunWire {
             at_ms: begun.at.as_millis(),
@@ -64,10 +64,10 @@ impl StatsMessage {
         serde_json::to_string(&wire).map_err(Fault::internal)
     }
 
-    /// Reads a message.
+    /// Parses a message.
     ///
     /// # Errors
-    /// `INTERNAL` when it is none of these; it will lie among the dead letters.
+    /// `INTERNAL` if it is malformed. It then goes to the dead-letter queue.
     pub fn parse(message: &str) -> Result<Self, Fault> {
         let wire: Wire = serde_json::from_str(message).map_err(Fault::internal)?;
         let org = OrgId::parse(&wire.org).ok_or_else(|| Fault::internal("the message names no organisation"))?;

@@ -1,7 +1,7 @@
-//! Statistics: what an organisation's keys did on each day (UTC), counted from its receipts; and what all users store.
+//! Statistics: what an organisation's keys did on each day (UTC), counted from its receipts, and what all users store.
 //!
-//! A day's figures follow from its receipts alone, in whatever portions they are read; so they may be counted as often as one
-//! likes, and counting again is how rows that came late get into them.
+//! A day's statistics depend only on its receipts, however they are divided into pages. So a day can be counted any
+//! number of times, and another count includes receipts that came late.
 
 mod figures;
 mod latency;
@@ -22,13 +22,13 @@ use std::time::Duration;
 use crate::Timestamp;
 use crate::periods::Day;
 
-/// How long after a day's end its figures are taken for whole. Every night's count begins then: 03:00 UTC.
+/// How long after a day's end its statistics count as complete. The nightly count starts then, at 03:00 UTC.
 pub const SETTLES_AFTER: Duration = Duration::from_hours(3);
 
-/// How many days a night counts: the one that has ended, and those before it, whose outcomes may have come late.
+/// Days counted in a night: the one that has ended, and those before it, whose outcomes may have come late.
 const DAYS_A_NIGHT: u16 = 3;
 
-/// Gives the days that the count of a night goes over, the latest first.
+/// Returns the days that a night's count includes, the latest first.
 pub fn days_of_night(now: Timestamp) -> impl Iterator<Item = Day> + Clone {
     let today = Day::of(now);
     (1..=DAYS_A_NIGHT).map(move |days| today.minus(days))

@@ -1,31 +1,31 @@
-//! Days in a row.
+//! Spans of days, as requests and lists use them.
 
 use std::collections::BTreeSet;
 
 use crate::Fault;
 use crate::periods::Day;
 
-/// Most days that are asked for at once: three months.
+/// Most days in a request: three months.
 const DAYS_MAX: usize = 92;
-/// Days shown when nobody says which, today included.
+/// Days of the default span, including today.
 const DAYS_DEFAULT: u16 = 30;
 
-/// Days in a row, both ends included.
+/// A span of days, including both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DaySpan {
-    /// The first.
+    /// The first day of the span.
     pub from: Day,
-    /// The last, no earlier than the first.
+    /// The last day, not before the first.
     pub to: Day,
 }
 
 impl DaySpan {
-    /// Gives a single day.
+    /// Returns the span of a single day.
     pub fn of(day: Day) -> Self {
         Self { from: day, to: day }
     }
 
-    /// Reads what a caller asks for: to today, and from thirty days of it, unless they say.
+    /// Parses the span in a request. By default it ends today and has thirty days.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `from` or `to`.
@@ -36,7 +36,7 @@ impl DaySpan {
         let to = to.map_or(Ok(today), |text| date("to", text))?;
         let from = from.map_or(Ok(to.minus(DAYS_DEFAULT - 1)), |text| date("from", text))?;
         if from > to {
-            return Err(Fault::field("from", format!("from must not lie behind to, which is {to}")));
+            return Err(Fault::field("from", format!("from must not be after to, which is {to}")));
         }
         let span = Self { from, to };
         if span.days().nth(DAYS_MAX).is_some() {
@@ -46,12 +46,12 @@ impl DaySpan {
         Ok(span)
     }
 
-    /// Gives its days, the first first.
+    /// Returns its days, oldest first.
     pub fn days(self) -> impl Iterator<Item = Day> {
         std::iter::successors(Some(self.from), move |day| (*day < self.to).then(|| day.plus(1)))
     }
 
-    /// Gives its days up to `last` that are not among the known ones, those next to each other together.
+    /// Returns its days up to `last` that are not in `known`, as spans of consecutive days.
     pub fn gaps(self, known: &BTreeSet<Day>, last: Day) -> Vec<Self> {
         let mut gaps: Vec<Self> = Vec::new();
         for day in self.days().filter(|day| *day <= last && !known.contains(day)) {

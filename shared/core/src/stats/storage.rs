@@ -1,4 +1,4 @@
-//! How much is stored in all, plan by plan: counted from the ledgers of all users, which know the plan of the last grant.
+//! The storage used by all users, by plan. It is counted from their ledgers, which record the plan of the last grant.
 
 use std::collections::BTreeMap;
 
@@ -8,41 +8,41 @@ use crate::files::Usage;
 use crate::periods::Day;
 use crate::{Fault, Plan, Timestamp, UserId};
 
-/// One user's ledger, and the plan under which bytes were last granted to them.
+/// A user's ledger, with the plan of their last grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ledger {
-    /// The user.
+    /// Id of the user.
     pub owner: UserId,
-    /// The plan.
+    /// The plan of their last grant.
     pub plan: Plan,
-    /// What they keep and have reserved.
+    /// What they store and have reserved.
     pub usage: Usage,
 }
 
 /// What the users of one plan store together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Stored {
-    /// Users who keep a file, or have bytes reserved for one.
+    /// Users who store a file or have bytes reserved for one.
     pub users: u64,
-    /// Files they keep.
+    /// Number of stored files.
     pub files: u64,
-    /// Bytes they keep.
+    /// Bytes of these files.
     pub bytes: u64,
     /// Bytes reserved for uploads that have not arrived.
     pub reserved: u64,
 }
 
-/// What is stored, by plan.
+/// Storage totals by plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StorageTotals(BTreeMap<Plan, Stored>);
 
 impl StorageTotals {
-    /// Makes totals of what each plan's users store.
+    /// Creates totals from what the users of each plan store.
     pub fn new(plans: impl IntoIterator<Item = (Plan, Stored)>) -> Self {
         Self(plans.into_iter().collect())
     }
 
-    /// Counts a user, unless they store nothing.
+    /// Adds a user, unless they store nothing.
     pub fn count(&mut self, ledger: &Ledger) {
         let Ledger { plan, usage, .. } = ledger;
         if usage.committed == 0 {
@@ -55,45 +55,45 @@ impl StorageTotals {
         stored.reserved += usage.reserved;
     }
 
-    /// Gives what the users of a plan store.
+    /// Returns what the users of a plan store.
     pub fn of(&self, plan: Plan) -> Stored {
         self.0.get(&plan).copied().unwrap_or_default()
     }
 
-    /// Gives what each plan's users store, the cheapest plan first; plans nobody stores anything under are left out.
+    /// Returns what the users of each plan store, the cheapest plan first. Plans without stored bytes are left out.
     pub fn plans(&self) -> impl Iterator<Item = (Plan, Stored)> + '_ {
         self.0.iter().map(|(plan, stored)| (*plan, *stored))
     }
 }
 
-/// What was stored when a night counted it.
+/// The storage totals counted in a night.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageDay {
     /// The day (UTC) of the night.
     pub day: Day,
-    /// What was stored.
+    /// The totals by plan.
     pub totals: StorageTotals,
     /// When the count began.
     pub counted_at: Timestamp,
 }
 
-/// The message by which a night has storage counted, perhaps begun before.
+/// The message that asks for a night's storage count, possibly continued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageErrand {
     /// The day (UTC) of the night.
     pub day: Day,
-    /// What was counted in the time there was.
+    /// What earlier messages have counted.
     pub begun: Option<StorageBegun>,
 }
 
-/// A count of storage that was put down. It lies in the message, as that of a day's receipts does.
+/// A storage count that ran out of time. It is in the message itself, as that of a day's receipts is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageBegun {
-    /// When it was begun.
+    /// When the count began.
     pub at: Timestamp,
-    /// Behind which ledger it goes on.
+    /// The position after which to continue.
     pub after: String,
-    /// What was counted.
+    /// What was counted so far.
     pub totals: StorageTotals,
 }
 
@@ -112,22 +112,22 @@ struct BegunWire {
 }
 
 impl StorageErrand {
-    /// Asks for a night's count.
+    /// Asks for the count of a night.
     pub fn new(day: Day) -> Self {
         Self { day, begun: None }
     }
 
-    /// Says whether the count is the day's: only one that begins on it is, though it may end after midnight. What was stored on
-    /// a day that is over cannot be counted any more.
+    /// Returns whether the count still belongs to its day: it must begin on that day, though it may end after midnight.
+    /// What was stored on a past day cannot be counted any more.
     pub fn is_timely(&self, now: Timestamp) -> bool {
         let began = self.begun.as_ref().map_or(now, |begun| begun.at);
         Day::of(began) == self.day
     }
 
-    /// Writes the message.
+    /// Encodes the message as JSON.
     ///
     /// # Errors
-    /// None that can happen: what is counted can be written.
+    /// `INTERNAL`, which does not happen.
     pub fn message(&self) -> Result<String, Fault> {
         let begun = self.begun.as_ref().map(|begun| BegunWire {
             at_ms: begun.at.as_millis(),
@@ -137,10 +137,10 @@ impl StorageErrand {
         serde_json::to_string(&Wire { day: self.day.to_string(), begun }).map_err(Fault::internal)
     }
 
-    /// Reads a message.
+    /// Parses a message.
     ///
     /// # Errors
-    /// `INTERNAL` when it is none of these; it will lie among the dead letters.
+    /// `INTERNAL` if it is malformed. It then goes to the dead-letter queue.
     pub fn parse(message: &str) -> Result<Self, Fault> {
         let wire: Wire = serde_json::from_str(message).map_err(Fault::internal)?;
         let day = Day::parse(&wire.day).ok_or_else(|| Fault::internal("the message names no day"))?;

@@ -1,4 +1,4 @@
-//! The counting itself.
+//! Counts the receipts of a day, call by call.
 
 use std::collections::BTreeMap;
 
@@ -9,35 +9,35 @@ use crate::credits::Receipt;
 use crate::keys::KeyMode;
 use crate::{KeyId, Timestamp};
 
-/// Names a breakdown tells apart; calls of further ones count under [`OTHER`]. So a day's figures fit into one item, and half
-/// a count into one message, whatever services call themselves.
+/// Most names in a breakdown. Calls of further names count as [`OTHER`]. So a day's statistics fit into one item, and
+/// an unfinished count into one message, whatever services call themselves.
 const NAMES_MAX: usize = 500;
-/// Stands for the names beyond those.
+/// Stands for the names beyond the limit.
 const OTHER: &str = "other";
-/// Stands for what was not told.
+/// Stands for an unknown name.
 const UNKNOWN: &str = "unknown";
 
-/// What of a receipt is counted.
+/// The parts of a receipt that are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountedCall {
     /// When the call was admitted.
     pub at: Timestamp,
     /// The key that was charged.
     pub key: KeyId,
-    /// What it spends.
+    /// Whether the key is for production or for tests.
     pub environment: KeyMode,
-    /// Credits charged.
+    /// Credits charged for the call.
     pub credits: u64,
-    /// Service that was paid for.
+    /// Service that was paid for, if known.
     pub service: Option<String>,
-    /// Country the call came from.
+    /// Country of the call, if known.
     pub country: Option<String>,
-    /// HTTP status and time in milliseconds, once told.
+    /// HTTP status and response time in milliseconds, once reported.
     pub outcome: Option<(u16, u64)>,
 }
 
 impl CountedCall {
-    /// Takes out of a receipt what is counted.
+    /// Extracts the counted parts of a receipt.
     pub fn of(receipt: &Receipt) -> Self {
         Self {
             at: receipt.at,
@@ -51,7 +51,7 @@ impl CountedCall {
     }
 }
 
-/// A day as far as it has been counted. As JSON it travels in a message, to be counted on.
+/// A count of a day so far. As JSON it is put into a message, to be continued.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Tally {
     requests: u64,
@@ -66,7 +66,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one call. A call whose outcome nobody told is a request, and no part of the rate.
+    /// Adds a call. One without an outcome counts as a request and does not change the success rate.
     pub fn count(&mut self, call: &CountedCall) {
         self.requests += 1;
         self.credits += call.credits;
@@ -83,7 +83,7 @@ impl Tally {
         }
     }
 
-    /// Gives what was counted.
+    /// Returns the figures of all calls added so far.
     pub fn figures(self) -> Figures {
         Figures {
             requests: self.requests,
@@ -207,7 +207,7 @@ mod tests {
                 outcome: Some((200, n * 4_000)),
             });
         }
-        // Most that SQS takes for certain: 256 KiB.
+        // The largest message that SQS certainly accepts is 256 KiB.
         assert!(serde_json::to_string(&tally).unwrap().len() < 200_000);
     }
 }

@@ -1,8 +1,8 @@
-//! How far a text is: its plan, how many chapters are written, who is at work, and what went wrong.
+//! Drafts: the outline of a text, how many chapters are written, who is at work, and what went wrong.
 //!
-//! Every change is computed from a revision and kept on condition that it still stands, so of several workers one goes on. Whoever
-//! holds the lease holds a message too, which comes back should they be killed; so a message that meets another's lease has
-//! nothing to do and is dropped.
+//! Every change is computed from a revision and stored on condition that it is still the current one, so of several
+//! workers only one continues. The holder of the lease also holds a message, which is delivered again if the worker is
+//! killed. So a message that finds another message's lease has nothing to do and is dropped.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,70 +12,72 @@ use super::{Form, Outline, Prompt, Reply, Sort, Tokens, Trouble, trouble};
 use crate::jobs::{Failure, Job};
 use crate::{FileId, JobId, Timestamp};
 
-/// How long a worker is left alone with a step: longer than its function runs, so that nobody asks beside it.
+/// How long a worker has a step to itself. It is longer than its function runs, so that nobody calls the model at the
+/// same time.
 pub const LEASE: Duration = Duration::from_secs(130);
-/// How long a manuscript stays behind its job's deadline.
+/// How long a draft is kept after its job's deadline.
 const KEPT: Duration = Duration::from_hours(24);
-/// Characters of a chapter that the next one is written after.
+/// Characters at the end of a chapter that the next prompt repeats.
 const BEFORE: usize = 1_500;
 
-/// Who is at work.
+/// The lease of a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Id of the message they work on.
+    /// Id of the message on which the worker works.
     pub holder: String,
-    /// Until when they may.
+    /// When the lease ends.
     pub until: Timestamp,
 }
 
-/// A text in the making.
+/// A text that is being written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manuscript {
     /// The job it is for.
     pub job: JobId,
-    /// Its plan, once there is one.
+    /// Its outline, once it exists.
     pub outline: Option<Outline>,
-    /// Chapters that are written.
+    /// Number of chapters that are written.
     pub written: usize,
-    /// Their words.
+    /// Number of words in them.
     pub words: u64,
-    /// How the last of them ends.
+    /// The end of the last chapter, for the next prompt.
     pub before: String,
-    /// The file it will be, once all are written.
+    /// Id of the file to deliver, once all chapters are written.
     pub file: Option<FileId>,
-    /// Tries of the next step so far, cut short ones included.
+    /// Tries of the next step so far, including those that were killed.
     pub tries: u32,
-    /// What the last try ended in.
+    /// The trouble in which the last try ended.
     pub trouble: Option<Sort>,
-    /// When the next one may be made.
+    /// The earliest time for the next try.
     pub not_before: Timestamp,
-    /// Who is making it.
+    /// The lease of the current worker, if one is at work.
     pub lease: Option<Lease>,
-    /// What all calls cost together.
+    /// Tokens of all calls together.
     pub tokens: Tokens,
-    /// When it may be forgotten.
+    /// When the table may delete it.
     pub expires: Timestamp,
-    /// Counts its writes; every write names the revision it was computed from. 0 is one that was never kept.
+    /// Number of writes. Each write is made on condition of the revision it was computed from. 0 if it was never
+    /// stored.
     pub revision: u64,
 }
 
-/// A chapter that is written.
+/// A written chapter, stored beside the draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chapter {
-    /// Its place, counted from 0.
+    /// Its index, from 0.
     pub at: usize,
     /// Its text, in Markdown.
     pub text: String,
 }
 
-/// What comes next.
+/// The next step of a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// The plan.
+    /// Ask for the outline.
     Outline,
-    /// This chapter, counted from 0.
+    /// Ask for this chapter, counted from 0.
     Chapter(usize),
-    /// The file.
+    /// Deliver the file with all chapters.
     Delivery,
 }
 
@@ -89,23 +91,23 @@ impl fmt::Display for Next {
     }
 }
 
-/// What a message may do.
+/// What the worker with a message may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Take the next step, once this is kept.
+    /// Take the next step, once this draft is stored.
     Taken(Box<Manuscript>),
-    /// Nothing: another message's worker is at it.
+    /// Nothing: the worker with another message has the lease.
     Others,
-    /// Come back: an earlier delivery of it may be at it.
+    /// Come back later: an earlier delivery of the same message may be at work.
     Underway,
-    /// Come back after so long.
+    /// Come back after this long.
     Early(Duration),
-    /// Nothing more: the step was tried often enough.
+    /// Nothing more: the step was tried as often as it may be.
     Spent(Failure),
 }
 
 impl Manuscript {
-    /// Begins one, which nobody has kept yet.
+    /// Starts a draft, which is not stored yet.
     pub fn begun(job: &Job) -> Self {
         Self {
             job: job.id.clone(),
@@ -119,13 +121,13 @@ impl Manuscript {
             not_before: job.created_at,
             lease: None,
             tokens: Tokens::default(),
-            // The table counts this in seconds.
+            // The table expires items by the second.
             expires: job.deadline.plus(KEPT).floor(Duration::from_secs(1)),
             revision: 0,
         }
     }
 
-    /// Says what comes next.
+    /// Returns the next step.
     pub fn next(&self) -> Next {
         match &self.outline {
             None => Next::Outline,
@@ -134,12 +136,12 @@ impl Manuscript {
         }
     }
 
-    /// Gives how many chapters are written, and how many there will be, if that is known.
+    /// Returns how many chapters are written, and how many there will be, if known.
     pub fn progress(&self) -> (usize, Option<usize>) {
         (self.written, self.outline.as_ref().map(|outline| outline.chapters.len()))
     }
 
-    /// Says what a message may do now.
+    /// Returns what the worker with a message may do now.
     pub fn turn(&self, message: &str, now: Timestamp) -> Turn {
         if let Some(lease) = self.lease.as_ref().filter(|lease| now < lease.until) {
             return if lease.holder == message { Turn::Underway } else { Turn::Others };
@@ -154,7 +156,7 @@ impl Manuscript {
         Turn::Taken(Box::new(Self { lease, tries: self.tries + 1, ..self.changed() }))
     }
 
-    /// Gives what the model is asked for next; `None` when that is nothing.
+    /// Returns the next prompt for the model, or `None` if the next step needs none.
     pub fn prompt(&self, job: &Job, form: Form) -> Option<Prompt> {
         match (self.next(), &self.outline) {
             (Next::Outline, _) => Some(Prompt::outline(&job.ask, form)),
@@ -165,10 +167,10 @@ impl Manuscript {
         }
     }
 
-    /// Takes in what the model answered: the manuscript after it, and the chapter, if it was one.
+    /// Adds what the model answered. Returns the draft after it, and the chapter, if it was one.
     ///
     /// # Errors
-    /// `Unusable` when it is not what was asked for.
+    /// `Unusable` if the answer is not what was asked for.
     pub fn take(
         &self,
         reply: &Reply,
@@ -191,8 +193,8 @@ impl Manuscript {
         Ok((Self { written, words, before, file, ..done }, Some(Chapter { at: self.written, text })))
     }
 
-    /// Notes a trouble: the manuscript after it, and how long to wait before the next try, unless there is none. No try is
-    /// made at or behind the deadline.
+    /// Records a trouble. Returns the draft after it, and how long to wait before the next try or, if there is none,
+    /// the failure of the job. No try is made after the deadline.
     pub fn troubled(
         &self,
         trouble: &Trouble,
@@ -212,13 +214,13 @@ impl Manuscript {
         (after, over.map_or(Ok(wait), Err))
     }
 
-    /// Puts a step off that is not the model's, and was not tried.
+    /// Postpones a step that was not tried, for a reason other than the model.
     #[must_use]
     pub fn put_off(&self, wait: Duration, now: Timestamp) -> Self {
         Self { lease: None, tries: self.tries.saturating_sub(1), not_before: now.plus(wait), ..self.changed() }
     }
 
-    /// Makes up another file, in the place of one that can no longer be delivered.
+    /// Gives the draft a new file id, because the old file can no longer be delivered.
     #[must_use]
     pub fn with_another_file(&self, now: Timestamp) -> Self {
         Self { file: Some(FileId::mint(now)), ..self.changed() }

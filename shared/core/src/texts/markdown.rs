@@ -1,28 +1,28 @@
-//! Markdown, as models write it and as it is kept.
+//! Markdown, as models write it and as it is stored.
 //!
-//! A text has one title of the first level and one of the second for each chapter; whatever a model writes stays below them.
-//! What would open an HTML element is written out, but in code. That keeps readers from surprises; it makes nothing safe that
-//! renders Markdown carelessly, no more than a person's own upload is.
+//! A text has one heading of the first level, its title, and one of the second level for each chapter. Headings of the
+//! model are put below them. Outside code, `<` is escaped where it would open an HTML element. This keeps readers from
+//! surprises. It does not make careless rendering of Markdown safe, just as for a file that a person uploads.
 
 use super::Outline;
 
-/// Longest chapter kept, in bytes; with its keys an item of the table holds 400 kB.
+/// Longest stored chapter, in bytes. With its keys it must fit into an item of 400 kB.
 const CHAPTER_MAX: usize = 96 * 1024;
-/// Words without which a chapter is none: what refuses, asks back, or breaks off at once has fewer.
+/// Fewest words of a chapter. An answer that refuses, asks back or breaks off at once has fewer.
 const WORDS_MIN: usize = 40;
-/// Longest name of a file, in bytes, without its extension.
+/// Longest file name without its extension, in bytes.
 const NAME_MAX: usize = 200;
 
-/// Makes one line fit to be a heading.
+/// Converts a line to the text of a heading.
 pub(super) fn heading(line: &str) -> String {
     let line = line.trim_start_matches(|c: char| c == '#' || c.is_whitespace()).trim_end();
-    // Hashes that close a heading stand apart from it; that of `C#` does not.
+    // Hashes that close a heading are separated from it. The one of `C#` is not.
     let open = line.trim_end_matches('#');
     let closes = open.is_empty() || open.ends_with(char::is_whitespace);
     if closes { open.trim_end() } else { line }.to_owned()
 }
 
-/// Counts words. Of a script that puts no spaces between them every character counts as one.
+/// Counts words. In scripts without spaces every character counts as one.
 pub(super) fn words(text: &str) -> usize {
     let of_run = |run: &str| {
         let unspaced = run.chars().filter(|c| is_unspaced(*c)).count();
@@ -31,17 +31,17 @@ pub(super) fn words(text: &str) -> usize {
     text.split_whitespace().map(of_run).sum()
 }
 
-/// Says whether a letter is of Thai, Lao, Tibetan, Burmese, Khmer, kana or Han.
+/// Returns whether a letter is of a script without spaces: Thai, Lao, Tibetan, Burmese, Khmer, kana or Han.
 fn is_unspaced(c: char) -> bool {
     c.is_alphanumeric()
         && matches!(c, '\u{e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
             | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Makes a chapter of what a model wrote.
+/// Converts a model's answer to a chapter.
 ///
 /// # Errors
-/// Why it is none, for the log.
+/// Why it is not a chapter, for the log.
 pub(super) fn chapter(reply: &str) -> Result<String, &'static str> {
     let text = reply.replace("\r\n", "\n");
     let kept = |c: &char| *c == '\n' || *c == '\t' || !crate::text::is_unfit(*c);
@@ -57,25 +57,25 @@ pub(super) fn chapter(reply: &str) -> Result<String, &'static str> {
     Ok(text)
 }
 
-/// Takes a fence off that stands around the whole.
+/// Removes a code fence around the whole answer.
 fn unfenced(text: &str) -> &str {
     let inner = ["```markdown\n", "```md\n"].into_iter().find_map(|fence| text.strip_prefix(fence));
     inner.and_then(|inner| inner.strip_suffix("\n```")).unwrap_or(text).trim()
 }
 
-/// Leaves out the chapter's own title, which models like to repeat.
+/// Removes the chapter's own title, which models like to repeat.
 fn untitled(text: &str) -> &str {
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     if level_of(first).is_some() { rest.trim_start() } else { text }
 }
 
-/// Gives the level of a heading: one to six hashes and a space.
+/// Returns the level of a heading: the number of hashes, one to six, before a space.
 fn level_of(line: &str) -> Option<usize> {
     let level = line.bytes().take_while(|b| *b == b'#').count();
     ((1..=6).contains(&level) && line[level..].starts_with(' ')).then_some(level)
 }
 
-/// Puts headings below the chapter's own, writes out what would open an element, and closes code that was left open.
+/// Puts headings below the chapter's own, escapes HTML, and closes code that was left open.
 fn tidied(text: &str) -> String {
     let (mut lines, mut fence) = (Vec::new(), None);
     for line in text.lines() {
@@ -100,25 +100,25 @@ fn tidied(text: &str) -> String {
     lines.join("\n").trim().to_owned()
 }
 
-/// Tidies a line that is no code.
+/// Tidies a line outside code.
 fn plain(line: &str) -> String {
     let line = inline(line);
     let bare = line.trim();
     if let Some(level) = level_of(bare) {
         return format!("{} {}", "#".repeat(level.max(3)), heading(&bare[level..]));
     }
-    // Under a line of text they would make it a heading of the first or second level.
+    // Below a line of text these would turn it into a heading of the first or second level.
     if !bare.is_empty() && bare.bytes().all(|b| b == b'=') {
         return String::new();
     }
     if !bare.is_empty() && bare.bytes().all(|b| b == b'-') {
         return "* * *".to_owned();
     }
-    // The other spelling of a fence, which nobody needs.
+    // The other spelling of a code fence is escaped, because nobody needs it.
     if bare.starts_with("~~~") { format!("\\{bare}") } else { line }
 }
 
-/// Writes out what would open an HTML element.
+/// Escapes `<` where it would open an HTML element.
 fn inline(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line.chars().peekable();
@@ -129,7 +129,7 @@ fn inline(line: &str) -> String {
     out
 }
 
-/// Puts a text together from its plan and its chapters, in order.
+/// Joins the chapters, in order, under the titles of the outline.
 pub fn assembled(outline: &Outline, chapters: &[String]) -> String {
     let mut text = format!("# {}\n", inline(&outline.title));
     for (heading, chapter) in outline.chapters.iter().zip(chapters) {
@@ -142,7 +142,7 @@ pub fn assembled(outline: &Outline, chapters: &[String]) -> String {
     text
 }
 
-/// Makes a name for the file of a text.
+/// Returns the file name for a text with this title.
 pub fn file_name(title: &str) -> String {
     let mut name = title.replace(['/', '\\'], "-");
     while name.len() > NAME_MAX {

@@ -1,27 +1,27 @@
-//! The messages by which a text is written on: each stands for one call to the model.
+//! The messages by which a text is written. Each stands for one call to the model.
 
 use serde_json::{Value, json};
 
 use crate::{Fault, JobId};
 
-/// Asks for whatever comes next of a job's text. It names no chapter: what is next stands in the manuscript, so a message that
+/// Asks for the next step of a job's text. It names no chapter, because the draft says what is next. So a message that
 /// comes twice or late does no harm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextMessage {
-    /// The job.
+    /// The job whose text is written.
     pub job: JobId,
 }
 
 impl TextMessage {
-    /// Writes the message.
+    /// Encodes the message as JSON.
     pub fn message(&self) -> String {
         json!({ "job_id": self.job }).to_string()
     }
 
-    /// Reads a message of ours, or the event `job.requested` as the bus delivers it, whole.
+    /// Parses a message of ours, or the whole event `job.requested` as the bus delivers it.
     ///
     /// # Errors
-    /// `INTERNAL` when it is neither; it will lie among the dead letters.
+    /// `INTERNAL` if it is neither. It then goes to the dead-letter queue.
     pub fn parse(message: &str) -> Result<Self, Fault> {
         let value: Value = serde_json::from_str(message).map_err(Fault::internal)?;
         let named = value["detail"]["job_id"].as_str().or(value["job_id"].as_str());

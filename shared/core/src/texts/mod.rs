@@ -1,7 +1,9 @@
-//! Texts that a language model writes: what it is asked, what is made of its answers, and how a text grows chapter by chapter.
+//! Texts that a language model writes: the prompts, how answers are read, and how a draft grows chapter by
+//! chapter.
 //!
-//! A text is planned first, and then written one chapter at a time. What was answered is put down in a [`Manuscript`] before
-//! anything else happens, so that a worker may be killed anywhere: the next one goes on at the chapter that is missing.
+//! The outline comes first, then one chapter at a time. Each answer is stored in a [`Manuscript`], which is the draft,
+//! before anything else happens. So a worker may be killed at any time: the next one continues with the missing
+//! chapter.
 
 mod form;
 mod manuscript;

@@ -1,4 +1,4 @@
-//! The plan of a text, as far as it can be read out of what a model says.
+//! The outline of a text, extracted from a model's answer.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,46 +7,46 @@ use super::Form;
 use super::markdown::heading;
 use crate::text::cut;
 
-/// Most characters of a title, and of what a chapter is about.
+/// Longest title, and longest description of a chapter, in characters.
 const TITLE_MAX: usize = 200;
 const ABOUT_MAX: usize = 400;
 
-/// What a text is called and consists of.
+/// The title and the chapters of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Outline {
-    /// Its title.
+    /// Title of the text.
     pub title: String,
     /// Its chapters, in order; at least one.
     pub chapters: Vec<Heading>,
 }
 
-/// A chapter to be.
+/// A planned chapter of an outline.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Heading {
-    /// Its title.
+    /// Title of the chapter.
     pub title: String,
-    /// What it is about; empty when that was not said.
+    /// What it is about; empty if the model did not say.
     pub about: String,
 }
 
 impl Outline {
-    /// Reads a plan: one JSON object, perhaps with talk or a fence around it. What its reader wished it to be called wins over
-    /// what the model calls it.
+    /// Parses an outline: one JSON object, possibly with other text or a code fence around it. The requested title is
+    /// preferred to the model's.
     ///
     /// # Errors
-    /// What is missing, for the log; nothing of the text stands in it.
+    /// What is missing, for the log, without any text of the answer.
     pub fn parse(text: &str, form: Form, wished: Option<&str>) -> Result<Self, &'static str> {
         let object = text.find('{').zip(text.rfind('}')).and_then(|(from, to)| text.get(from..=to));
         let plan: Value =
-            object.and_then(|json| serde_json::from_str(json).ok()).ok_or("the plan is no JSON object")?;
-        let listed = plan["chapters"].as_array().ok_or("the plan has no list of chapters")?;
+            object.and_then(|json| serde_json::from_str(json).ok()).ok_or("the outline is not a JSON object")?;
+        let listed = plan["chapters"].as_array().ok_or("the outline has no list of chapters")?;
         let chapters: Vec<Heading> = listed.iter().filter_map(Heading::read).take(form.parts).collect();
         if chapters.len() < form.parts_min {
-            return Err("the plan has too few chapters");
+            return Err("the outline has too few chapters");
         }
         let titles = [wished, plan["title"].as_str()].into_iter().flatten();
         let title = titles.map(|title| heading(&cut(title, TITLE_MAX))).find(|title| !title.is_empty());
-        Ok(Self { title: title.ok_or("the plan has no title")?, chapters })
+        Ok(Self { title: title.ok_or("the outline has no title")?, chapters })
     }
 }
 
@@ -95,19 +95,22 @@ mod tests {
     #[test]
     fn what_is_no_plan_is_told_apart() {
         for (text, why) in [
-            ("", "the plan is no JSON object"),
-            ("} {", "the plan is no JSON object"),
-            ("I cannot do that.", "the plan is no JSON object"),
-            ("{}", "the plan has no list of chapters"),
-            (r#"{"title": "t", "chapters": ["a"]}"#, "the plan has too few chapters"),
-            (r#"{"title": "t", "chapters": ["a", "", {"title": "\u0000"}, 7, null]}"#, "the plan has too few chapters"),
-            (r#"{"title": " # ", "chapters": ["a", "b"]}"#, "the plan has no title"),
+            ("", "the outline is not a JSON object"),
+            ("} {", "the outline is not a JSON object"),
+            ("I cannot do that.", "the outline is not a JSON object"),
+            ("{}", "the outline has no list of chapters"),
+            (r#"{"title": "t", "chapters": ["a"]}"#, "the outline has too few chapters"),
+            (
+                r#"{"title": "t", "chapters": ["a", "", {"title": "\u0000"}, 7, null]}"#,
+                "the outline has too few chapters",
+            ),
+            (r#"{"title": " # ", "chapters": ["a", "b"]}"#, "the outline has no title"),
         ] {
             assert_eq!(parse(text), Err(why), "{text}");
         }
     }
 
-    /// Makes any JSON at all, some of it nearly a plan.
+    /// Generates any JSON, some of it similar to an outline.
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),

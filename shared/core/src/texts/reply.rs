@@ -1,6 +1,7 @@
-//! What comes of a call: a text, or trouble.
+//! The outcome of a call to the model: a text, or trouble.
 //!
-//! Source: OpenAI API reference, "Create chat completion" and "Error codes"; other servers that speak it leave fields out.
+//! Source: OpenAI API reference, "Create chat completion" and "Error codes". Other servers with this API leave fields
+//! out.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,22 +11,22 @@ use crate::Timestamp;
 use crate::gateway::{Answered, UpstreamOutcome};
 use crate::text::cut;
 
-/// Most bytes of an answer that are read: the longest chapter, escaped, with what stands around it.
+/// Most bytes of an answer that are read: the longest chapter, escaped, with the fields around it.
 pub const REPLY_MAX: usize = 512 * 1024;
-/// Most characters of a word of the server's that go into the log.
+/// Characters of an error code of the server that go into the log.
 const WORD_MAX: usize = 64;
 
-/// What calls cost, in the model's own units.
+/// Tokens used by calls, as the model counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Tokens {
-    /// Read by the model.
+    /// Tokens that the model read.
     pub prompt: u64,
-    /// Written by it.
+    /// Tokens that the model wrote.
     pub completion: u64,
 }
 
 impl Tokens {
-    /// Adds what another call cost.
+    /// Adds the tokens of another call.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         let add = u64::saturating_add;
@@ -33,12 +34,12 @@ impl Tokens {
     }
 }
 
-/// A text as a model wrote it, whole.
+/// A complete text of a model.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// The text; not empty.
+    /// The text, which is not empty.
     pub text: String,
-    /// What it cost, where the server tells.
+    /// Tokens used, if the server reports them.
     pub tokens: Tokens,
 }
 
@@ -48,10 +49,10 @@ impl std::fmt::Debug for Reply {
     }
 }
 
-/// Reads what came of a call.
+/// Reads the outcome of a call.
 ///
 /// # Errors
-/// The trouble it ended in.
+/// The trouble in which the call ended.
 pub fn read_reply(outcome: UpstreamOutcome, now: Timestamp) -> Result<Reply, Trouble> {
     let answered = match outcome {
         UpstreamOutcome::Answered(answered) => answered,
@@ -74,7 +75,8 @@ pub fn read_reply(outcome: UpstreamOutcome, now: Timestamp) -> Result<Reply, Tro
         Some("length") => return Err(trouble(Sort::Cut, "finish_reason is length")),
         _ => {}
     }
-    let text = content(&choice["message"]["content"]).ok_or_else(|| trouble(Sort::Unusable, "there is no content"))?;
+    let text =
+        content(&choice["message"]["content"]).ok_or_else(|| trouble(Sort::Unusable, "the answer has no content"))?;
     let text = spoken(&text);
     if text.is_empty() {
         return Err(trouble(Sort::Unusable, "the content is empty"));
@@ -82,13 +84,13 @@ pub fn read_reply(outcome: UpstreamOutcome, now: Timestamp) -> Result<Reply, Tro
     Ok(Reply { text: text.to_owned(), tokens })
 }
 
-/// Gives the content of a message, which some servers write in parts.
+/// Returns the content of a message, which some servers split into parts.
 fn content(content: &Value) -> Option<String> {
     let parts = content.as_array().map(|parts| parts.iter().filter_map(|part| part["text"].as_str()).collect());
     content.as_str().map(str::to_owned).or(parts)
 }
 
-/// Leaves out what a model says to itself before it answers.
+/// Removes the thoughts that some models write before their answer.
 fn spoken(text: &str) -> &str {
     let text = text.trim();
     match text.strip_prefix("<think>") {
@@ -97,8 +99,8 @@ fn spoken(text: &str) -> &str {
     }
 }
 
-/// Sorts an answer other than 200. Of its body only words for programs go into the log: the sentence may hold a part of the key
-/// or of what was asked.
+/// Classifies an answer other than 200. Of its body only codes go into the log, because the sentence may contain a part
+/// of the key or of the prompt.
 fn refusal(answered: &Answered, body: &Value, now: Timestamp) -> Trouble {
     let status = answered.status;
     let words: Vec<String> = ["type", "code"]
@@ -108,14 +110,14 @@ fn refusal(answered: &Answered, body: &Value, now: Timestamp) -> Trouble {
         .collect();
     let says = |words_of: &[&str]| words.iter().any(|word| words_of.contains(&word.as_str()));
     let sort = match status {
-        // The account is out of money: no wait mends that.
+        // The account is out of credit, so waiting does not help.
         429 if says(&["insufficient_quota"]) => Sort::Misconfigured,
         429 => Sort::Busy,
         408 | 409 | 425 | 500.. => Sort::Down,
         413 => Sort::TooLong,
         400 if says(&["context_length_exceeded", "string_above_max_length"]) => Sort::TooLong,
         400 | 403 if says(&["content_filter", "content_policy_violation"]) => Sort::Refused,
-        // So is a redirect, which nobody follows.
+        // This includes redirects, which are not followed.
         _ => Sort::Misconfigured,
     };
     let may_ask = matches!(sort, Sort::Busy | Sort::Down);
@@ -221,7 +223,7 @@ mod tests {
         for (text, want) in [
             ("20", Some(20)),
             (" 0 ", Some(0)),
-            // The second of the example of RFC 9110, and half a minute later.
+            // The second of the example in RFC 9110, and half a minute later.
             ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
             ("Fri, 31 Dec 1993 23:59:59 GMT", Some(0)),

@@ -1,49 +1,49 @@
-//! What goes wrong with a model: how often it is asked again, after which wait, and what its reader is told in the end.
+//! Trouble with the model: how often it is asked again, after which wait, and what the person is told in the end.
 
 use std::time::Duration;
 
 use super::Tokens;
 use crate::jobs::Failure;
 
-/// What a call ended in, when that is no text.
+/// Why a call did not lead to a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// Of which sort it is.
+    /// The sort of trouble.
     pub sort: Sort,
-    /// How long the model asked to be left alone.
+    /// How long the model asked us to wait.
     pub retry_after: Option<Duration>,
-    /// For the log: nothing of what was asked or answered stands in it.
+    /// The cause for the log, without anything of prompt or answer.
     pub cause: String,
-    /// What it cost all the same.
+    /// Tokens that the call used all the same.
     pub tokens: Tokens,
 }
 
-/// Sorts of trouble.
+/// The sorts of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// It has too much to do (429).
+    /// The model has too many requests (429).
     Busy,
-    /// It did not answer, or has trouble of its own (5xx).
+    /// It did not answer, or failed (5xx).
     Down,
-    /// What it answered is no text, or not enough of one.
+    /// Its answer is not a usable text.
     Unusable,
     /// Its text breaks off (`finish_reason` is `length`).
     Cut,
-    /// It will not write that.
+    /// It refuses to write this.
     Refused,
-    /// What it was asked is too long for it.
+    /// The prompt is too long for it.
     TooLong,
-    /// It does not take our calls: address, name, key or account are not as they should be.
+    /// It refuses our calls: address, name, key or account are wrong.
     Misconfigured,
 }
 
-/// Tries of a step whose workers were all killed: one fewer than a message has receives.
+/// Tries of a step whose workers were all killed: one fewer than a message is received.
 const KILLED: u32 = 4;
-/// Waits before the second try and those after it, by how long the trouble is likely to last.
+/// Waits in seconds before the second try and the later ones, by how long the trouble usually lasts.
 const LONG: [u64; 5] = [15, 60, 180, 420, 900];
 const SHORT: [u64; 3] = [2, 15, 30];
 const BY_HAND: [u64; 4] = [60, 300, 600, 900];
-/// Tries after which a model is believed that it will be back in a moment.
+/// Tries up to which a short wait that the model asks for is accepted.
 const BELIEVED: u32 = 2;
 /// Shortest and longest wait that a model may ask for.
 const LEAST: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ impl Sort {
     pub const ALL: [Self; 7] =
         [Self::Busy, Self::Down, Self::Unusable, Self::Cut, Self::Refused, Self::TooLong, Self::Misconfigured];
 
-    /// Gives the name used in the table and in the log.
+    /// Returns the name used in the table and in the log.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Busy => "busy",
@@ -67,23 +67,23 @@ impl Sort {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name that [`Self::name`] returned.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|sort| sort.name() == name)
     }
 
-    /// Gives the waits before further tries; there is one try more than there are waits.
+    /// Returns the waits in seconds before further tries. There is one more try than there are waits.
     const fn waits(self) -> &'static [u64] {
         match self {
             Self::Busy | Self::Down => &LONG,
             Self::Unusable | Self::Cut => &SHORT,
-            // A second try of the same question may go otherwise; a third would not.
+            // A second try of the same prompt may succeed. A third would not.
             Self::Refused | Self::TooLong => SHORT.split_at(1).0,
             Self::Misconfigured => &BY_HAND,
         }
     }
 
-    /// Gives what the reader of a text is told that was given up for it.
+    /// Returns the job's failure, for the person whose text is given up because of this.
     fn failure(self) -> Failure {
         let (code, message) = match self {
             Self::Busy | Self::Down => {
@@ -96,9 +96,7 @@ impl Sort {
             Self::Refused => {
                 ("MODEL_REFUSED", "The language model will not write about this; please try again in other words")
             }
-            Self::TooLong => {
-                ("WISH_TOO_LONG", "What was wished for is too long for the language model; please shorten it")
-            }
+            Self::TooLong => ("WISH_TOO_LONG", "The request is too long for the language model; please shorten it"),
             Self::Misconfigured => {
                 ("MODEL_UNAVAILABLE", "Texts cannot be written at the moment; please try again later")
             }
@@ -107,7 +105,8 @@ impl Sort {
     }
 }
 
-/// Says why a step is not tried again; `None` when it is. `tries` were made, and the last ended in `last`, or was cut short.
+/// Returns the job's failure if a step is not tried again, or `None` if it is. `tries` were made, and the last one
+/// ended in `last` or was killed.
 pub(super) fn spent(tries: u32, last: Option<Sort>) -> Option<Failure> {
     let most = last.map_or(KILLED, |sort| u32::try_from(sort.waits().len()).unwrap_or(0) + 1);
     let broke_off = || Failure {
@@ -118,13 +117,14 @@ pub(super) fn spent(tries: u32, last: Option<Sort>) -> Option<Failure> {
 }
 
 impl Trouble {
-    /// Makes a trouble that cost nothing and asks for no wait.
+    /// Creates a trouble that used no tokens and asks for no wait.
     pub fn new(sort: Sort, cause: impl Into<String>) -> Self {
         Self { sort, retry_after: None, cause: cause.into(), tokens: Tokens::default() }
     }
 
-    /// Gives how long to wait after so many tries: as long as the model asks for, within an hour, or longer each time. From the
-    /// third try on a short wait is not believed any more, or all tries would be spent within seconds.
+    /// Returns how long to wait after this many tries: as long as the model asks for, at most an hour, or longer each
+    /// time. From the third try on a short requested wait is extended, because otherwise all tries would be used up
+    /// within seconds.
     pub fn wait(&self, tries: u32) -> Duration {
         let waits = self.sort.waits();
         let at = usize::try_from(tries.saturating_sub(1)).unwrap_or(0).min(waits.len() - 1);
@@ -133,7 +133,7 @@ impl Trouble {
         self.retry_after.map_or(own, |asked| asked.clamp(LEAST, MOST).max(least))
     }
 
-    /// Gives what the reader is told should it never be tried again.
+    /// Returns the job's failure if there is no further try.
     pub fn failure(&self) -> Failure {
         self.sort.failure()
     }

@@ -1,4 +1,4 @@
-//! A mail as it travels: its MIME form.
+//! Writes a mail in MIME.
 
 use consigne_core::Fault;
 use consigne_core::mail::{Mail, Sender};
@@ -7,10 +7,10 @@ use mail_builder::headers::address::Address;
 use mail_builder::headers::raw::Raw;
 use mail_builder::headers::url::URL;
 
-/// Writes a mail out, in both its forms.
+/// Writes a mail as MIME, with its text and its HTML.
 ///
-/// A letter with a way out of its topic tells it to mail programs too, so that they can show a button of their own.
-/// Source: RFC 8058.
+/// A mail with a topic tells mail programs how to unsubscribe, so that they can show a button of their own. Source: RFC
+/// 8058.
 pub(super) fn write(sender: &Sender, mail: &Mail) -> Result<Vec<u8>, Fault> {
     let from = Address::new_address(sender.name.as_deref(), sender.address.as_str());
     let mut message = MessageBuilder::new()
@@ -18,7 +18,7 @@ pub(super) fn write(sender: &Sender, mail: &Mail) -> Result<Vec<u8>, Fault> {
         .to(mail.to.as_str())
         .subject(mail.subject.as_str())
         .date(mail.at.as_secs())
-        // Neither vacation notes nor answering machines shall answer. Source: RFC 3834, section 5.
+        // Asks vacation notices and other automatic replies not to answer. Source: RFC 3834, section 5.
         .header("Auto-Submitted", Raw::new("auto-generated"))
         .text_body(mail.text.as_str())
         .html_body(mail.html.as_str());

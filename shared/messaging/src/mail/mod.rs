@@ -1,7 +1,7 @@
-//! Mail: letters in two languages, the layout they share, and the way to SES.
+//! Mail: templates in two languages, their common layout, and sending through SES.
 //!
-//! A letter is a file in `letters/`: what it must know, and its words in every language. Nothing in it is a secret or a
-//! signed URL, but for the token of an invitation, which is what that letter is for.
+//! A template is a file in `templates/`, with the values it needs and its text in every language. Mails contain no
+//! secrets and no signed URLs, except the token of an invitation, which is what that mail is for.
 
 mod mime;
 mod ses;

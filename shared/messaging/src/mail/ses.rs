@@ -1,4 +1,4 @@
-//! The mail service, on SES.
+//! The mail service, on Amazon SES.
 
 use std::error::Error;
 
@@ -15,12 +15,12 @@ use consigne_core::ports::SendMail;
 use super::mime;
 
 consigne_aws::service! {
-    /// SES.
+    /// Amazon SES, with the operation used here.
     struct Ses: "ses" at "email";
     aws_sdk_ses::send_raw_email, SendRawEmail, SendRawEmailInputBuilder, SendRawEmailInput, SendRawEmailOutput, SendRawEmailError;
 }
 
-/// Sends mails in one sender's name.
+/// Sends mails from one sender.
 #[derive(Clone, Debug)]
 pub struct Mailer {
     client: Client<Ses>,
@@ -29,9 +29,10 @@ pub struct Mailer {
 }
 
 impl Mailer {
-    /// Makes an adapter for a sender, whose bounces and complaints the configuration set tells.
+    /// Creates an adapter for a sender. The configuration set publishes bounces and complaints.
     pub fn new(config: &AwsConfig, sender: Sender, configuration_set: impl Into<String>) -> Self {
-        // A try whose answer was lost may have succeeded; only whoever holds the claim may decide on another.
+        // No retries: a try whose answer was lost may have succeeded, so only the holder of the mail's claim may decide
+        // to send again.
         Self { client: Client::new(config).once(), sender, configuration_set: configuration_set.into() }
     }
 }
@@ -51,8 +52,10 @@ impl SendMail for Mailer {
     }
 }
 
-/// Tells what a mail that was not taken means. What SES says of itself or of the sender may change; what it says of the
-/// mail will not. Source: Amazon SES API reference, "`SendRawEmail`" and "Common errors".
+/// Classifies a failed call. A refusal because of SES itself or the sender may go away. A refusal because of the mail
+/// will not.
+///
+/// Source: Amazon SES API reference, "`SendRawEmail`" and "Common errors".
 fn not_taken<E>(error: SdkError<E>) -> Result<Handover, Fault>
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -63,26 +66,26 @@ where
     };
     let code = answer.err().code().unwrap_or("an error without a code");
     let said = format!("{code}: {}", without_addresses(answer.err().message().unwrap_or_default()));
-    // Identities that are yet to be verified and accounts that may not send for now are the operator's matter, not the
-    // mail's. Source: Amazon SES developer guide, "Amazon SES email sending errors".
+    // Unverified identities and paused accounts are the operator's problem, not the mail's. Source: Amazon SES
+    // developer guide, "Amazon SES email sending errors".
     let ours = ["not verified", "paused", "suspended", "disabled", "shut down"].iter().any(|word| said.contains(word));
     if matches!(code, "MessageRejected" | "InvalidParameterValue") && !ours {
         return Ok(Handover::Refused(said));
     }
     match answer.raw().status().as_u16() {
-        // It broke while it was at it.
+        // SES failed during the call, so the mail may have been accepted.
         500 | 502 | 504 => Err(Fault::unavailable(said)),
         _ => Ok(Handover::NotNow(Fault::unavailable(said))),
     }
 }
 
-/// Takes addresses out of a sentence of SES's: it goes into the log.
+/// Replaces addresses in a sentence of SES, because it goes into the log.
 fn without_addresses(sentence: &str) -> String {
     let template = sentence.split_whitespace();
     template.map(|word| if word.contains('@') { "<address>" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
-/// Says whether nobody was there to take anything.
+/// Returns whether no connection was opened, so that nothing can have been accepted.
 fn was_never_reached(fault: &Fault) -> bool {
     fault.source().is_some_and(was_never_connected)
 }
@@ -102,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// Says in a word what an answer of SES means.
+    /// Returns in a word what an answer of SES means.
     fn meaning(status: u16, code: &str, message: &str) -> String {
         let error = SendRawEmailError::generic(ErrorMetadata::builder().code(code).message(message).build());
         let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());

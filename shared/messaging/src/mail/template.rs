@@ -1,4 +1,5 @@
-//! What letters are made of: text of other people made harmless, words in two languages, links into the application.
+//! The parts of templates: texts of other people made harmless, formatted values in two languages, and links into the
+//! application.
 
 use std::fmt;
 
@@ -7,29 +8,30 @@ use consigne_core::profiles::Language;
 use consigne_core::text::is_unfit;
 use consigne_core::{OrgId, Timestamp};
 
-/// Most characters shown of a name somebody else has chosen.
+/// Characters shown of a name that somebody else has chosen.
 const NAME_MAX: usize = 80;
-/// Most characters shown of a sentence somebody else has written.
+/// Characters shown of a sentence that somebody else has written.
 const SENTENCE_MAX: usize = 300;
-/// Most characters of a subject. Mailboxes show fewer.
+/// Longest subject, in characters. Mailboxes show fewer.
 const SUBJECT_MAX: usize = 150;
 
-/// A text of somebody else's: one line, of visible characters, and not long. Letters take no other.
+/// A text that somebody else has written: one short line of visible characters. Templates accept other people's texts
+/// only in this type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quoted(String);
 
 impl Quoted {
-    /// Takes a name: of a key, an organisation, a person, a job.
+    /// Cleans a name: of a key, an organisation, a person, a job.
     pub fn name(text: &str) -> Self {
         Self(one_line(text, NAME_MAX))
     }
 
-    /// Takes a sentence, such as a reason.
+    /// Cleans a sentence, such as a reason.
     pub fn sentence(text: &str) -> Self {
         Self(one_line(text, SENTENCE_MAX))
     }
 
-    /// Gives the text in the quotation marks of a language.
+    /// Returns the text in the quotation marks of a language.
     pub fn quoted(&self, language: Language) -> String {
         match language {
             Language::English => format!("“{self}”"),
@@ -44,7 +46,7 @@ impl fmt::Display for Quoted {
     }
 }
 
-/// Makes one line of at most so many characters, without any that controls, hides or reorders its neighbours.
+/// Makes one line of at most `max` characters, without characters that control, hide or reorder their neighbours.
 fn one_line(text: &str, max: usize) -> String {
     let visible: String = text.chars().map(|c| if is_unfit(c) { ' ' } else { c }).collect();
     let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -57,7 +59,7 @@ fn one_line(text: &str, max: usize) -> String {
     }
 }
 
-/// The words of one letter in one language. Greeting, signature and the way out of it are the layout's.
+/// The content of one mail in one language. Greeting, signature and the link to unsubscribe are added by the layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailContent {
     pub(super) subject: String,
@@ -65,7 +67,7 @@ pub struct MailContent {
     pub(super) button: Option<Button>,
 }
 
-/// Where a letter leads.
+/// The button of a mail, with its link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Button {
     pub(super) label: &'static str,
@@ -73,12 +75,12 @@ pub(super) struct Button {
 }
 
 impl MailContent {
-    /// Begins a letter with its subject.
+    /// Starts a mail with its subject.
     pub fn about(subject: impl AsRef<str>) -> Self {
         Self { subject: one_line(subject.as_ref(), SUBJECT_MAX), paragraphs: Vec::new(), button: None }
     }
 
-    /// Adds a paragraph.
+    /// Adds a paragraph of plain text.
     #[must_use]
     pub fn says(mut self, paragraph: impl Into<String>) -> Self {
         self.paragraphs.push(paragraph.into());
@@ -92,74 +94,74 @@ impl MailContent {
         self
     }
 
-    /// Ends the letter with a button.
+    /// Adds the button at the end of the mail.
     #[must_use]
     pub fn leads_to(self, label: &'static str, url: String) -> Self {
         Self { button: Some(Button { label, url }), ..self }
     }
 }
 
-/// A letter: what it must know, and how it says it.
+/// A mail template: the values it needs, and its text.
 pub trait MailTemplate: Send + Sync {
-    /// Gives its name, as the log and the operator's command line have it.
+    /// Returns its name in the log and in the operators' command line.
     fn name(&self) -> &'static str;
 
-    /// Gives the topic one can unsubscribe from; none for what must be sent.
+    /// Returns the topic from which one can unsubscribe; `None` for mails that are always sent.
     fn topic(&self) -> Option<Topic>;
 
-    /// Writes it.
+    /// Writes the mail's content.
     fn content(&self, language: Language, application: &Application) -> MailContent;
 }
 
-/// Where people use the product; the one place that knows its addresses.
+/// The application in which people use the product, by its URL. Only this type knows the URLs of its pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Application(String);
 
 impl Application {
-    /// Knows the application at a URL.
+    /// Creates it from its URL.
     pub fn at(url: &str) -> Self {
         Self(url.trim_end_matches('/').to_owned())
     }
 
-    /// Leads to a job.
+    /// Returns the URL of a job.
     pub fn job(&self, id: &str) -> String {
         format!("{}/jobs/{}", self.0, plain(id))
     }
 
-    /// Leads to a person's files.
+    /// Returns the URL of a person's files.
     pub fn files(&self) -> String {
         format!("{}/files", self.0)
     }
 
-    /// Leads to an organisation's keys.
+    /// Returns the URL of an organisation's keys.
     pub fn keys(&self, org: OrgId) -> String {
         format!("{}/orgs/{org}/keys", self.0)
     }
 
-    /// Leads to an organisation's credits.
+    /// Returns the URL of an organisation's credits.
     pub fn wallet(&self, org: OrgId) -> String {
         format!("{}/orgs/{org}/wallet", self.0)
     }
 
-    /// Leads to an organisation's endpoints.
+    /// Returns the URL of an organisation's endpoints.
     pub fn endpoints(&self, org: OrgId) -> String {
         format!("{}/orgs/{org}/endpoints", self.0)
     }
 
-    /// Leads to where an invitation is accepted.
+    /// Returns the URL at which an invitation is accepted.
     pub fn invitation(&self, token: &str) -> String {
-        // The parts of a token stand apart by full stops, which mean nothing in a query.
+        // The parts of a token are separated by full stops, which have no meaning in a query.
         let parts: Vec<String> = token.split('.').map(plain).collect();
         format!("{}/invitations/accept?token={}", self.0, parts.join("."))
     }
 }
 
-/// Keeps of a text what stands for itself in a URL, which is all of it where it is an id or a token.
+/// Removes characters that would have a meaning in a URL. Ids and tokens have none.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_~".contains(*c)).collect()
 }
 
-/// Writes a number with its thousands apart.
+/// Formats a number with thousands separators.
 pub fn count(language: Language, number: u64) -> String {
     let digits = number.to_string();
     let apart = match language {
@@ -176,7 +178,7 @@ pub fn count(language: Language, number: u64) -> String {
     written
 }
 
-/// Writes an amount of bytes in the largest unit it fills, with one decimal. Units are powers of two.
+/// Formats a number of bytes in the largest unit it fills, with one decimal. Units are powers of two.
 pub fn bytes(language: Language, number: u64) -> String {
     let (units, point) = match language {
         Language::English => (["B", "KiB", "MiB", "GiB", "TiB"], '.'),
@@ -191,7 +193,7 @@ pub fn bytes(language: Language, number: u64) -> String {
     format!("{}{point}{}\u{a0}{unit}", tenths / 10, tenths % 10)
 }
 
-/// Writes an amount of cents in euros.
+/// Formats an amount of cents in euros.
 pub fn euros(language: Language, cents: u64) -> String {
     let (whole, rest) = (count(language, cents / 100), cents % 100);
     match language {
@@ -200,7 +202,7 @@ pub fn euros(language: Language, cents: u64) -> String {
     }
 }
 
-/// Writes a day (UTC).
+/// Formats a day (UTC).
 pub fn day(language: Language, at: Timestamp) -> String {
     const ENGLISH: [&str; 12] = [
         "January",

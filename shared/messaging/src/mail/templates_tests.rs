@@ -1,4 +1,4 @@
-//! Every letter, read in both languages; and what becomes of it when others' names are hostile.
+//! Tests every template in both languages, and with hostile names.
 
 use consigne_core::files::Kind;
 use consigne_core::mail::{Address, Mail, Sender};
@@ -63,7 +63,7 @@ fn names_of_letters_are_unlike_and_what_must_be_read_cannot_be_unsubscribed_from
     }
 }
 
-/// Every letter with one name in every place that others choose.
+/// Returns every template with `name` in every place that others choose.
 fn templates_naming(name: &str) -> Vec<Box<dyn MailTemplate>> {
     let (org, job) = (OrgId::mint(NOW), || "job_1".to_owned());
     let name = || Quoted::name(name);
@@ -130,7 +130,7 @@ fn no_name_breaks_out_of_its_place() {
     }
 }
 
-/// Checks that a message has the headers it should, and no others.
+/// Checks that a message has the expected headers and no others.
 fn headers_are_ours(message: &[u8], mail: &Mail, what: &str) {
     let message = std::str::from_utf8(message).unwrap();
     assert!(message.is_ascii(), "{what}: SES takes seven bits");

@@ -1,4 +1,4 @@
-//! The one layout of all letters, as a page and as plain text; the templates are compiled in.
+//! The common layout of all mails, as HTML and as plain text. Its files are compiled in.
 
 use askama::Template;
 use consigne_core::mail::{Address, Mail, Topic};
@@ -7,25 +7,25 @@ use consigne_core::{Fault, Timestamp};
 
 use super::template::{Application, MailContent, MailTemplate, Quoted};
 
-/// What every letter of an installation has in common.
+/// What all mails of an installation have in common.
 #[derive(Clone, Debug)]
 pub struct MailTheme {
-    /// What the sender is called.
+    /// Name of the sender.
     pub brand: String,
-    /// Where letters lead.
+    /// The application to which links lead.
     pub application: Application,
 }
 
-/// Whom a letter is for.
+/// The recipient of a mail.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// Where it goes.
+    /// Address to which the mail goes.
     pub address: Address,
-    /// What they are called.
+    /// The recipient's name, if known.
     pub name: Option<String>,
-    /// What they read.
+    /// Language in which it is written.
     pub language: Language,
-    /// Where they unsubscribe, for letters of a topic.
+    /// URL at which they unsubscribe, for mails with a topic.
     pub unsubscribe: Option<String>,
 }
 
@@ -55,10 +55,10 @@ struct Text<'a> {
 }
 
 impl MailTheme {
-    /// Writes a letter to somebody.
+    /// Writes a mail for a recipient.
     ///
     /// # Errors
-    /// Never with the templates that are compiled in; they are tested with every letter.
+    /// `INTERNAL`, which does not happen with the compiled layout. A test writes every template.
     pub fn write(&self, template: &dyn MailTemplate, reader: Reader, now: Timestamp) -> Result<Mail, Fault> {
         let content = template.content(reader.language, &self.application);
         let (phrases, greeting) = (Phrases::of(reader.language), greeting(&reader));
@@ -102,7 +102,7 @@ fn greeting(reader: &Reader) -> String {
     }
 }
 
-/// What the layout says by itself.
+/// The layout's own texts.
 struct Phrases {
     colon: &'static str,
     otherwise: &'static str,

@@ -1,4 +1,4 @@
-//! The page that links to unsubscribe lead to.
+//! The page to which links to unsubscribe lead.
 
 use askama::Template;
 use consigne_core::Fault;
@@ -14,10 +14,10 @@ struct Page {
     button: Option<&'static str>,
 }
 
-/// Writes the page: with the button that unsubscribes, or, once that is done, with the word that it is.
+/// Writes the page: with the button that unsubscribes, or with the confirmation if `done`.
 ///
 /// # Errors
-/// Never with the template that is compiled in.
+/// `INTERNAL`, which does not happen with the compiled page.
 pub fn unsubscribe_page(language: Language, topic: Topic, done: bool) -> Result<String, Fault> {
     let about = match (language, topic) {
         (Language::English, Topic::Jobs) => "what was generated for you",

@@ -1,4 +1,5 @@
-//! Answers, in the two dialects of the contract; the pages that mails lead to; and what services behind the gateway answer.
+//! Answers: JSON in the API's two formats, HTML pages that mails link to, and relayed answers of services behind the
+//! gateway.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,53 +10,53 @@ use lambda_http::aws_lambda_events::encodings;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What a handler answers.
+/// The answer of a handler.
 #[derive(Debug, PartialEq)]
 pub struct Answer {
-    /// HTTP status.
+    /// HTTP status of the answer.
     pub status: u16,
-    /// Headers beyond those every answer has.
+    /// Headers in addition to those of every answer.
     pub headers: Vec<(&'static str, String)>,
-    /// What stands in it.
+    /// The body, which decides the content type.
     pub body: Body,
 }
 
 /// The body of an answer.
 #[derive(Debug, PartialEq)]
 pub enum Body {
-    /// Nothing.
+    /// No body, as for a preflight.
     Empty,
-    /// What programs read.
+    /// JSON for programs, in UTF-8.
     Json(Value),
-    /// A page for people, whole, which needs nothing from anywhere.
+    /// A complete HTML page for people, which loads nothing.
     Html(String),
-    /// What somebody else answered: its headers, and its bytes as they came.
+    /// The answer of another server: its headers, and its body unchanged.
     Relayed(Vec<(String, String)>, Vec<u8>),
 }
 
-/// What a page may do: show itself, in its own style, and send its form back to where it came from.
+/// Content security policy of pages: they may use their own style, and send their form to their own origin.
 const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 impl Answer {
-    /// Answers with the resource at top level: the dialect of `/api/files/*` and `/api/webhooks/*`.
+    /// Creates an answer with the resource at top level, the format of `/api/files/*` and `/api/webhooks/*`.
     pub fn plain(status: u16, resource: &impl Serialize) -> Self {
         let body = Body::Json(serde_json::to_value(resource).unwrap_or(Value::Null));
         Self { status, headers: Vec::new(), body }
     }
 
-    /// Answers with the resource in an envelope: the dialect of everything else.
+    /// Creates an answer with the resource in an envelope, the format of all other routes.
     pub fn envelope(status: u16, message: &str, data: &impl Serialize, now: Timestamp) -> Self {
         let body = Body::Json(json!({ "success": true, "message": message, "data": data, "timestamp": now }));
         Self { status, headers: Vec::new(), body }
     }
 
-    /// Answers a preflight: 204 without a body.
+    /// Creates the answer to a preflight request: 204 without a body.
     pub(super) fn no_content() -> Self {
         Self { status: 204, headers: Vec::new(), body: Body::Empty }
     }
 
-    /// Answers with a page. Its address may hold a token, which it tells to nobody.
+    /// Creates an answer with a page. Its URL may contain a token, so the page sends no referrer.
     pub fn html(status: u16, page: String) -> Self {
         let headers =
             [("content-security-policy", PAGE_POLICY), ("referrer-policy", "no-referrer"), ("x-robots-tag", "noindex")];
@@ -63,12 +64,12 @@ impl Answer {
         Self { status, headers, body: Body::Html(page) }
     }
 
-    /// Answers with what somebody else answered.
+    /// Creates an answer from that of another server.
     pub fn relayed(status: u16, headers: Vec<(String, String)>, bytes: Vec<u8>) -> Self {
         Self { status, headers: Vec::new(), body: Body::Relayed(headers, bytes) }
     }
 
-    /// Adds a header.
+    /// Adds a header to the answer.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
         self.headers.push((name, value.to_string()));
@@ -84,12 +85,13 @@ impl Answer {
         self
     }
 
-    /// Makes the event API Gateway expects, with the headers every answer has.
+    /// Converts the answer to what API Gateway expects, with the headers of every answer.
     pub(super) fn into_response(self, request_id: &str) -> ApiGatewayV2httpResponse {
         let mut headers = HeaderMap::new();
         let mut put = |name: &str, value: &str| {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-                // API Gateway takes one value of a name; several are one list. Source: RFC 9110, section 5.3.
+                // API Gateway accepts one value per header name, so several values are joined to a list. Source: RFC
+                // 9110, section 5.3.
                 let before = headers.get(&name).and_then(|value: &HeaderValue| value.to_str().ok());
                 let joined = before.and_then(|before| format!("{before}, {}", value.to_str().ok()?).parse().ok());
                 headers.insert(name, joined.unwrap_or(value));
@@ -110,7 +112,7 @@ impl Answer {
                 for (name, value) in &theirs {
                     put(name, value);
                 }
-                // In base64 whatever they are: then they arrive as they came.
+                // In base64, so that any bytes arrive unchanged.
                 STANDARD.encode(bytes)
             }
         };
@@ -129,8 +131,8 @@ impl Answer {
     }
 }
 
-/// Answers with an error, in the one shape errors have. An `INTERNAL` shows nothing but that it happened; an `UNAVAILABLE`
-/// may say in `details`, which are only ever written for the caller, what of the stack does not answer.
+/// Creates the answer to an error, in the one format of errors. An `INTERNAL` has no details. An `UNAVAILABLE` may name
+/// in `details` what does not answer, because details are written for callers.
 pub fn fault_answer(fault: &Fault, request_id: &str, now: Timestamp) -> Answer {
     let mut error = json!({ "code": fault.code.as_str(), "message": fault.message });
     if !fault.details.is_empty() && fault.code != Code::Internal {

@@ -1,8 +1,8 @@
-//! A CDN in front of the API, and when it is believed.
+//! A CDN in front of the API, and when its headers are believed.
 //!
-//! Behind a CDN every request comes from the CDN's address; the caller's own address and country stand in headers it adds.
-//! Anybody can send such headers to the address API Gateway gave the API, so they count only beside a secret that the CDN
-//! alone knows. Settings hold the secret's SHA-256, which needs no protection and no call at start.
+//! Behind a CDN every request comes from the CDN's address, and the CDN adds headers with the caller's own address and
+//! country. Anybody can send such headers to the API's original address, so they count only together with a secret that
+//! the CDN alone knows. The setting contains the secret's SHA-256, which needs no protection and no call at start.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,23 +13,37 @@ use crate::settings::{self, EnvVars, SettingError};
 
 /// Header in which the CDN sends its secret.
 pub const SECRET_HEADER: &str = "x-consigne-edge";
-/// CloudFront's header of the address, which always ends in a port, also behind an IPv6 address without brackets.
+/// CloudFront's header with the address. It always ends in a port, even behind an IPv6 address without brackets.
+///
 /// Source: Amazon CloudFront developer guide, "Add CloudFront request headers".
 const CLOUDFRONT_ADDRESS: &str = "cloudfront-viewer-address";
 
-/// What is known of the CDN. The default is none.
+/// The settings of the CDN. The default is no CDN.
 #[derive(Clone, Debug, Default)]
 pub struct Cdn {
-    /// SHA-256 of each secret that is valid; two while one replaces the other.
+    /// SHA-256 of each valid secret. There are two while one replaces the other.
     hashes: Vec<[u8; 32]>,
     address_header: Option<String>,
     country_header: Option<String>,
 }
 
+/// Where a request came from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum CallerAddress {
+    /// The other end of the connection is the caller.
+    OfTheConnection,
+    /// The CDN named the caller.
+    Known(IpAddr),
+    /// The request came through the CDN, and the CDN's header is missing or cannot be read. The connection's address is
+    /// the CDN's own, which all its callers share, so it is not used.
+    Unknown,
+}
+
 impl Cdn {
-    /// Knows a CDN by the SHA-256 of its secrets, in hex, separated by commas, and by its headers.
+    /// Creates the settings from the secrets' SHA-256 (in hexadecimal, separated by commas) and the names of the
+    /// headers.
     ///
-    /// Returns `None` when a hash is not 64 hex digits.
+    /// Returns `None` if a hash is not 64 hexadecimal digits.
     pub fn new(hashes: &str, address_header: Option<String>, country_header: Option<String>) -> Option<Self> {
         let hashes = hashes.split(',').filter(|hash| !hash.is_empty()).map(hash_of).collect::<Option<_>>()?;
         Some(Self { hashes, address_header, country_header })
@@ -38,7 +52,7 @@ impl Cdn {
     /// Reads the settings.
     ///
     /// # Errors
-    /// When a hash is not 64 hex digits.
+    /// If a hash is not 64 hexadecimal digits.
     pub fn from_environment(environment: &EnvVars) -> Result<Self, SettingError> {
         let hashes = environment.optional(&settings::EDGE_SECRET_HASH).filter(|_| !environment.is_describing());
         let headers = [&settings::ADDRESS_HEADER, &settings::COUNTRY_HEADER].map(|name| environment.optional(name));
@@ -47,13 +61,21 @@ impl Cdn {
         Self::new(&hashes.unwrap_or_default(), address, country).ok_or_else(bad)
     }
 
-    /// Returns the caller's address and country as the CDN names them; nothing of a request that did not come through it.
-    pub(super) fn caller(&self, headers: &HeaderMap) -> (Option<IpAddr>, Option<String>) {
+    /// Returns where the request came from, and the caller's country from the CDN's header. A request that did not come
+    /// through the CDN has no country.
+    pub(super) fn caller(&self, headers: &HeaderMap) -> (CallerAddress, Option<String>) {
         if !self.vouches_for(headers) {
-            return (None, None);
+            return (CallerAddress::OfTheConnection, None);
         }
-        let text = |name: &Option<String>| headers.get(name.as_deref()?)?.to_str().ok().map(str::trim);
-        (text(&self.address_header).and_then(|text| self.address(text)), text(&self.country_header).and_then(country))
+        let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+        let address = match &self.address_header {
+            None => CallerAddress::OfTheConnection,
+            Some(name) => match text(name).and_then(|text| self.address(text)) {
+                Some(address) => CallerAddress::Known(address),
+                None => CallerAddress::Unknown,
+            },
+        };
+        (address, self.country_header.as_deref().and_then(text).and_then(country))
     }
 
     fn vouches_for(&self, headers: &HeaderMap) -> bool {
@@ -70,7 +92,7 @@ impl Cdn {
     }
 }
 
-/// Reads 64 hex digits.
+/// Parses 64 hexadecimal digits.
 fn hash_of(hex: &str) -> Option<[u8; 32]> {
     let mut hash = [0; 32];
     let plain = hex.len() == 64 && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -80,7 +102,7 @@ fn hash_of(hex: &str) -> Option<[u8; 32]> {
     Some(hash)
 }
 
-/// Reads a country as ISO 3166 writes it: two letters.
+/// Parses a country code of ISO 3166: two letters.
 fn country(text: &str) -> Option<String> {
     let letters = text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic());
     letters.then(|| text.to_ascii_uppercase())
@@ -102,7 +124,12 @@ mod tests {
     fn caller(cdn: &Cdn, sent: &[(&'static str, &str)]) -> (Option<String>, Option<String>) {
         let headers = sent.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let (address, country) = cdn.caller(&headers);
-        (address.map(|address| address.to_string()), country)
+        let address = match address {
+            CallerAddress::Known(address) => Some(address.to_string()),
+            CallerAddress::OfTheConnection => None,
+            CallerAddress::Unknown => Some("unknown".to_owned()),
+        };
+        (address, country)
     }
 
     #[test]
@@ -125,16 +152,20 @@ mod tests {
         for (header, value, want) in [
             ("cloudfront-viewer-address", "198.51.100.7:46532", Some("198.51.100.7")),
             ("cloudfront-viewer-address", "2001:db8::1:4653", Some("2001:db8::1")),
-            ("cloudfront-viewer-address", "198.51.100.7", None),
+            ("cloudfront-viewer-address", "198.51.100.7", Some("unknown")),
             ("cf-connecting-ip", "198.51.100.7", Some("198.51.100.7")),
             ("cf-connecting-ip", "2001:db8::1:4653", Some("2001:db8::1:4653")),
             ("cf-connecting-ip", "[2001:db8::1]:443", Some("2001:db8::1")),
-            ("cf-connecting-ip", "198.51.100.7, 10.0.0.1", None),
-            ("cf-connecting-ip", "somebody", None),
+            ("cf-connecting-ip", "198.51.100.7, 10.0.0.1", Some("unknown")),
+            ("cf-connecting-ip", "somebody", Some("unknown")),
         ] {
             let headers = [("x-consigne-edge", "edge-secret"), (header, value)];
             assert_eq!(caller(&cdn(header), &headers).0.as_deref(), want, "{header}: {value}");
         }
+        let secret_alone = [("x-consigne-edge", "edge-secret")];
+        assert_eq!(caller(&cdn("cf-connecting-ip"), &secret_alone).0.as_deref(), Some("unknown"), "the header lacks");
+        let no_address = Cdn::new(HASH, None, None).unwrap();
+        assert_eq!(caller(&no_address, &secret_alone).0, None, "no header is known");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Receiving requests from Lambda and answering them.
+//! Receives requests from Lambda and answers them.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -36,7 +36,7 @@ pub fn run<F: HttpFunction + Wire<AwsAdapters>>() -> ExitCode {
     })
 }
 
-/// Answers one event: the whole path of a request, without Lambda and a CDN around it.
+/// Answers one event: the whole path of a request, without Lambda and CDN around it.
 pub async fn respond<F: HttpFunction>(
     function: &F,
     event: ApiGatewayV2httpRequest,
@@ -72,10 +72,10 @@ pub async fn respond_behind<F: HttpFunction>(
     answer.into_response(&request.id)
 }
 
-/// Returns whether a browser asks if it may send a request of another origin.
+/// Returns whether a browser asks if it may send a cross-origin request.
 ///
-/// API Gateway hands these to the functions behind `ANY` and `$default` routes although CORS is configured, and adds the
-/// configured headers to whatever they answer. Source: API Gateway developer guide, "Configure CORS for HTTP APIs".
+/// API Gateway passes these to the functions behind `ANY` and `$default` routes even if CORS is configured, and adds
+/// the configured headers to their answers. Source: API Gateway developer guide, "Configure CORS for HTTP APIs".
 fn is_preflight(request: &Request) -> bool {
     request.method() == Method::OPTIONS && request.header("access-control-request-method").is_some()
 }

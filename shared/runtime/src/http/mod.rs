@@ -1,4 +1,4 @@
-//! The HTTP edge: from an API Gateway event to a handler and back.
+//! HTTP: from an API Gateway event to a handler and back.
 
 mod answer;
 mod cdn;

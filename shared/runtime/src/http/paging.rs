@@ -1,4 +1,4 @@
-//! Pages of lists: limit and cursor in, cursor and total out.
+//! Pages of lists: reads limit and cursor, answers with cursor and total.
 
 use consigne_auth::Seal;
 use consigne_core::Fault;
@@ -10,11 +10,11 @@ use super::{Answer, Request};
 const LIMIT_MAX: u32 = 1000;
 const LIMIT_DEFAULT: u32 = 100;
 
-/// Pages through lists. A cursor is sealed: it works for one caller and one filter only, and cannot be altered.
+/// Pages through lists. A cursor is sealed: it works only for one caller and one filter, and cannot be altered.
 #[derive(Debug)]
 pub struct Paging(Seal);
 
-/// `metadata` of a list in an envelope.
+/// The `metadata` of a list in an envelope.
 #[derive(Debug, Serialize)]
 struct Metadata {
     next_cursor: Option<String>,
@@ -22,12 +22,12 @@ struct Metadata {
 }
 
 impl Paging {
-    /// Makes a pager.
+    /// Creates a pager that seals cursors with `seal`.
     pub fn new(seal: Seal) -> Self {
         Self(seal)
     }
 
-    /// Reads `limit` and `cursor` of a request. `context` names the list: whose, and by which filter.
+    /// Reads `limit` and `cursor` of a request. `context` identifies the list: its owner and its filter.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `limit`, `INVALID_CURSOR`.
@@ -38,7 +38,7 @@ impl Paging {
         Ok(PageAsk { limit, after: Some(after.ok_or_else(Fault::invalid_cursor)?) })
     }
 
-    /// Answers a page in the envelope, each entry as `show` shows it.
+    /// Answers with a page in an envelope. `show` converts each entry.
     pub fn answer<T, V: Serialize>(
         &self,
         message: &str,
@@ -54,7 +54,7 @@ impl Paging {
     }
 }
 
-/// Reads `limit`: 1 to 1000, 100 when absent.
+/// Reads `limit`: 1 to 1000, by default 100.
 ///
 /// # Errors
 /// `INVALID_REQUEST` naming `limit`.

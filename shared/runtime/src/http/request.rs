@@ -1,4 +1,4 @@
-//! One HTTP request, as handlers see it.
+//! An HTTP request, as handlers see it.
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -18,25 +18,25 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest as _, Sha256};
 
-use super::Cdn;
+use super::cdn::{CallerAddress, Cdn};
 use crate::log::RequestLog;
 
-/// Largest JSON body taken, in bytes. Media never passes through a function; what remains is small.
+/// Largest JSON body, in bytes. Media never pass through a function, so other bodies are small.
 pub const BODY_MAX: usize = 64 * 1024;
 /// Longest idempotency key, in characters.
 const IDEMPOTENCY_KEY_MAX: usize = 255;
-/// Most characters kept of what a client calls itself.
+/// Characters kept of a client's `User-Agent`.
 const AGENT_MAX: usize = 256;
 
-/// A request.
+/// An HTTP request.
 ///
-/// Made from the event itself, not by `lambda_http`'s conversion: that builds a URI out of the path, which the gateway
-/// has already decoded, and panics on the paths of which none can be built.
+/// It is built from the event itself and not with `lambda_http`. That crate builds a URI from the path, which API
+/// Gateway has already decoded, and panics on paths that are not valid in a URI.
 #[derive(Debug)]
 pub struct Request {
-    /// Goes into the answer, into errors and into the log.
+    /// Id of the request, in the answer, in errors and in the log.
     pub id: String,
-    /// When it arrived.
+    /// When the request arrived.
     pub now: Timestamp,
     /// What the handler adds to the log line.
     pub log: RequestLog,
@@ -55,20 +55,20 @@ pub struct Request {
 #[derive(Debug)]
 enum Body {
     Bytes(Vec<u8>),
-    /// Marked as base64 and none.
+    /// Marked as base64, but malformed.
     Broken,
 }
 
 impl Request {
-    /// Makes a request from an event of payload format 2.0.
+    /// Builds a request from an event of payload format 2.0.
     pub fn from_event(event: ApiGatewayV2httpRequest, now: Timestamp) -> Self {
         Self::from_event_behind(&Cdn::default(), event, now)
     }
 
-    /// Makes a request that may have come through a CDN.
+    /// Builds a request that may have come through a CDN.
     pub(super) fn from_event_behind(cdn: &Cdn, event: ApiGatewayV2httpRequest, now: Timestamp) -> Self {
         let mut headers = event.headers;
-        // API Gateway takes cookies out of the headers and gives them one by one.
+        // API Gateway takes cookies out of the headers and lists them separately.
         let cookies = event.cookies.filter(|cookies| !cookies.is_empty()).map(|cookies| cookies.join("; "));
         if let Some(Ok(cookies)) = cookies.map(|cookies| HeaderValue::from_str(&cookies)) {
             headers.insert(COOKIE, cookies);
@@ -78,15 +78,24 @@ impl Request {
             (text, _) => Body::Bytes(text.unwrap_or_default().into_bytes()),
         };
         let (address, country) = cdn.caller(&headers);
+        let log = RequestLog::default();
+        let source_ip = match address {
+            CallerAddress::OfTheConnection => event.request_context.http.source_ip,
+            CallerAddress::Known(address) => Some(address.to_string()),
+            CallerAddress::Unknown => {
+                log.field("cdn.address", "missing or unreadable");
+                None
+            }
+        };
         Self {
             id: event.request_context.request_id.unwrap_or_default(),
             now,
-            log: RequestLog::default(),
+            log,
             method: event.request_context.http.method,
             route: event.route_key.unwrap_or_default(),
             path: event.raw_path.unwrap_or_default(),
             parameters: event.path_parameters,
-            source_ip: address.map(|address| address.to_string()).or(event.request_context.http.source_ip),
+            source_ip,
             country,
             domain: event.request_context.domain_name.unwrap_or_default(),
             query: event.raw_query_string.unwrap_or_default(),
@@ -95,67 +104,68 @@ impl Request {
         }
     }
 
-    /// Gives the route that matched, as template.yaml writes it: `GET /api/files/list`, or `$default`.
+    /// Returns the matched route as written in template.yaml: `GET /api/files/list`, or `$default`.
     pub fn route(&self) -> &str {
         &self.route
     }
 
-    /// Gives the method.
+    /// Returns the HTTP method.
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// Gives the path, decoded by the gateway: whatever looks like an escape in it is one no longer.
+    /// Returns the path. API Gateway has decoded it, so anything in it that looks like an escape is not one.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Gives what stands behind a prefix of the path, for routes that end in a greedy parameter.
+    /// Returns the path behind a prefix, for routes that end in a greedy parameter.
     pub fn path_after(&self, prefix: &str) -> &str {
         self.path.strip_prefix(prefix).unwrap_or_default()
     }
 
-    /// Gives a parameter of the path, decoded by the gateway; empty when the route has none of that name.
+    /// Returns a path parameter, decoded by API Gateway; empty if the route has none of that name.
     pub fn parameter(&self, name: &str) -> &str {
         self.parameters.get(name).map(String::as_str).unwrap_or_default()
     }
 
-    /// Tells who acts and from where, for the audit trail.
+    /// Returns who acts and from where, for the audit log.
     pub fn origin(&self, actor: &UserId) -> Origin {
         self.origin_of(Actor::User(actor.clone()))
     }
 
-    /// Tells the same of whoever acts.
+    /// Returns the same for an actor other than a person.
     pub fn origin_of(&self, actor: Actor) -> Origin {
         let user_agent = self.header("user-agent").map(|agent| agent.chars().take(AGENT_MAX).collect());
         Origin { actor, ip: self.source_ip.clone(), user_agent }
     }
 
-    /// Gives the domain the request came to, as API Gateway knows it.
+    /// Returns the domain to which the request was sent, according to API Gateway.
     pub fn domain(&self) -> &str {
         &self.domain
     }
 
-    /// Gives what decides who is calling.
+    /// Returns the parts of the request that identify the caller.
     pub fn credentials(&self) -> Credentials<'_> {
         let reads = self.method == Method::GET || self.method == Method::HEAD;
         Credentials { headers: &self.headers, writes: !reads }
     }
 
-    /// Finds out which person is calling.
+    /// Authenticates the person who is calling.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` and its kin.
+    /// `UNAUTHENTICATED`, `TOKEN_EXPIRED` and others of the session token.
     pub async fn user(&self, users: &SessionVerifier) -> Result<User, Fault> {
         let user = users.user(self.credentials(), self.now).await?;
         self.log.field("user.id", &user.id);
         Ok(user)
     }
 
-    /// Finds out which person is calling, in which organisation: that of the path, where their role must allow the route.
+    /// Authenticates the person who is calling, and checks that their role in the organisation of the path allows the
+    /// route.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` and its kin; `NOT_FOUND` to whoever is no member; `ROLE_REQUIRED`.
+    /// Those of [`Self::user`]; `NOT_FOUND` for somebody who is not a member; `ROLE_REQUIRED`.
     pub async fn member(
         &self,
         users: &SessionVerifier,
@@ -166,7 +176,7 @@ impl Request {
         Ok((user, member.org))
     }
 
-    /// The same for routes on which it matters further who of the members is calling.
+    /// The same, for routes that need the caller's membership too.
     pub async fn place(
         &self,
         users: &SessionVerifier,
@@ -180,16 +190,19 @@ impl Request {
         Ok((user, member))
     }
 
-    /// Makes what remembers a webhook of a sender, whose id [`Self::signed`] gave.
+    /// Returns the record of a webhook, whose id [`Self::signed`] returned.
+    ///
+    /// # Errors
+    /// `BODY_TOO_LARGE`, and `INVALID_REQUEST` for a body with malformed base64.
     pub fn received(&self, source: Source, id: WebhookId, result: impl Into<String>) -> Result<Received, Fault> {
         let fingerprint = URL_SAFE_NO_PAD.encode(Sha256::digest(self.bytes()?));
         Ok(Received { source, id, fingerprint, result: result.into(), now: self.now })
     }
 
-    /// Finds out whether a webhook is from whom it must be from, by its headers and its body as it came.
+    /// Verifies a webhook's signature, from its headers and its unchanged body.
     ///
     /// # Errors
-    /// `INVALID_SIGNATURE`; `BODY_TOO_LARGE` and `INVALID_REQUEST` for a body that cannot be had as it came.
+    /// `INVALID_SIGNATURE`; `BODY_TOO_LARGE`; `INVALID_REQUEST` for a body with malformed base64.
     pub async fn signed(&self, secrets: &Refreshed<WebhookSecrets>) -> Result<WebhookId, Fault> {
         let verified = secrets.verify(&self.headers, self.bytes()?, self.now).await;
         match &verified {
@@ -199,10 +212,10 @@ impl Request {
         verified
     }
 
-    /// Finds out whether a webhook is Stripe's, which signs in a way of its own.
+    /// Verifies the signature of a webhook of Stripe, which has a format of its own.
     ///
     /// # Errors
-    /// As [`Self::signed`].
+    /// Those of [`Self::signed`].
     pub async fn signed_by_stripe(&self, secrets: &Refreshed<StripeSecrets>) -> Result<(), Fault> {
         let verified = secrets.verify(&self.headers, self.bytes()?, self.now).await;
         if let Err(fault) = &verified {
@@ -211,65 +224,65 @@ impl Request {
         verified
     }
 
-    /// Gives a hash of the body as it came, by which one that comes again is told from another.
+    /// Returns a hash of the unchanged body, which tells whether a repeated request is the same.
     ///
     /// # Errors
-    /// `BODY_TOO_LARGE`, and `INVALID_REQUEST` for a body that cannot be had as it came.
+    /// `BODY_TOO_LARGE`, and `INVALID_REQUEST` for a body with malformed base64.
     pub fn fingerprint(&self) -> Result<String, Fault> {
         Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(self.bytes()?)))
     }
 
-    /// Gives the body as it came.
+    /// Returns the unchanged body, at most [`BODY_MAX`] bytes.
     fn bytes(&self) -> Result<&[u8], Fault> {
         self.body_within(BODY_MAX)
     }
 
-    /// Gives the body as it came, whatever it is.
+    /// Returns the unchanged body, of any content.
     ///
     /// # Errors
-    /// `BODY_TOO_LARGE` above so many bytes, and `INVALID_REQUEST` for a body that cannot be had as it came.
+    /// `BODY_TOO_LARGE` above `most` bytes, and `INVALID_REQUEST` for a body with malformed base64.
     pub fn body_within(&self, most: usize) -> Result<&[u8], Fault> {
         let Body::Bytes(bytes) = &self.body else {
-            return Err(Fault::new(Code::InvalidRequest, "The body is marked as base64 and is not"));
+            return Err(Fault::new(Code::InvalidRequest, "body is marked as base64 but is not valid base64"));
         };
         if bytes.len() > most {
-            return Err(Fault::new(Code::BodyTooLarge, format!("The body may have {most} bytes"))
+            return Err(Fault::new(Code::BodyTooLarge, format!("body must be at most {most} bytes"))
                 .detail("limit", most)
                 .detail("size", bytes.len()));
         }
         Ok(bytes)
     }
 
-    /// Returns the caller's address: as the CDN names it, or else as API Gateway saw it.
+    /// Returns the caller's address: from the CDN's header, or else as API Gateway saw it.
     pub fn source_ip(&self) -> Option<&str> {
         self.source_ip.as_deref()
     }
 
-    /// Returns the caller's country as the CDN names it, two upper-case letters; `None` without a CDN.
+    /// Returns the caller's country from the CDN's header, as two upper-case letters; `None` without a CDN.
     pub fn country(&self) -> Option<&str> {
         self.country.as_deref()
     }
 
-    /// Gives the query as it was sent, without the question mark.
+    /// Returns the query as it was sent, without the question mark.
     pub fn raw_query(&self) -> &str {
         &self.query
     }
 
-    /// Gives the headers that are text, each with its name in lower case.
+    /// Returns the headers that are valid text, with names in lower case.
     pub fn headers(&self) -> Vec<(&str, &str)> {
         let text = |value| std::str::from_utf8(HeaderValue::as_bytes(value)).ok();
         self.headers.iter().filter_map(|(name, value)| Some((name.as_str(), text(value)?))).collect()
     }
 
-    /// Gives a header's text.
+    /// Returns a header's text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Gives a query parameter; an empty one counts as absent.
+    /// Returns a query parameter. An empty one counts as absent.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming a parameter that stands there twice.
+    /// `INVALID_REQUEST` naming a parameter that is given twice.
     pub fn query(&self, name: &str) -> Result<Option<String>, Fault> {
         let mut values = form_urlencoded::parse(self.query.as_bytes()).filter(|(key, _)| key == name);
         let (first, more) = (values.next(), values.next());
@@ -279,11 +292,11 @@ impl Request {
         Ok(first.map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty()))
     }
 
-    /// Reads the body as JSON of one shape.
+    /// Parses the body as JSON.
     ///
     /// # Errors
-    /// `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, and `INVALID_REQUEST` with the position of malformed JSON or the name
-    /// of the field that is missing, unknown or of the wrong type.
+    /// `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, and `INVALID_REQUEST` with the position of malformed JSON or the
+    /// name of a field that is missing, unknown or of the wrong type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         let essence = self.header(CONTENT_TYPE.as_str()).unwrap_or_default().split(';').next().unwrap_or_default();
         if !essence.trim().eq_ignore_ascii_case("application/json") {
@@ -292,13 +305,14 @@ impl Request {
         let bytes = self.bytes()?;
         let mut json = serde_json::Deserializer::from_slice(bytes);
         let read = serde_path_to_error::deserialize(&mut json);
-        // An array would pass for an object whose fields it lists.
+        // serde also accepts an array with the values of an object's fields.
         let object = bytes.trim_ascii_start().starts_with(b"{");
         match read {
             Ok(value) if object && json.end().is_ok() => return Ok(value),
             _ => {}
         }
-        // First whether it is JSON at all: read as a shape, some values of a wrong type are taken for wrong syntax.
+        // Checks first whether the body is JSON at all, because serde reports some values of a wrong type as wrong
+        // syntax.
         let whole: Result<IgnoredAny, _> = serde_json::from_slice(bytes);
         whole.map_err(|error| syntax_fault(&error))?;
         match read {
@@ -307,10 +321,10 @@ impl Request {
         }
     }
 
-    /// Reads `Idempotency-Key`, if there is one, and binds it to the request it stands for.
+    /// Reads `Idempotency-Key`, if there is one, and binds it to the request.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` when it is empty, longer than 255 characters or not plain ASCII.
+    /// `INVALID_REQUEST` if it is empty, longer than 255 characters or not plain ASCII.
     pub fn idempotency_key(&self, request: &impl Serialize) -> Result<Option<IdempotencyKey>, Fault> {
         const NAME: &str = "idempotency-key";
         let Some(value) = self.headers.get(NAME) else { return Ok(None) };
@@ -321,7 +335,7 @@ impl Request {
         self.bind_key(key, request).map(Some)
     }
 
-    /// Binds a key to the request it stands for.
+    /// Binds an idempotency key to the request, by a hash of its route, its path and `request`.
     pub fn bind_key(&self, key: &str, request: &impl Serialize) -> Result<IdempotencyKey, Fault> {
         let json = serde_json::to_vec(request).map_err(Fault::internal)?;
         let mut hash = Sha256::new();
@@ -342,7 +356,8 @@ fn syntax_fault(error: &serde_json::Error) -> Fault {
         .detail("column", column)
 }
 
-/// Says which field is at fault. For a missing or unknown field the name stands only in serde's sentence, in backquotes.
+/// Returns the 400 that names the invalid field. For a missing or unknown field the name is only in serde's sentence,
+/// in backquotes.
 fn shape_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
     let sentence = error.inner().to_string();
     let sentence = sentence.split(" at line ").next().unwrap_or_default();

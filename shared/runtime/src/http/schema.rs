@@ -1,68 +1,68 @@
-//! What a route takes and gives, as data: the source of the `OpenAPI` document.
+//! Descriptions of routes as data, from which the `OpenAPI` document is generated.
 
 use consigne_core::Code;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-/// Makes the schema of one type.
+/// Generates the schema of one type.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
-/// A query parameter of a route, or the parameter its path ends in.
+/// A query parameter of a route, or the parameter in which its path ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
-    /// Name.
+    /// Name of the parameter.
     pub name: &'static str,
-    /// What it means, its unit, its default.
+    /// Its meaning, unit and default.
     pub description: &'static str,
     /// Whether a request without it is refused.
     pub required: bool,
 }
 
-/// Who may call a route.
+/// Who may call a route, and how they authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthScheme {
-    /// Everyone.
+    /// Everybody; no authentication is needed.
     Anyone,
-    /// A signed-in person.
+    /// A signed-in person, with a session token.
     User,
     /// A server with a service token.
     Service,
-    /// A server that signs what it sends.
+    /// A server that signs its requests as webhooks.
     Sender,
-    /// Stripe, which signs in a way of its own.
+    /// Stripe, whose signatures have a format of their own.
     Stripe,
-    /// Whoever holds an API key; it is a service behind the gateway that takes the body, and answers.
+    /// The holder of an API key. A service behind the gateway takes the body and answers.
     Key,
 }
 
 /// One route of one function.
 #[derive(Clone, Debug)]
 pub struct Operation {
-    /// As API Gateway names it: `POST /api/files/uploads`.
+    /// The route as API Gateway names it: `POST /api/files/uploads`.
     pub route: &'static str,
-    /// One line.
+    /// What it does, in one line.
     pub summary: &'static str,
-    /// Who may call.
+    /// Who may call it.
     pub caller: AuthScheme,
     /// Query and path parameters.
     pub parameters: Vec<Parameter>,
     /// Shape of the JSON body, if there is one.
     pub body: Option<SchemaOf>,
-    /// Whether `Idempotency-Key` is honoured.
+    /// Whether `Idempotency-Key` is supported.
     pub idempotent: bool,
-    /// Status of success.
+    /// Status of a success.
     pub status: u16,
-    /// Shape of the answer; inside the envelope, when there is one.
+    /// Shape of the answer; inside the envelope, if there is one.
     pub answer: SchemaOf,
-    /// Whether the answer comes in the envelope.
+    /// Whether the answer is in an envelope.
     pub envelope: bool,
-    /// Whether the answer is a page for people.
+    /// Whether the answer is an HTML page for people.
     pub page: bool,
-    /// Refusals beyond those every route has.
+    /// Error codes in addition to those of every route.
     pub refusals: Vec<Code>,
 }
 
 impl Operation {
-    /// Describes a route that answers 200 with `A` at top level, to a signed-in person.
+    /// Describes a route for signed-in persons that answers 200 with an `A` at top level.
     pub fn new<A: JsonSchema>(route: &'static str, summary: &'static str) -> Self {
         Self {
             route,
@@ -79,57 +79,57 @@ impl Operation {
         }
     }
 
-    /// Says that the answer comes in the envelope.
+    /// Puts the answer in an envelope.
     #[must_use]
     pub fn in_envelope(self) -> Self {
         Self { envelope: true, ..self }
     }
 
-    /// Says that the answer is a page for people.
+    /// Makes the answer an HTML page for people.
     #[must_use]
     pub fn as_page(self) -> Self {
         Self { page: true, ..self }
     }
 
-    /// Says that holders of API keys call a service through it.
+    /// Makes it a route by which holders of API keys call a service.
     #[must_use]
     pub fn for_keys(self) -> Self {
         Self { caller: AuthScheme::Key, ..self }
     }
 
-    /// Says that anyone may call.
+    /// Makes it a route for everybody.
     #[must_use]
     pub fn for_anyone(self) -> Self {
         Self { caller: AuthScheme::Anyone, ..self }
     }
 
-    /// Says that servers call it, with a service token.
+    /// Makes it a route for servers with a service token.
     #[must_use]
     pub fn for_services(self) -> Self {
         Self { caller: AuthScheme::Service, ..self }
     }
 
-    /// Says that servers send it signed, as Standard Webhooks has it.
+    /// Makes it a route for webhooks that are signed according to Standard Webhooks.
     #[must_use]
     pub fn for_senders(self) -> Self {
         Self { caller: AuthScheme::Sender, ..self }
     }
 
-    /// Says that Stripe sends it, signed in its own way.
+    /// Makes it a route for Stripe's webhooks.
     #[must_use]
     pub fn for_stripe(self) -> Self {
         Self { caller: AuthScheme::Stripe, ..self }
     }
 
-    /// Says that it is paged.
+    /// Makes it a paged list.
     #[must_use]
     pub fn paged(self) -> Self {
         self.parameter("limit", "Entries a page, 1 to 1000; 100 when absent", false)
-            .parameter("cursor", "next_cursor of the page before", false)
+            .parameter("cursor", "next_cursor of the previous page", false)
             .refuses(&[Code::InvalidCursor])
     }
 
-    /// Says that it concerns one organisation, of which the caller must be a member in a role that may call it.
+    /// Makes it a route about one organisation. The caller must be a member whose role allows the route.
     #[must_use]
     pub fn in_org(self) -> Self {
         self.in_envelope()
@@ -137,32 +137,32 @@ impl Operation {
             .refuses(&[Code::NotFound, Code::RoleRequired])
     }
 
-    /// Says that it honours `Idempotency-Key`.
+    /// Makes it support `Idempotency-Key`.
     #[must_use]
     pub fn idempotent(self) -> Self {
         Self { idempotent: true, ..self }.refuses(&[Code::IdempotencyMismatch])
     }
 
-    /// Says that the request has a JSON body of shape `B`.
+    /// Gives the request a JSON body of shape `B`.
     #[must_use]
     pub fn takes<B: JsonSchema>(self) -> Self {
         Self { body: Some(schemars::SchemaGenerator::subschema_for::<B>), ..self }
     }
 
-    /// Says that success is 201, and that a retry with the same `Idempotency-Key` gets the same answer.
+    /// Makes a success 201. A retry with the same `Idempotency-Key` gets the same answer.
     #[must_use]
     pub fn creates(self) -> Self {
         Self { status: 201, idempotent: true, ..self }
     }
 
-    /// Adds a parameter.
+    /// Adds a query or path parameter.
     #[must_use]
     pub fn parameter(mut self, name: &'static str, description: &'static str, required: bool) -> Self {
         self.parameters.push(Parameter { name, description, required });
         self
     }
 
-    /// Adds refusals.
+    /// Adds error codes that the route can answer.
     #[must_use]
     pub fn refuses(mut self, codes: &[Code]) -> Self {
         self.refusals.extend_from_slice(codes);

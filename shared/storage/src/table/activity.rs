@@ -1,8 +1,9 @@
-//! Activity: which keys were charged and which organisations made keys, in spans of ten minutes, so that `anomaly-detect`
-//! knows where to look without looking everywhere.
+//! Activity marks: which keys were charged and which organisations issued keys, in spans of ten minutes.
+//! `anomaly-detect` reads them, so that it does not have to look at every key.
 //!
-//! A mark is one more write in the transaction that makes what it marks: the first time an environment sees a key, and a
-//! country of it, in ten minutes. What is marked already costs nothing, so the ordinary charge stays what it was.
+//! A mark is one more write in the transaction of the charge or of the new key. It is written only when this execution
+//! environment first sees the key, or a new country of it, in a span. All other charges in the span cost no extra
+//! write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,12 +16,12 @@ use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 use super::item::{Item, Reader, key, number, odd, sortable};
 use super::{Table, due};
 
-/// Stands in the place of a key for what an organisation itself does.
+/// Stands in place of a key for what the organisation itself does.
 const ITSELF: &str = "-";
-/// How long marks are kept: every run that looks at them has run by then.
+/// How long marks are kept. By then every run that reads them is over.
 const KEPT: Duration = LOOK_BACK.saturating_mul(4);
 
-/// Something that was going on, as precisely as it is marked.
+/// One mark: the span, the organisation, and if known the key and the country of the call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Mark {
     span: Timestamp,
@@ -30,12 +31,12 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// Marks a charge of a key, or credits set aside for one.
+    /// Returns the mark of a charge or a hold of a key.
     pub(super) fn charged(org: OrgId, key: KeyId, country: Option<&str>, at: Timestamp) -> Self {
         Self { span: at.floor(SPAN), org, key: Some(key), country: country.map(str::to_owned) }
     }
 
-    /// Marks the making of a key.
+    /// Returns the mark of a new key.
     pub(super) fn issued(org: OrgId, at: Timestamp) -> Self {
         Self { span: at.floor(SPAN), org, key: None, country: None }
     }
@@ -52,7 +53,7 @@ fn partition(span: Timestamp, shard: u8) -> String {
 }
 
 impl Table {
-    /// Makes the write of a mark, unless this environment has made it.
+    /// Returns the write of a mark, or `None` if this execution environment has written it before.
     pub(super) fn mark(&self, mark: &Mark) -> Result<Option<TransactWriteItem>, Fault> {
         if self.marks.get(mark).is_some() {
             return Ok(None);
@@ -70,7 +71,7 @@ impl Table {
         self.update(update).map(Some)
     }
 
-    /// Remembers that a mark was made.
+    /// Remembers that a mark was written.
     pub(super) fn marked(&self, mark: &Mark) {
         self.marks.set(mark, ());
     }

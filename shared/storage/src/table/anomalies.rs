@@ -1,4 +1,4 @@
-//! Anomalies: what they are found in, and the alarm, which is raised once for as long as it is quiet.
+//! Anomalies: the records they are detected from, and the alarm, which is raised once per quiet period.
 
 use aws_sdk_dynamodb::types::Update;
 use consigne_core::anomalies::{Alarm, OnAnomaly, RaiseOutcome, Response};
@@ -11,10 +11,10 @@ use super::item::{Item, Reader, key, org_pk, sortable, text};
 use super::transact::{Outcome, failed_at};
 use super::{Table, audit, key_item, orgs, outbox, receipts};
 
-/// Place of the mark in the transaction that raises an alarm.
+/// Place of the quiet period's item in the transaction that raises an alarm.
 const MARK: usize = 0;
 
-/// Gives the key of what keeps an alarm's like quiet.
+/// Returns the key of the item that keeps alarms of the same kind and key from being raised again.
 fn quiet_key(alarm: &Alarm) -> Item {
     let what = alarm.key.map_or_else(|| "-".to_owned(), |key| key.to_string());
     key(org_pk(alarm.org), format!("ANOMALY#{what}#{}", alarm.kind.name()))

@@ -1,4 +1,4 @@
-//! The audit trail.
+//! The audit log: entries are written here and listed by organisation.
 
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::ports::{ListAudit, Listed, PageAsk};
@@ -7,10 +7,10 @@ use consigne_core::{AuditId, Fault, OrgId};
 use super::Table;
 use super::item::{Item, Reader, add, key, number, org_pk, text};
 
-/// Partition of what belongs to the installation itself.
+/// Partition of entries that belong to no organisation.
 pub(super) const SYSTEM: &str = "SYSTEM";
 
-/// Writes the item of an entry.
+/// Builds the item of an entry.
 pub(super) fn write(entry: &AuditEntry) -> Item {
     let pk = entry.org.map_or_else(|| SYSTEM.to_owned(), org_pk);
     let mut item = key(pk, format!("AUDIT#{}", entry.id));

@@ -1,4 +1,4 @@
-//! The debit that reaches a mark at which its wallet's owner is told.
+//! Debits that cross an alert threshold.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use consigne_core::credits::Wallet;
@@ -9,18 +9,18 @@ use super::item::{number, text};
 use super::wallet_change::WalletChange;
 use super::wallet_item;
 
-/// A mark that is reached by what is taken.
+/// An alert threshold that a debit crosses.
 pub(super) struct ThresholdCrossing {
-    /// What the world is told.
+    /// The event that announces the crossing.
     pub(super) event: Event,
     seen: Wallet,
     lowered: Wallet,
-    /// Balances from which it is this mark that is reached, and no other.
+    /// The lowest and the highest balance from which this debit crosses exactly this threshold.
     from: (i64, i64),
 }
 
 impl ThresholdCrossing {
-    /// Sees whether taking credits out of a wallet reaches a mark.
+    /// Returns the threshold that `debit` crosses in the wallet `seen`, if it crosses one.
     pub(super) fn of(seen: Wallet, debit: &Debit<'_>) -> Option<Self> {
         let mut lowered = seen.clone();
         match debit.mode {
@@ -34,8 +34,8 @@ impl ThresholdCrossing {
         Some(Self { event, seen, lowered, from: (least, most) })
     }
 
-    /// Writes the update that takes the credits and notes the mark. Others may take theirs meanwhile, as long as it is this
-    /// mark that is reached.
+    /// Builds the update that takes the credits and records the threshold as crossed. Other debits may happen
+    /// meanwhile, as long as this debit still crosses the same threshold.
     pub(super) fn update(&self, debit: &Debit<'_>) -> UpdateBuilder {
         let condition = format!("wallet_status = :open AND balance BETWEEN :least AND :most AND {FRESH}");
         WalletChange::between(&self.seen, &self.lowered)

@@ -1,4 +1,4 @@
-//! Checking and charging a key: one transaction of key, wallet and receipt.
+//! Charges a key: one transaction of key, wallet and receipt.
 
 use consigne_core::credits::{Charge, ChargeOutcome, KeySnapshot, Wallet, WalletId};
 use consigne_core::keys::KeyFacts;
@@ -31,7 +31,7 @@ impl ChargeKey for Table {
     }
 }
 
-/// Answers a charge whose receipt is there.
+/// Answers a charge whose receipt exists already.
 fn replay(charge: &Charge, item: &Item) -> Result<ChargeOutcome, Fault> {
     let receipt = receipts::read(item)?;
     let same = receipt.fingerprint == charge.receipt.fingerprint && receipt.key == charge.receipt.key;
@@ -51,7 +51,7 @@ impl ReadKeySnapshot for Table {
                 wallet_item::wallet_key(&payer),
                 key(org_pk(facts.org), "ORG"),
             ];
-            // Read one by one in a single request: a transaction would fail whenever a charge is under way.
+            // A batch and not a transaction, because a transaction would fail whenever a charge is under way.
             let found = self.batch_get(&[&keys[..], place.as_slice()].concat(), true).await?;
             let find = |own: &Item| {
                 let same = |item: &&Item| ["pk", "sk"].iter().all(|name| item.get(*name) == own.get(*name));
@@ -67,7 +67,7 @@ impl ReadKeySnapshot for Table {
                     payer = WalletId::Test(new_payer.user);
                     continue;
                 }
-                // Nobody is left who could pay, nor let anybody.
+                // No owner is left, so nobody can pay and no test key works.
                 suspended = true;
             }
             let wallet = match payer {

@@ -1,4 +1,4 @@
-//! Checkout sessions: what was offered in each, as it is held against what is paid.
+//! Checkout sessions: what each one offered. A payment is compared with it.
 
 use std::time::Duration;
 
@@ -46,10 +46,10 @@ fn read(item: &Item) -> Result<Checkout, Fault> {
     })
 }
 
-/// Writes the update that counts a session of its organisation's, on condition that its hour has some left.
+/// Builds the update that counts a session in its organisation's hour, if the hour's limit is not reached.
 fn count(checkout: &Checkout) -> UpdateBuilder {
     let hour = checkout_hour(checkout.at);
-    // Nobody asks for an hour that is over; a day is for those who wonder.
+    // The count is not needed after its hour. It stays a day longer for people who investigate.
     let forgotten = hour.plus(Duration::from_hours(25));
     count_one(key(org_pk(checkout.org), format!("CHECKOUTS#{hour}")), "opened", CHECKOUTS_AN_HOUR, forgotten)
 }
@@ -60,7 +60,7 @@ impl RecordCheckout for Table {
         checkout: &Checkout,
         idempotent: Option<&IdempotentRequest>,
     ) -> Result<WriteOutcome, Fault> {
-        // The same session may be recorded again, by a request that is the same and could not know: it says the same.
+        // A retry may record the same session again, because it cannot know. The content is the same.
         let writes = vec![self.put(write(checkout))?, self.update(count(checkout))?];
         match self.transact_once(writes, idempotent, checkout.at).await? {
             TransactionOutcome::Written(written) => Ok(written),

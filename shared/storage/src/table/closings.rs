@@ -1,4 +1,5 @@
-//! Closed accounts: the mark that stays for ever, and the note of what is still to be ended, which does not.
+//! Closed accounts: a tombstone that stays for ever, and a note of what is still to be ended, which is deleted
+//! afterwards.
 
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use aws_sdk_dynamodb::types::Put;
@@ -23,7 +24,7 @@ fn write(closing: &Closing) -> Item {
     item
 }
 
-/// Reads a note back.
+/// Reads a note from its item.
 pub(super) fn read(item: &Item) -> Result<Closing, Fault> {
     let reader = Reader(item);
     Ok(Closing {
@@ -35,7 +36,7 @@ pub(super) fn read(item: &Item) -> Result<Closing, Fault> {
 
 impl CloseAccount for Table {
     async fn close_account(&self, closing: &Closing, received: &Received) -> Result<WriteOutcome, Fault> {
-        // In the place of all that was known of the person.
+        // The tombstone replaces the person's whole profile.
         let mut tombstone = profile_key(&closing.user);
         tombstone.insert("closed_at".to_owned(), number(closing.closed_at.as_millis()));
         let tombstone =

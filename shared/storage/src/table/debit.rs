@@ -1,5 +1,5 @@
-//! What a charge and the opening of a hold have in common: key and wallet are checked and changed in one transaction, with
-//! a record that makes the same request happen once.
+//! The debit that charges and holds share: one transaction checks and changes key and wallet, and writes the record (a
+//! receipt or a hold) by which a retry is recognised.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
@@ -21,63 +21,67 @@ use super::{Table, key_item, outbox, wallet_item};
 const KEY: usize = 0;
 const WALLET: usize = 1;
 const RECORD: usize = 2;
-/// Only of test keys: theirs is not the organisation's wallet, so its suspension is asked for by itself.
+/// Test keys only: they do not spend the organisation's wallet, so its suspension is checked separately.
 const ORG: usize = 3;
-/// Only of test keys: whether whose wallet it is, is still a member.
+/// Test keys only: checks that the person whose wallet pays is still a member.
 const SPENDER: usize = 4;
 
-/// Credits taken out of a wallet on behalf of a key.
+/// A debit on behalf of a key.
 pub(super) struct Debit<'a> {
     pub(super) key: &'a KeyFacts,
     pub(super) ask: &'a Ask,
-    /// Address of the caller, if it is known.
+    /// Address of the caller, if known.
     pub(super) ip: Option<&'a str>,
-    /// Country of the caller, if it is known.
+    /// Country of the caller, if known.
     pub(super) country: Option<&'a str>,
-    /// How many.
+    /// Number of credits to take.
     pub(super) amount: u64,
-    /// To what end.
+    /// Whether the credits are spent or reserved.
     pub(super) mode: DebitMode,
-    /// Key of the record.
+    /// Key of the record to write.
     pub(super) record_key: Item,
-    /// Whether the same request may come again.
+    /// Whether the request has an idempotency key, so that it may have been carried out before.
     pub(super) promised: bool,
 }
 
-/// What becomes of credits that are taken.
+/// What happens to the credits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum DebitMode {
-    /// They are spent.
+    /// They are spent at once.
     Spend,
-    /// They are set aside, by a hold of this era.
+    /// A hold reserves them. This is the expiry epoch the wallet is assumed to be in.
     Reserve(u32),
 }
 
-/// What became of a taking. Only `Now` has changed anything.
+/// The outcome of a debit. Only `Applied` has changed anything.
 pub(super) enum DebitOutcome {
-    /// It was made.
+    /// The credits were taken and the record was written.
     Applied,
-    /// Its record stands there.
+    /// The record exists already. This is its item.
     Replayed(Item),
-    /// The key or its wallet refuses.
+    /// The key or its wallet refuses the debit.
     Refused(Refusal),
-    /// The key spends another wallet than was remembered.
+    /// The key spends another wallet than the one the debit assumed.
     PayerChanged,
 }
 
-/// What a failed transaction calls for.
+/// What to do after a failed transaction.
 enum Next {
     Answer(DebitOutcome),
-    /// What was in the way has gone or was put out of it.
+    /// The cause has gone or was removed: try again.
     Again,
-    /// The wallet is in another era than was thought.
+    /// The wallet is in this expiry epoch, not in the assumed one: try again with it.
     InEpoch(u32),
-    /// So little is left afterwards that its owner must be told in the same transaction.
+    /// The debit crosses an alert threshold: try again, with the event in the same transaction.
     Tell(Box<ThresholdCrossing>),
 }
 
 impl Table {
-    /// Takes the credits and writes the record, or says why not. `record` makes the item, given the wallet's era.
+    /// Takes the credits and writes the record, or returns why not. `record` builds the record's item from the wallet's
+    /// expiry epoch, which only a hold has.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if key and wallet keep changing until the invocation has no time left.
     pub(super) async fn debit(
         &self,
         debit: &mut Debit<'_>,
@@ -97,8 +101,8 @@ impl Table {
                 Next::Again => {}
                 Next::InEpoch(expiry_epoch) => debit.mode = DebitMode::Reserve(expiry_epoch),
                 Next::Tell(told) => crossing = Some(told),
-                // That every failed condition is told of is not documented; so a request that may have been paid for is
-                // refused only after a look at its record.
+                // DynamoDB does not promise to list every failed condition, so the record is read before a request is
+                // refused that may have been paid for.
                 Next::Answer(DebitOutcome::Refused(refusal)) if debit.promised => {
                     let before = self.get(debit.record_key.clone()).await?;
                     return Ok(before.map_or(DebitOutcome::Refused(refusal), DebitOutcome::Replayed));
@@ -142,9 +146,10 @@ impl Table {
         Ok(writes)
     }
 
-    /// Reads out of the failed conditions why nothing was taken: each comes with its item, so nothing is read again.
+    /// Works out from the failed conditions why nothing was taken. DynamoDB returns each one's item, so hardly anything
+    /// is read again.
     async fn explain(&self, debit: &Debit<'_>, failed: &[Failed]) -> Result<Next, Fault> {
-        // A record outranks every refusal: what was paid for once stays paid for.
+        // A record outranks every refusal: a request that was paid for once stays paid for.
         if let Some(item) = failed_at(failed, RECORD) {
             return Ok(Next::Answer(DebitOutcome::Replayed(item.clone())));
         }
@@ -207,8 +212,8 @@ impl Table {
 }
 
 impl Table {
-    /// Lets a test key spend an owner's wallet from now on, unless it spends another one already. The change of a key that
-    /// somebody computed before this is computed anew, since the revision has moved.
+    /// Makes a test key spend the wallet of `new_payer` from now on, unless it spends another one already. The revision
+    /// grows, so that a change computed from the old key is refused.
     async fn reassign_payer(&self, key: &KeyFacts, new_payer: &Member) -> Result<(), Fault> {
         let left = key.spender.as_ref().map(ToString::to_string).unwrap_or_default();
         let update = Update::builder()
@@ -222,7 +227,7 @@ impl Table {
     }
 }
 
-/// Writes the update that counts a call, on condition that the key allows it.
+/// Builds the update that counts a call of the key, if the key allows the call.
 fn count_call(debit: &Debit<'_>) -> UpdateBuilder {
     let Ask { generation, scope, now } = debit.ask;
     let mut condition = "#status = :active \
@@ -260,11 +265,11 @@ fn count_call(debit: &Debit<'_>) -> UpdateBuilder {
     update.update_expression(counting).condition_expression(condition)
 }
 
-/// Says that no lot has expired unnoticed.
+/// Condition of a wallet: no lot has expired that is still counted in the balance.
 pub(super) const FRESH: &str = "(attribute_not_exists(next_expiry) OR next_expiry > :now)";
 
-/// Writes the update that takes credits out of a wallet, on condition that so many are there to spare: that covers them,
-/// and reaches no mark at which its owner is told.
+/// Builds the update that takes the credits, if `headroom > amount`: the balance then covers the debit, and no alert
+/// threshold is crossed.
 fn lower(debit: &Debit<'_>) -> UpdateBuilder {
     let update = Update::builder()
         .set_key(Some(wallet_item::wallet_key(&debit.key.wallet())))

@@ -1,4 +1,4 @@
-//! Deliveries: recorded once for each event and endpoint, moved by steps, found when they are due.
+//! Deliveries: recorded once for each event and endpoint, changed by steps, and found when they are due.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::item::{count_one, key, number, org_pk, text};
 use super::transact::{Outcome, failed_at};
 use super::{Table, due};
 
-/// Place of the hour's count in the transaction that makes a delivery due again.
+/// Place of the hour's count in the transaction that redelivers.
 const COUNTED: usize = 1;
 
 impl RecordDelivery for Table {
@@ -39,7 +39,7 @@ impl MoveDelivery for Table {
     async fn move_delivery(&self, step: &DeliveryStep) -> Result<bool, Fault> {
         let item = delivery_item::write(&step.delivery)?;
         let Some(of_endpoint) = &step.endpoint else {
-            // Without a transaction, which would cost twice as much.
+            // A single write, because a transaction would cost twice as much.
             let put = PutItemInput::builder().table_name(&self.name).set_item(Some(item));
             let put = put.condition_expression("revision = :seen");
             return written(self.client.send(put.expression_attribute_values(":seen", number(step.seen))).await);
@@ -114,7 +114,7 @@ impl SnoozeDelivery for Table {
     }
 }
 
-/// Tells a write that was made from one whose condition failed.
+/// Returns whether a write was made; `false` if its condition failed.
 fn written<T>(put: Result<T, Failure<PutItemError>>) -> Result<bool, Fault> {
     match put {
         Ok(_) => Ok(true),

@@ -1,4 +1,4 @@
-//! A delivery as an item.
+//! Converts a delivery to and from its item.
 
 use consigne_core::deliveries::{Attempt, Delivery, DeliveryStatus};
 use consigne_core::events::EventKind;
@@ -11,7 +11,7 @@ use super::item::{Item, Reader, add, key, number, text};
 /// Sort key of every delivery.
 pub(super) const SK: &str = "DELIVERY";
 
-/// An attempt as it lies in the item.
+/// An attempt as stored in the item, in JSON.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     number: u32,
@@ -26,12 +26,12 @@ pub(super) fn delivery_key(org: OrgId, id: DeliveryId) -> Item {
     key(format!("DELIVERY#{org}#{id}"), SK)
 }
 
-/// Gives the partition of an endpoint's deliveries in the first index.
+/// Returns the partition of an endpoint's deliveries in `gsi1`.
 pub(super) fn of_endpoint(endpoint: EndpointId) -> String {
     format!("ENDPOINT#{endpoint}#DELIVERIES")
 }
 
-/// Gives that of those of one status in the second.
+/// Returns the partition of an endpoint's deliveries of one status in `gsi2`.
 pub(super) fn of_status(endpoint: EndpointId, status: DeliveryStatus) -> String {
     format!("ENDPOINT#{endpoint}#{}", status.name())
 }
@@ -70,7 +70,7 @@ pub(super) fn write(delivery: &Delivery) -> Result<Item, Fault> {
     Ok(item)
 }
 
-/// Reads it back.
+/// Reads a delivery from its item.
 pub(super) fn read(item: &Item) -> Result<Delivery, Fault> {
     let reader = Reader(item);
     let attempts: Vec<Kept> = reader.parsed("attempts", |text| serde_json::from_str(text).ok())?;

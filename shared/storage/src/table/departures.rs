@@ -1,4 +1,4 @@
-//! Members who go, and what becomes of an organisation that nobody answers for.
+//! Members whose accounts are closed, and organisations that lose their last owner with them.
 
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete};
 use consigne_core::Fault;
@@ -23,7 +23,7 @@ impl EndMembership for Table {
         match succession {
             Succession::Unchanged => {}
             Succession::Owner(owner) => {
-                // Of two owners who go at once, one is last.
+                // If two owners leave at the same time, one of them must count as the last.
                 let stays = ConditionCheck::builder()
                     .set_key(Some(member_key(member.org, owner)))
                     .condition_expression("#role = :owner")

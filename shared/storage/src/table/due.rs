@@ -1,4 +1,4 @@
-//! What is due: one sparse index over everything that must not be forgotten.
+//! Due items: one sparse index over everything that `sweep` must finish.
 
 use std::collections::VecDeque;
 
@@ -9,33 +9,33 @@ use consigne_core::{Fault, Timestamp};
 use super::item::{Item, Reader, number, text};
 use super::{Table, closings, delivery_item, file_item, hold_item, job_item, outbox};
 
-/// Attribute that holds an item's shard of the index.
+/// Attribute with an item's shard of the index.
 pub(super) const SHARD: &str = "due_shard";
-/// Attribute that holds when an item is due, in milliseconds.
+/// Attribute with the time at which an item is due, in milliseconds.
 pub(super) const AT: &str = "due_at";
-/// Shards of the index, so that thousands of writes a second do not meet in one partition.
+/// Number of shards of the index, so that thousands of writes a second do not go to one partition.
 pub(super) const SHARDS: u8 = 4;
 
-/// Chooses the shard of an item by the last character of its ULID, which is random.
+/// Returns the shard of an item, from the last character of its ULID, which is random.
 pub(super) fn shard(id: &str) -> String {
     format!("DUE#{}", shard_of(id))
 }
 
-/// Spreads ids over as many partitions.
+/// Returns the number of an id's shard, from 0 to `SHARDS - 1`.
 pub(super) fn shard_of(id: &str) -> u8 {
     id.as_bytes().last().map_or(0, |byte| byte % SHARDS)
 }
 
-/// How far a walk over everything due has come, in each shard.
+/// How far a walk over everything due has come in each shard.
 #[derive(Debug, Default)]
 pub struct DueWalk([Stretch; SHARDS as usize]);
 
 /// One shard's part of a walk.
 #[derive(Debug, Default)]
 struct Stretch {
-    /// Read and not yet given, the longest overdue first.
+    /// Items read and not yet returned, the longest overdue first.
     read: VecDeque<(Timestamp, Due)>,
-    /// Where reading goes on.
+    /// Where the next page starts.
     next: Option<Item>,
     /// Whether the last page was read.
     over: bool,
@@ -92,6 +92,6 @@ fn due(item: &Item) -> Due {
         Some(hold_item::SK) => hold_item::read(item).map(|hold| Due::Hold(Box::new(hold))),
         _ => file_item::read(item).map(|file| Due::File(Box::new(file))),
     };
-    // One odd item must not keep all others from being looked after.
+    // One unreadable item must not keep `sweep` from all others.
     due.unwrap_or_else(|_| Due::Unreadable(reader.optional_text("pk").unwrap_or_default().to_owned()))
 }

@@ -1,7 +1,7 @@
-//! Customers' endpoints, and what leads from a person to those they have registered.
+//! Customers' endpoints, and the pointers from a person to the endpoints they have registered.
 //!
-//! A pointer of its own rather than an index: what somebody registers hears of their next event, and an index is always a
-//! moment behind.
+//! The pointers are items and not an index, because an index lags behind. A new endpoint must get the very next event
+//! of the person who registered it.
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
@@ -22,13 +22,13 @@ use super::item::{Item, Reader, add, key, number, odd, org_pk, text, user_pk};
 use super::transact::{Outcome, failed_at};
 use super::{Table, audit, outbox};
 
-/// Beginning of the sort keys of endpoints, and of what leads to them.
+/// Prefix of the sort keys of endpoints and of pointers to them.
 const ENDPOINT: &str = "ENDPOINT#";
-/// Attribute of the count of an organisation's endpoints.
+/// Attribute with the number of an organisation's endpoints.
 const COUNT: &str = "endpoint_count";
-/// Place of that count in the transaction that registers one.
+/// Place of that count in the transaction that registers an endpoint.
 const COUNTED: usize = 2;
-/// Most pointers read at once.
+/// Most pointers of one person that are read.
 const POINTERS: u32 = 1_000;
 
 fn endpoint_key(org: OrgId, id: EndpointId) -> Item {
@@ -95,7 +95,7 @@ impl CreateEndpoint for Table {
         match self.transact_once(writes, new.idempotent.as_ref(), endpoint.created_at).await? {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(failed) if failed_at(&failed, COUNTED).is_some() => {
-                // What stands in the way may be this very request, made before.
+                // A full count may include this very request, carried out before.
                 let before = match &new.idempotent {
                     Some(idempotent) => self.get_idempotency_record(idempotent, endpoint.created_at).await?,
                     None => None,
@@ -179,7 +179,7 @@ impl DeleteEndpoint for Table {
 }
 
 impl Table {
-    /// Makes the writes of a step of an endpoint, on condition that it has not changed since it was read.
+    /// Returns the writes of an endpoint's step, on condition that the endpoint has not changed since it was read.
     pub(super) fn endpoint_step(&self, step: &EndpointStep) -> Result<Vec<TransactWriteItem>, Fault> {
         let mut writes = vec![self.put_seen(write(&step.endpoint), step.seen)?];
         if let Some(entry) = &step.audit {
@@ -191,7 +191,7 @@ impl Table {
         Ok(writes)
     }
 
-    /// Makes the write that counts one more, or one less; one more on condition that there may be.
+    /// Returns the write that adds `change` to the count, 1 or -1. Adding requires that the limit is not reached.
     fn count_endpoints(&self, org: OrgId, change: i32) -> Result<TransactWriteItem, Fault> {
         let mut update = Update::builder()
             .set_key(Some(key(org_pk(org), "ENDPOINTS")))

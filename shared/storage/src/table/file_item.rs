@@ -1,4 +1,4 @@
-//! A file as an item.
+//! Converts a file to and from its item.
 
 use consigne_core::files::{Dimensions, File, FileName, LedgerState, MediaType, ObjectKey, Pinned, Status};
 use consigne_core::ports::{Filter, Position};
@@ -11,7 +11,7 @@ pub(super) fn file_sk(file: FileId) -> String {
     format!("FILE#{file}")
 }
 
-/// Gives the partition of a list, and its index: READY files of one kind have an index of their own.
+/// Returns the index and the partition of a list. READY files of one kind have an index of their own.
 pub(super) fn list_partition(owner: &UserId, filter: Filter) -> (&'static str, String) {
     match filter {
         Filter { status: Status::Ready, kind: Some(kind) } => ("gsi2", format!("USER#{owner}#{}", kind.name())),
@@ -19,12 +19,12 @@ pub(super) fn list_partition(owner: &UserId, filter: Filter) -> (&'static str, S
     }
 }
 
-/// Gives the place of a file in its lists: by time, then by id.
+/// Returns a file's sort key in its lists: by time of change, then by id.
 pub(super) fn list_sort(changed_at: Timestamp, file: FileId) -> String {
     format!("{}#{file}", sortable(changed_at))
 }
 
-/// Writes the whole item of a file.
+/// Builds the whole item of a file.
 pub(super) fn write(file: &File) -> Item {
     let mut item = Item::from([
         ("pk".to_owned(), text(user_pk(file.owner()))),
@@ -80,7 +80,7 @@ pub(super) fn write(file: &File) -> Item {
     item
 }
 
-/// Reads a file back.
+/// Reads a file from its item.
 pub(super) fn read(item: &Item) -> Result<File, Fault> {
     let reader = Reader(item);
     let pinned = reader.optional_text("version_id").map(|version| Pinned {
@@ -108,7 +108,7 @@ pub(super) fn read(item: &Item) -> Result<File, Fault> {
     })
 }
 
-/// Writes the key from which a list goes on after a position.
+/// Returns the key after which a list continues.
 pub(super) fn start_key(owner: &UserId, filter: Filter, after: &Position) -> Item {
     let (index, partition) = list_partition(owner, filter);
     Item::from([

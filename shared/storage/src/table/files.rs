@@ -1,4 +1,4 @@
-//! Files and ledgers: reading them, marking them deleted, moving them by a step.
+//! Files and ledgers: reads them, marks files deleted, and applies steps.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
@@ -13,11 +13,11 @@ use super::item::{Reader, number, text, user_pk};
 use super::transact::Outcome;
 use super::{Table, due, file_item, item, outbox, usage_item};
 
-/// Attribute that tells which call has marked a file deleted; gone when the record is next written.
+/// Attribute that tells which call marked a file deleted. The next write of the record removes it.
 const MARK: &str = "deletion_mark";
 
 impl GetFile for Table {
-    // A ticket must never follow a deletion, nor lag behind an arrival; `get` reads what stands there now.
+    // No URL may be signed for a deleted file, nor refused for one that has just arrived. `get` reads consistently.
     async fn get_file(&self, owner: &UserId, file: FileId) -> Result<Option<File>, Fault> {
         let read = self.get(item::key(user_pk(owner), file_item::file_sk(file))).await?;
         read.as_ref().map(file_item::read).transpose()
@@ -33,7 +33,8 @@ impl GetUsage for Table {
 
 impl BeginDelete for Table {
     async fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<File>, Fault> {
-        // The client sends an update again whose answer was lost; the second then fails on what the first has done.
+        // If an answer is lost, the client repeats the update, which then fails because the first one was carried out.
+        // The mark tells whether that was ours.
         let mark = EventId::mint(now).to_string();
         let mut backoff = Backoff::of_conflicts();
         loop {
@@ -46,7 +47,8 @@ impl BeginDelete for Table {
                     let ours = failed.item().filter(|item| Reader(item).optional_text(MARK) == Some(&mark));
                     return ours.map(file_item::read).transpose();
                 }
-                // Met a transaction on the same record, such as the one that makes it ready; the client does not retry.
+                // A transaction on the same record was under way, such as the one that makes it ready. The client does
+                // not retry this.
                 Some(UpdateItemError::TransactionConflictException(_)) if backoff.wait().await => {}
                 _ => return Err(Fault::unavailable(error)),
             }

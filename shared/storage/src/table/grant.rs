@@ -1,5 +1,5 @@
-//! Granting uploads: one transaction of the file, the ledger with its rate window, and the idempotency key; with the notice
-//! that storage is nearly full in the one that makes it so.
+//! Grants uploads: one transaction of the file, the ledger with its rate window, and the idempotency key. If the grant
+//! makes storage nearly full, the transaction includes the event that says so.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::events::Event;
@@ -17,15 +17,16 @@ use super::{Table, file_item, ledger_walk, outbox, usage_item};
 const LEDGER: usize = 1;
 const JOB: usize = 2;
 
-/// What a grant writes of a ledger so that it is counted under its plan. Names that do not change cost nothing.
+/// Assignments in the ledger by which it is counted under its plan. Writing an unchanged index key costs nothing extra.
 const LISTED: &str = "SET granted_plan = :plan, ledger_shard = :shard";
 
-/// Which of the two states a rate window can be in is assumed; an expression cannot ask and choose.
+/// Which state the rate window is assumed to be in. An update expression has no branches, so each state has its own
+/// update.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WindowAssumption {
     /// A window is open: count one more write in it.
     Open,
-    /// None is open: open one.
+    /// No window is open: open one.
     Expired,
 }
 
@@ -64,7 +65,8 @@ impl GrantUpload for Table {
             if usage.committed > room {
                 return Ok(GrantOutcome::OverQuota { committed: usage.committed });
             }
-            // Neither spent: the guess was wrong, the mark is reached, or another write got in between.
+            // Neither limit is reached. So the assumption was wrong, the notice is due, or another write came in
+            // between.
             self.windows.set(owner, next.started);
             guess = if next.writes > 1 { WindowAssumption::Open } else { WindowAssumption::Expired };
             notice = grant.notice(usage.committed);
@@ -94,8 +96,8 @@ impl Table {
         Ok(writes)
     }
 
-    /// Writes the ledger's part, on condition that the bytes fit and reach the mark at which their owner is told, or do not:
-    /// whichever this transaction is made for.
+    /// Returns the ledger's write, on condition that the bytes fit. With `tells` it also requires that the grant makes
+    /// storage nearly full, without it that it does not.
     fn ledger_write(
         &self,
         grant: &Grant,
@@ -144,10 +146,10 @@ impl Table {
     /// Answers a request that was granted before.
     async fn replay(&self, owner: &UserId, kept: WriteOutcome) -> Result<GrantOutcome, Fault> {
         let WriteOutcome::Replayed(key) = kept else { return Ok(GrantOutcome::KeyReused) };
-        let object =
-            ObjectKey::parse_for(owner, &key).ok_or_else(|| Fault::internal("a promise names no key of its owner"))?;
+        let object = ObjectKey::parse_for(owner, &key)
+            .ok_or_else(|| Fault::internal("an idempotency record names an object that is not its owner's"))?;
         let file = self.get_file(owner, object.file()).await?;
         file.map(|file| GrantOutcome::Replayed(Box::new(file)))
-            .ok_or_else(|| Fault::internal("an idempotency key names a file that is not there"))
+            .ok_or_else(|| Fault::internal("an idempotency record names a file that does not exist"))
     }
 }

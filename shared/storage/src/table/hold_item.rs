@@ -1,4 +1,4 @@
-//! A hold as an item.
+//! Converts a hold to and from its item.
 
 use aws_sdk_dynamodb::types::Update;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
@@ -18,7 +18,7 @@ pub(super) fn hold_key(id: &HoldId) -> Item {
     key(format!("HOLD#{}#{}", id.org(), id.tail()), SK)
 }
 
-/// Writes the item of a new hold. It runs out by itself only once it has ended; until then `sweep` looks after it.
+/// Builds the item of a new hold. It has no expiry of its own in the table: `sweep` ends it, and the end sets one.
 pub(super) fn write(hold: &Hold) -> Item {
     let mut item = hold_key(&hold.id);
     item.insert("hold_status".to_owned(), text(OPEN));
@@ -40,7 +40,7 @@ pub(super) fn write(hold: &Hold) -> Item {
     item
 }
 
-/// Writes the update that ends a hold, on condition that nothing has ended it.
+/// Builds the update that ends a hold, if nothing has ended it before.
 pub(super) fn end(step: &Resolution) -> UpdateBuilder {
     let mut set = vec!["hold_status = :status", "ended_at = :now", "#ttl = :ttl"];
     let mut update = Update::builder()
@@ -73,7 +73,7 @@ pub(super) fn end(step: &Resolution) -> UpdateBuilder {
     update.update_expression(format!("SET {} REMOVE {}, {}", set.join(", "), due::SHARD, due::AT))
 }
 
-/// Reads a hold back.
+/// Reads a hold from its item.
 pub(super) fn read(item: &Item) -> Result<Hold, Fault> {
     let reader = Reader(item);
     let id = |pk: &str| {

@@ -1,4 +1,5 @@
-//! Holds: opened like a charge, ended in one transaction of hold, wallet and receipt, and released by `sweep` in time.
+//! Holds: opened like a charge, and ended in one transaction of hold, wallet and receipt. `sweep` releases those that
+//! time out.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
@@ -16,7 +17,7 @@ use super::transact::{Outcome, failed_at};
 use super::wallet_change::WalletChange;
 use super::{Table, hold_item, receipts, wallet_item};
 
-/// Places in the transaction that ends a hold. A refund has no receipt.
+/// Places in the transaction that ends a hold. A refund has no receipt, so the third place is free for its count.
 const HOLD: usize = 0;
 const WALLET: usize = 1;
 const REFUNDS: usize = 2;
@@ -55,7 +56,7 @@ impl OpenHold for Table {
     }
 }
 
-/// Answers an opening whose hold is there.
+/// Answers an opening whose hold exists already.
 fn replay(asked: &Hold, item: &Item) -> Result<OpeningOutcome, Fault> {
     let hold = hold_item::read(item)?;
     let same = hold.fingerprint == asked.fingerprint && hold.key == asked.key;
@@ -70,7 +71,8 @@ impl GetHold for Table {
 
 impl ResolveHold for Table {
     async fn resolve_hold(&self, step: &Resolution) -> Result<ResolutionOutcome, Fault> {
-        // A hold that has outlived a lot ends against the wallet as it was seen; any other does not ask.
+        // If a lot has expired since the hold was opened, the hold is ended against the wallet as it was read.
+        // Otherwise the wallet is not read.
         let mut seen: Option<Wallet> = None;
         loop {
             let wallet = match &seen {
@@ -114,7 +116,7 @@ impl Table {
     }
 }
 
-/// Writes the update that ends a hold of the wallet's present era: no lot has expired since it was opened.
+/// Builds the update that ends a hold of the wallet's current expiry epoch: no lot has expired since it was opened.
 fn release(step: &Resolution) -> UpdateBuilder {
     let freed = step.hold.amount - step.used;
     Update::builder()
@@ -130,19 +132,22 @@ fn release(step: &Resolution) -> UpdateBuilder {
         .expression_attribute_values(":now", millis(step.now))
 }
 
-/// Writes the update that ends a hold which has outlived a lot.
+/// Builds the update that ends a hold during whose life a lot has expired.
+///
+/// # Errors
+/// `INTERNAL` if the wallet has no record of the hold's credits.
 fn release_carried(step: &Resolution, seen: &Wallet) -> Result<UpdateBuilder, Fault> {
     let mut wallet = seen.clone();
     if !wallet.release(step.hold.expiry_epoch, step.hold.amount, step.used) {
-        return Err(Fault::internal("a wallet does not hold what is held of it"));
+        return Err(Fault::internal("the wallet has no record of the hold's credits"));
     }
     let change = WalletChange::between(seen, &wallet).on_condition(FRESH).build();
     Ok(change.expression_attribute_values(":now", millis(step.now)))
 }
 
-/// Writes the update that counts a refund of a key, on condition that its day has some left.
+/// Builds the update that counts a refund of a key, if the day's limit is not reached.
 fn count_refund(org: OrgId, id: KeyId, day: Day) -> UpdateBuilder {
-    // Nobody asks for a day that is over; a week is for those who wonder.
+    // The count is not needed after its day. It stays a week longer for people who investigate.
     let forgotten = day.ends().plus(std::time::Duration::from_hours(24 * 7));
     count_one(key(org_pk(org), format!("REFUNDS#{id}#{day}")), "given", REFUNDS_A_DAY, forgotten)
 }

@@ -40,7 +40,7 @@ pub(super) struct IdempotencyRecord<'a> {
     pub(super) fingerprint: &'a str,
 }
 
-/// What became of a transaction that may carry an idempotency record.
+/// The outcome of a transaction that may include an idempotency record.
 pub(super) enum TransactionOutcome {
     /// It was committed now or by an earlier request, or its key was used with a different request.
     Written(WriteOutcome),
@@ -98,7 +98,7 @@ impl GetIdempotencyRecord for Table {
         now: Timestamp,
     ) -> Result<Option<WriteOutcome>, Fault> {
         let Some(record) = self.get(record_key(request)).await? else { return Ok(None) };
-        // DynamoDB may be days late in deleting what has expired.
+        // DynamoDB may delete expired items days late.
         let expired = Reader(&record).number::<i64>("ttl")? <= now.as_secs();
         if expired { Ok(None) } else { replay(&request.key.fingerprint, &record).map(Some) }
     }

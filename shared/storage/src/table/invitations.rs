@@ -1,7 +1,8 @@
 //! Invitations: sent within their limits, accepted once.
 //!
-//! How many may go out is counted off those of the last days, of which there are few, rather than kept in a number that an
-//! expiry would have to change. So that nobody counts what is no longer so, each that goes out moves a count in the roster.
+//! The limits are checked by counting the invitations of the last days, of which there are few. A stored number would
+//! have to be changed whenever one expires. So that two requests do not pass on the same count, each new invitation
+//! increments a counter in the roster, on condition that it is as it was read.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
@@ -25,12 +26,12 @@ use super::orgs::member_key;
 use super::transact::{Outcome, failed_at};
 use super::{Table, audit, outbox};
 
-/// Attribute of the roster that counts the invitations that ever went out.
+/// Attribute of the roster that counts all invitations ever sent.
 const SENT: &str = "invitations_sent";
 /// Place of the inviter's count in the transaction that sends an invitation.
 const INVITER: usize = 4;
-/// Invitations read when they are counted, the newest first: twice as many as the limits let be remembered, since the table
-/// may be days late in forgetting.
+/// Most invitations read to check the limits, the newest first. It is twice what the limits allow, because the table
+/// may delete expired ones days late.
 const READ_AT_ONCE: u32 = 1_000;
 
 fn invitation_key(org: OrgId, id: InvitationId) -> Item {
@@ -77,11 +78,11 @@ impl CreateInvitation for Table {
         let (invitation, now) = (&new.invitation, new.invitation.created_at);
         let mut backoff = Backoff::of_conflicts();
         loop {
-            // Before the list: whatever goes out after this moves the count.
+            // Read before the list, so that any invitation sent after this read changes the counter.
             let roster = self.get(roster_key(invitation.org)).await?.unwrap_or_default();
             let sent = self.invitations(invitation.org).await?;
             if let Err(refusal) = invitation.admit(&sent, member_count(&roster)) {
-                // After the list: what stands in the way may be this very request, made before.
+                // Read after the list: the limit may have been reached by this very request, carried out before.
                 let before = match &new.idempotent {
                     Some(idempotent) => self.get_idempotency_record(idempotent, now).await?,
                     None => None,
@@ -101,13 +102,13 @@ impl CreateInvitation for Table {
                     return Err(inviter_exhausted(now));
                 }
                 TransactionOutcome::Refused(_) if backoff.wait().await => {}
-                TransactionOutcome::Refused(_) => return Err(Fault::unavailable("other invitations keep going out")),
+                TransactionOutcome::Refused(_) => return Err(Fault::unavailable("other invitations kept being sent")),
             }
         }
     }
 }
 
-/// Writes the update that counts an invitation of a person's day, on condition that the day has some left.
+/// Builds the update that counts an invitation in the inviter's day, if the day's limit is not reached.
 fn count_of_inviter(inviter: &UserId, now: Timestamp) -> UpdateBuilder {
     let day = Day::of(now);
     count_one(key(user_pk(inviter), format!("INVITED#{day}")), "sent", INVITER_DAILY_MAX, day.ends())
@@ -175,7 +176,7 @@ impl AcceptInvitation for Table {
 }
 
 impl Table {
-    /// Reads the invitations of the last days, ended ones too.
+    /// Reads the invitations of the last days, including ended ones.
     async fn invitations(&self, org: OrgId) -> Result<Vec<Invitation>, Fault> {
         let query = self
             .partition(None, org_pk(org))
@@ -185,7 +186,7 @@ impl Table {
         self.entries(None, &query, READ_AT_ONCE, None, read).await.map(|(invitations, _)| invitations)
     }
 
-    /// Makes the write that counts one more that went out, on condition that none did since the count was read.
+    /// Returns the write that increments the counter of sent invitations, on condition that it is still `seen`.
     fn count_sent(&self, org: OrgId, seen: Option<u64>) -> Result<TransactWriteItem, Fault> {
         let update = Update::builder()
             .set_key(Some(roster_key(org)))
@@ -199,7 +200,7 @@ impl Table {
         })
     }
 
-    /// Makes the write that ends an invitation, on condition that it is open.
+    /// Returns the write that ends an invitation, on condition that it is open and has not expired.
     fn end(
         &self,
         invitation: &Invitation,
@@ -220,7 +221,7 @@ impl Table {
         self.update(update.update_expression(set))
     }
 
-    /// Makes the check that who sent an invitation is still a member in a role that may.
+    /// Returns the check that the inviter is still a member, in a role that may send this invitation.
     fn still_inviting(&self, invitation: &Invitation) -> Result<TransactWriteItem, Fault> {
         let mut check = ConditionCheck::builder()
             .set_key(Some(member_key(invitation.org, &invitation.invited_by)))

@@ -1,4 +1,4 @@
-//! Reading and writing the attributes of items.
+//! Reads and writes attributes of items.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use consigne_core::{Fault, OrgId, Timestamp, UserId};
 
-/// An item as DynamoDB speaks it.
+/// An item as the SDK represents it.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {
@@ -26,25 +26,26 @@ pub(super) fn org_pk(org: OrgId) -> String {
     format!("ORG#{org}")
 }
 
-/// Makes a key of the table.
+/// Builds a primary key of the table.
 pub(super) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
     Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
 }
 
-/// Writes a time so that it sorts as text: milliseconds in thirteen digits last until the year 2286. Before 1970 there is nothing.
+/// Formats a time so that it sorts as text: milliseconds in 13 digits, enough until the year 2286. Times before 1970
+/// become 0.
 pub(super) fn sortable(at: Timestamp) -> String {
     format!("{:013}", at.as_millis().max(0))
 }
 
-/// Adds an attribute that may be missing.
+/// Adds an attribute if it has a value.
 pub(super) fn add(item: &mut Item, name: &str, value: Option<AttributeValue>) {
     if let Some(value) = value {
         item.insert(name.to_owned(), value);
     }
 }
 
-/// Writes the update that counts one more in an attribute of a counter of its own, which is forgotten in the end, on
-/// condition that fewer than `most` were counted.
+/// Builds the update that increments an attribute of a counter item, on condition that it is below `most`. The item
+/// expires at `forgotten`.
 pub(super) fn count_one(counter: Item, counts: &str, most: u32, forgotten: Timestamp) -> UpdateBuilder {
     Update::builder()
         .set_key(Some(counter))
@@ -57,7 +58,7 @@ pub(super) fn count_one(counter: Item, counts: &str, most: u32, forgotten: Times
         .expression_attribute_values(":ttl", number(forgotten.as_secs()))
 }
 
-/// Reads attributes by name and says which one is missing or odd.
+/// Reads attributes by name. Its errors name the attribute that is missing or malformed.
 pub(super) struct Reader<'a>(pub(super) &'a Item);
 
 impl<'a> Reader<'a> {
@@ -94,12 +95,12 @@ impl<'a> Reader<'a> {
         self.0.get(name).and_then(|value| value.as_ss().ok()).map(Vec::as_slice).ok_or_else(|| odd(name))
     }
 
-    /// Gives the attributes whose names begin so, without that beginning.
+    /// Returns the attributes whose names begin with `prefix`, without the prefix.
     pub(super) fn beginning(&self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a AttributeValue)> {
         self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value)))
     }
 
-    /// Reads text that may be missing through a parser of its type.
+    /// Reads a text that may be missing, and parses it.
     pub(super) fn optional_parsed<T>(
         &self,
         name: &str,
@@ -108,13 +109,13 @@ impl<'a> Reader<'a> {
         self.optional_text(name).map(|text| parse(text).ok_or_else(|| odd(name))).transpose()
     }
 
-    /// Reads text through a parser of its type.
+    /// Reads a text and parses it.
     pub(super) fn parsed<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Fault> {
         parse(self.text(name)?).ok_or_else(|| odd(name))
     }
 }
 
-/// Makes the fault of an item that is not as this code writes it. The value stays out of the log.
+/// Returns the fault of an item that this code cannot have written. The value stays out of the log.
 pub(super) fn odd(name: &str) -> Fault {
     Fault::internal(format!("attribute {name} is missing or malformed"))
 }

@@ -1,4 +1,4 @@
-//! A job as an item.
+//! Converts a job to and from its item.
 
 use consigne_core::files::{Dimensions, FileName, Kind, MediaType, ObjectKey};
 use consigne_core::jobs::{Ask, Failure, Job, JobId, JobStatus, Output, TextFacts};
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::due;
 use super::item::{Item, Reader, add, key, number, odd, text, user_pk};
 
-/// Beginning of the sort keys of jobs.
+/// Prefix of the sort keys of jobs.
 pub(super) const JOB: &str = "JOB#";
 
-/// An output as it lies in the item.
+/// An output as stored in the item, in JSON.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     key: String,
@@ -30,12 +30,12 @@ pub(super) fn job_key(id: &JobId) -> Item {
     key(user_pk(id.owner()), format!("{JOB}{}", id.tail()))
 }
 
-/// Gives the partition that lists a person's jobs of one status.
+/// Returns the partition that lists a person's jobs of one status.
 pub(super) fn by_status(owner: &UserId, status: JobStatus) -> String {
     format!("USER#{owner}#JOBS#{}", status.name())
 }
 
-/// Writes the whole item.
+/// Builds the whole item of a job.
 pub(super) fn write(job: &Job) -> Item {
     let mut item = job_key(&job.id);
     let outputs: Vec<Kept> = job.outputs.iter().map(keep).collect();
@@ -71,7 +71,7 @@ pub(super) fn write(job: &Job) -> Item {
     item
 }
 
-/// Reads a job back.
+/// Reads a job from its item.
 pub(super) fn read(item: &Item) -> Result<Job, Fault> {
     let reader = Reader(item);
     let owner = reader.parsed("pk", |pk| UserId::parse(pk.strip_prefix("USER#")?))?;

@@ -1,4 +1,4 @@
-//! Jobs: accepted against a month's allowance, read, listed, moved by a step.
+//! Jobs: accepted against a month's allowance, read, listed, and changed by steps.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use super::{Table, audit, file_item, job_item, outbox};
 /// Places in the transaction that accepts a job.
 const ALLOWANCE: usize = 1;
 const SIGHTING: usize = 3;
-/// How long the counts of a month stay behind its end.
+/// How long the counts of a month are kept after its end.
 const COUNTS_KEPT: Duration = Duration::from_hours(24 * 400);
 
 impl RequestJob for Table {
@@ -51,10 +51,10 @@ impl RequestJob for Table {
     }
 }
 
-/// Writes the update that takes one unit of the month's allowance, on condition that there is one.
+/// Builds the update that takes one unit of the month's allowance, if one is left.
 fn take_one(job: &Job) -> UpdateBuilder {
     let limit = job.plan.generations(job.kind);
-    // Where nothing was counted yet there is room, unless there never is.
+    // A month without a count has room, unless the limit is zero.
     let room = if limit == 0 { "#class < :limit" } else { "attribute_not_exists(#class) OR #class < :limit" };
     count(job, 1)
         .update_expression("ADD #class :change SET #ttl = :ttl")
@@ -64,7 +64,7 @@ fn take_one(job: &Job) -> UpdateBuilder {
         .expression_attribute_values(":limit", number(limit))
 }
 
-/// Writes the update that gives it back: to the month it was taken from, whatever month it is now.
+/// Builds the update that gives the unit back to the month it was taken from, whatever month it is now.
 fn give_one_back(job: &Job) -> UpdateBuilder {
     count(job, -1).update_expression("ADD #class :change")
 }
@@ -118,12 +118,12 @@ impl ApplyJobStep for Table {
 }
 
 impl Table {
-    /// Makes the write of a job after a step.
+    /// Returns the write of a job after a step.
     pub(super) fn job_write(&self, step: &JobStep) -> Result<TransactWriteItem, Fault> {
         self.put_seen(job_item::write(&step.job), step.seen)
     }
 
-    /// Makes all writes of a step but those of files it takes in.
+    /// Returns all writes of a step, except those of the files it adopts.
     pub(super) fn job_writes(&self, step: &JobStep) -> Result<Vec<TransactWriteItem>, Fault> {
         let mut writes = vec![self.job_write(step)?];
         if step.gives_back {

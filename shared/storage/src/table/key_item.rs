@@ -1,4 +1,4 @@
-//! A key as an item.
+//! Converts an API key to and from its item.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::audit::Actor;
@@ -7,15 +7,15 @@ use consigne_core::{Fault, KeyId, OrgId, UserId};
 
 use super::item::{Item, Reader, add, key, number, odd, org_pk, text};
 
-/// Beginning of the attributes that count charged calls by period.
+/// Prefix of the attributes that count charged calls by period.
 pub(super) const USED: &str = "used.";
 
 pub(super) fn key_key(org: OrgId, id: KeyId) -> Item {
     key(org_pk(org), format!("KEY#{id}"))
 }
 
-/// Writes what people decide about a key, all but its primary key. Every attribute is named: one that is missing here is
-/// removed by [`super::keys`].
+/// Returns the attributes that people decide about a key, without its primary key. Every attribute is listed:
+/// [`super::keys`] removes those without a value.
 pub(super) fn decided(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 18] {
     let revoked = key.revoked.as_ref();
     [
@@ -43,7 +43,7 @@ pub(super) fn decided(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 
 /// The attributes that ending a key writes.
 pub(super) const END: [&str; 4] = ["status", "revoked_by", "revoked_at", "revoked_reason"];
 
-/// Writes the item of a new key, which nobody has used here.
+/// Builds the item of a new key, whose calls nobody has counted here.
 pub(super) fn write(key: &ApiKey) -> Item {
     let mut item = key_key(key.org, key.id);
     for (name, value) in decided(key) {
@@ -54,7 +54,7 @@ pub(super) fn write(key: &ApiKey) -> Item {
     item
 }
 
-/// Reads a key back.
+/// Reads a key from its item.
 pub(super) fn read(item: &Item) -> Result<ApiKey, Fault> {
     let reader = Reader(item);
     let revoked = match reader.optional_parsed("revoked_by", Actor::parse)? {

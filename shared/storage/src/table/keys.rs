@@ -1,4 +1,4 @@
-//! Issuing, changing and listing keys.
+//! Issues, changes and lists keys.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
@@ -14,7 +14,7 @@ use super::item::{number, org_pk, text};
 use super::transact::failed_at;
 use super::{Table, audit, key_item, outbox, pointers};
 
-/// Places among the writes of a key that was not there before.
+/// Places among the writes of a new key.
 pub(super) const POINTER: usize = 1;
 const PEPPER: usize = 2;
 
@@ -48,7 +48,7 @@ impl IssueKey for Table {
                 self.marked(&mark);
                 Ok(written)
             }
-            // The key's id and text are fresh, so only the pepper can refuse.
+            // The key's id and text are fresh, so only the pepper's condition can have failed.
             TransactionOutcome::Refused(failed) if failed_at(&failed, PEPPER).is_some() => Ok(WriteOutcome::Conflict),
             TransactionOutcome::Refused(_) => Err(Fault::internal("a key was minted twice")),
         }
@@ -74,15 +74,15 @@ impl ChangeKey for Table {
 }
 
 impl Table {
-    /// Asks for all keys of an organisation, deleted ones included.
+    /// Builds the query of all keys of an organisation, including deleted ones.
     pub(super) fn keys_of(&self, org: OrgId) -> QueryInputBuilder {
         let query = self.partition(None, org_pk(org));
         let query = query.key_condition_expression("#pk = :pk AND begins_with(sk, :key)");
         query.expression_attribute_values(":key", text("KEY#"))
     }
 
-    /// Makes the writes of a key that was not there before, of the pointer of its text, and of its entry in the trail, on
-    /// condition that the pointer's pepper takes keys.
+    /// Returns the writes of a new key, of its text's pointer and of its audit entry, on condition that the pepper
+    /// still takes keys.
     pub(super) fn minted(
         &self,
         key: &ApiKey,
@@ -97,7 +97,7 @@ impl Table {
         ])
     }
 
-    /// The write of what people decide about a key. What charging writes stays as it is.
+    /// Returns the write of what people decide about a key. Attributes that charging writes stay as they are.
     pub(super) fn decide(&self, key: &ApiKey, guard: KeyGuard) -> Result<TransactWriteItem, Fault> {
         let update = Update::builder().set_key(Some(key_item::key_key(key.org, key.id)));
         let (mut update, mut set) = match guard {

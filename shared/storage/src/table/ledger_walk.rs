@@ -1,4 +1,5 @@
-//! The ledgers of all users: listed in an index of keys alone, which costs a write when a ledger is begun and never again.
+//! Walks through the ledgers of all users. They are listed in an index that holds keys alone, so that a ledger costs an
+//! index write only when it is created.
 
 use aws_sdk_dynamodb::operation::query::QueryInput;
 use consigne_core::ports::WalkLedgers;
@@ -9,13 +10,14 @@ use super::item::{Item, text};
 use super::{Table, due, usage_item};
 
 /// The index. Its entries are sorted by the table's own partition key.
-/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html>, "Index projections": an update that
-/// changes no projected attribute writes nothing to an index.
+///
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html>, "Index projections": an update
+/// that changes no projected attribute writes nothing to an index.
 const INDEX: &str = "ledgers";
-/// Ledgers read at once: as many as one batch takes.
+/// Ledgers read at once: as many as one `BatchGetItem` takes.
 const PAGE: i32 = 100;
 
-/// Gives the shard by which a ledger is listed.
+/// Returns the shard in which a user's ledger is listed.
 pub(super) fn shard(owner: &UserId) -> String {
     of_shard(due::shard_of(owner.as_str()))
 }
@@ -24,7 +26,7 @@ fn of_shard(shard: u8) -> String {
     format!("LEDGERS#{shard}")
 }
 
-/// A place in a walk: a shard, and behind which user.
+/// A position in a walk: a shard, and the user after whom to continue.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Place {
     shard: u8,
@@ -42,14 +44,15 @@ impl Place {
         Some(Self { shard: shard.parse().ok().filter(|shard| *shard < due::SHARDS)?, user })
     }
 
-    /// Gives the key the index goes on behind.
+    /// Returns the key after which the index is read.
     fn start(&self) -> Option<Item> {
         let mut key = usage_item::key(self.user.as_ref()?);
         key.insert("ledger_shard".to_owned(), text(of_shard(self.shard)));
         Some(key)
     }
 
-    /// Gives the place behind a page that ended with a user, or with the shard.
+    /// Returns the position after a page: behind its last user, or at the next shard if the page ended the shard.
+    /// `None` if it ended the last one.
     fn behind(&self, last: Option<UserId>) -> Option<Self> {
         match last {
             Some(user) => Some(Self { shard: self.shard, user: Some(user) }),
@@ -62,7 +65,7 @@ impl Place {
 impl WalkLedgers for Table {
     async fn walk_ledgers(&self, after: Option<&str>) -> Result<(Vec<Ledger>, Option<String>), Fault> {
         let place = match after {
-            Some(text) => Place::open(text).ok_or_else(|| Fault::internal("a walk goes on from nowhere"))?,
+            Some(text) => Place::open(text).ok_or_else(|| Fault::internal("the position of a walk is malformed"))?,
             None => Place::default(),
         };
         let query = QueryInput::builder()
@@ -75,9 +78,9 @@ impl WalkLedgers for Table {
         let page = self.client.send(query).await.map_err(Fault::unavailable)?;
         let owners = page.items().iter().map(usage_item::owner).collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<Item> = owners.iter().map(usage_item::key).collect();
-        // A moment old is as good: a night's figures are of no moment in particular.
+        // A read that lags a moment is good enough: the nightly totals are of no exact moment.
         let found = self.batch_get(&keys, false).await?;
-        // One odd ledger must not keep all others from being counted.
+        // One unreadable ledger must not keep all others from being counted.
         let ledgers = found.iter().filter_map(|item| usage_item::read_ledger(item).ok()).collect();
         let last = page.last_evaluated_key.as_ref().map(usage_item::owner).transpose()?;
         Ok((ledgers, place.behind(last).map(|place| place.seal())))

@@ -1,4 +1,4 @@
-//! Listing files: one query a page.
+//! Lists files, with one query a page.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::Select;
@@ -46,7 +46,7 @@ impl Table {
         let (index, partition) = file_item::list_partition(owner, filter);
         let query = self.partition(Some(index), partition).key_condition_expression("#pk = :pk");
         match filter.kind {
-            // Only READY files, the many, have an index by kind; of the others there are few.
+            // Only READY files, which are many, have an index by kind. The others are few.
             Some(kind) if filter.status != Status::Ready => query
                 .filter_expression("#kind = :kind")
                 .expression_attribute_names("#kind", "kind")

@@ -1,4 +1,4 @@
-//! Mails: claimed, sent, remembered; mailboxes that get none, and people who want none.
+//! Mails: claimed, sent, remembered; suppressed mailboxes, and people who have unsubscribed.
 
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
@@ -30,11 +30,11 @@ fn unsubscribed_key(user: &UserId, topic: Topic) -> Item {
     key(user_pk(user), format!("UNSUBSCRIBED#{}", topic.name()))
 }
 
-/// What one try to claim a mail has led to.
+/// The result of one try to claim a mail.
 enum Tried {
-    /// There is no more to it.
+    /// The final answer to the claim.
     Over(Claimed),
-    /// The mail has been claimed before; this is what is known of it.
+    /// The mail was claimed before. This is its item.
     Existing(Item),
 }
 
@@ -52,7 +52,7 @@ impl ClaimMail for Table {
         if ask.now.since(since) < LEASE {
             return Ok(Claimed::InHand);
         }
-        // Of several who find it left behind, one still finds it as it was seen.
+        // If several workers find the claim abandoned, the condition on its time lets one of them take it over.
         match self.try_claim(ask, Some(since)).await? {
             Tried::Over(claimed) => Ok(claimed),
             Tried::Existing(_) => Ok(Claimed::InHand),
@@ -61,7 +61,8 @@ impl ClaimMail for Table {
 }
 
 impl Table {
-    /// Claims a mail nobody has claimed yet, or one that was, at exactly that time.
+    /// Claims a mail that nobody has claimed yet, or with `left_behind` the one whose claim was made at exactly that
+    /// time.
     async fn try_claim(&self, ask: &MailClaim, left_behind: Option<Timestamp>) -> Result<Tried, Fault> {
         let mut writes = vec![self.claim(ask, left_behind)?, self.must_not_exist(mailbox_key(&ask.mailbox))?];
         if let Some((user, topic)) = &ask.wanted_by {
@@ -77,7 +78,7 @@ impl Table {
         Ok(Tried::Over(match (failed_at(&failed, 1), failed_at(&failed, 2)) {
             (Some(_), _) => Claimed::Suppressed,
             (None, Some(_)) => Claimed::Unsubscribed,
-            // What was left behind a moment ago was given back since.
+            // Nothing is in the way any more: the abandoned claim was released a moment ago.
             (None, None) => Claimed::InHand,
         }))
     }
@@ -116,7 +117,7 @@ impl ReleaseMail for Table {
             .expression_attribute_values(":at", number(claim.at.as_millis()));
         match self.client.send(delete).await {
             Ok(_) => Ok(()),
-            // Gone already, or another's by now.
+            // The claim is gone, or belongs to another worker by now.
             Err(error)
                 if matches!(error.as_service_error(), Some(DeleteItemError::ConditionalCheckFailedException(_))) =>
             {
@@ -133,7 +134,7 @@ impl MarkMail for Table {
             MailEnd::Sent => (SENT, None),
             MailEnd::Refused(why) => (REFUSED, Some(why)),
         };
-        // Whoever has the claim by now: what is sent is sent.
+        // Without a condition on the claim: a mail that was sent is sent, whoever has the claim by now.
         let mut update = UpdateItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(mail_key(&claim.mail)))
@@ -165,7 +166,7 @@ impl Unsubscribe for Table {
 }
 
 impl Table {
-    /// Writes an item that says all it says by being there; a second one changes its time.
+    /// Writes an item whose existence is its meaning. A second write changes its time.
     async fn put_lasting(&self, mut item: Item, now: Timestamp) -> Result<(), Fault> {
         add(&mut item, "since", Some(number(now.as_millis())));
         let put = PutItemInput::builder().table_name(&self.name).set_item(Some(item));

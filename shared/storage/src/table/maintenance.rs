@@ -1,4 +1,4 @@
-//! Upkeep: keys gone through, counters forgotten, wallets settled.
+//! Maintenance: walks through keys, deletes old counters, and expires lots.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
@@ -11,7 +11,7 @@ use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 use super::wallets::in_time;
 use super::{Table, key_item, wallet_item};
 
-/// Attributes one update removes; an expression takes 4 KB at most.
+/// Attributes removed by one update. An expression takes at most 4 KB.
 const REMOVED_AT_ONCE: usize = 100;
 
 impl WalkKeys for Table {
@@ -45,7 +45,7 @@ impl Table {
             let Err(error) = self.client.send(update).await else { return Ok(()) };
             match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(()),
-                // Met a charge, which counts in another period of the same key.
+                // A charge was under way, which counts in another period of the same key.
                 Some(UpdateItemError::TransactionConflictException(_)) if backoff.wait().await => {}
                 _ => return Err(Fault::unavailable(error)),
             }
@@ -64,7 +64,7 @@ impl ExpireLots for Table {
             }
             self.write_expiry(&wallet, now).await?;
             settled = true;
-            // A hold may have ended in between, and then nothing was written.
+            // If a hold ended in between, nothing was written. So the wallet is read again.
             in_time()?;
         }
     }

@@ -1,4 +1,5 @@
-//! Texts in the making: a manuscript and its chapters, an item each, forgotten by the table itself.
+//! Drafts of books and articles: an item for the draft and one for each chapter. The table deletes them by itself in
+//! the end.
 
 use consigne_core::ports::{ForgetManuscript, GetManuscript, KeepManuscript, ReadChapters};
 use consigne_core::texts::{Chapter, Lease, Manuscript, Sort, Tokens};
@@ -8,14 +9,14 @@ use super::Table;
 use super::item::{Item, Reader, add, key, number, odd, text, user_pk};
 use super::transact::Outcome;
 
-/// Beginning of the sort keys of manuscripts and their chapters.
+/// Prefix of the sort keys of drafts and their chapters.
 const TEXT: &str = "TEXT#";
 
 fn manuscript_key(job: &JobId) -> Item {
     key(user_pk(job.owner()), format!("{TEXT}{}", job.tail()))
 }
 
-/// Gives the beginning of the sort keys of a text's chapters.
+/// Returns the prefix of the sort keys of a draft's chapters.
 fn chapters_of(job: &JobId) -> String {
     format!("{TEXT}{}#", job.tail())
 }
@@ -111,13 +112,13 @@ impl ForgetManuscript for Table {
 }
 
 impl Table {
-    /// Reads the items of a job's text whose sort keys begin so, in order, as they are at this moment.
+    /// Reads the items of a job's draft whose sort keys begin with `beginning`, in order and consistently.
     async fn items_of(&self, job: &JobId, beginning: String) -> Result<Vec<Item>, Fault> {
         let query = self
             .partition(None, user_pk(job.owner()))
             .key_condition_expression("#pk = :pk AND begins_with(sk, :beginning)")
             .expression_attribute_values(":beginning", text(beginning));
-        // A book is more than one page of a query.
+        // A book is larger than one page of a query.
         self.all(query).await
     }
 }

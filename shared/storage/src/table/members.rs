@@ -1,8 +1,8 @@
-//! Places in organisations that come, change and go, and the counts that keep them within their bounds.
+//! Memberships that begin, change and end, and the counts that keep their limits.
 //!
-//! The counts stand in an item of their own, the roster, and change with the places in one transaction. An organisation that
-//! has none yet has one member, its owner. They are not part of the organisation's own item because every charge of a test
-//! key checks that one, and would meet every change made to it.
+//! The counts are in an item of their own, the roster, and change with the memberships in one transaction. An
+//! organisation without a roster has one member, its owner. The counts are not in the organisation's own item, because
+//! every charge of a test key checks that item and would conflict with every change of it.
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
@@ -16,7 +16,7 @@ use super::orgs::{member_key, read_member, write_member};
 use super::transact::{Outcome, failed_at};
 use super::{Table, audit};
 
-/// Attributes of the roster. Missing ones are 1.
+/// Attributes of the roster. A missing one means 1.
 const MEMBERS: &str = "member_count";
 const OWNERS: &str = "owner_count";
 
@@ -24,7 +24,7 @@ pub(super) fn roster_key(org: OrgId) -> Item {
     key(org_pk(org), "ROSTER")
 }
 
-/// Reads the count of members off a roster, which may be empty.
+/// Reads the number of members from a roster, which may be empty.
 pub(super) fn member_count(roster: &Item) -> u32 {
     Reader(roster).optional_number(MEMBERS).unwrap_or(1)
 }
@@ -75,15 +75,17 @@ impl RemoveMember for Table {
 }
 
 impl Table {
-    /// Makes the two writes by which somebody becomes a member: of a new place, and of the counts.
+    /// Returns the two writes by which somebody becomes a member: of the membership, and of the counts.
     pub(super) fn join(&self, member: &Member) -> Result<[TransactWriteItem; 2], Fault> {
         let owners = i32::from(member.role == OrgRole::Owner);
-        let count = self.count(member.org, 1, owners)?.ok_or_else(|| Fault::internal("a new member counts"))?;
+        let count = self
+            .count(member.org, 1, owners)?
+            .ok_or_else(|| Fault::internal("the roster does not count a new member"))?;
         Ok([self.put_new(write_member(member))?, count])
     }
 
-    /// Makes the write that changes the counts, if it changes any, on condition that they stay within their bounds: no more
-    /// members than may be, and no fewer owners than one.
+    /// Returns the write that changes the counts, if one changes. Its condition keeps the limits: not too many members,
+    /// and at least one owner.
     fn count(&self, org: OrgId, members: i32, owners: i32) -> Result<Option<TransactWriteItem>, Fault> {
         let (mut sets, mut conditions) = (Vec::new(), Vec::new());
         let mut update = Update::builder().set_key(Some(roster_key(org)));
@@ -108,7 +110,8 @@ impl Table {
         self.update(update).map(Some)
     }
 
-    /// Makes the write that counts somebody out whose account is closed, whatever is left of the organisation then.
+    /// Returns the write that takes a member out of the counts because their account is closed. It has no condition,
+    /// since an account is closed even if the organisation loses its last owner.
     pub(super) fn count_out(&self, member: &Member) -> Result<TransactWriteItem, Fault> {
         let owners = i32::from(member.role == OrgRole::Owner);
         let update = Update::builder()
@@ -121,7 +124,7 @@ impl Table {
         self.update(update)
     }
 
-    /// Sends the change of a place with that of the counts.
+    /// Applies the change of a membership together with that of the counts.
     async fn step(
         &self,
         place: TransactWriteItem,
@@ -137,7 +140,7 @@ impl Table {
         }
     }
 
-    /// Finds the owner who answers for what somebody left behind; `None` when the last of them has gone too.
+    /// Finds the owner whose test wallet pays after a payer has left. Returns `None` if no owner is left.
     pub(super) async fn new_payer(&self, org: OrgId) -> Result<Option<Member>, Fault> {
         let query = self
             .partition(None, org_pk(org))

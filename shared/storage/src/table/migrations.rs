@@ -1,4 +1,4 @@
-//! Migrations: keys of an older installation carried over, and how far their owners have been told of it.
+//! Migrations: keys migrated from an older installation, and how far their owners have been notified.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
@@ -11,9 +11,9 @@ use super::keys::POINTER;
 use super::transact::{Outcome, failed_at};
 use super::{Table, orgs, outbox};
 
-/// Beginning of the sort key of every migration.
+/// Prefix of the sort key of every migration.
 const SK: &str = "MIGRATION#";
-/// Partitions of the index: what is not over, by when it is due, and what is, by when it ended.
+/// Partitions of the index: open migrations by the time they are due, and ended ones by the time they ended.
 const OPEN: &str = "MIGRATIONS";
 const ENDED: &str = "MIGRATIONS#ENDED";
 
@@ -21,7 +21,7 @@ fn migration_key(id: &MigrationId) -> Item {
     key(org_pk(id.org), format!("{SK}{}#{}", id.owner, id.day))
 }
 
-/// Gives where a migration stands in the index.
+/// Returns the partition and the sort key of a migration in the index.
 fn place(migration: &Migration) -> (&'static str, String) {
     let id = &migration.id;
     let (partition, at) = match (migration.stage, migration.due_at()) {
@@ -88,7 +88,8 @@ impl MigrateKey for Table {
 }
 
 impl Table {
-    /// Counts a key in with its migration, whose owner is still to be told of it, whatever they were told before.
+    /// Returns the write that counts a key in its migration. The owner is to be notified of it, whatever they were told
+    /// before.
     fn count_in(&self, id: &MigrationId) -> Result<TransactWriteItem, Fault> {
         let carried = Migration { id: id.clone(), keys: 1, stage: Stage::Carried, revision: 1 };
         let (partition, at) = place(&carried);
@@ -97,7 +98,7 @@ impl Table {
             .update_expression(
                 "SET stage = :carried, gsi1pk = :open, gsi1sk = :at REMOVE since, revoked ADD #keys :one, revision :one",
             )
-            // A reserved word.
+            // `keys` is a reserved word.
             .expression_attribute_names("#keys", "keys")
             .expression_attribute_values(":carried", text("carried"))
             .expression_attribute_values(":open", text(partition))
@@ -118,7 +119,7 @@ impl ListMigrations for Table {
         let partition = if filter == MigrationFilter::Ended { ENDED } else { OPEN };
         let query = self.partition(Some("gsi1"), partition.to_owned());
         let query = match filter {
-            // What is due at that very moment has more behind the time.
+            // Sort keys of the given moment continue after the time, so the range ends before the next millisecond.
             MigrationFilter::Due(now) => query
                 .key_condition_expression("#pk = :pk AND gsi1sk < :after")
                 .expression_attribute_values(":after", text(sortable(now.plus(std::time::Duration::from_millis(1))))),

@@ -1,43 +1,43 @@
-//! The table, on DynamoDB: one table, one item a fact, every key beginning with its tenant.
+//! The table, on DynamoDB: one table, one item per fact, and every key begins with its tenant.
 //!
 //! | item | `pk` | `sk` |
 //! |---|---|---|
 //! | file | `USER#<user>` | `FILE#<file>` |
 //! | storage ledger | `USER#<user>` | `USAGE` |
-//! | idempotency key | `USER#<user>` | `IDEM#<operation>#<key>` |
+//! | idempotency record | `USER#<user>` | `IDEM#<operation>#<key>` |
 //! | job | `USER#<user>` | `JOB#<job>` |
-//! | text in the making | `USER#<user>` | `TEXT#<job>` |
-//! | chapter of one | `USER#<user>` | `TEXT#<job>#<place>` |
-//! | generations of a month | `USER#<user>` | `GENERATIONS#<month>` |
+//! | draft of a text | `USER#<user>` | `TEXT#<job>` |
+//! | chapter of a draft | `USER#<user>` | `TEXT#<job>#<place>` |
+//! | jobs counted in a month | `USER#<user>` | `GENERATIONS#<month>` |
 //! | outbox entry | `OUTBOX#<event>` | `OUTBOX` |
 //! | organisation | `ORG#<org>` | `ORG` |
-//! | figures of a day | `ORG#<org>` | `STATS#<day>` |
+//! | statistics of a day | `ORG#<org>` | `STATS#<day>` |
 //! | member | `ORG#<org>` | `MEMBER#<user>` |
 //! | counts of members | `ORG#<org>` | `ROSTER` |
 //! | invitation | `ORG#<org>` | `INVITATION#<invitation>` |
 //! | key | `ORG#<org>` | `KEY#<key>` |
 //! | wallet | `ORG#<org>` | `WALLET` |
 //! | credit grant | `ORG#<org>` | `LOT#<lot>` |
-//! | keys of one owner carried over on one day | `ORG#<org>` | `MIGRATION#<user>#<day>` |
+//! | migration: keys of one owner, migrated on one day | `ORG#<org>` | `MIGRATION#<user>#<day>` |
 //! | checkout session, as it was offered | `ORG#<org>` | `CHECKOUT#<session>` |
 //! | checkout session that was paid | `ORG#<org>` | `SESSION#<session>` |
 //! | refunds of a key's holds in a day | `ORG#<org>` | `REFUNDS#<key>#<day>` |
-//! | anomaly that is not told again for a while | `ORG#<org>` | `ANOMALY#<key>#<kind>`, `ANOMALY#-#<kind>` |
+//! | anomaly that raises no second alarm for a while | `ORG#<org>` | `ANOMALY#<key>#<kind>`, `ANOMALY#-#<kind>` |
 //! | endpoint | `ORG#<org>` | `ENDPOINT#<endpoint>` |
 //! | count of endpoints | `ORG#<org>` | `ENDPOINTS` |
-//! | deliveries asked for again in an hour | `ORG#<org>` | `REDELIVERIES#<hour>` |
+//! | redeliveries counted in an hour | `ORG#<org>` | `REDELIVERIES#<hour>` |
 //! | audit entry | `ORG#<org>`, or `SYSTEM` | `AUDIT#<entry>` |
-//! | endpoint that somebody has registered | `USER#<user>` | `ENDPOINT#<endpoint>` |
+//! | pointer to an endpoint somebody has registered | `USER#<user>` | `ENDPOINT#<endpoint>` |
 //! | test wallet | `USER#<user>` | `TESTWALLET` |
 //! | profile | `USER#<user>` | `PROFILE` |
-//! | closed account with things left to end | `USER#<user>` | `CLOSING` |
+//! | closed account with something left to end | `USER#<user>` | `CLOSING` |
 //! | webhook received | `WEBHOOK#<source>#<hash of its id>` | `WEBHOOK` |
-//! | topic a person wants no mails of | `USER#<user>` | `UNSUBSCRIBED#<topic>` |
+//! | topic a person has unsubscribed from | `USER#<user>` | `UNSUBSCRIBED#<topic>` |
 //! | delivery | `DELIVERY#<org>#<delivery>` | `DELIVERY` |
 //! | how fast a destination is called | `PACE#<destination>` | `PACE` |
 //! | mail, claimed or ended | `MAIL#<event>#<hash of the recipient>` | `MAIL` |
-//! | mailbox that gets no mail | `MAILBOX#<hash of the address>` | `SUPPRESSED` |
-//! | what a key or an organisation did in ten minutes | `ACTIVITY#<since>#<shard>` | `<org>#<key>`, `<org>#-` |
+//! | suppressed mailbox | `MAILBOX#<hash of the address>` | `SUPPRESSED` |
+//! | activity of a key or an organisation in ten minutes | `ACTIVITY#<since>#<shard>` | `<org>#<key>`, `<org>#-` |
 //! | pointer of a key's text | `MAC#<pepper>#<mac>` | `MAC` |
 //! | pointer of a text known by its hash only | `SHA#<hash>` | `SHA` |
 //! | receipt | `RECEIPT#<org>#<tail>` | `RECEIPT` |
@@ -49,18 +49,18 @@
 //! |---|---|---|
 //! | `gsi1` | `USER#<user>#<status>`, `<changed at>#<file>` | files their owner may see, newest first |
 //! | `gsi1` | `USER#<user>#JOBS#<status>`, `<job>` | a person's jobs of one status |
-//! | `gsi1` | `USER#<user>#ORGS`, `<org>` | a person's places in organisations |
+//! | `gsi1` | `USER#<user>#ORGS`, `<org>` | a person's memberships |
 //! | `gsi1` | `ORG#<org>#RECEIPTS`, `<time>#<tail>` | an organisation's receipts |
 //! | `gsi1` | `ENDPOINT#<endpoint>#DELIVERIES`, `<delivery>` | an endpoint's deliveries |
-//! | `gsi1` | `MIGRATIONS`, `<due at>#<org>#<user>#<day>` | migrations that are not over; those that are: `MIGRATIONS#ENDED` |
+//! | `gsi1` | `MIGRATIONS`, `<due at>#<org>#<user>#<day>` | open migrations; ended ones are under `MIGRATIONS#ENDED` |
 //! | `gsi2` | `USER#<user>#<kind>`, `<changed at>#<file>` | READY files of one kind, newest first |
 //! | `gsi2` | `ORG#<org>#<key>#RECEIPTS`, `<time>#<tail>` | a key's receipts |
 //! | `gsi2` | `ENDPOINT#<endpoint>#<status>`, `<delivery>` | an endpoint's deliveries of one status |
-//! | `gsi2` | `ORGS#<shard>`, `<org>` | every organisation there is |
-//! | `gsi2` | `PEPPER#<version>`, `<org>#<key>#<generation>` | pointers whose key cannot be found under a newer pepper; 0: by hash only |
-//! | `due` | `DUE#<shard>`, time | what `sweep` must look at, unless it ends by itself |
+//! | `gsi2` | `ORGS#<shard>`, `<org>` | every organisation |
+//! | `gsi2` | `PEPPER#<version>`, `<org>#<key>#<generation>` | pointers whose key has none under a newer pepper; version 0: by hash only |
+//! | `due` | `DUE#<shard>`, time | what `sweep` must finish unless somebody else does |
 //!
-//! All three are sparse: an item leaves an index when its turn is over.
+//! All three are sparse: an item leaves an index when it no longer belongs there.
 
 mod activity;
 mod anomalies;
@@ -128,7 +128,7 @@ use consigne_core::ports::Probe;
 use consigne_core::{Fault, Timestamp, UserId};
 
 consigne_aws::service! {
-    /// DynamoDB.
+    /// Amazon DynamoDB, with the operations used here.
     struct DynamoDb: "dynamodb" at "dynamodb";
     aws_sdk_dynamodb::batch_get_item, BatchGetItem, BatchGetItemInputBuilder, BatchGetItemInput, BatchGetItemOutput, BatchGetItemError;
     aws_sdk_dynamodb::delete_item, DeleteItem, DeleteItemInputBuilder, DeleteItemInput, DeleteItemOutput, DeleteItemError;
@@ -140,7 +140,7 @@ consigne_aws::service! {
     aws_sdk_dynamodb::update_item, UpdateItem, UpdateItemInputBuilder, UpdateItemInput, UpdateItemOutput, UpdateItemError;
 }
 
-/// The table.
+/// The table. Failed calls to DynamoDB become `UNAVAILABLE`.
 #[derive(Debug)]
 pub struct Table {
     client: Client<DynamoDb>,
@@ -151,7 +151,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Makes an adapter for a table.
+    /// Creates an adapter for the table `name`.
     pub fn new(config: &AwsConfig, name: impl Into<String>) -> Self {
         Self {
             client: Client::new(config),
@@ -171,14 +171,15 @@ impl Probe for Table {
     }
 }
 
-/// What this environment last saw of something: when each user's rate window was opened, in which era each wallet is, what
-/// was marked as going on. It says which of several conditions to try first, and what need not be written again.
+/// What this execution environment last saw: when each user's rate window was opened, each wallet's expiry epoch, and
+/// the activity marks already written. It decides which of several conditions is tried first, and which marks need not
+/// be written again.
 ///
-/// A wrong guess costs one more call, never a wrong answer.
+/// A wrong hint costs one more call. It never makes an answer wrong.
 #[derive(Debug)]
 struct Hints<K, V>(Mutex<HashMap<K, V>>);
 
-/// Things remembered before all are forgotten.
+/// Most hints kept. When they are reached, all are forgotten.
 const HINTS_MAX: usize = 1_000;
 
 impl<K, V> Default for Hints<K, V> {

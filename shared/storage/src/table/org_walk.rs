@@ -1,4 +1,4 @@
-//! All organisations there are: listed in an index of their own, so that nobody has to look through the table for them.
+//! Walks through all organisations. They are listed in an index, so that nobody has to scan the table.
 
 use aws_sdk_dynamodb::operation::scan::ScanInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -10,8 +10,8 @@ use super::item::{Item, Reader, text};
 use super::orgs::{ORG, org_key};
 use super::{Table, due};
 
-/// Gives the attributes by which an organisation is listed: in several partitions, so that those founded at the same time do
-/// not meet in one.
+/// Returns the attributes by which an organisation is listed. They spread over several partitions, so that
+/// organisations created at the same time do not go to one.
 pub(super) fn place(org: OrgId) -> [(String, aws_sdk_dynamodb::types::AttributeValue); 2] {
     let id = org.to_string();
     [("gsi2pk".to_owned(), text(format!("ORGS#{}", due::shard_of(&id)))), ("gsi2sk".to_owned(), text(id))]
@@ -67,7 +67,7 @@ impl EnrolOrgs for Table {
 }
 
 impl Table {
-    /// Lists one organisation; `false` when it is listed already.
+    /// Lists one organisation in the index. Returns `false` if it was listed already.
     async fn enrol(&self, org: OrgId) -> Result<bool, Fault> {
         let [(_, shard), (_, id)] = place(org);
         let update = UpdateItemInput::builder()
@@ -85,7 +85,7 @@ impl Table {
     }
 }
 
-/// Writes the key a scan goes on behind.
+/// Encodes the key after which a scan continues.
 fn seal(key: &Item) -> Result<String, Fault> {
     let reader = Reader(key);
     Ok(serde_json::json!([reader.text("pk")?, reader.text("sk")?]).to_string())

@@ -108,7 +108,8 @@ impl SuspendOrg for Table {
 }
 
 impl Table {
-    /// Makes the writes that stop an organisation's keys or let them work again, on condition that there is one.
+    /// Returns the writes that stop an organisation's keys or let them work again, on condition that the organisation
+    /// exists.
     pub(super) fn suspension(&self, org: OrgId, suspended: bool) -> Result<[TransactWriteItem; 2], Fault> {
         let mark = if suspended { "SET suspended = :yes" } else { "REMOVE suspended" };
         let mut stop = Update::builder()
@@ -118,7 +119,7 @@ impl Table {
         if suspended {
             stop = stop.expression_attribute_values(":yes", text("yes"));
         }
-        // Production keys are charged to this wallet, so that closing it stops them all in the same moment.
+        // Production keys are charged to this wallet, so closing it stops them all at once.
         let close = Update::builder()
             .set_key(Some(key(org_pk(org), wallet_item::WALLET)))
             .update_expression("SET wallet_status = :status")

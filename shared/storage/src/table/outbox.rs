@@ -1,4 +1,4 @@
-//! The outbox: events written with the state they tell of, until the bus has them.
+//! The outbox: events are written in the transaction of the change they announce, and stay until the bus has them.
 
 use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
 use consigne_core::ports::ClearOutbox;
@@ -14,7 +14,7 @@ fn pk(id: EventId) -> String {
     format!("OUTBOX#{id}")
 }
 
-/// Writes the item of an event.
+/// Builds the item of an event.
 pub(super) fn write(event: &Event) -> Item {
     Item::from([
         ("pk".to_owned(), text(pk(event.id))),
@@ -27,7 +27,7 @@ pub(super) fn write(event: &Event) -> Item {
     ])
 }
 
-/// Reads an entry back.
+/// Reads an entry from its item.
 pub(super) fn read(item: &Item) -> Result<OutboxEntry, Fault> {
     let reader = Reader(item);
     Ok(OutboxEntry {
@@ -44,10 +44,10 @@ impl ClearOutbox for Table {
     }
 }
 
-/// Reads an entry out of a stream record's `NewImage`, in the JSON form DynamoDB gives it there.
+/// Reads an entry from a stream record's `NewImage`, in DynamoDB's JSON form.
 ///
 /// # Errors
-/// `INTERNAL` when it is no outbox entry as this code writes them.
+/// `INTERNAL` if the image is not an outbox entry that this code can have written.
 pub fn outbox_entry_of_image(image: &serde_json::Value) -> Result<OutboxEntry, Fault> {
     let attributes = image.as_object().into_iter().flatten().filter_map(|(name, value)| {
         let text_of = |kind| value.get(kind).and_then(serde_json::Value::as_str);

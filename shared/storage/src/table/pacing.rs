@@ -1,4 +1,4 @@
-//! How fast destinations are called: one item each, written by conditional updates that never read first.
+//! How fast destinations are called: one item each, written by conditional updates without a read.
 
 use std::time::Duration;
 
@@ -13,23 +13,23 @@ use consigne_core::{Fault, Timestamp};
 use super::Table;
 use super::item::{Item, Reader, key, number};
 
-/// From when on the destination may be called.
+/// Attribute with the time from which the destination may be called.
 const OPENS: &str = "opens_at";
-/// Where its line ends.
+/// Attribute with the time at which the destination's line of waiting calls ends.
 const LINE: &str = "line_at";
-/// How long it is remembered that a destination was called: longer than any line.
+/// How long an item is kept after a call: longer than any line.
 const REMEMBERED: Duration = Duration::from_hours(24 * 7);
 
-/// What one try of an update has led to.
+/// The result of one try of an update.
 enum Tried {
-    /// It was made; this is what it has made of the item.
+    /// The update was made. This is the item after it.
     Made(Item),
-    /// Its condition failed on this item.
+    /// The update's condition failed on this item.
     Failed(Item),
 }
 
 impl PaceCall for Table {
-    /// The rule is [`consigne_core::pacing::Pace::ask`], step by step.
+    /// Applies the rule of [`consigne_core::pacing::Pace::ask`], step by step.
     async fn pace_call(&self, ask: &PaceAsk) -> Result<Paced, Fault> {
         let failed = match self.call_now(ask).await? {
             Tried::Made(_) => return Ok(Paced::Now),
@@ -51,18 +51,19 @@ impl PaceCall for Table {
                     let next = Reader(&item).time(LINE)?;
                     return Ok(Paced::At(next.minus(ask.rate.interval())));
                 }
-                // Somebody else has begun it, or it has never been.
+                // The line is not as assumed: another caller has begun one, or there never was one.
                 Tried::Failed(_) => has_line = !has_line,
             }
             if !backoff.wait().await {
-                return Err(Fault::unavailable("the line of a destination keeps changing"));
+                return Err(Fault::unavailable("the line of a destination kept changing"));
             }
         }
     }
 }
 
 impl Table {
-    /// Makes a call, on condition that it is time and that nobody waits in front.
+    /// Makes the call now, on condition that the destination may be called. A call that is not in turn also requires
+    /// that nobody is waiting.
     async fn call_now(&self, ask: &PaceAsk) -> Result<Tried, Fault> {
         let open = format!("(attribute_not_exists({OPENS}) OR {OPENS} <= :now)");
         let alone = format!("(attribute_not_exists({LINE}) OR {LINE} <= :now)");
@@ -78,7 +79,7 @@ impl Table {
         .await
     }
 
-    /// Takes the next place of a line that ends later than a moment.
+    /// Takes the next place in the line, on condition that it ends at `floor` or later.
     async fn join_line(&self, ask: &PaceAsk, floor: Timestamp) -> Result<Tried, Fault> {
         let update = self.of_destination(ask).update_expression(format!("SET {LINE} = {LINE} + :more, #ttl = :ttl"));
         let update = update.condition_expression(format!("{LINE} >= :floor"));
@@ -89,7 +90,7 @@ impl Table {
         .await
     }
 
-    /// Takes the first place of a new line, where there is none, or one that has ended.
+    /// Takes the first place of a new line, on condition that there is none or that it has ended before `floor`.
     async fn begin_line(&self, ask: &PaceAsk, floor: Timestamp) -> Result<Tried, Fault> {
         let update = self.of_destination(ask).update_expression(format!("SET {LINE} = :next, #ttl = :ttl"));
         let update = update.condition_expression(format!("attribute_not_exists({LINE}) OR {LINE} < :floor"));

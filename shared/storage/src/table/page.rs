@@ -1,4 +1,4 @@
-//! Lists: one query a page, and one entry more than wanted, to know whether there is another page.
+//! Lists: each page reads one entry more than wanted, to know whether there is another page.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,27 @@ use consigne_core::ports::{Listed, PageAsk};
 use super::Table;
 use super::item::{Item, text};
 
-/// Questions asked for one page at most.
+/// Most queries for one page.
 const LOOKS: u32 = 20;
 
 impl Table {
-    /// Starts a query of a partition, of the table or of one of its indexes.
+    /// Builds a query of one partition, of the table or of one of its indexes.
     pub(super) fn partition(&self, index: Option<&str>, pk: String) -> QueryInputBuilder {
         let query = QueryInput::builder()
             .table_name(&self.name)
             .set_index_name(index.map(str::to_owned))
             .expression_attribute_names("#pk", format!("{}pk", index.unwrap_or_default()))
             .expression_attribute_values(":pk", text(pk));
-        // An index is always a moment behind; only the table itself can be read as it is.
+        // An index always lags a little. Only the table itself can be read consistently.
         if index.is_none() { query.consistent_read(true) } else { query }
     }
 
-    /// Reads a query to its end.
+    /// Reads a query to its end, page by page.
     pub(super) fn pages(&self, query: QueryInputBuilder) -> Pages<'_> {
         Pages { table: self, query, over: false }
     }
 
-    /// Reads all items of a query that is known to have few.
+    /// Reads all items of a query that is known to find few.
     pub(super) async fn all(&self, query: QueryInputBuilder) -> Result<Vec<Item>, Fault> {
         let (mut pages, mut items) = (self.pages(query), Vec::new());
         while let Some(page) = pages.next().await? {
@@ -40,13 +40,14 @@ impl Table {
         Ok(items)
     }
 
-    /// Counts the entries of a query, once for a whole list: as far as a megabyte goes. A list that is longer has no total.
+    /// Counts the entries of a query, once for a whole list. Returns `None` if they are more than one query can read,
+    /// which is one megabyte.
     async fn count_entries(&self, query: QueryInputBuilder) -> Result<Option<u64>, Fault> {
         let count = self.client.send(query.select(Select::Count)).await.map_err(Fault::unavailable)?;
         Ok(if count.last_evaluated_key.is_none() { u64::try_from(count.count).ok() } else { None })
     }
 
-    /// Reads a page of a query of the table or of an index, with the count of all its entries.
+    /// Reads a page of a query, with the total number of its entries.
     pub(super) async fn page<T>(
         &self,
         index: Option<&str>,
@@ -66,7 +67,7 @@ impl Table {
         Ok(Listed { items: entries, next, total })
     }
 
-    /// Reads a page of a query, without the count of all its entries.
+    /// Reads a page of a query, without the total number of its entries.
     pub(super) async fn portion<T>(
         &self,
         index: Option<&str>,
@@ -79,7 +80,7 @@ impl Table {
         Ok(Listed { items, next: more.map(|start| Place { start, total: None }.seal()), total: None })
     }
 
-    /// Reads the entries of one page, and where the next one starts.
+    /// Reads the entries of one page. Returns them with the key after which the next page starts, if there is one.
     pub(super) async fn entries<T>(
         &self,
         index: Option<&str>,
@@ -107,12 +108,12 @@ impl Table {
                 return Ok((entries, None));
             }
         }
-        // Where a filter lets little through the page is short, and the list goes on all the same.
+        // A filter that lets little through makes the page short, and the list continues all the same.
         Ok((entries, start))
     }
 }
 
-/// What a query finds, page by page to its end.
+/// The pages of a query, to its end.
 pub(super) struct Pages<'a> {
     table: &'a Table,
     query: QueryInputBuilder,
@@ -120,7 +121,7 @@ pub(super) struct Pages<'a> {
 }
 
 impl Pages<'_> {
-    /// Reads the next page, which may be empty; nothing behind the last one.
+    /// Reads the next page, which may be empty. Returns `None` after the last one.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Item>>, Fault> {
         if self.over {
             return Ok(None);
@@ -132,22 +133,24 @@ impl Pages<'_> {
     }
 }
 
-/// Takes the keys out of an item that a query of the table, or of one index, starts after: exactly those, since DynamoDB
-/// refuses others. Source: API reference, `Query`, `ExclusiveStartKey`.
+/// Returns the key of an item after which a query of the table or of an index continues. It has exactly these
+/// attributes, because DynamoDB refuses others.
+///
+/// Source: API reference, `Query`, `ExclusiveStartKey`.
 fn position(index: Option<&str>, item: &Item) -> Item {
     let of_index = index.map(|index| [format!("{index}pk"), format!("{index}sk")]);
     let names = ["pk".to_owned(), "sk".to_owned()].into_iter().chain(of_index.into_iter().flatten());
     names.filter_map(|name| item.get(&name).cloned().map(|value| (name, value))).collect()
 }
 
-/// Where a page starts, and what was counted before the first one.
+/// Where a page starts, and the total that was counted with the first page.
 struct Place {
     start: Item,
     total: Option<u64>,
 }
 
 impl Place {
-    /// Writes the place as text; the handler seals it before a caller sees it.
+    /// Encodes the place as text. The handler seals it before a caller sees it.
     fn seal(&self) -> String {
         let texts = self.start.iter().filter_map(|(name, value)| Some((name, value.as_s().ok()?)));
         serde_json::json!({ "start": texts.collect::<BTreeMap<_, _>>(), "total": self.total }).to_string()

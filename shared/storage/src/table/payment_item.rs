@@ -1,6 +1,7 @@
-//! A payment as an item.
+//! Converts a payment to and from its item.
 //!
-//! It alone is found without its tenant: a refund names nothing else. Whose it is stands in it, once it is known.
+//! A payment is the one record found without its tenant, because a refund names nothing but the payment. The item says
+//! whose it is, once that is known.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,17 +12,17 @@ use serde_json::{Value, json};
 
 use super::item::{Item, Reader, key, number, odd, text};
 
-/// Beginning of the attributes that hold disputes.
+/// Prefix of the attributes that hold disputes.
 const DISPUTE: &str = "dispute.";
-/// How long a refund waits for its purchase, which the provider goes on telling of for some days: it may as well be of
-/// something sold elsewhere.
+/// How long a refund waits for its purchase. The payment provider retries for some days. A refund that never finds one
+/// may be of something sold elsewhere.
 const REMEMBERED: Duration = Duration::from_hours(24 * 30);
 
 pub(super) fn payment_key(id: &PaymentId) -> Item {
     key(format!("PAYMENT#{}", id.as_str()), "PAYMENT")
 }
 
-/// Writes the item.
+/// Builds the item of a payment.
 pub(super) fn write(payment: &Payment, now: Timestamp) -> Item {
     let mut item = payment_key(&payment.id);
     item.insert("refunded_cents".to_owned(), number(payment.refunded_cents));
@@ -46,7 +47,7 @@ pub(super) fn write(payment: &Payment, now: Timestamp) -> Item {
     item
 }
 
-/// Reads a payment back.
+/// Reads a payment from its item.
 pub(super) fn read(item: &Item) -> Result<Payment, Fault> {
     let reader = Reader(item);
     let mut disputes = BTreeMap::new();

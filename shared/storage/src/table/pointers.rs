@@ -1,4 +1,4 @@
-//! Pointers: from the MAC of a key's text to the key, and the peppers the MACs are made under.
+//! Pointers from the MAC of a key's text to the key, and the peppers of those MACs.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use super::item::{Item, Reader, add, key, number, text};
 use super::transact::{Outcome, failed_at};
 use super::{Table, audit};
 
-/// How long a pointer of the older scheme stays behind the one that replaces it. Reads of several items are not made in
-/// one moment; who asked for both in that moment must find one.
+/// How long a replaced pointer of the older scheme stays. A read of several items is not a snapshot, and one that asks
+/// for both pointers during the change must find at least one.
 const REPLACED_KEPT: Duration = Duration::from_hours(24);
 
 fn pointer_key(pointer: &Pointer) -> Item {
@@ -32,7 +32,8 @@ fn pepper_key(version: u32) -> Item {
     key(SYSTEM, format!("PEPPER#{version}"))
 }
 
-/// Writes the item of a pointer. Its place in `gsi2` says that the key needs this pepper; nothing else of it ever changes.
+/// Builds the item of a pointer. Its entry in `gsi2` says that the key needs this pepper. Nothing else in it ever
+/// changes.
 pub(super) fn write(pointer: &Pointer, facts: &KeyFacts) -> Item {
     let mut item = pointer_key(pointer);
     item.insert("org".to_owned(), text(facts.org.to_string()));
@@ -58,7 +59,7 @@ fn read(item: &Item) -> Result<KeyFacts, Fault> {
 
 impl FindKey for Table {
     async fn find_key(&self, pointers: &[Pointer]) -> Result<Option<(Pointer, KeyFacts)>, Fault> {
-        // A key works from the moment it was issued, so what is read must be what stands there.
+        // A key works from the moment it is issued, so the read must be consistent.
         let found = self.batch_get(&pointers.iter().map(pointer_key).collect::<Vec<_>>(), true).await?;
         for pointer in pointers {
             let own = pointer_key(pointer);
@@ -75,7 +76,7 @@ impl Repoint for Table {
         let mut found = Update::builder()
             .set_key(Some(pointer_key(old)))
             .update_expression("REMOVE gsi2pk, gsi2sk")
-            // Once it has been moved, perhaps to a newer one than this, it is not moved again.
+            // A pointer that was moved before, perhaps to a pepper newer than this one, is not moved again.
             .condition_expression("attribute_exists(gsi2pk)");
         if old.is_hashed() {
             found = found
@@ -94,7 +95,7 @@ impl Repoint for Table {
 }
 
 impl Table {
-    /// Makes the check that a pepper still takes new pointers.
+    /// Returns the check that a pepper still takes new pointers.
     pub(super) fn pepper_takes_keys(&self, version: u32) -> Result<TransactWriteItem, Fault> {
         self.check(
             ConditionCheck::builder()
@@ -104,7 +105,7 @@ impl Table {
     }
 }
 
-/// Pointers looked at in one query when they are counted.
+/// Pointers read by one query when they are counted.
 const COUNTED_AT_ONCE: u32 = 500;
 
 impl KeepPeppers for Table {
@@ -116,7 +117,7 @@ impl KeepPeppers for Table {
             for facts in found {
                 let key = self.get_key(facts.org, facts.id).await?;
                 let ask = Ask { generation: facts.generation, scope: None, now };
-                // Also of an expired key, since its expiry can be moved, and of a suspended one, which can be resumed.
+                // Expired keys count, because their expiry can be moved. So do suspended ones, which can be resumed.
                 count += u64::from(key.is_some_and(|key| key.status.is_live() && key.knows_text(&ask)));
             }
             if more.is_none() {

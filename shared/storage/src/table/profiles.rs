@@ -1,4 +1,4 @@
-//! People: what is known of them, by source.
+//! Profiles: what is known about people, by source.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
@@ -11,7 +11,7 @@ use consigne_core::{Fault, Timestamp, UserId};
 use super::Table;
 use super::item::{Item, Reader, key, number, text, user_pk};
 
-/// Prefixes of what each source has told.
+/// Prefixes of the attributes of each source: a person's own session token, and Clerk's webhooks.
 const SEEN: &str = "seen_";
 const TOLD: &str = "told_";
 
@@ -47,7 +47,8 @@ fn contact(item: &Item, source: &str) -> Result<Option<Contact>, Fault> {
 impl TellProfile for Table {
     async fn tell_profile(&self, telling: &Telling, received: &Received) -> Result<WriteOutcome, Fault> {
         let told = hearsay(TOLD, &telling.user, telling.contact.as_ref(), telling.at)
-            // What is told late, of an earlier time, changes nothing; nor does what is told of the departed.
+            // A webhook about an earlier time than the last one changes nothing. Neither does one about a closed
+            // account.
             .condition_expression(
                 "attribute_not_exists(closed_at) AND (attribute_not_exists(told_at) OR told_at < :at)",
             );
@@ -56,7 +57,7 @@ impl TellProfile for Table {
 }
 
 impl Table {
-    /// Makes the write that remembers a person's token, on condition that their account is not closed.
+    /// Returns the write that stores what a person's token says of them, on condition that their account is not closed.
     pub(super) fn sighting(&self, sighting: &Sighting) -> Result<TransactWriteItem, Fault> {
         let Sighting { user, contact } = sighting;
         let seen = hearsay(SEEN, user, Some(contact), contact.at);
@@ -64,7 +65,7 @@ impl Table {
     }
 }
 
-/// Makes the update that puts what a source says in the place of what it said before.
+/// Builds the update that replaces what one source said before.
 fn hearsay(source: &str, user: &UserId, contact: Option<&Contact>, at: Timestamp) -> UpdateBuilder {
     let fields = [
         ("at", Some(number(at.as_millis()))),

@@ -1,4 +1,4 @@
-//! Purchases, and what refunds and disputes take back of them.
+//! Purchases, and the credits that refunds and disputes claw back.
 
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use consigne_core::credits::{
@@ -53,7 +53,7 @@ impl ClawBackCredits for Table {
             if matches!(self.transact(writes).await?, Outcome::Committed) {
                 return Ok(outcome);
             }
-            // Something else was told of the payment, or the wallet has changed.
+            // The payment or the wallet has changed since it was read.
             in_time()?;
         }
     }
@@ -67,7 +67,7 @@ impl Table {
         payment: &Payment,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
         let sold = payment.sold(purchase);
-        // Lots that are spent go now: a wallet in which nothing expires is settled at no other time.
+        // Spent lots are removed here. A wallet in which nothing expires has no other occasion for it.
         let mut wallet = seen.with_lots_expired(purchase.now);
         wallet.add(purchase.lot, LotKind::Paid, purchase.credits, None);
         let mut session = key(org_pk(purchase.org), format!("SESSION#{}", purchase.session.as_str()));
@@ -91,7 +91,8 @@ impl Table {
         Ok(writes)
     }
 
-    /// Makes the writes of what a claw-back comes to: the wallet's change and the entry of the trail, if there is one.
+    /// Returns the writes of a claw-back: of the wallet and of the audit entry. There are none if the outcome has no
+    /// audit entry.
     async fn claw_back_writes(
         &self,
         told: &ClawBack,
@@ -100,7 +101,7 @@ impl Table {
     ) -> Result<Vec<TransactWriteItem>, Fault> {
         let Some(entry) = told.audit(sale.org, outcome) else { return Ok(Vec::new()) };
         let wallet = self.wallet_to_change(sale.org, told.now).await?;
-        let seen = wallet.ok_or_else(|| Fault::internal("credits were sold to nobody"))?;
+        let seen = wallet.ok_or_else(|| Fault::internal("the organisation that bought credits has no wallet"))?;
         let mut wallet = seen.clone();
         wallet.follow(sale.lot, outcome);
         let notice = wallet.alert(told.now);
@@ -117,7 +118,7 @@ impl Table {
         Ok(item.as_ref().map(payment_item::read).transpose()?.unwrap_or_else(|| Payment::unknown(id.clone())))
     }
 
-    /// Makes the write of what is known of a payment, on condition that nobody has learnt more.
+    /// Returns the write of a payment, on condition that its record has not changed since it was read.
     fn keep_payment(&self, before: &Payment, after: &Payment, now: Timestamp) -> Result<TransactWriteItem, Fault> {
         let put = Put::builder()
             .table_name(&self.name)

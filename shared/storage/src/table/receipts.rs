@@ -1,4 +1,4 @@
-//! Receipts: written by charges, completed by outcomes, listed as the usage log.
+//! Receipts: written by charges, completed by outcomes, and listed as the usage log.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
@@ -24,7 +24,7 @@ pub(super) fn of_key(org: OrgId, key: KeyId) -> String {
     format!("ORG#{org}#{key}#RECEIPTS")
 }
 
-/// Writes the item of a new receipt.
+/// Builds the item of a new receipt.
 pub(super) fn write(receipt: &Receipt) -> Item {
     let (id, call) = (&receipt.id, &receipt.call);
     let mut item = receipt_key(id);
@@ -43,7 +43,7 @@ pub(super) fn write(receipt: &Receipt) -> Item {
     for (name, value) in told(call) {
         add(&mut item, name, value.map(text));
     }
-    // Of a call that was over when it was charged, as a hold's is.
+    // A call that was over when it was charged, such as a hold's, has its outcome from the start.
     if let Some(outcome) = &receipt.outcome {
         item.insert("status_code".to_owned(), number(outcome.status_code));
         item.insert("response_ms".to_owned(), number(outcome.response_ms));
@@ -53,7 +53,7 @@ pub(super) fn write(receipt: &Receipt) -> Item {
     item
 }
 
-/// Names what the caller told of the call.
+/// Returns the attributes of what the caller reported about the call.
 fn told(call: &CallFacts) -> [(&'static str, Option<&String>); 7] {
     [
         ("service", call.service.as_ref()),
@@ -66,7 +66,7 @@ fn told(call: &CallFacts) -> [(&'static str, Option<&String>); 7] {
     ]
 }
 
-/// Reads a receipt back.
+/// Reads a receipt from its item.
 pub(super) fn read(item: &Item) -> Result<Receipt, Fault> {
     let reader = Reader(item);
     let outcome = match reader.optional_number("status_code") {
@@ -128,7 +128,7 @@ impl KeepOutcome for Table {
             let Err(error) = self.client.send(update).await else { return Ok(OutcomeKept::Kept) };
             match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => break failed.clone(),
-                // Met a retry of the charge itself, which looks at the same receipt.
+                // A retry of the charge was under way, which checks the same receipt.
                 Some(UpdateItemError::TransactionConflictException(_)) if backoff.wait().await => {}
                 _ => return Err(Fault::unavailable(error)),
             }
@@ -155,7 +155,7 @@ impl ListReceipts for Table {
                 .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
                 .expression_attribute_names("#sk", format!("{index}sk"))
                 .expression_attribute_values(":from", text(sortable(day.starts())))
-                // What lies in the day sorts before the bare end of it.
+                // Sort keys of the day continue after the time, so all of them sort before the bare end of the day.
                 .expression_attribute_values(":to", text(sortable(day.ends()))),
         };
         self.page(Some(index), query, page, read).await

@@ -1,4 +1,4 @@
-//! Statistics: the receipts they are counted from, and the figures that are kept.
+//! Statistics: the receipts they are computed from, and the daily figures that are stored.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,7 +16,7 @@ use super::item::{Item, Reader, add, key, number, odd, org_pk, sortable, text};
 use super::transact::Outcome;
 use super::{Table, outbox, receipts};
 
-/// Beginning of the sort key of every day's figures.
+/// Prefix of the sort key of every day's figures.
 const STATS: &str = "STATS#";
 
 fn stats_key(org: OrgId, day: Day) -> Item {
@@ -72,7 +72,7 @@ fn read(item: &Item) -> Result<DayStats, Fault> {
     })
 }
 
-/// Reads what of a receipt is counted.
+/// Reads the attributes of a receipt that statistics need.
 fn call(item: &Item) -> Result<CountedCall, Fault> {
     let reader = Reader(item);
     let outcome = match reader.optional_number("status_code") {
@@ -96,9 +96,9 @@ impl ReadCalls for Table {
             .partition(Some("gsi1"), receipts::of_org(org))
             .key_condition_expression("#pk = :pk AND gsi1sk BETWEEN :from AND :to")
             .expression_attribute_values(":from", text(sortable(span.from.starts())))
-            // What lies in the last day sorts before the bare end of it.
+            // Sort keys of the last day continue after the time, so all of them sort before the bare end of the day.
             .expression_attribute_values(":to", text(sortable(span.to.ends())))
-            // A tenth of a receipt, whose details may be kilobytes; with the keys, to go on behind them.
+            // Only a tenth of a receipt, whose details may be kilobytes. The keys are needed to continue after them.
             .projection_expression(
                 "pk, sk, gsi1pk, gsi1sk, #at, key_id, #environment, credits, #service, country, status_code, response_ms",
             )
@@ -120,13 +120,13 @@ impl KeepStats for Table {
             let put = PutItemInput::builder()
                 .table_name(&self.name)
                 .set_item(Some(write(stats)))
-                // Of two counts the one that began later knows at least as much.
+                // The count that began later has seen at least as much, so it wins.
                 .condition_expression("counted_at <= :counted_at")
                 .expression_attribute_values(":counted_at", number(stats.counted_at.as_millis()));
             let Err(error) = self.client.send(put).await else { return Ok(StatsKept::Again) };
             match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => return Ok(StatsKept::Outdated),
-                // Met another count that is the day's first.
+                // Another count was writing the day's first figures.
                 Some(PutItemError::TransactionConflictException(_)) if backoff.wait().await => {}
                 _ => return Err(Fault::unavailable(error)),
             }

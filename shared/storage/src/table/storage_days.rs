@@ -1,4 +1,4 @@
-//! What all users store, day by day: one small item a day, all in one partition.
+//! The storage used by all users, day by day: one small item a day, all in one partition.
 
 use std::collections::HashMap;
 
@@ -12,9 +12,9 @@ use consigne_core::{Fault, Plan};
 use super::Table;
 use super::item::{Item, Reader, key, number, odd, text};
 
-/// The partition.
+/// The partition of all days.
 const PK: &str = "STORAGE";
-/// Beginning of the sort key of every day.
+/// Prefix of the sort key of every day.
 const DAY: &str = "DAY#";
 
 fn write(storage: &StorageDay) -> Item {

@@ -1,4 +1,4 @@
-//! Transactions: sent, retried while they only conflict with another one, and told apart when they are refused.
+//! Sends transactions, retries them while they only conflict with others, and tells which condition refused them.
 
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
@@ -16,34 +16,39 @@ use consigne_core::{Fault, Timestamp};
 use super::Table;
 use super::item::{Item, number};
 
-/// Most keys one `BatchGetItem` takes.
+/// Most keys that one `BatchGetItem` takes.
 const BATCH: usize = 100;
 
-/// What became of a transaction.
+/// The outcome of a transaction.
 pub(super) enum Outcome {
-    /// Every write was made.
+    /// All writes were made.
     Committed,
-    /// No write was made: these conditions failed, by place in the transaction, each with the item that failed it.
+    /// No write was made, because these conditions failed.
     Refused(Vec<Failed>),
 }
 
-/// One failed condition.
+/// A condition that failed, with its item.
 pub(super) struct Failed {
     /// Place of the write in the transaction.
     pub(super) at: usize,
-    /// The item as it stands, empty when there is none.
+    /// The item that failed the condition, as it is now. Empty if it does not exist.
     pub(super) item: Item,
 }
 
 impl Table {
-    /// Sends a transaction. Conflicts with other transactions are retried with growing, jittered waits for as long as
-    /// the invocation can afford; the client does not retry them.
+    /// Sends a transaction. Conflicts with other transactions are retried with growing, random waits while the
+    /// invocation has time. The client does not retry them.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if conflicts last too long or the table does not answer; `INTERNAL` if the table rejects a write
+    /// as malformed.
     pub(super) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Outcome, Fault> {
         self.transact_decided_by(None, writes).await
     }
 
-    /// The same, for a transaction in which one place outranks all others: while another transaction has its item, that one
-    /// may be this very request, still under way, and no refusal is final.
+    /// The same, for a transaction in which the condition at `place` outranks all others. While another transaction is
+    /// changing that item, it may be this very request, still under way, so no refusal is final and the transaction is
+    /// retried.
     pub(super) async fn transact_decided_by(
         &self,
         place: Option<usize>,
@@ -57,11 +62,11 @@ impl Table {
             let Err(error) = self.client.send(transaction).await else { return Ok(Outcome::Committed) };
             let reasons = match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
-                    // It has ended, so the next one is another.
+                    // The cancelled transaction has ended, so the next try is a new one with its own token.
                     token = request_token()?;
                     canceled.cancellation_reasons()
                 }
-                // An earlier try of this very transaction is still under way, and the token is how its outcome is learnt.
+                // An earlier try of this very transaction is still under way. The same token will tell its outcome.
                 Some(TransactWriteItemsError::TransactionInProgressException(_)) => &[],
                 _ => return Err(Fault::unavailable(error)),
             };
@@ -84,18 +89,18 @@ impl Table {
 }
 
 impl Table {
-    /// Makes the write of an item that may stand there already.
+    /// Returns the write of an item that may exist already.
     pub(super) fn put(&self, item: Item) -> Result<TransactWriteItem, Fault> {
         let put = Put::builder().table_name(&self.name).set_item(Some(item)).build().map_err(Fault::internal)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Makes the write of an item that must be new.
+    /// Returns the write of an item that must not exist yet.
     pub(super) fn put_new(&self, item: Item) -> Result<TransactWriteItem, Fault> {
         self.put_if(Put::builder().set_item(Some(item)).condition_expression("attribute_not_exists(pk)"))
     }
 
-    /// Makes the write of an item that is forgotten after a time, where none stands whose time has not run out.
+    /// Returns the write of an item that expires at `until`, on condition that no unexpired one exists.
     pub(super) fn put_until(
         &self,
         mut item: Item,
@@ -105,14 +110,14 @@ impl Table {
         item.insert("ttl".to_owned(), number(until.as_secs()));
         let put = Put::builder()
             .set_item(Some(item))
-            // The table may be days late in forgetting what has run out.
+            // The table may delete expired items days late.
             .condition_expression("attribute_not_exists(pk) OR #ttl <= :now")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", number(now.as_secs()));
         self.put_if(put)
     }
 
-    /// Makes the write of an item on a condition, which gives back the item that stands there should it fail.
+    /// Returns the conditional write of an item. If the condition fails, DynamoDB returns the existing item.
     pub(super) fn put_if(&self, put: PutBuilder) -> Result<TransactWriteItem, Fault> {
         let put = put
             .table_name(&self.name)
@@ -120,7 +125,7 @@ impl Table {
         Ok(TransactWriteItem::builder().put(put.build().map_err(Fault::internal)?).build())
     }
 
-    /// Makes the removal of an item on a condition, which gives back the item that stands there should it fail.
+    /// Returns the conditional deletion of an item. If the condition fails, DynamoDB returns the existing item.
     pub(super) fn delete_if(&self, delete: DeleteBuilder) -> Result<TransactWriteItem, Fault> {
         let delete = delete
             .table_name(&self.name)
@@ -128,7 +133,7 @@ impl Table {
         Ok(TransactWriteItem::builder().delete(delete.build().map_err(Fault::internal)?).build())
     }
 
-    /// Makes the write of an item on condition that the one in its place still has a revision.
+    /// Returns the write of an item, on condition that the existing one still has the revision `seen`.
     pub(super) fn put_seen(&self, item: Item, seen: u64) -> Result<TransactWriteItem, Fault> {
         let put = Put::builder()
             .table_name(&self.name)
@@ -140,7 +145,7 @@ impl Table {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Makes a write out of an update, which gives the item back should its condition fail.
+    /// Returns the write of an update. If its condition fails, DynamoDB returns the existing item.
     pub(super) fn update(&self, update: UpdateBuilder) -> Result<TransactWriteItem, Fault> {
         let update = update
             .table_name(&self.name)
@@ -148,7 +153,7 @@ impl Table {
         Ok(TransactWriteItem::builder().update(update.build().map_err(Fault::internal)?).build())
     }
 
-    /// Makes a write out of a check that writes nothing.
+    /// Returns a check, which writes nothing. If it fails, DynamoDB returns the existing item.
     pub(super) fn check(&self, check: ConditionCheckBuilder) -> Result<TransactWriteItem, Fault> {
         let check = check
             .table_name(&self.name)
@@ -156,19 +161,19 @@ impl Table {
         Ok(TransactWriteItem::builder().condition_check(check.build().map_err(Fault::internal)?).build())
     }
 
-    /// Reads one item, as it is at this moment.
+    /// Reads one item consistently.
     pub(super) async fn get(&self, key: Item) -> Result<Option<Item>, Fault> {
         let get = GetItemInput::builder().table_name(&self.name).set_key(Some(key)).consistent_read(true);
         self.client.send(get).await.map(|read| read.item).map_err(Fault::unavailable)
     }
 
-    /// Removes an item, whether it is there or not.
+    /// Deletes an item, whether it exists or not.
     pub(super) async fn delete(&self, key: Item) -> Result<(), Fault> {
         let delete = DeleteItemInput::builder().table_name(&self.name).set_key(Some(key));
         self.client.send(delete).await.map(drop).map_err(Fault::unavailable)
     }
 
-    /// Reads several items, in no particular order; asks again for those the table did not get round to.
+    /// Reads several items, in no particular order. Asks again for those the table left out.
     pub(super) async fn batch_get(&self, keys: &[Item], consistent: bool) -> Result<Vec<Item>, Fault> {
         let mut found = Vec::new();
         let mut backoff = Backoff::of_conflicts();
@@ -185,7 +190,7 @@ impl Table {
                     break;
                 }
                 if !backoff.wait().await {
-                    return Err(Fault::unavailable("the table does not get round to all that is asked of it"));
+                    return Err(Fault::unavailable("the table did not return all items of a batch in time"));
                 }
             }
         }
@@ -193,12 +198,12 @@ impl Table {
     }
 }
 
-/// Gives the item that failed the write at a place.
+/// Returns the item that failed the condition at a place, if that condition failed.
 pub(super) fn failed_at(failed: &[Failed], at: usize) -> Option<&Item> {
     failed.iter().find(|failed| failed.at == at).map(|failed| &failed.item)
 }
 
-/// Says whether a write failed for what goes away by itself: another transaction on its item, or too much traffic.
+/// Returns whether a write failed for a passing reason: another transaction on its item, or throttling.
 fn is_passing_trouble(reason: &CancellationReason) -> bool {
     matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
 }
@@ -208,8 +213,10 @@ fn failed_conditions(reasons: &[CancellationReason]) -> Vec<Failed> {
     failed.map(|(at, reason)| Failed { at, item: reason.item().cloned().unwrap_or_default() }).collect()
 }
 
-/// Draws what tells the table that two requests are one, of which the first answer was lost: without it the second would
-/// find its own work done, and take it for somebody else's. Source: API reference, `TransactWriteItems`.
+/// Draws a token by which the table recognises a repeated request whose first answer was lost. Without it the
+/// repetition would find its own writes and take them for somebody else's.
+///
+/// Source: API reference, `TransactWriteItems`.
 fn request_token() -> Result<String, Fault> {
     let mut random = [0; 24];
     getrandom::fill(&mut random).map_err(Fault::internal)?;

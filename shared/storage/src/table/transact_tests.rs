@@ -16,7 +16,7 @@ const IN_PROGRESS: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#Transac
 const CONFLICT: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
     "CancellationReasons":[{"Code":"TransactionConflict"}]}"#;
 
-/// A table that gives these answers in turn, and then the last one again and again; remembers what was asked.
+/// A fake DynamoDB that gives these answers in turn and repeats the last one. It records the requests.
 #[derive(Clone, Debug)]
 struct Answering {
     answers: Arc<Mutex<VecDeque<(u16, &'static str)>>>,
@@ -48,7 +48,7 @@ impl Answering {
         Table::new(&config, "table")
     }
 
-    /// Gives the tokens that were sent.
+    /// Returns the request tokens that were sent.
     fn tokens(&self) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
         let token = |body: &String| body.split(r#""ClientRequestToken":""#).nth(1).unwrap()[..32].to_owned();
@@ -62,7 +62,7 @@ fn item() -> Item {
 
 #[tokio::test(start_paused = true)]
 async fn a_transaction_that_is_still_under_way_is_asked_after_by_its_token() {
-    // More than the client's own tries.
+    // More answers than the client has tries of its own.
     let line =
         Answering::with([(400, IN_PROGRESS), (400, IN_PROGRESS), (400, IN_PROGRESS), (400, IN_PROGRESS), (200, "{}")]);
     let table = line.table();

@@ -1,4 +1,4 @@
-//! A user's storage ledger as an item.
+//! Reads a user's storage ledger from its item.
 
 use consigne_core::files::{Kind, KindUsage, Usage, Window};
 use consigne_core::stats::Ledger;
@@ -10,20 +10,20 @@ pub(super) fn key(owner: &UserId) -> Item {
     Item::from([("pk".to_owned(), text(user_pk(owner))), ("sk".to_owned(), text("USAGE"))])
 }
 
-/// Gives the attribute that counts the kept files of a kind.
+/// Returns the name of the attribute that counts the kept files of a kind.
 pub(super) fn files_attribute(kind: Kind) -> String {
     format!("{}_files", kind.name())
 }
 
-/// Gives the attribute that sums the kept bytes of a kind.
+/// Returns the name of the attribute that sums the kept bytes of a kind.
 pub(super) fn bytes_attribute(kind: Kind) -> String {
     format!("{}_bytes", kind.name())
 }
 
-/// Reads a ledger; an attribute never written counts as nothing.
+/// Reads a ledger. Missing attributes count as zero.
 ///
 /// # Errors
-/// `INTERNAL` when a count is below nothing: the books are wrong, and to show a zero would hide it.
+/// `INTERNAL` if a count is negative. The books are then wrong, and showing zero would hide it.
 pub(super) fn read(item: &Item) -> Result<Usage, Fault> {
     let reader = Reader(item);
     let mut by_kind = [KindUsage::default(); Kind::ALL.len()];
@@ -47,7 +47,7 @@ pub(super) fn read_ledger(item: &Item) -> Result<Ledger, Fault> {
     Ok(Ledger { owner: owner(item)?, plan, usage: read(item)? })
 }
 
-/// Reads whose ledger it is.
+/// Reads the owner of a ledger.
 pub(super) fn owner(item: &Item) -> Result<UserId, Fault> {
     Reader(item).parsed("pk", |pk| UserId::parse(pk.strip_prefix("USER#")?))
 }
@@ -57,7 +57,7 @@ fn count(item: &Item, name: &str) -> Result<u64, Fault> {
         return Ok(0);
     }
     let value: i64 = Reader(item).number(name)?;
-    u64::try_from(value).map_err(|_| Fault::internal(format!("the ledger's {name} is below nothing: {value}")))
+    u64::try_from(value).map_err(|_| Fault::internal(format!("the ledger's {name} is negative: {value}")))
 }
 
 #[cfg(test)]
@@ -76,11 +76,11 @@ mod tests {
     }
 
     #[test]
-    fn a_count_below_nothing_is_a_fault_that_names_it() {
+    fn a_negative_count_is_a_fault_that_names_it() {
         for name in ["committed", "reserved", "image_files", "blog_bytes"] {
             let fault = read(&Item::from([(name.to_owned(), number(-1))])).unwrap_err();
             assert_eq!(fault.code, Code::Internal);
-            assert!(fault.chain().ends_with(&format!("the ledger's {name} is below nothing: -1")), "{}", fault.chain());
+            assert!(fault.chain().ends_with(&format!("the ledger's {name} is negative: -1")), "{}", fault.chain());
         }
         let odd = Item::from([("committed".to_owned(), text("much"))]);
         assert_eq!(read(&odd).unwrap_err().code, Code::Internal);

@@ -1,7 +1,7 @@
-//! A wallet's change as an update: the difference between the wallet as it was seen and as it shall be.
+//! A wallet's change as an update: the difference between the wallet as read and as it is to become.
 //!
-//! Its numbers are changed by their differences, so that debits and holds may go on meanwhile; everything else is written
-//! on condition of the revision, which they leave alone and every change of this kind moves on.
+//! Amounts are changed by their differences, so that debits and holds may go on meanwhile. Everything else is written
+//! on condition of the revision, which debits and holds leave alone and every change of this kind increments.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
@@ -10,7 +10,7 @@ use consigne_core::credits::Wallet;
 use super::item::{number, text};
 use super::wallet_item::{carried, lot_attribute, lot_text, numbers, since_attribute, wallet_key};
 
-/// The parts of an update's expression.
+/// The parts of an update expression.
 pub(super) struct WalletChange {
     update: UpdateBuilder,
     placed: usize,
@@ -21,7 +21,7 @@ pub(super) struct WalletChange {
 }
 
 impl WalletChange {
-    /// Makes the change from one state of a wallet to another.
+    /// Builds the change from one state of a wallet to another.
     pub(super) fn between(seen: &Wallet, new: &Wallet) -> Self {
         let mut change = Self {
             update: Update::builder().set_key(Some(wallet_key(&seen.id))),
@@ -64,7 +64,7 @@ impl WalletChange {
         self
     }
 
-    /// Requires that nothing was taken or released meanwhile.
+    /// Requires that no credits were taken or released since `seen`.
     pub(super) fn undisturbed(mut self, seen: &Wallet) -> Self {
         let hot = ["balance", "held", "used"];
         for (name, value) in numbers(seen).into_iter().filter(|(name, _)| hot.contains(name)) {
@@ -74,7 +74,7 @@ impl WalletChange {
         self
     }
 
-    /// Gives the update.
+    /// Returns the update of the wallet's item, with all its conditions.
     pub(super) fn build(self) -> UpdateBuilder {
         let mut expression = format!("SET {}", self.set.join(", "));
         for (verb, parts) in [(" REMOVE ", self.remove), (" ADD ", self.add)] {
@@ -86,8 +86,8 @@ impl WalletChange {
         self.update.update_expression(expression).condition_expression(self.conditions.join(" AND "))
     }
 
-    /// Writes the lots that differ. A lot that comes, or comes back, begins behind all that was spent when it is written,
-    /// not when the wallet was seen: that is copied within the write.
+    /// Writes the lots that differ. A lot that is added, or comes back, starts at the total spent at the moment of the
+    /// write, not at the moment the wallet was read. So the update copies that number within the item.
     fn lots(&mut self, seen: &Wallet, new: &Wallet) {
         for (id, lot) in &new.lots {
             let before = seen.lots.get(id);

@@ -1,4 +1,4 @@
-//! A wallet as an item.
+//! Converts a wallet to and from its item.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use super::item::{Item, Reader, add, key, number, odd, org_pk, text, user_pk};
 pub(super) const WALLET: &str = "WALLET";
 /// Sort key of a person's test wallet.
 const TEST_WALLET: &str = "TESTWALLET";
-/// Beginning of the attributes that hold lots.
+/// Prefix of the attributes that hold lots.
 const LOT: &str = "lot.";
-/// Beginning of the attributes that hold what had been spent when a lot came: copied within the write that adds the lot,
-/// so that it is right however many debits pass at the same time.
+/// Prefix of the attributes that hold how much had been spent when a lot was added. The write that adds the lot copies
+/// it within the item, so that it is right however many debits happen at the same time.
 const SINCE: &str = "since.";
 
 pub(super) fn wallet_key(id: &WalletId) -> Item {
@@ -43,7 +43,7 @@ pub(super) fn lot_text(lot: &CreditLot) -> String {
     json!({ "kind": lot.kind.name(), "amount": lot.amount, "left": lot.left, "expires_at": expires_at }).to_string()
 }
 
-/// Writes the whole item.
+/// Builds the whole item of a wallet.
 pub(super) fn write(wallet: &Wallet) -> Item {
     let mut item = wallet_key(&wallet.id);
     item.insert("wallet_status".to_owned(), text(status(wallet.open)));
@@ -66,8 +66,8 @@ pub(super) fn write(wallet: &Wallet) -> Item {
     item
 }
 
-/// Names the numbers of a wallet that are changed by their differences. `spare` follows from the others: it stands there
-/// for the condition of a debit, which knows no arithmetic.
+/// Returns the amounts of a wallet that are changed by their differences. `spare` is the headroom and follows from the
+/// others. It is stored for the condition of a debit, which cannot compute.
 pub(super) fn numbers(wallet: &Wallet) -> [(&'static str, i128); 9] {
     [
         ("balance", wallet.balance.into()),
@@ -82,7 +82,7 @@ pub(super) fn numbers(wallet: &Wallet) -> [(&'static str, i128); 9] {
     ]
 }
 
-/// Writes the eras that holds have outlived as `[[era, held, kept], ...]`, if there are any.
+/// Encodes the expiry epochs with open holds as `[[epoch, held, kept], ...]`, if there are any.
 pub(super) fn carried(wallet: &Wallet) -> Option<AttributeValue> {
     let carried: Vec<_> = wallet
         .carried
@@ -98,7 +98,7 @@ fn read_eras(reader: &Reader<'_>) -> Result<BTreeMap<u32, CarriedHolds>, Fault> 
     Ok(carried.into_iter().map(|(expiry_epoch, held, kept)| (expiry_epoch, CarriedHolds { held, kept })).collect())
 }
 
-/// Reads a wallet back.
+/// Reads a wallet from its item.
 pub(super) fn read(item: &Item) -> Result<Wallet, Fault> {
     let reader = Reader(item);
     let mut lots = BTreeMap::new();

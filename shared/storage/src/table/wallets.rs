@@ -1,4 +1,4 @@
-//! Wallets: read, filled and settled. What is charged to them stands in [`super::charge`].
+//! Wallets: reads them, adds credits, and expires lots. Debits are in [`super::debit`].
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use consigne_aws::budget;
@@ -39,7 +39,7 @@ impl GrantCredits for Table {
             if failed_at(&failed, GIVEN).is_some() {
                 return Ok(CreditGrantOutcome::GrantedBefore);
             }
-            // Another lot came in between, or one expired.
+            // Another lot was added in between, or one expired.
             in_time()?;
         }
     }
@@ -51,7 +51,7 @@ impl Table {
         given.insert("amount".to_owned(), number(grant.amount));
         given.insert("kind".to_owned(), text(grant.kind.name()));
         given.insert("at".to_owned(), number(grant.now.as_millis()));
-        // Lots that are spent go now: a wallet in which nothing expires is settled at no other time.
+        // Spent lots are removed here. A wallet in which nothing expires has no other occasion for it.
         let mut wallet = seen.with_lots_expired(grant.now);
         wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
         let mut writes =
@@ -61,7 +61,8 @@ impl Table {
         Ok(writes)
     }
 
-    /// Makes the writes of a wallet's change: itself, and the event should its owner be told that little is left.
+    /// Returns the writes of a wallet's change: of the wallet, and of the event if the change crosses an alert
+    /// threshold.
     pub(super) fn wallet_writes(
         &self,
         change: WalletChange,
@@ -74,7 +75,8 @@ impl Table {
         Ok(writes)
     }
 
-    /// Reads an organisation's wallet to change it, settled first if it must be; `None` when there is none.
+    /// Reads an organisation's wallet in order to change it, and first expires lots that are due. Returns `None` if
+    /// there is no wallet.
     pub(super) async fn wallet_to_change(&self, org: OrgId, now: Timestamp) -> Result<Option<Wallet>, Fault> {
         loop {
             let item = self.get(wallet_key(&WalletId::Organisation(org))).await?;
@@ -87,7 +89,7 @@ impl Table {
         }
     }
 
-    /// Settles a wallet in which a lot has expired, unless somebody else does.
+    /// Expires the lots of a wallet that are due, unless somebody else does.
     pub(super) async fn write_expiry(&self, seen: &Wallet, now: Timestamp) -> Result<(), Fault> {
         let mut wallet = seen.with_lots_expired(now);
         let told = wallet.alert(now);
@@ -95,14 +97,17 @@ impl Table {
         self.transact(self.wallet_writes(change, told)?).await.map(drop)
     }
 
-    /// Makes a person's test wallet at their first use of it, unless somebody else does.
+    /// Creates a person's test wallet at its first use, unless somebody else does.
     pub(super) async fn make_test_wallet(&self, wallet: &Wallet) -> Result<(), Fault> {
-        // As a transaction, since those wait for each other; charges of the same wallet are under way.
+        // A transaction, because transactions wait for each other and charges of the same wallet are under way.
         self.transact(vec![self.put_new(write(wallet))?]).await.map(drop)
     }
 }
 
-/// Says whether there is time for another try.
+/// Checks that there is time for another try.
+///
+/// # Errors
+/// `UNAVAILABLE` if the invocation has no time left.
 pub(super) fn in_time() -> Result<(), Fault> {
     if budget::remaining().is_zero() { Err(Fault::unavailable("the wallet kept changing")) } else { Ok(()) }
 }

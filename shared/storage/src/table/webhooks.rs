@@ -1,4 +1,4 @@
-//! Webhooks received: each remembered in the transaction that carries it out, so that it is carried out once.
+//! Webhooks received: each is recorded in the transaction that carries it out, so that it is carried out once.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use base64::Engine as _;
@@ -12,14 +12,15 @@ use super::Table;
 use super::idempotency::{IdempotencyRecord, TransactionOutcome};
 use super::item::{Item, key, text};
 
-/// Gives the key of a webhook. Its sender chose the id; hashed, it is of one length and one alphabet.
+/// Returns the key of a webhook's record. The sender chose the id, so it is hashed to one length and alphabet.
 fn webhook_key(received: &Received) -> Item {
     let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(received.id.as_str()));
     key(format!("WEBHOOK#{}#{hash}", received.source.name()), "WEBHOOK")
 }
 
 impl Table {
-    /// Carries out a webhook and remembers it, in one transaction; `Moved` when it is new and another write was refused.
+    /// Carries out a webhook and records it in one transaction. Returns `Conflict` if the webhook is new and another
+    /// write was refused.
     pub(super) async fn carry_out(
         &self,
         received: &Received,
@@ -31,7 +32,7 @@ impl Table {
         })
     }
 
-    /// Makes the memory of a webhook, by which it is known when it comes again.
+    /// Returns the record of a webhook, by which it is recognised when it comes again.
     pub(super) fn memory<'a>(&self, received: &'a Received) -> Result<IdempotencyRecord<'a>, Fault> {
         let mut item = webhook_key(received);
         item.insert("fingerprint".to_owned(), text(&received.fingerprint));

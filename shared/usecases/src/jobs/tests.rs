@@ -212,7 +212,7 @@ fn a_job_says_why_its_result_is_lost() {
     for (before, after, why, gives_back) in [
         (waiting.clone(), rejected, "declared image/png, found text", true),
         (waiting.clone(), waiting.remove(Removal::Expired, NOW).file, "it did not arrive", true),
-        (waiting.clone(), infected, "it carries malware", true),
+        (waiting.clone(), infected, "it contains malware", true),
         // The owner could have read it, so the allowance is not given back.
         (arrived(&waiting), deleted(&arrived(&waiting)), "it was deleted", false),
     ] {

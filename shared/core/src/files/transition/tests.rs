@@ -43,7 +43,7 @@ fn rejecting_gives_everything_back_and_removing_after_it_nothing_more() {
 }
 
 #[test]
-#[should_panic(expected = "committed would fall below nothing: 0 and -1000")]
+#[should_panic(expected = "committed would become negative: 0 and -1000")]
 fn giving_back_what_the_ledger_does_not_hold_is_noticed() {
     pending(1_000).remove(Removal::Expired, NOW).ledger.apply(&mut Usage::default(), Kind::Image);
 }
@@ -71,7 +71,7 @@ fn only_the_pinned_version_ends_a_file_and_only_by_a_younger_event() {
     assert!(!ready.remove(Removal::Deleted, NOW).file.ends_with("null", "07"));
 }
 
-/// What may happen to a file, in any order and any number of times.
+/// What can happen to a file, in any order and any number of times.
 #[derive(Clone, Debug)]
 enum Happening {
     Created(u8),
@@ -108,7 +108,7 @@ fn happens(file: &File, what: &Happening) -> Option<Transition> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Whatever happens, the ledger is the sum of what the records hold, and an ended file never comes back.
+    /// Whatever happens, the ledger is the sum of what the records count, and an ended file never comes back.
     #[test]
     fn the_ledger_is_always_the_sum_of_the_records(
         sizes in prop::collection::vec(1_u64..1_000, 1..6),

@@ -1,4 +1,4 @@
-//! `anomaly`: keys are used, or made, as if by somebody else.
+//! `anomaly`: unusual use or creation of API keys, for the organisation's owners.
 
 use consigne_core::OrgId;
 use consigne_core::mail::Topic;
@@ -7,34 +7,34 @@ use consigne_core::profiles::Language;
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count};
 
-/// Something odd about an organisation's keys.
+/// Values of the mail about an anomaly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anomaly {
-    /// Whose.
+    /// The organisation, to whose keys the button leads.
     pub org: OrgId,
-    /// What it is called.
+    /// Name of the organisation.
     pub org_name: Quoted,
-    /// What was seen.
+    /// The anomaly that was detected.
     pub oddity: Oddity,
-    /// Whether the keys were stopped because of it.
+    /// Whether the key or the organisation was suspended because of it.
     pub stopped: bool,
 }
 
-/// What was seen.
+/// The anomaly, with its numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Oddity {
     /// A key was used from many countries within an hour.
     Countries {
-        /// What the key is called.
+        /// Name of the key.
         key_name: Quoted,
-        /// How many.
+        /// Number of countries within the hour.
         countries: u64,
     },
-    /// Many keys were made within ten minutes.
+    /// This many keys were created within ten minutes.
     Keys(u64),
     /// A key was used far more often than usual.
     Jump {
-        /// What the key is called.
+        /// Name of the key.
         key_name: Quoted,
         /// Calls of the day.
         calls: u64,

@@ -1,4 +1,4 @@
-//! `endpoint-disabled`: an address that takes webhooks gets no more.
+//! `endpoint-disabled`: an endpoint was disabled.
 
 use consigne_core::OrgId;
 use consigne_core::mail::Topic;
@@ -7,16 +7,16 @@ use consigne_core::profiles::Language;
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 
-/// An endpoint was switched off.
+/// Values of the mail about a disabled endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointDisabled {
-    /// Whose.
+    /// The organisation, to whose endpoints the button leads.
     pub org: OrgId,
-    /// What it is called.
+    /// Name of the organisation.
     pub org_name: Quoted,
-    /// The endpoint's host; its path may hold a secret.
+    /// Host of the endpoint. Its path may contain a secret.
     pub host: Quoted,
-    /// Whether it said itself that it is gone; otherwise it has failed for a week.
+    /// Whether it answered 410. Otherwise it has failed for a week.
     pub gone: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `invitation`: somebody is asked to join an organisation.
+//! `invitation`: somebody is invited to an organisation.
 
 use std::fmt;
 
@@ -10,18 +10,18 @@ use consigne_core::profiles::Language;
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, day};
 
-/// An invitation. It does not print, since whoever has the token is the one invited.
+/// Values of an invitation's mail. `Debug` does not show them, because whoever has the token can accept.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Invitation {
-    /// What the organisation is called.
+    /// Name of the organisation.
     pub org_name: Quoted,
-    /// Who invites, if their name is known.
+    /// Name of the person who invites, if known.
     pub inviter: Option<Quoted>,
-    /// As what.
+    /// The role that the invited person will have.
     pub role: OrgRole,
-    /// What proves that the mail was read.
+    /// The token with which the invitation is accepted.
     pub token: String,
-    /// Until when it can be accepted.
+    /// When the invitation expires.
     pub until: Timestamp,
 }
 

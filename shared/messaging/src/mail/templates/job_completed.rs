@@ -1,4 +1,4 @@
-//! `job-completed`: what a person had generated is there.
+//! `job-completed`: the result of a generation job is ready.
 
 use consigne_core::files::Kind;
 use consigne_core::mail::Topic;
@@ -7,14 +7,14 @@ use consigne_core::profiles::Language;
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 
-/// What was asked for is ready.
+/// Values of the mail about a completed job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobCompleted {
     /// Id of the job.
     pub job: String,
-    /// What it has made.
+    /// Kind of the result.
     pub kind: Kind,
-    /// What its owner calls it.
+    /// Title of the job.
     pub title: Quoted,
 }
 

@@ -1,4 +1,4 @@
-//! `job-failed`: what a person wanted generated could not be made.
+//! `job-failed`: a generation job failed.
 
 use consigne_core::files::Kind;
 use consigne_core::mail::Topic;
@@ -7,16 +7,16 @@ use consigne_core::profiles::Language;
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 
-/// What was asked for could not be made.
+/// Values of the mail about a failed job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobFailed {
     /// Id of the job.
     pub job: String,
-    /// What it should have made.
+    /// Kind of the requested result.
     pub kind: Kind,
-    /// What its owner calls it.
+    /// Title of the job.
     pub title: Quoted,
-    /// What the generator says of it.
+    /// The reason the generator gave.
     pub reason: Option<Quoted>,
 }
 

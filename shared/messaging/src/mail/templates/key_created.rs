@@ -1,4 +1,4 @@
-//! `key-created`: an API key was issued; told to the owners of its organisation.
+//! `key-created`: an API key was issued, for the organisation's owners.
 
 use consigne_core::OrgId;
 use consigne_core::mail::Topic;
@@ -7,16 +7,16 @@ use consigne_core::profiles::Language;
 use super::{By, sample};
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 
-/// A key was issued.
+/// Values of the mail about a new key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyCreated {
-    /// In which organisation.
+    /// The organisation, to whose keys the button leads.
     pub org: OrgId,
-    /// What it is called.
+    /// Name of the organisation.
     pub org_name: Quoted,
-    /// What the key is called.
+    /// Name of the key.
     pub key_name: Quoted,
-    /// By whom.
+    /// Who issued the key.
     pub by: By,
 }
 

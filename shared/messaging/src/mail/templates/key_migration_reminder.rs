@@ -1,4 +1,4 @@
-//! `key-migration-reminder`: old API keys of an organisation have still not been replaced; the second of two letters.
+//! `key-migration-reminder`: old API keys of an organisation are still not replaced. The second of two mails.
 
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
@@ -7,14 +7,14 @@ use consigne_core::{OrgId, Timestamp};
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, day};
 
-/// Old keys are soon revoked.
+/// Values of the reminder about old keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyMigrationReminder {
-    /// Whose.
+    /// The organisation, to whose keys the button leads.
     pub org: OrgId,
-    /// What it is called.
+    /// Name of the organisation.
     pub org_name: Quoted,
-    /// How many are left.
+    /// Number of keys that are not replaced.
     pub keys: u64,
     /// When they are revoked.
     pub until: Timestamp,

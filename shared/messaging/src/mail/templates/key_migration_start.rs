@@ -1,4 +1,4 @@
-//! `key-migration-start`: the old API keys of an organisation must be replaced; the first of two letters.
+//! `key-migration-start`: the old API keys of an organisation must be replaced. The first of two mails.
 
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
@@ -7,16 +7,16 @@ use consigne_core::{OrgId, Timestamp};
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, day};
 
-/// Old keys must be replaced.
+/// Values of the first mail about old keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyMigrationStart {
-    /// Whose.
+    /// The organisation, to whose keys the button leads.
     pub org: OrgId,
-    /// What it is called.
+    /// Name of the organisation.
     pub org_name: Quoted,
-    /// How many.
+    /// Number of old keys.
     pub keys: u64,
-    /// When those that are left are revoked.
+    /// When keys that are not replaced are revoked.
     pub until: Timestamp,
 }
 

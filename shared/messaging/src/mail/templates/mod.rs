@@ -1,4 +1,4 @@
-//! Every letter there is. A new one is a file here and a line in the list below.
+//! All mail templates. A new one is a file here and a line in the list below.
 
 use consigne_core::profiles::Language;
 
@@ -9,7 +9,7 @@ macro_rules! templates {
         $(mod $file;)*
         $(pub use $file::$template;)*
 
-        /// Gives every letter with sample values, for previews and tests.
+        /// Returns every template with sample values, for previews and tests.
         pub fn samples() -> Vec<Box<dyn MailTemplate>> {
             vec![$(Box::new($template::sample()),)*]
         }
@@ -35,21 +35,21 @@ templates! {
 pub use anomaly::Oddity;
 pub use quota_80::Quota;
 
-/// Who did what a letter tells of.
+/// Who did what a mail is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
-    /// Whoever reads it.
+    /// The recipient of the mail.
     Reader,
-    /// A person whose name is known.
+    /// A person with this name.
     Person(Quoted),
-    /// A member whose name is not.
+    /// A member whose name is not known.
     Member,
     /// The operator of the installation.
     Operator,
 }
 
 impl By {
-    /// Says it within a sentence.
+    /// Returns it as part of a sentence.
     fn phrase(&self, language: Language) -> String {
         match (self, language) {
             (Self::Reader, Language::English) => "by you".to_owned(),
@@ -64,7 +64,7 @@ impl By {
     }
 }
 
-/// Values for samples.
+/// Sample values of the templates.
 mod sample {
     use consigne_core::{OrgId, Timestamp};
 

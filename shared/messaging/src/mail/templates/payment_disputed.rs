@@ -7,16 +7,17 @@ use consigne_core::profiles::Language;
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, euros};
 
-/// A payment was disputed, and credits it bought taken back. Who reads it is on the side of whoever disputes.
+/// Values of the mail about a disputed payment, whose credits were clawed back. The reader is on the side of the person
+/// who disputes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentDisputed {
-    /// Whose credits.
+    /// The organisation, to whose credits the button leads.
     pub org: OrgId,
-    /// What it is called.
+    /// Name of the organisation.
     pub org_name: Quoted,
-    /// What is disputed of it, in cents of a euro.
+    /// Disputed amount, in cents of a euro.
     pub cents: u64,
-    /// Credits taken back.
+    /// Credits clawed back because of it.
     pub credits: u64,
 }
 

@@ -7,18 +7,18 @@ use consigne_core::profiles::Language;
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, euros};
 
-/// A payment was refunded, and its share of the credits taken back.
+/// Values of the mail about a refunded payment, whose share of the credits was clawed back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentRefunded {
-    /// Whose credits.
+    /// The organisation, to whose credits the button leads.
     pub org: OrgId,
-    /// What it is called.
+    /// Name of the organisation.
     pub org_name: Quoted,
-    /// What of the payment is refunded by now, in cents of a euro.
+    /// Total refunded so far, in cents of a euro.
     pub cents: u64,
-    /// Credits taken back.
+    /// Credits clawed back because of it.
     pub credits: u64,
-    /// Credits left then; below zero when they were spent.
+    /// Balance afterwards. Negative if the credits had been spent.
     pub balance: i64,
 }
 
@@ -27,7 +27,7 @@ impl PaymentRefunded {
         Self { org: sample::org(), org_name: Quoted::name("Acme"), cents: 8_000, credits: 10_000, balance: -300 }
     }
 
-    /// Says what is left, and whether keys are refused for want of it.
+    /// Returns the sentence about the balance, and whether keys are refused because of it.
     fn rest(&self, language: Language) -> String {
         let credits = count(language, self.balance.unsigned_abs());
         match (language, self.balance) {

@@ -7,29 +7,29 @@ use consigne_core::profiles::Language;
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, bytes, count};
 
-/// Most of a quota is used.
+/// Values of the mail about a quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota80 {
-    /// Which quota.
+    /// Which quota is nearly used up.
     pub quota: Quota,
-    /// What is used of it, in per cent.
+    /// The used part, in percent.
     pub percent: u8,
-    /// The same in the quota's unit.
+    /// The used part, in the quota's unit.
     pub used: u64,
-    /// The whole of it.
+    /// The whole quota, in its unit.
     pub limit: u64,
 }
 
-/// A quota.
+/// The kind of a quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Quota {
     /// A person's storage, in bytes.
     Storage,
     /// Calls of a key in a month.
     Key {
-        /// Whose key.
+        /// The organisation of the key.
         org: OrgId,
-        /// What the key is called.
+        /// Name of the key.
         name: Quoted,
     },
 }

@@ -1,4 +1,4 @@
-//! `wallet-low`: the credits of an organisation run low.
+//! `wallet-low`: the credits of an organisation run out.
 
 use consigne_core::OrgId;
 use consigne_core::mail::Topic;
@@ -7,16 +7,16 @@ use consigne_core::profiles::Language;
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count};
 
-/// Credits run low.
+/// Values of the mail about low credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalletLow {
-    /// Whose.
+    /// The organisation, to whose credits the button leads.
     pub org: OrgId,
-    /// What it is called.
+    /// Name of the organisation.
     pub org_name: Quoted,
-    /// What is left of the last purchase, in per cent.
+    /// The alert threshold that was crossed, in percent of the last top-up.
     pub percent: u8,
-    /// Credits left.
+    /// Credits left in the wallet.
     pub balance: u64,
 }
 

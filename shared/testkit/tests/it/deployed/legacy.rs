@@ -280,8 +280,8 @@ async fn a_month_on(stack: &Stack, held: &[Held]) {
     let (well, said) = SECOND.consigne(&["migration", "status"], "").await;
     assert!(well, "{said}");
     for want in [
-        "0 to be told, 0 told, 6 reminded, 0 done",
-        "29 carried over: 2 replaced, 27 still to be, 0 revoked",
+        "0 to be notified, 0 notified, 6 reminded, 0 done",
+        "29 migrated: 2 replaced, 27 not yet, 0 revoked",
         "no mail     3 owners have no verified address",
     ] {
         assert!(said.contains(want), "{said}");
@@ -296,7 +296,7 @@ async fn a_month_on(stack: &Stack, held: &[Held]) {
     // The old texts of the two that were replaced work for a day yet; one was revoked before.
     assert_eq!(json!(codes), json!({ "VALID": 2, "REVOKED": 28 }));
     let (_, said) = SECOND.consigne(&["migration", "status"], "").await;
-    for want in ["6 done", "29 carried over: 2 replaced, 0 still to be, 27 revoked", "revocation  none"] {
+    for want in ["6 done", "29 migrated: 2 replaced, 0 not yet, 27 revoked", "revocation  none"] {
         assert!(said.contains(want), "{said}");
     }
 }

@@ -43,7 +43,7 @@ fn a_stack_on_aws_is_found_by_its_outputs_under_the_shells_credentials() {
     let region = stack.name("AWS_REGION");
     let (output, out, err) = consigne(&["doctor", "--stack", "consigne", "--region", region], &shell);
     assert!(output.status.success(), "{out}{err}");
-    assert_eq!(err, format!("Acting on the stack consigne in {region}.\n"));
+    assert_eq!(err, format!("Acting on the stack consigne in {region}, account 000000000000, at {address}.\n"));
     assert!(out.contains("All is well."), "{out}");
 
     let (output, _, err) = consigne(&["doctor", "--stack", "nothing", "--region", region], &shell);
@@ -55,7 +55,7 @@ fn a_stack_on_aws_is_found_by_its_outputs_under_the_shells_credentials() {
 #[test]
 fn what_is_missing_is_said_before_anything_is_called() {
     for (arguments, words) in [
-        (["doctor", "--stack", "consigne"].as_slice(), "Say in which region the stack is: --region"),
+        (["doctor", "--stack", "consigne"].as_slice(), "Name the region of the stack, such as --region"),
         (&["doctor", "--stack", "consigne", "--region", "eu-west-3"], "There are no AWS credentials in this shell."),
         (&["doctor", "--stack", "a&b", "--region", "eu-west-3"], "There are no AWS credentials"),
         (&["doctor", "--region", "eu-west-3"], "--stack <NAME>"),

@@ -78,7 +78,7 @@ async fn dead_letters_are_listed_and_sent_back_to_be_tried_again() {
     assert!(listed.contains("parked-events"), "{listed}");
 
     let (well, said) = redrive(&["object-events"]);
-    assert!(well && said.contains("Sent back 2 to redrive-object-events."), "{said}");
+    assert!(well && said.contains("Sent 2 back to redrive-object-events."), "{said}");
     // The good one is carried out now, and the bad one fails all over again.
     ann.wait_for_usage(0, 0, 0).await;
     wait_for_dead(1).await;
@@ -86,8 +86,8 @@ async fn dead_letters_are_listed_and_sent_back_to_be_tried_again() {
     assert_eq!(left[0].body.as_deref(), Some(POISON));
     sqs.purge_queue().queue_url(&dead).send().await.unwrap();
     let (well, said) = redrive(&["object-events-dead"]);
-    assert!(well && said.contains("Nothing lies on redrive-object-events-dead"), "{said}");
-    for (name, why) in [("parked-events", "No queue leads"), ("nowhere", "is no queue")] {
+    assert!(well && said.contains("redrive-object-events-dead is empty"), "{said}");
+    for (name, why) in [("parked-events", "No queue leads"), ("nowhere", "is not a dead-letter queue")] {
         let (well, said) = redrive(&[name]);
         assert!(!well && said.contains(why), "{said}");
     }

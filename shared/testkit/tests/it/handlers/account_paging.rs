@@ -163,7 +163,7 @@ async fn an_altered_cursor_is_named() {
         "success": false,
         "error": {
           "code": "INVALID_CURSOR",
-          "message": "cursor is not one of this list's",
+          "message": "cursor was altered or belongs to another list",
           "details": {
             "field": "cursor"
           }

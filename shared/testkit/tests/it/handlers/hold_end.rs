@@ -196,7 +196,7 @@ async fn the_same_end_again_is_answered_the_same_and_another_one_refused() {
         "success": false,
         "error": {
           "code": "HOLD_RESOLVED",
-          "message": "The hold was resolved in another way",
+          "message": "hold is already settled; its end cannot be changed",
           "details": {
             "status": "settled"
           }
@@ -221,7 +221,7 @@ async fn what_is_above_the_hold_is_refused_and_the_hold_stays() {
         "success": false,
         "error": {
           "code": "HOLD_EXCEEDED",
-          "message": "The hold is of 30 credits",
+          "message": "amount exceeds the 30 credits held",
           "details": {
             "field": "amount",
             "limit": 30
@@ -372,7 +372,7 @@ async fn every_bad_field_is_named_and_the_hold_stays() {
       "amount \"12\": amount: invalid type: string \"12\", expected u64",
       "status_code null: status_code: invalid type: null, expected u16",
       "status_code 99: status_code must be 100 to 599",
-      "response_ms 86400001: response_ms must be at most a day",
+      "response_ms 86400001: response_ms must be at most 86400000, a day",
       "reason \"done\": unknown field reason",
       "reason null: reason: expected value",
       "reason \"bad_luck\": reason: unknown variant `bad_luck`, expected `provider_error` or `caller_error`",

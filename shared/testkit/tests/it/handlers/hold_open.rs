@@ -231,7 +231,7 @@ async fn every_bad_field_is_named_and_nothing_is_held() {
       "amount \"30\": amount: invalid type: string \"30\", expected u64",
       "amount 1001: amount must be 1 to 1000",
       "service null: service: invalid type: null, expected a string",
-      "service \"fax\": service is none of the catalogue",
+      "service \"fax\": unknown service `fax`; GET /api/services lists them",
       "scope \"\": scope must be 1 to 64 visible ASCII characters",
       "scope \"pdf read\": scope must be 1 to 64 visible ASCII characters",
       "ttl_seconds 59: ttl_seconds must be 60 to 86400",

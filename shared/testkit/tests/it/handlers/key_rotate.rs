@@ -199,7 +199,7 @@ async fn there_is_one_open_rotation_at_a_time() {
         "success": false,
         "error": {
           "code": "CONFLICT",
-          "message": "A rotation is open until <time>; there is one at a time",
+          "message": "previous text is valid until <time>; rotate again after that",
           "details": {
             "previous_valid_until": "<time>"
           }

@@ -221,11 +221,11 @@ async fn every_bad_change_is_named_and_nothing_changes() {
       "{\"name\":\"\"}: \"name\": name must have 1 to 100 characters",
       "{\"scopes\":null}: \"scopes\": scopes cannot be null",
       "{\"scopes\":[]}: \"scopes\": scopes must name at least one",
-      "{\"scopes\":[\"pdf:delete\"]}: \"scopes\": scopes holds one that does not exist",
+      "{\"scopes\":[\"pdf:delete\"]}: \"scopes\": unknown scope `pdf:delete`; GET /api/services lists them",
       "{\"daily_quota\":0}: \"daily_quota\": daily_quota must be at least 1; revoke a key that must not be used",
       "{\"monthly_quota\":\"5\"}: \"monthly_quota\": monthly_quota: invalid type: string \"5\", expected u64",
       "{\"expires_at\":\"soon\"}: \"expires_at\": expires_at must be a time such as 2027-01-31T00:00:00Z",
-      "{\"expires_at\":\"2020-01-01T00:00:00Z\"}: \"expires_at\": expires_at must lie ahead",
+      "{\"expires_at\":\"2020-01-01T00:00:00Z\"}: \"expires_at\": expires_at must be in the future",
       "{\"environment\":\"test\"}: \"environment\": unknown field environment",
       "{\"status\":\"active\"}: \"status\": unknown field status",
       "{\"name\":\"Good\",\"hint\":\"0000\"}: \"hint\": unknown field hint"
@@ -245,7 +245,7 @@ async fn a_revoked_key_is_changed_no_more_and_a_deleted_one_is_gone() {
         "success": false,
         "error": {
           "code": "CONFLICT",
-          "message": "The key is revoked, for good"
+          "message": "key is revoked and cannot be changed; issue another one"
         },
         "timestamp": "<time>",
         "requestId": "request-1"

@@ -233,7 +233,7 @@ async fn the_last_owner_can_neither_leave_nor_step_down() {
         "success": false,
         "error": {
           "code": "CONFLICT",
-          "message": "An organisation keeps an owner; make somebody else an owner first"
+          "message": "organisation must keep an owner; make somebody else an owner first"
         },
         "timestamp": "<time>",
         "requestId": "request-1"

@@ -114,7 +114,7 @@ async fn an_id_that_stands_for_another_event_is_refused() {
         "success": false,
         "error": {
           "code": "IDEMPOTENCY_MISMATCH",
-          "message": "This webhook id stands for another webhook"
+          "message": "webhook id was already used with a different body"
         },
         "timestamp": "<time>",
         "requestId": "request-1"

@@ -1,0 +1,156 @@
+"""What whoever deploys must be allowed, held against docs/operate/deployer-policy.json."""
+
+import fnmatch
+import json
+import re
+from collections.abc import Iterator
+
+from house import House
+from templates import Json, listed, of_type
+
+# What CloudFormation calls, in the deployer's name, to make, read, change and delete a resource of a type, and an ARN
+# of such a resource in a stack called `consigne`.
+# Source: the `handlers` in the schema of each type, which `aws cloudformation describe-type` prints.
+ANY = "*"
+CALLS: dict[str, tuple[str, str]] = {
+    "AWS::ApiGatewayV2::Api": ("apigateway:POST GET PATCH PUT DELETE", "arn:aws:apigateway:eu-west-3::/apis/a1b2c3"),
+    "AWS::ApiGatewayV2::Stage": (
+        "apigateway:POST GET PATCH PUT DELETE logs:CreateLogDelivery GetLogDelivery UpdateLogDelivery DeleteLogDelivery"
+        " ListLogDeliveries PutResourcePolicy DescribeResourcePolicies DescribeLogGroups",
+        ANY,
+    ),
+    "AWS::CloudWatch::Alarm": (
+        "cloudwatch:PutMetricAlarm DescribeAlarms DeleteAlarms ListTagsForResource TagResource UntagResource",
+        "arn:aws:cloudwatch:eu-west-3:123456789012:alarm:consigne stream age",
+    ),
+    "AWS::DynamoDB::Table": (
+        "dynamodb:CreateTable DescribeTable UpdateTable DeleteTable DescribeContinuousBackups UpdateContinuousBackups"
+        " DescribeTimeToLive UpdateTimeToLive TagResource ListTagsOfResource",
+        "arn:aws:dynamodb:eu-west-3:123456789012:table/consigne-Table-1A",
+    ),
+    "AWS::Events::EventBus": (
+        "events:CreateEventBus DescribeEventBus UpdateEventBus DeleteEventBus TagResource ListTagsForResource",
+        "arn:aws:events:eu-west-3:123456789012:event-bus/consigne",
+    ),
+    "AWS::Events::Rule": (
+        "events:PutRule DescribeRule PutTargets ListTargetsByRule RemoveTargets DeleteRule TagResource",
+        "arn:aws:events:eu-west-3:123456789012:rule/consigne/consigne-mails",
+    ),
+    "AWS::IAM::ManagedPolicy": (
+        "iam:CreatePolicy GetPolicy GetPolicyVersion ListPolicyVersions CreatePolicyVersion DeletePolicyVersion"
+        " DeletePolicy ListEntitiesForPolicy TagPolicy UntagPolicy",
+        "arn:aws:iam::123456789012:policy/consigne-GeneratorPolicy-1A",
+    ),
+    "AWS::IAM::Role": (
+        "iam:CreateRole GetRole UpdateAssumeRolePolicy DeleteRole PutRolePolicy GetRolePolicy DeleteRolePolicy"
+        " ListRolePolicies AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies TagRole UntagRole"
+        " PutRolePermissionsBoundary DeleteRolePermissionsBoundary",
+        "arn:aws:iam::123456789012:role/consigne-SweepFunctionRole-1A",
+    ),
+    "AWS::Lambda::EventInvokeConfig": (
+        "lambda:PutFunctionEventInvokeConfig GetFunctionEventInvokeConfig UpdateFunctionEventInvokeConfig"
+        " DeleteFunctionEventInvokeConfig",
+        "arn:aws:lambda:eu-west-3:123456789012:function:consigne-sweep",
+    ),
+    "AWS::Lambda::EventSourceMapping": (
+        "lambda:CreateEventSourceMapping GetEventSourceMapping UpdateEventSourceMapping DeleteEventSourceMapping"
+        " ListEventSourceMappings",
+        ANY,
+    ),
+    "AWS::Lambda::Function": (
+        "lambda:CreateFunction GetFunction GetFunctionConfiguration UpdateFunctionCode UpdateFunctionConfiguration"
+        " DeleteFunction PutFunctionRecursionConfig GetFunctionRecursionConfig TagResource ListTags",
+        "arn:aws:lambda:eu-west-3:123456789012:function:consigne-sweep",
+    ),
+    "AWS::Lambda::Permission": (
+        "lambda:AddPermission RemovePermission GetPolicy",
+        "arn:aws:lambda:eu-west-3:123456789012:function:consigne-sweep",
+    ),
+    "AWS::Logs::LogGroup": (
+        "logs:CreateLogGroup PutRetentionPolicy DeleteRetentionPolicy DeleteLogGroup TagResource ListTagsForResource",
+        "arn:aws:logs:eu-west-3:123456789012:log-group:/consigne/consigne/files",
+    ),
+    "AWS::S3::Bucket": (
+        "s3:CreateBucket DeleteBucket GetBucketAcl PutBucketCORS PutBucketNotification PutBucketVersioning"
+        " PutBucketPublicAccessBlock PutEncryptionConfiguration PutLifecycleConfiguration PutBucketOwnershipControls",
+        "arn:aws:s3:::consigne-bucket-1a",
+    ),
+    "AWS::S3::BucketPolicy": (
+        "s3:PutBucketPolicy GetBucketPolicy DeleteBucketPolicy",
+        "arn:aws:s3:::consigne-bucket-1a",
+    ),
+    "AWS::SES::ConfigurationSet": (
+        "ses:CreateConfigurationSet GetConfigurationSet DescribeConfigurationSet DeleteConfigurationSet",
+        ANY,
+    ),
+    "AWS::SES::ConfigurationSetEventDestination": (
+        "ses:CreateConfigurationSetEventDestination UpdateConfigurationSetEventDestination"
+        " DeleteConfigurationSetEventDestination",
+        ANY,
+    ),
+    "AWS::SNS::Subscription": (
+        "sns:Subscribe Unsubscribe GetSubscriptionAttributes SetSubscriptionAttributes",
+        "arn:aws:sns:eu-west-3:123456789012:consigne-observe-alarms",
+    ),
+    "AWS::SNS::Topic": (
+        "sns:CreateTopic GetTopicAttributes SetTopicAttributes DeleteTopic ListSubscriptionsByTopic TagResource",
+        "arn:aws:sns:eu-west-3:123456789012:consigne-observe-alarms",
+    ),
+    "AWS::SQS::Queue": (
+        "sqs:CreateQueue GetQueueAttributes SetQueueAttributes DeleteQueue TagQueue ListQueueTags",
+        "arn:aws:sqs:eu-west-3:123456789012:consigne-mails",
+    ),
+    "AWS::SQS::QueuePolicy": (
+        "sqs:SetQueueAttributes GetQueueAttributes",
+        "arn:aws:sqs:eu-west-3:123456789012:consigne-mails",
+    ),
+    # CloudFormation names secrets itself, without the stack's name, and tags them with it.
+    "AWS::SecretsManager::Secret": (
+        "secretsmanager:CreateSecret GetRandomPassword DescribeSecret GetSecretValue UpdateSecret DeleteSecret"
+        " TagResource",
+        ANY,
+    ),
+}
+# The role a function runs as is handed on to Lambda.
+PASSES = ("iam:PassRole", "arn:aws:iam::123456789012:role/consigne-SweepFunctionRole-1A")
+MANAGED_POLICY_MAX = 6144
+
+
+def the_deployer_may_make_everything(house: House) -> Iterator[str]:
+    """docs/operate/deployer-policy.json allows what each resource of both stacks takes, and fits into one policy.
+    Source: AWS IAM user guide, "IAM and AWS STS quotas": 6,144 characters without blanks."""
+    text = house.pages.get("docs/operate/deployer-policy.json", '{"Statement": []}')
+    statements = json.loads(text)["Statement"]
+    if not may(statements, *PASSES):
+        yield f"The deployer's policy does not allow {PASSES[0]} on {PASSES[1]}."
+    for kind in sorted({body["Type"] for one in (house.core, house.observe) for body in one["Resources"].values()}):
+        if kind not in CALLS:
+            yield f"{kind}: name in infra/check/rules.py which actions it takes."
+            continue
+        actions, arn = CALLS[kind]
+        service = ""
+        for word in actions.split():
+            service, action = word.split(":") if ":" in word else (service, word)
+            if not may(statements, f"{service}:{action}", arn):
+                yield f"{kind}: the deployer's policy does not allow {service}:{action} on {arn}."
+    attachable = str([one.get("Condition", {}).get("ArnLike", {}).get("iam:PolicyARN") for one in statements])
+    for policy in sorted(attached_policies(house.core)):
+        if policy.rsplit("/", 1)[-1] not in attachable:
+            yield f"The deployer's policy does not allow to attach {policy}."
+    if len(re.sub(r"\s", "", text)) > MANAGED_POLICY_MAX:
+        yield "The deployer's policy is too large for one managed policy."
+
+
+def may(statements: list[Json], action: str, arn: str) -> bool:
+    """Says whether a statement allows an action on a resource. Conditions are taken as met."""
+    return any(
+        any(fnmatch.fnmatchcase(action, pattern) for pattern in listed(one["Action"]))
+        and any(fnmatch.fnmatchcase(arn, pattern) for pattern in listed(one["Resource"]))
+        for one in statements
+    )
+
+
+def attached_policies(core: Json) -> set[str]:
+    """Lists the managed policies of AWS's that roles have."""
+    roles = of_type(core, "AWS::IAM::Role").values()
+    return {str(policy) for role in roles for policy in role["Properties"].get("ManagedPolicyArns", [])}
