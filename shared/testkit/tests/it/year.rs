@@ -146,7 +146,7 @@ impl Year {
 
     /// Runs the maintenance of a night.
     async fn maintenance(&self, night: Timestamp) {
-        functions::quota_reset_at(&self.world, json!({ "time": night.to_string() })).await.unwrap();
+        functions::tick(&self.world, "quota-reset", json!({ "time": night.to_string() })).await.unwrap();
         functions::deliver_night(&self.world).await;
     }
 

@@ -139,7 +139,7 @@ async fn releasing_an_expired_hold_survives_every_fault() {
         let mut tick = payload::event("sweep", "tick", "");
         tick["time"] = clock::now().plus(Duration::from_hours(2)).to_string().into();
         // A failed run is repeated at the next tick.
-        drop(functions::sweep_at(world, tick).await);
+        drop(functions::tick(world, "sweep", tick).await);
     };
     survives_to(copies(&held().await), sweep, async |world| essence(world)).await;
 }

@@ -23,7 +23,7 @@ async fn settle(world: &World, clock: &SimClock) {
         clock.advance(clock.now().plus(Duration::from_mins(5)));
         let mut tick = payload::event("sweep", "tick", "");
         tick["time"] = clock.now().to_string().into();
-        functions::sweep_at(world, tick).await.unwrap();
+        functions::tick(world, "sweep", tick).await.unwrap();
     }
     deliver_all(world, clock).await;
 }

@@ -26,7 +26,7 @@ async fn cut_short(moment: Moment, skip: u32, status: u16) -> Option<(u64, i64)>
     for minutes in [3, 6] {
         let mut tick = payload::event("sweep", "tick", "");
         tick["time"] = clock::now().plus(Duration::from_mins(minutes)).to_string().into();
-        functions::sweep_at(&world, tick).await.unwrap();
+        functions::tick(&world, "sweep", tick).await.unwrap();
     }
     assert_books(&world);
     let [balance, held, used] = live(&world);

@@ -49,7 +49,7 @@ async fn end(world: &World) -> Value {
 
 /// Sends the event that the picture of the payloads was created, and again if that fails.
 async fn arrives(world: &World) {
-    functions::object_events(world, payload::event("on-object-event", "created", "")).await;
+    functions::deliver(world, "on-object-event", payload::event("on-object-event", "created", "")).await;
 }
 
 async fn completion(world: &World) {
@@ -60,7 +60,7 @@ async fn completion(world: &World) {
 async fn sweep(world: &World, at: Timestamp) {
     let mut tick = payload::event("sweep", "tick", "");
     tick["time"] = at.to_string().into();
-    drop(functions::sweep_at(world, tick).await);
+    drop(functions::tick(world, "sweep", tick).await);
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn a_removed_file_that_fails_a_job_survives_every_fault() {
         world
     };
     let act = async |world: &World| {
-        functions::object_events(world, payload::event("on-object-event", "deleted", "")).await;
+        functions::deliver(world, "on-object-event", payload::event("on-object-event", "deleted", "")).await;
     };
     survives_to(prepare, act, end).await;
 }

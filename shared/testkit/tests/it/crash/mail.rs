@@ -112,7 +112,7 @@ fn a_mail_is_sent_after_an_outage_of_half_a_day_with_claims_left_behind() {
 #[tokio::test]
 async fn suppressing_a_mailbox_survives_every_fault() {
     let act = async |world: &World| {
-        functions::mail_feedback(world, payload::event("mail-feedback", "complained", "")).await;
+        functions::deliver(world, "mail-feedback", payload::event("mail-feedback", "complained", "")).await;
     };
     survives_to(World::default, act, async |world| json!(world.state().post.suppressed.len())).await;
 }

@@ -55,14 +55,14 @@ async fn settle(world: &World) {
     for (case, when) in [("created", true), ("deleted", false)] {
         // S3 sends events about created and deleted objects.
         if world.state().objects.contains_key(KEY) == when {
-            functions::object_events(world, payload::event("on-object-event", case, "")).await;
+            functions::deliver(world, "on-object-event", payload::event("on-object-event", case, "")).await;
         }
     }
     for hours in [1, 2] {
         let mut tick = payload::event("sweep", "tick", "");
         let later = consigne_runtime::clock::now().plus(Duration::from_hours(hours));
         tick["time"] = later.to_string().into();
-        functions::sweep_at(world, tick).await.unwrap();
+        functions::tick(world, "sweep", tick).await.unwrap();
     }
 }
 
@@ -105,7 +105,7 @@ async fn http(world: &World, function: &str, case: &str) {
 }
 
 async fn object_event(world: &World, case: &str) {
-    functions::object_events(world, payload::event("on-object-event", case, "")).await;
+    functions::deliver(world, "on-object-event", payload::event("on-object-event", case, "")).await;
 }
 
 fn arrived(bytes: Vec<u8>) -> World {
@@ -173,7 +173,7 @@ async fn sweeping_survives_every_fault() {
         let mut tick = payload::event("sweep", "tick", "");
         tick["time"] = GRANTED.plus(Duration::from_mins(30)).to_string().into();
         // A failed run is repeated at the next tick.
-        drop(functions::sweep_at(world, tick).await);
+        drop(functions::tick(world, "sweep", tick).await);
     };
     survives(prepare, sweep).await;
 }
@@ -181,7 +181,7 @@ async fn sweeping_survives_every_fault() {
 #[tokio::test]
 async fn publishing_events_survives_every_fault() {
     let publish = async |world: &World| {
-        functions::stream_records(world, payload::event("publish-events", "two", "")).await;
+        functions::deliver(world, "publish-events", payload::event("publish-events", "two", "")).await;
     };
     survives(World::default, publish).await;
 }

@@ -40,7 +40,7 @@ async fn starting_the_count_of_a_day_survives_every_fault() {
         let mut tick = payload::event("stats-aggregate", "night", "");
         tick["time"] = clock::now().to_string().into();
         // Lambda retries a failed tick.
-        drop(functions::aggregate_at(world, tick).await);
+        drop(functions::tick(world, "stats-aggregate", tick).await);
     };
     let end = async |world: &World| {
         functions::deliver_night(world).await;
@@ -52,7 +52,8 @@ async fn starting_the_count_of_a_day_survives_every_fault() {
 #[tokio::test]
 async fn counting_a_day_survives_every_fault() {
     let act = async |world: &World| {
-        functions::stats_messages(world, message(days_ago(1)), within(Duration::from_mins(1))).await;
+        functions::deliver_until(world, "stats-organisation", message(days_ago(1)), within(Duration::from_mins(1)))
+            .await;
     };
     survives_to(busy, act, async |world| essence(world)).await;
 }
@@ -61,7 +62,7 @@ async fn counting_a_day_survives_every_fault() {
 async fn counting_stored_bytes_survives_every_fault() {
     let act = async |world: &World| {
         let batch = of_night(Day::of(clock::now()));
-        functions::storage_messages(world, batch, within(Duration::from_mins(1))).await;
+        functions::deliver_until(world, "stats-storage", batch, within(Duration::from_mins(1))).await;
     };
     survives_to(stored, act, async |world| json!(totals(world))).await;
 }
@@ -69,7 +70,13 @@ async fn counting_stored_bytes_survives_every_fault() {
 #[tokio::test]
 async fn the_maintenance_of_an_organisation_survives_every_fault() {
     let act = async |world: &World| {
-        functions::quota_messages(world, maintenance(clock::now()), within(Duration::from_mins(1))).await;
+        functions::deliver_until(
+            world,
+            "quota-organisation",
+            maintenance(clock::now()),
+            within(Duration::from_mins(1)),
+        )
+        .await;
     };
     let end = async |world: &World| {
         let accounts = world.state().accounts;
@@ -99,7 +106,7 @@ async fn starting_maintenance_survives_every_fault() {
     let act = async |world: &World| {
         let mut tick = payload::event("quota-reset", "night", "");
         tick["time"] = clock::now().to_string().into();
-        drop(functions::quota_reset_at(world, tick).await);
+        drop(functions::tick(world, "quota-reset", tick).await);
     };
     let end = async |world: &World| {
         functions::deliver_night(world).await;

@@ -20,7 +20,7 @@ async fn a_deleted_file_releases_its_bytes_when_s3_reports_the_deletion() {
     assert_eq!(file_in(&world).status, Status::Deleting);
     assert_eq!(ledger_of(&world), [1000, 0, 1, 1000]);
 
-    let outcome = functions::object_events(&world, payload::event("on-object-event", "deleted", "")).await;
+    let outcome = functions::deliver(&world, "on-object-event", payload::event("on-object-event", "deleted", "")).await;
     assert_eq!(outcome, json!({"batchItemFailures": []}));
     assert_eq!((file_in(&world).status, ledger_of(&world)), (Status::Deleted, [0, 0, 0, 0]));
 }

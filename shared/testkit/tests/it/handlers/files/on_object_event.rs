@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::handlers::{GRANTED, KEY, assert_books_balance, file_in, ledger_of, pending, ready, world_with};
 
 async fn feed(world: &World, case: &str) -> Value {
-    functions::object_events(world, payload::event("on-object-event", case, "")).await
+    functions::deliver(world, "on-object-event", payload::event("on-object-event", case, "")).await
 }
 
 fn nothing_failed() -> Value {
@@ -106,7 +106,7 @@ async fn other_versions_than_the_pinned_one_are_removed() {
     world.put_object(KEY, "v2", pictures::gif(1000));
     let mut event = payload::event("on-object-event", "created", "");
     event["Records"][0]["body"] = event["Records"][0]["body"].as_str().unwrap().replace("\"v1\"", "\"v2\"").into();
-    assert_eq!(functions::object_events(&world, event).await, nothing_failed());
+    assert_eq!(functions::deliver(&world, "on-object-event", event).await, nothing_failed());
     let versions: Vec<_> = world.state().objects[KEY].iter().map(|version| version.id.clone()).collect();
     assert_eq!((versions, file_in(&world).status), (vec!["v1".to_owned()], Status::Ready));
 }
@@ -121,15 +121,15 @@ async fn an_event_without_a_version_is_checked_against_the_bucket() {
         event
     };
     let world = world_and_object(pending(), "v1", pictures::png(640, 480, 1000));
-    functions::object_events(&world, without_version("created")).await;
-    functions::object_events(&world, without_version("created")).await;
-    functions::object_events(&world, without_version("deleted")).await;
+    functions::deliver(&world, "on-object-event", without_version("created")).await;
+    functions::deliver(&world, "on-object-event", without_version("created")).await;
+    functions::deliver(&world, "on-object-event", without_version("deleted")).await;
     assert_eq!((file_in(&world).status, world.state().objects.len()), (Status::Ready, 1));
     world.change(|state| state.objects.clear());
-    functions::object_events(&world, without_version("deleted")).await;
+    functions::deliver(&world, "on-object-event", without_version("deleted")).await;
     assert_eq!((file_in(&world).status, ledger_of(&world)), (Status::Deleted, [0, 0, 0, 0]));
     world.put_object(KEY, "v2", pictures::png(640, 480, 1000));
-    functions::object_events(&world, without_version("created")).await;
+    functions::deliver(&world, "on-object-event", without_version("created")).await;
     assert!(world.state().objects.is_empty());
 }
 
@@ -157,7 +157,7 @@ async fn s3s_test_event_and_unknown_keys_are_acknowledged() {
     assert_eq!(feed(&world, "created").await, nothing_failed());
     let mut event = payload::event("on-object-event", "created", "");
     event["Records"][0]["body"] = event["Records"][0]["body"].as_str().unwrap().replace(KEY, "backups/2026.tar").into();
-    assert_eq!(functions::object_events(&world, event).await, nothing_failed());
+    assert_eq!(functions::deliver(&world, "on-object-event", event).await, nothing_failed());
     assert_eq!(world.state(), World::default().state());
 }
 

@@ -94,17 +94,17 @@ impl Night {
     }
 
     fn begin(&self, body: String) -> Work {
-        let deps = functions::dispatch_deps(&self.world, &self.clock);
+        let (world, clock) = (self.world.clone(), self.clock.clone());
         let message =
             Message { body, id: "m".to_owned(), receives: 1, now: self.clock.now(), log: RequestLog::default() };
-        Box::pin(async move { dispatch_webhook::handle(&deps, &message).await })
+        Box::pin(async move { functions::dispatch(&world, &clock, &message).await })
     }
 
     /// Runs `sweep`.
     async fn sweep(&self) {
         let mut tick = payload::event("sweep", "tick", "");
         tick["time"] = self.clock.now().to_string().into();
-        functions::sweep_at(&self.world, tick).await.unwrap();
+        functions::tick(&self.world, "sweep", tick).await.unwrap();
     }
 }
 

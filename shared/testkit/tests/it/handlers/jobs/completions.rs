@@ -26,7 +26,7 @@ pub async fn report(world: &World, case: &str, id: &str) -> Value {
 /// Sends an event about an object to on-object-event.
 pub async fn object(world: &World, case: &str, key: &str) {
     let text = payload::event("on-object-event", case, "").to_string().replace(KEY, key);
-    let outcome = functions::object_events(world, serde_json::from_str(&text).unwrap()).await;
+    let outcome = functions::deliver(world, "on-object-event", serde_json::from_str(&text).unwrap()).await;
     assert_eq!(outcome, json!({ "batchItemFailures": [] }));
 }
 

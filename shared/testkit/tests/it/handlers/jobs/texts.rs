@@ -40,7 +40,7 @@ pub async fn arrive(world: &World) {
         let mut body: Value = serde_json::from_str(body).unwrap();
         (body["detail"]["object"]["key"], body["detail"]["object"]["version-id"]) = (json!(key), json!(versions[0].id));
         event["Records"][0]["body"] = body.to_string().into();
-        functions::object_events(world, event).await;
+        functions::deliver(world, "on-object-event", event).await;
     }
 }
 
@@ -63,7 +63,7 @@ async fn a_book_is_outlined_written_chapter_by_chapter_and_delivered() {
     // Lambda's deadline uses the real clock.
     let deadline = clock::now().plus(Duration::from_hours(12));
     let world = world_of(&Job { deadline, ..job(Kind::Book) }, &[]);
-    let told = functions::texts(&world, payload::event("generate-worker", "requested", "")).await;
+    let told = functions::deliver(&world, "generate-worker", payload::event("generate-worker", "requested", "")).await;
     assert_eq!(told, json!({ "batchItemFailures": [] }));
     let began = job_in(&world);
     assert_eq!(
@@ -227,7 +227,7 @@ async fn a_grant_that_expired_before_the_upload_is_replaced() {
     let later = GRANTED.plus(Duration::from_mins(30));
     let mut tick = payload::event("sweep", "tick", "");
     tick["time"] = later.to_string().into();
-    functions::sweep_at(&world, tick).await.unwrap();
+    functions::tick(&world, "sweep", tick).await.unwrap();
     assert_eq!(ledger_of(&world), [0; 4]);
 
     functions::text_message(&world, &message(), "message-5", later).await.unwrap();
@@ -250,7 +250,7 @@ async fn closing_an_account_deletes_its_drafts() {
     for minutes in [1, 62, 122] {
         let mut tick = payload::event("sweep", "tick", "");
         tick["time"] = Timestamp::to_string(&GRANTED.plus(Duration::from_mins(minutes))).into();
-        functions::sweep_at(&world, tick).await.unwrap();
+        functions::tick(&world, "sweep", tick).await.unwrap();
     }
     let state = world.state();
     assert!(state.jobs.jobs.is_empty() && state.texts.manuscripts.is_empty() && state.texts.chapters.is_empty());

@@ -59,7 +59,7 @@ fn let_expire(world: &World, ago: Duration) {
 async fn sweep_at(world: &World, at: Timestamp) -> Value {
     let mut event = payload::event("sweep", "tick", "");
     event["time"] = at.to_string().into();
-    functions::sweep_at(world, event).await.unwrap()
+    functions::tick(world, "sweep", event).await.unwrap()
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ async fn carried() -> World {
 async fn try_tick(world: &World, at: Timestamp) -> Result<Value, String> {
     let mut event = payload::event("migration-deadline", "tick", "");
     event["time"] = at.to_string().into();
-    functions::migrations_at(world, event).await
+    functions::tick(world, "migration-deadline", event).await
 }
 
 /// Runs migration-deadline. Returns `[announced, reminded, ended, revoked]`.

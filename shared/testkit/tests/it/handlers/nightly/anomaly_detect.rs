@@ -28,7 +28,7 @@ fn code(n: usize) -> String {
 async fn try_tick(world: &World, at: Timestamp) -> Result<Value, String> {
     let mut event = payload::event("anomaly-detect", "tick", "");
     event["time"] = at.to_string().into();
-    functions::anomalies_at(world, event).await
+    functions::tick(world, "anomaly-detect", event).await
 }
 
 /// Runs `anomaly-detect` at a time some minutes from now. Returns `[alerted, suspended]`.

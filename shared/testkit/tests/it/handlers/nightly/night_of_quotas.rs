@@ -30,7 +30,9 @@ pub fn message(at: Timestamp) -> Value {
 }
 
 async fn maintenance(world: &World) {
-    let told = functions::quota_messages(world, message(clock::now()), within(Duration::from_mins(1))).await;
+    let told =
+        functions::deliver_until(world, "quota-organisation", message(clock::now()), within(Duration::from_mins(1)))
+            .await;
     assert_eq!(told, json!({ "batchItemFailures": [] }));
 }
 
@@ -68,7 +70,7 @@ fn wallet(world: &World, id: &WalletId) -> Wallet {
 async fn a_night_sends_one_message_for_each_organisation() {
     let world = acme();
     found(&world, OTHER_ORG, "Other", &[]);
-    let done = functions::quota_reset_at(&world, payload::event("quota-reset", "night", "")).await.unwrap();
+    let done = functions::tick(&world, "quota-reset", payload::event("quota-reset", "night", "")).await.unwrap();
     assert_eq!(done, json!({ "organisations": 2 }));
     insta::assert_json_snapshot!(world.state().messages, @r#"
     [
@@ -173,7 +175,7 @@ async fn an_organisation_with_many_keys_needs_several_messages() {
     let mut messages = 0;
     loop {
         messages += 1;
-        functions::quota_messages(&world, batch.clone(), within(Duration::from_secs(10))).await;
+        functions::deliver_until(&world, "quota-organisation", batch.clone(), within(Duration::from_secs(10))).await;
         let mut waiting = Vec::new();
         world.change(|state| waiting = std::mem::take(&mut state.messages));
         let Some(body) = waiting.pop() else { break };
@@ -189,6 +191,6 @@ async fn an_organisation_with_many_keys_needs_several_messages() {
 async fn a_malformed_message_is_redelivered() {
     let mut batch = message(clock::now());
     batch["Records"][0]["body"] = r#"{"org": "org_x", "at_ms": 1}"#.into();
-    let told = functions::quota_messages(&acme(), batch, within(Duration::from_mins(1))).await;
+    let told = functions::deliver_until(&acme(), "quota-organisation", batch, within(Duration::from_mins(1))).await;
     assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
 }

@@ -20,7 +20,7 @@ use crate::handlers::people::accounts::{ORG, OTHER_ORG, acme, found, org, outbox
 pub async fn hand_out(world: &World, at: Timestamp) -> Value {
     let mut event = payload::event("stats-aggregate", "night", "");
     event["time"] = at.to_string().into();
-    functions::aggregate_at(world, event).await.unwrap()
+    functions::tick(world, "stats-aggregate", event).await.unwrap()
 }
 
 /// Runs all functions of a night.
@@ -57,7 +57,8 @@ fn stored(world: &World) -> BTreeMap<(OrgId, Day), Figures> {
 async fn a_night_sends_messages_for_three_days_of_every_organisation() {
     let world = acme();
     found(&world, OTHER_ORG, "Other", &[]);
-    let done = functions::aggregate_at(&world, payload::event("stats-aggregate", "night", "")).await.unwrap();
+    let done =
+        functions::tick(&world, "stats-aggregate", payload::event("stats-aggregate", "night", "")).await.unwrap();
     insta::assert_json_snapshot!(done, @r#"
     {
       "organisations": 2,
@@ -91,7 +92,7 @@ async fn a_counted_day_is_stored_and_published_once() {
     put_receipt(&world, day.ends(), |_| ());
     put_receipt(&world, day.starts().minus(Duration::from_millis(1)), |_| ());
     for _ in 0..2 {
-        let told = functions::stats_messages(&world, message(day), soon()).await;
+        let told = functions::deliver_until(&world, "stats-organisation", message(day), soon()).await;
         assert_eq!(told, json!({ "batchItemFailures": [] }));
     }
     let figures = stored(&world).remove(&(org(ORG), day)).unwrap();
@@ -168,10 +169,10 @@ async fn a_large_day_is_counted_in_several_messages() {
     let mut messages = 0;
     loop {
         messages += 1;
-        let told = functions::stats_messages(&world, batch.clone(), short()).await;
+        let told = functions::deliver_until(&world, "stats-organisation", batch.clone(), short()).await;
         assert_eq!(told, json!({ "batchItemFailures": [] }));
         // Messages may be delivered twice, which must not change the result.
-        functions::stats_messages(&world, batch.clone(), short()).await;
+        functions::deliver_until(&world, "stats-organisation", batch.clone(), short()).await;
         let mut waiting = Vec::new();
         world.change(|state| waiting = std::mem::take(&mut state.messages));
         let Some(body) = waiting.first() else { break };
@@ -188,11 +189,11 @@ async fn an_older_count_does_not_replace_a_newer_one() {
     let world = acme();
     let day = days_ago(1);
     put_receipt(&world, day.starts(), |_| ());
-    functions::stats_messages(&world, message(day), soon()).await;
+    functions::deliver_until(&world, "stats-organisation", message(day), soon()).await;
     let later = clock::now().plus(Duration::from_hours(1));
     world.change(|state| state.stats.get_mut(&(org(ORG), day)).unwrap().counted_at = later);
     put_receipt(&world, day.starts(), |_| ());
-    functions::stats_messages(&world, message(day), soon()).await;
+    functions::deliver_until(&world, "stats-organisation", message(day), soon()).await;
     assert_eq!(stored(&world)[&(org(ORG), day)].requests, 1);
 }
 
@@ -202,7 +203,7 @@ async fn a_day_whose_receipts_have_expired_keeps_its_statistics() {
     let (gone, there) = (days_ago(400), days_ago(399));
     for day in [gone, there] {
         put_receipt(&world, day.ends().minus(Duration::from_millis(1)), |_| ());
-        functions::stats_messages(&world, message(day), soon()).await;
+        functions::deliver_until(&world, "stats-organisation", message(day), soon()).await;
     }
     assert_eq!(stored(&world).into_keys().collect::<Vec<_>>(), [(org(ORG), there)]);
 }
@@ -218,7 +219,7 @@ async fn only_the_malformed_message_of_a_batch_is_redelivered() {
         poison["body"] = body.into();
         batch["Records"].as_array_mut().unwrap().push(poison);
     }
-    let told = functions::stats_messages(&world, batch, soon()).await;
+    let told = functions::deliver_until(&world, "stats-organisation", batch, soon()).await;
     assert_eq!(
         told,
         json!({ "batchItemFailures": [{ "itemIdentifier": "message-2" }, { "itemIdentifier": "message-3" }] })

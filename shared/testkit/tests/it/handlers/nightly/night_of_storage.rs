@@ -56,7 +56,7 @@ fn today() -> Day {
 }
 
 async fn count(world: &World, batch: Value) {
-    let told = functions::storage_messages(world, batch, within(Duration::from_mins(1))).await;
+    let told = functions::deliver_until(world, "stats-storage", batch, within(Duration::from_mins(1))).await;
     assert_eq!(told, json!({ "batchItemFailures": [] }));
 }
 
@@ -79,7 +79,7 @@ async fn a_long_count_continues_in_further_messages() {
         messages += 1;
         for _ in 0..2 {
             // Messages may be delivered twice, which must not change the result.
-            let told = functions::storage_messages(&world, batch.clone(), short()).await;
+            let told = functions::deliver_until(&world, "stats-storage", batch.clone(), short()).await;
             assert_eq!(told, json!({ "batchItemFailures": [] }));
         }
         let mut waiting = Vec::new();
@@ -120,7 +120,7 @@ async fn a_malformed_message_is_redelivered() {
     let world = World::default();
     let mut batch = of_night(today());
     batch["Records"][0]["body"] = r#"{"day":"yesterday"}"#.into();
-    let told = functions::storage_messages(&world, batch, within(Duration::from_mins(1))).await;
+    let told = functions::deliver_until(&world, "stats-storage", batch, within(Duration::from_mins(1))).await;
     assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
 }
 

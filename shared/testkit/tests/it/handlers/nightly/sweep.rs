@@ -12,7 +12,7 @@ use crate::handlers::{GRANTED, KEY, assert_books_balance, file_in, ledger_of, pe
 pub async fn sweep_at(world: &World, at: Timestamp) -> Value {
     let mut event = payload::event("sweep", "tick", "");
     event["time"] = at.to_string().into();
-    functions::sweep_at(world, event).await.unwrap()
+    functions::tick(world, "sweep", event).await.unwrap()
 }
 
 fn after_the_grant() -> Timestamp {
@@ -113,7 +113,7 @@ async fn a_file_of_the_wrong_type_is_removed_wherever_a_run_is_interrupted() {
             let mut event = payload::event("sweep", "tick", "");
             event["time"] = after_the_grant().to_string().into();
             // A failed run is repeated at the next tick.
-            drop(functions::sweep_at(&world, event).await);
+            drop(functions::tick(&world, "sweep", event).await);
             if world.fault_is_left() {
                 break;
             }

@@ -34,7 +34,7 @@ pub fn close(world: &World, id: &str) {
 async fn try_sweep(world: &World, at: Timestamp) -> Result<Value, String> {
     let mut event = payload::event("sweep", "tick", "");
     event["time"] = at.to_string().into();
-    functions::sweep_at(world, event).await
+    functions::tick(world, "sweep", event).await
 }
 
 async fn sweep(world: &World, at: Timestamp) -> Value {

@@ -24,10 +24,9 @@ use crate::handlers::webhooks::endpoints::{ENDPOINT, endpoint_in, put_endpoint, 
 /// Delivers a message to `dispatch-webhook`, with the clock advanced while it waits. Returns whether it succeeded, and
 /// its log line.
 pub async fn dispatched(world: &World, clock: &SimClock, body: &str) -> (bool, Value) {
-    let deps = functions::dispatch_deps(world, clock);
     let now = clock.now();
     let message = Message { body: body.to_owned(), id: "m".to_owned(), receives: 1, now, log: RequestLog::default() };
-    let handled = std::pin::pin!(dispatch_webhook::handle(&deps, &message));
+    let handled = std::pin::pin!(functions::dispatch(world, clock, &message));
     let done = simulated::run(clock, handled);
     (done.is_ok(), message.log.take("dispatch-webhook", now).into())
 }

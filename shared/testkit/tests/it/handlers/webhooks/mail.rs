@@ -45,9 +45,8 @@ pub fn message_of(case: &str) -> String {
 
 /// Delivers a message at a time. Returns the outcome and the log line.
 pub async fn delivered(world: &World, body: &str, now: Timestamp) -> (Result<(), Fault>, Value) {
-    let deps = functions::mail_deps(world, true);
     let message = Message { body: body.to_owned(), id: "m".to_owned(), receives: 1, now, log: RequestLog::default() };
-    let outcome = send_mail::handle(&deps, &message).await;
+    let outcome = functions::send_mail(world, true, &message).await;
     (outcome, message.log.take("send-mail", now).into())
 }
 

@@ -4,7 +4,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 async fn told(world: &World, case: &str) -> Value {
-    functions::mail_feedback(world, payload::event("mail-feedback", case, "")).await
+    functions::deliver(world, "mail-feedback", payload::event("mail-feedback", case, "")).await
 }
 
 #[tokio::test]
@@ -38,5 +38,5 @@ async fn feedback_that_cannot_be_stored_or_parsed_is_redelivered() {
     assert!(world.state().post.suppressed.is_empty());
     let mut batch = payload::event("mail-feedback", "complained", "");
     batch["Records"][0]["body"] = "{\"detail\": {}}".into();
-    assert_eq!(functions::mail_feedback(&world, batch).await, failed);
+    assert_eq!(functions::deliver(&world, "mail-feedback", batch).await, failed);
 }

@@ -143,10 +143,10 @@ async fn an_event_delivered_twice_causes_one_mail() {
     let mut copy = batch["Records"][0].clone();
     copy["messageId"] = "message-2".into();
     batch["Records"].as_array_mut().unwrap().push(copy);
-    let told = functions::mails(&world, batch.clone()).await;
-    // Of two concurrent deliveries, one may find the mail claimed and is then redelivered.
+    let told = functions::deliver(&world, "send-mail", batch.clone()).await;
+    // Side by side, one of the two may find the mail in the other's hand, and comes back.
     assert!(told["batchItemFailures"].as_array().unwrap().len() <= 1, "{told}");
-    assert_eq!(functions::mails(&world, batch).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(functions::deliver(&world, "send-mail", batch).await, json!({ "batchItemFailures": [] }));
     assert_eq!(post(&world).as_array().unwrap().len(), 1);
     assert_eq!(deliver(&world, "job-completed").await["mail.outcomes"], json!({ "user_ann1": "done before" }));
 }
@@ -186,7 +186,7 @@ async fn a_throttled_mail_is_redelivered_and_sent_once() {
     let world = acme_with_mailboxes();
     world.change(|state| state.post.service = MailService::Throttles);
     for _ in 0..3 {
-        let told = functions::mails(&world, payload::event("send-mail", "job-completed", "")).await;
+        let told = functions::deliver(&world, "send-mail", payload::event("send-mail", "job-completed", "")).await;
         assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
         assert!(world.state().post.mails.is_empty(), "the claim was not released");
     }
@@ -243,7 +243,7 @@ async fn a_fault_for_one_owner_delays_only_their_mail() {
 #[tokio::test]
 async fn a_malformed_message_is_moved_to_the_dead_letter_queue() {
     let world = acme_with_mailboxes();
-    let told = functions::mails(&world, payload::event("send-mail", "malformed-between-two", "")).await;
+    let told = functions::deliver(&world, "send-mail", payload::event("send-mail", "malformed-between-two", "")).await;
     assert_eq!(told, json!({ "batchItemFailures": [] }));
     assert_eq!(post(&world).as_array().unwrap().len(), 2);
     assert_eq!(world.state().messages, [r#"{"detail-type": "job.completed", "detail": {"event_id": "#]);
@@ -272,11 +272,10 @@ async fn a_malformed_message_is_moved_to_the_dead_letter_queue() {
 async fn events_without_a_mail_are_ignored_and_so_are_all_without_a_sender() {
     let world = acme_with_mailboxes();
     assert_eq!(deliver(&world, "other-kind").await["mail.outcomes"], json!({}));
-    let deps = functions::mail_deps(&world, false);
     let (body, now) = (message_of("job-completed"), clock::now());
     let log = consigne_runtime::log::RequestLog::default();
     let message = consigne_runtime::queue::Message { body, id: "m".to_owned(), receives: 1, now, log };
-    send_mail::handle(&deps, &message).await.unwrap();
+    functions::send_mail(&world, false, &message).await.unwrap();
     let log = message.log.take("send-mail", now);
     assert_eq!(log["mail.outcomes"], json!({ "user_ann1": "skipped" }));
     assert_eq!(log["mail.template"], "job-completed");

@@ -3,6 +3,22 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::queue::Message;
+
+/// A function that meets each message's fate.
+struct Fates;
+
+impl Named for Fates {
+    const NAME: &'static str = "test";
+}
+
+impl BatchFunction for Fates {
+    type Record = Message;
+
+    async fn handle(&self, message: &Message) -> Result<(), Fault> {
+        meet_fate(message).await
+    }
+}
 
 /// Handles a message as its body says, whatever happens to the others.
 async fn meet_fate(message: &Message) -> Result<(), Fault> {
@@ -25,9 +41,9 @@ async fn told_within(time: Duration, bodies: &[&str]) -> Value {
         .enumerate()
         .map(|(at, body)| json!({ "messageId": at.to_string(), "body": body, "eventSource": "aws:sqs" }))
         .collect();
-    let batch: Batch = serde_json::from_value(json!({ "Records": records })).unwrap();
+    let batch = serde_json::from_value(json!({ "Records": records })).unwrap();
     let now = Duration::from_millis(u64::try_from(clock::now().as_millis()).unwrap());
-    let outcome = process("test", &(), &|(), message| Box::pin(meet_fate(message)), batch, UNIX_EPOCH + now + time);
+    let outcome = process(&Fates, batch, UNIX_EPOCH + now + time);
     json!(outcome.await)
 }
 
