@@ -171,7 +171,7 @@ async fn leave<F: Closes>(table: &F, org: OrgId, user: &UserId, now: Timestamp) 
             OrgRole::Admin | OrgRole::Developer | OrgRole::Billing => Succession::Unchanged,
         };
         let audit = entry(MemberRemoved, user.to_string(), "account_closed");
-        if table.end_membership(&Departure { member, succession, audit }).await? {
+        if table.end_membership(&Departure { member, succession, audit }).await?.is_committed() {
             return Ok(());
         }
         // Somebody has changed or left in the same moment: look again.

@@ -22,7 +22,7 @@ async fn record(table: &Table, owner: &UserId, n: usize) -> File {
     table.grant_upload(&grant).await.unwrap();
     let pinned = Pinned { version: format!("v{n}"), etag: "e".to_owned(), sequencer: String::new() };
     let step = grant.file.accept(Arrival { pinned, size: 10, dimensions: None }, now);
-    assert!(table.apply_transition(&step).await.unwrap());
+    assert!(table.apply_transition(&step).await.unwrap().is_committed());
     step.file
 }
 
