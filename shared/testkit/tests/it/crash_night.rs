@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::handlers::accounts::{ORG, OTHER_ORG, acme, found, org};
-use crate::handlers::night_of_quotas::{message as maintenance, neglected};
+use crate::handlers::night_of_quotas::{acme_without_maintenance, message as maintenance};
 use crate::handlers::night_of_stats::{message, within};
 use crate::handlers::night_of_storage::{of_night, stored, totals};
 use crate::handlers::stats::{days_ago, outcome, put_receipt};
@@ -83,7 +83,7 @@ async fn the_maintenance_of_an_organisation_survives_every_fault() {
         json!([used, wallets, told])
     };
     let begin = || {
-        let world = neglected();
+        let world = acme_without_maintenance();
         world.change(|state| {
             let own = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
             // The rest is so small that an alert threshold is crossed.
@@ -105,5 +105,5 @@ async fn starting_maintenance_survives_every_fault() {
         functions::deliver_night(world).await;
         json!(world.state().accounts.keys.values().map(|key| key.used.clone()).collect::<Vec<_>>())
     };
-    survives_to(neglected, act, end).await;
+    survives_to(acme_without_maintenance, act, end).await;
 }

@@ -68,8 +68,8 @@ async fn an_older_count_does_not_replace_a_newer_one(table: &impl Storage) {
     assert!(store(1, at).await);
     assert!(store(2, at).await, "the same message twice");
     assert!(!store(3, at.minus(Duration::from_millis(1))).await);
-    let stored = table.list_storage(DaySpan::of(day)).await.unwrap();
-    assert_eq!(stored, [StorageDay { day, totals: stored(2), counted_at: at }]);
+    let listed = table.list_storage(DaySpan::of(day)).await.unwrap();
+    assert_eq!(listed, [StorageDay { day, totals: stored(2), counted_at: at }]);
 }
 
 async fn days_are_listed_in_order(table: &impl Storage) {
