@@ -90,9 +90,9 @@ bench: $(VENV)/local ## Measure speed and costs, and compare them with the commi
 token: up ## Print a session token for the laptop's stack (FOR=user_ann PLAN=pro)
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)
 
-openapi: ## Write openapi.json from the handlers' own types
+openapi: ## Write openapi.json and events/schemas from the code's own types
 	@cargo run --quiet --package consigne-testkit --bin openapi
-	@echo "Wrote openapi.json."
+	@echo "Wrote openapi.json and events/schemas."
 
 clean: ## Stop the stack and remove everything that was built or installed in this folder
 	@if [ -x $(PYTHON) ]; then $(STACK) down; fi

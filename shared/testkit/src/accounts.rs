@@ -8,7 +8,7 @@ use consigne_core::credits::{
     CallFacts, Charge, ClawBack, ClawBackCause, CreditGrant, DisputeId, DisputeState, HoldEnd, HoldTerms, LotKind,
     Opening, PaymentId, Purchase, Receipt, ReceiptId, Resolver, SessionId, Wallet, topped_up,
 };
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, KeyEvent};
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::keys::{ApiKey, Ask, KeyFacts, KeyMode, KeyStatus, Pointer};
 use consigne_core::orgs::{Member, OrgRole, Organisation};
@@ -85,8 +85,8 @@ pub fn key(org: OrgId, owner: &UserId, test: bool, now: Timestamp) -> ApiKey {
 
 /// Creates the records that issue a key, under a new pointer.
 pub fn new_key(key: &ApiKey) -> NewKey {
-    let facts = json!({ "org_id": key.org, "key_id": key.id, "name": key.name, "actor": key.created_by });
-    let event = Event::new(EventKind::KeyIssued, key.created_at, facts);
+    let facts = KeyEvent::of(key, &Actor::User(key.created_by.clone()));
+    let event = Event::new(key.created_at, EventData::KeyIssued(facts));
     NewKey {
         key: key.clone(),
         pointer: pointer(1),

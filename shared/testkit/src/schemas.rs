@@ -1,6 +1,7 @@
-//! The schemas of events, and a validator for the part of JSON Schema that they use.
+//! The schemas of events, made from their types, and a validator for as much of JSON Schema as they use.
 //!
-//! Fakes validate every event, so no event can be published that differs from its schema.
+//! `make openapi` writes them; a test keeps them true. Whatever is told on fakes is held against the files, so that no event
+//! can be told that its schema does not describe.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -8,7 +9,8 @@ use std::sync::LazyLock;
 use consigne_core::Timestamp;
 use consigne_core::events::EventKind;
 use regex_lite::Regex;
-use serde_json::Value;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
 
 use crate::payload;
 
@@ -23,6 +25,95 @@ pub fn read(name: &str) -> Value {
     let path = payload::root().join(FOLDER).join(format!("{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The order in which the keywords of a schema are written.
+const KEYWORDS: [&str; 20] = [
+    "$schema",
+    "$id",
+    "title",
+    "description",
+    "type",
+    "format",
+    "enum",
+    "const",
+    "pattern",
+    "minLength",
+    "minItems",
+    "minimum",
+    "maximum",
+    "required",
+    "properties",
+    "items",
+    "allOf",
+    "if",
+    "then",
+    "additionalProperties",
+];
+
+/// Returns where the schema of a kind lies, below the checkout.
+pub fn path(kind: EventKind) -> String {
+    format!("{FOLDER}/{}.json", kind.name())
+}
+
+/// Makes the schema of the `detail` of events of a kind.
+pub fn document(kind: EventKind) -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut schema = kind.detail_schema(&mut settings.into_generator()).to_value();
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["$id"] = json!(format!("https://consigne.example/events/{}.json", kind.name()));
+    schema["title"] = json!(kind.name());
+    schema["description"] = json!(kind.description());
+    written(&schema)
+}
+
+/// Writes a schema as derived the way consumers read it.
+///
+/// An optional field is absent and never null, so no type is `null`. A list of alternatives that are one value each is an
+/// `enum`, which says everything about the type. Formats such as `uint64` are none of the standard's. Objects may always have
+/// more fields than are known.
+fn written(derived: &Value) -> Value {
+    let Some(derived) = derived.as_object() else { return derived.clone() };
+    let mut schema = derived.clone();
+    if let Some(alternatives) = schema.remove("oneOf") {
+        let values: Vec<&Value> = alternatives.as_array().into_iter().flatten().map(|one| &one["const"]).collect();
+        match values[..] {
+            [one] => schema.insert("const".to_owned(), one.clone()),
+            _ => schema.insert("enum".to_owned(), json!(values)),
+        };
+    }
+    if schema.contains_key("enum") {
+        schema.retain(|keyword, _| ["description", "enum"].contains(&keyword.as_str()));
+    }
+    if schema.contains_key("const") {
+        schema.retain(|keyword, _| ["description", "const"].contains(&keyword.as_str()));
+    }
+    if let Some(Value::Array(types)) = schema.get("type") {
+        let kept = types.iter().find(|kept| **kept != "null").cloned().expect("a type is not null alone");
+        schema.insert("type".to_owned(), kept);
+    }
+    schema.retain(|keyword, rule| {
+        let text = rule.as_str().unwrap_or_default();
+        !(keyword == "format" && (text.starts_with("uint") || text.starts_with("int")))
+    });
+    if schema.get("type").is_some_and(|kind| kind == "object") {
+        schema.insert("additionalProperties".to_owned(), json!(true));
+    }
+    let mut ordered = Map::new();
+    for keyword in KEYWORDS {
+        let Some(rule) = schema.remove(keyword) else { continue };
+        let rule = match (keyword, rule) {
+            ("properties", Value::Object(properties)) => {
+                properties.into_iter().map(|(name, schema)| (name, written(&schema))).collect()
+            }
+            ("allOf", Value::Array(schemas)) => schemas.iter().map(written).collect(),
+            ("items" | "if" | "then", schema) => written(&schema),
+            (_, rule) => rule,
+        };
+        ordered.insert(keyword.to_owned(), rule);
+    }
+    assert!(schema.is_empty(), "a schema has keywords that no consumer expects: {schema:?}");
+    Value::Object(ordered)
 }
 
 /// Returns how the `detail` of an event differs from the schema of its kind. Empty if it is valid.

@@ -1,6 +1,6 @@
 //! Plays Stripe in tests: creates and signs its events, and calls its stand-in on the laptop.
 
-use consigne_auth::{Refreshed, StripeSecrets};
+use consigne_auth::StripeSecrets;
 use consigne_core::{EventId, Timestamp};
 use consigne_runtime::clock;
 use serde_json::{Value, json};
@@ -11,11 +11,6 @@ use crate::stack::Stack;
 
 /// The secret with which functions on fakes verify Stripe's events.
 pub const SECRET: &str = "whsec_9Yh3k2LqT7vB5nR8cX1wZ4mD6pF0sJaG";
-
-/// Returns the secrets as a function has them.
-pub fn known() -> Refreshed<StripeSecrets> {
-    Refreshed::fixed(secrets(SECRET))
-}
 
 fn secrets(secret: &str) -> StripeSecrets {
     StripeSecrets::parse(&json!({ "current": secret }).to_string()).expect("the secret is well formed")

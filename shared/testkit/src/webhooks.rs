@@ -1,6 +1,6 @@
 //! Signs webhooks as their senders do.
 
-use consigne_auth::{Refreshed, WebhookSecrets};
+use consigne_auth::WebhookSecrets;
 use consigne_core::Timestamp;
 use consigne_core::webhooks::WebhookId;
 use consigne_runtime::clock;
@@ -8,11 +8,6 @@ use serde_json::{Value, json};
 
 /// The secret with which functions on fakes verify every sender.
 pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-
-/// Returns the secrets as a function has them.
-pub fn known() -> Refreshed<WebhookSecrets> {
-    Refreshed::fixed(secrets(SECRET))
-}
 
 fn secrets(secret: &str) -> WebhookSecrets {
     WebhookSecrets::parse(&json!({ "current": secret }).to_string()).expect("the secret is well formed")

@@ -6,10 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use consigne_core::ports::GetUsage as _;
+use consigne_core::ports::GetUsage;
 use consigne_core::{Fault, UserId};
-use consigne_runtime::{Answer, Request, Start, clock, http as edge, remaining};
-use consigne_storage::Table;
+use consigne_runtime::{
+    Adapters, Answer, HttpFunction, Named, Operation, Pending, Request, Start, Wire, Wiring, clock, http as edge,
+    remaining,
+};
 use consigne_testkit::payload;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -24,33 +26,48 @@ const AT_ONCE: usize = 8;
 /// The request that always misses its deadline.
 const LATE: usize = 8;
 
-struct Deps {
-    table: Table,
-    /// Makes every request wait until all have arrived.
+struct Crowded<A: Adapters> {
+    table: A::Table,
+    /// Lets nobody go on before everybody is there.
     together: Barrier,
 }
 
-/// Makes as many calls to the table as the request's number. The other requests make theirs at the same time.
-async fn handle(deps: &Deps, request: &Request) -> Result<Answer, Fault> {
-    let number: usize = request.parameter("number").parse().map_err(Fault::internal)?;
-    request.log.field("number", number);
-    deps.together.wait().await;
-    if number == LATE {
-        return std::future::pending().await;
+impl<A: Adapters> Wire<A> for Crowded<A> {
+    fn wire(start: &Start<A>) -> Wiring<Self> {
+        Ok(Pending::ready(Self { table: start.table()?, together: Barrier::new(AT_ONCE) }))
     }
-    let user = UserId::parse(&format!("user_{number}")).ok_or_else(|| Fault::internal("no user"))?;
-    let mut committed = Vec::new();
-    for _ in 0..number {
-        committed.push(deps.table.get_usage(&user).await?.committed);
+}
+
+impl<A: Adapters> Named for Crowded<A> {
+    const NAME: &'static str = "concurrent";
+}
+
+impl<A: Adapters<Table: GetUsage>> HttpFunction for Crowded<A> {
+    /// Makes as many calls as its number says, with everybody else's in between.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let number: usize = request.parameter("number").parse().map_err(Fault::internal)?;
+        request.log.field("number", number);
+        self.together.wait().await;
+        if number == LATE {
+            return std::future::pending().await;
+        }
+        let user = UserId::parse(&format!("user_{number}")).ok_or_else(|| Fault::internal("no user"))?;
+        let mut committed = Vec::new();
+        for _ in 0..number {
+            committed.push(self.table.get_usage(&user).await?.committed);
+        }
+        let left = remaining().as_secs();
+        Ok(Answer::plain(200, &json!({ "number": number, "committed": committed, "left": left })))
     }
-    let left = remaining().as_secs();
-    Ok(Answer::plain(200, &json!({ "number": number, "committed": committed, "left": left })))
+
+    fn operations() -> Vec<Operation> {
+        Vec::new()
+    }
 }
 
 /// Starts the bootstrap: this test binary, in another process.
 fn bootstrap() {
-    let wire = async |start: &Start| Ok(Deps { table: start.table()?, together: Barrier::new(AT_ONCE) });
-    edge::serve("concurrent", wire, |deps, request| Box::pin(handle(deps, request)));
+    edge::run::<Crowded<_>>();
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
+use consigne_testkit::functions::functions as registered;
 use consigne_testkit::payload::{built, root};
 use consigne_testkit::template::{functions, name_of, routes, template, text};
 use serde_json::Value;
@@ -29,6 +30,10 @@ fn names() -> BTreeSet<String> {
 fn a_function_has_the_same_name_everywhere() {
     let template = template();
     assert_eq!(folders("functions"), names(), "folders of functions/ against the template");
+    assert!(
+        registered().iter().map(|function| function.name).eq(names()),
+        "the functions' own names against the template"
+    );
     let mut payloads = folders("events");
     assert!(payloads.remove("schemas"), "events/ also has the schemas of published events");
     assert_eq!(payloads, names(), "folders of events/ against the template");
@@ -56,23 +61,10 @@ fn functions_are_in_alphabetical_order() {
 }
 
 #[test]
-fn main_files_have_at_most_twenty_lines() {
+fn mains_have_at_most_twenty_lines() {
     for name in names() {
         let main = std::fs::read_to_string(root().join("functions").join(&name).join("src/main.rs")).unwrap();
         assert!(main.lines().count() <= 20, "{name}");
-        assert!(!root().join("functions").join(&name).join("src/wire.rs").exists());
-    }
-}
-
-#[test]
-fn connections_are_opened_while_secrets_are_read() {
-    for name in names() {
-        let main = std::fs::read_to_string(root().join("functions").join(&name).join("src/main.rs")).unwrap();
-        let first_wait = main.find(".await?").unwrap_or(main.len());
-        for opens in ["start.table()", "start.bucket()", "start.bus()", "start.mailer()"] {
-            let known = main.rfind(opens).unwrap_or(0);
-            assert!(known < first_wait, "{name}: {opens} begins to open a connection; call it before any wait");
-        }
     }
 }
 

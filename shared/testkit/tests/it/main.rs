@@ -6,17 +6,6 @@
 
 mod concurrent;
 mod crash;
-mod crash_credits;
-mod crash_deliveries;
-mod crash_gateway;
-mod crash_jobs;
-mod crash_keys;
-mod crash_mail;
-mod crash_members;
-mod crash_migrations;
-mod crash_night;
-mod crash_payments;
-mod crash_texts;
 mod deployed;
 mod events;
 mod handlers;

@@ -16,7 +16,7 @@ use consigne_testkit::functions;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::handlers::accounts::{KEY_ID, ORG, PEOPLE, found, key_id, org, put_key, told_of, with};
+use crate::handlers::people::accounts::{KEY_ID, ORG, PEOPLE, found, key_id, org, put_key, told_of, with};
 
 /// Daily and monthly quota of the production key.
 const DAILY: u64 = 3;
@@ -146,7 +146,7 @@ impl Year {
 
     /// Runs the maintenance of a night.
     async fn maintenance(&self, night: Timestamp) {
-        functions::quota_reset_at(&self.world, json!({ "time": night.to_string() })).await.unwrap();
+        functions::tick(&self.world, "quota-reset", json!({ "time": night.to_string() })).await.unwrap();
         functions::deliver_night(&self.world).await;
     }
 

@@ -9,9 +9,11 @@ use consigne_core::orgs::OrgRole;
 use consigne_runtime::clock;
 use consigne_testkit::hooks::{plan, seen};
 use consigne_testkit::org_fixture::OrgFixture;
+use consigne_testkit::schemas::assert_valid;
 use consigne_testkit::stack::{Person, Stack, fresh_user, until};
 use serde_json::{Value, json};
 
+use super::mail::job_of;
 use super::{assert_field_refused, assert_refused, text};
 
 /// Returns a new name at the receiver, and its URL.
@@ -38,6 +40,7 @@ async fn tell(stack: &Stack, kind: &str, facts: &[Value]) {
             let now = clock::now();
             let mut detail = json!({ "event_id": EventId::mint(now), "occurred_at": now });
             detail.as_object_mut().unwrap().extend(facts.as_object().unwrap().clone());
+            assert_valid(kind, &detail.to_string());
             let entry =
                 PutEventsRequestEntry::builder().source("consigne").detail_type(kind).detail(detail.to_string());
             entry.event_bus_name(stack.name("BUS_NAME")).build()
@@ -186,9 +189,7 @@ async fn an_event_about_a_person_reaches_only_their_own_endpoints() {
     let [(theirs, their_url), (ours, our_url)] = [new_receiver(&stack), new_receiver(&stack)];
     register(&fixture, &developer, &their_url, &["job.completed"]).await;
     let (own, _) = register(&fixture, &fixture.owner, &our_url, &["job.completed"]).await;
-    let job = json!({ "job_id": "job_01M7YREWKH7VM7Z3Z2KWSH2FTR", "user_id": fixture.owner.id, "kind": "image",
-        "title": "A lighthouse", "status": "completed", "files": [] });
-    tell(&stack, "job.completed", &[job]).await;
+    tell(&stack, "job.completed", &[job_of(&fixture.owner)]).await;
     arrived(&stack, &ours, 1).await;
     assert!(seen(&stack, &theirs).await.is_empty());
     let seen_by = developer.call("GET", &fixture.path(&format!("/endpoints/{own}/deliveries"))).await;

@@ -3,6 +3,7 @@
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use consigne_core::{EventId, Timestamp};
 use consigne_runtime::clock;
+use consigne_testkit::schemas::assert_valid;
 use consigne_testkit::stack::{Person, Stack, until};
 use serde_json::{Value, json};
 
@@ -51,6 +52,7 @@ pub async fn happen(stack: &Stack, id: Option<&str>, kind: &str, facts: &Value) 
     let id = id.map_or_else(|| EventId::mint(clock::now()).to_string(), str::to_owned);
     let mut detail = json!({ "event_id": id, "occurred_at": clock::now() });
     detail.as_object_mut().unwrap().extend(facts.as_object().unwrap().clone());
+    assert_valid(kind, &detail.to_string());
     let event = PutEventsRequestEntry::builder().event_bus_name(stack.name("BUS_NAME")).source("consigne");
     let event = event.detail_type(kind).detail(detail.to_string()).build();
     let client = aws_sdk_eventbridge::Client::new(&stack.aws().sdk_config());
@@ -60,8 +62,10 @@ pub async fn happen(stack: &Stack, id: Option<&str>, kind: &str, facts: &Value) 
 
 /// Returns the detail of the event of a finished job.
 pub fn job_of(person: &Person<'_>) -> Value {
-    json!({ "job_id": "job_01M7YREWKH7VM7Z3Z2KWSH2FTR", "user_id": person.id, "kind": "image", "title": "A lighthouse",
-        "status": "completed" })
+    let job = format!("job_01M7YREWKH7VM7Z3Z2KWSH2FTR{}", person.id.trim_start_matches("user_"));
+    let file = format!("{}/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-a-lighthouse.png", person.id);
+    json!({ "job_id": job, "user_id": person.id, "kind": "image", "title": "A lighthouse", "status": "completed",
+        "files": [file] })
 }
 
 /// Waits until `send-mail` has logged this outcome for the mail to a person about an event.
@@ -117,7 +121,7 @@ async fn an_event_delivered_three_times_causes_one_mail() {
     // Another event causes another mail, and a cancelled job none.
     let cancelled = json!({ "code": "CANCELLED", "message": "The job was cancelled" });
     let mut failed = job_of(&ann);
-    failed["error"] = cancelled;
+    (failed["status"], failed["error"]) = (json!("failed"), cancelled);
     let quiet = happen(&stack, None, "job.failed", &failed).await;
     let said = until(async || stack.log_lines("send-mail", &quiet).await.into_iter().next());
     assert!(said.await.unwrap().contains("\"mail.outcomes\":{}"));

@@ -21,7 +21,7 @@ async fn tokens(stack: &Stack) -> InvitationTokens {
     let names =
         ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "INVITATION_SECRET_ARN"];
     let variables = names.map(|name| (name.to_owned(), stack.name(name).to_owned()));
-    Start::new(settings::EnvVars::fixed(variables)).invitation_tokens().await.unwrap()
+    Start::new(settings::EnvVars::fixed(variables)).invitation_tokens().unwrap().await.unwrap()
 }
 
 /// Returns a new address.

@@ -1,16 +1,21 @@
 //! Books and articles on the deployed stack, written by the stand-in for a language model.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use consigne_auth::Refreshed;
 use consigne_core::gateway::Upstream;
-use consigne_runtime::clock;
+use consigne_core::mail::Sender;
 use consigne_runtime::log::RequestLog;
 use consigne_runtime::model::{LanguageModel, ModelKey, PATIENCE};
 use consigne_runtime::outgoing::Outgoing;
 use consigne_runtime::queue::Message;
+use consigne_runtime::settings::{EnvVars, Setting};
+use consigne_runtime::{Adapters, BatchFunction as _, Pending, Start, StartError, Wire as _, clock};
+use consigne_storage::{Bucket, Presigner, Table};
 use consigne_testkit::fakes::{Moment, World};
+use consigne_testkit::functions::FakeSecrets;
 use consigne_testkit::generator::{Generator, fresh_id};
 use consigne_testkit::model::{Mischief, StandIn};
 use consigne_testkit::pictures;
@@ -155,21 +160,78 @@ async fn ten_concurrent_articles_are_each_written_once() {
 }
 
 /// Plays the worker of a stack without one, on its real table and bucket.
+struct WithQueue {
+    table: Cell<Option<Table>>,
+    bucket: Bucket,
+    model_url: String,
+    queue: World,
+}
+
+impl Adapters for WithQueue {
+    type Table = Table;
+    type Bucket = Bucket;
+    type Bus = ();
+    type Queue = World;
+    type Mailer = ();
+    type Outgoing = ();
+    type Payments = ();
+    type Model = LanguageModel;
+    type Clock = ();
+    type Secrets = FakeSecrets;
+
+    fn table(start: &Start<Self>) -> Result<Table, StartError> {
+        Ok(start.adapters().table.take().unwrap())
+    }
+    fn bucket(start: &Start<Self>) -> Result<Bucket, StartError> {
+        Ok(start.adapters().bucket.clone())
+    }
+    fn queue(start: &Start<Self>, _: &'static Setting) -> Result<World, StartError> {
+        Ok(start.adapters().queue.clone())
+    }
+    fn model(start: &Start<Self>) -> Result<Pending<LanguageModel>, StartError> {
+        let at = Upstream::parse(&start.adapters().model_url, true).unwrap();
+        let key = Refreshed::fixed(ModelKey::parse("key-0123456789abcdef0123456789abcdef").unwrap());
+        Ok(Pending::ready(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, PATIENCE)))
+    }
+    fn secrets(_: &Start<Self>) -> FakeSecrets {
+        FakeSecrets
+    }
+    fn presigner(_: &Start<Self>) -> Result<Presigner, StartError> {
+        panic!("a worker signs nothing")
+    }
+    fn bus(_: &Start<Self>) -> Result<(), StartError> {
+        Ok(())
+    }
+    fn payments(_: &Start<Self>) -> Result<Pending<()>, StartError> {
+        Ok(Pending::ready(()))
+    }
+    fn mailer(_: &Start<Self>, _: Sender, _: String) {}
+    fn outgoing(_: &Start<Self>, _: bool) {}
+    fn clock(_: &Start<Self>) {}
+}
+
+/// Plays the worker of a stack that has none.
 struct Worker<'a> {
-    deps: generate_worker::Deps<consigne_storage::Table, consigne_storage::Bucket, LanguageModel, World>,
+    function: generate_worker::Function<WithQueue>,
+    queue: World,
     stand_in: StandIn,
     topic: &'a str,
     job: String,
 }
 
 impl<'a> Worker<'a> {
-    fn of(stack: &Stack, job: String, topic: &'a str) -> Self {
-        let at = Upstream::parse(stack.name("TEXT_MODEL_URL"), true).unwrap();
-        let key = Refreshed::fixed(ModelKey::parse("key-0123456789abcdef0123456789abcdef").unwrap());
-        let model = LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, PATIENCE);
-        let deps =
-            generate_worker::Deps { table: stack.table(), objects: stack.bucket(), model, queue: World::default() };
-        Self { deps, stand_in: StandIn::of(stack), topic, job }
+    async fn of(stack: &Stack, job: String, topic: &'a str) -> Self {
+        let queue = World::default();
+        let model_url = stack.name("TEXT_MODEL_URL").to_owned();
+        let adapters = WithQueue {
+            table: Cell::new(Some(stack.table())),
+            bucket: stack.bucket(),
+            model_url,
+            queue: queue.clone(),
+        };
+        let start = Start::with(EnvVars::fixed([]), adapters);
+        let function = generate_worker::Function::wire(&start).unwrap().await.unwrap();
+        Self { function, queue, stand_in: StandIn::of(stack), topic, job }
     }
 
     /// Delivers its message for the `n`th time. Returns whether that succeeded.
@@ -177,7 +239,7 @@ impl<'a> Worker<'a> {
         let now = clock::now().plus(HIDDEN * n);
         let body = json!({ "job_id": self.job }).to_string();
         let message = Message { body, id: "message-1".to_owned(), receives: n, now, log: RequestLog::default() };
-        generate_worker::handle(&self.deps, &message).await.is_ok()
+        self.function.handle(&message).await.is_ok()
     }
 
     /// Delivers the message and kills the worker while it waits for the model.
@@ -198,8 +260,8 @@ impl<'a> Worker<'a> {
 
     /// Delivers the message and kills the worker after the checkpoint, before the next message is sent.
     async fn kill_behind_the_checkpoint(&self, n: u32) {
-        self.deps.queue.fail_at(0, Moment::Before);
-        assert!(!self.deliver(n).await && !self.deps.queue.fault_is_left());
+        self.queue.fail_at(0, Moment::Before);
+        assert!(!self.deliver(n).await && !self.queue.fault_is_left());
     }
 }
 
@@ -213,7 +275,7 @@ async fn without_a_model_outside_generators_write_texts() {
     let topic = topic();
     for kill in ["never", "in the call", "behind the checkpoint"] {
         let job = asked(&ann, "books", &json!({ "topic": topic })).await;
-        let worker = Worker::of(&stack, job.clone(), &topic);
+        let worker = Worker::of(&stack, job.clone(), &topic).await;
         let before = worker.stand_in.calls(&topic).await.len();
         let mut n = 0;
         for _ in 0..13 {

@@ -119,7 +119,7 @@ mod provider {
             let value = if name == APPLICATION_URL.name { "https://app.example.com" } else { stack.name(name) };
             (name.to_owned(), value.to_owned())
         });
-        Start::new(EnvVars::fixed(all)).stripe().await.unwrap()
+        Start::new(EnvVars::fixed(all)).payments().unwrap().await.unwrap()
     }
 
     async fn retries_open_one_session(provider: &impl StartCheckout) {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use consigne_core::audit::AuditAction;
-use consigne_core::events::{Event, EventKind};
+use consigne_core::audit::{Actor, AuditAction};
+use consigne_core::events::{Event, EventData, InvitationCreated};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::invitations::{DAILY_MAX, INVITER_DAILY_MAX, Invitation, InvitationStatus};
 use consigne_core::keys::ChangeContext;
@@ -88,10 +88,15 @@ async fn owner(store: &impl Invitations) -> Member {
 /// Creates an invitation. Does not store it.
 fn new(by: &Member, name: &str, role: OrgRole, at: Timestamp) -> NewInvitation {
     let invitation = Invitation::by(by, address(name), role, at).unwrap();
-    let facts = json!({ "org_id": by.org, "org_name": "Acme", "invitation_id": invitation.id, "actor": by.user });
+    let created = InvitationCreated {
+        org_id: by.org,
+        org_name: "Acme".to_owned(),
+        invitation_id: invitation.id,
+        actor: Actor::User(by.user.clone()),
+    };
     NewInvitation {
         audit: accounts::entry(by.org, AuditAction::MemberInvited, &by.user, at),
-        event: Event::new(EventKind::InvitationCreated, at, facts),
+        event: Event::new(at, EventData::InvitationCreated(created)),
         invitation,
         idempotent: None,
     }

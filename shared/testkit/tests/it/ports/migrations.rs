@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, KeyMigrationEvent, NamedKey};
 use consigne_core::keys::Pointer;
 use consigne_core::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
 use consigne_core::orgs::{Member, OrgRole};
@@ -14,7 +14,6 @@ use consigne_core::ports::{
 };
 use consigne_core::{KeyId, OrgId, Timestamp, UserId};
 use consigne_testkit::accounts;
-use serde_json::json;
 
 use super::{eventually, now, on_both};
 
@@ -134,9 +133,14 @@ async fn a_migration_counts_its_keys_and_is_announced_again_for_each(store: &imp
 }
 
 fn step(from: &Migration, stage: Stage) -> MigrationStep {
-    let keys = json!([{ "key_id": KeyId::mint(now()), "name": "Key" }]);
-    let facts = json!({ "org_id": from.id.org, "user_id": from.id.owner, "keys": keys, "total": 1, "until": now() });
-    let event = Event::new(EventKind::KeyMigrationStarted, now(), facts);
+    let facts = KeyMigrationEvent {
+        org_id: from.id.org,
+        user_id: from.id.owner.clone(),
+        keys: vec![NamedKey { key_id: KeyId::mint(now()), name: "Key".to_owned() }],
+        total: 1,
+        until: now(),
+    };
+    let event = Event::new(now(), EventData::KeyMigrationStarted(facts));
     let migration = Migration { stage, revision: from.revision + 1, ..from.clone() };
     MigrationStep { migration, seen: from.revision, event: Some(event) }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use consigne_core::credits::{ChargeOutcome, CreditGrantOutcome, LotKind, Outcome};
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, StatsReady};
 use consigne_core::keys::KeyMode;
 use consigne_core::periods::Day;
 use consigne_core::ports::{
@@ -163,7 +163,7 @@ fn stats(org: OrgId, day: &str, requests: u64, counted_at: Timestamp) -> DayStat
 }
 
 fn ready(org: OrgId, now: Timestamp) -> Event {
-    Event::new(EventKind::StatsReady, now, json!({ "org_id": org, "date": "2027-03-01" }))
+    Event::new(now, EventData::StatsReady(StatsReady { org_id: org, date: day("2027-03-01") }))
 }
 
 async fn the_first_count_of_a_day_is_published_and_later_ones_replace_it(store: &impl Stats) {

@@ -56,26 +56,26 @@ async fn every_ledger_is_listed_once_with_the_plan_of_its_last_grant(table: &imp
     }
 }
 
-fn stored(users: u64) -> StorageTotals {
+fn totals(users: u64) -> StorageTotals {
     StorageTotals::new([(Plan::Free, Stored { users, files: 2, bytes: 3, reserved: 4 })])
 }
 
 async fn an_older_count_does_not_replace_a_newer_one(table: &impl Storage) {
     let (day, at) = (Day::parse("1999-12-31").unwrap(), now());
     let store = async |users, counted_at| {
-        table.keep_storage(&StorageDay { day, totals: stored(users), counted_at }).await.unwrap()
+        table.keep_storage(&StorageDay { day, totals: totals(users), counted_at }).await.unwrap()
     };
     assert!(store(1, at).await);
     assert!(store(2, at).await, "the same message twice");
     assert!(!store(3, at.minus(Duration::from_millis(1))).await);
-    let listed = table.list_storage(DaySpan::of(day)).await.unwrap();
-    assert_eq!(listed, [StorageDay { day, totals: stored(2), counted_at: at }]);
+    let stored = table.list_storage(DaySpan::of(day)).await.unwrap();
+    assert_eq!(stored, [StorageDay { day, totals: totals(2), counted_at: at }]);
 }
 
 async fn days_are_listed_in_order(table: &impl Storage) {
     let (first, at) = (Day::parse("2000-02-28").unwrap(), now());
     for days in [2, 0, 1, 4] {
-        let stored = StorageDay { day: first.plus(days), totals: stored(u64::from(days)), counted_at: at };
+        let stored = StorageDay { day: first.plus(days), totals: totals(u64::from(days)), counted_at: at };
         assert!(table.keep_storage(&stored).await.unwrap());
     }
     let listed = table.list_storage(DaySpan { from: first.plus(1), to: first.plus(4) }).await.unwrap();
