@@ -10,23 +10,23 @@ use std::time::Duration;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueInput;
 use aws_smithy_runtime_api::client::result::SdkError;
 use consigne_aws::{AwsConfig, Client};
+use consigne_core::gateway::Upstream;
 use consigne_core::mail::Sender;
-use consigne_messaging::mail::Mailer;
+use consigne_messaging::mail::{Application, Mailer};
 use consigne_messaging::{Bus, Queue};
+use consigne_outgoing::Outgoing;
+use consigne_outgoing::language_model::{LanguageModel, ModelKey, REPLY_TIMEOUT};
+use consigne_outgoing::stripe::{ApiKey, Stripe};
 use consigne_storage::{Bucket, Lifetime, Presigner, Table};
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::aws::{Aws, warm};
-use crate::clock;
-use crate::courier::WallClock;
+use crate::clock::{self, WallClock};
 use crate::ending::end_environment;
-use crate::model::LanguageModel;
-use crate::outgoing::Outgoing;
-use crate::settings::{self, EnvVars, Setting};
+use crate::settings::{self, EnvVars, Setting, SettingError};
 use crate::start::{Start, StartError};
-use crate::stripe::Stripe;
 use crate::wire::Pending;
 
 /// A set of adapters, one for each resource.
@@ -175,11 +175,28 @@ impl Adapters for AwsAdapters {
     }
 
     fn payments(start: &Start) -> Result<Pending<Stripe>, StartError> {
-        Stripe::pending(start)
+        let url = start.environment().get(&settings::STRIPE_URL)?;
+        let application = Application::at(&start.environment().get(&settings::APPLICATION_URL)?);
+        let example = "sk_test_0123456789abcdef0123456789abcdef";
+        let key = start.refreshed(&settings::STRIPE_API_KEY_ARN, example, |text| {
+            ApiKey::parse(text).ok_or_else(|| "it must be a secret key of Stripe".into())
+        })?;
+        Ok(key.map(move |key| Stripe::new(&url, key, application, clock::now)))
     }
 
     fn model(start: &Start) -> Result<Pending<LanguageModel>, StartError> {
-        LanguageModel::pending(start)
+        let private = start.environment().is_on(&settings::PRIVATE_UPSTREAMS);
+        let address = start.environment().get(&settings::TEXT_MODEL_URL)?;
+        let address = if start.environment().is_describing() { "https://api.example.com/v1" } else { &address };
+        let unusable = |problem| SettingError::new(&settings::TEXT_MODEL_URL, problem);
+        let at = Upstream::parse(address, private).map_err(unusable)?;
+        let name = start.environment().get(&settings::TEXT_MODEL)?;
+        let example = "sk-0123456789abcdef0123456789abcdef";
+        let key = start.refreshed(&settings::TEXT_MODEL_KEY_ARN, example, |text| {
+            ModelKey::parse(text).ok_or_else(|| "it must be at least 32 visible characters".into())
+        })?;
+        let outgoing = Outgoing::new(private);
+        Ok(key.map(move |key| LanguageModel::new(outgoing, at, name, key, REPLY_TIMEOUT, clock::now)))
     }
 
     fn clock(_: &Start) -> WallClock {

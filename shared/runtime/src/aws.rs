@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::retry::RetryConfig;
@@ -16,7 +16,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use aws_types::sdk_config::SharedCredentialsProvider;
-use consigne_aws::connections::{Connections, IDLE, Roots, Terms};
+use consigne_aws::connections::IDLE;
 use consigne_aws::{ATTEMPT, AwsConfig, connector};
 use consigne_storage::Endpoint;
 
@@ -104,13 +104,6 @@ pub(crate) async fn warm(config: AwsConfig, host: String) {
         let rest = ByteStream::new(answer.take_body()).collect();
         drop(tokio::time::timeout(CONNECT, rest).await);
     }
-}
-
-/// Creates a connector for servers outside AWS, which accepts the machine's root certificates. An answer may take as
-/// long as `answer`.
-pub fn outside_connector(answer: Duration) -> SharedHttpConnector {
-    let terms = Terms { roots: Roots::Machine, connect: CONNECT, answer, idle: IDLE, allowed: |_| true };
-    SharedHttpConnector::new(Connections::new(terms))
 }
 
 #[cfg(test)]

@@ -2,26 +2,22 @@
 
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::HttpConnector as _;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use consigne_auth::{
-    EndpointSecrets, Fetch, FetchError, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource,
-    Peppers, Refreshed, Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets, UnsubscribeSeal,
+    EndpointSecrets, Fetch, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers,
+    Refreshed, Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets, UnsubscribeSeal,
     WebhookSecrets,
 };
 use consigne_core::Timestamp;
 use consigne_core::gateway::Upstreams;
 use consigne_core::mail::Sender;
 use consigne_messaging::mail::{Application, MailTheme};
+use consigne_outgoing::fetched_keys;
 use consigne_storage::Presigner;
 
 use crate::adapters::{Adapters, AwsAdapters, ReadSecret as _};
-use crate::aws::outside_connector;
 use crate::clock;
 use crate::http::Paging;
-use crate::outgoing::body_within;
 use crate::settings::{self, EnvVars, Setting, SettingError};
 use crate::wire::Pending;
 
@@ -295,28 +291,6 @@ impl<A: Adapters> Start<A> {
             Secret::new(text).ok_or_else(|| unusable().into())
         }))
     }
-}
-
-/// Longest time for the issuer's key endpoint to answer.
-const KEYS_WAIT: Duration = Duration::from_secs(3);
-
-/// Largest key set, in bytes. Real ones contain a few keys of half a kilobyte.
-const KEY_SET_MAX: usize = 256 * 1024;
-
-/// Creates a key source that fetches the key set from a URL.
-fn fetched_keys(url: String) -> KeySource {
-    let connector = outside_connector(KEYS_WAIT);
-    KeySource::fetched(Box::new(move || {
-        let (connector, url) = (connector.clone(), url.clone());
-        Box::pin(async move {
-            let mut answer = connector.call(HttpRequest::get(url)?).await?;
-            if !answer.status().is_success() {
-                return Err(FetchError::from(format!("the key endpoint answered {}", answer.status().as_u16())));
-            }
-            let body = body_within(&mut answer, KEY_SET_MAX).await;
-            Ok(String::from_utf8(body.map_err(|(_, why)| why)?)?)
-        })
-    }))
 }
 
 #[cfg(test)]

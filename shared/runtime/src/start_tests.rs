@@ -55,3 +55,17 @@ fn without_a_sender_there_is_no_mail_service_and_with_an_odd_one_no_start() {
     assert!(problem.starts_with("setting MAIL_FROM must be an address") && !problem.contains("secret"), "{problem}");
     assert_eq!(brand, None);
 }
+
+#[test]
+fn without_upstreams_a_function_starts_and_with_odd_ones_it_does_not() {
+    let started = |upstreams: &str, private: &str| {
+        let variables = [("UPSTREAMS", upstreams), ("PRIVATE_UPSTREAMS", private)];
+        let start = Start::new(EnvVars::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
+        start.upstreams().map(|upstreams| upstreams.private).map_err(|error| error.to_string())
+    };
+    assert_eq!(started("", ""), Ok(false));
+    assert_eq!(started("pdf=https://pdf.example.com", "false"), Ok(false));
+    assert_eq!(started("pdf=http://127.0.0.1:8000", "true"), Ok(true));
+    let problem = started("pdf=http://127.0.0.1:8000", "false").unwrap_err();
+    assert!(problem.starts_with("setting UPSTREAMS gives pdf an upstream that has no TLS; use https"), "{problem}");
+}

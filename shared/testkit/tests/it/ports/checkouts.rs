@@ -6,8 +6,9 @@ use consigne_core::credits::{CHECKOUTS_AN_HOUR, Checkout, CheckoutAsk, OpenSessi
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::ports::{GetCheckout, GetIdempotencyRecord, RecordCheckout, StartCheckout};
 use consigne_core::{Code, IdempotencyKey, OrgId, UserId};
+use consigne_outgoing::stripe::Stripe;
+use consigne_runtime::Start;
 use consigne_runtime::settings::{APPLICATION_URL, EnvVars, STRIPE_API_KEY_ARN, STRIPE_URL};
-use consigne_runtime::{Start, stripe::Stripe};
 use consigne_testkit::accounts;
 use consigne_testkit::stack::Stack;
 use futures_util::future::join_all;

@@ -11,8 +11,9 @@ use consigne_core::ports::{
 };
 use consigne_core::texts::{Chapter, Draft, Form, Next, Prompt, Reply, Sort, Tokens, Trouble, Turn};
 use consigne_core::{Fault, Plan};
-use consigne_runtime::model::{LanguageModel, ModelKey};
-use consigne_runtime::outgoing::Outgoing;
+use consigne_outgoing::Outgoing;
+use consigne_outgoing::language_model::{LanguageModel, ModelKey};
+use consigne_runtime::clock;
 use consigne_storage::{Bucket, Table};
 use consigne_testkit::fakes::World;
 use consigne_testkit::model::{Mischief, StandIn};
@@ -170,7 +171,10 @@ mod models {
         let key = Refreshed::fixed(ModelKey::parse(key).unwrap());
         // Long enough for a busy machine. A hanging call takes half a minute.
         let timeout = Duration::from_secs(8);
-        Real(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, timeout), StandIn::of(stack))
+        Real(
+            LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, timeout, clock::now),
+            StandIn::of(stack),
+        )
     }
 
     fn real(stack: &Stack) -> Real {
@@ -225,11 +229,13 @@ mod models {
         let Real(_, stand_in) = real(&stack);
         let key = Refreshed::fixed(ModelKey::parse("key-0123456789abcdef0123456789abcdef").unwrap());
         let at = Upstream::parse(&nobody, true).unwrap();
-        let gone = LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, Duration::from_secs(1));
+        let gone =
+            LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, Duration::from_secs(1), clock::now);
         assert_eq!(of(Real(gone, stand_in)).await, Sort::Down);
         let at = Upstream::parse(&stack.name("TEXT_MODEL_URL").replace("/v1", "/v2"), true).unwrap();
         let key = Refreshed::fixed(ModelKey::parse("key-0123456789abcdef0123456789abcdef").unwrap());
-        let moved = LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, Duration::from_secs(1));
+        let moved =
+            LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, Duration::from_secs(1), clock::now);
         assert_eq!(of(Real(moved, StandIn::of(&stack))).await, Sort::Misconfigured);
         // Without the setting for private upstreams, loopback addresses are not called.
         assert!(Upstream::parse(&nobody, false).is_err());

@@ -4,8 +4,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::settings::EnvVars;
-use crate::start::Start;
 
 /// A server that accepts connections one after the other, reads a request, writes the answer, if any, and closes the
 /// connection. Returns its origin, and a task that returns the requests.
@@ -150,18 +148,4 @@ async fn a_name_of_this_machine_is_not_called_unless_that_is_allowed() {
     let outcome = Outgoing::new(false).call_upstream(&call(&by_name)).await.unwrap();
     assert!(matches!(outcome, UpstreamOutcome::Failed(Failure::Unreachable, _)), "{outcome:?}");
     assert_eq!(asked(&call(&by_name)).await.unwrap().status, 204);
-}
-
-#[test]
-fn without_upstreams_a_function_starts_and_with_odd_ones_it_does_not() {
-    let started = |upstreams: &str, private: &str| {
-        let variables = [("UPSTREAMS", upstreams), ("PRIVATE_UPSTREAMS", private)];
-        let start = Start::new(EnvVars::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
-        start.upstreams().map(|upstreams| upstreams.private).map_err(|error| error.to_string())
-    };
-    assert_eq!(started("", ""), Ok(false));
-    assert_eq!(started("pdf=https://pdf.example.com", "false"), Ok(false));
-    assert_eq!(started("pdf=http://127.0.0.1:8000", "true"), Ok(true));
-    let problem = started("pdf=http://127.0.0.1:8000", "false").unwrap_err();
-    assert!(problem.starts_with("setting UPSTREAMS gives pdf an upstream that has no TLS; use https"), "{problem}");
 }

@@ -8,18 +8,13 @@
 use std::time::Duration;
 
 use consigne_auth::{Refreshed, Secret};
-use consigne_core::Fault;
 use consigne_core::gateway::{Upstream, UpstreamCall};
 use consigne_core::ports::{AskModel, CallUpstream};
 use consigne_core::texts::{Prompt, REPLY_MAX, Reply, Trouble, read_reply};
+use consigne_core::{Fault, Timestamp};
 use serde_json::json;
 
-use crate::adapters::Adapters;
-use crate::clock;
-use crate::outgoing::Outgoing;
-use crate::settings::{PRIVATE_UPSTREAMS, SettingError, TEXT_MODEL, TEXT_MODEL_KEY_ARN, TEXT_MODEL_URL};
-use crate::start::{Start, StartError};
-use crate::wire::Pending;
+use crate::client::Outgoing;
 
 /// Longest time for an answer. The function's timeout in the template leaves time to store it.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(100);
@@ -34,6 +29,7 @@ pub struct LanguageModel {
     name: String,
     key: Refreshed<ModelKey>,
     timeout: Duration,
+    now: fn() -> Timestamp,
 }
 
 /// The API key of a language model, which is safe in a header.
@@ -54,23 +50,16 @@ impl ModelKey {
 }
 
 impl LanguageModel {
-    /// Creates an adapter for the model `name` at an address. A call may take as long as `timeout`.
-    pub fn new(outgoing: Outgoing, at: Upstream, name: String, key: Refreshed<ModelKey>, timeout: Duration) -> Self {
-        Self { outgoing, at, name, key, timeout }
-    }
-
-    /// Makes the adapter that a start's settings ask for.
-    pub(crate) fn pending<A: Adapters>(start: &Start<A>) -> Result<Pending<Self>, StartError> {
-        let private = start.environment().is_on(&PRIVATE_UPSTREAMS);
-        let address = start.environment().get(&TEXT_MODEL_URL)?;
-        let address = if start.environment().is_describing() { "https://api.example.com/v1" } else { &address };
-        let at = Upstream::parse(address, private).map_err(|problem| SettingError::new(&TEXT_MODEL_URL, problem))?;
-        let name = start.environment().get(&TEXT_MODEL)?;
-        let example = "sk-0123456789abcdef0123456789abcdef";
-        let key = start.refreshed(&TEXT_MODEL_KEY_ARN, example, |text| {
-            ModelKey::parse(text).ok_or_else(|| "it must be at least 32 visible characters".into())
-        })?;
-        Ok(key.map(move |key| Self::new(Outgoing::new(private), at, name, key, REPLY_TIMEOUT)))
+    /// Creates an adapter for the model `name` at an address. A call may take as long as `timeout`. `now` reads the clock.
+    pub fn new(
+        outgoing: Outgoing,
+        at: Upstream,
+        name: String,
+        key: Refreshed<ModelKey>,
+        timeout: Duration,
+        now: fn() -> Timestamp,
+    ) -> Self {
+        Self { outgoing, at, name, key, timeout, now }
     }
 
     async fn call(&self, prompt: &Prompt) -> UpstreamCall {
@@ -78,7 +67,7 @@ impl LanguageModel {
         let messages = [message("system", &prompt.system), message("user", &prompt.user)];
         let body = json!({ "model": self.name, "messages": messages }).to_string().into_bytes();
         let headers = [
-            ("authorization", self.key.get(clock::now()).await.bearer()),
+            ("authorization", self.key.get((self.now)()).await.bearer()),
             ("content-type", "application/json".to_owned()),
             ("content-length", body.len().to_string()),
             ("accept", "application/json".to_owned()),
@@ -98,7 +87,7 @@ impl LanguageModel {
 impl AskModel for LanguageModel {
     async fn ask_model(&self, prompt: &Prompt) -> Result<Result<Reply, Trouble>, Fault> {
         let outcome = self.outgoing.call_upstream(&self.call(prompt).await).await?;
-        Ok(read_reply(outcome, clock::now()))
+        Ok(read_reply(outcome, (self.now)()))
     }
 }
 
@@ -111,7 +100,9 @@ mod tests {
         let key = "sk-proj-0123456789abcdef_0123456789";
         let at = Upstream::parse("https://models.example.com/openai/v1/", false).unwrap();
         let known = Refreshed::fixed(ModelKey::parse(&format!("{key}\n")).unwrap());
-        let model = LanguageModel::new(Outgoing::new(false), at, "gpt-x".to_owned(), known, REPLY_TIMEOUT);
+        let model = LanguageModel::new(Outgoing::new(false), at, "gpt-x".to_owned(), known, REPLY_TIMEOUT, || {
+            Timestamp::from_secs(0)
+        });
         let prompt = Prompt { system: "Plan.".to_owned(), user: "{}".to_owned() };
         let call = model.call(&prompt).await;
         assert_eq!(

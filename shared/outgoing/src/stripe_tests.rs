@@ -7,7 +7,9 @@ const KEY: &str = "sk_test_0123456789abcdef0123456789";
 
 fn stripe() -> Stripe {
     let key = Refreshed::fixed(ApiKey::parse(KEY).unwrap());
-    Stripe::new("https://api.stripe.example/", key, Application::at("https://app.example.com"))
+    Stripe::new("https://api.stripe.example/", key, Application::at("https://app.example.com"), || {
+        Timestamp::from_secs(0)
+    })
 }
 
 #[test]

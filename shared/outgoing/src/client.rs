@@ -123,5 +123,5 @@ fn allowed_also_privately(address: IpAddr) -> bool {
 }
 
 #[cfg(test)]
-#[path = "outgoing_tests.rs"]
+#[path = "client_tests.rs"]
 pub(crate) mod tests;

@@ -1,4 +1,4 @@
-//! Calls Stripe to open checkout sessions, over the connector of all other calls outside AWS.
+//! Calls Stripe to open checkout sessions.
 //!
 //! Source: Stripe API reference, "Create a Checkout Session", "Idempotent requests", "Errors".
 
@@ -16,13 +16,8 @@ use consigne_core::{Fault, Timestamp};
 use consigne_messaging::mail::Application;
 use serde_json::Value;
 
-use crate::adapters::Adapters;
-use crate::aws::outside_connector;
-use crate::clock;
-use crate::outgoing::body_within;
-use crate::settings::{APPLICATION_URL, STRIPE_API_KEY_ARN, STRIPE_URL};
-use crate::start::{Start, StartError};
-use crate::wire::Pending;
+use crate::client::body_within;
+use crate::connector::connector;
 
 /// The version of Stripe's API that is used, whatever version the account has.
 const VERSION: &str = "2024-06-20";
@@ -45,6 +40,7 @@ pub struct Stripe {
     url: String,
     key: Refreshed<ApiKey>,
     application: Application,
+    now: fn() -> Timestamp,
 }
 
 /// The secret key of a Stripe account, which is safe in a header.
@@ -75,20 +71,9 @@ enum Trouble {
 }
 
 impl Stripe {
-    /// Creates an adapter for the API at `url`. Buyers return to `application`.
-    pub fn new(url: &str, key: Refreshed<ApiKey>, application: Application) -> Self {
-        Self { connector: outside_connector(TRY), url: url.trim_end_matches('/').to_owned(), key, application }
-    }
-
-    /// Makes the adapter that a start's settings ask for.
-    pub(crate) fn pending<A: Adapters>(start: &Start<A>) -> Result<Pending<Self>, StartError> {
-        let url = start.environment().get(&STRIPE_URL)?;
-        let application = Application::at(&start.environment().get(&APPLICATION_URL)?);
-        let example = "sk_test_0123456789abcdef0123456789abcdef";
-        let key = start.refreshed(&STRIPE_API_KEY_ARN, example, |text| {
-            ApiKey::parse(text).ok_or_else(|| "it must be a secret key of Stripe".into())
-        })?;
-        Ok(key.map(move |key| Self::new(&url, key, application)))
+    /// Creates an adapter for the API at `url`. Buyers return to `application`. `now` reads the clock.
+    pub fn new(url: &str, key: Refreshed<ApiKey>, application: Application, now: fn() -> Timestamp) -> Self {
+        Self { connector: connector(TRY), url: url.trim_end_matches('/').to_owned(), key, application, now }
     }
 
     /// Encodes the request as a form.
@@ -145,15 +130,15 @@ impl Stripe {
 impl StartCheckout for Stripe {
     async fn start_checkout(&self, ask: &CheckoutAsk) -> Result<OpenSession, Fault> {
         let (form, key) = (self.form(ask), &ask.idempotency_key);
-        let tried = match self.send(&form, key, clock::now()).await {
+        let tried = match self.send(&form, key, (self.now)()).await {
             Err(Trouble::Passing(_)) => {
                 tokio::time::sleep(PAUSE).await;
                 // With the same idempotency key, so that a session opened by the first try is returned.
-                self.send(&form, key, clock::now()).await
+                self.send(&form, key, (self.now)()).await
             }
             // With a second idempotency key, which is derived from the request too. Nobody knows of a session that the
             // first key may have opened.
-            Err(Trouble::Kept(_)) => self.send(&form, &format!("{key}-2"), clock::now()).await,
+            Err(Trouble::Kept(_)) => self.send(&form, &format!("{key}-2"), (self.now)()).await,
             done => done,
         };
         tried.map_err(|trouble| match trouble {

@@ -11,10 +11,9 @@ use consigne_aws::connections::Machine;
 use consigne_core::deliveries::{Post, Posted};
 use consigne_core::gateway::{Failure, UpstreamCall};
 use consigne_core::ports::{PostWebhook, ResolveHost};
-use consigne_core::{Fault, Timestamp, chain_of};
+use consigne_core::{Fault, chain_of};
 
-use crate::clock;
-use crate::outgoing::{Outgoing, failure_of, request_of};
+use crate::client::{Outgoing, failure_of, request_of};
 
 /// Most bytes of an answer that are read.
 const ANSWER_MAX: usize = 4 * 1024;
@@ -79,20 +78,6 @@ impl ResolveHost for Outgoing {
     }
 }
 
-/// The machine's clock, as a port.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WallClock;
-
-impl consigne_core::ports::Clock for WallClock {
-    fn now(&self) -> Timestamp {
-        clock::now()
-    }
-
-    async fn wait_until(&self, at: Timestamp) {
-        tokio::time::sleep(at.since(clock::now())).await;
-    }
-}
-
 #[cfg(test)]
-#[path = "courier_tests.rs"]
+#[path = "webhook_tests.rs"]
 mod tests;

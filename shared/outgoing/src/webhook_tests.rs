@@ -3,7 +3,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::outgoing::tests::Fickle;
+use crate::client::tests::Fickle;
 
 /// Listens on loopback and answers every connection with these bytes. Returns the port.
 async fn receiver(answer: Vec<u8>) -> u16 {
