@@ -1,4 +1,4 @@
-"""Reads the templates as a reviewer would: `python infra/check`. Ends with 1 when anything is wrong."""
+"""Reads the templates and documents as a reviewer would: `python infra/check`. Ends with 1 when anything is wrong."""
 
 import json
 import subprocess
@@ -9,17 +9,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "infra/check"), str(ROOT / "infra/deploy")]
 
+import links
 import rules
 import templates
 from house import House
 from samconfig import load
 
 EXPANDED = ROOT / "target/template.expanded.json"
+# What the rules read beside the documents.
 PAGES = (
-    "docs/operate/deploy.md",
-    "docs/operate/monitor.md",
     "docs/operate/deployer-policy.json",
-    "infra/README.md",
     "infra/smoke/aws.py",
 )
 
@@ -27,6 +26,7 @@ PAGES = (
 def house() -> House:
     """Reads everything the rules look at."""
     pages = {page: (ROOT / page).read_text() for page in PAGES if (ROOT / page).is_file()}
+    pages |= {str(page.relative_to(ROOT)): page.read_text() for page in links.documents(ROOT)}
     openapi = json.loads((ROOT / "openapi.json").read_text())
     config = load(ROOT / "infra/samconfig.toml").parameters
     return House(templates.core(), templates.observe(), pages, openapi, config)
@@ -45,6 +45,7 @@ def main() -> None:
     EXPANDED.parent.mkdir(exist_ok=True)
     EXPANDED.write_text(json.dumps(looked_at.core, indent=1))
     problems = [(rule.__name__, problem) for rule in rules.ALL for problem in rule(looked_at)]
+    problems += [("links", problem) for problem in links.problems(ROOT)]
     for name, problem in problems:
         print(f"{name}: {problem}")
     content = cfn_lint()
