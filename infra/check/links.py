@@ -1,4 +1,4 @@
-"""Checks the documents: links and anchors lead somewhere, `make` verbs exist, and README.md stays short."""
+"""Checks the documents: links, anchors, `make` verbs and named tests exist, and README.md stays short."""
 
 import re
 from collections.abc import Iterator
@@ -6,6 +6,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 README_LINES = 150
+# The root module of the integration tests.
+TESTS = Path("shared/testkit/tests/it")
 # Folders with files of others, or with files that are generated.
 SKIPPED = {".git", ".venv", "target", "node_modules"}
 
@@ -31,6 +33,8 @@ def problems(root: Path) -> Iterator[str]:
                 yield f"{name}:{line}: {target} {reason}."
         for word in unknown_to_make(makefile, text):
             yield f"{name}: the Makefile knows no {word}."
+        for test in unknown_tests(root / TESTS, text):
+            yield f"{name}: there is no test {test}."
     lines = len((root / "README.md").read_text().splitlines())
     if lines > README_LINES:
         yield f"README.md has {lines} lines of {README_LINES}; move something to docs/."
@@ -89,3 +93,25 @@ def unknown_to_make(makefile: str, text: str) -> Iterator[str]:
                     yield f"option {option}"
             elif re.fullmatch(r"[a-z][a-z0-9-]*", argument) and argument not in verbs:
                 yield f"verb {argument}"
+
+
+def unknown_tests(tests: Path, text: str) -> Iterator[str]:
+    """Yields the integration tests and modules of such tests that a document names and that do not exist.
+
+    A path counts when it begins with one of the modules below `tests`, such as `ports::charges`.
+    """
+    roots = {path.stem for path in tests.glob("*")} - {"main"}
+    for span in SPAN.findall(FENCE.sub(blank, text)):
+        *modules, last = span.split("::")
+        if not modules or modules[0] not in roots:
+            continue
+        file = module(tests, modules)
+        is_test = file and re.search(rf"^\s*(?:async )?fn {re.escape(last)}\b", file.read_text(), re.MULTILINE)
+        if not is_test and not module(tests, [*modules, last]):
+            yield span
+
+
+def module(tests: Path, modules: list[str]) -> Path | None:
+    """Returns the file of a module below a folder, or None."""
+    places = (tests.joinpath(*modules[:-1], f"{modules[-1]}.rs"), tests.joinpath(*modules, "mod.rs"))
+    return next((place for place in places if place.is_file()), None)

@@ -12,17 +12,10 @@ use consigne_core::anomalies::{Alarm, Finding, LOOK_BACK, OnAnomaly, RaiseOutcom
 use consigne_core::audit::{Actor, Origin};
 use consigne_core::ports::{GetKey, GetKeys, GetOrg, ListActivity, ListAudit, ListCalls, RaiseAnomaly};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
-use consigne_runtime::remaining;
 use consigne_runtime::schedule::Tick;
+use consigne_runtime::{Adapters, ScheduleFunction, function, remaining};
 use consigne_usecases::ConflictRetry;
 use serde_json::{Value, json};
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// The table.
-    pub table: F,
-}
 
 /// Keys read in one question to the table.
 const BATCH: usize = 100;
@@ -38,35 +31,40 @@ struct Tally {
     failed: u32,
 }
 
-/// Looks at every key that was charged and every organisation that made keys.
-///
-/// # Errors
-/// `UNAVAILABLE` when one of them could not be looked at, after all others were, or when there was no time for all: Lambda
-/// runs it again.
-pub async fn handle<F>(deps: &Deps<F>, tick: &Tick) -> Result<Value, Fault>
-where
-    F: ListActivity + GetKey + GetKeys + ListCalls + ListAudit + GetOrg + RaiseAnomaly,
+function! {
+    table: A::Table = table(),
+}
+
+impl<A: Adapters<Table: ListActivity + GetKey + GetKeys + ListCalls + ListAudit + GetOrg + RaiseAnomaly>>
+    ScheduleFunction for Function<A>
 {
-    let (table, now, since) = (&deps.table, tick.now, tick.now.minus(LOOK_BACK));
-    let activity = table.list_activity(since, now).await?;
-    let mut tally = Tally { looked: activity.len(), ..Tally::default() };
-    let (by_keys, by_orgs): (Vec<_>, Vec<_>) = activity.iter().partition(|activity| activity.key.is_some());
-    for some in by_keys.chunks(BATCH) {
-        let places: Vec<_> = some.iter().filter_map(|activity| Some((activity.org, activity.key?))).collect();
-        for key in table.get_keys(&places).await? {
-            time_is_left()?;
-            let used = some.iter().find(|activity| (activity.org, activity.key) == (key.org, Some(key.id)));
-            let countries = used.map_or(0, |activity| activity.countries.len());
-            let found = find::in_use_of(table, &key, countries, since, now).await;
-            tell(table, (key.org, Some(key.id)), found, tick, &mut tally).await;
+    /// Looks at every key that was charged and every organisation that made keys.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when one of them could not be looked at, after all others were, or when there was no time for all: Lambda
+    /// runs it again.
+    async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
+        let (table, now, since) = (&self.table, tick.now, tick.now.minus(LOOK_BACK));
+        let activity = table.list_activity(since, now).await?;
+        let mut tally = Tally { looked: activity.len(), ..Tally::default() };
+        let (by_keys, by_orgs): (Vec<_>, Vec<_>) = activity.iter().partition(|activity| activity.key.is_some());
+        for some in by_keys.chunks(BATCH) {
+            let places: Vec<_> = some.iter().filter_map(|activity| Some((activity.org, activity.key?))).collect();
+            for key in table.get_keys(&places).await? {
+                time_is_left()?;
+                let used = some.iter().find(|activity| (activity.org, activity.key) == (key.org, Some(key.id)));
+                let countries = used.map_or(0, |activity| activity.countries.len());
+                let found = find::in_use_of(table, &key, countries, since, now).await;
+                tell(table, (key.org, Some(key.id)), found, tick, &mut tally).await;
+            }
         }
+        for activity in by_orgs {
+            time_is_left()?;
+            let found = find::in_keys_made(table, activity.org, since, now).await;
+            tell(table, (activity.org, None), found, tick, &mut tally).await;
+        }
+        tally.told(tick)
     }
-    for activity in by_orgs {
-        time_is_left()?;
-        let found = find::in_keys_made(table, activity.org, since, now).await;
-        tell(table, (activity.org, None), found, tick, &mut tally).await;
-    }
-    tally.told(tick)
 }
 
 fn time_is_left() -> Result<(), Fault> {

@@ -4,22 +4,10 @@ use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
 use consigne_core::audit::AuditEntry;
 use consigne_core::ports::{GetMember, ListAudit};
-use consigne_runtime::http::{Operation, Paging};
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Paging, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The organisations.
-    pub orgs: F,
-    /// Pages.
-    pub paging: Paging,
-}
 
 /// What somebody did.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -42,14 +30,27 @@ pub struct AuditView {
     pub details: Value,
 }
 
-/// Answers a request for an organisation's audit trail.
-pub async fn handle<F: GetMember + ListAudit>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let (user, org) = request.member(&deps.users, &deps.orgs, Route::AuditList).await?;
-    let id = org.to_string();
-    let context = ["audit-list", user.id.as_str(), &id];
-    let page = deps.paging.ask(request, &context)?;
-    let listed = deps.orgs.list_audit(org, &page).await?;
-    Ok(deps.paging.answer("Audit trail listed", &listed, show, request, &context))
+function! {
+    users: SessionVerifier = session_verifier(),
+    orgs: A::Table = table(),
+    paging: Paging = paging().await,
+}
+
+impl<A: Adapters<Table: GetMember + ListAudit>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, org) = request.member(&self.users, &self.orgs, Route::AuditList).await?;
+        let id = org.to_string();
+        let context = [Self::NAME, user.id.as_str(), &id];
+        let page = self.paging.ask(request, &context)?;
+        let listed = self.orgs.list_audit(org, &page).await?;
+        Ok(self.paging.answer("Audit trail listed", &listed, show, request, &context))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation =
+            Operation::new::<Vec<AuditView>>("GET /api/orgs/{org}/audit", "List an organisation's audit trail");
+        vec![operation.in_org().paged()]
+    }
 }
 
 fn show(entry: &AuditEntry) -> AuditView {
@@ -63,10 +64,4 @@ fn show(entry: &AuditEntry) -> AuditView {
         timestamp: entry.at.to_string(),
         details: entry.details.clone(),
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<Vec<AuditView>>("GET /api/orgs/{org}/audit", "List an organisation's audit trail");
-    vec![operation.in_org().paged()]
 }

@@ -1,13 +1,5 @@
-//! Wires `audit-list`.
+//! Runs `audit-list`.
 
-use std::process::ExitCode;
-
-use audit_list::{Deps, handle};
-use consigne_runtime::{Start, http};
-
-fn main() -> ExitCode {
-    let wire = async |start: &Start| {
-        Ok(Deps { users: start.session_verifier()?, orgs: start.table()?, paging: start.paging().await? })
-    };
-    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+fn main() -> std::process::ExitCode {
+    consigne_runtime::http::run::<audit_list::Function<_>>()
 }

@@ -9,23 +9,9 @@ use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::orgs::org_not_found;
 use consigne_core::ports::{GetCheckout, GetIdempotencyRecord, GetMember, GetOrg, RecordCheckout, StartCheckout};
 use consigne_core::{Code, Fault, OrgId, Timestamp};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, needs};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-const OPERATION: &str = "checkout";
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, P> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members and sessions.
-    pub credits: F,
-    /// The payment provider.
-    pub provider: P,
-}
 
 /// Asks to buy credits.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -44,43 +30,61 @@ pub struct CheckoutView {
     pub url: String,
 }
 
-/// Answers a wish to buy credits.
-pub async fn handle<F, P>(deps: &Deps<F, P>, request: &Request) -> Result<Answer, Fault>
-where
-    F: GetMember + GetOrg + GetIdempotencyRecord + GetCheckout + RecordCheckout,
-    P: StartCheckout,
-{
-    let (user, org) = request.member(&deps.users, &deps.credits, Route::Checkout).await?;
-    let body: CheckoutRequest = request.json()?;
-    let idempotency_key = request.idempotency_key(&body)?;
-    let pack = Pack::named(&body.pack)?;
-    deps.credits.get_org(org).await?.ok_or_else(org_not_found)?.require_working()?;
-    let idempotent = idempotency_key.map(|key| IdempotentRequest {
-        key,
-        owner: user.id.clone().into(),
-        operation: OPERATION,
-        result: String::new(),
-    });
-    if let Some(before) = deps.before(org, idempotent.as_ref(), request.now).await? {
-        return Ok(answer(&before, request));
-    }
-
-    let ask = CheckoutAsk::new(org, pack, idempotent.as_ref(), &KeyMint::nonce());
-    let session = deps.provider.start_checkout(&ask).await?;
-    let checkout = Checkout::of(&ask, session, user.id, request.now);
-    let idempotent =
-        idempotent.map(|idempotent| IdempotentRequest { result: checkout.session.as_str().to_owned(), ..idempotent });
-    let checkout = match deps.credits.record_checkout(&checkout, idempotent.as_ref()).await? {
-        WriteOutcome::Applied => checkout,
-        // The same request, at the same moment.
-        WriteOutcome::Replayed(session) => deps.recorded(org, &session).await?,
-        WriteOutcome::KeyReused => return Err(key_reused()),
-        WriteOutcome::Conflict => return Err(Fault::internal("a record of a session cannot have moved")),
-    };
-    Ok(answer(&checkout, request))
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<
+        Table: GetMember + GetOrg + GetIdempotencyRecord + GetCheckout + RecordCheckout,
+        Payments: StartCheckout,
+    >
 }
 
-impl<F: GetIdempotencyRecord + GetCheckout, P> Deps<F, P> {
+function! {
+    users: SessionVerifier = session_verifier(),
+    credits: A::Table = table(),
+    provider: A::Payments = payments().await,
+}
+
+impl<A: Needs> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, org) = request.member(&self.users, &self.credits, Route::Checkout).await?;
+        let body: CheckoutRequest = request.json()?;
+        let idempotency_key = request.idempotency_key(&body)?;
+        let pack = Pack::named(&body.pack)?;
+        self.credits.get_org(org).await?.ok_or_else(org_not_found)?.require_working()?;
+        let idempotent = idempotency_key.map(|key| IdempotentRequest {
+            key,
+            owner: user.id.clone().into(),
+            operation: Self::NAME,
+            result: String::new(),
+        });
+        if let Some(before) = self.before(org, idempotent.as_ref(), request.now).await? {
+            return Ok(answer(&before, request));
+        }
+
+        let ask = CheckoutAsk::new(org, pack, idempotent.as_ref(), &KeyMint::nonce());
+        let session = self.provider.start_checkout(&ask).await?;
+        let checkout = Checkout::of(&ask, session, user.id, request.now);
+        let idempotent = idempotent
+            .map(|idempotent| IdempotentRequest { result: checkout.session.as_str().to_owned(), ..idempotent });
+        let checkout = match self.credits.record_checkout(&checkout, idempotent.as_ref()).await? {
+            WriteOutcome::Applied => checkout,
+            // The same request, at the same moment.
+            WriteOutcome::Replayed(session) => self.recorded(org, &session).await?,
+            WriteOutcome::KeyReused => return Err(key_reused()),
+            WriteOutcome::Conflict => return Err(Fault::internal("a record of a session cannot have moved")),
+        };
+        Ok(answer(&checkout, request))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation =
+            Operation::new::<CheckoutView>("POST /api/orgs/{org}/credits/checkout", "Buy a pack of credits");
+        let operation = operation.in_org().takes::<CheckoutRequest>().creates().idempotent();
+        vec![operation.refuses(&[Code::Conflict, Code::RateLimited])]
+    }
+}
+
+impl<A: Needs> Function<A> {
     /// Finds the session that the same request opened before.
     async fn before(
         &self,
@@ -108,11 +112,4 @@ fn answer(checkout: &Checkout, request: &Request) -> Answer {
     request.log.field("checkout.pack", &checkout.pack);
     let view = CheckoutView { session_id: checkout.session.as_str().to_owned(), url: checkout.url.clone() };
     Answer::envelope(201, "Checkout opened", &view, request.now)
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<CheckoutView>("POST /api/orgs/{org}/credits/checkout", "Buy a pack of credits");
-    let operation = operation.in_org().takes::<CheckoutRequest>().creates().idempotent();
-    vec![operation.refuses(&[Code::Conflict, Code::RateLimited])]
 }

@@ -1,13 +1,5 @@
-//! Wires `delete`.
+//! Runs `delete`.
 
-use std::process::ExitCode;
-
-use consigne_runtime::{Start, http};
-use delete::{Deps, handle};
-
-fn main() -> ExitCode {
-    let wire = async |start: &Start| {
-        Ok(Deps { users: start.session_verifier()?, files: start.table()?, objects: start.bucket()? })
-    };
-    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+fn main() -> std::process::ExitCode {
+    consigne_runtime::http::run::<delete::Function<_>>()
 }

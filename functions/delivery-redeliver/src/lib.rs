@@ -6,52 +6,54 @@ use consigne_core::endpoints::Endpoint;
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::ports::{GetDelivery, GetEndpoint, GetMember, Redeliver, SendMessage};
 use consigne_core::{Code, DeliveryId, Fault, OrgId, UserId};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, settings};
 use consigne_usecases::ConflictRetry;
 
-const OPERATION: &str = "delivery-redeliver";
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, Q> {
-    /// Who is calling.
-    pub users: SessionVerifier,
+function! {
+    users: SessionVerifier = session_verifier(),
     /// Members, endpoints and deliveries.
-    pub deliveries: F,
+    deliveries: A::Table = table(),
     /// Takes what is due.
-    pub queue: Q,
+    queue: A::Queue = queue(&settings::DELIVERIES_QUEUE_URL),
 }
 
-/// Answers a request to deliver something again.
-pub async fn handle<F, Q>(deps: &Deps<F, Q>, request: &Request) -> Result<Answer, Fault>
-where
-    F: GetMember + GetEndpoint + GetDelivery + Redeliver,
-    Q: SendMessage,
+impl<A: Adapters<Table: GetMember + GetEndpoint + GetDelivery + Redeliver, Queue: SendMessage>> HttpFunction
+    for Function<A>
 {
-    let (user, org) = request.member(&deps.users, &deps.deliveries, Route::DeliveryRedeliver).await?;
-    let id = delivery_in_path(request.parameter("delivery"))?;
-    request.log.field("delivery.id", id);
-    // There is no body; what must not differ is the path.
-    let idempotency_key = request.idempotency_key(&())?;
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, org) = request.member(&self.users, &self.deliveries, Route::DeliveryRedeliver).await?;
+        let id = delivery_in_path(request.parameter("delivery"))?;
+        request.log.field("delivery.id", id);
+        // There is no body; what must not differ is the path.
+        let idempotency_key = request.idempotency_key(&())?;
 
-    let delivery = deps.known(org, id, &user.id).await?;
-    let endpoint = deps.deliveries.get_endpoint(org, delivery.endpoint).await?.filter(Endpoint::is_active);
-    endpoint.ok_or_else(|| Fault::new(Code::Conflict, "Its endpoint is disabled or deleted"))?;
+        let delivery = self.known(org, id, &user.id).await?;
+        let endpoint = self.deliveries.get_endpoint(org, delivery.endpoint).await?.filter(Endpoint::is_active);
+        endpoint.ok_or_else(|| Fault::new(Code::Conflict, "Its endpoint is disabled or deleted"))?;
 
-    let idempotent = idempotency_key.map(|key| IdempotentRequest {
-        key,
-        owner: user.id.clone().into(),
-        operation: OPERATION,
-        result: id.to_string(),
-    });
-    let delivery = deps.make_due(delivery, idempotent.as_ref(), request).await?;
-    // Should this fail, the next look of sweep finds it.
-    deps.queue.send_message(&DeliveryMessage::attempt(org, id)?).await?;
-    Ok(Answer::envelope(200, "Delivery is on its way", &DeliveryView::of(&delivery), request.now))
+        let idempotent = idempotency_key.map(|key| IdempotentRequest {
+            key,
+            owner: user.id.clone().into(),
+            operation: Self::NAME,
+            result: id.to_string(),
+        });
+        let delivery = self.make_due(delivery, idempotent.as_ref(), request).await?;
+        // Should this fail, the next look of sweep finds it.
+        self.queue.send_message(&DeliveryMessage::attempt(org, id)?).await?;
+        Ok(Answer::envelope(200, "Delivery is on its way", &DeliveryView::of(&delivery), request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<DeliveryView>(
+            "POST /api/orgs/{org}/deliveries/{delivery}/redeliver",
+            "Deliver something again, under the same id",
+        );
+        let operation = operation.in_org().parameter("delivery", "Id of the delivery", true);
+        vec![operation.idempotent().refuses(&[Code::Conflict, Code::RateLimited])]
+    }
 }
 
-impl<F: GetDelivery + Redeliver, Q> Deps<F, Q> {
+impl<A: Adapters<Table: GetDelivery + Redeliver>> Function<A> {
     /// Reads a delivery that a member may see.
     async fn known(&self, org: OrgId, id: DeliveryId, member: &UserId) -> Result<Delivery, Fault> {
         let known = self.deliveries.get_delivery(org, id).await?;
@@ -80,14 +82,4 @@ impl<F: GetDelivery + Redeliver, Q> Deps<F, Q> {
             }
         }
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<DeliveryView>(
-        "POST /api/orgs/{org}/deliveries/{delivery}/redeliver",
-        "Deliver something again, under the same id",
-    );
-    let operation = operation.in_org().parameter("delivery", "Id of the delivery", true);
-    vec![operation.idempotent().refuses(&[Code::Conflict, Code::RateLimited])]
 }

@@ -5,13 +5,15 @@ use std::time::Duration;
 use consigne_core::deliveries::{Conclusion, Delivery, DeliveryMessage, DeliveryStep, Post, Posted};
 use consigne_core::endpoints::Endpoint;
 use consigne_core::pacing::{PaceAsk, Paced};
-use consigne_core::ports::{Clock, DELAY_MAX, GetEndpoint, GetMember, PaceCall, PostWebhook, SendLater};
+use consigne_core::ports::{
+    Clock, DELAY_MAX, GetDelivery, GetEndpoint, GetMember, MoveDelivery, PaceCall, PostWebhook, SendLater,
+};
 use consigne_core::webhooks::WebhookId;
 use consigne_core::{DeliveryId, Fault, OrgId, Timestamp};
 use consigne_runtime::queue::Message;
 use consigne_usecases::ConflictRetry;
 
-use crate::{Attempts, Deps};
+use crate::{Function, Needs};
 
 /// How long an endpoint may take for its whole answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -20,42 +22,34 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 /// What we call ourselves.
 const AGENT: &str = concat!("Consigne-Webhooks/", env!("CARGO_PKG_VERSION"));
 
-/// Attempts a delivery, if one is due; one that is not was attempted by somebody else, and is looked after.
-pub(crate) async fn attempt<F, P, Q, D, C>(
-    deps: &Deps<F, P, Q, D, C>,
-    org: OrgId,
-    id: DeliveryId,
-    message: &Message,
-) -> Result<(), Fault>
-where
-    F: Attempts,
-    P: PostWebhook,
-    Q: SendLater,
-    C: Clock,
-{
-    message.log.field("delivery.id", id);
-    let Some(delivery) = deps.table.get_delivery(org, id).await?.filter(|delivery| soon(delivery, deps.clock.now()))
-    else {
-        message.log.field("delivery.outcome", "not due");
-        return Ok(());
-    };
-    message.log.field("endpoint.id", delivery.endpoint);
-    let Some(endpoint) = receiver(&deps.table, &delivery).await? else {
-        message.log.field("delivery.outcome", "cancelled");
-        return deps.table.move_delivery(&delivery.cancel()).await.map(drop);
-    };
-    if let Some(step) = turn(deps, &delivery, &endpoint).await? {
-        message.log.field("delivery.outcome", "waits for its turn");
-        return postpone(deps, &step).await;
+impl<A: Needs> Function<A> {
+    /// Attempts a delivery, if one is due; one that is not was attempted by somebody else, and is looked after.
+    pub(crate) async fn attempt(&self, org: OrgId, id: DeliveryId, message: &Message) -> Result<(), Fault> {
+        message.log.field("delivery.id", id);
+        let Some(delivery) =
+            self.table.get_delivery(org, id).await?.filter(|delivery| soon(delivery, self.clock.now()))
+        else {
+            message.log.field("delivery.outcome", "not due");
+            return Ok(());
+        };
+        message.log.field("endpoint.id", delivery.endpoint);
+        let Some(endpoint) = receiver(&self.table, &delivery).await? else {
+            message.log.field("delivery.outcome", "cancelled");
+            return self.table.move_delivery(&delivery.cancel()).await.map(drop);
+        };
+        if let Some(step) = self.turn(&delivery, &endpoint).await? {
+            message.log.field("delivery.outcome", "waits for its turn");
+            return self.postpone(&step).await;
+        }
+        let begun = delivery.begin(self.clock.now());
+        if !self.table.move_delivery(&begun).await? {
+            message.log.field("delivery.outcome", "in hand elsewhere");
+            return Ok(());
+        }
+        let (posted, took) = self.send(&begun.delivery, &endpoint).await?;
+        note(&posted, took, message);
+        self.conclude(&begun.delivery, endpoint, &posted, took, message).await
     }
-    let begun = delivery.begin(deps.clock.now());
-    if !deps.table.move_delivery(&begun).await? {
-        message.log.field("delivery.outcome", "in hand elsewhere");
-        return Ok(());
-    }
-    let (posted, took) = send(deps, &begun.delivery, &endpoint).await?;
-    note(&posted, took, message);
-    conclude(deps, &begun.delivery, endpoint, &posted, took, message).await
 }
 
 /// Says whether a delivery is due, or so soon that waiting for it is no trouble.
@@ -77,80 +71,66 @@ async fn receiver<F: GetEndpoint + GetMember>(table: &F, delivery: &Delivery) ->
     Ok(endpoint.filter(|endpoint| endpoint.is_active() && hears(endpoint)))
 }
 
-/// Waits for the endpoint's own pace; gives how the delivery is put off when that is too far away to wait for.
-async fn turn<F: PaceCall, P, Q, D, C: Clock>(
-    deps: &Deps<F, P, Q, D, C>,
-    delivery: &Delivery,
-    endpoint: &Endpoint,
-) -> Result<Option<DeliveryStep>, Fault> {
-    let began = deps.clock.now();
-    let mut place = delivery.place();
-    // A message may be early by a moment; a place is not to be claimed before its time.
-    if let Some(due) = delivery.next_at {
-        deps.clock.wait_until(due).await;
-    }
-    loop {
-        let now = deps.clock.now();
-        let destination = format!("{}#{}", endpoint.org, endpoint.id);
-        let ask = PaceAsk { destination, rate: endpoint.rate, place, now };
-        match deps.table.pace_call(&ask).await? {
-            Paced::Now => return Ok(None),
-            Paced::At(then) if then.since(began) > PATIENCE => return Ok(Some(delivery.postpone(then, now))),
-            Paced::Full => return Ok(Some(delivery.stand_back(now))),
-            Paced::At(then) => {
-                if !ask.is_in_turn() {
-                    place = Some(then);
+impl<A: Needs> Function<A> {
+    /// Waits for the endpoint's own pace; gives how the delivery is put off when that is too far away to wait for.
+    async fn turn(&self, delivery: &Delivery, endpoint: &Endpoint) -> Result<Option<DeliveryStep>, Fault> {
+        let began = self.clock.now();
+        let mut place = delivery.place();
+        // A message may be early by a moment; a place is not to be claimed before its time.
+        if let Some(due) = delivery.next_at {
+            self.clock.wait_until(due).await;
+        }
+        loop {
+            let now = self.clock.now();
+            let destination = format!("{}#{}", endpoint.org, endpoint.id);
+            let ask = PaceAsk { destination, rate: endpoint.rate, place, now };
+            match self.table.pace_call(&ask).await? {
+                Paced::Now => return Ok(None),
+                Paced::At(then) if then.since(began) > PATIENCE => return Ok(Some(delivery.postpone(then, now))),
+                Paced::Full => return Ok(Some(delivery.stand_back(now))),
+                Paced::At(then) => {
+                    if !ask.is_in_turn() {
+                        place = Some(then);
+                    }
+                    self.clock.wait_until(then).await;
                 }
-                deps.clock.wait_until(then).await;
             }
         }
     }
-}
 
-/// Puts a delivery off, and has a message come when it is due again.
-async fn postpone<F: Attempts, P, Q: SendLater, D, C: Clock>(
-    deps: &Deps<F, P, Q, D, C>,
-    step: &DeliveryStep,
-) -> Result<(), Fault> {
-    let (later, now) = (&step.delivery, deps.clock.now());
-    match later.next_at {
-        Some(at) if deps.table.move_delivery(step).await? => remind(deps, later, at, now).await,
-        _ => Ok(()),
+    /// Puts a delivery off, and has a message come when it is due again.
+    async fn postpone(&self, step: &DeliveryStep) -> Result<(), Fault> {
+        let (later, now) = (&step.delivery, self.clock.now());
+        match later.next_at {
+            Some(at) if self.table.move_delivery(step).await? => self.remind(later, at, now).await,
+            _ => Ok(()),
+        }
     }
-}
 
-/// Has a message come when a delivery is due, if one can wait for so long; else `sweep` will send one.
-async fn remind<F, P, Q: SendLater, D, C>(
-    deps: &Deps<F, P, Q, D, C>,
-    delivery: &Delivery,
-    at: Timestamp,
-    now: Timestamp,
-) -> Result<(), Fault> {
-    let wait = at.since(now);
-    if wait > DELAY_MAX {
-        return Ok(());
+    /// Has a message come when a delivery is due, if one can wait for so long; else `sweep` will send one.
+    async fn remind(&self, delivery: &Delivery, at: Timestamp, now: Timestamp) -> Result<(), Fault> {
+        let wait = at.since(now);
+        if wait > DELAY_MAX {
+            return Ok(());
+        }
+        self.queue.send_later(&DeliveryMessage::attempt(delivery.org, delivery.id)?, wait).await
     }
-    deps.queue.send_later(&DeliveryMessage::attempt(delivery.org, delivery.id)?, wait).await
-}
 
-/// Signs and sends what is told.
-async fn send<F, P: PostWebhook, Q, D, C: Clock>(
-    deps: &Deps<F, P, Q, D, C>,
-    delivery: &Delivery,
-    endpoint: &Endpoint,
-) -> Result<(Posted, Duration), Fault> {
-    let began = deps.clock.now();
-    let id = WebhookId::parse(&delivery.id.to_string()).ok_or_else(|| Fault::internal("an id is no webhook's"))?;
-    let signed = deps.secrets.signing(endpoint, began).sign(&id, began, delivery.payload.as_bytes());
-    let mut headers = vec![
-        ("content-type", "application/json".to_owned()),
-        ("content-length", delivery.payload.len().to_string()),
-        ("user-agent", AGENT.to_owned()),
-    ];
-    headers.extend(signed);
-    let (url, body) = (endpoint.url.clone(), delivery.payload.clone());
-    let posted = deps.courier.post_webhook(&Post { url, headers, body, timeout: TIMEOUT }).await?;
-    Ok((posted, deps.clock.now().since(began)))
+    /// Signs and sends what is told.
+    async fn send(&self, delivery: &Delivery, endpoint: &Endpoint) -> Result<(Posted, Duration), Fault> {
+        let began = self.clock.now();
+        let id = WebhookId::parse(&delivery.id.to_string()).ok_or_else(|| Fault::internal("an id is no webhook's"))?;
+        let signed = self.secrets.signing(endpoint, began).sign(&id, began, delivery.payload.as_bytes());
+        let mut headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("content-length", delivery.payload.len().to_string()),
+            ("user-agent", AGENT.to_owned()),
+        ];
+        headers.extend(signed);
+        let (url, body) = (endpoint.url.clone(), delivery.payload.clone());
+        let posted = self.courier.post_webhook(&Post { url, headers, body, timeout: TIMEOUT }).await?;
+        Ok((posted, self.clock.now().since(began)))
+    }
 }
 
 fn note(posted: &Posted, took: Duration, message: &Message) {
@@ -162,42 +142,44 @@ fn note(posted: &Posted, took: Duration, message: &Message) {
     }
 }
 
-/// Puts the attempt down, and arranges what comes next.
-async fn conclude<F: Attempts, P, Q: SendLater, D, C: Clock>(
-    deps: &Deps<F, P, Q, D, C>,
-    begun: &Delivery,
-    mut endpoint: Endpoint,
-    posted: &Posted,
-    took: Duration,
-    message: &Message,
-) -> Result<(), Fault> {
-    let now = deps.clock.now();
-    let mut retry = ConflictRetry::of("the endpoint");
-    loop {
-        let (step, conclusion) = begun.conclude(posted, took, &endpoint, now);
-        if deps.table.move_delivery(&step).await? {
-            message.log.field("delivery.outcome", format!("{conclusion:?}"));
-            message.log.count(metric(conclusion));
-            return match conclusion {
-                Conclusion::Again(then) => remind(deps, begun, then, now).await,
-                _ => Ok(()),
-            };
+impl<A: Needs> Function<A> {
+    /// Puts the attempt down, and arranges what comes next.
+    async fn conclude(
+        &self,
+        begun: &Delivery,
+        mut endpoint: Endpoint,
+        posted: &Posted,
+        took: Duration,
+        message: &Message,
+    ) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let mut retry = ConflictRetry::of("the endpoint");
+        loop {
+            let (step, conclusion) = begun.conclude(posted, took, &endpoint, now);
+            if self.table.move_delivery(&step).await? {
+                message.log.field("delivery.outcome", format!("{conclusion:?}"));
+                message.log.count(metric(conclusion));
+                return match conclusion {
+                    Conclusion::Again(then) => self.remind(begun, then, now).await,
+                    _ => Ok(()),
+                };
+            }
+            let DeliveryStep { endpoint: Some(_), .. } = step else { break };
+            // It may be the endpoint that has changed, or have been deleted, which ends the delivery at its next attempt.
+            let Some(changed) = self.table.get_endpoint(begun.org, begun.endpoint).await? else { break };
+            // What the old address has said is nothing about a new one, where the attempt is made again.
+            if changed.url != endpoint.url && !posted.is_success() {
+                break;
+            }
+            endpoint = changed;
+            if retry.wait().await.is_err() {
+                break;
+            }
         }
-        let DeliveryStep { endpoint: Some(_), .. } = step else { break };
-        // It may be the endpoint that has changed, or have been deleted, which ends the delivery at its next attempt.
-        let Some(changed) = deps.table.get_endpoint(begun.org, begun.endpoint).await? else { break };
-        // What the old address has said is nothing about a new one, where the attempt is made again.
-        if changed.url != endpoint.url && !posted.is_success() {
-            break;
-        }
-        endpoint = changed;
-        if retry.wait().await.is_err() {
-            break;
-        }
+        // The attempt took longer than it had, and is somebody else's; or everything keeps changing, and it is made again.
+        message.log.field("delivery.outcome", "not put down");
+        Ok(())
     }
-    // The attempt took longer than it had, and is somebody else's; or everything keeps changing, and it is made again.
-    message.log.field("delivery.outcome", "not put down");
-    Ok(())
 }
 
 fn metric(conclusion: Conclusion) -> &'static str {

@@ -16,80 +16,74 @@ use consigne_core::ports::{
 };
 use consigne_core::{Fault, OrgId, UserId};
 use consigne_runtime::queue::Message;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, P, Q, D, C> {
-    /// Endpoints, deliveries and members.
-    pub table: F,
-    /// Calls endpoints.
-    pub courier: P,
-    /// Takes what is due later.
-    pub queue: Q,
-    /// Takes what can never be processed.
-    pub dead_letters: D,
-    /// Derives endpoints' secrets.
-    pub secrets: EndpointSecrets,
-    /// Tells the time.
-    pub clock: C,
-}
+use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 
 /// Most endpoints read at once; an organisation has fewer.
 const ENDPOINTS: u32 = 100;
 
-/// What telling an event takes of the table.
-pub trait Tells: FindEndpoints + ListEndpoints + GetEndpoint + GetMember + RecordDelivery {}
-impl<T: FindEndpoints + ListEndpoints + GetEndpoint + GetMember + RecordDelivery> Tells for T {}
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<
+        Table: FindEndpoints + ListEndpoints + GetEndpoint + GetMember + RecordDelivery + GetDelivery + MoveDelivery + PaceCall,
+        Outgoing: PostWebhook,
+        Queue: SendLater + SendMessages + SendMessage,
+        Clock: Clock,
+    >
+}
 
-/// What an attempt takes of the table.
-pub trait Attempts: GetDelivery + MoveDelivery + GetEndpoint + GetMember + PaceCall {}
-impl<T: GetDelivery + MoveDelivery + GetEndpoint + GetMember + PaceCall> Attempts for T {}
+function! {
+    /// Endpoints, deliveries and members.
+    table: A::Table = table(),
+    courier: A::Outgoing = courier(),
+    /// Takes what is due later.
+    queue: A::Queue = queue(&settings::DELIVERIES_QUEUE_URL),
+    /// Takes what can never be processed.
+    dead_letters: A::Queue = queue(&settings::PARKING_QUEUE_URL),
+    /// Derives endpoints' secrets.
+    secrets: EndpointSecrets = endpoint_secrets().await,
+    clock: A::Clock = clock(),
+}
 
-/// Processes one message.
-///
-/// # Errors
-/// Table or queue that do not answer; the message comes again, and should it be lost after all, `sweep` finds what is due.
-pub async fn handle<F, P, Q, D, C>(deps: &Deps<F, P, Q, D, C>, message: &Message) -> Result<(), Fault>
-where
-    F: Tells + Attempts,
-    P: PostWebhook,
-    Q: SendLater + SendMessages,
-    D: SendMessage,
-    C: Clock,
-{
-    match DeliveryMessage::parse(&message.body) {
-        Ok(DeliveryMessage::Tell(heard)) => tell(deps, &heard, message).await,
-        Ok(DeliveryMessage::Attempt(org, id)) => attempt::attempt(deps, org, id, message).await,
-        Ok(DeliveryMessage::Nothing) => Ok(()),
-        Err(problem) => {
-            message.log.field("message.malformed", problem);
-            message.log.count("DeliveriesParked");
-            deps.dead_letters.send_message(&message.body).await
+impl<A: Needs> BatchFunction for Function<A> {
+    type Record = Message;
+
+    /// Processes one message.
+    ///
+    /// # Errors
+    /// Table or queue that do not answer; the message comes again, and should it be lost after all, `sweep` finds what is due.
+    async fn handle(&self, message: &Message) -> Result<(), Fault> {
+        match DeliveryMessage::parse(&message.body) {
+            Ok(DeliveryMessage::Tell(heard)) => self.tell(&heard, message).await,
+            Ok(DeliveryMessage::Attempt(org, id)) => self.attempt(org, id, message).await,
+            Ok(DeliveryMessage::Nothing) => Ok(()),
+            Err(problem) => {
+                message.log.field("message.malformed", problem);
+                message.log.count("DeliveriesParked");
+                self.dead_letters.send_message(&message.body).await
+            }
         }
     }
 }
 
-/// Records a delivery for every endpoint that hears of an event, and has each attempted.
-async fn tell<F: Tells, P, Q: SendMessages, D, C: Clock>(
-    deps: &Deps<F, P, Q, D, C>,
-    heard: &SubscribedEvent,
-    message: &Message,
-) -> Result<(), Fault> {
-    message.log.field("event.id", heard.id);
-    message.log.field("event.kind", heard.kind.name());
-    let (endpoints, person) = match &heard.subject {
-        Subject::Org(org) => (endpoints_of(&deps.table, *org).await?, None),
-        Subject::Person(user) => (endpoints_of_person(&deps.table, user).await?, Some(user)),
-    };
-    let mut errands = Vec::new();
-    for endpoint in endpoints.iter().filter(|endpoint| endpoint.hears(heard.kind)) {
-        let delivery = Delivery::of(heard, endpoint, person.cloned(), deps.clock.now());
-        // One that was recorded before may still lack its message.
-        deps.table.record_delivery(&delivery).await?;
-        errands.push(DeliveryMessage::attempt(delivery.org, delivery.id)?);
+impl<A: Needs> Function<A> {
+    /// Records a delivery for every endpoint that hears of an event, and has each attempted.
+    async fn tell(&self, heard: &SubscribedEvent, message: &Message) -> Result<(), Fault> {
+        message.log.field("event.id", heard.id);
+        message.log.field("event.kind", heard.kind.name());
+        let (endpoints, person) = match &heard.subject {
+            Subject::Org(org) => (endpoints_of(&self.table, *org).await?, None),
+            Subject::Person(user) => (endpoints_of_person(&self.table, user).await?, Some(user)),
+        };
+        let mut errands = Vec::new();
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.hears(heard.kind)) {
+            let delivery = Delivery::of(heard, endpoint, person.cloned(), self.clock.now());
+            // One that was recorded before may still lack its message.
+            self.table.record_delivery(&delivery).await?;
+            errands.push(DeliveryMessage::attempt(delivery.org, delivery.id)?);
+        }
+        message.log.field("deliveries", errands.len());
+        if errands.is_empty() { Ok(()) } else { self.queue.send_messages(&errands).await }
     }
-    message.log.field("deliveries", errands.len());
-    if errands.is_empty() { Ok(()) } else { deps.queue.send_messages(&errands).await }
 }
 
 /// Gives all endpoints of an organisation.

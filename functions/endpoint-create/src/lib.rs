@@ -10,29 +10,11 @@ use consigne_core::orgs::org_not_found;
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{CreateEndpoint, GetEndpoint, GetMember, GetOrg, ResolveHost};
 use consigne_core::{Code, EndpointId, Fault, OrgId};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function};
 use consigne_usecases::endpoints::require_reachable;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-
-const OPERATION: &str = "endpoint-create";
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, R> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members and endpoints.
-    pub endpoints: F,
-    /// Says where names lead.
-    pub resolver: R,
-    /// Derives the secret.
-    pub secrets: EndpointSecrets,
-    /// Whether private addresses are allowed.
-    pub private: bool,
-}
 
 /// Asks for an endpoint.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -46,43 +28,60 @@ pub struct EndpointRequest {
     pub rate_per_second: Option<u64>,
 }
 
-/// Answers a request for a new endpoint.
-pub async fn handle<F, R>(deps: &Deps<F, R>, request: &Request) -> Result<Answer, Fault>
-where
-    F: GetMember + GetOrg + GetEndpoint + CreateEndpoint,
-    R: ResolveHost,
-{
-    let (user, org) = request.member(&deps.users, &deps.endpoints, Route::EndpointCreate).await?;
-    let body: EndpointRequest = request.json()?;
-    let idempotency_key = request.idempotency_key(&body)?;
-    let endpoint = body.parse(org, &user, deps.private, request)?;
-    require_reachable(&endpoint.url, &deps.resolver, deps.private).await?;
-    deps.endpoints.get_org(org).await?.ok_or_else(org_not_found)?.require_working()?;
+function! {
+    users: SessionVerifier = session_verifier(),
+    endpoints: A::Table = table(),
+    /// Says where names lead.
+    resolver: A::Outgoing = courier(),
+    secrets: EndpointSecrets = endpoint_secrets().await,
+    /// Whether private addresses are allowed.
+    private: bool = private_endpoints(),
+}
 
-    let view = EndpointView::of(&endpoint, request.now);
-    let details =
-        json!({ "host": endpoint.url.host(), "events": view.events, "rate_per_second": view.rate_per_second });
-    let (id, origin) = (endpoint.id.to_string(), request.origin(&user.id));
-    let new = NewEndpoint {
-        audit: AuditEntry::new(org, AuditAction::EndpointCreated, id.clone(), &origin, request.now, details),
-        idempotent: idempotency_key.map(|key| IdempotentRequest {
-            key,
-            owner: user.id.into(),
-            operation: OPERATION,
-            result: id,
-        }),
-        endpoint,
-    };
-    let endpoint = match deps.endpoints.create_endpoint(&new).await? {
-        WriteOutcome::Applied => new.endpoint,
-        WriteOutcome::Replayed(result) => deps.again(org, &result).await?,
-        WriteOutcome::KeyReused => return Err(key_reused()),
-        WriteOutcome::Conflict => return Err(Fault::internal("a new endpoint has moved")),
-    };
-    request.log.field("endpoint.id", endpoint.id);
-    let secret = deps.secrets.derive(org, endpoint.id, endpoint.generation).expose();
-    let issued = IssuedEndpoint { secret, view: EndpointView::of(&endpoint, request.now) };
-    Ok(Answer::envelope(201, "Endpoint registered; this answer alone shows its secret", &issued, request.now))
+impl<A: Adapters<Table: GetMember + GetOrg + GetEndpoint + CreateEndpoint, Outgoing: ResolveHost>> HttpFunction
+    for Function<A>
+{
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, org) = request.member(&self.users, &self.endpoints, Route::EndpointCreate).await?;
+        let body: EndpointRequest = request.json()?;
+        let idempotency_key = request.idempotency_key(&body)?;
+        let endpoint = body.parse(org, &user, self.private, request)?;
+        require_reachable(&endpoint.url, &self.resolver, self.private).await?;
+        self.endpoints.get_org(org).await?.ok_or_else(org_not_found)?.require_working()?;
+
+        let view = EndpointView::of(&endpoint, request.now);
+        let details =
+            json!({ "host": endpoint.url.host(), "events": view.events, "rate_per_second": view.rate_per_second });
+        let (id, origin) = (endpoint.id.to_string(), request.origin(&user.id));
+        let new = NewEndpoint {
+            audit: AuditEntry::new(org, AuditAction::EndpointCreated, id.clone(), &origin, request.now, details),
+            idempotent: idempotency_key.map(|key| IdempotentRequest {
+                key,
+                owner: user.id.into(),
+                operation: Self::NAME,
+                result: id,
+            }),
+            endpoint,
+        };
+        let endpoint = match self.endpoints.create_endpoint(&new).await? {
+            WriteOutcome::Applied => new.endpoint,
+            WriteOutcome::Replayed(result) => self.again(org, &result).await?,
+            WriteOutcome::KeyReused => return Err(key_reused()),
+            WriteOutcome::Conflict => return Err(Fault::internal("a new endpoint has moved")),
+        };
+        request.log.field("endpoint.id", endpoint.id);
+        let secret = self.secrets.derive(org, endpoint.id, endpoint.generation).expose();
+        let issued = IssuedEndpoint { secret, view: EndpointView::of(&endpoint, request.now) };
+        Ok(Answer::envelope(201, "Endpoint registered; this answer alone shows its secret", &issued, request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<IssuedEndpoint>(
+            "POST /api/orgs/{org}/endpoints",
+            "Register an endpoint for webhooks; the answer alone shows its secret",
+        );
+        vec![operation.in_org().takes::<EndpointRequest>().creates().idempotent().refuses(&[Code::Conflict])]
+    }
 }
 
 impl EndpointRequest {
@@ -104,7 +103,7 @@ impl EndpointRequest {
     }
 }
 
-impl<F: GetEndpoint, R> Deps<F, R> {
+impl<A: Adapters<Table: GetEndpoint>> Function<A> {
     /// Gives the endpoint that the same request registered before, while its secret is still the one that was shown then.
     async fn again(&self, org: OrgId, id: &str) -> Result<Endpoint, Fault> {
         let known = self.endpoints.get_endpoint(org, endpoint_in_path(id)?).await?;
@@ -112,13 +111,4 @@ impl<F: GetEndpoint, R> Deps<F, R> {
             Fault::new(Code::Conflict, "The endpoint was registered, and its secret rotated or itself deleted since")
         })
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<IssuedEndpoint>(
-        "POST /api/orgs/{org}/endpoints",
-        "Register an endpoint for webhooks; the answer alone shows its secret",
-    );
-    vec![operation.in_org().takes::<EndpointRequest>().creates().idempotent().refuses(&[Code::Conflict])]
 }

@@ -6,24 +6,10 @@ use consigne_core::endpoints::{Endpoint, EndpointPatch, EndpointView, HookUrl, e
 use consigne_core::keys::ChangeContext;
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetMember, ResolveHost};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::endpoints::{Changed, change, require_reachable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, R> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members and endpoints.
-    pub endpoints: F,
-    /// Says where names lead.
-    pub resolver: R,
-    /// Whether private addresses are allowed.
-    pub private: bool,
-}
 
 /// What is changed; what is absent stays as it is.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -47,30 +33,45 @@ pub enum Wanted {
     Active,
 }
 
-/// Answers a request to change an endpoint.
-pub async fn handle<F, R>(deps: &Deps<F, R>, request: &Request) -> Result<Answer, Fault>
-where
-    F: GetMember + GetEndpoint + ChangeEndpoint,
-    R: ResolveHost,
-{
-    let (user, org) = request.member(&deps.users, &deps.endpoints, Route::EndpointUpdate).await?;
-    let id = endpoint_in_path(request.parameter("endpoint"))?;
-    request.log.field("endpoint.id", id);
-    let body: UpdateRequest = request.json()?;
-    let patch = body.parse(deps.private)?;
-    if let Some(url) = &patch.url {
-        require_reachable(url, &deps.resolver, deps.private).await?;
+function! {
+    users: SessionVerifier = session_verifier(),
+    endpoints: A::Table = table(),
+    /// Says where names lead.
+    resolver: A::Outgoing = courier(),
+    /// Whether private addresses are allowed.
+    private: bool = private_endpoints(),
+}
+
+impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint, Outgoing: ResolveHost>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, org) = request.member(&self.users, &self.endpoints, Route::EndpointUpdate).await?;
+        let id = endpoint_in_path(request.parameter("endpoint"))?;
+        request.log.field("endpoint.id", id);
+        let body: UpdateRequest = request.json()?;
+        let patch = body.parse(self.private)?;
+        if let Some(url) = &patch.url {
+            require_reachable(url, &self.resolver, self.private).await?;
+        }
+
+        let origin = request.origin(&user.id);
+        let by = ChangeContext { origin: &origin, now: request.now };
+        let update = |endpoint: &Endpoint| {
+            endpoint.require_own(&patch, &user.id)?;
+            Ok(endpoint.update(&patch, &by))
+        };
+        let changed = change(&self.endpoints, org, id, update).await?;
+        let Changed::Applied(endpoint) = changed else { return Err(Fault::internal("a change promises nothing")) };
+        Ok(Answer::envelope(200, "Endpoint updated", &EndpointView::of(&endpoint, request.now), request.now))
     }
 
-    let origin = request.origin(&user.id);
-    let by = ChangeContext { origin: &origin, now: request.now };
-    let update = |endpoint: &Endpoint| {
-        endpoint.require_own(&patch, &user.id)?;
-        Ok(endpoint.update(&patch, &by))
-    };
-    let changed = change(&deps.endpoints, org, id, update).await?;
-    let Changed::Applied(endpoint) = changed else { return Err(Fault::internal("a change promises nothing")) };
-    Ok(Answer::envelope(200, "Endpoint updated", &EndpointView::of(&endpoint, request.now), request.now))
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<EndpointView>(
+            "PATCH /api/orgs/{org}/endpoints/{endpoint}",
+            "Change an endpoint, or enable it again",
+        );
+        let operation = operation.in_org().parameter("endpoint", "Id of the endpoint", true);
+        vec![operation.takes::<UpdateRequest>()]
+    }
 }
 
 impl UpdateRequest {
@@ -82,14 +83,4 @@ impl UpdateRequest {
             enable: self.status == Some(Wanted::Active),
         })
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<EndpointView>(
-        "PATCH /api/orgs/{org}/endpoints/{endpoint}",
-        "Change an endpoint, or enable it again",
-    );
-    let operation = operation.in_org().parameter("endpoint", "Id of the endpoint", true);
-    vec![operation.takes::<UpdateRequest>()]
 }

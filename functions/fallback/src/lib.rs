@@ -1,22 +1,39 @@
 //! Answers what no other route answers: 404 for an unknown path, 405 with `Allow` for a known one.
 
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Pending, Request, Start, Wire, Wiring};
 
 include!(concat!(env!("OUT_DIR"), "/routes.rs"));
 
-/// Refuses a request that matched no route.
-// Every handler has the same shape, also the one that has nothing to wait for.
-#[allow(clippy::unused_async)]
-pub async fn handle((): &(), request: &Request) -> Result<Answer, Fault> {
-    let allowed = methods(request.path());
-    // A path that the gateway did not route although its method is allowed is none of ours either.
-    if allowed.is_empty() || allowed.contains(&request.method().as_str()) {
-        return Err(Fault::not_found("Route"));
+/// The function, which works with nothing.
+pub struct Function;
+
+impl<A: Adapters> Wire<A> for Function {
+    fn wire(_: &Start<A>) -> Wiring<Self> {
+        Ok(Pending::ready(Self))
     }
-    let allow = allowed.join(", ");
-    Err(Fault::new(Code::MethodNotAllowed, format!("{} is not allowed here; use {allow}", request.method()))
-        .header("allow", allow))
+}
+
+impl Named for Function {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+}
+
+impl HttpFunction for Function {
+    /// Refuses a request that matched no route.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let allowed = methods(request.path());
+        // A path that the gateway did not route although its method is allowed is none of ours either.
+        if allowed.is_empty() || allowed.contains(&request.method().as_str()) {
+            return Err(Fault::not_found("Route"));
+        }
+        let allow = allowed.join(", ");
+        Err(Fault::new(Code::MethodNotAllowed, format!("{} is not allowed here; use {allow}", request.method()))
+            .header("allow", allow))
+    }
+
+    fn operations() -> Vec<Operation> {
+        Vec::new()
+    }
 }
 
 /// Gives the methods a path can be called with.

@@ -17,8 +17,7 @@ use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
 use consigne_core::ports::{CallUpstream, FindKey, GetHold, GetKey, GetWallet, OpenHold, Repoint, ResolveHold};
 use consigne_core::services::Service;
 use consigne_core::{Code, Fault, IdempotencyKey};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use consigne_usecases::holds::{HoldOpened, open, resolve_opened};
 use futures_util::future::join;
 use serde_json::{Value, json};
@@ -27,21 +26,6 @@ use serde_json::{Value, json};
 const HOLD_LASTS: Duration = Duration::from_mins(1);
 /// Most characters of a path and of what a client calls itself that are kept in the usage log.
 const TOLD_MAX: usize = 256;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, U> {
-    /// Finds keys.
-    pub finder: KeyFinder,
-    /// Keys, wallets and holds.
-    pub keys: F,
-    /// Signs who is calling.
-    pub seal: GatewaySeal,
-    /// Where services are called.
-    pub upstreams: Upstreams,
-    /// Calls them.
-    pub upstream: U,
-}
 
 /// A call that can be handed on, once it is paid for.
 struct Call<'a> {
@@ -52,46 +36,85 @@ struct Call<'a> {
     upstream: UpstreamCall,
 }
 
-/// Hands a call on to its service and gives back what that answers. A call with an `Idempotency-Key` is handed on once,
-/// whatever became of it.
-pub async fn handle<F, U>(deps: &Deps<F, U>, request: &Request) -> Result<Answer, Fault>
-where
-    F: FindKey + Repoint + GetKey + OpenHold + GetHold + ResolveHold + GetWallet,
-    U: CallUpstream,
-{
-    let text = request.credentials().api_key()?;
-    let (service, scope) = asked_of(request.parameter("service"), request.method().as_str())?;
-    request.log.field("service", service.name);
-    let Some(facts) = deps.finder.find(&deps.keys, text, request.now).await? else {
-        return Err(refused(&Refusal::bare(RefusalCode::NotFound), request));
-    };
-    request.log.field("org.id", facts.org);
-    request.log.field("key.id", facts.id);
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<
+        Table: FindKey + Repoint + GetKey + OpenHold + GetHold + ResolveHold + GetWallet,
+        Outgoing: CallUpstream,
+    >
+}
 
-    let mut call = Call::parse(text, service, scope, deps, request)?;
-    let hold = deps.hold(&call, facts, request).await?;
-    request.log.field("hold.id", hold.id);
-    call.sign(&deps.seal, &hold, request);
-    let began = Instant::now();
-    let called = async { (deps.upstream.call_upstream(&call.upstream).await, began.elapsed()) };
-    let ((outcome, took), wallet) = join(called, deps.keys.get_wallet(&hold.wallet, request.now)).await;
+function! {
+    finder: KeyFinder = key_finder().await,
+    /// Keys, wallets and holds.
+    keys: A::Table = table(),
+    seal: GatewaySeal = gateway_seal().await,
+    /// Where services are called.
+    upstreams: Upstreams = upstreams(),
+    upstream: A::Outgoing = upstream(),
+}
 
-    let verdict = Verdict::of(outcome.unwrap_or_else(|fault| UpstreamOutcome::Failed(Failure::Broken, fault.chain())));
-    request.log.field("upstream.status", verdict.status);
-    request.log.field("upstream.ms", millis(took));
-    let how = verdict.end(hold.amount, millis(took));
-    let ended = deps.end(&call, &hold, how, &verdict, took, request).await;
-    let remaining = wallet.ok().flatten().and_then(|wallet| remaining(&wallet, &hold, ended.as_ref()));
-    answer(verdict, remaining)
+impl<A: Needs> HttpFunction for Function<A> {
+    /// Hands a call on to its service and gives back what that answers. A call with an `Idempotency-Key` is handed on once,
+    /// whatever became of it.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let text = request.credentials().api_key()?;
+        let (service, scope) = asked_of(request.parameter("service"), request.method().as_str())?;
+        request.log.field("service", service.name);
+        let Some(facts) = self.finder.find(&self.keys, text, request.now).await? else {
+            return Err(refused(&Refusal::bare(RefusalCode::NotFound), request));
+        };
+        request.log.field("org.id", facts.org);
+        request.log.field("key.id", facts.id);
+
+        let mut call = Call::parse(text, service, scope, self, request)?;
+        let hold = self.hold(&call, facts, request).await?;
+        request.log.field("hold.id", hold.id);
+        call.sign(&self.seal, &hold, request);
+        let began = Instant::now();
+        let called = async { (self.upstream.call_upstream(&call.upstream).await, began.elapsed()) };
+        let ((outcome, took), wallet) = join(called, self.keys.get_wallet(&hold.wallet, request.now)).await;
+
+        let verdict =
+            Verdict::of(outcome.unwrap_or_else(|fault| UpstreamOutcome::Failed(Failure::Broken, fault.chain())));
+        request.log.field("upstream.status", verdict.status);
+        request.log.field("upstream.ms", millis(took));
+        let how = verdict.end(hold.amount, millis(took));
+        let ended = self.end(&call, &hold, how, &verdict, took, request).await;
+        let remaining = wallet.ok().flatten().and_then(|wallet| remaining(&wallet, &hold, ended.as_ref()));
+        answer(verdict, remaining)
+    }
+
+    fn operations() -> Vec<Operation> {
+        let summary = "Call a service with an API key, and pay by the call; a refused key's `details.code` says why";
+        let operation = Operation::new::<Value>("ANY /api/v1/{service}/{proxy+}", summary)
+            .for_keys()
+            .parameter("service", "Name of a service in the catalogue", true)
+            .parameter("proxy", "Path of the call, as the service knows it", true);
+        vec![operation.idempotent().refuses(&[
+            Code::InsufficientCredits,
+            Code::KeyRefused,
+            Code::InsufficientScope,
+            Code::ServiceUnknown,
+            Code::MethodNotAllowed,
+            Code::IdempotencyInFlight,
+            Code::AlreadyAnswered,
+            Code::BodyTooLarge,
+            Code::RateLimited,
+            Code::UpstreamFailed,
+            Code::ServiceUnavailable,
+            Code::UpstreamTimeout,
+        ])]
+    }
 }
 
 impl<'a> Call<'a> {
     /// Reads a request; nothing is held before it is known that it can be handed on.
-    fn parse<F, U>(
+    fn parse<A: Adapters>(
         text: &'a str,
         service: &'static Service,
         scope: &'static str,
-        deps: &Deps<F, U>,
+        deps: &Function<A>,
         request: &'a Request,
     ) -> Result<Self, Fault> {
         let upstream = deps.upstreams.of(service)?;
@@ -158,10 +181,7 @@ impl<'a> Call<'a> {
     }
 }
 
-impl<F, U> Deps<F, U>
-where
-    F: GetKey + OpenHold + GetHold + ResolveHold,
-{
+impl<A: Needs> Function<A> {
     /// Sets aside what the call costs.
     async fn hold(&self, call: &Call<'_>, facts: KeyFacts, request: &Request) -> Result<Hold, Fault> {
         let terms = HoldTerms { service: call.service, amount: call.service.base_cost, ttl: HOLD_LASTS };
@@ -257,27 +277,4 @@ fn made_before(hold: &Hold) -> Fault {
         HoldEnd::Settled { status_code, .. } => fault.detail("status_code", status_code),
         HoldEnd::Voided(_) | HoldEnd::TimedOut => fault,
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let summary = "Call a service with an API key, and pay by the call; a refused key's `details.code` says why";
-    let operation = Operation::new::<Value>("ANY /api/v1/{service}/{proxy+}", summary)
-        .for_keys()
-        .parameter("service", "Name of a service in the catalogue", true)
-        .parameter("proxy", "Path of the call, as the service knows it", true);
-    vec![operation.idempotent().refuses(&[
-        Code::InsufficientCredits,
-        Code::KeyRefused,
-        Code::InsufficientScope,
-        Code::ServiceUnknown,
-        Code::MethodNotAllowed,
-        Code::IdempotencyInFlight,
-        Code::AlreadyAnswered,
-        Code::BodyTooLarge,
-        Code::RateLimited,
-        Code::UpstreamFailed,
-        Code::ServiceUnavailable,
-        Code::UpstreamTimeout,
-    ])]
 }

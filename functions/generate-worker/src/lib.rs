@@ -15,76 +15,71 @@ use consigne_core::ports::{
 };
 use consigne_core::texts::{Form, Manuscript, Next, Prompt, Sort, TextMessage, Trouble, Turn};
 use consigne_runtime::queue::Message;
+use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 use consigne_usecases::ConflictRetry;
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, O, M, Q> {
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<
+        Table: GetJob + GetFile + ApplyJobStep + GrantUpload + GetManuscript + KeepManuscript + ReadChapters,
+        Bucket: ReadHead + PutObject,
+        Model: AskModel,
+        Queue: SendLater,
+    >
+}
+
+function! {
     /// Jobs, files and manuscripts.
-    pub table: F,
-    /// The objects.
-    pub objects: O,
-    /// Who writes.
-    pub model: M,
+    table: A::Table = table(),
+    objects: A::Bucket = bucket(),
+    model: A::Model = language_model().await,
     /// Takes what comes next.
-    pub queue: Q,
+    queue: A::Queue = queue(&settings::TEXT_QUEUE_URL),
 }
 
-/// What writing takes of the table.
-pub trait TextStore:
-    GetJob + GetFile + ApplyJobStep + GrantUpload + GetManuscript + KeepManuscript + ReadChapters
-{
-}
-impl<T> TextStore for T where
-    T: GetJob + GetFile + ApplyJobStep + GrantUpload + GetManuscript + KeepManuscript + ReadChapters
-{
-}
+impl<A: Needs> BatchFunction for Function<A> {
+    type Record = Message;
 
-/// Processes one message: takes the next step of its job's text.
-///
-/// # Errors
-/// A malformed message, table, bucket or queue that do not answer, or an earlier delivery of the same message that may still
-/// be at work; it comes again, and in the end lies on the dead-letter queue.
-pub async fn handle<F, O, M, Q>(deps: &Deps<F, O, M, Q>, message: &Message) -> Result<(), Fault>
-where
-    F: TextStore,
-    O: ReadHead + PutObject,
-    M: AskModel,
-    Q: SendLater,
-{
-    let errand = TextMessage::parse(&message.body)?;
-    message.log.field("job.id", &errand.job);
-    let mut retry = ConflictRetry::of("the job");
-    loop {
-        let Some((job, form)) = wanted(&deps.table, &errand, message).await? else { return Ok(()) };
-        let kept = deps.table.get_manuscript(&job.id).await?.unwrap_or_else(|| Manuscript::begun(&job));
-        // Behind its deadline no more is written. What is written is delivered, as long as nobody has ended the job.
-        if message.now >= job.deadline && kept.next() != Next::Delivery {
-            message.log.field("text.late", true);
-            return Ok(());
-        }
-        if !show(&deps.table, &job, &kept, message).await? {
-            retry.wait().await?;
-            continue;
-        }
-        let taken = match kept.turn(&message.id, message.now) {
-            Turn::Taken(taken) => *taken,
-            Turn::Early(wait) => return go_on(deps, &errand, wait).await,
-            Turn::Spent(failure) => return give_up(&deps.table, &errand, &failure, message).await,
-            Turn::Others => {
-                message.log.field("text.in_hand", true);
+    /// Processes one message: takes the next step of its job's text.
+    ///
+    /// # Errors
+    /// A malformed message, table, bucket or queue that do not answer, or an earlier delivery of the same message that may still
+    /// be at work; it comes again, and in the end lies on the dead-letter queue.
+    async fn handle(&self, message: &Message) -> Result<(), Fault> {
+        let errand = TextMessage::parse(&message.body)?;
+        message.log.field("job.id", &errand.job);
+        let mut retry = ConflictRetry::of("the job");
+        loop {
+            let Some((job, form)) = wanted(&self.table, &errand, message).await? else { return Ok(()) };
+            let kept = self.table.get_manuscript(&job.id).await?.unwrap_or_else(|| Manuscript::begun(&job));
+            // Behind its deadline no more is written. What is written is delivered, as long as nobody has ended the job.
+            if message.now >= job.deadline && kept.next() != Next::Delivery {
+                message.log.field("text.late", true);
                 return Ok(());
             }
-            Turn::Underway => return Err(Fault::unavailable("an earlier delivery of the message may be at work")),
-        };
-        if deps.table.keep_manuscript(&taken, None).await? {
-            message.log.field("text.step", taken.next().to_string());
-            return match taken.prompt(&job, form) {
-                Some(prompt) => write(deps, &job, form, &taken, &prompt, message).await,
-                None => deliver::deliver(deps, &errand, taken, message).await,
+            if !show(&self.table, &job, &kept, message).await? {
+                retry.wait().await?;
+                continue;
+            }
+            let taken = match kept.turn(&message.id, message.now) {
+                Turn::Taken(taken) => *taken,
+                Turn::Early(wait) => return self.go_on(&errand, wait).await,
+                Turn::Spent(failure) => return give_up(&self.table, &errand, &failure, message).await,
+                Turn::Others => {
+                    message.log.field("text.in_hand", true);
+                    return Ok(());
+                }
+                Turn::Underway => return Err(Fault::unavailable("an earlier delivery of the message may be at work")),
             };
+            if self.table.keep_manuscript(&taken, None).await? {
+                message.log.field("text.step", taken.next().to_string());
+                return match taken.prompt(&job, form) {
+                    Some(prompt) => self.write(&job, form, &taken, &prompt, message).await,
+                    None => self.deliver(&errand, taken, message).await,
+                };
+            }
+            retry.wait().await?;
         }
-        retry.wait().await?;
     }
 }
 
@@ -105,38 +100,35 @@ async fn show(jobs: &impl ApplyJobStep, job: &Job, text: &Manuscript, message: &
     Ok(jobs.apply_job_step(&step, None).await? == StepOutcome::Applied)
 }
 
-/// Has the model write the next part, and keeps it.
-async fn write<F, O, M, Q>(
-    deps: &Deps<F, O, M, Q>,
-    job: &Job,
-    form: Form,
-    text: &Manuscript,
-    prompt: &Prompt,
-    message: &Message,
-) -> Result<(), Fault>
-where
-    F: TextStore,
-    M: AskModel,
-    Q: SendLater,
-{
-    message.log.count("ModelCalls");
-    let replied = deps.model.ask_model(prompt).await?;
-    let tokens = replied.as_ref().map_or_else(|trouble| trouble.tokens, |reply| reply.tokens);
-    message.log.add("PromptTokens", tokens.prompt);
-    message.log.add("CompletionTokens", tokens.completion);
+impl<A: Needs> Function<A> {
+    /// Has the model write the next part, and keeps it.
+    async fn write(
+        &self,
+        job: &Job,
+        form: Form,
+        text: &Manuscript,
+        prompt: &Prompt,
+        message: &Message,
+    ) -> Result<(), Fault> {
+        message.log.count("ModelCalls");
+        let replied = self.model.ask_model(prompt).await?;
+        let tokens = replied.as_ref().map_or_else(|trouble| trouble.tokens, |reply| reply.tokens);
+        message.log.add("PromptTokens", tokens.prompt);
+        message.log.add("CompletionTokens", tokens.completion);
 
-    let taken = replied.and_then(|reply| text.take(&reply, form, job.ask.wished_title(), message.now));
-    let (after, chapter) = match taken {
-        Ok(taken) => taken,
-        Err(trouble) => return wait(deps, job, text, &trouble, message).await,
-    };
-    if !deps.table.keep_manuscript(&after, chapter.as_ref()).await? && !stands(&deps.table, &after).await? {
-        // The lease had run out, and somebody else has taken the step, with a message of their own.
-        message.log.field("text.overtaken", true);
-        return Ok(());
+        let taken = replied.and_then(|reply| text.take(&reply, form, job.ask.wished_title(), message.now));
+        let (after, chapter) = match taken {
+            Ok(taken) => taken,
+            Err(trouble) => return self.wait(job, text, &trouble, message).await,
+        };
+        if !self.table.keep_manuscript(&after, chapter.as_ref()).await? && !stands(&self.table, &after).await? {
+            // The lease had run out, and somebody else has taken the step, with a message of their own.
+            message.log.field("text.overtaken", true);
+            return Ok(());
+        }
+        message.log.count(if chapter.is_some() { "ChaptersWritten" } else { "TextsPlanned" });
+        self.go_on(&TextMessage { job: job.id.clone() }, Duration::ZERO).await
     }
-    message.log.count(if chapter.is_some() { "ChaptersWritten" } else { "TextsPlanned" });
-    go_on(deps, &TextMessage { job: job.id.clone() }, Duration::ZERO).await
 }
 
 /// Says whether what was refused stands all the same: a slow try of the same write was made after all.
@@ -144,42 +136,30 @@ async fn stands(table: &impl GetManuscript, text: &Manuscript) -> Result<bool, F
     Ok(table.get_manuscript(&text.job).await?.is_some_and(|kept| kept == *text))
 }
 
-/// Has the step tried again after a wait, or gives the text up.
-async fn wait<F, O, M, Q>(
-    deps: &Deps<F, O, M, Q>,
-    job: &Job,
-    text: &Manuscript,
-    trouble: &Trouble,
-    message: &Message,
-) -> Result<(), Fault>
-where
-    F: TextStore,
-    Q: SendLater,
-{
-    message.log.field("model.trouble", trouble.sort.name());
-    message.log.field("model.cause", &trouble.cause);
-    message.log.field("text.tries", text.tries);
-    message.log.count(if trouble.sort == Sort::Misconfigured { "ModelMisconfigured" } else { "ModelTroubles" });
-    let errand = TextMessage { job: job.id.clone() };
-    let (after, wait) = text.troubled(trouble, job.deadline, message.now);
-    if !deps.table.keep_manuscript(&after, None).await? && !stands(&deps.table, &after).await? {
-        message.log.field("text.overtaken", true);
-        return Ok(());
+impl<A: Needs> Function<A> {
+    /// Has the step tried again after a wait, or gives the text up.
+    async fn wait(&self, job: &Job, text: &Manuscript, trouble: &Trouble, message: &Message) -> Result<(), Fault> {
+        message.log.field("model.trouble", trouble.sort.name());
+        message.log.field("model.cause", &trouble.cause);
+        message.log.field("text.tries", text.tries);
+        message.log.count(if trouble.sort == Sort::Misconfigured { "ModelMisconfigured" } else { "ModelTroubles" });
+        let errand = TextMessage { job: job.id.clone() };
+        let (after, wait) = text.troubled(trouble, job.deadline, message.now);
+        if !self.table.keep_manuscript(&after, None).await? && !stands(&self.table, &after).await? {
+            message.log.field("text.overtaken", true);
+            return Ok(());
+        }
+        match wait {
+            Ok(wait) => self.go_on(&errand, wait).await,
+            Err(failure) => give_up(&self.table, &errand, &failure, message).await,
+        }
     }
-    match wait {
-        Ok(wait) => go_on(deps, &errand, wait).await,
-        Err(failure) => give_up(&deps.table, &errand, &failure, message).await,
-    }
-}
 
-/// Sends for the next step. A queue rounds down; whoever came early would be sent away again.
-async fn go_on<F, O, M, Q: SendLater>(
-    deps: &Deps<F, O, M, Q>,
-    errand: &TextMessage,
-    wait: Duration,
-) -> Result<(), Fault> {
-    let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    deps.queue.send_later(&errand.message(), Duration::from_secs(whole)).await
+    /// Sends for the next step. A queue rounds down; whoever came early would be sent away again.
+    async fn go_on(&self, errand: &TextMessage, wait: Duration) -> Result<(), Fault> {
+        let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.queue.send_later(&errand.message(), Duration::from_secs(whole)).await
+    }
 }
 
 /// Fails the job; its allowance is given back. Nothing is done when it has ended meanwhile.

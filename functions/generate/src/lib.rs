@@ -8,21 +8,9 @@ use consigne_core::idempotency::{IdempotentRequest, key_reused};
 use consigne_core::jobs::{Admission, Ask, Job, JobId, NewJob, allowance_spent};
 use consigne_core::ports::{GetJob, RequestJob};
 use consigne_core::{Code, Fault, IdempotencyKey, Plan, plans};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, settings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The jobs.
-    pub jobs: F,
-    /// Where the API is reached from outside; where the request came to, when absent.
-    pub public_url: Option<String>,
-}
 
 /// Asks for a book or an article.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -71,38 +59,59 @@ pub struct AcceptedJob {
     pub message: String,
 }
 
-/// Answers a wish.
-pub async fn handle<F: RequestJob + GetJob>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let kind = kind_of(request.route())?;
-    require(&user, kind)?;
-    let (ask, idempotency_key) = wish(kind, request)?;
-
-    let job = Job::accept(&user.id, user.plan, kind, ask, request.now);
-    let idempotent = idempotency_key.map(|key| IdempotentRequest {
-        key,
-        owner: user.id.clone().into(),
-        operation: "generate",
-        result: job.id.to_string(),
-    });
-    let event = job.requested(&deps.base(request));
-    let new = NewJob { seen: user.sighting(request.now), job, event, idempotent };
-    let job = match deps.jobs.request_job(&new).await? {
-        Admission::Accepted => {
-            request.log.count("JobsRequested");
-            new.job
-        }
-        Admission::Replayed(id) => accepted_before(&deps.jobs, &id).await?,
-        Admission::KeyReused => return Err(key_reused()),
-        Admission::Spent => return Err(allowance_spent(user.plan, kind, request.now)),
-    };
-    request.log.field("job.id", &job.id);
-    request.log.field("job.kind", kind.name());
-    let accepted = AcceptedJob { job_id: job.id.to_string(), status: job.status.name(), message: job.message() };
-    Ok(Answer::envelope(201, "Generation requested", &accepted, request.now))
+function! {
+    users: SessionVerifier = session_verifier(),
+    jobs: A::Table = table(),
+    /// Where the API is reached from outside; where the request came to, when absent.
+    public_url: Option<String> = optional(&settings::PUBLIC_URL),
 }
 
-impl<F> Deps<F> {
+impl<A: Adapters<Table: RequestJob + GetJob>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let kind = kind_of(request.route())?;
+        require(&user, kind)?;
+        let (ask, idempotency_key) = wish(kind, request)?;
+
+        let job = Job::accept(&user.id, user.plan, kind, ask, request.now);
+        let idempotent = idempotency_key.map(|key| IdempotentRequest {
+            key,
+            owner: user.id.clone().into(),
+            operation: Self::NAME,
+            result: job.id.to_string(),
+        });
+        let event = job.requested(&self.base(request));
+        let new = NewJob { seen: user.sighting(request.now), job, event, idempotent };
+        let job = match self.jobs.request_job(&new).await? {
+            Admission::Accepted => {
+                request.log.count("JobsRequested");
+                new.job
+            }
+            Admission::Replayed(id) => accepted_before(&self.jobs, &id).await?,
+            Admission::KeyReused => return Err(key_reused()),
+            Admission::Spent => return Err(allowance_spent(user.plan, kind, request.now)),
+        };
+        request.log.field("job.id", &job.id);
+        request.log.field("job.kind", kind.name());
+        let accepted = AcceptedJob { job_id: job.id.to_string(), status: job.status.name(), message: job.message() };
+        Ok(Answer::envelope(201, "Generation requested", &accepted, request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let refusals = [Code::SubscriptionRequired, Code::FeatureRequired, Code::GenerationQuotaExceeded];
+        let route = |route, summary| {
+            Operation::new::<AcceptedJob>(route, summary).in_envelope().creates().idempotent().refuses(&refusals)
+        };
+        vec![
+            route("POST /api/secure/books/generate", "Ask for a book").takes::<TextRequest>(),
+            route("POST /api/secure/blog/generate", "Ask for an article").takes::<TextRequest>(),
+            route("POST /api/secure/images/generate", "Ask for pictures").takes::<ImageRequest>(),
+            route("POST /api/secure/videos/generate", "Ask for a video").takes::<VideoRequest>(),
+        ]
+    }
+}
+
+impl<A: Adapters> Function<A> {
     fn base(&self, request: &Request) -> String {
         self.public_url.clone().unwrap_or_else(|| format!("https://{}", request.domain()))
     }
@@ -151,18 +160,4 @@ fn wish(kind: Kind, request: &Request) -> Result<(Ask, Option<IdempotencyKey>), 
 async fn accepted_before(jobs: &impl GetJob, id: &str) -> Result<Job, Fault> {
     let id = JobId::parse(id).ok_or_else(|| Fault::internal("a promise names no job"))?;
     jobs.get_job(&id).await?.ok_or_else(|| Fault::internal("a promise names a job that is gone"))
-}
-
-/// Describes the routes.
-pub fn operations() -> Vec<Operation> {
-    let refusals = [Code::SubscriptionRequired, Code::FeatureRequired, Code::GenerationQuotaExceeded];
-    let route = |route, summary| {
-        Operation::new::<AcceptedJob>(route, summary).in_envelope().creates().idempotent().refuses(&refusals)
-    };
-    vec![
-        route("POST /api/secure/books/generate", "Ask for a book").takes::<TextRequest>(),
-        route("POST /api/secure/blog/generate", "Ask for an article").takes::<TextRequest>(),
-        route("POST /api/secure/images/generate", "Ask for pictures").takes::<ImageRequest>(),
-        route("POST /api/secure/videos/generate", "Ask for a video").takes::<VideoRequest>(),
-    ]
 }

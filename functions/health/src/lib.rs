@@ -5,19 +5,9 @@ use std::time::Duration;
 
 use consigne_core::ports::Probe;
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, O> {
-    /// The table.
-    pub table: F,
-    /// The bucket.
-    pub bucket: O,
-}
 
 /// The stack's health.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -33,26 +23,32 @@ pub struct Health {
 /// When to ask again after a failed check.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Answers whether the stack is well: 200, or 503 with the part that is not.
-pub async fn handle<F: Probe, O: Probe>(deps: &Deps<F, O>, request: &Request) -> Result<Answer, Fault> {
-    let (table, bucket) = tokio::join!(deps.table.probe(), deps.bucket.probe());
-    let well = table.is_ok() && bucket.is_ok();
-    for (part, outcome) in [("health.table", &table), ("health.bucket", &bucket)] {
-        if let Err(fault) = outcome {
-            request.log.field(part, fault.chain());
-        }
-    }
-    let word = |outcome: Result<(), Fault>| if outcome.is_ok() { "ok" } else { "unreachable" };
-    let checks = BTreeMap::from([("table", word(table)), ("bucket", word(bucket))]);
-    if !well {
-        let fault = Fault::new(Code::Unavailable, "A part of the stack does not answer").detail("checks", checks);
-        return Err(fault.retry_after(RETRY_AFTER));
-    }
-    let health = Health { status: "ok", version: env!("CARGO_PKG_VERSION"), checks };
-    Ok(Answer::envelope(200, "All is well", &health, request.now))
+function! {
+    table: A::Table = table(),
+    bucket: A::Bucket = bucket(),
 }
 
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    vec![Operation::new::<Health>("GET /api/health", "Ask whether the stack is well").in_envelope().for_anyone()]
+impl<A: Adapters<Table: Probe, Bucket: Probe>> HttpFunction for Function<A> {
+    /// Answers whether the stack is well: 200, or 503 with the part that is not.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (table, bucket) = tokio::join!(self.table.probe(), self.bucket.probe());
+        let well = table.is_ok() && bucket.is_ok();
+        for (part, outcome) in [("health.table", &table), ("health.bucket", &bucket)] {
+            if let Err(fault) = outcome {
+                request.log.field(part, fault.chain());
+            }
+        }
+        let word = |outcome: Result<(), Fault>| if outcome.is_ok() { "ok" } else { "unreachable" };
+        let checks = BTreeMap::from([("table", word(table)), ("bucket", word(bucket))]);
+        if !well {
+            let fault = Fault::new(Code::Unavailable, "A part of the stack does not answer").detail("checks", checks);
+            return Err(fault.retry_after(RETRY_AFTER));
+        }
+        let health = Health { status: "ok", version: env!("CARGO_PKG_VERSION"), checks };
+        Ok(Answer::envelope(200, "All is well", &health, request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        vec![Operation::new::<Health>("GET /api/health", "Ask whether the stack is well").in_envelope().for_anyone()]
+    }
 }

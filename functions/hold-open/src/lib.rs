@@ -7,25 +7,13 @@ use consigne_core::idempotency::key_reused;
 use consigne_core::keys::{Ask, Refusal, RefusalCode};
 use consigne_core::ports::{FindKey, GetKey, OpenHold, Repoint};
 use consigne_core::{Code, Fault, text};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::holds::{HoldOpened, open};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Longest scope, in bytes.
 const SCOPE_MAX: usize = 64;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Which service is calling.
-    pub services: Refreshed<ServiceTokens>,
-    /// Finds keys.
-    pub finder: KeyFinder,
-    /// Keys, wallets and holds.
-    pub keys: F,
-}
 
 /// Asks to set credits aside.
 #[derive(Deserialize, Serialize, JsonSchema)]
@@ -54,36 +42,57 @@ pub struct Opened {
     pub expires_at: String,
 }
 
-/// Answers a request to hold credits; the same one again gets the same hold, whatever has become of it.
-pub async fn handle<F: FindKey + Repoint + GetKey + OpenHold>(
-    deps: &Deps<F>,
-    request: &Request,
-) -> Result<Answer, Fault> {
-    let caller = deps.services.service(request.credentials(), request.now).await?;
-    request.log.field("service", &caller);
-    let body: OpenRequest = request.json()?;
-    let terms = HoldTerms::parse(&body.service, body.amount, body.ttl_seconds)?;
-    let scope = body.scope.map(|scope| text::word("scope", &scope, SCOPE_MAX)).transpose()?;
-    // Before anything is looked up, so that it is said of every key alike.
-    request.idempotency_key(&())?;
-    let Some(facts) = deps.finder.find(&deps.keys, &body.key, request.now).await? else {
-        return Err(refused(&Refusal::bare(RefusalCode::NotFound), request));
-    };
-    request.log.field("org.id", facts.org);
-    request.log.field("key.id", facts.id);
-
-    let asked = (facts.id, terms.amount, terms.service.name, &scope, terms.ttl.as_secs());
-    let idempotency_key = request.idempotency_key(&asked)?;
-    let ask = Ask { generation: facts.generation, scope, now: request.now };
-    let opening = Opening::new(facts, ask, terms, caller, idempotency_key);
-    let hold = deps.open(&body.key, opening, request).await?;
-    request.log.field("hold.id", hold.id);
-    let (hold_id, expires_at) = (hold.id.to_string(), hold.expires_at.to_string());
-    let opened = Opened { hold_id, amount: hold.amount, expires_at };
-    Ok(Answer::envelope(201, "Credits held", &opened, request.now))
+function! {
+    services: Refreshed<ServiceTokens> = service_tokens().await,
+    finder: KeyFinder = key_finder().await,
+    /// Keys, wallets and holds.
+    keys: A::Table = table(),
 }
 
-impl<F: GetKey + OpenHold> Deps<F> {
+impl<A: Adapters<Table: FindKey + Repoint + GetKey + OpenHold>> HttpFunction for Function<A> {
+    /// Answers a request to hold credits; the same one again gets the same hold, whatever has become of it.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let caller = self.services.service(request.credentials(), request.now).await?;
+        request.log.field("service", &caller);
+        let body: OpenRequest = request.json()?;
+        let terms = HoldTerms::parse(&body.service, body.amount, body.ttl_seconds)?;
+        let scope = body.scope.map(|scope| text::word("scope", &scope, SCOPE_MAX)).transpose()?;
+        // Before anything is looked up, so that it is said of every key alike.
+        request.idempotency_key(&())?;
+        let Some(facts) = self.finder.find(&self.keys, &body.key, request.now).await? else {
+            return Err(refused(&Refusal::bare(RefusalCode::NotFound), request));
+        };
+        request.log.field("org.id", facts.org);
+        request.log.field("key.id", facts.id);
+
+        let asked = (facts.id, terms.amount, terms.service.name, &scope, terms.ttl.as_secs());
+        let idempotency_key = request.idempotency_key(&asked)?;
+        let ask = Ask { generation: facts.generation, scope, now: request.now };
+        let opening = Opening::new(facts, ask, terms, caller, idempotency_key);
+        let hold = self.open(&body.key, opening, request).await?;
+        request.log.field("hold.id", hold.id);
+        let (hold_id, expires_at) = (hold.id.to_string(), hold.expires_at.to_string());
+        let opened = Opened { hold_id, amount: hold.amount, expires_at };
+        Ok(Answer::envelope(201, "Credits held", &opened, request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let summary =
+            "Hold credits of a key for a job; a refused key's `details.code` is the one a check of it answers";
+        let operation = Operation::new::<Opened>("POST /api/credits/holds", summary);
+        let operation = operation.in_envelope().for_services().takes::<OpenRequest>().creates();
+        vec![operation.refuses(&[
+            Code::InsufficientCredits,
+            Code::KeyRefused,
+            Code::InsufficientScope,
+            Code::NotFound,
+            Code::RateLimited,
+            Code::IdempotencyMismatch,
+        ])]
+    }
+}
+
+impl<A: Adapters<Table: GetKey + OpenHold>> Function<A> {
     /// Opens a hold.
     async fn open(&self, text: &str, mut opening: Opening, request: &Request) -> Result<Hold, Fault> {
         match open(&self.finder, &self.keys, text, &mut opening).await? {
@@ -102,19 +111,4 @@ fn refused(refusal: &Refusal, request: &Request) -> Fault {
     request.log.field("key.refusal", refusal.code);
     request.log.count("HoldsRefused");
     refusal.fault(request.now)
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let summary = "Hold credits of a key for a job; a refused key's `details.code` is the one a check of it answers";
-    let operation = Operation::new::<Opened>("POST /api/credits/holds", summary);
-    let operation = operation.in_envelope().for_services().takes::<OpenRequest>().creates();
-    vec![operation.refuses(&[
-        Code::InsufficientCredits,
-        Code::KeyRefused,
-        Code::InsufficientScope,
-        Code::NotFound,
-        Code::RateLimited,
-        Code::IdempotencyMismatch,
-    ])]
 }

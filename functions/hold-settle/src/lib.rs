@@ -4,21 +4,11 @@ use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::credits::{Hold, HoldEnd, HoldView, Outcome, Resolver};
 use consigne_core::ports::{GetHold, ResolveHold};
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::holds::resolve;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Which service is calling.
-    pub services: Refreshed<ServiceTokens>,
-    /// The holds.
-    pub holds: F,
-}
 
 /// Tells what a job has cost, and how it went.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -32,26 +22,32 @@ pub struct SettleRequest {
     pub response_ms: u64,
 }
 
-/// Answers a settlement; the same one again is answered the same. It does not matter what has become of the key.
-pub async fn handle<F: GetHold + ResolveHold>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let caller = deps.services.service(request.credentials(), request.now).await?;
-    request.log.field("service", &caller);
-    let body: SettleRequest = request.json()?;
-    let Outcome { status_code, response_ms, .. } = Outcome::told(body.status_code, body.response_ms, Value::Null)?;
-    let how = HoldEnd::Settled { amount: body.amount, status_code, response_ms };
-    let idempotency_key = request.idempotency_key(&())?.map(|idempotency_key| idempotency_key.key);
-    let id = Hold::id_in_path(request.parameter("id"))?;
-    request.log.field("hold.id", id);
-
-    let by = Resolver { caller, idempotency_key, now: request.now };
-    let hold = resolve(&deps.holds, id, how, &by).await?;
-    Ok(Answer::envelope(200, "Hold settled", &HoldView::of(&hold), request.now))
+function! {
+    services: Refreshed<ServiceTokens> = service_tokens().await,
+    holds: A::Table = table(),
 }
 
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<HoldView>("POST /api/credits/holds/{id}/settle", "Spend what a job has cost");
-    let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
-    let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired, Code::HoldExceeded];
-    vec![operation.takes::<SettleRequest>().idempotent().refuses(&refusals)]
+impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
+    /// Answers a settlement; the same one again is answered the same. It does not matter what has become of the key.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let caller = self.services.service(request.credentials(), request.now).await?;
+        request.log.field("service", &caller);
+        let body: SettleRequest = request.json()?;
+        let Outcome { status_code, response_ms, .. } = Outcome::told(body.status_code, body.response_ms, Value::Null)?;
+        let how = HoldEnd::Settled { amount: body.amount, status_code, response_ms };
+        let idempotency_key = request.idempotency_key(&())?.map(|idempotency_key| idempotency_key.key);
+        let id = Hold::id_in_path(request.parameter("id"))?;
+        request.log.field("hold.id", id);
+
+        let by = Resolver { caller, idempotency_key, now: request.now };
+        let hold = resolve(&self.holds, id, how, &by).await?;
+        Ok(Answer::envelope(200, "Hold settled", &HoldView::of(&hold), request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<HoldView>("POST /api/credits/holds/{id}/settle", "Spend what a job has cost");
+        let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
+        let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired, Code::HoldExceeded];
+        vec![operation.takes::<SettleRequest>().idempotent().refuses(&refusals)]
+    }
 }

@@ -5,20 +5,10 @@ use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::credits::{Hold, HoldEnd, HoldView, Resolver, VoidReason};
 use consigne_core::ports::{GetHold, ResolveHold};
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::holds::resolve;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Which service is calling.
-    pub services: Refreshed<ServiceTokens>,
-    /// The holds.
-    pub holds: F,
-}
 
 /// Tells why a job was not done.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -47,26 +37,32 @@ impl From<Reason> for VoidReason {
     }
 }
 
-/// Answers a request to void a hold; the same one again is answered the same. It does not matter what has become of the key.
-pub async fn handle<F: GetHold + ResolveHold>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let caller = deps.services.service(request.credentials(), request.now).await?;
-    request.log.field("service", &caller);
-    let body: VoidRequest = request.json()?;
-    let idempotency_key = request.idempotency_key(&())?.map(|idempotency_key| idempotency_key.key);
-    let id = Hold::id_in_path(request.parameter("id"))?;
-    request.log.field("hold.id", id);
-
-    let by = Resolver { caller, idempotency_key, now: request.now };
-    let how = HoldEnd::Voided(body.reason.into());
-    let hold = resolve(&deps.holds, id, how, &by).await?;
-    Ok(Answer::envelope(200, "Hold voided", &HoldView::of(&hold), request.now))
+function! {
+    services: Refreshed<ServiceTokens> = service_tokens().await,
+    holds: A::Table = table(),
 }
 
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation =
-        Operation::new::<HoldView>("POST /api/credits/holds/{id}/void", "End a hold whose job was not done");
-    let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
-    let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired];
-    vec![operation.takes::<VoidRequest>().idempotent().refuses(&refusals)]
+impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
+    /// Answers a request to void a hold; the same one again is answered the same. It does not matter what has become of the key.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let caller = self.services.service(request.credentials(), request.now).await?;
+        request.log.field("service", &caller);
+        let body: VoidRequest = request.json()?;
+        let idempotency_key = request.idempotency_key(&())?.map(|idempotency_key| idempotency_key.key);
+        let id = Hold::id_in_path(request.parameter("id"))?;
+        request.log.field("hold.id", id);
+
+        let by = Resolver { caller, idempotency_key, now: request.now };
+        let how = HoldEnd::Voided(body.reason.into());
+        let hold = resolve(&self.holds, id, how, &by).await?;
+        Ok(Answer::envelope(200, "Hold voided", &HoldView::of(&hold), request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation =
+            Operation::new::<HoldView>("POST /api/credits/holds/{id}/void", "End a hold whose job was not done");
+        let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
+        let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired];
+        vec![operation.takes::<VoidRequest>().idempotent().refuses(&refusals)]
+    }
 }

@@ -1,11 +1,5 @@
-//! Wires `hold-void`.
+//! Runs `hold-void`.
 
-use std::process::ExitCode;
-
-use consigne_runtime::{Start, http};
-use hold_void::{Deps, handle};
-
-fn main() -> ExitCode {
-    let wire = async |start: &Start| Ok(Deps { holds: start.table()?, services: start.service_tokens().await? });
-    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+fn main() -> std::process::ExitCode {
+    consigne_runtime::http::run::<hold_void::Function<_>>()
 }

@@ -7,23 +7,11 @@ use consigne_core::members::full;
 use consigne_core::orgs::{Member, OrgRole, OrgView};
 use consigne_core::ports::{AcceptInvitation, Acceptance, Accepted, GetInvitation, GetMember, GetOrg, GetProfile};
 use consigne_core::{Code, EmailAddress, Fault, InvitationId, OrgId};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::ConflictRetry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Reads tokens.
-    pub tokens: InvitationTokens,
-    /// Members, invitations and people.
-    pub orgs: F,
-}
 
 /// Asks to accept an invitation.
 #[derive(Deserialize, Serialize, JsonSchema)]
@@ -44,25 +32,40 @@ pub struct Joined {
     pub joined_at: String,
 }
 
-/// Answers a request to accept an invitation; who has accepted it gets the same answer again, for as long as they are a member.
-pub async fn handle<F: GetInvitation + GetMember + GetProfile + AcceptInvitation + GetOrg>(
-    deps: &Deps<F>,
-    request: &Request,
-) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let body: AcceptRequest = request.json()?;
-    let (org, id) = deps.tokens.read(&body.token).ok_or_else(not_found)?;
-    request.log.field("org.id", org);
-    request.log.field("invitation.id", id);
-
-    let member = deps.join(org, id, &user, request).await?;
-    let org = deps.orgs.get_org(org).await?.ok_or_else(not_found)?;
-    let (role, joined_at) = (member.role, member.joined_at.to_string());
-    let joined = Joined { org: OrgView::of(&org, &member), role, joined_at };
-    Ok(Answer::envelope(200, "Invitation accepted", &joined, request.now))
+function! {
+    users: SessionVerifier = session_verifier(),
+    /// Reads tokens.
+    tokens: InvitationTokens = invitation_tokens().await,
+    /// Members, invitations and people.
+    orgs: A::Table = table(),
 }
 
-impl<F: GetInvitation + GetMember + GetProfile + AcceptInvitation> Deps<F> {
+impl<A: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitation + GetOrg>> HttpFunction
+    for Function<A>
+{
+    /// Answers a request to accept an invitation; who has accepted it gets the same answer again, for as long as they are a member.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let body: AcceptRequest = request.json()?;
+        let (org, id) = self.tokens.read(&body.token).ok_or_else(not_found)?;
+        request.log.field("org.id", org);
+        request.log.field("invitation.id", id);
+
+        let member = self.join(org, id, &user, request).await?;
+        let org = self.orgs.get_org(org).await?.ok_or_else(not_found)?;
+        let (role, joined_at) = (member.role, member.joined_at.to_string());
+        let joined = Joined { org: OrgView::of(&org, &member), role, joined_at };
+        Ok(Answer::envelope(200, "Invitation accepted", &joined, request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<Joined>("POST /api/invitations/accept", "Accept an invitation");
+        let operation = operation.in_envelope().takes::<AcceptRequest>();
+        vec![operation.refuses(&[Code::NotFound, Code::EmailMismatch, Code::Conflict])]
+    }
+}
+
+impl<A: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitation>> Function<A> {
     /// Finds the place that an invitation has led a person to, or gives them the one it leads to.
     async fn join(&self, org: OrgId, id: InvitationId, user: &User, request: &Request) -> Result<Member, Fault> {
         let mut retry = ConflictRetry::of("the invitation");
@@ -115,11 +118,4 @@ fn acceptance(invitation: Invitation, user: &User, request: &Request) -> Accepta
         audit: AuditEntry::new(org, AuditAction::MemberJoined, user.id.to_string(), &origin, now, details),
         invitation,
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<Joined>("POST /api/invitations/accept", "Accept an invitation");
-    let operation = operation.in_envelope().takes::<AcceptRequest>();
-    vec![operation.refuses(&[Code::NotFound, Code::EmailMismatch, Code::Conflict])]
 }

@@ -5,19 +5,9 @@ use consigne_core::Fault;
 use consigne_core::invitations::{invitation_in_path, not_found};
 use consigne_core::keys::ChangeContext;
 use consigne_core::ports::{GetInvitation, GetMember, RevokeInvitation};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members and invitations.
-    pub orgs: F,
-}
 
 /// An invitation that was taken back.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -26,27 +16,30 @@ pub struct Revoked {
     pub id: String,
 }
 
-/// Answers a request to take an invitation back; a second one finds nothing.
-pub async fn handle<F: GetMember + GetInvitation + RevokeInvitation>(
-    deps: &Deps<F>,
-    request: &Request,
-) -> Result<Answer, Fault> {
-    let (user, member) = request.place(&deps.users, &deps.orgs, Route::InvitationRevoke).await?;
-    let id = invitation_in_path(request.parameter("invitation"))?;
-    request.log.field("invitation.id", id);
-
-    let invitation = deps.orgs.get_invitation(member.org, id).await?.ok_or_else(not_found)?;
-    let origin = request.origin(&user.id);
-    let audit = invitation.revoke(&member, &ChangeContext { origin: &origin, now: request.now })?;
-    if !deps.orgs.revoke_invitation(&invitation, &audit).await? {
-        return Err(not_found());
-    }
-    Ok(Answer::envelope(200, "Invitation revoked", &Revoked { id: id.to_string() }, request.now))
+function! {
+    users: SessionVerifier = session_verifier(),
+    orgs: A::Table = table(),
 }
 
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation =
-        Operation::new::<Revoked>("DELETE /api/orgs/{org}/invitations/{invitation}", "Take an invitation back");
-    vec![operation.in_org().parameter("invitation", "Id of the invitation", true)]
+impl<A: Adapters<Table: GetMember + GetInvitation + RevokeInvitation>> HttpFunction for Function<A> {
+    /// Answers a request to take an invitation back; a second one finds nothing.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, member) = request.place(&self.users, &self.orgs, Route::InvitationRevoke).await?;
+        let id = invitation_in_path(request.parameter("invitation"))?;
+        request.log.field("invitation.id", id);
+
+        let invitation = self.orgs.get_invitation(member.org, id).await?.ok_or_else(not_found)?;
+        let origin = request.origin(&user.id);
+        let audit = invitation.revoke(&member, &ChangeContext { origin: &origin, now: request.now })?;
+        if !self.orgs.revoke_invitation(&invitation, &audit).await? {
+            return Err(not_found());
+        }
+        Ok(Answer::envelope(200, "Invitation revoked", &Revoked { id: id.to_string() }, request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation =
+            Operation::new::<Revoked>("DELETE /api/orgs/{org}/invitations/{invitation}", "Take an invitation back");
+        vec![operation.in_org().parameter("invitation", "Id of the invitation", true)]
+    }
 }

@@ -4,26 +4,28 @@ use consigne_auth::SessionVerifier;
 use consigne_core::jobs::{Job, JobId, JobView, StepOutcome, job_not_found};
 use consigne_core::ports::{ApplyJobStep, GetJob};
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::ConflictRetry;
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The jobs.
-    pub jobs: F,
+function! {
+    users: SessionVerifier = session_verifier(),
+    jobs: A::Table = table(),
 }
 
-/// Answers a request to cancel.
-pub async fn handle<F: GetJob + ApplyJobStep>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;
-    request.log.field("job.id", &id);
-    let job = cancel(&deps.jobs, &id, request).await?;
-    Ok(Answer::envelope(200, "Job cancelled", &JobView::of(&job), request.now))
+impl<A: Adapters<Table: GetJob + ApplyJobStep>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;
+        request.log.field("job.id", &id);
+        let job = cancel(&self.jobs, &id, request).await?;
+        Ok(Answer::envelope(200, "Job cancelled", &JobView::of(&job), request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<JobView>("DELETE /api/secure/jobs/{id}", "Cancel a pending job");
+        let refusals = [Code::NotFound, Code::Conflict];
+        vec![operation.in_envelope().parameter("id", "Id of the job", true).refuses(&refusals)]
+    }
 }
 
 async fn cancel<F: GetJob + ApplyJobStep>(jobs: &F, id: &JobId, request: &Request) -> Result<Job, Fault> {
@@ -37,11 +39,4 @@ async fn cancel<F: GetJob + ApplyJobStep>(jobs: &F, id: &JobId, request: &Reques
         }
         retry.wait().await?;
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<JobView>("DELETE /api/secure/jobs/{id}", "Cancel a pending job");
-    let refusals = [Code::NotFound, Code::Conflict];
-    vec![operation.in_envelope().parameter("id", "Id of the job", true).refuses(&refusals)]
 }

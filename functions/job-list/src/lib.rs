@@ -4,39 +4,33 @@ use consigne_auth::SessionVerifier;
 use consigne_core::Fault;
 use consigne_core::jobs::{JobStatus, JobView};
 use consigne_core::ports::ListJobs;
-use consigne_runtime::http::{Operation, Paging};
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Paging, Request, function};
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The jobs.
-    pub jobs: F,
-    /// Pages.
-    pub paging: Paging,
+function! {
+    users: SessionVerifier = session_verifier(),
+    jobs: A::Table = table(),
+    paging: Paging = paging().await,
 }
 
-/// Answers a request for a person's jobs.
-pub async fn handle<F: ListJobs>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let status = request.query("status")?.map(|name| status(&name)).transpose()?;
-    let context = ["job-list", user.id.as_str(), status.map_or("", JobStatus::name)];
-    let page = deps.paging.ask(request, &context)?;
-    let listed = deps.jobs.list_jobs(&user.id, status, &page).await?;
-    Ok(deps.paging.answer("Jobs listed", &listed, JobView::of, request, &context))
+impl<A: Adapters<Table: ListJobs>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let status = request.query("status")?.map(|name| status(&name)).transpose()?;
+        let context = [Self::NAME, user.id.as_str(), status.map_or("", JobStatus::name)];
+        let page = self.paging.ask(request, &context)?;
+        let listed = self.jobs.list_jobs(&user.id, status, &page).await?;
+        Ok(self.paging.answer("Jobs listed", &listed, JobView::of, request, &context))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<Vec<JobView>>("GET /api/secure/jobs", "List one's jobs");
+        let status = "Only jobs of this status: pending, processing, completed or failed";
+        vec![operation.in_envelope().parameter("status", status, false).paged()]
+    }
 }
 
 fn status(name: &str) -> Result<JobStatus, Fault> {
     let names = JobStatus::ALL.map(JobStatus::name);
     JobStatus::from_name(name)
         .ok_or_else(|| Fault::field("status", format!("status must be one of {}", names.join(", "))))
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<Vec<JobView>>("GET /api/secure/jobs", "List one's jobs");
-    let status = "Only jobs of this status: pending, processing, completed or failed";
-    vec![operation.in_envelope().parameter("status", status, false).paged()]
 }

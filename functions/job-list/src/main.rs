@@ -1,13 +1,5 @@
-//! Wires `job-list`.
+//! Runs `job-list`.
 
-use std::process::ExitCode;
-
-use consigne_runtime::{Start, http};
-use job_list::{Deps, handle};
-
-fn main() -> ExitCode {
-    let wire = async |start: &Start| {
-        Ok(Deps { users: start.session_verifier()?, jobs: start.table()?, paging: start.paging().await? })
-    };
-    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+fn main() -> std::process::ExitCode {
+    consigne_runtime::http::run::<job_list::Function<_>>()
 }

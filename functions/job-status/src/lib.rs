@@ -6,41 +6,35 @@ use consigne_auth::SessionVerifier;
 use consigne_core::jobs::{JobId, JobView, Output, job_not_found};
 use consigne_core::ports::GetJob;
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_storage::Presigner;
 
 /// How long the tickets are valid.
 const VALID: Duration = Duration::from_hours(1);
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The jobs.
-    pub jobs: F,
-    /// Signs the tickets.
-    pub tickets: Presigner,
+function! {
+    users: SessionVerifier = session_verifier(),
+    jobs: A::Table = table(),
+    tickets: Presigner = presigner(),
 }
 
-/// Answers a request for a job.
-pub async fn handle<F: GetJob>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;
-    request.log.field("job.id", &id);
-    let job = deps.jobs.get_job(&id).await?.ok_or_else(job_not_found)?;
+impl<A: Adapters<Table: GetJob>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;
+        request.log.field("job.id", &id);
+        let job = self.jobs.get_job(&id).await?.ok_or_else(job_not_found)?;
 
-    let valid = deps.tickets.validity(VALID, request.now)?;
-    let ticket = |output: &Output| {
-        let readable = output.readable().ok_or_else(|| Fault::internal("a delivered file is not ready"))?;
-        deps.tickets.read(&readable, valid, request.now)
-    };
-    Ok(Answer::envelope(200, "Job found", &JobView::with_result(&job, ticket)?, request.now))
-}
+        let valid = self.tickets.validity(VALID, request.now)?;
+        let ticket = |output: &Output| {
+            let readable = output.readable().ok_or_else(|| Fault::internal("a delivered file is not ready"))?;
+            self.tickets.read(&readable, valid, request.now)
+        };
+        Ok(Answer::envelope(200, "Job found", &JobView::with_result(&job, ticket)?, request.now))
+    }
 
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<JobView>("GET /api/secure/jobs/{id}/status", "See how a job stands");
-    vec![operation.in_envelope().parameter("id", "Id of the job", true).refuses(&[Code::NotFound])]
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<JobView>("GET /api/secure/jobs/{id}/status", "See how a job stands");
+        vec![operation.in_envelope().parameter("id", "Id of the job", true).refuses(&[Code::NotFound])]
+    }
 }

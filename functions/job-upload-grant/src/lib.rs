@@ -13,8 +13,7 @@ use consigne_core::jobs::{Job, JobId, job_not_found};
 use consigne_core::ports::{GetFile, GetIdempotencyRecord, GetJob, GrantUpload};
 use consigne_core::webhooks::{Source, content_mismatch};
 use consigne_core::{Code, Fault, IdempotencyKey};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs, settings};
 use consigne_storage::{Presigner, SignedUpload};
 use consigne_usecases::ConflictRetry;
 use schemars::JsonSchema;
@@ -22,17 +21,6 @@ use serde::{Deserialize, Serialize};
 
 /// What a generator repeats when it asks again, and what it needs for another grant.
 const REPEATED: (&str, &str) = ("message", "id");
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who may ask.
-    pub generators: Refreshed<WebhookSecrets>,
-    /// The jobs, the ledger and the records.
-    pub jobs: F,
-    /// Signs the upload.
-    pub tickets: Presigner,
-}
 
 /// Asks to upload a file of a job.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -73,67 +61,99 @@ pub struct OutputUpload {
     pub plain_expires_at: String,
 }
 
-/// Answers a generator's request to upload.
-pub async fn handle<F: GetJob + GrantUpload + GetIdempotencyRecord + GetFile>(
-    deps: &Deps<F>,
-    request: &Request,
-) -> Result<Answer, Fault> {
-    let message = request.signed(&deps.generators).await?;
-    let id = JobId::parse(request.parameter("id")).ok_or_else(job_not_found)?;
-    request.log.field("job.id", &id);
-    let body: OutputRequest = request.json()?;
-    let idempotency_key = request.bind_key(message.as_str(), &body)?;
-
-    let file = grant(deps, &id, &body, idempotency_key, request).await?;
-    request.log.field("file.id", file.id());
-    // Signed as of the grant, so that a replay gets the same ticket.
-    let valid = file.grant_expires_at.since(file.granted_at);
-    let SignedUpload { url, headers } = deps.tickets.upload(&file, valid, file.granted_at)?;
-    let upload = OutputUpload {
-        file_id: file.id().to_string(),
-        s3_key: file.key.to_string(),
-        method: "PUT",
-        url,
-        headers: headers.into_iter().collect(),
-        expires_at: file.grant_expires_at.to_string(),
-        plain_file_id: file.id().to_string(),
-        plain_s3_key: file.key.to_string(),
-        plain_expires_at: file.grant_expires_at.to_string(),
-    };
-    Ok(Answer::plain(201, &upload))
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: GetJob + GrantUpload + GetIdempotencyRecord + GetFile>
 }
 
-async fn grant<F: GetJob + GrantUpload + GetIdempotencyRecord + GetFile>(
-    deps: &Deps<F>,
-    id: &JobId,
-    body: &OutputRequest,
-    idempotency_key: IdempotencyKey,
-    request: &Request,
-) -> Result<File, Fault> {
-    let valid = deps.tickets.validity(UPLOAD_GRANT_VALID, request.now)?;
-    let mut retry = ConflictRetry::of("the job");
-    loop {
-        let job = deps.jobs.get_job(id).await?.ok_or_else(job_not_found)?;
-        let file = File { job: Some(id.clone()), ..ask(&job, body)?.admit(job.owner(), job.plan, valid, request.now)? };
-        let step = match job.granted(&file, request.now) {
-            Ok(step) => Some(Box::new(step)),
-            Err(refusal) => return granted_before(&deps.jobs, &job, &idempotency_key, request).await?.ok_or(refusal),
+function! {
+    generators: Refreshed<WebhookSecrets> = webhook_secrets(&settings::GENERATOR_SECRETS_ARN).await,
+    /// The jobs, the ledger and the records.
+    jobs: A::Table = table(),
+    tickets: Presigner = presigner(),
+}
+
+impl<A: Needs> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let message = request.signed(&self.generators).await?;
+        let id = JobId::parse(request.parameter("id")).ok_or_else(job_not_found)?;
+        request.log.field("job.id", &id);
+        let body: OutputRequest = request.json()?;
+        let idempotency_key = request.bind_key(message.as_str(), &body)?;
+
+        let file = self.grant(&id, &body, idempotency_key, request).await?;
+        request.log.field("file.id", file.id());
+        // Signed as of the grant, so that a replay gets the same ticket.
+        let valid = file.grant_expires_at.since(file.granted_at);
+        let SignedUpload { url, headers } = self.tickets.upload(&file, valid, file.granted_at)?;
+        let upload = OutputUpload {
+            file_id: file.id().to_string(),
+            s3_key: file.key.to_string(),
+            method: "PUT",
+            url,
+            headers: headers.into_iter().collect(),
+            expires_at: file.grant_expires_at.to_string(),
+            plain_file_id: file.id().to_string(),
+            plain_s3_key: file.key.to_string(),
+            plain_expires_at: file.grant_expires_at.to_string(),
         };
-        let grant =
-            Grant { file, plan: job.plan, job: step, idempotency: Some(idempotency_key.clone()), now: request.now };
-        match deps.jobs.grant_upload(&grant).await? {
-            GrantOutcome::Granted => {
-                request.log.count("OutputsGranted");
-                request.log.bytes("BytesGranted", grant.file.size);
-                return Ok(grant.file);
+        Ok(Answer::plain(201, &upload))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let route = "POST /api/webhooks/jobs/{id}/uploads";
+        let operation = Operation::new::<OutputUpload>(route, "Ask to upload a file of a job").for_senders();
+        let refusals = [
+            Code::NotFound,
+            Code::Conflict,
+            Code::InvalidFilename,
+            Code::UnsupportedFileType,
+            Code::FileTooLarge,
+            Code::StorageQuotaExceeded,
+            Code::RateLimited,
+            Code::IdempotencyMismatch,
+        ];
+        let operation = Operation { status: 201, ..operation.takes::<OutputRequest>() };
+        vec![operation.parameter("id", "Id of the job", true).refuses(&refusals)]
+    }
+}
+
+impl<A: Needs> Function<A> {
+    async fn grant(
+        &self,
+        id: &JobId,
+        body: &OutputRequest,
+        idempotency_key: IdempotencyKey,
+        request: &Request,
+    ) -> Result<File, Fault> {
+        let valid = self.tickets.validity(UPLOAD_GRANT_VALID, request.now)?;
+        let mut retry = ConflictRetry::of("the job");
+        loop {
+            let job = self.jobs.get_job(id).await?.ok_or_else(job_not_found)?;
+            let file =
+                File { job: Some(id.clone()), ..ask(&job, body)?.admit(job.owner(), job.plan, valid, request.now)? };
+            let step = match job.granted(&file, request.now) {
+                Ok(step) => Some(Box::new(step)),
+                Err(refusal) => {
+                    return granted_before(&self.jobs, &job, &idempotency_key, request).await?.ok_or(refusal);
+                }
+            };
+            let grant =
+                Grant { file, plan: job.plan, job: step, idempotency: Some(idempotency_key.clone()), now: request.now };
+            match self.jobs.grant_upload(&grant).await? {
+                GrantOutcome::Granted => {
+                    request.log.count("OutputsGranted");
+                    request.log.bytes("BytesGranted", grant.file.size);
+                    return Ok(grant.file);
+                }
+                GrantOutcome::Replayed(file) => return still_usable(*file, REPEATED, request.now),
+                GrantOutcome::KeyReused => return Err(content_mismatch()),
+                GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, job.plan)),
+                GrantOutcome::OverRate(window) => {
+                    return Err(window.refusal(job.plan.allowances().writes_per_minute, request.now));
+                }
+                GrantOutcome::Conflict => retry.wait().await?,
             }
-            GrantOutcome::Replayed(file) => return still_usable(*file, REPEATED, request.now),
-            GrantOutcome::KeyReused => return Err(content_mismatch()),
-            GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, job.plan)),
-            GrantOutcome::OverRate(window) => {
-                return Err(window.refusal(job.plan.allowances().writes_per_minute, request.now));
-            }
-            GrantOutcome::Conflict => retry.wait().await?,
         }
     }
 }
@@ -164,22 +184,4 @@ fn ask(job: &Job, body: &OutputRequest) -> Result<GrantRequest, Fault> {
         Some("contentType" | "kind") => fault.detail("field", "content_type"),
         _ => fault,
     })
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let route = "POST /api/webhooks/jobs/{id}/uploads";
-    let operation = Operation::new::<OutputUpload>(route, "Ask to upload a file of a job").for_senders();
-    let refusals = [
-        Code::NotFound,
-        Code::Conflict,
-        Code::InvalidFilename,
-        Code::UnsupportedFileType,
-        Code::FileTooLarge,
-        Code::StorageQuotaExceeded,
-        Code::RateLimited,
-        Code::IdempotencyMismatch,
-    ];
-    let operation = Operation { status: 201, ..operation.takes::<OutputRequest>() };
-    vec![operation.parameter("id", "Id of the job", true).refuses(&refusals)]
 }

@@ -4,30 +4,18 @@ use std::collections::BTreeMap;
 
 use consigne_auth::{KeyMint, Route, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, KeyEvent};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::keys::{ApiKey, IssuedKey, KeyMode, KeyRequest, KeyStatus, KeyView};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{GetKey, GetMember, IssueKey, NewKey};
 use consigne_core::{Code, Fault, KeyId, OrgId};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 const OPERATION: &str = "key-issue";
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members and keys.
-    pub keys: F,
-    /// Writes the text.
-    pub mint: KeyMint,
-}
 
 /// Asks for a key.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -47,44 +35,58 @@ pub struct IssueRequest {
     pub expires_at: Option<String>,
 }
 
-/// Answers a request for a new key.
-pub async fn handle<F: GetMember + GetKey + IssueKey>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyIssue).await?;
-    let body: IssueRequest = request.json()?;
-    let idempotency_key = request.idempotency_key(&body)?;
-    let ask = body.parse(request)?;
+function! {
+    users: SessionVerifier = session_verifier(),
+    keys: A::Table = table(),
+    mint: KeyMint = key_mint().await,
+}
 
-    let (environment, pepper, id) = (ask.environment, deps.mint.current(request.now).await, KeyId::mint(request.now));
-    let secret = idempotency_key.as_ref().map_or_else(KeyMint::nonce, |idempotency_key| idempotency_key.key.clone());
-    let (text, pointer) = deps.text(pepper, environment, org, id, &user, &secret, request).await?;
-    let key = key_of(ask, org, id, &user, &deps.mint, text.hint(), request);
-    let origin = request.origin(&user.id);
-    let facts = json!({ "org_id": org, "key_id": id, "name": key.name, "actor": user.id });
-    let details = json!({ "name": key.name, "environment": environment.name(), "scopes": key.scopes });
-    let new = NewKey {
-        audit: AuditEntry::new(org, AuditAction::KeyIssued, id.to_string(), &origin, request.now, details),
-        event: Event::new(EventKind::KeyIssued, request.now, facts),
-        idempotent: idempotency_key.map(|key| IdempotentRequest {
+impl<A: Adapters<Table: GetMember + GetKey + IssueKey>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, org) = request.member(&self.users, &self.keys, Route::KeyIssue).await?;
+        let body: IssueRequest = request.json()?;
+        let idempotency_key = request.idempotency_key(&body)?;
+        let ask = body.parse(request)?;
+
+        let (environment, pepper, id) =
+            (ask.environment, self.mint.current(request.now).await, KeyId::mint(request.now));
+        let secret =
+            idempotency_key.as_ref().map_or_else(KeyMint::nonce, |idempotency_key| idempotency_key.key.clone());
+        let (text, pointer) = self.text(pepper, environment, org, id, &user, &secret, request).await?;
+        let key = key_of(ask, org, id, &user, &self.mint, text.hint(), request);
+        let origin = request.origin(&user.id);
+        let details = json!({ "name": key.name, "environment": environment.name(), "scopes": key.scopes });
+        let new = NewKey {
+            audit: AuditEntry::new(org, AuditAction::KeyIssued, id.to_string(), &origin, request.now, details),
+            event: Event::new(request.now, EventData::KeyIssued(KeyEvent::of(&key, &origin.actor))),
+            idempotent: idempotency_key.map(|key| IdempotentRequest {
+                key,
+                owner: user.id.clone().into(),
+                operation: OPERATION,
+                result: format!("{id}#{pepper}"),
+            }),
             key,
-            owner: user.id.clone().into(),
-            operation: OPERATION,
-            result: format!("{id}#{pepper}"),
-        }),
-        key,
-        pointer,
-    };
-    let (key, text) = match deps.keys.issue_key(&new).await? {
-        WriteOutcome::Applied => (new.key, text),
-        WriteOutcome::Replayed(result) => deps.again(&result, org, environment, &user, &secret, request).await?,
-        WriteOutcome::KeyReused => return Err(key_reused()),
-        WriteOutcome::Conflict => {
-            deps.mint.refresh(request.now).await;
-            return Err(Fault::unavailable("the pepper was retired meanwhile"));
-        }
-    };
-    request.log.field("key.id", key.id);
-    let issued = IssuedKey { key: text.expose().to_owned(), view: KeyView::of(&key, request.now) };
-    Ok(Answer::envelope(201, "Key issued; this answer alone shows it", &issued, request.now))
+            pointer,
+        };
+        let (key, text) = match self.keys.issue_key(&new).await? {
+            WriteOutcome::Applied => (new.key, text),
+            WriteOutcome::Replayed(result) => self.again(&result, org, environment, &user, &secret, request).await?,
+            WriteOutcome::KeyReused => return Err(key_reused()),
+            WriteOutcome::Conflict => {
+                self.mint.refresh(request.now).await;
+                return Err(Fault::unavailable("the pepper was retired meanwhile"));
+            }
+        };
+        request.log.field("key.id", key.id);
+        let issued = IssuedKey { key: text.expose().to_owned(), view: KeyView::of(&key, request.now) };
+        Ok(Answer::envelope(201, "Key issued; this answer alone shows it", &issued, request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation =
+            Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys", "Issue a key; the answer alone shows it");
+        vec![operation.in_org().takes::<IssueRequest>().creates().idempotent().refuses(&[Code::Conflict])]
+    }
 }
 
 impl IssueRequest {
@@ -94,7 +96,7 @@ impl IssueRequest {
     }
 }
 
-impl<F> Deps<F> {
+impl<A: Adapters> Function<A> {
     /// Writes the text that follows from this request.
     #[allow(clippy::too_many_arguments)] // Each is a part of what the text follows from.
     async fn text(
@@ -113,7 +115,7 @@ impl<F> Deps<F> {
     }
 }
 
-impl<F: GetKey> Deps<F> {
+impl<A: Adapters<Table: GetKey>> Function<A> {
     /// Gives the key that the same request issued before, with its text.
     async fn again(
         &self,
@@ -168,10 +170,4 @@ fn key_of(
         used: BTreeMap::new(),
         revision: 1,
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys", "Issue a key; the answer alone shows it");
-    vec![operation.in_org().takes::<IssueRequest>().creates().idempotent().refuses(&[Code::Conflict])]
 }

@@ -8,8 +8,7 @@ use consigne_core::keys::{ApiKey, ChangeContext, IssuedKey, KeyStatus, KeyView, 
 use consigne_core::orgs::{key_in_path, key_not_found};
 use consigne_core::ports::{ChangeKey, GetIdempotencyRecord, GetKey, GetMember};
 use consigne_core::{Code, Fault, IdempotencyKey, KeyId, OrgId};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::keys::{Changed, change};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,17 +16,6 @@ use serde::{Deserialize, Serialize};
 const OPERATION: &str = "key-rotate";
 /// Grace period when none is named, in seconds: a day.
 const GRACE_DEFAULT: u64 = 24 * 60 * 60;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members and keys.
-    pub keys: F,
-    /// Writes the text.
-    pub mint: KeyMint,
-}
 
 /// Asks to rotate a key.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -47,29 +35,40 @@ struct Rotation<'a> {
     grace: Duration,
 }
 
-/// Answers a request to rotate a key.
-pub async fn handle<F: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>(
-    deps: &Deps<F>,
-    request: &Request,
-) -> Result<Answer, Fault> {
-    let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyRotate).await?;
-    let id = key_in_path(request.parameter("key"))?;
-    request.log.field("key.id", id);
-    let body: RotateRequest = request.json()?;
-    let idempotency_key = request.idempotency_key(&body)?;
-    let grace = ApiKey::grace(body.grace_seconds.unwrap_or(GRACE_DEFAULT))?;
-
-    let secret = idempotency_key.as_ref().map_or_else(KeyMint::nonce, |idempotency_key| idempotency_key.key.clone());
-    let rotation = Rotation { org, id, user: &user, idempotency_key, secret, grace };
-    let (key, text) = match deps.rotate(&rotation, request).await? {
-        (Changed::Applied(key), text) => (*key, text),
-        (Changed::Replayed(result), _) => deps.again(&rotation, &result, request).await?,
-    };
-    let issued = IssuedKey { key: text.expose().to_owned(), view: KeyView::of(&key, request.now) };
-    Ok(Answer::envelope(201, "Key rotated; this answer alone shows it", &issued, request.now))
+function! {
+    users: SessionVerifier = session_verifier(),
+    keys: A::Table = table(),
+    mint: KeyMint = key_mint().await,
 }
 
-impl<F: GetKey + ChangeKey + GetIdempotencyRecord> Deps<F> {
+impl<A: Adapters<Table: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, org) = request.member(&self.users, &self.keys, Route::KeyRotate).await?;
+        let id = key_in_path(request.parameter("key"))?;
+        request.log.field("key.id", id);
+        let body: RotateRequest = request.json()?;
+        let idempotency_key = request.idempotency_key(&body)?;
+        let grace = ApiKey::grace(body.grace_seconds.unwrap_or(GRACE_DEFAULT))?;
+
+        let secret =
+            idempotency_key.as_ref().map_or_else(KeyMint::nonce, |idempotency_key| idempotency_key.key.clone());
+        let rotation = Rotation { org, id, user: &user, idempotency_key, secret, grace };
+        let (key, text) = match self.rotate(&rotation, request).await? {
+            (Changed::Applied(key), text) => (*key, text),
+            (Changed::Replayed(result), _) => self.again(&rotation, &result, request).await?,
+        };
+        let issued = IssuedKey { key: text.expose().to_owned(), view: KeyView::of(&key, request.now) };
+        Ok(Answer::envelope(201, "Key rotated; this answer alone shows it", &issued, request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys/{key}/rotate", "Give a key a new text");
+        let operation = operation.in_org().parameter("key", "Id of the key", true);
+        vec![operation.takes::<RotateRequest>().creates().idempotent().refuses(&[Code::Conflict])]
+    }
+}
+
+impl<A: Adapters<Table: GetKey + ChangeKey + GetIdempotencyRecord>> Function<A> {
     /// Makes the step, unless the same request made it before.
     async fn rotate(&self, rotation: &Rotation<'_>, request: &Request) -> Result<(Changed, KeyText), Fault> {
         let key = self.keys.get_key(rotation.org, rotation.id).await?.ok_or_else(key_not_found)?;
@@ -146,11 +145,4 @@ impl Rotation<'_> {
             result: result.to_owned(),
         })
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys/{key}/rotate", "Give a key a new text");
-    let operation = operation.in_org().parameter("key", "Id of the key", true);
-    vec![operation.takes::<RotateRequest>().creates().idempotent().refuses(&[Code::Conflict])]
 }

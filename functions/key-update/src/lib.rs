@@ -5,20 +5,10 @@ use consigne_core::keys::{ChangeContext, KeyPatch, KeyView};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::keys::change;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members and keys.
-    pub keys: F,
-}
 
 /// Asks to change a key.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -46,18 +36,30 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
     T::deserialize(deserializer).map(Some)
 }
 
-/// Answers a request to change a key.
-pub async fn handle<F: GetMember + GetKey + ChangeKey>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let (user, org) = request.member(&deps.users, &deps.keys, Route::KeyUpdate).await?;
-    let id = key_in_path(request.parameter("key"))?;
-    request.log.field("key.id", id);
-    let body: UpdateRequest = request.json()?;
-    let patch = body.parse(request)?;
+function! {
+    users: SessionVerifier = session_verifier(),
+    keys: A::Table = table(),
+}
 
-    let origin = request.origin(&user.id);
-    let by = ChangeContext { origin: &origin, now: request.now };
-    let key = change(&deps.keys, org, id, |key| key.update(&patch, &by)).await?.key()?;
-    Ok(Answer::envelope(200, "Key updated", &KeyView::of(&key, request.now), request.now))
+impl<A: Adapters<Table: GetMember + GetKey + ChangeKey>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, org) = request.member(&self.users, &self.keys, Route::KeyUpdate).await?;
+        let id = key_in_path(request.parameter("key"))?;
+        request.log.field("key.id", id);
+        let body: UpdateRequest = request.json()?;
+        let patch = body.parse(request)?;
+
+        let origin = request.origin(&user.id);
+        let by = ChangeContext { origin: &origin, now: request.now };
+        let key = change(&self.keys, org, id, |key| key.update(&patch, &by)).await?.key()?;
+        Ok(Answer::envelope(200, "Key updated", &KeyView::of(&key, request.now), request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<KeyView>("PATCH /api/orgs/{org}/keys/{key}", "Change a key");
+        let operation = operation.in_org().parameter("key", "Id of the key", true);
+        vec![operation.takes::<UpdateRequest>().refuses(&[Code::Conflict])]
+    }
 }
 
 impl UpdateRequest {
@@ -75,11 +77,4 @@ impl UpdateRequest {
         }
         Ok(patch)
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<KeyView>("PATCH /api/orgs/{org}/keys/{key}", "Change a key");
-    let operation = operation.in_org().parameter("key", "Id of the key", true);
-    vec![operation.takes::<UpdateRequest>().refuses(&[Code::Conflict])]
 }

@@ -12,8 +12,7 @@ use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
 use consigne_core::orgs::key_not_found;
 use consigne_core::ports::{ChargeKey, FindKey, GetKey, ReadKeySnapshot, Repoint};
 use consigne_core::{Code, Fault, Timestamp, services, text};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,17 +20,6 @@ use serde::{Deserialize, Serialize};
 const COST_MAX: u64 = 1_000_000;
 /// Most characters kept of what a service tells of a call.
 const TOLD_MAX: usize = 256;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Which service is calling.
-    pub services: Refreshed<ServiceTokens>,
-    /// Finds keys.
-    pub finder: KeyFinder,
-    /// Keys, wallets and receipts.
-    pub keys: F,
-}
 
 /// Asks whether a key may make a call, and charges it.
 #[derive(Deserialize, Serialize, JsonSchema)]
@@ -108,49 +96,62 @@ struct Refused {
     resets_at: Option<String>,
 }
 
-/// Answers a request to check a key. A refusal is an answer too: 200, with its code.
-pub async fn handle<F: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey>(
-    deps: &Deps<F>,
-    request: &Request,
-) -> Result<Answer, Fault> {
-    let caller = deps.services.service(request.credentials(), request.now).await?;
-    request.log.field("service", &caller);
-    let body: VerifyRequest = request.json()?;
-    let call = body.call()?;
-    // Also of a check that is not charged, a key that cannot be one is refused.
-    request.idempotency_key(&())?;
-    let Some(cost) = body.cost()? else { return Ok(refused(&Refusal::bare(RefusalCode::ServiceUnknown), request)) };
-    let Some(facts) = deps.finder.find(&deps.keys, &body.key, request.now).await? else {
-        return Ok(refused(&Refusal::bare(RefusalCode::NotFound), request));
-    };
-    request.log.field("org.id", facts.org);
-    request.log.field("key.id", facts.id);
-    let ask = Ask { generation: facts.generation, scope: call.scope.clone(), now: request.now };
+function! {
+    services: Refreshed<ServiceTokens> = service_tokens().await,
+    finder: KeyFinder = key_finder().await,
+    /// Keys, wallets and receipts.
+    keys: A::Table = table(),
+}
 
-    let checked = if cost == 0 {
-        deps.probe(facts, &ask).await?
-    } else {
-        let receipt = receipt(&facts, cost, caller, call, request)?;
-        deps.charge(&body.key, Charge { key: facts, ask, receipt }).await?
-    };
-    let checked = match checked {
-        Ok(checked) => checked,
-        Err(refusal) => return Ok(refused(&refusal, request)),
-    };
-    request.log.count(if checked.receipt.is_some() { "KeysCharged" } else { "KeysProbed" });
-    let remaining =
-        if body.include.contains(&Include::Remaining) { deps.remaining(&checked, request).await? } else { None };
-    let facts = &checked.facts;
-    let valid = Valid {
-        valid: true,
-        code: "VALID",
-        key_id: facts.id.to_string(),
-        org_id: facts.org.to_string(),
-        environment: facts.environment.name(),
-        receipt_id: checked.receipt.map(|id| id.to_string()),
-        remaining,
-    };
-    Ok(Answer::envelope(200, "The key is valid", &valid, request.now))
+impl<A: Adapters<Table: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey>> HttpFunction for Function<A> {
+    /// Answers a request to check a key. A refusal is an answer too: 200, with its code.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let caller = self.services.service(request.credentials(), request.now).await?;
+        request.log.field("service", &caller);
+        let body: VerifyRequest = request.json()?;
+        let call = body.call()?;
+        // Also of a check that is not charged, a key that cannot be one is refused.
+        request.idempotency_key(&())?;
+        let Some(cost) = body.cost()? else { return Ok(refused(&Refusal::bare(RefusalCode::ServiceUnknown), request)) };
+        let Some(facts) = self.finder.find(&self.keys, &body.key, request.now).await? else {
+            return Ok(refused(&Refusal::bare(RefusalCode::NotFound), request));
+        };
+        request.log.field("org.id", facts.org);
+        request.log.field("key.id", facts.id);
+        let ask = Ask { generation: facts.generation, scope: call.scope.clone(), now: request.now };
+
+        let checked = if cost == 0 {
+            self.probe(facts, &ask).await?
+        } else {
+            let receipt = receipt(&facts, cost, caller, call, request)?;
+            self.charge(&body.key, Charge { key: facts, ask, receipt }).await?
+        };
+        let checked = match checked {
+            Ok(checked) => checked,
+            Err(refusal) => return Ok(refused(&refusal, request)),
+        };
+        request.log.count(if checked.receipt.is_some() { "KeysCharged" } else { "KeysProbed" });
+        let remaining =
+            if body.include.contains(&Include::Remaining) { self.remaining(&checked, request).await? } else { None };
+        let facts = &checked.facts;
+        let valid = Valid {
+            valid: true,
+            code: "VALID",
+            key_id: facts.id.to_string(),
+            org_id: facts.org.to_string(),
+            environment: facts.environment.name(),
+            receipt_id: checked.receipt.map(|id| id.to_string()),
+            remaining,
+        };
+        Ok(Answer::envelope(200, "The key is valid", &valid, request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation =
+            Operation::new::<Valid>("POST /api/keys/verify", "Check a key, and charge it in the same moment");
+        let operation = operation.in_envelope().for_services().takes::<VerifyRequest>();
+        vec![operation.idempotent().refuses(&[Code::Unavailable])]
+    }
 }
 
 /// A key that may make its call.
@@ -159,7 +160,7 @@ struct Checked {
     receipt: Option<ReceiptId>,
 }
 
-impl<F: GetKey + ChargeKey> Deps<F> {
+impl<A: Adapters<Table: GetKey + ChargeKey>> Function<A> {
     /// Charges a key, looking up its wallet again should its spender have left.
     async fn charge(&self, text: &str, mut charge: Charge) -> Result<Result<Checked, Refusal>, Fault> {
         loop {
@@ -180,7 +181,7 @@ impl<F: GetKey + ChargeKey> Deps<F> {
     }
 }
 
-impl<F: ReadKeySnapshot> Deps<F> {
+impl<A: Adapters<Table: ReadKeySnapshot>> Function<A> {
     /// Checks a key without a charge and without a trace.
     async fn probe(&self, facts: KeyFacts, ask: &Ask) -> Result<Result<Checked, Refusal>, Fault> {
         let Some(snapshot) = self.snapshot(&facts, ask.now).await? else {
@@ -286,11 +287,4 @@ fn refused(refusal: &Refusal, request: &Request) -> Answer {
     let (code, limiter) = (refusal.code, refusal.limiter);
     let refused = Refused { valid: false, code, limiter, resets_at: refusal.resets_at.map(|at| at.to_string()) };
     Answer::envelope(200, "The key is refused", &refused, request.now)
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<Valid>("POST /api/keys/verify", "Check a key, and charge it in the same moment");
-    let operation = operation.in_envelope().for_services().takes::<VerifyRequest>();
-    vec![operation.idempotent().refuses(&[Code::Unavailable])]
 }

@@ -4,21 +4,10 @@ use consigne_auth::{Seal, SessionVerifier, User};
 use consigne_core::files::{FileView, Kind, SecureFileView, Status};
 use consigne_core::ports::{Filter, GetUsage, ListFiles, Position};
 use consigne_core::{Code, Fault, FileId, Timestamp};
-use consigne_runtime::http::{Operation, limit};
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::http::limit;
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The records and the ledger.
-    pub files: F,
-    /// Seals cursors, so that they work for one user and one filter only.
-    pub cursors: Seal,
-}
 
 /// A page of files.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -41,28 +30,52 @@ struct Metadata {
     total: u64,
 }
 
-/// Answers a request for a page.
-pub async fn handle<F: ListFiles + GetUsage>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let secure = request.route().contains("/secure/");
-    let filter = filter(request, if secure { "content_type" } else { "contentType" })?;
-    let limit = limit(request)?;
-    let after = request.query("cursor")?.map(|cursor| deps.open(&user, filter, &cursor)).transpose()?;
-
-    let (page, total) =
-        tokio::try_join!(deps.files.list_files(&user.id, filter, limit, after.as_ref()), deps.total(&user, filter))?;
-    request.log.field("files.listed", page.files.len());
-    let next_cursor = page.next.map(|next| deps.seal(&user, filter, &next));
-    if secure {
-        let files: Vec<SecureFileView> = page.files.iter().map(SecureFileView::from).collect();
-        let answer = Answer::envelope(200, "Files listed", &files, request.now);
-        return Ok(answer.with_metadata(&Metadata { next_cursor, total }));
-    }
-    let files = page.files.iter().map(FileView::from).collect();
-    Ok(Answer::plain(200, &FileList { files, total, user_id: user.id.to_string(), next_cursor }))
+function! {
+    users: SessionVerifier = session_verifier(),
+    files: A::Table = table(),
+    /// Seals cursors, so that they work for one user and one filter only.
+    cursors: Seal = cursor_seal().await,
 }
 
-impl<F: ListFiles + GetUsage> Deps<F> {
+impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let secure = request.route().contains("/secure/");
+        let filter = filter(request, if secure { "content_type" } else { "contentType" })?;
+        let limit = limit(request)?;
+        let after = request.query("cursor")?.map(|cursor| self.open(&user, filter, &cursor)).transpose()?;
+
+        let (page, total) = tokio::try_join!(
+            self.files.list_files(&user.id, filter, limit, after.as_ref()),
+            self.total(&user, filter)
+        )?;
+        request.log.field("files.listed", page.files.len());
+        let next_cursor = page.next.map(|next| self.seal(&user, filter, &next));
+        if secure {
+            let files: Vec<SecureFileView> = page.files.iter().map(SecureFileView::from).collect();
+            let answer = Answer::envelope(200, "Files listed", &files, request.now);
+            return Ok(answer.with_metadata(&Metadata { next_cursor, total }));
+        }
+        let files = page.files.iter().map(FileView::from).collect();
+        Ok(Answer::plain(200, &FileList { files, total, user_id: user.id.to_string(), next_cursor }))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let paged = |operation: Operation, kind| {
+            operation
+                .parameter(kind, "Only files of this kind: image, video, book or blog", false)
+                .parameter("status", "Only files of this status; ready when absent", false)
+                .parameter("limit", "Files a page, 1 to 1000; 100 when absent", false)
+                .parameter("cursor", "nextCursor of the page before", false)
+                .refuses(&[Code::InvalidCursor])
+        };
+        let plain = Operation::new::<FileList>("GET /api/files/list", "List files, newest first");
+        let secure = Operation::new::<Vec<SecureFileView>>("GET /api/secure/files/list", "List files, newest first");
+        vec![paged(plain, "contentType"), paged(secure.in_envelope(), "content_type")]
+    }
+}
+
+impl<A: Adapters<Table: ListFiles + GetUsage>> Function<A> {
     /// Counts what the filter shows. The ledger keeps the count of READY files; the few others are counted.
     async fn total(&self, user: &User, filter: Filter) -> Result<u64, Fault> {
         if filter.status == Status::Ready {
@@ -72,7 +85,7 @@ impl<F: ListFiles + GetUsage> Deps<F> {
     }
 }
 
-impl<F> Deps<F> {
+impl<A: Adapters> Function<A> {
     fn seal(&self, user: &User, filter: Filter, next: &Position) -> String {
         let text = format!("{}#{}", next.changed_at.as_millis(), next.file);
         self.cursors.seal(&context(user, filter), &text)
@@ -106,19 +119,4 @@ fn filter(request: &Request, kind_parameter: &str) -> Result<Filter, Fault> {
             .ok_or_else(|| Fault::field("status", "status must be pending, processing, ready, rejected or infected"))?,
     };
     Ok(Filter { status, kind })
-}
-
-/// Describes the routes.
-pub fn operations() -> Vec<Operation> {
-    let paged = |operation: Operation, kind| {
-        operation
-            .parameter(kind, "Only files of this kind: image, video, book or blog", false)
-            .parameter("status", "Only files of this status; ready when absent", false)
-            .parameter("limit", "Files a page, 1 to 1000; 100 when absent", false)
-            .parameter("cursor", "nextCursor of the page before", false)
-            .refuses(&[Code::InvalidCursor])
-    };
-    let plain = Operation::new::<FileList>("GET /api/files/list", "List files, newest first");
-    let secure = Operation::new::<Vec<SecureFileView>>("GET /api/secure/files/list", "List files, newest first");
-    vec![paged(plain, "contentType"), paged(secure.in_envelope(), "content_type")]
 }

@@ -1,13 +1,5 @@
-//! Wires `list`.
+//! Runs `list`.
 
-use std::process::ExitCode;
-
-use consigne_runtime::{Start, http};
-use list::{Deps, handle};
-
-fn main() -> ExitCode {
-    let wire = async |start: &Start| {
-        Ok(Deps { users: start.session_verifier()?, files: start.table()?, cursors: start.cursor_seal().await? })
-    };
-    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+fn main() -> std::process::ExitCode {
+    consigne_runtime::http::run::<list::Function<_>>()
 }

@@ -6,14 +6,8 @@ use consigne_core::Fault;
 use consigne_core::mail::{Sender, Suppression};
 use consigne_core::ports::SuppressMailbox;
 use consigne_runtime::queue::Message;
+use consigne_runtime::{Adapters, BatchFunction, function};
 use serde::Deserialize;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// The mailboxes.
-    pub table: F,
-}
 
 /// An event of SES on `EventBridge`. Source: Amazon SES developer guide, "Event data that Amazon SES publishes".
 #[derive(Deserialize)]
@@ -65,23 +59,27 @@ impl Detail {
     }
 }
 
-/// Processes one message.
-///
-/// # Errors
-/// A malformed message, or one whose work cannot be done now; it comes again, and in the end lies on the dead-letter queue.
-pub async fn handle<F: SuppressMailbox>(deps: &Deps<F>, message: &Message) -> Result<(), Fault> {
-    // What serde would quote may be an address.
-    let feedback: Result<Feedback, _> = serde_json::from_str(&message.body);
-    let detail = feedback.map_err(|error| Fault::internal(format!("{:?} error", error.classify())))?.detail;
-    message.log.field("feedback.kind", &detail.event_type);
-    let Some(why) = detail.judge() else { return Ok(()) };
-    message.log.field("feedback.suppressed", why.name());
-    for address in detail.mail.destination.iter().filter_map(|text| Sender::parse(text)) {
-        deps.table.suppress_mailbox(&address.address.mailbox(), why, message.now).await?;
-        message.log.count(match why {
-            Suppression::Bounced => "MailsBounced",
-            Suppression::Complained => "MailsComplainedOf",
-        });
+function! {
+    table: A::Table = table(),
+}
+
+impl<A: Adapters<Table: SuppressMailbox>> BatchFunction for Function<A> {
+    type Record = Message;
+
+    async fn handle(&self, message: &Message) -> Result<(), Fault> {
+        // What serde would quote may be an address.
+        let feedback: Result<Feedback, _> = serde_json::from_str(&message.body);
+        let detail = feedback.map_err(|error| Fault::internal(format!("{:?} error", error.classify())))?.detail;
+        message.log.field("feedback.kind", &detail.event_type);
+        let Some(why) = detail.judge() else { return Ok(()) };
+        message.log.field("feedback.suppressed", why.name());
+        for address in detail.mail.destination.iter().filter_map(|text| Sender::parse(text)) {
+            self.table.suppress_mailbox(&address.address.mailbox(), why, message.now).await?;
+            message.log.count(match why {
+                Suppression::Bounced => "MailsBounced",
+                Suppression::Complained => "MailsComplainedOf",
+            });
+        }
+        Ok(())
     }
-    Ok(())
 }

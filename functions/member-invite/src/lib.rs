@@ -2,26 +2,15 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::audit::{AuditAction, AuditEntry};
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, InvitationCreated};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::invitations::{Invitation, InvitationView, invitation_in_path};
 use consigne_core::orgs::{OrgRole, Organisation, org_not_found};
 use consigne_core::ports::{CreateInvitation, GetInvitation, GetMember, GetOrg, NewInvitation};
 use consigne_core::{Code, EmailAddress, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members and invitations.
-    pub orgs: F,
-}
 
 /// Asks to invite somebody.
 #[derive(Deserialize, Serialize, JsonSchema)]
@@ -33,56 +22,65 @@ pub struct InviteRequest {
     pub role: OrgRole,
 }
 
-/// Answers a request to invite somebody.
-pub async fn handle<F: GetMember + GetOrg + CreateInvitation + GetInvitation>(
-    deps: &Deps<F>,
-    request: &Request,
-) -> Result<Answer, Fault> {
-    let (user, member) = request.place(&deps.users, &deps.orgs, Route::MemberInvite).await?;
-    let body: InviteRequest = request.json()?;
-    let idempotency_key = request.idempotency_key(&body)?;
-    let email = EmailAddress::of_field("email", &body.email)?;
-    let invitation = Invitation::by(&member, email, body.role, request.now)?;
-    let org = deps.orgs.get_org(member.org).await?.ok_or_else(org_not_found)?;
-    org.require_working()?;
-
-    let (id, origin) = (invitation.id.to_string(), request.origin(&user.id));
-    let details = invitation.particulars();
-    // No address: events travel to whoever subscribes. Who sends the mail reads the invitation.
-    let facts = json!({ "org_id": org.id, "org_name": org.name, "invitation_id": id, "actor": user.id });
-    let new = NewInvitation {
-        invitation,
-        audit: AuditEntry::new(org.id, AuditAction::MemberInvited, id.clone(), &origin, request.now, details),
-        event: Event::new(EventKind::InvitationCreated, request.now, facts),
-        idempotent: idempotency_key.map(|key| IdempotentRequest {
-            key,
-            owner: user.id.into(),
-            operation: "member-invite",
-            result: id,
-        }),
-    };
-    let invitation = match deps.orgs.create_invitation(&new).await? {
-        WriteOutcome::Applied => new.invitation,
-        WriteOutcome::Replayed(id) => deps.sent_before(&org, &id).await?,
-        WriteOutcome::KeyReused => return Err(key_reused()),
-        WriteOutcome::Conflict => return Err(Fault::internal("a new invitation cannot have moved")),
-    };
-    request.log.field("invitation.id", invitation.id);
-    Ok(Answer::envelope(201, "Invitation created", &InvitationView::of(&invitation), request.now))
+function! {
+    users: SessionVerifier = session_verifier(),
+    orgs: A::Table = table(),
 }
 
-impl<F: GetInvitation> Deps<F> {
+impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, member) = request.place(&self.users, &self.orgs, Route::MemberInvite).await?;
+        let body: InviteRequest = request.json()?;
+        let idempotency_key = request.idempotency_key(&body)?;
+        let email = EmailAddress::of_field("email", &body.email)?;
+        let invitation = Invitation::by(&member, email, body.role, request.now)?;
+        let org = self.orgs.get_org(member.org).await?.ok_or_else(org_not_found)?;
+        org.require_working()?;
+
+        let (id, origin) = (invitation.id.to_string(), request.origin(&user.id));
+        let details = invitation.particulars();
+        // No address: events travel to whoever subscribes. Who sends the mail reads the invitation.
+        let created = InvitationCreated {
+            org_id: org.id,
+            org_name: org.name.clone(),
+            invitation_id: invitation.id,
+            actor: origin.actor.clone(),
+        };
+        let new = NewInvitation {
+            invitation,
+            audit: AuditEntry::new(org.id, AuditAction::MemberInvited, id.clone(), &origin, request.now, details),
+            event: Event::new(request.now, EventData::InvitationCreated(created)),
+            idempotent: idempotency_key.map(|key| IdempotentRequest {
+                key,
+                owner: user.id.into(),
+                operation: "member-invite",
+                result: id,
+            }),
+        };
+        let invitation = match self.orgs.create_invitation(&new).await? {
+            WriteOutcome::Applied => new.invitation,
+            WriteOutcome::Replayed(id) => self.sent_before(&org, &id).await?,
+            WriteOutcome::KeyReused => return Err(key_reused()),
+            WriteOutcome::Conflict => return Err(Fault::internal("a new invitation cannot have moved")),
+        };
+        request.log.field("invitation.id", invitation.id);
+        Ok(Answer::envelope(201, "Invitation created", &InvitationView::of(&invitation), request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<InvitationView>(
+            "POST /api/orgs/{org}/invitations",
+            "Invite somebody into an organisation",
+        );
+        let operation = operation.in_org().takes::<InviteRequest>().creates().idempotent();
+        vec![operation.refuses(&[Code::Conflict, Code::RateLimited])]
+    }
+}
+
+impl<A: Adapters<Table: GetInvitation>> Function<A> {
     /// Finds the invitation that the same request sent before.
     async fn sent_before(&self, org: &Organisation, id: &str) -> Result<Invitation, Fault> {
         let found = self.orgs.get_invitation(org.id, invitation_in_path(id)?).await?;
         found.ok_or_else(|| Fault::internal("a promise names an invitation that is gone"))
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation =
-        Operation::new::<InvitationView>("POST /api/orgs/{org}/invitations", "Invite somebody into an organisation");
-    let operation = operation.in_org().takes::<InviteRequest>().creates().idempotent();
-    vec![operation.refuses(&[Code::Conflict, Code::RateLimited])]
 }

@@ -1,11 +1,5 @@
-//! Wires `member-invite`.
+//! Runs `member-invite`.
 
-use std::process::ExitCode;
-
-use consigne_runtime::{Start, http};
-use member_invite::{Deps, handle};
-
-fn main() -> ExitCode {
-    let wire = async |start: &Start| Ok(Deps { users: start.session_verifier()?, orgs: start.table()? });
-    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+fn main() -> std::process::ExitCode {
+    consigne_runtime::http::run::<member_invite::Function<_>>()
 }

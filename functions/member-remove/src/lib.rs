@@ -7,20 +7,10 @@ use consigne_core::keys::ChangeContext;
 use consigne_core::members::member_in_path;
 use consigne_core::ports::{GetMember, RemoveMember};
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::members::remove;
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members.
-    pub orgs: F,
-}
 
 /// A member no more.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -29,20 +19,26 @@ pub struct Removed {
     pub user_id: String,
 }
 
-/// Answers a request to remove a member; a second one finds nothing.
-pub async fn handle<F: GetMember + RemoveMember>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let (user, caller) = request.place(&deps.users, &deps.orgs, Route::MemberRemove).await?;
-    let id = member_in_path(request.parameter("user"))?;
-    request.log.field("member.id", &id);
-
-    let origin = request.origin(&user.id);
-    let when = ChangeContext { origin: &origin, now: request.now };
-    let member = remove(&deps.orgs, &id, &caller, &when).await?;
-    Ok(Answer::envelope(200, "Member removed", &Removed { user_id: member.user.to_string() }, request.now))
+function! {
+    users: SessionVerifier = session_verifier(),
+    orgs: A::Table = table(),
 }
 
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<Removed>("DELETE /api/orgs/{org}/members/{user}", "Remove a member, or leave");
-    vec![operation.in_org().parameter("user", "Id of the member", true).refuses(&[Code::Conflict])]
+impl<A: Adapters<Table: GetMember + RemoveMember>> HttpFunction for Function<A> {
+    /// Answers a request to remove a member; a second one finds nothing.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, caller) = request.place(&self.users, &self.orgs, Route::MemberRemove).await?;
+        let id = member_in_path(request.parameter("user"))?;
+        request.log.field("member.id", &id);
+
+        let origin = request.origin(&user.id);
+        let when = ChangeContext { origin: &origin, now: request.now };
+        let member = remove(&self.orgs, &id, &caller, &when).await?;
+        Ok(Answer::envelope(200, "Member removed", &Removed { user_id: member.user.to_string() }, request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<Removed>("DELETE /api/orgs/{org}/members/{user}", "Remove a member, or leave");
+        vec![operation.in_org().parameter("user", "Id of the member", true).refuses(&[Code::Conflict])]
+    }
 }

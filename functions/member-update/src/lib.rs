@@ -6,20 +6,10 @@ use consigne_core::members::member_in_path;
 use consigne_core::orgs::{MemberView, OrgRole};
 use consigne_core::ports::{ChangeRole, GetMember};
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::members::assign;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members.
-    pub orgs: F,
-}
 
 /// Asks to give a member another role.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -29,22 +19,29 @@ pub struct RoleRequest {
     pub role: OrgRole,
 }
 
-/// Answers a request to give a member another role; the one they have already changes nothing.
-pub async fn handle<F: GetMember + ChangeRole>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let (user, caller) = request.place(&deps.users, &deps.orgs, Route::MemberUpdate).await?;
-    let id = member_in_path(request.parameter("user"))?;
-    request.log.field("member.id", &id);
-    let body: RoleRequest = request.json()?;
-
-    let origin = request.origin(&user.id);
-    let when = ChangeContext { origin: &origin, now: request.now };
-    let member = assign(&deps.orgs, &id, body.role, &caller, &when).await?;
-    Ok(Answer::envelope(200, "Member updated", &MemberView::of(&member), request.now))
+function! {
+    users: SessionVerifier = session_verifier(),
+    orgs: A::Table = table(),
 }
 
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<MemberView>("PATCH /api/orgs/{org}/members/{user}", "Give a member another role");
-    let operation = operation.in_org().parameter("user", "Id of the member", true);
-    vec![operation.takes::<RoleRequest>().refuses(&[Code::Conflict])]
+impl<A: Adapters<Table: GetMember + ChangeRole>> HttpFunction for Function<A> {
+    /// Answers a request to give a member another role; the one they have already changes nothing.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, caller) = request.place(&self.users, &self.orgs, Route::MemberUpdate).await?;
+        let id = member_in_path(request.parameter("user"))?;
+        request.log.field("member.id", &id);
+        let body: RoleRequest = request.json()?;
+
+        let origin = request.origin(&user.id);
+        let when = ChangeContext { origin: &origin, now: request.now };
+        let member = assign(&self.orgs, &id, body.role, &caller, &when).await?;
+        Ok(Answer::envelope(200, "Member updated", &MemberView::of(&member), request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation =
+            Operation::new::<MemberView>("PATCH /api/orgs/{org}/members/{user}", "Give a member another role");
+        let operation = operation.in_org().parameter("user", "Id of the member", true);
+        vec![operation.takes::<RoleRequest>().refuses(&[Code::Conflict])]
+    }
 }

@@ -4,19 +4,9 @@ use consigne_auth::SessionVerifier;
 use consigne_core::files::{File, FileView, ObjectKey};
 use consigne_core::ports::GetFile;
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The records.
-    pub files: F,
-}
 
 /// A file with what only its owner wants to know.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -39,16 +29,30 @@ pub struct FileMetadata {
     pub rejected_reason: Option<String>,
 }
 
-/// Answers a request for one file's facts.
-pub async fn handle<F: GetFile>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let text = request.query("s3Key")?.ok_or_else(|| Fault::field("s3Key", "s3Key is missing"))?;
+function! {
+    users: SessionVerifier = session_verifier(),
+    files: A::Table = table(),
+}
 
-    let key = ObjectKey::parse_for(&user.id, &text).ok_or_else(|| Fault::not_found("File"))?;
-    let file = deps.files.get_file(&user.id, key.file()).await?;
-    let file = file.filter(|file| file.key == key && file.status.is_visible());
-    let file = file.ok_or_else(|| Fault::not_found("File"))?;
-    Ok(Answer::plain(200, &FileMetadata::from(&file)))
+impl<A: Adapters<Table: GetFile>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let text = request.query("s3Key")?.ok_or_else(|| Fault::field("s3Key", "s3Key is missing"))?;
+
+        let key = ObjectKey::parse_for(&user.id, &text).ok_or_else(|| Fault::not_found("File"))?;
+        let file = self.files.get_file(&user.id, key.file()).await?;
+        let file = file.filter(|file| file.key == key && file.status.is_visible());
+        let file = file.ok_or_else(|| Fault::not_found("File"))?;
+        Ok(Answer::plain(200, &FileMetadata::from(&file)))
+    }
+
+    fn operations() -> Vec<Operation> {
+        vec![
+            Operation::new::<FileMetadata>("GET /api/files/metadata", "Get everything about one file")
+                .parameter("s3Key", "Key of the file", true)
+                .refuses(&[Code::NotFound]),
+        ]
+    }
 }
 
 impl From<&File> for FileMetadata {
@@ -61,13 +65,4 @@ impl From<&File> for FileMetadata {
             rejected_reason: file.rejected_reason.clone(),
         }
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    vec![
-        Operation::new::<FileMetadata>("GET /api/files/metadata", "Get everything about one file")
-            .parameter("s3Key", "Key of the file", true)
-            .refuses(&[Code::NotFound]),
-    ]
 }

@@ -7,17 +7,10 @@ use std::time::Duration;
 
 use consigne_core::Fault;
 use consigne_core::ports::{ChangeKey, GetKey, ListKeys, ListMigrations, MigrationFilter, PageAsk, StepMigration};
-use consigne_runtime::remaining;
 use consigne_runtime::schedule::Tick;
+use consigne_runtime::{Adapters, ScheduleFunction, function, remaining};
 use consigne_usecases::migrations::{Advance, advance};
 use serde_json::{Value, json};
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// The table.
-    pub table: F,
-}
 
 /// Migrations looked at between two questions to the table.
 const PAGE: u32 = 100;
@@ -34,38 +27,43 @@ struct Tally {
     failed: u32,
 }
 
-/// Takes every migration that is due one stage on, page by page.
-///
-/// # Errors
-/// `UNAVAILABLE` when one of them could not be, after all others were tried, or when there was no time for all: Lambda runs
-/// it again.
-pub async fn handle<F>(deps: &Deps<F>, tick: &Tick) -> Result<Value, Fault>
-where
-    F: ListMigrations + ListKeys + GetKey + ChangeKey + StepMigration,
+function! {
+    table: A::Table = table(),
+}
+
+impl<A: Adapters<Table: ListMigrations + ListKeys + GetKey + ChangeKey + StepMigration>> ScheduleFunction
+    for Function<A>
 {
-    let mut tally = Tally::default();
-    let mut page = PageAsk { limit: PAGE, after: None };
-    loop {
-        let due = deps.table.list_migrations(MigrationFilter::Due(tick.now), &page).await?;
-        for migration in &due.items {
-            if remaining() < RESERVE {
-                return Err(Fault::unavailable("there was no time for all that is due"));
-            }
-            // One that fails keeps none of the others waiting.
-            match advance(&deps.table, migration, tick.now).await {
-                Ok(advance) => tally.note(advance),
-                Err(fault) => {
-                    tally.failed += 1;
-                    tick.log.field("migration.last_failure", fault.chain());
+    /// Takes every migration that is due one stage on, page by page.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when one of them could not be, after all others were tried, or when there was no time for all: Lambda runs
+    /// it again.
+    async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
+        let mut tally = Tally::default();
+        let mut page = PageAsk { limit: PAGE, after: None };
+        loop {
+            let due = self.table.list_migrations(MigrationFilter::Due(tick.now), &page).await?;
+            for migration in &due.items {
+                if remaining() < RESERVE {
+                    return Err(Fault::unavailable("there was no time for all that is due"));
+                }
+                // One that fails keeps none of the others waiting.
+                match advance(&self.table, migration, tick.now).await {
+                    Ok(advance) => tally.note(advance),
+                    Err(fault) => {
+                        tally.failed += 1;
+                        tick.log.field("migration.last_failure", fault.chain());
+                    }
                 }
             }
+            page.after = due.next;
+            if page.after.is_none() {
+                break;
+            }
         }
-        page.after = due.next;
-        if page.after.is_none() {
-            break;
-        }
+        tally.told(tick)
     }
-    tally.told(tick)
 }
 
 impl Tally {

@@ -8,20 +8,12 @@ use consigne_core::files::{File, ObjectKey, OnCreated, Removal, Status};
 use consigne_core::ports::{ApplyTransition, GetFile, GetJob, ReadHead, RemoveVersion};
 use consigne_runtime::queue::Message;
 use consigne_runtime::uploads::note_checked;
+use consigne_runtime::{Adapters, BatchFunction, function, needs};
 use consigne_usecases::ConflictRetry;
 use consigne_usecases::jobs::follow;
 use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival};
 use serde::Deserialize;
 use serde_json::Value;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, O> {
-    /// The records.
-    pub files: F,
-    /// The objects.
-    pub objects: O,
-}
 
 /// An event of S3 on EventBridge. Its key is plain, not URL-encoded as in S3's older notifications.
 /// Source: Amazon S3 user guide, "Event message structure" of EventBridge.
@@ -49,36 +41,42 @@ struct Object {
     sequencer: String,
 }
 
-/// Processes one message.
-///
-/// # Errors
-/// A malformed message, or one whose work cannot be done now; it comes again, and in the end lies on the dead-letter queue.
-pub async fn handle<F, O>(deps: &Deps<F, O>, message: &Message) -> Result<(), Fault>
-where
-    F: GetFile + GetJob + ApplyTransition,
-    O: ReadHead + RemoveVersion,
-{
-    let Some(event) = parse(&message.body)? else { return Ok(()) };
-    message.log.field("event.kind", &event.detail_type);
-    let mut retry = ConflictRetry::of("the file");
-    loop {
-        // Keys that are not ours, and ours without a record, are somebody else's business.
-        let Some(file) = record(&deps.files, &event.detail.object.key).await? else {
-            message.log.field("file.known", false);
-            return Ok(());
-        };
-        message.log.field("file.id", file.id());
-        message.log.field("user.id", file.owner());
-        let settled = match event.detail_type.as_str() {
-            "Object Created" => created(deps, &file, &event.detail.object, message).await?,
-            "Object Deleted" => deleted(deps, &file, &event.detail, message).await?,
-            _ => true,
-        };
-        if settled {
-            return Ok(());
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: GetFile + GetJob + ApplyTransition, Bucket: ReadHead + RemoveVersion>
+}
+
+function! {
+    files: A::Table = table(),
+    objects: A::Bucket = bucket(),
+}
+
+impl<A: Needs> BatchFunction for Function<A> {
+    type Record = Message;
+
+    async fn handle(&self, message: &Message) -> Result<(), Fault> {
+        let Some(event) = parse(&message.body)? else { return Ok(()) };
+        message.log.field("event.kind", &event.detail_type);
+        let mut retry = ConflictRetry::of("the file");
+        loop {
+            // Keys that are not ours, and ours without a record, are somebody else's business.
+            let Some(file) = record(&self.files, &event.detail.object.key).await? else {
+                message.log.field("file.known", false);
+                return Ok(());
+            };
+            message.log.field("file.id", file.id());
+            message.log.field("user.id", file.owner());
+            let settled = match event.detail_type.as_str() {
+                "Object Created" => self.created(&file, &event.detail.object, message).await?,
+                "Object Deleted" => self.deleted(&file, &event.detail, message).await?,
+                _ => true,
+            };
+            if settled {
+                return Ok(());
+            }
+            // Files of one job arrive together, and each moves the job.
+            retry.wait().await?;
         }
-        // Files of one job arrive together, and each moves the job.
-        retry.wait().await?;
     }
 }
 
@@ -97,67 +95,59 @@ async fn record(files: &impl GetFile, key: &str) -> Result<Option<File>, Fault> 
     Ok(file.filter(|file| file.key == key))
 }
 
-/// Follows an arrival; `false` when the record moved meanwhile.
-async fn created<F, O>(deps: &Deps<F, O>, file: &File, object: &Object, message: &Message) -> Result<bool, Fault>
-where
-    F: ApplyTransition + GetJob,
-    O: ReadHead + RemoveVersion,
-{
-    if file.status == Status::Pending {
-        return arrived(deps, file, object, message).await;
-    }
-    let key = file.key.as_str();
-    let version = match &object.version_id {
-        Some(version) => Some(version.clone()),
-        None => deps.objects.read_head(key, None, 1).await?.map(|head| head.version),
-    };
-    if let Some(version) = version.filter(|version| file.on_created(version) == OnCreated::RemoveVersion) {
-        message.log.count("UploadsReplayed");
-        deps.objects.remove_version(key, &version).await?;
-    }
-    Ok(true)
-}
-
-/// Checks the upload a pending file waits for.
-async fn arrived<F, O>(deps: &Deps<F, O>, file: &File, object: &Object, message: &Message) -> Result<bool, Fault>
-where
-    F: ApplyTransition + GetJob,
-    O: ReadHead + RemoveVersion,
-{
-    let source = ArrivalSource::Event { version: object.version_id.as_deref(), sequencer: &object.sequencer };
-    let checked = check_arrival(&deps.files, &deps.objects, file, source, message.now).await?;
-    note_checked(&message.log, file, checked);
-    match checked {
-        Checked::Ready => {
-            let waited = message.now.since(file.granted_at).as_millis();
-            message.log.millis("GrantToReady", u64::try_from(waited).unwrap_or(u64::MAX));
+impl<A: Needs> Function<A> {
+    /// Follows an arrival; `false` when the record moved meanwhile.
+    async fn created(&self, file: &File, object: &Object, message: &Message) -> Result<bool, Fault> {
+        if file.status == Status::Pending {
+            return self.arrived(file, object, message).await;
         }
-        Checked::Rejected => {}
-        Checked::Gone => message.log.field("file.gone", true),
-        Checked::Conflict => return Ok(false),
+        let key = file.key.as_str();
+        let version = match &object.version_id {
+            Some(version) => Some(version.clone()),
+            None => self.objects.read_head(key, None, 1).await?.map(|head| head.version),
+        };
+        if let Some(version) = version.filter(|version| file.on_created(version) == OnCreated::RemoveVersion) {
+            message.log.count("UploadsReplayed");
+            self.objects.remove_version(key, &version).await?;
+        }
+        Ok(true)
     }
-    Ok(true)
-}
 
-/// Follows a removal; `false` when the record moved meanwhile.
-async fn deleted<F, O>(deps: &Deps<F, O>, file: &File, detail: &Detail, message: &Message) -> Result<bool, Fault>
-where
-    F: ApplyTransition + GetJob,
-    O: ReadHead,
-{
-    // A delete marker hides an object and removes no byte; the version's own end will be told.
-    if detail.deletion_type.as_deref() == Some("Delete Marker Created") {
-        return Ok(true);
+    /// Checks the upload a pending file waits for.
+    async fn arrived(&self, file: &File, object: &Object, message: &Message) -> Result<bool, Fault> {
+        let source = ArrivalSource::Event { version: object.version_id.as_deref(), sequencer: &object.sequencer };
+        let checked = check_arrival(&self.files, &self.objects, file, source, message.now).await?;
+        note_checked(&message.log, file, checked);
+        match checked {
+            Checked::Ready => {
+                let waited = message.now.since(file.granted_at).as_millis();
+                message.log.millis("GrantToReady", u64::try_from(waited).unwrap_or(u64::MAX));
+            }
+            Checked::Rejected => {}
+            Checked::Gone => message.log.field("file.gone", true),
+            Checked::Conflict => return Ok(false),
+        }
+        Ok(true)
     }
-    let ended = match (&detail.object.version_id, file.keeps()) {
-        (Some(version), _) => file.ends_with(version, &detail.object.sequencer),
-        // Not told which version is gone, look whether it is the one that counts.
-        (None, Some(pinned)) => deps.objects.read_head(file.key.as_str(), Some(&pinned.version), 1).await?.is_none(),
-        (None, None) => file.status == Status::Pending,
-    };
-    if !ended {
-        return Ok(true);
+
+    /// Follows a removal; `false` when the record moved meanwhile.
+    async fn deleted(&self, file: &File, detail: &Detail, message: &Message) -> Result<bool, Fault> {
+        // A delete marker hides an object and removes no byte; the version's own end will be told.
+        if detail.deletion_type.as_deref() == Some("Delete Marker Created") {
+            return Ok(true);
+        }
+        let ended = match (&detail.object.version_id, file.keeps()) {
+            (Some(version), _) => file.ends_with(version, &detail.object.sequencer),
+            // Not told which version is gone, look whether it is the one that counts.
+            (None, Some(pinned)) => {
+                self.objects.read_head(file.key.as_str(), Some(&pinned.version), 1).await?.is_none()
+            }
+            (None, None) => file.status == Status::Pending,
+        };
+        if !ended {
+            return Ok(true);
+        }
+        let step = follow(&self.files, file.remove(Removal::Deleted, message.now), message.now).await?;
+        self.files.apply_transition(&step).await
     }
-    let step = follow(&deps.files, file.remove(Removal::Deleted, message.now), message.now).await?;
-    deps.files.apply_transition(&step).await
 }

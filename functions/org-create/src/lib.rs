@@ -7,20 +7,10 @@ use consigne_core::credits::Wallet;
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::orgs::{Member, OrgRole, OrgView, Organisation, org_in_path};
 use consigne_core::ports::{CreateOrg, GetOrg, NewOrg};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The organisations.
-    pub orgs: F,
-}
 
 /// Asks for an organisation.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -30,49 +20,54 @@ pub struct OrgRequest {
     pub name: String,
 }
 
-/// Answers a request for a new organisation.
-pub async fn handle<F: CreateOrg + GetOrg>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let body: OrgRequest = request.json()?;
-    let idempotency_key = request.idempotency_key(&body)?;
-    let seen = user.sighting(request.now);
+function! {
+    users: SessionVerifier = session_verifier(),
+    orgs: A::Table = table(),
+}
 
-    let org = Organisation::found(&body.name, request.now)?;
-    let owner = Member { org: org.id, user: user.id.clone(), role: OrgRole::Owner, joined_at: request.now };
-    let origin = request.origin(&user.id);
-    let audit = AuditEntry::new(
-        org.id,
-        AuditAction::OrgCreated,
-        org.id.to_string(),
-        &origin,
-        request.now,
-        json!({ "name": org.name }),
-    );
-    let idempotent = idempotency_key.map(|key| IdempotentRequest {
-        key,
-        owner: user.id.into(),
-        operation: "org-create",
-        result: org.id.to_string(),
-    });
-    let wallet = Wallet::of_organisation(org.id, request.now);
-    let new = NewOrg { org, owner, wallet, audit, seen, idempotent };
-    let org = match deps.orgs.create_org(&new).await? {
-        WriteOutcome::Applied => new.org,
-        WriteOutcome::Replayed(id) => founded(&deps.orgs, &id).await?,
-        WriteOutcome::KeyReused => return Err(key_reused()),
-        WriteOutcome::Conflict => return Err(Fault::internal("a new organisation cannot have moved")),
-    };
-    request.log.field("org.id", org.id);
-    Ok(Answer::envelope(201, "Organisation created", &OrgView::of(&org, &new.owner), request.now))
+impl<A: Adapters<Table: CreateOrg + GetOrg>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let body: OrgRequest = request.json()?;
+        let idempotency_key = request.idempotency_key(&body)?;
+        let seen = user.sighting(request.now);
+
+        let org = Organisation::found(&body.name, request.now)?;
+        let owner = Member { org: org.id, user: user.id.clone(), role: OrgRole::Owner, joined_at: request.now };
+        let origin = request.origin(&user.id);
+        let audit = AuditEntry::new(
+            org.id,
+            AuditAction::OrgCreated,
+            org.id.to_string(),
+            &origin,
+            request.now,
+            json!({ "name": org.name }),
+        );
+        let idempotent = idempotency_key.map(|key| IdempotentRequest {
+            key,
+            owner: user.id.into(),
+            operation: Self::NAME,
+            result: org.id.to_string(),
+        });
+        let wallet = Wallet::of_organisation(org.id, request.now);
+        let new = NewOrg { org, owner, wallet, audit, seen, idempotent };
+        let org = match self.orgs.create_org(&new).await? {
+            WriteOutcome::Applied => new.org,
+            WriteOutcome::Replayed(id) => founded(&self.orgs, &id).await?,
+            WriteOutcome::KeyReused => return Err(key_reused()),
+            WriteOutcome::Conflict => return Err(Fault::internal("a new organisation cannot have moved")),
+        };
+        request.log.field("org.id", org.id);
+        Ok(Answer::envelope(201, "Organisation created", &OrgView::of(&org, &new.owner), request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<OrgView>("POST /api/orgs", "Found an organisation");
+        vec![operation.in_envelope().takes::<OrgRequest>().creates().idempotent()]
+    }
 }
 
 /// Finds the organisation that the same request founded before.
 async fn founded<F: GetOrg>(orgs: &F, id: &str) -> Result<Organisation, Fault> {
     orgs.get_org(org_in_path(id)?).await?.ok_or_else(|| Fault::internal("a promise names an organisation that is gone"))
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<OrgView>("POST /api/orgs", "Found an organisation");
-    vec![operation.in_envelope().takes::<OrgRequest>().creates().idempotent()]
 }

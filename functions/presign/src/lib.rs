@@ -8,8 +8,7 @@ use consigne_auth::SessionVerifier;
 use consigne_core::files::ObjectKey;
 use consigne_core::ports::GetFile;
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_storage::Presigner;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,17 +17,6 @@ use serde::{Deserialize, Serialize};
 const VALID_MAX: u32 = 3600;
 /// Where the key begins in the path of the secure route.
 const SECURE_PREFIX: &str = "/api/secure/files/download/";
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The records.
-    pub files: F,
-    /// Signs the ticket.
-    pub tickets: Presigner,
-}
 
 /// Asks for a ticket.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -63,26 +51,46 @@ pub struct SecureTicket {
     pub expires_at: String,
 }
 
-/// Answers a request for a ticket.
-pub async fn handle<F: GetFile>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let secure = request.route().starts_with("GET ");
-    let ask = if secure { asked_by_path(request) } else { request.json()? };
-    let asked = validity(&ask)?;
+function! {
+    users: SessionVerifier = session_verifier(),
+    files: A::Table = table(),
+    tickets: Presigner = presigner(),
+}
 
-    let key = ObjectKey::parse_for(&user.id, &ask.s3_key).ok_or_else(|| Fault::not_found("File"))?;
-    let file = deps.files.get_file(&user.id, key.file()).await?;
-    let file = file.filter(|file| file.key == key).ok_or_else(|| Fault::not_found("File"))?;
-    let readable = file.readable()?;
+impl<A: Adapters<Table: GetFile>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let secure = request.route().starts_with("GET ");
+        let ask = if secure { asked_by_path(request) } else { request.json()? };
+        let asked = validity(&ask)?;
 
-    let valid = deps.tickets.validity(asked, request.now)?;
-    let url = deps.tickets.read(&readable, valid, request.now)?;
-    let (expires_in, expires_at) = (valid.as_secs(), request.now.plus(valid).to_string());
-    if secure {
-        let ticket = SecureTicket { download_url: url, expires_in, expires_at };
-        return Ok(Answer::envelope(200, "Download URL created", &ticket, request.now));
+        let key = ObjectKey::parse_for(&user.id, &ask.s3_key).ok_or_else(|| Fault::not_found("File"))?;
+        let file = self.files.get_file(&user.id, key.file()).await?;
+        let file = file.filter(|file| file.key == key).ok_or_else(|| Fault::not_found("File"))?;
+        let readable = file.readable()?;
+
+        let valid = self.tickets.validity(asked, request.now)?;
+        let url = self.tickets.read(&readable, valid, request.now)?;
+        let (expires_in, expires_at) = (valid.as_secs(), request.now.plus(valid).to_string());
+        if secure {
+            let ticket = SecureTicket { download_url: url, expires_in, expires_at };
+            return Ok(Answer::envelope(200, "Download URL created", &ticket, request.now));
+        }
+        Ok(Answer::plain(200, &Ticket { url, expires_in, expires_at }))
     }
-    Ok(Answer::plain(200, &Ticket { url, expires_in, expires_at }))
+
+    fn operations() -> Vec<Operation> {
+        let refusals = [Code::NotFound, Code::NotReady, Code::FileInfected];
+        vec![
+            Operation::new::<Ticket>("POST /api/files/presigned-url", "Get a ticket to read a file")
+                .takes::<TicketRequest>()
+                .refuses(&refusals),
+            Operation::new::<SecureTicket>("GET /api/secure/files/download/{key+}", "Get a ticket to read a file")
+                .in_envelope()
+                .parameter("key", "Key of the file; its slashes may be escaped", true)
+                .refuses(&refusals),
+        ]
+    }
 }
 
 fn asked_by_path(request: &Request) -> TicketRequest {
@@ -97,18 +105,4 @@ fn validity(ask: &TicketRequest) -> Result<Duration, Fault> {
         seconds @ 1..=VALID_MAX => Ok(Duration::from_secs(seconds.into())),
         _ => Err(Fault::field("expiresIn", format!("expiresIn must be 1 to {VALID_MAX} seconds"))),
     }
-}
-
-/// Describes the routes.
-pub fn operations() -> Vec<Operation> {
-    let refusals = [Code::NotFound, Code::NotReady, Code::FileInfected];
-    vec![
-        Operation::new::<Ticket>("POST /api/files/presigned-url", "Get a ticket to read a file")
-            .takes::<TicketRequest>()
-            .refuses(&refusals),
-        Operation::new::<SecureTicket>("GET /api/secure/files/download/{key+}", "Get a ticket to read a file")
-            .in_envelope()
-            .parameter("key", "Key of the file; its slashes may be escaped", true)
-            .refuses(&refusals),
-    ]
 }

@@ -11,62 +11,56 @@ use consigne_core::maintenance::{Maintenance, past_periods};
 use consigne_core::ports::{ExpireLots, ForgetPeriods, PageAsk, SendMessage, WalkKeys};
 use consigne_core::{Fault, UserId};
 use consigne_runtime::queue::Message;
-use consigne_runtime::remaining;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, Q> {
-    /// Keys and wallets.
-    pub accounts: F,
-    /// Takes what is left of an organisation that is too large for one message.
-    pub queue: Q,
-}
+use consigne_runtime::{Adapters, BatchFunction, function, remaining, settings};
 
 /// Keys read at once.
 const PAGE: u32 = 100;
 /// Time without which no further page is begun.
 const RESERVE: Duration = Duration::from_secs(20);
 
-/// Processes one message.
-///
-/// # Errors
-/// A malformed message, or table and queue that do not answer; it comes again, and in the end lies on the dead-letter queue.
-pub async fn handle<F, Q>(deps: &Deps<F, Q>, message: &Message) -> Result<(), Fault>
-where
-    F: WalkKeys + ForgetPeriods + ExpireLots,
-    Q: SendMessage,
-{
-    let Maintenance { org, at, after } = Maintenance::parse(&message.body)?;
-    message.log.field("org.id", org);
-    // A night that is still to come must not end anything before its time.
-    let now = at.min(message.now);
-    let (mut settled, mut forgotten) = (0, 0);
-    if after.is_none() {
-        settled += u32::from(deps.accounts.expire_lots(&WalletId::Organisation(org), now).await?);
-    }
-    let mut ask = PageAsk { limit: PAGE, after };
-    loop {
-        let page = deps.accounts.walk_keys(org, &ask).await?;
-        for key in &page.items {
-            let past = past_periods(key, now);
-            if !past.is_empty() {
-                deps.accounts.forget_periods(org, key.id, &past).await?;
-                forgotten += past.len();
+function! {
+    /// Keys and wallets.
+    accounts: A::Table = table(),
+    /// Takes what is left of an organisation that is too large for one message.
+    queue: A::Queue = queue(&settings::QUOTA_QUEUE_URL),
+}
+
+impl<A: Adapters<Table: WalkKeys + ForgetPeriods + ExpireLots, Queue: SendMessage>> BatchFunction for Function<A> {
+    type Record = Message;
+
+    async fn handle(&self, message: &Message) -> Result<(), Fault> {
+        let Maintenance { org, at, after } = Maintenance::parse(&message.body)?;
+        message.log.field("org.id", org);
+        // A night that is still to come must not end anything before its time.
+        let now = at.min(message.now);
+        let (mut settled, mut forgotten) = (0, 0);
+        if after.is_none() {
+            settled += u32::from(self.accounts.expire_lots(&WalletId::Organisation(org), now).await?);
+        }
+        let mut ask = PageAsk { limit: PAGE, after };
+        loop {
+            let page = self.accounts.walk_keys(org, &ask).await?;
+            for key in &page.items {
+                let past = past_periods(key, now);
+                if !past.is_empty() {
+                    self.accounts.forget_periods(org, key.id, &past).await?;
+                    forgotten += past.len();
+                }
+            }
+            let testers: BTreeSet<UserId> = page.items.into_iter().filter_map(|key| key.spender).collect();
+            for tester in testers {
+                settled += u32::from(self.accounts.expire_lots(&WalletId::Test(tester), now).await?);
+            }
+            ask.after = page.next;
+            if ask.after.is_none() || remaining() < RESERVE {
+                break;
             }
         }
-        let testers: BTreeSet<UserId> = page.items.into_iter().filter_map(|key| key.spender).collect();
-        for tester in testers {
-            settled += u32::from(deps.accounts.expire_lots(&WalletId::Test(tester), now).await?);
+        message.log.field("quota.wallets_settled", settled);
+        message.log.field("quota.counters_forgotten", forgotten);
+        match ask.after {
+            Some(after) => self.queue.send_message(&Maintenance { org, at, after: Some(after) }.message()?).await,
+            None => Ok(()),
         }
-        ask.after = page.next;
-        if ask.after.is_none() || remaining() < RESERVE {
-            break;
-        }
-    }
-    message.log.field("quota.wallets_settled", settled);
-    message.log.field("quota.counters_forgotten", forgotten);
-    match ask.after {
-        Some(after) => deps.queue.send_message(&Maintenance { org, at, after: Some(after) }.message()?).await,
-        None => Ok(()),
     }
 }

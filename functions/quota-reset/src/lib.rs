@@ -5,24 +5,22 @@
 use consigne_core::Fault;
 use consigne_core::maintenance::Maintenance;
 use consigne_core::ports::{SendMessages, WalkOrgs};
-use consigne_runtime::fanout;
 use consigne_runtime::schedule::Tick;
+use consigne_runtime::{Adapters, ScheduleFunction, fanout, function, settings};
 use serde_json::{Value, json};
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, Q> {
-    /// The organisations.
-    pub orgs: F,
+function! {
+    orgs: A::Table = table(),
     /// Takes those that are to be looked after.
-    pub queue: Q,
+    queue: A::Queue = queue(&settings::QUOTA_QUEUE_URL),
 }
 
-/// Hands out a night's work.
-pub async fn handle<F: WalkOrgs, Q: SendMessages>(deps: &Deps<F, Q>, tick: &Tick) -> Result<Value, Fault> {
-    let messages = |org| Ok(vec![Maintenance { org, at: tick.now, after: None }.message()?]);
-    let orgs = fanout::for_every_org(&deps.orgs, &deps.queue, messages).await?;
-    let done = json!({ "organisations": orgs });
-    tick.log.field("quota.handed_out", &done);
-    Ok(done)
+impl<A: Adapters<Table: WalkOrgs, Queue: SendMessages>> ScheduleFunction for Function<A> {
+    async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
+        let messages = |org| Ok(vec![Maintenance { org, at: tick.now, after: None }.message()?]);
+        let orgs = fanout::for_every_org(&self.orgs, &self.queue, messages).await?;
+        let done = json!({ "organisations": orgs });
+        tick.log.field("quota.handed_out", &done);
+        Ok(done)
+    }
 }

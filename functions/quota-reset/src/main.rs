@@ -1,11 +1,5 @@
-//! Wires `quota-reset`.
+//! Runs `quota-reset`.
 
-use std::process::ExitCode;
-
-use consigne_runtime::{Start, schedule, settings};
-use quota_reset::{Deps, handle};
-
-fn main() -> ExitCode {
-    let wire = async |start: &Start| Ok(Deps { orgs: start.table()?, queue: start.queue(&settings::QUOTA_QUEUE_URL)? });
-    schedule::serve(env!("CARGO_PKG_NAME"), wire, |deps, tick| Box::pin(handle(deps, tick)))
+fn main() -> std::process::ExitCode {
+    consigne_runtime::schedule::run::<quota_reset::Function<_>>()
 }

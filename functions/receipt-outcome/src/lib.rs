@@ -4,23 +4,13 @@ use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::credits::{Outcome, OutcomeKept, ReceiptId};
 use consigne_core::ports::KeepOutcome;
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Most bytes of `details`, as JSON.
 const DETAILS_MAX: usize = 4 * 1024;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Which service is calling.
-    pub services: Refreshed<ServiceTokens>,
-    /// The receipts.
-    pub receipts: F,
-}
 
 /// Tells how a call went.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -46,24 +36,38 @@ pub struct Completed {
     pub response_ms: u64,
 }
 
-/// Answers the telling of an outcome; the same one again is answered the same.
-pub async fn handle<F: KeepOutcome>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let service = deps.services.service(request.credentials(), request.now).await?;
-    request.log.field("service", &service);
-    let body: OutcomeRequest = request.json()?;
-    let outcome = body.parse()?;
-    let unknown = || Fault::not_found("Receipt");
-    let id = ReceiptId::parse(request.parameter("id")).ok_or_else(unknown)?;
-    request.log.field("receipt.id", id);
+function! {
+    services: Refreshed<ServiceTokens> = service_tokens().await,
+    receipts: A::Table = table(),
+}
 
-    match deps.receipts.keep_outcome(id, &service, &outcome, request.now).await? {
-        OutcomeKept::Kept => {}
-        OutcomeKept::Unknown => return Err(unknown()),
-        OutcomeKept::Other => return Err(Fault::new(Code::Conflict, "Another outcome stands on this receipt")),
+impl<A: Adapters<Table: KeepOutcome>> HttpFunction for Function<A> {
+    /// Answers the telling of an outcome; the same one again is answered the same.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let service = self.services.service(request.credentials(), request.now).await?;
+        request.log.field("service", &service);
+        let body: OutcomeRequest = request.json()?;
+        let outcome = body.parse()?;
+        let unknown = || Fault::not_found("Receipt");
+        let id = ReceiptId::parse(request.parameter("id")).ok_or_else(unknown)?;
+        request.log.field("receipt.id", id);
+
+        match self.receipts.keep_outcome(id, &service, &outcome, request.now).await? {
+            OutcomeKept::Kept => {}
+            OutcomeKept::Unknown => return Err(unknown()),
+            OutcomeKept::Other => return Err(Fault::new(Code::Conflict, "Another outcome stands on this receipt")),
+        }
+        let (status_code, response_ms) = (outcome.status_code, outcome.response_ms);
+        let completed = Completed { receipt_id: id.to_string(), status_code, response_ms };
+        Ok(Answer::envelope(200, "Outcome kept", &completed, request.now))
     }
-    let (status_code, response_ms) = (outcome.status_code, outcome.response_ms);
-    let completed = Completed { receipt_id: id.to_string(), status_code, response_ms };
-    Ok(Answer::envelope(200, "Outcome kept", &completed, request.now))
+
+    fn operations() -> Vec<Operation> {
+        let operation =
+            Operation::new::<Completed>("POST /api/keys/receipts/{id}/outcome", "Tell how a paid call went");
+        let operation = operation.in_envelope().for_services().parameter("id", "receipt_id of the check", true);
+        vec![operation.takes::<OutcomeRequest>().refuses(&[Code::NotFound, Code::Conflict])]
+    }
 }
 
 impl OutcomeRequest {
@@ -74,11 +78,4 @@ impl OutcomeRequest {
         }
         Ok(outcome)
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<Completed>("POST /api/keys/receipts/{id}/outcome", "Tell how a paid call went");
-    let operation = operation.in_envelope().for_services().parameter("id", "receipt_id of the check", true);
-    vec![operation.takes::<OutcomeRequest>().refuses(&[Code::NotFound, Code::Conflict])]
 }

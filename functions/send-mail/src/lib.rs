@@ -4,8 +4,7 @@
 //! a second delivery finds it marked, or in hand. A claim whose holder died runs out, and the mail is sent again; it may then
 //! arrive twice, which is counted and said.
 
-mod notice;
-mod occasion;
+mod mail_event;
 
 use std::collections::BTreeMap;
 
@@ -17,107 +16,112 @@ use consigne_core::ports::{
 use consigne_core::{EventId, Fault, UserId};
 use consigne_messaging::mail::{MailTemplate, MailTheme, Reader};
 use consigne_runtime::queue::Message;
+use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 
-use crate::occasion::{Occasion, Recipient};
+use crate::mail_event::{MailEvent, Recipient};
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, M, Q> {
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<
+        Table: GetOrg + GetProfile + GetMember + ListMembers + GetInvitation + ClaimMail + MarkMail + ReleaseMail,
+        Mailer: SendMail,
+        Queue: SendMessage,
+    >
+}
+
+function! {
     /// People, organisations and mails.
-    pub table: F,
+    table: A::Table = table(),
     /// The mail service; none where no mails are sent.
-    pub mailer: Option<M>,
+    mailer: Option<A::Mailer> = mailer(),
     /// What letters have in common.
-    pub theme: MailTheme,
+    theme: MailTheme = theme(),
     /// Where the API is reached.
-    pub public_url: String,
+    public_url: String = public_url(),
     /// Seals links to unsubscribe.
-    pub seal: UnsubscribeSeal,
+    seal: UnsubscribeSeal = unsubscribe_seal().await,
     /// Makes the tokens of invitations.
-    pub invitations: InvitationTokens,
+    invitations: InvitationTokens = invitation_tokens().await,
     /// Takes what can never be processed.
-    pub dead_letters: Q,
+    dead_letters: A::Queue = queue(&settings::PARKING_QUEUE_URL),
 }
 
-/// Processes one message.
-///
-/// # Errors
-/// When a mail could not be sent now; the message comes back for the recipients that are left.
-pub async fn handle<F, M, Q>(deps: &Deps<F, M, Q>, message: &Message) -> Result<(), Fault>
-where
-    F: GetOrg + GetProfile + GetMember + ListMembers + GetInvitation + ClaimMail + MarkMail + ReleaseMail,
-    M: SendMail,
-    Q: SendMessage,
-{
-    let occasion = match Occasion::parse(&message.body) {
-        Ok(occasion) => occasion,
-        Err(problem) => {
-            message.log.field("message.malformed", problem);
-            message.log.count("MailsParked");
-            return deps.dead_letters.send_message(&message.body).await;
-        }
-    };
-    let event = occasion.event;
-    message.log.field("event.id", event);
-    message.log.field("event.kind", &occasion.kind);
-    let (mut outcomes, mut left) = (BTreeMap::new(), None);
-    for (to, template) in occasion.mails(&deps.table, &deps.invitations, message.now).await? {
-        message.log.field("mail.template", template.name());
-        let outcome = deliver(deps, event, &to, &*template, message).await;
-        let word = outcome.as_ref().map_or("left", |outcome| *outcome);
-        // An address is nobody's business but the mail's.
-        let name = match &to {
-            Recipient::Person(user) => user.to_string(),
-            Recipient::Invited(..) => "invited".to_owned(),
-        };
-        outcomes.insert(name, word);
-        // One recipient's trouble keeps no other's mail.
-        left = outcome.err().or(left);
-    }
-    message.log.field("mail.outcomes", outcomes);
-    left.map_or(Ok(()), Err)
-}
+impl<A: Needs> BatchFunction for Function<A> {
+    type Record = Message;
 
-/// Sends one letter to one person, unless that was done, cannot be, or is not wanted; says in a word what became of it.
-async fn deliver<F, M, Q>(
-    deps: &Deps<F, M, Q>,
-    event: EventId,
-    to: &Recipient,
-    template: &dyn MailTemplate,
-    message: &Message,
-) -> Result<&'static str, Fault>
-where
-    F: GetProfile + ClaimMail + MarkMail + ReleaseMail,
-    M: SendMail,
-{
-    let Some(mailer) = &deps.mailer else { return Ok("skipped") };
-    let (address, name, language) = match to {
-        Recipient::Person(user) => {
-            let profile = deps.table.get_profile(user).await?;
-            let Some(contact) = profile.contact() else { return Ok(unaddressed("no address", message)) };
-            if !contact.verified {
-                // It may be a stranger's.
-                return Ok(unaddressed("unverified address", message));
+    /// Processes one message.
+    ///
+    /// # Errors
+    /// When a mail could not be sent now; the message comes back for the recipients that are left.
+    async fn handle(&self, message: &Message) -> Result<(), Fault> {
+        let mail_event = match MailEvent::parse(&message.body) {
+            Ok(mail_event) => mail_event,
+            Err(problem) => {
+                message.log.field("message.malformed", problem);
+                message.log.count("MailsParked");
+                return self.dead_letters.send_message(&message.body).await;
             }
-            (Address::parse(&contact.email), contact.name.clone(), contact.language)
+        };
+        let event = mail_event.event;
+        message.log.field("event.id", event);
+        message.log.field("event.kind", &mail_event.kind);
+        let (mut outcomes, mut left) = (BTreeMap::new(), None);
+        for (to, template) in mail_event.mails(&self.table, &self.invitations, message.now).await? {
+            message.log.field("mail.template", template.name());
+            let outcome = self.deliver(event, &to, &*template, message).await;
+            let word = outcome.as_ref().map_or("left", |outcome| *outcome);
+            // An address is nobody's business but the mail's.
+            let name = match &to {
+                Recipient::Person(user) => user.to_string(),
+                Recipient::Invited(..) => "invited".to_owned(),
+            };
+            outcomes.insert(name, word);
+            // One recipient's trouble keeps no other's mail.
+            left = outcome.err().or(left);
         }
-        Recipient::Invited(email, language) => (Address::parse(email.as_str()), None, *language),
-    };
-    let Some(address) = address else { return Ok(unaddressed("unusable address", message)) };
-    let (mail, mailbox) = (to.mail(event), address.mailbox());
-    let wanted_by = to.person().cloned().zip(template.topic());
-    let link = |(user, topic): &(UserId, Topic)| {
-        format!("{}/api/mail/unsubscribe?token={}", deps.public_url, deps.seal.token(user, *topic))
-    };
-    let reader = Reader { address, name, language, unsubscribe: wanted_by.as_ref().map(link) };
-    let template = deps.theme.write(template, reader, message.now)?;
+        message.log.field("mail.outcomes", outcomes);
+        left.map_or(Ok(()), Err)
+    }
+}
 
-    match deps.table.claim_mail(&MailClaim { mail, mailbox, wanted_by, now: message.now }).await? {
-        Claimed::Ours(claim) => send(&deps.table, mailer, &claim, &template, message).await,
-        Claimed::Done => Ok("done before"),
-        Claimed::Suppressed => Ok("suppressed"),
-        Claimed::Unsubscribed => Ok("unsubscribed"),
-        Claimed::InHand => Err(Fault::unavailable("the mail is in hand elsewhere, or was left behind there")),
+impl<A: Needs> Function<A> {
+    /// Sends one letter to one person, unless that was done, cannot be, or is not wanted; says in a word what became of it.
+    async fn deliver(
+        &self,
+        event: EventId,
+        to: &Recipient,
+        template: &dyn MailTemplate,
+        message: &Message,
+    ) -> Result<&'static str, Fault> {
+        let Some(mailer) = &self.mailer else { return Ok("skipped") };
+        let (address, name, language) = match to {
+            Recipient::Person(user) => {
+                let profile = self.table.get_profile(user).await?;
+                let Some(contact) = profile.contact() else { return Ok(unaddressed("no address", message)) };
+                if !contact.verified {
+                    // It may be a stranger's.
+                    return Ok(unaddressed("unverified address", message));
+                }
+                (Address::parse(&contact.email), contact.name.clone(), contact.language)
+            }
+            Recipient::Invited(email, language) => (Address::parse(email.as_str()), None, *language),
+        };
+        let Some(address) = address else { return Ok(unaddressed("unusable address", message)) };
+        let (mail, mailbox) = (to.mail(event), address.mailbox());
+        let wanted_by = to.person().cloned().zip(template.topic());
+        let link = |(user, topic): &(UserId, Topic)| {
+            format!("{}/api/mail/unsubscribe?token={}", self.public_url, self.seal.token(user, *topic))
+        };
+        let reader = Reader { address, name, language, unsubscribe: wanted_by.as_ref().map(link) };
+        let template = self.theme.write(template, reader, message.now)?;
+
+        match self.table.claim_mail(&MailClaim { mail, mailbox, wanted_by, now: message.now }).await? {
+            Claimed::Ours(claim) => send(&self.table, mailer, &claim, &template, message).await,
+            Claimed::Done => Ok("done before"),
+            Claimed::Suppressed => Ok("suppressed"),
+            Claimed::Unsubscribed => Ok("unsubscribed"),
+            Claimed::InHand => Err(Fault::unavailable("the mail is in hand elsewhere, or was left behind there")),
+        }
     }
 }
 

@@ -3,17 +3,9 @@
 use consigne_auth::SessionVerifier;
 use consigne_core::Fault;
 use consigne_core::services::{SERVICES, Service};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Pending, Request, Start, Wire, Wiring};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps {
-    /// Who is calling.
-    pub users: SessionVerifier,
-}
 
 /// A service.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -36,11 +28,31 @@ pub struct ServiceView {
     pub is_active: bool,
 }
 
-/// Answers a request for the catalogue.
-pub async fn handle(deps: &Deps, request: &Request) -> Result<Answer, Fault> {
-    request.user(&deps.users).await?;
-    let services: Vec<ServiceView> = SERVICES.iter().map(show).collect();
-    Ok(Answer::envelope(200, "Services listed", &services, request.now))
+/// The function, with what it works with.
+pub struct Function {
+    users: SessionVerifier,
+}
+
+impl<A: Adapters> Wire<A> for Function {
+    fn wire(start: &Start<A>) -> Wiring<Self> {
+        Ok(Pending::ready(Self { users: start.session_verifier()? }))
+    }
+}
+
+impl Named for Function {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+}
+
+impl HttpFunction for Function {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        request.user(&self.users).await?;
+        let services: Vec<ServiceView> = SERVICES.iter().map(show).collect();
+        Ok(Answer::envelope(200, "Services listed", &services, request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        vec![Operation::new::<Vec<ServiceView>>("GET /api/services", "List the services keys pay for").in_envelope()]
+    }
 }
 
 fn show(service: &'static Service) -> ServiceView {
@@ -54,9 +66,4 @@ fn show(service: &'static Service) -> ServiceView {
         category: service.category,
         is_active: true,
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    vec![Operation::new::<Vec<ServiceView>>("GET /api/services", "List the services keys pay for").in_envelope()]
 }

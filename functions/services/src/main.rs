@@ -1,11 +1,5 @@
-//! Wires `services`.
+//! Runs `services`.
 
-use std::process::ExitCode;
-
-use consigne_runtime::{Start, http};
-use services::{Deps, handle};
-
-fn main() -> ExitCode {
-    let wire = async |start: &Start| Ok(Deps { users: start.session_verifier()? });
-    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+fn main() -> std::process::ExitCode {
+    consigne_runtime::http::run::<services::Function>()
 }

@@ -8,33 +8,26 @@ use consigne_core::Fault;
 use consigne_core::periods::Day;
 use consigne_core::ports::{SendMessage, SendMessages, WalkOrgs};
 use consigne_core::stats::{StatsMessage, StorageErrand, days_of_night};
-use consigne_runtime::fanout;
 use consigne_runtime::schedule::Tick;
+use consigne_runtime::{Adapters, ScheduleFunction, fanout, function, settings};
 use serde_json::{Value, json};
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, Q, S> {
-    /// The organisations.
-    pub orgs: F,
+function! {
+    orgs: A::Table = table(),
     /// Takes the days that are to be counted.
-    pub queue: Q,
+    queue: A::Queue = queue(&settings::STATS_QUEUE_URL),
     /// Takes the night whose stored bytes are to be counted.
-    pub storage: S,
+    storage: A::Queue = queue(&settings::STORAGE_QUEUE_URL),
 }
 
-/// Hands out a night's work.
-pub async fn handle<F, Q, S>(deps: &Deps<F, Q, S>, tick: &Tick) -> Result<Value, Fault>
-where
-    F: WalkOrgs,
-    Q: SendMessages,
-    S: SendMessage,
-{
-    deps.storage.send_message(&StorageErrand::new(Day::of(tick.now)).message()?).await?;
-    let days = days_of_night(tick.now);
-    let messages = |org| days.clone().map(|day| StatsMessage::new(org, day).message()).collect();
-    let orgs = fanout::for_every_org(&deps.orgs, &deps.queue, messages).await?;
-    let done = json!({ "organisations": orgs, "days": days.map(|day| day.to_string()).collect::<Vec<_>>() });
-    tick.log.field("stats.handed_out", &done);
-    Ok(done)
+impl<A: Adapters<Table: WalkOrgs, Queue: SendMessages, Queue: SendMessage>> ScheduleFunction for Function<A> {
+    async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
+        self.storage.send_message(&StorageErrand::new(Day::of(tick.now)).message()?).await?;
+        let days = days_of_night(tick.now);
+        let messages = |org| days.clone().map(|day| StatsMessage::new(org, day).message()).collect();
+        let orgs = fanout::for_every_org(&self.orgs, &self.queue, messages).await?;
+        let done = json!({ "organisations": orgs, "days": days.map(|day| day.to_string()).collect::<Vec<_>>() });
+        tick.log.field("stats.handed_out", &done);
+        Ok(done)
+    }
 }

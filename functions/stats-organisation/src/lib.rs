@@ -7,59 +7,52 @@ use std::time::Duration;
 
 use consigne_core::Fault;
 use consigne_core::credits::RECEIPT_KEPT;
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, StatsReady};
 use consigne_core::ports::{KeepStats, ReadCalls, SendMessage};
 use consigne_core::stats::{Begun, DaySpan, DayStats, StatsMessage, Tally};
 use consigne_runtime::queue::Message;
-use consigne_runtime::remaining;
+use consigne_runtime::{Adapters, BatchFunction, function, remaining, settings};
 use consigne_usecases::calls::read_calls;
-use serde_json::json;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, Q> {
-    /// Receipts and figures.
-    pub stats: F,
-    /// Takes what is left of a day that is too large for one message.
-    pub queue: Q,
-}
 
 /// Time kept for putting a count down, or its figures away.
 const RESERVE: Duration = Duration::from_secs(10);
 
-/// Processes one message.
-///
-/// # Errors
-/// A malformed message, or table and queue that do not answer; it comes again, and in the end lies on the dead-letter queue.
-pub async fn handle<F, Q>(deps: &Deps<F, Q>, message: &Message) -> Result<(), Fault>
-where
-    F: ReadCalls + KeepStats,
-    Q: SendMessage,
-{
-    let StatsMessage { org, day, begun } = StatsMessage::parse(&message.body)?;
-    message.log.field("org.id", org);
-    message.log.field("stats.day", day.to_string());
-    if day.starts().plus(RECEIPT_KEPT) <= message.now {
-        // The first of its receipts are forgotten; whatever figures there are know better.
-        message.log.field("stats.too_old", true);
-        return Ok(());
+function! {
+    /// Receipts and figures.
+    stats: A::Table = table(),
+    /// Takes what is left of a day that is too large for one message.
+    queue: A::Queue = queue(&settings::STATS_QUEUE_URL),
+}
+
+impl<A: Adapters<Table: ReadCalls + KeepStats, Queue: SendMessage>> BatchFunction for Function<A> {
+    type Record = Message;
+
+    async fn handle(&self, message: &Message) -> Result<(), Fault> {
+        let StatsMessage { org, day, begun } = StatsMessage::parse(&message.body)?;
+        message.log.field("org.id", org);
+        message.log.field("stats.day", day.to_string());
+        if day.starts().plus(RECEIPT_KEPT) <= message.now {
+            // The first of its receipts are forgotten; whatever figures there are know better.
+            message.log.field("stats.too_old", true);
+            return Ok(());
+        }
+        let begun = begun.map(|begun| (begun.at, Some(begun.after), begun.tally));
+        let (at, after, mut tally) = begun.unwrap_or((message.now, None, Tally::default()));
+        let count = |call: &_| tally.count(call);
+        let left = read_calls(&self.stats, org, DaySpan::of(day), after, count, || remaining() > RESERVE).await?;
+        if let Some(after) = left {
+            message.log.field("stats.to_be_continued", true);
+            let errand = StatsMessage { org, day, begun: Some(Begun { at, after, tally }) };
+            return self.queue.send_message(&errand.message()?).await;
+        }
+        let figures = tally.figures();
+        message.log.field("stats.requests", figures.requests);
+        if figures.requests == 0 {
+            return Ok(());
+        }
+        let ready = Event::new(message.now, EventData::StatsReady(StatsReady { org_id: org, date: day }));
+        let kept = self.stats.keep_stats(&DayStats { org, day, figures, counted_at: at }, &ready).await?;
+        message.log.field("stats.kept", format!("{kept:?}"));
+        Ok(())
     }
-    let begun = begun.map(|begun| (begun.at, Some(begun.after), begun.tally));
-    let (at, after, mut tally) = begun.unwrap_or((message.now, None, Tally::default()));
-    let count = |call: &_| tally.count(call);
-    let left = read_calls(&deps.stats, org, DaySpan::of(day), after, count, || remaining() > RESERVE).await?;
-    if let Some(after) = left {
-        message.log.field("stats.to_be_continued", true);
-        let errand = StatsMessage { org, day, begun: Some(Begun { at, after, tally }) };
-        return deps.queue.send_message(&errand.message()?).await;
-    }
-    let figures = tally.figures();
-    message.log.field("stats.requests", figures.requests);
-    if figures.requests == 0 {
-        return Ok(());
-    }
-    let ready = Event::new(EventKind::StatsReady, message.now, json!({ "org_id": org, "date": day.to_string() }));
-    let kept = deps.stats.keep_stats(&DayStats { org, day, figures, counted_at: at }, &ready).await?;
-    message.log.field("stats.kept", format!("{kept:?}"));
-    Ok(())
 }

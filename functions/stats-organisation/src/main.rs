@@ -1,12 +1,5 @@
-//! Wires `stats-organisation`.
+//! Runs `stats-organisation`.
 
-use std::process::ExitCode;
-
-use consigne_runtime::{Start, queue, settings};
-use stats_organisation::{Deps, handle};
-
-fn main() -> ExitCode {
-    let wire =
-        async |start: &Start| Ok(Deps { stats: start.table()?, queue: start.queue(&settings::STATS_QUEUE_URL)? });
-    queue::serve(env!("CARGO_PKG_NAME"), wire, |deps, message| Box::pin(handle(deps, message)))
+fn main() -> std::process::ExitCode {
+    consigne_runtime::batch::run::<stats_organisation::Function<_>>()
 }

@@ -9,56 +9,50 @@ use consigne_core::Fault;
 use consigne_core::ports::{KeepStorage, SendMessage, WalkLedgers};
 use consigne_core::stats::{StorageBegun, StorageDay, StorageErrand, StorageTotals};
 use consigne_runtime::queue::Message;
-use consigne_runtime::remaining;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, Q> {
-    /// The ledgers, and what is counted of them.
-    pub ledgers: F,
-    /// Takes what is left of a count that is too long for one message.
-    pub queue: Q,
-}
+use consigne_runtime::{Adapters, BatchFunction, function, remaining, settings};
 
 /// Time kept for putting a count down, or its figures away.
 const RESERVE: Duration = Duration::from_secs(10);
 
-/// Processes one message.
-///
-/// # Errors
-/// A malformed message, or table and queue that do not answer; it comes again, and in the end lies on the dead-letter queue.
-pub async fn handle<F, Q>(deps: &Deps<F, Q>, message: &Message) -> Result<(), Fault>
-where
-    F: WalkLedgers + KeepStorage,
-    Q: SendMessage,
-{
-    let errand = StorageErrand::parse(&message.body)?;
-    message.log.field("storage.day", errand.day.to_string());
-    if !errand.is_timely(message.now) {
-        // A night that is gone over again: what was stored then cannot be counted any more.
-        message.log.field("storage.too_old", true);
-        return Ok(());
-    }
-    let day = errand.day;
-    let begun = errand.begun.map(|begun| (begun.at, Some(begun.after), begun.totals));
-    let (at, mut after, mut totals) = begun.unwrap_or((message.now, None, StorageTotals::default()));
-    loop {
-        let (ledgers, next) = deps.ledgers.walk_ledgers(after.as_deref()).await?;
-        for ledger in &ledgers {
-            totals.count(ledger);
+function! {
+    /// The ledgers, and what is counted of them.
+    ledgers: A::Table = table(),
+    /// Takes what is left of a count that is too long for one message.
+    queue: A::Queue = queue(&settings::STORAGE_QUEUE_URL),
+}
+
+impl<A: Adapters<Table: WalkLedgers + KeepStorage, Queue: SendMessage>> BatchFunction for Function<A> {
+    type Record = Message;
+
+    async fn handle(&self, message: &Message) -> Result<(), Fault> {
+        let errand = StorageErrand::parse(&message.body)?;
+        message.log.field("storage.day", errand.day.to_string());
+        if !errand.is_timely(message.now) {
+            // A night that is gone over again: what was stored then cannot be counted any more.
+            message.log.field("storage.too_old", true);
+            return Ok(());
         }
-        let Some(next) = next else { break };
-        if remaining() < RESERVE {
-            message.log.field("storage.to_be_continued", true);
-            let errand = StorageErrand { day, begun: Some(StorageBegun { at, after: next, totals }) };
-            return deps.queue.send_message(&errand.message()?).await;
+        let day = errand.day;
+        let begun = errand.begun.map(|begun| (begun.at, Some(begun.after), begun.totals));
+        let (at, mut after, mut totals) = begun.unwrap_or((message.now, None, StorageTotals::default()));
+        loop {
+            let (ledgers, next) = self.ledgers.walk_ledgers(after.as_deref()).await?;
+            for ledger in &ledgers {
+                totals.count(ledger);
+            }
+            let Some(next) = next else { break };
+            if remaining() < RESERVE {
+                message.log.field("storage.to_be_continued", true);
+                let errand = StorageErrand { day, begun: Some(StorageBegun { at, after: next, totals }) };
+                return self.queue.send_message(&errand.message()?).await;
+            }
+            after = Some(next);
         }
-        after = Some(next);
+        for (plan, stored) in totals.plans() {
+            message.log.field(&format!("storage.{}", plan.name()), stored);
+        }
+        let kept = self.ledgers.keep_storage(&StorageDay { day, totals, counted_at: at }).await?;
+        message.log.field("storage.kept", kept);
+        Ok(())
     }
-    for (plan, stored) in totals.plans() {
-        message.log.field(&format!("storage.{}", plan.name()), stored);
-    }
-    let kept = deps.ledgers.keep_storage(&StorageDay { day, totals, counted_at: at }).await?;
-    message.log.field("storage.kept", kept);
-    Ok(())
 }

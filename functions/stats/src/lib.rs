@@ -12,21 +12,11 @@ use consigne_core::periods::Day;
 use consigne_core::ports::{GetMember, ListStats, ReadCalls};
 use consigne_core::stats::{CountedCall, DaySpan, DayStats, Figures, Tally};
 use consigne_core::{Fault, OrgId, Timestamp};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request, remaining};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, remaining};
 use consigne_usecases::calls::read_calls;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members, receipts and figures.
-    pub stats: F,
-}
 
 /// Time kept for the answer; what has not been counted by then is not shown.
 const RESERVE: Duration = Duration::from_secs(3);
@@ -63,27 +53,38 @@ pub struct DayView {
     pub counted_until: String,
 }
 
-/// Answers a request for an organisation's statistics.
-pub async fn handle<F>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault>
-where
-    F: GetMember + ListStats + ReadCalls,
-{
-    let (_, org) = request.member(&deps.users, &deps.stats, Route::Stats).await?;
-    let today = Day::of(request.now);
-    let span = DaySpan::parse(request.query("from")?.as_deref(), request.query("to")?.as_deref(), today)?;
-    let mut kept = deps.stats.list_stats(org, span).await?;
-    kept.retain(DayStats::is_complete);
-    let known: BTreeSet<Day> = kept.iter().map(|stats| stats.day).collect();
-    let mut days: BTreeMap<Day, DayStats> = kept.into_iter().map(|stats| (stats.day, stats)).collect();
-    for gap in span.gaps(&known, today) {
-        days.extend(count(&deps.stats, org, gap, request.now).await?);
+function! {
+    users: SessionVerifier = session_verifier(),
+    /// Members, receipts and figures.
+    stats: A::Table = table(),
+}
+
+impl<A: Adapters<Table: GetMember + ListStats + ReadCalls>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (_, org) = request.member(&self.users, &self.stats, Route::Stats).await?;
+        let today = Day::of(request.now);
+        let span = DaySpan::parse(request.query("from")?.as_deref(), request.query("to")?.as_deref(), today)?;
+        let mut kept = self.stats.list_stats(org, span).await?;
+        kept.retain(DayStats::is_complete);
+        let known: BTreeSet<Day> = kept.iter().map(|stats| stats.day).collect();
+        let mut days: BTreeMap<Day, DayStats> = kept.into_iter().map(|stats| (stats.day, stats)).collect();
+        for gap in span.gaps(&known, today) {
+            days.extend(count(&self.stats, org, gap, request.now).await?);
+        }
+        request.log.field("stats.days_kept", known.len());
+        let nothing = |day| DayStats { org, day, figures: Figures::default(), counted_at: request.now };
+        let shown = span.days().map(|day| show(days.remove(&day).unwrap_or_else(|| nothing(day))));
+        let shown: Vec<DayView> = shown.collect();
+        let metadata = json!({ "next_cursor": null, "total": shown.len() });
+        Ok(Answer::envelope(200, "Statistics", &shown, request.now).with_metadata(&metadata))
     }
-    request.log.field("stats.days_kept", known.len());
-    let nothing = |day| DayStats { org, day, figures: Figures::default(), counted_at: request.now };
-    let shown = span.days().map(|day| show(days.remove(&day).unwrap_or_else(|| nothing(day))));
-    let shown: Vec<DayView> = shown.collect();
-    let metadata = json!({ "next_cursor": null, "total": shown.len() });
-    Ok(Answer::envelope(200, "Statistics", &shown, request.now).with_metadata(&metadata))
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<Vec<DayView>>("GET /api/orgs/{org}/stats", "Show what keys did, day by day");
+        let operation =
+            operation.in_org().parameter("from", "First day (UTC); thirty days back from `to` when absent", false);
+        vec![operation.parameter("to", "Last day (UTC), today when absent; 92 days at most", false)]
+    }
 }
 
 /// Counts days from their receipts, the earliest first, as far as there is time.
@@ -125,12 +126,4 @@ fn show(stats: DayStats) -> DayView {
         complete,
         counted_until,
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<Vec<DayView>>("GET /api/orgs/{org}/stats", "Show what keys did, day by day");
-    let operation =
-        operation.in_org().parameter("from", "First day (UTC); thirty days back from `to` when absent", false);
-    vec![operation.parameter("to", "Last day (UTC), today when absent; 92 days at most", false)]
 }

@@ -1,11 +1,5 @@
-//! Wires `stats`.
+//! Runs `stats`.
 
-use std::process::ExitCode;
-
-use consigne_runtime::{Start, http};
-use stats::{Deps, handle};
-
-fn main() -> ExitCode {
-    let wire = async |start: &Start| Ok(Deps { users: start.session_verifier()?, stats: start.table()? });
-    http::serve(env!("CARGO_PKG_NAME"), wire, |deps, request| Box::pin(handle(deps, request)))
+fn main() -> std::process::ExitCode {
+    consigne_runtime::http::run::<stats::Function<_>>()
 }

@@ -11,89 +11,52 @@ use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
     ApplyJobStep, ApplyTransition, BeginDelete, Departure, EndClosing, EndMembership, Filter, ForgetEndpoints,
     ForgetJob, ForgetManuscript, GetJob, GetMember, ListFiles, ListJobs, ListMembers, ListOrgs, PageAsk,
-    PostponeClosing, RemoveVersion, Succession,
+    PostponeClosing, Succession,
 };
 use consigne_core::profiles::Closing;
 use consigne_core::texts::Form;
 use consigne_core::{Fault, OrgId, Timestamp, UserId};
-use consigne_runtime::remaining;
 use consigne_runtime::schedule::Tick;
+use consigne_runtime::{needs, remaining};
 use futures_util::future::try_join_all;
 use serde_json::json;
 
-use crate::{Deps, PAGE, RESERVE, finish_deletion};
+use crate::{Function, Needs, PAGE, RESERVE};
 
 /// Files deleted side by side.
 const AT_ONCE: usize = 10;
 /// Most organisations left, and members looked at, in one question to the table.
 const MANY: u32 = 1000;
 
-/// What closing an account takes of the table.
-pub trait Closes:
-    ApplyTransition
-    + GetJob
-    + ListJobs
-    + ApplyJobStep
-    + ForgetJob
-    + ForgetManuscript
-    + BeginDelete
-    + ListFiles
-    + ListOrgs
-    + ListMembers
-    + GetMember
-    + EndMembership
-    + ForgetEndpoints
-    + PostponeClosing
-    + EndClosing
-{
-}
-impl<T> Closes for T where
-    T: ApplyTransition
-        + GetJob
-        + ListJobs
-        + ApplyJobStep
-        + ForgetJob
-        + ForgetManuscript
-        + BeginDelete
-        + ListFiles
-        + ListOrgs
-        + ListMembers
-        + GetMember
-        + EndMembership
-        + ForgetEndpoints
-        + ForgetEndpoints
-        + PostponeClosing
-        + EndClosing
-{
+needs! {
+    /// What closing an account takes of the table.
+    pub trait Closes:
+        ApplyTransition + GetJob + ListJobs + ApplyJobStep + ForgetJob + ForgetManuscript + BeginDelete + ListFiles
+        + ListOrgs + ListMembers + GetMember + EndMembership + ForgetEndpoints + PostponeClosing + EndClosing
 }
 
-/// Goes on closing an account, as far as time allows; says whether that has come to its end.
-pub(crate) async fn close<F: Closes, O, B, Q>(
-    deps: &Deps<F, O, B, Q>,
-    closing: &Closing,
-    tick: &Tick,
-) -> Result<bool, Fault>
-where
-    O: RemoveVersion,
-{
-    // Whatever else a person may come to own gets a step here, which says whether it has left nothing. None waits for
-    // another that fails.
-    let left = leave_orgs(&deps.table, &closing.user, tick.now).await;
-    let ended = end_jobs(&deps.table, &closing.user, tick.now).await;
-    let deleted = delete_files(deps, &closing.user, tick).await;
-    let mut all = left? && ended? && deleted?;
-    if all && tick.now >= closing.last_look() {
-        // Nothing refers to them any more, and they hold what was wished for, in its owner's words.
-        all = forget_jobs(&deps.table, &closing.user).await?;
-        deps.table.forget_endpoints(&closing.user).await?;
-        if all {
-            deps.table.end_closing(&closing.user).await?;
-            return Ok(true);
+impl<A: Needs> Function<A> {
+    /// Goes on closing an account, as far as time allows; says whether that has come to its end.
+    pub(crate) async fn close(&self, closing: &Closing, tick: &Tick) -> Result<bool, Fault> {
+        // Whatever else a person may come to own gets a step here, which says whether it has left nothing. None waits for
+        // another that fails.
+        let left = leave_orgs(&self.table, &closing.user, tick.now).await;
+        let ended = end_jobs(&self.table, &closing.user, tick.now).await;
+        let deleted = self.delete_files(&closing.user, tick).await;
+        let mut all = left? && ended? && deleted?;
+        if all && tick.now >= closing.last_look() {
+            // Nothing refers to them any more, and they hold what was wished for, in its owner's words.
+            all = forget_jobs(&self.table, &closing.user).await?;
+            self.table.forget_endpoints(&closing.user).await?;
+            if all {
+                self.table.end_closing(&closing.user).await?;
+                return Ok(true);
+            }
         }
+        // What is going on is not overdue, and stands behind what is.
+        let next = if all { closing.last_look() } else { tick.now };
+        self.table.postpone_closing(closing, next).await.map(|()| false)
     }
-    // What is going on is not overdue, and stands behind what is.
-    let next = if all { closing.last_look() } else { tick.now };
-    deps.table.postpone_closing(closing, next).await.map(|()| false)
 }
 
 /// Fails every job that has not ended; `false` when time ran short.
@@ -144,42 +107,38 @@ async fn forget_job<F: Closes>(table: &F, job: &Job) -> Result<(), Fault> {
     table.forget_job(&job.id).await
 }
 
-/// Deletes every file that its owner would still see; `false` when time ran short.
-async fn delete_files<F: Closes, O, B, Q>(deps: &Deps<F, O, B, Q>, user: &UserId, tick: &Tick) -> Result<bool, Fault>
-where
-    O: RemoveVersion,
-{
-    for status in Status::ALL.into_iter().filter(|status| status.is_visible()) {
-        let mut after = None;
-        loop {
-            let filter = Filter { status, kind: None };
-            let page = deps.table.list_files(user, filter, PAGE, after.as_ref()).await?;
-            for some in page.files.chunks(AT_ONCE) {
-                if remaining() < RESERVE {
-                    return Ok(false);
+impl<A: Needs> Function<A> {
+    /// Deletes every file that its owner would still see; `false` when time ran short.
+    async fn delete_files(&self, user: &UserId, tick: &Tick) -> Result<bool, Fault> {
+        for status in Status::ALL.into_iter().filter(|status| status.is_visible()) {
+            let mut after = None;
+            loop {
+                let filter = Filter { status, kind: None };
+                let page = self.table.list_files(user, filter, PAGE, after.as_ref()).await?;
+                for some in page.files.chunks(AT_ONCE) {
+                    if remaining() < RESERVE {
+                        return Ok(false);
+                    }
+                    try_join_all(some.iter().map(|file| self.delete(file, tick))).await?;
                 }
-                try_join_all(some.iter().map(|file| delete(deps, file, tick))).await?;
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
             }
         }
+        Ok(true)
     }
-    Ok(true)
-}
 
-async fn delete<F: Closes, O, B, Q>(deps: &Deps<F, O, B, Q>, file: &File, tick: &Tick) -> Result<(), Fault>
-where
-    O: RemoveVersion,
-{
-    let Some(marked) = deps.table.begin_delete(&file.key, tick.now).await? else { return Ok(()) };
-    tick.log.count("FilesDeleted");
-    // From here on the file is deleted, and due by itself.
-    if let Err(fault) = finish_deletion(deps, &marked, tick.now).await {
-        tick.log.field("removal.left_to_next_run", fault.chain());
+    async fn delete(&self, file: &File, tick: &Tick) -> Result<(), Fault> {
+        let Some(marked) = self.table.begin_delete(&file.key, tick.now).await? else { return Ok(()) };
+        tick.log.count("FilesDeleted");
+        // From here on the file is deleted, and due by itself.
+        if let Err(fault) = self.finish_deletion(&marked, tick.now).await {
+            tick.log.field("removal.left_to_next_run", fault.chain());
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Takes a person's places in organisations away; `false` when time ran short.

@@ -10,22 +10,10 @@ use consigne_core::files::{Grant, GrantOutcome, GrantRequest, Kind, UPLOAD_GRANT
 use consigne_core::idempotency::key_reused;
 use consigne_core::ports::GrantUpload;
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_storage::{Presigner, SignedUpload};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The ledger and the records.
-    pub files: F,
-    /// Signs the upload.
-    pub tickets: Presigner,
-}
 
 /// Asks to upload a file.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -69,60 +57,67 @@ pub struct Upload {
     pub expires_at: String,
 }
 
-/// Answers a request to upload.
-pub async fn handle<F: GrantUpload>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let body: UploadRequest = request.json()?;
-    let idempotency = request.idempotency_key(&body)?;
-    let valid = deps.tickets.validity(UPLOAD_GRANT_VALID, request.now)?;
-    let ask = GrantRequest::parse(&body.filename, &body.content_type, body.size, body.sha256.as_deref(), body.kind)?;
-    let file = ask.admit(&user.id, user.plan, valid, request.now)?;
-
-    let grant = Grant { file, plan: user.plan, job: None, idempotency, now: request.now };
-    let file = match deps.files.grant_upload(&grant).await? {
-        GrantOutcome::Granted => {
-            request.log.count("UploadsGranted");
-            request.log.bytes("BytesGranted", grant.file.size);
-            grant.file
-        }
-        GrantOutcome::Replayed(file) => still_usable(*file, ("Idempotency-Key", "key"), request.now)?,
-        GrantOutcome::KeyReused => return Err(key_reused()),
-        GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, user.plan)),
-        GrantOutcome::Conflict => return Err(Fault::internal("a grant of one's own concerns no job")),
-        GrantOutcome::OverRate(window) => {
-            return Err(window.refusal(user.plan.allowances().writes_per_minute, request.now));
-        }
-    };
-    request.log.field("file.id", file.id());
-
-    // Signed as of the grant, so that a replay gets the same ticket.
-    let valid = file.grant_expires_at.since(file.granted_at);
-    let SignedUpload { url, headers } = deps.tickets.upload(&file, valid, file.granted_at)?;
-    let upload = Upload {
-        file_id: file.id().to_string(),
-        s3_key: file.key.to_string(),
-        method: Method::Put,
-        url,
-        headers: headers.into_iter().collect(),
-        expires_at: file.grant_expires_at.to_string(),
-    };
-    Ok(Answer::plain(201, &upload))
+function! {
+    users: SessionVerifier = session_verifier(),
+    files: A::Table = table(),
+    tickets: Presigner = presigner(),
 }
 
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    vec![
-        Operation::new::<Upload>("POST /api/files/uploads", "Ask to upload a file")
-            .takes::<UploadRequest>()
-            .creates()
-            .refuses(&[
-                Code::InvalidFilename,
-                Code::UnsupportedFileType,
-                Code::FileTooLarge,
-                Code::StorageQuotaExceeded,
-                Code::RateLimited,
-                Code::IdempotencyMismatch,
-                Code::Conflict,
-            ]),
-    ]
+impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let body: UploadRequest = request.json()?;
+        let idempotency = request.idempotency_key(&body)?;
+        let valid = self.tickets.validity(UPLOAD_GRANT_VALID, request.now)?;
+        let ask =
+            GrantRequest::parse(&body.filename, &body.content_type, body.size, body.sha256.as_deref(), body.kind)?;
+        let file = ask.admit(&user.id, user.plan, valid, request.now)?;
+
+        let grant = Grant { file, plan: user.plan, job: None, idempotency, now: request.now };
+        let file = match self.files.grant_upload(&grant).await? {
+            GrantOutcome::Granted => {
+                request.log.count("UploadsGranted");
+                request.log.bytes("BytesGranted", grant.file.size);
+                grant.file
+            }
+            GrantOutcome::Replayed(file) => still_usable(*file, ("Idempotency-Key", "key"), request.now)?,
+            GrantOutcome::KeyReused => return Err(key_reused()),
+            GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, user.plan)),
+            GrantOutcome::Conflict => return Err(Fault::internal("a grant of one's own concerns no job")),
+            GrantOutcome::OverRate(window) => {
+                return Err(window.refusal(user.plan.allowances().writes_per_minute, request.now));
+            }
+        };
+        request.log.field("file.id", file.id());
+
+        // Signed as of the grant, so that a replay gets the same ticket.
+        let valid = file.grant_expires_at.since(file.granted_at);
+        let SignedUpload { url, headers } = self.tickets.upload(&file, valid, file.granted_at)?;
+        let upload = Upload {
+            file_id: file.id().to_string(),
+            s3_key: file.key.to_string(),
+            method: Method::Put,
+            url,
+            headers: headers.into_iter().collect(),
+            expires_at: file.grant_expires_at.to_string(),
+        };
+        Ok(Answer::plain(201, &upload))
+    }
+
+    fn operations() -> Vec<Operation> {
+        vec![
+            Operation::new::<Upload>("POST /api/files/uploads", "Ask to upload a file")
+                .takes::<UploadRequest>()
+                .creates()
+                .refuses(&[
+                    Code::InvalidFilename,
+                    Code::UnsupportedFileType,
+                    Code::FileTooLarge,
+                    Code::StorageQuotaExceeded,
+                    Code::RateLimited,
+                    Code::IdempotencyMismatch,
+                    Code::Conflict,
+                ]),
+        ]
+    }
 }

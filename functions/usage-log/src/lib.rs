@@ -5,22 +5,10 @@ use consigne_core::credits::Receipt;
 use consigne_core::periods::Day;
 use consigne_core::ports::{GetMember, ListReceipts, ReceiptFilter};
 use consigne_core::{Fault, KeyId};
-use consigne_runtime::http::{Operation, Paging};
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Paging, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members and receipts.
-    pub receipts: F,
-    /// Pages.
-    pub paging: Paging,
-}
 
 /// A charged call.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -55,16 +43,30 @@ pub struct UsageEntry {
     pub timestamp: String,
 }
 
-/// Answers a request for an organisation's usage log.
-pub async fn handle<F: GetMember + ListReceipts>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let (user, org) = request.member(&deps.users, &deps.receipts, Route::UsageLog).await?;
-    let filter = filter(request)?;
-    let (id, day) = (org.to_string(), filter.day.map(|day| day.to_string()).unwrap_or_default());
-    let key = filter.key.map(|key| key.to_string()).unwrap_or_default();
-    let context = ["usage-log", user.id.as_str(), &id, &day, &key];
-    let page = deps.paging.ask(request, &context)?;
-    let listed = deps.receipts.list_receipts(org, filter, &page).await?;
-    Ok(deps.paging.answer("Usage listed", &listed, show, request, &context))
+function! {
+    users: SessionVerifier = session_verifier(),
+    receipts: A::Table = table(),
+    paging: Paging = paging().await,
+}
+
+impl<A: Adapters<Table: GetMember + ListReceipts>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, org) = request.member(&self.users, &self.receipts, Route::UsageLog).await?;
+        let filter = filter(request)?;
+        let (id, day) = (org.to_string(), filter.day.map(|day| day.to_string()).unwrap_or_default());
+        let key = filter.key.map(|key| key.to_string()).unwrap_or_default();
+        let context = [Self::NAME, user.id.as_str(), &id, &day, &key];
+        let page = self.paging.ask(request, &context)?;
+        let listed = self.receipts.list_receipts(org, filter, &page).await?;
+        Ok(self.paging.answer("Usage listed", &listed, show, request, &context))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation =
+            Operation::new::<Vec<UsageEntry>>("GET /api/orgs/{org}/usage", "List charged calls, newest first");
+        let operation = operation.in_org().parameter("day", "Only of this day (UTC), such as 2026-11-21", false);
+        vec![operation.parameter("key", "Only of this key", false).paged()]
+    }
 }
 
 fn filter(request: &Request) -> Result<ReceiptFilter, Fault> {
@@ -95,11 +97,4 @@ fn show(receipt: &Receipt) -> UsageEntry {
         details: outcome.map_or(Value::Null, |outcome| outcome.details.clone()),
         timestamp: receipt.at.to_string(),
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<Vec<UsageEntry>>("GET /api/orgs/{org}/usage", "List charged calls, newest first");
-    let operation = operation.in_org().parameter("day", "Only of this day (UTC), such as 2026-11-21", false);
-    vec![operation.parameter("key", "Only of this key", false).paged()]
 }

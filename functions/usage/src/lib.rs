@@ -6,19 +6,9 @@ use consigne_auth::SessionVerifier;
 use consigne_core::Fault;
 use consigne_core::files::Kind;
 use consigne_core::ports::GetUsage;
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// The ledger.
-    pub files: F,
-}
 
 /// A user's storage.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -51,27 +41,37 @@ pub struct KindUsage {
     pub size: u64,
 }
 
-/// Answers a request for the caller's storage.
-pub async fn handle<F: GetUsage>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let user = request.user(&deps.users).await?;
-    let usage = deps.files.get_usage(&user.id).await?;
+function! {
+    users: SessionVerifier = session_verifier(),
+    files: A::Table = table(),
+}
 
-    let limit = user.plan.allowances().storage;
-    let by_kind = Kind::ALL.map(|kind| {
-        let kept = usage.of(kind);
-        (kind.name(), KindUsage { files: kept.files, size: kept.bytes })
-    });
-    let answer = StorageUsage {
-        user_id: user.id.to_string(),
-        plan: user.plan.name(),
-        total_files: usage.files(None),
-        total_size: usage.bytes(),
-        reserved_size: usage.reserved,
-        limit,
-        percent: percent(usage.committed, limit),
-        by_kind: BTreeMap::from(by_kind),
-    };
-    Ok(Answer::plain(200, &answer))
+impl<A: Adapters<Table: GetUsage>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let user = request.user(&self.users).await?;
+        let usage = self.files.get_usage(&user.id).await?;
+
+        let limit = user.plan.allowances().storage;
+        let by_kind = Kind::ALL.map(|kind| {
+            let kept = usage.of(kind);
+            (kind.name(), KindUsage { files: kept.files, size: kept.bytes })
+        });
+        let answer = StorageUsage {
+            user_id: user.id.to_string(),
+            plan: user.plan.name(),
+            total_files: usage.files(None),
+            total_size: usage.bytes(),
+            reserved_size: usage.reserved,
+            limit,
+            percent: percent(usage.committed, limit),
+            by_kind: BTreeMap::from(by_kind),
+        };
+        Ok(Answer::plain(200, &answer))
+    }
+
+    fn operations() -> Vec<Operation> {
+        vec![Operation::new::<StorageUsage>("GET /api/files/usage", "Get the caller's use of storage")]
+    }
 }
 
 /// Gives a share in percent with two decimals.
@@ -79,9 +79,4 @@ pub async fn handle<F: GetUsage>(deps: &Deps<F>, request: &Request) -> Result<An
 #[allow(clippy::cast_precision_loss)]
 fn percent(part: u64, whole: u64) -> f64 {
     (part as f64 / whole as f64 * 10_000.0).round() / 100.0
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    vec![Operation::new::<StorageUsage>("GET /api/files/usage", "Get the caller's use of storage")]
 }

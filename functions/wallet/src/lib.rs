@@ -5,19 +5,9 @@ use consigne_core::Fault;
 use consigne_core::credits::{Wallet, WalletId};
 use consigne_core::orgs::org_not_found;
 use consigne_core::ports::{GetMember, GetWallet};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// Who is calling.
-    pub users: SessionVerifier,
-    /// Members and wallets.
-    pub credits: F,
-}
 
 /// A wallet: `balance + held + total_used + total_expired + total_clawed_back == total_purchased + total_granted`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -70,14 +60,24 @@ pub struct LotView {
     pub expires_at: Option<String>,
 }
 
-/// Answers a request for an organisation's wallet.
-pub async fn handle<F: GetMember + GetWallet>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let (user, org) = request.member(&deps.users, &deps.credits, Route::Wallet).await?;
-    let (own, test) = (WalletId::Organisation(org), WalletId::Test(user.id));
-    let (wallet, test) =
-        tokio::try_join!(deps.credits.get_wallet(&own, request.now), deps.credits.get_wallet(&test, request.now))?;
-    let (wallet, test) = (wallet.ok_or_else(org_not_found)?, test.ok_or_else(org_not_found)?);
-    Ok(Answer::envelope(200, "Wallet", &show(&wallet, &test), request.now))
+function! {
+    users: SessionVerifier = session_verifier(),
+    credits: A::Table = table(),
+}
+
+impl<A: Adapters<Table: GetMember + GetWallet>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let (user, org) = request.member(&self.users, &self.credits, Route::Wallet).await?;
+        let (own, test) = (WalletId::Organisation(org), WalletId::Test(user.id));
+        let (wallet, test) =
+            tokio::try_join!(self.credits.get_wallet(&own, request.now), self.credits.get_wallet(&test, request.now))?;
+        let (wallet, test) = (wallet.ok_or_else(org_not_found)?, test.ok_or_else(org_not_found)?);
+        Ok(Answer::envelope(200, "Wallet", &show(&wallet, &test), request.now))
+    }
+
+    fn operations() -> Vec<Operation> {
+        vec![Operation::new::<WalletView>("GET /api/orgs/{org}/wallet", "Get an organisation's credits").in_org()]
+    }
 }
 
 fn show(wallet: &Wallet, test: &Wallet) -> WalletView {
@@ -101,9 +101,4 @@ fn show(wallet: &Wallet, test: &Wallet) -> WalletView {
         test: TestView { balance: test.balance, resets_at: test.next_expiry.map(|reset| reset.to_string()) },
         buckets: buckets.collect(),
     }
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    vec![Operation::new::<WalletView>("GET /api/orgs/{org}/wallet", "Get an organisation's credits").in_org()]
 }

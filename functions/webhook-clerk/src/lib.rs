@@ -10,21 +10,11 @@ use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{CloseAccount, TellProfile};
 use consigne_core::webhooks::{Received, Source, content_mismatch};
 use consigne_core::{Code, Fault};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, settings};
 use event::ClerkAction;
 pub use event::ClerkEvent;
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// By which Clerk signs.
-    pub secrets: Refreshed<WebhookSecrets>,
-    /// The people.
-    pub people: F,
-}
 
 /// Says that an event was taken.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -33,49 +23,54 @@ pub struct Taken {
     pub success: bool,
 }
 
-/// Answers an event of Clerk.
-pub async fn handle<F: TellProfile + CloseAccount>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault> {
-    let id = request.signed(&deps.secrets).await?;
-    let event: ClerkEvent = request.json()?;
-    let received = Received {
-        source: Source::Clerk,
-        id,
-        fingerprint: request.fingerprint()?,
-        result: String::new(),
-        now: request.now,
-    };
+function! {
+    secrets: Refreshed<WebhookSecrets> = webhook_secrets(&settings::CLERK_SECRETS_ARN).await,
+    people: A::Table = table(),
+}
 
-    let written = match event.action(request.now)? {
-        ClerkAction::Reachable(telling) => {
-            request.log.field("user.id", &telling.user);
-            deps.people.tell_profile(&telling, &received).await?
-        }
-        ClerkAction::Closed(closing) => {
-            request.log.field("user.id", &closing.user);
-            deps.people.close_account(&closing, &received).await?
-        }
-        ClerkAction::Ignored(why) => {
-            request.log.field("clerk.ignored", why);
-            return Ok(taken());
-        }
-    };
-    let outcome = match written {
-        WriteOutcome::Applied => "kept",
-        WriteOutcome::Replayed(_) => "repeated",
-        // Something newer is known, or the account is closed.
-        WriteOutcome::Conflict => "late",
-        WriteOutcome::KeyReused => return Err(content_mismatch()),
-    };
-    request.log.field("clerk.outcome", outcome);
-    Ok(taken())
+impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let id = request.signed(&self.secrets).await?;
+        let event: ClerkEvent = request.json()?;
+        let received = Received {
+            source: Source::Clerk,
+            id,
+            fingerprint: request.fingerprint()?,
+            result: String::new(),
+            now: request.now,
+        };
+
+        let written = match event.action(request.now)? {
+            ClerkAction::Reachable(telling) => {
+                request.log.field("user.id", &telling.user);
+                self.people.tell_profile(&telling, &received).await?
+            }
+            ClerkAction::Closed(closing) => {
+                request.log.field("user.id", &closing.user);
+                self.people.close_account(&closing, &received).await?
+            }
+            ClerkAction::Ignored(why) => {
+                request.log.field("clerk.ignored", why);
+                return Ok(taken());
+            }
+        };
+        let outcome = match written {
+            WriteOutcome::Applied => "kept",
+            WriteOutcome::Replayed(_) => "repeated",
+            // Something newer is known, or the account is closed.
+            WriteOutcome::Conflict => "late",
+            WriteOutcome::KeyReused => return Err(content_mismatch()),
+        };
+        request.log.field("clerk.outcome", outcome);
+        Ok(taken())
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<Taken>("POST /api/webhooks/clerk", "Tell of a person, as Clerk does");
+        vec![operation.for_senders().takes::<ClerkEvent>().refuses(&[Code::IdempotencyMismatch])]
+    }
 }
 
 fn taken() -> Answer {
     Answer::plain(200, &Taken { success: true })
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<Taken>("POST /api/webhooks/clerk", "Tell of a person, as Clerk does");
-    vec![operation.for_senders().takes::<ClerkEvent>().refuses(&[Code::IdempotencyMismatch])]
 }

@@ -11,22 +11,12 @@ use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{ClawBack, ClawBackCause, ClawBackOutcome, PaidSession, PaymentId, PurchaseOutcome};
 use consigne_core::ports::{ClawBackCredits, CreditPurchase, GetCheckout, WriteAudit};
 use consigne_core::{AuditId, Fault, OrgId};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use event::StripeAction;
 pub use event::StripeEvent;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F> {
-    /// By which Stripe signs.
-    pub secrets: Refreshed<StripeSecrets>,
-    /// Sessions, wallets and payments.
-    pub credits: F,
-}
 
 /// Says that an event was taken.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -35,22 +25,32 @@ pub struct PaymentTaken {
     pub success: bool,
 }
 
-/// Answers an event of Stripe.
-pub async fn handle<F>(deps: &Deps<F>, request: &Request) -> Result<Answer, Fault>
-where
-    F: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit,
-{
-    request.signed_by_stripe(&deps.secrets).await?;
-    let taken = deps.take(request).await;
-    if taken.is_err() {
-        // Stripe tells of it again for some days, and then never.
-        request.log.count("PaymentsFailed");
-    }
-    taken?;
-    Ok(Answer::plain(200, &PaymentTaken { success: true }))
+function! {
+    secrets: Refreshed<StripeSecrets> = stripe_secrets().await,
+    /// Sessions, wallets and payments.
+    credits: A::Table = table(),
 }
 
-impl<F: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit> Deps<F> {
+impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>> HttpFunction for Function<A> {
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        request.signed_by_stripe(&self.secrets).await?;
+        let taken = self.take(request).await;
+        if taken.is_err() {
+            // Stripe tells of it again for some days, and then never.
+            request.log.count("PaymentsFailed");
+        }
+        taken?;
+        Ok(Answer::plain(200, &PaymentTaken { success: true }))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation =
+            Operation::new::<PaymentTaken>("POST /api/webhooks/stripe", "Tell of a payment, as Stripe does");
+        vec![operation.for_stripe().takes::<StripeEvent>()]
+    }
+}
+
+impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>> Function<A> {
     /// Does what an event asks for.
     async fn take(&self, request: &Request) -> Result<(), Fault> {
         let event: StripeEvent = request.json()?;
@@ -75,7 +75,7 @@ impl<F: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit> Deps<F> {
     }
 }
 
-impl<F: GetCheckout + CreditPurchase + WriteAudit> Deps<F> {
+impl<A: Adapters<Table: GetCheckout + CreditPurchase + WriteAudit>> Function<A> {
     /// Credits a session that is paid, if it is as it was offered.
     async fn credit(&self, paid: &PaidSession, event: &StripeEvent, request: &Request) -> Result<&'static str, Fault> {
         request.log.field("org.id", paid.org);
@@ -123,7 +123,7 @@ impl<F: GetCheckout + CreditPurchase + WriteAudit> Deps<F> {
     }
 }
 
-impl<F: ClawBackCredits> Deps<F> {
+impl<A: Adapters<Table: ClawBackCredits>> Function<A> {
     /// Brings a wallet to what follows from what is told of a payment.
     async fn claw_back(
         &self,
@@ -152,10 +152,4 @@ impl<F: ClawBackCredits> Deps<F> {
 
 fn origin(request: &Request) -> Origin {
     request.origin_of(Actor::Service("stripe".to_owned()))
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let operation = Operation::new::<PaymentTaken>("POST /api/webhooks/stripe", "Tell of a payment, as Stripe does");
-    vec![operation.for_stripe().takes::<StripeEvent>()]
 }

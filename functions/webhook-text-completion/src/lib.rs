@@ -1,26 +1,21 @@
 //! Takes what a generator reports at the end of a book or an article: what it delivered, or why it did not.
 
-use consigne_auth::{Refreshed, WebhookSecrets};
-use consigne_core::Fault;
 use consigne_core::files::Kind;
 use consigne_core::jobs::{ClaimedFile, TextFacts};
-use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
 use consigne_core::text::cut;
-use consigne_runtime::completions::{self, Completion, ReportedError, ReportedStatus};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::completions::{self, Completion, ReportedError, ReportedStatus, Reports};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, O> {
-    /// Who may report.
-    pub generators: Refreshed<WebhookSecrets>,
-    /// The jobs and the records.
-    pub jobs: F,
-    /// The objects.
-    pub objects: O,
+/// The function, with what it works with.
+pub type Function<A> = completions::Function<A, TextCompletion>;
+
+impl Reports for TextCompletion {
+    const FUNCTION: &'static str = env!("CARGO_PKG_NAME");
+    const ROUTE: &'static str = "POST /api/webhooks/text-completion";
+    const SUMMARY: &'static str = "Report the end of a book or an article";
+    const KINDS: &'static [Kind] = &[Kind::Book, Kind::Blog];
+    const LIST: &'static str = "texts";
 }
 
 /// A report.
@@ -78,20 +73,4 @@ impl From<TextCompletion> for Completion {
         let TextCompletion { generation_id, status, error, .. } = body;
         Self { generation_id, status, files, text, error }
     }
-}
-
-/// Answers a report.
-pub async fn handle<F, O>(deps: &Deps<F, O>, request: &Request) -> Result<Answer, Fault>
-where
-    F: GetJob + GetFile + ApplyJobStep + WriteAudit,
-    O: ReadHead,
-{
-    let takes = (&[Kind::Book, Kind::Blog][..], "texts");
-    completions::answer::<TextCompletion, _, _>(&deps.generators, (&deps.jobs, &deps.objects), takes, request).await
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let route = "POST /api/webhooks/text-completion";
-    vec![completions::operation::<TextCompletion>(route, "Report the end of a book or an article")]
 }

@@ -1,25 +1,20 @@
 //! Takes what a generator reports at the end of a video job: what it delivered, or why it did not.
 
-use consigne_auth::{Refreshed, WebhookSecrets};
-use consigne_core::Fault;
 use consigne_core::files::Kind;
 use consigne_core::jobs::ClaimedFile;
-use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
-use consigne_runtime::completions::{self, Completion, ReportedError, ReportedStatus};
-use consigne_runtime::http::Operation;
-use consigne_runtime::{Answer, Request};
+use consigne_runtime::completions::{self, Completion, ReportedError, ReportedStatus, Reports};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the handler works with.
-#[derive(Debug)]
-pub struct Deps<F, O> {
-    /// Who may report.
-    pub generators: Refreshed<WebhookSecrets>,
-    /// The jobs and the records.
-    pub jobs: F,
-    /// The objects.
-    pub objects: O,
+/// The function, with what it works with.
+pub type Function<A> = completions::Function<A, VideoCompletion>;
+
+impl Reports for VideoCompletion {
+    const FUNCTION: &'static str = env!("CARGO_PKG_NAME");
+    const ROUTE: &'static str = "POST /api/webhooks/video-completion";
+    const SUMMARY: &'static str = "Report the end of a video job";
+    const KINDS: &'static [Kind] = &[Kind::Video];
+    const LIST: &'static str = "videos";
 }
 
 /// A report.
@@ -65,20 +60,4 @@ impl From<VideoCompletion> for Completion {
         let VideoCompletion { generation_id, status, error, .. } = body;
         Self { generation_id, status, files, text: None, error }
     }
-}
-
-/// Answers a report.
-pub async fn handle<F, O>(deps: &Deps<F, O>, request: &Request) -> Result<Answer, Fault>
-where
-    F: GetJob + GetFile + ApplyJobStep + WriteAudit,
-    O: ReadHead,
-{
-    let takes = (&[Kind::Video][..], "videos");
-    completions::answer::<VideoCompletion, _, _>(&deps.generators, (&deps.jobs, &deps.objects), takes, request).await
-}
-
-/// Describes the route.
-pub fn operations() -> Vec<Operation> {
-    let route = "POST /api/webhooks/video-completion";
-    vec![completions::operation::<VideoCompletion>(route, "Report the end of a video job")]
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use consigne_testkit::functions::function;
+
 use crate::Problem;
 use crate::table::{Row, Table, counted};
 
@@ -12,15 +14,6 @@ fn most(clients: usize) -> f64 {
         1 => 6.5,
         _ => 9.0,
     }
-}
-
-/// Counts the AWS services that a function calls, by the methods in its `main.rs`. An `.await?` at the start reads a
-/// secret from Secrets Manager.
-pub(crate) fn clients(name: &str) -> Result<usize, Problem> {
-    let path = consigne_testkit::payload::root().join("functions").join(name).join("src/main.rs");
-    let wiring = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let services = ["start.table()", "start.bucket()", "start.bus()", "start.queue(", "start.mailer()", ".await?"];
-    Ok(services.iter().filter(|service| wiring.contains(**service)).count())
 }
 
 /// Adds a row with the size of every bootstrap, and one with the newest glibc version.
@@ -35,7 +28,7 @@ pub(crate) fn measure(binaries: &Path, names: &[String], table: &mut Table) -> R
         if name == "hello" {
             table.push(row);
         } else {
-            let clients = clients(name)?;
+            let clients = function(name).clients();
             table.push(row.at_most(most(clients)).with_note(counted(clients, "client")));
         }
     }

@@ -1,10 +1,12 @@
 //! Starts: from exec to the first answer through the Runtime API. Each function alternates with a hello-world that has
 //! the same settings and the same event.
 
+use consigne_testkit::functions::function;
+
 use crate::process::{Running, Subject};
 use crate::scene::Scene;
 use crate::table::{Row, Table, counted, quantile};
-use crate::{Problem, say, sizes};
+use crate::{Problem, say};
 
 const GROUP: &str = "Start: exec to first answer, against hello-world";
 /// Numbers of bare calls of the hello-worlds for comparison. No function with as many calls can be faster.
@@ -35,7 +37,7 @@ pub(crate) async fn measure(scene: &Scene, names: &[String], rounds: u32, table:
     }
     for name in names {
         let (times, mut hellos) = in_turns(scene, &scene.function(name)?, rounds).await?;
-        let clients = sizes::clients(name)?;
+        let clients = function(name).clients();
         rows.push(row(name, times, &mut hellos, &counted(clients, "client")).at_most(most(clients)));
         every.append(&mut hellos);
     }

@@ -20,6 +20,10 @@ class Documents(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
             (root / "docs").mkdir()
+            (root / links.TESTS / "ports").mkdir(parents=True)
+            (root / links.TESTS / "year.rs").write_text("fn nothing_changes() {}\n")
+            (root / links.TESTS / "ports/mod.rs").write_text("mod keys;\n")
+            (root / links.TESTS / "ports/keys.rs").write_text("async fn a_key_is_kept(store: &Store) {}\n")
             (root / "Makefile").write_text(MAKEFILE)
             (root / "README.md").write_text(readme)
             (root / "docs/page.md").write_text(PAGE)
@@ -63,6 +67,15 @@ class Documents(unittest.TestCase):
                 "docs/text.md: the Makefile knows no verb upp.",
                 "docs/text.md: the Makefile knows no option ORIGINS.",
             ],
+        )
+
+    def test_named_tests(self) -> None:
+        self.assertEqual(
+            self.problems("`year::nothing_changes` `ports::keys` `ports::keys::a_key_is_kept` `fs::read`\n"), []
+        )
+        self.assertEqual(
+            self.problems("`ports::keys::a_key` and `ports::wallets`\n"),
+            ["docs/text.md: there is no test ports::keys::a_key.", "docs/text.md: there is no test ports::wallets."],
         )
 
     def test_a_long_front_door(self) -> None:

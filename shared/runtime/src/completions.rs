@@ -1,5 +1,6 @@
-//! Completion webhooks. They are handled in the same way for each kind of job, and differ only in what they say about a
-//! file.
+//! Completion webhooks: one function for each kind of job, which differ in nothing but what a file says of itself.
+
+use std::marker::PhantomData;
 
 use consigne_auth::{Refreshed, WebhookSecrets};
 use consigne_core::audit::Actor;
@@ -13,7 +14,11 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::http::{Answer, Operation, Request};
+use crate::adapters::Adapters;
+use crate::http::{Answer, HttpFunction, Operation, Request};
+use crate::settings;
+use crate::start::Start;
+use crate::wire::{Named, Wire, Wiring};
 
 /// The status of a job, as its generator reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -82,39 +87,65 @@ impl Completion {
     }
 }
 
-/// Answers a completion webhook: checks its signature, parses its body as `B`, and applies the report to the job.
-///
-/// # Errors
-/// `INVALID_SIGNATURE`, those of [`Request::json`], and those of [`apply_report`].
-pub async fn answer<B, F, O>(
-    generators: &Refreshed<WebhookSecrets>,
-    (jobs, objects): (&F, &O),
-    (kinds, list): (&[Kind], &'static str),
-    request: &Request,
-) -> Result<Answer, Fault>
-where
-    B: DeserializeOwned + Into<Completion>,
-    F: GetJob + GetFile + ApplyJobStep + WriteAudit,
-    O: ReadHead,
-{
-    let message = request.signed(generators).await?;
-    let (id, report) = request.json::<B>()?.into().report(list)?;
-    request.log.field("job.id", &id);
-    let received = request.received(Source::Generator, message, id.as_str())?;
-    let origin = request.origin_of(Actor::Service(Source::Generator.name().to_owned()));
-    let sender = Sender { received: &received, origin, now: request.now };
-    let settled = apply_report(jobs, objects, kinds, &id, &report, &sender).await;
-    if settled.as_ref().is_err_and(|fault| fault.code == Code::WebhookContentMismatch) {
-        request.log.count("ReportsRefused");
-    }
-    let status = settled?;
-    request.log.field("job.status", status.name());
-    Ok(Answer::plain(200, &Completed { success: true, status: status.name() }))
+/// The body of a completion, which is all that differs from one kind of job to another.
+pub trait Reports: DeserializeOwned + JsonSchema + Into<Completion> + 'static {
+    /// Name of the function that takes it.
+    const FUNCTION: &'static str;
+    /// The route it comes by.
+    const ROUTE: &'static str;
+    /// One line about that route.
+    const SUMMARY: &'static str;
+    /// Kinds of jobs it may be about.
+    const KINDS: &'static [Kind];
+    /// The field that names the files.
+    const LIST: &'static str;
 }
 
-/// Describes a completion route that takes a `B`.
-pub fn operation<B: JsonSchema>(route: &'static str, summary: &'static str) -> Operation {
-    let operation = Operation::new::<Completed>(route, summary).for_senders().takes::<B>();
-    let refusals = [Code::NotFound, Code::WebhookContentMismatch, Code::IdempotencyMismatch, Code::Conflict];
-    operation.refuses(&refusals)
+/// The function that takes completions with a body `B`, with what it works with.
+pub struct Function<A: Adapters, B> {
+    generators: Refreshed<WebhookSecrets>,
+    jobs: A::Table,
+    objects: A::Bucket,
+    body: PhantomData<fn() -> B>,
+}
+
+impl<A: Adapters, B: Reports> Wire<A> for Function<A, B> {
+    fn wire(start: &Start<A>) -> Wiring<Self> {
+        let (jobs, objects, body) = (start.table()?, start.bucket()?, PhantomData);
+        let generators = start.webhook_secrets(&settings::GENERATOR_SECRETS_ARN)?;
+        Ok(generators.map(move |generators| Self { generators, jobs, objects, body }))
+    }
+}
+
+impl<A: Adapters, B: Reports> Named for Function<A, B> {
+    const NAME: &'static str = B::FUNCTION;
+}
+
+impl<A, B> HttpFunction for Function<A, B>
+where
+    A: Adapters<Table: GetJob + GetFile + ApplyJobStep + WriteAudit, Bucket: ReadHead>,
+    B: Reports,
+{
+    /// Checks the completion's signature, reads its body, and settles the job.
+    async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+        let message = request.signed(&self.generators).await?;
+        let (id, report) = request.json::<B>()?.into().report(B::LIST)?;
+        request.log.field("job.id", &id);
+        let received = request.received(Source::Generator, message, id.as_str())?;
+        let origin = request.origin_of(Actor::Service(Source::Generator.name().to_owned()));
+        let sender = Sender { received: &received, origin, now: request.now };
+        let settled = apply_report(&self.jobs, &self.objects, B::KINDS, &id, &report, &sender).await;
+        if settled.as_ref().is_err_and(|fault| fault.code == Code::WebhookContentMismatch) {
+            request.log.count("ReportsRefused");
+        }
+        let status = settled?;
+        request.log.field("job.status", status.name());
+        Ok(Answer::plain(200, &Completed { success: true, status: status.name() }))
+    }
+
+    fn operations() -> Vec<Operation> {
+        let operation = Operation::new::<Completed>(B::ROUTE, B::SUMMARY).for_senders().takes::<B>();
+        let refusals = [Code::NotFound, Code::WebhookContentMismatch, Code::IdempotencyMismatch, Code::Conflict];
+        vec![operation.refuses(&refusals)]
+    }
 }

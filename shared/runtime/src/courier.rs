@@ -15,8 +15,6 @@ use consigne_core::{Fault, Timestamp, chain_of};
 
 use crate::clock;
 use crate::outgoing::{Outgoing, failure_of, request_of};
-use crate::settings;
-use crate::start::Start;
 
 /// Most bytes of an answer that are read.
 const ANSWER_MAX: usize = 4 * 1024;
@@ -26,18 +24,6 @@ const LEFT: Duration = Duration::from_millis(200);
 const RESERVE: Duration = Duration::from_secs(3);
 /// Longest time to resolve a name when an endpoint is registered.
 const LOOK: Duration = Duration::from_secs(2);
-
-impl Start {
-    /// Returns whether endpoints may have private addresses.
-    pub fn private_endpoints(&self) -> bool {
-        self.environment().is_on(&settings::PRIVATE_ENDPOINTS)
-    }
-
-    /// Creates the adapter that calls customers' endpoints.
-    pub fn courier(&self) -> Outgoing {
-        Outgoing::new(self.private_endpoints())
-    }
-}
 
 impl Outgoing {
     async fn post(&self, post: &Post, timeout: Duration) -> Result<Posted, (Failure, String)> {

@@ -14,10 +14,12 @@ use consigne_core::ports::{AskModel, CallUpstream};
 use consigne_core::texts::{Prompt, REPLY_MAX, Reply, Trouble, read_reply};
 use serde_json::json;
 
+use crate::adapters::Adapters;
 use crate::clock;
 use crate::outgoing::Outgoing;
 use crate::settings::{PRIVATE_UPSTREAMS, SettingError, TEXT_MODEL, TEXT_MODEL_KEY_ARN, TEXT_MODEL_URL};
 use crate::start::{Start, StartError};
+use crate::wire::Pending;
 
 /// Longest time for an answer. The function's timeout in the template leaves time to store it.
 pub const PATIENCE: Duration = Duration::from_secs(100);
@@ -57,6 +59,20 @@ impl LanguageModel {
         Self { outgoing, at, name, key, patience }
     }
 
+    /// Makes the adapter that a start's settings ask for.
+    pub(crate) fn pending<A: Adapters>(start: &Start<A>) -> Result<Pending<Self>, StartError> {
+        let private = start.environment().is_on(&PRIVATE_UPSTREAMS);
+        let address = start.environment().get(&TEXT_MODEL_URL)?;
+        let address = if start.environment().is_describing() { "https://api.example.com/v1" } else { &address };
+        let at = Upstream::parse(address, private).map_err(|problem| SettingError::new(&TEXT_MODEL_URL, problem))?;
+        let name = start.environment().get(&TEXT_MODEL)?;
+        let example = "sk-0123456789abcdef0123456789abcdef";
+        let key = start.refreshed(&TEXT_MODEL_KEY_ARN, example, |text| {
+            ModelKey::parse(text).ok_or_else(|| "it must be at least 32 visible characters".into())
+        })?;
+        Ok(key.map(move |key| Self::new(Outgoing::new(private), at, name, key, PATIENCE)))
+    }
+
     async fn call(&self, prompt: &Prompt) -> UpstreamCall {
         let message = |role: &str, content: &str| json!({ "role": role, "content": content });
         let messages = [message("system", &prompt.system), message("user", &prompt.user)];
@@ -83,22 +99,6 @@ impl AskModel for LanguageModel {
     async fn ask_model(&self, prompt: &Prompt) -> Result<Result<Reply, Trouble>, Fault> {
         let outcome = self.outgoing.call_upstream(&self.call(prompt).await).await?;
         Ok(read_reply(outcome, clock::now()))
-    }
-}
-
-impl Start {
-    /// Creates the adapter of the language model.
-    pub async fn language_model(&self) -> Result<LanguageModel, StartError> {
-        let private = self.environment().is_on(&PRIVATE_UPSTREAMS);
-        let address = self.environment().get(&TEXT_MODEL_URL)?;
-        let address = if self.environment().is_describing() { "https://api.example.com/v1" } else { &address };
-        let at = Upstream::parse(address, private).map_err(|problem| SettingError::new(&TEXT_MODEL_URL, problem))?;
-        let name = self.environment().get(&TEXT_MODEL)?;
-        let example = "sk-0123456789abcdef0123456789abcdef";
-        let key = self.refreshed(&TEXT_MODEL_KEY_ARN, example, |text| {
-            ModelKey::parse(text).ok_or_else(|| "it must be at least 32 visible characters".into())
-        });
-        Ok(LanguageModel::new(Outgoing::new(private), at, name, key.await?, PATIENCE))
     }
 }
 

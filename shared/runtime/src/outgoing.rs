@@ -12,12 +12,9 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use consigne_aws::budget;
 use consigne_aws::connections::{Connections, Machine, Roots, Terms};
-use consigne_core::gateway::{Answered, Failure, HEADERS_MAX, Reach, UpstreamCall, UpstreamOutcome, Upstreams};
+use consigne_core::gateway::{Answered, Failure, HEADERS_MAX, Reach, UpstreamCall, UpstreamOutcome};
 use consigne_core::ports::CallUpstream;
 use consigne_core::{Fault, chain_of};
-
-use crate::settings::{self, SettingError};
-use crate::start::{Start, StartError};
 
 /// Longest time to open a TCP and TLS connection.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -28,17 +25,6 @@ const ANSWER: Duration = Duration::from_mins(15);
 const IDLE: Duration = Duration::from_secs(4);
 /// Time of an invocation kept to end the hold and to answer the caller after a call.
 const RESERVE: Duration = Duration::from_secs(3);
-
-impl Start {
-    /// Returns the services' upstreams, and the adapter that calls them.
-    pub fn upstreams(&self) -> Result<(Upstreams, Outgoing), StartError> {
-        let private = self.environment().is_on(&settings::PRIVATE_UPSTREAMS);
-        let text = self.environment().optional(&settings::UPSTREAMS).filter(|_| !self.environment().is_describing());
-        let upstreams = Upstreams::parse(&text.unwrap_or_default(), private);
-        let upstreams = upstreams.map_err(|error| SettingError::new(&settings::UPSTREAMS, error.to_string()))?;
-        Ok((upstreams, Outgoing::new(private)))
-    }
-}
 
 /// Calls servers other than AWS's.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::settings::EnvVars;
+use crate::start::Start;
 
 /// A server that accepts connections one after the other, reads a request, writes the answer, if any, and closes the
 /// connection. Returns its origin, and a task that returns the requests.
@@ -156,7 +157,7 @@ fn without_upstreams_a_function_starts_and_with_odd_ones_it_does_not() {
     let started = |upstreams: &str, private: &str| {
         let variables = [("UPSTREAMS", upstreams), ("PRIVATE_UPSTREAMS", private)];
         let start = Start::new(EnvVars::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
-        start.upstreams().map(|(upstreams, _)| upstreams.private).map_err(|error| error.to_string())
+        start.upstreams().map(|upstreams| upstreams.private).map_err(|error| error.to_string())
     };
     assert_eq!(started("", ""), Ok(false));
     assert_eq!(started("pdf=https://pdf.example.com", "false"), Ok(false));

@@ -1,24 +1,13 @@
-//! Receives messages from a queue. The loop is here, so a handler sees one message.
+//! Messages of a queue.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::process::ExitCode;
-use std::time::SystemTime;
+use consigne_core::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use consigne_core::{Fault, Timestamp};
-use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
-use serde_json::Map;
-
-use crate::clock;
-use crate::invocation::Invocation;
+use crate::batch::Record;
 use crate::log::RequestLog;
-use crate::start::{self, Start, StartError};
 
-/// The future of a handler for one message.
-pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
-
-/// A message of the queue.
+/// One message. After its last receive SQS puts one that fails on the dead-letter queue.
 #[derive(Debug)]
 pub struct Message {
     /// Its body, as it was sent.
@@ -33,16 +22,10 @@ pub struct Message {
     pub log: RequestLog,
 }
 
-/// The batch that Lambda delivers. Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS".
-#[derive(Debug, Deserialize)]
-pub struct Batch {
-    #[serde(rename = "Records")]
-    records: Vec<Record>,
-}
-
+/// A message as Lambda hands it over. Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS".
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Record {
+pub struct RawMessage {
     message_id: String,
     body: String,
     #[serde(default)]
@@ -55,55 +38,28 @@ struct Attributes {
     approximate_receive_count: Option<String>,
 }
 
-/// The answer to Lambda. Only the messages that failed are delivered again.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Outcome {
-    /// Messages or stream records to be delivered again.
-    pub batch_item_failures: Vec<Failure>,
-}
+impl Record for Message {
+    type Raw = RawMessage;
+    const NOUN: &'static str = "message";
+    const ORDERED: bool = false;
 
-/// A failed message, or the stream record from which delivery starts again.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Failure {
-    /// Message id or sequence number.
-    pub item_identifier: String,
-}
+    fn read(raw: RawMessage, now: Timestamp) -> Self {
+        let receives = raw.attributes.approximate_receive_count.and_then(|count| count.parse().ok()).unwrap_or(1);
+        Self { body: raw.body, id: raw.message_id, receives, now, log: RequestLog::default() }
+    }
 
-/// Runs a function behind a queue.
-pub fn serve<D, H>(name: &'static str, wire: impl AsyncFnOnce(&Start) -> Result<D, StartError>, handle: H) -> ExitCode
-where
-    D: Send + Sync + 'static,
-    H: for<'a> Fn(&'a D, &'a Message) -> Handling<'a> + Send + Sync + 'static,
-{
-    start::serve(name, wire, handle, |name, deps, handle, batch, deadline| {
-        Box::pin(async move { Ok(process(name, deps, handle, batch, deadline).await) })
-    })
-}
+    fn id(&self) -> &str {
+        &self.id
+    }
 
-/// Processes a batch, with its messages in parallel. Only a message that fails, panics or runs out of time is delivered
-/// again. After its last receive SQS moves it to the dead-letter queue.
-pub async fn process<D, H>(name: &str, deps: &D, handle: &H, batch: Batch, deadline: SystemTime) -> Outcome
-where
-    H: for<'a> Fn(&'a D, &'a Message) -> Handling<'a>,
-{
-    let verdicts = join_all(batch.records.into_iter().map(|record| async move {
-        let now = clock::now();
-        let receives = record.attributes.approximate_receive_count.and_then(|count| count.parse().ok()).unwrap_or(1);
-        let message = Message { body: record.body, id: record.message_id, receives, now, log: RequestLog::default() };
-        let invocation = Invocation::begin(name, deadline, now);
-        let verdict = invocation.run(handle(deps, &message)).await;
+    fn fields(&self) -> Map<String, Value> {
         let mut fields = Map::new();
-        fields.insert("message.id".to_owned(), message.id.as_str().into());
-        fields.insert("message.receives".to_owned(), message.receives.into());
-        let sentence = if verdict.is_ok() { "A message was processed" } else { "A message failed and will come back" };
-        invocation.finish(sentence, verdict.as_ref().err(), fields, &message.log, now);
-        verdict.is_err().then_some(Failure { item_identifier: message.id })
-    }));
-    Outcome { batch_item_failures: verdicts.await.into_iter().flatten().collect() }
-}
+        fields.insert("message.id".to_owned(), self.id.as_str().into());
+        fields.insert("message.receives".to_owned(), self.receives.into());
+        fields
+    }
 
-#[cfg(test)]
-#[path = "queue_tests.rs"]
-mod tests;
+    fn log(&self) -> &RequestLog {
+        &self.log
+    }
+}

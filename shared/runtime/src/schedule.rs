@@ -1,7 +1,6 @@
 //! Receives the ticks of a schedule.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -9,13 +8,20 @@ use consigne_core::{Fault, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::adapters::AwsAdapters;
 use crate::clock;
 use crate::invocation::Invocation;
 use crate::log::RequestLog;
-use crate::start::{self, Start, StartError};
+use crate::wire::{Named, Wire};
 
-/// The future of a handler for one tick. Its result is the invocation's answer.
-pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<Value, Fault>> + Send + 'a>>;
+/// A function behind a schedule.
+pub trait ScheduleFunction: Named {
+    /// Processes one tick, and gives the invocation's answer.
+    ///
+    /// # Errors
+    /// When the work could not be done; Lambda runs it twice more.
+    fn handle(&self, tick: &Tick) -> impl Future<Output = Result<Value, Fault>> + Send;
+}
 
 /// A tick of the schedule.
 #[derive(Debug)]
@@ -33,36 +39,24 @@ pub struct Scheduled {
     time: Option<String>,
 }
 
-/// Runs a function behind a schedule. A failed tick fails the invocation, which Lambda retries twice.
-pub fn serve<D, H>(name: &'static str, wire: impl AsyncFnOnce(&Start) -> Result<D, StartError>, handle: H) -> ExitCode
-where
-    D: Send + Sync + 'static,
-    H: for<'a> Fn(&'a D, &'a Tick) -> Handling<'a> + Send + Sync + 'static,
-{
-    start::serve(name, wire, handle, |name, deps, handle, event, deadline| {
-        Box::pin(async move { Ok(process(name, deps, handle, &event, deadline).await?) })
+/// Runs a function behind a schedule.
+pub fn run<F: ScheduleFunction + Wire<AwsAdapters>>() -> ExitCode {
+    crate::run::run(F::NAME, F::wire, |function: &F, event, deadline| {
+        Box::pin(async move { Ok(process(function, &event, deadline).await?) })
     })
 }
 
 /// Processes one tick.
-///
-/// # Errors
-/// Those of the handler; `INTERNAL` if it panics; `UNAVAILABLE` if it misses the deadline.
-pub async fn process<D, H>(
-    name: &str,
-    deps: &D,
-    handle: &H,
+pub async fn process<F: ScheduleFunction>(
+    function: &F,
     event: &Scheduled,
     deadline: SystemTime,
-) -> Result<Value, Fault>
-where
-    H: for<'a> Fn(&'a D, &'a Tick) -> Handling<'a>,
-{
+) -> Result<Value, Fault> {
     let clock = clock::now();
     let now = event.time.as_deref().and_then(Timestamp::parse).unwrap_or(clock);
     let tick = Tick { now, log: RequestLog::default() };
-    let invocation = Invocation::begin(name, deadline, clock);
-    let verdict = invocation.run(handle(deps, &tick)).await;
+    let invocation = Invocation::begin(F::NAME, deadline, clock);
+    let verdict = invocation.run(function.handle(&tick)).await;
     let mut fields = Map::new();
     fields.insert("schedule.time".to_owned(), now.to_string().into());
     let sentence = if verdict.is_ok() { "A tick was processed" } else { "A tick failed" };

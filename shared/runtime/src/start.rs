@@ -1,50 +1,35 @@
 //! The start of a function: from its environment to its dependencies.
 
-use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueInput;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use consigne_auth::{
     EndpointSecrets, Fetch, FetchError, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource,
-    Peppers, Refreshed, Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, UnsubscribeSeal, WebhookSecrets,
+    Peppers, Refreshed, Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets, UnsubscribeSeal,
+    WebhookSecrets,
 };
-use consigne_aws::budget::{self, InvocationBudget};
-use consigne_aws::{AwsConfig, Client};
 use consigne_core::Timestamp;
+use consigne_core::gateway::Upstreams;
 use consigne_core::mail::Sender;
-use consigne_messaging::mail::{Application, MailTheme, Mailer};
-use consigne_messaging::{Bus, Queue};
-use consigne_storage::{Bucket, Lifetime, Presigner, Table};
-use futures_util::future::join_all;
-use lambda_runtime::tower::layer::layer_fn;
-use lambda_runtime::{LambdaEvent, Runtime, service_fn};
-use serde::{Deserialize, Serialize};
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use consigne_messaging::mail::{Application, MailTheme};
+use consigne_storage::Presigner;
 
-use crate::aws::{Aws, outside_connector, warm};
+use crate::adapters::{Adapters, AwsAdapters, ReadSecret as _};
+use crate::aws::outside_connector;
 use crate::clock;
-use crate::ending::{Ending, end_environment};
 use crate::http::Paging;
-use crate::log::{self, Level};
 use crate::outgoing::body_within;
 use crate::settings::{self, EnvVars, Setting, SettingError};
+use crate::wire::Pending;
 
-/// Creates a function's dependencies, with one method each. Their errors name the setting that is missing or unusable.
+/// Creates the dependencies of functions, one method each. Those that must be read from the network are given as [`Pending`].
 #[derive(Debug)]
-pub struct Start {
+pub struct Start<A = AwsAdapters> {
     environment: EnvVars,
-    aws: OnceLock<Aws>,
-    /// Hosts that every request will call, each with the task that opens a connection.
-    hosts: RefCell<Vec<(String, Option<JoinHandle<()>>)>>,
+    adapters: A,
 }
 
 /// Why a function cannot start.
@@ -65,10 +50,10 @@ impl From<SettingError> for StartError {
     }
 }
 
-impl Start {
-    /// Creates the start from an environment.
-    pub fn new(environment: EnvVars) -> Self {
-        Self { environment, aws: OnceLock::new(), hosts: RefCell::default() }
+impl<A: Adapters> Start<A> {
+    /// Starts from an environment, with adapters.
+    pub fn with(environment: EnvVars, adapters: A) -> Self {
+        Self { environment, adapters }
     }
 
     /// Returns the environment from which settings are read.
@@ -76,49 +61,83 @@ impl Start {
         &self.environment
     }
 
-    /// Returns what AWS clients share. It is created for the first of them.
-    pub fn aws(&self) -> &Aws {
-        self.aws.get_or_init(|| Aws::from_environment(&self.environment))
+    /// Returns the adapters.
+    pub fn adapters(&self) -> &A {
+        &self.adapters
     }
 
     /// Creates the table's adapter.
-    pub fn table(&self) -> Result<Table, StartError> {
-        self.will_call(&self.aws().config, "dynamodb");
-        Ok(Table::new(&self.aws().config, self.environment.get(&settings::TABLE_NAME)?))
+    pub fn table(&self) -> Result<A::Table, StartError> {
+        A::table(self)
     }
 
     /// Creates the bucket's adapter.
-    pub fn bucket(&self) -> Result<Bucket, StartError> {
-        let bucket = self.environment.get(&settings::BUCKET_NAME)?;
-        self.will_call(&self.aws().config, format!("{bucket}.s3"));
-        Ok(Bucket::new(&self.aws().config, bucket))
+    pub fn bucket(&self) -> Result<A::Bucket, StartError> {
+        A::bucket(self)
     }
 
     /// Creates the signer of URLs for the bucket.
     pub fn presigner(&self) -> Result<Presigner, StartError> {
-        let (aws, bucket) = (self.aws(), self.environment.get(&settings::BUCKET_NAME)?);
-        let lifetime = Lifetime { until: clock::now().plus(CREDENTIALS_LAST), when_over: end_environment };
-        Ok(Presigner::new(aws.config.credentials.clone(), lifetime, &aws.config.region, &aws.endpoint, &bucket))
+        A::presigner(self)
     }
 
     /// Creates the event bus's adapter.
-    pub fn bus(&self) -> Result<Bus, StartError> {
-        self.will_call(&self.aws().config, "events");
-        Ok(Bus::new(&self.aws().config, self.environment.get(&settings::BUS_NAME)?))
+    pub fn bus(&self) -> Result<A::Bus, StartError> {
+        A::bus(self)
     }
 
     /// Creates a queue's adapter.
-    pub fn queue(&self, url: &'static Setting) -> Result<Queue, StartError> {
-        Ok(Queue::new(&self.aws().config, self.environment.get(url)?))
+    pub fn queue(&self, url: &'static Setting) -> Result<A::Queue, StartError> {
+        A::queue(self, url)
     }
 
     /// Creates the mail service's adapter. Returns `None` if this installation sends no mail.
-    pub fn mailer(&self) -> Result<Option<Mailer>, StartError> {
+    pub fn mailer(&self) -> Result<Option<A::Mailer>, StartError> {
         let configuration_set = self.environment.get(&settings::MAIL_CONFIGURATION_SET)?;
-        let Some(sender) = self.mail_sender()? else { return Ok(None) };
-        let config = self.aws().config_once("SES", &self.environment);
-        self.will_call(&config, "email");
-        Ok(Some(Mailer::new(&config, sender, configuration_set)))
+        Ok(self.mail_sender()?.map(|sender| A::mailer(self, sender, configuration_set)))
+    }
+
+    /// Creates the payment provider's adapter.
+    pub fn payments(&self) -> Result<Pending<A::Payments>, StartError> {
+        A::payments(self)
+    }
+
+    /// Creates the language model's adapter.
+    pub fn language_model(&self) -> Result<Pending<A::Model>, StartError> {
+        A::model(self)
+    }
+
+    /// Returns the clock that a function waits by.
+    pub fn clock(&self) -> Result<A::Clock, StartError> {
+        Ok(A::clock(self))
+    }
+
+    /// Returns a setting that may be absent.
+    pub fn optional(&self, setting: &'static Setting) -> Result<Option<String>, StartError> {
+        Ok(self.environment.optional(setting))
+    }
+
+    /// Returns whether endpoints may have private addresses.
+    pub fn private_endpoints(&self) -> Result<bool, StartError> {
+        Ok(self.environment.is_on(&settings::PRIVATE_ENDPOINTS))
+    }
+
+    /// Creates the adapter that calls customers' endpoints.
+    pub fn courier(&self) -> Result<A::Outgoing, StartError> {
+        Ok(A::outgoing(self, self.private_endpoints()?))
+    }
+
+    /// Returns where services are called.
+    pub fn upstreams(&self) -> Result<Upstreams, StartError> {
+        let private = self.environment.is_on(&settings::PRIVATE_UPSTREAMS);
+        let text = self.environment.optional(&settings::UPSTREAMS).filter(|_| !self.environment.is_describing());
+        let upstreams = Upstreams::parse(&text.unwrap_or_default(), private);
+        Ok(upstreams.map_err(|error| SettingError::new(&settings::UPSTREAMS, error.to_string()))?)
+    }
+
+    /// Returns what calls services.
+    pub fn upstream(&self) -> Result<A::Outgoing, StartError> {
+        Ok(A::outgoing(self, self.environment.is_on(&settings::PRIVATE_UPSTREAMS)))
     }
 
     /// Creates the common layout of all mails.
@@ -136,28 +155,13 @@ impl Start {
     }
 
     /// Reads the secret that seals links to unsubscribe.
-    pub async fn unsubscribe_seal(&self) -> Result<UnsubscribeSeal, StartError> {
-        self.secret(&settings::UNSUBSCRIBE_SECRET_ARN).await.map(UnsubscribeSeal::new)
+    pub fn unsubscribe_seal(&self) -> Result<Pending<UnsubscribeSeal>, StartError> {
+        Ok(self.secret(&settings::UNSUBSCRIBE_SECRET_ARN)?.map(UnsubscribeSeal::new))
     }
 
     /// Returns the public URL of the API, without a slash at the end.
     pub fn public_url(&self) -> Result<String, StartError> {
         Ok(self.environment.get(&settings::PUBLIC_URL)?.trim_end_matches('/').to_owned())
-    }
-
-    /// Starts to open a connection to a host that every request will call. This happens during the rest of the start,
-    /// such as the reading of secrets. Without an async runtime, or with `--settings`, nothing is opened.
-    fn will_call(&self, config: &AwsConfig, host: impl Into<String>) {
-        let host = host.into();
-        let runs = !self.environment.is_describing() && Handle::try_current().is_ok();
-        let opening = runs.then(|| tokio::spawn(warm(config.clone(), host.clone())));
-        self.hosts.borrow_mut().push((host, opening));
-    }
-
-    /// Waits until the connections for requests are open, while the execution environment still starts.
-    async fn open_connections(&self) {
-        // If one cannot be opened, the first request opens it and reports the error.
-        drop(join_all(self.hosts.take().into_iter().filter_map(|(_, opening)| opening)).await);
     }
 
     /// Creates the verifier of session tokens.
@@ -181,28 +185,28 @@ impl Start {
     }
 
     /// Reads the secret that seals list cursors.
-    pub async fn cursor_seal(&self) -> Result<Seal, StartError> {
-        self.secret(&settings::CURSOR_SECRET_ARN).await.map(Seal::new)
+    pub fn cursor_seal(&self) -> Result<Pending<Seal>, StartError> {
+        Ok(self.secret(&settings::CURSOR_SECRET_ARN)?.map(Seal::new))
     }
 
     /// Creates the pager of lists.
-    pub async fn paging(&self) -> Result<Paging, StartError> {
-        self.cursor_seal().await.map(Paging::new)
+    pub fn paging(&self) -> Result<Pending<Paging>, StartError> {
+        Ok(self.cursor_seal()?.map(Paging::new))
     }
 
     /// Reads the secret from which tokens of invitations are derived.
-    pub async fn invitation_tokens(&self) -> Result<InvitationTokens, StartError> {
-        self.secret(&settings::INVITATION_SECRET_ARN).await.map(InvitationTokens::new)
+    pub fn invitation_tokens(&self) -> Result<Pending<InvitationTokens>, StartError> {
+        Ok(self.secret(&settings::INVITATION_SECRET_ARN)?.map(InvitationTokens::new))
     }
 
     /// Reads the secret from which secrets of customers' endpoints are derived.
-    pub async fn endpoint_secrets(&self) -> Result<EndpointSecrets, StartError> {
-        self.secret(&settings::ENDPOINT_SECRET_ARN).await.map(EndpointSecrets::new)
+    pub fn endpoint_secrets(&self) -> Result<Pending<EndpointSecrets>, StartError> {
+        Ok(self.secret(&settings::ENDPOINT_SECRET_ARN)?.map(EndpointSecrets::new))
     }
 
     /// Reads the secret with which the gateway signs who calls a service.
-    pub async fn gateway_seal(&self) -> Result<GatewaySeal, StartError> {
-        self.secret(&settings::GATEWAY_SECRET_ARN).await.map(GatewaySeal::new)
+    pub fn gateway_seal(&self) -> Result<Pending<GatewaySeal>, StartError> {
+        Ok(self.secret(&settings::GATEWAY_SECRET_ARN)?.map(GatewaySeal::new))
     }
 
     /// Returns the word with which API keys begin.
@@ -213,30 +217,38 @@ impl Start {
     }
 
     /// Reads the peppers of API keys.
-    async fn peppers(&self) -> Result<Refreshed<Peppers>, StartError> {
+    fn peppers(&self) -> Result<Pending<Refreshed<Peppers>>, StartError> {
         let example = r#"{"current": 1, "1": "0123456789abcdef0123456789abcdef"}"#;
-        self.refreshed(&settings::PEPPER_SECRET_ARN, example, |text| Ok(Peppers::parse(text)?)).await
+        self.refreshed(&settings::PEPPER_SECRET_ARN, example, |text| Ok(Peppers::parse(text)?))
     }
 
     /// Reads the tokens of services.
-    pub async fn service_tokens(&self) -> Result<Refreshed<ServiceTokens>, StartError> {
-        self.refreshed(&settings::SERVICE_TOKENS_ARN, "{}", |text| Ok(ServiceTokens::parse(text)?)).await
+    pub fn service_tokens(&self) -> Result<Pending<Refreshed<ServiceTokens>>, StartError> {
+        self.refreshed(&settings::SERVICE_TOKENS_ARN, "{}", |text| Ok(ServiceTokens::parse(text)?))
     }
 
     /// Reads the secrets with which a sender signs its webhooks.
-    pub async fn webhook_secrets(&self, arn: &'static Setting) -> Result<Refreshed<WebhookSecrets>, StartError> {
+    pub fn webhook_secrets(&self, arn: &'static Setting) -> Result<Pending<Refreshed<WebhookSecrets>>, StartError> {
         let example = r#"{"current": "whsec_0123456789abcdef0123456789abcdef"}"#;
-        self.refreshed(arn, example, |text| Ok(WebhookSecrets::parse(text)?)).await
+        self.refreshed(arn, example, |text| Ok(WebhookSecrets::parse(text)?))
+    }
+
+    /// Reads the secrets with which Stripe signs its webhooks.
+    pub fn stripe_secrets(&self) -> Result<Pending<Refreshed<StripeSecrets>>, StartError> {
+        let example = r#"{"current": "whsec_0123456789abcdef0123456789abcdef"}"#;
+        self.refreshed(&settings::STRIPE_SECRETS_ARN, example, |text| Ok(StripeSecrets::parse(text)?))
     }
 
     /// Creates what mints the texts of API keys.
-    pub async fn key_mint(&self) -> Result<KeyMint, StartError> {
-        Ok(KeyMint::new(self.key_prefix()?, self.peppers().await?))
+    pub fn key_mint(&self) -> Result<Pending<KeyMint>, StartError> {
+        let prefix = self.key_prefix()?;
+        Ok(self.peppers()?.map(|peppers| KeyMint::new(prefix, peppers)))
     }
 
     /// Creates what finds API keys by their texts.
-    pub async fn key_finder(&self) -> Result<KeyFinder, StartError> {
-        Ok(KeyFinder::new(self.key_prefix()?, self.peppers().await?, self.legacy_keys_until()?))
+    pub fn key_finder(&self) -> Result<Pending<KeyFinder>, StartError> {
+        let (prefix, until) = (self.key_prefix()?, self.legacy_keys_until()?);
+        Ok(self.peppers()?.map(move |peppers| KeyFinder::new(prefix, peppers, until)))
     }
 
     /// Returns until when keys of an older installation work.
@@ -249,57 +261,41 @@ impl Start {
 
     /// Reads a secret that may change during the life of this execution environment, and parses it with `parse`. With
     /// `--settings` it parses `example` instead.
-    pub(crate) async fn refreshed<T: Send + Sync + 'static>(
+    pub(crate) fn refreshed<T: Send + Sync + 'static>(
         &self,
         arn: &'static Setting,
-        example: &str,
+        example: &'static str,
         parse: fn(&str) -> Result<T, Box<dyn Error + Send + Sync>>,
-    ) -> Result<Refreshed<T>, StartError> {
-        let id = self.environment.get(arn)?;
-        let client = Client::<SecretsManager>::new(&self.aws().config);
+    ) -> Result<Pending<Refreshed<T>>, StartError> {
+        let (id, secrets, describing) =
+            (self.environment.get(arn)?, A::secrets(self), self.environment.is_describing());
         let fetch: Fetch<T> = Box::new(move || {
-            let (client, id) = (client.clone(), id.clone());
-            Box::pin(async move {
-                let read = client.send(GetSecretValueInput::builder().secret_id(id)).await?;
-                parse(read.secret_string().unwrap_or_default())
-            })
+            let (secrets, id) = (secrets.clone(), id.clone());
+            Box::pin(async move { parse(&secrets.read_secret(id).await?) })
         });
-        let unusable = |problem: String| StartError::from(SettingError::new(arn, problem));
-        let value = if self.environment.is_describing() { parse(example) } else { fetch().await };
-        let value = value.map_err(|error| unusable(format!("names an unusable secret: {error}")))?;
-        Ok(Refreshed::new(value, clock::now(), fetch))
+        Ok(Pending::new(async move {
+            let value = if describing { parse(example) } else { fetch().await };
+            let unusable = |error| SettingError::new(arn, format!("names an unusable secret: {error}"));
+            Ok(Refreshed::new(value.map_err(unusable)?, clock::now(), fetch))
+        }))
     }
 
-    /// Reads a secret once, from Secrets Manager.
-    async fn secret(&self, arn: &'static Setting) -> Result<Secret, StartError> {
-        let unusable = |problem: String| StartError::from(SettingError::new(arn, problem));
-        let id = self.environment.get(arn)?;
-        let text = if self.environment.is_describing() {
-            "0123456789abcdef0123456789abcdef".to_owned()
-        } else {
-            let client = Client::<SecretsManager>::new(&self.aws().config);
-            let read = client.send(GetSecretValueInput::builder().secret_id(id)).await;
-            let read = read.map_err(|error| unusable(format!("cannot be read: {}", error.into_service_error())))?;
-            read.secret_string.unwrap_or_default()
-        };
-        Secret::new(text).ok_or_else(|| unusable("names a secret that is short or a placeholder".to_owned()))
+    /// Reads a secret, once.
+    fn secret(&self, arn: &'static Setting) -> Result<Pending<Secret>, StartError> {
+        let (id, secrets, describing) =
+            (self.environment.get(arn)?, A::secrets(self), self.environment.is_describing());
+        Ok(Pending::new(async move {
+            let text = if describing {
+                "0123456789abcdef0123456789abcdef".to_owned()
+            } else {
+                let unreadable = |error| SettingError::new(arn, format!("cannot be read: {error}"));
+                secrets.read_secret(id).await.map_err(unreadable)?
+            };
+            let unusable = || SettingError::new(arn, "names a secret that is short or a placeholder");
+            Secret::new(text).ok_or_else(|| unusable().into())
+        }))
     }
 }
-
-consigne_aws::service! {
-    /// AWS Secrets Manager, with the operation used here.
-    struct SecretsManager: "secretsmanager" at "secretsmanager";
-    aws_sdk_secretsmanager::get_secret_value, GetSecretValue, GetSecretValueInputBuilder, GetSecretValueInput, GetSecretValueOutput, GetSecretValueError;
-}
-
-/// How long a start may take. Lambda ends it after ten seconds, without saying what it waited for.
-///
-/// Source: AWS Lambda developer guide, "Understanding the Lambda execution environment lifecycle".
-const INIT: Duration = Duration::from_secs(9);
-
-/// How long an execution environment's credentials are trusted, from its start. Lambda does not say when they expire.
-/// The sessions of execution roles last longer than this, and most execution environments far shorter.
-const CREDENTIALS_LAST: Duration = Duration::from_hours(6);
 
 /// Longest time for the issuer's key endpoint to answer.
 const KEYS_WAIT: Duration = Duration::from_secs(3);
@@ -321,68 +317,6 @@ fn fetched_keys(url: String) -> KeySource {
             Ok(String::from_utf8(body.map_err(|(_, why)| why)?)?)
         })
     }))
-}
-
-/// The future that handles one event, boxed.
-pub(crate) type Work<'a, R> = Pin<Box<dyn Future<Output = Result<R, lambda_runtime::Error>> + Send + 'a>>;
-
-/// Runs a function's whole life: creates its dependencies, then processes events until Lambda ends it.
-///
-/// With the argument `--settings` it prints the settings the function reads instead.
-pub(crate) fn serve<D, H, E, R>(
-    name: &'static str,
-    wire: impl AsyncFnOnce(&Start) -> Result<D, StartError>,
-    handle: H,
-    process: for<'a> fn(&'a str, &'a D, &'a H, E, SystemTime) -> Work<'a, R>,
-) -> ExitCode
-where
-    D: Send + Sync + 'static,
-    H: Send + Sync + 'static,
-    E: for<'de> Deserialize<'de> + Send + 'static,
-    R: Serialize + Send + 'static,
-{
-    let describing = std::env::args().nth(1).as_deref() == Some("--settings");
-    let environment = if describing { EnvVars::describing() } else { EnvVars::process() };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(name, &error),
-    };
-    runtime.block_on(async {
-        log::learn_stack(&environment.variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(), name);
-        let start = Start::new(environment);
-        let deps = match InvocationBudget::new(INIT).run(wire(&start)).await {
-            Ok(deps) => deps,
-            Err(error) => return failed(name, &error),
-        };
-        if describing {
-            let settings = start.environment.asked_for();
-            let lines = settings.iter().map(|setting| format!("{}\t{}", setting.name, setting.doc));
-            log::write(&lines.collect::<Vec<_>>().join("\n"));
-            return ExitCode::SUCCESS;
-        }
-        start.open_connections().await;
-        let shared = Arc::new((deps, handle));
-        let service = service_fn(move |event: LambdaEvent<E>| {
-            let shared = shared.clone();
-            async move {
-                let deadline = event.context.deadline();
-                let work = process(name, &shared.0, &shared.1, event.payload, deadline);
-                budget::traced(event.context.xray_trace_id, work).await
-            }
-        });
-        match Runtime::new(service).layer(layer_fn(Ending::after)).run_concurrent().await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(name, &*error),
-        }
-    })
-}
-
-/// Logs why a function ends, before Lambda starts it again.
-fn failed(name: &str, error: &dyn Error) -> ExitCode {
-    let mut fields = serde_json::Map::new();
-    fields.insert("error.chain".to_owned(), error.to_string().into());
-    log::write(&log::line(Level::Error, name, "The function cannot run", clock::now(), fields));
-    ExitCode::FAILURE
 }
 
 #[cfg(test)]

@@ -16,13 +16,13 @@ fn the_hosts_that_requests_will_call_are_known_from_the_dependencies() {
     let variables = [("TABLE_NAME", "t"), ("BUCKET_NAME", "photos"), ("BUS_NAME", "b")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let start = Start::new(EnvVars::fixed(variables));
-    assert!(start.hosts.borrow().is_empty());
+    assert!(start.adapters().hosts.borrow().is_empty());
     start.table().unwrap();
     start.bucket().unwrap();
     start.bus().unwrap();
     // Signing makes no calls.
     start.presigner().unwrap();
-    let hosts: Vec<String> = start.hosts.take().into_iter().map(|(host, _)| host).collect();
+    let hosts: Vec<String> = start.adapters().hosts.take().into_iter().map(|(host, _)| host).collect();
     assert_eq!(hosts, ["dynamodb", "photos.s3", "events"]);
 }
 
@@ -34,10 +34,10 @@ async fn connections_are_opened_as_soon_as_they_are_known_of_and_not_only_to_des
     start.table().unwrap();
     // The connection is opened in whatever time the start waits for something else.
     tokio::task::yield_now().await;
-    assert!(start.hosts.borrow()[0].1.as_ref().unwrap().is_finished());
+    assert!(start.adapters().hosts.borrow()[0].1.as_ref().unwrap().is_finished());
     let start = Start::new(EnvVars::describing());
     start.table().unwrap();
-    assert!(start.hosts.borrow()[0].1.is_none());
+    assert!(start.adapters().hosts.borrow()[0].1.is_none());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use consigne_auth::{Refreshed, Secret, StripeSecrets};
+use consigne_auth::{Refreshed, Secret};
 use consigne_aws::budget::remaining;
 use consigne_core::credits::{CURRENCY, CheckoutAsk, OpenSession, SessionId};
 use consigne_core::gateway::Failure;
@@ -16,11 +16,13 @@ use consigne_core::{Fault, Timestamp};
 use consigne_messaging::mail::Application;
 use serde_json::Value;
 
+use crate::adapters::Adapters;
 use crate::aws::outside_connector;
 use crate::clock;
 use crate::outgoing::body_within;
-use crate::settings::{APPLICATION_URL, STRIPE_API_KEY_ARN, STRIPE_SECRETS_ARN, STRIPE_URL};
+use crate::settings::{APPLICATION_URL, STRIPE_API_KEY_ARN, STRIPE_URL};
 use crate::start::{Start, StartError};
+use crate::wire::Pending;
 
 /// The version of Stripe's API that is used, whatever version the account has.
 const VERSION: &str = "2024-06-20";
@@ -76,6 +78,17 @@ impl Stripe {
     /// Creates an adapter for the API at `url`. Buyers return to `application`.
     pub fn new(url: &str, key: Refreshed<ApiKey>, application: Application) -> Self {
         Self { connector: outside_connector(TRY), url: url.trim_end_matches('/').to_owned(), key, application }
+    }
+
+    /// Makes the adapter that a start's settings ask for.
+    pub(crate) fn pending<A: Adapters>(start: &Start<A>) -> Result<Pending<Self>, StartError> {
+        let url = start.environment().get(&STRIPE_URL)?;
+        let application = Application::at(&start.environment().get(&APPLICATION_URL)?);
+        let example = "sk_test_0123456789abcdef0123456789abcdef";
+        let key = start.refreshed(&STRIPE_API_KEY_ARN, example, |text| {
+            ApiKey::parse(text).ok_or_else(|| "it must be a secret key of Stripe".into())
+        })?;
+        Ok(key.map(move |key| Self::new(&url, key, application)))
     }
 
     /// Encodes the request as a form.
@@ -172,25 +185,6 @@ fn read(status: u16, replayed: bool, body: &[u8]) -> Result<OpenSession, Trouble
         409 | 429 | 500.. => Trouble::Passing(why.into()),
         _ => Trouble::Lasting(why),
     })
-}
-
-impl Start {
-    /// Creates the adapter of Stripe.
-    pub async fn stripe(&self) -> Result<Stripe, StartError> {
-        let url = self.environment().get(&STRIPE_URL)?;
-        let application = Application::at(&self.environment().get(&APPLICATION_URL)?);
-        let example = "sk_test_0123456789abcdef0123456789abcdef";
-        let key = self.refreshed(&STRIPE_API_KEY_ARN, example, |text| {
-            ApiKey::parse(text).ok_or_else(|| "it must be a secret key of Stripe".into())
-        });
-        Ok(Stripe::new(&url, key.await?, application))
-    }
-
-    /// Reads the secrets with which Stripe signs its webhooks.
-    pub async fn stripe_secrets(&self) -> Result<Refreshed<StripeSecrets>, StartError> {
-        let example = r#"{"current": "whsec_0123456789abcdef0123456789abcdef"}"#;
-        self.refreshed(&STRIPE_SECRETS_ARN, example, |text| Ok(StripeSecrets::parse(text)?)).await
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use consigne_runtime::http::{AuthScheme, Operation};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
+use crate::functions::functions;
+
 /// Where the document lies, below the checkout.
 pub const PATH: &str = "openapi.json";
 
@@ -16,61 +18,7 @@ const EVERYWHERE: [Code; 3] = [Code::InvalidRequest, Code::Internal, Code::Unava
 
 /// Lists the operations of every function.
 pub fn operations() -> Vec<Operation> {
-    let functions = [
-        audit_list::operations,
-        checkout::operations,
-        delete::operations,
-        delivery_list::operations,
-        delivery_redeliver::operations,
-        endpoint_create::operations,
-        endpoint_delete::operations,
-        endpoint_list::operations,
-        endpoint_rotate::operations,
-        endpoint_update::operations,
-        gateway::operations,
-        generate::operations,
-        health::operations,
-        hold_open::operations,
-        hold_settle::operations,
-        hold_void::operations,
-        invitation_accept::operations,
-        invitation_list::operations,
-        invitation_revoke::operations,
-        job_cancel::operations,
-        job_list::operations,
-        job_status::operations,
-        job_upload_grant::operations,
-        key_delete::operations,
-        key_issue::operations,
-        key_list::operations,
-        key_revoke::operations,
-        key_rotate::operations,
-        key_update::operations,
-        key_verify::operations,
-        list::operations,
-        mail_unsubscribe::operations,
-        member_invite::operations,
-        member_list::operations,
-        member_remove::operations,
-        member_update::operations,
-        metadata::operations,
-        org_create::operations,
-        org_list::operations,
-        presign::operations,
-        receipt_outcome::operations,
-        services::operations,
-        stats::operations,
-        upload_grant::operations,
-        usage::operations,
-        usage_log::operations,
-        wallet::operations,
-        webhook_clerk::operations,
-        webhook_image_completion::operations,
-        webhook_stripe::operations,
-        webhook_text_completion::operations,
-        webhook_video_completion::operations,
-    ];
-    functions.iter().flat_map(|operations| operations()).collect()
+    functions().iter().flat_map(|function| (function.operations)()).collect()
 }
 
 /// Writes the document.

@@ -1,7 +1,6 @@
 //! Receives requests from Lambda and answers them.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -10,61 +9,56 @@ use http::Method;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use serde_json::Map;
 
-use super::{Answer, Cdn, Request, fault_answer};
+use super::{Answer, Cdn, Operation, Request, fault_answer};
+use crate::adapters::AwsAdapters;
 use crate::clock;
 use crate::invocation::Invocation;
-use crate::start::{self, Start, StartError};
+use crate::start::Start;
+use crate::wire::{Named, Wire};
 
-/// The future of a handler.
-pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>>;
+/// A function behind routes of the API.
+pub trait HttpFunction: Named {
+    /// Describes its routes, for the `OpenAPI` document.
+    fn operations() -> Vec<Operation>;
 
-/// Runs an HTTP function: creates its dependencies once, then answers requests until Lambda ends it.
-///
-/// `name` is the function's name. With the argument `--settings` it prints the settings it reads instead.
-pub fn serve<D, H>(name: &'static str, wire: impl AsyncFnOnce(&Start) -> Result<D, StartError>, handle: H) -> ExitCode
-where
-    D: Send + Sync + 'static,
-    H: for<'a> Fn(&'a D, &'a Request) -> Handling<'a> + Send + Sync + 'static,
-{
-    let wire = async |start: &Start| Ok((Cdn::from_environment(start.environment())?, wire(start).await?));
-    start::serve(name, wire, handle, |name, (cdn, deps), handle, event, deadline| {
-        Box::pin(async move { Ok(respond_behind(cdn, name, deps, handle, event, deadline).await) })
+    /// Answers one request.
+    fn handle(&self, request: &Request) -> impl Future<Output = Result<Answer, Fault>> + Send;
+}
+
+/// Runs a function behind routes of the API.
+pub fn run<F: HttpFunction + Wire<AwsAdapters>>() -> ExitCode {
+    let wire = |start: &Start| {
+        let cdn = Cdn::from_environment(start.environment())?;
+        Ok(F::wire(start)?.map(|function| (cdn, function)))
+    };
+    crate::run::run(F::NAME, wire, |(cdn, function): &(Cdn, F), event, deadline| {
+        Box::pin(async move { Ok(respond_behind(cdn, function, event, deadline).await) })
     })
 }
 
 /// Answers one event: the whole path of a request, without Lambda and CDN around it.
-pub async fn respond<D, H>(
-    name: &str,
-    deps: &D,
-    handle: &H,
+pub async fn respond<F: HttpFunction>(
+    function: &F,
     event: ApiGatewayV2httpRequest,
     deadline: SystemTime,
-) -> ApiGatewayV2httpResponse
-where
-    H: for<'a> Fn(&'a D, &'a Request) -> Handling<'a>,
-{
-    respond_behind(&Cdn::default(), name, deps, handle, event, deadline).await
+) -> ApiGatewayV2httpResponse {
+    respond_behind(&Cdn::default(), function, event, deadline).await
 }
 
 /// Answers one event of a request that may have come through a CDN.
-pub async fn respond_behind<D, H>(
+pub async fn respond_behind<F: HttpFunction>(
     cdn: &Cdn,
-    name: &str,
-    deps: &D,
-    handle: &H,
+    function: &F,
     event: ApiGatewayV2httpRequest,
     deadline: SystemTime,
-) -> ApiGatewayV2httpResponse
-where
-    H: for<'a> Fn(&'a D, &'a Request) -> Handling<'a>,
-{
+) -> ApiGatewayV2httpResponse {
     let now = clock::now();
     let request = Request::from_event_behind(cdn, event, now);
-    let invocation = Invocation::begin(name, deadline, now);
+    let invocation = Invocation::begin(F::NAME, deadline, now);
     let (answer, fault) = if is_preflight(&request) {
         (Answer::no_content(), None)
     } else {
-        match invocation.run(handle(deps, &request)).await {
+        match invocation.run(function.handle(&request)).await {
             Ok(answer) => (answer, None),
             Err(fault) => (fault_answer(&fault, &request.id, now), Some(fault)),
         }

@@ -9,7 +9,7 @@ mod schema;
 
 pub use answer::{Answer, Body, fault_answer};
 pub use cdn::{Cdn, SECRET_HEADER};
-pub use edge::{Handling, respond, respond_behind, serve};
+pub use edge::{HttpFunction, respond, respond_behind, run};
 pub use paging::{Paging, limit};
 pub use request::{BODY_MAX, Request};
 pub use schema::{AuthScheme, Operation, Parameter, SchemaOf};

@@ -1,4 +1,4 @@
-//! Migrations in memory.
+//! Fakes for imports of keys.
 
 use consigne_core::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
 use consigne_core::ports::{GetMigration, ListMigrations, Listed, MigrateKey, MigrationFilter, PageAsk, StepMigration};
@@ -53,7 +53,8 @@ impl ListMigrations for World {
             });
             let mut shown: Vec<Migration> = shown.cloned().collect();
             shown.sort_by_key(|migration| (migration.due_at(), migration.id.clone()));
-            // By place, not by number: one that takes a step leaves the list, and the next page must not skip for it.
+            // The page starts after a place, not after a count. A migration that advances leaves the list, and a count would
+            // then skip another one.
             let after = ask.after.as_deref().and_then(|after| after.split_once('#'));
             shown.retain(|migration| after.is_none_or(|(due, id)| place(migration) > (due.to_owned(), id.to_owned())));
             let mut listed = page(&shown, &PageAsk { limit: ask.limit, after: None })?;

@@ -1,4 +1,4 @@
-//! People in memory.
+//! Fakes for people.
 
 use consigne_core::audit::AuditEntry;
 use consigne_core::credits::WalletId;
@@ -14,13 +14,13 @@ use consigne_core::{Fault, Timestamp, UserId};
 use super::{State, World};
 
 impl State {
-    /// Refuses somebody whose account is closed.
+    /// Returns an error if a person's account is closed.
     pub(super) fn admit(&self, seen: Option<&Sighting>) -> Result<(), Fault> {
         let closed = |seen: &Sighting| self.profiles.get(&seen.user).is_some_and(|known| known.closed_at.is_some());
         if seen.is_some_and(closed) { Err(Sighting::closed()) } else { Ok(()) }
     }
 
-    /// Remembers what a token said, unless the account is closed.
+    /// Stores the claims of a token, unless the account is closed.
     pub(super) fn see(&mut self, seen: Option<&Sighting>) -> Result<(), Fault> {
         self.admit(seen)?;
         if let Some(Sighting { user, contact }) = seen {
@@ -30,7 +30,7 @@ impl State {
         Ok(())
     }
 
-    /// Gives what became of a webhook that came before.
+    /// Returns the recorded outcome of a webhook, if it was received before.
     pub(super) fn came_before(&self, received: &Received) -> Option<WriteOutcome> {
         let before = self.webhooks.get(&(received.source, received.id.clone()))?;
         if before.now.plus(REMEMBERED).as_secs() <= received.now.as_secs() {
@@ -40,7 +40,7 @@ impl State {
         Some(if same { WriteOutcome::Replayed(before.result.clone()) } else { WriteOutcome::KeyReused })
     }
 
-    /// Remembers a webhook.
+    /// Records a webhook.
     pub(super) fn remember(&mut self, received: &Received) {
         self.webhooks.insert((received.source, received.id.clone()), received.clone());
     }

@@ -1,4 +1,4 @@
-//! Texts in the making in memory, and the model that writes them.
+//! Fakes for drafts and for the language model.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,18 +11,18 @@ use consigne_runtime::clock;
 use super::{Version, World};
 use crate::model::{self, Mischief};
 
-/// Manuscripts, their chapters, and what the model was asked.
+/// Drafts, their chapters, and the calls to the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Texts {
-    /// Manuscripts by job.
+    /// Drafts by job.
     pub manuscripts: BTreeMap<JobId, Manuscript>,
-    /// Chapters by job and place.
+    /// Chapters by job and index.
     pub chapters: BTreeMap<(JobId, usize), String>,
-    /// What the model was asked for, in order: `outline`, `chapter 1` and so on.
+    /// Tasks of the calls to the model, in order: `outline`, `chapter 1` and so on.
     pub asked: Vec<String>,
-    /// What goes wrong with its next calls; `None` is nothing.
+    /// Faults of the next calls. `None` is no fault.
     pub mischief: VecDeque<Option<Mischief>>,
-    /// What goes wrong with all that follow.
+    /// Fault of all later calls.
     pub always: Option<Mischief>,
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use consigne_core::{Fault, Timestamp};
 use consigne_runtime::log::RequestLog;
-use consigne_runtime::queue::{self, Message};
-use serde_json::{Value, json};
+use consigne_runtime::queue::Message;
+use consigne_runtime::{BatchFunction as _, Wire as _};
 
-use super::deadline;
+use super::{Fakes, wired};
 use crate::fakes::World;
 
 /// How long a message that failed is hidden, as the template says.
@@ -15,22 +15,10 @@ const HIDDEN: Duration = Duration::from_mins(12);
 /// Deliveries of one message before it lies on the dead-letter queue.
 const RECEIVES: u32 = 5;
 
-fn deps(world: &World) -> generate_worker::Deps<World, World, World, World> {
-    generate_worker::Deps { table: world.clone(), objects: world.clone(), model: world.clone(), queue: world.clone() }
-}
-
-/// Hands a batch of messages to `generate-worker` and gives what Lambda is told.
-pub async fn texts(world: &World, batch: Value) -> Value {
-    let batch: queue::Batch = serde_json::from_value(batch).expect("the payload is a batch of messages");
-    let deps = deps(world);
-    let name = "generate-worker";
-    json!(queue::process(name, &deps, &|d, m| Box::pin(generate_worker::handle(d, m)), batch, deadline()).await)
-}
-
 /// Delivers one message, as of a time.
 pub async fn text_message(world: &World, body: &str, id: &str, now: Timestamp) -> Result<(), Fault> {
     let message = Message { body: body.to_owned(), id: id.to_owned(), receives: 1, now, log: RequestLog::default() };
-    generate_worker::handle(&deps(world), &message).await
+    wired(&Fakes::start(world), generate_worker::Function::wire).await.handle(&message).await
 }
 
 /// What came of a queue that was delivered until it was empty.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{assert_refused, text};
 
-/// Records a ready file as grant and arrival would, without sending bytes.
+/// Stores the record of a ready file, as a grant and an upload do, without sending bytes.
 async fn record(table: &Table, owner: &UserId, n: usize) -> File {
     let (name, content_type) = if n.is_multiple_of(5) { ("t.md", "text/markdown") } else { ("p.png", "image/png") };
     let now = clock::now();
@@ -27,7 +27,7 @@ async fn record(table: &Table, owner: &UserId, n: usize) -> File {
 }
 
 #[tokio::test]
-async fn cursors_show_every_lasting_file_exactly_once_while_others_come_and_go() {
+async fn a_list_shows_every_file_once_while_others_are_added_and_deleted() {
     let stack = Stack::find();
     let (table, ann) = (stack.table(), stack.newcomer("enterprise"));
     let owner = UserId::parse(&ann.id).unwrap();
@@ -41,7 +41,7 @@ async fn cursors_show_every_lasting_file_exactly_once_while_others_come_and_go()
         let total = ann.call("GET", "/api/files/list?limit=1000").await.json();
         (total["files"].as_array()?.len() == 250).then_some(())
     });
-    full.await.expect("the index shows every file");
+    full.await.expect("the index must have every file");
     let (mut seen, mut cursor, mut pages) = (BTreeMap::<String, usize>::new(), String::new(), 0);
     loop {
         let page = ann.call("GET", &format!("/api/files/list?limit=100&cursor={cursor}")).await.json();
@@ -56,7 +56,7 @@ async fn cursors_show_every_lasting_file_exactly_once_while_others_come_and_go()
             Some(next) => next.clone_into(&mut cursor),
             None => break,
         }
-        // Between two pages some go and some come.
+        // Between two pages some files are deleted and some are added.
         for file in passing.drain(..passing.len().min(10)) {
             table.begin_delete(&file.key, clock::now()).await.unwrap();
         }
@@ -72,7 +72,7 @@ async fn cursors_show_every_lasting_file_exactly_once_while_others_come_and_go()
 }
 
 #[tokio::test]
-async fn a_filter_shows_its_kind_and_counts_it() {
+async fn a_filter_shows_and_counts_its_kind_only() {
     let stack = Stack::find();
     let (table, ann) = (stack.table(), stack.newcomer("pro"));
     let owner = UserId::parse(&ann.id).unwrap();
@@ -98,7 +98,7 @@ async fn a_filter_shows_its_kind_and_counts_it() {
 }
 
 #[tokio::test]
-async fn a_cursor_altered_of_another_user_or_another_filter_is_refused() {
+async fn altered_cursors_and_those_of_another_user_or_filter_are_refused() {
     let stack = Stack::find();
     let (table, ann, bob) = (stack.table(), stack.newcomer("pro"), stack.newcomer("pro"));
     for n in 1..4 {

@@ -1,0 +1,108 @@
+//! How a function is wired, in two phases: first whatever needs no answer from the network, then the rest.
+//!
+//! A connection begins to open as soon as its adapter is made, and secrets take tens of milliseconds to be read. So every
+//! adapter must be made before the first secret is waited for: their connections open meanwhile.
+//!
+//! The types see to that. [`Wire::wire`] is not `async`, so it cannot wait; it gets secrets as [`Pending`]. What it gives
+//! back waits for them, and cannot borrow the start, so it cannot make any further adapter. [`function!`](crate::function)
+//! writes this down for the usual function.
+
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::adapters::Adapters;
+use crate::start::{Start, StartError};
+
+/// Returns a function its one name, which is that of its package, its folder, and so on.
+pub trait Named: Send + Sync + 'static {
+    /// The name.
+    const NAME: &'static str;
+}
+
+/// Creates a function out of what a start offers.
+pub trait Wire<A: Adapters>: Sized {
+    /// Creates all parts that need no answer from the network; what is given back waits for the others.
+    ///
+    /// # Errors
+    /// When a setting is missing or unusable.
+    fn wire(start: &Start<A>) -> Wiring<Self>;
+}
+
+/// A function without the parts that the network still has to give.
+pub type Wiring<F> = Result<Pending<F>, StartError>;
+
+/// A part of a function that may have to be read from the network. Nothing is read before it is awaited.
+// Boxed, which costs nothing beside a start, so that its type can be written down.
+pub struct Pending<T>(Pin<Box<dyn Future<Output = Result<T, StartError>> + Send>>);
+
+impl<T: Send + 'static> Pending<T> {
+    /// Wraps what gives the part.
+    pub fn new(part: impl Future<Output = Result<T, StartError>> + Send + 'static) -> Self {
+        Self(Box::pin(part))
+    }
+
+    /// Wraps a part that is there already.
+    pub fn ready(part: T) -> Self {
+        Self::new(ready(Ok(part)))
+    }
+
+    /// Creates something of the part, once it is there.
+    #[must_use]
+    pub fn map<U: Send + 'static>(self, make: impl FnOnce(T) -> U + Send + 'static) -> Pending<U> {
+        Pending::new(async { self.await.map(make) })
+    }
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T, StartError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+/// Declares a function: its dependencies, and by which method of [`Start`] each is made.
+///
+/// First all of them are made, in this order. Then those behind which `.await` stands, which are [`Pending`], are waited for,
+/// one after the other.
+///
+/// ```
+/// # use consigne_auth::SessionVerifier;
+/// # use consigne_runtime::{Adapters, Paging, function};
+/// function! {
+///     users: SessionVerifier = session_verifier(),
+///     keys: A::Table = table(),
+///     paging: Paging = paging().await,
+/// }
+/// ```
+#[macro_export]
+macro_rules! function {
+    ($($(#[$doc:meta])* $field:ident: $type:ty = $make:ident($($setting:expr)?) $(.$wait:tt)?,)*) => {
+        /// The function, with what it works with.
+        pub struct Function<A: $crate::Adapters> {
+            $($(#[$doc])* $field: $type,)*
+        }
+
+        impl<A: $crate::Adapters> $crate::Named for Function<A> {
+            const NAME: &'static str = env!("CARGO_PKG_NAME");
+        }
+
+        impl<A: $crate::Adapters> $crate::Wire<A> for Function<A> {
+            fn wire(start: &$crate::Start<A>) -> $crate::Wiring<Self> {
+                $(let $field = start.$make($($setting)?)?;)*
+                Ok($crate::Pending::new(async move { Ok(Self { $($field: $field $(.$wait?)?,)* }) }))
+            }
+        }
+    };
+}
+
+/// Names a set of bounds, so that it is written once: `needs!(trait Needs: Adapters<Table: GetKey + ChangeKey>);`
+#[macro_export]
+macro_rules! needs {
+    ($(#[$doc:meta])* $visibility:vis trait $name:ident: $($bounds:tt)*) => {
+        $(#[$doc])*
+        $visibility trait $name: $($bounds)* {}
+        impl<T: $($bounds)*> $name for T {}
+    };
+}

@@ -1,0 +1,192 @@
+//! What functions are wired with on fakes: a world in the place of every adapter, settings, and secrets.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use aws_credential_types::Credentials;
+use consigne_auth::Secret;
+use consigne_core::Timestamp;
+use consigne_core::mail::Sender;
+use consigne_runtime::adapters::{Adapters, ReadSecret};
+use consigne_runtime::settings::{EnvVars, Setting};
+use consigne_runtime::{Pending, Start, StartError, clock};
+use consigne_storage::{Endpoint, Lifetime, Presigner};
+use serde_json::json;
+
+use super::{ISSUER, SERVICE_TOKEN};
+use crate::fakes::{SimClock, World};
+use crate::{stripe, webhooks};
+
+/// Who mails come from.
+pub const MAIL_FROM: (&str, &str) = ("MAIL_FROM", "Consigne <no-reply@example.com>");
+
+/// The settings of every function but its secrets and [`MAIL_FROM`]. Private addresses are not allowed, and of the three
+/// services two have an upstream.
+const SETTINGS: [(&str, &str); 14] = [
+    ("TABLE_NAME", "table"),
+    ("BUCKET_NAME", "photos"),
+    ("BUS_NAME", "bus"),
+    ("PARKING_QUEUE_URL", "parking"),
+    ("QUOTA_QUEUE_URL", "quota"),
+    ("STATS_QUEUE_URL", "stats"),
+    ("STORAGE_QUEUE_URL", "storage"),
+    ("TEXT_QUEUE_URL", "texts"),
+    ("DELIVERIES_QUEUE_URL", "deliveries"),
+    ("MAIL_CONFIGURATION_SET", "mails"),
+    ("APPLICATION_URL", "https://app.example.com"),
+    ("PUBLIC_URL", "https://api.example.com"),
+    ("UPSTREAMS", "pdf=https://pdf.example.com/v1,ai=https://ai.example.com"),
+    ("KEY_PREFIX", "sk"),
+];
+
+/// The settings that name secrets. Each holds its own name, by which [`text_of`] knows the secret.
+const SECRETS: [&str; 10] = [
+    "CURSOR_SECRET_ARN",
+    "UNSUBSCRIBE_SECRET_ARN",
+    "INVITATION_SECRET_ARN",
+    "ENDPOINT_SECRET_ARN",
+    "GATEWAY_SECRET_ARN",
+    "PEPPER_SECRET_ARN",
+    "SERVICE_TOKENS_ARN",
+    "GENERATOR_SECRETS_ARN",
+    "CLERK_SECRETS_ARN",
+    "STRIPE_SECRETS_ARN",
+];
+
+/// Gives the text of a secret.
+fn text_of(arn: &str) -> String {
+    match arn {
+        "CURSOR_SECRET_ARN" | "UNSUBSCRIBE_SECRET_ARN" => "0123456789abcdef0123456789abcdef".to_owned(),
+        "INVITATION_SECRET_ARN" => "invitation-0123456789abcdef01234".to_owned(),
+        "ENDPOINT_SECRET_ARN" => "endpoints-0123456789abcdef012345".to_owned(),
+        "GATEWAY_SECRET_ARN" => "gateway-0123456789abcdef01234567".to_owned(),
+        "PEPPER_SECRET_ARN" => json!({ "current": 1, "1": "pepper-0123456789abcdef0123456789" }).to_string(),
+        "SERVICE_TOKENS_ARN" => {
+            json!({ "pdf-api": SERVICE_TOKEN, "ai-api": "svc-fedcba9876543210fedcba9876543210" }).to_string()
+        }
+        "STRIPE_SECRETS_ARN" => json!({ "current": stripe::SECRET }).to_string(),
+        "GENERATOR_SECRETS_ARN" | "CLERK_SECRETS_ARN" => json!({ "current": webhooks::SECRET }).to_string(),
+        other => panic!("{other} names no secret"),
+    }
+}
+
+/// Gives a secret that something is derived from.
+pub(super) fn secret(arn: &str) -> Secret {
+    Secret::new(text_of(arn)).expect("it is long enough")
+}
+
+/// Reads the secrets of functions on fakes.
+#[derive(Clone, Copy, Debug)]
+pub struct FakeSecrets;
+
+impl ReadSecret for FakeSecrets {
+    async fn read_secret(&self, id: String) -> Result<String, Box<dyn Error + Send + Sync>> {
+        Ok(text_of(&id))
+    }
+}
+
+/// A world in the place of every adapter.
+#[derive(Debug)]
+pub struct Fakes {
+    world: World,
+    clock: SimClock,
+    clients: RefCell<BTreeSet<&'static str>>,
+}
+
+impl Fakes {
+    /// Starts a function in a world.
+    pub fn start(world: &World) -> Start<Self> {
+        Self::start_with(world, &SimClock::at(clock::now()), [MAIL_FROM])
+    }
+
+    /// The same with a clock to wait by, and with settings of one's own.
+    pub fn start_with<const N: usize>(
+        world: &World,
+        clock: &SimClock,
+        settings: [(&'static str, &'static str); N],
+    ) -> Start<Self> {
+        let session = [
+            ("CLERK_ISSUER", ISSUER.iss.as_str()),
+            ("AUTHORIZED_PARTIES", &ISSUER.azp),
+            ("CLERK_JWT_KEY", &ISSUER.public_pem),
+        ];
+        let secrets = SECRETS.into_iter().map(|name| (name, name));
+        let all = SETTINGS.into_iter().chain(session).chain(secrets).chain(settings);
+        let environment = EnvVars::fixed(all.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Start::with(environment, Self { world: world.clone(), clock: clock.clone(), clients: RefCell::default() })
+    }
+
+    /// Counts the services of AWS of which clients were asked for.
+    pub(super) fn clients(&self) -> usize {
+        self.clients.borrow().len()
+    }
+
+    /// Gives the world as the client of a service of AWS.
+    fn client_of(&self, service: &'static str) -> World {
+        self.clients.borrow_mut().insert(service);
+        self.world.clone()
+    }
+}
+
+impl Adapters for Fakes {
+    type Table = World;
+    type Bucket = World;
+    type Bus = World;
+    type Queue = World;
+    type Mailer = World;
+    type Outgoing = World;
+    type Payments = World;
+    type Model = World;
+    type Clock = SimClock;
+    type Secrets = FakeSecrets;
+
+    fn table(start: &Start<Self>) -> Result<World, StartError> {
+        Ok(start.adapters().client_of("dynamodb"))
+    }
+
+    fn bucket(start: &Start<Self>) -> Result<World, StartError> {
+        Ok(start.adapters().client_of("s3"))
+    }
+
+    fn presigner(_: &Start<Self>) -> Result<Presigner, StartError> {
+        let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+        let lifetime = Lifetime { until: Timestamp::from_secs(i64::MAX / 1000), when_over: || () };
+        Ok(Presigner::new(credentials, lifetime, "eu-west-3", &Endpoint::Aws, "photos"))
+    }
+
+    fn bus(start: &Start<Self>) -> Result<World, StartError> {
+        Ok(start.adapters().client_of("events"))
+    }
+
+    fn queue(start: &Start<Self>, url: &'static Setting) -> Result<World, StartError> {
+        start.environment().get(url)?;
+        Ok(start.adapters().client_of("sqs"))
+    }
+
+    fn mailer(start: &Start<Self>, _: Sender, _: String) -> World {
+        start.adapters().client_of("email")
+    }
+
+    fn outgoing(start: &Start<Self>, _: bool) -> World {
+        start.adapters().world.clone()
+    }
+
+    // The keys of Stripe and of the model are secrets.
+    fn payments(start: &Start<Self>) -> Result<Pending<World>, StartError> {
+        Ok(Pending::ready(start.adapters().client_of("secretsmanager")))
+    }
+
+    fn model(start: &Start<Self>) -> Result<Pending<World>, StartError> {
+        Ok(Pending::ready(start.adapters().client_of("secretsmanager")))
+    }
+
+    fn clock(start: &Start<Self>) -> SimClock {
+        start.adapters().clock.clone()
+    }
+
+    fn secrets(start: &Start<Self>) -> FakeSecrets {
+        start.adapters().client_of("secretsmanager");
+        FakeSecrets
+    }
+}

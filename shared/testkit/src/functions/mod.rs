@@ -1,0 +1,157 @@
+//! The functions on fakes: each behind its real edge and wired as in its binary, fed with real events.
+
+mod adapters;
+mod nightly;
+mod registry;
+mod texts;
+
+pub use crate::webhooks::signed as signed_by_generator;
+pub use adapters::{FakeSecrets, Fakes, MAIL_FROM};
+pub use nightly::deliver_night;
+pub use registry::{Entry, function, functions};
+pub use texts::{Delivered, text_message};
+
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use consigne_auth::{EndpointSecrets, GatewaySeal, InvitationTokens, UnsubscribeSeal};
+use consigne_core::{Fault, Timestamp};
+use consigne_runtime::http::Body;
+use consigne_runtime::queue::Message;
+use consigne_runtime::{BatchFunction as _, HttpFunction as _, Request, Start, Wire as _, Wiring, clock};
+use serde_json::{Value, json};
+
+use crate::fakes::{SimClock, World};
+use crate::tokens::Issuer;
+use adapters::secret;
+
+/// The service token the functions here accept, of the service `pdf-api`.
+pub const SERVICE_TOKEN: &str = "svc-0123456789abcdef0123456789abcdef";
+
+/// The issuer of every test on fakes; making its key takes a moment.
+static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::fresh("test-1"));
+
+/// Gives the issuer whose tokens the functions here accept.
+pub fn issuer() -> &'static Issuer {
+    &ISSUER
+}
+
+/// Calls an HTTP function on a world and gives status, headers worth seeing, and body.
+pub async fn call(world: &World, name: &str, event: Value) -> Value {
+    let answer = (function(name).run)(&Fakes::start(world), event, deadline()).await;
+    shown(answer.expect("a request is always answered"))
+}
+
+/// Hands a batch of records to a function and gives what Lambda is told.
+pub async fn deliver(world: &World, name: &str, batch: Value) -> Value {
+    deliver_until(world, name, batch, deadline()).await
+}
+
+/// The same to a function that must be done by a moment.
+pub async fn deliver_until(world: &World, name: &str, batch: Value, until: SystemTime) -> Value {
+    (function(name).run)(&Fakes::start(world), batch, until).await.expect("a batch is always answered")
+}
+
+/// Lets a scheduled function run as of a time and gives what it has done.
+pub async fn tick(world: &World, name: &str, event: Value) -> Result<Value, String> {
+    (function(name).run)(&Fakes::start(world), event, deadline()).await.map_err(|fault| fault.chain())
+}
+
+/// Wires a function, to hand it something that does not come from an event.
+pub async fn wired<F>(start: &Start<Fakes>, wire: fn(&Start<Fakes>) -> Wiring<F>) -> F {
+    registry::wired(wire(start)).await
+}
+
+/// Checks a key by another clock than that of today, and gives `data` of the answer.
+pub async fn verify_at(world: &World, event: Value, now: Timestamp) -> Value {
+    let event = serde_json::from_value(event).expect("the payload is an HTTP event");
+    let function = wired(&Fakes::start(world), key_verify::Function::wire).await;
+    let answer = function.handle(&Request::from_event(event, now)).await;
+    let Body::Json(body) = answer.expect("a check is answered").body else { panic!("the answer is JSON") };
+    body["data"].clone()
+}
+
+/// Hands an event of Stripe's over and gives what the log says of it.
+pub async fn stripe_notes(world: &World, event: Value) -> Value {
+    let event = serde_json::from_value(event).expect("the payload is an HTTP event");
+    let request = Request::from_event(event, clock::now());
+    drop(wired(&Fakes::start(world), webhook_stripe::Function::wire).await.handle(&request).await);
+    request.log.take("webhook-stripe", request.now).into()
+}
+
+/// Hands a message to `dispatch-webhook`, which waits by a clock.
+pub async fn dispatch(world: &World, clock: &SimClock, message: &Message) -> Result<(), Fault> {
+    let start = Fakes::start_with(world, clock, []);
+    wired(&start, dispatch_webhook::Function::wire).await.handle(message).await
+}
+
+/// Hands a message to `send-mail`, in an installation in which mails are sent or not.
+pub async fn send_mail(world: &World, are_sent: bool, message: &Message) -> Result<(), Fault> {
+    let start = if are_sent { Fakes::start(world) } else { Fakes::start_with(world, &SimClock::at(message.now), []) };
+    wired(&start, send_mail::Function::wire).await.handle(message).await
+}
+
+/// Gives what seals links to unsubscribe.
+pub fn unsubscribe_seal() -> UnsubscribeSeal {
+    UnsubscribeSeal::new(secret("UNSUBSCRIBE_SECRET_ARN"))
+}
+
+/// Gives what the gateway here signs with.
+pub fn gateway_seal() -> GatewaySeal {
+    GatewaySeal::new(secret("GATEWAY_SECRET_ARN"))
+}
+
+/// Gives the tokens of invitations that the functions here accept.
+pub fn invitation_tokens() -> InvitationTokens {
+    InvitationTokens::new(secret("INVITATION_SECRET_ARN"))
+}
+
+/// Gives what the secrets of endpoints here are derived from.
+pub fn endpoint_secrets() -> EndpointSecrets {
+    EndpointSecrets::new(secret("ENDPOINT_SECRET_ARN"))
+}
+
+/// Gives the moment ten seconds from now.
+fn deadline() -> SystemTime {
+    let now = u64::try_from(clock::now().as_millis()).expect("it is after 1970");
+    UNIX_EPOCH + Duration::from_millis(now) + Duration::from_secs(10)
+}
+
+/// Shows an answer as a caller sees it, without the headers that every answer has.
+fn shown(mut answer: Value) -> Value {
+    let relayed = answer["isBase64Encoded"] == true;
+    let text = answer["body"].as_str().map(str::to_owned);
+    // A preflight's. What an upstream answers so is relayed, and shown like everything else of its.
+    if answer["statusCode"] == 204 && !relayed {
+        return json!({ "status": 204, "body": text.is_some_and(|text| !text.is_empty()) });
+    }
+    let mut headers = answer["headers"].take();
+    if relayed && headers["content-type"].is_null() {
+        headers["content-type"] = "none".into();
+    }
+    let is_page = headers["content-type"] == "text/html; charset=utf-8";
+    let headers = headers.as_object_mut().expect("an answer has headers");
+    let everywhere = ["content-type", "cache-control", "x-content-type-options", "x-request-id"];
+    for name in everywhere {
+        assert!(headers.contains_key(name), "the answer lacks {name}");
+    }
+    headers.retain(|name, _| !everywhere.contains(&name.as_str()));
+    let text = text.expect("the body is text");
+    let body = if is_page {
+        text.into()
+    } else if relayed {
+        // What somebody else answered may be anything.
+        let bytes = STANDARD.decode(&text).expect("the body is base64");
+        serde_json::from_slice(&bytes).unwrap_or_else(|_| json!({ "base64": text }))
+    } else {
+        serde_json::from_str(&text).expect("the body is JSON")
+    };
+    let mut shown = json!({ "status": answer["statusCode"] });
+    if !headers.is_empty() {
+        shown["headers"] = Value::Object(std::mem::take(headers));
+    }
+    shown["body"] = body;
+    shown
+}
