@@ -9,11 +9,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "infra/check"), str(ROOT / "infra/deploy")]
 
-from project import Project
-
 import links
 import rules
 import templates
+from project import Project
 from samconfig import load
 
 EXPANDED = ROOT / "target/template.expanded.json"
