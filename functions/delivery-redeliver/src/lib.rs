@@ -6,8 +6,13 @@ use consigne_core::endpoints::Endpoint;
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::ports::{GetDelivery, GetEndpoint, GetMember, Redeliver, SendMessage};
 use consigne_core::{Code, DeliveryId, Fault, OrgId, UserId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, settings};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, needs, settings};
 use consigne_usecases::ConflictRetry;
+
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: GetMember + GetEndpoint + GetDelivery + Redeliver, Queue: SendMessage>
+}
 
 function! {
     users: SessionVerifier = session_verifier(),
@@ -17,9 +22,7 @@ function! {
     queue: A::Queue = queue(&settings::DELIVERIES_QUEUE_URL),
 }
 
-impl<A: Adapters<Table: GetMember + GetEndpoint + GetDelivery + Redeliver, Queue: SendMessage>> HttpFunction
-    for Function<A>
-{
+impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.deliveries, Route::DeliveryRedeliver).await?;
         let id = delivery_in_path(request.parameter("delivery"))?;
@@ -53,7 +56,7 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + GetDelivery + Redeliver, Queue
     }
 }
 
-impl<A: Adapters<Table: GetDelivery + Redeliver>> Function<A> {
+impl<A: Needs> Function<A> {
     /// Reads a delivery that a member may see.
     async fn known(&self, org: OrgId, id: DeliveryId, member: &UserId) -> Result<Delivery, Fault> {
         let known = self.deliveries.get_delivery(org, id).await?;

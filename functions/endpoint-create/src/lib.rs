@@ -10,7 +10,7 @@ use consigne_core::orgs::org_not_found;
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{CreateEndpoint, GetEndpoint, GetMember, GetOrg, ResolveHost};
 use consigne_core::{Code, EndpointId, Fault, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, needs};
 use consigne_usecases::endpoints::require_reachable;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,11 @@ pub struct EndpointRequest {
     pub rate_per_second: Option<u64>,
 }
 
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: GetMember + GetOrg + GetEndpoint + CreateEndpoint, Outgoing: ResolveHost>
+}
+
 function! {
     users: SessionVerifier = session_verifier(),
     endpoints: A::Table = table(),
@@ -38,9 +43,7 @@ function! {
     private: bool = private_endpoints(),
 }
 
-impl<A: Adapters<Table: GetMember + GetOrg + GetEndpoint + CreateEndpoint, Outgoing: ResolveHost>> HttpFunction
-    for Function<A>
-{
+impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.endpoints, Route::EndpointCreate).await?;
         let body: EndpointRequest = request.json()?;
@@ -103,7 +106,7 @@ impl EndpointRequest {
     }
 }
 
-impl<A: Adapters<Table: GetEndpoint>> Function<A> {
+impl<A: Needs> Function<A> {
     /// Gives the endpoint that the same request registered before, while its secret is still the one that was shown then.
     async fn again(&self, org: OrgId, id: &str) -> Result<Endpoint, Fault> {
         let known = self.endpoints.get_endpoint(org, endpoint_in_path(id)?).await?;

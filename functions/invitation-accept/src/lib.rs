@@ -7,7 +7,7 @@ use consigne_core::members::full;
 use consigne_core::orgs::{Member, OrgRole, OrgView};
 use consigne_core::ports::{AcceptInvitation, Acceptance, Accepted, GetInvitation, GetMember, GetOrg, GetProfile};
 use consigne_core::{Code, EmailAddress, Fault, InvitationId, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use consigne_usecases::ConflictRetry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,11 @@ pub struct Joined {
     pub joined_at: String,
 }
 
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitation + GetOrg>
+}
+
 function! {
     users: SessionVerifier = session_verifier(),
     /// Reads tokens.
@@ -40,9 +45,7 @@ function! {
     orgs: A::Table = table(),
 }
 
-impl<A: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitation + GetOrg>> HttpFunction
-    for Function<A>
-{
+impl<A: Needs> HttpFunction for Function<A> {
     /// Answers a request to accept an invitation; who has accepted it gets the same answer again, for as long as they are a member.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
@@ -65,7 +68,7 @@ impl<A: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitatio
     }
 }
 
-impl<A: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitation>> Function<A> {
+impl<A: Needs> Function<A> {
     /// Finds the place that an invitation has led a person to, or gives them the one it leads to.
     async fn join(&self, org: OrgId, id: InvitationId, user: &User, request: &Request) -> Result<Member, Fault> {
         let mut retry = ConflictRetry::of("the invitation");

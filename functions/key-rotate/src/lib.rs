@@ -8,7 +8,7 @@ use consigne_core::keys::{ApiKey, ChangeContext, IssuedKey, KeyStatus, KeyView, 
 use consigne_core::orgs::{key_in_path, key_not_found};
 use consigne_core::ports::{ChangeKey, GetIdempotencyRecord, GetKey, GetMember};
 use consigne_core::{Code, Fault, IdempotencyKey, KeyId, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use consigne_usecases::keys::{Changed, change};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,13 +35,18 @@ struct Rotation<'a> {
     grace: Duration,
 }
 
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>
+}
+
 function! {
     users: SessionVerifier = session_verifier(),
     keys: A::Table = table(),
     mint: KeyMint = key_mint().await,
 }
 
-impl<A: Adapters<Table: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>> HttpFunction for Function<A> {
+impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.keys, Route::KeyRotate).await?;
         let id = key_in_path(request.parameter("key"))?;
@@ -68,7 +73,7 @@ impl<A: Adapters<Table: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>> 
     }
 }
 
-impl<A: Adapters<Table: GetKey + ChangeKey + GetIdempotencyRecord>> Function<A> {
+impl<A: Needs> Function<A> {
     /// Makes the step, unless the same request made it before.
     async fn rotate(&self, rotation: &Rotation<'_>, request: &Request) -> Result<(Changed, KeyText), Fault> {
         let key = self.keys.get_key(rotation.org, rotation.id).await?.ok_or_else(key_not_found)?;

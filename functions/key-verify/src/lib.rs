@@ -12,7 +12,7 @@ use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
 use consigne_core::orgs::key_not_found;
 use consigne_core::ports::{ChargeKey, FindKey, GetKey, ReadKeySnapshot, Repoint};
 use consigne_core::{Code, Fault, Timestamp, services, text};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +96,11 @@ struct Refused {
     resets_at: Option<String>,
 }
 
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey>
+}
+
 function! {
     services: Refreshed<ServiceTokens> = service_tokens().await,
     finder: KeyFinder = key_finder().await,
@@ -103,7 +108,7 @@ function! {
     keys: A::Table = table(),
 }
 
-impl<A: Adapters<Table: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey>> HttpFunction for Function<A> {
+impl<A: Needs> HttpFunction for Function<A> {
     /// Answers a request to check a key. A refusal is an answer too: 200, with its code.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let caller = self.services.service(request.credentials(), request.now).await?;
@@ -160,7 +165,7 @@ struct Checked {
     receipt: Option<ReceiptId>,
 }
 
-impl<A: Adapters<Table: GetKey + ChargeKey>> Function<A> {
+impl<A: Needs> Function<A> {
     /// Charges a key, looking up its wallet again should its spender have left.
     async fn charge(&self, text: &str, mut charge: Charge) -> Result<Result<Checked, Refusal>, Fault> {
         loop {
@@ -179,9 +184,7 @@ impl<A: Adapters<Table: GetKey + ChargeKey>> Function<A> {
             return Ok(Ok(Checked { facts: charge.key, receipt: Some(receipt) }));
         }
     }
-}
 
-impl<A: Adapters<Table: ReadKeySnapshot>> Function<A> {
     /// Checks a key without a charge and without a trace.
     async fn probe(&self, facts: KeyFacts, ask: &Ask) -> Result<Result<Checked, Refusal>, Fault> {
         let Some(snapshot) = self.snapshot(&facts, ask.now).await? else {

@@ -11,7 +11,7 @@ use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{ClawBack, ClawBackCause, ClawBackOutcome, PaidSession, PaymentId, PurchaseOutcome};
 use consigne_core::ports::{ClawBackCredits, CreditPurchase, GetCheckout, WriteAudit};
 use consigne_core::{AuditId, Fault, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use event::StripeAction;
 pub use event::StripeEvent;
 use schemars::JsonSchema;
@@ -25,13 +25,18 @@ pub struct PaymentTaken {
     pub success: bool,
 }
 
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>
+}
+
 function! {
     secrets: Refreshed<StripeSecrets> = stripe_secrets().await,
     /// Sessions, wallets and payments.
     credits: A::Table = table(),
 }
 
-impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>> HttpFunction for Function<A> {
+impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         request.signed_by_stripe(&self.secrets).await?;
         let taken = self.take(request).await;
@@ -50,7 +55,7 @@ impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAu
     }
 }
 
-impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>> Function<A> {
+impl<A: Needs> Function<A> {
     /// Does what an event asks for.
     async fn take(&self, request: &Request) -> Result<(), Fault> {
         let event: StripeEvent = request.json()?;
@@ -73,9 +78,7 @@ impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAu
         request.log.field("stripe.outcome", outcome);
         Ok(())
     }
-}
 
-impl<A: Adapters<Table: GetCheckout + CreditPurchase + WriteAudit>> Function<A> {
     /// Credits a session that is paid, if it is as it was offered.
     async fn credit(&self, paid: &PaidSession, event: &StripeEvent, request: &Request) -> Result<&'static str, Fault> {
         request.log.field("org.id", paid.org);
@@ -121,9 +124,7 @@ impl<A: Adapters<Table: GetCheckout + CreditPurchase + WriteAudit>> Function<A> 
         self.credits.write_audit(&entry).await?;
         Ok("refused")
     }
-}
 
-impl<A: Adapters<Table: ClawBackCredits>> Function<A> {
     /// Brings a wallet to what follows from what is told of a payment.
     async fn claw_back(
         &self,
