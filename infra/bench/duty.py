@@ -1,16 +1,16 @@
-"""Keeps a process at a share of a core by stopping it in turns: `duty.py <pid> <percent>`, until it ends."""
+"""Limits a process to a share of a core by stopping and continuing it: `duty.py <pid> <percent>`, until it ends."""
 
 import os
 import signal
 import sys
 import time
 
-# Long enough that a sleep is exact, short enough that a request sees many.
+# Seconds. Long enough that sleeps are accurate, short enough that a request spans many periods.
 PERIOD = 0.05
 
 
 def main() -> None:
-    """Stops and continues in turns."""
+    """Stops and continues the process in every period."""
     pid, share = int(sys.argv[1]), int(sys.argv[2]) / 100
     try:
         while True:

@@ -1,15 +1,15 @@
-"""What whoever deploys must be allowed, held against docs/operate/deployer-policy.json."""
+"""Checks that docs/operate/deployer-policy.json allows everything that a deployment does."""
 
 import fnmatch
 import json
 import re
 from collections.abc import Iterator
 
-from house import House
+from project import Project
 from templates import Json, listed, of_type
 
-# What CloudFormation calls, in the deployer's name, to make, read, change and delete a resource of a type, and an ARN
-# of such a resource in a stack called `consigne`.
+# By resource type: the actions that CloudFormation calls with the deployer's permissions to create, read, update and
+# delete such a resource, and the ARN of one in a stack called `consigne`.
 # Source: the `handlers` in the schema of each type, which `aws cloudformation describe-type` prints.
 ANY = "*"
 CALLS: dict[str, tuple[str, str]] = {
@@ -104,28 +104,29 @@ CALLS: dict[str, tuple[str, str]] = {
         "sqs:SetQueueAttributes GetQueueAttributes",
         "arn:aws:sqs:eu-west-3:123456789012:consigne-mails",
     ),
-    # CloudFormation names secrets itself, without the stack's name, and tags them with it.
+    # CloudFormation chooses the names of secrets itself. The stack's name is only in their tags.
     "AWS::SecretsManager::Secret": (
         "secretsmanager:CreateSecret GetRandomPassword DescribeSecret GetSecretValue UpdateSecret DeleteSecret"
         " TagResource",
         ANY,
     ),
 }
-# The role a function runs as is handed on to Lambda.
+# CloudFormation passes a function's role to Lambda.
 PASSES = ("iam:PassRole", "arn:aws:iam::123456789012:role/consigne-SweepFunctionRole-1A")
 MANAGED_POLICY_MAX = 6144
 
 
-def the_deployer_may_make_everything(house: House) -> Iterator[str]:
-    """docs/operate/deployer-policy.json allows what each resource of both stacks takes, and fits into one policy.
-    Source: AWS IAM user guide, "IAM and AWS STS quotas": 6,144 characters without blanks."""
-    text = house.pages.get("docs/operate/deployer-policy.json", '{"Statement": []}')
+def the_deployer_may_make_everything(project: Project) -> Iterator[str]:
+    """docs/operate/deployer-policy.json allows all actions that the resources of both stacks need, and fits into one
+    managed policy.
+    Source: AWS IAM user guide, "IAM and AWS STS quotas": 6,144 characters without white space."""
+    text = project.pages.get("docs/operate/deployer-policy.json", '{"Statement": []}')
     statements = json.loads(text)["Statement"]
     if not may(statements, *PASSES):
         yield f"The deployer's policy does not allow {PASSES[0]} on {PASSES[1]}."
-    for kind in sorted({body["Type"] for one in (house.core, house.observe) for body in one["Resources"].values()}):
+    for kind in sorted({body["Type"] for one in (project.core, project.observe) for body in one["Resources"].values()}):
         if kind not in CALLS:
-            yield f"{kind}: name in infra/check/rules.py which actions it takes."
+            yield f"{kind}: add its actions to CALLS in infra/check/deployer.py."
             continue
         actions, arn = CALLS[kind]
         service = ""
@@ -134,15 +135,15 @@ def the_deployer_may_make_everything(house: House) -> Iterator[str]:
             if not may(statements, f"{service}:{action}", arn):
                 yield f"{kind}: the deployer's policy does not allow {service}:{action} on {arn}."
     attachable = str([one.get("Condition", {}).get("ArnLike", {}).get("iam:PolicyARN") for one in statements])
-    for policy in sorted(attached_policies(house.core)):
+    for policy in sorted(attached_policies(project.core)):
         if policy.rsplit("/", 1)[-1] not in attachable:
-            yield f"The deployer's policy does not allow to attach {policy}."
+            yield f"The deployer's policy does not allow attaching {policy}."
     if len(re.sub(r"\s", "", text)) > MANAGED_POLICY_MAX:
         yield "The deployer's policy is too large for one managed policy."
 
 
 def may(statements: list[Json], action: str, arn: str) -> bool:
-    """Says whether a statement allows an action on a resource. Conditions are taken as met."""
+    """Returns whether a statement allows an action on a resource. Conditions count as met."""
     return any(
         any(fnmatch.fnmatchcase(action, pattern) for pattern in listed(one["Action"]))
         and any(fnmatch.fnmatchcase(arn, pattern) for pattern in listed(one["Resource"]))
@@ -151,6 +152,6 @@ def may(statements: list[Json], action: str, arn: str) -> bool:
 
 
 def attached_policies(core: Json) -> set[str]:
-    """Lists the managed policies of AWS's that roles have."""
+    """Returns the managed policies of AWS that are attached to roles."""
     roles = of_type(core, "AWS::IAM::Role").values()
     return {str(policy) for role in roles for policy in role["Properties"].get("ManagedPolicyArns", [])}

@@ -1,4 +1,4 @@
-"""The templates as CloudFormation would see them: SAM's transform and the language extensions carried out."""
+"""Expands the templates as CloudFormation does: SAM's transform and the language extensions are applied."""
 
 import copy
 import os
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 
 class ManagedPolicies:
-    """Stands in for the list of AWS's managed policies, which SAM would ask IAM for."""
+    """Replaces the list of AWS's managed policies, which SAM would request from IAM."""
 
     def load(self) -> dict[str, str]:
         names = ("AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess", "AWSXRayDaemonWriteAccess")
@@ -30,12 +30,12 @@ class ManagedPolicies:
 
 
 def core() -> Json:
-    """Gives template.yaml, expanded."""
+    """Returns template.yaml, expanded."""
     return expand(templates.load(ROOT / "template.yaml"))
 
 
 def expand(template: Json) -> Json:
-    """Expands a SAM template, with packages in place of folders."""
+    """Expands a SAM template. Code folders are replaced with the address of a package in S3."""
     template = copy.deepcopy(template)
     for function in templates.functions(template).values():
         function["Properties"]["CodeUri"] = "s3://packages/package.zip"
@@ -44,13 +44,16 @@ def expand(template: Json) -> Json:
         for name, body in template["Parameters"].items()
         if body["Type"] == "String"
     }
-    # SAM asks the environment for the region, as if it were about to call AWS.
+    # SAM reads the region from the environment, although it does not call AWS here.
     os.environ["AWS_DEFAULT_REGION"] = REGION
     return transform(template, parameters, ManagedPolicies())
 
 
 def observe() -> Json:
-    """Gives infra/observe.yaml, its `Fn::ForEach` written out."""
+    """Returns infra/observe.yaml with every `Fn::ForEach` expanded.
+
+    Raises SystemExit if cfn-lint cannot expand it.
+    """
     path = ROOT / "infra/observe.yaml"
     loaded = Template(str(path), cfn_yaml.load(str(path)), [REGION])
     matches, expanded = language_extension(loaded)
@@ -60,12 +63,12 @@ def observe() -> Json:
 
 
 def of_type(template: Json, kind: str) -> dict[str, Json]:
-    """Gives the resources of a type by logical id."""
+    """Returns the resources of a type, by logical id."""
     return {name: body for name, body in template["Resources"].items() if body["Type"] == kind}
 
 
 def named(value: Any, stack: str = "S", **more: str) -> str:
-    """Reads a name that is a text, a `Ref` or a `Fn::Sub`, with `S` as the stack's name."""
+    """Resolves a name given as text, `Ref` or `Fn::Sub`. `S` is the name of the stack, `more` are further values."""
     known = {"AWS::StackName": stack, "CoreStack": stack} | more
     if isinstance(value, dict):
         [(function, argument)] = value.items()
@@ -78,12 +81,12 @@ def named(value: Any, stack: str = "S", **more: str) -> str:
 
 
 def listed(value: Any) -> list[Any]:
-    """Reads what may stand alone or in a list."""
+    """Returns a list as it is, and any other value as a list of one."""
     return value if isinstance(value, list) else [value]
 
 
 def target(value: Any) -> str:
-    """Gives the logical id that a `Ref` or `Fn::GetAtt` names; empty for anything else."""
+    """Returns the logical id that a `Ref` or `Fn::GetAtt` names, and "" for any other value."""
     if not isinstance(value, dict) or len(value) != 1:
         return ""
     [(function, argument)] = value.items()

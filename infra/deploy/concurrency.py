@@ -1,16 +1,15 @@
-"""How many functions a stack's queues may run at once, which a request then cannot."""
+"""Calculates how many functions the queues of a stack may run at once. Requests get what is left of the account."""
 
 from typing import Any
 
-# Part of an account's concurrency that queues may take; the rest is for requests.
+# Share of an account's concurrency that queues may use. The rest is for requests.
 SHARE = 0.5
 
 
 def of_queues(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, int]:
-    """Gives the maximum of each queue's event source, by logical id.
+    """Returns the maximum concurrency of each queue's event source, by logical id.
 
-    `parameters` override the template's defaults. An event source without a maximum counts as 1,000, the most Lambda
-    runs
+    `parameters` override the template's defaults. An event source without a maximum counts as 1,000, Lambda's own limit
     for one. Source: AWS Lambda developer guide, "Configuring scaling behavior for SQS event source mappings".
     """
     found = {}

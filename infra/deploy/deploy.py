@@ -1,4 +1,4 @@
-"""Deploys Consigne to AWS: `deploy.py arch | check | up`. The Makefile calls it; people call `make deploy`."""
+"""Deploys Consigne to AWS: `deploy.py arch | check | up`. People run `make deploy`, which calls it."""
 
 import argparse
 import subprocess
@@ -19,13 +19,13 @@ SAM = Path(sys.executable).with_name("sam")
 
 
 def main() -> None:
-    """Reads the command line; what follows `--` goes to `sam deploy`."""
+    """Runs the command line. Arguments after `--` are passed to `sam deploy`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=["arch", "check", "up"])
     parser.add_argument("--file", type=Path, default=ROOT / "infra/samconfig.toml")
     parser.add_argument("--env", default="default", help="which section of the file")
-    parser.add_argument("--no-observe", action="store_true", help="leave the alarms out")
-    parser.add_argument("--force", action="store_true", help="deploy although the account is small")
+    parser.add_argument("--no-observe", action="store_true", help="do not deploy the alarms")
+    parser.add_argument("--force", action="store_true", help="deploy even if the account's concurrency is too low")
     parser.add_argument("--root", type=Path, default=ROOT, help="where template.yaml and infra/observe.yaml are")
     parser.add_argument("more", nargs="*", help="arguments for `sam deploy`")
     arguments = parser.parse_args()
@@ -42,17 +42,20 @@ def main() -> None:
 
 
 def architecture(config: Config, root: Path = ROOT) -> str:
-    """Gives the processor an environment is deployed for, which the build must be for too."""
+    """Returns the processor of an environment, for which the functions must be built: `arm64` or `x86_64`."""
     template = templates.load(root / "template.yaml")
     return config.parameters.get("Architecture", template["Parameters"]["Architecture"]["Default"])
 
 
 def check(config: Config, arguments: argparse.Namespace) -> None:
-    """Says what would go wrong, before anything is built; ends with 1 when anything would."""
+    """Finds everything that can be known to fail, before anything is built.
+
+    Raises SystemExit with all problems.
+    """
     template = templates.load(arguments.root / "template.yaml")
     problems = list(preflight.offline(config, template))
     if "--guided" in arguments.more:
-        problems.append("--guided asks for what the file already has, and would deploy other values than were checked.")
+        problems.append("--guided asks for values again, and would deploy others than those that were checked.")
     stop(problems)
     session = config.session()
     print(f"Deploying the stack {config.stack_name} to {config.region}, {preflight.caller(session)}.")
@@ -67,45 +70,45 @@ def check(config: Config, arguments: argparse.Namespace) -> None:
 
 
 def stop(problems) -> None:
-    """Ends with every problem, if there is one."""
+    """Raises SystemExit with all problems, if there are any."""
     found = list(problems)
     if found:
         raise SystemExit("Nothing was deployed.\n" + "\n".join(f"* {problem}" for problem in found))
 
 
 def stacks_of(config: Config, session: boto3.Session) -> tuple[Stack, Stack]:
-    """Gives the core and the stack of alarms."""
+    """Returns the core stack and the stack of alarms."""
     return Stack(session, config.stack_name), Stack(session, f"{config.stack_name}-observe")
 
 
 def up(config: Config, arguments: argparse.Namespace) -> None:
-    """Deploys the core and, behind it, the alarms; says what to do next."""
+    """Deploys the core and then the alarms. Prints what to do next."""
     core, observe = stacks_of(config, config.session())
     sam = Sam(arguments)
     deploy_core(sam, core, config)
     if arguments.no_observe:
-        print("\nThe alarms were left out, because of OBSERVE=0.")
+        print("\nThe alarms were not deployed, because of OBSERVE=0.")
     else:
         print(f"\nDeploying the alarms as {observe.name}...")
         observe.clear()
         quota = preflight.concurrent_functions(config.session())
         watching = {"AccountConcurrency": str(quota)} | config.observe | {"CoreStack": core.name}
-        # Without the flag SAM stumbles over `Fn::ForEach`.
+        # SAM fails on `Fn::ForEach` without the flag.
         sam.deploy(observe, "infra/observe.yaml", watching, "--language-extensions")
     url = core.outputs()["ApiUrl"]
     print(f"\nDeployed. The API is at {url}. Try next:")
     print(f"  curl {url}/api/health")
     print(f"  make smoke URL={url} STACK={core.name} REGION={config.region}")
-    print("The second takes TOKEN_CMD, a command that prints a session token, and SERVICE_TOKEN from the environment.")
+    print("make smoke reads TOKEN_CMD (a command that prints a session token) and SERVICE_TOKEN from the environment.")
     if not arguments.no_observe and config.observe.get("AlarmEmail"):
-        print(f"{config.observe['AlarmEmail']} must confirm the subscription to alarms, by the link in SNS's mail.")
+        print(f"{config.observe['AlarmEmail']} must confirm the subscription to alarms by the link in SNS's mail.")
 
 
 def deploy_core(sam: "Sam", core: Stack, config: Config) -> None:
     """Creates or updates the core.
 
-    A protected table cannot be deleted, not even to take a failed creation back. So a new stack is created without the
-    protection and gets it as soon as it stands.
+    A protected table cannot be deleted, not even to roll back a failed creation. So a new stack is created without the
+    protection, and a second update turns it on.
     """
     core.clear()
     parameters = {"DeletionProtection": "true"} | config.parameters
@@ -128,7 +131,10 @@ class Sam:
         self._root = arguments.root
 
     def deploy(self, stack: Stack, template: str, parameters: dict[str, str], *flags: str) -> None:
-        """Deploys a stack; ends with SAM's code when that fails, and with 1 when the changes were not confirmed."""
+        """Deploys a stack.
+
+        Raises SystemExit with SAM's code if SAM fails, and with 1 if the changes were not confirmed.
+        """
         overrides = [quoted(name, value) for name, value in parameters.items()]
         command = [SAM, "deploy", "--template-file", template, "--stack-name", stack.name, *self._settings]
         command += ["--no-fail-on-empty-changeset", *flags, *self._more, "--parameter-overrides", *overrides]
@@ -136,7 +142,7 @@ class Sam:
         if code := subprocess.run(command, cwd=self._root, check=False).returncode:
             raise SystemExit(code)
         if stack.changed_at() == changed and stack.waiting_change_sets() - waiting:
-            raise SystemExit(f"\nThe changes of {stack.name} were not executed, so the deployment ends here.")
+            raise SystemExit(f"\nThe changes of {stack.name} were not executed, so the deployment stops here.")
 
 
 if __name__ == "__main__":

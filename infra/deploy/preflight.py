@@ -1,4 +1,4 @@
-"""Everything that can be known to fail before anything is built or uploaded."""
+"""Finds what would make a deployment fail, before anything is built or uploaded."""
 
 import re
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ import concurrency
 from samconfig import Config
 from stacks import Stack
 
-# Where AWS's endpoints end in something else than amazonaws.com, which our own client does not know.
+# Regions whose endpoints do not end in amazonaws.com. The functions' AWS client does not support them.
 ELSEWHERE = ("cn-", "us-iso", "eu-iso")
 
 
 def offline(config: Config, template: dict[str, Any]) -> Iterator[str]:
-    """Finds what is wrong with a configuration, without a network. Each problem says what to do about it."""
+    """Yields the problems of a configuration, each with the remedy. Needs no network."""
     known = template["Parameters"]
     for name in config.parameters.keys() - known.keys():
         yield f"The template has no parameter {name}. It has: {', '.join(sorted(known))}."
@@ -30,15 +30,15 @@ def offline(config: Config, template: dict[str, Any]) -> Iterator[str]:
         elif re.search(r"\bexample\.(com|org|net)\b", value):
             yield f"{name} is still a placeholder ({value}). {body['Description']}"
     if config.region.startswith(ELSEWHERE):
-        yield f"{config.region} is not served: the functions know AWS's commercial and GovCloud regions alone."
+        yield f"{config.region} is not supported: the functions run in AWS's commercial and GovCloud regions only."
 
 
 def broken(value: str, body: dict[str, Any]) -> str | None:
-    """Says what CloudFormation would refuse a parameter's value for."""
+    """Returns why CloudFormation would refuse a parameter's value, or `None` if it would accept it."""
     choices = [str(choice) for choice in body.get("AllowedValues", [])]
     if choices and value not in choices:
         return f"must be one of {', '.join(choices)}"
-    # CloudFormation matches each member of a list.
+    # CloudFormation matches each member of a list on its own.
     members = value.split(",") if body["Type"] == "CommaDelimitedList" else [value]
     pattern = body.get("AllowedPattern")
     if pattern and not all(re.fullmatch(pattern, member) for member in members):
@@ -52,9 +52,9 @@ def broken(value: str, body: dict[str, Any]) -> str | None:
 
 
 def quota(config: Config, template: dict[str, Any], session: boto3.Session) -> Iterator[str]:
-    """Compares what queues may run at once with what the account may.
+    """Yields a problem if the queues may run too many of the functions that the account may run at once.
 
-    A new account has 10 to 50 concurrent executions, and gets more on request, at no cost.
+    A new account has 10 to 50 concurrent executions. AWS raises that on request, at no cost.
     Source: AWS Lambda developer guide, "Lambda quotas".
     """
     account = concurrent_functions(session)
@@ -62,22 +62,22 @@ def quota(config: Config, template: dict[str, Any], session: boto3.Session) -> I
     if sum(taken.values()) > account * concurrency.SHARE:
         parts = ", ".join(f"{name.removesuffix('Source')} {count}" for name, count in sorted(taken.items()))
         yield (
-            f"This account may run {account} functions at once in {config.region}, and queues alone could take "
+            f"This account may run {account} functions at once in {config.region}, and queues alone could use "
             f"{sum(taken.values())} of them ({parts}), so requests would be refused. Ask for more under Service "
             "Quotas, AWS Lambda, Concurrent executions (free), or lower DeliveryConcurrency, UploadConcurrency, "
-            "TextConcurrency and NightConcurrency. FORCE=1 deploys all the same."
+            "TextConcurrency and NightConcurrency. FORCE=1 deploys anyway."
         )
 
 
 def concurrent_functions(session: boto3.Session) -> int:
-    """Asks Lambda how many functions the account may run at once in the session's region."""
+    """Returns how many functions the account may run at once in the session's region."""
     return session.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
 
 
 def kept(config: Config, template: dict[str, Any], session: boto3.Session) -> Iterator[str]:
-    """Names parameters that a deployed stack keeps because the file leaves them out.
+    """Yields a notice for each parameter that is missing in the file, so that the deployed stack keeps its value.
 
-    Nothing is wrong with that, but people who deleted the line expect otherwise.
+    That is not a problem, but somebody who deleted the line may expect the default.
     """
     for name, value in Stack(session, config.stack_name).parameters().items():
         default = str(template["Parameters"].get(name, {}).get("Default", value))
@@ -86,15 +86,15 @@ def kept(config: Config, template: dict[str, Any], session: boto3.Session) -> It
 
 
 def caller(session: boto3.Session) -> str:
-    """Gives the account and who acts in it.
+    """Returns the account and the name of the caller.
 
-    Raises SystemExit with what to do when there are no credentials, or none that AWS takes.
+    Raises SystemExit with the remedy if there are no credentials, or AWS refuses them.
     """
     try:
         identity = session.client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise SystemExit(
-            f"No AWS credentials that work: {error}\nSign in first, for example with `aws sso login`, and try "
+            f"No working AWS credentials: {error}\nSign in first, for example with `aws sso login`, and try "
             "`aws sts get-caller-identity`."
         ) from error
     return f"account {identity['Account']} as {identity['Arn'].rpartition('/')[2]}"

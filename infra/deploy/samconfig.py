@@ -1,8 +1,8 @@
-"""Reads infra/samconfig.toml as SAM does, and refuses what SAM would refuse or cut.
+"""Reads infra/samconfig.toml as SAM does, and refuses values that SAM would refuse or truncate.
 
-SAM splits each override at blanks and quotes, so `MailFrom=Consigne <a@b.example>` silently becomes `Consigne`, and
-`Upstreams=` is an error. A value with anything but plain characters therefore stands in double quotes inside TOML's
-single ones: `'MailFrom="Consigne <a@b.example>"'`, `'Upstreams=""'`.
+SAM splits each override at spaces and quotes, so `MailFrom=Consigne <a@b.example>` silently becomes `Consigne`, and
+`Upstreams=` is an error. An empty value, and one with spaces or quotes, must therefore be in double quotes inside
+TOML's single quotes: `'MailFrom="Consigne <a@b.example>"'`, `'Upstreams=""'`.
 """
 
 import re
@@ -14,13 +14,13 @@ import boto3
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-# What SAM takes whole without quotes: no blank, no quote, no comma at the end.
+# A value that SAM reads whole without quotes: no space, no quote, no comma at the end.
 PLAIN = re.compile(r'[^\s"\'\\]*[^\s"\'\\,]')
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 class ConfigError(Exception):
-    """What is wrong with the file, as a sentence with its cure."""
+    """What is wrong with the file, and the remedy."""
 
 
 @dataclass
@@ -34,14 +34,14 @@ class Config:
     profile: str | None = None
 
     def session(self) -> boto3.Session:
-        """Opens a session with the credentials that SAM will use."""
+        """Creates a session with the credentials that SAM will use."""
         return boto3.Session(profile_name=self.profile, region_name=self.region)
 
 
 def load(path: Path, environment: str = "default") -> Config:
-    """Reads one environment.
+    """Reads one environment of the file.
 
-    Raises ConfigError with every problem of the file at once.
+    Raises ConfigError with all problems.
     """
     try:
         document = tomlkit.parse(path.read_text()).unwrap()
@@ -63,14 +63,14 @@ def load(path: Path, environment: str = "default") -> Config:
 
 
 def quoted(name: str, value: str) -> str:
-    """Writes an override so that SAM reads the value whole."""
+    """Returns an override in quotes, so that SAM reads the value whole."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'{name}="{escaped}"'
 
 
 def read_overrides(overrides: Any, problems: list[str]) -> dict[str, str]:
-    """Reads a list of overrides; what is wrong with one goes to the problems."""
-    # `sam deploy --guided` writes one string for all of them.
+    """Parses overrides. Appends a sentence to `problems` for each one that SAM would misread."""
+    # `sam deploy --guided` writes all overrides into one string.
     items = re.findall(r'[A-Za-z0-9]+="(?:[^"\\]|\\.)*"|\S+', overrides) if isinstance(overrides, str) else overrides
     parameters: dict[str, str] = {}
     for item in items:
@@ -81,14 +81,14 @@ def read_overrides(overrides: Any, problems: list[str]) -> dict[str, str]:
         elif value == "":
             problems.append(f"SAM refuses {name}= without a value. Write '{name}=\"\"' to clear it.")
         elif quoted is None and not PLAIN.fullmatch(value):
-            problems.append(f"SAM would cut the value of {name} short. Write it in double quotes: '{name}=\"...\"'.")
+            problems.append(f"SAM would truncate the value of {name}. Write it in double quotes: '{name}=\"...\"'.")
         elif name in parameters:
-            problems.append(f"{name} stands there twice.")
+            problems.append(f"{name} is given twice.")
         else:
             parameters[name] = value if quoted is None else re.sub(r"\\(.)", unescape, quoted.group(1))
     return parameters
 
 
 def unescape(match: re.Match[str]) -> str:
-    """Takes the backslash off an escaped quote or backslash, as SAM does; others, such as `\\n`, stay."""
+    """Removes the backslash before a quote or backslash, as SAM does. Other escapes, such as `\\n`, stay."""
     return match.group(1) if match.group(1) in '"\\' else match.group(0)

@@ -1,28 +1,28 @@
-"""A CloudFormation stack, as a deployment finds it and leaves it."""
+"""The state of a CloudFormation stack before and after a deployment."""
 
 import boto3
 from botocore.exceptions import ClientError
 
-# A creation that failed and was taken back. Nothing is left of it but its name, which cannot be updated.
-TAKEN_BACK = "ROLLBACK_COMPLETE"
-# States that CloudFormation neither updates nor leaves by itself, and what to do about each.
+# A creation failed and was rolled back. Only the stack's name is left, and it cannot be updated.
+ROLLED_BACK = "ROLLBACK_COMPLETE"
+# States in which CloudFormation neither updates a stack nor continues by itself, with the remedy.
 STUCK = {
     "CREATE_FAILED": "Delete it",
     "ROLLBACK_FAILED": "Its events name what could not be deleted. Delete that by hand, then the stack",
     "DELETE_FAILED": "Its events name what could not be deleted. Delete that by hand, then the stack",
-    "UPDATE_ROLLBACK_FAILED": "Mend what its events name, then run `aws cloudformation continue-update-rollback`",
+    "UPDATE_ROLLBACK_FAILED": "Fix what its events name, then run `aws cloudformation continue-update-rollback`",
 }
 
 
 class Stack:
-    """One stack by its name."""
+    """One stack, by its name."""
 
     def __init__(self, session: boto3.Session, name: str):
         self.name = name
         self._formation = session.client("cloudformation")
 
     def described(self) -> dict | None:
-        """Asks for the stack; `None` when there is none, or only a change set that would create it."""
+        """Returns the stack's description. `None` if it does not exist, or exists only as a change set."""
         try:
             stack = self._formation.describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
@@ -32,7 +32,7 @@ class Stack:
         return None if stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
 
     def obstacle(self) -> str | None:
-        """Says why the stack cannot be deployed now, and what to do; `None` when it can."""
+        """Returns why the stack cannot be deployed now, with the remedy. `None` if it can."""
         status = (self.described() or {}).get("StackStatus", "")
         if status in STUCK:
             return f"The stack {self.name} is in the state {status}. {STUCK[status]}."
@@ -41,19 +41,19 @@ class Stack:
         return None
 
     def clear(self) -> None:
-        """Deletes what a failed creation has left: the name."""
-        if (self.described() or {}).get("StackStatus") == TAKEN_BACK:
-            print(f"Deleting what is left of a first deployment of {self.name} that failed...")
+        """Deletes the stack if its creation failed and was rolled back. Otherwise does nothing."""
+        if (self.described() or {}).get("StackStatus") == ROLLED_BACK:
+            print(f"Deleting the rest of a failed first deployment of {self.name}...")
             self._formation.delete_stack(StackName=self.name)
             self._formation.get_waiter("stack_delete_complete").wait(StackName=self.name, WaiterConfig={"Delay": 2})
 
     def changed_at(self) -> object:
-        """Gives when the stack was created or last updated; `None` when there is none."""
+        """Returns when the stack was last updated or created. `None` if it does not exist."""
         stack = self.described() or {}
         return stack.get("LastUpdatedTime") or stack.get("CreationTime")
 
     def waiting_change_sets(self) -> set[str]:
-        """Gives the change sets that could be executed and were not."""
+        """Returns the names of the change sets that can still be executed."""
         try:
             found = self._formation.list_change_sets(StackName=self.name)["Summaries"]
         except ClientError as error:
@@ -63,11 +63,11 @@ class Stack:
         return {one["ChangeSetName"] for one in found if one.get("ExecutionStatus") == "AVAILABLE"}
 
     def parameters(self) -> dict[str, str]:
-        """Gives the parameters the stack was deployed with."""
+        """Returns the parameters of the deployed stack. Empty if it does not exist."""
         stack = self.described() or {}
         return {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])}
 
     def outputs(self) -> dict[str, str]:
-        """Gives the stack's outputs."""
+        """Returns the stack's outputs. Empty if it does not exist."""
         stack = self.described() or {}
         return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}

@@ -1,4 +1,4 @@
-"""Deploying template.yaml to the laptop: packages, then the stack itself."""
+"""Deploys template.yaml to the laptop's server: first the packages, then the stack."""
 
 import hashlib
 import io
@@ -34,7 +34,7 @@ class Deployment:
         self.s3, self.cloudformation = client("s3"), client("cloudformation")
 
     def deploy(self, source: Path, binaries: Path, parameters: dict[str, str]) -> None:
-        """Creates or updates the stack from a template and the binaries it names."""
+        """Creates or updates the stack from a template and the binaries that it names."""
         template = templates.load(source)
         self._ensure_artifacts()
         for function in templates.functions(template).values():
@@ -46,14 +46,14 @@ class Deployment:
         emulator_workarounds.fill(template, self.stack, client=self.client)
 
     def deploy_alarms(self, source: Path) -> None:
-        """Creates or updates the stack of alarms on this one."""
+        """Creates or updates the stack of alarms that watches this one."""
         template = templates.load(source)
         emulator_workarounds.drop_metric_math(template)
         watching = Deployment(self.s3.meta.endpoint_url, f"{self.stack}-observe")
         watching._apply(template, {"CoreStack": self.stack})
 
     def outputs(self) -> dict[str, str]:
-        """Gives the stack's outputs; none of one that was never deployed."""
+        """Returns the stack's outputs. Empty if it was never deployed."""
         try:
             stack = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
         except ClientError:
@@ -61,21 +61,21 @@ class Deployment:
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def service_token(self) -> str:
-        """Gives a token of any service; every new stack begins with one. Empty when all were retired."""
+        """Returns the newest service token of any service, or "" if all were retired. A new stack starts with one."""
         tokens = list(self._secret("ServiceTokensArn").values())
         newest = tokens[0] if tokens else ""
         return newest[-1] if isinstance(newest, list) else newest
 
     def webhook_secret(self, output: str) -> str:
-        """Gives the secret by which a sender of webhooks signs, by the output that names it."""
+        """Returns the secret with which a sender signs webhooks, by the output that names it. Starts with `whsec_`."""
         return "whsec_" + self._secret(output)["current"].removeprefix("whsec_")
 
     def stripe_api_key(self) -> str:
-        """Gives the secret key under which the stack opens checkouts."""
+        """Returns the Stripe key with which the stack opens checkouts."""
         return self.secret("StripeApiKeyArn")
 
     def secret(self, output: str) -> str:
-        """Gives a secret by the output that names it."""
+        """Returns the value of a secret, by the output that names it."""
         return self.client("secretsmanager").get_secret_value(SecretId=self.outputs()[output])["SecretString"]
 
     def _secret(self, output: str) -> dict[str, Any]:
@@ -89,7 +89,10 @@ class Deployment:
                 raise
 
     def _upload(self, binary: Path) -> str:
-        """Uploads a bootstrap under its content's hash, once; stored, since deflating takes longer than reading."""
+        """Uploads a binary unless it is there already. Returns its key, which contains the hash of the binary.
+
+        The package is not compressed: that would take longer than reading it back.
+        """
         content = binary.read_bytes()
         key = f"{binary.name}-{hashlib.sha256(content).hexdigest()[:32]}.zip"
         try:
@@ -130,7 +133,7 @@ class Deployment:
                 StackName=self.stack, WaiterConfig={"Delay": 0.2, "MaxAttempts": 300}
             )
         except Exception as error:
-            raise SystemExit(f"The stack was not deployed: {error}\n{self._failures()}") from error
+            raise SystemExit(f"The deployment failed: {error}\n{self._failures()}") from error
 
     def _failures(self) -> str:
         events = self.cloudformation.describe_stack_events(StackName=self.stack)["StackEvents"]

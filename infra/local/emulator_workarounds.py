@@ -1,6 +1,8 @@
-"""What the server's CloudFormation leaves out of a stack: said in other words before a deployment, or made through the
-services' own APIs after it, such as the routes and CORS of the HTTP API, the table's time to live, the bucket's
-lifecycle, the sender of mails, and which functions may call themselves.
+"""Works around what the server's CloudFormation does not support.
+
+`prepare` rewrites the template before a deployment. `fill` creates what is missing after it, with the services' own
+APIs: the routes and CORS of the HTTP API, the table's time to live, the bucket's lifecycle, the verified sender of
+mails, and which functions may send messages to themselves.
 """
 
 import string
@@ -11,9 +13,10 @@ from intrinsics import Resolver
 
 
 def prepare(template: dict[str, Any], parameters: dict[str, str]) -> None:
-    """Says in a template what the server would not understand as it stands: which characters secrets do without,
-    what mails are sent with, since it knows no such resources, that who may send messages may send them in batches, and
-    that a parameter of type Number is one.
+    """Rewrites what the server does not support in a template, in place.
+
+    Which characters a generated secret excludes; the SES identity and condition in policies; the action for sending
+    messages in batches; and `Ref` to a parameter of type Number.
     """
     for body in template["Resources"].values():
         properties = body.get("Properties", {})
@@ -29,31 +32,31 @@ def prepare(template: dict[str, Any], parameters: dict[str, str]) -> None:
                 allow_batches(statement)
                 if statement["Action"] == "ses:SendRawEmail":
                     statement["Resource"] = "*"
-                    # It knows no such condition, and would refuse every mail.
+                    # The server does not support the condition and would refuse every mail.
                     statement.pop("Condition", None)
 
 
 def allow_batches(statement: dict[str, Any]) -> None:
-    """Adds an action that AWS has only as a part of another one."""
+    """Adds the action `sqs:SendMessageBatch`, which AWS does not have: there `sqs:SendMessage` covers batches."""
     actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
     if "sqs:SendMessage" in actions:
         statement["Action"] = [*actions, "sqs:SendMessageBatch"]
 
 
 def drop_metric_math(template: dict[str, Any]) -> None:
-    """Takes out of a template the alarms that calculate with several metrics, which the server's CloudWatch cannot."""
+    """Removes alarms on metric math from a template, in place. The server's CloudWatch does not support them."""
     resources = template["Resources"]
     for name in [name for name, body in resources.items() if "Metrics" in body_of(body)]:
         del resources[name]
 
 
 def body_of(resource: Any) -> dict[str, Any]:
-    """Gives a resource's properties; none of a `Fn::ForEach`."""
+    """Returns a resource's properties. Empty for a `Fn::ForEach`."""
     return resource.get("Properties", {}) if isinstance(resource, dict) else {}
 
 
 def fill(template: dict[str, Any], stack: str, client: Callable[[str], Any]) -> None:
-    """Makes what is missing from a stack that was deployed from a template."""
+    """Creates what is missing in a deployed stack. `client` returns the client of a service by name."""
     cloudformation = client("cloudformation")
     processed = cloudformation.get_template(StackName=stack, TemplateStage="Processed")["TemplateBody"]
     resolver = Resolver.of_stack(cloudformation, stack, processed.get("Conditions", {}))
@@ -73,7 +76,7 @@ def fill(template: dict[str, Any], stack: str, client: Callable[[str], Any]) -> 
 
 
 def import_routes(api: Any, api_id: str, document: dict[str, Any], resolver: Resolver) -> None:
-    """Makes the routes and CORS of an HTTP API, which SAM writes as OpenAPI and the server ignores there."""
+    """Creates an HTTP API's routes and CORS. The server ignores the OpenAPI document in which SAM defines them."""
     for route in api.get_routes(ApiId=api_id, MaxResults="1000")["Items"]:
         api.delete_route(ApiId=api_id, RouteId=route["RouteId"])
     for integration in api.get_integrations(ApiId=api_id, MaxResults="1000")["Items"]:
@@ -96,14 +99,14 @@ def import_routes(api: Any, api_id: str, document: dict[str, Any], resolver: Res
 
 
 def verify_sender(ses: Any, sender: str) -> None:
-    """Lets mails come from a sender, as the owner of its domain does with an entry in the domain's DNS."""
+    """Verifies the domain of a sender. On AWS the owner of the domain does that with a DNS record."""
     domain = sender.rpartition("@")[2].rstrip(">")
     if domain:
         ses.verify_domain_identity(Domain=domain)
 
 
 def allow_loops(functions: Any, values: dict[str, str], template: dict[str, Any]) -> None:
-    """Sets which functions may call themselves through their own queue."""
+    """Sets `RecursiveLoop` of the functions, as in the template."""
     for name, body in template["Resources"].items():
         setting = body.get("Properties", {}).get("RecursiveLoop")
         if setting and name in values:
@@ -111,14 +114,14 @@ def allow_loops(functions: Any, values: dict[str, str], template: dict[str, Any]
 
 
 def set_time_to_live(dynamodb: Any, table: str, specification: dict[str, Any]) -> None:
-    """Sets a table's time to live, unless it is set."""
+    """Enables a table's time to live, unless it is enabled."""
     current = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
     if current.get("TimeToLiveStatus") != "ENABLED":
         dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
 
 
 def cors_configuration(cors: dict[str, Any]) -> dict[str, Any]:
-    """Turns the CORS of the OpenAPI extension into the API's own shape."""
+    """Converts CORS from the OpenAPI extension to API Gateway's API."""
     origins = cors.get("allowOrigins", [])
     return {
         "AllowOrigins": origins.split(",") if isinstance(origins, str) else origins,
@@ -131,7 +134,7 @@ def cors_configuration(cors: dict[str, Any]) -> dict[str, Any]:
 
 
 def lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
-    """Turns a lifecycle rule of the template into the API's shape, which differs in small ways."""
+    """Converts a lifecycle rule from CloudFormation to S3's API."""
     turned = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": ""}}
     if "AbortIncompleteMultipartUpload" in rule:
         turned["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]

@@ -1,4 +1,4 @@
-"""Resolving CloudFormation's intrinsic functions against a deployed stack."""
+"""Resolves CloudFormation's intrinsic functions with the values of a deployed stack."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ from server import REGION
 
 
 class Resolver:
-    """Resolves the intrinsic functions that the processed template uses in routes, CORS and lifecycle rules."""
+    """Resolves the intrinsic functions that template.yaml uses in routes, CORS and lifecycle rules."""
 
     def __init__(self, values: dict[str, str], conditions: dict[str, Any]):
         self.values = values
@@ -15,7 +15,7 @@ class Resolver:
 
     @classmethod
     def of_stack(cls, cloudformation: Any, name: str, conditions: dict[str, Any]) -> "Resolver":
-        """Knows the resources, parameters and pseudo parameters of a stack."""
+        """Creates a resolver with the resources, parameters and pseudo parameters of a stack."""
         resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
         physical = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
@@ -29,6 +29,7 @@ class Resolver:
         return cls(pseudo | parameters | physical, conditions)
 
     def resolve(self, value: Any) -> Any:
+        """Returns a value with all intrinsic functions in it resolved."""
         if isinstance(value, list):
             return [self.resolve(item) for item in value]
         if not isinstance(value, dict):
@@ -58,7 +59,7 @@ class Resolver:
         if name == "Fn::Equals":
             left, right = (self.resolve(side) for side in argument)
             return left == right
-        raise SystemExit(f"The laptop's deployment does not know the condition {name}.")
+        raise SystemExit(f"infra/local/intrinsics.py does not support the condition function {name}.")
 
     def _substitute(self, argument: Any) -> str:
         text, names = (argument, {}) if isinstance(argument, str) else argument

@@ -1,12 +1,13 @@
-"""A stand-in for a language model behind `POST /v1/chat/completions`: the same question gets the same answer.
+"""A stand-in for a language model, with `POST /v1/chat/completions`. The same request gets the same answer.
 
-It plans and writes what generate-worker asks for, which it finds in the JSON of the user's message. Its chapters name
-what they go on from, so a text shows whether its chapters were asked for in order.
+It writes the outlines and chapters that generate-worker requests in the JSON of the user's message. Each chapter
+contains a hash of the text before it, so tests can check that chapters were written in order.
 
-`POST /_stand-in/faults {"topic": "...", "next": [...], "always": ...}` lets calls about a topic go wrong: each of
-`next` in turn, then `always`. A fault is `hang`, `lost`, `malformed`, `empty`, `cut`, `filtered`, `terse`, or an
-answer, such as `{"status": 429, "code": "rate_limit_exceeded", "retry_after": "1"}`; `null` is none.
-`POST /_stand-in/calls {"topic": "..."}` shows which calls came about a topic: `outline`, `chapter 1` and so on.
+`POST /_stand-in/faults {"topic": "...", "next": [...], "always": ...}` makes calls about a topic fail: first with the
+faults in `next`, one for each call, then with `always`. A fault is `hang`, `lost`, `malformed`, `empty`, `cut`,
+`filtered`, `terse`, or an error, such as `{"status": 429, "code": "rate_limit_exceeded", "retry_after": "1"}`. `null`
+means no fault.
+`POST /_stand-in/calls {"topic": "..."}` returns the calls about a topic: `outline`, `chapter 1` and so on.
 """
 
 import hashlib
@@ -23,8 +24,8 @@ KEY = re.compile(r"Bearer \S{32,}")
 Fault = str | dict[str, Any] | None
 
 
-class Desk:
-    """What the stand-in was told and asked."""
+class State:
+    """The planned faults and the calls so far, by topic."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -33,23 +34,23 @@ class Desk:
         self.calls: dict[str, list[str]] = defaultdict(list)
 
     def note(self, topic: str, what: str) -> Fault:
-        """Notes a call and says what is to go wrong with it."""
+        """Records a call. Returns its fault, or `None`."""
         with self.lock:
             self.calls[topic].append(what)
             return self.next[topic].pop(0) if self.next[topic] else self.always.get(topic)
 
 
-def written(wish: dict[str, Any]) -> str:
-    """Writes what is asked for."""
-    topic = " ".join(wish["topic"].split())
-    if wish["task"] == "outline":
+def written(request: dict[str, Any]) -> str:
+    """Returns the requested outline as JSON, or the requested chapter as Markdown."""
+    topic = " ".join(request["topic"].split())
+    if request["task"] == "outline":
         chapters = [
             {"title": f"{topic}, part {number}", "about": f"What part {number} of {topic} is about."}
-            for number in range(1, wish["chapters"] + 1)
+            for number in range(1, request["chapters"] + 1)
         ]
-        return json.dumps({"title": wish.get("title", f"On {topic}"), "chapters": chapters}, ensure_ascii=False)
-    number, mark = wish["number"], hashlib.sha256(wish["before"].encode()).hexdigest()[:12]
-    title = wish["outline"][number - 1]["title"]
+        return json.dumps({"title": request.get("title", f"On {topic}"), "chapters": chapters}, ensure_ascii=False)
+    number, mark = request["number"], hashlib.sha256(request["before"].encode()).hexdigest()[:12]
+    title = request["outline"][number - 1]["title"]
     sentence = f"This is what there is to say of {topic} in chapter {number}, which goes on from {mark}."
     paragraph = " ".join([sentence] * 4)
     return f"# {title}\n\n{paragraph}\n\n### More of it\n\n{paragraph}\n\n{paragraph}\n"
@@ -60,17 +61,17 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    desk: Desk
+    state: State
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
         if self.path == "/_stand-in/faults":
-            with self.desk.lock:
-                self.desk.next[body["topic"]] = list(body.get("next", []))
-                self.desk.always[body["topic"]] = body.get("always")
+            with self.state.lock:
+                self.state.next[body["topic"]] = list(body.get("next", []))
+                self.state.always[body["topic"]] = body.get("always")
             self.answer(200, {})
         elif self.path == "/_stand-in/calls":
-            self.answer(200, {"calls": self.desk.calls[body["topic"]]})
+            self.answer(200, {"calls": self.state.calls[body["topic"]]})
         elif self.path != "/v1/chat/completions":
             self.refuse({"status": 404, "code": "unknown_url"})
         elif KEY.fullmatch(self.headers.get("authorization", "")) is None:
@@ -80,9 +81,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def complete(self, body: dict[str, Any]) -> None:
         system, user = (message["content"] for message in body["messages"])
-        wish = json.loads(user)
-        numbered = f"chapter {wish['number']}" if wish["task"] == "chapter" else wish["task"]
-        fault = self.desk.note(wish["topic"], numbered)
+        request = json.loads(user)
+        numbered = f"chapter {request['number']}" if request["task"] == "chapter" else request["task"]
+        fault = self.state.note(request["topic"], numbered)
         if fault in ("hang", "lost"):
             time.sleep(HANG_S if fault == "hang" else 0)
             self.close_connection = True
@@ -91,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
         elif fault == "malformed":
             self.send(200, b'{"choices": [{"message"')
         else:
-            text = {"empty": "", "terse": "I would rather not."}.get(fault or "", written(wish))
+            text = {"empty": "", "terse": "I would rather not."}.get(fault or "", written(request))
             reason = {"cut": "length", "filtered": "content_filter"}.get(fault or "", "stop")
             message = {"role": "assistant", "content": text[: len(text) // 2] if fault == "cut" else text}
             usage = {"prompt_tokens": (len(system) + len(user)) // 4, "completion_tokens": len(text) // 4}
@@ -115,12 +116,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: the server's log is the stack's."""
+        """Logs nothing, because the log file belongs to the server."""
 
 
 def start(port: int) -> None:
-    """Starts the stand-in in the background, for as long as the process lives."""
-    Handler.desk = Desk()
+    """Starts the stand-in in the background. It ends with the process."""
+    Handler.state = State()
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()

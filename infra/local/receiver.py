@@ -1,9 +1,11 @@
-"""A stand-in for a customer's server that takes webhooks: it answers as it is told to, and remembers what came.
+"""A stand-in for a customer's server that receives webhooks. It answers as planned and records what it received.
 
-`PUT /_plan/<name>` with `{"secrets": ["whsec_..."], "answers": [...]}` says how the next webhooks to `/<name>` are
-answered: each answer is a status, or an object of `status`, `delay_ms`, `size` in bytes, `location` and `retry_after`;
-after the last one it is 204. `GET /_seen/<name>` tells what came: id, time, whether its signature is by one of the
-secrets, how many signatures there were, and the body. What is not signed is answered 401, if secrets are known.
+`PUT /_plan/<name>` with `{"secrets": ["whsec_..."], "answers": [...]}` sets the answers to the next webhooks to
+`/<name>`. Each is a status, or an object with `status`, `delay_ms`, `size` in bytes, `location` and `retry_after`.
+After the last one the answer is 204. If there are secrets, a webhook without a valid signature gets 401.
+
+`GET /_seen/<name>` returns the received webhooks: id, time, body, the number of signatures, and whether one of them is
+valid.
 """
 
 import base64
@@ -25,19 +27,20 @@ lock = threading.Lock()
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Takes many connections at once."""
+    """A server that accepts many connections at once."""
 
     request_queue_size = 128
     daemon_threads = True
 
 
 def start(port: int) -> None:
-    """Serves in the background."""
+    """Starts the stand-in in the background. It ends with the process."""
     threading.Thread(target=Server(("127.0.0.1", port), Receiver).serve_forever, daemon=True).start()
 
 
 def is_signed(secrets: list[str], headers: Any, body: bytes) -> bool:
-    """Verifies a webhook as https://www.standardwebhooks.com has it; whoever receives some may begin with this."""
+    """Returns whether a webhook has a valid signature, as specified by https://www.standardwebhooks.com. Customers can
+    start from this code."""
     told, at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not at.isdigit() or abs(time.time() - int(at)) > TOLERANCE_S:
         return False
@@ -57,32 +60,32 @@ class Receiver(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def log_message(self, *_: Any) -> None:
-        """Keeps quiet."""
+        """Logs nothing."""
 
     def handle_one_request(self) -> None:
-        """Bears with callers that hang up."""
+        """Ignores callers that close the connection."""
         with contextlib.suppress(ConnectionError):
             super().handle_one_request()
 
     def body(self) -> bytes:
-        """Reads the body."""
+        """Reads the body of the request."""
         return self.rfile.read(int(self.headers.get("content-length") or 0))
 
     def do_PUT(self) -> None:
-        """Takes a plan."""
+        """Stores a plan."""
         plan = json.loads(self.body())
         with lock:
             plans[self.path.removeprefix("/_plan")] = plan
         self.reply(200, {})
 
     def do_GET(self) -> None:
-        """Tells what came."""
+        """Returns the webhooks that were received."""
         with lock:
             came = list(seen[self.path.removeprefix("/_seen")])
         self.reply(200, {"webhooks": came})
 
     def do_POST(self) -> None:
-        """Takes a webhook."""
+        """Records a webhook and answers it as planned."""
         body, path, came = self.body(), self.path.split("?")[0], time.time()
         with lock:
             plan = plans.get(path, {})
@@ -113,7 +116,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         self.send(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
 
     def send(self, status: int, body: bytes, headers: dict[str, Any]) -> None:
-        """Answers."""
+        """Sends a response. Headers whose value is `None` are left out."""
         self.send_response(status)
         for name, value in headers.items():
             if value is not None:

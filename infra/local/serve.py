@@ -1,8 +1,8 @@
-"""Runs MiniStack, the AWS of the laptop, with small differences to AWS taken away: two waits, and two gaps of its S3.
+"""Runs MiniStack, the AWS of the laptop, with patches where it differs from AWS: two delays and two gaps in its S3.
 
-Beside it run stand-ins: for Stripe, a language model, the services behind the gateway, and customers' servers.
+The same process runs stand-ins for Stripe, a language model, the services behind the gateway, and customers' servers.
 
-Started by stack.py, with everything it needs in the environment.
+stack.py starts it, with all settings in the environment.
 """
 
 import functools
@@ -12,8 +12,8 @@ import socketserver
 import threading
 from pathlib import Path
 
-# Its Runtime API answers in two writes. With Nagle's algorithm the second waits for the acknowledgement of the first,
-# which hyper delays: 40 ms on every warm call.
+# MiniStack's Runtime API answers in two writes. With Nagle's algorithm the second waits for the acknowledgement of the
+# first, which is delayed: every warm call would take 40 ms longer.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 import model_stand_in  # noqa: E402  (the line above must come first)
@@ -26,11 +26,11 @@ from ministack.services import eventbridge, s3  # noqa: E402
 
 import upstream  # noqa: E402
 
-# After each call it waits for log lines. Ours are written before the answer is sent, so a short wait finds them.
+# After each call MiniStack waits for log lines. Our functions write theirs before the answer, so a short wait will do.
 _drain = lambda_runtime.Worker._drain_stderr_bounded
 lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(_drain, first_line_wait=0.004, idle_confirm=0.001)
 
-# S3's events on EventBridge carry the version id in a versioned bucket; here it gets lost on the way.
+# For a versioned bucket, S3's events on EventBridge contain the version id. MiniStack drops it.
 _current = threading.local()
 _fire, _dispatch = s3._fire_s3_event, eventbridge._dispatch_event
 
@@ -54,7 +54,7 @@ def _dispatch_with_version(event, *rest):
 
 s3._fire_s3_event, eventbridge._dispatch_event = _fire_with_version, _dispatch_with_version
 
-# A read of one version ignores `Range` and the `response-*` overrides; a read of the current one does not.
+# MiniStack ignores `Range` and the `response-*` overrides when a version is read by its id.
 _get = s3._get_object
 
 

@@ -1,4 +1,4 @@
-"""Starting and stopping the server process of the laptop stack."""
+"""Starts and stops the server process of the laptop's stack."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ SERVE = Path(__file__).resolve().with_name("serve.py")
 
 
 class Server:
-    """One server per checkout; its port and process id live in files, so that any command finds it."""
+    """The server of this checkout. Its ports and process id are in files, so that every command finds it."""
 
     def __init__(self, home: Path):
         self.home = home
@@ -40,7 +40,7 @@ class Server:
 
     @property
     def upstream(self) -> str:
-        """Where the stand-in for services behind the gateway is."""
+        """Where the stand-in for services behind the gateway listens."""
         return f"http://127.0.0.1:{self._upstream_port_file.read_text().strip()}"
 
     @property
@@ -50,11 +50,11 @@ class Server:
 
     @property
     def receiver(self) -> str:
-        """Where the stand-in for customers' servers is."""
+        """Where the stand-in for customers' servers listens."""
         return f"http://127.0.0.1:{self._receiver_port_file.read_text().strip()}"
 
     def is_up(self) -> bool:
-        """Says whether this checkout's server answers, and not somebody else's on a port it once had."""
+        """Returns whether this checkout's server answers. Another server that uses the same port now does not count."""
         if not is_server(self._pid()):
             return False
         try:
@@ -64,7 +64,10 @@ class Server:
             return False
 
     def start(self) -> None:
-        """Starts the server in the background and waits until it answers, at most half a minute."""
+        """Starts the server in the background and waits until it answers.
+
+        Raises SystemExit if it does not answer within half a minute.
+        """
         self.home.mkdir(parents=True, exist_ok=True)
         port = free_port(FIRST_PORT)
         self._port_file.write_text(str(port))
@@ -91,13 +94,13 @@ class Server:
             if process.poll() is not None:
                 break
             time.sleep(0.1)
-        raise SystemExit(f"The server did not come up. Its log: {self.home / 'server.log'}")
+        raise SystemExit(f"The server did not start. Its log: {self.home / 'server.log'}")
 
     def stop(self) -> bool:
-        """Ends the server and the functions it runs; gives whether there was one."""
+        """Ends the server and the functions that it runs. Returns whether it was running."""
         pid = self._pid()
         if not is_server(pid):
-            # What a machine that went down has left behind; the number may be anybody's by now.
+            # The file is stale, for example after a reboot. Another process may have the same id now.
             self._pid_file.unlink(missing_ok=True)
             return False
         with contextlib.suppress(ProcessLookupError):
@@ -120,11 +123,11 @@ class Server:
             return None
 
     def _environment(self) -> dict[str, str]:
-        # Functions inherit it, so nothing of the user's environment goes in but what a process needs to run.
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        # Functions may be sent through a proxy that counts their calls.
+        # Functions inherit this environment, so only what a process needs to run is taken from the user's.
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        # The bench sends the functions' calls through a proxy that counts them.
         endpoint = os.environ.get("CONSIGNE_FUNCTION_ENDPOINT", self.address)
-        return kept | {
+        return inherited | {
             "AUTH": "true",
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "localhost",
@@ -145,7 +148,7 @@ class Server:
 
 
 def is_server(pid: int | None) -> bool:
-    """Says whether a process is a server of this checkout, by its command line."""
+    """Returns whether a process is a server of this checkout, by its command line."""
     if pid is None:
         return False
     if Path("/proc/self/cmdline").exists():
@@ -156,7 +159,10 @@ def is_server(pid: int | None) -> bool:
 
 
 def free_port(first: int) -> int:
-    """Gives `first`, or any other port when someone else listens there."""
+    """Returns `first` if that port is free on 127.0.0.1, or another free port.
+
+    Raises SystemExit if there is none.
+    """
     for port in (first, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

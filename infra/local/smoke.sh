@@ -1,5 +1,5 @@
 #!/bin/bash
-# Tries the laptop's stack from outside, with everything that `make smoke` can be given.
+# Runs all smoke tests on the laptop's stack, with every setting that `make smoke` reads.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

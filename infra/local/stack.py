@@ -1,4 +1,4 @@
-"""The laptop stack: `stack.py up`, `down`, `status`, `deploy`, `watch`. The Makefile calls it; people call `make`."""
+"""The laptop's stack: `stack.py up | down | status | deploy | watch`. People run `make`, which calls it."""
 
 import argparse
 import os
@@ -17,24 +17,25 @@ from server import REGION, Server
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "infra/deploy"))
 
-import samconfig  # noqa: E402  (the line above finds it)
+import samconfig  # noqa: E402  (the line above sets its path)
 
 ISSUER = "https://issuer.consigne.example"
-PARTY = "http://localhost:3000"
+# Where Next.js and Vite serve an application in development.
+ORIGINS = ["http://localhost:3000", "http://localhost:5173"]
 KEY_ID = "laptop-1"
 MAIL_FROM = "Consigne <no-reply@consigne.example>"
 
 
 def main() -> None:
-    """Reads the command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=["up", "down", "status", "deploy", "watch"])
-    parser.add_argument("--stack", default="consigne", help="name of the stack; another name is another stack")
+    parser.add_argument("--stack", default="consigne", help="name of the stack")
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="overrides a parameter")
-    parser.add_argument("--home", default="target/local", help="where the server lives; another home is another server")
+    parser.add_argument("--home", default="target/local", help="folder of the server; another folder is another server")
     binaries = os.environ.get("BINARIES", "target/debug")
-    parser.add_argument("--binaries", default=binaries, help="where the built functions are; $BINARIES when absent")
-    parser.add_argument("--env-file", help="where to write what tools read; stack.env in the home when absent")
+    parser.add_argument("--binaries", default=binaries, help="folder of the built functions; the default is $BINARIES")
+    parser.add_argument("--env-file", help="where to write addresses and secrets; the default is stack.env in the home")
     arguments = parser.parse_args()
     laptop = Laptop(arguments)
     getattr(laptop, arguments.command)()
@@ -50,9 +51,14 @@ class Laptop:
         self.stack = arguments.stack
         self.overrides = dict(item.split("=", 1) for item in arguments.parameter)
         self.server = Server(self.home)
+        own = [origin.strip().rstrip("/") for origin in os.environ.get("ORIGIN", "").split(",") if origin.strip()]
+        # The first one is where mails and checkouts lead to.
+        self.origins = [*own, *(origin for origin in ORIGINS if origin not in own)]
+        self.clerk_issuer = os.environ.get("CLERK_ISSUER", "").rstrip("/")
+        self.clerk_jwks_url = os.environ.get("CLERK_JWKS_URL") or f"{self.clerk_issuer}/.well-known/jwks.json"
 
     def up(self) -> None:
-        """Starts the server unless it runs, and deploys."""
+        """Starts the server unless it is running, and deploys."""
         if not self.server.is_up():
             began = time.monotonic()
             self.server.stop()
@@ -61,20 +67,20 @@ class Laptop:
         self.deploy()
 
     def down(self) -> None:
-        """Stops the server. What it held is gone: it keeps everything in memory."""
-        print("The stack is down." if self.server.stop() else "There was no stack to take down.")
+        """Stops the server. All its data is lost, because it is in memory."""
+        print("The stack is down." if self.server.stop() else "The stack was not up.")
 
     def status(self) -> None:
-        """Says whether the server runs; ends with 1 when it does not."""
+        """Prints whether the server is running. Exits with 1 if it is not."""
         up = self.server.is_up()
         print(f"The stack is up on {self.server.address}." if up else "The stack is down.")
         raise SystemExit(0 if up else 1)
 
     def deploy(self) -> None:
-        """Deploys what was built and writes what tools need to know."""
+        """Deploys what was built, and writes the file of addresses and secrets for tools."""
         if not self.server.is_up():
             raise SystemExit("The stack is not up. `make up` starts it.")
-        # Not used here, but a file that SAM would refuse should not first be noticed on AWS.
+        # Not used here. But a file that SAM would refuse should be noticed before a deployment to AWS.
         try:
             samconfig.load(ROOT / "infra/samconfig.toml")
         except samconfig.ConfigError as error:
@@ -83,34 +89,36 @@ class Laptop:
         deployment = Deployment(self.server.address, self.stack)
         known = self.public_url(deployment)
         self.apply(deployment, known)
-        # The address holds the API's id, which only the first deployment makes.
+        # The address contains the API's id, which is known only after the first deployment.
         if self.public_url(deployment) != known:
             self.apply(deployment, self.public_url(deployment))
         deployment.deploy_alarms(ROOT / "infra/observe.yaml")
         self.tell_upstream(deployment)
         self.write_env(deployment)
         took = time.monotonic() - began
-        print(f"Deployed in {took:.1f} s. What tools need to know: {self.env_file.relative_to(ROOT)}")
+        if self.clerk_issuer:
+            print(f"Session tokens must be those of {self.clerk_issuer}; tokens made on this laptop are refused.")
+        print(f"Deployed in {took:.1f} s. Addresses and secrets for tools: {self.env_file.relative_to(ROOT)}")
 
     def apply(self, deployment: Deployment, public_url: str) -> None:
-        """Deploys a stack that is reached at an address."""
+        """Deploys the stack with `public_url` as the address of its API."""
         parameters = self.parameters() | {"PublicUrl": public_url} | self.overrides
         deployment.deploy(ROOT / "template.yaml", self.binaries, parameters)
 
     def tell_upstream(self, deployment: Deployment) -> None:
-        """Lets the stand-in for services know by which secret this stack's gateway signs."""
+        """Writes the secret with which this stack's gateway signs, for the stand-in for services."""
         path = self.server.upstream_secrets / f"{self.stack}.secret"
         path.touch(mode=0o600)
         path.write_text(deployment.secret("GatewaySecretArn"))
 
     def public_url(self, deployment: Deployment) -> str:
-        """Gives where the API of a stack is reached; nothing before it was first deployed."""
+        """Returns the address of the stack's API, or "" before the first deployment."""
         api = deployment.outputs().get("ApiId")
         return f"{self.server.address}/_aws/execute-api/{api}/%24default" if api else ""
 
     def watch(self) -> None:
         """Rebuilds and redeploys whenever a source file changes, until interrupted."""
-        print("Watching functions/, shared/ and template.yaml. Ctrl-C ends it; the stack stays up.")
+        print("Watching functions/, shared/ and template.yaml. Ctrl-C stops watching; the stack stays up.")
         seen = newest_change()
         try:
             while True:
@@ -123,12 +131,12 @@ class Laptop:
                 if subprocess.run(build, cwd=ROOT, check=False).returncode == 0:
                     self.deploy()
                 else:
-                    print("The build failed; the stack keeps what it has.")
+                    print("The build failed. The stack was not changed.")
         except KeyboardInterrupt:
             print()
 
     def issuer_key(self) -> rsa.RSAPrivateKey:
-        """Gives the private key of this laptop's token issuer, made at first start and never committed."""
+        """Returns the private key of this laptop's token issuer. It is created on first use and never committed."""
         path = self.home / "issuer.pem"
         if not path.exists():
             key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -142,21 +150,26 @@ class Laptop:
         return key
 
     def parameters(self) -> dict[str, str]:
-        """Gives the template's parameters for a laptop."""
+        """Returns the template's parameters for a laptop."""
         public = (
             self.issuer_key()
             .public_key()
             .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         )
-        return {
+        issuer = {
             "ClerkIssuer": ISSUER,
-            "AuthorizedParties": PARTY,
+            "ClerkJwtKey": public.decode().strip().replace("\n", "\\n"),
+            "ClerkJwksUrl": "",
+        }
+        if self.clerk_issuer:
+            issuer = {"ClerkIssuer": self.clerk_issuer, "ClerkJwtKey": "", "ClerkJwksUrl": self.clerk_jwks_url}
+        return issuer | {
+            "AuthorizedParties": ",".join(self.origins),
             "MailFrom": MAIL_FROM,
-            "ApplicationUrl": PARTY,
+            "ApplicationUrl": self.origins[0],
             "StripeUrl": self.server.stripe_address,
             "TextModelUrl": f"{self.server.model_address}/v1",
             "TextModel": "stand-in",
-            "ClerkJwtKey": public.decode().strip().replace("\n", "\\n"),
             "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
             "ApiRateLimit": "100000",
             "ApiBurstLimit": "100000",
@@ -168,7 +181,7 @@ class Laptop:
         }
 
     def write_env(self, deployment: Deployment) -> None:
-        """Writes the file that tools and strangers' test suites read."""
+        """Writes the file of addresses and secrets, which tools and tests of other projects read."""
         outputs = deployment.outputs()
         values = {
             "CONSIGNE_URL": self.public_url(deployment),
@@ -203,14 +216,14 @@ class Laptop:
             "JWT_KEY_FILE": str(self.home / "issuer.pem"),
             "JWT_KID": KEY_ID,
             "JWT_ISSUER": ISSUER,
-            "JWT_AZP": PARTY,
+            "JWT_AZP": self.origins[0],
         }
         self.env_file.parent.mkdir(parents=True, exist_ok=True)
         self.env_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
 
 
 def newest_change() -> float:
-    """Gives when a source file was last changed."""
+    """Returns the time of the latest change to a source file, in seconds since 1970."""
     files = [ROOT / "template.yaml", ROOT / "Cargo.toml"]
     for folder in ("functions", "shared"):
         files.extend(path for path in (ROOT / folder).rglob("*") if path.suffix in (".rs", ".toml"))

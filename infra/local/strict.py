@@ -1,9 +1,9 @@
-"""Makes the laptop's AWS refuse what AWS refuses.
+"""Makes the laptop's server refuse what AWS refuses.
 
-MiniStack accepts some things that fail on AWS, so a mistake would pass every test here and show up on the first
-deployment. Each function below adds one refusal, and names the page that documents it. `infra/local/tests` shows each
-of them biting. What MiniStack refuses by itself (items above 400 KB, transactions of more than 100 items, parameters
-that break a Rule) needs nothing here; the same tests hold it to that.
+MiniStack accepts some requests that fail on AWS, so a mistake would pass every test and fail in the first deployment.
+Each function below adds one refusal and names the page that documents it. `infra/local/tests` tests each of them, and
+also what MiniStack refuses by itself: items above 400 KB, transactions of more than 100 items, parameters that break a
+Rule.
 """
 
 import contextvars
@@ -23,13 +23,13 @@ from ministack.services.cloudformation import stacks as cloudformation_stacks
 
 Json = dict[str, Any]
 
-# Total of names and values. Source: AWS Lambda developer guide, "Lambda quotas".
+# Bytes of all names and values together. Source: AWS Lambda developer guide, "Lambda quotas".
 ENVIRONMENT_MAX_BYTES = 4096
-# Sum of the entries of one request; 256 KB until January 2026. Source: Amazon EventBridge user guide, "Amazon
+# Bytes of all entries of one request; 256 KB until January 2026. Source: Amazon EventBridge user guide, "Amazon
 # EventBridge quotas".
 EVENTS_MAX_BYTES = 1024 * 1024
-# Invocations that run in one chain; the next one is dropped. Source: AWS Lambda developer guide, "Use Lambda recursive
-# loop detection to prevent infinite loops".
+# Invocations of a function that run in one chain; the next one is dropped. Source: AWS Lambda developer guide, "Use
+# Lambda recursive loop detection to prevent infinite loops".
 HOPS_MAX = 16
 
 logger = logging.getLogger("strict")
@@ -51,12 +51,11 @@ def apply() -> None:
 
 
 def refuse_policies_of_several_queues() -> None:
-    """A queue's policy may name that queue alone.
+    """A queue's policy may name that queue only.
 
-    SQS answers "Invalid value for the parameter Policy" when a statement's `Resource` lists other queues too, as it
-    would
-    for one policy attached to a queue and its dead-letter queue. Source: Amazon SQS developer guide, "Custom policies":
-    the resource of a queue policy is the queue it is attached to.
+    SQS answers "Invalid value for the parameter Policy" when the `Resource` of a statement names another queue, for
+    example when one policy is attached to a queue and to its dead-letter queue. Source: Amazon SQS developer guide,
+    "Custom policies": the resource of a queue policy is the queue it is attached to.
     """
     set_attributes = sqs._act_set_queue_attributes
 
@@ -86,7 +85,7 @@ def refuse_policies_of_several_queues() -> None:
 
 
 def refuse_other_queues(policy: Json, url: str) -> None:
-    """Raises SQS's error when a statement names anything but the queue at `url`."""
+    """Raises SQS's error if a statement names anything other than the queue at `url`."""
     queue = url.rstrip("/").rpartition("/")[2]
     for statement in listed(policy.get("Statement")):
         resources = listed(statement.get("Resource", []))
@@ -98,11 +97,11 @@ def refuse_other_queues(policy: Json, url: str) -> None:
 
 
 def hand_preflights_to_catch_all_routes() -> None:
-    """A route that matches `OPTIONS` gets it, whatever the API's CORS configuration says.
+    """A route that matches `OPTIONS` receives the preflight, even if the API has a CORS configuration.
 
-    API Gateway answers a preflight itself only where no route matches it. `$default` and `ANY` routes match every
-    method, so their functions have to answer; API Gateway then adds the CORS headers to what they say, and replaces
-    those they set themselves. Source: API Gateway developer guide, "Configure CORS for HTTP APIs in API Gateway".
+    API Gateway answers a preflight itself only if no route matches it. `$default` and `ANY` routes match every method,
+    so their functions have to answer. API Gateway then adds the CORS headers to the answer and replaces those that the
+    function set. Source: API Gateway developer guide, "Configure CORS for HTTP APIs in API Gateway".
     """
     execute = apigateway._handle_execute_in_scope
 
@@ -136,7 +135,7 @@ def hand_preflights_to_catch_all_routes() -> None:
 
 
 def with_cors(headers: Json, api_id: str, origin: str) -> Json:
-    """Puts the API's CORS headers in the place of those a function has set."""
+    """Replaces the CORS headers of a function's answer with those of the API."""
     cors = apigateway._apis[api_id].get("corsConfiguration")
     if not cors:
         return headers
@@ -147,18 +146,18 @@ def with_cors(headers: Json, api_id: str, origin: str) -> Json:
 
 # ----------------------------------------------------------------------------------------------- recursive loops
 
-# How often each function has already run in the chain of the message that is being processed.
+# How often each function has run in the chain that led to the current message.
 _lineage: contextvars.ContextVar[dict[str, int] | None] = contextvars.ContextVar("lineage", default=None)
-# The trace header of the request to SQS that is being processed.
+# The trace header of the current request to SQS.
 _sent_with: contextvars.ContextVar[str] = contextvars.ContextVar("sent_with", default="")
 
 
 def stop_recursive_loops() -> None:
-    """The 17th invocation of a function in one chain is dropped, unless the function says `RecursiveLoop: Allow`.
+    """The 17th invocation of a function in one chain is dropped, unless the function has `RecursiveLoop: Allow`.
 
-    Lambda counts a chain by the trace header, which functions pass on to SQS whether they are traced or not, and SQS
-    hands on with the message. MiniStack counts direct invocations only. What becomes of the dropped message AWS says
-    for asynchronous calls alone; here it counts as failed, so that it ends on the dead-letter queue. Source: AWS Lambda
+    Lambda counts a chain by the trace header. Functions send it to SQS whether they are traced or not, and SQS passes
+    it on with the message. MiniStack counts direct invocations only. AWS documents what happens to the dropped message
+    for asynchronous calls only. Here it counts as failed, so it ends on the dead-letter queue. Source: AWS Lambda
     developer guide, "Use Lambda recursive loop detection to prevent infinite loops".
     """
     make_trace, run_batch = lambda_svc._xray_trace_id_for_invocation, lambda_svc._run_sqs_batch
@@ -192,14 +191,14 @@ def stop_recursive_loops() -> None:
 
 
 def lineage_of(trace: str) -> dict[str, int]:
-    """Reads how often each function has run, out of a trace header."""
+    """Reads from a trace header how often each function has run in the chain."""
     found = re.search(r"Lineage=([^;]+)", trace)
     pairs = (item.rpartition(":") for item in found.group(1).split(",")) if found else ()
     return {name: int(count) for name, _, count in pairs}
 
 
 def drop(name: str, batch: list[Json], url: str) -> None:
-    """Takes the messages of a dropped invocation off their queue, to the dead-letter queue where there is one."""
+    """Removes the messages of a dropped invocation from their queue, and moves them to its dead-letter queue if any."""
     logger.warning("Dropped an invocation of %s: it would be number %d in its chain.", name, HOPS_MAX + 1)
     cloudwatch.record_metric("AWS/Lambda", "RecursiveInvocationsDropped", 1, "Count", {"FunctionName": name})
     queue = sqs._queues.get(url) or {"messages": [], "attributes": {}}
@@ -212,7 +211,7 @@ def drop(name: str, batch: list[Json], url: str) -> None:
 
 
 def keep_trace_headers() -> None:
-    """SQS keeps the trace header of a request as the message's `AWSTraceHeader`.
+    """SQS stores the trace header of a request as the message's `AWSTraceHeader`.
 
     Source: Amazon SQS developer guide, "Amazon SQS and AWS X-Ray".
     """
@@ -250,7 +249,7 @@ def keep_trace_headers() -> None:
 
 
 def refuse_large_environments() -> None:
-    """All of a function's environment variables together may have 4 KB."""
+    """The environment variables of a function may have 4 KB together."""
 
     def checked(write: Callable[..., Any], properties_at: int) -> Callable[..., Any]:
         @functools.wraps(write)
@@ -272,7 +271,7 @@ def refuse_large_environments() -> None:
 
 
 def refuse_foreign_start_keys() -> None:
-    """`ExclusiveStartKey` holds the key attributes of table and index, of their types, and nothing else.
+    """`ExclusiveStartKey` must have exactly the key attributes of the table and the index, with the right types.
 
     Source: Amazon DynamoDB API reference, "Query", ExclusiveStartKey.
     """
@@ -292,7 +291,7 @@ def refuse_foreign_start_keys() -> None:
 
 
 def is_key(start: Json, table: Json, index: str | None) -> bool:
-    """Says whether a start key has exactly the key attributes of a table, and of an index of it, with their types."""
+    """Returns whether a start key has exactly the key attributes of a table, and of `index` if given, by type."""
     names = {table["pk_name"], table.get("sk_name")} - {None}
     for one in table.get("GlobalSecondaryIndexes", []) + table.get("LocalSecondaryIndexes", []):
         if one["IndexName"] == index:
@@ -302,7 +301,7 @@ def is_key(start: Json, table: Json, index: str | None) -> bool:
 
 
 def keep_protected_tables() -> None:
-    """CloudFormation cannot delete a protected table either: a rollback that tries ends in ROLLBACK_FAILED.
+    """CloudFormation cannot delete a protected table. A rollback that has to delete one ends in ROLLBACK_FAILED.
 
     Source: Amazon DynamoDB developer guide, "Using deletion protection to protect your table".
     """
@@ -319,7 +318,7 @@ def keep_protected_tables() -> None:
 
 
 def keep_exports_in_use() -> None:
-    """A stack cannot change or drop an exported value that another stack imports.
+    """A stack cannot change or remove an exported value that another stack imports.
 
     Source: AWS CloudFormation user guide, "Get exported outputs from a deployed CloudFormation stack".
     """
@@ -344,7 +343,7 @@ def keep_exports_in_use() -> None:
 
 
 def refuse_large_and_malformed_events() -> None:
-    """An event's `Detail` is a JSON object, and the entries of one request have 1 MB together.
+    """The `Detail` of an event must be a JSON object, and the entries of one request may have 1 MB together.
 
     Source: Amazon EventBridge API reference, "PutEvents".
     """
@@ -371,13 +370,13 @@ def refuse_large_and_malformed_events() -> None:
 
 
 def entry_size(entry: Json) -> int:
-    """Measures an entry as EventBridge does: 14 bytes for a time, and the text of everything else."""
+    """Returns the size of an entry in bytes, as EventBridge counts it: 14 for a time, plus the length of all texts."""
     texts = [entry.get("Source", ""), entry.get("DetailType", ""), entry.get("Detail", ""), *entry.get("Resources", [])]
     return (14 if "Time" in entry else 0) + sum(len(text.encode()) for text in texts)
 
 
 def is_object(text: str) -> bool:
-    """Says whether a text is a JSON object."""
+    """Returns whether a text is a JSON object."""
     try:
         return isinstance(json.loads(text), dict)
     except ValueError:
@@ -385,5 +384,5 @@ def is_object(text: str) -> bool:
 
 
 def listed(value: Any) -> list[Any]:
-    """Reads what may stand alone or in a list."""
+    """Returns a list as it is, and any other value as a list of one."""
     return value if isinstance(value, list) else [value]

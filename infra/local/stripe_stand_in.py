@@ -1,13 +1,13 @@
-"""A stand-in for Stripe: as much of its API as a checkout needs, in memory.
+"""A stand-in for Stripe, with the part of its API that a checkout needs. Its data is in memory.
 
-`POST /v1/checkout/sessions` opens a session, once for an `Idempotency-Key`; `GET /v1/checkout/sessions/{id}` shows it.
-Nobody can pay here: who plays the buyer signs Stripe's events with the stack's `STRIPE_WEBHOOK_SECRET` and sends them
-to the stack.
+`POST /v1/checkout/sessions` opens one session for each `Idempotency-Key`. `GET /v1/checkout/sessions/{id}` returns it.
+Nobody can pay here: a test that plays the buyer signs Stripe's events with the stack's `STRIPE_WEBHOOK_SECRET` and
+sends them to the stack.
 
-`POST /_stand-in/faults {"org": "org_...", "next": [503, "kept", "hang", "lost"]}` lets the next requests of an
-organisation go wrong: a status is answered and nothing done, `kept` is a failure that is replayed whenever its key
-comes again, `hang` is never answered, and of `lost` only the answer is not.
-`GET /_stand-in/sessions/{org}` shows how many requests came for an organisation and which sessions are open.
+`POST /_stand-in/faults {"org": "org_...", "next": [503, "kept", "hang", "lost"]}` makes the next requests of an
+organisation fail. A number is answered as the status, and nothing is done. `kept` is an error that is replayed for
+every request with the same key. `hang` is never answered. `lost` opens the session but sends no answer.
+`GET /_stand-in/sessions/{org}` returns the number of requests of an organisation, and its sessions.
 """
 
 import json
@@ -24,8 +24,8 @@ HANG_S = 30
 KEY = re.compile(r"Bearer \w{32,}")
 
 
-class Book:
-    """Everything the stand-in knows."""
+class State:
+    """The sessions, requests and planned faults."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -36,7 +36,7 @@ class Book:
         self.requests: dict[str, int] = defaultdict(int)
 
     def open(self, once: str, body: bytes, form: dict[str, str], address: str) -> dict[str, Any] | None:
-        """Opens a session, or finds the one that was opened for the same request; none for another request's key."""
+        """Opens a session, or returns the one that was opened with the same key. `None` if that request differed."""
         with self.lock:
             if once in self.asked:
                 before, session = self.asked[once]
@@ -47,14 +47,14 @@ class Book:
             return session
 
     def fault(self, org: str) -> int | str | None:
-        """Counts a request of an organisation and says what is to go wrong with it."""
+        """Counts a request of an organisation. Returns its fault, or `None`."""
         with self.lock:
             self.requests[org] += 1
             return self.faults[org].pop(0) if self.faults[org] else None
 
 
 def session_of(form: dict[str, str], address: str) -> dict[str, Any]:
-    """Makes a session as Stripe shows it, without what nobody here looks at."""
+    """Returns a session with the fields of Stripe's API that are used here."""
     mark = secrets.token_hex(24)
     item = "line_items[0]"
     amount = int(form[f"{item}[quantity]"]) * int(form[f"{item}[price_data][unit_amount]"])
@@ -78,7 +78,7 @@ def session_of(form: dict[str, str], address: str) -> dict[str, Any]:
 
 
 def inside(form: dict[str, str], name: str) -> dict[str, str]:
-    """Gives the fields `name[...]` of a form."""
+    """Returns the fields `name[...]` of a form, by the text in brackets."""
     pattern = re.compile(rf"{re.escape(name)}\[(\w+)\]")
     return {found[1]: value for field, value in form.items() if (found := pattern.fullmatch(field))}
 
@@ -87,13 +87,13 @@ class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
-    book: Book
+    state: State
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         if self.path == "/_stand-in/faults":
-            wish = json.loads(body)
-            self.book.faults[wish["org"]] = list(wish["next"])
+            plan = json.loads(body)
+            self.state.faults[plan["org"]] = list(plan["next"])
             self.answer(200, {})
         elif self.path == "/v1/checkout/sessions" and self.is_known():
             self.open_session(body)
@@ -101,29 +101,29 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         *path, last = self.path.rsplit("/", 1)
         if path == ["/_stand-in/sessions"]:
-            mine = [session for session in self.book.sessions.values() if session["client_reference_id"] == last]
-            self.answer(200, {"requests": self.book.requests[last], "sessions": mine})
+            mine = [session for session in self.state.sessions.values() if session["client_reference_id"] == last]
+            self.answer(200, {"requests": self.state.requests[last], "sessions": mine})
         elif path == ["/v1/checkout/sessions"] and self.is_known():
-            session = self.book.sessions.get(last)
+            session = self.state.sessions.get(last)
             self.answer(200, session) if session else self.refuse(404, "resource_missing")
 
     def open_session(self, body: bytes) -> None:
         form = dict(parse_qsl(body.decode(), keep_blank_values=True))
         once = self.headers.get("idempotency-key", secrets.token_hex())
-        fault = self.book.fault(form.get("client_reference_id", ""))
+        fault = self.state.fault(form.get("client_reference_id", ""))
         if fault == "hang":
             time.sleep(HANG_S)
             return
-        if once in self.book.failed:
+        if once in self.state.failed:
             self.refuse(500, "planned", replayed=True)
             return
         if fault == "kept":
-            self.book.failed.add(once)
+            self.state.failed.add(once)
         if isinstance(fault, int) or fault == "kept":
             self.refuse(500 if fault == "kept" else fault, "planned")
             return
         try:
-            session = self.book.open(once, body, form, f"http://{self.headers['host']}")
+            session = self.state.open(once, body, form, f"http://{self.headers['host']}")
         except (KeyError, ValueError) as error:
             self.refuse(400, f"parameter_missing {error}")
             return
@@ -135,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, session)
 
     def is_known(self) -> bool:
-        """Says whether the request carries a key; without one it is answered as Stripe does."""
+        """Returns whether the request has an API key. If not, answers 401 as Stripe does."""
         known = KEY.fullmatch(self.headers.get("authorization", "")) is not None
         if not known:
             self.refuse(401, "api_key_missing")
@@ -155,12 +155,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: the server's log is the stack's."""
+        """Logs nothing, because the log file belongs to the server."""
 
 
 def start(port: int) -> None:
-    """Starts the stand-in in the background, for as long as the process lives."""
-    Handler.book = Book()
+    """Starts the stand-in in the background. It ends with the process."""
+    Handler.state = State()
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()

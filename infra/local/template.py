@@ -1,4 +1,4 @@
-"""Reading template.yaml: CloudFormation's short tags become their long forms, which JSON can hold."""
+"""Reads template.yaml. CloudFormation's short tags, such as `!Ref`, are replaced with their long forms."""
 
 import json
 from pathlib import Path
@@ -27,18 +27,18 @@ _Loader.add_multi_constructor("!", _tag)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Gives the template as plain values."""
+    """Returns the template as plain dictionaries, lists and strings."""
     return yaml.load(path.read_text(), _Loader)
 
 
 def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Gives the functions by logical id."""
+    """Returns the functions, by logical id."""
     resources = template["Resources"].items()
     return {name: body for name, body in resources if body["Type"] == "AWS::Serverless::Function"}
 
 
 def log_group(template: dict[str, Any], stack: str, function: str) -> str:
-    """Gives the log group of a function, which it shares with the others of its desk."""
+    """Returns the name of a function's log group, which related functions share."""
     bodies = functions(template).values()
     [properties] = [one["Properties"] for one in bodies if Path(one["Properties"]["CodeUri"]).name == function]
     group = template["Resources"][properties["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]["LogGroupName"]
@@ -46,5 +46,5 @@ def log_group(template: dict[str, Any], stack: str, function: str) -> str:
 
 
 def as_text(template: dict[str, Any]) -> str:
-    """Writes the template in the form CloudFormation takes."""
+    """Returns the template as JSON, which CloudFormation accepts."""
     return json.dumps(template, sort_keys=True)

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Runs every test and prints the counts. Starts the stack if it is not up, and leaves it as it was.
+# Runs every test and prints the counts. Starts the stack if it is down, and then stops it again at the end.
 #
 # ONLY=word runs only the integration tests whose path contains the word, such as `deployed::jobs`.
-# SDK_CLIENT=1 calls AWS by the SDK's own client; with it, ONLY=deployed means the files, the keys and the jobs.
+# SDK_CLIENT=1 calls AWS with the SDK's own client. With it, ONLY=deployed runs the tests of files, keys and jobs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -10,7 +10,7 @@ python=.venv/bin/python
 log=target/test.log
 mkdir -p target
 
-# The functions' tests live in shared/testkit, in one binary; two empty ones of each function would only be linked.
+# The functions' tests are in shared/testkit, in one binary. Linking two empty test binaries per function takes long.
 packages=(--workspace)
 for manifest in functions/*/Cargo.toml; do
   packages+=(--exclude "$(basename "$(dirname "$manifest")")")
@@ -25,10 +25,10 @@ if [ -n "${SDK_CLIENT:-}" ]; then
   bins+=(--features consigne-aws/sdk-client --target-dir "$target")
   packages+=(--features consigne-aws/sdk-client --target-dir "$target")
   if [ "$only" = deployed ]; then
-    words=(deployed::files deployed::uploads deployed::key_desk deployed::charges deployed::jobs deployed::job_webhooks)
+    words=(deployed::files deployed::uploads deployed::key_endpoint deployed::charges deployed::jobs deployed::job_webhooks)
   fi
 fi
-# Which functions stack.py deploys, here and where tests call it.
+# The functions that stack.py deploys, here and when tests call it.
 export BINARIES=$target/debug
 
 echo "Building the functions and the tests (the first time takes some minutes)..."
@@ -41,14 +41,14 @@ $python infra/local/stack.py up
 if [ "$was_up" = no ]; then
   trap '$python infra/local/stack.py down' EXIT
 elif [ -n "${SDK_CLIENT:-}" ]; then
-  # Whose stack it is wants its own functions back.
+  # The stack was already up with other functions, which are deployed again at the end.
   trap 'BINARIES=target/debug $python infra/local/stack.py deploy' EXIT
 fi
 
-# These ask so much of the laptop's server that others beside them would wait for longer than a function may.
-alone=(of_a_thousand so_do_hundreds three_hundred_racing twenty_invitations_at_once)
+# These tests keep the laptop's server so busy that functions called by other tests at the same time would time out.
+alone=(of_a_thousand hundreds_of_operations three_hundred_concurrent twenty_concurrent_invitations)
 
-# Runs tests and shows what went wrong; the whole output is in the log.
+# Runs tests and prints failures. The whole output is in the log.
 run() {
   cargo test --no-fail-fast "$@" 2>&1 | tee -a "$log" | grep --line-buffered --extended-regexp \
     '^test .*\.\.\. (FAILED|ignored)|^test result: .* [1-9][0-9]* (passed|failed)|^failures:|^thread .* panicked|^error'
@@ -71,10 +71,10 @@ status=0
 : > "$log"
 echo "Running the tests of the laptop's own server..."
 $python -W ignore -m unittest discover --start-directory infra/local/tests 2>&1 | tee -a "$log" | tail -n 4 || status=$?
-echo "Running the tests (some three minutes)..."
+echo "Running the tests (about three minutes)..."
 run "${packages[@]}" -- "${alone[@]/#/--skip=}" || status=$?
-echo "Running those that need the server for themselves..."
-# The same packages, or their features would differ and the dependencies be built anew.
+echo "Running the tests that must not run beside others..."
+# The same packages as above. Otherwise their features would differ and the dependencies be built again.
 run "${packages[@]}" --test it -- --test-threads=1 "${alone[@]}" || status=$?
 
 awk '/^test result/ { passed += $4; failed += $6; ignored += $8 }

@@ -1,8 +1,8 @@
-"""A stand-in for the services behind the gateway: it takes no call the gateway has not signed, and tells what came.
+"""A stand-in for the services behind the gateway. It refuses calls without the gateway's signature, and echoes others.
 
-The query tells it how to answer: `status`, `delay_ms`, `size` in bytes, `location`, `header=name:value`, and `fault`,
-which is `close` (hangs up), `junk` (no HTTP) or `short` (promises more than comes). `/_calls/<path>` says, unsigned,
-how often that path was called.
+The query sets the answer: `status`, `delay_ms`, `size` in bytes, `location`, `header=name:value`, and `fault`, which is
+`close` (closes the connection), `junk` (answers with bytes that are not HTTP) or `short` (sends less than the declared
+Content-Length). `/_calls/<path>` returns how often that path was called; it needs no signature.
 """
 
 import base64
@@ -24,7 +24,7 @@ calls: collections.Counter[str] = collections.Counter()
 
 
 def start(port: int, secrets: Path) -> None:
-    """Serves in the background. Each file of a folder holds the secret of one stack, written when that is deployed."""
+    """Starts the stand-in in the background. Each file in the folder `secrets` has the secret of one deployed stack."""
 
     class Handler(Stand):
         secrets_folder = secrets
@@ -41,15 +41,15 @@ class Stand(http.server.BaseHTTPRequestHandler):
     secrets_folder: Path
 
     def log_message(self, *_: Any) -> None:
-        """Keeps quiet."""
+        """Logs nothing."""
 
     def handle_one_request(self) -> None:
-        """Bears with callers that hang up."""
+        """Ignores callers that close the connection."""
         with contextlib.suppress(ConnectionError):
             super().handle_one_request()
 
     def answer(self) -> None:
-        """Answers any method."""
+        """Answers a request of any method."""
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         address = urllib.parse.urlsplit(self.path)
         if address.path.startswith("/_calls/"):
@@ -57,14 +57,14 @@ class Stand(http.server.BaseHTTPRequestHandler):
         if not self.is_signed(body):
             return self.reply(401, {"error": "the call is not from the gateway"})
         calls[address.path] += 1
-        wish = dict(urllib.parse.parse_qsl(address.query))
-        time.sleep(int(wish.get("delay_ms", 0)) / 1000)
-        if "fault" in wish:
-            return self.fail(wish["fault"])
-        more = [("Location", wish["location"])] if "location" in wish else []
-        more += [tuple(wish["header"].split(":", 1))] if "header" in wish else []
-        if "size" in wish:
-            status, body = int(wish.get("status", 200)), b"\xff" * int(wish["size"])
+        options = dict(urllib.parse.parse_qsl(address.query))
+        time.sleep(int(options.get("delay_ms", 0)) / 1000)
+        if "fault" in options:
+            return self.fail(options["fault"])
+        more = [("Location", options["location"])] if "location" in options else []
+        more += [tuple(options["header"].split(":", 1))] if "header" in options else []
+        if "size" in options:
+            status, body = int(options.get("status", 200)), b"\xff" * int(options["size"])
             return self.send(status, body, "application/octet-stream", more)
         echo = {
             "method": self.command,
@@ -73,12 +73,12 @@ class Stand(http.server.BaseHTTPRequestHandler):
             "headers": [[name.lower(), value] for name, value in self.headers.items()],
             "body_base64": base64.b64encode(body).decode(),
         }
-        return self.reply(int(wish.get("status", 200)), echo, more)
+        return self.reply(int(options.get("status", 200)), echo, more)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
 
     def is_signed(self, body: bytes) -> bool:
-        """Says whether the gateway has signed a call a moment ago, for this body."""
+        """Returns whether the gateway signed this call and this body, within the last five minutes."""
         values = [self.headers.get_all(f"x-consigne-{name}", []) for name in SIGNED]
         signature = self.headers.get_all("x-consigne-signature", [])
         if any(len(found) != 1 for found in [*values, signature]):
@@ -95,7 +95,7 @@ class Stand(http.server.BaseHTTPRequestHandler):
         return ours and same_body and abs(time.time() - int(told["timestamp"])) <= TOLERANCE_S
 
     def fail(self, how: str) -> None:
-        """Answers with something that is no answer."""
+        """Closes the connection, after what the fault sends."""
         self.close_connection = True
         if how == "junk":
             self.wfile.write(b"this is no HTTP\r\n\r\n")
@@ -107,7 +107,7 @@ class Stand(http.server.BaseHTTPRequestHandler):
         self.send(status, json.dumps(body).encode(), "application/json", more or [])
 
     def send(self, status: int, body: bytes, kind: str, more: list[Any]) -> None:
-        """Answers."""
+        """Sends a response."""
         self.send_response(status)
         has_none = status in (204, 304)
         for name, value in [("Content-Type", kind), ("Connection", "X-Of-This-Hop"), ("X-Of-This-Hop", "1"), *more]:

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs a command while the laptop's stack is up: starts it when it is down, and leaves it as it was.
+# Runs a command with the laptop's stack up. Starts the stack if it is down, and then stops it again at the end.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=.venv/bin/python

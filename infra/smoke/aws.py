@@ -1,46 +1,50 @@
-"""What only credentials show: settings, alarms and mail of a stack on AWS. Needs boto3, STACK and REGION."""
+"""Checks that need AWS credentials: settings, alarms and mail of a stack. They need boto3, STACK and REGION."""
 
 import time
 from typing import Any
 
 from client import Api, Failed, Person, Skipped, expect
-from desk import founded
+from orgs import founded
 
-# Functions that send to the queue they read.
+# Functions that send messages to the queue they read.
 LOOPS = ("dispatch-webhook", "generate-worker", "quota-organisation", "stats-organisation", "stats-storage")
 DRAINED_WITHIN_S = 120
-# Mailboxes of SES's own, which cost no reputation. Source: Amazon SES developer guide, "Using the mailbox simulator".
+# Mailboxes of SES itself. Their bounces do not count against the account. Source: Amazon SES developer guide, "Using
+# the mailbox simulator".
 DELIVERED, BOUNCED = "success@simulator.amazonses.com", "bounce@simulator.amazonses.com"
 
 
 class Stack:
-    """A stack, seen with its owner's credentials."""
+    """A stack and clients for its account."""
 
     def __init__(self, name: str, region: str):
         try:
-            import boto3  # noqa: PLC0415  (everything else runs without it)
+            import boto3  # noqa: PLC0415  (the other checks run without it)
         except ImportError as error:
-            raise Failed("STACK is set, and boto3 is not installed: `make smoke` has it") from error
+            raise Failed("STACK is set, but boto3 is not installed: use `make smoke`, which installs it") from error
         self.name = name
         self.client = lambda service: boto3.client(service, region_name=region)
 
     def output(self, name: str) -> str:
-        """Gives an output of the stack."""
+        """Returns an output of the stack."""
         [stack] = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
         return next(one["OutputValue"] for one in stack["Outputs"] if one["OutputKey"] == name)
 
 
 def stack_of(name: str | None, region: str | None) -> Stack:
-    """Gives the stack; skips a check when none is named."""
+    """Returns the stack.
+
+    Raises Skipped without STACK, and Failed without REGION.
+    """
     if not name:
-        raise Skipped("it takes AWS credentials: set STACK and REGION")
+        raise Skipped("it needs AWS credentials: set STACK and REGION")
     if not region:
-        raise Failed("STACK is set, and REGION is not")
+        raise Failed("STACK is set, but REGION is not")
     return Stack(name, region)
 
 
 def loops_are_allowed(name: str | None, region: str | None) -> None:
-    """Functions that send to their own queue are not cut off, and no others are exempt."""
+    """Recursive loops are allowed for the functions that send to their own queue, and for no others."""
     stack = stack_of(name, region)
     client = stack.client("lambda")
     functions = [
@@ -56,44 +60,47 @@ def loops_are_allowed(name: str | None, region: str | None) -> None:
 
 
 def no_alarm_sounds(name: str | None, region: str | None) -> None:
-    """Alarms are there, and none sounds."""
+    """The stack has alarms, and none is in ALARM."""
     stack = stack_of(name, region)
     pages = stack.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack.name} ")
     alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
     expect(bool(alarms), f"the stack {stack.name} has no alarms: deploy without OBSERVE=0")
     sounding = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
-    expect(not sounding, f"sounding: {', '.join(sounding)}")
+    expect(not sounding, f"in ALARM: {', '.join(sounding)}")
 
 
 def mail_goes_out(api: Api, ann: Person, name: str | None, region: str | None) -> None:
-    """Mails to SES's simulator leave their queue, and none lies on its dead-letter queue."""
+    """Mails to SES's simulator are sent, and none is on the dead-letter queue."""
     stack = stack_of(name, region)
     settings = stack.client("lambda").get_function_configuration(FunctionName=f"{stack.name}-send-mail")
     if not settings["Environment"]["Variables"].get("MAIL_FROM"):
-        raise Skipped("no mails are sent: MailFrom is empty")
+        raise Skipped("the stack sends no mails: MailFrom is empty")
     org = founded(api, ann)
     invited = [invite(api, ann, org, address) for address in (DELIVERED, BOUNCED)]
     try:
         began = time.monotonic()
         while left := waiting(stack, "mails"):
-            expect(time.monotonic() - began < DRAINED_WITHIN_S, f"{left} mails still wait after {DRAINED_WITHIN_S} s")
+            expect(
+                time.monotonic() - began < DRAINED_WITHIN_S,
+                f"{left} mails are still on the queue after {DRAINED_WITHIN_S} s",
+            )
             time.sleep(1)
         dead = waiting(stack, "mails-dead")
-        expect(dead == 0, f"{dead} messages lie on {stack.name}-mails-dead")
+        expect(dead == 0, f"{dead} messages are on {stack.name}-mails-dead")
     finally:
         for invitation in invited:
             api.call("DELETE", f"/api/orgs/{org}/invitations/{invitation}", who=ann)
 
 
 def invite(api: Api, ann: Person, org: str, address: str) -> str:
-    """Invites a mailbox of the simulator; gives the invitation's id."""
+    """Invites an address. Returns the invitation's id."""
     answer = api.call("POST", f"/api/orgs/{org}/invitations", {"email": address, "role": "billing"}, who=ann)
     expect(answer.status == 201, f"inviting {address} answered {answer.status}: {answer.body[:200]!r}")
     return answer.json()["data"]["id"]
 
 
 def waiting(stack: Stack, queue: str) -> int:
-    """Counts the messages of a queue, read or not."""
+    """Returns how many messages a queue holds, including those that are being processed."""
     client: Any = stack.client("sqs")
     url = client.get_queue_url(QueueName=f"{stack.name}-{queue}")["QueueUrl"]
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]

@@ -1,4 +1,4 @@
-"""What every check uses: requests, tokens and expectations. Standard library alone, so that it runs anywhere."""
+"""Requests, tokens and expectations for all checks. Uses the standard library only, so that it runs anywhere."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-# Clerk's session tokens live a minute.
+# Clerk's session tokens are valid for a minute.
 TOKEN_KEPT_S = 30
 TIMEOUT_S = 30
 
@@ -19,34 +19,40 @@ class Failed(Exception):
 
 
 class Skipped(Exception):
-    """Why a check was not made."""
+    """Why a check was skipped."""
 
 
 @dataclass
 class Answer:
-    """An answer: status, headers in lower case, and the body."""
+    """An HTTP response: status, headers with lower-case names, and body."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """Reads the body as JSON."""
+        """Parses the body as JSON.
+
+        Raises Failed if it is not JSON.
+        """
         try:
             return json.loads(self.body)
         except ValueError as error:
             raise Failed(f"the body is not JSON: {self.body[:80]!r}") from error
 
     def error(self) -> dict[str, Any]:
-        """Reads the error, which has one shape on every route."""
+        """Returns the `error` object, which has the same shape on every route.
+
+        Raises Failed if the shape is wrong.
+        """
         body = self.json()
         if body.get("success") is not False or not {"code", "message"} <= body.get("error", {}).keys():
-            raise Failed(f"the error has another shape: {body}")
+            raise Failed(f"the error has the wrong shape: {body}")
         return body["error"]
 
 
 class Person:
-    """A user, whose session tokens a command prints."""
+    """A user whose session tokens a command prints."""
 
     def __init__(self, command: str, name: str = "TOKEN_CMD"):
         self._command, self._name = command, name
@@ -54,17 +60,20 @@ class Person:
 
     @property
     def token(self) -> str:
-        """A token that lives a while longer."""
+        """A token that is valid for at least half a minute.
+
+        Raises SystemExit if the command prints none.
+        """
         if time.monotonic() - self._since > TOKEN_KEPT_S:
             done = subprocess.run(self._command, shell=True, check=False, capture_output=True, text=True)
             self._token, self._since = done.stdout.strip(), time.monotonic()
             if done.returncode or not self._token:
-                # Not the command itself, which may hold a secret that a log would keep.
+                # The command is not printed, because it may contain a secret and the output may be logged.
                 raise SystemExit(f"{self._name} printed no token (code {done.returncode}).\n{done.stderr.strip()}")
         return self._token
 
     def claim(self, name: str) -> Any:
-        """Reads a claim of the token, unverified."""
+        """Returns a claim of the token without verifying it. `None` if the token lacks it."""
         part = self.token.split(".")[1]
         return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))).get(name)
 
@@ -78,7 +87,7 @@ class Api:
     def call(
         self, method: str, path: str, body: Any = None, who: "Person | str | None" = None, **headers: str
     ) -> Answer:
-        """Sends a request: `who` is a person or a bearer token, `body` goes as JSON, `idempotency_key` is a header."""
+        """Sends a request. `who` is a person or a bearer token, `body` is sent as JSON, other names are headers."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if who is not None:
             sent["authorization"] = f"Bearer {who.token if isinstance(who, Person) else who}"
@@ -89,7 +98,10 @@ class Api:
         return send(method, self.url + path, sent, data)
 
     def want(self, status: int, method: str, path: str, body: Any = None, **more: Any) -> Any:
-        """Sends a request and expects a status; gives the JSON that is answered."""
+        """Sends a request. Returns the JSON of the response.
+
+        Raises Failed if the status is another one.
+        """
         answer = self.call(method, path, body, **more)
         expect(
             answer.status == status, f"{method} {path} answered {answer.status}, not {status}: {answer.body[:200]!r}"
@@ -97,7 +109,10 @@ class Api:
         return answer.json()
 
     def refused(self, status: int, code: str, method: str, path: str, body: Any = None, **more: Any) -> Answer:
-        """Sends a request and expects it to be refused with a code."""
+        """Sends a request that must be refused. Returns the response.
+
+        Raises Failed if the status or the error code is another one.
+        """
         answer = self.call(method, path, body, **more)
         expect(
             answer.status == status, f"{method} {path} answered {answer.status}, not {status}: {answer.body[:200]!r}"
@@ -108,7 +123,10 @@ class Api:
 
 
 def send(method: str, url: str, headers: dict[str, str], data: bytes | None) -> Answer:
-    """Sends a request anywhere; an error status is an answer too."""
+    """Sends a request to any URL. Returns the response, whatever its status.
+
+    Raises Failed if there is none.
+    """
     request = urllib.request.Request(url, data=data, headers=headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
@@ -120,11 +138,11 @@ def send(method: str, url: str, headers: dict[str, str], data: bytes | None) -> 
 
 
 def lower(headers: Any) -> dict[str, str]:
-    """Gives headers by their names in lower case."""
+    """Returns headers by lower-case name."""
     return {name.lower(): value for name, value in headers.items()}
 
 
 def expect(holds: bool, otherwise: str) -> None:
-    """Ends a check unless something holds."""
+    """Raises Failed with `otherwise` unless `holds`."""
     if not holds:
         raise Failed(otherwise)

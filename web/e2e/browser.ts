@@ -1,4 +1,4 @@
-// The browser of the tests: whatever Chromium the machine has, without a window.
+// Starts the browser of the tests: the Chromium that is installed on the machine, without a window.
 
 import { accessSync, constants } from "node:fs";
 
@@ -14,7 +14,7 @@ const CANDIDATES = [
   "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/** Finds Chromium: `CHROMIUM`, or wherever it is usually installed. Throws with the cure when there is none. */
+/** Returns the path of Chromium: `CHROMIUM`, or the first usual path. Throws an error with the remedy if there is none. */
 export function chromiumPath(): string {
   const chosen = process.env.CHROMIUM;
   const found = [chosen, ...(chosen ? [] : CANDIDATES)].find((path) => path && isExecutable(path));
@@ -34,7 +34,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Starts Chromium. Its own calls home are off: on a machine without a network each of them waits. */
+/** Starts Chromium. Its background requests are off, because each of them would wait on a machine without a network. */
 export function launch(): Promise<Browser> {
   const root = process.getuid?.() === 0;
   return chromium.launch({
@@ -51,7 +51,7 @@ export function launch(): Promise<Browser> {
   });
 }
 
-// Run by itself: is there one?
+// As a command: prints the path of Chromium, and fails if there is none.
 if (process.argv[1]?.endsWith("browser.ts")) {
   try {
     console.log(`Browser: ${chromiumPath()}`);

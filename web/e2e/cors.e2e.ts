@@ -1,4 +1,4 @@
-// A page of another origin calls the API and the bucket as a web application does: every call with a preflight.
+// Pages of another origin call the API and the bucket, as a web application does. Every call has a preflight.
 
 import assert from "node:assert/strict";
 import type { Server } from "node:http";
@@ -9,7 +9,7 @@ import type { Browser, Page } from "playwright-core";
 import { launch } from "./browser.ts";
 import { deploy, type Stack, servePages, token } from "./stack.ts";
 
-// A picture of one red pixel.
+// A PNG of one red pixel, in base64.
 const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
 
 interface Answer {
@@ -20,23 +20,23 @@ interface Answer {
 
 let browser: Browser;
 let ours: { server: Server; origin: string };
-let strangers: { server: Server; origin: string };
+let foreign: { server: Server; origin: string };
 let stack: Stack;
 
 before(async () => {
   browser = await launch();
   ours = await servePages();
-  strangers = await servePages();
+  foreign = await servePages();
   stack = deploy([ours.origin]);
 });
 
 after(async () => {
   await browser?.close();
   ours?.server.close();
-  strangers?.server.close();
+  foreign?.server.close();
 });
 
-/** Opens a page of an origin; collects the preflights it causes as `METHOD path status`. */
+/** Opens a page of an origin. Collects its preflights as `<status> <path>`; the path of any call to S3 is `bucket`. */
 async function open(origin: string): Promise<{ page: Page; preflights: string[] }> {
   const page = await browser.newPage();
   const preflights: string[] = [];
@@ -49,7 +49,7 @@ async function open(origin: string): Promise<{ page: Page; preflights: string[] 
   return { page, preflights };
 }
 
-/** Sends a request out of a page, as its script would. A refused preflight is status 0. */
+/** Sends a request from a page, as its script would. The status is 0 if the preflight is refused. */
 function send(page: Page, url: string, method: string, headers: Record<string, string>, body?: string): Promise<Answer> {
   return page.evaluate(
     async ({ url, method, headers, body, isImage }) => {
@@ -72,10 +72,10 @@ test("a page uploads, reads and deletes a file of its user", async () => {
   const json = { ...signed, "content-type": "application/json" };
 
   const size = atob(PNG).length;
-  const wish = JSON.stringify({ filename: "red.png", contentType: "image/png", size });
-  const granted = await send(page, `${stack.url}/api/files/uploads`, "POST", { ...json, "idempotency-key": user }, wish);
+  const request = JSON.stringify({ filename: "red.png", contentType: "image/png", size });
+  const granted = await send(page, `${stack.url}/api/files/uploads`, "POST", { ...json, "idempotency-key": user }, request);
   assert.equal(granted.status, 201, granted.body);
-  assert.match(granted.headers["x-request-id"] ?? "", /./, "exposed to the page");
+  assert.match(granted.headers["x-request-id"] ?? "", /./, "the header is exposed to the page");
   const grant = JSON.parse(granted.body);
 
   const put = await send(page, grant.url, grant.method, grant.headers, PNG);
@@ -108,20 +108,20 @@ test("a page uploads, reads and deletes a file of its user", async () => {
   await page.close();
 });
 
-test("a page sees why the gateway refuses a key, and what an unknown route answers", async () => {
+test("a page can read the gateway's refusal of a key, and the answer of an unknown route", async () => {
   const { page, preflights } = await open(ours.origin);
   const refused = await send(page, `${stack.url}/api/v1/pdf/render`, "PUT", { "x-api-key": "sk_live_wrong" }, "x");
   assert.equal(refused.status, 401, refused.body);
   assert.equal(JSON.parse(refused.body).error.code, "UNAUTHENTICATED");
-  assert.match(refused.headers["www-authenticate"] ?? "", /Bearer/, "exposed to the page");
+  assert.match(refused.headers["www-authenticate"] ?? "", /Bearer/, "the header is exposed to the page");
   const unknown = await send(page, `${stack.url}/api/nowhere`, "DELETE", { "x-consigne-client": "test" });
   assert.equal(unknown.status, 404, unknown.body);
   assert.deepEqual(preflights.sort(), ["204 /api/nowhere", "204 /api/v1/pdf/render"]);
   await page.close();
 });
 
-test("a page of a stranger's origin gets no answer", async () => {
-  const { page } = await open(strangers.origin);
+test("a page of an origin that is not allowed gets no answer", async () => {
+  const { page } = await open(foreign.origin);
   const signed = { authorization: `Bearer ${token("user_e2e", "pro", ours.origin)}` };
   const answer = await send(page, `${stack.url}/api/files/list`, "GET", signed);
   assert.equal(answer.status, 0, answer.body);

@@ -1,4 +1,4 @@
-// A stack of the tests' own on the laptop's server, which lets in pages from an origin of theirs.
+// Deploys a stack for these tests on the laptop's server. Its CORS configuration allows the tests' origin.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -11,13 +11,13 @@ export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const ENV_FILE = "target/local/e2e.env";
 
 export interface Stack {
-  /** Base of the API, without a slash at the end. */
+  /** Address of the API, without a slash at the end. */
   url: string;
-  /** What `stack.env` says. */
+  /** The variables in the stack's environment file. */
   names: Record<string, string>;
 }
 
-/** Deploys a stack named `e2e` that lets in the given origins. The server must run (`make up`). */
+/** Deploys a stack named `e2e` that allows the given origins. The server must be running (`make up`). */
 export function deploy(origins: string[]): Stack {
   const stack = ["deploy", "--stack", "e2e", "--env-file", ENV_FILE];
   const parameters = [`AuthorizedParties=${origins.join(",")}`].flatMap((one) => ["--parameter", one]);
@@ -27,13 +27,13 @@ export function deploy(origins: string[]): Stack {
   return { url: names.CONSIGNE_URL ?? "", names };
 }
 
-/** Prints a session token of the laptop's issuer for a page of an origin. */
+/** Returns a session token of the laptop's issuer for a page of an origin. */
 export function token(user: string, plan: string, origin: string): string {
   const command = ["token", "--user", user, "--plan", plan, "--azp", origin, "--env-file", ENV_FILE];
   return execFileSync(`${ROOT}/target/debug/consigne`, command, { cwd: ROOT, encoding: "utf8" }).trim();
 }
 
-/** Serves empty pages from a free port; gives the server and its origin. */
+/** Serves empty pages on a free port. Returns the server and its origin. */
 export async function servePages(): Promise<{ server: Server; origin: string }> {
   const server = createServer((_, answer) => {
     answer.setHeader("content-type", "text/html; charset=utf-8");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use consigne_auth::{KeyMint, Route, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, KeyEvent};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::keys::{ApiKey, IssuedKey, KeyMode, KeyRequest, KeyStatus, KeyView};
 use consigne_core::orgs::key_in_path;
@@ -55,11 +55,10 @@ impl<A: Adapters<Table: GetMember + GetKey + IssueKey>> HttpFunction for Functio
         let (text, pointer) = self.text(pepper, environment, org, id, &user, &secret, request).await?;
         let key = key_of(ask, org, id, &user, &self.mint, text.hint(), request);
         let origin = request.origin(&user.id);
-        let facts = json!({ "org_id": org, "key_id": id, "name": key.name, "actor": user.id });
         let details = json!({ "name": key.name, "environment": environment.name(), "scopes": key.scopes });
         let new = NewKey {
             audit: AuditEntry::new(org, AuditAction::KeyIssued, id.to_string(), &origin, request.now, details),
-            event: Event::new(EventKind::KeyIssued, request.now, facts),
+            event: Event::new(request.now, EventData::KeyIssued(KeyEvent::of(&key, &origin.actor))),
             idempotent: idempotency_key.map(|key| IdempotentRequest {
                 key,
                 owner: user.id.clone().into(),

@@ -2,7 +2,7 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::audit::{AuditAction, AuditEntry};
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, InvitationCreated};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::invitations::{Invitation, InvitationView, invitation_in_path};
 use consigne_core::orgs::{OrgRole, Organisation, org_not_found};
@@ -11,7 +11,6 @@ use consigne_core::{Code, EmailAddress, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 /// Asks to invite somebody.
 #[derive(Deserialize, Serialize, JsonSchema)]
@@ -41,11 +40,16 @@ impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> 
         let (id, origin) = (invitation.id.to_string(), request.origin(&user.id));
         let details = invitation.particulars();
         // No address: events travel to whoever subscribes. Who sends the mail reads the invitation.
-        let facts = json!({ "org_id": org.id, "org_name": org.name, "invitation_id": id, "actor": user.id });
+        let created = InvitationCreated {
+            org_id: org.id,
+            org_name: org.name.clone(),
+            invitation_id: invitation.id,
+            actor: origin.actor.clone(),
+        };
         let new = NewInvitation {
             invitation,
             audit: AuditEntry::new(org.id, AuditAction::MemberInvited, id.clone(), &origin, request.now, details),
-            event: Event::new(EventKind::InvitationCreated, request.now, facts),
+            event: Event::new(request.now, EventData::InvitationCreated(created)),
             idempotent: idempotency_key.map(|key| IdempotentRequest {
                 key,
                 owner: user.id.into(),

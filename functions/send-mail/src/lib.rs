@@ -4,8 +4,7 @@
 //! a second delivery finds it marked, or in hand. A claim whose holder died runs out, and the mail is sent again; it may then
 //! arrive twice, which is counted and said.
 
-mod notice;
-mod occasion;
+mod mail_event;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +18,7 @@ use consigne_messaging::mail::{MailTemplate, MailTheme, Reader};
 use consigne_runtime::queue::Message;
 use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 
-use crate::occasion::{Occasion, Recipient};
+use crate::mail_event::{MailEvent, Recipient};
 
 needs! {
     /// What the function needs.
@@ -55,19 +54,19 @@ impl<A: Needs> BatchFunction for Function<A> {
     /// # Errors
     /// When a mail could not be sent now; the message comes back for the recipients that are left.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
-        let occasion = match Occasion::parse(&message.body) {
-            Ok(occasion) => occasion,
+        let mail_event = match MailEvent::parse(&message.body) {
+            Ok(mail_event) => mail_event,
             Err(problem) => {
                 message.log.field("message.malformed", problem);
                 message.log.count("MailsParked");
                 return self.dead_letters.send_message(&message.body).await;
             }
         };
-        let event = occasion.event;
+        let event = mail_event.event;
         message.log.field("event.id", event);
-        message.log.field("event.kind", &occasion.kind);
+        message.log.field("event.kind", &mail_event.kind);
         let (mut outcomes, mut left) = (BTreeMap::new(), None);
-        for (to, template) in occasion.mails(&self.table, &self.invitations, message.now).await? {
+        for (to, template) in mail_event.mails(&self.table, &self.invitations, message.now).await? {
             message.log.field("mail.template", template.name());
             let outcome = self.deliver(event, &to, &*template, message).await;
             let word = outcome.as_ref().map_or("left", |outcome| *outcome);

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use consigne_core::Fault;
 use consigne_core::credits::RECEIPT_KEPT;
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, StatsReady};
 use consigne_core::ports::{KeepStats, ReadCalls, SendMessage};
 use consigne_core::stats::{Begun, DaySpan, DayStats, StatsMessage, Tally};
 use consigne_runtime::queue::Message;
 use consigne_runtime::{Adapters, BatchFunction, function, remaining, settings};
 use consigne_usecases::calls::read_calls;
-use serde_json::json;
 
 /// Time kept for putting a count down, or its figures away.
 const RESERVE: Duration = Duration::from_secs(10);
@@ -43,15 +42,15 @@ impl<A: Adapters<Table: ReadCalls + KeepStats, Queue: SendMessage>> BatchFunctio
         let left = read_calls(&self.stats, org, DaySpan::of(day), after, count, || remaining() > RESERVE).await?;
         if let Some(after) = left {
             message.log.field("stats.to_be_continued", true);
-            let errand = StatsMessage { org, day, begun: Some(Begun { at, after, tally }) };
-            return self.queue.send_message(&errand.message()?).await;
+            let task = StatsMessage { org, day, begun: Some(Begun { at, after, tally }) };
+            return self.queue.send_message(&task.message()?).await;
         }
         let figures = tally.figures();
         message.log.field("stats.requests", figures.requests);
         if figures.requests == 0 {
             return Ok(());
         }
-        let ready = Event::new(EventKind::StatsReady, message.now, json!({ "org_id": org, "date": day.to_string() }));
+        let ready = Event::new(message.now, EventData::StatsReady(StatsReady { org_id: org, date: day }));
         let kept = self.stats.keep_stats(&DayStats { org, day, figures, counted_at: at }, &ready).await?;
         message.log.field("stats.kept", format!("{kept:?}"));
         Ok(())

@@ -1,4 +1,4 @@
-"""Each rule finds the fault it is there for: the templates as they are, with one thing changed."""
+"""Each rule accepts the templates as they are, and finds the mistake when one thing in them is changed."""
 
 import copy
 import sys
@@ -12,126 +12,130 @@ import importlib.util
 
 import deployer
 import rules
-from house import House
+from project import Project
 from templates import ROOT
 
 spec = importlib.util.spec_from_file_location("check_main", ROOT / "infra/check/__main__.py")
 check_main = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(check_main)
 
-HOUSE = check_main.house()
+PROJECT = check_main.project()
 
 
-def changed(change: Callable[[House], object]) -> House:
-    """Gives the house with one thing changed."""
-    house = copy.deepcopy(HOUSE)
-    change(house)
-    return house
+def changed(change: Callable[[Project], object]) -> Project:
+    """Returns a copy of the project after a change."""
+    project = copy.deepcopy(PROJECT)
+    change(project)
+    return project
 
 
-def properties(house: House, name: str) -> dict:
-    """Gives the properties of a resource of either template."""
-    return {**house.core["Resources"], **house.observe["Resources"]}[name]["Properties"]
+def properties(project: Project, name: str) -> dict:
+    """Returns the properties of a resource of either template, by logical id."""
+    return {**project.core["Resources"], **project.observe["Resources"]}[name]["Properties"]
 
 
-def cors(house: House) -> dict:
-    """Gives the API's CORS configuration."""
-    body = properties(house, "Api")["Body"]
+def cors(project: Project) -> dict:
+    """Returns the API's CORS configuration."""
+    body = properties(project, "Api")["Body"]
     return body["x-amazon-apigateway-cors"]["Fn::If"][1]
 
 
 class Rules(unittest.TestCase):
-    def finds(self, rule: Callable, words: str, change: Callable[[House], object]) -> None:
-        """Expects a rule to be content with the house as it is, and to complain in these words after a change."""
-        self.assertEqual(list(rule(HOUSE)), [])
+    def finds(self, rule: Callable, words: str, change: Callable[[Project], object]) -> None:
+        """Expects a rule to find nothing in the project as it is, and a problem with these words after a change."""
+        self.assertEqual(list(rule(PROJECT)), [])
         found = list(rule(changed(change)))
         self.assertTrue(any(words in problem for problem in found), found)
 
-    def test_a_policy_for_two_queues(self) -> None:
-        def both(house: House) -> None:
-            policy = properties(house, "MailQueuePolicy")
+    def test_a_policy_for_two_queues_is_found(self) -> None:
+        def both(project: Project) -> None:
+            policy = properties(project, "MailQueuePolicy")
             policy["Queues"].append({"Ref": "MailDeadLetters"})
 
-        def foreign(house: House) -> None:
-            [statement] = properties(house, "MailQueuePolicy")["PolicyDocument"]["Statement"]
+        def foreign(project: Project) -> None:
+            [statement] = properties(project, "MailQueuePolicy")["PolicyDocument"]["Statement"]
             statement["Resource"] = [statement["Resource"], {"Fn::GetAtt": ["MailDeadLetters", "Arn"]}]
 
         self.finds(rules.queue_policies_name_their_own_queue, "MailQueuePolicy: one policy a queue", both)
         self.finds(rules.queue_policies_name_their_own_queue, "MailQueue, MailDeadLetters", foreign)
 
-    def test_a_table_that_a_failed_try_leaves_behind(self) -> None:
-        def retain(house: House) -> None:
-            house.core["Resources"]["Table"]["DeletionPolicy"] = "Retain"
+    def test_a_table_left_behind_by_a_failed_deployment_is_found(self) -> None:
+        def retain(project: Project) -> None:
+            project.core["Resources"]["Table"]["DeletionPolicy"] = "Retain"
 
-        def delete(house: House) -> None:
-            house.core["Resources"]["Bucket"]["DeletionPolicy"] = "Delete"
+        def delete(project: Project) -> None:
+            project.core["Resources"]["Bucket"]["DeletionPolicy"] = "Delete"
 
         self.finds(rules.failed_creations_leave_nothing_behind, "Table: DeletionPolicy must be", retain)
         self.finds(rules.failed_creations_leave_nothing_behind, "Bucket: holds people's data", delete)
 
-    def test_what_a_browser_may_not_send_or_see(self) -> None:
+    def test_methods_and_headers_that_cors_does_not_allow_are_found(self) -> None:
         rule = rules.browsers_may_call_every_route
-        self.finds(rule, "does not allow PATCH", lambda house: cors(house)["allowMethods"].remove("PATCH"))
-        self.finds(rule, "header idempotency-key", lambda house: cors(house)["allowHeaders"].remove("idempotency-key"))
         self.finds(
-            rule, "header www-authenticate", lambda house: cors(house)["exposeHeaders"].remove("www-authenticate")
+            rule, "does not allow the method PATCH", lambda project: cors(project)["allowMethods"].remove("PATCH")
+        )
+        self.finds(
+            rule, "header idempotency-key", lambda project: cors(project)["allowHeaders"].remove("idempotency-key")
+        )
+        self.finds(
+            rule, "header www-authenticate", lambda project: cors(project)["exposeHeaders"].remove("www-authenticate")
         )
 
-    def test_loops(self) -> None:
+    def test_wrong_loop_settings_are_found(self) -> None:
         rule = rules.loops_are_allowed_where_they_are_meant
         self.finds(
             rule,
             "GenerateWorkerFunction: needs RecursiveLoop",
-            lambda house: properties(house, "GenerateWorkerFunction").pop("RecursiveLoop"),
+            lambda project: properties(project, "GenerateWorkerFunction").pop("RecursiveLoop"),
         )
         self.finds(
             rule,
-            "SweepFunction: RecursiveLoop: Allow switches off",
-            lambda house: properties(house, "SweepFunction").update(RecursiveLoop="Allow"),
+            "SweepFunction: RecursiveLoop: Allow is set, but",
+            lambda project: properties(project, "SweepFunction").update(RecursiveLoop="Allow"),
         )
 
-        def chain(house: House) -> None:
-            # sweep sends to dispatch-webhook; were it to read what that sends elsewhere, the two would be a loop.
-            source = copy.deepcopy(house.core["Resources"]["MailFeedbackSource"])
+        def chain(project: Project) -> None:
+            # sweep sends to dispatch-webhook. If it also read a queue to which that sends, they would form a loop.
+            source = copy.deepcopy(project.core["Resources"]["MailFeedbackSource"])
             source["Properties"] |= {
                 "FunctionName": {"Ref": "SweepFunction"},
                 "EventSourceArn": {"Fn::GetAtt": ["DeliveryDeadLetters", "Arn"]},
             }
-            house.core["Resources"]["Chain"] = source
+            project.core["Resources"]["Chain"] = source
 
         self.finds(rule, "SweepFunction: needs RecursiveLoop", chain)
 
-    def test_concurrency(self) -> None:
+    def test_queues_that_use_too_much_concurrency_are_found(self) -> None:
         rule = rules.queues_leave_concurrency_for_requests
         self.finds(
             rule,
             "StatsStorageSource: has no MaximumConcurrency",
-            lambda house: properties(house, "StatsStorageSource").pop("ScalingConfig"),
+            lambda project: properties(project, "StatsStorageSource").pop("ScalingConfig"),
         )
         self.finds(
             rule,
-            "of the 100 functions",
-            lambda house: house.observe["Parameters"]["AccountConcurrency"].update(Default=100),
+            "of the 100 functions that the account",
+            lambda project: project.observe["Parameters"]["AccountConcurrency"].update(Default=100),
         )
 
-    def test_documents(self) -> None:
+    def test_gaps_in_the_documentation_are_found(self) -> None:
         deploy, monitor = "docs/operate/deploy.md", "docs/operate/monitor.md"
 
-        def undocumented(house: House) -> None:
-            house.core["Parameters"]["MailFrom"]["Description"] = "Something else."
+        def undocumented(project: Project) -> None:
+            project.core["Parameters"]["MailFrom"]["Description"] = "Something else."
 
-        def unplaced(house: House) -> None:
-            house.config["ClerkJwksUrl"] = "https://other.example.com/keys"
+        def unplaced(project: Project) -> None:
+            project.config["ClerkJwksUrl"] = "https://other.example.com/keys"
 
-        def nowhere(house: House) -> None:
-            house.pages[monitor] = house.pages[monitor].replace("### SweepFailed", "### Other")
+        def nowhere(project: Project) -> None:
+            project.pages[monitor] = project.pages[monitor].replace("### SweepFailed", "### Other")
 
-        def unmarked(house: House) -> None:
-            house.pages[deploy] = house.pages[deploy].replace("| `gsi2` | 0.1.0 |", "")
+        def unmarked(project: Project) -> None:
+            project.pages[deploy] = project.pages[deploy].replace("| `gsi2` | 0.1.0 |", "")
 
-        def twice(house: House) -> None:
-            house.pages[deploy] = (
-                house.pages[deploy]
+        def twice(project: Project) -> None:
+            project.pages[deploy] = (
+                project.pages[deploy]
                 .replace("`gsi2` | 0.1.0", "`gsi2` | 0.2.0")
                 .replace("`due` | 0.1.0", "`due` | 0.2.0")
             )
@@ -140,121 +144,121 @@ class Rules(unittest.TestCase):
         self.finds(rules.placeholders_are_refused, "ClerkJwksUrl=https://other.example.com", unplaced)
         self.finds(rules.alarms_reach_somebody_who_knows_what_to_do, "OwnSweepFailed: its description", nowhere)
         self.finds(rules.indexes_come_one_a_release, "disagree about gsi2", unmarked)
-        self.finds(rules.indexes_come_one_a_release, "Release 0.2.0 brings more than one", twice)
+        self.finds(rules.indexes_come_one_a_release, "Release 0.2.0 adds more than one", twice)
 
-    def test_alarms(self) -> None:
+    def test_missing_and_misdirected_alarms_are_found(self) -> None:
         self.finds(
             rules.alarms_reach_somebody_who_knows_what_to_do,
             "StreamAge: has no OKActions",
-            lambda house: properties(house, "StreamAge").pop("OKActions"),
+            lambda project: properties(project, "StreamAge").pop("OKActions"),
         )
         self.finds(
             rules.alarms_watch_what_exists,
             "stacks of one account share this metric",
-            lambda house: properties(house, "OwnSweepFailed")["Dimensions"].pop(0),
+            lambda project: properties(project, "OwnSweepFailed")["Dimensions"].pop(0),
         )
         self.finds(
             rules.alarms_watch_what_exists,
             "has no FunctionName S-nobody",
-            lambda house: properties(house, "StreamAge")["Dimensions"][0].update(
+            lambda project: properties(project, "StreamAge")["Dimensions"][0].update(
                 Value={"Fn::Sub": "${CoreStack}-nobody"}
             ),
         )
         self.finds(
             rules.alarms_watch_what_exists,
             "does not export S-ApiId",
-            lambda house: house.core["Outputs"]["ApiId"].pop("Export"),
+            lambda project: project.core["Outputs"]["ApiId"].pop("Export"),
         )
         self.finds(
             rules.dead_letters_are_watched,
-            "nobody is told of messages on S-parked-events",
-            lambda house: house.observe["Resources"].pop("ParkedEvents"),
+            "no alarm watches for messages on S-parked-events",
+            lambda project: project.observe["Resources"].pop("ParkedEvents"),
         )
         self.finds(
             rules.dead_letters_are_watched,
             "MailFeedbackSource: a message that always fails",
-            lambda house: properties(house, "MailFeedbackQueue").pop("RedrivePolicy"),
+            lambda project: properties(project, "MailFeedbackQueue").pop("RedrivePolicy"),
         )
 
         self.finds(
             rules.cut_loops_are_told,
-            "SendMailFunction: nobody is told",
-            lambda house: properties(house, "RecursionsDroppedsendmail")["Dimensions"][0].update(Value="another"),
+            "SendMailFunction: no alarm watches",
+            lambda project: properties(project, "RecursionsDroppedsendmail")["Dimensions"][0].update(Value="another"),
         )
         self.finds(
             rules.throttles_of_every_index_are_watched,
             "No alarm watches WriteThrottleEvents of due",
-            lambda house: [
+            lambda project: [
                 metric["MetricStat"]["Metric"]["Dimensions"].pop()
-                for metric in properties(house, "WritesThrottled")["Metrics"]
+                for metric in properties(project, "WritesThrottled")["Metrics"]
                 if metric["Id"] == "due"
             ],
         )
 
-    def test_what_reads_the_template(self) -> None:
-        def follows(house: House) -> None:
-            house.core["Outputs"]["ApiId"]["Value"] = {"Ref": "MailFrom"}
+    def test_disagreements_with_other_files_are_found(self) -> None:
+        def follows(project: Project) -> None:
+            project.core["Outputs"]["ApiId"]["Value"] = {"Ref": "MailFrom"}
 
-        def forgotten(house: House) -> None:
+        def forgotten(project: Project) -> None:
             page = "infra/smoke/aws.py"
-            house.pages[page] = house.pages[page].replace('"stats-storage")', '"sweep")')
+            project.pages[page] = project.pages[page].replace('"stats-storage")', '"sweep")')
 
-        def unquoted(house: House) -> None:
-            house.pages["infra/README.md"] += "\nSet `Upstreams=` and deploy."
+        def unquoted(project: Project) -> None:
+            project.pages["infra/README.md"] += "\nSet `Upstreams=` and deploy."
 
-        self.finds(rules.exported_values_can_be_kept, "ApiId: is exported and follows MailFrom", follows)
+        self.finds(rules.exported_values_can_be_kept, "ApiId: is exported and depends on MailFrom", follows)
         self.finds(rules.smoke_knows_the_loops, "disagree about stats-storage", forgotten)
         self.finds(rules.parameters_are_cleared_as_sam_reads_it, 'write Upstreams="" to clear it', unquoted)
 
-    def test_schedules_and_mail(self) -> None:
+    def test_lost_runs_and_forged_senders_are_found(self) -> None:
         self.finds(
             rules.schedules_are_missed_by_somebody,
-            "SweepFunction: a failed run goes nowhere",
-            lambda house: house.core["Resources"].pop("SweepFunctionEventInvokeConfig"),
+            "SweepFunction: a failed run leaves no message",
+            lambda project: project.core["Resources"].pop("SweepFunctionEventInvokeConfig"),
         )
         self.finds(
             rules.schedules_are_missed_by_somebody,
             "SweepFunctionEveryFiveMinutes: a run",
-            lambda house: properties(house, "SweepFunctionEveryFiveMinutes")["Targets"][0].pop("DeadLetterConfig"),
+            lambda project: properties(project, "SweepFunctionEveryFiveMinutes")["Targets"][0].pop("DeadLetterConfig"),
         )
 
-        def anybody(house: House) -> None:
-            for policy in properties(house, "SendMailFunctionRole")["Policies"]:
+        def anybody(project: Project) -> None:
+            for policy in properties(project, "SendMailFunctionRole")["Policies"]:
                 for statement in policy["PolicyDocument"]["Statement"]:
                     statement.pop("Condition", None)
 
         self.finds(rules.mail_comes_from_one_address, "SendMailFunctionRole: may send mail as any identity", anybody)
 
-    def test_limits(self) -> None:
+    def test_exceeded_limits_are_found(self) -> None:
         self.finds(
             rules.answers_come_before_api_gateway_gives_up,
-            "GatewayFunction: has 31 s",
-            lambda house: properties(house, "GatewayFunction").update(Timeout=31),
+            "GatewayFunction: has a timeout of 31 s",
+            lambda project: properties(project, "GatewayFunction").update(Timeout=31),
         )
 
-        def many(house: House) -> None:
-            bus = house.core["Resources"]["Bus"]
-            house.core["Resources"].update({f"Bus{at}": bus for at in range(rules.RESOURCES_MAX)})
+        def many(project: Project) -> None:
+            bus = project.core["Resources"]["Bus"]
+            project.core["Resources"].update({f"Bus{at}": bus for at in range(rules.RESOURCES_MAX)})
 
-        self.finds(rules.resources_stay_within_the_budget, f"{rules.RESOURCES_MAX} is the most", many)
+        self.finds(rules.resources_stay_within_the_budget, f"at most {rules.RESOURCES_MAX} are allowed", many)
 
-    def test_the_deployer(self) -> None:
+    def test_missing_permissions_of_the_deployer_are_found(self) -> None:
         policy = "docs/operate/deployer-policy.json"
 
-        def without_queues(house: House) -> None:
-            house.pages[policy] = house.pages[policy].replace('"sqs:*"', '"sqs:SendMessage"')
+        def without_queues(project: Project) -> None:
+            project.pages[policy] = project.pages[policy].replace('"sqs:*"', '"sqs:SendMessage"')
 
-        def of_another_name(house: House) -> None:
-            house.pages[policy] = house.pages[policy].replace("role/consigne*", "role/other*")
+        def of_another_name(project: Project) -> None:
+            project.pages[policy] = project.pages[policy].replace("role/consigne*", "role/other*")
 
-        def without_traces(house: House) -> None:
-            house.pages[policy] = house.pages[policy].replace("AWSXrayWriteOnlyAccess", "ReadOnlyAccess")
+        def without_traces(project: Project) -> None:
+            project.pages[policy] = project.pages[policy].replace("AWSXrayWriteOnlyAccess", "ReadOnlyAccess")
 
         rule = deployer.the_deployer_may_make_everything
         self.finds(rule, "AWS::SQS::Queue: the deployer's policy does not allow sqs:CreateQueue", without_queues)
         self.finds(rule, "does not allow iam:PassRole on arn:aws:iam::123456789012:role/consigne-", of_another_name)
         self.finds(rule, "AWS::IAM::Role: the deployer's policy does not allow iam:ListRolePolicies", of_another_name)
-        self.finds(rule, "does not allow to attach arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess", without_traces)
+        self.finds(rule, "does not allow attaching arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess", without_traces)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`make deploy` from end to end: the pinned SAM CLI against the laptop's AWS, with packages of two bytes.
 
-Needs `.venv/local` beside the tools of deployment, since the server runs in it.
+Needs `.venv/local` as well as the deployment tools, because the laptop's server runs in it.
 """
 
 import json
@@ -49,7 +49,7 @@ GOOD = {
 
 
 def file_of(folder: str, **environments: dict[str, str]) -> Path:
-    """Writes a samconfig.toml with an environment for each dictionary of parameters."""
+    """Writes a samconfig.toml with one environment for each dictionary of parameters. Returns its path."""
     document = tomlkit.document()
     document["version"] = 0.1
     for name, parameters in environments.items():
@@ -71,7 +71,7 @@ class Offline(unittest.TestCase):
     def test_a_good_file_has_no_problems(self) -> None:
         self.assertEqual(self.problems(), "")
 
-    def test_each_problem_names_the_parameter_and_the_cure(self) -> None:
+    def test_each_problem_names_the_parameter_and_the_remedy(self) -> None:
         for name, value, words in (
             ("ClerkIssuer", None, "ClerkIssuer is missing: The `iss` of session tokens"),
             ("ClerkIssuer", "clerk.acme.dev", "ClerkIssuer must be a URL"),
@@ -92,10 +92,10 @@ class Offline(unittest.TestCase):
     def test_a_region_with_other_endpoints_is_refused(self) -> None:
         config = Config("consigne", "cn-north-1", GOOD)
         self.assertIn(
-            "cn-north-1 is not served", "".join(preflight.offline(config, templates.load(ROOT / "template.yaml")))
+            "cn-north-1 is not supported", "".join(preflight.offline(config, templates.load(ROOT / "template.yaml")))
         )
 
-    def test_the_processor_is_that_of_the_chosen_environment(self) -> None:
+    def test_arch_prints_the_processor_of_the_chosen_environment(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             other = {name: value for name, value in GOOD.items() if name != "Architecture"}
             path = file_of(folder, default=GOOD, staging=other)
@@ -114,8 +114,8 @@ class Account(unittest.TestCase):
         with stub:
             return "\n".join(preflight.quota(config, templates.load(ROOT / "template.yaml"), session))
 
-    def test_a_new_account_is_told_to_ask_for_more(self) -> None:
-        self.assertIn("may run 10 functions at once in eu-west-3, and queues alone could take 66", self.problems(10))
+    def test_an_account_with_too_little_concurrency_is_found(self) -> None:
+        self.assertIn("may run 10 functions at once in eu-west-3, and queues alone could use 66", self.problems(10))
         self.assertEqual(self.problems(1000), "")
         low = dict.fromkeys(("DeliveryConcurrency", "UploadConcurrency", "TextConcurrency", "NightConcurrency"), "2")
         self.assertEqual(self.problems(50, **low), "")
@@ -139,7 +139,7 @@ class EndToEnd(unittest.TestCase):
         self.copy_templates()
 
     def copy_templates(self) -> None:
-        """Writes the templates with packages that exist, and without the alarms the laptop's CloudWatch cannot make."""
+        """Writes the templates with packages that exist, and without the alarms that the laptop's CloudWatch lacks."""
         packages = self.folder / "packages"
         template = ROOT / "template.yaml"
         for function in templates.functions(templates.load(template)).values():
@@ -154,29 +154,29 @@ class EndToEnd(unittest.TestCase):
         (self.folder / "infra/observe.yaml").write_text(json.dumps(watching))
 
     def deploy(self, *arguments: str, answer: str = "", **parameters: str) -> tuple[int, str]:
-        """Runs `deploy.py` with these parameters in samconfig.toml; gives its code and what it printed."""
+        """Runs `deploy.py` with these parameters in samconfig.toml. Returns its exit code and what it printed."""
         path = file_of(str(self.folder), default=GOOD | parameters)
         command = [sys.executable, ROOT / "infra/deploy/deploy.py", "--file", path, "--root", self.folder, *arguments]
         done = subprocess.run(command, input=answer, check=False, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
     def deployed(self, *arguments: str, **parameters: str) -> str:
-        """Runs `deploy.py` and expects it to succeed; gives what it printed."""
+        """Runs `deploy.py` and expects it to succeed. Returns what it printed."""
         code, printed = self.deploy(*arguments, **parameters)
         self.assertEqual(code, 0, printed[-4000:])
         return printed
 
-    def settled(self, name: str) -> Stack:
-        """Waits until CloudFormation has done with a stack."""
+    def finished(self, name: str) -> Stack:
+        """Waits up to 10 s until CloudFormation has finished with a stack. Returns the stack."""
         stack = Stack(self.session, name)
         for _ in range(100):
             if not stack.described()["StackStatus"].endswith("IN_PROGRESS"):
                 return stack
             time.sleep(0.1)
-        raise AssertionError(f"{name} never settled")
+        raise AssertionError(f"{name} is still in progress")
 
     def mail_from(self) -> str:
-        """Asks what the functions take for the sender of mails."""
+        """Returns the sender of mails with which send-mail is configured."""
         found = self.session.client("lambda").get_function_configuration(FunctionName="consigne-default-send-mail")
         return found["Environment"]["Variables"]["MAIL_FROM"]
 
@@ -198,7 +198,7 @@ class EndToEnd(unittest.TestCase):
         alarms = self.session.client("cloudwatch").describe_alarms(AlarmNamePrefix="consigne-default ")["MetricAlarms"]
         self.assertGreater(len(alarms), 30)
 
-        # What the file leaves out stays as it was, and is said; a second run changes nothing else.
+        # A parameter that is missing in the file keeps its value, with a notice.
         with mock.patch.dict(GOOD):
             del GOOD["MailFrom"]
             printed = self.deployed("check", "--force")
@@ -208,18 +208,18 @@ class EndToEnd(unittest.TestCase):
         self.assertNotIn("Protecting the table", printed)
         self.assertEqual(self.mail_from(), "")
 
-        # Whoever says no to the changes gets none, and no success either.
+        # If the changes are not confirmed, nothing changes and the deployment fails.
         code, printed = self.deploy("up", "--", "--confirm-changeset", answer="n\n", MailFrom="a@acme.dev")
         self.assertEqual((code, self.mail_from()), (1, ""), printed[-2000:])
         self.assertIn("The changes of consigne-default were not executed", printed)
 
-    def test_a_stack_that_is_stuck_is_named_with_the_cure(self) -> None:
+    def test_a_stuck_stack_is_reported_with_the_remedy(self) -> None:
         formation = self.session.client("cloudformation")
-        # A function that CloudFormation cannot make, beside a table that it then cannot take back.
+        # A function that cannot be created, and a protected table, which cannot be deleted in the rollback.
         table = {
             "Type": "AWS::DynamoDB::Table",
             "Properties": {
-                "TableName": "kept",
+                "TableName": "protected",
                 "DeletionProtectionEnabled": True,
                 "BillingMode": "PAY_PER_REQUEST",
                 "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
@@ -240,16 +240,16 @@ class EndToEnd(unittest.TestCase):
         }
         body = json.dumps({"Resources": {"Table": table, "Function": broken}})
         formation.create_stack(StackName="consigne-default", TemplateBody=body)
-        self.settled("consigne-default")
+        self.finished("consigne-default")
         code, printed = self.deploy("check", "--force")
         self.assertEqual(code, 1)
         self.assertIn("The stack consigne-default is in the state ROLLBACK_FAILED. Its events name", printed)
 
-        # A creation that was taken back whole leaves a name, which the next try clears.
+        # A creation that was rolled back leaves only the stack's name. `clear` deletes it.
         unprotected = json.loads(body)
         unprotected["Resources"]["Table"]["Properties"] |= {"DeletionProtectionEnabled": False, "TableName": "gone"}
         formation.create_stack(StackName="consigne-other", TemplateBody=json.dumps(unprotected))
-        stack = self.settled("consigne-other")
+        stack = self.finished("consigne-other")
         self.assertEqual(stack.described()["StackStatus"], "ROLLBACK_COMPLETE")
         self.assertIsNone(stack.obstacle())
         stack.clear()

@@ -1,4 +1,4 @@
-"""samconfig.py reads what SAM reads, and refuses what SAM refuses or cuts short. Needs the pinned SAM CLI."""
+"""samconfig.py reads what SAM reads, and refuses what SAM refuses or truncates. Needs the pinned SAM CLI."""
 
 import sys
 import unittest
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def sam(item: str) -> dict[str, str] | None:
-    """What SAM makes of an override; None when it refuses it."""
+    """Returns the value that SAM reads from an override. `None` if SAM refuses it."""
     try:
         return CfnParameterOverridesType().convert((item,), None, None)
     except Exception:
@@ -23,14 +23,14 @@ def sam(item: str) -> dict[str, str] | None:
 
 
 def ours(item: str) -> dict[str, str] | None:
-    """What we make of an override; None when we refuse it."""
+    """Returns the value that we read from an override. `None` if we refuse it."""
     problems: list[str] = []
     read = read_overrides([item], problems)
     return None if problems else read
 
 
 class Samconfig(unittest.TestCase):
-    def test_what_we_take_sam_takes_alike(self) -> None:
+    def test_sam_reads_the_same_value_from_what_we_accept(self) -> None:
         for item, value in {
             'Upstreams=""': "",
             "ClerkIssuer=https://clerk.acme.dev": "https://clerk.acme.dev",
@@ -45,7 +45,7 @@ class Samconfig(unittest.TestCase):
             [(name, taken)] = (ours(item) or {"": ""}).items()
             self.assertEqual((taken, sam(item)), (value, {name: value}), item)
 
-    def test_what_sam_refuses_or_cuts_we_refuse(self) -> None:
+    def test_we_refuse_what_sam_refuses_or_truncates(self) -> None:
         for item, cut in {
             "Upstreams=": None,
             "MailFrom=Consigne <no-reply@acme.dev>": "Consigne",
@@ -57,21 +57,21 @@ class Samconfig(unittest.TestCase):
             self.assertEqual(sam(item), None if cut is None else {name: cut}, item)
             self.assertIsNone(ours(item), item)
 
-    def test_the_committed_file_is_read_by_both(self) -> None:
+    def test_we_read_the_committed_file_as_sam_does(self) -> None:
         config = load(ROOT / "infra/samconfig.toml")
         document = tomlkit.parse((ROOT / "infra/samconfig.toml").read_text())["default"]
         for command, parameters in (("deploy", config.parameters), ("observe", config.observe)):
             overrides = document[command]["parameters"]["parameter_overrides"]
             self.assertEqual(CfnParameterOverridesType().convert(tuple(overrides), None, None), parameters)
 
-    def test_a_file_of_the_guided_kind_is_read(self) -> None:
+    def test_overrides_in_one_string_are_read(self) -> None:
         problems: list[str] = []
         text = 'Architecture="x86_64" MailFrom="Consigne <a@acme.dev>" ClerkJwksUrl="" Region=x'
         wanted = {"Architecture": "x86_64", "MailFrom": "Consigne <a@acme.dev>", "ClerkJwksUrl": "", "Region": "x"}
         self.assertEqual((read_overrides(text, problems), problems), (wanted, []))
         self.assertEqual(CfnParameterOverridesType().convert((text,), None, None), wanted)
 
-    def test_an_environment_that_is_not_there_is_named(self) -> None:
+    def test_a_missing_environment_is_named(self) -> None:
         with self.assertRaisesRegex(ConfigError, r"no \[staging.deploy.parameters\]. It has: default"):
             load(ROOT / "infra/samconfig.toml", "staging")
 

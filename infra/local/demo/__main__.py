@@ -1,7 +1,7 @@
-"""`make demo`: what Consigne is for, walked through in front of the reader.
+"""`make demo`: shows what Consigne does, step by step.
 
-Everything goes through the real functions of template.yaml: the API, the bucket, its events, the table. Each step says
-what happened, how long it took, and how many calls to AWS the functions made for it, read from their own log lines.
+Every step uses the real functions, bucket, queues and table of template.yaml. It prints what happened, how long it
+took, and how many calls to AWS the functions made for it, which their log lines contain.
 """
 
 import sys
@@ -25,21 +25,21 @@ def main() -> None:
     walk = Walk()
     name = f"user_ann{int(time.time())}"
     ann, bob = walk.token(name, "pro"), walk.token("user_bob", "pro")
-    walk.title("Files: one picture goes from your disk into private storage and back.")
+    walk.title("Files: a picture is uploaded into private storage, downloaded and deleted.")
     files.tell(walk, ann, bob)
-    walk.title("Keys and credits: a server asks who pays, and is paid, before it works.")
+    walk.title("Keys and credits: a server checks an API key and charges it before it does the work.")
     org = credits.tell(walk, ann)
-    walk.title("Money: credits are bought once, however often that is told, and a job is paid for at what it has cost.")
+    walk.title("Money: Stripe's event is repeated, credits are added once; a job is charged what it has cost.")
     money.tell(walk, ann, org)
-    walk.title("Jobs: a wish is accepted, a generator outside delivers, and everybody is told once.")
+    walk.title("Jobs: an outside generator takes a request, delivers a picture, and its owner gets one mail.")
     jobs.tell(walk, name, ann)
-    walk.title("Texts: an article is written by a language model, and a customer's own server is told of it.")
+    walk.title("Texts: a language model writes an article, and a webhook tells a customer's server.")
     endpoint = hooks.register(walk, ann, org)
     texts.tell(walk, name, ann)
     hooks.tell(walk, ann, org, endpoint)
     walk.title("Members: somebody is invited by mail, joins, and leaves.")
     members.tell(walk, ann, org)
-    walk.title("The gateway: a service is called with a key, and paid by the call; then the day's figures.")
+    walk.title("The gateway: a service is called with a key and charged for each call; then today's statistics.")
     gateway.tell(walk, ann, org)
     walk.end()
 

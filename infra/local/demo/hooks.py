@@ -1,4 +1,4 @@
-"""Webhooks: a customer's own server is told what has happened, signed, and again when it fails."""
+"""Webhooks: signed messages tell a customer's server what happened, and are retried if it fails."""
 
 import json
 import uuid
@@ -8,26 +8,26 @@ from walk import Walk, timed
 
 
 def register(walk: Walk, ann: str, org: str) -> dict[str, Any]:
-    """Registers a small server of Ann's, which will fail once; gives the endpoint."""
+    """Registers a server of Ann's that will fail once. Returns the endpoint."""
     name = f"/demo-{uuid.uuid4().hex}"
-    wish = {"url": walk.env["RECEIVER_URL"] + name, "events": ["job.completed", "key.revoked"]}
-    took, (status, answer, request) = timed(lambda: walk.api("POST", f"/api/orgs/{org}/endpoints", ann, wish))
+    body = {"url": walk.env["RECEIVER_URL"] + name, "events": ["job.completed", "key.revoked"]}
+    took, (status, answer, request) = timed(lambda: walk.api("POST", f"/api/orgs/{org}/endpoints", ann, body))
     walk.expect(status == 201, f"the endpoint was refused: {answer}")
     endpoint = answer["data"]
     plan = {"secrets": [endpoint["secret"]], "answers": [500]}
     walk.send("PUT", f"{walk.env['RECEIVER_URL']}/_plan{name}", {}, json.dumps(plan).encode())
     calls = walk.calls("endpoint-create", request)
-    walk.say("Ann registers a server that is to hear of her jobs", f"{endpoint['secret'][:10]}...", took, calls)
+    walk.say("Ann registers a server for webhooks about her jobs", f"{endpoint['secret'][:10]}...", took, calls)
 
-    inside = wish | {"url": "https://169.254.169.254/latest/meta-data/"}
-    took, (status, answer, request) = timed(lambda: walk.api("POST", f"/api/orgs/{org}/endpoints", ann, inside))
-    walk.expect(status == 400, f"an address inside was answered {status}: {answer}")
-    walk.say("She tries one where clouds keep their keys", "400", took, walk.calls("endpoint-create", request))
+    internal = body | {"url": "https://169.254.169.254/latest/meta-data/"}
+    took, (status, answer, request) = timed(lambda: walk.api("POST", f"/api/orgs/{org}/endpoints", ann, internal))
+    walk.expect(status == 400, f"an internal address was answered {status}: {answer}")
+    walk.say("She tries the address of a credentials service", "400", took, walk.calls("endpoint-create", request))
     return endpoint | {"name": name}
 
 
 def tell(walk: Walk, ann: str, org: str, endpoint: dict[str, Any]) -> None:
-    """Tells how the end of a job has reached the server."""
+    """Waits until the server has the webhook about the end of a job, and shows its delivery."""
 
     def seen() -> Any:
         _, text, _ = walk.send("GET", f"{walk.env['RECEIVER_URL']}/_seen{endpoint['name']}", {}, None)
@@ -38,7 +38,7 @@ def tell(walk: Walk, ann: str, org: str, endpoint: dict[str, Any]) -> None:
     walk.expect(first["verified"] and second["verified"], f"the signature is not ours: {first}")
     walk.expect(json.loads(first["body"])["type"] == "job.completed", f"something else came: {first['body']}")
     walk.expect(first["id"] == second["id"], f"two ids: {first['id']} and {second['id']}")
-    walk.say(f"Her server was told, answered {first['answered']}, and is told again", "verified", took)
+    walk.say(f"Her server answered {first['answered']} to the webhook; it was sent again", "verified", took)
 
     path = f"/api/orgs/{org}/endpoints/{endpoint['id']}/deliveries"
 
@@ -49,4 +49,4 @@ def tell(walk: Walk, ann: str, org: str, endpoint: dict[str, Any]) -> None:
         lambda: walk.wait(listed, lambda got: got[1]["data"][0]["status"] == "delivered", "the end of the delivery")
     )
     attempts = len(answer["data"][0]["attempts"])
-    walk.say("She looks at the deliveries", f"{attempts} attempts, one id", took, walk.calls("delivery-list", request))
+    walk.say("She looks at the delivery", f"{attempts} attempts, one id", took, walk.calls("delivery-list", request))

@@ -1,4 +1,4 @@
-"""Jobs: a wish is accepted, a generator outside delivers, and everybody is told once."""
+"""Jobs: an outside generator takes a request, delivers a picture, and its owner gets one mail."""
 
 import base64
 import hashlib
@@ -13,28 +13,30 @@ from walk import Walk, timed
 
 
 def tell(walk: Walk, user: str, ann: str) -> None:
-    """Tells the life of one image job."""
-    job = wish(walk, ann)
+    """Requests a picture, delivers it as a generator, and downloads it."""
+    job = request_picture(walk, ann)
     message = take(walk, job)
     key, picture = deliver(walk, message)
     report(walk, message, key, len(picture))
     receive(walk, ann, job, picture)
     took, mail = timed(lambda: walk.mail(user, job))
     walk.say(
-        f"She has a mail: {mail['Subject'][:40]}", "one mail", took, walk.calls("send-mail", "job.completed", user)
+        f"She gets a mail: {mail['Subject'][:40]}", "one mail", took, walk.calls("send-mail", "job.completed", user)
     )
 
 
-def wish(walk: Walk, ann: str) -> str:
+def request_picture(walk: Walk, ann: str) -> str:
     ask = {"prompt": "a lighthouse in the rain", "count": 1}
-    took, (status, answer, request) = timed(lambda: walk.api("POST", "/api/secure/images/generate", ann, ask, "wish-1"))
-    walk.expect(status == 201, f"the wish was refused: {answer}")
+    took, (status, answer, request) = timed(
+        lambda: walk.api("POST", "/api/secure/images/generate", ann, ask, "picture")
+    )
+    walk.expect(status == 201, f"the request was refused: {answer}")
     walk.say("Ann asks for a picture of a lighthouse", answer["data"]["status"], took, walk.calls("generate", request))
     return answer["data"]["job_id"]
 
 
 def take(walk: Walk, job: str) -> dict[str, Any]:
-    """Plays the generator, which reads its queue."""
+    """Takes the job from the queue, as a generator does, and reports that it has begun. Returns the message."""
     queue = walk.env["GENERATION_QUEUE_URL"]
 
     def ours() -> Any:
@@ -43,13 +45,13 @@ def take(walk: Walk, job: str) -> dict[str, Any]:
             if body["job_id"] == job:
                 walk.queues.delete_message(**held)
                 return body
-            # Somebody else's: back to where it was.
+            # Not our job: the message goes back to the queue.
             walk.queues.change_message_visibility(**held, VisibilityTimeout=0)
         return None
 
     took, message = timed(lambda: walk.wait(ours, lambda body: body is not None, "the message to the generator"))
     walk.say(
-        "A generator takes the wish from its queue",
+        "A generator takes the request from its queue",
         message["kind"],
         took,
         walk.calls("publish-events", "job.requested"),
@@ -57,9 +59,9 @@ def take(walk: Walk, job: str) -> dict[str, Any]:
 
     begun = {"generation_id": job, "status": "processing"}
     took, (status, answer, request) = timed(lambda: signed(walk, message["callback_url"], begun))
-    walk.expect(status == 200, f"that it has begun was answered {answer}")
+    walk.expect(status == 200, f"the report that it has begun was answered {answer}")
     calls = walk.calls("webhook-image-completion", request)
-    walk.say("It says that it has begun; now Ann cannot cancel", answer["status"], took, calls)
+    walk.say("It reports that it has begun; now Ann cannot cancel", answer["status"], took, calls)
     return message
 
 
@@ -67,12 +69,12 @@ def deliver(walk: Walk, message: dict[str, Any]) -> tuple[str, bytes]:
     picture = PICTURE.read_bytes()
     ask = {"filename": "lighthouse.png", "content_type": "image/png", "size": len(picture)}
     took, (status, grant, request) = timed(lambda: signed(walk, message["uploads_url"], ask))
-    walk.expect(status == 201, f"the generator was refused: {grant}")
-    walk.say("Done, it asks to upload it, signed", "granted", took, walk.calls("job-upload-grant", request))
+    walk.expect(status == 201, f"the upload grant was refused: {grant}")
+    walk.say("It asks, signed, to upload the picture", "granted", took, walk.calls("job-upload-grant", request))
 
     took, (status, text, _) = timed(lambda: walk.send(grant["method"], grant["url"], grant["headers"], picture))
     walk.expect(status == 200, f"the bucket refused the upload: {text.decode()}")
-    walk.say("It sends the bytes straight to Ann's part of the bucket", "stored", took)
+    walk.say("It sends the bytes directly to Ann's part of the bucket", "stored", took)
     return grant["s3_key"], picture
 
 
@@ -84,9 +86,9 @@ def report(walk: Walk, message: dict[str, Any], key: str, size: int) -> None:
     took, (status, answer, request) = timed(lambda: signed(walk, message["callback_url"], forged))
     walk.expect(status == 422, f"a wrong size was answered {answer}")
     calls = walk.calls("webhook-image-completion", request)
-    walk.say("It reports a size that is not the file's", answer["error"]["code"], took, calls)
+    walk.say("It reports a wrong size and is refused", answer["error"]["code"], took, calls)
 
-    for when in ("It reports the picture, signed", "It lost that answer and reports again: same id"):
+    for when in ("It reports the picture, signed", "It retries the report with the same id"):
         took, (status, answer, request) = timed(lambda: signed(walk, message["callback_url"], done, name))
         walk.expect(status == 200, f"the report was refused: {answer}")
         walk.say(when, answer["status"], took, walk.calls("webhook-image-completion", request))
@@ -99,7 +101,10 @@ def receive(walk: Walk, ann: str, job: str, picture: bytes) -> None:
 
     took, facts = timed(lambda: walk.wait(status, lambda facts: facts["status"] == "completed", "the end of the job"))
     walk.say(
-        "The last of report and check completes the job", "completed", took, walk.calls("job-status", facts["request"])
+        "Report and file check are done: the job is completed",
+        "completed",
+        took,
+        walk.calls("job-status", facts["request"]),
     )
 
     url = facts["result"]["images"][0]["download_url"]
@@ -109,7 +114,7 @@ def receive(walk: Walk, ann: str, job: str, picture: bytes) -> None:
 
 
 def signed(walk: Walk, url: str, body: Any, name: str | None = None) -> tuple[int, Any, str]:
-    """Sends a message as a generator does: signed as Standard Webhooks has it."""
+    """Sends a request as a generator, signed as specified by Standard Webhooks. Returns status, answer, request id."""
     content, name, now = json.dumps(body).encode(), name or uuid.uuid4().hex, str(int(time.time()))
     secret = base64.b64decode(walk.env["GENERATOR_WEBHOOK_SECRET"].removeprefix("whsec_"))
     mac = hmac.new(secret, f"{name}.{now}.".encode() + content, hashlib.sha256).digest()

@@ -7,7 +7,7 @@ from walk import Walk, timed
 
 
 def tell(walk: Walk, ann: str, org: str) -> None:
-    """Tells the way of one member into an organisation and out of it."""
+    """Invites a member, accepts the invitation, and leaves again."""
     user = f"user_cleo{int(time.time())}"
     cleo = walk.token(user, "free")
     invite(walk, ann, org, user)
@@ -26,9 +26,9 @@ def invite(walk: Walk, ann: str, org: str, user: str) -> None:
 def accept(walk: Walk, user: str, cleo: str, org: str) -> None:
     took, mail = timed(lambda: walk.mail(user, "token="))
     found = re.search(r"token=(\S+)", mail["BodyText"])
-    walk.expect(found is not None, "the mail holds no link")
+    walk.expect(found is not None, "the mail contains no link")
     walk.say(
-        f"Cleo has a mail: {mail['Subject'][:40]}", "one link", took, walk.calls("send-mail", "invitation.created")
+        f"Cleo gets a mail: {mail['Subject'][:40]}", "one link", took, walk.calls("send-mail", "invitation.created")
     )
 
     ask = {"token": found[1] if found else ""}
@@ -46,8 +46,8 @@ def leave(walk: Walk, cleo: str, org: str, user: str) -> None:
     path = f"/api/orgs/{org}/members/{user}"
     took, (status, answer, request) = timed(lambda: walk.api("DELETE", path, cleo))
     walk.expect(status == 200, f"she could not leave: {answer}")
-    walk.say("Cleo leaves again", "gone", took, walk.calls("member-remove", request))
+    walk.say("Cleo leaves again", "no member", took, walk.calls("member-remove", request))
 
     took, (status, _, request) = timed(lambda: walk.api("GET", f"/api/orgs/{org}/keys", cleo))
     walk.expect(status == 404, f"she was answered {status}")
-    walk.say("The very next question about its keys", "404, as if unknown", took, walk.calls("key-list", request))
+    walk.say("Her next request for its keys", "404, as if unknown", took, walk.calls("key-list", request))

@@ -1,4 +1,4 @@
-"""Money: credits are bought, once however often that is told, and a job is paid for at what it has cost."""
+"""Money: Stripe's event is repeated, credits are added once; a job is charged what it has cost."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ from walk import Walk, timed
 
 
 def tell(walk: Walk, ann: str, org: str) -> None:
-    """Tells the way from a pack of credits to a job that is paid with them."""
+    """Buys a pack of credits, then holds credits for a job and settles them."""
     before = balance(walk, ann, org)
     session = open_checkout(walk, ann, org)
     pay(walk, session)
@@ -24,23 +24,23 @@ def open_checkout(walk: Walk, ann: str, org: str) -> dict[str, Any]:
     walk.expect(status == 201, f"no checkout was opened: {answer}")
     session = stripe(walk, answer["data"]["session_id"])
     price = f"{session['amount_total'] / 100:.2f} {session['currency'].upper()}"
-    walk.say("Ann asks for a starter pack, and is sent to Stripe to pay", price, took, walk.calls("checkout", request))
+    walk.say("Ann orders a starter pack and gets a link to Stripe", price, took, walk.calls("checkout", request))
 
     took, (_, again, request) = timed(lambda: walk.api("POST", path, ann, {"pack": "starter"}, "first pack"))
     walk.expect(again["data"] == answer["data"], f"the retry was answered {again}")
-    walk.say("She presses twice: same Idempotency-Key", "the same session", took, walk.calls("checkout", request))
+    walk.say("She clicks twice: same Idempotency-Key", "the same session", took, walk.calls("checkout", request))
     return session
 
 
 def stripe(walk: Walk, session: str) -> dict[str, Any]:
-    """Looks a session up at the stand-in for Stripe."""
+    """Reads a session from the stand-in for Stripe."""
     headers = {"authorization": f"Bearer {walk.env['STRIPE_API_KEY']}"}
     _, text, _ = walk.send("GET", f"{walk.env['STRIPE_URL']}/v1/checkout/sessions/{session}", headers, None)
     return json.loads(text)
 
 
 def pay(walk: Walk, session: dict[str, Any]) -> None:
-    """Plays Stripe once the buyer has paid: its event, signed, three times."""
+    """Sends, as Stripe, the signed event that the buyer has paid, three times."""
     now, mark = int(time.time()), session["id"].rsplit("_", 1)[-1]
     paid = session | {"payment_status": "paid", "status": "complete", "payment_intent": f"pi_{mark}"}
     event = {"id": f"evt_{mark}", "type": "checkout.session.completed", "created": now, "data": {"object": paid}}
@@ -50,11 +50,11 @@ def pay(walk: Walk, session: dict[str, Any]) -> None:
         took, (status, answer, request) = timed(lambda: deliver(walk, event, walk.env["STRIPE_WEBHOOK_SECRET"]))
         walk.expect(status == 200, f"the event was answered {status}: {answer}")
         calls = walk.calls("webhook-stripe", request)
-        walk.say(f"She pays; Stripe tells of it, the {which} time", "taken", took, calls)
+        walk.say(f"She has paid; Stripe sends the event, the {which} time", "accepted", took, calls)
 
 
 def deliver(walk: Walk, event: dict[str, Any], secret: str) -> tuple[int, Any, str]:
-    """Sends an event as Stripe signs it."""
+    """Sends an event, signed as Stripe does. Returns status, answer and request id."""
     body, now = json.dumps(event), int(time.time())
     signature = hmac.new(secret.encode(), f"{now}.{body}".encode(), hashlib.sha256).hexdigest()
     headers = {"content-type": "application/json", "stripe-signature": f"t={now},v1={signature}"}
@@ -76,25 +76,25 @@ def wallet(walk: Walk, ann: str, org: str) -> tuple[dict[str, Any], str]:
 def bought(walk: Walk, ann: str, org: str, want: int) -> None:
     took, (shown, request) = timed(lambda: wallet(walk, ann, org))
     walk.expect((shown["balance"], shown["total_purchased"]) == (want, 1_000), f"the wallet shows {shown}")
-    walk.say("The wallet: bought once", f"balance {shown['balance']}", took, walk.calls("wallet", request))
+    walk.say("The wallet: credits were added once", f"balance {shown['balance']}", took, walk.calls("wallet", request))
 
 
 def hold(walk: Walk, ann: str, org: str, balance: int) -> None:
-    """Has a service hold credits for a job and settle them for less."""
-    wish = {"name": "Jobs", "environment": "production", "scopes": ["ai:write"]}
-    _, key, _ = walk.api("POST", f"/api/orgs/{org}/keys", ann, wish)
+    """Holds 300 credits for a job as a service, and settles the hold for 120."""
+    body = {"name": "Jobs", "environment": "production", "scopes": ["ai:write"]}
+    _, key, _ = walk.api("POST", f"/api/orgs/{org}/keys", ann, body)
     token = walk.env["SERVICE_TOKEN"]
     ask = {"key": key["data"]["key"], "amount": 300, "service": "ai"}
     took, (status, answer, request) = timed(lambda: walk.api("POST", "/api/credits/holds", token, ask, "a job"))
-    walk.expect(status == 201, f"nothing was held: {answer}")
-    walk.say("A service begins a job and holds what it may cost", "300 held", took, walk.calls("hold-open", request))
+    walk.expect(status == 201, f"the hold was refused: {answer}")
+    walk.say("A service starts a job and holds what it may cost", "300 held", took, walk.calls("hold-open", request))
 
     path = f"/api/credits/holds/{answer['data']['hold_id']}/settle"
     end = {"amount": 120, "status_code": 200, "response_ms": 8_400}
     took, (status, answer, request) = timed(lambda: walk.api("POST", path, token, end))
-    walk.expect(status == 200, f"it was not settled: {answer}")
+    walk.expect(status == 200, f"the hold was not settled: {answer}")
     calls = walk.calls("hold-settle", request)
-    walk.say("The job has cost less: that is paid, the rest is free", "120 spent", took, calls)
+    walk.say("The job has cost less; the rest of the hold is released", "120 spent", took, calls)
 
     took, (shown, request) = timed(lambda: wallet(walk, ann, org))
     walk.expect((shown["balance"], shown["held"]) == (balance - 120, 0), f"the wallet shows {shown}")

@@ -1,4 +1,4 @@
-"""What every chapter of the demo needs: the stack, a voice, and ways to ask and to wait."""
+"""What every part of the demo uses: the stack, printing, requests and waiting."""
 
 import json
 import subprocess
@@ -15,14 +15,14 @@ import boto3
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.append(str(ROOT / "infra/local"))
 
-import template as templates  # noqa: E402  (the line above finds it)
+import template as templates  # noqa: E402  (the line above sets its path)
 
 ENV_FILE = ROOT / "target" / "local" / "stack.env"
-PATIENCE_S = 30
+TIMEOUT_S = 30
 
 
 class Walk:
-    """A walk along the API, step by step."""
+    """The demo's state: the stack, the number of steps so far, and clients for logs and queues."""
 
     def __init__(self) -> None:
         pairs = (line.split("=", 1) for line in ENV_FILE.read_text().splitlines())
@@ -39,33 +39,37 @@ class Walk:
         self.logs = session.client("logs", endpoint_url=self.env["AWS_ENDPOINT_URL"])
         self.queues = session.client("sqs", endpoint_url=self.env["AWS_ENDPOINT_URL"])
 
-    # -- telling -------------------------------------------------------------------------------------------------
+    # -- printing ------------------------------------------------------------------------------------------------
 
     def title(self, text: str) -> None:
+        """Prints the title of a part."""
         print(f"\n{text}\n")
 
-    def say(self, what: str, outcome: str, took: float, calls: str = "none of ours") -> None:
+    def say(self, what: str, outcome: str, took: float, calls: str = "no function") -> None:
+        """Prints a step: what was done, its outcome, how many seconds it took, and the AWS calls for it."""
         self.step += 1
         print(f"{self.step:>3}  {what:<58} {outcome:<22} {took * 1000:>6.0f} ms   {calls}", flush=True)
 
     def expect(self, holds: bool, otherwise: str) -> None:
+        """Raises SystemExit with `otherwise` unless `holds`."""
         if not holds:
             raise SystemExit(f"\nThe demo stops here: {otherwise}")
 
-    # -- doing ---------------------------------------------------------------------------------------------------
+    # -- requests ------------------------------------------------------------------------------------------------
 
     def consigne(self, *arguments: str) -> str:
-        """Runs the operator's command line on the laptop's stack."""
+        """Runs the operator's command line on the laptop's stack. Returns what it prints."""
         command = [ROOT / "target" / "debug" / "consigne", *arguments]
         done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
         self.expect(done.returncode == 0, done.stderr.strip())
         return done.stdout.strip()
 
     def token(self, user: str, plan: str) -> str:
+        """Returns a session token of a user with a plan."""
         return self.consigne("token", "--user", user, "--plan", plan, "--email", f"{user}@people.example")
 
     def mail(self, user: str, about: str) -> dict[str, Any]:
-        """Waits for a mail to a person whose subject or text holds some words."""
+        """Waits for a mail to a user whose subject or text contains `about`. Returns it."""
 
         def ours() -> Any:
             _, text, _ = self.send("GET", self.env["MAIL_URL"], {}, None)
@@ -76,9 +80,10 @@ class Walk:
         return self.wait(ours, lambda mail: mail is not None, f"the mail about {about}")
 
     def send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> tuple[int, bytes, Any]:
+        """Sends a request to any URL. Returns status, body and headers, also for an error status."""
         request = urllib.request.Request(url, method=method, headers=headers, data=body)
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
                 return answer.status, answer.read(), answer.headers
         except urllib.error.HTTPError as answer:
             return answer.code, answer.read(), answer.headers
@@ -86,6 +91,7 @@ class Walk:
     def api(
         self, method: str, path: str, token: str, body: Any = None, once: str | None = None
     ) -> tuple[int, Any, str]:
+        """Calls the API. `once` is the idempotency key. Returns status, answer and request id."""
         headers = {"authorization": f"Bearer {token}"}
         if once is not None:
             headers["idempotency-key"] = once
@@ -96,7 +102,7 @@ class Walk:
         return status, json.loads(text), answered["x-request-id"]
 
     def calls(self, function: str, *needles: str) -> str:
-        """Counts the AWS calls on the function's log lines that hold these texts."""
+        """Returns the number of AWS calls, as text, from the function's log lines that contain all `needles`."""
         group = templates.log_group(self.template, self.env["STACK_NAME"], function)
         for _ in range(20):
             pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=self.since)
@@ -110,25 +116,30 @@ class Walk:
         return "no log line yet"
 
     def wait(self, ask: Any, good: Any, what: str) -> Any:
-        for _ in range(PATIENCE_S * 20):
+        """Calls `ask` until `good` accepts its answer. Returns the answer.
+
+        Raises SystemExit after `TIMEOUT_S`.
+        """
+        for _ in range(TIMEOUT_S * 20):
             answer = ask()
             if good(answer):
                 return answer
             time.sleep(0.05)
-        raise SystemExit(f"\nThe demo stops here: {what} did not happen within {PATIENCE_S} s.")
+        raise SystemExit(f"\nThe demo stops here: {what} did not happen within {TIMEOUT_S} s.")
 
     def end(self) -> None:
-        print(f"\nAll {self.step} steps went well, in {time.monotonic() - self.began:.1f} s. The stack is still up:")
+        """Prints what to try next."""
+        print(f"\nAll {self.step} steps succeeded, in {time.monotonic() - self.began:.1f} s. The stack is still up:")
         print(f"  API         {self.env['CONSIGNE_URL']}")
         print("  a token     target/debug/consigne token --user user_ann --plan pro")
         print("  credits     target/debug/consigne credits grant ORG 10 --reason ...")
-        print("  its health  target/debug/consigne doctor")
-        print("  its names   target/local/stack.env")
-        print("\nTry next: `make test` holds it to its contract, `make dev` rebuilds on change, `make down` ends it.")
+        print("  a check     target/debug/consigne doctor")
+        print("  addresses   target/local/stack.env")
+        print("\nTry next: `make test` runs every test, `make dev` rebuilds on change, `make down` stops the stack.")
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Does some work and gives the seconds it took, with its outcome."""
+    """Calls `work`. Returns the seconds it took, and its result."""
     began = time.monotonic()
     outcome = work()
     return time.monotonic() - began, outcome

@@ -1,4 +1,4 @@
-"""The laptop's AWS refuses what AWS refuses: each refusal of strict.py, and those MiniStack has by itself."""
+"""The laptop's server refuses what AWS refuses: with the refusals of strict.py, and those of MiniStack itself."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from server import REGION, Server
 
 ORIGIN = "https://app.example.com"
 ROLE = "arn:aws:iam::000000000000:role/test"
-# Answers a request with its method; sends a message with a number on to its own queue, counted up, until it reaches 24.
+# Answers an HTTP request with its method. Sends the number in a message, plus one, to its own queue until it is 24.
 CODE = """
 import boto3, json, os
 
@@ -31,8 +31,8 @@ def handle(event, context):
                                                "access-control-allow-origin": "https://evil.example"}}
     number = int(event["Records"][0]["body"])
     client = lambda name: boto3.client(name, endpoint_url=os.environ["AWS_ENDPOINT_URL"])
-    client("dynamodb").update_item(TableName="hops", Key={"pk": {"S": os.environ["QUEUE_URL"]}},
-        UpdateExpression="ADD hops :one", ExpressionAttributeValues={":one": {"N": "1"}})
+    client("dynamodb").update_item(TableName="invocations", Key={"pk": {"S": os.environ["QUEUE_URL"]}},
+        UpdateExpression="ADD invocations :one", ExpressionAttributeValues={":one": {"N": "1"}})
     if number < 24:
         client("sqs").send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=str(number + 1))
 """
@@ -62,14 +62,14 @@ class Strictness(unittest.TestCase):
         return boto3.client(name, endpoint_url=cls.server.address, **keys)
 
     def refused(self, code: str, call: Any, **arguments: Any) -> str:
-        """Expects a call to be refused with a code; gives the message."""
+        """Expects a call to be refused with a code. Returns the message."""
         with self.assertRaises(ClientError) as caught:
             call(**arguments)
         self.assertEqual(caught.exception.response["Error"]["Code"], code)
         return caught.exception.response["Error"]["Message"]
 
     def function(self, name: str, environment: dict[str, str] | None = None) -> str:
-        """Makes a function; gives its ARN."""
+        """Creates a function. Returns its ARN."""
         package = io.BytesIO()
         with zipfile.ZipFile(package, "w") as archive:
             archive.writestr("code.py", CODE)
@@ -85,13 +85,13 @@ class Strictness(unittest.TestCase):
         return made["FunctionArn"]
 
     def stack(self, name: str, resources: dict[str, Any], **more: Any) -> str:
-        """Tries to create a stack; gives its status, and why what failed did."""
+        """Tries to create a stack. Returns its status and the reasons of failures."""
         body = json.dumps({"Resources": resources} | more)
         self.client("cloudformation").create_stack(StackName=name, TemplateBody=body)
         return self.outcome(name)
 
     def outcome(self, name: str) -> str:
-        """Waits for a stack; gives its status, and why what failed did."""
+        """Waits until a stack is no longer in progress. Returns its status and the reasons of failures."""
         formation, status = self.client("cloudformation"), ""
         for _ in range(100):
             status = formation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
@@ -102,7 +102,7 @@ class Strictness(unittest.TestCase):
         reasons = [event.get("ResourceStatusReason", "") for event in events if "FAILED" in event["ResourceStatus"]]
         return " ".join([status, *reasons])
 
-    def test_a_queue_policy_names_its_own_queue_alone(self) -> None:
+    def test_a_queue_policy_that_names_another_queue_is_refused(self) -> None:
         def policy(queues: list[str]) -> dict[str, Any]:
             resources = [{"Fn::GetAtt": [queue, "Arn"]} for queue in queues]
             allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
@@ -125,7 +125,7 @@ class Strictness(unittest.TestCase):
         )
         self.assertEqual(message, "Invalid value for the parameter Policy.")
 
-    def test_a_preflight_reaches_catch_all_routes_and_no_other(self) -> None:
+    def test_preflights_reach_the_functions_of_catch_all_routes_only(self) -> None:
         arn, gateway = self.function("answers"), self.client("apigatewayv2")
         cors = {"AllowOrigins": [ORIGIN], "AllowMethods": ["PUT"], "AllowHeaders": ["authorization"], "MaxAge": 60}
         api = gateway.create_api(Name="preflights", ProtocolType="HTTP", CorsConfiguration=cors)["ApiId"]
@@ -157,7 +157,7 @@ class Strictness(unittest.TestCase):
         self.assertEqual((status, headers["x-method"], headers["access-control-max-age"]), (204, None, "60"))
         gateway.create_route(ApiId=api, RouteKey="ANY /any/{rest+}", Target=f"integrations/{target}")
         for path in ("/any/thing", "/plain"):
-            # The second time `$default` stands behind everything, and matches OPTIONS of the plain route too.
+            # The second time there is a `$default` route, which also matches OPTIONS of the plain route.
             status, headers = preflight(path)
             self.assertEqual((status, headers["x-method"]), (204, "OPTIONS"), path)
             self.assertEqual(headers["access-control-allow-origin"], ORIGIN)
@@ -165,16 +165,16 @@ class Strictness(unittest.TestCase):
             if path == "/any/thing":
                 gateway.create_route(ApiId=api, RouteKey="$default", Target=f"integrations/{target}")
 
-    def test_the_seventeenth_hop_is_dropped_unless_the_function_allows_loops(self) -> None:
+    def test_the_17th_invocation_of_a_chain_is_dropped_unless_loops_are_allowed(self) -> None:
         functions, queues = self.client("lambda"), self.client("sqs")
         key = {"AttributeName": "pk", "KeyType": "HASH"}
         self.client("dynamodb").create_table(
-            TableName="hops",
+            TableName="invocations",
             KeySchema=[key],
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        for name, setting, hops in (("loop", "Terminate", 16), ("allowed", "Allow", 24)):
+        for name, setting, expected in (("loop", "Terminate", 16), ("allowed", "Allow", 24)):
             dead = queues.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
             redrive = {"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:000000000000:{name}-dead", "maxReceiveCount": 3}
             attributes = {"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "120"}
@@ -184,17 +184,17 @@ class Strictness(unittest.TestCase):
             arn = f"arn:aws:sqs:{REGION}:000000000000:{name}"
             functions.create_event_source_mapping(FunctionName=name, EventSourceArn=arn, BatchSize=1)
             queues.send_message(QueueUrl=url, MessageBody="1")
-            counted = self.settled(url)
-            self.assertEqual(counted, hops, name)
+            counted = self.invocations(url)
+            self.assertEqual(counted, expected, name)
             left = queues.receive_message(QueueUrl=dead, MaxNumberOfMessages=10).get("Messages", [])
-            self.assertEqual([message["Body"] for message in left], ["17"] if hops == 16 else [])
+            self.assertEqual([message["Body"] for message in left], ["17"] if expected == 16 else [])
 
-    def settled(self, url: str) -> int:
-        """Waits until the hops of a queue's function stay what they are; gives them."""
+    def invocations(self, url: str) -> int:
+        """Waits until the number of invocations for a queue no longer changes. Returns it."""
         before, same = -1, 0
         for _ in range(300):
-            item = self.client("dynamodb").get_item(TableName="hops", Key={"pk": {"S": url}}).get("Item", {})
-            now = int(item.get("hops", {"N": "0"})["N"])
+            item = self.client("dynamodb").get_item(TableName="invocations", Key={"pk": {"S": url}}).get("Item", {})
+            now = int(item.get("invocations", {"N": "0"})["N"])
             same = same + 1 if now == before and now else 0
             if same > 15:
                 break
@@ -202,7 +202,7 @@ class Strictness(unittest.TestCase):
             time.sleep(0.1)
         return before
 
-    def test_an_environment_has_four_kilobytes(self) -> None:
+    def test_environment_variables_above_4_kb_are_refused(self) -> None:
         def outcome(name: str, size: int) -> str:
             properties = {
                 "FunctionName": name,
@@ -217,7 +217,7 @@ class Strictness(unittest.TestCase):
         self.assertEqual(outcome("fits", 4096).strip(), "CREATE_COMPLETE")
         self.assertIn("exceeded the 4KB limit. String measured: 4097", outcome("large", 4097))
 
-    def test_limits_of_the_table(self) -> None:
+    def test_dynamodb_limits_are_enforced(self) -> None:
         table = self.client("dynamodb")
         attributes = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "other")]
         table.create_table(
@@ -266,7 +266,7 @@ class Strictness(unittest.TestCase):
         self.refused("ValidationException", table.transact_write_items, TransactItems=puts(1) * 2)
         self.refused("ValidationException", table.transact_write_items, TransactItems=puts(11, 390 * 1024))
 
-    def test_a_protected_table_outlives_a_rollback_that_would_delete_it(self) -> None:
+    def test_a_rollback_cannot_delete_a_protected_table(self) -> None:
         def created(name: str, protected: bool) -> str:
             table = {
                 "Type": "AWS::DynamoDB::Table",
@@ -290,7 +290,7 @@ class Strictness(unittest.TestCase):
         left = [name for name in self.client("dynamodb").list_tables()["TableNames"] if "protected" in name]
         self.assertEqual(left, ["protected"])
 
-    def test_an_exported_value_in_use_does_not_change(self) -> None:
+    def test_an_exported_value_in_use_cannot_change(self) -> None:
         queue = {"Type": "AWS::SQS::Queue"}
 
         def exporting(value: str) -> dict[str, Any]:
@@ -305,7 +305,7 @@ class Strictness(unittest.TestCase):
         self.assertIn("UPDATE_ROLLBACK_COMPLETE", outcome)
         self.assertIn("Export shared-value cannot be updated as it is in use by importer", outcome)
 
-    def test_limits_of_messages_and_events(self) -> None:
+    def test_message_and_event_limits_are_enforced(self) -> None:
         queues, events = self.client("sqs"), self.client("events")
         url = queues.create_queue(QueueName="messages")["QueueUrl"]
         self.refused("InvalidParameterValue", queues.send_message, QueueUrl=url, MessageBody="x" * (1024 * 1024 + 1))
@@ -317,7 +317,7 @@ class Strictness(unittest.TestCase):
         events.put_events(Entries=[large])
         self.refused("ValidationException", events.put_events, Entries=[large, large])
 
-    def test_parameters_obey_their_patterns_and_rules(self) -> None:
+    def test_parameters_that_break_a_pattern_or_rule_are_refused(self) -> None:
         parameter = {"Type": "String", "AllowedPattern": "[a-z]+"}
         rule = {"Assertions": [{"Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": "X"}, "placeholder"]}]}}]}
         body = {

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::audit::{AuditAction, AuditEntry, Origin};
-use crate::events::{Event, EventKind};
+use crate::events::{Anomaly, AnomalyResponse, Event, EventData, KeyAnomaly};
 use crate::keys::{ApiKey, ChangeContext, KeyStep};
 use crate::orgs::Organisation;
 use crate::periods::Day;
@@ -98,10 +98,8 @@ pub struct Activity {
 /// A detected anomaly, with its numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// The kind of anomaly.
-    pub kind: AnomalyKind,
-    /// The numbers behind it, as a JSON object.
-    pub details: Value,
+    /// What is unusual.
+    pub anomaly: Anomaly,
     /// Until when another finding of the kind has the same cause and raises no alarm.
     pub quiet_until: Timestamp,
 }
@@ -130,8 +128,11 @@ pub fn countries(calls: &[(Timestamp, &str)], now: Timestamp) -> Option<Finding>
         }
     }
     (most.len() > COUNTRIES_MAX).then(|| Finding {
-        kind: AnomalyKind::Countries,
-        details: json!({ "countries": most.len(), "codes": most[..most.len().min(NAMED)], "within_minutes": 60 }),
+        anomaly: Anomaly::Countries {
+            countries: most.len(),
+            codes: most.iter().take(NAMED).map(|code| (*code).to_owned()).collect(),
+            within_minutes: 60,
+        },
         quiet_until: now.plus(LOOK_BACK),
     })
 }
@@ -148,8 +149,7 @@ pub fn keys_created(times: &[Timestamp], now: Timestamp) -> Option<Finding> {
         most = most.max(last + 1 - first);
     }
     (most > CREATED_MAX).then(|| Finding {
-        kind: AnomalyKind::KeysCreated,
-        details: json!({ "keys": most, "within_minutes": 10 }),
+        anomaly: Anomaly::KeysCreated { keys: most, within_minutes: 10 },
         quiet_until: now.plus(LOOK_BACK),
     })
 }
@@ -170,8 +170,7 @@ fn jump_of(key: &ApiKey, today: Day) -> Option<Finding> {
     week.sort_unstable();
     let (median, calls) = (week[usize::from(WEEK / 2)], calls(today));
     (calls >= JUMP_MIN && calls > median.saturating_mul(JUMP)).then(|| Finding {
-        kind: AnomalyKind::UsageJump,
-        details: json!({ "calls": calls, "median": median, "day": today.to_string() }),
+        anomaly: Anomaly::UsageJump { calls, median, day: today },
         // Until no run looks at this day any more.
         quiet_until: today.ends().plus(LOOK_BACK),
     })
@@ -242,7 +241,8 @@ impl Alarm {
         origin: &Origin,
         now: Timestamp,
     ) -> Result<Self, Fault> {
-        let reason = format!("Anomaly: {}", finding.kind.name());
+        let kind = finding.anomaly.kind();
+        let reason = format!("Anomaly: {}", kind.name());
         let by = ChangeContext { origin, now };
         let response = match (org.on_anomaly, key) {
             (OnAnomaly::Alert, _) => Response::Alert,
@@ -257,27 +257,27 @@ impl Alarm {
             }
         };
         let done = match response.done() {
-            OnAnomaly::Alert => "alerted",
-            OnAnomaly::Suspend => "suspended",
+            OnAnomaly::Alert => AnomalyResponse::Alerted,
+            OnAnomaly::Suspend => AnomalyResponse::Suspended,
         };
-        let mut facts = json!({ "org_id": org.id });
-        if let Some(key) = key {
-            facts["key_id"] = json!(key.id);
-            facts["name"] = json!(key.name);
-        }
-        facts["kind"] = finding.kind.name().into();
-        facts["details"] = finding.details.clone();
-        facts["action"] = done.into();
+        let mut told = json!(finding.anomaly);
+        told["action"] = json!(done);
+        let event = KeyAnomaly {
+            org_id: org.id,
+            key_id: key.map(|key| key.id),
+            name: key.map(|key| key.name.clone()),
+            anomaly: finding.anomaly.clone(),
+            action: done,
+        };
         let subject = key.map_or_else(|| org.id.to_string(), |key| key.id.to_string());
-        let told = json!({ "kind": finding.kind.name(), "details": finding.details, "action": done });
         Ok(Self {
             org: org.id,
             key: key.map(|key| key.id),
-            kind: finding.kind,
+            kind,
             now,
             quiet_until: finding.quiet_until,
             audit: AuditEntry::new(org.id, AuditAction::KeyAnomaly, subject, origin, now, told),
-            event: Event::new(EventKind::KeyAnomaly, now, facts),
+            event: Event::new(now, EventData::KeyAnomaly(event)),
             response,
         })
     }

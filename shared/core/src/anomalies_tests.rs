@@ -12,7 +12,7 @@ fn minutes(n: u64) -> Timestamp {
 }
 
 fn found(finding: Option<Finding>, field: &str) -> Option<u64> {
-    finding.map(|finding| finding.details[field].as_u64().unwrap())
+    finding.map(|finding| json!(finding.anomaly)["details"][field].as_u64().unwrap())
 }
 
 #[test]

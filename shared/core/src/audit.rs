@@ -1,6 +1,7 @@
 //! The audit log: who did what to an organisation, when, and from which address. An entry is written in the transaction
 //! of its action.
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::{AuditId, OrgId, Timestamp, UserId};
@@ -155,6 +156,14 @@ impl std::fmt::Display for Actor {
         }
     }
 }
+
+impl Serialize for Actor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+read_from_json_string!(Actor, crate::json_text::matching("^(user_|operator:|service:)."));
 
 /// Who acts, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]

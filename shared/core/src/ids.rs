@@ -43,6 +43,8 @@ impl Serialize for UserId {
     }
 }
 
+read_from_json_string!(UserId, crate::json_text::matching("^user_[A-Za-z0-9]+$"));
+
 /// Declares an id type around a ULID: 48 bits of time and 80 random bits, written as 26 characters of Crockford's base
 /// 32.
 ///
@@ -92,6 +94,8 @@ macro_rules! ulid_id {
                 serializer.collect_str(self)
             }
         }
+
+        read_from_json_string!($name, crate::json_text::prefixed($prefix));
     };
 }
 

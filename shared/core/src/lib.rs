@@ -3,6 +3,9 @@
 //! Everything here is a value or a pure function, except the [`ports`]: traits that name what the outside world must
 //! do. To find out what Consigne promises, read this crate. The other crates carry it out.
 
+#[macro_use]
+mod json_text;
+
 pub mod anomalies;
 pub mod audit;
 pub mod credits;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
 use time::{Date, Month as CalendarMonth, OffsetDateTime, Time};
 
 use crate::Timestamp;
@@ -97,6 +98,14 @@ impl fmt::Display for Day {
         write!(f, "{:04}-{:02}-{:02}", self.0.year(), u8::from(self.0.month()), self.0.day())
     }
 }
+
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+read_from_json_string!(Day, crate::json_text::matching(r"^\d{4}-\d\d-\d\d$"));
 
 impl fmt::Display for Month {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::json_schema;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::{Rfc2822, Rfc3339};
@@ -105,6 +106,15 @@ impl Serialize for Timestamp {
         serializer.collect_str(self)
     }
 }
+
+read_from_json_string!(
+    Timestamp,
+    json_schema!({
+        "type": "string",
+        "format": "date-time",
+        "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$",
+    })
+);
 
 #[cfg(test)]
 mod tests {

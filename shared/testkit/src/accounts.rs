@@ -1,4 +1,4 @@
-//! Organisations, keys and credits made through the ports, for tests that begin with some.
+//! Creates organisations, keys and credits through the ports, for tests that need some.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use consigne_core::credits::{
     CallFacts, Charge, ClawBack, ClawBackCause, CreditGrant, DisputeId, DisputeState, HoldEnd, HoldTerms, LotKind,
     Opening, PaymentId, Purchase, Receipt, ReceiptId, Resolver, SessionId, Wallet, topped_up,
 };
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, KeyEvent};
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::keys::{ApiKey, Ask, KeyFacts, KeyMode, KeyStatus, Pointer};
 use consigne_core::orgs::{Member, OrgRole, Organisation};
@@ -18,22 +18,22 @@ use serde_json::json;
 
 use crate::stack::fresh_user;
 
-/// Says that a person acts, from an address of the documentation.
+/// Creates the origin of an action by a person, from an address reserved for documentation.
 pub fn origin(user: &UserId) -> Origin {
     Origin { actor: Actor::User(user.clone()), ip: Some("203.0.113.9".to_owned()), user_agent: None }
 }
 
-/// Makes an entry of the audit trail.
+/// Creates an entry for the audit log.
 pub fn entry(org: OrgId, action: AuditAction, user: &UserId, now: Timestamp) -> AuditEntry {
     AuditEntry::new(org, action, "test", &origin(user), now, json!({}))
 }
 
-/// Makes up a person nobody has used.
+/// Creates the id of a new person.
 pub fn person() -> UserId {
     UserId::parse(&fresh_user()).expect("it is a user id")
 }
 
-/// Makes what founds an organisation.
+/// Creates the records of a new organisation.
 pub fn org(owner: &UserId, now: Timestamp) -> NewOrg {
     let org = Organisation::found("Acme", now).expect("it is a name");
     let (id, user) = (org.id, owner.clone());
@@ -47,7 +47,7 @@ pub fn org(owner: &UserId, now: Timestamp) -> NewOrg {
     }
 }
 
-/// Founds an organisation and gives it with its owner.
+/// Creates an organisation. Returns its id and its owner.
 pub async fn found<F: CreateOrg>(accounts: &F, now: Timestamp) -> (OrgId, UserId) {
     let owner = person();
     let new = org(&owner, now);
@@ -55,7 +55,7 @@ pub async fn found<F: CreateOrg>(accounts: &F, now: Timestamp) -> (OrgId, UserId
     (new.org.id, owner)
 }
 
-/// Makes an unlimited key of every scope.
+/// Creates a key without quotas, for reading and writing PDFs. Does not store it.
 pub fn key(org: OrgId, owner: &UserId, test: bool, now: Timestamp) -> ApiKey {
     let environment = if test { KeyMode::Test } else { KeyMode::Production };
     ApiKey {
@@ -83,10 +83,10 @@ pub fn key(org: OrgId, owner: &UserId, test: bool, now: Timestamp) -> ApiKey {
     }
 }
 
-/// Makes what issues a key, under a pointer nobody has used.
+/// Creates the records that issue a key, under a new pointer.
 pub fn new_key(key: &ApiKey) -> NewKey {
-    let facts = json!({ "org_id": key.org, "key_id": key.id, "name": key.name, "actor": key.created_by });
-    let event = Event::new(EventKind::KeyIssued, key.created_at, facts);
+    let facts = KeyEvent::of(key, &Actor::User(key.created_by.clone()));
+    let event = Event::new(key.created_at, EventData::KeyIssued(facts));
     NewKey {
         key: key.clone(),
         pointer: pointer(1),
@@ -96,18 +96,18 @@ pub fn new_key(key: &ApiKey) -> NewKey {
     }
 }
 
-/// Makes a pointer nobody has used.
+/// Creates a new pointer under a pepper.
 pub fn pointer(pepper: u32) -> Pointer {
     Pointer { pepper, mac: KeyMint::nonce() }
 }
 
-/// Issues a key and gives what of it never changes.
+/// Issues a key. Returns the facts about it that never change.
 pub async fn issue<F: IssueKey>(accounts: &F, key: &ApiKey) -> KeyFacts {
     assert_eq!(accounts.issue_key(&new_key(key)).await.expect("the table answers"), WriteOutcome::Applied);
     key.facts()
 }
 
-/// Makes a grant of credits.
+/// Creates a grant of credits. Does not store it.
 pub fn credits(org: OrgId, kind: LotKind, amount: u64, expires_at: Option<Timestamp>, now: Timestamp) -> CreditGrant {
     let origin = Origin { actor: Actor::Operator("test".to_owned()), ip: None, user_agent: None };
     let audit = AuditEntry::new(org, AuditAction::CreditsGranted, "test", &origin, now, json!({ "amount": amount }));
@@ -116,29 +116,29 @@ pub fn credits(org: OrgId, kind: LotKind, amount: u64, expires_at: Option<Timest
     CreditGrant { id, org, kind, amount, expires_at, now, audit, event }
 }
 
-/// Makes the opening of a hold for an hour by `pdf-api`, by an idempotency key if there is one.
+/// Creates the opening of a hold by `pdf-api` for an hour, with an idempotency key if given.
 pub fn opening(key: &KeyFacts, amount: u64, key_text: Option<&str>, now: Timestamp) -> Opening {
     let terms = HoldTerms::parse("pdf", amount, None).expect("the catalogue allows it");
     let ask = Ask { generation: key.generation, scope: None, now };
     Opening::new(key.clone(), ask, terms, "pdf-api".to_owned(), key_text.map(idempotency_key))
 }
 
-/// Says that `pdf-api` resolves a hold.
+/// Creates the resolver of a hold: `pdf-api`.
 pub fn resolver(now: Timestamp) -> Resolver {
     Resolver { caller: "pdf-api".to_owned(), idempotency_key: None, now }
 }
 
-/// Says that a hold is settled.
+/// Creates the end of a hold that is settled for some credits.
 pub fn settled(amount: u64) -> HoldEnd {
     HoldEnd::Settled { amount, status_code: 200, response_ms: 7 }
 }
 
-/// Says that the payment provider acts.
+/// Creates the origin of an action by the payment provider.
 fn provider() -> Origin {
     Origin { actor: Actor::Service("stripe".to_owned()), ip: None, user_agent: None }
 }
 
-/// Makes a purchase at a cent a credit, in a session and by a payment of this name.
+/// Creates a purchase at one cent per credit. `name` becomes part of the ids of its session and payment.
 pub fn purchase(org: OrgId, name: &str, credits: u64, now: Timestamp) -> Purchase {
     let lot = LotId::mint(now);
     let details = json!({ "credits": credits });
@@ -157,17 +157,17 @@ pub fn purchase(org: OrgId, name: &str, credits: u64, now: Timestamp) -> Purchas
     }
 }
 
-/// Gives the id of a payment of this name.
+/// Returns the id of the payment with this name.
 fn payment(name: &str) -> PaymentId {
     PaymentId::parse(&format!("pi_{name}")).expect("the name is plain")
 }
 
-/// Makes what the provider tells of a refund of a payment of this name.
+/// Creates the provider's report of a refund, for the payment with this name.
 pub fn refund(name: &str, refunded_cents: u64, now: Timestamp) -> ClawBack {
     told(name, ClawBackCause::Refund { refunded_cents }, now)
 }
 
-/// Makes what the provider tells of a dispute of a payment of this name.
+/// Creates the provider's report of a dispute, for the payment with this name.
 pub fn dispute(name: &str, id: &str, cents: u64, state: DisputeState, now: Timestamp) -> ClawBack {
     let id = DisputeId::parse(id).expect("the id is plain");
     told(name, ClawBackCause::Dispute { id, cents, state }, now)
@@ -177,12 +177,12 @@ fn told(name: &str, cause: ClawBackCause, now: Timestamp) -> ClawBack {
     ClawBack { payment: payment(name), cause, source: "evt_1".to_owned(), origin: provider(), now }
 }
 
-/// Makes an idempotency key, for one and the same request.
+/// Creates an idempotency key. All keys have the fingerprint of the same request.
 pub fn idempotency_key(key: &str) -> IdempotencyKey {
     IdempotencyKey { key: key.to_owned(), fingerprint: "the same".to_owned() }
 }
 
-/// Makes a charge, by an idempotency key if there is one.
+/// Creates a charge, with an idempotency key if given.
 pub fn charge(key: &KeyFacts, cost: u64, idempotency_key: Option<&str>, now: Timestamp) -> Charge {
     let caller = "pdf-api".to_owned();
     let named = |text| ReceiptId::for_key(key.org, &caller, text);

@@ -1,4 +1,4 @@
-//! A day on which many organisations make many calls, and what one would count of it.
+//! A day on which many organisations make many calls, with the statistics that must be counted for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use serde_json::json;
 
 use crate::accounts;
 
-/// Organisations whose calls are made side by side; those of one are made one after the other, or they would mostly wait
-/// for its wallet.
+/// Number of organisations that make calls at the same time. The calls of one organisation are made one after the
+/// other, because concurrent ones would mostly wait for its wallet.
 const AT_ONCE: usize = 20;
 
-/// The day, with every organisation's figures as they must come out.
+/// The day, with the expected statistics of every organisation.
 #[derive(Debug)]
 pub struct BusyDay {
     day: Day,
@@ -28,7 +28,7 @@ pub struct BusyDay {
 }
 
 impl BusyDay {
-    /// Makes a day by charging keys of new organisations at times within it, and telling how most of the calls went.
+    /// Charges keys of new organisations at times within the day, and reports the outcomes of most calls.
     pub async fn make(table: &Table, day: Day, orgs: usize, calls: usize) -> Self {
         let shares: Vec<usize> = (0..orgs).map(|n| calls / orgs + usize::from(n < calls % orgs)).collect();
         let mut want = BTreeMap::new();
@@ -38,23 +38,23 @@ impl BusyDay {
         Self { day, want }
     }
 
-    /// Counts the organisations whose figures are not kept, or are others.
+    /// Counts the organisations whose stored statistics are missing or wrong.
     pub async fn missing(&self, table: &Table) -> usize {
         let mut missing = 0;
         for (org, want) in &self.want {
-            let kept = table.list_stats(*org, DaySpan::of(self.day)).await.expect("the table answers");
-            missing += usize::from(kept.first().is_none_or(|stats| stats.figures != *want));
+            let stored = table.list_stats(*org, DaySpan::of(self.day)).await.expect("the table answers");
+            missing += usize::from(stored.first().is_none_or(|stats| stats.figures != *want));
         }
         missing
     }
 
-    /// Gives all calls that were made.
+    /// Returns the number of all calls.
     pub fn calls(&self) -> u64 {
         self.want.values().map(|figures| figures.requests).sum()
     }
 }
 
-/// Makes one organisation's calls.
+/// Makes the calls of one organisation.
 async fn one(table: &Table, day: Day, calls: usize) -> (OrgId, Figures) {
     let now = clock::now();
     let (org, owner) = accounts::found(table, now).await;
@@ -71,7 +71,7 @@ async fn one(table: &Table, day: Day, calls: usize) -> (OrgId, Figures) {
     (org, tally.figures())
 }
 
-/// Makes a day's n-th call of so many.
+/// Makes the n-th of the day's calls.
 async fn call(table: &Table, day: Day, key: &KeyFacts, n: u64, of: u64) -> CountedCall {
     let at = day.starts().plus(Duration::from_hours(24).mul_f64(share(n, of)));
     let mut charge = accounts::charge(key, n % 7 + 1, None, at);
@@ -89,7 +89,7 @@ async fn call(table: &Table, day: Day, key: &KeyFacts, n: u64, of: u64) -> Count
     CountedCall::of(&charge.receipt)
 }
 
-/// Gives how far into the day the n-th of so many calls is.
+/// Returns the time of the n-th of `of` calls, as a share of the day from 0 to 1.
 // Counts of calls are small.
 #[allow(clippy::cast_precision_loss)]
 fn share(n: u64, of: u64) -> f64 {

@@ -1,4 +1,4 @@
-//! Plays a generator on the deployed stack: takes jobs off their queue, uploads what was asked for, reports the end.
+//! Plays a generator on the deployed stack: takes jobs from the queue, uploads files, reports the end.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 use crate::http::Response;
 use crate::stack::{Stack, is_ours};
 
-/// Messages of this process's jobs that were taken off the queue and not asked for yet, by job. All tests share the queue: what
-/// one of them receives may be another's.
+/// Messages of this process's jobs that were received but not yet taken, by job. All tests share the queue, so a test
+/// may receive the message of another one.
 static TAKEN: Mutex<Option<HashMap<String, Value>>> = Mutex::new(None);
-/// Only one asks the queue at a time.
+/// Only one test receives from the queue at a time.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-/// How long a job's message is waited for.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Longest wait for a job's message.
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// A generator.
 pub struct Generator<'a> {
@@ -31,16 +31,16 @@ pub struct Generator<'a> {
 }
 
 impl<'a> Generator<'a> {
-    /// Makes a generator that knows the stack's queue and secret.
+    /// Creates a generator with the stack's queue and secret.
     pub fn of(stack: &'a Stack) -> Self {
         let secrets = json!({ "current": stack.name("GENERATOR_WEBHOOK_SECRET") }).to_string();
         let secrets = WebhookSecrets::parse(&secrets).expect("the stack's secret is well formed");
         Self { stack, sqs: Client::new(&stack.aws().sdk_config()), secrets }
     }
 
-    /// Waits for the message of a job.
+    /// Waits for the message of a job and returns it.
     pub async fn take(&self, job: &str) -> Value {
-        let until = clock::now().plus(PATIENCE);
+        let until = clock::now().plus(MAX_WAIT);
         while clock::now() < until {
             let turn = TURN.lock().await;
             let known = TAKEN.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().remove(job);
@@ -54,7 +54,7 @@ impl<'a> Generator<'a> {
         panic!("{job} did not reach the queue of the generators");
     }
 
-    /// Takes what lies on the queue.
+    /// Receives messages from the queue.
     async fn receive(&self) {
         let received = self.sqs.receive_message().queue_url(self.queue()).max_number_of_messages(10).send().await;
         for message in received.expect("the queue answers").messages.unwrap_or_default() {
@@ -70,13 +70,13 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Counts the messages that wait on the queue.
+    /// Returns the number of messages that wait on the queue.
     pub async fn waiting(&self) -> u32 {
         let name = QueueAttributeName::ApproximateNumberOfMessages;
         let asked = self.sqs.get_queue_attributes().queue_url(self.queue()).attribute_names(name.clone());
         let attributes = asked.send().await.expect("the queue answers").attributes;
         let count = attributes.and_then(|attributes| attributes.get(&name)?.parse().ok());
-        count.expect("a queue knows how many wait")
+        count.expect("a queue has a count of its messages")
     }
 
     async fn delete(&self, message: &Message) {
@@ -85,7 +85,7 @@ impl<'a> Generator<'a> {
         deleted.expect("the queue answers");
     }
 
-    /// Leaves a message that is somebody else's to them.
+    /// Returns another process's message to the queue.
     async fn put_back(&self, message: &Message) {
         let visible = self.sqs.change_message_visibility().queue_url(self.queue()).visibility_timeout(0);
         let handle = message.receipt_handle().unwrap_or_default();
@@ -96,31 +96,31 @@ impl<'a> Generator<'a> {
         self.stack.name("GENERATION_QUEUE_URL")
     }
 
-    /// Signs a body under an id, as of a time.
+    /// Returns the headers that sign a body, with a message id and a time.
     pub fn sign(&self, id: &str, at: Timestamp, body: &[u8]) -> [(&'static str, String); 3] {
         self.secrets.sign(&WebhookId::parse(id).expect("it is an id"), at, body)
     }
 
-    /// Sends a signed message.
+    /// Sends a signed message with an id.
     pub async fn tell(&self, url: &str, id: &str, body: &Value) -> Response {
         let body = body.to_string().into_bytes();
         self.send(url, &self.sign(id, clock::now(), &body), body).await
     }
 
-    /// Sends a message as it stands.
+    /// Sends a message with any signature.
     pub async fn send(&self, url: &str, signed: &[(&'static str, String)], body: Vec<u8>) -> Response {
         let mut headers: Vec<(&str, &str)> = signed.iter().map(|(name, value)| (*name, value.as_str())).collect();
         headers.push(("content-type", "application/json"));
         self.stack.client.send("POST", url, &headers, body).await
     }
 
-    /// Asks to upload a file of a job, under an id of its own.
+    /// Requests an upload grant for a file of a job, with a new message id.
     pub async fn ask(&self, job: &Value, filename: &str, content_type: &str, size: usize) -> Response {
         let body = json!({ "filename": filename, "content_type": content_type, "size": size });
         self.tell(url(job, "uploads_url"), &fresh_id(), &body).await
     }
 
-    /// Has a file of a job granted and uploads it; gives what a completion says of it.
+    /// Uploads a file of a job. Returns the entry for it in a completion webhook.
     pub async fn upload(&self, job: &Value, filename: &str, content_type: &str, bytes: Vec<u8>) -> Value {
         let size = bytes.len();
         let granted = self.ask(job, filename, content_type, size).await;
@@ -131,7 +131,7 @@ impl<'a> Generator<'a> {
         json!({ "s3_key": grant["s3_key"], "filename": filename, "file_size": size, "content_type": content_type })
     }
 
-    /// Uses a grant.
+    /// Uploads bytes with a grant.
     pub async fn put(&self, grant: &Value, bytes: Vec<u8>) -> Response {
         let headers = grant["headers"].as_object().into_iter().flatten();
         let headers: Vec<(&str, &str)> =
@@ -139,7 +139,7 @@ impl<'a> Generator<'a> {
         self.stack.client.send("PUT", grant["url"].as_str().unwrap_or_default(), &headers, bytes).await
     }
 
-    /// Reports that a job is done, under an id.
+    /// Reports that a job is done, with a message id.
     pub async fn complete(&self, job: &Value, id: &str, files: &[Value]) -> Response {
         let list = match job["kind"].as_str() {
             Some("image") => "images",
@@ -150,7 +150,7 @@ impl<'a> Generator<'a> {
         self.tell(url(job, "callback_url"), id, &body).await
     }
 
-    /// Reports that a job will not be done, under an id.
+    /// Reports that a job has failed, with a message id.
     pub async fn fail(&self, job: &Value, id: &str) -> Response {
         let error = json!({ "code": "SAFETY", "message": "The prompt was refused" });
         let body = json!({ "generation_id": job["job_id"], "status": "failed", "error": error });
@@ -158,7 +158,7 @@ impl<'a> Generator<'a> {
     }
 }
 
-/// Makes up the id of a message.
+/// Creates a new message id.
 pub fn fresh_id() -> String {
     format!("msg_{}", EventId::mint(clock::now()))
 }

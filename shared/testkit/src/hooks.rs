@@ -1,4 +1,4 @@
-//! Endpoints and deliveries for tests, and the stand-in for customers' servers that takes webhooks.
+//! Endpoints and deliveries for tests, and the stand-in for customers' servers, which receives webhooks.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::stack::Stack;
 
-/// Makes an endpoint that hears of two kinds of event.
+/// Creates an endpoint that is subscribed to two kinds of event.
 pub fn endpoint(org: OrgId, user: &UserId, now: Timestamp) -> Endpoint {
     Endpoint {
         org,
@@ -29,7 +29,7 @@ pub fn endpoint(org: OrgId, user: &UserId, now: Timestamp) -> Endpoint {
     }
 }
 
-/// Writes an event as the bus puts it on a queue.
+/// Returns an event as JSON text, as EventBridge sends it to a queue.
 pub fn event(kind: EventKind, now: Timestamp, facts: &Value) -> String {
     let mut detail = json!({ "event_id": EventId::mint(now), "occurred_at": now });
     for (name, value) in facts.as_object().into_iter().flatten() {
@@ -38,21 +38,21 @@ pub fn event(kind: EventKind, now: Timestamp, facts: &Value) -> String {
     json!({ "detail-type": kind.name(), "source": "consigne", "detail": detail }).to_string()
 }
 
-/// Hears of a key that was revoked.
+/// Creates the event that a key was revoked.
 pub fn revoked(org: OrgId, now: Timestamp) -> SubscribedEvent {
     let facts = json!({ "org_id": org, "key_id": "key_01M7YREWKH7VM7Z3Z2KWSH2FTS", "name": "K", "actor": "user_ann1" });
     match DeliveryMessage::parse(&event(EventKind::KeyRevoked, now, &facts)) {
         Ok(DeliveryMessage::Tell(heard)) => *heard,
-        other => panic!("it is told: {other:?}"),
+        other => panic!("endpoints can subscribe to it: {other:?}"),
     }
 }
 
-/// Makes a delivery of that to an endpoint.
+/// Creates a delivery of the event that a key was revoked.
 pub fn delivery(endpoint: &Endpoint, now: Timestamp) -> Delivery {
     Delivery::of(&revoked(endpoint.org, now), endpoint, None, now)
 }
 
-/// Tells the stand-in how to answer webhooks to a name, and by which secrets they are signed.
+/// Sets how the stand-in answers webhooks to a name, and with which secrets they must be signed.
 pub async fn plan(stack: &Stack, name: &str, secrets: &[&str], answers: &Value) {
     let url = format!("{}/_plan/{name}", stack.name("RECEIVER_URL"));
     let plan = json!({ "secrets": secrets, "answers": answers });
@@ -60,7 +60,7 @@ pub async fn plan(stack: &Stack, name: &str, secrets: &[&str], answers: &Value) 
     assert_eq!(answer.status, 200);
 }
 
-/// Asks the stand-in what came to a name.
+/// Returns the webhooks that the stand-in received for a name.
 pub async fn seen(stack: &Stack, name: &str) -> Vec<Value> {
     let url = format!("{}/_seen/{name}", stack.name("RECEIVER_URL"));
     let told = stack.client.send("GET", &url, &[], Vec::new()).await.json();

@@ -1,4 +1,4 @@
-//! A plain HTTP client for tests and benches: whatever the server answers is an answer.
+//! An HTTP client for tests and benches. An error status is an answer like any other.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// The client. Clones share its connections.
+/// An HTTP client. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     hyper: Hyper<HttpConnector, Full<Bytes>>,
 }
 
-/// An answer.
+/// An HTTP response.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// Status.
@@ -28,17 +28,17 @@ pub struct Response {
 }
 
 impl Response {
-    /// Gives the body as JSON; null when it is none.
+    /// Returns the body as JSON, and null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
     }
 
-    /// Gives `error.code` of the body.
+    /// Returns `error.code` of the body, and "" if there is none.
     pub fn code(&self) -> String {
         self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Gives a header's text.
+    /// Returns the value of a header, and "" if it is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
@@ -53,12 +53,12 @@ impl Default for Client {
 }
 
 impl Client {
-    /// Sends a request and reads the whole answer, within a minute.
+    /// Sends a request and reads the whole response, within a minute.
     pub async fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
         self.try_send(method, url, headers, body).await.unwrap_or_else(|error| panic!("{url}: {error}"))
     }
 
-    /// The same; a connection that breaks is an error, not the end.
+    /// Like [`Self::send`], but returns an error instead of panicking if the connection breaks.
     pub async fn try_send(
         &self,
         method: &str,

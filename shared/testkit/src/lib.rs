@@ -1,6 +1,6 @@
-//! What tests stand on: fakes behind the ports, tokens, payloads, the deployed stack; and the OpenAPI document.
+//! Support for tests: fakes of the ports, tokens, payloads, the deployed stack. Also writes the OpenAPI document.
 
-// A test that cannot be set up must stop with a reason; every `expect` here gives one.
+// A test that cannot be set up must fail with a reason. Every `expect` here states one.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc)]
 
 pub mod accounts;

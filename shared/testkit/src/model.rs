@@ -1,4 +1,4 @@
-//! A language model for tests: what can go wrong with one, the one in memory, and how the stand-in of the laptop is told.
+//! A language model for tests: the faults it can have, a fake in memory, and a client for the laptop's stand-in.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -9,29 +9,29 @@ use serde_json::{Value, json};
 use crate::http::Client;
 use crate::stack::Stack;
 
-/// What goes wrong with a call.
+/// A fault of a call to the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mischief {
-    /// It is answered with a status, a word for programs, and how long to wait.
+    /// The answer is an error with a status, a code, and `Retry-After` in seconds.
     Status(u16, &'static str, Option<&'static str>),
-    /// It is not answered.
+    /// There is no answer.
     Hang,
     /// The connection ends without an answer.
     Lost,
-    /// The answer is half an answer.
+    /// The answer is incomplete JSON.
     Malformed,
     /// The text is empty.
     Empty,
-    /// The text breaks off.
+    /// The text is truncated, because it reached the model's limit.
     Cut,
-    /// The text was kept back.
+    /// The text was withheld by a content filter.
     Filtered,
     /// The text is far too short.
     Terse,
 }
 
 impl Mischief {
-    /// Everything that can go wrong, with the sort of trouble it is; `None` where only the text itself shows it.
+    /// All faults, with the sort of trouble they count as. `None` if only the text itself is wrong.
     pub const ALL: [(Self, Option<Sort>); 17] = [
         (Self::Status(429, "rate_limit_exceeded", Some("7")), Some(Sort::Busy)),
         (Self::Status(429, "rate_limit_exceeded", None), Some(Sort::Busy)),
@@ -52,8 +52,8 @@ impl Mischief {
         (Self::Status(404, "model_not_found", None), Some(Sort::Misconfigured)),
     ];
 
-    /// Tells the stand-in.
-    pub fn wish(self) -> Value {
+    /// Returns the fault as the stand-in expects it.
+    pub fn as_json(self) -> Value {
         match self {
             Self::Status(status, code, None) => json!({ "status": status, "code": code }),
             Self::Status(status, code, Some(wait)) => json!({ "status": status, "code": code, "retry_after": wait }),
@@ -67,7 +67,7 @@ impl Mischief {
         }
     }
 
-    /// Makes what comes of a call to the model in memory.
+    /// Returns the outcome of a call to the fake that has this fault.
     pub fn outcome(self, prompt: &Prompt) -> UpstreamOutcome {
         let half = written(prompt).chars().take(40).collect::<String>();
         match self {
@@ -88,7 +88,7 @@ impl Mischief {
     }
 }
 
-/// Makes what comes of a call with which nothing goes wrong. Each costs 100 tokens read and 50 written.
+/// Returns the outcome of a call without a fault. It uses 100 prompt tokens and 50 completion tokens.
 pub fn answer(prompt: &Prompt) -> UpstreamOutcome {
     said(&written(prompt), "stop")
 }
@@ -103,34 +103,34 @@ fn said(text: &str, reason: &str) -> UpstreamOutcome {
     answered(json!({ "choices": [choice], "usage": usage }).to_string())
 }
 
-/// Names what a question is for: `outline`, `chapter 1` and so on.
+/// Returns the name of a prompt's task: `outline`, `chapter 1` and so on.
 pub fn named(prompt: &Prompt) -> String {
-    let wish = wish(prompt);
-    let number = wish["number"].as_u64();
+    let request = request(prompt);
+    let number = request["number"].as_u64();
     number.map_or_else(|| "outline".to_owned(), |number| format!("chapter {number}"))
 }
 
-fn wish(prompt: &Prompt) -> Value {
-    serde_json::from_str(&prompt.user).expect("a question's data is JSON")
+fn request(prompt: &Prompt) -> Value {
+    serde_json::from_str(&prompt.user).expect("a prompt's data is JSON")
 }
 
-/// Writes what is asked for. A chapter names what it goes on from, so that a text shows in which order it was written.
+/// Writes the requested text. A chapter contains a hash of the text before it, so tests can check their order.
 fn written(prompt: &Prompt) -> String {
-    let wish = wish(prompt);
-    let topic = wish["topic"].as_str().expect("every text is about something");
-    let Some(number) = wish["number"].as_u64() else {
-        let count = wish["chapters"].as_u64().expect("a plan is asked for by its length");
+    let request = request(prompt);
+    let topic = request["topic"].as_str().expect("every text has a topic");
+    let Some(number) = request["number"].as_u64() else {
+        let count = request["chapters"].as_u64().expect("an outline has a number of chapters");
         let chapter = |number: u64| json!({ "title": format!("Part {number}"), "about": format!("{topic} {number}") });
         return json!({ "title": format!("On {topic}"), "chapters": (1..=count).map(chapter).collect::<Vec<_>>() })
             .to_string();
     };
     let mut mark = DefaultHasher::new();
-    wish["before"].as_str().hash(&mut mark);
+    request["before"].as_str().hash(&mut mark);
     let sentence = format!("This is chapter {number} of {topic}, which goes on from {:016x}. ", mark.finish());
     format!("# Part {number}\n\n{}\n", sentence.repeat(6))
 }
 
-/// The stand-in of the laptop's stack.
+/// A client for the stand-in of the laptop's stack.
 pub struct StandIn {
     client: Client,
     address: String,
@@ -143,14 +143,14 @@ impl StandIn {
         Self { client: Client::default(), address }
     }
 
-    /// Lets the next calls about a topic go wrong, and all that follow if `always` says so.
+    /// Plans faults of the calls about a topic: those in `next`, one for each call, then `always`.
     pub async fn fail(&self, topic: &str, next: &[Mischief], always: Option<Mischief>) {
-        let next: Vec<Value> = next.iter().map(|mischief| mischief.wish()).collect();
-        let always = always.map_or(Value::Null, Mischief::wish);
+        let next: Vec<Value> = next.iter().map(|mischief| mischief.as_json()).collect();
+        let always = always.map_or(Value::Null, Mischief::as_json);
         self.tell("faults", &json!({ "topic": topic, "next": next, "always": always })).await;
     }
 
-    /// Gives the calls that came about a topic, in order.
+    /// Returns the tasks of the calls about a topic, in order.
     pub async fn calls(&self, topic: &str) -> Vec<String> {
         let told = self.tell("calls", &json!({ "topic": topic })).await;
         serde_json::from_value(told["calls"].clone()).expect("calls are texts")

@@ -1,4 +1,4 @@
-//! An organisation on the deployed stack, with an owner, credits and keys, and the server that checks them.
+//! An organisation on the deployed stack, with an owner, credits and keys, and the server that checks its keys.
 
 use consigne_core::audit::AuditAction;
 use consigne_core::credits::{CreditGrantOutcome, LotKind};
@@ -21,17 +21,17 @@ pub struct OrgFixture<'a> {
     pub org: String,
 }
 
-/// A key as its holder has it.
+/// An issued key, with its text.
 #[derive(Clone, Debug)]
 pub struct HeldKey {
-    /// Id.
+    /// Id of the key.
     pub id: String,
-    /// Text.
+    /// Text of the key, which is the secret.
     pub text: String,
 }
 
 impl<'a> OrgFixture<'a> {
-    /// Founds an organisation with a new owner and some credits.
+    /// Creates an organisation with a new owner and some credits.
     pub async fn open(stack: &'a Stack, credits: u64) -> Self {
         let owner = stack.newcomer("pro");
         let founded = owner.call_with("POST", "/api/orgs", &json!({ "name": "Acme" })).await;
@@ -44,19 +44,19 @@ impl<'a> OrgFixture<'a> {
         fixture
     }
 
-    /// Takes over an organisation that somebody has founded.
+    /// Wraps an existing organisation.
     pub fn of(stack: &'a Stack, owner: Person<'a>, org: String) -> Self {
         Self { stack, owner, org }
     }
 
-    /// Gives it credits, as an operator would.
+    /// Grants it credits, as an operator does.
     pub async fn grant_credits(&self, credits: u64) {
         let grant = accounts::credits(self.id(), LotKind::Promo, credits, None, clock::now());
         let granted = self.stack.table().grant_credits(&grant).await.expect("the table answers");
         assert_eq!(granted, CreditGrantOutcome::Granted);
     }
 
-    /// Makes a new person a member.
+    /// Adds a new person as a member.
     pub async fn add_member(&self, role: OrgRole) -> Person<'a> {
         let person = self.stack.newcomer("pro");
         let user = UserId::parse(&person.id).expect("it is a user id");
@@ -66,17 +66,17 @@ impl<'a> OrgFixture<'a> {
         person
     }
 
-    /// Gives its id.
+    /// Returns its id.
     pub fn id(&self) -> OrgId {
         OrgId::parse(&self.org).expect("it is an organisation's id")
     }
 
-    /// Gives the path of something of its own.
+    /// Returns the path of a route below the organisation.
     pub fn path(&self, rest: &str) -> String {
         format!("/api/orgs/{}{rest}", self.org)
     }
 
-    /// Issues a key of every PDF scope, with further fields.
+    /// Issues a key for reading and writing PDFs. `more` has further fields of the request.
     pub async fn issue(&self, environment: &str, more: &Value) -> HeldKey {
         let mut body = json!({ "name": "Key", "environment": environment, "scopes": ["pdf:read", "pdf:write"] });
         for (name, value) in more.as_object().into_iter().flatten() {
@@ -89,19 +89,19 @@ impl<'a> OrgFixture<'a> {
         HeldKey { id: text("id"), text: text("key") }
     }
 
-    /// Calls a route of a key as the owner.
+    /// Calls a route below a key as the owner.
     pub async fn change(&self, method: &str, key: &HeldKey, verb: &str, body: &Value) -> Response {
         self.owner.call_with(method, &self.path(&format!("/keys/{}{verb}", key.id)), body).await
     }
 
-    /// Gets the wallet.
+    /// Returns the wallet.
     pub async fn wallet(&self) -> Value {
         let wallet = self.owner.call("GET", &self.path("/wallet")).await;
         assert_eq!(wallet.status, 200, "{}", wallet.json());
         wallet.json()["data"].clone()
     }
 
-    /// Checks a key as a server does, perhaps by an idempotency key.
+    /// Verifies a key as a server, with an idempotency key if given.
     pub async fn verify(&self, text: &str, more: &Value, idempotent: Option<&str>) -> Response {
         let mut body = json!({ "key": text });
         for (name, value) in more.as_object().into_iter().flatten() {
@@ -110,7 +110,7 @@ impl<'a> OrgFixture<'a> {
         self.stack.serve("/api/keys/verify", &body, idempotent).await
     }
 
-    /// Charges a key one credit and gives `data` of the answer.
+    /// Charges a key one credit. Returns `data` of the answer.
     pub async fn charge(&self, key: &HeldKey, idempotent: Option<&str>) -> Value {
         let answer = self.verify(&key.text, &json!({ "cost": 1 }), idempotent).await;
         assert_eq!(answer.status, 200, "{}", answer.json());

@@ -1,33 +1,33 @@
-//! Payloads: `events/<function>/<case>.json`, the events a function is fed in tests and by `cargo lambda invoke`.
+//! Payloads `events/<function>/<case>.json`: the input of a function in tests and with `cargo lambda invoke`.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// Gives the root of the checkout.
+/// Returns the root of the checkout.
 pub fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// Gives a binary that was built along with the one that asks: a function's, or the operator's command line.
+/// Returns the path of a binary from the same build as the running one: a function or the operator's command line.
 ///
 /// # Panics
-/// When the one that asks does not lie where cargo puts tests.
+/// If the running binary is not in cargo's folder for tests.
 pub fn built(name: &str) -> PathBuf {
-    let asking = std::env::current_exe().expect("a process knows its own binary");
-    // Tests are in `deps`, below the folder of all others.
-    let folder = asking.parent().and_then(Path::parent).expect("cargo puts tests into a folder of the target's");
+    let asking = std::env::current_exe().expect("the path of the running binary is known");
+    // Tests are in the folder `deps`, below the folder of the other binaries.
+    let folder = asking.parent().and_then(Path::parent).expect("the running binary is in cargo's folder for tests");
     folder.join(name)
 }
 
-/// Reads one payload, with `$TOKEN` replaced.
+/// Reads a payload and replaces `$TOKEN` in it.
 pub fn event(function: &str, case: &str, token: &str) -> Value {
     let path = root().join("events").join(function).join(format!("{case}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text.replace("$TOKEN", token)).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Replaces what differs from run to run: ids, times, version ids, signatures, texts of API keys.
+/// Replaces values that differ in each run with placeholders: ids, times, version ids, signatures, texts of API keys.
 pub fn steady(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(steady_text(text)),
@@ -37,12 +37,12 @@ pub fn steady(value: &Value) -> Value {
     }
 }
 
-/// Replaces what only its name tells from ordinary text.
+/// Replaces values that can be recognised only by the name of their field.
 fn steady_field(name: &str, value: &Value) -> Value {
     match (name, value) {
         ("hint", Value::String(hint)) if hint.len() == 4 => "<hint>".into(),
         ("next_cursor", Value::String(_)) => "<cursor>".into(),
-        // What is readable of a slug follows from the name; its end is the end of an id.
+        // A slug begins with the name and ends with six characters of an id.
         ("slug", Value::String(slug)) if slug.len() >= 6 => format!("{}<end>", &slug[..slug.len() - 6]).into(),
         _ => steady(value),
     }
@@ -58,7 +58,7 @@ fn steady_text(text: &str) -> String {
         (r"X-Amz-Signature=[0-9a-f]{64}", "X-Amz-Signature=<signature>"),
     ];
     rules.iter().fold(text.to_owned(), |text, (pattern, with)| {
-        let pattern = regex_lite::Regex::new(pattern).expect("the patterns above are sound");
+        let pattern = regex_lite::Regex::new(pattern).expect("the patterns above are valid");
         pattern.replace_all(&text, *with).into_owned()
     })
 }

@@ -1,6 +1,7 @@
-//! The schemas of events, and a validator for as much of JSON Schema as they use.
+//! The schemas of events, made from their types, and a validator for as much of JSON Schema as they use.
 //!
-//! Whatever is told on fakes is held against them, so that no event can be told that its schema does not describe.
+//! `make openapi` writes them; a test keeps them true. Whatever is told on fakes is held against the files, so that no event
+//! can be told that its schema does not describe.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -8,24 +9,114 @@ use std::sync::LazyLock;
 use consigne_core::Timestamp;
 use consigne_core::events::EventKind;
 use regex_lite::Regex;
-use serde_json::Value;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
 
 use crate::payload;
 
-/// Where they are, below the root of the checkout: `<detail-type>.json` and `<detail-type>.example.json`.
+/// Folder of the schemas below the root of the checkout: `<detail-type>.json` and `<detail-type>.example.json`.
 pub const FOLDER: &str = "events/schemas";
 
 static SCHEMAS: LazyLock<BTreeMap<&str, Value>> =
     LazyLock::new(|| EventKind::ALL.into_iter().map(|kind| (kind.name(), read(kind.name()))).collect());
 
-/// Reads a file of the folder.
+/// Reads a file in the folder as JSON.
 pub fn read(name: &str) -> Value {
     let path = payload::root().join(FOLDER).join(format!("{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Says what is wrong with the `detail` of an event of a kind.
+/// The order in which the keywords of a schema are written.
+const KEYWORDS: [&str; 20] = [
+    "$schema",
+    "$id",
+    "title",
+    "description",
+    "type",
+    "format",
+    "enum",
+    "const",
+    "pattern",
+    "minLength",
+    "minItems",
+    "minimum",
+    "maximum",
+    "required",
+    "properties",
+    "items",
+    "allOf",
+    "if",
+    "then",
+    "additionalProperties",
+];
+
+/// Returns where the schema of a kind lies, below the checkout.
+pub fn path(kind: EventKind) -> String {
+    format!("{FOLDER}/{}.json", kind.name())
+}
+
+/// Makes the schema of the `detail` of events of a kind.
+pub fn document(kind: EventKind) -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut schema = kind.detail_schema(&mut settings.into_generator()).to_value();
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["$id"] = json!(format!("https://consigne.example/events/{}.json", kind.name()));
+    schema["title"] = json!(kind.name());
+    schema["description"] = json!(kind.description());
+    written(&schema)
+}
+
+/// Writes a schema as derived the way consumers read it.
+///
+/// An optional field is absent and never null, so no type is `null`. A list of alternatives that are one value each is an
+/// `enum`, which says everything about the type. Formats such as `uint64` are none of the standard's. Objects may always have
+/// more fields than are known.
+fn written(derived: &Value) -> Value {
+    let Some(derived) = derived.as_object() else { return derived.clone() };
+    let mut schema = derived.clone();
+    if let Some(alternatives) = schema.remove("oneOf") {
+        let values: Vec<&Value> = alternatives.as_array().into_iter().flatten().map(|one| &one["const"]).collect();
+        match values[..] {
+            [one] => schema.insert("const".to_owned(), one.clone()),
+            _ => schema.insert("enum".to_owned(), json!(values)),
+        };
+    }
+    if schema.contains_key("enum") {
+        schema.retain(|keyword, _| ["description", "enum"].contains(&keyword.as_str()));
+    }
+    if schema.contains_key("const") {
+        schema.retain(|keyword, _| ["description", "const"].contains(&keyword.as_str()));
+    }
+    if let Some(Value::Array(types)) = schema.get("type") {
+        let kept = types.iter().find(|kept| **kept != "null").cloned().expect("a type is not null alone");
+        schema.insert("type".to_owned(), kept);
+    }
+    schema.retain(|keyword, rule| {
+        let text = rule.as_str().unwrap_or_default();
+        !(keyword == "format" && (text.starts_with("uint") || text.starts_with("int")))
+    });
+    if schema.get("type").is_some_and(|kind| kind == "object") {
+        schema.insert("additionalProperties".to_owned(), json!(true));
+    }
+    let mut ordered = Map::new();
+    for keyword in KEYWORDS {
+        let Some(rule) = schema.remove(keyword) else { continue };
+        let rule = match (keyword, rule) {
+            ("properties", Value::Object(properties)) => {
+                properties.into_iter().map(|(name, schema)| (name, written(&schema))).collect()
+            }
+            ("allOf", Value::Array(schemas)) => schemas.iter().map(written).collect(),
+            ("items" | "if" | "then", schema) => written(&schema),
+            (_, rule) => rule,
+        };
+        ordered.insert(keyword.to_owned(), rule);
+    }
+    assert!(schema.is_empty(), "a schema has keywords that no consumer expects: {schema:?}");
+    Value::Object(ordered)
+}
+
+/// Returns how the `detail` of an event differs from the schema of its kind. Empty if it is valid.
 pub fn faults(kind: &str, detail: &Value) -> Vec<String> {
     let Some(schema) = SCHEMAS.get(kind) else { return vec![format!("{kind} has no schema")] };
     let mut faults = Vec::new();
@@ -33,22 +124,22 @@ pub fn faults(kind: &str, detail: &Value) -> Vec<String> {
     faults
 }
 
-/// Checks the `detail` of an event of a kind, as text.
+/// Asserts that the `detail` of an event, as JSON text, is valid for its kind.
 ///
 /// # Panics
-/// When it is not what its schema says.
+/// If it differs from the schema.
 pub fn assert_valid(kind: &str, detail: &str) {
     let value: Value = serde_json::from_str(detail).unwrap_or_else(|error| panic!("{kind}: {error}: {detail}"));
     let faults = faults(kind, &value);
     assert!(faults.is_empty(), "{faults:#?} of {detail}");
 }
 
-/// Holds a value against a schema; `path` is where it stands.
+/// Validates a value, whose place in the event is `path`. Appends what is wrong to `faults`.
 fn check(schema: &Value, value: &Value, path: &str, faults: &mut Vec<String>) {
     for (keyword, rule) in schema.as_object().expect("a schema is an object") {
         match keyword.as_str() {
             "$schema" | "$id" | "title" | "description" | "then" => {}
-            "additionalProperties" => assert_eq!(*rule, true, "{path}: consumers must tolerate what is added"),
+            "additionalProperties" => assert_eq!(*rule, true, "{path}: schemas must allow fields that are added later"),
             "required" => {
                 let missing = names(rule).filter(|name| value.get(name).is_none());
                 faults.extend(missing.map(|name| format!("{path} lacks {name}")));
@@ -83,7 +174,7 @@ fn names(rule: &Value) -> impl Iterator<Item = &str> {
     rule.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Says whether a value is what one keyword asks for. As in the standard, those of one type let values of other types pass.
+/// Returns whether a value satisfies one keyword. As in the standard, a keyword for one type accepts values of others.
 fn holds(keyword: &str, rule: &Value, value: &Value) -> bool {
     let text = value.as_str();
     match keyword {
@@ -92,23 +183,23 @@ fn holds(keyword: &str, rule: &Value, value: &Value) -> bool {
             Some("array") => value.is_array(),
             Some("string") => value.is_string(),
             Some("integer") => value.is_i64() || value.is_u64(),
-            _ => panic!("a schema asks for the type {rule}, which nothing here checks"),
+            _ => panic!("a schema uses the type {rule}, which this validator does not support"),
         },
         "enum" => rule.as_array().is_some_and(|values| values.contains(value)),
         "const" => rule == value,
         "pattern" => text.is_none_or(|text| {
             let pattern = rule.as_str().map(Regex::new).expect("a pattern is a text");
-            pattern.expect("it is a pattern").is_match(text)
+            pattern.expect("the pattern is valid").is_match(text)
         }),
         "format" => text.is_none_or(|text| match rule.as_str() {
             Some("date-time") => Timestamp::parse(text).is_some(),
             Some("uri") => text.parse::<http::Uri>().is_ok_and(|uri| uri.scheme().is_some()),
-            _ => panic!("a schema asks for the format {rule}, which nothing here checks"),
+            _ => panic!("a schema uses the format {rule}, which this validator does not support"),
         }),
         "minLength" => text.is_none_or(|text| Some(text.chars().count() as u64) >= rule.as_u64()),
         "minItems" => value.as_array().is_none_or(|items| Some(items.len() as u64) >= rule.as_u64()),
         "minimum" => value.as_i64().is_none_or(|number| Some(number) >= rule.as_i64()),
         "maximum" => value.as_i64().is_none_or(|number| Some(number) <= rule.as_i64()),
-        other => panic!("a schema uses {other}, which nothing here checks"),
+        other => panic!("a schema uses {other}, which this validator does not support"),
     }
 }

@@ -1,4 +1,4 @@
-//! The deployed stack, as `make up` has left it.
+//! The stack that `make up` deployed.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,18 +22,18 @@ pub struct Stack {
     names: HashMap<String, String>,
     /// Sends requests.
     pub client: Client,
-    /// Issues tokens the stack accepts.
+    /// Issues tokens that the stack accepts.
     pub issuer: Arc<Issuer>,
 }
 
 impl Stack {
-    /// Finds the stack of `make up`.
+    /// Finds the stack that `make up` deployed.
     pub fn find() -> Self {
         began();
         Self::of_file("target/local/stack.env")
     }
 
-    /// Finds a stack by the file that names its parts, below the checkout.
+    /// Finds a stack by its environment file, relative to the root of the checkout.
     pub fn of_file(file: &str) -> Self {
         let path = payload::root().join(file);
         let text = std::fs::read_to_string(&path)
@@ -46,40 +46,40 @@ impl Stack {
         Self { names, client: Client::default(), issuer }
     }
 
-    /// Gives one of the names of the file.
+    /// Returns a variable of the environment file.
     pub fn name(&self, name: &str) -> &str {
-        self.names.get(name).unwrap_or_else(|| panic!("stack.env does not name {name}"))
+        self.names.get(name).unwrap_or_else(|| panic!("stack.env has no {name}"))
     }
 
-    /// Gives clients with the operator's credentials.
+    /// Returns the configuration for clients with the operator's credentials.
     pub fn aws(&self) -> Aws {
         let credentials =
             Credentials::new(self.name("AWS_ACCESS_KEY_ID"), self.name("AWS_SECRET_ACCESS_KEY"), None, None, "stack");
         Aws::new(self.name("AWS_REGION").to_owned(), credentials, Some(self.name("AWS_ENDPOINT_URL").to_owned()))
     }
 
-    /// Gives the table with the operator's credentials.
+    /// Returns the table, with the operator's credentials.
     pub fn table(&self) -> Table {
         Table::new(&self.aws().config, self.name("TABLE_NAME"))
     }
 
-    /// Gives the bucket with the operator's credentials.
+    /// Returns the bucket, with the operator's credentials.
     pub fn bucket(&self) -> Bucket {
         Bucket::new(&self.aws().config, self.name("BUCKET_NAME"))
     }
 
-    /// Calls the API as it stands.
+    /// Calls the API without adding any headers.
     pub async fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         let url = format!("{}{path}", self.name("CONSIGNE_URL"));
         self.client.send(method, &url, headers, body.to_vec()).await
     }
 
-    /// Calls a route of services with a JSON body, as the server whose token every new stack has.
+    /// Calls a route for services with a JSON body, with the service token of every new stack.
     pub async fn serve(&self, path: &str, body: &Value, idempotent: Option<&str>) -> Response {
         self.try_serve(path, body, idempotent).await.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    /// The same; a connection that breaks is an error, not the end.
+    /// Like [`Self::serve`], but returns an error instead of panicking if the connection breaks.
     pub async fn try_serve(
         &self,
         path: &str,
@@ -93,19 +93,19 @@ impl Stack {
         self.client.try_send("POST", &url, &headers, body.to_string().into_bytes()).await
     }
 
-    /// Gives a person of the stack, with a fresh token.
+    /// Returns a user of the stack with a new token.
     pub fn person(&self, user: &str, plan: &str) -> Person<'_> {
         Person { stack: self, id: user.to_owned(), token: self.issuer.token(user, plan) }
     }
 
-    /// Gives a person nobody has used before.
+    /// Returns a new user.
     pub fn newcomer(&self, plan: &str) -> Person<'_> {
         self.person(&fresh_user(), plan)
     }
 
-    /// Invokes a function with a payload and gives its answer.
+    /// Invokes a function with a payload. Returns its answer.
     ///
-    /// The server checks the account in the signature's scope, not the operator's signature itself.
+    /// The server reads only the scope of the signature and does not verify it.
     pub async fn invoke(&self, function: &str, payload: &Value) -> Response {
         let name = format!("{}-{function}", self.name("STACK_NAME"));
         self.invoke_by_name(&name, payload).await
@@ -116,7 +116,7 @@ impl Stack {
         self.operate("lambda", "POST", &format!("/2015-03-31/functions/{name}/invocations"), payload).await
     }
 
-    /// Reads the lines a function has logged, since these tests began, that hold a text.
+    /// Returns the log lines of a function that contain a text, since this process started.
     pub async fn log_lines(&self, function: &str, holding: &str) -> Vec<String> {
         let group = template::log_group(&template::template(), self.name("STACK_NAME"), function);
         let told_by = format!("\"function\":\"{function}\"");
@@ -146,7 +146,7 @@ impl Stack {
         }
     }
 
-    /// Calls a JSON interface of a service as the operator.
+    /// Calls the JSON API of an AWS service as the operator.
     pub async fn operate(&self, service: &str, method: &str, path: &str, body: &Value) -> Response {
         let url = format!("{}{path}", self.name("AWS_ENDPOINT_URL"));
         let authorization = self.operator(service);
@@ -154,7 +154,7 @@ impl Stack {
         self.client.send(method, &url, &headers, body.to_string().into_bytes()).await
     }
 
-    /// Asks the table in its own JSON protocol, as the operator; gives the answer's body.
+    /// Calls DynamoDB's JSON API as the operator. Returns the body of the answer.
     pub async fn ask_table(&self, operation: &str, body: &Value) -> Value {
         let (authorization, target) = (self.operator("dynamodb"), format!("DynamoDB_20120810.{operation}"));
         let headers = [
@@ -168,7 +168,7 @@ impl Stack {
         answer.json()
     }
 
-    /// Writes the operator's authorization for a service, for calls no client here speaks.
+    /// Returns the operator's `Authorization` header for a service, for calls that no client here supports.
     fn operator(&self, service: &str) -> String {
         let (key, region) = (self.name("AWS_ACCESS_KEY_ID"), self.name("AWS_REGION"));
         format!(
@@ -177,7 +177,7 @@ impl Stack {
     }
 }
 
-/// Gives when this process first asked.
+/// Returns the time of the first call of this function in this process.
 fn began() -> Timestamp {
     static BEGAN: LazyLock<Timestamp> = LazyLock::new(clock::now);
     *BEGAN
@@ -185,13 +185,13 @@ fn began() -> Timestamp {
 
 static USERS: AtomicU32 = AtomicU32::new(0);
 
-/// Makes up a user id that no test has used on any run.
+/// Creates a user id that no test has used in any run.
 pub fn fresh_user() -> String {
     let n = USERS.fetch_add(1, Ordering::Relaxed);
     format!("user_t{}{}{n}", clock::now().as_millis(), of_this_process())
 }
 
-/// Says whether a user was made up by this process.
+/// Returns whether this process created a user id.
 pub fn is_ours(user: &str) -> bool {
     user.contains(&of_this_process())
 }
@@ -200,7 +200,7 @@ fn of_this_process() -> String {
     format!("p{}n", std::process::id())
 }
 
-/// A person calling the API with a session token.
+/// A user who calls the API with a session token.
 pub struct Person<'a> {
     stack: &'a Stack,
     /// Their user id.
@@ -228,13 +228,13 @@ impl Person<'_> {
         self.stack.call(method, path, &headers, body.to_string().as_bytes()).await
     }
 
-    /// Asks for an upload.
+    /// Requests an upload grant. `size` is in bytes.
     pub async fn grant(&self, filename: &str, content_type: &str, size: usize) -> Response {
         let body = json!({ "filename": filename, "contentType": content_type, "size": size });
         self.call_with("POST", "/api/files/uploads", &body).await
     }
 
-    /// Uses a grant to send bytes to the bucket.
+    /// Uploads bytes to the bucket with a grant.
     pub async fn put(&self, grant: &Value, bytes: Vec<u8>) -> Response {
         let headers: Vec<(&str, &str)> = grant["headers"]
             .as_object()
@@ -243,7 +243,7 @@ impl Person<'_> {
         self.stack.client.send("PUT", grant["url"].as_str().unwrap_or_default(), &headers, bytes).await
     }
 
-    /// Uploads bytes and waits until they are ready; gives the key.
+    /// Uploads bytes and waits until the file is ready. Returns its key.
     pub async fn upload(&self, filename: &str, content_type: &str, bytes: Vec<u8>) -> String {
         let grant = self.grant(filename, content_type, bytes.len()).await;
         assert_eq!(grant.status, 201, "{}", grant.json());
@@ -255,12 +255,12 @@ impl Person<'_> {
         key
     }
 
-    /// Gets one file's facts.
+    /// Requests a file's metadata.
     pub async fn metadata(&self, key: &str) -> Response {
         self.call("GET", &format!("/api/files/metadata?s3Key={key}")).await
     }
 
-    /// Waits until a file has a status; gives its facts.
+    /// Waits until a file has a status. Returns its metadata.
     pub async fn wait_for(&self, key: &str, status: &str) -> Value {
         let seen = until(async || {
             let facts = self.metadata(key).await.json();
@@ -269,12 +269,12 @@ impl Person<'_> {
         seen.await.unwrap_or_else(|| panic!("{key} did not become {status}"))
     }
 
-    /// Gets the storage taken.
+    /// Returns the user's storage usage.
     pub async fn usage(&self) -> Value {
         self.call("GET", "/api/files/usage").await.json()
     }
 
-    /// Waits until files and bytes, kept and reserved, are as given.
+    /// Waits until the number of files, the stored bytes and the reserved bytes are as given.
     pub async fn wait_for_usage(&self, files: u64, bytes: u64, reserved: u64) {
         let want = json!([files, bytes, reserved]);
         let mut last = Value::Null;
@@ -289,7 +289,7 @@ impl Person<'_> {
         assert_eq!(last, want, "usage as [files, bytes, reserved]");
     }
 
-    /// Gets a ticket for a file.
+    /// Requests a signed URL for a file.
     pub async fn ticket(&self, key: &str) -> Response {
         self.call_with("POST", "/api/files/presigned-url", &json!({ "s3Key": key })).await
     }
@@ -300,11 +300,11 @@ impl Person<'_> {
     }
 }
 
-/// How long and how often things that happen behind the scenes are waited for: 30 s.
+/// Number and interval of attempts when waiting for asynchronous work: 30 s in total.
 const TRIES: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Asks until there is an answer, for half a minute.
+/// Calls `ask` until it returns something, for up to 30 s.
 pub async fn until<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     for _ in 0..TRIES {
         if let Some(answer) = ask().await {

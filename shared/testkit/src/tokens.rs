@@ -1,4 +1,4 @@
-//! Session tokens as Clerk would issue them.
+//! Issues session tokens like those of Clerk.
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -15,7 +15,7 @@ pub struct Issuer {
     key: EncodingKey,
     /// Public key in PEM.
     pub public_pem: String,
-    /// Modulus and exponent, as a JWKS shows them.
+    /// Modulus and exponent, as in a JWKS.
     pub components: (String, String),
     /// `kid` of its tokens.
     pub kid: String,
@@ -26,15 +26,15 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Makes an issuer with a fresh key of 2048 bits.
+    /// Creates an issuer with a new key of 2048 bits.
     pub fn fresh(kid: &str) -> Self {
-        let pair = KeyPair::generate(KeySize::Rsa2048).expect("a key can be made");
-        let private: Pkcs8V1Der<'_> = pair.as_der().expect("a private key has a form");
-        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().expect("a public key has a form");
+        let pair = KeyPair::generate(KeySize::Rsa2048).expect("a key can be generated");
+        let private: Pkcs8V1Der<'_> = pair.as_der().expect("a private key can be encoded");
+        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().expect("a public key can be encoded");
         let components = (pair.public_key().modulus(), pair.public_key().exponent());
         let private_pem = pem("PRIVATE KEY", private.as_ref());
         Self {
-            key: EncodingKey::from_rsa_pem(private_pem.as_bytes()).expect("the key was just made"),
+            key: EncodingKey::from_rsa_pem(private_pem.as_bytes()).expect("the generated key is valid"),
             public_pem: pem("PUBLIC KEY", public.as_ref()),
             components: (
                 URL_SAFE_NO_PAD.encode(components.0.big_endian_without_leading_zero()),
@@ -46,24 +46,24 @@ impl Issuer {
         }
     }
 
-    /// Takes the issuer of a stack: its key in PEM and its names.
+    /// Creates the issuer of a stack from its private key in PEM, and its `kid`, `iss` and `azp`.
     pub fn of_stack(private_pem: &[u8], kid: String, iss: String, azp: String) -> Self {
-        let key = EncodingKey::from_rsa_pem(private_pem).expect("JWT_KEY_FILE holds an RSA key");
+        let key = EncodingKey::from_rsa_pem(private_pem).expect("JWT_KEY_FILE contains an RSA key");
         Self { key, public_pem: String::new(), components: (String::new(), String::new()), kid, iss, azp }
     }
 
-    /// Makes the verifier that accepts this issuer's tokens.
+    /// Returns a verifier that accepts this issuer's tokens.
     pub fn verifier(&self) -> SessionVerifier {
         let policy = SessionPolicy { issuer: self.iss.clone(), authorized_parties: vec![self.azp.clone()] };
-        SessionVerifier::new(policy, KeySource::from_pem(&self.public_pem).expect("the key was just made"))
+        SessionVerifier::new(policy, KeySource::from_pem(&self.public_pem).expect("the generated key is valid"))
     }
 
-    /// Issues a good token for a user on a plan, valid for ten minutes.
+    /// Issues a valid token for a user on a plan. It expires after ten minutes.
     pub fn token(&self, user: &str, plan: &str) -> String {
         self.token_with(user, &json!({ "public_metadata": { "subscription": plan } }))
     }
 
-    /// Issues a token with some claims changed; a null removes the claim.
+    /// Issues a token with changed claims. A null removes the claim.
     pub fn token_with(&self, user: &str, changes: &Value) -> String {
         let now = clock::now().as_secs();
         let mut claims = json!({
@@ -86,7 +86,7 @@ impl Issuer {
         format!("{signed}.{signature}")
     }
 
-    /// Gives the key set an issuer would publish.
+    /// Returns the key set (JWKS) that an issuer publishes.
     pub fn key_set(&self) -> String {
         let (n, e) = &self.components;
         json!({ "keys": [{ "kty": "RSA", "kid": self.kid, "use": "sig", "alg": "RS256", "n": n, "e": e }] }).to_string()

@@ -1,4 +1,4 @@
-//! Webhooks as their senders sign them.
+//! Signs webhooks as their senders do.
 
 use consigne_auth::WebhookSecrets;
 use consigne_core::Timestamp;
@@ -6,24 +6,24 @@ use consigne_core::webhooks::WebhookId;
 use consigne_runtime::clock;
 use serde_json::{Value, json};
 
-/// The secret by which the functions on fakes know every sender.
+/// The secret with which functions on fakes verify every sender.
 pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 fn secrets(secret: &str) -> WebhookSecrets {
     WebhookSecrets::parse(&json!({ "current": secret }).to_string()).expect("the secret is well formed")
 }
 
-/// Signs a body as of a time and gives the headers to send with it.
+/// Signs a body with a time. Returns the headers to send with it.
 pub fn headers(secret: &str, id: &str, at: Timestamp, body: &str) -> [(&'static str, String); 3] {
     secrets(secret).sign(&WebhookId::parse(id).expect("it is an id"), at, body.as_bytes())
 }
 
-/// Signs an HTTP event as of now, under an id.
+/// Signs an HTTP event with a message id and the current time.
 pub fn signed(event: Value, id: &str) -> Value {
     signed_at(event, id, clock::now())
 }
 
-/// The same as of a time.
+/// Signs an HTTP event with a message id and a time.
 pub fn signed_at(mut event: Value, id: &str, at: Timestamp) -> Value {
     for (name, value) in headers(SECRET, id, at, event["body"].as_str().expect("the event has a body")) {
         event["headers"][name] = value.into();

@@ -1,7 +1,7 @@
 //! Migrates the keys of an older installation, tells their owners, and revokes what they have not replaced in time.
 
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
-use consigne_core::events::EventKind;
+use consigne_core::events::EventData;
 use consigne_core::keys::{ApiKey, ChangeContext, KeyStatus};
 use consigne_core::migrations::{LegacyKey, MigrateOutcome, MigratedKey, Migration, MigrationId, Place, REASON, Stage};
 use consigne_core::orgs::OrgRole;
@@ -149,13 +149,13 @@ pub async fn advance<F: ListKeys + GetKey + ChangeKey + StepMigration>(
     let (step, advance) = match migration.stage {
         Stage::Carried if !left.is_empty() => {
             let next = Stage::Announced(today);
-            let event = migration.tell(EventKind::KeyMigrationStarted, next, &left, now);
-            (migration.step(next, Some(event)), Advance::Announced)
+            let tell = |deadline| migration.tell(EventData::KeyMigrationStarted, deadline, &left, now);
+            (migration.step(next, next.deadline().map(tell)), Advance::Announced)
         }
         Stage::Announced(_) if !left.is_empty() => {
             let next = Stage::Reminded(today);
-            let event = migration.tell(EventKind::KeyMigrationReminder, next, &left, now);
-            (migration.step(next, Some(event)), Advance::Reminded)
+            let tell = |deadline| migration.tell(EventData::KeyMigrationReminder, deadline, &left, now);
+            (migration.step(next, next.deadline().map(tell)), Advance::Reminded)
         }
         Stage::Carried | Stage::Announced(_) | Stage::Reminded(_) => {
             let mut revoked = keys.iter().filter(|key| was_revoked_here(key)).count() as u64;
@@ -166,7 +166,7 @@ pub async fn advance<F: ListKeys + GetKey + ChangeKey + StepMigration>(
         }
         Stage::Ended { .. } => return Ok(Advance::Left),
     };
-    Ok(if table.step_migration(&step).await? { advance } else { Advance::Left })
+    Ok(if table.step_migration(&step).await?.is_committed() { advance } else { Advance::Left })
 }
 
 /// Notifies the owner of a migration, unless that was done before. Returns whether it was done now.

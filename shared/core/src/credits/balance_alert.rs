@@ -7,10 +7,8 @@
 
 use std::ops::RangeInclusive;
 
-use serde_json::json;
-
 use super::{LotKind, Wallet, WalletId};
-use crate::events::{Event, EventKind};
+use crate::events::{Event, EventData, WalletLow, WalletToppedUp};
 use crate::{LotId, OrgId, Timestamp};
 
 /// Thresholds, in percent of the last top-up, highest first.
@@ -78,15 +76,14 @@ impl Wallet {
         let mark = self.alert.reached(self.balance)?;
         self.alert.next = AlertThreshold::below(mark);
         let (balance, reference) = (self.balance, self.alert.reference);
-        let facts = json!({ "org_id": org, "percent": mark, "balance": balance, "reference": reference });
-        Some((mark, Event::new(EventKind::WalletLow, now, facts)))
+        let low = WalletLow { org_id: *org, percent: mark, balance, reference };
+        Some((mark, Event::new(now, EventData::WalletLow(low))))
     }
 }
 
 /// Returns the event of a top-up.
 pub fn topped_up(org: OrgId, lot: LotId, kind: LotKind, credits: u64, now: Timestamp) -> Event {
-    let facts = json!({ "org_id": org, "lot_id": lot, "kind": kind.name(), "credits": credits });
-    Event::new(EventKind::WalletToppedUp, now, facts)
+    Event::new(now, EventData::WalletToppedUp(WalletToppedUp { org_id: org, lot_id: lot, kind, credits }))
 }
 
 #[cfg(test)]

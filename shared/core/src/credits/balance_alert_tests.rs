@@ -65,7 +65,7 @@ fn holds_and_claw_backs_lower_a_balance_too() {
     assert_eq!(wallet.alert(NOW), None, "what comes free is no top-up");
     wallet.claw_back(lot, 100);
     let (mark, event) = wallet.alert(NOW).unwrap();
-    assert_eq!((mark, &event.detail["balance"], &event.detail["reference"]), (0, &0.into(), &100.into()));
+    assert_eq!((mark, &event.detail()["balance"], &event.detail()["reference"]), (0, &0.into(), &100.into()));
 }
 
 #[test]

@@ -7,11 +7,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::Wallet;
 use crate::audit::{AuditAction, AuditEntry, Origin};
-use crate::events::{Event, EventKind};
+use crate::events::{Event, EventData, PaymentEvent};
 use crate::{LotId, OrgId, Timestamp};
 
 /// Longest id of the payment provider, in bytes.
@@ -49,6 +50,14 @@ provider_id! {
     /// Id of a payment (Stripe: payment intent).
     PaymentId
 }
+
+impl Serialize for PaymentId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+read_from_json_string!(PaymentId, crate::json_text::opaque());
 
 provider_id! {
     /// Id of a dispute of a payment.
@@ -296,16 +305,18 @@ impl ClawBack {
 
     /// Returns the event of the outcome, if it moved credits and has one. `balance` is the wallet's balance afterwards.
     pub fn event(&self, sale: &Sale, outcome: ClawBackOutcome, balance: i64) -> Option<Event> {
-        let told = |kind, cents, credits| Some(moved(kind, sale, &self.payment, [cents, credits], balance, self.now));
+        let told = |event: fn(PaymentEvent) -> EventData, cents, credits| {
+            Some(moved(event, sale, &self.payment, [cents, credits], balance, self.now))
+        };
         match (&self.cause, outcome) {
             (ClawBackCause::Refund { refunded_cents }, ClawBackOutcome::Taken(credits)) => {
-                told(EventKind::PaymentRefunded, *refunded_cents, credits)
+                told(EventData::PaymentRefunded, *refunded_cents, credits)
             }
             (ClawBackCause::Dispute { cents, .. }, ClawBackOutcome::Taken(credits)) => {
-                told(EventKind::PaymentDisputed, *cents, credits)
+                told(EventData::PaymentDisputed, *cents, credits)
             }
             (ClawBackCause::Dispute { cents, state: DisputeState::Won, .. }, ClawBackOutcome::GivenBack(credits)) => {
-                told(EventKind::PaymentDisputeWon, *cents, credits)
+                told(EventData::PaymentDisputeWon, *cents, credits)
             }
             _ => None,
         }
@@ -347,30 +358,33 @@ impl Purchase {
         let Some(sale) = &sold.sale else { return Vec::new() };
         let refunded = Payment { disputes: BTreeMap::new(), ..sold.clone() }.to_claw_back();
         let disputed = sold.clawed_back.saturating_sub(refunded);
-        let shares = [
-            (EventKind::PaymentRefunded, sold.refunded_cents, refunded),
-            (EventKind::PaymentDisputed, sold.disputed_cents(), disputed),
-        ];
-        let taken = shares.into_iter().filter(|(.., credits)| *credits > 0);
-        taken.map(|(kind, cents, credits)| moved(kind, sale, &sold.id, [cents, credits], balance, self.now)).collect()
+        let told = |event: fn(PaymentEvent) -> EventData, cents, credits| {
+            (credits > 0).then(|| moved(event, sale, &sold.id, [cents, credits], balance, self.now))
+        };
+        let refund = told(EventData::PaymentRefunded, sold.refunded_cents, refunded);
+        refund.into_iter().chain(told(EventData::PaymentDisputed, sold.disputed_cents(), disputed)).collect()
     }
 }
 
 /// Returns the event of credits that were clawed back or given back: the amount it is about in hundredths of the
 /// currency, the credits, and the balance afterwards.
 fn moved(
-    kind: EventKind,
+    event: fn(PaymentEvent) -> EventData,
     sale: &Sale,
     payment: &PaymentId,
     [cents, credits]: [u64; 2],
     balance: i64,
     now: Timestamp,
 ) -> Event {
-    let facts = json!({
-        "org_id": sale.org, "payment_id": payment.as_str(), "amount_cents": cents, "currency": sale.currency,
-        "credits": credits, "balance": balance,
+    let data = event(PaymentEvent {
+        org_id: sale.org,
+        payment_id: payment.clone(),
+        amount_cents: cents,
+        currency: sale.currency.clone(),
+        credits,
+        balance,
     });
-    Event::new(kind, now, facts)
+    Event::new(now, data)
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ fn what_was_refunded_and_disputed_before_the_purchase_is_told_of_each_with_its_s
     let bought = purchase(1_000, 1_000);
     let told = |known: &Payment| -> Vec<_> {
         let events = bought.early_events(&known.sold(&bought), -5);
-        events.into_iter().map(|event| (event.kind.name(), event.detail["credits"].clone())).collect()
+        events.into_iter().map(|event| (event.kind().name(), event.detail()["credits"].clone())).collect()
     };
     assert_eq!(told(&known), [("payment.refunded", json!(300)), ("payment.disputed", json!(700))], "all, and no more");
     let won = known.told(&dispute("dp_1", 900, DisputeState::Won)).unwrap();

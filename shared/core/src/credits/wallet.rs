@@ -15,6 +15,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::AlertThreshold;
 use crate::{LotId, OrgId, Timestamp, UserId};
 
@@ -33,7 +36,8 @@ pub enum WalletId {
 }
 
 /// Where credits come from, in the order in which they are spent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum LotKind {
     Promo,

@@ -1,6 +1,7 @@
 //! The audience of each kind of event: whose endpoints can subscribe to it.
 
-use crate::events::EventKind;
+use crate::deliveries::Subject;
+use crate::events::{EventData, EventKind};
 
 /// Whose endpoints get an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,35 @@ impl EventKind {
             Self::KeyMigrationStarted | Self::KeyMigrationReminder => {
                 Audience::Nobody("of one person's old keys within an organisation, who is written to")
             }
+        }
+    }
+}
+
+impl EventData {
+    /// Returns whose endpoints get this event; `None` if no endpoint does.
+    pub fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::EndpointDisabled(event) => Some(Subject::Org(event.org_id)),
+            Self::KeyIssued(event) | Self::KeyRotated(event) | Self::KeyRevoked(event) | Self::KeyDeleted(event) => {
+                Some(Subject::Org(event.org_id))
+            }
+            Self::KeyAnomaly(event) => Some(Subject::Org(event.org_id)),
+            Self::PaymentDisputeWon(event) | Self::PaymentDisputed(event) | Self::PaymentRefunded(event) => {
+                Some(Subject::Org(event.org_id))
+            }
+            Self::StatsReady(event) => Some(Subject::Org(event.org_id)),
+            Self::WalletLow(event) => Some(Subject::Org(event.org_id)),
+            Self::WalletToppedUp(event) => Some(Subject::Org(event.org_id)),
+            Self::FileReady(event) => Some(Subject::Person(event.file.user_id.clone())),
+            Self::FileRejected(event) => Some(Subject::Person(event.file.user_id.clone())),
+            Self::FileDeleted(event) => Some(Subject::Person(event.file.user_id.clone())),
+            Self::JobCompleted(event) => Some(Subject::Person(event.user_id.clone())),
+            Self::JobFailed(event) => Some(Subject::Person(event.user_id.clone())),
+            Self::QuotaExceeded(event) => Some(Subject::Person(event.user_id.clone())),
+            Self::JobRequested(_)
+            | Self::InvitationCreated(_)
+            | Self::KeyMigrationStarted(_)
+            | Self::KeyMigrationReminder(_) => None,
         }
     }
 }

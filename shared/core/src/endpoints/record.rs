@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::{HookUrl, offered};
 use crate::audit::AuditEntry;
 use crate::events::EventKind;
@@ -18,7 +21,8 @@ pub const ENDPOINTS_MAX: u32 = 20;
 pub const FAILING_MAX: Duration = Duration::from_hours(24 * 7);
 
 /// Why an endpoint is disabled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum DisabledBecause {
     /// It answered 410, which means gone for good.
     Gone,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Audience, DisabledBecause, Endpoint, EndpointStatus, HookUrl};
 use crate::audit::{Actor, AuditAction, AuditEntry, Origin};
-use crate::events::{Event, EventKind};
+use crate::events::{EndpointDisabled, Event, EventData, EventKind};
 use crate::idempotency::IdempotentRequest;
 use crate::keys::ChangeContext;
 use crate::pacing::Rate;
@@ -127,11 +127,11 @@ impl Endpoint {
         endpoint.status = EndpointStatus::Disabled(why, now);
         // Only the host of the URL, because the rest may contain a secret.
         let host = self.url.host();
-        let facts = json!({ "org_id": self.org, "endpoint_id": self.id, "host": host, "reason": why.name() });
+        let disabled = EndpointDisabled { org_id: self.org, endpoint_id: self.id, host: host.to_owned(), reason: why };
         let details = json!({ "host": host, "reason": why.name(), "failing_since": self.failing_since });
         let origin = Origin { actor: Actor::Service(DISABLER.to_owned()), ip: None, user_agent: None };
         let step = self.step(endpoint, AuditAction::EndpointDisabled, details, &origin, now);
-        EndpointStep { event: Some(Event::new(EventKind::EndpointDisabled, now, facts)), ..step }
+        EndpointStep { event: Some(Event::new(now, EventData::EndpointDisabled(disabled))), ..step }
     }
 
     /// Records since when every attempt has failed. Returns `None` if that is recorded.

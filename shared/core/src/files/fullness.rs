@@ -5,11 +5,9 @@
 
 use std::ops::Range;
 
-use serde_json::json;
-
 use super::Grant;
 use crate::Plan;
-use crate::events::{Event, EventKind};
+use crate::events::{Event, EventData, Quota, QuotaExceeded};
 
 /// Share of a plan's storage at which the owner is told, in percent.
 pub const NOTICE_PERCENT: u8 = 80;
@@ -32,11 +30,14 @@ impl Grant {
         if !self.band().contains(&committed) {
             return None;
         }
-        let facts = json!({
-            "user_id": self.file.owner(), "quota": "storage", "percent": NOTICE_PERCENT,
-            "used": committed.saturating_add(self.file.size), "limit": self.plan.allowances().storage,
-        });
-        Some(Event::new(EventKind::QuotaExceeded, self.now, facts))
+        let exceeded = QuotaExceeded {
+            user_id: self.file.owner().clone(),
+            quota: Quota::Storage,
+            percent: NOTICE_PERCENT,
+            used: committed.saturating_add(self.file.size),
+            limit: self.plan.allowances().storage,
+        };
+        Some(Event::new(self.now, EventData::QuotaExceeded(exceeded)))
     }
 }
 
@@ -69,9 +70,9 @@ mod tests {
         ] {
             assert_eq!(grant(1_000).notice(committed).is_some(), tells, "{committed}");
         }
-        let told = grant(1_000).notice(mark - 1).unwrap();
-        assert_eq!(told.detail["used"], mark - 1 + 1_000);
-        assert_eq!(told.detail["limit"], 1 << 30);
+        let told = grant(1_000).notice(mark - 1).unwrap().detail();
+        assert_eq!(told["used"], mark - 1 + 1_000);
+        assert_eq!(told["limit"], 1 << 30);
     }
 
     proptest! {

@@ -91,6 +91,8 @@ impl Serialize for ObjectKey {
     }
 }
 
+read_from_json_string!(ObjectKey, crate::json_text::matching("^user_[A-Za-z0-9]+/(images|videos|books|blogs)/"));
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

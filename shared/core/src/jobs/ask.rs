@@ -1,5 +1,7 @@
 //! Requests for jobs: what a person wants to be generated.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::files::Kind;
@@ -22,33 +24,47 @@ const SIDES: std::ops::RangeInclusive<u32> = 64..=4_096;
 const GLIMPSE: usize = 80;
 
 /// A person's request, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Only our own events are deserialized into it. What a caller sends goes through the constructors, which check it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
 pub enum Ask {
     /// A book or an article.
     Text {
-        /// What it is about.
+        /// What a book or an article is about.
+        #[schemars(length(min = 1))]
         topic: String,
-        /// What it should achieve.
+        /// What it should achieve, if that was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(min = 1))]
         goal: Option<String>,
         /// The requested title, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(length(min = 1))]
         title: Option<String>,
     },
     /// One or more pictures.
     Images {
-        /// What the pictures show.
+        /// What pictures or a video show.
+        #[schemars(length(min = 1))]
         prompt: String,
-        /// Number of pictures, 1 to [`COUNT_MAX`].
+        /// Number of pictures.
+        #[schemars(range(min = 1, max = COUNT_MAX))]
         count: u32,
-        /// Width and height in pixels, such as `1024x768`.
+        /// Width x height of the pictures in pixels, such as `1024x768`.
+        #[schemars(regex(pattern = "^[0-9]+x[0-9]+$"))]
         size: String,
     },
     /// A video without a title.
     Video {
-        /// What the video shows.
+        /// What pictures or a video show.
+        #[schemars(length(min = 1))]
         prompt: String,
-        /// Length in seconds, 1 to [`DURATION_MAX`].
+        /// Length of the video in seconds.
+        #[schemars(range(min = 1, max = DURATION_MAX))]
         duration_seconds: u32,
-        /// Aspect ratio, one of [`ASPECT_RATIOS`].
+        /// Aspect ratio of the video, such as `16:9`.
+        #[schemars(regex(pattern = "^[0-9]+:[0-9]+$"))]
         aspect_ratio: String,
     },
 }
@@ -66,7 +82,7 @@ impl Ask {
     }
 
     /// Returns the requested title of a text, if there is one.
-    pub fn wished_title(&self) -> Option<&str> {
+    pub fn requested_title(&self) -> Option<&str> {
         match self {
             Self::Text { title, .. } => title.as_deref(),
             Self::Images { .. } | Self::Video { .. } => None,
@@ -119,16 +135,7 @@ impl Ask {
 
     /// Returns the request as a JSON object for generators.
     pub fn facts(&self) -> Map<String, Value> {
-        let facts = match self {
-            Self::Text { topic, goal, title } => json!({ "topic": topic, "goal": goal, "title": title }),
-            Self::Images { prompt, count, size } => json!({ "prompt": prompt, "count": count, "size": size }),
-            Self::Video { prompt, duration_seconds, aspect_ratio } => {
-                json!({ "prompt": prompt, "duration_seconds": duration_seconds, "aspect_ratio": aspect_ratio })
-            }
-        };
-        let Value::Object(mut facts) = facts else { return Map::new() };
-        facts.retain(|_, value| !value.is_null());
-        facts
+        if let Value::Object(facts) = json!(self) { facts } else { Map::new() }
     }
 
     /// Parses facts that [`Self::facts`] returned.
@@ -178,14 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_reads_back() {
-        let wishes = [
+    fn an_ask_reads_back() {
+        let requests = [
             (Kind::Book, Ask::text("Intelligence artificielle", Some("two\nlines"), Some("L\u{e9}on")).unwrap()),
             (Kind::Blog, Ask::text("t", None, None).unwrap()),
             (Kind::Image, Ask::images("a cat", Some(2), Some("64x4096")).unwrap()),
             (Kind::Video, Ask::video("a cat", None, None).unwrap()),
         ];
-        for (kind, ask) in wishes {
+        for (kind, ask) in requests {
             assert_eq!(Ask::stored(kind, &Value::Object(ask.facts())), Some(ask));
         }
     }
@@ -212,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wish_is_called_by_how_it_begins() {
+    fn a_long_ask_is_titled_by_its_beginning() {
         assert_eq!(Ask::text("topic", None, Some("Title")).unwrap().title(), "Title");
         assert_eq!(Ask::images("two\n  lines", None, None).unwrap().title(), "two lines");
         let long = Ask::video(&"été ".repeat(100), None, None).unwrap().title();

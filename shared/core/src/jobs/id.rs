@@ -60,6 +60,8 @@ impl Serialize for JobId {
     }
 }
 
+read_from_json_string!(JobId, crate::json_text::opaque());
+
 #[cfg(test)]
 mod tests {
     use super::*;

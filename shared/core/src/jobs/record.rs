@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use super::{Ask, JobId, TextFacts};
-use crate::events::{Event, EventKind};
+use crate::events::{Event, EventData, JobRequested};
 use crate::files::{Dimensions, File, FileName, Kind, MediaType, ObjectKey, Readable};
 use crate::idempotency::IdempotentRequest;
 use crate::periods::Month;
@@ -165,7 +163,7 @@ impl Job {
             progress: 0,
             created_at: now,
             updated_at: now,
-            deadline: now.plus(patience(kind)),
+            deadline: now.plus(time_allowed(kind)),
             outputs: Vec::new(),
             claimed_at: None,
             text: None,
@@ -224,15 +222,16 @@ impl Job {
     /// The event contains no grants. A generator asks for one per output at `uploads_url`, with a signed request, once
     /// it knows the size.
     pub fn requested(&self, base: &str) -> Event {
-        let (id, sort) = (&self.id, completion(self.kind));
-        let mut facts = json!({ "job_id": id, "user_id": self.owner(), "kind": self.kind.name() });
-        if let Value::Object(facts) = &mut facts {
-            facts.extend(self.ask.facts());
-            facts.insert("uploads_url".to_owned(), format!("{base}/api/webhooks/jobs/{id}/uploads").into());
-            facts.insert("callback_url".to_owned(), format!("{base}/api/webhooks/{sort}-completion").into());
-            facts.insert("deadline".to_owned(), json!(self.deadline));
-        }
-        Event::new(EventKind::JobRequested, self.created_at, facts)
+        let requested = JobRequested {
+            job_id: self.id.clone(),
+            user_id: self.owner().clone(),
+            kind: self.kind,
+            ask: self.ask.clone(),
+            uploads_url: format!("{base}/api/webhooks/jobs/{}/uploads", self.id),
+            callback_url: format!("{base}/api/webhooks/{}-completion", completion(self.kind)),
+            deadline: self.deadline,
+        };
+        Event::new(self.created_at, EventData::JobRequested(requested))
     }
 }
 
@@ -246,7 +245,7 @@ fn completion(kind: Kind) -> &'static str {
 }
 
 /// Returns how long a generator may take.
-fn patience(kind: Kind) -> Duration {
+fn time_allowed(kind: Kind) -> Duration {
     match kind {
         Kind::Image | Kind::Blog => Duration::from_hours(1),
         Kind::Video => Duration::from_hours(3),

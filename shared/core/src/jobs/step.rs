@@ -6,10 +6,8 @@
 //! So each step is applied at most once, and a job is complete as soon as both its completion and its last file are
 //! recorded.
 
-use serde_json::{Value, json};
-
 use super::{Claim, Failure, Job, JobStatus, Output};
-use crate::events::{Event, EventKind};
+use crate::events::{CompletedStatus, Event, EventData, FailedStatus, JobCompleted, JobError, JobFailed};
 use crate::files::{File, Status};
 use crate::{Code, Fault, FileId, Timestamp};
 
@@ -183,24 +181,23 @@ impl Job {
         let mut job = self.clone();
         change(&mut job);
         let whole = job.claimed_at.is_some() && job.delivered().all(|output| output.version.is_some());
-        let event = if job.failure.is_some() {
+        let event = if let Some(failure) = &job.failure {
             job.status = JobStatus::Failed;
-            Some(EventKind::JobFailed)
+            Some(job.failed_event(failure))
         } else if whole {
             (job.status, job.progress) = (JobStatus::Completed, 100);
-            Some(EventKind::JobCompleted)
+            Some(job.completed_event())
         } else {
             job.progress = job.progress.max(job.reached());
             None
         };
         job.updated_at = now;
         job.revision += 1;
-        let event = event.map(|kind| Event::new(kind, now, job.facts()));
         JobStep {
             seen: self.revision,
             gives_back: job.status == JobStatus::Failed && !job.spent,
             job,
-            event,
+            event: event.map(|data| Event::new(now, data)),
             adopted: Vec::new(),
         }
     }
@@ -216,22 +213,26 @@ impl Job {
         if self.status == JobStatus::Pending { 0 } else { BEGUN + share }
     }
 
-    /// Returns the facts of the event that announces the job's end.
-    fn facts(&self) -> Value {
-        let mut facts = json!({
-            "job_id": self.id,
-            "user_id": self.owner(),
-            "kind": self.kind.name(),
-            "title": self.ask.title(),
-            "status": self.status.name(),
-        });
-        if let Some(failure) = &self.failure {
-            facts["error"] = json!({ "code": failure.code, "message": failure.message });
-        } else {
-            let keys: Vec<_> = self.delivered().map(|output| output.key.as_str()).collect();
-            facts["files"] = json!(keys);
-        }
-        facts
+    fn completed_event(&self) -> EventData {
+        EventData::JobCompleted(JobCompleted {
+            job_id: self.id.clone(),
+            user_id: self.owner().clone(),
+            kind: self.kind,
+            title: self.ask.title(),
+            status: CompletedStatus::Completed,
+            files: self.delivered().map(|output| output.key.clone()).collect(),
+        })
+    }
+
+    fn failed_event(&self, failure: &Failure) -> EventData {
+        EventData::JobFailed(JobFailed {
+            job_id: self.id.clone(),
+            user_id: self.owner().clone(),
+            kind: self.kind,
+            title: self.ask.title(),
+            status: FailedStatus::Failed,
+            error: JobError { code: failure.code.clone(), message: failure.message.clone() },
+        })
     }
 }
 

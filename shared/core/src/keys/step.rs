@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{ApiKey, KeyPatch, KeyStatus, Pointer};
 use crate::audit::{AuditAction, AuditEntry, Origin};
-use crate::events::{Event, EventKind};
+use crate::events::{Event, EventData, KeyEvent};
 use crate::idempotency::IdempotentRequest;
 use crate::orgs::key_not_found;
 use crate::{Code, Fault, Timestamp, text};
@@ -110,7 +110,7 @@ impl ApiKey {
         key.previous_until = Some(by.now.plus(grace.min(most)));
         hint.clone_into(&mut key.hint);
         let details = json!({ "generation": key.generation, "previous_valid_until": key.previous_until });
-        let mut step = self.step(key, AuditAction::KeyRotated, details, Some(EventKind::KeyRotated), by);
+        let mut step = self.step(key, AuditAction::KeyRotated, details, Some(EventData::KeyRotated), by);
         step.pointer = Some(pointer);
         step.idempotent = idempotent;
         Ok(step)
@@ -131,7 +131,7 @@ impl ApiKey {
         key.status = KeyStatus::Revoked;
         key.revoked = Some((by.origin.actor.clone(), by.now, reason.clone()));
         let details = json!({ "reason": reason });
-        let step = self.step(key, AuditAction::KeyRevoked, details, Some(EventKind::KeyRevoked), by);
+        let step = self.step(key, AuditAction::KeyRevoked, details, Some(EventData::KeyRevoked), by);
         let guard = KeyGuard::Status(&[KeyStatus::Active, KeyStatus::Suspended]);
         Ok(Some(KeyStep { guard, ..step }))
     }
@@ -178,7 +178,7 @@ impl ApiKey {
         }
         let mut key = self.clone();
         key.status = KeyStatus::Deleted;
-        let step = self.step(key, AuditAction::KeyDeleted, json!({}), Some(EventKind::KeyDeleted), by);
+        let step = self.step(key, AuditAction::KeyDeleted, json!({}), Some(EventData::KeyDeleted), by);
         let guard = KeyGuard::Status(&[KeyStatus::Active, KeyStatus::Suspended, KeyStatus::Revoked]);
         Ok(KeyStep { guard, ..step })
     }
@@ -214,14 +214,12 @@ impl ApiKey {
         key: ApiKey,
         action: AuditAction,
         details: serde_json::Value,
-        event: Option<EventKind>,
+        event: Option<fn(KeyEvent) -> EventData>,
         by: &ChangeContext<'_>,
     ) -> KeyStep {
-        let facts =
-            json!({ "org_id": key.org, "key_id": key.id, "name": key.name, "actor": by.origin.actor.to_string() });
         KeyStep {
             audit: AuditEntry::new(key.org, action, key.id.to_string(), by.origin, by.now, details),
-            event: event.map(|kind| Event::new(kind, by.now, facts)),
+            event: event.map(|event| Event::new(by.now, event(KeyEvent::of(&key, &by.origin.actor)))),
             key: ApiKey { revision: self.revision + 1, ..key },
             guard: KeyGuard::Revision(self.revision),
             pointer: None,

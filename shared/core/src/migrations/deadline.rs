@@ -4,9 +4,7 @@
 //! Days are counted from the notifications that were really sent. So a late run never revokes a key whose owner had
 //! less than 30 days to replace it, or was not reminded a week before.
 
-use serde_json::{Value, json};
-
-use crate::events::{Event, EventKind};
+use crate::events::{Event, EventData, KeyMigrationEvent, NamedKey};
 use crate::keys::ApiKey;
 use crate::periods::Day;
 use crate::{OrgId, Timestamp, UserId};
@@ -98,14 +96,24 @@ impl Migration {
         MigrationStep { migration, seen: self.revision, event }
     }
 
-    /// Returns the event that notifies the owner of the keys that are left.
-    pub fn tell(&self, kind: EventKind, stage: Stage, left: &[ApiKey], now: Timestamp) -> Event {
-        let named: Vec<Value> =
-            left.iter().take(NAMED).map(|key| json!({ "key_id": key.id, "name": key.name })).collect();
-        let until = stage.deadline().map(Day::starts);
-        let (org, user) = (self.id.org, &self.id.owner);
-        let facts = json!({ "org_id": org, "user_id": user, "keys": named, "total": left.len(), "until": until });
-        Event::new(kind, now, facts)
+    /// Returns the event that notifies the owner of the keys that are left, and of the day on which they are revoked.
+    /// `event` is one of the two kinds for migrations.
+    pub fn tell(
+        &self,
+        event: fn(KeyMigrationEvent) -> EventData,
+        deadline: Day,
+        left: &[ApiKey],
+        now: Timestamp,
+    ) -> Event {
+        let named = left.iter().take(NAMED).map(|key| NamedKey { key_id: key.id, name: key.name.clone() });
+        let data = event(KeyMigrationEvent {
+            org_id: self.id.org,
+            user_id: self.id.owner.clone(),
+            keys: named.collect(),
+            total: left.len() as u64,
+            until: deadline.starts(),
+        });
+        Event::new(now, data)
     }
 }
 

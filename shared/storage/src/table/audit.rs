@@ -4,14 +4,14 @@ use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::ports::{ListAudit, Listed, PageAsk};
 use consigne_core::{AuditId, Fault, OrgId};
 
-use super::Table;
-use super::item::{Item, Reader, add, key, number, org_pk, text};
+use crate::table::Table;
+use crate::table::item::{Item, Reader, add, key, number, org_pk, text};
 
 /// Partition of entries that belong to no organisation.
-pub(super) const SYSTEM: &str = "SYSTEM";
+pub(crate) const SYSTEM: &str = "SYSTEM";
 
 /// Builds the item of an entry.
-pub(super) fn write(entry: &AuditEntry) -> Item {
+pub(crate) fn write(entry: &AuditEntry) -> Item {
     let pk = entry.org.map_or_else(|| SYSTEM.to_owned(), org_pk);
     let mut item = key(pk, format!("AUDIT#{}", entry.id));
     item.insert("action".to_owned(), text(entry.action.name()));

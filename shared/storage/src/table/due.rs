@@ -6,23 +6,29 @@ use aws_sdk_dynamodb::operation::query::QueryInput;
 use consigne_core::ports::{Due, FindDue};
 use consigne_core::{Fault, Timestamp};
 
-use super::item::{Item, Reader, number, text};
-use super::{Table, closings, delivery_item, file_item, hold_item, job_item, outbox};
+use crate::table::Table;
+use crate::table::credits::hold_item;
+use crate::table::files::file_item;
+use crate::table::item::{Item, Reader, number, text};
+use crate::table::jobs::job_item;
+use crate::table::outbox;
+use crate::table::people::closings;
+use crate::table::webhooks::delivery_item;
 
 /// Attribute with an item's shard of the index.
-pub(super) const SHARD: &str = "due_shard";
+pub(crate) const SHARD: &str = "due_shard";
 /// Attribute with the time at which an item is due, in milliseconds.
-pub(super) const AT: &str = "due_at";
+pub(crate) const AT: &str = "due_at";
 /// Number of shards of the index, so that thousands of writes a second do not go to one partition.
-pub(super) const SHARDS: u8 = 4;
+pub(crate) const SHARDS: u8 = 4;
 
 /// Returns the shard of an item, from the last character of its ULID, which is random.
-pub(super) fn shard(id: &str) -> String {
+pub(crate) fn shard(id: &str) -> String {
     format!("DUE#{}", shard_of(id))
 }
 
 /// Returns the number of an id's shard, from 0 to `SHARDS - 1`.
-pub(super) fn shard_of(id: &str) -> u8 {
+pub(crate) fn shard_of(id: &str) -> u8 {
     id.as_bytes().last().map_or(0, |byte| byte % SHARDS)
 }
 

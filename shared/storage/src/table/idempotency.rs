@@ -8,9 +8,9 @@ use consigne_core::ports::GetIdempotencyRecord;
 use consigne_core::{Fault, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use super::Table;
-use super::item::{Item, Reader, key, text, user_pk};
-use super::transact::{Failed, Outcome, failed_at};
+use crate::table::Table;
+use crate::table::item::{Item, Reader, key, text, user_pk};
+use crate::table::transact::{Failed, Outcome, failed_at};
 
 /// Returns the key of a request's record. The idempotency key itself is stored as its hash: new API keys may be derived
 /// from it.
@@ -33,15 +33,15 @@ fn replay(fingerprint: &str, record: &Item) -> Result<WriteOutcome, Fault> {
 }
 
 /// An idempotency record, to be written in the transaction that carries its request out.
-pub(super) struct IdempotencyRecord<'a> {
+pub(crate) struct IdempotencyRecord<'a> {
     /// The write. Its condition: there is no such record yet.
-    pub(super) write: TransactWriteItem,
+    pub(crate) write: TransactWriteItem,
     /// Fingerprint of the request.
-    pub(super) fingerprint: &'a str,
+    pub(crate) fingerprint: &'a str,
 }
 
 /// The outcome of a transaction that may include an idempotency record.
-pub(super) enum TransactionOutcome {
+pub(crate) enum TransactionOutcome {
     /// It was committed now or by an earlier request, or its key was used with a different request.
     Written(WriteOutcome),
     /// It was refused: these conditions failed. The record's own condition is not among them.
@@ -50,7 +50,7 @@ pub(super) enum TransactionOutcome {
 
 impl Table {
     /// Sends a transaction, with the record of an idempotent request as its last write.
-    pub(super) async fn transact_once(
+    pub(crate) async fn transact_once(
         &self,
         writes: Vec<TransactWriteItem>,
         request: Option<&IdempotentRequest>,
@@ -63,7 +63,7 @@ impl Table {
     }
 
     /// Sends a transaction with a record as its last write, if there is one.
-    pub(super) async fn transact_with(
+    pub(crate) async fn transact_with(
         &self,
         mut writes: Vec<TransactWriteItem>,
         record: Option<IdempotencyRecord<'_>>,

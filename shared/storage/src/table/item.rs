@@ -8,37 +8,37 @@ use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use consigne_core::{Fault, OrgId, Timestamp, UserId};
 
 /// An item as the SDK represents it.
-pub(super) type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
-pub(super) fn text(value: impl Into<String>) -> AttributeValue {
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-pub(super) fn number(value: impl Display) -> AttributeValue {
+pub(crate) fn number(value: impl Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-pub(super) fn user_pk(user: &UserId) -> String {
+pub(crate) fn user_pk(user: &UserId) -> String {
     format!("USER#{user}")
 }
 
-pub(super) fn org_pk(org: OrgId) -> String {
+pub(crate) fn org_pk(org: OrgId) -> String {
     format!("ORG#{org}")
 }
 
 /// Builds a primary key of the table.
-pub(super) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
+pub(crate) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
     Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
 }
 
 /// Formats a time so that it sorts as text: milliseconds in 13 digits, enough until the year 2286. Times before 1970
 /// become 0.
-pub(super) fn sortable(at: Timestamp) -> String {
+pub(crate) fn sortable(at: Timestamp) -> String {
     format!("{:013}", at.as_millis().max(0))
 }
 
 /// Adds an attribute if it has a value.
-pub(super) fn add(item: &mut Item, name: &str, value: Option<AttributeValue>) {
+pub(crate) fn add(item: &mut Item, name: &str, value: Option<AttributeValue>) {
     if let Some(value) = value {
         item.insert(name.to_owned(), value);
     }
@@ -46,7 +46,7 @@ pub(super) fn add(item: &mut Item, name: &str, value: Option<AttributeValue>) {
 
 /// Builds the update that increments an attribute of a counter item, on condition that it is below `most`. The item
 /// expires at `forgotten`.
-pub(super) fn count_one(counter: Item, counts: &str, most: u32, forgotten: Timestamp) -> UpdateBuilder {
+pub(crate) fn count_one(counter: Item, counts: &str, most: u32, forgotten: Timestamp) -> UpdateBuilder {
     Update::builder()
         .set_key(Some(counter))
         .update_expression("ADD #counts :one SET #ttl = :ttl")
@@ -59,49 +59,49 @@ pub(super) fn count_one(counter: Item, counts: &str, most: u32, forgotten: Times
 }
 
 /// Reads attributes by name. Its errors name the attribute that is missing or malformed.
-pub(super) struct Reader<'a>(pub(super) &'a Item);
+pub(crate) struct Reader<'a>(pub(super) &'a Item);
 
 impl<'a> Reader<'a> {
-    pub(super) fn text(&self, name: &str) -> Result<&'a str, Fault> {
+    pub(crate) fn text(&self, name: &str) -> Result<&'a str, Fault> {
         self.optional_text(name).ok_or_else(|| odd(name))
     }
 
-    pub(super) fn optional_text(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn optional_text(&self, name: &str) -> Option<&'a str> {
         self.0.get(name).and_then(|value| value.as_s().ok()).map(String::as_str)
     }
 
-    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, Fault> {
+    pub(crate) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, Fault> {
         self.optional_number(name).ok_or_else(|| odd(name))
     }
 
-    pub(super) fn optional_number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+    pub(crate) fn optional_number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
         self.0.get(name).and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok())
     }
 
-    pub(super) fn time(&self, name: &str) -> Result<Timestamp, Fault> {
+    pub(crate) fn time(&self, name: &str) -> Result<Timestamp, Fault> {
         self.number(name).map(Timestamp::from_millis)
     }
 
-    pub(super) fn optional_time(&self, name: &str) -> Option<Timestamp> {
+    pub(crate) fn optional_time(&self, name: &str) -> Option<Timestamp> {
         self.optional_number(name).map(Timestamp::from_millis)
     }
 
-    pub(super) fn owned_text(&self, name: &str) -> Option<String> {
+    pub(crate) fn owned_text(&self, name: &str) -> Option<String> {
         self.optional_text(name).map(str::to_owned)
     }
 
     /// Reads a set of texts.
-    pub(super) fn texts(&self, name: &str) -> Result<&'a [String], Fault> {
+    pub(crate) fn texts(&self, name: &str) -> Result<&'a [String], Fault> {
         self.0.get(name).and_then(|value| value.as_ss().ok()).map(Vec::as_slice).ok_or_else(|| odd(name))
     }
 
     /// Returns the attributes whose names begin with `prefix`, without the prefix.
-    pub(super) fn beginning(&self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a AttributeValue)> {
+    pub(crate) fn beginning(&self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a AttributeValue)> {
         self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value)))
     }
 
     /// Reads a text that may be missing, and parses it.
-    pub(super) fn optional_parsed<T>(
+    pub(crate) fn optional_parsed<T>(
         &self,
         name: &str,
         parse: impl FnOnce(&str) -> Option<T>,
@@ -110,12 +110,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a text and parses it.
-    pub(super) fn parsed<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Fault> {
+    pub(crate) fn parsed<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Fault> {
         parse(self.text(name)?).ok_or_else(|| odd(name))
     }
 }
 
 /// Returns the fault of an item that this code cannot have written. The value stays out of the log.
-pub(super) fn odd(name: &str) -> Fault {
+pub(crate) fn odd(name: &str) -> Fault {
     Fault::internal(format!("attribute {name} is missing or malformed"))
 }

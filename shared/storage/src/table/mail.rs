@@ -9,9 +9,9 @@ use consigne_core::mail::{Claim, Claimed, LEASE, MailClaim, MailEnd, MailId, Mai
 use consigne_core::ports::{ClaimMail, MarkMail, ReleaseMail, SuppressMailbox, Unsubscribe};
 use consigne_core::{Fault, Timestamp, UserId};
 
-use super::Table;
-use super::item::{Item, Reader, add, key, number, text, user_pk};
-use super::transact::{Outcome, failed_at};
+use crate::table::Table;
+use crate::table::item::{Item, Reader, add, key, number, text, user_pk};
+use crate::table::transact::{Outcome, failed_at};
 
 /// States of a mail.
 const CLAIMED: &str = "claimed";

@@ -8,8 +8,10 @@ use consigne_core::keys::ApiKey;
 use consigne_core::ports::{ExpireLots, ForgetPeriods, Listed, PageAsk, WalkKeys};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 
-use super::wallets::in_time;
-use super::{Table, key_item, wallet_item};
+use crate::table::Table;
+use crate::table::credits::wallet_item;
+use crate::table::credits::wallets::in_time;
+use crate::table::keys::key_item;
 
 /// Attributes removed by one update. An expression takes at most 4 KB.
 const REMOVED_AT_ONCE: usize = 100;

@@ -62,60 +62,26 @@
 //!
 //! All three are sparse: an item leaves an index when it no longer belongs there.
 
-mod activity;
-mod anomalies;
 mod audit;
-mod balance_alert;
-mod charge;
-mod checkouts;
-mod closings;
-mod debit;
-mod deliveries;
-mod delivery_item;
-mod departures;
+mod credits;
 mod due;
-mod endpoints;
-mod file_item;
 mod files;
-mod grant;
-mod hold_item;
-mod holds;
 mod idempotency;
-mod invitations;
 mod item;
-mod job_item;
 mod jobs;
-mod key_item;
 mod keys;
-mod ledger_walk;
-mod list;
 mod mail;
 mod maintenance;
-mod manuscripts;
-mod members;
-mod migrations;
-mod org_walk;
-mod orgs;
 mod outbox;
-mod pacing;
 mod page;
-mod payment_item;
-mod pointers;
-mod profiles;
-mod purchases;
-mod receipts;
+mod people;
 mod stats;
-mod storage_days;
 mod transact;
-mod usage_item;
-mod wallet_change;
-mod wallet_item;
-mod wallets;
 mod webhooks;
 
 pub use due::DueWalk;
-pub use org_walk::OrgWalk;
 pub use outbox::outbox_entry_of_image;
+pub use people::org_walk::OrgWalk;
 
 use aws_sdk_dynamodb::operation::get_item::GetItemInput;
 use std::collections::HashMap;
@@ -147,7 +113,7 @@ pub struct Table {
     name: String,
     windows: Hints<UserId, Timestamp>,
     expiry_epochs: Hints<WalletId, u32>,
-    marks: Hints<activity::Mark, ()>,
+    marks: Hints<stats::activity::Mark, ()>,
 }
 
 impl Table {

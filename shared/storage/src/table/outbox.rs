@@ -4,23 +4,23 @@ use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
 use consigne_core::ports::ClearOutbox;
 use consigne_core::{EventId, Fault};
 
-use super::item::{Item, Reader, key, number, text};
-use super::{Table, due};
+use crate::table::item::{Item, Reader, key, number, text};
+use crate::table::{Table, due};
 
 /// Sort key of every outbox entry.
-pub(super) const SK: &str = "OUTBOX";
+pub(crate) const SK: &str = "OUTBOX";
 
 fn pk(id: EventId) -> String {
     format!("OUTBOX#{id}")
 }
 
 /// Builds the item of an event.
-pub(super) fn write(event: &Event) -> Item {
+pub(crate) fn write(event: &Event) -> Item {
     Item::from([
         ("pk".to_owned(), text(pk(event.id))),
         ("sk".to_owned(), text(SK)),
-        ("event_kind".to_owned(), text(event.kind.name())),
-        ("detail".to_owned(), text(event.detail.to_string())),
+        ("event_kind".to_owned(), text(event.kind().name())),
+        ("detail".to_owned(), text(event.detail().to_string())),
         ("occurred_at".to_owned(), number(event.occurred_at.as_millis())),
         (due::SHARD.to_owned(), text(due::shard(&event.id.to_string()))),
         (due::AT.to_owned(), number(event.occurred_at.plus(OUTBOX_MARGIN).as_millis())),
@@ -28,7 +28,7 @@ pub(super) fn write(event: &Event) -> Item {
 }
 
 /// Reads an entry from its item.
-pub(super) fn read(item: &Item) -> Result<OutboxEntry, Fault> {
+pub(crate) fn read(item: &Item) -> Result<OutboxEntry, Fault> {
     let reader = Reader(item);
     Ok(OutboxEntry {
         id: reader.parsed("pk", |pk| EventId::parse(pk.strip_prefix("OUTBOX#")?))?,
@@ -59,20 +59,23 @@ pub fn outbox_entry_of_image(image: &serde_json::Value) -> Result<OutboxEntry, F
 
 #[cfg(test)]
 mod tests {
-    use consigne_core::Timestamp;
-    use consigne_core::events::EventKind;
+    use consigne_core::events::{EventData, StatsReady};
+    use consigne_core::periods::Day;
+    use consigne_core::{OrgId, Timestamp};
     use serde_json::json;
 
     use super::*;
 
     #[test]
     fn an_entry_reads_back_from_the_item_and_from_the_stream() {
-        let event = Event::new(EventKind::FileReady, Timestamp::from_secs(5), json!({"size": 3}));
+        let now = Timestamp::from_secs(5);
+        let ready = StatsReady { org_id: OrgId::derive(&["a"]), date: Day::of(now) };
+        let event = Event::new(now, EventData::StatsReady(ready));
         let entry = read(&write(&event)).unwrap();
-        assert_eq!((entry.id, entry.kind.as_str()), (event.id, "file.ready"));
+        assert_eq!((entry.id, entry.kind.as_str()), (event.id, "stats.ready"));
         let image = json!({
-            "pk": {"S": pk(event.id)}, "sk": {"S": SK}, "event_kind": {"S": "file.ready"},
-            "detail": {"S": event.detail.to_string()}, "occurred_at": {"N": "5000"}, "due_at": {"N": "125000"},
+            "pk": {"S": pk(event.id)}, "sk": {"S": SK}, "event_kind": {"S": "stats.ready"},
+            "detail": {"S": event.detail().to_string()}, "occurred_at": {"N": "5000"}, "due_at": {"N": "125000"},
         });
         assert_eq!(outbox_entry_of_image(&image).unwrap(), entry);
         for poison in [json!({}), json!(null), json!({"pk": {"S": "OUTBOX#x"}}), json!({"pk": {"S": pk(event.id)}})] {

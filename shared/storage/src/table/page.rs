@@ -8,15 +8,15 @@ use aws_sdk_dynamodb::types::Select;
 use consigne_core::Fault;
 use consigne_core::ports::{Listed, PageAsk};
 
-use super::Table;
-use super::item::{Item, text};
+use crate::table::Table;
+use crate::table::item::{Item, text};
 
 /// Most queries for one page.
 const LOOKS: u32 = 20;
 
 impl Table {
     /// Builds a query of one partition, of the table or of one of its indexes.
-    pub(super) fn partition(&self, index: Option<&str>, pk: String) -> QueryInputBuilder {
+    pub(crate) fn partition(&self, index: Option<&str>, pk: String) -> QueryInputBuilder {
         let query = QueryInput::builder()
             .table_name(&self.name)
             .set_index_name(index.map(str::to_owned))
@@ -27,12 +27,12 @@ impl Table {
     }
 
     /// Reads a query to its end, page by page.
-    pub(super) fn pages(&self, query: QueryInputBuilder) -> Pages<'_> {
+    pub(crate) fn pages(&self, query: QueryInputBuilder) -> Pages<'_> {
         Pages { table: self, query, over: false }
     }
 
     /// Reads all items of a query that is known to find few.
-    pub(super) async fn all(&self, query: QueryInputBuilder) -> Result<Vec<Item>, Fault> {
+    pub(crate) async fn all(&self, query: QueryInputBuilder) -> Result<Vec<Item>, Fault> {
         let (mut pages, mut items) = (self.pages(query), Vec::new());
         while let Some(page) = pages.next().await? {
             items.extend(page);
@@ -48,7 +48,7 @@ impl Table {
     }
 
     /// Reads a page of a query, with the total number of its entries.
-    pub(super) async fn page<T>(
+    pub(crate) async fn page<T>(
         &self,
         index: Option<&str>,
         query: QueryInputBuilder,
@@ -68,7 +68,7 @@ impl Table {
     }
 
     /// Reads a page of a query, without the total number of its entries.
-    pub(super) async fn portion<T>(
+    pub(crate) async fn portion<T>(
         &self,
         index: Option<&str>,
         query: QueryInputBuilder,
@@ -81,7 +81,7 @@ impl Table {
     }
 
     /// Reads the entries of one page. Returns them with the key after which the next page starts, if there is one.
-    pub(super) async fn entries<T>(
+    pub(crate) async fn entries<T>(
         &self,
         index: Option<&str>,
         query: &QueryInputBuilder,
@@ -114,7 +114,7 @@ impl Table {
 }
 
 /// The pages of a query, to its end.
-pub(super) struct Pages<'a> {
+pub(crate) struct Pages<'a> {
     table: &'a Table,
     query: QueryInputBuilder,
     over: bool,
@@ -122,7 +122,7 @@ pub(super) struct Pages<'a> {
 
 impl Pages<'_> {
     /// Reads the next page, which may be empty. Returns `None` after the last one.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<Item>>, Fault> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Item>>, Fault> {
         if self.over {
             return Ok(None);
         }
@@ -159,7 +159,8 @@ impl Place {
     fn open(text: &str) -> Result<Self, Fault> {
         let place: serde_json::Value = serde_json::from_str(text).map_err(|_| Fault::invalid_cursor())?;
         let start = place["start"].as_object().ok_or_else(Fault::invalid_cursor)?;
-        let texts = start.iter().filter_map(|(name, value)| Some((name.clone(), super::item::text(value.as_str()?))));
+        let texts =
+            start.iter().filter_map(|(name, value)| Some((name.clone(), crate::table::item::text(value.as_str()?))));
         Ok(Self { start: texts.collect(), total: place["total"].as_u64() })
     }
 }

@@ -11,16 +11,17 @@ use aws_sdk_dynamodb::types::{
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consigne_aws::Backoff;
+use consigne_core::idempotency::CommitOutcome;
 use consigne_core::{Fault, Timestamp};
 
-use super::Table;
-use super::item::{Item, number};
+use crate::table::Table;
+use crate::table::item::{Item, number};
 
 /// Most keys that one `BatchGetItem` takes.
 const BATCH: usize = 100;
 
 /// The outcome of a transaction.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// All writes were made.
     Committed,
     /// No write was made, because these conditions failed.
@@ -28,11 +29,11 @@ pub(super) enum Outcome {
 }
 
 /// A condition that failed, with its item.
-pub(super) struct Failed {
+pub(crate) struct Failed {
     /// Place of the write in the transaction.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// The item that failed the condition, as it is now. Empty if it does not exist.
-    pub(super) item: Item,
+    pub(crate) item: Item,
 }
 
 impl Table {
@@ -42,14 +43,25 @@ impl Table {
     /// # Errors
     /// `UNAVAILABLE` if conflicts last too long or the table does not answer; `INTERNAL` if the table rejects a write
     /// as malformed.
-    pub(super) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Outcome, Fault> {
+    pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Outcome, Fault> {
         self.transact_decided_by(None, writes).await
+    }
+
+    /// Sends a transaction whose conditions fail only if something has changed since it was read.
+    ///
+    /// # Errors
+    /// As [`Self::transact`].
+    pub(crate) async fn commit(&self, writes: Vec<TransactWriteItem>) -> Result<CommitOutcome, Fault> {
+        Ok(match self.transact(writes).await? {
+            Outcome::Committed => CommitOutcome::Committed,
+            Outcome::Refused(_) => CommitOutcome::Conflict,
+        })
     }
 
     /// The same, for a transaction in which the condition at `place` outranks all others. While another transaction is
     /// changing that item, it may be this very request, still under way, so no refusal is final and the transaction is
     /// retried.
-    pub(super) async fn transact_decided_by(
+    pub(crate) async fn transact_decided_by(
         &self,
         place: Option<usize>,
         writes: Vec<TransactWriteItem>,
@@ -90,18 +102,18 @@ impl Table {
 
 impl Table {
     /// Returns the write of an item that may exist already.
-    pub(super) fn put(&self, item: Item) -> Result<TransactWriteItem, Fault> {
+    pub(crate) fn put(&self, item: Item) -> Result<TransactWriteItem, Fault> {
         let put = Put::builder().table_name(&self.name).set_item(Some(item)).build().map_err(Fault::internal)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// Returns the write of an item that must not exist yet.
-    pub(super) fn put_new(&self, item: Item) -> Result<TransactWriteItem, Fault> {
+    pub(crate) fn put_new(&self, item: Item) -> Result<TransactWriteItem, Fault> {
         self.put_if(Put::builder().set_item(Some(item)).condition_expression("attribute_not_exists(pk)"))
     }
 
     /// Returns the write of an item that expires at `until`, on condition that no unexpired one exists.
-    pub(super) fn put_until(
+    pub(crate) fn put_until(
         &self,
         mut item: Item,
         until: Timestamp,
@@ -118,7 +130,7 @@ impl Table {
     }
 
     /// Returns the conditional write of an item. If the condition fails, DynamoDB returns the existing item.
-    pub(super) fn put_if(&self, put: PutBuilder) -> Result<TransactWriteItem, Fault> {
+    pub(crate) fn put_if(&self, put: PutBuilder) -> Result<TransactWriteItem, Fault> {
         let put = put
             .table_name(&self.name)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -126,7 +138,7 @@ impl Table {
     }
 
     /// Returns the conditional deletion of an item. If the condition fails, DynamoDB returns the existing item.
-    pub(super) fn delete_if(&self, delete: DeleteBuilder) -> Result<TransactWriteItem, Fault> {
+    pub(crate) fn delete_if(&self, delete: DeleteBuilder) -> Result<TransactWriteItem, Fault> {
         let delete = delete
             .table_name(&self.name)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -134,7 +146,7 @@ impl Table {
     }
 
     /// Returns the write of an item, on condition that the existing one still has the revision `seen`.
-    pub(super) fn put_seen(&self, item: Item, seen: u64) -> Result<TransactWriteItem, Fault> {
+    pub(crate) fn put_seen(&self, item: Item, seen: u64) -> Result<TransactWriteItem, Fault> {
         let put = Put::builder()
             .table_name(&self.name)
             .set_item(Some(item))
@@ -146,7 +158,7 @@ impl Table {
     }
 
     /// Returns the write of an update. If its condition fails, DynamoDB returns the existing item.
-    pub(super) fn update(&self, update: UpdateBuilder) -> Result<TransactWriteItem, Fault> {
+    pub(crate) fn update(&self, update: UpdateBuilder) -> Result<TransactWriteItem, Fault> {
         let update = update
             .table_name(&self.name)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -154,7 +166,7 @@ impl Table {
     }
 
     /// Returns a check, which writes nothing. If it fails, DynamoDB returns the existing item.
-    pub(super) fn check(&self, check: ConditionCheckBuilder) -> Result<TransactWriteItem, Fault> {
+    pub(crate) fn check(&self, check: ConditionCheckBuilder) -> Result<TransactWriteItem, Fault> {
         let check = check
             .table_name(&self.name)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -162,19 +174,19 @@ impl Table {
     }
 
     /// Reads one item consistently.
-    pub(super) async fn get(&self, key: Item) -> Result<Option<Item>, Fault> {
+    pub(crate) async fn get(&self, key: Item) -> Result<Option<Item>, Fault> {
         let get = GetItemInput::builder().table_name(&self.name).set_key(Some(key)).consistent_read(true);
         self.client.send(get).await.map(|read| read.item).map_err(Fault::unavailable)
     }
 
     /// Deletes an item, whether it exists or not.
-    pub(super) async fn delete(&self, key: Item) -> Result<(), Fault> {
+    pub(crate) async fn delete(&self, key: Item) -> Result<(), Fault> {
         let delete = DeleteItemInput::builder().table_name(&self.name).set_key(Some(key));
         self.client.send(delete).await.map(drop).map_err(Fault::unavailable)
     }
 
     /// Reads several items, in no particular order. Asks again for those the table left out.
-    pub(super) async fn batch_get(&self, keys: &[Item], consistent: bool) -> Result<Vec<Item>, Fault> {
+    pub(crate) async fn batch_get(&self, keys: &[Item], consistent: bool) -> Result<Vec<Item>, Fault> {
         let mut found = Vec::new();
         let mut backoff = Backoff::of_conflicts();
         for some in keys.chunks(BATCH) {
@@ -199,7 +211,7 @@ impl Table {
 }
 
 /// Returns the item that failed the condition at a place, if that condition failed.
-pub(super) fn failed_at(failed: &[Failed], at: usize) -> Option<&Item> {
+pub(crate) fn failed_at(failed: &[Failed], at: usize) -> Option<&Item> {
     failed.iter().find(|failed| failed.at == at).map(|failed| &failed.item)
 }
 

@@ -1,4 +1,4 @@
-//! The key desk in memory.
+//! Fakes for organisations, keys, wallets and receipts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,35 +31,35 @@ pub struct AccountsState {
     pub invitations: BTreeMap<(OrgId, InvitationId), Invitation>,
     /// Keys by organisation and id.
     pub keys: BTreeMap<(OrgId, KeyId), ApiKey>,
-    /// Where texts lead, and whether the key needs that pepper.
+    /// Keys by the MAC of their text, and whether the key still needs that pepper.
     pub pointers: BTreeMap<Pointer, (KeyFacts, bool)>,
     /// Wallets.
     pub wallets: BTreeMap<WalletId, Wallet>,
     /// Receipts.
     pub receipts: BTreeMap<ReceiptId, Receipt>,
-    /// The audit trail, oldest first.
+    /// The audit log, oldest entry first.
     pub audit: Vec<AuditEntry>,
-    /// Promises kept, with when they run out.
+    /// Idempotency records, with their expiry.
     pub idempotency_records: BTreeMap<(KeyOwner, &'static str, String), (IdempotentRequest, Timestamp)>,
-    /// What was going on.
+    /// Recorded activity.
     pub marks: BTreeSet<Mark>,
-    /// Until when anomalies are not told again.
+    /// Until when an anomaly is not reported again.
     pub quiet: BTreeMap<(OrgId, Option<KeyId>, AnomalyKind), Timestamp>,
-    /// Peppers that take no new pointers.
+    /// Peppers that accept no new pointers.
     pub closed_peppers: BTreeSet<u32>,
-    /// Credit grants made.
+    /// Credit grants that were made.
     pub given: BTreeSet<LotId>,
     /// Holds.
     pub holds: BTreeMap<HoldId, Hold>,
-    /// Refunds by organisation, key and day.
+    /// Number of refunds by organisation, key and day.
     pub refunds: BTreeMap<(OrgId, KeyId, Day), u32>,
-    /// Invitations that a person has sent in a day.
+    /// Number of invitations by person and day.
     pub invited: BTreeMap<(UserId, Day), u32>,
-    /// Checkout sessions the payment provider has opened, by the key they were asked for with.
+    /// Checkout sessions that the payment provider has opened, by idempotency key.
     pub opened: BTreeMap<String, OpenSession>,
-    /// What was offered in checkout sessions.
+    /// What was for sale in each checkout session.
     pub checkouts: BTreeMap<(OrgId, SessionId), Checkout>,
-    /// Checkout sessions recorded, by organisation and hour.
+    /// Number of recorded checkout sessions by organisation and hour.
     pub checkouts_opened: BTreeMap<(OrgId, Timestamp), u32>,
     /// Checkout sessions that were paid.
     pub sessions: BTreeSet<(OrgId, SessionId)>,
@@ -85,7 +85,7 @@ impl AccountsState {
         }
     }
 
-    /// Makes a tester's wallet at their first use of it, if it will do.
+    /// Creates a person's test wallet at its first use, unless it would refuse the cost. Ignores other wallets.
     pub(super) fn begin_test_wallet(&mut self, id: &WalletId, cost: u64, now: Timestamp) -> Result<(), Refusal> {
         if let (WalletId::Test(user), false) = (id, self.wallets.contains_key(id)) {
             let wallet = Wallet::of_tester(user.clone(), now);
@@ -98,7 +98,7 @@ impl AccountsState {
     }
 }
 
-/// Cuts a page out of everything.
+/// Returns a page of a list.
 pub(super) fn page<T: Clone>(all: &[T], ask: &PageAsk) -> Result<Listed<T>, Fault> {
     let start: usize = match &ask.after {
         None => 0,
@@ -146,7 +146,7 @@ impl GetKey for World {
     }
 }
 
-/// Writes a step as its guard says; `false`, and nothing, when the guard fails.
+/// Applies a step if its guard holds. Otherwise writes nothing and returns `false`.
 pub(super) fn apply(known: &mut ApiKey, step: &KeyStep) -> bool {
     match step.guard {
         KeyGuard::Revision(seen) if known.revision == seen => {

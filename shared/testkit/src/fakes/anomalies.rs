@@ -1,4 +1,4 @@
-//! Activity and anomalies in memory.
+//! Fakes for activity and anomalies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 use super::World;
 use super::accounts::AccountsState;
 
-/// Something that was going on: in which ten minutes, whose, by which key, from where.
+/// Recorded activity: ten minutes, organisation, key, country.
 pub type Mark = (Timestamp, OrgId, Option<KeyId>, Option<String>);
 
 impl AccountsState {

@@ -1,4 +1,4 @@
-//! Checkouts in memory: the payment provider, and what is written down of its sessions.
+//! Fakes for checkouts: the payment provider, and the records of its sessions.
 
 use consigne_core::credits::{
     CHECKOUTS_AN_HOUR, Checkout, CheckoutAsk, OpenSession, SessionId, checkout_hour, too_many_checkouts,

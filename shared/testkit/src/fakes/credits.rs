@@ -1,4 +1,4 @@
-//! Wallets, charges and receipts in memory.
+//! Fakes for wallets, charges and receipts.
 
 use consigne_core::credits::{
     Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, KeySnapshot, Outcome, OutcomeKept, Receipt, ReceiptId,
@@ -36,7 +36,7 @@ impl ReadKeySnapshot for World {
     }
 }
 
-/// What is asked of a key and its wallet.
+/// A debit of a key's wallet.
 pub(super) struct Asked<'a> {
     pub(super) key: &'a KeyFacts,
     pub(super) ask: &'a Ask,
@@ -45,7 +45,7 @@ pub(super) struct Asked<'a> {
     pub(super) amount: u64,
 }
 
-/// What became of it.
+/// The outcome of a debit.
 pub(super) enum DebitOutcome {
     Applied { expiry_epoch: u32 },
     Refused(Refusal),
@@ -53,7 +53,7 @@ pub(super) enum DebitOutcome {
 }
 
 impl State {
-    /// Checks a key and lowers its wallet, or says why not.
+    /// Checks a key and debits its wallet, or returns why it was refused.
     pub(super) fn take(&mut self, asked: &Asked<'_>, lower: impl FnOnce(&mut Wallet)) -> DebitOutcome {
         let (place, now) = ((asked.key.org, asked.key.id), asked.ask.now);
         let Some(key) = self.accounts.keys.get(&place).cloned() else {
@@ -102,7 +102,7 @@ impl State {
         DebitOutcome::Applied { expiry_epoch }
     }
 
-    /// Settles a wallet in which a lot has expired.
+    /// Expires the lots of a wallet that are past their expiry.
     pub(super) fn expire_lots_of(&mut self, id: &WalletId, now: Timestamp) {
         let Some(wallet) = self.accounts.wallets.get_mut(id).filter(|wallet| wallet.is_stale(now)) else { return };
         *wallet = wallet.with_lots_expired(now);
@@ -110,7 +110,7 @@ impl State {
         self.tell(told);
     }
 
-    /// Puts a notice into the outbox, if there is one.
+    /// Adds an event to the outbox, if there is one.
     pub(super) fn tell(&mut self, told: Option<(u8, Event)>) {
         if let Some((_, event)) = told {
             self.push_event(&event);

@@ -1,4 +1,4 @@
-//! Customers' endpoints in memory: what is registered, what is on its way, and receivers that answer as they were told to.
+//! Fakes for customers' endpoints and deliveries, with receivers that answer as planned.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use consigne_core::deliveries::{
     Delivery, DeliveryStep, Post, Posted, REDELIVERIES_AN_HOUR, redelivery_hour, too_many_redeliveries,
 };
 use consigne_core::endpoints::{ENDPOINTS_MAX, Endpoint, EndpointStep, NewEndpoint, too_many_endpoints};
-use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
+use consigne_core::idempotency::{CommitOutcome, IdempotentRequest, WriteOutcome};
 use consigne_core::pacing::{Pace, PaceAsk, Paced};
 use consigne_core::ports::{
     ChangeEndpoint, Clock, CreateEndpoint, DeleteEndpoint, DeliveryFilter, Due, FindEndpoints, ForgetEndpoints,
@@ -26,26 +26,26 @@ use super::{State, World};
 pub struct Hooks {
     /// Endpoints by organisation and id.
     pub endpoints: BTreeMap<(OrgId, EndpointId), Endpoint>,
-    /// Endpoints by who registered them.
+    /// Organisations of endpoints, by the person who registered the endpoint.
     pub pointers: BTreeMap<(UserId, EndpointId), OrgId>,
     /// Deliveries by id.
     pub deliveries: BTreeMap<(OrgId, DeliveryId), Delivery>,
-    /// Until when `sweep` leaves deliveries alone.
+    /// Until when `sweep` snoozes deliveries.
     pub snoozed: BTreeMap<(OrgId, DeliveryId), (u64, Timestamp)>,
     /// Paces by destination.
     pub paces: BTreeMap<String, Pace>,
-    /// Redeliveries by organisation and hour.
+    /// Number of redeliveries by organisation and hour.
     pub redeliveries: BTreeMap<(OrgId, Timestamp), u32>,
-    /// Webhooks that went out, in order.
+    /// Webhooks that were sent, in order.
     pub posted: Vec<Post>,
-    /// What receivers answer, first to last; 200 when nothing is said.
+    /// The receivers' next answers, in order. After the last one they answer 200.
     pub answers: VecDeque<Posted>,
-    /// Where names lead; nowhere unless something is said.
+    /// IP addresses of host names. Other names do not resolve.
     pub names: BTreeMap<String, Vec<IpAddr>>,
 }
 
 impl Hooks {
-    /// Gives the deliveries that `sweep` would look at, with when.
+    /// Returns the deliveries that are due for `sweep`, with the time at which they are due.
     pub(super) fn due(&self) -> impl Iterator<Item = ((Timestamp, String), Due)> {
         self.deliveries.values().filter_map(|delivery| {
             let snoozed = self.snoozed.get(&(delivery.org, delivery.id));
@@ -179,17 +179,17 @@ impl GetDelivery for World {
 }
 
 impl MoveDelivery for World {
-    async fn move_delivery(&self, step: &DeliveryStep) -> Result<bool, Fault> {
+    async fn move_delivery(&self, step: &DeliveryStep) -> Result<CommitOutcome, Fault> {
         self.effect(|state| {
             let current = step.endpoint.as_ref().is_none_or(|endpoint| state.hooks.is_current(endpoint));
             if state.hooks.has_moved(step) || !current {
-                return false;
+                return CommitOutcome::Conflict;
             }
             state.hooks.put(&step.delivery);
             if let Some(endpoint) = &step.endpoint {
                 state.take_endpoint_step(endpoint);
             }
-            true
+            CommitOutcome::Committed
         })
     }
 }
@@ -268,17 +268,17 @@ impl ResolveHost for World {
     }
 }
 
-/// A clock that stands until somebody moves it. Clones are the same clock.
+/// A clock that moves only when a test advances it. Clones share their time.
 #[derive(Clone, Debug)]
 pub struct SimClock(Arc<Mutex<Timestamp>>);
 
 impl SimClock {
-    /// Makes a clock that shows a moment.
+    /// Creates a clock with a time.
     pub fn at(now: Timestamp) -> Self {
         Self(Arc::new(Mutex::new(now)))
     }
 
-    /// Moves it on to a moment, never back.
+    /// Advances it to a time. An earlier time changes nothing.
     pub fn advance(&self, to: Timestamp) {
         let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *now = to.max(*now);
@@ -290,7 +290,7 @@ impl Clock for SimClock {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for somebody to move the clock that far; nobody is woken, whoever waits asks again.
+    /// Waits until the clock has reached a time. It wakes no task, so the test must poll it again.
     async fn wait_until(&self, at: Timestamp) {
         std::future::poll_fn(|_| if self.now() >= at { std::task::Poll::Ready(()) } else { std::task::Poll::Pending })
             .await;

@@ -1,4 +1,4 @@
-//! What is due in memory, and the outbox on its way to the bus.
+//! Fakes for due things, and for publishing the outbox on the bus.
 
 use consigne_core::events::{OUTBOX_MARGIN, OutboxEntry};
 use consigne_core::ports::{ClearOutbox, Due, FindDue, PublishEvent};
@@ -8,7 +8,7 @@ use super::World;
 use crate::schemas;
 
 impl FindDue for World {
-    /// The last thing given: when it was due, and its name.
+    /// Time and name of the last thing on the previous page.
     type Walk = Option<(Timestamp, String)>;
 
     async fn find_due(&self, now: Timestamp, limit: u32, walk: &mut Self::Walk) -> Result<Vec<Due>, Fault> {

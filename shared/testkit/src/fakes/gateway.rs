@@ -1,4 +1,4 @@
-//! What stands behind the gateway, in memory: it answers as it was told to, and remembers what it was asked.
+//! A fake for the services behind the gateway. It answers as planned and records its calls.
 
 use consigne_core::Fault;
 use consigne_core::gateway::{Answered, UpstreamCall, UpstreamOutcome};
@@ -11,7 +11,7 @@ use super::World;
 pub struct Behind {
     /// Calls that arrived, in order.
     pub calls: Vec<UpstreamCall>,
-    /// What comes of the next ones; an empty object with status 200 unless something else is said.
+    /// The planned outcome of the next calls. Without one, it answers 200 with an empty object.
     pub outcome: Option<UpstreamOutcome>,
 }
 

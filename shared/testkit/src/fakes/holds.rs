@@ -1,4 +1,4 @@
-//! Holds in memory.
+//! Fakes for holds.
 
 use consigne_core::Fault;
 use consigne_core::credits::{Hold, HoldId, Opening, OpeningOutcome, REFUNDS_A_DAY, Resolution, ResolutionOutcome};

@@ -1,4 +1,4 @@
-//! The job desk in memory.
+//! Fakes for jobs.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ use consigne_core::{Fault, UserId};
 use super::accounts::page;
 use super::{State, World};
 
-/// Jobs and what they count against.
+/// Jobs and the units they use up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Jobs {
     /// Jobs by id.
     pub jobs: BTreeMap<JobId, Job>,
-    /// Units taken, by owner, month and class.
+    /// Used units, by owner, month and class.
     pub generations: BTreeMap<(UserId, String, &'static str), u32>,
 }
 
@@ -32,7 +32,7 @@ impl Jobs {
         self.generations.entry((job.owner().clone(), job.month().to_string(), class)).or_default()
     }
 
-    /// Says whether a step may be applied.
+    /// Returns whether a step may be applied: the job has not changed since it was read.
     pub(super) fn is_current(&self, step: &JobStep) -> bool {
         self.jobs.get(&step.job.id).is_some_and(|job| job.revision == step.seen)
     }
@@ -126,7 +126,7 @@ impl ForgetJob for World {
 impl WriteAudit for World {
     async fn write_audit(&self, entry: &AuditEntry) -> Result<(), Fault> {
         self.effect(|state| {
-            // An entry that is named by what it is about stands there once.
+            // An event whose id is derived from its subject is added only once.
             state.accounts.audit.retain(|known| known.id != entry.id);
             state.accounts.audit.push(entry.clone());
         })

@@ -1,4 +1,4 @@
-//! Upkeep in memory.
+//! Fakes for nightly maintenance.
 
 use consigne_core::credits::WalletId;
 use consigne_core::keys::ApiKey;

@@ -1,4 +1,4 @@
-//! Places in organisations, and invitations to them, in memory.
+//! Fakes for members and invitations.
 
 use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::WriteOutcome;
@@ -17,7 +17,7 @@ use super::accounts::{AccountsState, page};
 use super::{State, World};
 
 impl AccountsState {
-    /// Gives an organisation's members.
+    /// Returns an organisation's members.
     fn members_of(&self, org: OrgId) -> Vec<Member> {
         self.members.values().filter(|member| member.org == org).cloned().collect()
     }
@@ -26,18 +26,18 @@ impl AccountsState {
         self.members_of(org).len() >= MEMBERS_MAX as usize
     }
 
-    /// Says whether somebody is the only owner.
+    /// Returns whether a member is the only owner.
     fn is_last_owner(&self, member: &Member) -> bool {
         let owners = self.members_of(member.org).into_iter().filter(|member| member.role == OrgRole::Owner);
         member.role == OrgRole::Owner && owners.count() == 1
     }
 
-    /// Says whether whose test wallet a key spends is no member any more.
+    /// Returns whether the payer of a test key is no longer a member.
     pub(super) fn spender_has_left(&self, key: &KeyFacts) -> bool {
         key.spender.as_ref().is_some_and(|spender| !self.members.contains_key(&(key.org, spender.clone())))
     }
 
-    /// Gives who pays for what they leave, if anybody is left.
+    /// Returns the new payer of the keys that a member leaves behind, if there is one.
     pub(super) fn new_payer(&self, org: OrgId) -> Option<UserId> {
         new_payer(&self.members_of(org)).map(|new_payer| new_payer.user.clone())
     }

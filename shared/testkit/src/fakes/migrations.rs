@@ -1,5 +1,6 @@
-//! Migrations in memory.
+//! Fakes for imports of keys.
 
+use consigne_core::idempotency::CommitOutcome;
 use consigne_core::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
 use consigne_core::ports::{GetMigration, ListMigrations, Listed, MigrateKey, MigrationFilter, PageAsk, StepMigration};
 use consigne_core::{Fault, Timestamp};
@@ -53,7 +54,8 @@ impl ListMigrations for World {
             });
             let mut shown: Vec<Migration> = shown.cloned().collect();
             shown.sort_by_key(|migration| (migration.due_at(), migration.id.clone()));
-            // By place, not by number: one that takes a step leaves the list, and the next page must not skip for it.
+            // The page starts after a place, not after a count. A migration that advances leaves the list, and a count would
+            // then skip another one.
             let after = ask.after.as_deref().and_then(|after| after.split_once('#'));
             shown.retain(|migration| after.is_none_or(|(due, id)| place(migration) > (due.to_owned(), id.to_owned())));
             let mut listed = page(&shown, &PageAsk { limit: ask.limit, after: None })?;
@@ -71,17 +73,17 @@ fn place(migration: &Migration) -> (String, String) {
 }
 
 impl StepMigration for World {
-    async fn step_migration(&self, step: &MigrationStep) -> Result<bool, Fault> {
+    async fn step_migration(&self, step: &MigrationStep) -> Result<CommitOutcome, Fault> {
         self.effect(|state| {
-            let Some(known) = state.migrations.get_mut(&step.migration.id) else { return false };
+            let Some(known) = state.migrations.get_mut(&step.migration.id) else { return CommitOutcome::Conflict };
             if known.revision != step.seen {
-                return false;
+                return CommitOutcome::Conflict;
             }
             *known = step.migration.clone();
             if let Some(event) = &step.event {
                 state.push_event(event);
             }
-            true
+            CommitOutcome::Committed
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Organisations, their members and their audit trail in memory.
+//! Fakes for organisations and their audit log.
 
 use consigne_core::audit::AuditEntry;
 use consigne_core::credits::WalletId;
@@ -45,7 +45,7 @@ impl SuspendOrg for World {
             if let Some(wallet) = accounts.wallets.get_mut(&WalletId::Organisation(org)) {
                 wallet.open = !suspended;
             }
-            // The same entry written again is one entry, here as there.
+            // An entry that is written again is stored once, as in the real table.
             if !accounts.audit.contains(audit) {
                 accounts.audit.push(audit.clone());
             }

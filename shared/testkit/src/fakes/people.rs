@@ -1,8 +1,8 @@
-//! People in memory.
+//! Fakes for people.
 
 use consigne_core::audit::AuditEntry;
 use consigne_core::credits::WalletId;
-use consigne_core::idempotency::WriteOutcome;
+use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{
     CloseAccount, Departure, EndClosing, EndMembership, GetProfile, PostponeClosing, Succession, TellProfile,
@@ -14,13 +14,13 @@ use consigne_core::{Fault, Timestamp, UserId};
 use super::{State, World};
 
 impl State {
-    /// Refuses somebody whose account is closed.
+    /// Returns an error if a person's account is closed.
     pub(super) fn admit(&self, seen: Option<&Sighting>) -> Result<(), Fault> {
         let closed = |seen: &Sighting| self.profiles.get(&seen.user).is_some_and(|known| known.closed_at.is_some());
         if seen.is_some_and(closed) { Err(Sighting::closed()) } else { Ok(()) }
     }
 
-    /// Remembers what a token said, unless the account is closed.
+    /// Stores the claims of a token, unless the account is closed.
     pub(super) fn see(&mut self, seen: Option<&Sighting>) -> Result<(), Fault> {
         self.admit(seen)?;
         if let Some(Sighting { user, contact }) = seen {
@@ -30,7 +30,7 @@ impl State {
         Ok(())
     }
 
-    /// Gives what became of a webhook that came before.
+    /// Returns the recorded outcome of a webhook, if it was received before.
     pub(super) fn came_before(&self, received: &Received) -> Option<WriteOutcome> {
         let before = self.webhooks.get(&(received.source, received.id.clone()))?;
         if before.now.plus(REMEMBERED).as_secs() <= received.now.as_secs() {
@@ -40,7 +40,7 @@ impl State {
         Some(if same { WriteOutcome::Replayed(before.result.clone()) } else { WriteOutcome::KeyReused })
     }
 
-    /// Remembers a webhook.
+    /// Records a webhook.
     pub(super) fn remember(&mut self, received: &Received) {
         self.webhooks.insert((received.source, received.id.clone()), received.clone());
     }
@@ -107,16 +107,16 @@ impl EndClosing for World {
 }
 
 impl EndMembership for World {
-    async fn end_membership(&self, departure: &Departure) -> Result<bool, Fault> {
+    async fn end_membership(&self, departure: &Departure) -> Result<CommitOutcome, Fault> {
         self.effect(|State { accounts, .. }| {
             let Departure { member, succession, audit } = departure;
             let role = |user: &UserId| accounts.members.get(&(member.org, user.clone())).map(|member| member.role);
             if role(&member.user) != Some(member.role) {
-                return false;
+                return CommitOutcome::Conflict;
             }
             match succession {
-                Succession::Owner(owner) if role(owner) != Some(OrgRole::Owner) => return false,
-                Succession::Nobody(_) if !accounts.orgs.contains_key(&member.org) => return false,
+                Succession::Owner(owner) if role(owner) != Some(OrgRole::Owner) => return CommitOutcome::Conflict,
+                Succession::Nobody(_) if !accounts.orgs.contains_key(&member.org) => return CommitOutcome::Conflict,
                 _ => {}
             }
             accounts.members.remove(&(member.org, member.user.clone()));
@@ -126,7 +126,7 @@ impl EndMembership for World {
                 accounts.wallets.entry(WalletId::Organisation(member.org)).and_modify(|wallet| wallet.open = false);
                 accounts.audit.push(AuditEntry::clone(suspended));
             }
-            true
+            CommitOutcome::Committed
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Mail in memory: claims, mailboxes, and a mail service with moods.
+//! Fakes for mail: claims, mailboxes, and a mail service that can refuse or throttle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,39 +10,39 @@ use consigne_core::{Fault, Timestamp, UserId};
 
 use super::World;
 
-/// Mails, and what keeps them from being sent.
+/// Mails, and the mailboxes and topics to which none are sent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Post {
     /// Mails by id.
     pub mails: BTreeMap<MailId, MailState>,
-    /// Mailboxes that get none.
+    /// Mailboxes to which no mails are sent.
     pub suppressed: BTreeMap<Mailbox, Suppression>,
-    /// Who wants none of which topic.
+    /// People who have unsubscribed from a topic.
     pub unsubscribed: BTreeSet<(UserId, Topic)>,
-    /// Mails the service has taken, in order.
+    /// Mails that the service has accepted, in order.
     pub sent: Vec<Mail>,
-    /// What the service does.
+    /// How the service answers.
     pub service: MailService,
 }
 
-/// Where a mail stands.
+/// State of a mail.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MailState {
-    /// Somebody is at it, since then.
+    /// A function has claimed it, at this time.
     Claimed(Timestamp),
-    /// It has ended.
+    /// It was sent or given up.
     Ended(MailEnd),
 }
 
-/// What the mail service does with a mail.
+/// How the mail service answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MailService {
-    /// Takes it.
+    /// It accepts the mail.
     #[default]
     Works,
-    /// Says that it is too much.
+    /// It is throttled.
     Throttles,
-    /// Says that it will never take it.
+    /// It refuses the mail for good.
     Refuses,
 }
 
@@ -59,7 +59,7 @@ impl ClaimMail for World {
             if post.suppressed.contains_key(&ask.mailbox) {
                 return Claimed::Suppressed;
             }
-            if ask.wanted_by.as_ref().is_some_and(|wish| post.unsubscribed.contains(wish)) {
+            if ask.wanted_by.as_ref().is_some_and(|topic| post.unsubscribed.contains(topic)) {
                 return Claimed::Unsubscribed;
             }
             post.mails.insert(ask.mail.clone(), MailState::Claimed(ask.now));

@@ -1,4 +1,4 @@
-//! Purchases and claw-backs in memory.
+//! Fakes for purchases and claw-backs.
 
 use consigne_core::Fault;
 use consigne_core::credits::{

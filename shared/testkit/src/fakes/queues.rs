@@ -1,4 +1,4 @@
-//! Queues in memory: one for whatever is sent at once, one for what is to be received later.
+//! Fakes for queues: one for all messages without a delay, one for those with a delay.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Statistics in memory.
+//! Fakes for statistics.
 
 use std::collections::btree_map::Entry;
 use std::ops::Bound;
@@ -15,7 +15,7 @@ use super::World;
 use super::accounts::page;
 
 impl WalkOrgs for World {
-    /// The last one given.
+    /// The last one on the previous page.
     type Walk = Option<OrgId>;
 
     async fn walk_orgs(&self, limit: u32, walk: &mut Self::Walk) -> Result<Vec<OrgId>, Fault> {
@@ -68,7 +68,7 @@ impl ListStats for World {
 
 impl WalkLedgers for World {
     async fn walk_ledgers(&self, after: Option<&str>) -> Result<(Vec<Ledger>, Option<String>), Fault> {
-        /// Few, so that a walk of a test has several steps.
+        /// Small, so that tests need several pages.
         const PAGE: usize = 3;
         self.effect(|state| {
             let after = after.and_then(UserId::parse);

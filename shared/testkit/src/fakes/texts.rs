@@ -1,28 +1,29 @@
-//! Texts in the making in memory, and the model that writes them.
+//! Fakes for drafts and for the language model.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use consigne_core::files::File;
-use consigne_core::ports::{AskModel, ForgetManuscript, GetManuscript, KeepManuscript, PutObject, ReadChapters};
-use consigne_core::texts::{Chapter, Manuscript, Prompt, Reply, Trouble, read_reply};
+use consigne_core::idempotency::CommitOutcome;
+use consigne_core::ports::{AskModel, ForgetDraft, GetDraft, PutObject, ReadChapters, StoreDraft};
+use consigne_core::texts::{Chapter, Draft, Prompt, Reply, Trouble, read_reply};
 use consigne_core::{Fault, JobId};
 use consigne_runtime::clock;
 
 use super::{Version, World};
 use crate::model::{self, Mischief};
 
-/// Manuscripts, their chapters, and what the model was asked.
+/// Drafts, their chapters, and the calls to the model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Texts {
-    /// Manuscripts by job.
-    pub manuscripts: BTreeMap<JobId, Manuscript>,
-    /// Chapters by job and place.
+    /// Drafts by job.
+    pub drafts: BTreeMap<JobId, Draft>,
+    /// Chapters by job and index.
     pub chapters: BTreeMap<(JobId, usize), String>,
-    /// What the model was asked for, in order: `outline`, `chapter 1` and so on.
+    /// Tasks of the calls to the model, in order: `outline`, `chapter 1` and so on.
     pub asked: Vec<String>,
-    /// What goes wrong with its next calls; `None` is nothing.
+    /// Faults of the next calls. `None` is no fault.
     pub mischief: VecDeque<Option<Mischief>>,
-    /// What goes wrong with all that follow.
+    /// Fault of all later calls.
     pub always: Option<Mischief>,
 }
 
@@ -38,25 +39,25 @@ impl AskModel for World {
     }
 }
 
-impl GetManuscript for World {
-    async fn get_manuscript(&self, job: &JobId) -> Result<Option<Manuscript>, Fault> {
-        self.effect(|state| state.texts.manuscripts.get(job).cloned())
+impl GetDraft for World {
+    async fn get_draft(&self, job: &JobId) -> Result<Option<Draft>, Fault> {
+        self.effect(|state| state.texts.drafts.get(job).cloned())
     }
 }
 
-impl KeepManuscript for World {
-    async fn keep_manuscript(&self, manuscript: &Manuscript, chapter: Option<&Chapter>) -> Result<bool, Fault> {
+impl StoreDraft for World {
+    async fn store_draft(&self, draft: &Draft, chapter: Option<&Chapter>) -> Result<CommitOutcome, Fault> {
         self.effect(|state| {
             let texts = &mut state.texts;
-            let stands = texts.manuscripts.get(&manuscript.job).map_or(0, |known| known.revision);
-            if stands != manuscript.revision.saturating_sub(1) {
-                return false;
+            let stands = texts.drafts.get(&draft.job).map_or(0, |known| known.revision);
+            if stands != draft.revision.saturating_sub(1) {
+                return CommitOutcome::Conflict;
             }
-            texts.manuscripts.insert(manuscript.job.clone(), manuscript.clone());
+            texts.drafts.insert(draft.job.clone(), draft.clone());
             if let Some(Chapter { at, text }) = chapter {
-                texts.chapters.insert((manuscript.job.clone(), *at), text.clone());
+                texts.chapters.insert((draft.job.clone(), *at), text.clone());
             }
-            true
+            CommitOutcome::Committed
         })
     }
 }
@@ -70,10 +71,10 @@ impl ReadChapters for World {
     }
 }
 
-impl ForgetManuscript for World {
-    async fn forget_manuscript(&self, job: &JobId) -> Result<(), Fault> {
+impl ForgetDraft for World {
+    async fn forget_draft(&self, job: &JobId) -> Result<(), Fault> {
         self.effect(|state| {
-            state.texts.manuscripts.remove(job);
+            state.texts.drafts.remove(job);
             state.texts.chapters.retain(|(of, _), _| of != job);
         })
     }

@@ -1,5 +1,5 @@
-//! One environment with eight requests in flight, as AWS Lambda has it on managed instances: what belongs to one request
-//! (its answer, its line in the log, its deadline, its trace, its count of calls) is never another's.
+//! One execution environment with eight requests in flight, as AWS Lambda runs it on managed instances. Requests never
+//! share an answer, a log line, a deadline, a trace or a count of calls.
 
 use std::convert::Infallible;
 use std::process::{Child, Command, Stdio};
@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Barrier, mpsc};
 
-/// Requests in flight.
+/// Number of requests in flight.
 const AT_ONCE: usize = 8;
-/// The one that is never ready in time.
+/// The request that always misses its deadline.
 const LATE: usize = 8;
 
 struct Crowded<A: Adapters> {
@@ -65,13 +65,13 @@ impl<A: Adapters<Table: GetUsage>> HttpFunction for Crowded<A> {
     }
 }
 
-/// The bootstrap: this very test, in a process of its own.
+/// Starts the bootstrap: this test binary, in another process.
 fn bootstrap() {
     edge::run::<Crowded<_>>();
 }
 
 #[test]
-fn eight_requests_in_flight_are_not_mixed_up() {
+fn concurrent_requests_do_not_share_anything() {
     match std::env::var_os("AWS_LAMBDA_RUNTIME_API") {
         Some(_) => bootstrap(),
         None => tokio::runtime::Runtime::new().unwrap().block_on(watch()),
@@ -90,7 +90,7 @@ async fn watch() {
     let (aws, runtime_api) = (aws.await, runtime_api.await);
 
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "concurrent::eight_requests_in_flight_are_not_mixed_up", "--nocapture"])
+        .args(["--exact", "concurrent::concurrent_requests_do_not_share_anything", "--nocapture"])
         .env_clear()
         .envs([
             ("AWS_LAMBDA_MAX_CONCURRENCY", "8"),
@@ -131,7 +131,7 @@ async fn watch() {
     }
 }
 
-/// A process that does not outlive the test, however that ends.
+/// A process that is killed when the test ends, even by a panic.
 struct Running(Child);
 
 impl Drop for Running {
@@ -141,7 +141,7 @@ impl Drop for Running {
     }
 }
 
-/// Holds an answer against the request it is for: what is in it was read for that one, and within its time.
+/// Asserts that an answer has the data and the deadline of its own request.
 fn assert_answer(number: usize, answer: &Value) {
     assert_eq!(answer["headers"]["x-request-id"], format!("request-{number}"), "{answer}");
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
@@ -154,7 +154,7 @@ fn assert_answer(number: usize, answer: &Value) {
     assert!(left < whole && left + 8 > whole, "request {number} of {whole} s saw {left} s left");
 }
 
-/// Holds every call against the request it was made for: it names that one's trace.
+/// Asserts that every call to the table has the trace of its own request.
 fn assert_calls(seen: &[(String, String)]) {
     assert_eq!(seen.len(), (1..LATE).sum::<usize>());
     for (user, trace) in seen {
@@ -162,14 +162,14 @@ fn assert_calls(seen: &[(String, String)]) {
     }
 }
 
-/// What a request is given to be answered, in seconds; no two the same.
+/// Returns the time to answer a request, in seconds. It differs for each request.
 fn seconds(number: usize) -> u64 {
     if number == LATE { 2 } else { 20 * number as u64 }
 }
 
 type Reply = std::pin::Pin<Box<dyn Future<Output = http::Response<Full<Bytes>>> + Send>>;
 
-/// The table: every user has committed as many bytes as their name says.
+/// Plays the table, where every user has committed as many bytes as their name says.
 fn table_answers(seen: &Mutex<Vec<(String, String)>>, request: &http::request::Parts, body: &[u8]) -> Reply {
     let asked: Value = serde_json::from_slice(body).unwrap();
     let user = asked["Key"]["pk"]["S"].as_str().unwrap().to_owned();
@@ -178,13 +178,13 @@ fn table_answers(seen: &Mutex<Vec<(String, String)>>, request: &http::request::P
     seen.lock().unwrap().push((user, trace));
     let item = json!({ "Item": { "pk": { "S": "p" }, "sk": { "S": "s" }, "committed": { "N": number } } });
     Box::pin(async move {
-        // So that calls of several requests are under way at the same time.
+        // Long enough that calls of several requests overlap.
         tokio::time::sleep(Duration::from_millis(5)).await;
         http::Response::new(Full::new(Bytes::from(item.to_string())))
     })
 }
 
-/// The Runtime API: hands out each request once, and takes the answers.
+/// Plays the Runtime API: hands out each request once and collects the answers.
 fn lambda_answers(
     events: &Mutex<Vec<usize>>,
     answers: &mpsc::UnboundedSender<(usize, Value)>,
@@ -193,7 +193,7 @@ fn lambda_answers(
 ) -> Reply {
     if let Some(id) = request.uri.path().strip_suffix("/response") {
         let number = id.rsplit('-').next().unwrap().parse().unwrap();
-        // Nobody listens any more once all were answered.
+        // Nobody receives any more after all requests were answered.
         drop(answers.send((number, serde_json::from_slice(body).unwrap())));
         return Box::pin(async { http::Response::builder().status(202).body(Full::default()).unwrap() });
     }
@@ -212,7 +212,7 @@ fn lambda_answers(
     Box::pin(async move { response.unwrap() })
 }
 
-/// Serves HTTP on a free port; gives its address.
+/// Serves HTTP on a free port. Returns its address.
 async fn serve(answer: impl Fn(http::request::Parts, Vec<u8>) -> Reply + Clone + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -228,7 +228,7 @@ async fn serve(answer: impl Fn(http::request::Parts, Vec<u8>) -> Reply + Clone +
                     Ok::<_, Infallible>(answer(parts, body).await)
                 }
             });
-            // The bootstrap is killed in the end, and hangs up.
+            // The bootstrap is killed at the end, which closes its connections.
             tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     });

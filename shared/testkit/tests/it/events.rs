@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use consigne_core::endpoints::offered;
-use consigne_core::events::EventKind;
+use consigne_core::deliveries::Subject;
+use consigne_core::endpoints::{Audience, offered};
+use consigne_core::events::{Event, EventKind, EventMessage};
 use consigne_testkit::payload::root;
-use consigne_testkit::schemas::{FOLDER, assert_valid, faults, read};
+use consigne_testkit::schemas::{FOLDER, assert_valid, document, faults, path, read};
 use consigne_testkit::template::template;
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ fn kinds() -> impl Iterator<Item = &'static str> {
 }
 
 #[test]
-fn every_event_has_a_schema_and_an_example_and_nothing_else_has() {
+fn exactly_the_kinds_of_event_have_a_schema_and_an_example() {
     let wanted: BTreeSet<String> =
         kinds().flat_map(|kind| [format!("{kind}.json"), format!("{kind}.example.json")]).collect();
     let files = std::fs::read_dir(root().join(FOLDER)).unwrap();
@@ -33,10 +34,68 @@ fn every_event_has_a_schema_and_an_example_and_nothing_else_has() {
 }
 
 #[test]
+fn the_schemas_in_the_repository_are_the_ones_the_types_make() {
+    for kind in EventKind::ALL {
+        let file = path(kind);
+        let made = serde_json::to_string_pretty(&document(kind)).unwrap() + "\n";
+        assert!(std::fs::read_to_string(root().join(&file)).unwrap() == made, "{file} is out of date; make openapi");
+    }
+}
+
+#[test]
+fn every_example_is_read_and_written_again_byte_for_byte() {
+    for kind in EventKind::ALL {
+        let example = read(&format!("{}.example", kind.name()));
+        let message = json!({ "detail-type": kind.name(), "source": "consigne", "detail": example }).to_string();
+        let EventMessage { id, occurred_at, data, .. } = EventMessage::parse(&message).unwrap();
+        let event = Event { id, occurred_at, data: data.unwrap() };
+        assert_eq!((event.kind(), event.detail().to_string()), (kind, example.to_string()));
+    }
+}
+
+#[test]
+fn every_event_that_a_function_is_handed_is_as_its_schema_says() {
+    let mut handed = 0;
+    for function in ["send-mail", "dispatch-webhook", "generate-worker"] {
+        for file in std::fs::read_dir(root().join("events").join(function)).unwrap() {
+            let batch: Value = serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
+            for record in batch["Records"].as_array().unwrap() {
+                // What is no JSON, or of no kind, is a malformed message or one of our own.
+                let message = serde_json::from_str::<Value>(record["body"].as_str().unwrap()).unwrap_or_default();
+                let Some(kind) = message["detail-type"].as_str() else { continue };
+                assert_valid(kind, &message["detail"].to_string());
+                assert!(EventMessage::parse(&message.to_string()).unwrap().data.is_some());
+                handed += 1;
+            }
+        }
+    }
+    assert_eq!(handed, 22);
+}
+
+#[test]
+fn whom_an_event_is_told_is_whom_its_kind_is_told() {
+    for kind in EventKind::ALL {
+        let detail = read(&format!("{}.example", kind.name()));
+        let data =
+            EventMessage::parse(&json!({ "detail-type": kind.name(), "detail": detail }).to_string()).unwrap().data;
+        let subject = match data.unwrap().subject() {
+            Some(Subject::Org(org)) => (Audience::Organisation, json!(org)),
+            Some(Subject::Person(user)) => (Audience::Person, json!(user)),
+            None => (kind.audience(), json!(null)),
+        };
+        match kind.audience() {
+            Audience::Organisation => assert_eq!(subject, (Audience::Organisation, detail["org_id"].clone())),
+            Audience::Person => assert_eq!(subject, (Audience::Person, detail["user_id"].clone())),
+            Audience::Nobody(_) => assert_eq!(subject.1, json!(null), "{}", kind.name()),
+        }
+    }
+}
+
+#[test]
 fn the_catalogue_names_every_event_and_every_field() {
     let readme = std::fs::read_to_string(root().join("events/README.md")).unwrap();
     let (everywhere, table) = readme.split_once("| detail-type |").unwrap();
-    // A row that says "the same" goes on from the last one that does not.
+    // A row that says "the same" refers to the last row that does not.
     let (mut rows, mut whole) = (BTreeMap::new(), String::new());
     for row in table.lines().filter(|line| line.starts_with("| `")) {
         if !row.contains("the same") {
@@ -54,13 +113,13 @@ fn the_catalogue_names_every_event_and_every_field() {
 }
 
 #[test]
-fn what_endpoints_can_hear_of_is_what_the_rule_passes_on() {
+fn the_rule_sends_exactly_the_events_that_endpoints_can_subscribe_to() {
     let rule = &template()["Resources"]["DeliveryRule"]["Properties"]["EventPattern"]["detail-type"];
     assert_eq!(*rule, json!(offered().into_iter().map(EventKind::name).collect::<Vec<_>>()));
 }
 
 #[test]
-fn an_event_that_is_not_as_its_schema_says_is_found() {
+fn an_event_that_differs_from_its_schema_is_found() {
     for kind in kinds() {
         let (schema, example) = (read(kind), read(&format!("{kind}.example")));
         for name in schema["required"].as_array().unwrap().iter().filter_map(Value::as_str) {
@@ -96,7 +155,7 @@ fn an_event_that_is_not_as_its_schema_says_is_found() {
         ("file.deleted", "cause", json!("")),
         ("file.ready", "width", json!(0)),
         ("key.issued", "actor", json!("ann")),
-        // A wish for a book has a topic, not a prompt.
+        // A request for a book has a topic and no prompt.
         ("job.requested", "kind", json!("book")),
     ] {
         assert!(changed(kind, name, value.clone()) > 0, "{kind} {name} {value}");

@@ -1,5 +1,5 @@
-//! The house: one name serves as folder, package, binary, events folder, log group and logical id; a function reads the
-//! settings it is given and may do what its table row says; queues end somewhere.
+//! Rules of the repository: folder, package, binary, events folder and logical id of a function have the same name; a
+//! function reads exactly its settings; functions/README.md agrees with the template; queues have dead-letter queues.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -9,14 +9,14 @@ use consigne_testkit::payload::{built, root};
 use consigne_testkit::template::{functions, name_of, routes, template, text};
 use serde_json::Value;
 
-/// Gives the names of the folders below a folder.
+/// Returns the names of the folders in a folder.
 fn folders(path: &str) -> BTreeSet<String> {
     let entries = std::fs::read_dir(root().join(path)).unwrap();
     let folders = entries.map(|entry| entry.unwrap()).filter(|entry| entry.path().is_dir());
     folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// Turns `on-object-event` into `OnObjectEvent`.
+/// Converts `on-object-event` to `OnObjectEvent`.
 fn pascal(name: &str) -> String {
     let capital = |word: &str| [word[..1].to_uppercase().as_str(), &word[1..]].concat();
     name.split('-').map(capital).collect::<Vec<_>>().concat()
@@ -27,7 +27,7 @@ fn names() -> BTreeSet<String> {
 }
 
 #[test]
-fn one_name_serves_everywhere() {
+fn a_function_has_the_same_name_everywhere() {
     let template = template();
     assert_eq!(folders("functions"), names(), "folders of functions/ against the template");
     assert!(
@@ -35,7 +35,7 @@ fn one_name_serves_everywhere() {
         "the functions' own names against the template"
     );
     let mut payloads = folders("events");
-    assert!(payloads.remove("schemas"), "what the world is told is described beside what functions are told");
+    assert!(payloads.remove("schemas"), "events/ also has the schemas of published events");
     assert_eq!(payloads, names(), "folders of events/ against the template");
     for (logical, properties) in functions(&template) {
         let name = name_of(&properties);
@@ -53,7 +53,7 @@ fn one_name_serves_everywhere() {
 }
 
 #[test]
-fn functions_stand_in_the_order_of_the_alphabet() {
+fn functions_are_in_alphabetical_order() {
     let order: Vec<String> = functions(&template()).into_iter().map(|(logical, _)| logical).collect();
     let mut sorted = order.clone();
     sorted.sort();
@@ -69,12 +69,12 @@ fn mains_have_at_most_twenty_lines() {
 }
 
 #[test]
-fn every_function_reads_the_settings_it_is_given_and_no_others() {
+fn every_function_reads_exactly_the_settings_it_is_given() {
     let template = template();
     for (_, properties) in functions(&template) {
         let name = name_of(&properties);
         let mut given = variables(&properties);
-        // Those of all functions are for the ones that answer HTTP.
+        // The global variables are for functions that answer HTTP.
         if properties["Events"]
             .as_object()
             .is_some_and(|events| events.values().any(|event| event["Type"] == "HttpApi"))
@@ -91,7 +91,7 @@ fn variables(properties: &Value) -> BTreeSet<String> {
     variables.into_iter().flatten().map(|(name, _)| name.clone()).collect()
 }
 
-/// Asks the built function which settings it reads.
+/// Runs the built function to list the settings that it reads.
 fn settings_of(name: &str) -> BTreeSet<String> {
     let binary = built(name);
     let output = Command::new(&binary).arg("--settings").output();
@@ -101,7 +101,7 @@ fn settings_of(name: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_fallback_knows_the_routes_of_the_template() {
+fn the_fallback_has_the_routes_of_the_template() {
     let known: BTreeSet<(String, String)> =
         fallback::ROUTES.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned())).collect();
     let routed = routes(&template()).into_iter().map(|(_, method, path)| (method, path)).collect();
@@ -124,13 +124,13 @@ fn words(cell: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_table_of_functions_says_what_the_template_does() {
+fn the_table_of_functions_agrees_with_the_template() {
     let (template, table) = (template(), table());
     assert_eq!(table.keys().cloned().collect::<BTreeSet<_>>(), names());
     for (_, properties) in functions(&template) {
         let (name, row) = (name_of(&properties), &table[name_of(&properties)]);
         let given = variables(&properties);
-        // The four settings of session tokens go by one word there.
+        // The table has one word for the four settings of session tokens.
         let session = ["AUTHORIZED_PARTIES", "CLERK_ISSUER", "CLERK_JWKS_URL", "CLERK_JWT_KEY"];
         let mut listed = words(&row[3]);
         if listed.remove("session") {
@@ -144,7 +144,7 @@ fn the_table_of_functions_says_what_the_template_does() {
     }
 }
 
-/// Collects the actions a function may do, but for those Lambda does on its behalf to read a queue or stream.
+/// Returns the actions that a function may do, without those that Lambda needs to read a queue or stream.
 fn actions(properties: &Value) -> BTreeSet<String> {
     let polling = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
     let streaming =
@@ -162,7 +162,7 @@ fn actions(properties: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn no_permission_is_a_bare_star_without_a_reason() {
+fn every_permission_on_all_resources_has_a_comment() {
     let text = text();
     let lines: Vec<&str> = text.lines().collect();
     for (at, line) in lines.iter().enumerate() {
@@ -172,7 +172,7 @@ fn no_permission_is_a_bare_star_without_a_reason() {
 }
 
 #[test]
-fn every_queue_ends_in_a_dead_letter_queue_and_waits_long_enough() {
+fn every_queue_has_a_dead_letter_queue_and_a_long_enough_visibility_timeout() {
     let template = template();
     let resources = template["Resources"].as_object().unwrap();
     let of_type = |kind: &str| -> Vec<(&String, &Value)> {
@@ -200,7 +200,7 @@ fn every_queue_ends_in_a_dead_letter_queue_and_waits_long_enough() {
     }
 }
 
-/// Says whether CloudFormation would take a value for a parameter.
+/// Returns whether CloudFormation accepts a value for a parameter.
 fn takes(parameter: &str, value: &str) -> bool {
     let pattern = template()["Parameters"][parameter]["AllowedPattern"].as_str().unwrap().to_owned();
     // CloudFormation matches the whole value.
@@ -208,7 +208,7 @@ fn takes(parameter: &str, value: &str) -> bool {
 }
 
 #[test]
-fn parameters_take_what_works_and_nothing_else() {
+fn parameters_accept_exactly_the_values_that_work() {
     let key = "-----BEGIN PUBLIC KEY-----\\nMIIB+/a=\\n-----END PUBLIC KEY-----";
     for good in [String::new(), key.to_owned(), format!("{key}\\n"), format!("{key}\n"), key.replace("\\n", "\n")] {
         assert!(takes("ClerkJwtKey", &good), "{good:?}");
@@ -232,13 +232,13 @@ fn parameters_take_what_works_and_nothing_else() {
         assert!(!takes("MailFrom", bad), "{bad:?}");
     }
     assert!(takes("ApplicationUrl", "http://localhost:3000") && !takes("ApplicationUrl", "https://app.example.com/"));
-    // One of the two ways to know the issuer's keys must be given.
+    // ClerkJwtKey or ClerkJwksUrl must be set.
     let rule = template()["Rules"]["SomeKey"]["Assertions"][0]["Assert"].to_string();
     assert!(rule.contains("ClerkJwtKey") && rule.contains("ClerkJwksUrl"), "{rule}");
 }
 
 #[test]
-fn no_file_has_outgrown_its_idea() {
+fn no_file_is_too_long() {
     let mut long = Vec::new();
     let mut folders = vec![root().join("functions"), root().join("shared"), root().join("infra")];
     while let Some(folder) = folders.pop() {

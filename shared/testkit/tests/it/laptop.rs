@@ -1,4 +1,4 @@
-//! The laptop stack's own commands.
+//! The commands of the laptop's stack.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use consigne_testkit::payload::root;
 use consigne_testkit::stack::Stack;
 
-/// Makes a home whose server is long gone, with the files it has left behind.
+/// Creates the home folder of a server that no longer runs, with the files that it left behind.
 fn stale_home(name: &str, port: &str, pid: u32) -> PathBuf {
     let home = root().join("target/tmp").join(name);
     std::fs::create_dir_all(&home).unwrap();
@@ -23,21 +23,21 @@ fn stack(command: &str, home: &PathBuf) -> Output {
 }
 
 #[test]
-fn a_stale_process_id_harms_nobody() {
-    // A stranger, who has the number that the file remembers.
-    let mut stranger = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
-    let home = stale_home("stale-pid", "1", stranger.id());
+fn a_process_with_a_stale_process_id_is_not_killed() {
+    // Another process, which now has the id in the file.
+    let mut other = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
+    let home = stale_home("stale-pid", "1", other.id());
     let down = stack("down", &home);
-    let alive = stranger.try_wait().unwrap().is_none();
-    stranger.kill().unwrap();
-    stranger.wait().unwrap();
+    let alive = other.try_wait().unwrap().is_none();
+    other.kill().unwrap();
+    other.wait().unwrap();
     assert!(down.status.success(), "{}", String::from_utf8_lossy(&down.stderr));
-    assert!(alive, "the stranger was ended");
+    assert!(alive, "the other process was killed");
     assert!(!home.join("pid").exists(), "the stale file is still there");
 }
 
 #[test]
-fn a_server_of_somebody_else_on_a_port_of_ours_is_not_ours() {
+fn another_server_on_our_port_does_not_count_as_ours() {
     let found = Stack::find();
     let port = found.name("AWS_ENDPOINT_URL").rsplit(':').next().unwrap();
     let home = stale_home("stale-port", port, std::process::id());

@@ -1,21 +1,11 @@
-//! The one integration-test binary: handlers on fakes, ports against their contract, the house, the deployed stack.
+//! All integration tests in one binary: handlers on fakes, contracts of ports, rules of the repository, the deployed
+//! stack.
 
-// A test may stop by panicking; that is what it is for.
+// A test may panic, because that is how it fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod concurrent;
 mod crash;
-mod crash_credits;
-mod crash_deliveries;
-mod crash_gateway;
-mod crash_jobs;
-mod crash_keys;
-mod crash_mail;
-mod crash_members;
-mod crash_migrations;
-mod crash_night;
-mod crash_payments;
-mod crash_texts;
 mod deployed;
 mod events;
 mod handlers;

@@ -1,5 +1,5 @@
-//! A year of midnights: what a key may do and what its wallet holds is right to the unit at every step, whether the night's
-//! upkeep comes in time, late, twice or never.
+//! A year of midnights: quotas and wallets are exact at every step, whether the nightly maintenance comes in time,
+//! late, twice or never.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use consigne_testkit::functions;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::handlers::accounts::{KEY_ID, ORG, PEOPLE, found, key_id, org, put_key, told_of, with};
+use crate::handlers::people::accounts::{KEY_ID, ORG, PEOPLE, found, key_id, org, put_key, told_of, with};
 
-/// Charged calls a day and a month of the production key.
+/// Daily and monthly quota of the production key.
 const DAILY: u64 = 3;
 const MONTHLY: u64 = 61;
-/// What the organisation has bought; more than a year of calls costs.
+/// Credits that the organisation has bought, more than a year of calls costs.
 const PAID: u64 = 10_000;
-/// What it was given, until a day in the middle of the year.
+/// Promotional credits, which expire in the middle of the year.
 const PROMO: u64 = 400;
 const TEST_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTX";
 
@@ -31,20 +31,20 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-/// When the promotional credits are lost.
+/// Returns when the promotional credits expire.
 fn promo_ends() -> Timestamp {
     at("2024-03-10T12:00:00Z")
 }
 
-/// What one would write if there were nothing but a calendar.
+/// A simple model of quotas and wallets, which needs only a calendar.
 #[derive(Default)]
 struct Model {
     calls: BTreeMap<String, u64>,
-    /// Wishes for articles, by month.
-    wishes: BTreeMap<String, u32>,
+    /// Requested articles, by month.
+    requests: BTreeMap<String, u32>,
     promo: u64,
     paid: u64,
-    /// When the test wallet was first used, in which of its periods it was last, and what is left in that.
+    /// The test wallet: time of its first use, number of its last period, and the credits left in that.
     test: Option<(Timestamp, u128, u64)>,
 }
 
@@ -57,7 +57,7 @@ impl Model {
         self.calls.get(period).copied().unwrap_or(0)
     }
 
-    /// Takes a call of the production key; gives the code and what remains.
+    /// Makes a call with the production key. Returns the code and the remaining quotas.
     fn call(&mut self, now: Timestamp) -> (&'static str, Value) {
         if now >= promo_ends() {
             self.promo = 0;
@@ -81,15 +81,15 @@ impl Model {
         ("VALID", left)
     }
 
-    /// Takes a wish for an article; says whether the month allows it.
-    fn wish(&mut self, now: Timestamp) -> bool {
-        let taken = self.wishes.entry(Month::of(now).to_string()).or_default();
+    /// Requests an article. Returns whether the monthly allowance permits it.
+    fn request_article(&mut self, now: Timestamp) -> bool {
+        let taken = self.requests.entry(Month::of(now).to_string()).or_default();
         let allowed = *taken < Plan::Free.generations(Kind::Blog);
         *taken += u32::from(allowed);
         allowed
     }
 
-    /// Takes a call of the test key, over some credits.
+    /// Makes a call with the test key that costs some credits. Returns the code and what remains.
     fn test_call(&mut self, cost: u64, now: Timestamp) -> (&'static str, Value) {
         let anchor = self.test.map_or(now, |(anchor, _, _)| anchor);
         let period = now.since(anchor).as_millis() / TEST_PERIOD.as_millis();
@@ -105,7 +105,7 @@ impl Model {
     }
 }
 
-/// An organisation with its two keys, and what checks them.
+/// An organisation with its two keys, on fakes.
 struct Year {
     world: World,
     live: String,
@@ -129,22 +129,22 @@ impl Year {
         Self { world, live, test }
     }
 
-    /// Checks and charges a key; gives the code and what remains.
+    /// Verifies and charges a key. Returns the code and what remains.
     async fn call(&self, text: &str, cost: u64, now: Timestamp) -> (String, Value) {
         let event = with(told_of(text, "key-verify", "probe"), &json!({ "cost": cost, "include": ["remaining"] }));
         let data = functions::verify_at(&self.world, event, now).await;
         (data["code"].as_str().unwrap().to_owned(), data["remaining"].clone())
     }
 
-    /// Wishes for an article; says whether it is accepted.
-    async fn wish(&self, now: Timestamp) -> bool {
+    /// Requests an article. Returns whether it was accepted.
+    async fn request_article(&self, now: Timestamp) -> bool {
         let ask = Ask::text("Lighthouses", None, None).unwrap();
         let job = Job::accept(&UserId::parse("user_ann1").unwrap(), Plan::Free, Kind::Blog, ask, now);
         let new = NewJob { event: job.requested("https://api.example.com"), job, seen: None, idempotent: None };
         self.world.request_job(&new).await.unwrap() == Admission::Accepted
     }
 
-    /// Lets the upkeep of a night come.
+    /// Runs the maintenance of a night.
     async fn maintenance(&self, night: Timestamp) {
         functions::tick(&self.world, "quota-reset", json!({ "time": night.to_string() })).await.unwrap();
         functions::deliver_night(&self.world).await;
@@ -161,13 +161,13 @@ impl Year {
     }
 }
 
-/// How a night's upkeep comes.
+/// When the maintenance of a night runs.
 #[derive(Clone, Copy, Debug)]
 enum Night {
     InTime,
     Never,
     Twice,
-    /// So many hours late; its calls of the meantime have come.
+    /// So many hours late, after the calls in the meantime.
     Late(u64),
 }
 
@@ -180,9 +180,10 @@ fn night() -> impl Strategy<Value = Night> {
     ]
 }
 
-/// Goes through days, calling around each midnight and in between, in one world with upkeep and in one without.
+/// Makes calls around each midnight and in between, in one world with maintenance and in one without. Compares both
+/// with the model.
 async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) -> u64) {
-    let (kept, left_alone) = (Year::begin(first), Year::begin(first));
+    let (with_maintenance, without) = (Year::begin(first), Year::begin(first));
     let mut model = Model::begin();
     let mut late: Vec<(Timestamp, Timestamp)> = Vec::new();
     let mut midnight = Day::of(first).starts();
@@ -195,7 +196,7 @@ async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) ->
             Night::Never => {}
         }
         let end = Day::of(midnight).ends();
-        // The first moment of the day, some within it, and its last; the first also behind the last of the day before.
+        // The first and last moments of the day, and some in between.
         for moment in [
             midnight,
             due.plus(Duration::from_mins(1)),
@@ -205,49 +206,49 @@ async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) ->
             let ripe: Vec<_> = late.iter().copied().filter(|(comes, _)| *comes <= moment).collect();
             late.retain(|(comes, _)| *comes > moment);
             for (_, night) in ripe {
-                kept.maintenance(night).await;
+                with_maintenance.maintenance(night).await;
             }
             let want = model.call(moment);
-            let (test, wish) = (model.test_call(cost, moment), model.wish(moment));
-            for year in [&kept, &left_alone] {
+            let (test, article) = (model.test_call(cost, moment), model.request_article(moment));
+            for year in [&with_maintenance, &without] {
                 let got = year.call(&year.live, 1, moment).await;
                 assert_eq!((got.0.as_str(), &got.1), (want.0, &want.1), "at {moment}, {night:?}");
                 let got = year.call(&year.test, cost, moment).await;
                 assert_eq!((got.0.as_str(), &got.1), (test.0, &test.1), "test at {moment}, {night:?}");
-                assert_eq!(year.wish(moment).await, wish, "wish at {moment}, {night:?}");
+                assert_eq!(year.request_article(moment).await, article, "article at {moment}, {night:?}");
             }
         }
         midnight = end;
     }
-    for year in [&kept, &left_alone] {
+    for year in [&with_maintenance, &without] {
         year.assert_books_balance();
     }
     let end = midnight.plus(Duration::from_mins(5));
-    kept.maintenance(end).await;
-    assert!(kept.counters() <= 41 + 14, "{} counters are left", kept.counters());
-    let before = kept.world.state();
-    kept.maintenance(end).await;
-    assert_eq!(kept.world.state(), before, "the same night again changes nothing");
-    // What has been forgotten is of periods past; of those kept both know the same.
+    with_maintenance.maintenance(end).await;
+    assert!(with_maintenance.counters() <= 41 + 14, "{} counters are left", with_maintenance.counters());
+    let before = with_maintenance.world.state();
+    with_maintenance.maintenance(end).await;
+    assert_eq!(with_maintenance.world.state(), before, "the same night again changes nothing");
+    // Only counters of past periods were deleted. The stored ones are the same in both worlds.
     let used = |year: &Year| year.world.state().accounts.keys[&(org(ORG), key_id(KEY_ID))].used.clone();
-    let all = used(&left_alone);
-    assert!(used(&kept).iter().all(|(period, calls)| all.get(period) == Some(calls)));
+    let all = used(&without);
+    assert!(used(&with_maintenance).iter().all(|(period, calls)| all.get(period) == Some(calls)));
     let wallet = |year: &Year| {
         let wallet = &year.world.state().accounts.wallets[&WalletId::Organisation(org(ORG))];
         wallet.with_lots_expired(end)
     };
     assert_eq!(
-        (wallet(&kept).balance, wallet(&kept).expired),
-        (wallet(&left_alone).balance, wallet(&left_alone).expired)
+        (wallet(&with_maintenance).balance, wallet(&with_maintenance).expired),
+        (wallet(&without).balance, wallet(&without).expired)
     );
 }
 
 #[tokio::test]
-async fn fourteen_months_of_midnights_with_every_mishap_in_turn() {
+async fn quotas_and_wallets_are_exact_over_fourteen_months() {
     let mishaps =
         [Night::InTime, Night::Never, Night::Twice, Night::Late(2), Night::Late(30), Night::Never, Night::Never];
     let nights: Vec<Night> = mishaps.iter().copied().cycle().take(430).collect();
-    // Among them: 31 December, 29 February, the ends of months of 28 to 31 days, the end of the promotional credits.
+    // This covers 31 December, 29 February, ends of months of 28 to 31 days, and the end of the promotional credits.
     go_through(at("2023-11-20T00:00:00Z"), &nights, |n| n as u64 % 7 + 1).await;
 }
 
@@ -255,7 +256,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn weeks_around_the_end_of_february_however_the_nights_go(
+    fn quotas_and_wallets_are_exact_around_the_end_of_february(
         nights in prop::collection::vec(night(), 20..60), start in 0_u64..30, cost in 1_u64..40,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -265,7 +266,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn a_night_that_is_still_to_come_ends_nothing_before_its_time() {
+async fn maintenance_of_a_future_night_ends_nothing_early() {
     let now = consigne_runtime::clock::now();
     let year = Year::begin(now);
     let hour = Duration::from_hours(1);

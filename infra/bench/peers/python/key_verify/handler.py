@@ -1,4 +1,4 @@
-"""Checks an API key and charges it in one transaction: what functions/key-verify does, as it is written in Python."""
+"""Checks an API key and charges it in one transaction, as functions/key-verify does. For comparison in the bench."""
 
 import hashlib
 import hmac
@@ -35,7 +35,7 @@ seen: dict[str, dict[str, str]] = {}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers a request to check a key."""
+    """Answers a request to verify a key."""
     now = datetime.now(timezone.utc).isoformat()
     service = caller(event["headers"].get("authorization", ""))
     if not service:
@@ -61,7 +61,8 @@ def check(call: dict[str, Any], service: str, idempotency_key: str | None) -> di
     except dynamodb.exceptions.TransactionCanceledException as error:
         reasons = error.response["CancellationReasons"]
         key, wallet, record = (reason["Code"] == "ConditionalCheckFailed" for reason in reasons)
-        # A receipt outranks every refusal; anything but these three is trouble, for the caller to try again.
+        # An existing receipt means that this request was already charged, whatever else failed. Other reasons than
+        # these three are errors, after which the caller retries.
         if key and not record:
             return {"valid": False, "code": "KEY_REFUSED"}
         if wallet and not record:
@@ -73,7 +74,7 @@ def check(call: dict[str, Any], service: str, idempotency_key: str | None) -> di
 
 
 def find(text: str) -> dict[str, str] | None:
-    """Finds whose key it is: by its checksum first, without a look anywhere, then by its MAC, which never changes."""
+    """Finds a key by its MAC. A key with a wrong checksum is refused without a read. Results are cached for good."""
     parts = SHAPE.fullmatch(text)
     if not parts or spell(crc32(parts[1].encode())) != parts[2]:
         return None
@@ -92,7 +93,7 @@ def find(text: str) -> dict[str, str] | None:
 
 
 def charge(facts: dict[str, str], call: dict[str, Any], cost: int, service: str, receipt: str) -> list[dict[str, Any]]:
-    """Has the key count the call, the wallet give the credits, the receipt be written: all three or none."""
+    """Returns the transaction: count the call on the key, take the credits from the wallet, write the receipt."""
     org, key_id, now = facts["org"], facts["key_id"], int(time.time() * 1000)
     day = datetime.fromtimestamp(now / 1000, timezone.utc).date().isoformat()
     write = {"TableName": TABLE, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
@@ -159,7 +160,7 @@ def caller(authorization: str) -> str | None:
 
 
 def spell(number: int) -> str:
-    """Spells a checksum in six digits of base 62."""
+    """Writes a checksum as six digits in base 62."""
     text = ""
     for _ in range(6):
         number, digit = divmod(number, 62)

@@ -1,4 +1,4 @@
-"""Hands out a short-lived ticket to read one file: what functions/presign does, as it is written in Python."""
+"""Returns a ticket (signed URL) to read one file, as functions/presign does. For comparison in the bench."""
 
 import json
 import os
@@ -23,7 +23,7 @@ s3 = boto3.client("s3", config=Config(signature_version="s3v4"))
 
 
 class Refusal(Exception):
-    """An answer that is no ticket."""
+    """An answer that refuses the ticket."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)

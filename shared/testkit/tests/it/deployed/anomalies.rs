@@ -1,4 +1,4 @@
-//! Unusual use of keys on the deployed stack: noticed, told to the owners by mail, stopped by policy, and let go again.
+//! Anomalies on the deployed stack: detected, mailed to the owners, keys suspended by policy, and resumed.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use super::bus_listener::BusListener;
 use super::further_stack::FurtherStack;
 use super::mail::{address, founder, mail_about};
 
-/// The stack all tests share, as the operator's command line is told of it.
+/// Environment file of the stack that all tests share, for the operator's command line.
 const FIRST: FurtherStack = FurtherStack { name: "consigne", env_file: "target/local/stack.env" };
 
-/// Charges a key from as many countries.
+/// Charges a key from so many countries.
 async fn used_from(fixture: &OrgFixture<'_>, key: &HeldKey, countries: u8) {
     for n in 0..countries {
         let told = json!({ "cost": 1, "country": format!("A{}", char::from(b'A' + n)) });
@@ -25,7 +25,7 @@ async fn used_from(fixture: &OrgFixture<'_>, key: &HeldKey, countries: u8) {
     }
 }
 
-/// Runs `anomaly-detect` as of some minutes from now.
+/// Runs `anomaly-detect` at a time some minutes from now.
 async fn detect(stack: &Stack, minutes: u64) -> Value {
     let mut tick = payload::event("anomaly-detect", "tick", "");
     tick["time"] = clock::now().plus(Duration::from_mins(minutes)).to_string().into();
@@ -34,16 +34,16 @@ async fn detect(stack: &Stack, minutes: u64) -> Value {
     done
 }
 
-/// Gives the kinds of a shop's anomalies in its audit trail.
+/// Returns the kinds of the anomalies in an organisation's audit log.
 async fn noticed(fixture: &OrgFixture<'_>) -> Vec<String> {
-    let trail = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
-    let entries = trail["data"].as_array().cloned().unwrap_or_default();
+    let log = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
+    let entries = log["data"].as_array().cloned().unwrap_or_default();
     let anomalies = entries.iter().filter(|entry| entry["action"] == "key.anomaly");
     anomalies.map(|entry| entry["details"]["kind"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
-async fn eleven_countries_are_one_alert_ten_and_refused_calls_from_twenty_none() {
+async fn eleven_countries_cause_one_alert_but_ten_or_refused_calls_none() {
     let stack = Stack::find();
     let (few, many) = (OrgFixture::open(&stack, 100).await, OrgFixture::open(&stack, 100).await);
     let poor = OrgFixture::open(&stack, 0).await;
@@ -52,12 +52,12 @@ async fn eleven_countries_are_one_alert_ten_and_refused_calls_from_twenty_none()
     used_from(&few, &keys[0], 10).await;
     used_from(&many, &keys[1], 11).await;
     used_from(&poor, &poor.issue("production", &json!({})).await, 20).await;
-    // The index of receipts may be behind for a moment.
+    // The index of receipts may lag for a moment.
     let told = until(async || {
         detect(&stack, 0).await;
         (!noticed(&many).await.is_empty()).then_some(())
     });
-    assert!(told.await.is_some(), "nothing was noticed");
+    assert!(told.await.is_some(), "no anomaly was detected");
     detect(&stack, 10).await;
     assert_eq!(noticed(&many).await, ["countries"]);
     assert_eq!((noticed(&few).await, noticed(&poor).await), (Vec::<String>::new(), Vec::new()));
@@ -65,11 +65,11 @@ async fn eleven_countries_are_one_alert_ten_and_refused_calls_from_twenty_none()
     assert_eq!(faults("key.anomaly", &event), Vec::<String>::new());
     assert_eq!((&event["details"]["countries"], &event["action"]), (&json!(11), &json!("alerted")));
     listener.close(&stack).await;
-    assert_eq!(many.charge(&keys[1], None).await["valid"], true, "an alert stops nothing");
+    assert_eq!(many.charge(&keys[1], None).await["valid"], true, "an alert must not stop the key");
 }
 
 #[tokio::test]
-async fn where_that_is_the_policy_a_key_stops_its_owner_is_written_to_and_the_operator_lets_it_work_again() {
+async fn a_policy_can_suspend_the_key_mail_its_owner_and_the_operator_resumes_it() {
     let stack = Stack::find();
     let (owner, org) = founder(&stack, "en").await;
     let fixture = OrgFixture::of(&stack, owner, org);
@@ -92,7 +92,7 @@ async fn where_that_is_the_policy_a_key_stops_its_owner_is_written_to_and_the_op
     assert!(well && said.contains("works"), "{said}");
     assert_eq!(fixture.charge(&key, None).await["valid"], true);
     let (well, said) = FIRST.consigne(&resume, "").await;
-    assert!(well, "twice does no harm: {said}");
+    assert!(well, "resuming twice: {said}");
     let (well, said) =
         FIRST.consigne(&["key", "resume", &org, "key_01M7YREWKH7VM7Z3Z2KWSH2FTS", "--reason", "x"], "").await;
     assert!(!well && said.contains("has no key"), "{said}");

@@ -1,4 +1,4 @@
-//! A queue that hears what the bus says.
+//! A queue that receives events from the bus.
 
 use aws_sdk_eventbridge::types::Target;
 use consigne_testkit::stack::{Stack, until};
@@ -11,12 +11,12 @@ pub struct BusListener {
 }
 
 impl BusListener {
-    /// Listens for events whose detail has this id under this name. Nobody else listens for it.
+    /// Receives the events whose detail has this id in this field. The queue belongs to this test only.
     pub async fn on(stack: &Stack, field: &str, id: &str) -> Self {
         Self::to(stack, id, &json!({ "source": ["consigne"], "detail": { field: [id] } })).await
     }
 
-    /// Listens to what fits a pattern, under a name.
+    /// Receives the events that match a pattern. `name` becomes the name of rule and queue.
     pub async fn to(stack: &Stack, name: &str, pattern: &Value) -> Self {
         let config = stack.aws().sdk_config();
         let sqs = aws_sdk_sqs::Client::new(&config);
@@ -32,16 +32,16 @@ impl BusListener {
         Self { sqs, url }
     }
 
-    /// Waits for an event of a kind; what else arrives meanwhile must be of another kind.
+    /// Waits for an event of a kind, and returns it. Skips events of other kinds.
     pub async fn hear(&self, kind: &str) -> Value {
         let heard = until(async || {
             let event = self.take(1).await.into_iter().next()?;
             (event["detail-type"] == kind).then_some(event)
         });
-        heard.await.unwrap_or_else(|| panic!("no {kind} on the bus"))
+        heard.await.unwrap_or_else(|| panic!("no event {kind} was published"))
     }
 
-    /// Listens no more.
+    /// Deletes rule and queue.
     pub async fn close(self, stack: &Stack) {
         let bus = aws_sdk_eventbridge::Client::new(&stack.aws().sdk_config());
         let (on, name) = (stack.name("BUS_NAME"), self.url.rsplit('/').next().unwrap());
@@ -50,7 +50,7 @@ impl BusListener {
         self.sqs.delete_queue().queue_url(&self.url).send().await.unwrap();
     }
 
-    /// Takes up to ten events that have arrived.
+    /// Returns up to `most` events that have arrived, at most ten.
     pub async fn take(&self, most: i32) -> Vec<Value> {
         let asked = self.sqs.receive_message().queue_url(&self.url).max_number_of_messages(most);
         let mut events = Vec::new();

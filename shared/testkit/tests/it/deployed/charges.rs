@@ -1,4 +1,4 @@
-//! Checking and charging keys, many at once, again, late, and after they were revoked.
+//! Charges of keys: concurrent, repeated, late, and after the key was revoked.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -15,7 +15,7 @@ fn valid(data: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn five_workers_race_for_a_hundred_credits() {
+async fn five_workers_spend_exactly_a_hundred_credits() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 100).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -34,17 +34,17 @@ async fn five_workers_race_for_a_hundred_credits() {
 }
 
 #[tokio::test]
-async fn of_a_thousand_calls_at_once_one_gets_the_last_credit() {
+async fn of_a_thousand_concurrent_calls_one_gets_the_last_credit() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 1).await;
     let key = fixture.issue("production", &json!({})).await;
-    // As many environments as a laptop bears; the table's own suite lets all thousand go at once.
+    // As many execution environments as a laptop can run. The table's contract tests send all thousand at once.
     let doors = Semaphore::new(40);
     let call = async |n: usize| {
         let body = json!({ "key": key.text, "cost": 1 });
         let _door = doors.acquire().await.unwrap();
         loop {
-            // Who waits too long for the one wallet is told to come again, and does, by the same idempotency key.
+            // A call that waits too long for the wallet gets 503, and is retried with the same idempotency key.
             match stack.try_serve("/api/keys/verify", &body, Some(&format!("call {n}"))).await {
                 Ok(answer) if answer.status == 200 => return answer.json()["data"].clone(),
                 _ => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
@@ -59,12 +59,12 @@ async fn of_a_thousand_calls_at_once_one_gets_the_last_credit() {
         let log = fixture.owner.call("GET", &fixture.path("/usage")).await.json();
         (log["metadata"]["total"] == 1).then_some(log)
     });
-    assert!(log.await.is_some(), "there is one receipt");
+    assert!(log.await.is_some(), "there must be one receipt");
     assert_eq!(fixture.wallet().await["balance"], 0);
 }
 
 #[tokio::test]
-async fn a_request_that_comes_again_gets_its_receipt_and_another_one_is_told_so() {
+async fn a_retry_gets_its_receipt_and_another_request_with_the_key_is_refused() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let (key, second) = (fixture.issue("production", &json!({})).await, fixture.issue("production", &json!({})).await);
@@ -80,16 +80,16 @@ async fn a_request_that_comes_again_gets_its_receipt_and_another_one_is_told_so(
 
     let revoked = fixture.change("POST", &key, "/revoke", &json!({ "reason": "leaked" })).await;
     assert_eq!(revoked.status, 200);
-    assert_eq!(fixture.charge(&key, Some("order 17")).await, first, "what was paid for stays paid for");
+    assert_eq!(fixture.charge(&key, Some("order 17")).await, first, "a retry of a charged call must succeed");
     assert_eq!(fixture.charge(&key, Some("order 18")).await["code"], "REVOKED");
 }
 
 #[tokio::test]
-async fn no_environment_charges_a_key_once_it_is_revoked() {
+async fn no_execution_environment_charges_a_revoked_key() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 1_000).await;
     let key = fixture.issue("production", &json!({})).await;
-    // As many at once, and as many environments have seen the key.
+    // As many concurrent calls, and so many execution environments that have cached the key.
     let warm = join_all((0..20).map(|_| fixture.charge(&key, None))).await;
     assert!(warm.iter().all(valid));
     let revoked = fixture.change("POST", &key, "/revoke", &json!({ "reason": "leaked" })).await;
@@ -100,7 +100,7 @@ async fn no_environment_charges_a_key_once_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused_without_a_look() {
+async fn a_malformed_key_is_refused_without_an_aws_call() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -124,7 +124,7 @@ async fn a_key_that_is_none_is_refused_without_a_look() {
 }
 
 #[tokio::test]
-async fn an_empty_test_wallet_is_named_and_the_live_one_left_alone() {
+async fn an_empty_test_wallet_is_reported_and_the_production_wallet_is_not_charged() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 1_000).await;
     let key = fixture.issue("test", &json!({})).await;
@@ -138,7 +138,7 @@ async fn an_empty_test_wallet_is_named_and_the_live_one_left_alone() {
 }
 
 #[tokio::test]
-async fn day_twelve_month_two_hundred_sixty_two_tries() {
+async fn a_daily_quota_of_twelve_admits_twelve_of_sixty_two_calls() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 100).await;
     let key = fixture.issue("production", &json!({ "daily_quota": 12, "monthly_quota": 200 })).await;
@@ -154,11 +154,11 @@ async fn day_twelve_month_two_hundred_sixty_two_tries() {
     assert_eq!(charged, 12);
     let listed = fixture.owner.call("GET", &fixture.path("/keys")).await.json();
     let row = &listed["data"][0];
-    assert_eq!((&row["daily_used"], &row["monthly_used"]), (&json!(12), &json!(12)), "188 of the month are left");
+    assert_eq!((&row["daily_used"], &row["monthly_used"]), (&json!(12), &json!(12)), "188 calls of the month are left");
 }
 
 #[tokio::test]
-async fn a_check_without_a_charge_leaves_no_trace() {
+async fn a_check_without_a_charge_writes_nothing() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 5).await;
     let key = fixture.issue("production", &json!({ "daily_quota": 7 })).await;
@@ -173,13 +173,13 @@ async fn a_check_without_a_charge_leaves_no_trace() {
     assert_eq!(fixture.wallet().await["balance"], 5);
     let row = fixture.owner.call("GET", &fixture.path("/keys")).await.json()["data"][0].clone();
     assert_eq!((&row["daily_used"], &row["last_used_at"]), (&json!(0), &Value::Null));
-    // And the catalogue's price is charged when no other is named.
+    // Without a cost in the request, the catalogue's price is charged.
     let paid = fixture.verify(&key.text, &json!({ "service": "ai" }), None).await.json()["data"].clone();
     assert_eq!((valid(&paid), &fixture.wallet().await["balance"]), (true, &json!(2)));
 }
 
 #[tokio::test]
-async fn receipts_are_the_usage_log_and_take_one_outcome() {
+async fn receipts_are_the_usage_log_and_accept_one_outcome() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -208,7 +208,7 @@ async fn receipts_are_the_usage_log_and_take_one_outcome() {
         let log = fixture.owner.call("GET", &fixture.path(&format!("/usage?day={today}&key={}", key.id))).await.json();
         log["data"][0]["status_code"].is_u64().then_some(log)
     });
-    let log = log.await.expect("the log shows the call");
+    let log = log.await.expect("the usage log has the call");
     let mut entry = log["data"][0].clone();
     entry["timestamp"] = json!("now");
     assert_eq!(
@@ -226,7 +226,7 @@ async fn receipts_are_the_usage_log_and_take_one_outcome() {
 }
 
 #[tokio::test]
-async fn services_prove_who_they_are() {
+async fn checking_a_key_needs_a_service_token() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -241,7 +241,7 @@ async fn services_prove_who_they_are() {
         assert_refused(&refused, 401, "UNAUTHENTICATED");
         assert!(refused.header("www-authenticate").starts_with("Bearer"));
     }
-    // Nor does a key, or a service's token, make anybody a person.
+    // A key or a service token is no session token either.
     let get = async |token: &str| {
         stack.call("GET", &fixture.path("/wallet"), &[("authorization", &format!("Bearer {token}"))], b"").await
     };

@@ -1,4 +1,4 @@
-//! Customers' endpoints on the deployed stack: a small server takes the webhooks, and verifies them in its own way.
+//! Customers' endpoints on the deployed stack: a stand-in receives the webhooks and verifies them with its own code.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,19 +9,21 @@ use consigne_core::orgs::OrgRole;
 use consigne_runtime::clock;
 use consigne_testkit::hooks::{plan, seen};
 use consigne_testkit::org_fixture::OrgFixture;
+use consigne_testkit::schemas::assert_valid;
 use consigne_testkit::stack::{Person, Stack, fresh_user, until};
 use serde_json::{Value, json};
 
+use super::mail::job_of;
 use super::{assert_field_refused, assert_refused, text};
 
-/// Somewhere at the receiver nobody has used, and its address.
-fn somewhere(stack: &Stack) -> (String, String) {
+/// Returns a new name at the receiver, and its URL.
+fn new_receiver(stack: &Stack) -> (String, String) {
     let name = fresh_user();
     let url = format!("{}/{name}?token=t", stack.name("RECEIVER_URL"));
     (name, url)
 }
 
-/// Registers an endpoint; gives its id and its secret.
+/// Registers an endpoint. Returns its id and its secret.
 async fn register(fixture: &OrgFixture<'_>, person: &Person<'_>, url: &str, events: &[&str]) -> (String, String) {
     let body = json!({ "url": url, "events": events });
     let registered = person.call_with("POST", &fixture.path("/endpoints"), &body).await;
@@ -30,7 +32,7 @@ async fn register(fixture: &OrgFixture<'_>, person: &Person<'_>, url: &str, even
     (text(data, "id"), text(data, "secret"))
 }
 
-/// Puts as many events on the bus as there are facts, as `publish-events` would.
+/// Puts an event on the bus for each of the facts, as `publish-events` does.
 async fn tell(stack: &Stack, kind: &str, facts: &[Value]) {
     let bus = aws_sdk_eventbridge::Client::new(&stack.aws().sdk_config());
     for some in facts.chunks(10) {
@@ -38,6 +40,7 @@ async fn tell(stack: &Stack, kind: &str, facts: &[Value]) {
             let now = clock::now();
             let mut detail = json!({ "event_id": EventId::mint(now), "occurred_at": now });
             detail.as_object_mut().unwrap().extend(facts.as_object().unwrap().clone());
+            assert_valid(kind, &detail.to_string());
             let entry =
                 PutEventsRequestEntry::builder().source("consigne").detail_type(kind).detail(detail.to_string());
             entry.event_bus_name(stack.name("BUS_NAME")).build()
@@ -47,13 +50,13 @@ async fn tell(stack: &Stack, kind: &str, facts: &[Value]) {
     }
 }
 
-/// Waits until so many webhooks have come to a name.
+/// Waits until a name has received so many webhooks. Returns them.
 async fn arrived(stack: &Stack, name: &str, many: usize) -> Vec<Value> {
     let came = until(async || Some(seen(stack, name).await).filter(|came| came.len() >= many)).await;
     came.unwrap_or_else(|| panic!("{many} webhooks have not come"))
 }
 
-/// Waits until the newest delivery of an endpoint is as it should be.
+/// Waits until `good` accepts the newest delivery of an endpoint. Returns it.
 async fn delivery(fixture: &OrgFixture<'_>, endpoint: &str, good: impl Fn(&Value) -> bool) -> Value {
     let path = fixture.path(&format!("/endpoints/{endpoint}/deliveries"));
     let mut last = Value::Null;
@@ -65,13 +68,13 @@ async fn delivery(fixture: &OrgFixture<'_>, endpoint: &str, good: impl Fn(&Value
 }
 
 #[tokio::test]
-async fn what_happens_arrives_signed_and_a_receiver_that_fails_twice_gets_the_same_webhook_again() {
+async fn webhooks_are_signed_and_retried_with_the_same_id_after_failures() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
-    let (name, url) = somewhere(&stack);
+    let (name, url) = new_receiver(&stack);
     let (endpoint, secret) = register(&fixture, &fixture.owner, &url, &["key.issued"]).await;
     plan(&stack, &name, &[&secret], &json!([500, 500, 200])).await;
-    // All the way: the key's transaction, the outbox, the bus, the queue.
+    // The whole path: the key's transaction, the outbox, the bus, the queue.
     let key = fixture.issue("test", &json!({})).await;
     let first = &arrived(&stack, &name, 2).await[0];
     assert_eq!((&first["verified"], &first["signatures"]), (&json!(true), &json!(1)), "{first}");
@@ -79,7 +82,7 @@ async fn what_happens_arrives_signed_and_a_receiver_that_fails_twice_gets_the_sa
     assert_eq!((&body["type"], &body["data"]["key_id"]), (&json!("key.issued"), &json!(key.id)));
     assert!(body["timestamp"].is_string() && body["data"]["event_id"].is_null(), "{body}");
 
-    // The third attempt would come after a minute; it is asked for instead.
+    // The third attempt would come after a minute, so it is requested.
     let waiting =
         delivery(&fixture, &endpoint, |one| one["attempts"].as_array().is_some_and(|all| all.len() == 2)).await;
     assert_eq!((&waiting["status"], &waiting["attempts"][1]["status_code"]), (&json!("pending"), &json!(500)));
@@ -88,19 +91,19 @@ async fn what_happens_arrives_signed_and_a_receiver_that_fails_twice_gets_the_sa
     assert_eq!(asked.status, 200, "{}", asked.json());
     let came = arrived(&stack, &name, 3).await;
     let ids: BTreeSet<&str> = came.iter().map(|one| one["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, BTreeSet::from([text(&waiting, "id").as_str()]), "one id over all attempts");
+    assert_eq!(ids, BTreeSet::from([text(&waiting, "id").as_str()]), "all attempts have the same id");
     let waits = came[1]["at"].as_f64().unwrap() - came[0]["at"].as_f64().unwrap();
     assert!(waits >= 4.9, "{waits} s");
     let done = delivery(&fixture, &endpoint, |one| one["status"] == "delivered").await;
     assert_eq!(done["attempts"].as_array().unwrap().len(), 3);
-    assert_eq!(seen(&stack, &name).await.len(), 3, "and no more");
+    assert_eq!(seen(&stack, &name).await.len(), 3, "no further webhook");
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_gone_is_disabled_and_enabled_again() {
+async fn an_endpoint_that_answers_410_is_disabled_and_can_be_enabled_again() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
-    let (name, url) = somewhere(&stack);
+    let (name, url) = new_receiver(&stack);
     let (endpoint, secret) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     plan(&stack, &name, &[&secret], &json!([410])).await;
     let fact = json!({ "org_id": fixture.org, "date": "2026-11-20" });
@@ -123,7 +126,7 @@ async fn a_receiver_that_is_gone_is_disabled_and_enabled_again() {
 }
 
 #[tokio::test]
-async fn no_endpoint_leads_where_clouds_keep_their_keys() {
+async fn endpoints_with_internal_addresses_are_refused() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     for url in [
@@ -144,10 +147,10 @@ async fn no_endpoint_leads_where_clouds_keep_their_keys() {
 }
 
 #[tokio::test]
-async fn what_a_receiver_answers_beside_its_status_does_no_harm() {
+async fn only_the_status_of_a_receivers_answer_counts() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
-    let (name, url) = somewhere(&stack);
+    let (name, url) = new_receiver(&stack);
     let (endpoint, secret) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     let inside = format!("{}/{name}/inside", stack.name("RECEIVER_URL"));
     let answers = json!([{ "status": 307, "location": inside }, { "status": 200, "size": 50_000_000 }]);
@@ -156,14 +159,14 @@ async fn what_a_receiver_answers_beside_its_status_does_no_harm() {
     let done = delivery(&fixture, &endpoint, |one| one["status"] == "delivered").await;
     assert_eq!(done["attempts"][0]["error"], "redirect");
     assert!(done["attempts"][1]["response"].as_str().unwrap().len() <= 200);
-    assert!(seen(&stack, &format!("{name}/inside")).await.is_empty(), "no redirect is followed");
+    assert!(seen(&stack, &format!("{name}/inside")).await.is_empty(), "redirects must not be followed");
 }
 
 #[tokio::test]
-async fn during_a_rotation_either_secret_verifies() {
+async fn both_secrets_are_valid_during_a_rotation() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
-    let (name, url) = somewhere(&stack);
+    let (name, url) = new_receiver(&stack);
     let (endpoint, old) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     let path = fixture.path(&format!("/endpoints/{endpoint}/rotate"));
     let rotated = fixture.owner.call_with("POST", &path, &json!({ "grace_seconds": 60 })).await;
@@ -179,28 +182,26 @@ async fn during_a_rotation_either_secret_verifies() {
 }
 
 #[tokio::test]
-async fn a_persons_own_matter_reaches_no_server_of_anybody_elses() {
+async fn an_event_about_a_person_reaches_only_their_own_endpoints() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let developer = fixture.add_member(OrgRole::Developer).await;
-    let [(theirs, their_url), (ours, our_url)] = [somewhere(&stack), somewhere(&stack)];
+    let [(theirs, their_url), (ours, our_url)] = [new_receiver(&stack), new_receiver(&stack)];
     register(&fixture, &developer, &their_url, &["job.completed"]).await;
     let (own, _) = register(&fixture, &fixture.owner, &our_url, &["job.completed"]).await;
-    let job = json!({ "job_id": "job_01M7YREWKH7VM7Z3Z2KWSH2FTR", "user_id": fixture.owner.id, "kind": "image",
-        "title": "A lighthouse", "status": "completed", "files": [] });
-    tell(&stack, "job.completed", &[job]).await;
+    tell(&stack, "job.completed", &[job_of(&fixture.owner)]).await;
     arrived(&stack, &ours, 1).await;
     assert!(seen(&stack, &theirs).await.is_empty());
     let seen_by = developer.call("GET", &fixture.path(&format!("/endpoints/{own}/deliveries"))).await;
-    assert_eq!(seen_by.json()["data"], json!([]), "nor is it in their list");
+    assert_eq!(seen_by.json()["data"], json!([]), "it must not be in their list");
 }
 
 #[tokio::test]
-async fn eighty_deliveries_to_one_endpoint_arrive_at_ten_a_second_and_none_is_lost() {
+async fn eighty_deliveries_to_one_endpoint_arrive_at_ten_per_second() {
     const MANY: usize = 80;
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
-    let (name, url) = somewhere(&stack);
+    let (name, url) = new_receiver(&stack);
     let (_, secret) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     plan(&stack, &name, &[&secret], &json!([])).await;
     let facts: Vec<Value> = (0..MANY).map(|_| json!({ "org_id": fixture.org, "date": "2026-11-20" })).collect();
@@ -211,8 +212,8 @@ async fn eighty_deliveries_to_one_endpoint_arrive_at_ten_a_second_and_none_is_lo
     assert!(came.iter().all(|one| one["verified"] == true));
     let mut at: Vec<f64> = came.iter().map(|one| one["at"].as_f64().unwrap()).collect();
     at.sort_by(f64::total_cmp);
-    // Each goes out a tenth of a second after the one before; a busy machine may hold some up, and bring them together. Exactly
-    // it is held to by a simulated clock.
+    // Webhooks are sent 0.1 s apart, but a busy machine may delay some, so that they arrive together. Another test
+    // checks the exact times with a simulated clock.
     for (span, most) in [(1.0, 15), (3.0, 36)] {
         for (n, from) in at.iter().enumerate() {
             let within = at[n..].iter().take_while(|then| **then - from < span).count();
@@ -222,5 +223,5 @@ async fn eighty_deliveries_to_one_endpoint_arrive_at_ten_a_second_and_none_is_lo
     let whole = at[MANY - 1] - at[0];
     assert!(whole >= 7.8, "{MANY} within {whole} s");
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(seen(&stack, &name).await.len(), MANY, "and no more");
+    assert_eq!(seen(&stack, &name).await.len(), MANY, "no further webhook");
 }

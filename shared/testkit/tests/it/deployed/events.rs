@@ -1,4 +1,4 @@
-//! What the deployed stack tells the world, whoever makes it: every event is as its schema says.
+//! Every event that the deployed stack publishes is valid for its schema.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::bus_listener::BusListener;
 use super::jobs::{pictures_of, wait_for};
 use super::text;
 
-/// Kinds that take a whole test of their own to cause, where what is told is looked at.
+/// Kinds whose cause needs a test of its own. Those tests check the events.
 const CAUSED_ELSEWHERE: [&str; 8] = [
     "key.anomaly",
     "key.migration-reminder",
@@ -27,11 +27,11 @@ const CAUSED_ELSEWHERE: [&str; 8] = [
     "stats.ready",
 ];
 
-/// Has something of each kind happen to one person; gives what names the person and their organisation.
-async fn eventful(stack: &Stack) -> [String; 2] {
+/// Causes an event of every other kind. Returns the ids of the person and the organisation.
+async fn cause_events(stack: &Stack) -> [String; 2] {
     let fixture = OrgFixture::open(stack, 100).await;
     let (ann, generator) = (&fixture.owner, Generator::of(stack));
-    // Whoever answers 410 wants to hear no more.
+    // An answer of 410 disables the endpoint.
     let name = fresh_user();
     let endpoint = json!({ "url": format!("{}/{name}", stack.name("RECEIVER_URL")), "events": ["key.issued"] });
     let registered = ann.call_with("POST", &fixture.path("/endpoints"), &endpoint).await.json();
@@ -65,11 +65,11 @@ async fn eventful(stack: &Stack) -> [String; 2] {
 }
 
 #[tokio::test]
-async fn everything_that_is_published_is_as_its_schema_says() {
+async fn every_published_event_is_valid_for_its_schema() {
     let stack = Stack::find();
-    // Whatever other tests cause meanwhile is heard as well.
+    // Events that other tests cause in the meantime are received as well.
     let listener = BusListener::to(&stack, &fresh_user(), &json!({ "source": ["consigne"] })).await;
-    let whose = eventful(&stack).await;
+    let whose = cause_events(&stack).await;
     let wanted: BTreeSet<&str> =
         EventKind::ALL.into_iter().map(EventKind::name).filter(|kind| !CAUSED_ELSEWHERE.contains(kind)).collect();
     let (mut wrong, mut heard) = (Vec::new(), BTreeSet::new());
@@ -89,12 +89,12 @@ async fn everything_that_is_published_is_as_its_schema_says() {
         }
         wanted.iter().all(|kind| heard.contains(*kind)).then_some(())
     });
-    all.await.unwrap_or_else(|| panic!("of {wanted:?} only {heard:?} were heard"));
+    all.await.unwrap_or_else(|| panic!("of {wanted:?} only {heard:?} were received"));
     listener.close(&stack).await;
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Says whether an event is about one of these.
+/// Returns whether an event names one of these ids.
 fn named(detail: &Value, whose: &[String]) -> bool {
     [&detail["user_id"], &detail["org_id"]].iter().any(|name| whose.iter().any(|who| **name == *who))
 }

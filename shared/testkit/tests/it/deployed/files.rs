@@ -1,4 +1,4 @@
-//! The life of a file after its upload.
+//! Files on the deployed stack, after their upload.
 
 use consigne_core::UserId;
 use consigne_core::files::ObjectKey;
@@ -12,7 +12,7 @@ use super::bus_listener::BusListener;
 use super::{assert_refused, text};
 
 #[tokio::test]
-async fn a_photo_goes_in_and_comes_out_as_it_was() {
+async fn a_photo_is_uploaded_and_downloaded_unchanged() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let bytes = pictures::png(640, 480, 5000);
@@ -54,7 +54,7 @@ async fn a_photo_goes_in_and_comes_out_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_file_that_could_run_a_script_is_only_ever_an_attachment() {
+async fn a_file_that_could_run_a_script_is_always_an_attachment() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let key = ann.upload("page.html", "text/html", pictures::html(500)).await;
@@ -65,7 +65,7 @@ async fn a_file_that_could_run_a_script_is_only_ever_an_attachment() {
 }
 
 #[tokio::test]
-async fn a_ticket_lives_no_longer_than_asked_for() {
+async fn a_signed_url_expires_when_requested() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let key = ann.upload("a.png", "image/png", pictures::png(1, 1, 100)).await;
@@ -77,7 +77,7 @@ async fn a_ticket_lives_no_longer_than_asked_for() {
 }
 
 #[tokio::test]
-async fn anothers_file_looks_like_one_that_never_was() {
+async fn another_users_file_looks_like_a_file_that_does_not_exist() {
     let stack = Stack::find();
     let (ann, bob) = (stack.person("user_ann1", "pro"), stack.person("user_ann12", "pro"));
     let key = bob.upload("b.png", "image/png", pictures::png(1, 1, 100)).await;
@@ -110,7 +110,7 @@ async fn anothers_file_looks_like_one_that_never_was() {
 }
 
 #[tokio::test]
-async fn a_file_that_has_not_arrived_is_not_ready() {
+async fn a_file_that_was_not_uploaded_is_not_ready() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let key = text(&ann.grant("a.png", "image/png", 100).await.json(), "s3Key");
@@ -121,11 +121,11 @@ async fn a_file_that_has_not_arrived_is_not_ready() {
 }
 
 #[tokio::test]
-async fn a_deletion_takes_record_version_tickets_and_bytes_and_only_once() {
+async fn a_deletion_removes_the_file_and_releases_its_bytes_once() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let key = ann.upload("a.png", "image/png", pictures::png(1, 1, 1000)).await;
-    let kept = ann.upload("b.png", "image/png", pictures::png(1, 1, 500)).await;
+    let other = ann.upload("b.png", "image/png", pictures::png(1, 1, 500)).await;
     ann.wait_for_usage(2, 1500, 0).await;
     let url = text(&ann.ticket(&key).await.json(), "url");
     let answers = tokio::join!(ann.delete(&key), ann.delete(&key));
@@ -139,13 +139,13 @@ async fn a_deletion_takes_record_version_tickets_and_bytes_and_only_once() {
     ann.wait_for_usage(1, 500, 0).await;
     assert_refused(&ann.delete(&key).await, 404, "NOT_FOUND");
     ann.wait_for_usage(1, 500, 0).await;
-    let answer = ann.call("DELETE", &format!("/api/secure/files/delete/{kept}")).await.json();
+    let answer = ann.call("DELETE", &format!("/api/secure/files/delete/{other}")).await.json();
     assert_eq!((&answer["success"], &answer["message"]), (&json!(true), &json!("File deleted successfully")));
     ann.wait_for_usage(0, 0, 0).await;
 }
 
 #[tokio::test]
-async fn a_grant_used_again_after_the_deletion_loses_that_version_and_changes_nothing() {
+async fn an_upload_with_the_grant_of_a_deleted_file_is_removed() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let bytes = pictures::png(1, 1, 1000);
@@ -162,14 +162,14 @@ async fn a_grant_used_again_after_the_deletion_loses_that_version_and_changes_no
     let before = record().await;
     assert_eq!(ann.put(&grant, bytes).await.status, 200);
     let gone = until(async || stack.bucket().read_head(&key, None, 1).await.unwrap().is_none().then_some(())).await;
-    assert!(gone.is_some(), "the replayed version is still there");
+    assert!(gone.is_some(), "the second upload still exists");
     assert_refused(&ann.metadata(&key).await, 404, "NOT_FOUND");
     assert_eq!(record().await, before);
     ann.wait_for_usage(0, 0, 0).await;
 }
 
 #[tokio::test]
-async fn a_grant_deleted_before_its_use_is_closed() {
+async fn a_grant_deleted_before_its_use_cannot_be_used() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let grant = ann.grant("a.png", "image/png", 1000).await.json();
@@ -178,12 +178,12 @@ async fn a_grant_deleted_before_its_use_is_closed() {
     ann.wait_for_usage(0, 0, 0).await;
     assert_eq!(ann.put(&grant, pictures::png(1, 1, 1000)).await.status, 200);
     let gone = until(async || stack.bucket().read_head(&key, None, 1).await.unwrap().is_none().then_some(())).await;
-    assert!(gone.is_some(), "the late upload is still there");
+    assert!(gone.is_some(), "the late upload still exists");
     ann.wait_for_usage(0, 0, 0).await;
 }
 
 #[tokio::test]
-async fn a_version_removed_by_a_person_gives_its_bytes_back_and_a_delete_marker_does_not() {
+async fn removing_a_version_releases_its_bytes_and_a_delete_marker_does_not() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let key = ann.upload("a.png", "image/png", pictures::png(1, 1, 1000)).await;
@@ -202,12 +202,12 @@ async fn a_version_removed_by_a_person_gives_its_bytes_back_and_a_delete_marker_
 }
 
 #[tokio::test]
-async fn a_grant_nobody_used_is_swept_and_gives_its_bytes_back_once() {
+async fn sweep_releases_the_bytes_of_an_unused_grant_once() {
     let stack = Stack::find();
     let (ann, bob) = (stack.newcomer("pro"), stack.newcomer("pro"));
     let key = text(&ann.grant("a.png", "image/png", 1000).await.json(), "s3Key");
     let waiting = text(&bob.grant("b.png", "image/png", 1000).await.json(), "s3Key");
-    // Reserved beside the one that is swept: what is given back twice would be missing here.
+    // A second reservation, from which bytes would be missing if the swept one were released twice.
     let open = text(&ann.grant("c.png", "image/png", 3000).await.json(), "s3Key");
     backdate(&stack, &key).await;
     for _ in 0..2 {
@@ -220,7 +220,7 @@ async fn a_grant_nobody_used_is_swept_and_gives_its_bytes_back_once() {
     assert_eq!(bob.metadata(&waiting).await.json()["status"], "pending");
 }
 
-/// Makes a grant look as if it had run out an hour ago.
+/// Changes a grant so that it expired an hour ago.
 async fn backdate(stack: &Stack, key: &str) {
     use aws_sdk_dynamodb::types::AttributeValue::{N, S};
     let key = ObjectKey::parse(key).unwrap();
@@ -238,7 +238,7 @@ async fn backdate(stack: &Stack, key: &str) {
 }
 
 #[tokio::test]
-async fn the_bus_is_told_of_every_file_that_is_ready_rejected_or_deleted() {
+async fn events_are_published_for_ready_rejected_and_deleted_files() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let listener = BusListener::on(&stack, "user_id", &ann.id).await;

@@ -1,4 +1,4 @@
-//! A storage nearly full, on the deployed stack: one mail, from the grant that takes it there.
+//! Nearly full storage on the deployed stack: the grant that crosses the threshold causes one mail.
 
 use consigne_testkit::schemas::faults;
 use consigne_testkit::stack::{Stack, until};
@@ -11,7 +11,7 @@ use super::mail::{address, founder, mail_about, mails_to};
 const VIDEO: usize = 100 << 20;
 
 #[tokio::test]
-async fn the_grant_that_fills_four_fifths_is_one_mail_and_others_are_none() {
+async fn only_the_grant_that_crosses_four_fifths_of_the_storage_causes_a_mail() {
     let stack = Stack::find();
     let (ann, _) = founder(&stack, "en").await;
     let ann = stack.person(&ann.id, "free");
@@ -35,11 +35,11 @@ async fn the_grant_that_fills_four_fifths_is_one_mail_and_others_are_none() {
     let mail = mail_about(&stack, &address(&ann), "87% of your storage is used").await;
     let words = mail["BodyText"].as_str().unwrap();
     assert!(words.contains("which is 87%"), "{words}");
-    assert!(words.contains("/api/mail/unsubscribe?token="), "whoever wants no such mails can say so: {words}");
-    // Whatever else was told by now would have come.
+    assert!(words.contains("/api/mail/unsubscribe?token="), "the mail must have an unsubscribe link: {words}");
+    // By now any other mail would have arrived.
     let more = until(async || (mails_to(&stack, &address(&ann)).await.len() > 1).then_some(()));
     let soon = tokio::time::timeout(std::time::Duration::from_secs(1), more);
-    assert!(soon.await.is_err(), "it was told twice");
+    assert!(soon.await.is_err(), "the mail was sent twice");
     assert_eq!(listener.take(10).await.len(), 0);
     listener.close(&stack).await;
 }

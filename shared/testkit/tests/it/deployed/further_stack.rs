@@ -1,4 +1,4 @@
-//! A further stack beside the first, for tests whose settings or doings would disturb the others.
+//! Another stack on the laptop's server, for tests that need other settings or would disturb the other tests.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -6,17 +6,17 @@ use std::process::{Command, Stdio};
 use consigne_testkit::payload::{built, root};
 use consigne_testkit::stack::Stack;
 
-/// A stack of a test's own.
+/// A stack for one test.
 #[derive(Clone, Copy, Debug)]
 pub struct FurtherStack {
     /// Its name.
     pub name: &'static str,
-    /// Where its names are written, below the checkout.
+    /// Its environment file, relative to the root of the checkout.
     pub env_file: &'static str,
 }
 
 impl FurtherStack {
-    /// Deploys it, with parameters of the test's own: `Name=value`.
+    /// Deploys it, with parameters `Name=value`.
     pub fn deploy(&self, parameters: &[String]) -> Stack {
         let mut deploy = Command::new(root().join(".venv/bin/python"));
         deploy.arg(root().join("infra/local/stack.py")).args(["deploy", "--stack", self.name, "--env-file"]);
@@ -29,8 +29,8 @@ impl FurtherStack {
         Stack::of_file(self.env_file)
     }
 
-    /// Runs the operator's command line on it, with something on its standard input; gives whether it went well and what it
-    /// said.
+    /// Runs the operator's command line on it with `input` on standard input. Returns whether it succeeded, and its
+    /// output.
     pub async fn consigne(&self, arguments: &[&str], input: &str) -> (bool, String) {
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let (input, env_file) = (input.to_owned(), root().join(self.env_file));
@@ -39,7 +39,7 @@ impl FurtherStack {
             command.args(arguments).arg("--env-file").arg(env_file);
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             let mut child = command.spawn().unwrap();
-            // A command that reads nothing may have ended by now.
+            // A command that does not read its input may have ended already.
             drop(child.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes())));
             child.wait_with_output().unwrap()
         };

@@ -1,4 +1,4 @@
-//! The gateway on the deployed stack, in front of a service that takes nothing but what the gateway has signed.
+//! The gateway on the deployed stack, with a service that accepts only calls with the gateway's signature.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,38 +22,38 @@ async fn get(stack: &Stack, key: &HeldKey, path: &str) -> Response {
     call(stack, key, "GET", path, &[], b"").await
 }
 
-/// Gives balance, held and used.
+/// Returns balance, held and used credits.
 async fn numbers(fixture: &OrgFixture<'_>) -> Value {
     let wallet = fixture.wallet().await;
     json!([wallet["balance"], wallet["held"], wallet["total_used"]])
 }
 
-/// Makes up a path nobody has called, to count its calls.
+/// Returns a new path, so that its calls can be counted.
 fn fresh_path() -> String {
     format!("/{}", fresh_user())
 }
 
-/// Says how often the service itself was called at a path.
+/// Returns how often the service was called at a path.
 async fn arrived(stack: &Stack, path: &str) -> Value {
     let url = format!("{}/_calls/pdf{path}", stack.name("UPSTREAM_URL"));
     stack.client.send("GET", &url, &[], Vec::new()).await.json()["calls"].clone()
 }
 
-/// Gives the usage log once it has so many rows, the newest first.
+/// Waits until the usage log has so many rows. Returns them, newest first.
 async fn log(fixture: &OrgFixture<'_>, rows: usize) -> Vec<Value> {
     let log = until(async || {
         let log = fixture.owner.call("GET", &fixture.path("/usage")).await.json();
         log["data"].as_array().filter(|data| data.len() == rows).cloned()
     });
-    log.await.expect("the call is in the usage log")
+    log.await.expect("the usage log must have the calls")
 }
 
-/// Gives the usage log's newest row once it is there, after so many.
+/// Waits until the usage log has so many rows. Returns the newest.
 async fn usage(fixture: &OrgFixture<'_>, rows: usize) -> Value {
     log(fixture, rows).await.swap_remove(0)
 }
 
-/// Checks that a row of the usage log is of a call.
+/// Asserts the status and the credits of a row in the usage log.
 fn assert_logged(row: &Value, status: u16, credits: u64) {
     assert_eq!((&row["status_code"], &row["credits"]), (&json!(status), &json!(credits)), "{row}");
     assert_eq!((&row["service"], &row["ip"]), (&json!("pdf"), &json!("127.0.0.1")), "{row}");
@@ -61,7 +61,7 @@ fn assert_logged(row: &Value, status: u16, credits: u64) {
 }
 
 #[tokio::test]
-async fn a_call_is_answered_by_its_service_costs_a_credit_and_is_logged() {
+async fn a_call_is_answered_by_its_service_charged_and_logged() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -81,7 +81,7 @@ async fn a_call_is_answered_by_its_service_costs_a_credit_and_is_logged() {
 }
 
 #[tokio::test]
-async fn the_service_learns_who_is_calling_from_us_alone_and_never_sees_the_key() {
+async fn a_service_gets_the_callers_identity_from_the_gateway_and_never_the_key() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -114,7 +114,7 @@ async fn the_service_learns_who_is_calling_from_us_alone_and_never_sees_the_key(
 }
 
 #[tokio::test]
-async fn nothing_reaches_a_service_past_the_gateway() {
+async fn a_service_refuses_calls_without_the_gateways_signature() {
     let stack = Stack::find();
     let (path, url) = (fresh_path(), format!("{}/pdf", stack.name("UPSTREAM_URL")));
     let fixture = OrgFixture::open(&stack, 10).await;
@@ -132,7 +132,7 @@ async fn nothing_reaches_a_service_past_the_gateway() {
         stack.client.send(method, &format!("{url}{path}"), headers, body.to_vec()).await.status
     };
     assert_eq!(past("GET", &path, &[], b"").await, 401, "unsigned");
-    assert_eq!(past("GET", &path, &signed, b"").await, 200, "what the gateway has signed, as it has signed it");
+    assert_eq!(past("GET", &path, &signed, b"").await, 200, "the original signed call must be accepted");
     assert_eq!(past("POST", &path, &signed, b"").await, 401, "another method");
     assert_eq!(past("GET", &format!("{path}x"), &signed, b"").await, 401, "another path");
     assert_eq!(past("GET", &format!("{path}?x=1"), &signed, b"").await, 401, "another query");
@@ -149,7 +149,7 @@ async fn nothing_reaches_a_service_past_the_gateway() {
 }
 
 #[tokio::test]
-async fn a_key_that_may_not_reaches_no_service() {
+async fn a_refused_key_reaches_no_service() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 2).await;
     let path = fresh_path();
@@ -157,7 +157,7 @@ async fn a_key_that_may_not_reaches_no_service() {
     assert_refused(&call(&stack, &reader, "POST", &path, &[], b"").await, 403, "INSUFFICIENT_SCOPE");
     let by_header = [("x-api-key", reader.text.as_str())];
     let url = format!("/api/v1/pdf{path}");
-    assert_eq!(stack.call("GET", &url, &by_header, b"").await.status, 200, "the other carrier");
+    assert_eq!(stack.call("GET", &url, &by_header, b"").await.status, 200, "the key in the other header");
     let other = stack.call("GET", "/api/v1/ai/x", &by_header, b"").await;
     assert_refused(&other, 403, "INSUFFICIENT_SCOPE");
     assert_refused(&stack.call("GET", "/api/v1/fax/x", &by_header, b"").await, 404, "SERVICE_UNKNOWN");
@@ -177,7 +177,7 @@ async fn a_key_that_may_not_reaches_no_service() {
 }
 
 #[tokio::test]
-async fn a_service_that_fails_is_not_paid_however_it_fails() {
+async fn a_call_is_not_charged_if_the_service_fails() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -200,7 +200,8 @@ async fn a_service_that_fails_is_not_paid_however_it_fails() {
         assert_eq!(calls, 1, "{how}: asked once");
     }
     assert_eq!(numbers(&fixture).await, json!([10, 0, 0]));
-    // Calls stand in the log as they began, and these began together. A status of the service's own is logged as it was.
+    // The log is ordered by start time, and these calls started together. A status from the service is logged
+    // unchanged.
     let mut logged = log(&fixture, cases.len()).await;
     logged.sort_by_key(|row| row["status_code"].as_u64());
     for (row, status) in logged.iter().zip([500, 502, 502, 502, 502, 503, 504]) {
@@ -209,7 +210,7 @@ async fn a_service_that_fails_is_not_paid_however_it_fails() {
 }
 
 #[tokio::test]
-async fn what_the_caller_got_wrong_is_paid_for_and_redirects_are_handed_on() {
+async fn a_callers_mistake_is_charged_and_a_redirect_is_passed_on() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -219,13 +220,17 @@ async fn what_the_caller_got_wrong_is_paid_for_and_redirects_are_handed_on() {
         assert_eq!(numbers(&fixture).await, json!([9 - n, 0, n + 1]));
     }
     let answer = get(&stack, &key, "/x?header=Set-Cookie:__session%3Dt").await;
-    assert_eq!((answer.header("set-cookie"), answer.header("x-of-this-hop")), ("", ""), "of neither hop nor origin");
+    assert_eq!(
+        (answer.header("set-cookie"), answer.header("x-of-this-hop")),
+        ("", ""),
+        "neither hop-by-hop nor CORS headers"
+    );
     assert_eq!(answer.header("cache-control"), "no-store");
     assert!(!answer.header("x-request-id").is_empty());
 }
 
 #[tokio::test]
-async fn large_bodies_pass_up_to_the_limit_and_not_beyond() {
+async fn bodies_pass_up_to_the_size_limit() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -242,7 +247,7 @@ async fn large_bodies_pass_up_to_the_limit_and_not_beyond() {
 }
 
 #[tokio::test]
-async fn no_path_leads_out_of_the_services_own() {
+async fn no_path_leaves_the_services_base_path() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -255,7 +260,7 @@ async fn no_path_leads_out_of_the_services_own() {
 }
 
 #[tokio::test]
-async fn a_promised_call_is_made_once_by_however_many() {
+async fn concurrent_calls_with_one_idempotency_key_are_made_once() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -280,7 +285,7 @@ async fn a_promised_call_is_made_once_by_however_many() {
 }
 
 #[tokio::test]
-async fn of_forty_calls_at_once_as_many_are_made_as_are_paid_for() {
+async fn forty_concurrent_calls_are_made_only_as_often_as_credits_allow() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 25).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -303,7 +308,7 @@ async fn a_test_key_pays_with_test_credits() {
 }
 
 #[tokio::test]
-async fn a_call_takes_a_hold_a_look_at_the_wallet_and_a_settlement() {
+async fn a_call_needs_three_aws_calls() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -314,12 +319,12 @@ async fn a_call_takes_a_hold_a_look_at_the_wallet_and_a_settlement() {
         let lines = stack.log_lines("gateway", &key.id).await;
         (lines.len() == 3).then_some(lines)
     });
-    let lines = lines.await.expect("each call has a line");
+    let lines = lines.await.expect("each call has a log line");
     let calls = lines.iter().map(|line| {
         let line: Value = serde_json::from_str(line).unwrap();
-        assert!(!line.to_string().contains(&key.text), "no line holds a key");
+        assert!(!line.to_string().contains(&key.text), "no log line has a key");
         line["aws.calls"].as_u64().unwrap()
     });
-    // The first sight of a key costs one read more, and so may that of a wallet near a mark.
+    // The first use of a key needs one more read, and so may a wallet near an alert threshold.
     assert_eq!(calls.min(), Some(3));
 }

@@ -1,4 +1,4 @@
-//! Holds of credits: opened by a service, settled or voided by it once, released when it forgets.
+//! Holds of credits: a service opens them and settles or voids them once; if it does neither, they are released.
 
 use consigne_core::credits::{ClawBackOutcome, HoldId, PurchaseOutcome};
 use consigne_core::ports::{ClawBackCredits, CreditPurchase};
@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use super::bus_listener::BusListener;
 use super::{assert_field_refused, assert_refused, text};
 
-/// Asks for a hold.
+/// Requests a hold.
 async fn ask(stack: &Stack, key: &HeldKey, amount: u64, idempotent: Option<&str>) -> Response {
     let body = json!({ "key": key.text, "amount": amount, "service": "pdf", "ttl_seconds": 600 });
     stack.serve("/api/credits/holds", &body, idempotent).await
 }
 
-/// Opens a hold and gives its id.
+/// Opens a hold. Returns its id.
 async fn held(stack: &Stack, key: &HeldKey, amount: u64) -> String {
     let answer = ask(stack, key, amount, None).await;
     assert_eq!(answer.status, 201, "{}", answer.json());
@@ -35,13 +35,13 @@ async fn void(stack: &Stack, hold: &str, reason: &str) -> Response {
     stack.serve(&format!("/api/credits/holds/{hold}/void"), &json!({ "reason": reason }), None).await
 }
 
-/// Gives balance, held and used.
+/// Returns balance, held and used credits.
 async fn numbers(fixture: &OrgFixture<'_>) -> Value {
     let wallet = fixture.wallet().await;
     json!([wallet["balance"], wallet["held"], wallet["total_used"]])
 }
 
-/// Lets a hold's time be over, an hour ago.
+/// Changes a hold so that it expired an hour ago.
 async fn let_expire(stack: &Stack, hold: &str) {
     use aws_sdk_dynamodb::types::AttributeValue::{N, S};
     let id = HoldId::parse(hold).unwrap();
@@ -65,7 +65,7 @@ async fn sweep(stack: &Stack) -> Value {
 }
 
 #[tokio::test]
-async fn thirty_of_fifty_are_held_and_twelve_spent() {
+async fn a_hold_of_thirty_credits_is_settled_for_twelve() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 50).await;
     let key = fixture.issue("production", &json!({ "daily_quota": 1 })).await;
@@ -76,7 +76,7 @@ async fn thirty_of_fifty_are_held_and_twelve_spent() {
     let first = settle(&stack, &hold, 12).await;
     assert_eq!(first.status, 200, "{}", first.json());
     assert_eq!(numbers(&fixture).await, json!([38, 0, 12]));
-    assert_eq!(settle(&stack, &hold, 12).await.json()["data"], first.json()["data"], "the same again");
+    assert_eq!(settle(&stack, &hold, 12).await.json()["data"], first.json()["data"], "the retry");
     assert_refused(&settle(&stack, &hold, 13).await, 409, "HOLD_RESOLVED");
     assert_refused(&void(&stack, &hold, "provider_error").await, 409, "HOLD_RESOLVED");
     assert_eq!(numbers(&fixture).await, json!([38, 0, 12]));
@@ -84,21 +84,21 @@ async fn thirty_of_fifty_are_held_and_twelve_spent() {
         let log = fixture.owner.call("GET", &fixture.path("/usage")).await.json();
         log["data"][0]["status_code"].is_u64().then(|| log["data"][0].clone())
     });
-    let row = row.await.expect("what was spent is in the usage log");
+    let row = row.await.expect("the usage log must have the settlement");
     let told = (&row["credits"], &row["service"], &row["status_code"], &row["response_ms"], &row["receipt_id"]);
     let receipt = &first.json()["data"]["receipt_id"];
     assert_eq!(told, (&json!(12), &json!("pdf"), &json!(200), &json!(1_234), receipt));
 }
 
 #[tokio::test]
-async fn a_hold_nobody_resolves_is_released_once() {
+async fn an_expired_hold_is_released_once() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 50).await;
     let key = fixture.issue("production", &json!({})).await;
-    let (forgotten, kept) = (held(&stack, &key, 30).await, held(&stack, &key, 5).await);
+    let (forgotten, other) = (held(&stack, &key, 30).await, held(&stack, &key, 5).await);
     let_expire(&stack, &forgotten).await;
     assert_refused(&settle(&stack, &forgotten, 12).await, 409, "HOLD_EXPIRED");
-    // The index of what is due may be late by a moment. Others may sweep, too.
+    // The index of due things may lag for a moment. Other tests may sweep, too.
     let released = until(async || {
         sweep(&stack).await;
         (numbers(&fixture).await == json!([45, 5, 0])).then_some(())
@@ -109,12 +109,12 @@ async fn a_hold_nobody_resolves_is_released_once() {
     for late in [settle(&stack, &forgotten, 12).await, void(&stack, &forgotten, "provider_error").await] {
         assert_refused(&late, 409, "HOLD_EXPIRED");
     }
-    assert_eq!(settle(&stack, &kept, 5).await.status, 200);
+    assert_eq!(settle(&stack, &other, 5).await.status, 200);
     assert_eq!(numbers(&fixture).await, json!([45, 0, 5]));
 }
 
 #[tokio::test]
-async fn of_a_settlement_and_a_void_at_once_exactly_one_wins() {
+async fn of_a_concurrent_settlement_and_void_exactly_one_succeeds() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 60).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -131,7 +131,7 @@ async fn of_a_settlement_and_a_void_at_once_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_opens_no_second_hold() {
+async fn a_retry_after_a_lost_answer_opens_no_second_hold() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 50).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -145,12 +145,12 @@ async fn a_lost_answer_opens_no_second_hold() {
     let refused = ask(&stack, &key, 1, None).await;
     assert_refused(&refused, 403, "KEY_REFUSED");
     assert_eq!(refused.json()["error"]["details"]["code"], "REVOKED");
-    assert_eq!(settle(&stack, &text(&first, "hold_id"), 30).await.status, 200, "the work was done");
+    assert_eq!(settle(&stack, &text(&first, "hold_id"), 30).await.status, 200, "the service has done the work");
     assert_eq!(numbers(&fixture).await, json!([20, 0, 30]));
 }
 
 #[tokio::test]
-async fn what_cannot_be_held_is_refused_by_name() {
+async fn refused_holds_name_the_reason() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 50).await;
     let (key, test) = (fixture.issue("production", &json!({})).await, fixture.issue("test", &json!({})).await);
@@ -174,7 +174,7 @@ async fn what_cannot_be_held_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_balance_below_zero_is_shown_and_stops_keys() {
+async fn a_balance_below_zero_is_shown_and_refuses_keys() {
     let stack = Stack::find();
     let (table, fixture) = (stack.table(), OrgFixture::open(&stack, 0).await);
     let bought = accounts::purchase(fixture.id(), &fixture.org, 100, clock::now());
@@ -186,14 +186,14 @@ async fn a_balance_below_zero_is_shown_and_stops_keys() {
     assert_eq!(numbers(&fixture).await, json!([-80, 80, 0]));
     assert_refused(&ask(&stack, &key, 1, None).await, 402, "INSUFFICIENT_CREDITS");
     assert_eq!(fixture.charge(&key, None).await["code"], "INSUFFICIENT_CREDITS");
-    assert_eq!(settle(&stack, &hold, 50).await.status, 200, "what was held was promised");
+    assert_eq!(settle(&stack, &hold, 50).await.status, 200, "a hold must be settled even then");
     assert_eq!(numbers(&fixture).await, json!([-50, 0, 50]));
     let wallet = fixture.wallet().await;
     assert_eq!((&wallet["total_purchased"], &wallet["total_clawed_back"]), (&json!(100), &json!(100)));
 }
 
 #[tokio::test]
-async fn an_organisation_is_told_when_few_credits_are_left_and_when_more_have_come() {
+async fn an_organisation_is_alerted_below_each_threshold_and_again_after_a_top_up() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let listener = BusListener::on(&stack, "org_id", &fixture.org).await;
@@ -209,5 +209,5 @@ async fn an_organisation_is_told_when_few_credits_are_left_and_when_more_have_co
     assert_eq!(told, (&json!(20), &json!(10), &json!(50)));
     fixture.charge(&key, None).await;
     held(&stack, &key, 9).await;
-    assert_eq!(listener.hear("wallet.low").await["detail"]["percent"], 0, "the next there is to tell");
+    assert_eq!(listener.hear("wallet.low").await["detail"]["percent"], 0, "the next alert");
 }

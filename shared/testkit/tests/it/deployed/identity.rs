@@ -1,4 +1,4 @@
-//! Who is calling.
+//! Authentication of callers on the deployed stack.
 
 use consigne_runtime::clock;
 use consigne_testkit::http::Response;
@@ -14,13 +14,13 @@ async fn with_token(stack: &Stack, token: &str) -> Response {
     stack.call("GET", LIST, &[("authorization", &format!("Bearer {token}"))], b"").await
 }
 
-/// Calls with a good token in which some claims are changed.
+/// Makes a call with a valid token in which some claims were changed.
 async fn with_claims(stack: &Stack, changes: Value) -> Response {
     with_token(stack, &stack.issuer.token_with(&fresh_user(), &changes)).await
 }
 
 #[tokio::test]
-async fn without_a_credential_every_user_route_asks_for_one() {
+async fn every_user_route_refuses_requests_without_credentials() {
     let stack = Stack::find();
     for (method, path) in [
         ("POST", "/api/files/presigned-url"),
@@ -40,7 +40,7 @@ async fn without_a_credential_every_user_route_asks_for_one() {
 }
 
 #[tokio::test]
-async fn one_token_is_taken_from_every_carrier() {
+async fn a_token_is_accepted_in_every_header_and_cookie() {
     let stack = Stack::find();
     let token = stack.issuer.token(&fresh_user(), "free");
     for (name, value) in [
@@ -57,7 +57,7 @@ async fn one_token_is_taken_from_every_carrier() {
 }
 
 #[tokio::test]
-async fn the_first_carrier_present_decides() {
+async fn the_first_header_or_cookie_with_a_token_counts() {
     let stack = Stack::find();
     let token = stack.issuer.token(&fresh_user(), "free");
     let cookie = format!("__session={token}");
@@ -67,7 +67,7 @@ async fn the_first_carrier_present_decides() {
     assert_refused(&response, 401, "UNAUTHENTICATED");
 }
 
-/// Calls with claims made from the current second, and again when that was over before the answer came.
+/// Makes a call with claims from the current second. Repeats it if the second ended before the answer came.
 async fn within_a_second(stack: &Stack, claims: impl Fn(i64) -> Value) -> Response {
     for _ in 0..10 {
         let now = clock::now().as_secs();
@@ -76,13 +76,13 @@ async fn within_a_second(stack: &Stack, claims: impl Fn(i64) -> Value) -> Respon
             return response;
         }
     }
-    panic!("no call was answered within the second it began in")
+    panic!("no call was answered within the second in which it began")
 }
 
 #[tokio::test]
 async fn clocks_may_differ_by_five_seconds() {
     let stack = Stack::find();
-    // The first call may have to start the function.
+    // The first call may be slow, because it starts the function.
     assert_eq!(with_claims(&stack, json!({})).await.status, 200);
     assert_eq!(within_a_second(&stack, |now| json!({"exp": now - 4})).await.status, 200);
     let late = within_a_second(&stack, |now| json!({"exp": now - 6})).await;
@@ -93,7 +93,7 @@ async fn clocks_may_differ_by_five_seconds() {
 }
 
 #[tokio::test]
-async fn a_token_for_another_application_issuer_or_stage_is_refused() {
+async fn a_token_of_another_application_issuer_or_stage_is_refused() {
     let stack = Stack::find();
     let azp = stack.issuer.azp.clone();
     for changes in [
@@ -113,7 +113,7 @@ async fn a_token_for_another_application_issuer_or_stage_is_refused() {
 }
 
 #[tokio::test]
-async fn an_unsigned_token_a_confused_algorithm_and_a_strangers_signature_are_refused() {
+async fn unsigned_tokens_wrong_algorithms_and_foreign_signatures_are_refused() {
     let stack = Stack::find();
     let good = stack.issuer.token(&fresh_user(), "enterprise");
     let payload = good.split('.').nth(1).unwrap();
@@ -128,7 +128,7 @@ async fn an_unsigned_token_a_confused_algorithm_and_a_strangers_signature_are_re
 }
 
 #[tokio::test]
-async fn an_api_key_is_not_a_session() {
+async fn an_api_key_is_not_accepted_as_a_session_token() {
     let stack = Stack::find();
     let key = format!("sk_live_{}", "a".repeat(43));
     assert_refused(&with_token(&stack, &key).await, 401, "API_KEY_NOT_ACCEPTED");
@@ -151,7 +151,7 @@ async fn a_write_by_cookie_needs_an_allowed_origin() {
 }
 
 #[tokio::test]
-async fn the_plan_comes_from_either_shape_of_token_and_unknown_means_free() {
+async fn the_plan_is_read_from_both_token_formats_and_defaults_to_free() {
     let stack = Stack::find();
     for (claims, plan) in [
         (json!({}), "free"),

@@ -1,4 +1,4 @@
-//! The mail of an invitation, from the invitation to the place it leads to; nothing but the mail holds the token.
+//! The mail of an invitation: its link makes the reader a member. Only the mail contains the token.
 
 use consigne_testkit::stack::Stack;
 use serde_json::json;
@@ -8,7 +8,7 @@ use super::members::{accept, address, guest};
 use super::text;
 
 #[tokio::test]
-async fn the_link_in_the_mail_leads_into_the_organisation() {
+async fn the_link_in_the_mail_makes_its_reader_a_member() {
     let stack = Stack::find();
     let (ann, org) = founder(&stack, "fr").await;
     let email = address();
@@ -17,11 +17,15 @@ async fn the_link_in_the_mail_leads_into_the_organisation() {
     assert_eq!(sent.status, 201, "{}", sent.json());
 
     let mail = mail_to(&stack, &email).await;
-    assert_eq!(text(&mail, "Subject"), "Invitation à rejoindre Société d’Été", "the language of whoever invites");
+    assert_eq!(
+        text(&mail, "Subject"),
+        "Invitation à rejoindre Société d’Été",
+        "the mail is in the inviting person's language"
+    );
     let words = text(&mail, "BodyText");
     assert!(words.contains("Ann vous invite"), "{words}");
     let begins = "http://localhost:3000/invitations/accept?token=";
-    let token = words.lines().find_map(|line| line.strip_prefix(begins)).expect("the mail has a link");
+    let token = words.lines().find_map(|line| line.strip_prefix(begins)).expect("the mail must have a link");
     assert!(text(&mail, "BodyHtml").contains(&format!("href=\"{begins}{token}\"")));
 
     let bob = guest(&stack, &email);

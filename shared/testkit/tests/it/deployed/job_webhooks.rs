@@ -1,4 +1,4 @@
-//! Signed messages of generators on the deployed stack: again, altered, too late, and saying what is not so.
+//! Generators' webhooks on the deployed stack: repeated, altered, late, and with wrong content.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use consigne_testkit::stack::{Person, Stack};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::jobs::{asked, painter, pictures_left, pictures_of, status, wait_for};
+use super::jobs::{asked, pictures_left, pictures_of, status, user_for_pictures, wait_for};
 use super::mail::{address, founder, mail_to, mails_to};
 use super::{assert_field_refused, assert_refused, text};
 
-/// Has one picture of a job uploaded; gives the job's message and what a completion says of the picture.
+/// Uploads the picture of a job. Returns the job's message, and the picture's entry for the completion.
 async fn uploaded(person: &Person<'_>, generator: &Generator<'_>) -> (Value, Value) {
     let message = pictures_of(person, generator, 1).await;
     let file = generator.upload(&message, "a.png", "image/png", pictures::png(64, 48, 1000)).await;
@@ -22,7 +22,7 @@ async fn uploaded(person: &Person<'_>, generator: &Generator<'_>) -> (Value, Val
 }
 
 #[tokio::test]
-async fn a_completion_sent_again_at_once_and_under_another_id_is_one() {
+async fn repeated_completions_count_once() {
     let stack = Stack::find();
     let ((ann, _), generator) = (founder(&stack, "en").await, Generator::of(&stack));
     let (message, file) = uploaded(&ann, &generator).await;
@@ -39,13 +39,13 @@ async fn a_completion_sent_again_at_once_and_under_another_id_is_one() {
         let again = generator.complete(&message, &id, &files).await;
         assert_eq!((again.status, again.json()), (200, json!({ "success": true, "status": "completed" })));
     }
-    // Nor does a failure that comes late undo it.
+    // A late failure report does not change it.
     assert_eq!(generator.fail(&message, &fresh_id()).await.json()["status"], "completed");
     let after = status(&ann, &job).await;
     assert_eq!(after["updated_at"], done["updated_at"]);
     assert_eq!(after["result"]["images"].as_array().map(Vec::len), Some(1));
     ann.wait_for_usage(1, 1000, 0).await;
-    // Its owner is told once.
+    // Its owner gets one mail.
     let first = mail_to(&stack, &address(&ann)).await;
     assert!(first.to_string().contains(&job), "{first}");
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -53,9 +53,9 @@ async fn a_completion_sent_again_at_once_and_under_another_id_is_one() {
 }
 
 #[tokio::test]
-async fn a_failure_gives_the_allowance_back_once() {
+async fn a_failed_job_returns_its_allowance_once() {
     let stack = Stack::find();
-    let (ann, generator) = (painter(&stack), Generator::of(&stack));
+    let (ann, generator) = (user_for_pictures(&stack), Generator::of(&stack));
     let mut jobs = Vec::new();
     for _ in 0..10 {
         jobs.push(asked(&ann, "images", &json!({ "prompt": "un phare" })).await);
@@ -71,7 +71,7 @@ async fn a_failure_gives_the_allowance_back_once() {
 }
 
 #[tokio::test]
-async fn what_is_not_signed_as_it_stands_is_refused() {
+async fn altered_unsigned_and_stale_webhooks_are_refused() {
     let stack = Stack::find();
     let (ann, generator) = (stack.newcomer("pro"), Generator::of(&stack));
     let (message, file) = uploaded(&ann, &generator).await;
@@ -100,18 +100,18 @@ async fn what_is_not_signed_as_it_stands_is_refused() {
     assert_refused(&generator.send(&callback, &[], tight.clone()).await, 401, "INVALID_SIGNATURE");
     let uploads = generator.send(&text(&message, "uploads_url"), &[], tight.clone()).await;
     assert_refused(&uploads, 401, "INVALID_SIGNATURE");
-    // Signed when it was sent, six minutes ago.
+    // The signature is six minutes old.
     let late = generator.sign(&fresh_id(), clock::now().minus(Duration::from_mins(6)), &tight);
     assert_refused(&generator.send(&callback, &late, tight.clone()).await, 401, "INVALID_SIGNATURE");
     assert_eq!(status(&ann, &text(&message, "job_id")).await["status"], "processing");
-    // Of two signatures one that is good is enough.
+    // One valid signature of two is enough.
     let two = format!("v1,{}= {}", "A".repeat(43), signed[2].1);
     let taken = generator.send(&callback, &named("webhook-signature", two), tight).await;
     assert_eq!(taken.status, 200, "{}", taken.json());
     wait_for(&ann, &text(&message, "job_id"), "completed").await;
 }
 
-/// Gives the refusals of a job's reports in the installation's own trail.
+/// Returns the refused reports of a job in the installation's audit log.
 async fn refusals(stack: &Stack, job: &str) -> Vec<Value> {
     use aws_sdk_dynamodb::types::AttributeValue::S;
     let found = aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config())
@@ -135,7 +135,7 @@ async fn refusals(stack: &Stack, job: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_report_that_says_what_is_not_so_changes_nothing_but_the_trail() {
+async fn a_report_with_wrong_content_changes_only_the_audit_log() {
     let stack = Stack::find();
     let (ann, bob, generator) = (stack.newcomer("pro"), stack.newcomer("pro"), Generator::of(&stack));
     let theirs = bob.upload("b.png", "image/png", pictures::png(64, 48, 1000)).await;
@@ -168,14 +168,14 @@ async fn a_report_that_says_what_is_not_so_changes_nothing_but_the_trail() {
         told.iter().map(|entry| text(entry, "field")).collect::<Vec<_>>(),
         cases.map(|(_, field)| field.to_owned())
     );
-    // Bob's picture is as it was, and the job is still to be had.
+    // Bob's picture has not changed, and the job can still be completed.
     assert_eq!(bob.metadata(&theirs).await.json()["status"], "ready");
     assert_eq!(generator.complete(&message, &fresh_id(), &[file]).await.status, 200);
     wait_for(&ann, &job, "completed").await;
 }
 
 #[tokio::test]
-async fn a_report_of_nobodys_job_is_404() {
+async fn a_report_about_an_unknown_job_is_404() {
     let stack = Stack::find();
     let (ann, generator) = (stack.newcomer("pro"), Generator::of(&stack));
     let (message, file) = uploaded(&ann, &generator).await;
@@ -186,7 +186,7 @@ async fn a_report_of_nobodys_job_is_404() {
     let url = text(&message, "uploads_url").replace(&text(&message, "job_id"), &text(&unknown, "job_id"));
     unknown["uploads_url"] = url.into();
     assert_refused(&generator.ask(&unknown, "a.png", "image/png", 100).await, 404, "NOT_FOUND");
-    // Nor is it a video's.
+    // An image job is not found at the route for videos.
     let mut other = message.clone();
     other["callback_url"] = text(&message, "callback_url").replace("image", "video").into();
     other["kind"] = json!("video");
@@ -194,10 +194,10 @@ async fn a_report_of_nobodys_job_is_404() {
 }
 
 #[tokio::test]
-async fn an_output_that_is_not_what_it_says_fails_its_job_once_it_is_claimed() {
+async fn a_delivered_file_of_the_wrong_type_fails_its_job() {
     let stack = Stack::find();
     let (ann, generator) = (stack.newcomer("basic"), Generator::of(&stack));
-    // The impostor may be found before it is claimed, or after.
+    // The wrong type may be detected before the file is claimed, or after.
     let message = pictures_of(&ann, &generator, 2).await;
     let impostor = generator.upload(&message, "a.png", "image/png", pictures::gif(1000)).await;
     let claimed = generator.complete(&message, &fresh_id(), &[impostor]).await;
@@ -214,7 +214,7 @@ async fn an_output_that_is_not_what_it_says_fails_its_job_once_it_is_claimed() {
 }
 
 #[tokio::test]
-async fn s3_takes_what_a_generator_was_granted_and_the_same_message_is_granted_the_same() {
+async fn s3_enforces_a_generators_grant_and_a_retry_gets_the_same_grant() {
     let stack = Stack::find();
     let (ann, generator) = (stack.newcomer("pro"), Generator::of(&stack));
     let message = pictures_of(&ann, &generator, 1).await;

@@ -1,4 +1,4 @@
-//! Jobs on the deployed stack, with a generator that takes them off their queue.
+//! Jobs on the deployed stack, with a generator that takes them from the queue.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,27 +16,27 @@ use serde_json::{Value, json};
 use super::bus_listener::BusListener;
 use super::{assert_field_refused, assert_refused, text};
 
-/// Asks for a job and gives its id.
-pub async fn asked(person: &Person<'_>, sort: &str, wish: &Value) -> String {
-    let accepted = person.call_with("POST", &format!("/api/secure/{sort}/generate"), wish).await;
+/// Requests a job. Returns its id.
+pub async fn asked(person: &Person<'_>, sort: &str, request: &Value) -> String {
+    let accepted = person.call_with("POST", &format!("/api/secure/{sort}/generate"), request).await;
     assert_eq!(accepted.status, 201, "{}", accepted.json());
     text(&accepted.json()["data"], "job_id")
 }
 
-/// Asks for pictures and gives the message their generator gets.
+/// Requests pictures. Returns the message for the generator.
 pub async fn pictures_of(person: &Person<'_>, generator: &Generator<'_>, count: u32) -> Value {
     let job = asked(person, "images", &json!({ "prompt": "un phare sous la pluie", "count": count })).await;
     generator.take(&job).await
 }
 
-/// Gets a job as its owner sees it.
+/// Returns a job as its owner sees it.
 pub async fn status(person: &Person<'_>, job: &str) -> Value {
     let found = person.call("GET", &format!("/api/secure/jobs/{job}/status")).await;
     assert_eq!(found.status, 200, "{}", found.json());
     found.json()["data"].clone()
 }
 
-/// Waits until a job has a status, and gives it.
+/// Waits until a job has a status. Returns the job.
 pub async fn wait_for(person: &Person<'_>, job: &str, wanted: &str) -> Value {
     let seen = until(async || {
         let job = status(person, job).await;
@@ -44,11 +44,11 @@ pub async fn wait_for(person: &Person<'_>, job: &str, wanted: &str) -> Value {
     });
     match seen.await {
         Some(job) => job,
-        None => panic!("it did not become {wanted}: {}", status(person, job).await),
+        None => panic!("the job did not become {wanted}: {}", status(person, job).await),
     }
 }
 
-/// Asks for articles, of which the plan free allows five a month, until there are none left.
+/// Requests articles until the monthly allowance of the free plan is used up. Returns how many were accepted.
 async fn articles_left(person: &Person<'_>) -> usize {
     for taken in 0..6 {
         let asked = person.call_with("POST", "/api/secure/blog/generate", &json!({ "topic": "Le phare" })).await;
@@ -60,15 +60,15 @@ async fn articles_left(person: &Person<'_>) -> usize {
     panic!("more than five were accepted");
 }
 
-/// Gives somebody on the plan free who may ask for pictures, ten a month: jobs that wait for a generator outside.
-pub fn painter(stack: &Stack) -> Person<'_> {
+/// Returns a new user on the free plan who may request ten pictures a month, which outside generators make.
+pub fn user_for_pictures(stack: &Stack) -> Person<'_> {
     let mut person = stack.newcomer("free");
     let metadata = json!({ "subscription": "free", "features": ["image-generation"] });
     person.token = stack.issuer.token_with(&person.id, &json!({ "public_metadata": metadata }));
     person
 }
 
-/// Asks for pictures as a painter until there are none left.
+/// Requests pictures until the allowance is used up. Returns how many were accepted.
 pub async fn pictures_left(person: &Person<'_>) -> usize {
     for taken in 0..11 {
         let asked = person.call_with("POST", "/api/secure/images/generate", &json!({ "prompt": "un phare" })).await;
@@ -81,12 +81,12 @@ pub async fn pictures_left(person: &Person<'_>) -> usize {
 }
 
 #[tokio::test]
-async fn two_pictures_from_the_wish_to_the_download() {
+async fn two_pictures_are_requested_delivered_and_downloaded() {
     let stack = Stack::find();
     let (ann, generator) = (stack.newcomer("pro"), Generator::of(&stack));
     let listener = BusListener::on(&stack, "user_id", &ann.id).await;
-    let wish = json!({ "prompt": "un phare sous la pluie", "count": 2, "size": "640x480" });
-    let job = asked(&ann, "images", &wish).await;
+    let request = json!({ "prompt": "un phare sous la pluie", "count": 2, "size": "640x480" });
+    let job = asked(&ann, "images", &request).await;
     let waiting = status(&ann, &job).await;
     assert_eq!((&waiting["status"], &waiting["progress"]), (&json!("pending"), &json!(0)));
 
@@ -95,7 +95,7 @@ async fn two_pictures_from_the_wish_to_the_download() {
         (&message["job_id"], &message["user_id"], &message["kind"]),
         (&json!(job), &json!(ann.id), &json!("image"))
     );
-    for (field, asked) in wish.as_object().unwrap() {
+    for (field, asked) in request.as_object().unwrap() {
         assert_eq!(message[field], *asked, "{field}");
     }
     assert!(text(&message, "deadline").ends_with('Z'));
@@ -113,7 +113,7 @@ async fn two_pictures_from_the_wish_to_the_download() {
     assert_eq!((taken.status, &taken.json()["success"]), (200, &json!(true)), "{}", taken.json());
 
     let done = wait_for(&ann, &job, "completed").await;
-    assert_eq!((&done["progress"], &done["kind"], &done["title"]), (&json!(100), &json!("image"), &wish["prompt"]));
+    assert_eq!((&done["progress"], &done["kind"], &done["title"]), (&json!(100), &json!("image"), &request["prompt"]));
     let shown = done["result"]["images"].as_array().unwrap();
     for ((shown, told), (bytes, width)) in shown.iter().zip(&files).zip([(&first, 640), (&second, 320)]) {
         for field in ["s3_key", "filename", "file_size"] {
@@ -126,7 +126,7 @@ async fn two_pictures_from_the_wish_to_the_download() {
     assert_eq!(shown.len(), 2);
     let told = listener.hear("job.completed").await;
     assert_eq!(told["detail"]["files"], json!([files[0]["s3_key"], files[1]["s3_key"]]));
-    // The files are the owner's own, and the job is in the list.
+    // The files belong to the owner, and the job is in the list.
     ann.wait_for_usage(2, 8000, 0).await;
     assert_eq!(ann.metadata(&text(&files[0], "s3_key")).await.json()["filename"], "phare 1.png");
     let listed = ann.call("GET", "/api/secure/jobs?status=completed").await.json();
@@ -134,7 +134,7 @@ async fn two_pictures_from_the_wish_to_the_download() {
 }
 
 #[tokio::test]
-async fn a_video_is_delivered_with_what_is_told_of_it() {
+async fn a_video_is_delivered_with_its_reported_details() {
     let stack = Stack::find();
     let (ann, generator) = (stack.newcomer("pro"), Generator::of(&stack));
     let video = asked(&ann, "videos", &json!({ "prompt": "a lighthouse", "duration_seconds": 8 })).await;
@@ -150,7 +150,7 @@ async fn a_video_is_delivered_with_what_is_told_of_it() {
 }
 
 #[tokio::test]
-async fn a_plan_that_does_not_include_it_gets_no_job() {
+async fn a_job_that_the_plan_does_not_include_is_refused() {
     let stack = Stack::find();
     let (ann, bob) = (stack.newcomer("free"), stack.newcomer("basic"));
     let books = ann.call_with("POST", "/api/secure/books/generate", &json!({ "topic": "t" })).await;
@@ -166,7 +166,7 @@ async fn a_plan_that_does_not_include_it_gets_no_job() {
 }
 
 #[tokio::test]
-async fn a_spent_allowance_says_when_the_next_begins() {
+async fn a_refusal_for_a_used_up_allowance_says_when_it_renews() {
     let stack = Stack::find();
     let ann = stack.newcomer("free");
     assert_eq!(articles_left(&ann).await, 5);
@@ -181,7 +181,7 @@ async fn a_spent_allowance_says_when_the_next_begins() {
 }
 
 #[tokio::test]
-async fn of_fifty_wishes_at_once_as_many_are_accepted_as_the_month_allows() {
+async fn fifty_concurrent_requests_are_accepted_up_to_the_monthly_allowance() {
     let stack = Stack::find();
     let ann = stack.newcomer("basic");
     let one = async |n: usize| {
@@ -208,7 +208,7 @@ async fn of_fifty_wishes_at_once_as_many_are_accepted_as_the_month_allows() {
 }
 
 #[tokio::test]
-async fn of_six_wishes_at_once_with_one_key_one_is_accepted() {
+async fn six_concurrent_requests_with_one_idempotency_key_make_one_job() {
     let stack = Stack::find();
     let ann = stack.newcomer("free");
     let one = async |topic: &str| {
@@ -223,7 +223,7 @@ async fn of_six_wishes_at_once_with_one_key_one_is_accepted() {
 }
 
 #[tokio::test]
-async fn anothers_job_looks_like_one_that_never_was() {
+async fn another_users_job_looks_like_a_job_that_does_not_exist() {
     let stack = Stack::find();
     let (ann, bob) = (stack.newcomer("pro"), stack.newcomer("pro"));
     let theirs = asked(&bob, "images", &json!({ "prompt": "un phare" })).await;
@@ -244,9 +244,9 @@ async fn anothers_job_looks_like_one_that_never_was() {
 }
 
 #[tokio::test]
-async fn a_pending_job_can_be_cancelled_and_one_under_way_cannot() {
+async fn a_pending_job_can_be_cancelled_and_a_processing_one_cannot() {
     let stack = Stack::find();
-    let (ann, bob, generator) = (painter(&stack), stack.newcomer("pro"), Generator::of(&stack));
+    let (ann, bob, generator) = (user_for_pictures(&stack), stack.newcomer("pro"), Generator::of(&stack));
     let job = asked(&ann, "images", &json!({ "prompt": "un phare" })).await;
     let message = generator.take(&job).await;
     let cancel = async |person: &Person<'_>, job: &str| person.call("DELETE", &format!("/api/secure/jobs/{job}")).await;
@@ -254,7 +254,7 @@ async fn a_pending_job_can_be_cancelled_and_one_under_way_cannot() {
     assert_eq!((answers.0.status, answers.1.status), (200, 200), "{}", answers.1.json());
     assert_eq!(answers.0.json()["data"]["error"]["code"], "CANCELLED");
     assert_eq!(pictures_left(&ann).await, 10);
-    // Its generator is told when it comes, and whatever it says changes nothing.
+    // The generator gets a refusal, and its report changes nothing.
     assert_refused(&generator.ask(&message, "a.png", "image/png", 100).await, 409, "CONFLICT");
     assert_eq!(generator.fail(&message, &fresh_id()).await.json()["status"], "failed");
     assert_eq!(pictures_left(&ann).await, 0);
@@ -265,10 +265,10 @@ async fn a_pending_job_can_be_cancelled_and_one_under_way_cannot() {
 }
 
 #[tokio::test]
-async fn a_job_nobody_delivers_is_swept_and_gives_its_allowance_back_once() {
+async fn sweep_fails_an_overdue_job_and_returns_its_allowance_once() {
     use aws_sdk_dynamodb::types::AttributeValue::{N, S};
     let stack = Stack::find();
-    let ann = painter(&stack);
+    let ann = user_for_pictures(&stack);
     let job = asked(&ann, "images", &json!({ "prompt": "un phare" })).await;
     let other = asked(&ann, "images", &json!({ "prompt": "la mer" })).await;
     let id = JobId::parse(&job).unwrap();
@@ -293,7 +293,7 @@ async fn a_job_nobody_delivers_is_swept_and_gives_its_allowance_back_once() {
 }
 
 #[tokio::test]
-async fn four_files_that_become_ready_as_the_completion_comes_complete_their_job_once() {
+async fn a_job_completes_once_if_its_files_become_ready_during_the_completion() {
     let stack = Stack::find();
     let (ann, generator) = (stack.newcomer("enterprise"), Generator::of(&stack));
     let listener = BusListener::on(&stack, "user_id", &ann.id).await;
@@ -304,7 +304,7 @@ async fn four_files_that_become_ready_as_the_completion_comes_complete_their_job
             generator.upload(&message, &format!("{file}.png"), "image/png", bytes).await
         }));
         let files = files.await;
-        // Now S3's events and this are under way together.
+        // Now S3's events and this completion are processed at the same time.
         let taken = generator.complete(&message, &fresh_id(), &files).await;
         assert_eq!(taken.status, 200, "{}", taken.json());
         text(&message, "job_id")
@@ -330,5 +330,5 @@ async fn four_files_that_become_ready_as_the_completion_comes_complete_their_job
     });
     all.await.unwrap();
     completed.sort();
-    assert_eq!((completed, ready), (jobs.into_iter().collect(), 80), "each told once");
+    assert_eq!((completed, ready), (jobs.into_iter().collect(), 80), "each event is published once");
 }

@@ -1,5 +1,5 @@
-//! A second stack, for what would disturb the first: its keys come from a key endpoint of the
-//! test, and its queue gives up fast.
+//! A stack of its own, for tests that would disturb the others. It fetches keys from an endpoint of the test, and its
+//! queue has few retries.
 
 use std::convert::Infallible;
 use std::process::Command;
@@ -22,8 +22,8 @@ use super::{assert_refused, text};
 
 const ENV_FILE: &str = "target/local/lab.env";
 
-/// One test at a time has the lab.
-static LAB: Mutex<()> = Mutex::const_new(());
+/// Lets one test at a time use the stack.
+static STACK: Mutex<()> = Mutex::const_new(());
 
 /// A key endpoint that counts its callers and can be switched off.
 struct KeyEndpoint {
@@ -32,7 +32,7 @@ struct KeyEndpoint {
     up: AtomicBool,
 }
 
-/// Starts a key endpoint; gives its address.
+/// Starts a key endpoint. Returns its address.
 async fn serve_keys(endpoint: &Arc<KeyEndpoint>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -50,7 +50,7 @@ async fn serve_keys(endpoint: &Arc<KeyEndpoint>) -> String {
                     let response = http::Response::builder().status(status).body(Full::new(Bytes::from(body)));
                     async move { Ok::<_, Infallible>(response.unwrap()) }
                 });
-                // A client that hangs up is none of the test's business.
+                // A client may close its connection.
                 drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
             });
         }
@@ -58,7 +58,7 @@ async fn serve_keys(endpoint: &Arc<KeyEndpoint>) -> String {
     format!("http://{address}/jwks.json")
 }
 
-/// Deploys the lab anew, so that its functions have seen no key yet.
+/// Deploys the stack again, so that its functions have cached no key.
 fn deploy(keys: &str, issuer: &Issuer) -> Stack {
     let root = payload::root();
     let output = Command::new(root.join(".venv/bin/python"))
@@ -76,8 +76,8 @@ fn deploy(keys: &str, issuer: &Issuer) -> Stack {
 }
 
 #[tokio::test]
-async fn random_key_ids_do_not_make_us_fetch_and_known_keys_need_no_endpoint() {
-    let _lab = LAB.lock().await;
+async fn unknown_key_ids_cause_few_fetches_and_cached_keys_need_no_endpoint() {
+    let _guard = STACK.lock().await;
     let issuer = Arc::new(Issuer::fresh("key-1"));
     let endpoint = Arc::new(KeyEndpoint { issuer, fetches: AtomicU32::new(0), up: AtomicBool::new(true) });
     let issuer = &endpoint.issuer;
@@ -85,7 +85,7 @@ async fn random_key_ids_do_not_make_us_fetch_and_known_keys_need_no_endpoint() {
     let call = async |token: &str| {
         stack.call("GET", "/api/files/usage", &[("authorization", &format!("Bearer {token}"))], b"").await
     };
-    // An algorithm that is not ours costs no fetch.
+    // A token with an unsupported algorithm causes no fetch.
     let unsigned = issuer.signed(&json!({"alg": "none", "kid": "key-1"}), &json!({"sub": "user_a"}));
     assert_refused(&call(&unsigned).await, 401, "UNAUTHENTICATED");
     assert_eq!(endpoint.fetches.load(Ordering::SeqCst), 0);
@@ -94,7 +94,7 @@ async fn random_key_ids_do_not_make_us_fetch_and_known_keys_need_no_endpoint() {
         let header = json!({"alg": "RS256", "typ": "JWT", "kid": format!("invented-{n}")});
         let forged = issuer.signed(&header, &json!({"sub": "user_a"}));
         assert_refused(&call(&forged).await, 401, "UNAUTHENTICATED");
-        assert_eq!(call(&good).await.status, 200, "beside {n} invented ones");
+        assert_eq!(call(&good).await.status, 200, "beside {n} unknown key ids");
     }
     let fetches = endpoint.fetches.load(Ordering::SeqCst);
     assert!(fetches <= 2, "{fetches} fetches");
@@ -104,8 +104,8 @@ async fn random_key_ids_do_not_make_us_fetch_and_known_keys_need_no_endpoint() {
 }
 
 #[tokio::test]
-async fn without_any_key_a_token_is_neither_good_nor_bad_but_asked_for_again() {
-    let _lab = LAB.lock().await;
+async fn without_a_key_set_tokens_get_503() {
+    let _guard = STACK.lock().await;
     let issuer = Arc::new(Issuer::fresh("key-2"));
     let endpoint = Arc::new(KeyEndpoint { issuer, fetches: AtomicU32::new(0), up: AtomicBool::new(false) });
     let stack = deploy(&serve_keys(&endpoint).await, &endpoint.issuer);
@@ -116,8 +116,8 @@ async fn without_any_key_a_token_is_neither_good_nor_bad_but_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_poisoned_message_ends_on_the_dead_letter_queue_and_the_others_do_not_wait_for_it() {
-    let _lab = LAB.lock().await;
+async fn a_message_that_always_fails_ends_on_the_dead_letter_queue_and_delays_no_others() {
+    let _guard = STACK.lock().await;
     let issuer = Arc::new(Issuer::fresh("key-3"));
     let endpoint = Arc::new(KeyEndpoint { issuer, fetches: AtomicU32::new(0), up: AtomicBool::new(true) });
     let mut stack = deploy(&serve_keys(&endpoint).await, &endpoint.issuer);
@@ -141,6 +141,6 @@ async fn a_poisoned_message_ends_on_the_dead_letter_queue_and_the_others_do_not_
         let received = sqs.receive_message().queue_url(&dead).send().await.unwrap();
         received.messages?.into_iter().find(|message| message.body.as_deref() == Some(poison))
     });
-    assert!(parked.await.is_some(), "the poison is not parked");
+    assert!(parked.await.is_some(), "the bad message is not on the dead-letter queue");
     assert!(!text(&ann.usage().await, "userId").is_empty());
 }

@@ -1,4 +1,4 @@
-//! Keys through their lives: issued, changed, rotated, revoked, deleted; and the trail all that leaves.
+//! Keys on the deployed stack: issued, changed, rotated, revoked and deleted, with their entries in the audit log.
 
 use consigne_testkit::org_fixture::{HeldKey, OrgFixture};
 use consigne_testkit::stack::Stack;
@@ -12,7 +12,7 @@ async fn code(fixture: &OrgFixture<'_>, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_key_is_shown_once_and_then_only_its_ends() {
+async fn a_key_is_shown_once_and_later_only_its_prefix_and_hint() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let body = json!({
@@ -28,7 +28,7 @@ async fn a_key_is_shown_once_and_then_only_its_ends() {
     let key = text(&data, "key");
     assert!(key.starts_with("sk_live_") && key.len() == 51);
     assert_eq!((&data["prefix"], text(&data, "hint")), (&json!("sk_live"), key[47..].to_owned()));
-    assert_eq!(issue(&body).await.json()["data"], data, "the lost answer again");
+    assert_eq!(issue(&body).await.json()["data"], data, "the retry");
     let other = json!({ "name": "Other", "environment": "production", "scopes": ["pdf:read"] });
     assert_refused(&issue(&other).await, 422, "IDEMPOTENCY_MISMATCH");
 
@@ -40,7 +40,7 @@ async fn a_key_is_shown_once_and_then_only_its_ends() {
     for function in ["key-issue", "key-verify"] {
         code(&fixture, &key).await;
         let lines = stack.log_lines(function, &key[8..]).await;
-        assert!(lines.is_empty(), "the log of {function} holds a key");
+        assert!(lines.is_empty(), "the log of {function} has a key");
     }
     let listed = fixture.owner.call("GET", &fixture.path("/keys")).await.json();
     assert_eq!(listed["metadata"], json!({ "next_cursor": null, "total": 1 }));
@@ -49,7 +49,7 @@ async fn a_key_is_shown_once_and_then_only_its_ends() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_request_is_named() {
+async fn refusals_name_what_is_wrong() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let good = json!({ "name": "Key", "environment": "production", "scopes": ["pdf:read"] });
@@ -77,7 +77,7 @@ async fn what_is_wrong_with_a_request_is_named() {
 }
 
 #[tokio::test]
-async fn a_change_says_nothing_null_or_a_value() {
+async fn an_update_keeps_clears_or_sets_each_field() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({ "daily_quota": 5, "monthly_quota": 50 })).await;
@@ -90,11 +90,11 @@ async fn a_change_says_nothing_null_or_a_value() {
     assert_refused(&patch(json!({})).await, 400, "INVALID_REQUEST");
     assert_field_refused(&patch(json!({ "key": "x" })).await, 400, "INVALID_REQUEST", "key");
     let scope = fixture.verify(&key.text, &json!({ "cost": 1, "scope": "pdf:read" }), None).await.json();
-    assert_eq!(scope["data"]["code"], "INSUFFICIENT_SCOPE", "at once, everywhere");
+    assert_eq!(scope["data"]["code"], "INSUFFICIENT_SCOPE", "the change applies at once in all execution environments");
 }
 
 #[tokio::test]
-async fn a_rotation_keeps_both_texts_on_one_quota_and_another_waits() {
+async fn both_texts_of_a_rotated_key_share_its_quota_until_the_next_rotation() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let old = fixture.issue("production", &json!({ "daily_quota": 2 })).await;
@@ -107,7 +107,7 @@ async fn a_rotation_keeps_both_texts_on_one_quota_and_another_waits() {
     let data = rotated.json()["data"].clone();
     let new = HeldKey { id: text(&data, "id"), text: text(&data, "key") };
     assert!(new.id == old.id && new.text != old.text && data["previous_valid_until"].is_string());
-    assert_eq!(rotate(json!({ "grace_seconds": 3600 }), "r 1").await.json()["data"], data, "the lost answer again");
+    assert_eq!(rotate(json!({ "grace_seconds": 3600 }), "r 1").await.json()["data"], data, "the retry");
     assert_refused(&rotate(json!({ "grace_seconds": 3600 }), "r 2").await, 409, "CONFLICT");
     let long = rotate(json!({ "grace_seconds": 2_592_001 }), "r 3").await;
     assert_field_refused(&long, 400, "INVALID_REQUEST", "grace_seconds");
@@ -125,7 +125,7 @@ async fn a_rotation_keeps_both_texts_on_one_quota_and_another_waits() {
 }
 
 #[tokio::test]
-async fn revoked_is_for_good_and_deleted_is_gone() {
+async fn a_revoked_key_stays_revoked_and_a_deleted_key_is_gone() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
@@ -133,7 +133,7 @@ async fn revoked_is_for_good_and_deleted_is_gone() {
     assert_field_refused(&revoke("").await, 400, "INVALID_REQUEST", "reason");
     let first = revoke("leaked on a forum").await.json()["data"].clone();
     assert_eq!((&first["status"], &first["revoked_reason"]), (&json!("revoked"), &json!("leaked on a forum")));
-    assert_eq!(revoke("again").await.json()["data"], first, "neither reason nor time changes");
+    assert_eq!(revoke("again").await.json()["data"], first, "neither reason nor time may change");
     assert_refused(&fixture.change("PATCH", &key, "", &json!({ "name": "x" })).await, 409, "CONFLICT");
     assert_refused(&fixture.change("POST", &key, "/rotate", &json!({})).await, 409, "CONFLICT");
     assert_eq!(code(&fixture, &key.text).await, "REVOKED");
@@ -143,11 +143,11 @@ async fn revoked_is_for_good_and_deleted_is_gone() {
     assert_eq!(code(&fixture, &key.text).await, "NOT_FOUND");
     assert_eq!(fixture.owner.call("GET", &fixture.path("/keys")).await.json()["data"], json!([]));
 
-    let trail = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
+    let log = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
     let done: Vec<&str> =
-        trail["data"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+        log["data"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(done, ["key.deleted", "key.revoked", "key.issued", "credits.granted", "org.created"]);
-    let revoked = &trail["data"][1];
+    let revoked = &log["data"][1];
     assert_eq!((text(revoked, "actor"), text(revoked, "subject")), (fixture.owner.id.clone(), key.id));
     assert_eq!(
         (text(revoked, "ip"), &revoked["details"]["reason"]),
@@ -156,7 +156,7 @@ async fn revoked_is_for_good_and_deleted_is_gone() {
 }
 
 #[tokio::test]
-async fn an_organisation_is_founded_and_found_by_its_members_only() {
+async fn an_organisation_is_visible_to_its_members_only() {
     let stack = Stack::find();
     let ann = stack.newcomer("free");
     let found = async |name: &str, idempotent: &str| {

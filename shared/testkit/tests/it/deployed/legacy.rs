@@ -1,4 +1,4 @@
-//! Keys of an older installation, from its export to their end; on a stack of its own, on which such keys work.
+//! Keys of an older installation, from their export to their end. It has a stack of its own on which such keys work.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use super::bus_listener::BusListener;
 use super::further_stack::FurtherStack;
 use super::text;
 
-/// The stack of this test.
+/// The stack for this test.
 const SECOND: FurtherStack = FurtherStack { name: "legacy", env_file: "target/local/legacy.env" };
-/// The pepper under which the older installation hashed its keys.
+/// The pepper with which the older installation hashed its keys.
 const OLD_PEPPER: &str = "pepper-of-the-older-installation";
 
-/// A key of the older installation, as its holder has it.
+/// A key of the older installation, with its text.
 struct Held {
     text: String,
     owner: String,
@@ -33,12 +33,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
-/// Draws what nobody has used before.
+/// Returns random bytes.
 fn random() -> [u8; 32] {
     Sha256::digest(consigne_auth::KeyMint::nonce()).into()
 }
 
-/// Makes an export of thirty keys: encrypted in three forms or hashed, of three people, and one of them revoked.
+/// Creates an export of thirty keys of three people. They are encrypted in three formats or hashed, and one is revoked.
 fn export(key: &[u8; 32], owners: &[String; 3]) -> (Vec<Held>, Vec<Value>) {
     let cipher = PaddedBlockEncryptingKey::cbc_pkcs7(UnboundCipherKey::new(&AES_256, key).unwrap()).unwrap();
     let mut held = Vec::new();
@@ -72,7 +72,7 @@ fn export(key: &[u8; 32], owners: &[String; 3]) -> (Vec<Held>, Vec<Value>) {
     (held, rows)
 }
 
-/// Reads all of the stack's table.
+/// Returns all items of the stack's table.
 async fn everything(stack: &Stack) -> Vec<String> {
     let client = aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config());
     let (mut items, mut start) = (Vec::new(), None);
@@ -93,9 +93,9 @@ async fn everything(stack: &Stack) -> Vec<String> {
     }
 }
 
-/// Empties the stack of what a run before has left in it.
-async fn emptied(stack: &Stack) {
-    // Refused where there is none.
+/// Deletes what an earlier run has left in the table.
+async fn delete_leftovers(stack: &Stack) {
+    // Fails if there is none.
     drop(SECOND.consigne(&["pepper", "retire", "0"], "").await);
     let client = aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config());
     loop {
@@ -110,8 +110,8 @@ async fn emptied(stack: &Stack) {
     }
 }
 
-/// Leaves out what the table's stream carries away.
-fn lasting(items: Vec<String>) -> Vec<String> {
+/// Removes outbox items, which are deleted after they were published.
+fn without_outbox(items: Vec<String>) -> Vec<String> {
     items.into_iter().filter(|item| !item.contains("OUTBOX#")).collect()
 }
 
@@ -121,7 +121,7 @@ async fn verify(stack: &Stack, key: &str, cost: u64) -> (Value, String) {
     (answer.json()["data"].clone(), answer.header("x-request-id").to_owned())
 }
 
-/// Gives how many calls to AWS a request took, by its line in the log.
+/// Returns the number of AWS calls of a request, from its log line.
 async fn calls(stack: &Stack, request: &str) -> u64 {
     let line = consigne_testkit::stack::until(async || {
         let lines = stack.log_lines("key-verify", request).await;
@@ -137,10 +137,10 @@ fn counts(report: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_export_is_carried_over_its_keys_verify_and_no_text_of_them_is_anywhere() {
+async fn an_export_is_imported_its_keys_work_and_their_texts_are_stored_nowhere() {
     let end = clock::now().plus(Duration::from_hours(24 * 60));
     let stack = SECOND.deploy(&[format!("LegacyKeysUntil={end}")]);
-    emptied(&stack).await;
+    delete_leftovers(&stack).await;
     let owners = [fresh_user(), fresh_user(), fresh_user()];
     let key = random();
     let (held, rows) = export(&key, &owners);
@@ -155,12 +155,12 @@ async fn an_export_is_carried_over_its_keys_verify_and_no_text_of_them_is_anywhe
     assert!(!well && said.contains("--dry-run"), "{said}");
     let (well, said) = SECOND.consigne(&["pepper", "legacy"], OLD_PEPPER).await;
     assert!(well && !said.contains(OLD_PEPPER), "{said}");
-    let untouched = lasting(everything(&stack).await);
+    let untouched = without_outbox(everything(&stack).await);
     let (well, dry) = SECOND.consigne(&["migrate-keys", file, "--key-file", key_file, "--dry-run"], "").await;
     assert!(well, "{dry}");
-    assert_eq!(lasting(everything(&stack).await), untouched, "a dry run writes nothing");
+    assert_eq!(without_outbox(everything(&stack).await), untouched, "a dry run writes nothing");
     let listener = BusListener::on(&stack, "user_id", &owners[0]).await;
-    // The key also comes by standard input, in another spelling.
+    // The key can also be given on standard input, in another format.
     let (well, real) = SECOND.consigne(&["migrate-keys", file, "--yes"], &STANDARD.encode(key)).await;
     assert!(well, "{real}");
     for (report, dry) in [(&dry, true), (&real, false)] {
@@ -170,11 +170,11 @@ async fn an_export_is_carried_over_its_keys_verify_and_no_text_of_them_is_anywhe
         assert_eq!(counts(report), want, "{report}");
         assert!(report.contains(r#"{"id":"bad","problem":"#), "{report}");
     }
-    let after = lasting(everything(&stack).await);
+    let after = without_outbox(everything(&stack).await);
     let (well, again) = SECOND.consigne(&["migrate-keys", file, "--key-file", key_file, "--yes"], "").await;
     assert!(well, "{again}");
     assert_eq!((&counts(&again)["unchanged"], &counts(&again)["carried_over"]), (&json!(30), &json!(0)));
-    assert_eq!(lasting(everything(&stack).await), after, "a second run changes nothing");
+    assert_eq!(without_outbox(everything(&stack).await), after, "a second run changes nothing");
 
     let mut orgs = std::collections::BTreeSet::new();
     for (n, key) in held.iter().enumerate() {
@@ -187,7 +187,7 @@ async fn an_export_is_carried_over_its_keys_verify_and_no_text_of_them_is_anywhe
             orgs.insert(text(&data, "org_id"));
         }
     }
-    assert_eq!(orgs.len(), 6, "one of each owner's own, and one of each organisation of theirs");
+    assert_eq!(orgs.len(), 6, "one event for each owner, and one for each of their organisations");
     hashes_have_gone(&stack).await;
     charged_in_one_call(&stack, &held).await;
 
@@ -195,9 +195,9 @@ async fn an_export_is_carried_over_its_keys_verify_and_no_text_of_them_is_anywhe
     let items = everything(&stack).await.join("\n");
     for key in &held {
         let secret = key.text.rsplit('_').next().unwrap();
-        assert!(!said.contains(secret) && !items.contains(secret), "a text was written down");
+        assert!(!said.contains(secret) && !items.contains(secret), "the text of a key was stored");
         let lines = stack.log_lines("key-verify", secret).await;
-        assert!(lines.is_empty(), "the log holds a text");
+        assert!(lines.is_empty(), "the log has the text of a key");
     }
     owners_see_their_keys(&stack, &held).await;
     a_month_on(&stack, &held).await;
@@ -208,7 +208,7 @@ async fn an_export_is_carried_over_its_keys_verify_and_no_text_of_them_is_anywhe
     listener.close(&stack).await;
 }
 
-/// Checks that the hashes have given way to MACs, and only wait to be forgotten.
+/// Asserts that MACs have replaced the hashes, which now wait for deletion.
 async fn hashes_have_gone(stack: &Stack) {
     let items = everything(stack).await;
     let hashes: Vec<&String> = items.iter().filter(|item| item.contains("SHA#")).collect();
@@ -218,7 +218,7 @@ async fn hashes_have_gone(stack: &Stack) {
     assert!(well && said.contains("yes: consigne pepper retire 0"), "{said}");
 }
 
-/// Charges a key of the older installation, as any other, in one call; and has a text that is none looked up once.
+/// Asserts that charging an old key takes one AWS call like any other, and that an unknown text is looked up once.
 async fn charged_in_one_call(stack: &Stack, held: &[Held]) {
     let test = held.iter().find(|key| key.text.starts_with("sk_test_")).unwrap();
     for _ in 0..3 {
@@ -229,18 +229,18 @@ async fn charged_in_one_call(stack: &Stack, held: &[Held]) {
     let unknown = format!("sk_live_{}", hex(&random()));
     let (data, request) = verify(stack, &unknown, 1).await;
     assert_eq!(data["code"], "NOT_FOUND");
-    // A text nobody knows may also make the peppers be read again, once a minute.
+    // An unknown text may also cause the peppers to be read again, once a minute.
     let (data, again) = verify(stack, &unknown, 1).await;
     assert_eq!(data["code"], "NOT_FOUND");
     assert_eq!(calls(stack, &request).await.min(calls(stack, &again).await), 1);
     let first = Stack::find();
     let ((data, request), (_, again)) = (verify(&first, &test.text, 1).await, verify(&first, &test.text, 1).await);
-    // One of the two may be the first in minutes, which looks whether there are new secrets.
+    // One of the two may be the first call in minutes, which checks for new secrets.
     let calls = calls(&first, &request).await.min(calls(&first, &again).await);
-    assert_eq!((&data["code"], calls), (&json!("NOT_FOUND"), 0), "where they do not work");
+    assert_eq!((&data["code"], calls), (&json!("NOT_FOUND"), 0), "on a stack where old keys do not work");
 }
 
-/// Checks that an owner sees which keys must be rotated, and that rotating one is the end of it.
+/// Asserts that an owner sees which keys must be rotated, and that a rotated key is no longer listed.
 async fn owners_see_their_keys(stack: &Stack, held: &[Held]) {
     let owner = stack.person(&held[0].owner, "free");
     let orgs = consigne_testkit::stack::until(async || {
@@ -256,7 +256,7 @@ async fn owners_see_their_keys(stack: &Stack, held: &[Held]) {
     }
 }
 
-/// Runs `migration-deadline` as of some days on, and gives `[announced, reminded, ended, revoked]`.
+/// Runs `migration-deadline` at a time some days ahead. Returns `[announced, reminded, ended, revoked]`.
 async fn deadline(stack: &Stack, days: u32) -> Value {
     let mut tick = consigne_testkit::payload::event("migration-deadline", "tick", "");
     tick["time"] = clock::now().plus(Duration::from_hours(24) * days).to_string().into();
@@ -266,7 +266,7 @@ async fn deadline(stack: &Stack, days: u32) -> Value {
     json!([done["announced"], done["reminded"], done["ended"], done["revoked"]])
 }
 
-/// Lets a month pass: reminders after 23 days, and after 30 the end of what was not replaced.
+/// Runs a month of deadlines: reminders after 23 days, and after 30 days the end of the keys that were not replaced.
 async fn a_month_on(stack: &Stack, held: &[Held]) {
     let nothing = json!([0, 0, 0, 0]);
     let due = consigne_testkit::stack::until(async || {
@@ -293,7 +293,7 @@ async fn a_month_on(stack: &Stack, held: &[Held]) {
         let (data, _) = verify(stack, &key.text, 0).await;
         *codes.entry(text(&data, "code")).or_insert(0) += 1;
     }
-    // The old texts of the two that were replaced work for a day yet; one was revoked before.
+    // The old texts of the two replaced keys work for another day. One key was revoked before.
     assert_eq!(json!(codes), json!({ "VALID": 2, "REVOKED": 28 }));
     let (_, said) = SECOND.consigne(&["migration", "status"], "").await;
     for want in ["6 done", "29 migrated: 2 replaced, 0 not yet, 27 revoked", "revocation  none"] {

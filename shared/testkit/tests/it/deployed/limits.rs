@@ -1,4 +1,4 @@
-//! Quotas and rates, under load.
+//! Storage limits and rate limits under load.
 
 use aws_sdk_dynamodb::types::AttributeValue::{N, S};
 use consigne_core::Plan;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::assert_refused;
 
-/// Fills a user's ledger up to so many bytes below their plan's limit.
+/// Fills a user's ledger until `left` bytes of their plan's limit are free.
 async fn leave(stack: &Stack, user: &str, plan: Plan, left: u64) {
     aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config())
         .put_item()
@@ -21,7 +21,7 @@ async fn leave(stack: &Stack, user: &str, plan: Plan, left: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_hundred_parallel_grants_of_a_megabyte_ten_fit_into_ten() {
+async fn of_a_hundred_concurrent_grants_of_1_mb_ten_fit_into_10_mb() {
     let stack: &'static Stack = Box::leak(Box::new(Stack::find()));
     let ann = stack.newcomer("enterprise");
     leave(stack, &ann.id, Plan::Enterprise, 10 << 20).await;
@@ -52,7 +52,7 @@ async fn of_a_hundred_parallel_grants_of_a_megabyte_ten_fit_into_ten() {
 }
 
 #[tokio::test]
-async fn the_sixty_first_write_in_a_minute_waits() {
+async fn the_61st_write_in_a_minute_is_refused() {
     let stack = Stack::find();
     let ann = stack.newcomer("free");
     for n in 0..60 {
@@ -64,7 +64,7 @@ async fn the_sixty_first_write_in_a_minute_waits() {
     assert!((1..=60).contains(&seconds("retry-after")) && (1..=60).contains(&seconds("ratelimit-reset")));
     assert_eq!((seconds("ratelimit-limit"), seconds("ratelimit-remaining")), (60, 0));
     assert_eq!(ann.usage().await["reservedSize"], 600);
-    // Reading is not writing, and a larger plan has a larger allowance at once.
+    // Reads do not count as writes, and a larger plan applies at once.
     assert_eq!(ann.call("GET", "/api/files/list").await.status, 200);
     assert_eq!(stack.person(&ann.id, "basic").grant("a.png", "image/png", 10).await.status, 201);
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{assert_refused, text};
 
-/// Records a ready file as grant and arrival would, without sending bytes.
+/// Stores the record of a ready file, as a grant and an upload do, without sending bytes.
 async fn record(table: &Table, owner: &UserId, n: usize) -> File {
     let (name, content_type) = if n.is_multiple_of(5) { ("t.md", "text/markdown") } else { ("p.png", "image/png") };
     let now = clock::now();
@@ -22,26 +22,26 @@ async fn record(table: &Table, owner: &UserId, n: usize) -> File {
     table.grant_upload(&grant).await.unwrap();
     let pinned = Pinned { version: format!("v{n}"), etag: "e".to_owned(), sequencer: String::new() };
     let step = grant.file.accept(Arrival { pinned, size: 10, dimensions: None }, now);
-    assert!(table.apply_transition(&step).await.unwrap());
+    assert!(table.apply_transition(&step).await.unwrap().is_committed());
     step.file
 }
 
 #[tokio::test]
-async fn cursors_show_every_lasting_file_exactly_once_while_others_come_and_go() {
+async fn a_list_shows_every_file_once_while_others_are_added_and_deleted() {
     let stack = Stack::find();
     let (table, ann) = (stack.table(), stack.newcomer("enterprise"));
     let owner = UserId::parse(&ann.id).unwrap();
-    let mut lasting = Vec::new();
-    let mut passing = Vec::new();
+    let mut remaining = Vec::new();
+    let mut to_delete = Vec::new();
     for n in 0..250 {
         let file = record(&table, &owner, n).await;
-        if n % 10 == 3 { passing.push(file) } else { lasting.push(file.key.to_string()) }
+        if n % 10 == 3 { to_delete.push(file) } else { remaining.push(file.key.to_string()) }
     }
     let full = until(async || {
         let total = ann.call("GET", "/api/files/list?limit=1000").await.json();
         (total["files"].as_array()?.len() == 250).then_some(())
     });
-    full.await.expect("the index shows every file");
+    full.await.expect("the index must have every file");
     let (mut seen, mut cursor, mut pages) = (BTreeMap::<String, usize>::new(), String::new(), 0);
     loop {
         let page = ann.call("GET", &format!("/api/files/list?limit=100&cursor={cursor}")).await.json();
@@ -56,8 +56,8 @@ async fn cursors_show_every_lasting_file_exactly_once_while_others_come_and_go()
             Some(next) => next.clone_into(&mut cursor),
             None => break,
         }
-        // Between two pages some go and some come.
-        for file in passing.drain(..passing.len().min(10)) {
+        // Between two pages some files are deleted and some are added.
+        for file in to_delete.drain(..to_delete.len().min(10)) {
             table.begin_delete(&file.key, clock::now()).await.unwrap();
         }
         for n in 0..5 {
@@ -65,14 +65,14 @@ async fn cursors_show_every_lasting_file_exactly_once_while_others_come_and_go()
         }
     }
     assert_eq!(pages, 3);
-    for key in &lasting {
+    for key in &remaining {
         assert_eq!(seen.get(key), Some(&1), "{key}");
     }
     assert!(seen.values().all(|times| *times == 1), "a file was shown twice");
 }
 
 #[tokio::test]
-async fn a_filter_shows_its_kind_and_counts_it() {
+async fn a_filter_shows_and_counts_its_kind_only() {
     let stack = Stack::find();
     let (table, ann) = (stack.table(), stack.newcomer("pro"));
     let owner = UserId::parse(&ann.id).unwrap();
@@ -98,7 +98,7 @@ async fn a_filter_shows_its_kind_and_counts_it() {
 }
 
 #[tokio::test]
-async fn a_cursor_altered_of_another_user_or_another_filter_is_refused() {
+async fn altered_cursors_and_those_of_another_user_or_filter_are_refused() {
     let stack = Stack::find();
     let (table, ann, bob) = (stack.table(), stack.newcomer("pro"), stack.newcomer("pro"));
     for n in 1..4 {

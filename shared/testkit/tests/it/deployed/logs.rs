@@ -1,4 +1,4 @@
-//! What the log says, and what it never says.
+//! Log lines of the deployed stack: what they contain, and what they must never contain.
 
 use consigne_testkit::pictures;
 use consigne_testkit::stack::{Stack, until};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::text;
 
-/// Waits for the one line of a function that holds a text.
+/// Waits for the single log line of a function that contains a text. Returns it.
 async fn line(stack: &Stack, function: &str, holding: &str) -> Value {
     let lines = until(async || {
         let lines = stack.log_lines(function, holding).await;
@@ -17,7 +17,7 @@ async fn line(stack: &Stack, function: &str, holding: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_request_is_one_line_with_everything_that_is_asked_of_it() {
+async fn a_request_has_one_log_line_with_all_fields() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let response = ann.grant("secret-holiday.png", "image/png", 1234).await;
@@ -83,7 +83,7 @@ async fn uploads_ready_and_rejected_are_counted_with_their_bytes_and_time() {
 }
 
 #[tokio::test]
-async fn no_line_holds_a_token_a_signature_a_name_or_an_address() {
+async fn no_log_line_has_a_token_a_signature_a_name_or_an_address() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let key = ann.upload("secret-holiday.png", "image/png", pictures::png(1, 1, 700)).await;
@@ -98,7 +98,7 @@ async fn no_line_holds_a_token_a_signature_a_name_or_an_address() {
     for function in
         ["upload-grant", "presign", "metadata", "list", "delete", "usage", "on-object-event", "publish-events"]
     {
-        // Lines are collected a moment after the answer they tell of.
+        // Log lines are collected a moment after the answer.
         let collected = async || (!stack.log_lines(function, &ann.id).await.is_empty()).then_some(());
         assert!(function == "publish-events" || until(collected).await.is_some(), "{function}");
         for forbidden in

@@ -1,4 +1,4 @@
-//! An outage of the mail service: a stack of its own, whose mails go to a service of the test that says what it likes.
+//! An outage of the mail service, on a stack of its own whose mails go to a mail service in the test.
 
 use std::convert::Infallible;
 use std::process::Command;
@@ -22,7 +22,7 @@ use super::text;
 
 const ENV_FILE: &str = "target/local/mail-lab.env";
 
-/// What the service answers.
+/// How the service answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mood {
     Throttles,
@@ -30,11 +30,11 @@ enum Mood {
     Works,
 }
 
-/// A mail service of the test's own.
+/// The test's mail service.
 #[derive(Default)]
 struct Service {
     mood: Mutex<Option<Mood>>,
-    /// Requests refused, and messages taken, as they travelled.
+    /// The number of refused requests, and the accepted messages.
     refused: Mutex<u32>,
     taken: Mutex<Vec<String>>,
 }
@@ -101,7 +101,7 @@ fn form_of(body: &[u8]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Starts the service; gives its address.
+/// Starts the service. Returns its address.
 async fn serve(service: &Arc<Service>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -115,7 +115,7 @@ async fn serve(service: &Arc<Service>) -> String {
                     let service = service.clone();
                     async move { Ok::<_, Infallible>(service.answer(request).await) }
                 });
-                // A client that hangs up is none of the test's business.
+                // A client may close its connection.
                 drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await);
             });
         }
@@ -123,7 +123,7 @@ async fn serve(service: &Arc<Service>) -> String {
     format!("http://{address}")
 }
 
-/// Deploys the lab, whose mails go to an address and whose queue gives mails back after a second.
+/// Deploys the stack, with the address of the mail service. Its queue redelivers messages after a second.
 async fn deploy(ses: &str) -> Stack {
     let root = payload::root();
     let output = Command::new(root.join(".venv/bin/python"))
@@ -149,7 +149,7 @@ async fn deploy(ses: &str) -> Stack {
 }
 
 #[tokio::test]
-async fn an_outage_of_the_mail_service_loses_no_mail_and_doubles_none() {
+async fn an_outage_of_the_mail_service_loses_and_repeats_no_mail() {
     let service = Arc::new(Service::default());
     let stack = deploy(&serve(&service).await).await;
     let (ann, _) = founder(&stack, "fr").await;
@@ -160,19 +160,19 @@ async fn an_outage_of_the_mail_service_loses_no_mail_and_doubles_none() {
         for _ in 0..2 {
             happen(&stack, None, "job.completed", &job_of(&ann)).await;
         }
-        // A job is complete whether or not anybody can be told.
+        // A job completes even if no mail can be sent.
         let message = pictures_of(&ann, &generator, 1).await;
         let file = generator.upload(&message, "a.png", "image/png", pictures::png(64, 48, 1000)).await;
         assert_eq!(generator.complete(&message, &fresh_id(), &[file]).await.status, 200);
         wait_for(&ann, &text(&message, "job_id"), "completed").await;
         let tried = until(async || (*service.refused.lock().unwrap() >= 7).then_some(()));
-        assert!(tried.await.is_some(), "the mails did not come back");
+        assert!(tried.await.is_some(), "the mails were not redelivered");
         assert_eq!(service.taken_for(&address(&ann)).len(), before);
         service.set(Mood::Works);
         let sent = until(async || (service.taken_for(&address(&ann)).len() >= before + 3).then_some(()));
         assert!(sent.await.is_some(), "mails were lost");
     }
-    // Whatever still comes back by now finds its mail marked.
+    // Messages that are still redelivered now find their mail recorded as sent.
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     let taken = service.taken_for(&address(&ann));
     assert_eq!(taken.len(), 6);

@@ -1,4 +1,4 @@
-//! The nightly upkeep: counters long past forgotten, wallets settled, and no answer changed by it.
+//! Nightly maintenance: it deletes old counters and expires lots, and changes no answer.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::stack::{Stack, until};
 use serde_json::json;
 
-/// Reads an item as it stands.
+/// Reads an item from the table.
 async fn item(stack: &Stack, pk: &str, sk: &str) -> HashMap<String, AttributeValue> {
     let client = aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config());
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -23,7 +23,7 @@ async fn item(stack: &Stack, pk: &str, sk: &str) -> HashMap<String, AttributeVal
 }
 
 #[tokio::test]
-async fn a_night_forgets_what_is_past_and_settles_what_has_run_out() {
+async fn maintenance_deletes_old_counters_and_expires_lots() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 100).await;
     let (live, test) =
@@ -48,18 +48,18 @@ async fn a_night_forgets_what_is_past_and_settles_what_has_run_out() {
 
     let done = stack.invoke("quota-reset", &json!({ "time": now.to_string() })).await;
     assert_eq!(done.status, 200, "{}", done.json());
-    let mut kept = vec![Month::of(ago(45)).to_string(), Month::of(now).to_string(), Day::of(now).to_string()];
-    kept.sort();
-    kept.dedup();
-    until(async || (used().await == kept).then_some(())).await.expect("counters long past are forgotten");
+    let mut expected = vec![Month::of(ago(45)).to_string(), Month::of(now).to_string(), Day::of(now).to_string()];
+    expected.sort();
+    expected.dedup();
+    until(async || (used().await == expected).then_some(())).await.expect("old counters must be deleted");
     let settled = until(async || {
         let wallet = item(&stack, &owner, "TESTWALLET").await;
         let number = |name: &str| wallet[name].as_n().unwrap().parse::<i64>().unwrap();
         (number("next_expiry") > now.as_millis()).then(|| [number("balance"), number("used"), number("expired")])
     });
-    assert_eq!(settled.await.expect("the test wallet's period is over"), [100, 70, 30]);
+    assert_eq!(settled.await.expect("the test wallet's period must be renewed"), [100, 70, 30]);
 
     assert_eq!(fixture.charge(&live, None).await["valid"], true);
-    assert_eq!(fixture.charge(&live, None).await["code"], "DAILY_QUOTA_EXCEEDED", "today's calls are not forgotten");
+    assert_eq!(fixture.charge(&live, None).await["code"], "DAILY_QUOTA_EXCEEDED", "today's counters must be kept");
     assert_eq!(fixture.charge(&test, None).await["valid"], true);
 }

@@ -1,4 +1,4 @@
-//! Members through their time in an organisation: invited, joined, given a role, removed; and what of it can happen at once.
+//! Members of an organisation: invited, joined, given another role and removed, also concurrently.
 
 use consigne_auth::{InvitationTokens, MATRIX};
 use consigne_core::audit::AuditAction;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::bus_listener::BusListener;
 use super::{assert_field_refused, assert_refused, text};
 
-/// Gives what derives tokens in this stack, as the function that sends the mails has it.
+/// Returns what derives the tokens of invitations in this stack.
 async fn tokens(stack: &Stack) -> InvitationTokens {
     let names =
         ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "INVITATION_SECRET_ARN"];
@@ -24,12 +24,12 @@ async fn tokens(stack: &Stack) -> InvitationTokens {
     Start::new(settings::EnvVars::fixed(variables)).invitation_tokens().unwrap().await.unwrap()
 }
 
-/// An address nobody has used.
+/// Returns a new address.
 pub fn address() -> String {
     format!("{}@example.com", fresh_user())
 }
 
-/// Makes somebody whose address the issuer has verified.
+/// Returns a new user whose address the issuer has verified.
 pub fn guest<'a>(stack: &'a Stack, email: &str) -> Person<'a> {
     let mut person = stack.newcomer("free");
     person.token = stack.issuer.token_with(&person.id, &json!({ "email": email, "email_verified": true }));
@@ -40,7 +40,7 @@ async fn invite(fixture: &OrgFixture<'_>, email: &str, role: &str) -> Response {
     fixture.owner.call_with("POST", &fixture.path("/invitations"), &json!({ "email": email, "role": role })).await
 }
 
-/// Invites an address and gives the token that its mail would hold.
+/// Invites an address. Returns the token in its mail.
 async fn token_of(stack: &Stack, fixture: &OrgFixture<'_>, email: &str, role: &str) -> String {
     let sent = invite(fixture, email, role).await;
     assert_eq!(sent.status, 201, "{}", sent.json());
@@ -65,14 +65,14 @@ async fn orgs_of(person: &Person<'_>) -> Value {
     person.call("GET", "/api/orgs").await.json()["data"].clone()
 }
 
-/// Gives the actions of the trail, newest first.
-async fn trail(fixture: &OrgFixture<'_>) -> Vec<String> {
-    let trail = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
-    trail["data"].as_array().unwrap().iter().map(|entry| text(entry, "action")).collect()
+/// Returns the actions in the audit log, newest first.
+async fn audit_log(fixture: &OrgFixture<'_>) -> Vec<String> {
+    let audit_log = fixture.owner.call("GET", &fixture.path("/audit")).await.json();
+    audit_log["data"].as_array().unwrap().iter().map(|entry| text(entry, "action")).collect()
 }
 
 #[tokio::test]
-async fn an_invitation_leads_from_the_event_to_a_place_and_out_again() {
+async fn somebody_is_invited_joins_and_leaves() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let listener = BusListener::on(&stack, "org_id", &fixture.org).await;
@@ -82,10 +82,10 @@ async fn an_invitation_leads_from_the_event_to_a_place_and_out_again() {
     let sent = sent.json()["data"].clone();
     assert_eq!((&sent["email"], &sent["role"]), (&json!(email), &json!("developer")));
 
-    // What whoever sends the mail has: the event, the invitation, the secret.
+    // The sender of mails has the event, the invitation and the secret.
     let told = listener.hear("invitation.created").await["detail"].clone();
     assert_eq!((&told["org_name"], &told["invitation_id"]), (&json!("Acme"), &sent["id"]));
-    assert!(!told.to_string().contains('@'), "an address is on the bus: {told}");
+    assert!(!told.to_string().contains('@'), "the event has an address: {told}");
     let (org, id) = (OrgId::parse(&text(&told, "org_id")).unwrap(), InvitationId::parse(&text(&told, "invitation_id")));
     let invitation = stack.table().get_invitation(org, id.unwrap()).await.unwrap().unwrap();
     assert_eq!(invitation.email.as_str(), email);
@@ -103,26 +103,26 @@ async fn an_invitation_leads_from_the_event_to_a_place_and_out_again() {
     let found = until(async || Some(orgs_of(&bob).await).filter(|orgs| *orgs == json!([place["org"]])));
     assert!(found.await.is_some(), "the organisation is not in the list");
 
-    assert_eq!(accept(&bob, &token).await.json()["data"], place, "the same answer again");
+    assert_eq!(accept(&bob, &token).await.json()["data"], place, "the same answer to the retry");
     assert_refused(&accept(&guest(&stack, &email), &token).await, 404, "NOT_FOUND");
     assert_eq!(give(&fixture.owner, &fixture, &bob.id, "billing").await.json()["data"]["role"], "billing");
     assert_eq!(remove(&fixture.owner, &fixture, &bob.id).await.status, 200);
     assert_refused(&accept(&bob, &token).await, 404, "NOT_FOUND");
     assert_refused(&remove(&fixture.owner, &fixture, &bob.id).await, 404, "NOT_FOUND");
     let want = ["member.removed", "member.role_changed", "member.joined", "member.invited", "org.created"];
-    assert_eq!(trail(&fixture).await, want);
+    assert_eq!(audit_log(&fixture).await, want);
     let gone = until(async || Some(orgs_of(&bob).await).filter(|orgs| *orgs == json!([])));
     assert!(gone.await.is_some(), "the organisation is still in the list");
     for function in ["member-invite", "invitation-accept", "publish-events", "send-mail"] {
         for secret in [email.as_str(), &token[30..], &token[62..]] {
             let lines = stack.log_lines(function, secret).await;
-            assert!(lines.is_empty(), "the log of {function} holds an address or a token");
+            assert!(lines.is_empty(), "the log of {function} has an address or a token");
         }
     }
 }
 
 #[tokio::test]
-async fn whoever_is_removed_is_known_on_no_route_from_that_answer_on() {
+async fn a_removed_member_is_refused_on_every_route_at_once() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let key = fixture.issue("test", &json!({})).await;
@@ -155,7 +155,7 @@ async fn whoever_is_removed_is_known_on_no_route_from_that_answer_on() {
             ("GET", "/usage", json!(null)),
             ("GET", "/wallet", json!(null)),
         ];
-        assert_eq!(calls.len(), MATRIX.len(), "a route of the table is not tried here");
+        assert_eq!(calls.len(), MATRIX.len(), "a route in the matrix is not tested here");
         assert_eq!(person.call("GET", &fixture.path("/members")).await.status, 200);
         assert_eq!(remove(&fixture.owner, &fixture, &person.id).await.status, 200);
         for (method, path, body) in calls {
@@ -168,14 +168,14 @@ async fn whoever_is_removed_is_known_on_no_route_from_that_answer_on() {
             assert_refused(&answer, 404, "NOT_FOUND");
         }
     }
-    assert_eq!(fixture.charge(&key, None).await["valid"], true, "nothing of it came through");
+    assert_eq!(fixture.charge(&key, None).await["valid"], true, "nothing was changed");
 }
 
-/// Sees that of two changes made at once one was, and that whoever is left is the one owner.
+/// Asserts that one of two concurrent changes was made, and that one owner is left.
 async fn one_owner_is_left(fixture: &OrgFixture<'_>, second: &Person<'_>, outcomes: [(&Person<'_>, Response); 2]) {
     let (done, refused): (Vec<_>, Vec<_>) = outcomes.iter().partition(|(_, answer)| answer.status == 200);
     assert_eq!(done.len(), 1, "{outcomes:?}", outcomes = outcomes.each_ref().map(|(_, answer)| answer.json()));
-    // Who came second was the last owner, or was none any more.
+    // The second caller was the last owner, or no longer an owner.
     assert!([409, 403].contains(&refused[0].1.status), "{}", refused[0].1.json());
     let left = if done[0].0.id == second.id { &fixture.owner } else { second };
     let members = left.call("GET", &fixture.path("/members")).await.json()["data"].clone();
@@ -185,7 +185,7 @@ async fn one_owner_is_left(fixture: &OrgFixture<'_>, second: &Person<'_>, outcom
 }
 
 #[tokio::test]
-async fn of_two_owners_who_leave_at_once_one_stays() {
+async fn of_two_owners_who_leave_concurrently_one_stays() {
     let stack = Stack::find();
     for _ in 0..3 {
         let fixture = OrgFixture::open(&stack, 0).await;
@@ -197,20 +197,21 @@ async fn of_two_owners_who_leave_at_once_one_stays() {
 }
 
 #[tokio::test]
-async fn of_two_owners_who_depose_each_other_at_once_one_stays() {
+async fn of_two_owners_who_demote_each_other_concurrently_one_stays() {
     let stack = Stack::find();
     for _ in 0..3 {
         let fixture = OrgFixture::open(&stack, 0).await;
         let second = fixture.add_member(OrgRole::Owner).await;
         let deposed = async |by: &Person<'_>, other: &Person<'_>| give(by, &fixture, &other.id, "billing").await;
         let (one, two) = tokio::join!(deposed(&fixture.owner, &second), deposed(&second, &fixture.owner));
-        // The one whose request was carried out stays an owner, so the other's counts as what was done to themselves.
+        // The caller whose request succeeded stays an owner. The other request failed because its caller no longer was
+        // one.
         one_owner_is_left(&fixture, &second, [(&second, one), (&fixture.owner, two)]).await;
     }
 }
 
 #[tokio::test]
-async fn of_many_who_accept_at_once_one_joins_however_often_they_ask() {
+async fn of_many_who_accept_an_invitation_concurrently_one_joins() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let email = address();
@@ -227,11 +228,11 @@ async fn of_many_who_accept_at_once_one_joins_however_often_they_ask() {
     assert!(outcomes.iter().all(|(_, status)| [200, 404].contains(status)), "{outcomes:?}");
     let members = fixture.owner.call("GET", &fixture.path("/members")).await.json();
     assert_eq!(members["metadata"]["total"], 2);
-    assert_eq!(trail(&fixture).await.iter().filter(|action| *action == "member.joined").count(), 1);
+    assert_eq!(audit_log(&fixture).await.iter().filter(|action| *action == "member.joined").count(), 1);
 }
 
 #[tokio::test]
-async fn one_request_sent_often_at_once_is_one_invitation() {
+async fn concurrent_retries_of_one_request_make_one_invitation() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let body = json!({ "email": address(), "role": "billing" });
@@ -243,12 +244,12 @@ async fn one_request_sent_often_at_once_is_one_invitation() {
     for answer in &answers {
         assert_eq!((answer.status, &answer.json()["data"]), (201, &answers[0].json()["data"]), "{}", answer.json());
     }
-    assert_eq!(trail(&fixture).await, ["member.invited", "org.created"]);
+    assert_eq!(audit_log(&fixture).await, ["member.invited", "org.created"]);
     assert_refused(&fixture.owner.call_with("POST", &fixture.path("/invitations"), &body).await, 409, "CONFLICT");
 }
 
 #[tokio::test]
-async fn twenty_invitations_at_once_all_go_out_and_no_more_than_may_in_a_day() {
+async fn twenty_concurrent_invitations_are_sent_up_to_the_daily_limit() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let many = async |count: usize| -> Vec<Response> {
@@ -269,7 +270,7 @@ async fn twenty_invitations_at_once_all_go_out_and_no_more_than_may_in_a_day() {
 }
 
 #[tokio::test]
-async fn a_token_opens_nothing_for_others_nor_when_it_was_touched() {
+async fn altered_tokens_and_those_for_another_address_are_refused() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let email = address();
@@ -292,11 +293,11 @@ async fn a_token_opens_nothing_for_others_nor_when_it_was_touched() {
     let revoked = fixture.owner.call("DELETE", &fixture.path(&format!("/invitations/{id}"))).await;
     assert_eq!(revoked.json()["data"], json!({ "id": id }));
     assert_refused(&accept(&bob, &token).await, 404, "NOT_FOUND");
-    assert_eq!(trail(&fixture).await, ["invitation.revoked", "member.invited", "org.created"]);
+    assert_eq!(audit_log(&fixture).await, ["invitation.revoked", "member.invited", "org.created"]);
 }
 
 #[tokio::test]
-async fn only_an_address_is_invited() {
+async fn only_a_valid_address_can_be_invited() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     for bad in [
@@ -310,11 +311,11 @@ async fn only_an_address_is_invited() {
         assert_field_refused(&invite(&fixture, bad, "billing").await, 400, "INVALID_REQUEST", "email");
     }
     assert_field_refused(&invite(&fixture, &address(), "root").await, 400, "INVALID_REQUEST", "role");
-    assert_eq!(trail(&fixture).await, ["org.created"]);
+    assert_eq!(audit_log(&fixture).await, ["org.created"]);
 }
 
 #[tokio::test]
-async fn a_suspended_organisation_invites_nobody_until_it_is_resumed() {
+async fn a_suspended_organisation_cannot_invite_until_it_is_resumed() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let suspend = async |suspended| {
@@ -328,7 +329,7 @@ async fn a_suspended_organisation_invites_nobody_until_it_is_resumed() {
 }
 
 #[tokio::test]
-async fn an_admin_manages_those_below_them_and_nobody_else() {
+async fn an_admin_manages_only_members_with_lower_roles() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let (admin, second) = (fixture.add_member(OrgRole::Admin).await, fixture.add_member(OrgRole::Admin).await);
@@ -349,14 +350,14 @@ async fn an_admin_manages_those_below_them_and_nobody_else() {
     assert_refused(&remove(&bill, &fixture, &dev.id).await, 403, "ROLE_REQUIRED");
     assert_eq!(give(&admin, &fixture, &dev.id, "billing").await.status, 200);
     assert_eq!(remove(&admin, &fixture, &dev.id).await.status, 200);
-    assert_eq!(remove(&bill, &fixture, &bill.id).await.status, 200, "anybody may leave");
+    assert_eq!(remove(&bill, &fixture, &bill.id).await.status, 200, "every member may leave");
     let owner = json!({ "email": address(), "role": "owner" });
     assert_refused(&admin.call_with("POST", &fixture.path("/invitations"), &owner).await, 403, "ROLE_REQUIRED");
-    assert_eq!(trail(&fixture).await.iter().filter(|action| *action == "member.left").count(), 1);
+    assert_eq!(audit_log(&fixture).await.iter().filter(|action| *action == "member.left").count(), 1);
 }
 
 #[tokio::test]
-async fn an_invitation_dies_with_the_powers_of_who_sent_it() {
+async fn an_invitation_is_void_once_its_sender_may_no_longer_invite() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let (admin, email) = (fixture.add_member(OrgRole::Admin).await, address());
@@ -369,7 +370,7 @@ async fn an_invitation_dies_with_the_powers_of_who_sent_it() {
 }
 
 #[tokio::test]
-async fn the_test_keys_of_somebody_removed_spend_an_owners_test_wallet() {
+async fn test_keys_of_a_removed_member_spend_an_owners_test_wallet() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 5).await;
     let dev = fixture.add_member(OrgRole::Developer).await;
@@ -381,7 +382,7 @@ async fn the_test_keys_of_somebody_removed_spend_an_owners_test_wallet() {
         fixture.verify(&key, &asked, None).await.json()["data"].clone()
     };
     let owns = async || fixture.wallet().await["test"]["balance"].clone();
-    // Environments remember whose wallet it is.
+    // Execution environments cache whose wallet pays.
     assert_eq!(charge().await["remaining"]["credits"], 90);
     assert_eq!(owns().await, 100);
     assert_eq!(remove(&fixture.owner, &fixture, &dev.id).await.status, 200);
@@ -390,8 +391,8 @@ async fn the_test_keys_of_somebody_removed_spend_an_owners_test_wallet() {
     let answers = join_all((0..4).map(|_| charge())).await;
     assert!(answers.iter().all(|data| data["valid"] == true), "{answers:?}");
     assert_eq!(owns().await, 60);
-    assert_eq!(fixture.wallet().await["balance"], 5, "the live wallet is untouched");
-    // Back in another organisation of their own, they have what they had.
+    assert_eq!(fixture.wallet().await["balance"], 5, "the production wallet must not change");
+    // In another organisation of theirs, the test wallet has not changed.
     let own = dev.call_with("POST", "/api/orgs", &json!({ "name": "Own" })).await.json();
     let wallet = dev.call("GET", &format!("/api/orgs/{}/wallet", text(&own["data"], "id"))).await.json();
     assert_eq!(wallet["data"]["test"]["balance"], 90);

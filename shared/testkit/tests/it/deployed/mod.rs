@@ -39,7 +39,7 @@ mod uploads;
 use consigne_testkit::http::Response;
 use serde_json::Value;
 
-/// Checks that an answer is a refusal in the one shape refusals have.
+/// Asserts that a response is a refusal with this status and code, in the common shape.
 pub fn assert_refused(response: &Response, status: u16, code: &str) {
     let body = response.json();
     assert_eq!((response.status, response.code().as_str()), (status, code), "{body}");
@@ -51,13 +51,13 @@ pub fn assert_refused(response: &Response, status: u16, code: &str) {
     assert!(timestamp.ends_with('Z') && timestamp.contains('T'), "{timestamp}");
 }
 
-/// The same for a refusal that names a field.
+/// Asserts that a response is such a refusal, and names a field.
 pub fn assert_field_refused(response: &Response, status: u16, code: &str, field: &str) {
     assert_refused(response, status, code);
     assert_eq!(response.json()["error"]["details"]["field"], field);
 }
 
-/// Gives the text under a name.
+/// Returns the text in a field.
 pub fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_else(|| panic!("{value} lacks {name}")).to_owned()
 }

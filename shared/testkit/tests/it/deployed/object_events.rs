@@ -1,4 +1,4 @@
-//! Events of S3 as they may come: again, late, in any order. Made by hand, and handed to the deployed function.
+//! Events of S3 that are repeated, late or out of order. The tests create them and invoke the deployed function.
 
 use consigne_core::UserId;
 use consigne_core::files::{File, ObjectKey, Status};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{assert_refused, text};
 
-/// Tells the function that an object came or went, as its queue would.
+/// Invokes the function with an event about an object, as its queue does.
 async fn tell(stack: &Stack, what: &str, key: &str, version: &str, sequencer: &str) {
     let body = json!({
         "version": "0", "source": "aws.s3", "detail-type": what,
@@ -30,14 +30,14 @@ async fn record(stack: &Stack, ann: &Person<'_>, key: &str) -> File {
 }
 
 #[tokio::test]
-async fn one_created_event_five_times_is_one_file() {
+async fn a_created_event_delivered_five_times_makes_one_file() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let grant = ann.grant("a.png", "image/png", 1000).await.json();
     let key = text(&grant, "s3Key");
     assert_eq!(ann.put(&grant, pictures::png(640, 480, 1000)).await.status, 200);
     let version = stack.bucket().read_head(&key, None, 1).await.unwrap().unwrap().version;
-    // Five at once, racing with S3's own, and five more when all is done.
+    // Five concurrent events, together with S3's own, and five more at the end.
     join_all((0..5).map(|_| tell(&stack, "Object Created", &key, &version, "0055AED6DCD90281E5"))).await;
     ann.wait_for(&key, "ready").await;
     let idempotent = record(&stack, &ann, &key).await;
@@ -51,27 +51,27 @@ async fn one_created_event_five_times_is_one_file() {
 }
 
 #[tokio::test]
-async fn a_deletion_older_than_the_creation_is_ignored_and_a_younger_one_counts() {
+async fn a_deletion_counts_only_if_it_is_newer_than_the_creation() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let key = ann.upload("a.png", "image/png", pictures::png(640, 480, 1000)).await;
     let ready = record(&stack, &ann, &key).await;
     let pinned = ready.pinned.clone().unwrap();
-    assert!(!pinned.sequencer.is_empty(), "the event that announced it had a place");
+    assert!(!pinned.sequencer.is_empty(), "the record has the sequencer of its event");
     tell(&stack, "Object Deleted", &key, &pinned.version, "00").await;
     assert_eq!(record(&stack, &ann, &key).await, ready);
     ann.wait_for_usage(1, 1000, 0).await;
     tell(&stack, "Object Deleted", &key, &pinned.version, &format!("{}F", pinned.sequencer)).await;
     assert_eq!(record(&stack, &ann, &key).await.status, Status::Deleted);
     ann.wait_for_usage(0, 0, 0).await;
-    // The object is still there, since the event was made up; its creation, told again, removes it.
+    // The deletion was invented, so the object still exists. A repeated creation event then removes it.
     tell(&stack, "Object Created", &key, &pinned.version, &pinned.sequencer).await;
     assert_eq!(stack.bucket().read_head(&key, None, 1).await.unwrap(), None);
     ann.wait_for_usage(0, 0, 0).await;
 }
 
 #[tokio::test]
-async fn a_deletion_that_overtakes_its_creation_has_the_last_word() {
+async fn a_deletion_that_overtakes_its_creation_counts() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let key = text(&ann.grant("a.png", "image/png", 1000).await.json(), "s3Key");
@@ -84,7 +84,7 @@ async fn a_deletion_that_overtakes_its_creation_has_the_last_word() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_gone_when_it_is_looked_at_gives_its_bytes_back() {
+async fn an_object_deleted_before_its_check_releases_its_bytes() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let key = text(&ann.grant("a.png", "image/png", 1000).await.json(), "s3Key");

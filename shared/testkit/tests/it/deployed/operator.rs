@@ -1,24 +1,24 @@
-//! Which stack the operator's command line acts on.
+//! How the operator's command line chooses its stack.
 
 use std::process::{Command, Output};
 
 use consigne_testkit::payload::built;
 use consigne_testkit::stack::Stack;
 
-/// Runs `consigne` in a shell that is set up for somebody's own AWS account, or for another.
+/// Runs `consigne` with environment variables. Returns its result, standard output and standard error.
 fn consigne(arguments: &[&str], shell: &[(&str, &str)]) -> (Output, String, String) {
     let mut command = Command::new(built("consigne"));
     for name in ["AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
         command.env_remove(name);
     }
-    // Without the AWS CLI, which might find credentials of the machine.
+    // Without the AWS CLI, because that could find credentials of the machine.
     let output = command.args(arguments).env("PATH", "").envs(shell.iter().copied()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     (output, out, err)
 }
 
-/// The shell of somebody who works with an AWS account of their own. Nothing listens at the address.
+/// Environment variables of a user with an AWS account of their own. Nothing listens at the address.
 const OWN: [(&str, &str); 4] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
     ("AWS_REGION", "eu-west-3"),
@@ -27,16 +27,16 @@ const OWN: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn the_laptops_stack_wins_over_the_shell() {
+fn the_laptops_stack_has_precedence_over_the_environment() {
     let stack = Stack::find();
     let (output, out, err) = consigne(&["doctor"], &OWN);
     assert!(output.status.success(), "{out}{err}");
     let line = format!("Acting on the laptop's stack consigne at {}.\n", stack.name("AWS_ENDPOINT_URL"));
-    assert_eq!(err, line, "the first line says what is acted on");
+    assert_eq!(err, line, "the first line must name the stack");
 }
 
 #[test]
-fn a_stack_on_aws_is_found_by_its_outputs_under_the_shells_credentials() {
+fn a_stack_on_aws_is_found_by_its_outputs_with_the_environments_credentials() {
     let stack = Stack::find();
     let address = stack.name("AWS_ENDPOINT_URL");
     let shell = [("AWS_ENDPOINT_URL", address), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
@@ -53,7 +53,7 @@ fn a_stack_on_aws_is_found_by_its_outputs_under_the_shells_credentials() {
 }
 
 #[test]
-fn what_is_missing_is_said_before_anything_is_called() {
+fn missing_settings_are_reported_before_any_call() {
     for (arguments, words) in [
         (["doctor", "--stack", "consigne"].as_slice(), "Name the region of the stack, such as --region"),
         (&["doctor", "--stack", "consigne", "--region", "eu-west-3"], "There are no AWS credentials in this shell."),
@@ -68,7 +68,7 @@ fn what_is_missing_is_said_before_anything_is_called() {
 }
 
 #[test]
-fn a_token_is_all_that_is_printed() {
+fn the_token_command_prints_only_the_token() {
     let (_, out, err) = consigne(&["token", "--user", "user_ann", "--plan", "pro"], &OWN);
     assert!(out.starts_with("eyJ") && out.trim().split('.').count() == 3, "{out}");
     assert_eq!(err, "");

@@ -1,5 +1,5 @@
-//! Selling credits on the deployed stack: Stripe's stand-in opens sessions, and its events come signed, forged, again, late
-//! and in any order.
+//! Selling credits on the deployed stack: Stripe's stand-in opens sessions. Its events come signed, forged, repeated,
+//! late and in any order.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use super::{assert_field_refused, assert_refused, text};
 const COMPLETED: &str = "checkout.session.completed";
 const SUCCEEDED: &str = "checkout.session.async_payment_succeeded";
 
-/// Asks to buy a pack, perhaps by an idempotency key.
+/// Opens a checkout for a pack, with an idempotency key if given.
 async fn ask(fixture: &OrgFixture<'_>, pack: &str, idempotent: Option<&str>) -> Response {
     let headers: Vec<_> = idempotent.map(|key| ("idempotency-key", key)).into_iter().collect();
     fixture
@@ -26,26 +26,26 @@ async fn ask(fixture: &OrgFixture<'_>, pack: &str, idempotent: Option<&str>) -> 
         .await
 }
 
-/// Gives balance, and what was purchased and clawed back.
+/// Returns the balance, and the credits purchased and clawed back.
 async fn numbers(fixture: &OrgFixture<'_>) -> Value {
     let wallet = fixture.wallet().await;
     json!([wallet["balance"], wallet["total_purchased"], wallet["total_clawed_back"]])
 }
 
-/// Gives the subjects of an action in the trail.
-async fn trail(fixture: &OrgFixture<'_>, action: &str) -> Vec<String> {
-    let trail = fixture.owner.call("GET", &fixture.path("/audit?limit=100")).await.json();
-    let entries = trail["data"].as_array().unwrap().iter();
+/// Returns the subjects of an action in the audit log.
+async fn audit_log(fixture: &OrgFixture<'_>, action: &str) -> Vec<String> {
+    let audit_log = fixture.owner.call("GET", &fixture.path("/audit?limit=100")).await.json();
+    let entries = audit_log["data"].as_array().unwrap().iter();
     entries.filter(|entry| entry["action"] == action).map(|entry| text(entry, "subject")).collect()
 }
 
-/// A payment of an organisation's, by a name nobody else has.
+/// Returns a payment id for an organisation that no other test uses.
 fn payment(fixture: &OrgFixture<'_>, name: &str) -> String {
     format!("pi_{}{name}", &fixture.org[4..])
 }
 
-/// Tells of something three times, which must be taken each time.
-async fn thrice(payments: &Payments<'_>, event: &Value) {
+/// Sends an event three times. Asserts that each is accepted.
+async fn send_three_times(payments: &Payments<'_>, event: &Value) {
     for _ in 0..3 {
         let answer = payments.tell(event).await;
         assert_eq!((answer.status, answer.json()), (200, json!({ "success": true })), "{event}");
@@ -53,7 +53,7 @@ async fn thrice(payments: &Payments<'_>, event: &Value) {
 }
 
 #[tokio::test]
-async fn a_checkout_carries_what_its_payment_is_held_against() {
+async fn a_checkout_has_the_metadata_that_its_payment_is_checked_against() {
     let stack = Stack::find();
     let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
     for (pack, credits, cents) in [("starter", 1_000, 1_000), ("growth", 10_000, 8_000), ("scale", 100_000, 60_000)] {
@@ -67,12 +67,12 @@ async fn a_checkout_carries_what_its_payment_is_held_against() {
         assert_eq!(session["cancel_url"], format!("{back}cancelled"));
     }
     assert_field_refused(&ask(&fixture, "free", None).await, 400, "INVALID_REQUEST", "pack");
-    assert_eq!(payments.asked(&fixture.org).await, (3, 3), "what is not for sale is not asked for");
+    assert_eq!(payments.asked(&fixture.org).await, (3, 3), "Stripe must not be called for an unknown pack");
     assert_eq!(numbers(&fixture).await, json!([0, 0, 0]));
 }
 
 #[tokio::test]
-async fn the_same_request_is_one_session_whatever_is_lost() {
+async fn retries_of_a_checkout_open_one_session() {
     let stack = Stack::find();
     let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
     let all = join_all((0..5).map(|_| ask(&fixture, "growth", Some("buy 17")))).await;
@@ -83,14 +83,14 @@ async fn the_same_request_is_one_session_whatever_is_lost() {
     assert_eq!(payments.asked(&fixture.org).await.1, 1);
     let requests = payments.asked(&fixture.org).await.0;
     assert_eq!(ask(&fixture, "growth", Some("buy 17")).await.json()["data"], first);
-    assert_eq!(payments.asked(&fixture.org).await, (requests, 1), "Stripe was not asked again");
+    assert_eq!(payments.asked(&fixture.org).await, (requests, 1), "Stripe must not be called again");
     assert_refused(&ask(&fixture, "starter", Some("buy 17")).await, 422, "IDEMPOTENCY_MISMATCH");
     assert_eq!(payments.asked(&fixture.org).await, (requests, 1));
     assert_ne!(ask(&fixture, "growth", None).await.json()["data"], first);
 }
 
 #[tokio::test]
-async fn a_provider_in_trouble_is_asked_twice_and_no_session_is_lost_or_doubled() {
+async fn a_failing_provider_is_retried_once_without_losing_or_repeating_a_session() {
     let stack = Stack::find();
     let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
     let mut sessions = 0;
@@ -114,7 +114,7 @@ async fn a_provider_in_trouble_is_asked_twice_and_no_session_is_lost_or_doubled(
         assert_eq!(payments.asked(&fixture.org).await.1, if lost { before } else { before + 1 }, "{faults}");
         payments.session(&text(&again.json()["data"], "session_id")).await;
     }
-    // What no repetition mends is not repeated, and shows nothing of why.
+    // An error that a retry cannot fix is not retried, and the answer does not reveal it.
     let (requests, _) = payments.asked(&fixture.org).await;
     payments.plan_faults(&fixture.org, &json!([402])).await;
     let broken = ask(&fixture, "starter", None).await;
@@ -123,7 +123,7 @@ async fn a_provider_in_trouble_is_asked_twice_and_no_session_is_lost_or_doubled(
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_answer_is_not_waited_for_longer_than_can_be_afforded() {
+async fn a_provider_that_does_not_answer_is_retried_within_twelve_seconds() {
     let stack = Stack::find();
     let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
     payments.plan_faults(&fixture.org, &json!(["hang"])).await;
@@ -134,7 +134,7 @@ async fn a_provider_that_does_not_answer_is_not_waited_for_longer_than_can_be_af
 }
 
 #[tokio::test]
-async fn a_session_told_of_three_times_each_and_out_of_order_is_credited_once() {
+async fn a_session_with_repeated_events_out_of_order_is_credited_once() {
     let stack = Stack::find();
     let payments = Payments::of(&stack);
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] {
@@ -147,31 +147,31 @@ async fn a_session_told_of_three_times_each_and_out_of_order_is_credited_once() 
             event("charge.refunded", &refunded(&payment, 1_000, 250)),
         ];
         for at in order {
-            thrice(&payments, &facts[at]).await;
+            send_three_times(&payments, &facts[at]).await;
         }
         assert_eq!(numbers(&fixture).await, json!([750, 1_000, 250]), "{order:?}");
-        assert_eq!(trail(&fixture, "credits.purchased").await, [text(&session, "id")], "{order:?}");
-        assert_eq!(trail(&fixture, "credits.clawed_back").await, [payment], "{order:?}");
+        assert_eq!(audit_log(&fixture, "credits.purchased").await, [text(&session, "id")], "{order:?}");
+        assert_eq!(audit_log(&fixture, "credits.clawed_back").await, [payment], "{order:?}");
     }
 }
 
 #[tokio::test]
-async fn a_session_told_of_many_times_at_once_is_credited_once() {
+async fn a_session_with_many_concurrent_events_is_credited_once() {
     let stack = Stack::find();
     let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
     let session = paid(&payments.open(&fixture, "scale").await, &payment(&fixture, ""));
     let events: Vec<Value> =
         [COMPLETED, SUCCEEDED].into_iter().cycle().take(8).map(|kind| event(kind, &session)).collect();
     let answers = join_all(events.iter().map(|event| payments.tell(event))).await;
-    // What did not get through in time is told again, as Stripe does.
+    // Events that were not accepted in time are sent again, as Stripe does.
     assert!(answers.iter().all(|answer| [200, 503].contains(&answer.status)), "{answers:?}");
-    thrice(&payments, &events[0]).await;
+    send_three_times(&payments, &events[0]).await;
     assert_eq!(numbers(&fixture).await, json!([100_000, 100_000, 0]));
-    assert_eq!(trail(&fixture, "credits.purchased").await.len(), 1);
+    assert_eq!(audit_log(&fixture, "credits.purchased").await.len(), 1);
 }
 
 #[tokio::test]
-async fn what_is_forged_altered_or_stale_is_refused_and_buys_nothing() {
+async fn forged_altered_and_stale_events_are_refused() {
     let stack = Stack::find();
     let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
     let session = paid(&payments.open(&fixture, "starter").await, &payment(&fixture, ""));
@@ -194,12 +194,12 @@ async fn what_is_forged_altered_or_stale_is_refused_and_buys_nothing() {
     assert_refused(&payments.send(&payments.sign(now, "{"), "{".to_owned()).await, 400, "INVALID_REQUEST");
     let large = format!("{{\"id\": \"{}\"}}", "x".repeat(70_000));
     assert_refused(&payments.send(&payments.sign(now, &large), large).await, 413, "BODY_TOO_LARGE");
-    assert_eq!(payments.send(&format!("{good},v1=00"), body).await.status, 200, "one good signature will do");
+    assert_eq!(payments.send(&format!("{good},v1=00"), body).await.status, 200, "one valid signature is enough");
     assert_eq!(numbers(&fixture).await, json!([1_000, 1_000, 0]));
 }
 
 #[tokio::test]
-async fn a_session_of_another_shop_or_at_another_price_buys_nothing() {
+async fn a_session_with_other_metadata_or_another_price_buys_nothing() {
     let stack = Stack::find();
     let (fixture, other, payments) =
         (OrgFixture::open(&stack, 0).await, OrgFixture::open(&stack, 0).await, Payments::of(&stack));
@@ -218,20 +218,24 @@ async fn a_session_of_another_shop_or_at_another_price_buys_nothing() {
         changed("client_reference_id", json!(null)),
         changed("payment_status", json!("unpaid")),
     ] {
-        thrice(&payments, &bad).await;
+        send_three_times(&payments, &bad).await;
     }
     for fixture in [&fixture, &other] {
         assert_eq!(numbers(fixture).await, json!([0, 0, 0]));
-        assert_eq!(trail(fixture, "credits.purchased").await, Vec::<String>::new());
+        assert_eq!(audit_log(fixture, "credits.purchased").await, Vec::<String>::new());
     }
     let refused = vec![text(&session, "id"); 3];
-    assert_eq!(trail(&fixture, "webhook.refused").await, refused, "each once: amount, currency, metadata");
-    thrice(&payments, &event(COMPLETED, &session)).await;
+    assert_eq!(
+        audit_log(&fixture, "webhook.refused").await,
+        refused,
+        "one entry each for amount, currency and metadata"
+    );
+    send_three_times(&payments, &event(COMPLETED, &session)).await;
     assert_eq!(numbers(&fixture).await, json!([1_000, 1_000, 0]));
 }
 
 #[tokio::test]
-async fn a_refund_of_credits_that_are_spent_is_written_about() {
+async fn the_owner_gets_a_mail_about_a_refund_of_spent_credits() {
     let stack = Stack::find();
     let payments = Payments::of(&stack);
     let (ann, org) = founder(&stack, "en").await;
@@ -239,22 +243,22 @@ async fn a_refund_of_credits_that_are_spent_is_written_about() {
     let fixture = OrgFixture::of(&stack, ann, org);
     let payment = payment(&fixture, "");
     let session = paid(&payments.open(&fixture, "starter").await, &payment);
-    thrice(&payments, &event(COMPLETED, &session)).await;
+    send_three_times(&payments, &event(COMPLETED, &session)).await;
     let key = fixture.issue("production", &json!({})).await;
     let spent = fixture.verify(&key.text, &json!({ "cost": 300 }), None).await;
     assert_eq!(spent.json()["data"]["valid"], true, "{}", spent.json());
-    thrice(&payments, &event("charge.refunded", &refunded(&payment, 1_000, 1_000))).await;
+    send_three_times(&payments, &event("charge.refunded", &refunded(&payment, 1_000, 1_000))).await;
     assert_eq!(numbers(&fixture).await, json!([-300, 1_000, 1_000]));
     let told = until(async || {
         let mails = super::mail::mails_to(&stack, &to).await;
         mails.into_iter().find(|mail| text(mail, "Subject").contains("a payment was refunded"))
     });
-    let mail = told.await.expect("the owner is told of the refund");
+    let mail = told.await.expect("the owner gets a mail about the refund");
     assert!(text(&mail, "BodyText").contains("300 credits below zero: its keys are refused"), "{mail}");
 }
 
 #[tokio::test]
-async fn a_dispute_takes_credits_that_are_spent_stops_keys_and_is_written_about() {
+async fn a_dispute_of_spent_credits_refuses_keys_and_causes_a_mail() {
     let stack = Stack::find();
     let payments = Payments::of(&stack);
     let (ann, org) = founder(&stack, "en").await;
@@ -262,25 +266,27 @@ async fn a_dispute_takes_credits_that_are_spent_stops_keys_and_is_written_about(
     let fixture = OrgFixture::of(&stack, ann, org);
     let payment = payment(&fixture, "");
     let session = paid(&payments.open(&fixture, "starter").await, &payment);
-    thrice(&payments, &event(COMPLETED, &session)).await;
+    send_three_times(&payments, &event(COMPLETED, &session)).await;
     let key = fixture.issue("production", &json!({})).await;
     let spent = fixture.verify(&key.text, &json!({ "cost": 300 }), None).await;
     assert_eq!(spent.json()["data"]["valid"], true, "{}", spent.json());
 
-    thrice(&payments, &event("charge.dispute.created", &disputed(&payment, "du_1", 1_000, "needs_response"))).await;
+    send_three_times(&payments, &event("charge.dispute.created", &disputed(&payment, "du_1", 1_000, "needs_response")))
+        .await;
     assert_eq!(numbers(&fixture).await, json!([-300, 1_000, 1_000]));
     assert_eq!(fixture.charge(&key, None).await["code"], "INSUFFICIENT_CREDITS");
     let told = until(async || {
         let mails = super::mail::mails_to(&stack, &to).await;
         mails.into_iter().find(|mail| text(mail, "Subject").contains("a payment was disputed"))
     });
-    let mail = told.await.expect("the owner is told of the dispute");
+    let mail = told.await.expect("the owner gets a mail about the dispute");
     assert!(text(&mail, "BodyText").contains("1,000 credits were taken back for it."), "{mail}");
     assert!(!text(&mail_to(&stack, &to).await, "BodyText").is_empty());
 
-    thrice(&payments, &event("charge.dispute.closed", &disputed(&payment, "du_1", 1_000, "won"))).await;
-    // Told late, it changes nothing any more.
-    thrice(&payments, &event("charge.dispute.created", &disputed(&payment, "du_1", 1_000, "needs_response"))).await;
+    send_three_times(&payments, &event("charge.dispute.closed", &disputed(&payment, "du_1", 1_000, "won"))).await;
+    // A late event changes nothing.
+    send_three_times(&payments, &event("charge.dispute.created", &disputed(&payment, "du_1", 1_000, "needs_response")))
+        .await;
     assert_eq!(numbers(&fixture).await, json!([700, 1_000, 0]));
     assert_eq!(fixture.charge(&key, None).await["valid"], true);
     let mails = super::mail::mails_to(&stack, &to).await;

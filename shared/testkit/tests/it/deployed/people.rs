@@ -1,4 +1,4 @@
-//! What Clerk tells of people, signed, over HTTP; and what becomes of all that somebody owned who is gone.
+//! Clerk's webhooks about people on the deployed stack, and the deletion of everything that a deleted person owned.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::assert_refused;
 
 const PATH: &str = "/api/webhooks/clerk";
 
-/// Makes Clerk's record of a person.
+/// Returns Clerk's record of a person.
 fn record(user: &str, address: &str, updated_at: i64) -> Value {
     json!({
         "id": user, "object": "user", "updated_at": updated_at, "primary_email_address_id": "idn_1",
@@ -30,7 +30,7 @@ fn event(kind: &str, data: &Value) -> String {
     json!({ "type": kind, "object": "event", "data": data }).to_string()
 }
 
-/// Sends an event under an id, signed by a secret, in headers that begin so.
+/// Sends an event with an id, signed with a secret. `family` is the prefix of the signature's headers.
 async fn send_as(stack: &Stack, family: &str, secret: &str, id: &str, body: &str) -> Response {
     let signed = webhooks::headers(secret, id, clock::now(), body);
     let signed = signed.map(|(name, value)| (name.replace("webhook", family), value));
@@ -39,7 +39,7 @@ async fn send_as(stack: &Stack, family: &str, secret: &str, id: &str, body: &str
     stack.call("POST", PATH, &headers, body.as_bytes()).await
 }
 
-/// The same as Clerk does; a retry has a new time and signature.
+/// Sends an event as Clerk does. A retry has a new time and signature.
 async fn send(stack: &Stack, id: &str, body: &str) -> Response {
     send_as(stack, "svix", stack.name("CLERK_WEBHOOK_SECRET"), id, body).await
 }
@@ -54,7 +54,7 @@ async fn known(stack: &Stack, user: &str) -> Profile {
 }
 
 #[tokio::test]
-async fn what_clerk_tells_is_kept_once_and_in_the_order_it_happened() {
+async fn clerks_events_are_applied_once_and_in_order() {
     let (stack, user) = (Stack::find(), fresh_user());
     let id = |n: u8| format!("msg_{user}_{n}");
     let new = event("user.updated", &record(&user, "new@example.com", 2_000));
@@ -72,11 +72,11 @@ async fn what_clerk_tells_is_kept_once_and_in_the_order_it_happened() {
     assert_eq!(known(&stack, &user).await.told.unwrap().email, "newer@example.com");
     taken(&stack, &id(4), &event("session.created", &json!({ "id": "sess_1" }))).await;
     let lines = stack.log_lines("webhook-clerk", "@example.com").await;
-    assert!(lines.is_empty(), "the log holds an address");
+    assert!(lines.is_empty(), "the log has an address");
 }
 
 #[tokio::test]
-async fn what_clerk_has_not_signed_changes_nothing() {
+async fn events_without_clerks_signature_change_nothing() {
     let (stack, user) = (Stack::find(), fresh_user());
     let body = event("user.created", &record(&user, "ann@example.com", 1_000));
     let secret = stack.name("CLERK_WEBHOOK_SECRET");
@@ -102,7 +102,7 @@ async fn what_clerk_has_not_signed_changes_nothing() {
 }
 
 #[tokio::test]
-async fn whoever_is_deleted_is_forgotten_and_all_they_owned_ends() {
+async fn everything_a_deleted_person_owned_is_ended() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let (ann, shop_key) = (&fixture.owner, fixture.issue("production", &json!({})).await);
@@ -121,7 +121,7 @@ async fn whoever_is_deleted_is_forgotten_and_all_they_owned_ends() {
     let tombstone = known(&stack, &ann.id).await;
     let closed_at = tombstone.closed_at.unwrap();
     assert_eq!(tombstone, Profile { closed_at: Some(closed_at), ..Profile::unknown(tombstone.user.clone()) });
-    // Their token is still good, but not to begin anew.
+    // Their token is still valid, but cannot start anything new.
     let token = stack.issuer.token_with(&ann.id, &json!({ "email": "ann@example.com" }));
     let headers = [("authorization", format!("Bearer {token}")), ("content-type", "application/json".to_owned())];
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -148,13 +148,13 @@ async fn whoever_is_deleted_is_forgotten_and_all_they_owned_ends() {
             }
         }
     });
-    assert_eq!(put_off.await, Some(()), "nothing is left but a last look");
+    assert_eq!(put_off.await, Some(()), "only the last step of the closing is left");
     ann.wait_for_usage(0, 0, 0).await;
     for key in &keys {
         assert_eq!(stack.bucket().read_head(key, None, 1).await.unwrap(), None);
         assert_refused(&ann.metadata(key).await, 404, "NOT_FOUND");
     }
-    // A grant of before is of no use.
+    // A grant from before the deletion does not work.
     ann.put(&open.json(), pictures::png(3, 4, 100)).await;
     let gone = until(async || {
         let key = open.json()["s3Key"].as_str().unwrap().to_owned();

@@ -1,5 +1,5 @@
-//! A new pepper becomes current while keys are in use; on a stack of its own, since no key may be issued under a pepper
-//! while its retirement is tried.
+//! A new pepper becomes current while keys are in use. It has a stack of its own, because other tests must not issue
+//! keys under a pepper while it is being retired.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -9,16 +9,16 @@ use serde_json::json;
 
 use super::further_stack::FurtherStack;
 
-/// The stack of this test.
+/// The stack for this test.
 const SECOND: FurtherStack = FurtherStack { name: "peppers", env_file: "target/local/peppers.env" };
 
-/// Runs the operator's command line on it; gives whether it went well and what it said.
+/// Runs the operator's command line on it. Returns whether it succeeded, and its output.
 async fn consigne(arguments: &[&str]) -> (bool, String) {
     SECOND.consigne(arguments, "").await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_check_fails_while_another_pepper_becomes_current() {
+async fn no_check_fails_while_a_new_pepper_becomes_current() {
     let stack = SECOND.deploy(&[]);
     let fixture = OrgFixture::open(&stack, 100_000).await;
     let (old, unused) = (fixture.issue("production", &json!({})).await, fixture.issue("production", &json!({})).await);
@@ -43,7 +43,7 @@ async fn no_check_fails_while_another_pepper_becomes_current() {
         version
     };
     let ((), (), version) = tokio::join!(load(), load(), rotate());
-    assert!(checks.load(Ordering::Relaxed) > 20, "there was load");
+    assert!(checks.load(Ordering::Relaxed) > 20, "there must have been checks in the meantime");
     let before = (version - 1).to_string();
     let (well, said) = consigne(&["pepper", "retire", &before]).await;
     assert!(!well, "a pepper that a live key needs was retired: {said}");
@@ -56,7 +56,7 @@ async fn no_check_fails_while_another_pepper_becomes_current() {
     }
 }
 
-/// Reads the newest version off the status: the last line that begins with a number.
+/// Returns the newest version in the status: the last line that begins with a number.
 fn newest(status: &str) -> u32 {
     let versions = status.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok());
     versions.max().unwrap_or_else(|| panic!("no version in: {status}"))

@@ -1,4 +1,4 @@
-//! What lies on a dead-letter queue, and the operator who sends it back; on a stack of its own, whose queue gives up fast.
+//! Redriving a dead-letter queue by the operator, on a stack of its own whose queue has few retries.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ use super::text;
 const ENV_FILE: &str = "target/local/redrive.env";
 const POISON: &str = r#"{"detail-type": "Object Created", "detail": {"object": "#;
 
-/// Deploys the stack of this test.
+/// Deploys the stack for this test.
 fn deploy() -> Stack {
     let output = Command::new(root().join(".venv/bin/python"))
         .arg(root().join("infra/local/stack.py"))
@@ -26,7 +26,7 @@ fn deploy() -> Stack {
     Stack::of_file(ENV_FILE)
 }
 
-/// Runs `consigne redrive` on that stack; gives whether it went well and what it said.
+/// Runs `consigne redrive` on that stack. Returns whether it succeeded, and its output.
 fn redrive(arguments: &[&str]) -> (bool, String) {
     let mut consigne = Command::new(built("consigne"));
     let stack = root().join(ENV_FILE);
@@ -34,7 +34,7 @@ fn redrive(arguments: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
 }
 
-/// Counts the messages of a queue, read or not.
+/// Returns the number of messages of a queue, including those being processed.
 async fn count(sqs: &Client, queue: &str) -> u64 {
     let wanted =
         [QueueAttributeName::ApproximateNumberOfMessages, QueueAttributeName::ApproximateNumberOfMessagesNotVisible];
@@ -44,7 +44,7 @@ async fn count(sqs: &Client, queue: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn dead_letters_are_listed_and_sent_back_to_be_tried_again() {
+async fn dead_letters_are_listed_and_sent_back_to_their_queue() {
     let stack = deploy();
     let sqs = Client::new(&stack.aws().sdk_config());
     let url = async |name: &str| sqs.get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap();
@@ -58,7 +58,7 @@ async fn dead_letters_are_listed_and_sent_back_to_be_tried_again() {
 
     sqs.send_message().queue_url(&queue).message_body(POISON).send().await.unwrap();
     wait_for_dead(1).await;
-    // And one that would do no harm any more: the end of a file nobody has told us of.
+    // And one that would succeed now: the deletion of a file without a record.
     let ann = stack.newcomer("pro");
     let key = text(&ann.grant("a.png", "image/png", pictures::png(1, 1, 100).len()).await.json(), "s3Key");
     let gone = json!({
@@ -79,7 +79,7 @@ async fn dead_letters_are_listed_and_sent_back_to_be_tried_again() {
 
     let (well, said) = redrive(&["object-events"]);
     assert!(well && said.contains("Sent 2 back to redrive-object-events."), "{said}");
-    // The good one is carried out now, and the bad one fails all over again.
+    // The good message succeeds now, and the bad one fails again.
     ann.wait_for_usage(0, 0, 0).await;
     wait_for_dead(1).await;
     let left = sqs.receive_message().queue_url(&dead).send().await.unwrap().messages.unwrap();

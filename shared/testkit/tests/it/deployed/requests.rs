@@ -1,4 +1,4 @@
-//! Bad input: a clear refusal that names what is wrong, never a 5xx.
+//! Invalid requests on the deployed stack get a refusal that names what is wrong, and never a 5xx.
 
 use consigne_testkit::stack::Stack;
 use serde_json::json;
@@ -105,7 +105,7 @@ async fn hostile_paths_and_queries_are_never_a_5xx() {
 }
 
 #[tokio::test]
-async fn tickets_are_asked_for_with_a_key_and_a_sane_time() {
+async fn a_signed_url_needs_a_valid_key_and_duration() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let ask = async |body| ann.call_with("POST", "/api/files/presigned-url", &body).await;
@@ -119,7 +119,7 @@ async fn tickets_are_asked_for_with_a_key_and_a_sane_time() {
 }
 
 #[tokio::test]
-async fn health_is_open_and_every_answer_carries_a_request_id() {
+async fn health_needs_no_credentials_and_every_answer_has_a_request_id() {
     let stack = Stack::find();
     let response = stack.call("GET", "/api/health", &[], b"").await;
     assert_eq!(response.status, 200);
@@ -130,7 +130,7 @@ async fn health_is_open_and_every_answer_carries_a_request_id() {
 }
 
 #[tokio::test]
-async fn a_preflight_from_the_application_is_let_in_and_others_are_not() {
+async fn cors_allows_the_applications_origin_only() {
     let stack = Stack::find();
     let preflight = async |origin: &str| {
         let headers = [

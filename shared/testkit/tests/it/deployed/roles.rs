@@ -1,4 +1,4 @@
-//! Who may do what in an organisation: every role on every route, cell by cell, and strangers on all of them.
+//! Permissions in an organisation: every role on every route, and non-members on every route.
 
 use consigne_auth::MATRIX;
 use consigne_core::UserId;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{assert_refused, text};
 
-/// What a route may be called on: a key, an endpoint with a delivery, an invitation, a member who may be told what to do, and the caller.
+/// What routes need: a key, an endpoint with a delivery, an invitation, a member with a lower role, and the caller.
 struct Things {
     key: HeldKey,
     endpoint: String,
@@ -35,7 +35,7 @@ impl Things {
         let audit = accounts::entry(fixture.id(), AuditAction::EndpointCreated, &user, clock::now());
         let new = NewEndpoint { endpoint: endpoint.clone(), audit, idempotent: None };
         Stack::find().table().create_endpoint(&new).await.unwrap();
-        // It has ended: nothing is sent on its behalf.
+        // The delivery has ended, so no webhook is sent for it.
         let delivery = hooks::delivery(&endpoint, clock::now()).cancel().delivery;
         Stack::find().table().record_delivery(&delivery).await.unwrap();
         Self {
@@ -49,7 +49,7 @@ impl Things {
     }
 }
 
-/// Gives a call of a route that only the role can spoil.
+/// Returns a valid call of a route, which fails only if the role does not permit it.
 fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&'static str, String, Option<Value>) {
     let of_key = |verb: &str| fixture.path(&format!("/keys/{}{verb}", things.key.id));
     let of_endpoint = |verb: &str| fixture.path(&format!("/endpoints/{}{verb}", things.endpoint));
@@ -78,7 +78,7 @@ fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&'static str
             ("POST", fixture.path("/invitations"), Some(json!({ "email": email, "role": "billing" })))
         }
         "member-list" => ("GET", fixture.path("/members"), None),
-        // Anybody may leave; whom else they may remove is tried in `members`.
+        // Every member may leave. `members` tests whom else they may remove.
         "member-remove" => ("DELETE", fixture.path(&format!("/members/{}", things.caller)), None),
         "member-update" => {
             ("PATCH", fixture.path(&format!("/members/{}", things.member)), Some(json!({ "role": "billing" })))
@@ -98,11 +98,11 @@ async fn ask(person: &Person<'_>, call: &(&'static str, String, Option<Value>)) 
 }
 
 #[tokio::test]
-async fn every_role_may_call_what_the_matrix_says_and_nothing_else() {
+async fn every_role_may_call_exactly_the_routes_in_the_matrix() {
     let stack = Stack::find();
     for role in OrgRole::ALL {
         for (route, name, _) in MATRIX {
-            // An organisation each: one alone may not invite so many.
+            // Each role has an organisation of its own, because one may not send so many invitations.
             let fixture = OrgFixture::open(&stack, 0).await;
             let person = fixture.add_member(role).await;
             let answer = ask(&person, &call(&fixture, name, &Things::new(&fixture, &person).await)).await;
@@ -117,7 +117,7 @@ async fn every_role_may_call_what_the_matrix_says_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_told_nothing_of_an_organisation_nor_of_its_keys() {
+async fn a_non_member_gets_404_for_everything_in_an_organisation() {
     let stack = Stack::find();
     let (fixture, other) = (OrgFixture::open(&stack, 10).await, OrgFixture::open(&stack, 10).await);
     let things =
@@ -132,7 +132,7 @@ async fn a_stranger_is_told_nothing_of_an_organisation_nor_of_its_keys() {
             let answer = ask(&other.owner, &(method, path.replace(&fixture.org, nowhere), body.clone())).await;
             assert_eq!(same(&answer), same(&refused), "{name} of {nowhere}");
         }
-        // Another organisation's key, invitation or member, asked for in one's own.
+        // Another organisation's key, invitation or member, requested in one's own.
         for (id, nobodys) in [
             (&things.key.id, "key_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
             (&things.endpoint, "ep_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
@@ -149,17 +149,17 @@ async fn a_stranger_is_told_nothing_of_an_organisation_nor_of_its_keys() {
             assert_eq!(same(&ask(&other.owner, &(method, nobody, body.clone())).await), same(&answer), "{name}");
         }
     }
-    assert_eq!(fixture.charge(&things.key, None).await["valid"], true, "nothing of it came through");
+    assert_eq!(fixture.charge(&things.key, None).await["valid"], true, "nothing was changed");
     let members = fixture.owner.call("GET", &fixture.path("/members")).await.json();
     assert_eq!(members["metadata"]["total"], 2);
 }
 
 #[test]
 fn the_readme_shows_the_matrix() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let readme = std::fs::read_to_string(root().join("docs/reference/roles.md")).unwrap();
     for (route, name, _) in MATRIX {
         let cells = OrgRole::ALL.map(|role| if route.allows(role) { "yes" } else { "-" });
         let row = format!("| `{name}` | {} |", cells.join(" | "));
-        assert!(readme.contains(&row), "README.md lacks the row: {row}");
+        assert!(readme.contains(&row), "docs/reference/roles.md lacks the row: {row}");
     }
 }

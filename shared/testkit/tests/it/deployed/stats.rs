@@ -1,4 +1,4 @@
-//! Statistics: fresh by day, counted by night, and the same both ways.
+//! Statistics on the deployed stack: those counted for a request and those counted at night are the same.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::bus_listener::BusListener;
 use super::{assert_field_refused, text};
 
-/// Lets the night's count run as of a time.
+/// Runs the nightly count at a time.
 async fn night(stack: &Stack, at: Timestamp) {
     let tick = json!({ "source": "aws.events", "time": at.to_string() });
     let done = stack.invoke("stats-aggregate", &tick).await;
@@ -29,7 +29,7 @@ async fn night(stack: &Stack, at: Timestamp) {
     assert!(done.json()["organisations"].as_u64() >= Some(1), "{}", done.json());
 }
 
-/// Has one day of one organisation counted, as a night does of all.
+/// Counts a day of an organisation, as the nightly job does for all.
 async fn count(stack: &Stack, org: OrgId, day: Day) {
     put_on_queue(stack, "stats", StatsMessage::new(org, day).message().unwrap()).await;
 }
@@ -40,20 +40,20 @@ async fn put_on_queue(stack: &Stack, name: &str, message: String) {
     sqs.send_message().set_queue_url(queue.queue_url).message_body(message).send().await.unwrap();
 }
 
-/// Gets one day's row.
+/// Returns the row of a day.
 async fn row(fixture: &OrgFixture<'_>, day: Day) -> Value {
     let shown = fixture.owner.call("GET", &fixture.path(&format!("/stats?from={day}&to={day}"))).await;
     assert_eq!(shown.status, 200, "{}", shown.json());
     shown.json()["data"][0].clone()
 }
 
-/// Waits until a day's figures are kept.
-async fn kept(table: &Table, org: OrgId, day: Day) -> DayStats {
-    let kept = until(async || table.list_stats(org, DaySpan::of(day)).await.unwrap().pop());
-    kept.await.unwrap_or_else(|| panic!("{day} of {org} was not counted"))
+/// Waits until the statistics of a day are stored. Returns them.
+async fn stored(table: &Table, org: OrgId, day: Day) -> DayStats {
+    let stored = until(async || table.list_stats(org, DaySpan::of(day)).await.unwrap().pop());
+    stored.await.unwrap_or_else(|| panic!("{day} of {org} was not counted"))
 }
 
-/// Charges a key, says where from, and perhaps how it went.
+/// Charges a key from a country, and reports the outcome if given.
 async fn call(stack: &Stack, fixture: &OrgFixture<'_>, key: &HeldKey, country: &str, outcome: Option<(u16, u64)>) {
     let charged = fixture.verify(&key.text, &json!({ "service": "pdf", "country": country }), None).await.json();
     let id = text(&charged["data"], "receipt_id");
@@ -65,7 +65,7 @@ async fn call(stack: &Stack, fixture: &OrgFixture<'_>, key: &HeldKey, country: &
 }
 
 #[tokio::test]
-async fn what_is_counted_at_once_and_what_a_night_counts_are_the_same() {
+async fn counts_for_a_request_and_nightly_counts_are_the_same() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 100).await;
     let (live, test) = (fixture.issue("production", &json!({})).await, fixture.issue("test", &json!({})).await);
@@ -82,7 +82,7 @@ async fn what_is_counted_at_once_and_what_a_night_counts_are_the_same() {
         let row = row(&fixture, today).await;
         (row["requests"] == 4 && row["outcomes"] == 3).then_some(row)
     });
-    let fresh = fresh.await.expect("the receipts are counted");
+    let fresh = fresh.await.expect("the receipts must be counted");
     for (field, want) in [
         ("date", json!(today.to_string())),
         ("credits", json!(4)),
@@ -99,7 +99,7 @@ async fn what_is_counted_at_once_and_what_a_night_counts_are_the_same() {
     assert_eq!((&fresh["keys"][&live.id], &fresh["keys"][&test.id]), (&json!(3), &json!(1)));
 
     count(&stack, fixture.id(), today).await;
-    let figures = kept(&stack.table(), fixture.id(), today).await.figures;
+    let figures = stored(&stack.table(), fixture.id(), today).await.figures;
     assert_eq!((figures.requests, figures.credits, figures.test_credits), (4, 4, 1));
     assert_eq!(
         (json!(figures.services), json!(figures.countries)),
@@ -107,14 +107,14 @@ async fn what_is_counted_at_once_and_what_a_night_counts_are_the_same() {
     );
     assert_eq!(json!(figures.keys), fresh["keys"]);
     assert_eq!((json!(figures.p50_ms), json!(figures.p95_ms)), (fresh["p50_ms"].clone(), fresh["p95_ms"].clone()));
-    // The day is not over: what the night has kept of it is not relied on.
+    // The day is not over, so its stored statistics are not used.
     call(&stack, &fixture, &live, "FR", None).await;
     let later = until(async || (row(&fixture, today).await["requests"] == 5).then_some(()));
-    later.await.expect("a call after the count is shown");
+    later.await.expect("a call after the count must be included");
 }
 
 #[tokio::test]
-async fn a_night_keeps_a_day_tells_of_it_once_and_takes_up_what_comes_late() {
+async fn a_night_stores_a_day_publishes_it_once_and_adds_late_receipts() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 100).await;
     let (table, held) = (stack.table(), fixture.issue("production", &json!({})).await);
@@ -128,7 +128,9 @@ async fn a_night_keeps_a_day_tells_of_it_once_and_takes_up_what_comes_late() {
     };
     let receipt = charge(day.starts()).await;
     let listener = BusListener::on(&stack, "org_id", &fixture.org).await;
-    until(async || (row(&fixture, day).await["requests"] == 1).then_some(())).await.expect("the receipt is counted");
+    until(async || (row(&fixture, day).await["requests"] == 1).then_some(()))
+        .await
+        .expect("the receipt must be counted");
     assert_eq!(row(&fixture, day).await["complete"], true, "the day is over");
     night(&stack, tonight).await;
     let ready = listener.hear("stats.ready").await;
@@ -139,29 +141,29 @@ async fn a_night_keeps_a_day_tells_of_it_once_and_takes_up_what_comes_late() {
     charge(day.ends().minus(Duration::from_millis(1))).await;
     let outcome = Outcome { status_code: 200, response_ms: 33, details: json!({}) };
     table.keep_outcome(receipt, "pdf-api", &outcome, clock::now()).await.unwrap();
-    assert_eq!(row(&fixture, day).await, first, "what is kept is shown until the next count");
+    assert_eq!(row(&fixture, day).await, first, "stored statistics are shown until the next count");
     count(&stack, fixture.id(), day).await;
     let again = until(async || {
         let row = row(&fixture, day).await;
         (row["requests"] == 2 && row["outcomes"] == 1).then_some(row)
     });
-    let again = again.await.expect("the late ones are counted");
+    let again = again.await.expect("late receipts must be counted");
     assert_eq!((&again["success_rate"], &again["p50_ms"]), (&json!(1.0), &json!(33)));
 }
 
 #[tokio::test]
-async fn a_night_counts_the_days_of_many_organisations_as_one_would_by_hand() {
+async fn a_night_counts_the_days_of_many_organisations_correctly() {
     let stack = Stack::find();
     let (table, now) = (stack.table(), clock::now());
     let busy = BusyDay::make(&table, Day::of(now).minus(1), 6, 61).await;
     assert_eq!(busy.calls(), 61);
     night(&stack, now).await;
     let counted = until(async || (busy.missing(&table).await == 0).then_some(())).await;
-    counted.unwrap_or_else(|| panic!("not every organisation's figures are its receipts'"));
+    counted.unwrap_or_else(|| panic!("an organisation's statistics differ from its receipts"));
 }
 
 #[tokio::test]
-async fn thirty_days_with_zeros_and_dates_that_are_named_when_they_are_wrong() {
+async fn days_without_calls_are_zero_and_wrong_dates_are_named() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let shown = fixture.owner.call("GET", &fixture.path("/stats")).await.json();
@@ -179,7 +181,7 @@ async fn thirty_days_with_zeros_and_dates_that_are_named_when_they_are_wrong() {
 }
 
 #[tokio::test]
-async fn an_organisation_from_before_the_list_is_found_once_it_is_enrolled() {
+async fn an_organisation_from_before_the_index_is_counted_once_enrolled() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let table = stack.table();
@@ -197,7 +199,7 @@ async fn an_organisation_from_before_the_list_is_found_once_it_is_enrolled() {
             }
         }
     };
-    until(async || (!is_met().await).then_some(())).await.expect("nobody finds it");
+    until(async || (!is_met().await).then_some(())).await.expect("it must not be found");
     let (mut after, mut listed): (Option<String>, u32) = (None, 0);
     loop {
         let (some, next) = table.enrol_orgs(after.as_deref()).await.unwrap();
@@ -208,12 +210,12 @@ async fn an_organisation_from_before_the_list_is_found_once_it_is_enrolled() {
         }
     }
     assert!(listed >= 1);
-    until(async || is_met().await.then_some(())).await.expect("it is found again");
+    until(async || is_met().await.then_some(())).await.expect("it must be found again");
     assert_eq!(fixture.owner.call("GET", &fixture.path("/stats")).await.status, 200);
 }
 
 #[tokio::test]
-async fn what_users_store_is_counted_under_their_plans() {
+async fn stored_bytes_are_counted_by_plan() {
     let stack = Stack::find();
     let (user, table, today) = (stack.newcomer("premium"), stack.table(), Day::of(clock::now()));
     let key = user.upload("night.png", "image/png", png(3, 2, 500)).await;
@@ -224,6 +226,6 @@ async fn what_users_store_is_counted_under_their_plans() {
         let day = table.list_storage(DaySpan::of(today)).await.unwrap().pop()?;
         (day.counted_at >= began).then_some(day.totals.of(Plan::Premium))
     });
-    let stored = counted.await.expect("what is stored is counted");
+    let stored = counted.await.expect("stored bytes must be counted");
     assert!(stored.users >= 1 && stored.files >= 1 && stored.bytes >= 500, "{stored:?}");
 }

@@ -8,7 +8,7 @@ use consigne_auth::Refreshed;
 use consigne_core::gateway::Upstream;
 use consigne_core::mail::Sender;
 use consigne_runtime::log::RequestLog;
-use consigne_runtime::model::{LanguageModel, ModelKey, PATIENCE};
+use consigne_runtime::model::{LanguageModel, ModelKey, REPLY_TIMEOUT};
 use consigne_runtime::outgoing::Outgoing;
 use consigne_runtime::queue::Message;
 use consigne_runtime::settings::{EnvVars, Setting};
@@ -30,20 +30,20 @@ use super::{assert_refused, text};
 
 /// A stack without a language model.
 const OUTSIDE: FurtherStack = FurtherStack { name: "outside", env_file: "target/local/outside.env" };
-/// After how long SQS delivers the message of a worker that was killed.
+/// Time after which SQS redelivers the message of a killed worker.
 const HIDDEN: Duration = Duration::from_mins(12);
 
-/// Makes up what a text is about, which no other is.
+/// Returns a new topic.
 fn topic() -> String {
     format!("Le phare de {}", fresh_user())
 }
 
-/// Names what a text of so many chapters is asked for.
+/// Returns the tasks of the model calls for a text with so many chapters.
 fn asks(chapters: usize) -> Vec<String> {
     ["outline".to_owned()].into_iter().chain((1..=chapters).map(|number| format!("chapter {number}"))).collect()
 }
 
-/// Downloads the text of a job that is complete.
+/// Downloads the text of a completed job.
 async fn download(stack: &Stack, job: &Value) -> String {
     let url = text(&job["result"], "download_url");
     let downloaded = stack.client.send("GET", &url, &[], Vec::new()).await;
@@ -52,7 +52,7 @@ async fn download(stack: &Stack, job: &Value) -> String {
 }
 
 #[tokio::test]
-async fn an_article_from_the_wish_to_the_download() {
+async fn an_article_is_requested_written_and_downloaded() {
     let stack = Stack::find();
     let (ann, stand_in, topic) = (stack.newcomer("free"), StandIn::of(&stack), topic());
     let listener = BusListener::on(&stack, "user_id", &ann.id).await;
@@ -72,7 +72,7 @@ async fn an_article_from_the_wish_to_the_download() {
     assert_eq!(ann.metadata(&key).await.json()["filename"], "Lumières - été.md");
     assert_eq!(listener.hear("job.completed").await["detail"]["files"], json!([key]));
 
-    // The log tells of the job, and neither of what was wished for nor of the key.
+    // The log has the job's id, and neither its topic nor the key.
     let lines = stack.log_lines("generate-worker", &job).await;
     assert!(lines.iter().any(|line| line.contains("\"ChaptersWritten\":1")), "{lines:?}");
     assert!(stack.log_lines("generate-worker", &topic).await.is_empty());
@@ -80,7 +80,7 @@ async fn an_article_from_the_wish_to_the_download() {
 }
 
 #[tokio::test]
-async fn a_book_has_twelve_chapters_each_asked_for_once_though_its_messages_come_twice() {
+async fn each_of_twelve_chapters_is_requested_once_though_messages_come_twice() {
     let stack = Stack::find();
     let (ann, stand_in, topic) = (stack.newcomer("pro"), StandIn::of(&stack), topic());
     let sqs = aws_sdk_sqs::Client::new(&stack.aws().sdk_config());
@@ -98,16 +98,16 @@ async fn a_book_has_twelve_chapters_each_asked_for_once_though_its_messages_come
     assert_eq!((written.matches("\n## ").count(), &done["result"]["chapter_count"]), (12, &json!(12)));
     assert!(text(&done["result"], "s3_key").starts_with(&format!("{}/books/", ann.id)));
     ann.wait_for_usage(1, written.len() as u64, 0).await;
-    // From its first message on it could not be cancelled any more.
+    // After its first message it could no longer be cancelled.
     assert_refused(&ann.call("DELETE", &format!("/api/secure/jobs/{job}")).await, 409, "CONFLICT");
 }
 
 #[tokio::test]
-async fn a_model_in_trouble_is_asked_again_and_the_article_is_the_same() {
+async fn a_failing_model_is_retried_and_the_article_is_the_same() {
     let stack = Stack::find();
     let (ann, stand_in, topic) = (stack.newcomer("pro"), StandIn::of(&stack), topic());
-    let wish = json!({ "topic": topic });
-    let calm = wait_for(&ann, &asked(&ann, "blog", &wish).await, "completed").await;
+    let request = json!({ "topic": topic });
+    let calm = wait_for(&ann, &asked(&ann, "blog", &request).await, "completed").await;
     assert_eq!(stand_in.calls(&topic).await, asks(4));
     let trouble = [
         Mischief::Status(429, "rate_limit_exceeded", Some("1")),
@@ -116,20 +116,20 @@ async fn a_model_in_trouble_is_asked_again_and_the_article_is_the_same() {
     ];
     stand_in.fail(&topic, &trouble, None).await;
     let began = clock::now();
-    let again = wait_for(&ann, &asked(&ann, "blog", &wish).await, "completed").await;
-    assert!(clock::now().since(began) >= Duration::from_secs(2), "the model asked to be left alone");
+    let again = wait_for(&ann, &asked(&ann, "blog", &request).await, "completed").await;
+    assert!(clock::now().since(began) >= Duration::from_secs(2), "the model's Retry-After must be respected");
     assert_eq!(download(&stack, &again).await, download(&stack, &calm).await);
     let calls = [asks(4), vec!["outline".to_owned(); 3], asks(4)].concat();
     assert_eq!(stand_in.calls(&topic).await, calls);
 }
 
 #[tokio::test]
-async fn a_model_that_stays_in_trouble_fails_the_job_with_a_reason_and_costs_no_allowance() {
+async fn a_model_that_keeps_failing_fails_the_job_and_returns_its_allowance() {
     let stack = Stack::find();
     let (ann, stand_in) = (stack.newcomer("free"), StandIn::of(&stack));
     let listener = BusListener::on(&stack, "user_id", &ann.id).await;
     let refused = topic();
-    // Of all troubles the one that is given up soonest.
+    // The trouble after which a job is given up soonest.
     stand_in.fail(&refused, &[], Some(Mischief::Filtered)).await;
     let job = asked(&ann, "blog", &json!({ "topic": refused })).await;
     let failed = wait_for(&ann, &job, "failed").await;
@@ -146,7 +146,7 @@ async fn a_model_that_stays_in_trouble_fails_the_job_with_a_reason_and_costs_no_
 }
 
 #[tokio::test]
-async fn ten_articles_at_once_are_each_written_once() {
+async fn ten_concurrent_articles_are_each_written_once() {
     let stack = Stack::find();
     let (ann, stand_in) = (stack.newcomer("pro"), StandIn::of(&stack));
     let keys = join_all((0..10).map(async |_| {
@@ -159,7 +159,7 @@ async fn ten_articles_at_once_are_each_written_once() {
     assert_eq!(keys.await.into_iter().collect::<BTreeSet<_>>().len(), 10);
 }
 
-/// The adapters of a worker: the real table, bucket and model, and a queue of its own.
+/// Plays the worker of a stack without one, on its real table and bucket.
 struct WithQueue {
     table: Cell<Option<Table>>,
     bucket: Bucket,
@@ -191,7 +191,7 @@ impl Adapters for WithQueue {
     fn model(start: &Start<Self>) -> Result<Pending<LanguageModel>, StartError> {
         let at = Upstream::parse(&start.adapters().model_url, true).unwrap();
         let key = Refreshed::fixed(ModelKey::parse("key-0123456789abcdef0123456789abcdef").unwrap());
-        Ok(Pending::ready(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, PATIENCE)))
+        Ok(Pending::ready(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, REPLY_TIMEOUT)))
     }
     fn secrets(_: &Start<Self>) -> FakeSecrets {
         FakeSecrets
@@ -234,7 +234,7 @@ impl<'a> Worker<'a> {
         Self { function, queue, stand_in: StandIn::of(stack), topic, job }
     }
 
-    /// Delivers its message for the `n`th time; `false` when that failed.
+    /// Delivers its message for the `n`th time. Returns whether that succeeded.
     async fn deliver(&self, n: u32) -> bool {
         let now = clock::now().plus(HIDDEN * n);
         let body = json!({ "job_id": self.job }).to_string();
@@ -242,7 +242,7 @@ impl<'a> Worker<'a> {
         self.function.handle(&message).await.is_ok()
     }
 
-    /// Delivers it and kills the worker while it waits for the model.
+    /// Delivers the message and kills the worker while it waits for the model.
     async fn kill_in_the_call(&self, n: u32) {
         let before = self.stand_in.calls(self.topic).await.len();
         self.stand_in.fail(self.topic, &[Mischief::Hang], None).await;
@@ -251,14 +251,14 @@ impl<'a> Worker<'a> {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        // Whichever ends first, the other is dropped where it stands.
+        // When one of them ends, the other is dropped.
         tokio::select! {
             () = asked => {}
-            done = self.deliver(n) => panic!("it was not asked, and came to {done}"),
+            done = self.deliver(n) => panic!("the model was not called, and the worker returned {done}"),
         }
     }
 
-    /// Delivers it and kills the worker behind the checkpoint, before the next message is sent.
+    /// Delivers the message and kills the worker after the checkpoint, before the next message is sent.
     async fn kill_behind_the_checkpoint(&self, n: u32) {
         self.queue.fail_at(0, Moment::Before);
         assert!(!self.deliver(n).await && !self.queue.fault_is_left());
@@ -266,7 +266,7 @@ impl<'a> Worker<'a> {
 }
 
 #[tokio::test]
-async fn where_there_is_no_model_generators_outside_write_and_a_worker_may_be_killed_in_every_chapter() {
+async fn without_a_model_outside_generators_write_texts() {
     let stack = OUTSIDE.deploy(&["TextModelUrl=".to_owned()]);
     let ann = stack.newcomer("premium");
     a_generator_writes_a_book(&stack).await;
@@ -293,7 +293,7 @@ async fn where_there_is_no_model_generators_outside_write_and_a_worker_may_be_ki
         assert_eq!(status(&ann, &job).await["status"], "processing");
         assert!(worker.deliver(n).await);
         let calls = worker.stand_in.calls(&topic).await.split_off(before);
-        // No chapter was asked for twice, but for the calls in flight.
+        // No chapter was requested twice, except for the calls in flight.
         let each = if kill == "in the call" { 2 } else { 1 };
         let want: Vec<String> = asks(12).into_iter().flat_map(|ask| vec![ask; each]).collect();
         assert_eq!(calls, want, "{kill}");
@@ -303,7 +303,7 @@ async fn where_there_is_no_model_generators_outside_write_and_a_worker_may_be_ki
     assert!(books[0].matches("\n## ").count() == 12 && books.iter().all(|book| *book == books[0]));
 }
 
-/// Lets a generator outside take a book from its queue and deliver it.
+/// Takes a book from the queue as an outside generator, and delivers it.
 async fn a_generator_writes_a_book(stack: &Stack) {
     let (ann, generator) = (stack.newcomer("pro"), Generator::of(stack));
     let book = asked(&ann, "books", &json!({ "topic": "Intelligence artificielle", "goal": "Sans jargon" })).await;

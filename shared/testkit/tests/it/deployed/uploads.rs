@@ -1,4 +1,4 @@
-//! Grants, and what S3 itself refuses.
+//! Upload grants on the deployed stack, and what S3 refuses.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,7 +26,7 @@ async fn a_grant_has_every_field_of_the_contract() {
 }
 
 #[tokio::test]
-async fn sizes_must_be_whole_positive_and_within_the_plan() {
+async fn sizes_must_be_positive_integers_within_the_plan() {
     let stack = Stack::find();
     let ann = stack.newcomer("free");
     for size in [Value::Null, json!(0), json!(-5), json!(1.5), json!("10"), json!(true), json!([1])] {
@@ -47,7 +47,7 @@ async fn sizes_must_be_whole_positive_and_within_the_plan() {
 }
 
 #[tokio::test]
-async fn names_become_safe_keys_under_the_callers_prefix_or_are_refused() {
+async fn names_become_safe_keys_with_the_callers_prefix_or_are_refused() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     for name in
@@ -77,7 +77,7 @@ async fn names_become_safe_keys_under_the_callers_prefix_or_are_refused() {
 }
 
 #[tokio::test]
-async fn types_must_be_known_and_agree_with_the_name() {
+async fn types_must_be_known_and_match_the_name() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     for (name, content_type, field) in [
@@ -93,7 +93,7 @@ async fn types_must_be_known_and_agree_with_the_name() {
 }
 
 #[tokio::test]
-async fn s3_takes_exactly_the_granted_bytes_once() {
+async fn s3_accepts_exactly_the_granted_bytes_once() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let bytes = pictures::png(10, 20, 1000);
@@ -115,7 +115,7 @@ async fn s3_takes_exactly_the_granted_bytes_once() {
 }
 
 #[tokio::test]
-async fn a_named_checksum_is_enforced_by_s3() {
+async fn s3_enforces_a_checksum() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let bytes = pictures::png(10, 20, 1000);
@@ -131,7 +131,7 @@ async fn a_named_checksum_is_enforced_by_s3() {
 }
 
 #[tokio::test]
-async fn a_ticket_altered_in_any_part_is_refused_by_s3() {
+async fn s3_refuses_an_altered_signed_url() {
     let stack = Stack::find();
     let (ann, bob) = (stack.newcomer("pro"), stack.newcomer("pro"));
     let key = ann.upload("a.png", "image/png", pictures::png(10, 20, 1000)).await;
@@ -153,7 +153,7 @@ async fn a_ticket_altered_in_any_part_is_refused_by_s3() {
 }
 
 #[tokio::test]
-async fn the_same_idempotency_key_reserves_once_and_another_body_is_refused() {
+async fn an_idempotency_key_reserves_once_and_refuses_another_body() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let body = json!({"filename": "a.png", "contentType": "image/png", "size": 1000});
@@ -179,7 +179,7 @@ async fn the_same_idempotency_key_reserves_once_and_another_body_is_refused() {
 }
 
 #[tokio::test]
-async fn parallel_requests_with_one_key_make_one_grant() {
+async fn concurrent_requests_with_one_idempotency_key_make_one_grant() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let body = json!({"filename": "a.png", "contentType": "image/png", "size": 1000});
@@ -197,7 +197,7 @@ async fn parallel_requests_with_one_key_make_one_grant() {
 }
 
 #[tokio::test]
-async fn what_is_not_what_it_says_is_rejected_and_gives_its_bytes_back() {
+async fn a_file_of_the_wrong_type_is_rejected_and_releases_its_bytes() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     for (bytes, found) in [

@@ -1,66 +1,12 @@
-//! Handlers on fakes: an input file, the call, the whole visible outcome.
+//! Handlers on fakes: each test has an input file, a call, and the whole visible outcome.
 
-mod account_callers;
-mod account_paging;
-pub mod accounts;
-mod anomaly_detect;
-mod checkout;
-pub mod closing;
-mod completion_refusals;
-pub mod completions;
-mod credits;
-mod credits_back;
-mod delete;
-pub mod deliveries;
-pub mod endpoints;
-pub mod gateway;
-mod gateway_refusals;
-mod hold_end;
-mod hold_open;
-mod invitation_accept;
-mod invitation_mail;
-mod invitations;
-pub mod invited;
-mod job_ends;
-mod job_status;
-mod job_uploads;
+pub mod files;
 pub mod jobs;
-mod key_charge;
-mod key_end;
-mod key_issue;
-mod key_issue_fields;
-mod key_rotate;
-mod key_verify;
-mod keys;
-mod list;
-pub mod mail;
-mod mail_feedback;
-mod mail_unsubscribe;
-mod members;
-mod metadata;
-mod migration_deadline;
-pub mod night_of_quotas;
-pub mod night_of_stats;
-pub mod night_of_storage;
-mod notices;
-mod on_object_event;
-mod orgs;
+pub mod keys;
+pub mod nightly;
+pub mod people;
 mod preflights;
-mod presign;
-mod publish_events;
-mod receipt_outcome;
-mod send_mail;
-pub mod simulated;
-pub mod stats;
-pub mod sweep;
-pub mod texts;
-mod texts_troubles;
-mod upload_grant;
-mod usage_and_health;
-mod webhook_clerk;
-mod webhook_clerk_fields;
-pub mod webhook_stripe;
-mod webhook_stripe_disputes;
+pub mod webhooks;
 
 use consigne_core::files::{
     Arrival, Dimensions, File, FileName, LedgerDelta, LedgerState, MediaType, ObjectKey, Pinned, Status,
@@ -70,17 +16,17 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::Value;
 
-/// The key the payloads in events/ speak of.
+/// The object key in the payloads of events/.
 pub const KEY: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-photo-ete.png";
-/// When the file under it was granted.
+/// When the file with this key was granted.
 pub const GRANTED: Timestamp = Timestamp::from_secs(1_795_257_000);
 
-/// Makes the pending file the payloads speak of.
+/// Creates the pending file of the payloads.
 pub fn pending() -> File {
     pending_at(KEY)
 }
 
-/// Makes a pending PNG of 1,000 bytes under a key.
+/// Creates a pending PNG of 1,000 bytes with a key.
 pub fn pending_at(key: &str) -> File {
     File {
         key: ObjectKey::parse(key).unwrap(),
@@ -101,14 +47,14 @@ pub fn pending_at(key: &str) -> File {
     }
 }
 
-/// Makes the same file after its upload has been checked.
+/// Returns the file after its upload was checked.
 pub fn ready(file: &File) -> File {
     let pinned = Pinned { version: "v1".to_owned(), etag: "e1".to_owned(), sequencer: "0055AED6DCD90281E5".to_owned() };
     let dimensions = Some(Dimensions { width: 640, height: 480 });
     file.accept(Arrival { pinned, size: 1000, dimensions }, GRANTED).file
 }
 
-/// Makes a world with records and their ledgers, and the object of every record that keeps one.
+/// Creates a world with file records, their ledgers, and the objects of the records that have one.
 pub fn world_with(files: &[File]) -> World {
     let world = World::default();
     for file in files {
@@ -124,36 +70,37 @@ pub fn world_with(files: &[File]) -> World {
     world
 }
 
-/// Calls a function as a person on a plan with a payload and gives the steady parts of the outcome.
+/// Calls a function with a payload as a person on a plan. Returns the outcome, with placeholders for what differs in
+/// each run.
 pub async fn call_as(world: &World, function: &str, case: &str, user: &str, plan: &str) -> Value {
     let token = functions::issuer().token(user, plan);
     payload::steady(&functions::call(world, function, payload::event(function, case, &token)).await)
 }
 
-/// The same as Ann, who is on the plan pro.
+/// Calls a function with a payload as Ann, who is on the pro plan.
 pub async fn call(world: &World, function: &str, case: &str) -> Value {
     call_as(world, function, case, "user_ann1", "pro").await
 }
 
-/// Gives the file of the payloads as the world has it.
+/// Returns the stored file of the payloads.
 pub fn file_in(world: &World) -> File {
     let key = ObjectKey::parse(KEY).unwrap();
     world.state().files[&(key.owner().clone(), key.file())].clone()
 }
 
-/// Gives Ann's ledger as `[committed, reserved, files, bytes]`.
+/// Returns Ann's ledger as `[committed, reserved, files, bytes]`.
 pub fn ledger_of(world: &World) -> [u64; 4] {
     let usage = world.state().usage.get(&UserId::parse("user_ann1").unwrap()).cloned().unwrap_or_default();
     [usage.committed, usage.reserved, usage.files(None), usage.bytes()]
 }
 
-/// Checks that ledgers and records agree, to the byte.
+/// Asserts that ledgers and file records agree to the byte.
 pub fn assert_books_balance(world: &World) {
     let state = world.state();
     let sums = state.sums();
     for (owner, usage) in &state.usage {
         let mut sum = sums.get(owner).cloned().unwrap_or_default();
         sum.window = usage.window;
-        assert_eq!(*usage, sum, "the ledger of {owner} against its records");
+        assert_eq!(*usage, sum, "the ledger of {owner} differs from its records");
     }
 }

@@ -1,11 +1,11 @@
-//! Browsers ask before they send a request of another origin; API Gateway hands that question to functions.
+//! CORS preflights, which API Gateway passes on to functions.
 
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use consigne_testkit::template::{routes, template};
 use serde_json::{Value, json};
 
-/// An event as API Gateway sends it for `OPTIONS`.
+/// Returns an event as API Gateway sends it for `OPTIONS`.
 fn options(path: &str, route: &str, headers: &Value) -> Value {
     json!({
         "version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": "", "headers": headers,
@@ -19,7 +19,7 @@ fn options(path: &str, route: &str, headers: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn every_function_with_a_route_answers_a_preflight() {
+async fn every_function_with_a_route_answers_preflights() {
     let asked = json!({ "origin": "https://app.example.com", "access-control-request-method": "PUT" });
     let routed = routes(&template()).into_iter().map(|(function, _, path)| (function, path));
     for (function, path) in routed.chain([("fallback".to_owned(), "/nowhere".to_owned())]) {
@@ -29,7 +29,7 @@ async fn every_function_with_a_route_answers_a_preflight() {
 }
 
 #[tokio::test]
-async fn options_that_is_no_preflight_is_refused_like_any_other_method() {
+async fn options_without_a_preflight_is_refused_like_other_methods() {
     let plain = json!({ "origin": "https://app.example.com" });
     let answer = functions::call(&World::default(), "fallback", options("/api/files/list", "$default", &plain)).await;
     assert_eq!((&answer["status"], &answer["body"]["error"]["code"]), (&json!(405), &json!("METHOD_NOT_ALLOWED")));

@@ -1,4 +1,4 @@
-//! Ledgers with a bug in them, each of a kind that others have shipped: the search must find every one.
+//! Ledgers with one bug each, of kinds that happen in practice. The search must find every one.
 
 use std::time::Duration;
 
@@ -16,30 +16,30 @@ use consigne_testkit::fakes::{AccountsState, Moment, World};
 
 use super::Ledger;
 
-/// What is wrong.
+/// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
     /// A retry is charged again.
     ChargesRetries,
-    /// What has expired can still be spent for an hour.
+    /// Expired credits can still be spent for an hour.
     SpendsTheExpired,
-    /// A grant made twice is given twice.
+    /// A repeated grant adds its credits twice.
     GrantsTwice,
-    /// Debits are taken from whichever lot came last.
+    /// Debits are taken from the newest lot.
     TakesFromTheWrongLot,
-    /// What is held can be spent as well.
+    /// Held credits can be spent as well.
     HoldsNothing,
-    /// A hold is released as often as anybody asks.
+    /// Every attempt to release a hold returns its credits.
     ReleasesTwice,
-    /// What a hold has kept of a lot that has expired is spent in the time after it.
+    /// Credits of an expired lot that are reserved for holds can be spent by others.
     CarriesOver,
-    /// A session that is told of twice is credited twice.
+    /// A repeated session event credits its purchase twice.
     CreditsTwice,
-    /// What is told of a refund is added to what was told before.
+    /// The total of a refund is added to the total that was reported before.
     AddsRefundsUp,
-    /// A refund is forgotten when its purchase comes after it.
+    /// A refund that is reported before its purchase is ignored.
     ForgetsEarlyRefunds,
-    /// A mark is told of at every debit beneath it.
+    /// An alert is sent for every debit below the threshold.
     TellsAgain,
 }
 
@@ -59,7 +59,7 @@ impl Bug {
     ];
 }
 
-/// A world with a bug in front.
+/// A world with a bug.
 pub struct Buggy {
     pub world: World,
     pub bug: Bug,
@@ -69,7 +69,7 @@ impl Buggy {
     fn ask<T>(&self, ask: impl FnOnce(&AccountsState) -> T) -> T {
         let mut answer = None;
         self.world.change(|state| answer = Some(ask(&state.accounts)));
-        answer.expect("it was asked")
+        answer.expect("the state was read")
     }
 
     fn change_wallet(&self, id: &WalletId, change: impl FnOnce(&mut Wallet)) {

@@ -1,6 +1,6 @@
-//! The ledger of credits against a simple model, by random operations: grants, purchases, refunds and disputes in any
-//! order, debits, holds and what becomes of them, expiries, replays, late arrivals, bursts, faults before a write and after
-//! it. After each, the books must balance and agree with the model to the credit and to the lot.
+//! Compares wallets with a simple model under random operations: grants, purchases, refunds and disputes in any order,
+//! debits, holds and their ends, expiries, replays, late arrivals, bursts, and faults before and after a write. After
+//! each operation the wallet must balance, and agree with the model in every lot.
 
 mod bugs;
 mod model;
@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use self::run::Run;
 
-/// What the ledger is asked through; a world may be told to fail.
+/// The ports under test. Faults can be planned on some implementations.
 pub trait Ledger:
     CreateOrg
     + IssueKey
@@ -42,18 +42,18 @@ pub trait Ledger:
     + ClawBackCredits
     + Sync
 {
-    /// Lets the effect after `skip` others fail.
+    /// Plans a fault in the effect after the next `skip`.
     fn fail_at(&self, _skip: u32, _moment: Moment) {}
 
-    /// Lets nothing fail any more.
+    /// Removes planned faults.
     fn calm(&self) {}
 
-    /// Lets a key have had all the refunds of a day, if that can be done at once; says whether it was.
+    /// Uses up a key's refunds of a day, if this can be done directly. Returns whether it was done.
     fn spend_refunds(&self, _key: &KeyFacts, _day: Day) -> bool {
         false
     }
 
-    /// Gives the marks an organisation was told of since this was last asked, if that can be known.
+    /// Returns the alert thresholds reported to an organisation since the last call, if they can be read.
     fn told(&self, _org: OrgId) -> Option<Vec<u8>> {
         None
     }
@@ -85,7 +85,7 @@ impl Ledger for World {
     }
 }
 
-/// Whatever the operation is, it is its first transaction that fails here.
+/// On the real table, the first transaction of the operation fails.
 impl Ledger for Table {
     fn fail_at(&self, _skip: u32, moment: Moment) {
         wire::plan(Some(moment));
@@ -96,10 +96,10 @@ impl Ledger for Table {
     }
 }
 
-/// Tries sequences of operations on ledgers until one differs from the model; gives how many operations were made.
+/// Runs random sequences of operations until a ledger differs from the model. Returns the number of operations.
 fn search<L: Ledger>(cases: u32, longest: usize, ledger: impl Fn() -> L) -> Result<u32, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // One adapter for all: its connections belong to the runtime.
+    // One adapter for all cases, because its connections belong to the runtime.
     let ledger = ledger();
     let made = AtomicU32::new(0);
     let start = consigne_runtime::clock::now();
@@ -121,14 +121,14 @@ fn search<L: Ledger>(cases: u32, longest: usize, ledger: impl Fn() -> L) -> Resu
 #[test]
 fn ten_thousand_operations_agree_with_the_model() {
     let made = search(400, 80, World::default).unwrap();
-    assert!(made >= 10_000, "only {made} operations were made");
+    assert!(made >= 10_000, "only {made} operations were run");
 }
 
 #[test]
-fn so_do_hundreds_on_the_deployed_table() {
+fn hundreds_of_operations_on_the_deployed_table_agree_with_the_model() {
     let made = search(25, 80, || wire::table(&Stack::find())).unwrap();
-    assert!(made >= 300, "only {made} operations were made");
-    assert!(wire::met() >= 50, "only {} faults were met", wire::met());
+    assert!(made >= 300, "only {made} operations were run");
+    assert!(wire::met() >= 50, "only {} faults happened", wire::met());
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! A wallet as one would write it if nothing could go wrong: every debit taken from its lots at once, every hold known by
-//! itself.
+//! A simple model of a wallet, without faults or concurrency: debits are taken from lots at once, and each hold is
+//! stored on its own.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,28 +7,28 @@ use consigne_core::credits::{ALERT_PERCENTAGES, HoldEnd, LotKind, TEST_CREDITS, 
 use consigne_core::periods::Day;
 use consigne_core::{LotId, Timestamp};
 
-/// One lot.
+/// A credit lot.
 #[derive(Clone, Debug)]
 struct Lot {
     id: Option<LotId>,
     kind: LotKind,
     left: u64,
     expires_at: Option<Timestamp>,
-    /// What had been taken from lots when it came.
+    /// Credits taken from all lots before this one was added.
     since: u64,
 }
 
-/// One hold.
+/// A hold.
 #[derive(Clone, Debug)]
 struct Held {
     amount: u64,
-    /// Counts the expiries that holds had outlived when it was opened.
+    /// The wallet's expiry epoch when it was opened.
     expiry_epoch: u32,
     expires_at: Timestamp,
     end: Option<HoldEnd>,
 }
 
-/// The model.
+/// The model of a wallet.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     lots: Vec<Lot>,
@@ -37,28 +37,28 @@ pub struct Model {
     used: u64,
     expired: u64,
     clawed_back: u64,
-    /// Taken from lots, all in all.
+    /// Credits taken from all lots so far.
     taken: u64,
-    /// Taken, and in no lot.
+    /// Credits taken that no lot covers.
     debt: u64,
-    /// When a test wallet was first used.
+    /// Time of the first use of a test wallet.
     anchor: Option<Timestamp>,
-    /// Receipts by idempotency key: what was charged.
+    /// Charged credits by idempotency key.
     receipts: HashMap<String, u64>,
     holds: Vec<Held>,
     expiry_epoch: u32,
-    /// Credits of lots that have expired, kept for the holds of an era.
-    kept: BTreeMap<u32, u64>,
+    /// Credits of expired lots that are reserved for holds, by expiry epoch.
+    reserved: BTreeMap<u32, u64>,
     bought: bool,
     reference: u64,
     next_mark: Option<u8>,
-    /// Marks its owner was told of.
+    /// Alert thresholds reported to the owner.
     pub told: Vec<u8>,
-    /// The day whose refunds its key has had.
+    /// The day on which its key has used up its refunds.
     pub unrefunded: Option<Day>,
 }
 
-/// What a debit comes to.
+/// The outcome of a debit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Debit {
     Charged,
@@ -67,7 +67,7 @@ pub enum Debit {
     Refused,
 }
 
-/// What a resolution comes to.
+/// The outcome of settling or voiding a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolved {
     Applied,
@@ -78,7 +78,7 @@ pub enum Resolved {
 }
 
 impl Model {
-    /// Adds a lot, and sees whether there is still little.
+    /// Adds a lot. Reports an alert if the balance is still below a threshold.
     pub fn grant(&mut self, id: LotId, kind: LotKind, amount: u64, expires_at: Option<Timestamp>, now: Timestamp) {
         self.top_up(id, kind, amount, expires_at, now);
         self.notice();
@@ -120,7 +120,7 @@ impl Model {
         Debit::Charged
     }
 
-    /// Opens a hold and gives its number, if there is as much.
+    /// Opens a hold if the balance covers it. Returns its number.
     pub fn hold(&mut self, amount: u64, test: bool, now: Timestamp, expires_at: Timestamp) -> Option<usize> {
         if !self.admits(amount, test, now) {
             return None;
@@ -131,7 +131,7 @@ impl Model {
         Some(self.holds.len() - 1)
     }
 
-    /// Ends a hold as its service says.
+    /// Ends a hold as its service requests.
     pub fn resolve(&mut self, number: usize, how: HoldEnd, now: Timestamp) -> Resolved {
         let hold = self.holds[number].clone();
         match hold.end {
@@ -157,12 +157,12 @@ impl Model {
         Resolved::Applied
     }
 
-    /// Gives how a hold has ended.
+    /// Returns how a hold ended, if it did.
     pub fn end_of(&self, number: usize) -> Option<HoldEnd> {
         self.holds[number].end
     }
 
-    /// Releases a hold whose time is over, if it is still open.
+    /// Releases an expired hold if it is still open.
     pub fn time_out(&mut self, number: usize, now: Timestamp) {
         if self.holds[number].end.is_none() {
             self.end(number, HoldEnd::TimedOut, 0, now);
@@ -174,18 +174,18 @@ impl Model {
         let Held { amount, expiry_epoch, .. } = self.holds[number].clone();
         self.holds[number].end = Some(how);
         let still = self.held_in(expiry_epoch);
-        let kept = self.kept.entry(expiry_epoch).or_default();
-        let late = used.min(*kept);
-        *kept -= late;
-        let lost = kept.saturating_sub(still);
-        *kept -= lost;
+        let reserved = self.reserved.entry(expiry_epoch).or_default();
+        let late = used.min(*reserved);
+        *reserved -= late;
+        let lost = reserved.saturating_sub(still);
+        *reserved -= lost;
         self.used += used;
         self.expired += lost;
         self.balance += i64::try_from(amount - used - lost).unwrap();
         self.take(used - late);
     }
 
-    /// Takes credits back: of their lot, then of the others as they came.
+    /// Claws credits back from their lot, then from other lots, oldest first.
     pub fn claw_back(&mut self, lot: LotId, credits: u64, now: Timestamp) {
         self.expire(now);
         self.clawed_back += credits;
@@ -201,7 +201,7 @@ impl Model {
         self.notice();
     }
 
-    /// Gives credits back to their lot.
+    /// Returns clawed-back credits to their lot.
     pub fn give_back(&mut self, lot: LotId, credits: u64, now: Timestamp) {
         self.expire(now);
         self.clawed_back -= credits;
@@ -212,12 +212,12 @@ impl Model {
         let known = self.lots.iter_mut().find(|known| known.id == Some(lot)).expect("a bought lot never expires");
         known.left += credits - repaid;
         known.since = taken;
-        let below = |mark: &u8| i64::try_from(self.reference * u64::from(*mark) / 100).unwrap() < self.balance;
+        let below = |percent: &u8| i64::try_from(self.reference * u64::from(*percent) / 100).unwrap() < self.balance;
         self.next_mark = self.next_mark.max(ALERT_PERCENTAGES.into_iter().find(below));
         self.notice();
     }
 
-    /// Sees whether there is as much, once what has expired is gone.
+    /// Expires lots. Returns whether the balance covers the cost.
     fn admits(&mut self, cost: u64, test: bool, now: Timestamp) -> bool {
         if test && self.anchor.is_none() {
             self.anchor = Some(now);
@@ -227,7 +227,7 @@ impl Model {
         self.balance >= i64::try_from(cost).unwrap()
     }
 
-    /// Takes credits from the lots there are, in the order they are spent in.
+    /// Takes credits from the lots, in the order in which they are spent.
     fn take(&mut self, credits: u64) {
         self.lots.sort_by_key(|lot| (lot.kind, lot.expires_at.is_none(), lot.expires_at, lot.id));
         let mut rest = credits;
@@ -248,19 +248,19 @@ impl Model {
             .sum()
     }
 
-    /// Tells the owner, should a mark be reached.
+    /// Records an alert if a threshold is crossed.
     pub fn notice(&mut self) {
         if self.anchor.is_some() {
             return;
         }
-        let at = |mark: u8| i64::try_from(self.reference * u64::from(mark) / 100).unwrap();
+        let at = |percent: u8| i64::try_from(self.reference * u64::from(percent) / 100).unwrap();
         let reached: Vec<u8> = ALERT_PERCENTAGES
             .into_iter()
-            .filter(|mark| self.next_mark.is_some_and(|next| *mark <= next) && self.balance <= at(*mark))
+            .filter(|percent| self.next_mark.is_some_and(|next| *percent <= next) && self.balance <= at(*percent))
             .collect();
         if let Some(lowest) = reached.last() {
             self.told.push(*lowest);
-            self.next_mark = ALERT_PERCENTAGES.into_iter().find(|mark| mark < lowest);
+            self.next_mark = ALERT_PERCENTAGES.into_iter().find(|percent| percent < lowest);
         }
     }
 
@@ -274,10 +274,10 @@ impl Model {
         if lost > 0 {
             let carried_holds = self.held_in(self.expiry_epoch) > 0;
             for expiry_epoch in 0..=self.expiry_epoch {
-                let room = self.held_in(expiry_epoch) - self.kept.get(&expiry_epoch).copied().unwrap_or(0);
-                let kept = room.min(lost);
-                *self.kept.entry(expiry_epoch).or_default() += kept;
-                lost -= kept;
+                let room = self.held_in(expiry_epoch) - self.reserved.get(&expiry_epoch).copied().unwrap_or(0);
+                let reserved = room.min(lost);
+                *self.reserved.entry(expiry_epoch).or_default() += reserved;
+                lost -= reserved;
             }
             self.expiry_epoch += u32::from(carried_holds);
         }
@@ -289,9 +289,9 @@ impl Model {
         self.notice();
     }
 
-    /// Begins a period of a test wallet.
+    /// Starts a new period of a test wallet if it is due.
     fn renew(&mut self, now: Timestamp) {
-        let anchor = self.anchor.expect("a test wallet has an anchor");
+        let anchor = self.anchor.expect("a test wallet has a time of first use");
         let mut ends = anchor;
         while ends <= now {
             ends = ends.plus(TEST_PERIOD);
@@ -299,12 +299,12 @@ impl Model {
         self.add(None, LotKind::Test, TEST_CREDITS, Some(ends));
     }
 
-    /// Says whether anything ever came.
+    /// Returns whether the wallet was ever used.
     pub fn is_begun(&self) -> bool {
         self.came > 0
     }
 
-    /// Says in what a wallet, settled as of a moment, differs from this.
+    /// Returns how a wallet, with lots expired at a time, differs from the model. `None` if it agrees.
     pub fn difference(&self, wallet: &Wallet, now: Timestamp) -> Option<String> {
         let mut model = self.clone();
         model.expire(now);

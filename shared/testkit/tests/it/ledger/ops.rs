@@ -1,55 +1,55 @@
-//! What is done to a ledger at random.
+//! Random operations on a wallet.
 
 use consigne_core::credits::DisputeState;
 use consigne_testkit::fakes::Moment;
 use proptest::prelude::*;
 
-/// One operation. Whatever can be asked twice may come with a fault in it, and a retry after that.
+/// An operation. Those that can be repeated may have a fault, after which they are retried.
 #[derive(Clone, Debug)]
 pub enum Op {
-    /// A lot comes, which expires after so many hours, if at all.
+    /// Adds a lot that may expire after some hours.
     Grant { paid: bool, amount: u64, hours: Option<u64> },
-    /// The last grant is made again.
+    /// Repeats the last grant.
     GrantAgain,
-    /// A debit, by an idempotency key that may have been used before; perhaps late: admitted by a clock that is behind.
+    /// A debit with an idempotency key that may have been used before. It may be late: its clock may be behind.
     Debit { cost: u64, key: u8, test: bool, fault: Option<Moment>, late_minutes: u64 },
-    /// Several debits of one credit at once, all their own.
+    /// Several concurrent debits of one credit, with different idempotency keys.
     Burst { calls: u8, test: bool },
-    /// Credits are set aside for so many hours.
+    /// Opens a hold for some hours.
     Hold { amount: u64, test: bool, hours: u64, fault: Option<Moment> },
-    /// One of the last holds is settled at a share of it, in percent, which may be too much.
+    /// Settles one of the last holds for a share of it, in percent, which may be above 100.
     Settle { back: usize, percent: u64, fault: Option<Moment> },
-    /// One of the last holds is voided.
+    /// Voids one of the last holds.
     Void { back: usize, provider: bool, fault: Option<Moment> },
-    /// A key has had all the refunds of the day.
+    /// Uses up a key's refunds of the day.
     RefundsSpent { test: bool },
-    /// Holds whose time is over are released, all of them twice.
+    /// Releases all expired holds, twice.
     Sweep,
-    /// One of a few payments buys credits; again when it has before.
+    /// Reports that a payment bought credits, possibly again.
     Buy { payment: usize, credits: u64, fault: Option<Moment> },
-    /// So much of a payment was refunded, in percent, all in all; perhaps before it has bought anything.
+    /// Reports the total refund of a payment, in percent, possibly before its purchase.
     Refund { payment: usize, percent: u64, fault: Option<Moment> },
-    /// One of two disputes of a payment stands so.
+    /// Reports the state of one of two disputes of a payment.
     Dispute { payment: usize, second: bool, percent: u64, state: DisputeState, fault: Option<Moment> },
-    /// Time passes.
+    /// Advances the clock.
     Wait { hours: u64 },
 }
 
-/// Payments there are.
+/// Number of payments.
 pub const PAYMENTS: usize = 4;
-/// What each of them is of, in cents.
+/// Amount of each payment, in cents.
 pub const CENTS: u64 = 1_000;
 
 fn fault() -> impl Strategy<Value = Option<Moment>> {
     prop_oneof![3 => Just(None), 1 => Just(Some(Moment::Before)), 1 => Just(Some(Moment::After))]
 }
 
-/// Draws hours up to some; often few, so that things end together.
+/// Generates hours up to `most`. Small numbers are frequent, so that things expire together.
 fn hours(most: u64) -> impl Strategy<Value = u64> {
     prop_oneof![1_u64..5, 1..most]
 }
 
-/// Draws an operation.
+/// Generates an operation.
 pub fn op() -> impl Strategy<Value = Op> {
     let state = prop_oneof![
         Just(DisputeState::Open),

@@ -1,4 +1,4 @@
-//! Payments, beside a model of each.
+//! Payments, with a model of each.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use consigne_testkit::accounts;
 use super::model::Model;
 use super::ops::CENTS;
 
-/// One payment.
+/// A payment.
 #[derive(Clone, Debug)]
 pub struct Payment {
     name: String,
     org: OrgId,
-    /// The lot it bought and its credits, once it has.
+    /// The lot that it bought and its credits, if it has bought one.
     bought: Option<(LotId, u64)>,
     refunded: u64,
     disputes: BTreeMap<&'static str, (u64, DisputeState)>,
@@ -31,22 +31,22 @@ impl Payment {
         self.bought.is_some()
     }
 
-    /// Makes its purchase.
+    /// Creates its purchase.
     pub fn purchase(&self, credits: u64, now: Timestamp) -> Purchase {
         Purchase { amount_cents: CENTS, ..accounts::purchase(self.org, &self.name, credits, now) }
     }
 
-    /// Makes what is told of a refund.
+    /// Creates the report of a refund.
     pub fn refund(&self, cents: u64, now: Timestamp) -> ClawBack {
         accounts::refund(&self.name, cents, now)
     }
 
-    /// Makes what is told of a dispute.
+    /// Creates the report of a dispute.
     pub fn dispute(&self, id: &str, cents: u64, state: DisputeState, now: Timestamp) -> ClawBack {
         accounts::dispute(&self.name, id, cents, state, now)
     }
 
-    /// Has the model buy.
+    /// Applies the purchase to the model.
     pub fn model_buys(&mut self, model: &mut Model, lot: LotId, credits: u64, now: Timestamp) {
         model.top_up(lot, LotKind::Paid, credits, None, now);
         self.bought = Some((lot, credits));
@@ -54,13 +54,13 @@ impl Payment {
         model.notice();
     }
 
-    /// Has the model learn of a refund.
+    /// Applies a refund to the model.
     pub fn model_refunds(&mut self, model: &mut Model, cents: u64, now: Timestamp) {
         self.refunded = self.refunded.max(cents);
         self.model_follows(model, now);
     }
 
-    /// Has the model learn of a dispute.
+    /// Applies a dispute to the model.
     pub fn model_disputes(
         &mut self,
         model: &mut Model,
@@ -76,7 +76,7 @@ impl Payment {
         self.model_follows(model, now);
     }
 
-    /// Brings the model's wallet to what is known of the payment.
+    /// Claws back or returns credits in the model, until it agrees with the payment's refunds and disputes.
     fn model_follows(&mut self, model: &mut Model, now: Timestamp) {
         let Some((lot, credits)) = self.bought else { return };
         let disputed =

@@ -1,4 +1,4 @@
-//! A ledger under test, beside its model.
+//! Runs operations on a ledger and on its model, and compares them.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::model::{Debit, Model, Resolved};
 use super::ops::{CENTS, Op, PAYMENTS};
 use super::payments::Payment;
 
-/// A ledger under test, beside its model.
+/// A ledger under test, with its model.
 pub struct Run<'a, L> {
     ledger: &'a L,
     /// A production key and a test key of one organisation, each with the model of its wallet.
@@ -27,7 +27,7 @@ pub struct Run<'a, L> {
     now: Timestamp,
     grants: Vec<CreditGrant>,
     payments: Vec<Payment>,
-    /// Holds, with their desk and their number in its model.
+    /// Holds, with the index of their wallet and their number in its model.
     holds: Vec<(HoldId, usize, usize, u64)>,
     bursts: u32,
 }
@@ -42,9 +42,9 @@ impl<'a, L: Ledger> Run<'a, L> {
         Self { ledger, wallets, now, grants: Vec::new(), payments, holds: Vec::new(), bursts: 0 }
     }
 
-    /// Makes one operation and says in what the ledger then differs from the model.
+    /// Runs one operation. Returns how the ledger then differs from the model.
     pub async fn step(&mut self, op: &Op) -> Result<(), String> {
-        // No two things happen at the same moment: lots that come are told apart by when they did.
+        // No two operations have the same time, because lots are ordered by it.
         self.now = self.now.plus(Duration::from_millis(1));
         match op {
             Op::Wait { hours } => self.now = self.now.plus(Duration::from_hours(*hours)),
@@ -101,7 +101,7 @@ impl<'a, L: Ledger> Run<'a, L> {
 
     async fn compare(&mut self) -> Result<(), String> {
         for (facts, model) in &self.wallets {
-            // A test wallet nobody has used is not there yet.
+            // A test wallet does not exist before its first use.
             if let Some(wallet) = self.ledger.get_wallet(&facts.wallet(), self.now).await.unwrap()
                 && (facts.spender.is_none() || model.is_begun())
                 && let Some(difference) = model.difference(&wallet, self.now)
@@ -143,7 +143,7 @@ impl<'a, L: Ledger> Run<'a, L> {
             ChargeOutcome::Charged => Debit::Charged,
             ChargeOutcome::Replayed(receipt) => {
                 same(&(receipt.id, receipt.credits), &(charge.receipt.id, cost))?;
-                // After a lost answer the retry meets its own receipt.
+                // After a lost answer the retry finds its own receipt.
                 if fault.is_some() && want == Debit::Charged { Debit::Charged } else { Debit::Replayed }
             }
             ChargeOutcome::KeyReused => Debit::Mismatch,
@@ -163,7 +163,7 @@ impl<'a, L: Ledger> Run<'a, L> {
         let asked: Vec<Charge> = keys.iter().map(|key| accounts::charge(facts, 1, Some(key), self.now)).collect();
         let outcomes = join_all(asked.iter().map(|charge| self.ledger.charge_key(charge))).await;
         let charged = outcomes.iter().filter(|outcome| matches!(outcome, Ok(ChargeOutcome::Charged))).count();
-        // Which of them pass is chance; how many is not.
+        // Which calls succeed is random, but their number is not.
         let mut wanted = 0;
         for key in &keys {
             wanted += usize::from(model.debit(1, key, wallet == 1, self.now) == Debit::Charged);
@@ -179,7 +179,7 @@ impl<'a, L: Ledger> Run<'a, L> {
         let outcome = retried(self.ledger, fault, 0, async || self.ledger.open_hold(&opening).await).await;
         match outcome.map_err(|fault| fault.chain())? {
             OpeningOutcome::Opened(_) => same(&true, &want.is_some())?,
-            // After a lost answer the retry meets its own hold.
+            // After a lost answer the retry finds its own hold.
             OpeningOutcome::Replayed(hold) => {
                 same(&(hold.id, hold.amount, fault), &(opening.hold.id, amount, Some(Moment::After)))?;
             }
@@ -206,7 +206,7 @@ impl<'a, L: Ledger> Run<'a, L> {
     ) -> Result<(), String> {
         let by = accounts::resolver(self.now);
         let want = self.wallets[wallet].1.resolve(number, how, self.now);
-        // The first effect reads the hold; the second ends it.
+        // The first effect reads the hold, the second ends it.
         let outcome = retried(self.ledger, fault, 1, async || resolve(self.ledger, id, how, &by).await).await;
         let got = match outcome {
             Ok(hold) => {
@@ -225,7 +225,7 @@ impl<'a, L: Ledger> Run<'a, L> {
 
     async fn sweep(&mut self) -> Result<(), String> {
         for (id, wallet, number, _) in self.holds.clone() {
-            let hold = self.ledger.get_hold(id).await.unwrap().expect("it was opened");
+            let hold = self.ledger.get_hold(id).await.unwrap().expect("the hold was opened");
             let Some(step) = hold.time_out(self.now) else { continue };
             same(&self.ledger.resolve_hold(&step).await.unwrap(), &ResolutionOutcome::Resolved)?;
             same(&self.ledger.resolve_hold(&step).await.unwrap(), &ResolutionOutcome::Conflict)?;
@@ -239,7 +239,7 @@ impl<'a, L: Ledger> Run<'a, L> {
         let purchase = payment.purchase(credits, now);
         let outcome = retried(self.ledger, fault, 0, async || self.ledger.credit_purchase(&purchase).await).await;
         let outcome = outcome.map_err(|fault| fault.chain())?;
-        // After a lost answer the retry meets its own purchase.
+        // After a lost answer the retry finds its own purchase.
         let again = fault == Some(Moment::After) && outcome == PurchaseOutcome::CreditedBefore;
         if payment.is_bought() || again {
             same(&outcome, &PurchaseOutcome::CreditedBefore)?;
@@ -252,7 +252,7 @@ impl<'a, L: Ledger> Run<'a, L> {
         Ok(())
     }
 
-    /// Tells of a refund or a dispute; that the wallet then agrees with the model is what matters.
+    /// Reports a refund or a dispute. Its effect on the wallet is checked against the model afterwards.
     async fn claw_back(&self, told: &ClawBack, fault: Option<Moment>) -> Result<(), String> {
         let outcome = retried(self.ledger, fault, 0, async || self.ledger.claw_back(told).await).await;
         outcome.map_err(|fault| fault.chain())?;
@@ -260,7 +260,7 @@ impl<'a, L: Ledger> Run<'a, L> {
     }
 }
 
-/// Asks, perhaps with a fault in it, and then once more.
+/// Calls `ask`, with a fault if there is one, and then retries it.
 async fn retried<L: Ledger, T>(
     ledger: &L,
     fault: Option<Moment>,

@@ -1,4 +1,4 @@
-//! The real table on a wire where a transaction fails when a run plans it: before the table has done it, or after.
+//! The real table, with a connector on which planned transactions fail: before the table executes them, or after.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,23 +10,23 @@ use consigne_storage::Table;
 use consigne_testkit::fakes::Moment;
 use consigne_testkit::stack::Stack;
 
-/// What the next transaction meets. It is the process's own since the table is no type of these tests; only one of them has
-/// a table on this wire, and it makes one operation after another.
+/// The fault of the next transaction. It is global, because these tests cannot add fields to the table's type. Only one
+/// test uses this connector, and it runs one operation after another.
 static NEXT: Mutex<Option<Moment>> = Mutex::new(None);
-/// How many transactions have met something.
+/// Number of transactions that failed.
 static MET: AtomicU32 = AtomicU32::new(0);
 
-/// Lets the next transaction fail, or none any more.
+/// Makes the next transaction fail, or none.
 pub fn plan(fault: Option<Moment>) {
     *NEXT.lock().unwrap() = fault;
 }
 
-/// Says how many transactions have failed.
+/// Returns how many transactions have failed.
 pub fn met() -> u32 {
     MET.load(Ordering::SeqCst)
 }
 
-/// Gives the table of the deployed stack behind the wire.
+/// Returns the table of the deployed stack, behind this connector.
 pub fn table(stack: &Stack) -> Table {
     let caller = stack.aws().config.through(|inner| SharedHttpConnector::new(Wire { inner }));
     Table::new(&caller, stack.name("TABLE_NAME"))

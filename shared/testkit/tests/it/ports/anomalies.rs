@@ -1,4 +1,4 @@
-//! What was going on, and the alarm about it.
+//! Contract of the ports for activity and anomalies.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::{eventually, now, on_both};
 
-/// Everything the table can do about anomalies, and what is needed to have some.
+/// The ports under test, and those that create activity.
 pub trait AnomalyStore:
     CreateOrg
     + GetOrg
@@ -61,16 +61,16 @@ impl<T> AnomalyStore for T where
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    who_was_charged_and_who_made_keys_is_known_with_the_countries,
-    what_was_refused_was_never_going_on,
-    calls_are_told_newest_first_as_far_back_as_asked,
-    many_keys_are_read_at_once,
-    an_alarm_is_raised_once_while_it_is_quiet,
-    of_many_who_raise_an_alarm_one_does,
-    an_alarm_stops_a_key_until_it_is_resumed,
-    an_alarm_about_a_key_that_has_changed_changes_nothing,
-    an_alarm_stops_an_organisation,
-    a_policy_is_chosen_for_organisations_there_are,
+    charges_and_new_keys_are_recorded_as_activity_with_countries,
+    refused_charges_are_not_recorded_as_activity,
+    calls_are_listed_newest_first_back_to_a_day,
+    many_keys_can_be_read_at_once,
+    an_alert_is_raised_once_within_its_quiet_period,
+    of_many_concurrent_alerts_one_is_raised,
+    an_alert_can_suspend_a_key_until_it_is_resumed,
+    an_alert_about_a_changed_key_changes_nothing,
+    an_alert_can_suspend_an_organisation,
+    a_policy_can_be_set_for_existing_organisations_only,
 );
 
 /// An organisation with credits and a key.
@@ -93,7 +93,7 @@ async fn charged(store: &impl AnomalyStore, key: &KeyFacts, country: Option<&str
     store.charge_key(&charge).await.unwrap()
 }
 
-/// Gives what an organisation did, as key and countries.
+/// Returns an organisation's activity, as key and countries.
 async fn did(
     store: &impl AnomalyStore,
     org: OrgId,
@@ -108,8 +108,8 @@ fn set(codes: &[&str]) -> BTreeSet<String> {
     codes.iter().map(|code| (*code).to_owned()).collect()
 }
 
-async fn who_was_charged_and_who_made_keys_is_known_with_the_countries(store: &impl AnomalyStore) {
-    // In the middle of a span, long ago enough that nobody else's clock is there.
+async fn charges_and_new_keys_are_recorded_as_activity_with_countries(store: &impl AnomalyStore) {
+    // In the middle of a span, so long ago that no other test has activity then.
     let start = now().floor(Duration::from_mins(10)).minus(Duration::from_hours(2)).plus(Duration::from_mins(5));
     let acme = acme(store, start).await;
     for country in [Some("FR"), Some("DE"), Some("FR"), None] {
@@ -129,7 +129,7 @@ async fn who_was_charged_and_who_made_keys_is_known_with_the_countries(store: &i
     assert_eq!(did(store, acme.org, after, after).await, [(key, set(&[]))]);
 }
 
-async fn what_was_refused_was_never_going_on(store: &impl AnomalyStore) {
+async fn refused_charges_are_not_recorded_as_activity(store: &impl AnomalyStore) {
     let start = now();
     let (org, owner) = accounts::found(store, start).await;
     let long_ago = start.minus(Duration::from_hours(24));
@@ -141,7 +141,7 @@ async fn what_was_refused_was_never_going_on(store: &impl AnomalyStore) {
     assert_eq!(did(store, org, start, start).await, []);
 }
 
-async fn calls_are_told_newest_first_as_far_back_as_asked(store: &impl AnomalyStore) {
+async fn calls_are_listed_newest_first_back_to_a_day(store: &impl AnomalyStore) {
     let start = now();
     let acme = acme(store, start).await;
     let at = |seconds: u64| start.plus(Duration::from_secs(seconds));
@@ -157,7 +157,7 @@ async fn calls_are_told_newest_first_as_far_back_as_asked(store: &impl AnomalySt
     assert_eq!(store.list_calls(acme.org, KeyId::mint(start), start, 9).await.unwrap(), []);
 }
 
-async fn many_keys_are_read_at_once(store: &impl AnomalyStore) {
+async fn many_keys_can_be_read_at_once(store: &impl AnomalyStore) {
     let (org, owner) = accounts::found(store, now()).await;
     let mut places = vec![(org, KeyId::mint(now()))];
     for _ in 0..120 {
@@ -168,7 +168,7 @@ async fn many_keys_are_read_at_once(store: &impl AnomalyStore) {
     assert_eq!(ids(read.iter().map(|key| key.id).collect()), ids(places[1..].iter().map(|place| place.1).collect()));
 }
 
-/// Makes what eleven countries are found to be.
+/// Creates the finding for eleven countries.
 fn finding(at: Timestamp) -> Finding {
     let codes = ["AT", "BE", "CH", "DE", "ES", "FR", "GB", "IT", "LU", "NL", "PT"];
     countries(&codes.map(|code| (at, code)), at).unwrap()
@@ -181,8 +181,8 @@ async fn alarm(store: &impl AnomalyStore, acme: &Acme, finding: &Finding, about_
     Alarm::of(finding, &org, key.as_ref(), &origin, at).unwrap()
 }
 
-/// Gives the trail's newest actions.
-async fn trail(store: &impl AnomalyStore, org: OrgId) -> Vec<&'static str> {
+/// Returns the newest actions in the audit log.
+async fn audit_log(store: &impl AnomalyStore, org: OrgId) -> Vec<&'static str> {
     let page = PageAsk { limit: 100, after: None };
     let mut entries = store.list_audit(org, &page).await.unwrap().items;
     entries.sort_by_key(|entry| entry.action.name());
@@ -193,7 +193,7 @@ async fn trail(store: &impl AnomalyStore, org: OrgId) -> Vec<&'static str> {
         .collect()
 }
 
-async fn an_alarm_is_raised_once_while_it_is_quiet(store: &impl AnomalyStore) {
+async fn an_alert_is_raised_once_within_its_quiet_period(store: &impl AnomalyStore) {
     let start = now();
     let acme = acme(store, start).await;
     let first = alarm(store, &acme, &finding(start), true, start).await;
@@ -203,18 +203,18 @@ async fn an_alarm_is_raised_once_while_it_is_quiet(store: &impl AnomalyStore) {
         let again = alarm(store, &acme, &finding(at), true, at).await;
         assert_eq!(store.raise_anomaly(&again).await.unwrap(), RaiseOutcome::Repeated);
     }
-    // Of another kind, or about another thing, is another one.
+    // An alert of another kind, or about another subject, is independent.
     let made = keys_created(&[start; 21], start).unwrap();
     let other = alarm(store, &acme, &made, false, start).await;
     assert_eq!(store.raise_anomaly(&other).await.unwrap(), RaiseOutcome::Raised);
     let late = start.plus(LOOK_BACK);
     let anew = alarm(store, &acme, &finding(late), true, late).await;
     assert_eq!(store.raise_anomaly(&anew).await.unwrap(), RaiseOutcome::Raised);
-    assert_eq!(trail(store, acme.org).await, ["key.anomaly", "key.anomaly", "key.anomaly", "org.created"]);
+    assert_eq!(audit_log(store, acme.org).await, ["key.anomaly", "key.anomaly", "key.anomaly", "org.created"]);
     assert_eq!(store.get_key(acme.org, acme.facts.id).await.unwrap().unwrap().status, KeyStatus::Active);
 }
 
-async fn of_many_who_raise_an_alarm_one_does(store: &impl AnomalyStore) {
+async fn of_many_concurrent_alerts_one_is_raised(store: &impl AnomalyStore) {
     let start = now();
     let acme = acme(store, start).await;
     let mut alarms = Vec::new();
@@ -232,7 +232,7 @@ async fn set_policy(store: &impl AnomalyStore, org: OrgId, policy: OnAnomaly) ->
     store.set_on_anomaly(org, policy, &entry).await.unwrap()
 }
 
-async fn an_alarm_stops_a_key_until_it_is_resumed(store: &impl AnomalyStore) {
+async fn an_alert_can_suspend_a_key_until_it_is_resumed(store: &impl AnomalyStore) {
     let start = now();
     let acme = acme(store, start).await;
     assert!(set_policy(store, acme.org, OnAnomaly::Suspend).await);
@@ -243,18 +243,18 @@ async fn an_alarm_stops_a_key_until_it_is_resumed(store: &impl AnomalyStore) {
     let ChargeOutcome::Refused(refusal) = refused else { panic!("{refused:?}") };
     assert_eq!(refusal.code, RefusalCode::Suspended);
     let key = store.get_key(acme.org, acme.facts.id).await.unwrap().unwrap();
-    assert_eq!(key.used.values().copied().collect::<BTreeSet<_>>(), BTreeSet::from([1]), "what was counted stays");
+    assert_eq!(key.used.values().copied().collect::<BTreeSet<_>>(), BTreeSet::from([1]), "counters must stay");
     let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None };
     let resume = key.resume("it was us", &ChangeContext { origin: &origin, now: start }).unwrap().unwrap();
     store.change_key(&resume).await.unwrap();
     assert_eq!(charged(store, &acme.facts, None, start).await, ChargeOutcome::Charged);
     assert_eq!(
-        trail(store, acme.org).await,
+        audit_log(store, acme.org).await,
         ["key.anomaly", "key.resumed", "key.suspended", "org.created", "org.policy_changed"]
     );
 }
 
-async fn an_alarm_about_a_key_that_has_changed_changes_nothing(store: &impl AnomalyStore) {
+async fn an_alert_about_a_changed_key_changes_nothing(store: &impl AnomalyStore) {
     let start = now();
     let acme = acme(store, start).await;
     set_policy(store, acme.org, OnAnomaly::Suspend).await;
@@ -265,13 +265,13 @@ async fn an_alarm_about_a_key_that_has_changed_changes_nothing(store: &impl Anom
     store.change_key(&revoke).await.unwrap();
     assert_eq!(store.raise_anomaly(&stale).await.unwrap(), RaiseOutcome::Conflict);
     assert_eq!(store.get_key(acme.org, acme.facts.id).await.unwrap().unwrap(), revoke.key);
-    // It is still told, once it is computed anew, and the key stays what it is.
+    // It is reported once it was computed again, and the key does not change.
     let anew = alarm(store, &acme, &finding(start), true, start).await;
     assert_eq!(store.raise_anomaly(&anew).await.unwrap(), RaiseOutcome::Raised);
     assert_eq!(store.get_key(acme.org, acme.facts.id).await.unwrap().unwrap(), revoke.key);
 }
 
-async fn an_alarm_stops_an_organisation(store: &impl AnomalyStore) {
+async fn an_alert_can_suspend_an_organisation(store: &impl AnomalyStore) {
     let start = now();
     let acme = acme(store, start).await;
     set_policy(store, acme.org, OnAnomaly::Suspend).await;
@@ -287,7 +287,7 @@ async fn an_alarm_stops_an_organisation(store: &impl AnomalyStore) {
     assert_eq!(charged(store, &acme.facts, None, start).await, ChargeOutcome::Charged);
 }
 
-async fn a_policy_is_chosen_for_organisations_there_are(store: &impl AnomalyStore) {
+async fn a_policy_can_be_set_for_existing_organisations_only(store: &impl AnomalyStore) {
     let (org, _) = accounts::found(store, now()).await;
     let policy = async || store.get_org(org).await.unwrap().unwrap().on_anomaly;
     assert_eq!(policy().await, OnAnomaly::Alert);

@@ -1,4 +1,4 @@
-//! Low balances: their owner is told once at each mark, in the transaction that reaches it.
+//! Contract of balance alerts: an event is published once for each alert threshold, in the transaction that crosses it.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::committed_events::{CommittedEvents, told_by};
 use super::now;
 
-/// The event that tells of a low balance.
+/// The kind of the event about a low balance.
 const LOW: &str = "wallet.low";
 
 fn ordered(mut told: Vec<Value>) -> Vec<Value> {
@@ -25,7 +25,7 @@ fn ordered(mut told: Vec<Value>) -> Vec<Value> {
     told
 }
 
-/// Says the same of both: each suite is given a table and what it has told.
+/// Runs each test on the fake and on the real table, with the events that it has published.
 macro_rules! on_both {
     ($($suite:ident),* $(,)?) => {
         mod on_the_fake {
@@ -37,23 +37,23 @@ macro_rules! on_both {
         }
         mod on_the_real_one {
             $(#[tokio::test] async fn $suite() {
-                let heard = super::CommittedEvents::on(&super::Stack::find(), super::LOW);
-                let told = || super::ordered(heard.told());
-                super::$suite(&heard.table, told).await;
+                let events = super::CommittedEvents::on(&super::Stack::find(), super::LOW);
+                let told = || super::ordered(events.told());
+                super::$suite(&events.table, told).await;
             })*
         }
     };
 }
 
 on_both!(
-    racing_charges_tell_of_each_mark_once,
-    one_charge_or_hold_across_several_marks_tells_of_the_lowest,
-    a_top_up_begins_anew,
-    what_expires_or_is_taken_back_is_told_of_too,
-    what_is_given_back_is_told_of_again_as_it_runs_out,
+    concurrent_charges_alert_once_for_each_threshold,
+    a_charge_or_hold_across_several_thresholds_alerts_for_the_lowest,
+    a_top_up_resets_the_thresholds,
+    expired_and_clawed_back_credits_cause_alerts_too,
+    returned_credits_cause_alerts_again,
 );
 
-/// Everything that lowers a balance or raises it.
+/// The ports that change a balance.
 trait WalletStore:
     CreateOrg + IssueKey + ChargeKey + GrantCredits + OpenHold + ResolveHold + CreditPurchase + ClawBackCredits + Sync
 {
@@ -96,17 +96,17 @@ impl Buyer {
     }
 }
 
-fn marks(told: &[Value]) -> Vec<u64> {
+fn thresholds(told: &[Value]) -> Vec<u64> {
     told.iter().map(|notice| notice["percent"].as_u64().unwrap()).collect()
 }
 
-async fn racing_charges_tell_of_each_mark_once(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
+async fn concurrent_charges_alert_once_for_each_threshold(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
     let buyer = buyer(store, 100).await;
     let charges: Vec<_> = (0..120).map(|_| accounts::charge(&buyer.facts, 1, None, now())).collect();
     let outcomes = join_all(charges.iter().map(|charge| store.charge_key(charge))).await;
     let paid = outcomes.iter().filter(|outcome| matches!(outcome, Ok(ChargeOutcome::Charged))).count();
     let told = told();
-    assert_eq!((paid, marks(&told)), (100, vec![20, 10, 0]), "{told:?}");
+    assert_eq!((paid, thresholds(&told)), (100, vec![20, 10, 0]), "{told:?}");
     for notice in &told {
         let facts = (&notice["org_id"], &notice["reference"]);
         assert_eq!(facts, (&json!(buyer.org), &json!(100)));
@@ -114,83 +114,83 @@ async fn racing_charges_tell_of_each_mark_once(store: &impl WalletStore, told: i
     }
 }
 
-async fn one_charge_or_hold_across_several_marks_tells_of_the_lowest(
+async fn a_charge_or_hold_across_several_thresholds_alerts_for_the_lowest(
     store: &impl WalletStore,
     told: impl Fn() -> Vec<Value>,
 ) {
-    for (cost, mark) in [(79, None), (80, Some(20)), (90, Some(10)), (100, Some(0))] {
+    for (cost, threshold) in [(79, None), (80, Some(20)), (90, Some(10)), (100, Some(0))] {
         let payer = buyer(store, 100).await;
         payer.pays(store, cost, now()).await;
         let by_charge = told();
         let holder = buyer(store, 100).await;
         let opening = accounts::opening(&holder.facts, cost, None, now());
         assert!(matches!(store.open_hold(&opening).await.unwrap(), OpeningOutcome::Opened(_)));
-        for heard in [by_charge, told()] {
-            assert_eq!(marks(&heard), Vec::from_iter(mark), "{cost}");
-            assert!(heard.iter().all(|notice| notice["balance"] == 100 - cost), "{heard:?}");
+        for events in [by_charge, told()] {
+            assert_eq!(thresholds(&events), Vec::from_iter(threshold), "{cost}");
+            assert!(events.iter().all(|notice| notice["balance"] == 100 - cost), "{events:?}");
         }
     }
 }
 
-async fn a_top_up_begins_anew(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
+async fn a_top_up_resets_the_thresholds(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
     let buyer = buyer(store, 100).await;
     buyer.pays(store, 95, now()).await;
     buyer.pays(store, 1, now()).await;
-    assert_eq!(marks(&told()), [10], "once");
+    assert_eq!(thresholds(&told()), [10], "once");
     buyer.buys(store, "second", 50).await;
-    assert_eq!(marks(&told()), Vec::<u64>::new());
+    assert_eq!(thresholds(&told()), Vec::<u64>::new());
     buyer.pays(store, 43, now()).await;
-    assert_eq!(marks(&told()), Vec::<u64>::new(), "11 of 50 are left");
+    assert_eq!(thresholds(&told()), Vec::<u64>::new(), "11 of 50 credits are left");
     buyer.pays(store, 1, now()).await;
-    let heard = told();
-    assert_eq!((marks(&heard), &heard[0]["reference"]), (vec![20], &json!(50)));
-    // A gift begins anew, too, and leaves the measure to what was bought.
+    let events = told();
+    assert_eq!((thresholds(&events), &events[0]["reference"]), (vec![20], &json!(50)));
+    // A gift resets the thresholds, too, but they are still percentages of the last purchase.
     let gift = accounts::credits(buyer.org, LotKind::Promo, 500, None, now());
     store.grant_credits(&gift).await.unwrap();
     buyer.pays(store, 500, now()).await;
-    let heard = told();
-    assert_eq!((marks(&heard), &heard[0]["reference"]), (vec![20], &json!(50)));
+    let events = told();
+    assert_eq!((thresholds(&events), &events[0]["reference"]), (vec![20], &json!(50)));
 }
 
-async fn what_expires_or_is_taken_back_is_told_of_too(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
+async fn expired_and_clawed_back_credits_cause_alerts_too(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
     let (loser, at) = (buyer(store, 10).await, now());
     let gift = accounts::credits(loser.org, LotKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
     store.grant_credits(&gift).await.unwrap();
     loser.pays(store, 509, at).await;
-    assert_eq!(marks(&told()), [10], "all of the gift and nine of ten");
+    assert_eq!(thresholds(&told()), [10], "the whole gift and nine of ten bought credits");
     let (loser, name) = (buyer(store, 100).await, "first");
     let gift = accounts::credits(loser.org, LotKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
     store.grant_credits(&gift).await.unwrap();
     let back = accounts::refund(&format!("{}_{name}", loser.org), 85, at);
     store.claw_back(&back).await.unwrap();
-    assert_eq!(marks(&told()), Vec::<u64>::new(), "there is still the gift");
+    assert_eq!(thresholds(&told()), Vec::<u64>::new(), "the gift is still left");
     loser.pays(store, 1, at.plus(Duration::from_hours(2))).await;
-    assert_eq!(marks(&told()), [20], "and now there is not");
+    assert_eq!(thresholds(&told()), [20], "now the gift is gone");
     let back = accounts::refund(&format!("{}_{name}", loser.org), 100, at);
     store.claw_back(&back).await.unwrap();
-    let heard = told();
-    assert_eq!((marks(&heard), &heard[0]["balance"]), (vec![0], &json!(-1)));
+    let events = told();
+    assert_eq!((thresholds(&events), &events[0]["balance"]), (vec![0], &json!(-1)));
 }
 
-async fn what_is_given_back_is_told_of_again_as_it_runs_out(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
+async fn returned_credits_cause_alerts_again(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
     let (buyer, at) = (buyer(store, 100).await, now());
     let stands = async |state| {
         let dispute = accounts::dispute(&format!("{}_first", buyer.org), "dp_1", 100, state, at);
         store.claw_back(&dispute).await.unwrap()
     };
     assert_eq!(stands(DisputeState::Open).await, ClawBackOutcome::Taken(100));
-    assert_eq!(marks(&told()), [0]);
+    assert_eq!(thresholds(&told()), [0]);
     assert_eq!(stands(DisputeState::Won).await, ClawBackOutcome::GivenBack(100));
     buyer.pays(store, 79, at).await;
-    assert_eq!(marks(&told()), Vec::<u64>::new());
-    for (cost, mark) in [(1, 20), (10, 10), (10, 0)] {
+    assert_eq!(thresholds(&told()), Vec::<u64>::new());
+    for (cost, threshold) in [(1, 20), (10, 10), (10, 0)] {
         buyer.pays(store, cost, at).await;
-        assert_eq!(marks(&told()), [mark]);
+        assert_eq!(thresholds(&told()), [threshold]);
     }
 }
 
 #[tokio::test]
-async fn a_charge_is_one_call_but_where_a_mark_is_reached() {
+async fn a_charge_is_one_call_unless_it_crosses_a_threshold() {
     let table = Stack::find().table();
     let buyer = buyer(&table, 100).await;
     let mut calls = Vec::new();

@@ -1,4 +1,4 @@
-//! Charges, receipts and wallets.
+//! Contract of the ports for charges, receipts and wallets.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 
 use super::{now, on_both};
 
-/// Everything the table can do for charges.
+/// The ports under test.
 pub trait Charges:
     CreateOrg
     + IssueKey
@@ -50,19 +50,19 @@ impl<T> Charges for T where
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    a_charge_moves_key_wallet_and_receipt_together,
-    three_hundred_racing_calls_spend_a_hundred_credits_exactly,
-    of_a_thousand_calls_through_a_barrier_one_gets_the_last_credit,
-    a_request_is_charged_once_however_late_it_comes_again,
+    a_charge_writes_key_wallet_and_receipt_together,
+    three_hundred_concurrent_calls_spend_exactly_a_hundred_credits,
+    of_a_thousand_concurrent_calls_one_gets_the_last_credit,
+    a_request_is_charged_once_however_late_its_retry,
     every_refusal_names_its_limiter_and_changes_nothing,
-    a_receipt_outranks_every_refusal,
+    a_retry_gets_its_receipt_despite_later_refusals,
     quotas_count_in_the_period_of_admission,
-    day_twelve_month_two_hundred_sixty_two_tries,
-    a_test_key_spends_its_testers_wallet_only,
-    a_key_whose_tester_has_left_is_looked_up_again,
-    a_suspended_organisation_spends_nothing_until_it_is_resumed,
-    grants_during_debits_lose_nothing,
-    an_outcome_is_kept_once_for_the_service_that_charged,
+    a_daily_quota_of_twelve_admits_twelve_of_sixty_two_calls,
+    a_test_key_spends_its_payers_test_wallet_only,
+    a_charge_for_a_payer_who_left_reports_the_change,
+    a_suspended_organisation_cannot_spend_until_it_is_resumed,
+    grants_during_concurrent_debits_lose_nothing,
+    an_outcome_is_stored_once_for_the_service_that_charged,
     receipts_are_listed_by_organisation_key_and_day,
 );
 
@@ -114,7 +114,7 @@ fn refused(outcome: ChargeOutcome) -> (RefusalCode, Option<Limiter>, Option<Time
     }
 }
 
-async fn a_charge_moves_key_wallet_and_receipt_together(store: &impl Charges) {
+async fn a_charge_writes_key_wallet_and_receipt_together(store: &impl Charges) {
     let fixture = fixture(store, 10, |key| key).await;
     let at = now();
     assert_eq!(fixture.charge(store, 3, None, at).await, ChargeOutcome::Charged);
@@ -125,21 +125,21 @@ async fn a_charge_moves_key_wallet_and_receipt_together(store: &impl Charges) {
     assert_eq!(snapshot.key.last_used, Some((at, None)));
 }
 
-async fn three_hundred_racing_calls_spend_a_hundred_credits_exactly(store: &impl Charges) {
+async fn three_hundred_concurrent_calls_spend_exactly_a_hundred_credits(store: &impl Charges) {
     let fixture = fixture(store, 100, |key| key).await;
     let outcomes = join_all((0..300).map(|_| fixture.charge(store, 1, None, now()))).await;
     let charged = outcomes.iter().filter(|outcome| **outcome == ChargeOutcome::Charged).count();
     assert_eq!((charged, fixture.balance(store).await), (100, (0, 100)));
 }
 
-async fn of_a_thousand_calls_through_a_barrier_one_gets_the_last_credit(store: &impl Charges) {
+async fn of_a_thousand_concurrent_calls_one_gets_the_last_credit(store: &impl Charges) {
     let fixture = fixture(store, 1, |key| key).await;
     let barrier = tokio::sync::Barrier::new(1_000);
     let call = async |n: u32| {
         let charge = accounts::charge(&fixture.facts, 1, Some(&format!("call {n}")), now());
         barrier.wait().await;
         loop {
-            // Who waits too long for the one wallet is told to come again.
+            // A call that waits too long for the wallet fails, and is retried.
             if let Ok(outcome) = store.charge_key(&charge).await {
                 return outcome;
             }
@@ -153,7 +153,7 @@ async fn of_a_thousand_calls_through_a_barrier_one_gets_the_last_credit(store: &
     assert_eq!(super::eventually(list, |page| page.items.len() == 1).await.items.len(), 1);
 }
 
-async fn a_request_is_charged_once_however_late_it_comes_again(store: &impl Charges) {
+async fn a_request_is_charged_once_however_late_its_retry(store: &impl Charges) {
     let fixture = fixture(store, 10, |key| key).await;
     let start = now();
     assert_eq!(fixture.charge(store, 1, Some("k"), start).await, ChargeOutcome::Charged);
@@ -212,13 +212,17 @@ async fn every_refusal_names_its_limiter_and_changes_nothing(store: &impl Charge
     fixture.step(store, |key, by| key.revoke("leaked", by).unwrap().unwrap()).await;
     assert_eq!(refused(fixture.charge(store, 1, None, at).await), (C::Revoked, Some(Key), None));
     fixture.step(store, |key, by| key.delete(by).unwrap()).await;
-    assert_eq!(refused(fixture.charge(store, 1, None, at).await), (C::NotFound, None, None), "as if it had never been");
+    assert_eq!(
+        refused(fixture.charge(store, 1, None, at).await),
+        (C::NotFound, None, None),
+        "nothing may have changed"
+    );
 }
 
-async fn a_receipt_outranks_every_refusal(store: &impl Charges) {
+async fn a_retry_gets_its_receipt_despite_later_refusals(store: &impl Charges) {
     let fixture = fixture(store, 1, |key| ApiKey { daily_quota: Some(1), ..key }).await;
     assert_eq!(fixture.charge(store, 1, Some("k"), now()).await, ChargeOutcome::Charged);
-    // By now the quota is spent and the wallet empty; and then the key is revoked as well.
+    // Now the quota is used up and the wallet is empty. Then the key is revoked as well.
     fixture.step(store, |key, by| key.revoke("leaked", by).unwrap().unwrap()).await;
     assert!(matches!(fixture.charge(store, 1, Some("k"), now()).await, ChargeOutcome::Replayed(_)));
     assert_eq!(refused(fixture.charge(store, 1, Some("new"), now()).await).0, RefusalCode::Revoked);
@@ -237,12 +241,12 @@ async fn quotas_count_in_the_period_of_admission(store: &impl Charges) {
         let refusal = refused(fixture.charge(store, 1, None, at(last)).await);
         assert_eq!(refusal, (RefusalCode::MonthlyQuotaExceeded, Some(Limiter::Key), Some(at(next))));
         assert_eq!(fixture.charge(store, 1, None, at(next)).await, ChargeOutcome::Charged, "{next}");
-        // A call admitted before midnight that arrives after it counts where it was admitted.
+        // A call that was admitted before midnight counts for that day, even if it is written later.
         assert_eq!(refused(fixture.charge(store, 1, None, at(last)).await).0, RefusalCode::MonthlyQuotaExceeded);
     }
 }
 
-async fn day_twelve_month_two_hundred_sixty_two_tries(store: &impl Charges) {
+async fn a_daily_quota_of_twelve_admits_twelve_of_sixty_two_calls(store: &impl Charges) {
     let fixture = fixture(store, 100, |key| ApiKey { daily_quota: Some(12), monthly_quota: Some(200), ..key }).await;
     let at = now();
     let mut valid = 0;
@@ -254,7 +258,7 @@ async fn day_twelve_month_two_hundred_sixty_two_tries(store: &impl Charges) {
     assert_eq!(fixture.balance(store).await, (88, 12));
 }
 
-async fn a_test_key_spends_its_testers_wallet_only(store: &impl Charges) {
+async fn a_test_key_spends_its_payers_test_wallet_only(store: &impl Charges) {
     let fixture = fixture(store, 1_000, |key| key).await;
     let start = now();
     let test = accounts::issue(store, &accounts::key(fixture.org, &fixture.owner, true, now())).await;
@@ -263,18 +267,18 @@ async fn a_test_key_spends_its_testers_wallet_only(store: &impl Charges) {
     let resets = start.plus(Duration::from_hours(24 * 30));
     let refusal = refused(charge(2, start).await);
     assert_eq!(refusal, (RefusalCode::InsufficientCredits, Some(Limiter::TestWallet), Some(resets)));
-    assert_eq!(fixture.balance(store).await, (1_000, 0), "the live wallet is untouched");
+    assert_eq!(fixture.balance(store).await, (1_000, 0), "the production wallet must not change");
     assert_eq!(charge(100, resets).await, ChargeOutcome::Charged, "a new period");
     let later = start.plus(Duration::from_hours(24 * 75));
-    assert_eq!(charge(100, later).await, ChargeOutcome::Charged, "periods nobody used leave nothing");
+    assert_eq!(charge(100, later).await, ChargeOutcome::Charged, "unused periods leave no credits");
     let third = start.plus(Duration::from_hours(24 * 90));
-    assert_eq!(refused(charge(1, later).await).2, Some(third), "counted from the anchor");
+    assert_eq!(refused(charge(1, later).await).2, Some(third), "periods are counted from the first use");
     let wallet = store.get_wallet(&WalletId::Test(fixture.owner.clone()), later).await.unwrap().unwrap();
     assert!(wallet.is_balanced());
     assert_eq!((wallet.used, wallet.granted, wallet.expired), (299, 300, 1));
 }
 
-async fn a_key_whose_tester_has_left_is_looked_up_again(store: &impl Charges) {
+async fn a_charge_for_a_payer_who_left_reports_the_change(store: &impl Charges) {
     let fixture = fixture(store, 0, |key| key).await;
     let test = accounts::issue(store, &accounts::key(fixture.org, &fixture.owner, true, now())).await;
     let remembered = KeyFacts { spender: Some(accounts::person()), ..test };
@@ -284,7 +288,7 @@ async fn a_key_whose_tester_has_left_is_looked_up_again(store: &impl Charges) {
     );
 }
 
-async fn a_suspended_organisation_spends_nothing_until_it_is_resumed(store: &impl Charges) {
+async fn a_suspended_organisation_cannot_spend_until_it_is_resumed(store: &impl Charges) {
     let fixture = fixture(store, 10, |key| key).await;
     let test = accounts::issue(store, &accounts::key(fixture.org, &fixture.owner, true, now())).await;
     let set = async |suspended| {
@@ -304,7 +308,7 @@ async fn a_suspended_organisation_spends_nothing_until_it_is_resumed(store: &imp
     assert!(!store.suspend_org(nowhere, true, &entry).await.unwrap());
 }
 
-async fn grants_during_debits_lose_nothing(store: &impl Charges) {
+async fn grants_during_concurrent_debits_lose_nothing(store: &impl Charges) {
     let fixture = fixture(store, 50, |key| key).await;
     let soon = |n: u32| Some(now().plus(Duration::from_hours(1) * (5 - n)));
     let grants = (0..4).map(|n| accounts::credits(fixture.org, LotKind::Promo, 25, soon(n), now()));
@@ -316,24 +320,24 @@ async fn grants_during_debits_lose_nothing(store: &impl Charges) {
     let charged = charged.iter().filter(|outcome| **outcome == ChargeOutcome::Charged).count() as u64;
     assert_eq!(fixture.balance(store).await, (150 - i64::try_from(charged).unwrap(), charged));
     let wallet = store.get_wallet(&WalletId::Organisation(fixture.org), now()).await.unwrap().unwrap();
-    assert!(grants.iter().any(|grant| grant.expires_at == wallet.next_expiry), "the first lot that is not spent");
+    assert!(grants.iter().any(|grant| grant.expires_at == wallet.next_expiry), "the oldest lot that is not used up");
     let nowhere = accounts::credits(OrgId::mint(now()), LotKind::Promo, 1, None, now());
     assert_eq!(store.grant_credits(&nowhere).await.unwrap(), CreditGrantOutcome::NoSuchOrganisation);
 }
 
-async fn an_outcome_is_kept_once_for_the_service_that_charged(store: &impl Charges) {
+async fn an_outcome_is_stored_once_for_the_service_that_charged(store: &impl Charges) {
     let fixture = fixture(store, 10, |key| key).await;
     let charge = accounts::charge(&fixture.facts, 1, None, now());
     let outcome = Outcome { status_code: 200, response_ms: 12, details: serde_json::json!({ "pages": 3 }) };
-    let keep = async |caller: &str, outcome: &Outcome| {
+    let report = async |caller: &str, outcome: &Outcome| {
         store.keep_outcome(charge.receipt.id, caller, outcome, now()).await.unwrap()
     };
-    assert_eq!(keep("pdf-api", &outcome).await, OutcomeKept::Unknown);
+    assert_eq!(report("pdf-api", &outcome).await, OutcomeKept::Unknown);
     store.charge_key(&charge).await.unwrap();
-    assert_eq!(keep("ai-api", &outcome).await, OutcomeKept::Unknown);
-    assert_eq!(keep("pdf-api", &outcome).await, OutcomeKept::Kept);
-    assert_eq!(keep("pdf-api", &outcome).await, OutcomeKept::Kept);
-    assert_eq!(keep("pdf-api", &Outcome { status_code: 500, ..outcome.clone() }).await, OutcomeKept::Other);
+    assert_eq!(report("ai-api", &outcome).await, OutcomeKept::Unknown);
+    assert_eq!(report("pdf-api", &outcome).await, OutcomeKept::Kept);
+    assert_eq!(report("pdf-api", &outcome).await, OutcomeKept::Kept);
+    assert_eq!(report("pdf-api", &Outcome { status_code: 500, ..outcome.clone() }).await, OutcomeKept::Other);
     let all = ReceiptFilter { day: None, key: None };
     let listed = super::eventually(
         async || store.list_receipts(fixture.org, all, &PageAsk { limit: 10, after: None }).await.unwrap(),

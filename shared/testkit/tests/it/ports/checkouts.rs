@@ -1,4 +1,4 @@
-//! Checkout sessions: what was offered is found by organisation and session, and a request records one.
+//! Contract of the ports for checkouts: each request records one offer, which is found by organisation and session.
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ use serde_json::json;
 
 use super::{now, on_both};
 
-/// Everything the table can do for checkouts.
+/// The ports under test.
 pub trait Checkouts: RecordCheckout + GetCheckout + GetIdempotencyRecord + Sync {}
 impl<T: RecordCheckout + GetCheckout + GetIdempotencyRecord + Sync> Checkouts for T {}
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    what_was_offered_is_found_by_organisation_and_session,
-    the_same_request_records_one_session_and_another_body_none,
-    of_the_same_request_at_once_one_is_recorded,
-    an_organisation_opens_so_many_an_hour,
+    an_offer_is_found_by_organisation_and_session,
+    a_retry_records_one_session_and_another_body_is_refused,
+    concurrent_retries_record_one_session,
+    sessions_are_limited_per_organisation_and_hour,
 );
 
-/// Makes a session of an organisation nobody has used.
+/// Creates the checkout session of a new organisation.
 fn checkout(name: &str) -> Checkout {
     let org = OrgId::mint(now());
     let ask = CheckoutAsk::new(org, PACKS[1], None, name);
@@ -44,7 +44,7 @@ fn idempotent(checkout: &Checkout, fingerprint: &str) -> IdempotentRequest {
     }
 }
 
-async fn what_was_offered_is_found_by_organisation_and_session(store: &impl Checkouts) {
+async fn an_offer_is_found_by_organisation_and_session(store: &impl Checkouts) {
     let (offered, other) = (checkout("1"), checkout("2"));
     assert_eq!(store.get_checkout(offered.org, &offered.session).await.unwrap(), None);
     for offered in [&offered, &other, &offered] {
@@ -55,7 +55,7 @@ async fn what_was_offered_is_found_by_organisation_and_session(store: &impl Chec
     assert_eq!(store.get_checkout(offered.org, &other.session).await.unwrap(), None);
 }
 
-async fn the_same_request_records_one_session_and_another_body_none(store: &impl Checkouts) {
+async fn a_retry_records_one_session_and_another_body_is_refused(store: &impl Checkouts) {
     let offered = checkout("1");
     let idempotency_key = idempotent(&offered, "f");
     assert_eq!(store.get_idempotency_record(&idempotency_key, now()).await.unwrap(), None);
@@ -65,13 +65,13 @@ async fn the_same_request_records_one_session_and_another_body_none(store: &impl
     assert_eq!(store.get_idempotency_record(&idempotency_key, now()).await.unwrap(), Some(before));
     let other = Checkout { session: SessionId::parse("cs_test_2").unwrap(), ..offered.clone() };
     assert_eq!(store.record_checkout(&other, Some(&idempotent(&other, "g"))).await.unwrap(), WriteOutcome::KeyReused);
-    assert_eq!(store.get_checkout(other.org, &other.session).await.unwrap(), None, "of which nobody was told");
+    assert_eq!(store.get_checkout(other.org, &other.session).await.unwrap(), None, "the session that was not recorded");
     let somebody = UserId::parse("user_somebody").unwrap();
     let anothers = IdempotentRequest { owner: somebody.into(), ..idempotent(&offered, "g") };
     assert_eq!(store.get_idempotency_record(&anothers, now()).await.unwrap(), None);
 }
 
-async fn of_the_same_request_at_once_one_is_recorded(store: &impl Checkouts) {
+async fn concurrent_retries_record_one_session(store: &impl Checkouts) {
     let offered = checkout("1");
     let idempotency_key = idempotent(&offered, "f");
     let all = join_all((0..6).map(|_| store.record_checkout(&offered, Some(&idempotency_key)))).await;
@@ -81,7 +81,7 @@ async fn of_the_same_request_at_once_one_is_recorded(store: &impl Checkouts) {
     assert_eq!((now, before), (1, 5), "{all:?}");
 }
 
-async fn an_organisation_opens_so_many_an_hour(store: &impl Checkouts) {
+async fn sessions_are_limited_per_organisation_and_hour(store: &impl Checkouts) {
     let first = checkout("1");
     let idempotency_key = idempotent(&first, "f");
     assert_eq!(store.record_checkout(&first, Some(&idempotency_key)).await.unwrap(), WriteOutcome::Applied);
@@ -94,7 +94,7 @@ async fn an_organisation_opens_so_many_an_hour(store: &impl Checkouts) {
     assert_eq!((refused.code, &refused.details["limit"]), (Code::RateLimited, &json!(CHECKOUTS_AN_HOUR)));
     assert_eq!(store.get_checkout(first.org, &next(100).session).await.unwrap(), None);
     let again = store.record_checkout(&first, Some(&idempotency_key)).await.unwrap();
-    assert_eq!(again, WriteOutcome::Replayed("cs_test_1".to_owned()), "what was promised is kept");
+    assert_eq!(again, WriteOutcome::Replayed("cs_test_1".to_owned()), "a retry gets the recorded session");
     assert_eq!(
         store.record_checkout(&checkout("2"), None).await.unwrap(),
         WriteOutcome::Applied,
@@ -104,13 +104,13 @@ async fn an_organisation_opens_so_many_an_hour(store: &impl Checkouts) {
     assert_eq!(store.record_checkout(&later, None).await.unwrap(), WriteOutcome::Applied, "another hour");
 }
 
-/// The provider's side, asked of its fake and of its stand-in through the real adapter.
+/// Contract of the payment provider, for the fake and for the real adapter with the stand-in.
 mod provider {
     use consigne_testkit::fakes::World;
 
     use super::*;
 
-    /// Makes the adapter as the function does.
+    /// Creates the adapter as the function does.
     async fn stripe() -> Stripe {
         let stack = Stack::find();
         let names = [&STRIPE_URL, &STRIPE_API_KEY_ARN, &APPLICATION_URL].map(|setting| setting.name);
@@ -122,7 +122,7 @@ mod provider {
         Start::new(EnvVars::fixed(all)).payments().unwrap().await.unwrap()
     }
 
-    async fn the_same_ask_opens_one_session(provider: &impl StartCheckout) {
+    async fn retries_open_one_session(provider: &impl StartCheckout) {
         let org = OrgId::mint(now());
         let ask = CheckoutAsk::new(org, PACKS[0], None, "n");
         let first = provider.start_checkout(&ask).await.unwrap();
@@ -133,12 +133,12 @@ mod provider {
     }
 
     #[tokio::test]
-    async fn on_the_fake() {
-        the_same_ask_opens_one_session(&World::default()).await;
+    async fn the_fake_fulfils_the_contract() {
+        retries_open_one_session(&World::default()).await;
     }
 
     #[tokio::test]
-    async fn on_the_stand_in() {
-        the_same_ask_opens_one_session(&stripe().await).await;
+    async fn the_adapter_fulfils_the_contract_on_the_stand_in() {
+        retries_open_one_session(&stripe().await).await;
     }
 }

@@ -1,4 +1,5 @@
-//! What an adapter tells: the fake's outbox, and on the real table every transaction that is committed.
+//! Reads the events that an adapter writes: from the fake's outbox, or from the committed transactions of the real
+//! table.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +10,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::stack::Stack;
 use serde_json::Value;
 
-/// Gives the events of a kind that a world has told since this was last asked.
+/// Returns the events of a kind that a world has written since the last call.
 pub fn told_by(world: &World, kind: &str) -> Vec<Value> {
     let mut outbox = Vec::new();
     world.change(|state| outbox = std::mem::take(&mut state.outbox));
@@ -17,7 +18,7 @@ pub fn told_by(world: &World, kind: &str) -> Vec<Value> {
     told.map(|(_, entry)| serde_json::from_str(&entry.detail).unwrap()).collect()
 }
 
-/// The real table on a wire that listens: what is committed to its outbox is soon carried away.
+/// The real table, with a connector that records events, because published events soon leave its outbox.
 pub struct CommittedEvents {
     /// The table.
     pub table: Table,
@@ -25,7 +26,7 @@ pub struct CommittedEvents {
 }
 
 impl CommittedEvents {
-    /// Listens for one kind of event.
+    /// Creates a table that records one kind of event.
     pub fn on(stack: &Stack, kind: &'static str) -> Self {
         let told = Arc::new(Mutex::default());
         let heard = Arc::clone(&told);
@@ -34,13 +35,13 @@ impl CommittedEvents {
         Self { table: Table::new(&caller, stack.name("TABLE_NAME")), told }
     }
 
-    /// Gives what was told since this was last asked.
+    /// Returns the events that were written since the last call.
     pub fn told(&self) -> Vec<Value> {
         std::mem::take(&mut *self.told.lock().unwrap())
     }
 }
 
-/// A connector that remembers the events of its kind in every transaction that is committed.
+/// A connector that records the events of its kind in every committed transaction.
 #[derive(Clone, Debug)]
 struct Listening {
     inner: SharedHttpConnector,

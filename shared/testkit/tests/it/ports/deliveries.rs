@@ -1,4 +1,4 @@
-//! Endpoints, deliveries and the pace of destinations: what the table owes them.
+//! Contract of the ports for endpoints, deliveries and the rate of calls to a destination.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use futures_util::future::join_all;
 
 use super::{eventually, now, on_both};
 
-/// Everything the table can do for endpoints and deliveries.
+/// The ports under test.
 pub trait Hooks:
     CreateEndpoint
     + GetEndpoint
@@ -62,18 +62,18 @@ impl<
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    an_endpoint_is_found_by_its_organisation_and_by_who_registered_it,
-    an_organisation_has_so_many_endpoints_whoever_registers_them_at_once,
-    the_same_request_registers_one_endpoint,
-    an_endpoint_changes_if_nobody_was_faster,
-    a_delivery_is_recorded_once_and_read_back_at_every_step,
-    of_many_who_claim_an_attempt_one_makes_it,
-    an_endpoint_is_disabled_with_the_delivery_that_says_so,
-    deliveries_are_listed_newest_first_by_status_and_without_other_peoples,
-    a_delivery_is_due_when_no_message_is_on_its_way,
-    redeliveries_are_counted_by_the_hour_and_promised_once,
-    many_workers_never_call_a_destination_above_its_rate_and_each_gets_its_turn,
-    a_line_has_places_for_ten_minutes_and_no_more,
+    an_endpoint_is_found_by_its_organisation_and_by_its_registrar,
+    concurrent_registrations_do_not_exceed_the_limit_of_endpoints,
+    a_retry_registers_one_endpoint,
+    an_endpoint_changes_only_if_it_was_not_changed_in_between,
+    a_delivery_is_recorded_once_and_read_back_after_every_step,
+    of_many_concurrent_claims_of_an_attempt_one_succeeds,
+    an_endpoint_is_disabled_together_with_its_delivery,
+    deliveries_are_listed_newest_first_by_status_and_viewer,
+    a_delivery_is_due_when_it_has_no_message_on_the_queue,
+    redeliveries_are_limited_per_hour_and_retries_count_once,
+    many_workers_do_not_exceed_a_destinations_rate_and_each_gets_a_turn,
+    turns_are_given_for_at_most_ten_minutes_ahead,
 );
 
 fn new(endpoint: &Endpoint) -> NewEndpoint {
@@ -99,7 +99,7 @@ fn answered(status: u16) -> Posted {
     Posted::answered(status, None, b"")
 }
 
-async fn an_endpoint_is_found_by_its_organisation_and_by_who_registered_it(table: &impl Hooks) {
+async fn an_endpoint_is_found_by_its_organisation_and_by_its_registrar(table: &impl Hooks) {
     let (org, ann) = (OrgId::mint(now()), accounts::person());
     let older = registered(table, org, &ann).await;
     let newer = registered(table, org, &ann).await;
@@ -123,10 +123,14 @@ async fn an_endpoint_is_found_by_its_organisation_and_by_who_registered_it(table
     assert_eq!(table.find_endpoints(&ann).await.unwrap().len(), 2);
     table.forget_endpoints(&ann).await.unwrap();
     assert_eq!(table.find_endpoints(&ann).await.unwrap(), []);
-    assert_eq!(table.get_endpoint(org, newer.id).await.unwrap(), Some(newer), "it is its organisation's");
+    assert_eq!(
+        table.get_endpoint(org, newer.id).await.unwrap(),
+        Some(newer),
+        "the endpoint belongs to its organisation"
+    );
 }
 
-async fn an_organisation_has_so_many_endpoints_whoever_registers_them_at_once(table: &impl Hooks) {
+async fn concurrent_registrations_do_not_exceed_the_limit_of_endpoints(table: &impl Hooks) {
     let (org, ann) = (OrgId::mint(now()), accounts::person());
     for _ in 0..ENDPOINTS_MAX - 2 {
         registered(table, org, &ann).await;
@@ -143,7 +147,7 @@ async fn an_organisation_has_so_many_endpoints_whoever_registers_them_at_once(ta
     registered(table, org, &ann).await;
 }
 
-async fn the_same_request_registers_one_endpoint(table: &impl Hooks) {
+async fn a_retry_registers_one_endpoint(table: &impl Hooks) {
     let (org, ann) = (OrgId::mint(now()), accounts::person());
     let promised = |fingerprint: &str| {
         let endpoint = hooks::endpoint(org, &ann, now());
@@ -164,7 +168,7 @@ async fn the_same_request_registers_one_endpoint(table: &impl Hooks) {
     assert_eq!(table.list_endpoints(org, &first(10)).await.unwrap().items.len(), 1);
 }
 
-async fn an_endpoint_changes_if_nobody_was_faster(table: &impl Hooks) {
+async fn an_endpoint_changes_only_if_it_was_not_changed_in_between(table: &impl Hooks) {
     let endpoint = fresh(table).await;
     let origin = accounts::origin(&endpoint.created_by);
     let by = ChangeContext { origin: &origin, now: now() };
@@ -182,7 +186,7 @@ async fn an_endpoint_changes_if_nobody_was_faster(table: &impl Hooks) {
     assert_eq!(table.get_endpoint(endpoint.org, endpoint.id).await.unwrap(), Some(rotation.endpoint));
 }
 
-async fn a_delivery_is_recorded_once_and_read_back_at_every_step(table: &impl Hooks) {
+async fn a_delivery_is_recorded_once_and_read_back_after_every_step(table: &impl Hooks) {
     let endpoint = fresh(table).await;
     let mut delivery = hooks::delivery(&endpoint, now());
     delivery.person = Some(endpoint.created_by.clone());
@@ -192,7 +196,7 @@ async fn a_delivery_is_recorded_once_and_read_back_at_every_step(table: &impl Ho
     let steps: [&dyn Fn(&Delivery) -> consigne_core::deliveries::DeliveryStep; 6] = [
         &|delivery| delivery.postpone(now().plus(Duration::from_secs(9)), now()),
         &|delivery| delivery.begin(now()),
-        // Nobody knows what became of the first.
+        // The outcome of the first attempt is not known.
         &|delivery| delivery.begin(now()),
         &|delivery| delivery.conclude(&answered(500), Duration::from_millis(7), &endpoint, now()).0,
         &|delivery| delivery.begin(now()),
@@ -201,44 +205,44 @@ async fn a_delivery_is_recorded_once_and_read_back_at_every_step(table: &impl Ho
     for step in steps {
         let mut step = step(&delivery);
         step.endpoint = None;
-        assert!(table.move_delivery(&step).await.unwrap());
-        assert!(!table.move_delivery(&step).await.unwrap(), "it has moved");
+        assert!(table.move_delivery(&step).await.unwrap().is_committed());
+        assert!(!table.move_delivery(&step).await.unwrap().is_committed(), "the delivery has changed");
         delivery = step.delivery;
         assert_eq!(table.get_delivery(delivery.org, delivery.id).await.unwrap(), Some(delivery.clone()));
     }
     assert_eq!((delivery.status, delivery.attempts.len()), (DeliveryStatus::Delivered, 3));
     let again = Delivery { id: delivery.id, ..hooks::delivery(&endpoint, now()) };
-    assert!(!table.record_delivery(&again).await.unwrap(), "however far it has come");
+    assert!(!table.record_delivery(&again).await.unwrap(), "whatever its state");
 }
 
-async fn of_many_who_claim_an_attempt_one_makes_it(table: &impl Hooks) {
+async fn of_many_concurrent_claims_of_an_attempt_one_succeeds(table: &impl Hooks) {
     let delivery = hooks::delivery(&fresh(table).await, now());
     table.record_delivery(&delivery).await.unwrap();
     let claims: Vec<_> = (0..8).map(|n| delivery.begin(now().plus(Duration::from_millis(n)))).collect();
     let won = join_all(claims.iter().map(|claim| table.move_delivery(claim))).await;
-    assert_eq!(won.iter().filter(|won| *won.as_ref().unwrap()).count(), 1);
+    assert_eq!(won.iter().filter(|won| won.as_ref().unwrap().is_committed()).count(), 1);
 }
 
-async fn an_endpoint_is_disabled_with_the_delivery_that_says_so(table: &impl Hooks) {
+async fn an_endpoint_is_disabled_together_with_its_delivery(table: &impl Hooks) {
     let endpoint = fresh(table).await;
     let [one, other] = [0, 1].map(|secs| hooks::delivery(&endpoint, now().plus(Duration::from_secs(secs))));
     for delivery in [&one, &other] {
         table.record_delivery(delivery).await.unwrap();
-        assert!(table.move_delivery(&delivery.begin(now())).await.unwrap());
+        assert!(table.move_delivery(&delivery.begin(now())).await.unwrap().is_committed());
     }
     let begun = |delivery: &Delivery| delivery.begin(now()).delivery;
     let (gone, _) = begun(&one).conclude(&answered(410), Duration::ZERO, &endpoint, now());
-    assert!(table.move_delivery(&gone).await.unwrap());
+    assert!(table.move_delivery(&gone).await.unwrap().is_committed());
     let read = table.get_endpoint(endpoint.org, endpoint.id).await.unwrap().unwrap();
     assert!(!read.is_active() && read.revision == 2, "{read:?}");
-    // Whoever worked it out on the endpoint as it was before changes nothing of either.
+    // A step computed from an older state of the endpoint changes neither of them.
     let (failed, _) = begun(&other).conclude(&answered(500), Duration::ZERO, &endpoint, now());
-    assert!(!table.move_delivery(&failed).await.unwrap());
+    assert!(!table.move_delivery(&failed).await.unwrap().is_committed());
     let (failed, _) = begun(&other).conclude(&answered(500), Duration::ZERO, &read, now());
-    assert!(table.move_delivery(&failed).await.unwrap());
+    assert!(table.move_delivery(&failed).await.unwrap().is_committed());
 }
 
-async fn deliveries_are_listed_newest_first_by_status_and_without_other_peoples(table: &impl Hooks) {
+async fn deliveries_are_listed_newest_first_by_status_and_viewer(table: &impl Hooks) {
     let (endpoint, viewer, stranger) = (fresh(table).await, accounts::person(), accounts::person());
     let at = |secs: u64| now().plus(Duration::from_secs(secs));
     let mut all = Vec::new();
@@ -248,7 +252,7 @@ async fn deliveries_are_listed_newest_first_by_status_and_without_other_peoples(
         all.push(delivery);
     }
     let ended = all[0].cancel();
-    assert!(table.move_delivery(&ended).await.unwrap());
+    assert!(table.move_delivery(&ended).await.unwrap().is_committed());
     let ids = async |status, limit: u32| {
         let filter = DeliveryFilter { endpoint: endpoint.id, status, viewer: viewer.clone() };
         let mut found = Vec::new();
@@ -266,7 +270,7 @@ async fn deliveries_are_listed_newest_first_by_status_and_without_other_peoples(
     let [a, b, _, d] = [0, 1, 2, 3].map(|at: usize| all[at].id);
     let want = vec![d, b, a];
     assert_eq!(eventually(async || ids(None, 10).await, |found| *found == want).await, want);
-    assert_eq!(ids(None, 1).await, want, "page by page");
+    assert_eq!(ids(None, 1).await, want, "pages of one delivery");
     let cancelled = Some(DeliveryStatus::Cancelled);
     assert_eq!(eventually(async || ids(cancelled, 10).await, |found| found.len() == 1).await, [a]);
     assert_eq!(ids(Some(DeliveryStatus::Pending), 10).await, [d, b]);
@@ -275,7 +279,7 @@ async fn deliveries_are_listed_newest_first_by_status_and_without_other_peoples(
     assert_eq!(elsewhere.items, [], "of another organisation");
 }
 
-/// Says whether a delivery is due at a time.
+/// Returns whether a delivery is due at a time.
 async fn is_due(table: &impl Hooks, delivery: &Delivery, at: Timestamp) -> bool {
     let mut walk = Default::default();
     loop {
@@ -289,31 +293,31 @@ async fn is_due(table: &impl Hooks, delivery: &Delivery, at: Timestamp) -> bool 
     }
 }
 
-async fn a_delivery_is_due_when_no_message_is_on_its_way(table: &impl Hooks) {
+async fn a_delivery_is_due_when_it_has_no_message_on_the_queue(table: &impl Hooks) {
     let long_ago = now().minus(Duration::from_hours(24 * 365));
     let after = |secs: u64| long_ago.plus(Duration::from_secs(secs));
     let delivery = hooks::delivery(&fresh(table).await, long_ago);
     table.record_delivery(&delivery).await.unwrap();
     assert!(eventually(async || is_due(table, &delivery, after(121)).await, |due| *due).await);
-    assert!(!is_due(table, &delivery, after(119)).await, "a message is on its way");
+    assert!(!is_due(table, &delivery, after(119)).await, "a message for it is on the queue");
     table.snooze_delivery(&delivery, after(121).plus(SNOOZE)).await.unwrap();
     assert!(!eventually(async || is_due(table, &delivery, after(122)).await, |due| !*due).await);
     let read = table.get_delivery(delivery.org, delivery.id).await.unwrap().unwrap();
-    assert_eq!((read.revision, read.next_at), (delivery.revision, delivery.next_at), "it stands as it stood");
+    assert_eq!((read.revision, read.next_at), (delivery.revision, delivery.next_at), "it must not change");
     let far = delivery.postpone(after(3_600), long_ago);
-    assert!(table.move_delivery(&far).await.unwrap());
+    assert!(table.move_delivery(&far).await.unwrap().is_committed());
     assert!(eventually(async || is_due(table, &delivery, after(3_600)).await, |due| *due).await);
-    assert!(!is_due(table, &delivery, after(3_599)).await, "no message can wait for so long, and none is waited for");
-    assert!(table.move_delivery(&far.delivery.cancel()).await.unwrap());
+    assert!(!is_due(table, &delivery, after(3_599)).await, "no message can wait so long, so none is expected");
+    assert!(table.move_delivery(&far.delivery.cancel()).await.unwrap().is_committed());
     assert!(!eventually(async || is_due(table, &delivery, now()).await, |due| !*due).await);
 }
 
-async fn redeliveries_are_counted_by_the_hour_and_promised_once(table: &impl Hooks) {
+async fn redeliveries_are_limited_per_hour_and_retries_count_once(table: &impl Hooks) {
     let endpoint = fresh(table).await;
     let mut delivery = hooks::delivery(&endpoint, now());
     table.record_delivery(&delivery).await.unwrap();
     let ended = delivery.cancel();
-    assert!(table.move_delivery(&ended).await.unwrap());
+    assert!(table.move_delivery(&ended).await.unwrap().is_committed());
     delivery = ended.delivery;
     let key = IdempotencyKey { key: "again".to_owned(), fingerprint: "f".to_owned() };
     let (caller, result) = (endpoint.created_by.clone().into(), "r".to_owned());
@@ -330,28 +334,28 @@ async fn redeliveries_are_counted_by_the_hour_and_promised_once(table: &impl Hoo
             assert_eq!(table.redeliver(&again, None, endpoint.created_at).await.unwrap(), WriteOutcome::Conflict);
         }
         let ended = again.delivery.cancel();
-        assert!(table.move_delivery(&ended).await.unwrap());
+        assert!(table.move_delivery(&ended).await.unwrap().is_committed());
         delivery = ended.delivery;
     }
     let again = delivery.again(now()).unwrap();
     let refused = table.redeliver(&again, None, endpoint.created_at).await.unwrap_err();
     assert_eq!(refused.code, Code::RateLimited);
     let before = table.redeliver(&again, Some(&idempotent), endpoint.created_at).await.unwrap();
-    assert_eq!(before, WriteOutcome::Replayed("r".to_owned()), "what was promised is kept");
+    assert_eq!(before, WriteOutcome::Replayed("r".to_owned()), "a retry gets the recorded answer");
     let later = endpoint.created_at.plus(Duration::from_hours(1));
     assert_eq!(table.redeliver(&again, None, later).await.unwrap(), WriteOutcome::Applied, "another hour");
 }
 
-/// How many workers ask for a destination's turns, and how many calls they have to make.
+/// Number of workers that request turns of a destination, and of calls that they make.
 const WORKERS: usize = 6;
 const CALLS: usize = 120;
 
-async fn many_workers_never_call_a_destination_above_its_rate_and_each_gets_its_turn(table: &impl Hooks) {
+async fn many_workers_do_not_exceed_a_destinations_rate_and_each_gets_a_turn(table: &impl Hooks) {
     let (destination, rate) = (accounts::person().to_string(), Rate::new(20).unwrap());
     let left =
         std::sync::Mutex::new((0..CALLS).map(|_| (now(), None)).collect::<Vec<(Timestamp, Option<Timestamp>)>>());
     let made = std::sync::Mutex::new(Vec::new());
-    // Each worker takes whoever is to ask next; by a clock of its own, which nothing waits for.
+    // Each worker takes the next delivery. It has its own clock, so nothing really waits.
     let worker = async |_: usize| {
         loop {
             let next = {
@@ -367,20 +371,20 @@ async fn many_workers_never_call_a_destination_above_its_rate_and_each_gets_its_
                     let place = if ask.is_in_turn() { place } else { Some(then) };
                     left.lock().unwrap().push((then, place));
                 }
-                Paced::Full => panic!("the line is short"),
+                Paced::Full => panic!("no turn is far in the future"),
             }
         }
     };
     join_all((0..WORKERS).map(worker)).await;
     let mut made = made.into_inner().unwrap();
     made.sort();
-    assert_eq!(made.len(), CALLS, "everybody had a turn");
+    assert_eq!(made.len(), CALLS, "every delivery had a turn");
     assert!(made.windows(2).all(|pair| pair[1].since(pair[0]) >= rate.interval()), "{made:?}");
     let whole = made[CALLS - 1].since(made[0]);
     assert!(whole <= rate.interval() * u32::try_from(CALLS).unwrap() * 2, "{whole:?}: turns were left unused");
 }
 
-async fn a_line_has_places_for_ten_minutes_and_no_more(table: &impl Hooks) {
+async fn turns_are_given_for_at_most_ten_minutes_ahead(table: &impl Hooks) {
     let (rate, now) = (Rate::new(1).unwrap(), now());
     let mut ask = PaceAsk { destination: accounts::person().to_string(), rate, place: None, now };
     assert_eq!(table.pace_call(&ask).await.unwrap(), Paced::Now);

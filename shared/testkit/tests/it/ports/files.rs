@@ -1,4 +1,4 @@
-//! Records and ledgers.
+//! Contract of the ports for file records and ledgers.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 
 use super::{eventually, file_of, now, on_both, owner};
 
-/// Everything the table can do for files.
+/// The ports under test.
 pub trait Files:
     GrantUpload + GetFile + GetUsage + ListFiles + BeginDelete + ApplyTransition + FindDue + ClearOutbox + Sync
 {
@@ -27,18 +27,18 @@ impl<T> Files for T where
 on_both!(
     consigne_testkit::stack::Stack::table,
     a_grant_is_read_back_as_it_was_made,
-    the_plan_is_filled_to_the_byte_and_no_further,
-    parallel_grants_never_take_more_than_is_left,
-    the_window_admits_its_allowance_and_opens_anew,
-    an_idempotency_key_stands_for_one_request_of_one_user,
-    a_step_is_applied_once_with_ledger_and_event,
-    every_field_of_a_record_survives,
+    a_plans_limit_is_exact_to_the_byte,
+    concurrent_grants_never_exceed_the_plan,
+    a_window_admits_its_allowance_of_writes_and_then_a_new_one_opens,
+    an_idempotency_key_is_for_one_request_of_one_user,
+    a_step_is_applied_once_with_its_ledger_and_event,
+    every_field_of_a_record_is_stored,
     of_ten_deletions_one_succeeds,
-    a_deletion_wants_the_exact_key,
-    lists_go_newest_first_page_by_page,
-    lists_show_one_status_and_kind,
-    what_is_due_is_found_until_it_is_done,
-    a_walk_over_what_is_due_shows_everything_once_the_longest_overdue_first,
+    a_deletion_needs_the_exact_key,
+    lists_are_newest_first_in_pages,
+    lists_can_be_filtered_by_status_and_kind,
+    due_files_are_listed_until_they_are_done,
+    due_files_are_listed_once_the_oldest_first,
 );
 
 fn grant(file: &File, plan: Plan, now: Timestamp) -> Grant {
@@ -56,9 +56,9 @@ fn arrival(size: u64) -> Arrival {
     Arrival { pinned, size, dimensions: Some(Dimensions { width: 3, height: 4 }) }
 }
 
-async fn kept(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
+async fn ready_file(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
     let step = granted(files, owner, name, size, now).await.accept(arrival(size), now);
-    assert!(files.apply_transition(&step).await.unwrap());
+    assert!(files.apply_transition(&step).await.unwrap().is_committed());
     step.file
 }
 
@@ -72,7 +72,7 @@ async fn a_grant_is_read_back_as_it_was_made(files: &impl Files) {
     assert_eq!(usage.window.map(|window| (window.started, window.writes)), Some((now, 1)));
 }
 
-async fn the_plan_is_filled_to_the_byte_and_no_further(files: &impl Files) {
+async fn a_plans_limit_is_exact_to_the_byte(files: &impl Files) {
     let (owner, now) = (owner(), now());
     let limit = Plan::Free.allowances().storage;
     let almost = file_of(&owner, "a.png", limit - 10, now);
@@ -83,7 +83,7 @@ async fn the_plan_is_filled_to_the_byte_and_no_further(files: &impl Files) {
     assert_eq!(files.get_file(&owner, eleven.id()).await.unwrap(), None);
     let ten = file_of(&owner, "c.png", 10, now);
     assert_eq!(files.grant_upload(&grant(&ten, Plan::Free, now)).await.unwrap(), GrantOutcome::Granted);
-    // A larger plan has room at once; a smaller one than what is held has none.
+    // A larger plan has room at once. A plan below the current usage has none.
     let one = file_of(&owner, "d.png", 1, now);
     assert_eq!(files.grant_upload(&grant(&one, Plan::Basic, now)).await.unwrap(), GrantOutcome::Granted);
     let again = file_of(&owner, "e.png", 1, now);
@@ -91,7 +91,7 @@ async fn the_plan_is_filled_to_the_byte_and_no_further(files: &impl Files) {
     assert_eq!(refused, GrantOutcome::OverQuota { committed: limit + 1 });
 }
 
-async fn parallel_grants_never_take_more_than_is_left(files: &impl Files) {
+async fn concurrent_grants_never_exceed_the_plan(files: &impl Files) {
     let (owner, now) = (owner(), now());
     let limit = Plan::Pro.allowances().storage;
     granted(files, &owner, "most.png", limit - 100, now).await;
@@ -103,7 +103,7 @@ async fn parallel_grants_never_take_more_than_is_left(files: &impl Files) {
     assert_eq!(files.get_usage(&owner).await.unwrap().committed, limit);
 }
 
-async fn the_window_admits_its_allowance_and_opens_anew(files: &impl Files) {
+async fn a_window_admits_its_allowance_of_writes_and_then_a_new_one_opens(files: &impl Files) {
     let (owner, start) = (owner(), now());
     for n in 0..60_u64 {
         let at = start.plus(Duration::from_millis(n * 900));
@@ -121,7 +121,7 @@ async fn the_window_admits_its_allowance_and_opens_anew(files: &impl Files) {
     assert_eq!((window.started, window.writes), (anew, 1));
 }
 
-async fn an_idempotency_key_stands_for_one_request_of_one_user(files: &impl Files) {
+async fn an_idempotency_key_is_for_one_request_of_one_user(files: &impl Files) {
     let (ann, bob, now) = (owner(), owner(), now());
     let with_key = |owner: &UserId, fingerprint: &str, at| Grant {
         file: file_of(owner, "a.png", 10, at),
@@ -137,29 +137,29 @@ async fn an_idempotency_key_stands_for_one_request_of_one_user(files: &impl File
     assert_eq!(files.grant_upload(&with_key(&ann, "f2", now)).await.unwrap(), GrantOutcome::KeyReused);
     assert_eq!(files.grant_upload(&with_key(&bob, "f2", now)).await.unwrap(), GrantOutcome::Granted);
     assert_eq!(files.get_usage(&ann).await.unwrap().committed, 10);
-    // A day later the key is free, whether or not the table has forgotten it.
+    // A day later the key can be used again, even if its item was not deleted yet.
     let later = now.plus(Duration::from_secs(24 * 60 * 60 + 1));
     assert_eq!(files.grant_upload(&with_key(&ann, "f3", later)).await.unwrap(), GrantOutcome::Granted);
 }
 
-async fn a_step_is_applied_once_with_ledger_and_event(files: &impl Files) {
+async fn a_step_is_applied_once_with_its_ledger_and_event(files: &impl Files) {
     let (owner, now) = (owner(), now());
     let file = granted(files, &owner, "a.png", 10, now).await;
     let settle = file.accept(arrival(9), now);
-    assert!(files.apply_transition(&settle).await.unwrap());
-    assert!(!files.apply_transition(&settle).await.unwrap());
-    assert!(!files.apply_transition(&file.reject("no", now)).await.unwrap());
+    assert!(files.apply_transition(&settle).await.unwrap().is_committed());
+    assert!(!files.apply_transition(&settle).await.unwrap().is_committed());
+    assert!(!files.apply_transition(&file.reject("no", now)).await.unwrap().is_committed());
     let usage = files.get_usage(&owner).await.unwrap();
     assert_eq!(
         (usage.committed, usage.reserved, usage.of(Kind::Image).files, usage.of(Kind::Image).bytes),
         (9, 0, 1, 9)
     );
-    assert!(files.apply_transition(&settle.file.remove(Removal::Deleted, now)).await.unwrap());
+    assert!(files.apply_transition(&settle.file.remove(Removal::Deleted, now)).await.unwrap().is_committed());
     let usage = files.get_usage(&owner).await.unwrap();
     assert_eq!((usage.committed, usage.reserved, usage.files(None), usage.bytes()), (0, 0, 0, 0));
 }
 
-async fn every_field_of_a_record_survives(files: &impl Files) {
+async fn every_field_of_a_record_is_stored(files: &impl Files) {
     let (owner, now) = (owner(), now());
     let mut file = granted(files, &owner, "Été 👩\u{200D}🚀 \"q\".png", 10, now).await;
     file.sha256 = Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned());
@@ -174,31 +174,31 @@ async fn every_field_of_a_record_survives(files: &impl Files) {
         (Status::Deleted, LedgerState::Nothing),
     ] {
         (step.file.status, step.file.ledger_state) = (status, ledger_state);
-        assert!(files.apply_transition(&step).await.unwrap());
+        assert!(files.apply_transition(&step).await.unwrap().is_committed());
         assert_eq!(files.get_file(&owner, file.id()).await.unwrap().as_ref(), Some(&step.file));
         step.seen = step.file.revision;
         step.file.revision += 1;
-        // The ledger moves once; from here on only the record does.
+        // The ledger changes once. From here on only the record does.
         step.ledger = LedgerDelta::default();
     }
 }
 
 async fn of_ten_deletions_one_succeeds(files: &impl Files) {
     let (owner, now) = (owner(), now());
-    let file = kept(files, &owner, "a.png", 10, now).await;
+    let file = ready_file(files, &owner, "a.png", 10, now).await;
     let later = now.plus(Duration::from_secs(1));
     let outcomes = join_all((0..10).map(|_| files.begin_delete(&file.key, later))).await;
     let given: Vec<File> = outcomes.into_iter().filter_map(Result::unwrap).collect();
     let marked = files.get_file(&owner, file.id()).await.unwrap().unwrap();
     assert_eq!(marked, file.deleting(later));
     assert_eq!(given, std::slice::from_ref(&marked));
-    assert!(files.apply_transition(&marked.remove(Removal::Deleted, later)).await.unwrap());
+    assert!(files.apply_transition(&marked.remove(Removal::Deleted, later)).await.unwrap().is_committed());
     assert_eq!(files.begin_delete(&file.key, later).await.unwrap(), None);
 }
 
-async fn a_deletion_wants_the_exact_key(files: &impl Files) {
+async fn a_deletion_needs_the_exact_key(files: &impl Files) {
     let (owner, now) = (owner(), now());
-    let file = kept(files, &owner, "a.png", 10, now).await;
+    let file = ready_file(files, &owner, "a.png", 10, now).await;
     for other in [
         file.key.as_str().replace("-a.png", "-b.png"),
         file.key.as_str().replace("/images/", "/videos/"),
@@ -212,13 +212,13 @@ async fn a_deletion_wants_the_exact_key(files: &impl Files) {
 
 const READY: Filter = Filter { status: Status::Ready, kind: None };
 
-async fn lists_go_newest_first_page_by_page(files: &impl Files) {
+async fn lists_are_newest_first_in_pages(files: &impl Files) {
     let (owner, start) = (owner(), now());
     let mut made = Vec::new();
     for n in 0..7_u64 {
-        // Two of the same moment among them: the id decides.
+        // Two of them have the same time, so their ids decide.
         let at = start.plus(Duration::from_millis(n / 2 * 1000));
-        made.push(kept(files, &owner, &format!("{n}.png"), 1, at).await);
+        made.push(ready_file(files, &owner, &format!("{n}.png"), 1, at).await);
     }
     made.sort_by_key(|file| std::cmp::Reverse((file.changed_at, file.id())));
     let whole =
@@ -236,15 +236,15 @@ async fn lists_go_newest_first_page_by_page(files: &impl Files) {
         }
     }
     assert_eq!(seen, made);
-    // A page that ends exactly where the list ends has no next one.
+    // A page that ends exactly at the end of the list has no next page.
     assert_eq!(files.list_files(&owner, READY, 7, None).await.unwrap().next, None);
     assert_eq!(files.list_files(&super::owner(), READY, 7, None).await.unwrap().files, []);
 }
 
-async fn lists_show_one_status_and_kind(files: &impl Files) {
+async fn lists_can_be_filtered_by_status_and_kind(files: &impl Files) {
     let (owner, now) = (owner(), now());
-    let image = kept(files, &owner, "a.png", 1, now).await;
-    let text = kept(files, &owner, "b.md", 1, now.plus(Duration::from_secs(1))).await;
+    let image = ready_file(files, &owner, "a.png", 1, now).await;
+    let text = ready_file(files, &owner, "b.md", 1, now.plus(Duration::from_secs(1))).await;
     let waiting = granted(files, &owner, "c.png", 1, now.plus(Duration::from_secs(2))).await;
     let waiting_text = granted(files, &owner, "d.md", 1, now.plus(Duration::from_secs(3))).await;
     let names = async |status, kind| {
@@ -268,8 +268,8 @@ async fn lists_show_one_status_and_kind(files: &impl Files) {
     shown(Status::Ready, Some(Kind::Image), &[]).await;
 }
 
-async fn what_is_due_is_found_until_it_is_done<F: Files>(files: &F) {
-    // Long ago, so that the thousand things other tests leave lying cannot crowd it out.
+async fn due_files_are_listed_until_they_are_done<F: Files>(files: &F) {
+    // Long ago, so that it comes before the many due things of other tests.
     let (owner, start) = (owner(), now().minus(Duration::from_hours(10_000)));
     let file = granted(files, &owner, "a.png", 10, start).await;
     let due_at = start.plus(UPLOAD_GRANT_VALID).plus(SWEEP_MARGIN);
@@ -286,7 +286,7 @@ async fn what_is_due_is_found_until_it_is_done<F: Files>(files: &F) {
     let found = eventually(async || mine(due_at).await, |found| !found.is_empty()).await;
     assert_eq!(found, [file.id().to_string()]);
     let step = file.remove(Removal::Expired, start);
-    assert!(files.apply_transition(&step).await.unwrap());
+    assert!(files.apply_transition(&step).await.unwrap().is_committed());
     let found = eventually(async || mine(due_at).await, |found| *found == ["file.deleted"]).await;
     // On the deployed stack the stream may have carried the event already.
     assert!(found.is_empty() || found == ["file.deleted"], "{found:?}");
@@ -296,8 +296,8 @@ async fn what_is_due_is_found_until_it_is_done<F: Files>(files: &F) {
     assert_eq!(found, Vec::<String>::new());
 }
 
-async fn a_walk_over_what_is_due_shows_everything_once_the_longest_overdue_first<F: Files>(files: &F) {
-    // Longer ago than anything else, so that the first pages are this test's own.
+async fn due_files_are_listed_once_the_oldest_first<F: Files>(files: &F) {
+    // Longer ago than anything else, so that the first pages have only this test's files.
     let (owner, start) = (owner(), now().minus(Duration::from_hours(20_000)));
     let mut made = Vec::new();
     for n in 0..12_u64 {
@@ -322,7 +322,7 @@ async fn a_walk_over_what_is_due_shows_everything_once_the_longest_overdue_first
     assert_eq!(eventually(walked, |found| found.len() == wanted.len()).await, wanted);
     for file in made {
         let step = file.remove(Removal::Expired, start);
-        assert!(files.apply_transition(&step).await.unwrap());
+        assert!(files.apply_transition(&step).await.unwrap().is_committed());
         files.clear_outbox(step.event.id).await.unwrap();
     }
 }

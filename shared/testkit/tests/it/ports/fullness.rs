@@ -1,4 +1,4 @@
-//! A storage nearly full: its owner is told once each time it gets there, in the grant that takes it there.
+//! Contract of nearly full storage: an event is published in the grant that crosses the threshold, and only then.
 
 use consigne_core::files::{Grant, GrantOutcome, Removal};
 use consigne_core::ports::{ApplyTransition, GetFile, GetUsage, GrantUpload};
@@ -9,12 +9,12 @@ use serde_json::json;
 use super::committed_events::{CommittedEvents, told_by};
 use super::{file_of, now, owner};
 
-/// The event that tells of it.
+/// The kind of the event.
 const FULL: &str = "quota.exceeded";
-/// Bytes of the mark of the free plan, of a GiB.
+/// The threshold of the free plan in bytes, 80 % of a GiB.
 const MARK: u64 = 858_993_459;
 
-/// Says the same of both: each suite is given a table and what it has told.
+/// Runs each test on the fake and on the real table, with the events that it has published.
 macro_rules! on_both {
     ($($suite:ident),* $(,)?) => {
         mod on_the_fake {
@@ -33,14 +33,14 @@ macro_rules! on_both {
 }
 
 on_both!(
-    the_grant_that_reaches_the_mark_tells_and_the_next_one_does_not,
-    of_many_grants_at_once_one_tells,
-    whoever_was_below_is_told_again,
-    a_first_grant_can_be_the_one,
-    a_grant_that_is_refused_or_repeated_tells_nothing,
+    only_the_grant_that_crosses_the_threshold_publishes_an_event,
+    of_many_concurrent_grants_one_publishes_an_event,
+    an_event_is_published_again_after_usage_was_below_the_threshold,
+    the_first_grant_can_cross_the_threshold,
+    refused_and_repeated_grants_publish_no_event,
 );
 
-/// What the suites need of a table.
+/// The ports under test.
 trait Files: GrantUpload + GetUsage + GetFile + ApplyTransition + Sync {}
 impl<T: GrantUpload + GetUsage + GetFile + ApplyTransition + Sync> Files for T {}
 
@@ -54,7 +54,7 @@ async fn granted(files: &impl Files, owner: &UserId, size: u64) -> Grant {
     grant
 }
 
-async fn the_grant_that_reaches_the_mark_tells_and_the_next_one_does_not(
+async fn only_the_grant_that_crosses_the_threshold_publishes_an_event(
     files: &impl Files,
     told: impl Fn() -> Vec<serde_json::Value>,
 ) {
@@ -63,17 +63,20 @@ async fn the_grant_that_reaches_the_mark_tells_and_the_next_one_does_not(
     granted(files, &owner, 10).await;
     assert_eq!(told().len(), 0, "a byte below");
     granted(files, &owner, 5).await;
-    let [notice] = &told()[..] else { panic!("it is told once") };
+    let [notice] = &told()[..] else { panic!("the event must be published once") };
     assert_eq!(
         json!([notice["user_id"], notice["quota"], notice["percent"], notice["used"], notice["limit"]]),
         json!([owner, "storage", 80, MARK + 4, 1_u64 << 30])
     );
     granted(files, &owner, 1_000).await;
-    assert_eq!(told().len(), 0, "it is known");
+    assert_eq!(told().len(), 0, "the threshold was crossed before");
     assert_eq!(files.get_usage(&owner).await.unwrap().committed, MARK + 1_004);
 }
 
-async fn of_many_grants_at_once_one_tells(files: &impl Files, told: impl Fn() -> Vec<serde_json::Value>) {
+async fn of_many_concurrent_grants_one_publishes_an_event(
+    files: &impl Files,
+    told: impl Fn() -> Vec<serde_json::Value>,
+) {
     let owner = owner();
     granted(files, &owner, MARK - 100).await;
     let grants: Vec<Grant> = (0..30).map(|_| grant(&owner, 10, Plan::Free)).collect();
@@ -83,33 +86,33 @@ async fn of_many_grants_at_once_one_tells(files: &impl Files, told: impl Fn() ->
     assert_eq!(files.get_usage(&owner).await.unwrap().committed, MARK + 200);
 }
 
-async fn whoever_was_below_is_told_again(files: &impl Files, told: impl Fn() -> Vec<serde_json::Value>) {
+async fn an_event_is_published_again_after_usage_was_below_the_threshold(
+    files: &impl Files,
+    told: impl Fn() -> Vec<serde_json::Value>,
+) {
     let owner = owner();
     granted(files, &owner, MARK - 1).await;
     let second = granted(files, &owner, 1).await;
     assert_eq!(told().len(), 1);
-    assert!(files.apply_transition(&second.file.remove(Removal::Expired, now())).await.unwrap());
+    assert!(files.apply_transition(&second.file.remove(Removal::Expired, now())).await.unwrap().is_committed());
     assert_eq!(told().len(), 0);
     granted(files, &owner, 7).await;
     assert_eq!(told().len(), 1);
 }
 
-async fn a_first_grant_can_be_the_one(files: &impl Files, told: impl Fn() -> Vec<serde_json::Value>) {
+async fn the_first_grant_can_cross_the_threshold(files: &impl Files, told: impl Fn() -> Vec<serde_json::Value>) {
     let (first, second) = (owner(), owner());
     granted(files, &first, MARK).await;
     assert_eq!(told().len(), 1);
-    // The mark is the plan's that the grant is made under.
+    // The threshold is that of the plan at the grant.
     let grant = grant(&second, MARK, Plan::Basic);
     assert_eq!(files.grant_upload(&grant).await.unwrap(), GrantOutcome::Granted);
     assert_eq!(told().len(), 0);
     granted(files, &second, 1).await;
-    assert_eq!(told().len(), 0, "it was above the smaller plan's before");
+    assert_eq!(told().len(), 0, "the usage was above the smaller plan's threshold before");
 }
 
-async fn a_grant_that_is_refused_or_repeated_tells_nothing(
-    files: &impl Files,
-    told: impl Fn() -> Vec<serde_json::Value>,
-) {
+async fn refused_and_repeated_grants_publish_no_event(files: &impl Files, told: impl Fn() -> Vec<serde_json::Value>) {
     let owner = owner();
     granted(files, &owner, MARK - 1).await;
     let over = grant(&owner, 1 << 29, Plan::Free);

@@ -1,4 +1,4 @@
-//! Holds: opened like a charge, ended once, released in time.
+//! Contract of the ports for holds: opened like a charge, ended once, released when they expire.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use futures_util::future::join_all;
 
 use super::{eventually, now, on_both};
 
-/// Everything the table can do for holds.
+/// The ports under test.
 pub trait Holds:
     CreateOrg
     + IssueKey
@@ -57,18 +57,18 @@ impl<T> Holds for T where
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    a_hold_counts_the_call_and_sets_its_credits_aside,
-    the_same_request_opens_one_hold_whatever_has_become_of_it,
-    a_hold_is_refused_as_a_charge_is_and_changes_nothing,
-    racing_holds_set_aside_what_there_is_and_no_more,
-    every_end_is_read_back_as_it_was_made,
-    of_a_settlement_and_a_void_at_once_one_wins,
-    what_was_done_for_a_revoked_key_of_a_closed_wallet_is_paid,
-    one_refund_too_many_gives_nothing_back,
-    a_hold_that_outlives_a_lot_neither_loses_nor_carries_over,
-    holds_that_outlive_a_lot_end_while_others_are_charged,
-    a_test_wallets_new_period_is_not_inflated,
-    a_hold_is_due_until_it_has_ended,
+    a_hold_counts_the_call_and_reserves_its_credits,
+    retries_open_one_hold_whatever_its_state,
+    a_hold_is_refused_like_a_charge_and_changes_nothing,
+    concurrent_holds_never_exceed_the_balance,
+    every_end_of_a_hold_is_read_back,
+    of_a_concurrent_settlement_and_void_one_succeeds,
+    a_hold_of_a_revoked_key_and_closed_wallet_can_be_settled,
+    a_refund_above_the_daily_limit_is_refused,
+    a_hold_that_outlives_a_lot_is_settled_from_it_and_saves_nothing,
+    holds_that_outlive_a_lot_end_correctly_during_concurrent_charges,
+    a_hold_from_the_last_period_does_not_increase_a_test_wallet,
+    a_hold_is_due_until_it_ends,
 );
 
 const REFUND: HoldEnd = HoldEnd::Voided(VoidReason::ProviderError);
@@ -97,7 +97,7 @@ impl Fixture {
         assert_eq!(store.grant_credits(&grant).await.unwrap(), CreditGrantOutcome::Granted);
     }
 
-    /// Opens a hold for a day and gives its id.
+    /// Opens a hold for a day. Returns its id.
     async fn hold(&self, store: &impl Holds, amount: u64) -> HoldId {
         held(store, &self.facts, amount, now()).await
     }
@@ -115,7 +115,7 @@ async fn held(store: &impl Holds, facts: &KeyFacts, amount: u64, at: Timestamp) 
     assert_eq!(
         store.get_hold(written.id).await.unwrap(),
         Some(*written.clone()),
-        "it is told as it stands, era included"
+        "the outcome has the stored hold, with its expiry epoch"
     );
     written.id
 }
@@ -126,7 +126,7 @@ async fn wallet(store: &impl Holds, facts: &KeyFacts, at: Timestamp) -> Wallet {
     wallet
 }
 
-/// Gives balance, held, used and expired.
+/// Returns balance, held, used and expired credits.
 fn numbers(wallet: &Wallet) -> (i64, u64, u64, u64) {
     (wallet.balance, wallet.held, wallet.used, wallet.expired)
 }
@@ -135,7 +135,7 @@ async fn end(store: &impl Holds, id: HoldId, how: HoldEnd, at: Timestamp) -> Res
     resolve(store, id, how, &resolver(at)).await.map_err(|fault| fault.code)
 }
 
-async fn a_hold_counts_the_call_and_sets_its_credits_aside(store: &impl Holds) {
+async fn a_hold_counts_the_call_and_reserves_its_credits(store: &impl Holds) {
     let fixture = fixture(store, 50, |key| key).await;
     let (at, mut asked) = (now(), opening(&fixture.facts, 30, None, now()));
     asked.hold.scope = Some("pdf:read".to_owned());
@@ -149,7 +149,7 @@ async fn a_hold_counts_the_call_and_sets_its_credits_aside(store: &impl Holds) {
     assert_eq!((ended.used(), numbers(&fixture.wallet(store, at).await)), (12, (38, 0, 12, 0)));
 }
 
-async fn the_same_request_opens_one_hold_whatever_has_become_of_it(store: &impl Holds) {
+async fn retries_open_one_hold_whatever_its_state(store: &impl Holds) {
     let fixture = fixture(store, 50, |key| key).await;
     let other = accounts::issue(store, &accounts::key(fixture.org, &fixture.owner, false, now())).await;
     let asked = opening(&fixture.facts, 30, Some("job 17"), now());
@@ -165,10 +165,10 @@ async fn the_same_request_opens_one_hold_whatever_has_become_of_it(store: &impl 
     assert_eq!(numbers(&fixture.wallet(store, now()).await), (20, 30, 0, 0));
     let ended = end(store, asked.hold.id, settled(30), now()).await.unwrap();
     let replayed = store.open_hold(&asked).await.unwrap();
-    assert_eq!(replayed, OpeningOutcome::Replayed(Box::new(ended)), "although there are no 30 credits any more");
+    assert_eq!(replayed, OpeningOutcome::Replayed(Box::new(ended)), "although fewer than 30 credits are left");
 }
 
-async fn a_hold_is_refused_as_a_charge_is_and_changes_nothing(store: &impl Holds) {
+async fn a_hold_is_refused_like_a_charge_and_changes_nothing(store: &impl Holds) {
     use RefusalCode as C;
     let at = now();
     let refused = async |fixture: &Fixture, ask: Option<Ask>, amount: u64| {
@@ -210,7 +210,7 @@ async fn revoke(store: &impl Holds, fixture: &Fixture) {
     store.change_key(&step).await.unwrap();
 }
 
-async fn racing_holds_set_aside_what_there_is_and_no_more(store: &impl Holds) {
+async fn concurrent_holds_never_exceed_the_balance(store: &impl Holds) {
     let fixture = fixture(store, 100, |key| key).await;
     let asked: Vec<_> = (0..30).map(|_| opening(&fixture.facts, 10, None, now())).collect();
     let outcomes = join_all(asked.iter().map(|asked| store.open_hold(asked))).await;
@@ -218,7 +218,7 @@ async fn racing_holds_set_aside_what_there_is_and_no_more(store: &impl Holds) {
     assert_eq!((opened, numbers(&fixture.wallet(store, now()).await)), (10, (0, 100, 0, 0)), "{outcomes:?}");
 }
 
-async fn every_end_is_read_back_as_it_was_made(store: &impl Holds) {
+async fn every_end_of_a_hold_is_read_back(store: &impl Holds) {
     let fixture = fixture(store, 100, |key| key).await;
     for (how, used) in [(settled(12), 12), (settled(0), 0), (REFUND, 0), (CHARGED, 10)] {
         let before = fixture.wallet(store, now()).await;
@@ -232,7 +232,7 @@ async fn every_end_is_read_back_as_it_was_made(store: &impl Holds) {
         );
         let after = fixture.wallet(store, now()).await;
         assert_eq!((after.held, after.used - before.used), (0, used), "{how:?}");
-        // Nothing is done twice, whoever asks.
+        // A repeated end changes nothing.
         assert_eq!(end(store, id, how, now()).await, Ok(ended.clone()));
         assert_eq!(end(store, id, settled(7), now()).await, Err(Code::HoldResolved));
         assert_eq!(fixture.wallet(store, now()).await, after);
@@ -254,10 +254,10 @@ async fn every_end_is_read_back_as_it_was_made(store: &impl Holds) {
     let mut told: Vec<_> =
         receipts.await.into_iter().map(|receipt| (receipt.credits, receipt.outcome.map(|o| o.status_code))).collect();
     told.sort_unstable();
-    assert_eq!(told, [(0, Some(200)), (10, None), (12, Some(200))], "what was spent is in the usage log");
+    assert_eq!(told, [(0, Some(200)), (10, None), (12, Some(200))], "the usage log must have the settlement");
 }
 
-async fn of_a_settlement_and_a_void_at_once_one_wins(store: &impl Holds) {
+async fn of_a_concurrent_settlement_and_void_one_succeeds(store: &impl Holds) {
     let fixture = fixture(store, 100, |key| key).await;
     let mut spent = 0;
     for _ in 0..10 {
@@ -270,7 +270,7 @@ async fn of_a_settlement_and_a_void_at_once_one_wins(store: &impl Holds) {
     assert_eq!(numbers(&fixture.wallet(store, now()).await), (100 - i64::try_from(spent).unwrap(), 0, spent, 0));
 }
 
-async fn what_was_done_for_a_revoked_key_of_a_closed_wallet_is_paid(store: &impl Holds) {
+async fn a_hold_of_a_revoked_key_and_closed_wallet_can_be_settled(store: &impl Holds) {
     let fixture = fixture(store, 100, |key| key).await;
     let (done, failed) = (fixture.hold(store, 40).await, fixture.hold(store, 40).await);
     revoke(store, &fixture).await;
@@ -281,7 +281,7 @@ async fn what_was_done_for_a_revoked_key_of_a_closed_wallet_is_paid(store: &impl
     assert_eq!(numbers(&fixture.wallet(store, now()).await), (75, 0, 25, 0));
 }
 
-async fn one_refund_too_many_gives_nothing_back(store: &impl Holds) {
+async fn a_refund_above_the_daily_limit_is_refused(store: &impl Holds) {
     let fixture = fixture(store, 200, |key| key).await;
     let midnight = Timestamp::parse("2027-03-01T00:00:00Z").unwrap();
     let (day, next) = (midnight.minus(Duration::from_hours(1)), midnight);
@@ -290,7 +290,7 @@ async fn one_refund_too_many_gives_nothing_back(store: &impl Holds) {
         holds.push(held(store, &fixture.facts, 1, day).await);
     }
     let mut spent = Vec::new();
-    // A few at once, as many as a service has workers.
+    // Some at the same time, as many as a service has workers.
     for some in holds.chunks(8) {
         let ends = join_all(some.iter().map(|id| end(store, *id, REFUND, day))).await;
         spent.extend(ends.into_iter().map(Result::unwrap).filter(|hold| hold.used() > 0));
@@ -298,16 +298,20 @@ async fn one_refund_too_many_gives_nothing_back(store: &impl Holds) {
     let [last] = &spent[..] else { panic!("{spent:?}") };
     assert_eq!(last.end.as_ref().map(|end| end.how), Some(HoldEnd::Voided(VoidReason::RefundsSpent)));
     assert_eq!(numbers(&fixture.wallet(store, day).await), (199, 0, 1, 0));
-    assert_eq!(end(store, last.id, REFUND, next).await.as_ref(), Ok(last), "asked for again, it stays as it ended");
+    assert_eq!(
+        end(store, last.id, REFUND, next).await.as_ref(),
+        Ok(last),
+        "a repeated request must not change how it ended"
+    );
     let another = accounts::issue(store, &accounts::key(fixture.org, &fixture.owner, false, now())).await;
     let theirs = held(store, &another, 1, day).await;
-    assert_eq!(end(store, theirs, REFUND, day).await.unwrap().used(), 0, "each key has its own");
+    assert_eq!(end(store, theirs, REFUND, day).await.unwrap().used(), 0, "each key has its own limit");
     let tomorrow = held(store, &fixture.facts, 1, next).await;
-    assert_eq!(end(store, tomorrow, REFUND, next).await.unwrap().used(), 0, "each day has its own");
+    assert_eq!(end(store, tomorrow, REFUND, next).await.unwrap().used(), 0, "each day has its own limit");
     assert_eq!(numbers(&fixture.wallet(store, next).await), (199, 0, 1, 0));
 }
 
-async fn a_hold_that_outlives_a_lot_neither_loses_nor_carries_over(store: &impl Holds) {
+async fn a_hold_that_outlives_a_lot_is_settled_from_it_and_saves_nothing(store: &impl Holds) {
     for (how, want) in [(settled(12), (90, 0, 12, 38)), (REFUND, (90, 0, 0, 50)), (CHARGED, (90, 0, 30, 20))] {
         let (fixture, at) = (fixture(store, 0, |key| key).await, now());
         let later = at.plus(Duration::from_hours(2));
@@ -315,7 +319,7 @@ async fn a_hold_that_outlives_a_lot_neither_loses_nor_carries_over(store: &impl 
         fixture.fund(store, LotKind::Paid, 100, None).await;
         let id = held(store, &fixture.facts, 30, at).await;
         assert_eq!(numbers(&fixture.wallet(store, later).await), (100, 30, 0, 20));
-        // One that is opened afterwards is none of that lot's, in whichever order they end.
+        // A hold that is opened later is not covered by that lot, in whatever order they end.
         let late = held(store, &fixture.facts, 10, later).await;
         assert!(end(store, id, how, later).await.is_ok());
         assert!(end(store, late, settled(10), later).await.is_ok());
@@ -324,7 +328,7 @@ async fn a_hold_that_outlives_a_lot_neither_loses_nor_carries_over(store: &impl 
     }
 }
 
-async fn holds_that_outlive_a_lot_end_while_others_are_charged(store: &impl Holds) {
+async fn holds_that_outlive_a_lot_end_correctly_during_concurrent_charges(store: &impl Holds) {
     let (fixture, at) = (fixture(store, 0, |key| key).await, now());
     let later = at.plus(Duration::from_hours(2));
     fixture.fund(store, LotKind::Promo, 40, Some(at.plus(Duration::from_hours(1)))).await;
@@ -345,7 +349,7 @@ async fn holds_that_outlive_a_lot_end_while_others_are_charged(store: &impl Hold
     assert_eq!(numbers(&fixture.wallet(store, later).await), (80, 0, 40, 20));
 }
 
-async fn a_test_wallets_new_period_is_not_inflated(store: &impl Holds) {
+async fn a_hold_from_the_last_period_does_not_increase_a_test_wallet(store: &impl Holds) {
     let at = now();
     for (how, used, expired) in [(settled(12), 12, 88), (REFUND, 0, 100), (CHARGED, 30, 70)] {
         let (org, owner) = accounts::found(store, at).await;
@@ -363,12 +367,12 @@ async fn a_test_wallets_new_period_is_not_inflated(store: &impl Holds) {
         assert!(end(store, new, REFUND, renewal).await.is_ok());
         assert_eq!(numbers(&wallet(store, &test, renewal).await), (100, 0, used, expired), "{how:?}");
         let live = store.get_wallet(&WalletId::Organisation(org), at).await.unwrap().unwrap();
-        assert_eq!(numbers(&live), (0, 0, 0, 0), "the live wallet is untouched");
+        assert_eq!(numbers(&live), (0, 0, 0, 0), "the production wallet must not change");
     }
 }
 
-async fn a_hold_is_due_until_it_has_ended(store: &impl Holds) {
-    // Longer ago than what others have left lying.
+async fn a_hold_is_due_until_it_ends(store: &impl Holds) {
+    // Longer ago than the holds of other tests.
     let at = now().minus(Duration::from_hours(10_000));
     let fixture = fixture(store, 50, |key| key).await;
     let id = held(store, &fixture.facts, 30, at).await;

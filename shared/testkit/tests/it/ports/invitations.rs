@@ -1,9 +1,9 @@
-//! Invitations: sent within their limits, accepted once, worth nothing afterwards.
+//! Contract of the ports for invitations: sent within limits and accepted once.
 
 use std::time::Duration;
 
-use consigne_core::audit::AuditAction;
-use consigne_core::events::{Event, EventKind};
+use consigne_core::audit::{Actor, AuditAction};
+use consigne_core::events::{Event, EventData, InvitationCreated};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::invitations::{DAILY_MAX, INVITER_DAILY_MAX, Invitation, InvitationStatus};
 use consigne_core::keys::ChangeContext;
@@ -23,7 +23,7 @@ use serde_json::json;
 use super::members::fill;
 use super::{now, on_both};
 
-/// Everything the table can do for invitations.
+/// The ports under test.
 pub trait Invitations:
     CreateOrg
     + GetMember
@@ -59,21 +59,21 @@ impl<T> Invitations for T where
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    every_field_of_an_invitation_survives,
-    the_same_request_sends_one_invitation,
-    an_address_is_invited_once_at_a_time,
-    of_many_who_invite_one_address_at_once_one_does,
-    no_more_go_out_than_may_however_many_ask_at_once,
-    one_person_sends_no_more_than_may_into_all_organisations_together,
-    open_invitations_are_listed_page_by_page,
-    a_revoked_invitation_admits_nobody,
-    an_expired_invitation_admits_nobody,
-    an_invitation_admits_one_person_once,
-    of_two_who_accept_at_once_one_joins,
-    who_is_a_member_joins_no_second_time,
-    an_invitation_is_worth_what_its_sender_could_still_send,
-    a_full_organisation_admits_nobody,
-    who_joins_is_known_from_their_token,
+    every_field_of_an_invitation_is_stored,
+    a_retry_sends_one_invitation,
+    an_address_has_one_open_invitation_at_a_time,
+    of_many_concurrent_invitations_of_an_address_one_is_sent,
+    concurrent_invitations_do_not_exceed_the_limits,
+    the_daily_limit_of_a_person_counts_over_all_organisations,
+    open_invitations_are_listed_in_pages,
+    a_revoked_invitation_cannot_be_accepted,
+    an_expired_invitation_cannot_be_accepted,
+    an_invitation_is_accepted_by_one_person_once,
+    of_two_who_accept_concurrently_one_joins,
+    a_member_cannot_accept_an_invitation,
+    an_invitation_is_void_once_its_sender_may_no_longer_invite,
+    an_invitation_to_a_full_organisation_cannot_be_accepted,
+    accepting_stores_the_address_in_the_token,
 );
 
 fn address(name: &str) -> EmailAddress {
@@ -85,13 +85,18 @@ async fn owner(store: &impl Invitations) -> Member {
     store.get_member(org, &owner).await.unwrap().unwrap()
 }
 
-/// Makes an invitation to be.
+/// Creates an invitation. Does not store it.
 fn new(by: &Member, name: &str, role: OrgRole, at: Timestamp) -> NewInvitation {
     let invitation = Invitation::by(by, address(name), role, at).unwrap();
-    let facts = json!({ "org_id": by.org, "org_name": "Acme", "invitation_id": invitation.id, "actor": by.user });
+    let created = InvitationCreated {
+        org_id: by.org,
+        org_name: "Acme".to_owned(),
+        invitation_id: invitation.id,
+        actor: Actor::User(by.user.clone()),
+    };
     NewInvitation {
         audit: accounts::entry(by.org, AuditAction::MemberInvited, &by.user, at),
-        event: Event::new(EventKind::InvitationCreated, at, facts),
+        event: Event::new(at, EventData::InvitationCreated(created)),
         invitation,
         idempotent: None,
     }
@@ -121,15 +126,15 @@ async fn revoke(store: &impl Invitations, invitation: &Invitation, by: &UserId) 
     store.revoke_invitation(invitation, &entry).await.unwrap()
 }
 
-/// Gives what the trail tells of, by name: entries of one moment stand in any order.
-async fn trail(store: &impl Invitations, by: &Member) -> Vec<&'static str> {
+/// Returns the actions in the audit log, sorted by name, because entries of one moment have no order.
+async fn audit_log(store: &impl Invitations, by: &Member) -> Vec<&'static str> {
     let entries = store.list_audit(by.org, &PageAsk { limit: 1000, after: None }).await.unwrap().items;
     let mut names: Vec<&str> = entries.iter().map(|entry| entry.action.name()).collect();
     names.sort_unstable();
     names
 }
 
-async fn every_field_of_an_invitation_survives(store: &impl Invitations) {
+async fn every_field_of_an_invitation_is_stored(store: &impl Invitations) {
     let owner = owner(store).await;
     for role in OrgRole::ALL {
         let new = new(&owner, &format!("{}+x", role.name()), role, now());
@@ -142,7 +147,7 @@ async fn every_field_of_an_invitation_survives(store: &impl Invitations) {
     }
 }
 
-async fn the_same_request_sends_one_invitation(store: &impl Invitations) {
+async fn a_retry_sends_one_invitation(store: &impl Invitations) {
     let owner = owner(store).await;
     let ask = |fingerprint: &str, name: &str| {
         let mut new = new(&owner, name, OrgRole::Admin, now());
@@ -157,14 +162,14 @@ async fn the_same_request_sends_one_invitation(store: &impl Invitations) {
     let first = outcomes.iter().position(|written| *written == WriteOutcome::Applied).unwrap();
     let before = WriteOutcome::Replayed(asked[first].invitation.id.to_string());
     assert_eq!(outcomes.iter().filter(|written| **written == before).count(), 4, "{outcomes:?}");
-    assert_eq!(store.create_invitation(&ask("f", "bob")).await.unwrap(), before, "some time later too");
+    assert_eq!(store.create_invitation(&ask("f", "bob")).await.unwrap(), before, "a retry some time later");
     for name in ["bob", "eve"] {
         assert_eq!(store.create_invitation(&ask("g", name)).await.unwrap(), WriteOutcome::KeyReused, "{name}");
     }
-    assert_eq!(trail(store, &owner).await, ["member.invited", "org.created"]);
+    assert_eq!(audit_log(store, &owner).await, ["member.invited", "org.created"]);
 }
 
-async fn an_address_is_invited_once_at_a_time(store: &impl Invitations) {
+async fn an_address_has_one_open_invitation_at_a_time(store: &impl Invitations) {
     let owner = owner(store).await;
     let first = invite(store, &owner, "bob", now()).await;
     let again = async || {
@@ -179,7 +184,7 @@ async fn an_address_is_invited_once_at_a_time(store: &impl Invitations) {
     invite(store, &eve, "bob", now()).await;
 }
 
-async fn of_many_who_invite_one_address_at_once_one_does(store: &impl Invitations) {
+async fn of_many_concurrent_invitations_of_an_address_one_is_sent(store: &impl Invitations) {
     let owner = owner(store).await;
     let asked: Vec<NewInvitation> = (0..8).map(|_| new(&owner, "bob", OrgRole::Billing, now())).collect();
     let outcomes = join_all(asked.iter().map(|new| store.create_invitation(new))).await;
@@ -188,7 +193,7 @@ async fn of_many_who_invite_one_address_at_once_one_does(store: &impl Invitation
     assert_eq!(codes.iter().filter(|code| **code == Some(Code::Conflict)).count(), 7, "{codes:?}");
 }
 
-async fn no_more_go_out_than_may_however_many_ask_at_once(store: &impl Invitations) {
+async fn concurrent_invitations_do_not_exceed_the_limits(store: &impl Invitations) {
     let owner = owner(store).await;
     for n in 0..DAILY_MAX - 5 {
         invite(store, &owner, &format!("p{n}"), now()).await;
@@ -201,7 +206,7 @@ async fn no_more_go_out_than_may_however_many_ask_at_once(store: &impl Invitatio
     invite(store, &owner, "tomorrow", tomorrow).await;
 }
 
-async fn one_person_sends_no_more_than_may_into_all_organisations_together(store: &impl Invitations) {
+async fn the_daily_limit_of_a_person_counts_over_all_organisations(store: &impl Invitations) {
     let (first, at) = (owner(store).await, Day::of(now()).ends().minus(Duration::from_mins(1)));
     let full = DAILY_MAX * 2;
     assert_eq!(full, INVITER_DAILY_MAX as usize);
@@ -223,7 +228,7 @@ async fn one_person_sends_no_more_than_may_into_all_organisations_together(store
     invite(store, &third, "bob", Day::of(at).ends()).await;
 }
 
-async fn open_invitations_are_listed_page_by_page(store: &impl Invitations) {
+async fn open_invitations_are_listed_in_pages(store: &impl Invitations) {
     let owner = owner(store).await;
     let (start, mut sent) = (now().minus(Duration::from_mins(10)), Vec::new());
     for n in 0..6 {
@@ -244,19 +249,19 @@ async fn open_invitations_are_listed_page_by_page(store: &impl Invitations) {
     assert_eq!(late.items.iter().map(|invitation| invitation.id).collect::<Vec<_>>(), [sent[5].id, sent[3].id]);
 }
 
-async fn a_revoked_invitation_admits_nobody(store: &impl Invitations) {
+async fn a_revoked_invitation_cannot_be_accepted(store: &impl Invitations) {
     let owner = owner(store).await;
     let (invitation, guest) = (invite(store, &owner, "bob", now()).await, accounts::person());
     assert!(revoke(store, &invitation, &owner.user).await);
-    assert!(!revoke(store, &invitation, &owner.user).await, "a second time there is nothing to take back");
+    assert!(!revoke(store, &invitation, &owner.user).await, "a second revocation finds nothing");
     assert_eq!(accept(store, &invitation, &guest).await, Accepted::Conflict);
     assert_eq!(store.get_member(owner.org, &guest).await.unwrap(), None);
-    let kept = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
-    assert_eq!(kept.status, InvitationStatus::Revoked);
-    assert_eq!(trail(store, &owner).await, ["invitation.revoked", "member.invited", "org.created"]);
+    let stored = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
+    assert_eq!(stored.status, InvitationStatus::Revoked);
+    assert_eq!(audit_log(store, &owner).await, ["invitation.revoked", "member.invited", "org.created"]);
 }
 
-async fn an_expired_invitation_admits_nobody(store: &impl Invitations) {
+async fn an_expired_invitation_cannot_be_accepted(store: &impl Invitations) {
     let owner = owner(store).await;
     let (invitation, guest) = (invite(store, &owner, "bob", now()).await, accounts::person());
     let late = acceptance(&invitation, &guest, invitation.expires_at);
@@ -267,21 +272,21 @@ async fn an_expired_invitation_admits_nobody(store: &impl Invitations) {
     assert_eq!(store.accept_invitation(&just).await.unwrap(), Accepted::Joined);
 }
 
-async fn an_invitation_admits_one_person_once(store: &impl Invitations) {
+async fn an_invitation_is_accepted_by_one_person_once(store: &impl Invitations) {
     let owner = owner(store).await;
     let (invitation, guest, other) =
         (invite(store, &owner, "bob", now()).await, accounts::person(), accounts::person());
     let taken = acceptance(&invitation, &guest, now());
     assert_eq!(store.accept_invitation(&taken).await.unwrap(), Accepted::Joined);
     assert_eq!(store.get_member(owner.org, &guest).await.unwrap(), Some(taken.member.clone()));
-    let kept = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
-    assert_eq!(kept, Invitation { status: InvitationStatus::Accepted(guest.clone()), ..invitation.clone() });
+    let stored = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
+    assert_eq!(stored, Invitation { status: InvitationStatus::Accepted(guest.clone()), ..invitation.clone() });
     assert_eq!(store.accept_invitation(&taken).await.unwrap(), Accepted::Conflict);
     assert_eq!(accept(store, &invitation, &other).await, Accepted::Conflict);
     assert_eq!(store.get_member(owner.org, &other).await.unwrap(), None);
     assert!(!revoke(store, &invitation, &owner.user).await);
-    assert_eq!(trail(store, &owner).await, ["member.invited", "member.joined", "org.created"]);
-    // Removed since, they do not come back by it.
+    assert_eq!(audit_log(store, &owner).await, ["member.invited", "member.joined", "org.created"]);
+    // A removed member cannot return with it.
     let origin = accounts::origin(&owner.user);
     let removal = taken.member.remove(&owner, &ChangeContext { origin: &origin, now: now() }).unwrap();
     store.remove_member(&removal).await.unwrap();
@@ -289,7 +294,7 @@ async fn an_invitation_admits_one_person_once(store: &impl Invitations) {
     assert_eq!(store.get_member(owner.org, &guest).await.unwrap(), None);
 }
 
-async fn of_two_who_accept_at_once_one_joins(store: &impl Invitations) {
+async fn of_two_who_accept_concurrently_one_joins(store: &impl Invitations) {
     let owner = owner(store).await;
     for n in 0..5 {
         let invitation = invite(store, &owner, &format!("p{n}"), now()).await;
@@ -305,19 +310,19 @@ async fn of_two_who_accept_at_once_one_joins(store: &impl Invitations) {
     }
 }
 
-async fn who_is_a_member_joins_no_second_time(store: &impl Invitations) {
+async fn a_member_cannot_accept_an_invitation(store: &impl Invitations) {
     let owner = owner(store).await;
     let member = Member { org: owner.org, user: accounts::person(), role: OrgRole::Billing, joined_at: now() };
     let entry = accounts::entry(owner.org, AuditAction::MemberJoined, &member.user, now());
     store.put_member(&member, &entry).await.unwrap();
     let invitation = invite(store, &owner, "bob", now()).await;
     assert_eq!(accept(store, &invitation, &member.user).await, Accepted::Member);
-    assert_eq!(store.get_member(owner.org, &member.user).await.unwrap(), Some(member), "with the role they had");
-    let kept = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
-    assert_eq!(kept.status, InvitationStatus::Open);
+    assert_eq!(store.get_member(owner.org, &member.user).await.unwrap(), Some(member), "the role must not change");
+    let stored = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
+    assert_eq!(stored.status, InvitationStatus::Open);
 }
 
-async fn an_invitation_is_worth_what_its_sender_could_still_send(store: &impl Invitations) {
+async fn an_invitation_is_void_once_its_sender_may_no_longer_invite(store: &impl Invitations) {
     let owner = owner(store).await;
     let admin = Member { org: owner.org, user: accounts::person(), role: OrgRole::Admin, joined_at: now() };
     let entry = accounts::entry(owner.org, AuditAction::MemberJoined, &admin.user, now());
@@ -327,16 +332,16 @@ async fn an_invitation_is_worth_what_its_sender_could_still_send(store: &impl In
     let when = ChangeContext { origin: &origin, now: now() };
     let step = admin.assign(OrgRole::Developer, &owner, &when).unwrap().unwrap();
     store.change_role(&step).await.unwrap();
-    assert_eq!(accept(store, &invitation, &guest).await, Accepted::Withdrawn, "a developer invites nobody");
+    assert_eq!(accept(store, &invitation, &guest).await, Accepted::Withdrawn, "a developer may not invite");
     let developer = Member { role: OrgRole::Developer, ..admin };
     store.remove_member(&developer.remove(&owner, &when).unwrap()).await.unwrap();
     assert_eq!(accept(store, &invitation, &guest).await, Accepted::Withdrawn);
     assert_eq!(store.get_member(owner.org, &guest).await.unwrap(), None);
-    let kept = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
-    assert_eq!(kept.status, InvitationStatus::Open);
+    let stored = store.get_invitation(owner.org, invitation.id).await.unwrap().unwrap();
+    assert_eq!(stored.status, InvitationStatus::Open);
 }
 
-async fn a_full_organisation_admits_nobody(store: &impl Invitations) {
+async fn an_invitation_to_a_full_organisation_cannot_be_accepted(store: &impl Invitations) {
     let owner = owner(store).await;
     let invitation = invite(store, &owner, "bob", now()).await;
     let people = fill(store, owner.org).await;
@@ -349,7 +354,7 @@ async fn a_full_organisation_admits_nobody(store: &impl Invitations) {
     assert_eq!(accept(store, &invitation, &accounts::person()).await, Accepted::Joined);
 }
 
-async fn who_joins_is_known_from_their_token(store: &impl Invitations) {
+async fn accepting_stores_the_address_in_the_token(store: &impl Invitations) {
     let owner = owner(store).await;
     let (invitation, guest) = (invite(store, &owner, "bob", now()).await, accounts::person());
     let contact = Contact {
@@ -363,5 +368,5 @@ async fn who_joins_is_known_from_their_token(store: &impl Invitations) {
     let taken = Acceptance { seen, ..acceptance(&invitation, &guest, now()) };
     assert_eq!(store.accept_invitation(&taken).await.unwrap(), Accepted::Joined);
     let profile = store.get_profile(&guest).await.unwrap();
-    assert_eq!(profile.seen, Some(contact), "they are known from their token");
+    assert_eq!(profile.seen, Some(contact), "their address is stored from their token");
 }

@@ -1,4 +1,4 @@
-//! Files of jobs: what moves a file moves its job in the same transaction, or neither.
+//! Contract of the ports for files of jobs: one transaction changes both a file and its job, or neither.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,10 +11,10 @@ use consigne_testkit::generator::fresh_id;
 use consigne_usecases::jobs::follow;
 use futures_util::future::join_all;
 
-use super::jobs::{accepted, read, wish};
+use super::jobs::{accepted, read, request};
 use super::{file_of, now, on_both, owner};
 
-/// Everything the table can do for the files of jobs.
+/// The ports under test.
 pub trait JobStore:
     RequestJob + GetJob + ApplyJobStep + GrantUpload + GetFile + GetUsage + ApplyTransition + Sync
 {
@@ -26,23 +26,23 @@ impl<T> JobStore for T where
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    a_grant_for_a_job_is_made_for_both_or_for_neither,
-    a_grant_that_does_not_fit_leaves_the_job_as_it_is,
-    a_promise_to_a_generator_is_kept_though_the_job_has_moved,
-    of_ten_grants_at_once_one_finds_the_job_as_it_was,
-    an_arrival_moves_both_or_neither,
-    the_last_of_four_arrivals_at_once_completes_the_job,
-    a_claimed_file_that_is_lost_fails_the_job_and_gives_the_allowance_back,
+    a_grant_is_stored_with_its_job_or_not_at_all,
+    a_refused_grant_does_not_change_the_job,
+    a_generators_retry_gets_its_grant_even_if_the_job_has_changed,
+    of_ten_concurrent_grants_one_succeeds,
+    an_arrival_changes_file_and_job_or_neither,
+    the_last_of_four_concurrent_arrivals_completes_the_job,
+    a_lost_claimed_file_fails_the_job_and_returns_its_allowance,
 );
 
-/// Makes a grant of a file for a job as it stands.
+/// Creates a grant of a file for a job in its current state.
 fn grant_for(job: &Job, size: u64, now: Timestamp) -> Grant {
     let file = File { job: Some(job.id.clone()), ..file_of(job.owner(), "a.png", size, now) };
     let step = job.granted(&file, now).unwrap();
     Grant { file, plan: Plan::Pro, job: Some(Box::new(step)), idempotency: None, now }
 }
 
-/// Grants files for a job, one after the other; gives them with the job as it stands then.
+/// Grants files for a job, one after the other. Returns them and the job after that.
 async fn granted(store: &impl JobStore, job: &Job, count: usize, now: Timestamp) -> (Vec<File>, Job) {
     let (mut files, mut job) = (Vec::new(), job.clone());
     for _ in 0..count {
@@ -54,7 +54,7 @@ async fn granted(store: &impl JobStore, job: &Job, count: usize, now: Timestamp)
     (files, job)
 }
 
-/// Makes the step with which the completion of all a job's outputs is accepted.
+/// Creates the step that accepts a completion with all outputs of a job.
 fn claim(job: &Job, now: Timestamp) -> JobStep {
     let mut step = job.failed("", "", now).unwrap();
     (step.job, step.gives_back, step.event) = (job.clone(), false, None);
@@ -79,7 +79,7 @@ async fn usage(store: &impl GetUsage, owner: &UserId) -> [u64; 3] {
     [usage.committed, usage.reserved, usage.files(None)]
 }
 
-async fn a_grant_for_a_job_is_made_for_both_or_for_neither(store: &impl JobStore) {
+async fn a_grant_is_stored_with_its_job_or_not_at_all(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
     let job = accepted(store, &owner, now).await;
     let grant = grant_for(&job, 10, now);
@@ -94,7 +94,7 @@ async fn a_grant_for_a_job_is_made_for_both_or_for_neither(store: &impl JobStore
     assert_eq!(read(store, &job.id).await, step.job);
 }
 
-async fn a_grant_that_does_not_fit_leaves_the_job_as_it_is(store: &impl JobStore) {
+async fn a_refused_grant_does_not_change_the_job(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
     let job = accepted(store, &owner, now).await;
     let limit = Plan::Pro.allowances().storage;
@@ -109,7 +109,7 @@ async fn a_grant_that_does_not_fit_leaves_the_job_as_it_is(store: &impl JobStore
     assert_eq!(usage(store, &owner).await, [limit - 10, limit - 10, 0]);
 }
 
-async fn a_promise_to_a_generator_is_kept_though_the_job_has_moved(store: &impl JobStore) {
+async fn a_generators_retry_gets_its_grant_even_if_the_job_has_changed(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
     let job = accepted(store, &owner, now).await;
     let message = fresh_id();
@@ -118,22 +118,22 @@ async fn a_promise_to_a_generator_is_kept_though_the_job_has_moved(store: &impl 
     let asked = |fingerprint| Grant { idempotency: idempotency_key(fingerprint), ..grant_for(&job, 10, now) };
     let first = asked("f1");
     assert_eq!(store.grant_upload(&first).await.unwrap(), GrantOutcome::Granted);
-    // Each computed from the job as it was before the first.
+    // Each is computed from the job before the first grant.
     let before = GrantOutcome::Replayed(Box::new(first.file.clone()));
     assert_eq!(store.grant_upload(&asked("f1")).await.unwrap(), before);
     assert_eq!(store.grant_upload(&asked("f2")).await.unwrap(), GrantOutcome::KeyReused);
-    // The owner's own key of the same text is another promise.
+    // The owner's own idempotency key with the same text is independent.
     let own = Grant { job: None, file: file_of(&owner, "b.png", 10, now), ..asked("f2") };
     assert_eq!(store.grant_upload(&own).await.unwrap(), GrantOutcome::Granted);
     assert_eq!(read(store, &job.id).await.outputs.len(), 1);
     assert_eq!(usage(store, &owner).await, [20, 20, 0]);
-    // For a job of another owner the message is worth nothing.
+    // The message is not valid for a job of another owner.
     let other = accepted(store, &self::owner(), now).await;
     let overheard = Grant { idempotency: idempotency_key("f3"), ..grant_for(&other, 10, now) };
     assert_eq!(store.grant_upload(&overheard).await.unwrap(), GrantOutcome::KeyReused);
 }
 
-async fn of_ten_grants_at_once_one_finds_the_job_as_it_was(store: &impl JobStore) {
+async fn of_ten_concurrent_grants_one_succeeds(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
     let job = accepted(store, &owner, now).await;
     let grants: Vec<Grant> = (0..10).map(|_| grant_for(&job, 10, now)).collect();
@@ -144,35 +144,37 @@ async fn of_ten_grants_at_once_one_finds_the_job_as_it_was(store: &impl JobStore
     assert_eq!(read(store, &job.id).await.outputs.len(), 1);
 }
 
-async fn an_arrival_moves_both_or_neither(store: &impl JobStore) {
+async fn an_arrival_changes_file_and_job_or_neither(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
     let (files, job) = granted(store, &accepted(store, &owner, now).await, 2, now).await;
     let settled = follow(store, files[0].accept(arrival(), now), now).await.unwrap();
     let follows = settled.job.clone().unwrap();
-    // The job has moved since: neither.
+    // The job has changed since, so neither changes.
     let stale_job = Box::new(JobStep { seen: follows.seen - 1, ..(*follows).clone() });
-    assert!(!store.apply_transition(&Transition { job: Some(stale_job), ..settled.clone() }).await.unwrap());
-    // The file has: neither.
+    assert!(
+        !store.apply_transition(&Transition { job: Some(stale_job), ..settled.clone() }).await.unwrap().is_committed()
+    );
+    // The file has changed since, so neither changes.
     let stale = Transition { seen: settled.seen + 1, ..settled.clone() };
-    assert!(!store.apply_transition(&stale).await.unwrap());
+    assert!(!store.apply_transition(&stale).await.unwrap().is_committed());
     assert_eq!((file(store, &files[0]).await, read(store, &job.id).await), (Some(files[0].clone()), job.clone()));
     assert_eq!(usage(store, &owner).await, [20, 20, 0]);
-    assert!(store.apply_transition(&settled).await.unwrap());
+    assert!(store.apply_transition(&settled).await.unwrap().is_committed());
     assert_eq!(file(store, &files[0]).await.unwrap().status, Status::Ready);
     let moved = read(store, &job.id).await;
     assert_eq!(moved, follows.job);
     assert_eq!(moved.outputs[0].version.as_deref(), Some("v1"));
     assert_eq!(usage(store, &owner).await, [20, 10, 1]);
-    // What expires and was not named leaves the job.
+    // An expired file that no completion named is removed from the job.
     let expired = follow(store, files[1].remove(Removal::Expired, now), now).await.unwrap();
-    assert!(store.apply_transition(&expired).await.unwrap());
+    assert!(store.apply_transition(&expired).await.unwrap().is_committed());
     let moved = read(store, &job.id).await;
     assert_eq!((moved.outputs.len(), moved.status), (1, JobStatus::Processing));
 }
 
-async fn the_last_of_four_arrivals_at_once_completes_the_job(store: &impl JobStore) {
+async fn the_last_of_four_concurrent_arrivals_completes_the_job(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
-    let new = wish(&owner, Plan::Pro, Kind::Image, now);
+    let new = request(&owner, Plan::Pro, Kind::Image, now);
     assert_eq!(store.request_job(&new).await.unwrap(), Admission::Accepted);
     let (files, job) = granted(store, &new.job, 4, now).await;
     assert_eq!(store.apply_job_step(&claim(&job, now), None).await.unwrap(), StepOutcome::Applied);
@@ -180,12 +182,12 @@ async fn the_last_of_four_arrivals_at_once_completes_the_job(store: &impl JobSto
     join_all(files.iter().map(async |waiting| {
         for _ in 0..8 {
             let step = follow(store, waiting.accept(arrival(), now), now).await.unwrap();
-            if store.apply_transition(&step).await.unwrap() {
+            if store.apply_transition(&step).await.unwrap().is_committed() {
                 completed.fetch_add(u32::from(step.job.unwrap().event.is_some()), Ordering::SeqCst);
                 return;
             }
         }
-        panic!("the job kept moving");
+        panic!("the job changed at every attempt");
     }))
     .await;
     let job = read(store, &job.id).await;
@@ -194,10 +196,10 @@ async fn the_last_of_four_arrivals_at_once_completes_the_job(store: &impl JobSto
     assert_eq!(usage(store, &owner).await, [40, 0, 4]);
 }
 
-async fn a_claimed_file_that_is_lost_fails_the_job_and_gives_the_allowance_back(store: &impl JobStore) {
+async fn a_lost_claimed_file_fails_the_job_and_returns_its_allowance(store: &impl JobStore) {
     let (owner, now) = (owner(), now());
-    let asked = async || store.request_job(&wish(&owner, Plan::Basic, Kind::Video, now)).await.unwrap();
-    let new = wish(&owner, Plan::Basic, Kind::Video, now);
+    let asked = async || store.request_job(&request(&owner, Plan::Basic, Kind::Video, now)).await.unwrap();
+    let new = request(&owner, Plan::Basic, Kind::Video, now);
     assert_eq!(store.request_job(&new).await.unwrap(), Admission::Accepted);
     for _ in 0..4 {
         assert_eq!(asked().await, Admission::Accepted);
@@ -206,8 +208,8 @@ async fn a_claimed_file_that_is_lost_fails_the_job_and_gives_the_allowance_back(
     let (files, job) = granted(store, &new.job, 1, now).await;
     assert_eq!(store.apply_job_step(&claim(&job, now), None).await.unwrap(), StepOutcome::Applied);
     let step = follow(store, files[0].reject("declared video/mp4, found text", now), now).await.unwrap();
-    assert!(store.apply_transition(&step).await.unwrap());
-    assert!(!store.apply_transition(&step).await.unwrap());
+    assert!(store.apply_transition(&step).await.unwrap().is_committed());
+    assert!(!store.apply_transition(&step).await.unwrap().is_committed());
     let job = read(store, &job.id).await;
     assert_eq!((job.status, job.failure.unwrap().code.as_str()), (JobStatus::Failed, "OUTPUT_LOST"));
     assert_eq!(usage(store, &owner).await, [0, 0, 0]);

@@ -1,4 +1,4 @@
-//! Jobs: accepted against a month's allowance, listed, and moved by their own steps.
+//! Contract of the ports for jobs: accepted within a monthly allowance, listed, and changed in steps.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 
 use super::{eventually, file_of, now, on_both, owner};
 
-/// Everything the table can do for jobs by themselves.
+/// The ports under test.
 pub trait Jobs:
     RequestJob + GetJob + ListJobs + ApplyJobStep + WriteAudit + ListAudit + CloseAccount + FindDue + GrantUpload + GetFile
 {
@@ -42,23 +42,23 @@ impl<T> Jobs for T where
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    a_job_is_read_back_as_it_was_accepted,
-    of_twenty_wishes_at_once_as_many_are_accepted_as_the_month_allows,
-    each_class_has_an_allowance_of_its_own_and_a_larger_plan_more_at_once,
-    nothing_is_accepted_of_an_allowance_of_nothing,
-    a_promise_outranks_every_refusal,
-    a_closed_account_gets_no_job_and_spends_nothing,
-    what_is_given_back_goes_to_the_month_it_was_taken_from,
-    lists_go_newest_first_page_by_page_of_one_status_or_of_all,
-    every_field_of_a_job_survives,
+    an_accepted_job_is_read_back,
+    twenty_concurrent_requests_are_accepted_up_to_the_monthly_allowance,
+    each_class_has_its_own_allowance_and_a_larger_plan_applies_at_once,
+    a_plan_without_an_allowance_gets_no_job,
+    a_retry_gets_its_job_despite_later_refusals,
+    a_closed_account_gets_no_job_and_uses_no_allowance,
+    a_returned_unit_goes_to_the_month_of_its_request,
+    lists_are_newest_first_in_pages_of_one_status_or_all,
+    every_field_of_a_job_is_stored,
     a_step_is_applied_once,
-    a_message_is_carried_out_once_and_remembered,
-    a_file_that_has_moved_is_not_taken_in_and_nothing_else_happens,
+    a_message_is_applied_once_and_recorded,
+    a_changed_file_is_not_added_to_a_job,
     a_job_is_due_until_it_ends,
-    an_entry_of_the_trail_may_stand_alone,
+    an_audit_entry_can_be_written_alone,
 );
 
-/// Makes a wish of a kind.
+/// Creates the details of a request for a kind of job.
 fn ask(kind: Kind) -> Ask {
     let made = match kind {
         Kind::Book => Ask::text("Intelligence artificielle", Some("two\nlines"), Some("L’IA en clair")),
@@ -69,29 +69,29 @@ fn ask(kind: Kind) -> Ask {
     made.unwrap()
 }
 
-/// Makes what asks for a job.
-pub(super) fn wish(owner: &UserId, plan: Plan, kind: Kind, now: Timestamp) -> NewJob {
+/// Creates a request for a job.
+pub(super) fn request(owner: &UserId, plan: Plan, kind: Kind, now: Timestamp) -> NewJob {
     let job = Job::accept(owner, plan, kind, ask(kind), now);
     let event = job.requested("https://api.example.com");
     NewJob { job, event, seen: None, idempotent: None }
 }
 
-/// Has an image job accepted.
+/// Requests an image job, which must be accepted.
 pub(super) async fn accepted(jobs: &impl RequestJob, owner: &UserId, now: Timestamp) -> Job {
-    let new = wish(owner, Plan::Pro, Kind::Image, now);
+    let new = request(owner, Plan::Pro, Kind::Image, now);
     assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);
     new.job
 }
 
-/// Gives the job as it stands.
+/// Returns the stored job.
 pub(super) async fn read(jobs: &impl GetJob, id: &JobId) -> Job {
     jobs.get_job(id).await.unwrap().unwrap()
 }
 
-/// Asks for articles on the plan free, which allows five a month, until there are none left.
+/// Requests articles until the free plan's allowance of five a month is used up. Returns how many were accepted.
 async fn left_of_five(jobs: &impl RequestJob, owner: &UserId, now: Timestamp) -> usize {
     for taken in 0..6 {
-        match jobs.request_job(&wish(owner, Plan::Free, Kind::Blog, now)).await.unwrap() {
+        match jobs.request_job(&request(owner, Plan::Free, Kind::Blog, now)).await.unwrap() {
             Admission::Accepted => {}
             Admission::Spent => return taken,
             other => panic!("{other:?}"),
@@ -100,7 +100,7 @@ async fn left_of_five(jobs: &impl RequestJob, owner: &UserId, now: Timestamp) ->
     panic!("more than five were accepted");
 }
 
-/// Has a request come with an idempotency key.
+/// Adds an idempotency key to a request.
 fn keyed(new: NewJob, key: &str, fingerprint: &str) -> NewJob {
     let key = IdempotencyKey { key: key.to_owned(), fingerprint: fingerprint.to_owned() };
     let (caller, result) = (new.job.owner().clone().into(), new.job.id.to_string());
@@ -112,16 +112,16 @@ fn contact(now: Timestamp) -> Contact {
     Contact { email, verified: true, name: None, language: Language::French, at: now }
 }
 
-/// Makes a message of a generator, which nobody has sent before.
+/// Creates a message of a generator with a new id.
 fn message(fingerprint: &str, now: Timestamp) -> Received {
     let id = WebhookId::parse(&format!("msg_{}", fresh_user())).unwrap();
     Received { source: Source::Generator, id, fingerprint: fingerprint.to_owned(), result: "r".to_owned(), now }
 }
 
-async fn a_job_is_read_back_as_it_was_accepted(jobs: &impl Jobs) {
+async fn an_accepted_job_is_read_back(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
     for kind in Kind::ALL {
-        let new = wish(&owner, Plan::Pro, kind, now);
+        let new = request(&owner, Plan::Pro, kind, now);
         assert_eq!(jobs.get_job(&new.job.id).await.unwrap(), None);
         assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);
         assert_eq!(jobs.get_job(&new.job.id).await.unwrap(), Some(new.job.clone()));
@@ -130,12 +130,12 @@ async fn a_job_is_read_back_as_it_was_accepted(jobs: &impl Jobs) {
     }
 }
 
-async fn of_twenty_wishes_at_once_as_many_are_accepted_as_the_month_allows(jobs: &impl Jobs) {
+async fn twenty_concurrent_requests_are_accepted_up_to_the_monthly_allowance(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
-    let wishes: Vec<NewJob> = (0..20).map(|_| wish(&owner, Plan::Free, Kind::Blog, now)).collect();
-    let outcomes = join_all(wishes.iter().map(|new| jobs.request_job(new))).await;
+    let requests: Vec<NewJob> = (0..20).map(|_| request(&owner, Plan::Free, Kind::Blog, now)).collect();
+    let outcomes = join_all(requests.iter().map(|new| jobs.request_job(new))).await;
     let mut recorded = 0;
-    for (new, outcome) in wishes.iter().zip(outcomes) {
+    for (new, outcome) in requests.iter().zip(outcomes) {
         let (there, outcome) = (jobs.get_job(&new.job.id).await.unwrap().is_some(), outcome.unwrap());
         assert_eq!(outcome, if there { Admission::Accepted } else { Admission::Spent });
         recorded += usize::from(there);
@@ -143,73 +143,73 @@ async fn of_twenty_wishes_at_once_as_many_are_accepted_as_the_month_allows(jobs:
     assert_eq!((recorded, left_of_five(jobs, &owner, now).await), (5, 0));
 }
 
-async fn each_class_has_an_allowance_of_its_own_and_a_larger_plan_more_at_once(jobs: &impl Jobs) {
+async fn each_class_has_its_own_allowance_and_a_larger_plan_applies_at_once(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
     assert_eq!(left_of_five(jobs, &owner, now).await, 5);
-    let asked = async |plan, kind| jobs.request_job(&wish(&owner, plan, kind, now)).await.unwrap();
+    let asked = async |plan, kind| jobs.request_job(&request(&owner, plan, kind, now)).await.unwrap();
     // Books and articles are texts; pictures are not.
     assert_eq!(asked(Plan::Free, Kind::Book).await, Admission::Spent);
     assert_eq!(asked(Plan::Free, Kind::Image).await, Admission::Accepted);
     assert_eq!(asked(Plan::Pro, Kind::Book).await, Admission::Accepted);
     assert_eq!(asked(Plan::Free, Kind::Blog).await, Admission::Spent);
-    // Nobody else's, and no other month's.
+    // Not that of others or of other months.
     assert_eq!(left_of_five(jobs, &super::owner(), now).await, 5);
     assert_eq!(left_of_five(jobs, &owner, Month::of(now).ends()).await, 5);
 }
 
-async fn nothing_is_accepted_of_an_allowance_of_nothing(jobs: &impl Jobs) {
+async fn a_plan_without_an_allowance_gets_no_job(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
-    let new = wish(&owner, Plan::Free, Kind::Video, now);
+    let new = request(&owner, Plan::Free, Kind::Video, now);
     assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Spent);
     assert_eq!(jobs.get_job(&new.job.id).await.unwrap(), None);
-    // Nor beside what a larger plan has taken.
-    assert_eq!(jobs.request_job(&wish(&owner, Plan::Basic, Kind::Video, now)).await.unwrap(), Admission::Accepted);
+    // Also if a larger plan has used some before.
+    assert_eq!(jobs.request_job(&request(&owner, Plan::Basic, Kind::Video, now)).await.unwrap(), Admission::Accepted);
     assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Spent);
 }
 
-async fn a_promise_outranks_every_refusal(jobs: &impl Jobs) {
+async fn a_retry_gets_its_job_despite_later_refusals(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
-    let with_key = |plan, kind, fingerprint: &str| keyed(wish(&owner, plan, kind, now), "order-17", fingerprint);
+    let with_key = |plan, kind, fingerprint: &str| keyed(request(&owner, plan, kind, now), "order-17", fingerprint);
     let first = with_key(Plan::Basic, Kind::Video, "f1");
     assert_eq!(jobs.request_job(&first).await.unwrap(), Admission::Accepted);
     let before = Admission::Replayed(first.job.id.to_string());
     assert_eq!(jobs.request_job(&with_key(Plan::Basic, Kind::Video, "f1")).await.unwrap(), before);
-    // On a plan whose allowance is nothing, and with every unit of another taken.
+    // With a plan without an allowance, and with a used-up allowance.
     assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Video, "f1")).await.unwrap(), before);
     left_of_five(jobs, &owner, now).await;
     assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Blog, "f1")).await.unwrap(), before);
     assert_eq!(jobs.request_job(&with_key(Plan::Free, Kind::Blog, "f2")).await.unwrap(), Admission::KeyReused);
-    // A request that was refused has promised nothing.
-    let refused = keyed(wish(&owner, Plan::Free, Kind::Blog, now), "order-18", "f3");
+    // A refused request is not recorded.
+    let refused = keyed(request(&owner, Plan::Free, Kind::Blog, now), "order-18", "f3");
     assert_eq!(jobs.request_job(&refused).await.unwrap(), Admission::Spent);
-    let later = keyed(wish(&owner, Plan::Basic, Kind::Blog, now), "order-18", "f4");
+    let later = keyed(request(&owner, Plan::Basic, Kind::Blog, now), "order-18", "f4");
     assert_eq!(jobs.request_job(&later).await.unwrap(), Admission::Accepted);
-    // Somebody else's key is their own.
-    let theirs = keyed(wish(&super::owner(), Plan::Basic, Kind::Video, now), "order-17", "f2");
+    // Another person's idempotency key is independent.
+    let theirs = keyed(request(&super::owner(), Plan::Basic, Kind::Video, now), "order-17", "f2");
     assert_eq!(jobs.request_job(&theirs).await.unwrap(), Admission::Accepted);
 }
 
-async fn a_closed_account_gets_no_job_and_spends_nothing(jobs: &impl Jobs) {
+async fn a_closed_account_gets_no_job_and_uses_no_allowance(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
     let seen = Sighting { user: owner.clone(), contact: contact(now) };
-    let seen_wish = || NewJob { seen: Some(seen.clone()), ..wish(&owner, Plan::Free, Kind::Blog, now) };
-    assert_eq!(jobs.request_job(&seen_wish()).await.unwrap(), Admission::Accepted);
+    let seen_request = || NewJob { seen: Some(seen.clone()), ..request(&owner, Plan::Free, Kind::Blog, now) };
+    assert_eq!(jobs.request_job(&seen_request()).await.unwrap(), Admission::Accepted);
     let closing = Received { source: Source::Clerk, ..message("f", now) };
     jobs.close_account(&Closing::begin(owner.clone(), now), &closing).await.unwrap();
-    let refused = jobs.request_job(&seen_wish()).await.unwrap_err();
+    let refused = jobs.request_job(&seen_request()).await.unwrap_err();
     assert_eq!(refused.code, Code::Unauthenticated);
     assert_eq!(left_of_five(jobs, &owner, now).await, 4);
-    // Also when there is nothing left to spend.
-    let refused = jobs.request_job(&seen_wish()).await.unwrap_err();
+    // Even if the allowance is used up.
+    let refused = jobs.request_job(&seen_request()).await.unwrap_err();
     assert_eq!(refused.code, Code::Unauthenticated);
 }
 
-async fn what_is_given_back_goes_to_the_month_it_was_taken_from(jobs: &impl Jobs) {
-    // In months to come, where nobody sweeps.
+async fn a_returned_unit_goes_to_the_month_of_its_request(jobs: &impl Jobs) {
+    // In future months, where no other test sweeps.
     let owner = owner();
     let next = Month::of(Month::of(now()).ends()).ends();
     let last = next.minus(Duration::from_millis(1));
-    let asked = wish(&owner, Plan::Free, Kind::Blog, last);
+    let asked = request(&owner, Plan::Free, Kind::Blog, last);
     assert_eq!(jobs.request_job(&asked).await.unwrap(), Admission::Accepted);
     assert_eq!((left_of_five(jobs, &owner, last).await, left_of_five(jobs, &owner, next).await), (4, 5));
     let step = asked.job.failed("SAFETY", "No", next).unwrap();
@@ -219,7 +219,7 @@ async fn what_is_given_back_goes_to_the_month_it_was_taken_from(jobs: &impl Jobs
     assert_eq!((left_of_five(jobs, &owner, next).await, left_of_five(jobs, &owner, last).await), (0, 1));
 }
 
-/// Gives every page of a list, and checks that none is longer than asked for.
+/// Returns all pages of a list. Asserts that none is longer than requested.
 async fn pages(jobs: &impl ListJobs, owner: &UserId, status: Option<JobStatus>, limit: u32) -> Vec<Job> {
     let (mut seen, mut page) = (Vec::new(), PageAsk { limit, after: None });
     loop {
@@ -233,7 +233,7 @@ async fn pages(jobs: &impl ListJobs, owner: &UserId, status: Option<JobStatus>, 
     }
 }
 
-async fn lists_go_newest_first_page_by_page_of_one_status_or_of_all(jobs: &impl Jobs) {
+async fn lists_are_newest_first_in_pages_of_one_status_or_all(jobs: &impl Jobs) {
     let (owner, start) = (owner(), now());
     let mut all = Vec::new();
     for n in 0..7 {
@@ -259,9 +259,9 @@ async fn lists_go_newest_first_page_by_page_of_one_status_or_of_all(jobs: &impl 
     assert_eq!((first.total, first.next.is_some()), (Some(7), true));
 }
 
-async fn every_field_of_a_job_survives(jobs: &impl Jobs) {
+async fn every_field_of_a_job_is_stored(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
-    let new = wish(&owner, Plan::Premium, Kind::Book, now);
+    let new = request(&owner, Plan::Premium, Kind::Book, now);
     assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);
     let media = file_of(&owner, "Été 👩\u{200D}🚀 \"q\".md", 10, now);
     let ready =
@@ -297,19 +297,19 @@ async fn a_step_is_applied_once(jobs: &impl Jobs) {
     let applied: Vec<usize> = (0..10).filter(|at| *outcomes[*at].as_ref().unwrap() == StepOutcome::Applied).collect();
     assert_eq!(applied.len(), 1, "{outcomes:?}");
     assert_eq!(read(jobs, &job.id).await, both[applied[0] % 2].job);
-    // Nobody's job is moved.
+    // An unknown job cannot be changed.
     let unknown = Job::accept(&owner, Plan::Pro, Kind::Image, ask(Kind::Image), now).failed("X", "x", now).unwrap();
     assert_eq!(jobs.apply_job_step(&unknown, None).await.unwrap(), StepOutcome::Conflict);
     assert_eq!(jobs.get_job(&unknown.job.id).await.unwrap(), None);
 }
 
-async fn a_message_is_carried_out_once_and_remembered(jobs: &impl Jobs) {
+async fn a_message_is_applied_once_and_recorded(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
     let (one, two) = (accepted(jobs, &owner, now).await, accepted(jobs, &owner, now).await);
     let (fails, other) = (one.failed("X", "x", now).unwrap(), two.failed("X", "x", now).unwrap());
     let said = message("f1", now);
     assert_eq!(jobs.apply_job_step(&fails, Some(&said)).await.unwrap(), StepOutcome::Applied);
-    // Whatever step it now leads to, on whatever job, it was carried out; and its id stands for no other body.
+    // The message was applied, whatever step or job comes with it now. Its id is refused with another body.
     let again = Received { now: now.plus(Duration::from_hours(119)), ..said.clone() };
     let forged = Received { fingerprint: "f2".to_owned(), ..said.clone() };
     for step in [&fails, &other] {
@@ -317,11 +317,11 @@ async fn a_message_is_carried_out_once_and_remembered(jobs: &impl Jobs) {
         assert_eq!(jobs.apply_job_step(step, Some(&forged)).await.unwrap(), StepOutcome::KeyReused);
     }
     assert_eq!(read(jobs, &two.id).await, two);
-    // What was refused is not remembered, and may come again.
+    // A refused message is not recorded and may be repeated.
     let late = message("f1", now);
     assert_eq!(jobs.apply_job_step(&fails, Some(&late)).await.unwrap(), StepOutcome::Conflict);
     assert_eq!(jobs.apply_job_step(&other, Some(&late)).await.unwrap(), StepOutcome::Applied);
-    // Of ten deliveries at once one is carried out.
+    // Of ten concurrent deliveries one is applied.
     let three = accepted(jobs, &owner, now).await;
     let (step, said) = (three.failed("X", "x", now).unwrap(), message("f1", now));
     let outcomes = join_all((0..10).map(|_| jobs.apply_job_step(&step, Some(&said)))).await;
@@ -329,7 +329,7 @@ async fn a_message_is_carried_out_once_and_remembered(jobs: &impl Jobs) {
     assert_eq!((count(StepOutcome::Applied), count(StepOutcome::Replayed)), (1, 9), "{outcomes:?}");
 }
 
-/// Makes the step that takes in a file of its owner's.
+/// Creates the step that adds a file of the job's owner to the job.
 fn taking_in(job: &Job, file: &File, now: Timestamp) -> JobStep {
     let mut step = job.granted(file, now).unwrap();
     let adopted = File { job: Some(job.id.clone()), revision: file.revision + 1, ..file.clone() };
@@ -337,7 +337,7 @@ fn taking_in(job: &Job, file: &File, now: Timestamp) -> JobStep {
     step
 }
 
-async fn a_file_that_has_moved_is_not_taken_in_and_nothing_else_happens(jobs: &impl Jobs) {
+async fn a_changed_file_is_not_added_to_a_job(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
     let job = accepted(jobs, &owner, now).await;
     let file = file_of(&owner, "a.png", 10, now);
@@ -360,7 +360,7 @@ async fn a_file_that_has_moved_is_not_taken_in_and_nothing_else_happens(jobs: &i
 }
 
 async fn a_job_is_due_until_it_ends<F: Jobs>(jobs: &F) {
-    // In years to come, where nobody sweeps.
+    // In future years, where no other test sweeps.
     let owner = owner();
     let job = accepted(jobs, &owner, now().plus(Duration::from_hours(10_000))).await;
     let due_at = job.due_at().unwrap();
@@ -380,7 +380,7 @@ async fn a_job_is_due_until_it_ends<F: Jobs>(jobs: &F) {
     let found = eventually(async || mine(due_at).await, |found| !found.is_empty()).await;
     assert_eq!(found, std::slice::from_ref(&job));
     assert_eq!(mine(due_at.minus(Duration::from_millis(1))).await, []);
-    // At work it is due all the same; when it has ended no more.
+    // A processing job is due as well. An ended one is not.
     let step = job.granted(&file_of(&owner, "a.png", 10, due_at), due_at).unwrap();
     assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), StepOutcome::Applied);
     let found = eventually(async || mine(due_at).await, |found| *found == std::slice::from_ref(&step.job)).await;
@@ -390,7 +390,7 @@ async fn a_job_is_due_until_it_ends<F: Jobs>(jobs: &F) {
     assert_eq!(eventually(async || mine(due_at).await, Vec::is_empty).await, []);
 }
 
-async fn an_entry_of_the_trail_may_stand_alone(jobs: &impl Jobs) {
+async fn an_audit_entry_can_be_written_alone(jobs: &impl Jobs) {
     let now = now();
     let org = OrgId::mint(now);
     let entry = accounts::entry(org, AuditAction::WebhookRefused, &owner(), now);

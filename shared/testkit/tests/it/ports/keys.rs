@@ -1,4 +1,4 @@
-//! Organisations, keys and their peppers.
+//! Contract of the ports for organisations, keys and peppers.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use futures_util::future::join_all;
 
 use super::{now, on_both};
 
-/// Everything the table can do for organisations and keys.
+/// The ports under test.
 pub trait Keys:
     CreateOrg
     + GetOrg
@@ -61,18 +61,18 @@ impl<T> Keys for T where
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    an_organisation_is_founded_once_with_owner_and_trail,
-    a_promise_is_forgotten_after_a_day,
-    members_are_found_and_listed_page_by_page,
-    every_field_of_a_key_survives,
+    an_organisation_is_created_once_with_its_owner_and_audit_entry,
+    an_idempotency_record_expires_after_a_day,
+    members_are_found_and_listed_in_pages,
+    every_field_of_a_key_is_stored,
     a_key_is_issued_once,
-    a_change_keeps_what_charging_counted,
-    of_two_changes_of_one_revision_one_is_made,
-    a_revocation_waits_for_nobody_and_is_the_last_word,
-    a_revocation_comes_through_while_eight_others_change_the_key,
-    a_deleted_key_is_listed_no_more,
-    a_text_is_found_under_any_live_pepper_and_moves_to_the_current_one,
-    a_closed_pepper_takes_no_new_texts,
+    a_change_keeps_counters_of_charges,
+    of_two_changes_of_one_revision_one_succeeds,
+    a_revocation_succeeds_during_other_changes_and_is_final,
+    a_revocation_succeeds_while_eight_others_change_the_key,
+    a_deleted_key_is_not_listed,
+    a_text_is_found_under_any_pepper_and_moves_to_the_current_one,
+    a_closed_pepper_accepts_no_new_texts,
     only_live_keys_need_a_pepper,
 );
 
@@ -89,7 +89,7 @@ fn idempotent(caller: &consigne_core::UserId, fingerprint: &str, result: &str) -
     IdempotentRequest { key, owner: caller.clone().into(), operation: "test", result: result.to_owned() }
 }
 
-async fn an_organisation_is_founded_once_with_owner_and_trail(store: &impl Keys) {
+async fn an_organisation_is_created_once_with_its_owner_and_audit_entry(store: &impl Keys) {
     let owner = accounts::person();
     let mut new = accounts::org(&owner, now());
     new.idempotent = Some(idempotent(&owner, "f", "first"));
@@ -110,7 +110,7 @@ async fn an_organisation_is_founded_once_with_owner_and_trail(store: &impl Keys)
     assert_eq!(listed.await.items, [(new.org, new.owner)]);
 }
 
-async fn a_promise_is_forgotten_after_a_day(store: &impl Keys) {
+async fn an_idempotency_record_expires_after_a_day(store: &impl Keys) {
     let owner = accounts::person();
     let mut new = accounts::org(&owner, now());
     new.idempotent = Some(idempotent(&owner, "f", "kept"));
@@ -130,11 +130,11 @@ async fn a_promise_is_forgotten_after_a_day(store: &impl Keys) {
     assert_eq!(
         store.get_idempotency_record(&idempotent(&accounts::person(), "f", ""), made).await.unwrap(),
         None,
-        "another person's promise"
+        "another person's idempotency key"
     );
 }
 
-async fn members_are_found_and_listed_page_by_page(store: &impl Keys) {
+async fn members_are_found_and_listed_in_pages(store: &impl Keys) {
     let (org, owner) = accounts::found(store, now()).await;
     let mut want = vec![owner.clone()];
     for role in OrgRole::ALL {
@@ -151,7 +151,7 @@ async fn members_are_found_and_listed_page_by_page(store: &impl Keys) {
     assert_eq!(got, want);
 }
 
-async fn every_field_of_a_key_survives(store: &impl Keys) {
+async fn every_field_of_a_key_is_stored(store: &impl Keys) {
     let (org, owner) = accounts::found(store, now()).await;
     let plain = accounts::key(org, &owner, false, now());
     let full = ApiKey {
@@ -182,14 +182,14 @@ async fn a_key_is_issued_once(store: &impl Keys) {
     assert_eq!(store.list_keys(org, &first(10)).await.unwrap().items.len(), 1);
 }
 
-async fn a_change_keeps_what_charging_counted(store: &impl Keys) {
+async fn a_change_keeps_counters_of_charges(store: &impl Keys) {
     let (org, owner) = accounts::found(store, now()).await;
     let key = accounts::key(org, &owner, true, now());
     let facts = accounts::issue(store, &key).await;
     let (origin, at) = (accounts::origin(&owner), now());
     let by = ChangeContext { origin: &origin, now: at };
     let patch = KeyPatch { daily_quota: Some(Some(7)), ..KeyPatch::default() };
-    // Computed before the charge, written after it.
+    // The change is computed before the charge and written after it.
     let step = key.update(&patch, &by).unwrap().unwrap();
     store.charge_key(&accounts::charge(&facts, 2, None, at)).await.unwrap();
     assert_eq!(store.change_key(&step).await.unwrap(), WriteOutcome::Applied);
@@ -200,12 +200,12 @@ async fn a_change_keeps_what_charging_counted(store: &impl Keys) {
     let step = store.get_key(org, key.id).await.unwrap().unwrap().update(&cleared, &by).unwrap().unwrap();
     store.change_key(&step).await.unwrap();
     assert_eq!(store.get_key(org, key.id).await.unwrap().unwrap().daily_quota, None);
-    let trail = store.list_audit(org, &first(10)).await.unwrap();
-    let updates = trail.items.iter().filter(|entry| entry.action == AuditAction::KeyUpdated).count();
+    let audit_log = store.list_audit(org, &first(10)).await.unwrap();
+    let updates = audit_log.items.iter().filter(|entry| entry.action == AuditAction::KeyUpdated).count();
     assert_eq!(updates, 2);
 }
 
-async fn of_two_changes_of_one_revision_one_is_made(store: &impl Keys) {
+async fn of_two_changes_of_one_revision_one_succeeds(store: &impl Keys) {
     let (org, owner) = accounts::found(store, now()).await;
     let key = accounts::key(org, &owner, false, now());
     accounts::issue(store, &key).await;
@@ -219,13 +219,13 @@ async fn of_two_changes_of_one_revision_one_is_made(store: &impl Keys) {
     assert_eq!(store.get_key(org, key.id).await.unwrap().unwrap().name, "one");
 }
 
-async fn a_revocation_waits_for_nobody_and_is_the_last_word(store: &impl Keys) {
+async fn a_revocation_succeeds_during_other_changes_and_is_final(store: &impl Keys) {
     let (org, owner) = accounts::found(store, now()).await;
     let key = accounts::key(org, &owner, false, now());
     accounts::issue(store, &key).await;
     let origin = accounts::origin(&owner);
     let by = ChangeContext { origin: &origin, now: now() };
-    // All four are computed from the same read.
+    // All four changes are computed from the same read.
     let patch = |name: &str| KeyPatch { name: Some(name.to_owned()), ..KeyPatch::default() };
     let (one, two) =
         (key.update(&patch("one"), &by).unwrap().unwrap(), key.update(&patch("two"), &by).unwrap().unwrap());
@@ -243,7 +243,7 @@ async fn a_revocation_waits_for_nobody_and_is_the_last_word(store: &impl Keys) {
     assert_eq!((after.status, after.name.as_str(), &after.revoked), (KeyStatus::Deleted, "one", &revoked));
 }
 
-async fn a_revocation_comes_through_while_eight_others_change_the_key(store: &impl Keys) {
+async fn a_revocation_succeeds_while_eight_others_change_the_key(store: &impl Keys) {
     let (org, owner) = accounts::found(store, now()).await;
     let key = accounts::key(org, &owner, false, now());
     accounts::issue(store, &key).await;
@@ -265,10 +265,10 @@ async fn a_revocation_comes_through_while_eight_others_change_the_key(store: &im
     };
     let (codes, revoked) = tokio::join!(join_all((0..8).map(patcher)), revoking);
     assert_eq!(revoked.unwrap().key().unwrap().status, KeyStatus::Revoked);
-    assert_eq!(codes, [Code::Conflict; 8], "a revoked key is not changed");
+    assert_eq!(codes, [Code::Conflict; 8], "a revoked key must not change");
 }
 
-async fn a_deleted_key_is_listed_no_more(store: &impl Keys) {
+async fn a_deleted_key_is_not_listed(store: &impl Keys) {
     let (org, owner) = accounts::found(store, now()).await;
     let mut keys = Vec::new();
     for _ in 0..5 {
@@ -285,12 +285,12 @@ async fn a_deleted_key_is_listed_no_more(store: &impl Keys) {
     assert_eq!((one.total, two.total, two.next.as_ref()), (Some(4), Some(4), None));
     let got: Vec<_> = one.items.iter().chain(&two.items).map(|key| key.id).collect();
     assert_eq!(got, [keys[0].id, keys[2].id, keys[3].id, keys[4].id]);
-    assert_eq!(store.get_key(org, keys[1].id).await.unwrap().unwrap().status, KeyStatus::Deleted, "the row stays");
+    assert_eq!(store.get_key(org, keys[1].id).await.unwrap().unwrap().status, KeyStatus::Deleted, "the row must stay");
 }
 
-async fn a_text_is_found_under_any_live_pepper_and_moves_to_the_current_one(store: &impl Keys) {
+async fn a_text_is_found_under_any_pepper_and_moves_to_the_current_one(store: &impl Keys) {
     let (org, owner) = accounts::found(store, now()).await;
-    // Versions of this test's own, since a pepper's needs are counted over all keys.
+    // These versions belong to this test only, because the keys under a pepper are counted over all organisations.
     let version = u32::try_from(now().as_millis() % 1_000_000).unwrap() * 1_000 + 1_000;
     let new =
         NewKey { pointer: accounts::pointer(version), ..accounts::new_key(&accounts::key(org, &owner, true, now())) };
@@ -312,7 +312,7 @@ async fn a_text_is_found_under_any_live_pepper_and_moves_to_the_current_one(stor
     assert_eq!(super::eventually(needs, |needs| *needs == (0, 1)).await, (0, 1));
 }
 
-async fn a_closed_pepper_takes_no_new_texts(store: &impl Keys) {
+async fn a_closed_pepper_accepts_no_new_texts(store: &impl Keys) {
     let (org, owner) = accounts::found(store, now()).await;
     let version = u32::try_from(now().as_millis() % 1_000_000).unwrap() * 1_000 + 2_000;
     let entry = accounts::entry(org, AuditAction::PepperRetired, &owner, now());
@@ -345,7 +345,7 @@ async fn only_live_keys_need_a_pepper(store: &impl Keys) {
     assert_eq!(super::eventually(count, |count| *count == 3).await, 3);
     let step = keys[0].revoke("leaked", &by).unwrap().unwrap();
     store.change_key(&step).await.unwrap();
-    // A rotation without grace leaves the text before without use.
+    // After a rotation without a grace period the old text is not valid.
     let step = keys[1].rotate(accounts::pointer(version + 1), "abcd", Duration::ZERO, None, &by).unwrap();
     assert_eq!(store.change_key(&step).await.unwrap(), WriteOutcome::Applied);
     assert_eq!(super::eventually(count, |count| *count == 1).await, 1);

@@ -1,4 +1,4 @@
-//! Upkeep: keys gone through, counters forgotten, wallets settled.
+//! Contract of the ports for nightly maintenance: keys are listed, old counters deleted, lots expired.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 
 use super::{now, on_both};
 
-/// Everything the table can do for upkeep.
+/// The ports under test.
 pub trait Maintenance:
     WalkKeys + ForgetPeriods + ExpireLots + CreateOrg + IssueKey + GetKey + GrantCredits + ChargeKey + GetWallet + Sync
 {
@@ -35,17 +35,17 @@ impl<T> Maintenance for T where
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    every_key_is_met_in_whatever_state_it_is,
-    forgotten_counters_are_gone_and_all_others_stay,
-    nothing_is_forgotten_of_a_key_that_is_not_there,
-    counters_are_forgotten_while_the_key_is_charged,
-    a_wallet_is_settled_once_when_a_lot_has_run_out,
-    an_organisation_that_loses_its_gift_has_been_told_so,
-    a_test_wallet_is_settled_once_when_its_period_is_over,
-    many_who_settle_a_wallet_at_once_settle_it_once,
+    keys_of_every_status_are_listed,
+    old_counters_are_deleted_and_all_others_stay,
+    deleting_counters_of_an_unknown_key_changes_nothing,
+    old_counters_are_deleted_during_charges,
+    an_expired_lot_is_removed_once,
+    an_alert_is_published_when_a_gift_expires,
+    a_test_wallet_is_renewed_once_after_its_period,
+    concurrent_expiries_of_a_wallet_are_applied_once,
 );
 
-/// Founds an organisation with credits and an unlimited key.
+/// Creates an organisation with credits and a key without quotas.
 async fn fixture(store: &impl Maintenance) -> (OrgId, UserId, ApiKey) {
     let (org, owner) = accounts::found(store, now()).await;
     let grant = accounts::credits(org, LotKind::Paid, 1_000, None, now());
@@ -55,11 +55,11 @@ async fn fixture(store: &impl Maintenance) -> (OrgId, UserId, ApiKey) {
     (org, owner, key)
 }
 
-async fn every_key_is_met_in_whatever_state_it_is(store: &impl Maintenance) {
+async fn keys_of_every_status_are_listed(store: &impl Maintenance) {
     let (org, owner, first) = fixture(store).await;
     let mut keys = vec![first];
     for status in [KeyStatus::Revoked, KeyStatus::Deleted, KeyStatus::Active] {
-        // Ids of one moment are in no order.
+        // Ids of one moment have no order.
         let later = now().plus(Duration::from_secs(keys.len() as u64));
         let key = ApiKey { status, id: KeyId::mint(later), ..accounts::key(org, &owner, true, now()) };
         accounts::issue(store, &key).await;
@@ -79,7 +79,7 @@ async fn every_key_is_met_in_whatever_state_it_is(store: &impl Maintenance) {
     assert_eq!(met, keys);
 }
 
-/// Charges a key so many days ago, each time once.
+/// Charges a key once on each of these days, given as days ago.
 async fn charge(store: &impl Maintenance, key: &ApiKey, days_ago: &[u64]) {
     for days in days_ago {
         let at = now().minus(Duration::from_hours(24 * days));
@@ -88,7 +88,7 @@ async fn charge(store: &impl Maintenance, key: &ApiKey, days_ago: &[u64]) {
     }
 }
 
-async fn forgotten_counters_are_gone_and_all_others_stay(store: &impl Maintenance) {
+async fn old_counters_are_deleted_and_all_others_stay(store: &impl Maintenance) {
     let (org, _, key) = fixture(store).await;
     let days: Vec<u64> = (0..130).collect();
     charge(store, &key, &days).await;
@@ -96,7 +96,7 @@ async fn forgotten_counters_are_gone_and_all_others_stay(store: &impl Maintenanc
     let (today, month) = (Day::of(now()).to_string(), Month::of(now()).to_string());
     let past: Vec<String> =
         before.used.keys().filter(|period| **period != today && **period != month).cloned().collect();
-    assert!(past.len() > 130, "more than one update takes");
+    assert!(past.len() > 130, "more counters than one update can delete");
     for _ in 0..2 {
         store.forget_periods(org, key.id, &past).await.unwrap();
         let after = store.get_key(org, key.id).await.unwrap().unwrap();
@@ -105,14 +105,14 @@ async fn forgotten_counters_are_gone_and_all_others_stay(store: &impl Maintenanc
     }
 }
 
-async fn nothing_is_forgotten_of_a_key_that_is_not_there(store: &impl Maintenance) {
+async fn deleting_counters_of_an_unknown_key_changes_nothing(store: &impl Maintenance) {
     let (org, _, _) = fixture(store).await;
     let nobody = KeyId::mint(now());
     store.forget_periods(org, nobody, &["2020-01-01".to_owned()]).await.unwrap();
     assert_eq!(store.get_key(org, nobody).await.unwrap(), None);
 }
 
-async fn counters_are_forgotten_while_the_key_is_charged(store: &impl Maintenance) {
+async fn old_counters_are_deleted_during_charges(store: &impl Maintenance) {
     let (org, _, key) = fixture(store).await;
     charge(store, &key, &[60]).await;
     let past = vec![Day::of(now().minus(Duration::from_hours(24 * 60))).to_string()];
@@ -123,7 +123,7 @@ async fn counters_are_forgotten_while_the_key_is_charged(store: &impl Maintenanc
     assert_eq!((after.daily_used(now()), after.used.contains_key(&past[0])), (20, false));
 }
 
-async fn a_wallet_is_settled_once_when_a_lot_has_run_out(store: &impl Maintenance) {
+async fn an_expired_lot_is_removed_once(store: &impl Maintenance) {
     let (org, _, key) = fixture(store).await;
     let (start, id) = (now(), WalletId::Organisation(org));
     let end = start.plus(Duration::from_hours(1));
@@ -134,7 +134,7 @@ async fn a_wallet_is_settled_once_when_a_lot_has_run_out(store: &impl Maintenanc
     let wallet = async || store.get_wallet(&id, start).await.unwrap().unwrap();
     assert_eq!(wallet().await.expired, 0);
     assert!(store.expire_lots(&id, end).await.unwrap());
-    // As it stands, by a clock by which nothing has run out.
+    // The stored wallet, read with a clock at which nothing has expired.
     let settled = wallet().await;
     assert!(settled.is_balanced());
     assert_eq!((settled.balance, settled.used, settled.expired, settled.next_expiry), (1_000, 1, 49, None));
@@ -143,7 +143,7 @@ async fn a_wallet_is_settled_once_when_a_lot_has_run_out(store: &impl Maintenanc
     assert!(!store.expire_lots(&WalletId::Organisation(OrgId::mint(start)), end).await.unwrap());
 }
 
-async fn an_organisation_that_loses_its_gift_has_been_told_so(store: &impl Maintenance) {
+async fn an_alert_is_published_when_a_gift_expires(store: &impl Maintenance) {
     let (org, start) = (accounts::found(store, now()).await.0, now());
     let end = start.plus(Duration::from_hours(1));
     let grant = accounts::credits(org, LotKind::Promo, 50, Some(end), start);
@@ -152,13 +152,13 @@ async fn an_organisation_that_loses_its_gift_has_been_told_so(store: &impl Maint
     let next = async || store.get_wallet(&id, start).await.unwrap().unwrap().alert.next;
     assert_eq!(next().await, Some(20));
     assert!(store.expire_lots(&id, end).await.unwrap());
-    assert_eq!(next().await, None, "there is no mark below nothing");
+    assert_eq!(next().await, None, "there is no threshold below zero");
 }
 
-async fn a_test_wallet_is_settled_once_when_its_period_is_over(store: &impl Maintenance) {
+async fn a_test_wallet_is_renewed_once_after_its_period(store: &impl Maintenance) {
     let (org, owner, _) = fixture(store).await;
     let (start, id) = (now(), WalletId::Test(owner.clone()));
-    assert!(!store.expire_lots(&id, start).await.unwrap(), "nobody has used it");
+    assert!(!store.expire_lots(&id, start).await.unwrap(), "an unused test wallet");
     let key = accounts::key(org, &owner, true, now());
     accounts::issue(store, &key).await;
     let first = accounts::charge(&key.facts(), 70, None, start);
@@ -174,7 +174,7 @@ async fn a_test_wallet_is_settled_once_when_its_period_is_over(store: &impl Main
     assert_eq!(wallet.next_expiry, Some(end.plus(TEST_PERIOD)), "the next period begins where the last one ended");
 }
 
-async fn many_who_settle_a_wallet_at_once_settle_it_once(store: &impl Maintenance) {
+async fn concurrent_expiries_of_a_wallet_are_applied_once(store: &impl Maintenance) {
     let (org, owner, _) = fixture(store).await;
     let key = accounts::key(org, &owner, true, now());
     accounts::issue(store, &key).await;

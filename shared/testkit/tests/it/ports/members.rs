@@ -1,4 +1,4 @@
-//! Places in organisations: joining, other roles, leaving; and what becomes of the test keys of those who left.
+//! Contract of the ports for members: joining, roles, leaving, and the test keys of former members.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use futures_util::future::join_all;
 
 use super::{now, on_both};
 
-/// Everything the table can do for members, and for the keys they leave behind.
+/// The ports under test.
 pub trait Members:
     CreateOrg
     + SuspendOrg
@@ -60,19 +60,19 @@ impl<T> Members for T where
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    a_role_is_changed_once_and_written_down,
-    whoever_leaves_is_found_nowhere_any_more,
-    a_place_that_changed_meanwhile_is_left_alone,
-    the_last_owner_stays_one,
-    of_two_owners_who_leave_at_once_one_stays,
-    of_many_owners_who_step_down_at_once_one_stays,
-    nobody_has_two_places_and_nobody_comes_after_the_last,
-    a_test_key_of_somebody_who_left_spends_an_owners_wallet,
-    a_test_key_is_made_over_once_and_again_when_its_heir_leaves,
-    making_over_undoes_no_change_and_no_change_undoes_it,
-    what_was_paid_before_leaving_stays_paid,
-    a_check_without_a_charge_shows_the_heirs_wallet_and_changes_nothing,
-    where_nobody_is_left_who_could_pay_nothing_is_charged,
+    a_role_is_changed_once_with_an_audit_entry,
+    a_former_member_is_no_longer_found,
+    a_step_computed_from_an_outdated_member_is_a_conflict,
+    the_last_owner_cannot_leave_or_change_their_role,
+    of_two_owners_who_leave_concurrently_one_stays,
+    of_many_owners_who_give_up_their_role_concurrently_one_stays,
+    nobody_joins_twice_or_above_the_limit,
+    a_test_key_of_a_former_member_spends_an_owners_wallet,
+    the_payer_of_a_test_key_is_reassigned_once_and_again_when_they_leave,
+    reassigning_the_payer_and_other_changes_do_not_undo_each_other,
+    a_retry_of_a_charge_before_the_payer_left_is_replayed,
+    a_check_without_a_charge_shows_the_new_payers_wallet,
+    without_a_possible_payer_nothing_is_charged,
 );
 
 fn page() -> PageAsk {
@@ -86,7 +86,7 @@ async fn add_member(store: &impl Members, org: OrgId, role: OrgRole, joined_at: 
     member
 }
 
-/// Fills an organisation of one member up to its last place.
+/// Adds members to an organisation of one until it is full.
 pub async fn fill(store: &impl PutMember, org: OrgId) -> Vec<Member> {
     let newcomer = |_| Member { org, user: accounts::person(), role: OrgRole::Billing, joined_at: now() };
     let people: Vec<Member> = (1..MEMBERS_MAX).map(newcomer).collect();
@@ -104,14 +104,14 @@ async fn place(store: &impl Members, org: OrgId, user: &UserId) -> Member {
     store.get_member(org, user).await.unwrap().unwrap()
 }
 
-/// Ends a membership as the member's own.
+/// Removes a member, as themselves.
 async fn leave(store: &impl Members, member: &Member) -> Stepped {
     let origin = accounts::origin(&member.user);
     let removal = member.remove(member, &ChangeContext { origin: &origin, now: now() }).unwrap();
     store.remove_member(&removal).await.unwrap()
 }
 
-/// Gives a member another role, as an owner would.
+/// Gives a member another role, as an owner.
 async fn assign(store: &impl Members, member: &Member, role: OrgRole) -> Stepped {
     let origin = accounts::origin(&member.user);
     let owner = Member { role: OrgRole::Owner, ..member.clone() };
@@ -124,21 +124,21 @@ async fn owners(store: &impl Members, org: OrgId) -> usize {
     members.iter().filter(|member| member.role == OrgRole::Owner).count()
 }
 
-async fn a_role_is_changed_once_and_written_down(store: &impl Members) {
+async fn a_role_is_changed_once_with_an_audit_entry(store: &impl Members) {
     let (org, _) = accounts::found(store, now()).await;
     let dev = add_member(store, org, OrgRole::Developer, now()).await;
     assert_eq!(assign(store, &dev, OrgRole::Admin).await, Stepped::Done);
     assert_eq!(place(store, org, &dev.user).await, Member { role: OrgRole::Admin, ..dev.clone() });
-    let trail = store.list_audit(org, &page()).await.unwrap().items;
-    let entry = trail.iter().find(|entry| entry.action == AuditAction::RoleChanged).unwrap();
+    let audit_log = store.list_audit(org, &page()).await.unwrap().items;
+    let entry = audit_log.iter().find(|entry| entry.action == AuditAction::RoleChanged).unwrap();
     assert_eq!(entry.subject, dev.user.to_string());
     assert_eq!(entry.details, serde_json::json!({ "from": "developer", "to": "admin" }));
-    // The same step again, computed from what is no longer so.
+    // The same step again, computed from an outdated state.
     assert_eq!(assign(store, &dev, OrgRole::Admin).await, Stepped::Conflict);
-    assert_eq!(store.list_audit(org, &page()).await.unwrap().items.len(), trail.len());
+    assert_eq!(store.list_audit(org, &page()).await.unwrap().items.len(), audit_log.len());
 }
 
-async fn whoever_leaves_is_found_nowhere_any_more(store: &impl Members) {
+async fn a_former_member_is_no_longer_found(store: &impl Members) {
     let (org, owner) = accounts::found(store, now()).await;
     let dev = add_member(store, org, OrgRole::Developer, now()).await;
     let listed = async || store.list_orgs(&dev.user, &page()).await.unwrap().items.len();
@@ -148,31 +148,31 @@ async fn whoever_leaves_is_found_nowhere_any_more(store: &impl Members) {
     let left: Vec<UserId> = store.list_members(org, &page()).await.unwrap().items.into_iter().map(|m| m.user).collect();
     assert_eq!(left, [owner]);
     assert_eq!(super::eventually(listed, |listed| *listed == 0).await, 0);
-    let trail = store.list_audit(org, &page()).await.unwrap().items;
-    assert_eq!(trail.iter().filter(|entry| entry.action == AuditAction::MemberLeft).count(), 1);
-    assert_eq!(leave(store, &dev).await, Stepped::Conflict, "a second time there is nobody");
+    let audit_log = store.list_audit(org, &page()).await.unwrap().items;
+    assert_eq!(audit_log.iter().filter(|entry| entry.action == AuditAction::MemberLeft).count(), 1);
+    assert_eq!(leave(store, &dev).await, Stepped::Conflict, "a second removal finds nobody");
     let back = Member { role: OrgRole::Billing, ..dev.clone() };
     store.put_member(&back, &accounts::entry(org, AuditAction::MemberJoined, &dev.user, now())).await.unwrap();
     assert_eq!(place(store, org, &dev.user).await, back);
 }
 
-async fn a_place_that_changed_meanwhile_is_left_alone(store: &impl Members) {
+async fn a_step_computed_from_an_outdated_member_is_a_conflict(store: &impl Members) {
     let (org, _) = accounts::found(store, now()).await;
     let seen = add_member(store, org, OrgRole::Developer, now()).await;
     assert_eq!(assign(store, &seen, OrgRole::Owner).await, Stepped::Done);
-    assert_eq!(leave(store, &seen).await, Stepped::Conflict, "an owner would leave without being counted as one");
+    assert_eq!(leave(store, &seen).await, Stepped::Conflict, "an owner would leave without being counted as an owner");
     assert_eq!(assign(store, &seen, OrgRole::Billing).await, Stepped::Conflict);
     assert_eq!(place(store, org, &seen.user).await.role, OrgRole::Owner);
 }
 
-async fn the_last_owner_stays_one(store: &impl Members) {
+async fn the_last_owner_cannot_leave_or_change_their_role(store: &impl Members) {
     let (org, founder) = accounts::found(store, now()).await;
     let founder = place(store, org, &founder).await;
     let admin = add_member(store, org, OrgRole::Admin, now()).await;
-    let trail = store.list_audit(org, &page()).await.unwrap().items.len();
+    let audit_log = store.list_audit(org, &page()).await.unwrap().items.len();
     assert_eq!(leave(store, &founder).await, Stepped::LastOwner);
     assert_eq!(assign(store, &founder, OrgRole::Admin).await, Stepped::LastOwner);
-    assert_eq!(store.list_audit(org, &page()).await.unwrap().items.len(), trail, "a refusal changes nothing");
+    assert_eq!(store.list_audit(org, &page()).await.unwrap().items.len(), audit_log, "a refusal must change nothing");
     assert_eq!(assign(store, &admin, OrgRole::Owner).await, Stepped::Done);
     assert_eq!(leave(store, &founder).await, Stepped::Done);
     let new_payer = place(store, org, &admin.user).await;
@@ -182,7 +182,7 @@ async fn the_last_owner_stays_one(store: &impl Members) {
     assert_eq!(leave(store, &new_payer).await, Stepped::LastOwner);
 }
 
-async fn of_two_owners_who_leave_at_once_one_stays(store: &impl Members) {
+async fn of_two_owners_who_leave_concurrently_one_stays(store: &impl Members) {
     for _ in 0..5 {
         let (org, founder) = accounts::found(store, now()).await;
         let (one, two) = (place(store, org, &founder).await, add_member(store, org, OrgRole::Owner, now()).await);
@@ -195,7 +195,7 @@ async fn of_two_owners_who_leave_at_once_one_stays(store: &impl Members) {
     }
 }
 
-async fn of_many_owners_who_step_down_at_once_one_stays(store: &impl Members) {
+async fn of_many_owners_who_give_up_their_role_concurrently_one_stays(store: &impl Members) {
     let (org, founder) = accounts::found(store, now()).await;
     let mut all = vec![place(store, org, &founder).await];
     for _ in 0..9 {
@@ -209,7 +209,7 @@ async fn of_many_owners_who_step_down_at_once_one_stays(store: &impl Members) {
     assert_eq!(owners(store, org).await, 1);
 }
 
-async fn nobody_has_two_places_and_nobody_comes_after_the_last(store: &impl Members) {
+async fn nobody_joins_twice_or_above_the_limit(store: &impl Members) {
     let (org, owner) = accounts::found(store, now()).await;
     let put = async |member: &Member| {
         let entry = accounts::entry(org, AuditAction::MemberJoined, &member.user, now());
@@ -219,14 +219,14 @@ async fn nobody_has_two_places_and_nobody_comes_after_the_last(store: &impl Memb
     assert_eq!(put(&again).await, Err(Code::Conflict));
     let people = fill(store, org).await;
     let late = Member { org, user: accounts::person(), role: OrgRole::Owner, joined_at: now() };
-    assert_eq!(put(&late).await, Err(Code::Conflict), "the five hundred and first");
+    assert_eq!(put(&late).await, Err(Code::Conflict), "the 501st member");
     assert_eq!(store.get_member(org, &late.user).await.unwrap(), None);
     assert_eq!(leave(store, &people[7]).await, Stepped::Done);
     assert_eq!(put(&late).await, Ok(()));
 }
 
 /// An organisation of two owners and a developer with a test key.
-struct Lab {
+struct TestKeyFixture {
     org: OrgId,
     first: Member,
     second: Member,
@@ -234,21 +234,21 @@ struct Lab {
     key: KeyFacts,
 }
 
-async fn lab(store: &impl Members) -> Lab {
+async fn fixture(store: &impl Members) -> TestKeyFixture {
     let began = now().minus(Duration::from_hours(1));
     let (org, founder) = accounts::found(store, began).await;
     let second = add_member(store, org, OrgRole::Owner, began.plus(Duration::from_mins(1))).await;
     let dev = add_member(store, org, OrgRole::Developer, began.plus(Duration::from_mins(2))).await;
     let key = accounts::issue(store, &accounts::key(org, &dev.user, true, now())).await;
-    Lab { org, first: place(store, org, &founder).await, second, dev, key }
+    TestKeyFixture { org, first: place(store, org, &founder).await, second, dev, key }
 }
 
-impl Lab {
+impl TestKeyFixture {
     async fn charge(&self, store: &impl Members, key: &KeyFacts) -> ChargeOutcome {
         store.charge_key(&accounts::charge(key, 1, None, now())).await.unwrap()
     }
 
-    /// What the key spends, as the table has it.
+    /// Returns the stored facts of the key, with its payer.
     async fn spender(&self, store: &impl Members) -> KeyFacts {
         store.get_key(self.org, self.key.id).await.unwrap().unwrap().facts()
     }
@@ -258,94 +258,102 @@ async fn used(store: &impl Members, user: &UserId) -> u64 {
     store.get_wallet(&WalletId::Test(user.clone()), now()).await.unwrap().unwrap().used
 }
 
-async fn a_test_key_of_somebody_who_left_spends_an_owners_wallet(store: &impl Members) {
-    let lab = lab(store).await;
-    assert_eq!(lab.charge(store, &lab.key).await, ChargeOutcome::Charged);
-    assert_eq!(leave(store, &lab.dev).await, Stepped::Done);
-    assert_eq!(lab.charge(store, &lab.key).await, ChargeOutcome::PayerChanged);
-    assert_eq!((used(store, &lab.dev.user).await, used(store, &lab.first.user).await), (1, 0), "nobody has paid");
-    let moved = lab.spender(store).await;
-    assert_eq!(moved, KeyFacts { spender: Some(lab.first.user.clone()), ..lab.key.clone() });
-    assert_eq!(lab.charge(store, &moved).await, ChargeOutcome::Charged);
-    assert_eq!((used(store, &lab.dev.user).await, used(store, &lab.first.user).await), (1, 1));
+async fn a_test_key_of_a_former_member_spends_an_owners_wallet(store: &impl Members) {
+    let fixture = fixture(store).await;
+    assert_eq!(fixture.charge(store, &fixture.key).await, ChargeOutcome::Charged);
+    assert_eq!(leave(store, &fixture.dev).await, Stepped::Done);
+    assert_eq!(fixture.charge(store, &fixture.key).await, ChargeOutcome::PayerChanged);
+    assert_eq!(
+        (used(store, &fixture.dev.user).await, used(store, &fixture.first.user).await),
+        (1, 0),
+        "nobody must be charged"
+    );
+    let moved = fixture.spender(store).await;
+    assert_eq!(moved, KeyFacts { spender: Some(fixture.first.user.clone()), ..fixture.key.clone() });
+    assert_eq!(fixture.charge(store, &moved).await, ChargeOutcome::Charged);
+    assert_eq!((used(store, &fixture.dev.user).await, used(store, &fixture.first.user).await), (1, 1));
 }
 
-async fn a_test_key_is_made_over_once_and_again_when_its_heir_leaves(store: &impl Members) {
-    let lab = lab(store).await;
-    leave(store, &lab.dev).await;
-    let outcomes = join_all((0..10).map(|_| lab.charge(store, &lab.key))).await;
+async fn the_payer_of_a_test_key_is_reassigned_once_and_again_when_they_leave(store: &impl Members) {
+    let fixture = fixture(store).await;
+    leave(store, &fixture.dev).await;
+    let outcomes = join_all((0..10).map(|_| fixture.charge(store, &fixture.key))).await;
     assert!(outcomes.iter().all(|outcome| *outcome == ChargeOutcome::PayerChanged), "{outcomes:?}");
-    let key = store.get_key(lab.org, lab.key.id).await.unwrap().unwrap();
-    assert_eq!((key.revision, key.spender.as_ref()), (2, Some(&lab.first.user)), "one of ten made it over");
-    leave(store, &lab.first).await;
-    assert_eq!(lab.charge(store, &key.facts()).await, ChargeOutcome::PayerChanged);
-    assert_eq!(lab.spender(store).await.spender, Some(lab.second.user.clone()));
-    // Who made it comes back, and does not get it back: it is the organisation's.
-    let entry = accounts::entry(lab.org, AuditAction::MemberJoined, &lab.dev.user, now());
-    store.put_member(&lab.dev, &entry).await.unwrap();
-    assert_eq!(lab.charge(store, &lab.key).await, ChargeOutcome::PayerChanged);
-    assert_eq!(lab.spender(store).await.spender, Some(lab.second.user.clone()));
+    let key = store.get_key(fixture.org, fixture.key.id).await.unwrap().unwrap();
+    assert_eq!(
+        (key.revision, key.spender.as_ref()),
+        (2, Some(&fixture.first.user)),
+        "one of ten calls reassigned the payer"
+    );
+    leave(store, &fixture.first).await;
+    assert_eq!(fixture.charge(store, &key.facts()).await, ChargeOutcome::PayerChanged);
+    assert_eq!(fixture.spender(store).await.spender, Some(fixture.second.user.clone()));
+    // The key's creator returns, but the new payer stays: the key belongs to the organisation.
+    let entry = accounts::entry(fixture.org, AuditAction::MemberJoined, &fixture.dev.user, now());
+    store.put_member(&fixture.dev, &entry).await.unwrap();
+    assert_eq!(fixture.charge(store, &fixture.key).await, ChargeOutcome::PayerChanged);
+    assert_eq!(fixture.spender(store).await.spender, Some(fixture.second.user.clone()));
 }
 
-async fn making_over_undoes_no_change_and_no_change_undoes_it(store: &impl Members) {
-    let lab = lab(store).await;
-    let key = store.get_key(lab.org, lab.key.id).await.unwrap().unwrap();
-    let origin = accounts::origin(&lab.first.user);
+async fn reassigning_the_payer_and_other_changes_do_not_undo_each_other(store: &impl Members) {
+    let fixture = fixture(store).await;
+    let key = store.get_key(fixture.org, fixture.key.id).await.unwrap().unwrap();
+    let origin = accounts::origin(&fixture.first.user);
     let by = ChangeContext { origin: &origin, now: now() };
     let patch = KeyPatch { daily_quota: Some(Some(7)), ..KeyPatch::default() };
     let computed_before = key.update(&patch, &by).unwrap().unwrap();
-    leave(store, &lab.dev).await;
-    assert_eq!(lab.charge(store, &lab.key).await, ChargeOutcome::PayerChanged);
+    leave(store, &fixture.dev).await;
+    assert_eq!(fixture.charge(store, &fixture.key).await, ChargeOutcome::PayerChanged);
     assert_eq!(
         store.change_key(&computed_before).await.unwrap(),
         WriteOutcome::Conflict,
-        "it would bring the spender back"
+        "the update would restore the old payer"
     );
-    let key = store.get_key(lab.org, lab.key.id).await.unwrap().unwrap();
+    let key = store.get_key(fixture.org, fixture.key.id).await.unwrap().unwrap();
     assert_eq!(store.change_key(&key.update(&patch, &by).unwrap().unwrap()).await.unwrap(), WriteOutcome::Applied);
-    let key = store.get_key(lab.org, lab.key.id).await.unwrap().unwrap();
-    assert_eq!((key.daily_quota, key.spender), (Some(7), Some(lab.first.user)));
+    let key = store.get_key(fixture.org, fixture.key.id).await.unwrap().unwrap();
+    assert_eq!((key.daily_quota, key.spender), (Some(7), Some(fixture.first.user)));
 }
 
-async fn what_was_paid_before_leaving_stays_paid(store: &impl Members) {
-    let lab = lab(store).await;
-    let paid = accounts::charge(&lab.key, 1, Some("once"), now());
+async fn a_retry_of_a_charge_before_the_payer_left_is_replayed(store: &impl Members) {
+    let fixture = fixture(store).await;
+    let paid = accounts::charge(&fixture.key, 1, Some("once"), now());
     assert_eq!(store.charge_key(&paid).await.unwrap(), ChargeOutcome::Charged);
-    leave(store, &lab.dev).await;
+    leave(store, &fixture.dev).await;
     let again = store.charge_key(&paid).await.unwrap();
     assert_eq!(again, ChargeOutcome::Replayed(Box::new(paid.receipt)));
-    assert_eq!(lab.spender(store).await, lab.key, "a replay makes nothing over");
-    // A suspended organisation's keys stay as they are too.
-    let entry = accounts::entry(lab.org, AuditAction::OrgSuspended, &lab.first.user, now());
-    assert!(store.suspend_org(lab.org, true, &entry).await.unwrap());
-    assert!(matches!(lab.charge(store, &lab.key).await, ChargeOutcome::Refused(_)));
-    assert_eq!(lab.spender(store).await, lab.key);
+    assert_eq!(fixture.spender(store).await, fixture.key, "a replay must not reassign the payer");
+    // Keys of a suspended organisation do not change either.
+    let entry = accounts::entry(fixture.org, AuditAction::OrgSuspended, &fixture.first.user, now());
+    assert!(store.suspend_org(fixture.org, true, &entry).await.unwrap());
+    assert!(matches!(fixture.charge(store, &fixture.key).await, ChargeOutcome::Refused(_)));
+    assert_eq!(fixture.spender(store).await, fixture.key);
 }
 
-async fn a_check_without_a_charge_shows_the_heirs_wallet_and_changes_nothing(store: &impl Members) {
-    let lab = lab(store).await;
-    assert_eq!(lab.charge(store, &lab.key).await, ChargeOutcome::Charged);
+async fn a_check_without_a_charge_shows_the_new_payers_wallet(store: &impl Members) {
+    let fixture = fixture(store).await;
+    assert_eq!(fixture.charge(store, &fixture.key).await, ChargeOutcome::Charged);
     let payer = async || {
-        let snapshot = store.read_key_snapshot(&lab.key, now()).await.unwrap().unwrap();
-        assert_eq!(snapshot.key.facts(), lab.key);
+        let snapshot = store.read_key_snapshot(&fixture.key, now()).await.unwrap().unwrap();
+        assert_eq!(snapshot.key.facts(), fixture.key);
         snapshot.wallet.id
     };
-    assert_eq!(payer().await, WalletId::Test(lab.dev.user.clone()));
-    leave(store, &lab.dev).await;
-    assert_eq!(payer().await, WalletId::Test(lab.first.user.clone()));
-    leave(store, &lab.first).await;
-    assert_eq!(payer().await, WalletId::Test(lab.second.user.clone()));
+    assert_eq!(payer().await, WalletId::Test(fixture.dev.user.clone()));
+    leave(store, &fixture.dev).await;
+    assert_eq!(payer().await, WalletId::Test(fixture.first.user.clone()));
+    leave(store, &fixture.first).await;
+    assert_eq!(payer().await, WalletId::Test(fixture.second.user.clone()));
 }
 
-async fn where_nobody_is_left_who_could_pay_nothing_is_charged(store: &impl Members) {
-    // An organisation without an owner, as the closing of accounts may leave it.
+async fn without_a_possible_payer_nothing_is_charged(store: &impl Members) {
+    // An organisation without an owner, which the closing of accounts can leave behind.
     let mut new = accounts::org(&accounts::person(), now());
     new.owner.role = OrgRole::Admin;
     store.create_org(&new).await.unwrap();
     let admin = new.owner;
     let key = accounts::issue(store, &accounts::key(admin.org, &admin.user, true, now())).await;
     let charge = async || store.charge_key(&accounts::charge(&key, 1, None, now())).await.unwrap();
-    assert_eq!(charge().await, ChargeOutcome::Charged, "while its spender is there");
+    assert_eq!(charge().await, ChargeOutcome::Charged, "while its payer is a member");
     assert_eq!(leave(store, &admin).await, Stepped::Done);
     let suspended = ChargeOutcome::Refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
     assert_eq!(charge().await, suspended);

@@ -1,9 +1,9 @@
-//! Keys of an older installation: carried over, and seen through.
+//! Contract of the ports for importing keys of an older installation.
 
 use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, KeyMigrationEvent, NamedKey};
 use consigne_core::keys::Pointer;
 use consigne_core::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
 use consigne_core::orgs::{Member, OrgRole};
@@ -14,11 +14,10 @@ use consigne_core::ports::{
 };
 use consigne_core::{KeyId, OrgId, Timestamp, UserId};
 use consigne_testkit::accounts;
-use serde_json::json;
 
 use super::{eventually, now, on_both};
 
-/// Everything the table can do for migrations.
+/// The ports under test.
 pub trait Migrations:
     CreateOrg
     + MigrateKey
@@ -50,14 +49,14 @@ impl<T> Migrations for T where
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    a_key_is_carried_over_with_all_that_belongs_to_it_or_not_at_all,
-    a_migration_counts_its_keys_and_is_told_of_anew_with_each,
-    of_two_steps_of_one_revision_one_is_taken,
-    migrations_are_listed_by_when_they_are_due_page_by_page,
-    a_hash_leads_to_its_key_and_gives_way_to_a_mac,
+    a_key_is_imported_with_all_its_records_or_not_at_all,
+    a_migration_counts_its_keys_and_is_announced_again_for_each,
+    of_two_steps_of_one_revision_one_succeeds,
+    migrations_are_listed_by_due_time_in_pages,
+    a_hash_finds_its_key_and_is_replaced_by_a_mac,
 );
 
-/// Makes a key carried over at a time.
+/// Creates a key that is imported at a time.
 fn carried(org: OrgId, owner: &UserId, at: Timestamp) -> MigratedKey {
     let key = consigne_core::keys::ApiKey {
         migrated_at: Some(at),
@@ -72,7 +71,7 @@ fn id(org: OrgId, owner: &UserId, at: Timestamp) -> MigrationId {
     MigrationId { org, owner: owner.clone(), day: Day::of(at) }
 }
 
-async fn a_key_is_carried_over_with_all_that_belongs_to_it_or_not_at_all(store: &impl Migrations) {
+async fn a_key_is_imported_with_all_its_records_or_not_at_all(store: &impl Migrations) {
     let (org, owner) = accounts::found(store, now()).await;
     let newcomer = accounts::person();
     let joined = Member { org, user: newcomer.clone(), role: OrgRole::Developer, joined_at: now() };
@@ -92,7 +91,11 @@ async fn a_key_is_carried_over_with_all_that_belongs_to_it_or_not_at_all(store: 
         assert_eq!(store.find_key(std::slice::from_ref(&moved.pointer)).await.unwrap(), None);
     }
     assert_eq!(store.get_key(org, same_member.key.id).await.unwrap(), None);
-    assert_eq!(store.get_migration(&id(org, &owner, now())).await.unwrap(), None, "nothing of the owner's was written");
+    assert_eq!(
+        store.get_migration(&id(org, &owner, now())).await.unwrap(),
+        None,
+        "nothing about the owner must be written"
+    );
     let only = store.get_migration(&id(org, &newcomer, now())).await.unwrap().unwrap();
     assert_eq!((only.keys, only.stage), (1, Stage::Carried));
 
@@ -100,14 +103,18 @@ async fn a_key_is_carried_over_with_all_that_belongs_to_it_or_not_at_all(store: 
     let entry = accounts::entry(org, AuditAction::PepperRetired, &owner, now());
     store.record_pepper(version, true, &entry).await.unwrap();
     let late = MigratedKey { pointer: accounts::pointer(version), ..carried(org, &owner, now()) };
-    assert_eq!(store.migrate_key(&late).await.unwrap(), MigrateOutcome::Conflict, "its pepper was retired");
+    assert_eq!(
+        store.migrate_key(&late).await.unwrap(),
+        MigrateOutcome::Conflict,
+        "a retired pepper must accept no key"
+    );
     let mut revoked = carried(org, &owner, now());
     revoked.key.migrated_at = None;
     assert_eq!(store.migrate_key(&revoked).await.unwrap(), MigrateOutcome::Applied);
-    assert_eq!(store.get_migration(&id(org, &owner, now())).await.unwrap(), None, "there is nobody to tell");
+    assert_eq!(store.get_migration(&id(org, &owner, now())).await.unwrap(), None, "there must be no migration");
 }
 
-async fn a_migration_counts_its_keys_and_is_told_of_anew_with_each(store: &impl Migrations) {
+async fn a_migration_counts_its_keys_and_is_announced_again_for_each(store: &impl Migrations) {
     let (org, owner) = accounts::found(store, now()).await;
     let at = now();
     let id = id(org, &owner, at);
@@ -116,41 +123,46 @@ async fn a_migration_counts_its_keys_and_is_told_of_anew_with_each(store: &impl 
     }
     let known = store.get_migration(&id).await.unwrap().unwrap();
     assert_eq!(known, Migration { id: id.clone(), keys: 2, stage: Stage::Carried, revision: 2 });
-    assert!(store.step_migration(&step(&known, Stage::Announced(id.day))).await.unwrap());
+    assert!(store.step_migration(&step(&known, Stage::Announced(id.day))).await.unwrap().is_committed());
     store.migrate_key(&carried(org, &owner, at)).await.unwrap();
     let again = store.get_migration(&id).await.unwrap().unwrap();
     assert_eq!((again.keys, again.stage), (3, Stage::Carried));
     let next_day = at.plus(Duration::from_hours(24));
     store.migrate_key(&carried(org, &owner, next_day)).await.unwrap();
-    assert_eq!(store.get_migration(&id).await.unwrap().unwrap().keys, 3, "another day's is another one");
+    assert_eq!(store.get_migration(&id).await.unwrap().unwrap().keys, 3, "another day has its own migration");
 }
 
 fn step(from: &Migration, stage: Stage) -> MigrationStep {
-    let keys = json!([{ "key_id": KeyId::mint(now()), "name": "Key" }]);
-    let facts = json!({ "org_id": from.id.org, "user_id": from.id.owner, "keys": keys, "total": 1, "until": now() });
-    let event = Event::new(EventKind::KeyMigrationStarted, now(), facts);
+    let facts = KeyMigrationEvent {
+        org_id: from.id.org,
+        user_id: from.id.owner.clone(),
+        keys: vec![NamedKey { key_id: KeyId::mint(now()), name: "Key".to_owned() }],
+        total: 1,
+        until: now(),
+    };
+    let event = Event::new(now(), EventData::KeyMigrationStarted(facts));
     let migration = Migration { stage, revision: from.revision + 1, ..from.clone() };
     MigrationStep { migration, seen: from.revision, event: Some(event) }
 }
 
-async fn of_two_steps_of_one_revision_one_is_taken(store: &impl Migrations) {
+async fn of_two_steps_of_one_revision_one_succeeds(store: &impl Migrations) {
     let (org, owner) = accounts::found(store, now()).await;
     let id = id(org, &owner, now());
     store.migrate_key(&carried(org, &owner, now())).await.unwrap();
     let known = store.get_migration(&id).await.unwrap().unwrap();
     let (one, other) = (step(&known, Stage::Announced(id.day)), step(&known, Stage::Reminded(id.day)));
-    assert!(store.step_migration(&one).await.unwrap());
-    assert!(!store.step_migration(&other).await.unwrap());
+    assert!(store.step_migration(&one).await.unwrap().is_committed());
+    assert!(!store.step_migration(&other).await.unwrap().is_committed());
     assert_eq!(store.get_migration(&id).await.unwrap(), Some(one.migration.clone()));
     let ended = step(&one.migration, Stage::Ended { on: id.day.plus(30), revoked: 7 });
-    assert!(store.step_migration(&ended).await.unwrap());
+    assert!(store.step_migration(&ended).await.unwrap().is_committed());
     assert_eq!(store.get_migration(&id).await.unwrap(), Some(ended.migration));
     let nowhere = Migration { id: MigrationId { owner: accounts::person(), ..id }, ..known };
-    assert!(!store.step_migration(&step(&nowhere, Stage::Announced(Day::of(now())))).await.unwrap());
+    assert!(!store.step_migration(&step(&nowhere, Stage::Announced(Day::of(now())))).await.unwrap().is_committed());
 }
 
-async fn migrations_are_listed_by_when_they_are_due_page_by_page(store: &impl Migrations) {
-    // Days of this test's own, since the list is of all organisations.
+async fn migrations_are_listed_by_due_time_in_pages(store: &impl Migrations) {
+    // These days belong to this test only, because the list has all organisations.
     let week = u16::try_from(now().as_millis() % 1_000).unwrap() * 7;
     let (first, owner) = (Day::parse("2040-01-01").unwrap().plus(week), accounts::person());
     let mut known = Vec::new();
@@ -180,16 +192,18 @@ async fn migrations_are_listed_by_when_they_are_due_page_by_page(store: &impl Mi
     want.sort();
     assert_eq!((two, mine(just_before).await), (want, vec![]));
 
-    assert!(store.step_migration(&step(&known[0], Stage::Announced(first))).await.unwrap());
-    assert!(store.step_migration(&step(&known[1], Stage::Ended { on: first, revoked: 0 })).await.unwrap());
+    assert!(store.step_migration(&step(&known[0], Stage::Announced(first))).await.unwrap().is_committed());
+    assert!(
+        store.step_migration(&step(&known[1], Stage::Ended { on: first, revoked: 0 })).await.unwrap().is_committed()
+    );
     let left = eventually(async || mine(at(1)).await, |all| all.len() == 1).await;
-    assert_eq!(left, [known[2].id.clone()], "what took a step is due later, or never");
+    assert_eq!(left, [known[2].id.clone()], "a migration is due later after a step, or never");
     assert_eq!(mine(at(23)).await, [known[2].id.clone(), known[0].id.clone()]);
     assert_eq!(mine(MigrationFilter::Open).await.len(), 2);
     assert_eq!(mine(MigrationFilter::Ended).await, [known[1].id.clone()]);
 }
 
-async fn a_hash_leads_to_its_key_and_gives_way_to_a_mac(store: &impl Migrations) {
+async fn a_hash_finds_its_key_and_is_replaced_by_a_mac(store: &impl Migrations) {
     let (org, owner) = accounts::found(store, now()).await;
     let hash = consigne_auth::KeyMint::nonce();
     let new = MigratedKey { pointer: Pointer::hashed(&hash).unwrap(), ..carried(org, &owner, now()) };
@@ -202,9 +216,9 @@ async fn a_hash_leads_to_its_key_and_gives_way_to_a_mac(store: &impl Migrations)
         store.repoint(&hashed, &mac, &facts, now()).await.unwrap();
     }
     assert_eq!(store.find_key(&both).await.unwrap(), Some((mac, facts.clone())));
-    // Who asked for both in the moment between still finds the one.
+    // A lookup of both in between still finds one.
     assert_eq!(store.find_key(std::slice::from_ref(&hashed)).await.unwrap(), Some((hashed, facts)));
-    // No other test counts on hashes, so what is counted there is this one's.
+    // No other test uses hashes, so the count belongs to this test.
     let count = async || store.count_pepper_needs(Pointer::HASHED, now()).await.unwrap();
     assert!(needs >= 1 && eventually(count, |left| *left < needs).await < needs);
 }

@@ -1,4 +1,4 @@
-//! The real table on a wire where things go wrong: answers get lost, writes meet other people's transactions.
+//! The real table, with a connector that loses answers or reports conflicts with other transactions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,16 +15,16 @@ use consigne_testkit::stack::Stack;
 
 use super::{file_of, now, owner};
 
-/// What goes wrong.
+/// A fault of the connector.
 #[derive(Clone, Copy, Debug)]
 enum Mishap {
-    /// The table does what it is asked, and its answer does not arrive.
+    /// The table executes the operation, but its answer is lost.
     AnswerLost,
-    /// A transaction on the same item is under way; the table does nothing.
+    /// Another transaction on the same item is in progress, so the table does nothing.
     Conflict,
 }
 
-/// A connector on which an operation goes wrong a number of times, and then right.
+/// A connector on which an operation fails a number of times and then succeeds.
 #[derive(Clone, Debug)]
 struct Wire {
     inner: SharedHttpConnector,
@@ -51,14 +51,14 @@ impl HttpConnector for Wire {
             }
             Mishap::Conflict => {
                 let body = r#"{"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException"}"#;
-                let status = 400.try_into().expect("it is a status");
+                let status = 400.try_into().expect("the status is valid");
                 HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
             }
         }
     }
 }
 
-/// Gives the table of the deployed stack behind a wire on which an operation first goes wrong so many times.
+/// Returns the table of the deployed stack, with a connector on which an operation first fails so many times.
 fn table_on(stack: &Stack, operation: &'static str, mishap: Mishap, times: u32) -> Table {
     let left = Arc::new(AtomicU32::new(times));
     let caller = stack.aws().config.through(|inner| SharedHttpConnector::new(Wire { inner, operation, mishap, left }));
@@ -66,7 +66,7 @@ fn table_on(stack: &Stack, operation: &'static str, mishap: Mishap, times: u32) 
 }
 
 #[tokio::test]
-async fn a_deletion_whose_answer_was_lost_is_still_the_callers_own() {
+async fn a_deletion_with_a_lost_answer_is_recognised_as_the_callers_own() {
     let (stack, owner, now) = (Stack::find(), owner(), now());
     let table = table_on(&stack, ".UpdateItem", Mishap::AnswerLost, 1);
     let file = file_of(&owner, "a.png", 10, now);
@@ -75,12 +75,12 @@ async fn a_deletion_whose_answer_was_lost_is_still_the_callers_own() {
         .await
         .unwrap();
     assert_eq!(table.begin_delete(&file.key, now).await.unwrap(), Some(file.deleting(now)));
-    // Somebody else's deletion, at the very same moment, finds nothing.
+    // Another caller's deletion at the same time finds nothing.
     assert_eq!(table.begin_delete(&file.key, now).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn a_deletion_that_meets_a_transaction_is_tried_again() {
+async fn a_deletion_that_conflicts_with_a_transaction_is_retried() {
     let (stack, owner, now) = (Stack::find(), owner(), now());
     let table = table_on(&stack, ".UpdateItem", Mishap::Conflict, 6);
     let file = file_of(&owner, "a.png", 10, now);
@@ -92,7 +92,7 @@ async fn a_deletion_that_meets_a_transaction_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_keeps_meeting_transactions_is_given_up_in_time() {
+async fn a_deletion_that_keeps_conflicting_fails_in_time() {
     let (stack, owner, now) = (Stack::find(), owner(), now());
     let table = table_on(&stack, ".UpdateItem", Mishap::Conflict, u32::MAX);
     let file = file_of(&owner, "a.png", 10, now);
@@ -103,6 +103,6 @@ async fn a_deletion_that_keeps_meeting_transactions_is_given_up_in_time() {
     let call = consigne_aws::budget::InvocationBudget::new(std::time::Duration::from_secs(1));
     let fault = call.run(table.begin_delete(&file.key, now)).await.unwrap_err();
     assert_eq!(fault.code, Code::Unavailable);
-    let kept = table.get_file(&owner, file.id()).await.unwrap().unwrap();
-    assert_eq!(kept.status, Status::Pending);
+    let stored = table.get_file(&owner, file.id()).await.unwrap().unwrap();
+    assert_eq!(stored.status, Status::Pending);
 }

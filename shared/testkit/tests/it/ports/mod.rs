@@ -1,4 +1,4 @@
-//! What every adapter owes its port, asked of the fake and of the real one alike.
+//! Contract tests of the ports. They run on the fake and on the real adapter.
 
 mod anomalies;
 mod balance_alerts;
@@ -32,17 +32,17 @@ use consigne_core::{Plan, Timestamp, UserId};
 use consigne_runtime::clock;
 use consigne_testkit::stack::fresh_user;
 
-/// Makes up an owner nobody has used.
+/// Creates the id of a new owner.
 fn owner() -> UserId {
     UserId::parse(&fresh_user()).unwrap()
 }
 
-/// Makes a pending file as a grant would.
+/// Creates a pending file, as a grant does.
 fn file_of(owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
     let content_type = if name.contains(".md") { "text/markdown" } else { "image/png" };
     let request = GrantRequest::parse(name, content_type, 1, None, None).unwrap();
     let file = request.admit(owner, Plan::Enterprise, UPLOAD_GRANT_VALID, now).unwrap();
-    // The limit of one file is not the table's business; here a single one may fill a plan.
+    // The table does not check the limit of a single file, so one may fill a plan here.
     File { size, ..file }
 }
 
@@ -50,7 +50,7 @@ fn now() -> Timestamp {
     clock::now()
 }
 
-/// Asks an index until it has caught up with the table, which it may be late by a moment.
+/// Calls `ask` until `good` accepts its answer, because an index may lag behind the table for a moment.
 async fn eventually<T>(mut ask: impl AsyncFnMut() -> T, good: impl Fn(&T) -> bool) -> T {
     for _ in 0..50 {
         let answer = ask().await;
@@ -62,7 +62,7 @@ async fn eventually<T>(mut ask: impl AsyncFnMut() -> T, good: impl Fn(&T) -> boo
     ask().await
 }
 
-/// Runs a suite on the fake and on the real adapter of the deployed stack.
+/// Runs the tests of a contract on the fake and on the real adapter of the deployed stack.
 macro_rules! on_both {
     ($real:expr, $($suite:ident),* $(,)?) => {
         mod on_the_fake {

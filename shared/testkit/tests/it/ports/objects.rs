@@ -1,4 +1,4 @@
-//! Objects.
+//! Contract of the ports for objects in the bucket.
 
 use consigne_core::ports::{Probe, ReadHead, RemoveVersion};
 use consigne_storage::Bucket;
@@ -7,13 +7,13 @@ use consigne_testkit::stack::Stack;
 
 use super::{on_both, owner};
 
-/// A bucket a test can fill.
+/// A bucket that a test can fill.
 struct Filled<T> {
     bucket: T,
     client: Option<(aws_sdk_s3::Client, String)>,
 }
 
-/// Everything the bucket can do, and a way to fill it.
+/// The ports under test, and a way to put objects.
 trait Objects: ReadHead + RemoveVersion + Probe {
     async fn put(&self, key: &str, bytes: &[u8]) -> String;
 }
@@ -66,10 +66,10 @@ fn filled(stack: &Stack) -> Filled<Bucket> {
 
 on_both!(
     super::filled,
-    the_start_of_a_version_is_read_with_the_size_of_the_whole,
-    what_is_not_there_is_not_an_error,
+    a_versions_first_bytes_are_read_with_its_total_size,
+    a_missing_version_is_not_an_error,
     a_removed_version_is_gone_and_the_others_stay,
-    an_empty_object_has_a_head_too,
+    an_empty_object_can_be_read,
     the_bucket_answers_a_probe,
 );
 
@@ -77,7 +77,7 @@ fn key() -> String {
     format!("tests/{}/a b+é.png", owner())
 }
 
-async fn the_start_of_a_version_is_read_with_the_size_of_the_whole(objects: &impl Objects) {
+async fn a_versions_first_bytes_are_read_with_its_total_size(objects: &impl Objects) {
     let key = key();
     let first = objects.put(&key, b"first version").await;
     let second = objects.put(&key, b"second").await;
@@ -88,7 +88,7 @@ async fn the_start_of_a_version_is_read_with_the_size_of_the_whole(objects: &imp
     assert_eq!((head.version.as_str(), head.size, head.bytes.as_slice()), (second.as_str(), 6, b"second".as_slice()));
 }
 
-async fn what_is_not_there_is_not_an_error(objects: &impl Objects) {
+async fn a_missing_version_is_not_an_error(objects: &impl Objects) {
     let key = key();
     assert_eq!(objects.read_head(&key, None, 10).await.unwrap(), None);
     let version = objects.put(&key, b"x").await;
@@ -107,7 +107,7 @@ async fn a_removed_version_is_gone_and_the_others_stay(objects: &impl Objects) {
     assert_eq!(objects.read_head(&key, Some(&second), 1).await.unwrap(), None);
 }
 
-async fn an_empty_object_has_a_head_too(objects: &impl Objects) {
+async fn an_empty_object_can_be_read(objects: &impl Objects) {
     let key = key();
     let version = objects.put(&key, b"").await;
     let head = objects.read_head(&key, Some(&version), 10).await.unwrap().unwrap();

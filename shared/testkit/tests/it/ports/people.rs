@@ -1,4 +1,4 @@
-//! People, their accounts, and the webhooks that tell of them.
+//! Contract of the ports for people, their accounts, and webhooks about them.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use futures_util::future::join_all;
 
 use super::{eventually, now, on_both};
 
-/// Everything the table can do for people.
+/// The ports under test.
 pub trait People:
     GetProfile
     + TellProfile
@@ -64,22 +64,22 @@ impl<T> People for T where
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    what_is_told_is_kept_and_what_is_told_late_is_not,
-    whatever_order_it_is_told_in_the_newest_is_kept,
-    what_is_seen_and_what_is_told_stand_side_by_side,
-    a_webhook_is_carried_out_once_and_remembered_for_five_days,
-    two_senders_ids_never_meet,
-    a_closed_account_is_nobodys_and_stays_closed,
-    of_ten_closings_at_once_one_is_made,
+    a_newer_report_is_stored_and_an_older_one_is_not,
+    the_newest_report_is_stored_in_any_order,
+    token_claims_and_reports_are_stored_independently,
+    a_webhook_is_applied_once_and_recorded_for_five_days,
+    each_sender_has_its_own_webhook_ids,
+    a_closed_account_stays_closed,
+    of_ten_concurrent_closings_one_succeeds,
     a_closing_is_due_until_it_ends,
-    a_member_goes_once_with_an_entry_in_the_trail,
-    a_member_whose_role_has_changed_stays_until_it_is_looked_at_again,
-    an_owner_goes_only_while_the_other_stays,
-    of_two_owners_who_go_at_once_one_is_last,
-    an_organisation_nobody_answers_for_is_stopped,
+    a_member_leaves_once_with_an_audit_entry,
+    a_departure_computed_from_an_outdated_role_is_a_conflict,
+    an_owner_leaves_only_while_the_other_stays,
+    of_two_owners_who_leave_concurrently_one_is_last,
+    an_organisation_without_an_owner_is_suspended,
 );
 
-/// Makes a webhook that came at a time, with a body of its own.
+/// Creates a webhook that was received at a time, with a new id and body.
 fn received(now: Timestamp) -> Received {
     Received {
         source: Source::Clerk,
@@ -103,7 +103,7 @@ fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-async fn what_is_told_is_kept_and_what_is_told_late_is_not(people: &impl People) {
+async fn a_newer_report_is_stored_and_an_older_one_is_not(people: &impl People) {
     let (user, at) = (accounts::person(), now());
     assert_eq!(people.get_profile(&user).await.unwrap(), Profile::unknown(user.clone()));
     let second = telling(&user, "second@example.com", at);
@@ -116,7 +116,7 @@ async fn what_is_told_is_kept_and_what_is_told_late_is_not(people: &impl People)
         assert_eq!(people.tell_profile(&first, &received(at)).await.unwrap(), WriteOutcome::Conflict);
     }
     assert_eq!(people.get_profile(&user).await.unwrap(), known);
-    // Less is known of them now, and nothing of before is left.
+    // The newer record has fewer fields, and nothing of the old one is left.
     let bare = Contact { verified: false, name: None, ..contact("third@example.com", at.plus(seconds(1))) };
     let third = Telling { user: user.clone(), at: bare.at, contact: Some(bare.clone()) };
     assert_eq!(people.tell_profile(&third, &received(at)).await.unwrap(), WriteOutcome::Applied);
@@ -127,7 +127,7 @@ async fn what_is_told_is_kept_and_what_is_told_late_is_not(people: &impl People)
     assert_eq!(people.get_profile(&user).await.unwrap(), want);
 }
 
-async fn whatever_order_it_is_told_in_the_newest_is_kept(people: &impl People) {
+async fn the_newest_report_is_stored_in_any_order(people: &impl People) {
     let start = now();
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     for order in orders {
@@ -141,13 +141,13 @@ async fn whatever_order_it_is_told_in_the_newest_is_kept(people: &impl People) {
     }
 }
 
-async fn what_is_seen_and_what_is_told_stand_side_by_side(people: &impl People) {
+async fn token_claims_and_reports_are_stored_independently(people: &impl People) {
     let (user, at) = (accounts::person(), now());
     let seen = contact("seen@example.com", at);
     let mut org = accounts::org(&user, at);
     org.seen = Some(Sighting { user: user.clone(), contact: seen.clone() });
     assert_eq!(people.create_org(&org).await.unwrap(), WriteOutcome::Applied);
-    // What the issuer tells is measured by what it told before, not by what was seen.
+    // A report is compared with the previous report, not with claims seen in tokens.
     let told = telling(&user, "told@example.com", at.minus(seconds(9)));
     assert_eq!(people.tell_profile(&told, &received(at)).await.unwrap(), WriteOutcome::Applied);
     let profile = people.get_profile(&user).await.unwrap();
@@ -155,7 +155,7 @@ async fn what_is_seen_and_what_is_told_stand_side_by_side(people: &impl People) 
     assert_eq!(profile.contact(), Some(&seen));
 }
 
-async fn a_webhook_is_carried_out_once_and_remembered_for_five_days(people: &impl People) {
+async fn a_webhook_is_applied_once_and_recorded_for_five_days(people: &impl People) {
     let (user, at) = (accounts::person(), now());
     let webhook = received(at);
     let tell = async |n: u64, webhook: &Received| {
@@ -164,7 +164,7 @@ async fn a_webhook_is_carried_out_once_and_remembered_for_five_days(people: &imp
     assert_eq!(tell(0, &webhook).await, WriteOutcome::Applied);
     let known = people.get_profile(&user).await.unwrap();
     assert_eq!(tell(0, &webhook).await, WriteOutcome::Replayed("r1".to_owned()));
-    // Also before whatever it would change, and before it is found to be old.
+    // The check for repeated webhooks comes before all others.
     assert_eq!(tell(1, &webhook).await, WriteOutcome::Replayed("r1".to_owned()));
     let other = Received { fingerprint: "f2".to_owned(), ..webhook.clone() };
     assert_eq!(tell(1, &other).await, WriteOutcome::KeyReused);
@@ -173,12 +173,12 @@ async fn a_webhook_is_carried_out_once_and_remembered_for_five_days(people: &imp
     let late = Received { now: at.plus(Duration::from_hours(5 * 24)).minus(seconds(1)), ..other.clone() };
     assert_eq!(tell(1, &late).await, WriteOutcome::KeyReused);
     assert_eq!(people.get_profile(&user).await.unwrap(), known);
-    // Then it is forgotten, whether or not the table has got round to it.
+    // Then it may be received again, even if its item was not deleted yet.
     let forgotten = Received { now: at.plus(Duration::from_hours(5 * 24)), ..other };
     assert_eq!(tell(1, &forgotten).await, WriteOutcome::Applied);
 }
 
-async fn two_senders_ids_never_meet(people: &impl People) {
+async fn each_sender_has_its_own_webhook_ids(people: &impl People) {
     let (user, at) = (accounts::person(), now());
     let clerks = received(at);
     let generators = Received { source: Source::Generator, fingerprint: "f2".to_owned(), ..clerks.clone() };
@@ -193,7 +193,7 @@ async fn two_senders_ids_never_meet(people: &impl People) {
     );
 }
 
-async fn a_closed_account_is_nobodys_and_stays_closed(people: &impl People) {
+async fn a_closed_account_stays_closed(people: &impl People) {
     let (user, at) = (accounts::person(), now());
     let mut org = accounts::org(&user, at);
     org.seen = Some(Sighting { user: user.clone(), contact: contact("seen@example.com", at) });
@@ -203,7 +203,7 @@ async fn a_closed_account_is_nobodys_and_stays_closed(people: &impl People) {
     assert_eq!(people.close_account(&closing, &received(at)).await.unwrap(), WriteOutcome::Applied);
     let closed = Profile { closed_at: Some(at), ..Profile::unknown(user.clone()) };
     assert_eq!(people.get_profile(&user).await.unwrap(), closed);
-    // However late or new what comes then.
+    // Later webhooks change nothing, whatever their time.
     let newer = telling(&user, "back@example.com", at.plus(seconds(9)));
     assert_eq!(people.tell_profile(&newer, &received(at)).await.unwrap(), WriteOutcome::Conflict);
     let mut again = accounts::org(&user, at);
@@ -214,7 +214,7 @@ async fn a_closed_account_is_nobodys_and_stays_closed(people: &impl People) {
     assert_eq!(people.get_profile(&user).await.unwrap(), closed);
 }
 
-async fn of_ten_closings_at_once_one_is_made(people: &impl People) {
+async fn of_ten_concurrent_closings_one_succeeds(people: &impl People) {
     let (user, at) = (accounts::person(), now());
     let closing = Closing::begin(user, at);
     let webhooks: Vec<_> = (0..10).map(|_| received(at)).collect();
@@ -224,7 +224,7 @@ async fn of_ten_closings_at_once_one_is_made(people: &impl People) {
 }
 
 async fn a_closing_is_due_until_it_ends<P: People>(people: &P) {
-    // Far ahead: the deployed `sweep` ends by itself whatever is due already.
+    // Far in the future, because the deployed `sweep` ends everything that is due now.
     let (user, start) = (accounts::person(), now().plus(Duration::from_hours(10_000)));
     let closing = Closing::begin(user.clone(), start);
     people.close_account(&closing, &received(now())).await.unwrap();
@@ -253,10 +253,10 @@ async fn a_closing_is_due_until_it_ends<P: People>(people: &P) {
         people.postpone_closing(&closing, start).await.unwrap();
     }
     assert_eq!(eventually(async || mine(later).await, Option::is_none).await, None);
-    assert_eq!(people.get_profile(&user).await.unwrap().closed_at, Some(start), "the mark stays");
+    assert_eq!(people.get_profile(&user).await.unwrap().closed_at, Some(start), "the account must stay closed");
 }
 
-/// Founds an organisation with further members.
+/// Creates an organisation with further members.
 async fn hired(people: &impl People, roles: &[OrgRole]) -> (OrgId, Vec<Member>) {
     let (org, owner) = accounts::found(people, now()).await;
     let mut members = vec![people.get_member(org, &owner).await.unwrap().unwrap()];
@@ -274,26 +274,26 @@ fn departure(member: &Member, succession: Succession) -> Departure {
     Departure { member: member.clone(), succession, audit }
 }
 
-async fn trail(people: &impl People, org: OrgId) -> Vec<&'static str> {
+async fn audit_log(people: &impl People, org: OrgId) -> Vec<&'static str> {
     let listed = people.list_audit(org, &PageAsk { limit: 100, after: None }).await.unwrap();
     let mut names: Vec<_> = listed.items.iter().map(|entry| entry.action.name()).collect();
     names.sort_unstable();
     names
 }
 
-async fn a_member_goes_once_with_an_entry_in_the_trail(people: &impl People) {
+async fn a_member_leaves_once_with_an_audit_entry(people: &impl People) {
     let (org, members) = hired(people, &[OrgRole::Developer]).await;
     let leave = departure(&members[1], Succession::Unchanged);
-    assert!(people.end_membership(&leave).await.unwrap());
-    assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap());
+    assert!(people.end_membership(&leave).await.unwrap().is_committed());
+    assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap().is_committed());
     assert_eq!(people.get_member(org, &members[1].user).await.unwrap(), None);
     let places = async || people.list_orgs(&members[1].user, &PageAsk { limit: 10, after: None }).await.unwrap().items;
     assert_eq!(eventually(places, Vec::is_empty).await, []);
-    assert_eq!(trail(people, org).await, ["member.removed", "member.role_changed", "org.created"]);
+    assert_eq!(audit_log(people, org).await, ["member.removed", "member.role_changed", "org.created"]);
     assert!(!people.get_org(org).await.unwrap().unwrap().suspended);
 }
 
-/// Makes a member an owner and gives their place then.
+/// Makes a member an owner. Returns the changed member.
 async fn promote(people: &impl People, seen: &Member, by: &Member) -> Member {
     let audit = accounts::entry(seen.org, AuditAction::RoleChanged, &by.user, now());
     let step = RoleStep { seen: seen.clone(), role: OrgRole::Owner, audit };
@@ -301,44 +301,46 @@ async fn promote(people: &impl People, seen: &Member, by: &Member) -> Member {
     Member { role: OrgRole::Owner, ..seen.clone() }
 }
 
-async fn a_member_whose_role_has_changed_stays_until_it_is_looked_at_again(people: &impl People) {
+async fn a_departure_computed_from_an_outdated_role_is_a_conflict(people: &impl People) {
     let (org, members) = hired(people, &[OrgRole::Developer]).await;
     let promoted = promote(people, &members[1], &members[0]).await;
-    assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap());
+    assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap().is_committed());
     assert_eq!(people.get_member(org, &promoted.user).await.unwrap(), Some(promoted));
 }
 
-async fn an_owner_goes_only_while_the_other_stays(people: &impl People) {
+async fn an_owner_leaves_only_while_the_other_stays(people: &impl People) {
     let (org, members) = hired(people, &[OrgRole::Admin]).await;
     let (owner, admin) = (&members[0], &members[1]);
     let to_admin = departure(owner, Succession::Owner(admin.user.clone()));
-    assert!(!people.end_membership(&to_admin).await.unwrap(), "an admin does not answer for an organisation");
-    assert!(!people.end_membership(&departure(owner, Succession::Owner(accounts::person()))).await.unwrap());
+    assert!(!people.end_membership(&to_admin).await.unwrap().is_committed(), "an admin does not count as an owner");
+    assert!(
+        !people.end_membership(&departure(owner, Succession::Owner(accounts::person()))).await.unwrap().is_committed()
+    );
     assert_eq!(people.get_member(org, &owner.user).await.unwrap().as_ref(), Some(owner));
     promote(people, admin, owner).await;
-    assert!(people.end_membership(&to_admin).await.unwrap());
+    assert!(people.end_membership(&to_admin).await.unwrap().is_committed());
     assert_eq!(people.get_member(org, &owner.user).await.unwrap(), None);
 }
 
-async fn of_two_owners_who_go_at_once_one_is_last(people: &impl People) {
+async fn of_two_owners_who_leave_concurrently_one_is_last(people: &impl People) {
     for _ in 0..10 {
         let (_, members) = hired(people, &[OrgRole::Owner]).await;
         let (one, other) = (&members[0], &members[1]);
         let first = departure(one, Succession::Owner(other.user.clone()));
         let second = departure(other, Succession::Owner(one.user.clone()));
         let (first, second) = tokio::join!(people.end_membership(&first), people.end_membership(&second));
-        assert_ne!(first.unwrap(), second.unwrap(), "one has gone, the other must look again");
+        assert_ne!(first.unwrap(), second.unwrap(), "one has left, the other must be read again");
     }
 }
 
-async fn an_organisation_nobody_answers_for_is_stopped(people: &impl People) {
+async fn an_organisation_without_an_owner_is_suspended(people: &impl People) {
     let (org, members) = hired(people, &[]).await;
     let stopped = accounts::entry(org, AuditAction::OrgSuspended, &members[0].user, now());
     let last = departure(&members[0], Succession::Nobody(Box::new(stopped)));
-    assert!(people.end_membership(&last).await.unwrap());
-    assert!(!people.end_membership(&last).await.unwrap());
+    assert!(people.end_membership(&last).await.unwrap().is_committed());
+    assert!(!people.end_membership(&last).await.unwrap().is_committed());
     assert!(people.get_org(org).await.unwrap().unwrap().suspended);
     let wallet = consigne_core::credits::WalletId::Organisation(org);
     assert!(!people.get_wallet(&wallet, now()).await.unwrap().unwrap().open);
-    assert_eq!(trail(people, org).await, ["member.removed", "org.created", "org.suspended"]);
+    assert_eq!(audit_log(people, org).await, ["member.removed", "org.created", "org.suspended"]);
 }

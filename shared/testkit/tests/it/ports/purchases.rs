@@ -1,4 +1,4 @@
-//! Purchases, and what refunds and disputes take back of them.
+//! Contract of the ports for purchases, and for claw-backs by refunds and disputes.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use futures_util::future::join_all;
 
 use super::{now, on_both};
 
-/// Everything the table can do for purchases.
+/// The ports under test.
 pub trait Purchases:
     CreateOrg + IssueKey + ChargeKey + GetWallet + GrantCredits + CreditPurchase + ClawBackCredits + ListAudit + Sync
 {
@@ -41,15 +41,15 @@ impl<T> Purchases for T where
 on_both!(
     consigne_testkit::stack::Stack::table,
     a_session_is_credited_once,
-    a_refund_takes_back_its_share_once_and_refunds_only_grow,
-    a_balance_below_zero_stops_keys_until_there_are_credits_again,
-    a_refund_that_is_told_of_first_counts_when_its_purchase_comes,
-    a_dispute_takes_back_and_gives_back_in_any_order,
-    everything_three_times_and_at_once_comes_to_the_same,
-    claw_backs_and_charges_do_not_wait_for_each_other,
+    a_refund_claws_back_its_share_once_and_refunds_only_grow,
+    a_balance_below_zero_refuses_keys_until_it_is_positive,
+    a_refund_before_its_purchase_counts_when_the_purchase_comes,
+    disputes_claw_back_and_return_credits_in_any_order,
+    concurrent_repeated_reports_give_the_same_result,
+    concurrent_claw_backs_and_charges_all_succeed,
 );
 
-/// Founds an organisation and names a payment nobody has made.
+/// Creates an organisation. Returns its id and the name of a new payment.
 async fn buyer(store: &impl Purchases) -> (OrgId, String) {
     let (org, _) = accounts::found(store, now()).await;
     (org, org.to_string())
@@ -69,14 +69,14 @@ async fn wallet(store: &impl Purchases, org: OrgId) -> Wallet {
     wallet
 }
 
-/// Gives balance, purchased and clawed back.
+/// Returns the balance, and the credits purchased and clawed back.
 async fn numbers(store: &impl Purchases, org: OrgId) -> (i64, u64, u64) {
     let wallet = wallet(store, org).await;
     (wallet.balance, wallet.purchased, wallet.clawed_back)
 }
 
-/// Gives what stands in the trail about credits, oldest first.
-async fn trail(store: &impl Purchases, org: OrgId) -> Vec<AuditAction> {
+/// Returns the actions about credits in the audit log, oldest first.
+async fn audit_log(store: &impl Purchases, org: OrgId) -> Vec<AuditAction> {
     let page = store.list_audit(org, &PageAsk { limit: 100, after: None }).await.unwrap();
     let mut entries = page.items;
     entries.sort_by_key(|entry| entry.id);
@@ -92,17 +92,17 @@ async fn a_session_is_credited_once(store: &impl Purchases) {
     let wallet = wallet(store, org).await;
     assert_eq!((wallet.balance, wallet.purchased), (1_000, 1_000));
     assert_eq!(wallet.lots[&bought.lot].kind, LotKind::Paid);
-    assert_eq!(trail(store, org).await, [AuditAction::CreditsPurchased]);
+    assert_eq!(audit_log(store, org).await, [AuditAction::CreditsPurchased]);
     let nobody = OrgId::mint(now());
     let nowhere = purchase(nobody, &nobody.to_string(), 1_000, now());
     assert_eq!(buys(store, &nowhere).await, PurchaseOutcome::NoSuchOrganisation);
-    // One payment pays for one session.
+    // A payment pays for one session only.
     let other = Purchase { session: purchase(org, "x", 1, now()).session, ..purchase(org, &name, 1_000, now()) };
     assert!(store.credit_purchase(&other).await.is_err());
     assert_eq!(numbers(store, org).await, (1_000, 1_000, 0));
 }
 
-async fn a_refund_takes_back_its_share_once_and_refunds_only_grow(store: &impl Purchases) {
+async fn a_refund_claws_back_its_share_once_and_refunds_only_grow(store: &impl Purchases) {
     let (org, name) = buyer(store).await;
     let bought = Purchase { amount_cents: 8_000, ..purchase(org, &name, 10_000, now()) };
     assert_eq!(buys(store, &bought).await, PurchaseOutcome::Credited);
@@ -118,11 +118,11 @@ async fn a_refund_takes_back_its_share_once_and_refunds_only_grow(store: &impl P
         assert_eq!((got, numbers(store, org).await.2), (outcome, away), "{cents}");
     }
     assert_eq!(numbers(store, org).await, (0, 10_000, 10_000));
-    let taken = trail(store, org).await;
+    let taken = audit_log(store, org).await;
     assert_eq!(taken.iter().filter(|action| **action == AuditAction::CreditsClawedBack).count(), 3);
 }
 
-async fn a_balance_below_zero_stops_keys_until_there_are_credits_again(store: &impl Purchases) {
+async fn a_balance_below_zero_refuses_keys_until_it_is_positive(store: &impl Purchases) {
     let (org, owner) = accounts::found(store, now()).await;
     let (name, facts) = (org.to_string(), accounts::issue(store, &accounts::key(org, &owner, false, now())).await);
     let charge = async |cost| store.charge_key(&accounts::charge(&facts, cost, None, now())).await.unwrap();
@@ -139,11 +139,11 @@ async fn a_balance_below_zero_stops_keys_until_there_are_credits_again(store: &i
     let more = purchase(org, &format!("{name}_2"), 100, now());
     assert_eq!(buys(store, &more).await, PurchaseOutcome::Credited);
     let wallet = wallet(store, org).await;
-    assert_eq!((wallet.balance, wallet.lots[&more.lot].left), (30, 30), "what was owed is paid first");
+    assert_eq!((wallet.balance, wallet.lots[&more.lot].left), (30, 30), "the debt must be paid first");
     assert_eq!(charge(30).await, ChargeOutcome::Charged);
 }
 
-async fn a_refund_that_is_told_of_first_counts_when_its_purchase_comes(store: &impl Purchases) {
+async fn a_refund_before_its_purchase_counts_when_the_purchase_comes(store: &impl Purchases) {
     let (org, name) = buyer(store).await;
     assert_eq!(tell(store, &refund(&name, 250, now())).await, ClawBackOutcome::Remembered);
     assert_eq!(tell(store, &refund(&name, 250, now())).await, ClawBackOutcome::Unchanged);
@@ -151,13 +151,13 @@ async fn a_refund_that_is_told_of_first_counts_when_its_purchase_comes(store: &i
     assert_eq!(tell(store, &disputed).await, ClawBackOutcome::Remembered);
     assert_eq!(buys(store, &purchase(org, &name, 1_000, now())).await, PurchaseOutcome::Credited);
     assert_eq!(numbers(store, org).await, (650, 1_000, 350));
-    assert_eq!(trail(store, org).await.len(), 2, "the purchase and what was taken back of it");
+    assert_eq!(audit_log(store, org).await.len(), 2, "the purchase and its claw-back");
     let won = dispute(&name, "dp_1", 100, DisputeState::Won, now());
     assert_eq!(tell(store, &won).await, ClawBackOutcome::GivenBack(100));
     assert_eq!(numbers(store, org).await, (750, 1_000, 250));
 }
 
-async fn a_dispute_takes_back_and_gives_back_in_any_order(store: &impl Purchases) {
+async fn disputes_claw_back_and_return_credits_in_any_order(store: &impl Purchases) {
     use DisputeState::{Dropped, Lost, Open, Won};
     for (order, away) in [
         ([Open, Won], 0),
@@ -179,7 +179,7 @@ async fn a_dispute_takes_back_and_gives_back_in_any_order(store: &impl Purchases
     }
 }
 
-async fn everything_three_times_and_at_once_comes_to_the_same(store: &impl Purchases) {
+async fn concurrent_repeated_reports_give_the_same_result(store: &impl Purchases) {
     for round in 0..3 {
         let (org, name) = buyer(store).await;
         let at = now();
@@ -192,7 +192,7 @@ async fn everything_three_times_and_at_once_comes_to_the_same(store: &impl Purch
             dispute(&name, "dp_2", 200, DisputeState::Open, at),
         ];
         let buying = join_all((0..3).map(|_| async {
-            // Not always first.
+            // In different orders.
             tokio::time::sleep(Duration::from_millis(round * 10)).await;
             store.credit_purchase(&bought).await
         }));
@@ -201,12 +201,13 @@ async fn everything_three_times_and_at_once_comes_to_the_same(store: &impl Purch
         assert_eq!(credited.iter().filter(|outcome| matches!(outcome, Ok(PurchaseOutcome::Credited))).count(), 1);
         assert!(telling.iter().all(Result::is_ok), "{telling:?}");
         assert_eq!(numbers(store, org).await, (500, 1_000, 500));
-        let bought = trail(store, org).await.iter().filter(|action| **action == AuditAction::CreditsPurchased).count();
+        let bought =
+            audit_log(store, org).await.iter().filter(|action| **action == AuditAction::CreditsPurchased).count();
         assert_eq!(bought, 1);
     }
 }
 
-async fn claw_backs_and_charges_do_not_wait_for_each_other(store: &impl Purchases) {
+async fn concurrent_claw_backs_and_charges_all_succeed(store: &impl Purchases) {
     let (org, owner) = accounts::found(store, now()).await;
     let (name, facts) = (org.to_string(), accounts::issue(store, &accounts::key(org, &owner, false, now())).await);
     assert_eq!(buys(store, &purchase(org, &name, 100, now())).await, PurchaseOutcome::Credited);
@@ -222,7 +223,7 @@ async fn claw_backs_and_charges_do_not_wait_for_each_other(store: &impl Purchase
     assert!(paid >= 20, "only {paid}");
 }
 
-/// Buys and spends, again and again, and sees that no lot which is spent stays where every charge rewrites it.
+/// Buys and spends repeatedly. Asserts that used-up lots are removed from the item that every charge rewrites.
 async fn buys_and_spends(store: &impl Purchases, lots: impl AsyncFn(OrgId) -> usize) {
     let (org, owner) = accounts::found(store, now()).await;
     let facts = accounts::issue(store, &accounts::key(org, &owner, false, now())).await;
@@ -238,20 +239,20 @@ async fn buys_and_spends(store: &impl Purchases, lots: impl AsyncFn(OrgId) -> us
         let charge = accounts::charge(&facts, 10, None, now());
         assert_eq!(store.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
     }
-    // What was spent of them can be taken back all the same.
+    // A removed lot can still be clawed back.
     assert_eq!(tell(store, &refund(&format!("{org}_0"), 10, now())).await, ClawBackOutcome::Taken(10));
     assert_eq!(numbers(store, org).await, (-10, 30, 10));
 }
 
 #[tokio::test]
-async fn lots_that_are_spent_go_when_the_next_one_comes_to_the_fake() {
+async fn the_fake_removes_used_up_lots_at_the_next_purchase() {
     let world = World::default();
     let lots = async |org| world.state().accounts.wallets[&WalletId::Organisation(org)].lots.len();
     buys_and_spends(&world, lots).await;
 }
 
 #[tokio::test]
-async fn lots_that_are_spent_go_when_the_next_one_comes_to_the_table() {
+async fn the_table_removes_used_up_lots_at_the_next_purchase() {
     let stack = Stack::find();
     let (client, name) = (aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config()), stack.name("TABLE_NAME"));
     let lots = async |org: OrgId| {

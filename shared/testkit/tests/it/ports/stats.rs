@@ -1,10 +1,10 @@
-//! Statistics: organisations found, receipts read, figures kept.
+//! Contract of the ports for statistics: organisations are listed, receipts read, statistics stored.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use consigne_core::credits::{ChargeOutcome, CreditGrantOutcome, LotKind, Outcome};
-use consigne_core::events::{Event, EventKind};
+use consigne_core::events::{Event, EventData, StatsReady};
 use consigne_core::keys::KeyMode;
 use consigne_core::periods::Day;
 use consigne_core::ports::{
@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::{eventually, now, on_both};
 
-/// Everything the table can do for statistics.
+/// The ports under test.
 pub trait Stats:
     WalkOrgs + ReadCalls + KeepStats + ListStats + CreateOrg + IssueKey + GrantCredits + ChargeKey + KeepOutcome + Sync
 {
@@ -39,13 +39,13 @@ impl<T> Stats for T where
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    a_walk_meets_every_organisation_once_however_small_its_steps,
-    receipts_are_read_by_days_oldest_first,
-    before_there_were_receipts_there_are_none,
-    the_first_figures_of_a_day_are_told_and_later_ones_replace_them,
-    figures_counted_earlier_do_not_replace_later_ones,
-    of_many_counts_at_once_one_is_the_first,
-    figures_are_listed_by_day_and_are_their_organisations_own,
+    every_organisation_is_listed_once_with_any_page_size,
+    receipts_are_read_by_day_oldest_first,
+    a_day_without_receipts_has_none,
+    the_first_count_of_a_day_is_published_and_later_ones_replace_it,
+    an_older_count_does_not_replace_a_newer_one,
+    of_many_concurrent_counts_one_is_the_first,
+    statistics_are_listed_by_day_and_organisation,
 );
 
 fn day(text: &str) -> Day {
@@ -67,7 +67,7 @@ async fn walk<S: Stats>(store: &S, step: u32) -> Vec<OrgId> {
     }
 }
 
-async fn a_walk_meets_every_organisation_once_however_small_its_steps<S: Stats>(store: &S) {
+async fn every_organisation_is_listed_once_with_any_page_size<S: Stats>(store: &S) {
     let mut founded = Vec::new();
     for _ in 0..9 {
         founded.push(accounts::found(store, now()).await.0);
@@ -81,7 +81,7 @@ async fn a_walk_meets_every_organisation_once_however_small_its_steps<S: Stats>(
     }
 }
 
-/// Charges at some moments, and gives the organisation.
+/// Creates an organisation with charges at these times. Returns its id.
 async fn charged(store: &impl Stats, moments: &[&str]) -> OrgId {
     let (org, owner) = accounts::found(store, now()).await;
     let grant = accounts::credits(org, LotKind::Promo, 1_000, None, now());
@@ -115,7 +115,7 @@ async fn read(store: &impl Stats, org: OrgId, span: DaySpan, limit: u32) -> Vec<
     }
 }
 
-async fn receipts_are_read_by_days_oldest_first(store: &impl Stats) {
+async fn receipts_are_read_by_day_oldest_first(store: &impl Stats) {
     let moments = [
         "2027-02-28T23:59:59.999Z",
         "2027-03-01T00:00:00Z",
@@ -146,10 +146,10 @@ async fn receipts_are_read_by_days_oldest_first(store: &impl Stats) {
     assert_eq!(credits("2027-03-01", "2027-03-02").await, [2, 3, 4]);
     assert_eq!(credits("2027-03-04", "2027-03-09").await, [0; 0]);
     let others = eventually(async || read(store, other, all, 10).await, |calls| calls.len() == 1).await;
-    assert_eq!(others.len(), 1, "an organisation's receipts are its own");
+    assert_eq!(others.len(), 1, "receipts of other organisations must not be read");
 }
 
-async fn before_there_were_receipts_there_are_none(store: &impl Stats) {
+async fn a_day_without_receipts_has_none(store: &impl Stats) {
     let org = charged(store, &[]).await;
     for (from, to) in [("0001-01-01", "0001-03-01"), ("1969-12-31", "1970-01-01"), ("9999-12-30", "9999-12-31")] {
         assert_eq!(read(store, org, span(from, to), 10).await, [], "{from}");
@@ -163,46 +163,46 @@ fn stats(org: OrgId, day: &str, requests: u64, counted_at: Timestamp) -> DayStat
 }
 
 fn ready(org: OrgId, now: Timestamp) -> Event {
-    Event::new(EventKind::StatsReady, now, json!({ "org_id": org, "date": "2027-03-01" }))
+    Event::new(now, EventData::StatsReady(StatsReady { org_id: org, date: day("2027-03-01") }))
 }
 
-async fn the_first_figures_of_a_day_are_told_and_later_ones_replace_them(store: &impl Stats) {
+async fn the_first_count_of_a_day_is_published_and_later_ones_replace_it(store: &impl Stats) {
     let (org, at) = (accounts::found(store, now()).await.0, now());
-    let keep =
+    let store_count =
         async |requests, at| store.keep_stats(&stats(org, "2027-03-01", requests, at), &ready(org, at)).await.unwrap();
-    assert_eq!(keep(3, at).await, StatsKept::First);
-    assert_eq!(keep(4, at.plus(Duration::from_millis(1))).await, StatsKept::Again);
-    assert_eq!(keep(5, at.plus(Duration::from_millis(1))).await, StatsKept::Again, "the same message twice");
-    let kept = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
-    assert_eq!(kept, [stats(org, "2027-03-01", 5, at.plus(Duration::from_millis(1)))]);
-    assert_eq!(keep(1, at).await, StatsKept::Outdated);
+    assert_eq!(store_count(3, at).await, StatsKept::First);
+    assert_eq!(store_count(4, at.plus(Duration::from_millis(1))).await, StatsKept::Again);
+    assert_eq!(store_count(5, at.plus(Duration::from_millis(1))).await, StatsKept::Again, "the same message twice");
+    let stored = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
+    assert_eq!(stored, [stats(org, "2027-03-01", 5, at.plus(Duration::from_millis(1)))]);
+    assert_eq!(store_count(1, at).await, StatsKept::Outdated);
 }
 
-async fn figures_counted_earlier_do_not_replace_later_ones(store: &impl Stats) {
+async fn an_older_count_does_not_replace_a_newer_one(store: &impl Stats) {
     let (org, at) = (accounts::found(store, now()).await.0, now());
     for (requests, at, want) in
         [(4, at, StatsKept::First), (3, at.minus(Duration::from_millis(1)), StatsKept::Outdated)]
     {
-        let kept = store.keep_stats(&stats(org, "2027-03-01", requests, at), &ready(org, at)).await.unwrap();
-        assert_eq!(kept, want);
+        let stored = store.keep_stats(&stats(org, "2027-03-01", requests, at), &ready(org, at)).await.unwrap();
+        assert_eq!(stored, want);
     }
-    let kept = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
-    assert_eq!(kept[0].figures.requests, 4);
+    let stored = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
+    assert_eq!(stored[0].figures.requests, 4);
 }
 
-async fn of_many_counts_at_once_one_is_the_first(store: &impl Stats) {
+async fn of_many_concurrent_counts_one_is_the_first(store: &impl Stats) {
     let (org, at) = (accounts::found(store, now()).await.0, now());
-    let keep = async |n: u64| {
+    let store_count = async |n: u64| {
         let at = at.plus(Duration::from_millis(n));
         store.keep_stats(&stats(org, "2027-03-01", n, at), &ready(org, at)).await.unwrap()
     };
-    let outcomes = join_all((0..8).map(keep)).await;
-    assert_eq!(outcomes.iter().filter(|kept| **kept == StatsKept::First).count(), 1, "{outcomes:?}");
-    let kept = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
-    assert_eq!((kept.len(), kept[0].figures.requests), (1, 7), "the latest of them stands");
+    let outcomes = join_all((0..8).map(store_count)).await;
+    assert_eq!(outcomes.iter().filter(|stored| **stored == StatsKept::First).count(), 1, "{outcomes:?}");
+    let stored = store.list_stats(org, span("2027-03-01", "2027-03-01")).await.unwrap();
+    assert_eq!((stored.len(), stored[0].figures.requests), (1, 7), "the latest count must be stored");
 }
 
-async fn figures_are_listed_by_day_and_are_their_organisations_own(store: &impl Stats) {
+async fn statistics_are_listed_by_day_and_organisation(store: &impl Stats) {
     let (org, other, at) = (accounts::found(store, now()).await.0, accounts::found(store, now()).await.0, now());
     for (org, day) in [(org, "2027-03-01"), (org, "2027-02-27"), (org, "2026-12-31"), (other, "2027-02-28")] {
         store.keep_stats(&stats(org, day, 1, at), &ready(org, at)).await.unwrap();

@@ -1,4 +1,4 @@
-//! What all users store: ledgers found, days kept.
+//! Contract of the ports for statistics of stored bytes: ledgers are listed, days stored.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use consigne_core::{Plan, UserId};
 
 use super::{eventually, file_of, now, on_both, owner};
 
-/// Everything the table can do for them.
+/// The ports under test.
 pub trait Storage: GrantUpload + WalkLedgers + KeepStorage + ListStorage + Sync {}
 impl<T: GrantUpload + WalkLedgers + KeepStorage + ListStorage + Sync> Storage for T {}
 
 on_both!(
     consigne_testkit::stack::Stack::table,
-    a_walk_meets_every_ledger_once_with_the_plan_of_its_last_grant,
-    a_day_is_kept_and_a_count_that_began_earlier_does_not_replace_it,
-    days_are_listed_in_their_order,
+    every_ledger_is_listed_once_with_the_plan_of_its_last_grant,
+    an_older_count_does_not_replace_a_newer_one,
+    days_are_listed_in_order,
 );
 
 async fn granted(table: &impl Storage, owner: &UserId, size: u64, plan: Plan) {
@@ -38,7 +38,7 @@ async fn walk(table: &impl Storage) -> Vec<Ledger> {
     }
 }
 
-async fn a_walk_meets_every_ledger_once_with_the_plan_of_its_last_grant(table: &impl Storage) {
+async fn every_ledger_is_listed_once_with_the_plan_of_its_last_grant(table: &impl Storage) {
     let owners: Vec<UserId> = (0..7).map(|_| owner()).collect();
     for (n, owner) in (1..).zip(&owners) {
         granted(table, owner, n, Plan::Pro).await;
@@ -56,27 +56,27 @@ async fn a_walk_meets_every_ledger_once_with_the_plan_of_its_last_grant(table: &
     }
 }
 
-fn stored(users: u64) -> StorageTotals {
+fn totals(users: u64) -> StorageTotals {
     StorageTotals::new([(Plan::Free, Stored { users, files: 2, bytes: 3, reserved: 4 })])
 }
 
-async fn a_day_is_kept_and_a_count_that_began_earlier_does_not_replace_it(table: &impl Storage) {
+async fn an_older_count_does_not_replace_a_newer_one(table: &impl Storage) {
     let (day, at) = (Day::parse("1999-12-31").unwrap(), now());
-    let keep = async |users, counted_at| {
-        table.keep_storage(&StorageDay { day, totals: stored(users), counted_at }).await.unwrap()
+    let store = async |users, counted_at| {
+        table.keep_storage(&StorageDay { day, totals: totals(users), counted_at }).await.unwrap()
     };
-    assert!(keep(1, at).await);
-    assert!(keep(2, at).await, "the same message twice");
-    assert!(!keep(3, at.minus(Duration::from_millis(1))).await);
-    let kept = table.list_storage(DaySpan::of(day)).await.unwrap();
-    assert_eq!(kept, [StorageDay { day, totals: stored(2), counted_at: at }]);
+    assert!(store(1, at).await);
+    assert!(store(2, at).await, "the same message twice");
+    assert!(!store(3, at.minus(Duration::from_millis(1))).await);
+    let stored = table.list_storage(DaySpan::of(day)).await.unwrap();
+    assert_eq!(stored, [StorageDay { day, totals: totals(2), counted_at: at }]);
 }
 
-async fn days_are_listed_in_their_order(table: &impl Storage) {
+async fn days_are_listed_in_order(table: &impl Storage) {
     let (first, at) = (Day::parse("2000-02-28").unwrap(), now());
     for days in [2, 0, 1, 4] {
-        let kept = StorageDay { day: first.plus(days), totals: stored(u64::from(days)), counted_at: at };
-        assert!(table.keep_storage(&kept).await.unwrap());
+        let stored = StorageDay { day: first.plus(days), totals: totals(u64::from(days)), counted_at: at };
+        assert!(table.keep_storage(&stored).await.unwrap());
     }
     let listed = table.list_storage(DaySpan { from: first.plus(1), to: first.plus(4) }).await.unwrap();
     let users: Vec<u64> = listed.iter().map(|day| day.totals.of(Plan::Free).users).collect();

@@ -1,4 +1,4 @@
-//! What the writing of texts needs: manuscripts, the model behind its protocol, a place in the bucket.
+//! Contract of the ports for writing texts: drafts, the language model, and files in the bucket.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use consigne_core::files::{Grant, Kind};
 use consigne_core::gateway::Upstream;
 use consigne_core::jobs::{Ask, Job};
 use consigne_core::ports::{
-    AskModel, ForgetManuscript, GetManuscript, GrantUpload, KeepManuscript, PutObject, ReadChapters, ReadHead,
+    AskModel, ForgetDraft, GetDraft, GrantUpload, PutObject, ReadChapters, ReadHead, StoreDraft,
 };
-use consigne_core::texts::{Chapter, Form, Manuscript, Next, Prompt, Reply, Sort, Tokens, Trouble, Turn};
+use consigne_core::texts::{Chapter, Draft, Form, Next, Prompt, Reply, Sort, Tokens, Trouble, Turn};
 use consigne_core::{Fault, Plan};
 use consigne_runtime::model::{LanguageModel, ModelKey};
 use consigne_runtime::outgoing::Outgoing;
@@ -21,19 +21,19 @@ use futures_util::future::join_all;
 
 use super::{file_of, now, on_both, owner};
 
-mod manuscripts {
+mod drafts {
     use super::*;
 
     on_both!(
         consigne_testkit::stack::Stack::table,
-        a_manuscript_is_read_back_as_it_was_kept,
-        of_ten_who_claim_a_step_at_once_one_gets_it,
-        a_chapter_is_kept_with_its_manuscript_or_not_at_all,
+        a_stored_draft_is_read_back,
+        of_ten_concurrent_claims_of_a_step_one_succeeds,
+        a_chapter_is_stored_with_its_draft_or_not_at_all,
         a_whole_book_is_read_back_in_order,
-        a_manuscript_is_forgotten_with_its_chapters,
+        a_draft_is_deleted_with_its_chapters,
     );
 
-    trait DraftStore: GetManuscript + KeepManuscript + ReadChapters + ForgetManuscript {}
+    trait DraftStore: GetDraft + StoreDraft + ReadChapters + ForgetDraft {}
     impl DraftStore for World {}
     impl DraftStore for Table {}
 
@@ -41,74 +41,74 @@ mod manuscripts {
         Job::accept(&owner(), Plan::Pro, Kind::Book, Ask::text("Le phare", None, None).unwrap(), now())
     }
 
-    fn claimed(text: &Manuscript, message: &str) -> Manuscript {
+    fn claimed(text: &Draft, message: &str) -> Draft {
         match text.turn(message, now()) {
             Turn::Taken(taken) => *taken,
             other => panic!("it may not be claimed: {other:?}"),
         }
     }
 
-    fn replied(text: &Manuscript, reply: &str) -> (Manuscript, Option<Chapter>) {
+    fn replied(text: &Draft, reply: &str) -> (Draft, Option<Chapter>) {
         let reply = Reply { text: reply.to_owned(), tokens: Tokens { prompt: 3, completion: 4 } };
         text.take(&reply, Form::of(Kind::Book).unwrap(), None, now()).unwrap()
     }
 
     const PLAN: &str = r#"{"title": "Le phare “été”", "chapters": ["1", "2", "3", "4", "5", "6"]}"#;
 
-    /// Keeps a manuscript that is planned.
-    async fn planned(store: &impl DraftStore, job: &Job) -> Manuscript {
-        let claimed = claimed(&Manuscript::begun(job), "m0");
-        assert!(store.keep_manuscript(&claimed, None).await.unwrap());
+    /// Stores a draft with an outline.
+    async fn planned(store: &impl DraftStore, job: &Job) -> Draft {
+        let claimed = claimed(&Draft::begun(job), "m0");
+        assert!(store.store_draft(&claimed, None).await.unwrap().is_committed());
         let (planned, _) = replied(&claimed, PLAN);
-        assert!(store.keep_manuscript(&planned, None).await.unwrap());
+        assert!(store.store_draft(&planned, None).await.unwrap().is_committed());
         planned
     }
 
-    async fn a_manuscript_is_read_back_as_it_was_kept(store: &impl DraftStore) {
+    async fn a_stored_draft_is_read_back(store: &impl DraftStore) {
         let job = job();
-        assert_eq!(store.get_manuscript(&job.id).await.unwrap(), None);
-        let first = claimed(&Manuscript::begun(&job), "m1");
-        assert!(store.keep_manuscript(&first, None).await.unwrap());
-        assert_eq!(store.get_manuscript(&job.id).await.unwrap().as_ref(), Some(&first));
+        assert_eq!(store.get_draft(&job.id).await.unwrap(), None);
+        let first = claimed(&Draft::begun(&job), "m1");
+        assert!(store.store_draft(&first, None).await.unwrap().is_committed());
+        assert_eq!(store.get_draft(&job.id).await.unwrap().as_ref(), Some(&first));
         let trouble = Trouble { tokens: Tokens { prompt: 1, completion: 2 }, ..Trouble::new(Sort::TooLong, "") };
         let (after, _) = first.troubled(&trouble, job.deadline, now());
-        assert!(store.keep_manuscript(&after, None).await.unwrap());
-        assert_eq!(store.get_manuscript(&job.id).await.unwrap(), Some(after));
+        assert!(store.store_draft(&after, None).await.unwrap().is_committed());
+        assert_eq!(store.get_draft(&job.id).await.unwrap(), Some(after));
     }
 
-    async fn of_ten_who_claim_a_step_at_once_one_gets_it(store: &impl DraftStore) {
+    async fn of_ten_concurrent_claims_of_a_step_one_succeeds(store: &impl DraftStore) {
         let job = job();
-        for kept in [Manuscript::begun(&job), planned(store, &self::job()).await] {
-            let claims: Vec<Manuscript> = (0..10).map(|n| claimed(&kept, &format!("m{n}"))).collect();
-            let won = join_all(claims.iter().map(|claim| store.keep_manuscript(claim, None))).await;
-            let won: Vec<bool> = won.into_iter().map(Result::unwrap).collect();
+        for draft in [Draft::begun(&job), planned(store, &self::job()).await] {
+            let claims: Vec<Draft> = (0..10).map(|n| claimed(&draft, &format!("m{n}"))).collect();
+            let won = join_all(claims.iter().map(|claim| store.store_draft(claim, None))).await;
+            let won: Vec<bool> = won.into_iter().map(|outcome| outcome.unwrap().is_committed()).collect();
             assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
             let winner = won.iter().position(|won| *won).unwrap();
-            assert_eq!(store.get_manuscript(&kept.job).await.unwrap(), Some(claims[winner].clone()));
+            assert_eq!(store.get_draft(&draft.job).await.unwrap(), Some(claims[winner].clone()));
         }
     }
 
-    async fn a_chapter_is_kept_with_its_manuscript_or_not_at_all(store: &impl DraftStore) {
+    async fn a_chapter_is_stored_with_its_draft_or_not_at_all(store: &impl DraftStore) {
         let job = job();
         let text = claimed(&planned(store, &job).await, "m1");
         let (after, chapter) = replied(&text, &"mot ".repeat(50));
-        // The claim itself was never kept, so this is computed from nothing that stands.
-        assert!(!store.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+        // The claim was never stored, so this step is computed from an outdated state.
+        assert!(!store.store_draft(&after, chapter.as_ref()).await.unwrap().is_committed());
         assert_eq!(store.read_chapters(&job.id).await.unwrap(), Vec::<String>::new());
-        assert!(store.keep_manuscript(&text, None).await.unwrap());
-        assert!(store.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
-        assert!(!store.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+        assert!(store.store_draft(&text, None).await.unwrap().is_committed());
+        assert!(store.store_draft(&after, chapter.as_ref()).await.unwrap().is_committed());
+        assert!(!store.store_draft(&after, chapter.as_ref()).await.unwrap().is_committed());
         assert_eq!(store.read_chapters(&job.id).await.unwrap(), ["mot ".repeat(50).trim_end()]);
     }
 
-    /// Six chapters of 90 kB: each near what an item holds, and together more than one page of a query.
+    /// Stores six chapters of 90 kB, which together are more than one page of a query. Returns them.
     async fn written(store: &impl DraftStore, job: &Job) -> Vec<String> {
         let (mut text, mut chapters) = (planned(store, job).await, Vec::new());
         while let Next::Chapter(at) = text.next() {
             let claim = claimed(&text, "m1");
-            assert!(store.keep_manuscript(&claim, None).await.unwrap());
+            assert!(store.store_draft(&claim, None).await.unwrap().is_committed());
             let (after, chapter) = replied(&claim, &format!("{at} été ").repeat(11_000));
-            assert!(store.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+            assert!(store.store_draft(&after, chapter.as_ref()).await.unwrap().is_committed());
             chapters.extend(chapter.map(|chapter| chapter.text));
             text = after;
         }
@@ -123,23 +123,23 @@ mod manuscripts {
         assert!(store.read_chapters(&job.id).await.unwrap() == chapters);
     }
 
-    async fn a_manuscript_is_forgotten_with_its_chapters(store: &impl DraftStore) {
+    async fn a_draft_is_deleted_with_its_chapters(store: &impl DraftStore) {
         let (job, other) = (job(), job());
         written(store, &job).await;
-        let kept = planned(store, &other).await;
+        let draft = planned(store, &other).await;
         for _ in 0..2 {
-            store.forget_manuscript(&job.id).await.unwrap();
+            store.forget_draft(&job.id).await.unwrap();
         }
-        assert_eq!(store.get_manuscript(&job.id).await.unwrap(), None);
+        assert_eq!(store.get_draft(&job.id).await.unwrap(), None);
         assert!(store.read_chapters(&job.id).await.unwrap().is_empty());
-        assert_eq!(store.get_manuscript(&other.id).await.unwrap(), Some(kept));
+        assert_eq!(store.get_draft(&other.id).await.unwrap(), Some(draft));
     }
 }
 
 mod models {
     use super::*;
 
-    /// A model that a test can play tricks on.
+    /// A model whose faults a test can plan.
     trait Model: AskModel {
         async fn plan(&self, topic: &str, mischief: &[Mischief]);
     }
@@ -150,7 +150,7 @@ mod models {
         }
     }
 
-    /// The adapter in front of the stand-in, which it waits a second for.
+    /// The adapter with the stand-in, and a short timeout.
     struct Real(LanguageModel, StandIn);
 
     impl AskModel for Real {
@@ -168,22 +168,26 @@ mod models {
     fn model_under(stack: &Stack, key: &str) -> Real {
         let at = Upstream::parse(stack.name("TEXT_MODEL_URL"), true).unwrap();
         let key = Refreshed::fixed(ModelKey::parse(key).unwrap());
-        // Long enough for a busy machine; what hangs does so for half a minute.
-        let patience = Duration::from_secs(8);
-        Real(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, patience), StandIn::of(stack))
+        // Long enough for a busy machine. A hanging call takes half a minute.
+        let timeout = Duration::from_secs(8);
+        Real(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, timeout), StandIn::of(stack))
     }
 
     fn real(stack: &Stack) -> Real {
         model_under(stack, "key-0123456789abcdef0123456789abcdef")
     }
 
-    on_both!(super::real, a_plan_and_a_chapter_are_written_and_paid_for, everything_that_goes_wrong_is_told_apart,);
+    on_both!(
+        super::real,
+        an_outline_and_a_chapter_are_written_and_their_tokens_counted,
+        every_fault_has_its_own_sort_of_trouble,
+    );
 
     fn form() -> Form {
         Form::of(Kind::Blog).unwrap()
     }
 
-    async fn a_plan_and_a_chapter_are_written_and_paid_for(model: &impl Model) {
+    async fn an_outline_and_a_chapter_are_written_and_their_tokens_counted(model: &impl Model) {
         let ask = Ask::text(&format!("Le phare {}", fresh_user()), None, None).unwrap();
         let prompt = Prompt::outline(&ask, form());
         let reply = model.ask_model(&prompt).await.unwrap().unwrap();
@@ -196,7 +200,7 @@ mod models {
         assert_ne!(ask(&one).await, ask(&other).await);
     }
 
-    async fn everything_that_goes_wrong_is_told_apart(model: &impl Model) {
+    async fn every_fault_has_its_own_sort_of_trouble(model: &impl Model) {
         for (mischief, want) in Mischief::ALL {
             let topic = format!("Le phare {}", fresh_user());
             model.plan(&topic, &[mischief]).await;
@@ -211,7 +215,7 @@ mod models {
     }
 
     #[tokio::test]
-    async fn a_model_that_is_not_there_is_down_and_a_key_it_does_not_know_is_misconfigured() {
+    async fn an_unreachable_model_is_down_and_a_refused_key_is_misconfigured() {
         let stack = Stack::find();
         let prompt = Prompt::outline(&Ask::text("Le phare", None, None).unwrap(), form());
         let of = async |model: Real| model.ask_model(&prompt).await.unwrap().unwrap_err().sort;
@@ -227,7 +231,7 @@ mod models {
         let key = Refreshed::fixed(ModelKey::parse("key-0123456789abcdef0123456789abcdef").unwrap());
         let moved = LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, Duration::from_secs(1));
         assert_eq!(of(Real(moved, StandIn::of(&stack))).await, Sort::Misconfigured);
-        // A public installation calls nobody on its own machine, whatever a setting says.
+        // Without the setting for private upstreams, loopback addresses are not called.
         assert!(Upstream::parse(&nobody, false).is_err());
     }
 }
@@ -235,13 +239,13 @@ mod models {
 mod buckets {
     use super::*;
 
-    on_both!(consigne_testkit::stack::Stack::bucket, a_file_is_put_where_nothing_is_and_never_over_another,);
+    on_both!(consigne_testkit::stack::Stack::bucket, a_file_is_put_only_if_the_key_has_no_object,);
 
     trait Objects: PutObject + ReadHead {}
     impl Objects for World {}
     impl Objects for Bucket {}
 
-    async fn a_file_is_put_where_nothing_is_and_never_over_another(bucket: &impl Objects) {
+    async fn a_file_is_put_only_if_the_key_has_no_object(bucket: &impl Objects) {
         let file = file_of(&owner(), "été.md", 5, now());
         assert!(bucket.put_object(&file, b"# Un\n").await.unwrap());
         assert!(!bucket.put_object(&file, b"# Deux\n").await.unwrap());
@@ -250,7 +254,7 @@ mod buckets {
     }
 
     #[tokio::test]
-    async fn what_is_put_is_of_its_files_type_and_checked_as_every_upload() {
+    async fn a_put_file_has_its_content_type_and_is_checked_like_an_upload() {
         let (stack, now) = (Stack::find(), now());
         let person = stack.newcomer("pro");
         let owner = consigne_core::UserId::parse(&person.id).unwrap();

@@ -76,7 +76,7 @@ impl Run {
             return false;
         }
         self.model.given_back += u32::from(step.gives_back);
-        self.model.ends.extend(step.event.map(|event| event.kind));
+        self.model.ends.extend(step.event.map(|event| event.kind()));
         for (_, file) in step.adopted {
             let known = self.shelf.files.iter_mut().find(|known| known.id() == file.id()).unwrap();
             *known = file;
@@ -91,7 +91,7 @@ impl Run {
 
     /// Changes a file and its job together, as one transaction does.
     fn move_file(&mut self, which: usize, after: File) {
-        let event = Event::new(EventKind::FileReady, self.now, json!({}));
+        let event = Event::new(self.now, EventData::FileReady(FileReady { file: after.facts() }));
         let step = Transition { seen: 0, file: after.clone(), ledger: LedgerDelta::default(), event, job: None };
         if let Some(follows) = at_once(follow(&self.shelf, step, self.now)).unwrap().job {
             assert!(self.apply(*follows));

@@ -1,0 +1,280 @@
+//! Events that lead to mails, and the mails they lead to.
+
+use consigne_auth::InvitationTokens;
+use consigne_core::audit::Actor;
+use consigne_core::endpoints::DisabledBecause;
+use consigne_core::events::{
+    Anomaly, AnomalyResponse, EventData, EventMessage, InvitationCreated, KeyAnomaly, KeyEvent, KeyMigrationEvent,
+    QuotaExceeded,
+};
+use consigne_core::jobs::CANCELLED;
+use consigne_core::mail::MailId;
+use consigne_core::orgs::{OrgRole, Organisation};
+use consigne_core::ports::{GetInvitation, GetMember, GetOrg, GetProfile, ListMembers, PageAsk};
+use consigne_core::profiles::Language;
+use consigne_core::{EmailAddress, EventId, Fault, OrgId, Timestamp, UserId};
+use consigne_messaging::mail::templates::{
+    self, By, JobCompleted, JobFailed, KeyCreated, KeyMigrationReminder, KeyMigrationStart, KeyRevoked, Oddity,
+    PaymentDisputed, PaymentRefunded, Quota, Quota80, WalletLow,
+};
+use consigne_messaging::mail::{MailTemplate, Quoted};
+
+/// Most members read at once, looking for owners.
+const MEMBERS: u32 = 100;
+
+/// An event, as far as mails are concerned.
+#[derive(Debug)]
+pub(crate) struct MailEvent {
+    /// Which event; one mail of it reaches each recipient.
+    pub(crate) event: EventId,
+    /// Its name on the bus.
+    pub(crate) kind: String,
+    data: Option<EventData>,
+}
+
+/// Whom a mail is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Recipient {
+    /// A person, wherever they are reached by now.
+    Person(UserId),
+    /// An address that somebody was invited at, and the language of whoever invites.
+    Invited(EmailAddress, Language),
+}
+
+impl Recipient {
+    /// Names the mail of an event to them.
+    pub(crate) fn mail(&self, event: EventId) -> MailId {
+        match self {
+            Self::Person(user) => MailId::new(event, user.as_str()),
+            Self::Invited(email, _) => MailId::new(event, email.as_str()),
+        }
+    }
+
+    /// Returns who they are, if that is known.
+    pub(crate) fn person(&self) -> Option<&UserId> {
+        match self {
+            Self::Person(user) => Some(user),
+            Self::Invited(..) => None,
+        }
+    }
+}
+
+/// A mail and whom it is for.
+pub(crate) type Addressed = (Recipient, Box<dyn MailTemplate>);
+
+impl MailEvent {
+    /// Reads a message; the error quotes nothing of it.
+    pub(crate) fn parse(body: &str) -> Result<Self, String> {
+        let EventMessage { id, detail_type, data, .. } =
+            EventMessage::parse(body).map_err(|malformed| malformed.to_string())?;
+        match &data {
+            Some(EventData::KeyAnomaly(event)) if oddity(event).is_none() => Err("name is missing".to_owned()),
+            _ => Ok(Self { event: id, kind: detail_type, data }),
+        }
+    }
+
+    /// Writes the mails it leads to; none for a kind that nobody is written about.
+    pub(crate) async fn mails<F>(
+        self,
+        table: &F,
+        tokens: &InvitationTokens,
+        now: Timestamp,
+    ) -> Result<Vec<Addressed>, Fault>
+    where
+        F: GetOrg + GetProfile + GetMember + ListMembers + GetInvitation,
+    {
+        let Some(data) = self.data else { return Ok(Vec::new()) };
+        match data {
+            EventData::JobCompleted(event) => {
+                let title = Quoted::name(&event.title);
+                let template = JobCompleted { job: event.job_id.to_string(), kind: event.kind, title };
+                Ok(to_person(event.user_id, template))
+            }
+            // Its owner cancelled it, and knows.
+            EventData::JobFailed(event) if event.error.code == CANCELLED => Ok(Vec::new()),
+            EventData::JobFailed(event) => {
+                let (title, reason) = (Quoted::name(&event.title), Some(Quoted::sentence(&event.error.message)));
+                let template = JobFailed { job: event.job_id.to_string(), kind: event.kind, title, reason };
+                Ok(to_person(event.user_id, template))
+            }
+            EventData::InvitationCreated(event) => {
+                Ok(invitation(table, tokens, &event, now).await?.into_iter().collect())
+            }
+            EventData::KeyIssued(event) => {
+                let mail = |org, org_name, key_name, by| KeyCreated { org, org_name, key_name, by };
+                about_key(table, &event, mail).await
+            }
+            EventData::KeyRevoked(event) => {
+                let mail = |org, org_name, key_name, by| KeyRevoked { org, org_name, key_name, by };
+                about_key(table, &event, mail).await
+            }
+            EventData::KeyMigrationStarted(event) => about_migration(table, event, false).await,
+            EventData::KeyMigrationReminder(event) => about_migration(table, event, true).await,
+            EventData::KeyAnomaly(event) => {
+                let Some(oddity) = oddity(&event) else { return Ok(Vec::new()) };
+                let stopped = event.action == AnomalyResponse::Suspended;
+                let mail = |org, org_name| templates::Anomaly { org, org_name, oddity: oddity.clone(), stopped };
+                to_members(table, event.org_id, &[OrgRole::Owner], mail).await
+            }
+            EventData::EndpointDisabled(event) => {
+                let (host, gone) = (Quoted::name(&event.host), event.reason == DisabledBecause::Gone);
+                let mail = |org, org_name| templates::EndpointDisabled { org, org_name, host: host.clone(), gone };
+                to_members(table, event.org_id, &[OrgRole::Owner], mail).await
+            }
+            EventData::QuotaExceeded(event) => Ok(to_person(event.user_id.clone(), quota(&event))),
+            EventData::PaymentDisputed(event) => {
+                let (cents, credits) = (event.amount_cents, event.credits);
+                let mail = |org, org_name| PaymentDisputed { org, org_name, cents, credits };
+                to_members(table, event.org_id, &PAYERS, mail).await
+            }
+            EventData::PaymentRefunded(event) => {
+                let (cents, credits, balance) = (event.amount_cents, event.credits, event.balance);
+                let mail = |org, org_name| PaymentRefunded { org, org_name, cents, credits, balance };
+                to_members(table, event.org_id, &PAYERS, mail).await
+            }
+            EventData::WalletLow(event) => {
+                // What is below zero was taken back; of what can be spent, nothing is left.
+                let (percent, balance) = (event.percent, u64::try_from(event.balance).unwrap_or(0));
+                let mail = |org, org_name| WalletLow { org, org_name, percent, balance };
+                to_members(table, event.org_id, &PAYERS, mail).await
+            }
+            EventData::FileReady(_)
+            | EventData::FileRejected(_)
+            | EventData::FileDeleted(_)
+            | EventData::JobRequested(_)
+            | EventData::KeyRotated(_)
+            | EventData::KeyDeleted(_)
+            | EventData::PaymentDisputeWon(_)
+            | EventData::StatsReady(_)
+            | EventData::WalletToppedUp(_) => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Roles of those who pay for an organisation: its owners, and who sees to its bills.
+const PAYERS: [OrgRole; 2] = [OrgRole::Owner, OrgRole::Billing];
+
+fn to_person(user: UserId, template: impl MailTemplate + 'static) -> Vec<Addressed> {
+    vec![(Recipient::Person(user), Box::new(template))]
+}
+
+/// Writes to every member of an organisation in one of some roles; to nobody when it is gone.
+async fn to_members<F, T>(
+    table: &F,
+    org: OrgId,
+    roles: &[OrgRole],
+    mail: impl Fn(OrgId, Quoted) -> T,
+) -> Result<Vec<Addressed>, Fault>
+where
+    F: GetOrg + ListMembers,
+    T: MailTemplate + 'static,
+{
+    let Some(known) = table.get_org(org).await? else { return Ok(Vec::new()) };
+    let members = members_in(table, org, roles).await?;
+    Ok(members.into_iter().flat_map(|member| to_person(member, mail(org, Quoted::name(&known.name)))).collect())
+}
+
+/// Writes to the owners of a key's organisation, and says by whom it was done.
+async fn about_key<F, T>(
+    table: &F,
+    event: &KeyEvent,
+    mail: impl Fn(OrgId, Quoted, Quoted, By) -> T,
+) -> Result<Vec<Addressed>, Fault>
+where
+    F: GetOrg + GetProfile + ListMembers,
+    T: MailTemplate + 'static,
+{
+    let Some(Organisation { id, name, .. }) = table.get_org(event.org_id).await? else { return Ok(Vec::new()) };
+    let by = match &event.actor {
+        Actor::User(user) => {
+            let name = table.get_profile(user).await?.contact().and_then(|contact| contact.name.clone());
+            name.map_or(By::Member, |name| By::Person(Quoted::name(&name)))
+        }
+        Actor::Operator(_) | Actor::Service(_) => By::Operator,
+    };
+    let owners = members_in(table, id, &[OrgRole::Owner]).await?;
+    let to_each = owners.into_iter().flat_map(|owner| {
+        let by = if event.actor == Actor::User(owner.clone()) { By::Reader } else { by.clone() };
+        to_person(owner, mail(id, Quoted::name(&name), Quoted::name(&event.name), by))
+    });
+    Ok(to_each.collect())
+}
+
+/// Writes to the owner of keys that were carried over from an older installation.
+async fn about_migration<F: GetOrg>(
+    table: &F,
+    event: KeyMigrationEvent,
+    reminder: bool,
+) -> Result<Vec<Addressed>, Fault> {
+    let KeyMigrationEvent { org_id: org, user_id, total: keys, until, .. } = event;
+    let Some(known) = table.get_org(org).await? else { return Ok(Vec::new()) };
+    let org_name = Quoted::name(&known.name);
+    Ok(if reminder {
+        to_person(user_id, KeyMigrationReminder { org, org_name, keys, until })
+    } else {
+        to_person(user_id, KeyMigrationStart { org, org_name, keys, until })
+    })
+}
+
+/// Writes to the address that was invited, unless the invitation is worth nothing by now: it has ended, or who sent it could
+/// not send it any more. Its token is made here and goes nowhere else.
+async fn invitation<F>(
+    table: &F,
+    tokens: &InvitationTokens,
+    event: &InvitationCreated,
+    now: Timestamp,
+) -> Result<Option<Addressed>, Fault>
+where
+    F: GetOrg + GetProfile + GetMember + GetInvitation,
+{
+    let (org, id) = (event.org_id, event.invitation_id);
+    let found = table.get_invitation(org, id).await?.filter(|invitation| invitation.is_open(now));
+    let (Some(invitation), Some(org)) = (found, table.get_org(org).await?) else { return Ok(None) };
+    let place = table.get_member(org.id, &invitation.invited_by).await?;
+    if place.is_none_or(|inviter| !inviter.role.may_invite(invitation.role)) {
+        return Ok(None);
+    }
+    let inviter = table.get_profile(&invitation.invited_by).await?;
+    let inviter = inviter.contact();
+    let template = templates::Invitation {
+        org_name: Quoted::name(&org.name),
+        inviter: inviter.and_then(|contact| contact.name.as_deref()).map(Quoted::name),
+        role: invitation.role,
+        token: tokens.derive(org.id, id).expose().to_owned(),
+        until: invitation.expires_at,
+    };
+    let language = inviter.map(|contact| contact.language).unwrap_or_default();
+    Ok(Some((Recipient::Invited(invitation.email, language), Box::new(template))))
+}
+
+/// Returns every member of an organisation in one of some roles.
+async fn members_in(orgs: &impl ListMembers, org: OrgId, roles: &[OrgRole]) -> Result<Vec<UserId>, Fault> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = orgs.list_members(org, &PageAsk { limit: MEMBERS, after }).await?;
+        found.extend(page.items.into_iter().filter(|member| roles.contains(&member.role)).map(|member| member.user));
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Says what was seen; `None` when the event does not name the key it is about.
+fn oddity(event: &KeyAnomaly) -> Option<Oddity> {
+    let key_name = event.name.as_deref().map(Quoted::name);
+    match event.anomaly {
+        Anomaly::Countries { countries, .. } => {
+            Some(Oddity::Countries { key_name: key_name?, countries: countries as u64 })
+        }
+        Anomaly::KeysCreated { keys, .. } => Some(Oddity::Keys(keys as u64)),
+        Anomaly::UsageJump { calls, median, .. } => Some(Oddity::Jump { key_name: key_name?, calls, median }),
+    }
+}
+
+fn quota(event: &QuotaExceeded) -> Quota80 {
+    let &QuotaExceeded { percent, used, limit, .. } = event;
+    // A large file may leap over the mark; the reader is told where they are.
+    let reached = used.saturating_mul(100).checked_div(limit).and_then(|share| u8::try_from(share).ok());
+    Quota80 { quota: Quota::Storage, percent: reached.unwrap_or(percent), used, limit }
+}

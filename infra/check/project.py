@@ -1,0 +1,18 @@
+"""What the rules check."""
+
+from dataclasses import dataclass
+
+from templates import Json
+
+
+@dataclass
+class Project:
+    """Both templates, expanded, and the files that document them."""
+
+    core: Json
+    observe: Json
+    # Contents of files, by path from the root of the repository.
+    pages: dict[str, str]
+    openapi: Json
+    # The parameters of the default environment in samconfig.toml.
+    config: dict[str, str]

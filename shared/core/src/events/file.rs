@@ -1,0 +1,95 @@
+//! Events about files and the storage they take.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::files::{Kind, NOTICE_PERCENT, ObjectKey, Removal};
+use crate::{FileId, JobId, UserId};
+
+/// What every event about a file says of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileFacts {
+    /// Id of the person whose file it is.
+    pub user_id: UserId,
+    /// Id of the file, opaque.
+    pub file_id: FileId,
+    /// Key of the file, the name every route takes.
+    pub s3_key: ObjectKey,
+    /// The file's name, as its owner wrote it.
+    #[schemars(length(min = 1))]
+    pub filename: String,
+    /// The kind of file.
+    pub kind: Kind,
+    /// The file's media type.
+    #[schemars(regex(pattern = "^[a-z]+/[A-Za-z0-9.+-]+$"))]
+    pub content_type: String,
+    /// Size in bytes: measured if the file was kept, else as granted.
+    pub size: u64,
+    /// Measured width in pixels; images only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub width: Option<u32>,
+    /// Measured height in pixels; images only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub height: Option<u32>,
+    /// Id of the job it was delivered for, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<JobId>,
+}
+
+/// `file.ready`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileReady {
+    /// The file.
+    #[serde(flatten)]
+    pub file: FileFacts,
+}
+
+/// `file.rejected`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileRejected {
+    /// The file.
+    #[serde(flatten)]
+    pub file: FileFacts,
+    /// Why it was rejected, as a sentence.
+    #[schemars(length(min = 1))]
+    pub reason: String,
+}
+
+/// `file.deleted`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileDeleted {
+    /// The file.
+    #[serde(flatten)]
+    pub file: FileFacts,
+    /// `deleted`, or `expired` for a grant that nobody used.
+    pub cause: Removal,
+}
+
+/// Which of a person's quotas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Quota {
+    /// The storage of their plan, in bytes.
+    Storage,
+}
+
+/// `quota.exceeded`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct QuotaExceeded {
+    /// Id of the person whose quota it is.
+    pub user_id: UserId,
+    /// The quota: `storage`, in bytes.
+    #[schemars(extend("enum" = [Quota::Storage]))]
+    pub quota: Quota,
+    /// The share that was reached, in percent.
+    #[schemars(extend("enum" = [NOTICE_PERCENT]))]
+    pub percent: u8,
+    /// How much is used or reserved.
+    #[schemars(range(min = 1))]
+    pub used: u64,
+    /// The size of the quota.
+    #[schemars(range(min = 1))]
+    pub limit: u64,
+}

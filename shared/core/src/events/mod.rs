@@ -1,0 +1,91 @@
+//! Events: what Consigne publishes on the bus, each written in the transaction that makes it true.
+//!
+//! [`EventData`] is the one definition of every event. Writers make its structs; readers get them from [`EventMessage`] and
+//! match on the kinds they know; `events/schemas` is generated from them. The order of the fields is the order on the wire.
+//!
+//! Readers ignore fields they do not know and pass over kinds they do not know; an event that lacks a field of its struct is
+//! malformed. When a new version is deployed, events of the version before are still on their way, and dead-letter queues keep
+//! some for days. So a field that is added later must be an `Option` or have a default.
+
+mod catalogue;
+mod credits;
+mod file;
+mod job;
+mod key;
+mod message;
+mod organisation;
+mod schema;
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+pub use catalogue::{EventData, EventKind};
+pub use credits::{PaymentEvent, WalletLow, WalletToppedUp};
+pub use file::{FileDeleted, FileFacts, FileReady, FileRejected, Quota, QuotaExceeded};
+pub use job::{CompletedStatus, FailedStatus, JobCompleted, JobError, JobFailed, JobRequested};
+pub use key::{Anomaly, AnomalyResponse, KeyAnomaly, KeyEvent, KeyMigrationEvent, NamedKey};
+pub use message::{EventMessage, MalformedEvent};
+pub use organisation::{EndpointDisabled, InvitationCreated, StatsReady};
+
+use crate::{EventId, Timestamp};
+
+/// How long an event may wait in the outbox before `sweep` publishes it in the stream's stead.
+pub const OUTBOX_MARGIN: Duration = Duration::from_mins(2);
+
+/// `source` of every event on the bus.
+pub const SOURCE: &str = "consigne";
+
+/// An event on its way to the outbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Consumers remember it to take each event once.
+    pub id: EventId,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// What happened.
+    pub data: EventData,
+}
+
+impl Event {
+    /// Makes an event with a fresh id.
+    pub fn new(now: Timestamp, data: EventData) -> Self {
+        Self { id: EventId::mint(now), occurred_at: now, data }
+    }
+
+    /// Returns what kind of event it is.
+    pub fn kind(&self) -> EventKind {
+        self.data.kind()
+    }
+
+    /// Writes the `detail` on the bus, a JSON object.
+    pub fn detail(&self) -> Value {
+        json!(Detail { event_id: self.id, occurred_at: self.occurred_at, data: &self.data })
+    }
+}
+
+/// The `detail` of an event on the bus.
+#[derive(Serialize, JsonSchema)]
+struct Detail<T> {
+    /// Id of the event. Remember it: an event may come twice.
+    event_id: EventId,
+    /// When it happened, in UTC.
+    occurred_at: Timestamp,
+    #[serde(flatten)]
+    data: T,
+}
+
+/// An event as the outbox holds it and the bus takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxEntry {
+    /// The event's id.
+    pub id: EventId,
+    /// Its `detail-type`.
+    pub kind: String,
+    /// Its `detail`, as JSON text.
+    pub detail: String,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+}

@@ -1,0 +1,46 @@
+//! Events about organisations: invitations, statistics, endpoints.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::audit::Actor;
+use crate::endpoints::DisabledBecause;
+use crate::periods::Day;
+use crate::{EndpointId, InvitationId, OrgId};
+
+/// `endpoint.disabled`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EndpointDisabled {
+    /// Id of the organisation.
+    pub org_id: OrgId,
+    /// Id of the endpoint.
+    pub endpoint_id: EndpointId,
+    /// Host of the endpoint's URL; the rest of it may hold a secret.
+    #[schemars(length(min = 1))]
+    pub host: String,
+    /// Why: `gone` if it answered 410, `failing` if it has failed for a week.
+    pub reason: DisabledBecause,
+}
+
+/// `invitation.created`. It holds no address: events travel to whoever subscribes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InvitationCreated {
+    /// Id of the organisation.
+    pub org_id: OrgId,
+    /// The organisation's name.
+    #[schemars(length(min = 1))]
+    pub org_name: String,
+    /// Id of the invitation.
+    pub invitation_id: InvitationId,
+    /// Who did it: a user's id, or `operator:` or `service:` and a name.
+    pub actor: Actor,
+}
+
+/// `stats.ready`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StatsReady {
+    /// Id of the organisation.
+    pub org_id: OrgId,
+    /// The day, in UTC.
+    pub date: Day,
+}

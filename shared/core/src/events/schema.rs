@@ -1,0 +1,30 @@
+//! Schemas of objects whose fields depend on `kind`.
+//!
+//! schemars derives a list of alternatives for the enum behind such an object. Consumers and their code generators do better
+//! with one object that has the fields of all alternatives, and a rule for each `kind` that says which of them are required.
+
+use serde_json::{Map, Value, json};
+
+/// One alternative.
+pub(super) struct Alternative<'a> {
+    /// The schema of `kind`.
+    pub(super) kind: Value,
+    /// The schema of the fields.
+    pub(super) fields: &'a Value,
+}
+
+/// Returns the properties of all alternatives, and a rule for each. `then` writes what a rule demands, from the names of the
+/// fields that are required.
+pub(super) fn unite(
+    alternatives: &[Alternative<'_>],
+    then: impl Fn(&Value) -> Value,
+) -> (Map<String, Value>, Vec<Value>) {
+    let properties =
+        alternatives.iter().filter_map(|alternative| alternative.fields["properties"].as_object()).flatten();
+    let rule = |Alternative { kind, fields }: &Alternative<'_>| {
+        let condition = json!({ "required": ["kind"], "properties": { "kind": kind } });
+        json!({ "if": condition, "then": then(&fields["required"]) })
+    };
+    let rules = alternatives.iter().map(rule).collect();
+    (properties.map(|(name, schema)| (name.clone(), schema.clone())).collect(), rules)
+}

@@ -1,0 +1,224 @@
+//! Ports: what the outside world must be able to do. Each verb is a trait, and each trait needs one IAM action.
+//!
+//! So the trait bounds of a handler are its IAM policy. Every verb about a tenant's things takes the tenant, so that
+//! one cannot ask without it. Errors are [`Fault`]s: an adapter returns `UNAVAILABLE` for failures worth a retry and
+//! `INTERNAL` for others, with the cause for the log.
+
+mod anomalies;
+mod deliveries;
+mod gateway;
+mod holds;
+mod jobs;
+mod keys;
+mod mail;
+mod maintenance;
+mod members;
+mod migrations;
+mod people;
+mod purchases;
+mod stats;
+mod texts;
+
+pub use anomalies::*;
+pub use deliveries::*;
+pub use gateway::*;
+pub use holds::*;
+pub use jobs::*;
+pub use keys::*;
+pub use mail::*;
+pub use maintenance::*;
+pub use members::*;
+pub use migrations::*;
+pub use people::*;
+pub use purchases::*;
+pub use stats::*;
+pub use texts::*;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::credits::Hold;
+use crate::deliveries::Delivery;
+use crate::events::OutboxEntry;
+use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage};
+use crate::idempotency::CommitOutcome;
+use crate::jobs::Job;
+use crate::profiles::{Closing, Profile};
+use crate::{EventId, Fault, FileId, Timestamp, UserId};
+
+/// The future of every port's method.
+pub trait PortFuture<T>: Future<Output = Result<T, Fault>> + Send {}
+impl<T, F: Future<Output = Result<T, Fault>> + Send> PortFuture<T> for F {}
+
+/// Reserves bytes and records a pending file in one transaction, with the notice that storage is nearly full if the
+/// grant makes it so. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+pub trait GrantUpload {
+    /// Grants the upload, or returns why not. Only `Granted` has changed anything.
+    fn grant_upload(&self, grant: &Grant) -> impl PortFuture<GrantOutcome>;
+}
+
+/// Reads one file of a user. `dynamodb:GetItem`.
+pub trait GetFile {
+    /// Returns the record, including that of a deleted file, or `None` if there is none.
+    fn get_file(&self, owner: &UserId, file: FileId) -> impl PortFuture<Option<File>>;
+}
+
+/// Reads a user's ledger. `dynamodb:GetItem`.
+pub trait GetUsage {
+    /// Returns the ledger, which is empty for a user who has never written.
+    fn get_usage(&self, owner: &UserId) -> impl PortFuture<Usage>;
+}
+
+/// Which files a list contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Only files of this status.
+    pub status: Status,
+    /// Only files of this kind, if set.
+    pub kind: Option<Kind>,
+}
+
+/// A position in a list, newest first: the next file is older than this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// When the file's status last changed.
+    pub changed_at: Timestamp,
+    /// Id of the file.
+    pub file: FileId,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// At most `limit` files, newest first.
+    pub files: Vec<File>,
+    /// Where the next page starts, if there is one.
+    pub next: Option<Position>,
+}
+
+/// Lists a user's files, newest first. `dynamodb:Query`.
+pub trait ListFiles {
+    /// Returns a page of at most `limit` files after a position.
+    fn list_files(&self, owner: &UserId, filter: Filter, limit: u32, after: Option<&Position>)
+    -> impl PortFuture<Page>;
+
+    /// Counts the files of a filter, if the ledger does not count them.
+    fn count_files(&self, owner: &UserId, filter: Filter) -> impl PortFuture<u64>;
+}
+
+/// Marks a user's file as being deleted. `dynamodb:UpdateItem`.
+pub trait BeginDelete {
+    /// Marks the file and returns the marked record, or `None` if the owner has no such visible file.
+    ///
+    /// If several callers ask at once, exactly one gets the record, even if its first answer was lost on the way.
+    fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> impl PortFuture<Option<File>>;
+}
+
+/// Applies a file's step: record, ledger and outbox in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+pub trait ApplyTransition {
+    /// Applies the step. A conflict means that the record has changed since it was read.
+    fn apply_transition(&self, step: &Transition) -> impl PortFuture<CommitOutcome>;
+}
+
+/// Removes one version of an object for good. `s3:DeleteObjectVersion`.
+pub trait RemoveVersion {
+    /// Removes the version. Succeeds if it does not exist.
+    fn remove_version(&self, key: &str, version: &str) -> impl PortFuture<()>;
+}
+
+/// What the bucket contains under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectHead {
+    /// S3's id of the version.
+    pub version: String,
+    /// Entity tag, without quotes.
+    pub etag: String,
+    /// Size of the whole object in bytes.
+    pub size: u64,
+    /// The first bytes of the object.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads the start of an object. `s3:GetObject`, `s3:GetObjectVersion`, `s3:ListBucket` (without the last one, S3
+/// answers 403 for a missing key).
+pub trait ReadHead {
+    /// Reads at most `length` bytes of a version, or of the current one. Returns `None` if it does not exist.
+    fn read_head(&self, key: &str, version: Option<&str>, length: u64) -> impl PortFuture<Option<ObjectHead>>;
+}
+
+/// A due thing, found by `sweep`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Due {
+    /// A grant that has expired, or a deletion that was not finished.
+    File(Box<File>),
+    /// An event that was not published.
+    Event(OutboxEntry),
+    /// A job that was not delivered in time.
+    Job(Box<Job>),
+    /// An account that was closed.
+    Closing(Closing),
+    /// A hold that nobody resolved.
+    Hold(Box<Hold>),
+    /// A delivery whose next attempt is due, and for which no message is on its way.
+    Delivery(Box<Delivery>),
+    /// An item that cannot be read, with its partition key. Only a person can repair it.
+    Unreadable(String),
+}
+
+/// Finds due things. `dynamodb:Query`.
+pub trait FindDue {
+    /// How far one walk over everything due has come. The default is its start.
+    type Walk: Default + Send;
+
+    /// Returns up to `limit` more things that were due by `now`, the longest overdue first. Returns none at the end of
+    /// the walk.
+    ///
+    /// A walk returns each thing once, even if it stays due because it cannot be finished.
+    fn find_due(&self, now: Timestamp, limit: u32, walk: &mut Self::Walk) -> impl PortFuture<Vec<Due>>;
+}
+
+/// Publishes events on the bus. `events:PutEvents`.
+pub trait PublishEvent {
+    /// Publishes one event. It may be published again after a lost answer: consumers recognise it by its id.
+    fn publish_event(&self, entry: &OutboxEntry) -> impl PortFuture<()>;
+}
+
+/// Deletes published events from the outbox. `dynamodb:DeleteItem`.
+pub trait ClearOutbox {
+    /// Deletes the entry. Succeeds if it does not exist.
+    fn clear_outbox(&self, event: EventId) -> impl PortFuture<()>;
+}
+
+/// Sends a message to a queue. `sqs:SendMessage`.
+pub trait SendMessage {
+    /// Sends a message with this body.
+    fn send_message(&self, body: &str) -> impl PortFuture<()>;
+}
+
+/// Longest delay of a message. Source: Amazon SQS API reference, `SendMessage`, `DelaySeconds`.
+pub const DELAY_MAX: Duration = Duration::from_mins(15);
+
+/// Sends a message to a queue, to be received later. `sqs:SendMessage`.
+pub trait SendLater {
+    /// Sends a message that nobody receives before `wait` has passed. It is rounded down to whole seconds and at most
+    /// [`DELAY_MAX`].
+    fn send_later(&self, body: &str, wait: Duration) -> impl PortFuture<()>;
+}
+
+/// Sends many messages to a queue, in batches. `sqs:SendMessage`.
+pub trait SendMessages {
+    /// Sends messages of at most a few kilobytes each, in no particular order. After an error some may have been sent.
+    fn send_messages(&self, bodies: &[String]) -> impl PortFuture<()>;
+}
+
+/// Reads a person's profile. `dynamodb:GetItem`.
+pub trait GetProfile {
+    /// Returns the profile, which is empty for somebody unknown.
+    fn get_profile(&self, user: &UserId) -> impl PortFuture<Profile>;
+}
+
+/// Checks that a part of the stack answers. `dynamodb:GetItem` or `s3:ListBucket`.
+pub trait Probe {
+    /// Makes the smallest possible call.
+    fn probe(&self) -> impl PortFuture<()>;
+}

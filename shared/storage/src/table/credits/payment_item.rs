@@ -1,0 +1,81 @@
+//! Converts a payment to and from its item.
+//!
+//! A payment is the one record found without its tenant, because a refund names nothing but the payment. The item says
+//! whose it is, once that is known.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use consigne_core::credits::{Dispute, DisputeId, DisputeState, Payment, PaymentId, Sale, SessionId};
+use consigne_core::{Fault, LotId, OrgId, Timestamp};
+use serde_json::{Value, json};
+
+use crate::table::item::{Item, Reader, key, number, odd, text};
+
+/// Prefix of the attributes that hold disputes.
+const DISPUTE: &str = "dispute.";
+/// How long a refund waits for its purchase. The payment provider retries for some days. A refund that never finds one
+/// may be of something sold elsewhere.
+const REMEMBERED: Duration = Duration::from_hours(24 * 30);
+
+pub(crate) fn payment_key(id: &PaymentId) -> Item {
+    key(format!("PAYMENT#{}", id.as_str()), "PAYMENT")
+}
+
+/// Builds the item of a payment.
+pub(crate) fn write(payment: &Payment, now: Timestamp) -> Item {
+    let mut item = payment_key(&payment.id);
+    item.insert("refunded_cents".to_owned(), number(payment.refunded_cents));
+    item.insert("clawed_back".to_owned(), number(payment.clawed_back));
+    item.insert("revision".to_owned(), number(payment.revision));
+    for (id, dispute) in &payment.disputes {
+        let dispute = json!({ "cents": dispute.cents, "state": dispute.state.name() });
+        item.insert(format!("{DISPUTE}{}", id.as_str()), text(dispute.to_string()));
+    }
+    match &payment.sale {
+        Some(sale) => {
+            item.insert("org".to_owned(), text(sale.org.to_string()));
+            item.insert("session".to_owned(), text(sale.session.as_str()));
+            item.insert("lot".to_owned(), text(sale.lot.to_string()));
+            item.insert("pack".to_owned(), text(&sale.pack));
+            item.insert("credits".to_owned(), number(sale.credits));
+            item.insert("amount_cents".to_owned(), number(sale.amount_cents));
+            item.insert("currency".to_owned(), text(&sale.currency));
+        }
+        None => drop(item.insert("ttl".to_owned(), number(now.plus(REMEMBERED).as_secs()))),
+    }
+    item
+}
+
+/// Reads a payment from its item.
+pub(crate) fn read(item: &Item) -> Result<Payment, Fault> {
+    let reader = Reader(item);
+    let mut disputes = BTreeMap::new();
+    for (id, value) in reader.beginning(DISPUTE) {
+        let id = DisputeId::parse(id).ok_or_else(|| odd(DISPUTE))?;
+        let told: Value =
+            value.as_s().ok().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| odd(DISPUTE))?;
+        let state = told["state"].as_str().and_then(DisputeState::from_name).ok_or_else(|| odd(DISPUTE))?;
+        disputes.insert(id, Dispute { cents: told["cents"].as_u64().ok_or_else(|| odd(DISPUTE))?, state });
+    }
+    let sale = match reader.optional_parsed("org", OrgId::parse)? {
+        Some(org) => Some(Sale {
+            org,
+            session: reader.parsed("session", SessionId::parse)?,
+            lot: reader.parsed("lot", LotId::parse)?,
+            pack: reader.text("pack")?.to_owned(),
+            credits: reader.number("credits")?,
+            amount_cents: reader.number("amount_cents")?,
+            currency: reader.text("currency")?.to_owned(),
+        }),
+        None => None,
+    };
+    Ok(Payment {
+        id: reader.parsed("pk", |pk| PaymentId::parse(pk.strip_prefix("PAYMENT#")?))?,
+        sale,
+        refunded_cents: reader.number("refunded_cents")?,
+        disputes,
+        clawed_back: reader.number("clawed_back")?,
+        revision: reader.number("revision")?,
+    })
+}

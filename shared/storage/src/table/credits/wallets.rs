@@ -1,0 +1,114 @@
+//! Wallets: reads them, adds credits, and expires lots. Debits are in [`crate::table::credits::debit`].
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use consigne_aws::budget;
+use consigne_core::credits::{CreditGrant, CreditGrantOutcome, Wallet, WalletId};
+use consigne_core::events::Event;
+use consigne_core::ports::{GetWallet, GrantCredits};
+use consigne_core::{Fault, OrgId, Timestamp};
+
+use crate::table::credits::wallet_change::WalletChange;
+use crate::table::credits::wallet_item::{read, wallet_key, write};
+use crate::table::item::{key, number, org_pk, text};
+use crate::table::outbox;
+use crate::table::transact::{Outcome, failed_at};
+use crate::table::{Table, audit};
+
+/// Place of the grant in its transaction.
+const GIVEN: usize = 0;
+
+impl GetWallet for Table {
+    async fn get_wallet(&self, id: &WalletId, now: Timestamp) -> Result<Option<Wallet>, Fault> {
+        let item = self.get(wallet_key(id)).await?;
+        match (item, id) {
+            (Some(item), _) => Ok(Some(read(&item)?.with_lots_expired(now))),
+            (None, WalletId::Test(user)) => Ok(Some(Wallet::of_tester(user.clone(), now))),
+            (None, WalletId::Organisation(_)) => Ok(None),
+        }
+    }
+}
+
+impl GrantCredits for Table {
+    async fn grant_credits(&self, grant: &CreditGrant) -> Result<CreditGrantOutcome, Fault> {
+        loop {
+            let Some(wallet) = self.wallet_to_change(grant.org, grant.now).await? else {
+                return Ok(CreditGrantOutcome::NoSuchOrganisation);
+            };
+            let Outcome::Refused(failed) = self.transact(self.grant_of_credits(grant, &wallet)?).await? else {
+                return Ok(CreditGrantOutcome::Granted);
+            };
+            if failed_at(&failed, GIVEN).is_some() {
+                return Ok(CreditGrantOutcome::GrantedBefore);
+            }
+            // Another lot was added in between, or one expired.
+            in_time()?;
+        }
+    }
+}
+
+impl Table {
+    fn grant_of_credits(&self, grant: &CreditGrant, seen: &Wallet) -> Result<Vec<TransactWriteItem>, Fault> {
+        let mut given = key(org_pk(grant.org), format!("LOT#{}", grant.id));
+        given.insert("amount".to_owned(), number(grant.amount));
+        given.insert("kind".to_owned(), text(grant.kind.name()));
+        given.insert("at".to_owned(), number(grant.now.as_millis()));
+        // Spent lots are removed here. A wallet in which nothing expires has no other occasion for it.
+        let mut wallet = seen.with_lots_expired(grant.now);
+        wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
+        let mut writes =
+            vec![self.put_new(given)?, self.put(audit::write(&grant.audit))?, self.put(outbox::write(&grant.event))?];
+        let told = wallet.alert(grant.now);
+        writes.extend(self.wallet_writes(WalletChange::between(seen, &wallet), told)?);
+        Ok(writes)
+    }
+
+    /// Returns the writes of a wallet's change: of the wallet, and of the event if the change crosses an alert
+    /// threshold.
+    pub(crate) fn wallet_writes(
+        &self,
+        change: WalletChange,
+        told: Option<(u8, Event)>,
+    ) -> Result<Vec<TransactWriteItem>, Fault> {
+        let mut writes = vec![self.update(change.build())?];
+        if let Some((_, event)) = told {
+            writes.push(self.put(outbox::write(&event))?);
+        }
+        Ok(writes)
+    }
+
+    /// Reads an organisation's wallet in order to change it, and first expires lots that are due. Returns `None` if
+    /// there is no wallet.
+    pub(crate) async fn wallet_to_change(&self, org: OrgId, now: Timestamp) -> Result<Option<Wallet>, Fault> {
+        loop {
+            let item = self.get(wallet_key(&WalletId::Organisation(org))).await?;
+            let Some(wallet) = item.as_ref().map(read).transpose()? else { return Ok(None) };
+            if !wallet.is_stale(now) {
+                return Ok(Some(wallet));
+            }
+            self.write_expiry(&wallet, now).await?;
+            in_time()?;
+        }
+    }
+
+    /// Expires the lots of a wallet that are due, unless somebody else does.
+    pub(crate) async fn write_expiry(&self, seen: &Wallet, now: Timestamp) -> Result<(), Fault> {
+        let mut wallet = seen.with_lots_expired(now);
+        let told = wallet.alert(now);
+        let change = WalletChange::between(seen, &wallet).undisturbed(seen);
+        self.transact(self.wallet_writes(change, told)?).await.map(drop)
+    }
+
+    /// Creates a person's test wallet at its first use, unless somebody else does.
+    pub(crate) async fn make_test_wallet(&self, wallet: &Wallet) -> Result<(), Fault> {
+        // A transaction, because transactions wait for each other and charges of the same wallet are under way.
+        self.transact(vec![self.put_new(write(wallet))?]).await.map(drop)
+    }
+}
+
+/// Checks that there is time for another try.
+///
+/// # Errors
+/// `UNAVAILABLE` if the invocation has no time left.
+pub(crate) fn in_time() -> Result<(), Fault> {
+    if budget::remaining().is_zero() { Err(Fault::unavailable("the wallet kept changing")) } else { Ok(()) }
+}

@@ -1,0 +1,120 @@
+//! Converts a file to and from its item.
+
+use consigne_core::files::{Dimensions, File, FileName, LedgerState, MediaType, ObjectKey, Pinned, Status};
+use consigne_core::ports::{Filter, Position};
+use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
+
+use crate::table::due;
+use crate::table::item::{Item, Reader, number, sortable, text, user_pk};
+
+pub(crate) fn file_sk(file: FileId) -> String {
+    format!("FILE#{file}")
+}
+
+/// Returns the index and the partition of a list. READY files of one kind have an index of their own.
+pub(crate) fn list_partition(owner: &UserId, filter: Filter) -> (&'static str, String) {
+    match filter {
+        Filter { status: Status::Ready, kind: Some(kind) } => ("gsi2", format!("USER#{owner}#{}", kind.name())),
+        Filter { status, .. } => ("gsi1", format!("USER#{owner}#{}", status.name())),
+    }
+}
+
+/// Returns a file's sort key in its lists: by time of change, then by id.
+pub(crate) fn list_sort(changed_at: Timestamp, file: FileId) -> String {
+    format!("{}#{file}", sortable(changed_at))
+}
+
+/// Builds the whole item of a file.
+pub(crate) fn write(file: &File) -> Item {
+    let mut item = Item::from([
+        ("pk".to_owned(), text(user_pk(file.owner()))),
+        ("sk".to_owned(), text(file_sk(file.id()))),
+        ("s3_key".to_owned(), text(file.key.as_str())),
+        ("filename".to_owned(), text(file.name.as_str())),
+        ("content_type".to_owned(), text(file.media.name)),
+        ("kind".to_owned(), text(file.kind().name())),
+        ("size".to_owned(), number(file.size)),
+        ("holding".to_owned(), text(file.ledger_state.name())),
+        ("status".to_owned(), text(file.status.name())),
+        ("granted_at".to_owned(), number(file.granted_at.as_millis())),
+        ("grant_expires_at".to_owned(), number(file.grant_expires_at.as_millis())),
+        ("changed_at".to_owned(), number(file.changed_at.as_millis())),
+        ("revision".to_owned(), number(file.revision)),
+    ]);
+    let mut put = |name: &str, value| item.insert(name.to_owned(), value);
+    if let Some(sha256) = &file.sha256 {
+        put("sha256", text(sha256));
+    }
+    if let Some(pinned) = &file.pinned {
+        put("version_id", text(&pinned.version));
+        put("etag", text(&pinned.etag));
+        put("sequencer", text(&pinned.sequencer));
+    }
+    if let Some(Dimensions { width, height }) = file.dimensions {
+        put("width", number(width));
+        put("height", number(height));
+    }
+    if let Some(reason) = &file.rejected_reason {
+        put("rejected_reason", text(reason));
+    }
+    if let Some(job) = &file.job {
+        put("job_id", text(job.to_string()));
+    }
+    if file.status.is_visible() {
+        let (_, partition) = list_partition(file.owner(), Filter { status: file.status, kind: None });
+        put("gsi1pk", text(partition));
+        put("gsi1sk", text(list_sort(file.changed_at, file.id())));
+    }
+    if file.status == Status::Ready {
+        let (_, partition) = list_partition(file.owner(), Filter { status: file.status, kind: Some(file.kind()) });
+        put("gsi2pk", text(partition));
+        put("gsi2sk", text(list_sort(file.changed_at, file.id())));
+    }
+    if let Some(at) = file.due_at() {
+        put(due::SHARD, text(due::shard(&file.id().to_string())));
+        put(due::AT, number(at.as_millis()));
+    }
+    if let Some(at) = file.forget_at() {
+        put("ttl", number(at.as_secs()));
+    }
+    item
+}
+
+/// Reads a file from its item.
+pub(crate) fn read(item: &Item) -> Result<File, Fault> {
+    let reader = Reader(item);
+    let pinned = reader.optional_text("version_id").map(|version| Pinned {
+        version: version.to_owned(),
+        etag: reader.optional_text("etag").unwrap_or_default().to_owned(),
+        sequencer: reader.optional_text("sequencer").unwrap_or_default().to_owned(),
+    });
+    let dimensions = reader.optional_number("width").zip(reader.optional_number("height"));
+    Ok(File {
+        key: reader.parsed("s3_key", ObjectKey::parse)?,
+        name: FileName::stored(reader.text("filename")?.to_owned()),
+        media: reader.parsed("content_type", MediaType::from_name)?,
+        size: reader.number("size")?,
+        ledger_state: reader.parsed("holding", LedgerState::from_name)?,
+        sha256: reader.optional_text("sha256").map(str::to_owned),
+        status: reader.parsed("status", Status::from_name)?,
+        granted_at: reader.time("granted_at")?,
+        grant_expires_at: reader.time("grant_expires_at")?,
+        changed_at: reader.time("changed_at")?,
+        pinned,
+        dimensions: dimensions.map(|(width, height)| Dimensions { width, height }),
+        rejected_reason: reader.optional_text("rejected_reason").map(str::to_owned),
+        job: reader.optional_parsed("job_id", JobId::parse)?,
+        revision: reader.number("revision")?,
+    })
+}
+
+/// Returns the key after which a list continues.
+pub(crate) fn start_key(owner: &UserId, filter: Filter, after: &Position) -> Item {
+    let (index, partition) = list_partition(owner, filter);
+    Item::from([
+        ("pk".to_owned(), text(user_pk(owner))),
+        ("sk".to_owned(), text(file_sk(after.file))),
+        (format!("{index}pk"), text(partition)),
+        (format!("{index}sk"), text(list_sort(after.changed_at, after.file))),
+    ])
+}

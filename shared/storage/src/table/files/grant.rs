@@ -1,0 +1,157 @@
+//! Grants uploads: one transaction of the file, the ledger with its rate window, and the idempotency key. If the grant
+//! makes storage nearly full, the transaction includes the event that says so.
+
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use consigne_core::events::Event;
+use consigne_core::files::{Grant, GrantOutcome, ObjectKey, WINDOW, Window};
+use consigne_core::idempotency::WriteOutcome;
+use consigne_core::ports::{GetFile, GrantUpload};
+use consigne_core::{Fault, UserId};
+
+use crate::table::Table;
+use crate::table::files::{file_item, ledger_item, ledger_walk};
+use crate::table::idempotency::TransactionOutcome;
+use crate::table::item::{number, text};
+use crate::table::outbox;
+use crate::table::transact::failed_at;
+
+/// Places in the transaction.
+const LEDGER: usize = 1;
+const JOB: usize = 2;
+
+/// Assignments in the ledger by which it is counted under its plan. Writing an unchanged index key costs nothing extra.
+const LISTED: &str = "SET granted_plan = :plan, ledger_shard = :shard";
+
+/// Which state the rate window is assumed to be in. An update expression has no branches, so each state has its own
+/// update.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WindowAssumption {
+    /// A window is open: count one more write in it.
+    Open,
+    /// No window is open: open one.
+    Expired,
+}
+
+impl GrantUpload for Table {
+    async fn grant_upload(&self, grant: &Grant) -> Result<GrantOutcome, Fault> {
+        let (owner, allowances) = (grant.file.owner(), grant.plan.allowances());
+        let Some(room) = allowances.storage.checked_sub(grant.file.size) else {
+            return Ok(GrantOutcome::OverQuota { committed: 0 });
+        };
+        let seen = self.windows.get(owner).is_some_and(|started| started > grant.now.minus(WINDOW));
+        let mut guess = if seen { WindowAssumption::Open } else { WindowAssumption::Expired };
+        let mut notice = None;
+        loop {
+            let writes = self.grant_writes(grant, room, guess, notice.as_ref())?;
+            let failed = match self.transact_once(writes, grant.idempotent().as_ref(), grant.now).await? {
+                TransactionOutcome::Written(WriteOutcome::Applied) => {
+                    if guess == WindowAssumption::Expired {
+                        self.windows.set(owner, grant.now);
+                    }
+                    return Ok(GrantOutcome::Granted);
+                }
+                TransactionOutcome::Written(before) => return self.replay(owner, before).await,
+                TransactionOutcome::Refused(failed) => failed,
+            };
+            if grant.job.is_some() && failed_at(&failed, JOB).is_some() {
+                return Ok(GrantOutcome::Conflict);
+            }
+            let ledger = failed_at(&failed, LEDGER).ok_or_else(|| Fault::internal("a file id was minted twice"))?;
+            let usage = ledger_item::read(ledger)?;
+            let limit = allowances.writes_per_minute;
+            let Some(next) = Window::admit(usage.window, limit, grant.now) else {
+                return Ok(GrantOutcome::OverRate(
+                    usage.window.unwrap_or(Window { started: grant.now, writes: limit }),
+                ));
+            };
+            if usage.committed > room {
+                return Ok(GrantOutcome::OverQuota { committed: usage.committed });
+            }
+            // Neither limit is reached. So the assumption was wrong, the notice is due, or another write came in
+            // between.
+            self.windows.set(owner, next.started);
+            guess = if next.writes > 1 { WindowAssumption::Open } else { WindowAssumption::Expired };
+            notice = grant.notice(usage.committed);
+            if consigne_aws::budget::remaining().is_zero() {
+                return Err(Fault::unavailable("the ledger kept changing"));
+            }
+        }
+    }
+}
+
+impl Table {
+    fn grant_writes(
+        &self,
+        grant: &Grant,
+        room: u64,
+        guess: WindowAssumption,
+        notice: Option<&Event>,
+    ) -> Result<Vec<TransactWriteItem>, Fault> {
+        let ledger = self.ledger_write(grant, room, guess, notice.is_some())?;
+        let mut writes = vec![self.put_new(file_item::write(&grant.file))?, ledger];
+        if let Some(step) = &grant.job {
+            writes.push(self.job_write(step)?);
+        }
+        if let Some(event) = notice {
+            writes.push(self.put(outbox::write(event))?);
+        }
+        Ok(writes)
+    }
+
+    /// Returns the ledger's write, on condition that the bytes fit. With `tells` it also requires that the grant makes
+    /// storage nearly full, without it that it does not.
+    fn ledger_write(
+        &self,
+        grant: &Grant,
+        room: u64,
+        guess: WindowAssumption,
+        tells: bool,
+    ) -> Result<TransactWriteItem, Fault> {
+        let (owner, band) = (grant.file.owner(), grant.band());
+        let update = Update::builder()
+            .set_key(Some(ledger_item::key(owner)))
+            .expression_attribute_values(":size", number(grant.file.size))
+            .expression_attribute_values(":room", number(room))
+            .expression_attribute_values(":mark", number(band.end))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":plan", text(grant.plan.name()))
+            .expression_attribute_values(":shard", text(ledger_walk::shard(owner)))
+            .expression_attribute_values(":over", number(grant.now.minus(WINDOW).as_millis()));
+        let fits = match (tells, band.start) {
+            (false, 0) => "committed >= :mark AND committed <= :room",
+            (false, _) => {
+                "(attribute_not_exists(committed) OR committed < :near OR committed >= :mark) \
+                 AND (attribute_not_exists(committed) OR committed <= :room)"
+            }
+            (true, 0) => "(attribute_not_exists(committed) OR committed < :mark AND committed <= :room)",
+            (true, _) => "committed >= :near AND committed < :mark AND committed <= :room",
+        };
+        let update =
+            if band.start > 0 { update.expression_attribute_values(":near", number(band.start)) } else { update };
+        let update = match guess {
+            WindowAssumption::Open => update
+                .update_expression(format!("ADD committed :size, reserved :size, window_writes :one {LISTED}"))
+                .condition_expression(format!("{fits} AND window_started > :over AND window_writes < :limit"))
+                .expression_attribute_values(":limit", number(grant.plan.allowances().writes_per_minute)),
+            WindowAssumption::Expired => update
+                .update_expression(format!(
+                    "ADD committed :size, reserved :size {LISTED}, window_started = :now, window_writes = :one"
+                ))
+                .condition_expression(format!(
+                    "{fits} AND (attribute_not_exists(window_started) OR window_started <= :over)"
+                ))
+                .expression_attribute_values(":now", number(grant.now.as_millis())),
+        };
+        self.update(update)
+    }
+
+    /// Answers a request that was granted before.
+    async fn replay(&self, owner: &UserId, kept: WriteOutcome) -> Result<GrantOutcome, Fault> {
+        let WriteOutcome::Replayed(key) = kept else { return Ok(GrantOutcome::KeyReused) };
+        let object = ObjectKey::parse_for(owner, &key)
+            .ok_or_else(|| Fault::internal("an idempotency record names an object that is not its owner's"))?;
+        let file = self.get_file(owner, object.file()).await?;
+        file.map(|file| GrantOutcome::Replayed(Box::new(file)))
+            .ok_or_else(|| Fault::internal("an idempotency record names a file that does not exist"))
+    }
+}

@@ -1,0 +1,58 @@
+//! Lists files, with one query a page.
+
+use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
+use aws_sdk_dynamodb::types::Select;
+use consigne_core::files::Status;
+use consigne_core::ports::{Filter, ListFiles, Page, Position};
+use consigne_core::{Fault, UserId};
+
+use crate::table::Table;
+use crate::table::files::file_item;
+use crate::table::item::{Item, text};
+
+impl ListFiles for Table {
+    async fn list_files(
+        &self,
+        owner: &UserId,
+        filter: Filter,
+        limit: u32,
+        after: Option<&Position>,
+    ) -> Result<Page, Fault> {
+        let (index, _) = file_item::list_partition(owner, filter);
+        let query = self.list_query(owner, filter).scan_index_forward(false);
+        let start = after.map(|after| file_item::start_key(owner, filter, after));
+        let (files, more) = self.entries(Some(index), &query, limit, start, file_item::read).await?;
+        let last = files.last().filter(|_| more.is_some());
+        let next = last.map(|file| Position { changed_at: file.changed_at, file: file.id() });
+        Ok(Page { files, next })
+    }
+
+    async fn count_files(&self, owner: &UserId, filter: Filter) -> Result<u64, Fault> {
+        let mut count = 0;
+        let mut start: Option<Item> = None;
+        loop {
+            let query = self.list_query(owner, filter).select(Select::Count).set_exclusive_start_key(start);
+            let page = self.client.send(query).await.map_err(Fault::unavailable)?;
+            count += u64::try_from(page.count).unwrap_or(0);
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(count);
+            }
+        }
+    }
+}
+
+impl Table {
+    fn list_query(&self, owner: &UserId, filter: Filter) -> QueryInputBuilder {
+        let (index, partition) = file_item::list_partition(owner, filter);
+        let query = self.partition(Some(index), partition).key_condition_expression("#pk = :pk");
+        match filter.kind {
+            // Only READY files, which are many, have an index by kind. The others are few.
+            Some(kind) if filter.status != Status::Ready => query
+                .filter_expression("#kind = :kind")
+                .expression_attribute_names("#kind", "kind")
+                .expression_attribute_values(":kind", text(kind.name())),
+            _ => query,
+        }
+    }
+}

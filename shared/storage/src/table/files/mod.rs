@@ -1,0 +1,120 @@
+//! Files and ledgers: reads them, marks files deleted, and applies steps.
+
+pub(crate) mod file_item;
+pub(crate) mod grant;
+pub(crate) mod ledger_item;
+pub(crate) mod ledger_walk;
+pub(crate) mod list;
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemInputBuilder;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use consigne_aws::Backoff;
+use consigne_core::files::{File, LedgerDelta, ObjectKey, SWEEP_MARGIN, Status, Transition, Usage};
+use consigne_core::idempotency::CommitOutcome;
+use consigne_core::ports::{ApplyTransition, BeginDelete, GetFile, GetUsage};
+use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
+
+use crate::table::item::{Reader, number, text, user_pk};
+use crate::table::outbox;
+use crate::table::{Table, due, item};
+
+/// Attribute that tells which call marked a file deleted. The next write of the record removes it.
+const MARK: &str = "deletion_mark";
+
+impl GetFile for Table {
+    // No URL may be signed for a deleted file, nor refused for one that has just arrived. `get` reads consistently.
+    async fn get_file(&self, owner: &UserId, file: FileId) -> Result<Option<File>, Fault> {
+        let read = self.get(item::key(user_pk(owner), file_item::file_sk(file))).await?;
+        read.as_ref().map(file_item::read).transpose()
+    }
+}
+
+impl GetUsage for Table {
+    async fn get_usage(&self, owner: &UserId) -> Result<Usage, Fault> {
+        let read = self.get(ledger_item::key(owner)).await?;
+        read.as_ref().map_or_else(|| Ok(Usage::default()), ledger_item::read)
+    }
+}
+
+impl BeginDelete for Table {
+    async fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<File>, Fault> {
+        // If an answer is lost, the client repeats the update, which then fails because the first one was carried out.
+        // The mark tells whether that was ours.
+        let mark = EventId::mint(now).to_string();
+        let mut backoff = Backoff::of_conflicts();
+        loop {
+            let error = match self.client.send(self.deletion_write(key, now, &mark)).await {
+                Ok(marked) => return marked.attributes().map(file_item::read).transpose(),
+                Err(error) => error,
+            };
+            match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    let ours = failed.item().filter(|item| Reader(item).optional_text(MARK) == Some(&mark));
+                    return ours.map(file_item::read).transpose();
+                }
+                // A transaction on the same record was under way, such as the one that makes it ready. The client does
+                // not retry this.
+                Some(UpdateItemError::TransactionConflictException(_)) if backoff.wait().await => {}
+                _ => return Err(Fault::unavailable(error)),
+            }
+        }
+    }
+}
+
+impl ApplyTransition for Table {
+    async fn apply_transition(&self, step: &Transition) -> Result<CommitOutcome, Fault> {
+        let writes = self.transition_writes(step)?;
+        self.commit(writes).await
+    }
+}
+
+impl Table {
+    fn deletion_write(&self, key: &ObjectKey, now: Timestamp, mark: &str) -> UpdateItemInputBuilder {
+        let file = key.file();
+        UpdateItemInput::builder()
+            .table_name(&self.name)
+            .key("pk", text(user_pk(key.owner())))
+            .key("sk", text(file_item::file_sk(file)))
+            .update_expression(
+                "SET #status = :deleting, changed_at = :now, due_shard = :shard, due_at = :due, #mark = :mark \
+                 ADD revision :one REMOVE gsi1pk, gsi1sk, gsi2pk, gsi2sk",
+            )
+            .condition_expression("s3_key = :key AND NOT #status IN (:deleting, :deleted)")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#mark", MARK)
+            .expression_attribute_values(":key", text(key.as_str()))
+            .expression_attribute_values(":deleting", text(Status::Deleting.name()))
+            .expression_attribute_values(":deleted", text(Status::Deleted.name()))
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .expression_attribute_values(":shard", text(due::shard(&file.to_string())))
+            .expression_attribute_values(":due", number(now.plus(SWEEP_MARGIN).as_millis()))
+            .expression_attribute_values(":mark", text(mark))
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
+    fn transition_writes(&self, step: &Transition) -> Result<Vec<TransactWriteItem>, Fault> {
+        let (file, delta) = (&step.file, step.ledger);
+        let mut writes = vec![self.put_seen(file_item::write(file), step.seen)?];
+        if delta != LedgerDelta::default() {
+            let ledger = Update::builder()
+                .set_key(Some(ledger_item::key(file.owner())))
+                .update_expression("ADD committed :committed, reserved :reserved, #files :files, #bytes :bytes")
+                .expression_attribute_names("#files", ledger_item::files_attribute(file.kind()))
+                .expression_attribute_names("#bytes", ledger_item::bytes_attribute(file.kind()))
+                .expression_attribute_values(":committed", number(delta.committed))
+                .expression_attribute_values(":reserved", number(delta.reserved))
+                .expression_attribute_values(":files", number(delta.files))
+                .expression_attribute_values(":bytes", number(delta.bytes));
+            writes.push(self.update(ledger)?);
+        }
+        writes.push(self.put(outbox::write(&step.event))?);
+        if let Some(follows) = &step.job {
+            writes.extend(self.job_writes(follows)?);
+        }
+        Ok(writes)
+    }
+}

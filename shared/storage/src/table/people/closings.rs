@@ -1,0 +1,67 @@
+//! Closed accounts: a tombstone that stays for ever, and a note of what is still to be ended, which is deleted
+//! afterwards.
+
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
+use aws_sdk_dynamodb::types::Put;
+use consigne_core::idempotency::WriteOutcome;
+use consigne_core::ports::{CloseAccount, EndClosing, PostponeClosing};
+use consigne_core::profiles::Closing;
+use consigne_core::webhooks::Received;
+use consigne_core::{Fault, Timestamp, UserId};
+
+use crate::table::item::{Item, Reader, key, number, text, user_pk};
+use crate::table::people::profiles::profile_key;
+use crate::table::{Table, due};
+
+/// Sort key of every note.
+pub(crate) const SK: &str = "CLOSING";
+
+fn write(closing: &Closing) -> Item {
+    let mut item = key(user_pk(&closing.user), SK);
+    item.insert("closed_at".to_owned(), number(closing.closed_at.as_millis()));
+    item.insert(due::SHARD.to_owned(), text(due::shard(closing.user.as_str())));
+    item.insert(due::AT.to_owned(), number(closing.due_at.as_millis()));
+    item
+}
+
+/// Reads a note from its item.
+pub(crate) fn read(item: &Item) -> Result<Closing, Fault> {
+    let reader = Reader(item);
+    Ok(Closing {
+        user: reader.parsed("pk", |pk| UserId::parse(pk.strip_prefix("USER#")?))?,
+        closed_at: reader.time("closed_at")?,
+        due_at: reader.time(due::AT)?,
+    })
+}
+
+impl CloseAccount for Table {
+    async fn close_account(&self, closing: &Closing, received: &Received) -> Result<WriteOutcome, Fault> {
+        // The tombstone replaces the person's whole profile.
+        let mut tombstone = profile_key(&closing.user);
+        tombstone.insert("closed_at".to_owned(), number(closing.closed_at.as_millis()));
+        let tombstone =
+            Put::builder().set_item(Some(tombstone)).condition_expression("attribute_not_exists(closed_at)");
+        self.carry_out(received, vec![self.put_if(tombstone)?, self.put(write(closing))?]).await
+    }
+}
+
+impl PostponeClosing for Table {
+    async fn postpone_closing(&self, closing: &Closing, until: Timestamp) -> Result<(), Fault> {
+        let update = UpdateItemInput::builder()
+            .table_name(&self.name)
+            .set_key(Some(key(user_pk(&closing.user), SK)))
+            .update_expression("SET due_at = :until")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":until", number(until.as_millis()));
+        match self.client.send(update).await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(Fault::unavailable(error)),
+        }
+    }
+}
+
+impl EndClosing for Table {
+    async fn end_closing(&self, user: &UserId) -> Result<(), Fault> {
+        self.delete(key(user_pk(user), SK)).await
+    }
+}

@@ -1,0 +1,9 @@
+//! Accounts: organisations, members, invitations and profiles.
+
+pub(crate) mod closings;
+pub(crate) mod departures;
+pub(crate) mod invitations;
+pub(crate) mod members;
+pub(crate) mod org_walk;
+pub(crate) mod orgs;
+pub(crate) mod profiles;

@@ -1,0 +1,167 @@
+//! Organisations and their members.
+
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use consigne_core::anomalies::OnAnomaly;
+use consigne_core::audit::AuditEntry;
+use consigne_core::idempotency::WriteOutcome;
+use consigne_core::orgs::{Member, OrgRole, Organisation};
+use consigne_core::ports::{CreateOrg, GetMember, GetOrg, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, SuspendOrg};
+use consigne_core::profiles::Sighting;
+use consigne_core::{Fault, OrgId, UserId};
+
+use crate::table::credits::wallet_item;
+use crate::table::idempotency::TransactionOutcome;
+use crate::table::item::{Item, Reader, add, key, number, org_pk, text};
+use crate::table::people::org_walk;
+use crate::table::transact::{Outcome, failed_at};
+use crate::table::{Table, audit};
+
+/// Sort key of every organisation.
+pub(crate) const ORG: &str = "ORG";
+
+pub(crate) fn org_key(org: OrgId) -> Item {
+    key(org_pk(org), ORG)
+}
+
+fn write_org(org: &Organisation) -> Item {
+    let mut item = org_key(org.id);
+    item.insert("name".to_owned(), text(&org.name));
+    item.insert("slug".to_owned(), text(&org.slug));
+    item.insert("created_at".to_owned(), number(org.created_at.as_millis()));
+    item.insert("on_anomaly".to_owned(), text(org.on_anomaly.name()));
+    add(&mut item, "suspended", org.suspended.then(|| text("yes")));
+    item.extend(org_walk::place(org.id));
+    item
+}
+
+fn read_org(item: &Item) -> Result<Organisation, Fault> {
+    let reader = Reader(item);
+    Ok(Organisation {
+        id: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
+        name: reader.text("name")?.to_owned(),
+        slug: reader.text("slug")?.to_owned(),
+        created_at: reader.time("created_at")?,
+        suspended: reader.optional_text("suspended").is_some(),
+        on_anomaly: reader.optional_parsed("on_anomaly", OnAnomaly::from_name)?.unwrap_or_default(),
+    })
+}
+
+pub(crate) fn member_key(org: OrgId, user: &UserId) -> Item {
+    key(org_pk(org), format!("MEMBER#{user}"))
+}
+
+pub(crate) fn write_member(member: &Member) -> Item {
+    let mut item = member_key(member.org, &member.user);
+    item.insert("role".to_owned(), text(member.role.name()));
+    item.insert("joined_at".to_owned(), number(member.joined_at.as_millis()));
+    item.insert("gsi1pk".to_owned(), text(orgs_of(&member.user)));
+    item.insert("gsi1sk".to_owned(), text(member.org.to_string()));
+    item
+}
+
+pub(crate) fn read_member(item: &Item) -> Result<Member, Fault> {
+    let reader = Reader(item);
+    Ok(Member {
+        org: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
+        user: reader.parsed("sk", |sk| UserId::parse(sk.strip_prefix("MEMBER#")?))?,
+        role: reader.parsed("role", OrgRole::from_name)?,
+        joined_at: reader.time("joined_at")?,
+    })
+}
+
+fn orgs_of(user: &UserId) -> String {
+    format!("USER#{user}#ORGS")
+}
+
+impl CreateOrg for Table {
+    async fn create_org(&self, new: &NewOrg) -> Result<WriteOutcome, Fault> {
+        let mut writes = vec![
+            self.put_new(write_org(&new.org))?,
+            self.put_new(write_member(&new.owner))?,
+            self.put_new(wallet_item::write(&new.wallet))?,
+            self.put(audit::write(&new.audit))?,
+        ];
+        let sighting = writes.len();
+        if let Some(seen) = &new.seen {
+            writes.push(self.sighting(seen)?);
+        }
+        match self.transact_once(writes, new.idempotent.as_ref(), new.org.created_at).await? {
+            TransactionOutcome::Written(written) => Ok(written),
+            TransactionOutcome::Refused(failed) if new.seen.is_some() && failed_at(&failed, sighting).is_some() => {
+                Err(Sighting::closed())
+            }
+            TransactionOutcome::Refused(_) => Err(Fault::internal("an organisation's id was minted twice")),
+        }
+    }
+}
+
+impl GetOrg for Table {
+    async fn get_org(&self, org: OrgId) -> Result<Option<Organisation>, Fault> {
+        self.get(org_key(org)).await?.as_ref().map(read_org).transpose()
+    }
+}
+
+impl SuspendOrg for Table {
+    async fn suspend_org(&self, org: OrgId, suspended: bool, entry: &AuditEntry) -> Result<bool, Fault> {
+        let mut writes = self.suspension(org, suspended)?.to_vec();
+        writes.push(self.put(audit::write(entry))?);
+        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+    }
+}
+
+impl Table {
+    /// Returns the writes that stop an organisation's keys or let them work again, on condition that the organisation
+    /// exists.
+    pub(crate) fn suspension(&self, org: OrgId, suspended: bool) -> Result<[TransactWriteItem; 2], Fault> {
+        let mark = if suspended { "SET suspended = :yes" } else { "REMOVE suspended" };
+        let mut stop = Update::builder()
+            .set_key(Some(org_key(org)))
+            .update_expression(mark)
+            .condition_expression("attribute_exists(pk)");
+        if suspended {
+            stop = stop.expression_attribute_values(":yes", text("yes"));
+        }
+        // Production keys are charged to this wallet, so closing it stops them all at once.
+        let close = Update::builder()
+            .set_key(Some(key(org_pk(org), wallet_item::WALLET)))
+            .update_expression("SET wallet_status = :status")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":status", text(wallet_item::status(!suspended)));
+        Ok([self.update(stop)?, self.update(close)?])
+    }
+}
+
+impl GetMember for Table {
+    async fn get_member(&self, org: OrgId, user: &UserId) -> Result<Option<Member>, Fault> {
+        self.get(member_key(org, user)).await?.as_ref().map(read_member).transpose()
+    }
+}
+
+impl ListMembers for Table {
+    async fn list_members(&self, org: OrgId, page: &PageAsk) -> Result<Listed<Member>, Fault> {
+        let query = self
+            .partition(None, org_pk(org))
+            .key_condition_expression("#pk = :pk AND begins_with(sk, :member)")
+            .expression_attribute_values(":member", text("MEMBER#"));
+        self.page(None, query, page, read_member).await
+    }
+}
+
+impl ListOrgs for Table {
+    async fn list_orgs(&self, user: &UserId, page: &PageAsk) -> Result<Listed<(Organisation, Member)>, Fault> {
+        let query = self.partition(Some("gsi1"), orgs_of(user)).key_condition_expression("#pk = :pk");
+        let places = self.page(Some("gsi1"), query, page, read_member).await?;
+        let keys: Vec<Item> = places.items.iter().map(|member| org_key(member.org)).collect();
+        let orgs = self.batch_get(&keys, false).await?;
+        let orgs = orgs.iter().map(read_org).collect::<Result<Vec<_>, _>>()?;
+        let pair = |member: Member| {
+            let org = orgs.iter().find(|org| org.id == member.org)?.clone();
+            Some((org, member))
+        };
+        Ok(Listed {
+            items: places.items.into_iter().filter_map(pair).collect(),
+            next: places.next,
+            total: places.total,
+        })
+    }
+}

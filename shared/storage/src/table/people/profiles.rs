@@ -1,0 +1,93 @@
+//! Profiles: what is known about people, by source.
+
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use consigne_core::idempotency::WriteOutcome;
+use consigne_core::ports::{GetProfile, TellProfile};
+use consigne_core::profiles::{Contact, Language, Profile, Sighting, Telling};
+use consigne_core::webhooks::Received;
+use consigne_core::{Fault, Timestamp, UserId};
+
+use crate::table::Table;
+use crate::table::item::{Item, Reader, key, number, text, user_pk};
+
+/// Prefixes of the attributes of each source: a person's own session token, and Clerk's webhooks.
+const SEEN: &str = "seen_";
+const TOLD: &str = "told_";
+
+pub(crate) fn profile_key(user: &UserId) -> Item {
+    key(user_pk(user), "PROFILE")
+}
+
+impl GetProfile for Table {
+    async fn get_profile(&self, user: &UserId) -> Result<Profile, Fault> {
+        let Some(item) = self.get(profile_key(user)).await? else { return Ok(Profile::unknown(user.clone())) };
+        Ok(Profile {
+            user: user.clone(),
+            seen: contact(&item, SEEN)?,
+            told: contact(&item, TOLD)?,
+            told_at: Reader(&item).optional_time("told_at"),
+            closed_at: Reader(&item).optional_time("closed_at"),
+        })
+    }
+}
+
+fn contact(item: &Item, source: &str) -> Result<Option<Contact>, Fault> {
+    let reader = Reader(item);
+    let Some(email) = reader.owned_text(&format!("{source}email")) else { return Ok(None) };
+    Ok(Some(Contact {
+        email,
+        verified: reader.optional_text(&format!("{source}verified")).is_some(),
+        name: reader.owned_text(&format!("{source}name")),
+        language: reader.parsed(&format!("{source}language"), Language::from_name)?,
+        at: reader.time(&format!("{source}at"))?,
+    }))
+}
+
+impl TellProfile for Table {
+    async fn tell_profile(&self, telling: &Telling, received: &Received) -> Result<WriteOutcome, Fault> {
+        let told = hearsay(TOLD, &telling.user, telling.contact.as_ref(), telling.at)
+            // A webhook about an earlier time than the last one changes nothing. Neither does one about a closed
+            // account.
+            .condition_expression(
+                "attribute_not_exists(closed_at) AND (attribute_not_exists(told_at) OR told_at < :at)",
+            );
+        self.carry_out(received, vec![self.update(told)?]).await
+    }
+}
+
+impl Table {
+    /// Returns the write that stores what a person's token says of them, on condition that their account is not closed.
+    pub(crate) fn sighting(&self, sighting: &Sighting) -> Result<TransactWriteItem, Fault> {
+        let Sighting { user, contact } = sighting;
+        let seen = hearsay(SEEN, user, Some(contact), contact.at);
+        self.update(seen.condition_expression("attribute_not_exists(closed_at)"))
+    }
+}
+
+/// Builds the update that replaces what one source said before.
+fn hearsay(source: &str, user: &UserId, contact: Option<&Contact>, at: Timestamp) -> UpdateBuilder {
+    let fields = [
+        ("at", Some(number(at.as_millis()))),
+        ("email", contact.map(|contact| text(&contact.email))),
+        ("verified", contact.filter(|contact| contact.verified).map(|_| text("yes"))),
+        ("name", contact.and_then(|contact| contact.name.as_ref()).map(text)),
+        ("language", contact.map(|contact| text(contact.language.name()))),
+    ];
+    let mut update = Update::builder().set_key(Some(profile_key(user)));
+    let (mut set, mut remove) = (Vec::new(), Vec::new());
+    for (field, value) in fields {
+        match value {
+            Some(value) => {
+                set.push(format!("{source}{field} = :{field}"));
+                update = update.expression_attribute_values(format!(":{field}"), value);
+            }
+            None => remove.push(format!("{source}{field}")),
+        }
+    }
+    let mut expression = format!("SET {}", set.join(", "));
+    if !remove.is_empty() {
+        expression = format!("{expression} REMOVE {}", remove.join(", "));
+    }
+    update.update_expression(expression)
+}

@@ -1,0 +1,7 @@
+//! Webhooks: deliveries to customers' endpoints, and webhooks received.
+
+pub(crate) mod deliveries;
+pub(crate) mod delivery_item;
+pub(crate) mod endpoints;
+pub(crate) mod pacing;
+pub(crate) mod received;

@@ -1,0 +1,43 @@
+//! Webhooks received: each is recorded in the transaction that carries it out, so that it is carried out once.
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use consigne_core::Fault;
+use consigne_core::idempotency::WriteOutcome;
+use consigne_core::webhooks::{REMEMBERED, Received};
+use sha2::{Digest, Sha256};
+
+use crate::table::Table;
+use crate::table::idempotency::{IdempotencyRecord, TransactionOutcome};
+use crate::table::item::{Item, key, text};
+
+/// Returns the key of a webhook's record. The sender chose the id, so it is hashed to one length and alphabet.
+fn webhook_key(received: &Received) -> Item {
+    let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(received.id.as_str()));
+    key(format!("WEBHOOK#{}#{hash}", received.source.name()), "WEBHOOK")
+}
+
+impl Table {
+    /// Carries out a webhook and records it in one transaction. Returns `Conflict` if the webhook is new and another
+    /// write was refused.
+    pub(crate) async fn carry_out(
+        &self,
+        received: &Received,
+        writes: Vec<TransactWriteItem>,
+    ) -> Result<WriteOutcome, Fault> {
+        Ok(match self.transact_with(writes, Some(self.memory(received)?)).await? {
+            TransactionOutcome::Written(written) => written,
+            TransactionOutcome::Refused(_) => WriteOutcome::Conflict,
+        })
+    }
+
+    /// Returns the record of a webhook, by which it is recognised when it comes again.
+    pub(crate) fn memory<'a>(&self, received: &'a Received) -> Result<IdempotencyRecord<'a>, Fault> {
+        let mut item = webhook_key(received);
+        item.insert("fingerprint".to_owned(), text(&received.fingerprint));
+        item.insert("result".to_owned(), text(&received.result));
+        let write = self.put_until(item, received.now.plus(REMEMBERED), received.now)?;
+        Ok(IdempotencyRecord { write, fingerprint: &received.fingerprint })
+    }
+}

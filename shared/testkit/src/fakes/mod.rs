@@ -1,0 +1,376 @@
+//! Fakes of every port, in memory, with planned faults.
+//!
+//! A fake must not accept what the service refuses, so the same contract tests run on it and on the real adapters.
+
+mod accounts;
+mod anomalies;
+mod checkouts;
+mod credits;
+mod deliveries;
+mod due;
+mod gateway;
+mod holds;
+mod jobs;
+mod maintenance;
+mod members;
+mod migrations;
+mod orgs;
+mod people;
+mod post;
+mod purchases;
+mod queues;
+mod stats;
+mod texts;
+
+pub use accounts::AccountsState;
+pub use deliveries::{Hooks, SimClock};
+pub use gateway::Behind;
+pub use jobs::Jobs;
+pub use post::{MailService, MailState, Post};
+pub use texts::Texts;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use consigne_core::events::{Event, OutboxEntry};
+use consigne_core::files::{File, Grant, GrantOutcome, LedgerDelta, ObjectKey, Transition, Usage, Window};
+use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
+use consigne_core::migrations::{Migration, MigrationId};
+use consigne_core::periods::Day;
+use consigne_core::ports::{
+    ApplyTransition, BeginDelete, Filter, GetFile, GetUsage, GrantUpload, ListFiles, ObjectHead, Page, Position, Probe,
+    ReadHead, RemoveVersion,
+};
+use consigne_core::profiles::{Closing, Profile};
+use consigne_core::stats::{DayStats, StorageDay};
+use consigne_core::webhooks::{Received, Source, WebhookId};
+use consigne_core::{EventId, Fault, FileId, OrgId, Plan, Timestamp, UserId};
+
+use crate::schemas;
+
+/// Table, bucket, bus and queues in one. Clones share their state.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    state: Arc<Mutex<State>>,
+    fault: Arc<Mutex<Option<PlannedFault>>>,
+    removals_refused: Arc<AtomicBool>,
+}
+
+/// Everything that is stored. Two worlds are equal if their states are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// Records by owner and id.
+    pub files: BTreeMap<(UserId, FileId), File>,
+    /// Ledgers by owner.
+    pub usage: BTreeMap<UserId, Usage>,
+    /// Events not yet published, in order.
+    pub outbox: Vec<(EventId, OutboxEntry)>,
+    /// Versions of objects by key, oldest first.
+    pub objects: BTreeMap<String, Vec<Version>>,
+    /// Events published, in order.
+    pub published: Vec<OutboxEntry>,
+    /// Messages sent, in order.
+    pub messages: Vec<String>,
+    /// Messages sent with a delay, and that delay, in order.
+    pub later: Vec<(String, Duration)>,
+    /// Organisations, keys and credits.
+    pub accounts: AccountsState,
+    /// The services behind the gateway.
+    pub behind: Behind,
+    /// Jobs.
+    pub jobs: Jobs,
+    /// Each owner's plan at their last grant.
+    pub plans: BTreeMap<UserId, Plan>,
+    /// The statistics of stored bytes, by day.
+    pub storage: BTreeMap<Day, StorageDay>,
+    /// Drafts, and the model that writes them.
+    pub texts: Texts,
+    /// Statistics by organisation and day.
+    pub stats: BTreeMap<(OrgId, Day), DayStats>,
+    /// Imports of keys, by owner, organisation and day.
+    pub migrations: BTreeMap<MigrationId, Migration>,
+    /// People by id.
+    pub profiles: BTreeMap<UserId, Profile>,
+    /// Closed accounts that `sweep` has to finish.
+    pub closings: BTreeMap<UserId, Closing>,
+    /// Webhooks received, by sender and id.
+    pub webhooks: BTreeMap<(Source, WebhookId), Received>,
+    /// Mails.
+    pub post: Post,
+    /// Endpoints, deliveries, and the webhooks that receivers got.
+    pub hooks: Hooks,
+}
+
+/// One version of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    /// Its id.
+    pub id: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Where a planned fault happens within an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The effect does not happen.
+    Before,
+    /// The effect happens, but its answer is lost.
+    After,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PlannedFault {
+    skip: u32,
+    moment: Moment,
+}
+
+impl World {
+    /// Plans a fault in the effect after the next `skip`. All calls of ports count as effects, reads as well as writes.
+    pub fn fail_at(&self, skip: u32, moment: Moment) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(PlannedFault { skip, moment });
+    }
+
+    /// Returns whether the planned fault has not happened yet, and removes it.
+    pub fn fault_is_left(&self) -> bool {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+    }
+
+    /// Makes every removal of a version fail from now on, or succeed again.
+    pub fn refuse_removals(&self, refuse: bool) {
+        self.removals_refused.store(refuse, Ordering::Relaxed);
+    }
+
+    /// Returns a copy of the state.
+    pub fn state(&self) -> State {
+        self.lock().clone()
+    }
+
+    /// Changes the state directly.
+    pub fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+    }
+
+    /// Puts a version of an object into the bucket, as an upload does.
+    pub fn put_object(&self, key: &str, version: &str, bytes: Vec<u8>) {
+        self.lock().objects.entry(key.to_owned()).or_default().push(Version { id: version.to_owned(), bytes });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one effect, with the planned fault if it is due.
+    fn effect<T>(&self, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
+        let mut planned = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = match planned.as_mut() {
+            Some(fault) if fault.skip == 0 => planned.take().map(|fault| fault.moment),
+            Some(fault) => {
+                fault.skip -= 1;
+                None
+            }
+            None => None,
+        };
+        drop(planned);
+        if due == Some(Moment::Before) {
+            return Err(Fault::unavailable("planned: nothing was done"));
+        }
+        let outcome = effect(&mut self.lock());
+        if due == Some(Moment::After) {
+            return Err(Fault::unavailable("planned: the answer was lost"));
+        }
+        Ok(outcome)
+    }
+}
+
+impl State {
+    fn push_event(&mut self, event: &Event) {
+        let entry = OutboxEntry {
+            id: event.id,
+            kind: event.kind().name().to_owned(),
+            detail: event.detail().to_string(),
+            occurred_at: event.occurred_at,
+        };
+        schemas::assert_valid(&entry.kind, &entry.detail);
+        self.outbox.push((event.id, entry));
+    }
+
+    /// Returns the sums of the file records by owner, which must equal the ledgers.
+    pub fn sums(&self) -> HashMap<UserId, Usage> {
+        let mut sums: HashMap<UserId, Usage> = HashMap::new();
+        for file in self.files.values() {
+            LedgerDelta::of(file).apply(sums.entry(file.owner().clone()).or_default(), file.kind());
+        }
+        sums
+    }
+}
+
+impl GrantUpload for World {
+    async fn grant_upload(&self, grant: &Grant) -> Result<GrantOutcome, Fault> {
+        self.effect(|state| {
+            let owner = grant.file.owner().clone();
+            match grant.idempotent().and_then(|idempotent| state.accounts.kept(&idempotent, grant.now)) {
+                Some(WriteOutcome::Replayed(key)) => {
+                    let object = ObjectKey::parse(&key).expect("the recorded key is valid");
+                    let file = state.files.get(&(owner, object.file())).cloned();
+                    return GrantOutcome::Replayed(Box::new(file.expect("a granted file has a record")));
+                }
+                Some(_) => return GrantOutcome::KeyReused,
+                None => {}
+            }
+            if grant.job.as_ref().is_some_and(|step| !state.jobs.is_current(step)) {
+                return GrantOutcome::Conflict;
+            }
+            let allowances = grant.plan.allowances();
+            let usage = state.usage.entry(owner.clone()).or_default();
+            let Some(window) = Window::admit(usage.window, allowances.writes_per_minute, grant.now) else {
+                return GrantOutcome::OverRate(usage.window.expect("a window that refuses exists"));
+            };
+            if usage.committed + grant.file.size > allowances.storage {
+                return GrantOutcome::OverQuota { committed: usage.committed };
+            }
+            let notice = grant.notice(usage.committed);
+            usage.window = Some(window);
+            usage.committed += grant.file.size;
+            usage.reserved += grant.file.size;
+            state.plans.insert(owner.clone(), grant.plan);
+            state.accounts.keep(grant.idempotent().as_ref(), grant.now);
+            if let Some(step) = &grant.job {
+                state.take_step(step);
+            }
+            state.files.insert((owner, grant.file.id()), grant.file.clone());
+            if let Some(event) = &notice {
+                state.push_event(event);
+            }
+            GrantOutcome::Granted
+        })
+    }
+}
+
+impl GetFile for World {
+    async fn get_file(&self, owner: &UserId, file: FileId) -> Result<Option<File>, Fault> {
+        self.effect(|state| state.files.get(&(owner.clone(), file)).cloned())
+    }
+}
+
+impl GetUsage for World {
+    async fn get_usage(&self, owner: &UserId) -> Result<Usage, Fault> {
+        self.effect(|state| state.usage.get(owner).cloned().unwrap_or_default())
+    }
+}
+
+/// Returns the files that a list shows, newest first.
+fn listed(state: &State, owner: &UserId, filter: Filter) -> Vec<File> {
+    let mut files: Vec<File> = state
+        .files
+        .values()
+        .filter(|file| file.owner() == owner && file.status == filter.status && file.status.is_visible())
+        .filter(|file| filter.kind.is_none_or(|kind| file.kind() == kind))
+        .cloned()
+        .collect();
+    files.sort_by_key(|file| std::cmp::Reverse((file.changed_at, file.id())));
+    files
+}
+
+impl ListFiles for World {
+    async fn list_files(
+        &self,
+        owner: &UserId,
+        filter: Filter,
+        limit: u32,
+        after: Option<&Position>,
+    ) -> Result<Page, Fault> {
+        self.effect(|state| {
+            let mut files = listed(state, owner, filter);
+            if let Some(after) = after {
+                files.retain(|file| (file.changed_at, file.id()) < (after.changed_at, after.file));
+            }
+            let more = files.len() > limit as usize;
+            files.truncate(limit as usize);
+            let last = files.last().filter(|_| more);
+            let next = last.map(|file| Position { changed_at: file.changed_at, file: file.id() });
+            Page { files, next }
+        })
+    }
+
+    async fn count_files(&self, owner: &UserId, filter: Filter) -> Result<u64, Fault> {
+        self.effect(|state| listed(state, owner, filter).len() as u64)
+    }
+}
+
+impl BeginDelete for World {
+    async fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<File>, Fault> {
+        self.effect(|state| {
+            let file = state.files.get_mut(&(key.owner().clone(), key.file()))?;
+            if file.key != *key || !file.status.is_visible() {
+                return None;
+            }
+            *file = file.deleting(now);
+            Some(file.clone())
+        })
+    }
+}
+
+impl ApplyTransition for World {
+    async fn apply_transition(&self, step: &Transition) -> Result<CommitOutcome, Fault> {
+        self.effect(|state| {
+            let place = (step.file.owner().clone(), step.file.id());
+            if state.files.get(&place).is_none_or(|file| file.revision != step.seen) {
+                return CommitOutcome::Conflict;
+            }
+            if step.job.as_ref().is_some_and(|follows| !state.jobs.is_current(follows)) {
+                return CommitOutcome::Conflict;
+            }
+            state.files.insert(place.clone(), step.file.clone());
+            step.ledger.apply(state.usage.entry(place.0).or_default(), step.file.kind());
+            state.push_event(&step.event);
+            if let Some(follows) = &step.job {
+                state.take_step(follows);
+            }
+            CommitOutcome::Committed
+        })
+    }
+}
+
+impl RemoveVersion for World {
+    async fn remove_version(&self, key: &str, version: &str) -> Result<(), Fault> {
+        if self.removals_refused.load(Ordering::Relaxed) {
+            return Err(Fault::unavailable("planned: removals are refused"));
+        }
+        self.effect(|state| {
+            if let Some(versions) = state.objects.get_mut(key) {
+                versions.retain(|known| known.id != version);
+                if versions.is_empty() {
+                    state.objects.remove(key);
+                }
+            }
+        })
+    }
+}
+
+impl ReadHead for World {
+    async fn read_head(&self, key: &str, version: Option<&str>, length: u64) -> Result<Option<ObjectHead>, Fault> {
+        self.effect(|state| {
+            let versions = state.objects.get(key)?;
+            let found = match version {
+                Some(version) => versions.iter().find(|known| known.id == version)?,
+                None => versions.last()?,
+            };
+            let length = usize::try_from(length).unwrap_or(usize::MAX).min(found.bytes.len());
+            Some(ObjectHead {
+                version: found.id.clone(),
+                etag: format!("etag-of-{}", found.id),
+                size: found.bytes.len() as u64,
+                bytes: found.bytes[..length].to_vec(),
+            })
+        })
+    }
+}
+
+impl Probe for World {
+    async fn probe(&self) -> Result<(), Fault> {
+        self.effect(|_| ())
+    }
+}

@@ -1,0 +1,10 @@
+//! Files: granted, uploaded, listed, read and deleted.
+
+mod delete;
+mod list;
+mod metadata;
+mod on_object_event;
+mod presign;
+pub mod simulated;
+mod upload_grant;
+mod usage_and_health;

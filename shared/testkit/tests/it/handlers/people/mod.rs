@@ -1,0 +1,17 @@
+//! Organisations, members and payments.
+
+mod account_callers;
+mod account_paging;
+pub mod accounts;
+mod checkout;
+pub mod closing;
+mod invitation_accept;
+mod invitation_mail;
+mod invitations;
+pub mod invited;
+mod members;
+mod orgs;
+mod webhook_clerk;
+mod webhook_clerk_fields;
+pub mod webhook_stripe;
+mod webhook_stripe_disputes;
