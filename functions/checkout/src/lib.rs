@@ -31,7 +31,7 @@ pub struct CheckoutView {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: GetMember + GetOrg + GetIdempotencyRecord + GetCheckout + RecordCheckout,
         Payments: StartCheckout,

@@ -22,7 +22,7 @@ use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 const ENDPOINTS: u32 = 100;
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindEndpoints + ListEndpoints + GetEndpoint + GetMember + RecordDelivery + GetDelivery + MoveDelivery + PaceCall,
         Outgoing: PostWebhook,

@@ -37,7 +37,7 @@ struct Call<'a> {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindKey + Repoint + GetKey + OpenHold + GetHold + ResolveHold + GetWallet,
         Outgoing: CallUpstream,

@@ -19,7 +19,7 @@ use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 use consigne_usecases::ConflictRetry;
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: GetJob + GetFile + ApplyJobStep + GrantUpload + GetManuscript + KeepManuscript + ReadChapters,
         Bucket: ReadHead + PutObject,

@@ -21,7 +21,7 @@ use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 use crate::mail_event::{MailEvent, Recipient};
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: GetOrg + GetProfile + GetMember + ListMembers + GetInvitation + ClaimMail + MarkMail + ReleaseMail,
         Mailer: SendMail,

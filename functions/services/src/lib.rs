@@ -28,7 +28,7 @@ pub struct ServiceView {
     pub is_active: bool,
 }
 
-/// The function, with what it works with.
+/// The function and its dependencies.
 pub struct Function {
     users: SessionVerifier,
 }

@@ -85,7 +85,7 @@ impl Tally {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindDue + ClearOutbox + ResolveHold + SnoozeDelivery + Closes,
         Bucket: ReadHead + RemoveVersion,

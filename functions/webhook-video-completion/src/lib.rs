@@ -6,7 +6,7 @@ use consigne_runtime::completions::{self, Completion, ReportedError, ReportedSta
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The function, with what it works with.
+/// The function and its dependencies.
 pub type Function<A> = completions::Function<A, VideoCompletion>;
 
 impl Reports for VideoCompletion {
