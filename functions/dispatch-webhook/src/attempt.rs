@@ -18,7 +18,7 @@ use crate::{Function, Needs};
 /// How long an endpoint may take for its whole answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for a turn that is spent waiting: queues know whole seconds only.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+const MAX_WAIT: Duration = Duration::from_millis(1_500);
 /// What we call ourselves.
 const AGENT: &str = concat!("Consigne-Webhooks/", env!("CARGO_PKG_VERSION"));
 
@@ -54,7 +54,7 @@ impl<A: Needs> Function<A> {
 
 /// Says whether a delivery is due, or so soon that waiting for it is no trouble.
 fn soon(delivery: &Delivery, now: Timestamp) -> bool {
-    delivery.is_due(now.plus(PATIENCE))
+    delivery.is_due(now.plus(MAX_WAIT))
 }
 
 /// Gives the endpoint a delivery is for: none when it is disabled or deleted, or when whose private matter this is has left the
@@ -86,7 +86,7 @@ impl<A: Needs> Function<A> {
             let ask = PaceAsk { destination, rate: endpoint.rate, place, now };
             match self.table.pace_call(&ask).await? {
                 Paced::Now => return Ok(None),
-                Paced::At(then) if then.since(began) > PATIENCE => return Ok(Some(delivery.postpone(then, now))),
+                Paced::At(then) if then.since(began) > MAX_WAIT => return Ok(Some(delivery.postpone(then, now))),
                 Paced::Full => return Ok(Some(delivery.stand_back(now))),
                 Paced::At(then) => {
                     if !ask.is_in_turn() {

@@ -74,15 +74,15 @@ impl<A: Needs> Function<A> {
             Subject::Org(org) => (endpoints_of(&self.table, *org).await?, None),
             Subject::Person(user) => (endpoints_of_person(&self.table, user).await?, Some(user)),
         };
-        let mut errands = Vec::new();
+        let mut tasks = Vec::new();
         for endpoint in endpoints.iter().filter(|endpoint| endpoint.hears(heard.kind)) {
             let delivery = Delivery::of(heard, endpoint, person.cloned(), self.clock.now());
             // One that was recorded before may still lack its message.
             self.table.record_delivery(&delivery).await?;
-            errands.push(DeliveryMessage::attempt(delivery.org, delivery.id)?);
+            tasks.push(DeliveryMessage::attempt(delivery.org, delivery.id)?);
         }
-        message.log.field("deliveries", errands.len());
-        if errands.is_empty() { Ok(()) } else { self.queue.send_messages(&errands).await }
+        message.log.field("deliveries", tasks.len());
+        if tasks.is_empty() { Ok(()) } else { self.queue.send_messages(&tasks).await }
     }
 }
 

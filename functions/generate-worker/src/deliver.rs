@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use consigne_core::files::{File, Grant, GrantOutcome, GrantRequest, ObjectKey, Status, UPLOAD_GRANT_VALID, Usage};
 use consigne_core::jobs::{ClaimedFile, Failure, Job, StepOutcome, TextFacts, job_not_found};
-use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, GrantUpload, KeepManuscript, PutObject, ReadChapters};
-use consigne_core::texts::{Manuscript, Outline, TextMessage, assembled, file_name};
+use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, GrantUpload, KeepDraft, PutObject, ReadChapters};
+use consigne_core::texts::{Draft, Outline, TextMessage, assembled, file_name};
 use consigne_core::{Fault, FileId, IdempotencyKey};
 use consigne_runtime::queue::Message;
 use consigne_usecases::ConflictRetry;
@@ -37,56 +37,51 @@ enum Granted {
 
 impl<A: Needs> Function<A> {
     /// Registers the file, puts it into the bucket, and claims it for the job. S3's event of it ends the job.
-    pub(crate) async fn deliver(
-        &self,
-        errand: &TextMessage,
-        mut text: Manuscript,
-        message: &Message,
-    ) -> Result<(), Fault> {
-        let chapters = self.table.read_chapters(&errand.job).await?;
+    pub(crate) async fn deliver(&self, task: &TextMessage, mut text: Draft, message: &Message) -> Result<(), Fault> {
+        let chapters = self.table.read_chapters(&task.job).await?;
         let outline = text.outline.clone().filter(|outline| outline.chapters.len() == chapters.len());
-        let outline = outline.ok_or_else(|| Fault::internal("the manuscript lacks chapters"))?;
+        let outline = outline.ok_or_else(|| Fault::internal("the draft lacks chapters"))?;
         let whole = Text { outline: &outline, content: assembled(&outline, &chapters) };
-        let file = match self.granted(errand, &mut text, &whole, message).await? {
+        let file = match self.granted(task, &mut text, &whole, message).await? {
             Granted::File(file) => file,
             Granted::NotNow => {
-                self.table.keep_manuscript(&text.put_off(NEXT_MINUTE, message.now), None).await?;
-                return self.go_on(errand, NEXT_MINUTE).await;
+                self.table.store_draft(&text.put_off(NEXT_MINUTE, message.now), None).await?;
+                return self.go_on(task, NEXT_MINUTE).await;
             }
-            Granted::Never(failure) => return give_up(&self.table, errand, &failure, message).await,
+            Granted::Never(failure) => return give_up(&self.table, task, &failure, message).await,
         };
         message.log.field("file.id", file.id());
         if file.status == Status::Pending {
             // What is there already was put there by an earlier try, from the same chapters.
             self.objects.put_object(&file, whole.content.as_bytes()).await?;
         }
-        self.claim(errand, &text, &file, message).await
+        self.claim(task, &text, &file, message).await
     }
 
-    /// Finds the file of an earlier try, or has one granted under the id that the manuscript names.
+    /// Finds the file of an earlier try, or has one granted under the id that the draft names.
     async fn granted(
         &self,
-        errand: &TextMessage,
-        text: &mut Manuscript,
+        task: &TextMessage,
+        text: &mut Draft,
         whole: &Text<'_>,
         message: &Message,
     ) -> Result<Granted, Fault> {
         let mut retry = ConflictRetry::of("the job");
         loop {
-            let id = text.file.ok_or_else(|| Fault::internal("the manuscript names no file"))?;
-            match self.table.get_file(errand.job.owner(), id).await? {
+            let id = text.file.ok_or_else(|| Fault::internal("the draft names no file"))?;
+            match self.table.get_file(task.job.owner(), id).await? {
                 Some(file) if matches!(file.status, Status::Pending | Status::Processing | Status::Ready) => {
                     return Ok(Granted::File(Box::new(file)));
                 }
                 // It ran out, or was lost, before it was claimed.
                 Some(_) => {
                     *text = text.with_another_file(message.now);
-                    if !self.table.keep_manuscript(text, None).await? {
+                    if !self.table.store_draft(text, None).await? {
                         return Err(Fault::unavailable("somebody else delivers the text"));
                     }
                 }
                 None => {
-                    let job = self.table.get_job(&errand.job).await?.ok_or_else(job_not_found)?;
+                    let job = self.table.get_job(&task.job).await?.ok_or_else(job_not_found)?;
                     if let Some(granted) = self.grant(&job, id, whole, message).await? {
                         return Ok(granted);
                     }
@@ -134,13 +129,7 @@ impl<A: Needs> Function<A> {
     }
 
     /// Claims the file, as a generator's completion would.
-    async fn claim(
-        &self,
-        errand: &TextMessage,
-        text: &Manuscript,
-        file: &File,
-        message: &Message,
-    ) -> Result<(), Fault> {
+    async fn claim(&self, task: &TextMessage, text: &Draft, file: &File, message: &Message) -> Result<(), Fault> {
         let s3_key = file.key.to_string();
         let claimed = [ClaimedFile { s3_key, size: None, content_type: None, duration_seconds: None }];
         let facts = TextFacts {
@@ -151,7 +140,7 @@ impl<A: Needs> Function<A> {
         };
         let mut retry = ConflictRetry::of("the job");
         loop {
-            let job = self.table.get_job(&errand.job).await?.ok_or_else(job_not_found)?;
+            let job = self.table.get_job(&task.job).await?.ok_or_else(job_not_found)?;
             let files = ("texts", &claimed[..]);
             let step = accept(&self.table, &self.objects, &job, files, Some(facts.clone()), message.now).await?;
             let Some(step) = step else { return Ok(()) };

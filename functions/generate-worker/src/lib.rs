@@ -10,10 +10,10 @@ use std::time::Duration;
 use consigne_core::Fault;
 use consigne_core::jobs::{Failure, Job, StepOutcome};
 use consigne_core::ports::{
-    ApplyJobStep, AskModel, GetFile, GetJob, GetManuscript, GrantUpload, KeepManuscript, PutObject, ReadChapters,
-    ReadHead, SendLater,
+    ApplyJobStep, AskModel, GetDraft, GetFile, GetJob, GrantUpload, KeepDraft, PutObject, ReadChapters, ReadHead,
+    SendLater,
 };
-use consigne_core::texts::{Form, Manuscript, Next, Prompt, Sort, TextMessage, Trouble, Turn};
+use consigne_core::texts::{Draft, Form, Next, Prompt, Sort, TextMessage, Trouble, Turn};
 use consigne_runtime::queue::Message;
 use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 use consigne_usecases::ConflictRetry;
@@ -21,7 +21,7 @@ use consigne_usecases::ConflictRetry;
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
-        Table: GetJob + GetFile + ApplyJobStep + GrantUpload + GetManuscript + KeepManuscript + ReadChapters,
+        Table: GetJob + GetFile + ApplyJobStep + GrantUpload + GetDraft + KeepDraft + ReadChapters,
         Bucket: ReadHead + PutObject,
         Model: AskModel,
         Queue: SendLater,
@@ -29,7 +29,7 @@ needs! {
 }
 
 function! {
-    /// Jobs, files and manuscripts.
+    /// Jobs, files and drafts.
     table: A::Table = table(),
     objects: A::Bucket = bucket(),
     model: A::Model = language_model().await,
@@ -46,12 +46,12 @@ impl<A: Needs> BatchFunction for Function<A> {
     /// A malformed message, table, bucket or queue that do not answer, or an earlier delivery of the same message that may still
     /// be at work; it comes again, and in the end lies on the dead-letter queue.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
-        let errand = TextMessage::parse(&message.body)?;
-        message.log.field("job.id", &errand.job);
+        let task = TextMessage::parse(&message.body)?;
+        message.log.field("job.id", &task.job);
         let mut retry = ConflictRetry::of("the job");
         loop {
-            let Some((job, form)) = wanted(&self.table, &errand, message).await? else { return Ok(()) };
-            let kept = self.table.get_manuscript(&job.id).await?.unwrap_or_else(|| Manuscript::begun(&job));
+            let Some((job, form)) = wanted(&self.table, &task, message).await? else { return Ok(()) };
+            let kept = self.table.get_draft(&job.id).await?.unwrap_or_else(|| Draft::begun(&job));
             // Behind its deadline no more is written. What is written is delivered, as long as nobody has ended the job.
             if message.now >= job.deadline && kept.next() != Next::Delivery {
                 message.log.field("text.late", true);
@@ -63,19 +63,19 @@ impl<A: Needs> BatchFunction for Function<A> {
             }
             let taken = match kept.turn(&message.id, message.now) {
                 Turn::Taken(taken) => *taken,
-                Turn::Early(wait) => return self.go_on(&errand, wait).await,
-                Turn::Spent(failure) => return give_up(&self.table, &errand, &failure, message).await,
+                Turn::Early(wait) => return self.go_on(&task, wait).await,
+                Turn::Spent(failure) => return give_up(&self.table, &task, &failure, message).await,
                 Turn::Others => {
                     message.log.field("text.in_hand", true);
                     return Ok(());
                 }
                 Turn::Underway => return Err(Fault::unavailable("an earlier delivery of the message may be at work")),
             };
-            if self.table.keep_manuscript(&taken, None).await? {
+            if self.table.store_draft(&taken, None).await? {
                 message.log.field("text.step", taken.next().to_string());
                 return match taken.prompt(&job, form) {
                     Some(prompt) => self.write(&job, form, &taken, &prompt, message).await,
-                    None => self.deliver(&errand, taken, message).await,
+                    None => self.deliver(&task, taken, message).await,
                 };
             }
             retry.wait().await?;
@@ -84,8 +84,8 @@ impl<A: Needs> BatchFunction for Function<A> {
 }
 
 /// Reads the job, if it is a text that is still to be written.
-async fn wanted(jobs: &impl GetJob, errand: &TextMessage, message: &Message) -> Result<Option<(Job, Form)>, Fault> {
-    let job = jobs.get_job(&errand.job).await?;
+async fn wanted(jobs: &impl GetJob, task: &TextMessage, message: &Message) -> Result<Option<(Job, Form)>, Fault> {
+    let job = jobs.get_job(&task.job).await?;
     let open = job.filter(|job| !job.status.is_final() && job.claimed_at.is_none());
     let wanted = open.and_then(|job| Form::of(job.kind).map(|form| (job, form)));
     message.log.field("job.wanted", wanted.is_some());
@@ -93,7 +93,7 @@ async fn wanted(jobs: &impl GetJob, errand: &TextMessage, message: &Message) -> 
 }
 
 /// Shows the job's owner how far it is; `false` when the job has moved meanwhile.
-async fn show(jobs: &impl ApplyJobStep, job: &Job, text: &Manuscript, message: &Message) -> Result<bool, Fault> {
+async fn show(jobs: &impl ApplyJobStep, job: &Job, text: &Draft, message: &Message) -> Result<bool, Fault> {
     let (written, of) = text.progress();
     let Some(step) = job.written(written, of, message.now) else { return Ok(true) };
     // The step counts for what follows: another one is made from the job as it will be read then.
@@ -106,7 +106,7 @@ impl<A: Needs> Function<A> {
         &self,
         job: &Job,
         form: Form,
-        text: &Manuscript,
+        text: &Draft,
         prompt: &Prompt,
         message: &Message,
     ) -> Result<(), Fault> {
@@ -116,12 +116,12 @@ impl<A: Needs> Function<A> {
         message.log.add("PromptTokens", tokens.prompt);
         message.log.add("CompletionTokens", tokens.completion);
 
-        let taken = replied.and_then(|reply| text.take(&reply, form, job.ask.wished_title(), message.now));
+        let taken = replied.and_then(|reply| text.take(&reply, form, job.ask.requested_title(), message.now));
         let (after, chapter) = match taken {
             Ok(taken) => taken,
             Err(trouble) => return self.wait(job, text, &trouble, message).await,
         };
-        if !self.table.keep_manuscript(&after, chapter.as_ref()).await? && !stands(&self.table, &after).await? {
+        if !self.table.store_draft(&after, chapter.as_ref()).await? && !stands(&self.table, &after).await? {
             // The lease had run out, and somebody else has taken the step, with a message of their own.
             message.log.field("text.overtaken", true);
             return Ok(());
@@ -132,45 +132,45 @@ impl<A: Needs> Function<A> {
 }
 
 /// Says whether what was refused stands all the same: a slow try of the same write was made after all.
-async fn stands(table: &impl GetManuscript, text: &Manuscript) -> Result<bool, Fault> {
-    Ok(table.get_manuscript(&text.job).await?.is_some_and(|kept| kept == *text))
+async fn stands(table: &impl GetDraft, text: &Draft) -> Result<bool, Fault> {
+    Ok(table.get_draft(&text.job).await?.is_some_and(|kept| kept == *text))
 }
 
 impl<A: Needs> Function<A> {
     /// Has the step tried again after a wait, or gives the text up.
-    async fn wait(&self, job: &Job, text: &Manuscript, trouble: &Trouble, message: &Message) -> Result<(), Fault> {
+    async fn wait(&self, job: &Job, text: &Draft, trouble: &Trouble, message: &Message) -> Result<(), Fault> {
         message.log.field("model.trouble", trouble.sort.name());
         message.log.field("model.cause", &trouble.cause);
         message.log.field("text.tries", text.tries);
         message.log.count(if trouble.sort == Sort::Misconfigured { "ModelMisconfigured" } else { "ModelTroubles" });
-        let errand = TextMessage { job: job.id.clone() };
+        let task = TextMessage { job: job.id.clone() };
         let (after, wait) = text.troubled(trouble, job.deadline, message.now);
-        if !self.table.keep_manuscript(&after, None).await? && !stands(&self.table, &after).await? {
+        if !self.table.store_draft(&after, None).await? && !stands(&self.table, &after).await? {
             message.log.field("text.overtaken", true);
             return Ok(());
         }
         match wait {
-            Ok(wait) => self.go_on(&errand, wait).await,
-            Err(failure) => give_up(&self.table, &errand, &failure, message).await,
+            Ok(wait) => self.go_on(&task, wait).await,
+            Err(failure) => give_up(&self.table, &task, &failure, message).await,
         }
     }
 
     /// Sends for the next step. A queue rounds down; whoever came early would be sent away again.
-    async fn go_on(&self, errand: &TextMessage, wait: Duration) -> Result<(), Fault> {
+    async fn go_on(&self, task: &TextMessage, wait: Duration) -> Result<(), Fault> {
         let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        self.queue.send_later(&errand.message(), Duration::from_secs(whole)).await
+        self.queue.send_later(&task.message(), Duration::from_secs(whole)).await
     }
 }
 
 /// Fails the job; its allowance is given back. Nothing is done when it has ended meanwhile.
-async fn give_up<F>(jobs: &F, errand: &TextMessage, failure: &Failure, message: &Message) -> Result<(), Fault>
+async fn give_up<F>(jobs: &F, task: &TextMessage, failure: &Failure, message: &Message) -> Result<(), Fault>
 where
     F: GetJob + ApplyJobStep,
 {
     message.log.field("text.given_up", &failure.code);
     let mut retry = ConflictRetry::of("the job");
     loop {
-        let job = jobs.get_job(&errand.job).await?;
+        let job = jobs.get_job(&task.job).await?;
         let step = job.and_then(|job| job.given_up(&failure.code, &failure.message, message.now));
         let Some(step) = step else { return Ok(()) };
         if jobs.apply_job_step(&step, None).await? == StepOutcome::Applied {

@@ -1,4 +1,4 @@
-//! Accepts a wish: takes one unit of the month's allowance, records the job, and asks generators to work on it.
+//! Accepts a request for a job: takes one unit of the month's allowance, records the job, and asks generators to work on it.
 //!
 //! Allowance, record, event and idempotency key are one transaction; the event reaches the generators' queue from the outbox.
 
@@ -71,7 +71,7 @@ impl<A: Adapters<Table: RequestJob + GetJob>> HttpFunction for Function<A> {
         let user = request.user(&self.users).await?;
         let kind = kind_of(request.route())?;
         require(&user, kind)?;
-        let (ask, idempotency_key) = wish(kind, request)?;
+        let (ask, idempotency_key) = parse_request(kind, request)?;
 
         let job = Job::accept(&user.id, user.plan, kind, ask, request.now);
         let idempotent = idempotency_key.map(|key| IdempotentRequest {
@@ -137,7 +137,7 @@ fn require(user: &User, kind: Kind) -> Result<(), Fault> {
     }
 }
 
-fn wish(kind: Kind, request: &Request) -> Result<(Ask, Option<IdempotencyKey>), Fault> {
+fn parse_request(kind: Kind, request: &Request) -> Result<(Ask, Option<IdempotencyKey>), Fault> {
     Ok(match kind {
         Kind::Book | Kind::Blog => {
             let body: TextRequest = request.json()?;

@@ -42,8 +42,8 @@ impl<A: Adapters<Table: ReadCalls + KeepStats, Queue: SendMessage>> BatchFunctio
         let left = read_calls(&self.stats, org, DaySpan::of(day), after, count, || remaining() > RESERVE).await?;
         if let Some(after) = left {
             message.log.field("stats.to_be_continued", true);
-            let errand = StatsMessage { org, day, begun: Some(Begun { at, after, tally }) };
-            return self.queue.send_message(&errand.message()?).await;
+            let task = StatsMessage { org, day, begun: Some(Begun { at, after, tally }) };
+            return self.queue.send_message(&task.message()?).await;
         }
         let figures = tally.figures();
         message.log.field("stats.requests", figures.requests);

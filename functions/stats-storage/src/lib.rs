@@ -25,15 +25,15 @@ impl<A: Adapters<Table: WalkLedgers + KeepStorage, Queue: SendMessage>> BatchFun
     type Record = Message;
 
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
-        let errand = StorageErrand::parse(&message.body)?;
-        message.log.field("storage.day", errand.day.to_string());
-        if !errand.is_timely(message.now) {
+        let task = StorageErrand::parse(&message.body)?;
+        message.log.field("storage.day", task.day.to_string());
+        if !task.is_timely(message.now) {
             // A night that is gone over again: what was stored then cannot be counted any more.
             message.log.field("storage.too_old", true);
             return Ok(());
         }
-        let day = errand.day;
-        let begun = errand.begun.map(|begun| (begun.at, Some(begun.after), begun.totals));
+        let day = task.day;
+        let begun = task.begun.map(|begun| (begun.at, Some(begun.after), begun.totals));
         let (at, mut after, mut totals) = begun.unwrap_or((message.now, None, StorageTotals::default()));
         loop {
             let (ledgers, next) = self.ledgers.walk_ledgers(after.as_deref()).await?;
@@ -43,8 +43,8 @@ impl<A: Adapters<Table: WalkLedgers + KeepStorage, Queue: SendMessage>> BatchFun
             let Some(next) = next else { break };
             if remaining() < RESERVE {
                 message.log.field("storage.to_be_continued", true);
-                let errand = StorageErrand { day, begun: Some(StorageBegun { at, after: next, totals }) };
-                return self.queue.send_message(&errand.message()?).await;
+                let task = StorageErrand { day, begun: Some(StorageBegun { at, after: next, totals }) };
+                return self.queue.send_message(&task.message()?).await;
             }
             after = Some(next);
         }

@@ -9,8 +9,8 @@ use consigne_core::files::{File, Status};
 use consigne_core::jobs::{CANCELLED, Job, JobStatus};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
-    ApplyJobStep, ApplyTransition, BeginDelete, Departure, EndClosing, EndMembership, Filter, ForgetEndpoints,
-    ForgetJob, ForgetManuscript, GetJob, GetMember, ListFiles, ListJobs, ListMembers, ListOrgs, PageAsk,
+    ApplyJobStep, ApplyTransition, BeginDelete, Departure, EndClosing, EndMembership, Filter, ForgetDraft,
+    ForgetEndpoints, ForgetJob, GetJob, GetMember, ListFiles, ListJobs, ListMembers, ListOrgs, PageAsk,
     PostponeClosing, Succession,
 };
 use consigne_core::profiles::Closing;
@@ -31,7 +31,7 @@ const MANY: u32 = 1000;
 needs! {
     /// What closing an account takes of the table.
     pub trait Closes:
-        ApplyTransition + GetJob + ListJobs + ApplyJobStep + ForgetJob + ForgetManuscript + BeginDelete + ListFiles
+        ApplyTransition + GetJob + ListJobs + ApplyJobStep + ForgetJob + ForgetDraft + BeginDelete + ListFiles
         + ListOrgs + ListMembers + GetMember + EndMembership + ForgetEndpoints + PostponeClosing + EndClosing
 }
 
@@ -45,7 +45,7 @@ impl<A: Needs> Function<A> {
         let deleted = self.delete_files(&closing.user, tick).await;
         let mut all = left? && ended? && deleted?;
         if all && tick.now >= closing.last_look() {
-            // Nothing refers to them any more, and they hold what was wished for, in its owner's words.
+            // Nothing refers to them any more, and they hold what their owner asked for, in their own words.
             all = forget_jobs(&self.table, &closing.user).await?;
             self.table.forget_endpoints(&closing.user).await?;
             if all {
@@ -102,7 +102,7 @@ async fn forget_jobs<F: Closes>(table: &F, user: &UserId) -> Result<bool, Fault>
 /// Removes a job's record, and before it, which leads there, the text that was begun for it.
 async fn forget_job<F: Closes>(table: &F, job: &Job) -> Result<(), Fault> {
     if Form::of(job.kind).is_some() {
-        table.forget_manuscript(&job.id).await?;
+        table.forget_draft(&job.id).await?;
     }
     table.forget_job(&job.id).await
 }

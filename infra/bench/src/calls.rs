@@ -25,11 +25,11 @@ pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) 
     }
     let key = keys[0].clone();
     let ticket = json!({ "s3Key": key });
-    let wish = json!({ "filename": "a.png", "contentType": "image/png", "size": 2000 });
+    let body = json!({ "filename": "a.png", "contentType": "image/png", "size": 2000 });
     let metadata = format!("/api/files/metadata?s3Key={key}");
     let cases: [(&str, &str, &str, Option<&Value>, f64); 6] = [
         ("presign", "POST", "/api/files/presigned-url", Some(&ticket), 1.0),
-        ("upload-grant", "POST", "/api/files/uploads", Some(&wish), 1.0),
+        ("upload-grant", "POST", "/api/files/uploads", Some(&body), 1.0),
         ("list, the total included", "GET", "/api/files/list", None, 2.0),
         ("metadata", "GET", &metadata, None, 1.0),
         ("usage", "GET", "/api/files/usage", None, 1.0),

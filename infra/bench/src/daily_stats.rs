@@ -22,7 +22,7 @@ const CALLS_MAX: f64 = 8.0;
 /// Number of organisations from which this limit applies.
 const MANY: usize = 200;
 /// Longest time for the statistics of all organisations.
-const PATIENCE: Duration = Duration::from_mins(10);
+const MAX_WAIT: Duration = Duration::from_mins(10);
 
 /// Measures `receipts` receipts of `orgs` organisations.
 // Counts of calls are small.
@@ -44,7 +44,7 @@ pub(crate) async fn measure(
         return Err(format!("stats-aggregate answered {}: {}", done.status, done.json()));
     }
     let mut missing = day.missing(&accounts).await;
-    while missing > 0 && began.elapsed() < PATIENCE {
+    while missing > 0 && began.elapsed() < MAX_WAIT {
         tokio::time::sleep(Duration::from_millis(200)).await;
         missing = day.missing(&accounts).await;
     }

@@ -28,7 +28,7 @@ const BEFORE: u32 = 20;
 /// Runs a program about fifty times slower, counts its instructions and writes no profile.
 pub(crate) const CALLGRIND: [&str; 3] = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
 /// Longest time for an answer under callgrind.
-const PATIENCE: Duration = Duration::from_mins(2);
+const REPLY_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Returns whether callgrind is installed here.
 pub(crate) async fn can_count() -> bool {
@@ -62,7 +62,7 @@ pub(crate) fn per_request(some: u64, more: u64, further: u32) -> f64 {
 
 /// Counts the instructions of a bootstrap from exec to its end, with this many requests.
 async fn of_requests(subject: &Subject, requests: u32) -> Result<u64, Problem> {
-    let mut api = RuntimeApi::start(PATIENCE).await?;
+    let mut api = RuntimeApi::start(REPLY_TIMEOUT).await?;
     let mut child = subject
         .under(&CALLGRIND)
         .prepare(&api)

@@ -16,12 +16,12 @@ use crate::proxy::Passed;
 use crate::stack::BenchStack;
 use crate::table::{Row, Table, quantile};
 
-const EVENTS: &str = "Events, from the wish to the queue of the generators";
+const EVENTS: &str = "Events, from the request to the queue of the generators";
 const JOBS: &str = "A job of one picture, its generator answering at once";
 /// Requests at the same time.
 const AT_ONCE: usize = 20;
 /// Longest time for an event, or for the end of a job.
-const PATIENCE: Duration = Duration::from_mins(2);
+const MAX_WAIT: Duration = Duration::from_mins(2);
 /// Pause between two looks at the state.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -42,7 +42,7 @@ pub(crate) async fn measure(bench: &BenchStack, rounds: u32, count: u32, table: 
 }
 
 /// Requests one picture. Returns the job's id.
-async fn wish(ann: &Person<'_>) -> Result<String, Problem> {
+async fn request_job(ann: &Person<'_>) -> Result<String, Problem> {
     let accepted = ann.call_with("POST", "/api/secure/images/generate", &json!({ "prompt": "a lighthouse" })).await;
     let job = accepted.json()["data"]["job_id"].as_str().map(str::to_owned);
     job.ok_or_else(|| format!("a request for a job was answered {}", accepted.json()))
@@ -57,12 +57,12 @@ async fn completed(ann: &Person<'_>, job: &str) -> bool {
 /// Runs a job from its request to its end. Returns the time it took.
 async fn whole(ann: &Person<'_>, generator: &Generator<'_>) -> Result<Duration, Problem> {
     let began = Instant::now();
-    let job = wish(ann).await?;
+    let job = request_job(ann).await?;
     let message = generator.take(&job).await;
     let file = generator.upload(&message, "a.png", "image/png", pictures::png(64, 64, 2_000)).await;
     generator.complete(&message, &fresh_id(), &[file]).await;
     while !completed(ann, &job).await {
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > MAX_WAIT {
             return Err(format!("{job} was not completed"));
         }
         tokio::time::sleep(PAUSE).await;
@@ -82,7 +82,7 @@ async fn calls(
     for _ in 0..rounds {
         quiet(bench).await;
         bench.proxy.reset();
-        let job = wish(ann).await?;
+        let job = request_job(ann).await?;
         totals[0] += own(bench, &["TransactWriteItems", "GetItem"]).await;
         let message = generator.take(&job).await;
 
@@ -153,7 +153,7 @@ async fn events(
     let share = count as usize / AT_ONCE;
     let caller = async |_| {
         for _ in 0..share {
-            wish(ann).await?;
+            request_job(ann).await?;
         }
         Ok::<_, Problem>(())
     };
@@ -161,7 +161,7 @@ async fn events(
     let accepted = began.elapsed().as_secs_f64();
     let asked = u32::try_from(share * AT_ONCE).unwrap_or(u32::MAX);
     while generator.waiting().await < before + asked {
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > MAX_WAIT {
             return Err(format!("of {asked} events {} reached the queue", generator.waiting().await - before));
         }
         tokio::time::sleep(PAUSE).await;
@@ -170,6 +170,6 @@ async fn events(
     let row = Row::new(EVENTS, "through outbox, stream and bus", f64::from(asked) / took, "per second");
     table.push(row.of_this_machine().with_note(format!("{asked} jobs, {AT_ONCE} at a time")));
     let behind = (took - accepted) * 1_000.0;
-    table.push(Row::new(EVENTS, "last wish accepted to last event queued", behind, "ms").of_this_machine());
+    table.push(Row::new(EVENTS, "last request accepted to last event queued", behind, "ms").of_this_machine());
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::Problem;
-use crate::runtime_api::{Answered, PATIENCE, RuntimeApi};
+use crate::runtime_api::{Answered, REPLY_TIMEOUT, RuntimeApi};
 
 /// A program that can be started and sent events.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a bootstrap and lets it answer its event. Returns the time from exec to that answer.
     pub(crate) async fn start(subject: &Subject) -> Result<(Self, Duration), Problem> {
-        let api = RuntimeApi::start(PATIENCE).await?;
+        let api = RuntimeApi::start(REPLY_TIMEOUT).await?;
         api.offer(&subject.event).await;
         let (mut running, began) = Self::spawn(subject, api)?;
         let answered = running.answer().await?;

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use crate::Problem;
 
 /// Longest time for an answer of a bootstrap at full speed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An answer of the bootstrap.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Answered {
 /// A Runtime API for one bootstrap at a time.
 pub(crate) struct RuntimeApi {
     address: SocketAddr,
-    patience: Duration,
+    timeout: Duration,
     events: mpsc::Sender<String>,
     answers: mpsc::Receiver<Answered>,
     asked: watch::Receiver<Asked>,
@@ -56,7 +56,7 @@ type Asked = (u32, Instant);
 
 /// State that all connections share.
 struct ApiState {
-    patience: Duration,
+    timeout: Duration,
     /// Events to give out, and when the last one was.
     queue: Mutex<mpsc::Receiver<String>>,
     handed: Mutex<Instant>,
@@ -66,14 +66,14 @@ struct ApiState {
 
 impl RuntimeApi {
     /// Starts listening on a free port. Waits this long for an answer, and tells the bootstrap the same deadline.
-    pub(crate) async fn start(patience: Duration) -> Result<Self, Problem> {
+    pub(crate) async fn start(timeout: Duration) -> Result<Self, Problem> {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let (events, queue) = mpsc::channel(16);
         let (answered, answers) = mpsc::channel(16);
         let (asking, asked) = watch::channel((0, Instant::now()));
         let (queue, handed) = (Mutex::new(queue), Mutex::new(Instant::now()));
-        let state = Arc::new(ApiState { patience, queue, handed, asked: asking, answers: answered });
+        let state = Arc::new(ApiState { timeout, queue, handed, asked: asking, answers: answered });
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // Answers are small. A delay to fill a packet would be measured as theirs.
@@ -86,7 +86,7 @@ impl RuntimeApi {
                 });
             }
         });
-        Ok(Self { address, patience, events, answers, asked, accepting })
+        Ok(Self { address, timeout, events, answers, asked, accepting })
     }
 
     /// Returns the value for `AWS_LAMBDA_RUNTIME_API`.
@@ -102,17 +102,17 @@ impl RuntimeApi {
 
     /// Waits for the next answer.
     pub(crate) async fn answer(&mut self) -> Result<Answered, Problem> {
-        let waited = tokio::time::timeout(self.patience, self.answers.recv()).await;
-        waited.ok().flatten().ok_or_else(|| format!("no answer within {} seconds", self.patience.as_secs()))
+        let waited = tokio::time::timeout(self.timeout, self.answers.recv()).await;
+        waited.ok().flatten().ok_or_else(|| format!("no answer within {} seconds", self.timeout.as_secs()))
     }
 
     /// Waits until an event is asked for the `nth` time, counted from one, which shows that the bootstrap is ready.
     /// Returns when that was.
     pub(crate) async fn ready(&mut self, nth: u32) -> Result<Instant, Problem> {
         let asked = self.asked.wait_for(|(times, _)| *times >= nth);
-        let waited = tokio::time::timeout(self.patience, asked).await;
+        let waited = tokio::time::timeout(self.timeout, asked).await;
         let at = waited.ok().and_then(Result::ok).map(|asked| asked.1);
-        at.ok_or_else(|| format!("not ready within {} seconds", self.patience.as_secs()))
+        at.ok_or_else(|| format!("not ready within {} seconds", self.timeout.as_secs()))
     }
 }
 
@@ -132,7 +132,7 @@ async fn serve(
     if path.ends_with("/invocation/next") {
         state.asked.send_modify(|(times, last)| (*times, *last) = (*times + 1, at));
         let event = state.queue.lock().await.recv().await.unwrap_or_default();
-        let deadline = consigne_runtime::clock::now().plus(state.patience).as_millis();
+        let deadline = consigne_runtime::clock::now().plus(state.timeout).as_millis();
         let response = response
             .header("content-type", "application/json")
             .header("lambda-runtime-aws-request-id", "request-1")

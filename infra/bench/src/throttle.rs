@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
 use crate::process::{Running, Subject};
-use crate::runtime_api::{PATIENCE, RuntimeApi};
+use crate::runtime_api::{REPLY_TIMEOUT, RuntimeApi};
 use crate::scene::Scene;
 use crate::table::{Row, Table, quantile};
 use crate::{Problem, say};
@@ -23,7 +23,7 @@ const SHARE: u32 = 7;
 /// Period of the share, in microseconds. It is short, so that waiting for the next one does not outweigh the work.
 const PERIOD: u32 = 20_000;
 /// How many times longer than usual an answer may take, because an interpreter needs long.
-const PATIENT: u32 = 18;
+const SLOW_FACTOR: u32 = 18;
 /// Waits for a line, so that the process can be throttled first, and then becomes the program.
 const GATE: [&str; 4] = ["/bin/sh", "-c", "read -r go; exec \"$@\"", "sh"];
 
@@ -125,7 +125,7 @@ impl Brake {
 
     /// Starts a throttled bootstrap. Returns the milliseconds until it is ready, and until it has answered.
     async fn start(&self, subject: &Subject) -> Result<(f64, f64), Problem> {
-        let api = RuntimeApi::start(PATIENCE * PATIENT).await?;
+        let api = RuntimeApi::start(REPLY_TIMEOUT * SLOW_FACTOR).await?;
         api.offer(&subject.event).await;
         let (mut running, mut gate) = Running::gated(&subject.under(&GATE), api)?;
         let hold = self.keep(running.pid()?)?;
@@ -141,7 +141,7 @@ impl Brake {
     /// Starts a bootstrap at full speed, as Lambda does, and throttles it for its first event. Returns the milliseconds
     /// it takes to answer.
     async fn first_request(&self, subject: &Subject) -> Result<f64, Problem> {
-        let (mut running, _) = Running::spawn(subject, RuntimeApi::start(PATIENCE * PATIENT).await?)?;
+        let (mut running, _) = Running::spawn(subject, RuntimeApi::start(REPLY_TIMEOUT * SLOW_FACTOR).await?)?;
         running.api.ready(1).await.map_err(|problem| subject.blame(problem))?;
         let hold = self.keep(running.pid()?)?;
         let took = running.ask().await?;

@@ -16,7 +16,7 @@ use crate::{Problem, say};
 /// Uploads at the same time.
 const AT_ONCE: usize = 100;
 /// Longest time for an upload to become ready.
-const PATIENCE: Duration = Duration::from_mins(2);
+const MAX_WAIT: Duration = Duration::from_mins(2);
 
 /// Measures `count` uploads by one user, then by fifty.
 pub(crate) async fn measure(bench: &BenchStack, count: usize, table: &mut Table) -> Result<(), Problem> {
@@ -63,8 +63,8 @@ async fn upload(stack: &Stack, token: &str, n: usize) -> Option<(u64, Duration)>
     let size = 1_000 + n % 977;
     let bearer = format!("Bearer {token}");
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-    let wish = json!({ "filename": format!("{n}.png"), "contentType": "image/png", "size": size }).to_string();
-    let grant = stack.call("POST", "/api/files/uploads", &headers, wish.as_bytes()).await;
+    let body = json!({ "filename": format!("{n}.png"), "contentType": "image/png", "size": size }).to_string();
+    let grant = stack.call("POST", "/api/files/uploads", &headers, body.as_bytes()).await;
     if grant.status != 201 {
         return None;
     }
@@ -74,7 +74,7 @@ async fn upload(stack: &Stack, token: &str, n: usize) -> Option<(u64, Duration)>
         return None;
     }
     let path = format!("/api/files/metadata?s3Key={}", grant["s3Key"].as_str()?);
-    while began.elapsed() < PATIENCE {
+    while began.elapsed() < MAX_WAIT {
         let facts = stack.call("GET", &path, &headers[..1], b"").await.json();
         if facts["status"] == "ready" {
             return Some((size as u64, began.elapsed()));

@@ -20,7 +20,7 @@ const FRESH: Duration = Duration::from_mins(5);
 /// Shortest time between two reads.
 const COOL_DOWN: Duration = Duration::from_mins(1);
 /// Longest time a read may take.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads the value again.
 pub type Fetch<T> =
@@ -83,7 +83,7 @@ impl<T> Refreshed<T> {
             *tried_at = Some(now);
             self.read_at.store(now.as_millis(), Ordering::Relaxed);
             // A secret that cannot be read quickly must not delay callers that need only the old value.
-            if let Ok(Ok(value)) = tokio::time::timeout(PATIENCE, (self.fetch)()).await {
+            if let Ok(Ok(value)) = tokio::time::timeout(FETCH_TIMEOUT, (self.fetch)()).await {
                 *self.value.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
             }
         }

@@ -63,11 +63,11 @@ impl PostWebhook for Outgoing {
         if !post.url.is_allowed(self.private) {
             return Ok(Posted::NotAllowed);
         }
-        let patience = post.timeout.min(budget::remaining().saturating_sub(RESERVE));
-        Ok(match tokio::time::timeout(patience, self.post(post, patience)).await {
+        let timeout = post.timeout.min(budget::remaining().saturating_sub(RESERVE));
+        Ok(match tokio::time::timeout(timeout, self.post(post, timeout)).await {
             Ok(Ok(posted)) => posted,
             Ok(Err((failure, cause))) => Posted::Failed(failure, cause),
-            Err(_) => Posted::Failed(Failure::Timeout, format!("no answer within {patience:?}")),
+            Err(_) => Posted::Failed(Failure::Timeout, format!("no answer within {timeout:?}")),
         })
     }
 }

@@ -22,7 +22,7 @@ use crate::start::{Start, StartError};
 use crate::wire::Pending;
 
 /// Longest time for an answer. The function's timeout in the template leaves time to store it.
-pub const PATIENCE: Duration = Duration::from_secs(100);
+pub const REPLY_TIMEOUT: Duration = Duration::from_secs(100);
 /// Longest API key, in characters.
 const KEY_MAX: usize = 1_024;
 
@@ -33,7 +33,7 @@ pub struct LanguageModel {
     at: Upstream,
     name: String,
     key: Refreshed<ModelKey>,
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// The API key of a language model, which is safe in a header.
@@ -54,9 +54,9 @@ impl ModelKey {
 }
 
 impl LanguageModel {
-    /// Creates an adapter for the model `name` at an address. A call may take as long as `patience`.
-    pub fn new(outgoing: Outgoing, at: Upstream, name: String, key: Refreshed<ModelKey>, patience: Duration) -> Self {
-        Self { outgoing, at, name, key, patience }
+    /// Creates an adapter for the model `name` at an address. A call may take as long as `timeout`.
+    pub fn new(outgoing: Outgoing, at: Upstream, name: String, key: Refreshed<ModelKey>, timeout: Duration) -> Self {
+        Self { outgoing, at, name, key, timeout }
     }
 
     /// Makes the adapter that a start's settings ask for.
@@ -70,7 +70,7 @@ impl LanguageModel {
         let key = start.refreshed(&TEXT_MODEL_KEY_ARN, example, |text| {
             ModelKey::parse(text).ok_or_else(|| "it must be at least 32 visible characters".into())
         })?;
-        Ok(key.map(move |key| Self::new(Outgoing::new(private), at, name, key, PATIENCE)))
+        Ok(key.map(move |key| Self::new(Outgoing::new(private), at, name, key, REPLY_TIMEOUT)))
     }
 
     async fn call(&self, prompt: &Prompt) -> UpstreamCall {
@@ -89,7 +89,7 @@ impl LanguageModel {
             target: format!("{}/chat/completions", self.at.base),
             headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
             body,
-            timeout: self.patience,
+            timeout: self.timeout,
             response_max: REPLY_MAX,
         }
     }
@@ -111,7 +111,7 @@ mod tests {
         let key = "sk-proj-0123456789abcdef_0123456789";
         let at = Upstream::parse("https://models.example.com/openai/v1/", false).unwrap();
         let known = Refreshed::fixed(ModelKey::parse(&format!("{key}\n")).unwrap());
-        let model = LanguageModel::new(Outgoing::new(false), at, "gpt-x".to_owned(), known, PATIENCE);
+        let model = LanguageModel::new(Outgoing::new(false), at, "gpt-x".to_owned(), known, REPLY_TIMEOUT);
         let prompt = Prompt { system: "Plan.".to_owned(), user: "{}".to_owned() };
         let call = model.call(&prompt).await;
         assert_eq!(

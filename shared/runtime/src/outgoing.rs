@@ -78,11 +78,11 @@ pub(crate) async fn body_within(answer: &mut HttpResponse, most: usize) -> Resul
 
 impl CallUpstream for Outgoing {
     async fn call_upstream(&self, call: &UpstreamCall) -> Result<UpstreamOutcome, Fault> {
-        let patience = call.timeout.min(budget::remaining().saturating_sub(RESERVE));
-        Ok(match tokio::time::timeout(patience, self.exchange(call)).await {
+        let timeout = call.timeout.min(budget::remaining().saturating_sub(RESERVE));
+        Ok(match tokio::time::timeout(timeout, self.exchange(call)).await {
             Ok(Ok(answered)) => UpstreamOutcome::Answered(answered),
             Ok(Err((failure, cause))) => UpstreamOutcome::Failed(failure, cause),
-            Err(_) => UpstreamOutcome::Failed(Failure::Timeout, format!("no complete answer within {patience:?}")),
+            Err(_) => UpstreamOutcome::Failed(Failure::Timeout, format!("no complete answer within {timeout:?}")),
         })
     }
 }

@@ -21,7 +21,7 @@ static TAKEN: Mutex<Option<HashMap<String, Value>>> = Mutex::new(None);
 /// Only one test receives from the queue at a time.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 /// Longest wait for a job's message.
-const PATIENCE: Duration = Duration::from_mins(1);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// A generator.
 pub struct Generator<'a> {
@@ -40,7 +40,7 @@ impl<'a> Generator<'a> {
 
     /// Waits for the message of a job and returns it.
     pub async fn take(&self, job: &str) -> Value {
-        let until = clock::now().plus(PATIENCE);
+        let until = clock::now().plus(MAX_WAIT);
         while clock::now() < until {
             let turn = TURN.lock().await;
             let known = TAKEN.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().remove(job);

@@ -153,16 +153,16 @@ impl Run<'_> {
             let path = fixture.path(path);
             self.row(table, name, ASKED, async |_| fixture.owner.call("GET", &path).await).await?;
         }
-        let wish = json!({ "name": "Key", "environment": "production", "scopes": ["pdf:read"] });
+        let body = json!({ "name": "Key", "environment": "production", "scopes": ["pdf:read"] });
         let (issue, path) = ("a key issued, to its event on the queue of mails", fixture.path("/keys"));
-        self.row(table, issue, QUEUED, async |_| fixture.owner.call_with("POST", &path, &wish).await).await
+        self.row(table, issue, QUEUED, async |_| fixture.owner.call_with("POST", &path, &body).await).await
     }
 
     async fn holds(&self, table: &mut Table) -> Result<(), Problem> {
         let (stack, fixture) = (self.bench.stack, OrgFixture::open(self.bench.stack, 1_000_000).await);
         let key = fixture.issue("production", &json!({})).await;
-        let wish = json!({ "key": key.text, "amount": 3, "service": "pdf", "ttl_seconds": 600 });
-        let open = async || stack.serve("/api/credits/holds", &wish, None).await;
+        let body = json!({ "key": key.text, "amount": 3, "service": "pdf", "ttl_seconds": 600 });
+        let open = async || stack.serve("/api/credits/holds", &body, None).await;
         self.row(table, "a hold opened", ASKED, async |_| open().await).await?;
         let mut holds = Vec::new();
         for _ in 0..=self.rounds {
@@ -174,8 +174,8 @@ impl Run<'_> {
     }
 
     async fn jobs(&self, table: &mut Table) -> Result<(), Problem> {
-        let (ann, wish) = (self.bench.stack.newcomer("enterprise"), json!({ "prompt": "a lighthouse" }));
-        let ask = async || ann.call_with("POST", "/api/secure/images/generate", &wish).await;
+        let (ann, body) = (self.bench.stack.newcomer("enterprise"), json!({ "prompt": "a lighthouse" }));
+        let ask = async || ann.call_with("POST", "/api/secure/images/generate", &body).await;
         self.row(table, "a job asked for, to the generators' queue", QUEUED, async |_| ask().await).await?;
         let path = format!("/api/secure/jobs/{}/status", text(&ask().await.json()["data"], "job_id"));
         self.row(table, "a job's status", ASKED, async |_| ann.call("GET", &path).await).await

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_can_ask_for_patience_within_bounds() {
+    fn a_receiver_can_ask_for_later_tries_within_bounds() {
         let delivery = DeliveryId::derive(&["x"]);
         let wait = |status, asked: &str| {
             let posted = Posted::Answered { status, retry_after: Some(asked.to_owned()), excerpt: String::new() };

@@ -82,7 +82,7 @@ impl Ask {
     }
 
     /// Returns the requested title of a text, if there is one.
-    pub fn wished_title(&self) -> Option<&str> {
+    pub fn requested_title(&self) -> Option<&str> {
         match self {
             Self::Text { title, .. } => title.as_deref(),
             Self::Images { .. } | Self::Video { .. } => None,
@@ -185,14 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_reads_back() {
-        let wishes = [
+    fn an_ask_reads_back() {
+        let requests = [
             (Kind::Book, Ask::text("Intelligence artificielle", Some("two\nlines"), Some("L\u{e9}on")).unwrap()),
             (Kind::Blog, Ask::text("t", None, None).unwrap()),
             (Kind::Image, Ask::images("a cat", Some(2), Some("64x4096")).unwrap()),
             (Kind::Video, Ask::video("a cat", None, None).unwrap()),
         ];
-        for (kind, ask) in wishes {
+        for (kind, ask) in requests {
             assert_eq!(Ask::stored(kind, &Value::Object(ask.facts())), Some(ask));
         }
     }
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wish_is_called_by_how_it_begins() {
+    fn a_long_ask_is_titled_by_its_beginning() {
         assert_eq!(Ask::text("topic", None, Some("Title")).unwrap().title(), "Title");
         assert_eq!(Ask::images("two\n  lines", None, None).unwrap().title(), "two lines");
         let long = Ask::video(&"été ".repeat(100), None, None).unwrap().title();

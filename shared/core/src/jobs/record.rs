@@ -163,7 +163,7 @@ impl Job {
             progress: 0,
             created_at: now,
             updated_at: now,
-            deadline: now.plus(patience(kind)),
+            deadline: now.plus(time_allowed(kind)),
             outputs: Vec::new(),
             claimed_at: None,
             text: None,
@@ -245,7 +245,7 @@ fn completion(kind: Kind) -> &'static str {
 }
 
 /// Returns how long a generator may take.
-fn patience(kind: Kind) -> Duration {
+fn time_allowed(kind: Kind) -> Duration {
     match kind {
         Kind::Image | Kind::Blog => Duration::from_hours(1),
         Kind::Video => Duration::from_hours(3),

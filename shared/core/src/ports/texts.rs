@@ -3,7 +3,7 @@
 use super::PortFuture;
 use crate::JobId;
 use crate::files::File;
-use crate::texts::{Chapter, Manuscript, Prompt, Reply, Trouble};
+use crate::texts::{Chapter, Draft, Prompt, Reply, Trouble};
 
 /// Calls a language model. No IAM action: the installation's settings name the model.
 pub trait AskModel {
@@ -12,15 +12,15 @@ pub trait AskModel {
 }
 
 /// Reads a draft, whose job contains the owner. `dynamodb:GetItem`.
-pub trait GetManuscript {
+pub trait GetDraft {
     /// Reads the draft consistently. Returns `None` if there is none.
-    fn get_manuscript(&self, job: &JobId) -> impl PortFuture<Option<Manuscript>>;
+    fn get_draft(&self, job: &JobId) -> impl PortFuture<Option<Draft>>;
 }
 
 /// Stores a draft, with a chapter in the same transaction if there is one. `dynamodb:PutItem`.
-pub trait KeepManuscript {
+pub trait KeepDraft {
     /// Replaces the previous revision. Returns `false`, without storing anything, if another revision is stored.
-    fn keep_manuscript(&self, manuscript: &Manuscript, chapter: Option<&Chapter>) -> impl PortFuture<bool>;
+    fn store_draft(&self, draft: &Draft, chapter: Option<&Chapter>) -> impl PortFuture<bool>;
 }
 
 /// Reads the chapters of a draft. `dynamodb:Query`.
@@ -30,9 +30,9 @@ pub trait ReadChapters {
 }
 
 /// Deletes a draft and its chapters. `dynamodb:Query`, `dynamodb:DeleteItem`.
-pub trait ForgetManuscript {
+pub trait ForgetDraft {
     /// Deletes the draft. Succeeds if it does not exist.
-    fn forget_manuscript(&self, job: &JobId) -> impl PortFuture<()>;
+    fn forget_draft(&self, job: &JobId) -> impl PortFuture<()>;
 }
 
 /// Writes an object to the bucket. `s3:PutObject`.

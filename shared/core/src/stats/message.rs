@@ -90,8 +90,8 @@ mod tests {
         let (org, day) = (OrgId::mint(Timestamp::from_secs(1)), Day::parse("2026-11-21").unwrap());
         let fresh = StatsMessage::new(org, day);
         let begun = Begun { at: Timestamp::from_millis(1_234), after: "{}".to_owned(), tally: Tally::default() };
-        for errand in [fresh.clone(), StatsMessage { begun: Some(begun), ..fresh.clone() }] {
-            assert_eq!(StatsMessage::parse(&errand.message().unwrap()).unwrap(), errand);
+        for task in [fresh.clone(), StatsMessage { begun: Some(begun), ..fresh.clone() }] {
+            assert_eq!(StatsMessage::parse(&task.message().unwrap()).unwrap(), task);
         }
         assert_eq!(fresh.message().unwrap(), format!(r#"{{"org":"{org}","day":"2026-11-21"}}"#));
         for bad in

@@ -185,8 +185,8 @@ mod tests {
         let mut totals = StorageTotals::default();
         totals.count(&ledger(Plan::Enterprise, 4, 1));
         let begun = StorageBegun { at: Timestamp::from_millis(1_234), after: "[0,\"USER#u\"]".to_owned(), totals };
-        for errand in [fresh.clone(), StorageErrand { begun: Some(begun), ..fresh.clone() }] {
-            assert_eq!(StorageErrand::parse(&errand.message().unwrap()).unwrap(), errand);
+        for task in [fresh.clone(), StorageErrand { begun: Some(begun), ..fresh.clone() }] {
+            assert_eq!(StorageErrand::parse(&task.message().unwrap()).unwrap(), task);
         }
         assert_eq!(fresh.message().unwrap(), r#"{"day":"2026-11-21"}"#);
         for bad in ["", "{}", "[]", r#"{"day":"21"}"#, r#"{"day":"2026-11-21","begun":{}}"#] {
@@ -196,18 +196,18 @@ mod tests {
 
     #[test]
     fn what_is_stored_now_is_told_of_its_own_night_alone() {
-        let errand = StorageErrand::new(Day::parse("2026-11-21").unwrap());
+        let task = StorageErrand::new(Day::parse("2026-11-21").unwrap());
         for (now, timely) in [
             ("2026-11-20T23:59:59Z", false),
             ("2026-11-21T03:00:00Z", true),
             ("2026-11-21T23:59:59Z", true),
             ("2026-11-22T00:00:00Z", false),
         ] {
-            assert_eq!(errand.is_timely(Timestamp::parse(now).unwrap()), timely, "{now}");
+            assert_eq!(task.is_timely(Timestamp::parse(now).unwrap()), timely, "{now}");
         }
         let at = Timestamp::parse("2026-11-21T23:59:59Z").unwrap();
         let begun = StorageBegun { at, after: String::new(), totals: StorageTotals::default() };
-        let begun = StorageErrand { begun: Some(begun), ..errand };
+        let begun = StorageErrand { begun: Some(begun), ..task };
         assert!(begun.is_timely(Timestamp::parse("2026-11-22T00:01:00Z").unwrap()));
     }
 }

@@ -1,12 +1,12 @@
 //! Texts that a language model writes: the prompts, how answers are read, and how a draft grows chapter by
 //! chapter.
 //!
-//! The outline comes first, then one chapter at a time. Each answer is stored in a [`Manuscript`], which is the draft,
+//! The outline comes first, then one chapter at a time. Each answer is stored in a [`Draft`], which is the draft,
 //! before anything else happens. So a worker may be killed at any time: the next one continues with the missing
 //! chapter.
 
+mod draft;
 mod form;
-mod manuscript;
 mod markdown;
 mod message;
 mod outline;
@@ -14,8 +14,8 @@ mod prompt;
 mod reply;
 mod trouble;
 
+pub use draft::{Chapter, Draft, LEASE, Lease, Next, Turn};
 pub use form::Form;
-pub use manuscript::{Chapter, LEASE, Lease, Manuscript, Next, Turn};
 pub use markdown::{assembled, file_name};
 pub use message::TextMessage;
 pub use outline::{Heading, Outline};

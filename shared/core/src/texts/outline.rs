@@ -35,7 +35,7 @@ impl Outline {
     ///
     /// # Errors
     /// What is missing, for the log, without any text of the answer.
-    pub fn parse(text: &str, form: Form, wished: Option<&str>) -> Result<Self, &'static str> {
+    pub fn parse(text: &str, form: Form, requested_title: Option<&str>) -> Result<Self, &'static str> {
         let object = text.find('{').zip(text.rfind('}')).and_then(|(from, to)| text.get(from..=to));
         let plan: Value =
             object.and_then(|json| serde_json::from_str(json).ok()).ok_or("the outline is not a JSON object")?;
@@ -44,7 +44,7 @@ impl Outline {
         if chapters.len() < form.parts_min {
             return Err("the outline has too few chapters");
         }
-        let titles = [wished, plan["title"].as_str()].into_iter().flatten();
+        let titles = [requested_title, plan["title"].as_str()].into_iter().flatten();
         let title = titles.map(|title| heading(&cut(title, TITLE_MAX))).find(|title| !title.is_empty());
         Ok(Self { title: title.ok_or("the outline has no title")?, chapters })
     }

@@ -96,7 +96,7 @@ impl Sort {
             Self::Refused => {
                 ("MODEL_REFUSED", "The language model will not write about this; please try again in other words")
             }
-            Self::TooLong => ("WISH_TOO_LONG", "The request is too long for the language model; please shorten it"),
+            Self::TooLong => ("REQUEST_TOO_LONG", "The request is too long for the language model; please shorten it"),
             Self::Misconfigured => {
                 ("MODEL_UNAVAILABLE", "Texts cannot be written at the moment; please try again later")
             }

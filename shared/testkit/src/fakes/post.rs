@@ -59,7 +59,7 @@ impl ClaimMail for World {
             if post.suppressed.contains_key(&ask.mailbox) {
                 return Claimed::Suppressed;
             }
-            if ask.wanted_by.as_ref().is_some_and(|wish| post.unsubscribed.contains(wish)) {
+            if ask.wanted_by.as_ref().is_some_and(|topic| post.unsubscribed.contains(topic)) {
                 return Claimed::Unsubscribed;
             }
             post.mails.insert(ask.mail.clone(), MailState::Claimed(ask.now));

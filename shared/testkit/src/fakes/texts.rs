@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use consigne_core::files::File;
-use consigne_core::ports::{AskModel, ForgetManuscript, GetManuscript, KeepManuscript, PutObject, ReadChapters};
-use consigne_core::texts::{Chapter, Manuscript, Prompt, Reply, Trouble, read_reply};
+use consigne_core::ports::{AskModel, ForgetDraft, GetDraft, KeepDraft, PutObject, ReadChapters};
+use consigne_core::texts::{Chapter, Draft, Prompt, Reply, Trouble, read_reply};
 use consigne_core::{Fault, JobId};
 use consigne_runtime::clock;
 
@@ -15,7 +15,7 @@ use crate::model::{self, Mischief};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Texts {
     /// Drafts by job.
-    pub manuscripts: BTreeMap<JobId, Manuscript>,
+    pub drafts: BTreeMap<JobId, Draft>,
     /// Chapters by job and index.
     pub chapters: BTreeMap<(JobId, usize), String>,
     /// Tasks of the calls to the model, in order: `outline`, `chapter 1` and so on.
@@ -38,23 +38,23 @@ impl AskModel for World {
     }
 }
 
-impl GetManuscript for World {
-    async fn get_manuscript(&self, job: &JobId) -> Result<Option<Manuscript>, Fault> {
-        self.effect(|state| state.texts.manuscripts.get(job).cloned())
+impl GetDraft for World {
+    async fn get_draft(&self, job: &JobId) -> Result<Option<Draft>, Fault> {
+        self.effect(|state| state.texts.drafts.get(job).cloned())
     }
 }
 
-impl KeepManuscript for World {
-    async fn keep_manuscript(&self, manuscript: &Manuscript, chapter: Option<&Chapter>) -> Result<bool, Fault> {
+impl KeepDraft for World {
+    async fn store_draft(&self, draft: &Draft, chapter: Option<&Chapter>) -> Result<bool, Fault> {
         self.effect(|state| {
             let texts = &mut state.texts;
-            let stands = texts.manuscripts.get(&manuscript.job).map_or(0, |known| known.revision);
-            if stands != manuscript.revision.saturating_sub(1) {
+            let stands = texts.drafts.get(&draft.job).map_or(0, |known| known.revision);
+            if stands != draft.revision.saturating_sub(1) {
                 return false;
             }
-            texts.manuscripts.insert(manuscript.job.clone(), manuscript.clone());
+            texts.drafts.insert(draft.job.clone(), draft.clone());
             if let Some(Chapter { at, text }) = chapter {
-                texts.chapters.insert((manuscript.job.clone(), *at), text.clone());
+                texts.chapters.insert((draft.job.clone(), *at), text.clone());
             }
             true
         })
@@ -70,10 +70,10 @@ impl ReadChapters for World {
     }
 }
 
-impl ForgetManuscript for World {
-    async fn forget_manuscript(&self, job: &JobId) -> Result<(), Fault> {
+impl ForgetDraft for World {
+    async fn forget_draft(&self, job: &JobId) -> Result<(), Fault> {
         self.effect(|state| {
-            state.texts.manuscripts.remove(job);
+            state.texts.drafts.remove(job);
             state.texts.chapters.retain(|(of, _), _| of != job);
         })
     }

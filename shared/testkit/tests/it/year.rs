@@ -41,7 +41,7 @@ fn promo_ends() -> Timestamp {
 struct Model {
     calls: BTreeMap<String, u64>,
     /// Requested articles, by month.
-    wishes: BTreeMap<String, u32>,
+    requests: BTreeMap<String, u32>,
     promo: u64,
     paid: u64,
     /// The test wallet: time of its first use, number of its last period, and the credits left in that.
@@ -83,7 +83,7 @@ impl Model {
 
     /// Requests an article. Returns whether the monthly allowance permits it.
     fn request_article(&mut self, now: Timestamp) -> bool {
-        let taken = self.wishes.entry(Month::of(now).to_string()).or_default();
+        let taken = self.requests.entry(Month::of(now).to_string()).or_default();
         let allowed = *taken < Plan::Free.generations(Kind::Blog);
         *taken += u32::from(allowed);
         allowed

@@ -1,8 +1,8 @@
 //! Drafts of books and articles: an item for the draft and one for each chapter. The table deletes them by itself in
 //! the end.
 
-use consigne_core::ports::{ForgetManuscript, GetManuscript, KeepManuscript, ReadChapters};
-use consigne_core::texts::{Chapter, Lease, Manuscript, Sort, Tokens};
+use consigne_core::ports::{ForgetDraft, GetDraft, KeepDraft, ReadChapters};
+use consigne_core::texts::{Chapter, Draft, Lease, Sort, Tokens};
 use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
 
 use crate::table::Table;
@@ -12,7 +12,7 @@ use crate::table::transact::Outcome;
 /// Prefix of the sort keys of drafts and their chapters.
 const TEXT: &str = "TEXT#";
 
-fn manuscript_key(job: &JobId) -> Item {
+fn draft_key(job: &JobId) -> Item {
     key(user_pk(job.owner()), format!("{TEXT}{}", job.tail()))
 }
 
@@ -21,35 +21,35 @@ fn chapters_of(job: &JobId) -> String {
     format!("{TEXT}{}#", job.tail())
 }
 
-fn write(manuscript: &Manuscript) -> Result<Item, Fault> {
-    let mut item = manuscript_key(&manuscript.job);
+fn write(draft: &Draft) -> Result<Item, Fault> {
+    let mut item = draft_key(&draft.job);
     let mut put = |name: &str, value| item.insert(name.to_owned(), value);
-    put("written", number(manuscript.written));
-    put("words", number(manuscript.words));
-    put("before", text(&manuscript.before));
-    put("tries", number(manuscript.tries));
-    put("not_before", number(manuscript.not_before.as_millis()));
-    put("prompt_tokens", number(manuscript.tokens.prompt));
-    put("completion_tokens", number(manuscript.tokens.completion));
-    put("revision", number(manuscript.revision));
-    put("ttl", number(manuscript.expires.as_secs()));
-    let outline = manuscript.outline.as_ref().map(serde_json::to_string).transpose().map_err(Fault::internal)?;
+    put("written", number(draft.written));
+    put("words", number(draft.words));
+    put("before", text(&draft.before));
+    put("tries", number(draft.tries));
+    put("not_before", number(draft.not_before.as_millis()));
+    put("prompt_tokens", number(draft.tokens.prompt));
+    put("completion_tokens", number(draft.tokens.completion));
+    put("revision", number(draft.revision));
+    put("ttl", number(draft.expires.as_secs()));
+    let outline = draft.outline.as_ref().map(serde_json::to_string).transpose().map_err(Fault::internal)?;
     add(&mut item, "outline", outline.map(text));
-    add(&mut item, "file", manuscript.file.map(|file| text(file.to_string())));
-    add(&mut item, "trouble", manuscript.trouble.map(|sort| text(sort.name())));
-    if let Some(lease) = &manuscript.lease {
+    add(&mut item, "file", draft.file.map(|file| text(file.to_string())));
+    add(&mut item, "trouble", draft.trouble.map(|sort| text(sort.name())));
+    if let Some(lease) = &draft.lease {
         item.insert("lease_holder".to_owned(), text(&lease.holder));
         item.insert("lease_until".to_owned(), number(lease.until.as_millis()));
     }
     Ok(item)
 }
 
-fn read(item: &Item) -> Result<Manuscript, Fault> {
+fn read(item: &Item) -> Result<Draft, Fault> {
     let reader = Reader(item);
     let owner = reader.parsed("pk", |pk| UserId::parse(pk.strip_prefix("USER#")?))?;
     let tail = reader.parsed("sk", |sk| FileId::parse(sk.strip_prefix(TEXT)?))?;
     let lease = reader.owned_text("lease_holder").zip(reader.optional_time("lease_until"));
-    Ok(Manuscript {
+    Ok(Draft {
         job: JobId::of(owner, tail),
         outline: reader.optional_parsed("outline", |outline| serde_json::from_str(outline).ok())?,
         written: reader.number("written")?,
@@ -66,24 +66,24 @@ fn read(item: &Item) -> Result<Manuscript, Fault> {
     })
 }
 
-impl GetManuscript for Table {
-    async fn get_manuscript(&self, job: &JobId) -> Result<Option<Manuscript>, Fault> {
-        self.get(manuscript_key(job)).await?.as_ref().map(read).transpose()
+impl GetDraft for Table {
+    async fn get_draft(&self, job: &JobId) -> Result<Option<Draft>, Fault> {
+        self.get(draft_key(job)).await?.as_ref().map(read).transpose()
     }
 }
 
-impl KeepManuscript for Table {
-    async fn keep_manuscript(&self, manuscript: &Manuscript, chapter: Option<&Chapter>) -> Result<bool, Fault> {
-        let item = write(manuscript)?;
-        let mut writes = vec![match manuscript.revision.saturating_sub(1) {
+impl KeepDraft for Table {
+    async fn store_draft(&self, draft: &Draft, chapter: Option<&Chapter>) -> Result<bool, Fault> {
+        let item = write(draft)?;
+        let mut writes = vec![match draft.revision.saturating_sub(1) {
             0 => self.put_new(item)?,
             seen => self.put_seen(item, seen)?,
         }];
         if let Some(chapter) = chapter {
-            let place = format!("{}{:03}", chapters_of(&manuscript.job), chapter.at);
-            let mut item = key(user_pk(manuscript.job.owner()), place);
+            let place = format!("{}{:03}", chapters_of(&draft.job), chapter.at);
+            let mut item = key(user_pk(draft.job.owner()), place);
             item.insert("text".to_owned(), text(&chapter.text));
-            item.insert("ttl".to_owned(), number(manuscript.expires.as_secs()));
+            item.insert("ttl".to_owned(), number(draft.expires.as_secs()));
             writes.push(self.put(item)?);
         }
         Ok(matches!(self.transact(writes).await?, Outcome::Committed))
@@ -100,8 +100,8 @@ impl ReadChapters for Table {
     }
 }
 
-impl ForgetManuscript for Table {
-    async fn forget_manuscript(&self, job: &JobId) -> Result<(), Fault> {
+impl ForgetDraft for Table {
+    async fn forget_draft(&self, job: &JobId) -> Result<(), Fault> {
         let items = self.items_of(job, format!("{TEXT}{}", job.tail())).await?;
         for item in items {
             let place = item.into_iter().filter(|(name, _)| name == "pk" || name == "sk").collect();

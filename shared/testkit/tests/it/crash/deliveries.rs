@@ -63,13 +63,13 @@ async fn survives(statuses: &'static [u16]) {
     let clock = SimClock::at(clock::now());
     let act = async |world: &World| {
         dispatched(world, &clock, &message_of("key-revoked")).await;
-        let mut errands = Vec::new();
-        world.change(|state| errands = std::mem::take(&mut state.messages));
-        for errand in errands {
-            let (done, _) = dispatched(world, &clock, &errand).await;
+        let mut tasks = Vec::new();
+        world.change(|state| tasks = std::mem::take(&mut state.messages));
+        for task in tasks {
+            let (done, _) = dispatched(world, &clock, &task).await;
             if !done {
                 // The message comes back after its visibility timeout.
-                world.change(|state| state.later.push((errand.clone(), Duration::from_mins(3))));
+                world.change(|state| state.later.push((task.clone(), Duration::from_mins(3))));
             }
         }
     };

@@ -8,7 +8,7 @@ use consigne_auth::Refreshed;
 use consigne_core::gateway::Upstream;
 use consigne_core::mail::Sender;
 use consigne_runtime::log::RequestLog;
-use consigne_runtime::model::{LanguageModel, ModelKey, PATIENCE};
+use consigne_runtime::model::{LanguageModel, ModelKey, REPLY_TIMEOUT};
 use consigne_runtime::outgoing::Outgoing;
 use consigne_runtime::queue::Message;
 use consigne_runtime::settings::{EnvVars, Setting};
@@ -191,7 +191,7 @@ impl Adapters for WithQueue {
     fn model(start: &Start<Self>) -> Result<Pending<LanguageModel>, StartError> {
         let at = Upstream::parse(&start.adapters().model_url, true).unwrap();
         let key = Refreshed::fixed(ModelKey::parse("key-0123456789abcdef0123456789abcdef").unwrap());
-        Ok(Pending::ready(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, PATIENCE)))
+        Ok(Pending::ready(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, REPLY_TIMEOUT)))
     }
     fn secrets(_: &Start<Self>) -> FakeSecrets {
         FakeSecrets

@@ -7,9 +7,9 @@ use consigne_core::files::{Grant, Kind};
 use consigne_core::gateway::Upstream;
 use consigne_core::jobs::{Ask, Job};
 use consigne_core::ports::{
-    AskModel, ForgetManuscript, GetManuscript, GrantUpload, KeepManuscript, PutObject, ReadChapters, ReadHead,
+    AskModel, ForgetDraft, GetDraft, GrantUpload, KeepDraft, PutObject, ReadChapters, ReadHead,
 };
-use consigne_core::texts::{Chapter, Form, Manuscript, Next, Prompt, Reply, Sort, Tokens, Trouble, Turn};
+use consigne_core::texts::{Chapter, Draft, Form, Next, Prompt, Reply, Sort, Tokens, Trouble, Turn};
 use consigne_core::{Fault, Plan};
 use consigne_runtime::model::{LanguageModel, ModelKey};
 use consigne_runtime::outgoing::Outgoing;
@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 
 use super::{file_of, now, on_both, owner};
 
-mod manuscripts {
+mod drafts {
     use super::*;
 
     on_both!(
@@ -33,7 +33,7 @@ mod manuscripts {
         a_draft_is_deleted_with_its_chapters,
     );
 
-    trait DraftStore: GetManuscript + KeepManuscript + ReadChapters + ForgetManuscript {}
+    trait DraftStore: GetDraft + KeepDraft + ReadChapters + ForgetDraft {}
     impl DraftStore for World {}
     impl DraftStore for Table {}
 
@@ -41,14 +41,14 @@ mod manuscripts {
         Job::accept(&owner(), Plan::Pro, Kind::Book, Ask::text("Le phare", None, None).unwrap(), now())
     }
 
-    fn claimed(text: &Manuscript, message: &str) -> Manuscript {
+    fn claimed(text: &Draft, message: &str) -> Draft {
         match text.turn(message, now()) {
             Turn::Taken(taken) => *taken,
             other => panic!("it may not be claimed: {other:?}"),
         }
     }
 
-    fn replied(text: &Manuscript, reply: &str) -> (Manuscript, Option<Chapter>) {
+    fn replied(text: &Draft, reply: &str) -> (Draft, Option<Chapter>) {
         let reply = Reply { text: reply.to_owned(), tokens: Tokens { prompt: 3, completion: 4 } };
         text.take(&reply, Form::of(Kind::Book).unwrap(), None, now()).unwrap()
     }
@@ -56,35 +56,35 @@ mod manuscripts {
     const PLAN: &str = r#"{"title": "Le phare “été”", "chapters": ["1", "2", "3", "4", "5", "6"]}"#;
 
     /// Stores a draft with an outline.
-    async fn planned(store: &impl DraftStore, job: &Job) -> Manuscript {
-        let claimed = claimed(&Manuscript::begun(job), "m0");
-        assert!(store.keep_manuscript(&claimed, None).await.unwrap());
+    async fn planned(store: &impl DraftStore, job: &Job) -> Draft {
+        let claimed = claimed(&Draft::begun(job), "m0");
+        assert!(store.store_draft(&claimed, None).await.unwrap());
         let (planned, _) = replied(&claimed, PLAN);
-        assert!(store.keep_manuscript(&planned, None).await.unwrap());
+        assert!(store.store_draft(&planned, None).await.unwrap());
         planned
     }
 
     async fn a_stored_draft_is_read_back(store: &impl DraftStore) {
         let job = job();
-        assert_eq!(store.get_manuscript(&job.id).await.unwrap(), None);
-        let first = claimed(&Manuscript::begun(&job), "m1");
-        assert!(store.keep_manuscript(&first, None).await.unwrap());
-        assert_eq!(store.get_manuscript(&job.id).await.unwrap().as_ref(), Some(&first));
+        assert_eq!(store.get_draft(&job.id).await.unwrap(), None);
+        let first = claimed(&Draft::begun(&job), "m1");
+        assert!(store.store_draft(&first, None).await.unwrap());
+        assert_eq!(store.get_draft(&job.id).await.unwrap().as_ref(), Some(&first));
         let trouble = Trouble { tokens: Tokens { prompt: 1, completion: 2 }, ..Trouble::new(Sort::TooLong, "") };
         let (after, _) = first.troubled(&trouble, job.deadline, now());
-        assert!(store.keep_manuscript(&after, None).await.unwrap());
-        assert_eq!(store.get_manuscript(&job.id).await.unwrap(), Some(after));
+        assert!(store.store_draft(&after, None).await.unwrap());
+        assert_eq!(store.get_draft(&job.id).await.unwrap(), Some(after));
     }
 
     async fn of_ten_concurrent_claims_of_a_step_one_succeeds(store: &impl DraftStore) {
         let job = job();
-        for draft in [Manuscript::begun(&job), planned(store, &self::job()).await] {
-            let claims: Vec<Manuscript> = (0..10).map(|n| claimed(&draft, &format!("m{n}"))).collect();
-            let won = join_all(claims.iter().map(|claim| store.keep_manuscript(claim, None))).await;
+        for draft in [Draft::begun(&job), planned(store, &self::job()).await] {
+            let claims: Vec<Draft> = (0..10).map(|n| claimed(&draft, &format!("m{n}"))).collect();
+            let won = join_all(claims.iter().map(|claim| store.store_draft(claim, None))).await;
             let won: Vec<bool> = won.into_iter().map(Result::unwrap).collect();
             assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
             let winner = won.iter().position(|won| *won).unwrap();
-            assert_eq!(store.get_manuscript(&draft.job).await.unwrap(), Some(claims[winner].clone()));
+            assert_eq!(store.get_draft(&draft.job).await.unwrap(), Some(claims[winner].clone()));
         }
     }
 
@@ -93,11 +93,11 @@ mod manuscripts {
         let text = claimed(&planned(store, &job).await, "m1");
         let (after, chapter) = replied(&text, &"mot ".repeat(50));
         // The claim was never stored, so this step is computed from an outdated state.
-        assert!(!store.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+        assert!(!store.store_draft(&after, chapter.as_ref()).await.unwrap());
         assert_eq!(store.read_chapters(&job.id).await.unwrap(), Vec::<String>::new());
-        assert!(store.keep_manuscript(&text, None).await.unwrap());
-        assert!(store.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
-        assert!(!store.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+        assert!(store.store_draft(&text, None).await.unwrap());
+        assert!(store.store_draft(&after, chapter.as_ref()).await.unwrap());
+        assert!(!store.store_draft(&after, chapter.as_ref()).await.unwrap());
         assert_eq!(store.read_chapters(&job.id).await.unwrap(), ["mot ".repeat(50).trim_end()]);
     }
 
@@ -106,9 +106,9 @@ mod manuscripts {
         let (mut text, mut chapters) = (planned(store, job).await, Vec::new());
         while let Next::Chapter(at) = text.next() {
             let claim = claimed(&text, "m1");
-            assert!(store.keep_manuscript(&claim, None).await.unwrap());
+            assert!(store.store_draft(&claim, None).await.unwrap());
             let (after, chapter) = replied(&claim, &format!("{at} été ").repeat(11_000));
-            assert!(store.keep_manuscript(&after, chapter.as_ref()).await.unwrap());
+            assert!(store.store_draft(&after, chapter.as_ref()).await.unwrap());
             chapters.extend(chapter.map(|chapter| chapter.text));
             text = after;
         }
@@ -128,11 +128,11 @@ mod manuscripts {
         written(store, &job).await;
         let draft = planned(store, &other).await;
         for _ in 0..2 {
-            store.forget_manuscript(&job.id).await.unwrap();
+            store.forget_draft(&job.id).await.unwrap();
         }
-        assert_eq!(store.get_manuscript(&job.id).await.unwrap(), None);
+        assert_eq!(store.get_draft(&job.id).await.unwrap(), None);
         assert!(store.read_chapters(&job.id).await.unwrap().is_empty());
-        assert_eq!(store.get_manuscript(&other.id).await.unwrap(), Some(draft));
+        assert_eq!(store.get_draft(&other.id).await.unwrap(), Some(draft));
     }
 }
 
@@ -169,8 +169,8 @@ mod models {
         let at = Upstream::parse(stack.name("TEXT_MODEL_URL"), true).unwrap();
         let key = Refreshed::fixed(ModelKey::parse(key).unwrap());
         // Long enough for a busy machine. A hanging call takes half a minute.
-        let patience = Duration::from_secs(8);
-        Real(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, patience), StandIn::of(stack))
+        let timeout = Duration::from_secs(8);
+        Real(LanguageModel::new(Outgoing::new(true), at, "stand-in".to_owned(), key, timeout), StandIn::of(stack))
     }
 
     fn real(stack: &Stack) -> Real {

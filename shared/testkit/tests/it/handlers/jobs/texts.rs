@@ -156,7 +156,7 @@ async fn during_a_claim_its_own_message_is_redelivered_and_others_are_dropped() 
     world.fail_at(4, consigne_testkit::fakes::Moment::Before);
     assert!(functions::text_message(&world, &message(), "message-1", GRANTED).await.is_err());
     let before = world.state();
-    assert!(before.texts.manuscripts.values().all(|text| text.lease.is_some()) && before.texts.asked.is_empty());
+    assert!(before.texts.drafts.values().all(|text| text.lease.is_some()) && before.texts.asked.is_empty());
     assert!(functions::text_message(&world, &message(), "message-1", GRANTED).await.is_err());
     functions::text_message(&world, &message(), "message-2", GRANTED).await.unwrap();
     assert_eq!(world.state(), before);
@@ -253,5 +253,5 @@ async fn closing_an_account_deletes_its_drafts() {
         functions::tick(&world, "sweep", tick).await.unwrap();
     }
     let state = world.state();
-    assert!(state.jobs.jobs.is_empty() && state.texts.manuscripts.is_empty() && state.texts.chapters.is_empty());
+    assert!(state.jobs.jobs.is_empty() && state.texts.drafts.is_empty() && state.texts.chapters.is_empty());
 }

@@ -58,7 +58,7 @@ async fn a_permanent_fault_fails_the_job_with_a_reason_and_returns_the_allowance
             Sort::Misconfigured => ("MODEL_UNAVAILABLE", 5),
             Sort::Unusable | Sort::Cut => ("MODEL_ANSWER_UNUSABLE", 4),
             Sort::Refused => ("MODEL_REFUSED", 2),
-            Sort::TooLong => ("WISH_TOO_LONG", 2),
+            Sort::TooLong => ("REQUEST_TOO_LONG", 2),
         };
         let world = troubled(mischief, None);
         let done = written(&world).await;

@@ -31,7 +31,7 @@ pub struct Lease {
 
 /// A text that is being written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Manuscript {
+pub struct Draft {
     /// The job it is for.
     pub job: JobId,
     /// Its outline, once it exists.
@@ -95,7 +95,7 @@ impl fmt::Display for Next {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// Take the next step, once this draft is stored.
-    Taken(Box<Manuscript>),
+    Taken(Box<Draft>),
     /// Nothing: the worker with another message has the lease.
     Others,
     /// Come back later: an earlier delivery of the same message may be at work.
@@ -106,7 +106,7 @@ pub enum Turn {
     Spent(Failure),
 }
 
-impl Manuscript {
+impl Draft {
     /// Starts a draft, which is not stored yet.
     pub fn begun(job: &Job) -> Self {
         Self {
@@ -175,14 +175,14 @@ impl Manuscript {
         &self,
         reply: &Reply,
         form: Form,
-        wished: Option<&str>,
+        requested_title: Option<&str>,
         now: Timestamp,
     ) -> Result<(Self, Option<Chapter>), Trouble> {
         let unusable = |why: &str| Trouble { tokens: reply.tokens, ..Trouble::new(Sort::Unusable, why) };
         let done =
             Self { lease: None, tries: 0, trouble: None, tokens: self.tokens.plus(reply.tokens), ..self.changed() };
         let Some(plan) = &self.outline else {
-            let outline = Some(Outline::parse(&reply.text, form, wished).map_err(unusable)?);
+            let outline = Some(Outline::parse(&reply.text, form, requested_title).map_err(unusable)?);
             return Ok((Self { outline, ..done }, None));
         };
         let text = chapter(&reply.text).map_err(unusable)?;
@@ -245,21 +245,21 @@ mod tests {
         Job::accept(&UserId::parse("user_ann1").unwrap(), Plan::Pro, Kind::Blog, ask, NOW)
     }
 
-    fn taken(manuscript: &Manuscript, message: &str, now: Timestamp) -> Manuscript {
-        match manuscript.turn(message, now) {
+    fn taken(draft: &Draft, message: &str, now: Timestamp) -> Draft {
+        match draft.turn(message, now) {
             Turn::Taken(taken) => *taken,
             other => panic!("{message} may not: {other:?}"),
         }
     }
 
-    fn replied(manuscript: &Manuscript, text: &str) -> Result<(Manuscript, Option<Chapter>), Trouble> {
+    fn replied(draft: &Draft, text: &str) -> Result<(Draft, Option<Chapter>), Trouble> {
         let reply = Reply { text: text.to_owned(), tokens: Tokens { prompt: 10, completion: 20 } };
-        manuscript.take(&reply, Form::of(Kind::Blog).unwrap(), None, NOW)
+        draft.take(&reply, Form::of(Kind::Blog).unwrap(), None, NOW)
     }
 
     #[test]
     fn a_text_is_planned_written_and_delivered() {
-        let fresh = Manuscript::begun(&job());
+        let fresh = Draft::begun(&job());
         assert_eq!((fresh.next(), fresh.progress()), (Next::Outline, (0, None)));
         let plan = r#"{"title": "Le phare", "chapters": ["La lampe", "Le gardien"]}"#;
         let (planned, none) = replied(&taken(&fresh, "m1", NOW), plan).unwrap();
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn while_one_message_is_at_work_another_has_nothing_to_do_and_the_same_comes_back() {
-        let busy = taken(&Manuscript::begun(&job()), "m1", NOW);
+        let busy = taken(&Draft::begun(&job()), "m1", NOW);
         assert_eq!((busy.turn("m2", NOW), busy.turn("m1", NOW)), (Turn::Others, Turn::Underway));
         let later = NOW.plus(LEASE);
         assert_eq!(taken(&busy, "m2", later).tries, 2);
@@ -287,33 +287,33 @@ mod tests {
 
     #[test]
     fn a_step_that_kills_its_workers_is_given_up() {
-        let (mut manuscript, mut now) = (Manuscript::begun(&job()), NOW);
+        let (mut draft, mut now) = (Draft::begun(&job()), NOW);
         for tries in 1..=4 {
-            manuscript = taken(&manuscript, "m1", now);
-            assert_eq!(manuscript.tries, tries);
+            draft = taken(&draft, "m1", now);
+            assert_eq!(draft.tries, tries);
             now = now.plus(LEASE);
         }
-        assert!(matches!(manuscript.turn("m1", now), Turn::Spent(failure) if failure.code == "WRITING_BROKE_OFF"));
+        assert!(matches!(draft.turn("m1", now), Turn::Spent(failure) if failure.code == "WRITING_BROKE_OFF"));
     }
 
     #[test]
     fn trouble_is_waited_for_so_often_and_never_behind_the_deadline() {
         let trouble = Trouble::new(Sort::Busy, "429");
-        let busy = taken(&Manuscript::begun(&job()), "m1", NOW);
+        let busy = taken(&Draft::begun(&job()), "m1", NOW);
         let (after, wait) = busy.troubled(&trouble, job().deadline, NOW);
         assert_eq!(wait, Ok(Duration::from_secs(15)));
         assert_eq!(after.turn("m2", NOW.plus(Duration::from_secs(5))), Turn::Early(Duration::from_secs(10)));
         assert_eq!(taken(&after, "m2", NOW.plus(Duration::from_secs(15))).tries, 2);
         let late = job().deadline.minus(Duration::from_secs(15));
         assert_eq!(busy.troubled(&trouble, job().deadline, late).1.unwrap_err().code, "MODEL_UNAVAILABLE");
-        let last = Manuscript { tries: 6, ..busy };
+        let last = Draft { tries: 6, ..busy };
         let (after, failure) = last.troubled(&trouble, job().deadline, NOW);
         assert_eq!(after.turn("m2", NOW), Turn::Spent(failure.unwrap_err()));
     }
 
     #[test]
     fn an_answer_that_is_not_what_was_asked_for_is_trouble_that_cost_something() {
-        let busy = taken(&Manuscript::begun(&job()), "m1", NOW);
+        let busy = taken(&Draft::begun(&job()), "m1", NOW);
         let trouble = replied(&busy, "I cannot plan this.").unwrap_err();
         assert_eq!((trouble.sort, trouble.tokens.completion), (Sort::Unusable, 20));
         assert_eq!(busy.troubled(&trouble, job().deadline, NOW).0.tokens.prompt, 10);
