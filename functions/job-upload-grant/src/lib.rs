@@ -103,7 +103,8 @@ impl<A: Needs> HttpFunction for Function<A> {
 
     fn operations() -> Vec<Operation> {
         let route = "POST /api/webhooks/jobs/{id}/uploads";
-        let operation = Operation::new::<OutputUpload>(route, "Request the upload of an output file of a job").for_senders();
+        let operation =
+            Operation::new::<OutputUpload>(route, "Request the upload of an output file of a job").for_senders();
         let refusals = [
             Code::NotFound,
             Code::Conflict,

@@ -86,10 +86,13 @@ impl<A: Adapters<Table: GetFile>> HttpFunction for Function<A> {
             Operation::new::<Ticket>("POST /api/files/presigned-url", "Create a signed URL that reads a file")
                 .takes::<TicketRequest>()
                 .refuses(&refusals),
-            Operation::new::<SecureTicket>("GET /api/secure/files/download/{key+}", "Create a signed URL that reads a file")
-                .in_envelope()
-                .parameter("key", "Key of the file. Its slashes may be percent-encoded", true)
-                .refuses(&refusals),
+            Operation::new::<SecureTicket>(
+                "GET /api/secure/files/download/{key+}",
+                "Create a signed URL that reads a file",
+            )
+            .in_envelope()
+            .parameter("key", "Key of the file. Its slashes may be percent-encoded", true)
+            .refuses(&refusals),
         ]
     }
 }
