@@ -18,7 +18,7 @@ pub struct AuditView {
     pub action: &'static str,
     /// Id of what it was done to.
     pub subject: String,
-    /// Who did it: the id of a user, or `operator:` and a name.
+    /// Who did it: the id of a user, `operator:` and a name, or `service:` and a name.
     pub actor: String,
     /// IP address of the request.
     pub ip: Option<String>,

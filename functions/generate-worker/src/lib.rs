@@ -1,7 +1,7 @@
-//! Writes books and articles through a language model: the plan first, then a chapter a message, then the file.
+//! Writes books and articles with a language model: first the outline, then the chapters one by one, then the file.
 //!
-//! A message is worth one call to the model. What that answered is kept before the next message is sent, so a worker that is
-//! killed has lost the call in flight and nothing else; its message comes back, and the next worker goes on there.
+//! A message leads to one call of the model. The answer is stored in the draft before the next message is sent. So a worker
+//! that is killed loses only the call in progress: its message is delivered again, and the next worker continues there.
 
 mod deliver;
 
@@ -33,18 +33,18 @@ function! {
     table: A::Table = table(),
     objects: A::Bucket = bucket(),
     model: A::Model = language_model().await,
-    /// Takes what comes next.
+    /// Takes the message for the next step.
     queue: A::Queue = queue(&settings::TEXT_QUEUE_URL),
 }
 
 impl<A: Needs> BatchFunction for Function<A> {
     type Record = Message;
 
-    /// Processes one message: takes the next step of its job's text.
+    /// Processes one message: takes the next step of the job's text.
     ///
     /// # Errors
-    /// A malformed message, table, bucket or queue that do not answer, or an earlier delivery of the same message that may still
-    /// be at work; it comes again, and in the end lies on the dead-letter queue.
+    /// When the message is malformed; when the table, the bucket or the queue does not answer; when an earlier delivery of the
+    /// same message may still be working. The message is delivered again and finally goes to the dead-letter queue.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let task = TextMessage::parse(&message.body)?;
         message.log.field("job.id", &task.job);
@@ -52,7 +52,7 @@ impl<A: Needs> BatchFunction for Function<A> {
         loop {
             let Some((job, form)) = wanted(&self.table, &task, message).await? else { return Ok(()) };
             let kept = self.table.get_draft(&job.id).await?.unwrap_or_else(|| Draft::begun(&job));
-            // Behind its deadline no more is written. What is written is delivered, as long as nobody has ended the job.
+            // After the deadline nothing more is written. A finished text is still delivered while the job is open.
             if message.now >= job.deadline && kept.next() != Next::Delivery {
                 message.log.field("text.late", true);
                 return Ok(());
@@ -83,7 +83,7 @@ impl<A: Needs> BatchFunction for Function<A> {
     }
 }
 
-/// Reads the job, if it is a text that is still to be written.
+/// Reads the job. Returns `None` unless it is a text that is still to be written.
 async fn wanted(jobs: &impl GetJob, task: &TextMessage, message: &Message) -> Result<Option<(Job, Form)>, Fault> {
     let job = jobs.get_job(&task.job).await?;
     let open = job.filter(|job| !job.status.is_final() && job.claimed_at.is_none());
@@ -92,16 +92,16 @@ async fn wanted(jobs: &impl GetJob, task: &TextMessage, message: &Message) -> Re
     Ok(wanted)
 }
 
-/// Shows the job's owner how far it is; `false` when the job has moved meanwhile.
+/// Updates the progress that the job's owner sees. Returns `false` when the job changed meanwhile.
 async fn show(jobs: &impl ApplyJobStep, job: &Job, text: &Draft, message: &Message) -> Result<bool, Fault> {
     let (written, of) = text.progress();
     let Some(step) = job.written(written, of, message.now) else { return Ok(true) };
-    // The step counts for what follows: another one is made from the job as it will be read then.
+    // On a conflict the caller reads the job again and computes a new step from it.
     Ok(jobs.apply_job_step(&step, None).await? == StepOutcome::Applied)
 }
 
 impl<A: Needs> Function<A> {
-    /// Has the model write the next part, and keeps it.
+    /// Has the model write the next part, and stores it in the draft.
     async fn write(
         &self,
         job: &Job,
@@ -122,7 +122,7 @@ impl<A: Needs> Function<A> {
             Err(trouble) => return self.wait(job, text, &trouble, message).await,
         };
         if !self.table.store_draft(&after, chapter.as_ref()).await? && !stands(&self.table, &after).await? {
-            // The lease had run out, and somebody else has taken the step, with a message of their own.
+            // The lease expired, and another message has taken this step. That message continues the text.
             message.log.field("text.overtaken", true);
             return Ok(());
         }
@@ -131,13 +131,14 @@ impl<A: Needs> Function<A> {
     }
 }
 
-/// Says whether what was refused stands all the same: a slow try of the same write was made after all.
+/// Returns whether the draft is stored although the write was refused: an earlier, slow try of the same write may have
+/// succeeded.
 async fn stands(table: &impl GetDraft, text: &Draft) -> Result<bool, Fault> {
     Ok(table.get_draft(&text.job).await?.is_some_and(|kept| kept == *text))
 }
 
 impl<A: Needs> Function<A> {
-    /// Has the step tried again after a wait, or gives the text up.
+    /// Has the step tried again after a wait, or fails the job.
     async fn wait(&self, job: &Job, text: &Draft, trouble: &Trouble, message: &Message) -> Result<(), Fault> {
         message.log.field("model.trouble", trouble.sort.name());
         message.log.field("model.cause", &trouble.cause);
@@ -155,14 +156,15 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Sends for the next step. A queue rounds down; whoever came early would be sent away again.
+    /// Sends the message for the next step. The wait is rounded up to seconds, because a message that came early would only be
+    /// sent again.
     async fn go_on(&self, task: &TextMessage, wait: Duration) -> Result<(), Fault> {
         let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.queue.send_later(&task.message(), Duration::from_secs(whole)).await
     }
 }
 
-/// Fails the job; its allowance is given back. Nothing is done when it has ended meanwhile.
+/// Fails the job and gives its allowance back. Does nothing if the job has ended meanwhile.
 async fn give_up<F>(jobs: &F, task: &TextMessage, failure: &Failure, message: &Message) -> Result<(), Fault>
 where
     F: GetJob + ApplyJobStep,

@@ -99,7 +99,7 @@ impl<A: Adapters<Table: GetCheckout + CreditPurchase + WriteAudit>> Function<A> 
         }
     }
 
-    /// Refuses a paid session: writes it to the audit log, once per event, and counts it for the alarm, because somebody paid
+    /// Refuses a paid session: writes it to the audit log, once per event, and counts it, because somebody paid
     /// and got no credits.
     async fn refuse(
         &self,
