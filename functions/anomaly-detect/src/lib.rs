@@ -1,5 +1,5 @@
-//! Detects anomalies: keys that are used or created as if by somebody else. It publishes an event, and suspends the keys if
-//! that is the organisation's policy.
+//! Detects anomalies: keys that are used or created as if by somebody else. It publishes an event, and suspends the
+//! keys if that is the organisation's policy.
 //!
 //! It runs every ten minutes and looks at the last hour and a half. An anomaly that two runs find is published once.
 
@@ -40,8 +40,8 @@ impl<A: Adapters<Table: ListActivity + GetKey + GetKeys + ListCalls + ListAudit 
     /// Checks every key that was charged and every organisation that created keys.
     ///
     /// # Errors
-    /// `UNAVAILABLE` when one of them failed, after all others were checked, or when time ran short. Lambda then runs the
-    /// function again.
+    /// `UNAVAILABLE` when one of them failed, after all others were checked, or when time ran short. Lambda then runs
+    /// the function again.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
         let (table, now, since) = (&self.table, tick.now, tick.now.minus(LOOK_BACK));
         let activity = table.list_activity(since, now).await?;

@@ -1,5 +1,5 @@
-//! Lists an endpoint's deliveries with their attempts, newest first. Deliveries about another member's own files and jobs
-//! are left out.
+//! Lists an endpoint's deliveries with their attempts, newest first. Deliveries about another member's own files and
+//! jobs are left out.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;

@@ -1,5 +1,5 @@
-//! Redelivers: makes a delivery due now, with the same `webhook-id`. It may have succeeded, have failed, or be waiting for a
-//! later attempt.
+//! Redelivers: makes a delivery due now, with the same `webhook-id`. It may have succeeded, have failed, or be waiting
+//! for a later attempt.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::deliveries::{Delivery, DeliveryMessage, DeliveryView, delivery_in_path, delivery_not_found};

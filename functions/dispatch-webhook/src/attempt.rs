@@ -1,5 +1,5 @@
-//! One attempt of a delivery: waits for the endpoint's rate limit, claims the attempt, calls the endpoint, and records the
-//! outcome.
+//! One attempt of a delivery: waits for the endpoint's rate limit, claims the attempt, calls the endpoint, and records
+//! the outcome.
 
 use std::time::Duration;
 
@@ -58,8 +58,8 @@ fn soon(delivery: &Delivery, now: Timestamp) -> bool {
     delivery.is_due(now.plus(MAX_WAIT))
 }
 
-/// Returns the endpoint of a delivery. `None` when it is disabled or deleted, and when the event concerns one person who
-/// has left the organisation.
+/// Returns the endpoint of a delivery. `None` when it is disabled or deleted, and when the event concerns one person
+/// who has left the organisation.
 async fn receiver<F: GetEndpoint + GetMember>(table: &F, delivery: &Delivery) -> Result<Option<Endpoint>, Fault> {
     if let Some(person) = &delivery.person
         && table.get_member(delivery.org, person).await?.is_none()
@@ -73,8 +73,8 @@ async fn receiver<F: GetEndpoint + GetMember>(table: &F, delivery: &Delivery) ->
 }
 
 impl<A: Needs> Function<A> {
-    /// Waits until the endpoint's rate limit allows a call. If that takes longer than [`MAX_WAIT`], returns the step that
-    /// postpones the delivery.
+    /// Waits until the endpoint's rate limit allows a call. If that takes longer than [`MAX_WAIT`], returns the step
+    /// that postpones the delivery.
     async fn turn(&self, delivery: &Delivery, endpoint: &Endpoint) -> Result<Option<DeliveryStep>, Fault> {
         let began = self.clock.now();
         let mut place = delivery.place();
@@ -109,8 +109,8 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Sends a message that arrives when the delivery is due. Queues delay messages only for so long; beyond that `sweep` sends
-    /// it.
+    /// Sends a message that arrives when the delivery is due. Queues delay messages only for so long; beyond that
+    /// `sweep` sends it.
     async fn remind(&self, delivery: &Delivery, at: Timestamp, now: Timestamp) -> Result<(), Fault> {
         let wait = at.since(now);
         if wait > DELAY_MAX {
@@ -180,8 +180,8 @@ impl<A: Needs> Function<A> {
                 break;
             }
         }
-        // Either the attempt took longer than its claim, and another message owns the delivery now, or the endpoint keeps
-        // changing. In both cases the delivery is attempted again.
+        // Either the attempt took longer than its claim, and another message owns the delivery now, or the endpoint
+        // keeps changing. In both cases the delivery is attempted again.
         message.log.field("delivery.outcome", "not recorded");
         Ok(())
     }

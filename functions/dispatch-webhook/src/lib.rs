@@ -1,9 +1,9 @@
-//! Sends webhooks: an event becomes one delivery per subscribed endpoint, and each delivery is attempted until the endpoint
-//! accepts it or three days have passed.
+//! Sends webhooks: an event becomes one delivery per subscribed endpoint, and each delivery is attempted until the
+//! endpoint accepts it or three days have passed.
 //!
 //! Messages come at least once, in any order, and may be lost. So the delivery's record decides, and every write is
-//! conditional on its revision. Only the call itself can happen twice, when its outcome could not be recorded. It has the
-//! same `webhook-id` then.
+//! conditional on its revision. Only the call itself can happen twice, when its outcome could not be recorded. It has
+//! the same `webhook-id` then.
 
 mod attempt;
 
@@ -50,7 +50,8 @@ impl<A: Needs> BatchFunction for Function<A> {
     /// Processes one message.
     ///
     /// # Errors
-    /// When the table or the queue does not answer. The message is delivered again. If it is lost, `sweep` finds what is due.
+    /// When the table or the queue does not answer. The message is delivered again. If it is lost, `sweep` finds what
+    /// is due.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         match DeliveryMessage::parse(&message.body) {
             Ok(DeliveryMessage::Tell(heard)) => self.tell(&heard, message).await,

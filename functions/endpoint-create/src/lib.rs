@@ -1,5 +1,5 @@
-//! Registers an endpoint: a URL to which an organisation's events are delivered as webhooks. The signing secret is in this
-//! answer only.
+//! Registers an endpoint: a URL to which an organisation's events are delivered as webhooks. The signing secret is in
+//! this answer only.
 
 use consigne_auth::{EndpointSecrets, Route, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};

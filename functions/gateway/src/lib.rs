@@ -23,7 +23,8 @@ use consigne_usecases::holds::{HoldOpened, open, resolve_opened};
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-/// How long the hold of a call lasts, twice as long as an invocation can. `sweep` releases a hold whose invocation died.
+/// How long the hold of a call lasts, twice as long as an invocation can. `sweep` releases a hold whose invocation
+/// died.
 const HOLD_LASTS: Duration = Duration::from_mins(1);
 /// Most characters of the path and of the `User-Agent` that are stored in the usage log.
 const LOGGED_MAX: usize = 256;
@@ -56,8 +57,8 @@ function! {
 }
 
 impl<A: Needs> HttpFunction for Function<A> {
-    /// Forwards a call to its service and relays the answer. A call with an `Idempotency-Key` is forwarded once, whatever
-    /// its outcome was.
+    /// Forwards a call to its service and relays the answer. A call with an `Idempotency-Key` is forwarded once,
+    /// whatever its outcome was.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let text = request.credentials().api_key()?;
         let (service, scope) = asked_of(request.parameter("service"), request.method().as_str())?;
@@ -240,8 +241,8 @@ fn answer(verdict: Verdict, remaining: Option<i64>) -> Result<Answer, Fault> {
     }
 }
 
-/// Computes the credits left from a wallet that was read while the hold was open. `None` when the outcome of the hold is
-/// not known.
+/// Computes the credits left from a wallet that was read while the hold was open. `None` when the outcome of the hold
+/// is not known.
 fn remaining(wallet: &Wallet, hold: &Hold, ended: Option<&Hold>) -> Option<i64> {
     ended.map(|ended| wallet.balance.saturating_add_unsigned(hold.amount - ended.used()))
 }

@@ -1,5 +1,5 @@
-//! Delivers a finished text: its file is granted, uploaded and claimed like a generator's. Every step can be repeated: it
-//! finds what an earlier try has done.
+//! Delivers a finished text: its file is granted, uploaded and claimed like a generator's. Every step can be repeated:
+//! it finds what an earlier try has done.
 
 use std::time::Duration;
 
@@ -91,7 +91,8 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Has the file granted for the job, within its owner's storage quota. Returns `None` when the job changed meanwhile.
+    /// Has the file granted for the job, within its owner's storage quota. Returns `None` when the job changed
+    /// meanwhile.
     async fn grant(
         &self,
         job: &Job,

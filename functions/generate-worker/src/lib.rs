@@ -1,7 +1,8 @@
 //! Writes books and articles with a language model: first the outline, then the chapters one by one, then the file.
 //!
-//! A message leads to one call of the model. The answer is stored in the draft before the next message is sent. So a worker
-//! that is killed loses only the call in progress: its message is delivered again, and the next worker continues there.
+//! A message leads to one call of the model. The answer is stored in the draft before the next message is sent. So a
+//! worker that is killed loses only the call in progress: its message is delivered again, and the next worker continues
+//! there.
 
 mod deliver;
 
@@ -43,8 +44,9 @@ impl<A: Needs> BatchFunction for Function<A> {
     /// Processes one message: takes the next step of the job's text.
     ///
     /// # Errors
-    /// When the message is malformed; when the table, the bucket or the queue does not answer; when an earlier delivery of the
-    /// same message may still be working. The message is delivered again and finally goes to the dead-letter queue.
+    /// When the message is malformed; when the table, the bucket or the queue does not answer; when an earlier delivery
+    /// of the same message may still be working. The message is delivered again and finally goes to the dead-letter
+    /// queue.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let task = TextMessage::parse(&message.body)?;
         message.log.field("job.id", &task.job);
@@ -156,8 +158,8 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Sends the message for the next step. The wait is rounded up to seconds, because a message that came early would only be
-    /// sent again.
+    /// Sends the message for the next step. The wait is rounded up to seconds, because a message that came early would
+    /// only be sent again.
     async fn go_on(&self, task: &TextMessage, wait: Duration) -> Result<(), Fault> {
         let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.queue.send_later(&task.message(), Duration::from_secs(whole)).await

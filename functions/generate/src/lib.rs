@@ -1,7 +1,7 @@
 //! Accepts a job: takes one unit of the monthly allowance, records the job, and requests it from the generators.
 //!
-//! One transaction writes the allowance, the job, the event and the idempotency record. The event reaches the generators'
-//! queue from the outbox.
+//! One transaction writes the allowance, the job, the event and the idempotency record. The event reaches the
+//! generators' queue from the outbox.
 
 use consigne_auth::{SessionVerifier, User};
 use consigne_core::files::Kind;

@@ -1,7 +1,7 @@
 //! Opens a hold: reserves credits for a call whose cost is known only at its end.
 //!
-//! The key is checked as for a charge, and the call counts against its quotas. Nobody else can spend the reserved credits
-//! until the service settles or voids the hold, or it times out.
+//! The key is checked as for a charge, and the call counts against its quotas. Nobody else can spend the reserved
+//! credits until the service settles or voids the hold, or it times out.
 
 use consigne_auth::{KeyFinder, Refreshed, ServiceTokens};
 use consigne_core::credits::{Hold, HoldTerms, Opening};
@@ -59,7 +59,8 @@ impl<A: Adapters<Table: FindKey + Repoint + GetKey + OpenHold>> HttpFunction for
         let body: OpenRequest = request.json()?;
         let terms = HoldTerms::parse(&body.service, body.amount, body.ttl_seconds)?;
         let scope = body.scope.map(|scope| text::word("scope", &scope, SCOPE_MAX)).transpose()?;
-        // Validate the idempotency key before the API key is looked up, so that the answer does not depend on the API key.
+        // Validate the idempotency key before the API key is looked up, so that the answer does not depend on the API
+        // key.
         request.idempotency_key(&())?;
         let Some(facts) = self.finder.find(&self.keys, &body.key, request.now).await? else {
             return Err(refused(&Refusal::bare(RefusalCode::NotFound), request));

@@ -90,15 +90,15 @@ impl<A: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitatio
         }
     }
 
-    /// Builds the error for somebody who accepts an invitation that they sent themselves: either they are a member, or they
-    /// have left and cannot come back this way.
+    /// Builds the error for somebody who accepts an invitation that they sent themselves: either they are a member, or
+    /// they have left and cannot come back this way.
     async fn inviter_refused(&self, org: OrgId, user: &User) -> Result<Fault, Fault> {
         let place = self.orgs.get_member(org, &user.id).await?;
         Ok(if place.is_some() { member_already() } else { not_found() })
     }
 
-    /// Requires that the invited address is the user's verified one: from the session token or, when that has none, from their
-    /// profile.
+    /// Requires that the invited address is the user's verified one: from the session token or, when that has none,
+    /// from their profile.
     async fn require_address(&self, invited: &EmailAddress, user: &User, request: &Request) -> Result<(), Fault> {
         let in_token = user.sighting(request.now).map(|seen| seen.contact).filter(|contact| contact.verified);
         let verified = match in_token {

@@ -1,4 +1,5 @@
-//! Revokes an invitation, so that its token stops working. One that was accepted or has expired is answered as not found.
+//! Revokes an invitation, so that its token stops working. One that was accepted or has expired is answered as not
+//! found.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;

@@ -1,4 +1,5 @@
-//! Revokes a key for good. Once this has answered, no charge of the key succeeds, because every charge checks its status.
+//! Revokes a key for good. Once this has answered, no charge of the key succeeds, because every charge checks its
+//! status.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;

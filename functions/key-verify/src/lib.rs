@@ -1,7 +1,7 @@
 //! Checks an API key and charges it. One transaction updates the key and the wallet and writes the receipt.
 //!
-//! Only what cannot change about a key is cached, so a revoked key is refused at once, everywhere. A retry with the same
-//! idempotency key gets the same receipt, whatever has happened to the key since.
+//! Only what cannot change about a key is cached, so a revoked key is refused at once, everywhere. A retry with the
+//! same idempotency key gets the same receipt, whatever has happened to the key since.
 
 use std::net::IpAddr;
 
@@ -209,7 +209,8 @@ impl<A: Adapters<Table: ReadKeySnapshot>> Function<A> {
 }
 
 impl VerifyRequest {
-    /// Returns the credits to charge. `cost` takes precedence over `service`. `None` if the catalogue lacks the service.
+    /// Returns the credits to charge. `cost` takes precedence over `service`. `None` if the catalogue lacks the
+    /// service.
     fn cost(&self) -> Result<Option<u64>, Fault> {
         match (self.cost, &self.service) {
             (Some(cost), _) if cost > COST_MAX => {

@@ -76,7 +76,8 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
 }
 
 impl<A: Adapters<Table: ListFiles + GetUsage>> Function<A> {
-    /// Counts the files that match the filter. The ledger holds the number of READY files; the others are few enough to count.
+    /// Counts the files that match the filter. The ledger holds the number of READY files; the others are few enough to
+    /// count.
     async fn total(&self, user: &User, filter: Filter) -> Result<u64, Fault> {
         if filter.status == Status::Ready {
             return Ok(self.files.get_usage(&user.id).await?.files(filter.kind));

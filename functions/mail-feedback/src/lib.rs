@@ -1,7 +1,8 @@
-//! Processes bounces and complaints: a mailbox that does not exist, or whose owner reports our mail as spam, gets no more
-//! mail.
+//! Processes bounces and complaints: a mailbox that does not exist, or whose owner reports our mail as spam, gets no
+//! more mail.
 //!
-//! Every event can be processed by itself, and processing it twice changes nothing. So order and repetition do not matter.
+//! Every event can be processed by itself, and processing it twice changes nothing. So order and repetition do not
+//! matter.
 
 use consigne_core::Fault;
 use consigne_core::mail::{Sender, Suppression};
@@ -27,7 +28,8 @@ struct Detail {
 
 #[derive(Deserialize)]
 struct Mail {
-    /// The addresses that the mail was sent to. The report itself may name another one, to which the mail was forwarded.
+    /// The addresses that the mail was sent to. The report itself may name another one, to which the mail was
+    /// forwarded.
     destination: Vec<String>,
 }
 

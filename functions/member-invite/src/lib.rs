@@ -40,7 +40,8 @@ impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> 
 
         let (id, origin) = (invitation.id.to_string(), request.origin(&user.id));
         let details = invitation.particulars();
-        // The event has no address, because it goes to every subscriber. `send-mail` reads the address from the invitation.
+        // The event has no address, because it goes to every subscriber. `send-mail` reads the address from the
+        // invitation.
         let created = InvitationCreated {
             org_id: org.id,
             org_name: org.name.clone(),

@@ -1,5 +1,5 @@
-//! Follows S3's events: checks an object that has arrived and accepts or rejects it; gives the bytes back when an object
-//! is gone.
+//! Follows S3's events: checks an object that has arrived and accepts or rejects it; gives the bytes back when an
+//! object is gone.
 //!
 //! S3 delivers events at least once and in any order. The file's record, the version and the sequencer decide what an
 //! event means, and the write is conditional on the record's revision. So the same event can come again at any time.
@@ -133,7 +133,8 @@ impl<A: Needs> Function<A> {
 
     /// Handles a deleted object. Returns `false` when the record changed meanwhile.
     async fn deleted(&self, file: &File, detail: &Detail, message: &Message) -> Result<bool, Fault> {
-        // A delete marker only hides the object; its bytes remain. S3 sends another event when the version itself is deleted.
+        // A delete marker only hides the object; its bytes remain. S3 sends another event when the version itself is
+        // deleted.
         if detail.deletion_type.as_deref() == Some("Delete Marker Created") {
             return Ok(true);
         }

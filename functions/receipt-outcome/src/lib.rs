@@ -1,5 +1,5 @@
-//! Stores on a receipt the outcome of the call it paid for. An outcome is stored once and never changed, because receipts
-//! are the usage log.
+//! Stores on a receipt the outcome of the call it paid for. An outcome is stored once and never changed, because
+//! receipts are the usage log.
 
 use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::credits::{Outcome, OutcomeKept, ReceiptId};

@@ -1,8 +1,9 @@
 //! Sends mails about events: one mail per event and recipient, in the recipient's language.
 //!
-//! Events come at least once, and the mail service cannot be asked whether it has accepted a mail. So each mail is claimed,
-//! sent and marked as sent, and a second delivery of the event finds the mark or the claim. If the claim's owner dies, the
-//! claim expires and the mail is sent again. It may then arrive twice, which is counted (`MailsPerhapsTwice`).
+//! Events come at least once, and the mail service cannot be asked whether it has accepted a mail. So each mail is
+//! claimed, sent and marked as sent, and a second delivery of the event finds the mark or the claim. If the claim's
+//! owner dies, the claim expires and the mail is sent again. It may then arrive twice, which is counted
+//! (`MailsPerhapsTwice`).
 
 mod mail_event;
 
@@ -85,8 +86,8 @@ impl<A: Needs> BatchFunction for Function<A> {
 }
 
 impl<A: Needs> Function<A> {
-    /// Sends one mail to one recipient, unless it was sent before, cannot be sent, or is not wanted. Returns the outcome as a
-    /// word for the log.
+    /// Sends one mail to one recipient, unless it was sent before, cannot be sent, or is not wanted. Returns the
+    /// outcome as a word for the log.
     async fn deliver(
         &self,
         event: EventId,

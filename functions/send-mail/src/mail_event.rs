@@ -216,8 +216,8 @@ async fn about_migration<F: GetOrg>(
     })
 }
 
-/// Addresses the mail of an invitation. Returns `None` if the invitation is no longer open, or if the member who sent it
-/// may not send it any more. The token is derived here and is only in this mail.
+/// Addresses the mail of an invitation. Returns `None` if the invitation is no longer open, or if the member who sent
+/// it may not send it any more. The token is derived here and is only in this mail.
 async fn invitation<F>(
     table: &F,
     tokens: &InvitationTokens,

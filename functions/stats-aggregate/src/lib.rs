@@ -1,5 +1,5 @@
-//! Starts the nightly statistics: sends one message per organisation and day to be counted, and one to count what all users
-//! store.
+//! Starts the nightly statistics: sends one message per organisation and day to be counted, and one to count what all
+//! users store.
 //!
 //! Every night counts three days: the one that has ended, and the two before it again, because outcomes may be reported
 //! late. The `time` of the scheduled event decides which night it is, so any night can be repeated.

@@ -1,7 +1,7 @@
 //! Counts one day of an organisation from its receipts, and stores the figures.
 //!
-//! Figures are always counted from zero and replace the earlier ones. So a message may come twice, late, or while another
-//! one counts the same day.
+//! Figures are always counted from zero and replace the earlier ones. So a message may come twice, late, or while
+//! another one counts the same day.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Counts what all users store, by plan, from their ledgers, and stores the totals as those of the day.
 //!
-//! A count that is too long for one invocation continues with a message that contains the totals so far. A message may come
-//! twice or late: it leads to the same figures or to later ones.
+//! A count that is too long for one invocation continues with a message that contains the totals so far. A message may
+//! come twice or late: it leads to the same figures or to later ones.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Shows statistics of the calls of an organisation's keys, day by day.
 //!
 //! Days that the nightly count has finished are read from the table. Other days, such as today and, before 03:00 UTC,
-//! yesterday, are counted from their receipts now. An outcome that is reported late is included by the next nightly count,
-//! up to three nights after the day.
+//! yesterday, are counted from their receipts now. An outcome that is reported late is included by the next nightly
+//! count, up to three nights after the day.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -34,9 +34,11 @@ pub struct DayView {
     pub test_credits: u64,
     /// Calls whose outcome was reported. Success rate and response times are computed from these.
     pub outcomes: u64,
-    /// Share of the reported outcomes with a status from 200 to 399: 0 to 1 with four decimals; null when there are none.
+    /// Share of the reported outcomes with a status from 200 to 399: 0 to 1 with four decimals; null when there are
+    /// none.
     pub success_rate: Option<f64>,
-    /// Calls by service; `unknown` when the call named none. Each breakdown has at most 500 names; the rest are `other`.
+    /// Calls by service; `unknown` when the call named none. Each breakdown has at most 500 names; the rest are
+    /// `other`.
     pub services: BTreeMap<String, u64>,
     /// Calls by key (its id).
     pub keys: BTreeMap<String, u64>,

@@ -1,7 +1,8 @@
-//! Closes accounts: ends everything that a person owned, page by page, by the same steps as if they had done it themselves.
+//! Closes accounts: ends everything that a person owned, page by page, by the same steps as if they had done it
+//! themselves.
 //!
-//! If it is interrupted, the next run continues with what is left. An account is finished only after a last look one hour
-//! later, when no session token of the person is valid any more and every index is up to date.
+//! If it is interrupted, the next run continues with what is left. An account is finished only after a last look one
+//! hour later, when no session token of the person is valid any more and every index is up to date.
 
 use consigne_core::audit::AuditAction::{MemberRemoved, OrgSuspended};
 use consigne_core::audit::{Actor, AuditEntry, Origin};
@@ -38,15 +39,15 @@ needs! {
 impl<A: Needs> Function<A> {
     /// Continues to close an account until time runs short. Returns whether the account is finished.
     pub(crate) async fn close(&self, closing: &Closing, tick: &Tick) -> Result<bool, Fault> {
-        // One step for each kind of thing that a person owns. It returns whether nothing is left. A failure of one step does
-        // not prevent the others.
+        // One step for each kind of thing that a person owns. It returns whether nothing is left. A failure of one step
+        // does not prevent the others.
         let left = leave_orgs(&self.table, &closing.user, tick.now).await;
         let ended = end_jobs(&self.table, &closing.user, tick.now).await;
         let deleted = self.delete_files(&closing.user, tick).await;
         let mut all = left? && ended? && deleted?;
         if all && tick.now >= closing.last_look() {
-            // Nothing refers to the jobs any more, and they contain personal data: what the person asked for, in their own
-            // words.
+            // Nothing refers to the jobs any more, and they contain personal data: what the person asked for, in their
+            // own words.
             all = forget_jobs(&self.table, &closing.user).await?;
             self.table.forget_endpoints(&closing.user).await?;
             if all {
@@ -155,8 +156,8 @@ async fn leave_orgs<F: Closes>(table: &F, user: &UserId, now: Timestamp) -> Resu
     Ok(places.next.is_none())
 }
 
-/// Ends a membership. If the person was the last owner, the organisation is suspended, because nobody else could stop its
-/// keys.
+/// Ends a membership. If the person was the last owner, the organisation is suspended, because nobody else could stop
+/// its keys.
 async fn leave<F: Closes>(table: &F, org: OrgId, user: &UserId, now: Timestamp) -> Result<(), Fault> {
     let origin = Origin { actor: Actor::Service("sweep".to_owned()), ip: None, user_agent: None };
     let entry = |action, subject: String, cause: &str| {

@@ -1,5 +1,5 @@
-//! Finishes what others left unfinished: unused grants, interrupted deletions, unpublished events, overdue jobs, holds that
-//! timed out, and the data of closed accounts. It also sends the messages for deliveries that are due.
+//! Finishes what others left unfinished: unused grants, interrupted deletions, unpublished events, overdue jobs, holds
+//! that timed out, and the data of closed accounts. It also sends the messages for deliveries that are due.
 //!
 //! It runs every five minutes and looks only at things that have been due for a while. No request waits for it.
 
@@ -112,8 +112,8 @@ impl<A: Needs> ScheduleFunction for Function<A> {
             if due.is_empty() {
                 break;
             }
-            // A customer's server that is down may leave thousands of due deliveries. They are woken concurrently, so that
-            // nothing else waits for them.
+            // A customer's server that is down may leave thousands of due deliveries. They are woken concurrently, so
+            // that nothing else waits for them.
             let (deliveries, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| matches!(due, Due::Delivery(_)));
             for done in join_all(deliveries.iter().map(|due| self.end(due, tick))).await {
                 tally.count(done, tick);

@@ -1,5 +1,5 @@
-//! Clerk's events, with the fields that are used here. Source: Clerk documentation, "Webhooks", and `User` of its Backend
-//! API.
+//! Clerk's events, with the fields that are used here. Source: Clerk documentation, "Webhooks", and `User` of its
+//! Backend API.
 
 use consigne_core::profiles::{Closing, Contact, Language, Telling};
 use consigne_core::{Fault, Timestamp, UserId, text};

@@ -22,8 +22,8 @@ impl Reports for ImageCompletion {
 pub struct ImageCompletion {
     /// Id of the job.
     pub generation_id: String,
-    /// `processing` when the work starts; `completed` or `failed` at its end. When absent, it is `failed` if there is an
-    /// `error`, else `completed`.
+    /// `processing` when the work starts; `completed` or `failed` at its end. When absent, it is `failed` if there is
+    /// an `error`, else `completed`.
     pub status: Option<ReportedStatus>,
     /// The delivered files.
     pub images: Option<Vec<ImageFile>>,

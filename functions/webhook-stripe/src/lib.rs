@@ -1,8 +1,8 @@
 //! Credits paid checkout sessions, and takes credits back after refunds and disputes.
 //!
-//! Stripe repeats its events until they are answered, and they come late and in any order. Events are not stored: a session
-//! is credited once, and what is known about a payment only grows, so a repeated event changes nothing. Sessions that were
-//! not opened here are answered 200 too, because a repetition would not change anything.
+//! Stripe repeats its events until they are answered, and they come late and in any order. Events are not stored: a
+//! session is credited once, and what is known about a payment only grows, so a repeated event changes nothing.
+//! Sessions that were not opened here are answered 200 too, because a repetition would not change anything.
 
 mod event;
 

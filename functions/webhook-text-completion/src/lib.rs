@@ -23,8 +23,8 @@ impl Reports for TextCompletion {
 pub struct TextCompletion {
     /// Id of the job.
     pub generation_id: String,
-    /// `processing` when the work starts; `completed` or `failed` at its end. When absent, it is `failed` if there is an
-    /// `error`, else `completed`.
+    /// `processing` when the work starts; `completed` or `failed` at its end. When absent, it is `failed` if there is
+    /// an `error`, else `completed`.
     pub status: Option<ReportedStatus>,
     /// The delivered files.
     pub texts: Option<Vec<TextFile>>,
