@@ -19,6 +19,8 @@ DEPLOY = $(DEPLOY_TOOLS)/python infra/deploy/deploy.py --env $(ENV)
 export CARGO_TERM_PROGRESS_WHEN ?= auto
 # Settings of `make smoke`.
 export URL TOKEN_CMD OTHER_TOKEN_CMD SERVICE_TOKEN ORIGIN STACK REGION
+# Read by `make up`.
+export CLERK_ISSUER CLERK_JWKS_URL
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,7 +62,7 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 dev: up ## Start the stack, then rebuild and redeploy after every change
 	@$(STACK) watch
 
-up: $(VENV)/local ## Build the functions and start the stack in the background
+up: $(VENV)/local ## Build the functions and start the stack in the background (ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
 	@echo "Building the functions (the first time takes some minutes)..."
 	@cargo build --quiet --workspace --bins
 	@$(STACK) up
@@ -87,7 +89,8 @@ bench: $(VENV)/local ## Measure speed and costs, and compare them with the commi
 	  $(if $(QUICK),--quick) $(if $(ACCEPT),--accept) $(if $(ONLY),--only $(ONLY)) $(if $(DEV),--dev) \
 	  $(addprefix --function ,$(OF))
 
-token: up ## Print a session token for the laptop's stack (FOR=user_ann PLAN=pro)
+token: $(VENV)/local ## Print a session token for the laptop's stack, and nothing else (FOR=user_ann PLAN=pro)
+	@$(STACK) status > /dev/null || $(MAKE) --no-print-directory up >&2
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)
 
 openapi: ## Write openapi.json and events/schemas from the code's own types

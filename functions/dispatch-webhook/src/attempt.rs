@@ -43,7 +43,7 @@ impl<A: Needs> Function<A> {
             return self.postpone(&step).await;
         }
         let begun = delivery.begin(self.clock.now());
-        if !self.table.move_delivery(&begun).await? {
+        if !self.table.move_delivery(&begun).await?.is_committed() {
             message.log.field("delivery.outcome", "claimed by another message");
             return Ok(());
         }
@@ -104,7 +104,7 @@ impl<A: Needs> Function<A> {
     async fn postpone(&self, step: &DeliveryStep) -> Result<(), Fault> {
         let (later, now) = (&step.delivery, self.clock.now());
         match later.next_at {
-            Some(at) if self.table.move_delivery(step).await? => self.remind(later, at, now).await,
+            Some(at) if self.table.move_delivery(step).await?.is_committed() => self.remind(later, at, now).await,
             _ => Ok(()),
         }
     }
@@ -160,7 +160,7 @@ impl<A: Needs> Function<A> {
         let mut retry = ConflictRetry::of("the endpoint");
         loop {
             let (step, conclusion) = begun.conclude(posted, took, &endpoint, now);
-            if self.table.move_delivery(&step).await? {
+            if self.table.move_delivery(&step).await?.is_committed() {
                 message.log.field("delivery.outcome", format!("{conclusion:?}"));
                 message.log.count(metric(conclusion));
                 return match conclusion {

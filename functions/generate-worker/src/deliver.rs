@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use consigne_core::files::{File, Grant, GrantOutcome, GrantRequest, ObjectKey, Status, UPLOAD_GRANT_VALID, Usage};
 use consigne_core::jobs::{ClaimedFile, Failure, Job, StepOutcome, TextFacts, job_not_found};
-use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, GrantUpload, KeepDraft, PutObject, ReadChapters};
+use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, GrantUpload, PutObject, ReadChapters, StoreDraft};
 use consigne_core::texts::{Draft, Outline, TextMessage, assembled, file_name};
 use consigne_core::{Fault, FileId, IdempotencyKey};
 use consigne_runtime::queue::Message;
@@ -45,7 +45,7 @@ impl<A: Needs> Function<A> {
         let file = match self.granted(task, &mut text, &whole, message).await? {
             Granted::File(file) => file,
             Granted::NotNow => {
-                self.table.store_draft(&text.put_off(NEXT_MINUTE, message.now), None).await?;
+                self.table.store_draft(&text.put_off(NEXT_MINUTE, message.now), None).await?.is_committed();
                 return self.go_on(task, NEXT_MINUTE).await;
             }
             Granted::Never(failure) => return give_up(&self.table, task, &failure, message).await,
@@ -76,7 +76,7 @@ impl<A: Needs> Function<A> {
                 // The grant expired, or the file was rejected or deleted, before it was claimed.
                 Some(_) => {
                     *text = text.with_another_file(message.now);
-                    if !self.table.store_draft(text, None).await? {
+                    if !self.table.store_draft(text, None).await?.is_committed() {
                         return Err(Fault::unavailable("another message is delivering the text"));
                     }
                 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use consigne_core::Fault;
 use consigne_core::jobs::{Failure, Job, StepOutcome};
 use consigne_core::ports::{
-    ApplyJobStep, AskModel, GetDraft, GetFile, GetJob, GrantUpload, KeepDraft, PutObject, ReadChapters, ReadHead,
-    SendLater,
+    ApplyJobStep, AskModel, GetDraft, GetFile, GetJob, GrantUpload, PutObject, ReadChapters, ReadHead, SendLater,
+    StoreDraft,
 };
 use consigne_core::texts::{Draft, Form, Next, Prompt, Sort, TextMessage, Trouble, Turn};
 use consigne_runtime::queue::Message;
@@ -22,7 +22,7 @@ use consigne_usecases::ConflictRetry;
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
-        Table: GetJob + GetFile + ApplyJobStep + GrantUpload + GetDraft + KeepDraft + ReadChapters,
+        Table: GetJob + GetFile + ApplyJobStep + GrantUpload + GetDraft + StoreDraft + ReadChapters,
         Bucket: ReadHead + PutObject,
         Model: AskModel,
         Queue: SendLater,
@@ -73,7 +73,7 @@ impl<A: Needs> BatchFunction for Function<A> {
                 }
                 Turn::Underway => return Err(Fault::unavailable("an earlier delivery of the message may be at work")),
             };
-            if self.table.store_draft(&taken, None).await? {
+            if self.table.store_draft(&taken, None).await?.is_committed() {
                 message.log.field("text.step", taken.next().to_string());
                 return match taken.prompt(&job, form) {
                     Some(prompt) => self.write(&job, form, &taken, &prompt, message).await,
@@ -123,7 +123,9 @@ impl<A: Needs> Function<A> {
             Ok(taken) => taken,
             Err(trouble) => return self.wait(job, text, &trouble, message).await,
         };
-        if !self.table.store_draft(&after, chapter.as_ref()).await? && !stands(&self.table, &after).await? {
+        if !self.table.store_draft(&after, chapter.as_ref()).await?.is_committed()
+            && !stands(&self.table, &after).await?
+        {
             // The lease expired, and another message has taken this step. That message continues the text.
             message.log.field("text.overtaken", true);
             return Ok(());
@@ -148,7 +150,7 @@ impl<A: Needs> Function<A> {
         message.log.count(if trouble.sort == Sort::Misconfigured { "ModelMisconfigured" } else { "ModelTroubles" });
         let task = TextMessage { job: job.id.clone() };
         let (after, wait) = text.troubled(trouble, job.deadline, message.now);
-        if !self.table.store_draft(&after, None).await? && !stands(&self.table, &after).await? {
+        if !self.table.store_draft(&after, None).await?.is_committed() && !stands(&self.table, &after).await? {
             message.log.field("text.overtaken", true);
             return Ok(());
         }

@@ -150,6 +150,6 @@ impl<A: Needs> Function<A> {
             return Ok(true);
         }
         let step = follow(&self.files, file.remove(Removal::Deleted, message.now), message.now).await?;
-        self.files.apply_transition(&step).await
+        Ok(self.files.apply_transition(&step).await?.is_committed())
     }
 }

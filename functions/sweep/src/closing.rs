@@ -173,7 +173,7 @@ async fn leave<F: Closes>(table: &F, org: OrgId, user: &UserId, now: Timestamp) 
             OrgRole::Admin | OrgRole::Developer | OrgRole::Billing => Succession::Unchanged,
         };
         let audit = entry(MemberRemoved, user.to_string(), "account_closed");
-        if table.end_membership(&Departure { member, succession, audit }).await? {
+        if table.end_membership(&Departure { member, succession, audit }).await?.is_committed() {
             return Ok(());
         }
         // A member changed or left at the same moment. Read again.

@@ -63,6 +63,28 @@ pub struct IdempotentRequest {
     pub result: String,
 }
 
+/// The outcome of a conditional write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum CommitOutcome {
+    /// It was written.
+    Committed,
+    /// What the write was computed from has changed since it was read. Nothing was written.
+    Conflict,
+}
+
+impl CommitOutcome {
+    /// Returns the outcome of a write whose condition held, or did not.
+    pub fn of(held: bool) -> Self {
+        if held { Self::Committed } else { Self::Conflict }
+    }
+
+    /// Returns whether it was written.
+    pub fn is_committed(self) -> bool {
+        self == Self::Committed
+    }
+}
+
 /// The outcome of a write that may be requested twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {

@@ -166,7 +166,7 @@ pub async fn advance<F: ListKeys + GetKey + ChangeKey + StepMigration>(
         }
         Stage::Ended { .. } => return Ok(Advance::Left),
     };
-    Ok(if table.step_migration(&step).await? { advance } else { Advance::Left })
+    Ok(if table.step_migration(&step).await?.is_committed() { advance } else { Advance::Left })
 }
 
 /// Notifies the owner of a migration, unless that was done before. Returns whether it was done now.

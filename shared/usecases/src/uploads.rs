@@ -52,7 +52,7 @@ pub async fn check_arrival(
 ) -> Result<Checked, Fault> {
     let apply = async |step: Transition, checked| {
         let step = follow(files, step, now).await?;
-        Ok(if files.apply_transition(&step).await? { checked } else { Checked::Conflict })
+        Ok(if files.apply_transition(&step).await?.is_committed() { checked } else { Checked::Conflict })
     };
     let (version, sequencer) = match source {
         ArrivalSource::Event { version, sequencer } => (version, sequencer),

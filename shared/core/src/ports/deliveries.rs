@@ -6,7 +6,7 @@ use super::{Listed, PageAsk, PortFuture};
 use crate::audit::AuditEntry;
 use crate::deliveries::{Delivery, DeliveryStatus, DeliveryStep, Post, Posted};
 use crate::endpoints::{Endpoint, EndpointStep, NewEndpoint};
-use crate::idempotency::{IdempotentRequest, WriteOutcome};
+use crate::idempotency::{CommitOutcome, IdempotentRequest, WriteOutcome};
 use crate::pacing::{PaceAsk, Paced};
 use crate::{DeliveryId, EndpointId, OrgId, Timestamp, UserId};
 
@@ -69,8 +69,8 @@ pub trait GetDelivery {
 
 /// Changes a delivery by one step, in one transaction with its endpoint if that changes too. `dynamodb:PutItem`.
 pub trait MoveDelivery {
-    /// Applies the step. Returns `false`, without changing anything, if one of the two has changed since it was read.
-    fn move_delivery(&self, step: &DeliveryStep) -> impl PortFuture<bool>;
+    /// Applies the step. A conflict means that one of the two has changed since it was read.
+    fn move_delivery(&self, step: &DeliveryStep) -> impl PortFuture<CommitOutcome>;
 }
 
 /// Makes a delivery due again, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`.

@@ -2,6 +2,7 @@
 
 use super::{Listed, PageAsk, PortFuture};
 use crate::Timestamp;
+use crate::idempotency::CommitOutcome;
 use crate::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep};
 
 /// Migrates a key, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
@@ -35,6 +36,6 @@ pub trait ListMigrations {
 
 /// Changes a migration by one step, in one transaction. `dynamodb:PutItem`.
 pub trait StepMigration {
-    /// Applies the step. Returns `false`, without changing anything, if the migration has changed since it was read.
-    fn step_migration(&self, step: &MigrationStep) -> impl PortFuture<bool>;
+    /// Applies the step. A conflict means that the migration has changed since it was read.
+    fn step_migration(&self, step: &MigrationStep) -> impl PortFuture<CommitOutcome>;
 }

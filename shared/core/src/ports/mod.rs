@@ -41,6 +41,7 @@ use crate::credits::Hold;
 use crate::deliveries::Delivery;
 use crate::events::OutboxEntry;
 use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage};
+use crate::idempotency::CommitOutcome;
 use crate::jobs::Job;
 use crate::profiles::{Closing, Profile};
 use crate::{EventId, Fault, FileId, Timestamp, UserId};
@@ -115,8 +116,8 @@ pub trait BeginDelete {
 
 /// Applies a file's step: record, ledger and outbox in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ApplyTransition {
-    /// Applies the step. Returns `false`, without changing anything, if the record has changed since it was read.
-    fn apply_transition(&self, step: &Transition) -> impl PortFuture<bool>;
+    /// Applies the step. A conflict means that the record has changed since it was read.
+    fn apply_transition(&self, step: &Transition) -> impl PortFuture<CommitOutcome>;
 }
 
 /// Removes one version of an object for good. `s3:DeleteObjectVersion`.

@@ -2,7 +2,7 @@
 
 use super::PortFuture;
 use crate::audit::AuditEntry;
-use crate::idempotency::WriteOutcome;
+use crate::idempotency::{CommitOutcome, WriteOutcome};
 use crate::orgs::Member;
 use crate::profiles::{Closing, Telling};
 use crate::webhooks::Received;
@@ -59,7 +59,6 @@ pub struct Departure {
 /// Ends a person's membership in an organisation, in one transaction. `dynamodb:DeleteItem`, `dynamodb:PutItem`,
 /// `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait EndMembership {
-    /// Ends the membership. Returns `false`, without changing anything, if member or owner have changed since they were
-    /// read.
-    fn end_membership(&self, departure: &Departure) -> impl PortFuture<bool>;
+    /// Ends the membership. A conflict means that member or owner have changed since they were read.
+    fn end_membership(&self, departure: &Departure) -> impl PortFuture<CommitOutcome>;
 }

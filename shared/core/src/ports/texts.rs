@@ -3,6 +3,7 @@
 use super::PortFuture;
 use crate::JobId;
 use crate::files::File;
+use crate::idempotency::CommitOutcome;
 use crate::texts::{Chapter, Draft, Prompt, Reply, Trouble};
 
 /// Calls a language model. No IAM action: the installation's settings name the model.
@@ -18,9 +19,9 @@ pub trait GetDraft {
 }
 
 /// Stores a draft, with a chapter in the same transaction if there is one. `dynamodb:PutItem`.
-pub trait KeepDraft {
-    /// Replaces the previous revision. Returns `false`, without storing anything, if another revision is stored.
-    fn store_draft(&self, draft: &Draft, chapter: Option<&Chapter>) -> impl PortFuture<bool>;
+pub trait StoreDraft {
+    /// Replaces the previous revision. A conflict means that another revision is stored.
+    fn store_draft(&self, draft: &Draft, chapter: Option<&Chapter>) -> impl PortFuture<CommitOutcome>;
 }
 
 /// Reads the chapters of a draft. `dynamodb:Query`.

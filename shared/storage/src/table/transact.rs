@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::{
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consigne_aws::Backoff;
+use consigne_core::idempotency::CommitOutcome;
 use consigne_core::{Fault, Timestamp};
 
 use crate::table::Table;
@@ -44,6 +45,17 @@ impl Table {
     /// as malformed.
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Outcome, Fault> {
         self.transact_decided_by(None, writes).await
+    }
+
+    /// Sends a transaction whose conditions fail only if something has changed since it was read.
+    ///
+    /// # Errors
+    /// As [`Self::transact`].
+    pub(crate) async fn commit(&self, writes: Vec<TransactWriteItem>) -> Result<CommitOutcome, Fault> {
+        Ok(match self.transact(writes).await? {
+            Outcome::Committed => CommitOutcome::Committed,
+            Outcome::Refused(_) => CommitOutcome::Conflict,
+        })
     }
 
     /// The same, for a transaction in which the condition at `place` outranks all others. While another transaction is

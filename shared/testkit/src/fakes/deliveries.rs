@@ -9,7 +9,7 @@ use consigne_core::deliveries::{
     Delivery, DeliveryStep, Post, Posted, REDELIVERIES_AN_HOUR, redelivery_hour, too_many_redeliveries,
 };
 use consigne_core::endpoints::{ENDPOINTS_MAX, Endpoint, EndpointStep, NewEndpoint, too_many_endpoints};
-use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
+use consigne_core::idempotency::{CommitOutcome, IdempotentRequest, WriteOutcome};
 use consigne_core::pacing::{Pace, PaceAsk, Paced};
 use consigne_core::ports::{
     ChangeEndpoint, Clock, CreateEndpoint, DeleteEndpoint, DeliveryFilter, Due, FindEndpoints, ForgetEndpoints,
@@ -179,17 +179,17 @@ impl GetDelivery for World {
 }
 
 impl MoveDelivery for World {
-    async fn move_delivery(&self, step: &DeliveryStep) -> Result<bool, Fault> {
+    async fn move_delivery(&self, step: &DeliveryStep) -> Result<CommitOutcome, Fault> {
         self.effect(|state| {
             let current = step.endpoint.as_ref().is_none_or(|endpoint| state.hooks.is_current(endpoint));
             if state.hooks.has_moved(step) || !current {
-                return false;
+                return CommitOutcome::Conflict;
             }
             state.hooks.put(&step.delivery);
             if let Some(endpoint) = &step.endpoint {
                 state.take_endpoint_step(endpoint);
             }
-            true
+            CommitOutcome::Committed
         })
     }
 }

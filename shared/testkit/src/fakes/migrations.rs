@@ -1,5 +1,6 @@
 //! Fakes for imports of keys.
 
+use consigne_core::idempotency::CommitOutcome;
 use consigne_core::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
 use consigne_core::ports::{GetMigration, ListMigrations, Listed, MigrateKey, MigrationFilter, PageAsk, StepMigration};
 use consigne_core::{Fault, Timestamp};
@@ -72,17 +73,17 @@ fn place(migration: &Migration) -> (String, String) {
 }
 
 impl StepMigration for World {
-    async fn step_migration(&self, step: &MigrationStep) -> Result<bool, Fault> {
+    async fn step_migration(&self, step: &MigrationStep) -> Result<CommitOutcome, Fault> {
         self.effect(|state| {
-            let Some(known) = state.migrations.get_mut(&step.migration.id) else { return false };
+            let Some(known) = state.migrations.get_mut(&step.migration.id) else { return CommitOutcome::Conflict };
             if known.revision != step.seen {
-                return false;
+                return CommitOutcome::Conflict;
             }
             *known = step.migration.clone();
             if let Some(event) = &step.event {
                 state.push_event(event);
             }
-            true
+            CommitOutcome::Committed
         })
     }
 }

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use consigne_core::events::{Event, OutboxEntry};
 use consigne_core::files::{File, Grant, GrantOutcome, LedgerDelta, ObjectKey, Transition, Usage, Window};
-use consigne_core::idempotency::WriteOutcome;
+use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::migrations::{Migration, MigrationId};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
@@ -314,14 +314,14 @@ impl BeginDelete for World {
 }
 
 impl ApplyTransition for World {
-    async fn apply_transition(&self, step: &Transition) -> Result<bool, Fault> {
+    async fn apply_transition(&self, step: &Transition) -> Result<CommitOutcome, Fault> {
         self.effect(|state| {
             let place = (step.file.owner().clone(), step.file.id());
             if state.files.get(&place).is_none_or(|file| file.revision != step.seen) {
-                return false;
+                return CommitOutcome::Conflict;
             }
             if step.job.as_ref().is_some_and(|follows| !state.jobs.is_current(follows)) {
-                return false;
+                return CommitOutcome::Conflict;
             }
             state.files.insert(place.clone(), step.file.clone());
             step.ledger.apply(state.usage.entry(place.0).or_default(), step.file.kind());
@@ -329,7 +329,7 @@ impl ApplyTransition for World {
             if let Some(follows) = &step.job {
                 state.take_step(follows);
             }
-            true
+            CommitOutcome::Committed
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use consigne_core::audit::AuditEntry;
 use consigne_core::credits::WalletId;
-use consigne_core::idempotency::WriteOutcome;
+use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{
     CloseAccount, Departure, EndClosing, EndMembership, GetProfile, PostponeClosing, Succession, TellProfile,
@@ -107,16 +107,16 @@ impl EndClosing for World {
 }
 
 impl EndMembership for World {
-    async fn end_membership(&self, departure: &Departure) -> Result<bool, Fault> {
+    async fn end_membership(&self, departure: &Departure) -> Result<CommitOutcome, Fault> {
         self.effect(|State { accounts, .. }| {
             let Departure { member, succession, audit } = departure;
             let role = |user: &UserId| accounts.members.get(&(member.org, user.clone())).map(|member| member.role);
             if role(&member.user) != Some(member.role) {
-                return false;
+                return CommitOutcome::Conflict;
             }
             match succession {
-                Succession::Owner(owner) if role(owner) != Some(OrgRole::Owner) => return false,
-                Succession::Nobody(_) if !accounts.orgs.contains_key(&member.org) => return false,
+                Succession::Owner(owner) if role(owner) != Some(OrgRole::Owner) => return CommitOutcome::Conflict,
+                Succession::Nobody(_) if !accounts.orgs.contains_key(&member.org) => return CommitOutcome::Conflict,
                 _ => {}
             }
             accounts.members.remove(&(member.org, member.user.clone()));
@@ -126,7 +126,7 @@ impl EndMembership for World {
                 accounts.wallets.entry(WalletId::Organisation(member.org)).and_modify(|wallet| wallet.open = false);
                 accounts.audit.push(AuditEntry::clone(suspended));
             }
-            true
+            CommitOutcome::Committed
         })
     }
 }

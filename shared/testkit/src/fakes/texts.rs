@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use consigne_core::files::File;
-use consigne_core::ports::{AskModel, ForgetDraft, GetDraft, KeepDraft, PutObject, ReadChapters};
+use consigne_core::idempotency::CommitOutcome;
+use consigne_core::ports::{AskModel, ForgetDraft, GetDraft, PutObject, ReadChapters, StoreDraft};
 use consigne_core::texts::{Chapter, Draft, Prompt, Reply, Trouble, read_reply};
 use consigne_core::{Fault, JobId};
 use consigne_runtime::clock;
@@ -44,19 +45,19 @@ impl GetDraft for World {
     }
 }
 
-impl KeepDraft for World {
-    async fn store_draft(&self, draft: &Draft, chapter: Option<&Chapter>) -> Result<bool, Fault> {
+impl StoreDraft for World {
+    async fn store_draft(&self, draft: &Draft, chapter: Option<&Chapter>) -> Result<CommitOutcome, Fault> {
         self.effect(|state| {
             let texts = &mut state.texts;
             let stands = texts.drafts.get(&draft.job).map_or(0, |known| known.revision);
             if stands != draft.revision.saturating_sub(1) {
-                return false;
+                return CommitOutcome::Conflict;
             }
             texts.drafts.insert(draft.job.clone(), draft.clone());
             if let Some(Chapter { at, text }) = chapter {
                 texts.chapters.insert((draft.job.clone(), *at), text.clone());
             }
-            true
+            CommitOutcome::Committed
         })
     }
 }

@@ -12,12 +12,12 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemInputBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use consigne_aws::Backoff;
 use consigne_core::files::{File, LedgerDelta, ObjectKey, SWEEP_MARGIN, Status, Transition, Usage};
+use consigne_core::idempotency::CommitOutcome;
 use consigne_core::ports::{ApplyTransition, BeginDelete, GetFile, GetUsage};
 use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
 
 use crate::table::item::{Reader, number, text, user_pk};
 use crate::table::outbox;
-use crate::table::transact::Outcome;
 use crate::table::{Table, due, item};
 
 /// Attribute that tells which call marked a file deleted. The next write of the record removes it.
@@ -64,9 +64,9 @@ impl BeginDelete for Table {
 }
 
 impl ApplyTransition for Table {
-    async fn apply_transition(&self, step: &Transition) -> Result<bool, Fault> {
+    async fn apply_transition(&self, step: &Transition) -> Result<CommitOutcome, Fault> {
         let writes = self.transition_writes(step)?;
-        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+        self.commit(writes).await
     }
 }
 

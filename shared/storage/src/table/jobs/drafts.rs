@@ -1,13 +1,13 @@
 //! Drafts of books and articles: an item for the draft and one for each chapter. The table deletes them by itself in
 //! the end.
 
-use consigne_core::ports::{ForgetDraft, GetDraft, KeepDraft, ReadChapters};
+use consigne_core::idempotency::CommitOutcome;
+use consigne_core::ports::{ForgetDraft, GetDraft, ReadChapters, StoreDraft};
 use consigne_core::texts::{Chapter, Draft, Lease, Sort, Tokens};
 use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
 
 use crate::table::Table;
 use crate::table::item::{Item, Reader, add, key, number, odd, text, user_pk};
-use crate::table::transact::Outcome;
 
 /// Prefix of the sort keys of drafts and their chapters.
 const TEXT: &str = "TEXT#";
@@ -72,8 +72,8 @@ impl GetDraft for Table {
     }
 }
 
-impl KeepDraft for Table {
-    async fn store_draft(&self, draft: &Draft, chapter: Option<&Chapter>) -> Result<bool, Fault> {
+impl StoreDraft for Table {
+    async fn store_draft(&self, draft: &Draft, chapter: Option<&Chapter>) -> Result<CommitOutcome, Fault> {
         let item = write(draft)?;
         let mut writes = vec![match draft.revision.saturating_sub(1) {
             0 => self.put_new(item)?,
@@ -86,7 +86,7 @@ impl KeepDraft for Table {
             item.insert("ttl".to_owned(), number(draft.expires.as_secs()));
             writes.push(self.put(item)?);
         }
-        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+        self.commit(writes).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Migrations: keys migrated from an older installation, and how far their owners have been notified.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use consigne_core::idempotency::CommitOutcome;
 use consigne_core::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, MigrationStep, Stage};
 use consigne_core::periods::Day;
 use consigne_core::ports::{GetMigration, ListMigrations, Listed, MigrateKey, MigrationFilter, PageAsk, StepMigration};
@@ -132,11 +133,11 @@ impl ListMigrations for Table {
 }
 
 impl StepMigration for Table {
-    async fn step_migration(&self, step: &MigrationStep) -> Result<bool, Fault> {
+    async fn step_migration(&self, step: &MigrationStep) -> Result<CommitOutcome, Fault> {
         let mut writes = vec![self.put_seen(write(&step.migration), step.seen)?];
         if let Some(event) = &step.event {
             writes.push(self.put(outbox::write(event))?);
         }
-        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+        self.commit(writes).await
     }
 }

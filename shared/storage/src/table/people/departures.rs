@@ -2,16 +2,16 @@
 
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete};
 use consigne_core::Fault;
+use consigne_core::idempotency::CommitOutcome;
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{Departure, EndMembership, Succession};
 
 use crate::table::item::text;
 use crate::table::people::orgs::member_key;
-use crate::table::transact::Outcome;
 use crate::table::{Table, audit};
 
 impl EndMembership for Table {
-    async fn end_membership(&self, departure: &Departure) -> Result<bool, Fault> {
+    async fn end_membership(&self, departure: &Departure) -> Result<CommitOutcome, Fault> {
         let Departure { member, succession, audit: entry } = departure;
         let role = |role: OrgRole| text(role.name());
         let leave = Delete::builder()
@@ -36,6 +36,6 @@ impl EndMembership for Table {
                 writes.push(self.put(audit::write(suspended))?);
             }
         }
-        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+        self.commit(writes).await
     }
 }

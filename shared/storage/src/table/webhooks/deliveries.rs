@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput};
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use consigne_aws::Failure;
 use consigne_core::deliveries::{Delivery, DeliveryStep, REDELIVERIES_AN_HOUR, redelivery_hour, too_many_redeliveries};
-use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
+use consigne_core::idempotency::{CommitOutcome, IdempotentRequest, WriteOutcome};
 use consigne_core::ports::{
     DeliveryFilter, GetDelivery, ListDeliveries, Listed, MoveDelivery, PageAsk, RecordDelivery, Redeliver,
     SnoozeDelivery,
@@ -15,7 +15,7 @@ use consigne_core::{DeliveryId, Fault, OrgId, Timestamp};
 
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{count_one, key, number, org_pk, text};
-use crate::table::transact::{Outcome, failed_at};
+use crate::table::transact::failed_at;
 use crate::table::webhooks::delivery_item::{self, delivery_key};
 use crate::table::{Table, due};
 
@@ -36,17 +36,18 @@ impl GetDelivery for Table {
 }
 
 impl MoveDelivery for Table {
-    async fn move_delivery(&self, step: &DeliveryStep) -> Result<bool, Fault> {
+    async fn move_delivery(&self, step: &DeliveryStep) -> Result<CommitOutcome, Fault> {
         let item = delivery_item::write(&step.delivery)?;
         let Some(of_endpoint) = &step.endpoint else {
             // A single write, because a transaction would cost twice as much.
             let put = PutItemInput::builder().table_name(&self.name).set_item(Some(item));
             let put = put.condition_expression("revision = :seen");
-            return written(self.client.send(put.expression_attribute_values(":seen", number(step.seen))).await);
+            let put = put.expression_attribute_values(":seen", number(step.seen));
+            return Ok(CommitOutcome::of(written(self.client.send(put).await)?));
         };
         let mut writes = vec![self.put_seen(item, step.seen)?];
         writes.extend(self.endpoint_step(of_endpoint)?);
-        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+        self.commit(writes).await
     }
 }
 

@@ -10,7 +10,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
-use crate::handlers::nightly::night_of_quotas::{message as maintenance, neglected};
+use crate::handlers::nightly::night_of_quotas::{acme_without_maintenance, message as maintenance};
 use crate::handlers::nightly::night_of_stats::{message, within};
 use crate::handlers::nightly::night_of_storage::{of_night, stored, totals};
 use crate::handlers::nightly::stats::{days_ago, outcome, put_receipt};
@@ -90,7 +90,7 @@ async fn the_maintenance_of_an_organisation_survives_every_fault() {
         json!([used, wallets, told])
     };
     let begin = || {
-        let world = neglected();
+        let world = acme_without_maintenance();
         world.change(|state| {
             let own = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
             // The rest is so small that an alert threshold is crossed.
@@ -112,5 +112,5 @@ async fn starting_maintenance_survives_every_fault() {
         functions::deliver_night(world).await;
         json!(world.state().accounts.keys.values().map(|key| key.used.clone()).collect::<Vec<_>>())
     };
-    survives_to(neglected, act, end).await;
+    survives_to(acme_without_maintenance, act, end).await;
 }

@@ -17,7 +17,7 @@ use super::mail::job_of;
 use super::{assert_field_refused, assert_refused, text};
 
 /// Returns a new name at the receiver, and its URL.
-fn somewhere(stack: &Stack) -> (String, String) {
+fn new_receiver(stack: &Stack) -> (String, String) {
     let name = fresh_user();
     let url = format!("{}/{name}?token=t", stack.name("RECEIVER_URL"));
     (name, url)
@@ -71,7 +71,7 @@ async fn delivery(fixture: &OrgFixture<'_>, endpoint: &str, good: impl Fn(&Value
 async fn webhooks_are_signed_and_retried_with_the_same_id_after_failures() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
-    let (name, url) = somewhere(&stack);
+    let (name, url) = new_receiver(&stack);
     let (endpoint, secret) = register(&fixture, &fixture.owner, &url, &["key.issued"]).await;
     plan(&stack, &name, &[&secret], &json!([500, 500, 200])).await;
     // The whole path: the key's transaction, the outbox, the bus, the queue.
@@ -103,7 +103,7 @@ async fn webhooks_are_signed_and_retried_with_the_same_id_after_failures() {
 async fn an_endpoint_that_answers_410_is_disabled_and_can_be_enabled_again() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
-    let (name, url) = somewhere(&stack);
+    let (name, url) = new_receiver(&stack);
     let (endpoint, secret) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     plan(&stack, &name, &[&secret], &json!([410])).await;
     let fact = json!({ "org_id": fixture.org, "date": "2026-11-20" });
@@ -150,7 +150,7 @@ async fn endpoints_with_internal_addresses_are_refused() {
 async fn only_the_status_of_a_receivers_answer_counts() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
-    let (name, url) = somewhere(&stack);
+    let (name, url) = new_receiver(&stack);
     let (endpoint, secret) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     let inside = format!("{}/{name}/inside", stack.name("RECEIVER_URL"));
     let answers = json!([{ "status": 307, "location": inside }, { "status": 200, "size": 50_000_000 }]);
@@ -166,7 +166,7 @@ async fn only_the_status_of_a_receivers_answer_counts() {
 async fn both_secrets_are_valid_during_a_rotation() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
-    let (name, url) = somewhere(&stack);
+    let (name, url) = new_receiver(&stack);
     let (endpoint, old) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     let path = fixture.path(&format!("/endpoints/{endpoint}/rotate"));
     let rotated = fixture.owner.call_with("POST", &path, &json!({ "grace_seconds": 60 })).await;
@@ -186,7 +186,7 @@ async fn an_event_about_a_person_reaches_only_their_own_endpoints() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
     let developer = fixture.add_member(OrgRole::Developer).await;
-    let [(theirs, their_url), (ours, our_url)] = [somewhere(&stack), somewhere(&stack)];
+    let [(theirs, their_url), (ours, our_url)] = [new_receiver(&stack), new_receiver(&stack)];
     register(&fixture, &developer, &their_url, &["job.completed"]).await;
     let (own, _) = register(&fixture, &fixture.owner, &our_url, &["job.completed"]).await;
     tell(&stack, "job.completed", &[job_of(&fixture.owner)]).await;
@@ -201,7 +201,7 @@ async fn eighty_deliveries_to_one_endpoint_arrive_at_ten_per_second() {
     const MANY: usize = 80;
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;
-    let (name, url) = somewhere(&stack);
+    let (name, url) = new_receiver(&stack);
     let (_, secret) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     plan(&stack, &name, &[&secret], &json!([])).await;
     let facts: Vec<Value> = (0..MANY).map(|_| json!({ "org_id": fixture.org, "date": "2026-11-20" })).collect();

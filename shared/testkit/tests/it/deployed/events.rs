@@ -28,7 +28,7 @@ const CAUSED_ELSEWHERE: [&str; 8] = [
 ];
 
 /// Causes an event of every other kind. Returns the ids of the person and the organisation.
-async fn eventful(stack: &Stack) -> [String; 2] {
+async fn cause_events(stack: &Stack) -> [String; 2] {
     let fixture = OrgFixture::open(stack, 100).await;
     let (ann, generator) = (&fixture.owner, Generator::of(stack));
     // An answer of 410 disables the endpoint.
@@ -69,7 +69,7 @@ async fn every_published_event_is_valid_for_its_schema() {
     let stack = Stack::find();
     // Events that other tests cause in the meantime are received as well.
     let listener = BusListener::to(&stack, &fresh_user(), &json!({ "source": ["consigne"] })).await;
-    let whose = eventful(&stack).await;
+    let whose = cause_events(&stack).await;
     let wanted: BTreeSet<&str> =
         EventKind::ALL.into_iter().map(EventKind::name).filter(|kind| !CAUSED_ELSEWHERE.contains(kind)).collect();
     let (mut wrong, mut heard) = (Vec::new(), BTreeSet::new());

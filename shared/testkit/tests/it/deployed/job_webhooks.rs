@@ -10,7 +10,7 @@ use consigne_testkit::stack::{Person, Stack};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::jobs::{asked, painter, pictures_left, pictures_of, status, wait_for};
+use super::jobs::{asked, pictures_left, pictures_of, status, user_for_pictures, wait_for};
 use super::mail::{address, founder, mail_to, mails_to};
 use super::{assert_field_refused, assert_refused, text};
 
@@ -55,7 +55,7 @@ async fn repeated_completions_count_once() {
 #[tokio::test]
 async fn a_failed_job_returns_its_allowance_once() {
     let stack = Stack::find();
-    let (ann, generator) = (painter(&stack), Generator::of(&stack));
+    let (ann, generator) = (user_for_pictures(&stack), Generator::of(&stack));
     let mut jobs = Vec::new();
     for _ in 0..10 {
         jobs.push(asked(&ann, "images", &json!({ "prompt": "un phare" })).await);

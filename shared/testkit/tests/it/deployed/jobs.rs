@@ -61,7 +61,7 @@ async fn articles_left(person: &Person<'_>) -> usize {
 }
 
 /// Returns a new user on the free plan who may request ten pictures a month, which outside generators make.
-pub fn painter(stack: &Stack) -> Person<'_> {
+pub fn user_for_pictures(stack: &Stack) -> Person<'_> {
     let mut person = stack.newcomer("free");
     let metadata = json!({ "subscription": "free", "features": ["image-generation"] });
     person.token = stack.issuer.token_with(&person.id, &json!({ "public_metadata": metadata }));
@@ -246,7 +246,7 @@ async fn another_users_job_looks_like_a_job_that_does_not_exist() {
 #[tokio::test]
 async fn a_pending_job_can_be_cancelled_and_a_processing_one_cannot() {
     let stack = Stack::find();
-    let (ann, bob, generator) = (painter(&stack), stack.newcomer("pro"), Generator::of(&stack));
+    let (ann, bob, generator) = (user_for_pictures(&stack), stack.newcomer("pro"), Generator::of(&stack));
     let job = asked(&ann, "images", &json!({ "prompt": "un phare" })).await;
     let message = generator.take(&job).await;
     let cancel = async |person: &Person<'_>, job: &str| person.call("DELETE", &format!("/api/secure/jobs/{job}")).await;
@@ -268,7 +268,7 @@ async fn a_pending_job_can_be_cancelled_and_a_processing_one_cannot() {
 async fn sweep_fails_an_overdue_job_and_returns_its_allowance_once() {
     use aws_sdk_dynamodb::types::AttributeValue::{N, S};
     let stack = Stack::find();
-    let ann = painter(&stack);
+    let ann = user_for_pictures(&stack);
     let job = asked(&ann, "images", &json!({ "prompt": "un phare" })).await;
     let other = asked(&ann, "images", &json!({ "prompt": "la mer" })).await;
     let id = JobId::parse(&job).unwrap();

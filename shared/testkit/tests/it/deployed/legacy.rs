@@ -94,7 +94,7 @@ async fn everything(stack: &Stack) -> Vec<String> {
 }
 
 /// Deletes what an earlier run has left in the table.
-async fn emptied(stack: &Stack) {
+async fn delete_leftovers(stack: &Stack) {
     // Fails if there is none.
     drop(SECOND.consigne(&["pepper", "retire", "0"], "").await);
     let client = aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config());
@@ -111,7 +111,7 @@ async fn emptied(stack: &Stack) {
 }
 
 /// Removes outbox items, which are deleted after they were published.
-fn lasting(items: Vec<String>) -> Vec<String> {
+fn without_outbox(items: Vec<String>) -> Vec<String> {
     items.into_iter().filter(|item| !item.contains("OUTBOX#")).collect()
 }
 
@@ -140,7 +140,7 @@ fn counts(report: &str) -> Value {
 async fn an_export_is_imported_its_keys_work_and_their_texts_are_stored_nowhere() {
     let end = clock::now().plus(Duration::from_hours(24 * 60));
     let stack = SECOND.deploy(&[format!("LegacyKeysUntil={end}")]);
-    emptied(&stack).await;
+    delete_leftovers(&stack).await;
     let owners = [fresh_user(), fresh_user(), fresh_user()];
     let key = random();
     let (held, rows) = export(&key, &owners);
@@ -155,10 +155,10 @@ async fn an_export_is_imported_its_keys_work_and_their_texts_are_stored_nowhere(
     assert!(!well && said.contains("--dry-run"), "{said}");
     let (well, said) = SECOND.consigne(&["pepper", "legacy"], OLD_PEPPER).await;
     assert!(well && !said.contains(OLD_PEPPER), "{said}");
-    let untouched = lasting(everything(&stack).await);
+    let untouched = without_outbox(everything(&stack).await);
     let (well, dry) = SECOND.consigne(&["migrate-keys", file, "--key-file", key_file, "--dry-run"], "").await;
     assert!(well, "{dry}");
-    assert_eq!(lasting(everything(&stack).await), untouched, "a dry run writes nothing");
+    assert_eq!(without_outbox(everything(&stack).await), untouched, "a dry run writes nothing");
     let listener = BusListener::on(&stack, "user_id", &owners[0]).await;
     // The key can also be given on standard input, in another format.
     let (well, real) = SECOND.consigne(&["migrate-keys", file, "--yes"], &STANDARD.encode(key)).await;
@@ -170,11 +170,11 @@ async fn an_export_is_imported_its_keys_work_and_their_texts_are_stored_nowhere(
         assert_eq!(counts(report), want, "{report}");
         assert!(report.contains(r#"{"id":"bad","problem":"#), "{report}");
     }
-    let after = lasting(everything(&stack).await);
+    let after = without_outbox(everything(&stack).await);
     let (well, again) = SECOND.consigne(&["migrate-keys", file, "--key-file", key_file, "--yes"], "").await;
     assert!(well, "{again}");
     assert_eq!((&counts(&again)["unchanged"], &counts(&again)["carried_over"]), (&json!(30), &json!(0)));
-    assert_eq!(lasting(everything(&stack).await), after, "a second run changes nothing");
+    assert_eq!(without_outbox(everything(&stack).await), after, "a second run changes nothing");
 
     let mut orgs = std::collections::BTreeSet::new();
     for (n, key) in held.iter().enumerate() {

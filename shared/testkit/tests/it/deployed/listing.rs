@@ -22,7 +22,7 @@ async fn record(table: &Table, owner: &UserId, n: usize) -> File {
     table.grant_upload(&grant).await.unwrap();
     let pinned = Pinned { version: format!("v{n}"), etag: "e".to_owned(), sequencer: String::new() };
     let step = grant.file.accept(Arrival { pinned, size: 10, dimensions: None }, now);
-    assert!(table.apply_transition(&step).await.unwrap());
+    assert!(table.apply_transition(&step).await.unwrap().is_committed());
     step.file
 }
 
@@ -31,11 +31,11 @@ async fn a_list_shows_every_file_once_while_others_are_added_and_deleted() {
     let stack = Stack::find();
     let (table, ann) = (stack.table(), stack.newcomer("enterprise"));
     let owner = UserId::parse(&ann.id).unwrap();
-    let mut lasting = Vec::new();
-    let mut passing = Vec::new();
+    let mut remaining = Vec::new();
+    let mut to_delete = Vec::new();
     for n in 0..250 {
         let file = record(&table, &owner, n).await;
-        if n % 10 == 3 { passing.push(file) } else { lasting.push(file.key.to_string()) }
+        if n % 10 == 3 { to_delete.push(file) } else { remaining.push(file.key.to_string()) }
     }
     let full = until(async || {
         let total = ann.call("GET", "/api/files/list?limit=1000").await.json();
@@ -57,7 +57,7 @@ async fn a_list_shows_every_file_once_while_others_are_added_and_deleted() {
             None => break,
         }
         // Between two pages some files are deleted and some are added.
-        for file in passing.drain(..passing.len().min(10)) {
+        for file in to_delete.drain(..to_delete.len().min(10)) {
             table.begin_delete(&file.key, clock::now()).await.unwrap();
         }
         for n in 0..5 {
@@ -65,7 +65,7 @@ async fn a_list_shows_every_file_once_while_others_are_added_and_deleted() {
         }
     }
     assert_eq!(pages, 3);
-    for key in &lasting {
+    for key in &remaining {
         assert_eq!(seen.get(key), Some(&1), "{key}");
     }
     assert!(seen.values().all(|times| *times == 1), "a file was shown twice");

@@ -45,7 +45,7 @@ fn payment(fixture: &OrgFixture<'_>, name: &str) -> String {
 }
 
 /// Sends an event three times. Asserts that each is accepted.
-async fn thrice(payments: &Payments<'_>, event: &Value) {
+async fn send_three_times(payments: &Payments<'_>, event: &Value) {
     for _ in 0..3 {
         let answer = payments.tell(event).await;
         assert_eq!((answer.status, answer.json()), (200, json!({ "success": true })), "{event}");
@@ -147,7 +147,7 @@ async fn a_session_with_repeated_events_out_of_order_is_credited_once() {
             event("charge.refunded", &refunded(&payment, 1_000, 250)),
         ];
         for at in order {
-            thrice(&payments, &facts[at]).await;
+            send_three_times(&payments, &facts[at]).await;
         }
         assert_eq!(numbers(&fixture).await, json!([750, 1_000, 250]), "{order:?}");
         assert_eq!(audit_log(&fixture, "credits.purchased").await, [text(&session, "id")], "{order:?}");
@@ -165,7 +165,7 @@ async fn a_session_with_many_concurrent_events_is_credited_once() {
     let answers = join_all(events.iter().map(|event| payments.tell(event))).await;
     // Events that were not accepted in time are sent again, as Stripe does.
     assert!(answers.iter().all(|answer| [200, 503].contains(&answer.status)), "{answers:?}");
-    thrice(&payments, &events[0]).await;
+    send_three_times(&payments, &events[0]).await;
     assert_eq!(numbers(&fixture).await, json!([100_000, 100_000, 0]));
     assert_eq!(audit_log(&fixture, "credits.purchased").await.len(), 1);
 }
@@ -218,7 +218,7 @@ async fn a_session_with_other_metadata_or_another_price_buys_nothing() {
         changed("client_reference_id", json!(null)),
         changed("payment_status", json!("unpaid")),
     ] {
-        thrice(&payments, &bad).await;
+        send_three_times(&payments, &bad).await;
     }
     for fixture in [&fixture, &other] {
         assert_eq!(numbers(fixture).await, json!([0, 0, 0]));
@@ -230,7 +230,7 @@ async fn a_session_with_other_metadata_or_another_price_buys_nothing() {
         refused,
         "one entry each for amount, currency and metadata"
     );
-    thrice(&payments, &event(COMPLETED, &session)).await;
+    send_three_times(&payments, &event(COMPLETED, &session)).await;
     assert_eq!(numbers(&fixture).await, json!([1_000, 1_000, 0]));
 }
 
@@ -243,11 +243,11 @@ async fn the_owner_gets_a_mail_about_a_refund_of_spent_credits() {
     let fixture = OrgFixture::of(&stack, ann, org);
     let payment = payment(&fixture, "");
     let session = paid(&payments.open(&fixture, "starter").await, &payment);
-    thrice(&payments, &event(COMPLETED, &session)).await;
+    send_three_times(&payments, &event(COMPLETED, &session)).await;
     let key = fixture.issue("production", &json!({})).await;
     let spent = fixture.verify(&key.text, &json!({ "cost": 300 }), None).await;
     assert_eq!(spent.json()["data"]["valid"], true, "{}", spent.json());
-    thrice(&payments, &event("charge.refunded", &refunded(&payment, 1_000, 1_000))).await;
+    send_three_times(&payments, &event("charge.refunded", &refunded(&payment, 1_000, 1_000))).await;
     assert_eq!(numbers(&fixture).await, json!([-300, 1_000, 1_000]));
     let told = until(async || {
         let mails = super::mail::mails_to(&stack, &to).await;
@@ -266,12 +266,13 @@ async fn a_dispute_of_spent_credits_refuses_keys_and_causes_a_mail() {
     let fixture = OrgFixture::of(&stack, ann, org);
     let payment = payment(&fixture, "");
     let session = paid(&payments.open(&fixture, "starter").await, &payment);
-    thrice(&payments, &event(COMPLETED, &session)).await;
+    send_three_times(&payments, &event(COMPLETED, &session)).await;
     let key = fixture.issue("production", &json!({})).await;
     let spent = fixture.verify(&key.text, &json!({ "cost": 300 }), None).await;
     assert_eq!(spent.json()["data"]["valid"], true, "{}", spent.json());
 
-    thrice(&payments, &event("charge.dispute.created", &disputed(&payment, "du_1", 1_000, "needs_response"))).await;
+    send_three_times(&payments, &event("charge.dispute.created", &disputed(&payment, "du_1", 1_000, "needs_response")))
+        .await;
     assert_eq!(numbers(&fixture).await, json!([-300, 1_000, 1_000]));
     assert_eq!(fixture.charge(&key, None).await["code"], "INSUFFICIENT_CREDITS");
     let told = until(async || {
@@ -282,9 +283,10 @@ async fn a_dispute_of_spent_credits_refuses_keys_and_causes_a_mail() {
     assert!(text(&mail, "BodyText").contains("1,000 credits were taken back for it."), "{mail}");
     assert!(!text(&mail_to(&stack, &to).await, "BodyText").is_empty());
 
-    thrice(&payments, &event("charge.dispute.closed", &disputed(&payment, "du_1", 1_000, "won"))).await;
+    send_three_times(&payments, &event("charge.dispute.closed", &disputed(&payment, "du_1", 1_000, "won"))).await;
     // A late event changes nothing.
-    thrice(&payments, &event("charge.dispute.created", &disputed(&payment, "du_1", 1_000, "needs_response"))).await;
+    send_three_times(&payments, &event("charge.dispute.created", &disputed(&payment, "du_1", 1_000, "needs_response")))
+        .await;
     assert_eq!(numbers(&fixture).await, json!([700, 1_000, 0]));
     assert_eq!(fixture.charge(&key, None).await["valid"], true);
     let mails = super::mail::mails_to(&stack, &to).await;

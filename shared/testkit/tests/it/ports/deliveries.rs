@@ -205,8 +205,8 @@ async fn a_delivery_is_recorded_once_and_read_back_after_every_step(table: &impl
     for step in steps {
         let mut step = step(&delivery);
         step.endpoint = None;
-        assert!(table.move_delivery(&step).await.unwrap());
-        assert!(!table.move_delivery(&step).await.unwrap(), "the delivery has changed");
+        assert!(table.move_delivery(&step).await.unwrap().is_committed());
+        assert!(!table.move_delivery(&step).await.unwrap().is_committed(), "the delivery has changed");
         delivery = step.delivery;
         assert_eq!(table.get_delivery(delivery.org, delivery.id).await.unwrap(), Some(delivery.clone()));
     }
@@ -220,7 +220,7 @@ async fn of_many_concurrent_claims_of_an_attempt_one_succeeds(table: &impl Hooks
     table.record_delivery(&delivery).await.unwrap();
     let claims: Vec<_> = (0..8).map(|n| delivery.begin(now().plus(Duration::from_millis(n)))).collect();
     let won = join_all(claims.iter().map(|claim| table.move_delivery(claim))).await;
-    assert_eq!(won.iter().filter(|won| *won.as_ref().unwrap()).count(), 1);
+    assert_eq!(won.iter().filter(|won| won.as_ref().unwrap().is_committed()).count(), 1);
 }
 
 async fn an_endpoint_is_disabled_together_with_its_delivery(table: &impl Hooks) {
@@ -228,18 +228,18 @@ async fn an_endpoint_is_disabled_together_with_its_delivery(table: &impl Hooks) 
     let [one, other] = [0, 1].map(|secs| hooks::delivery(&endpoint, now().plus(Duration::from_secs(secs))));
     for delivery in [&one, &other] {
         table.record_delivery(delivery).await.unwrap();
-        assert!(table.move_delivery(&delivery.begin(now())).await.unwrap());
+        assert!(table.move_delivery(&delivery.begin(now())).await.unwrap().is_committed());
     }
     let begun = |delivery: &Delivery| delivery.begin(now()).delivery;
     let (gone, _) = begun(&one).conclude(&answered(410), Duration::ZERO, &endpoint, now());
-    assert!(table.move_delivery(&gone).await.unwrap());
+    assert!(table.move_delivery(&gone).await.unwrap().is_committed());
     let read = table.get_endpoint(endpoint.org, endpoint.id).await.unwrap().unwrap();
     assert!(!read.is_active() && read.revision == 2, "{read:?}");
     // A step computed from an older state of the endpoint changes neither of them.
     let (failed, _) = begun(&other).conclude(&answered(500), Duration::ZERO, &endpoint, now());
-    assert!(!table.move_delivery(&failed).await.unwrap());
+    assert!(!table.move_delivery(&failed).await.unwrap().is_committed());
     let (failed, _) = begun(&other).conclude(&answered(500), Duration::ZERO, &read, now());
-    assert!(table.move_delivery(&failed).await.unwrap());
+    assert!(table.move_delivery(&failed).await.unwrap().is_committed());
 }
 
 async fn deliveries_are_listed_newest_first_by_status_and_viewer(table: &impl Hooks) {
@@ -252,7 +252,7 @@ async fn deliveries_are_listed_newest_first_by_status_and_viewer(table: &impl Ho
         all.push(delivery);
     }
     let ended = all[0].cancel();
-    assert!(table.move_delivery(&ended).await.unwrap());
+    assert!(table.move_delivery(&ended).await.unwrap().is_committed());
     let ids = async |status, limit: u32| {
         let filter = DeliveryFilter { endpoint: endpoint.id, status, viewer: viewer.clone() };
         let mut found = Vec::new();
@@ -305,10 +305,10 @@ async fn a_delivery_is_due_when_it_has_no_message_on_the_queue(table: &impl Hook
     let read = table.get_delivery(delivery.org, delivery.id).await.unwrap().unwrap();
     assert_eq!((read.revision, read.next_at), (delivery.revision, delivery.next_at), "it must not change");
     let far = delivery.postpone(after(3_600), long_ago);
-    assert!(table.move_delivery(&far).await.unwrap());
+    assert!(table.move_delivery(&far).await.unwrap().is_committed());
     assert!(eventually(async || is_due(table, &delivery, after(3_600)).await, |due| *due).await);
     assert!(!is_due(table, &delivery, after(3_599)).await, "no message can wait so long, so none is expected");
-    assert!(table.move_delivery(&far.delivery.cancel()).await.unwrap());
+    assert!(table.move_delivery(&far.delivery.cancel()).await.unwrap().is_committed());
     assert!(!eventually(async || is_due(table, &delivery, now()).await, |due| !*due).await);
 }
 
@@ -317,7 +317,7 @@ async fn redeliveries_are_limited_per_hour_and_retries_count_once(table: &impl H
     let mut delivery = hooks::delivery(&endpoint, now());
     table.record_delivery(&delivery).await.unwrap();
     let ended = delivery.cancel();
-    assert!(table.move_delivery(&ended).await.unwrap());
+    assert!(table.move_delivery(&ended).await.unwrap().is_committed());
     delivery = ended.delivery;
     let key = IdempotencyKey { key: "again".to_owned(), fingerprint: "f".to_owned() };
     let (caller, result) = (endpoint.created_by.clone().into(), "r".to_owned());
@@ -334,7 +334,7 @@ async fn redeliveries_are_limited_per_hour_and_retries_count_once(table: &impl H
             assert_eq!(table.redeliver(&again, None, endpoint.created_at).await.unwrap(), WriteOutcome::Conflict);
         }
         let ended = again.delivery.cancel();
-        assert!(table.move_delivery(&ended).await.unwrap());
+        assert!(table.move_delivery(&ended).await.unwrap().is_committed());
         delivery = ended.delivery;
     }
     let again = delivery.again(now()).unwrap();

@@ -58,7 +58,7 @@ fn arrival(size: u64) -> Arrival {
 
 async fn ready_file(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
     let step = granted(files, owner, name, size, now).await.accept(arrival(size), now);
-    assert!(files.apply_transition(&step).await.unwrap());
+    assert!(files.apply_transition(&step).await.unwrap().is_committed());
     step.file
 }
 
@@ -146,15 +146,15 @@ async fn a_step_is_applied_once_with_its_ledger_and_event(files: &impl Files) {
     let (owner, now) = (owner(), now());
     let file = granted(files, &owner, "a.png", 10, now).await;
     let settle = file.accept(arrival(9), now);
-    assert!(files.apply_transition(&settle).await.unwrap());
-    assert!(!files.apply_transition(&settle).await.unwrap());
-    assert!(!files.apply_transition(&file.reject("no", now)).await.unwrap());
+    assert!(files.apply_transition(&settle).await.unwrap().is_committed());
+    assert!(!files.apply_transition(&settle).await.unwrap().is_committed());
+    assert!(!files.apply_transition(&file.reject("no", now)).await.unwrap().is_committed());
     let usage = files.get_usage(&owner).await.unwrap();
     assert_eq!(
         (usage.committed, usage.reserved, usage.of(Kind::Image).files, usage.of(Kind::Image).bytes),
         (9, 0, 1, 9)
     );
-    assert!(files.apply_transition(&settle.file.remove(Removal::Deleted, now)).await.unwrap());
+    assert!(files.apply_transition(&settle.file.remove(Removal::Deleted, now)).await.unwrap().is_committed());
     let usage = files.get_usage(&owner).await.unwrap();
     assert_eq!((usage.committed, usage.reserved, usage.files(None), usage.bytes()), (0, 0, 0, 0));
 }
@@ -174,7 +174,7 @@ async fn every_field_of_a_record_is_stored(files: &impl Files) {
         (Status::Deleted, LedgerState::Nothing),
     ] {
         (step.file.status, step.file.ledger_state) = (status, ledger_state);
-        assert!(files.apply_transition(&step).await.unwrap());
+        assert!(files.apply_transition(&step).await.unwrap().is_committed());
         assert_eq!(files.get_file(&owner, file.id()).await.unwrap().as_ref(), Some(&step.file));
         step.seen = step.file.revision;
         step.file.revision += 1;
@@ -192,7 +192,7 @@ async fn of_ten_deletions_one_succeeds(files: &impl Files) {
     let marked = files.get_file(&owner, file.id()).await.unwrap().unwrap();
     assert_eq!(marked, file.deleting(later));
     assert_eq!(given, std::slice::from_ref(&marked));
-    assert!(files.apply_transition(&marked.remove(Removal::Deleted, later)).await.unwrap());
+    assert!(files.apply_transition(&marked.remove(Removal::Deleted, later)).await.unwrap().is_committed());
     assert_eq!(files.begin_delete(&file.key, later).await.unwrap(), None);
 }
 
@@ -286,7 +286,7 @@ async fn due_files_are_listed_until_they_are_done<F: Files>(files: &F) {
     let found = eventually(async || mine(due_at).await, |found| !found.is_empty()).await;
     assert_eq!(found, [file.id().to_string()]);
     let step = file.remove(Removal::Expired, start);
-    assert!(files.apply_transition(&step).await.unwrap());
+    assert!(files.apply_transition(&step).await.unwrap().is_committed());
     let found = eventually(async || mine(due_at).await, |found| *found == ["file.deleted"]).await;
     // On the deployed stack the stream may have carried the event already.
     assert!(found.is_empty() || found == ["file.deleted"], "{found:?}");
@@ -322,7 +322,7 @@ async fn due_files_are_listed_once_the_oldest_first<F: Files>(files: &F) {
     assert_eq!(eventually(walked, |found| found.len() == wanted.len()).await, wanted);
     for file in made {
         let step = file.remove(Removal::Expired, start);
-        assert!(files.apply_transition(&step).await.unwrap());
+        assert!(files.apply_transition(&step).await.unwrap().is_committed());
         files.clear_outbox(step.event.id).await.unwrap();
     }
 }

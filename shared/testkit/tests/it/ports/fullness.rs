@@ -94,7 +94,7 @@ async fn an_event_is_published_again_after_usage_was_below_the_threshold(
     granted(files, &owner, MARK - 1).await;
     let second = granted(files, &owner, 1).await;
     assert_eq!(told().len(), 1);
-    assert!(files.apply_transition(&second.file.remove(Removal::Expired, now())).await.unwrap());
+    assert!(files.apply_transition(&second.file.remove(Removal::Expired, now())).await.unwrap().is_committed());
     assert_eq!(told().len(), 0);
     granted(files, &owner, 7).await;
     assert_eq!(told().len(), 1);

@@ -151,13 +151,15 @@ async fn an_arrival_changes_file_and_job_or_neither(store: &impl JobStore) {
     let follows = settled.job.clone().unwrap();
     // The job has changed since, so neither changes.
     let stale_job = Box::new(JobStep { seen: follows.seen - 1, ..(*follows).clone() });
-    assert!(!store.apply_transition(&Transition { job: Some(stale_job), ..settled.clone() }).await.unwrap());
+    assert!(
+        !store.apply_transition(&Transition { job: Some(stale_job), ..settled.clone() }).await.unwrap().is_committed()
+    );
     // The file has changed since, so neither changes.
     let stale = Transition { seen: settled.seen + 1, ..settled.clone() };
-    assert!(!store.apply_transition(&stale).await.unwrap());
+    assert!(!store.apply_transition(&stale).await.unwrap().is_committed());
     assert_eq!((file(store, &files[0]).await, read(store, &job.id).await), (Some(files[0].clone()), job.clone()));
     assert_eq!(usage(store, &owner).await, [20, 20, 0]);
-    assert!(store.apply_transition(&settled).await.unwrap());
+    assert!(store.apply_transition(&settled).await.unwrap().is_committed());
     assert_eq!(file(store, &files[0]).await.unwrap().status, Status::Ready);
     let moved = read(store, &job.id).await;
     assert_eq!(moved, follows.job);
@@ -165,7 +167,7 @@ async fn an_arrival_changes_file_and_job_or_neither(store: &impl JobStore) {
     assert_eq!(usage(store, &owner).await, [20, 10, 1]);
     // An expired file that no completion named is removed from the job.
     let expired = follow(store, files[1].remove(Removal::Expired, now), now).await.unwrap();
-    assert!(store.apply_transition(&expired).await.unwrap());
+    assert!(store.apply_transition(&expired).await.unwrap().is_committed());
     let moved = read(store, &job.id).await;
     assert_eq!((moved.outputs.len(), moved.status), (1, JobStatus::Processing));
 }
@@ -180,7 +182,7 @@ async fn the_last_of_four_concurrent_arrivals_completes_the_job(store: &impl Job
     join_all(files.iter().map(async |waiting| {
         for _ in 0..8 {
             let step = follow(store, waiting.accept(arrival(), now), now).await.unwrap();
-            if store.apply_transition(&step).await.unwrap() {
+            if store.apply_transition(&step).await.unwrap().is_committed() {
                 completed.fetch_add(u32::from(step.job.unwrap().event.is_some()), Ordering::SeqCst);
                 return;
             }
@@ -206,8 +208,8 @@ async fn a_lost_claimed_file_fails_the_job_and_returns_its_allowance(store: &imp
     let (files, job) = granted(store, &new.job, 1, now).await;
     assert_eq!(store.apply_job_step(&claim(&job, now), None).await.unwrap(), StepOutcome::Applied);
     let step = follow(store, files[0].reject("declared video/mp4, found text", now), now).await.unwrap();
-    assert!(store.apply_transition(&step).await.unwrap());
-    assert!(!store.apply_transition(&step).await.unwrap());
+    assert!(store.apply_transition(&step).await.unwrap().is_committed());
+    assert!(!store.apply_transition(&step).await.unwrap().is_committed());
     let job = read(store, &job.id).await;
     assert_eq!((job.status, job.failure.unwrap().code.as_str()), (JobStatus::Failed, "OUTPUT_LOST"));
     assert_eq!(usage(store, &owner).await, [0, 0, 0]);

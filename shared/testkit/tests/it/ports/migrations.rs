@@ -123,7 +123,7 @@ async fn a_migration_counts_its_keys_and_is_announced_again_for_each(store: &imp
     }
     let known = store.get_migration(&id).await.unwrap().unwrap();
     assert_eq!(known, Migration { id: id.clone(), keys: 2, stage: Stage::Carried, revision: 2 });
-    assert!(store.step_migration(&step(&known, Stage::Announced(id.day))).await.unwrap());
+    assert!(store.step_migration(&step(&known, Stage::Announced(id.day))).await.unwrap().is_committed());
     store.migrate_key(&carried(org, &owner, at)).await.unwrap();
     let again = store.get_migration(&id).await.unwrap().unwrap();
     assert_eq!((again.keys, again.stage), (3, Stage::Carried));
@@ -151,14 +151,14 @@ async fn of_two_steps_of_one_revision_one_succeeds(store: &impl Migrations) {
     store.migrate_key(&carried(org, &owner, now())).await.unwrap();
     let known = store.get_migration(&id).await.unwrap().unwrap();
     let (one, other) = (step(&known, Stage::Announced(id.day)), step(&known, Stage::Reminded(id.day)));
-    assert!(store.step_migration(&one).await.unwrap());
-    assert!(!store.step_migration(&other).await.unwrap());
+    assert!(store.step_migration(&one).await.unwrap().is_committed());
+    assert!(!store.step_migration(&other).await.unwrap().is_committed());
     assert_eq!(store.get_migration(&id).await.unwrap(), Some(one.migration.clone()));
     let ended = step(&one.migration, Stage::Ended { on: id.day.plus(30), revoked: 7 });
-    assert!(store.step_migration(&ended).await.unwrap());
+    assert!(store.step_migration(&ended).await.unwrap().is_committed());
     assert_eq!(store.get_migration(&id).await.unwrap(), Some(ended.migration));
     let nowhere = Migration { id: MigrationId { owner: accounts::person(), ..id }, ..known };
-    assert!(!store.step_migration(&step(&nowhere, Stage::Announced(Day::of(now())))).await.unwrap());
+    assert!(!store.step_migration(&step(&nowhere, Stage::Announced(Day::of(now())))).await.unwrap().is_committed());
 }
 
 async fn migrations_are_listed_by_due_time_in_pages(store: &impl Migrations) {
@@ -192,8 +192,10 @@ async fn migrations_are_listed_by_due_time_in_pages(store: &impl Migrations) {
     want.sort();
     assert_eq!((two, mine(just_before).await), (want, vec![]));
 
-    assert!(store.step_migration(&step(&known[0], Stage::Announced(first))).await.unwrap());
-    assert!(store.step_migration(&step(&known[1], Stage::Ended { on: first, revoked: 0 })).await.unwrap());
+    assert!(store.step_migration(&step(&known[0], Stage::Announced(first))).await.unwrap().is_committed());
+    assert!(
+        store.step_migration(&step(&known[1], Stage::Ended { on: first, revoked: 0 })).await.unwrap().is_committed()
+    );
     let left = eventually(async || mine(at(1)).await, |all| all.len() == 1).await;
     assert_eq!(left, [known[2].id.clone()], "a migration is due later after a step, or never");
     assert_eq!(mine(at(23)).await, [known[2].id.clone(), known[0].id.clone()]);

@@ -284,8 +284,8 @@ async fn audit_log(people: &impl People, org: OrgId) -> Vec<&'static str> {
 async fn a_member_leaves_once_with_an_audit_entry(people: &impl People) {
     let (org, members) = hired(people, &[OrgRole::Developer]).await;
     let leave = departure(&members[1], Succession::Unchanged);
-    assert!(people.end_membership(&leave).await.unwrap());
-    assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap());
+    assert!(people.end_membership(&leave).await.unwrap().is_committed());
+    assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap().is_committed());
     assert_eq!(people.get_member(org, &members[1].user).await.unwrap(), None);
     let places = async || people.list_orgs(&members[1].user, &PageAsk { limit: 10, after: None }).await.unwrap().items;
     assert_eq!(eventually(places, Vec::is_empty).await, []);
@@ -304,7 +304,7 @@ async fn promote(people: &impl People, seen: &Member, by: &Member) -> Member {
 async fn a_departure_computed_from_an_outdated_role_is_a_conflict(people: &impl People) {
     let (org, members) = hired(people, &[OrgRole::Developer]).await;
     let promoted = promote(people, &members[1], &members[0]).await;
-    assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap());
+    assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap().is_committed());
     assert_eq!(people.get_member(org, &promoted.user).await.unwrap(), Some(promoted));
 }
 
@@ -312,11 +312,13 @@ async fn an_owner_leaves_only_while_the_other_stays(people: &impl People) {
     let (org, members) = hired(people, &[OrgRole::Admin]).await;
     let (owner, admin) = (&members[0], &members[1]);
     let to_admin = departure(owner, Succession::Owner(admin.user.clone()));
-    assert!(!people.end_membership(&to_admin).await.unwrap(), "an admin does not count as an owner");
-    assert!(!people.end_membership(&departure(owner, Succession::Owner(accounts::person()))).await.unwrap());
+    assert!(!people.end_membership(&to_admin).await.unwrap().is_committed(), "an admin does not count as an owner");
+    assert!(
+        !people.end_membership(&departure(owner, Succession::Owner(accounts::person()))).await.unwrap().is_committed()
+    );
     assert_eq!(people.get_member(org, &owner.user).await.unwrap().as_ref(), Some(owner));
     promote(people, admin, owner).await;
-    assert!(people.end_membership(&to_admin).await.unwrap());
+    assert!(people.end_membership(&to_admin).await.unwrap().is_committed());
     assert_eq!(people.get_member(org, &owner.user).await.unwrap(), None);
 }
 
@@ -335,8 +337,8 @@ async fn an_organisation_without_an_owner_is_suspended(people: &impl People) {
     let (org, members) = hired(people, &[]).await;
     let stopped = accounts::entry(org, AuditAction::OrgSuspended, &members[0].user, now());
     let last = departure(&members[0], Succession::Nobody(Box::new(stopped)));
-    assert!(people.end_membership(&last).await.unwrap());
-    assert!(!people.end_membership(&last).await.unwrap());
+    assert!(people.end_membership(&last).await.unwrap().is_committed());
+    assert!(!people.end_membership(&last).await.unwrap().is_committed());
     assert!(people.get_org(org).await.unwrap().unwrap().suspended);
     let wallet = consigne_core::credits::WalletId::Organisation(org);
     assert!(!people.get_wallet(&wallet, now()).await.unwrap().unwrap().open);

@@ -7,7 +7,7 @@ use consigne_core::files::{Grant, Kind};
 use consigne_core::gateway::Upstream;
 use consigne_core::jobs::{Ask, Job};
 use consigne_core::ports::{
-    AskModel, ForgetDraft, GetDraft, GrantUpload, KeepDraft, PutObject, ReadChapters, ReadHead,
+    AskModel, ForgetDraft, GetDraft, GrantUpload, PutObject, ReadChapters, ReadHead, StoreDraft,
 };
 use consigne_core::texts::{Chapter, Draft, Form, Next, Prompt, Reply, Sort, Tokens, Trouble, Turn};
 use consigne_core::{Fault, Plan};
@@ -33,7 +33,7 @@ mod drafts {
         a_draft_is_deleted_with_its_chapters,
     );
 
-    trait DraftStore: GetDraft + KeepDraft + ReadChapters + ForgetDraft {}
+    trait DraftStore: GetDraft + StoreDraft + ReadChapters + ForgetDraft {}
     impl DraftStore for World {}
     impl DraftStore for Table {}
 
@@ -58,9 +58,9 @@ mod drafts {
     /// Stores a draft with an outline.
     async fn planned(store: &impl DraftStore, job: &Job) -> Draft {
         let claimed = claimed(&Draft::begun(job), "m0");
-        assert!(store.store_draft(&claimed, None).await.unwrap());
+        assert!(store.store_draft(&claimed, None).await.unwrap().is_committed());
         let (planned, _) = replied(&claimed, PLAN);
-        assert!(store.store_draft(&planned, None).await.unwrap());
+        assert!(store.store_draft(&planned, None).await.unwrap().is_committed());
         planned
     }
 
@@ -68,11 +68,11 @@ mod drafts {
         let job = job();
         assert_eq!(store.get_draft(&job.id).await.unwrap(), None);
         let first = claimed(&Draft::begun(&job), "m1");
-        assert!(store.store_draft(&first, None).await.unwrap());
+        assert!(store.store_draft(&first, None).await.unwrap().is_committed());
         assert_eq!(store.get_draft(&job.id).await.unwrap().as_ref(), Some(&first));
         let trouble = Trouble { tokens: Tokens { prompt: 1, completion: 2 }, ..Trouble::new(Sort::TooLong, "") };
         let (after, _) = first.troubled(&trouble, job.deadline, now());
-        assert!(store.store_draft(&after, None).await.unwrap());
+        assert!(store.store_draft(&after, None).await.unwrap().is_committed());
         assert_eq!(store.get_draft(&job.id).await.unwrap(), Some(after));
     }
 
@@ -81,7 +81,7 @@ mod drafts {
         for draft in [Draft::begun(&job), planned(store, &self::job()).await] {
             let claims: Vec<Draft> = (0..10).map(|n| claimed(&draft, &format!("m{n}"))).collect();
             let won = join_all(claims.iter().map(|claim| store.store_draft(claim, None))).await;
-            let won: Vec<bool> = won.into_iter().map(Result::unwrap).collect();
+            let won: Vec<bool> = won.into_iter().map(|outcome| outcome.unwrap().is_committed()).collect();
             assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
             let winner = won.iter().position(|won| *won).unwrap();
             assert_eq!(store.get_draft(&draft.job).await.unwrap(), Some(claims[winner].clone()));
@@ -93,11 +93,11 @@ mod drafts {
         let text = claimed(&planned(store, &job).await, "m1");
         let (after, chapter) = replied(&text, &"mot ".repeat(50));
         // The claim was never stored, so this step is computed from an outdated state.
-        assert!(!store.store_draft(&after, chapter.as_ref()).await.unwrap());
+        assert!(!store.store_draft(&after, chapter.as_ref()).await.unwrap().is_committed());
         assert_eq!(store.read_chapters(&job.id).await.unwrap(), Vec::<String>::new());
-        assert!(store.store_draft(&text, None).await.unwrap());
-        assert!(store.store_draft(&after, chapter.as_ref()).await.unwrap());
-        assert!(!store.store_draft(&after, chapter.as_ref()).await.unwrap());
+        assert!(store.store_draft(&text, None).await.unwrap().is_committed());
+        assert!(store.store_draft(&after, chapter.as_ref()).await.unwrap().is_committed());
+        assert!(!store.store_draft(&after, chapter.as_ref()).await.unwrap().is_committed());
         assert_eq!(store.read_chapters(&job.id).await.unwrap(), ["mot ".repeat(50).trim_end()]);
     }
 
@@ -106,9 +106,9 @@ mod drafts {
         let (mut text, mut chapters) = (planned(store, job).await, Vec::new());
         while let Next::Chapter(at) = text.next() {
             let claim = claimed(&text, "m1");
-            assert!(store.store_draft(&claim, None).await.unwrap());
+            assert!(store.store_draft(&claim, None).await.unwrap().is_committed());
             let (after, chapter) = replied(&claim, &format!("{at} été ").repeat(11_000));
-            assert!(store.store_draft(&after, chapter.as_ref()).await.unwrap());
+            assert!(store.store_draft(&after, chapter.as_ref()).await.unwrap().is_committed());
             chapters.extend(chapter.map(|chapter| chapter.text));
             text = after;
         }

@@ -45,7 +45,7 @@ fn periods(days: &[i32], months: &[u8]) -> BTreeMap<String, u64> {
 
 /// Creates a world in which Acme had no maintenance: it has old counters, an expired lot, and Dev's test wallet is a
 /// period behind.
-pub fn neglected() -> World {
+pub fn acme_without_maintenance() -> World {
     let world = acme();
     put_production(&world, |key| key.used = periods(&[0, 40, 41, 300], &[0, 13, 14, 30]));
     put_key(&world, TEST_KEY, KeyMode::Test, |_| ());
@@ -82,7 +82,7 @@ async fn a_night_sends_one_message_for_each_organisation() {
 
 #[tokio::test]
 async fn maintenance_deletes_old_counters_and_expires_lots() {
-    let world = neglected();
+    let world = acme_without_maintenance();
     let before = world.state();
     maintenance(&world).await;
     assert_eq!(key_in(&world).used, periods(&[0, 40], &[0, 13]));
@@ -115,7 +115,7 @@ async fn maintenance_changes_nothing_that_is_up_to_date() {
 #[tokio::test]
 async fn revoked_and_expired_keys_get_maintenance_too() {
     for status in [KeyStatus::Revoked, KeyStatus::Deleted] {
-        let world = neglected();
+        let world = acme_without_maintenance();
         change_key(&world, |key| key.status = status);
         maintenance(&world).await;
         assert_eq!(key_in(&world).used, periods(&[0, 40], &[0, 13]));
@@ -124,7 +124,7 @@ async fn revoked_and_expired_keys_get_maintenance_too() {
 
 #[tokio::test]
 async fn a_suspended_organisations_wallet_stays_closed() {
-    let world = neglected();
+    let world = acme_without_maintenance();
     let own = WalletId::Organisation(org(ORG));
     world.change(|state| state.accounts.wallets.get_mut(&own).unwrap().open = false);
     maintenance(&world).await;
@@ -161,7 +161,7 @@ async fn an_organisation_is_alerted_once_when_a_gift_expires() {
 
 #[tokio::test]
 async fn an_organisation_with_many_keys_needs_several_messages() {
-    let world = neglected();
+    let world = acme_without_maintenance();
     let used = key_in(&world).used;
     world.change(|state| {
         for n in 0..250_u64 {

@@ -17,7 +17,7 @@ use crate::handlers::nightly::stats::{days_ago, outcome, put_receipt, receipt};
 use crate::handlers::people::accounts::{ORG, OTHER_ORG, acme, found, org, outbox};
 
 /// Runs stats-aggregate at a time. Returns what it did.
-pub async fn hand_out(world: &World, at: Timestamp) -> Value {
+pub async fn start_night(world: &World, at: Timestamp) -> Value {
     let mut event = payload::event("stats-aggregate", "night", "");
     event["time"] = at.to_string().into();
     functions::tick(world, "stats-aggregate", event).await.unwrap()
@@ -25,7 +25,7 @@ pub async fn hand_out(world: &World, at: Timestamp) -> Value {
 
 /// Runs all functions of a night.
 async fn night(world: &World, at: Timestamp) {
-    hand_out(world, at).await;
+    start_night(world, at).await;
     functions::deliver_night(world).await;
 }
 
@@ -295,7 +295,7 @@ proptest! {
                         }
                     }),
                     Event::Night { twice } => {
-                        hand_out(&world, tonight()).await;
+                        start_night(&world, tonight()).await;
                         if twice {
                             world.change(|state| state.messages.extend(state.messages.clone()));
                         }

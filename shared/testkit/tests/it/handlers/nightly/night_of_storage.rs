@@ -11,7 +11,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use crate::handlers::nightly::night_of_stats::{hand_out, within};
+use crate::handlers::nightly::night_of_stats::{start_night, within};
 
 /// Returns the payload's message for another night.
 pub fn of_night(day: Day) -> Value {
@@ -63,7 +63,7 @@ async fn count(world: &World, batch: Value) {
 #[tokio::test]
 async fn stored_bytes_are_counted_by_the_plan_of_the_last_grant() {
     let world = stored();
-    hand_out(&world, clock::now()).await;
+    start_night(&world, clock::now()).await;
     functions::deliver_night(&world).await;
     assert_eq!(totals(&world), expected());
     assert_eq!(world.state().storage.into_keys().collect::<Vec<_>>(), [today()]);

@@ -49,7 +49,7 @@ const BESIDES: [(&str, &str); 4] =
 const FOR_SERVICES: [(&str, &str); 2] = [("key-verify", "charge"), ("receipt-outcome", "served")];
 
 /// Creates Acme with a key and an invitation.
-fn furnished() -> World {
+fn acme_with_key_and_invitation() -> World {
     let world = acme();
     put_production(&world, |_| ());
     put_invitation(&world, |invitation| invitation.email = address("zoe@example.com"));
@@ -161,7 +161,7 @@ async fn a_session_cookie_is_not_accepted_as_a_service_token() {
 
 #[tokio::test]
 async fn an_organisation_looks_nonexistent_to_non_members() {
-    let world = furnished();
+    let world = acme_with_key_and_invitation();
     let before = world.state();
     for (function, case) in IN_ORG {
         let strangers = answer(&world, function, sent_by("user_eve1", function, case)).await;
@@ -206,7 +206,7 @@ async fn every_role_may_call_exactly_the_routes_in_the_matrix() {
     for (function, case) in IN_ORG {
         let mut statuses = Vec::new();
         for (person, role) in PEOPLE {
-            let world = furnished();
+            let world = acme_with_key_and_invitation();
             let before = world.state();
             let answer = functions::call(&world, function, sent_by(person, function, case)).await;
             if answer["status"] == 403 {
@@ -276,7 +276,7 @@ async fn a_refusal_for_a_wrong_role_names_the_right_ones() {
 
 #[tokio::test]
 async fn a_role_in_one_organisation_does_not_count_in_another() {
-    let world = furnished();
+    let world = acme_with_key_and_invitation();
     accounts::found(&world, accounts::OTHER_ORG, "Other", &[("user_eve1", consigne_core::orgs::OrgRole::Owner)]);
     for (function, case) in IN_ORG {
         let mine = sent_by("user_eve1", function, case);
