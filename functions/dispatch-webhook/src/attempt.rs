@@ -28,7 +28,7 @@ impl<A: Needs> Function<A> {
     pub(crate) async fn attempt(&self, org: OrgId, id: DeliveryId, message: &Message) -> Result<(), Fault> {
         message.log.field("delivery.id", id);
         let Some(delivery) =
-            self.table.get_delivery(org, id).await?.filter(|delivery| soon(delivery, self.clock.now()))
+            self.table.get_delivery(org, id).await?.filter(|delivery| is_due_soon(delivery, self.clock.now()))
         else {
             message.log.field("delivery.outcome", "not due");
             return Ok(());
@@ -54,7 +54,7 @@ impl<A: Needs> Function<A> {
 }
 
 /// Returns whether a delivery is due within [`MAX_WAIT`].
-fn soon(delivery: &Delivery, now: Timestamp) -> bool {
+fn is_due_soon(delivery: &Delivery, now: Timestamp) -> bool {
     delivery.is_due(now.plus(MAX_WAIT))
 }
 

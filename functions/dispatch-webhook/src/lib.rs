@@ -47,14 +47,14 @@ function! {
 impl<A: Needs> BatchFunction for Function<A> {
     type Record = Message;
 
-    /// Processes one message.
+    /// Processes one message: records the deliveries of an event, or attempts a delivery.
     ///
     /// # Errors
     /// When the table or the queue does not answer. The message is delivered again. If it is lost, `sweep` finds what
     /// is due.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         match DeliveryMessage::parse(&message.body) {
-            Ok(DeliveryMessage::Tell(heard)) => self.tell(&heard, message).await,
+            Ok(DeliveryMessage::Tell(heard)) => self.record_deliveries(&heard, message).await,
             Ok(DeliveryMessage::Attempt(org, id)) => self.attempt(org, id, message).await,
             Ok(DeliveryMessage::Nothing) => Ok(()),
             Err(problem) => {
@@ -68,7 +68,7 @@ impl<A: Needs> BatchFunction for Function<A> {
 
 impl<A: Needs> Function<A> {
     /// Records a delivery for every endpoint that subscribes to the event, and sends the message for its first attempt.
-    async fn tell(&self, heard: &SubscribedEvent, message: &Message) -> Result<(), Fault> {
+    async fn record_deliveries(&self, heard: &SubscribedEvent, message: &Message) -> Result<(), Fault> {
         message.log.field("event.id", heard.id);
         message.log.field("event.kind", heard.kind.name());
         let (endpoints, person) = match &heard.subject {

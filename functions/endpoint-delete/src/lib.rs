@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-/// A deleted endpoint.
+/// Confirms that an endpoint was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Deleted {
     /// Id of the endpoint.

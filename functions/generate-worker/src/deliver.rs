@@ -46,7 +46,7 @@ impl<A: Needs> Function<A> {
             Granted::File(file) => file,
             Granted::NotNow => {
                 self.table.store_draft(&text.put_off(NEXT_MINUTE, message.now), None).await?.is_committed();
-                return self.go_on(task, NEXT_MINUTE).await;
+                return self.send_next(task, NEXT_MINUTE).await;
             }
             Granted::Never(failure) => return give_up(&self.table, task, &failure, message).await,
         };

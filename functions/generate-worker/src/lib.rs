@@ -52,20 +52,20 @@ impl<A: Needs> BatchFunction for Function<A> {
         message.log.field("job.id", &task.job);
         let mut retry = ConflictRetry::of("the job");
         loop {
-            let Some((job, form)) = wanted(&self.table, &task, message).await? else { return Ok(()) };
+            let Some((job, form)) = open_job(&self.table, &task, message).await? else { return Ok(()) };
             let kept = self.table.get_draft(&job.id).await?.unwrap_or_else(|| Draft::begun(&job));
             // After the deadline nothing more is written. A finished text is still delivered while the job is open.
             if message.now >= job.deadline && kept.next() != Next::Delivery {
                 message.log.field("text.late", true);
                 return Ok(());
             }
-            if !show(&self.table, &job, &kept, message).await? {
+            if !show_progress(&self.table, &job, &kept, message).await? {
                 retry.wait().await?;
                 continue;
             }
             let taken = match kept.turn(&message.id, message.now) {
                 Turn::Taken(taken) => *taken,
-                Turn::Early(wait) => return self.go_on(&task, wait).await,
+                Turn::Early(wait) => return self.send_next(&task, wait).await,
                 Turn::Spent(failure) => return give_up(&self.table, &task, &failure, message).await,
                 Turn::Others => {
                     message.log.field("text.in_hand", true);
@@ -85,8 +85,8 @@ impl<A: Needs> BatchFunction for Function<A> {
     }
 }
 
-/// Reads the job. Returns `None` unless it is a text that is still to be written.
-async fn wanted(jobs: &impl GetJob, task: &TextMessage, message: &Message) -> Result<Option<(Job, Form)>, Fault> {
+/// Reads the job and its form. Returns `None` unless it is a text that is still to be written.
+async fn open_job(jobs: &impl GetJob, task: &TextMessage, message: &Message) -> Result<Option<(Job, Form)>, Fault> {
     let job = jobs.get_job(&task.job).await?;
     let open = job.filter(|job| !job.status.is_final() && job.claimed_at.is_none());
     let wanted = open.and_then(|job| Form::of(job.kind).map(|form| (job, form)));
@@ -95,7 +95,7 @@ async fn wanted(jobs: &impl GetJob, task: &TextMessage, message: &Message) -> Re
 }
 
 /// Updates the progress that the job's owner sees. Returns `false` when the job changed meanwhile.
-async fn show(jobs: &impl ApplyJobStep, job: &Job, text: &Draft, message: &Message) -> Result<bool, Fault> {
+async fn show_progress(jobs: &impl ApplyJobStep, job: &Job, text: &Draft, message: &Message) -> Result<bool, Fault> {
     let (written, of) = text.progress();
     let Some(step) = job.written(written, of, message.now) else { return Ok(true) };
     // On a conflict the caller reads the job again and computes a new step from it.
@@ -121,48 +121,48 @@ impl<A: Needs> Function<A> {
         let taken = replied.and_then(|reply| text.take(&reply, form, job.ask.requested_title(), message.now));
         let (after, chapter) = match taken {
             Ok(taken) => taken,
-            Err(trouble) => return self.wait(job, text, &trouble, message).await,
+            Err(trouble) => return self.retry_later(job, text, &trouble, message).await,
         };
         if !self.table.store_draft(&after, chapter.as_ref()).await?.is_committed()
-            && !stands(&self.table, &after).await?
+            && !is_stored(&self.table, &after).await?
         {
             // The lease expired, and another message has taken this step. That message continues the text.
             message.log.field("text.overtaken", true);
             return Ok(());
         }
         message.log.count(if chapter.is_some() { "ChaptersWritten" } else { "TextsPlanned" });
-        self.go_on(&TextMessage { job: job.id.clone() }, Duration::ZERO).await
+        self.send_next(&TextMessage { job: job.id.clone() }, Duration::ZERO).await
     }
 }
 
 /// Returns whether the draft is stored although the write was refused: an earlier, slow try of the same write may have
 /// succeeded.
-async fn stands(table: &impl GetDraft, text: &Draft) -> Result<bool, Fault> {
+async fn is_stored(table: &impl GetDraft, text: &Draft) -> Result<bool, Fault> {
     Ok(table.get_draft(&text.job).await?.is_some_and(|kept| kept == *text))
 }
 
 impl<A: Needs> Function<A> {
     /// Has the step tried again after a wait, or fails the job.
-    async fn wait(&self, job: &Job, text: &Draft, trouble: &Trouble, message: &Message) -> Result<(), Fault> {
+    async fn retry_later(&self, job: &Job, text: &Draft, trouble: &Trouble, message: &Message) -> Result<(), Fault> {
         message.log.field("model.trouble", trouble.sort.name());
         message.log.field("model.cause", &trouble.cause);
         message.log.field("text.tries", text.tries);
         message.log.count(if trouble.sort == Sort::Misconfigured { "ModelMisconfigured" } else { "ModelTroubles" });
         let task = TextMessage { job: job.id.clone() };
         let (after, wait) = text.troubled(trouble, job.deadline, message.now);
-        if !self.table.store_draft(&after, None).await?.is_committed() && !stands(&self.table, &after).await? {
+        if !self.table.store_draft(&after, None).await?.is_committed() && !is_stored(&self.table, &after).await? {
             message.log.field("text.overtaken", true);
             return Ok(());
         }
         match wait {
-            Ok(wait) => self.go_on(&task, wait).await,
+            Ok(wait) => self.send_next(&task, wait).await,
             Err(failure) => give_up(&self.table, &task, &failure, message).await,
         }
     }
 
     /// Sends the message for the next step. The wait is rounded up to seconds, because a message that came early would
     /// only be sent again.
-    async fn go_on(&self, task: &TextMessage, wait: Duration) -> Result<(), Fault> {
+    async fn send_next(&self, task: &TextMessage, wait: Duration) -> Result<(), Fault> {
         let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.queue.send_later(&task.message(), Duration::from_secs(whole)).await
     }

@@ -38,7 +38,7 @@ pub struct OpenRequest {
 pub struct Opened {
     /// Id of the hold.
     pub hold_id: String,
-    /// Credits held.
+    /// Number of credits held.
     pub amount: u64,
     /// When the hold times out. It can be settled or voided until then.
     pub expires_at: String,

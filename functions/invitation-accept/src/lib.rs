@@ -21,10 +21,10 @@ pub struct AcceptRequest {
     pub token: String,
 }
 
-/// The new membership.
+/// The membership that the caller got.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Joined {
-    /// The organisation.
+    /// The organisation that they joined.
     pub org: OrgView,
     /// Role in the organisation.
     pub role: OrgRole,

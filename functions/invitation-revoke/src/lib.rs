@@ -10,7 +10,7 @@ use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, funct
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A revoked invitation.
+/// Confirms that an invitation was revoked.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Revoked {
     /// Id of the invitation.

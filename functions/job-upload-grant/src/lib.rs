@@ -36,7 +36,7 @@ pub struct OutputRequest {
     pub sha256: Option<String>,
 }
 
-/// A granted upload.
+/// A granted upload: where and how to send the file.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OutputUpload {
     /// Opaque id of the file.

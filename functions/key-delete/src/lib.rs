@@ -11,7 +11,7 @@ use consigne_usecases::keys::change;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A deleted key.
+/// Confirms that a key was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Deleted {
     /// Id of the key.

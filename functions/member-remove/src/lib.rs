@@ -13,7 +13,7 @@ use consigne_usecases::members::remove;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A removed member.
+/// Confirms that a member was removed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Removed {
     /// Id of the user who was removed.

@@ -19,7 +19,7 @@ function! {
 impl<A: Adapters<Table: ClearOutbox, Bus: PublishEvent, Queue: SendMessage>> BatchFunction for Function<A> {
     type Record = Change;
 
-    /// Publishes one entry.
+    /// Publishes one entry and removes it from the outbox.
     ///
     /// # Errors
     /// When the bus or the table does not answer. The record is delivered again, and the event may be published twice;

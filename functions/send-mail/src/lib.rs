@@ -50,7 +50,7 @@ function! {
 impl<A: Needs> BatchFunction for Function<A> {
     type Record = Message;
 
-    /// Processes one message.
+    /// Processes one message: sends the mails that its event leads to.
     ///
     /// # Errors
     /// When a mail could not be sent for now. The message is delivered again, for the recipients that are left.

@@ -39,7 +39,7 @@ pub enum Method {
     Put,
 }
 
-/// A granted upload.
+/// A granted upload: where and how to send the file.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Upload {

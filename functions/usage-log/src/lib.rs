@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-/// A charged call.
+/// A charged call: its receipt, and its outcome once the service has reported it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct UsageEntry {
     /// Id of the receipt.
@@ -29,7 +29,7 @@ pub struct UsageEntry {
     pub status_code: Option<u16>,
     /// Duration of the call in milliseconds; null until the service reports the outcome.
     pub response_ms: Option<u64>,
-    /// Credits charged.
+    /// Credits charged for the call.
     pub credits: u64,
     /// IP address of the caller, as reported by the service.
     pub ip: Option<String>,

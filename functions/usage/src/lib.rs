@@ -35,7 +35,7 @@ pub struct StorageUsage {
 /// Stored files of one kind.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct KindUsage {
-    /// Number of files.
+    /// Number of these files.
     pub files: u64,
     /// Bytes of these files.
     pub size: u64,

@@ -93,8 +93,8 @@ impl StripeEvent {
             other => other.to_string(),
         };
         Ok(StripeAction::Paid(PaidSession {
-            session: SessionId::parse(self.text("id")?).ok_or_else(|| odd("id"))?,
-            payment: PaymentId::parse(self.text("payment_intent")?).ok_or_else(|| odd("payment_intent"))?,
+            session: SessionId::parse(self.text("id")?).ok_or_else(|| malformed("id"))?,
+            payment: PaymentId::parse(self.text("payment_intent")?).ok_or_else(|| malformed("payment_intent"))?,
             org,
             noted: ["org_id", "pack", "credits"].map(noted),
             amount_cents: self.number("amount_total")?,
@@ -123,7 +123,7 @@ impl StripeEvent {
             }
             _ => return Ok(StripeAction::Unknown("a dispute with an unknown status")),
         };
-        let id = DisputeId::parse(self.text("id")?).ok_or_else(|| odd("id"))?;
+        let id = DisputeId::parse(self.text("id")?).ok_or_else(|| malformed("id"))?;
         Ok(StripeAction::ClawBack(payment, ClawBackCause::Dispute { id, cents: self.number("amount")?, state }))
     }
 
@@ -131,21 +131,21 @@ impl StripeEvent {
     fn payment(&self) -> Result<Option<PaymentId>, Fault> {
         match &self.data.object["payment_intent"] {
             Value::Null => Ok(None),
-            Value::String(id) => PaymentId::parse(id).map(Some).ok_or_else(|| odd("payment_intent")),
-            _ => Err(odd("payment_intent")),
+            Value::String(id) => PaymentId::parse(id).map(Some).ok_or_else(|| malformed("payment_intent")),
+            _ => Err(malformed("payment_intent")),
         }
     }
 
     fn text(&self, name: &str) -> Result<&str, Fault> {
-        self.data.object[name].as_str().ok_or_else(|| odd(name))
+        self.data.object[name].as_str().ok_or_else(|| malformed(name))
     }
 
     fn number(&self, name: &str) -> Result<u64, Fault> {
-        self.data.object[name].as_u64().ok_or_else(|| odd(name))
+        self.data.object[name].as_u64().ok_or_else(|| malformed(name))
     }
 }
 
-fn odd(name: &str) -> Fault {
+fn malformed(name: &str) -> Fault {
     let field = format!("data.object.{name}");
     Fault::field(&field, format!("{field} is missing or malformed"))
 }

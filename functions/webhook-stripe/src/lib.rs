@@ -50,7 +50,7 @@ impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAu
 }
 
 impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>> Function<A> {
-    /// Processes an event.
+    /// Processes an event: credits a purchase, takes credits back, or ignores it.
     async fn take(&self, request: &Request) -> Result<(), Fault> {
         let event: StripeEvent = request.json()?;
         request.log.field("stripe.event", event.id());
