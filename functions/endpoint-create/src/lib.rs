@@ -1,4 +1,5 @@
-//! Registers an endpoint: an address to which an organisation has events told. Its secret stands in this answer.
+//! Registers an endpoint: a URL to which an organisation's events are delivered as webhooks. The signing secret is in
+//! this answer only.
 
 use consigne_auth::{EndpointSecrets, Route, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
@@ -16,15 +17,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Asks for an endpoint.
+/// Request to register an endpoint.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointRequest {
-    /// Where webhooks are to be sent: `https`, and a public host.
+    /// URL to send webhooks to: `https` with a public host.
     pub url: String,
-    /// What it is to hear of; at least one.
+    /// Types of the events to send; at least one.
     pub events: Vec<String>,
-    /// How fast it may be called, in calls a second, 1 to 100; 10 when absent.
+    /// Most calls per second, 1 to 100; 10 when absent.
     pub rate_per_second: Option<u64>,
 }
 
@@ -36,7 +37,7 @@ needs! {
 function! {
     users: SessionVerifier = session_verifier(),
     endpoints: A::Table = table(),
-    /// Says where names lead.
+    /// Resolves host names.
     resolver: A::Outgoing = courier(),
     secrets: EndpointSecrets = endpoint_secrets().await,
     /// Whether private addresses are allowed.
@@ -68,20 +69,25 @@ impl<A: Needs> HttpFunction for Function<A> {
         };
         let endpoint = match self.endpoints.create_endpoint(&new).await? {
             WriteOutcome::Applied => new.endpoint,
-            WriteOutcome::Replayed(result) => self.again(org, &result).await?,
+            WriteOutcome::Replayed(result) => self.registered_before(org, &result).await?,
             WriteOutcome::KeyReused => return Err(key_reused()),
-            WriteOutcome::Conflict => return Err(Fault::internal("a new endpoint has moved")),
+            WriteOutcome::Conflict => return Err(Fault::internal("a new endpoint cannot conflict")),
         };
         request.log.field("endpoint.id", endpoint.id);
         let secret = self.secrets.derive(org, endpoint.id, endpoint.generation).expose();
         let issued = IssuedEndpoint { secret, view: EndpointView::of(&endpoint, request.now) };
-        Ok(Answer::envelope(201, "Endpoint registered; this answer alone shows its secret", &issued, request.now))
+        Ok(Answer::envelope(
+            201,
+            "Endpoint registered. Store its secret now: it is not shown again",
+            &issued,
+            request.now,
+        ))
     }
 
     fn operations() -> Vec<Operation> {
         let operation = Operation::new::<IssuedEndpoint>(
             "POST /api/orgs/{org}/endpoints",
-            "Register an endpoint for webhooks; the answer alone shows its secret",
+            "Register an endpoint for webhooks. Only the answer shows its secret",
         );
         vec![operation.in_org().takes::<EndpointRequest>().creates().idempotent().refuses(&[Code::Conflict])]
     }
@@ -107,11 +113,17 @@ impl EndpointRequest {
 }
 
 impl<A: Needs> Function<A> {
-    /// Gives the endpoint that the same request registered before, while its secret is still the one that was shown then.
-    async fn again(&self, org: OrgId, id: &str) -> Result<Endpoint, Fault> {
+    /// Returns the endpoint that an earlier try of the same request registered.
+    ///
+    /// # Errors
+    /// `CONFLICT` when the secret was rotated or the endpoint deleted since.
+    async fn registered_before(&self, org: OrgId, id: &str) -> Result<Endpoint, Fault> {
         let known = self.endpoints.get_endpoint(org, endpoint_in_path(id)?).await?;
         known.filter(|endpoint| endpoint.generation == 1).ok_or_else(|| {
-            Fault::new(Code::Conflict, "The endpoint was registered, and its secret rotated or itself deleted since")
+            Fault::new(
+                Code::Conflict,
+                "The endpoint was registered, but its secret has been rotated or it has been deleted since",
+            )
         })
     }
 }
