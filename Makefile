@@ -46,7 +46,7 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 	cargo clippy --package consigne-aws --features sdk-client --all-targets --quiet --target-dir target/sdk -- --deny warnings
 	cargo check --workspace --features consigne-aws/sdk-client --quiet --target-dir target/sdk
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
-	$(TOOLS)/bin/cargo-machete functions shared infra
+	$(TOOLS)/bin/cargo-machete $(MACHETE)
 	cargo fetch --locked --quiet
 	$(TOOLS)/bin/cargo-deny --offline check --hide-inclusion-graph bans licenses sources
 	$(VENV)/bin/ruff check --quiet infra
