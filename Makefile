@@ -106,6 +106,7 @@ clean: ## Stop the stack and remove everything that was built or installed in th
 # Tools that the targets need. Each is installed once, and again when its pinned versions change.
 
 $(VENV)/bin/python:
+	@infra/local/needs.sh
 	@echo "Making a virtual environment..."
 	@python3 -m venv $(VENV)
 
