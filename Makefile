@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e smoke check dev up down build deploy bench token openapi clean
+.PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -66,7 +66,7 @@ dev: up ## Start the stack, then rebuild and redeploy after every change
 
 up: $(VENV)/local ## Build the functions and start the stack in the background (ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
 	@echo "Building the functions (the first time takes some minutes)..."
-	@cargo build --quiet --workspace --bins
+	@cargo build --workspace --bins
 	@$(STACK) up
 
 down: $(VENV)/local ## Stop the stack
@@ -83,6 +83,9 @@ deploy: $(VENV)/deploy ## Deploy to AWS with infra/samconfig.toml (ENV=staging, 
 	@$(DEPLOY) check $(if $(FORCE),--force)
 	@$(MAKE) build
 	@$(DEPLOY) up $(if $(filter 0,$(OBSERVE)),--no-observe) -- $(ARGS)
+
+logs: $(VENV)/local ## Follow what the functions log on the laptop (OF=usage ERRORS=1)
+	@$(PYTHON) infra/local/logs.py $(if $(OF),--function $(OF)) $(if $(ERRORS),--errors)
 
 bench: $(VENV)/local ## Measure speed and costs, and compare them with the committed table (QUICK=1, ACCEPT=1, DEV=1, ONLY=starts, OF="usage list")
 	@echo "Building the bench (the first time takes some minutes)..."
