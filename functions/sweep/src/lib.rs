@@ -1,27 +1,23 @@
 //! Ends what did not end by itself: grants nobody used, deletions that were cut short, events that were not published, jobs
-//! nobody delivered, holds nobody resolved, and whatever a closed account has left behind; and wakes webhooks that are due.
+//! nobody delivered and holds nobody resolved; and wakes webhooks that are due.
 //!
 //! Nothing here is on anyone's way; it runs every five minutes and looks only at what has been due for a while.
 
-mod closing;
-
 use std::time::Duration;
 
-pub use closing::Closes;
+use consigne_core::Fault;
 use consigne_core::credits::ResolutionOutcome;
 use consigne_core::deliveries::{Delivery, DeliveryMessage, SNOOZE};
-use consigne_core::files::{File, Removal, Status};
+use consigne_core::files::Status;
 use consigne_core::jobs::StepOutcome;
 use consigne_core::ports::{
-    ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, PublishEvent, ReadHead, RemoveVersion, ResolveHold,
-    SendMessage, SnoozeDelivery,
+    ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion,
+    ResolveHold, SendMessage, SnoozeDelivery,
 };
-use consigne_core::{Fault, Timestamp};
 use consigne_runtime::schedule::Tick;
 use consigne_runtime::uploads::note_checked;
 use consigne_runtime::{Adapters, ScheduleFunction, function, needs, remaining, settings};
-use consigne_usecases::jobs::follow;
-use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival};
+use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival, finish_deletion};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -42,7 +38,6 @@ struct Tally {
     published: u32,
     overdue: u32,
     released: u32,
-    closed: u32,
     woken: u32,
     failed: u32,
 }
@@ -55,9 +50,8 @@ enum Done {
     Published,
     Overdue,
     Released,
-    Closed,
     Woken,
-    /// It was ended by somebody else meanwhile, or goes on at the next run.
+    /// Another writer ended it first.
     Nothing,
 }
 
@@ -71,7 +65,6 @@ impl Tally {
             Ok(Done::Published) => &mut self.published,
             Ok(Done::Overdue) => &mut self.overdue,
             Ok(Done::Released) => &mut self.released,
-            Ok(Done::Closed) => &mut self.closed,
             Ok(Done::Woken) => &mut self.woken,
             Ok(Done::Nothing) => return,
             Err(fault) => {
@@ -87,7 +80,7 @@ impl Tally {
 needs! {
     /// What the function needs.
     pub trait Needs: Adapters<
-        Table: FindDue + ClearOutbox + ResolveHold + SnoozeDelivery + Closes,
+        Table: FindDue + ApplyTransition + GetJob + ApplyJobStep + ClearOutbox + ResolveHold + SnoozeDelivery,
         Bucket: ReadHead + RemoveVersion,
         Bus: PublishEvent,
         Queue: SendMessage,
@@ -105,8 +98,7 @@ function! {
 impl<A: Needs> ScheduleFunction for Function<A> {
     /// Sweeps until nothing is due, or time runs short.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
-        let (mut tally, mut walk, mut closings) =
-            (Tally::default(), <A::Table as FindDue>::Walk::default(), Vec::new());
+        let (mut tally, mut walk) = (Tally::default(), <A::Table as FindDue>::Walk::default());
         while remaining() > RESERVE {
             let due = self.table.find_due(tick.now, PAGE, &mut walk).await?;
             if due.is_empty() {
@@ -118,26 +110,16 @@ impl<A: Needs> ScheduleFunction for Function<A> {
                 tally.count(done, tick);
             }
             for due in due {
-                // One account may hold so much that everything else would wait for it.
-                if matches!(due, Due::Closing(_)) {
-                    closings.push(due);
-                    continue;
-                }
                 tally.count(self.end(&due, tick).await, tick);
                 if remaining() < RESERVE {
                     break;
                 }
             }
         }
-        for closing in closings {
-            if remaining() > RESERVE {
-                tally.count(self.end(&closing, tick).await, tick);
-            }
-        }
-        let Tally { expired, arrived, removed, published, overdue, released, closed, woken, failed } = tally;
+        let Tally { expired, arrived, removed, published, overdue, released, woken, failed } = tally;
         let done = json!({
             "expired": expired, "arrived": arrived, "removed": removed, "published": published,
-            "overdue": overdue, "released": released, "closed": closed, "woken": woken,
+            "overdue": overdue, "released": released, "woken": woken,
             "failed": failed,
         });
         tick.log.field("sweep.done", &done);
@@ -160,7 +142,7 @@ impl<A: Needs> Function<A> {
                 }
             }
             Due::File(file) => {
-                self.finish_deletion(file, tick.now).await?;
+                finish_deletion(&self.table, &self.objects, file, tick.now).await?;
                 Done::Removed
             }
             Due::Event(entry) => {
@@ -175,13 +157,6 @@ impl<A: Needs> Function<A> {
                     Done::Overdue
                 } else {
                     // When the job has moved meanwhile, it is somebody's again, or due at the next run.
-                    Done::Nothing
-                }
-            }
-            Due::Closing(closing) => {
-                if self.close(closing, tick).await? {
-                    Done::Closed
-                } else {
                     Done::Nothing
                 }
             }
@@ -211,14 +186,5 @@ impl<A: Needs> Function<A> {
         }
         self.deliveries.send_message(&DeliveryMessage::attempt(delivery.org, delivery.id)?).await?;
         self.table.snooze_delivery(delivery, tick.now.plus(SNOOZE)).await
-    }
-
-    async fn finish_deletion(&self, file: &File, now: Timestamp) -> Result<(), Fault> {
-        if let Some(pinned) = &file.pinned {
-            self.objects.remove_version(file.key.as_str(), &pinned.version).await?;
-        }
-        // Should the removal's own event be faster, the record has moved and there is nothing left to do.
-        let step = follow(&self.table, file.remove(Removal::Deleted, now), now).await?;
-        self.table.apply_transition(&step).await.map(drop)
     }
 }
