@@ -51,7 +51,7 @@ enum Done {
     Overdue,
     Released,
     Woken,
-    /// Another writer ended it first.
+    /// Another writer changed or ended it first.
     Nothing,
 }
 
