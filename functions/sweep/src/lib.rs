@@ -1,7 +1,7 @@
-//! Ends what did not end by itself: grants nobody used, deletions that were cut short, events that were not published, jobs
-//! nobody delivered and holds nobody resolved; and wakes webhooks that are due.
+//! Finishes what others left unfinished: unused grants, interrupted deletions, unpublished events, overdue jobs, and holds
+//! that timed out. It also sends the messages for deliveries that are due.
 //!
-//! Nothing here is on anyone's way; it runs every five minutes and looks only at what has been due for a while.
+//! It runs every five minutes and looks only at things that have been due for a while. No request waits for it.
 
 use std::time::Duration;
 
@@ -21,15 +21,15 @@ use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival, finish_d
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-/// Things looked at between two questions to the table.
+/// Due things read in one query.
 const PAGE: u32 = 100;
-/// Time kept for the answer; what is left over waits for the next run.
+/// Time reserved for the answer. What is not finished by then waits for the next run.
 const RESERVE: Duration = Duration::from_secs(5);
 
-/// How late a delivery may be before somebody should hear of it.
+/// How late a delivery may be before it is counted as `DeliveriesLate`, for the alarm.
 const LATE: Duration = Duration::from_mins(20);
 
-/// What a run has done.
+/// What a run has done: numbers of things by outcome.
 #[derive(Debug, Default)]
 struct Tally {
     expired: u32,
@@ -42,7 +42,7 @@ struct Tally {
     failed: u32,
 }
 
-/// What was done about one thing.
+/// The outcome of finishing one thing.
 enum Done {
     Expired,
     Arrived,
@@ -51,12 +51,12 @@ enum Done {
     Overdue,
     Released,
     Woken,
-    /// Another writer changed or ended it first.
+    /// Somebody else changed or finished it meanwhile.
     Nothing,
 }
 
 impl Tally {
-    /// Counts what was done. What failed is left for the next run, and everything behind it is looked at in this one.
+    /// Counts an outcome. A failure is left for the next run and does not stop this one.
     fn count(&mut self, done: Result<Done, Fault>, tick: &Tick) {
         let counter = match done {
             Ok(Done::Expired) => &mut self.expired,
@@ -78,7 +78,7 @@ impl Tally {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindDue + ApplyTransition + GetJob + ApplyJobStep + ClearOutbox + ResolveHold + SnoozeDelivery,
         Bucket: ReadHead + RemoveVersion,
@@ -91,12 +91,12 @@ function! {
     table: A::Table = table(),
     objects: A::Bucket = bucket(),
     bus: A::Bus = bus(),
-    /// Takes deliveries that are due.
+    /// Takes the messages for deliveries that are due.
     deliveries: A::Queue = queue(&settings::DELIVERIES_QUEUE_URL),
 }
 
 impl<A: Needs> ScheduleFunction for Function<A> {
-    /// Sweeps until nothing is due, or time runs short.
+    /// Finishes due things until none is left or time runs short.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
         let (mut tally, mut walk) = (Tally::default(), <A::Table as FindDue>::Walk::default());
         while remaining() > RESERVE {
@@ -104,7 +104,8 @@ impl<A: Needs> ScheduleFunction for Function<A> {
             if due.is_empty() {
                 break;
             }
-            // One customer's server that is down may leave thousands of these; side by side nothing else waits for them.
+            // A customer's server that is down may leave thousands of due deliveries. They are woken concurrently, so
+            // that nothing else waits for them.
             let (deliveries, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| matches!(due, Due::Delivery(_)));
             for done in join_all(deliveries.iter().map(|due| self.end(due, tick))).await {
                 tally.count(done, tick);
@@ -128,11 +129,11 @@ impl<A: Needs> ScheduleFunction for Function<A> {
 }
 
 impl<A: Needs> Function<A> {
-    /// Tries to end something.
+    /// Finishes one due thing.
     async fn end(&self, due: &Due, tick: &Tick) -> Result<Done, Fault> {
         Ok(match due {
             Due::File(file) if file.status == Status::Pending => {
-                // A look at the bucket first: the upload may be there, and only its event lost or late.
+                // Look into the bucket first: the upload may have arrived while its event is lost or late.
                 let checked = check_arrival(&self.table, &self.objects, file, ArrivalSource::Look, tick.now).await?;
                 note_checked(&tick.log, file, checked);
                 match checked {
@@ -156,7 +157,7 @@ impl<A: Needs> Function<A> {
                 {
                     Done::Overdue
                 } else {
-                    // When the job has moved meanwhile, it is somebody's again, or due at the next run.
+                    // The job changed meanwhile. If it is still overdue, the next run finds it.
                     Done::Nothing
                 }
             }
@@ -167,7 +168,7 @@ impl<A: Needs> Function<A> {
                     tick.log.count("HoldsTimedOut");
                     Done::Released
                 } else {
-                    // Should its service have been faster, there is nothing left to do.
+                    // The service has ended the hold meanwhile, so nothing is left to do.
                     Done::Nothing
                 }
             }
@@ -179,7 +180,7 @@ impl<A: Needs> Function<A> {
         })
     }
 
-    /// Has a delivery attempted that has no message on its way, and leaves it alone for a while.
+    /// Sends the message for a delivery that has none on its way, and snoozes the delivery.
     async fn wake(&self, delivery: &Delivery, tick: &Tick) -> Result<(), Fault> {
         if delivery.next_at.is_some_and(|next| tick.now.since(next) > LATE) {
             tick.log.count("DeliveriesLate");
