@@ -1,27 +1,23 @@
-//! Finishes what others left unfinished: unused grants, interrupted deletions, unpublished events, overdue jobs, holds
-//! that timed out, and the data of closed accounts. It also sends the messages for deliveries that are due.
+//! Finishes what others left unfinished: unused grants, interrupted deletions, unpublished events, overdue jobs, and holds
+//! that timed out. It also sends the messages for deliveries that are due.
 //!
 //! It runs every five minutes and looks only at things that have been due for a while. No request waits for it.
 
-mod closing;
-
 use std::time::Duration;
 
-pub use closing::Closes;
+use consigne_core::Fault;
 use consigne_core::credits::ResolutionOutcome;
 use consigne_core::deliveries::{Delivery, DeliveryMessage, SNOOZE};
-use consigne_core::files::{File, Removal, Status};
+use consigne_core::files::Status;
 use consigne_core::jobs::StepOutcome;
 use consigne_core::ports::{
-    ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, PublishEvent, ReadHead, RemoveVersion, ResolveHold,
-    SendMessage, SnoozeDelivery,
+    ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion,
+    ResolveHold, SendMessage, SnoozeDelivery,
 };
-use consigne_core::{Fault, Timestamp};
 use consigne_runtime::schedule::Tick;
 use consigne_runtime::uploads::note_checked;
 use consigne_runtime::{Adapters, ScheduleFunction, function, needs, remaining, settings};
-use consigne_usecases::jobs::follow;
-use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival};
+use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival, finish_deletion};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -42,7 +38,6 @@ struct Tally {
     published: u32,
     overdue: u32,
     released: u32,
-    closed: u32,
     woken: u32,
     failed: u32,
 }
@@ -55,9 +50,8 @@ enum Done {
     Published,
     Overdue,
     Released,
-    Closed,
     Woken,
-    /// Somebody else finished it meanwhile, or the next run continues.
+    /// Somebody else changed or finished it meanwhile.
     Nothing,
 }
 
@@ -71,7 +65,6 @@ impl Tally {
             Ok(Done::Published) => &mut self.published,
             Ok(Done::Overdue) => &mut self.overdue,
             Ok(Done::Released) => &mut self.released,
-            Ok(Done::Closed) => &mut self.closed,
             Ok(Done::Woken) => &mut self.woken,
             Ok(Done::Nothing) => return,
             Err(fault) => {
@@ -87,7 +80,7 @@ impl Tally {
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
-        Table: FindDue + ClearOutbox + ResolveHold + SnoozeDelivery + Closes,
+        Table: FindDue + ApplyTransition + GetJob + ApplyJobStep + ClearOutbox + ResolveHold + SnoozeDelivery,
         Bucket: ReadHead + RemoveVersion,
         Bus: PublishEvent,
         Queue: SendMessage,
@@ -105,8 +98,7 @@ function! {
 impl<A: Needs> ScheduleFunction for Function<A> {
     /// Finishes due things until none is left or time runs short.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
-        let (mut tally, mut walk, mut closings) =
-            (Tally::default(), <A::Table as FindDue>::Walk::default(), Vec::new());
+        let (mut tally, mut walk) = (Tally::default(), <A::Table as FindDue>::Walk::default());
         while remaining() > RESERVE {
             let due = self.table.find_due(tick.now, PAGE, &mut walk).await?;
             if due.is_empty() {
@@ -119,26 +111,16 @@ impl<A: Needs> ScheduleFunction for Function<A> {
                 tally.count(done, tick);
             }
             for due in due {
-                // Accounts come last: one of them may own so much that everything else would wait.
-                if matches!(due, Due::Closing(_)) {
-                    closings.push(due);
-                    continue;
-                }
                 tally.count(self.end(&due, tick).await, tick);
                 if remaining() < RESERVE {
                     break;
                 }
             }
         }
-        for closing in closings {
-            if remaining() > RESERVE {
-                tally.count(self.end(&closing, tick).await, tick);
-            }
-        }
-        let Tally { expired, arrived, removed, published, overdue, released, closed, woken, failed } = tally;
+        let Tally { expired, arrived, removed, published, overdue, released, woken, failed } = tally;
         let done = json!({
             "expired": expired, "arrived": arrived, "removed": removed, "published": published,
-            "overdue": overdue, "released": released, "closed": closed, "woken": woken,
+            "overdue": overdue, "released": released, "woken": woken,
             "failed": failed,
         });
         tick.log.field("sweep.done", &done);
@@ -161,7 +143,7 @@ impl<A: Needs> Function<A> {
                 }
             }
             Due::File(file) => {
-                self.finish_deletion(file, tick.now).await?;
+                finish_deletion(&self.table, &self.objects, file, tick.now).await?;
                 Done::Removed
             }
             Due::Event(entry) => {
@@ -176,13 +158,6 @@ impl<A: Needs> Function<A> {
                     Done::Overdue
                 } else {
                     // The job changed meanwhile. If it is still overdue, the next run finds it.
-                    Done::Nothing
-                }
-            }
-            Due::Closing(closing) => {
-                if self.close(closing, tick).await? {
-                    Done::Closed
-                } else {
                     Done::Nothing
                 }
             }
@@ -212,14 +187,5 @@ impl<A: Needs> Function<A> {
         }
         self.deliveries.send_message(&DeliveryMessage::attempt(delivery.org, delivery.id)?).await?;
         self.table.snooze_delivery(delivery, tick.now.plus(SNOOZE)).await
-    }
-
-    async fn finish_deletion(&self, file: &File, now: Timestamp) -> Result<(), Fault> {
-        if let Some(pinned) = &file.pinned {
-            self.objects.remove_version(file.key.as_str(), &pinned.version).await?;
-        }
-        // S3's event of the removal may come first. Then the record has changed and nothing is left to do.
-        let step = follow(&self.table, file.remove(Removal::Deleted, now), now).await?;
-        self.table.apply_transition(&step).await.map(drop)
     }
 }

@@ -1,6 +1,6 @@
 //! `consigne doctor`: checks that the stack is set up and answers.
 
-use consigne_core::ports::{FindDue, Probe};
+use consigne_core::ports::{FindClosings, FindDue, Probe};
 use consigne_runtime::clock;
 use consigne_storage::{Bucket, DueWalk, Table};
 
@@ -23,7 +23,7 @@ async fn examine(table: &Table, bucket: &Bucket) -> Result<String, String> {
     };
     note("table", table.probe().await.map(|()| "answers".to_owned()).map_err(|fault| fault.chain()));
     note("bucket", bucket.probe().await.map(|()| "answers".to_owned()).map_err(|fault| fault.chain()));
-    // Several runs of `sweep` have missed whatever has been due for this long.
+    // Several runs of `sweep` or `account-close` have missed whatever has been due for this long.
     let long_ago = clock::now().minus(std::time::Duration::from_mins(15));
     let overdue = table.find_due(long_ago, 1, &mut DueWalk::default()).await.map_err(|fault| fault.chain());
     note(
@@ -33,6 +33,17 @@ async fn examine(table: &Table, bucket: &Bucket) -> Result<String, String> {
                 Ok("yes".to_owned())
             } else {
                 Err("`sweep` has not finished what is overdue; read its log".to_owned())
+            }
+        }),
+    );
+    let closings = table.find_closings(long_ago).await.map_err(|fault| fault.chain());
+    note(
+        "accounts are closed",
+        closings.and_then(|due| {
+            if due.closings.is_empty() && due.unreadable.is_empty() {
+                Ok("yes".to_owned())
+            } else {
+                Err("`account-close` has not finished what is overdue; read its log".to_owned())
             }
         }),
     );

@@ -128,7 +128,7 @@ pub struct Closing {
     pub user: UserId,
     /// When the account was closed.
     pub closed_at: Timestamp,
-    /// When `sweep` should look at it next.
+    /// When `account-close` should look at it next.
     pub due_at: Timestamp,
 }
 

@@ -1,4 +1,4 @@
-//! Checks an upload that has arrived, whether S3's event announced it or `sweep` found it.
+//! Checks an upload that has arrived, whether S3's event announced it or `sweep` found it, and finishes deletions.
 
 use consigne_core::files::{Arrival, File, Finding, HEAD_BYTES, Pinned, Removal, Transition, inspect};
 use consigne_core::ports::{ApplyTransition, GetJob, ReadHead, RemoveVersion};
@@ -81,4 +81,23 @@ pub async fn check_arrival(
             Ok(checked)
         }
     }
+}
+
+/// Finishes the deletion of a file whose record says that it is being deleted: removes its version, then ends its record.
+///
+/// Running it twice is safe. If S3's event about the removal is faster, the record has changed and nothing is left to do.
+///
+/// # Errors
+/// `UNAVAILABLE` if the bucket or the table does not answer. The file stays due, so `sweep` tries again.
+pub async fn finish_deletion(
+    files: &(impl ApplyTransition + GetJob),
+    objects: &impl RemoveVersion,
+    file: &File,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    if let Some(pinned) = &file.pinned {
+        objects.remove_version(file.key.as_str(), &pinned.version).await?;
+    }
+    let step = follow(files, file.remove(Removal::Deleted, now), now).await?;
+    files.apply_transition(&step).await.map(drop)
 }

@@ -43,7 +43,7 @@ use crate::events::OutboxEntry;
 use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage};
 use crate::idempotency::CommitOutcome;
 use crate::jobs::Job;
-use crate::profiles::{Closing, Profile};
+use crate::profiles::Profile;
 use crate::{EventId, Fault, FileId, Timestamp, UserId};
 
 /// The future of every port's method.
@@ -155,8 +155,6 @@ pub enum Due {
     Event(OutboxEntry),
     /// A job that was not delivered in time.
     Job(Box<Job>),
-    /// An account that was closed.
-    Closing(Closing),
     /// A hold that nobody resolved.
     Hold(Box<Hold>),
     /// A delivery whose next attempt is due, and for which no message is on its way.

@@ -22,6 +22,21 @@ pub trait CloseAccount {
     fn close_account(&self, closing: &Closing, received: &Received) -> impl PortFuture<WriteOutcome>;
 }
 
+/// The closings that are due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DueClosings {
+    /// The closings, the longest overdue first.
+    pub closings: Vec<Closing>,
+    /// Partition keys of items that cannot be read. Only a person can repair them.
+    pub unreadable: Vec<String>,
+}
+
+/// Finds closed accounts of which something is left to end. `dynamodb:Query`.
+pub trait FindClosings {
+    /// Returns every closing that was due by `now`.
+    fn find_closings(&self, now: Timestamp) -> impl PortFuture<DueClosings>;
+}
+
 /// Postpones what is left to do for a closed account. `dynamodb:UpdateItem`.
 pub trait PostponeClosing {
     /// Changes when it is due. A closing that has ended stays so.

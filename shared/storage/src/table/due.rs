@@ -1,8 +1,9 @@
-//! Due items: one sparse index over everything that `sweep` must finish.
+//! Due items: one sparse index over everything that `sweep` and `account-close` must finish.
 
 use std::collections::VecDeque;
 
 use aws_sdk_dynamodb::operation::query::QueryInput;
+use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use consigne_core::ports::{Due, FindDue};
 use consigne_core::{Fault, Timestamp};
 
@@ -68,18 +69,24 @@ impl FindDue for Table {
 }
 
 impl Table {
-    /// Reads a shard's next page.
-    async fn read_due(&self, shard: u8, now: Timestamp, limit: u32, stretch: &mut Stretch) -> Result<(), Fault> {
-        let query = QueryInput::builder()
+    /// Starts a query for what was due by `now` in a shard, the longest overdue first.
+    pub(crate) fn due_query(&self, shard: u8, now: Timestamp) -> QueryInputBuilder {
+        QueryInput::builder()
             .table_name(&self.name)
             .index_name("due")
             .key_condition_expression("due_shard = :shard AND due_at <= :now")
             .expression_attribute_values(":shard", text(format!("DUE#{shard}")))
             .expression_attribute_values(":now", number(now.as_millis()))
+    }
+
+    /// Reads a shard's next page. Leaves out closings, which are for `account-close`.
+    async fn read_due(&self, shard: u8, now: Timestamp, limit: u32, stretch: &mut Stretch) -> Result<(), Fault> {
+        let query = self
+            .due_query(shard, now)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .set_exclusive_start_key(stretch.next.take());
         let page = self.client.send(query).await.map_err(Fault::unavailable)?;
-        for item in page.items() {
+        for item in page.items().iter().filter(|item| !closings::is_closing(item)) {
             stretch.read.push_back((Reader(item).time(AT)?, due(item)));
         }
         stretch.over = page.last_evaluated_key.is_none();
@@ -92,7 +99,6 @@ fn due(item: &Item) -> Due {
     let reader = Reader(item);
     let due = match reader.optional_text("sk") {
         Some(outbox::SK) => outbox::read(item).map(Due::Event),
-        Some(closings::SK) => closings::read(item).map(Due::Closing),
         Some(sk) if sk.starts_with(job_item::JOB) => job_item::read(item).map(|job| Due::Job(Box::new(job))),
         Some(delivery_item::SK) => delivery_item::read(item).map(|delivery| Due::Delivery(Box::new(delivery))),
         Some(hold_item::SK) => hold_item::read(item).map(|hold| Due::Hold(Box::new(hold))),

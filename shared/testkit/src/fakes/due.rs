@@ -23,14 +23,11 @@ impl FindDue for World {
             let jobs = state.jobs.jobs.values();
             let jobs =
                 jobs.filter_map(|job| Some(((job.due_at()?, job.id.to_string()), Due::Job(Box::new(job.clone())))));
-            let closings = state.closings.values();
-            let closings =
-                closings.map(|closing| ((closing.due_at, closing.user.to_string()), Due::Closing(closing.clone())));
             let holds = state.accounts.holds.values();
             let holds = holds
                 .filter_map(|hold| Some(((hold.due_at()?, hold.id.to_string()), Due::Hold(Box::new(hold.clone())))));
             let deliveries = state.hooks.due();
-            let due = files.chain(events).chain(jobs).chain(closings).chain(holds).chain(deliveries);
+            let due = files.chain(events).chain(jobs).chain(holds).chain(deliveries);
             let mut due: Vec<_> = due.filter(|((at, _), _)| *at <= now).collect();
             due.retain(|(place, _)| walk.as_ref().is_none_or(|last| place > last));
             due.sort_by(|(a, _), (b, _)| a.cmp(b));

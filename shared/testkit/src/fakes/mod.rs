@@ -93,7 +93,7 @@ pub struct State {
     pub migrations: BTreeMap<MigrationId, Migration>,
     /// People by id.
     pub profiles: BTreeMap<UserId, Profile>,
-    /// Closed accounts that `sweep` has to finish.
+    /// Closed accounts that `account-close` has to finish.
     pub closings: BTreeMap<UserId, Closing>,
     /// Webhooks received, by sender and id.
     pub webhooks: BTreeMap<(Source, WebhookId), Received>,

@@ -5,7 +5,8 @@ use consigne_core::credits::WalletId;
 use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{
-    CloseAccount, Departure, EndClosing, EndMembership, GetProfile, PostponeClosing, Succession, TellProfile,
+    CloseAccount, Departure, DueClosings, EndClosing, EndMembership, FindClosings, GetProfile, PostponeClosing,
+    Succession, TellProfile,
 };
 use consigne_core::profiles::{Closing, Profile, Sighting, Telling};
 use consigne_core::webhooks::{REMEMBERED, Received};
@@ -86,6 +87,17 @@ impl CloseAccount for World {
             state.closings.insert(user.clone(), closing.clone());
             state.remember(received);
             WriteOutcome::Applied
+        })
+    }
+}
+
+impl FindClosings for World {
+    async fn find_closings(&self, now: Timestamp) -> Result<DueClosings, Fault> {
+        self.effect(|state| {
+            let due = state.closings.values().filter(|closing| closing.due_at <= now);
+            let mut closings: Vec<_> = due.cloned().collect();
+            closings.sort_by_key(|closing| closing.due_at);
+            DueClosings { closings, unreadable: Vec::new() }
         })
     }
 }

@@ -4,7 +4,7 @@
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use aws_sdk_dynamodb::types::Put;
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::ports::{CloseAccount, EndClosing, PostponeClosing};
+use consigne_core::ports::{CloseAccount, DueClosings, EndClosing, FindClosings, PostponeClosing};
 use consigne_core::profiles::Closing;
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, Timestamp, UserId};
@@ -14,7 +14,7 @@ use crate::table::people::profiles::profile_key;
 use crate::table::{Table, due};
 
 /// Sort key of every note.
-pub(crate) const SK: &str = "CLOSING";
+const SK: &str = "CLOSING";
 
 fn write(closing: &Closing) -> Item {
     let mut item = key(user_pk(&closing.user), SK);
@@ -24,8 +24,14 @@ fn write(closing: &Closing) -> Item {
     item
 }
 
+/// Returns whether an item of the index of due things is one that [`FindClosings`] finds. A note without `closed_at` is
+/// none, so `sweep` reports it as unreadable.
+pub(crate) fn is_closing(item: &Item) -> bool {
+    Reader(item).optional_text("sk") == Some(SK) && item.contains_key("closed_at")
+}
+
 /// Reads a note from its item.
-pub(crate) fn read(item: &Item) -> Result<Closing, Fault> {
+fn read(item: &Item) -> Result<Closing, Fault> {
     let reader = Reader(item);
     Ok(Closing {
         user: reader.parsed("pk", |pk| UserId::parse(pk.strip_prefix("USER#")?))?,
@@ -42,6 +48,32 @@ impl CloseAccount for Table {
         let tombstone =
             Put::builder().set_item(Some(tombstone)).condition_expression("attribute_not_exists(closed_at)");
         self.carry_out(received, vec![self.put_if(tombstone)?, self.put(write(closing))?]).await
+    }
+}
+
+impl FindClosings for Table {
+    async fn find_closings(&self, now: Timestamp) -> Result<DueClosings, Fault> {
+        let mut due = DueClosings::default();
+        for shard in 0..due::SHARDS {
+            let mut next = None;
+            loop {
+                // Most other due things have no such attribute, and are not sent.
+                let query = self.due_query(shard, now).filter_expression("attribute_exists(closed_at)");
+                let page = self.client.send(query.set_exclusive_start_key(next)).await.map_err(Fault::unavailable)?;
+                for item in page.items().iter().filter(|item| is_closing(item)) {
+                    match read(item) {
+                        Ok(closing) => due.closings.push(closing),
+                        Err(_) => due.unreadable.push(Reader(item).optional_text("pk").unwrap_or_default().to_owned()),
+                    }
+                }
+                next = page.last_evaluated_key;
+                if next.is_none() {
+                    break;
+                }
+            }
+        }
+        due.closings.sort_by_key(|closing| closing.due_at);
+        Ok(due)
     }
 }
 

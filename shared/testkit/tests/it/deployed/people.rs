@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use consigne_core::ports::{Due, FindDue, GetProfile, ReadHead};
+use consigne_core::ports::{FindClosings, GetProfile, ReadHead};
 use consigne_core::profiles::{Language, Profile};
 use consigne_core::{Timestamp, UserId};
 use consigne_runtime::clock;
-use consigne_storage::DueWalk;
 use consigne_testkit::http::Response;
 use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::stack::{Stack, fresh_user, until};
@@ -130,23 +129,11 @@ async fn everything_a_deleted_person_owned_is_ended() {
 
     let user = UserId::parse(&ann.id).unwrap();
     let put_off = until(async || {
-        let swept = stack.invoke("sweep", &json!({ "time": clock::now().to_string() })).await;
-        assert_eq!(swept.status, 200, "{}", swept.json());
-        let later = closed_at.plus(Duration::from_hours(1));
-        let mut walk = DueWalk::default();
-        loop {
-            let due = stack.table().find_due(later, 100, &mut walk).await.unwrap();
-            if due.is_empty() {
-                return None;
-            }
-            let mine = due.into_iter().find_map(|due| match due {
-                Due::Closing(closing) if closing.user == user => Some(closing),
-                _ => None,
-            });
-            if let Some(closing) = mine {
-                return (closing.due_at == closing.last_look()).then_some(());
-            }
-        }
+        let run = stack.invoke("account-close", &json!({ "time": clock::now().to_string() })).await;
+        assert_eq!(run.status, 200, "{}", run.json());
+        let due = stack.table().find_closings(closed_at.plus(Duration::from_hours(1))).await.unwrap();
+        let mine = due.closings.into_iter().find(|closing| closing.user == user)?;
+        (mine.due_at == mine.last_look()).then_some(())
     });
     assert_eq!(put_off.await, Some(()), "only the last step of the closing is left");
     ann.wait_for_usage(0, 0, 0).await;

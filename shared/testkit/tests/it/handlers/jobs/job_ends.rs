@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::handlers::jobs::completions::{answered, object, picture, report};
 use crate::handlers::jobs::requests::{add_job, granted, job, job_in, output, taken, told_of_jobs, world_of};
 use crate::handlers::nightly::sweep::sweep_at;
-use crate::handlers::people::closing::close;
+use crate::handlers::people::closing::{close, close_accounts_at};
 use crate::handlers::{GRANTED, KEY, assert_books_balance, call, file_in, ledger_of, pending_at};
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn closing_an_account_fails_its_open_jobs_and_no_others() {
     assert_eq!(taken(&world), 4);
 
     close(&world, "user_ann1");
-    sweep_at(&world, GRANTED.plus(Duration::from_mins(1))).await;
+    close_accounts_at(&world, GRANTED.plus(Duration::from_mins(1))).await;
     let jobs = world.state().jobs.jobs;
     for id in [own(1), own(2)] {
         let failure = jobs[&id].failure.clone().unwrap();
@@ -89,6 +89,6 @@ async fn closing_an_account_fails_its_open_jobs_and_no_others() {
     assert_books_balance(&world);
 
     // The last step of the closing deletes the jobs, with their prompts.
-    assert_eq!(sweep_at(&world, GRANTED.plus(Duration::from_hours(1))).await["closed"], 1);
+    assert_eq!(close_accounts_at(&world, GRANTED.plus(Duration::from_hours(1))).await["closed"], 1);
     assert_eq!(world.state().jobs.jobs.into_keys().collect::<Vec<_>>(), [bobs.id]);
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use consigne_core::Timestamp;
 use consigne_core::files::{Kind, Status};
 use consigne_core::jobs::{Job, JobStatus};
 use consigne_core::texts::{LEASE, Tokens};
@@ -248,9 +247,7 @@ async fn closing_an_account_deletes_its_drafts() {
     assert_eq!(world.state().texts.chapters.len(), 3);
     closing::close(&world, "user_ann1");
     for minutes in [1, 62, 122] {
-        let mut tick = payload::event("sweep", "tick", "");
-        tick["time"] = Timestamp::to_string(&GRANTED.plus(Duration::from_mins(minutes))).into();
-        functions::tick(&world, "sweep", tick).await.unwrap();
+        closing::close_accounts_at(&world, GRANTED.plus(Duration::from_mins(minutes))).await;
     }
     let state = world.state();
     assert!(state.jobs.jobs.is_empty() && state.texts.drafts.is_empty() && state.texts.chapters.is_empty());

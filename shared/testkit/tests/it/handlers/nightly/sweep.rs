@@ -32,7 +32,6 @@ async fn an_unused_grant_releases_its_bytes_once() {
       "published": 0,
       "overdue": 0,
       "released": 0,
-      "closed": 0,
       "woken": 0,
       "failed": 0
     }

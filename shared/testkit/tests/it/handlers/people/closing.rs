@@ -1,4 +1,4 @@
-//! Closed accounts, and how `sweep` ends everything that they owned.
+//! account-close: everything that the owner of a closed account leaves behind is ended.
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use consigne_core::files::{File, Removal, Status};
 use consigne_core::orgs::OrgRole;
 use consigne_core::profiles::{Closing, Profile};
 use consigne_core::{OrgId, Timestamp, UserId};
-use consigne_testkit::fakes::World;
+use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
+use crate::handlers::nightly::sweep::sweep_at;
 use crate::handlers::people::accounts::{acme, found, org};
 use crate::handlers::{GRANTED, assert_books_balance, ledger_of, pending_at, ready, world_with};
 
@@ -31,23 +32,25 @@ pub fn close(world: &World, id: &str) {
     });
 }
 
-async fn try_sweep(world: &World, at: Timestamp) -> Result<Value, String> {
-    let mut event = payload::event("sweep", "tick", "");
+/// Runs `account-close` at a time. Returns what it did.
+pub async fn try_close_accounts(world: &World, at: Timestamp) -> Result<Value, String> {
+    let mut event = payload::event("account-close", "tick", "");
     event["time"] = at.to_string().into();
-    functions::tick(world, "sweep", event).await
+    functions::tick(world, "account-close", event).await
 }
 
-async fn sweep(world: &World, at: Timestamp) -> Value {
-    let done = try_sweep(world, at).await.unwrap();
+/// Runs `account-close` at a time, without failures. Returns what it did.
+pub async fn close_accounts_at(world: &World, at: Timestamp) -> Value {
+    let done = try_close_accounts(world, at).await.unwrap();
     assert_eq!(done["failed"], 0, "{done}");
     done
 }
 
-/// Runs `sweep` a minute after the closing, and at the time of its last step.
-async fn sweep_to_the_end(world: &World) {
-    let early = sweep(world, GRANTED.plus(Duration::from_mins(1))).await;
+/// Runs `account-close` a minute after the closing, and at the time of its last step.
+async fn close_to_the_end(world: &World) {
+    let early = close_accounts_at(world, GRANTED.plus(Duration::from_mins(1))).await;
     assert_eq!((&early["closed"], world.state().closings.len()), (&json!(0), 1));
-    assert_eq!(sweep(world, GRANTED.plus(Duration::from_hours(1))).await["closed"], 1);
+    assert_eq!(close_accounts_at(world, GRANTED.plus(Duration::from_hours(1))).await["closed"], 1);
     assert!(world.state().closings.is_empty());
 }
 
@@ -70,7 +73,9 @@ async fn every_file_of_the_closed_account_is_deleted_and_no_others() {
     let bobs = ready(&pending_at(&key_of("user_bob1", 1)));
     let world = world_with(&[one_of_each("user_ann1"), vec![bobs.clone()]].concat());
     close(&world, "user_ann1");
-    sweep_to_the_end(&world).await;
+    close_to_the_end(&world).await;
+    // One deletion had begun before the closing, so `sweep` finishes it.
+    assert_eq!(sweep_at(&world, GRANTED.plus(Duration::from_hours(1))).await["removed"], 1);
     let state = world.state();
     for file in state.files.values() {
         let left = if *file == bobs { Status::Ready } else { Status::Deleted };
@@ -85,7 +90,7 @@ async fn two_hundred_and_fifty_files_are_deleted_page_by_page() {
     let files: Vec<_> = (0..250).map(|n| ready(&pending_at(&key_of("user_ann1", n)))).collect();
     let world = world_with(&files);
     close(&world, "user_ann1");
-    sweep_to_the_end(&world).await;
+    close_to_the_end(&world).await;
     let state = world.state();
     assert!(state.files.values().all(|file| file.status == Status::Deleted));
     assert_eq!((state.objects.len(), ledger_of(&world)), (0, [0, 0, 0, 0]));
@@ -97,10 +102,10 @@ async fn two_hundred_and_fifty_files_are_deleted_page_by_page() {
 async fn files_uploaded_after_the_closing_are_deleted_too() {
     let world = World::default();
     close(&world, "user_ann1");
-    sweep(&world, GRANTED.plus(Duration::from_mins(1))).await;
+    close_accounts_at(&world, GRANTED.plus(Duration::from_mins(1))).await;
     let late = world_with(&[ready(&pending_at(&key_of("user_ann1", 1)))]).state();
     world.change(|state| (state.files, state.objects, state.usage) = (late.files, late.objects, late.usage));
-    assert_eq!(sweep(&world, GRANTED.plus(Duration::from_hours(1))).await["closed"], 1);
+    assert_eq!(close_accounts_at(&world, GRANTED.plus(Duration::from_hours(1))).await["closed"], 1);
     assert_eq!((world.state().objects.len(), ledger_of(&world)), (0, [0, 0, 0, 0]));
 }
 
@@ -110,11 +115,12 @@ async fn a_version_that_cannot_be_removed_is_removed_later() {
     let world = world_with(&files);
     close(&world, "user_ann1");
     world.refuse_removals(true);
-    sweep(&world, GRANTED.plus(Duration::from_mins(1))).await;
+    close_accounts_at(&world, GRANTED.plus(Duration::from_mins(1))).await;
     assert!(world.state().files.values().all(|file| file.status == Status::Deleting));
     world.refuse_removals(false);
-    let done = sweep(&world, GRANTED.plus(Duration::from_hours(1))).await;
-    assert_eq!((&done["removed"], &done["closed"]), (&json!(30), &json!(1)));
+    let an_hour_on = GRANTED.plus(Duration::from_hours(1));
+    assert_eq!(close_accounts_at(&world, an_hour_on).await["closed"], 1);
+    assert_eq!(sweep_at(&world, an_hour_on).await["removed"], 30);
     assert_eq!((world.state().objects.len(), ledger_of(&world)), (0, [0, 0, 0, 0]));
 }
 
@@ -127,7 +133,7 @@ fn left_of(world: &World, id: OrgId) -> Value {
     let audit_log = accounts.audit.iter().filter(|entry| entry.org == Some(id));
     let audit_log: Vec<Value> = audit_log
         .map(|entry| {
-            assert_eq!(entry.origin.actor, Actor::Service("sweep".to_owned()));
+            assert_eq!(entry.origin.actor, Actor::Service("account-close".to_owned()));
             json!([entry.action.name(), entry.subject, entry.details])
         })
         .collect();
@@ -140,7 +146,7 @@ async fn an_organisation_with_another_owner_continues() {
     let world = World::default();
     found(&world, OTHER_ORG, "Acme", &[("user_ann1", OrgRole::Owner), ("user_bob1", OrgRole::Owner)]);
     close(&world, "user_ann1");
-    sweep_to_the_end(&world).await;
+    close_to_the_end(&world).await;
     insta::assert_json_snapshot!(left_of(&world, org(OTHER_ORG)), @r#"
     {
       "members": [
@@ -169,7 +175,7 @@ async fn an_organisation_without_an_owner_is_suspended() {
     let world = World::default();
     found(&world, OTHER_ORG, "Acme", &[("user_ann1", OrgRole::Owner), ("user_bob1", OrgRole::Admin)]);
     close(&world, "user_ann1");
-    sweep_to_the_end(&world).await;
+    close_to_the_end(&world).await;
     insta::assert_json_snapshot!(left_of(&world, org(OTHER_ORG)), @r#"
     {
       "members": [
@@ -205,7 +211,7 @@ async fn a_developer_leaves_every_organisation_and_none_is_suspended() {
     let world = acme();
     found(&world, OTHER_ORG, "Other", &[("user_bob1", OrgRole::Owner), ("user_dev1", OrgRole::Developer)]);
     close(&world, "user_dev1");
-    sweep_to_the_end(&world).await;
+    close_to_the_end(&world).await;
     let accounts = world.state().accounts;
     assert!(accounts.members.values().all(|member| member.user != user("user_dev1")));
     assert!(accounts.orgs.values().all(|org| !org.suspended));
@@ -222,10 +228,10 @@ async fn more_organisations_than_a_page_are_left_over_several_runs() {
     }
     close(&world, "user_ann1");
     let left = || world.state().accounts.members.values().filter(|member| member.user == user("user_ann1")).count();
-    sweep(&world, GRANTED.plus(Duration::from_mins(1))).await;
+    close_accounts_at(&world, GRANTED.plus(Duration::from_mins(1))).await;
     assert_eq!(left(), 1);
     assert_eq!(world.state().closings[&user("user_ann1")].due_at, GRANTED.plus(Duration::from_mins(1)));
-    sweep(&world, GRANTED.plus(Duration::from_mins(6))).await;
+    close_accounts_at(&world, GRANTED.plus(Duration::from_mins(6))).await;
     assert_eq!(left(), 0);
     assert_eq!(world.state().closings[&user("user_ann1")].due_at, GRANTED.plus(Duration::from_hours(1)));
 }
@@ -239,10 +245,12 @@ async fn a_closing_survives_every_fault() {
         world
     };
     // A failed run is repeated at the next tick.
-    let act = async |world: &World| drop(try_sweep(world, GRANTED.plus(Duration::from_mins(1))).await);
+    let act = async |world: &World| drop(try_close_accounts(world, GRANTED.plus(Duration::from_mins(1))).await);
     let end = async |world: &World| {
         for hours in [1, 2] {
-            try_sweep(world, GRANTED.plus(Duration::from_hours(hours))).await.unwrap();
+            let at = GRANTED.plus(Duration::from_hours(hours));
+            sweep_at(world, at).await;
+            close_accounts_at(world, at).await;
         }
         assert_books_balance(world);
         let state = world.state();
@@ -259,11 +267,51 @@ async fn the_last_step_of_a_closing_survives_every_fault() {
         close(&world, "user_ann1");
         world
     };
-    let act = async |world: &World| drop(try_sweep(world, GRANTED.plus(Duration::from_hours(1))).await);
+    let act = async |world: &World| drop(try_close_accounts(world, GRANTED.plus(Duration::from_hours(1))).await);
     let end = async |world: &World| {
-        try_sweep(world, GRANTED.plus(Duration::from_hours(2))).await.unwrap();
+        let at = GRANTED.plus(Duration::from_hours(2));
+        sweep_at(world, at).await;
+        close_accounts_at(world, at).await;
         let state = world.state();
         json!([state.objects.len(), state.closings.len(), state.profiles.len(), ledger_of(world)])
     };
     survives_to(prepare, act, end).await;
+}
+
+#[tokio::test]
+async fn each_run_does_only_its_own_work() {
+    let late = GRANTED.plus(Duration::from_hours(1));
+    let bobs = pending_at(&key_of("user_bob1", 1));
+    let prepare = || {
+        let world = world_with(&[ready(&pending_at(&key_of("user_ann1", 1))), bobs.clone()]);
+        close(&world, "user_ann1");
+        world
+    };
+    let closed = prepare();
+    insta::assert_json_snapshot!(close_accounts_at(&closed, late).await, @r#"
+    {
+      "due": 1,
+      "closed": 1,
+      "failed": 0
+    }
+    "#);
+    assert_eq!(closed.state().files[&(bobs.owner().clone(), bobs.id())], bobs, "an unused grant is left to sweep");
+    let swept = prepare();
+    assert_eq!(sweep_at(&swept, late).await["expired"], 1);
+    assert_eq!(swept.state().closings[&user("user_ann1")], Closing::begin(user("user_ann1"), GRANTED));
+    assert_eq!(swept.state().objects.len(), 1);
+}
+
+#[tokio::test]
+async fn a_closing_that_fails_does_not_delay_the_others() {
+    let world = World::default();
+    close(&world, "user_ann1");
+    close(&world, "user_bob1");
+    // The first effect finds both closings, the second looks for Ann's organisations.
+    world.fail_at(1, Moment::Before);
+    let done = try_close_accounts(&world, GRANTED.plus(Duration::from_hours(1))).await.unwrap();
+    assert_eq!(done, json!({ "due": 2, "closed": 1, "failed": 1 }));
+    let left: Vec<_> = world.state().closings.into_values().collect();
+    assert_eq!(left, [Closing::begin(user("user_ann1"), GRANTED)], "it stays due");
+    assert_eq!(close_accounts_at(&world, GRANTED.plus(Duration::from_hours(1))).await["closed"], 1);
 }

@@ -1,0 +1,134 @@
+//! Ends what the owners of closed accounts leave behind: their memberships, jobs and files.
+//!
+//! It runs every five minutes and works through the closings that are due. Each thing ends as its owner would have ended it.
+//! A run that is cut short loses nothing: the next one continues with what is left. A closing ends only after a last look, an
+//! hour after the account was closed. By then no session token of that person is valid any more, and every index has caught up.
+
+mod jobs;
+mod memberships;
+
+use std::time::Duration;
+
+use consigne_core::files::{File, Status};
+use consigne_core::ports::{
+    ApplyTransition, BeginDelete, EndClosing, Filter, FindClosings, ForgetEndpoints, GetJob, ListFiles,
+    PostponeClosing, RemoveVersion,
+};
+use consigne_core::profiles::Closing;
+use consigne_core::{Fault, UserId};
+use consigne_runtime::schedule::Tick;
+use consigne_runtime::{Adapters, ScheduleFunction, function, needs, remaining};
+use consigne_usecases::uploads::finish_deletion;
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
+
+pub use crate::jobs::EndJobs;
+pub use crate::memberships::LeaveOrgs;
+
+/// Time kept for the answer; the next run does what is left.
+const RESERVE: Duration = Duration::from_secs(5);
+/// Files listed with one query.
+const FILE_PAGE: u32 = 100;
+/// Memberships or jobs listed with one query.
+const PAGE: u32 = 1000;
+/// Files deleted, or jobs forgotten, at the same time.
+const AT_ONCE: usize = 10;
+
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<
+        Table: FindClosings + PostponeClosing + EndClosing + ForgetEndpoints + EndJobs + LeaveOrgs
+            + ListFiles + BeginDelete + ApplyTransition + GetJob,
+        Bucket: RemoveVersion,
+    >
+}
+
+function! {
+    table: A::Table = table(),
+    objects: A::Bucket = bucket(),
+}
+
+impl<A: Needs> ScheduleFunction for Function<A> {
+    /// Works through the closings that are due, the longest overdue first, until time runs short.
+    async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
+        let due = self.table.find_closings(tick.now).await?;
+        let (mut closed, mut failed) = (0_u32, 0_u32);
+        let mut fail = |fault: &Fault| {
+            failed += 1;
+            tick.log.count("ClosingsFailed");
+            tick.log.field("closing.last_failure", fault.chain());
+        };
+        for key in &due.unreadable {
+            fail(&Fault::internal(format!("the item {key} cannot be read")));
+        }
+        for closing in &due.closings {
+            if remaining() < RESERVE {
+                break;
+            }
+            match self.close(closing, tick).await {
+                Ok(has_ended) => closed += u32::from(has_ended),
+                // A closing that fails must not keep the others waiting. It stays due.
+                Err(fault) => fail(&fault),
+            }
+        }
+        let done = json!({ "due": due.closings.len(), "closed": closed, "failed": failed });
+        tick.log.field("closing.done", &done);
+        Ok(done)
+    }
+}
+
+impl<A: Needs> Function<A> {
+    /// Ends as much of what a person owned as time allows. Returns whether the closing has ended.
+    async fn close(&self, closing: &Closing, tick: &Tick) -> Result<bool, Fault> {
+        // Each kind of belonging has a step here, which returns whether nothing is left of it. If one step fails, the others
+        // are still tried.
+        let left = memberships::leave_orgs(&self.table, &closing.user, tick.now).await;
+        let ended = jobs::end_jobs(&self.table, &closing.user, tick.now).await;
+        let deleted = self.delete_files(&closing.user, tick).await;
+        let mut nothing_left = left? && ended? && deleted?;
+        if nothing_left && tick.now >= closing.last_look() {
+            // Nothing refers to the jobs any more, and they contain what their owner wrote.
+            nothing_left = jobs::forget_jobs(&self.table, &closing.user).await?;
+            self.table.forget_endpoints(&closing.user).await?;
+            if nothing_left {
+                self.table.end_closing(&closing.user).await?;
+                return Ok(true);
+            }
+        }
+        // A closing that is making progress is not overdue, and goes behind those that are.
+        let next = if nothing_left { closing.last_look() } else { tick.now };
+        self.table.postpone_closing(closing, next).await.map(|()| false)
+    }
+
+    /// Deletes every file that its owner would still see. Returns `false` if time ran short.
+    async fn delete_files(&self, user: &UserId, tick: &Tick) -> Result<bool, Fault> {
+        for status in Status::ALL.into_iter().filter(|status| status.is_visible()) {
+            let mut after = None;
+            loop {
+                let filter = Filter { status, kind: None };
+                let page = self.table.list_files(user, filter, FILE_PAGE, after.as_ref()).await?;
+                for some in page.files.chunks(AT_ONCE) {
+                    if remaining() < RESERVE {
+                        return Ok(false);
+                    }
+                    try_join_all(some.iter().map(|file| self.delete(file, tick))).await?;
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    async fn delete(&self, file: &File, tick: &Tick) -> Result<(), Fault> {
+        let Some(marked) = self.table.begin_delete(&file.key, tick.now).await? else { return Ok(()) };
+        tick.log.count("FilesDeleted");
+        // The file is deleted for everyone from here on. If the rest fails, `sweep` finishes it.
+        if let Err(fault) = finish_deletion(&self.table, &self.objects, &marked, tick.now).await {
+            tick.log.field("removal.left_to_sweep", fault.chain());
+        }
+        Ok(())
+    }
+}
