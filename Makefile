@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e smoke check dev up down build deploy bench token openapi clean
+.PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -19,9 +19,13 @@ DEPLOY = $(DEPLOY_TOOLS)/python infra/deploy/deploy.py --env $(ENV)
 export CARGO_TERM_PROGRESS_WHEN ?= auto
 # Settings of `make smoke`.
 export URL TOKEN_CMD OTHER_TOKEN_CMD SERVICE_TOKEN ORIGIN STACK REGION
+# Where cargo-machete looks. It cannot see that generated code of the testkit uses every function.
+MACHETE := functions $(filter-out shared/testkit,$(wildcard shared/*)) infra
+# Read by `make up`.
+export CLERK_ISSUER CLERK_JWKS_URL
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: up ## Start the stack and show what Consigne does, step by step
 	@$(PYTHON) infra/local/demo
@@ -44,7 +48,7 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 	cargo clippy --package consigne-aws --features sdk-client --all-targets --quiet --target-dir target/sdk -- --deny warnings
 	cargo check --workspace --features consigne-aws/sdk-client --quiet --target-dir target/sdk
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
-	$(TOOLS)/bin/cargo-machete functions shared infra
+	$(TOOLS)/bin/cargo-machete $(MACHETE)
 	cargo fetch --locked --quiet
 	$(TOOLS)/bin/cargo-deny --offline check --hide-inclusion-graph bans licenses sources
 	$(VENV)/bin/ruff check --quiet infra
@@ -60,9 +64,9 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 dev: up ## Start the stack, then rebuild and redeploy after every change
 	@$(STACK) watch
 
-up: $(VENV)/local ## Build the functions and start the stack in the background
+up: $(VENV)/local ## Build the functions and start the stack in the background (ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
 	@echo "Building the functions (the first time takes some minutes)..."
-	@cargo build --quiet --workspace --bins
+	@cargo build --workspace --bins
 	@$(STACK) up
 
 down: $(VENV)/local ## Stop the stack
@@ -80,6 +84,9 @@ deploy: $(VENV)/deploy ## Deploy to AWS with infra/samconfig.toml (ENV=staging, 
 	@$(MAKE) build
 	@$(DEPLOY) up $(if $(filter 0,$(OBSERVE)),--no-observe) -- $(ARGS)
 
+logs: $(VENV)/local ## Follow what the functions log on the laptop (OF=usage ERRORS=1)
+	@$(PYTHON) infra/local/logs.py $(if $(OF),--function $(OF)) $(if $(ERRORS),--errors)
+
 bench: $(VENV)/local ## Measure speed and costs, and compare them with the committed table (QUICK=1, ACCEPT=1, DEV=1, ONLY=starts, OF="usage list")
 	@echo "Building the bench (the first time takes some minutes)..."
 	@cargo build --quiet $(if $(DEV),,--release) --workspace --bin bench
@@ -87,7 +94,8 @@ bench: $(VENV)/local ## Measure speed and costs, and compare them with the commi
 	  $(if $(QUICK),--quick) $(if $(ACCEPT),--accept) $(if $(ONLY),--only $(ONLY)) $(if $(DEV),--dev) \
 	  $(addprefix --function ,$(OF))
 
-token: up ## Print a session token for the laptop's stack (FOR=user_ann PLAN=pro)
+token: $(VENV)/local ## Print a session token for the laptop's stack, and nothing else (FOR=user_ann PLAN=pro)
+	@$(STACK) status > /dev/null || $(MAKE) --no-print-directory up >&2
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)
 
 openapi: ## Write openapi.json and events/schemas from the code's own types
@@ -101,6 +109,7 @@ clean: ## Stop the stack and remove everything that was built or installed in th
 # Tools that the targets need. Each is installed once, and again when its pinned versions change.
 
 $(VENV)/bin/python:
+	@infra/local/needs.sh
 	@echo "Making a virtual environment..."
 	@python3 -m venv $(VENV)
 

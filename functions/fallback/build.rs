@@ -1,7 +1,7 @@
-//! Takes the routes out of template.yaml, so that `Allow` never lags behind it.
+//! Generates the list of routes from template.yaml, so that `Allow` always agrees with the template.
 //!
-//! Read line by line: every route there is written `{ ..., Method: GET, Path: "/api/..." }`, which a test checks against
-//! a full reading of the template.
+//! It reads the template line by line, because every route there has the form
+//! `{ ..., Method: GET, Path: "/api/..." }`. A test compares the result with the parsed template.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn main() -> std::io::Result<()> {
         }
     }
     source.push_str("];\n");
-    // Cargo's own variable, not a setting.
+    // OUT_DIR is set by Cargo; it is not a setting of the function.
     #[allow(clippy::disallowed_methods)]
     let out = std::env::var("OUT_DIR").map_err(std::io::Error::other)?;
     std::fs::write(Path::new(&out).join("routes.rs"), source)

@@ -1,4 +1,4 @@
-"""Checks the templates: `python infra/check`. Exits with 1 if a rule or cfn-lint finds a problem."""
+"""Checks templates and documents: `python infra/check`. Exits with 1 if a rule or cfn-lint finds a problem."""
 
 import json
 import subprocess
@@ -9,18 +9,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "infra/check"), str(ROOT / "infra/deploy")]
 
-from project import Project
-
+import links
 import rules
 import templates
+from project import Project
 from samconfig import load
 
 EXPANDED = ROOT / "target/template.expanded.json"
 PAGES = (
-    "docs/operate/deploy.md",
-    "docs/operate/monitor.md",
     "docs/operate/deployer-policy.json",
-    "infra/README.md",
     "infra/smoke/aws.py",
 )
 
@@ -28,6 +25,7 @@ PAGES = (
 def project() -> Project:
     """Reads everything that the rules check."""
     pages = {page: (ROOT / page).read_text() for page in PAGES if (ROOT / page).is_file()}
+    pages |= {str(page.relative_to(ROOT)): page.read_text() for page in links.documents(ROOT)}
     openapi = json.loads((ROOT / "openapi.json").read_text())
     config = load(ROOT / "infra/samconfig.toml").parameters
     return Project(templates.core(), templates.observe(), pages, openapi, config)
@@ -46,6 +44,7 @@ def main() -> None:
     EXPANDED.parent.mkdir(exist_ok=True)
     EXPANDED.write_text(json.dumps(checked.core, indent=1))
     problems = [(rule.__name__, problem) for rule in rules.ALL for problem in rule(checked)]
+    problems += [("links", problem) for problem in links.problems(ROOT)]
     for name, problem in problems:
         print(f"{name}: {problem}")
     is_clean = cfn_lint()

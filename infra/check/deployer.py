@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from project import Project
-
 from templates import Json, listed, of_type
 
 # By resource type: the actions that CloudFormation calls with the deployer's permissions to create, read, update and

@@ -8,10 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from project import Project
-
 import concurrency
 import deployer
+from project import Project
 from templates import Json, listed, named, of_type, target
 
 # A stack may have 500 resources. Source: AWS CloudFormation user guide, "CloudFormation quotas".

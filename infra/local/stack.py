@@ -20,7 +20,8 @@ sys.path.append(str(ROOT / "infra/deploy"))
 import samconfig  # noqa: E402  (the line above sets its path)
 
 ISSUER = "https://issuer.consigne.example"
-PARTY = "http://localhost:3000"
+# Where Next.js and Vite serve an application in development.
+ORIGINS = ["http://localhost:3000", "http://localhost:5173"]
 KEY_ID = "laptop-1"
 MAIL_FROM = "Consigne <no-reply@consigne.example>"
 
@@ -50,6 +51,11 @@ class Laptop:
         self.stack = arguments.stack
         self.overrides = dict(item.split("=", 1) for item in arguments.parameter)
         self.server = Server(self.home)
+        own = [origin.strip().rstrip("/") for origin in os.environ.get("ORIGIN", "").split(",") if origin.strip()]
+        # The first one is where mails and checkouts lead to.
+        self.origins = [*own, *(origin for origin in ORIGINS if origin not in own)]
+        self.clerk_issuer = os.environ.get("CLERK_ISSUER", "").rstrip("/")
+        self.clerk_jwks_url = os.environ.get("CLERK_JWKS_URL") or f"{self.clerk_issuer}/.well-known/jwks.json"
 
     def up(self) -> None:
         """Starts the server unless it is running, and deploys."""
@@ -90,6 +96,8 @@ class Laptop:
         self.tell_upstream(deployment)
         self.write_env(deployment)
         took = time.monotonic() - began
+        if self.clerk_issuer:
+            print(f"Session tokens must be those of {self.clerk_issuer}; tokens made on this laptop are refused.")
         print(f"Deployed in {took:.1f} s. Addresses and secrets for tools: {self.env_file.relative_to(ROOT)}")
 
     def apply(self, deployment: Deployment, public_url: str) -> None:
@@ -148,15 +156,20 @@ class Laptop:
             .public_key()
             .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         )
-        return {
+        issuer = {
             "ClerkIssuer": ISSUER,
-            "AuthorizedParties": PARTY,
+            "ClerkJwtKey": public.decode().strip().replace("\n", "\\n"),
+            "ClerkJwksUrl": "",
+        }
+        if self.clerk_issuer:
+            issuer = {"ClerkIssuer": self.clerk_issuer, "ClerkJwtKey": "", "ClerkJwksUrl": self.clerk_jwks_url}
+        return issuer | {
+            "AuthorizedParties": ",".join(self.origins),
             "MailFrom": MAIL_FROM,
-            "ApplicationUrl": PARTY,
+            "ApplicationUrl": self.origins[0],
             "StripeUrl": self.server.stripe_address,
             "TextModelUrl": f"{self.server.model_address}/v1",
             "TextModel": "stand-in",
-            "ClerkJwtKey": public.decode().strip().replace("\n", "\\n"),
             "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
             "ApiRateLimit": "100000",
             "ApiBurstLimit": "100000",
@@ -203,7 +216,7 @@ class Laptop:
             "JWT_KEY_FILE": str(self.home / "issuer.pem"),
             "JWT_KID": KEY_ID,
             "JWT_ISSUER": ISSUER,
-            "JWT_AZP": PARTY,
+            "JWT_AZP": self.origins[0],
         }
         self.env_file.parent.mkdir(parents=True, exist_ok=True)
         self.env_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))

@@ -32,8 +32,8 @@ fi
 export BINARIES=$target/debug
 
 echo "Building the functions and the tests (the first time takes some minutes)..."
-cargo build --quiet "${bins[@]}"
-cargo test --quiet "${packages[@]}" --no-run
+cargo build "${bins[@]}"
+cargo test "${packages[@]}" --no-run
 
 was_up=yes
 $python infra/local/stack.py status > /dev/null || was_up=no

@@ -1,4 +1,4 @@
-//! Looks closer at what was going on.
+//! Looks for anomalies in the use of a key and in the keys of an organisation.
 
 use consigne_core::anomalies::{COUNTRIES_MAX, Finding, countries, keys_created, usage_jump};
 use consigne_core::audit::AuditAction;
@@ -8,13 +8,14 @@ use consigne_core::{Fault, OrgId, Timestamp};
 
 use crate::time_is_left;
 
-/// Most calls of a key that are read, the latest ones. Of a key that makes more in an hour and a half only those are looked
-/// at: countries that came before them are then missed.
+/// Most calls of a key that are read: the latest ones. If a key makes more within an hour and a half, the countries of
+/// its earlier calls are missed.
 const CALLS: usize = 20_000;
-/// Entries of an audit trail read in one question to the table.
+/// Entries of an audit log read in one query.
 const PAGE: u32 = 100;
 
-/// Finds what is unusual about a key's use. Its calls are read only when they came from so many countries at all.
+/// Finds anomalies in the use of a key. `seen` is the number of countries in its activity; the calls themselves are
+/// read only if it exceeds [`COUNTRIES_MAX`].
 pub(crate) async fn in_use_of<F: ListCalls>(
     table: &F,
     key: &ApiKey,
@@ -31,11 +32,11 @@ pub(crate) async fn in_use_of<F: ListCalls>(
     Ok(found)
 }
 
-/// Finds what is unusual about the keys an organisation has made: by its trail, which keeps those that are gone again, however
-/// much else stands in it.
+/// Finds anomalies in the creation of an organisation's keys. It reads the audit log, because that includes keys that
+/// are deleted already.
 ///
 /// # Errors
-/// `UNAVAILABLE` when time runs short, besides what the table answers.
+/// `UNAVAILABLE` when time runs short, and the errors of the table.
 pub(crate) async fn in_keys_made<F: ListAudit>(
     table: &F,
     org: OrgId,

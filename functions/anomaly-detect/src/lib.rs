@@ -1,8 +1,7 @@
-//! Notices keys that are used, and keys that are made, as if by somebody else; tells of it, and stops them where that is the
-//! organisation's policy.
+//! Detects anomalies: keys that are used or created as if by somebody else. It publishes an event, and suspends the
+//! keys if that is the organisation's policy.
 //!
-//! It runs every ten minutes and looks at what was going on within the last hour and a half only. What two runs find, or one
-//! that comes late, is told once.
+//! It runs every ten minutes and looks at the last hour and a half. An anomaly that two runs find is published once.
 
 mod find;
 
@@ -17,12 +16,12 @@ use consigne_runtime::{Adapters, ScheduleFunction, function, remaining};
 use consigne_usecases::ConflictRetry;
 use serde_json::{Value, json};
 
-/// Keys read in one question to the table.
+/// Keys read in one batch.
 const BATCH: usize = 100;
-/// Time kept for the answer.
+/// Time reserved for the answer.
 const RESERVE: Duration = Duration::from_secs(5);
 
-/// What a run has done.
+/// What a run has done: keys and organisations looked at, alerts, suspensions, and failures.
 #[derive(Debug, Default)]
 struct Tally {
     looked: usize,
@@ -38,11 +37,11 @@ function! {
 impl<A: Adapters<Table: ListActivity + GetKey + GetKeys + ListCalls + ListAudit + GetOrg + RaiseAnomaly>>
     ScheduleFunction for Function<A>
 {
-    /// Looks at every key that was charged and every organisation that made keys.
+    /// Checks every key that was charged and every organisation that created keys.
     ///
     /// # Errors
-    /// `UNAVAILABLE` when one of them could not be looked at, after all others were, or when there was no time for all: Lambda
-    /// runs it again.
+    /// `UNAVAILABLE` when one of them failed, after all others were checked, or when time ran short. Lambda then runs
+    /// the function again.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
         let (table, now, since) = (&self.table, tick.now, tick.now.minus(LOOK_BACK));
         let activity = table.list_activity(since, now).await?;
@@ -55,24 +54,28 @@ impl<A: Adapters<Table: ListActivity + GetKey + GetKeys + ListCalls + ListAudit 
                 let used = some.iter().find(|activity| (activity.org, activity.key) == (key.org, Some(key.id)));
                 let countries = used.map_or(0, |activity| activity.countries.len());
                 let found = find::in_use_of(table, &key, countries, since, now).await;
-                tell(table, (key.org, Some(key.id)), found, tick, &mut tally).await;
+                raise_all(table, (key.org, Some(key.id)), found, tick, &mut tally).await;
             }
         }
         for activity in by_orgs {
             time_is_left()?;
             let found = find::in_keys_made(table, activity.org, since, now).await;
-            tell(table, (activity.org, None), found, tick, &mut tally).await;
+            raise_all(table, (activity.org, None), found, tick, &mut tally).await;
         }
-        tally.told(tick)
+        tally.report(tick)
     }
 }
 
 fn time_is_left() -> Result<(), Fault> {
-    if remaining() < RESERVE { Err(Fault::unavailable("there was no time for all that was going on")) } else { Ok(()) }
+    if remaining() < RESERVE {
+        Err(Fault::unavailable("time ran short before all keys and organisations were checked"))
+    } else {
+        Ok(())
+    }
 }
 
-/// Tells of what was found. What fails keeps nothing else waiting.
-async fn tell<F: GetKey + GetOrg + RaiseAnomaly>(
+/// Raises an alarm for every finding and counts the outcomes. A failure is counted and does not stop the others.
+async fn raise_all<F: GetKey + GetOrg + RaiseAnomaly>(
     table: &F,
     place: (OrgId, Option<KeyId>),
     found: Result<Vec<Finding>, Fault>,
@@ -99,7 +102,7 @@ async fn tell<F: GetKey + GetOrg + RaiseAnomaly>(
     }
 }
 
-/// Raises the alarm, and says what was done; `None` when it was raised before.
+/// Raises the alarm for a finding. Returns what was done, or `None` when the alarm was raised before.
 async fn raise<F: GetKey + GetOrg + RaiseAnomaly>(
     table: &F,
     (org, key): (OrgId, Option<KeyId>),
@@ -107,7 +110,7 @@ async fn raise<F: GetKey + GetOrg + RaiseAnomaly>(
     now: Timestamp,
 ) -> Result<Option<OnAnomaly>, Fault> {
     let origin = Origin { actor: Actor::Service("anomaly-detect".to_owned()), ip: None, user_agent: None };
-    let mut retry = ConflictRetry::of("what is to be stopped");
+    let mut retry = ConflictRetry::of("the key or organisation");
     loop {
         let known = match key {
             Some(key) => table.get_key(org, key).await?,
@@ -124,12 +127,12 @@ async fn raise<F: GetKey + GetOrg + RaiseAnomaly>(
 }
 
 impl Tally {
-    fn told(self, tick: &Tick) -> Result<Value, Fault> {
+    fn report(self, tick: &Tick) -> Result<Value, Fault> {
         let Self { looked, alerted, suspended, failed } = self;
         let done = json!({ "looked": looked, "alerted": alerted, "suspended": suspended });
         tick.log.field("anomaly.done", &done);
         if failed > 0 {
-            return Err(Fault::unavailable(format!("{failed} could not be looked at")));
+            return Err(Fault::unavailable(format!("{failed} checks failed")));
         }
         Ok(done)
     }

@@ -1,4 +1,4 @@
-//! Lists an organisation's audit trail, newest first, to its owners and admins.
+//! Lists an organisation's audit log, newest first. Only owners and admins may.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
@@ -9,24 +9,24 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-/// What somebody did.
+/// An entry of the audit log: one thing that somebody did.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct AuditView {
     /// Id of the entry.
     pub id: String,
-    /// What was done: `key.revoked`.
+    /// What was done, such as `key.revoked`.
     pub action: &'static str,
-    /// What it was done to.
+    /// Id of what it was done to.
     pub subject: String,
-    /// Who did it: a user, or `operator:` and a name.
+    /// Who did it: the id of a user, `operator:` and a name, or `service:` and a name.
     pub actor: String,
-    /// From which address.
+    /// IP address of the request.
     pub ip: Option<String>,
-    /// With which client.
+    /// `User-Agent` of the request.
     pub user_agent: Option<String>,
-    /// When.
+    /// When it was done.
     pub timestamp: String,
-    /// Particulars.
+    /// Details that depend on the action.
     pub details: Value,
 }
 
@@ -43,12 +43,12 @@ impl<A: Adapters<Table: GetMember + ListAudit>> HttpFunction for Function<A> {
         let context = [Self::NAME, user.id.as_str(), &id];
         let page = self.paging.ask(request, &context)?;
         let listed = self.orgs.list_audit(org, &page).await?;
-        Ok(self.paging.answer("Audit trail listed", &listed, show, request, &context))
+        Ok(self.paging.answer("Audit log listed", &listed, show, request, &context))
     }
 
     fn operations() -> Vec<Operation> {
         let operation =
-            Operation::new::<Vec<AuditView>>("GET /api/orgs/{org}/audit", "List an organisation's audit trail");
+            Operation::new::<Vec<AuditView>>("GET /api/orgs/{org}/audit", "List an organisation's audit log");
         vec![operation.in_org().paged()]
     }
 }

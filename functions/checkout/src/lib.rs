@@ -1,7 +1,8 @@
-//! Sells credits: opens a checkout session at the payment provider and writes down what is offered in it.
+//! Sells credits: opens a checkout session at the payment provider and records what was offered in it.
 //!
-//! The session comes first, since only the provider can name it. Its URL is told to nobody before it is recorded, so none is
-//! ever paid that is not known here; and the same request again, whatever was lost, leads to the same session.
+//! The session is opened first, because the provider assigns its id. Its URL is answered only after the session is
+//! recorded, so nobody can pay a session that is unknown here. A retry gets the same session, even if an answer was
+//! lost.
 
 use consigne_auth::{KeyMint, Route, SessionVerifier};
 use consigne_core::credits::{Checkout, CheckoutAsk, Pack, SessionId};
@@ -13,25 +14,25 @@ use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Asks to buy credits.
+/// Request to buy credits.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckoutRequest {
-    /// Which pack: starter (1,000 credits, 10.00 EUR), growth (10,000, 80.00) or scale (100,000, 600.00).
+    /// Name of the pack: starter (1,000 credits, 10.00 EUR), growth (10,000, 80.00) or scale (100,000, 600.00).
     pub pack: String,
 }
 
-/// Where to pay.
+/// A checkout session to pay in.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CheckoutView {
     /// Id of the session at the payment provider.
     pub session_id: String,
-    /// Where the buyer pays, within a day.
+    /// Where the buyer pays. It expires after a day.
     pub url: String,
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: GetMember + GetOrg + GetIdempotencyRecord + GetCheckout + RecordCheckout,
         Payments: StartCheckout,
@@ -57,7 +58,7 @@ impl<A: Needs> HttpFunction for Function<A> {
             operation: Self::NAME,
             result: String::new(),
         });
-        if let Some(before) = self.before(org, idempotent.as_ref(), request.now).await? {
+        if let Some(before) = self.opened_before(org, idempotent.as_ref(), request.now).await? {
             return Ok(answer(&before, request));
         }
 
@@ -68,10 +69,10 @@ impl<A: Needs> HttpFunction for Function<A> {
             .map(|idempotent| IdempotentRequest { result: checkout.session.as_str().to_owned(), ..idempotent });
         let checkout = match self.credits.record_checkout(&checkout, idempotent.as_ref()).await? {
             WriteOutcome::Applied => checkout,
-            // The same request, at the same moment.
+            // Another try of the same request recorded its session at the same moment.
             WriteOutcome::Replayed(session) => self.recorded(org, &session).await?,
             WriteOutcome::KeyReused => return Err(key_reused()),
-            WriteOutcome::Conflict => return Err(Fault::internal("a record of a session cannot have moved")),
+            WriteOutcome::Conflict => return Err(Fault::internal("the record of a new session cannot conflict")),
         };
         Ok(answer(&checkout, request))
     }
@@ -85,8 +86,8 @@ impl<A: Needs> HttpFunction for Function<A> {
 }
 
 impl<A: Needs> Function<A> {
-    /// Finds the session that the same request opened before.
-    async fn before(
+    /// Finds the session that an earlier try of the same request opened.
+    async fn opened_before(
         &self,
         org: OrgId,
         idempotent: Option<&IdempotentRequest>,
@@ -101,7 +102,7 @@ impl<A: Needs> Function<A> {
     }
 
     async fn recorded(&self, org: OrgId, session: &str) -> Result<Checkout, Fault> {
-        let gone = || Fault::internal("a promise names a session without a record");
+        let gone = || Fault::internal("an idempotency record names a session that is not recorded");
         let session = SessionId::parse(session).ok_or_else(gone)?;
         self.credits.get_checkout(org, &session).await?.ok_or_else(gone)
     }

@@ -1,7 +1,7 @@
-//! Deletes a file: first the record, then the version it stands for, for good.
+//! Deletes a file for good: marks its record as deleting, then removes its object version.
 //!
-//! From the first write on the file is gone for its owner. Its bytes are given back when S3 tells that the version is
-//! gone, by whoever's hand; if this function dies in between, `sweep` ends what it began.
+//! The owner no longer sees the file once the record is marked. The bytes are given back when S3 reports that the
+//! version is gone, whoever removed it. If this function dies in between, `sweep` finishes the deletion.
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{File, ObjectKey, Removal};
@@ -12,10 +12,10 @@ use consigne_usecases::jobs::follow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where the key begins in the path of the secure route.
+/// Path of the secure route up to the key.
 const SECURE_PREFIX: &str = "/api/secure/files/delete/";
 
-/// Names the file to delete.
+/// Request to delete a file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeleteRequest {
@@ -23,16 +23,16 @@ pub struct DeleteRequest {
     pub s3_key: String,
 }
 
-/// Says that the file is gone.
+/// Confirms that the file was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Deleted {
     /// Always true.
     pub success: bool,
-    /// A sentence.
+    /// Confirmation for people to read.
     pub message: &'static str,
 }
 
-/// Names the file that is gone, in the dialect of `/api/secure`.
+/// The deleted file, with the field names of `/api/secure`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SecureDeleted {
     /// Key of the file.
@@ -42,7 +42,7 @@ pub struct SecureDeleted {
 const MESSAGE: &str = "File deleted successfully";
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<Table: BeginDelete + ApplyTransition + GetJob, Bucket: RemoveVersion>
 }
 
@@ -60,7 +60,7 @@ impl<A: Needs> HttpFunction for Function<A> {
 
         let key = ObjectKey::parse_for(&user.id, &text).ok_or_else(|| Fault::not_found("File"))?;
         let marked = self.files.begin_delete(&key, request.now).await?.ok_or_else(|| Fault::not_found("File"))?;
-        // From here on the file is deleted, whatever else goes wrong.
+        // The file counts as deleted from here on. If removing the version fails, `sweep` removes it later.
         if let Err(fault) = self.remove(&marked, request.now).await {
             request.log.field("removal.left_to_sweep", fault.chain());
         }
@@ -79,7 +79,7 @@ impl<A: Needs> HttpFunction for Function<A> {
                 .refuses(&[Code::NotFound]),
             Operation::new::<SecureDeleted>("DELETE /api/secure/files/delete/{key+}", "Delete a file")
                 .in_envelope()
-                .parameter("key", "Key of the file; its slashes may be escaped", true)
+                .parameter("key", "Key of the file. Its slashes may be percent-encoded", true)
                 .refuses(&[Code::NotFound]),
         ]
     }
@@ -91,12 +91,12 @@ fn asked(request: &Request) -> Result<String, Fault> {
 }
 
 impl<A: Needs> Function<A> {
-    /// Removes the file's version, or ends its record at once when nothing has arrived.
+    /// Removes the file's object version. When nothing was uploaded, ends the record at once.
     async fn remove(&self, marked: &File, now: Timestamp) -> Result<(), Fault> {
         if let Some(pinned) = &marked.pinned {
             self.objects.remove_version(marked.key.as_str(), &pinned.version).await
         } else {
-            // When the record has moved meanwhile, someone else has ended it.
+            // If the record has changed meanwhile, somebody else has ended it.
             let step = follow(&self.files, marked.remove(Removal::Deleted, now), now).await?;
             self.files.apply_transition(&step).await.map(drop)
         }

@@ -1,4 +1,5 @@
-//! Lists an endpoint's deliveries with their attempts, newest first. Other people's own matters are left out.
+//! Lists an endpoint's deliveries with their attempts, newest first. Deliveries about another member's own files and
+//! jobs are left out.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
@@ -35,7 +36,11 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ListDeliveries>> HttpFunction 
             "List an endpoint's deliveries with their attempts",
         );
         let operation = operation.in_org().parameter("endpoint", "Id of the endpoint", true);
-        vec![operation.parameter("status", "Only of this status: pending, delivered, failed, cancelled", false).paged()]
+        vec![
+            operation
+                .parameter("status", "Only deliveries with this status: pending, delivered, failed or cancelled", false)
+                .paged(),
+        ]
     }
 }
 

@@ -1,4 +1,5 @@
-//! Makes a delivery due again, under the same `webhook-id`, whether it arrived, failed, or waits for a later attempt.
+//! Redelivers: makes a delivery due now, with the same `webhook-id`. It may have succeeded, have failed, or be waiting
+//! for a later attempt.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::deliveries::{Delivery, DeliveryMessage, DeliveryView, delivery_in_path, delivery_not_found};
@@ -6,30 +7,33 @@ use consigne_core::endpoints::Endpoint;
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::ports::{GetDelivery, GetEndpoint, GetMember, Redeliver, SendMessage};
 use consigne_core::{Code, DeliveryId, Fault, OrgId, UserId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, settings};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, needs, settings};
 use consigne_usecases::ConflictRetry;
+
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: GetMember + GetEndpoint + GetDelivery + Redeliver, Queue: SendMessage>
+}
 
 function! {
     users: SessionVerifier = session_verifier(),
     /// Members, endpoints and deliveries.
     deliveries: A::Table = table(),
-    /// Takes what is due.
+    /// Takes the deliveries that are due.
     queue: A::Queue = queue(&settings::DELIVERIES_QUEUE_URL),
 }
 
-impl<A: Adapters<Table: GetMember + GetEndpoint + GetDelivery + Redeliver, Queue: SendMessage>> HttpFunction
-    for Function<A>
-{
+impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.deliveries, Route::DeliveryRedeliver).await?;
         let id = delivery_in_path(request.parameter("delivery"))?;
         request.log.field("delivery.id", id);
-        // There is no body; what must not differ is the path.
+        // The request has no body. The idempotency key is bound to the path, which names the delivery.
         let idempotency_key = request.idempotency_key(&())?;
 
         let delivery = self.known(org, id, &user.id).await?;
         let endpoint = self.deliveries.get_endpoint(org, delivery.endpoint).await?.filter(Endpoint::is_active);
-        endpoint.ok_or_else(|| Fault::new(Code::Conflict, "Its endpoint is disabled or deleted"))?;
+        endpoint.ok_or_else(|| Fault::new(Code::Conflict, "The endpoint of the delivery is disabled or deleted"))?;
 
         let idempotent = idempotency_key.map(|key| IdempotentRequest {
             key,
@@ -38,29 +42,29 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + GetDelivery + Redeliver, Queue
             result: id.to_string(),
         });
         let delivery = self.make_due(delivery, idempotent.as_ref(), request).await?;
-        // Should this fail, the next look of sweep finds it.
+        // If this fails, `sweep` finds the delivery and sends the message.
         self.queue.send_message(&DeliveryMessage::attempt(org, id)?).await?;
-        Ok(Answer::envelope(200, "Delivery is on its way", &DeliveryView::of(&delivery), request.now))
+        Ok(Answer::envelope(200, "Delivery is due again", &DeliveryView::of(&delivery), request.now))
     }
 
     fn operations() -> Vec<Operation> {
         let operation = Operation::new::<DeliveryView>(
             "POST /api/orgs/{org}/deliveries/{delivery}/redeliver",
-            "Deliver something again, under the same id",
+            "Redeliver an event, with the same webhook-id",
         );
         let operation = operation.in_org().parameter("delivery", "Id of the delivery", true);
         vec![operation.idempotent().refuses(&[Code::Conflict, Code::RateLimited])]
     }
 }
 
-impl<A: Adapters<Table: GetDelivery + Redeliver>> Function<A> {
+impl<A: Needs> Function<A> {
     /// Reads a delivery that a member may see.
     async fn known(&self, org: OrgId, id: DeliveryId, member: &UserId) -> Result<Delivery, Fault> {
         let known = self.deliveries.get_delivery(org, id).await?;
         known.filter(|delivery| delivery.is_shown_to(member)).ok_or_else(delivery_not_found)
     }
 
-    /// Makes it due, unless it is, or the same request has made it so before.
+    /// Makes the delivery due, unless it is due already or an earlier try of the same request has made it due.
     async fn make_due(
         &self,
         mut delivery: Delivery,

@@ -1,4 +1,5 @@
-//! One attempt at a delivery: its turn, its claim, the call, and what follows.
+//! One attempt of a delivery: waits for the endpoint's rate limit, claims the attempt, calls the endpoint, and records
+//! the outcome.
 
 use std::time::Duration;
 
@@ -15,19 +16,19 @@ use consigne_usecases::ConflictRetry;
 
 use crate::{Function, Needs};
 
-/// How long an endpoint may take for its whole answer.
+/// How long an endpoint may take to answer in full.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest wait for a turn that is spent waiting: queues know whole seconds only.
+/// Longest time to wait inside the invocation. A longer wait goes through the queue, which knows only whole seconds.
 const MAX_WAIT: Duration = Duration::from_millis(1_500);
-/// What we call ourselves.
+/// `User-Agent` of webhooks.
 const AGENT: &str = concat!("Consigne-Webhooks/", env!("CARGO_PKG_VERSION"));
 
 impl<A: Needs> Function<A> {
-    /// Attempts a delivery, if one is due; one that is not was attempted by somebody else, and is looked after.
+    /// Attempts a delivery if it is due. If it is not, another message has attempted it and nothing is left to do.
     pub(crate) async fn attempt(&self, org: OrgId, id: DeliveryId, message: &Message) -> Result<(), Fault> {
         message.log.field("delivery.id", id);
         let Some(delivery) =
-            self.table.get_delivery(org, id).await?.filter(|delivery| soon(delivery, self.clock.now()))
+            self.table.get_delivery(org, id).await?.filter(|delivery| is_due_soon(delivery, self.clock.now()))
         else {
             message.log.field("delivery.outcome", "not due");
             return Ok(());
@@ -43,7 +44,7 @@ impl<A: Needs> Function<A> {
         }
         let begun = delivery.begin(self.clock.now());
         if !self.table.move_delivery(&begun).await?.is_committed() {
-            message.log.field("delivery.outcome", "in hand elsewhere");
+            message.log.field("delivery.outcome", "claimed by another message");
             return Ok(());
         }
         let (posted, took) = self.send(&begun.delivery, &endpoint).await?;
@@ -52,31 +53,32 @@ impl<A: Needs> Function<A> {
     }
 }
 
-/// Says whether a delivery is due, or so soon that waiting for it is no trouble.
-fn soon(delivery: &Delivery, now: Timestamp) -> bool {
+/// Returns whether a delivery is due within [`MAX_WAIT`].
+fn is_due_soon(delivery: &Delivery, now: Timestamp) -> bool {
     delivery.is_due(now.plus(MAX_WAIT))
 }
 
-/// Gives the endpoint a delivery is for: none when it is disabled or deleted, or when whose private matter this is has left the
-/// organisation that would hear of it.
+/// Returns the endpoint of a delivery. `None` when it is disabled or deleted, and when the event concerns one person
+/// who has left the organisation.
 async fn receiver<F: GetEndpoint + GetMember>(table: &F, delivery: &Delivery) -> Result<Option<Endpoint>, Fault> {
     if let Some(person) = &delivery.person
         && table.get_member(delivery.org, person).await?.is_none()
     {
         return Ok(None);
     }
-    // What somebody's own server was to hear goes to no address that was meant for less.
+    // An event about one person is sent only while the endpoint still subscribes to it: its URL may have changed since.
     let hears = |endpoint: &Endpoint| delivery.person.is_none() || endpoint.hears(delivery.kind);
     let endpoint = table.get_endpoint(delivery.org, delivery.endpoint).await?;
     Ok(endpoint.filter(|endpoint| endpoint.is_active() && hears(endpoint)))
 }
 
 impl<A: Needs> Function<A> {
-    /// Waits for the endpoint's own pace; gives how the delivery is put off when that is too far away to wait for.
+    /// Waits until the endpoint's rate limit allows a call. If that takes longer than [`MAX_WAIT`], returns the step
+    /// that postpones the delivery.
     async fn turn(&self, delivery: &Delivery, endpoint: &Endpoint) -> Result<Option<DeliveryStep>, Fault> {
         let began = self.clock.now();
         let mut place = delivery.place();
-        // A message may be early by a moment; a place is not to be claimed before its time.
+        // The message may come slightly early, but a reserved place must not be used before its time.
         if let Some(due) = delivery.next_at {
             self.clock.wait_until(due).await;
         }
@@ -98,7 +100,7 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Puts a delivery off, and has a message come when it is due again.
+    /// Postpones a delivery and sends the message for its next attempt.
     async fn postpone(&self, step: &DeliveryStep) -> Result<(), Fault> {
         let (later, now) = (&step.delivery, self.clock.now());
         match later.next_at {
@@ -107,7 +109,8 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Has a message come when a delivery is due, if one can wait for so long; else `sweep` will send one.
+    /// Sends a message that arrives when the delivery is due. Queues delay messages only for so long; beyond that
+    /// `sweep` sends it.
     async fn remind(&self, delivery: &Delivery, at: Timestamp, now: Timestamp) -> Result<(), Fault> {
         let wait = at.since(now);
         if wait > DELAY_MAX {
@@ -116,10 +119,11 @@ impl<A: Needs> Function<A> {
         self.queue.send_later(&DeliveryMessage::attempt(delivery.org, delivery.id)?, wait).await
     }
 
-    /// Signs and sends what is told.
+    /// Signs the webhook and sends it. Returns the answer and how long it took.
     async fn send(&self, delivery: &Delivery, endpoint: &Endpoint) -> Result<(Posted, Duration), Fault> {
         let began = self.clock.now();
-        let id = WebhookId::parse(&delivery.id.to_string()).ok_or_else(|| Fault::internal("an id is no webhook's"))?;
+        let id = WebhookId::parse(&delivery.id.to_string())
+            .ok_or_else(|| Fault::internal("the id of a delivery is not a valid webhook-id"))?;
         let signed = self.secrets.signing(endpoint, began).sign(&id, began, delivery.payload.as_bytes());
         let mut headers = vec![
             ("content-type", "application/json".to_owned()),
@@ -143,7 +147,7 @@ fn note(posted: &Posted, took: Duration, message: &Message) {
 }
 
 impl<A: Needs> Function<A> {
-    /// Puts the attempt down, and arranges what comes next.
+    /// Records the outcome of the attempt, and sends the message for the next one if there is to be one.
     async fn conclude(
         &self,
         begun: &Delivery,
@@ -165,9 +169,9 @@ impl<A: Needs> Function<A> {
                 };
             }
             let DeliveryStep { endpoint: Some(_), .. } = step else { break };
-            // It may be the endpoint that has changed, or have been deleted, which ends the delivery at its next attempt.
+            // The endpoint may have changed. If it was deleted, the next attempt cancels the delivery.
             let Some(changed) = self.table.get_endpoint(begun.org, begun.endpoint).await? else { break };
-            // What the old address has said is nothing about a new one, where the attempt is made again.
+            // A failure of the old URL says nothing about the new one. The attempt is made again there.
             if changed.url != endpoint.url && !posted.is_success() {
                 break;
             }
@@ -176,8 +180,9 @@ impl<A: Needs> Function<A> {
                 break;
             }
         }
-        // The attempt took longer than it had, and is somebody else's; or everything keeps changing, and it is made again.
-        message.log.field("delivery.outcome", "not put down");
+        // Either the attempt took longer than its claim, and another message owns the delivery now, or the endpoint
+        // keeps changing. In both cases the delivery is attempted again.
+        message.log.field("delivery.outcome", "not recorded");
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
-//! Tells customers' endpoints what has happened: an event becomes a delivery an endpoint, and each delivery is attempted until
-//! its receiver has it, or three days have passed.
+//! Sends webhooks: an event becomes one delivery per subscribed endpoint, and each delivery is attempted until the
+//! endpoint accepts it or three days have passed.
 //!
-//! Messages come at least once, in any order, and may be lost: what counts stands in the delivery's record, and every step is
-//! taken on condition that it still stands so. The one thing that may happen twice is the call itself, when its outcome was
-//! never put down; it has the same `webhook-id` then.
+//! Messages come at least once, in any order, and may be lost. So the delivery's record decides, and every write is
+//! conditional on its revision. Only the call itself can happen twice, when its outcome could not be recorded. It has
+//! the same `webhook-id` then.
 
 mod attempt;
 
@@ -18,11 +18,11 @@ use consigne_core::{Fault, OrgId, UserId};
 use consigne_runtime::queue::Message;
 use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 
-/// Most endpoints read at once; an organisation has fewer.
+/// Most endpoints read in one query. An organisation cannot have more.
 const ENDPOINTS: u32 = 100;
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindEndpoints + ListEndpoints + GetEndpoint + GetMember + RecordDelivery + GetDelivery + MoveDelivery + PaceCall,
         Outgoing: PostWebhook,
@@ -35,11 +35,11 @@ function! {
     /// Endpoints, deliveries and members.
     table: A::Table = table(),
     courier: A::Outgoing = courier(),
-    /// Takes what is due later.
+    /// Takes the messages for attempts, some of them delayed.
     queue: A::Queue = queue(&settings::DELIVERIES_QUEUE_URL),
-    /// Takes what can never be processed.
+    /// Takes messages that can never be processed.
     dead_letters: A::Queue = queue(&settings::PARKING_QUEUE_URL),
-    /// Derives endpoints' secrets.
+    /// Derives the secrets of endpoints.
     secrets: EndpointSecrets = endpoint_secrets().await,
     clock: A::Clock = clock(),
 }
@@ -47,13 +47,14 @@ function! {
 impl<A: Needs> BatchFunction for Function<A> {
     type Record = Message;
 
-    /// Processes one message.
+    /// Processes one message: records the deliveries of an event, or attempts a delivery.
     ///
     /// # Errors
-    /// Table or queue that do not answer; the message comes again, and should it be lost after all, `sweep` finds what is due.
+    /// When the table or the queue does not answer. The message is delivered again. If it is lost, `sweep` finds what
+    /// is due.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         match DeliveryMessage::parse(&message.body) {
-            Ok(DeliveryMessage::Tell(heard)) => self.tell(&heard, message).await,
+            Ok(DeliveryMessage::Tell(heard)) => self.record_deliveries(&heard, message).await,
             Ok(DeliveryMessage::Attempt(org, id)) => self.attempt(org, id, message).await,
             Ok(DeliveryMessage::Nothing) => Ok(()),
             Err(problem) => {
@@ -66,8 +67,8 @@ impl<A: Needs> BatchFunction for Function<A> {
 }
 
 impl<A: Needs> Function<A> {
-    /// Records a delivery for every endpoint that hears of an event, and has each attempted.
-    async fn tell(&self, heard: &SubscribedEvent, message: &Message) -> Result<(), Fault> {
+    /// Records a delivery for every endpoint that subscribes to the event, and sends the message for its first attempt.
+    async fn record_deliveries(&self, heard: &SubscribedEvent, message: &Message) -> Result<(), Fault> {
         message.log.field("event.id", heard.id);
         message.log.field("event.kind", heard.kind.name());
         let (endpoints, person) = match &heard.subject {
@@ -77,7 +78,7 @@ impl<A: Needs> Function<A> {
         let mut tasks = Vec::new();
         for endpoint in endpoints.iter().filter(|endpoint| endpoint.hears(heard.kind)) {
             let delivery = Delivery::of(heard, endpoint, person.cloned(), self.clock.now());
-            // One that was recorded before may still lack its message.
+            // A delivery that an earlier try recorded may lack its message, so send that in any case.
             self.table.record_delivery(&delivery).await?;
             tasks.push(DeliveryMessage::attempt(delivery.org, delivery.id)?);
         }
@@ -86,12 +87,12 @@ impl<A: Needs> Function<A> {
     }
 }
 
-/// Gives all endpoints of an organisation.
+/// Returns all endpoints of an organisation.
 async fn endpoints_of<F: ListEndpoints>(table: &F, org: OrgId) -> Result<Vec<Endpoint>, Fault> {
     table.list_endpoints(org, &PageAsk { limit: ENDPOINTS, after: None }).await.map(|listed| listed.items)
 }
 
-/// Gives the endpoints that a person has registered, in organisations they are still a member of.
+/// Returns the endpoints that a person has registered in organisations that they are still a member of.
 async fn endpoints_of_person<F>(table: &F, user: &UserId) -> Result<Vec<Endpoint>, Fault>
 where
     F: FindEndpoints + GetEndpoint + GetMember,

@@ -1,4 +1,5 @@
-//! Registers an endpoint: an address to which an organisation has events told. Its secret stands in this answer.
+//! Registers an endpoint: a URL to which an organisation's events are delivered as webhooks. The signing secret is in
+//! this answer only.
 
 use consigne_auth::{EndpointSecrets, Route, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
@@ -10,37 +11,40 @@ use consigne_core::orgs::org_not_found;
 use consigne_core::pacing::Rate;
 use consigne_core::ports::{CreateEndpoint, GetEndpoint, GetMember, GetOrg, ResolveHost};
 use consigne_core::{Code, EndpointId, Fault, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, needs};
 use consigne_usecases::endpoints::require_reachable;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Asks for an endpoint.
+/// Request to register an endpoint.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointRequest {
-    /// Where webhooks are to be sent: `https`, and a public host.
+    /// URL to send webhooks to: `https` with a public host.
     pub url: String,
-    /// What it is to hear of; at least one.
+    /// Types of the events to send; at least one.
     pub events: Vec<String>,
-    /// How fast it may be called, in calls a second, 1 to 100; 10 when absent.
+    /// Most calls per second, 1 to 100; 10 when absent.
     pub rate_per_second: Option<u64>,
+}
+
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: GetMember + GetOrg + GetEndpoint + CreateEndpoint, Outgoing: ResolveHost>
 }
 
 function! {
     users: SessionVerifier = session_verifier(),
     endpoints: A::Table = table(),
-    /// Says where names lead.
+    /// Resolves host names.
     resolver: A::Outgoing = courier(),
     secrets: EndpointSecrets = endpoint_secrets().await,
     /// Whether private addresses are allowed.
     private: bool = private_endpoints(),
 }
 
-impl<A: Adapters<Table: GetMember + GetOrg + GetEndpoint + CreateEndpoint, Outgoing: ResolveHost>> HttpFunction
-    for Function<A>
-{
+impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.endpoints, Route::EndpointCreate).await?;
         let body: EndpointRequest = request.json()?;
@@ -65,20 +69,25 @@ impl<A: Adapters<Table: GetMember + GetOrg + GetEndpoint + CreateEndpoint, Outgo
         };
         let endpoint = match self.endpoints.create_endpoint(&new).await? {
             WriteOutcome::Applied => new.endpoint,
-            WriteOutcome::Replayed(result) => self.again(org, &result).await?,
+            WriteOutcome::Replayed(result) => self.registered_before(org, &result).await?,
             WriteOutcome::KeyReused => return Err(key_reused()),
-            WriteOutcome::Conflict => return Err(Fault::internal("a new endpoint has moved")),
+            WriteOutcome::Conflict => return Err(Fault::internal("a new endpoint cannot conflict")),
         };
         request.log.field("endpoint.id", endpoint.id);
         let secret = self.secrets.derive(org, endpoint.id, endpoint.generation).expose();
         let issued = IssuedEndpoint { secret, view: EndpointView::of(&endpoint, request.now) };
-        Ok(Answer::envelope(201, "Endpoint registered; this answer alone shows its secret", &issued, request.now))
+        Ok(Answer::envelope(
+            201,
+            "Endpoint registered. Store its secret now: it is not shown again",
+            &issued,
+            request.now,
+        ))
     }
 
     fn operations() -> Vec<Operation> {
         let operation = Operation::new::<IssuedEndpoint>(
             "POST /api/orgs/{org}/endpoints",
-            "Register an endpoint for webhooks; the answer alone shows its secret",
+            "Register an endpoint for webhooks. Only the answer shows its secret",
         );
         vec![operation.in_org().takes::<EndpointRequest>().creates().idempotent().refuses(&[Code::Conflict])]
     }
@@ -103,12 +112,18 @@ impl EndpointRequest {
     }
 }
 
-impl<A: Adapters<Table: GetEndpoint>> Function<A> {
-    /// Gives the endpoint that the same request registered before, while its secret is still the one that was shown then.
-    async fn again(&self, org: OrgId, id: &str) -> Result<Endpoint, Fault> {
+impl<A: Needs> Function<A> {
+    /// Returns the endpoint that an earlier try of the same request registered.
+    ///
+    /// # Errors
+    /// `CONFLICT` when the secret was rotated or the endpoint deleted since.
+    async fn registered_before(&self, org: OrgId, id: &str) -> Result<Endpoint, Fault> {
         let known = self.endpoints.get_endpoint(org, endpoint_in_path(id)?).await?;
         known.filter(|endpoint| endpoint.generation == 1).ok_or_else(|| {
-            Fault::new(Code::Conflict, "The endpoint was registered, and its secret rotated or itself deleted since")
+            Fault::new(
+                Code::Conflict,
+                "The endpoint was registered, but its secret has been rotated or it has been deleted since",
+            )
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Deletes an endpoint. What is on its way there ends at its next attempt, unsent.
+//! Deletes an endpoint. Its pending deliveries are cancelled at their next attempt.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
@@ -10,10 +10,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-/// An endpoint that is gone.
+/// Confirms that an endpoint was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Deleted {
-    /// Its id.
+    /// Id of the endpoint.
     pub id: String,
 }
 

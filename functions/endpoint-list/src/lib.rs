@@ -1,4 +1,4 @@
-//! Lists an organisation's endpoints, newest first, without their secrets.
+//! Lists an organisation's endpoints, newest first. The answer does not contain their secrets.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;

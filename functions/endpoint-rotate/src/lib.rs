@@ -1,4 +1,4 @@
-//! Gives an endpoint a new secret; the one before goes on signing beside it for a grace period.
+//! Rotates an endpoint's signing secret. For a grace period webhooks are signed with the previous secret too.
 
 use consigne_auth::{EndpointSecrets, Route, SessionVerifier};
 use consigne_core::endpoints::{Endpoint, EndpointView, IssuedEndpoint, endpoint_in_path, endpoint_not_found};
@@ -11,14 +11,14 @@ use consigne_usecases::endpoints::{Changed, change};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Grace period when none is named, in seconds: a day.
+/// Grace period when the request names none, in seconds: one day.
 const GRACE_DEFAULT: u64 = 24 * 60 * 60;
 
-/// Asks to rotate an endpoint's secret.
+/// Request to rotate an endpoint's secret.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateRequest {
-    /// How long the secret before signs too, in seconds, at most 7 days; a day when absent.
+    /// How long webhooks are signed with the previous secret too, in seconds; at most 7 days, one day when absent.
     pub grace_seconds: Option<u64>,
 }
 
@@ -37,7 +37,7 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint + GetIdempotenc
         let idempotency_key = request.idempotency_key(&body)?;
         let grace = Endpoint::grace(body.grace_seconds.unwrap_or(GRACE_DEFAULT))?;
 
-        // What the answer is made from is the generation alone, which only the record knows.
+        // The secret is derived from the endpoint's generation, so the idempotency record stores only that.
         let seen = self.endpoints.get_endpoint(org, id).await?.ok_or_else(endpoint_not_found)?;
         let idempotent = idempotency_key.map(|key| {
             let result = (seen.generation + 1).to_string();
@@ -51,23 +51,23 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint + GetIdempotenc
             }
             endpoint.rotate(grace, idempotent.clone(), &by).map(Some)
         };
-        let changed = match self.before(idempotent.as_ref(), request).await? {
+        let changed = match self.result_before(idempotent.as_ref(), request).await? {
             Some(result) => Changed::Replayed(result),
             None => change(&self.endpoints, org, id, rotate).await?,
         };
         let endpoint = match changed {
             Changed::Applied(endpoint) => *endpoint,
-            Changed::Replayed(generation) => self.again(org, id, &generation).await?,
+            Changed::Replayed(generation) => self.rotated_before(org, id, &generation).await?,
         };
         let secret = self.secrets.derive(org, id, endpoint.generation).expose();
         let issued = IssuedEndpoint { secret, view: EndpointView::of(&endpoint, request.now) };
-        Ok(Answer::envelope(201, "Secret rotated; this answer alone shows it", &issued, request.now))
+        Ok(Answer::envelope(201, "Secret rotated. Store it now: it is not shown again", &issued, request.now))
     }
 
     fn operations() -> Vec<Operation> {
         let operation = Operation::new::<IssuedEndpoint>(
             "POST /api/orgs/{org}/endpoints/{endpoint}/rotate",
-            "Give an endpoint a new secret; the answer alone shows it",
+            "Rotate an endpoint's secret. Only the answer shows the new one",
         );
         let operation = operation.in_org().parameter("endpoint", "Id of the endpoint", true);
         vec![operation.takes::<RotateRequest>().creates().idempotent().refuses(&[Code::Conflict])]
@@ -75,8 +75,13 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint + GetIdempotenc
 }
 
 impl<A: Adapters<Table: GetEndpoint + GetIdempotencyRecord>> Function<A> {
-    /// Gives what the same request led to before. An open rotation refuses another one; but it may be this one.
-    async fn before(&self, idempotent: Option<&IdempotentRequest>, request: &Request) -> Result<Option<String>, Fault> {
+    /// Returns the result of an earlier try of the same request. Needed first, because an endpoint with an open
+    /// rotation refuses another one, and this request may have opened it.
+    async fn result_before(
+        &self,
+        idempotent: Option<&IdempotentRequest>,
+        request: &Request,
+    ) -> Result<Option<String>, Fault> {
         let Some(idempotent) = idempotent else { return Ok(None) };
         match self.endpoints.get_idempotency_record(idempotent, request.now).await? {
             Some(WriteOutcome::Replayed(result)) => Ok(Some(result)),
@@ -85,12 +90,15 @@ impl<A: Adapters<Table: GetEndpoint + GetIdempotencyRecord>> Function<A> {
         }
     }
 
-    /// Gives the endpoint as the same request left it before.
-    async fn again(&self, org: OrgId, id: EndpointId, generation: &str) -> Result<Endpoint, Fault> {
+    /// Returns the endpoint that an earlier try of the same request rotated.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when the endpoint is deleted, `CONFLICT` when its secret was rotated again since.
+    async fn rotated_before(&self, org: OrgId, id: EndpointId, generation: &str) -> Result<Endpoint, Fault> {
         let endpoint = self.endpoints.get_endpoint(org, id).await?.ok_or_else(endpoint_not_found)?;
         if endpoint.generation.to_string() == generation {
             return Ok(endpoint);
         }
-        Err(Fault::new(Code::Conflict, "The secret was rotated, and rotated again since"))
+        Err(Fault::new(Code::Conflict, "The secret was rotated, but has been rotated again since"))
     }
 }

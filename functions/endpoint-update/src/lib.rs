@@ -1,4 +1,4 @@
-//! Changes an endpoint's address, events or rate, and enables one that was disabled.
+//! Changes an endpoint's URL, events or rate, or enables an endpoint that was disabled.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
@@ -11,32 +11,32 @@ use consigne_usecases::endpoints::{Changed, change, require_reachable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What is changed; what is absent stays as it is.
+/// Changes to an endpoint. A field that is absent stays as it is.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateRequest {
-    /// Another address.
+    /// New URL to send webhooks to: `https` with a public host.
     pub url: Option<String>,
-    /// Other events, all of them.
+    /// Types of the events to send from now on, all of them.
     pub events: Option<Vec<String>>,
-    /// Another rate, in calls a second, 1 to 100.
+    /// Most calls per second, 1 to 100.
     pub rate_per_second: Option<u64>,
     /// `active` enables an endpoint that was disabled.
     pub status: Option<Wanted>,
 }
 
-/// What an endpoint can be made.
+/// The status that a request can give an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Wanted {
-    /// One that gets webhooks.
+    /// The endpoint receives webhooks.
     Active,
 }
 
 function! {
     users: SessionVerifier = session_verifier(),
     endpoints: A::Table = table(),
-    /// Says where names lead.
+    /// Resolves host names.
     resolver: A::Outgoing = courier(),
     /// Whether private addresses are allowed.
     private: bool = private_endpoints(),
@@ -60,7 +60,9 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint, Outgoing: Reso
             Ok(endpoint.update(&patch, &by))
         };
         let changed = change(&self.endpoints, org, id, update).await?;
-        let Changed::Applied(endpoint) = changed else { return Err(Fault::internal("a change promises nothing")) };
+        let Changed::Applied(endpoint) = changed else {
+            return Err(Fault::internal("a change without an idempotency key cannot be a replay"));
+        };
         Ok(Answer::envelope(200, "Endpoint updated", &EndpointView::of(&endpoint, request.now), request.now))
     }
 

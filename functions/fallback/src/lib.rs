@@ -1,11 +1,11 @@
-//! Answers what no other route answers: 404 for an unknown path, 405 with `Allow` for a known one.
+//! Answers requests that match no route: 404 for an unknown path, 405 with `Allow` when only the method is wrong.
 
 use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Pending, Request, Start, Wire, Wiring};
 
 include!(concat!(env!("OUT_DIR"), "/routes.rs"));
 
-/// The function, which works with nothing.
+/// The function. It has no dependencies.
 pub struct Function;
 
 impl<A: Adapters> Wire<A> for Function {
@@ -22,7 +22,7 @@ impl HttpFunction for Function {
     /// Refuses a request that matched no route.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let allowed = methods(request.path());
-        // A path that the gateway did not route although its method is allowed is none of ours either.
+        // API Gateway did not route this path although the method is allowed, so it does not match a route exactly.
         if allowed.is_empty() || allowed.contains(&request.method().as_str()) {
             return Err(Fault::not_found("Route"));
         }
@@ -36,7 +36,7 @@ impl HttpFunction for Function {
     }
 }
 
-/// Gives the methods a path can be called with.
+/// Returns the methods that a path can be called with.
 fn methods(path: &str) -> Vec<&'static str> {
     let mut methods: Vec<_> =
         ROUTES.iter().filter(|(_, pattern)| matches(pattern, path)).map(|(method, _)| *method).collect();
@@ -45,7 +45,7 @@ fn methods(path: &str) -> Vec<&'static str> {
     methods
 }
 
-/// Says whether a path is of a pattern: `{name}` stands for one segment, `{name+}` at the end for the rest.
+/// Returns whether a path matches a pattern: `{name}` stands for one segment, `{name+}` at the end for the rest.
 fn matches(pattern: &str, path: &str) -> bool {
     let (mut patterns, mut segments) = (pattern.split('/'), path.split('/'));
     loop {

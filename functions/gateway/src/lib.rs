@@ -1,7 +1,8 @@
-//! Stands in front of services: whoever holds a key calls them here, and pays by the call.
+//! The gateway in front of the services: whoever has an API key calls a service here and pays per call.
 //!
-//! What a call costs is held before it is handed on, and spent once the service has answered; a service that fails is not
-//! paid. The service learns who is calling from headers that only this function can sign, and never sees the key.
+//! The cost of a call is held before the call is forwarded, and settled once the service has answered. A service that
+//! fails is not paid. The service learns who is calling from headers that only this function can sign; it never sees
+//! the key.
 
 use std::time::{Duration, Instant};
 
@@ -22,12 +23,13 @@ use consigne_usecases::holds::{HoldOpened, open, resolve_opened};
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-/// How long a call's hold lasts. An invocation is over after half of it; one that was cut short is released by `sweep`.
+/// How long the hold of a call lasts, twice as long as an invocation can. `sweep` releases a hold whose invocation
+/// died.
 const HOLD_LASTS: Duration = Duration::from_mins(1);
-/// Most characters of a path and of what a client calls itself that are kept in the usage log.
-const TOLD_MAX: usize = 256;
+/// Most characters of the path and of the `User-Agent` that are stored in the usage log.
+const LOGGED_MAX: usize = 256;
 
-/// A call that can be handed on, once it is paid for.
+/// A call that can be forwarded once its cost is held.
 struct Call<'a> {
     text: &'a str,
     service: &'static Service,
@@ -37,7 +39,7 @@ struct Call<'a> {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindKey + Repoint + GetKey + OpenHold + GetHold + ResolveHold + GetWallet,
         Outgoing: CallUpstream,
@@ -49,14 +51,14 @@ function! {
     /// Keys, wallets and holds.
     keys: A::Table = table(),
     seal: GatewaySeal = gateway_seal().await,
-    /// Where services are called.
+    /// Origins of the services.
     upstreams: Upstreams = upstreams(),
     upstream: A::Outgoing = upstream(),
 }
 
 impl<A: Needs> HttpFunction for Function<A> {
-    /// Hands a call on to its service and gives back what that answers. A call with an `Idempotency-Key` is handed on once,
-    /// whatever became of it.
+    /// Forwards a call to its service and relays the answer. A call with an `Idempotency-Key` is forwarded once,
+    /// whatever its outcome was.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let text = request.credentials().api_key()?;
         let (service, scope) = asked_of(request.parameter("service"), request.method().as_str())?;
@@ -86,11 +88,11 @@ impl<A: Needs> HttpFunction for Function<A> {
     }
 
     fn operations() -> Vec<Operation> {
-        let summary = "Call a service with an API key, and pay by the call; a refused key's `details.code` says why";
+        let summary = "Call a service with an API key and pay per call. `details.code` says why a key was refused";
         let operation = Operation::new::<Value>("ANY /api/v1/{service}/{proxy+}", summary)
             .for_keys()
             .parameter("service", "Name of a service in the catalogue", true)
-            .parameter("proxy", "Path of the call, as the service knows it", true);
+            .parameter("proxy", "Path of the call at the service", true);
         vec![operation.idempotent().refuses(&[
             Code::InsufficientCredits,
             Code::KeyRefused,
@@ -109,7 +111,7 @@ impl<A: Needs> HttpFunction for Function<A> {
 }
 
 impl<'a> Call<'a> {
-    /// Reads a request; nothing is held before it is known that it can be handed on.
+    /// Parses a request. Everything that could prevent forwarding it is checked here, before credits are held.
     fn parse<A: Adapters>(
         text: &'a str,
         service: &'static Service,
@@ -133,7 +135,7 @@ impl<'a> Call<'a> {
         Ok(Self { text, service, scope, digest: body_digest(body), upstream })
     }
 
-    /// Says, in a way that cannot be forged, who is calling and what is held for it.
+    /// Adds signed headers that tell the service who is calling and how many credits are held.
     fn sign(&mut self, seal: &GatewaySeal, hold: &Hold, request: &Request) {
         let identity = Identity {
             org: hold.id.org(),
@@ -149,8 +151,8 @@ impl<'a> Call<'a> {
         self.upstream.headers.extend(signed);
     }
 
-    /// Names the call's hold: by the caller's idempotency key, bound to all that is handed on; else by the request's id, so
-    /// that no invocation is made twice.
+    /// Returns the idempotency key of the call's hold: the caller's, bound to everything that is forwarded, or else the
+    /// request's id, so that a retried invocation does not forward the call twice.
     fn idempotency_key(&self, facts: &KeyFacts, request: &Request) -> Result<IdempotencyKey, Fault> {
         let asked =
             (facts.id, &self.upstream.method, request.raw_query(), &self.digest, request.header("content-type"));
@@ -162,9 +164,9 @@ impl<'a> Call<'a> {
         Ok(idempotency_key.unwrap_or_else(own))
     }
 
-    /// Tells of the call in the usage log.
-    fn told(&self, verdict: &Verdict, took: Duration, request: &Request) -> CallRecord {
-        let cut = |text: &str| text.chars().take(TOLD_MAX).collect::<String>();
+    /// Describes the call for the usage log.
+    fn record(&self, verdict: &Verdict, took: Duration, request: &Request) -> CallRecord {
+        let cut = |text: &str| text.chars().take(LOGGED_MAX).collect::<String>();
         let facts = CallFacts {
             service: Some(self.service.name.to_owned()),
             scope: Some(self.scope.to_owned()),
@@ -182,7 +184,7 @@ impl<'a> Call<'a> {
 }
 
 impl<A: Needs> Function<A> {
-    /// Sets aside what the call costs.
+    /// Holds the credits that the call costs.
     async fn hold(&self, call: &Call<'_>, facts: KeyFacts, request: &Request) -> Result<Hold, Fault> {
         let terms = HoldTerms { service: call.service, amount: call.service.base_cost, ttl: HOLD_LASTS };
         let ask = Ask { generation: facts.generation, scope: Some(call.scope.to_owned()), now: request.now };
@@ -199,8 +201,8 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Ends the hold as the call went. What cannot be ended is released in time, and nobody pays: that is better than to
-    /// keep an answer from its caller that the service was asked for.
+    /// Settles or voids the hold according to the verdict. Returns `None` when that fails: the caller still gets the
+    /// service's answer, `sweep` releases the hold when it times out, and nobody pays.
     async fn end(
         &self,
         call: &Call<'_>,
@@ -211,8 +213,8 @@ impl<A: Needs> Function<A> {
         request: &Request,
     ) -> Option<Hold> {
         let by = Resolver { caller: CALLER.to_owned(), idempotency_key: None, now: request.now.plus(took) };
-        let told = call.told(verdict, took, request);
-        match resolve_opened(&self.keys, hold, how, &told, &by).await {
+        let record = call.record(verdict, took, request);
+        match resolve_opened(&self.keys, hold, how, &record, &by).await {
             Ok(hold) => {
                 request.log.count(if verdict.answer.is_ok() { "CallsPaid" } else { "CallsFailed" });
                 Some(hold)
@@ -226,7 +228,7 @@ impl<A: Needs> Function<A> {
     }
 }
 
-/// Gives what the caller gets.
+/// Builds the answer to the caller, with the credits that are left if they are known.
 fn answer(verdict: Verdict, remaining: Option<i64>) -> Result<Answer, Fault> {
     const REMAINING: &str = "x-credits-remaining";
     match (verdict.answer, remaining) {
@@ -239,7 +241,8 @@ fn answer(verdict: Verdict, remaining: Option<i64>) -> Result<Answer, Fault> {
     }
 }
 
-/// Gives the credits left, seen while they were held; nothing when it is not known how the hold has ended.
+/// Computes the credits left from a wallet that was read while the hold was open. `None` when the outcome of the hold
+/// is not known.
 fn remaining(wallet: &Wallet, hold: &Hold, ended: Option<&Hold>) -> Option<i64> {
     ended.map(|ended| wallet.balance.saturating_add_unsigned(hold.amount - ended.used()))
 }
@@ -248,7 +251,7 @@ fn millis(took: Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Makes the error of a refused key. One that opens nothing is no credential here.
+/// Builds the error for a refused key. A key that is unknown, revoked or expired is not a credential, so that is a 401.
 fn refused(refusal: &Refusal, request: &Request) -> Fault {
     request.log.field("key.refusal", refusal.code);
     request.log.count("CallsRefused");
@@ -261,18 +264,20 @@ fn refused(refusal: &Refusal, request: &Request) -> Fault {
     Fault::new(Code::Unauthenticated, message).header("www-authenticate", "Bearer").detail("code", refusal.code)
 }
 
-/// Makes the error of a call that was made before: it is not made again, and its answer was not kept.
+/// Builds the error for a call that was made before. It is not made again, and its answer was not stored.
 fn made_before(hold: &Hold) -> Fault {
     let Some(end) = &hold.end else {
-        let message = "A call with this Idempotency-Key is under way";
+        let message = "A call with this Idempotency-Key is in progress";
         return Fault::new(Code::IdempotencyInFlight, message).retry_after(Duration::from_secs(1));
     };
     let view = HoldView::of(hold);
-    let fault =
-        Fault::new(Code::AlreadyAnswered, "This Idempotency-Key has made its call; take another for another call")
-            .detail("outcome", view.status)
-            .detail("credits", view.used)
-            .detail("receipt_id", view.receipt_id);
+    let fault = Fault::new(
+        Code::AlreadyAnswered,
+        "The call with this Idempotency-Key was made already. Use another key for another call",
+    )
+    .detail("outcome", view.status)
+    .detail("credits", view.used)
+    .detail("receipt_id", view.receipt_id);
     match end.how {
         HoldEnd::Settled { status_code, .. } => fault.detail("status_code", status_code),
         HoldEnd::Voided(_) | HoldEnd::TimedOut => fault,

@@ -1,5 +1,5 @@
-//! Delivers a text that is written: its file is granted, uploaded and claimed as every other, each step found done when it is
-//! taken again.
+//! Delivers a finished text: its file is granted, uploaded and claimed like a generator's. Every step can be repeated:
+//! it finds what an earlier try has done.
 
 use std::time::Duration;
 
@@ -14,29 +14,29 @@ use consigne_usecases::jobs::accept;
 
 use crate::{Function, Needs, give_up};
 
-/// What the files of texts are.
+/// Media type of the files of texts.
 const MEDIA: &str = "text/markdown";
-/// How long a delivery waits whose owner has spent their writes of a minute.
+/// How long a delivery waits when its owner has reached the limit of writes per minute.
 const NEXT_MINUTE: Duration = Duration::from_mins(1);
 
-/// A text, whole.
+/// A finished text.
 struct Text<'a> {
     outline: &'a Outline,
     content: String,
 }
 
-/// Where a grant stands.
+/// The outcome of asking for a grant.
 enum Granted {
-    /// It is there; its bytes may be missing.
+    /// The file is granted. It may not be uploaded yet.
     File(Box<File>),
-    /// It cannot be had at the moment.
+    /// Not at present: the owner has reached the limit of writes per minute.
     NotNow,
-    /// It cannot be had.
+    /// Never, for this reason: the job fails.
     Never(Failure),
 }
 
 impl<A: Needs> Function<A> {
-    /// Registers the file, puts it into the bucket, and claims it for the job. S3's event of it ends the job.
+    /// Has the file granted, uploads it, and claims it for the job. S3's event about the file completes the job.
     pub(crate) async fn deliver(&self, task: &TextMessage, mut text: Draft, message: &Message) -> Result<(), Fault> {
         let chapters = self.table.read_chapters(&task.job).await?;
         let outline = text.outline.clone().filter(|outline| outline.chapters.len() == chapters.len());
@@ -46,19 +46,19 @@ impl<A: Needs> Function<A> {
             Granted::File(file) => file,
             Granted::NotNow => {
                 self.table.store_draft(&text.put_off(NEXT_MINUTE, message.now), None).await?.is_committed();
-                return self.go_on(task, NEXT_MINUTE).await;
+                return self.send_next(task, NEXT_MINUTE).await;
             }
             Granted::Never(failure) => return give_up(&self.table, task, &failure, message).await,
         };
         message.log.field("file.id", file.id());
         if file.status == Status::Pending {
-            // What is there already was put there by an earlier try, from the same chapters.
+            // If the object exists already, an earlier try uploaded it from the same chapters.
             self.objects.put_object(&file, whole.content.as_bytes()).await?;
         }
         self.claim(task, &text, &file, message).await
     }
 
-    /// Finds the file of an earlier try, or has one granted under the id that the draft names.
+    /// Finds the file of an earlier try, or has one granted under the id in the draft.
     async fn granted(
         &self,
         task: &TextMessage,
@@ -73,11 +73,11 @@ impl<A: Needs> Function<A> {
                 Some(file) if matches!(file.status, Status::Pending | Status::Processing | Status::Ready) => {
                     return Ok(Granted::File(Box::new(file)));
                 }
-                // It ran out, or was lost, before it was claimed.
+                // The grant expired, or the file was rejected or deleted, before it was claimed.
                 Some(_) => {
                     *text = text.with_another_file(message.now);
                     if !self.table.store_draft(text, None).await?.is_committed() {
-                        return Err(Fault::unavailable("somebody else delivers the text"));
+                        return Err(Fault::unavailable("another message is delivering the text"));
                     }
                 }
                 None => {
@@ -91,7 +91,8 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Has the file granted for the job, against its owner's storage; `None` when the job has moved meanwhile.
+    /// Has the file granted for the job, within its owner's storage quota. Returns `None` when the job changed
+    /// meanwhile.
     async fn grant(
         &self,
         job: &Job,
@@ -128,7 +129,7 @@ impl<A: Needs> Function<A> {
         })
     }
 
-    /// Claims the file, as a generator's completion would.
+    /// Claims the file for the job, as a generator's completion would.
     async fn claim(&self, task: &TextMessage, text: &Draft, file: &File, message: &Message) -> Result<(), Fault> {
         let s3_key = file.key.to_string();
         let claimed = [ClaimedFile { s3_key, size: None, content_type: None, duration_seconds: None }];

@@ -1,7 +1,8 @@
-//! Writes books and articles through a language model: the plan first, then a chapter a message, then the file.
+//! Writes books and articles with a language model: first the outline, then the chapters one by one, then the file.
 //!
-//! A message is worth one call to the model. What that answered is kept before the next message is sent, so a worker that is
-//! killed has lost the call in flight and nothing else; its message comes back, and the next worker goes on there.
+//! A message leads to one call of the model. The answer is stored in the draft before the next message is sent. So a
+//! worker that is killed loses only the call in progress: its message is delivered again, and the next worker continues
+//! there.
 
 mod deliver;
 
@@ -19,7 +20,7 @@ use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 use consigne_usecases::ConflictRetry;
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: GetJob + GetFile + ApplyJobStep + GrantUpload + GetDraft + StoreDraft + ReadChapters,
         Bucket: ReadHead + PutObject,
@@ -33,37 +34,38 @@ function! {
     table: A::Table = table(),
     objects: A::Bucket = bucket(),
     model: A::Model = language_model().await,
-    /// Takes what comes next.
+    /// Takes the message for the next step.
     queue: A::Queue = queue(&settings::TEXT_QUEUE_URL),
 }
 
 impl<A: Needs> BatchFunction for Function<A> {
     type Record = Message;
 
-    /// Processes one message: takes the next step of its job's text.
+    /// Processes one message: takes the next step of the job's text.
     ///
     /// # Errors
-    /// A malformed message, table, bucket or queue that do not answer, or an earlier delivery of the same message that may still
-    /// be at work; it comes again, and in the end lies on the dead-letter queue.
+    /// When the message is malformed; when the table, the bucket or the queue does not answer; when an earlier delivery
+    /// of the same message may still be working. The message is delivered again and finally goes to the dead-letter
+    /// queue.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let task = TextMessage::parse(&message.body)?;
         message.log.field("job.id", &task.job);
         let mut retry = ConflictRetry::of("the job");
         loop {
-            let Some((job, form)) = wanted(&self.table, &task, message).await? else { return Ok(()) };
+            let Some((job, form)) = open_job(&self.table, &task, message).await? else { return Ok(()) };
             let kept = self.table.get_draft(&job.id).await?.unwrap_or_else(|| Draft::begun(&job));
-            // Behind its deadline no more is written. What is written is delivered, as long as nobody has ended the job.
+            // After the deadline nothing more is written. A finished text is still delivered while the job is open.
             if message.now >= job.deadline && kept.next() != Next::Delivery {
                 message.log.field("text.late", true);
                 return Ok(());
             }
-            if !show(&self.table, &job, &kept, message).await? {
+            if !show_progress(&self.table, &job, &kept, message).await? {
                 retry.wait().await?;
                 continue;
             }
             let taken = match kept.turn(&message.id, message.now) {
                 Turn::Taken(taken) => *taken,
-                Turn::Early(wait) => return self.go_on(&task, wait).await,
+                Turn::Early(wait) => return self.send_next(&task, wait).await,
                 Turn::Spent(failure) => return give_up(&self.table, &task, &failure, message).await,
                 Turn::Others => {
                     message.log.field("text.in_hand", true);
@@ -83,8 +85,8 @@ impl<A: Needs> BatchFunction for Function<A> {
     }
 }
 
-/// Reads the job, if it is a text that is still to be written.
-async fn wanted(jobs: &impl GetJob, task: &TextMessage, message: &Message) -> Result<Option<(Job, Form)>, Fault> {
+/// Reads the job and its form. Returns `None` unless it is a text that is still to be written.
+async fn open_job(jobs: &impl GetJob, task: &TextMessage, message: &Message) -> Result<Option<(Job, Form)>, Fault> {
     let job = jobs.get_job(&task.job).await?;
     let open = job.filter(|job| !job.status.is_final() && job.claimed_at.is_none());
     let wanted = open.and_then(|job| Form::of(job.kind).map(|form| (job, form)));
@@ -92,16 +94,16 @@ async fn wanted(jobs: &impl GetJob, task: &TextMessage, message: &Message) -> Re
     Ok(wanted)
 }
 
-/// Shows the job's owner how far it is; `false` when the job has moved meanwhile.
-async fn show(jobs: &impl ApplyJobStep, job: &Job, text: &Draft, message: &Message) -> Result<bool, Fault> {
+/// Updates the progress that the job's owner sees. Returns `false` when the job changed meanwhile.
+async fn show_progress(jobs: &impl ApplyJobStep, job: &Job, text: &Draft, message: &Message) -> Result<bool, Fault> {
     let (written, of) = text.progress();
     let Some(step) = job.written(written, of, message.now) else { return Ok(true) };
-    // The step counts for what follows: another one is made from the job as it will be read then.
+    // On a conflict the caller reads the job again and computes a new step from it.
     Ok(jobs.apply_job_step(&step, None).await? == StepOutcome::Applied)
 }
 
 impl<A: Needs> Function<A> {
-    /// Has the model write the next part, and keeps it.
+    /// Has the model write the next part, and stores it in the draft.
     async fn write(
         &self,
         job: &Job,
@@ -119,52 +121,54 @@ impl<A: Needs> Function<A> {
         let taken = replied.and_then(|reply| text.take(&reply, form, job.ask.requested_title(), message.now));
         let (after, chapter) = match taken {
             Ok(taken) => taken,
-            Err(trouble) => return self.wait(job, text, &trouble, message).await,
+            Err(trouble) => return self.retry_later(job, text, &trouble, message).await,
         };
         if !self.table.store_draft(&after, chapter.as_ref()).await?.is_committed()
-            && !stands(&self.table, &after).await?
+            && !is_stored(&self.table, &after).await?
         {
-            // The lease had run out, and somebody else has taken the step, with a message of their own.
+            // The lease expired, and another message has taken this step. That message continues the text.
             message.log.field("text.overtaken", true);
             return Ok(());
         }
         message.log.count(if chapter.is_some() { "ChaptersWritten" } else { "TextsPlanned" });
-        self.go_on(&TextMessage { job: job.id.clone() }, Duration::ZERO).await
+        self.send_next(&TextMessage { job: job.id.clone() }, Duration::ZERO).await
     }
 }
 
-/// Says whether what was refused stands all the same: a slow try of the same write was made after all.
-async fn stands(table: &impl GetDraft, text: &Draft) -> Result<bool, Fault> {
+/// Returns whether the draft is stored although the write was refused: an earlier, slow try of the same write may have
+/// succeeded.
+async fn is_stored(table: &impl GetDraft, text: &Draft) -> Result<bool, Fault> {
     Ok(table.get_draft(&text.job).await?.is_some_and(|kept| kept == *text))
 }
 
 impl<A: Needs> Function<A> {
-    /// Has the step tried again after a wait, or gives the text up.
-    async fn wait(&self, job: &Job, text: &Draft, trouble: &Trouble, message: &Message) -> Result<(), Fault> {
+    /// Has the step tried again after a wait, or fails the job.
+    async fn retry_later(&self, job: &Job, text: &Draft, trouble: &Trouble, message: &Message) -> Result<(), Fault> {
         message.log.field("model.trouble", trouble.sort.name());
         message.log.field("model.cause", &trouble.cause);
         message.log.field("text.tries", text.tries);
         message.log.count(if trouble.sort == Sort::Misconfigured { "ModelMisconfigured" } else { "ModelTroubles" });
         let task = TextMessage { job: job.id.clone() };
         let (after, wait) = text.troubled(trouble, job.deadline, message.now);
-        if !self.table.store_draft(&after, None).await?.is_committed() && !stands(&self.table, &after).await? {
+        if !self.table.store_draft(&after, None).await?.is_committed() && !is_stored(&self.table, &after).await? {
             message.log.field("text.overtaken", true);
             return Ok(());
         }
         match wait {
-            Ok(wait) => self.go_on(&task, wait).await,
+            Ok(wait) => self.send_next(&task, wait).await,
             Err(failure) => give_up(&self.table, &task, &failure, message).await,
         }
     }
 
-    /// Sends for the next step. A queue rounds down; whoever came early would be sent away again.
-    async fn go_on(&self, task: &TextMessage, wait: Duration) -> Result<(), Fault> {
+    /// Sends the message for the next step. The wait is rounded up to seconds, because a message that came early would
+    /// only be sent again.
+    async fn send_next(&self, task: &TextMessage, wait: Duration) -> Result<(), Fault> {
         let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.queue.send_later(&task.message(), Duration::from_secs(whole)).await
     }
 }
 
-/// Fails the job; its allowance is given back. Nothing is done when it has ended meanwhile.
+/// Fails the job and gives its allowance back. Does nothing if the job has ended meanwhile.
 async fn give_up<F>(jobs: &F, task: &TextMessage, failure: &Failure, message: &Message) -> Result<(), Fault>
 where
     F: GetJob + ApplyJobStep,

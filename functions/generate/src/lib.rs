@@ -1,6 +1,7 @@
-//! Accepts a request for a job: takes one unit of the month's allowance, records the job, and asks generators to work on it.
+//! Accepts a job: takes one unit of the monthly allowance, records the job, and requests it from the generators.
 //!
-//! Allowance, record, event and idempotency key are one transaction; the event reaches the generators' queue from the outbox.
+//! One transaction writes the allowance, the job, the event and the idempotency record. The event reaches the
+//! generators' queue from the outbox.
 
 use consigne_auth::{SessionVerifier, User};
 use consigne_core::files::Kind;
@@ -12,57 +13,57 @@ use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Asks for a book or an article.
+/// Request for a book or an article.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TextRequest {
-    /// What it is about, 1 to 500 characters.
+    /// What the text is about, 1 to 500 characters.
     pub topic: String,
-    /// What it should achieve, at most 2,000 characters.
+    /// What the text should achieve, at most 2,000 characters.
     pub goal: Option<String>,
-    /// How it should be called, at most 200 characters.
+    /// Requested title, at most 200 characters; the generator chooses one when absent.
     pub title: Option<String>,
 }
 
-/// Asks for pictures.
+/// Request for images.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageRequest {
-    /// What they show, 1 to 4,000 characters.
+    /// What the images show, 1 to 4,000 characters.
     pub prompt: String,
-    /// How many, 1 to 4; one when absent.
+    /// Number of images, 1 to 4; 1 when absent.
     pub count: Option<u32>,
     /// Width x height in pixels, each 64 to 4096; `1024x1024` when absent.
     pub size: Option<String>,
 }
 
-/// Asks for a video.
+/// Request for a video.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VideoRequest {
-    /// What it shows, 1 to 4,000 characters.
+    /// What the video shows, 1 to 4,000 characters.
     pub prompt: String,
-    /// How long it lasts, 1 to 60 seconds; 8 when absent.
+    /// Length in seconds, 1 to 60; 8 when absent.
     pub duration_seconds: Option<u32>,
-    /// Its shape: `16:9` (when absent), `9:16`, `1:1`, `4:3` or `3:4`.
+    /// Aspect ratio: `16:9`, `9:16`, `1:1`, `4:3` or `3:4`; `16:9` when absent.
     pub aspect_ratio: Option<String>,
 }
 
 /// A job that was accepted.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct AcceptedJob {
-    /// Id, opaque.
+    /// Opaque id of the job.
     pub job_id: String,
-    /// `pending`; on a retry, how the job stands by then.
+    /// `pending`; on a retry, the job's present status.
     pub status: &'static str,
-    /// The same as a sentence.
+    /// The status as a sentence.
     pub message: String,
 }
 
 function! {
     users: SessionVerifier = session_verifier(),
     jobs: A::Table = table(),
-    /// Where the API is reached from outside; where the request came to, when absent.
+    /// URL of the API for callbacks; the domain of the request when absent.
     public_url: Option<String> = optional(&settings::PUBLIC_URL),
 }
 
@@ -103,10 +104,10 @@ impl<A: Adapters<Table: RequestJob + GetJob>> HttpFunction for Function<A> {
             Operation::new::<AcceptedJob>(route, summary).in_envelope().creates().idempotent().refuses(&refusals)
         };
         vec![
-            route("POST /api/secure/books/generate", "Ask for a book").takes::<TextRequest>(),
-            route("POST /api/secure/blog/generate", "Ask for an article").takes::<TextRequest>(),
-            route("POST /api/secure/images/generate", "Ask for pictures").takes::<ImageRequest>(),
-            route("POST /api/secure/videos/generate", "Ask for a video").takes::<VideoRequest>(),
+            route("POST /api/secure/books/generate", "Request a book").takes::<TextRequest>(),
+            route("POST /api/secure/blog/generate", "Request an article").takes::<TextRequest>(),
+            route("POST /api/secure/images/generate", "Request images").takes::<ImageRequest>(),
+            route("POST /api/secure/videos/generate", "Request a video").takes::<VideoRequest>(),
         ]
     }
 }
@@ -117,17 +118,17 @@ impl<A: Adapters> Function<A> {
     }
 }
 
-/// Reads from the route what is asked for.
+/// Returns the kind of job that a route requests.
 fn kind_of(route: &str) -> Result<Kind, Fault> {
     let folder = route.strip_prefix("POST /api/secure/").and_then(|rest| rest.strip_suffix("/generate"));
     let kind = match folder {
         Some("blog") => Some(Kind::Blog),
         other => other.and_then(Kind::from_folder),
     };
-    kind.ok_or_else(|| Fault::internal("the route is none of this function's"))
+    kind.ok_or_else(|| Fault::internal("the route does not belong to this function"))
 }
 
-/// Requires what the kind asks of the caller's plan.
+/// Requires that the caller's plan includes the kind.
 fn require(user: &User, kind: Kind) -> Result<(), Fault> {
     match kind {
         Kind::Book => user.require_subscription(Plan::Pro),
@@ -156,8 +157,8 @@ fn parse_request(kind: Kind, request: &Request) -> Result<(Ask, Option<Idempoten
     })
 }
 
-/// Finds the job that the same request led to before.
+/// Finds the job that an earlier try of the same request created.
 async fn accepted_before(jobs: &impl GetJob, id: &str) -> Result<Job, Fault> {
-    let id = JobId::parse(id).ok_or_else(|| Fault::internal("a promise names no job"))?;
-    jobs.get_job(&id).await?.ok_or_else(|| Fault::internal("a promise names a job that is gone"))
+    let id = JobId::parse(id).ok_or_else(|| Fault::internal("an idempotency record does not name a job"))?;
+    jobs.get_job(&id).await?.ok_or_else(|| Fault::internal("an idempotency record names a job that is gone"))
 }

@@ -1,4 +1,4 @@
-//! Says whether the stack is well: the table and the bucket answer.
+//! Reports whether the stack is healthy: whether the table and the bucket answer.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use serde::Serialize;
 /// The stack's health.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Health {
-    /// `ok`.
+    /// Always `ok`. An unhealthy stack is answered with an error instead.
     pub status: &'static str,
     /// Version of the code.
     pub version: &'static str,
-    /// Each part: `ok`. When one is `unreachable`, the answer is a 503 with the same under `error.details`.
+    /// `ok` for each part. If one is `unreachable`, the answer is a 503 with the same object under `error.details`.
     pub checks: BTreeMap<&'static str, &'static str>,
 }
 
-/// When to ask again after a failed check.
+/// `Retry-After` of a failed check.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 function! {
@@ -29,7 +29,7 @@ function! {
 }
 
 impl<A: Adapters<Table: Probe, Bucket: Probe>> HttpFunction for Function<A> {
-    /// Answers whether the stack is well: 200, or 503 with the part that is not.
+    /// Answers 200 if all parts are reachable, else 503 with the parts that are not.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (table, bucket) = tokio::join!(self.table.probe(), self.bucket.probe());
         let well = table.is_ok() && bucket.is_ok();
@@ -49,6 +49,6 @@ impl<A: Adapters<Table: Probe, Bucket: Probe>> HttpFunction for Function<A> {
     }
 
     fn operations() -> Vec<Operation> {
-        vec![Operation::new::<Health>("GET /api/health", "Ask whether the stack is well").in_envelope().for_anyone()]
+        vec![Operation::new::<Health>("GET /api/health", "Check the health of the stack").in_envelope().for_anyone()]
     }
 }

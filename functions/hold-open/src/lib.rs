@@ -1,5 +1,7 @@
-//! Sets credits aside for a job whose cost is known only at its end. The key is checked as for a charge, which this is: the
-//! call counts, and what is held can be spent by nobody else until its service settles or voids it, or its time is over.
+//! Opens a hold: reserves credits for a call whose cost is known only at its end.
+//!
+//! The key is checked as for a charge, and the call counts against its quotas. Nobody else can spend the reserved
+//! credits until the service settles or voids the hold, or it times out.
 
 use consigne_auth::{KeyFinder, Refreshed, ServiceTokens};
 use consigne_core::credits::{Hold, HoldTerms, Opening};
@@ -12,33 +14,33 @@ use consigne_usecases::holds::{HoldOpened, open};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Longest scope, in bytes.
+/// Longest name of a scope, in bytes.
 const SCOPE_MAX: usize = 64;
 
-/// Asks to set credits aside.
+/// Request to hold credits.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenRequest {
-    /// The key, as its holder sent it.
+    /// The key's text, as the caller sent it to the service.
     pub key: String,
-    /// Credits, from 1 to the most the service may hold at once.
+    /// Credits to hold: from 1 to the service's `hold_max` in the catalogue.
     pub amount: u64,
-    /// Service of the catalogue that will be paid.
+    /// Service to pay: its name in the catalogue.
     pub service: String,
-    /// Scope the job needs.
+    /// Scope that the call needs.
     pub scope: Option<String>,
-    /// How long the hold lasts, 60 to 86,400 seconds; an hour when absent.
+    /// How long the hold lasts, in seconds: 60 to 86,400; 3,600 when absent.
     pub ttl_seconds: Option<u64>,
 }
 
-/// A hold.
+/// A hold that was opened.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Opened {
-    /// Id.
+    /// Id of the hold.
     pub hold_id: String,
-    /// Credits set aside.
+    /// Number of credits held.
     pub amount: u64,
-    /// Until when it may be settled or voided.
+    /// When the hold times out. It can be settled or voided until then.
     pub expires_at: String,
 }
 
@@ -50,14 +52,15 @@ function! {
 }
 
 impl<A: Adapters<Table: FindKey + Repoint + GetKey + OpenHold>> HttpFunction for Function<A> {
-    /// Answers a request to hold credits; the same one again gets the same hold, whatever has become of it.
+    /// Opens a hold. A retry gets the same hold, even if it has ended meanwhile.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let caller = self.services.service(request.credentials(), request.now).await?;
         request.log.field("service", &caller);
         let body: OpenRequest = request.json()?;
         let terms = HoldTerms::parse(&body.service, body.amount, body.ttl_seconds)?;
         let scope = body.scope.map(|scope| text::word("scope", &scope, SCOPE_MAX)).transpose()?;
-        // Before anything is looked up, so that it is said of every key alike.
+        // Validate the idempotency key before the API key is looked up, so that the answer does not depend on the API
+        // key.
         request.idempotency_key(&())?;
         let Some(facts) = self.finder.find(&self.keys, &body.key, request.now).await? else {
             return Err(refused(&Refusal::bare(RefusalCode::NotFound), request));
@@ -78,7 +81,7 @@ impl<A: Adapters<Table: FindKey + Repoint + GetKey + OpenHold>> HttpFunction for
 
     fn operations() -> Vec<Operation> {
         let summary =
-            "Hold credits of a key for a job; a refused key's `details.code` is the one a check of it answers";
+            "Hold credits for a call. `details.code` of a refused key is the code that a check of the key would answer";
         let operation = Operation::new::<Opened>("POST /api/credits/holds", summary);
         let operation = operation.in_envelope().for_services().takes::<OpenRequest>().creates();
         vec![operation.refuses(&[
@@ -93,7 +96,7 @@ impl<A: Adapters<Table: FindKey + Repoint + GetKey + OpenHold>> HttpFunction for
 }
 
 impl<A: Adapters<Table: GetKey + OpenHold>> Function<A> {
-    /// Opens a hold.
+    /// Opens a hold, or returns the one that an earlier try of the same request opened.
     async fn open(&self, text: &str, mut opening: Opening, request: &Request) -> Result<Hold, Fault> {
         match open(&self.finder, &self.keys, text, &mut opening).await? {
             HoldOpened::Opened(hold) => {

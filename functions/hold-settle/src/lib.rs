@@ -1,4 +1,4 @@
-//! Settles a hold: the job was done, and what it cost is spent. Once; the rest of what was held is free again.
+//! Settles a hold: the call succeeded, so its cost is charged and the rest of the held credits is given back.
 
 use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::credits::{Hold, HoldEnd, HoldView, Outcome, Resolver};
@@ -10,15 +10,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Tells what a job has cost, and how it went.
+/// What a call has cost, and its outcome.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettleRequest {
-    /// Credits to spend, from 0 to what is held.
+    /// Credits to charge: from 0 to the amount held.
     pub amount: u64,
-    /// HTTP status the service answered, 100 to 599.
+    /// HTTP status that the service answered, 100 to 599.
     pub status_code: u16,
-    /// How long it took, in milliseconds.
+    /// Duration of the call in milliseconds.
     pub response_ms: u64,
 }
 
@@ -28,7 +28,7 @@ function! {
 }
 
 impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
-    /// Answers a settlement; the same one again is answered the same. It does not matter what has become of the key.
+    /// Settles a hold. A retry gets the same answer. The key is not checked again: it may be revoked or expired by now.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let caller = self.services.service(request.credentials(), request.now).await?;
         request.log.field("service", &caller);
@@ -45,7 +45,10 @@ impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<HoldView>("POST /api/credits/holds/{id}/settle", "Spend what a job has cost");
+        let operation = Operation::new::<HoldView>(
+            "POST /api/credits/holds/{id}/settle",
+            "Settle a hold: charge what the call has cost",
+        );
         let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
         let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired, Code::HoldExceeded];
         vec![operation.takes::<SettleRequest>().idempotent().refuses(&refusals)]

@@ -1,5 +1,7 @@
-//! Voids a hold: the job was not done. If the provider failed, all that was held is free again, so many times a day and key;
-//! beyond that, or if the caller asked for what could not be done, all of it is spent. What lies between is a settlement.
+//! Voids a hold: the call failed.
+//!
+//! If the provider failed, all credits of the hold are given back, up to a number of times per key and day. Beyond that
+//! number, and if the caller's request was at fault, all of them are charged. To charge a part, settle the hold.
 
 use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::credits::{Hold, HoldEnd, HoldView, Resolver, VoidReason};
@@ -10,21 +12,21 @@ use consigne_usecases::holds::resolve;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Tells why a job was not done.
+/// Request to void a hold.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VoidRequest {
-    /// Whose fault it was.
+    /// Who was at fault.
     pub reason: Reason,
 }
 
-/// Why a job was not done.
+/// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// All is given back, at most 100 times a day (UTC) and key; nothing beyond that.
+    /// The provider failed. All credits are given back, at most 100 times per key and day (UTC); after that none are.
     ProviderError,
-    /// Nothing is given back.
+    /// The caller's request was at fault. All credits are charged.
     CallerError,
 }
 
@@ -43,7 +45,7 @@ function! {
 }
 
 impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
-    /// Answers a request to void a hold; the same one again is answered the same. It does not matter what has become of the key.
+    /// Voids a hold. A retry gets the same answer. The key is not checked again: it may be revoked or expired by now.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let caller = self.services.service(request.credentials(), request.now).await?;
         request.log.field("service", &caller);
@@ -60,7 +62,7 @@ impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
 
     fn operations() -> Vec<Operation> {
         let operation =
-            Operation::new::<HoldView>("POST /api/credits/holds/{id}/void", "End a hold whose job was not done");
+            Operation::new::<HoldView>("POST /api/credits/holds/{id}/void", "Void a hold whose call failed");
         let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
         let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired];
         vec![operation.takes::<VoidRequest>().idempotent().refuses(&refusals)]

@@ -1,4 +1,4 @@
-//! Makes the person with an invitation's token and address a member of its organisation, once.
+//! Accepts an invitation: makes the caller a member, if they have its token and its e-mail address. It works once.
 
 use consigne_auth::{InvitationTokens, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
@@ -7,43 +7,46 @@ use consigne_core::members::full;
 use consigne_core::orgs::{Member, OrgRole, OrgView};
 use consigne_core::ports::{AcceptInvitation, Acceptance, Accepted, GetInvitation, GetMember, GetOrg, GetProfile};
 use consigne_core::{Code, EmailAddress, Fault, InvitationId, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use consigne_usecases::ConflictRetry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Asks to accept an invitation.
+/// Request to accept an invitation.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptRequest {
-    /// The token that stands in the mail.
+    /// The token from the mail.
     pub token: String,
 }
 
-/// A membership.
+/// The membership that the caller got.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Joined {
-    /// The organisation.
+    /// The organisation that they joined.
     pub org: OrgView,
-    /// Role in it.
+    /// Role in the organisation.
     pub role: OrgRole,
-    /// Since when.
+    /// When the user became a member.
     pub joined_at: String,
+}
+
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitation + GetOrg>
 }
 
 function! {
     users: SessionVerifier = session_verifier(),
-    /// Reads tokens.
+    /// Reads the tokens of invitations.
     tokens: InvitationTokens = invitation_tokens().await,
-    /// Members, invitations and people.
+    /// Members, invitations and profiles.
     orgs: A::Table = table(),
 }
 
-impl<A: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitation + GetOrg>> HttpFunction
-    for Function<A>
-{
-    /// Answers a request to accept an invitation; who has accepted it gets the same answer again, for as long as they are a member.
+impl<A: Needs> HttpFunction for Function<A> {
+    /// Accepts an invitation. Whoever has accepted it gets the same answer again, as long as they are a member.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let body: AcceptRequest = request.json()?;
@@ -65,8 +68,8 @@ impl<A: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitatio
     }
 }
 
-impl<A: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitation>> Function<A> {
-    /// Finds the place that an invitation has led a person to, or gives them the one it leads to.
+impl<A: Needs> Function<A> {
+    /// Makes the user a member, or returns the membership that they got when they accepted the invitation before.
     async fn join(&self, org: OrgId, id: InvitationId, user: &User, request: &Request) -> Result<Member, Fault> {
         let mut retry = ConflictRetry::of("the invitation");
         loop {
@@ -77,7 +80,7 @@ impl<A: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitatio
                 Worth::Open => self.require_address(&invitation.email, user, request).await?,
             }
             if invitation.invited_by == user.id {
-                return Err(self.own(org, user).await?);
+                return Err(self.inviter_refused(org, user).await?);
             }
             let acceptance = acceptance(invitation, user, request);
             match self.orgs.accept_invitation(&acceptance).await? {
@@ -90,17 +93,18 @@ impl<A: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitatio
         }
     }
 
-    /// Says why somebody cannot accept an invitation of their own: they are a member, or have left and do not come back by it.
-    async fn own(&self, org: OrgId, user: &User) -> Result<Fault, Fault> {
+    /// Builds the error for somebody who accepts an invitation that they sent themselves: either they are a member, or
+    /// they have left and cannot come back this way.
+    async fn inviter_refused(&self, org: OrgId, user: &User) -> Result<Fault, Fault> {
         let place = self.orgs.get_member(org, &user.id).await?;
         Ok(if place.is_some() { member_already() } else { not_found() })
     }
 
-    /// Requires that an address is a person's own: the newest that the issuer has verified, by the token or, when that names
-    /// none, by what is kept of them.
+    /// Requires that the invited address is the user's verified one: from the session token or, when that has none,
+    /// from their profile.
     async fn require_address(&self, invited: &EmailAddress, user: &User, request: &Request) -> Result<(), Fault> {
-        let told = user.sighting(request.now).map(|seen| seen.contact).filter(|contact| contact.verified);
-        let verified = match told {
+        let in_token = user.sighting(request.now).map(|seen| seen.contact).filter(|contact| contact.verified);
+        let verified = match in_token {
             Some(contact) => Some(contact.email),
             None => self.orgs.get_profile(&user.id).await?.verified().map(|contact| contact.email.clone()),
         };

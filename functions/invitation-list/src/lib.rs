@@ -1,4 +1,4 @@
-//! Lists an organisation's open invitations, newest first, to its owners and admins.
+//! Lists an organisation's open invitations, newest first. Only owners and admins may.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;

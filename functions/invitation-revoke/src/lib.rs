@@ -1,4 +1,5 @@
-//! Takes an invitation back: its token works no more. One that was accepted or has expired is none any more.
+//! Revokes an invitation, so that its token stops working. One that was accepted or has expired is answered as not
+//! found.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
@@ -9,10 +10,10 @@ use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, funct
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// An invitation that was taken back.
+/// Confirms that an invitation was revoked.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Revoked {
-    /// Its id.
+    /// Id of the invitation.
     pub id: String,
 }
 
@@ -22,7 +23,7 @@ function! {
 }
 
 impl<A: Adapters<Table: GetMember + GetInvitation + RevokeInvitation>> HttpFunction for Function<A> {
-    /// Answers a request to take an invitation back; a second one finds nothing.
+    /// Revokes an invitation. A second request is answered as not found.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, member) = request.place(&self.users, &self.orgs, Route::InvitationRevoke).await?;
         let id = invitation_in_path(request.parameter("invitation"))?;
@@ -39,7 +40,7 @@ impl<A: Adapters<Table: GetMember + GetInvitation + RevokeInvitation>> HttpFunct
 
     fn operations() -> Vec<Operation> {
         let operation =
-            Operation::new::<Revoked>("DELETE /api/orgs/{org}/invitations/{invitation}", "Take an invitation back");
+            Operation::new::<Revoked>("DELETE /api/orgs/{org}/invitations/{invitation}", "Revoke an invitation");
         vec![operation.in_org().parameter("invitation", "Id of the invitation", true)]
     }
 }

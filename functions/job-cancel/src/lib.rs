@@ -1,4 +1,4 @@
-//! Cancels a job that no generator has taken up, and gives its allowance back.
+//! Cancels a job that no generator has started, and gives its allowance back.
 
 use consigne_auth::SessionVerifier;
 use consigne_core::jobs::{Job, JobId, JobView, StepOutcome, job_not_found};

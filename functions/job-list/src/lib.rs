@@ -1,4 +1,4 @@
-//! Lists a person's jobs, newest first.
+//! Lists the caller's jobs, newest first.
 
 use consigne_auth::SessionVerifier;
 use consigne_core::Fault;
@@ -23,8 +23,8 @@ impl<A: Adapters<Table: ListJobs>> HttpFunction for Function<A> {
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<Vec<JobView>>("GET /api/secure/jobs", "List one's jobs");
-        let status = "Only jobs of this status: pending, processing, completed or failed";
+        let operation = Operation::new::<Vec<JobView>>("GET /api/secure/jobs", "List the caller's jobs");
+        let status = "Only jobs with this status: pending, processing, completed or failed";
         vec![operation.in_envelope().parameter("status", status, false).paged()]
     }
 }

@@ -1,4 +1,4 @@
-//! Shows one job: how it stands and, once it is complete, tickets to what was delivered.
+//! Shows one job: its status and, once it is complete, signed URLs to read its files.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_storage::Presigner;
 
-/// How long the tickets are valid.
+/// How long the signed URLs are valid.
 const VALID: Duration = Duration::from_hours(1);
 
 function! {
@@ -34,7 +34,7 @@ impl<A: Adapters<Table: GetJob>> HttpFunction for Function<A> {
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<JobView>("GET /api/secure/jobs/{id}/status", "See how a job stands");
+        let operation = Operation::new::<JobView>("GET /api/secure/jobs/{id}/status", "Get the status of a job");
         vec![operation.in_envelope().parameter("id", "Id of the job", true).refuses(&[Code::NotFound])]
     }
 }

@@ -1,6 +1,7 @@
-//! Grants a generator the upload of one file of a job, under the prefix of the job's owner and against their storage.
+//! Grants a generator the upload of one output file of a job. The file belongs to the job's owner and counts against
+//! their storage.
 //!
-//! The message is signed like a completion. Its id is its idempotency key: sent again, it gets the same grant.
+//! The request is signed like a completion. Its `webhook-id` is the idempotency key, so a retry gets the same grant.
 
 use std::collections::BTreeMap;
 
@@ -19,56 +20,56 @@ use consigne_usecases::ConflictRetry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a generator repeats when it asks again, and what it needs for another grant.
+/// What a retry repeats, and what a request for another grant needs anew: used in error messages.
 const REPEATED: (&str, &str) = ("message", "id");
 
-/// Asks to upload a file of a job.
+/// Request to upload an output file of a job.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 pub struct OutputRequest {
-    /// Name, at most 255 bytes, without path.
+    /// File name without a path; at most 255 bytes.
     pub filename: String,
-    /// Media type; must agree with the name's extension and with the job's kind.
+    /// Media type. It must match the extension of the file name and the job's kind.
     pub content_type: String,
     /// Exact size in bytes, at least 1.
     pub size: u64,
-    /// SHA-256 of the content in base64; S3 then refuses other bytes.
+    /// SHA-256 of the content, in base64. When it is given, S3 refuses any other content.
     pub sha256: Option<String>,
 }
 
-/// A granted upload.
+/// A granted upload: where and how to send the file.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OutputUpload {
-    /// Id of the file, opaque.
+    /// Opaque id of the file.
     pub file_id: String,
-    /// Key of the file, which the completion names.
+    /// Key of the file. The completion names the file by it.
     pub s3_key: String,
-    /// How to send the bytes: `PUT`, one request with the bytes as its body.
+    /// HTTP method to upload with: `PUT`, one request whose body is the file.
     pub method: &'static str,
-    /// Where to send them.
+    /// Signed URL to upload to.
     pub url: String,
-    /// Headers to send exactly so.
+    /// Headers to send unchanged with the upload; the signature covers them.
     pub headers: BTreeMap<&'static str, String>,
-    /// Until when the upload must have begun.
+    /// When the grant expires. The upload must have started by then.
     pub expires_at: String,
-    /// `file_id`, as the answer to `POST /api/files/uploads` spells it; so one client reads both.
+    /// Same as `file_id`, spelt as in the answer to `POST /api/files/uploads`, so that one client can read both.
     #[serde(rename = "fileId")]
     pub plain_file_id: String,
-    /// `s3_key`, spelt so.
+    /// Same as `s3_key`, spelt as in the answer to `POST /api/files/uploads`.
     #[serde(rename = "s3Key")]
     pub plain_s3_key: String,
-    /// `expires_at`, spelt so.
+    /// Same as `expires_at`, spelt as in the answer to `POST /api/files/uploads`.
     #[serde(rename = "expiresAt")]
     pub plain_expires_at: String,
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<Table: GetJob + GrantUpload + GetIdempotencyRecord + GetFile>
 }
 
 function! {
     generators: Refreshed<WebhookSecrets> = webhook_secrets(&settings::GENERATOR_SECRETS_ARN).await,
-    /// The jobs, the ledger and the records.
+    /// Jobs, files, ledgers and idempotency records.
     jobs: A::Table = table(),
     tickets: Presigner = presigner(),
 }
@@ -83,7 +84,7 @@ impl<A: Needs> HttpFunction for Function<A> {
 
         let file = self.grant(&id, &body, idempotency_key, request).await?;
         request.log.field("file.id", file.id());
-        // Signed as of the grant, so that a replay gets the same ticket.
+        // Sign with the time of the grant, so that a replay gets the same signed URL.
         let valid = file.grant_expires_at.since(file.granted_at);
         let SignedUpload { url, headers } = self.tickets.upload(&file, valid, file.granted_at)?;
         let upload = OutputUpload {
@@ -102,7 +103,8 @@ impl<A: Needs> HttpFunction for Function<A> {
 
     fn operations() -> Vec<Operation> {
         let route = "POST /api/webhooks/jobs/{id}/uploads";
-        let operation = Operation::new::<OutputUpload>(route, "Ask to upload a file of a job").for_senders();
+        let operation =
+            Operation::new::<OutputUpload>(route, "Request the upload of an output file of a job").for_senders();
         let refusals = [
             Code::NotFound,
             Code::Conflict,
@@ -158,7 +160,7 @@ impl<A: Needs> Function<A> {
     }
 }
 
-/// Finds the file that the same message was granted before the job had had enough.
+/// Finds the file that an earlier try of the same request was granted, when the job accepts no further file.
 async fn granted_before<F: GetIdempotencyRecord + GetFile>(
     jobs: &F,
     job: &Job,
@@ -180,7 +182,7 @@ fn ask(job: &Job, body: &OutputRequest) -> Result<GrantRequest, Fault> {
     let OutputRequest { filename, content_type, size, sha256 } = body;
     let asked = GrantRequest::parse(filename, content_type, *size, sha256.as_deref(), Some(job.kind));
     asked.map_err(|fault| match fault.details.get("field").and_then(|field| field.as_str()) {
-        // So it is spelt here; and the kind is the job's, which leaves the type to be wrong.
+        // This route spells the field `content_type`. The kind is the job's own, so only the type can be wrong.
         Some("contentType" | "kind") => fault.detail("field", "content_type"),
         _ => fault,
     })

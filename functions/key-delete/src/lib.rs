@@ -1,4 +1,5 @@
-//! Deletes a key: it works no more and is listed no more. Its row stays, for the audit trail and its receipts.
+//! Deletes a key: it stops working and is no longer listed. Its record stays, because the audit log and the receipts
+//! refer to it.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
@@ -10,10 +11,10 @@ use consigne_usecases::keys::change;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A key that is gone.
+/// Confirms that a key was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Deleted {
-    /// Its id.
+    /// Id of the key.
     pub id: String,
 }
 

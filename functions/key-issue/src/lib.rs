@@ -1,4 +1,4 @@
-//! Issues an API key. Its text stands in this answer and nowhere else.
+//! Issues an API key. The key's text is in this answer only; it is not stored.
 
 use std::collections::BTreeMap;
 
@@ -17,21 +17,21 @@ use serde_json::json;
 
 const OPERATION: &str = "key-issue";
 
-/// Asks for a key.
+/// Request to issue a key.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IssueRequest {
-    /// Name, 1 to 100 characters.
+    /// Name for people, 1 to 100 characters.
     pub name: String,
-    /// What it spends.
+    /// Whether the key is for production or for tests.
     pub environment: KeyMode,
-    /// What it may be used for; at least one scope of the catalogue.
+    /// What the key may be used for: at least one scope from the catalogue of services.
     pub scopes: Vec<String>,
-    /// Charged calls it may make in a day (UTC); unlimited when absent or null.
+    /// Most charged calls in a day (UTC); no limit when absent or null.
     pub daily_quota: Option<u64>,
-    /// Charged calls it may make in a month (UTC); unlimited when absent or null.
+    /// Most charged calls in a month (UTC); no limit when absent or null.
     pub monthly_quota: Option<u64>,
-    /// When it stops working; never when absent or null.
+    /// When the key expires; never when absent or null.
     pub expires_at: Option<String>,
 }
 
@@ -70,21 +70,23 @@ impl<A: Adapters<Table: GetMember + GetKey + IssueKey>> HttpFunction for Functio
         };
         let (key, text) = match self.keys.issue_key(&new).await? {
             WriteOutcome::Applied => (new.key, text),
-            WriteOutcome::Replayed(result) => self.again(&result, org, environment, &user, &secret, request).await?,
+            WriteOutcome::Replayed(result) => {
+                self.issued_before(&result, org, environment, &user, &secret, request).await?
+            }
             WriteOutcome::KeyReused => return Err(key_reused()),
             WriteOutcome::Conflict => {
                 self.mint.refresh(request.now).await;
-                return Err(Fault::unavailable("the pepper was retired meanwhile"));
+                return Err(Fault::unavailable("the pepper was retired while the key was issued"));
             }
         };
         request.log.field("key.id", key.id);
         let issued = IssuedKey { key: text.expose().to_owned(), view: KeyView::of(&key, request.now) };
-        Ok(Answer::envelope(201, "Key issued; this answer alone shows it", &issued, request.now))
+        Ok(Answer::envelope(201, "Key issued. Store it now: it is not shown again", &issued, request.now))
     }
 
     fn operations() -> Vec<Operation> {
         let operation =
-            Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys", "Issue a key; the answer alone shows it");
+            Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys", "Issue a key. Only the answer shows it");
         vec![operation.in_org().takes::<IssueRequest>().creates().idempotent().refuses(&[Code::Conflict])]
     }
 }
@@ -97,8 +99,8 @@ impl IssueRequest {
 }
 
 impl<A: Adapters> Function<A> {
-    /// Writes the text that follows from this request.
-    #[allow(clippy::too_many_arguments)] // Each is a part of what the text follows from.
+    /// Derives the key's text from the request, so that a retry with the same idempotency key gets the same text.
+    #[allow(clippy::too_many_arguments)] // The text is derived from all of them.
     async fn text(
         &self,
         pepper: u32,
@@ -116,8 +118,11 @@ impl<A: Adapters> Function<A> {
 }
 
 impl<A: Adapters<Table: GetKey>> Function<A> {
-    /// Gives the key that the same request issued before, with its text.
-    async fn again(
+    /// Returns the key that an earlier try of the same request issued, with its text.
+    ///
+    /// # Errors
+    /// `CONFLICT` when the key was rotated or deleted since.
+    async fn issued_before(
         &self,
         result: &str,
         org: OrgId,
@@ -126,12 +131,12 @@ impl<A: Adapters<Table: GetKey>> Function<A> {
         secret: &str,
         request: &Request,
     ) -> Result<(ApiKey, consigne_auth::KeyText), Fault> {
-        let odd = || Fault::internal("a promise of key-issue is malformed");
-        let (id, pepper) = result.split_once('#').ok_or_else(odd)?;
-        let (id, pepper) = (key_in_path(id)?, pepper.parse().map_err(|_| odd())?);
-        let key = self.keys.get_key(org, id).await?.ok_or_else(odd)?;
+        let malformed = || Fault::internal("the idempotency record of key-issue is malformed");
+        let (id, pepper) = result.split_once('#').ok_or_else(malformed)?;
+        let (id, pepper) = (key_in_path(id)?, pepper.parse().map_err(|_| malformed())?);
+        let key = self.keys.get_key(org, id).await?.ok_or_else(malformed)?;
         if key.generation != 1 || key.status == KeyStatus::Deleted {
-            return Err(Fault::new(Code::Conflict, "The key was issued, and rotated or deleted since"));
+            return Err(Fault::new(Code::Conflict, "The key was issued, but has been rotated or deleted since"));
         }
         let (text, _) = self.text(pepper, environment, org, id, user, secret, request).await?;
         Ok((key, text))

@@ -1,4 +1,4 @@
-//! Lists an organisation's keys, newest first, without their texts.
+//! Lists an organisation's keys, newest first. The answer does not contain their texts.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;

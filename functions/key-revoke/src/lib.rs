@@ -1,4 +1,5 @@
-//! Revokes a key for good. No charge succeeds once this has answered, whatever anybody remembers of the key.
+//! Revokes a key for good. Once this has answered, no charge of the key succeeds, because every charge checks its
+//! status.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
@@ -10,11 +11,11 @@ use consigne_usecases::keys::change;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Asks to revoke a key.
+/// Request to revoke a key.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeRequest {
-    /// Why, 1 to 200 characters.
+    /// Why the key is revoked, 1 to 200 characters.
     pub reason: String,
 }
 
@@ -24,7 +25,7 @@ function! {
 }
 
 impl<A: Adapters<Table: GetMember + GetKey + ChangeKey>> HttpFunction for Function<A> {
-    /// Answers a request to revoke a key; a second one changes neither reason nor time.
+    /// Revokes a key. A second request changes neither the reason nor the time.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.keys, Route::KeyRevoke).await?;
         let id = key_in_path(request.parameter("key"))?;

@@ -1,4 +1,4 @@
-//! Gives a key a new text; the one before goes on working for a grace period, on the same quotas.
+//! Rotates a key: gives it a new text. The previous text also works for a grace period, within the same quotas.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use consigne_core::keys::{ApiKey, ChangeContext, IssuedKey, KeyStatus, KeyView, 
 use consigne_core::orgs::{key_in_path, key_not_found};
 use consigne_core::ports::{ChangeKey, GetIdempotencyRecord, GetKey, GetMember};
 use consigne_core::{Code, Fault, IdempotencyKey, KeyId, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use consigne_usecases::keys::{Changed, change};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const OPERATION: &str = "key-rotate";
-/// Grace period when none is named, in seconds: a day.
+/// Grace period when the request names none, in seconds: one day.
 const GRACE_DEFAULT: u64 = 24 * 60 * 60;
 
-/// Asks to rotate a key.
+/// Request to rotate a key.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateRequest {
-    /// How long the text before goes on working, in seconds, at most 30 days; a day when absent.
+    /// How long the previous text also works, in seconds; at most 30 days, one day when absent.
     pub grace_seconds: Option<u64>,
 }
 
-/// One rotation: everything its new text follows from but the pepper and the generation.
+/// One rotation: what the new text is derived from, apart from the pepper and the generation.
 struct Rotation<'a> {
     org: OrgId,
     id: KeyId,
@@ -35,13 +35,18 @@ struct Rotation<'a> {
     grace: Duration,
 }
 
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>
+}
+
 function! {
     users: SessionVerifier = session_verifier(),
     keys: A::Table = table(),
     mint: KeyMint = key_mint().await,
 }
 
-impl<A: Adapters<Table: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>> HttpFunction for Function<A> {
+impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.keys, Route::KeyRotate).await?;
         let id = key_in_path(request.parameter("key"))?;
@@ -55,28 +60,31 @@ impl<A: Adapters<Table: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>> 
         let rotation = Rotation { org, id, user: &user, idempotency_key, secret, grace };
         let (key, text) = match self.rotate(&rotation, request).await? {
             (Changed::Applied(key), text) => (*key, text),
-            (Changed::Replayed(result), _) => self.again(&rotation, &result, request).await?,
+            (Changed::Replayed(result), _) => self.rotated_before(&rotation, &result, request).await?,
         };
         let issued = IssuedKey { key: text.expose().to_owned(), view: KeyView::of(&key, request.now) };
-        Ok(Answer::envelope(201, "Key rotated; this answer alone shows it", &issued, request.now))
+        Ok(Answer::envelope(201, "Key rotated. Store it now: it is not shown again", &issued, request.now))
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys/{key}/rotate", "Give a key a new text");
+        let operation = Operation::new::<IssuedKey>(
+            "POST /api/orgs/{org}/keys/{key}/rotate",
+            "Rotate a key. Only the answer shows its new text",
+        );
         let operation = operation.in_org().parameter("key", "Id of the key", true);
         vec![operation.takes::<RotateRequest>().creates().idempotent().refuses(&[Code::Conflict])]
     }
 }
 
-impl<A: Adapters<Table: GetKey + ChangeKey + GetIdempotencyRecord>> Function<A> {
-    /// Makes the step, unless the same request made it before.
+impl<A: Needs> Function<A> {
+    /// Rotates the key, unless an earlier try of the same request has done so.
     async fn rotate(&self, rotation: &Rotation<'_>, request: &Request) -> Result<(Changed, KeyText), Fault> {
         let key = self.keys.get_key(rotation.org, rotation.id).await?.ok_or_else(key_not_found)?;
         let (pepper, next) = (self.mint.current(request.now).await, key.generation + 1);
         let (text, pointer) = self.text(rotation, pepper, &key, next, request).await?;
         let idempotent = rotation.idempotent(&format!("{next}#{pepper}"));
         if let Some(idempotent) = &idempotent {
-            // An open rotation refuses another one; but it may be the one that was asked for.
+            // A key with an open rotation refuses another one. So look first whether this request opened it.
             match self.keys.get_idempotency_record(idempotent, request.now).await? {
                 Some(WriteOutcome::Replayed(result)) => return Ok((Changed::Replayed(result), text)),
                 Some(_) => return Err(key_reused()),
@@ -93,29 +101,32 @@ impl<A: Adapters<Table: GetKey + ChangeKey + GetIdempotencyRecord>> Function<A> 
         });
         let changed = changed.await;
         if changed.as_ref().is_err_and(|fault| fault.code == Code::Unavailable) {
-            // It may be the pepper that has moved: retired since this environment read it.
+            // The pepper may have been retired since this execution environment read it.
             self.mint.refresh(request.now).await;
         }
         Ok((changed?, text))
     }
 
-    /// Gives what the same request was answered before.
-    async fn again(
+    /// Returns the key and text that an earlier try of the same request was answered with.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when the key is deleted, `CONFLICT` when it was rotated again since.
+    async fn rotated_before(
         &self,
         rotation: &Rotation<'_>,
         result: &str,
         request: &Request,
     ) -> Result<(ApiKey, KeyText), Fault> {
-        let odd = || Fault::internal("a promise of key-rotate is malformed");
-        let (generation, pepper) = result.split_once('#').ok_or_else(odd)?;
+        let malformed = || Fault::internal("the idempotency record of key-rotate is malformed");
+        let (generation, pepper) = result.split_once('#').ok_or_else(malformed)?;
         let (generation, pepper): (u32, u32) =
-            (generation.parse().map_err(|_| odd())?, pepper.parse().map_err(|_| odd())?);
+            (generation.parse().map_err(|_| malformed())?, pepper.parse().map_err(|_| malformed())?);
         let key = self.keys.get_key(rotation.org, rotation.id).await?.ok_or_else(key_not_found)?;
         if key.status == KeyStatus::Deleted {
             return Err(key_not_found());
         }
         if key.generation != generation {
-            return Err(Fault::new(Code::Conflict, "The key was rotated, and rotated again since"));
+            return Err(Fault::new(Code::Conflict, "The key was rotated, but has been rotated again since"));
         }
         let (text, _) = self.text(rotation, pepper, &key, generation, request).await?;
         Ok((key, text))

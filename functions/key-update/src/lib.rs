@@ -1,4 +1,5 @@
-//! Changes a key's name, scopes, quotas or expiry: what is absent stays, what is null goes, a value is taken.
+//! Changes a key's name, scopes, quotas or expiry. An absent field stays as it is, null removes a limit, and a value
+//! replaces the old one.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::keys::{ChangeContext, KeyPatch, KeyView};
@@ -10,28 +11,28 @@ use consigne_usecases::keys::change;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Asks to change a key.
+/// Changes to a key. A field that is absent stays as it is.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateRequest {
-    /// Name; not null.
+    /// New name; null is refused.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub name: Option<Option<String>>,
-    /// Scopes; not null.
+    /// New scopes, all of them; null is refused.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Option<Vec<String>>>,
-    /// Charged calls a day; null for no limit.
+    /// Most charged calls in a day (UTC); null for no limit.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub daily_quota: Option<Option<u64>>,
-    /// Charged calls a month; null for no limit.
+    /// Most charged calls in a month (UTC); null for no limit.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub monthly_quota: Option<Option<u64>>,
-    /// When it stops working; null for never.
+    /// When the key expires; null for never.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Option<String>>,
 }
 
-/// Reads a field that stands there, be it null: only an absent one is `None`.
+/// Deserializes a field that is present, even if it is null. Only an absent field becomes `None`.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }

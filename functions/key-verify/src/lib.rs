@@ -1,7 +1,7 @@
-//! Checks an API key and charges it: one transaction of key, wallet and receipt.
+//! Checks an API key and charges it. One transaction updates the key and the wallet and writes the receipt.
 //!
-//! Nothing is remembered of a key but what never changes, so a key that was revoked is refused at once, everywhere. A
-//! request that comes again with its idempotency key gets the receipt it got before, whatever has happened since.
+//! Only what cannot change about a key is cached, so a revoked key is refused at once, everywhere. A retry with the
+//! same idempotency key gets the same receipt, whatever has happened to the key since.
 
 use std::net::IpAddr;
 
@@ -12,43 +12,43 @@ use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
 use consigne_core::orgs::key_not_found;
 use consigne_core::ports::{ChargeKey, FindKey, GetKey, ReadKeySnapshot, Repoint};
 use consigne_core::{Code, Fault, Timestamp, services, text};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most credits one call may cost.
 const COST_MAX: u64 = 1_000_000;
-/// Most characters kept of what a service tells of a call.
-const TOLD_MAX: usize = 256;
+/// Most characters stored of each text that a service reports about a call.
+const REPORTED_MAX: usize = 256;
 
-/// Asks whether a key may make a call, and charges it.
+/// Request to check whether a key may make a call, and to charge it.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyRequest {
-    /// The key, as its holder sent it.
+    /// The key's text, as the caller sent it to the service.
     pub key: String,
     /// Scope the call needs.
     pub scope: Option<String>,
-    /// Service that is paid for; its catalogue cost is charged unless `cost` is given.
+    /// Service to pay for. Its cost in the catalogue is charged unless `cost` is given.
     pub service: Option<String>,
-    /// Credits to charge, at most 1,000,000; 0 checks without a trace.
+    /// Credits to charge, at most 1,000,000. With 0 the key is only checked, and nothing is recorded.
     pub cost: Option<u64>,
-    /// Address the call came from.
+    /// IP address the call came from.
     pub ip: Option<String>,
-    /// Endpoint that was called; what exceeds 256 characters is cut off.
+    /// Endpoint that was called; cut off after 256 characters.
     pub endpoint: Option<String>,
-    /// HTTP method.
+    /// HTTP method of the call.
     pub method: Option<String>,
-    /// Country the call came from, two letters (ISO 3166-1).
+    /// Country the call came from, as two letters (ISO 3166-1).
     pub country: Option<String>,
-    /// What the client calls itself; what exceeds 256 characters is cut off.
+    /// `User-Agent` of the client; cut off after 256 characters.
     pub user_agent: Option<String>,
-    /// `remaining`: tells what is left, for one read more.
+    /// What else to answer: `remaining` adds the credits and calls that are left, which costs one more read.
     #[serde(default)]
     pub include: Vec<Include>,
 }
 
-/// What an answer can tell besides.
+/// What can be added to the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -56,44 +56,49 @@ pub enum Include {
     Remaining,
 }
 
-/// A key that may make the call.
+/// The answer about a key that may make the call.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Valid {
-    /// True.
+    /// Always true here. The answer about a refused key has false.
     pub valid: bool,
-    /// `VALID`.
+    /// Always `VALID`.
     pub code: &'static str,
-    /// The key.
+    /// Id of the key.
     pub key_id: String,
-    /// Whose it is.
+    /// Id of the organisation that owns it.
     pub org_id: String,
-    /// What it spends: production or test.
+    /// `production` or `test`.
     pub environment: &'static str,
-    /// Receipt of the charge; null when nothing was charged.
+    /// Id of the charge's receipt; null when nothing was charged.
     pub receipt_id: Option<String>,
-    /// What is left, if asked for.
+    /// What is left, if `include` asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remaining: Option<Remaining>,
 }
 
-/// What is left to a key; null where there is no limit.
+/// What a key may still spend.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Remaining {
-    /// Credits in the wallet it spends; below zero when more was taken back after a refund than was left.
+    /// Balance of the wallet that pays. Below zero when a refund took back more credits than were left.
     pub credits: i64,
-    /// Charged calls today.
+    /// Charged calls left today (UTC); null without a daily limit.
     pub daily: Option<u64>,
-    /// Charged calls this month.
+    /// Charged calls left this month (UTC); null without a monthly limit.
     pub monthly: Option<u64>,
 }
 
-/// A key that may not.
+/// The answer about a key that may not make the call.
 #[derive(Debug, Serialize)]
 struct Refused {
     valid: bool,
     code: RefusalCode,
     limiter: Option<consigne_core::keys::Limiter>,
     resets_at: Option<String>,
+}
+
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey>
 }
 
 function! {
@@ -103,14 +108,14 @@ function! {
     keys: A::Table = table(),
 }
 
-impl<A: Adapters<Table: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey>> HttpFunction for Function<A> {
-    /// Answers a request to check a key. A refusal is an answer too: 200, with its code.
+impl<A: Needs> HttpFunction for Function<A> {
+    /// Checks a key. A refused key is a successful answer too: 200, with the reason in `code`.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let caller = self.services.service(request.credentials(), request.now).await?;
         request.log.field("service", &caller);
         let body: VerifyRequest = request.json()?;
         let call = body.call()?;
-        // Also of a check that is not charged, a key that cannot be one is refused.
+        // Validate the idempotency key here, so that a malformed one is refused even when nothing is charged.
         request.idempotency_key(&())?;
         let Some(cost) = body.cost()? else { return Ok(refused(&Refusal::bare(RefusalCode::ServiceUnknown), request)) };
         let Some(facts) = self.finder.find(&self.keys, &body.key, request.now).await? else {
@@ -147,21 +152,20 @@ impl<A: Adapters<Table: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey
     }
 
     fn operations() -> Vec<Operation> {
-        let operation =
-            Operation::new::<Valid>("POST /api/keys/verify", "Check a key, and charge it in the same moment");
+        let operation = Operation::new::<Valid>("POST /api/keys/verify", "Check a key and charge it, in one step");
         let operation = operation.in_envelope().for_services().takes::<VerifyRequest>();
         vec![operation.idempotent().refuses(&[Code::Unavailable])]
     }
 }
 
-/// A key that may make its call.
+/// A key that may make its call, and the receipt if it was charged.
 struct Checked {
     facts: KeyFacts,
     receipt: Option<ReceiptId>,
 }
 
-impl<A: Adapters<Table: GetKey + ChargeKey>> Function<A> {
-    /// Charges a key, looking up its wallet again should its spender have left.
+impl<A: Needs> Function<A> {
+    /// Charges a key. If the wallet it spends has changed because its payer left, looks the wallet up and tries again.
     async fn charge(&self, text: &str, mut charge: Charge) -> Result<Result<Checked, Refusal>, Fault> {
         loop {
             let receipt = match self.keys.charge_key(&charge).await? {
@@ -179,10 +183,8 @@ impl<A: Adapters<Table: GetKey + ChargeKey>> Function<A> {
             return Ok(Ok(Checked { facts: charge.key, receipt: Some(receipt) }));
         }
     }
-}
 
-impl<A: Adapters<Table: ReadKeySnapshot>> Function<A> {
-    /// Checks a key without a charge and without a trace.
+    /// Checks a key without charging it and without writing anything.
     async fn probe(&self, facts: KeyFacts, ask: &Ask) -> Result<Result<Checked, Refusal>, Fault> {
         let Some(snapshot) = self.snapshot(&facts, ask.now).await? else {
             return Ok(Err(Refusal::bare(RefusalCode::NotFound)));
@@ -190,13 +192,13 @@ impl<A: Adapters<Table: ReadKeySnapshot>> Function<A> {
         Ok(snapshot.refusal(ask, 0).map_or(Ok(Checked { facts, receipt: None }), Err))
     }
 
-    /// Tells what is left to a key.
+    /// Reads what a key may still spend.
     async fn remaining(&self, checked: &Checked, request: &Request) -> Result<Option<Remaining>, Fault> {
         let snapshot = self.snapshot(&checked.facts, request.now).await?;
         Ok(snapshot.map(|snapshot| remaining(&snapshot, request.now)))
     }
 
-    /// Reads a key with the wallet it spends, which is another one than was remembered should its spender have left.
+    /// Reads a key with the wallet it spends. If the cached payer has left, reads again with the wallet of the new one.
     async fn snapshot(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<KeySnapshot>, Fault> {
         let snapshot = self.keys.read_key_snapshot(facts, now).await?;
         match snapshot {
@@ -210,7 +212,8 @@ impl<A: Adapters<Table: ReadKeySnapshot>> Function<A> {
 }
 
 impl VerifyRequest {
-    /// Gives the credits to charge: `cost` wins over `service`; `None` when that names none of the catalogue.
+    /// Returns the credits to charge. `cost` takes precedence over `service`. `None` if the catalogue lacks the
+    /// service.
     fn cost(&self) -> Result<Option<u64>, Fault> {
         match (self.cost, &self.service) {
             (Some(cost), _) if cost > COST_MAX => {
@@ -222,16 +225,16 @@ impl VerifyRequest {
         }
     }
 
-    /// Parses what the service tells of the call.
+    /// Parses what the service reports about the call.
     fn call(&self) -> Result<CallFacts, Fault> {
-        let cut = |text: &Option<String>| text.as_ref().map(|text| text.chars().take(TOLD_MAX).collect::<String>());
-        let word = |field: &str, told: &Option<String>, max: usize| {
-            told.as_ref().map(|told| text::word(field, told, max)).transpose()
+        let cut = |text: &Option<String>| text.as_ref().map(|text| text.chars().take(REPORTED_MAX).collect::<String>());
+        let word = |field: &str, reported: &Option<String>, max: usize| {
+            reported.as_ref().map(|reported| text::word(field, reported, max)).transpose()
         };
         if self.ip.as_ref().is_some_and(|ip| ip.parse::<IpAddr>().is_err()) {
             return Err(Fault::field("ip", "ip must be an IPv4 or IPv6 address"));
         }
-        // Some networks write `T1` for Tor and the like.
+        // Allow a digit in second place: CDNs write codes such as `T1`, for Tor.
         let two_letters = |country: &String| {
             let mut letters = country.bytes();
             country.len() == 2
@@ -253,7 +256,8 @@ impl VerifyRequest {
     }
 }
 
-/// Writes the receipt to be. Its name follows from service and idempotency key, so the same request meets its own receipt.
+/// Builds the receipt of the charge. Its id is derived from the service and the idempotency key, so a retry finds the
+/// receipt of the first try.
 fn receipt(
     facts: &KeyFacts,
     credits: u64,

@@ -1,4 +1,4 @@
-//! Lists a user's files, newest first, a page at a time.
+//! Lists a user's files in pages, newest first.
 
 use consigne_auth::{Seal, SessionVerifier, User};
 use consigne_core::files::{FileView, Kind, SecureFileView, Status};
@@ -13,17 +13,17 @@ use serde::Serialize;
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FileList {
-    /// Files, newest first.
+    /// Files of this page, newest first.
     pub files: Vec<FileView>,
-    /// Files the filter shows, on all pages together.
+    /// Number of files that match the filter, on all pages together.
     pub total: u64,
-    /// Whose they are.
+    /// Id of the files' owner.
     pub user_id: String,
-    /// Gets the next page, until it is null.
+    /// Cursor of the next page; null on the last page.
     pub next_cursor: Option<String>,
 }
 
-/// `metadata` of the envelope.
+/// `metadata` of the answer's envelope.
 #[derive(Debug, Serialize)]
 struct Metadata {
     next_cursor: Option<String>,
@@ -33,7 +33,7 @@ struct Metadata {
 function! {
     users: SessionVerifier = session_verifier(),
     files: A::Table = table(),
-    /// Seals cursors, so that they work for one user and one filter only.
+    /// Seals cursors, so that a cursor works only for the user and the filter it was made for.
     cursors: Seal = cursor_seal().await,
 }
 
@@ -64,9 +64,9 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
         let paged = |operation: Operation, kind| {
             operation
                 .parameter(kind, "Only files of this kind: image, video, book or blog", false)
-                .parameter("status", "Only files of this status; ready when absent", false)
-                .parameter("limit", "Files a page, 1 to 1000; 100 when absent", false)
-                .parameter("cursor", "nextCursor of the page before", false)
+                .parameter("status", "Only files with this status; ready when absent", false)
+                .parameter("limit", "Files per page, 1 to 1000; 100 when absent", false)
+                .parameter("cursor", "nextCursor of the previous page", false)
                 .refuses(&[Code::InvalidCursor])
         };
         let plain = Operation::new::<FileList>("GET /api/files/list", "List files, newest first");
@@ -76,7 +76,8 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
 }
 
 impl<A: Adapters<Table: ListFiles + GetUsage>> Function<A> {
-    /// Counts what the filter shows. The ledger keeps the count of READY files; the few others are counted.
+    /// Counts the files that match the filter. The ledger holds the number of READY files; the others are few enough to
+    /// count.
     async fn total(&self, user: &User, filter: Filter) -> Result<u64, Fault> {
         if filter.status == Status::Ready {
             return Ok(self.files.get_usage(&user.id).await?.files(filter.kind));
@@ -100,7 +101,7 @@ impl<A: Adapters> Function<A> {
     }
 }
 
-/// What a cursor is bound to.
+/// Returns what a cursor is bound to: this function, the user and the filter.
 fn context(user: &User, filter: Filter) -> [&str; 4] {
     ["list", user.id.as_str(), filter.status.name(), filter.kind.map_or("", Kind::name)]
 }

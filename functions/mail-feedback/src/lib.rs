@@ -1,6 +1,8 @@
-//! Listens to what becomes of mails: a mailbox that does not exist, or whose owner calls our mail spam, gets no more.
+//! Processes bounces and complaints: a mailbox that does not exist, or whose owner reports our mail as spam, gets no
+//! more mail.
 //!
-//! Each event says all there is to do, and doing it twice is once; so order and repetition do not matter.
+//! Every event can be processed by itself, and processing it twice changes nothing. So order and repetition do not
+//! matter.
 
 use consigne_core::Fault;
 use consigne_core::mail::{Sender, Suppression};
@@ -9,7 +11,7 @@ use consigne_runtime::queue::Message;
 use consigne_runtime::{Adapters, BatchFunction, function};
 use serde::Deserialize;
 
-/// An event of SES on `EventBridge`. Source: Amazon SES developer guide, "Event data that Amazon SES publishes".
+/// An SES event from `EventBridge`. Source: Amazon SES developer guide, "Event data that Amazon SES publishes".
 #[derive(Deserialize)]
 struct Feedback {
     detail: Detail,
@@ -26,7 +28,8 @@ struct Detail {
 
 #[derive(Deserialize)]
 struct Mail {
-    /// Whom the mail was for. Reports may name another address of theirs, to which it was forwarded.
+    /// The addresses that the mail was sent to. The report itself may name another one, to which the mail was
+    /// forwarded.
     destination: Vec<String>,
 }
 
@@ -39,19 +42,19 @@ struct Bounce {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Complaint {
-    /// Absent from many providers' reports.
+    /// Many providers omit it.
     complaint_feedback_type: Option<String>,
 }
 
 impl Detail {
-    /// Decides whether the recipient gets mail again; `None` when this changes nothing.
+    /// Returns why the recipient gets no more mail, or `None` if they still do.
     fn judge(&self) -> Option<Suppression> {
         match (&*self.event_type, &self.bounce, &self.complaint) {
-            // `Transient` and `Undetermined` ones may go well the next time.
+            // After a `Transient` or `Undetermined` bounce the next mail may arrive.
             ("Bounce", Some(bounce), _) => (bounce.bounce_type == "Permanent").then_some(Suppression::Bounced),
             ("Complaint", _, complaint) => {
                 let kind = complaint.as_ref().and_then(|complaint| complaint.complaint_feedback_type.as_deref());
-                // Somebody has taken the mail out of their spam.
+                // `not-spam` means that somebody moved the mail out of their spam folder.
                 (kind != Some("not-spam")).then_some(Suppression::Complained)
             }
             _ => None,
@@ -67,7 +70,7 @@ impl<A: Adapters<Table: SuppressMailbox>> BatchFunction for Function<A> {
     type Record = Message;
 
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
-        // What serde would quote may be an address.
+        // Do not log serde's message: it may quote an e-mail address.
         let feedback: Result<Feedback, _> = serde_json::from_str(&message.body);
         let detail = feedback.map_err(|error| Fault::internal(format!("{:?} error", error.classify())))?.detail;
         message.log.field("feedback.kind", &detail.event_type);

@@ -1,5 +1,7 @@
-//! The way out of mails about a topic. Links in mails are followed by scanners too: looking changes nothing, and shows a
-//! button; pressing it does, as does the one request that mail programs send by themselves (RFC 8058).
+//! Unsubscribes a person from the mails about one topic.
+//!
+//! Virus scanners follow links in mails too, so GET changes nothing and shows a page with a button. The button sends a
+//! POST, as mail programs do by themselves (one-click unsubscribe, RFC 8058), and that unsubscribes.
 
 use consigne_auth::UnsubscribeSeal;
 use consigne_core::Fault;
@@ -9,18 +11,18 @@ use consigne_messaging::mail::unsubscribe_page;
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 
 function! {
-    /// What people want to hear no more of.
+    /// Profiles, with the topics that people have unsubscribed from.
     table: A::Table = table(),
-    /// Opens what a link holds.
+    /// Opens the token of a link.
     seal: UnsubscribeSeal = unsubscribe_seal().await,
 }
 
 impl<A: Adapters<Table: Unsubscribe>> HttpFunction for Function<A> {
-    /// Answers a request to see the way out, or to take it. Nobody signs in: whoever has the mail's token was sent the mail.
+    /// Shows the page, or unsubscribes. Nobody signs in, because the token proves that the caller received the mail.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let token = request.query("token")?.unwrap_or_default();
         let opened = self.seal.open(&token);
-        let (user, topic) = opened.ok_or_else(|| Fault::field("token", "token is not one of our mails'"))?;
+        let (user, topic) = opened.ok_or_else(|| Fault::field("token", "token is not valid"))?;
         request.log.field("user.id", &user);
         request.log.field("mail.topic", topic.name());
 
@@ -35,22 +37,19 @@ impl<A: Adapters<Table: Unsubscribe>> HttpFunction for Function<A> {
     fn operations() -> Vec<Operation> {
         let page = |route, summary| {
             let operation = Operation::new::<String>(route, summary).for_anyone().as_page();
-            operation.parameter("token", "What the link in the mail holds", true)
+            operation.parameter("token", "Token from the link in the mail", true)
         };
         vec![
             page(
                 "GET /api/mail/unsubscribe",
-                "Show the button that unsubscribes from mails of one topic; changes nothing",
+                "Show a page with a button that unsubscribes from mails of one topic. Changes nothing",
             ),
-            page(
-                "POST /api/mail/unsubscribe",
-                "Unsubscribe from mails of one topic (RFC 8058); the body does not matter",
-            ),
+            page("POST /api/mail/unsubscribe", "Unsubscribe from mails of one topic (RFC 8058). The body is ignored"),
         ]
     }
 }
 
-/// Chooses the language a browser asks for first. Source: RFC 9110, section 12.5.4.
+/// Returns the language that the browser names first. Source: RFC 9110, section 12.5.4.
 fn language(request: &Request) -> Language {
     let asked = request.header("accept-language").unwrap_or_default();
     Language::for_tag(asked.split([',', ';']).next().unwrap_or_default().trim())

@@ -1,4 +1,5 @@
-//! Invites an address into an organisation. The mail with the token is sent from the event this leaves.
+//! Invites an e-mail address into an organisation. `send-mail` sends the mail with the token after the event
+//! `invitation.created`.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::audit::{AuditAction, AuditEntry};
@@ -12,13 +13,13 @@ use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, funct
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Asks to invite somebody.
+/// Request to invite somebody.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InviteRequest {
-    /// E-mail address; upper and lower case are one. Only somebody whose verified address this is can accept.
+    /// E-mail address, regardless of upper and lower case. Only a user with this verified address can accept.
     pub email: String,
-    /// Role they will have. Only owners invite owners.
+    /// Role of the new member. Only owners can invite owners.
     pub role: OrgRole,
 }
 
@@ -39,7 +40,8 @@ impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> 
 
         let (id, origin) = (invitation.id.to_string(), request.origin(&user.id));
         let details = invitation.particulars();
-        // No address: events travel to whoever subscribes. Who sends the mail reads the invitation.
+        // The event has no address, because it goes to every subscriber. `send-mail` reads the address from the
+        // invitation.
         let created = InvitationCreated {
             org_id: org.id,
             org_name: org.name.clone(),
@@ -59,9 +61,9 @@ impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> 
         };
         let invitation = match self.orgs.create_invitation(&new).await? {
             WriteOutcome::Applied => new.invitation,
-            WriteOutcome::Replayed(id) => self.sent_before(&org, &id).await?,
+            WriteOutcome::Replayed(id) => self.created_before(&org, &id).await?,
             WriteOutcome::KeyReused => return Err(key_reused()),
-            WriteOutcome::Conflict => return Err(Fault::internal("a new invitation cannot have moved")),
+            WriteOutcome::Conflict => return Err(Fault::internal("a new invitation cannot conflict")),
         };
         request.log.field("invitation.id", invitation.id);
         Ok(Answer::envelope(201, "Invitation created", &InvitationView::of(&invitation), request.now))
@@ -78,9 +80,9 @@ impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> 
 }
 
 impl<A: Adapters<Table: GetInvitation>> Function<A> {
-    /// Finds the invitation that the same request sent before.
-    async fn sent_before(&self, org: &Organisation, id: &str) -> Result<Invitation, Fault> {
+    /// Finds the invitation that an earlier try of the same request created.
+    async fn created_before(&self, org: &Organisation, id: &str) -> Result<Invitation, Fault> {
         let found = self.orgs.get_invitation(org.id, invitation_in_path(id)?).await?;
-        found.ok_or_else(|| Fault::internal("a promise names an invitation that is gone"))
+        found.ok_or_else(|| Fault::internal("an idempotency record names an invitation that is gone"))
     }
 }

@@ -1,6 +1,7 @@
-//! Takes a member out of an organisation, or lets one leave. From this answer on no route of the organisation knows them.
+//! Removes a member from an organisation, or lets one leave. Once this has answered, they cannot call any route of the
+//! organisation.
 //!
-//! Test keys they made go on working: at its next use each is made over to an owner, within the charge itself.
+//! Test keys that they created go on working: the next charge of each key makes an owner its new payer.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::keys::ChangeContext;
@@ -12,10 +13,10 @@ use consigne_usecases::members::remove;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A member no more.
+/// Confirms that a member was removed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Removed {
-    /// Who.
+    /// Id of the user who was removed.
     pub user_id: String,
 }
 
@@ -25,7 +26,7 @@ function! {
 }
 
 impl<A: Adapters<Table: GetMember + RemoveMember>> HttpFunction for Function<A> {
-    /// Answers a request to remove a member; a second one finds nothing.
+    /// Removes a member. A second request is answered as not found.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, caller) = request.place(&self.users, &self.orgs, Route::MemberRemove).await?;
         let id = member_in_path(request.parameter("user"))?;

@@ -1,4 +1,4 @@
-//! Gives a member of an organisation another role.
+//! Changes the role of an organisation's member.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::keys::ChangeContext;
@@ -11,11 +11,11 @@ use consigne_usecases::members::assign;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Asks to give a member another role.
+/// Request to change a member's role.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleRequest {
-    /// The role. An admin gives developer and billing, to members who are one of these.
+    /// The new role. An admin can change only members with the roles developer and billing, and only to one of these.
     pub role: OrgRole,
 }
 
@@ -25,7 +25,7 @@ function! {
 }
 
 impl<A: Adapters<Table: GetMember + ChangeRole>> HttpFunction for Function<A> {
-    /// Answers a request to give a member another role; the one they have already changes nothing.
+    /// Changes a member's role. The role they already have changes nothing.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, caller) = request.place(&self.users, &self.orgs, Route::MemberUpdate).await?;
         let id = member_in_path(request.parameter("user"))?;
@@ -39,8 +39,7 @@ impl<A: Adapters<Table: GetMember + ChangeRole>> HttpFunction for Function<A> {
     }
 
     fn operations() -> Vec<Operation> {
-        let operation =
-            Operation::new::<MemberView>("PATCH /api/orgs/{org}/members/{user}", "Give a member another role");
+        let operation = Operation::new::<MemberView>("PATCH /api/orgs/{org}/members/{user}", "Change a member's role");
         let operation = operation.in_org().parameter("user", "Id of the member", true);
         vec![operation.takes::<RoleRequest>().refuses(&[Code::Conflict])]
     }

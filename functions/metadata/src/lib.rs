@@ -1,4 +1,4 @@
-//! Tells everything about one file.
+//! Shows one file with all its metadata.
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{File, FileView, ObjectKey};
@@ -8,23 +8,23 @@ use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, funct
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A file with what only its owner wants to know.
+/// A file with all its metadata.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FileMetadata {
-    /// What lists show.
+    /// The fields that a list of files shows too.
     #[serde(flatten)]
     pub file: FileView,
-    /// S3's entity tag, once the file has arrived.
+    /// Entity tag of the object in S3; absent until the file has arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
-    /// S3's version id, once the file has arrived.
+    /// Version id of the object in S3; absent until the file has arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version_id: Option<String>,
-    /// SHA-256 in base64, when the upload named it.
+    /// SHA-256 in base64; absent when the upload request did not name it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Why the file was rejected.
+    /// Why the file was rejected; absent unless it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected_reason: Option<String>,
 }
@@ -48,7 +48,7 @@ impl<A: Adapters<Table: GetFile>> HttpFunction for Function<A> {
 
     fn operations() -> Vec<Operation> {
         vec![
-            Operation::new::<FileMetadata>("GET /api/files/metadata", "Get everything about one file")
+            Operation::new::<FileMetadata>("GET /api/files/metadata", "Get a file's metadata")
                 .parameter("s3Key", "Key of the file", true)
                 .refuses(&[Code::NotFound]),
         ]

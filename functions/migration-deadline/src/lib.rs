@@ -1,7 +1,7 @@
-//! Sees owners through the replacement of keys that were carried over from an older installation: told, reminded, and what
-//! they have not replaced revoked.
+//! Enforces the deadline for keys that were migrated from an older installation: it notifies their owners, reminds
+//! them, and finally revokes the keys that they have not rotated.
 //!
-//! It runs once a day and looks only at what is due. Whatever is done in two runs, or late, is done once.
+//! It runs once a day and processes only the migrations that are due. A second or a late run repeats nothing.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use consigne_runtime::{Adapters, ScheduleFunction, function, remaining};
 use consigne_usecases::migrations::{Advance, advance};
 use serde_json::{Value, json};
 
-/// Migrations looked at between two questions to the table.
+/// Migrations read in one query.
 const PAGE: u32 = 100;
-/// Time kept for the answer.
+/// Time reserved for the answer.
 const RESERVE: Duration = Duration::from_secs(5);
 
-/// What a run has done.
+/// What a run has done: numbers of migrations, and of revoked keys.
 #[derive(Debug, Default)]
 struct Tally {
     announced: u32,
@@ -34,11 +34,11 @@ function! {
 impl<A: Adapters<Table: ListMigrations + ListKeys + GetKey + ChangeKey + StepMigration>> ScheduleFunction
     for Function<A>
 {
-    /// Takes every migration that is due one stage on, page by page.
+    /// Moves every migration that is due to its next stage, page by page.
     ///
     /// # Errors
-    /// `UNAVAILABLE` when one of them could not be, after all others were tried, or when there was no time for all: Lambda runs
-    /// it again.
+    /// `UNAVAILABLE` when one of them failed, after all others were tried, or when time ran short. Lambda then runs the
+    /// function again.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
         let mut tally = Tally::default();
         let mut page = PageAsk { limit: PAGE, after: None };
@@ -46,9 +46,9 @@ impl<A: Adapters<Table: ListMigrations + ListKeys + GetKey + ChangeKey + StepMig
             let due = self.table.list_migrations(MigrationFilter::Due(tick.now), &page).await?;
             for migration in &due.items {
                 if remaining() < RESERVE {
-                    return Err(Fault::unavailable("there was no time for all that is due"));
+                    return Err(Fault::unavailable("time ran short before all migrations were processed"));
                 }
-                // One that fails keeps none of the others waiting.
+                // A failure of one migration does not stop the others.
                 match advance(&self.table, migration, tick.now).await {
                     Ok(advance) => tally.note(advance),
                     Err(fault) => {
@@ -62,7 +62,7 @@ impl<A: Adapters<Table: ListMigrations + ListKeys + GetKey + ChangeKey + StepMig
                 break;
             }
         }
-        tally.told(tick)
+        tally.report(tick)
     }
 }
 
@@ -79,12 +79,12 @@ impl Tally {
         }
     }
 
-    fn told(self, tick: &Tick) -> Result<Value, Fault> {
+    fn report(self, tick: &Tick) -> Result<Value, Fault> {
         let Self { announced, reminded, ended, revoked, failed } = self;
         let done = json!({ "announced": announced, "reminded": reminded, "ended": ended, "revoked": revoked });
         tick.log.field("migration.done", &done);
         if failed > 0 {
-            return Err(Fault::unavailable(format!("{failed} migrations were left as they are")));
+            return Err(Fault::unavailable(format!("{failed} migrations failed")));
         }
         Ok(done)
     }

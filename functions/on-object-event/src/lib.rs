@@ -1,7 +1,8 @@
-//! Follows the bucket: an object that has arrived is checked and kept or refused, one that is gone gives its bytes back.
+//! Follows S3's events: checks an object that has arrived and accepts or rejects it; gives the bytes back when an
+//! object is gone.
 //!
-//! S3 delivers events at least once and in any order. Every case is decided by the record, the version and the sequencer,
-//! and applied on condition of the record's revision, so that any event may come again at any time.
+//! S3 delivers events at least once and in any order. The file's record, the version and the sequencer decide what an
+//! event means, and the write is conditional on the record's revision. So the same event can come again at any time.
 
 use consigne_core::Fault;
 use consigne_core::files::{File, ObjectKey, OnCreated, Removal, Status};
@@ -15,7 +16,7 @@ use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// An event of S3 on EventBridge. Its key is plain, not URL-encoded as in S3's older notifications.
+/// An S3 event from EventBridge. Its key is plain, unlike in S3's own notifications, where it is URL-encoded.
 /// Source: Amazon S3 user guide, "Event message structure" of EventBridge.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -42,7 +43,7 @@ struct Object {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<Table: GetFile + GetJob + ApplyTransition, Bucket: ReadHead + RemoveVersion>
 }
 
@@ -59,7 +60,7 @@ impl<A: Needs> BatchFunction for Function<A> {
         message.log.field("event.kind", &event.detail_type);
         let mut retry = ConflictRetry::of("the file");
         loop {
-            // Keys that are not ours, and ours without a record, are somebody else's business.
+            // Ignore objects that are not files of ours: keys of another form, and keys without a record.
             let Some(file) = record(&self.files, &event.detail.object.key).await? else {
                 message.log.field("file.known", false);
                 return Ok(());
@@ -74,13 +75,13 @@ impl<A: Needs> BatchFunction for Function<A> {
             if settled {
                 return Ok(());
             }
-            // Files of one job arrive together, and each moves the job.
+            // Files of one job arrive together and each of them changes the job, so conflicts are normal.
             retry.wait().await?;
         }
     }
 }
 
-/// Reads a message; `None` for the one S3 sends by itself when a notification is set up, which says nothing.
+/// Parses a message. Returns `None` for the test event that S3 sends when a notification is set up.
 fn parse(body: &str) -> Result<Option<ObjectEvent>, Fault> {
     let value: Value = serde_json::from_str(body).map_err(Fault::internal)?;
     if value["Event"] == "s3:TestEvent" {
@@ -96,7 +97,7 @@ async fn record(files: &impl GetFile, key: &str) -> Result<Option<File>, Fault> 
 }
 
 impl<A: Needs> Function<A> {
-    /// Follows an arrival; `false` when the record moved meanwhile.
+    /// Handles a created object. Returns `false` when the record changed meanwhile.
     async fn created(&self, file: &File, object: &Object, message: &Message) -> Result<bool, Fault> {
         if file.status == Status::Pending {
             return self.arrived(file, object, message).await;
@@ -113,7 +114,7 @@ impl<A: Needs> Function<A> {
         Ok(true)
     }
 
-    /// Checks the upload a pending file waits for.
+    /// Checks the upload of a pending file. Returns `false` when the record changed meanwhile.
     async fn arrived(&self, file: &File, object: &Object, message: &Message) -> Result<bool, Fault> {
         let source = ArrivalSource::Event { version: object.version_id.as_deref(), sequencer: &object.sequencer };
         let checked = check_arrival(&self.files, &self.objects, file, source, message.now).await?;
@@ -130,15 +131,16 @@ impl<A: Needs> Function<A> {
         Ok(true)
     }
 
-    /// Follows a removal; `false` when the record moved meanwhile.
+    /// Handles a deleted object. Returns `false` when the record changed meanwhile.
     async fn deleted(&self, file: &File, detail: &Detail, message: &Message) -> Result<bool, Fault> {
-        // A delete marker hides an object and removes no byte; the version's own end will be told.
+        // A delete marker only hides the object; its bytes remain. S3 sends another event when the version itself is
+        // deleted.
         if detail.deletion_type.as_deref() == Some("Delete Marker Created") {
             return Ok(true);
         }
         let ended = match (&detail.object.version_id, file.keeps()) {
             (Some(version), _) => file.ends_with(version, &detail.object.sequencer),
-            // Not told which version is gone, look whether it is the one that counts.
+            // The event does not name the deleted version, so look whether the one we serve is still there.
             (None, Some(pinned)) => {
                 self.objects.read_head(file.key.as_str(), Some(&pinned.version), 1).await?.is_none()
             }

@@ -1,4 +1,4 @@
-//! Founds an organisation; whoever does becomes its owner.
+//! Creates an organisation. Its creator becomes its owner.
 
 use consigne_auth::SessionVerifier;
 use consigne_core::Fault;
@@ -12,11 +12,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Asks for an organisation.
+/// Request to create an organisation.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrgRequest {
-    /// Its name, 1 to 100 characters.
+    /// Name of the organisation, 1 to 100 characters.
     pub name: String,
 }
 
@@ -53,21 +53,23 @@ impl<A: Adapters<Table: CreateOrg + GetOrg>> HttpFunction for Function<A> {
         let new = NewOrg { org, owner, wallet, audit, seen, idempotent };
         let org = match self.orgs.create_org(&new).await? {
             WriteOutcome::Applied => new.org,
-            WriteOutcome::Replayed(id) => founded(&self.orgs, &id).await?,
+            WriteOutcome::Replayed(id) => created_before(&self.orgs, &id).await?,
             WriteOutcome::KeyReused => return Err(key_reused()),
-            WriteOutcome::Conflict => return Err(Fault::internal("a new organisation cannot have moved")),
+            WriteOutcome::Conflict => return Err(Fault::internal("a new organisation cannot conflict")),
         };
         request.log.field("org.id", org.id);
         Ok(Answer::envelope(201, "Organisation created", &OrgView::of(&org, &new.owner), request.now))
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<OrgView>("POST /api/orgs", "Found an organisation");
+        let operation = Operation::new::<OrgView>("POST /api/orgs", "Create an organisation");
         vec![operation.in_envelope().takes::<OrgRequest>().creates().idempotent()]
     }
 }
 
-/// Finds the organisation that the same request founded before.
-async fn founded<F: GetOrg>(orgs: &F, id: &str) -> Result<Organisation, Fault> {
-    orgs.get_org(org_in_path(id)?).await?.ok_or_else(|| Fault::internal("a promise names an organisation that is gone"))
+/// Finds the organisation that an earlier try of the same request created.
+async fn created_before<F: GetOrg>(orgs: &F, id: &str) -> Result<Organisation, Fault> {
+    orgs.get_org(org_in_path(id)?)
+        .await?
+        .ok_or_else(|| Fault::internal("an idempotency record names an organisation that is gone"))
 }

@@ -1,4 +1,4 @@
-//! Lists the organisations a person is a member of.
+//! Lists the organisations that the caller is a member of.
 
 use consigne_auth::SessionVerifier;
 use consigne_core::Fault;

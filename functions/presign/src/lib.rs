@@ -1,6 +1,7 @@
-//! Hands out a short-lived ticket to read one file.
+//! Creates a ticket: a short-lived signed URL that reads one file.
 //!
-//! Only a READY file gets one, for the version that was checked. Another user's file is not found, like one that never was.
+//! Only a READY file gets one, for the version that was checked. Another user's file is answered as not found, so that
+//! nobody learns whether it exists.
 
 use std::time::Duration;
 
@@ -13,41 +14,41 @@ use consigne_storage::Presigner;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Longest and default validity of a ticket, in seconds.
+/// Longest validity of a ticket, and the default, in seconds.
 const VALID_MAX: u32 = 3600;
-/// Where the key begins in the path of the secure route.
+/// Path of the secure route up to the key.
 const SECURE_PREFIX: &str = "/api/secure/files/download/";
 
-/// Asks for a ticket.
+/// Request for a ticket: a signed URL that reads one file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TicketRequest {
     /// Key of the file.
     pub s3_key: String,
-    /// Wanted validity in seconds, 1 to 3600; 3600 when absent.
+    /// Requested validity in seconds, 1 to 3600; 3600 when absent.
     pub expires_in: Option<u32>,
 }
 
-/// A ticket.
+/// A ticket: a signed URL that reads one file.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ticket {
-    /// Where to `GET` the file.
+    /// Signed URL to `GET` the file from.
     pub url: String,
-    /// Real validity in seconds; shorter than asked for when the signer's credentials end sooner.
+    /// Actual validity in seconds. Shorter than requested when the credentials that signed the URL expire earlier.
     pub expires_in: u64,
-    /// When it ends.
+    /// When the URL expires.
     pub expires_at: String,
 }
 
-/// A ticket in the dialect of `/api/secure`.
+/// A ticket, with the field names of `/api/secure`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SecureTicket {
-    /// Where to `GET` the file.
+    /// Signed URL to `GET` the file from.
     pub download_url: String,
-    /// Real validity in seconds.
+    /// Actual validity in seconds.
     pub expires_in: u64,
-    /// When it ends.
+    /// When the URL expires.
     pub expires_at: String,
 }
 
@@ -82,13 +83,16 @@ impl<A: Adapters<Table: GetFile>> HttpFunction for Function<A> {
     fn operations() -> Vec<Operation> {
         let refusals = [Code::NotFound, Code::NotReady, Code::FileInfected];
         vec![
-            Operation::new::<Ticket>("POST /api/files/presigned-url", "Get a ticket to read a file")
+            Operation::new::<Ticket>("POST /api/files/presigned-url", "Create a signed URL that reads a file")
                 .takes::<TicketRequest>()
                 .refuses(&refusals),
-            Operation::new::<SecureTicket>("GET /api/secure/files/download/{key+}", "Get a ticket to read a file")
-                .in_envelope()
-                .parameter("key", "Key of the file; its slashes may be escaped", true)
-                .refuses(&refusals),
+            Operation::new::<SecureTicket>(
+                "GET /api/secure/files/download/{key+}",
+                "Create a signed URL that reads a file",
+            )
+            .in_envelope()
+            .parameter("key", "Key of the file. Its slashes may be percent-encoded", true)
+            .refuses(&refusals),
         ]
     }
 }

@@ -1,6 +1,7 @@
-//! Carries events from the table's outbox to the bus.
+//! Publishes events from the table's outbox on the bus.
 //!
-//! An entry stays in the outbox until the bus has it; should the stream stall or expire, `sweep` publishes what is left.
+//! An entry stays in the outbox until the bus has accepted it. If the stream stalls or its records expire, `sweep`
+//! publishes what is left.
 
 use consigne_core::Fault;
 use consigne_core::ports::{ClearOutbox, PublishEvent, SendMessage};
@@ -11,17 +12,18 @@ use consigne_storage::outbox_entry_of_image;
 function! {
     table: A::Table = table(),
     bus: A::Bus = bus(),
-    /// Takes what can never be published, so that the stream goes on.
+    /// Takes records that can never be published, so that they do not block the stream.
     parking: A::Queue = queue(&settings::PARKING_QUEUE_URL),
 }
 
 impl<A: Adapters<Table: ClearOutbox, Bus: PublishEvent, Queue: SendMessage>> BatchFunction for Function<A> {
     type Record = Change;
 
-    /// Publishes one entry.
+    /// Publishes one entry and removes it from the outbox.
     ///
     /// # Errors
-    /// When the bus or the table does not answer; the record comes again. Publishing twice is what the event's id is for.
+    /// When the bus or the table does not answer. The record is delivered again, and the event may be published twice;
+    /// consumers recognise it by its id.
     async fn handle(&self, change: &Change) -> Result<(), Fault> {
         let entry = match outbox_entry_of_image(&change.new_image) {
             Ok(entry) => entry,

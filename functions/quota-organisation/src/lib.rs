@@ -1,7 +1,7 @@
-//! Looks after an organisation's keys and wallets: forgets counters of periods long past, and settles what has run out.
+//! Maintains an organisation's keys and wallets: removes the counters of past periods, and expires credit lots.
 //!
-//! All of it is true already when a key is next used; here it becomes so for those nobody uses. Whatever a message has done,
-//! the same message does nothing more.
+//! A key's next use would do the same; this is for keys and wallets that nobody uses. Processing a message twice
+//! changes nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use consigne_core::{Fault, UserId};
 use consigne_runtime::queue::Message;
 use consigne_runtime::{Adapters, BatchFunction, function, remaining, settings};
 
-/// Keys read at once.
+/// Keys read in one query.
 const PAGE: u32 = 100;
-/// Time without which no further page is begun.
+/// Time that must be left to start another page.
 const RESERVE: Duration = Duration::from_secs(20);
 
 function! {
     /// Keys and wallets.
     accounts: A::Table = table(),
-    /// Takes what is left of an organisation that is too large for one message.
+    /// Takes messages that continue with an organisation too large for one invocation.
     queue: A::Queue = queue(&settings::QUOTA_QUEUE_URL),
 }
 
@@ -31,7 +31,7 @@ impl<A: Adapters<Table: WalkKeys + ForgetPeriods + ExpireLots, Queue: SendMessag
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let Maintenance { org, at, after } = Maintenance::parse(&message.body)?;
         message.log.field("org.id", org);
-        // A night that is still to come must not end anything before its time.
+        // A message dated in the future must not expire anything early.
         let now = at.min(message.now);
         let (mut settled, mut forgotten) = (0, 0);
         if after.is_none() {

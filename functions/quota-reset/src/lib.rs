@@ -1,6 +1,6 @@
-//! Has every organisation's keys and wallets looked after, once a night: hands each organisation out as a message.
+//! Starts the nightly maintenance of keys and wallets: sends one message per organisation.
 //!
-//! Nothing depends on it. Quotas count in entries of their own period, and wallets settle when they are charged.
+//! No charge depends on it: quotas are counted per period, and lots expire when their wallet is next charged.
 
 use consigne_core::Fault;
 use consigne_core::maintenance::Maintenance;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 function! {
     orgs: A::Table = table(),
-    /// Takes those that are to be looked after.
+    /// Takes the messages for organisations to maintain.
     queue: A::Queue = queue(&settings::QUOTA_QUEUE_URL),
 }
 

@@ -1,4 +1,5 @@
-//! Keeps on a receipt how the call it paid for went. Once: the usage log is not rewritten.
+//! Stores on a receipt the outcome of the call it paid for. An outcome is stored once and never changed, because
+//! receipts are the usage log.
 
 use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::credits::{Outcome, OutcomeKept, ReceiptId};
@@ -9,18 +10,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Most bytes of `details`, as JSON.
+/// Largest size of `details` as JSON, in bytes.
 const DETAILS_MAX: usize = 4 * 1024;
 
-/// Tells how a call went.
+/// The outcome of a call.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutcomeRequest {
-    /// HTTP status the service answered, 100 to 599.
+    /// HTTP status that the service answered, 100 to 599.
     pub status_code: u16,
-    /// How long it took, in milliseconds.
+    /// Duration of the call in milliseconds.
     pub response_ms: u64,
-    /// Whatever else there is to tell, at most 4 KiB as JSON.
+    /// Further details, at most 4 KiB as JSON.
     #[serde(default)]
     pub details: Map<String, Value>,
 }
@@ -28,11 +29,11 @@ pub struct OutcomeRequest {
 /// A receipt with its outcome.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Completed {
-    /// The receipt.
+    /// Id of the receipt.
     pub receipt_id: String,
-    /// Status kept.
+    /// The stored HTTP status.
     pub status_code: u16,
-    /// Time kept, in milliseconds.
+    /// The stored duration in milliseconds.
     pub response_ms: u64,
 }
 
@@ -42,7 +43,7 @@ function! {
 }
 
 impl<A: Adapters<Table: KeepOutcome>> HttpFunction for Function<A> {
-    /// Answers the telling of an outcome; the same one again is answered the same.
+    /// Stores an outcome. The same outcome again gets the same answer; another one is refused.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let service = self.services.service(request.credentials(), request.now).await?;
         request.log.field("service", &service);
@@ -55,17 +56,18 @@ impl<A: Adapters<Table: KeepOutcome>> HttpFunction for Function<A> {
         match self.receipts.keep_outcome(id, &service, &outcome, request.now).await? {
             OutcomeKept::Kept => {}
             OutcomeKept::Unknown => return Err(unknown()),
-            OutcomeKept::Other => return Err(Fault::new(Code::Conflict, "Another outcome stands on this receipt")),
+            OutcomeKept::Other => return Err(Fault::new(Code::Conflict, "The receipt already has another outcome")),
         }
         let (status_code, response_ms) = (outcome.status_code, outcome.response_ms);
         let completed = Completed { receipt_id: id.to_string(), status_code, response_ms };
-        Ok(Answer::envelope(200, "Outcome kept", &completed, request.now))
+        Ok(Answer::envelope(200, "Outcome stored", &completed, request.now))
     }
 
     fn operations() -> Vec<Operation> {
         let operation =
-            Operation::new::<Completed>("POST /api/keys/receipts/{id}/outcome", "Tell how a paid call went");
-        let operation = operation.in_envelope().for_services().parameter("id", "receipt_id of the check", true);
+            Operation::new::<Completed>("POST /api/keys/receipts/{id}/outcome", "Report the outcome of a paid call");
+        let operation =
+            operation.in_envelope().for_services().parameter("id", "receipt_id from the check of the key", true);
         vec![operation.takes::<OutcomeRequest>().refuses(&[Code::NotFound, Code::Conflict])]
     }
 }

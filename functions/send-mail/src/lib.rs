@@ -1,8 +1,9 @@
-//! Writes to people about what happened to them: a letter an event and recipient, in their language.
+//! Sends mails about events: one mail per event and recipient, in the recipient's language.
 //!
-//! Events come at least once, and the mail service cannot be asked what it has taken. So each mail is claimed, sent and marked:
-//! a second delivery finds it marked, or in hand. A claim whose holder died runs out, and the mail is sent again; it may then
-//! arrive twice, which is counted and said.
+//! Events come at least once, and the mail service cannot be asked whether it has accepted a mail. So each mail is
+//! claimed, sent and marked as sent, and a second delivery of the event finds the mark or the claim. If the claim's
+//! owner dies, the claim expires and the mail is sent again. It may then arrive twice, which is counted
+//! (`MailsPerhapsTwice`).
 
 mod mail_event;
 
@@ -21,7 +22,7 @@ use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 use crate::mail_event::{MailEvent, Recipient};
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: GetOrg + GetProfile + GetMember + ListMembers + GetInvitation + ClaimMail + MarkMail + ReleaseMail,
         Mailer: SendMail,
@@ -30,29 +31,29 @@ needs! {
 }
 
 function! {
-    /// People, organisations and mails.
+    /// Profiles, organisations and claims of mails.
     table: A::Table = table(),
-    /// The mail service; none where no mails are sent.
+    /// The mail service; `None` if the installation sends no mails.
     mailer: Option<A::Mailer> = mailer(),
-    /// What letters have in common.
+    /// What all mails have in common, such as the sender and the application's URL.
     theme: MailTheme = theme(),
-    /// Where the API is reached.
+    /// URL of the API, for links to unsubscribe.
     public_url: String = public_url(),
-    /// Seals links to unsubscribe.
+    /// Seals the tokens in links to unsubscribe.
     seal: UnsubscribeSeal = unsubscribe_seal().await,
-    /// Makes the tokens of invitations.
+    /// Derives the tokens of invitations.
     invitations: InvitationTokens = invitation_tokens().await,
-    /// Takes what can never be processed.
+    /// Takes messages that can never be processed.
     dead_letters: A::Queue = queue(&settings::PARKING_QUEUE_URL),
 }
 
 impl<A: Needs> BatchFunction for Function<A> {
     type Record = Message;
 
-    /// Processes one message.
+    /// Processes one message: sends the mails that its event leads to.
     ///
     /// # Errors
-    /// When a mail could not be sent now; the message comes back for the recipients that are left.
+    /// When a mail could not be sent for now. The message is delivered again, for the recipients that are left.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let mail_event = match MailEvent::parse(&message.body) {
             Ok(mail_event) => mail_event,
@@ -70,13 +71,13 @@ impl<A: Needs> BatchFunction for Function<A> {
             message.log.field("mail.template", template.name());
             let outcome = self.deliver(event, &to, &*template, message).await;
             let word = outcome.as_ref().map_or("left", |outcome| *outcome);
-            // An address is nobody's business but the mail's.
+            // Log user ids only, never an e-mail address.
             let name = match &to {
                 Recipient::Person(user) => user.to_string(),
                 Recipient::Invited(..) => "invited".to_owned(),
             };
             outcomes.insert(name, word);
-            // One recipient's trouble keeps no other's mail.
+            // A failure for one recipient does not stop the mails to the others.
             left = outcome.err().or(left);
         }
         message.log.field("mail.outcomes", outcomes);
@@ -85,7 +86,8 @@ impl<A: Needs> BatchFunction for Function<A> {
 }
 
 impl<A: Needs> Function<A> {
-    /// Sends one letter to one person, unless that was done, cannot be, or is not wanted; says in a word what became of it.
+    /// Sends one mail to one recipient, unless it was sent before, cannot be sent, or is not wanted. Returns the
+    /// outcome as a word for the log.
     async fn deliver(
         &self,
         event: EventId,
@@ -99,7 +101,7 @@ impl<A: Needs> Function<A> {
                 let profile = self.table.get_profile(user).await?;
                 let Some(contact) = profile.contact() else { return Ok(unaddressed("no address", message)) };
                 if !contact.verified {
-                    // It may be a stranger's.
+                    // An unverified address may belong to somebody else.
                     return Ok(unaddressed("unverified address", message));
                 }
                 (Address::parse(&contact.email), contact.name.clone(), contact.language)
@@ -120,18 +122,18 @@ impl<A: Needs> Function<A> {
             Claimed::Done => Ok("done before"),
             Claimed::Suppressed => Ok("suppressed"),
             Claimed::Unsubscribed => Ok("unsubscribed"),
-            Claimed::InHand => Err(Fault::unavailable("the mail is in hand elsewhere, or was left behind there")),
+            Claimed::InHand => Err(Fault::unavailable("another message has claimed the mail")),
         }
     }
 }
 
-/// Counts a letter that nobody can be sent, and gives why.
+/// Counts a mail that has no usable address, and returns the reason.
 fn unaddressed(why: &'static str, message: &Message) -> &'static str {
     message.log.count("MailsUnaddressed");
     why
 }
 
-/// Sends a mail that is ours to send, and remembers it.
+/// Sends a mail that this message has claimed, and marks it as sent or refused.
 async fn send<F, M>(
     table: &F,
     mailer: &M,
@@ -146,7 +148,7 @@ where
     if claim.again {
         message.log.count("MailsPerhapsTwice");
     }
-    // Without an answer nobody knows whether it was taken: the claim stays, and runs out.
+    // Without an answer it is unknown whether the mail was accepted. The claim then stays until it expires.
     match mailer.send_mail(template).await? {
         Handover::Accepted(id) => {
             message.log.field("mail.ses_id", id);

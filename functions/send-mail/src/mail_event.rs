@@ -1,4 +1,4 @@
-//! Events that lead to mails, and the mails they lead to.
+//! Which mails an event leads to, and to whom they go.
 
 use consigne_auth::InvitationTokens;
 use consigne_core::audit::Actor;
@@ -19,30 +19,30 @@ use consigne_messaging::mail::templates::{
 };
 use consigne_messaging::mail::{MailTemplate, Quoted};
 
-/// Most members read at once, looking for owners.
+/// Most members read in one query.
 const MEMBERS: u32 = 100;
 
-/// An event, as far as mails are concerned.
+/// An event that may lead to mails.
 #[derive(Debug)]
 pub(crate) struct MailEvent {
-    /// Which event; one mail of it reaches each recipient.
+    /// Id of the event. Each recipient gets one mail per event.
     pub(crate) event: EventId,
-    /// Its name on the bus.
+    /// Type of the event, its `detail-type` on the bus.
     pub(crate) kind: String,
     data: Option<EventData>,
 }
 
-/// Whom a mail is for.
+/// The recipient of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Recipient {
-    /// A person, wherever they are reached by now.
+    /// A user, at the address in their profile when the mail is sent.
     Person(UserId),
-    /// An address that somebody was invited at, and the language of whoever invites.
+    /// The address of an invitation, and the language of the member who sent it.
     Invited(EmailAddress, Language),
 }
 
 impl Recipient {
-    /// Names the mail of an event to them.
+    /// Returns the id of an event's mail to this recipient.
     pub(crate) fn mail(&self, event: EventId) -> MailId {
         match self {
             Self::Person(user) => MailId::new(event, user.as_str()),
@@ -50,7 +50,7 @@ impl Recipient {
         }
     }
 
-    /// Returns who they are, if that is known.
+    /// Returns the user, if the recipient is one.
     pub(crate) fn person(&self) -> Option<&UserId> {
         match self {
             Self::Person(user) => Some(user),
@@ -59,11 +59,11 @@ impl Recipient {
     }
 }
 
-/// A mail and whom it is for.
+/// A mail and its recipient.
 pub(crate) type Addressed = (Recipient, Box<dyn MailTemplate>);
 
 impl MailEvent {
-    /// Reads a message; the error quotes nothing of it.
+    /// Parses a message. The error does not quote the message, because that may contain personal data.
     pub(crate) fn parse(body: &str) -> Result<Self, String> {
         let EventMessage { id, detail_type, data, .. } =
             EventMessage::parse(body).map_err(|malformed| malformed.to_string())?;
@@ -73,7 +73,7 @@ impl MailEvent {
         }
     }
 
-    /// Writes the mails it leads to; none for a kind that nobody is written about.
+    /// Returns the mails that the event leads to: none for most types of events.
     pub(crate) async fn mails<F>(
         self,
         table: &F,
@@ -90,7 +90,7 @@ impl MailEvent {
                 let template = JobCompleted { job: event.job_id.to_string(), kind: event.kind, title };
                 Ok(to_person(event.user_id, template))
             }
-            // Its owner cancelled it, and knows.
+            // The owner cancelled the job and needs no mail about it.
             EventData::JobFailed(event) if event.error.code == CANCELLED => Ok(Vec::new()),
             EventData::JobFailed(event) => {
                 let (title, reason) = (Quoted::name(&event.title), Some(Quoted::sentence(&event.error.message)));
@@ -133,7 +133,7 @@ impl MailEvent {
                 to_members(table, event.org_id, &PAYERS, mail).await
             }
             EventData::WalletLow(event) => {
-                // What is below zero was taken back; of what can be spent, nothing is left.
+                // A balance below zero comes from credits taken back. The mail shows it as nothing left.
                 let (percent, balance) = (event.percent, u64::try_from(event.balance).unwrap_or(0));
                 let mail = |org, org_name| WalletLow { org, org_name, percent, balance };
                 to_members(table, event.org_id, &PAYERS, mail).await
@@ -151,14 +151,14 @@ impl MailEvent {
     }
 }
 
-/// Roles of those who pay for an organisation: its owners, and who sees to its bills.
+/// Roles that get the mails about payments.
 const PAYERS: [OrgRole; 2] = [OrgRole::Owner, OrgRole::Billing];
 
 fn to_person(user: UserId, template: impl MailTemplate + 'static) -> Vec<Addressed> {
     vec![(Recipient::Person(user), Box::new(template))]
 }
 
-/// Writes to every member of an organisation in one of some roles; to nobody when it is gone.
+/// Addresses a mail to every member with one of the roles. Returns none if the organisation no longer exists.
 async fn to_members<F, T>(
     table: &F,
     org: OrgId,
@@ -174,7 +174,7 @@ where
     Ok(members.into_iter().flat_map(|member| to_person(member, mail(org, Quoted::name(&known.name)))).collect())
 }
 
-/// Writes to the owners of a key's organisation, and says by whom it was done.
+/// Addresses a mail to the owners of a key's organisation. It says who changed the key.
 async fn about_key<F, T>(
     table: &F,
     event: &KeyEvent,
@@ -200,7 +200,7 @@ where
     Ok(to_each.collect())
 }
 
-/// Writes to the owner of keys that were carried over from an older installation.
+/// Addresses a mail to the owner of keys that were migrated from an older installation.
 async fn about_migration<F: GetOrg>(
     table: &F,
     event: KeyMigrationEvent,
@@ -216,8 +216,8 @@ async fn about_migration<F: GetOrg>(
     })
 }
 
-/// Writes to the address that was invited, unless the invitation is worth nothing by now: it has ended, or who sent it could
-/// not send it any more. Its token is made here and goes nowhere else.
+/// Addresses the mail of an invitation. Returns `None` if the invitation is no longer open, or if the member who sent
+/// it may not send it any more. The token is derived here and is only in this mail.
 async fn invitation<F>(
     table: &F,
     tokens: &InvitationTokens,
@@ -247,7 +247,7 @@ where
     Ok(Some((Recipient::Invited(invitation.email, language), Box::new(template))))
 }
 
-/// Returns every member of an organisation in one of some roles.
+/// Returns the members of an organisation that have one of the roles.
 async fn members_in(orgs: &impl ListMembers, org: OrgId, roles: &[OrgRole]) -> Result<Vec<UserId>, Fault> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
@@ -260,7 +260,7 @@ async fn members_in(orgs: &impl ListMembers, org: OrgId, roles: &[OrgRole]) -> R
     }
 }
 
-/// Says what was seen; `None` when the event does not name the key it is about.
+/// Returns the anomaly for the mail. `None` when the event lacks the name of its key.
 fn oddity(event: &KeyAnomaly) -> Option<Oddity> {
     let key_name = event.name.as_deref().map(Quoted::name);
     match event.anomaly {
@@ -274,7 +274,7 @@ fn oddity(event: &KeyAnomaly) -> Option<Oddity> {
 
 fn quota(event: &QuotaExceeded) -> Quota80 {
     let &QuotaExceeded { percent, used, limit, .. } = event;
-    // A large file may leap over the mark; the reader is told where they are.
+    // A large file may go far beyond the threshold, so the mail names the percentage that was reached.
     let reached = used.saturating_mul(100).checked_div(limit).and_then(|share| u8::try_from(share).ok());
     Quota80 { quota: Quota::Storage, percent: reached.unwrap_or(percent), used, limit }
 }

@@ -1,4 +1,4 @@
-//! Lists the services that keys pay for.
+//! Lists the services that API keys can pay for.
 
 use consigne_auth::SessionVerifier;
 use consigne_core::Fault;
@@ -7,28 +7,28 @@ use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Pending
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A service.
+/// A service that API keys can pay for.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ServiceView {
-    /// Name in requests.
+    /// Name to use in requests.
     pub name: &'static str,
-    /// Name for people.
+    /// Name to show to people.
     pub display_name: &'static str,
-    /// One sentence.
+    /// What the service does, in one sentence.
     pub description: &'static str,
-    /// Credits a call costs when its caller names no cost.
+    /// Credits that a call costs when the request names no cost.
     pub base_cost_per_call: u64,
-    /// Most credits one hold for a call may set aside.
+    /// Most credits that one hold may reserve.
     pub hold_max: u64,
-    /// Scopes that concern it.
+    /// Scopes that a key can have for it.
     pub scopes: &'static [&'static str],
-    /// Group.
+    /// Category to group services by.
     pub category: &'static str,
-    /// Whether keys can pay for it now.
+    /// Whether keys can pay for it at present.
     pub is_active: bool,
 }
 
-/// The function, with what it works with.
+/// The function and its dependencies.
 pub struct Function {
     users: SessionVerifier,
 }
@@ -51,7 +51,10 @@ impl HttpFunction for Function {
     }
 
     fn operations() -> Vec<Operation> {
-        vec![Operation::new::<Vec<ServiceView>>("GET /api/services", "List the services keys pay for").in_envelope()]
+        vec![
+            Operation::new::<Vec<ServiceView>>("GET /api/services", "List the services that keys can pay for")
+                .in_envelope(),
+        ]
     }
 }
 

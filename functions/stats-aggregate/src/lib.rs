@@ -1,8 +1,8 @@
-//! Has every organisation's last days counted, and what all users store: finds all organisations and hands each day out as a
-//! message of its own.
+//! Starts the nightly statistics: sends one message per organisation and day to be counted, and one to count what all
+//! users store.
 //!
-//! Three days a night: the one that has ended, and the two before it once more, for outcomes that came late. The event's own
-//! `time` says which night it is, so any night can be gone over again.
+//! Every night counts three days: the one that has ended, and the two before it again, because outcomes may be reported
+//! late. The `time` of the scheduled event decides which night it is, so any night can be repeated.
 
 use consigne_core::Fault;
 use consigne_core::periods::Day;
@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 
 function! {
     orgs: A::Table = table(),
-    /// Takes the days that are to be counted.
+    /// Takes the messages for days to count.
     queue: A::Queue = queue(&settings::STATS_QUEUE_URL),
-    /// Takes the night whose stored bytes are to be counted.
+    /// Takes the message to count stored bytes.
     storage: A::Queue = queue(&settings::STORAGE_QUEUE_URL),
 }
 

@@ -1,7 +1,7 @@
-//! Counts an organisation's day from its receipts, and keeps the figures.
+//! Counts one day of an organisation from its receipts, and stores the figures.
 //!
-//! Figures are always counted from nothing and put in the place of those before, so a message may come twice, late, or while
-//! another one of the same day is at work.
+//! Figures are always counted from zero and replace the earlier ones. So a message may come twice, late, or while
+//! another one counts the same day.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use consigne_runtime::queue::Message;
 use consigne_runtime::{Adapters, BatchFunction, function, remaining, settings};
 use consigne_usecases::calls::read_calls;
 
-/// Time kept for putting a count down, or its figures away.
+/// Time reserved for storing the figures, or for sending the message that continues the count.
 const RESERVE: Duration = Duration::from_secs(10);
 
 function! {
-    /// Receipts and figures.
+    /// Receipts and statistics.
     stats: A::Table = table(),
-    /// Takes what is left of a day that is too large for one message.
+    /// Takes messages that continue the count of a day too large for one invocation.
     queue: A::Queue = queue(&settings::STATS_QUEUE_URL),
 }
 
@@ -32,7 +32,7 @@ impl<A: Adapters<Table: ReadCalls + KeepStats, Queue: SendMessage>> BatchFunctio
         message.log.field("org.id", org);
         message.log.field("stats.day", day.to_string());
         if day.starts().plus(RECEIPT_KEPT) <= message.now {
-            // The first of its receipts are forgotten; whatever figures there are know better.
+            // The first receipts of the day have expired, so a new count would be too low. Keep the stored figures.
             message.log.field("stats.too_old", true);
             return Ok(());
         }

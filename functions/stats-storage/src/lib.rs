@@ -1,7 +1,7 @@
-//! Counts what all users store, plan by plan, from their ledgers, and keeps it as the day's.
+//! Counts what all users store, by plan, from their ledgers, and stores the totals as those of the day.
 //!
-//! A count too long for one invocation goes on in a message that carries what was counted so far; so a message may come twice
-//! or late, and leads to the same figures or to later ones.
+//! A count that is too long for one invocation continues with a message that contains the totals so far. A message may
+//! come twice or late: it leads to the same figures or to later ones.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use consigne_core::stats::{StorageBegun, StorageDay, StorageErrand, StorageTotal
 use consigne_runtime::queue::Message;
 use consigne_runtime::{Adapters, BatchFunction, function, remaining, settings};
 
-/// Time kept for putting a count down, or its figures away.
+/// Time reserved for storing the totals, or for sending the message that continues the count.
 const RESERVE: Duration = Duration::from_secs(10);
 
 function! {
-    /// The ledgers, and what is counted of them.
+    /// Ledgers, and the totals of each day.
     ledgers: A::Table = table(),
-    /// Takes what is left of a count that is too long for one message.
+    /// Takes the message that continues a count too long for one invocation.
     queue: A::Queue = queue(&settings::STORAGE_QUEUE_URL),
 }
 
@@ -28,7 +28,7 @@ impl<A: Adapters<Table: WalkLedgers + KeepStorage, Queue: SendMessage>> BatchFun
         let task = StorageErrand::parse(&message.body)?;
         message.log.field("storage.day", task.day.to_string());
         if !task.is_timely(message.now) {
-            // A night that is gone over again: what was stored then cannot be counted any more.
+            // The message is of an earlier night. What was stored then cannot be counted any more.
             message.log.field("storage.too_old", true);
             return Ok(());
         }

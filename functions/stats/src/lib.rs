@@ -1,8 +1,8 @@
-//! Shows what an organisation's keys did, day by day.
+//! Shows statistics of the calls of an organisation's keys, day by day.
 //!
-//! Days that a night has counted are read as they are kept. Those it has not, such as today and, before three in the morning,
-//! yesterday, are counted from their receipts in this moment. An outcome told later joins a day's figures in the next night, up
-//! to the third.
+//! Days that the nightly count has finished are read from the table. Other days, such as today and, before 03:00 UTC,
+//! yesterday, are counted from their receipts now. An outcome that is reported late is included by the next nightly
+//! count, up to three nights after the day.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,44 +18,45 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-/// Time kept for the answer; what has not been counted by then is not shown.
+/// Time reserved for the answer. Calls that are not counted by then are not shown.
 const RESERVE: Duration = Duration::from_secs(3);
 
-/// A day's figures.
+/// Statistics of one day.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct DayView {
     /// The day (UTC), such as 2026-11-21.
     pub date: String,
-    /// Calls that were charged, and those through the gateway that their service failed.
+    /// Calls that were charged, and calls through the gateway that failed at their service.
     pub requests: u64,
-    /// Credits they cost, those of test wallets included.
+    /// Credits charged for these calls, from test wallets too.
     pub credits: u64,
-    /// Credits of these that test wallets paid.
+    /// Part of `credits` that test wallets paid.
     pub test_credits: u64,
-    /// Calls whose outcome was told; rate and times are of these.
+    /// Calls whose outcome was reported. Success rate and response times are computed from these.
     pub outcomes: u64,
-    /// Share of these that were answered with a status from 200 to 399, 0 to 1 with four decimals; null when there are none.
+    /// Share of the reported outcomes with a status from 200 to 399: 0 to 1 with four decimals; null when there are
+    /// none.
     pub success_rate: Option<f64>,
-    /// Calls by service; `unknown` when none was named. Of each breakdown 500 names are told apart, further ones are `other`.
+    /// Calls by service; `unknown` when the call named none. Each breakdown has at most 500 names; the rest are
+    /// `other`.
     pub services: BTreeMap<String, u64>,
-    /// Calls by key.
+    /// Calls by key (its id).
     pub keys: BTreeMap<String, u64>,
-    /// Calls by country; `unknown` when none was named.
+    /// Calls by country, as two letters; `unknown` when the call named none.
     pub countries: BTreeMap<String, u64>,
-    /// Response time in milliseconds that half of the calls do not exceed: exact up to 1,500 different times, else within
-    /// 0.8 %.
+    /// Median response time in milliseconds. Exact for up to 1,500 different times, else within 0.8 %.
     pub p50_ms: Option<u64>,
-    /// Response time in milliseconds that 95 % of the calls do not exceed.
+    /// 95th percentile of the response time in milliseconds.
     pub p95_ms: Option<u64>,
-    /// Whether the day was over when it was counted, by three hours at least.
+    /// Whether the day was counted at least three hours after its end. Only late outcomes can change such a count.
     pub complete: bool,
-    /// Up to when calls are counted here.
+    /// Calls up to this time are counted.
     pub counted_until: String,
 }
 
 function! {
     users: SessionVerifier = session_verifier(),
-    /// Members, receipts and figures.
+    /// Members, receipts and statistics.
     stats: A::Table = table(),
 }
 
@@ -64,10 +65,10 @@ impl<A: Adapters<Table: GetMember + ListStats + ReadCalls>> HttpFunction for Fun
         let (_, org) = request.member(&self.users, &self.stats, Route::Stats).await?;
         let today = Day::of(request.now);
         let span = DaySpan::parse(request.query("from")?.as_deref(), request.query("to")?.as_deref(), today)?;
-        let mut kept = self.stats.list_stats(org, span).await?;
-        kept.retain(DayStats::is_complete);
-        let known: BTreeSet<Day> = kept.iter().map(|stats| stats.day).collect();
-        let mut days: BTreeMap<Day, DayStats> = kept.into_iter().map(|stats| (stats.day, stats)).collect();
+        let mut stored = self.stats.list_stats(org, span).await?;
+        stored.retain(DayStats::is_complete);
+        let known: BTreeSet<Day> = stored.iter().map(|stats| stats.day).collect();
+        let mut days: BTreeMap<Day, DayStats> = stored.into_iter().map(|stats| (stats.day, stats)).collect();
         for gap in span.gaps(&known, today) {
             days.extend(count(&self.stats, org, gap, request.now).await?);
         }
@@ -80,14 +81,17 @@ impl<A: Adapters<Table: GetMember + ListStats + ReadCalls>> HttpFunction for Fun
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<Vec<DayView>>("GET /api/orgs/{org}/stats", "Show what keys did, day by day");
+        let operation = Operation::new::<Vec<DayView>>(
+            "GET /api/orgs/{org}/stats",
+            "Get statistics of the keys' calls, day by day",
+        );
         let operation =
-            operation.in_org().parameter("from", "First day (UTC); thirty days back from `to` when absent", false);
-        vec![operation.parameter("to", "Last day (UTC), today when absent; 92 days at most", false)]
+            operation.in_org().parameter("from", "First day (UTC); thirty days before `to` when absent", false);
+        vec![operation.parameter("to", "Last day (UTC); today when absent. At most 92 days are shown", false)]
     }
 }
 
-/// Counts days from their receipts, the earliest first, as far as there is time.
+/// Counts days from their receipts, the earliest first, until time runs short.
 async fn count<F: ReadCalls>(
     calls: &F,
     org: OrgId,

@@ -1,7 +1,8 @@
-//! Closes accounts: ends all that a person owned, page by page, each thing as they would have ended it themselves.
+//! Closes accounts: ends everything that a person owned, page by page, by the same steps as if they had done it
+//! themselves.
 //!
-//! Cut short at any point, it goes on at the next run from what is left. It is done with an account only after a last look
-//! an hour on, when no session token of theirs is valid any more and every index has caught up.
+//! If it is interrupted, the next run continues with what is left. An account is finished only after a last look one
+//! hour later, when no session token of the person is valid any more and every index is up to date.
 
 use consigne_core::audit::AuditAction::{MemberRemoved, OrgSuspended};
 use consigne_core::audit::{Actor, AuditEntry, Origin};
@@ -23,29 +24,30 @@ use serde_json::json;
 
 use crate::{Function, Needs, PAGE, RESERVE};
 
-/// Files deleted side by side.
+/// Files deleted concurrently, and records of jobs removed concurrently.
 const AT_ONCE: usize = 10;
-/// Most organisations left, and members looked at, in one question to the table.
+/// Most organisations, members and jobs read in one query.
 const MANY: u32 = 1000;
 
 needs! {
-    /// What closing an account takes of the table.
+    /// The table's ports that closing an account uses. Each stands for one IAM action.
     pub trait Closes:
         ApplyTransition + GetJob + ListJobs + ApplyJobStep + ForgetJob + ForgetDraft + BeginDelete + ListFiles
         + ListOrgs + ListMembers + GetMember + EndMembership + ForgetEndpoints + PostponeClosing + EndClosing
 }
 
 impl<A: Needs> Function<A> {
-    /// Goes on closing an account, as far as time allows; says whether that has come to its end.
+    /// Continues to close an account until time runs short. Returns whether the account is finished.
     pub(crate) async fn close(&self, closing: &Closing, tick: &Tick) -> Result<bool, Fault> {
-        // Whatever else a person may come to own gets a step here, which says whether it has left nothing. None waits for
-        // another that fails.
+        // One step for each kind of thing that a person owns. It returns whether nothing is left. A failure of one step
+        // does not prevent the others.
         let left = leave_orgs(&self.table, &closing.user, tick.now).await;
         let ended = end_jobs(&self.table, &closing.user, tick.now).await;
         let deleted = self.delete_files(&closing.user, tick).await;
         let mut all = left? && ended? && deleted?;
         if all && tick.now >= closing.last_look() {
-            // Nothing refers to them any more, and they hold what their owner asked for, in their own words.
+            // Nothing refers to the jobs any more, and they contain personal data: what the person asked for, in their
+            // own words.
             all = forget_jobs(&self.table, &closing.user).await?;
             self.table.forget_endpoints(&closing.user).await?;
             if all {
@@ -53,13 +55,13 @@ impl<A: Needs> Function<A> {
                 return Ok(true);
             }
         }
-        // What is going on is not overdue, and stands behind what is.
+        // Sort this account behind those that have waited longer.
         let next = if all { closing.last_look() } else { tick.now };
         self.table.postpone_closing(closing, next).await.map(|()| false)
     }
 }
 
-/// Fails every job that has not ended; `false` when time ran short.
+/// Fails every job that has not ended. Returns `false` when time ran short.
 async fn end_jobs<F: Closes>(table: &F, user: &UserId, now: Timestamp) -> Result<bool, Fault> {
     for status in JobStatus::ALL.into_iter().filter(|status| !status.is_final()) {
         let mut page = PageAsk { limit: MANY, after: None };
@@ -69,7 +71,7 @@ async fn end_jobs<F: Closes>(table: &F, user: &UserId, now: Timestamp) -> Result
                 if remaining() < RESERVE {
                     return Ok(false);
                 }
-                // One that has moved since is found again at the last look.
+                // A job that changed meanwhile is found again by the last look.
                 if let Some(step) = job.failed(CANCELLED, "The account was closed", now) {
                     table.apply_job_step(&step, None).await?;
                 }
@@ -83,7 +85,7 @@ async fn end_jobs<F: Closes>(table: &F, user: &UserId, now: Timestamp) -> Result
     Ok(true)
 }
 
-/// Removes the record of every job, and what was written for it; `false` when time ran short.
+/// Removes the record and the draft of every job. Returns `false` when time ran short.
 async fn forget_jobs<F: Closes>(table: &F, user: &UserId) -> Result<bool, Fault> {
     loop {
         let listed = table.list_jobs(user, None, &PageAsk { limit: MANY, after: None }).await?;
@@ -99,7 +101,7 @@ async fn forget_jobs<F: Closes>(table: &F, user: &UserId) -> Result<bool, Fault>
     }
 }
 
-/// Removes a job's record, and before it, which leads there, the text that was begun for it.
+/// Removes a job's draft and then its record. The record goes last, because the draft is found through it.
 async fn forget_job<F: Closes>(table: &F, job: &Job) -> Result<(), Fault> {
     if Form::of(job.kind).is_some() {
         table.forget_draft(&job.id).await?;
@@ -108,7 +110,7 @@ async fn forget_job<F: Closes>(table: &F, job: &Job) -> Result<(), Fault> {
 }
 
 impl<A: Needs> Function<A> {
-    /// Deletes every file that its owner would still see; `false` when time ran short.
+    /// Deletes every file that its owner can still see. Returns `false` when time ran short.
     async fn delete_files(&self, user: &UserId, tick: &Tick) -> Result<bool, Fault> {
         for status in Status::ALL.into_iter().filter(|status| status.is_visible()) {
             let mut after = None;
@@ -133,7 +135,7 @@ impl<A: Needs> Function<A> {
     async fn delete(&self, file: &File, tick: &Tick) -> Result<(), Fault> {
         let Some(marked) = self.table.begin_delete(&file.key, tick.now).await? else { return Ok(()) };
         tick.log.count("FilesDeleted");
-        // From here on the file is deleted, and due by itself.
+        // The file counts as deleted from here on. If this fails, a later run finds it as due.
         if let Err(fault) = self.finish_deletion(&marked, tick.now).await {
             tick.log.field("removal.left_to_next_run", fault.chain());
         }
@@ -141,7 +143,7 @@ impl<A: Needs> Function<A> {
     }
 }
 
-/// Takes a person's places in organisations away; `false` when time ran short.
+/// Ends a person's memberships in organisations. Returns `false` when some are left.
 async fn leave_orgs<F: Closes>(table: &F, user: &UserId, now: Timestamp) -> Result<bool, Fault> {
     let places = table.list_orgs(user, &PageAsk { limit: MANY, after: None }).await?;
     for (org, _) in &places.items {
@@ -150,12 +152,12 @@ async fn leave_orgs<F: Closes>(table: &F, user: &UserId, now: Timestamp) -> Resu
         }
         leave(table, org.id, user, now).await?;
     }
-    // Those behind the page come first at the next run.
+    // The next run continues with the memberships beyond this page.
     Ok(places.next.is_none())
 }
 
-/// Takes a person's place away. The organisation goes on under its other owners; without one its keys stop, for nobody could
-/// stop them otherwise.
+/// Ends a membership. If the person was the last owner, the organisation is suspended, because nobody else could stop
+/// its keys.
 async fn leave<F: Closes>(table: &F, org: OrgId, user: &UserId, now: Timestamp) -> Result<(), Fault> {
     let origin = Origin { actor: Actor::Service("sweep".to_owned()), ip: None, user_agent: None };
     let entry = |action, subject: String, cause: &str| {
@@ -174,12 +176,12 @@ async fn leave<F: Closes>(table: &F, org: OrgId, user: &UserId, now: Timestamp) 
         if table.end_membership(&Departure { member, succession, audit }).await?.is_committed() {
             return Ok(());
         }
-        // Somebody has changed or left in the same moment: look again.
+        // A member changed or left at the same moment. Read again.
     }
     Err(Fault::unavailable("members kept changing"))
 }
 
-/// Finds an owner of a member's organisation besides the member.
+/// Finds another owner of a member's organisation.
 async fn another_owner<F: ListMembers>(table: &F, member: &Member) -> Result<Option<UserId>, Fault> {
     let mut page = PageAsk { limit: MANY, after: None };
     loop {

@@ -1,7 +1,7 @@
-//! Ends what did not end by itself: grants nobody used, deletions that were cut short, events that were not published, jobs
-//! nobody delivered, holds nobody resolved, and whatever a closed account has left behind; and wakes webhooks that are due.
+//! Finishes what others left unfinished: unused grants, interrupted deletions, unpublished events, overdue jobs, holds
+//! that timed out, and the data of closed accounts. It also sends the messages for deliveries that are due.
 //!
-//! Nothing here is on anyone's way; it runs every five minutes and looks only at what has been due for a while.
+//! It runs every five minutes and looks only at things that have been due for a while. No request waits for it.
 
 mod closing;
 
@@ -25,15 +25,15 @@ use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-/// Things looked at between two questions to the table.
+/// Due things read in one query.
 const PAGE: u32 = 100;
-/// Time kept for the answer; what is left over waits for the next run.
+/// Time reserved for the answer. What is not finished by then waits for the next run.
 const RESERVE: Duration = Duration::from_secs(5);
 
-/// How late a delivery may be before somebody should hear of it.
+/// How late a delivery may be before it is counted as `DeliveriesLate`, for the alarm.
 const LATE: Duration = Duration::from_mins(20);
 
-/// What a run has done.
+/// What a run has done: numbers of things by outcome.
 #[derive(Debug, Default)]
 struct Tally {
     expired: u32,
@@ -47,7 +47,7 @@ struct Tally {
     failed: u32,
 }
 
-/// What was done about one thing.
+/// The outcome of finishing one thing.
 enum Done {
     Expired,
     Arrived,
@@ -57,12 +57,12 @@ enum Done {
     Released,
     Closed,
     Woken,
-    /// It was ended by somebody else meanwhile, or goes on at the next run.
+    /// Somebody else finished it meanwhile, or the next run continues.
     Nothing,
 }
 
 impl Tally {
-    /// Counts what was done. What failed is left for the next run, and everything behind it is looked at in this one.
+    /// Counts an outcome. A failure is left for the next run and does not stop this one.
     fn count(&mut self, done: Result<Done, Fault>, tick: &Tick) {
         let counter = match done {
             Ok(Done::Expired) => &mut self.expired,
@@ -85,7 +85,7 @@ impl Tally {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindDue + ClearOutbox + ResolveHold + SnoozeDelivery + Closes,
         Bucket: ReadHead + RemoveVersion,
@@ -98,12 +98,12 @@ function! {
     table: A::Table = table(),
     objects: A::Bucket = bucket(),
     bus: A::Bus = bus(),
-    /// Takes deliveries that are due.
+    /// Takes the messages for deliveries that are due.
     deliveries: A::Queue = queue(&settings::DELIVERIES_QUEUE_URL),
 }
 
 impl<A: Needs> ScheduleFunction for Function<A> {
-    /// Sweeps until nothing is due, or time runs short.
+    /// Finishes due things until none is left or time runs short.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
         let (mut tally, mut walk, mut closings) =
             (Tally::default(), <A::Table as FindDue>::Walk::default(), Vec::new());
@@ -112,13 +112,14 @@ impl<A: Needs> ScheduleFunction for Function<A> {
             if due.is_empty() {
                 break;
             }
-            // One customer's server that is down may leave thousands of these; side by side nothing else waits for them.
+            // A customer's server that is down may leave thousands of due deliveries. They are woken concurrently, so
+            // that nothing else waits for them.
             let (deliveries, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| matches!(due, Due::Delivery(_)));
             for done in join_all(deliveries.iter().map(|due| self.end(due, tick))).await {
                 tally.count(done, tick);
             }
             for due in due {
-                // One account may hold so much that everything else would wait for it.
+                // Accounts come last: one of them may own so much that everything else would wait.
                 if matches!(due, Due::Closing(_)) {
                     closings.push(due);
                     continue;
@@ -146,11 +147,11 @@ impl<A: Needs> ScheduleFunction for Function<A> {
 }
 
 impl<A: Needs> Function<A> {
-    /// Tries to end something.
+    /// Finishes one due thing.
     async fn end(&self, due: &Due, tick: &Tick) -> Result<Done, Fault> {
         Ok(match due {
             Due::File(file) if file.status == Status::Pending => {
-                // A look at the bucket first: the upload may be there, and only its event lost or late.
+                // Look into the bucket first: the upload may have arrived while its event is lost or late.
                 let checked = check_arrival(&self.table, &self.objects, file, ArrivalSource::Look, tick.now).await?;
                 note_checked(&tick.log, file, checked);
                 match checked {
@@ -174,7 +175,7 @@ impl<A: Needs> Function<A> {
                 {
                     Done::Overdue
                 } else {
-                    // When the job has moved meanwhile, it is somebody's again, or due at the next run.
+                    // The job changed meanwhile. If it is still overdue, the next run finds it.
                     Done::Nothing
                 }
             }
@@ -192,7 +193,7 @@ impl<A: Needs> Function<A> {
                     tick.log.count("HoldsTimedOut");
                     Done::Released
                 } else {
-                    // Should its service have been faster, there is nothing left to do.
+                    // The service has ended the hold meanwhile, so nothing is left to do.
                     Done::Nothing
                 }
             }
@@ -204,7 +205,7 @@ impl<A: Needs> Function<A> {
         })
     }
 
-    /// Has a delivery attempted that has no message on its way, and leaves it alone for a while.
+    /// Sends the message for a delivery that has none on its way, and snoozes the delivery.
     async fn wake(&self, delivery: &Delivery, tick: &Tick) -> Result<(), Fault> {
         if delivery.next_at.is_some_and(|next| tick.now.since(next) > LATE) {
             tick.log.count("DeliveriesLate");
@@ -217,7 +218,7 @@ impl<A: Needs> Function<A> {
         if let Some(pinned) = &file.pinned {
             self.objects.remove_version(file.key.as_str(), &pinned.version).await?;
         }
-        // Should the removal's own event be faster, the record has moved and there is nothing left to do.
+        // S3's event of the removal may come first. Then the record has changed and nothing is left to do.
         let step = follow(&self.table, file.remove(Removal::Deleted, now), now).await?;
         self.table.apply_transition(&step).await.map(drop)
     }

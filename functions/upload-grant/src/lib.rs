@@ -1,7 +1,7 @@
-//! Grants an upload: reserves its bytes, records the file as pending, and signs the one PUT that S3 will take.
+//! Grants an upload: reserves the bytes, records the file as pending, and signs the one PUT request that S3 accepts.
 //!
-//! Reservation, record, rate window and idempotency key are one transaction. What S3 must refuse (another length, another
-//! type, other bytes, a second upload) is part of the signature.
+//! One transaction writes the reservation, the record, the rate window and the idempotency record. The signature covers
+//! length, type, checksum (if given) and `If-None-Match`, so S3 refuses other bytes and a second upload.
 
 use std::collections::BTreeMap;
 
@@ -15,45 +15,45 @@ use consigne_storage::{Presigner, SignedUpload};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Asks to upload a file.
+/// Request to upload a file.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UploadRequest {
-    /// Name as the person writes it, at most 255 bytes, without path.
+    /// File name as the user knows it, without a path; at most 255 bytes.
     pub filename: String,
-    /// Media type; must agree with the name's extension.
+    /// Media type. It must match the extension of the file name.
     pub content_type: String,
     /// Exact size in bytes, at least 1.
     pub size: u64,
-    /// SHA-256 of the content in base64; S3 then refuses other bytes.
+    /// SHA-256 of the content, in base64. When it is given, S3 refuses any other content.
     pub sha256: Option<String>,
-    /// What the file is for; from the type when absent.
+    /// Kind of the file; derived from the media type when absent.
     pub kind: Option<Kind>,
 }
 
-/// How the bytes are sent.
+/// HTTP method of the upload.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
-    /// One request with the bytes as its body.
+    /// One PUT request whose body is the file.
     Put,
 }
 
-/// A granted upload.
+/// A granted upload: where and how to send the file.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Upload {
-    /// Id of the file, opaque.
+    /// Opaque id of the file.
     pub file_id: String,
-    /// Key of the file, the name every other route takes.
+    /// Key of the file. All other file routes take it.
     pub s3_key: String,
-    /// How to send the bytes.
+    /// HTTP method to upload with.
     pub method: Method,
-    /// Where to send them.
+    /// Signed URL to upload to.
     pub url: String,
-    /// Headers to send exactly so.
+    /// Headers to send unchanged with the upload; the signature covers them.
     pub headers: BTreeMap<&'static str, String>,
-    /// Until when the upload must have begun.
+    /// When the grant expires. The upload must have started by then.
     pub expires_at: String,
 }
 
@@ -83,14 +83,14 @@ impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
             GrantOutcome::Replayed(file) => still_usable(*file, ("Idempotency-Key", "key"), request.now)?,
             GrantOutcome::KeyReused => return Err(key_reused()),
             GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, user.plan)),
-            GrantOutcome::Conflict => return Err(Fault::internal("a grant of one's own concerns no job")),
+            GrantOutcome::Conflict => return Err(Fault::internal("a grant without a job cannot conflict")),
             GrantOutcome::OverRate(window) => {
                 return Err(window.refusal(user.plan.allowances().writes_per_minute, request.now));
             }
         };
         request.log.field("file.id", file.id());
 
-        // Signed as of the grant, so that a replay gets the same ticket.
+        // Sign with the time of the grant, so that a replay gets the same signed URL.
         let valid = file.grant_expires_at.since(file.granted_at);
         let SignedUpload { url, headers } = self.tickets.upload(&file, valid, file.granted_at)?;
         let upload = Upload {
@@ -106,7 +106,7 @@ impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
 
     fn operations() -> Vec<Operation> {
         vec![
-            Operation::new::<Upload>("POST /api/files/uploads", "Ask to upload a file")
+            Operation::new::<Upload>("POST /api/files/uploads", "Request an upload")
                 .takes::<UploadRequest>()
                 .creates()
                 .refuses(&[

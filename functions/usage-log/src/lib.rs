@@ -1,4 +1,4 @@
-//! Lists an organisation's receipts, newest first: what was charged, to which key, and how the call went.
+//! Lists an organisation's receipts, newest first: which key was charged, for what, and the outcome of the call.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::credits::Receipt;
@@ -10,36 +10,36 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-/// A charged call.
+/// A charged call: its receipt, and its outcome once the service has reported it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct UsageEntry {
-    /// The receipt.
+    /// Id of the receipt.
     pub receipt_id: String,
-    /// The key that was charged.
+    /// Id of the key that was charged.
     pub key_id: String,
-    /// What the key spends: production or test.
+    /// `production` or `test`.
     pub environment: &'static str,
     /// Service that was paid for.
     pub service: Option<String>,
-    /// Endpoint, as the service told.
+    /// Endpoint that was called, as reported by the service.
     pub endpoint: Option<String>,
-    /// HTTP method, as the service told.
+    /// HTTP method of the call, as reported by the service.
     pub method: Option<String>,
-    /// HTTP status the service answered, once told.
+    /// HTTP status that the service answered; null until it reports the outcome.
     pub status_code: Option<u16>,
-    /// How long it took, in milliseconds, once told.
+    /// Duration of the call in milliseconds; null until the service reports the outcome.
     pub response_ms: Option<u64>,
-    /// Credits charged.
+    /// Credits charged for the call.
     pub credits: u64,
-    /// Address of the caller, as the service told.
+    /// IP address of the caller, as reported by the service.
     pub ip: Option<String>,
-    /// Country of the caller, two letters, as the service told.
+    /// Country of the caller as two letters, as reported by the service.
     pub country: Option<String>,
-    /// What the caller's client calls itself, as the service told.
+    /// `User-Agent` of the caller's client, as reported by the service.
     pub user_agent: Option<String>,
-    /// Whatever else the service told.
+    /// Further details that the service reported with the outcome.
     pub details: Value,
-    /// When the call was admitted.
+    /// When the call was charged.
     pub timestamp: String,
 }
 
@@ -64,8 +64,8 @@ impl<A: Adapters<Table: GetMember + ListReceipts>> HttpFunction for Function<A> 
     fn operations() -> Vec<Operation> {
         let operation =
             Operation::new::<Vec<UsageEntry>>("GET /api/orgs/{org}/usage", "List charged calls, newest first");
-        let operation = operation.in_org().parameter("day", "Only of this day (UTC), such as 2026-11-21", false);
-        vec![operation.parameter("key", "Only of this key", false).paged()]
+        let operation = operation.in_org().parameter("day", "Only calls of this day (UTC), such as 2026-11-21", false);
+        vec![operation.parameter("key", "Only calls with this key (its id)", false).paged()]
     }
 }
 

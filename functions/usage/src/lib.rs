@@ -1,4 +1,4 @@
-//! Tells how much of their plan's storage a user has taken.
+//! Shows how much of their plan's storage a user has used.
 
 use std::collections::BTreeMap;
 
@@ -10,34 +10,34 @@ use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, funct
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A user's storage.
+/// A user's use of storage.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StorageUsage {
-    /// Whose it is.
+    /// Id of the user.
     pub user_id: String,
-    /// Their plan.
+    /// Name of the user's plan.
     pub plan: &'static str,
-    /// Kept files.
+    /// Number of stored files.
     pub total_files: u64,
-    /// Bytes of kept files.
+    /// Bytes of stored files.
     pub total_size: u64,
     /// Bytes reserved for uploads that have not arrived.
     pub reserved_size: u64,
-    /// Bytes the plan allows, reserved ones included.
+    /// Bytes that the plan allows, reserved bytes included.
     pub limit: u64,
-    /// Kept and reserved bytes in percent of the limit, two decimals.
+    /// Stored and reserved bytes in percent of the limit, with two decimals.
     pub percent: f64,
-    /// Kept files by kind.
+    /// Stored files by kind.
     pub by_kind: BTreeMap<&'static str, KindUsage>,
 }
 
-/// Kept files of one kind.
+/// Stored files of one kind.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct KindUsage {
-    /// Number of files.
+    /// Number of these files.
     pub files: u64,
-    /// Bytes.
+    /// Bytes of these files.
     pub size: u64,
 }
 
@@ -53,8 +53,8 @@ impl<A: Adapters<Table: GetUsage>> HttpFunction for Function<A> {
 
         let limit = user.plan.allowances().storage;
         let by_kind = Kind::ALL.map(|kind| {
-            let kept = usage.of(kind);
-            (kind.name(), KindUsage { files: kept.files, size: kept.bytes })
+            let stored = usage.of(kind);
+            (kind.name(), KindUsage { files: stored.files, size: stored.bytes })
         });
         let answer = StorageUsage {
             user_id: user.id.to_string(),
@@ -70,12 +70,12 @@ impl<A: Adapters<Table: GetUsage>> HttpFunction for Function<A> {
     }
 
     fn operations() -> Vec<Operation> {
-        vec![Operation::new::<StorageUsage>("GET /api/files/usage", "Get the caller's use of storage")]
+        vec![Operation::new::<StorageUsage>("GET /api/files/usage", "Get the caller's storage usage")]
     }
 }
 
-/// Gives a share in percent with two decimals.
-// Byte counts lose nothing that two decimals of a percentage could show.
+/// Returns `part` in percent of `whole`, with two decimals.
+// The precision that an `f64` loses does not show in two decimals.
 #[allow(clippy::cast_precision_loss)]
 fn percent(part: u64, whole: u64) -> f64 {
     (part as f64 / whole as f64 * 10_000.0).round() / 100.0

@@ -1,4 +1,4 @@
-//! Shows an organisation's credits, and the caller's test credits.
+//! Shows an organisation's wallet, and the caller's test wallet.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
@@ -12,27 +12,27 @@ use serde::Serialize;
 /// A wallet: `balance + held + total_used + total_expired + total_clawed_back == total_purchased + total_granted`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct WalletView {
-    /// Credits to spend; below zero when more was taken back after a refund than was left.
+    /// Credits to spend. Below zero when a refund took back more credits than were left.
     pub balance: i64,
-    /// Credits set aside for jobs that run.
+    /// Credits reserved by open holds.
     pub held: u64,
-    /// Credits ever bought.
+    /// Credits bought since the wallet was opened.
     pub total_purchased: u64,
-    /// Credits ever given.
+    /// Credits given for free since the wallet was opened.
     pub total_granted: u64,
-    /// Credits ever spent.
+    /// Credits spent since the wallet was opened.
     pub total_used: u64,
-    /// Credits ever lost by expiry.
+    /// Credits that have expired since the wallet was opened.
     pub total_expired: u64,
-    /// Credits ever taken back after a refund.
+    /// Credits taken back after refunds and disputes since the wallet was opened.
     pub total_clawed_back: u64,
-    /// Currency credits are bought in.
+    /// Currency in which credits are bought.
     pub currency: &'static str,
-    /// Whether keys may spend from it; not while the organisation is suspended.
+    /// Whether keys may spend from it. False while the organisation is suspended.
     pub is_open: bool,
     /// The caller's test wallet.
     pub test: TestView,
-    /// Lots that are not spent, in no particular order.
+    /// Credit lots that are not spent, in no particular order.
     pub buckets: Vec<LotView>,
 }
 
@@ -41,22 +41,22 @@ pub struct WalletView {
 pub struct TestView {
     /// Test credits to spend.
     pub balance: i64,
-    /// When they are a hundred again.
+    /// When the balance is reset to 100 credits.
     pub resets_at: Option<String>,
 }
 
-/// A lot of credits.
+/// A credit lot: credits that came together and expire together.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LotView {
-    /// Id.
+    /// Id of the lot.
     pub id: String,
-    /// `promo` or `paid`; promotional credits are spent first.
+    /// `promo` or `paid`. Promotional credits are spent first.
     pub kind: &'static str,
-    /// Credits it brought.
+    /// Credits in the lot when it was added.
     pub amount: u64,
-    /// Credits left of it.
+    /// Credits of the lot that are left.
     pub left: u64,
-    /// When what is left is lost.
+    /// When the credits that are left expire; null when they do not.
     pub expires_at: Option<String>,
 }
 
@@ -76,7 +76,7 @@ impl<A: Adapters<Table: GetMember + GetWallet>> HttpFunction for Function<A> {
     }
 
     fn operations() -> Vec<Operation> {
-        vec![Operation::new::<WalletView>("GET /api/orgs/{org}/wallet", "Get an organisation's credits").in_org()]
+        vec![Operation::new::<WalletView>("GET /api/orgs/{org}/wallet", "Get an organisation's wallet").in_org()]
     }
 }
 

@@ -1,4 +1,5 @@
-//! Clerk's events, as far as they are of use here. Source: Clerk documentation, "Webhooks", and its Backend API's `User`.
+//! Clerk's events, with the fields that are used here. Source: Clerk documentation, "Webhooks", and `User` of its
+//! Backend API.
 
 use consigne_core::profiles::{Closing, Contact, Language, Telling};
 use consigne_core::{Fault, Timestamp, UserId, text};
@@ -6,22 +7,22 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Most characters kept of what a person is called.
+/// Most characters of a person's name that are stored.
 const NAME_MAX: usize = 100;
-/// Longest e-mail address, in bytes. Source: RFC 5321, section 4.5.3.1.3, less the brackets.
+/// Longest e-mail address, in bytes. Source: RFC 5321, section 4.5.3.1.3, without the brackets.
 const ADDRESS_MAX: usize = 254;
 
-/// One event.
+/// An event of Clerk.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct ClerkEvent {
-    /// What happened: `user.created`, `user.updated` and `user.deleted` are carried out, all others ignored.
+    /// Type of the event. `user.created`, `user.updated` and `user.deleted` are processed; all other types are ignored.
     #[serde(rename = "type")]
     kind: String,
-    /// Whom or what it happened to; a person's record, of which a deletion has the id only.
+    /// The object that the event is about: a user, of whom a deletion has only the id.
     data: Value,
 }
 
-/// A person, as Clerk writes them; there is more, of no use here.
+/// A user at Clerk, with the fields that are used here.
 #[derive(Debug, Deserialize)]
 struct ClerkUser {
     updated_at: i64,
@@ -48,42 +49,42 @@ struct Verification {
     status: Option<String>,
 }
 
-/// What an event means here.
+/// What to do about an event.
 #[derive(Debug)]
 pub(crate) enum ClerkAction {
-    /// How to reach somebody.
+    /// Store a user's contact details.
     Reachable(Telling),
-    /// Somebody is gone.
+    /// Close a user's account.
     Closed(Closing),
-    /// Nothing, for this reason.
+    /// Nothing to do, for this reason.
     Ignored(&'static str),
 }
 
 impl ClerkEvent {
-    /// Reads what the event means.
+    /// Determines what to do about the event.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` when it is about a person and not of the shape such events have.
+    /// `INVALID_REQUEST` when it is about a user but a field is missing or malformed.
     pub(crate) fn action(&self, now: Timestamp) -> Result<ClerkAction, Fault> {
-        let tells = matches!(self.kind.as_str(), "user.created" | "user.updated");
-        if !tells && self.kind != "user.deleted" {
+        let is_profile = matches!(self.kind.as_str(), "user.created" | "user.updated");
+        if !is_profile && self.kind != "user.deleted" {
             return Ok(ClerkAction::Ignored("another type of event"));
         }
         let id = self.data["id"].as_str().ok_or_else(|| Fault::field("data.id", "data.id must be a text"))?;
-        // Such as those of another application's import; nothing here can belong to it.
+        // Users imported from another application have such ids. They own nothing here.
         let Some(user) = UserId::parse(id) else { return Ok(ClerkAction::Ignored("no user id of this form")) };
-        if !tells {
+        if !is_profile {
             return Ok(ClerkAction::Closed(Closing::begin(user, now)));
         }
-        let told =
+        let user_data =
             ClerkUser::deserialize(&self.data).map_err(|error| Fault::field("data", format!("data: {error}")))?;
-        let at = Timestamp::from_millis(told.updated_at);
-        Ok(ClerkAction::Reachable(Telling { contact: told.contact(at), user, at }))
+        let at = Timestamp::from_millis(user_data.updated_at);
+        Ok(ClerkAction::Reachable(Telling { contact: user_data.contact(at), user, at }))
     }
 }
 
 impl ClerkUser {
-    /// Gives how to reach the person: at their primary address, if they have one.
+    /// Returns the user's contact details, with their primary address. `None` if they have none.
     fn contact(&self, at: Timestamp) -> Option<Contact> {
         let primary = self.primary_email_address_id.as_ref()?;
         let address = self.email_addresses.iter().find(|address| address.id == *primary)?;
@@ -97,7 +98,7 @@ impl ClerkUser {
         })
     }
 
-    /// Gives what the person is called, if that can be shown.
+    /// Returns the user's name: first and last name, or else the user name. `None` if it cannot be shown.
     fn name(&self) -> Option<String> {
         let names: Vec<&str> =
             [&self.first_name, &self.last_name].into_iter().flatten().map(|name| name.trim()).collect();
@@ -108,13 +109,13 @@ impl ClerkUser {
     }
 
     fn language(&self) -> Language {
-        let told = |name: &str| self.public_metadata[name].as_str();
-        let tag = self.locale.as_deref().or_else(|| told("locale")).or_else(|| told("language"));
+        let metadata = |name: &str| self.public_metadata[name].as_str();
+        let tag = self.locale.as_deref().or_else(|| metadata("locale")).or_else(|| metadata("language"));
         tag.map_or_else(Language::default, Language::for_tag)
     }
 }
 
-/// Takes an address that a mail can be sent to, as far as its characters tell.
+/// Returns the address if it has the form of one that mail can be sent to.
 fn fit_address(address: &str) -> Option<String> {
     let odd = |c: char| c.is_whitespace() || text::is_unfit(c);
     let whole = address.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());

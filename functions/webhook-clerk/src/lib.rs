@@ -1,7 +1,7 @@
-//! Keeps what Clerk tells of people, and closes the accounts it has deleted.
+//! Stores users' contact details that Clerk reports, and closes the accounts that it has deleted.
 //!
-//! Clerk sends its events again until they are answered, late, and in any order: each is carried out once, `updated_at`
-//! decides between two, and a deleted person never comes back.
+//! Clerk repeats its events until they are answered, and they come late and in any order. So each is processed once,
+//! the one with the later `updated_at` wins, and a deleted user never comes back.
 
 mod event;
 
@@ -16,7 +16,7 @@ pub use event::ClerkEvent;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Says that an event was taken.
+/// Confirms that an event was received.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Taken {
     /// Always true.
@@ -57,7 +57,7 @@ impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A
         let outcome = match written {
             WriteOutcome::Applied => "kept",
             WriteOutcome::Replayed(_) => "repeated",
-            // Something newer is known, or the account is closed.
+            // A later event was stored before, or the account is closed.
             WriteOutcome::Conflict => "late",
             WriteOutcome::KeyReused => return Err(content_mismatch()),
         };
@@ -66,7 +66,7 @@ impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<Taken>("POST /api/webhooks/clerk", "Tell of a person, as Clerk does");
+        let operation = Operation::new::<Taken>("POST /api/webhooks/clerk", "Receive an event from Clerk");
         vec![operation.for_senders().takes::<ClerkEvent>().refuses(&[Code::IdempotencyMismatch])]
     }
 }

@@ -1,4 +1,4 @@
-//! Takes what a generator reports at the end of an image job: what it delivered, or why it did not.
+//! Receives a generator's report about an image job: that it started, what it delivered, or why it failed.
 
 use consigne_core::files::Kind;
 use consigne_core::jobs::ClaimedFile;
@@ -6,43 +6,43 @@ use consigne_runtime::completions::{self, Completion, ReportedError, ReportedSta
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The function, with what it works with.
+/// The function and its dependencies.
 pub type Function<A> = completions::Function<A, ImageCompletion>;
 
 impl Reports for ImageCompletion {
     const FUNCTION: &'static str = env!("CARGO_PKG_NAME");
     const ROUTE: &'static str = "POST /api/webhooks/image-completion";
-    const SUMMARY: &'static str = "Report the end of an image job";
+    const SUMMARY: &'static str = "Report that an image job was started, completed or failed";
     const KINDS: &'static [Kind] = &[Kind::Image];
     const LIST: &'static str = "images";
 }
 
-/// A report.
+/// A generator's report about an image job.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 pub struct ImageCompletion {
     /// Id of the job.
     pub generation_id: String,
-    /// `processing` when it is taken up, `completed` or `failed` at its end; one of the latter, from what else is there, when
-    /// absent.
+    /// `processing` when the work starts; `completed` or `failed` at its end. When absent, it is `failed` if there is
+    /// an `error`, else `completed`.
     pub status: Option<ReportedStatus>,
-    /// What was delivered.
+    /// The delivered files.
     pub images: Option<Vec<ImageFile>>,
-    /// Why it failed.
+    /// Why the job failed.
     pub error: Option<ReportedError>,
 }
 
-/// A picture, as its generator describes it.
+/// A delivered image, as its generator describes it.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 pub struct ImageFile {
     /// Key of the file.
     pub s3_key: String,
-    /// Name; the file keeps that of its grant.
+    /// File name. It is ignored: the file has the name of its grant.
     pub filename: Option<String>,
-    /// Pixels; what counts is what is measured here.
+    /// Width in pixels. It is ignored: the file is measured after its upload.
     pub width: Option<u32>,
-    /// Pixels; what counts is what is measured here.
+    /// Height in pixels. It is ignored: the file is measured after its upload.
     pub height: Option<u32>,
-    /// Bytes; must be those of the file.
+    /// Size in bytes; must be that of the file.
     pub file_size: Option<u64>,
     /// Media type; must be that of the file.
     pub content_type: Option<String>,

@@ -1,5 +1,5 @@
-//! Stripe's events, as far as they are of use here. Source: Stripe API reference, "Types of events", "The Checkout Session
-//! object", "The Charge object", "The Dispute object".
+//! Stripe's events, with the fields that are used here. Source: Stripe API reference, "Types of events", "The Checkout
+//! Session object", "The Charge object", "The Dispute object".
 
 use consigne_core::credits::{ClawBackCause, DisputeId, DisputeState, PaidSession, PaymentId, SessionId};
 use consigne_core::text::cut;
@@ -8,61 +8,61 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Most characters kept of an event's id.
+/// Most characters of an event's id that are stored.
 const ID_MAX: usize = 255;
-/// Statuses of an inquiry: a bank only asks, and no money has moved.
+/// Dispute statuses of an inquiry: the bank only asks, and no money has moved.
 const INQUIRIES: [&str; 2] = ["warning_needs_response", "warning_under_review"];
-/// Statuses of a dispute in whose place there was a refund, before it began or after; the refund is told of by itself.
+/// Dispute statuses that mean the payment was refunded instead. The refund has an event of its own.
 const REFUNDED_INSTEAD: [&str; 2] = ["prevented", "charge_refunded"];
 
-/// One event.
+/// An event of Stripe.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct StripeEvent {
-    /// Its id, the same on every delivery.
+    /// Id of the event, the same in every delivery.
     id: String,
-    /// What happened. Checkouts that are paid, refunds and disputes are carried out, all others ignored.
+    /// Type of the event. Paid checkouts, refunds and disputes are processed; all other types are ignored.
     #[serde(rename = "type")]
     kind: String,
-    /// When, in seconds since 1970.
+    /// When it happened, in seconds since 1970.
     created: Option<i64>,
-    /// What it happened to.
+    /// The object that the event is about.
     data: StripeData,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct StripeData {
-    /// A checkout session, a charge or a dispute, as it was then.
+    /// A checkout session, a charge or a dispute, as it was at the time of the event.
     object: Value,
 }
 
-/// What an event means here.
+/// What to do about an event.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StripeAction {
-    /// A session was paid.
+    /// A checkout session was paid: credit it.
     Paid(PaidSession),
-    /// A payment was refunded, or a dispute of it stands so.
+    /// A payment was refunded, or a dispute of it has changed: take credits back or return them.
     ClawBack(PaymentId, ClawBackCause),
-    /// Nothing, for this reason.
+    /// Nothing to do, for this reason.
     Ignored(&'static str),
-    /// Something nobody knows here yet, so that it comes to nothing either; somebody should look at it.
+    /// Not supported: nothing is done, but a person should look at it.
     Unknown(&'static str),
 }
 
 impl StripeEvent {
-    /// Gives its id, for the trail.
+    /// Returns the event's id, shortened for the audit log.
     pub(crate) fn id(&self) -> String {
         cut(&self.id, ID_MAX)
     }
 
-    /// Gives when it happened.
+    /// Returns when the event happened, or `now` if it does not say.
     pub(crate) fn at(&self, now: Timestamp) -> Timestamp {
         self.created.map_or(now, Timestamp::from_secs)
     }
 
-    /// Reads what the event means.
+    /// Determines what to do about the event.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` when it is of a kind that is carried out, and not of the shape such events have.
+    /// `INVALID_REQUEST` when its type is processed here but a field is missing or malformed.
     pub(crate) fn action(&self) -> Result<StripeAction, Fault> {
         match self.kind.as_str() {
             "checkout.session.completed" | "checkout.session.async_payment_succeeded" => self.session(),
@@ -72,7 +72,7 @@ impl StripeEvent {
             | "charge.dispute.funds_reinstated"
             | "charge.dispute.closed" => self.dispute(),
             "checkout.session.async_payment_failed" | "checkout.session.expired" => {
-                Ok(StripeAction::Ignored("nobody paid"))
+                Ok(StripeAction::Ignored("not paid"))
             }
             _ => Ok(StripeAction::Ignored("another type of event")),
         }
@@ -80,12 +80,12 @@ impl StripeEvent {
 
     fn session(&self) -> Result<StripeAction, Fault> {
         let session = &self.data.object;
-        // Some ways to pay take days; the other of the two events comes then.
+        // Some payment methods take days. `async_payment_succeeded` follows then.
         if self.text("payment_status")? != "paid" {
             return Ok(StripeAction::Ignored("not paid yet"));
         }
         let Some(org) = session["client_reference_id"].as_str().and_then(OrgId::parse) else {
-            // Something else that is sold under the same account.
+            // Another product that is sold with the same Stripe account.
             return Ok(StripeAction::Ignored("it names no organisation"));
         };
         let noted = |name: &str| match &session["metadata"][name] {
@@ -93,8 +93,8 @@ impl StripeEvent {
             other => other.to_string(),
         };
         Ok(StripeAction::Paid(PaidSession {
-            session: SessionId::parse(self.text("id")?).ok_or_else(|| odd("id"))?,
-            payment: PaymentId::parse(self.text("payment_intent")?).ok_or_else(|| odd("payment_intent"))?,
+            session: SessionId::parse(self.text("id")?).ok_or_else(|| malformed("id"))?,
+            payment: PaymentId::parse(self.text("payment_intent")?).ok_or_else(|| malformed("payment_intent"))?,
             org,
             noted: ["org_id", "pack", "credits"].map(noted),
             amount_cents: self.number("amount_total")?,
@@ -113,7 +113,7 @@ impl StripeEvent {
             (_, "lost") => DisputeState::Lost,
             (_, "won" | "warning_closed") => DisputeState::Won,
             (_, status) if REFUNDED_INSTEAD.contains(&status) => DisputeState::Dropped,
-            // It may be that of a part that was refunded; what the dispute comes to, its status says.
+            // Funds are also reinstated when a part was refunded. Only the status says whether the dispute is over.
             ("charge.dispute.funds_reinstated", _) => return Ok(StripeAction::Ignored("the dispute is not over")),
             ("charge.dispute.funds_withdrawn", _) | ("charge.dispute.created", "needs_response" | "under_review") => {
                 DisputeState::Open
@@ -121,31 +121,31 @@ impl StripeEvent {
             ("charge.dispute.created", status) if INQUIRIES.contains(&status) => {
                 return Ok(StripeAction::Ignored("an inquiry"));
             }
-            _ => return Ok(StripeAction::Unknown("a dispute of another status")),
+            _ => return Ok(StripeAction::Unknown("a dispute with an unknown status")),
         };
-        let id = DisputeId::parse(self.text("id")?).ok_or_else(|| odd("id"))?;
+        let id = DisputeId::parse(self.text("id")?).ok_or_else(|| malformed("id"))?;
         Ok(StripeAction::ClawBack(payment, ClawBackCause::Dispute { id, cents: self.number("amount")?, state }))
     }
 
-    /// Gives the payment a charge or a dispute is of; none of those that were made without a payment intent.
+    /// Returns the payment of a charge or a dispute. `None` for charges that were made without a payment intent.
     fn payment(&self) -> Result<Option<PaymentId>, Fault> {
         match &self.data.object["payment_intent"] {
             Value::Null => Ok(None),
-            Value::String(id) => PaymentId::parse(id).map(Some).ok_or_else(|| odd("payment_intent")),
-            _ => Err(odd("payment_intent")),
+            Value::String(id) => PaymentId::parse(id).map(Some).ok_or_else(|| malformed("payment_intent")),
+            _ => Err(malformed("payment_intent")),
         }
     }
 
     fn text(&self, name: &str) -> Result<&str, Fault> {
-        self.data.object[name].as_str().ok_or_else(|| odd(name))
+        self.data.object[name].as_str().ok_or_else(|| malformed(name))
     }
 
     fn number(&self, name: &str) -> Result<u64, Fault> {
-        self.data.object[name].as_u64().ok_or_else(|| odd(name))
+        self.data.object[name].as_u64().ok_or_else(|| malformed(name))
     }
 }
 
-fn odd(name: &str) -> Fault {
+fn malformed(name: &str) -> Fault {
     let field = format!("data.object.{name}");
     Fault::field(&field, format!("{field} is missing or malformed"))
 }

@@ -1,8 +1,8 @@
-//! Credits what was paid for, and takes back what was refunded or disputed.
+//! Credits paid checkout sessions, and takes credits back after refunds and disputes.
 //!
-//! Stripe sends its events again until they are answered, late, and in any order. Nothing of them is remembered here: a
-//! session is credited once, and what is known of a payment only grows, so the same event again, or the same fact in
-//! another one, changes nothing. What was not sold here is answered 200 as well, since no repetition would mend it.
+//! Stripe repeats its events until they are answered, and they come late and in any order. Events are not stored: a
+//! session is credited once, and what is known about a payment only grows, so a repeated event changes nothing.
+//! Sessions that were not opened here are answered 200 too, because a repetition would not change anything.
 
 mod event;
 
@@ -11,32 +11,37 @@ use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{ClawBack, ClawBackCause, ClawBackOutcome, PaidSession, PaymentId, PurchaseOutcome};
 use consigne_core::ports::{ClawBackCredits, CreditPurchase, GetCheckout, WriteAudit};
 use consigne_core::{AuditId, Fault, OrgId};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use event::StripeAction;
 pub use event::StripeEvent;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-/// Says that an event was taken.
+/// Confirms that an event was received.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PaymentTaken {
     /// Always true.
     pub success: bool,
 }
 
+needs! {
+    /// What the function needs.
+    pub trait Needs: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>
+}
+
 function! {
     secrets: Refreshed<StripeSecrets> = stripe_secrets().await,
-    /// Sessions, wallets and payments.
+    /// Checkout sessions, wallets and payments.
     credits: A::Table = table(),
 }
 
-impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>> HttpFunction for Function<A> {
+impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         request.signed_by_stripe(&self.secrets).await?;
         let taken = self.take(request).await;
         if taken.is_err() {
-            // Stripe tells of it again for some days, and then never.
+            // Stripe repeats the event for some days and then gives up, so somebody must be alerted.
             request.log.count("PaymentsFailed");
         }
         taken?;
@@ -44,14 +49,13 @@ impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAu
     }
 
     fn operations() -> Vec<Operation> {
-        let operation =
-            Operation::new::<PaymentTaken>("POST /api/webhooks/stripe", "Tell of a payment, as Stripe does");
+        let operation = Operation::new::<PaymentTaken>("POST /api/webhooks/stripe", "Receive an event from Stripe");
         vec![operation.for_stripe().takes::<StripeEvent>()]
     }
 }
 
-impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>> Function<A> {
-    /// Does what an event asks for.
+impl<A: Needs> Function<A> {
+    /// Processes an event: credits a purchase, takes credits back, or ignores it.
     async fn take(&self, request: &Request) -> Result<(), Fault> {
         let event: StripeEvent = request.json()?;
         request.log.field("stripe.event", event.id());
@@ -64,7 +68,7 @@ impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAu
                 "ignored"
             }
             StripeAction::Unknown(what) => {
-                // Told again it would be as unknown; but it is about somebody's money.
+                // A repetition would not help, so it is not an error; but it concerns money, so the alarm must ring.
                 request.log.field("stripe.unheard", what);
                 request.log.count("PaymentsFailed");
                 "ignored"
@@ -73,15 +77,13 @@ impl<A: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAu
         request.log.field("stripe.outcome", outcome);
         Ok(())
     }
-}
 
-impl<A: Adapters<Table: GetCheckout + CreditPurchase + WriteAudit>> Function<A> {
-    /// Credits a session that is paid, if it is as it was offered.
+    /// Credits a paid session, if it agrees with what was offered.
     async fn credit(&self, paid: &PaidSession, event: &StripeEvent, request: &Request) -> Result<&'static str, Fault> {
         request.log.field("org.id", paid.org);
         request.log.field("checkout.session", paid.session.as_str());
         let Some(offered) = self.credits.get_checkout(paid.org, &paid.session).await? else {
-            // In nobody's trail: whom it names may have nothing to do with it.
+            // Not in an organisation's audit log: the one it names may have nothing to do with it.
             return self.refuse(None, paid, "it was not opened here", event, request).await;
         };
         if let Some(field) = paid.differs(&offered) {
@@ -100,7 +102,8 @@ impl<A: Adapters<Table: GetCheckout + CreditPurchase + WriteAudit>> Function<A> 
         }
     }
 
-    /// Puts a paid session that buys nothing into the trail, once an event, and says so aloud: somebody's money came in.
+    /// Refuses a paid session: writes it to the audit log, once per event, and counts it, because somebody paid
+    /// and got no credits.
     async fn refuse(
         &self,
         org: Option<OrgId>,
@@ -121,10 +124,8 @@ impl<A: Adapters<Table: GetCheckout + CreditPurchase + WriteAudit>> Function<A> 
         self.credits.write_audit(&entry).await?;
         Ok("refused")
     }
-}
 
-impl<A: Adapters<Table: ClawBackCredits>> Function<A> {
-    /// Brings a wallet to what follows from what is told of a payment.
+    /// Takes credits back, or returns them, so that the wallet agrees with what is known about a payment.
     async fn claw_back(
         &self,
         payment: PaymentId,
@@ -134,8 +135,8 @@ impl<A: Adapters<Table: ClawBackCredits>> Function<A> {
     ) -> Result<&'static str, Fault> {
         request.log.field("payment.id", payment.as_str());
         let (origin, now) = (origin(request), request.now);
-        let told = ClawBack { payment, cause, source: event.id(), origin, now };
-        Ok(match self.credits.claw_back(&told).await? {
+        let claw_back = ClawBack { payment, cause, source: event.id(), origin, now };
+        Ok(match self.credits.claw_back(&claw_back).await? {
             ClawBackOutcome::Taken(credits) => {
                 request.log.field("credits.taken", credits);
                 "taken back"

@@ -1,4 +1,4 @@
-//! Takes what a generator reports at the end of a book or an article: what it delivered, or why it did not.
+//! Receives a generator's report about a book or an article: that it started, what it delivered, or why it failed.
 
 use consigne_core::files::Kind;
 use consigne_core::jobs::{ClaimedFile, TextFacts};
@@ -7,51 +7,51 @@ use consigne_runtime::completions::{self, Completion, ReportedError, ReportedSta
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The function, with what it works with.
+/// The function and its dependencies.
 pub type Function<A> = completions::Function<A, TextCompletion>;
 
 impl Reports for TextCompletion {
     const FUNCTION: &'static str = env!("CARGO_PKG_NAME");
     const ROUTE: &'static str = "POST /api/webhooks/text-completion";
-    const SUMMARY: &'static str = "Report the end of a book or an article";
+    const SUMMARY: &'static str = "Report that a book or an article was started, completed or failed";
     const KINDS: &'static [Kind] = &[Kind::Book, Kind::Blog];
     const LIST: &'static str = "texts";
 }
 
-/// A report.
+/// A generator's report about a book or an article.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 pub struct TextCompletion {
     /// Id of the job.
     pub generation_id: String,
-    /// `processing` when it is taken up, `completed` or `failed` at its end; one of the latter, from what else is there, when
-    /// absent.
+    /// `processing` when the work starts; `completed` or `failed` at its end. When absent, it is `failed` if there is
+    /// an `error`, else `completed`.
     pub status: Option<ReportedStatus>,
-    /// What was delivered.
+    /// The delivered files.
     pub texts: Option<Vec<TextFile>>,
-    /// Why it failed.
+    /// Why the job failed.
     pub error: Option<ReportedError>,
 }
 
-/// A book or an article, as its generator describes it.
+/// A delivered book or article, as its generator describes it.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 pub struct TextFile {
     /// Key of the file.
     pub s3_key: String,
-    /// Name; the file keeps that of its grant.
+    /// File name. It is ignored: the file has the name of its grant.
     pub filename: Option<String>,
-    /// What it came to be called, at most 200 characters of it.
+    /// Title of the text; cut off after 200 characters.
     pub title: Option<String>,
-    /// Its chapters.
+    /// Number of chapters.
     pub chapter_count: Option<u32>,
-    /// Its words.
+    /// Number of words.
     pub word_count: Option<u64>,
-    /// Bytes; must be those of the file.
+    /// Size in bytes; must be that of the file.
     pub file_size: Option<u64>,
     /// Media type; must be that of the file.
     pub content_type: Option<String>,
 }
 
-/// Most characters kept of a title.
+/// Most characters of a title that are stored.
 const TITLE_MAX: usize = 200;
 
 impl From<TextCompletion> for Completion {
@@ -60,7 +60,7 @@ impl From<TextCompletion> for Completion {
             title: text.title.as_ref().map(|title| cut(title, TITLE_MAX)).filter(|title| !title.is_empty()),
             chapters: text.chapter_count,
             words: text.word_count,
-            // What others paid is nothing to us.
+            // The tokens that an external generator used are not ours to count.
             tokens: None,
         });
         let claimed = |file: TextFile| ClaimedFile {

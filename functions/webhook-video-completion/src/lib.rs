@@ -1,4 +1,4 @@
-//! Takes what a generator reports at the end of a video job: what it delivered, or why it did not.
+//! Receives a generator's report about a video job: that it started, what it delivered, or why it failed.
 
 use consigne_core::files::Kind;
 use consigne_core::jobs::ClaimedFile;
@@ -6,41 +6,41 @@ use consigne_runtime::completions::{self, Completion, ReportedError, ReportedSta
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The function, with what it works with.
+/// The function and its dependencies.
 pub type Function<A> = completions::Function<A, VideoCompletion>;
 
 impl Reports for VideoCompletion {
     const FUNCTION: &'static str = env!("CARGO_PKG_NAME");
     const ROUTE: &'static str = "POST /api/webhooks/video-completion";
-    const SUMMARY: &'static str = "Report the end of a video job";
+    const SUMMARY: &'static str = "Report that a video job was started, completed or failed";
     const KINDS: &'static [Kind] = &[Kind::Video];
     const LIST: &'static str = "videos";
 }
 
-/// A report.
+/// A generator's report about a video job.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 pub struct VideoCompletion {
     /// Id of the job.
     pub generation_id: String,
-    /// `processing` when it is taken up, `completed` or `failed` at its end; one of the latter, from what else is there, when
-    /// absent.
+    /// `processing` when the work starts; `completed` or `failed` at its end. When absent, it is `failed` if there is
+    /// an `error`, else `completed`.
     pub status: Option<ReportedStatus>,
-    /// What was delivered.
+    /// The delivered files.
     pub videos: Option<Vec<VideoFile>>,
-    /// Why it failed.
+    /// Why the job failed.
     pub error: Option<ReportedError>,
 }
 
-/// A video, as its generator describes it.
+/// A delivered video, as its generator describes it.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 pub struct VideoFile {
     /// Key of the file.
     pub s3_key: String,
-    /// Name; the file keeps that of its grant.
+    /// File name. It is ignored: the file has the name of its grant.
     pub filename: Option<String>,
-    /// How long it plays, in seconds; shown rounded.
+    /// Length in seconds; rounded to whole seconds.
     pub duration_seconds: Option<f64>,
-    /// Bytes; must be those of the file.
+    /// Size in bytes; must be that of the file.
     pub file_size: Option<u64>,
     /// Media type; must be that of the file.
     pub content_type: Option<String>,
@@ -52,7 +52,7 @@ impl From<VideoCompletion> for Completion {
             s3_key: file.s3_key,
             size: file.file_size,
             content_type: file.content_type,
-            // Saturates; nothing here depends on it.
+            // The cast saturates. The length is only shown, so that does no harm.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             duration_seconds: file.duration_seconds.map(|seconds| seconds.round() as u32),
         };

@@ -10,10 +10,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import importlib.util
 
-from project import Project
-
 import deployer
 import rules
+from project import Project
 from templates import ROOT
 
 spec = importlib.util.spec_from_file_location("check_main", ROOT / "infra/check/__main__.py")

@@ -3,9 +3,9 @@
 //! A connection begins to open as soon as its adapter is made, and secrets take tens of milliseconds to be read. So every
 //! adapter must be made before the first secret is waited for: their connections open meanwhile.
 //!
-//! The types see to that. [`Wire::wire`] is not `async`, so it cannot wait; it gets secrets as [`Pending`]. What it gives
-//! back waits for them, and cannot borrow the start, so it cannot make any further adapter. [`function!`](crate::function)
-//! writes this down for the usual function.
+//! The types enforce that. [`Wire::wire`] is not `async`, so it cannot wait; it gets secrets as [`Pending`]. The future that
+//! it returns waits for them, but cannot borrow the start, so it cannot make another adapter.
+//! [`function!`](crate::function) writes both phases.
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -14,40 +14,40 @@ use std::task::{Context, Poll};
 use crate::adapters::Adapters;
 use crate::start::{Start, StartError};
 
-/// Returns a function its one name, which is that of its package, its folder, and so on.
+/// The one name of a function: that of its package, folder, binary and log lines.
 pub trait Named: Send + Sync + 'static {
     /// The name.
     const NAME: &'static str;
 }
 
-/// Creates a function out of what a start offers.
+/// Creates a function from what a [`Start`] offers.
 pub trait Wire<A: Adapters>: Sized {
-    /// Creates all parts that need no answer from the network; what is given back waits for the others.
+    /// Creates all parts that need no answer from the network. The result waits for the others.
     ///
     /// # Errors
     /// When a setting is missing or unusable.
     fn wire(start: &Start<A>) -> Wiring<Self>;
 }
 
-/// A function without the parts that the network still has to give.
+/// A function whose secrets have not been read yet.
 pub type Wiring<F> = Result<Pending<F>, StartError>;
 
 /// A part of a function that may have to be read from the network. Nothing is read before it is awaited.
-// Boxed, which costs nothing beside a start, so that its type can be written down.
+// Boxed, so that its type has a name. That costs some nanoseconds of a start.
 pub struct Pending<T>(Pin<Box<dyn Future<Output = Result<T, StartError>> + Send>>);
 
 impl<T: Send + 'static> Pending<T> {
-    /// Wraps what gives the part.
+    /// Wraps the future that reads the part.
     pub fn new(part: impl Future<Output = Result<T, StartError>> + Send + 'static) -> Self {
         Self(Box::pin(part))
     }
 
-    /// Wraps a part that is there already.
+    /// Wraps a part that needs no reading.
     pub fn ready(part: T) -> Self {
         Self::new(ready(Ok(part)))
     }
 
-    /// Creates something of the part, once it is there.
+    /// Converts the part once it is read.
     #[must_use]
     pub fn map<U: Send + 'static>(self, make: impl FnOnce(T) -> U + Send + 'static) -> Pending<U> {
         Pending::new(async { self.await.map(make) })
@@ -64,8 +64,7 @@ impl<T> Future for Pending<T> {
 
 /// Declares a function: its dependencies, and by which method of [`Start`] each is made.
 ///
-/// First all of them are made, in this order. Then those behind which `.await` stands, which are [`Pending`], are waited for,
-/// one after the other.
+/// First all of them are made, in this order. Then those with `.await`, which are [`Pending`], are read one after the other.
 ///
 /// ```
 /// # use consigne_auth::SessionVerifier;

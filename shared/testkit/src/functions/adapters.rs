@@ -1,4 +1,4 @@
-//! What functions are wired with on fakes: a world in the place of every adapter, settings, and secrets.
+//! The dependencies of functions in tests: one [`World`] as every adapter, fixed settings, and fixed secrets.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -18,11 +18,11 @@ use super::{ISSUER, SERVICE_TOKEN};
 use crate::fakes::{SimClock, World};
 use crate::{stripe, webhooks};
 
-/// Who mails come from.
+/// The setting with the sender of mails.
 pub const MAIL_FROM: (&str, &str) = ("MAIL_FROM", "Consigne <no-reply@example.com>");
 
-/// The settings of every function but its secrets and [`MAIL_FROM`]. Private addresses are not allowed, and of the three
-/// services two have an upstream.
+/// The settings of all functions, without the secrets and [`MAIL_FROM`]. Private addresses are refused. Two of the
+/// three services have an upstream.
 const SETTINGS: [(&str, &str); 14] = [
     ("TABLE_NAME", "table"),
     ("BUCKET_NAME", "photos"),
@@ -40,7 +40,7 @@ const SETTINGS: [(&str, &str); 14] = [
     ("KEY_PREFIX", "sk"),
 ];
 
-/// The settings that name secrets. Each holds its own name, by which [`text_of`] knows the secret.
+/// The settings that name secrets. The value of each is its own name, which [`text_of`] maps to the secret.
 const SECRETS: [&str; 10] = [
     "CURSOR_SECRET_ARN",
     "UNSUBSCRIBE_SECRET_ARN",
@@ -54,7 +54,7 @@ const SECRETS: [&str; 10] = [
     "STRIPE_SECRETS_ARN",
 ];
 
-/// Gives the text of a secret.
+/// Returns the text of a secret.
 fn text_of(arn: &str) -> String {
     match arn {
         "CURSOR_SECRET_ARN" | "UNSUBSCRIBE_SECRET_ARN" => "0123456789abcdef0123456789abcdef".to_owned(),
@@ -71,12 +71,12 @@ fn text_of(arn: &str) -> String {
     }
 }
 
-/// Gives a secret that something is derived from.
+/// Returns a secret, for code that derives something from it.
 pub(super) fn secret(arn: &str) -> Secret {
     Secret::new(text_of(arn)).expect("it is long enough")
 }
 
-/// Reads the secrets of functions on fakes.
+/// Reads the fixed secrets of functions in tests.
 #[derive(Clone, Copy, Debug)]
 pub struct FakeSecrets;
 
@@ -86,7 +86,7 @@ impl ReadSecret for FakeSecrets {
     }
 }
 
-/// A world in the place of every adapter.
+/// Uses one [`World`] as every adapter, and records of which AWS services a function asks for a client.
 #[derive(Debug)]
 pub struct Fakes {
     world: World,
@@ -95,12 +95,12 @@ pub struct Fakes {
 }
 
 impl Fakes {
-    /// Starts a function in a world.
+    /// Starts a function on a world, with today's clock and the settings of an installation that sends mails.
     pub fn start(world: &World) -> Start<Self> {
         Self::start_with(world, &SimClock::at(clock::now()), [MAIL_FROM])
     }
 
-    /// The same with a clock to wait by, and with settings of one's own.
+    /// Like [`Self::start`], with the given clock to wait by and the given settings instead of [`MAIL_FROM`].
     pub fn start_with<const N: usize>(
         world: &World,
         clock: &SimClock,
@@ -117,12 +117,12 @@ impl Fakes {
         Start::with(environment, Self { world: world.clone(), clock: clock.clone(), clients: RefCell::default() })
     }
 
-    /// Counts the services of AWS of which clients were asked for.
+    /// Returns the number of AWS services for which a client was requested.
     pub(super) fn clients(&self) -> usize {
         self.clients.borrow().len()
     }
 
-    /// Gives the world as the client of a service of AWS.
+    /// Returns the world as the client of an AWS service, and records the request.
     fn client_of(&self, service: &'static str) -> World {
         self.clients.borrow_mut().insert(service);
         self.world.clone()
@@ -172,7 +172,7 @@ impl Adapters for Fakes {
         start.adapters().world.clone()
     }
 
-    // The keys of Stripe and of the model are secrets.
+    // The API keys of Stripe and of the language model are secrets, so these need a client of Secrets Manager.
     fn payments(start: &Start<Self>) -> Result<Pending<World>, StartError> {
         Ok(Pending::ready(start.adapters().client_of("secretsmanager")))
     }

@@ -1,4 +1,5 @@
-//! The functions on fakes: each behind its real edge and wired as in its binary, fed with real events.
+//! Runs the functions on fakes: wired as in their binaries, with the real runtime around them, and fed with whole
+//! events.
 
 mod adapters;
 mod nightly;
@@ -27,44 +28,44 @@ use crate::fakes::{SimClock, World};
 use crate::tokens::Issuer;
 use adapters::secret;
 
-/// The service token the functions here accept, of the service `pdf-api`.
+/// A service token that the functions in tests accept: that of the service `pdf-api`.
 pub const SERVICE_TOKEN: &str = "svc-0123456789abcdef0123456789abcdef";
 
-/// The issuer of every test on fakes; making its key takes a moment.
+/// The issuer of session tokens for all tests on fakes. Shared, because generating its key is slow.
 static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::fresh("test-1"));
 
-/// Gives the issuer whose tokens the functions here accept.
+/// Returns the issuer of the session tokens that the functions in tests accept.
 pub fn issuer() -> &'static Issuer {
     &ISSUER
 }
 
-/// Calls an HTTP function on a world and gives status, headers worth seeing, and body.
+/// Calls an HTTP function on a world. Returns status, body, and the headers that not every answer has.
 pub async fn call(world: &World, name: &str, event: Value) -> Value {
     let answer = (function(name).run)(&Fakes::start(world), event, deadline()).await;
-    shown(answer.expect("a request is always answered"))
+    shown(answer.expect("a request gets an answer"))
 }
 
-/// Hands a batch of records to a function and gives what Lambda is told.
+/// Passes a batch of records to a function. Returns its answer to Lambda.
 pub async fn deliver(world: &World, name: &str, batch: Value) -> Value {
     deliver_until(world, name, batch, deadline()).await
 }
 
-/// The same to a function that must be done by a moment.
+/// Like [`deliver`], with a deadline for the invocation.
 pub async fn deliver_until(world: &World, name: &str, batch: Value, until: SystemTime) -> Value {
-    (function(name).run)(&Fakes::start(world), batch, until).await.expect("a batch is always answered")
+    (function(name).run)(&Fakes::start(world), batch, until).await.expect("a batch gets an answer")
 }
 
-/// Lets a scheduled function run as of a time and gives what it has done.
+/// Runs a scheduled function on an event. Returns what it reports, or the chain of its error.
 pub async fn tick(world: &World, name: &str, event: Value) -> Result<Value, String> {
     (function(name).run)(&Fakes::start(world), event, deadline()).await.map_err(|fault| fault.chain())
 }
 
-/// Wires a function, to hand it something that does not come from an event.
+/// Wires a function, for tests that call it with something other than an event.
 pub async fn wired<F>(start: &Start<Fakes>, wire: fn(&Start<Fakes>) -> Wiring<F>) -> F {
     registry::wired(wire(start)).await
 }
 
-/// Checks a key by another clock than that of today, and gives `data` of the answer.
+/// Checks a key with `key-verify` at a given time. Returns `data` of the answer.
 pub async fn verify_at(world: &World, event: Value, now: Timestamp) -> Value {
     let event = serde_json::from_value(event).expect("the payload is an HTTP event");
     let function = wired(&Fakes::start(world), key_verify::Function::wire).await;
@@ -73,7 +74,7 @@ pub async fn verify_at(world: &World, event: Value, now: Timestamp) -> Value {
     body["data"].clone()
 }
 
-/// Hands an event of Stripe's over and gives what the log says of it.
+/// Passes a Stripe event to `webhook-stripe`. Returns the log line of the invocation.
 pub async fn stripe_notes(world: &World, event: Value) -> Value {
     let event = serde_json::from_value(event).expect("the payload is an HTTP event");
     let request = Request::from_event(event, clock::now());
@@ -81,49 +82,49 @@ pub async fn stripe_notes(world: &World, event: Value) -> Value {
     request.log.take("webhook-stripe", request.now).into()
 }
 
-/// Hands a message to `dispatch-webhook`, which waits by a clock.
+/// Passes a message to `dispatch-webhook`, which uses the given clock.
 pub async fn dispatch(world: &World, clock: &SimClock, message: &Message) -> Result<(), Fault> {
     let start = Fakes::start_with(world, clock, []);
     wired(&start, dispatch_webhook::Function::wire).await.handle(message).await
 }
 
-/// Hands a message to `send-mail`, in an installation in which mails are sent or not.
+/// Passes a message to `send-mail`, in an installation that sends mails or one that does not.
 pub async fn send_mail(world: &World, are_sent: bool, message: &Message) -> Result<(), Fault> {
     let start = if are_sent { Fakes::start(world) } else { Fakes::start_with(world, &SimClock::at(message.now), []) };
     wired(&start, send_mail::Function::wire).await.handle(message).await
 }
 
-/// Gives what seals links to unsubscribe.
+/// Returns the seal of the links to unsubscribe.
 pub fn unsubscribe_seal() -> UnsubscribeSeal {
     UnsubscribeSeal::new(secret("UNSUBSCRIBE_SECRET_ARN"))
 }
 
-/// Gives what the gateway here signs with.
+/// Returns the seal with which `gateway` signs calls in tests.
 pub fn gateway_seal() -> GatewaySeal {
     GatewaySeal::new(secret("GATEWAY_SECRET_ARN"))
 }
 
-/// Gives the tokens of invitations that the functions here accept.
+/// Returns what derives the tokens of invitations in tests.
 pub fn invitation_tokens() -> InvitationTokens {
     InvitationTokens::new(secret("INVITATION_SECRET_ARN"))
 }
 
-/// Gives what the secrets of endpoints here are derived from.
+/// Returns what derives the secrets of endpoints in tests.
 pub fn endpoint_secrets() -> EndpointSecrets {
     EndpointSecrets::new(secret("ENDPOINT_SECRET_ARN"))
 }
 
-/// Gives the moment ten seconds from now.
+/// Returns the default deadline of an invocation: ten seconds from now.
 fn deadline() -> SystemTime {
     let now = u64::try_from(clock::now().as_millis()).expect("it is after 1970");
     UNIX_EPOCH + Duration::from_millis(now) + Duration::from_secs(10)
 }
 
-/// Shows an answer as a caller sees it, without the headers that every answer has.
+/// Returns an answer as the caller sees it, without the headers that every answer has.
 fn shown(mut answer: Value) -> Value {
     let relayed = answer["isBase64Encoded"] == true;
     let text = answer["body"].as_str().map(str::to_owned);
-    // A preflight's. What an upstream answers so is relayed, and shown like everything else of its.
+    // The answer to a CORS preflight. A 204 that is relayed from an upstream is shown like any other relayed answer.
     if answer["statusCode"] == 204 && !relayed {
         return json!({ "status": 204, "body": text.is_some_and(|text| !text.is_empty()) });
     }
@@ -142,7 +143,7 @@ fn shown(mut answer: Value) -> Value {
     let body = if is_page {
         text.into()
     } else if relayed {
-        // What somebody else answered may be anything.
+        // A relayed body may be anything, not only JSON.
         let bytes = STANDARD.decode(&text).expect("the body is base64");
         serde_json::from_slice(&bytes).unwrap_or_else(|_| json!({ "base64": text }))
     } else {

@@ -1,4 +1,4 @@
-//! Every function there is, on fakes. The list is made from the folders of `functions/` by build.rs.
+//! All functions, wired on fakes. build.rs generates the list from the folders of `functions/`.
 
 use std::pin::Pin;
 use std::sync::LazyLock;
@@ -14,23 +14,23 @@ use super::Fakes;
 
 static FUNCTIONS: LazyLock<Vec<Entry>> = LazyLock::new(|| include!(concat!(env!("OUT_DIR"), "/functions.rs")));
 
-/// A function at work on one event.
+/// A running invocation.
 type Running = Pin<Box<dyn Future<Output = Result<Value, Fault>> + Send>>;
 
-/// What can be done with a function, whatever its kind.
+/// A function, with what tests can do with it, whatever its kind.
 pub struct Entry {
-    /// Its one name.
+    /// Name of the function, that of its folder.
     pub name: &'static str,
-    /// Describes its routes; of a function that answers no HTTP there are none.
+    /// Describes its routes. Functions that do not answer HTTP have none.
     pub operations: fn() -> Vec<Operation>,
-    /// Wires it.
+    /// Wires the function and drops it.
     wire: fn(&Start<Fakes>),
-    /// Wires it and hands it an event, which it must be done with by a moment; gives what Lambda is told.
+    /// Wires the function and runs it on an event, with a deadline. Returns its answer to Lambda.
     pub(super) run: fn(&Start<Fakes>, Value, SystemTime) -> Running,
 }
 
 impl Entry {
-    /// Counts the services of AWS that it is a client of.
+    /// Returns the number of AWS services that the function is a client of.
     pub fn clients(&self) -> usize {
         let start = Fakes::start(&crate::fakes::World::default());
         (self.wire)(&start);
@@ -38,25 +38,26 @@ impl Entry {
     }
 }
 
-/// Gives every function, in the order of the alphabet.
+/// Returns all functions, sorted by name.
 pub fn functions() -> &'static [Entry] {
     &FUNCTIONS
 }
 
-/// Gives a function by its name.
+/// Returns the function of a name.
 ///
 /// # Panics
-/// When there is none of that name.
+/// If there is none.
 pub fn function(name: &str) -> &'static Entry {
     FUNCTIONS.iter().find(|entry| entry.name == name).unwrap_or_else(|| panic!("there is no function {name}"))
 }
 
-/// Makes the entry of the function that something wires.
+/// Builds the entry of a function from its `wire`.
 fn entry<F: Registered<K>, K>(_: fn(&Start<Fakes>) -> Wiring<F>) -> Entry {
     F::entry()
 }
 
-/// A function of a kind `K`, which follows from the traits it implements.
+/// A function of the kind `K`: HTTP, batch or schedule. The compiler infers the kind from the trait that the function
+/// implements.
 trait Registered<K> {
     fn entry() -> Entry;
 }
@@ -101,7 +102,7 @@ impl<F: ScheduleFunction + Wire<Fakes>> Registered<Schedule> for F {
     }
 }
 
-/// Waits for the parts of a function that are read from secrets.
+/// Completes the wiring of a function: reads its secrets.
 pub(super) async fn wired<F>(wiring: Wiring<F>) -> F {
     let function = wiring.expect("every setting has a value").await;
     function.expect("every secret is well formed")

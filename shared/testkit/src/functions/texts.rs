@@ -1,4 +1,4 @@
-//! The function that writes texts, and the queue it sends itself messages on, by a clock of its own.
+//! Runs `generate-worker` with its queue, on simulated time.
 
 use std::time::Duration;
 
@@ -10,31 +10,31 @@ use consigne_runtime::{BatchFunction as _, Wire as _};
 use super::{Fakes, wired};
 use crate::fakes::World;
 
-/// How long a message that failed is hidden, as the template says.
+/// Visibility timeout of the queue, as in the template: how long a failed message waits for its next delivery.
 const HIDDEN: Duration = Duration::from_mins(12);
-/// Deliveries of one message before it lies on the dead-letter queue.
+/// Deliveries of one message before it goes to the dead-letter queue.
 const RECEIVES: u32 = 5;
 
-/// Delivers one message, as of a time.
+/// Delivers one message at a given time.
 pub async fn text_message(world: &World, body: &str, id: &str, now: Timestamp) -> Result<(), Fault> {
     let message = Message { body: body.to_owned(), id: id.to_owned(), receives: 1, now, log: RequestLog::default() };
     wired(&Fakes::start(world), generate_worker::Function::wire).await.handle(&message).await
 }
 
-/// What came of a queue that was delivered until it was empty.
+/// The outcome of delivering a queue until it is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivered {
-    /// When the last message was.
+    /// Time of the last delivery.
     pub at: Timestamp,
-    /// Deliveries.
+    /// Number of deliveries.
     pub deliveries: u32,
-    /// Messages that lie on the dead-letter queue.
+    /// Number of messages on the dead-letter queue.
     pub dead: u32,
 }
 
 impl Delivered {
-    /// Delivers a message and all that follow from it, each when its time has come, `copies` times over; those that fail come
-    /// back as they do from SQS.
+    /// Delivers a message and all that follow from it, each at its time and `copies` times. Messages that fail are
+    /// delivered again, as SQS does.
     pub async fn from(world: &World, body: &str, began: Timestamp, copies: u32) -> Self {
         let mut minted = 0;
         let mut queue: Vec<(Timestamp, String, String, u32)> = Vec::new();

@@ -254,7 +254,7 @@ async fn the_audit_log_shows_who_did_what_from_where() {
       "status": 200,
       "body": {
         "success": true,
-        "message": "Audit trail listed",
+        "message": "Audit log listed",
         "data": [
           {
             "id": "aud_<id>",

@@ -212,7 +212,7 @@ async fn a_call_with_an_idempotency_key_is_made_once() {
         "success": false,
         "error": {
           "code": "ALREADY_ANSWERED",
-          "message": "This Idempotency-Key has made its call; take another for another call",
+          "message": "The call with this Idempotency-Key was made already. Use another key for another call",
           "details": {
             "outcome": "settled",
             "credits": 1,

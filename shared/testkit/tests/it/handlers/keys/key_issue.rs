@@ -31,7 +31,7 @@ async fn a_new_key_is_shown_in_full() {
       "status": 201,
       "body": {
         "success": true,
-        "message": "Key issued; this answer alone shows it",
+        "message": "Key issued. Store it now: it is not shown again",
         "data": {
           "key": "<key>",
           "id": "key_<id>",
@@ -103,7 +103,7 @@ async fn a_test_key_spends_its_creators_test_credits() {
       "status": 201,
       "body": {
         "success": true,
-        "message": "Key issued; this answer alone shows it",
+        "message": "Key issued. Store it now: it is not shown again",
         "data": {
           "key": "<key>",
           "id": "key_<id>",
@@ -247,7 +247,7 @@ async fn a_retry_does_not_show_the_text_of_a_deleted_key() {
         "success": false,
         "error": {
           "code": "CONFLICT",
-          "message": "The key was issued, and rotated or deleted since"
+          "message": "The key was issued, but has been rotated or deleted since"
         },
         "timestamp": "<time>",
         "requestId": "request-1"

@@ -38,7 +38,7 @@ async fn a_rotation_shows_the_new_text_and_the_expiry_of_the_old_one() {
       "status": 201,
       "body": {
         "success": true,
-        "message": "Key rotated; this answer alone shows it",
+        "message": "Key rotated. Store it now: it is not shown again",
         "data": {
           "key": "<key>",
           "id": "key_<id>",
@@ -248,7 +248,7 @@ async fn a_retry_does_not_show_a_replaced_text() {
         "success": false,
         "error": {
           "code": "CONFLICT",
-          "message": "The key was rotated, and rotated again since"
+          "message": "The key was rotated, but has been rotated again since"
         },
         "timestamp": "<time>",
         "requestId": "request-1"

@@ -30,7 +30,7 @@ async fn an_outcome_is_stored_on_its_receipt_and_shown_in_the_usage_log() {
       "status": 200,
       "body": {
         "success": true,
-        "message": "Outcome kept",
+        "message": "Outcome stored",
         "data": {
           "receipt_id": "rcpt_<id>_<id>",
           "status_code": 200,
@@ -94,7 +94,7 @@ async fn a_repeated_outcome_gets_the_same_answer_and_another_one_is_refused() {
         "success": false,
         "error": {
           "code": "CONFLICT",
-          "message": "Another outcome stands on this receipt"
+          "message": "The receipt already has another outcome"
         },
         "timestamp": "<time>",
         "requestId": "request-1"

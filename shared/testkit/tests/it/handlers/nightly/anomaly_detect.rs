@@ -247,7 +247,7 @@ async fn a_failed_check_does_not_prevent_the_others() {
     keys_made(&world, 21).await;
     // Reads are activity, keys, calls. The third one fails.
     world.fail_at(2, consigne_testkit::fakes::Moment::Before);
-    assert!(try_tick(&world, clock::now()).await.unwrap_err().contains("1 could not be looked at"));
+    assert!(try_tick(&world, clock::now()).await.unwrap_err().contains("1 checks failed"));
     let kinds: Vec<Value> =
         outbox(&world).as_array().unwrap().iter().map(|event| event["detail"]["kind"].clone()).collect();
     assert!(kinds.contains(&json!("keys_created")) && !kinds.contains(&json!("countries")), "{kinds:?}");
