@@ -112,7 +112,7 @@ pub(crate) fn to_json(item: &Item) -> Result<Value, Problem> {
 mod tests {
     use aws_credential_types::Credentials;
     use consigne_auth::Peppers;
-    use consigne_core::credits::{Wallet, WalletId};
+    use consigne_core::credits::{TEST_CREDITS, WalletId};
     use consigne_core::files::{Status, Usage};
     use consigne_core::ports::{
         Filter, FindKey, GetCheckout, GetDelivery, GetEndpoint, GetFile, GetHold, GetInvitation, GetJob, GetKey,
@@ -146,9 +146,10 @@ mod tests {
         assert_eq!(table.get_key(org, made.key.id).await.unwrap().as_ref(), Some(&made.key));
         let wallet = table.get_wallet(&WalletId::Organisation(org), now).await.unwrap();
         assert_eq!(wallet.as_ref(), Some(&made.wallet));
+        // A test wallet without a lot gets its monthly credits when it is read.
         let id = WalletId::Test(ann);
-        let wallet = table.get_wallet(&id, now).await.unwrap();
-        assert_eq!(wallet, Some(Wallet { id, ..made.wallet }));
+        let wallet = table.get_wallet(&id, now).await.unwrap().unwrap();
+        assert_eq!((&wallet.id, wallet.open, wallet.granted), (&id, true, TEST_CREDITS));
         assert_eq!(table.get_hold(made.hold.id).await.unwrap().as_ref(), Some(&made.hold));
         let checkout = table.get_checkout(org, &made.checkout.session).await.unwrap();
         assert_eq!(checkout.as_ref(), Some(&made.checkout));
