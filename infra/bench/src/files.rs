@@ -1,11 +1,14 @@
 //! Creates files by the thousand: one is uploaded, the others are written to the table directly.
 
+use consigne_core::files::ObjectKey;
+use consigne_storage::items;
 use consigne_testkit::pictures;
 use consigne_testkit::stack::{Person, Stack};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::Problem;
+use crate::items::to_json;
 
 /// Files written by one request to the table, and requests at the same time.
 const BATCH: usize = 25;
@@ -15,16 +18,14 @@ const AT_ONCE: usize = 8;
 pub(crate) async fn fill(stack: &Stack, ann: &Person<'_>, count: usize) -> Result<(), Problem> {
     let key = ann.upload("one.png", "image/png", pictures::png(64, 64, 2_000)).await;
     ann.wait_for(&key, "ready").await;
-    let name = key.rsplit('/').next().unwrap_or_default();
-    let id = name.get(..26).ok_or("a key names no file")?;
-    let ask = json!({
-        "TableName": stack.name("TABLE_NAME"),
-        "Key": { "pk": { "S": format!("USER#{}", ann.id) }, "sk": { "S": format!("FILE#{id}") } },
-    });
+    let key = ObjectKey::parse(&key).ok_or_else(|| format!("{key} is no object key"))?;
+    let id = key.file().to_string();
+    let item = to_json(&items::file_key(key.owner(), key.file()))?;
+    let ask = json!({ "TableName": stack.name("TABLE_NAME"), "Key": item });
     let item = stack.ask_table("GetItem", &ask).await["Item"].to_string();
     // The last five characters of an id are random, so they can be replaced.
     let copy = |n: usize| format!("{}{}", &id[..21], digits(n));
-    let items: Vec<String> = (1..count).map(|n| item.replace(id, &copy(n))).collect();
+    let items: Vec<String> = (1..count).map(|n| item.replace(&id, &copy(n))).collect();
     for some in items.chunks(BATCH * AT_ONCE) {
         join_all(some.chunks(BATCH).map(|batch| write(stack, batch))).await;
     }

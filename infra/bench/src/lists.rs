@@ -19,7 +19,7 @@ const PAGE: usize = 100;
 /// Measures the first page of a list of `count` files and the one after nine tenths of it, each `rounds` times.
 pub(crate) async fn measure(binaries: PathBuf, count: usize, rounds: u32, table: &mut Table) -> Result<(), Problem> {
     say(&format!("Listing {count} files..."));
-    let scene = Scene::set(binaries, Shelf::of(count)).await?;
+    let scene = Scene::set(binaries, Shelf::of(count)?).await?;
     let event = |limit, cursor: Option<&str>| event(&scene.session_token(), limit, cursor);
     let (mut running, _) = Running::start(&Subject { event: event(PAGE, None), ..scene.function("list")? }).await?;
     let last = count / PAGE * 9 / 10;
@@ -40,7 +40,7 @@ pub(crate) async fn measure(binaries: PathBuf, count: usize, rounds: u32, table:
     let answer = page(&mut running, &last_page, PAGE).await?.1;
     running.stop().await?;
     // The newest file comes first. So the first file of that page shows whether a file was left out or returned twice.
-    let wanted = Shelf::key_of(count - 1 - (last - 1) * PAGE);
+    let wanted = Shelf::key_of(count - 1 - (last - 1) * PAGE)?;
     if answer["files"][0]["key"] != wanted.as_str() {
         return Err(format!("page {last} begins with {}, not {wanted}", answer["files"][0]["key"]));
     }

@@ -18,6 +18,7 @@ mod micro;
 mod peers;
 mod process;
 mod proxy;
+mod records;
 mod runtime_api;
 mod scene;
 mod shelf;

@@ -3,14 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::time::Duration;
 
+use consigne_core::FileId;
+use consigne_core::files::{File, ObjectKey};
+use consigne_storage::items;
 use serde_json::{Value, json};
 
+use crate::Problem;
 use crate::files::digits;
-use crate::items;
+use crate::items::to_json;
+use crate::records;
 
-/// When the first file became ready, in milliseconds since 1970.
-const BEGAN: usize = 1_795_257_001_000;
 /// The common start of all ids.
 const ID: &str = "01M7YREWKH7VM7Z3Z2KWS";
 
@@ -20,13 +24,17 @@ pub(crate) struct Shelf(BTreeMap<String, Value>);
 
 impl Shelf {
     /// Creates `count` files, one per millisecond.
-    pub(crate) fn of(count: usize) -> Self {
-        Self((0..count).map(file).map(|file| (text(&file, "gsi1sk"), file)).collect())
+    pub(crate) fn of(count: usize) -> Result<Self, Problem> {
+        let item = |n| {
+            let item = to_json(&items::file(&file(n)?))?;
+            Ok((item["gsi1sk"]["S"].as_str().unwrap_or_default().to_owned(), item))
+        };
+        (0..count).map(item).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Returns the key of the `n`th file, counted from the oldest.
-    pub(crate) fn key_of(n: usize) -> String {
-        text(&file(n), "s3_key")
+    /// Returns the object key of the `n`th file, counted from the oldest.
+    pub(crate) fn key_of(n: usize) -> Result<String, Problem> {
+        Ok(file(n)?.key.to_string())
     }
 
     /// Answers a query for the newest files, or for those after its start key.
@@ -45,22 +53,11 @@ impl Shelf {
     }
 }
 
-/// Builds the item of a file as the functions do.
-fn file(n: usize) -> Value {
-    let (id, at) = (format!("{ID}{}", digits(n)), BEGAN + n);
-    let mut file = items::file();
-    for (name, text) in [
-        ("sk", format!("FILE#{id}")),
-        ("s3_key", format!("user_ann1/images/{id}-photo-ete.png")),
-        ("gsi1pk", "USER#user_ann1#ready".to_owned()),
-        ("gsi1sk", format!("{at:013}#{id}")),
-    ] {
-        file[name] = json!({ "S": text });
-    }
-    file["changed_at"] = json!({ "N": at.to_string() });
-    file
-}
-
-fn text(item: &Value, name: &str) -> String {
-    item[name]["S"].as_str().unwrap_or_default().to_owned()
+/// Creates the `n`th file. The first became ready when the stub's own file did.
+fn file(n: usize) -> Result<File, Problem> {
+    let file = records::file().ok_or("the stub's file is malformed")?;
+    let id = FileId::parse(&format!("{ID}{}", digits(n))).ok_or("a number is no end of an id")?;
+    let key = ObjectKey::mint(file.owner(), file.kind(), id, &file.name, file.media);
+    let later = Duration::from_millis(n.try_into().unwrap_or(u64::MAX));
+    Ok(File { key, changed_at: file.changed_at.plus(later), ..file })
 }

@@ -17,8 +17,10 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::items::Items;
+use crate::records::Records;
 use crate::shelf::Shelf;
-use crate::{Problem, items, scene};
+use crate::{Problem, scene};
 
 /// The object key in the payloads of events/.
 pub(crate) const KEY: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-photo-ete.png";
@@ -43,6 +45,7 @@ pub(crate) struct Stub {
     /// Address on which it listens.
     pub(crate) address: SocketAddr,
     calls: Arc<Mutex<BTreeMap<String, u32>>>,
+    items: Arc<Items>,
     files: Arc<Shelf>,
 }
 
@@ -57,15 +60,14 @@ impl Stub {
 pub(crate) async fn start(files: Shelf) -> Result<Stub, Problem> {
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let pointers: Arc<[String]> = pointers()?.into();
-    let stub = Stub { address, calls: Arc::default(), files: files.into() };
+    let stub = Stub { address, calls: Arc::default(), items: items()?.into(), files: files.into() };
     let shared = stub.clone();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             drop(stream.set_nodelay(true));
-            let (pointers, stub) = (pointers.clone(), shared.clone());
+            let stub = shared.clone();
             tokio::spawn(async move {
-                let service = service_fn(move |request| answer(request, pointers.clone(), stub.clone()));
+                let service = service_fn(move |request| answer(request, stub.clone()));
                 // A function that ends closes the connection at any point.
                 drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
             });
@@ -74,18 +76,14 @@ pub(crate) async fn start(files: Shelf) -> Result<Stub, Problem> {
     Ok(stub)
 }
 
-/// Returns the partition keys of the API key's pointers. A function that computes another MAC finds nothing.
-fn pointers() -> Result<Vec<String>, Problem> {
+/// Returns the items of the table. A function that computes another MAC of the API key's text finds no pointer.
+fn items() -> Result<Items, Problem> {
     let peppers = Peppers::parse(PEPPERS).map_err(|error| error.to_string())?;
-    let pointers = peppers.pointers(&scene::a_key());
-    Ok(pointers.iter().map(|pointer| format!("MAC#{}#{}", pointer.pepper, pointer.mac)).collect())
+    let records = Records::new().ok_or("a record of the stub is malformed")?;
+    Items::of(&records, &peppers.pointers(&scene::a_key()))
 }
 
-async fn answer(
-    request: http::Request<Incoming>,
-    pointers: Arc<[String]>,
-    stub: Stub,
-) -> Result<http::Response<Full<Bytes>>, Infallible> {
+async fn answer(request: http::Request<Incoming>, stub: Stub) -> Result<http::Response<Full<Bytes>>, Infallible> {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     let path = request.uri().path().to_owned();
@@ -94,9 +92,11 @@ async fn answer(
     let asked: Value = serde_json::from_slice(&asked).unwrap_or(Value::Null);
     *stub.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(operation.clone()).or_default() += 1;
     let body = match operation.as_str() {
-        "GetItem" => json!({ "Item": items::item(&asked["Key"]) }),
-        "BatchGetItem" => json!({ "Responses": { "table": found(&asked, &pointers) } }),
-        "UpdateItem" => json!({ "Attributes": items::file() }),
+        "GetItem" => json!({ "Item": stub.items.get(&asked["Key"]) }),
+        "BatchGetItem" => {
+            json!({ "Responses": { "table": stub.items.pointers(&asked["RequestItems"]["table"]["Keys"]) } })
+        }
+        "UpdateItem" => json!({ "Attributes": stub.items.file }),
         "Query" => stub.files.query(&asked),
         "GetSecretValue" => json!({ "ARN": "arn", "Name": "n", "SecretString": secret(&asked) }),
         "PutEvents" => json!({ "FailedEntryCount": 0, "Entries": [{ "EventId": "1" }] }),
@@ -117,20 +117,4 @@ fn secret(asked: &Value) -> String {
         Some("webhooks") => json!({ "current": webhooks::SECRET }).to_string(),
         _ => SECRET.to_owned(),
     }
-}
-
-/// Returns the pointer of the API key's text, if it was asked for.
-fn found(asked: &Value, pointers: &[String]) -> Vec<Value> {
-    let keys = asked["RequestItems"]["table"]["Keys"].as_array().cloned().unwrap_or_default();
-    let pointer = |key: Value| {
-        let mut item = json!({
-            "org": { "S": ORG }, "key_id": { "S": API_KEY }, "environment": { "S": "production" },
-            "generation": { "N": "1" },
-        });
-        item["pk"] = key["pk"].clone();
-        item["sk"] = key["sk"].clone();
-        item
-    };
-    let known = |key: &Value| key["pk"]["S"].as_str().is_some_and(|pk| pointers.iter().any(|pointer| pointer == pk));
-    keys.into_iter().filter(known).map(pointer).collect()
 }

@@ -6,4 +6,6 @@ mod table;
 
 pub use objects::Bucket;
 pub use presign::{Endpoint, Lifetime, Presigner, SignedUpload};
+#[cfg(feature = "items")]
+pub use table::items;
 pub use table::{DueWalk, OrgWalk, Table, outbox_entry_of_image};

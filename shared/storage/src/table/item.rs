@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use consigne_core::{Fault, OrgId, Timestamp, UserId};
 
-/// An item as the SDK represents it.
-pub(crate) type Item = HashMap<String, AttributeValue>;
+/// An item as the SDK represents it: attributes by name.
+pub type Item = HashMap<String, AttributeValue>;
 
 pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())

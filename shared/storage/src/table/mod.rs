@@ -68,6 +68,8 @@ mod due;
 mod files;
 mod idempotency;
 mod item;
+#[cfg(feature = "items")]
+pub mod items;
 mod jobs;
 mod keys;
 mod mail;

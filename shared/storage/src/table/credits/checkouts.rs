@@ -18,7 +18,7 @@ fn checkout_key(org: OrgId, session: &SessionId) -> Item {
     key(org_pk(org), format!("CHECKOUT#{}", session.as_str()))
 }
 
-fn write(checkout: &Checkout) -> Item {
+pub(crate) fn write(checkout: &Checkout) -> Item {
     let mut item = checkout_key(checkout.org, &checkout.session);
     item.insert("url".to_owned(), text(&checkout.url));
     item.insert("user".to_owned(), text(checkout.user.as_str()));

@@ -39,7 +39,7 @@ fn invitation_key(org: OrgId, id: InvitationId) -> Item {
     key(org_pk(org), format!("INVITATION#{id}"))
 }
 
-fn write(invitation: &Invitation) -> Item {
+pub(crate) fn write(invitation: &Invitation) -> Item {
     let mut item = invitation_key(invitation.org, invitation.id);
     item.insert("email".to_owned(), text(invitation.email.as_str()));
     item.insert("role".to_owned(), text(invitation.role.name()));

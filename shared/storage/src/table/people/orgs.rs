@@ -23,7 +23,7 @@ pub(crate) fn org_key(org: OrgId) -> Item {
     key(org_pk(org), ORG)
 }
 
-fn write_org(org: &Organisation) -> Item {
+pub(crate) fn write_org(org: &Organisation) -> Item {
     let mut item = org_key(org.id);
     item.insert("name".to_owned(), text(&org.name));
     item.insert("slug".to_owned(), text(&org.slug));

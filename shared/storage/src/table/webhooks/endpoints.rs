@@ -40,7 +40,7 @@ fn pointer_key(user: &UserId, id: EndpointId) -> Item {
     key(user_pk(user), format!("{ENDPOINT}{id}"))
 }
 
-fn write(endpoint: &Endpoint) -> Item {
+pub(crate) fn write(endpoint: &Endpoint) -> Item {
     let mut item = endpoint_key(endpoint.org, endpoint.id);
     let millis = |at: Timestamp| number(at.as_millis());
     let events: Vec<&str> = endpoint.events.iter().map(|kind| kind.name()).collect();
