@@ -58,6 +58,7 @@ codes! {
     ServiceUnknown = "SERVICE_UNKNOWN" 404,
     MethodNotAllowed = "METHOD_NOT_ALLOWED" 405,
     NotReady = "NOT_READY" 409,
+    FileRejected = "FILE_REJECTED" 409,
     Conflict = "CONFLICT" 409,
     IdempotencyInFlight = "IDEMPOTENCY_IN_FLIGHT" 409,
     AlreadyAnswered = "ALREADY_ANSWERED" 409,
