@@ -66,13 +66,13 @@ pub struct Output {
     pub media: &'static MediaType,
     /// Size in bytes: as granted, and once ready as measured.
     pub size: u64,
-    /// Measured dimensions of an image.
+    /// Measured dimensions of an image or a video.
     pub dimensions: Option<Dimensions>,
     /// The version that may be read, once the file is ready.
     pub version: Option<String>,
     /// Whether the completion names it.
     pub claimed: bool,
-    /// Length in seconds, as the completion says. Videos are not measured here.
+    /// Length in seconds, as the completion says. It is not measured here.
     pub duration_seconds: Option<u32>,
 }
 
