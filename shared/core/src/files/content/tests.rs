@@ -224,3 +224,41 @@ fn an_svg_is_known_by_its_root_element() {
     assert_eq!(judge(latin_1, "image/png"), Finding::Impostor(EIGHT_BIT));
     assert_eq!(judge(SVG, "image/png"), Finding::Impostor("image/svg+xml"));
 }
+
+#[test]
+fn the_longest_sample_of_small_parts_is_walked_in_one_pass() {
+    let filled = |start: &[u8], part: &[u8]| {
+        let length = usize::try_from(SAMPLE_BYTES).unwrap();
+        [start, &part.repeat(length.div_ceil(part.len()))].concat()[..length].to_vec()
+    };
+    let ftyp: &[u8] = b"\0\0\0\x14ftypheic\0\0\0\0mif1";
+    let meta = [ftyp, b"\x7f\0\0\0meta\0\0\0\0\0\0\0\x0epitm\0\0\0\0\0\x01\x7f\0\0\0iprp"].concat();
+    let started = std::time::Instant::now();
+    for (start, part) in [
+        (&b""[..], &b"\xff"[..]),
+        (b"\xff\xd8", b"\xff\xe0\0\x02"),
+        (b"\xff\xd8\xff\xe0\0\x02", b"\0"),
+        (PNG, b"\0\0\0\0tEXt\0\0\0\0"),
+        (b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x08\0\0\0\x3f\0\0\x27\0\0", b"ALPH\0\0\0\0"),
+        (ftyp, b"\0\0\0\x08free"),
+        (&meta, b"\0\0\0\x08ipma"),
+        (&[&meta[..], b"\0\0\0\x08ipco\x7f\0\0\0ipma\0\0\0\0\xff\xff\xff\xff"].concat(), b"\0\x02\0"),
+        (b"\0\0\0\x14ftypisom\0\0\0\0mp42\x7f\0\0\0moov", b"\0\0\0\x08trak"),
+        (b"\x1aE\xdf\xa3\x87\x42\x82\x84webm\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff", b"\xec\x80"),
+        (b"%PDF-1.4 ", b"                 obj"),
+        (b"PK\x03\x04", b"PK\x03\x04"),
+        (b"", b"<!---->"),
+        (b"<!DOCTYPE svg [", b"<!ENTITY a '<'>"),
+        (b"<svg ", b"a='' "),
+        (b"\xff\xfe", b"<\0"),
+        (b"", b"\xe2\x82\xac"),
+    ] {
+        let bytes = filled(start, part);
+        for name in MediaType::names() {
+            // The verdict does not matter here.
+            let _ = judge_start(&bytes, u64::MAX, name);
+        }
+    }
+    // Some milliseconds without load; seconds would mean that something is read again and again.
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+}
