@@ -141,10 +141,9 @@ fn brand(name: [u8; 4]) -> Brand {
         }
         // Every edition of the base format, MPEG-4 version, 3GPP release, CMAF profile and Nero profile.
         [b'i', b's', b'o', _]
-        | [b'm', b'p', b'4', _]
-        | [b'm', b'p', b'7', _]
-        | [b'3', b'g', _, _]
+        | [b'm', b'p', b'4' | b'7', _]
         | [b'c', b'm', b'f', _]
+        | [b'3', b'g', _, _]
         | [b'N', b'D', _, _] => Brand::Is(MP4),
         _ => Brand::Unknown,
     }

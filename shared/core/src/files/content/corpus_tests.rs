@@ -81,6 +81,31 @@ fn the_corpus_is_complete_and_small() {
     }
 }
 
+#[test]
+fn what_lies_behind_the_sample_is_not_guessed() {
+    for (file, part, declared, measured) in [
+        // The EXIF that it announces might turn it.
+        ("orientation-6.webp", &b"EXIF"[..], "image/webp", false),
+        ("orientation-1.webp", b"EXIF", "image/webp", false),
+        ("plain.mp4", b"moov", "video/mp4", false),
+        ("plain.mov", b"moov", "video/quicktime", false),
+        ("vp8.webm", b"\x16\x54\xae\x6b", "video/webm", false),
+        ("plain.heic", b"iprp", "image/heic", false),
+        ("baseline.jpg", b"\xff\xc0", "image/jpeg", false),
+        // The pixels are not needed.
+        ("baseline.jpg", b"\xff\xda", "image/jpeg", true),
+        ("rgb.png", b"IDAT", "image/png", true),
+        ("plain.heic", b"mdat", "image/heic", true),
+        ("index-first.m4v", b"mdat", "video/mp4", true),
+    ] {
+        let bytes = std::fs::read(folder().join("files").join(file)).unwrap();
+        let at = bytes.windows(part.len()).position(|window| window == part).unwrap();
+        let found = inspect(Sample { bytes: &bytes[..at], size: 5 << 20 }, MediaType::from_name(declared).unwrap());
+        let dimensions = measured.then_some(Dimensions { width: 64, height: 40 });
+        assert_eq!(found, Finding::Genuine(dimensions), "{file} up to {}", part.escape_ascii());
+    }
+}
+
 /// Inspects bytes under every type. Fails if a stored side would be beyond what any format allows.
 fn inspect_all(bytes: &[u8], size: u64) -> Result<(), TestCaseError> {
     for name in MediaType::names() {

@@ -1,4 +1,4 @@
-//! GIF, versions 87a and 89a. Source: GIF89a specification, sections 17 and 18.
+//! GIF, versions 87a and 89a. Source: specification of version 89a, sections 17 and 18.
 
 use super::bytes::{be16, le16};
 use super::{Dimensions, Recognised, Sample, text};

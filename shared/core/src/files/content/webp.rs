@@ -54,7 +54,9 @@ fn extended(chunks: &[u8], body: &[u8], is_whole: bool) -> Option<Dimensions> {
     while let (Some(name), Some(length)) = (array::<4>(rest, 0), le32(rest, 4)) {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         if name == *b"EXIF" {
-            return Some(canvas.turned_if(exif::is_sideways(part(rest, 8, length))));
+            let data = part(rest, 8, length);
+            let is_complete = data.len() == length || is_whole;
+            return if exif::is_sideways(data) { Some(canvas.turned_if(true)) } else { is_complete.then_some(canvas) };
         }
         // A chunk of odd length is padded by one byte.
         rest = tail(rest, length.saturating_add(length % 2).saturating_add(8));
