@@ -40,7 +40,9 @@ pub fn prose(field: &str, text: &str, max: usize) -> Result<String, Fault> {
 
 /// Cuts the text of another program to `max` characters and removes characters that are not safe to display.
 pub fn cut(text: &str, max: usize) -> String {
-    fitness(text).filter(|(_, fit)| *fit).map(|(c, _)| c).take(max).collect::<String>().trim().to_owned()
+    let fit = |text: &str| fitness(text).filter(|(_, fit)| *fit).map(|(c, _)| c).take(max).collect::<String>();
+    // The first time may have cut a flag in two, whose rest is no flag.
+    fit(&fit(text)).trim().to_owned()
 }
 
 /// Writes bytes as lower-case hexadecimal digits.
@@ -157,6 +159,7 @@ mod tests {
             assert!(label("name", bad, 20).is_err(), "{}", bad.escape_unicode());
         }
         assert_eq!(cut(&format!("{scotland}\u{E0067}"), 20), scotland);
+        assert_eq!(cut(scotland, 4), "🏴");
     }
 
     #[test]

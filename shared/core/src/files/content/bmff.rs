@@ -62,7 +62,8 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
     let first = boxes.into_iter().find(|found| !movie::is_filler(found.name))?;
     let types = match &first.name {
         b"ftyp" => types(first.body, boxes)?,
-        _ if movie::begins_with(first) => QUICKTIME,
+        // QuickTime before 2001 had no brands.
+        b"moov" | b"mdat" => QUICKTIME,
         _ => return None,
     };
     let dimensions = match types {

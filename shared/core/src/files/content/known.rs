@@ -74,7 +74,7 @@ pub(super) fn anything(sample: Sample<'_>) -> &'static str {
 }
 
 fn is_html(bytes: &[u8]) -> bool {
-    let start = bytes.trim_ascii_start();
+    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     let begins = |word: &[u8]| start.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     begins(b"<!doctype html") || begins(b"<html")
 }

@@ -2,7 +2,7 @@
 //! Format Specification, "Movie Atoms".
 
 use super::Dimensions;
-use super::bmff::{Boxes, MediaBox};
+use super::bmff::Boxes;
 use super::bytes::{array, be16, be32};
 
 /// The largest width and height, which have 16 bits before the point.
@@ -11,18 +11,6 @@ const MAX: u32 = u16::MAX as u32;
 /// Returns whether a box may come before the one that tells what the file is: a QuickTime preview, or free space.
 pub(super) fn is_filler(name: [u8; 4]) -> bool {
     matches!(&name, b"pnot" | b"PICT" | b"pict" | b"skip" | b"free" | b"wide" | b"uuid")
-}
-
-/// Returns whether an atom begins a QuickTime film without brands: `mdat`, which has pictures and sound, or `moov`,
-/// which has a header.
-pub(super) fn begins_with(atom: MediaBox<'_>) -> bool {
-    match &atom.name {
-        b"mdat" => true,
-        b"moov" => Boxes(atom.body).into_iter().next().is_some_and(|first| {
-            matches!(&first.name, b"mvhd" | b"cmov" | b"rmra" | b"trak" | b"udta" | b"meta" | b"free" | b"skip")
-        }),
-        _ => false,
-    }
 }
 
 /// Measures the first enabled track of a kind (`vide` or `pict`), or the first one if none is enabled.

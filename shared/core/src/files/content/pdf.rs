@@ -19,7 +19,8 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
         matches!(header.get(5..8), Some([major, b'.', minor]) if major.is_ascii_digit() && minor.is_ascii_digit());
     let before = before.strip_prefix(b"\xef\xbb\xbf").unwrap_or(before);
     let accepted = if before.trim_ascii().is_empty() {
-        is_numbered && (matches!(header.get(8), None | Some(b'\r' | b'\n')) || has_object(header))
+        let ends_line = matches!(header.get(8), None | Some(b'\r' | b'\n'));
+        is_numbered && (ends_line || !text::is_printable(header) || has_object(header))
     } else {
         let begins_line = matches!(before.last(), Some(b'\r' | b'\n'));
         let is_markup = before.trim_ascii_start().starts_with(b"<");
