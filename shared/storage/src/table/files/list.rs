@@ -28,7 +28,7 @@ impl ListFiles for Table {
     }
 
     async fn count_files(&self, owner: &UserId, filter: Filter) -> Result<u64, Fault> {
-        self.count(&self.list_query(owner, filter)).await
+        self.count_matches(&self.list_query(owner, filter)).await
     }
 
     async fn count_deleting(&self, owner: &UserId, kind: Option<Kind>) -> Result<u64, Fault> {
@@ -36,13 +36,13 @@ impl ListFiles for Table {
         // A grant that was deleted before its upload is in the same partition, and no file in the ledger.
         let condition = if kind.is_some() { "#kind = :kind AND holding = :kept" } else { "holding = :kept" };
         let query = self.list_query(owner, filter).filter_expression(condition);
-        self.count(&query.expression_attribute_values(":kept", text(LedgerState::Kept.name()))).await
+        self.count_matches(&query.expression_attribute_values(":kept", text(LedgerState::Kept.name()))).await
     }
 }
 
 impl Table {
     /// Counts the entries of a query.
-    async fn count(&self, query: &QueryInputBuilder) -> Result<u64, Fault> {
+    async fn count_matches(&self, query: &QueryInputBuilder) -> Result<u64, Fault> {
         let mut count = 0;
         let mut start: Option<Item> = None;
         loop {

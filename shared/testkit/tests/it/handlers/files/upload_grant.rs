@@ -304,7 +304,9 @@ async fn names_and_types_are_taken_as_people_and_browsers_write_them() {
         let file = state.files.values().next().unwrap();
         assert_eq!((file.name.as_str(), file.media.name), (name, media));
     }
-    for (filename, declared) in [("photo", ""), ("a.exe", ""), ("photo.jpg.exe", "image/jpeg"), ("a.exe .", "image/png")] {
+    for (filename, declared) in
+        [("photo", ""), ("a.exe", ""), ("photo.jpg.exe", "image/jpeg"), ("a.exe .", "image/png")]
+    {
         let mut event = payload::event("upload-grant", "photo", &token);
         event["body"] = json!({ "filename": filename, "contentType": declared, "size": 1000 }).to_string().into();
         let answer = functions::call(&World::default(), "upload-grant", event).await;
