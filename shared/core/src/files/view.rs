@@ -24,9 +24,9 @@ pub struct FileView {
     pub kind: String,
     /// `pending`, `processing`, `ready`, `rejected` or `infected`.
     pub status: String,
-    /// Width in pixels, as a browser shows it; null for what is no image or video, and where it could not be measured.
+    /// Width in pixels of an image or a video, as a browser shows it; null if it could not be measured.
     pub width: Option<u32>,
-    /// Height in pixels, as a browser shows it; null for what is no image or video, and where it could not be measured.
+    /// Height in pixels of an image or a video, as a browser shows it; null if it could not be measured.
     pub height: Option<u32>,
     /// When the status last changed.
     pub last_modified: String,
