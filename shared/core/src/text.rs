@@ -96,8 +96,8 @@ pub fn has_unfit(text: &str) -> bool {
 
 /// Returns the characters of a text, each with whether it is safe in a name where it stands.
 ///
-/// Tags are invisible and could hide a message. They are safe only as a flag: behind a black flag, three to six letters
-/// and digits that name a part of a country, and an end. Source: Unicode Technical Standard 51, section 2.10.
+/// Tags are invisible and could hide a message. They are safe only in a flag: a black flag, three to six letters and
+/// digits that name a part of a country, and an end. Source: Unicode Technical Standard 51, section 2.10.
 pub fn fitness(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut tags = 0;
     text.char_indices().map(move |(at, c)| {

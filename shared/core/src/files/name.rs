@@ -27,7 +27,7 @@ impl FileName {
         let name: String = text::without_marks(text).nfc().collect();
         let name = name.trim();
         if name.is_empty() {
-            return Err(invalid("filename is empty"));
+            return Err(invalid("filename must not be empty"));
         }
         if name == "." || name == ".." {
             return Err(invalid("filename is a directory"));
@@ -54,7 +54,7 @@ impl FileName {
         &self.0
     }
 
-    /// Returns the extension: the text behind the last dot, if it names a format, supported or not.
+    /// Returns the extension: the text after the last dot, if it names a format, supported or not.
     ///
     /// Dots and spaces at the end do not count, because Windows removes them.
     pub fn extension(&self) -> Option<&str> {

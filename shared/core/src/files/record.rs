@@ -208,7 +208,7 @@ impl File {
     /// Returns the 409 of a rejected file, with the reason that its metadata shows.
     fn rejected(&self) -> Fault {
         let reason = self.rejected_reason.as_deref().unwrap_or("other content than declared");
-        Fault::new(Code::FileRejected, format!("The file was rejected: {reason}"))
+        Fault::new(Code::FileRejected, format!("file was rejected: {reason}"))
             .detail("status", self.status.name())
             .detail("reason", reason)
     }

@@ -13,7 +13,7 @@ pub(super) struct MediaBox<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// The boxes that lie one behind the other in some bytes.
+/// A sequence of boxes.
 #[derive(Clone, Copy)]
 pub(super) struct Boxes<'a>(pub(super) &'a [u8]);
 

@@ -82,7 +82,7 @@ fn the_corpus_is_complete_and_small() {
 }
 
 #[test]
-fn what_lies_behind_the_sample_is_not_guessed() {
+fn what_comes_after_the_sample_is_not_guessed() {
     for (file, part, declared, measured) in [
         // The EXIF that it announces might turn it.
         ("orientation-6.webp", &b"EXIF"[..], "image/webp", false),

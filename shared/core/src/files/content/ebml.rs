@@ -83,7 +83,7 @@ impl Element<'_> {
     }
 }
 
-/// The elements that lie one behind the other in some bytes.
+/// A sequence of elements.
 struct Elements<'a>(&'a [u8]);
 
 impl<'a> Iterator for Elements<'a> {

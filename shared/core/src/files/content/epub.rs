@@ -9,7 +9,7 @@ const MEDIA_TYPE: &[u8] = b"application/epub+zip";
 
 /// Recognises an EPUB by its entry `mimetype`, which should come first, or by its `META-INF/container.xml`.
 ///
-/// Both are looked for among the entries of the sample, up to one whose length stands behind its data.
+/// Both are looked for among the entries of the sample, up to one whose length comes after its data.
 pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
     let mut rest = sample.bytes;
     while array(rest, 0)? == LOCAL_HEADER {
@@ -25,7 +25,7 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
         if is_epub {
             return Some(Recognised { types: &["application/epub+zip"], dimensions: None });
         }
-        // Bit 3: the length stands behind the data, and is zero here.
+        // Bit 3: the length comes after the data, and is zero here.
         let is_streamed = le16(rest, 6)? & 8 != 0;
         if is_streamed && length == 0 {
             return None;

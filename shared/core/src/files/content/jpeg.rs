@@ -1,4 +1,4 @@
-//! JPEG: segments behind markers. Source: ITU-T T.81, annex B.
+//! JPEG: segments, each after a marker. Source: ITU-T T.81, annex B.
 
 use super::bytes::{be16, part, tail};
 use super::{Dimensions, Recognised, Sample, exif, text};
@@ -20,7 +20,7 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
 /// Walks the segments up to the pixels.
 ///
 /// Browsers skip fill bytes before a marker and stray bytes between segments, and follow the first EXIF orientation,
-/// before or behind the frame header.
+/// before or after the frame header.
 fn measure(mut rest: &[u8]) -> Option<Dimensions> {
     let (mut stored, mut sideways) = (None, None);
     while let Some((marker, segment)) = next_segment(rest) {
@@ -51,7 +51,7 @@ fn measure(mut rest: &[u8]) -> Option<Dimensions> {
     stored.map(|stored| stored.turned_if(sideways.unwrap_or(false)))
 }
 
-/// Finds the next marker. Returns it with the bytes behind it.
+/// Finds the next marker. Returns it with the bytes after it.
 fn next_segment(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let bytes = &bytes[bytes.iter().position(|byte| *byte == 0xff)?..];
     let at = bytes.iter().position(|byte| *byte != 0xff)?;

@@ -2,7 +2,7 @@
 //!
 //! Containers are parsed as far as their headers go, so a text that only begins like an image is not one. The parsers
 //! walk forward through a sample of the file, without recursion and without allocating by a length that the file
-//! states, so their time is that of the sample. What lies behind the sample is not seen: see [`SAMPLE_BYTES`].
+//! states, so their time is that of the sample. What comes after the sample is not seen: see [`SAMPLE_BYTES`].
 
 mod bmff;
 mod bytes;
@@ -32,9 +32,9 @@ use text::Encoding;
 
 /// Bytes of an upload that are read to inspect it, from its start.
 ///
-/// This is one range, read within the region, and enough for the header of a JPEG behind its colour profile and
-/// preview. Behind it lie, in large files, the index of many films, the EXIF data of a WebP, and most of a text: such a
-/// film and such a WebP have no dimensions, and a text is known to be UTF-8 only up to here.
+/// This is one range request, and enough to find the dimensions of a JPEG after its colour profile and preview. In large
+/// files, the index of many videos, the EXIF data of a WebP and most of a text come later. Such a video or WebP gets no
+/// dimensions, and a text is known to be UTF-8 only up to here.
 pub const SAMPLE_BYTES: u64 = 256 * 1024;
 
 /// Width and height of an image or a video, in pixels, as a browser shows it: turned upright, cropped.

@@ -42,7 +42,7 @@ fn track(trak: &[u8], kind: [u8; 4]) -> Option<Track> {
     let side = |at| be32(header, at).map(|side| side.saturating_add(0x8000) >> 16);
     let shown = Dimensions::new(side(matrix + 36)?, side(matrix + 40)?, MAX);
     let stored = shown.or_else(|| sample_size(media))?;
-    // The matrix's first rows: (a b), (c d), each with a third number behind. A quarter turn has neither a nor d.
+    // The matrix's first rows: (a b), (c d), each followed by a third number. A quarter turn has neither a nor d.
     let is_zero = |at: usize| be32(header, matrix + at * 4) == Some(0);
     let sideways = is_zero(0) && is_zero(4) && !is_zero(1) && !is_zero(3);
     Some(Track { is_enabled: header.get(3)? & 1 == 1, dimensions: stored.turned_if(sideways) })
@@ -52,7 +52,7 @@ fn track(trak: &[u8], kind: [u8; 4]) -> Option<Track> {
 fn sample_size(media: Boxes<'_>) -> Option<Dimensions> {
     let table = Boxes(Boxes(media.first(*b"minf")?).first(*b"stbl")?);
     let descriptions = table.first(*b"stsd")?;
-    // Version, flags and count, then the first entry, whose width begins behind 32 bytes.
+    // Version, flags and count, then the first entry, whose width comes after 32 bytes.
     let (width, height) = be16(descriptions, 40).zip(be16(descriptions, 42))?;
     Dimensions::new(width.into(), height.into(), MAX)
 }

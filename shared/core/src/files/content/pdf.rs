@@ -8,8 +8,8 @@ const SEARCHED: usize = 1024;
 
 /// Recognises a PDF by its header, `%PDF-1.7`.
 ///
-/// Only white space and a byte order mark may come before it, or the lines of a printer's job or a mail. Those, and a
-/// header that goes on as a sentence, count only with an object behind, so that no page that mentions PDF is one.
+/// White space and a byte order mark may come before it. So may the lines of a printer's job or a mail, if an object
+/// follows the header. A header in the middle of a text needs an object too, so that a page about PDF is not one.
 pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
     let bytes = sample.bytes;
     let searched = &bytes[..bytes.len().min(SEARCHED)];

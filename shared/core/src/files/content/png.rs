@@ -1,4 +1,4 @@
-//! PNG: chunks behind a signature of eight bytes. Source: PNG specification, third edition, sections 5 and 11.
+//! PNG: chunks after a signature of eight bytes. Source: PNG specification, third edition, sections 5 and 11.
 
 use super::bytes::{array, be32, part, tail};
 use super::{Dimensions, Recognised, Sample, exif};

@@ -30,7 +30,7 @@ pub(super) fn check(sample: Sample<'_>) -> Result<(), &'static str> {
     if root_is_svg(&text) { Ok(()) } else { Err("text whose root element is not svg") }
 }
 
-/// Reads up to the root element, behind declaration, comments and document type, and returns whether it is `svg`.
+/// Reads declaration, comments and document type up to the root element, and returns whether that is `svg`.
 ///
 /// Entities are never expanded, and nothing is read twice, so the time is that of the text.
 fn root_is_svg(text: &str) -> bool {

@@ -41,8 +41,8 @@ fn lossless(picture: &[u8]) -> Option<Dimensions> {
 
 /// Measures an extended file: flags, three reserved bytes, then 24 bits each, less one, of the canvas.
 ///
-/// EXIF comes behind the picture. If the file announces it and it lies behind the sample, the orientation is unknown,
-/// and so are the dimensions, unless the canvas is a square.
+/// EXIF comes after the picture. If the file announces it and the sample ends before it, the orientation is unknown.
+/// Then there are no dimensions, unless the canvas is a square.
 fn extended(chunks: &[u8], body: &[u8], is_whole: bool) -> Option<Dimensions> {
     let flags = *body.first()?;
     let side = |at| array(body, at).map(|[low, middle, high]| u32::from_le_bytes([low, middle, high, 0]) + 1);

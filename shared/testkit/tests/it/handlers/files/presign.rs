@@ -71,7 +71,7 @@ async fn a_rejected_file_is_refused_with_the_reason() {
         "success": false,
         "error": {
           "code": "FILE_REJECTED",
-          "message": "The file was rejected: declared image/png, found text",
+          "message": "file was rejected: declared image/png, found text",
           "details": {
             "status": "rejected",
             "reason": "declared image/png, found text"
