@@ -1,5 +1,5 @@
-//! E-mail addresses with one spelling each, so that they can be compared, and without anything that could break a
-//! mail's header.
+//! E-mail addresses. Each has one spelling, so that two can be compared, and contains nothing that could break a mail's
+//! header.
 
 use std::fmt;
 

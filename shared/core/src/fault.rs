@@ -115,17 +115,17 @@ impl Fault {
         Self(Box::new(FaultDetails { code, message, details, headers: Vec::new(), source: None }))
     }
 
-    /// Creates the 400 of an invalid field, named in the detail `field`.
+    /// Creates a 400 for an invalid field, which the detail `field` names.
     pub fn field(field: &str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::InvalidRequest, message).detail("field", field)
     }
 
-    /// Creates the 404 of a thing that does not exist. Another tenant's thing gets exactly the same one.
+    /// Creates the 404 for a thing that does not exist. A thing of another tenant gets exactly the same answer.
     pub fn not_found(what: &'static str) -> Self {
         Self::new(Code::NotFound, format!("{what} not found"))
     }
 
-    /// Creates the 400 of a cursor that was altered or belongs to another list.
+    /// Creates the 400 for a cursor that was altered or belongs to another list.
     pub fn invalid_cursor() -> Self {
         Self::new(Code::InvalidCursor, "cursor was altered or belongs to another list").detail("field", "cursor")
     }
@@ -167,7 +167,7 @@ impl Fault {
         fault.retry_after(wait).header("ratelimit-limit", limit).nothing_left(wait)
     }
 
-    /// Adds headers that say that nothing is left until `resets_at`.
+    /// Adds the headers of a used-up limit that resets at `resets_at`.
     ///
     /// Header names: IETF draft "`RateLimit` header fields for HTTP", version 03, which most clients read.
     #[must_use]
@@ -199,7 +199,7 @@ pub fn chain_of(error: &(dyn Error + 'static)) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Returns a wait as headers give it: in whole seconds, rounded up, at least one.
+/// Returns a wait in whole seconds, rounded up, at least one, as response headers need it.
 pub(crate) fn whole_seconds(wait: Duration) -> u128 {
     wait.as_millis().div_ceil(1000).max(1)
 }

@@ -8,7 +8,7 @@ use ulid::Ulid;
 
 use crate::Timestamp;
 
-/// The longest user id, in bytes. Clerk's have 32.
+/// The longest user id, in bytes. Clerk's ids have 32.
 const USER_ID_MAX: usize = 64;
 
 /// A Clerk user id: `user_` and ASCII letters or digits.
@@ -56,7 +56,7 @@ macro_rules! ulid_id {
         pub struct $name(Ulid);
 
         impl $name {
-            /// Creates a new id at random. It sorts by `now`.
+            /// Creates a random id that sorts by `now`.
             ///
             /// # Panics
             /// Panics if the operating system has no random bytes, without which no id is safe.
@@ -64,12 +64,13 @@ macro_rules! ulid_id {
                 Self(Ulid::from_parts(u64::try_from(now.as_millis()).unwrap_or(0), random_80_bits()))
             }
 
-            /// Derives an id from these parts, always the same one. It sorts before all random ids.
+            /// Derives an id from these parts. The same parts give the same id. It sorts before all random ids.
             pub fn derive(parts: &[&str]) -> Self {
                 Self(Ulid::from_parts(0, first_80_bits(&digest(parts))))
             }
 
-            /// Derives an id from a time and these parts, always the same one. It sorts by the time.
+            /// Derives an id from a time and these parts. The same time and parts give the same id. It sorts by the
+            /// time.
             pub fn derive_at(at: Timestamp, parts: &[&str]) -> Self {
                 Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), first_80_bits(&digest(parts))))
             }
@@ -120,7 +121,7 @@ ulid_id! {
 }
 
 ulid_id! {
-    /// Id of a lot of credits in a wallet: that of the grant or purchase that added it.
+    /// Id of a credit lot in a wallet: the id of the credit grant or purchase that added it.
     LotId = "lot_"
 }
 
@@ -145,8 +146,7 @@ ulid_id! {
 }
 
 impl AuditId {
-    /// Derives the id of the entry about something that may be reported twice. The same time and name lead to the same
-    /// id.
+    /// Derives the id of an entry about a fact that may be reported twice. The same time and name give the same id.
     pub fn about(at: Timestamp, name: &str) -> Self {
         let bits = first_80_bits(&Sha256::digest(name));
         Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), bits))

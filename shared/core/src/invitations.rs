@@ -15,8 +15,8 @@ use crate::{Code, EmailAddress, Fault, InvitationId, OrgId, Timestamp, UserId};
 
 /// How long an invitation can be accepted.
 pub const VALID: Duration = Duration::from_hours(24 * 7);
-/// How long an invitation is kept after its expiry: as long as it counts for the limits below, and so that whoever has
-/// accepted it gets the same answer again.
+/// How long an invitation is kept after it expires. Until then it counts for the limits below, and the person who
+/// accepted it gets the same answer to a retry.
 pub const REMEMBERED: Duration = Duration::from_hours(24);
 /// Most open invitations of an organisation.
 pub const OPEN_MAX: usize = 100;
@@ -24,8 +24,8 @@ pub const OPEN_MAX: usize = 100;
 pub const DAILY_MAX: usize = 50;
 /// Most invitations to one address in any 24 hours, per organisation.
 pub const DAILY_MAX_EACH: usize = 3;
-/// Most invitations that one person sends in a day (UTC) for all organisations together, because anybody can create any
-/// number of those.
+/// Most invitations that one person sends in a day (UTC) for all organisations together, because a person can create
+/// any number of organisations.
 pub const INVITER_DAILY_MAX: u32 = 100;
 /// The span in which an organisation's invitations are counted.
 const DAY: Duration = Duration::from_hours(24);
@@ -41,7 +41,7 @@ pub struct Invitation {
     pub email: EmailAddress,
     /// The role the person will have.
     pub role: OrgRole,
-    /// Who sent it. It cannot be accepted once they could no longer send it.
+    /// The member who sent it. It cannot be accepted once this member has lost the right to send it.
     pub invited_by: UserId,
     /// When it was sent.
     pub created_at: Timestamp,
@@ -73,12 +73,12 @@ impl InvitationStatus {
     }
 }
 
-/// What an invitation allows the person who has its token.
+/// What a person who has an invitation's token can do with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worth {
-    /// They can accept it, if the address is theirs.
+    /// They can accept it if the invited address is theirs.
     Open,
-    /// They have accepted it before.
+    /// They have already accepted it.
     Accepted,
     /// Nothing: it was revoked, has expired, or was accepted by somebody else.
     Nothing,
@@ -110,7 +110,7 @@ impl Invitation {
         self.status == InvitationStatus::Open && now < self.expires_at
     }
 
-    /// Returns what it allows a person.
+    /// Returns what a person who has its token can do with it.
     pub fn worth_to(&self, user: &UserId, now: Timestamp) -> Worth {
         match &self.status {
             InvitationStatus::Accepted(by) if by == user => Worth::Accepted,
@@ -123,8 +123,8 @@ impl Invitation {
     /// is its number of members.
     ///
     /// # Errors
-    /// `CONFLICT` if the address is invited already, or at a limit that waiting alone does not lift; `RATE_LIMITED` at
-    /// a limit that it does.
+    /// `CONFLICT` if the address is already invited, the organisation is full, or it has [`OPEN_MAX`] open invitations;
+    /// `RATE_LIMITED` if a limit per 24 hours is used up.
     pub fn admit(&self, sent: &[Self], members: u32) -> Result<(), Fault> {
         let now = self.created_at;
         let open = || sent.iter().filter(|other| other.is_open(now));
@@ -175,12 +175,12 @@ fn limit<'a>(sent: impl Iterator<Item = &'a Invitation>, most: usize, who: &str,
     Err(too_many(who, most, oldest.plus(DAY), now))
 }
 
-/// Returns the 429 of a person who has sent all invitations of the day.
+/// Returns the 429 for a person who has sent [`INVITER_DAILY_MAX`] invitations today.
 pub fn inviter_exhausted(now: Timestamp) -> Fault {
     too_many("One person may send", INVITER_DAILY_MAX as usize, Day::of(now).ends(), now)
 }
 
-/// Returns the 429 of a limit that waiting lifts.
+/// Returns the 429 for a limit per day.
 fn too_many(who: &str, most: usize, resets_at: Timestamp, now: Timestamp) -> Fault {
     let message = format!("{who} {most} invitations a day; try again at {resets_at}");
     Fault::new(Code::RateLimited, message).limited(most as u64, resets_at, now)
@@ -194,19 +194,19 @@ pub fn invitation_in_path(text: &str) -> Result<InvitationId, Fault> {
     InvitationId::parse(text).ok_or_else(not_found)
 }
 
-/// Returns the 404 of invitations that are unknown, forged, revoked, expired or accepted by others. It is the same for
-/// all, so an old mail in the wrong hands reveals nothing.
+/// Returns the 404 for an invitation that is unknown, forged, revoked, expired or accepted by somebody else. It is
+/// always the same, so an old mail in the wrong hands reveals nothing.
 pub fn not_found() -> Fault {
     Fault::not_found("Invitation")
 }
 
-/// Returns the 403 of a person with another address than the invited one, which it does not reveal.
+/// Returns the 403 for a person whose address is not the invited one. It does not reveal the invited address.
 pub fn email_mismatch() -> Fault {
     let message = "The invitation is for another e-mail address; sign in with that one, and have it verified";
     Fault::new(Code::EmailMismatch, message)
 }
 
-/// Returns the 409 of a person who is already a member in another way.
+/// Returns the 409 for a person who is already a member.
 pub fn member_already() -> Fault {
     Fault::new(Code::Conflict, "You are a member of this organisation already")
 }

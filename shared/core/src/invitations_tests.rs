@@ -1,4 +1,4 @@
-//! Tests the limits of invitations, and what one allows.
+//! Tests the limits of invitations, and who can accept one.
 
 use proptest::prelude::*;
 
@@ -105,8 +105,8 @@ fn who_may_send_one_may_take_it_back() {
 }
 
 proptest! {
-    /// Whatever is tried when: no day has more than fifty invitations, no address gets more than three a day, and never
-    /// are more than a hundred open.
+    /// At no time were more than fifty invitations sent within a day, or more than three to one address, or are more
+    /// than a hundred open.
     #[test]
     fn no_limit_is_ever_passed(tries in prop::collection::vec((0_u64..120, 0_u8..30, any::<bool>()), 0..400)) {
         let (mut sent, mut now): (Vec<Invitation>, u64) = (Vec::new(), 0);

@@ -1,7 +1,7 @@
 //! The rules of Consigne, without AWS, HTTP and tokio.
 //!
-//! Everything here is a value or a pure function, except the [`ports`]: traits that name what the outside world must
-//! do. To find out what Consigne promises, read this crate. The other crates carry it out.
+//! Everything here is a value or a pure function, except the [`ports`]: traits for what other systems must do. To find
+//! out what Consigne promises, read this crate. The other crates carry it out.
 
 #[macro_use]
 mod json_text;

@@ -18,13 +18,13 @@ pub struct Organisation {
     pub id: OrgId,
     /// Its name, as a person wrote it.
     pub name: String,
-    /// Its name in URLs: readable, and unique by the end of its id.
+    /// Its name in URLs: a readable part, and the last six characters of its id to make it unique.
     pub slug: String,
     /// When it was created.
     pub created_at: Timestamp,
-    /// Whether all its keys are stopped.
+    /// Whether it is suspended, so that all its keys are refused.
     pub suspended: bool,
-    /// The response to anomalies of its keys.
+    /// Its response to anomalies of its keys.
     pub on_anomaly: OnAnomaly,
 }
 
@@ -51,8 +51,8 @@ impl Organisation {
         Ok(Self { id, name, slug, created_at: now, suspended: false, on_anomaly: OnAnomaly::default() })
     }
 
-    /// Requires that the organisation is not suspended. A suspended one sends no mail, and buys nothing it could not
-    /// spend.
+    /// Requires that the organisation is not suspended. A suspended one must not send mail, nor buy credits that it
+    /// could not spend.
     ///
     /// # Errors
     /// `CONFLICT` if it is suspended.
@@ -169,12 +169,12 @@ pub fn key_in_path(text: &str) -> Result<KeyId, Fault> {
     KeyId::parse(text).ok_or_else(key_not_found)
 }
 
-/// Returns the 404 of organisations that do not exist and of those the caller is not a member of.
+/// Returns the 404 for an organisation that does not exist, or of which the caller is not a member.
 pub fn org_not_found() -> Fault {
     Fault::not_found("Organisation")
 }
 
-/// Returns the 404 of keys that are unknown, deleted or another organisation's.
+/// Returns the 404 for a key that is unknown, deleted or of another organisation.
 pub fn key_not_found() -> Fault {
     Fault::not_found("Key")
 }

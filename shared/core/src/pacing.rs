@@ -1,9 +1,10 @@
-//! How fast a destination may be called: it has a rate, which all its callers keep together.
+//! How fast a destination may be called. Its rate applies to all its callers together.
 //!
 //! The rule is the generic cell rate algorithm: a destination has a time before which it must not be called again, and
-//! each call moves that time on. Source: ITU-T Recommendation I.371, annex A. A caller who comes too early gets a place
-//! in a line, so that not all callers ask again at once. A place only says when to ask again. The rule is checked at
-//! the moment of the call.
+//! each call moves that time on. Source: ITU-T Recommendation I.371, annex A.
+//!
+//! A caller who asks too early gets a place in a line, so that not all callers ask again at once. A place is only the
+//! time to ask again. It reserves nothing: the rule is checked again then.
 
 use std::time::Duration;
 
@@ -13,11 +14,12 @@ use crate::{Fault, Timestamp};
 pub const RATE_MAX: u32 = 100;
 /// Default rate, in calls a second.
 const RATE_DEFAULT: u32 = 10;
-/// How late a caller may come to their place in the line. A later caller gets a new place, so that few ask at any
-/// moment.
+/// How late a caller may ask again after the time of their place. A later caller gets a new place, so that only few
+/// callers ask at the same moment.
 pub const LATEST: Duration = Duration::from_secs(1);
 
-/// Longest line, so that a message can wait for every place in it. A caller who finds it longer asks again later.
+/// Longest line: a queue message can be delayed until any place in it. A caller who would get a later place is refused
+/// and asks again later.
 pub const LINE_MAX: Duration = Duration::from_mins(10);
 
 /// A rate, in calls a second.
@@ -66,8 +68,8 @@ pub struct Gcra {
 }
 
 impl Gcra {
-    /// Creates the rule for a rate and a burst: how many calls may come at once, at least one. In any span of time it
-    /// admits at most `span * rate + burst` calls.
+    /// Creates the rule for a rate and a burst, the number of calls that may come at once, at least one. In any span of
+    /// time it admits at most `span * rate + burst` calls.
     pub fn new(rate: Rate, burst: u32) -> Self {
         Self { interval: rate.interval(), tolerance: rate.interval() * burst.saturating_sub(1) }
     }
@@ -89,7 +91,7 @@ impl Gcra {
 pub struct Pace {
     /// From when it may be called.
     pub opens: Option<Timestamp>,
-    /// Where its line ends, which is the next free place.
+    /// The end of the line: the next free place.
     pub line: Option<Timestamp>,
 }
 
@@ -118,7 +120,7 @@ pub struct PaceAsk {
 }
 
 impl PaceAsk {
-    /// Returns whether the caller has a place in the line and its time has come.
+    /// Returns whether the caller has a place, its time has come, and is at most [`LATEST`] ago.
     pub fn is_in_turn(&self) -> bool {
         self.place.is_some_and(|place| place <= self.now && self.now.since(place) <= LATEST)
     }
@@ -198,7 +200,7 @@ mod tests {
         assert_eq!(told[0], Paced::Now);
         let want: Vec<Paced> = (1..1000).map(|n| Paced::At(at(n * 100))).collect();
         assert_eq!(told[1..], want);
-        // A caller who is in turn is admitted, even if a new one asks before.
+        // A caller whose turn it is is admitted, even if a new caller asks before.
         assert_eq!(pace.ask(&ask(10, None, at(100))), Paced::At(at(100_000)));
         assert_eq!(pace.ask(&ask(10, Some(at(100)), at(100))), Paced::Now);
         // A caller who is a little late takes the next one's time, and that one waits a moment.

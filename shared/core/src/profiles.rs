@@ -1,15 +1,15 @@
-//! Profiles: the least that must be known of a person to send them mail.
+//! Profiles: the contact details needed to send a person mail.
 //!
 //! Schedules and webhooks have no session token, so contact details are stored. They have two sources: Clerk's
-//! webhooks, and the session tokens people sign in with. Each source has its own part of the record and the newer one
-//! counts. So neither waits for the other, and nothing is lost if both write at once.
+//! webhooks, and the session tokens people sign in with. Each source writes its own part of the record, and the newer
+//! part counts. So neither source waits for the other, and no write is lost if both write at once.
 
 use std::time::Duration;
 
 use crate::{Code, Fault, Timestamp, UserId};
 
-/// How long after an account's closing its belongings are looked for once more. By then older session tokens have
-/// expired and indexes have caught up.
+/// How long after an account was closed its data is searched for a last time. By then its session tokens have expired
+/// and the indexes are consistent.
 const LAST_LOOK: Duration = Duration::from_hours(1);
 
 /// A language in which mails are written.
@@ -25,7 +25,7 @@ impl Language {
     /// Every language.
     pub const ALL: [Self; 2] = [Self::English, Self::French];
 
-    /// Chooses the language for a BCP 47 tag such as `fr-CA`. It is English for unsupported ones.
+    /// Chooses the language for a BCP 47 tag such as `fr-CA`. Unsupported languages get English.
     pub fn for_tag(tag: &str) -> Self {
         let primary = tag.split(['-', '_']).next().unwrap_or_default();
         if primary.eq_ignore_ascii_case("fr") { Self::French } else { Self::English }
@@ -56,7 +56,7 @@ pub struct Contact {
     pub name: Option<String>,
     /// The language of mails to them.
     pub language: Language,
-    /// When the source knew this.
+    /// When the source had these details.
     pub at: Timestamp,
 }
 
@@ -70,7 +70,7 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// Returns the 401 of somebody whose account is closed, but whose token has not expired.
+    /// Returns the 401 for somebody whose account is closed, but whose token has not expired.
     pub fn closed() -> Fault {
         Fault::new(Code::Unauthenticated, "The account is closed")
     }
@@ -85,7 +85,7 @@ pub struct Profile {
     pub seen: Option<Contact>,
     /// Contact details from Clerk's last webhook; `None` if it had no address.
     pub told: Option<Contact>,
-    /// The time Clerk's last webhook is about.
+    /// The time of the change that Clerk's last webhook reports.
     pub told_at: Option<Timestamp>,
     /// When their account was closed. From then on nothing else is stored.
     pub closed_at: Option<Timestamp>,
@@ -110,35 +110,35 @@ impl Profile {
     }
 }
 
-/// What a webhook of Clerk says about a person.
+/// A change of a person's contact details, as a webhook of Clerk reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telling {
     /// Id of the person.
     pub user: UserId,
     /// Their contact details; `None` if they have no address.
     pub contact: Option<Contact>,
-    /// The time it is about. A webhook about an earlier time than the last one changes nothing.
+    /// When the details changed. A report older than the last one is ignored.
     pub at: Timestamp,
 }
 
-/// A closed account whose belongings are still to be ended.
+/// A closed account whose data is still to be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closing {
     /// Id of the person.
     pub user: UserId,
     /// When the account was closed.
     pub closed_at: Timestamp,
-    /// When `account-close` should look at it next.
+    /// When `account-close` should continue with it.
     pub due_at: Timestamp,
 }
 
 impl Closing {
-    /// Starts to close an account, due at once.
+    /// Starts the closing of an account, due at once.
     pub fn begin(user: UserId, now: Timestamp) -> Self {
         Self { user, closed_at: now, due_at: now }
     }
 
-    /// Returns when belongings are looked for once more, before the closing ends.
+    /// Returns when the account's data is searched for a last time, before the closing ends.
     pub fn last_look(&self) -> Timestamp {
         self.closed_at.plus(LAST_LOOK)
     }

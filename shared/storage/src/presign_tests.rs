@@ -75,7 +75,7 @@ fn session_token() -> impl Strategy<Value = Option<String>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
-    /// Keys here contain any character, although real keys use few. The signer must not be the reason for that limit.
+    /// The keys here contain any character. Real keys use only a few, but the signer does not rely on that.
     #[test]
     fn a_url_for_any_key_is_the_sdks(
         key in "[^/\\s\\p{Cc}][^\\p{Cc}]{0,80}", version in "[A-Za-z0-9._-]{1,40}", token in session_token(),

@@ -1,4 +1,4 @@
-//! Optimistic concurrency: what to do when another writer was faster.
+//! Optimistic concurrency: the retry after a conflict, when another writer was faster.
 
 use consigne_aws::Backoff;
 use consigne_core::Fault;
@@ -19,7 +19,7 @@ pub struct ConflictRetry {
 }
 
 impl ConflictRetry {
-    /// Starts the tries of a change. `what` names its subject in the error: "the key", "the hold".
+    /// Starts the tries of a change. `what` is its subject in the error: "the key", "the hold".
     pub fn of(what: &'static str) -> Self {
         Self { what, backoff: Backoff::of_conflicts() }
     }

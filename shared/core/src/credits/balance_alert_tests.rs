@@ -8,7 +8,7 @@ fn wallet(bought: u64) -> Wallet {
     wallet
 }
 
-/// Debits credits one by one. Returns the balances at which the owner is told, with the thresholds.
+/// Debits credits one by one. Returns the balances at which an alert is raised, with the thresholds.
 fn told_while_spending(wallet: &mut Wallet, credits: u64) -> Vec<(i64, u8)> {
     let mut told = Vec::new();
     for _ in 0..credits {

@@ -1,7 +1,7 @@
 //! Buying credits: the packs for sale, the checkout session in which one is sold, and the checks of a paid session.
 //!
-//! The price is in the session's own record, not in the catalogue at the time of payment, so buyers pay the price they
-//! were shown. A session without a record here buys nothing, even if the provider's message about it is signed.
+//! A session's record has the price that the buyer was shown. A later change of the catalogue does not change it. A
+//! session without a record buys nothing, even if the provider's message about it is signed.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ pub const CURRENCY: &str = "EUR";
 /// take two more weeks.
 pub const CHECKOUT_KEPT: Duration = Duration::from_hours(24 * 400);
 
-/// Most sessions an organisation opens in an hour. Each is a call to the provider, and a page on which stolen cards can
-/// be tried.
+/// Most sessions that an organisation opens in an hour. Each costs a call to the provider and opens a page on which
+/// stolen cards can be tried.
 pub const CHECKOUTS_AN_HOUR: u32 = 20;
 /// The span in which sessions are counted.
 const HOUR: Duration = Duration::from_hours(1);
@@ -30,7 +30,7 @@ pub fn checkout_hour(at: Timestamp) -> Timestamp {
     at.floor(HOUR)
 }
 
-/// Returns the 429 of an organisation that has opened all sessions of its hour.
+/// Returns the 429 for an organisation that has opened [`CHECKOUTS_AN_HOUR`] sessions in this hour.
 pub fn too_many_checkouts(now: Timestamp) -> Fault {
     let (limit, resets_at) = (CHECKOUTS_AN_HOUR, checkout_hour(now).plus(HOUR));
     let message = format!("An organisation opens {limit} checkouts an hour; try again at {resets_at}");
@@ -75,13 +75,13 @@ pub struct CheckoutAsk {
     pub org: OrgId,
     /// The pack it buys.
     pub pack: Pack,
-    /// The key under which the provider opens one session for repeated requests.
+    /// The idempotency key of the provider: repeated requests with it open one session.
     pub idempotency_key: String,
 }
 
 impl CheckoutAsk {
     /// Builds the request. If the caller sent an idempotency key, the provider's key is derived from it. Otherwise it
-    /// is derived from `nonce`, which must be new.
+    /// is derived from `nonce`, which must be different for each request.
     pub fn new(org: OrgId, pack: Pack, idempotent: Option<&IdempotentRequest>, nonce: &str) -> Self {
         let org_text = org.to_string();
         let parts = match idempotent {
@@ -165,7 +165,7 @@ pub struct PaidSession {
 }
 
 impl PaidSession {
-    /// Returns the name of the first field that differs from what was offered, if one does.
+    /// Compares the payment with the offer. Returns the provider's name of the first field that differs.
     pub fn differs(&self, offered: &Checkout) -> Option<&'static str> {
         let noted = [offered.org.to_string(), offered.pack.clone(), offered.credits.to_string()];
         let checks = [
@@ -176,7 +176,7 @@ impl PaidSession {
         checks.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
     }
 
-    /// Returns the purchase of what was offered. `source` is the id of the provider's event.
+    /// Builds the purchase of what was offered. `source` is the id of the provider's event.
     pub fn purchase(&self, offered: &Checkout, source: &str, origin: &Origin, now: Timestamp) -> Purchase {
         let (org, credits, lot) = (offered.org, offered.credits, LotId::mint(now));
         let details = json!({

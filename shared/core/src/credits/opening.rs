@@ -1,4 +1,4 @@
-//! Opening a hold: the request to the table, and its outcome.
+//! Opening a hold: the request to the table and its outcome.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct HoldTerms {
     pub service: &'static Service,
     /// Credits, from 1 to the most that the service may reserve.
     pub amount: u64,
-    /// How long it is open, at most.
+    /// How long it stays open at most.
     pub ttl: Duration,
 }
 
@@ -52,7 +52,7 @@ impl HoldTerms {
 pub struct Opening {
     /// The key that pays.
     pub key: KeyFacts,
-    /// What the call needs of the key.
+    /// What the call requires of the key.
     pub ask: Ask,
     /// The hold to write.
     pub hold: Hold,
@@ -63,8 +63,8 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Builds the hold that a service asks for. With an idempotency key, its id is derived from the service and the
-    /// key.
+    /// Builds the hold that the service `caller` requests. With an idempotency key, the hold's id is derived from the
+    /// service and that key.
     pub fn new(
         key: KeyFacts,
         ask: Ask,
@@ -97,7 +97,7 @@ impl Opening {
         Self { key, ask, hold, ip: None, country: None }
     }
 
-    /// Replaces the key's facts, and with them the wallet that pays, after the table answered
+    /// Replaces the key's facts and thereby the wallet that pays, after the table answered
     /// [`OpeningOutcome::PayerChanged`].
     pub fn respend(&mut self, key: KeyFacts) {
         self.key = key;
@@ -105,7 +105,7 @@ impl Opening {
     }
 }
 
-/// The outcome of an opening. Only `Opened` has changed anything.
+/// The outcome of an opening. Only `Opened` means that something was written.
 #[derive(Debug, PartialEq)]
 pub enum OpeningOutcome {
     /// Key, wallet and hold were written. This is the hold as written.
@@ -116,7 +116,7 @@ pub enum OpeningOutcome {
     KeyReused,
     /// The key or its wallet refuses the hold.
     Refused(Refusal),
-    /// The key spends another wallet than the opening assumed. Look the key up again.
+    /// The key's wallet is not the one that the opening assumed. Look up the key again and repeat the opening.
     PayerChanged,
 }
 

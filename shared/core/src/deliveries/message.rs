@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::events::{EventKind, EventMessage, MalformedEvent};
 use crate::{DeliveryId, EventId, Fault, OrgId, Timestamp, UserId};
 
-/// Whom an event is about. Their endpoints get it.
+/// The organisation or person that an event is about. Their endpoints get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// An organisation, by its id.
@@ -22,26 +22,26 @@ pub struct SubscribedEvent {
     pub id: EventId,
     /// Kind of the event.
     pub kind: EventKind,
-    /// When it happened, as the event says.
+    /// When it happened.
     pub occurred_at: Timestamp,
-    /// Whom it is about.
+    /// The organisation or person it is about.
     pub subject: Subject,
-    /// The webhook's body: type, time and facts, as JSON.
+    /// The body of the webhooks: type, time and data of the event, as JSON.
     pub payload: String,
 }
 
-/// What a message asks for.
+/// A parsed message: what the worker has to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DeliveryMessage {
     /// Deliver an event to the endpoints that subscribe to it.
     Tell(Box<SubscribedEvent>),
     /// Make the next attempt at a delivery.
     Attempt(OrgId, DeliveryId),
-    /// Nothing: endpoints cannot subscribe to this event.
+    /// Do nothing: endpoints cannot subscribe to this event, or this version does not know it.
     Nothing,
 }
 
-/// The JSON of a message that asks for an attempt.
+/// The JSON of a message that requests an attempt.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ask {
@@ -53,7 +53,7 @@ impl DeliveryMessage {
     /// Parses a message.
     ///
     /// # Errors
-    /// If it asks for no attempt and is no event.
+    /// If the text is neither a request for an attempt nor a well-formed event.
     pub fn parse(body: &str) -> Result<Self, MalformedEvent> {
         if let Ok(Ask { org_id, delivery_id }) = serde_json::from_str(body) {
             return Ok(Self::Attempt(org_id, delivery_id));
@@ -62,18 +62,18 @@ impl DeliveryMessage {
         Ok(subscribed.map_or(Self::Nothing, |event| Self::Tell(Box::new(event))))
     }
 
-    /// Encodes the message that asks for an attempt.
+    /// Encodes the message that requests an attempt.
     ///
     /// # Errors
-    /// `INTERNAL`, which does not happen.
+    /// `INTERNAL` if the JSON encoding fails, which it does not for this type.
     pub fn attempt(org: OrgId, delivery: DeliveryId) -> Result<String, Fault> {
         serde_json::to_string(&Ask { org_id: org, delivery_id: delivery }).map_err(Fault::internal)
     }
 }
 
 impl SubscribedEvent {
-    /// Returns what endpoints are told of an event; `None` when none hears of it, or this version does not know it. Fields
-    /// that this version does not know are passed on.
+    /// Returns what endpoints receive of an event, or `None` if they cannot subscribe to it or this version does not
+    /// know it. Fields that this version does not know are passed on.
     fn of(message: EventMessage) -> Option<Self> {
         let EventMessage { id, occurred_at, data, facts, .. } = message;
         let data = data?;

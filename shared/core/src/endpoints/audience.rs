@@ -1,22 +1,22 @@
-//! The audience of each kind of event: whose endpoints can subscribe to it.
+//! The audience of each kind of event: which endpoints can subscribe to it.
 
 use crate::deliveries::Subject;
 use crate::events::{EventData, EventKind};
 
-/// Whose endpoints get an event.
+/// Which endpoints get an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// All subscribed endpoints of the organisation it names.
+    /// All subscribed endpoints of the event's organisation.
     Organisation,
-    /// Endpoints that the person it names has registered, in organisations they are still a member of. So private
-    /// matters do not reach other people's servers.
+    /// Subscribed endpoints that the event's person has registered, in organisations of which they are still a member.
+    /// So private data does not reach other people's servers.
     Person,
     /// No endpoints, for this reason.
     Nobody(&'static str),
 }
 
 impl EventKind {
-    /// Returns whose endpoints get events of this kind.
+    /// Returns which endpoints can get events of this kind.
     pub const fn audience(self) -> Audience {
         match self {
             Self::EndpointDisabled
@@ -47,7 +47,7 @@ impl EventKind {
 }
 
 impl EventData {
-    /// Returns whose endpoints get this event; `None` if no endpoint does.
+    /// Returns the organisation or person whose endpoints get this event; `None` if no endpoint does.
     pub fn subject(&self) -> Option<Subject> {
         match self {
             Self::EndpointDisabled(event) => Some(Subject::Org(event.org_id)),

@@ -1,5 +1,5 @@
-//! URLs to which webhooks are sent. Path and query may contain a secret of the receiver's, so only the host is
-//! displayed.
+//! URLs to which webhooks are sent. Path and query may contain a secret of the receiver, so `Debug` shows only the
+//! host.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use crate::gateway::{Reach, address, host};
 const LENGTH_MAX: usize = 2048;
 /// Longest host name. Source: RFC 1035, section 2.3.4.
 const HOST_MAX: usize = 253;
-/// Smallest allowed port, apart from that of HTTPS. Lower ones belong to services other than web servers.
+/// Smallest allowed port, apart from 443. Lower ones belong to services other than web servers.
 const PORT_MIN: u16 = 1024;
 /// The port of HTTPS.
 const HTTPS: u16 = 443;
@@ -28,8 +28,8 @@ pub struct HookUrl {
 }
 
 impl HookUrl {
-    /// Parses a URL. It is stricter than the URL standard: whatever two parsers could read differently is refused. With
-    /// `private`, private addresses are accepted too, and loopback ones without TLS.
+    /// Parses a URL. It is stricter than the URL standard: a URL that two parsers could understand differently is
+    /// refused. With `private`, private addresses are accepted too, and loopback addresses even without TLS.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `url`.
@@ -37,7 +37,7 @@ impl HookUrl {
         Self::read(text, private).map_err(|problem| Fault::field("url", format!("url {problem}")))
     }
 
-    /// Parses a stored URL. Whether it may still be called is the question of [`Self::is_allowed`].
+    /// Parses a stored URL. Check [`Self::is_allowed`] before calling it: the rules may have changed since.
     pub fn kept(text: &str) -> Option<Self> {
         Self::read(text, true).ok()
     }
@@ -65,12 +65,12 @@ impl HookUrl {
         if url.is_allowed(private) { Ok(url) } else { Err("must have a public host".to_owned()) }
     }
 
-    /// Returns whether the URL itself may be called. A host name may resolve to any address, which is checked when it
-    /// is resolved.
+    /// Returns whether the URL itself may be called. The addresses to which a host name resolves are checked
+    /// separately, when it is resolved.
     pub fn is_allowed(&self, private: bool) -> bool {
         match address(self.authority_host()) {
             Some(ip) => Reach::of(ip).is_allowed(private),
-            // A name without a dot belongs to a local network.
+            // A name without a dot is one of a local network.
             None => private || (self.host().contains('.') && !self.is_loopback()),
         }
     }
@@ -86,7 +86,7 @@ impl HookUrl {
         Err(Fault::field("url", "url must have a public host"))
     }
 
-    /// Returns the whole URL, for code that calls it and people who may see it.
+    /// Returns the whole URL. It may contain a secret, so it must not be logged.
     pub fn as_str(&self) -> &str {
         &self.text
     }

@@ -1,4 +1,4 @@
-//! Events as consumers get them: messages that `EventBridge` puts on their queues.
+//! Events as consumers receive them: messages that `EventBridge` puts on their queues.
 
 use std::fmt;
 
@@ -9,18 +9,18 @@ use serde_path_to_error::{Error, Segment};
 use super::{EventData, EventKind};
 use crate::{EventId, Timestamp};
 
-/// An event of the bus, as a consumer gets it from its queue.
+/// An event of the bus, as a consumer receives it from its queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventMessage {
-    /// Which event; consumers remember it to take each once.
+    /// Id of the event. Consumers remember it, so that each handles the event once.
     pub id: EventId,
     /// When it happened.
     pub occurred_at: Timestamp,
     /// The `detail-type`, whether this version knows it or not.
     pub detail_type: String,
-    /// What it says; `None` if this version does not know the kind.
+    /// Data of the event; `None` if this version does not know the kind.
     pub data: Option<EventData>,
-    /// The same as it came, for whoever passes it on: with the fields that this version does not know.
+    /// The data as received, including fields that this version does not know, for consumers that pass it on.
     pub facts: Map<String, Value>,
 }
 
@@ -32,7 +32,7 @@ struct Envelope {
     detail: Map<String, Value>,
 }
 
-/// What every `detail` has, whatever its kind.
+/// The fields that the `detail` of every kind has.
 #[derive(Deserialize)]
 struct Stamp {
     event_id: EventId,
@@ -40,10 +40,10 @@ struct Stamp {
 }
 
 impl EventMessage {
-    /// Reads a message. Fields that this version does not know are ignored.
+    /// Parses a message. Unknown fields are ignored.
     ///
     /// # Errors
-    /// When it is no event, or its `detail` lacks what events of its kind have.
+    /// If it is not an event, or a field that events of its kind have is missing or malformed.
     pub fn parse(body: &str) -> Result<Self, MalformedEvent> {
         let Envelope { detail_type, detail: mut facts } =
             serde_json::from_str(body).map_err(|_| MalformedEvent("the message is no event".to_owned()))?;
@@ -57,14 +57,14 @@ impl EventMessage {
     }
 }
 
-/// Why a message could not be read. It quotes nothing of the message, which may hold names.
+/// Why a message could not be parsed. It quotes nothing of the message, which may contain personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MalformedEvent(String);
 
 impl MalformedEvent {
-    /// Names the field of the detail that is malformed, or the detail itself when a field is missing.
+    /// Names the malformed field of the detail, or the detail itself if a field is missing.
     fn of(error: &Error<serde_json::Error>) -> Self {
-        // What stands deeper in the path may come from the message.
+        // Only the first part of the path: deeper parts may be text from the message.
         let field = match error.path().iter().next() {
             Some(Segment::Map { key }) => key.as_str(),
             _ => "detail",

@@ -1,7 +1,7 @@
-//! The notice that a person's storage is nearly full, sent each time it becomes so.
+//! The notice that a person's storage is nearly full.
 //!
-//! Only grants make a ledger grow, so the notice belongs to the grant that crosses the mark. Nothing needs to be
-//! remembered: a person crosses the mark again only after falling below it.
+//! Only grants make a ledger grow, so the event is written with the grant that crosses the mark. No state is needed:
+//! the mark can be crossed again only after usage has fallen below it.
 
 use std::ops::Range;
 
@@ -9,17 +9,17 @@ use super::Grant;
 use crate::Plan;
 use crate::events::{Event, EventData, Quota, QuotaExceeded};
 
-/// Share of a plan's storage at which the owner is told, in percent.
+/// Share of a plan's storage at which the owner is notified, in percent.
 pub const NOTICE_PERCENT: u8 = 80;
 
-/// Returns the mark in bytes.
+/// Returns the mark of a plan, in bytes.
 fn mark(plan: Plan) -> u64 {
     let bytes = u128::from(plan.allowances().storage) * u128::from(NOTICE_PERCENT) / 100;
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 impl Grant {
-    /// Returns how many bytes must be committed before the grant for it to cross the mark.
+    /// Returns the range in which the committed bytes before the grant must be, so that the grant crosses the mark.
     pub fn band(&self) -> Range<u64> {
         let mark = mark(self.plan);
         mark.saturating_sub(self.file.size)..mark

@@ -1,4 +1,4 @@
-//! Grants an upload: turns the caller's request into a record with reserved bytes.
+//! Upload grants: a checked request becomes the record of a file with reserved bytes.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::jobs::JobStep;
 use crate::webhooks::Source;
 use crate::{Code, Fault, FileId, IdempotencyKey, Plan, Timestamp, UserId};
 
-/// How long an upload grant can be used. It is short, because only the start of the upload must fall within it.
+/// How long an upload grant can be used. It is short, because only the start of the upload must be within it.
 pub const UPLOAD_GRANT_VALID: Duration = Duration::from_mins(15);
 
-/// A caller's description of a file to upload, checked.
+/// A caller's checked description of a file to upload.
 #[derive(Clone, Debug)]
 pub struct GrantRequest {
     name: FileName,
@@ -25,8 +25,9 @@ impl GrantRequest {
     /// Parses the fields of a request.
     ///
     /// # Errors
-    /// `INVALID_FILENAME`; `UNSUPPORTED_FILE_TYPE` for an unsupported type, for one that contradicts the extension, and
-    /// for one that cannot be of the requested kind; `INVALID_REQUEST` naming `size` or `sha256`.
+    /// `INVALID_FILENAME` as in [`FileName::parse`]; `UNSUPPORTED_FILE_TYPE` if the type is unsupported, contradicts
+    /// the extension, or cannot be of the requested kind; `INVALID_REQUEST` naming `size` if it is 0, or `sha256` if it
+    /// is malformed.
     pub fn parse(
         filename: &str,
         content_type: &str,
@@ -62,7 +63,7 @@ impl GrantRequest {
     /// `valid`.
     ///
     /// # Errors
-    /// `FILE_TOO_LARGE` with the plan's limit for the kind.
+    /// `FILE_TOO_LARGE` if it exceeds the plan's limit for the kind, with that limit.
     pub fn admit(self, owner: &UserId, plan: Plan, valid: Duration, now: Timestamp) -> Result<File, Fault> {
         let limit = plan.largest(self.kind);
         if self.size > limit {
@@ -111,8 +112,7 @@ fn unsupported_type(content_type: &str) -> Fault {
 fn parse_sha256(text: &str) -> Result<String, Fault> {
     let digits = text.strip_suffix('=').unwrap_or_default();
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
-    // 32 bytes leave the last two bits of the last digit unused, so only every fourth character of the alphabet may
-    // stand there.
+    // 32 bytes do not use the last two bits of the last digit, so that digit is one of every fourth character.
     let exact = digits.as_bytes().last().is_some_and(|last| b"AEIMQUYcgkosw048".contains(last));
     if digits.len() == 43 && digits.bytes().all(alphabet) && exact {
         Ok(text.to_owned())
@@ -143,8 +143,8 @@ const OF_OWNER: &str = "upload-grant";
 pub const OF_JOB: &str = "job-upload-grant";
 
 impl Grant {
-    /// Returns the idempotent request of the grant. A retry finds the file by its key. Owners' and generators' keys are
-    /// kept apart.
+    /// Returns the idempotent request of the grant. A retry finds the file by its object key. Owners and generators
+    /// have separate idempotency keys.
     pub fn idempotent(&self) -> Option<IdempotentRequest> {
         let (operation, caller) = match self.job {
             Some(_) => (OF_JOB, KeyOwner::Sender(Source::Generator)),
@@ -155,11 +155,11 @@ impl Grant {
     }
 }
 
-/// Returns a file that was granted before, if its grant can still be used. `idempotency_key` and `anew` are names for
-/// the error message: what the caller has repeated, and what would get another grant.
+/// Returns a file that was granted before, if its grant can still be used. `repeated` and `renew` are names for the
+/// error message: what the caller has repeated, and what it must renew to get another grant.
 ///
 /// # Errors
-/// `CONFLICT` if the grant was used or has expired, or if its file is gone.
+/// `CONFLICT` if the grant was used or has expired, or if its file was deleted.
 pub fn still_usable(file: File, (idempotency_key, anew): (&str, &str), now: Timestamp) -> Result<File, Fault> {
     let over =
         |how: &str| format!("The upload granted for this {idempotency_key} has {how}; ask again with a new {anew}");
@@ -172,7 +172,7 @@ pub fn still_usable(file: File, (idempotency_key, anew): (&str, &str), now: Time
     Ok(file)
 }
 
-/// The outcome of a grant. Only `Granted` has changed anything.
+/// The outcome of a grant. Only `Granted` means that something was written.
 #[derive(Debug, PartialEq)]
 pub enum GrantOutcome {
     /// The bytes are reserved and the file is recorded.

@@ -1,12 +1,11 @@
-//! Inspects the first bytes of an upload: whether it is of the declared type, and how large the picture is.
+//! Inspects the first bytes of an upload: whether they are of the declared type, and the dimensions of an image.
 
 use super::MediaType;
 use super::media::Shape;
 
-/// Bytes of an upload that are read to inspect it.
+/// Number of bytes that are read of an upload to inspect it.
 ///
-/// This is enough for the dimensions of a JPEG behind its colour profile and preview, and one range read within the
-/// region.
+/// This is enough to find the dimensions of a JPEG after its colour profile and preview, and is one range request.
 pub const HEAD_BYTES: u64 = 256 * 1024;
 
 /// Measured width and height of an image, in pixels.
@@ -20,7 +19,7 @@ pub struct Dimensions {
 /// What the first bytes of an upload show.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The bytes are of the declared type. Has the dimensions of an image if they could be measured.
+    /// The bytes are of the declared type. If they are an image that could be measured: its dimensions.
     Genuine(Option<Dimensions>),
     /// The bytes are of another type, named as precisely as possible.
     Impostor(&'static str),
@@ -47,13 +46,13 @@ pub fn inspect(head: &[u8], declared: &MediaType) -> Finding {
     }
 }
 
-/// Returns the media type of the bytes by their magic number.
+/// Returns the media type of the bytes, by their magic number.
 fn detect(head: &[u8]) -> Option<&'static str> {
     infer::get(head).map(|kind| kind.mime_type()).or_else(|| is_further_mp4(head).then_some("video/mp4"))
 }
 
-/// Returns whether the bytes begin an MPEG-4 file of a brand that the detector does not know: later editions of the
-/// base format (`iso7`, `iso8`, ...) and what phones record (`3gp4`, `3gp5`, ...).
+/// Returns whether the bytes begin an MPEG-4 file of a brand that the detector does not know. These are later editions
+/// of the base format (`iso7`, `iso8`, ...) and the formats of phones (`3gp4`, `3gp5`, ...).
 ///
 /// Source: ISO/IEC 14496-12; <https://mp4ra.org>.
 fn is_further_mp4(head: &[u8]) -> bool {
@@ -64,11 +63,11 @@ fn is_further_mp4(head: &[u8]) -> bool {
 const WRITTEN_IN_TEXT: [(&[u8], &str); 3] =
     [(b"%PDF-", "application/pdf"), (b"{\\rtf", "text/rtf"), (b"%!PS-", "application/postscript")];
 
-/// Returns what the bytes are if they are not plain text, or `None` if they are.
+/// Returns the type of the bytes if they are not plain text, or `None` if they are.
 ///
 /// Text has no magic number, and may begin with one of another format: a poem with "BM", minutes with "MZ". So the
-/// detector is asked only about bytes that are not text, and text is refused only if it begins like one of the few
-/// formats written in it.
+/// detector is asked only about bytes that are not text. Text is refused only if it begins like one of
+/// [`WRITTEN_IN_TEXT`].
 fn foreign_to_text(head: &[u8]) -> Option<&'static str> {
     if !is_text(head) {
         return Some(detect(head).filter(|found| !found.starts_with("text/")).unwrap_or("unknown bytes"));
@@ -76,7 +75,7 @@ fn foreign_to_text(head: &[u8]) -> Option<&'static str> {
     WRITTEN_IN_TEXT.into_iter().find(|(start, _)| head.starts_with(start)).map(|(_, name)| name)
 }
 
-/// Measures an image by its header. Returns `None` if it is not an image, or if its size is stored behind the first
+/// Measures an image by its header. Returns `None` if it is not an image, or if its size is stored after the first
 /// [`HEAD_BYTES`].
 fn measure(head: &[u8]) -> Option<Dimensions> {
     let size = imagesize::blob_size(head).ok()?;
@@ -84,8 +83,7 @@ fn measure(head: &[u8]) -> Option<Dimensions> {
     (dimensions.width > 0 && dimensions.height > 0).then_some(dimensions)
 }
 
-/// Returns whether the bytes are UTF-8 without NUL. A character cut off at the end of the head does not count as an
-/// error.
+/// Returns whether the bytes are UTF-8 without NUL. A character that is cut off at the end is not an error.
 fn is_text(head: &[u8]) -> bool {
     let whole = match std::str::from_utf8(head) {
         Ok(_) => head,
@@ -95,7 +93,8 @@ fn is_text(head: &[u8]) -> bool {
     !whole.contains(&0)
 }
 
-/// Returns whether an `<svg` element opens within the first 4 KiB, behind declaration, comments and document type.
+/// Returns whether an `<svg` element opens within the first 4 KiB, which may also have a declaration, comments and a
+/// document type.
 fn holds_svg(head: &[u8]) -> bool {
     head[..head.len().min(4096)].windows(4).any(|window| window.eq_ignore_ascii_case(b"<svg"))
 }

@@ -63,9 +63,9 @@ pub(super) enum Shape {
 /// A supported media type.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MediaType {
-    /// The name, as callers declare it and as downloads carry it.
+    /// The name, as callers declare it and as downloads have it in `Content-Type`.
     pub name: &'static str,
-    /// File name extensions that agree with it, in lower case. The first is given to a name without one.
+    /// File name extensions that agree with it, in lower case. A name without an extension gets the first.
     pub extensions: &'static [&'static str],
     /// Kinds it may be stored as. The first is the default.
     pub kinds: &'static [Kind],

@@ -1,4 +1,4 @@
-//! File names: as the person wrote them, and as they are safe in a key.
+//! File names: as a person wrote them, and in a form that is safe in an object key.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -9,7 +9,7 @@ const NAME_MAX: usize = 255;
 /// The longest name in a key without its extension, in bytes.
 const STEM_MAX: usize = 80;
 
-/// A file name that is safe to display: NFC, one line, no path, and nothing that changes how the text around it reads.
+/// A file name that is safe to display: NFC, one line, no path, no characters that reorder or hide the text around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName(String);
 
@@ -40,7 +40,7 @@ impl FileName {
         Ok(Self(name))
     }
 
-    /// Restores a stored name, which was parsed before.
+    /// Restores a stored name without checking it again.
     pub fn stored(text: String) -> Self {
         Self(text)
     }
@@ -50,13 +50,13 @@ impl FileName {
         &self.0
     }
 
-    /// Returns the text behind the last dot, if there is text on both sides of it.
+    /// Returns the text after the last dot, if there is text before and after it.
     pub fn extension(&self) -> Option<&str> {
         let (stem, extension) = self.0.rsplit_once('.')?;
         (!stem.is_empty() && !extension.is_empty()).then_some(extension)
     }
 
-    /// Writes the name in the alphabet of keys, `a-z 0-9 . _ -`, with the given extension.
+    /// Converts the name to the alphabet of object keys, `a-z 0-9 . _ -`, with the given extension.
     ///
     /// Accents are dropped (`été` becomes `ete`) and characters without an ASCII counterpart become hyphens. If nothing
     /// is left, the name is `file`.

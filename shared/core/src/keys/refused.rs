@@ -1,12 +1,12 @@
-//! Converts a key's refusal to an error, for routes that do not answer a refusal with 200.
+//! Converts the refusal of a key to an error, for routes that answer a refusal with an error status.
 
 use super::{Refusal, RefusalCode};
 use crate::orgs::key_not_found;
 use crate::{Code, Fault, Timestamp};
 
 impl Refusal {
-    /// Returns the error of a refused key: 402 without credits, 429 for a quota, 404 for no such key, and 403
-    /// otherwise. Its details contain the refusal's `code`, its `limiter`, and when waiting lifts it.
+    /// Returns the error for a refused key: 402 for too few credits, 429 for a quota, 404 for an unknown key, 400 for
+    /// an unknown service, else 403. Its details contain the refusal's `code`, its `limiter` and `resets_at`.
     pub fn fault(&self, now: Timestamp) -> Fault {
         let mut fault = match self.code {
             RefusalCode::NotFound => key_not_found(),

@@ -9,7 +9,7 @@ use crate::{OrgId, Timestamp};
 /// The figures of a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Calls with a receipt: charged ones, and calls through the gateway that their service failed.
+    /// Calls with a receipt: charged calls, and gateway calls that failed at the upstream.
     pub requests: u64,
     /// Credits that these calls cost.
     pub credits: u64,
@@ -17,7 +17,7 @@ pub struct Figures {
     pub test_credits: u64,
     /// Calls with a reported outcome.
     pub outcomes: u64,
-    /// Of those, the ones with a status from 200 to 399.
+    /// Number of those outcomes with a status from 200 to 399.
     pub successes: u64,
     /// Number of calls by service.
     pub services: BTreeMap<String, u64>,
@@ -56,7 +56,8 @@ pub struct DayStats {
 }
 
 impl DayStats {
-    /// Returns whether the count began after the day, with a margin for receipts that come late.
+    /// Returns whether the count began at least [`SETTLES_AFTER`] after the end of the day, so that late receipts are
+    /// included.
     pub fn is_complete(&self) -> bool {
         self.counted_at >= self.day.ends().plus(SETTLES_AFTER)
     }
@@ -69,7 +70,7 @@ pub enum StatsKept {
     First,
     /// They replaced earlier ones.
     Again,
-    /// Statistics that were counted later are stored, and stay.
+    /// They were not stored, because a later count is stored.
     Outdated,
 }
 

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 /// Most different times that are kept exactly. With more, all are rounded.
 const EXACT_MAX: usize = 1_500;
-/// Binary digits that rounding keeps of a time. So a rounded time is off by at most 1/128, and up to more than a day,
-/// the longest time that is reported, there are fewer rounded times than [`EXACT_MAX`].
+/// Number of binary digits that rounding keeps. So a rounded time is off by at most 1/128. Up to a day, the longest
+/// time that can be reported, there are fewer than [`EXACT_MAX`] rounded times.
 const DIGITS: u32 = 7;
 
 /// Response times in milliseconds, as counts by time.
 ///
 /// They are exact while there are at most 1,500 different ones. With more, each time is replaced with the middle of its
-/// class, less than 0.8 % away. Which of the two applies depends on the times alone, not on their order.
+/// class, less than 0.8 % away. Whether times are rounded does not depend on their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ResponseTimes {
     counts: BTreeMap<u64, u64>,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::Fault;
 use crate::periods::Day;
 
-/// Most days in a request: three months.
+/// Most days in a request, about three months.
 const DAYS_MAX: usize = 92;
 /// Days of the default span, including today.
 const DAYS_DEFAULT: u16 = 30;
@@ -28,7 +28,8 @@ impl DaySpan {
     /// Parses the span in a request. By default it ends today and has thirty days.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming `from` or `to`.
+    /// `INVALID_REQUEST` naming `from` or `to` if it is not a date; naming `from` if it is after `to`, or if the span
+    /// has more than 92 days.
     pub fn parse(from: Option<&str>, to: Option<&str>, today: Day) -> Result<Self, Fault> {
         let date = |field: &str, text: &str| {
             Day::parse(text).ok_or_else(|| Fault::field(field, format!("{field} must be a date such as 2026-11-21")))

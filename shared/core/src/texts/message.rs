@@ -1,4 +1,4 @@
-//! The messages by which a text is written. Each stands for one call to the model.
+//! The queue messages of texts. Each leads to one step of a text, and so to at most one call to the model.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::events::{EventData, EventMessage, JobRequested};
 use crate::{Fault, JobId};
 
-/// Asks for the next step of a job's text. It names no chapter, because the draft says what is next. So a message that
-/// comes twice or late does no harm.
+/// Requests the next step of a job's text. It does not name the step, which follows from the draft. So a message that
+/// is delivered twice or late does no harm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextMessage {
     /// The job whose text is written.

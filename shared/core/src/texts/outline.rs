@@ -7,8 +7,9 @@ use super::Form;
 use super::markdown::heading;
 use crate::text::cut;
 
-/// Longest title, and longest description of a chapter, in characters.
+/// Longest title of a text or a chapter, in characters.
 const TITLE_MAX: usize = 200;
+/// Longest description of a chapter, in characters.
 const ABOUT_MAX: usize = 400;
 
 /// The title and the chapters of a text.
@@ -25,16 +26,16 @@ pub struct Outline {
 pub struct Heading {
     /// Title of the chapter.
     pub title: String,
-    /// What it is about; empty if the model did not say.
+    /// What it is about; empty if the model gave no description.
     pub about: String,
 }
 
 impl Outline {
-    /// Parses an outline: one JSON object, possibly with other text or a code fence around it. The requested title is
-    /// preferred to the model's.
+    /// Parses an outline: one JSON object, possibly with other text or a code fence around it. The requested title
+    /// replaces the model's.
     ///
     /// # Errors
-    /// What is missing, for the log, without any text of the answer.
+    /// Why the answer is not an outline, for the log, without any text of the answer.
     pub fn parse(text: &str, form: Form, requested_title: Option<&str>) -> Result<Self, &'static str> {
         let object = text.find('{').zip(text.rfind('}')).and_then(|(from, to)| text.get(from..=to));
         let plan: Value =

@@ -1,4 +1,4 @@
-//! The audit log: entries are written here and listed by organisation.
+//! The audit log: the items of its entries, and their list by organisation.
 
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::ports::{ListAudit, Listed, PageAsk};

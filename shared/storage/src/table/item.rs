@@ -44,8 +44,8 @@ pub(crate) fn add(item: &mut Item, name: &str, value: Option<AttributeValue>) {
     }
 }
 
-/// Builds the update that increments an attribute of a counter item, on condition that it is below `most`. The item
-/// expires at `forgotten`.
+/// Builds the update that increments the attribute `counts` of a counter item, on condition that it is below `most`.
+/// The item expires at `forgotten`.
 pub(crate) fn count_one(counter: Item, counts: &str, most: u32, forgotten: Timestamp) -> UpdateBuilder {
     Update::builder()
         .set_key(Some(counter))
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns the fault of an item that this code cannot have written. The value stays out of the log.
+/// Returns the fault for a missing or malformed attribute. It does not contain the value, because faults are logged.
 pub(crate) fn odd(name: &str) -> Fault {
     Fault::internal(format!("attribute {name} is missing or malformed"))
 }

@@ -1,4 +1,4 @@
-//! The table, on DynamoDB: one table, one item per fact, and every key begins with its tenant.
+//! The DynamoDB table. All kinds of items are in one table. A tenant's items have the tenant in their key.
 //!
 //! | item | `pk` | `sk` |
 //! |---|---|---|
@@ -60,7 +60,7 @@
 //! | `gsi2` | `PEPPER#<version>`, `<org>#<key>#<generation>` | pointers whose key has none under a newer pepper; version 0: by hash only |
 //! | `due` | `DUE#<shard>`, time | what `sweep` must finish unless somebody else does |
 //!
-//! All three are sparse: an item leaves an index when it no longer belongs there.
+//! All indexes are sparse: an item without the index keys is not in the index.
 
 mod audit;
 mod credits;
@@ -139,15 +139,15 @@ impl Probe for Table {
     }
 }
 
-/// What this execution environment last saw: when each user's rate window was opened, each wallet's expiry epoch, and
-/// the activity marks already written. It decides which of several conditions is tried first, and which marks need not
-/// be written again.
+/// What this execution environment last saw, by key: users' rate windows, wallets' expiry epochs, or activity marks
+/// that were written. A hint decides which condition of a write is tried first, or that a mark need not be written
+/// again.
 ///
-/// A wrong hint costs one more call. It never makes an answer wrong.
+/// A wrong hint costs one more call. It never leads to a wrong answer.
 #[derive(Debug)]
 struct Hints<K, V>(Mutex<HashMap<K, V>>);
 
-/// Most hints kept. When they are reached, all are forgotten.
+/// Most hints of a kind. When there are that many, all are deleted.
 const HINTS_MAX: usize = 1_000;
 
 impl<K, V> Default for Hints<K, V> {

@@ -1,4 +1,4 @@
-//! Lists: each page reads one entry more than wanted, to know whether there is another page.
+//! Pages of lists. Each reads one entry more than wanted, to know whether there is another page.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use consigne_core::ports::{Listed, PageAsk};
 use crate::table::Table;
 use crate::table::item::{Item, text};
 
-/// Most queries for one page.
+/// Most queries for one page, if a filter leaves out entries.
 const LOOKS: u32 = 20;
 
 impl Table {
@@ -22,16 +22,16 @@ impl Table {
             .set_index_name(index.map(str::to_owned))
             .expression_attribute_names("#pk", format!("{}pk", index.unwrap_or_default()))
             .expression_attribute_values(":pk", text(pk));
-        // An index always lags a little. Only the table itself can be read consistently.
+        // DynamoDB has consistent reads of the table, but not of its global indexes.
         if index.is_none() { query.consistent_read(true) } else { query }
     }
 
-    /// Reads a query to its end, page by page.
+    /// Returns all pages of a query, one after the other.
     pub(crate) fn pages(&self, query: QueryInputBuilder) -> Pages<'_> {
         Pages { table: self, query, over: false }
     }
 
-    /// Reads all items of a query that is known to find few.
+    /// Reads all items of a query. Only for queries that find few.
     pub(crate) async fn all(&self, query: QueryInputBuilder) -> Result<Vec<Item>, Fault> {
         let (mut pages, mut items) = (self.pages(query), Vec::new());
         while let Some(page) = pages.next().await? {
@@ -40,8 +40,7 @@ impl Table {
         Ok(items)
     }
 
-    /// Counts the entries of a query, once for a whole list. Returns `None` if they are more than one query can read,
-    /// which is one megabyte.
+    /// Counts the entries of a query. Returns `None` if there are more than one query reads, which is one megabyte.
     async fn count_entries(&self, query: QueryInputBuilder) -> Result<Option<u64>, Fault> {
         let count = self.client.send(query.select(Select::Count)).await.map_err(Fault::unavailable)?;
         Ok(if count.last_evaluated_key.is_none() { u64::try_from(count.count).ok() } else { None })
@@ -108,12 +107,12 @@ impl Table {
                 return Ok((entries, None));
             }
         }
-        // A filter that lets little through makes the page short, and the list continues all the same.
+        // The filter has left out most entries: the page is short, and the list continues.
         Ok((entries, start))
     }
 }
 
-/// The pages of a query, to its end.
+/// All pages of a query.
 pub(crate) struct Pages<'a> {
     table: &'a Table,
     query: QueryInputBuilder,
@@ -133,7 +132,7 @@ impl Pages<'_> {
     }
 }
 
-/// Returns the key of an item after which a query of the table or of an index continues. It has exactly these
+/// Returns the key of an item after which a query of the table or of an index continues. It has only the key
 /// attributes, because DynamoDB refuses others.
 ///
 /// Source: API reference, `Query`, `ExclusiveStartKey`.
@@ -143,14 +142,14 @@ fn position(index: Option<&str>, item: &Item) -> Item {
     names.filter_map(|name| item.get(&name).cloned().map(|value| (name, value))).collect()
 }
 
-/// Where a page starts, and the total that was counted with the first page.
+/// The position after which a page starts, and the total that was counted with the first page.
 struct Place {
     start: Item,
     total: Option<u64>,
 }
 
 impl Place {
-    /// Encodes the place as text. The handler seals it before a caller sees it.
+    /// Encodes the position as text. Handlers make a sealed cursor of it before a caller sees it.
     fn seal(&self) -> String {
         let texts = self.start.iter().filter_map(|(name, value)| Some((name, value.as_s().ok()?)));
         serde_json::json!({ "start": texts.collect::<BTreeMap<_, _>>(), "total": self.total }).to_string()

@@ -1,4 +1,4 @@
-//! Checks what a generator claims to have delivered against the table and the bucket.
+//! Checks the claims of a completion against the table and the bucket.
 
 use consigne_core::files::{File, ObjectKey, Status};
 use consigne_core::jobs::{CheckedFile, Claim, ClaimedFile, Job, JobStep, Output, TextFacts};
@@ -6,14 +6,14 @@ use consigne_core::ports::{GetFile, ReadHead};
 use consigne_core::{Code, Fault, Timestamp};
 
 /// Compares a completion with the job, the files' records and the bucket, and computes the job's step. Returns `None`
-/// if the completion changes nothing: the job has ended, or the same completion was accepted before. `list` is the name
-/// of the list of files in the completion.
+/// if the completion changes nothing, because the job has ended or the same completion was accepted before. `list` is
+/// the name of the list of files in the completion.
 ///
-/// Sizes and types must be as claimed. Dimensions are not compared, because only measured ones are used.
+/// Sizes and types must be as claimed. Claimed dimensions are ignored, because only measured ones are used.
 ///
 /// # Errors
-/// `WEBHOOK_CONTENT_MISMATCH` naming the field; `CONFLICT` if another completion was accepted; `UNAVAILABLE` if the
-/// table or the bucket does not answer.
+/// `WEBHOOK_CONTENT_MISMATCH` naming the first field that is wrong; `CONFLICT` if another completion was accepted
+/// before; `UNAVAILABLE` if the table or the bucket does not answer.
 pub async fn accept(
     files: &impl GetFile,
     objects: &impl ReadHead,
@@ -39,8 +39,7 @@ pub async fn accept(
         }
         claim.files.push(checked);
     }
-    // A claim that comes too late is checked before it is answered, so that a wrong one is never answered like a right
-    // one.
+    // A late completion is checked too before it is answered, so that a wrong one never gets the answer of a right one.
     if job.claimed_at.is_some() {
         return Err(Fault::new(Code::Conflict, "Another completion of the job was accepted"));
     }
@@ -77,7 +76,7 @@ async fn check(
         let file = file.filter(|file| file.key == key).ok_or_else(absent)?;
         match file.status {
             Status::Ready => (Output::of(&file), None),
-            // Binding the file to this job would take it from the job it was granted for.
+            // The file belongs to the job for which it was granted.
             Status::Pending | Status::Processing if file.job.as_ref().is_some_and(|other| *other != job.id) => {
                 return Err(refused("s3_key", "The file is granted for another job".to_owned()));
             }

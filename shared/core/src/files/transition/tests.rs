@@ -71,7 +71,7 @@ fn only_the_pinned_version_ends_a_file_and_only_by_a_younger_event() {
     assert!(!ready.remove(Removal::Deleted, NOW).file.ends_with("null", "07"));
 }
 
-/// What can happen to a file, in any order and any number of times.
+/// Everything that can happen to a file, in any order and any number of times.
 #[derive(Clone, Debug)]
 enum Happening {
     Created(u8),
@@ -108,7 +108,7 @@ fn happens(file: &File, what: &Happening) -> Option<Transition> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Whatever happens, the ledger is the sum of what the records count, and an ended file never comes back.
+    /// The ledger is always the sum of what the records count, and a deleted file stays deleted.
     #[test]
     fn the_ledger_is_always_the_sum_of_the_records(
         sizes in prop::collection::vec(1_u64..1_000, 1..6),

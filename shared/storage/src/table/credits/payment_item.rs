@@ -1,7 +1,7 @@
 //! Converts a payment to and from its item.
 //!
-//! A payment is the one record found without its tenant, because a refund names nothing but the payment. The item says
-//! whose it is, once that is known.
+//! A payment is the only record that is found without its tenant, because a refund names only the payment. Once the
+//! purchase is known, the item has the organisation.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::table::item::{Item, Reader, key, number, odd, text};
 
-/// Prefix of the attributes that hold disputes.
+/// Prefix of the attributes that contain disputes.
 const DISPUTE: &str = "dispute.";
-/// How long a refund waits for its purchase. The payment provider retries for some days. A refund that never finds one
-/// may be of something sold elsewhere.
+/// How long a report waits for its purchase. The payment provider retries for some days. A report without a purchase
+/// may be about something that was sold elsewhere.
 const REMEMBERED: Duration = Duration::from_hours(24 * 30);
 
 pub(crate) fn payment_key(id: &PaymentId) -> Item {

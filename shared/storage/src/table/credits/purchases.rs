@@ -15,7 +15,7 @@ use crate::table::outbox;
 use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
 
-/// Place of the session in the transaction of a purchase.
+/// Index of the session in the transaction of a purchase.
 const SESSION: usize = 0;
 
 impl CreditPurchase for Table {
@@ -69,7 +69,7 @@ impl Table {
         payment: &Payment,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
         let sold = payment.sold(purchase);
-        // Spent lots are removed here. A wallet in which nothing expires has no other occasion for it.
+        // This also drops spent lots. In a wallet whose lots never expire, nothing else does.
         let mut wallet = seen.with_lots_expired(purchase.now);
         wallet.add(purchase.lot, LotKind::Paid, purchase.credits, None);
         let mut session = key(org_pk(purchase.org), format!("SESSION#{}", purchase.session.as_str()));
@@ -93,8 +93,8 @@ impl Table {
         Ok(writes)
     }
 
-    /// Returns the writes of a claw-back: of the wallet and of the audit entry. There are none if the outcome has no
-    /// audit entry.
+    /// Returns the writes of a claw-back: wallet, audit entry and events. There are none if the outcome moves no
+    /// credits.
     async fn claw_back_writes(
         &self,
         told: &ClawBack,
@@ -120,7 +120,7 @@ impl Table {
         Ok(item.as_ref().map(payment_item::read).transpose()?.unwrap_or_else(|| Payment::unknown(id.clone())))
     }
 
-    /// Returns the write of a payment, on condition that its record has not changed since it was read.
+    /// Returns the write of a payment's record, on condition that it has not changed since it was read.
     fn keep_payment(&self, before: &Payment, after: &Payment, now: Timestamp) -> Result<TransactWriteItem, Fault> {
         let put = Put::builder()
             .table_name(&self.name)

@@ -13,10 +13,10 @@ use crate::table::item::{Item, Reader, add, key, number, odd, org_pk, text, user
 pub(crate) const WALLET: &str = "WALLET";
 /// Sort key of a person's test wallet.
 const TEST_WALLET: &str = "TESTWALLET";
-/// Prefix of the attributes that hold lots.
+/// Prefix of the attributes that contain lots.
 const LOT: &str = "lot.";
-/// Prefix of the attributes that hold how much had been spent when a lot was added. The write that adds the lot copies
-/// it within the item, so that it is right however many debits happen at the same time.
+/// Prefix of the attributes with the total that had been spent when a lot was added. The write that adds the lot copies
+/// the total within the item, so that it is right despite concurrent debits.
 const SINCE: &str = "since.";
 
 pub(crate) fn wallet_key(id: &WalletId) -> Item {
@@ -66,8 +66,8 @@ pub(crate) fn write(wallet: &Wallet) -> Item {
     item
 }
 
-/// Returns the amounts of a wallet that are changed by their differences. `spare` is the headroom and follows from the
-/// others. It is stored for the condition of a debit, which cannot compute.
+/// Returns the amounts of a wallet that are changed by their differences. `spare` is the headroom. It follows from the
+/// others, but is stored because a condition of DynamoDB cannot compute it.
 pub(crate) fn numbers(wallet: &Wallet) -> [(&'static str, i128); 9] {
     [
         ("balance", wallet.balance.into()),
@@ -82,7 +82,7 @@ pub(crate) fn numbers(wallet: &Wallet) -> [(&'static str, i128); 9] {
     ]
 }
 
-/// Encodes the expiry epochs with open holds as `[[epoch, held, kept], ...]`, if there are any.
+/// Encodes the open holds of past expiry epochs as `[[epoch, held, kept], ...]`, if there are any.
 pub(crate) fn carried(wallet: &Wallet) -> Option<AttributeValue> {
     let carried: Vec<_> = wallet
         .carried

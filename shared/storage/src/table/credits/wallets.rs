@@ -1,4 +1,4 @@
-//! Wallets: reads them, adds credits, and expires lots. Debits are in [`crate::table::credits::debit`].
+//! Wallets: reading, granting credits, and expiring lots. Debits are in [`crate::table::credits::debit`].
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use consigne_aws::budget;
@@ -14,7 +14,7 @@ use crate::table::outbox;
 use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
 
-/// Place of the grant in its transaction.
+/// Index of the grant in its transaction.
 const GIVEN: usize = 0;
 
 impl GetWallet for Table {
@@ -40,7 +40,7 @@ impl GrantCredits for Table {
             if failed_at(&failed, GIVEN).is_some() {
                 return Ok(CreditGrantOutcome::GrantedBefore);
             }
-            // Another lot was added in between, or one expired.
+            // The wallet's lots have changed since it was read.
             in_time()?;
         }
     }
@@ -52,7 +52,7 @@ impl Table {
         given.insert("amount".to_owned(), number(grant.amount));
         given.insert("kind".to_owned(), text(grant.kind.name()));
         given.insert("at".to_owned(), number(grant.now.as_millis()));
-        // Spent lots are removed here. A wallet in which nothing expires has no other occasion for it.
+        // This also drops spent lots. In a wallet whose lots never expire, nothing else does.
         let mut wallet = seen.with_lots_expired(grant.now);
         wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
         let mut writes =
@@ -62,7 +62,7 @@ impl Table {
         Ok(writes)
     }
 
-    /// Returns the writes of a wallet's change: of the wallet, and of the event if the change crosses an alert
+    /// Returns the writes of a wallet's change: the wallet, and the event in `alert` if the change crosses an alert
     /// threshold.
     pub(crate) fn wallet_writes(
         &self,
@@ -76,8 +76,8 @@ impl Table {
         Ok(writes)
     }
 
-    /// Reads an organisation's wallet in order to change it, and first expires lots that are due. Returns `None` if
-    /// there is no wallet.
+    /// Reads an organisation's wallet in order to change it, after expiring lots that are due. Returns `None` if there
+    /// is no wallet.
     pub(crate) async fn wallet_to_change(&self, org: OrgId, now: Timestamp) -> Result<Option<Wallet>, Fault> {
         loop {
             let item = self.get(wallet_key(&WalletId::Organisation(org))).await?;
@@ -90,7 +90,7 @@ impl Table {
         }
     }
 
-    /// Expires the lots of a wallet that are due, unless somebody else does.
+    /// Expires the lots of a wallet that are due. Does nothing if the wallet has changed since it was read.
     pub(crate) async fn write_expiry(&self, seen: &Wallet, now: Timestamp) -> Result<(), Fault> {
         let mut wallet = seen.with_lots_expired(now);
         let told = wallet.alert(now);
@@ -98,14 +98,14 @@ impl Table {
         self.transact(self.wallet_writes(change, told)?).await.map(drop)
     }
 
-    /// Creates a person's test wallet at its first use, unless somebody else does.
+    /// Creates a person's test wallet at its first use, unless it exists by now.
     pub(crate) async fn make_test_wallet(&self, wallet: &Wallet) -> Result<(), Fault> {
-        // A transaction, because transactions wait for each other and charges of the same wallet are under way.
+        // Not a plain `PutItem`: `transact` also retries after a conflict with a concurrent charge of the same wallet.
         self.transact(vec![self.put_new(write(wallet))?]).await.map(drop)
     }
 }
 
-/// Checks that there is time for another try.
+/// Requires that the invocation has time for another try.
 ///
 /// # Errors
 /// `UNAVAILABLE` if the invocation has no time left.

@@ -1,5 +1,5 @@
-//! Grants uploads: one transaction of the file, the ledger with its rate window, and the idempotency key. If the grant
-//! makes storage nearly full, the transaction includes the event that says so.
+//! Upload grants. One transaction writes the file, the ledger with its rate window, and the idempotency record. If the
+//! grant crosses the mark of a nearly full storage, it also writes that event.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::events::Event;
@@ -15,20 +15,22 @@ use crate::table::item::{number, text};
 use crate::table::outbox;
 use crate::table::transact::failed_at;
 
-/// Places in the transaction.
+/// Index of the ledger in the transaction.
 const LEDGER: usize = 1;
+/// Index of the job in the transaction, if the file is for one.
 const JOB: usize = 2;
 
-/// Assignments in the ledger by which it is counted under its plan. Writing an unchanged index key costs nothing extra.
+/// Assignments that list the ledger for the nightly totals, under its plan. Writing an index key that has not changed
+/// costs nothing extra.
 const LISTED: &str = "SET granted_plan = :plan, ledger_shard = :shard";
 
-/// Which state the rate window is assumed to be in. An update expression has no branches, so each state has its own
+/// The state in which the rate window is assumed to be. An update expression has no branches, so each state has its own
 /// update.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WindowAssumption {
-    /// A window is open: count one more write in it.
+    /// A window is open. The update counts one more write in it.
     Open,
-    /// No window is open: open one.
+    /// No window is open. The update opens one.
     Expired,
 }
 
@@ -67,8 +69,8 @@ impl GrantUpload for Table {
             if usage.committed > room {
                 return Ok(GrantOutcome::OverQuota { committed: usage.committed });
             }
-            // Neither limit is reached. So the assumption was wrong, the notice is due, or another write came in
-            // between.
+            // Neither limit is reached. So the assumption about the window was wrong, the grant crosses the mark, or
+            // another write came in between.
             self.windows.set(owner, next.started);
             guess = if next.writes > 1 { WindowAssumption::Open } else { WindowAssumption::Expired };
             notice = grant.notice(usage.committed);
@@ -98,8 +100,8 @@ impl Table {
         Ok(writes)
     }
 
-    /// Returns the ledger's write, on condition that the bytes fit. With `tells` it also requires that the grant makes
-    /// storage nearly full, without it that it does not.
+    /// Returns the ledger's write, on condition that the bytes fit into the plan. It also requires that the grant
+    /// crosses the mark of a nearly full storage if `crosses` is true, and that it does not if `crosses` is false.
     fn ledger_write(
         &self,
         grant: &Grant,
@@ -145,7 +147,7 @@ impl Table {
         self.update(update)
     }
 
-    /// Answers a request that was granted before.
+    /// Returns the outcome of a request that was granted before.
     async fn replay(&self, owner: &UserId, kept: WriteOutcome) -> Result<GrantOutcome, Fault> {
         let WriteOutcome::Replayed(key) = kept else { return Ok(GrantOutcome::KeyReused) };
         let object = ObjectKey::parse_for(owner, &key)

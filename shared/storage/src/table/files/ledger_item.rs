@@ -23,7 +23,7 @@ pub(crate) fn bytes_attribute(kind: Kind) -> String {
 /// Reads a ledger. Missing attributes count as zero.
 ///
 /// # Errors
-/// `INTERNAL` if a count is negative. The books are then wrong, and showing zero would hide it.
+/// `INTERNAL` if a count is negative. The ledger is then wrong, and to return zero would hide that.
 pub(crate) fn read(item: &Item) -> Result<Usage, Fault> {
     let reader = Reader(item);
     let mut by_kind = [KindUsage::default(); Kind::ALL.len()];

@@ -1,5 +1,5 @@
-//! Walks through the ledgers of all users. They are listed in an index that holds keys alone, so that a ledger costs an
-//! index write only when it is created.
+//! Walks through the ledgers of all users. They are listed in an index that contains only keys, so that a ledger costs
+//! an index write only when it is created.
 
 use aws_sdk_dynamodb::operation::query::QueryInput;
 use consigne_core::ports::WalkLedgers;
@@ -10,12 +10,12 @@ use crate::table::files::ledger_item;
 use crate::table::item::{Item, text};
 use crate::table::{Table, due};
 
-/// The index. Its entries are sorted by the table's own partition key.
+/// Name of the index. Its sort key is the table's partition key.
 ///
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html>, "Index projections": an update
 /// that changes no projected attribute writes nothing to an index.
 const INDEX: &str = "ledgers";
-/// Ledgers read at once: as many as one `BatchGetItem` takes.
+/// Ledgers in one page: the maximum of one `BatchGetItem`.
 const PAGE: i32 = 100;
 
 /// Returns the shard in which a user's ledger is listed.
@@ -27,7 +27,7 @@ fn of_shard(shard: u8) -> String {
     format!("LEDGERS#{shard}")
 }
 
-/// A position in a walk: a shard, and the user after whom to continue.
+/// A position in a walk: a shard, and the last user that was read in it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Place {
     shard: u8,
@@ -45,15 +45,15 @@ impl Place {
         Some(Self { shard: shard.parse().ok().filter(|shard| *shard < due::SHARDS)?, user })
     }
 
-    /// Returns the key after which the index is read.
+    /// Returns the exclusive start key of the next page.
     fn start(&self) -> Option<Item> {
         let mut key = ledger_item::key(self.user.as_ref()?);
         key.insert("ledger_shard".to_owned(), text(of_shard(self.shard)));
         Some(key)
     }
 
-    /// Returns the position after a page: behind its last user, or at the next shard if the page ended the shard.
-    /// `None` if it ended the last one.
+    /// Returns the position after a page: after its last user `last`, or at the start of the next shard if the page was
+    /// the shard's last. `None` at the end of the walk.
     fn behind(&self, last: Option<UserId>) -> Option<Self> {
         match last {
             Some(user) => Some(Self { shard: self.shard, user: Some(user) }),
@@ -79,9 +79,9 @@ impl WalkLedgers for Table {
         let page = self.client.send(query).await.map_err(Fault::unavailable)?;
         let owners = page.items().iter().map(ledger_item::owner).collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<Item> = owners.iter().map(ledger_item::key).collect();
-        // A read that lags a moment is good enough: the nightly totals are of no exact moment.
+        // An eventually consistent read is enough, because the totals of a night are not those of an exact moment.
         let found = self.batch_get(&keys, false).await?;
-        // One unreadable ledger must not keep all others from being counted.
+        // One unreadable ledger must not keep the others from being counted.
         let ledgers = found.iter().filter_map(|item| ledger_item::read_ledger(item).ok()).collect();
         let last = page.last_evaluated_key.as_ref().map(ledger_item::owner).transpose()?;
         Ok((ledgers, place.behind(last).map(|place| place.seal())))

@@ -1,5 +1,4 @@
-//! Drafts of books and articles: an item for the draft and one for each chapter. The table deletes them by itself in
-//! the end.
+//! Drafts of books and articles: an item for the draft and one for each chapter. Their `ttl` deletes them in the end.
 
 use consigne_core::idempotency::CommitOutcome;
 use consigne_core::ports::{ForgetDraft, GetDraft, ReadChapters, StoreDraft};

@@ -12,7 +12,7 @@ use crate::table::item::{Item, Reader, add, key, number, odd, text, user_pk};
 /// Prefix of the sort keys of jobs.
 pub(crate) const JOB: &str = "JOB#";
 
-/// An output as stored in the item, in JSON.
+/// An output, as the item stores it in JSON.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     key: String,
@@ -30,7 +30,7 @@ pub(crate) fn job_key(id: &JobId) -> Item {
     key(user_pk(id.owner()), format!("{JOB}{}", id.tail()))
 }
 
-/// Returns the partition that lists a person's jobs of one status.
+/// Returns the index partition with a person's jobs of one status.
 pub(crate) fn by_status(owner: &UserId, status: JobStatus) -> String {
     format!("USER#{owner}#JOBS#{}", status.name())
 }

@@ -14,8 +14,8 @@ pub(crate) fn key_key(org: OrgId, id: KeyId) -> Item {
     key(org_pk(org), format!("KEY#{id}"))
 }
 
-/// Returns the attributes that people decide about a key, without its primary key. Every attribute is listed:
-/// [`crate::table::keys`] removes those without a value.
+/// Returns the attributes of a key that charges do not write, without its primary key. Attributes without a value are
+/// listed too, because [`crate::table::keys`] removes them from the item.
 pub(crate) fn decided(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 18] {
     let revoked = key.revoked.as_ref();
     [
@@ -40,10 +40,10 @@ pub(crate) fn decided(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 
     ]
 }
 
-/// The attributes that ending a key writes.
+/// The attributes that a revocation or deletion writes.
 pub(crate) const END: [&str; 4] = ["status", "revoked_by", "revoked_at", "revoked_reason"];
 
-/// Builds the item of a new key, whose calls nobody has counted here.
+/// Builds the item of a new key, which has no counted calls yet.
 pub(crate) fn write(key: &ApiKey) -> Item {
     let mut item = key_key(key.org, key.id);
     for (name, value) in decided(key) {

@@ -1,4 +1,4 @@
-//! Issues, changes and lists keys.
+//! Keys: issuing, changing and listing them.
 
 pub(crate) mod key_item;
 pub(crate) mod migrations;
@@ -19,8 +19,9 @@ use crate::table::stats::activity::Mark;
 use crate::table::transact::failed_at;
 use crate::table::{Table, audit};
 
-/// Places among the writes of a new key.
+/// Index of the pointer among the writes of a new key.
 pub(crate) const POINTER: usize = 1;
+/// Index of the pepper's check among the writes of a new key.
 const PEPPER: usize = 2;
 
 impl GetKey for Table {
@@ -53,7 +54,7 @@ impl IssueKey for Table {
                 self.marked(&mark);
                 Ok(written)
             }
-            // The key's id and text are fresh, so only the pepper's condition can have failed.
+            // The key's id and text are new, so only the pepper's condition can have failed.
             TransactionOutcome::Refused(failed) if failed_at(&failed, PEPPER).is_some() => Ok(WriteOutcome::Conflict),
             TransactionOutcome::Refused(_) => Err(Fault::internal("a key was minted twice")),
         }
@@ -86,8 +87,8 @@ impl Table {
         query.expression_attribute_values(":key", text("KEY#"))
     }
 
-    /// Returns the writes of a new key, of its text's pointer and of its audit entry, on condition that the pepper
-    /// still takes keys.
+    /// Returns the writes of a new key, the pointer of its text and its audit entry, on condition that the pepper is
+    /// not closed.
     pub(crate) fn minted(
         &self,
         key: &ApiKey,
@@ -102,7 +103,7 @@ impl Table {
         ])
     }
 
-    /// Returns the write of what people decide about a key. Attributes that charging writes stay as they are.
+    /// Returns the write of a key's attributes, except those that charges write.
     pub(crate) fn decide(&self, key: &ApiKey, guard: KeyGuard) -> Result<TransactWriteItem, Fault> {
         let update = Update::builder().set_key(Some(key_item::key_key(key.org, key.id)));
         let (mut update, mut set) = match guard {

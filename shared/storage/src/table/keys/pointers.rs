@@ -13,8 +13,8 @@ use crate::table::item::{Item, Reader, add, key, number, text};
 use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
 
-/// How long a replaced pointer of the older scheme stays. A read of several items is not a snapshot, and one that asks
-/// for both pointers during the change must find at least one.
+/// How long a replaced pointer of the older installation is kept. A read of several items is not a snapshot. One that
+/// reads both pointers during the replacement must find at least one.
 const REPLACED_KEPT: Duration = Duration::from_hours(24);
 
 fn pointer_key(pointer: &Pointer) -> Item {
@@ -32,8 +32,8 @@ fn pepper_key(version: u32) -> Item {
     key(SYSTEM, format!("PEPPER#{version}"))
 }
 
-/// Builds the item of a pointer. Its entry in `gsi2` says that the key needs this pepper. Nothing else in it ever
-/// changes.
+/// Builds the item of a pointer. Its entry in `gsi2` shows that the key needs this pepper, and is removed once the key
+/// has a newer pointer. The other attributes never change.
 pub(crate) fn write(pointer: &Pointer, facts: &KeyFacts) -> Item {
     let mut item = pointer_key(pointer);
     item.insert("org".to_owned(), text(facts.org.to_string()));
@@ -59,7 +59,7 @@ fn read(item: &Item) -> Result<KeyFacts, Fault> {
 
 impl FindKey for Table {
     async fn find_key(&self, pointers: &[Pointer]) -> Result<Option<(Pointer, KeyFacts)>, Fault> {
-        // A key works from the moment it is issued, so the read must be consistent.
+        // The read must be consistent, because a key must be accepted as soon as it is issued.
         let found = self.batch_get(&pointers.iter().map(pointer_key).collect::<Vec<_>>(), true).await?;
         for pointer in pointers {
             let own = pointer_key(pointer);
@@ -76,7 +76,7 @@ impl Repoint for Table {
         let mut found = Update::builder()
             .set_key(Some(pointer_key(old)))
             .update_expression("REMOVE gsi2pk, gsi2sk")
-            // A pointer that was moved before, perhaps to a pepper newer than this one, is not moved again.
+            // Do nothing for a pointer that was replaced before, perhaps with a newer pepper than this one.
             .condition_expression("attribute_exists(gsi2pk)");
         if old.is_hashed() {
             found = found
@@ -95,7 +95,7 @@ impl Repoint for Table {
 }
 
 impl Table {
-    /// Returns the check that a pepper still takes new pointers.
+    /// Returns the check that a pepper is not closed, so that new pointers can use it.
     pub(crate) fn pepper_takes_keys(&self, version: u32) -> Result<TransactWriteItem, Fault> {
         self.check(
             ConditionCheck::builder()
@@ -105,7 +105,7 @@ impl Table {
     }
 }
 
-/// Pointers read by one query when they are counted.
+/// Number of pointers that one query reads to count them.
 const COUNTED_AT_ONCE: u32 = 500;
 
 impl KeepPeppers for Table {
@@ -117,7 +117,8 @@ impl KeepPeppers for Table {
             for facts in found {
                 let key = self.get_key(facts.org, facts.id).await?;
                 let ask = Ask { generation: facts.generation, scope: None, now };
-                // Expired keys count, because their expiry can be moved. So do suspended ones, which can be resumed.
+                // Expired keys count, because their expiry can be changed, and suspended keys, because they can be
+                // resumed.
                 count += u64::from(key.is_some_and(|key| key.status.is_live() && key.knows_text(&ask)));
             }
             if more.is_none() {

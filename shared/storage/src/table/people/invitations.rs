@@ -1,8 +1,9 @@
-//! Invitations: sent within their limits, accepted once.
+//! Invitations: sending them within the limits, revoking and accepting them.
 //!
-//! The limits are checked by counting the invitations of the last days, of which there are few. A stored number would
-//! have to be changed whenever one expires. So that two requests do not pass on the same count, each new invitation
-//! increments a counter in the roster, on condition that it is as it was read.
+//! The limits are checked by counting the invitations of the last days, of which there are few. A stored count would
+//! have to be changed whenever an invitation expires. Two concurrent requests must not both rely on the same count. So
+//! each new invitation increments a counter in the roster, on condition that the counter has not changed since it was
+//! read.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
@@ -29,10 +30,10 @@ use crate::table::{Table, audit};
 
 /// Attribute of the roster that counts all invitations ever sent.
 const SENT: &str = "invitations_sent";
-/// Place of the inviter's count in the transaction that sends an invitation.
+/// Index of the inviter's count in the transaction that sends an invitation.
 const INVITER: usize = 4;
-/// Most invitations read to check the limits, the newest first. It is twice what the limits allow, because the table
-/// may delete expired ones days late.
+/// Number of invitations that are read to check the limits: the newest. It is twice what the limits allow, because
+/// DynamoDB may delete expired items days late.
 const READ_AT_ONCE: u32 = 1_000;
 
 fn invitation_key(org: OrgId, id: InvitationId) -> Item {
@@ -79,11 +80,12 @@ impl CreateInvitation for Table {
         let (invitation, now) = (&new.invitation, new.invitation.created_at);
         let mut backoff = Backoff::of_conflicts();
         loop {
-            // Read before the list, so that any invitation sent after this read changes the counter.
+            // Read the counter before the list. An invitation that is sent after this read then changes the counter.
             let roster = self.get(roster_key(invitation.org)).await?.unwrap_or_default();
             let sent = self.invitations(invitation.org).await?;
             if let Err(refusal) = invitation.admit(&sent, member_count(&roster)) {
-                // Read after the list: the limit may have been reached by this very request, carried out before.
+                // Read the idempotency record after the list: an earlier try of this request may itself have reached
+                // the limit.
                 let before = match &new.idempotent {
                     Some(idempotent) => self.get_idempotency_record(idempotent, now).await?,
                     None => None,
@@ -109,7 +111,8 @@ impl CreateInvitation for Table {
     }
 }
 
-/// Builds the update that counts an invitation in the inviter's day, if the day's limit is not reached.
+/// Builds the update that counts an invitation of the inviter on this day, on condition that the day's limit is not
+/// reached.
 fn count_of_inviter(inviter: &UserId, now: Timestamp) -> UpdateBuilder {
     let day = Day::of(now);
     count_one(key(user_pk(inviter), format!("INVITED#{day}")), "sent", INVITER_DAILY_MAX, day.ends())

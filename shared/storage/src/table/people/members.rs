@@ -1,8 +1,8 @@
-//! Memberships that begin, change and end, and the counts that keep their limits.
+//! Memberships: joining, changing a role and leaving, with the counts of members and owners.
 //!
-//! The counts are in an item of their own, the roster, and change with the memberships in one transaction. An
-//! organisation without a roster has one member, its owner. The counts are not in the organisation's own item, because
-//! every charge of a test key checks that item and would conflict with every change of it.
+//! The counts are in an item of their own, the roster, which changes in the transaction of the membership. An
+//! organisation without a roster has one member, its owner. The counts are not in the organisation's item: every charge
+//! of a test key checks that item, and would conflict with each change of the counts.
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
@@ -16,8 +16,9 @@ use crate::table::people::orgs::{member_key, read_member, write_member};
 use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
 
-/// Attributes of the roster. A missing one means 1.
+/// Attribute of the roster with the number of members; 1 if it is missing.
 const MEMBERS: &str = "member_count";
+/// Attribute of the roster with the number of owners; 1 if it is missing.
 const OWNERS: &str = "owner_count";
 
 pub(crate) fn roster_key(org: OrgId) -> Item {
@@ -75,7 +76,7 @@ impl RemoveMember for Table {
 }
 
 impl Table {
-    /// Returns the two writes by which somebody becomes a member: of the membership, and of the counts.
+    /// Returns the two writes of a new membership: the membership and the counts.
     pub(crate) fn join(&self, member: &Member) -> Result<[TransactWriteItem; 2], Fault> {
         let owners = i32::from(member.role == OrgRole::Owner);
         let count = self
@@ -84,8 +85,8 @@ impl Table {
         Ok([self.put_new(write_member(member))?, count])
     }
 
-    /// Returns the write that changes the counts, if one changes. Its condition keeps the limits: not too many members,
-    /// and at least one owner.
+    /// Returns the write that changes the counts, or `None` if none changes. Its condition is that the organisation has
+    /// at most [`MEMBERS_MAX`] members and at least one owner afterwards.
     fn count(&self, org: OrgId, members: i32, owners: i32) -> Result<Option<TransactWriteItem>, Fault> {
         let (mut sets, mut conditions) = (Vec::new(), Vec::new());
         let mut update = Update::builder().set_key(Some(roster_key(org)));
@@ -110,8 +111,8 @@ impl Table {
         self.update(update).map(Some)
     }
 
-    /// Returns the write that takes a member out of the counts because their account is closed. It has no condition,
-    /// since an account is closed even if the organisation loses its last owner.
+    /// Returns the write that removes a member whose account is closed from the counts. It has no condition, because an
+    /// account is closed even if the organisation loses its last owner.
     pub(crate) fn count_out(&self, member: &Member) -> Result<TransactWriteItem, Fault> {
         let owners = i32::from(member.role == OrgRole::Owner);
         let update = Update::builder()
@@ -124,7 +125,7 @@ impl Table {
         self.update(update)
     }
 
-    /// Applies the change of a membership together with that of the counts.
+    /// Applies the change of a membership together with the change of the counts.
     async fn step(
         &self,
         place: TransactWriteItem,

@@ -1,4 +1,4 @@
-//! Walks through all organisations. They are listed in an index, so that nobody has to scan the table.
+//! Walks through all organisations. They are listed in an index, so that a walk need not scan the table.
 
 use aws_sdk_dynamodb::operation::scan::ScanInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -10,14 +10,14 @@ use crate::table::item::{Item, Reader, text};
 use crate::table::people::orgs::{ORG, org_key};
 use crate::table::{Table, due};
 
-/// Returns the attributes by which an organisation is listed. They spread over several partitions, so that
-/// organisations created at the same time do not go to one.
+/// Returns the index keys of an organisation. Organisations are spread over several partitions, so that those created
+/// at the same time do not go to one partition.
 pub(crate) fn place(org: OrgId) -> [(String, aws_sdk_dynamodb::types::AttributeValue); 2] {
     let id = org.to_string();
     [("gsi2pk".to_owned(), text(format!("ORGS#{}", due::shard_of(&id)))), ("gsi2sk".to_owned(), text(id))]
 }
 
-/// How far a walk over all organisations has come.
+/// The position of a walk over all organisations.
 #[derive(Debug, Default)]
 pub struct OrgWalk {
     shard: u8,
@@ -67,7 +67,7 @@ impl EnrolOrgs for Table {
 }
 
 impl Table {
-    /// Lists one organisation in the index. Returns `false` if it was listed already.
+    /// Adds an organisation to the index. Returns `false` if it was already there.
     async fn enrol(&self, org: OrgId) -> Result<bool, Fault> {
         let [(_, shard), (_, id)] = place(org);
         let update = UpdateItemInput::builder()
@@ -86,6 +86,9 @@ impl Table {
 }
 
 /// Encodes the key after which a scan continues.
+///
+/// # Errors
+/// `INTERNAL` if the key lacks an attribute.
 fn seal(key: &Item) -> Result<String, Fault> {
     let reader = Reader(key);
     Ok(serde_json::json!([reader.text("pk")?, reader.text("sk")?]).to_string())

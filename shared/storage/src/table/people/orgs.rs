@@ -110,8 +110,7 @@ impl SuspendOrg for Table {
 }
 
 impl Table {
-    /// Returns the writes that stop an organisation's keys or let them work again, on condition that the organisation
-    /// exists.
+    /// Returns the writes that suspend an organisation or resume it, on condition that it exists.
     pub(crate) fn suspension(&self, org: OrgId, suspended: bool) -> Result<[TransactWriteItem; 2], Fault> {
         let mark = if suspended { "SET suspended = :yes" } else { "REMOVE suspended" };
         let mut stop = Update::builder()
@@ -121,7 +120,7 @@ impl Table {
         if suspended {
             stop = stop.expression_attribute_values(":yes", text("yes"));
         }
-        // Production keys are charged to this wallet, so closing it stops them all at once.
+        // All production keys are charged to this wallet. So closing it refuses all of them at once.
         let close = Update::builder()
             .set_key(Some(key(org_pk(org), wallet_item::WALLET)))
             .update_expression("SET wallet_status = :status")

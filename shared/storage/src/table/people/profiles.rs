@@ -1,4 +1,4 @@
-//! Profiles: what is known about people, by source.
+//! Profiles: people's contact details, by source.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
@@ -11,8 +11,9 @@ use consigne_core::{Fault, Timestamp, UserId};
 use crate::table::Table;
 use crate::table::item::{Item, Reader, key, number, text, user_pk};
 
-/// Prefixes of the attributes of each source: a person's own session token, and Clerk's webhooks.
+/// Prefix of the attributes from a person's own session token.
 const SEEN: &str = "seen_";
+/// Prefix of the attributes from Clerk's webhooks.
 const TOLD: &str = "told_";
 
 pub(crate) fn profile_key(user: &UserId) -> Item {
@@ -47,8 +48,7 @@ fn contact(item: &Item, source: &str) -> Result<Option<Contact>, Fault> {
 impl TellProfile for Table {
     async fn tell_profile(&self, telling: &Telling, received: &Received) -> Result<WriteOutcome, Fault> {
         let told = hearsay(TOLD, &telling.user, telling.contact.as_ref(), telling.at)
-            // A webhook about an earlier time than the last one changes nothing. Neither does one about a closed
-            // account.
+            // Ignore a webhook that is older than the last one, or about a closed account.
             .condition_expression(
                 "attribute_not_exists(closed_at) AND (attribute_not_exists(told_at) OR told_at < :at)",
             );
@@ -57,7 +57,8 @@ impl TellProfile for Table {
 }
 
 impl Table {
-    /// Returns the write that stores what a person's token says of them, on condition that their account is not closed.
+    /// Returns the write that stores the contact details in a person's token, on condition that their account is not
+    /// closed.
     pub(crate) fn sighting(&self, sighting: &Sighting) -> Result<TransactWriteItem, Fault> {
         let Sighting { user, contact } = sighting;
         let seen = hearsay(SEEN, user, Some(contact), contact.at);
@@ -65,7 +66,7 @@ impl Table {
     }
 }
 
-/// Builds the update that replaces what one source said before.
+/// Builds the update that replaces the contact details from one source.
 fn hearsay(source: &str, user: &UserId, contact: Option<&Contact>, at: Timestamp) -> UpdateBuilder {
     let fields = [
         ("at", Some(number(at.as_millis()))),

@@ -1,9 +1,8 @@
-//! Activity marks: which keys were charged and which organisations issued keys, in spans of ten minutes.
-//! `anomaly-detect` reads them, so that it does not have to look at every key.
+//! Activity marks: the keys that were charged and the organisations that issued keys, in spans of ten minutes.
+//! `anomaly-detect` reads them, so that it need not check every key.
 //!
-//! A mark is one more write in the transaction of the charge or of the new key. It is written only when this execution
-//! environment first sees the key, or a new country of it, in a span. All other charges in the span cost no extra
-//! write.
+//! A mark is one more write in the transaction of a charge or a new key. An execution environment writes it only when
+//! it first sees the key, or another country of the key, in a span. Its other charges in the span cost no extra write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,12 +15,12 @@ use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 use crate::table::item::{Item, Reader, key, number, odd, sortable};
 use crate::table::{Table, due};
 
-/// Stands in place of a key for what the organisation itself does.
+/// Replaces the key in marks of an organisation that has issued keys.
 const ITSELF: &str = "-";
-/// How long marks are kept. By then every run that reads them is over.
+/// How long marks are kept. By then no run reads them any more.
 const KEPT: Duration = LOOK_BACK.saturating_mul(4);
 
-/// One mark: the span, the organisation, and if known the key and the country of the call.
+/// A mark: the span and the organisation; for a call also the key and, if known, the country.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Mark {
     span: Timestamp,
@@ -71,7 +70,7 @@ impl Table {
         self.update(update).map(Some)
     }
 
-    /// Remembers that a mark was written.
+    /// Records that this execution environment has written a mark.
     pub(crate) fn marked(&self, mark: &Mark) {
         self.marks.set(mark, ());
     }

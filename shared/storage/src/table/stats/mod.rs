@@ -1,4 +1,4 @@
-//! Statistics: the receipts they are computed from, and the daily figures that are stored.
+//! Statistics: reading the receipts from which they are computed, and storing the figures of each day.
 
 pub(crate) mod activity;
 pub(crate) mod anomalies;
@@ -102,9 +102,10 @@ impl ReadCalls for Table {
             .partition(Some("gsi1"), receipts::of_org(org))
             .key_condition_expression("#pk = :pk AND gsi1sk BETWEEN :from AND :to")
             .expression_attribute_values(":from", text(sortable(span.from.starts())))
-            // Sort keys of the last day continue after the time, so all of them sort before the bare end of the day.
+            // A sort key continues after its time, so no key of the next day equals the bare end of the last day.
             .expression_attribute_values(":to", text(sortable(span.to.ends())))
-            // Only a tenth of a receipt, whose details may be kilobytes. The keys are needed to continue after them.
+            // Only a tenth of a receipt, whose details may have kilobytes. The key attributes are needed to continue
+            // after a page.
             .projection_expression(
                 "pk, sk, gsi1pk, gsi1sk, #at, key_id, #environment, credits, #service, country, status_code, response_ms",
             )
@@ -126,7 +127,7 @@ impl KeepStats for Table {
             let put = PutItemInput::builder()
                 .table_name(&self.name)
                 .set_item(Some(write(stats)))
-                // The count that began later has seen at least as much, so it wins.
+                // The count that began later has read at least as many receipts, so it wins.
                 .condition_expression("counted_at <= :counted_at")
                 .expression_attribute_values(":counted_at", number(stats.counted_at.as_millis()));
             let Err(error) = self.client.send(put).await else { return Ok(StatsKept::Again) };

@@ -1,4 +1,4 @@
-//! The storage used by all users, day by day: one small item a day, all in one partition.
+//! The storage used by all users: one small item for each day, all in one partition.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use consigne_core::{Fault, Plan};
 use crate::table::Table;
 use crate::table::item::{Item, Reader, key, number, odd, text};
 
-/// The partition of all days.
+/// Partition key of all days.
 const PK: &str = "STORAGE";
 /// Prefix of the sort key of every day.
 const DAY: &str = "DAY#";

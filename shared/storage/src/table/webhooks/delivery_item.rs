@@ -11,7 +11,7 @@ use crate::table::item::{Item, Reader, add, key, number, text};
 /// Sort key of every delivery.
 pub(crate) const SK: &str = "DELIVERY";
 
-/// An attempt as stored in the item, in JSON.
+/// An attempt, as the item stores it in JSON.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     number: u32,

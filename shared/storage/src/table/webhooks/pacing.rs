@@ -1,4 +1,4 @@
-//! How fast destinations are called: one item each, written by conditional updates without a read.
+//! The pace of destinations: one item for each, changed by conditional updates without a read.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::table::item::{Item, Reader, key, number};
 
 /// Attribute with the time from which the destination may be called.
 const OPENS: &str = "opens_at";
-/// Attribute with the time at which the destination's line of waiting calls ends.
+/// Attribute with the end of the destination's line of waiting callers.
 const LINE: &str = "line_at";
 /// How long an item is kept after a call: longer than any line.
 const REMEMBERED: Duration = Duration::from_hours(24 * 7);
 
-/// The result of one try of an update.
+/// The result of a conditional update.
 enum Tried {
     /// The update was made. This is the item after it.
     Made(Item),
@@ -29,7 +29,7 @@ enum Tried {
 }
 
 impl PaceCall for Table {
-    /// Applies the rule of [`consigne_core::pacing::Pace::ask`], step by step.
+    /// Applies the rule of [`consigne_core::pacing::Pace::ask`] with one conditional update for each case.
     async fn pace_call(&self, ask: &PaceAsk) -> Result<Paced, Fault> {
         let failed = match self.call_now(ask).await? {
             Tried::Made(_) => return Ok(Paced::Now),
@@ -51,7 +51,7 @@ impl PaceCall for Table {
                     let next = Reader(&item).time(LINE)?;
                     return Ok(Paced::At(next.minus(ask.rate.interval())));
                 }
-                // The line is not as assumed: another caller has begun one, or there never was one.
+                // The assumption about the line was wrong: there is none, or another caller has started one.
                 Tried::Failed(_) => has_line = !has_line,
             }
             if !backoff.wait().await {
@@ -62,8 +62,8 @@ impl PaceCall for Table {
 }
 
 impl Table {
-    /// Makes the call now, on condition that the destination may be called. A call that is not in turn also requires
-    /// that nobody is waiting.
+    /// Admits the call, on condition that the destination may be called now. If it is not the caller's turn, the
+    /// condition is also that nobody is waiting.
     async fn call_now(&self, ask: &PaceAsk) -> Result<Tried, Fault> {
         let open = format!("(attribute_not_exists({OPENS}) OR {OPENS} <= :now)");
         let alone = format!("(attribute_not_exists({LINE}) OR {LINE} <= :now)");
@@ -79,7 +79,7 @@ impl Table {
         .await
     }
 
-    /// Takes the next place in the line, on condition that it ends at `floor` or later.
+    /// Takes the next place in the line, on condition that the line ends at `floor` or later.
     async fn join_line(&self, ask: &PaceAsk, floor: Timestamp) -> Result<Tried, Fault> {
         let update = self.of_destination(ask).update_expression(format!("SET {LINE} = {LINE} + :more, #ttl = :ttl"));
         let update = update.condition_expression(format!("{LINE} >= :floor"));
@@ -90,7 +90,7 @@ impl Table {
         .await
     }
 
-    /// Takes the first place of a new line, on condition that there is none or that it has ended before `floor`.
+    /// Takes the first place of a new line, on condition that there is no line or that it ends before `floor`.
     async fn begin_line(&self, ask: &PaceAsk, floor: Timestamp) -> Result<Tried, Fault> {
         let update = self.of_destination(ask).update_expression(format!("SET {LINE} = :next, #ttl = :ttl"));
         let update = update.condition_expression(format!("attribute_not_exists({LINE}) OR {LINE} < :floor"));
@@ -115,6 +115,7 @@ impl Table {
         }
     }
 
+    /// Builds the part of an update that all cases share.
     fn of_destination(&self, ask: &PaceAsk) -> UpdateItemInputBuilder {
         UpdateItemInput::builder()
             .table_name(&self.name)

@@ -213,7 +213,7 @@ fn a_job_says_why_its_result_is_lost() {
         (waiting.clone(), rejected, "declared image/png, found text", true),
         (waiting.clone(), waiting.remove(Removal::Expired, NOW).file, "it did not arrive", true),
         (waiting.clone(), infected, "it contains malware", true),
-        // The owner could have read it, so the allowance is not given back.
+        // The file was ready, so the allowance is not given back.
         (arrived(&waiting), deleted(&arrived(&waiting)), "it was deleted", false),
     ] {
         let also = file(None);
