@@ -1,7 +1,7 @@
 //! Deletes a file for good: marks its record as deleting, then removes its object version.
 //!
 //! The owner no longer sees the file once the record is marked. The bytes are given back when S3 reports that the
-//! version is gone, whoever removed it. If this function dies in between, `sweep` finishes the deletion.
+//! version is gone. If this function is killed in between, `sweep` finishes the deletion.
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{File, ObjectKey, Removal};

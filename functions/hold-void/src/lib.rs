@@ -1,7 +1,7 @@
 //! Voids a hold: the call failed.
 //!
-//! If the provider failed, all credits of the hold are given back, up to a number of times per key and day. Beyond that
-//! number, and if the caller's request was at fault, all of them are charged. To charge a part, settle the hold.
+//! If the provider failed, all credits of the hold are given back, but only a limited number of times per key and day.
+//! Beyond that, or if the caller's request was at fault, all of them are charged. To charge a part, settle the hold.
 
 use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::credits::{Hold, HoldEnd, HoldView, Resolver, VoidReason};

@@ -1,8 +1,7 @@
 //! Processes bounces and complaints: a mailbox that does not exist, or whose owner reports our mail as spam, gets no
 //! more mail.
 //!
-//! Every event can be processed by itself, and processing it twice changes nothing. So order and repetition do not
-//! matter.
+//! Events may arrive in any order and more than once. Each is processed by itself, and processing it twice changes nothing.
 
 use consigne_core::Fault;
 use consigne_core::mail::{Sender, Suppression};

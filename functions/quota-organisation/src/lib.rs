@@ -1,7 +1,7 @@
 //! Maintains an organisation's keys and wallets: removes the counters of past periods, and expires credit lots.
 //!
-//! A key's next use would do the same; this is for keys and wallets that nobody uses. Processing a message twice
-//! changes nothing.
+//! The next charge of a key does the same for that key and its wallet, so this is for those that nobody uses. Processing
+//! a message twice changes nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Sends mails about events: one mail per event and recipient, in the recipient's language.
 //!
 //! Events come at least once, and the mail service cannot be asked whether it has accepted a mail. So each mail is
-//! claimed, sent and marked as sent, and a second delivery of the event finds the mark or the claim. If the claim's
-//! owner dies, the claim expires and the mail is sent again. It may then arrive twice, which is counted
+//! claimed, sent and marked as sent, and a second delivery of the event finds the mark or the claim. If the function is
+//! killed between claim and mark, the claim expires and the mail is sent again. It may then arrive twice, which is counted
 //! (`MailsPerhapsTwice`).
 
 mod mail_event;
@@ -53,7 +53,7 @@ impl<A: Needs> BatchFunction for Function<A> {
     /// Processes one message: sends the mails that its event leads to.
     ///
     /// # Errors
-    /// When a mail could not be sent for now. The message is delivered again, for the recipients that are left.
+    /// If a mail cannot be sent now. The message is then delivered again, for the recipients who have not got their mail.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let mail_event = match MailEvent::parse(&message.body) {
             Ok(mail_event) => mail_event,

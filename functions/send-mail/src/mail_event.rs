@@ -158,7 +158,7 @@ fn to_person(user: UserId, template: impl MailTemplate + 'static) -> Vec<Address
     vec![(Recipient::Person(user), Box::new(template))]
 }
 
-/// Addresses a mail to every member with one of the roles. Returns none if the organisation no longer exists.
+/// Addresses a mail to every member with one of the roles. Returns no mails if the organisation no longer exists.
 async fn to_members<F, T>(
     table: &F,
     org: OrgId,
@@ -216,8 +216,8 @@ async fn about_migration<F: GetOrg>(
     })
 }
 
-/// Addresses the mail of an invitation. Returns `None` if the invitation is no longer open, or if the member who sent
-/// it may not send it any more. The token is derived here and is only in this mail.
+/// Addresses the mail of an invitation. Returns `None` if the invitation is no longer open, or if its sender may no longer
+/// invite. The token is derived here, and only this mail contains it.
 async fn invitation<F>(
     table: &F,
     tokens: &InvitationTokens,

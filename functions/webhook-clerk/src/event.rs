@@ -71,7 +71,7 @@ impl ClerkEvent {
             return Ok(ClerkAction::Ignored("another type of event"));
         }
         let id = self.data["id"].as_str().ok_or_else(|| Fault::field("data.id", "data.id must be a text"))?;
-        // Users imported from another application have such ids. They own nothing here.
+        // Users who were imported from another application may have ids of another form. They own nothing here.
         let Some(user) = UserId::parse(id) else { return Ok(ClerkAction::Ignored("no user id of this form")) };
         if !is_profile {
             return Ok(ClerkAction::Closed(Closing::begin(user, now)));

@@ -1,7 +1,7 @@
 //! Stores users' contact details that Clerk reports, and closes the accounts that it has deleted.
 //!
-//! Clerk repeats its events until they are answered, and they come late and in any order. So each is processed once,
-//! the one with the later `updated_at` wins, and a deleted user never comes back.
+//! Clerk repeats an event until it is answered, and events may come late and in any order. So each event is processed
+//! once, the newest `updated_at` wins, and a deleted user never comes back.
 
 mod event;
 

@@ -1,8 +1,8 @@
 //! Credits paid checkout sessions, and takes credits back after refunds and disputes.
 //!
-//! Stripe repeats its events until they are answered, and they come late and in any order. Events are not stored: a
-//! session is credited once, and what is known about a payment only grows, so a repeated event changes nothing.
-//! Sessions that were not opened here are answered 200 too, because a repetition would not change anything.
+//! Stripe repeats an event until it is answered, and events may come late and in any order. Events are not stored. A
+//! session is credited once, and the record of a payment only grows, so a repeated event changes nothing. An event about a
+//! session that was not opened here is answered 200 too, because repeating it would not help.
 
 mod event;
 
@@ -26,7 +26,7 @@ pub struct PaymentTaken {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>
 }
 
@@ -41,7 +41,7 @@ impl<A: Needs> HttpFunction for Function<A> {
         request.signed_by_stripe(&self.secrets).await?;
         let taken = self.take(request).await;
         if taken.is_err() {
-            // Stripe repeats the event for some days and then gives up, so somebody must be alerted.
+            // Stripe repeats the event for some days and then gives up, so this metric raises an alarm.
             request.log.count("PaymentsFailed");
         }
         taken?;
@@ -68,7 +68,8 @@ impl<A: Needs> Function<A> {
                 "ignored"
             }
             StripeAction::Unknown(what) => {
-                // A repetition would not help, so it is not an error; but it concerns money, so the alarm must ring.
+                // Repeating the event would not help, so this is not an error. But it concerns money, so the metric raises an
+                // alarm.
                 request.log.field("stripe.unheard", what);
                 request.log.count("PaymentsFailed");
                 "ignored"
@@ -102,8 +103,8 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Refuses a paid session: writes it to the audit log, once per event, and counts it, because somebody paid
-    /// and got no credits.
+    /// Refuses a paid session: writes it to the audit log, once per event, and counts it. Somebody paid and got no
+    /// credits, so an operator must look at it.
     async fn refuse(
         &self,
         org: Option<OrgId>,

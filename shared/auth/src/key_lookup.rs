@@ -26,7 +26,7 @@ impl KeyMint {
         Self { prefix, peppers }
     }
 
-    /// Returns what keys of a mode start with, such as `sk_live`.
+    /// Returns the common prefix of all keys of a mode, such as `sk_live`.
     pub fn prefix(&self, environment: KeyMode) -> String {
         self.prefix.of(environment)
     }
@@ -36,8 +36,7 @@ impl KeyMint {
         self.peppers.get(now).await.current()
     }
 
-    /// Reads the peppers again. Called when a write under the current pepper was refused, because it is no longer
-    /// current.
+    /// Reads the peppers again. Called when a write was refused because its pepper is no longer current.
     pub async fn refresh(&self, now: Timestamp) {
         self.peppers.refresh(now).await;
     }
@@ -61,7 +60,7 @@ impl KeyMint {
     /// table and the peppers together are not enough to derive a key.
     ///
     /// # Errors
-    /// `CONFLICT` if the pepper is no longer live, because the request is old.
+    /// `CONFLICT` if the pepper was retired since the request was first made.
     pub async fn text(
         &self,
         pepper: u32,
@@ -119,6 +118,9 @@ impl KeyFinder {
     ///
     /// A text with a wrong checksum is refused without a lookup. The exception is a text that may be a key of an older
     /// installation, while those are accepted.
+    ///
+    /// # Errors
+    /// The errors of the lookup, such as `UNAVAILABLE` if the table does not answer.
     pub async fn find<F: FindKey + Repoint>(
         &self,
         keys: &F,

@@ -1,4 +1,4 @@
-//! Verifies Stripe's webhooks, which have a signature scheme of their own: HMAC-SHA-256 over time and body.
+//! Verifies Stripe's webhooks. Their signature is the HMAC-SHA-256 of time and body, in a header of Stripe's own.
 //!
 //! Source: Stripe documentation, "Receive Stripe events in your webhook endpoint", section "Verify webhook signatures
 //! manually", <https://docs.stripe.com/webhooks#verify-manually>.

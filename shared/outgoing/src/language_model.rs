@@ -1,7 +1,7 @@
 //! A language model behind the chat completions of OpenAI's API, which most model servers implement.
 //!
-//! Only what all of them support is sent: a model name and two messages. The prompt asks for a length in words. The
-//! time of a call and the size of its answer are limited.
+//! A request has only what all of them support: a model name and two messages. The prompt asks for a length in words.
+//! The time of a call and the size of its answer are limited.
 //!
 //! Source: OpenAI API reference, "Create chat completion".
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::client::body_within;
 use crate::connector::connector;
 
-/// The version of Stripe's API that is used, whatever version the account has.
+/// The version of Stripe's API that is used, even if the account has another one.
 const VERSION: &str = "2024-06-20";
 /// Longest time for one try. Stripe mostly answers within a second. Two tries and the pause between them fit into the
 /// function's timeout in the template.
@@ -64,7 +64,7 @@ impl ApiKey {
 enum Trouble {
     /// Another try may succeed.
     Passing(Box<dyn std::error::Error + Send + Sync>),
-    /// Every try with the same idempotency key will fail, because Stripe replays a failure of its own for a day.
+    /// Stripe failed and replays that failure for a day to every try with the same idempotency key.
     Kept(String),
     /// No try will succeed.
     Lasting(String),
@@ -136,8 +136,8 @@ impl StartCheckout for Stripe {
                 // With the same idempotency key, so that a session opened by the first try is returned.
                 self.send(&form, key, (self.now)()).await
             }
-            // With a second idempotency key, which is derived from the request too. Nobody knows of a session that the
-            // first key may have opened.
+            // With a second idempotency key, which is derived from the first. A session that the first key may have
+            // opened is never shown to anybody.
             Err(Trouble::Kept(_)) => self.send(&form, &format!("{key}-2"), (self.now)()).await,
             done => done,
         };
@@ -149,7 +149,7 @@ impl StartCheckout for Stripe {
     }
 }
 
-/// Reads an answer. Of an error only its codes go into the log, because its sentence may contain a part of the key.
+/// Reads an answer. Only the codes of an error go into the log, because its message may contain a part of the key.
 fn read(status: u16, replayed: bool, body: &[u8]) -> Result<OpenSession, Trouble> {
     let answer: Option<Value> = serde_json::from_slice(body).ok();
     let text = |value: &Value| value.as_str().map(str::to_owned);

@@ -1,4 +1,4 @@
-//! Sends webhooks to customers' endpoints, over the connector that checks every address to which a name resolves.
+//! Sends webhooks to customers' endpoints. The connector checks every address that a name resolves to.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::client::{Outgoing, failure_of, request_of};
 
 /// Most bytes of an answer that are read.
 const ANSWER_MAX: usize = 4 * 1024;
-/// Time of a call kept to take the answer as far as it has come.
+/// Time of a call that is kept to process what has arrived of the answer.
 const LEFT: Duration = Duration::from_millis(200);
-/// Time of an invocation kept to record the attempt and to arrange the next one.
+/// Time of an invocation that is kept to record the attempt and to send the message for the next one.
 const RESERVE: Duration = Duration::from_secs(3);
 /// Longest time to resolve a name when an endpoint is registered.
 const LOOK: Duration = Duration::from_secs(2);
@@ -42,7 +42,7 @@ impl Outgoing {
         let retry_after = answer.headers().get("retry-after").map(str::to_owned);
         let (status, mut stream, mut body) =
             (answer.status().as_u16(), ByteStream::new(answer.take_body()), Vec::new());
-        // Only the status counts. The start of the body is enough, and even that is optional.
+        // Only the status counts. Of the body an excerpt is kept, so a part of it, or none, is enough.
         let reading = async {
             while body.len() < ANSWER_MAX
                 && let Some(Ok(chunk)) = stream.next().await

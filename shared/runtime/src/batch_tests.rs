@@ -20,7 +20,7 @@ impl BatchFunction for Fates {
     }
 }
 
-/// Handles a message as its body says, whatever happens to the others.
+/// Handles a message as its body says.
 async fn meet_fate(message: &Message) -> Result<(), Fault> {
     // Lets the other messages run in between.
     tokio::task::yield_now().await;
@@ -33,8 +33,7 @@ async fn meet_fate(message: &Message) -> Result<(), Fault> {
     }
 }
 
-/// Processes messages with these bodies within a time. Returns the answer to Lambda. The messages' ids are their
-/// indices.
+/// Processes messages with these bodies within a time. Returns the answer to Lambda. A message's id is its index.
 async fn told_within(time: Duration, bodies: &[&str]) -> Value {
     let records: Vec<Value> = bodies
         .iter()
@@ -61,7 +60,7 @@ fn failed(places: impl IntoIterator<Item = usize>) -> Value {
 async fn whichever_of_ten_messages_fail_those_come_back_and_no_others() {
     for subset in 0..1_u32 << 10 {
         let fails = |at: &usize| subset & (1 << at) != 0;
-        // A failure counts as one, whoever caused it.
+        // A failure is reported whether the message caused it or we did.
         let body = |at| {
             if !fails(&at) {
                 "good"

@@ -1,4 +1,4 @@
-//! Completion webhooks: one function for each kind of job, which differ in nothing but what a file says of itself.
+//! Completion webhooks: one function for each kind of job. They differ only in the fields that describe a file.
 
 use std::marker::PhantomData;
 
@@ -50,7 +50,7 @@ pub struct Completion {
     pub status: Option<ReportedStatus>,
     /// The delivered files; required for a completed job.
     pub files: Option<Vec<ClaimedFile>>,
-    /// What is said about a text.
+    /// Facts about the text, for books and articles.
     pub text: Option<TextFacts>,
     /// Why the job failed.
     pub error: Option<ReportedError>,
@@ -87,11 +87,11 @@ impl Completion {
     }
 }
 
-/// The body of a completion, which is all that differs from one kind of job to another.
+/// The body of a completion. Only this differs from one kind of job to another.
 pub trait Reports: DeserializeOwned + JsonSchema + Into<Completion> + 'static {
-    /// Name of the function that takes it.
+    /// Name of the function that receives it.
     const FUNCTION: &'static str;
-    /// The route it comes by.
+    /// The route that it is sent to.
     const ROUTE: &'static str;
     /// One line about that route.
     const SUMMARY: &'static str;
@@ -101,7 +101,7 @@ pub trait Reports: DeserializeOwned + JsonSchema + Into<Completion> + 'static {
     const LIST: &'static str;
 }
 
-/// The function that takes completions with a body `B`, with what it works with.
+/// The function that receives completions with a body `B`, and its dependencies.
 pub struct Function<A: Adapters, B> {
     generators: Refreshed<WebhookSecrets>,
     jobs: A::Table,
@@ -126,7 +126,7 @@ where
     A: Adapters<Table: GetJob + GetFile + ApplyJobStep + WriteAudit, Bucket: ReadHead>,
     B: Reports,
 {
-    /// Checks the completion's signature, reads its body, and settles the job.
+    /// Checks the completion's signature, reads its body, and applies the report to the job.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let message = request.signed(&self.generators).await?;
         let (id, report) = request.json::<B>()?.into().report(B::LIST)?;

@@ -1,4 +1,4 @@
-//! Which failures may go away by themselves.
+//! Decides which failed calls are tried again.
 
 use std::convert::Infallible;
 
@@ -9,9 +9,9 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use super::Failure;
 use super::own::Failed;
 
-/// Returns whether another try may succeed, by the rules of the SDK's standard mode: no answer, an answer that breaks
-/// off, a failure of the service (500, 502, 503, 504), or an error code that means throttling or a passing failure.
-/// Source: AWS SDKs and Tools reference guide, "Retry behavior".
+/// Returns whether another try may succeed, by the rules of the SDK's standard mode: after no answer or an incomplete
+/// one, a failure of the service (500, 502, 503, 504), or an error code for throttling or a transient failure. Source:
+/// AWS SDKs and Tools reference guide, "Retry behavior".
 pub(super) fn is_retryable(failed: &Failed, code: for<'a> fn(&'a Error) -> Option<&'a str>) -> bool {
     match failed {
         Failed::Refused(refusal, answer) => {

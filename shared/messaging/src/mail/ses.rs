@@ -52,8 +52,7 @@ impl SendMail for Mailer {
     }
 }
 
-/// Classifies a failed call. A refusal because of SES itself or the sender may go away. A refusal because of the mail
-/// will not.
+/// Classifies a failed call. A refusal because of SES or the sender is temporary. A refusal because of the mail is final.
 ///
 /// Source: Amazon SES API reference, "`SendRawEmail`" and "Common errors".
 fn not_taken<E>(error: SdkError<E>) -> Result<Handover, Fault>

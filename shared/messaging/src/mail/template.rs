@@ -1,5 +1,4 @@
-//! The parts of templates: texts of other people made harmless, formatted values in two languages, and links into the
-//! application.
+//! The parts of templates: other people's texts made harmless, and values formatted in two languages.
 
 use std::fmt;
 

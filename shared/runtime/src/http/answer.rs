@@ -1,5 +1,5 @@
-//! Answers: JSON in the API's two formats, HTML pages that mails link to, and relayed answers of services behind the
-//! gateway.
+//! Answers: JSON in the API's two formats, the HTML pages that mails link to, and the answers of services that the
+//! gateway relays.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -131,8 +131,8 @@ impl Answer {
     }
 }
 
-/// Creates the answer to an error, in the one format of errors. An `INTERNAL` has no details. An `UNAVAILABLE` may name
-/// in `details` what does not answer, because details are written for callers.
+/// Creates the answer to an error. All errors have this format. An `INTERNAL` shows no details. An `UNAVAILABLE` does,
+/// because details are written for callers: they may name the part that does not answer.
 pub fn fault_answer(fault: &Fault, request_id: &str, now: Timestamp) -> Answer {
     let mut error = json!({ "code": fault.code.as_str(), "message": fault.message });
     if !fault.details.is_empty() && fault.code != Code::Internal {

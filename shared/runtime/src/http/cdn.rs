@@ -1,6 +1,6 @@
-//! A CDN in front of the API, and when its headers are believed.
+//! Reads the caller's address and country from the headers of a CDN in front of the API.
 //!
-//! Behind a CDN every request comes from the CDN's address, and the CDN adds headers with the caller's own address and
+//! Behind a CDN every request comes from the CDN's address, and the CDN adds headers with the caller's address and
 //! country. Anybody can send such headers to the API's original address, so they count only together with a secret that
 //! the CDN alone knows. The setting contains the secret's SHA-256, which needs no protection and no call at start.
 

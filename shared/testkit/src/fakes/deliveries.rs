@@ -21,7 +21,7 @@ use consigne_core::{DeliveryId, EndpointId, Fault, OrgId, Timestamp, UserId};
 use super::accounts::page;
 use super::{State, World};
 
-/// Endpoints and deliveries.
+/// Endpoints and deliveries, and customers' servers with their planned answers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hooks {
     /// Endpoints by organisation and id.
@@ -268,7 +268,7 @@ impl ResolveHost for World {
     }
 }
 
-/// A clock that moves only when a test advances it. Clones share their time.
+/// A simulated clock, which moves only when a test advances it. Clones share their time.
 #[derive(Clone, Debug)]
 pub struct SimClock(Arc<Mutex<Timestamp>>);
 

@@ -6,12 +6,12 @@ use consigne_core::ports::CallUpstream;
 
 use super::World;
 
-/// The services behind the gateway.
+/// The services behind the gateway: the calls they received, and the answer that a test has planned.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Behind {
     /// Calls that arrived, in order.
     pub calls: Vec<UpstreamCall>,
-    /// The planned outcome of the next calls. Without one, it answers 200 with an empty object.
+    /// The planned outcome of all further calls. Without one, they are answered 200 with an empty object.
     pub outcome: Option<UpstreamOutcome>,
 }
 

@@ -50,7 +50,8 @@ use consigne_core::{EventId, Fault, FileId, OrgId, Plan, Timestamp, UserId};
 
 use crate::schemas;
 
-/// Table, bucket, bus and queues in one. Clones share their state.
+/// The world outside of the functions, in memory: table, bucket, bus, queues, mail service, payment provider, language
+/// model and other servers. It implements every port. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct World {
     state: Arc<Mutex<State>>,
@@ -58,7 +59,7 @@ pub struct World {
     removals_refused: Arc<AtomicBool>,
 }
 
-/// Everything that is stored. Two worlds are equal if their states are.
+/// Everything that a [`World`] stores. Tests compare states.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// Records by owner and id.
@@ -77,7 +78,7 @@ pub struct State {
     pub later: Vec<(String, Duration)>,
     /// Organisations, keys and credits.
     pub accounts: AccountsState,
-    /// The services behind the gateway.
+    /// The services behind the gateway: their calls and planned answers.
     pub behind: Behind,
     /// Jobs.
     pub jobs: Jobs,
@@ -97,7 +98,7 @@ pub struct State {
     pub closings: BTreeMap<UserId, Closing>,
     /// Webhooks received, by sender and id.
     pub webhooks: BTreeMap<(Source, WebhookId), Received>,
-    /// Mails.
+    /// Mails, suppressed mailboxes and unsubscriptions.
     pub post: Post,
     /// Endpoints, deliveries, and the webhooks that receivers got.
     pub hooks: Hooks,

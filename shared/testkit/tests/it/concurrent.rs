@@ -28,7 +28,7 @@ const LATE: usize = 8;
 
 struct Crowded<A: Adapters> {
     table: A::Table,
-    /// Lets nobody go on before everybody is there.
+    /// Holds every request until all have arrived.
     together: Barrier,
 }
 
@@ -43,7 +43,7 @@ impl<A: Adapters> Named for Crowded<A> {
 }
 
 impl<A: Adapters<Table: GetUsage>> HttpFunction for Crowded<A> {
-    /// Makes as many calls as its number says, with everybody else's in between.
+    /// Makes as many calls to the table as the request's number. The calls of the other requests come in between.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let number: usize = request.parameter("number").parse().map_err(Fault::internal)?;
         request.log.field("number", number);
@@ -193,7 +193,7 @@ fn lambda_answers(
 ) -> Reply {
     if let Some(id) = request.uri.path().strip_suffix("/response") {
         let number = id.rsplit('-').next().unwrap().parse().unwrap();
-        // Nobody receives any more after all requests were answered.
+        // After all requests were answered, nothing receives from the channel.
         drop(answers.send((number, serde_json::from_slice(body).unwrap())));
         return Box::pin(async { http::Response::builder().status(202).body(Full::default()).unwrap() });
     }

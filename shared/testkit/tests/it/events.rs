@@ -1,4 +1,4 @@
-//! The catalogue of events: each has a schema, an example of it, and a row in events/README.md.
+//! The catalogue of events: every kind has a schema, an example, and a row in events/README.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,7 +60,7 @@ fn every_event_that_a_function_is_handed_is_as_its_schema_says() {
         for file in std::fs::read_dir(root().join("events").join(function)).unwrap() {
             let batch: Value = serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
             for record in batch["Records"].as_array().unwrap() {
-                // What is no JSON, or of no kind, is a malformed message or one of our own.
+                // A body that is not JSON or has no kind is a malformed message, or a message of our own queues.
                 let message = serde_json::from_str::<Value>(record["body"].as_str().unwrap()).unwrap_or_default();
                 let Some(kind) = message["detail-type"].as_str() else { continue };
                 assert_valid(kind, &message["detail"].to_string());

@@ -10,7 +10,7 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, coun
 /// Values of the mail about an anomaly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anomaly {
-    /// The organisation, to whose keys the button leads.
+    /// The organisation. The button leads to its keys.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,

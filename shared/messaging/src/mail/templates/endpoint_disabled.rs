@@ -10,13 +10,13 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 /// Values of the mail about a disabled endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointDisabled {
-    /// The organisation, to whose endpoints the button leads.
+    /// The organisation. The button leads to its endpoints.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
     /// Host of the endpoint. Its path may contain a secret.
     pub host: Quoted,
-    /// Whether it answered 410. Otherwise it has failed for a week.
+    /// Whether it was disabled because it answered 410. Otherwise all attempts failed for a week.
     pub gone: bool,
 }
 

@@ -10,7 +10,7 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
 /// Values of the mail about a new key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyCreated {
-    /// The organisation, to whose keys the button leads.
+    /// The organisation. The button leads to its keys.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,

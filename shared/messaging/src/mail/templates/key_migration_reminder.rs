@@ -1,4 +1,4 @@
-//! `key-migration-reminder`: old API keys of an organisation are still not replaced. The second of two mails.
+//! `key-migration-reminder`: an organisation has not yet replaced its old API keys. The second of two mails.
 
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
@@ -10,7 +10,7 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, coun
 /// Values of the reminder about old keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyMigrationReminder {
-    /// The organisation, to whose keys the button leads.
+    /// The organisation. The button leads to its keys.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,

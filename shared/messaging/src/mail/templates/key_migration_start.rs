@@ -10,7 +10,7 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, coun
 /// Values of the first mail about old keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyMigrationStart {
-    /// The organisation, to whose keys the button leads.
+    /// The organisation. The button leads to its keys.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,

@@ -7,11 +7,11 @@ use consigne_core::profiles::Language;
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, euros};
 
-/// Values of the mail about a disputed payment, whose credits were clawed back. The reader is on the side of the person
-/// who disputes.
+/// Values of the mail about a disputed payment, whose credits were clawed back. The dispute was opened by the payer, so
+/// the recipients belong to the organisation that disputes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentDisputed {
-    /// The organisation, to whose credits the button leads.
+    /// The organisation. The button leads to its credits.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,

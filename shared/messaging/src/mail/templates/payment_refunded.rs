@@ -7,10 +7,10 @@ use consigne_core::profiles::Language;
 use super::sample;
 use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, euros};
 
-/// Values of the mail about a refunded payment, whose share of the credits was clawed back.
+/// Values of the mail about a refunded payment. A share of its credits was clawed back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentRefunded {
-    /// The organisation, to whose credits the button leads.
+    /// The organisation. The button leads to its credits.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,

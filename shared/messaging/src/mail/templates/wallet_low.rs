@@ -10,7 +10,7 @@ use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, coun
 /// Values of the mail about low credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalletLow {
-    /// The organisation, to whose credits the button leads.
+    /// The organisation. The button leads to its credits.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,

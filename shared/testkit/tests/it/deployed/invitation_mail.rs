@@ -1,4 +1,4 @@
-//! The mail of an invitation: its link makes the reader a member. Only the mail contains the token.
+//! The mail of an invitation: its link makes the recipient a member. Only the mail contains the token.
 
 use consigne_testkit::stack::Stack;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Events of S3 that are repeated, late or out of order. The tests create them and invoke the deployed function.
+//! S3's events, repeated, late or out of order. The tests create them and invoke the deployed function.
 
 use consigne_core::UserId;
 use consigne_core::files::{File, ObjectKey, Status};

@@ -144,7 +144,7 @@ async fn an_event_delivered_twice_causes_one_mail() {
     copy["messageId"] = "message-2".into();
     batch["Records"].as_array_mut().unwrap().push(copy);
     let told = functions::deliver(&world, "send-mail", batch.clone()).await;
-    // Side by side, one of the two may find the mail in the other's hand, and comes back.
+    // The two run concurrently. One may find the mail claimed by the other, and is then redelivered.
     assert!(told["batchItemFailures"].as_array().unwrap().len() <= 1, "{told}");
     assert_eq!(functions::deliver(&world, "send-mail", batch).await, json!({ "batchItemFailures": [] }));
     assert_eq!(post(&world).as_array().unwrap().len(), 1);
