@@ -87,7 +87,7 @@ impl<A: Needs> HttpFunction for Function<A> {
 
 fn asked(request: &Request) -> Result<String, Fault> {
     let body: DeleteRequest = request.json()?;
-    if body.s3_key.is_empty() { Err(Fault::field("s3Key", "s3Key is empty")) } else { Ok(body.s3_key) }
+    if body.s3_key.is_empty() { Err(Fault::field("s3Key", "s3Key must not be empty")) } else { Ok(body.s3_key) }
 }
 
 impl<A: Needs> Function<A> {

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_the_shape_people_know_and_does_not_print() {
+    fn a_key_starts_with_its_mode_and_does_not_print() {
         let key = KeyText::write(&sk(), KeyMode::Production, [7; 32]);
         assert_eq!(key.expose().len(), "sk_live_".len() + 43);
         assert!(key.expose().starts_with("sk_live_"));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_any_installation_are_told_from_tokens() {
+    fn keys_of_any_installation_are_distinguished_from_tokens() {
         for key in ["sk_live_x", "sk_test_", "acme_live_0aZ"] {
             assert!(looks_like_key(key), "{key}");
         }
@@ -179,7 +179,7 @@ mod tests {
         }
 
         #[test]
-        fn anything_can_be_asked(text in ".*") {
+        fn arbitrary_text_is_refused(text in ".*") {
             prop_assert_eq!(KeyText::parse(&sk(), &text), None);
         }
     }

@@ -95,8 +95,8 @@ pub async fn process<F: BatchFunction>(
         verdict.is_err().then(|| Failure { item_identifier: record.id().to_owned() })
     }));
     let failures = verdicts.await.into_iter().flatten();
-    let told = if F::Record::ORDERED { 1 } else { usize::MAX };
-    Outcome { batch_item_failures: failures.take(told).collect() }
+    let reported = if F::Record::ORDERED { 1 } else { usize::MAX };
+    Outcome { batch_item_failures: failures.take(reported).collect() }
 }
 
 #[cfg(test)]

@@ -71,8 +71,8 @@ impl Completion {
     /// # Errors
     /// `INVALID_REQUEST` naming a missing field.
     fn report(self, list: &'static str) -> Result<(String, Report), Fault> {
-        let untold = if self.error.is_some() { ReportedStatus::Failed } else { ReportedStatus::Completed };
-        let report = match self.status.unwrap_or(untold) {
+        let default_status = if self.error.is_some() { ReportedStatus::Failed } else { ReportedStatus::Completed };
+        let report = match self.status.unwrap_or(default_status) {
             ReportedStatus::Processing => Report::Begun,
             ReportedStatus::Failed => {
                 let error = self.error.ok_or_else(|| Fault::field("error", "missing field error"))?;
@@ -134,11 +134,11 @@ where
         let received = request.received(Source::Generator, message, id.as_str())?;
         let origin = request.origin_of(Actor::Service(Source::Generator.name().to_owned()));
         let sender = Sender { received: &received, origin, now: request.now };
-        let settled = apply_report(&self.jobs, &self.objects, B::KINDS, &id, &report, &sender).await;
-        if settled.as_ref().is_err_and(|fault| fault.code == Code::WebhookContentMismatch) {
+        let applied = apply_report(&self.jobs, &self.objects, B::KINDS, &id, &report, &sender).await;
+        if applied.as_ref().is_err_and(|fault| fault.code == Code::WebhookContentMismatch) {
             request.log.count("ReportsRefused");
         }
-        let status = settled?;
+        let status = applied?;
         request.log.field("job.status", status.name());
         Ok(Answer::plain(200, &Completed { success: true, status: status.name() }))
     }

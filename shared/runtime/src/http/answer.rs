@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_told_apart_from_data_and_fetches_nothing() {
+    fn a_page_is_html_and_loads_nothing() {
         let page = Answer::html(200, "<!DOCTYPE html>".to_owned()).into_response("r");
         let header = |name: &str| page.headers[name].to_str().unwrap();
         assert_eq!(header("content-type"), "text/html; charset=utf-8");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_relayed_arrives_byte_for_byte_with_what_every_answer_has() {
+    fn a_relayed_answer_keeps_its_bytes_and_gets_the_common_headers() {
         let theirs =
             [("content-type", "application/pdf"), ("link", "<a>"), ("link", "<b>"), ("bad name", "x"), ("x", "é")];
         let theirs = theirs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();

@@ -173,7 +173,7 @@ impl Request {
         orgs: &impl GetMember,
         route: Route,
     ) -> Result<(User, OrgId), Fault> {
-        let (user, member) = self.place(users, orgs, route).await?;
+        let (user, member) = self.membership(users, orgs, route).await?;
         Ok((user, member.org))
     }
 
@@ -181,7 +181,7 @@ impl Request {
     ///
     /// # Errors
     /// Those of [`Self::member`].
-    pub async fn place(
+    pub async fn membership(
         &self,
         users: &SessionVerifier,
         orgs: &impl GetMember,
@@ -292,7 +292,7 @@ impl Request {
         let mut values = form_urlencoded::parse(self.query.as_bytes()).filter(|(key, _)| key == name);
         let (first, more) = (values.next(), values.next());
         if more.is_some() {
-            return Err(Fault::field(name, format!("{name} is given twice")));
+            return Err(Fault::field(name, format!("{name} must be given only once")));
         }
         Ok(first.map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty()))
     }
@@ -306,7 +306,7 @@ impl Request {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         let essence = self.header(CONTENT_TYPE.as_str()).unwrap_or_default().split(';').next().unwrap_or_default();
         if !essence.trim().eq_ignore_ascii_case("application/json") {
-            return Err(Fault::new(Code::UnsupportedMediaType, "The body must be sent as application/json"));
+            return Err(Fault::new(Code::UnsupportedMediaType, "body must be sent with Content-Type: application/json"));
         }
         let bytes = self.bytes()?;
         let mut json = serde_json::Deserializer::from_slice(bytes);
@@ -323,7 +323,7 @@ impl Request {
         whole.map_err(|error| syntax_fault(&error))?;
         match read {
             Err(error) if object => Err(shape_fault(&error)),
-            _ => Err(Fault::new(Code::InvalidRequest, "The body must be a JSON object")),
+            _ => Err(Fault::new(Code::InvalidRequest, "body must be a JSON object")),
         }
     }
 
@@ -358,7 +358,7 @@ impl Request {
 
 fn syntax_fault(error: &serde_json::Error) -> Fault {
     let (line, column) = (error.line(), error.column());
-    Fault::new(Code::InvalidRequest, format!("The body is not JSON: line {line}, column {column}"))
+    Fault::new(Code::InvalidRequest, format!("body is not valid JSON at line {line}, column {column}"))
         .detail("line", line)
         .detail("column", column)
 }
@@ -377,7 +377,7 @@ fn shape_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
         }
     }
     if path == "." {
-        return Fault::new(Code::InvalidRequest, format!("The body has the wrong shape: {sentence}"));
+        return Fault::new(Code::InvalidRequest, format!("body has the wrong shape: {sentence}"));
     }
     Fault::field(&path, format!("{path}: {sentence}"))
 }

@@ -124,7 +124,7 @@ impl Operation {
     /// Makes it a paged list.
     #[must_use]
     pub fn paged(self) -> Self {
-        self.parameter("limit", "Entries a page, 1 to 1000; 100 when absent", false)
+        self.parameter("limit", "Entries per page, 1 to 1000; 100 when absent", false)
             .parameter("cursor", "next_cursor of the previous page", false)
             .refuses(&[Code::InvalidCursor])
     }

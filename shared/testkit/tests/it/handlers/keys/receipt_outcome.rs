@@ -186,7 +186,7 @@ async fn every_invalid_field_is_named_and_nothing_is_stored() {
       "details null: details: invalid type: null, expected a map",
       "details []: details: invalid type: sequence, expected a map",
       "details \"text\": details: invalid type: string \"text\", expected a map",
-      "details {\"log\":\"xxxxxxxxxxxx: details is longer than 4 KiB",
+      "details {\"log\":\"xxxxxxxxxxxx: details must be at most 4096 bytes as JSON",
       "credits 0: unknown field credits"
     ]
     "#);
