@@ -115,10 +115,10 @@ impl<A: Needs> Function<A> {
             format!("{}/api/mail/unsubscribe?token={}", self.public_url, self.seal.token(user, *topic))
         };
         let reader = Reader { address, name, language, unsubscribe: wanted_by.as_ref().map(link) };
-        let template = self.theme.write(template, reader, message.now)?;
+        let rendered = self.theme.write(template, reader, message.now)?;
 
         match self.table.claim_mail(&MailClaim { mail, mailbox, wanted_by, now: message.now }).await? {
-            Claimed::Ours(claim) => send(&self.table, mailer, &claim, &template, message).await,
+            Claimed::Ours(claim) => send(&self.table, mailer, &claim, &rendered, message).await,
             Claimed::Done => Ok("done before"),
             Claimed::Suppressed => Ok("suppressed"),
             Claimed::Unsubscribed => Ok("unsubscribed"),
@@ -138,7 +138,7 @@ async fn send<F, M>(
     table: &F,
     mailer: &M,
     claim: &Claim,
-    template: &Mail,
+    rendered: &Mail,
     message: &Message,
 ) -> Result<&'static str, Fault>
 where
@@ -149,7 +149,7 @@ where
         message.log.count("MailsPerhapsTwice");
     }
     // Without an answer it is unknown whether the mail was accepted. The claim then stays until it expires.
-    match mailer.send_mail(template).await? {
+    match mailer.send_mail(rendered).await? {
         Handover::Accepted(id) => {
             message.log.field("mail.ses_id", id);
             message.log.count("MailsSent");

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 /// Confirms that an event was received.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Taken {
+pub struct ClerkEventReceived {
     /// Always true.
     pub success: bool,
 }
@@ -41,17 +41,17 @@ impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A
         };
 
         let written = match event.action(request.now)? {
-            ClerkAction::Reachable(telling) => {
+            ClerkAction::StoreContact(telling) => {
                 request.log.field("user.id", &telling.user);
                 self.people.tell_profile(&telling, &received).await?
             }
-            ClerkAction::Closed(closing) => {
+            ClerkAction::CloseAccount(closing) => {
                 request.log.field("user.id", &closing.user);
                 self.people.close_account(&closing, &received).await?
             }
             ClerkAction::Ignored(why) => {
                 request.log.field("clerk.ignored", why);
-                return Ok(taken());
+                return Ok(received_answer());
             }
         };
         let outcome = match written {
@@ -62,15 +62,15 @@ impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A
             WriteOutcome::KeyReused => return Err(content_mismatch()),
         };
         request.log.field("clerk.outcome", outcome);
-        Ok(taken())
+        Ok(received_answer())
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<Taken>("POST /api/webhooks/clerk", "Receive an event from Clerk");
+        let operation = Operation::new::<ClerkEventReceived>("POST /api/webhooks/clerk", "Receive an event from Clerk");
         vec![operation.for_senders().takes::<ClerkEvent>().refuses(&[Code::IdempotencyMismatch])]
     }
 }
 
-fn taken() -> Answer {
-    Answer::plain(200, &Taken { success: true })
+fn received_answer() -> Answer {
+    Answer::plain(200, &ClerkEventReceived { success: true })
 }

@@ -20,7 +20,7 @@ use serde_json::json;
 
 /// Confirms that an event was received.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct PaymentTaken {
+pub struct StripeEventReceived {
     /// Always true.
     pub success: bool,
 }
@@ -39,24 +39,25 @@ function! {
 impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         request.signed_by_stripe(&self.secrets).await?;
-        let taken = self.take(request).await;
-        if taken.is_err() {
+        let processed = self.process(request).await;
+        if processed.is_err() {
             // Stripe repeats the event for some days and then gives up, so this metric raises an alarm.
             request.log.count("PaymentsFailed");
         }
-        taken?;
-        Ok(Answer::plain(200, &PaymentTaken { success: true }))
+        processed?;
+        Ok(Answer::plain(200, &StripeEventReceived { success: true }))
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<PaymentTaken>("POST /api/webhooks/stripe", "Receive an event from Stripe");
+        let operation =
+            Operation::new::<StripeEventReceived>("POST /api/webhooks/stripe", "Receive an event from Stripe");
         vec![operation.for_stripe().takes::<StripeEvent>()]
     }
 }
 
 impl<A: Needs> Function<A> {
     /// Processes an event: credits a purchase, takes credits back, or ignores it.
-    async fn take(&self, request: &Request) -> Result<(), Fault> {
+    async fn process(&self, request: &Request) -> Result<(), Fault> {
         let event: StripeEvent = request.json()?;
         request.log.field("stripe.event", event.id());
 
@@ -70,7 +71,7 @@ impl<A: Needs> Function<A> {
             StripeAction::Unknown(what) => {
                 // Repeating the event would not help, so this is not an error. But it concerns money, so the metric raises an
                 // alarm.
-                request.log.field("stripe.unheard", what);
+                request.log.field("stripe.unknown", what);
                 request.log.count("PaymentsFailed");
                 "ignored"
             }

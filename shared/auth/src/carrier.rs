@@ -63,7 +63,8 @@ impl<'a> Credentials<'a> {
     /// `UNAUTHENTICATED` if there is none or it cannot be read.
     pub fn api_key(&self) -> Result<&'a str, Fault> {
         let key = if self.headers.contains_key(AUTHORIZATION) { self.bearer() } else { self.single("x-api-key") };
-        key.filter(|key| !key.is_empty()).ok_or_else(|| unauthenticated("Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`"))
+        key.filter(|key| !key.is_empty())
+            .ok_or_else(|| unauthenticated("Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`"))
     }
 
     /// Refuses a write that another site may have made a browser send: one that is authenticated by cookie and whose
@@ -79,7 +80,10 @@ impl<'a> Credentials<'a> {
         if origin.is_some_and(|origin| allowed.iter().any(|known| known == origin)) {
             return Ok(());
         }
-        Err(Fault::new(Code::OriginNotAllowed, "Origin must be one of the allowed origins for a write with a session cookie"))
+        Err(Fault::new(
+            Code::OriginNotAllowed,
+            "Origin must be one of the allowed origins for a write with a session cookie",
+        ))
     }
 
     /// Returns the trimmed value of a header that occurs exactly once.

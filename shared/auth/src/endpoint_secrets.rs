@@ -117,7 +117,10 @@ mod tests {
     async fn a_receiver_verifies_webhooks_with_the_secret_it_was_shown() {
         let body = b"{\"type\":\"job.completed\"}";
         let (within, after) = (endpoint().created_at, endpoint().created_at.plus(Duration::from_mins(1)));
-        assert!(is_accepted(2, within, body).await && is_accepted(1, within, body).await, "both sign during a rotation");
+        assert!(
+            is_accepted(2, within, body).await && is_accepted(1, within, body).await,
+            "both sign during a rotation"
+        );
         assert!(is_accepted(2, after, body).await && !is_accepted(1, after, body).await, "and one after it");
         assert!(!is_accepted(3, within, body).await && !is_accepted(2, within, b"{\"type\":\"job.failed\"}").await);
     }

@@ -52,7 +52,8 @@ impl Peppers {
     /// If the text has another shape, a secret is too short or a placeholder, or the current version has no secret.
     pub fn parse(text: &str) -> Result<Self, PepperError> {
         let problem = |what: &str| PepperError(what.to_owned());
-        let fields: BTreeMap<String, Value> = serde_json::from_str(text).map_err(|_| problem("it is not a JSON object"))?;
+        let fields: BTreeMap<String, Value> =
+            serde_json::from_str(text).map_err(|_| problem("it is not a JSON object"))?;
         let current = fields.get("current").and_then(Value::as_u64).and_then(|version| u32::try_from(version).ok());
         let current = current.ok_or_else(|| problem("`current` must be the number of a version"))?;
         let mut live = BTreeMap::new();
@@ -69,7 +70,8 @@ impl Peppers {
                 return Err(problem("version 0 is reserved for keys that were migrated as hashes"));
             }
             let secret = value.as_str().and_then(Secret::new);
-            let secret = secret.ok_or_else(|| PepperError(format!("pepper {version} is too short or a placeholder")))?;
+            let secret =
+                secret.ok_or_else(|| PepperError(format!("pepper {version} is too short or a placeholder")))?;
             live.insert(version, secret);
         }
         if !live.contains_key(&current) {

@@ -11,7 +11,7 @@ use hmac::Mac as _;
 use http::HeaderMap;
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::webhooks::{secret_texts, unix_seconds, single};
+use crate::webhooks::{secret_texts, single, unix_seconds};
 use crate::{Refreshed, Secret, WebhookSecretError};
 
 /// The header with the time and the signatures.
@@ -52,7 +52,9 @@ impl StripeSecrets {
     /// use.
     pub fn parse(text: &str) -> Result<Self, WebhookSecretError> {
         let secrets: Option<Vec<_>> = secret_texts(text)?.iter().map(|secret| StripeSecret::parse(secret)).collect();
-        secrets.map(Self).ok_or(WebhookSecretError::new("a secret is too short, a placeholder, or contains a character that Stripe does not use"))
+        secrets.map(Self).ok_or(WebhookSecretError::new(
+            "a secret is too short, a placeholder, or contains a character that Stripe does not use",
+        ))
     }
 
     /// Signs a body with every secret, as Stripe does, and returns the header. For tests.

@@ -18,11 +18,11 @@ use crate::client::{Outgoing, failure_of, request_of};
 /// Most bytes of an answer that are read.
 const ANSWER_MAX: usize = 4 * 1024;
 /// Time of a call that is kept to process what has arrived of the answer.
-const LEFT: Duration = Duration::from_millis(200);
+const PROCESSING_RESERVE: Duration = Duration::from_millis(200);
 /// Time of an invocation that is kept to record the attempt and to send the message for the next one.
 const RESERVE: Duration = Duration::from_secs(3);
 /// Longest time to resolve a name when an endpoint is registered.
-const LOOK: Duration = Duration::from_secs(2);
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Outgoing {
     async fn post(&self, post: &Post, timeout: Duration) -> Result<Posted, (Failure, String)> {
@@ -36,7 +36,7 @@ impl Outgoing {
             timeout,
             response_max: ANSWER_MAX,
         };
-        let enough = tokio::time::Instant::now() + timeout.saturating_sub(LEFT);
+        let enough = tokio::time::Instant::now() + timeout.saturating_sub(PROCESSING_RESERVE);
         let request = request_of(&call).map_err(|error| (Failure::Broken, error.to_string()))?;
         let mut answer = self.connector.call(request).await.map_err(|error| (failure_of(&error), chain_of(&error)))?;
         let retry_after = answer.headers().get("retry-after").map(str::to_owned);
@@ -73,7 +73,7 @@ impl PostWebhook for Outgoing {
 
 impl ResolveHost for Outgoing {
     async fn resolve_host(&self, name: &str) -> Result<Vec<IpAddr>, Fault> {
-        let looked = tokio::time::timeout(LOOK, Machine.resolve_dns(name)).await;
+        let looked = tokio::time::timeout(RESOLVE_TIMEOUT, Machine.resolve_dns(name)).await;
         Ok(looked.ok().and_then(Result::ok).unwrap_or_default())
     }
 }

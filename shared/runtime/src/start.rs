@@ -8,10 +8,10 @@ use consigne_auth::{
     Refreshed, Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets, UnsubscribeSeal,
     WebhookSecrets,
 };
-use consigne_core::Timestamp;
 use consigne_core::gateway::Upstreams;
 use consigne_core::mail::Sender;
-use consigne_messaging::mail::{Application, MailTheme};
+use consigne_core::{Application, Timestamp};
+use consigne_messaging::mail::MailTheme;
 use consigne_outgoing::fetched_keys;
 use consigne_storage::Presigner;
 

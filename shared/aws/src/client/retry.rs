@@ -23,10 +23,11 @@ pub(super) fn is_retryable(failed: &Failed, code: for<'a> fn(&'a Error) -> Optio
 }
 
 fn is_retryable_failure(failure: &Failure<Infallible>) -> bool {
-    let of_the_line = |error: &ConnectorError| error.is_timeout() || error.is_io() || error.as_other().is_some();
+    let is_of_the_connection =
+        |error: &ConnectorError| error.is_timeout() || error.is_io() || error.as_other().is_some();
     match failure {
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
-        SdkError::DispatchFailure(failure) => failure.as_connector_error().is_some_and(of_the_line),
+        SdkError::DispatchFailure(failure) => failure.as_connector_error().is_some_and(is_of_the_connection),
         _ => false,
     }
 }

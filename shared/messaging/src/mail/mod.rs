@@ -11,7 +11,7 @@ mod theme;
 mod unsubscribe;
 
 pub use ses::Mailer;
-pub use template::{Application, MailContent, MailTemplate, Quoted};
+pub use template::{MailContent, MailTemplate, Quoted};
 pub use theme::{MailTheme, Reader};
 pub use unsubscribe::unsubscribe_page;
 

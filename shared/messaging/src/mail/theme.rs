@@ -3,9 +3,9 @@
 use askama::Template;
 use consigne_core::mail::{Address, Mail, Topic};
 use consigne_core::profiles::Language;
-use consigne_core::{Fault, Timestamp};
+use consigne_core::{Application, Fault, Timestamp};
 
-use super::template::{Application, MailContent, MailTemplate, Quoted};
+use super::template::{MailContent, MailTemplate, Quoted};
 
 /// What all mails of an installation have in common.
 #[derive(Clone, Debug)]

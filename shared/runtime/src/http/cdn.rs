@@ -163,7 +163,11 @@ mod tests {
             assert_eq!(caller(&cdn(header), &headers).0.as_deref(), want, "{header}: {value}");
         }
         let secret_alone = [("x-consigne-edge", "edge-secret")];
-        assert_eq!(caller(&cdn("cf-connecting-ip"), &secret_alone).0.as_deref(), Some("unknown"), "the header is missing");
+        assert_eq!(
+            caller(&cdn("cf-connecting-ip"), &secret_alone).0.as_deref(),
+            Some("unknown"),
+            "the header is missing"
+        );
         let no_address = Cdn::new(HASH, None, None).unwrap();
         assert_eq!(caller(&no_address, &secret_alone).0, None, "no header is known");
     }

@@ -306,7 +306,10 @@ impl Request {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         let essence = self.header(CONTENT_TYPE.as_str()).unwrap_or_default().split(';').next().unwrap_or_default();
         if !essence.trim().eq_ignore_ascii_case("application/json") {
-            return Err(Fault::new(Code::UnsupportedMediaType, "body must be sent with Content-Type: application/json"));
+            return Err(Fault::new(
+                Code::UnsupportedMediaType,
+                "body must be sent with Content-Type: application/json",
+            ));
         }
         let bytes = self.bytes()?;
         let mut json = serde_json::Deserializer::from_slice(bytes);

@@ -32,7 +32,7 @@ templates! {
     wallet_low: WalletLow,
 }
 
-pub use anomaly::Oddity;
+pub use anomaly::AnomalyFacts;
 pub use quota_80::Quota;
 
 /// The person who did what a mail is about.

@@ -280,7 +280,7 @@ async fn a_dispute_of_spent_credits_refuses_keys_and_causes_a_mail() {
         mails.into_iter().find(|mail| text(mail, "Subject").contains("a payment was disputed"))
     });
     let mail = told.await.expect("the owner gets a mail about the dispute");
-    assert!(text(&mail, "BodyText").contains("1,000 credits were taken back for it."), "{mail}");
+    assert!(text(&mail, "BodyText").contains("1,000 credits were taken back because of it."), "{mail}");
     assert!(!text(&mail_to(&stack, &to).await, "BodyText").is_empty());
 
     send_three_times(&payments, &event("charge.dispute.closed", &disputed(&payment, "du_1", 1_000, "won"))).await;

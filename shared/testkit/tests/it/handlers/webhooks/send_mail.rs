@@ -92,7 +92,7 @@ async fn every_owner_gets_a_mail_about_a_new_key_in_their_language() {
 #[tokio::test]
 async fn owners_and_billing_members_get_mails_about_disputes_and_low_balances() {
     for (case, subject, said) in [
-        ("payment-disputed", "Acme: a payment was disputed", "10,000 credits were taken back for it."),
+        ("payment-disputed", "Acme: a payment was disputed", "10,000 credits were taken back because of it."),
         ("payment-refunded", "Acme: a payment was refunded", "300 credits below zero: its keys are refused"),
         ("wallet-low", "Acme: 10% of the credits are left", "has 90 credits left, which is 10%."),
     ] {
