@@ -23,7 +23,7 @@ use super::{State, World};
 
 /// Endpoints and deliveries, and customers' servers with their planned answers.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Hooks {
+pub struct WebhookFakes {
     /// Endpoints by organisation and id.
     pub endpoints: BTreeMap<(OrgId, EndpointId), Endpoint>,
     /// Organisations of endpoints, by the person who registered the endpoint.
@@ -44,7 +44,7 @@ pub struct Hooks {
     pub names: BTreeMap<String, Vec<IpAddr>>,
 }
 
-impl Hooks {
+impl WebhookFakes {
     /// Returns the deliveries that are due for `sweep`, with the time at which they are due.
     pub(super) fn due(&self) -> impl Iterator<Item = ((Timestamp, String), Due)> {
         self.deliveries.values().filter_map(|delivery| {

@@ -11,22 +11,22 @@ mod due;
 mod gateway;
 mod holds;
 mod jobs;
+mod mail;
 mod maintenance;
 mod members;
 mod migrations;
 mod orgs;
 mod people;
-mod post;
 mod purchases;
 mod queues;
 mod stats;
 mod texts;
 
 pub use accounts::AccountsState;
-pub use deliveries::{Hooks, SimClock};
-pub use gateway::Behind;
+pub use deliveries::{SimClock, WebhookFakes};
+pub use gateway::Upstreams;
 pub use jobs::Jobs;
-pub use post::{MailService, MailState, Post};
+pub use mail::{MailFakes, MailService, MailState};
 pub use texts::Texts;
 
 use std::collections::{BTreeMap, HashMap};
@@ -78,8 +78,8 @@ pub struct State {
     pub later: Vec<(String, Duration)>,
     /// Organisations, keys and credits.
     pub accounts: AccountsState,
-    /// The services behind the gateway: their calls and planned answers.
-    pub behind: Behind,
+    /// The services upstreams the gateway: their calls and planned answers.
+    pub upstreams: Upstreams,
     /// Jobs.
     pub jobs: Jobs,
     /// Each owner's plan at their last grant.
@@ -99,9 +99,9 @@ pub struct State {
     /// Webhooks received, by sender and id.
     pub webhooks: BTreeMap<(Source, WebhookId), Received>,
     /// Mails, suppressed mailboxes and unsubscriptions.
-    pub post: Post,
+    pub mail: MailFakes,
     /// Endpoints, deliveries, and the webhooks that receivers got.
-    pub hooks: Hooks,
+    pub hooks: WebhookFakes,
 }
 
 /// One version of an object.

@@ -43,7 +43,7 @@ impl CreditPurchase for World {
                 wallet.claw_back(purchase.lot, early);
             }
             let early_events = purchase.early_events(&sold, wallet.balance);
-            let told = wallet.alert(purchase.now);
+            let alert = wallet.alert(purchase.now);
             state.accounts.payments.insert(sold.id.clone(), sold);
             state.accounts.audit.push(purchase.audit.clone());
             if early > 0 {
@@ -53,30 +53,30 @@ impl CreditPurchase for World {
             for event in early_events {
                 state.push_event(&event);
             }
-            state.tell(told);
+            state.publish_alert(alert);
             Ok(PurchaseOutcome::Credited)
         })?
     }
 }
 
 impl ClawBackCredits for World {
-    async fn claw_back(&self, told: &ClawBack) -> Result<ClawBackOutcome, Fault> {
+    async fn claw_back(&self, report: &ClawBack) -> Result<ClawBackOutcome, Fault> {
         self.effect(|state| {
-            let before = state.payment(&told.payment);
-            let Some(after) = before.told(&told.cause) else { return ClawBackOutcome::Unchanged };
+            let before = state.payment(&report.payment);
+            let Some(after) = before.told(&report.cause) else { return ClawBackOutcome::Unchanged };
             let outcome = ClawBack::outcome(&before, &after);
             if let Some(sale) = &after.sale
-                && let Some(entry) = told.audit(sale.org, outcome)
+                && let Some(entry) = report.audit(sale.org, outcome)
             {
-                state.expire_lots_of(&WalletId::Organisation(sale.org), told.now);
+                state.expire_lots_of(&WalletId::Organisation(sale.org), report.now);
                 let wallet = state.wallet_of(sale.org).expect("credits were sold to it");
                 wallet.follow(sale.lot, outcome);
                 let balance = wallet.balance;
-                let notice = wallet.alert(told.now);
-                if let Some(event) = told.event(sale, outcome, balance) {
+                let alert = wallet.alert(report.now);
+                if let Some(event) = report.event(sale, outcome, balance) {
                     state.push_event(&event);
                 }
-                state.tell(notice);
+                state.publish_alert(alert);
                 state.accounts.audit.push(entry);
             }
             state.accounts.payments.insert(after.id.clone(), after);

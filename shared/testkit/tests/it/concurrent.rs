@@ -26,23 +26,23 @@ const AT_ONCE: usize = 8;
 /// The request that always misses its deadline.
 const LATE: usize = 8;
 
-struct Crowded<A: Adapters> {
+struct ConcurrentFunction<A: Adapters> {
     table: A::Table,
     /// Holds every request until all have arrived.
     together: Barrier,
 }
 
-impl<A: Adapters> Wire<A> for Crowded<A> {
+impl<A: Adapters> Wire<A> for ConcurrentFunction<A> {
     fn wire(start: &Start<A>) -> Wiring<Self> {
         Ok(Pending::ready(Self { table: start.table()?, together: Barrier::new(AT_ONCE) }))
     }
 }
 
-impl<A: Adapters> Named for Crowded<A> {
+impl<A: Adapters> Named for ConcurrentFunction<A> {
     const NAME: &'static str = "concurrent";
 }
 
-impl<A: Adapters<Table: GetUsage>> HttpFunction for Crowded<A> {
+impl<A: Adapters<Table: GetUsage>> HttpFunction for ConcurrentFunction<A> {
     /// Makes as many calls to the table as the request's number. The calls of the other requests come in between.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let number: usize = request.parameter("number").parse().map_err(Fault::internal)?;
@@ -67,7 +67,7 @@ impl<A: Adapters<Table: GetUsage>> HttpFunction for Crowded<A> {
 
 /// Starts the bootstrap: this test binary, in another process.
 fn bootstrap() {
-    edge::run::<Crowded<_>>();
+    edge::run::<ConcurrentFunction<_>>();
 }
 
 #[test]

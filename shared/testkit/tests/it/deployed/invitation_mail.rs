@@ -8,7 +8,7 @@ use super::members::{accept, address, guest};
 use super::text;
 
 #[tokio::test]
-async fn the_link_in_the_mail_makes_its_reader_a_member() {
+async fn the_link_in_the_mail_makes_its_recipient_a_member() {
     let stack = Stack::find();
     let (ann, org) = founder(&stack, "fr").await;
     let email = address();
