@@ -63,7 +63,7 @@ impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
     fn operations() -> Vec<Operation> {
         let operation =
             Operation::new::<HoldView>("POST /api/credits/holds/{id}/void", "Void a hold whose call failed");
-        let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
+        let operation = operation.in_envelope().for_services().parameter("id", "Id of the hold (`hold_id`)", true);
         let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired];
         vec![operation.takes::<VoidRequest>().idempotent().refuses(&refusals)]
     }

@@ -66,8 +66,11 @@ impl<A: Adapters<Table: KeepOutcome>> HttpFunction for Function<A> {
     fn operations() -> Vec<Operation> {
         let operation =
             Operation::new::<Completed>("POST /api/keys/receipts/{id}/outcome", "Report the outcome of a paid call");
-        let operation =
-            operation.in_envelope().for_services().parameter("id", "receipt_id from the check of the key", true);
+        let operation = operation.in_envelope().for_services().parameter(
+            "id",
+            "Id of the receipt (`receipt_id` in the answer to the check of the key)",
+            true,
+        );
         vec![operation.takes::<OutcomeRequest>().refuses(&[Code::NotFound, Code::Conflict])]
     }
 }

@@ -44,7 +44,7 @@ pub fn document() -> Value {
         "info": {
             "title": "Consigne",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Private files per user, reached by short-lived tickets; API keys charged exactly once.",
+            "description": "Private files per user, read through short-lived signed URLs; API keys whose calls are charged exactly once.",
             "license": { "name": "MIT", "identifier": "MIT" },
         },
         "paths": paths,
@@ -56,11 +56,11 @@ pub fn document() -> Value {
                 "service": { "type": "http", "scheme": "bearer", "description": "Service token" },
                 "signature": {
                     "type": "apiKey", "in": "header", "name": "webhook-signature",
-                    "description": "Standard Webhooks: with webhook-id and webhook-timestamp, or the same three beginning with svix",
+                    "description": "Standard Webhooks, together with webhook-id and webhook-timestamp. The names may begin with svix instead of webhook",
                 },
                 "stripe": {
                     "type": "apiKey", "in": "header", "name": "stripe-signature",
-                    "description": "Stripe's own: t=<time>,v1=<HMAC-SHA-256 of time and body>",
+                    "description": "Stripe's signature: t=<time>,v1=<HMAC-SHA-256 of time and body>",
                 },
                 "session": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Clerk session token" },
             },
@@ -83,7 +83,7 @@ fn describe(operation: &Operation, method: &str, generator: &mut schemars::Schem
     if operation.idempotent {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string", "maxLength": 255 },
-            "description": "Two requests with one key are one request, for 24 hours",
+            "description": "A retry with the same key within 24 hours has no second effect and gets the same result",
         }));
     }
     // Body and answer of a call through the gateway are the service's own.
@@ -96,9 +96,9 @@ fn describe(operation: &Operation, method: &str, generator: &mut schemars::Schem
     });
     if relayed {
         responses = json!({ "default": {
-            "description": "Whatever the service answers, below 500", "content": { "*/*": { "schema": {} } },
+            "description": "The answer of the service, with any status below 500", "content": { "*/*": { "schema": {} } },
             "headers": { "X-Credits-Remaining": {
-                "description": "Credits left in the wallet the key spends", "schema": { "type": "integer" },
+                "description": "Credits left in the wallet that pays for the call", "schema": { "type": "integer" },
             } },
         } });
     }

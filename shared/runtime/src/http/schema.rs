@@ -125,7 +125,7 @@ impl Operation {
     #[must_use]
     pub fn paged(self) -> Self {
         self.parameter("limit", "Entries per page, 1 to 1000; 100 when absent", false)
-            .parameter("cursor", "next_cursor of the previous page", false)
+            .parameter("cursor", "`next_cursor` of the previous page", false)
             .refuses(&[Code::InvalidCursor])
     }
 

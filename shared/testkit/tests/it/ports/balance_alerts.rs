@@ -39,7 +39,7 @@ macro_rules! on_both {
             $(#[tokio::test] async fn $suite() {
                 let recorder = super::CommittedEvents::on(&super::Stack::find(), super::LOW);
                 let published = || super::ordered(recorder.events());
-                super::$suite(&events.table, published).await;
+                super::$suite(&recorder.table, published).await;
             })*
         }
     };
