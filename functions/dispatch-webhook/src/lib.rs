@@ -54,7 +54,7 @@ impl<A: Needs> BatchFunction for Function<A> {
     /// what is due.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         match DeliveryMessage::parse(&message.body) {
-            Ok(DeliveryMessage::Tell(event)) => self.record_deliveries(&event, message).await,
+            Ok(DeliveryMessage::Tell(heard)) => self.record_deliveries(&heard, message).await,
             Ok(DeliveryMessage::Attempt(org, id)) => self.attempt(org, id, message).await,
             Ok(DeliveryMessage::Nothing) => Ok(()),
             Err(problem) => {
@@ -68,16 +68,16 @@ impl<A: Needs> BatchFunction for Function<A> {
 
 impl<A: Needs> Function<A> {
     /// Records a delivery for every endpoint that subscribes to the event, and sends the message for its first attempt.
-    async fn record_deliveries(&self, event: &SubscribedEvent, message: &Message) -> Result<(), Fault> {
-        message.log.field("event.id", event.id);
-        message.log.field("event.kind", event.kind.name());
-        let (endpoints, person) = match &event.subject {
+    async fn record_deliveries(&self, heard: &SubscribedEvent, message: &Message) -> Result<(), Fault> {
+        message.log.field("event.id", heard.id);
+        message.log.field("event.kind", heard.kind.name());
+        let (endpoints, person) = match &heard.subject {
             Subject::Org(org) => (endpoints_of(&self.table, *org).await?, None),
             Subject::Person(user) => (endpoints_of_person(&self.table, user).await?, Some(user)),
         };
         let mut tasks = Vec::new();
-        for endpoint in endpoints.iter().filter(|endpoint| endpoint.hears(event.kind)) {
-            let delivery = Delivery::of(event, endpoint, person.cloned(), self.clock.now());
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.hears(heard.kind)) {
+            let delivery = Delivery::of(heard, endpoint, person.cloned(), self.clock.now());
             // A delivery that an earlier try recorded may lack its message, so send that in any case.
             self.table.record_delivery(&delivery).await?;
             tasks.push(DeliveryMessage::attempt(delivery.org, delivery.id)?);

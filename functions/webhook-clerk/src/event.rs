@@ -53,9 +53,9 @@ struct Verification {
 #[derive(Debug)]
 pub(crate) enum ClerkAction {
     /// Store a user's contact details.
-    StoreContact(Telling),
+    Reachable(Telling),
     /// Close a user's account.
-    CloseAccount(Closing),
+    Closed(Closing),
     /// Nothing to do, for this reason.
     Ignored(&'static str),
 }
@@ -74,12 +74,12 @@ impl ClerkEvent {
         // Users who were imported from another application may have ids of another form. They own nothing here.
         let Some(user) = UserId::parse(id) else { return Ok(ClerkAction::Ignored("not a user id of this form")) };
         if !is_profile {
-            return Ok(ClerkAction::CloseAccount(Closing::begin(user, now)));
+            return Ok(ClerkAction::Closed(Closing::begin(user, now)));
         }
         let user_data =
             ClerkUser::deserialize(&self.data).map_err(|error| Fault::field("data", format!("data: {error}")))?;
         let at = Timestamp::from_millis(user_data.updated_at);
-        Ok(ClerkAction::StoreContact(Telling { contact: user_data.contact(at), user, at }))
+        Ok(ClerkAction::Reachable(Telling { contact: user_data.contact(at), user, at }))
     }
 }
 

@@ -41,11 +41,11 @@ impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A
         };
 
         let written = match event.action(request.now)? {
-            ClerkAction::StoreContact(telling) => {
+            ClerkAction::Reachable(telling) => {
                 request.log.field("user.id", &telling.user);
                 self.people.tell_profile(&telling, &received).await?
             }
-            ClerkAction::CloseAccount(closing) => {
+            ClerkAction::Closed(closing) => {
                 request.log.field("user.id", &closing.user);
                 self.people.close_account(&closing, &received).await?
             }

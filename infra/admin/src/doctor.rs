@@ -23,7 +23,7 @@ async fn examine(table: &Table, bucket: &Bucket) -> Result<String, String> {
     };
     note("table", table.probe().await.map(|()| "answers".to_owned()).map_err(|fault| fault.chain()));
     note("bucket", bucket.probe().await.map(|()| "answers".to_owned()).map_err(|fault| fault.chain()));
-    // What has been due for this long was missed by several runs of `sweep` or `account-close`.
+    // Several runs of `sweep` or `account-close` have missed whatever has been due for this long.
     let long_ago = clock::now().minus(std::time::Duration::from_mins(15));
     let overdue = table.find_due(long_ago, 1, &mut DueWalk::default()).await.map_err(|fault| fault.chain());
     note(

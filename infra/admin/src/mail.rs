@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use consigne_core::Application;
 use consigne_core::mail::{Address, Topic};
 use consigne_core::profiles::Language;
-use consigne_messaging::mail::{MailTheme, Reader, templates};
+use consigne_messaging::mail::{Application, MailTheme, Reader, templates};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

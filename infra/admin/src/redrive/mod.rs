@@ -45,7 +45,7 @@ pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
     })
 }
 
-/// Returns a line for each queue without a dead-letter queue.
+/// Returns a line for each queue from which messages go nowhere by themselves.
 fn list(dead_ends: &[DeadEnd], stack: &str) -> String {
     let short = |queue: &Queue| queue.name.strip_prefix(&format!("{stack}-")).unwrap_or(&queue.name).to_owned();
     let line = |end: &DeadEnd| {

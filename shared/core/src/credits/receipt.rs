@@ -43,7 +43,7 @@ impl Outcome {
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `status_code` or `response_ms`.
-    pub fn from_report(status_code: u16, response_ms: u64, details: Value) -> Result<Self, Fault> {
+    pub fn told(status_code: u16, response_ms: u64, details: Value) -> Result<Self, Fault> {
         if !(100..=599).contains(&status_code) {
             return Err(Fault::field("status_code", "status_code must be 100 to 599"));
         }

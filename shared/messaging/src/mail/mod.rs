@@ -10,6 +10,7 @@ pub mod templates;
 mod theme;
 mod unsubscribe;
 
+pub use consigne_core::Application;
 pub use ses::Mailer;
 pub use template::{MailContent, MailTemplate, Quoted};
 pub use theme::{MailTheme, Reader};

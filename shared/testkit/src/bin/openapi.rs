@@ -1,4 +1,4 @@
-//! Writes openapi.json and the schemas of events. `make openapi` runs it.
+//! Writes openapi.json and the schemas of events.
 
 use consigne_core::events::EventKind;
 use consigne_testkit::{openapi, payload, schemas};

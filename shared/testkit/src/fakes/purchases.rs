@@ -60,23 +60,23 @@ impl CreditPurchase for World {
 }
 
 impl ClawBackCredits for World {
-    async fn claw_back(&self, report: &ClawBack) -> Result<ClawBackOutcome, Fault> {
+    async fn claw_back(&self, told: &ClawBack) -> Result<ClawBackOutcome, Fault> {
         self.effect(|state| {
-            let before = state.payment(&report.payment);
-            let Some(after) = before.told(&report.cause) else { return ClawBackOutcome::Unchanged };
+            let before = state.payment(&told.payment);
+            let Some(after) = before.told(&told.cause) else { return ClawBackOutcome::Unchanged };
             let outcome = ClawBack::outcome(&before, &after);
             if let Some(sale) = &after.sale
-                && let Some(entry) = report.audit(sale.org, outcome)
+                && let Some(entry) = told.audit(sale.org, outcome)
             {
-                state.expire_lots_of(&WalletId::Organisation(sale.org), report.now);
+                state.expire_lots_of(&WalletId::Organisation(sale.org), told.now);
                 let wallet = state.wallet_of(sale.org).expect("credits were sold to it");
                 wallet.follow(sale.lot, outcome);
                 let balance = wallet.balance;
-                let alert = wallet.alert(report.now);
-                if let Some(event) = report.event(sale, outcome, balance) {
+                let notice = wallet.alert(told.now);
+                if let Some(event) = told.event(sale, outcome, balance) {
                     state.push_event(&event);
                 }
-                state.publish_alert(alert);
+                state.publish_alert(notice);
                 state.accounts.audit.push(entry);
             }
             state.accounts.payments.insert(after.id.clone(), after);

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod concurrent;
+mod conventions;
 mod crash;
 mod deployed;
 mod events;
@@ -13,5 +14,4 @@ mod laptop;
 mod ledger;
 mod openapi;
 mod ports;
-mod repository_rules;
 mod year;

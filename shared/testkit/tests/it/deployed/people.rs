@@ -62,11 +62,8 @@ async fn clerks_events_are_applied_once_and_in_order() {
         taken(&stack, &id(1), &new).await;
         taken(&stack, &id(2), &old).await;
     }
-    let contact = known(&stack, &user).await.told.unwrap();
-    assert_eq!(
-        (contact.email.as_str(), contact.verified, contact.language),
-        ("new@example.com", true, Language::French)
-    );
+    let told = known(&stack, &user).await.told.unwrap();
+    assert_eq!((told.email.as_str(), told.verified, told.language), ("new@example.com", true, Language::French));
     let newer = event("user.updated", &record(&user, "newer@example.com", 3_000));
     assert_refused(&send(&stack, &id(1), &newer).await, 422, "IDEMPOTENCY_MISMATCH");
     let standard = send_as(&stack, "webhook", stack.name("CLERK_WEBHOOK_SECRET"), &id(3), &newer).await;

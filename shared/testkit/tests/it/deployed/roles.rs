@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{assert_refused, text};
 
 /// What routes need: a key, an endpoint with a delivery, an invitation, a member with a lower role, and the caller.
-struct RouteFixtures {
+struct Things {
     key: HeldKey,
     endpoint: String,
     delivery: String,
@@ -25,7 +25,7 @@ struct RouteFixtures {
     caller: String,
 }
 
-impl RouteFixtures {
+impl Things {
     async fn new(fixture: &OrgFixture<'_>, caller: &Person<'_>) -> Self {
         let body = json!({ "email": format!("{}@example.com", fresh_user()), "role": "billing" });
         let invited = fixture.owner.call_with("POST", &fixture.path("/invitations"), &body).await;
@@ -50,23 +50,23 @@ impl RouteFixtures {
 }
 
 /// Returns a valid call of a route, which fails only if the role does not permit it.
-fn call(fixture: &OrgFixture<'_>, route: &str, fixtures: &RouteFixtures) -> (&'static str, String, Option<Value>) {
-    let of_key = |verb: &str| fixture.path(&format!("/keys/{}{verb}", fixtures.key.id));
-    let of_endpoint = |verb: &str| fixture.path(&format!("/endpoints/{}{verb}", fixtures.endpoint));
+fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&'static str, String, Option<Value>) {
+    let of_key = |verb: &str| fixture.path(&format!("/keys/{}{verb}", things.key.id));
+    let of_endpoint = |verb: &str| fixture.path(&format!("/endpoints/{}{verb}", things.endpoint));
     let hook = json!({ "url": "https://hooks.example.com/consigne", "events": ["stats.ready"] });
     let issue = json!({ "name": "Key", "environment": "test", "scopes": ["pdf:read"] });
     match route {
         "audit-list" => ("GET", fixture.path("/audit"), None),
         "checkout" => ("POST", fixture.path("/credits/checkout"), Some(json!({ "pack": "starter" }))),
         "delivery-list" => ("GET", of_endpoint("/deliveries"), None),
-        "delivery-redeliver" => ("POST", fixture.path(&format!("/deliveries/{}/redeliver", fixtures.delivery)), None),
+        "delivery-redeliver" => ("POST", fixture.path(&format!("/deliveries/{}/redeliver", things.delivery)), None),
         "endpoint-create" => ("POST", fixture.path("/endpoints"), Some(hook)),
         "endpoint-delete" => ("DELETE", of_endpoint(""), None),
         "endpoint-list" => ("GET", fixture.path("/endpoints"), None),
         "endpoint-rotate" => ("POST", of_endpoint("/rotate"), Some(json!({ "grace_seconds": 0 }))),
         "endpoint-update" => ("PATCH", of_endpoint(""), Some(json!({ "rate_per_second": 3 }))),
         "invitation-list" => ("GET", fixture.path("/invitations"), None),
-        "invitation-revoke" => ("DELETE", fixture.path(&format!("/invitations/{}", fixtures.invitation)), None),
+        "invitation-revoke" => ("DELETE", fixture.path(&format!("/invitations/{}", things.invitation)), None),
         "key-delete" => ("DELETE", of_key(""), None),
         "key-issue" => ("POST", fixture.path("/keys"), Some(issue)),
         "key-list" => ("GET", fixture.path("/keys"), None),
@@ -79,9 +79,9 @@ fn call(fixture: &OrgFixture<'_>, route: &str, fixtures: &RouteFixtures) -> (&'s
         }
         "member-list" => ("GET", fixture.path("/members"), None),
         // Every member may leave. `members` tests whom else they may remove.
-        "member-remove" => ("DELETE", fixture.path(&format!("/members/{}", fixtures.caller)), None),
+        "member-remove" => ("DELETE", fixture.path(&format!("/members/{}", things.caller)), None),
         "member-update" => {
-            ("PATCH", fixture.path(&format!("/members/{}", fixtures.member)), Some(json!({ "role": "billing" })))
+            ("PATCH", fixture.path(&format!("/members/{}", things.member)), Some(json!({ "role": "billing" })))
         }
         "stats" => ("GET", fixture.path("/stats"), None),
         "usage-log" => ("GET", fixture.path("/usage"), None),
@@ -105,7 +105,7 @@ async fn every_role_may_call_exactly_the_routes_in_the_matrix() {
             // Each role has an organisation of its own, because one may not send so many invitations.
             let fixture = OrgFixture::open(&stack, 0).await;
             let person = fixture.add_member(role).await;
-            let answer = ask(&person, &call(&fixture, name, &RouteFixtures::new(&fixture, &person).await)).await;
+            let answer = ask(&person, &call(&fixture, name, &Things::new(&fixture, &person).await)).await;
             if route.allows(role) {
                 assert!(answer.status < 300, "{} on {name}: {}", role.name(), answer.json());
             } else {
@@ -120,14 +120,12 @@ async fn every_role_may_call_exactly_the_routes_in_the_matrix() {
 async fn a_non_member_gets_404_for_everything_in_an_organisation() {
     let stack = Stack::find();
     let (fixture, other) = (OrgFixture::open(&stack, 10).await, OrgFixture::open(&stack, 10).await);
-    let fixtures = RouteFixtures {
-        key: fixture.issue("production", &json!({})).await,
-        ..RouteFixtures::new(&fixture, &other.owner).await
-    };
+    let things =
+        Things { key: fixture.issue("production", &json!({})).await, ..Things::new(&fixture, &other.owner).await };
     let unknown = "org_01M7Z3D967H8YQTNEZGQ95NKGS";
     let same = |response: &consigne_testkit::http::Response| response.json()["error"].clone();
     for (_, name, _) in MATRIX {
-        let (method, path, body) = call(&fixture, name, &fixtures);
+        let (method, path, body) = call(&fixture, name, &things);
         let refused = ask(&other.owner, &(method, path.clone(), body.clone())).await;
         assert_refused(&refused, 404, "NOT_FOUND");
         for nowhere in [unknown, "org_x", "%2e%2e", "acme"] {
@@ -136,11 +134,11 @@ async fn a_non_member_gets_404_for_everything_in_an_organisation() {
         }
         // Another organisation's key, invitation or member, requested in one's own.
         for (id, nobodys) in [
-            (&fixtures.key.id, "key_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
-            (&fixtures.endpoint, "ep_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
-            (&fixtures.delivery, "dlv_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
-            (&fixtures.invitation, "inv_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
-            (&fixtures.member, "user_nobody"),
+            (&things.key.id, "key_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
+            (&things.endpoint, "ep_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
+            (&things.delivery, "dlv_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
+            (&things.invitation, "inv_01M7Z3F2Q9ZEJV6C0JHH6NS5QH"),
+            (&things.member, "user_nobody"),
         ] {
             if !path.contains(id.as_str()) {
                 continue;
@@ -151,7 +149,7 @@ async fn a_non_member_gets_404_for_everything_in_an_organisation() {
             assert_eq!(same(&ask(&other.owner, &(method, nobody, body.clone())).await), same(&answer), "{name}");
         }
     }
-    assert_eq!(fixture.charge(&fixtures.key, None).await["valid"], true, "nothing was changed");
+    assert_eq!(fixture.charge(&things.key, None).await["valid"], true, "nothing was changed");
     let members = fixture.owner.call("GET", &fixture.path("/members")).await.json();
     assert_eq!(members["metadata"]["total"], 2);
 }

@@ -111,7 +111,7 @@ async fn a_newer_report_is_stored_and_an_older_one_is_not(people: &impl People) 
     let second = telling(&user, "second@example.com", at);
     assert_eq!(people.tell_profile(&second, &received(at)).await.unwrap(), WriteOutcome::Applied);
     let known = people.get_profile(&user).await.unwrap();
-    let want = Profile { stored: second.contact.clone(), told_at: Some(at), ..Profile::unknown(user.clone()) };
+    let want = Profile { told: second.contact.clone(), told_at: Some(at), ..Profile::unknown(user.clone()) };
     assert_eq!(known, want);
     for late in [at, at.minus(seconds(1))] {
         let first = telling(&user, "first@example.com", late);
@@ -138,8 +138,8 @@ async fn the_newest_report_is_stored_in_any_order(people: &impl People) {
             let at = start.plus(seconds(n));
             people.tell_profile(&telling(&user, &format!("{n}@example.com"), at), &received(start)).await.unwrap();
         }
-        let stored = people.get_profile(&user).await.unwrap().told.unwrap();
-        assert_eq!(stored.email, "2@example.com", "{order:?}");
+        let told = people.get_profile(&user).await.unwrap().told.unwrap();
+        assert_eq!(told.email, "2@example.com", "{order:?}");
     }
 }
 
@@ -150,34 +150,34 @@ async fn token_claims_and_reports_are_stored_independently(people: &impl People)
     org.seen = Some(Sighting { user: user.clone(), contact: seen.clone() });
     assert_eq!(people.create_org(&org).await.unwrap(), WriteOutcome::Applied);
     // A report is compared with the previous report, not with claims seen in tokens.
-    let stored = telling(&user, "told@example.com", at.minus(seconds(9)));
-    assert_eq!(people.tell_profile(&stored, &received(at)).await.unwrap(), WriteOutcome::Applied);
+    let told = telling(&user, "told@example.com", at.minus(seconds(9)));
+    assert_eq!(people.tell_profile(&told, &received(at)).await.unwrap(), WriteOutcome::Applied);
     let profile = people.get_profile(&user).await.unwrap();
-    assert_eq!((profile.seen.as_ref(), &profile.told), (Some(&seen), &stored.contact));
+    assert_eq!((profile.seen.as_ref(), &profile.told), (Some(&seen), &told.contact));
     assert_eq!(profile.contact(), Some(&seen));
 }
 
 async fn a_webhook_is_applied_once_and_recorded_for_five_days(people: &impl People) {
     let (user, at) = (accounts::person(), now());
     let webhook = received(at);
-    let apply = async |n: u64, webhook: &Received| {
+    let tell = async |n: u64, webhook: &Received| {
         people.tell_profile(&telling(&user, &format!("{n}@example.com"), at.plus(seconds(n))), webhook).await.unwrap()
     };
-    assert_eq!(apply(0, &webhook).await, WriteOutcome::Applied);
+    assert_eq!(tell(0, &webhook).await, WriteOutcome::Applied);
     let known = people.get_profile(&user).await.unwrap();
-    assert_eq!(apply(0, &webhook).await, WriteOutcome::Replayed("r1".to_owned()));
+    assert_eq!(tell(0, &webhook).await, WriteOutcome::Replayed("r1".to_owned()));
     // The check for repeated webhooks comes before all others.
-    assert_eq!(apply(1, &webhook).await, WriteOutcome::Replayed("r1".to_owned()));
+    assert_eq!(tell(1, &webhook).await, WriteOutcome::Replayed("r1".to_owned()));
     let other = Received { fingerprint: "f2".to_owned(), ..webhook.clone() };
-    assert_eq!(apply(1, &other).await, WriteOutcome::KeyReused);
+    assert_eq!(tell(1, &other).await, WriteOutcome::KeyReused);
     let closing = Closing::begin(user.clone(), at);
     assert_eq!(people.close_account(&closing, &webhook).await.unwrap(), WriteOutcome::Replayed("r1".to_owned()));
     let late = Received { now: at.plus(Duration::from_hours(5 * 24)).minus(seconds(1)), ..other.clone() };
-    assert_eq!(apply(1, &late).await, WriteOutcome::KeyReused);
+    assert_eq!(tell(1, &late).await, WriteOutcome::KeyReused);
     assert_eq!(people.get_profile(&user).await.unwrap(), known);
     // Then it may be received again, even if its item was not deleted yet.
     let forgotten = Received { now: at.plus(Duration::from_hours(5 * 24)), ..other };
-    assert_eq!(apply(1, &forgotten).await, WriteOutcome::Applied);
+    assert_eq!(tell(1, &forgotten).await, WriteOutcome::Applied);
 }
 
 async fn each_sender_has_its_own_webhook_ids(people: &impl People) {
@@ -261,7 +261,7 @@ async fn a_closing_is_due_until_it_ends<P: People>(people: &P) {
 }
 
 /// Creates an organisation with further members.
-async fn organisation_with(people: &impl People, roles: &[OrgRole]) -> (OrgId, Vec<Member>) {
+async fn hired(people: &impl People, roles: &[OrgRole]) -> (OrgId, Vec<Member>) {
     let (org, owner) = accounts::found(people, now()).await;
     let mut members = vec![people.get_member(org, &owner).await.unwrap().unwrap()];
     for role in roles {
@@ -286,7 +286,7 @@ async fn audit_log(people: &impl People, org: OrgId) -> Vec<&'static str> {
 }
 
 async fn a_member_leaves_once_with_an_audit_entry(people: &impl People) {
-    let (org, members) = organisation_with(people, &[OrgRole::Developer]).await;
+    let (org, members) = hired(people, &[OrgRole::Developer]).await;
     let leave = departure(&members[1], Succession::Unchanged);
     assert!(people.end_membership(&leave).await.unwrap().is_committed());
     assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap().is_committed());
@@ -306,14 +306,14 @@ async fn promote(people: &impl People, seen: &Member, by: &Member) -> Member {
 }
 
 async fn a_departure_computed_from_an_outdated_role_is_a_conflict(people: &impl People) {
-    let (org, members) = organisation_with(people, &[OrgRole::Developer]).await;
+    let (org, members) = hired(people, &[OrgRole::Developer]).await;
     let promoted = promote(people, &members[1], &members[0]).await;
     assert!(!people.end_membership(&departure(&members[1], Succession::Unchanged)).await.unwrap().is_committed());
     assert_eq!(people.get_member(org, &promoted.user).await.unwrap(), Some(promoted));
 }
 
 async fn an_owner_leaves_only_while_the_other_stays(people: &impl People) {
-    let (org, members) = organisation_with(people, &[OrgRole::Admin]).await;
+    let (org, members) = hired(people, &[OrgRole::Admin]).await;
     let (owner, admin) = (&members[0], &members[1]);
     let to_admin = departure(owner, Succession::Owner(admin.user.clone()));
     assert!(!people.end_membership(&to_admin).await.unwrap().is_committed(), "an admin does not count as an owner");
@@ -328,7 +328,7 @@ async fn an_owner_leaves_only_while_the_other_stays(people: &impl People) {
 
 async fn of_two_owners_who_leave_concurrently_one_is_last(people: &impl People) {
     for _ in 0..10 {
-        let (_, members) = organisation_with(people, &[OrgRole::Owner]).await;
+        let (_, members) = hired(people, &[OrgRole::Owner]).await;
         let (one, other) = (&members[0], &members[1]);
         let first = departure(one, Succession::Owner(other.user.clone()));
         let second = departure(other, Succession::Owner(one.user.clone()));
@@ -338,7 +338,7 @@ async fn of_two_owners_who_leave_concurrently_one_is_last(people: &impl People) 
 }
 
 async fn an_organisation_without_an_owner_is_suspended(people: &impl People) {
-    let (org, members) = organisation_with(people, &[]).await;
+    let (org, members) = hired(people, &[]).await;
     let stopped = accounts::entry(org, AuditAction::OrgSuspended, &members[0].user, now());
     let last = departure(&members[0], Succession::Nobody(Box::new(stopped)));
     assert!(people.end_membership(&last).await.unwrap().is_committed());
