@@ -77,7 +77,7 @@ impl KeyMint {
             return Ok(written);
         }
         write(&*self.peppers.refresh(now).await).ok_or_else(|| {
-            Fault::new(consigne_core::Code::Conflict, "The key was issued, and cannot be candidate again; rotate it")
+            Fault::new(consigne_core::Code::Conflict, "The key was issued, and cannot be shown again; rotate it")
         })
     }
 }

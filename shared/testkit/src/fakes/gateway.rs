@@ -6,7 +6,7 @@ use consigne_core::ports::CallUpstream;
 
 use super::World;
 
-/// The services upstreams the gateway: the calls they received, and the answer that a test has planned.
+/// The services behind the gateway: the calls they received, and the answer that a test has planned.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Upstreams {
     /// Calls that arrived, in order.

@@ -1,4 +1,4 @@
-//! Conventions of the repository: folder, package, binary, events folder and logical id of a function have the same name; a
+//! Rules of the repository: folder, package, binary, events folder and logical id of a function have the same name; a
 //! function reads exactly its settings; functions/README.md agrees with the template; queues have dead-letter queues.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! The catalogue of events: every kind has a schema, an example, and a row in events/README.md.
+//! The catalogue of events: each has a schema, an example of it, and a row in events/README.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 

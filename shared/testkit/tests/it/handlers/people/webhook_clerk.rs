@@ -54,15 +54,12 @@ async fn clerks_record_of_a_person_is_stored() {
       }
     }
     "#);
-    let contact = ann(&world).told.unwrap();
-    assert_eq!(
-        (contact.email.as_str(), contact.verified, contact.name.as_deref()),
-        ("ann@example.com", true, Some("Ann Été"))
-    );
-    assert_eq!((contact.language, contact.at), (Language::English, Timestamp::from_millis(1_795_256_000_000)));
+    let told = ann(&world).told.unwrap();
+    assert_eq!((told.email.as_str(), told.verified, told.name.as_deref()), ("ann@example.com", true, Some("Ann Été")));
+    assert_eq!((told.language, told.at), (Language::English, Timestamp::from_millis(1_795_256_000_000)));
     assert_eq!(send_payload(&world, "updated").await, taken());
-    let contact = ann(&world).told.unwrap();
-    assert_eq!((contact.email.as_str(), contact.language), ("ann.ete@example.com", Language::French));
+    let told = ann(&world).told.unwrap();
+    assert_eq!((told.email.as_str(), told.language), ("ann.ete@example.com", Language::French));
 }
 
 #[tokio::test]
@@ -215,7 +212,7 @@ async fn an_event_survives_every_fault() {
             let state = world.state();
             let ann = ann(world);
             json!([
-                ann.told.map(|contact| contact.email),
+                ann.told.map(|told| told.email),
                 ann.closed_at.is_some(),
                 state.closings.len(),
                 state.webhooks.len()
