@@ -1,4 +1,4 @@
-//! A fake for the services upstreams the gateway. It answers as planned and records its calls.
+//! A fake for the services behind the gateway. It answers as planned and records its calls.
 
 use consigne_core::Fault;
 use consigne_core::gateway::{Answered, UpstreamCall, UpstreamOutcome};

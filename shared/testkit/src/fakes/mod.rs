@@ -78,7 +78,7 @@ pub struct State {
     pub later: Vec<(String, Duration)>,
     /// Organisations, keys and credits.
     pub accounts: AccountsState,
-    /// The services upstreams the gateway: their calls and planned answers.
+    /// The services behind the gateway: their calls and planned answers.
     pub upstreams: Upstreams,
     /// Jobs.
     pub jobs: Jobs,

@@ -22,7 +22,7 @@ pub struct Texts {
     /// Tasks of the calls to the model, in order: `outline`, `chapter 1` and so on.
     pub asked: Vec<String>,
     /// Faults of the next calls. `None` is no fault.
-    pub mischief: VecDeque<Option<ModelFault>>,
+    pub faults: VecDeque<Option<ModelFault>>,
     /// Fault of all later calls.
     pub always: Option<ModelFault>,
 }
@@ -32,8 +32,8 @@ impl AskModel for World {
         self.effect(|state| {
             let texts = &mut state.texts;
             texts.asked.push(model::named(prompt));
-            let mischief = texts.mischief.pop_front().unwrap_or(texts.always);
-            let outcome = mischief.map_or_else(|| model::answer(prompt), |mischief| mischief.outcome(prompt));
+            let faults = texts.faults.pop_front().unwrap_or(texts.always);
+            let outcome = faults.map_or_else(|| model::answer(prompt), |faults| faults.outcome(prompt));
             read_reply(outcome, clock::now())
         })
     }

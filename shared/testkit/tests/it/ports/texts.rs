@@ -205,16 +205,16 @@ mod models {
     }
 
     async fn every_fault_has_its_own_sort_of_trouble(model: &impl Model) {
-        for (faults, want) in ModelFault::ALL {
+        for (fault, want) in ModelFault::ALL {
             let topic = format!("Le phare {}", fresh_user());
-            model.plan(&topic, &[faults]).await;
+            model.plan(&topic, &[fault]).await;
             let prompt = Prompt::outline(&Ask::text(&topic, None, None).unwrap(), form());
             let outcome = model.ask_model(&prompt).await.unwrap();
-            assert_eq!(outcome.as_ref().err().map(|trouble| trouble.sort), want, "{faults:?}: {outcome:?}");
+            assert_eq!(outcome.as_ref().err().map(|trouble| trouble.sort), want, "{fault:?}: {outcome:?}");
             let wait = outcome.err().and_then(|trouble| trouble.retry_after);
-            let asked = matches!(faults, ModelFault::Status(.., Some(_))).then_some(Duration::from_secs(7));
-            assert_eq!(wait, asked, "{faults:?}");
-            assert!(model.ask_model(&prompt).await.unwrap().is_ok(), "{faults:?}: it goes right again");
+            let asked = matches!(fault, ModelFault::Status(.., Some(_))).then_some(Duration::from_secs(7));
+            assert_eq!(wait, asked, "{fault:?}");
+            assert!(model.ask_model(&prompt).await.unwrap().is_ok(), "{fault:?}: it goes right again");
         }
     }
 

@@ -27,7 +27,7 @@ fn troubled(fault: ModelFault, times: Option<usize>) -> World {
     let world = requested(Kind::Blog);
     world.change(|state| match times {
         // After the outline.
-        Some(times) => state.texts.fault = std::iter::once(None).chain(vec![Some(fault); times]).collect(),
+        Some(times) => state.texts.faults = std::iter::once(None).chain(vec![Some(fault); times]).collect(),
         None => state.texts.always = Some(fault),
     });
     world
