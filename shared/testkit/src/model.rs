@@ -145,7 +145,7 @@ impl StandIn {
 
     /// Plans faults of the calls about a topic: those in `next`, one for each call, then `always`.
     pub async fn fail(&self, topic: &str, next: &[ModelFault], always: Option<ModelFault>) {
-        let next: Vec<Value> = next.iter().map(|faults| faults.as_json()).collect();
+        let next: Vec<Value> = next.iter().map(|fault| fault.as_json()).collect();
         let always = always.map_or(Value::Null, ModelFault::as_json);
         self.post("faults", &json!({ "topic": topic, "next": next, "always": always })).await;
     }

@@ -32,8 +32,8 @@ impl AskModel for World {
         self.effect(|state| {
             let texts = &mut state.texts;
             texts.asked.push(model::named(prompt));
-            let faults = texts.faults.pop_front().unwrap_or(texts.always);
-            let outcome = faults.map_or_else(|| model::answer(prompt), |faults| faults.outcome(prompt));
+            let fault = texts.faults.pop_front().unwrap_or(texts.always);
+            let outcome = fault.map_or_else(|| model::answer(prompt), |fault| fault.outcome(prompt));
             read_reply(outcome, clock::now())
         })
     }
