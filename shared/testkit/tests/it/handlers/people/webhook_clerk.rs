@@ -22,7 +22,7 @@ pub async fn send(world: &World, event: Value) -> Value {
 }
 
 /// Sends a payload with a message id of its own.
-async fn send_payload(world: &World, case: &str) -> Value {
+async fn tell(world: &World, case: &str) -> Value {
     send(world, signed(event(case), &format!("msg_{case}"))).await
 }
 
@@ -46,7 +46,7 @@ pub fn with(mut event: Value, change: impl FnOnce(&mut Value)) -> Value {
 #[tokio::test]
 async fn clerks_record_of_a_person_is_stored() {
     let world = World::default();
-    insta::assert_json_snapshot!(send_payload(&world, "created").await, @r#"
+    insta::assert_json_snapshot!(tell(&world, "created").await, @r#"
     {
       "status": 200,
       "body": {
@@ -57,7 +57,7 @@ async fn clerks_record_of_a_person_is_stored() {
     let told = ann(&world).told.unwrap();
     assert_eq!((told.email.as_str(), told.verified, told.name.as_deref()), ("ann@example.com", true, Some("Ann Été")));
     assert_eq!((told.language, told.at), (Language::English, Timestamp::from_millis(1_795_256_000_000)));
-    assert_eq!(send_payload(&world, "updated").await, taken());
+    assert_eq!(tell(&world, "updated").await, taken());
     let told = ann(&world).told.unwrap();
     assert_eq!((told.email.as_str(), told.language), ("ann.ete@example.com", Language::French));
 }
@@ -67,7 +67,7 @@ async fn the_newest_event_counts_in_any_order_and_a_deletion_is_final() {
     for order in [["created", "updated"], ["updated", "created"]] {
         let world = World::default();
         for case in order {
-            assert_eq!(send_payload(&world, case).await, taken());
+            assert_eq!(tell(&world, case).await, taken());
         }
         assert_eq!(ann(&world).told.unwrap().email, "ann.ete@example.com", "{order:?}");
     }
@@ -81,7 +81,7 @@ async fn the_newest_event_counts_in_any_order_and_a_deletion_is_final() {
     ] {
         let world = World::default();
         for case in order {
-            assert_eq!(send_payload(&world, case).await, taken());
+            assert_eq!(tell(&world, case).await, taken());
         }
         let ann = ann(&world);
         assert_eq!(ann, Profile { closed_at: ann.closed_at, ..Profile::unknown(ann.user.clone()) }, "{order:?}");
@@ -93,10 +93,10 @@ async fn the_newest_event_counts_in_any_order_and_a_deletion_is_final() {
 async fn a_repeated_event_gets_the_same_answer_and_changes_nothing() {
     let world = World::default();
     for case in ["created", "updated", "deleted", "other-type"] {
-        assert_eq!(send_payload(&world, case).await, taken());
+        assert_eq!(tell(&world, case).await, taken());
         let idempotent = world.state();
         for _ in 0..3 {
-            assert_eq!(send_payload(&world, case).await, taken(), "{case}");
+            assert_eq!(tell(&world, case).await, taken(), "{case}");
         }
         assert_eq!(world.state(), idempotent, "{case}");
     }
@@ -187,7 +187,7 @@ async fn headers_with_the_older_names_are_accepted() {
 #[tokio::test]
 async fn a_person_without_an_address_is_stored_as_such() {
     let world = World::default();
-    send_payload(&world, "created").await;
+    tell(&world, "created").await;
     let bare = with(event("updated"), |body| body["data"]["primary_email_address_id"] = Value::Null);
     assert_eq!(send(&world, signed(bare, "msg_2")).await, taken());
     assert_eq!((ann(&world).told, ann(&world).told_at), (None, Some(Timestamp::from_millis(1_795_257_000_000))));
@@ -207,7 +207,7 @@ async fn an_event_survives_every_fault() {
             });
             world
         };
-        let act = async |world: &World| drop(send_payload(world, case).await);
+        let act = async |world: &World| drop(tell(world, case).await);
         let end = async |world: &World| {
             let state = world.state();
             let ann = ann(world);
