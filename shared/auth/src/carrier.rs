@@ -42,11 +42,11 @@ impl<'a> Credentials<'a> {
         match token {
             // Recognised only to give a helpful refusal.
             Some(key) if looks_like_key(key) => {
-                Err(Fault::new(Code::ApiKeyNotAccepted, "This route needs a session token; an API key is not accepted")
+                Err(Fault::new(Code::ApiKeyNotAccepted, "This route takes a session token, not an API key")
                     .header("www-authenticate", "Bearer"))
             }
             Some(token) if !token.is_empty() => Ok((carrier, token)),
-            _ => Err(unauthenticated("Send a session token as `Authorization: Bearer <token>`")),
+            _ => Err(unauthenticated("Sign in first")),
         }
     }
 

@@ -103,7 +103,7 @@ async fn routes_for_people_refuse_api_keys_and_service_tokens() {
         "success": false,
         "error": {
           "code": "API_KEY_NOT_ACCEPTED",
-          "message": "This route needs a session token; an API key is not accepted"
+          "message": "This route takes a session token, not an API key"
         },
         "timestamp": "<time>",
         "requestId": "request-1"
