@@ -2,8 +2,8 @@
 //! endpoint accepts it or three days have passed.
 //!
 //! Messages come at least once, in any order, and may be lost. So the delivery's record decides, and every write is
-//! conditional on its revision. Only the call itself can happen twice, when its outcome could not be recorded. It has
-//! the same `webhook-id` then.
+//! conditional on its revision. Only the call itself can happen twice: if its outcome could not be recorded, it is
+//! repeated with the same `webhook-id`.
 
 mod attempt;
 
@@ -50,8 +50,8 @@ impl<A: Needs> BatchFunction for Function<A> {
     /// Processes one message: records the deliveries of an event, or attempts a delivery.
     ///
     /// # Errors
-    /// When the table or the queue does not answer. The message is delivered again. If it is lost, `sweep` finds what
-    /// is due.
+    /// If the table or the queue does not answer. The message is then delivered again. If it is lost, `sweep` finds
+    /// what is due.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         match DeliveryMessage::parse(&message.body) {
             Ok(DeliveryMessage::Event(event)) => self.record_deliveries(&event, message).await,

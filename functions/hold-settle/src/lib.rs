@@ -50,7 +50,7 @@ impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
             "POST /api/credits/holds/{id}/settle",
             "Settle a hold: charge what the call has cost",
         );
-        let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
+        let operation = operation.in_envelope().for_services().parameter("id", "Id of the hold (`hold_id`)", true);
         let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired, Code::HoldExceeded];
         vec![operation.takes::<SettleRequest>().idempotent().refuses(&refusals)]
     }

@@ -33,7 +33,7 @@ pub struct Joined {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitation + GetOrg>
 }
 
@@ -46,7 +46,7 @@ function! {
 }
 
 impl<A: Needs> HttpFunction for Function<A> {
-    /// Accepts an invitation. Whoever has accepted it gets the same answer again, as long as they are a member.
+    /// Accepts an invitation. The person who has accepted it gets the same answer again while they are a member.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let body: AcceptRequest = request.json()?;

@@ -30,7 +30,7 @@ function! {
 
 impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
-        let (user, member) = request.place(&self.users, &self.orgs, Route::MemberInvite).await?;
+        let (user, member) = request.membership(&self.users, &self.orgs, Route::MemberInvite).await?;
         let body: InviteRequest = request.json()?;
         let idempotency_key = request.idempotency_key(&body)?;
         let email = EmailAddress::of_field("email", &body.email)?;

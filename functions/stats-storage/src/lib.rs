@@ -1,7 +1,7 @@
-//! Counts what all users store, by plan, from their ledgers, and stores the totals as those of the day.
+//! Counts what all users store, by plan, from their ledgers, and stores the totals of the day.
 //!
 //! A count that is too long for one invocation continues with a message that contains the totals so far. A message may
-//! come twice or late: it leads to the same figures or to later ones.
+//! come late or twice. An older count never replaces a newer one.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl<A: Adapters<Table: WalkLedgers + KeepStorage, Queue: SendMessage>> BatchFun
         let task = StorageMessage::parse(&message.body)?;
         message.log.field("storage.day", task.day.to_string());
         if !task.is_timely(message.now) {
-            // The message is of an earlier night. What was stored then cannot be counted any more.
+            // The message is from an earlier night. What was stored then can no longer be counted.
             message.log.field("storage.too_old", true);
             return Ok(());
         }

@@ -71,8 +71,8 @@ impl ClerkEvent {
             return Ok(ClerkAction::Ignored("another type of event"));
         }
         let id = self.data["id"].as_str().ok_or_else(|| Fault::field("data.id", "data.id must be a text"))?;
-        // Users imported from another application have such ids. They own nothing here.
-        let Some(user) = UserId::parse(id) else { return Ok(ClerkAction::Ignored("no user id of this form")) };
+        // Users who were imported from another application may have ids of another form. They own nothing here.
+        let Some(user) = UserId::parse(id) else { return Ok(ClerkAction::Ignored("not a user id of this form")) };
         if !is_profile {
             return Ok(ClerkAction::Closed(Closing::begin(user, now)));
         }
@@ -90,7 +90,7 @@ impl ClerkUser {
         let address = self.email_addresses.iter().find(|address| address.id == *primary)?;
         let verified = address.verification.as_ref().and_then(|verification| verification.status.as_deref());
         Some(Contact {
-            email: fit_address(&address.email_address)?,
+            email: deliverable_address(&address.email_address)?,
             verified: verified == Some("verified"),
             name: self.name(),
             language: self.language(),
@@ -116,7 +116,7 @@ impl ClerkUser {
 }
 
 /// Returns the address if it has the form of one that mail can be sent to.
-fn fit_address(address: &str) -> Option<String> {
+fn deliverable_address(address: &str) -> Option<String> {
     let odd = |c: char| c.is_whitespace() || text::is_unfit(c);
     let whole = address.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
     (whole && address.len() <= ADDRESS_MAX && !address.contains(odd)).then(|| address.to_owned())

@@ -1,7 +1,7 @@
 //! Stores users' contact details that Clerk reports, and closes the accounts that it has deleted.
 //!
-//! Clerk repeats its events until they are answered, and they come late and in any order. So each is processed once,
-//! the one with the later `updated_at` wins, and a deleted user never comes back.
+//! Clerk repeats an event until it is answered, and events may come late and in any order. So each event is processed
+//! once, the newest `updated_at` wins, and a deleted user never comes back.
 
 mod event;
 
@@ -18,7 +18,7 @@ use serde::Serialize;
 
 /// Confirms that an event was received.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Taken {
+pub struct ClerkEventReceived {
     /// Always true.
     pub success: bool,
 }
@@ -51,7 +51,7 @@ impl<A: Adapters<Table: UpdateContact + CloseAccount>> HttpFunction for Function
             }
             ClerkAction::Ignored(why) => {
                 request.log.field("clerk.ignored", why);
-                return Ok(taken());
+                return Ok(received_answer());
             }
         };
         let outcome = match written {
@@ -62,15 +62,15 @@ impl<A: Adapters<Table: UpdateContact + CloseAccount>> HttpFunction for Function
             WriteOutcome::KeyReused => return Err(content_mismatch()),
         };
         request.log.field("clerk.outcome", outcome);
-        Ok(taken())
+        Ok(received_answer())
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<Taken>("POST /api/webhooks/clerk", "Receive an event from Clerk");
+        let operation = Operation::new::<ClerkEventReceived>("POST /api/webhooks/clerk", "Receive an event from Clerk");
         vec![operation.for_senders().takes::<ClerkEvent>().refuses(&[Code::IdempotencyMismatch])]
     }
 }
 
-fn taken() -> Answer {
-    Answer::plain(200, &Taken { success: true })
+fn received_answer() -> Answer {
+    Answer::plain(200, &ClerkEventReceived { success: true })
 }

@@ -7,6 +7,7 @@
 mod json_text;
 
 pub mod anomalies;
+pub mod application;
 pub mod audit;
 pub mod credits;
 pub mod deliveries;
@@ -38,6 +39,7 @@ pub mod texts;
 pub mod timestamp;
 pub mod webhooks;
 
+pub use application::Application;
 pub use email::EmailAddress;
 pub use fault::{Code, Fault, chain_of};
 pub use idempotency::IdempotencyKey;

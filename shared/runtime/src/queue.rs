@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::batch::Record;
 use crate::log::RequestLog;
 
-/// One message. After its last receive SQS puts one that fails on the dead-letter queue.
+/// One message. SQS moves a message that keeps failing to the dead-letter queue.
 #[derive(Debug)]
 pub struct Message {
     /// Its body, as it was sent.
@@ -22,7 +22,7 @@ pub struct Message {
     pub log: RequestLog,
 }
 
-/// A message as Lambda hands it over. Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS".
+/// A message as it stands in Lambda's event. Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS".
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RawMessage {

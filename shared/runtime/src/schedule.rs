@@ -1,4 +1,4 @@
-//! Receives the ticks of a schedule.
+//! Receives the events of a schedule, called ticks.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -16,10 +16,10 @@ use crate::wire::{Named, Wire};
 
 /// A function behind a schedule.
 pub trait ScheduleFunction: Named {
-    /// Processes one tick, and gives the invocation's answer.
+    /// Processes one tick. Returns the invocation's answer.
     ///
     /// # Errors
-    /// When the work could not be done; Lambda runs it twice more.
+    /// If the work could not be done. Lambda then invokes the function again, up to twice.
     fn handle(&self, tick: &Tick) -> impl Future<Output = Result<Value, Fault>> + Send;
 }
 
@@ -46,7 +46,10 @@ pub fn run<F: ScheduleFunction + Wire<AwsAdapters>>() -> ExitCode {
     })
 }
 
-/// Processes one tick.
+/// Processes one tick. Returns the invocation's answer.
+///
+/// # Errors
+/// Those of the function's `handle`; `INTERNAL` if it panics; `UNAVAILABLE` if it misses the deadline.
 pub async fn process<F: ScheduleFunction>(
     function: &F,
     event: &Scheduled,

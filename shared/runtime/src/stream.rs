@@ -1,4 +1,4 @@
-//! Changes of the table, as its stream tells them.
+//! Changes of the table, from its stream.
 
 use consigne_core::Timestamp;
 use serde_json::{Map, Value};

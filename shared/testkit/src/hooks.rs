@@ -63,6 +63,6 @@ pub async fn plan(stack: &Stack, name: &str, secrets: &[&str], answers: &Value) 
 /// Returns the webhooks that the stand-in received for a name.
 pub async fn seen(stack: &Stack, name: &str) -> Vec<Value> {
     let url = format!("{}/_seen/{name}", stack.name("RECEIVER_URL"));
-    let told = stack.client.send("GET", &url, &[], Vec::new()).await.json();
-    told["webhooks"].as_array().cloned().unwrap_or_default()
+    let answer = stack.client.send("GET", &url, &[], Vec::new()).await.json();
+    answer["webhooks"].as_array().cloned().unwrap_or_default()
 }

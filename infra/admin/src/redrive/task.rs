@@ -1,4 +1,4 @@
-//! Moves messages with a task of SQS, which continues when nobody watches and loses nothing.
+//! Moves messages with a task of SQS. The task continues if the command ends, and loses nothing.
 
 use std::time::Duration;
 

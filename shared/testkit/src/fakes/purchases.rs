@@ -43,7 +43,7 @@ impl CreditPurchase for World {
                 wallet.claw_back(purchase.lot, early);
             }
             let early_events = purchase.early_events(&sold, wallet.balance);
-            let told = wallet.alert(purchase.now);
+            let alert = wallet.alert(purchase.now);
             state.accounts.payments.insert(sold.id.clone(), sold);
             state.accounts.audit.push(purchase.audit.clone());
             if early > 0 {
@@ -53,7 +53,7 @@ impl CreditPurchase for World {
             for event in early_events {
                 state.push_event(&event);
             }
-            state.tell(told);
+            state.publish_alert(alert);
             Ok(PurchaseOutcome::Credited)
         })?
     }
@@ -76,7 +76,7 @@ impl ClawBackCredits for World {
                 if let Some(event) = told.event(sale, outcome, balance) {
                     state.push_event(&event);
                 }
-                state.tell(notice);
+                state.publish_alert(notice);
                 state.accounts.audit.push(entry);
             }
             state.accounts.payments.insert(after.id.clone(), after);

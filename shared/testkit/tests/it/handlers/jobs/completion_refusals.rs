@@ -9,7 +9,7 @@ use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
 use crate::handlers::jobs::requests::{
-    BOOK_KEY, add_job, granted, job, job_in, output, signed, taken, told_of_jobs, world_of,
+    BOOK_KEY, add_job, granted, job, job_events, job_in, output, signed, taken, world_of,
 };
 use crate::handlers::people::accounts::{answer, audit_log, headed, refusal, saying};
 use crate::handlers::{GRANTED, KEY, file_in, pending_at, ready};
@@ -239,7 +239,7 @@ async fn a_message_id_used_for_another_report_is_refused() {
     let refused = signed(&world, "webhook-image-completion", "failed", "msg_1", &of_other).await;
     assert_eq!((refusal(&refused), world.state()), ((422, "IDEMPOTENCY_MISMATCH"), before));
     assert_eq!(signed(&world, "webhook-image-completion", "failed", "msg_2", &of_other).await["status"], 200);
-    assert_eq!((told_of_jobs(&world).len(), taken(&world)), (2, 0));
+    assert_eq!((job_events(&world).len(), taken(&world)), (2, 0));
 }
 
 #[tokio::test]

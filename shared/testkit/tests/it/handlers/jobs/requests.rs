@@ -85,11 +85,11 @@ pub fn taken(world: &World) -> u32 {
 }
 
 /// Returns the kinds of the events about jobs, published or in the outbox.
-pub fn told_of_jobs(world: &World) -> Vec<String> {
+pub fn job_events(world: &World) -> Vec<String> {
     let state = world.state();
     let waiting = state.outbox.into_iter().map(|(_, entry)| entry);
-    let told = state.published.into_iter().chain(waiting).map(|entry| entry.kind);
-    told.filter(|kind| kind.starts_with("job.")).collect()
+    let kinds = state.published.into_iter().chain(waiting).map(|entry| entry.kind);
+    kinds.filter(|kind| kind.starts_with("job.")).collect()
 }
 
 /// Calls a function with a payload as a generator, with a message id and some fields replaced.
@@ -150,7 +150,7 @@ async fn a_request_creates_a_job_and_an_event() {
 
 #[tokio::test]
 async fn the_event_has_the_details_and_callback_of_each_kind() {
-    let told = async |case: &str| {
+    let event_of = async |case: &str| {
         let world = World::default();
         call(&world, "generate", case).await;
         let mut detail = outbox(&world)[0]["detail"].clone();
@@ -159,7 +159,7 @@ async fn the_event_has_the_details_and_callback_of_each_kind() {
         }
         detail
     };
-    insta::assert_json_snapshot!(json!([told("book").await, told("article").await, told("video").await]), @r#"
+    insta::assert_json_snapshot!(json!([event_of("book").await, event_of("article").await, event_of("video").await]), @r#"
     [
       {
         "kind": "book",

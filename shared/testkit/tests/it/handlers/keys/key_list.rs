@@ -216,7 +216,7 @@ async fn every_invalid_field_is_named_and_nothing_changes() {
     }
     insta::assert_json_snapshot!(outcomes, @r#"
     [
-      "{}: null: The body names nothing to change",
+      "{}: null: body must name at least one field to change",
       "{\"name\":null}: \"name\": name cannot be null",
       "{\"name\":\"\"}: \"name\": name must have 1 to 100 characters",
       "{\"scopes\":null}: \"scopes\": scopes cannot be null",

@@ -23,7 +23,7 @@ async fn accept(world: &World, person: &str, claims: &Value, token: &str) -> Val
 }
 
 /// Stores what Clerk has reported about a person.
-fn told_of(world: &World, person: &str, email: &str, is_verified: bool, at: Timestamp) {
+fn store_contact(world: &World, person: &str, email: &str, is_verified: bool, at: Timestamp) {
     let contact =
         Contact { email: email.to_owned(), verified: is_verified, name: None, language: Language::English, at };
     world.change(|state| {
@@ -256,7 +256,7 @@ async fn a_stored_address_is_used_if_the_token_has_none() {
     for (is_verified, email, claims, status) in cases {
         let world = acme();
         let token = put_invitation(&world, |_| ());
-        told_of(&world, "user_bob1", email, is_verified, now);
+        store_contact(&world, "user_bob1", email, is_verified, now);
         assert_eq!(accept(&world, "user_bob1", &claims, &token).await["status"], status, "{email} {claims}");
     }
 }
@@ -266,7 +266,7 @@ async fn a_closed_account_cannot_accept_an_invitation() {
     for claims in [verified(BOBS), json!({})] {
         let world = acme();
         let token = put_invitation(&world, |_| ());
-        told_of(&world, "user_bob1", BOBS, true, clock::now());
+        store_contact(&world, "user_bob1", BOBS, true, clock::now());
         world.change(|state| state.profiles.get_mut(&user("user_bob1")).unwrap().closed_at = Some(clock::now()));
         let before = world.state();
         let status = accept(&world, "user_bob1", &claims, &token).await["status"].as_u64().unwrap();

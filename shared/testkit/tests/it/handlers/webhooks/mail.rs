@@ -59,7 +59,7 @@ pub async fn deliver(world: &World, case: &str) -> Value {
 
 /// Returns the mails that the service accepted, without their HTML.
 pub fn post(world: &World) -> Value {
-    let sent = world.state().post.sent;
+    let sent = world.state().mail.sent;
     sent.iter().map(|mail| json!([mail.to.as_str(), mail.subject])).collect()
 }
 

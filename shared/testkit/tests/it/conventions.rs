@@ -43,9 +43,9 @@ fn a_function_has_the_same_name_everywhere() {
         assert_eq!(properties["FunctionName"]["!Sub"], format!("${{AWS::StackName}}-{name}"));
         assert_eq!(properties["CodeUri"], format!("target/lambda/{name}"));
         let logs = properties["LoggingConfig"]["LogGroup"]["!Ref"].as_str().unwrap();
-        let desk = logs.strip_suffix("Logs").unwrap().to_lowercase();
+        let part = logs.strip_suffix("Logs").unwrap().to_lowercase();
         let group = &template["Resources"][logs]["Properties"];
-        assert_eq!(group["LogGroupName"]["!Sub"], format!("/consigne/${{AWS::StackName}}/{desk}"));
+        assert_eq!(group["LogGroupName"]["!Sub"], format!("/consigne/${{AWS::StackName}}/{part}"));
         assert!(group["RetentionInDays"].is_object(), "{logs} keeps its lines for ever");
         let manifest = std::fs::read_to_string(root().join("functions").join(name).join("Cargo.toml")).unwrap();
         assert!(manifest.contains(&format!("name = \"{name}\"\n")), "{name}: the package has another name");
