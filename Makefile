@@ -1,7 +1,6 @@
 # One target for each task. `make` without a target lists them.
 
 SHELL := /bin/bash
-.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi clean
 
@@ -16,7 +15,8 @@ DEPLOY_TOOLS := $(VENV)/deploy-tools/bin
 # The environment, a section of infra/samconfig.toml, that `make build` and `make deploy` use.
 ENV ?= default
 DEPLOY = $(DEPLOY_TOOLS)/python infra/deploy/deploy.py --env $(ENV)
-export CARGO_TERM_PROGRESS_WHEN ?= auto
+CARGO_TERM_PROGRESS_WHEN ?= auto
+export CARGO_TERM_PROGRESS_WHEN
 # Settings of `make smoke`.
 export URL TOKEN_CMD OTHER_TOKEN_CMD SERVICE_TOKEN ORIGIN STACK REGION
 # Where cargo-machete looks. It cannot see that generated code of the testkit uses every function.
@@ -53,6 +53,7 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 	$(TOOLS)/bin/cargo-deny --offline check --hide-inclusion-graph bans licenses sources
 	$(VENV)/bin/ruff check --quiet infra
 	$(VENV)/bin/ruff format --quiet --check infra
+	$(VENV)/bin/shellcheck --shell=bash .ci/run $(wildcard infra/*/*.sh)
 	$(PYTHON) infra/check
 	$(PYTHON) -m unittest discover --quiet --start-directory infra/check/tests
 	$(DEPLOY_TOOLS)/python -m unittest discover --quiet --start-directory infra/deploy/tests
@@ -73,6 +74,7 @@ down: $(VENV)/local ## Stop the stack
 	@$(STACK) down
 
 build: $(VENV)/deploy ## Build every function for AWS, for the processor in infra/samconfig.toml (ENV=staging, SDK_CLIENT=1)
+	@$(DEPLOY) rust
 	@architecture=$$($(DEPLOY) arch) && echo "Building for $$architecture..." && \
 	PATH="$(CURDIR)/$(DEPLOY_TOOLS):$$PATH" cargo lambda build --release \
 	  $$([ "$$architecture" = x86_64 ] && echo --x86-64 || echo --arm64) \

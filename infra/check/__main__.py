@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "infra/check"), str(ROOT / "infra/deploy")]
 
 import links
+import portable
 import rules
 import templates
 from project import Project
@@ -45,6 +46,7 @@ def main() -> None:
     EXPANDED.write_text(json.dumps(checked.core, indent=1))
     problems = [(rule.__name__, problem) for rule in rules.ALL for problem in rule(checked)]
     problems += [("links", problem) for problem in links.problems(ROOT)]
+    problems += [("portable", problem) for problem in portable.problems(ROOT)]
     for name, problem in problems:
         print(f"{name}: {problem}")
     is_clean = cfn_lint()

@@ -8,6 +8,7 @@ stack.py starts it, with all settings in the environment.
 import functools
 import json
 import os
+import resource
 import socketserver
 import threading
 from pathlib import Path
@@ -74,7 +75,21 @@ def _get_with_overrides(bucket, key, headers, query=None):
 
 s3._get_object = _get_with_overrides
 
+# Open files that the server may have. Each running function takes four; macOS allows 256 by default.
+OPEN_FILES = 8192
+
+
+def raise_open_files() -> None:
+    """Raises the limit of open files. Functions inherit it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS names no hard limit, and yet refuses more than its kernel allows.
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 if __name__ == "__main__":
+    raise_open_files()
     strict.apply()
     stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
     model_stand_in.start(int(os.environ.pop("MODEL_STAND_IN_PORT")))
