@@ -64,9 +64,9 @@ if [ -n "$only" ]; then
   echo "Running ${words[*]}..."
   run "${packages[@]}" --test it -- "${alone[@]/#/--skip=}" "${words[@]}" || status=$?
   listed=$(cargo test --quiet "${packages[@]}" --test it -- --list "${words[@]}")
-  for test in $(sed -n 's/: test$//p' <<< "$listed" | grep -E "$(IFS='|' && echo "${alone[*]}")"); do
-    run "${packages[@]}" --test it -- --exact "$test" || status=$?
-  done
+  while IFS= read -r test; do
+    run "${packages[@]}" --test it -- --exact "$test" < /dev/null || status=$?
+  done < <(sed -n 's/: test$//p' <<< "$listed" | grep -E "$(IFS='|' && echo "${alone[*]}")")
   exit "$status"
 fi
 
