@@ -45,11 +45,11 @@ class Endpoints(unittest.TestCase):
         self.assertEqual(self.problems(WHOLE), [])
 
     def test_each_missing_place_is_named_once(self) -> None:
-        for name in WHOLE:
+        for name, text in WHOLE.items():
             if name.startswith("functions/org-ping/") or name.endswith(".json"):
-                files = {key: text for key, text in WHOLE.items() if key != name}
+                files = {key: value for key, value in WHOLE.items() if key != name}
             else:
-                files = WHOLE | {name: WHOLE[name].replace("org-ping", "org-pong")}
+                files = WHOLE | {name: text.replace("org-ping", "org-pong")}
             found = self.problems(files)
             self.assertEqual(len(found), 1, (name, found))
             where = name.rsplit("/", 2)[0] if "/handlers/people/orgs" in name else name.removesuffix("/ask.json")
