@@ -33,11 +33,11 @@ demo: up ## Start the stack and show what Consigne does, step by step
 test: $(VENV)/local ## Run every test: rules, fakes, contracts, deployed stack (ONLY=deployed::jobs runs tests whose path contains it; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
 
-e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium)
+e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium ONLY=gateway)
 	@$(NODE) web/e2e/browser.ts
 	@echo "Building the functions (the first time takes some minutes)..."
 	@cargo build --quiet --workspace --bins
-	@infra/local/with-stack.sh $(NODE) --test 'web/e2e/**/*.e2e.ts'
+	@infra/local/with-stack.sh $(NODE) --test $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
 
 smoke: $(if $(URL),$(if $(STACK),$(VENV)/deploy),$(VENV)/local) ## Test a deployment over HTTP: the laptop's, or that of URL= (reads TOKEN_CMD and SERVICE_TOKEN)
 	@$(if $(URL),$(if $(STACK),$(DEPLOY_TOOLS)/python,python3) infra/smoke,infra/local/smoke.sh)

@@ -183,5 +183,6 @@ def document(name: str, text: str) -> Iterator[str]:
             if TRAILING.search(QUOTED.sub("''", line)):
                 yield f"{name}:{number}: zsh would pass the comment to the command; write it on a line of text."
     prose = FENCE.sub(blank, text)
-    for span in SPAN.finditer(prose):
+    # A word alone is a name, and nothing to run.
+    for span in (span for span in SPAN.finditer(prose) if " " in span.group(1)):
         yield from found(name, [(prose.count("\n", 0, span.start()) + 1, span.group(1))], COMMANDS)
