@@ -39,7 +39,9 @@ e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/p
 	@cargo build --quiet --workspace --bins
 	@infra/local/with-stack.sh $(NODE) --test $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
 
-smoke: $(if $(URL),$(if $(STACK),$(VENV)/deploy),$(VENV)/local) ## Test a deployment over HTTP: the laptop's, or that of URL= (reads TOKEN_CMD and SERVICE_TOKEN)
+# A STACK given to `make smoke` is the name of a stack on AWS; otherwise the STACK above is not handed on to it.
+smoke: STACK =
+smoke: $(if $(URL),$(if $(filter command,$(origin STACK)),$(VENV)/deploy),$(VENV)/local) ## Test a deployment over HTTP: the laptop's, or that of URL= (reads TOKEN_CMD and SERVICE_TOKEN)
 	@$(if $(URL),$(if $(STACK),$(DEPLOY_TOOLS)/python,python3) infra/smoke,infra/local/smoke.sh)
 
 check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check format, lints, docs, dependencies and template

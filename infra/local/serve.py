@@ -31,6 +31,21 @@ import upstream  # noqa: E402
 _drain = lambda_runtime.Worker._drain_stderr_bounded
 lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(_drain, first_line_wait=0.004, idle_confirm=0.001)
 
+# Open files that the server may have. Each running function takes four; macOS allows 256 by default.
+OPEN_FILES = 8192
+
+
+def raise_open_files() -> None:
+    """Raises the limit of open files. Functions inherit it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS names no hard limit, and yet refuses more than its kernel allows.
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+raise_open_files()
+
 # For a versioned bucket, S3's events on EventBridge contain the version id. MiniStack drops it.
 _current = threading.local()
 _fire, _dispatch = s3._fire_s3_event, eventbridge._dispatch_event
@@ -75,21 +90,7 @@ def _get_with_overrides(bucket, key, headers, query=None):
 
 s3._get_object = _get_with_overrides
 
-# Open files that the server may have. Each running function takes four; macOS allows 256 by default.
-OPEN_FILES = 8192
-
-
-def raise_open_files() -> None:
-    """Raises the limit of open files. Functions inherit it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # macOS names no hard limit, and yet refuses more than its kernel allows.
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
 if __name__ == "__main__":
-    raise_open_files()
     strict.apply()
     stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
     model_stand_in.start(int(os.environ.pop("MODEL_STAND_IN_PORT")))
