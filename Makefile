@@ -1,7 +1,6 @@
 # One target for each task. `make` without a target lists them.
 
 SHELL := /bin/bash
-.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi clean
 
@@ -16,7 +15,8 @@ DEPLOY_TOOLS := $(VENV)/deploy-tools/bin
 # The environment, a section of infra/samconfig.toml, that `make build` and `make deploy` use.
 ENV ?= default
 DEPLOY = $(DEPLOY_TOOLS)/python infra/deploy/deploy.py --env $(ENV)
-export CARGO_TERM_PROGRESS_WHEN ?= auto
+CARGO_TERM_PROGRESS_WHEN ?= auto
+export CARGO_TERM_PROGRESS_WHEN
 # Settings of `make smoke`.
 export URL TOKEN_CMD OTHER_TOKEN_CMD SERVICE_TOKEN ORIGIN STACK REGION
 # Where cargo-machete looks. It cannot see that generated code of the testkit uses every function.
@@ -33,13 +33,15 @@ demo: up ## Start the stack and show what Consigne does, step by step
 test: $(VENV)/local ## Run every test: rules, fakes, contracts, deployed stack (ONLY=deployed::jobs runs tests whose path contains it; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
 
-e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium)
+e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium ONLY=gateway)
 	@$(NODE) web/e2e/browser.ts
 	@echo "Building the functions (the first time takes some minutes)..."
 	@cargo build --quiet --workspace --bins
-	@infra/local/with-stack.sh $(NODE) --test 'web/e2e/**/*.e2e.ts'
+	@infra/local/with-stack.sh $(NODE) --test $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
 
-smoke: $(if $(URL),$(if $(STACK),$(VENV)/deploy),$(VENV)/local) ## Test a deployment over HTTP: the laptop's, or that of URL= (reads TOKEN_CMD and SERVICE_TOKEN)
+# A STACK given to `make smoke` is the name of a stack on AWS; otherwise the STACK above is not handed on to it.
+smoke: STACK =
+smoke: $(if $(URL),$(if $(filter command,$(origin STACK)),$(VENV)/deploy),$(VENV)/local) ## Test a deployment over HTTP: the laptop's, or that of URL= (reads TOKEN_CMD and SERVICE_TOKEN)
 	@$(if $(URL),$(if $(STACK),$(DEPLOY_TOOLS)/python,python3) infra/smoke,infra/local/smoke.sh)
 
 check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check format, lints, docs, dependencies and template
@@ -53,6 +55,7 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 	$(TOOLS)/bin/cargo-deny --offline check --hide-inclusion-graph bans licenses sources
 	$(VENV)/bin/ruff check --quiet infra
 	$(VENV)/bin/ruff format --quiet --check infra
+	$(VENV)/bin/shellcheck --shell=bash .ci/run $(wildcard infra/*/*.sh)
 	$(PYTHON) infra/check
 	$(PYTHON) -m unittest discover --quiet --start-directory infra/check/tests
 	$(DEPLOY_TOOLS)/python -m unittest discover --quiet --start-directory infra/deploy/tests
@@ -73,6 +76,7 @@ down: $(VENV)/local ## Stop the stack
 	@$(STACK) down
 
 build: $(VENV)/deploy ## Build every function for AWS, for the processor in infra/samconfig.toml (ENV=staging, SDK_CLIENT=1)
+	@$(DEPLOY) rust
 	@architecture=$$($(DEPLOY) arch) && echo "Building for $$architecture..." && \
 	PATH="$(CURDIR)/$(DEPLOY_TOOLS):$$PATH" cargo lambda build --release \
 	  $$([ "$$architecture" = x86_64 ] && echo --x86-64 || echo --arm64) \

@@ -9,7 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "infra/check"), str(ROOT / "infra/deploy")]
 
+import endpoints
 import links
+import portable
 import rules
 import templates
 from project import Project
@@ -45,6 +47,8 @@ def main() -> None:
     EXPANDED.write_text(json.dumps(checked.core, indent=1))
     problems = [(rule.__name__, problem) for rule in rules.ALL for problem in rule(checked)]
     problems += [("links", problem) for problem in links.problems(ROOT)]
+    problems += [("endpoints", problem) for problem in endpoints.problems(ROOT, checked.core, checked.openapi)]
+    problems += [("portable", problem) for problem in portable.problems(ROOT)]
     for name, problem in problems:
         print(f"{name}: {problem}")
     is_clean = cfn_lint()

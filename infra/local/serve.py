@@ -8,6 +8,7 @@ stack.py starts it, with all settings in the environment.
 import functools
 import json
 import os
+import resource
 import socketserver
 import threading
 from pathlib import Path
@@ -29,6 +30,21 @@ import upstream  # noqa: E402
 # After each call MiniStack waits for log lines. Our functions write theirs before the answer, so a short wait will do.
 _drain = lambda_runtime.Worker._drain_stderr_bounded
 lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(_drain, first_line_wait=0.004, idle_confirm=0.001)
+
+# Open files that the server may have. Each running function takes four; macOS allows 256 by default.
+OPEN_FILES = 8192
+
+
+def raise_open_files() -> None:
+    """Raises the limit of open files. Functions inherit it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS names no hard limit, and yet refuses more than its kernel allows.
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+raise_open_files()
 
 # For a versioned bucket, S3's events on EventBridge contain the version id. MiniStack drops it.
 _current = threading.local()

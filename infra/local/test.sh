@@ -10,6 +10,9 @@ python=.venv/bin/python
 log=target/test.log
 mkdir -p target
 
+# Some tests open hundreds of connections. macOS allows 256 open files by default.
+[ "$(ulimit -n)" = unlimited ] || [ "$(ulimit -n)" -ge 4096 ] || ulimit -n 4096 || true
+
 # The functions' tests are in shared/testkit, in one binary. Linking two empty test binaries per function takes long.
 packages=(--workspace)
 for manifest in functions/*/Cargo.toml; do
@@ -50,7 +53,7 @@ alone=(of_a_thousand hundreds_of_operations three_hundred_concurrent twenty_conc
 
 # Runs tests and prints failures. The whole output is in the log.
 run() {
-  cargo test --no-fail-fast "$@" 2>&1 | tee -a "$log" | grep --line-buffered --extended-regexp \
+  cargo test --no-fail-fast "$@" 2>&1 | tee -a "$log" | grep -E --line-buffered \
     '^test .*\.\.\. (FAILED|ignored)|^test result: .* [1-9][0-9]* (passed|failed)|^failures:|^thread .* panicked|^error'
   return "${PIPESTATUS[0]}"
 }
@@ -61,9 +64,9 @@ if [ -n "$only" ]; then
   echo "Running ${words[*]}..."
   run "${packages[@]}" --test it -- "${alone[@]/#/--skip=}" "${words[@]}" || status=$?
   listed=$(cargo test --quiet "${packages[@]}" --test it -- --list "${words[@]}")
-  for test in $(sed -n 's/: test$//p' <<< "$listed" | grep --extended-regexp "$(IFS='|' && echo "${alone[*]}")"); do
-    run "${packages[@]}" --test it -- --exact "$test" || status=$?
-  done
+  while IFS= read -r test; do
+    run "${packages[@]}" --test it -- --exact "$test" < /dev/null || status=$?
+  done < <(sed -n 's/: test$//p' <<< "$listed" | grep -E "$(IFS='|' && echo "${alone[*]}")")
   exit "$status"
 fi
 

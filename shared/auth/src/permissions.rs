@@ -40,7 +40,7 @@ pub enum Route {
 
 /// Each route with the roles that may call it. [`OrgRole::may_invite`] and [`OrgRole::may_manage`] say whom an admin
 /// may invite, change or remove. `member-remove` is open to all roles, because anybody may leave.
-pub const MATRIX: [(Route, &str, &[OrgRole]); 24] = [
+pub const MATRIX: &[(Route, &str, &[OrgRole])] = &[
     (Route::AuditList, "audit-list", &[Owner, Admin]),
     (Route::Checkout, "checkout", &[Owner, Billing]),
     (Route::DeliveryList, "delivery-list", &[Owner, Admin, Developer]),

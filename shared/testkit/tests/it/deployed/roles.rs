@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{assert_refused, text};
 
 /// What routes need: a key, an endpoint with a delivery, an invitation, a member with a lower role, and the caller.
-struct Things {
+pub(super) struct Things {
     key: HeldKey,
     endpoint: String,
     delivery: String,
@@ -26,7 +26,7 @@ struct Things {
 }
 
 impl Things {
-    async fn new(fixture: &OrgFixture<'_>, caller: &Person<'_>) -> Self {
+    pub(super) async fn new(fixture: &OrgFixture<'_>, caller: &Person<'_>) -> Self {
         let body = json!({ "email": format!("{}@example.com", fresh_user()), "role": "billing" });
         let invited = fixture.owner.call_with("POST", &fixture.path("/invitations"), &body).await;
         assert_eq!(invited.status, 201, "{}", invited.json());
@@ -50,7 +50,7 @@ impl Things {
 }
 
 /// Returns a valid call of a route, which fails only if the role does not permit it.
-fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&'static str, String, Option<Value>) {
+pub(super) fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&'static str, String, Option<Value>) {
     let of_key = |verb: &str| fixture.path(&format!("/keys/{}{verb}", things.key.id));
     let of_endpoint = |verb: &str| fixture.path(&format!("/endpoints/{}{verb}", things.endpoint));
     let hook = json!({ "url": "https://hooks.example.com/consigne", "events": ["stats.ready"] });
@@ -90,7 +90,11 @@ fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&'static str
     }
 }
 
-async fn ask(person: &Person<'_>, call: &(&'static str, String, Option<Value>)) -> consigne_testkit::http::Response {
+/// Sends a call as a person.
+pub(super) async fn ask(
+    person: &Person<'_>,
+    call: &(&'static str, String, Option<Value>),
+) -> consigne_testkit::http::Response {
     match &call.2 {
         Some(body) => person.call_with(call.0, &call.1, body).await,
         None => person.call(call.0, &call.1).await,

@@ -16,7 +16,7 @@ use crate::handlers::people::invited::{address, put_invitation};
 use crate::handlers::webhooks::endpoints::{ENDPOINT, endpoint_in, put_endpoint};
 
 /// Each route below an organisation, with a valid request.
-pub const IN_ORG: [(&str, &str); 24] = [
+pub const IN_ORG: &[(&str, &str)] = &[
     ("audit-list", "newest"),
     ("checkout", "starter"),
     ("delivery-list", "all"),
@@ -79,7 +79,7 @@ async fn refused_before_any_effect(function: &str, case: &str, authorization: Op
 #[tokio::test]
 async fn routes_for_people_refuse_api_keys_and_service_tokens() {
     let key = put_production(&World::default(), |_| ());
-    for (function, case) in IN_ORG.into_iter().chain(BESIDES) {
+    for (function, case) in IN_ORG.iter().chain(&BESIDES) {
         for (credential, code) in [
             (None, "UNAUTHENTICATED"),
             (Some(format!("Bearer {}", functions::SERVICE_TOKEN)), "UNAUTHENTICATED"),
