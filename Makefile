@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi clean
+.PHONY: help demo demo-parts test e2e smoke check dev up down logs build deploy bench token url openapi clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -21,14 +21,23 @@ export CARGO_TERM_PROGRESS_WHEN ?= auto
 export URL TOKEN_CMD OTHER_TOKEN_CMD SERVICE_TOKEN ORIGIN STACK REGION
 # Where cargo-machete looks. It cannot see that generated code of the testkit uses every function.
 MACHETE := functions $(filter-out shared/testkit,$(wildcard shared/*)) infra
+# `make up PORT=` chooses the port of the API. A PORT of the shell is another program's.
+PORT_CHOSEN = $(if $(filter command,$(origin PORT)),--port "$(PORT)")
+# What to do after `make up`. Those that go on by themselves leave it out.
+SAY_NEXT = --next
+demo dev: SAY_NEXT =
 # Read by `make up`.
 export CLERK_ISSUER CLERK_JWKS_URL
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: up ## Start the stack and show what Consigne does, step by step
-	@$(PYTHON) infra/local/demo
+demo: demo-parts up ## Start the stack and show what Consigne does, step by step (ONLY=files shows one part)
+	@$(PYTHON) infra/local/demo --only "$(ONLY)"
+
+# Before anything is built, because a wrong name is noticed at once then.
+demo-parts: $(VENV)/local
+	@$(PYTHON) infra/local/demo --check --only "$(ONLY)"
 
 test: $(VENV)/local ## Run every test: rules, fakes, contracts, deployed stack (ONLY=deployed::jobs runs tests whose path contains it; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
@@ -64,10 +73,11 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 dev: up ## Start the stack, then rebuild and redeploy after every change
 	@$(STACK) watch
 
-up: $(VENV)/local ## Build the functions and start the stack in the background (ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
+up: $(VENV)/local ## Build the functions and start the stack in the background (PORT=4590 ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
+	@$(STACK) check $(PORT_CHOSEN)
 	@echo "Building the functions (the first time takes some minutes)..."
 	@cargo build --workspace --bins
-	@$(STACK) up
+	@$(STACK) up $(PORT_CHOSEN) $(SAY_NEXT)
 
 down: $(VENV)/local ## Stop the stack
 	@$(STACK) down
@@ -98,6 +108,9 @@ token: $(VENV)/local ## Print a session token for the laptop's stack, and nothin
 	@$(STACK) status > /dev/null || $(MAKE) --no-print-directory up >&2
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)
 
+url: $(VENV)/local ## Print the address of the laptop's API, and nothing else: the same after every make up
+	@$(STACK) url
+
 openapi: ## Write openapi.json and events/schemas from the code's own types
 	@cargo run --quiet --package consigne-testkit --bin openapi
 	@echo "Wrote openapi.json and events/schemas."
@@ -110,11 +123,11 @@ clean: ## Stop the stack and remove everything that was built or installed in th
 
 $(VENV)/bin/python:
 	@infra/local/needs.sh
-	@echo "Making a virtual environment..."
+	@echo "Making a virtual environment..." >&2
 	@python3 -m venv $(VENV)
 
 $(VENV)/local: infra/local/requirements.txt | $(VENV)/bin/python
-	@echo "Installing the laptop stack (once, about half a minute)..."
+	@echo "Installing the laptop stack (once, about half a minute)..." >&2
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 

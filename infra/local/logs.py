@@ -26,7 +26,9 @@ def main() -> None:
     parser.add_argument("--log", type=Path, default=ROOT / "target/local/server.log", help="the server's log")
     arguments = parser.parse_args()
     if not arguments.log.exists():
-        raise SystemExit("There is no log yet. `make up` starts the stack.")
+        raise SystemExit("There is no log yet. Next: make up starts the stack.")
+    if not arguments.once:
+        print("Following what the functions log. Ctrl-C stops that, and the stack stays up.", file=sys.stderr)
     try:
         for line in lines(arguments.log, follow=not arguments.once):
             entry = entry_of(line)
@@ -35,7 +37,12 @@ def main() -> None:
             if arguments.errors and entry.get("level") == "INFO":
                 continue
             print(shown(entry), flush=True)
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
+        whole = arguments.log.relative_to(ROOT) if arguments.log.is_relative_to(ROOT) else arguments.log
+        print(
+            f"\nStopped following. The whole lines are in {whole}. Next: make logs ERRORS=1 shows warnings and errors."
+        )
+    except BrokenPipeError:
         sys.stderr.close()
 
 

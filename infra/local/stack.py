@@ -49,7 +49,7 @@ def port_number(text: str) -> int:
     """Reads a port from the command line."""
     if text.isdecimal() and 1024 <= int(text) <= 65535:
         return int(text)
-    raise argparse.ArgumentTypeError(f"PORT={text} has to be a number from 1024 to 65535")
+    raise SystemExit(f"PORT={text} is no port for the API: give a number from 1024 to 65535, such as PORT=4590.")
 
 
 class Laptop:

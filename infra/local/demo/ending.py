@@ -15,9 +15,7 @@ def show(walk: Walk, names: list[str]) -> None:
     lines = requests(walk)
     say = walk.table.line
     steps = "1 step" if walk.step == 1 else f"{walk.step} steps"
-    say(
-        f"\nAll {steps} succeeded, in {walk.seconds():.1f} s. The stack stays up. Go on in this shell, in this folder:\n"
-    )
+    say(f"\nAll {steps} succeeded, in {walk.seconds():.1f} s. The stack stays up. Go on in this folder:\n")
     for line in lines:
         say(f"  {line}")
     say(f"\nThe mails that were sent: {walk.env['MAIL_PAGE']}")

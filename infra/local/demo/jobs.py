@@ -21,7 +21,7 @@ def tell(walk: Walk, user: str, ann: str) -> None:
     report(walk, message, key, len(picture))
     receive(walk, ann, job, picture)
     took, mail = timed(lambda: walk.mail(user, job))
-    walk.say(f"She gets a mail: {mail['Subject']}", "one mail", took, walk.calls("send-mail", "job.completed", user))
+    walk.say(f"She gets a mail: {mail['Subject']}", "one mail", took, walk.calls("send-mail", mail["MessageId"]))
 
 
 def request_picture(walk: Walk, ann: str) -> str:

@@ -27,7 +27,7 @@ def accept(walk: Walk, user: str, cleo: str, org: str) -> None:
     took, mail = timed(lambda: walk.mail(user, "token="))
     found = re.search(r"token=(\S+)", mail["BodyText"])
     walk.expect(found is not None, "the mail contains no link")
-    walk.say(f"Cleo gets a mail: {mail['Subject']}", "one link", took, walk.calls("send-mail", "invitation.created"))
+    walk.say(f"Cleo gets a mail: {mail['Subject']}", "one link", took, walk.calls("send-mail", mail["MessageId"]))
 
     ask = {"token": found[1] if found else ""}
     took, (status, answer, request) = timed(lambda: walk.api("POST", "/api/invitations/accept", cleo, ask))

@@ -77,7 +77,10 @@ class Table:
             self.tick()
 
     def tick(self) -> None:
-        """Says what is being waited for, if nothing was printed for a while. A pipe gets it once, a terminal in place."""
+        """Says what is being waited for, if nothing was printed for a while.
+
+        A terminal shows it in one place, again and again. A pipe gets it once.
+        """
         with self.lock:
             waited = time.monotonic() - self.since
             if waited < PATIENCE_S or (self.noted and not self.is_terminal):

@@ -34,7 +34,7 @@ def tell(walk: Walk, user: str, ann: str) -> None:
     walk.expect(code == 200 and content.startswith(f"# {TITLE}\n".encode()), "the article is not what was requested")
     walk.say(f"Ann downloads {result['word_count']} words of Markdown", f"{len(content)} bytes", took)
     took, mail = timed(lambda: walk.mail(user, TITLE))
-    walk.say(f"She gets a mail: {mail['Subject']}", "one mail", took, walk.calls("send-mail", "job.completed", user))
+    walk.say(f"She gets a mail: {mail['Subject']}", "one mail", took, walk.calls("send-mail", mail["MessageId"]))
 
 
 def be_busy(walk: Walk, topic: str) -> None:
