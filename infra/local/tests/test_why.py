@@ -120,8 +120,8 @@ class Sessions(unittest.TestCase):
             self.assertIsNone(self.of(token(), facts))
             self.assertEqual(
                 self.of(token(key=OTHER_KEY), facts),
-                f"the signature does not match any key of the JWKS at {url} (the token names the key laptop-1, there are "
-                "ins_1)",
+                f"the signature does not match any key of the JWKS at {url} "
+                "(the token names the key laptop-1, there are ins_1)",
             )
             server.shutdown()
         self.assertIn("cannot be read", self.of(token(), facts | {"jwks_url": "http://127.0.0.1:1/jwks.json"}) or "")
