@@ -21,7 +21,7 @@ def show(walk: Walk, names: list[str]) -> None:
     say(f"\nThe mails that were sent: {walk.env['MAIL_PAGE']}")
     if len(names) == 1:
         say(f"The other parts: {', '.join(name for name in PARTS if name not in names)} (make demo ONLY=...).")
-    say(f"Next: {DOCUMENT} goes on from here; make logs follows the functions; make down stops the stack.")
+    say(f"Next: {DOCUMENT} goes on; make logs follows the functions; make down stops the stack.")
 
 
 def requests(walk: Walk) -> list[str]:
@@ -40,7 +40,8 @@ def requests(walk: Walk) -> list[str]:
     return [
         f"TOKEN=$(make --silent token FOR={walk.name} PLAN=pro)",
         f"KEY={key}",
-        *(f"curl {address} {header}" for address, _, header in shown),
+        # The answers end without a line break.
+        *(f"curl {address} {header}; echo" for address, _, header in shown),
     ]
 
 
