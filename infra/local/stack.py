@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -90,7 +91,9 @@ class Laptop:
         print(f"  the API     {self.public_url()}  (the same after every make up)")
         print(f"  its mails   {self.server.api_address}/_local/mail")
         print(f"  AWS         {self.server.address}")
-        if self.says_next:
+        if self.says_next and self.clerk_issuer:
+            print("Next: call it with a session token of your application; make logs says why one is refused.")
+        elif self.says_next:
             print("Next: make demo shows every part of it; TOKEN=$(make --silent token FOR=user_me) signs you in.")
 
     def url(self) -> None:
@@ -278,7 +281,12 @@ class Laptop:
             "TRUSTED_ISSUER": trusted,
         }
         self.env_file.parent.mkdir(parents=True, exist_ok=True)
-        self.env_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+        self.env_file.write_text("".join(f"{name}={quoted(value)}\n" for name, value in values.items()))
+
+
+def quoted(value: str) -> str:
+    """Quotes a value for a shell, if it needs that: a path with a space does."""
+    return shlex.quote(value) if value else ""
 
 
 def newest_change() -> float:

@@ -69,8 +69,11 @@ def bearer(value: str) -> str:
 
 
 def is_refused(request: Request, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Returns whether an answer is a refusal: 401 or 403, or one that a browser keeps from its page."""
-    return status in (401, 403) or (request.origin is not None and not is_readable(headers))
+    """Returns whether an answer may be a refusal to explain: by its status, or because a page cannot read it.
+
+    503 is the answer to every token while the keys of its issuer cannot be fetched.
+    """
+    return status in (401, 403, 503) or (request.origin is not None and not is_readable(headers))
 
 
 def is_readable(headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -85,6 +88,9 @@ def of_api(request: Request, facts: dict[str, Any], status: int, headers: Any, b
         reasons.append(cors(request.origin, facts["origins"]))
     if status in (401, 403) and request.method != "OPTIONS":
         reasons.append(of_credentials(request, facts, code_of(body)))
+    if status == 503 and facts["jwks_url"] and "session" in schemes(request.method, request.path):
+        keys = keys_of(facts["jwks_url"])
+        reasons.append(keys if isinstance(keys, str) else None)
     return joined(reasons)
 
 
@@ -194,10 +200,9 @@ def of_signature(header: dict[str, Any], facts: dict[str, Any], token: str) -> s
         return f"the token is signed with {header.get('alg')}; only RS256 is accepted"
     signed, _, signature = token.rpartition(".")
     if facts["jwks_url"]:
-        try:
-            keys = fetched(facts["jwks_url"], int(time.time() // KEYS_S))
-        except (OSError, ValueError) as error:
-            return f"the keys of the issuer cannot be read from {facts['jwks_url']}: {error}"
+        keys = keys_of(facts["jwks_url"])
+        if isinstance(keys, str):
+            return keys
         named = [key for kid, key in keys if kid == header.get("kid")] or [key for _, key in keys]
         if any(is_signed(key, signed, signature) for key in named):
             return None
@@ -210,6 +215,16 @@ def of_signature(header: dict[str, Any], facts: dict[str, Any], token: str) -> s
     if is_signed(key, signed, signature):
         return None
     return "the signature does not match the key of this laptop's issuer: make --silent token prints a new token"
+
+
+def keys_of(url: str) -> list[tuple[str, Any]] | str:
+    """Returns the keys of an issuer, each with its id, or a sentence that says why they cannot be read."""
+    try:
+        return fetched(url, int(time.time() // KEYS_S))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        return (
+            f"the keys of the issuer cannot be read from {url} ({error}): make up CLERK_JWKS_URL= says where they are"
+        )
 
 
 @functools.lru_cache(maxsize=4)

@@ -89,7 +89,9 @@ mod tests {
     fn a_stack_with_a_clerk_issuer_sends_the_operator_to_the_browser() {
         assert_eq!(accepts("https://own.example", "https://own.example"), Ok(()));
         let refusal = accepts("https://own.example", "https://app.clerk.accounts.dev").unwrap_err();
-        for part in ["https://app.clerk.accounts.dev", "await Clerk.session.getToken()", "`make up` without CLERK_ISSUER"] {
+        for part in
+            ["https://app.clerk.accounts.dev", "await Clerk.session.getToken()", "`make up` without CLERK_ISSUER"]
+        {
             assert!(refusal.contains(part), "{refusal}");
         }
     }

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -27,8 +28,9 @@ class Walk:
     """The demo's state: the stack, the number of steps so far, and clients for logs and queues."""
 
     def __init__(self) -> None:
+        # A value with a space is quoted, as a shell reads it.
         pairs = (line.split("=", 1) for line in ENV_FILE.read_text().splitlines())
-        self.env = dict(pairs)
+        self.env = {name: "".join(shlex.split(value)) for name, value in pairs}
         self.template = templates.load(ROOT / "template.yaml")
         self.step = 0
         self.began = time.monotonic()

@@ -124,7 +124,12 @@ class Sessions(unittest.TestCase):
                 "(the token names the key laptop-1, there are ins_1)",
             )
             server.shutdown()
-        self.assertIn("cannot be read", self.of(token(), facts | {"jwks_url": "http://127.0.0.1:1/jwks.json"}) or "")
+        absent = facts | {"jwks_url": "http://127.0.0.1:1/jwks.json"}
+        self.assertIn("cannot be read from http://127.0.0.1:1/jwks.json", self.of(token(), absent) or "")
+        asked = request(authorization=f"Bearer {token()}")
+        self.assertTrue(why.is_refused(asked, 503, []))
+        self.assertIn("make up CLERK_JWKS_URL=", why.of_api(asked, absent, 503, [], b"") or "")
+        self.assertIsNone(why.of_api(asked, FACTS, 503, [], b""))
 
     def test_what_is_no_session_token_is_told_apart(self) -> None:
         self.assertIn("has an API key", self.of("sk_live_x") or "")
