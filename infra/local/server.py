@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -33,6 +34,8 @@ class Server:
         self._model_port_file = home / "model-port"
         self._receiver_port_file = home / "receiver-port"
         self.upstream_secrets = home / "upstream-secrets"
+        # Where MiniStack unpacks functions, a gigabyte and more. Nobody else removes it.
+        self._unpacked = home / "tmp"
         # What the server knows of each deployed stack. See front.py.
         self.stacks = home / "stacks"
 
@@ -121,7 +124,7 @@ class Server:
         self._upstream_port_file.write_text(str(free_port(0)))
         self._model_port_file.write_text(str(free_port(0)))
         self._receiver_port_file.write_text(str(free_port(0)))
-        (self.home / "tmp").mkdir(exist_ok=True)
+        self._unpacked.mkdir(exist_ok=True)
         self.upstream_secrets.mkdir(mode=0o700, exist_ok=True)
         self.stacks.mkdir(exist_ok=True)
         # A new server has no stacks yet.
@@ -152,6 +155,7 @@ class Server:
         if not is_server(pid):
             # The file is stale, for example after a reboot. Another process may have the same id now.
             self._pid_file.unlink(missing_ok=True)
+            shutil.rmtree(self._unpacked, ignore_errors=True)
             return False
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGTERM)
@@ -164,6 +168,7 @@ class Server:
         else:
             os.killpg(pid, signal.SIGKILL)
         self._pid_file.unlink()
+        shutil.rmtree(self._unpacked, ignore_errors=True)
         return True
 
     def _pid(self) -> int | None:
@@ -189,7 +194,7 @@ class Server:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": REGION,
-            "TMPDIR": str(self.home / "tmp"),
+            "TMPDIR": str(self._unpacked),
             "MODEL_STAND_IN_PORT": self._model_port_file.read_text(),
             "UPSTREAM_PORT": self._upstream_port_file.read_text(),
             "RECEIVER_PORT": self._receiver_port_file.read_text(),

@@ -227,6 +227,18 @@ class Ports(unittest.TestCase):
             command, env={"PATH": "/usr/bin:/bin", "HOME": ""}, check=False, capture_output=True, text=True
         )
 
+    def test_a_server_that_stops_leaves_no_unpacked_functions(self) -> None:
+        with tempfile.TemporaryDirectory() as home:
+            unpacked = Path(home) / "tmp" / "function"
+            unpacked.mkdir(parents=True)
+            self.assertFalse(Server(Path(home)).stop())
+            self.assertFalse(unpacked.exists())
+            server = Server(Path(home))
+            server.start()
+            unpacked.mkdir(parents=True)
+            self.assertTrue(server.stop())
+            self.assertFalse(unpacked.exists())
+
     def test_a_port_is_busy_by_either_family(self) -> None:
         self.assertTrue(is_busy(self.port))
         if "[::1]" in front.hosts():
