@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import boto3
 import front
 
-from server import REGION, Server, free_port, is_busy
+from server import REGION, Server, free_api_port, is_busy
 
 ROOT = Path(__file__).resolve().parents[3]
 PORT = 4580
@@ -139,7 +140,8 @@ class Ports(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.folder = tempfile.TemporaryDirectory(suffix=" with a space")
-        cls.port = free_port(0)
+        # Below the ports that the system gives to connections, which would be in its way.
+        cls.port = free_api_port(20_000 + os.getpid() % 5_000)
         cls.server = Server(Path(cls.folder.name))
         cls.server.start(cls.port)
 
@@ -191,7 +193,7 @@ class Ports(unittest.TestCase):
                 with self.assertRaises(SystemExit) as caught:
                     Server(Path(other)).check_port(port)
             self.assertIn(f"Port {port} is in use by another program.", str(caught.exception))
-            Server(Path(other)).check_port(free_port(0))
+            Server(Path(other)).check_port(free_api_port(20_000))
 
     def test_a_stack_that_is_up_is_not_moved(self) -> None:
         self.server.check_port(None)
