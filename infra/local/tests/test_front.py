@@ -1,7 +1,9 @@
 """The API of the laptop has an address that stays the same, and pages of its own beside it."""
 
 import asyncio
+import contextlib
 import http.client
+import io
 import json
 import os
 import socket
@@ -69,7 +71,9 @@ class Mapping(unittest.TestCase):
         async def send(message: dict[str, Any]) -> None:
             answer.append(message)
 
-        asyncio.run(front.Front(app, PORT, self.stacks, mails)(scope, None, send))
+        with contextlib.redirect_stderr(io.StringIO()) as log:
+            asyncio.run(front.Front(app, PORT, self.stacks, mails)(scope, None, send))
+        self.log = log.getvalue()
         names = {name.decode().lower(): value.decode() for name, value in answer[0]["headers"]}
         return answer[0]["status"], names, answer[1]["body"]
 
@@ -109,6 +113,9 @@ class Mapping(unittest.TestCase):
         self.assertEqual((status, body), (401, b'{"error": {"code": "UNAUTHENTICATED"}}'))
         self.assertIn("no Authorization header", headers["x-consigne-why"])
         self.assertEqual(headers["access-control-expose-headers"], "retry-after,x-consigne-why")
+        line = json.loads(self.log)
+        self.assertEqual((line["level"], line["function"], line["http.status"]), ("WARN", "laptop", 401))
+        self.assertIn("no Authorization header", line["message"])
 
     def test_what_is_accepted_is_left_alone(self) -> None:
         self.assertNotIn("x-consigne-why", self.ask("/api/files/list")[1])
