@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-parts test e2e smoke check dev up down logs build deploy bench token url openapi clean
+.PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -36,6 +36,7 @@ demo: demo-parts up ## Start the stack and show what Consigne does, step by step
 	@$(PYTHON) infra/local/demo --only "$(ONLY)"
 
 # Before anything is built, because a wrong name is noticed at once then.
+.PHONY: demo-parts
 demo-parts: $(VENV)/local
 	@$(PYTHON) infra/local/demo --check --only "$(ONLY)"
 
@@ -79,6 +80,10 @@ up: $(VENV)/local ## Build the functions and start the stack in the background (
 	@cargo build --workspace --bins
 	@$(STACK) up $(PORT_CHOSEN) $(SAY_NEXT)
 
+.PHONY: url
+url: $(VENV)/local ## Print the address of the laptop's API, and nothing else: the same after every make up
+	@$(STACK) url
+
 down: $(VENV)/local ## Stop the stack
 	@$(STACK) down
 
@@ -107,9 +112,6 @@ bench: $(VENV)/local ## Measure speed and costs, and compare them with the commi
 token: $(VENV)/local ## Print a session token for the laptop's stack, and nothing else (FOR=user_ann PLAN=pro)
 	@$(STACK) status > /dev/null || $(MAKE) --no-print-directory up >&2
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)
-
-url: $(VENV)/local ## Print the address of the laptop's API, and nothing else: the same after every make up
-	@$(STACK) url
 
 openapi: ## Write openapi.json and events/schemas from the code's own types
 	@cargo run --quiet --package consigne-testkit --bin openapi

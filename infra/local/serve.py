@@ -32,6 +32,13 @@ import upstream  # noqa: E402
 _drain = lambda_runtime.Worker._drain_stderr_bounded
 lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(_drain, first_line_wait=0.004, idle_confirm=0.001)
 
+
+async def mails():
+    """Returns MiniStack's records of the mails that were sent."""
+    _, _, text = await app._handle_ses_messages_request("GET", "/_ministack/ses/messages", {}, {})
+    return [mail for account in json.loads(text)["messages"].values() for mail in account]
+
+
 # For a versioned bucket, S3's events on EventBridge contain the version id. MiniStack drops it.
 _current = threading.local()
 _fire, _dispatch = s3._fire_s3_event, eventbridge._dispatch_event
@@ -75,12 +82,6 @@ def _get_with_overrides(bucket, key, headers, query=None):
 
 
 s3._get_object = _get_with_overrides
-
-
-async def mails():
-    """Returns MiniStack's records of the mails that were sent."""
-    _, _, text = await app._handle_ses_messages_request("GET", "/_ministack/ses/messages", {}, {})
-    return [mail for account in json.loads(text)["messages"].values() for mail in account]
 
 
 if __name__ == "__main__":

@@ -46,11 +46,9 @@ def main() -> None:
     getattr(laptop, arguments.command)()
 
 
-def port_number(text: str) -> int:
-    """Reads a port from the command line."""
-    if text.isdecimal() and 1024 <= int(text) <= 65535:
-        return int(text)
-    raise SystemExit(f"PORT={text} is no port for the API: give a number from 1024 to 65535, such as PORT=4590.")
+def shown(path: Path) -> Path:
+    """Returns a path for people: from the root of the checkout if it is inside, else as it is."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 class Laptop:
@@ -133,12 +131,8 @@ class Laptop:
         self.write_env(deployment, parameters["ClerkIssuer"])
         took = time.monotonic() - began
         if self.clerk_issuer:
-            print(f"It takes the session tokens of {self.clerk_issuer}, and none that is made on this laptop.")
-        print(f"Deployed in {took:.1f} s. Addresses and secrets for tools are in {self.shown(self.env_file)}.")
-
-    def shown(self, path: Path) -> Path:
-        """Returns a path as people read it: below the checkout without its folder."""
-        return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+            print(f"Session tokens must be those of {self.clerk_issuer}; tokens made on this laptop are refused.")
+        print(f"Deployed in {took:.1f} s. Addresses and secrets for tools: {shown(self.env_file)}")
 
     def tell_upstream(self, deployment: Deployment) -> None:
         """Writes the secret with which this stack's gateway signs, for the stand-in for services."""
@@ -287,6 +281,13 @@ class Laptop:
 def quoted(value: str) -> str:
     """Quotes a value for a shell, if it needs that: a path with a space does."""
     return shlex.quote(value) if value else ""
+
+
+def port_number(text: str) -> int:
+    """Reads a port from the command line."""
+    if text.isdecimal() and 1024 <= int(text) <= 65535:
+        return int(text)
+    raise SystemExit(f"PORT={text} is no port for the API: give a number from 1024 to 65535, such as PORT=4590.")
 
 
 def newest_change() -> float:
