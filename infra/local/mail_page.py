@@ -40,6 +40,14 @@ iframe { width: 100%; height: 28rem; border: 1px solid var(--line); border-radiu
 Mail = dict[str, Any]
 
 
+async def sent() -> list[Mail]:
+    """Returns MiniStack's records of the mails that were sent, in this process."""
+    from ministack import app  # noqa: PLC0415  (serve.py has to prepare its import)
+
+    _, _, text = await app._handle_ses_messages_request("GET", "/_ministack/ses/messages", {}, {})
+    return [mail for account in json.loads(text)["messages"].values() for mail in account]
+
+
 def answer(path: str, query: str, mails: list[Mail]) -> tuple[int, str, str, str] | None:
     """Answers a request for mails. Returns status, type, text and content security policy; `None` for another path.
 

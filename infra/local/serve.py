@@ -18,6 +18,7 @@ from pathlib import Path
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 import front  # noqa: E402  (the line above must come first)
+import mail_page  # noqa: E402
 import model_stand_in  # noqa: E402
 import receiver  # noqa: E402
 import strict  # noqa: E402
@@ -31,13 +32,6 @@ import upstream  # noqa: E402
 # After each call MiniStack waits for log lines. Our functions write theirs before the answer, so a short wait will do.
 _drain = lambda_runtime.Worker._drain_stderr_bounded
 lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(_drain, first_line_wait=0.004, idle_confirm=0.001)
-
-
-async def mails():
-    """Returns MiniStack's records of the mails that were sent."""
-    _, _, text = await app._handle_ses_messages_request("GET", "/_ministack/ses/messages", {}, {})
-    return [mail for account in json.loads(text)["messages"].values() for mail in account]
-
 
 # For a versioned bucket, S3's events on EventBridge contain the version id. MiniStack drops it.
 _current = threading.local()
@@ -86,7 +80,7 @@ s3._get_object = _get_with_overrides
 
 if __name__ == "__main__":
     strict.apply()
-    front.install(int(os.environ.pop("API_PORT")), Path(os.environ.pop("STACKS")), mails)
+    front.install(int(os.environ.pop("API_PORT")), Path(os.environ.pop("STACKS")), mail_page.sent)
     stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
     model_stand_in.start(int(os.environ.pop("MODEL_STAND_IN_PORT")))
     upstream.start(int(os.environ.pop("UPSTREAM_PORT")), Path(os.environ.pop("UPSTREAM_SECRETS")))
