@@ -160,13 +160,15 @@ def of_session(request: Request, facts: dict[str, Any]) -> str | None:
     parts = token.split(".")
     header, claims = (part_of(parts, place) for place in (0, 1))
     if len(parts) != 3 or header is None or claims is None:
-        return f"{where} has no JWT, which is three parts with dots between them: {token[:12]}..."
+        return f"{where} has no JWT: that is JSON, JSON and a signature in base64url, with dots between them"
     return of_claims(claims, facts, header, token)
 
 
 def of_claims(claims: dict[str, Any], facts: dict[str, Any], header: dict[str, Any], token: str) -> str | None:
     """Returns which claim of a token is wrong, the one to mend first before the others."""
     issuer, trusted, now = claims.get("iss"), facts["issuer"], time.time()
+    if issuer is None:
+        return f"the token does not say who issued it (claim iss), this stack trusts {trusted}"
     if issuer != trusted:
         cure = f": start with make up CLERK_ISSUER={issuer}" if str(issuer).startswith("https://") else ""
         if issuer == facts["own_issuer"]:

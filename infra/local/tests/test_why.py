@@ -83,6 +83,9 @@ class Sessions(unittest.TestCase):
             ": start with make up CLERK_ISSUER=https://app.clerk.accounts.dev",
         )
 
+    def test_a_token_without_an_issuer_is_told_apart(self) -> None:
+        self.assertIn("does not say who issued it", self.of(token(iss="")) or "")
+
     def test_a_token_made_here_is_of_no_use_to_a_stack_with_a_clerk_issuer(self) -> None:
         reason = self.of(token(), FACTS | {"issuer": "https://app.clerk.accounts.dev"})
         self.assertIn("take the token from the browser", reason or "")
@@ -134,6 +137,7 @@ class Sessions(unittest.TestCase):
     def test_what_is_no_session_token_is_told_apart(self) -> None:
         self.assertIn("has an API key", self.of("sk_live_x") or "")
         self.assertIn("has no JWT", self.of("hello") or "")
+        self.assertNotIn("hello", self.of("hello") or "")
         self.assertIn("is not the id of a user", self.of(token(sub="ann")) or "")
         self.assertIn("is pending", self.of(token(sts="pending")) or "")
 
