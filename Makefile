@@ -21,14 +21,24 @@ export CARGO_TERM_PROGRESS_WHEN
 export URL TOKEN_CMD OTHER_TOKEN_CMD SERVICE_TOKEN ORIGIN STACK REGION
 # Where cargo-machete looks. It cannot see that generated code of the testkit uses every function.
 MACHETE := functions $(filter-out shared/testkit,$(wildcard shared/*)) infra
+# `make up PORT=` chooses the port of the API. A PORT of the shell is another program's.
+PORT_CHOSEN = $(if $(filter command,$(origin PORT)),--port "$(PORT)")
+# What to do after `make up`. Those that go on by themselves leave it out.
+SAY_NEXT = --next
+demo dev: SAY_NEXT =
 # Read by `make up`.
 export CLERK_ISSUER CLERK_JWKS_URL
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: up ## Start the stack and show what Consigne does, step by step
-	@$(PYTHON) infra/local/demo
+demo: demo-parts up ## Start the stack and show what Consigne does, step by step (ONLY=files shows one part)
+	@$(PYTHON) infra/local/demo --only "$(ONLY)"
+
+# Before anything is built, because a wrong name is noticed at once then.
+.PHONY: demo-parts
+demo-parts: $(VENV)/local
+	@$(PYTHON) infra/local/demo --check --only "$(ONLY)"
 
 test: $(VENV)/local ## Run every test: rules, fakes, contracts, deployed stack (ONLY=deployed::jobs runs tests whose path contains it; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
@@ -67,10 +77,15 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 dev: up ## Start the stack, then rebuild and redeploy after every change
 	@$(STACK) watch
 
-up: $(VENV)/local ## Build the functions and start the stack in the background (ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
+up: $(VENV)/local ## Build the functions and start the stack in the background (PORT=4590 ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
+	@$(STACK) check $(PORT_CHOSEN)
 	@echo "Building the functions (the first time takes some minutes)..."
 	@cargo build --workspace --bins
-	@$(STACK) up
+	@$(STACK) up $(PORT_CHOSEN) $(SAY_NEXT)
+
+.PHONY: url
+url: $(VENV)/local ## Print the address of the laptop's API, and nothing else: the same after every make up
+	@$(STACK) url
 
 down: $(VENV)/local ## Stop the stack
 	@$(STACK) down
@@ -114,11 +129,11 @@ clean: ## Stop the stack and remove everything that was built or installed in th
 
 $(VENV)/bin/python:
 	@infra/local/needs.sh
-	@echo "Making a virtual environment..."
+	@echo "Making a virtual environment..." >&2
 	@python3 -m venv $(VENV)
 
 $(VENV)/local: infra/local/requirements.txt | $(VENV)/bin/python
-	@echo "Installing the laptop stack (once, about half a minute)..."
+	@echo "Installing the laptop stack (once, about half a minute)..." >&2
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 

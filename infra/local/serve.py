@@ -1,6 +1,7 @@
 """Runs MiniStack, the AWS of the laptop, with patches where it differs from AWS: two delays and two gaps in its S3.
 
-The same process runs stand-ins for Stripe, a language model, the services behind the gateway, and customers' servers.
+The same process listens on the API's own port (front.py), and runs stand-ins for Stripe, a language model, the services
+behind the gateway, and customers' servers.
 
 stack.py starts it, with all settings in the environment.
 """
@@ -17,7 +18,9 @@ from pathlib import Path
 # first, which is delayed: every warm call would take 40 ms longer.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
-import model_stand_in  # noqa: E402  (the line above must come first)
+import front  # noqa: E402  (the line above must come first)
+import mail_page  # noqa: E402
+import model_stand_in  # noqa: E402
 import receiver  # noqa: E402
 import strict  # noqa: E402
 import stripe_stand_in  # noqa: E402
@@ -90,8 +93,10 @@ def _get_with_overrides(bucket, key, headers, query=None):
 
 s3._get_object = _get_with_overrides
 
+
 if __name__ == "__main__":
     strict.apply()
+    front.install(int(os.environ.pop("API_PORT")), Path(os.environ.pop("STACKS")), mail_page.sent)
     stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
     model_stand_in.start(int(os.environ.pop("MODEL_STAND_IN_PORT")))
     upstream.start(int(os.environ.pop("UPSTREAM_PORT")), Path(os.environ.pop("UPSTREAM_SECRETS")))

@@ -101,10 +101,16 @@ fn on_laptop(file: Option<&Path>) -> Result<(StackEnv, String), String> {
     })?;
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     let pairs = text.lines().filter_map(|line| line.split_once('='));
-    let names: HashMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let names: HashMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), unquoted(value))).collect();
     let known = |name: &str| names.get(name).map_or("?", String::as_str);
     let line = format!("Acting on the laptop's stack {} at {}.", known("STACK_NAME"), known("AWS_ENDPOINT_URL"));
     Ok((StackEnv { names, source: path.display().to_string() }, line))
+}
+
+/// Returns a value of the file without the quotes that a shell needs, for example around a path with a space.
+fn unquoted(value: &str) -> String {
+    let inner = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    inner.map_or_else(|| value.to_owned(), |inner| inner.replace("'\"'\"'", "'"))
 }
 
 fn nearest_file() -> Option<PathBuf> {
@@ -145,4 +151,21 @@ fn credentials(shell: &EnvVars) -> Result<HashMap<String, String>, String> {
     let pairs = text.lines().filter_map(|line| line.split_once('='));
     let named = pairs.filter(|(name, _)| CREDENTIALS.contains(name));
     Ok(named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_as_a_shell_reads_them() {
+        for (written, read) in [
+            ("http://localhost:4580", "http://localhost:4580"),
+            ("", ""),
+            ("'/home/ann/my code/issuer.pem'", "/home/ann/my code/issuer.pem"),
+            (r#"'/home/ann/ann'"'"'s code'"#, "/home/ann/ann's code"),
+        ] {
+            assert_eq!(unquoted(written), read);
+        }
+    }
 }
