@@ -76,9 +76,11 @@ pub trait GetOrg {
     fn get_org(&self, org: OrgId) -> impl PortFuture<Option<Organisation>>;
 }
 
-/// Stops an organisation's keys or lets them work again, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Stops an organisation's keys or lets them work again, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`;
+/// and `dynamodb:GetItem` if nothing was to change.
 pub trait SuspendOrg {
-    /// Sets whether it is suspended. Returns `false` if the organisation does not exist.
+    /// Sets whether it is suspended. Returns `false` if the organisation does not exist. If it is in that state already,
+    /// nothing is written, not even the audit entry.
     fn suspend_org(&self, org: OrgId, suspended: bool, audit: &AuditEntry) -> impl PortFuture<bool>;
 }
 

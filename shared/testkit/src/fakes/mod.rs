@@ -14,6 +14,7 @@ mod jobs;
 mod maintenance;
 mod members;
 mod migrations;
+mod operators;
 mod orgs;
 mod people;
 mod post;

@@ -19,6 +19,7 @@ mod members;
 mod migrations;
 mod mishaps;
 mod objects;
+mod operators;
 mod people;
 mod purchases;
 mod stats;
