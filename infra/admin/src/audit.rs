@@ -26,9 +26,9 @@ Examples:
   consigne audit org_01JD0000000000000000000000 --since 7d
   consigne audit user_ann --limit 20 --json
   consigne audit org_01JD0000000000000000000000 --action key. --since 2026-11-01
-  consigne audit                                   shows what was done to the installation, such as new peppers
+  consigne audit
 
-With a person it shows what they did in the organisations they are a member of now, which costs a query for each. An
+Without an id it shows what was done to the installation, such as new peppers. With a person it shows what they did in the organisations they are a member of now, which costs a query for each. An
 organisation's log also has what they did there before they left.")]
 pub(crate) struct Options {
     /// Id of an organisation or of a person. Without it, the installation's own log.

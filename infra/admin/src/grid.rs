@@ -97,7 +97,7 @@ mod tests {
         let want = "name           credits  state\n\
                     Société d'Été        5  active\n\
                     株式会社日本      1000  -\n\
-                    e\u{301}a [2J            -7  x";
+                    e\u{301}a [2J              -7  x";
         assert_eq!(grid.write(false), want);
         assert!(grid.write(true).starts_with("\u{1b}[1mname           credits  state\u{1b}[0m\n"));
     }

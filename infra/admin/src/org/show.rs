@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use consigne_core::credits::{Wallet, WalletId};
 use consigne_core::endpoints::EndpointView;
-use consigne_core::files::in_words;
+use consigne_core::files::{Usage, in_words};
 use consigne_core::keys::KeyView;
 use consigne_core::orgs::{Member, Organisation};
 use consigne_core::ports::{
@@ -71,8 +71,11 @@ impl Seen {
         let members = all(async |page| table.list_members(id, &page).await).await?;
         let users: Vec<_> = members.iter().map(|member| member.user.clone()).collect();
         let ledgers = table.get_ledgers(&users).await?;
-        let ledger = |member: &Member| ledgers.iter().find(|ledger| ledger.owner == member.user).cloned();
-        let members = members.into_iter().map(|member| (member.clone(), ledger(&member))).collect();
+        let with_ledger = |member: Member| {
+            let ledger = ledgers.iter().find(|ledger| ledger.owner == member.user).cloned();
+            (member, ledger)
+        };
+        let members = members.into_iter().map(with_ledger).collect();
         let mut seen = Self {
             org,
             suspension,
@@ -143,7 +146,7 @@ impl Seen {
                 "joined_at": member.joined_at,
                 "plan": ledger.as_ref().map(|ledger| ledger.plan.name()),
                 "files": stored.map_or(0, |usage| usage.files(None)),
-                "bytes": stored.map_or(0, |usage| usage.bytes()),
+                "bytes": stored.map_or(0, Usage::bytes),
                 "reserved_bytes": stored.map_or(0, |usage| usage.reserved),
             })
         };
@@ -187,7 +190,7 @@ fn counts(counts: &BTreeMap<&'static str, u64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use consigne_core::files::{KindUsage, Usage};
+    use consigne_core::files::KindUsage;
     use consigne_core::orgs::OrgRole;
     use consigne_core::{Plan, UserId};
 
